@@ -1,0 +1,83 @@
+# Everything happens in .venv, which is made, filled and rebuilt as far as it is out of date; `make` alone lists the targets.
+#   make run ARGS="..."          another command line for loadgen          make test ARGS="-k codec"
+#   make run PYTHON=python3.12   another Python; remembered until `make clean`
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+# Each stamp says that one step is done; the first is named after the Python that made .venv, and another starts it afresh.
+PYTHON ?= $(or $(patsubst $(VENV)/made-by-%,%,$(wildcard $(VENV)/made-by-*)),python3)
+MADE      := $(VENV)/made-by-$(notdir $(PYTHON))
+INSTALLED := $(VENV)/installed
+BUILT     := $(VENV)/built
+TOOLS     := $(VENV)/tools
+
+COMPILED := $(wildcard src/loadgen/_*.pyx src/loadgen/_*.pxd)
+FACES    := $(patsubst src/loadgen/%.pyi,loadgen.%,$(wildcard src/loadgen/_*.pyi))
+PIP      := $(BIN)/python -m pip --quiet --disable-pip-version-check
+STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist
+ARGS     ?=
+FUZZ_SECONDS ?= 60
+
+.PHONY: help run build test lint type bench fuzz cover clean
+.DEFAULT_GOAL := help
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' Makefile
+
+run: $(BUILT)  ## build, then put load on the built-in server: no other server needed
+	$(BIN)/loadgen $(or $(ARGS),benchmark/config/quick-test.toml --format verbose --embedded)
+
+build: $(BUILT)  ## compile what has changed and install the command into .venv
+
+test: $(BUILT) $(TOOLS)  ## run the whole test suite; installs redis-server and memcached where they are missing
+	@scripts/prepare servers
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(TOOLS)  ## ruff (rules and layout) and cython-lint; `.venv/bin/ruff format` mends the layout
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	PATH=$(CURDIR)/$(BIN):$$PATH cython-lint src
+
+type: $(BUILT) $(TOOLS)  ## mypy, and whether each .pyi agrees with its compiled module
+	$(BIN)/mypy
+	$(if $(FACES),MYPYPATH=src $(BIN)/python -m mypy.stubtest $(FACES) --concise $(STUBTEST))
+
+bench: $(BUILT)  ## CPU per request beside the other generators on this machine, as ratios of one run
+	$(BIN)/python benchmark/bench.py $(ARGS)
+
+fuzz: $(BUILT) $(TOOLS)  ## throw random bytes at the codecs for FUZZ_SECONDS (60)
+	$(BIN)/python tests/fuzz_codec.py --seconds $(FUZZ_SECONDS) $(ARGS)
+
+# Line tracing is compiled in for the measurement only, and thrown away with its build whether or not the tests pass.
+cover: $(INSTALLED) $(TOOLS)  ## line coverage of Python and of compiled code
+	@scripts/prepare servers
+	rm -f $(BUILT) src/loadgen/_*.c src/loadgen/_*.so .coverage*
+	trap 'rm -f src/loadgen/_*.c src/loadgen/_*.so .coverage.*' EXIT; \
+	LOADGEN_TRACE=1 $(BIN)/python setup.py --quiet build_ext --inplace && \
+	$(BIN)/coverage run -m pytest --ignore tests/test_packaging.py $(ARGS); tested=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$tested
+
+clean:  ## remove everything that was built, .venv too
+	rm -rf $(VENV) build dist src/*.egg-info src/loadgen/_*.c src/loadgen/_*.so src/loadgen/_*.html \
+	  .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(MADE):
+	@scripts/prepare build $(PYTHON)
+	$(PYTHON) -m venv $(if $(wildcard $(VENV)/made-by-*),--clear) $(VENV)
+	$(PIP) install --upgrade pip 'setuptools>=77' 'cython>=3.2'
+	@touch $@
+
+# Other flags make other C: what was generated under the old ones goes first.
+$(INSTALLED): $(MADE) pyproject.toml setup.py
+	rm -f src/loadgen/_*.c
+	$(PIP) install --editable .
+	@touch $@
+
+$(BUILT): $(INSTALLED) $(COMPILED)
+	$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+$(TOOLS): $(MADE) pyproject.toml
+	$(PIP) install --group dev
+	@touch $@

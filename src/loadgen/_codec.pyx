@@ -1,0 +1,97 @@
+"""The interface that every wire protocol implements, and its face for plain bytes: `_codec.pxd` says what it asks."""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from loadgen._buffer cimport BLOCK, Cursor
+from loadgen._request cimport ERROR_REPLY, PING, Request
+from loadgen._request import COMMAND_NAMES, OUTCOME_NAMES
+
+
+cdef class Codec:
+    """A wire protocol: requests to bytes, bytes to outcomes. Only its subclasses can be used."""
+
+    cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil:
+        return 0
+
+    cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil:
+        return NOT_THE_PROTOCOL
+
+    def encoded(self, str command, uint64_t key=0, bytes value=b""):
+        """The bytes of one request. Raises ValueError when a SET's `value` has another length than the codec's."""
+        cdef Request request
+        memset(&request, 0, sizeof(request))
+        request.command = COMMAND_NAMES.index(command)
+        request.key = key
+        cdef bytes out = PyBytes_FromStringAndSize(NULL, self.longest + BLOCK)
+        cdef Py_ssize_t around = self.encode(&request, NULL, PyBytes_AS_STRING(out))
+        cdef bytes padded = value.ljust(self.longest)
+        cdef Py_ssize_t length = self.encode(&request, padded, PyBytes_AS_STRING(out))
+        if length != around + len(value):
+            raise ValueError(f"{command} takes a value of {length - around} bytes, not {len(value)}")
+        return out[:length]
+
+    def decoder(self):
+        """A `Replies` that decodes this protocol's byte stream."""
+        return Replies(self)
+
+
+cdef class Replies:
+    """One connection's byte stream, decoded: the sans-IO face of a codec for tests and tools.
+
+    `feed` takes bytes, whole or cut anywhere, and returns the replies completed by them as outcome names; an error
+    reply is `("error reply", text)`, a push `"push"`. `commands` is the command that all of them answer, or a list of
+    those in line, from which each reply takes the first. A list given as `replies` is what they are appended to, so
+    that those before a refusal are not lost. Raises ValueError where the bytes are not the protocol: there the stream
+    ends.
+    """
+
+    cdef Codec codec
+    cdef Decoder d
+    cdef bytes head
+
+    def __cinit__(self, Codec codec):
+        self.codec = codec
+        self.head = b""
+        memset(&self.d, 0, sizeof(self.d))
+
+    def feed(self, bytes data, commands, list replies=None):
+        cdef bytes text = self.head + data
+        cdef list line = None if isinstance(commands, str) else commands
+        cdef int expected = COMMAND_NAMES.index(commands) if line is None else 0
+        cdef Decoded what
+        cdef Cursor c
+        if replies is None:
+            replies = []
+        # In a block of their own size, so that a sanitizer sees a step over either end.
+        cdef char *block = <char *>malloc(len(text))
+        if block == NULL and text:
+            raise MemoryError()
+        try:
+            memcpy(block, <const char *>text, len(text))
+            c.at = block
+            c.end = block + len(text)
+            while True:
+                if line is not None:
+                    expected = COMMAND_NAMES.index(line[0]) if line else PING
+                what = self.codec.decode(&self.d, &c, expected)
+                if what == NEED_MORE:
+                    break
+                if what == NOT_THE_PROTOCOL or what == REPLY and line is not None and not line:
+                    to = COMMAND_NAMES[expected] if line is None or line else "no request"
+                    raise ValueError(f"not a reply to {to}: {text[len(text) - (c.end - c.at):][:40]!r}")
+                replies.append(self.said() if what == REPLY else "push")
+                if what == REPLY and line is not None:
+                    del line[0]
+            self.head = text[len(text) - (c.end - c.at):]
+            if len(self.head) > HEAD:
+                raise AssertionError(f"the codec keeps {len(self.head)} bytes, more than {HEAD}")
+            return replies
+        finally:
+            free(block)
+
+    cdef object said(self):
+        name = OUTCOME_NAMES[self.d.outcome]
+        return (name, self.d.error[:self.d.error_length].decode("latin-1")) if self.d.outcome == ERROR_REPLY else name

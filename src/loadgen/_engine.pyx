@@ -1,0 +1,630 @@
+"""One worker's loop. It reads the clock, picks connections and keeps the phases; `_engine.pxd` has the map."""
+
+import os
+
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.stdlib cimport calloc, free, malloc
+
+from loadgen import _keys, _reactor
+
+from loadgen._buffer cimport Cursor
+from loadgen._clock cimport monotonic_ns
+from loadgen._connection cimport (
+    CONNECT_TIMEOUT, CONNECTING, DOWN, GONE, GREETING, LOCAL, NO_FAILURE, NOTHING, PROTOCOL, READY, STALLED, TURNED_AWAY,
+    UNASKED, Read, address_of, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
+    connection_free, connection_has_unsent, connection_init, connection_read,
+)
+from loadgen._keys cimport Keys
+from loadgen._memcache cimport Memcache
+from loadgen._pipeline cimport (
+    ANSWERS_NOBODY, FED, Fed, pipeline_abandon, pipeline_expire, pipeline_feed, pipeline_finish, pipeline_free,
+    pipeline_init, pipeline_is_stalled, pipeline_open, pipeline_push, pipeline_room,
+)
+from loadgen._random cimport random_seed, random_unit
+from loadgen._request cimport AUTH, BACKFILL, ERROR_REPLY, HELLO, MEASURE, PING, PRECHECK, PREFILL, SET, WARMUP, Request
+from loadgen._resp cimport Resp
+from loadgen._schedule cimport Constant
+from loadgen._values cimport SPLICE
+
+cdef extern from "time.h" nogil:
+    cdef struct timespec:
+        long tv_sec
+        long tv_nsec
+    int CLOCK_PROCESS_CPUTIME_ID
+    int clock_gettime(int clock, timespec *t)
+
+FAILURE_NAMES = ("", "refused", "connect timeout", "unreachable", "turned away", "closed by server", "reset", "stalled",
+                 "protocol", "unasked reply", "local limit")
+
+cdef enum:
+    BACKOFF_STREAM = 6
+    # A burst of more connects than a listen backlog holds would wait for SYNs to be sent again.
+    OPENING = 256
+
+# A connection that went tries again after 100 ms, then after twice as long each time up to 5 s, less up to a half at random.
+cdef int64_t FIRST_BACKOFF_NS = 100_000_000
+cdef int64_t LONGEST_BACKOFF_NS = 5_000_000_000
+cdef int64_t MS = 1_000_000
+
+
+cdef inline int64_t cpu_ns() noexcept nogil:
+    cdef timespec t
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t)
+    return <int64_t>t.tv_sec * 1_000_000_000 + t.tv_nsec
+
+
+cdef class Lane:
+    """One server's part of a worker."""
+
+    def __dealloc__(self):
+        free(self.owed.keys)
+
+    cdef int reserve_owed(self, uint64_t slots, bint backfill) except -1:
+        cdef uint64_t n = 1
+        while n < slots:
+            n *= 2
+        self.owed.keys = <uint64_t *>calloc(n, sizeof(uint64_t))
+        if self.owed.keys == NULL:
+            raise MemoryError()
+        self.owed.mask = n - 1
+        self.owed.backfill = False
+        return 0
+
+
+cdef class Engine(Watcher):
+    """One worker of a run: `plan` and its own part of it.
+
+    `connect()`, `write_keys()`, `load()` and `stop()` begin a mode; `notify` is called, on the loop, with "connected",
+    "written" or "drained" when it is over. `counts(phase)` can be asked for at any time.
+    """
+
+    def __cinit__(self, loop, plan, int index, notify, str reactor="auto"):
+        cdef Connection *c
+        cdef Lane lane
+        cdef Keys keys
+        cdef int i, n
+        own = plan.workers[index]
+        self.notify = lambda what: loop.call_soon(notify, what)
+        self.n_connections = sum(own.connections)
+        self.batch = plan.batch_size
+        self.greedy = plan.request_distribution == "greedy"
+        self.closed_loop = own.rate_per_s == 0
+        self.backfill = plan.backfill_on_miss
+        self.connect_timeout_ns = plan.connect_timeout_ns
+        self.request_timeout_ns = plan.request_timeout_ns
+        self.tick_ns = min(max(plan.request_timeout_ns // 10, MS), 100 * MS)
+        self.quick_tick_ns = max(MS, self.n_connections * 1000)
+        self.recorder = Recorder(not self.closed_loop)
+        self.examples = {}
+        random_seed(&self.random, own.seed, BACKOFF_STREAM)
+        keyspace = plan.keyspace
+        if plan.protocol == "memcache":
+            self.codec = Memcache(keyspace.length, plan.value_bytes)
+            greetings = [PING]
+        else:
+            self.codec = Resp(keyspace.length, plan.value_bytes, version=3 if plan.protocol == "resp3" else 2,
+                              username=plan.username, password=plan.password)
+            greetings = [HELLO] if plan.protocol == "resp3" else [AUTH, PING] if plan.password else [PING]
+        for i, greeting in enumerate(greetings):
+            self.greetings[i] = greeting
+        self.n_greetings = len(greetings)
+        self.values = Values(plan.value_bytes, own.seed)
+        self.ketama = Ketama([str(e) for e in plan.endpoints], keyspace.length, keyspace.count)
+        self.buffer = <char *>malloc(READ_BUFFER)
+        self.connections = <Connection *>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection))
+        self.touched = <Connection **>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection *))
+        if self.buffer == NULL or self.connections == NULL or self.touched == NULL:
+            raise MemoryError()
+        weights = None if plan.protocol == "ping" else (plan.weights.get, plan.weights.set, plan.weights.delete)
+        shares = self.ketama.shares(keyspace.count)
+        self.lanes = []
+        n = 0
+        for server, endpoint in enumerate(plan.endpoints):
+            lane = Lane()
+            address_of(&lane.address, endpoint.address, endpoint.port)
+            lane.server = server
+            lane.first = n
+            lane.count = own.connections[server]
+            lane.reserve_owed(<uint64_t>lane.count * plan.pipeline_depth, self.backfill)
+            # Each lane has a seed of its own: what one server is sent does not depend on how fast another is.
+            seed = own.seed + server * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
+            keys = _keys.create(keyspace.distribution, keyspace.count, seed, keyspace.zipf_exponent, plan.seed)
+            lane.workload = Workload(weights, keys, self.ketama, server, seed)
+            if not self.closed_loop:
+                lane.schedule = Constant(own.rate_per_s * shares[server], index / len(plan.workers))
+            lane.next_key = own.prefill_first
+            lane.last_key = own.prefill_first + own.prefill_count
+            self.lanes.append(lane)
+            for i in range(lane.count):
+                c = &self.connections[n]
+                pipeline_init(&c.pipe, plan.pipeline_depth, plan.request_timeout_ns, &lane.owed)
+                connection_init(c, plan.pipeline_depth, self.longest_request(), plan.value_bytes >= SPLICE)
+                c.lane = server
+                n += 1
+        self.reactor = _reactor.create(loop, self, reactor)
+
+    def __dealloc__(self):
+        cdef int i
+        if self.connections != NULL:
+            for i in range(self.n_connections):
+                pipeline_free(&self.connections[i].pipe)
+                if self.connections[i].out != NULL:
+                    connection_free(&self.connections[i])
+        PyMem_Free(self.connections)
+        PyMem_Free(self.touched)
+        free(self.buffer)
+
+    cdef Py_ssize_t longest_request(self):
+        """What a request takes in an out-buffer: a spliced value takes nothing."""
+        return self.codec.longest - (self.values.value_bytes if self.values.value_bytes >= SPLICE else 0)
+
+    # ── The way of a request ────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef void on_socket(self, void *owner, bint readable, bint writable) noexcept:
+        cdef Connection *c = <Connection *>owner
+        cdef int connected
+        if c.state == CONNECTING:
+            connected = connection_finish(c)
+            if connected > 0:
+                self.greet(c, monotonic_ns())
+            elif connected < 0:
+                self.drop(c, monotonic_ns())
+            return
+        if writable and c.state != DOWN:
+            self.flush(c, monotonic_ns())
+        if readable and c.state != DOWN:
+            self.receive(c)
+
+    cdef void receive(self, Connection *c) noexcept:
+        cdef Cursor cursor
+        cdef Fed fed
+        cdef int64_t now_ns, received = 0
+        cdef uint32_t kept = c.pipe.kept
+        cdef Read read = connection_read(c, self.buffer, READ_BUFFER, &received)
+        self.rx[self.phase] += received
+        if read == NOTHING:
+            return
+        now_ns = monotonic_ns()
+        if read == GONE:
+            self.drop(c, now_ns)
+            return
+        cursor.at = self.buffer
+        cursor.end = self.buffer + kept + received
+        fed = pipeline_feed(&c.pipe, self.codec, self.recorder, &cursor, now_ns)
+        if fed != FED:
+            self.explain_garbage(c, &cursor)
+            self.fail(c, UNASKED if fed == ANSWERS_NOBODY else PROTOCOL, now_ns)
+        elif c.state == GREETING:
+            self.greeted(c, now_ns)
+        else:
+            self.fill(c, now_ns)
+
+    cdef void fill(self, Connection *c, int64_t now_ns) noexcept:
+        """A connection has room: sends as much as is to be sent."""
+        cdef Lane lane = <Lane>self.lanes[c.lane]
+        cdef uint32_t i, room
+        cdef bint more = True
+        if self.mode == LOAD or self.mode == DRAIN:
+            if not self.closed_loop:
+                self.dispatch(lane, now_ns)
+                return
+        elif self.mode != WRITE_KEYS:
+            return
+        while more and c.state == READY:
+            room = min(pipeline_room(&c.pipe), self.batch)
+            if room == 0:
+                return
+            for i in range(room):
+                more = self.next_request(c, lane, now_ns)
+                if not more:
+                    break
+            if connection_has_unsent(c) and not c.watched_for_room:
+                self.flush(c, now_ns)
+
+    cdef inline bint next_request(self, Connection *c, Lane lane, int64_t now_ns) noexcept:
+        """Encodes the next request for a connection with room, where no schedule says when; False when there is none."""
+        cdef Request *r
+        cdef bint owed = lane.owed.head != lane.owed.tail
+        if self.mode == LOAD:
+            if now_ns >= self.end_ns:
+                return False
+        elif self.mode == WRITE_KEYS:
+            if not owed:
+                while lane.next_key < lane.last_key and self.ketama.owner(lane.next_key) != lane.server:
+                    lane.next_key += 1
+                if lane.next_key == lane.last_key:
+                    return False
+        else:
+            return False
+        r = pipeline_push(&c.pipe)
+        if owed:
+            r.key = lane.owed.keys[lane.owed.head & lane.owed.mask]
+            lane.owed.head += 1
+            r.command = SET if self.mode == WRITE_KEYS else BACKFILL
+        elif self.mode == WRITE_KEYS:
+            r.key = lane.next_key
+            lane.next_key += 1
+            r.command = SET
+        else:
+            lane.workload.next(r)
+        r.phase = PREFILL if self.mode == WRITE_KEYS else WARMUP if now_ns < self.measure_ns else MEASURE
+        r.intended_ns = r.send_ns = now_ns
+        self.recorder.planned(r)
+        connection_encode(c, r, self.codec, self.values)
+        return True
+
+    cdef void fill_all(self) noexcept:
+        cdef int i
+        for i in range(self.n_connections):
+            if self.connections[i].state == READY:
+                self.fill(&self.connections[i], monotonic_ns())
+
+    cdef void dispatch(self, Lane lane, int64_t now_ns) noexcept:
+        """Sends what is due. What finds no room stays due, and counts from its intended time."""
+        cdef Connection *c
+        cdef Request *r
+        cdef bint owed
+        cdef int i
+        self.n_touched = 0
+        while True:
+            owed = lane.owed.head != lane.owed.tail and self.mode == LOAD
+            if not owed and (lane.schedule.next_ns > now_ns or lane.schedule.next_ns >= self.end_ns):
+                break
+            c = self.with_room(lane)
+            if c == NULL:
+                break
+            r = pipeline_push(&c.pipe)
+            if owed:
+                r.key = lane.owed.keys[lane.owed.head & lane.owed.mask]
+                lane.owed.head += 1
+                r.command = BACKFILL
+                r.intended_ns = now_ns
+            else:
+                lane.workload.next(r)
+                r.intended_ns = lane.schedule.next_ns
+                lane.schedule.advance()
+            r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
+            r.send_ns = now_ns
+            self.recorder.planned(r)
+            connection_encode(c, r, self.codec, self.values)
+            if not c.touched:
+                c.touched = True
+                self.touched[self.n_touched] = c
+                self.n_touched += 1
+            if c.out_end - c.out_at and c.pipe.tail - c.pipe.written >= self.batch and not c.watched_for_room:
+                self.flush(c, monotonic_ns())
+        for i in range(self.n_touched):
+            c = self.touched[i]
+            c.touched = False
+            if c.state == READY and not c.watched_for_room and connection_has_unsent(c):
+                self.flush(c, monotonic_ns())
+
+    cdef Connection *with_room(self, Lane lane) noexcept:
+        """The connection for the next due request: the next one round with room, or (greedy) the first."""
+        cdef int i, at = 0 if self.greedy else lane.next
+        cdef Connection *c
+        for i in range(lane.count):
+            if at >= lane.count:
+                at = 0
+            c = &self.connections[lane.first + at]
+            at += 1
+            if c.state == READY and pipeline_room(&c.pipe):
+                lane.next = at
+                return c
+        return NULL
+
+    cdef void flush(self, Connection *c, int64_t now_ns) noexcept:
+        cdef uint32_t i = c.pipe.written
+        cdef Request *r
+        cdef bint unsent
+        cdef int64_t n = connection_flush(c, self.values)
+        if n < 0:
+            self.drop(c, now_ns)
+            return
+        self.tx[self.phase] += n
+        unsent = connection_has_unsent(c)
+        if unsent or c.watched_for_room or self.recorder.scheduled:
+            # Not the common case that all went at once at the time the requests were made.
+            while i != c.pipe.written:
+                r = &c.pipe.ring[i & c.pipe.mask]
+                r.send_ns = now_ns
+                if self.recorder.scheduled:
+                    self.recorder.sent(r)
+                i += 1
+        if unsent != c.watched_for_room:
+            c.watched_for_room = unsent
+            self.reactor.watch(c.fd, c, unsent)
+
+    # ── The life of a connection ────────────────────────────────────────────────────────────────────────────────────
+
+    cdef void open_more(self, int64_t now_ns) noexcept:
+        """In the connect phase, the next few; in all others, connections wait for their retry time."""
+        if self.mode != CONNECT or self.in_open_more:
+            return
+        # A refusal comes back here while the loop is running, and the loop itself goes on with the next.
+        self.in_open_more = True
+        while self.next_to_open < self.n_connections and self.opening < OPENING:
+            self.next_to_open += 1
+            if self.connections[self.next_to_open - 1].state == DOWN:
+                self.open_one(&self.connections[self.next_to_open - 1], now_ns)
+        self.in_open_more = False
+        if self.opening == 0:
+            self.mode = IDLE
+            self.tell("connected")
+
+    cdef void open_one(self, Connection *c, int64_t now_ns) noexcept:
+        cdef Lane lane = <Lane>self.lanes[c.lane]
+        self.opening += 1
+        c.deadline_ns = now_ns + self.connect_timeout_ns
+        if not connection_begin(c, &lane.address):
+            self.drop(c, now_ns)
+        elif self.reactor.watch(c.fd, c, True) < 0:
+            self.fail(c, LOCAL, now_ns)
+
+    cdef void greet(self, Connection *c, int64_t now_ns) noexcept:
+        cdef Request *r
+        cdef int i
+        c.state = GREETING
+        self.reactor.watch(c.fd, c, False)
+        for i in range(self.n_greetings):
+            if pipeline_room(&c.pipe) == 0:
+                break
+            r = pipeline_push(&c.pipe)
+            r.command = self.greetings[i]
+            r.phase = PRECHECK
+            r.key = 0
+            r.intended_ns = r.send_ns = now_ns
+            self.recorder.planned(r)
+            connection_encode(c, r, self.codec, self.values)
+        self.flush(c, now_ns)
+
+    cdef void greeted(self, Connection *c, int64_t now_ns) noexcept:
+        """A reply to the greeting came."""
+        if c.pipe.decoder.outcome == ERROR_REPLY:
+            if "turned away" not in self.examples:
+                self.examples["turned away"] = c.pipe.decoder.error[:c.pipe.decoder.error_length].decode("utf-8", "replace")
+            self.fail(c, TURNED_AWAY, now_ns)
+            return
+        if c.pipe.head != c.pipe.tail:
+            return
+        c.state = READY
+        c.backoff_ns = 0
+        self.opening -= 1
+        self.active += 1
+        self.opened += 1
+        self.reconnects += c.was_ready
+        c.was_ready = True
+        self.open_more(now_ns)
+        self.fill(c, now_ns)
+
+    cdef void fail(self, Connection *c, int reason, int64_t now_ns) noexcept:
+        c.failure = reason
+        c.error = 0
+        self.drop(c, now_ns)
+
+    cdef void drop(self, Connection *c, int64_t now_ns) noexcept:
+        """The connection went, or never came; c.failure says why. Its requests are lost, and it will try again."""
+        cdef int was = c.state
+        if c.fd >= 0:
+            self.reactor.forget(c.fd)
+            connection_close(c)
+        c.state = DOWN
+        pipeline_abandon(&c.pipe, self.recorder)
+        self.failures[c.failure] += 1
+        self.explain(c)
+        if was == READY:
+            self.active -= 1
+            self.closed += 1
+        else:
+            self.opening -= 1
+            self.failed += 1
+        c.backoff_ns = min(max(2 * c.backoff_ns, FIRST_BACKOFF_NS), LONGEST_BACKOFF_NS)
+        c.retry_ns = now_ns + <int64_t>(c.backoff_ns * (1 - 0.5 * random_unit(&self.random)))
+        self.open_more(now_ns)
+
+    cdef void explain(self, Connection *c) noexcept:
+        name = FAILURE_NAMES[c.failure]
+        if name not in self.examples:
+            self.examples[name] = os.strerror(c.error) if c.error else ""
+
+    cdef void explain_garbage(self, Connection *c, Cursor *cursor) noexcept:
+        """Keeps the first bytes that were not understood."""
+        name = FAILURE_NAMES[UNASKED if c.pipe.head == c.pipe.tail else PROTOCOL]
+        if name not in self.examples:
+            self.examples[name] = repr(<bytes>cursor.at[:min(cursor.end - cursor.at, 40)])[1:]
+
+    # ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef void on_timer(self) noexcept:
+        cdef int64_t now_ns = monotonic_ns()
+        cdef Lane lane
+        if self.mode == ARMED and now_ns >= self.start_ns:
+            self.mode = LOAD
+            self.phase = WARMUP
+            if self.closed_loop:
+                self.fill_all()
+        if self.mode == LOAD:
+            if self.phase == WARMUP and now_ns >= self.measure_ns:
+                self.phase = MEASURE
+                self.cpu_from_ns = cpu_ns()
+            if now_ns >= self.end_ns:
+                self.mode = DRAIN
+                self.cpu_to_ns = cpu_ns()
+                for lane in self.lanes:
+                    lane.owed.head = lane.owed.tail
+        if not self.closed_loop and (self.mode == LOAD or self.mode == DRAIN):
+            for lane in self.lanes:
+                self.dispatch(lane, now_ns)
+        if now_ns >= self.next_tick_ns:
+            self.tick(now_ns)
+            self.next_tick_ns = now_ns + (
+                self.tick_ns if self.mode == LOAD or self.mode == IDLE else min(self.tick_ns, self.quick_tick_ns))
+        self.plan_wake(now_ns)
+
+    cdef void tick(self, int64_t now_ns) noexcept:
+        """Looks at every connection: what has timed out, what is due to be tried again, what is over."""
+        cdef int i
+        cdef int64_t open = 0
+        cdef Connection *c
+        cdef Lane lane
+        for i in range(self.n_connections):
+            c = &self.connections[i]
+            if c.state == READY:
+                if c.pipe.head == c.pipe.tail:
+                    continue
+                pipeline_expire(&c.pipe, self.recorder, now_ns)
+                if pipeline_is_stalled(&c.pipe, now_ns):
+                    self.fail(c, STALLED, now_ns)
+                open += pipeline_open(&c.pipe)
+            elif c.state == DOWN:
+                if now_ns >= c.retry_ns and (self.mode == WRITE_KEYS or self.mode == LOAD) and self.opening < OPENING:
+                    self.open_one(c, now_ns)
+            elif now_ns >= c.deadline_ns:
+                self.fail(c, CONNECT_TIMEOUT, now_ns)
+        if self.mode == WRITE_KEYS:
+            for lane in self.lanes:
+                for i in range(lane.first, lane.first + lane.count):
+                    if lane.owed.head == lane.owed.tail:
+                        break
+                    c = &self.connections[i]
+                    if c.state == READY:
+                        self.fill(c, now_ns)
+                open += lane.last_key - lane.next_key + lane.owed.tail - lane.owed.head
+            if open == 0:
+                self.mode = IDLE
+                self.tell("written")
+        elif self.mode == DRAIN:
+            if not self.closed_loop:
+                for lane in self.lanes:
+                    open += lane.schedule.next_ns < self.end_ns
+            if open == 0 or now_ns >= self.drained_ns:
+                self.finish(now_ns)
+
+    cdef void plan_wake(self, int64_t now_ns) noexcept:
+        cdef int64_t wake_ns = self.next_tick_ns
+        cdef Lane lane
+        if self.mode == ARMED:
+            wake_ns = min(wake_ns, self.start_ns)
+        if self.mode == LOAD:
+            wake_ns = min(wake_ns, self.measure_ns if now_ns < self.measure_ns else self.end_ns)
+            if not self.closed_loop:
+                for lane in self.lanes:
+                    # One that is due already waits for room, which a reply will bring.
+                    if lane.schedule.next_ns > now_ns:
+                        wake_ns = min(wake_ns, lane.schedule.next_ns)
+        self.reactor.wake_at(wake_ns)
+
+    cdef void finish(self, int64_t now_ns) noexcept:
+        """The drain is over: what is still open, or was never sent, is unfinished."""
+        cdef Request r
+        cdef Lane lane
+        cdef int i
+        for i in range(self.n_connections):
+            pipeline_finish(&self.connections[i].pipe, self.recorder, now_ns)
+        if not self.closed_loop:
+            for lane in self.lanes:
+                while lane.schedule.next_ns < self.end_ns:
+                    lane.workload.next(&r)
+                    r.intended_ns = r.send_ns = lane.schedule.next_ns
+                    r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
+                    lane.schedule.advance()
+                    self.recorder.planned(&r)
+                    self.recorder.unfinished(&r, now_ns)
+                    self.recorder.unsent(&r)
+        self.mode = IDLE
+        self.tell("drained")
+
+    cdef void tell(self, str what) noexcept:
+        self.notify(what)
+
+    # ── What the worker asks for ────────────────────────────────────────────────────────────────────────────────────
+
+    def connect(self):
+        """Opens every connection and greets the server on it. Those that fail are tried again once there is load."""
+        cdef int64_t now_ns = monotonic_ns()
+        self.mode = CONNECT
+        self.phase = PRECHECK
+        self.next_to_open = 0
+        self.next_tick_ns = now_ns
+        self.open_more(now_ns)
+        self.plan_wake(now_ns)
+
+    def write_keys(self):
+        """Writes every key of this worker's share until each has been stored once."""
+        cdef int64_t now_ns = monotonic_ns()
+        self.mode = WRITE_KEYS
+        self.phase = PREFILL
+        self.fill_all()
+        self.next_tick_ns = now_ns
+        self.plan_wake(now_ns)
+
+    def load(self, int64_t start_ns, int64_t warmup_ns, int64_t duration_ns):
+        """Sends load from `start_ns`, monotonic, which may be past; requests meant for the last `duration_ns` are measured."""
+        cdef int64_t now_ns = monotonic_ns()
+        cdef Lane lane
+        self.start_ns = start_ns
+        self.measure_ns = start_ns + warmup_ns
+        self.end_ns = self.measure_ns + duration_ns
+        self.drained_ns = self.end_ns + self.request_timeout_ns
+        self.mode = ARMED
+        self.next_tick_ns = now_ns
+        for lane in self.lanes:
+            lane.owed.backfill = self.backfill
+            if not self.closed_loop:
+                lane.schedule.begin(start_ns)
+        self.plan_wake(now_ns)
+
+    def stop(self):
+        """Ends the window now and drains; nothing that was planned for later counts."""
+        cdef int64_t now_ns = monotonic_ns()
+        if self.mode == LOAD:
+            self.end_ns = min(self.end_ns, now_ns)
+            self.measure_ns = min(self.measure_ns, self.end_ns)
+            self.drained_ns = self.end_ns + self.request_timeout_ns
+            self.next_tick_ns = now_ns
+            self.plan_wake(now_ns)
+        elif self.mode != DRAIN:
+            self.end_ns = now_ns
+            self.finish(now_ns)
+
+    def close(self):
+        """Gives every descriptor back. Requests still open are counted as unfinished."""
+        cdef int i
+        cdef int64_t now_ns = monotonic_ns()
+        for i in range(self.n_connections):
+            pipeline_finish(&self.connections[i].pipe, self.recorder, now_ns)
+            if self.connections[i].fd >= 0:
+                self.reactor.forget(self.connections[i].fd)
+                connection_close(&self.connections[i])
+        self.mode = IDLE
+        self.reactor.close()
+
+    def counts(self, int phase):
+        """What `Recorder.counts` says of a phase, then bytes received and sent in it."""
+        return *self.recorder.counts(phase), self.rx[phase], self.tx[phase]
+
+    def connection_counts(self):
+        """opened, failed, closed, reconnects, active."""
+        return self.opened, self.failed, self.closed, self.reconnects, self.active
+
+    def failure_counts(self):
+        """How many attempts failed or connections went, by reason."""
+        return {FAILURE_NAMES[i]: self.failures[i] for i in range(1, FAILURES) if self.failures[i]}
+
+    def down(self):
+        """How many connections to each server are not ready."""
+        cdef int i
+        down = [0] * len(self.lanes)
+        for i in range(self.n_connections):
+            down[self.connections[i].lane] += self.connections[i].state != READY
+        return down
+
+    def failure_examples(self):
+        """The first failure of each reason and the first error reply of each class, in words."""
+        return {**self.examples, **self.recorder.examples()}
+
+    def cpu_ns(self):
+        """CPU time of this process over the measure window, as far as it has come."""
+        if self.cpu_from_ns == 0:
+            return 0
+        return (self.cpu_to_ns or cpu_ns()) - self.cpu_from_ns

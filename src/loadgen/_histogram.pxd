@@ -1,0 +1,71 @@
+# HDR counts of nanoseconds: 3 significant digits from 1 ns to 2**36 - 1 ns (68.7 s) in 27,648 counters.
+#
+# A value below 2048 has a counter of its own; above, each power of two is cut in 1024 equal parts. Beside the counts
+# stand exact min, max and sum. A value too large for the table is counted in `overflow`, never clamped. The layout
+# is that of HdrHistogram (lowest 1, 3 digits), so its V2 payloads carry these counts without loss.
+
+from libc.stdint cimport int64_t, uint64_t
+
+cdef extern from *:
+    int clz64 "__builtin_clzll"(unsigned long long) noexcept nogil
+
+cdef enum:
+    COUNTERS = 27648
+
+cdef struct Counts:
+    int64_t *counts        # COUNTERS of them; owned by whoever called counts_init
+    int64_t total          # all samples, those in overflow too
+    int64_t overflow
+    int64_t sum
+    int64_t min
+    int64_t max
+    int64_t censored       # samples that are only a lower bound: timeouts and unfinished requests
+    int64_t least_censored # the smallest of them: a quantile from here up is itself only a lower bound
+
+
+cdef int counts_init(Counts *h) except -1
+cdef void counts_free(Counts *h) noexcept
+cdef void counts_clear(Counts *h) noexcept nogil
+cdef void counts_add(Counts *into, const Counts *other) noexcept nogil
+
+
+cdef inline uint64_t counter_of(uint64_t value) noexcept nogil:
+    cdef int shift = 53 - clz64(value | 2047)
+    return (<uint64_t>shift << 10) + (value >> shift)
+
+
+cdef inline int64_t highest_equivalent(int64_t counter) noexcept nogil:
+    """The largest value that falls into a counter."""
+    cdef int64_t shift
+    if counter < 2048:
+        return counter
+    shift = (counter >> 10) - 1
+    return (((counter & 1023) + 1025) << shift) - 1
+
+
+cdef inline void counts_record(Counts *h, int64_t value) noexcept nogil:
+    cdef uint64_t counter = counter_of(<uint64_t>value)
+    h.total += 1
+    h.sum += value
+    if value < h.min:
+        h.min = value
+    if value > h.max:
+        h.max = value
+    if counter < COUNTERS:
+        h.counts[counter] += 1
+    else:
+        h.overflow += 1
+
+
+cdef inline void counts_record_censored(Counts *h, int64_t value) noexcept nogil:
+    h.censored += 1
+    if value < h.least_censored:
+        h.least_censored = value
+    counts_record(h, value)
+
+
+cdef class Histogram:
+    cdef Counts h
+
+    @staticmethod
+    cdef Histogram copy_of(const Counts *h)

@@ -1,0 +1,18 @@
+# Which of several servers a key belongs to: consistent hashing as memcached's clients have it.
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+cdef struct Point:
+    uint32_t at
+    uint32_t server
+
+
+cdef class Ketama:
+    cdef readonly int servers
+    cdef int key_length
+    cdef Point *points      # sorted by `at`; owned
+    cdef int length
+    cdef uint8_t *owners    # the server of every id, for keyspaces that fit a table, else NULL; owned
+    cdef uint64_t owned     # ids that the table covers
+
+    cdef int owner(self, uint64_t key) noexcept nogil

@@ -1,0 +1,146 @@
+"""Ketama (libmemcached's weightless variant): each server has 160 points on a circle of 2**32, four from every MD5 digest of
+`host:port-n`; a key belongs to the first point at or after the first four bytes of its own MD5.
+"""
+
+from hashlib import md5
+
+from libc.stdint cimport int32_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+
+from loadgen._buffer cimport write_key
+
+# Below this many keys every id's server is looked up once, when the run starts.
+cdef enum:
+    TABLE = 1 << 24
+    POINTS_PER_SERVER = 160
+
+cdef int32_t SHIFTS[16]
+SHIFTS[:] = [7, 12, 17, 22, 5, 9, 14, 20, 4, 11, 16, 23, 6, 10, 15, 21]
+cdef uint32_t SINES[64]
+
+
+def _fill_sines():
+    from math import floor, sin
+    for i in range(64):
+        SINES[i] = floor(abs(sin(i + 1)) * 2**32)
+
+
+_fill_sines()
+
+
+cdef uint32_t md5_first_word(const char *text, int length) noexcept nogil:
+    """The first four bytes of the MD5 (RFC 1321) of at most 65,536 bytes, little-endian, as ketama reads them.
+
+    hashlib's would need a Python object per key, and the lookup of a large keyspace is on a request's way.
+    """
+    cdef uint32_t state[4]
+    cdef uint32_t block[16]
+    cdef char *bytes = <char *>block
+    cdef uint32_t a, b, c, d, f, rotated
+    cdef int done = 0, here, i, g
+    cdef bint padded = False, finished = False
+    state[0], state[1], state[2], state[3] = 0x67452301, <uint32_t>0xEFCDAB89, <uint32_t>0x98BADCFE, 0x10325476
+    while not finished:
+        here = min(64, length - done)
+        memset(block, 0, 64)
+        memcpy(bytes, text + done, here)
+        done += here
+        if here < 64 and not padded:
+            bytes[here] = <char>0x80
+            padded = True
+            finished = here < 56
+        elif padded:
+            finished = True
+        if finished:
+            block[14] = <uint32_t>length << 3
+        a, b, c, d = state[0], state[1], state[2], state[3]
+        for i in range(64):
+            if i < 16:
+                f, g = (b & c) | (~b & d), i
+            elif i < 32:
+                f, g = (d & b) | (~d & c), (5 * i + 1) & 15
+            elif i < 48:
+                f, g = b ^ c ^ d, (3 * i + 5) & 15
+            else:
+                f, g = c ^ (b | ~d), (7 * i) & 15
+            f = f + a + SINES[i] + block[g]
+            rotated = (f << SHIFTS[(i >> 4) * 4 + (i & 3)]) | (f >> (32 - SHIFTS[(i >> 4) * 4 + (i & 3)]))
+            a, d, c, b = d, c, b, b + rotated
+        state[0] += a
+        state[1] += b
+        state[2] += c
+        state[3] += d
+    return state[0]
+
+
+cdef class Ketama:
+    """The circle of the servers named `names` ("host:port", in the config's order) for keys of `key_length` characters.
+
+    `count` is the number of ids that will be asked for. Raises ValueError when a server would own none of them.
+    """
+
+    def __cinit__(self, names, int key_length, uint64_t count):
+        cdef uint64_t i
+        points = sorted(
+            (int.from_bytes(digest[4 * part:4 * part + 4], "little"), server)
+            for server, name in enumerate(names)
+            for digest in (md5(f"{name}-{n}".encode(), usedforsecurity=False).digest()
+                           for n in range(POINTS_PER_SERVER // 4))
+            for part in range(4)
+        )
+        self.servers = len(names)
+        self.key_length = key_length
+        self.length = len(points)
+        self.points = <Point *>malloc(self.length * sizeof(Point))
+        if self.points == NULL:
+            raise MemoryError()
+        for i in range(self.length):
+            self.points[i].at, self.points[i].server = points[i]
+        if self.servers > 1 and self.servers < 256 and count <= TABLE:
+            owners = <uint8_t *>malloc(count)
+            if owners == NULL:
+                raise MemoryError()
+            for i in range(count):
+                owners[i] = self.owner(i)
+            self.owners, self.owned = owners, count
+        idle = [names[s] for s, owned in enumerate(self.shares(count)) if owned == 0]
+        if idle:
+            raise ValueError(f"none of the {count} keys belongs to {' or '.join(idle)}")
+
+    def __dealloc__(self):
+        free(self.points)
+        free(self.owners)
+
+    cdef int owner(self, uint64_t key) noexcept nogil:
+        cdef uint32_t at
+        cdef int low = 0, high = self.length, middle
+        cdef char text[65536]
+        if self.servers == 1:
+            return 0
+        if self.owners != NULL and key < self.owned:
+            return self.owners[key]
+        write_key(text, key, self.key_length)
+        at = md5_first_word(text, self.key_length)
+        while low < high:
+            middle = (low + high) // 2
+            if self.points[middle].at < at:
+                low = middle + 1
+            else:
+                high = middle
+        return self.points[0 if low == self.length else low].server
+
+    def shares(self, uint64_t count):
+        """How much of the keyspace each server owns: fractions that add up to 1, exact for up to 2**24 keys."""
+        cdef uint64_t i, step = 1 if count <= TABLE else count // TABLE, seen = 0
+        cdef list owned = [0] * self.servers
+        if self.servers == 1:
+            return [1.0]
+        for i in range(0, count, step):
+            owned[self.owner(i)] += 1
+            seen += 1
+        return [n / seen for n in owned]
+
+    def owner_of(self, uint64_t key):
+        """The index of the server that a key's id belongs to."""
+        return self.owner(key)

@@ -1,0 +1,4 @@
+from loadgen._codec import Codec
+
+class Memcache(Codec):
+    def __init__(self, key_length: int = 16, value_bytes: int = 64) -> None: ...

@@ -1,0 +1,192 @@
+"""memcache's text protocol (memcached's doc/protocol.txt), as a client of a cache speaks it: get, set, delete, version.
+
+This file does not know what a connection is. A value is skipped without a look at it; whatever the cut, decoding goes
+on where it stopped.
+"""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memcmp, memcpy
+
+from loadgen._buffer cimport Cursor, find_newline, read_decimal, write_key
+from loadgen._codec cimport ERROR_TEXT, HEAD, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder
+from loadgen._request cimport (
+    BACKFILL, DELETE, DELETED, ERROR_REPLY, GET, HIT, MISS, NOT_FOUND, NOT_STORED, OK, PING, SET, STORED, Request,
+)
+
+# Where in a reply a Decoder is.
+cdef enum:
+    BETWEEN = 0
+    VALUE = 1       # skipping a value and its line end: d.skip bytes are to come, then `END`
+    LONG_ERROR = 2  # skipping the rest of an error line
+
+cdef int64_t LONGEST_VALUE = (<int64_t>1) << 40
+
+
+cdef class Memcache(Codec):
+    """The codec of a keyspace whose keys all have `key_length` bytes and whose values all have `value_bytes`."""
+
+    def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64):
+        if key_length < 1 or value_bytes < 0:
+            raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
+        middle = b" 0 0 %d\r\n" % value_bytes
+        memcpy(self.set_middle, <const char *>middle, len(middle))
+        self.set_middle_length = len(middle)
+        self.key_length = key_length
+        self.value_bytes = value_bytes
+        self.longest = 16 + key_length + len(middle) + value_bytes + 2
+
+    cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil:
+        cdef char *at = out
+        cdef int what = request.command
+        if what == GET or what == SET or what == BACKFILL:
+            memcpy(at, b"get " if what == GET else b"set ", 4)
+            at += 4
+        elif what == DELETE:
+            memcpy(at, b"delete ", 7)
+            at += 7
+        else:
+            memcpy(at, b"version\r\n", 9)
+            return 9
+        write_key(at, request.key, self.key_length)
+        at += self.key_length
+        if what == SET or what == BACKFILL:
+            memcpy(at, self.set_middle, BLOCK)
+            at += self.set_middle_length
+            if value != NULL:
+                memcpy(at, value, self.value_bytes)
+                at += self.value_bytes
+        at[0] = c'\r'
+        at[1] = c'\n'
+        return at + 2 - out
+
+    cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil:
+        cdef const char *newline
+        cdef const char *end
+        cdef Py_ssize_t length
+        if d.state == LONG_ERROR:
+            return skip_error(d, c)
+        if d.state == VALUE:
+            return skip_value(d, c)
+        newline = find_newline(c)
+        if newline == NULL:
+            if c.end - c.at < HEAD:
+                return NEED_MORE
+            if not is_error(d, c.at, c.end):
+                return NOT_THE_PROTOCOL
+            c.at = c.end - 1  # the last byte stays: it may be the line end's first
+            d.state = LONG_ERROR
+            return NEED_MORE
+        end = newline - 1
+        if end < c.at or end[0] != c'\r':
+            return NOT_THE_PROTOCOL
+        length = end - c.at
+        if newline - c.at >= HEAD:
+            pass  # as when it is cut, nothing but an error
+        elif command == GET:
+            if length > 6 and memcmp(c.at, b"VALUE ", 6) == 0:
+                return begin_value(d, c, newline)
+            d.outcome = MISS
+            if length == 3 and memcmp(c.at, b"END", 3) == 0:
+                c.at = newline + 1
+                return REPLY
+        elif command == SET or command == BACKFILL:
+            d.outcome = STORED
+            if length == 6 and memcmp(c.at, b"STORED", 6) == 0:
+                c.at = newline + 1
+                return REPLY
+            d.outcome = NOT_STORED
+            if length == 10 and memcmp(c.at, b"NOT_STORED", 10) == 0:
+                c.at = newline + 1
+                return REPLY
+        elif command == DELETE:
+            d.outcome = DELETED
+            if length == 7 and memcmp(c.at, b"DELETED", 7) == 0:
+                c.at = newline + 1
+                return REPLY
+            d.outcome = NOT_FOUND
+            if length == 9 and memcmp(c.at, b"NOT_FOUND", 9) == 0:
+                c.at = newline + 1
+                return REPLY
+        elif command == PING:
+            d.outcome = OK
+            if length > 8 and memcmp(c.at, b"VERSION ", 8) == 0:
+                c.at = newline + 1
+                return REPLY
+        if is_error(d, c.at, end):
+            c.at = newline + 1
+            return REPLY
+        return NOT_THE_PROTOCOL
+
+
+cdef Decoded skip_error(Decoder *d, Cursor *c) noexcept nogil:
+    """Passes over what is left of a long error's line."""
+    cdef const char *newline = find_newline(c)
+    if newline == NULL:
+        c.at = max(c.at, c.end - 1)
+        return NEED_MORE
+    if newline == c.at or (newline - 1)[0] != c'\r':
+        return NOT_THE_PROTOCOL
+    c.at = newline + 1
+    d.state = BETWEEN
+    d.outcome = ERROR_REPLY
+    return REPLY
+
+
+cdef Decoded begin_value(Decoder *d, Cursor *c, const char *newline) noexcept nogil:
+    """`VALUE <key> <flags> <bytes> [<cas>]`: finds the length and passes over the value."""
+    cdef const char *at = c.at + 6
+    cdef int64_t number = 0
+    while at < newline and at[0] != c' ':
+        at += 1
+    at = read_decimal(at + 1, newline, &number)
+    if at == NULL or at[0] != c' ':
+        return NOT_THE_PROTOCOL
+    at = read_decimal(at + 1, newline, &number)
+    if at == NULL or number > LONGEST_VALUE:
+        return NOT_THE_PROTOCOL
+    if at[0] == c' ':  # a CAS, which may have more digits than an int64
+        at += 1
+        while c'0' <= at[0] <= c'9':
+            at += 1
+    if at != newline - 1:
+        return NOT_THE_PROTOCOL
+    c.at = newline + 1
+    d.skip = number + 2
+    d.state = VALUE
+    return skip_value(d, c)
+
+
+cdef Decoded skip_value(Decoder *d, Cursor *c) noexcept nogil:
+    """Passes over what is left of a value, its line end, and `END`."""
+    cdef int64_t here = c.end - c.at
+    if d.skip > 0:
+        if here < d.skip:
+            # A line end that is cut in two is looked at in each half.
+            d.skip -= here
+            c.at = c.end
+            return NOT_THE_PROTOCOL if d.skip == 1 and here > 0 and (c.at - 1)[0] != c'\r' else NEED_MORE
+        c.at += d.skip
+        if (c.at - 1)[0] != c'\n' or d.skip > 1 and (c.at - 2)[0] != c'\r':
+            return NOT_THE_PROTOCOL
+        here -= d.skip
+        d.skip = 0
+    if memcmp(c.at, b"END\r\n", min(here, 5)) != 0:
+        return NOT_THE_PROTOCOL
+    if here < 5:
+        return NEED_MORE
+    c.at += 5
+    d.state = BETWEEN
+    d.outcome = HIT
+    return REPLY
+
+
+cdef bint is_error(Decoder *d, const char *at, const char *end) noexcept nogil:
+    """`ERROR`, `CLIENT_ERROR …` and `SERVER_ERROR …`, whose text is kept."""
+    cdef Py_ssize_t length = end - at
+    if not (length >= 5 and memcmp(at, b"ERROR", 5) == 0
+            or length >= 12 and (memcmp(at, b"CLIENT_ERROR", 12) == 0 or memcmp(at, b"SERVER_ERROR", 12) == 0)):
+        return False
+    d.outcome = ERROR_REPLY
+    d.error_length = <int>min(length, ERROR_TEXT)
+    memcpy(d.error, at, d.error_length)
+    return True

@@ -1,0 +1,211 @@
+"""One connection without a socket: requests in flight, matched to replies in order, timed out, lost. `_pipeline.pxd` draws it."""
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from loadgen._request import COMMAND_NAMES, PHASE_NAMES
+
+from loadgen._codec cimport NEED_MORE, NOT_A_REPLY, REPLY, Decoded
+from loadgen._request cimport COMMANDS, ERROR_REPLY, GET, MISS, PREFILL
+
+
+cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns, Owed *owed) except -1:
+    cdef uint32_t slots = 1
+    while slots < depth:
+        slots *= 2
+    memset(p, 0, sizeof(Pipeline))
+    p.ring = <Request *>calloc(slots, sizeof(Request))
+    if p.ring == NULL:
+        raise MemoryError()
+    p.mask = slots - 1
+    p.depth = depth
+    p.timeout_ns = timeout_ns
+    p.owed = owed
+    return 0
+
+
+cdef void pipeline_free(Pipeline *p) noexcept:
+    free(p.ring)
+    p.ring = NULL
+
+
+cdef Fed pipeline_feed(Pipeline *p, Codec codec, Recorder recorder, Cursor *c, int64_t now_ns) noexcept nogil:
+    cdef Decoded what
+    cdef Request *r
+    cdef const char *start
+    cdef bint late
+    p.kept = 0
+    if p.expired != p.tail and now_ns - p.ring[p.expired & p.mask].send_ns >= p.timeout_ns:
+        pipeline_expire(p, recorder, now_ns)
+    while True:
+        r = &p.ring[p.head & p.mask]
+        start = c.at
+        what = codec.decode(&p.decoder, c, r.command if p.head != p.tail else COMMANDS)
+        if what == REPLY:
+            if p.head == p.tail:
+                break
+            if p.head == p.written:
+                # Only a refusal can come before the whole request is out.
+                if p.decoder.outcome != ERROR_REPLY:
+                    break
+                p.written += 1
+            late = p.head != p.expired
+            p.head += 1
+            if late:
+                recorder.late(r)
+                continue
+            p.expired = p.head
+            recorder.replied(r, p.decoder.outcome, now_ns)
+            if p.decoder.outcome == ERROR_REPLY:
+                recorder.classified(r.phase, p.decoder.error, p.decoder.error_length)
+                if r.phase == PREFILL:
+                    owe(p.owed, r.key)
+            elif p.decoder.outcome == MISS and r.command == GET and p.owed.backfill:
+                owe(p.owed, r.key)
+        elif what == NEED_MORE:
+            p.kept = <uint16_t>(c.end - c.at)
+            memcpy(p.keep, c.at, p.kept)
+            return FED
+        elif what != NOT_A_REPLY:
+            break
+    c.at = start
+    if p.head == p.tail:
+        return ANSWERS_NOBODY
+    if p.head == p.expired:
+        recorder.corrupt(r)
+        if p.head == p.written:
+            recorder.unsent(r)
+            p.written += 1
+        if r.phase == PREFILL:
+            owe(p.owed, r.key)
+        p.expired += 1
+    p.head += 1
+    return CORRUPT_REPLY
+
+
+cdef void pipeline_expire(Pipeline *p, Recorder recorder, int64_t now_ns) noexcept nogil:
+    cdef Request *r
+    while p.expired != p.tail:
+        r = &p.ring[p.expired & p.mask]
+        if now_ns - r.send_ns < p.timeout_ns:
+            return
+        recorder.timed_out(r, r.send_ns + p.timeout_ns)
+        if r.phase == PREFILL:
+            owe(p.owed, r.key)
+        p.expired += 1
+
+
+cdef bint pipeline_is_stalled(const Pipeline *p, int64_t now_ns) noexcept nogil:
+    return p.expired != p.head and (p.expired - p.head == p.depth
+                                    or now_ns - p.ring[p.head & p.mask].send_ns >= 2 * p.timeout_ns)
+
+
+cdef void pipeline_abandon(Pipeline *p, Recorder recorder) noexcept nogil:
+    cdef Request *r
+    while p.head != p.tail:
+        r = &p.ring[p.head & p.mask]
+        if p.head == p.expired:
+            recorder.lost(r)
+            if r.phase == PREFILL:
+                owe(p.owed, r.key)
+            p.expired += 1
+        if p.head == p.written:
+            recorder.unsent(r)
+            p.written += 1
+        p.head += 1
+    memset(&p.decoder, 0, sizeof(p.decoder))
+    p.kept = 0
+
+
+cdef void pipeline_finish(Pipeline *p, Recorder recorder, int64_t now_ns) noexcept nogil:
+    cdef Request *r
+    while p.head != p.tail:
+        r = &p.ring[p.head & p.mask]
+        if p.head == p.expired:
+            recorder.unfinished(r, now_ns)
+            p.expired += 1
+        if p.head == p.written:
+            recorder.unsent(r)
+            p.written += 1
+        p.head += 1
+    memset(&p.decoder, 0, sizeof(p.decoder))
+    p.kept = 0
+
+
+cdef class InventedPipeline:
+    """A pipeline with invented bytes and times: its face for tests.
+
+    Requests are written at once; `recorder` has what became of them.
+    """
+
+    cdef Pipeline p
+    cdef Owed owed
+    cdef uint64_t owed_keys[1024]
+    cdef readonly Recorder recorder
+    cdef Codec codec
+
+    def __cinit__(self, Codec codec, Recorder recorder, uint32_t depth, int64_t timeout_ns, *, bint backfill=False):
+        if depth > 1024:
+            raise ValueError("this face holds at most 1024 requests")
+        pipeline_init(&self.p, depth, timeout_ns, &self.owed)
+        self.codec = codec
+        self.recorder = recorder
+        self.owed.keys = self.owed_keys
+        self.owed.mask = 1023
+        self.owed.backfill = backfill
+
+    def __dealloc__(self):
+        pipeline_free(&self.p)
+
+    @property
+    def room(self):
+        return pipeline_room(&self.p)
+
+    @property
+    def open(self):
+        """Requests that can still end well."""
+        return pipeline_open(&self.p)
+
+    def push(self, str command, str phase, int64_t intended_ns, int64_t send_ns, *, uint64_t key=0, bint written=True):
+        """Sends a request. Raises ValueError when there is no room."""
+        if pipeline_room(&self.p) == 0:
+            raise ValueError("the pipeline is full")
+        cdef Request *r = pipeline_push(&self.p)
+        r.command = COMMAND_NAMES.index(command)
+        r.phase = PHASE_NAMES.index(phase)
+        r.key = key
+        r.intended_ns = intended_ns
+        r.send_ns = send_ns
+        r.end = 0
+        self.recorder.planned(r)
+        if written:
+            self.p.written = self.p.tail
+            if self.recorder.scheduled:
+                self.recorder.sent(r)
+
+    def feed(self, bytes data, int64_t now_ns):
+        """Receives bytes. Returns "fed", "answers nobody" or "corrupt reply"."""
+        cdef bytes text = self.p.keep[:self.p.kept] + data
+        cdef Cursor c
+        c.at = PyBytes_AS_STRING(text)
+        c.end = c.at + len(text)
+        return ("fed", "answers nobody", "corrupt reply")[
+            <int>pipeline_feed(&self.p, self.codec, self.recorder, &c, now_ns)]
+
+    def expire(self, int64_t now_ns):
+        """Counts what is past its timeout. Returns whether the connection would be closed as stalled."""
+        pipeline_expire(&self.p, self.recorder, now_ns)
+        return bool(pipeline_is_stalled(&self.p, now_ns))
+
+    def abandon(self):
+        pipeline_abandon(&self.p, self.recorder)
+
+    def finish(self, int64_t now_ns):
+        pipeline_finish(&self.p, self.recorder, now_ns)
+
+    def owed_now(self):
+        """The keys that have to be written, oldest first; they are taken out."""
+        keys = [self.owed.keys[i & self.owed.mask] for i in range(self.owed.head, self.owed.tail)]
+        self.owed.head = self.owed.tail
+        return keys

@@ -1,0 +1,11 @@
+from loadgen._histogram import Histogram
+
+class Recorder:
+    scheduled: bool
+    def __init__(self, scheduled: bool = False) -> None: ...
+    def counts(
+        self, phase: int
+    ) -> tuple[
+        dict[str, tuple[int, ...]], dict[str, Histogram], dict[str, Histogram], Histogram, dict[str, int]
+    ]: ...
+    def examples(self) -> dict[str, str]: ...

@@ -1,0 +1,102 @@
+"""What happened, counted. It reads no clock and knows no connection; `_recorder.pxd` has the layout and the hot path."""
+
+from libc.string cimport memcmp, memcpy
+
+from loadgen._request import COMMAND_NAMES
+
+from loadgen._histogram cimport Histogram, counts_free, counts_init
+
+
+cdef class Recorder:
+    """One worker's counts. `scheduled`: response and service time differ, and send lag exists."""
+
+    def __cinit__(self, bint scheduled=False):
+        self.scheduled = scheduled
+        for phase in range(PHASES):
+            counts_init(&self.lag[phase])
+            for command in range(COMMANDS):
+                counts_init(&self.response[phase][command])
+                counts_init(&self.service[phase][command])
+
+    def __dealloc__(self):
+        for phase in range(PHASES):
+            counts_free(&self.lag[phase])
+            for command in range(COMMANDS):
+                counts_free(&self.response[phase][command])
+                counts_free(&self.service[phase][command])
+
+    cdef void timed_out(self, const Request *r, int64_t now_ns) noexcept nogil:
+        self.tallies[r.phase][r.command].timeouts += 1
+        self.waited(r, now_ns)
+
+    cdef void late(self, const Request *r) noexcept nogil:
+        self.tallies[r.phase][r.command].late += 1
+
+    cdef void lost(self, const Request *r) noexcept nogil:
+        self.tallies[r.phase][r.command].lost += 1
+
+    cdef void unsent(self, const Request *r) noexcept nogil:
+        self.tallies[r.phase][r.command].unsent += 1
+
+    cdef void corrupt(self, const Request *r) noexcept nogil:
+        self.tallies[r.phase][r.command].corrupt += 1
+
+    cdef void unfinished(self, const Request *r, int64_t now_ns) noexcept nogil:
+        self.tallies[r.phase][r.command].unfinished += 1
+        self.waited(r, now_ns)
+
+    cdef void waited(self, const Request *r, int64_t now_ns) noexcept nogil:
+        """Counts an open request at its age, as the lower bound that it is."""
+        counts_record_censored(&self.response[r.phase][r.command], now_ns - r.intended_ns)
+        if self.scheduled:
+            counts_record_censored(&self.service[r.phase][r.command], now_ns - r.send_ns)
+
+    cdef void classified(self, int phase, const char *text, int length) noexcept nogil:
+        """Counts an error reply by its first word; when there are too many words, under the last one's class."""
+        cdef int word = 0, i
+        cdef ErrorClass *c
+        while word < length and word < CLASS_NAME and text[word] > c' ':
+            word += 1
+        for i in range(self.known_classes):
+            c = &self.classes[i]
+            if c.name_length == word and memcmp(c.name, text, word) == 0:
+                c.count[phase] += 1
+                return
+        if self.known_classes < CLASSES:
+            self.known_classes += 1
+            c = &self.classes[self.known_classes - 1]
+            c.name_length = word
+            memcpy(c.name, text, word)
+            c.example_length = min(length, CLASS_EXAMPLE)
+            memcpy(c.example, text, c.example_length)
+            if self.known_classes == CLASSES:
+                c.name_length = 5
+                memcpy(c.name, b"other", 5)
+        self.classes[self.known_classes - 1].count[phase] += 1
+
+    def counts(self, int phase):
+        """What one phase has come to, as (tallies, response, service, lag, errors by class).
+
+        The first is {command: (planned, ok, errors, timeouts, lost, corrupt, unfinished, hits, misses, late, unsent)},
+        the next two are {command: Histogram}; commands never planned are left out.
+        """
+        cdef Tally *t
+        tallies, response, service = {}, {}, {}
+        for command, name in enumerate(COMMAND_NAMES):
+            t = &self.tallies[phase][command]
+            if t.planned == 0:
+                continue
+            tallies[name] = (t.planned, t.ok, t.errors, t.timeouts, t.lost, t.corrupt, t.unfinished, t.hits, t.misses,
+                             t.late, t.unsent)
+            response[name] = Histogram.copy_of(&self.response[phase][command])
+            if self.scheduled:
+                service[name] = Histogram.copy_of(&self.service[phase][command])
+        errors = {self.classes[i].name[:self.classes[i].name_length].decode("latin-1"): self.classes[i].count[phase]
+                  for i in range(self.known_classes) if self.classes[i].count[phase]}
+        return tallies, response, service, Histogram.copy_of(&self.lag[phase]), errors
+
+    def examples(self):
+        """The first error reply of each class, in the server's words."""
+        return {self.classes[i].name[:self.classes[i].name_length].decode("latin-1"):
+                self.classes[i].example[:self.classes[i].example_length].decode("utf-8", "replace")
+                for i in range(self.known_classes)}

@@ -1,0 +1,3 @@
+COMMAND_NAMES: tuple[str, ...]
+OUTCOME_NAMES: tuple[str, ...]
+PHASE_NAMES: tuple[str, ...]

@@ -1,0 +1,340 @@
+"""RESP2 and RESP3 (https://redis.io/docs/latest/develop/reference/protocol-spec/), as a client of a cache speaks them.
+
+This file does not know what a connection is. Replies are decoded in place; a body is skipped without a look at it;
+whatever the cut, decoding goes on where it stopped. Streamed aggregates and strings (`*?`, `$?`), which no server sends
+unasked, are refused.
+"""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy
+
+from loadgen._buffer cimport BLOCK, Cursor, find_newline, read_decimal, write_key
+from loadgen._codec cimport ERROR_TEXT, HEAD, NEED_MORE, NOT_A_REPLY, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder
+from loadgen._request cimport (
+    AUTH, BACKFILL, DELETE, DELETED, ERROR_REPLY, GET, HELLO, HIT, MISS, NOT_FOUND, NOT_STORED, OK, PING, SET, STORED,
+    Request,
+)
+
+# Where in a reply a Decoder is.
+cdef enum:
+    BETWEEN = 0    # at a type byte
+    BODY = 1       # skipping the body of a reply: d.skip bytes are to come
+    AGGREGATE = 2  # skipping an aggregate: d.skip bytes of the present element, then d.elements more elements
+    PUSH = 3       # the same, in a push
+    ATTRIBUTE = 4  # the same, in an attribute: the reply itself comes after it
+    LONG_ERROR = 5  # skipping the rest of an error line
+
+# What the steps below answer beside a Decoded: a step was taken, and the reply goes on behind it.
+cdef enum:
+    GO_ON = -1
+
+# proto-max-bulk-len can be raised to this; Redis itself allows no more in an aggregate than fits an int.
+cdef int64_t LONGEST_BULK = (<int64_t>1) << 40
+cdef int64_t MOST_ELEMENTS = (<int64_t>1) << 31
+
+
+cdef void fill(Template *t, bytes text) except *:
+    if len(text) > BLOCK:
+        raise ValueError(f"a template of {len(text)} bytes does not fit in a block of {BLOCK}")
+    memcpy(t.bytes, <const char *>text, len(text))
+    t.length = len(text)
+
+
+cdef bytes command(parts):
+    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts)
+
+
+cdef class Resp(Codec):
+    """The codec of a keyspace whose keys all have `key_length` bytes and whose values all have `value_bytes`.
+
+    With `version` 3, the `hello` request asks for RESP3; with a password it, or the `auth` request of version 2, sends
+    it.
+    """
+
+    def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, int version=2, str username="",
+                  str password=""):
+        if key_length < 1 or value_bytes < 0:
+            raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
+        fill(&self.head[GET], b"*2\r\n$3\r\nGET\r\n$%d\r\n" % key_length)
+        fill(&self.head[SET], b"*3\r\n$3\r\nSET\r\n$%d\r\n" % key_length)
+        fill(&self.head[DELETE], b"*2\r\n$3\r\nDEL\r\n$%d\r\n" % key_length)
+        fill(&self.set_middle, b"\r\n$%d\r\n" % value_bytes)
+        credentials = [username.encode() or b"default", password.encode()] if password else []
+        self.whole = (
+            command([b"PING"]),
+            command([b"HELLO", b"%d" % version, *([b"AUTH", *credentials] if password else [])]),
+            command([b"AUTH", *credentials[0 if username else 1:]]),
+        )
+        for what, text in zip((PING, HELLO, AUTH), self.whole):
+            self.greeting[what - PING].bytes = text
+            self.greeting[what - PING].length = len(text)
+        self.key_length = key_length
+        self.value_bytes = value_bytes
+        self.longest = max(self.head[SET].length + key_length + self.set_middle.length + value_bytes + 2,
+                           max(map(len, self.whole)))
+
+    cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil:
+        cdef int what = request.command
+        cdef char *at = out
+        if what == BACKFILL:
+            what = SET
+        if what > DELETE:
+            memcpy(at, self.greeting[what - PING].bytes, self.greeting[what - PING].length)
+            return self.greeting[what - PING].length
+        memcpy(at, self.head[what].bytes, BLOCK)
+        at += self.head[what].length
+        write_key(at, request.key, self.key_length)
+        at += self.key_length
+        if what == SET:
+            memcpy(at, self.set_middle.bytes, BLOCK)
+            at += self.set_middle.length
+            if value != NULL:
+                memcpy(at, value, self.value_bytes)
+                at += self.value_bytes
+        at[0] = c'\r'
+        at[1] = c'\n'
+        return at + 2 - out
+
+    cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil:
+        cdef const char *newline
+        cdef const char *after
+        cdef int64_t length
+        # The common case first: a bulk string whose length line is all here.
+        if d.state == BETWEEN and command == GET and c.at < c.end and c.at[0] == c'$':
+            newline = find_newline(c)
+            if newline == NULL:
+                return cut_off(c)
+            after = read_decimal(c.at + 1, newline, &length)
+            if after == newline - 1 and after[0] == c'\r' and length <= LONGEST_BULK:
+                d.outcome = HIT
+                return skip_body(d, c, newline + 1, length + 2)
+        return decode_any(d, c, command)
+
+
+cdef Decoded decode_any(Decoder *d, Cursor *c, int command) noexcept nogil:
+    """Any reply, also one that the last read cut. A loop, so that no number of attributes can exhaust the stack."""
+    cdef int what = GO_ON
+    while what == GO_ON:
+        if d.state == BETWEEN:
+            what = begin(d, c, command)
+        elif d.state == LONG_ERROR:
+            what = skip_error(d, c)
+        elif d.state == BODY:
+            what = skip_rest(d, c)
+            if what == REPLY:
+                d.state = BETWEEN
+        else:
+            what = skip_elements(d, c)
+    return <Decoded>what
+
+
+cdef int begin(Decoder *d, Cursor *c, int command) noexcept nogil:
+    """A reply, an attribute or a push, from its type byte."""
+    cdef const char *newline
+    cdef const char *digits
+    cdef const char *after
+    cdef char kind
+    cdef int64_t length = 0
+    cdef bint null
+    if c.at == c.end:
+        return NEED_MORE
+    newline = find_newline(c)
+    digits = c.at + 1
+    kind = c.at[0]
+    if not is_type(kind):
+        return NOT_THE_PROTOCOL
+    if newline == NULL:
+        if kind == c'-' and c.end - c.at >= HEAD:
+            keep_error(d, digits, c.end)
+            c.at = c.end - 1  # the last byte stays: it may be the line end's first
+            d.state = LONG_ERROR
+            return NEED_MORE
+        return cut_off(c)
+    if (newline - 1)[0] != c'\r':
+        return NOT_THE_PROTOCOL
+    if kind == c'-':
+        keep_error(d, digits, newline - 1)
+        c.at = newline + 1
+        return REPLY
+    if newline - c.at >= HEAD:
+        return NOT_THE_PROTOCOL
+    if kind == c'+':
+        if command == GET or command == DELETE or command == HELLO:
+            return NOT_THE_PROTOCOL
+        d.outcome = OK
+        if command == SET or command == BACKFILL:
+            if newline - 1 - digits != 2 or digits[0] != c'O' or digits[1] != c'K':
+                return NOT_THE_PROTOCOL
+            d.outcome = STORED
+        c.at = newline + 1
+        return REPLY
+    if kind == c'_':
+        if newline - 1 != digits or not empty_answer(d, command):
+            return NOT_THE_PROTOCOL
+        c.at = newline + 1
+        return REPLY
+    if kind == c',' or kind == c'#' or kind == c'(':
+        return NOT_THE_PROTOCOL
+    null = digits[0] == c'-'
+    after = read_decimal(digits + 1 if null else digits, newline, &length)
+    if after != newline - 1 or length > LONGEST_BULK:
+        return NOT_THE_PROTOCOL
+    if kind == c':':
+        if command != DELETE:
+            return NOT_THE_PROTOCOL
+        d.outcome = DELETED if length > 0 and not null else NOT_FOUND
+        c.at = newline + 1
+        return REPLY
+    if null:
+        if kind != c'$' or length != 1 or not empty_answer(d, command):
+            return NOT_THE_PROTOCOL
+        c.at = newline + 1
+        return REPLY
+    if kind == c'!':
+        return blob_error(d, c, newline + 1, length)
+    if kind == c'$' or kind == c'=':
+        # PING may echo; nothing but a GET has another reason to answer with a string.
+        if command != GET and command != PING:
+            return NOT_THE_PROTOCOL
+        d.outcome = HIT if command == GET else OK
+        return skip_body(d, c, newline + 1, length + 2)
+    # An aggregate.
+    if length > MOST_ELEMENTS:
+        return NOT_THE_PROTOCOL
+    if kind == c'>':
+        d.state = PUSH
+    elif kind == c'|':
+        d.state = ATTRIBUTE
+    elif command == HELLO:
+        d.state = AGGREGATE
+        d.outcome = OK
+    else:
+        return NOT_THE_PROTOCOL
+    d.elements = 2 * length if kind == c'%' or kind == c'|' else length
+    d.skip = 0
+    c.at = newline + 1
+    return GO_ON
+
+
+cdef int skip_error(Decoder *d, Cursor *c) noexcept nogil:
+    cdef const char *newline = find_newline(c)
+    if newline == NULL:
+        c.at = max(c.at, c.end - 1)
+        return NEED_MORE
+    if newline == c.at or (newline - 1)[0] != c'\r':
+        return NOT_THE_PROTOCOL
+    c.at = newline + 1
+    d.state = BETWEEN
+    d.outcome = ERROR_REPLY
+    return REPLY
+
+
+cdef int skip_elements(Decoder *d, Cursor *c) noexcept nogil:
+    """Goes on in an aggregate: up to its end, or that of the bytes."""
+    cdef const char *newline
+    cdef int what
+    while True:
+        if d.skip > 0:
+            what = skip_rest(d, c)
+            if what != REPLY:
+                return what
+        if d.elements == 0:
+            break
+        newline = find_newline(c)
+        if newline == NULL:
+            return cut_off(c)
+        if not begin_element(d, c, newline):
+            return NOT_THE_PROTOCOL
+    what = REPLY if d.state == AGGREGATE else NOT_A_REPLY if d.state == PUSH else GO_ON
+    d.state = BETWEEN
+    return what
+
+
+cdef bint begin_element(Decoder *d, Cursor *c, const char *newline) noexcept nogil:
+    """Reads the first line of an aggregate's element; False where it is none, as a push."""
+    cdef char kind = c.at[0]
+    cdef const char *digits = c.at + 1
+    cdef int64_t length = 0
+    if newline == c.at or (newline - 1)[0] != c'\r' or newline - c.at >= HEAD or not is_type(kind) or kind == c'>':
+        return False
+    c.at = newline + 1
+    if kind == c'+' or kind == c'-' or kind == c':' or kind == c',' or kind == c'#' or kind == c'(' or kind == c'_':
+        d.elements -= 1
+        return True
+    if digits[0] == c'-' and (kind == c'$' or kind == c'*'):
+        d.elements -= 1
+        return newline - 1 - digits == 2 and digits[1] == c'1'
+    if read_decimal(digits, newline, &length) != newline - 1 or length > LONGEST_BULK:
+        return False
+    if kind == c'$' or kind == c'=' or kind == c'!':
+        d.elements -= 1
+        d.skip = length + 2
+        return True
+    if length > MOST_ELEMENTS or d.elements > LONGEST_BULK:
+        return False
+    if kind == c'%':
+        d.elements += 2 * length - 1
+    elif kind == c'|':
+        d.elements += 2 * length
+    else:
+        d.elements += length - 1
+    return True
+
+
+cdef Decoded blob_error(Decoder *d, Cursor *c, const char *body, int64_t length) noexcept nogil:
+    """RESP3's error with a length. Its beginning is kept as the error's text."""
+    cdef int64_t wanted = min(length, ERROR_TEXT)
+    if c.end - body < wanted:
+        return NEED_MORE
+    keep_error(d, body, body + wanted)
+    return skip_body(d, c, body, length + 2)
+
+
+cdef inline bint is_type(char kind) noexcept nogil:
+    return (kind == c'$' or kind == c'+' or kind == c':' or kind == c'-' or kind == c'*' or kind == c'%' or kind == c'_'
+            or kind == c'>' or kind == c'|' or kind == c'!' or kind == c'=' or kind == c'~' or kind == c','
+            or kind == c'#' or kind == c'(')
+
+
+cdef inline Decoded cut_off(Cursor *c) noexcept nogil:
+    """No line end yet: a head that fits is kept, a longer one is nothing that RESP has."""
+    return NEED_MORE if c.end - c.at < HEAD else NOT_THE_PROTOCOL
+
+
+cdef inline bint empty_answer(Decoder *d, int command) noexcept nogil:
+    """A null: no value, or not stored. No other command answers so."""
+    if command == GET:
+        d.outcome = MISS
+        return True
+    d.outcome = NOT_STORED
+    return command == SET or command == BACKFILL
+
+
+cdef inline Decoded skip_body(Decoder *d, Cursor *c, const char *body, int64_t length) noexcept nogil:
+    """Passes over a body and the line end behind it, all counted in length."""
+    if c.end - body < length:
+        c.at = body
+        d.skip = length
+        d.state = BODY
+        return skip_rest(d, c)
+    c.at = body + length
+    return REPLY if (c.at - 2)[0] == c'\r' and (c.at - 1)[0] == c'\n' else NOT_THE_PROTOCOL
+
+
+cdef Decoded skip_rest(Decoder *d, Cursor *c) noexcept nogil:
+    """The same where d.skip bytes are still to come. A line end that is cut in two is looked at in each half."""
+    cdef int64_t here = c.end - c.at
+    cdef int64_t rest = d.skip
+    if here < rest:
+        d.skip = rest - here
+        c.at = c.end
+        return NOT_THE_PROTOCOL if d.skip == 1 and here > 0 and (c.at - 1)[0] != c'\r' else NEED_MORE
+    d.skip = 0
+    c.at += rest
+    return REPLY if (c.at - 1)[0] == c'\n' and (rest == 1 or (c.at - 2)[0] == c'\r') else NOT_THE_PROTOCOL
+
+
+cdef inline void keep_error(Decoder *d, const char *start, const char *end) noexcept nogil:
+    d.outcome = ERROR_REPLY
+    d.error_length = <int>min(end - start, ERROR_TEXT)
+    memcpy(d.error, start, d.error_length)

@@ -1,0 +1,109 @@
+# One accepted connection of the built-in server, below its protocol: where received bytes wait, how replies leave, and
+# what happens when a peer does not read them. It knows no command; `_server_resp` and `_server_memcache` subclass it.
+#
+#   read:   the shared read buffer, used by every connection in turn. Only what is left of it after a read, the start of
+#           a command whose end has not come, is kept, in the connection's own buffer, and reads go behind it until it
+#           is consumed. A large argument is received straight into the bytes object that will be stored.
+#   write:  the shared out buffer collects the replies to one read, then one send(2). What the kernel does not take goes
+#           to the transport, and until the transport has got rid of it the connection is blocked: it executes no
+#           further command and reads nothing. So a peer that does not read costs at most one read, one out buffer and
+#           one value.
+#
+# Every byte of input passes `process`, whether it was just read or had to wait: trouble to be planted in the server
+# (a stall, a delay, a closed connection) belongs there.
+
+from libc.stdint cimport int64_t
+
+from loadgen._store cimport Store
+
+cdef enum:
+    READ_BYTES = 262144         # one read of the shared buffer; a loopback socket seldom has more
+    OWN_BYTES = 65536           # the least size of a connection's own buffer
+    LEAST_READ_BYTES = 16384    # with less room than this, the own buffer is compacted or grown
+    OUT_BYTES = 262144          # replies collected before a send
+    SHORT_BYTES = 1024          # room that any short reply fits in
+    LARGE_BYTES = 32768         # an argument or a value of this size is worth a read or a write of its own
+    MAX_WINDOW_BYTES = 67108864 # the most that one read may fill
+    COMMANDS = 64               # room for a protocol's command numbers
+
+
+cdef class Window:
+    """What get_buffer returns: memory to read into, borrowed from whoever set it, for the time of one read."""
+    cdef char *at
+    cdef Py_ssize_t size
+
+
+cdef class Service:
+    """What all connections of one server share: the store, the counts and the buffers."""
+    cdef readonly Store store
+    cdef readonly int64_t max_item_bytes
+    cdef readonly str version
+    cdef object stop                # called without arguments when a peer asks the server to end
+    cdef readonly set connections
+    cdef Window window
+    cdef char *read_buffer          # READ_BYTES, owned
+    cdef char *out                  # OUT_BYTES, owned; empty between two calls of `process`
+    cdef Py_ssize_t out_size
+    cdef int64_t now_ns             # Unix time of this call of `process`
+    cdef double started_at
+    cdef readonly str host
+    cdef readonly int port
+    # Counts; the arrays are indexed by the protocol's command numbers.
+    cdef int64_t calls[COMMANDS]    # executed
+    cdef int64_t rejected[COMMANDS] # not executed: wrong number of arguments
+    cdef int64_t failed[COMMANDS]   # executed, answered with an error
+    cdef int64_t hits[COMMANDS]     # keys found by the command
+    cdef int64_t misses[COMMANDS]
+    cdef int64_t bytes_read
+    cdef int64_t bytes_written
+    cdef int64_t connections_total
+
+    cdef void reset_counts(self)
+
+
+cdef class Connection:
+    cdef Service service
+    cdef object transport       # None before connection_made and after connection_lost
+    cdef int fd                 # the transport's; -1 when there is none
+    cdef readonly int64_t id
+    cdef bint blocked           # the transport holds bytes that the kernel has not taken
+    cdef bint paused            # reading is paused
+    cdef bint closing           # no command is executed any more; closes when the replies are out
+
+    cdef char *own              # owned, NULL when there is none; own[own_start:own_end] is input not yet consumed
+    cdef Py_ssize_t own_start
+    cdef Py_ssize_t own_end
+    cdef Py_ssize_t own_capacity
+
+    cdef char *large_at         # where the rest of a large argument goes; NULL: it is dropped
+    cdef Py_ssize_t large_left  # how much of it is still to come; reads go nowhere else until it is 0
+
+    # The input in hand, during `process`: everything before data + at is consumed.
+    cdef char *data
+    cdef Py_ssize_t size
+    cdef Py_ssize_t at
+
+    # The protocol: executes the commands in data from `at` on, moves `at` behind each, and returns when there is no whole
+    # one left, or the connection is blocked, closing, or waiting for a large argument. It is called again with the bytes
+    # it left and what came after them.
+    cdef int consume(self) except -1
+    # The argument's `total` bytes start at data + start, and data ends before them: the rest is received into `into`.
+    cdef int receive_large(self, char *into, Py_ssize_t start, Py_ssize_t total) except -1
+
+    cdef int process(self, char *data, Py_ssize_t size) except -1
+    cdef int keep_rest(self) except -1
+    cdef int make_room(self, Py_ssize_t room) except -1
+
+    # Room for a reply of up to `size` ≤ OUT_BYTES bytes; the caller writes it and adds to out_size what it wrote.
+    cdef char *reply_room(self, Py_ssize_t size) except NULL
+    cdef int reply(self, const char *text, Py_ssize_t size) except -1
+    cdef int reply_bytes(self, bytes text) except -1
+    # A value and what ends it; a large value is not copied.
+    cdef int reply_value(self, bytes value, const char *end, Py_ssize_t end_size) except -1
+    cdef int flush(self) except -1
+    cdef int write(self, const char *at, Py_ssize_t size) except -1
+    cdef int close_after_replies(self) except -1
+
+
+cdef char *write_decimal(char *out, int64_t value) noexcept nogil
+cdef bint read_integer(const char *at, Py_ssize_t size, int64_t *value) noexcept nogil

@@ -1,0 +1,371 @@
+"""Sockets of the built-in server below any protocol; `_server_connection.pxd` says how bytes come, wait and leave."""
+
+cimport cython
+from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy, memmove, memset
+
+import socket
+import time
+
+from loadgen._store cimport Store
+
+cdef extern from "<sys/socket.h>" nogil:
+    ssize_t send(int fd, const void *buffer, size_t size, int flags)
+
+cdef extern from "<sys/uio.h>" nogil:
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+    ssize_t writev(int fd, const iovec *parts, int count)
+
+cdef extern from * nogil:
+    """
+    #include <time.h>
+    static inline int64_t loadgen_unix_ns(void) {
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    }
+    """
+    int64_t unix_ns "loadgen_unix_ns"()
+
+
+cdef char *write_decimal(char *out, int64_t value) noexcept nogil:
+    """Writes value in decimal and returns the byte after it; needs up to 20 bytes."""
+    cdef char digits[20]
+    cdef int n = 0
+    cdef uint64_t rest
+    if value < 0:
+        out[0] = c'-'
+        out += 1
+        rest = <uint64_t>0 - <uint64_t>value
+    else:
+        rest = <uint64_t>value
+    while True:
+        digits[n] = <char>(c'0' + rest % 10)
+        n += 1
+        rest //= 10
+        if rest == 0:
+            break
+    while n > 0:
+        n -= 1
+        out[0] = digits[n]
+        out += 1
+    return out
+
+
+cdef bint read_integer(const char *at, Py_ssize_t size, int64_t *value) noexcept nogil:
+    """Reads an optional minus and 1 to 18 digits that fill exactly `size` bytes; False when that is not what is there."""
+    cdef bint negative = size > 0 and at[0] == c'-'
+    cdef const char *end = at + size
+    cdef int64_t v = 0
+    if negative:
+        at += 1
+    if at >= end or end - at > 18:
+        return False
+    while at < end:
+        if not c'0' <= at[0] <= c'9':
+            return False
+        v = v * 10 + (at[0] - c'0')
+        at += 1
+    value[0] = -v if negative else v
+    return True
+
+
+@cython.final
+cdef class Window:
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        PyBuffer_FillInfo(view, self, self.at, self.size, False, flags)
+
+    def __releasebuffer__(self, Py_buffer *view):
+        pass
+
+
+@cython.final
+cdef class Service:
+    def __cinit__(self):
+        self.read_buffer = <char *>malloc(READ_BYTES)
+        self.out = <char *>malloc(OUT_BYTES)
+        if self.read_buffer == NULL or self.out == NULL:
+            raise MemoryError()
+
+    def __init__(self, Store store not None, int64_t max_item_bytes, str version, stop):
+        self.store = store
+        self.max_item_bytes = max_item_bytes
+        self.version = version
+        self.stop = stop
+        self.window = Window()
+        self.connections = set()
+        self.started_at = time.monotonic()
+        self.host = ""
+        self.reset_counts()
+
+    def __dealloc__(self):
+        free(self.read_buffer)
+        free(self.out)
+
+    def listening_on(self, str host, int port):
+        self.host = host
+        self.port = port
+
+    cdef void reset_counts(self):
+        memset(self.calls, 0, sizeof(self.calls))
+        memset(self.rejected, 0, sizeof(self.rejected))
+        memset(self.failed, 0, sizeof(self.failed))
+        memset(self.hits, 0, sizeof(self.hits))
+        memset(self.misses, 0, sizeof(self.misses))
+        self.bytes_read = self.bytes_written = self.connections_total = 0
+        self.store.reset_counts()
+
+
+cdef int64_t next_id = 0
+
+
+cdef class Connection:
+    """An asyncio.BufferedProtocol; works on uvloop and on asyncio's own loop."""
+
+    def __cinit__(self):
+        self.fd = -1
+
+    def __init__(self, Service service not None):
+        global next_id
+        next_id += 1
+        self.id = next_id
+        self.service = service
+
+    def __dealloc__(self):
+        free(self.own)
+
+    # ---- what the event loop calls
+
+    def connection_made(self, transport):
+        sock = transport.get_extra_info("socket")
+        self.transport = transport
+        self.fd = sock.fileno()
+        # Both loops do this by default for TCP; the server's latency must not rest on their defaults.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # pause_writing as soon as anything waits in the transport, resume_writing when nothing does.
+        transport.set_write_buffer_limits(high=0)
+        self.service.connections.add(self)
+        self.service.connections_total += 1
+
+    def connection_lost(self, error):
+        self.fd = -1
+        self.transport = None
+        self.closing = True
+        self.service.connections.discard(self)
+
+    def abort(self):
+        """Closes at once; what was not yet sent is lost."""
+        self.closing = True
+        if self.transport is not None:
+            self.transport.abort()
+
+    def get_buffer(self, Py_ssize_t size_hint):
+        cdef Window window = self.service.window
+        if self.large_left > 0:
+            if self.large_at != NULL:
+                window.at = self.large_at
+                window.size = min(self.large_left, MAX_WINDOW_BYTES)
+            else:
+                window.at = self.service.read_buffer
+                window.size = min(self.large_left, READ_BYTES)
+        elif self.own_end > self.own_start:
+            self.make_room(LEAST_READ_BYTES)
+            window.at = self.own + self.own_end
+            window.size = self.own_capacity - self.own_end
+        else:
+            window.at = self.service.read_buffer
+            window.size = READ_BYTES
+        return window
+
+    def buffer_updated(self, Py_ssize_t size):
+        self.service.bytes_read += size
+        if self.large_left > 0:
+            self.large_left -= size
+            if self.large_at != NULL:
+                self.large_at += size
+            if self.large_left == 0:
+                self.process(self.own + self.own_start, self.own_end - self.own_start)
+        elif self.own_end > self.own_start:
+            self.own_end += size
+            self.process(self.own + self.own_start, self.own_end - self.own_start)
+        else:
+            self.process(self.service.read_buffer, size)
+
+    def eof_received(self):
+        # The transport sends what it still holds and closes.
+        return False
+
+    def pause_writing(self):
+        self.blocked = True
+
+    def resume_writing(self):
+        self.blocked = False
+        if self.closing or not self.paused:
+            return
+        if self.large_left == 0 and self.own_end > self.own_start:
+            self.process(self.own + self.own_start, self.own_end - self.own_start)
+        if not self.blocked and not self.closing:
+            self.paused = False
+            self.transport.resume_reading()
+
+    # ---- input
+
+    cdef int consume(self) except -1:
+        raise NotImplementedError
+
+    cdef int process(self, char *data, Py_ssize_t size) except -1:
+        self.service.out_size = 0
+        self.service.now_ns = unix_ns()
+        self.data = data
+        self.size = size
+        self.at = 0
+        if not self.closing:
+            self.consume()
+        self.flush()
+        if self.closing:
+            self.own_start = self.own_end = 0
+            if self.transport is not None:
+                self.transport.close()
+            return 0
+        self.keep_rest()
+        if self.blocked and not self.paused:
+            self.paused = True
+            self.transport.pause_reading()
+        return 0
+
+    cdef int keep_rest(self) except -1:
+        cdef Py_ssize_t rest = self.size - self.at
+        if self.data == self.service.read_buffer:
+            if rest > 0:
+                self.own_start = self.own_end = 0
+                self.make_room(rest)
+                memcpy(self.own, self.data + self.at, rest)
+                self.own_end = rest
+        elif rest > 0:
+            self.own_start += self.at
+            self.own_end = self.own_start + rest
+        else:
+            free(self.own)
+            self.own = NULL
+            self.own_start = self.own_end = self.own_capacity = 0
+        self.data = NULL
+        return 0
+
+    cdef int make_room(self, Py_ssize_t room) except -1:
+        """Makes at least `room` bytes free behind own_end, by moving what is there to the front, or growing twofold."""
+        cdef Py_ssize_t pending = self.own_end - self.own_start
+        cdef Py_ssize_t capacity
+        cdef char *grown
+        if self.own_capacity - self.own_end >= room:
+            return 0
+        # Moving at most as much as has been consumed since the last move keeps the cost per byte constant.
+        if self.own_start >= pending and self.own_capacity - pending >= room:
+            memcpy(self.own, self.own + self.own_start, pending)
+        else:
+            capacity = max(<Py_ssize_t>OWN_BYTES, 2 * (pending + room))
+            if self.own_start > 0:
+                memmove(self.own, self.own + self.own_start, pending)
+            grown = <char *>realloc(self.own, capacity)
+            if grown == NULL:
+                raise MemoryError()
+            self.own = grown
+            self.own_capacity = capacity
+        self.own_start = 0
+        self.own_end = pending
+        return 0
+
+    cdef int receive_large(self, char *into, Py_ssize_t start, Py_ssize_t total) except -1:
+        cdef Py_ssize_t have = self.size - start
+        if into != NULL:
+            memcpy(into, self.data + start, have)
+            self.large_at = into + have
+        else:
+            self.large_at = NULL
+        self.large_left = total - have
+        self.size = start
+        return 0
+
+    # ---- replies
+
+    cdef inline char *reply_room(self, Py_ssize_t size) except NULL:
+        if self.service.out_size + size > OUT_BYTES:
+            self.flush()
+        return self.service.out + self.service.out_size
+
+    cdef int reply(self, const char *text, Py_ssize_t size) except -1:
+        if size > OUT_BYTES:
+            self.flush()
+            return self.write(text, size)
+        memcpy(self.reply_room(size), text, size)
+        self.service.out_size += size
+        return 0
+
+    cdef int reply_bytes(self, bytes text) except -1:
+        return self.reply(PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
+
+    cdef int reply_value(self, bytes value, const char *end, Py_ssize_t end_size) except -1:
+        cdef Py_ssize_t size = PyBytes_GET_SIZE(value)
+        cdef Py_ssize_t before, sent
+        cdef iovec parts[3]
+        if size < LARGE_BYTES:
+            self.reply(PyBytes_AS_STRING(value), size)
+            return self.reply(end, end_size)
+        before = self.service.out_size
+        sent = 0
+        if not self.blocked and self.fd >= 0:
+            parts[0].iov_base = self.service.out
+            parts[0].iov_len = before
+            parts[1].iov_base = PyBytes_AS_STRING(value)
+            parts[1].iov_len = size
+            parts[2].iov_base = <void *>end
+            parts[2].iov_len = end_size
+            sent = max(0, writev(self.fd, parts, 3))
+            self.service.bytes_written += sent
+        if sent < before:
+            memmove(self.service.out, self.service.out + sent, before - sent)
+            self.service.out_size = before - sent
+            self.flush()
+            sent = before
+        self.service.out_size = 0
+        sent -= before
+        if sent < size:
+            self.service.bytes_written += size - sent
+            if self.transport is not None:
+                self.transport.write(memoryview(value)[sent:])
+            sent = size
+        return self.reply(end + (sent - size), end_size - (sent - size))
+
+    cdef int flush(self) except -1:
+        cdef Py_ssize_t size = self.service.out_size
+        self.service.out_size = 0
+        if size > 0:
+            self.write(self.service.out, size)
+        return 0
+
+    cdef int write(self, const char *at, Py_ssize_t size) except -1:
+        cdef Py_ssize_t sent = 0
+        self.service.bytes_written += size
+        if self.fd < 0:
+            return 0
+        if not self.blocked:
+            sent = send(self.fd, at, size, 0)
+            if sent < 0:
+                if errno != EAGAIN and errno != EINTR:
+                    # The peer is gone. The transport will find that out too; nothing more is to be said to it.
+                    self.closing = True
+                    self.transport.abort()
+                    return 0
+                sent = 0
+        if sent < size:
+            self.transport.write(PyBytes_FromStringAndSize(at + sent, size - sent))
+        return 0
+
+    cdef int close_after_replies(self) except -1:
+        self.closing = True
+        return 0

@@ -1,0 +1,58 @@
+"""What to send next. The sequence depends on the seed alone, not on time or replies."""
+
+from libc.stdint cimport UINT64_MAX
+
+from loadgen._request import COMMAND_NAMES
+
+from loadgen._random cimport random_next, random_seed
+from loadgen._request cimport DELETE, GET, PING, SET
+
+cdef enum:
+    COMMAND_STREAM = 1
+
+
+cdef class Workload:
+    """Commands by weight and keys by popularity, for one server of a circle.
+
+    `weights` are (get, set, delete), any non-negative numbers, or None for PINGs only.
+    """
+
+    def __cinit__(self, weights, Keys keys, Ketama ketama, int server, uint64_t seed):
+        random_seed(&self.random, seed, COMMAND_STREAM)
+        self.keys = keys
+        self.ketama = ketama
+        self.server = server
+        self.routed = ketama.servers > 1
+        self.only = PING if weights is None else -1
+        if weights is not None:
+            total = sum(weights)
+            if total <= 0 or min(weights) < 0:
+                raise ValueError(f"the weights of a mix are not negative and not all 0, but these are {weights}")
+            # Thresholds of 2**64 itself do not fit; the top draw then still is the last command with a weight.
+            self.get_below = min(int(weights[0] * 2**64 / total), UINT64_MAX)
+            self.set_below = min(int((weights[0] + weights[1]) * 2**64 / total), UINT64_MAX)
+            if weights[1] == weights[2] == 0:
+                self.only = GET
+            elif weights[2] == 0 and weights[0] == 0:
+                self.only = SET
+
+    cdef void next(self, Request *request) noexcept nogil:
+        cdef uint64_t draw, key
+        if self.only >= 0:
+            request.command = self.only
+        else:
+            draw = random_next(&self.random)
+            request.command = GET if draw < self.get_below else SET if draw <= self.set_below else DELETE
+        key = self.keys.draw()
+        while self.routed and self.ketama.owner(key) != self.server:
+            key = self.keys.draw()
+        request.key = key
+
+    def drawn(self, int n):
+        """The next n requests, as (command, key id)."""
+        cdef Request request
+        requests = []
+        for _ in range(n):
+            self.next(&request)
+            requests.append((COMMAND_NAMES[request.command], request.key))
+        return requests

@@ -1,0 +1,142 @@
+"""What must hold between keys, or on this machine: each rule yields a Problem that names every key it looked at.
+
+A rule's keys have each passed their own checks; which of them the user gave is not its business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from loadgen.config.cpu_list import absent_cpus, parse_cpu_list
+from loadgen.config.problem import Problem
+from loadgen.config.schema import Config
+
+MAX_MEMCACHE_KEY = 250
+"""KEY_MAX_LENGTH of memcached's protocol.txt."""
+
+MAX_MEMCACHE_VALUE = 2**30 - 512
+"""memcached takes -I up to 1 GiB, from which an item's header and key are taken."""
+
+MAX_RESP_VALUE = 512 * 2**20
+"""proto-max-bulk-len's default in Redis and its kin."""
+
+_PROTOCOL = ("target", "protocol")
+_USERNAME = ("target", "username")
+_PASSWORD = ("target", "password")
+_ENDPOINTS = ("target", "endpoints")
+_CONNECTIONS = ("connection", "connections")
+_PREFILL = ("workload", "prefill")
+_BACKFILL = ("workload", "backfill_on_miss")
+_COMMANDS = ("workload", "commands")
+_KEY_LENGTH = ("workload", "keyspace", "length")
+_KEY_COUNT = ("workload", "keyspace", "count")
+_VALUE_LENGTH = ("workload", "values", "length")
+_SEARCH = ("workload", "saturation_search")
+
+
+def contradictions(config: Config) -> Iterator[Problem]:
+    """Every contradiction in the configuration."""
+    for rule in _RULES:
+        yield from rule(config)
+
+
+def _cpus_exist(config: Config) -> Iterator[Problem]:
+    cpus = config.general.cpu_list
+    if cpus is not None and (absent := absent_cpus(parse_cpu_list(cpus))):
+        listed = ", ".join(map(str, absent[:8])) + (", …" if len(absent) > 8 else "")
+        yield Problem(
+            (("general", "cpu_list"),), f"names CPU {listed}, which this machine does not have; name CPUs that it has"
+        )
+
+
+def _only_resp_authenticates(config: Config) -> Iterator[Problem]:
+    target = config.target
+    if target.protocol == "memcache":
+        for path, value in ((_USERNAME, target.username), (_PASSWORD, target.password)):
+            if value:
+                yield Problem(
+                    (path, _PROTOCOL),
+                    "is for RESP only; leave it out with memcache, whose text protocol has no log-in here",
+                )
+    elif target.username and not target.password:
+        yield Problem(
+            (_USERNAME, _PASSWORD),
+            "needs a password; add password, of any text where the server asks this user for none",
+        )
+
+
+def _every_endpoint_gets_a_connection(config: Config) -> Iterator[Problem]:
+    connections, endpoints = config.connection.connections, len(config.target.endpoints)
+    if connections < endpoints:
+        yield Problem(
+            (_CONNECTIONS, _ENDPOINTS),
+            f"{connections} {'connection' if connections == 1 else 'connections'} cannot reach {endpoints} endpoints; "
+            f"set connection.connections to at least {endpoints}, or name fewer in target.endpoints",
+        )
+
+
+def _ids_fit_keys(config: Config) -> Iterator[Problem]:
+    keyspace = config.workload.keyspace
+    # From 16 hex digits on, any 64-bit count fits.
+    if keyspace.length < 16 and keyspace.count > 16**keyspace.length:
+        needed = len(f"{keyspace.count - 1:x}")
+        yield Problem(
+            (_KEY_COUNT, _KEY_LENGTH),
+            f"{keyspace.count} keys do not fit in {keyspace.length} hex digits; "
+            f"set workload.keyspace.length to at least {needed}, or count to at most {16**keyspace.length}",
+        )
+
+
+def _protocol_takes_the_key(config: Config) -> Iterator[Problem]:
+    length = config.workload.keyspace.length
+    if config.target.protocol == "memcache" and length > MAX_MEMCACHE_KEY:
+        yield Problem((_KEY_LENGTH, _PROTOCOL), f"must be at most {MAX_MEMCACHE_KEY} on memcache, not {length}")
+
+
+def _protocol_takes_the_value(config: Config) -> Iterator[Problem]:
+    length = config.workload.values.length
+    limit = MAX_MEMCACHE_VALUE if config.target.protocol == "memcache" else MAX_RESP_VALUE
+    if length > limit:
+        yield Problem(
+            (_VALUE_LENGTH, _PROTOCOL), f"must be at most {limit} bytes on {config.target.protocol}, not {length}"
+        )
+
+
+def _some_command_has_weight(config: Config) -> Iterator[Problem]:
+    commands = config.workload.commands
+    if commands.get == commands.set == commands.delete == 0:
+        yield Problem(
+            (_COMMANDS,), "every weight is 0, so there is nothing to send; give one of get, set and delete a weight"
+        )
+
+
+def _ping_has_no_keys(config: Config) -> Iterator[Problem]:
+    if config.target.protocol == "ping":
+        for path, wanted in ((_PREFILL, config.workload.prefill), (_BACKFILL, config.workload.backfill_on_miss)):
+            if wanted:
+                yield Problem(
+                    (path, _PROTOCOL),
+                    'writes keys, and the protocol "ping" has none; set it to false, or the protocol to "resp"',
+                )
+
+
+def _search_can_climb(config: Config) -> Iterator[Problem]:
+    search = config.workload.saturation_search
+    if search is not None and search.start_rate > search.max_rate:
+        yield Problem(
+            ((*_SEARCH, "start_rate"), (*_SEARCH, "max_rate")),
+            f"the search would start at {search.start_rate:g}/s, above max_rate, {search.max_rate:g}/s; swap them",
+        )
+
+
+_RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
+    _cpus_exist,
+    _only_resp_authenticates,
+    _every_endpoint_gets_a_connection,
+    _ids_fit_keys,
+    _protocol_takes_the_key,
+    _protocol_takes_the_value,
+    _some_command_has_weight,
+    _ping_has_no_keys,
+    _search_can_climb,
+)

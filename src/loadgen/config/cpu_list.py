@@ -1,0 +1,42 @@
+"""A list of CPUs as text, in the kernel's notation: `0-3,8`."""
+
+from __future__ import annotations
+
+import os
+import re
+
+_RANGE = re.compile(r"\s*([0-9]{1,6})\s*(?:-\s*([0-9]{1,6})\s*)?", re.ASCII)
+
+
+def parse_cpu_list(text: str) -> tuple[int, ...]:
+    """The CPUs' numbers in the order written. Raises ValueError when malformed, empty, or naming a CPU twice."""
+    cpus: list[int] = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part)
+        if match is None:
+            raise ValueError(f'"{text}" is not a list of CPUs; write numbers and ranges, such as "0-3,8"')
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise ValueError(
+                f'"{text}" has the range {first}-{last}, which ends before it begins; write {last}-{first}'
+            )
+        cpus.extend(range(first, last + 1))
+    if len(set(cpus)) < len(cpus):
+        raise ValueError(f'"{text}" names a CPU twice; name each once')
+    return tuple(cpus)
+
+
+def usable_cpus() -> int:
+    """How many CPUs this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def absent_cpus(cpus: tuple[int, ...]) -> list[int]:
+    """Those of `cpus` that this machine does not have."""
+    present = set(range(os.cpu_count() or 1))
+    if hasattr(os, "sched_getaffinity"):
+        # Where CPUs in the middle are offline, the numbers go beyond their count.
+        present |= os.sched_getaffinity(0)
+    return [cpu for cpu in cpus if cpu not in present]

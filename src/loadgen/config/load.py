@@ -1,0 +1,173 @@
+"""Reads a configuration: a file, flags over it, and `--set` over both; every problem found is reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import tomli
+from pydantic import ValidationError
+
+from loadgen.config.caution import cautions
+from loadgen.config.contradictions import contradictions
+from loadgen.config.document import Document
+from loadgen.config.origin import Flag, Origin
+from loadgen.config.positions import Path as KeyPath
+from loadgen.config.positions import key_positions
+from loadgen.config.problem import Problem, problems_in
+from loadgen.config.schema import Config
+from loadgen.config.tree import dotted
+from loadgen.errors import ConfigError
+
+MAX_FILE_BYTES = 2**20
+"""No configuration is as long; it keeps a path that was meant for something else from being read whole."""
+
+
+def load(path: Path | None, overrides: Sequence[str] = (), flags: Mapping[str, object] | None = None) -> Config:
+    """The configuration of `path`, or all defaults when None, as overridden from the command line.
+
+    `flags` maps dotted keys to values, or to `Flag`s that also say which option gave them. `overrides` are what follows
+    `--set`, "TABLE.KEY=VALUE": the value is TOML, or text when it is no TOML, as in `general.duration=10s`. Where two
+    give the same key, a flag wins over the file, and `--set` over a flag; of two `--set`, the later.
+
+    Raises ConfigError with every problem found. `warnings` of the result has what is not acted on.
+    """
+    document = Document()
+    unreadable = _add_file(document, path) if path is not None else []
+    for index, (key, value) in enumerate((flags or {}).items()):
+        flag = value if isinstance(value, Flag) else Flag("the command line", value)
+        document.add(tuple(key.split(".")), flag.value, Origin.by_flag(index, flag.option, key))
+    malformed = []
+    for index, override in enumerate(overrides):
+        try:
+            key_path, value = parse_override(override)
+        except ValueError as error:
+            malformed.append(str(error))
+        else:
+            document.add(key_path, value, Origin.by_set(index, dotted(key_path)))
+
+    # What the command line says may only contradict itself because the file that it goes with could not be read.
+    config, problems = _validate(document, rules_hold=not unreadable)
+    source = str(path) if path is not None else "the command line"
+    if unreadable or problems or malformed:
+        raise ConfigError([*unreadable, *_in_order(problems, document, source), *malformed])
+    return config.warned(tuple(_in_order(list(cautions(config, document)), document, source)))
+
+
+def parse_override(text: str) -> tuple[tuple[str, ...], object]:
+    """The key and the value of "TABLE.KEY=VALUE". Raises ValueError with a whole sentence."""
+    key, equals, value = text.partition("=")
+    shape = "write --set TABLE.KEY=VALUE, such as --set general.duration=10s"
+    if not equals:
+        raise ValueError(f"--set {_printable(text)}: has no equals sign; {shape}")
+    try:
+        tree: object = tomli.loads(f"{key} = 0")
+    except ValueError:
+        raise ValueError(f"--set {_printable(text)}: has no valid key before the equals sign; {shape}") from None
+    path: list[str] = []
+    while isinstance(tree, dict) and len(tree) == 1:
+        [(name, tree)] = tree.items()
+        path.append(name)
+    if tree != 0 or len(path) < 2:
+        raise ValueError(f"--set {_printable(text)}: does not name a table and a key; {shape}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"--set {_printable(text)}: is not UTF-8; write it in your terminal's UTF-8 locale") from None
+    return tuple(path), _typed(value)
+
+
+def _typed(text: str) -> object:
+    try:
+        tree = tomli.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    # Text with a line end could have brought further keys along.
+    return tree["value"] if len(tree) == 1 else text
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _add_file(document: Document, path: Path) -> list[str]:
+    """Adds the file's layer, or returns why that is not possible."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return [f"{path}: there is no such file; check the path"]
+    except IsADirectoryError:
+        return [f"{path}: is a directory; name a TOML file in it"]
+    except PermissionError:
+        return [f"{path}: may not be read by this user; change its permissions"]
+    except (OSError, ValueError) as error:
+        return [f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); name a TOML file"]
+    if len(content) > MAX_FILE_BYTES:
+        return [f"{path}: is longer than 1 MiB; name a TOML file"]
+    try:
+        text = content.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        return [f"{path}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8; save the file as UTF-8"]
+    try:
+        document.add_file(str(path), tomli.loads(text), key_positions(text))
+    except tomli.TOMLDecodeError as error:
+        message = f"{error.msg[:1].lower()}{error.msg[1:]}"
+        place = f"{path}:{error.lineno}:{error.colno}"
+        return [f"{place}: is not valid TOML: {message}; text, such as 10s or resp, needs quotes"]
+    except (ValueError, RecursionError) as error:
+        return [
+            f"{path}: is not valid TOML: {error or 'nested too deeply'}; write it anew from loadgen config --example"
+        ]
+    return []
+
+
+def _validate(document: Document, rules_hold: bool) -> tuple[Config, list[Problem]]:
+    """The configuration, and every problem, contradictions too if `rules_hold`.
+
+    With problems, keys that are wrong in themselves have their defaults in it.
+    """
+    problems = list(document.clashes)
+    bad: set[KeyPath] = set()
+    while True:
+        try:
+            config = Config.model_validate(document.without(bad))
+            break
+        except ValidationError as error:
+            found = list(problems_in(error))
+        # A table may be wrong only for lack of the key that was taken from it, which is no problem of its own.
+        problems += [problem for problem in found if not any(_within(wrong, problem.paths[0]) for wrong in bad)]
+        # Without the wrong keys, what is left can be held against itself, so that nothing is left to a second attempt.
+        bad |= {_removable(problem.paths[0], document, bad) for problem in found}
+    for contradiction in contradictions(config) if rules_hold else ():
+        if not any(_within(path, wrong) for path in contradiction.paths for wrong in bad):
+            problems.append(contradiction)
+    return config, problems
+
+
+def _within(path: KeyPath, outer: KeyPath) -> bool:
+    return path[: len(outer)] == outer
+
+
+def _removable(path: KeyPath, document: Document, bad: set[KeyPath]) -> KeyPath:
+    """The key to leave out for an error at `path`: itself, or the list or the table that it would have to be in."""
+    names = tuple(part for part in path if isinstance(part, str))
+    present = {known for known, _ in document.values()}
+    while names not in present or names in bad:
+        assert names, "an empty document is valid"
+        names = names[:-1]
+    return names
+
+
+def _in_order(problems: list[Problem], document: Document, source: str) -> list[str]:
+    """Whole sentences, each with its place, in the order of the places."""
+    placed = []
+    for problem in problems:
+        # Of contradicting keys, one that the user wrote is the one to look at.
+        path = next((path for path in problem.paths if path in document.origins), problem.paths[0])
+        exact = problem.origin or document.origins.get(path)
+        origin = exact or document.origin(path)
+        key = exact.key if exact else dotted(path)
+        place = (origin.order, origin.where) if origin else ((-1, 0, 0), source)
+        placed.append((*place, f"{key}: {problem.sentence}"))
+    return [f"{where}: {sentence}" for _, where, sentence in sorted(placed)]

@@ -1,0 +1,37 @@
+"""Where a key was given: a place in a file, a flag, or `--set`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Flag(NamedTuple):
+    """A value given by a command-line option, with the option's spelling for messages."""
+
+    option: str
+    """As the user would write it: `--connections`."""
+    value: object
+
+
+@dataclass(frozen=True, order=True)
+class Origin:
+    """Orders as a reader meets them: the file from top to bottom, then flags, then `--set`."""
+
+    order: tuple[int, int, int]
+    where: str
+    """What a message begins with: `bench.toml:7:1`, `--connections`, `--set`."""
+    key: str
+    """The dotted key as it was written there, which may be an older spelling."""
+
+    @classmethod
+    def in_file(cls, source: str, line: int, column: int, key: str) -> Origin:
+        return cls((0, line, column), f"{source}:{line}:{column}", key)
+
+    @classmethod
+    def by_flag(cls, index: int, option: str, key: str) -> Origin:
+        return cls((1, index, 0), option, key)
+
+    @classmethod
+    def by_set(cls, index: int, key: str) -> Origin:
+        return cls((2, index, 0), "--set", key)

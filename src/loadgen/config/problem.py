@@ -1,0 +1,121 @@
+"""What is wrong with one key, and how pydantic's errors become sentences that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from loadgen.config.origin import Origin
+from loadgen.config.positions import Path
+from loadgen.config.schema import Table
+from loadgen.config.toml_text import toml_value
+from loadgen.config.tree import alias, dotted, subtable, tables
+
+_TABLES: dict[Path, type[Table]] = dict(tables())
+
+_SECRET: set[Path] = {("target", "password")}
+"""Keys whose values are not repeated, as messages end up in logs."""
+
+_LONGEST_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A key, or several that contradict each other, the one to be named first."""
+
+    paths: tuple[Path, ...]
+    sentence: str
+    """Completes "table.key: "."""
+    origin: Origin | None = None
+    """Where to look, if not where the document says that a key of `paths` came from."""
+
+
+def problems_in(error: ValidationError) -> Iterator[Problem]:
+    """One problem for each of pydantic's errors."""
+    for details in error.errors(include_url=False):
+        path: Path = details["loc"]
+        yield Problem((path,), _sentence(details, path))
+
+
+def _sentence(error: ErrorDetails, path: Path) -> str:
+    limits = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            return _unknown(path, error["input"])
+        case "value_error":
+            return str(limits["error"])
+        case "missing":
+            return f"is missing from [{dotted(path[:-1])}]; add it"
+        case "literal_error":
+            return _no_choice(path, error["input"])
+        case "int_type" | "int_from_float" | "int_parsing_size":
+            return f"must be a whole number, without quotes, not {_shown(path, error['input'])}"
+        case "float_type" | "finite_number":
+            return f"must be a number, without quotes, not {_shown(path, error['input'])}"
+        case "bool_type":
+            return f"must be true or false, without quotes, not {_shown(path, error['input'])}"
+        case "string_type":
+            return f"must be text in quotes, not {_shown(path, error['input'])}"
+        case "tuple_type":
+            return f'must be a list, such as ["127.0.0.1:6379"], not {_shown(path, error["input"])}'
+        case "model_type" | "dict_type":
+            return f"must be a table; write [{dotted(path)}] and its keys below, not {_shown(path, error['input'])}"
+        case "greater_than_equal":
+            return f"must be at least {limits['ge']}, not {_shown(path, error['input'])}"
+        case "greater_than":
+            return f"must be more than {limits['gt']}, not {_shown(path, error['input'])}"
+        case "less_than_equal":
+            return f"must be at most {_number(limits['le'])}, not {_shown(path, error['input'])}"
+        case _:
+            return f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {_shown(path, error['input'])}"
+
+
+def _unknown(path: Path, value: object) -> str:
+    *parent, name = path
+    noun = "unknown table" if isinstance(value, dict) else "unknown key"
+    table = _TABLES[tuple(parent)]
+    name = str(name)
+    homes = [home for home, other in _TABLES.items() if name in _spellings(other) and home != tuple(parent)]
+    if homes and isinstance(value, dict):
+        return f"{noun}; {name} belongs elsewhere: write {' or '.join(f'[{dotted((*home, name))}]' for home in homes)}"
+    if homes:
+        return f"{noun}; {name} belongs in {' or '.join(f'[{dotted(home)}]' for home in homes)}"
+    if near := get_close_matches(name.lower(), _spellings(table), n=1):
+        return f"{noun}; did you mean {near[0]}?"
+    known = ", ".join(table.model_fields)
+    return f"{noun}; {f'the keys of [{dotted(tuple(parent))}] are' if parent else 'the tables are'} {known}"
+
+
+def _spellings(table: type[Table]) -> list[str]:
+    aliases = [mark.name for field in table.model_fields.values() if (mark := alias(field))]
+    return [*table.model_fields, *aliases]
+
+
+def _no_choice(path: Path, value: object) -> str:
+    field = _TABLES[path[:-1]].model_fields[str(path[-1])]
+    assert subtable(field) is None, "a table is no choice among words"
+    choices = [str(choice) for choice in get_args(field.annotation)]
+    near = get_close_matches(value.lower(), choices, n=1) if isinstance(value, str) else []
+    listed = ", ".join(toml_value(choice) for choice in choices)
+    return f"must be one of {listed}, not {_shown(path, value)}" + (
+        f"; did you mean {toml_value(near[0])}?" if near else ""
+    )
+
+
+def _shown(path: Path, value: object) -> str:
+    if path in _SECRET:
+        return "what it is"
+    try:
+        text = toml_value(value)
+    except (TypeError, ValueError):
+        text = str(type(value).__name__)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _number(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

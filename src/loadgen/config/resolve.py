@@ -1,0 +1,94 @@
+"""From a Config to a Plan: names looked up, CPUs assigned, the load divided among workers, seeds drawn."""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+
+from loadgen.config.cpu_list import parse_cpu_list
+from loadgen.config.endpoint import parse_endpoint
+from loadgen.config.schema import Commands, Config
+from loadgen.config.split import split_connections, split_range, worker_count, worker_seed
+from loadgen.errors import TargetError
+from loadgen.plan import Endpoint, Keyspace, Plan, Weights, WorkerPlan
+
+
+def resolve(config: Config) -> Plan:
+    """The plan of a run. Reads DNS and, where no seed is given, the system's entropy.
+
+    Raises TargetError when a host's name cannot be resolved.
+    """
+    connection, workload = config.connection, config.workload
+    # A shift, not a modulus of 63-bit range: every seed is as likely, and TOML can carry it back in.
+    seed = config.general.seed if config.general.seed is not None else int.from_bytes(os.urandom(8)) >> 1
+    return Plan(
+        protocol=config.target.protocol,
+        endpoints=tuple(_lookup(*parse_endpoint(text)) for text in config.target.endpoints),
+        username=config.target.username,
+        password=config.target.password,
+        connections=connection.connections,
+        pipeline_depth=connection.pipeline_depth,
+        batch_size=connection.batch_size or connection.pipeline_depth,
+        connect_timeout_ns=connection.connect_timeout,
+        request_timeout_ns=connection.request_timeout,
+        request_distribution=connection.request_distribution,
+        rate_per_s=workload.rate_limit,
+        prefill=workload.prefill,
+        prefill_timeout_ns=workload.prefill_timeout,
+        backfill_on_miss=workload.backfill_on_miss,
+        keyspace=Keyspace(
+            count=workload.keyspace.count,
+            length=workload.keyspace.length,
+            distribution=workload.keyspace.distribution,
+            zipf_exponent=workload.keyspace.zipf_exponent,
+        ),
+        weights=_lowest_terms(workload.commands),
+        value_bytes=workload.values.length,
+        warmup_ns=config.general.warmup,
+        duration_ns=config.general.duration,
+        interval_ns=config.general.interval,
+        seed=seed,
+        workers=_workers(config, seed),
+    )
+
+
+def _workers(config: Config, seed: int) -> tuple[WorkerPlan, ...]:
+    connections = config.connection.connections
+    workers = worker_count(config)
+    cpus = parse_cpu_list(config.general.cpu_list) if config.general.cpu_list is not None else (None,)
+    shares = split_connections(connections, len(config.target.endpoints), workers)
+    ranges = split_range(config.workload.keyspace.count, workers)
+    return tuple(
+        WorkerPlan(
+            seed=worker_seed(seed, index),
+            cpu=cpus[index % len(cpus)],
+            connections=share,
+            rate_per_s=config.workload.rate_limit * sum(share) / connections,
+            prefill_first=first,
+            prefill_count=count,
+        )
+        for index, (share, (first, count)) in enumerate(zip(shares, ranges, strict=True))
+    )
+
+
+def _lowest_terms(commands: Commands) -> Weights:
+    """The mix in its smallest whole numbers, so that 80:20 and 4:1 are the same plan."""
+    shared = math.gcd(commands.get, commands.set, commands.delete)
+    return Weights(get=commands.get // shared, set=commands.set // shared, delete=commands.delete // shared)
+
+
+def _lookup(host: str, port: int) -> Endpoint:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else "it is no name that DNS can carry"
+        raise TargetError(
+            f"The host {host} of target.endpoints cannot be resolved ({reason}); "
+            "check its spelling, or write its numeric address."
+        ) from None
+    # Caches listen on IPv4 more often than on IPv6, and a plan carries one address: "localhost" should just work.
+    addresses = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)
+    address = addresses[0][4]
+    scope = f"%{address[3]}" if len(address) == 4 and address[3] else ""
+    return Endpoint(host=host, port=port, address=f"{address[0]}{scope}")

@@ -1,0 +1,367 @@
+"""The configuration's tables and keys: what each means, its kind, its bounds and its default.
+
+A bound that holds for a key alone stands here; what must hold between keys is in `contradictions`. The vocabulary is
+that of crucible's benchmark and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`,
+`general.interval`, `target.username`, `target.password` and `workload.keyspace.zipf_exponent`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+
+from loadgen.config.cpu_list import usable_cpus
+from loadgen.config.values import (
+    Address,
+    Alias,
+    Cluster,
+    CpuList,
+    Duration,
+    Inert,
+    Number,
+    PositiveDuration,
+    Protocol,
+    Size,
+    Tls,
+)
+
+MAX_SEED = 2**63 - 1
+"""The greatest integer that TOML is sure to carry."""
+
+MAX_RATE_PER_S = 1e9
+"""One request each nanosecond, the resolution of the clock."""
+
+_MIN_INTERVAL_NS = 1_000_000
+"""The event loop's timers have millisecond resolution."""
+
+_DEFAULT_PORTS = {"memcache": 11211}
+_REDIS_PORT = 6379
+
+
+def _duration(default: str, description: str) -> Any:
+    """A duration's field, whose default is text, as a user would write it, and is validated like one."""
+    return Field(default=default, description=description)
+
+
+class Table(BaseModel):
+    """A table: frozen, every key known, no value taken for another type than it is written in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+class General(Table):
+    """The run as a whole."""
+
+    duration: PositiveDuration = _duration("60s", "How long to measure, after the warm-up.")
+    warmup: Duration = _duration("10s", "How long to put load on the server before measuring; 0 skips it.")
+    threads: int = Field(
+        default_factory=usable_cpus,
+        ge=1,
+        le=4096,
+        description=(
+            "Worker processes. Default: the CPUs that this process may use; "
+            "never more than can each have a connection to every endpoint."
+        ),
+    )
+    cpu_list: CpuList | None = Field(
+        default=None,
+        description="CPUs to pin the workers to, in turn, in the kernel's notation. Default: not pinned.",
+        examples=["0-3,8"],
+    )
+    seed: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_SEED,
+        description=(
+            "What everything random is drawn from: same seed, config and workers, same requests. "
+            "Default: drawn anew, and reported."
+        ),
+        examples=[42],
+    )
+    interval: PositiveDuration = _duration("1s", "The time between two progress samples; at least 1ms.")
+    io_engine: Annotated[str | None, Inert("is not acted on: there is one I/O engine, chosen for the system")] = Field(
+        default=None, description="Which I/O engine to use.", examples=["auto"]
+    )
+
+    @field_validator("interval")
+    @classmethod
+    def _timers_can_keep_it(cls, interval: int) -> int:
+        if interval < _MIN_INTERVAL_NS:
+            raise ValueError('must be at least "1ms"')
+        return interval
+
+
+class Target(Table):
+    """The servers under load."""
+
+    protocol: Protocol = Field(
+        default="resp",
+        description=(
+            '"resp" (RESP2), "resp3" (RESP with HELLO 3), "memcache" (its text protocol) or '
+            '"ping" (PING over RESP, without keys).'
+        ),
+    )
+    endpoints: tuple[Address, ...] = Field(
+        default=(),
+        # Lax for the container alone, as TOML has lists and no tuples.
+        strict=False,
+        description=(
+            "The servers, as host:port or [IPv6]:port; keys are spread over them by ketama. "
+            "Default: 127.0.0.1, port 6379, or 11211 for memcache."
+        ),
+    )
+    username: str = Field(default="", description="Whom to authenticate as; needs a password. RESP only.")
+    password: str = Field(default="", description="Sent by AUTH on every connection; empty sends none. RESP only.")
+    tls: Tls = Field(default=False, description="Whether to speak TLS. Not supported yet: true is an error.")
+    tls_hostname: Annotated[str | None, Inert("is not acted on, as tls is false")] = Field(
+        default=None, description="The name that the server's certificate must carry.", examples=["cache.example.com"]
+    )
+    tls_verify: Annotated[bool, Inert("is not acted on, as tls is false")] = Field(
+        default=True, description="Whether to verify the server's certificate."
+    )
+    cluster: Cluster = Field(
+        default=False,
+        description="Whether to discover a cluster's nodes and slots. Not supported yet: true is an error.",
+    )
+
+    @field_validator("endpoints", mode="before")
+    @classmethod
+    def _default_by_protocol(cls, endpoints: object, info: ValidationInfo) -> object:
+        if endpoints == ():
+            return (f"127.0.0.1:{_DEFAULT_PORTS.get(info.data.get('protocol', ''), _REDIS_PORT)}",)
+        return endpoints
+
+    @field_validator("endpoints")
+    @classmethod
+    def _some_and_distinct(cls, endpoints: tuple[str, ...]) -> tuple[str, ...]:
+        if not endpoints:
+            raise ValueError('names no server; write at least one, such as ["127.0.0.1:6379"]')
+        for index, endpoint in enumerate(endpoints):
+            if endpoint in endpoints[:index]:
+                raise ValueError(f'names "{endpoint}" twice; name each server once')
+        return endpoints
+
+
+class Connection(Table):
+    """Connections, and how they are used."""
+
+    connections: Annotated[int, Alias("pool_size", wins=True)] = Field(
+        default=1, ge=1, le=1_000_000, description="Connections in all, spread evenly over endpoints and workers."
+    )
+    pipeline_depth: int = Field(default=1, ge=1, le=65536, description="The most requests in flight on one connection.")
+    batch_size: int | None = Field(
+        default=None,
+        ge=0,
+        description="The most requests written by one send, clamped to 1 … pipeline_depth. Default: pipeline_depth.",
+        examples=[1],
+    )
+    connect_timeout: PositiveDuration = _duration("5s", "How long a connection may take to be made.")
+    request_timeout: PositiveDuration = _duration("1s", "How long a reply may take before it counts as a timeout.")
+    request_distribution: Literal["roundrobin", "greedy"] = Field(
+        default="roundrobin",
+        description=(
+            "Which connection a due request goes to when there is a rate_limit: the next in turn, "
+            "or the first with room in its pipeline."
+        ),
+    )
+
+    @field_validator("batch_size")
+    @classmethod
+    def _within_depth(cls, batch_size: int | None, info: ValidationInfo) -> int | None:
+        depth: int | None = info.data.get("pipeline_depth")
+        if depth is None:
+            return batch_size
+        return min(max(batch_size, 1), depth) if batch_size is not None else depth
+
+
+class Keyspace(Table):
+    """The keys: ids from 0, written in lower-case hex and zero-padded."""
+
+    length: int = Field(default=16, ge=1, le=65536, description="Characters in a key; at most 250 on memcache.")
+    count: int = Field(
+        default=1_000_000, ge=1, le=2**63 - 1, description="How many keys there are; at most 16 to the power of length."
+    )
+    distribution: Literal["uniform", "zipf"] = Field(
+        default="uniform", description="How popular the keys are: all alike, or the few far more than the many."
+    )
+    zipf_exponent: Number = Field(
+        default=1.0,
+        gt=0,
+        le=100,
+        description="How skewed zipf is: key k is asked for in proportion to 1/k to this power.",
+    )
+
+
+class Commands(Table):
+    """The command mix, as weights: only their ratios matter."""
+
+    get: int = Field(default=80, ge=0, le=2**32, description="The weight of GET.")
+    set: int = Field(default=20, ge=0, le=2**32, description="The weight of SET.")
+    delete: int = Field(default=0, ge=0, le=2**32, description="The weight of DELETE.")
+
+
+class Values(Table):
+    """The values that SET writes."""
+
+    length: Size = Field(
+        default=64,
+        ge=1,
+        le=2**30,
+        description=(
+            'Bytes in a value, as a number or as "64KB" or "64KiB". '
+            "At most 512 MiB on RESP; a server's own limit may be lower."
+        ),
+    )
+
+
+class Slo(Table):
+    """What latency is good enough; at least one."""
+
+    p50: PositiveDuration | None = Field(default=None, description="The highest p50 that passes.", examples=["200us"])
+    p99: PositiveDuration | None = Field(default=None, description="The highest p99 that passes.", examples=["500us"])
+    p999: PositiveDuration | None = Field(default=None, description="The highest p99.9 that passes.", examples=["1ms"])
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Slo:
+        if self.p50 is None and self.p99 is None and self.p999 is None:
+            raise ValueError('names no percentile; write at least one of p50, p99 and p999, such as p999 = "1ms"')
+        return self
+
+
+class SaturationSearch(Table):
+    """The search for the highest rate that meets an SLO."""
+
+    slo: Slo = Field(description="What must hold at a rate for it to pass.")
+    start_rate: Number = Field(
+        default=1000, gt=0, le=MAX_RATE_PER_S, description="The first rate tried, in requests per second."
+    )
+    step_multiplier: Number = Field(
+        default=1.05, gt=1, le=1000, description="By how much each step's rate exceeds the one before."
+    )
+    sample_window: PositiveDuration = _duration("5s", "How long each rate is measured.")
+    drain_window: Duration = _duration("500ms", "How long to wait after a change of rate before measuring.")
+    stop_after_failures: int = Field(default=3, ge=1, description="How many failed steps in a row end the search.")
+    max_rate: Number = Field(default=100_000_000, gt=0, le=MAX_RATE_PER_S, description="The highest rate tried.")
+    min_throughput_ratio: Number = Field(
+        default=0.9,
+        ge=0,
+        le=1,
+        description="The least share of the offered rate that must be achieved for a step to pass.",
+    )
+    bisect_tolerance: Number = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="How narrow the interval round the answer must be to end the search, as a share of it.",
+    )
+    max_bisect_steps: int = Field(default=8, ge=0, description="The most steps spent on narrowing it.")
+
+
+class Workload(Table):
+    """What is sent, and when."""
+
+    rate_limit: Number = Field(
+        default=0,
+        ge=0,
+        le=MAX_RATE_PER_S,
+        description=(
+            "The rate offered, in requests per second over all workers; "
+            "0 is a closed loop, where a reply triggers the next request."
+        ),
+    )
+    prefill: bool = Field(default=False, description="Whether to write each key once before the warm-up.")
+    prefill_timeout: Duration = _duration("300s", "How long the prefill may take; 0 is without limit.")
+    backfill_on_miss: Annotated[bool, Alias("set_on_miss")] = Field(
+        default=False,
+        description="Whether a GET that misses is followed by a SET of its key, as a cache-aside client does.",
+    )
+    keyspace: Keyspace = Field(default_factory=Keyspace)
+    commands: Commands = Field(default_factory=Commands)
+    values: Values = Field(default_factory=Values)
+    saturation_search: Annotated[
+        SaturationSearch | None,
+        Inert("is checked but not acted on yet: no search is run, and the load is what rate_limit says"),
+    ] = Field(default=None)
+
+
+class Timestamps(Table):
+    """Where latency is taken."""
+
+    enabled: Annotated[bool, Inert("is not acted on: latency is always recorded", unless=True)] = Field(
+        default=True, description="Whether to record latency."
+    )
+    mode: Annotated[
+        Literal["userspace", "software"], Inert("is not acted on: latency is taken in user space", unless="userspace")
+    ] = Field(default="userspace", description='"userspace", or "software" for the kernel\'s own time stamps.')
+
+
+class Admin(Table):
+    """How results are shown."""
+
+    format: Literal["clean", "json", "verbose", "quiet"] = Field(
+        default="clean",
+        description=(
+            '"clean" (a table for people), "json" (one record per line), "verbose" (log lines) or "quiet" (one line).'
+        ),
+    )
+    color: Literal["auto", "always", "never"] = Field(
+        default="auto", description='"auto" (on a terminal), "always" or "never".'
+    )
+    listen: Annotated[Address | None, Inert("is not acted on yet: no metrics are served")] = Field(
+        default=None, description="The address to serve metrics on.", examples=["127.0.0.1:9090"]
+    )
+    parquet: Annotated[str | None, Inert("is not acted on yet: no Parquet file is written")] = Field(
+        default=None, description="The file to write metrics to.", examples=["metrics.parquet"]
+    )
+    parquet_interval: Annotated[PositiveDuration, Inert("is not acted on yet: no Parquet file is written")] = _duration(
+        "1s", "The time between two rows of it."
+    )
+
+
+class Momento(Table):
+    """Momento's hosted cache."""
+
+    cache_name: str = Field(default="default-cache", description="The cache's name.")
+    endpoint: str | None = Field(default=None, description="Its host.", examples=["cell-1.example.com"])
+    ttl_seconds: int = Field(default=3600, ge=0, description="How long an item lives.")
+    wire_format: Literal["grpc", "protosocket"] = Field(default="grpc", description='"grpc" or "protosocket".')
+    use_private_endpoints: bool = Field(default=False, description="Whether to use private endpoints.")
+    availability_zone: str | None = Field(default=None, description="The zone to stay in.", examples=["use1-az1"])
+
+
+class Config(Table):
+    """A run's whole configuration: frozen, checked, and every default filled in.
+
+    Durations are nanoseconds, sizes are bytes, rates are requests per second.
+    Two are equal when all their keys are; where the keys came from does not count.
+    """
+
+    general: General = Field(default_factory=General)
+    target: Target = Field(default_factory=Target)
+    connection: Connection = Field(default_factory=Connection)
+    workload: Workload = Field(default_factory=Workload)
+    timestamps: Timestamps = Field(default_factory=Timestamps)
+    admin: Admin = Field(default_factory=Admin)
+    momento: Annotated[Momento | None, Inert('is not acted on: the protocol "momento" is not supported')] = Field(
+        default=None
+    )
+
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """One sentence for each key that was given and is not acted on as it stands, with the place that gave it."""
+        return self._warnings
+
+    def warned(self, warnings: tuple[str, ...]) -> Config:
+        """The same configuration, with `warnings`."""
+        copy = self.model_copy()
+        copy._warnings = warnings
+        return copy
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Config) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())

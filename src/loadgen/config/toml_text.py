@@ -1,0 +1,63 @@
+"""TOML, written: one value, and a whole Config."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterator
+from typing import cast
+
+from loadgen.config.positions import Path
+from loadgen.config.schema import Config, Table
+from loadgen.config.tree import dotted, inert, subtable
+
+# Beyond this, a double has no fraction digits left to lose, and its integer spelling grows long.
+_MAX_PLAIN_FLOAT = 1e15
+
+
+def toml_value(value: object) -> str:
+    """A value as TOML, on one line. Raises TypeError for what TOML has no notation for."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            # A JSON string is a TOML basic string, except that TOML wants DEL escaped as well.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case int():
+            return str(value)
+        case float():
+            return str(int(value)) if value.is_integer() and abs(value) < _MAX_PLAIN_FLOAT else repr(value)
+        case list() | tuple():
+            return f"[{', '.join(toml_value(element) for element in value)}]"
+        case dict():
+            return "{ " + ", ".join(f"{name} = {toml_value(element)}" for name, element in value.items()) + " }"
+        case datetime.datetime() | datetime.date() | datetime.time():
+            return value.isoformat()
+        case _:
+            raise TypeError(f"TOML has no notation for a {type(value).__name__}")
+
+
+def dump(config: Config) -> str:
+    """The configuration as TOML with every default filled in; it loads again to an equal Config.
+
+    Keys that are not set, and keys that are not acted on and have their default, are left out. The password is in it.
+    """
+    return "\n".join(_lines((), config, config.model_dump(mode="json"))).lstrip("\n") + "\n"
+
+
+def _lines(path: Path, table: Table, written: dict[str, object]) -> Iterator[str]:
+    kind = type(table)
+    entries = []
+    inner: list[tuple[str, Table]] = []
+    for name, field in kind.model_fields.items():
+        value = getattr(table, name)
+        if value is None:
+            continue
+        if subtable(field):
+            inner.append((name, value))
+        elif not inert(field) or value != getattr(kind(), name):
+            entries.append(f"{name} = {toml_value(written[name])}")
+    if entries:
+        yield from ("", f"[{dotted(path)}]", *entries)
+    for name, subvalue in inner:
+        yield from _lines((*path, name), subvalue, cast(dict[str, object], written[name]))

@@ -1,0 +1,375 @@
+"""What a run says as it goes: frozen events, and their JSON records. The one door to orjson. No I/O.
+
+`plan` → `config` · a phase begins → `phase` · each interval → `sample` · the end → `result`. Everything above a worker
+is a fold over these; an output is something with `emit(event)`. `docs/RESULTS.md` says what each field of a record
+means, `record_schema` what it may hold.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import orjson
+
+from loadgen._histogram import Histogram
+from loadgen.plan import Plan
+from loadgen.snapshot import Snapshot, Tally, encode_v2
+from loadgen.units import NS_PER_S, NS_PER_US
+
+SCHEMA_VERSION = 1
+"""Raised when a field of a record goes, or changes its name, unit or meaning; not when one is added."""
+
+NOTHING_MEASURED = "no requests were measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The run is about to start."""
+
+    plan: Plan
+    version: str
+    warnings: tuple[str, ...] = ()
+    embedded: bool = False
+    """The target is loadgen's own built-in server, so the numbers are of that server."""
+    wall_s: float = field(default_factory=time.time)
+    """Unix time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseBegan:
+    """`phase` is connect, precheck, prefill, warmup, measure or drain."""
+
+    phase: str
+    wall_s: float
+    """Unix time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long phase has come; for standard error only, not part of a result."""
+
+    phase: str
+    done: int
+    total: int
+    """In keys (prefill), connections (connect) or nanoseconds (warmup, measure, drain)."""
+    elapsed_ns: int
+    note: str = ""
+    """A stall's diagnosis, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One interval of warmup or measure, all workers merged."""
+
+    phase: str
+    wall_s: float
+    """Unix time of the interval's end."""
+    interval_ns: int
+    interval: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How it ended. Printed also when the run was cut short."""
+
+    plan: Plan
+    measured: Snapshot
+    """The requests of the measure window, by intended time."""
+    duration_ns: int
+    """The window as it was: shorter than planned when interrupted."""
+    phases: dict[str, Snapshot] = field(default_factory=dict)
+    """precheck, prefill, warmup, measure: what `totals` is summed from."""
+    max_rss_bytes: int = 0
+    """The largest worker's."""
+    embedded: bool = False
+    interrupted: bool = False
+    reasons: tuple[str, ...] = ()
+    """Why the run is invalid, one sentence each; empty when it is valid."""
+    warnings: tuple[str, ...] = ()
+    """What to know about a run that is still valid, one sentence each."""
+    examples: dict[str, str] = field(default_factory=dict)
+    """The first error reply of each class, and the first failure of each reason, in the server's or kernel's words."""
+    wall_s: float = field(default_factory=time.time)
+    """Unix time."""
+
+    @property
+    def overall(self) -> Snapshot:
+        """All phases together; `connections.active` is that of the measure phase."""
+        return sum(self.phases.values(), Snapshot())
+
+    @property
+    def unaccounted(self) -> int:
+        """Planned requests, of any phase, that ended nowhere or twice: not 0 is a bug in loadgen."""
+        others = (snapshot for phase, snapshot in self.phases.items() if phase != "measure")
+        return sum(abs(tally.balance) for s in (self.measured, *others) for tally in s.tallies.values())
+
+    @property
+    def invalid_because(self) -> tuple[str, ...]:
+        """`reasons`, and what no run can be valid with: nothing measured, or accounts that do not add up."""
+        own = []
+        if not self.measured.total.planned:
+            own.append(NOTHING_MEASURED)
+        if self.unaccounted:
+            own.append(f"{self.unaccounted} planned requests are not accounted for, which is a bug in loadgen")
+        return (*self.reasons, *own)
+
+    @property
+    def valid(self) -> bool:
+        return not self.invalid_because
+
+    @property
+    def throughput_per_s(self) -> float:
+        """Replies in time per second of the window, error replies too."""
+        return per_s(self.measured.total.answered, self.duration_ns)
+
+    @property
+    def cpu_us_per_request(self) -> float | None:
+        """The workers' CPU time per request that they sent, backfills too; None when they sent none."""
+        sent = sum(tally.sent for tally in self.measured.tallies.values())
+        return self.measured.cpu_ns / NS_PER_US / sent if sent else None
+
+
+Event = Configured | PhaseBegan | Progress | Sample | Result
+
+
+class Output(Protocol):
+    """Where events go."""
+
+    def emit(self, event: Event) -> None: ...
+
+
+def per_s(count: int, window_ns: int) -> float:
+    """A count as a rate; 0.0 over an empty window."""
+    return count * NS_PER_S / window_ns if window_ns > 0 else 0.0
+
+
+def percent(part: float | None) -> float | None:
+    """A fraction as a percentage of at most four decimals, so that no reader sees 33.33333333333333."""
+    return None if part is None else round(100.0 * part, 4)
+
+
+def encode(event: Event) -> bytes:
+    """One line of NDJSON, or nothing for an event that has no record."""
+    record = to_record(event)
+    return b"" if record is None else orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def to_record(event: Event) -> dict[str, Any] | None:
+    """The event as plain values for JSON, or None: progress and the samples of the warm-up are not part of a result.
+
+    What cannot be known (a percentile of no request, a hit rate without a GET) is None, never 0 and never NaN.
+    """
+    match event:
+        case Configured():
+            return _config(event)
+        case PhaseBegan():
+            return {"type": "phase", "ts": _timestamp(event.wall_s), "phase": event.phase}
+        case Sample(phase="measure"):
+            return _sample(event)
+        case Result():
+            return _result(event)
+        case _:
+            return None
+
+
+# The enum names of crucible's benchmark.
+_PROTOCOL_NAMES = {"resp": "Resp", "resp3": "Resp3", "memcache": "Memcache", "ping": "Ping"}
+
+_QUANTILES = (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999), ("p9999", 0.9999))
+
+
+def _config(event: Configured) -> dict[str, Any]:
+    plan = event.plan
+    cpus = sorted({worker.cpu for worker in plan.workers if worker.cpu is not None})
+    return {
+        "type": "config",
+        "schema_version": SCHEMA_VERSION,
+        "ts": _timestamp(event.wall_s),
+        "version": event.version,
+        "target": ",".join(str(endpoint) for endpoint in plan.endpoints),
+        "embedded": event.embedded,
+        "protocol": _PROTOCOL_NAMES[plan.protocol],
+        "tls": False,
+        "threads": len(plan.workers),
+        "conns": plan.connections,
+        "pipeline": plan.pipeline_depth,
+        "batch_size": plan.batch_size,
+        "keyspace": plan.keyspace.count,
+        "key_size": plan.keyspace.length,
+        "key_distribution": plan.keyspace.distribution,
+        "value_size": plan.value_bytes,
+        "weights": asdict(plan.weights),
+        "prefill": plan.prefill,
+        "backfill_on_miss": plan.backfill_on_miss,
+        "engine": "uvloop",
+        "loop": _loop(plan),
+        **({"ratelimit": _number(plan.rate_per_s)} if plan.rate_per_s > 0 else {}),
+        "warmup_secs": _secs(plan.warmup_ns),
+        "duration_secs": _secs(plan.duration_ns),
+        "interval_secs": _secs(plan.interval_ns),
+        "request_timeout_secs": _secs(plan.request_timeout_ns),
+        **({"cpu_list": ",".join(map(str, cpus))} if cpus else {}),
+        "seed": plan.seed,
+        "warnings": _texts(event.warnings),
+    }
+
+
+def _sample(event: Sample) -> dict[str, Any]:
+    total = event.interval.total
+    return {
+        "type": "sample",
+        "ts": _timestamp(event.wall_s),
+        "req_s": int(per_s(total.answered, event.interval_ns)),
+        "err_s": round(per_s(total.failed, event.interval_ns), 3),
+        "hit_pct": percent(event.interval.hit_rate),
+        **_in_us(event.interval.latency()),
+    }
+
+
+def _result(event: Result) -> dict[str, Any]:
+    measured, overall, total = event.measured, event.overall, event.measured.total
+    get = measured.tallies.get("get", Tally())
+    return {
+        "type": "result",
+        "ts": _timestamp(event.wall_s),
+        "duration_secs": _secs(event.duration_ns),
+        "interrupted": event.interrupted,
+        "embedded": event.embedded,
+        "loop": _loop(event.plan),
+        "requests": total.planned,
+        "responses": total.answered,
+        "errors": total.failed,
+        "err_pct": percent(total.failed / total.planned if total.planned else None),
+        "hits": get.hits,
+        "misses": get.misses,
+        "hit_pct": percent(measured.hit_rate),
+        "throughput": int(event.throughput_per_s),
+        "rx_bytes": measured.rx_bytes,
+        "tx_bytes": measured.tx_bytes,
+        "rx_bps": int(per_s(8 * measured.rx_bytes, event.duration_ns)),
+        "tx_bps": int(per_s(8 * measured.tx_bytes, event.duration_ns)),
+        "get": _command(measured, "get"),
+        "set": _command(measured, "set"),
+        **({"delete": _command(measured, "delete")} if "delete" in measured.commands else {}),
+        **({"backfill_set": _command(measured, "backfill")} if "backfill" in measured.commands else {}),
+        "conns_active": measured.connections.active,
+        "conns_failed": overall.connections.failed,
+        "latency": {
+            command: {clock: _in_ns(measured.latency(command, clock)) for clock in ("response", "service")}
+            for command in ("all", *measured.commands)
+        },
+        **({"lag": _in_ns(measured.lag)} if event.plan.rate_per_s > 0 else {}),
+        "counts": {**_counts(total), "errors": _tallied(measured.errors)},
+        "commands": {command: _counts(measured.tallies[command]) for command in measured.commands},
+        "totals": _totals(overall),
+        "connections": {
+            "opened": overall.connections.opened,
+            "failed": overall.connections.failed,
+            "closed": overall.connections.closed,
+            "reconnects": overall.connections.reconnects,
+            "failures": _tallied(overall.failures),
+        },
+        "client": {
+            "cpu_s": measured.cpu_ns / NS_PER_S,
+            "cpu_us_per_request": event.cpu_us_per_request,
+            "max_rss_bytes": event.max_rss_bytes,
+            "workers": len(event.plan.workers),
+        },
+        "verdict": {
+            "valid": event.valid,
+            "reasons": _texts(event.invalid_because),
+            "warnings": _texts(event.warnings),
+        },
+        "error_examples": {_text(kind): _text(words) for kind, words in event.examples.items()},
+        "seed": event.plan.seed,
+        "histograms": _histograms(measured),
+    }
+
+
+def _loop(plan: Plan) -> str:
+    return "open" if plan.rate_per_s > 0 else "closed"
+
+
+def _command(measured: Snapshot, command: str) -> dict[str, Any]:
+    return {"count": measured.tallies.get(command, Tally()).answered, **_in_us(measured.latency(command))}
+
+
+def _in_us(histogram: Histogram) -> dict[str, Any]:
+    """The names and the whole microseconds, cut off and not rounded, of crucible's benchmark."""
+    quantiles = [(name, q) for name, q in _QUANTILES if name != "p95"] + [("max", 1.0)]
+    cut = {f"{name}_us": histogram.quantile(q) // NS_PER_US if histogram.count else None for name, q in quantiles}
+    return {**cut, "lower_bounds": [f"{name}_us" for name, q in quantiles if histogram.is_lower_bound(q)]}
+
+
+def _in_ns(histogram: Histogram) -> dict[str, Any]:
+    quantiles = [*_QUANTILES, ("max", 1.0)]
+    values: dict[str, float | None] = {
+        "min_ns": histogram.min,
+        "mean_ns": round(histogram.mean, 1),
+        **{f"{name}_ns": histogram.quantile(q) for name, q in quantiles},
+    }
+    # The mean rests on every sample, so one that is a lower bound makes it one.
+    bounds = ["mean_ns"] * bool(histogram.censored)
+    bounds += [f"{name}_ns" for name, q in [("min", 0.0), *quantiles] if histogram.is_lower_bound(q)]
+    return {
+        "count": histogram.count,
+        **(values if histogram.count else dict.fromkeys(values)),
+        "overflow": histogram.overflow,
+        "censored": histogram.censored,
+        "lower_bounds": bounds,
+    }
+
+
+def _counts(tally: Tally) -> dict[str, Any]:
+    """Every field of the tally; `errors` goes by the name of `error_replies`, as it is by class in `counts`."""
+    counts = asdict(tally)
+    return {"planned": counts.pop("planned"), "ok": counts.pop("ok"), "error_replies": counts.pop("errors"), **counts}
+
+
+def _totals(overall: Snapshot) -> dict[str, Any]:
+    return {
+        "sent": sum(tally.sent for tally in overall.tallies.values()),
+        "received": sum(tally.received for tally in overall.tallies.values()),
+        "commands": {
+            command: {"sent": overall.tallies[command].sent, "received": overall.tallies[command].received}
+            for command in overall.commands
+        },
+    }
+
+
+def _histograms(measured: Snapshot) -> dict[str, Any]:
+    payloads: dict[str, dict[str, str]] = {}
+    for clock, histograms in (("response", measured.response), ("service", measured.service)):
+        for command in measured.commands:
+            if command in histograms:
+                payloads.setdefault(command, {})[clock] = encode_v2(histograms[command])
+    return payloads
+
+
+def _tallied(counts: Any) -> dict[str, int]:
+    return {_text(name): count for name, count in counts.items()}
+
+
+def _number(value: float) -> int | float:
+    return int(value) if value == int(value) else value
+
+
+def _secs(ns: int) -> int | float:
+    return _number(ns / NS_PER_S)
+
+
+def _timestamp(wall_s: float) -> str:
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _texts(sentences: Iterable[str]) -> list[str]:
+    return [_text(sentence) for sentence in sentences]
+
+
+def _text(words: str) -> str:
+    """Words from a server, a kernel or a file name may hold half a surrogate pair, which no JSON can."""
+    return words.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,124 @@
+"""How far a long phase has come, on standard error: a bar on a terminal, elsewhere a line per stall.
+
+Rates and the time that is left come from the event's own clock. What cannot be written is let go: a run does not fail
+because nobody watches it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import Progress as RichProgress
+
+from loadgen.events import Event, Progress
+from loadgen.output import figures
+from loadgen.output.sentences import printable
+from loadgen.units import NS_PER_S
+
+STALL_LINE_EVERY_NS = 5 * NS_PER_S
+
+_UNITS = {"prefill": "keys", "connect": "connections"}
+
+
+class Lines:
+    """Where no terminal is: a plain line when a phase stalls, and again every five seconds while it does."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self._printed: tuple[str, int] = ("", 0)
+        """The phase and its elapsed time at the last line."""
+
+    def emit(self, event: Event) -> None:
+        if not isinstance(event, Progress) or not event.note:
+            return
+        phase, elapsed_ns = self._printed
+        if phase == event.phase and elapsed_ns <= event.elapsed_ns < elapsed_ns + STALL_LINE_EVERY_NS:
+            return
+        self._printed = (event.phase, event.elapsed_ns)
+        line = f"{event.phase}: {_done(event)} after {event.elapsed_ns / NS_PER_S:.0f}s: {printable(event.note)}"
+        if self._stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                print(line, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Nothing to clear."""
+
+
+class Bar:
+    """A bar below whatever the results print, redrawn on each Progress event and gone at every other one.
+
+    It goes first: an output that shares its terminal must be given an event after this.
+    """
+
+    def __init__(self, stream: TextIO, color: bool) -> None:
+        self._console = _Console(file=stream, no_color=not color, highlight=False)
+        self._bar: RichProgress | None = None
+        self._task = TaskID(0)
+        self._phase = ""
+
+    def emit(self, event: Event) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            if not isinstance(event, Progress) or event.phase != self._phase:
+                self.close()
+            if isinstance(event, Progress) and event.total > 0:
+                self._draw(event)
+
+    def close(self) -> None:
+        """Clears the bar and shows the cursor again; to be called before the program leaves in any way."""
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            with contextlib.suppress(OSError, ValueError):
+                bar.stop()
+
+    def _draw(self, event: Progress) -> None:
+        shown: dict[str, Any] = {"words": _words(event), "note": printable(event.note)}
+        if self._bar is None:
+            self._bar = RichProgress(
+                TextColumn("{task.description:<8}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.fields[words]} {task.fields[note]}", markup=False),
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._phase = event.phase
+            self._task = self._bar.add_task(event.phase, total=event.total, completed=event.done, **shown)
+            self._bar.start()
+        self._bar.update(self._task, total=event.total, completed=event.done, **shown)
+        self._bar.refresh()
+
+
+class _Console(Console):
+    """rich ends the whole program when its stream is a closed pipe; here the bar just stays away."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
+def create(stream: TextIO | None, color: bool) -> Bar | Lines:
+    """What suits the stream: a bar where it is a terminal that can move its cursor."""
+    if stream is None or stream.closed or not stream.isatty():
+        return Lines(stream)
+    return Lines(stream) if Console(file=stream).is_dumb_terminal else Bar(stream, color)
+
+
+def _done(event: Progress) -> str:
+    unit = _UNITS.get(event.phase)
+    part = figures.share(event.done / event.total) if event.total else figures.NOTHING
+    return f"{event.done:,} of {event.total:,} {unit} ({part}%)" if unit else f"{part}%"
+
+
+def _words(event: Progress) -> str:
+    """`52.3%  123K keys/s  8s left`: rate and rest at the mean speed so far."""
+    part = f"{figures.share(event.done / event.total):>5}%"
+    unit = _UNITS.get(event.phase)
+    rate = f"  {figures.rate(event.done * NS_PER_S / event.elapsed_ns)} {unit}/s" if unit and event.elapsed_ns else ""
+    if not event.done or event.done > event.total:
+        return part + rate
+    left_ns = event.elapsed_ns * (event.total - event.done) / event.done if unit else event.total - event.done
+    return f"{part}{rate}  {left_ns / NS_PER_S:.0f}s left"

@@ -1,0 +1,81 @@
+"""Where results go: bytes written at once and whole, or one sentence about why not.
+
+Knows streams and their encodings; does not know what is written. It writes past the stream's own buffer, so that
+nothing is left there to fail a second time when the interpreter closes it.
+"""
+
+from __future__ import annotations
+
+import select
+from pathlib import Path
+from typing import Any, TextIO
+
+from loadgen.errors import OutputError
+
+# What the signs used in outputs become where the stream's encoding has none of them.
+_ASCII = str.maketrans({"µ": "u", "≥": ">", "─": "-", "│": "|", "…": "~"})
+
+
+class Sink:
+    """A text stream that is written through: every write has reached the kernel, or raised OutputError."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """`stream` is None where there is none, as sys.stdout is when it was closed before the start."""
+        self._name = _name(stream)
+        if stream is None or stream.closed:
+            raise _refusal(self._name)
+        self._stream = stream
+        self._encoding = getattr(stream, "encoding", None) or "utf-8"
+        buffer = getattr(stream, "buffer", None)
+        self._file: Any = getattr(buffer, "raw", buffer)
+
+    def write(self, text: str) -> None:
+        """Text in the stream's own encoding; signs it lacks are replaced by their nearest ASCII."""
+        try:
+            data = text.encode(self._encoding)
+        except UnicodeEncodeError:
+            data = text.translate(_ASCII).encode(self._encoding, "replace")
+        self._write(data)
+
+    def write_utf8(self, data: bytes) -> None:
+        """UTF-8, whatever the stream's encoding is: for formats whose encoding is not a matter of locale."""
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            # What others wrote to the stream comes first.
+            self._stream.flush()
+            if self._file is None:
+                self._stream.write(data.decode())
+                return
+            rest = memoryview(data)
+            while rest:
+                written = self._file.write(rest)
+                if written is None:
+                    # A non-blocking terminal or pipe that is full now.
+                    select.select([], [self._file], [])
+                    continue
+                rest = rest[written:]
+            self._file.flush()
+        except OSError as error:
+            raise _refusal(self._name, error) from error
+        except ValueError as error:
+            raise _refusal(self._name) from error
+
+
+def open_results(path: str) -> TextIO:
+    """The file that `-o` names, empty. Raises OutputError when it cannot be written."""
+    try:
+        return Path(path).open("w", encoding="utf-8")
+    except OSError as error:
+        raise _refusal(path, error) from error
+
+
+def _refusal(name: str, error: OSError | None = None) -> OutputError:
+    reason = (error.strerror or str(error)) if error else "it is closed"
+    return OutputError(f"results could not be written to {name}: {reason}")
+
+
+def _name(stream: TextIO | None) -> str:
+    name = getattr(stream, "name", "<stdout>")
+    return name if isinstance(name, str) and name != "<stdout>" else "standard output"

@@ -1,0 +1,209 @@
+"""What was counted: frozen values that add (over workers) and subtract (over time). No I/O.
+
+`now - before` is an interval, `sum` over workers is the run. The one door to `hdrh`, the HDR interchange format.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, Self
+
+from loadgen._histogram import Histogram
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class _Counters:
+    """Whole numbers that add and subtract field by field."""
+
+    def _each(self, other: Self, op: Callable[[int, int], int]) -> Self:
+        return type(self)(*(op(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)))
+
+    def __add__(self, other: Self) -> Self:
+        return self._each(other, operator.add)
+
+    def __sub__(self, other: Self) -> Self:
+        return self._each(other, operator.sub)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally(_Counters):
+    """What became of the requests of one command: each planned one ends in exactly one of the six places."""
+
+    planned: int = 0
+    ok: int = 0
+    errors: int = 0
+    """Answered by an error reply."""
+    timeouts: int = 0
+    lost: int = 0
+    """In flight, or waiting to be written, when the connection went."""
+    corrupt: int = 0
+    """Answered by bytes that are no reply to it."""
+    unfinished: int = 0
+    """Still open when the drain ended."""
+    hits: int = 0
+    """Of ok: found (GET), stored (SET), deleted (DELETE), answered (PING)."""
+    misses: int = 0
+    """Of ok: not found (GET, DELETE), not stored (SET)."""
+    late: int = 0
+    """Of timeouts: the reply came after all, and was dropped."""
+    unsent: int = 0
+    """Of timeouts, lost and unfinished: its last byte never went to the kernel."""
+
+    @property
+    def sent(self) -> int:
+        """Requests whose last byte went to the kernel."""
+        return self.planned - self.unsent
+
+    @property
+    def received(self) -> int:
+        """Replies that came, late and corrupt ones too."""
+        return self.ok + self.errors + self.late + self.corrupt
+
+    @property
+    def answered(self) -> int:
+        """Replies that came before the timeout."""
+        return self.ok + self.errors + self.corrupt
+
+    @property
+    def failed(self) -> int:
+        """Requests that did not get a good reply."""
+        return self.errors + self.timeouts + self.lost + self.corrupt + self.unfinished
+
+    @property
+    def balance(self) -> int:
+        """planned minus every place where a request can end: 0, or the requests that are still in flight."""
+        return self.planned - self.ok - self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionCounts(_Counters):
+    """`active` is how many are ready now; the others count events."""
+
+    opened: int = 0
+    failed: int = 0
+    """Attempts that did not become ready: refused, timed out, or turned away in the greeting."""
+    closed: int = 0
+    """Ready connections that went, from either side."""
+    reconnects: int = 0
+    active: int = 0
+
+
+def _merge(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
+    return {**a, **{k: a[k] + v if k in a else v for k, v in b.items()}}
+
+
+def _difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v - b[k] if k in b else v for k, v in a.items()}
+
+
+_SHOWN_ORDER = ("get", "set", "delete", "ping", "backfill")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything one worker, or all of them, counted in one phase up to `at_ns`."""
+
+    at_ns: int = 0
+    """Monotonic time at which it was taken."""
+    tallies: Mapping[str, Tally] = field(default_factory=dict)
+    """By command: get, set, delete, ping, backfill; hello and auth in the precheck."""
+    response: Mapping[str, Histogram] = field(default_factory=dict)
+    """By command: reply minus intended time."""
+    service: Mapping[str, Histogram] = field(default_factory=dict)
+    """By command: reply minus send time. Empty in a closed loop, where it is the response time."""
+    lag: Histogram = field(default_factory=Histogram)
+    """Send minus intended time, all commands. Empty in a closed loop."""
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """Error replies by class, the first word of the reply: ERR, OOM, LOADING, SERVER_ERROR …"""
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Failed and closed connections by reason: refused, connect timeout, eof, reset, protocol, stalled …"""
+    connections: ConnectionCounts = ConnectionCounts()
+    rx_bytes: int = 0
+    tx_bytes: int = 0
+    cpu_ns: int = 0
+    """User and system time of the worker processes."""
+
+    def __add__(self, other: Snapshot) -> Snapshot:
+        return Snapshot(
+            max(self.at_ns, other.at_ns),
+            _merge(self.tallies, other.tallies),
+            _merge(self.response, other.response),
+            _merge(self.service, other.service),
+            self.lag + other.lag,
+            _merge(self.errors, other.errors),
+            _merge(self.failures, other.failures),
+            self.connections + other.connections,
+            self.rx_bytes + other.rx_bytes,
+            self.tx_bytes + other.tx_bytes,
+            self.cpu_ns + other.cpu_ns,
+        )
+
+    def __sub__(self, earlier: Snapshot) -> Snapshot:
+        """What happened since `earlier`; `connections.active` stays what it is now."""
+        since = self.connections - earlier.connections
+        return Snapshot(
+            self.at_ns,
+            _difference(self.tallies, earlier.tallies),
+            _difference(self.response, earlier.response),
+            _difference(self.service, earlier.service),
+            self.lag - earlier.lag,
+            _difference(self.errors, earlier.errors),
+            _difference(self.failures, earlier.failures),
+            ConnectionCounts(since.opened, since.failed, since.closed, since.reconnects, self.connections.active),
+            self.rx_bytes - earlier.rx_bytes,
+            self.tx_bytes - earlier.tx_bytes,
+            self.cpu_ns - earlier.cpu_ns,
+        )
+
+    @property
+    def total(self) -> Tally:
+        """All commands of the configured mix; backfills stand apart."""
+        return sum((t for command, t in self.tallies.items() if command != "backfill"), Tally())
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands of which there was any request, in the order in which they are shown."""
+        present = [command for command, tally in self.tallies.items() if tally.planned]
+        return tuple(sorted(present, key=lambda c: _SHOWN_ORDER.index(c) if c in _SHOWN_ORDER else len(_SHOWN_ORDER)))
+
+    @property
+    def hit_rate(self) -> float | None:
+        """Of the GETs that were answered well, the fraction that found their key; None when there was none."""
+        get = self.tallies.get("get", Tally())
+        return get.hits / (get.hits + get.misses) if get.hits + get.misses else None
+
+    def latency(self, command: str = "all", clock: str = "response") -> Histogram:
+        """The latency of one command, or of all in the configured mix; `clock` is `response` or `service`."""
+        histograms = self.service if clock == "service" and self.service else self.response
+        if command != "all":
+            return histograms.get(command, Histogram())
+        return sum((h for c, h in histograms.items() if c != "backfill"), Histogram())
+
+
+def encode_v2(histogram: Histogram) -> str:
+    """The counts as a base64 HdrHistogram V2 payload (lowest 1, highest 2**36 - 1, 3 digits), as in `.hlog` files.
+
+    The exact min, max, sum and what lies in overflow are not part of that format.
+    """
+    from hdrh.histogram import HdrHistogram
+
+    hdr = HdrHistogram(1, 2**36 - 1, 3)
+    for value, count in histogram.buckets():
+        hdr.record_value(max(value, 1), count)
+    return str(hdr.encode().decode("ascii"))
+
+
+def decode_v2(payload: str) -> Histogram:
+    """The histogram in a base64 V2 payload written with 3 digits; min, max and sum are those of its counters."""
+    from hdrh.histogram import HdrHistogram
+
+    hdr = HdrHistogram.decode(payload.encode("ascii"))
+    histogram = Histogram()
+    for item in hdr.get_recorded_iterator():
+        histogram.record_many(item.value_iterated_to, item.count_added_in_this_iter_step)
+    return histogram

@@ -1,0 +1,99 @@
+"""The built-in server, run in this process until it is told to stop: what `loadgen serve` does."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from dataclasses import dataclass
+
+import uvloop
+
+from loadgen import __version__
+from loadgen._server import DEFAULT_MAX_MEMORY_BYTES, EVICTION_POLICIES, MEMCACHE_MAX_ITEM_BYTES, Server
+from loadgen.errors import TargetError
+
+DEFAULT_PORTS = {"resp": 6379, "memcache": 11211}
+LOOPS = ("uvloop", "asyncio")
+
+__all__ = ["DEFAULT_PORTS", "EVICTION_POLICIES", "LOOPS", "BuiltinServer"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinServer:
+    """A server that does not run yet; `run` runs it."""
+
+    protocol: str = "resp"
+    host: str = "127.0.0.1"
+    port: int | None = None
+    """0 takes a free one, None the protocol's usual one."""
+    max_memory_bytes: int = DEFAULT_MAX_MEMORY_BYTES
+    eviction: str = "lru"
+    max_item_bytes: int = MEMCACHE_MAX_ITEM_BYTES
+    """For memcache only: RESP values may take what the memory allows."""
+    loop: str = "uvloop"
+    stop_at_eof: bool = False
+    """Stop when standard input, a pipe, ends."""
+
+    def run(self) -> None:
+        """Prints one line when it listens; returns after SIGINT, SIGTERM or a SHUTDOWN. Raises TargetError."""
+        # What there is now stays to the end, and what comes is freed by reference counts: a collection is only a pause.
+        gc.freeze()
+        gc.disable()
+        runner = uvloop.run if self.loop == "uvloop" else asyncio.run
+        runner(self._serve())
+
+    async def _serve(self) -> None:
+        port = DEFAULT_PORTS[self.protocol] if self.port is None else self.port
+        server = Server(
+            self.host,
+            port,
+            self.protocol,
+            max_memory_bytes=self.max_memory_bytes,
+            eviction=self.eviction,
+            max_item_bytes=self.max_item_bytes if self.protocol == "memcache" else None,
+            version=__version__,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, server.ask_to_stop)
+        try:
+            await server.start()
+        except OSError as error:
+            raise TargetError(
+                f"The built-in server cannot listen on {self.host}:{port}: {error.strerror or error}. "
+                "Give another --port, or 0 for a free one."
+            ) from None
+        if self.stop_at_eof:
+            _stop_at_eof(loop, server)
+        address = f"[{server.host}]" if ":" in server.host else server.host
+        print(
+            f"loadgen built-in server ({self.protocol}) listening on {address}:{server.port}, "
+            f"{_shown(self.max_memory_bytes)}, {self.eviction}; Ctrl-C stops it",
+            flush=True,
+        )
+        await server.asked_to_stop()
+        await server.stop()
+
+
+def _stop_at_eof(loop: asyncio.AbstractEventLoop, server: Server) -> None:
+    stdin = sys.__stdin__.fileno() if sys.__stdin__ is not None else -1
+
+    def read() -> None:
+        if not os.read(stdin, 4096):
+            loop.remove_reader(stdin)
+            server.ask_to_stop()
+
+    try:
+        loop.add_reader(stdin, read)
+    except (OSError, ValueError):
+        raise TargetError("--stop-at-eof needs a pipe as standard input.") from None
+
+
+def _shown(size: int) -> str:
+    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size % scale == 0:
+            return f"{size // scale} {unit}"
+    return f"{size} bytes"

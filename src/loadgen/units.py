@@ -1,0 +1,113 @@
+"""Durations and sizes as people write them, and as the program counts them: int nanoseconds and int bytes. No I/O."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+
+NS_PER_US = 1_000
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+NS_PER_MIN = 60 * NS_PER_S
+NS_PER_HOUR = 60 * NS_PER_MIN
+
+MAX_DURATION_NS = 100 * 365 * 24 * NS_PER_HOUR
+"""A hundred years: two of them, added to a monotonic clock, still fit in a signed 64-bit integer."""
+
+_DURATION_UNITS = {
+    "ns": 1,
+    "us": NS_PER_US,
+    "ms": NS_PER_MS,
+    **dict.fromkeys(("", "s", "sec", "secs"), NS_PER_S),
+    **dict.fromkeys(("m", "min", "mins"), NS_PER_MIN),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), NS_PER_HOUR),
+}
+
+# The spelling in which a duration is written back, largest unit first.
+_WRITTEN_UNITS = (("h", NS_PER_HOUR), ("m", NS_PER_MIN), ("s", NS_PER_S), ("ms", NS_PER_MS), ("us", NS_PER_US))
+
+_SIZE_UNITS = {
+    "": 1,
+    "B": 1,
+    **{f"{letter}B": 1000**power for power, letter in enumerate("KMG", start=1)},
+    **{f"{letter}iB": 1024**power for power, letter in enumerate("KMG", start=1)},
+    "kB": 1000,
+}
+
+_QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", re.ASCII)
+
+# No count of nanoseconds or bytes in range needs as many digits; it bounds the work on a hostile number.
+_MAX_DIGITS = 40
+
+
+def parse_duration(text: str | int | float) -> int:
+    """The nanoseconds of a duration.
+
+    Text is a decimal number and a unit: ns, us, ms, s/sec/secs, m/min/mins or h/hr/hrs/hour/hours; no unit means
+    seconds. A number that is not text is seconds as well.
+
+    Raises ValueError when it is none, negative, longer than a hundred years, or no whole number of nanoseconds.
+    """
+    hint = 'write a number and a unit (ns us ms s m h), such as "10s" or "500ms"'
+    ns = _count(text, _DURATION_UNITS, f"is not a duration; {hint}", default_unit=NS_PER_S)
+    if ns is None:
+        raise ValueError(f"{_shown(text)} is not a whole number of nanoseconds; {hint}")
+    if ns > MAX_DURATION_NS:
+        raise ValueError(f"{_shown(text)} is longer than 100 years; {hint}")
+    return ns
+
+
+def parse_size(text: str | int | float) -> int:
+    """The bytes of a size: a decimal number and B, KB, MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024).
+
+    No unit, or a number that is not text, means bytes. Raises ValueError when it is none, negative, or no whole number
+    of bytes.
+    """
+    hint = 'write a number and a unit, such as "64B", "64KB" (64000) or "64KiB" (65536)'
+    size = _count(text, _SIZE_UNITS, f"is not a size; {hint}", default_unit=1)
+    if size is None:
+        raise ValueError(f"{_shown(text)} is not a whole number of bytes; {hint}")
+    return size
+
+
+def format_duration(ns: int) -> str:
+    """The shortest exact spelling of a duration that `parse_duration` reads back: 1500000000 is "1500ms"."""
+    if ns == 0:
+        return "0s"
+    for unit, scale in _WRITTEN_UNITS:
+        if ns % scale == 0:
+            return f"{ns // scale}{unit}"
+    return f"{ns}ns"
+
+
+def _count(value: str | int | float, units: dict[str, int], refusal: str, default_unit: int) -> int | None:
+    """`value` in the smallest unit, or None when that would be no whole number."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or len(_text(value)) > _MAX_DIGITS:
+        raise ValueError(f"{_shown(value)} {refusal}")
+    if isinstance(value, str):
+        match = _QUANTITY.fullmatch(value)
+        if match is None or match[2] not in units:
+            raise ValueError(f"{_shown(value)} {refusal}")
+        number, scale = Decimal(match[1]), units[match[2]]
+    else:
+        # Through its shortest text, so that 0.1 means a tenth and not the binary fraction beside it.
+        try:
+            number, scale = Decimal(_text(value)), default_unit
+        except InvalidOperation:
+            raise ValueError(f"{_shown(value)} {refusal}") from None
+        if not number.is_finite() or number < 0:
+            raise ValueError(f"{_shown(value)} {refusal}")
+    total = number * scale
+    return int(total) if total == total.to_integral_value() else None
+
+
+def _text(value: object) -> str:
+    """Decimal text; a huge int is not spelled out, since CPython refuses to beyond 4300 digits."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "a number of too many digits to spell out"
+    return str(value)
+
+
+def _shown(value: object) -> str:
+    text = f'"{value}"' if isinstance(value, str) else _text(value)
+    return text if len(text) <= _MAX_DIGITS + 2 else text[:_MAX_DIGITS] + "…"

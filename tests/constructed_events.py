@@ -1,0 +1,291 @@
+"""Runs that never were, as events with invented numbers: what each output and each record is tested on.
+
+Latencies are drawn from a fixed seed and times are made up, so that every run is the same to the last digit.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from loadgen._histogram import Histogram
+from loadgen.events import Configured, Event, PhaseBegan, Progress, Result, Sample
+from loadgen.plan import Endpoint, Keyspace, Plan, Weights, WorkerPlan
+from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
+
+S = 1_000_000_000
+START_S = 1_763_640_000.25
+
+
+def plan(
+    *,
+    protocol: str = "resp",
+    rate_per_s: float = 0.0,
+    endpoints: int = 1,
+    cpus: bool = False,
+    weights: Weights | None = None,
+    backfill: bool = False,
+) -> Plan:
+    worker_count = 2
+    return Plan(
+        protocol=protocol,
+        endpoints=tuple(Endpoint("127.0.0.1", 6379 + n, "127.0.0.1") for n in range(endpoints)),
+        username="someone",
+        password="a-password-that-nobody-may-see",
+        connections=50,
+        pipeline_depth=8,
+        batch_size=8,
+        connect_timeout_ns=5 * S,
+        request_timeout_ns=S,
+        request_distribution="roundrobin",
+        rate_per_s=rate_per_s,
+        prefill=True,
+        prefill_timeout_ns=300 * S,
+        backfill_on_miss=backfill,
+        keyspace=Keyspace(count=1_000_000, length=16, distribution="uniform", zipf_exponent=0.99),
+        weights=weights or Weights(get=80, set=20, delete=0),
+        value_bytes=64,
+        warmup_ns=2 * S,
+        duration_ns=3 * S,
+        interval_ns=S,
+        seed=42,
+        workers=tuple(
+            WorkerPlan(n, n if cpus else None, (25,) * endpoints, rate_per_s / worker_count, n * 500_000, 500_000)
+            for n in range(worker_count)
+        ),
+    )
+
+
+def latencies(count: int, seed: int, typical_ns: float = 45_000, *, unanswered: int = 0) -> Histogram:
+    """Log-normal latencies, and `unanswered` requests at an age of a second."""
+    drawn, histogram = random.Random(seed), Histogram()
+    for _ in range(count - unanswered):
+        histogram.record(int(typical_ns * drawn.lognormvariate(0, 0.5)))
+    for _ in range(unanswered):
+        histogram.record(S, censored=True)
+    return histogram
+
+
+def counted(
+    tallies: dict[str, Tally],
+    seed: int,
+    *,
+    open_loop: bool = False,
+    unanswered: int = 0,
+    failures: dict[str, int] | None = None,
+) -> Snapshot:
+    """A snapshot of these tallies, with a latency for each request that came to one."""
+    ended = {c: t.ok + t.errors + t.timeouts + t.unfinished for c, t in tallies.items()}
+    lost = sum((failures or {}).values())
+    return Snapshot(
+        tallies=tallies,
+        response={c: latencies(n, seed + i, unanswered=min(unanswered, n)) for i, (c, n) in enumerate(ended.items())},
+        service={c: latencies(n, seed + i, 30_000) for i, (c, n) in enumerate(ended.items())} if open_loop else {},
+        lag=latencies(sum(ended.values()), seed, 12_000) if open_loop else Histogram(),
+        errors={"OOM": sum(t.errors for t in tallies.values())} if any(t.errors for t in tallies.values()) else {},
+        failures=failures or {},
+        connections=ConnectionCounts(
+            opened=lost, failed=lost // 3, closed=lost - lost // 3, reconnects=lost, active=50
+        ),
+        rx_bytes=sum(70 * t.received for t in tallies.values()),
+        tx_bytes=sum(60 * t.sent for t in tallies.values()),
+        cpu_ns=sum(4_050 * t.sent for t in tallies.values()),
+    )
+
+
+def good(get: int, set_: int, misses: int = 0) -> dict[str, Tally]:
+    return {
+        "get": Tally(planned=get, ok=get, hits=get - misses, misses=misses),
+        "set": Tally(planned=set_, ok=set_, hits=set_),
+    }
+
+
+def before(measured: Snapshot, *, connections: int = 50) -> dict[str, Snapshot]:
+    """The phases of a run that measured this."""
+    precheck = Snapshot(
+        tallies={"ping": Tally(planned=2, ok=2, hits=2)}, connections=ConnectionCounts(connections, active=connections)
+    )
+    prefill = counted({"set": Tally(planned=1000, ok=1000, hits=1000)}, 90)
+    return {"precheck": precheck, "prefill": prefill, "warmup": counted(good(800, 200), 91), "measure": measured}
+
+
+def phases(*names: str) -> list[Event]:
+    began = {"connect": 0, "precheck": 1, "prefill": 2, "warmup": 3, "measure": 5, "drain": 9}
+    return [PhaseBegan(name, START_S + began[name]) for name in names]
+
+
+def sample(second: int, interval: Snapshot, phase: str = "measure") -> Sample:
+    return Sample(phase, START_S + 6 + second, S, interval)
+
+
+def closed_loop() -> list[Event]:
+    measured = counted(good(2400, 600, misses=24), 1)
+    return [
+        Configured(plan(cpus=True), "0.1.0", wall_s=START_S),
+        *phases("connect", "precheck", "prefill"),
+        Progress("prefill", 500_000, 1_000_000, 2 * S),
+        *phases("warmup"),
+        sample(-1, counted(good(1, 1), 5), "warmup"),
+        *phases("measure"),
+        *(sample(n, counted(good(800, 200, misses=8), 10 + n)) for n in range(3)),
+        *phases("drain"),
+        Result(plan(cpus=True), measured, 3 * S, before(measured), 45_600_000, wall_s=START_S + 10),
+    ]
+
+
+def schedule() -> list[Event]:
+    the_plan = plan(rate_per_s=1000.0, weights=Weights(70, 20, 10), backfill=True)
+    tallies = good(2100, 600, misses=100) | {
+        "delete": Tally(planned=300, ok=300, hits=200, misses=100),
+        "backfill": Tally(planned=100, ok=100, hits=100),
+    }
+    measured = counted(tallies, 2, open_loop=True)
+    interval = counted(good(800, 200, misses=30), 20, open_loop=True)
+    return [
+        Configured(the_plan, "0.1.0", ("zipf is slower to draw.",), wall_s=START_S),
+        *phases("warmup", "measure"),
+        sample(0, interval),
+        Result(
+            the_plan,
+            measured,
+            3 * S,
+            before(measured),
+            45_600_000,
+            warnings=("A core was shared.",),
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
+def errors_of_all_kinds() -> list[Event]:
+    tallies = {
+        "get": Tally(
+            planned=2400,
+            ok=2300,
+            errors=40,
+            timeouts=25,
+            lost=20,
+            corrupt=5,
+            unfinished=10,
+            hits=1500,
+            misses=800,
+            late=7,
+            unsent=12,
+        ),
+        "set": Tally(planned=600, ok=590, errors=10, hits=590),
+    }
+    failures = {"refused": 2, "eof": 3, "reset": 1}
+    measured = counted(tallies, 3, unanswered=35, failures=failures)
+    return [
+        Configured(plan(endpoints=4), "0.1.0", wall_s=START_S),
+        *phases("measure"),
+        sample(0, measured),
+        sample(1, Snapshot(tallies={"get": Tally(planned=400), "set": Tally(planned=100)})),
+        Result(
+            plan(endpoints=4),
+            measured,
+            3 * S,
+            before(measured),
+            45_600_000,
+            reasons=("A worker's CPU was 99 % busy.", "Sends fell short of the plan by 3 %."),
+            warnings=(
+                "The 127.0.0.1:6381 endpoint was away for 1.2 s, so that its keys were neither read nor written.",
+            ),
+            examples={
+                "OOM": "OOM command not allowed when used memory > 'maxmemory'.\x1b[2J",
+                "refused": "Connection refused",
+                "ERR": "half a pair \ud800",
+            },
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
+def embedded() -> list[Event]:
+    measured = counted(good(2400, 600), 4)
+    return [
+        Configured(plan(), "0.1.0", embedded=True, wall_s=START_S),
+        *phases("measure"),
+        sample(0, measured),
+        Result(plan(), measured, 3 * S, before(measured), embedded=True, wall_s=START_S + 10),
+    ]
+
+
+def interrupted() -> list[Event]:
+    measured = counted(good(800, 200), 5)
+    return [
+        Configured(plan(), "0.1.0", wall_s=START_S),
+        *phases("warmup", "measure", "drain"),
+        Result(plan(), measured, 1_234_567_890, before(measured), interrupted=True, wall_s=START_S + 10),
+    ]
+
+
+def zero_requests() -> list[Event]:
+    """Stopped during the prefill."""
+    prefill = counted({"set": Tally(planned=100, ok=90, unfinished=10, hits=90)}, 6)
+    return [
+        Configured(plan(), "0.1.0", wall_s=START_S),
+        *phases("prefill"),
+        Result(plan(), Snapshot(), 0, {"prefill": prefill}, interrupted=True, wall_s=START_S + 10),
+    ]
+
+
+def ping() -> list[Event]:
+    measured = counted({"ping": Tally(planned=1000, ok=1000, hits=1000)}, 7)
+    return [
+        Configured(plan(protocol="ping"), "0.1.0", wall_s=START_S),
+        *phases("measure"),
+        sample(0, measured),
+        Result(plan(protocol="ping"), measured, 3 * S, {"measure": measured}, wall_s=START_S + 10),
+    ]
+
+
+def unbalanced() -> list[Event]:
+    """What a bug in the accounting looks like."""
+    measured = counted({"get": Tally(planned=1000, ok=990, hits=990)}, 8)
+    return [
+        Configured(plan(), "0.1.0", wall_s=START_S),
+        *phases("measure"),
+        Result(plan(), measured, 3 * S, {"measure": measured}, wall_s=START_S + 10),
+    ]
+
+
+def busy() -> list[Event]:
+    """The widest numbers that a large machine comes to."""
+    count, slow = 123_456_789, Histogram()
+    slow.record_many(1_234_567, count - 2000)
+    slow.record_many(123_456_789, 1000)
+    for _ in range(1000):
+        slow.record(S, censored=True)
+    tallies = {
+        c: Tally(planned=count, ok=count - 1000, timeouts=1000, hits=count // 2, misses=count - count // 2 - 1000)
+        for c in ("get", "set", "delete", "backfill")
+    }
+    clocks = dict.fromkeys(tallies, slow)
+    connections = ConnectionCounts(10_000, 1234, 1234, 1234, 10_000)
+    measured = Snapshot(
+        0, tallies, clocks, clocks, slow, {"LOADING": 12}, {"reset": 2468}, connections, 10**12, 10**12, 10**12
+    )
+    the_plan = plan(rate_per_s=12_345_678.5, endpoints=9, cpus=True, weights=Weights(1, 1, 1), backfill=True)
+    return [
+        Configured(the_plan, "0.1.0", wall_s=START_S),
+        *phases("connect", "prefill", "warmup", "measure", "drain"),
+        sample(0, measured),
+        Result(the_plan, measured, 3 * S, before(measured), 10**9, wall_s=START_S + 10),
+    ]
+
+
+RUNS: dict[str, Callable[[], list[Event]]] = {
+    run.__name__: run
+    for run in (
+        closed_loop,
+        schedule,
+        errors_of_all_kinds,
+        embedded,
+        interrupted,
+        zero_requests,
+        ping,
+        unbalanced,
+        busy,
+    )
+}
