@@ -1,4 +1,4 @@
-"""Real redis-server and memcached processes for tests: started on a free port, ready when they answer, killed by their own pid.
+"""Real redis-server and memcached processes for tests: on a free port, ready when they answer, killed by their own pid.
 
     with RealServer.redis("--maxmemory", "10mb") as server:
         server.redis().ping()
@@ -60,7 +60,7 @@ def _memcached_pid(port: int) -> int:
 
 
 class RealServer:
-    """One server process. Use it as a context manager, or call `start` and `stop`; both may be called again, on the same port.
+    """One server process, as a context manager. Inside, `stop` (or `kill`) and `start` restart it on the same port.
 
     `stop` asks by SIGTERM, then kills; `kill` is SIGKILL at once, for tests of a server that dies.
     """
@@ -77,7 +77,7 @@ class RealServer:
         self.host = HOST
         self.port = 0
         self.folder = Path()
-        """The server's working folder, which exists from `__enter__` to `__exit__`; `log.txt` in it has what the server printed."""
+        """The server's working folder, from `__enter__` to `__exit__`; `log.txt` in it has what the server printed."""
         # On the class, `redis` makes a server; on a server it makes a client.
         self.redis = self.client  # type: ignore[assignment]
 

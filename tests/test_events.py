@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from loadgen import record_schema
 from loadgen.events import Event, PhaseBegan, Progress, Result, Sample, encode, to_record
-from loadgen.snapshot import Snapshot, Tally, decode_v2
+from loadgen.snapshot import ConnectionCounts, Snapshot, Tally, decode_v2
 
 RESULTS_MD = Path(__file__).parent.parent / "docs" / "RESULTS.md"
 
@@ -105,6 +105,9 @@ def test_connections_are_those_of_the_whole_run_and_active_of_the_end() -> None:
         "failures": {"refused": 2, "eof": 3, "reset": 1},
     }
     assert (result["conns_active"], result["conns_failed"]) == (50, 2)
+    refused = Snapshot(connections=ConnectionCounts(failed=3, active=7), failures={"refused": 3})
+    result = result_of([Result(plan(), Snapshot(), 0, {"precheck": refused})])
+    assert (result["conns_active"], result["conns_failed"]) == (0, 3)
 
 
 def test_microseconds_are_cut_off_as_in_crucible() -> None:
@@ -252,3 +255,12 @@ def test_every_field_is_documented() -> None:
     documented = set(re.findall(r"`([a-z0-9_]+)`", RESULTS_MD.read_text(encoding="utf-8")))
     fields = set().union(*(names_in(validator.schema) for validator in VALIDATORS.values()))
     assert fields - documented == set()
+
+
+def test_a_run_that_failed_is_invalid_for_that() -> None:
+    failed = dataclasses.replace(closed_loop()[-1], failure="Worker 1 was killed by SIGKILL.")
+    assert result_of([failed])["verdict"] == {
+        "valid": False,
+        "reasons": ["Worker 1 was killed by SIGKILL."],
+        "warnings": [],
+    }

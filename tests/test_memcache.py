@@ -1,4 +1,4 @@
-"""memcache's text protocol as bytes: each reply whole, at every cut, byte by byte, with more behind it, and cut short."""
+"""memcache's text protocol as bytes: each reply whole, at every cut, byte by byte, with more behind, and cut short."""
 
 from collections.abc import Iterable
 
@@ -31,8 +31,11 @@ REPLIES: list[tuple[bytes, str, Said]] = [
     (b"ERROR\r\n", "get", [("error reply", "ERROR")]),
     (b"ERROR Too many open connections\r\n", "ping", [("error reply", "ERROR Too many open connections")]),
     (b"CLIENT_ERROR bad data chunk\r\n", "set", [("error reply", "CLIENT_ERROR bad data chunk")]),
-    (b"SERVER_ERROR out of memory storing object\r\n", "set",
-     [("error reply", "SERVER_ERROR out of memory storing object")]),
+    (
+        b"SERVER_ERROR out of memory storing object\r\n",
+        "set",
+        [("error reply", "SERVER_ERROR out of memory storing object")],
+    ),
     (b"SERVER_ERROR\r\n", "delete", [("error reply", "SERVER_ERROR")]),
     (b"SERVER_ERROR " + b"e" * 497 + b"\r\n", "get", [("error reply", "SERVER_ERROR " + "e" * 187)]),
     (b"SERVER_ERROR " + b"e" * 498 + b"\r\n", "get", [("error reply", "SERVER_ERROR " + "e" * 187)]),
@@ -90,6 +93,9 @@ REFUSED: list[tuple[bytes, str]] = [
     (b"ENDING\r\n", "get"),
     (b"END\r\r\n", "get"),
     (b"CLIENT_ERRO\r\n", "get"),
+    (b"ERRORS\r\n", "get"),
+    (b"ERROR\rS\r\n", "get"),
+    (b"SERVER_ERROR" + b"e" * 600 + b"\r\n", "get"),
 ]
 
 

@@ -132,3 +132,13 @@ def test_a_terminal_that_is_full_does_not_end_the_run() -> None:
     progress.emit(stalled(5))
     progress.emit(stalled(6))
     progress.close()
+
+
+def test_a_stall_is_a_line_above_the_bar_that_stays() -> None:
+    stream = Terminal()
+    progress = create_progress(stream)
+    for half_seconds in range(10, 22):
+        progress.emit(stalled(half_seconds / 2))
+    progress.close()
+    lines = [line.rpartition("\r")[2] for line in plain(stream.getvalue()).split("\n")]
+    assert len([line for line in lines if line.endswith("no reply for 5 s\\x1b[2J")]) == 2

@@ -42,13 +42,13 @@ cdef inline const char *find_newline(Cursor *c) noexcept nogil:
 
 
 cdef inline const char *read_decimal(const char *at, const char *end, int64_t *value) noexcept nogil:
-    """Reads a non-negative decimal of up to 18 digits; returns the byte after it, or NULL when there is no digit."""
+    """Reads a non-negative decimal; returns the byte after it, or NULL where there is none of 1 to 18 digits."""
     cdef const char *start = at
     cdef int64_t v = 0
-    while at < end and c'0' <= at[0] <= c'9':
+    while at < end and at - start < 18 and c'0' <= at[0] <= c'9':
         v = v * 10 + (at[0] - c'0')
         at += 1
-    if at == start or at - start > 18:
+    if at == start or at < end and c'0' <= at[0] <= c'9':
         return NULL
     value[0] = v
     return at

@@ -152,7 +152,7 @@ cdef class Histogram:
     @property
     def mean(self):
         """The exact mean in ns; 0.0 when there is no sample."""
-        return self.h.sum / self.h.total if self.h.total else 0.0
+        return <double>self.h.sum / self.h.total if self.h.total else 0.0
 
     def quantile(self, double q):
         """The sample of rank ⌈q·count⌉ as its counter's largest value, never above `max`; 0 when there is none.

@@ -183,8 +183,14 @@ cdef Decoded skip_value(Decoder *d, Cursor *c) noexcept nogil:
 cdef bint is_error(Decoder *d, const char *at, const char *end) noexcept nogil:
     """`ERROR`, `CLIENT_ERROR …` and `SERVER_ERROR …`, whose text is kept."""
     cdef Py_ssize_t length = end - at
-    if not (length >= 5 and memcmp(at, b"ERROR", 5) == 0
-            or length >= 12 and (memcmp(at, b"CLIENT_ERROR", 12) == 0 or memcmp(at, b"SERVER_ERROR", 12) == 0)):
+    cdef Py_ssize_t word
+    if length >= 5 and memcmp(at, b"ERROR", 5) == 0:
+        word = 5
+    elif length >= 12 and (memcmp(at, b"CLIENT_ERROR", 12) == 0 or memcmp(at, b"SERVER_ERROR", 12) == 0):
+        word = 12
+    else:
+        return False
+    if length > word and at[word] != c' ':
         return False
     d.outcome = ERROR_REPLY
     d.error_length = <int>min(length, ERROR_TEXT)

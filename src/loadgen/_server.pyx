@@ -18,12 +18,24 @@ from loadgen._server_resp cimport RespConnection
 
 from loadgen._store import EVICTION_POLICIES, ITEM_OVERHEAD_BYTES, Store
 
+__all__ = ["DEFAULT_MAX_MEMORY_BYTES", "EVICTION_POLICIES", "MEMCACHE_MAX_ITEM_BYTES", "Server"]
+
 DEFAULT_MAX_MEMORY_BYTES = 256 << 20
 MEMCACHE_MAX_ITEM_BYTES = 1 << 20
 # Thousands of connections at a run's start must not wait for repeated SYNs; the kernel cuts it to its own bound.
 BACKLOG = 8192
 
-_PROTOCOLS = {"resp": RespConnection, "memcache": MemcacheConnection}
+
+# asyncio's own loop knows a buffered protocol by its class, uvloop by its methods.
+class _RespProtocol(RespConnection, asyncio.BufferedProtocol):
+    __slots__ = ()
+
+
+class _MemcacheProtocol(MemcacheConnection, asyncio.BufferedProtocol):
+    __slots__ = ()
+
+
+_PROTOCOLS = {"resp": _RespProtocol, "memcache": _MemcacheProtocol}
 
 
 class Server:

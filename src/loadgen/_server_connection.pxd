@@ -17,14 +17,14 @@ from libc.stdint cimport int64_t
 from loadgen._store cimport Store
 
 cdef enum:
-    READ_BYTES = 262144         # one read of the shared buffer; a loopback socket seldom has more
-    OWN_BYTES = 65536           # the least size of a connection's own buffer
-    LEAST_READ_BYTES = 16384    # with less room than this, the own buffer is compacted or grown
-    OUT_BYTES = 262144          # replies collected before a send
-    SHORT_BYTES = 1024          # room that any short reply fits in
-    LARGE_BYTES = 32768         # an argument or a value of this size is worth a read or a write of its own
-    MAX_WINDOW_BYTES = 67108864 # the most that one read may fill
-    COMMANDS = 64               # room for a protocol's command numbers
+    READ_BYTES = 262144          # one read of the shared buffer; a loopback socket seldom has more
+    OWN_BYTES = 65536            # the least size of a connection's own buffer
+    LEAST_READ_BYTES = 16384     # with less room than this, the own buffer is compacted or grown
+    OUT_BYTES = 262144           # replies collected before a send
+    SHORT_BYTES = 1024           # room that any short reply fits in
+    LARGE_BYTES = 32768          # an argument or a value of this size is worth a read or a write of its own
+    MAX_WINDOW_BYTES = 67108864  # the most that one read may fill
+    COMMANDS = 64                # room for a protocol's command numbers
 
 
 cdef class Window:
@@ -38,21 +38,21 @@ cdef class Service:
     cdef readonly Store store
     cdef readonly int64_t max_item_bytes
     cdef readonly str version
-    cdef object stop                # called without arguments when a peer asks the server to end
+    cdef object stop  # called without arguments when a peer asks the server to end
     cdef readonly set connections
     cdef Window window
-    cdef char *read_buffer          # READ_BYTES, owned
-    cdef char *out                  # OUT_BYTES, owned; empty between two calls of `process`
+    cdef char *read_buffer  # READ_BYTES, owned
+    cdef char *out          # OUT_BYTES, owned; empty between two calls of `process`
     cdef Py_ssize_t out_size
-    cdef int64_t now_ns             # Unix time of this call of `process`
+    cdef int64_t now_ns  # Unix time of this call of `process`
     cdef double started_at
     cdef readonly str host
     cdef readonly int port
     # Counts; the arrays are indexed by the protocol's command numbers.
-    cdef int64_t calls[COMMANDS]    # executed
-    cdef int64_t rejected[COMMANDS] # not executed: wrong number of arguments
-    cdef int64_t failed[COMMANDS]   # executed, answered with an error
-    cdef int64_t hits[COMMANDS]     # keys found by the command
+    cdef int64_t calls[COMMANDS]     # executed
+    cdef int64_t rejected[COMMANDS]  # not executed: wrong number of arguments
+    cdef int64_t failed[COMMANDS]    # executed, answered with an error
+    cdef int64_t hits[COMMANDS]      # keys found by the command
     cdef int64_t misses[COMMANDS]
     cdef int64_t bytes_read
     cdef int64_t bytes_written
@@ -63,14 +63,14 @@ cdef class Service:
 
 cdef class Connection:
     cdef Service service
-    cdef object transport       # None before connection_made and after connection_lost
-    cdef int fd                 # the transport's; -1 when there is none
+    cdef object transport  # None before connection_made and after connection_lost
+    cdef int fd            # the transport's; -1 when there is none
     cdef readonly int64_t id
-    cdef bint blocked           # the transport holds bytes that the kernel has not taken
-    cdef bint paused            # reading is paused
-    cdef bint closing           # no command is executed any more; closes when the replies are out
+    cdef bint blocked  # the transport holds bytes that the kernel has not taken
+    cdef bint paused   # reading is paused
+    cdef bint closing  # no command is executed any more; closes when the replies are out
 
-    cdef char *own              # owned, NULL when there is none; own[own_start:own_end] is input not yet consumed
+    cdef char *own  # owned, NULL when there is none; own[own_start:own_end] is input not yet consumed
     cdef Py_ssize_t own_start
     cdef Py_ssize_t own_end
     cdef Py_ssize_t own_capacity
@@ -83,9 +83,9 @@ cdef class Connection:
     cdef Py_ssize_t size
     cdef Py_ssize_t at
 
-    # The protocol: executes the commands in data from `at` on, moves `at` behind each, and returns when there is no whole
-    # one left, or the connection is blocked, closing, or waiting for a large argument. It is called again with the bytes
-    # it left and what came after them.
+    # The protocol: executes the commands in data from `at` on, moves `at` behind each, and returns when there is no
+    # whole one left, or the connection is blocked, closing, or waiting for a large argument. It is called again with
+    # the bytes it left and what came after them.
     cdef int consume(self) except -1
     # The argument's `total` bytes start at data + start, and data ends before them: the rest is received into `into`.
     cdef int receive_large(self, char *into, Py_ssize_t start, Py_ssize_t total) except -1

@@ -4,7 +4,7 @@ cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 
@@ -59,20 +59,22 @@ cdef char *write_decimal(char *out, int64_t value) noexcept nogil:
 
 
 cdef bint read_integer(const char *at, Py_ssize_t size, int64_t *value) noexcept nogil:
-    """Reads an optional minus and 1 to 18 digits that fill exactly `size` bytes; False when that is not what is there."""
+    """Reads a 64-bit decimal that fills exactly `size` bytes; False when something else is there."""
     cdef bint negative = size > 0 and at[0] == c'-'
     cdef const char *end = at + size
-    cdef int64_t v = 0
+    cdef uint64_t v = 0
     if negative:
         at += 1
-    if at >= end or end - at > 18:
+    if at >= end or end - at > 19:
         return False
     while at < end:
         if not c'0' <= at[0] <= c'9':
             return False
         v = v * 10 + (at[0] - c'0')
         at += 1
-    value[0] = -v if negative else v
+    if v > <uint64_t>INT64_MAX + negative:
+        return False
+    value[0] = <int64_t>(<uint64_t>0 - v if negative else v)
     return True
 
 
@@ -81,8 +83,8 @@ cdef class Window:
     def __getbuffer__(self, Py_buffer *view, int flags):
         PyBuffer_FillInfo(view, self, self.at, self.size, False, flags)
 
-    def __releasebuffer__(self, Py_buffer *view):
-        pass
+    def __len__(self):
+        return self.size
 
 
 @cython.final

@@ -1,12 +1,11 @@
 # cython: boundscheck=True, wraparound=True
 # (A command's words are Python lists here. The hot paths index C pointers, which neither setting touches.)
-"""The built-in server's memcache side: the classic text protocol. Sources: memcached's doc/protocol.txt, and the answers of
-memcached 1.6, which the tests compare byte by byte."""
+"""The built-in server's memcache side: the classic text protocol. Sources: memcached's doc/protocol.txt, and the
+answers of memcached 1.6, which the tests compare byte by byte."""
 
 import os
 import time
 
-cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy
@@ -16,13 +15,13 @@ from loadgen._store cimport NOEVICTION, Item, Store
 
 cdef enum:
     MAX_KEY_BYTES = 250
-    MAX_LINE_BYTES = 2048        # memcached closes at a longer line that is not a get
-    MAX_GET_LINE_BYTES = 1048576 # memcached knows no bound here; this is 4,000 of the longest keys
+    MAX_LINE_BYTES = 2048         # memcached closes at a longer line that is not a get
+    MAX_GET_LINE_BYTES = 1048576  # memcached knows no bound here; this is 4,000 of the longest keys
     MAX_VALUE_BYTES = 1073741824
-    MONTH_S = 2592000            # an expiry up to 30 days is relative, a larger one is a Unix time
-    MAX_EXPIRY_S = 9000000000    # int64 nanoseconds hold it
-    # What memcached keeps with an item on a 64-bit machine, which counts towards its largest item: a header of 48 bytes, the cas
-    # value, a NUL behind the key, the CRLF, and 4 bytes of flags unless they are 0.
+    MONTH_S = 2592000          # an expiry up to 30 days is relative, a larger one is a Unix time
+    MAX_EXPIRY_S = 9000000000  # int64 nanoseconds hold it
+    # What memcached keeps with an item on a 64-bit machine, which counts towards its largest item: a header of 48
+    # bytes, the cas value, a NUL behind the key, the CRLF, and 4 bytes of flags unless they are 0.
     MEMCACHED_ITEM_BYTES = 59
     MEMCACHED_FLAGS_BYTES = 4
 
@@ -40,11 +39,11 @@ cdef enum:
     DECR = 9
     TOUCH = 10
     FLUSH = 11
-    CAS_BAD = 12                 # no command: a cas whose item had been changed
+    CAS_BAD = 12  # no command: a cas whose item had been changed
 
 _STORAGE = {b"set": SET, b"add": ADD, b"replace": REPLACE, b"append": APPEND, b"prepend": PREPEND, b"cas": CAS}
 
-VERSION = "1.6.0-loadgen"        # some clients look for features by its first numbers
+VERSION = "1.6.0-loadgen"  # some clients look for features by its first numbers
 
 _FORMAT_ERROR = b"CLIENT_ERROR bad command line format\r\n"
 _TOO_LARGE = b"SERVER_ERROR object too large for cache\r\n"
@@ -87,7 +86,6 @@ cdef int64_t expiry_ns(int64_t exptime_s, int64_t now_ns) noexcept nogil:
     return min(exptime_s, <int64_t>MAX_EXPIRY_S) * 1000000000
 
 
-@cython.final
 cdef class MemcacheConnection(Connection):
     def __init__(self, service):
         Connection.__init__(self, service)

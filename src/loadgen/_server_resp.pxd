@@ -1,8 +1,8 @@
 # RESP2 and RESP3 as the built-in server speaks them: parsing in place, the commands, Redis' wording.
 #
 # A command's arguments are spans of the input in hand, relative to its first byte, so that they stay right when the
-# input moves; a large argument, and one that an inline command had to unquote, is a bytes object of its own. Parsing goes
-# on where it stopped when the input ended: nothing is parsed twice, wherever the reads cut it.
+# input moves; a large argument, and one that an inline command had to unquote, is a bytes object of its own. Parsing
+# goes on where it stopped when the input ended: nothing is parsed twice, wherever the reads cut it.
 
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
@@ -10,24 +10,24 @@ from libc.stdint cimport int64_t
 from loadgen._server_connection cimport Connection
 
 cdef struct Argument:
-    Py_ssize_t start   # of its bytes, counted from the command's first byte
+    Py_ssize_t start  # of its bytes, counted from the command's first byte
     Py_ssize_t size
-    PyObject *own      # bytes, owned by this field; NULL: the bytes are in the input
+    PyObject *own  # bytes, owned by this field; NULL: the bytes are in the input
 
 
 cdef class RespConnection(Connection):
-    cdef int protocol          # 2 or 3
-    cdef bytes name            # what CLIENT SETNAME said
-    cdef bint failed           # an error was replied to the command in hand
+    cdef int protocol  # 2 or 3
+    cdef bytes name    # what CLIENT SETNAME said
+    cdef bint failed   # an error was replied to the command in hand
 
-    cdef Argument *arguments   # owned
+    cdef Argument *arguments  # owned
     cdef Py_ssize_t capacity
-    cdef Py_ssize_t expected   # arguments that the command has; 0: its head has not been read
-    cdef Py_ssize_t count      # of them, how many are complete
-    cdef Py_ssize_t parsed     # bytes of the command that are behind us
-    cdef Py_ssize_t bulk       # size of the argument whose bytes are next; -1: its head is next
-    cdef int64_t total         # bytes of its arguments, to bound the command
-    cdef bint refused          # an argument was too large for the store, and was dropped on arrival
+    cdef Py_ssize_t expected  # arguments that the command has; 0: its head has not been read
+    cdef Py_ssize_t count     # of them, how many are complete
+    cdef Py_ssize_t parsed    # bytes of the command that are behind us
+    cdef Py_ssize_t bulk      # size of the argument whose bytes are next; -1: its head is next
+    cdef int64_t total        # bytes of its arguments, to bound the command
+    cdef bint refused         # an argument was too large for the store, and was dropped on arrival
 
     cdef int parse(self) except -1
     cdef int parse_inline(self, const char *at, Py_ssize_t size) except -1

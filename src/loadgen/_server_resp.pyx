@@ -7,7 +7,6 @@ import fnmatch
 import os
 import time
 
-cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
@@ -19,11 +18,11 @@ from loadgen._server_connection cimport LARGE_BYTES, SHORT_BYTES, Connection, Se
 from loadgen._store cimport Item, Store
 
 cdef enum:
-    MAX_ARGUMENTS = 1048576        # Redis before 7.0
-    MAX_BULK_BYTES = 536870912     # Redis' proto-max-bulk-len
-    MAX_COMMAND_BYTES = 1073741824 # Redis' client-query-buffer-limit
-    MAX_INLINE_BYTES = 65536       # Redis' PROTO_INLINE_MAX_SIZE
-    MAX_HEAD_BYTES = 32            # no valid *N or $N is longer
+    MAX_ARGUMENTS = 1048576         # Redis before 7.0
+    MAX_BULK_BYTES = 536870912      # Redis' proto-max-bulk-len
+    MAX_COMMAND_BYTES = 1073741824  # Redis' client-query-buffer-limit
+    MAX_INLINE_BYTES = 65536        # Redis' PROTO_INLINE_MAX_SIZE
+    MAX_HEAD_BYTES = 32             # no valid *N or $N is longer
 
 # What parse says.
 cdef enum:
@@ -42,14 +41,14 @@ _MILLISECOND = 1_000_000
 _SECOND = 1_000_000_000
 _MAX_EXPIRY_NS = 2**62
 
-# Number, arity as Redis counts it (with the name; negative: at least), flags for COMMAND, first and last key, group, summary.
-# The numbers of the commands that are executed without a look into this table.
+# The numbers of the commands that are executed without a look into _TABLE: their places in it.
 cdef enum:
     GET = 0
     SET = 1
     DEL = 2
     PING = 3
 
+# Name, arity as Redis counts it (with the name; negative: at least), flags, first and last key, group, summary.
 _TABLE = (
     ("get", 2, "readonly fast", 1, 1, "string", "Returns the value of a key."),
     ("set", -3, "write denyoom", 1, 1, "string", "Sets the value of a key."),
@@ -117,7 +116,7 @@ cdef inline bint is_word(const char *at, const char *upper, int size) noexcept n
 
 
 cdef list split_inline(bytes line):
-    """An inline command's words, unquoted as Redis does it; None when a quote is not closed or not followed by a space."""
+    """An inline command's words, unquoted as Redis does it; None when a quote is open, or no space follows it."""
     cdef const char *at = PyBytes_AS_STRING(line)
     cdef const char *end = at + PyBytes_GET_SIZE(line)
     cdef char quote
@@ -163,7 +162,6 @@ cdef list split_inline(bytes line):
         words.append(bytes(word))
 
 
-@cython.final
 cdef class RespConnection(Connection):
     def __init__(self, service):
         Connection.__init__(self, service)
@@ -507,13 +505,13 @@ def _set(RespConnection c, list args):
     return c.answer(previous if b"GET" in options else None)
 
 
-cdef int64_t _expiry(RespConnection c, bytes amount, int64_t unit_ns, bint absolute, bytes command) except -1:
+cdef int64_t _expiry(RespConnection c, bytes amount, object unit_ns, bint absolute, bytes command) except -1:
     """The Unix time in ns that an amount of time units means; 0 when it was wrong, and that has been replied."""
     cdef int64_t value
     if not read_integer(PyBytes_AS_STRING(amount), len(amount), &value):
         c.error(b"ERR value is not an integer or out of range")
         return 0
-    ends = int(value) * unit_ns + (0 if absolute else c.service.now_ns)
+    ends = <object>value * unit_ns + (0 if absolute else c.service.now_ns)
     if value <= 0 or ends > _MAX_EXPIRY_NS:
         c.error(b"ERR invalid expire time in '" + command + b"' command")
         return 0
@@ -545,7 +543,7 @@ def _expire(RespConnection c, list args):
     milliseconds = args[0].upper() == b"PEXPIRE"
     if not read_integer(PyBytes_AS_STRING(<bytes>args[2]), len(args[2]), &value):
         return c.error(b"ERR value is not an integer or out of range")
-    ends = int(value) * (_MILLISECOND if milliseconds else _SECOND) + c.service.now_ns
+    ends = <object>value * (_MILLISECOND if milliseconds else _SECOND) + c.service.now_ns
     if ends > _MAX_EXPIRY_NS:
         return c.error(b"ERR invalid expire time in '" + args[0].lower() + b"' command")
     if item is None:

@@ -2,8 +2,8 @@
 #
 # It knows nothing of sockets, protocols or clocks: whoever calls says what time it is, in Unix nanoseconds. An item is
 # a Python object in one of SHARDS dicts, which own it; all items are also linked in one list, from the newest to the
-# oldest, by borrowed pointers. An item leaves the list before its dict lets it go. There are many small dicts instead of
-# one large one because a dict that grows, or has seen many deletions, is rebuilt at once: with a million items that
+# oldest, by borrowed pointers. An item leaves the list before its dict lets it go. There are many small dicts instead
+# of one large one because a dict that grows, or has seen many deletions, is rebuilt at once: with a million items that
 # would stop the server for tens of milliseconds, and a load generator would measure it.
 
 from cpython.object cimport PyObject
@@ -17,8 +17,8 @@ cdef enum Eviction:
 cdef enum:
     SHARD_BITS = 8
     SHARDS = 256
-    # What an item takes beside its key's and its value's bytes: two bytes headers (2 × 33), the Item (88), its place in a
-    # dict that is on average three quarters full (about 40), and rounding up by the allocator.
+    # What an item takes beside its key's and its value's bytes: the headers of two bytes objects (2 × 33), the Item
+    # (80), its place in a dict that has room to grow (about 40), and what the allocator rounds up.
     ITEM_OVERHEAD = 200
 
 cdef class Item:
@@ -32,9 +32,9 @@ cdef class Item:
 
 
 cdef class Store:
-    cdef list dicts                 # owns the dicts that shards points to
-    cdef PyObject *shards[SHARDS]   # borrowed
-    cdef void *newest               # Item, borrowed
+    cdef list dicts                # owns the dicts that shards points to
+    cdef PyObject *shards[SHARDS]  # borrowed
+    cdef void *newest              # Item, borrowed
     cdef void *oldest
     cdef Eviction policy
     cdef uint64_t versions

@@ -15,9 +15,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from loadgen._histogram import Histogram
 from loadgen.plan import Plan
-from loadgen.snapshot import Snapshot, Tally, encode_v2
+from loadgen.snapshot import Histogram, Snapshot, Tally, encode_v2
 from loadgen.units import NS_PER_S, NS_PER_US
 
 SCHEMA_VERSION = 1
@@ -89,6 +88,8 @@ class Result:
     interrupted: bool = False
     reasons: tuple[str, ...] = ()
     """Why the run is invalid, one sentence each; empty when it is valid."""
+    failure: str = ""
+    """Why it could not run to its end, in a sentence; empty when it did."""
     warnings: tuple[str, ...] = ()
     """What to know about a run that is still valid, one sentence each."""
     examples: dict[str, str] = field(default_factory=dict)
@@ -109,8 +110,8 @@ class Result:
 
     @property
     def invalid_because(self) -> tuple[str, ...]:
-        """`reasons`, and what no run can be valid with: nothing measured, or accounts that do not add up."""
-        own = []
+        """`reasons`, and what no run is valid with: a failure, nothing measured, accounts that do not add up."""
+        own = [self.failure] if self.failure else []
         if not self.measured.total.planned:
             own.append(NOTHING_MEASURED)
         if self.unaccounted:

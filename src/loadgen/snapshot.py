@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Self
 
-from loadgen._histogram import Histogram
+from loadgen._histogram import Histogram as Histogram  # part of what a snapshot is, for those who read one
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
@@ -194,7 +194,7 @@ def encode_v2(histogram: Histogram) -> str:
 
     hdr = HdrHistogram(1, 2**36 - 1, 3)
     for value, count in histogram.buckets():
-        hdr.record_value(max(value, 1), count)
+        hdr.record_value(value, count)
     return str(hdr.encode().decode("ascii"))
 
 

@@ -63,7 +63,8 @@ class Document:
             if not isinstance(inner, dict):
                 inner = branch[str(part)] = {}
             branch = inner
-        branch[str(path[-1])] = value
+        # A copy, as a later key may go into it.
+        branch[str(path[-1])] = deepcopy(value)
         # What stood below an overridden key is gone with it.
         for stale in [known for known in self.origins if known[: len(path)] == path]:
             del self.origins[stale]

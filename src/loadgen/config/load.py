@@ -23,6 +23,10 @@ MAX_FILE_BYTES = 2**20
 """No configuration is as long; it keeps a path that was meant for something else from being read whole."""
 
 
+MAX_NESTING = 16
+"""No key is as deep; it keeps hostile nesting from exhausting the stack of whatever walks the values."""
+
+
 def load(path: Path | None, overrides: Sequence[str] = (), flags: Mapping[str, object] | None = None) -> Config:
     """The configuration of `path`, or all defaults when None, as overridden from the command line.
 
@@ -68,13 +72,16 @@ def parse_override(text: str) -> tuple[tuple[str, ...], object]:
     while isinstance(tree, dict) and len(tree) == 1:
         [(name, tree)] = tree.items()
         path.append(name)
-    if tree != 0 or len(path) < 2:
+    if tree != 0 or not 2 <= len(path) <= MAX_NESTING:
         raise ValueError(f"--set {_printable(text)}: does not name a table and a key; {shape}")
     try:
         value.encode()
     except UnicodeEncodeError:
         raise ValueError(f"--set {_printable(text)}: is not UTF-8; write it in your terminal's UTF-8 locale") from None
-    return tuple(path), _typed(value)
+    typed = _typed(value)
+    if _nested(typed, MAX_NESTING):
+        raise ValueError(f"--set {_printable(key)}: has a value that is nested deeper than any key takes; {shape}")
+    return tuple(path), typed
 
 
 def _typed(text: str) -> object:
@@ -84,6 +91,12 @@ def _typed(text: str) -> object:
         return text
     # Text with a line end could have brought further keys along.
     return tree["value"] if len(tree) == 1 else text
+
+
+def _nested(value: object, levels: int) -> bool:
+    """Whether `value` has more than `levels` tables and lists within each other."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return isinstance(value, (dict, list)) and (levels == 0 or any(_nested(element, levels - 1) for element in inner))
 
 
 def _printable(text: str) -> str:
@@ -110,15 +123,16 @@ def _add_file(document: Document, path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         return [f"{path}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8; save the file as UTF-8"]
     try:
-        document.add_file(str(path), tomli.loads(text), key_positions(text))
+        tree = tomli.loads(text)
+        if _nested(tree, MAX_NESTING):
+            raise RecursionError("nested deeper than any configuration")
+        document.add_file(str(path), tree, key_positions(text))
     except tomli.TOMLDecodeError as error:
         message = f"{error.msg[:1].lower()}{error.msg[1:]}"
         place = f"{path}:{error.lineno}:{error.colno}"
         return [f"{place}: is not valid TOML: {message}; text, such as 10s or resp, needs quotes"]
     except (ValueError, RecursionError) as error:
-        return [
-            f"{path}: is not valid TOML: {error or 'nested too deeply'}; write it anew from loadgen config --example"
-        ]
+        return [f"{path}: cannot be taken in: {error}; write it anew from loadgen config --example"]
     return []
 
 

@@ -31,11 +31,14 @@ class Lines:
         self._printed: tuple[str, int] = ("", 0)
         """The phase and its elapsed time at the last line."""
 
-    def emit(self, event: Event) -> None:
-        if not isinstance(event, Progress) or not event.note:
-            return
+    def is_due(self, event: Progress) -> bool:
+        """Whether `emit` would print this one."""
         phase, elapsed_ns = self._printed
-        if phase == event.phase and elapsed_ns <= event.elapsed_ns < elapsed_ns + STALL_LINE_EVERY_NS:
+        again = phase == event.phase and elapsed_ns <= event.elapsed_ns < elapsed_ns + STALL_LINE_EVERY_NS
+        return bool(event.note) and not again
+
+    def emit(self, event: Event) -> None:
+        if not isinstance(event, Progress) or not self.is_due(event):
             return
         self._printed = (event.phase, event.elapsed_ns)
         line = f"{event.phase}: {_done(event)} after {event.elapsed_ns / NS_PER_S:.0f}s: {printable(event.note)}"
@@ -50,6 +53,8 @@ class Lines:
 class Bar:
     """A bar below whatever the results print, redrawn on each Progress event and gone at every other one.
 
+    A stall is a line above it, as it is where no terminal is.
+
     It goes first: an output that shares its terminal must be given an event after this.
     """
 
@@ -58,11 +63,13 @@ class Bar:
         self._bar: RichProgress | None = None
         self._task = TaskID(0)
         self._phase = ""
+        self._stalls = Lines(stream)
 
     def emit(self, event: Event) -> None:
         with contextlib.suppress(OSError, ValueError):
-            if not isinstance(event, Progress) or event.phase != self._phase:
+            if not isinstance(event, Progress) or event.phase != self._phase or self._stalls.is_due(event):
                 self.close()
+            self._stalls.emit(event)
             if isinstance(event, Progress) and event.total > 0:
                 self._draw(event)
 
@@ -74,12 +81,12 @@ class Bar:
                 bar.stop()
 
     def _draw(self, event: Progress) -> None:
-        shown: dict[str, Any] = {"words": _words(event), "note": printable(event.note)}
+        shown: dict[str, Any] = {"words": _words(event)}
         if self._bar is None:
             self._bar = RichProgress(
                 TextColumn("{task.description:<8}"),
                 BarColumn(bar_width=24),
-                TextColumn("{task.fields[words]} {task.fields[note]}", markup=False),
+                TextColumn("{task.fields[words]}", markup=False),
                 console=self._console,
                 auto_refresh=False,
                 transient=True,

@@ -14,7 +14,7 @@ from loadgen.snapshot import Snapshot, Tally
 from loadgen.units import format_duration
 
 EMBEDDED = "the numbers are of loadgen's built-in server, not of yours"
-CLOSED_LOOP = "closed loop: this latency is service time, not one to hold against an SLO"
+CLOSED_LOOP = "closed loop: this is service time, not to be held against an SLO"
 
 _MAX_WORDS = 160
 
@@ -133,7 +133,7 @@ def closing(result: Result) -> list[str]:
     return [
         *[EMBEDDED] * result.embedded,
         *[CLOSED_LOOP] * (result.plan.rate_per_s <= 0 and result.measured.total.planned > 0),
-        *["≥ rests on requests that were not answered: the truth is at least this"] * bounds,
+        *["≥ rests on unanswered requests: the truth is at least this"] * bounds,
     ]
 
 
@@ -144,7 +144,7 @@ def verdict(result: Result) -> list[str]:
 
 def printable(words: str) -> str:
     """Words from outside on one line: cut at 160, control characters escaped so that no server moves our cursor."""
-    shown = "".join(c if True else c.encode("unicode_escape", "backslashreplace").decode() for c in words)
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in words)
     return shown if len(shown) <= _MAX_WORDS else shown[: _MAX_WORDS - 1] + "…"
 
 

@@ -80,6 +80,11 @@ class EmbeddedServer:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def wait(self, timeout_s: float) -> int:
+        """The exit status of a server that was told to end."""
+        assert self._process is not None
+        return self._process.wait(timeout_s)
+
     def stop(self) -> None:
         """Ends the child, by SIGTERM and, if that does not help, by SIGKILL; may be called again."""
         process, self._process = self._process, None

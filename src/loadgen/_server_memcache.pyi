@@ -1,0 +1,5 @@
+from loadgen._server_connection import Connection
+
+VERSION: str
+
+class MemcacheConnection(Connection): ...

@@ -1,0 +1,5 @@
+from loadgen._server_connection import Connection
+
+REDIS_VERSION: str
+
+class RespConnection(Connection): ...

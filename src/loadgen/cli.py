@@ -1,0 +1,103 @@
+"""argv → verb. A first word that is no verb means `run`. Imports as little as it can: `--version` must be quick."""
+
+from __future__ import annotations
+
+import sys
+
+from loadgen import __version__
+
+VERBS = {
+    "run": "put load on a server and report what happened (the default verb)",
+    "config": "print the resolved configuration, its JSON Schema, or an example with every key",
+    "serve": "run the built-in server",
+}
+
+OVERVIEW = """usage: loadgen CONFIG [options]          the same as: loadgen run CONFIG
+       loadgen VERB [arguments]
+
+Puts load on cache servers that speak RESP or memcache, and says what happened.
+
+verbs:
+{verbs}
+
+Try `loadgen benchmark/config/quick-test.toml --format verbose --embedded`, which needs no server,
+or `loadgen VERB --help`. Options: --version, --help.
+
+exit status: 0 yes · 1 judged, and the answer is no · 2 command line or config wrong
+             3 could not run · 4 cannot tell · 130 interrupted
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the verb that the arguments ask for; returns the exit status. Never raises for what a user can cause."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments in (["--version"], ["-V"]):
+        return say(f"loadgen {__version__}\n")
+    if not arguments or arguments in (["--help"], ["-h"], ["help"]):
+        return say(OVERVIEW.format(verbs="\n".join(f"  {verb:8}{what}" for verb, what in VERBS.items())))
+    verb, rest = (arguments[0], arguments[1:]) if arguments[0] in VERBS else ("run", arguments)
+    return dispatch(verb, rest)
+
+
+def dispatch(verb: str, arguments: list[str]) -> int:
+    import argparse
+    from importlib import import_module
+
+    from loadgen.errors import ConfigError, ExitCode, LoadgenError, OutputError
+
+    module = import_module(f"loadgen.verbs.{verb}")
+    parser = argparse.ArgumentParser(prog=f"loadgen {verb}", description=module.__doc__, allow_abbrev=False)
+    module.add_arguments(parser)
+    try:
+        return int(module.run(parser.parse_args(arguments)))
+    except ConfigError as error:
+        complain("\n".join(error.problems))
+        return error.exit_code
+    except OutputError as error:
+        complain(f"loadgen: {error}")
+        forget_stdout()
+        return error.exit_code
+    except LoadgenError as error:
+        complain(f"loadgen: {error}")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def say(text: str) -> int:
+    """Prints a verb's plain result; a stdout that is full or closed is said, not thrown."""
+    from contextlib import suppress
+
+    try:
+        if sys.stdout is None:
+            raise OSError("it is closed")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        complain(f"loadgen: standard output could not be written: {getattr(error, 'strerror', None) or error}")
+        with suppress(OSError):
+            forget_stdout()
+        return 3
+    return 0
+
+
+def complain(text: str) -> None:
+    """One or more lines to standard error, if there is one."""
+    from contextlib import suppress
+
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            print(text, file=sys.stderr, flush=True)
+
+
+def forget_stdout() -> None:
+    """What cannot be written now must not be tried again, and complained about, when the interpreter ends."""
+    import os
+
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,253 @@
+"""One worker process: told a Plan, it answers with Reports.
+
+It speaks pickles, framed as `multiprocessing.connection` frames them, over the socket whose descriptor is its one argument. When
+that socket closes, whoever started it is gone, and so is it. It imports nothing of the front end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import pickle
+import resource
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import uvloop
+
+from loadgen._engine import Engine
+from loadgen._request import PHASE_NAMES
+from loadgen.plan import Plan
+from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
+
+# Commands, as tuples of one of these words and its arguments.
+CONNECT = "connect"
+WRITE_KEYS = "write keys"
+LOAD = "load"  # and the monotonic ns at which the warmup starts
+STOP = "stop"
+
+# How often a prefill says how far it has come.
+PREFILL_INTERVAL_S = 0.25
+
+# Descriptors that a worker needs beside one for each connection.
+OTHER_FILES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker says. `event` is `connected`, `written` or `drained` when a mode has ended, `interval` or `progress` on
+    the way."""
+
+    event: str
+    phase: str
+    snapshot: Snapshot
+    """The phase so far, not only the interval."""
+    interval: int = 0
+    """Which interval of the phase has ended, from 1."""
+    interval_ns: int = 0
+    """How long it was: the last one of a phase may be short."""
+    down: tuple[int, ...] = ()
+    """Connections to each endpoint that are not ready."""
+    examples: Mapping[str, str] = field(default_factory=dict)
+    finals: Mapping[str, Snapshot] = field(default_factory=dict)
+    """With `drained`: every phase."""
+    max_rss_bytes: int = 0
+
+
+def raise_file_limit(connections: int) -> int:
+    """Raises the soft limit on open files as far as needed and allowed; returns what it then is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return soft
+
+
+def max_rss_bytes() -> int:
+    """The most memory this process has had resident."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+class Pipe(asyncio.Protocol):
+    """Messages to and from whoever started this process.
+
+    What is sent waits in the loop's own buffer, so that a reader who is slow does not hold up the load.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(self, received: Callable[[Any], None], closed: Callable[[], None]) -> None:
+        self.received = received
+        self.closed = closed
+        self.buffer = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while len(self.buffer) >= 4:
+            (length,) = struct.unpack_from("!i", self.buffer)
+            if len(self.buffer) < 4 + length:
+                return
+            message = pickle.loads(self.buffer[4 : 4 + length])
+            del self.buffer[: 4 + length]
+            self.received(message)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.closed()
+
+    def send(self, message: object) -> None:
+        data = pickle.dumps(message)
+        self.transport.write(struct.pack("!i", len(data)) + data)
+
+
+class Worker:
+    """An engine, and what it is told and says."""
+
+    def __init__(self, pipe: Pipe, plan: Plan, index: int) -> None:
+        own = plan.workers[index]
+        if own.cpu is not None and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {own.cpu})
+        raise_file_limit(sum(own.connections))
+        self.pipe = pipe
+        self.plan = plan
+        self.loop = asyncio.get_running_loop()
+        self.engine = Engine(self.loop, plan, index, self.mode_ended)
+        self.phase = "precheck"
+        # Connection counts and failures as they were when a phase began.
+        self.began: dict[str, tuple[ConnectionCounts, dict[str, int]]] = {"precheck": (ConnectionCounts(), {})}
+
+    def obey(self, command: str, *arguments: Any) -> None:
+        if command == CONNECT:
+            self.engine.connect()
+        elif command == WRITE_KEYS:
+            self.enter("prefill")
+            self.engine.write_keys()
+            self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
+        elif command == LOAD:
+            (start_ns,) = arguments
+            self.enter("warmup")
+            self.engine.load(start_ns, self.plan.warmup_ns, self.plan.duration_ns)
+            self.report_intervals("warmup", start_ns, self.plan.warmup_ns)
+            self.at(start_ns + self.plan.warmup_ns, self.enter, "measure")
+            self.report_intervals("measure", start_ns + self.plan.warmup_ns, self.plan.duration_ns)
+        elif command == STOP:
+            self.engine.stop()
+
+    def at(self, at_ns: int, callback: Any, *arguments: Any) -> None:
+        self.loop.call_later(max(0.0, (at_ns - time.monotonic_ns()) / 1e9), callback, *arguments)
+
+    def enter(self, phase: str) -> None:
+        self.phase = phase
+        self.began[phase] = self.connections_now()
+
+    def connections_now(self) -> tuple[ConnectionCounts, dict[str, int]]:
+        return ConnectionCounts(*self.engine.connection_counts()), self.engine.failure_counts()
+
+    def snapshot(self, phase: str) -> Snapshot:
+        """The whole of a phase so far; of connections, what happened while it was the present one."""
+        tallies, response, service, lag, errors, rx_bytes, tx_bytes = self.engine.counts(PHASE_NAMES.index(phase))
+        connections, failures = ConnectionCounts(), {}
+        if phase in self.began:
+            began = list(self.began)
+            after = began.index(phase) + 1
+            until = self.began[began[after]] if after < len(began) else self.connections_now()
+            since = self.began[phase]
+            connections = until[0] - since[0]
+            failures = {k: n - since[1].get(k, 0) for k, n in until[1].items() if n != since[1].get(k, 0)}
+            connections = ConnectionCounts(
+                connections.opened, connections.failed, connections.closed, connections.reconnects, until[0].active
+            )
+        return Snapshot(
+            time.monotonic_ns(),
+            {command: Tally(*counts) for command, counts in tallies.items()},
+            response,
+            service,
+            lag,
+            errors,
+            failures,
+            connections,
+            rx_bytes,
+            tx_bytes,
+            self.engine.cpu_ns() if phase == "measure" else 0,
+        )
+
+    def say(self, event: str, phase: str, **more: Any) -> None:
+        self.pipe.send(
+            Report(
+                event,
+                phase,
+                self.snapshot(phase),
+                down=tuple(self.engine.down()),
+                examples=self.engine.failure_examples(),
+                max_rss_bytes=max_rss_bytes(),
+                **more,
+            )
+        )
+
+    def mode_ended(self, event: str) -> None:
+        if event == "drained":
+            self.say(event, self.phase, finals={phase: self.snapshot(phase) for phase in PHASE_NAMES})
+        else:
+            self.say(event, "prefill" if event == "written" else "precheck")
+
+    def report_prefill(self) -> None:
+        if self.phase == "prefill":
+            self.say("progress", "prefill")
+            self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
+
+    def report_intervals(self, phase: str, start_ns: int, length_ns: int) -> None:
+        """At the end of each interval of a phase, and at its own end when that leaves one short."""
+        full, rest = divmod(length_ns, self.plan.interval_ns)
+        for k in range(1, full + 1):
+            self.report_interval_at(start_ns + k * self.plan.interval_ns, phase, k, self.plan.interval_ns)
+        if rest:
+            self.report_interval_at(start_ns + length_ns, phase, full + 1, rest)
+
+    def report_interval_at(self, at_ns: int, phase: str, interval: int, interval_ns: int) -> None:
+        def report() -> None:
+            self.say("interval", phase, interval=interval, interval_ns=interval_ns)
+
+        self.at(at_ns, report)
+
+
+async def work(channel: socket.socket) -> None:
+    """Obeys until the channel closes. The first message is the Plan and which worker of it this is."""
+    loop = asyncio.get_running_loop()
+    gone = loop.create_future()
+    worker: Worker | None = None
+
+    def received(message: Any) -> None:
+        nonlocal worker
+        if worker is not None:
+            worker.obey(*message)
+            return
+        worker = Worker(pipe, *message)
+        # Nothing is allocated per request, so there is nothing for the collector to find while the load runs.
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+
+    def closed() -> None:
+        if not gone.done():
+            gone.set_result(None)
+
+    pipe = Pipe(received, closed)
+    await loop.create_connection(lambda: pipe, sock=channel)
+    await gone
+    if worker is not None:
+        worker.engine.close()
+
+
+def main() -> None:
+    uvloop.run(work(socket.socket(fileno=int(sys.argv[1]))))

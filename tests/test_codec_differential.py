@@ -1,0 +1,238 @@
+"""The codecs beside a second opinion: hiredis for RESP, a few plain lines of Python for memcache.
+
+hiredis sees some things otherwise, and the streams keep to what both can say: an attribute comes out of it as a reply
+of its own, and counts as an element where it stands inside an aggregate; it knows neither blob errors nor streamed
+types.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import fuzz_codec
+import hiredis
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from loadgen._codec import Codec
+from loadgen._memcache import Memcache
+from loadgen._resp import Resp
+
+Said = list[str | tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A piece of a stream: a reply to a command, or a push or an attribute, which answer none."""
+
+    data: bytes
+    command: str | None = None
+    attribute: bool = False
+
+
+# RESP values, as bytes. Text is what may stand in a line; hiredis decodes errors as UTF-8, and we keep their bytes.
+text = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40).map(str.encode)
+body = st.binary(max_size=40) | st.sampled_from([b"\r\n", b"$-1\r\n", b"x" * 700, b"\r", b"\n"])
+number = st.integers(-(2**63), 2**63 - 1)
+
+
+def bulk(value: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(value), value)
+
+
+def aggregate(kind: bytes, elements: list[bytes], per_entry: int = 1) -> bytes:
+    return b"%b%d\r\n" % (kind, len(elements) // per_entry) + b"".join(elements)
+
+
+null = st.just(b"_\r\n") | st.just(b"$-1\r\n")
+ok = st.just(b"+OK\r\n")
+# What a map may have as its key in Python; each key once, for a dict has no more.
+hashable = st.one_of(
+    text.map(lambda t: b"+%b\r\n" % t),
+    number.map(lambda n: b":%d\r\n" % n),
+    body.map(bulk),
+    st.floats(allow_nan=False, allow_infinity=False).map(lambda x: b",%b\r\n" % repr(x).encode()),
+    st.booleans().map(lambda b: b"#t\r\n" if b else b"#f\r\n"),
+    st.integers(2**63, 2**80).map(lambda n: b"(%d\r\n" % n),
+    null,
+)
+scalar = st.one_of(
+    hashable,
+    body.map(lambda t: b"=%d\r\ntxt:%b\r\n" % (len(t) + 4, t)),
+    text.map(lambda t: b"-ERR %b\r\n" % t),
+    st.just(b"*-1\r\n"),
+)
+value = st.recursive(
+    scalar,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4).map(lambda e: aggregate(b"*", e)),
+        st.lists(inner, max_size=4).map(lambda e: aggregate(b"~", e)),
+        st.lists(st.tuples(hashable, inner), max_size=3).map(lambda e: aggregate(b"%", [x for kv in e for x in kv], 2)),
+    ),
+    max_leaves=8,
+)
+pairs = st.lists(st.tuples(hashable, value), max_size=4).map(lambda e: [x for kv in e for x in kv])
+
+ANSWERS = {
+    "get": body.map(bulk) | null,
+    "set": ok | null,
+    "backfill": ok,
+    "delete": st.integers(-1, 5).map(lambda n: b":%d\r\n" % n),
+    "ping": text.map(lambda t: b"+%b\r\n" % t) | body.map(bulk),
+    "hello": pairs.map(lambda e: aggregate(b"%", e, 2)) | pairs.map(lambda e: aggregate(b"*", e)),
+    "auth": ok,
+}
+error = (text | st.text("e", min_size=450, max_size=700).map(str.encode)).map(lambda t: b"-ERR %b\r\n" % t)
+push = st.lists(value, min_size=1, max_size=4).map(lambda e: Item(aggregate(b">", [b"$10\r\ninvalidate\r\n", *e])))
+attribute = pairs.map(lambda e: Item(aggregate(b"|", e, 2), attribute=True))
+
+
+@st.composite
+def resp_reply(draw: st.DrawFn) -> list[Item]:
+    """A reply and what comes before it: pushes first, for a server writes attributes together with their reply."""
+    command = draw(st.sampled_from(sorted(ANSWERS)))
+    answer = draw(error if draw(st.integers(0, 7)) == 0 else ANSWERS[command])
+    before = draw(st.lists(push, max_size=2)) + draw(st.lists(attribute, max_size=2))
+    return [*before, Item(answer, command)]
+
+
+def as_hiredis_says(items: list[Item]) -> Said:
+    """What hiredis makes of the stream, in our words."""
+    nothing = object()
+    reader = hiredis.Reader(notEnoughData=nothing)
+    reader.feed(b"".join(item.data for item in items))
+    said: Said = []
+    for item in items:
+        reply = reader.gets()
+        assert reply is not nothing
+        if item.attribute:
+            continue
+        if isinstance(reply, hiredis.PushNotification):
+            assert item.command is None
+            said.append("push")
+        elif isinstance(reply, hiredis.ReplyError):
+            said.append(("error reply", str(reply)[:200]))
+        elif item.command == "get":
+            said.append("miss" if reply is None else "hit")
+        elif item.command in ("set", "backfill"):
+            said.append("not stored" if reply is None else "stored")
+        elif item.command == "delete":
+            said.append("deleted" if reply > 0 else "not found")
+        else:
+            said.append("ok")
+    assert reader.gets() is nothing
+    assert not reader.has_data()
+    return said
+
+
+def as_plain_python_says(data: bytes, commands: list[str]) -> Said:
+    """What a valid memcache stream says, with no thought for cuts, bounds or speed."""
+    said: Said = []
+    for command in commands:
+        first, _, data = data.partition(b"\r\n")
+        word = first.split(b" ")[0].decode()
+        if word in ("ERROR", "CLIENT_ERROR", "SERVER_ERROR"):
+            said.append(("error reply", first.decode("latin-1")[:200]))
+        elif word == "VALUE":
+            length = int(first.split(b" ")[3])
+            assert command == "get"
+            assert data[length : length + 7] == b"\r\nEND\r\n"
+            data = data[length + 7 :]
+            said.append("hit")
+        else:
+            said.append({"END": "miss", "VERSION": "ok"}.get(word) or word.lower().replace("_", " "))
+    assert data == b""
+    return said
+
+
+memcache_error = st.tuples(
+    st.sampled_from([b"ERROR ", b"CLIENT_ERROR ", b"SERVER_ERROR "]),
+    text | st.text("e", min_size=450, max_size=700).map(str.encode),
+).map(b"".join)
+memcache_value = st.builds(
+    lambda key, flags, value, cas: b"VALUE %b %d %d%b\r\n%b\r\nEND" % (key, flags, len(value), cas, value),
+    st.text("0123456789abcdef", min_size=1, max_size=250).map(str.encode),
+    st.integers(0, 2**32 - 1),
+    body | st.just(b"END\r\n"),
+    st.just(b"") | st.integers(0, 2**64 - 1).map(lambda cas: b" %d" % cas),
+)
+MEMCACHE_ANSWERS = {
+    "get": memcache_value | st.just(b"END"),
+    "set": st.sampled_from([b"STORED", b"NOT_STORED"]),
+    "backfill": st.sampled_from([b"STORED", b"NOT_STORED"]),
+    "delete": st.sampled_from([b"DELETED", b"NOT_FOUND"]),
+    "ping": text.map(lambda t: b"VERSION " + t + b"."),
+}
+
+
+@st.composite
+def memcache_reply(draw: st.DrawFn) -> Item:
+    command = draw(st.sampled_from(sorted(MEMCACHE_ANSWERS)))
+    return Item(draw(memcache_error if draw(st.integers(0, 5)) == 0 else MEMCACHE_ANSWERS[command]) + b"\r\n", command)
+
+
+@st.composite
+def pieces(draw: st.DrawFn, data: bytes) -> list[bytes]:
+    """The stream as reads deliver it: cut anywhere, or at every byte."""
+    if draw(st.integers(0, 5)) == 0:
+        cuts = list(range(len(data)))
+    else:
+        cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=12)))
+    return [data[a:b] for a, b in zip([0, *cuts], [*cuts, len(data)], strict=True)]
+
+
+def as_we_say(codec: Codec, pieces: list[bytes], commands: list[str]) -> Said:
+    decoder, in_line = codec.decoder(), list(commands)
+    said = [reply for piece in pieces for reply in decoder.feed(piece, in_line)]
+    assert in_line == []
+    return said
+
+
+@given(st.data())
+def test_resp_says_what_hiredis_says_wherever_it_is_cut(data: st.DataObject) -> None:
+    items = [item for reply in data.draw(st.lists(resp_reply(), max_size=12)) for item in reply]
+    stream = b"".join(item.data for item in items)
+    commands = [item.command for item in items if item.command]
+    expected = as_hiredis_says(items)
+    for kind in {reply if isinstance(reply, str) else reply[0] for reply in expected}:
+        event(kind)
+    assert as_we_say(Resp(), data.draw(pieces(stream)), commands) == expected
+
+
+@given(st.data())
+def test_memcache_says_what_plain_python_says_wherever_it_is_cut(data: st.DataObject) -> None:
+    items = data.draw(st.lists(memcache_reply(), max_size=12))
+    stream = b"".join(item.data for item in items)
+    commands = [item.command for item in items if item.command]
+    assert as_we_say(Memcache(), data.draw(pieces(stream)), commands) == as_plain_python_says(stream, commands)
+
+
+# The fuzz target, for as many cases as a test may take; `make fuzz` goes on from there.
+
+FUZZ_SEED = 20261101
+
+
+@pytest.mark.parametrize("start", range(0, 4000, 500))
+def test_a_broken_stream_says_the_same_whole_and_cut(start: int) -> None:
+    for index in range(start, start + 500):
+        fuzz_codec.check(fuzz_codec.case(FUZZ_SEED, index))
+
+
+def test_broken_streams_leave_no_memory_behind() -> None:
+    fuzz_codec.check_growth(FUZZ_SEED, range(300))
+
+
+def test_the_fuzz_target_reaches_every_outcome_and_every_ending() -> None:
+    said: set[tuple[str, str]] = set()
+    endings: set[tuple[str, str]] = set()
+    for index in range(2000):
+        case = fuzz_codec.case(FUZZ_SEED, index)
+        protocol = type(case.codec).__name__
+        outcomes, ending = fuzz_codec.said(case.codec, case.commands, case.data)
+        said |= {(protocol, outcome if isinstance(outcome, str) else outcome[0]) for outcome in outcomes}
+        endings |= {(protocol, ending)}
+    common = {"hit", "miss", "stored", "not stored", "deleted", "not found", "ok", "error reply"}
+    ends = {"waiting", "not a reply to no request", *(f"not a reply to {c}" for c in fuzz_codec.COMMANDS)}
+    assert said == {("Resp", "push"), *((p, outcome) for p in ("Resp", "Memcache") for outcome in common)}
+    assert endings == {(p, end) for p in ("Resp", "Memcache") for end in ends}

@@ -1,0 +1,154 @@
+"""A plan divides the load evenly and completely, and the same seed gives the same plan."""
+
+import math
+import pickle
+import socket
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgen.config import json_schema, load, resolve
+from loadgen.config.split import split_connections, split_range, worker_seed
+from loadgen.errors import ExitCode, TargetError
+from loadgen.plan import Endpoint, Weights
+
+
+@given(st.data())
+def test_connections_are_spread_evenly_over_endpoints_and_workers(data: st.DataObject) -> None:
+    endpoints = data.draw(st.integers(1, 9))
+    workers = data.draw(st.integers(1, 9))
+    connections = data.draw(st.integers(workers * endpoints, 300))
+    shares = split_connections(connections, endpoints, workers)
+    per_worker = [sum(share) for share in shares]
+    per_endpoint = [sum(share[endpoint] for share in shares) for endpoint in range(endpoints)]
+    assert sum(per_worker) == sum(per_endpoint) == connections
+    assert max(per_worker) - min(per_worker) <= 1
+    assert max(per_endpoint) - min(per_endpoint) <= 1
+    for endpoint in range(endpoints):
+        to_endpoint = [share[endpoint] for share in shares]
+        assert min(to_endpoint) >= 1
+        assert max(to_endpoint) - min(to_endpoint) <= 1
+
+
+@given(st.integers(1, 2**63 - 1), st.integers(1, 64))
+def test_prefill_ranges_are_contiguous_even_and_cover_every_id(count: int, workers: int) -> None:
+    ranges = split_range(count, workers)
+    assert [first for first, _ in ranges] == [sum(n for _, n in ranges[:i]) for i in range(workers)]
+    assert sum(n for _, n in ranges) == count
+    assert max(n for _, n in ranges) - min(n for _, n in ranges) <= 1
+
+
+def test_worker_seeds_are_splitmix64s_outputs() -> None:
+    # The first outputs of Vigna's splitmix64.c from state 0 and from 1234567, as published with other implementations.
+    assert [worker_seed(0, index) for index in range(3)] == [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
+    assert [worker_seed(1234567, index) for index in range(2)] == [6457827717110365317, 3203168211198807973]
+
+
+def test_workers_of_runs_with_neighbouring_seeds_share_no_seed() -> None:
+    seeds = [worker_seed(run, index) for run in range(64) for index in range(64)]
+    assert len(set(seeds)) == len(seeds)
+
+
+@given(st.floats(0.001, 1e9), st.integers(1, 16), st.integers(1, 100))
+def test_the_rate_is_split_in_proportion_to_connections(rate: float, threads: int, connections: int) -> None:
+    plan = resolve(
+        load(
+            None, flags={"workload.rate_limit": rate, "general.threads": threads, "connection.connections": connections}
+        )
+    )
+    assert math.isclose(sum(worker.rate_per_s for worker in plan.workers), rate, rel_tol=1e-12)
+    for worker in plan.workers:
+        assert math.isclose(worker.rate_per_s, rate * sum(worker.connections) / connections)
+
+
+def test_no_more_workers_than_can_reach_every_endpoint() -> None:
+    endpoints = 'target.endpoints=["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]'
+    plan = resolve(load(None, [endpoints, "general.threads=4", "connection.connections=8"]))
+    assert [worker.connections for worker in plan.workers] == [(2, 1, 1), (1, 2, 1)]
+    assert len(resolve(load(None, ["general.threads=4", "connection.connections=3"])).workers) == 3
+
+
+def test_workers_cycle_through_the_cpu_list() -> None:
+    overrides = ["general.threads=3", "connection.connections=3"]
+    assert [worker.cpu for worker in resolve(load(None, overrides)).workers] == [None, None, None]
+    plan = resolve(load(None, [*overrides, 'general.cpu_list="0"']))
+    assert [worker.cpu for worker in plan.workers] == [0, 0, 0]
+
+
+def test_the_same_seed_gives_the_same_plan_and_none_draws_a_new_one_that_toml_can_carry() -> None:
+    assert resolve(load(None, ["general.seed=7"])) == resolve(load(None, ["general.seed=7"]))
+    assert resolve(load(None, ["general.seed=7"])) != resolve(load(None, ["general.seed=8"]))
+    drawn = [resolve(load(None)).seed for _ in range(20)]
+    assert len(set(drawn)) == 20
+    assert all(0 <= seed < 2**63 for seed in drawn)
+    assert resolve(load(None, [f"general.seed={drawn[0]}"])).seed == drawn[0]
+
+
+def test_command_weights_are_brought_to_lowest_terms() -> None:
+    assert resolve(load(None)).weights == Weights(get=4, set=1, delete=0)
+    assert resolve(load(None, ["workload.commands={get=0, set=300, delete=200}"])).weights == Weights(0, 3, 2)
+
+
+def test_every_number_of_the_plan_comes_from_its_key() -> None:
+    plan = resolve(
+        load(
+            None,
+            ["connection.pipeline_depth=8", "connection.batch_size=3", "connection.connect_timeout=2s",
+             "connection.request_timeout=3s", "workload.prefill=true", "workload.prefill_timeout=4s",
+             "workload.values.length=1KiB", "general.warmup=5s", "general.duration=6s", "general.interval=7s",
+             "target.username=u", "target.password=p", "workload.backfill_on_miss=true", "target.protocol=resp3"],
+        )
+    )  # fmt: skip
+    assert (plan.pipeline_depth, plan.batch_size, plan.value_bytes) == (8, 3, 1024)
+    assert (plan.connect_timeout_ns, plan.request_timeout_ns, plan.prefill_timeout_ns) == (
+        2 * 10**9,
+        3 * 10**9,
+        4 * 10**9,
+    )
+    assert (plan.warmup_ns, plan.duration_ns, plan.interval_ns) == (5 * 10**9, 6 * 10**9, 7 * 10**9)
+    assert (plan.username, plan.password, plan.protocol) == ("u", "p", "resp3")
+    assert (plan.prefill, plan.backfill_on_miss) == (True, True)
+    assert pickle.loads(pickle.dumps(plan)) == plan
+
+
+def test_hosts_are_resolved_and_kept_as_written() -> None:
+    plan = resolve(load(None, ['target.endpoints=["localhost:1", "[::1]:2"]', "connection.connections=2"]))
+    assert plan.endpoints == (Endpoint("localhost", 1, "127.0.0.1"), Endpoint("::1", 2, "::1"))
+    assert str(plan.endpoints[1]) == "[::1]:2"
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70])
+def test_an_unknown_host_is_named_and_ends_with_could_not_run(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(name: str, *_: object, **__: object) -> None:
+        name.encode("idna")
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)  # no test waits for a resolver that is not there
+    with pytest.raises(TargetError, match=f"The host {host} of target.endpoints cannot be resolved") as error:
+        resolve(load(None, [f'target.endpoints=["{host}:1"]']))
+    assert error.value.exit_code is ExitCode.COULD_NOT_RUN
+
+
+def test_the_json_schema_is_valid_and_agrees_with_what_loads() -> None:
+    schema = json_schema()
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft202012Validator.check_schema(schema)
+    accepted = jsonschema.Draft202012Validator(schema)
+    good = [
+        {},
+        {"general": {"duration": "1.5s", "warmup": 3}},
+        {"connection": {"pool_size": 3}, "workload": {"set_on_miss": True, "values": {"length": "1KiB"}}},
+        {"workload": {"saturation_search": {"slo": {"p99": "1ms"}}}, "momento": {}},
+    ]
+    bad = [
+        {"general": {"duration": "5x"}},
+        {"general": {"bogus": 1}},
+        {"connection": {"connections": 0}},
+        {"target": {"protocol": "memcach"}},
+        {"workload": {"saturation_search": {}}},
+        {"general": {"seed": None}},
+    ]
+    assert [accepted.is_valid(tree) for tree in good] == [True] * len(good)
+    assert [accepted.is_valid(tree) for tree in bad] == [False] * len(bad)
