@@ -121,7 +121,7 @@ def sample(second: int, interval: Snapshot, phase: str = "measure") -> Sample:
 def closed_loop() -> list[Event]:
     measured = counted(good(2400, 600, misses=24), 1)
     return [
-        Configured(plan(cpus=True), "0.1.0", wall_s=START_S),
+        Configured(plan(cpus=True), "0.1.0", server="redis 7.0.15", wall_s=START_S),
         *phases("connect", "precheck", "prefill"),
         Progress("prefill", 500_000, 1_000_000, 2 * S),
         *phases("warmup"),

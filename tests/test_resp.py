@@ -270,7 +270,8 @@ def test_an_error_that_is_not_utf_8_keeps_every_byte() -> None:
 
 
 def packed(*words: str | bytes) -> bytes:
-    return hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub means a tuple of one
+    request: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]  # its stub means a tuple of one
+    return request
 
 
 @pytest.mark.parametrize("length", range(1, 65))

@@ -6,6 +6,7 @@ from loadgen._reactor import Watcher
 from loadgen.plan import Plan
 
 FAILURE_NAMES: tuple[str, ...]
+PHASE_NAMES: tuple[str, ...]
 
 class Engine(Watcher):
     def __init__(
@@ -17,7 +18,7 @@ class Engine(Watcher):
     def stop(self) -> None: ...
     def close(self) -> None: ...
     def counts(
-        self, phase: int
+        self, phase: str
     ) -> tuple[
         dict[str, tuple[int, ...]],
         dict[str, Histogram],

@@ -6,6 +6,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdlib cimport calloc, free, malloc
 
 from loadgen import _keys, _reactor
+from loadgen._request import PHASE_NAMES
 
 from loadgen._buffer cimport Cursor
 from loadgen._clock cimport monotonic_ns
@@ -599,9 +600,10 @@ cdef class Engine(Watcher):
         self.mode = IDLE
         self.reactor.close()
 
-    def counts(self, int phase):
-        """What `Recorder.counts` says of a phase, then bytes received and sent in it."""
-        return *self.recorder.counts(phase), self.rx[phase], self.tx[phase]
+    def counts(self, str phase):
+        """What `Recorder.counts` says of a phase, one of PHASE_NAMES, then bytes received and sent in it."""
+        cdef int number = PHASE_NAMES.index(phase)
+        return *self.recorder.counts(number), self.rx[number], self.tx[number]
 
     def connection_counts(self):
         """opened, failed, closed, reconnects, active."""

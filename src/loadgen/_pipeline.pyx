@@ -74,12 +74,12 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Recorder recorder, Cursor *c, i
         return ANSWERS_NOBODY
     if p.head == p.expired:
         recorder.corrupt(r)
-        if p.head == p.written:
-            recorder.unsent(r)
-            p.written += 1
         if r.phase == PREFILL:
             owe(p.owed, r.key)
         p.expired += 1
+    if p.head == p.written:
+        recorder.unsent(r)
+        p.written += 1
     p.head += 1
     return CORRUPT_REPLY
 

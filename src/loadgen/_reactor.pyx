@@ -101,15 +101,20 @@ cdef class EpollReactor(Reactor):
         epoll_ctl(self.epoll, EPOLL_CTL_DEL, fd, &event)
 
     def on_ready(self):
-        cdef int i, n = epoll_wait(self.epoll, self.events, BATCH, 0)
+        cdef int i, n, served = 0
         cdef uint32_t what
-        for i in range(n):
-            if self.events[i].data.ptr == NULL:
-                self.watcher.on_timer()
-                continue
-            what = self.events[i].events
-            # An error or a hang-up is found by reading.
-            self.watcher.on_socket(self.events[i].data.ptr, (what & ~EPOLLOUT) != 0, (what & EPOLLOUT) != 0)
+        while served < BATCH:
+            n = epoll_wait(self.epoll, self.events, BATCH, 0)
+            if n <= 0:
+                return
+            served += n
+            for i in range(n):
+                if self.events[i].data.ptr == NULL:
+                    self.watcher.on_timer()
+                    continue
+                what = self.events[i].events
+                # An error or a hang-up is found by reading.
+                self.watcher.on_socket(self.events[i].data.ptr, (what & ~EPOLLOUT) != 0, (what & EPOLLOUT) != 0)
 
     def close(self):
         if self.watcher is not None:

@@ -40,7 +40,7 @@ cdef class MemcacheConnection(Connection):
     cdef int execute_any(self, const char *line, Py_ssize_t size) except -1
     cdef int start_get(self, Py_ssize_t keys_at, Py_ssize_t size, bint with_version) except -1
     cdef int continue_get(self) except -1
-    cdef int get_item(self, bytes key) except -1
+    cdef int get_item(self, const char *key, Py_ssize_t size) except -1
     cdef int start_storage(self, int command, Token *tokens, int count) except -1
     cdef int continue_storage(self) except -1
     cdef int refuse_storage(self, int command, bytes text) except -1

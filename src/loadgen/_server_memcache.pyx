@@ -11,7 +11,7 @@ from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from loadgen._server_connection cimport LARGE_BYTES, SHORT_BYTES, Connection, Service, read_integer, write_decimal
-from loadgen._store cimport NOEVICTION, Item, Store
+from loadgen._store cimport NOEVICTION, Item, Store, value_of
 
 cdef enum:
     MAX_KEY_BYTES = 250
@@ -195,32 +195,34 @@ cdef class MemcacheConnection(Connection):
             start = self.next_key
             while self.next_key < self.line_size and line[self.next_key] != c' ':
                 self.next_key += 1
-            self.get_item(PyBytes_FromStringAndSize(line + start, self.next_key - start))
+            self.get_item(line + start, self.next_key - start)
         return 0
 
-    cdef int get_item(self, bytes key) except -1:
-        cdef Item item = self.service.store.find(key, self.service.now_ns)
+    cdef int get_item(self, const char *key, Py_ssize_t size) except -1:
+        cdef Item *item = self.service.store.find(key, size, self.service.now_ns)
+        cdef bytes value
         cdef char *start
         cdef char *at
         self.service.calls[GET] += 1
-        if item is None:
+        if item == NULL:
             self.service.misses[GET] += 1
             return 0
+        value = value_of(item)
         self.service.hits[GET] += 1
         start = at = self.reply_room(SHORT_BYTES)
         memcpy(at, b"VALUE ", 6)
-        memcpy(at + 6, PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
-        at += 6 + PyBytes_GET_SIZE(key)
+        memcpy(at + 6, key, size)
+        at += 6 + size
         at[0] = c' '
         at = write_decimal(at + 1, item.flags)
         at[0] = c' '
-        at = write_decimal(at + 1, PyBytes_GET_SIZE(item.value))
+        at = write_decimal(at + 1, PyBytes_GET_SIZE(value))
         if self.with_version:
             at[0] = c' '
             at = write_decimal(at + 1, <int64_t>item.version)
         memcpy(at, b"\r\n", 2)
         self.service.out_size += at + 2 - start
-        return self.reply_value(item.value, b"\r\n", 2)
+        return self.reply_value(value, b"\r\n", 2)
 
     # ---- storage commands
 
@@ -258,7 +260,7 @@ cdef class MemcacheConnection(Connection):
     cdef int refuse_storage(self, int command, bytes text) except -1:
         # As memcached does: after a failed set, an old value must not pass for the new one.
         if command == SET:
-            self.service.store.remove(self.key, self.service.now_ns)
+            self.service.store.remove(PyBytes_AS_STRING(self.key), len(self.key), self.service.now_ns)
         self.storage.dropped = True
         return self.say(text, self.storage.noreply)
 
@@ -297,26 +299,26 @@ cdef class MemcacheConnection(Connection):
     cdef int store_item(self, bytes value) except -1:
         cdef Storage *storage = &self.storage
         cdef Store store = self.service.store
-        cdef Item old
+        cdef Item *old
         if storage.command != SET:
-            old = store.peek(self.key, self.service.now_ns)
+            old = store.peek(PyBytes_AS_STRING(self.key), len(self.key), self.service.now_ns)
             if storage.command == CAS:
-                if old is None:
+                if old == NULL:
                     self.service.misses[CAS] += 1
                     return self.say(b"NOT_FOUND\r\n", storage.noreply)
                 if old.version != storage.version:
                     self.service.calls[CAS_BAD] += 1
                     return self.say(b"EXISTS\r\n", storage.noreply)
                 self.service.hits[CAS] += 1
-            elif (old is not None) == (storage.command == ADD):
+            elif (old != NULL) == (storage.command == ADD):
                 return self.say(b"NOT_STORED\r\n", storage.noreply)
             elif storage.command == APPEND or storage.command == PREPEND:
                 storage.flags = old.flags
                 storage.expires_at_ns = old.expires_at_ns
-                value = old.value + value if storage.command == APPEND else value + old.value
+                value = value_of(old) + value if storage.command == APPEND else value + value_of(old)
                 if len(value) + len(self.key) + MEMCACHED_ITEM_BYTES > self.service.max_item_bytes:
                     return self.say(_TOO_LARGE, storage.noreply)
-        if not store.put(self.key, value, storage.flags, storage.expires_at_ns):
+        if not store.put(PyBytes_AS_STRING(self.key), len(self.key), value, storage.flags, storage.expires_at_ns):
             return self.refuse_storage(storage.command, _OUT_OF_MEMORY)
         return self.say(b"STORED\r\n", storage.noreply)
 
@@ -326,6 +328,10 @@ cdef class MemcacheConnection(Connection):
 
 # ---- the other commands, one function each; `words` has the command's name first
 
+cdef Item *find(MemcacheConnection c, bytes key) noexcept:
+    return c.service.store.find(PyBytes_AS_STRING(key), len(key), c.service.now_ns)
+
+
 def _delete(MemcacheConnection c, list words):
     if not 2 <= len(words) <= 4:
         return c.say(b"ERROR\r\n", False)
@@ -334,7 +340,7 @@ def _delete(MemcacheConnection c, list words):
     if words[2:] not in ([], [b"0"], [b"noreply"], [b"0", b"noreply"]):
         return c.say(_FORMAT_ERROR[:-2] + b".  Usage: delete <key> [noreply]\r\n", False)
     c.service.calls[DELETE] += 1
-    if c.service.store.remove(words[1], c.service.now_ns):
+    if c.service.store.remove(PyBytes_AS_STRING(<bytes>words[1]), len(words[1]), c.service.now_ns):
         c.service.hits[DELETE] += 1
         return c.say(b"DELETED\r\n", words[-1] == b"noreply" and len(words) > 2)
     c.service.misses[DELETE] += 1
@@ -342,7 +348,7 @@ def _delete(MemcacheConnection c, list words):
 
 
 def _add_delta(MemcacheConnection c, list words):
-    cdef Item item
+    cdef Item *item
     cdef int command = INCR if words[0] == b"incr" else DECR
     if not 3 <= len(words) <= 4:
         return c.say(b"ERROR\r\n", False)
@@ -353,18 +359,20 @@ def _add_delta(MemcacheConnection c, list words):
     if delta is None:
         return c.say(b"CLIENT_ERROR invalid numeric delta argument\r\n", False)
     c.service.calls[command] += 1
-    item = c.service.store.find(words[1], c.service.now_ns)
-    if item is None:
+    item = find(c, words[1])
+    if item == NULL:
         c.service.misses[command] += 1
         return c.say(b"NOT_FOUND\r\n", noreply)
-    value = _unsigned(item.value.rstrip(b" "))
+    old = value_of(item)
+    value = _unsigned(old.rstrip(b" "))
     if value is None:
         return c.say(b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n", False)
     c.service.hits[command] += 1
     value = (value + delta) % 2**64 if command == INCR else max(0, value - delta)
     text = str(value).encode()
     # As memcached does: a number that got shorter keeps its place, filled with spaces.
-    if not c.service.store.put(words[1], text.ljust(len(item.value)), item.flags, item.expires_at_ns):
+    new = text.ljust(len(old))
+    if not c.service.store.put(PyBytes_AS_STRING(<bytes>words[1]), len(words[1]), new, item.flags, item.expires_at_ns):
         return c.say(b"SERVER_ERROR out of memory in incr\r\n", noreply)
     return c.say(text + b"\r\n", noreply)
 
@@ -379,7 +387,7 @@ cdef object _unsigned(bytes text):
 
 def _touch(MemcacheConnection c, list words):
     cdef int64_t exptime_s
-    cdef Item item
+    cdef Item *item
     if not 3 <= len(words) <= 4:
         return c.say(b"ERROR\r\n", False)
     noreply = len(words) == 4 and words[3] == b"noreply"
@@ -388,8 +396,8 @@ def _touch(MemcacheConnection c, list words):
     if not read_integer(PyBytes_AS_STRING(<bytes>words[2]), len(words[2]), &exptime_s):
         return c.say(b"CLIENT_ERROR invalid exptime argument\r\n", False)
     c.service.calls[TOUCH] += 1
-    item = c.service.store.find(words[1], c.service.now_ns)
-    if item is None:
+    item = find(c, words[1])
+    if item == NULL:
         c.service.misses[TOUCH] += 1
         return c.say(b"NOT_FOUND\r\n", noreply)
     c.service.hits[TOUCH] += 1

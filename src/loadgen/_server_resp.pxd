@@ -36,6 +36,7 @@ cdef class RespConnection(Connection):
     cdef int end_command(self) except -1
     cdef int protocol_error(self, bytes text) except -1
 
+    cdef const char *at_argument(self, Py_ssize_t i) noexcept
     cdef bytes argument(self, Py_ssize_t i)
     cdef int execute(self) except -1
     cdef int execute_any(self) except -1

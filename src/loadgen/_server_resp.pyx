@@ -15,7 +15,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memset
 
 from loadgen._server_connection cimport LARGE_BYTES, SHORT_BYTES, Connection, Service, read_integer, write_decimal
-from loadgen._store cimport Item, Store
+from loadgen._store cimport Item, Store, value_of
 
 cdef enum:
     MAX_ARGUMENTS = 1048576         # Redis before 7.0
@@ -317,6 +317,12 @@ cdef class RespConnection(Connection):
 
     # ---- executing
 
+    cdef inline const char *at_argument(self, Py_ssize_t i) noexcept:
+        """The argument's first byte, valid until the command ends; `arguments[i].size` is its size."""
+        if self.arguments[i].own != NULL:
+            return PyBytes_AS_STRING(<bytes>self.arguments[i].own)
+        return self.data + self.at + self.arguments[i].start
+
     cdef bytes argument(self, Py_ssize_t i):
         cdef Argument *argument = &self.arguments[i]
         if argument.own != NULL:
@@ -335,22 +341,24 @@ cdef class RespConnection(Connection):
                 return self.set_item()
             if first.size == 3 and self.count == 2 and is_word(name, b"DEL", 3):
                 self.service.calls[DEL] += 1
-                return self.integer(self.service.store.remove(self.argument(1), self.service.now_ns))
+                return self.integer(
+                    self.service.store.remove(self.at_argument(1), self.arguments[1].size, self.service.now_ns)
+                )
             if first.size == 4 and self.count == 1 and is_word(name, b"PING", 4):
                 self.service.calls[PING] += 1
                 return self.reply(b"+PONG\r\n", 7)
         return self.execute_any()
 
     cdef int get_item(self) except -1:
-        cdef Item item = self.service.store.find(self.argument(1), self.service.now_ns)
-        if item is None:
+        cdef Item *item = self.service.store.find(self.at_argument(1), self.arguments[1].size, self.service.now_ns)
+        if item == NULL:
             self.service.misses[GET] += 1
             return self.null()
         self.service.hits[GET] += 1
-        return self.bulk_string(item.value)
+        return self.bulk_string(value_of(item))
 
     cdef int set_item(self) except -1:
-        if not self.service.store.put(self.argument(1), self.argument(2), 0, 0):
+        if not self.service.store.put(self.at_argument(1), self.arguments[1].size, self.argument(2), 0, 0):
             self.service.failed[SET] += 1
             return self.out_of_memory()
         return self.reply(b"+OK\r\n", 5)
@@ -460,6 +468,10 @@ cdef class RespConnection(Connection):
 
 # ---- commands, one function each; `args` has the command's name first
 
+cdef Item *peek(RespConnection c, bytes key) noexcept:
+    return c.service.store.peek(PyBytes_AS_STRING(key), len(key), c.service.now_ns)
+
+
 def _get(RespConnection c, list args):
     c.get_item()
 
@@ -467,7 +479,7 @@ def _get(RespConnection c, list args):
 def _set(RespConnection c, list args):
     cdef Store store = c.service.store
     cdef int64_t expires_at_ns = 0
-    cdef Item old
+    cdef Item *old
     unit_ns = 0
     options = set()
     words = iter(args[3:])
@@ -489,17 +501,17 @@ def _set(RespConnection c, list args):
         expires_at_ns = _expiry(c, amount, unit_ns, absolute, b"set")
         if expires_at_ns == 0:
             return 0
-    old = store.peek(args[1], c.service.now_ns)
-    previous = None if old is None else old.value
+    old = peek(c, args[1])
+    previous = None if old == NULL else value_of(old)
     if b"GET" in options:
-        if old is None:
+        if old == NULL:
             c.service.misses[SET] += 1
         else:
             c.service.hits[SET] += 1
-    if not (b"NX" in options and old is not None or b"XX" in options and old is None):
-        if b"KEEPTTL" in options and old is not None:
+    if not (b"NX" in options and old != NULL or b"XX" in options and old == NULL):
+        if b"KEEPTTL" in options and old != NULL:
             expires_at_ns = old.expires_at_ns
-        if not store.put(args[1], args[2], 0, expires_at_ns):
+        if not store.put(PyBytes_AS_STRING(<bytes>args[1]), len(args[1]), args[2], 0, expires_at_ns):
             return c.out_of_memory()
         return c.answer(previous) if b"GET" in options else c.ok()
     return c.answer(previous if b"GET" in options else None)
@@ -521,7 +533,7 @@ cdef int64_t _expiry(RespConnection c, bytes amount, object unit_ns, bint absolu
 def _del(RespConnection c, list args):
     deleted = 0
     for key in args[1:]:
-        deleted += c.service.store.remove(key, c.service.now_ns)
+        deleted += c.service.store.remove(PyBytes_AS_STRING(<bytes>key), len(key), c.service.now_ns)
     c.integer(deleted)
 
 
@@ -529,7 +541,7 @@ def _exists(RespConnection c, list args):
     cdef int number = _NUMBERS[b"EXISTS"]
     found = 0
     for key in args[1:]:
-        if c.service.store.peek(key, c.service.now_ns) is None:
+        if peek(c, key) == NULL:
             c.service.misses[number] += 1
         else:
             c.service.hits[number] += 1
@@ -539,17 +551,17 @@ def _exists(RespConnection c, list args):
 
 def _expire(RespConnection c, list args):
     cdef int64_t value
-    cdef Item item = c.service.store.peek(args[1], c.service.now_ns)
+    cdef Item *item = peek(c, args[1])
     milliseconds = args[0].upper() == b"PEXPIRE"
     if not read_integer(PyBytes_AS_STRING(<bytes>args[2]), len(args[2]), &value):
         return c.error(b"ERR value is not an integer or out of range")
     ends = <object>value * (_MILLISECOND if milliseconds else _SECOND) + c.service.now_ns
     if ends > _MAX_EXPIRY_NS:
         return c.error(b"ERR invalid expire time in '" + args[0].lower() + b"' command")
-    if item is None:
+    if item == NULL:
         return c.integer(0)
     if value <= 0:
-        c.service.store.remove(args[1], c.service.now_ns)
+        c.service.store.remove(PyBytes_AS_STRING(<bytes>args[1]), len(args[1]), c.service.now_ns)
     else:
         c.service.store.expire_at(item, ends)
     return c.integer(1)
@@ -557,9 +569,9 @@ def _expire(RespConnection c, list args):
 
 def _ttl(RespConnection c, list args):
     cdef int number = _NUMBERS[args[0].upper()]
-    cdef Item item = c.service.store.peek(args[1], c.service.now_ns)
+    cdef Item *item = peek(c, args[1])
     cdef int64_t left_ms
-    if item is None:
+    if item == NULL:
         c.service.misses[number] += 1
         return c.integer(-2)
     c.service.hits[number] += 1
@@ -570,8 +582,8 @@ def _ttl(RespConnection c, list args):
 
 
 def _persist(RespConnection c, list args):
-    cdef Item item = c.service.store.peek(args[1], c.service.now_ns)
-    if item is None or item.expires_at_ns == 0:
+    cdef Item *item = peek(c, args[1])
+    if item == NULL or item.expires_at_ns == 0:
         return c.integer(0)
     c.service.store.expire_at(item, 0)
     return c.integer(1)

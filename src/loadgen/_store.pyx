@@ -1,8 +1,12 @@
 """A bounded key-value store for the built-in server; `_store.pxd` says how it is laid out and who owns what."""
 
 cimport cython
-from cpython.dict cimport PyDict_DelItem, PyDict_GetItemWithError, PyDict_SetItem
-from cpython.object cimport PyObject, PyObject_Hash
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcmp, memcpy
 
 _POLICIES = {"lru": LRU, "fifo": FIFO, "noeviction": NOEVICTION}
 
@@ -10,13 +14,27 @@ EVICTION_POLICIES = tuple(_POLICIES)
 ITEM_OVERHEAD_BYTES = ITEM_OVERHEAD
 
 
-# An Item refers to nothing but bytes, so it can be in no cycle, and the collector need not know of it. Then its dicts,
-# which refer to nothing that is tracked, are not tracked either, and no collection walks through a million items.
-@cython.final
-@cython.no_gc
-@cython.freelist(64)
-cdef class Item:
-    pass
+cdef uint64_t hash_of(const char *key, Py_ssize_t size) noexcept nogil:
+    """Multiply and fold, eight bytes at a time; the constant is 2**64 divided by the golden ratio."""
+    cdef uint64_t h = <uint64_t>size
+    cdef uint64_t word
+    while size > 0:
+        word = 0
+        memcpy(&word, key, 8 if size >= 8 else size)
+        h = (h ^ word) * <uint64_t>0x9E3779B97F4A7C15
+        h ^= h >> 32
+        key += 8
+        size -= 8
+    h *= <uint64_t>0x9E3779B97F4A7C15
+    return h ^ (h >> 32)
+
+
+cdef inline char *key_of(Item *item) noexcept nogil:
+    return <char *>(item + 1)
+
+
+cdef inline int64_t bytes_of(Item *item) noexcept:
+    return item.key_size + PyBytes_GET_SIZE(<object>item.value) + ITEM_OVERHEAD
 
 
 @cython.final
@@ -29,13 +47,25 @@ cdef class Store:
     """
 
     def __init__(self, int64_t max_bytes, str eviction="lru"):
+        cdef uint64_t buckets = 16
         if max_bytes <= 0:
             raise ValueError("max_bytes must be positive")
         if eviction not in _POLICIES:
             raise ValueError(f"eviction must be one of {', '.join(EVICTION_POLICIES)}, not {eviction!r}")
+        if self.buckets != NULL:
+            raise RuntimeError("a store is initialised once")
+        while <int64_t>buckets < max_bytes // BYTES_PER_BUCKET:
+            buckets *= 2
+        self.buckets = <Item **>calloc(buckets, sizeof(Item *))
+        if self.buckets == NULL:
+            raise MemoryError()
+        self.mask = buckets - 1
         self.max_bytes = max_bytes
         self.policy = _POLICIES[eviction]
+
+    def __dealloc__(self):
         self.clear()
+        free(self.buckets)
 
     @property
     def eviction(self):
@@ -46,83 +76,90 @@ cdef class Store:
 
     def get(self, bytes key not None, int64_t now_ns=0):
         """The value, or None."""
-        cdef Item item = self.find(key, now_ns)
-        return None if item is None else item.value
+        cdef Item *item = self.find(PyBytes_AS_STRING(key), len(key), now_ns)
+        return None if item == NULL else value_of(item)
 
     def set(
         self, bytes key not None, bytes value not None, *, uint32_t flags=0, int64_t expires_at_ns=0
     ):
         """Whether the value was stored; False when there is no room for it, and then nothing has changed."""
-        return self.put(key, value, flags, expires_at_ns)
+        return self.put(PyBytes_AS_STRING(key), len(key), value, flags, expires_at_ns)
 
     def delete(self, bytes key not None, int64_t now_ns=0):
         """Whether there was such an item."""
-        return self.remove(key, now_ns)
+        return self.remove(PyBytes_AS_STRING(key), len(key), now_ns)
 
-    def clear(self):
+    cpdef void clear(self) noexcept:
         """Removes every item; the counts of evicted and expired items stay."""
-        cdef int i
-        self.dicts = [{} for _ in range(SHARDS)]
-        for i in range(SHARDS):
-            self.shards[i] = <PyObject *>self.dicts[i]
-        self.newest = self.oldest = NULL
-        self.used_bytes = self.items = self.items_with_expiry = 0
+        while self.oldest != NULL:
+            self.drop(self.oldest)
 
     def keys(self):
         """The keys from the next to be evicted to the last."""
-        cdef void *at = self.newest
+        cdef Item *item = self.oldest
         keys = []
-        while at != NULL:
-            keys.append((<Item>at).key)
-            at = (<Item>at).older
-        keys.reverse()
+        while item != NULL:
+            keys.append(PyBytes_FromStringAndSize(key_of(item), item.key_size))
+            item = item.newer
         return keys
 
     def reset_counts(self):
         """Makes the counts of evicted and expired items zero."""
         self.evicted = self.expired = 0
 
-    cdef Item find(self, bytes key, int64_t now_ns):
-        cdef Item item = self._lookup(key, now_ns)
-        if item is not None and self.policy == LRU and item.newer != NULL:
-            self._unlink(item)
-            self._link(item)
+    cdef Item *find(self, const char *key, Py_ssize_t size, int64_t now_ns) noexcept:
+        cdef Item *item = self.peek(key, size, now_ns)
+        if item != NULL and self.policy == LRU and item.newer != NULL:
+            self.unlink(item)
+            self.link(item)
         return item
 
-    cdef Item peek(self, bytes key, int64_t now_ns):
-        return self._lookup(key, now_ns)
+    cdef Item *peek(self, const char *key, Py_ssize_t size, int64_t now_ns) noexcept:
+        cdef Item *item = self.lookup(hash_of(key, size), key, size)
+        if item != NULL and item.expires_at_ns != 0 and item.expires_at_ns <= now_ns:
+            self.drop(item)
+            self.expired += 1
+            return NULL
+        return item
 
-    cdef bint put(self, bytes key, bytes value, uint32_t flags, int64_t expires_at_ns) except -1:
-        cdef PyObject *shard = self._shard(key)
-        cdef PyObject *found = PyDict_GetItemWithError(<object>shard, key)
-        cdef int64_t growth
-        cdef Item item, victim
-        if found != NULL:
-            item = <Item>found
-            growth = len(value) - len(item.value)
-        else:
-            item = None
-            growth = len(key) + len(value) + ITEM_OVERHEAD
-        if self.used_bytes + growth > self.max_bytes:
-            if self.policy == NOEVICTION or not self.fits(len(key), len(value)):
-                return False
-            while self.used_bytes + growth > self.max_bytes:
-                # What is about to be overwritten does not go to make room for itself. It fits, so there is another.
-                victim = <Item>self.oldest
-                if victim is item:
-                    victim = <Item>victim.newer
-                self._drop(victim)
-                self.evicted += 1
-        if item is None:
-            item = Item.__new__(Item)
-            item.key = key
-            PyDict_SetItem(<object>shard, key, item)
-            self._link(item)
+    cdef bint put(
+        self, const char *key, Py_ssize_t size, bytes value, uint32_t flags, int64_t expires_at_ns
+    ) except -1:
+        cdef uint64_t hash = hash_of(key, size)
+        cdef Item *item = self.lookup(hash, key, size)
+        cdef Item *made = NULL
+        cdef Item *victim
+        cdef int64_t growth = size + PyBytes_GET_SIZE(value) + ITEM_OVERHEAD
+        if item != NULL:
+            growth -= bytes_of(item)
+        if self.used_bytes + growth > self.max_bytes and (self.policy == NOEVICTION or not self.fits(size, len(value))):
+            return False
+        if item == NULL:
+            made = <Item *>malloc(sizeof(Item) + size)
+            if made == NULL:
+                raise MemoryError()
+        while self.used_bytes + growth > self.max_bytes:
+            # What is about to be overwritten does not go to make room for itself. It fits, so there is another.
+            victim = self.oldest if self.oldest != item else item.newer
+            self.drop(victim)
+            self.evicted += 1
+        Py_INCREF(value)
+        if item == NULL:
+            item = made
+            item.hash = hash
+            item.key_size = <uint32_t>size
+            item.expires_at_ns = 0
+            memcpy(key_of(item), key, size)
+            item.next = self.buckets[hash & self.mask]
+            self.buckets[hash & self.mask] = item
+            self.link(item)
             self.items += 1
-        elif self.policy == LRU and item.newer != NULL:
-            self._unlink(item)
-            self._link(item)
-        item.value = value
+        else:
+            Py_DECREF(<object>item.value)
+            if self.policy == LRU and item.newer != NULL:
+                self.unlink(item)
+                self.link(item)
+        item.value = <PyObject *>value
         item.flags = flags
         self.expire_at(item, expires_at_ns)
         self.versions += 1
@@ -130,60 +167,56 @@ cdef class Store:
         self.used_bytes += growth
         return True
 
-    cdef void expire_at(self, Item item, int64_t expires_at_ns) noexcept:
+    cdef void expire_at(self, Item *item, int64_t expires_at_ns) noexcept:
         self.items_with_expiry += (expires_at_ns != 0) - (item.expires_at_ns != 0)
         item.expires_at_ns = expires_at_ns
 
-    cdef bint remove(self, bytes key, int64_t now_ns) except -1:
-        cdef Item item = self._lookup(key, now_ns)
-        if item is None:
+    cdef bint remove(self, const char *key, Py_ssize_t size, int64_t now_ns) noexcept:
+        cdef Item *item = self.peek(key, size, now_ns)
+        if item == NULL:
             return False
-        self._drop(item)
+        self.drop(item)
         return True
 
-    cdef bint fits(self, Py_ssize_t key_bytes, Py_ssize_t value_bytes) noexcept:
-        return key_bytes + value_bytes + ITEM_OVERHEAD <= self.max_bytes
+    cdef bint fits(self, Py_ssize_t key_size, Py_ssize_t value_size) noexcept:
+        return key_size + value_size + ITEM_OVERHEAD <= self.max_bytes
 
-    cdef Item _lookup(self, bytes key, int64_t now_ns):
-        cdef PyObject *found = PyDict_GetItemWithError(<object>self._shard(key), key)
-        cdef Item item
-        if found == NULL:
-            return None
-        item = <Item>found
-        if item.expires_at_ns != 0 and item.expires_at_ns <= now_ns:
-            self._drop(item)
-            self.expired += 1
-            return None
-        return item
+    cdef Item *lookup(self, uint64_t hash, const char *key, Py_ssize_t size) noexcept:
+        cdef Item *item = self.buckets[hash & self.mask]
+        while item != NULL:
+            if item.hash == hash and item.key_size == size and memcmp(key_of(item), key, size) == 0:
+                return item
+            item = item.next
+        return NULL
 
-    cdef PyObject *_shard(self, bytes key) except NULL:
-        # The dict itself uses the low bits of the hash.
-        return self.shards[<uint64_t>PyObject_Hash(key) >> (64 - SHARD_BITS)]
-
-    cdef void _link(self, Item item) noexcept:
+    cdef void link(self, Item *item) noexcept:
         item.newer = NULL
         item.older = self.newest
         if self.newest != NULL:
-            (<Item>self.newest).newer = <void *>item
+            self.newest.newer = item
         else:
-            self.oldest = <void *>item
-        self.newest = <void *>item
+            self.oldest = item
+        self.newest = item
 
-    cdef void _unlink(self, Item item) noexcept:
+    cdef void unlink(self, Item *item) noexcept:
         if item.newer != NULL:
-            (<Item>item.newer).older = item.older
+            item.newer.older = item.older
         else:
             self.newest = item.older
         if item.older != NULL:
-            (<Item>item.older).newer = item.newer
+            item.older.newer = item.newer
         else:
             self.oldest = item.newer
 
-    cdef int _drop(self, Item item) except -1:
-        # The caller's reference keeps the item alive after its dict has let it go.
-        self._unlink(item)
-        self.used_bytes -= len(item.key) + len(item.value) + ITEM_OVERHEAD
+    cdef void drop(self, Item *item) noexcept:
+        """Takes an item out of both lists and frees it."""
+        cdef Item **at = &self.buckets[item.hash & self.mask]
+        while at[0] != item:
+            at = &at[0].next
+        at[0] = item.next
+        self.unlink(item)
+        self.used_bytes -= bytes_of(item)
         self.items -= 1
         self.items_with_expiry -= item.expires_at_ns != 0
-        PyDict_DelItem(<object>self._shard(item.key), item.key)
-        return 0
+        Py_DECREF(<object>item.value)
+        free(item)

@@ -10,10 +10,16 @@ cdef enum:
     SPLICE = 16384
     POOL = 1 << 20
 
+# Values up to this size begin within the pool's first bytes, which stay in the processor's first cache: fetching a value
+# from memory would cost more than the rest of its request.
+cdef enum:
+    WINDOW = 4096
+
 
 cdef class Values:
     cdef readonly Py_ssize_t value_bytes
     cdef Random random
+    cdef uint64_t window
     cdef char *pool          # POOL bytes, then the first SPLICE of them again; owned
 
     # The next value's bytes, when it is shorter than SPLICE.

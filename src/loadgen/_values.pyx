@@ -18,6 +18,7 @@ cdef class Values:
         cdef Random bits
         cdef Py_ssize_t i
         self.value_bytes = value_bytes
+        self.window = WINDOW if value_bytes <= WINDOW else POOL
         self.pool = <char *>malloc(POOL + SPLICE)
         if self.pool == NULL:
             raise MemoryError()
@@ -31,7 +32,7 @@ cdef class Values:
         free(self.pool)
 
     cdef const char *next(self) noexcept nogil:
-        return self.pool + (random_next(&self.random) & (POOL - 1))
+        return self.pool + (random_next(&self.random) & (self.window - 1))
 
     cdef uint64_t next_start(self) noexcept nogil:
         return random_next(&self.random) & (POOL - 1)

@@ -22,6 +22,12 @@ class ExitCode(IntEnum):
     """Stopped by Ctrl-C, after draining and printing what there was."""
 
 
+def printable(words: str, longest: int = 160) -> str:
+    """Words from outside on one line, cut to a length; control characters escaped so that no server moves our cursor."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in words)
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
 class LoadgenError(Exception):
     """An end of the program that needs no traceback: its text is for the user, in whole sentences."""
 

@@ -34,6 +34,8 @@ class Configured:
     warnings: tuple[str, ...] = ()
     embedded: bool = False
     """The target is loadgen's own built-in server, so the numbers are of that server."""
+    server: str = ""
+    """Name and version in the server's own words; empty when it does not say."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
@@ -192,6 +194,7 @@ def _config(event: Configured) -> dict[str, Any]:
         "ts": _timestamp(event.wall_s),
         "version": event.version,
         "target": ",".join(str(endpoint) for endpoint in plan.endpoints),
+        "server": event.server or None,
         "embedded": event.embedded,
         "protocol": _PROTOCOL_NAMES[plan.protocol],
         "tls": False,

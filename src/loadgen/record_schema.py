@@ -68,6 +68,7 @@ CONFIG = _object(
         "ts": _TIMESTAMP,
         "version": _TEXT,
         "target": _TEXT,
+        "server": {"type": ["string", "null"]},
         "embedded": _TRUTH,
         "protocol": {"enum": ["Resp", "Resp3", "Memcache", "Ping"]},
         "tls": _TRUTH,

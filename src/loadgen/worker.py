@@ -21,8 +21,7 @@ from typing import Any, cast
 
 import uvloop
 
-from loadgen._engine import Engine
-from loadgen._request import PHASE_NAMES
+from loadgen._engine import PHASE_NAMES, Engine
 from loadgen.plan import Plan
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
 
@@ -156,7 +155,7 @@ class Worker:
 
     def snapshot(self, phase: str) -> Snapshot:
         """The whole of a phase so far; of connections, what happened while it was the present one."""
-        tallies, response, service, lag, errors, rx_bytes, tx_bytes = self.engine.counts(PHASE_NAMES.index(phase))
+        tallies, response, service, lag, errors, rx_bytes, tx_bytes = self.engine.counts(phase)
         connections, failures = ConnectionCounts(), {}
         if phase in self.began:
             began = list(self.began)

@@ -57,11 +57,12 @@ class Clean:
         plan = event.plan
         keyspace = sentences.keyspace(plan, figures.grouped)
         values = figures.plural(plan.value_bytes, "byte", figures.grouped)
+        server = sentences.printable(event.server)
         stored = [] if plan.protocol == "ping" else [*_fact("keys", keyspace), *_fact("values", values)]
         return [
             self._paint(f"loadgen {event.version}", "bold"),
             "─" * WIDTH,
-            *_fact("target", f"{sentences.targets(plan)} ({plan.protocol})"),
+            *_fact("target", f"{sentences.targets(plan)} ({', '.join(filter(None, [server, plan.protocol]))})"),
             *_fact("workload", ", ".join([sentences.mix(plan), *sentences.extras(plan)])),
             *stored,
             *_fact("workers", sentences.workers(plan)),

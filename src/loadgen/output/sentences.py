@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from loadgen.errors import printable as printable  # for whoever prints what this file does not
 from loadgen.events import Configured, Result
 from loadgen.output import figures
 from loadgen.plan import Plan
@@ -16,7 +17,8 @@ from loadgen.units import format_duration
 EMBEDDED = "the numbers are of loadgen's built-in server, not of yours"
 CLOSED_LOOP = "closed loop: this is service time, not to be held against an SLO"
 
-_MAX_WORDS = 160
+_MAX_REASON = 500
+"""A reason is a sentence of our own, whose words from outside have been cut already."""
 
 Spell = Callable[[int], str]
 
@@ -139,13 +141,7 @@ def closing(result: Result) -> list[str]:
 
 def verdict(result: Result) -> list[str]:
     """`valid`, or one line for each reason why not."""
-    return [f"INVALID: {printable(reason)}" for reason in result.invalid_because] or ["valid"]
-
-
-def printable(words: str) -> str:
-    """Words from outside on one line: cut at 160, control characters escaped so that no server moves our cursor."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in words)
-    return shown if len(shown) <= _MAX_WORDS else shown[: _MAX_WORDS - 1] + "…"
+    return [f"INVALID: {printable(reason, _MAX_REASON)}" for reason in result.invalid_because] or ["valid"]
 
 
 def _with(count: int, parts: Mapping[str, int], spell: Spell) -> str:

@@ -63,6 +63,7 @@ def _configured(event: Configured) -> list[str]:
     return [
         f"loadgen {event.version}",
         f"target: {sentences.targets(plan)}",
+        *([f"server: {sentences.printable(event.server)}"] if event.server else []),
         f"protocol: {plan.protocol}",
         f"workers: {sentences.workers(plan)}",
         f"connections: {plan.connections} (total)",

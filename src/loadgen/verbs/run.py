@@ -11,6 +11,7 @@ from loadgen import __version__, config, output, runner
 from loadgen.errors import ExitCode, UsageError
 from loadgen.events import Configured, Event, Result
 from loadgen.target.embedded import EmbeddedServer
+from loadgen.target.identity import identify
 
 # Flags that are keys of the config under another name: option strings, key, what it is.
 KEYS = (
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
             progress.emit(event)
             results.emit(event)
 
-        emit(Configured(plan, __version__, settings.warnings, args.embedded))
+        emit(Configured(plan, __version__, settings.warnings, args.embedded, identify(plan)))
         result = runner.run(plan, emit, embedded=args.embedded)
         emit(result)
     return exit_code(result)

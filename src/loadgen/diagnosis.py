@@ -1,0 +1,123 @@
+"""What is wrong with a server, and what to do about it, in one sentence. Pure functions from counts and words to text.
+
+It knows the reasons for failures as `_engine` names them, and error replies as servers word them; it asks nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from loadgen.errors import printable
+from loadgen.plan import Endpoint, Plan
+from loadgen.snapshot import Tally
+from loadgen.units import NS_PER_S
+
+# How error replies begin, and what a user can do about them. The first that fits counts.
+REMEDIES = (
+    (("NOAUTH", "WRONGPASS", "ERR invalid password"), "set target.username and target.password (--user, --password)"),
+    (("ERR AUTH ", "ERR Client sent AUTH"), "leave target.password out"),
+    (("NOPERM",), "allow this user the commands and the keys (ACL SETUSER)"),
+    (("DENIED",), "switch its protected mode off, or run loadgen on its machine"),
+    (("LOADING",), "try again when it has read its data set"),
+    (("OOM", "SERVER_ERROR out of memory"), "raise its memory limit, let it evict, or write fewer or smaller values"),
+    (("MISCONF",), "make it able to save to its disk, or set its stop-writes-on-bgsave-error to no"),
+    (("READONLY",), "name its master in target.endpoints, or send no SET and no DELETE"),
+    (("MASTERDOWN",), "wait until it has its master again"),
+    (("ERR max number of clients",), "raise its maxclients, or open fewer connections"),
+    (("ERROR Too many open connections",), "start it with a larger -c, or open fewer connections"),
+    (("SERVER_ERROR object too large",), "start it with a larger -I, or write smaller values"),
+    (("NOPROTO", "ERR unknown command 'HELLO'", "ERR unknown command `HELLO`"), 'set target.protocol to "resp"'),
+    (("MOVED", "ASK", "CLUSTERDOWN"), "name a server that is no cluster node: clusters are not supported yet"),
+    (("BUSY",), "wait for its script to end, or send it SCRIPT KILL"),
+)
+
+
+def remedied(words: str) -> str:
+    """An error reply in brackets, and after it what to do about it where that is known."""
+    remedy = next((remedy for starts, remedy in REMEDIES if words.startswith(starts)), "")
+    return f"({printable(words)})" + (f": {remedy}" if remedy else "")
+
+
+def address(endpoint: Endpoint) -> str:
+    """The server as the user wrote it, with what its name was resolved to."""
+    return str(endpoint) if endpoint.address == endpoint.host else f"{endpoint} ({endpoint.address})"
+
+
+def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
+    """Why no connection to a server became ready: how often attempts failed by reason, and the first of each in words."""
+    where = address(endpoint)
+    most = max(failures, key=lambda name: failures[name], default="")
+    words = printable(examples.get(most, ""))
+    match most:
+        case "refused":
+            return (
+                f"Nothing listens at {where}, the connection was refused: start a server there, or add --embedded to "
+                "run against the built-in one."
+            )
+        case "connect timeout":
+            return (
+                f"{where} did not answer within {plan.connect_timeout_ns / NS_PER_S:g} s: check that it is a "
+                f"{plan.protocol} server and not stuck, or raise connection.connect_timeout."
+            )
+        case "turned away":
+            # AUTH's own error says more than that of the PING that follows.
+            return f"{where} turns us away {remedied(examples.get('WRONGPASS', examples.get(most, '')))}."
+        case "protocol" | "unasked reply":
+            return f"{where} does not speak {plan.protocol}, it sent {words}: {_other_protocol(plan.protocol, words)}."
+        case "closed by server" | "reset":
+            return (
+                f"{where} closes every connection before it answers: it may be full, want TLS, which is not supported "
+                f"yet, or speak another protocol than {plan.protocol}."
+            )
+        case "local limit":
+            return (
+                f"This machine has nothing left for connections to {where} ({words}): raise its limit on open files, "
+                "widen net.ipv4.ip_local_port_range, or open fewer connections."
+            )
+        case _:
+            return f"{where} cannot be reached ({words or 'no reason is known'}): check its address and the network."
+
+
+def _other_protocol(protocol: str, words: str) -> str:
+    """What to do about a server that sent `words`, a bytes literal without its b."""
+    text = words[1:]
+    if text.startswith("\\x15\\x03"):
+        return "it wants TLS, which is not supported yet"
+    if protocol == "memcache" and text.startswith(("-", "+")):
+        return 'it is a RESP server, so set target.protocol to "resp" (--protocol)'
+    if protocol != "memcache" and text.startswith(("ERROR", "CLIENT_ERROR", "SERVER_ERROR")):
+        return 'it is a memcache server, so set target.protocol to "memcache" (--protocol)'
+    return "check target.endpoints and target.protocol (--port, --protocol)"
+
+
+def some_down(plan: Plan, place: int, down: int, failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
+    """That some connections to the server at this place could not be opened, and why."""
+    return (
+        f"{down} of {planned_connections(plan, place)} connections to {address(plan.endpoints[place])} could not be "
+        f"opened{because(failures, examples)}; they are tried again while the load runs."
+    )
+
+
+def planned_connections(plan: Plan, place: int) -> int:
+    return sum(own.connections[place] for own in plan.workers)
+
+
+def because(failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
+    """The reasons for failures in brackets, the most frequent first; empty when there are none."""
+    names = sorted(failures, key=lambda name: -failures[name])
+    words = [f"{name}: {printable(examples[name])}" if examples.get(name) else name for name in names]
+    return f" ({'; '.join(words)})" if words else ""
+
+
+def headway(
+    tally: Tally, errors: Mapping[str, int], down: int, failures: Mapping[str, int], examples: Mapping[str, str]
+) -> str:
+    """What a prefill that gets nowhere is up against: `errors` by class and `failures` by reason since it last moved."""
+    if errors:
+        most = max(errors, key=lambda name: errors[name])
+        return f"the server refuses them {remedied(examples.get(most, most))}"
+    if down:
+        return f"{down} connections are down{because(failures, examples)}: see whether the server still runs"
+    if tally.timeouts:
+        return f"{tally.timeouts:,} requests timed out: see whether the server is stuck"
+    return "the server is slow: see what it is doing"

@@ -1,0 +1,91 @@
+"""Every command that a document shows works as it stands there, but for less time and against servers of the test's own."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from real_servers import RealServer
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmark/*.md")])
+LOADGEN = [sys.executable, "-m", "loadgen"]
+BRIEFLY = ["--set", "general.duration=200ms", "--set", "general.warmup=0s", "--set", "workload.keyspace.count=1000"]
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Each line of each `sh` block, as (document, command)."""
+    for document in DOCUMENTS:
+        for block in re.findall(r"^```sh\n(.*?)^```", document.read_text(), re.M | re.S):
+            for line in block.splitlines():
+                command = line.partition(" #")[0].strip()
+                if command and not command.startswith("#"):
+                    yield document.relative_to(ROOT).as_posix(), command
+
+
+def made() -> set[tuple[str, str]]:
+    """Every `make …` that a document mentions, in a block or in passing."""
+    mentions = {
+        (document.relative_to(ROOT).as_posix(), mention)
+        for document in DOCUMENTS
+        for mention in re.findall(r"`(make [a-z][^`]*)`", document.read_text())
+    }
+    return mentions | {(document, command) for document, command in commands() if command.startswith("make ")}
+
+
+@pytest.mark.parametrize(("document", "command"), sorted(made()))
+def test_every_make_target_in_the_documents_exists(document: str, command: str) -> None:
+    planned = subprocess.run(
+        ["make", "--dry-run", *shlex.split(command)[1:]], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert planned.returncode == 0, planned.stderr
+
+
+SHOWN = [(d, c) for d, c in commands() if re.match(r"(\.venv/bin/)?loadgen ", c)]
+
+
+@pytest.mark.parametrize(("document", "command"), SHOWN)
+def test_every_loadgen_command_in_the_documents_works(document: str, command: str, tmp_path: Path) -> None:
+    words = shlex.split(command)[1:]
+    if words[0] == "serve":
+        serves([*LOADGEN, *words, "--port", "0"])
+    elif words[0] == "config":
+        subprocess.run([*LOADGEN, *words], cwd=ROOT, check=True, capture_output=True, timeout=60)
+    else:
+        with RealServer.redis() as server:
+            here = [] if "--embedded" in words else ["--set", f'target.endpoints=["127.0.0.1:{server.port}"]']
+            ran = subprocess.run(
+                [*LOADGEN, *words, *BRIEFLY, *here], cwd=ROOT, capture_output=True, text=True, timeout=60
+            )
+        assert ran.returncode == 0, ran.stderr
+        assert "throughput" in ran.stdout or "req/s" in ran.stdout or '"type":"result"' in ran.stdout
+
+
+def serves(command: list[str]) -> None:
+    """The command listens until it is told to stop, and then ends well."""
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "listening on" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+def test_every_other_command_in_the_documents_is_tested_elsewhere() -> None:
+    elsewhere = re.compile(r"make |pip install|loadgen |\.venv/bin/(loadgen |ruff )|LOADGEN_ANNOTATE|cc |taskset |git |cd ")
+    assert [(d, c) for d, c in commands() if not elsewhere.match(c)] == []
+
+
+def test_every_file_that_a_document_links_to_exists() -> None:
+    missing = [
+        (document.name, target)
+        for document in DOCUMENTS
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text())
+        if not (document.parent / target).exists()
+    ]
+    assert missing == []
