@@ -30,7 +30,10 @@ def statistic(counts: Sequence[int], weights: Sequence[float]) -> tuple[float, i
 
 
 def limit(degrees: int, sigmas: float = 4.0) -> float:
-    """What χ² exceeds as rarely as a normal variable exceeds so many sigmas (Wilson and Hilferty, 1931): at 4, 1 in 31,574."""
+    """What χ² exceeds as rarely as a normal variable exceeds so many sigmas: at 4, once in 31,574 times.
+
+    Wilson and Hilferty, "The distribution of chi-square", 1931.
+    """
     if degrees == 0:
         return 0.0
     part = 2 / (9 * degrees)

@@ -89,7 +89,8 @@ def resp_reply(rng: random.Random, command: str) -> bytes:
     body = bytes(rng.choice(b"\r\nv") for _ in range(rng.choice((0, 1, 2, 3, 64, 600))))
     return before + {
         "get": rng.choice((b"$-1\r\n", b"_\r\n", b"$%d\r\n%b\r\n" % (len(body), body))),
-        "set": rng.choice((b"+OK\r\n", b"$-1\r\n")), "backfill": b"+OK\r\n", "delete": b":%d\r\n" % rng.randrange(2), "ping": b"+PONG\r\n",
+        "set": rng.choice((b"+OK\r\n", b"$-1\r\n")), "backfill": b"+OK\r\n",
+        "delete": b":%d\r\n" % rng.randrange(2), "ping": b"+PONG\r\n",
     }[command]  # fmt: skip
 
 

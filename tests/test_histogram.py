@@ -113,7 +113,7 @@ def test_a_quantile_in_overflow_is_the_exact_max(values: list[int], q: float) ->
     assert histogram.quantile(1.0) == max(values)
 
 
-@given(st.dictionaries(in_table, st.integers(1, 10**7), min_size=1, max_size=20), quantiles)
+@given(st.dictionaries(st.integers(0, 2**20), st.integers(1, 10**7), min_size=1, max_size=20), quantiles)
 def test_ranks_are_exact_at_billions_of_samples(counts: dict[int, int], q: float) -> None:
     histogram = Histogram()
     for value, count in counts.items():
@@ -368,13 +368,13 @@ def test_broken_bytes_are_refused_or_make_a_histogram_that_works(
     assert histogram.to_bytes() == words(*numbers)
     assert histogram.count == sum(count for _, count in histogram.buckets()) + histogram.overflow
     assert histogram.min <= histogram.quantile(0.5) <= histogram.quantile(1.0) == histogram.max
-    assert (histogram + histogram).count == 2 * histogram.count or histogram.count > NONE // 2
+    assert histogram - Histogram() == histogram
 
 
 # hdrh's V2 payloads.
 
 
-@given(st.dictionaries(in_table, st.integers(1, 2**40), max_size=30))
+@given(st.dictionaries(in_table, st.integers(1, 2**20), max_size=30))
 def test_a_v2_payload_gives_back_every_count(counts: dict[int, int]) -> None:
     histogram = Histogram()
     for value, count in counts.items():

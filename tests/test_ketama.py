@@ -52,10 +52,10 @@ def test_keys_of_any_length_are_hashed_as_hashlib_does(key: int, length: int) ->
     assert ketama.owner_of(key) == reference.owner(key_text(key, length))
 
 
-@pytest.mark.parametrize("length", [1, 15, 16, 17, 55, 56, 57, 63, 64, 65, 119, 120, 128, 250, 65_536])
+@pytest.mark.parametrize("length", [2, 15, 16, 17, 55, 56, 57, 63, 64, 65, 119, 120, 128, 250, 65_536])
 def test_keys_at_the_edges_of_md5s_blocks_are_hashed_right(length: int) -> None:
-    ketama, reference = Ketama(names(7), length, 16), Reference(names(7))
-    keys = range(16)
+    ketama, reference = Ketama(names(3), length, 256), Reference(names(3))
+    keys = range(256)
     assert [ketama.owner_of(key) for key in keys] == [reference.owner(key_text(key, length)) for key in keys]
 
 

@@ -60,7 +60,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The rooms. A room that lists itself may import its own files; a verb may import no verb.
     "config": {"config"} | TOLD,
     "worker": {"_engine"} | TOLD,
-    "runner": {"worker"} | TOLD,
+    "diagnosis": TOLD,
+    "runner": {"worker", "diagnosis"} | TOLD,
     "output": {"output"} | TOLD,
     "target": {"target", "_server", "__init__"} | TOLD,
     "stats": {"stats"} | TOLD,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Self
 
 import pytest
 from hypothesis import settings
@@ -28,11 +29,11 @@ GARBAGE = b"HTTP/1.1 400 Bad Request\r\n"
 
 
 class Line(InventedPipeline):
-    """A pipeline of RESP whose requests, unless said otherwise, are measured GETs that are sent when they are intended."""
+    """A pipeline of RESP. `get` sends a GET of the measure phase at its intended time."""
 
     def __new__(
         cls, depth: int = 8, *, timeout_ns: int = TIMEOUT, backfill: bool = False, scheduled: bool = False
-    ) -> Line:
+    ) -> Self:
         return super().__new__(cls, Resp(), Recorder(scheduled), depth, timeout_ns, backfill=backfill)
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -581,7 +582,9 @@ class Model:
             self.classes[r.phase, "OOM"] += 1
         else:
             self.count(r, "ok", "hits" if said == "good" else "misses")
-        self.owe(r, r.phase == "prefill" if said == "error" else self.backfill and (r.command, said) == ("get", "empty"))
+        self.owe(
+            r, r.phase == "prefill" if said == "error" else self.backfill and (r.command, said) == ("get", "empty")
+        )
         return "fed"
 
     def garbage(self) -> str:
@@ -718,7 +721,18 @@ class Anything(RuleBasedStateMachine):
                 assert tally.balance == sum(
                     not r.expired for r in model.line if (r.phase, r.command) == (phase, command)
                 )
-                for name in ("planned", "ok", "errors", "timeouts", "lost", "corrupt", "unfinished", "hits", "misses", "late"):
+                for name in (
+                    "planned",
+                    "ok",
+                    "errors",
+                    "timeouts",
+                    "lost",
+                    "corrupt",
+                    "unfinished",
+                    "hits",
+                    "misses",
+                    "late",
+                ):
                     assert getattr(tally, name) == model.ended[phase, command, name], (phase, command, name)
 
     def teardown(self) -> None:

@@ -19,7 +19,9 @@ GOOD = {"get": b"$1\r\nv\r\n", "set": b"+OK\r\n", "delete": b":1\r\n"}
 EMPTY = {"get": b"$-1\r\n", "set": b"$-1\r\n", "delete": b":0\r\n"}
 
 
-def answer(recorder: Recorder, *replies: bytes, command: str = "get", phase: str = "measure", took_ns: int = 10) -> None:
+def answer(
+    recorder: Recorder, *replies: bytes, command: str = "get", phase: str = "measure", took_ns: int = 10
+) -> None:
     """Has one request answered by each of these replies."""
     line = InventedPipeline(Resp(), recorder, 1, TIMEOUT)
     for reply in replies:
@@ -48,7 +50,9 @@ def test_each_command_and_phase_is_counted_by_itself() -> None:
         assert {command: Tally(*counts) for command, counts in tallies.items()} == {
             command: Tally(planned=n, ok=n, hits=n) for n, command in enumerate(GOOD, index + 1)
         }
-        assert {c: (h.count, h.sum) for c, h in response.items()} == {c: (n, n * n) for n, c in enumerate(GOOD, index + 1)}
+        assert {c: (h.count, h.sum) for c, h in response.items()} == {
+            c: (n, n * n) for n, c in enumerate(GOOD, index + 1)
+        }
 
 
 def test_the_order_of_a_tallys_counts_is_that_of_the_recorders() -> None:
@@ -82,7 +86,9 @@ def test_the_order_of_a_tallys_counts_is_that_of_the_recorders() -> None:
 
 def test_error_replies_are_counted_by_their_first_word() -> None:
     recorder = Recorder()
-    answer(recorder, b"-ERR unknown command\r\n", b"-OOM command not allowed\r\n", b"-ERR syntax error\r\n", b"-OOM\r\n")
+    answer(
+        recorder, b"-ERR unknown command\r\n", b"-OOM command not allowed\r\n", b"-ERR syntax error\r\n", b"-OOM\r\n"
+    )
     assert recorder.counts(MEASURE)[4] == {"ERR": 2, "OOM": 2}
     assert recorder.examples() == {"ERR": "ERR unknown command", "OOM": "OOM command not allowed"}
 
@@ -106,7 +112,9 @@ def test_what_has_no_class_of_its_own_any_more_is_other_and_none_is_lost() -> No
 
 def test_a_class_name_and_an_example_are_cut_and_need_not_be_text() -> None:
     recorder = Recorder()
-    answer(recorder, b"-" + b"N" * 100 + b"\r\n", b"-" + b"N" * 32 + b" other tail\r\n", b"-\xff\xfe word\r\n", b"-\r\n")
+    answer(
+        recorder, b"-" + b"N" * 100 + b"\r\n", b"-" + b"N" * 32 + b" other tail\r\n", b"-\xff\xfe word\r\n", b"-\r\n"
+    )
     errors = recorder.counts(MEASURE)[4]
     assert errors == {"N" * 32: 2, "\xff\xfe": 1, "": 1}
     assert recorder.examples()["N" * 32] == "N" * 100

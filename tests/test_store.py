@@ -103,6 +103,16 @@ def test_lru_keeps_what_is_read_and_fifo_does_not():
     assert kept == {"lru": {b"a", b"c", b"d"}, "fifo": {b"b", b"c", b"d"}}
 
 
+def test_an_overwrite_moves_an_item_to_the_end_only_in_lru():
+    order = {}
+    for eviction in ("lru", "fifo"):
+        store = Store(10_000, eviction)
+        for key in (b"a", b"b", b"a"):
+            store.set(key, b"x")
+        order[eviction] = store.keys()
+    assert order == {"lru": [b"b", b"a"], "fifo": [b"a", b"b"]}
+
+
 def test_a_refused_write_changes_nothing():
     store = Store(ITEM_OVERHEAD_BYTES + 10, "noeviction")
     assert store.set(b"a", b"123456789")
@@ -136,7 +146,7 @@ size = int(sys.argv[1])
 before = resident()
 store = Store(64 << 20)
 i = 0
-while store.evicted < store.items // 2 + 10:
+while store.evicted < 2 * store.items + 10:
     store.set(b"%016x" % i, bytes(size))
     i += 1
 print(resident() - before)

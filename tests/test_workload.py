@@ -8,8 +8,8 @@ from collections import Counter
 import chi_square
 import pytest
 
-from loadgen._keys import Keys, Zipf
 from loadgen._ketama import Ketama
+from loadgen._keys import Keys, Zipf
 from loadgen._workload import Workload
 
 COMMANDS = ("get", "set", "delete")
@@ -19,7 +19,12 @@ THREE = ["10.0.0.1:6379", "10.0.0.2:6379", "10.0.0.3:6379"]
 
 
 def workload(
-    weights: tuple[int, int, int] | None, *, seed: int = 1, keys: Keys | None = None, names: list[str] = ONE, server: int = 0
+    weights: tuple[int, int, int] | None,
+    *,
+    seed: int = 1,
+    keys: Keys | None = None,
+    names: list[str] = ONE,
+    server: int = 0,
 ) -> Workload:
     return Workload(weights, keys or Keys(1000, seed), Ketama(names, 16, 1000), server, seed)
 
@@ -50,7 +55,9 @@ def test_of_n_requests_the_share_of_each_command_is_within_four_sigmas() -> None
         assert abs(counts[command] - DRAWS * share) <= 4 * math.sqrt(DRAWS * share * (1 - share))
 
 
-@pytest.mark.parametrize(("weights", "only"), [((1, 0, 0), "get"), ((0, 5, 0), "set"), ((0, 0, 3), "delete"), (None, "ping")])
+@pytest.mark.parametrize(
+    ("weights", "only"), [((1, 0, 0), "get"), ((0, 5, 0), "set"), ((0, 0, 3), "delete"), (None, "ping")]
+)
 def test_a_mix_of_one_command_is_that_command_only(weights: tuple[int, int, int] | None, only: str) -> None:
     assert set(commands(workload(weights))) == {only}
 

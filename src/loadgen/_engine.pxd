@@ -108,7 +108,7 @@ cdef class Engine(Watcher):
     cdef void fail(self, Connection *c, int reason, int64_t now_ns) noexcept
 
     cdef void explain(self, Connection *c) noexcept
-    cdef void explain_garbage(self, Connection *c, Cursor *cursor) noexcept
+    cdef void explain_garbage(self, int reason, Cursor *cursor) noexcept
     cdef Py_ssize_t longest_request(self)
 
     # Time.

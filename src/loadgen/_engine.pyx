@@ -193,7 +193,7 @@ cdef class Engine(Watcher):
         cursor.end = self.buffer + kept + received
         fed = pipeline_feed(&c.pipe, self.codec, self.recorder, &cursor, now_ns)
         if fed != FED:
-            self.explain_garbage(c, &cursor)
+            self.explain_garbage(UNASKED if fed == ANSWERS_NOBODY else PROTOCOL, &cursor)
             self.fail(c, UNASKED if fed == ANSWERS_NOBODY else PROTOCOL, now_ns)
         elif c.state == GREETING:
             self.greeted(c, now_ns)
@@ -363,20 +363,19 @@ cdef class Engine(Watcher):
             self.fail(c, LOCAL, now_ns)
 
     cdef void greet(self, Connection *c, int64_t now_ns) noexcept:
-        cdef Request *r
-        cdef int i
-        c.state = GREETING
-        self.reactor.watch(c.fd, c, False)
-        for i in range(self.n_greetings):
-            if pipeline_room(&c.pipe) == 0:
-                break
-            r = pipeline_push(&c.pipe)
-            r.command = self.greetings[i]
-            r.phase = PRECHECK
-            r.key = 0
-            r.intended_ns = r.send_ns = now_ns
-            self.recorder.planned(r)
-            connection_encode(c, r, self.codec, self.values)
+        """Sends the next greeting: one at a time, as AUTH's refusal must not be hidden by what follows it."""
+        cdef Request *r = pipeline_push(&c.pipe)
+        if c.state == CONNECTING:
+            c.state = GREETING
+            c.greetings = 0
+            self.reactor.watch(c.fd, c, False)
+        r.command = self.greetings[c.greetings]
+        r.phase = PRECHECK
+        r.key = 0
+        r.intended_ns = r.send_ns = now_ns
+        c.greetings += 1
+        self.recorder.planned(r)
+        connection_encode(c, r, self.codec, self.values)
         self.flush(c, now_ns)
 
     cdef void greeted(self, Connection *c, int64_t now_ns) noexcept:
@@ -387,6 +386,9 @@ cdef class Engine(Watcher):
             self.fail(c, TURNED_AWAY, now_ns)
             return
         if c.pipe.head != c.pipe.tail:
+            return
+        if c.greetings < self.n_greetings:
+            self.greet(c, now_ns)
             return
         c.state = READY
         c.backoff_ns = 0
@@ -413,6 +415,9 @@ cdef class Engine(Watcher):
         pipeline_abandon(&c.pipe, self.recorder)
         self.failures[c.failure] += 1
         self.explain(c)
+        if self.mode == CONNECT and c.failure == CONNECT_TIMEOUT and self.opened == 0:
+            # It has answered nobody: the others, a few at a time, would only wait as long again.
+            self.next_to_open = self.n_connections
         if was == READY:
             self.active -= 1
             self.closed += 1
@@ -428,9 +433,9 @@ cdef class Engine(Watcher):
         if name not in self.examples:
             self.examples[name] = os.strerror(c.error) if c.error else ""
 
-    cdef void explain_garbage(self, Connection *c, Cursor *cursor) noexcept:
+    cdef void explain_garbage(self, int reason, Cursor *cursor) noexcept:
         """Keeps the first bytes that were not understood."""
-        name = FAILURE_NAMES[UNASKED if c.pipe.head == c.pipe.tail else PROTOCOL]
+        name = FAILURE_NAMES[reason]
         if name not in self.examples:
             self.examples[name] = repr(<bytes>cursor.at[:min(cursor.end - cursor.at, 40)])[1:]
 
@@ -474,7 +479,8 @@ cdef class Engine(Watcher):
                 if c.pipe.head == c.pipe.tail:
                     continue
                 pipeline_expire(&c.pipe, self.recorder, now_ns)
-                if pipeline_is_stalled(&c.pipe, now_ns):
+                # While draining, there is nothing that another connection could do better.
+                if self.mode != DRAIN and pipeline_is_stalled(&c.pipe, now_ns):
                     self.fail(c, STALLED, now_ns)
                 open += pipeline_open(&c.pipe)
             elif c.state == DOWN:
@@ -522,7 +528,7 @@ cdef class Engine(Watcher):
         cdef int i
         for i in range(self.n_connections):
             pipeline_finish(&self.connections[i].pipe, self.recorder, now_ns)
-        if not self.closed_loop:
+        if not self.closed_loop and self.start_ns:
             for lane in self.lanes:
                 while lane.schedule.next_ns < self.end_ns:
                     lane.workload.next(&r)

@@ -55,7 +55,7 @@ cdef class Recorder:
         """Counts an error reply by its first word; when there are too many words, under the last one's class."""
         cdef int word = 0, i
         cdef ErrorClass *c
-        while word < length and word < CLASS_NAME and text[word] > c' ':
+        while word < length and word < CLASS_NAME and <unsigned char>text[word] > c' ':
             word += 1
         for i in range(self.known_classes):
             c = &self.classes[i]

@@ -1,5 +1,6 @@
-from loadgen._store import EVICTION_POLICIES as EVICTION_POLICIES
-from loadgen._store import Store
+from loadgen._store import EVICTION_POLICIES, Store
+
+__all__ = ["DEFAULT_MAX_MEMORY_BYTES", "EVICTION_POLICIES", "MEMCACHE_MAX_ITEM_BYTES", "Server"]
 
 DEFAULT_MAX_MEMORY_BYTES: int
 MEMCACHE_MAX_ITEM_BYTES: int

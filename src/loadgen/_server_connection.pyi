@@ -1,12 +1,14 @@
 from asyncio import BaseTransport
 from collections.abc import Callable
+from typing import final
 
 from loadgen._store import Store
 
+@final
 class Window:
     def __len__(self) -> int: ...
-    def __buffer__(self, flags: int, /) -> memoryview: ...
 
+@final
 class Service:
     store: Store
     max_item_bytes: int

@@ -1,6 +1,9 @@
+from typing import final
+
 EVICTION_POLICIES: tuple[str, ...]
 ITEM_OVERHEAD_BYTES: int
 
+@final
 class Store:
     max_bytes: int
     used_bytes: int

@@ -8,6 +8,9 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy
 
+cdef extern from *:
+    void prefetch "__builtin_prefetch"(const void *address) noexcept nogil
+
 _POLICIES = {"lru": LRU, "fifo": FIFO, "noeviction": NOEVICTION}
 
 EVICTION_POLICIES = tuple(_POLICIES)
@@ -185,6 +188,10 @@ cdef class Store:
         cdef Item *item = self.buckets[hash & self.mask]
         while item != NULL:
             if item.hash == hash and item.key_size == size and memcmp(key_of(item), key, size) == 0:
+                # Every caller touches these next; asked for together, they are waited for once instead of three times.
+                prefetch(item.value)
+                prefetch(item.newer)
+                prefetch(item.older)
                 return item
             item = item.next
         return NULL

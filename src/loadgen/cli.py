@@ -30,7 +30,14 @@ exit status: 0 yes · 1 judged, and the answer is no · 2 command line or config
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb that the arguments ask for; returns the exit status. Never raises for what a user can cause."""
-    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return act(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        complain("loadgen: interrupted.")
+        return 130
+
+
+def act(arguments: list[str]) -> int:
     if arguments in (["--version"], ["-V"]):
         return say(f"loadgen {__version__}\n")
     if not arguments or arguments in (["--help"], ["-h"], ["help"]):
@@ -43,7 +50,7 @@ def dispatch(verb: str, arguments: list[str]) -> int:
     import argparse
     from importlib import import_module
 
-    from loadgen.errors import ConfigError, ExitCode, LoadgenError, OutputError
+    from loadgen.errors import ConfigError, LoadgenError, OutputError
 
     module = import_module(f"loadgen.verbs.{verb}")
     parser = argparse.ArgumentParser(prog=f"loadgen {verb}", description=module.__doc__, allow_abbrev=False)
@@ -60,8 +67,6 @@ def dispatch(verb: str, arguments: list[str]) -> int:
     except LoadgenError as error:
         complain(f"loadgen: {error}")
         return error.exit_code
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
 
 
 def say(text: str) -> int:
@@ -82,12 +87,21 @@ def say(text: str) -> int:
 
 
 def complain(text: str) -> None:
-    """One or more lines to standard error, if there is one."""
+    """One or more lines to standard error, if there is one; on a terminal none is broken within a word."""
     from contextlib import suppress
 
-    if sys.stderr is not None:
-        with suppress(OSError, ValueError):
-            print(text, file=sys.stderr, flush=True)
+    if sys.stderr is None:
+        return
+    with suppress(OSError, ValueError):
+        if sys.stderr.isatty():
+            import shutil
+            import textwrap
+
+            wrap = textwrap.TextWrapper(
+                shutil.get_terminal_size().columns, break_long_words=False, break_on_hyphens=False
+            )
+            text = "\n".join(map(wrap.fill, text.split("\n")))
+        print(text, file=sys.stderr, flush=True)
 
 
 def forget_stdout() -> None:

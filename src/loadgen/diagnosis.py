@@ -5,11 +5,11 @@ It knows the reasons for failures as `_engine` names them, and error replies as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from loadgen.errors import printable
 from loadgen.plan import Endpoint, Plan
-from loadgen.snapshot import Tally
+from loadgen.snapshot import Snapshot
 from loadgen.units import NS_PER_S
 
 # How error replies begin, and what a user can do about them. The first that fits counts.
@@ -33,9 +33,9 @@ REMEDIES = (
 
 
 def remedied(words: str) -> str:
-    """An error reply in brackets, and after it what to do about it where that is known."""
+    """An error reply in quotes, and after it what to do about it where that is known."""
     remedy = next((remedy for starts, remedy in REMEDIES if words.startswith(starts)), "")
-    return f"({printable(words)})" + (f": {remedy}" if remedy else "")
+    return f'"{printable(words)}"' + (f": {remedy}" if remedy else "")
 
 
 def address(endpoint: Endpoint) -> str:
@@ -61,7 +61,7 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
             )
         case "turned away":
             # AUTH's own error says more than that of the PING that follows.
-            return f"{where} turns us away {remedied(examples.get('WRONGPASS', examples.get(most, '')))}."
+            return f"{where} turns us away with {remedied(examples.get('WRONGPASS', examples.get(most, '')))}."
         case "protocol" | "unasked reply":
             return f"{where} does not speak {plan.protocol}, it sent {words}: {_other_protocol(plan.protocol, words)}."
         case "closed by server" | "reset":
@@ -109,15 +109,46 @@ def because(failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
     return f" ({'; '.join(words)})" if words else ""
 
 
-def headway(
-    tally: Tally, errors: Mapping[str, int], down: int, failures: Mapping[str, int], examples: Mapping[str, str]
-) -> str:
-    """What a prefill that gets nowhere is up against: `errors` by class and `failures` by reason since it last moved."""
-    if errors:
-        most = max(errors, key=lambda name: errors[name])
-        return f"the server refuses them {remedied(examples.get(most, most))}"
+def headway(since: Snapshot, down: int, examples: Mapping[str, str]) -> str:
+    """What a prefill that gets nowhere is up against: what happened `since` it last moved, connections that are down."""
+    if since.errors:
+        most = max(since.errors, key=lambda name: since.errors[name])
+        return f"the server answers {remedied(examples.get(most, most))}"
     if down:
-        return f"{down} connections are down{because(failures, examples)}: see whether the server still runs"
-    if tally.timeouts:
-        return f"{tally.timeouts:,} requests timed out: see whether the server is stuck"
-    return "the server is slow: see what it is doing"
+        return f"{down} connections are down{because(since.failures, examples)}: see whether the server still runs"
+    if since.total.timeouts:
+        return f"{since.total.timeouts:,} requests timed out: see whether the server is stuck"
+    return "the server is slow: allow the prefill more time, or write fewer or smaller values"
+
+
+def gone(endpoint: Endpoint, failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
+    """That a server was not there any more when the window closed."""
+    return (
+        f"No connection to {address(endpoint)} was left when the run ended{because(failures, examples)}: see whether the "
+        "server still runs."
+    )
+
+
+def doubts(measured: Snapshot, examples: Mapping[str, str]) -> Iterator[str]:
+    """Why the numbers of a run that came to its end are not to be believed."""
+    total = measured.total
+    if total.corrupt:
+        words = printable(examples.get("protocol", ""))
+        yield f"{total.corrupt:,} replies were not what the protocol allows, the first being {words}"
+    if total.planned and not total.ok:
+        ends = {
+            "error replies": total.errors,
+            "timeouts": total.timeouts,
+            "lost": total.lost,
+            "corrupt": total.corrupt,
+            "unfinished": total.unfinished,
+        }
+        listed = ", ".join(f"{name} {count:,}" for name, count in ends.items() if count)
+        yield f"none of {total.planned:,} requests got a good reply ({listed}){_first_error(measured, examples)}"
+
+
+def _first_error(measured: Snapshot, examples: Mapping[str, str]) -> str:
+    if not measured.errors:
+        return ""
+    most = max(measured.errors, key=lambda name: measured.errors[name])
+    return f"; the server answers {remedied(examples.get(most, most))}"

@@ -5,6 +5,7 @@ It reads no config and prints nothing. Whatever happens to a worker, the others'
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import signal
 import socket
@@ -14,15 +15,16 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from loadgen import worker
-from loadgen.errors import TargetError, WorkerError
+from loadgen import diagnosis, worker
+from loadgen.errors import TargetError, WorkerError, printable
 from loadgen.events import Event, PhaseBegan, Progress, Result, Sample
 from loadgen.plan import Plan
 from loadgen.snapshot import Snapshot, Tally
-from loadgen.worker import Report
+from loadgen.worker import Failed, Report
 
 NS = 1_000_000_000
 
@@ -36,12 +38,23 @@ REFUSED_NS = 3 * NS
 # How long a worker may stay silent past the time at which it must have reported.
 GRACE_NS = 10 * NS
 
+# What a worker may take to count one request that was due and could not be sent.
+COUNT_NS = 200
+
+# A worker opens so many connections at a time, each of which may take the whole connect timeout.
+OPENED_AT_A_TIME = 256
+
 # A server that is loading its data set is asked again this often, until the connect timeout.
 LOADING_INTERVAL_S = 0.2
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-class Interrupt(Exception):
-    """The user asked to stop; `abort`: for the second time."""
+# Signals less than this apart are one: `timeout` sends its signal to a process and then to the group that it is in.
+SAME_SIGNAL_NS = 100_000_000
+
+
+class Stop(Exception):
+    """The load ends early: the user asked for it, or a worker died."""
 
 
 class WorkerProcess:
@@ -49,8 +62,9 @@ class WorkerProcess:
 
     def __init__(self, plan: Plan, index: int) -> None:
         ours, theirs = socket.socketpair()
-        # The worker inherits that Ctrl-C is ignored: the runner tells it what to do.
-        old = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # The worker inherits that these signals wait for ever: a terminal sends Ctrl-C, and `timeout` SIGTERM, to the
+        # whole process group, and it is the runner that tells a worker what to do.
+        old = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             self.process = subprocess.Popen(
                 # -P: what lies in the current folder must not pass for a module.
@@ -61,37 +75,55 @@ class WorkerProcess:
             )
         except OSError as error:
             ours.close()
-            raise WorkerError(f"worker {index} could not be started: {error.strerror}.") from None
+            raise WorkerError(
+                f"Worker {index} could not be started ({error.strerror}): free some memory or raise the limit on "
+                "processes (ulimit -u), or set general.threads to fewer."
+            ) from None
         finally:
-            signal.signal(signal.SIGINT, old)
             theirs.close()
+            signal.pthread_sigmask(signal.SIG_SETMASK, old)
         self.index = index
         self.pipe = Connection(ours.detach())
         self.last: dict[str, Snapshot] = {}
         """The newest snapshot of each phase."""
+        self.down: tuple[int, ...] = ()
+        """Connections to each endpoint that are not ready."""
         self.final: Report | None = None
         self.alive = True
+        self.last_words = ""
         self.tell((plan, index))
 
     def tell(self, message: Any) -> None:
-        try:
+        # If it has died, the next read finds out.
+        with contextlib.suppress(OSError):
             self.pipe.send(message)
-        except OSError:
-            pass  # It has died, which the next read finds out.
+
+    def kill(self, last_words: str) -> None:
+        self.last_words = last_words
+        self.process.kill()
 
     def death(self) -> str:
         """How it ended, in words."""
+        name = f"Worker {self.index}"
+        if self.last_words:
+            return f"{name} {self.last_words}"
         try:
             status = self.process.wait(5)
         except subprocess.TimeoutExpired:
-            return f"worker {self.index} closed its pipe"
+            return f"{name} closed its pipe"
+        if status == -signal.SIGKILL:
+            return f"{name} was killed by SIGKILL, as the kernel does when memory runs out"
         if status < 0:
-            return f"worker {self.index} was killed by {signal.Signals(-status).name}"
-        return f"worker {self.index} ended with exit status {status}"
+            return f"{name} was killed by {signal.Signals(-status).name}"
+        return f"{name} ended with exit status {status}"
 
-    def end(self) -> None:
+    def close(self) -> None:
+        """Tells it to end."""
         self.alive = False
         self.pipe.close()
+
+    def end(self) -> None:
+        """Waits until it has ended after `close`, or sees to it."""
         try:
             self.process.wait(2)
         except subprocess.TimeoutExpired:
@@ -102,12 +134,13 @@ class WorkerProcess:
 def check_file_limit(plan: Plan) -> None:
     """Raises WorkerError, saying how to get more, where the connections need more open files than this machine allows."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    needed = max(sum(w.connections) for w in plan.workers) + worker.OTHER_FILES
+    connections = max(sum(own.connections) for own in plan.workers)
+    needed = connections + worker.OTHER_FILES
     if hard != resource.RLIM_INFINITY and needed > hard:
         raise WorkerError(
-            f"{needed - worker.OTHER_FILES} connections in one worker need {needed} open files, and the hard limit is "
-            f"{hard}: raise it (as root `ulimit -Hn {needed}`, or nofile in /etc/security/limits.conf), or spread the "
-            f"connections over more threads."
+            f"{connections} connections in one worker need {needed} open files, and the hard limit is {hard}: raise it "
+            f"(as root, ulimit -n {needed}, or nofile in /etc/security/limits.conf), or spread the connections over "
+            "more workers (general.threads)."
         )
 
 
@@ -126,7 +159,6 @@ class Run:
         self.failure = ""
         self.warnings: list[str] = []
         self.examples: dict[str, str] = {}
-        self.down: tuple[int, ...] = ()
         self.max_rss_bytes = 0
         self.intervals: dict[tuple[str, int], list[Report]] = defaultdict(list)
         self.before: dict[str, Snapshot] = {}
@@ -148,10 +180,13 @@ class Run:
                     if self.plan.prefill:
                         self.prefill()
                     self.load()
-                except Interrupt:
-                    self.drain()
+                except Stop:
+                    pass
+                self.drain()
                 return self.sum_up()
             finally:
+                for process in self.workers:
+                    process.close()
                 for process in self.workers:
                     process.end()
                 self.alarm.close()
@@ -159,13 +194,23 @@ class Run:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """The first SIGINT or SIGTERM drains, the second aborts."""
+        """The first SIGINT or SIGTERM drains, the second aborts; a third ends the program wherever it hangs."""
+
+        before_ns = 0
 
         def interrupt(number: int, frame: object) -> None:
+            nonlocal before_ns
+            now_ns = time.monotonic_ns()
+            if now_ns - before_ns < SAME_SIGNAL_NS:
+                return
+            before_ns = now_ns
             self.interrupts += 1
-            self.ring.send(b"!")
+            if self.interrupts > 2:
+                raise KeyboardInterrupt
+            with contextlib.suppress(OSError):
+                self.ring.send(b"!")
 
-        old = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+        old = {number: signal.signal(number, interrupt) for number in STOP_SIGNALS}
         try:
             yield
         finally:
@@ -181,166 +226,108 @@ class Run:
     def connect(self) -> None:
         """Every connection greets its server. A server that is loading is waited for; one that turns us away ends it."""
         self.begin("connect")
-        deadline_ns = time.monotonic_ns() + self.plan.connect_timeout_ns
-        told = False
-        while True:
-            self.tell_all(worker.CONNECT)
-            silent_ns = max(deadline_ns, time.monotonic_ns()) + self.plan.connect_timeout_ns + GRACE_NS
-            self.down = tuple(map(sum, zip(*(r.down for r in self.gather("connected", silent_ns)), strict=True)))
-            if not told:
-                self.begin("precheck")
-                told = True
-            loading = self.examples.get("turned away", "").startswith("LOADING")
-            if not any(self.down) or not loading or time.monotonic_ns() >= deadline_ns:
+        began_ns = time.monotonic_ns()
+        down = self.open_connections()
+        self.begin("precheck")
+        while any(down) and self.examples.get("turned away", "").startswith("LOADING"):
+            elapsed_ns = time.monotonic_ns() - began_ns
+            if elapsed_ns >= self.plan.connect_timeout_ns:
                 break
+            ready, note = self.plan.connections - sum(down), "the server is loading its data set"
+            self.emit(Progress("connect", ready, self.plan.connections, elapsed_ns, note))
             self.pause(LOADING_INTERVAL_S)
+            down = self.open_connections()
         for place, endpoint in enumerate(self.plan.endpoints):
-            planned = sum(w.connections[place] for w in self.plan.workers)
-            if self.down[place] == planned:
-                raise TargetError(self.why_not(str(endpoint)))
-            if self.down[place]:
-                self.warnings.append(
-                    f"{self.down[place]} of {planned} connections to {endpoint} could not be opened"
-                    f"{self.reasons_known()}; they are tried again while the load runs."
-                )
+            if down[place] == diagnosis.planned_connections(self.plan, place):
+                raise TargetError(diagnosis.why_not(self.plan, endpoint, self.failures(), self.examples))
+            if down[place]:
+                words = diagnosis.some_down(self.plan, place, down[place], self.failures(), self.examples)
+                self.warnings.append(words)
 
-    def why_not(self, endpoint: str) -> str:
-        """Why no connection to a server became ready, in one sentence."""
-        failures = self.failures()
-        turned_away = self.examples.get("turned away", "")
-        most = max(failures, key=lambda name: failures[name], default="")
-        protocol = self.plan.protocol
-        other = "memcache" if protocol != "memcache" else "resp"
-        match most:
-            case "refused":
-                return (
-                    f"Nothing listens at {endpoint} (connection refused): start a server there, or add --embedded to run "
-                    f"against the built-in one."
-                )
-            case "connect timeout":
-                seconds = self.plan.connect_timeout_ns / NS
-                return (
-                    f"{endpoint} did not answer within {seconds:g} s (connection.connect_timeout): the port may belong to "
-                    f"something else, or the server is stuck."
-                )
-            case "turned away" if turned_away.startswith(("NOAUTH", "WRONGPASS", "ERR invalid password", "NOPERM")):
-                return f"{endpoint} wants other credentials ({turned_away}): set target.username and target.password."
-            case "turned away" if turned_away.startswith("LOADING"):
-                return f"{endpoint} is still loading its data set ({turned_away}): try again when it answers PING."
-            case "turned away" if "max number of clients" in turned_away:
-                return f"{endpoint} takes no more connections ({turned_away}): raise its maxclients."
-            case "turned away":
-                return f"{endpoint} turned us away: {turned_away}."
-            case "protocol" | "unasked reply":
-                return (
-                    f"{endpoint} does not speak {protocol}: it sent {self.examples.get(most, '')}. "
-                    f'If it is a {other} server, set target.protocol = "{other}".'
-                )
-            case "closed by server":
-                return (
-                    f"{endpoint} closed every connection before answering: it may be full, or speak another protocol than "
-                    f"{protocol}."
-                )
-            case "local limit":
-                return (
-                    f"This machine has no descriptor or port left for connections to {endpoint}: {self.examples.get(most, '')}."
-                )
-            case _:
-                return f"{endpoint} could not be reached: {self.examples.get(most) or most or 'no reason known'}."
+    def open_connections(self) -> tuple[int, ...]:
+        """Has each worker open what it has not; returns how many to each endpoint did not become ready."""
+        rounds = max(-(-sum(own.connections) // OPENED_AT_A_TIME) for own in self.plan.workers)
+        self.tell_all(worker.CONNECT)
+        self.gather("connected", rounds * self.plan.connect_timeout_ns + GRACE_NS)
+        return self.down()
 
-    def failures(self) -> dict[str, int]:
-        snapshots = (s for w in self.workers for s in w.last.values())
-        return dict(sum(snapshots, Snapshot()).failures)
+    def down(self) -> tuple[int, ...]:
+        """How many connections to each endpoint were not ready when the workers last spoke."""
+        return tuple(map(sum, zip(*(w.down for w in self.workers if w.down), strict=True)))
 
-    def reasons_known(self) -> str:
-        words = [f"{name}: {self.examples[name]}" if self.examples.get(name) else name for name in self.failures()]
-        return f" ({'; '.join(words)})" if words else ""
+    def failures(self, phase: str = "precheck") -> dict[str, int]:
+        return dict(self.merged(phase).failures)
+
+    def merged(self, phase: str) -> Snapshot:
+        """All workers' newest snapshots of a phase."""
+        return sum((w.last[phase] for w in self.workers if phase in w.last), Snapshot())
 
     def prefill(self) -> None:
+        """Writes every key. Raises TargetError, with a diagnosis, when that takes too long or gets nowhere."""
         self.begin("prefill")
         began_ns = moved_ns = time.monotonic_ns()
-        total, done, errors = self.plan.keyspace.count, 0, 0
+        total = self.plan.keyspace.count
+        moved = Snapshot()
         self.tell_all(worker.WRITE_KEYS)
         written: set[int] = set()
         while len(written) < len(self.workers):
-            for process, report in self.hear(time.monotonic_ns() + NS // 4):
-                if report.event == "written":
-                    written.add(process.index)
-            now_ns = time.monotonic_ns()
-            tally = sum((w.last["prefill"].total for w in self.workers if "prefill" in w.last), Tally())
-            errors_now = tally.errors + tally.misses
-            if tally.hits > done:
-                done, moved_ns, errors = tally.hits, now_ns, errors_now
-            stalled_ns = now_ns - moved_ns
-            note = "" if stalled_ns < REFUSED_NS else self.stall_note(tally)
-            self.emit(Progress("prefill", done, total, now_ns - began_ns, note))
-            limit_ns = self.plan.prefill_timeout_ns
+            heard = self.hear(time.monotonic_ns() + NS // 4)
+            written |= {process.index for process, report in heard if report.event == "written"}
+            now_ns, now = time.monotonic_ns(), self.merged("prefill")
+            done = now.total.hits
+            if done > moved.total.hits:
+                moved, moved_ns = now, now_ns
+            elapsed_ns, stalled_ns, since = now_ns - began_ns, now_ns - moved_ns, now - moved
+            obstacle = diagnosis.headway(since, sum(self.down()), self.examples)
             if len(written) < len(self.workers):
-                if limit_ns and now_ns - began_ns > limit_ns:
-                    raise TargetError(
-                        f"The prefill had written {done:,} of {total:,} keys after {limit_ns / NS:g} s "
-                        f"(workload.prefill_timeout): {self.stall_note(tally)}."
-                    )
-                if stalled_ns > (REFUSED_NS if errors_now > errors else STALL_NS):
-                    raise TargetError(
-                        f"The prefill stalled at {done:,} of {total:,} keys, none written for {stalled_ns / NS:.0f} s: "
-                        f"{self.stall_note(tally)}."
-                    )
+                self.check_headway(f"{done:,} of {total:,} keys", elapsed_ns, stalled_ns, since, obstacle)
+            note = "" if stalled_ns < REFUSED_NS else f"no key written for {stalled_ns / NS:.0f} s, {obstacle}"
+            self.emit(Progress("prefill", done, total, elapsed_ns, note))
 
-    def stall_note(self, tally: Tally) -> str:
-        """What a prefill that makes no headway is up against."""
-        errors = {
-            name: n for w in self.workers if "prefill" in w.last for name, n in w.last["prefill"].errors.items()
-        }
-        if errors:
-            return f"the server answers {self.examples.get(next(iter(errors)), next(iter(errors)))}"
-        if tally.misses:
-            return f"the server did not store {tally.misses:,} values"
-        if any(self.down):
-            return f"{sum(self.down)} connections are down{self.reasons_known()}"
-        if tally.timeouts:
-            return f"{tally.timeouts:,} requests timed out"
-        return "the server is slow"
+    def check_headway(self, so_far: str, elapsed_ns: int, stalled_ns: int, since: Snapshot, obstacle: str) -> None:
+        """Raises TargetError when a prefill has taken its time, or gets nowhere; `since` is since it last moved."""
+        limit_ns = self.plan.prefill_timeout_ns
+        if limit_ns and elapsed_ns > limit_ns:
+            raise TargetError(
+                f"The prefill had written {so_far} after {limit_ns / NS:g} s (workload.prefill_timeout); {obstacle}."
+            )
+        if stalled_ns > (REFUSED_NS if since.total.errors else STALL_NS):
+            raise TargetError(f"The prefill stalled at {so_far}, none written for {stalled_ns / NS:.0f} s; {obstacle}.")
 
     def load(self) -> None:
         plan = self.plan
         self.start_ns = time.monotonic_ns() + START_AHEAD_NS
         measure_ns = self.start_ns + plan.warmup_ns
-        end_ns = measure_ns + plan.duration_ns
         self.tell_all(worker.LOAD, self.start_ns)
         if plan.warmup_ns:
             self.begin("warmup")
             self.follow("warmup", self.start_ns, measure_ns)
         self.begin("measure")
-        self.follow("measure", measure_ns, end_ns)
-        self.drain()
+        self.follow("measure", measure_ns, measure_ns + plan.duration_ns)
 
     def follow(self, phase: str, from_ns: int, until_ns: int) -> None:
         """Hears the workers until a phase's end, and tells how far it has come."""
         length_ns = until_ns - from_ns
-        while (now_ns := time.monotonic_ns()) < until_ns and self.living():
-            next_ns = min(until_ns, now_ns + self.plan.interval_ns // 4)
-            for _ in self.hear(next_ns):
-                pass
+        while (now_ns := time.monotonic_ns()) < until_ns:
+            self.hear(min(until_ns, now_ns + self.plan.interval_ns // 4))
             done_ns = min(max(time.monotonic_ns() - from_ns, 0), length_ns)
             self.emit(Progress(phase, done_ns, length_ns, done_ns))
 
     def drain(self) -> None:
-        """Waits for what is open; at a second interrupt no longer."""
+        """Waits for what is open; after a second interrupt no longer."""
         self.begin("drain")
-        silent_ns = max(time.monotonic_ns(), self.end_ns()) + self.plan.request_timeout_ns + GRACE_NS
-        if self.interrupts:
-            self.stopped_ns = self.stopped_ns or time.monotonic_ns()
-            self.tell_all(worker.STOP)
-        try:
-            for _ in self.gather("drained", silent_ns):
-                pass
-        except Interrupt:
-            if self.interrupts == 1:
-                self.drain()
-
-    def end_ns(self) -> int:
-        return self.start_ns + self.plan.warmup_ns + self.plan.duration_ns if self.start_ns else 0
+        due = max(own.rate_per_s for own in self.plan.workers) * self.plan.duration_ns / NS
+        patience_ns = self.plan.request_timeout_ns + GRACE_NS + int(due * COUNT_NS)
+        stop = self.interrupts > 0 or bool(self.failure)
+        while self.interrupts < 2:
+            if stop:
+                self.stopped_ns = self.stopped_ns or time.monotonic_ns()
+                self.tell_all(worker.STOP)
+            try:
+                self.gather("drained", patience_ns)
+                return
+            except Stop:
+                stop = True
 
     # ── Reports ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -352,19 +339,22 @@ class Run:
         return [w for w in self.workers if w.alive]
 
     def hear(self, until_ns: int) -> list[tuple[WorkerProcess, Report]]:
-        """The next reports, none when the time comes first. Raises Interrupt when the user asks to stop."""
+        """The next reports, none when the time comes first. Raises Stop when the user asks to, or a worker has died."""
         by_pipe = {w.pipe: w for w in self.living() if w.final is None}
         timeout = max(0.0, (until_ns - time.monotonic_ns()) / NS)
         heard = []
         for ready in wait([*by_pipe, self.alarm], timeout):
             if ready is self.alarm:
                 self.alarm.recv(1)
-                raise Interrupt
+                raise Stop
             process = by_pipe[ready]
             try:
                 report = process.pipe.recv()
             except (EOFError, OSError):
                 self.bury(process)
+                continue
+            if isinstance(report, Failed):
+                process.last_words = f"failed: {printable(report.words)}"
                 continue
             self.note(process, report)
             heard.append((process, report))
@@ -372,15 +362,16 @@ class Run:
 
     def note(self, process: WorkerProcess, report: Report) -> None:
         process.last[report.phase] = report.snapshot
+        process.down = report.down
         self.examples = {**report.examples, **self.examples}
         self.max_rss_bytes = max(self.max_rss_bytes, report.max_rss_bytes)
         if report.event == "drained":
             process.final = report
             process.last.update(report.finals)
-        elif report.event == "interval":
+        elif report.event == "interval" and not self.stopped_ns:
             reports = self.intervals[report.phase, report.interval]
             reports.append(report)
-            if len(reports) == len(self.living()):
+            if len(reports) == len(self.workers):
                 self.sample(report, reports)
 
     def sample(self, report: Report, reports: list[Report]) -> None:
@@ -394,27 +385,25 @@ class Run:
         """A worker died: the run ends, with what the others count."""
         process.alive = False
         death = process.death()
-        if not self.failure:
-            self.failure = f"{death[0].upper()}{death[1:]}; what it had counted up to its last report is included."
         if self.phase in ("connect", "precheck", "prefill"):
-            raise WorkerError(f"{death[0].upper()}{death[1:]} before the load began.")
-        self.stopped_ns = self.stopped_ns or time.monotonic_ns()
-        self.tell_all(worker.STOP)
+            raise WorkerError(f"{death}; nothing had been measured yet.")
+        self.failure = self.failure or f"{death}; what it had counted up to its last report is included."
+        if self.phase != "drain":
+            raise Stop
 
-    def gather(self, event: str, until_ns: int) -> list[Report]:
-        """One report of this kind from every living worker; one that stays silent is ended."""
-        reports: dict[int, Report] = {
-            w.index: w.final for w in self.living() if event == "drained" and w.final is not None
-        }
-        while missing := [w for w in self.living() if w.index not in reports]:
-            if time.monotonic_ns() >= until_ns:
+    def gather(self, event: str, patience_ns: int) -> None:
+        """Waits for one report of this kind from every living worker; one that stays silent too long is ended."""
+        waited_ns, heard = 0, {w.index for w in self.living() if event == "drained" and w.final is not None}
+        while missing := [w for w in self.living() if w.index not in heard]:
+            if waited_ns >= patience_ns:
                 for process in missing:
-                    process.process.kill()
-                until_ns = time.monotonic_ns() + GRACE_NS
-            for process, report in self.hear(until_ns):
-                if report.event == event:
-                    reports[process.index] = report
-        return list(reports.values())
+                    process.kill(f"said nothing for {patience_ns / NS:.0f} s, stopped or stuck, and was ended")
+                waited_ns = 0
+            began_ns = time.monotonic_ns()
+            reports = self.hear(began_ns + min(NS, patience_ns - waited_ns))
+            heard |= {process.index for process, report in reports if report.event == event}
+            # At most the second that was asked for: while this process is stopped (Ctrl-Z), so are the workers.
+            waited_ns += min(time.monotonic_ns() - began_ns, NS)
 
     def pause(self, seconds: float) -> None:
         until_ns = time.monotonic_ns() + int(seconds * NS)
@@ -423,12 +412,8 @@ class Run:
 
     def sum_up(self) -> Result:
         """The Result of all workers, the dead ones' last words included."""
-        phases = {
-            phase: sum((w.last[phase] for w in self.workers if phase in w.last), Snapshot())
-            for phase in ("precheck", "prefill", "warmup", "measure")
-        }
-        lost = [w for w in self.workers if w.final is None]
-        if lost:
+        phases = {phase: self.merged(phase) for phase in ("precheck", "prefill", "warmup", "measure")}
+        if any(w.final is None for w in self.workers):
             phases = {phase: give_up(snapshot) for phase, snapshot in phases.items()}
         measure_ns = self.start_ns + self.plan.warmup_ns
         duration_ns = self.plan.duration_ns
@@ -444,6 +429,7 @@ class Run:
             max_rss_bytes=self.max_rss_bytes,
             embedded=self.embedded,
             interrupted=self.interrupts > 0,
+            reasons=tuple(diagnosis.doubts(phases["measure"], self.examples)),
             failure=self.failure,
             warnings=tuple(self.warnings),
             examples=self.examples,
@@ -451,32 +437,18 @@ class Run:
 
     def gone_at_the_end(self) -> str:
         """A server to which no connection was left when the window closed."""
-        finals = [w.final for w in self.workers if w.final is not None]
-        down = list(map(sum, zip(*(r.down for r in finals), strict=True)))
         for place, endpoint in enumerate(self.plan.endpoints):
-            if down[place] == sum(w.connections[place] for w in self.plan.workers):
-                return f"No connection to {endpoint} was left when the run ended{self.reasons_known()}."
+            if self.down()[place] == diagnosis.planned_connections(self.plan, place):
+                return diagnosis.gone(endpoint, self.failures("measure"), self.examples)
         return ""
 
 
 def give_up(snapshot: Snapshot) -> Snapshot:
     """What was in flight in a worker whose last word this is counts as lost."""
     tallies = {
-        command: Tally() + t - Tally(lost=-t.balance) if t.balance > 0 else t for command, t in snapshot.tallies.items()
+        command: t + Tally(lost=t.balance) if t.balance > 0 else t for command, t in snapshot.tallies.items()
     }
-    return Snapshot(
-        snapshot.at_ns,
-        tallies,
-        snapshot.response,
-        snapshot.service,
-        snapshot.lag,
-        snapshot.errors,
-        snapshot.failures,
-        snapshot.connections,
-        snapshot.rx_bytes,
-        snapshot.tx_bytes,
-        snapshot.cpu_ns,
-    )
+    return replace(snapshot, tallies=tallies)
 
 
 def run(plan: Plan, emit: Callable[[Event], None], *, embedded: bool = False) -> Result:

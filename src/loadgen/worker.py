@@ -59,6 +59,13 @@ class Report:
     max_rss_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The last thing that a worker says when it cannot go on."""
+
+    words: str
+
+
 def raise_file_limit(connections: int) -> int:
     """Raises the soft limit on open files as far as needed and allowed; returns what it then is."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -228,19 +235,30 @@ async def work(channel: socket.socket) -> None:
 
     def received(message: Any) -> None:
         nonlocal worker
-        if worker is not None:
-            worker.obey(*message)
+        try:
+            if worker is not None:
+                worker.obey(*message)
+                return
+            worker = Worker(pipe, *message)
+        except Exception as error:
+            fail(error)
             return
-        worker = Worker(pipe, *message)
         # Nothing is allocated per request, so there is nothing for the collector to find while the load runs.
         gc.collect()
         gc.freeze()
         gc.disable()
 
+    def fail(error: BaseException) -> None:
+        words = "memory ran out" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"
+        pipe.send(Failed(words))
+        pipe.transport.close()
+
     def closed() -> None:
         if not gone.done():
             gone.set_result(None)
 
+    # What goes wrong in a callback would else be printed, and the worker would go on with half its work undone.
+    loop.set_exception_handler(lambda loop, context: fail(context.get("exception") or RuntimeError(context["message"])))
     pipe = Pipe(received, closed)
     await loop.create_connection(lambda: pipe, sock=channel)
     await gone

@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 
+from loadgen.errors import printable
 from loadgen.events import Event, Progress
 from loadgen.output import figures
-from loadgen.output.sentences import printable
 from loadgen.units import NS_PER_S
 
 STALL_LINE_EVERY_NS = 5 * NS_PER_S
+LONGEST_NOTE = 500
 
 _UNITS = {"prefill": "keys", "connect": "connections"}
 
@@ -41,7 +42,7 @@ class Lines:
         if not isinstance(event, Progress) or not self.is_due(event):
             return
         self._printed = (event.phase, event.elapsed_ns)
-        line = f"{event.phase}: {_done(event)} after {event.elapsed_ns / NS_PER_S:.0f}s: {printable(event.note)}"
+        line = f"{event.phase}: {_done(event)} after {event.elapsed_ns / NS_PER_S:.0f}s: {printable(event.note, LONGEST_NOTE)}"
         if self._stream is not None:
             with contextlib.suppress(OSError, ValueError):
                 print(line, file=self._stream, flush=True)

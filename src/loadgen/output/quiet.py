@@ -27,7 +27,7 @@ def _parts(event: Result) -> list[str]:
         *([f"{hits}% hit"] if hits != figures.NOTHING else []),
         *(f"{label}={value}" for label, value in shown if label in _SHOWN),
     ]
-    reasons = [sentences.printable(reason) for reason in event.invalid_because if reason != NOTHING_MEASURED]
+    reasons = [reason for reason in sentences.reasons(event) if reason != NOTHING_MEASURED]
     return [
         *(measured if total.planned else [NOTHING_MEASURED]),
         *([f"errors={total.failed}"] if total.failed else []),

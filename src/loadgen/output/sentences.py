@@ -141,7 +141,12 @@ def closing(result: Result) -> list[str]:
 
 def verdict(result: Result) -> list[str]:
     """`valid`, or one line for each reason why not."""
-    return [f"INVALID: {printable(reason, _MAX_REASON)}" for reason in result.invalid_because] or ["valid"]
+    return [f"INVALID: {reason}" for reason in reasons(result)] or ["valid"]
+
+
+def reasons(result: Result) -> list[str]:
+    """Why the run is invalid."""
+    return [printable(reason, _MAX_REASON) for reason in result.invalid_because]
 
 
 def _with(count: int, parts: Mapping[str, int], spell: Spell) -> str:

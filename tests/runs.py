@@ -1,0 +1,153 @@
+"""Whole runs for tests, and what the server counted of them.
+
+`measure` runs a plan here, with real worker processes, and returns the Result; `loadgen` runs the program as a user does.
+Servers' counters are read over connections of their own, whose every byte is known.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema
+from real_servers import HOST, RealServer, ask
+
+from loadgen import config, runner
+from loadgen.events import Event, Result
+from loadgen.plan import Plan
+from loadgen.record_schema import RECORD
+
+# Short, and with timeouts that no busy machine runs into; a test's own settings win.
+SETTINGS = (
+    "general.duration=0.3s",
+    "general.warmup=0.1s",
+    "general.seed=42",
+    "connection.connections=4",
+    "connection.pipeline_depth=8",
+    "connection.connect_timeout=30s",
+    "connection.request_timeout=30s",
+    "workload.keyspace.count=2000",
+)
+
+Servers = RealServer | Iterable[RealServer] | int
+
+
+def endpoints(servers: Servers) -> str:
+    ports = [servers] if isinstance(servers, int) else [s.port for s in ([servers] if isinstance(servers, RealServer) else servers)]
+    return "target.endpoints=" + json.dumps([f"{HOST}:{port}" for port in ports])
+
+
+def plan(servers: Servers, *settings: str) -> Plan:
+    """The plan of these `--set` settings."""
+    return config.resolve(config.load(None, [*SETTINGS, endpoints(servers), *settings]))
+
+
+def measure(servers: Servers, *settings: str, events: list[Event] | None = None) -> Result:
+    """Runs it, and holds what must hold for every run against a healthy server."""
+    heard: list[Event] = [] if events is None else events
+    result = runner.run(plan(servers, *settings), heard.append)
+    assert result.valid, result.invalid_because
+    assert result.unaccounted == 0
+    overall = result.overall
+    for command, tally in overall.tallies.items():
+        assert (tally.failed, tally.received) == (0, tally.sent), (command, tally)
+    assert (overall.connections.failed, overall.connections.closed, dict(overall.failures)) == (0, 0, {})
+    return result
+
+
+# ── The program ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What the program left behind."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Standard output as NDJSON, each line held against the schema."""
+        records = [json.loads(line) for line in self.stdout.splitlines()]
+        for record in records:
+            jsonschema.validate(record, RECORD)
+        return records
+
+
+def loadgen(*arguments: object, env: dict[str, str] | None = None) -> Finished:
+    """Runs `python -m loadgen` with these arguments, neither at a terminal nor with colour asked for."""
+    inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    done = subprocess.run(
+        [sys.executable, "-m", "loadgen", *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env={**inherited, **(env or {})},
+        timeout=100,
+        check=False,
+    )
+    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def sets(*settings: str) -> list[str]:
+    """Settings as arguments."""
+    return [argument for setting in settings for argument in ("--set", setting)]
+
+
+# ── What the server counted ─────────────────────────────────────────────────────────────────────────────────────────
+
+INFO = b"INFO everything\r\n"
+
+
+def redis_info(port: int) -> tuple[dict[str, str], int]:
+    """INFO's fields, and how many bytes the server sent to say so."""
+    with socket.create_connection((HOST, port), timeout=20) as connection, connection.makefile("rwb") as stream:
+        stream.write(INFO)
+        stream.flush()
+        head = stream.readline()
+        body = stream.read(int(head[1:]) + 2)
+    fields = dict(line.split(":", 1) for line in body.decode().splitlines() if ":" in line)
+    return fields, len(head) + len(body)
+
+
+def redis_calls(server: RealServer) -> dict[str, int]:
+    """How often each command was called, but for the INFOs of these tests."""
+    calls = {
+        name.removeprefix("cmdstat_"): int(value.split("calls=")[1].split(",")[0])
+        for name, value in redis_info(server.port)[0].items()
+        if name.startswith("cmdstat_")
+    }
+    return {name: n for name, n in calls.items() if name != "info"}
+
+
+def memcached_stats(port: int) -> tuple[dict[str, int], int]:
+    """The numbers among the statistics, and how many bytes the server sent to say so."""
+    answer = ask(port, b"stats\r\n", b"END\r\n")
+    lines = [line.split() for line in answer.decode().splitlines() if line.startswith("STAT ")]
+    return {name: int(value) for _, name, value in lines if value.isdigit()}, len(answer)
+
+
+def redis_calls_of(sent: dict[str, int]) -> dict[str, int]:
+    """What a redis-server must have counted of so many requests of each command."""
+    names = {"get": "get", "set": "set", "backfill": "set", "delete": "del", "ping": "ping", "hello": "hello", "auth": "auth"}
+    calls: dict[str, int] = {}
+    for command, count in sent.items():
+        if count:
+            calls[names[command]] = calls.get(names[command], 0) + count
+    return calls
+
+
+def sent(result: Result) -> dict[str, int]:
+    """Requests sent over all phases, by command."""
+    return {command: tally.sent for command, tally in result.overall.tallies.items()}
+
+
+def stores(servers: Iterable[RealServer]) -> list[set[bytes]]:
+    """The keys that each redis-server has."""
+    return [set(server.redis().scan_iter(count=10_000)) for server in servers]
