@@ -9,10 +9,10 @@ from loadgen._buffer cimport Cursor
 from loadgen._request cimport Request
 
 cdef enum Decoded:
-    NEED_MORE = 0        # the rest, if any, is a cut-off head; give it again with more behind it
-    REPLY = 1            # one reply, for the next command in line
-    NOT_A_REPLY = 2      # a push, whole: it answers nobody
-    NOT_THE_PROTOCOL = 3 # bytes that cannot be a reply to that command
+    NEED_MORE = 0         # the rest, if any, is a cut-off head; give it again with more behind it
+    REPLY = 1             # one reply, for the next command in line
+    NOT_A_REPLY = 2       # a push, whole: it answers nobody
+    NOT_THE_PROTOCOL = 3  # bytes that cannot be a reply to that command
 
 # The longest cut-off head that a caller must keep between reads. A status, an error, an integer or a length is
 # always shorter; a longer error is recognised by its beginning and its rest is skipped.

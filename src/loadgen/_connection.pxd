@@ -58,7 +58,7 @@ cdef struct Connection:
     size_t out_at
     size_t out_end
     size_t out_capacity
-    Splice *splices      # of values in the out-buffer, a ring of as many slots as the pipeline's; NULL for small values; owned
+    Splice *splices      # a ring of as many slots as the pipeline's; NULL for small values; owned
     uint32_t splice_head
     uint32_t splice_tail
     uint64_t encoded     # bytes ever encoded, and ever written: a request is out when `written` reaches its end
@@ -90,7 +90,8 @@ cdef void connection_close(Connection *c) noexcept nogil
 # Encodes a request whose slot in the pipeline is filled. There is room for as many as the pipeline has slots.
 cdef void connection_encode(Connection *c, Request *r, Codec codec, Values values) noexcept nogil
 
-# Writes as much as the kernel takes: bytes written, or -1 when the connection has gone. Moves the pipeline's `written` on.
+# Writes as much as the kernel takes: bytes written, or -1 when the connection has gone. Moves the pipeline's
+# `written` on.
 cdef int64_t connection_flush(Connection *c, Values values) noexcept nogil
 
 # Reads once into `buffer`, behind the pipeline's kept bytes, or discards the body that is being skipped.

@@ -245,7 +245,7 @@ cdef int64_t connection_flush(Connection *c, Values values) noexcept nogil:
 cdef ssize_t flush_spliced(Connection *c, Values values) noexcept nogil:
     """One gathered write of out-buffer pieces and pool pieces, in their order."""
     cdef iovec parts[PARTS]
-    cdef int n = 0, i
+    cdef int n = 0
     cdef uint32_t at_splice = c.splice_head
     cdef size_t at = c.out_at, piece
     cdef uint64_t start, left

@@ -1,7 +1,7 @@
 # One worker's loop: it decides which connection sends what, and when; everything else does as it is told.
 #
-# A lane is one server's part of it: the connections to that server, what is sent to them, and when. With one server there
-# is one lane; with several, every key has its lane (ketama), and a lane that waits holds up no other.
+# A lane is one server's part of it: the connections to that server, what is sent to them, and when. With one server
+# there is one lane; with several, every key has its lane (ketama), and a lane that waits holds up no other.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -65,7 +65,7 @@ cdef class Engine(Watcher):
     cdef bint closed_loop
     cdef bint backfill
     cdef uint32_t batch
-    cdef uint8_t greetings[2] # the commands that open a connection
+    cdef uint8_t greetings[2]  # the commands that open a connection
     cdef int n_greetings
     cdef int64_t connect_timeout_ns
     cdef int64_t request_timeout_ns
@@ -86,7 +86,7 @@ cdef class Engine(Watcher):
     cdef int64_t rx[PHASES]
     cdef int64_t tx[PHASES]
     cdef int64_t cpu_from_ns, cpu_to_ns  # the process's CPU clock at measure_ns and end_ns; 0 before
-    cdef Connection **touched # connections with requests of the dispatch under way; owned
+    cdef Connection **touched  # connections with requests of the dispatch under way; owned
     cdef int n_touched
 
     # The way of a request, in order.

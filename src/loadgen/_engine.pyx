@@ -11,8 +11,8 @@ from loadgen._request import PHASE_NAMES
 from loadgen._buffer cimport Cursor
 from loadgen._clock cimport monotonic_ns
 from loadgen._connection cimport (
-    CONNECT_TIMEOUT, CONNECTING, DOWN, GONE, GREETING, LOCAL, NO_FAILURE, NOTHING, PROTOCOL, READY, STALLED, TURNED_AWAY,
-    UNASKED, Read, address_of, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
+    CONNECT_TIMEOUT, CONNECTING, DOWN, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY, STALLED, TURNED_AWAY, UNASKED,
+    Read, address_of, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
     connection_free, connection_has_unsent, connection_init, connection_read,
 )
 from loadgen._keys cimport Keys
@@ -42,7 +42,8 @@ cdef enum:
     # A burst of more connects than a listen backlog holds would wait for SYNs to be sent again.
     OPENING = 256
 
-# A connection that went tries again after 100 ms, then after twice as long each time up to 5 s, less up to a half at random.
+# A connection that went tries again after 100 ms, then after twice as long each time up to 5 s; up to a half of that
+# is taken off at random.
 cdef int64_t FIRST_BACKOFF_NS = 100_000_000
 cdef int64_t LONGEST_BACKOFF_NS = 5_000_000_000
 cdef int64_t MS = 1_000_000
@@ -136,7 +137,7 @@ cdef class Engine(Watcher):
             lane.next_key = own.prefill_first
             lane.last_key = own.prefill_first + own.prefill_count
             self.lanes.append(lane)
-            for i in range(lane.count):
+            for _ in range(lane.count):
                 c = &self.connections[n]
                 pipeline_init(&c.pipe, plan.pipeline_depth, plan.request_timeout_ns, &lane.owed)
                 connection_init(c, plan.pipeline_depth, self.longest_request(), plan.value_bytes >= SPLICE)
@@ -203,7 +204,7 @@ cdef class Engine(Watcher):
     cdef void fill(self, Connection *c, int64_t now_ns) noexcept:
         """A connection has room: sends as much as is to be sent."""
         cdef Lane lane = <Lane>self.lanes[c.lane]
-        cdef uint32_t i, room
+        cdef uint32_t room
         cdef bint more = True
         if self.mode == LOAD or self.mode == DRAIN:
             if not self.closed_loop:
@@ -215,7 +216,7 @@ cdef class Engine(Watcher):
             room = min(pipeline_room(&c.pipe), self.batch)
             if room == 0:
                 return
-            for i in range(room):
+            for _ in range(room):
                 more = self.next_request(c, lane, now_ns)
                 if not more:
                     break
@@ -223,7 +224,7 @@ cdef class Engine(Watcher):
                 self.flush(c, now_ns)
 
     cdef inline bint next_request(self, Connection *c, Lane lane, int64_t now_ns) noexcept:
-        """Encodes the next request for a connection with room, where no schedule says when; False when there is none."""
+        """Encodes the next request for a connection with room, where no schedule says when; False: there is none."""
         cdef Request *r
         cdef bint owed = lane.owed.head != lane.owed.tail
         if self.mode == LOAD:
@@ -302,9 +303,9 @@ cdef class Engine(Watcher):
 
     cdef Connection *with_room(self, Lane lane) noexcept:
         """The connection for the next due request: the next one round with room, or (greedy) the first."""
-        cdef int i, at = 0 if self.greedy else lane.next
+        cdef int at = 0 if self.greedy else lane.next
         cdef Connection *c
-        for i in range(lane.count):
+        for _ in range(lane.count):
             if at >= lane.count:
                 at = 0
             c = &self.connections[lane.first + at]
@@ -382,7 +383,8 @@ cdef class Engine(Watcher):
         """A reply to the greeting came."""
         if c.pipe.decoder.outcome == ERROR_REPLY:
             if "turned away" not in self.examples:
-                self.examples["turned away"] = c.pipe.decoder.error[:c.pipe.decoder.error_length].decode("utf-8", "replace")
+                text = <bytes>c.pipe.decoder.error[:c.pipe.decoder.error_length]
+                self.examples["turned away"] = text.decode("utf-8", "replace")
             self.fail(c, TURNED_AWAY, now_ns)
             return
         if c.pipe.head != c.pipe.tail:
@@ -566,7 +568,7 @@ cdef class Engine(Watcher):
         self.plan_wake(now_ns)
 
     def load(self, int64_t start_ns, int64_t warmup_ns, int64_t duration_ns):
-        """Sends load from `start_ns`, monotonic, which may be past; requests meant for the last `duration_ns` are measured."""
+        """Sends load from `start_ns`, monotonic, which may be past; the last `duration_ns` are measured."""
         cdef int64_t now_ns = monotonic_ns()
         cdef Lane lane
         self.start_ns = start_ns

@@ -20,7 +20,7 @@ cdef struct Counts:
     int64_t min
     int64_t max
     int64_t censored       # samples that are only a lower bound: timeouts and unfinished requests
-    int64_t least_censored # the smallest of them: a quantile from here up is itself only a lower bound
+    int64_t least_censored  # the smallest of them: a quantile from here up is itself only a lower bound
 
 
 cdef int counts_init(Counts *h) except -1

@@ -1,5 +1,7 @@
-"""Ketama (libmemcached's weightless variant): each server has 160 points on a circle of 2**32, four from every MD5 digest of
-`host:port-n`; a key belongs to the first point at or after the first four bytes of its own MD5.
+"""Ketama, libmemcached's variant without weights: which server a key belongs to.
+
+Each server has 160 points on a circle of 2**32, four from every MD5 digest of `host:port-n`. A key belongs to the first
+point at or after the first four bytes of its own MD5.
 """
 
 from hashlib import md5
@@ -95,8 +97,8 @@ cdef class Ketama:
         self.points = <Point *>malloc(self.length * sizeof(Point))
         if self.points == NULL:
             raise MemoryError()
-        for i in range(self.length):
-            self.points[i].at, self.points[i].server = points[i]
+        for place, (at, server) in enumerate(points):
+            self.points[<int>place] = Point(at, server)
         if self.servers > 1 and self.servers < 256 and count <= TABLE:
             owners = <uint8_t *>malloc(count)
             if owners == NULL:

@@ -15,13 +15,13 @@ from loadgen._recorder cimport Recorder
 from loadgen._request cimport Request
 
 cdef enum Fed:
-    FED = 0            # every byte was understood
-    ANSWERS_NOBODY = 1 # a reply came, and no request was waiting
-    CORRUPT_REPLY = 2  # bytes came that are no reply to the oldest request, which is counted as corrupt
+    FED = 0             # every byte was understood
+    ANSWERS_NOBODY = 1  # a reply came, and no request was waiting
+    CORRUPT_REPLY = 2   # bytes came that are no reply to the oldest request, which is counted as corrupt
 
-# Keys that somebody still has to write: what a prefill could not store yet, what a GET missed with backfill on. Shared by
-# the pipelines of one server; it never overflows, because whoever sends empties it first, so that keys owed and requests in
-# flight together are never more than all pipelines' slots.
+# Keys that somebody still has to write: what a prefill could not store yet, what a GET missed with backfill on. Shared
+# by the pipelines of one server; it never overflows, because whoever sends empties it first, so that keys owed and
+# requests in flight together are never more than all pipelines' slots.
 cdef struct Owed:
     uint64_t *keys    # owned by the engine
     uint32_t mask
@@ -47,8 +47,8 @@ cdef struct Pipeline:
 cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns, Owed *owed) except -1
 cdef void pipeline_free(Pipeline *p) noexcept
 
-# Takes received bytes, which begin with the `kept` ones. Records an outcome per reply. What is not FED leaves the cursor
-# at the bytes that were not understood.
+# Takes received bytes, which begin with the `kept` ones. Records an outcome per reply. What is not FED leaves the
+# cursor at the bytes that were not understood.
 cdef Fed pipeline_feed(Pipeline *p, Codec codec, Recorder recorder, Cursor *c, int64_t now_ns) noexcept nogil
 
 # Counts every request past its timeout, at its deadline.

@@ -1,4 +1,7 @@
-"""One connection without a socket: requests in flight, matched to replies in order, timed out, lost. `_pipeline.pxd` draws it."""
+"""One connection without a socket: requests in flight, matched to replies in order, timed out, lost.
+
+`_pipeline.pxd` draws it.
+"""
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdlib cimport calloc, free

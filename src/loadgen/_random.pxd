@@ -8,7 +8,9 @@ from libc.stdint cimport uint64_t
 cdef extern from * nogil:
     """
     #include <stdint.h>
-    static inline uint64_t loadgen_mulhi(uint64_t a, uint64_t b) { return (uint64_t)(((unsigned __int128)a * b) >> 64); }
+    static inline uint64_t loadgen_mulhi(uint64_t a, uint64_t b) {
+        return (uint64_t)(((unsigned __int128)a * b) >> 64);
+    }
     """
     uint64_t mulhi "loadgen_mulhi"(uint64_t a, uint64_t b)
 

@@ -18,7 +18,8 @@ cdef extern from * nogil:
     #else
     #define LOADGEN_EPOLL 0
     struct epoll_event { unsigned events; union { void *ptr; } data; };
-    enum { EPOLLIN = 1, EPOLLOUT = 4, EPOLLET = 8, EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3, EPOLL_CLOEXEC = 0 };
+    enum { EPOLLIN = 1, EPOLLOUT = 4, EPOLLET = 8, EPOLL_CLOEXEC = 0 };
+    enum { EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3 };
     static int epoll_create1(int flags) { return -1; }
     static int epoll_ctl(int ep, int what, int fd, struct epoll_event *event) { return -1; }
     static int epoll_wait(int ep, struct epoll_event *events, int n, int timeout) { return -1; }
@@ -103,8 +104,8 @@ cdef class EpollReactor(Reactor):
     def on_ready(self):
         """Serves what is ready, and what has become ready meanwhile, until nothing is or a batch is through.
 
-        Asking once more costs less than the way back through uvloop. It does not wait for more: a wait with a timeout arms
-        a kernel timer, which costs more than that way, and one without would keep uvloop from its turn.
+        Asking once more costs less than the way back through uvloop. It does not wait for more: a wait with a timeout
+        arms a kernel timer, which costs more than that way, and one without would keep uvloop from its turn.
         """
         cdef int i, n, served = 0
         cdef uint32_t what

@@ -1,4 +1,4 @@
-"""What happened, counted. It reads no clock and knows no connection; `_recorder.pxd` has the layout and the hot path."""
+"""What happened, counted. It reads no clock and knows no connection. `_recorder.pxd` has the layout and hot path."""
 
 from libc.string cimport memcmp, memcpy
 

@@ -1,4 +1,4 @@
-# RESP2 and RESP3, client side. Nothing in a request depends on the version; HELLO asks for it, replies announce their own.
+# RESP2 and RESP3, client side. Nothing in a request depends on the version: HELLO asks for it, replies show theirs.
 
 from loadgen._buffer cimport BLOCK
 from loadgen._codec cimport Codec

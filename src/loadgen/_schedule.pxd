@@ -1,7 +1,7 @@
 # When to send. A schedule is a row of intended times; whoever asks for the next one before now is late, not excused.
 #
-# It never skips: a time that nobody could serve yet simply stays the next one. So requests that wait for room cost no memory:
-# they are the times between `next_ns` and now.
+# It never skips: a time that nobody could serve yet simply stays the next one. So requests that wait for room cost no
+# memory: they are the times between `next_ns` and now.
 
 from libc.stdint cimport int64_t
 

@@ -10,8 +10,8 @@ cdef enum:
     SPLICE = 16384
     POOL = 1 << 20
 
-# Values up to this size begin within the pool's first bytes, which stay in the processor's first cache: fetching a value
-# from memory would cost more than the rest of its request.
+# Values up to this size begin within the pool's first bytes, which stay in the processor's first cache: fetching a
+# value from memory would cost more than the rest of its request.
 cdef enum:
     WINDOW = 4096
 

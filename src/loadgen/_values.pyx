@@ -1,4 +1,4 @@
-"""The bytes that values are made of. They are random and seeded: nothing in front of or inside a server can compress them."""
+"""The bytes that values are made of: random and seeded, so that nothing on their way can compress them."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdlib cimport free, malloc
