@@ -225,13 +225,6 @@ def test_memcached_gets_the_same_keys_and_values() -> None:
             assert len(rest) == 9 + len(b"\r\nEND\r\n")
 
 
-def test_values_of_length_0_are_stored() -> None:
-    with RealServer.redis() as server:
-        result = measure(server, *MIXED, "workload.values.length=0", "workload.keyspace.count=10")
-        agrees_with_redis(sent(result), server)
-        assert {server.redis().strlen(key) for key in server.redis().keys()} == {0}
-
-
 @pytest.mark.parametrize(
     ("protocol", "size", "load"),
     [
@@ -244,12 +237,14 @@ def test_values_of_length_0_are_stored() -> None:
 )
 def test_large_values_are_written_and_read_whole(protocol: str, size: int, load: tuple[str, ...]) -> None:
     count = 1 if size > 2**26 else 8
+    # Without a warm-up there is something to measure however long one request takes.
     settings = (
         f"target.protocol={protocol}",
         f"workload.values.length={size}",
         f"workload.keyspace.count={count}",
         "workload.keyspace.length=4",
         "workload.prefill=true",
+        "general.warmup=0s",
         "workload.commands.get=1",
         "workload.commands.set=1",
         *load,
@@ -262,15 +257,14 @@ def test_large_values_are_written_and_read_whole(protocol: str, size: int, load:
         assert result.overall.tx_bytes > total(result, "set").sent * size
         assert result.overall.rx_bytes > total(result, "get").sent * size
         if memcache:
+            counted = [stats["bytes_read"] for stats, _ in (before, memcached_stats(server.port))]
+            assert counted[1] - counted[0] == result.overall.tx_bytes + len(b"stats\r\n")
             agrees_with_memcached(sent(result), server)
-            after = memcached_stats(server.port)
-            assert after[0]["bytes_read"] - before[0]["bytes_read"] == result.overall.tx_bytes + len(b"stats\r\n")
         else:
+            counted = [int(info["total_net_input_bytes"]) for info, _ in (before, redis_info(server.port))]
+            assert counted[1] - counted[0] == result.overall.tx_bytes + len(INFO)
             agrees_with_redis(sent(result), server)
             assert {server.redis().strlen(f"{id:04x}") for id in range(count)} == {size}
-            counted = [int(info["total_net_input_bytes"]) for info, _ in (before, redis_info(server.port))]
-            # STRLEN's own bytes stand between.
-            assert 0 <= counted[1] - counted[0] - result.overall.tx_bytes - len(INFO) < 1000
 
 
 def test_backfills_are_counted_apart_and_store_what_was_missed() -> None:
@@ -345,7 +339,7 @@ def test_a_prefill_over_two_servers_writes_every_key_exactly_once(protocol: str)
 @pytest.mark.parametrize("protocol", ["resp", "resp3"])
 @pytest.mark.parametrize("user", ["", "bench"])
 def test_each_connection_authenticates_once(user: str, protocol: str) -> None:
-    options = ("--user", "bench on >secret ~* +@all") if user else ("--requirepass", "secret")
+    options = ("--user", "bench", "on", ">secret", "~*", "+@all") if user else ("--requirepass", "secret")
     with RealServer.redis(*options) as server:
         credentials = ("target.password=secret", *([f"target.username={user}"] if user else []))
         result = measure(server, f"target.protocol={protocol}", *credentials)

@@ -79,8 +79,11 @@ def raise_file_limit(connections: int) -> int:
 
 def max_rss_bytes() -> int:
     """The most memory this process has had resident."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    if sys.platform == "linux":
+        # getrusage would count what the process had been before it became this program.
+        with open("/proc/self/status", encoding="ascii") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 class Pipe(asyncio.Protocol):
