@@ -1,7 +1,7 @@
 """Whole runs for tests, and what the server counted of them.
 
-`measure` runs a plan here, with real worker processes, and returns the Result; `loadgen` runs the program as a user does.
-Servers' counters are read over connections of their own, whose every byte is known.
+`measure` runs a plan here, with real worker processes, and returns the Result; `loadgen` runs the program as a user
+does. Servers' counters are read over connections of their own, whose every byte is known.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from loadgen.record_schema import RECORD
 
 # Short, and with timeouts that no busy machine runs into; a test's own settings win.
 SETTINGS = (
-    "general.duration=0.3s",
-    "general.warmup=0.1s",
+    "general.duration=0.2s",
+    "general.warmup=50ms",
     "general.seed=42",
+    "general.threads=1",
     "connection.connections=4",
     "connection.pipeline_depth=8",
     "connection.connect_timeout=30s",
@@ -35,11 +36,13 @@ SETTINGS = (
     "workload.keyspace.count=2000",
 )
 
-Servers = RealServer | Iterable[RealServer] | int
+Servers = RealServer | tuple[RealServer, ...] | int
+"""One or several, or just a port."""
 
 
 def endpoints(servers: Servers) -> str:
-    ports = [servers] if isinstance(servers, int) else [s.port for s in ([servers] if isinstance(servers, RealServer) else servers)]
+    listed = servers if isinstance(servers, tuple) else (servers,)
+    ports = [server if isinstance(server, int) else server.port for server in listed]
     return "target.endpoints=" + json.dumps([f"{HOST}:{port}" for port in ports])
 
 
@@ -135,7 +138,15 @@ def memcached_stats(port: int) -> tuple[dict[str, int], int]:
 
 def redis_calls_of(sent: dict[str, int]) -> dict[str, int]:
     """What a redis-server must have counted of so many requests of each command."""
-    names = {"get": "get", "set": "set", "backfill": "set", "delete": "del", "ping": "ping", "hello": "hello", "auth": "auth"}
+    names = {
+        "get": "get",
+        "set": "set",
+        "backfill": "set",
+        "delete": "del",
+        "ping": "ping",
+        "hello": "hello",
+        "auth": "auth",
+    }
     calls: dict[str, int] = {}
     for command, count in sent.items():
         if count:

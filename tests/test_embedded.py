@@ -38,7 +38,7 @@ def is_over(pid: int, timeout_s: float = 20) -> bool:
 def serving(*options: str, stdin: int = subprocess.DEVNULL):
     """A `loadgen serve` process and its first line, or b"" when it ended without."""
     with subprocess.Popen(
-        [sys.executable, "-m", "loadgen.verbs.serve", *options],
+        [sys.executable, "-m", "loadgen", "serve", *options],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -176,4 +176,4 @@ def test_stop_at_eof_needs_a_pipe():
     with serving("--port", "0", "--stop-at-eof") as (process, _):
         _, complaint = process.communicate(timeout=20)
     assert process.returncode == 3
-    assert complaint == b"--stop-at-eof needs a pipe as standard input.\n"
+    assert complaint == b"loadgen: --stop-at-eof needs a pipe as standard input.\n"

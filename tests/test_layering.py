@@ -47,8 +47,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_store": BITS,
     "_server_connection": BITS | {"_store"},
     "_server_resp": BITS | {"_store", "_server_connection"},
+    "_server_description": {"_store", "_server_connection", "_server_resp"},
+    "_server_redis": {"_store", "_server_connection", "_server_resp", "_server_description"},
     "_server_memcache": BITS | {"_store", "_server_connection"},
-    "_server": BITS | {"_clock", "_store", "_server_connection", "_server_resp", "_server_memcache"},
+    "_server": BITS | {"_clock", "_store", "_server_connection", "_server_redis", "_server_memcache"},
     # Values that every room may use.
     "units": set(),
     "errors": set(),

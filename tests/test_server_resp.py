@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from real_servers import RealServer, ask
 
-from loadgen._server_resp import RespConnection
+from loadgen._server_redis import RedisConnection
 from loadgen._store import ITEM_OVERHEAD_BYTES
 from loadgen.target.embedded import EmbeddedServer
 
@@ -134,12 +134,12 @@ CUTS = [*range(200), *range(40_000, 40_250), *range(73_050, len(SPLIT))]
 
 
 def test_replies_do_not_depend_on_where_the_input_is_cut():
-    with Wire(RespConnection) as wire:
+    with Wire(RedisConnection) as wire:
         wire.feed(SPLIT)
         expected = wire.finish()
     assert expected.endswith(b":3\r\n$3\r\na A\r\n:2\r\n")
     for cut in CUTS:
-        with Wire(RespConnection) as wire:
+        with Wire(RedisConnection) as wire:
             wire.feed(SPLIT[:cut])
             wire.feed(SPLIT[cut:])
             assert wire.finish() == expected, f"cut at {cut}"
@@ -147,7 +147,7 @@ def test_replies_do_not_depend_on_where_the_input_is_cut():
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 1000, 16384, 32768])
 def test_replies_do_not_depend_on_the_size_of_the_pieces(step):
-    with Wire(RespConnection) as whole, Wire(RespConnection) as pieces:
+    with Wire(RedisConnection) as whole, Wire(RedisConnection) as pieces:
         whole.feed(SPLIT)
         for at in range(0, len(SPLIT), step):
             pieces.feed(SPLIT[at : at + step])
@@ -159,7 +159,7 @@ def test_replies_do_not_depend_on_the_size_of_the_pieces(step):
     start=st.sampled_from([b"", b"*2\r\n", b"*1\r\n$", b"*3\r\n$3\r\nSET\r\n$", b"SET k "]),
 )
 def test_garbage_is_answered_or_waited_for_whole_as_in_pieces(start, data):
-    with Wire(RespConnection) as whole, Wire(RespConnection) as pieces:
+    with Wire(RedisConnection) as whole, Wire(RedisConnection) as pieces:
         whole.feed(start + data)
         for byte in start + data:
             pieces.feed(bytes([byte]))
@@ -168,7 +168,7 @@ def test_garbage_is_answered_or_waited_for_whole_as_in_pieces(start, data):
 
 
 def test_an_argument_without_its_crlf_is_a_protocol_error():
-    with Wire(RespConnection) as wire:
+    with Wire(RedisConnection) as wire:
         wire.feed(b"*2\r\n$3\r\nGETxx$1\r\nk\r\n")
         assert wire.finish() == b"-ERR Protocol error: expected CRLF after a bulk string\r\n"
         assert wire.transport.closed
@@ -184,14 +184,14 @@ def test_an_argument_without_its_crlf_is_a_protocol_error():
     ],
 )
 def test_a_head_beyond_its_bound_ends_the_connection(request_, error):
-    with Wire(RespConnection) as wire:
+    with Wire(RedisConnection) as wire:
         wire.feed(request_)
         assert wire.finish() == b"-ERR Protocol error: " + error + b"\r\n"
         assert wire.transport.closed
 
 
 def test_announced_arguments_take_no_memory_before_they_come():
-    with Wire(RespConnection, max_item_bytes=1 << 30) as wire:
+    with Wire(RedisConnection, max_item_bytes=1 << 30) as wire:
         wire.feed(b"*1048576\r\n$3\r\nDEL\r\n$1\r\nk\r\n")
         wire.feed(b"$1\r\nk\r\n" * 1000)
         assert not wire.transport.closed
@@ -322,7 +322,7 @@ def test_without_eviction_writes_are_refused_when_full():
 
 def test_a_peer_that_does_not_read_is_not_served_further():
     value = b"x" * 300_000
-    with Wire(RespConnection) as wire:
+    with Wire(RedisConnection) as wire:
         wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         wire.feed(resp(b"SET", b"k", value))
         assert wire.receive(5) == b"+OK\r\n"

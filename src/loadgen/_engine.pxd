@@ -40,6 +40,7 @@ cdef class Lane:
     cdef int server           # its place on the circle
     cdef Workload workload
     cdef Schedule schedule    # None in a closed loop
+    cdef bint blocked         # what is due waits for room, which only a reply or a reconnect brings
     cdef Owed owed
     cdef uint64_t next_key    # of the prefill, up to
     cdef uint64_t last_key    # and without this one
@@ -95,7 +96,7 @@ cdef class Engine(Watcher):
     cdef void fill(self, Connection *c, int64_t now_ns) noexcept
     cdef bint next_request(self, Connection *c, Lane lane, int64_t now_ns) noexcept
     cdef void fill_all(self) noexcept
-    cdef void dispatch(self, Lane lane, int64_t now_ns) noexcept
+    cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept
     cdef Connection *with_room(self, Lane lane) noexcept
     cdef void flush(self, Connection *c, int64_t now_ns) noexcept
 

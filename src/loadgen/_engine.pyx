@@ -208,7 +208,8 @@ cdef class Engine(Watcher):
         cdef bint more = True
         if self.mode == LOAD or self.mode == DRAIN:
             if not self.closed_loop:
-                self.dispatch(lane, now_ns)
+                if lane.blocked or lane.owed.head != lane.owed.tail:
+                    self.dispatch(lane, c, now_ns)
                 return
         elif self.mode != WRITE_KEYS:
             return
@@ -261,8 +262,11 @@ cdef class Engine(Watcher):
             if self.connections[i].state == READY:
                 self.fill(&self.connections[i], monotonic_ns())
 
-    cdef void dispatch(self, Lane lane, int64_t now_ns) noexcept:
-        """Sends what is due. What finds no room stays due, and counts from its intended time."""
+    cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept:
+        """Sends what is due. What finds no room stays due, and counts from its intended time.
+
+        In a blocked lane only `freed` has room; it is NULL when the timer calls.
+        """
         cdef Connection *c
         cdef Request *r
         cdef bint owed
@@ -271,9 +275,18 @@ cdef class Engine(Watcher):
         while True:
             owed = lane.owed.head != lane.owed.tail and self.mode == LOAD
             if not owed and (lane.schedule.next_ns > now_ns or lane.schedule.next_ns >= self.end_ns):
+                if lane.blocked:
+                    lane.blocked = False
+                    self.plan_wake(now_ns)
                 break
-            c = self.with_room(lane)
+            if not lane.blocked:
+                c = self.with_room(lane)
+            elif freed != NULL and freed.state == READY and pipeline_room(&freed.pipe):
+                c = freed
+            else:
+                c = NULL
             if c == NULL:
+                lane.blocked = True
                 break
             r = pipeline_push(&c.pipe)
             if owed:
@@ -462,7 +475,8 @@ cdef class Engine(Watcher):
                     lane.owed.head = lane.owed.tail
         if not self.closed_loop and (self.mode == LOAD or self.mode == DRAIN):
             for lane in self.lanes:
-                self.dispatch(lane, now_ns)
+                if not lane.blocked:
+                    self.dispatch(lane, NULL, now_ns)
         if now_ns >= self.next_tick_ns:
             self.tick(now_ns)
             self.next_tick_ns = now_ns + (
@@ -518,8 +532,7 @@ cdef class Engine(Watcher):
             wake_ns = min(wake_ns, self.measure_ns if now_ns < self.measure_ns else self.end_ns)
             if not self.closed_loop:
                 for lane in self.lanes:
-                    # One that is due already waits for room, which a reply will bring.
-                    if lane.schedule.next_ns > now_ns:
+                    if not lane.blocked:
                         wake_ns = min(wake_ns, lane.schedule.next_ns)
         self.reactor.wake_at(wake_ns)
 
@@ -579,6 +592,7 @@ cdef class Engine(Watcher):
         self.next_tick_ns = now_ns
         for lane in self.lanes:
             lane.owed.backfill = self.backfill
+            lane.blocked = False
             if not self.closed_loop:
                 lane.schedule.begin(start_ns)
         self.plan_wake(now_ns)

@@ -6,7 +6,7 @@
     await server.stop()
 
 It runs on uvloop or on asyncio's own loop. Its parts: `_store` keeps the items, `_server_connection` moves bytes,
-`_server_resp` and `_server_memcache` know the commands.
+`_server_resp` speaks RESP, `_server_redis` and `_server_memcache` know the commands.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import socket
 
 from loadgen._server_connection cimport Service
 from loadgen._server_memcache cimport MemcacheConnection
-from loadgen._server_resp cimport RespConnection
+from loadgen._server_redis cimport RedisConnection
 
 from loadgen._store import EVICTION_POLICIES, ITEM_OVERHEAD_BYTES, Store
 
@@ -27,7 +27,7 @@ BACKLOG = 8192
 
 
 # asyncio's own loop knows a buffered protocol by its class, uvloop by its methods.
-class _RespProtocol(RespConnection, asyncio.BufferedProtocol):
+class _RespProtocol(RedisConnection, asyncio.BufferedProtocol):
     __slots__ = ()
 
 

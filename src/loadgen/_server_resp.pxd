@@ -1,4 +1,5 @@
-# RESP2 and RESP3 as the built-in server speaks them: parsing in place, the commands, Redis' wording.
+# RESP2 and RESP3 as the built-in server speaks them: commands parsed in place, and replies of every kind. It knows no
+# command; `_server_redis` subclasses it.
 #
 # A command's arguments are spans of the input in hand, relative to its first byte, so that they stay right when the
 # input moves; a large argument, and one that an inline command had to unquote, is a bytes object of its own. Parsing
@@ -9,6 +10,9 @@ from libc.stdint cimport int64_t
 
 from loadgen._server_connection cimport Connection
 
+cdef enum:
+    MAX_BULK_BYTES = 536870912  # Redis' proto-max-bulk-len
+
 cdef struct Argument:
     Py_ssize_t start  # of its bytes, counted from the command's first byte
     Py_ssize_t size
@@ -17,8 +21,7 @@ cdef struct Argument:
 
 cdef class RespConnection(Connection):
     cdef int protocol  # 2 or 3
-    cdef bytes name    # what CLIENT SETNAME said
-    cdef bint failed   # an error was replied to the command in hand
+    cdef bint failed  # an error was replied to the command in hand
 
     cdef Argument *arguments  # owned
     cdef Py_ssize_t capacity
@@ -38,10 +41,9 @@ cdef class RespConnection(Connection):
 
     cdef const char *at_argument(self, Py_ssize_t i) noexcept
     cdef bytes argument(self, Py_ssize_t i)
+
+    # The commands: executes the one in hand, which has at least a name, and replies to it.
     cdef int execute(self) except -1
-    cdef int execute_any(self) except -1
-    cdef int get_item(self) except -1
-    cdef int set_item(self) except -1
 
     cdef int integer(self, int64_t value) except -1
     cdef int bulk_string(self, bytes value) except -1
@@ -51,8 +53,3 @@ cdef class RespConnection(Connection):
     cdef int ok(self) except -1
     cdef int text(self, bytes value) except -1
     cdef int answer(self, value) except -1
-    cdef int out_of_memory(self) except -1
-    cdef int syntax_error(self) except -1
-    cdef int unknown_command(self, bytes name) except -1
-    cdef int unknown_subcommand(self, list args) except -1
-    cdef int wrong_arity(self, bytes name) except -1

@@ -1,5 +1,3 @@
 from loadgen._server_connection import Connection
 
-REDIS_VERSION: str
-
 class RespConnection(Connection): ...

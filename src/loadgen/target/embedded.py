@@ -1,7 +1,7 @@
 """The built-in server as a target: in a process of its own, on a free loopback port, gone when we are.
 
 The child reads a pipe whose other end only this process holds, and stops when it ends: not even SIGKILL leaves a server
-behind. It is started without the front end of `loadgen`, which it does not need.
+behind.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class EmbeddedServer:
         with tempfile.TemporaryFile() as complaints:
             process = subprocess.Popen(
                 # -P: what lies in the current folder must not pass for a module.
-                [sys.executable, "-P", "-m", "loadgen.verbs.serve", *self._options],
+                [sys.executable, "-P", "-m", "loadgen", "serve", *self._options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=complaints,

@@ -36,6 +36,8 @@ SWITCHES = (
     (("--prefill",), "workload.prefill", "write every key before the load"),
     (("--backfill",), "workload.backfill_on_miss", "write a key that a GET missed"),
 )
+# A password may be 1234 and a CPU list 0: these are text whatever they look like.
+TEXTS = ("general.cpu_list", "target.username", "target.password")
 DEFAULT_PORTS = {"memcache": 11211}
 
 # Somebody who gives no file wants an answer in seconds.
@@ -43,7 +45,9 @@ WARMUP_WITHOUT_FILE = "1s"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="a TOML file; see `loadgen config --example`")
+    parser.add_argument(
+        "config", nargs="?", type=Path, metavar="CONFIG", help="a TOML file; see `loadgen config --example`"
+    )
     results = parser.add_argument_group("results")
     results.add_argument("--format", choices=output.FORMATS, help="overrides [admin] format")
     results.add_argument("-o", "--output", metavar="FILE", help="write the results there instead of standard output")
@@ -68,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
     flags = flags_of(args)
     if args.config is None and not (args.embedded or args.host or args.port or args.set or flags):
         raise UsageError("name a CONFIG file, or a server by --host and --port, or --embedded for the built-in one.")
+    if args.config is None:
+        flags.setdefault("general.warmup", WARMUP_WITHOUT_FILE)
     settings = config.load(args.config, args.set, flags)
     with contextlib.ExitStack() as stack:
         if args.embedded:
@@ -104,12 +110,13 @@ def remark(text: str) -> None:
 
 
 def flags_of(args: argparse.Namespace) -> dict[str, object]:
-    """The config keys that options gave. Numbers stay text only where the config wants text."""
+    """The config keys that options gave."""
     given: dict[str, object] = {}
     values = vars(args)
     for options, key, _ in KEYS:
         if values[key] is not None:
-            given[key] = config.Flag(options[-1], number_or_text(values[key]))
+            value = values[key] if key in TEXTS else number_or_text(values[key])
+            given[key] = config.Flag(options[-1], value)
     for options, key, _ in SWITCHES:
         if values[key]:
             given[key] = config.Flag(options[-1], True)
@@ -123,8 +130,6 @@ def flags_of(args: argparse.Namespace) -> dict[str, object]:
         port = args.port or DEFAULT_PORTS.get(values["target.protocol"] or "", 6379)
         host = args.host or "127.0.0.1"
         given["target.endpoints"] = config.Flag("--host", [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"])
-    if args.config is None and "general.warmup" not in given:
-        given["general.warmup"] = WARMUP_WITHOUT_FILE
     return given
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 
 from loadgen import units
-from loadgen.errors import ExitCode, LoadgenError
+from loadgen.errors import ExitCode
 from loadgen.target.builtin import DEFAULT_PORTS, EVICTION_POLICIES, LOOPS, BuiltinServer
 
 _DEFAULT = BuiltinServer()
@@ -80,18 +79,3 @@ def run(args: argparse.Namespace) -> int:
         stop_at_eof=args.stop_at_eof,
     ).run()
     return ExitCode.YES
-
-
-def main(argv: list[str] | None = None) -> int:
-    """The verb alone, without the rest of `loadgen`: what `python -m loadgen.verbs.serve` runs."""
-    parser = argparse.ArgumentParser(prog="loadgen serve")
-    add_arguments(parser)
-    try:
-        return run(parser.parse_args(argv))
-    except LoadgenError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

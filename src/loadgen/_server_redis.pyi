@@ -1,0 +1,3 @@
+from loadgen._server_resp import RespConnection
+
+class RedisConnection(RespConnection): ...
