@@ -146,7 +146,8 @@ def test_words_from_a_server_cannot_move_the_cursor() -> None:
     ],
 )
 def test_wrong_credentials_are_told_in_the_servers_words(protocol: str, arguments: list[str], words: str) -> None:
-    with RealServer.redis("--requirepass", "secret") as server:
+    with RealServer.redis() as server:
+        server.redis().config_set("requirepass", "secret")
         # The pipeline's one slot must be enough for AUTH and PING.
         finished = load(server.port, "--protocol", protocol, "--pipeline", "1", *arguments)
     assert finished.status == 3
@@ -155,7 +156,8 @@ def test_wrong_credentials_are_told_in_the_servers_words(protocol: str, argument
 
 
 def test_right_credentials_are_enough_at_depth_1() -> None:
-    with RealServer.redis("--requirepass", "secret") as server:
+    with RealServer.redis() as server:
+        server.redis().config_set("requirepass", "secret")
         finished = load(server.port, "--pipeline", "1", "--password", "secret")
         assert finished.status == 0
         calls = server.redis(password="secret").info("commandstats")

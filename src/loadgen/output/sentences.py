@@ -126,7 +126,7 @@ def accounts(result: Result) -> str:
 
 def examples(result: Result) -> list[str]:
     """The first error of each kind, in the words that came."""
-    return [f"first {printable(kind)}: {printable(words)}" for kind, words in result.examples.items()]
+    return [f"first {printable(kind)}: {printable(words)}" for kind, words in result.examples.items() if words]
 
 
 def closing(result: Result) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import resource
 import signal
 import sys
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from loadgen.errors import TargetError
 
 DEFAULT_PORTS = {"resp": 6379, "memcache": 11211}
 LOOPS = ("uvloop", "asyncio")
+
+# More open files than any server here needs; some systems take no more even where they say that there is no limit.
+MOST_FILES = 10_240 if sys.platform == "darwin" else 1_048_576
 
 __all__ = ["DEFAULT_PORTS", "EVICTION_POLICIES", "LOOPS", "BuiltinServer"]
 
@@ -39,6 +43,7 @@ class BuiltinServer:
 
     def run(self) -> None:
         """Prints one line when it listens; returns after SIGINT, SIGTERM or a SHUTDOWN. Raises TargetError."""
+        raise_file_limit()
         # What there is now stays to the end, and what comes is freed by reference counts: a collection is only a pause.
         gc.freeze()
         gc.disable()
@@ -76,6 +81,14 @@ class BuiltinServer:
         )
         await server.asked_to_stop()
         await server.stop()
+
+
+def raise_file_limit() -> None:
+    """A server takes as many connections as this system lets it, as caches do."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _stop_at_eof(loop: asyncio.AbstractEventLoop, server: Server) -> None:
