@@ -142,6 +142,20 @@ class Running:
         wait_until(there, self.timeout_s)
         return sorted(found, key=lambda process: process.pid)
 
+    def wait_until_connected(self, port: int, connections: int) -> None:
+        """Waits until so many connections to a server are established, and load has gone over them for a while."""
+
+        def there() -> bool:
+            found = [c for worker in self.workers() for c in worker.net_connections("tcp")]
+            return sum(bool(c.raddr) and c.raddr.port == port and c.status == "ESTABLISHED" for c in found) == connections
+
+        wait_until(there, self.timeout_s)
+
+    def wait_for_load(self) -> None:
+        """Waits until an interval that is yet to come has had replies."""
+        seen = len(self.lines)
+        wait_until(lambda: any(b'"p50_us":null' not in line for line in self.lines[seen:]), self.timeout_s)
+
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
@@ -157,7 +171,7 @@ class Running:
         for text in (finished.stdout, finished.stderr):
             assert "Traceback" not in text, text
             assert "Exception ignored" not in text, text
-        if finished.stdout.startswith("{"):
+        if finished.stdout.startswith('{"type"'):
             check_accounts(finished.records)
         return finished
 

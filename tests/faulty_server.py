@@ -124,6 +124,8 @@ def good_reply(request: list[bytes]) -> bytes:
             return b"+PONG\r\n"
         case b"GET":
             return b"$-1\r\n"
+        case b"DEL":
+            return b":0\r\n"
         case b"INFO":
             return b"$0\r\n\r\n"
         case b"HELLO":

@@ -1,27 +1,20 @@
 """Whole runs for tests, and what the server counted of them.
 
-`measure` runs a plan here, with real worker processes, and returns the Result; `loadgen` runs the program as a user
-does. Servers' counters are read over connections of their own, whose every byte is known.
+`measure` runs a plan here, with real worker processes, and returns the Result. Servers' counters are read over
+connections of their own, whose every byte is known.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
-import jsonschema
 from real_servers import HOST, RealServer, ask
 
 from loadgen import config, runner
 from loadgen.events import Event, Result
 from loadgen.plan import Plan
-from loadgen.record_schema import RECORD
 
 # Short, and with timeouts that no busy machine runs into; a test's own settings win.
 SETTINGS = (
@@ -64,42 +57,8 @@ def measure(servers: Servers, *settings: str, events: list[Event] | None = None)
     return result
 
 
-# ── The program ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """What the program left behind."""
-
-    status: int
-    stdout: str
-    stderr: str
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """Standard output as NDJSON, each line held against the schema."""
-        records = [json.loads(line) for line in self.stdout.splitlines()]
-        for record in records:
-            jsonschema.validate(record, RECORD)
-        return records
-
-
-def loadgen(*arguments: object, env: dict[str, str] | None = None) -> Finished:
-    """Runs `python -m loadgen` with these arguments, neither at a terminal nor with colour asked for."""
-    inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
-    done = subprocess.run(
-        [sys.executable, "-m", "loadgen", *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        env={**inherited, **(env or {})},
-        timeout=100,
-        check=False,
-    )
-    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
 def sets(*settings: str) -> list[str]:
-    """Settings as arguments."""
+    """Settings as arguments of the command."""
     return [argument for setting in settings for argument in ("--set", setting)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import pty
@@ -14,18 +15,20 @@ from pathlib import Path
 import jsonschema
 import pytest
 import tomli
+from command import Running, loadgen
 from real_servers import HOST, RealServer, free_port
-from runs import loadgen, sets
+from runs import sets
 
 from loadgen import __version__, config
 from loadgen.cli import main
 from loadgen.errors import UsageError
 from loadgen.plan import Plan, Weights
+from loadgen.record_schema import RECORD
 from loadgen.units import NS_PER_S
 from loadgen.verbs import run
 
 CONFIGS = Path(__file__).parents[1] / "benchmark" / "config"
-QUICK_TEST = CONFIGS / "quick-test.toml"
+QUICK_TEST = str(CONFIGS / "quick-test.toml")
 SHORT = sets("general.duration=0.2s", "general.warmup=0s")
 
 
@@ -207,12 +210,12 @@ def test_a_ratio_that_is_none_is_refused(ratio: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_resolved_config_loads_again_as_the_same(path: Path, tmp_path: Path) -> None:
-    done = loadgen("config", path, "--set", "general.seed=5")
+    done = loadgen("config", str(path), "--set", "general.seed=5")
     assert (done.status, done.stderr) == (0, "")
     again = tmp_path / "again.toml"
     again.write_text(done.stdout)
     assert config.resolve(config.load(again)) == config.resolve(config.load(path, ["general.seed=5"]))
-    assert loadgen("config", again).stdout == done.stdout
+    assert loadgen("config", str(again)).stdout == done.stdout
 
 
 def test_the_example_loads_and_is_all_defaults(tmp_path: Path) -> None:
@@ -238,7 +241,7 @@ def test_the_schema_is_a_json_schema_and_what_is_shipped_conforms() -> None:
 def test_every_error_in_a_config_is_listed_and_the_exit_status_is_2(verb: str, tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text('[general]\nduraton = "1s"\nwarmup = "soon"\n[connection]\nconnections = 0\n')
-    done = loadgen(verb, path, "--set", "workload.nothing=1", "--set", "rubbish")
+    done = loadgen(verb, str(path), "--set", "workload.nothing=1", "--set", "rubbish")
     assert (done.status, done.stdout) == (2, "")
     lines = done.stderr.splitlines()
     assert len(lines) == 5
@@ -254,12 +257,12 @@ def test_every_error_in_a_config_is_listed_and_the_exit_status_is_2(verb: str, t
         ["--colour"],
         ["run", "--colour"],
         ["config", "--colour"],
-        [str(QUICK_TEST), "--format", "xml"],
-        [str(QUICK_TEST), "--dur", "1s"],
+        [QUICK_TEST, "--format", "xml"],
+        [QUICK_TEST, "--dur", "1s"],
         ["run"],
         ["config"],
-        ["config", str(QUICK_TEST), "--schema"],
-        [str(QUICK_TEST), str(QUICK_TEST)],
+        ["config", QUICK_TEST, "--schema"],
+        [QUICK_TEST, QUICK_TEST],
         ["no-such-file.toml"],
         ["--port", "many"],
         ["run", "--port", "1", "--ratio", "1"],
@@ -305,7 +308,7 @@ def test_flags_alone_are_enough_for_a_run() -> None:
             "--format",
             "json",
         ]
-        done = loadgen("run", "--host", HOST, "--port", server.port, *flags)
+        done = loadgen("run", "--host", HOST, "--port", str(server.port), *flags)
     assert (done.status, done.stderr) == (0, "")
     told, *_, result = done.records
     assert (told["conns"], told["pipeline"], told["threads"], told["protocol"]) == (2, 4, 2, "Resp3")
@@ -334,7 +337,7 @@ def test_every_format_says_in_words_that_the_numbers_are_the_built_in_servers(fo
 
 def test_nothing_listening_is_exit_3_and_names_both_ways_out() -> None:
     port = free_port()
-    done = loadgen(QUICK_TEST, "--port", port, "--format", "quiet")
+    done = loadgen(QUICK_TEST, "--port", str(port), "--format", "quiet")
     assert (done.status, done.stdout) == (3, "")
     assert done.stderr.count("\n") == 1
     for words in (f"{HOST}:{port}", "start a server", "--embedded"):
@@ -350,12 +353,14 @@ def test_json_is_pure_ndjson_and_warnings_go_to_standard_error() -> None:
     done = loadgen(QUICK_TEST, "--embedded", "--format", "json", *SHORT, "--set", "general.io_engine=uring")
     assert done.status == 0
     assert {record["type"] for record in done.records} == {"config", "phase", "sample", "result"}
+    for record in done.records:
+        jsonschema.validate(record, RECORD)
     assert done.stderr.startswith("warning: ")
     assert "io_engine" in done.stderr
 
 
 def test_the_format_flag_wins_over_the_file(file: Path) -> None:
-    arguments = [file, "--embedded", *SHORT]
+    arguments = [str(file), "--embedded", *SHORT]
     assert loadgen(*arguments).stdout.count("\n") == 1
     assert loadgen(*arguments, "--format", "json").stdout.startswith('{"type":"config"')
     assert loadgen(*arguments, "--set", "admin.format=json").stdout.startswith('{"type":"config"')
@@ -363,14 +368,14 @@ def test_the_format_flag_wins_over_the_file(file: Path) -> None:
 
 def test_output_goes_to_the_file_and_standard_output_stays_empty(tmp_path: Path) -> None:
     path = tmp_path / "results.ndjson"
-    done = loadgen(QUICK_TEST, "--embedded", "--format", "json", *SHORT, "-o", path)
+    done = loadgen(QUICK_TEST, "--embedded", "--format", "json", *SHORT, "-o", str(path))
     assert (done.status, done.stdout) == (0, "")
     assert [json.loads(line)["type"] for line in path.read_text().splitlines()][-1] == "result"
 
 
 def test_an_output_file_that_cannot_be_written_is_said_before_any_load(tmp_path: Path) -> None:
     with RealServer.redis() as server:
-        done = loadgen(QUICK_TEST, "--port", server.port, *SHORT, "-o", tmp_path / "none" / "results")
+        done = loadgen(QUICK_TEST, "--port", str(server.port), *SHORT, "-o", str(tmp_path / "none" / "results"))
         assert done.status == 3
         assert done.stderr.count("\n") == 1
         assert server.redis().dbsize() == 0
@@ -381,44 +386,43 @@ def test_an_output_file_that_cannot_be_written_is_said_before_any_load(tmp_path:
 ESCAPE = "\x1b["
 
 
-@pytest.mark.parametrize(
-    ("color", "env", "colored"),
-    [("auto", {}, False), ("never", {}, False), ("always", {}, True), ("auto", {"NO_COLOR": "1"}, False)],
-)
-def test_colour_is_for_terminals_unless_it_is_asked_for(color: str, env: dict[str, str], colored: bool) -> None:
-    done = loadgen(QUICK_TEST, "--embedded", "--format", "clean", "--color", color, *SHORT, env=env)
+@pytest.fixture(autouse=True)
+def _nobody_asks_for_colour_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+@pytest.mark.parametrize(("color", "colored"), [("auto", False), ("never", False), ("always", True)])
+def test_what_is_no_terminal_gets_colour_only_when_it_is_asked_for(color: str, colored: bool) -> None:
+    done = loadgen(QUICK_TEST, "--embedded", "--format", "clean", "--color", color, *SHORT)
     assert done.status == 0
     assert (ESCAPE in done.stdout) == colored
 
 
-@pytest.mark.parametrize(("env", "colored"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_no_color_keeps_a_terminal_plain(env: dict[str, str], colored: bool) -> None:
+@pytest.mark.parametrize("no_color", [False, True])
+def test_a_terminal_gets_colour_unless_no_color_is_set(no_color: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
     ours, theirs = pty.openpty()
-    arguments = [QUICK_TEST, "--embedded", "--format", "clean", *SHORT]
-    inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "loadgen", *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=subprocess.DEVNULL,
-        env={**inherited, "TERM": "xterm", **env},
-    )
-    os.close(theirs)
     shown = b""
-    with os.fdopen(ours, "rb", buffering=0) as terminal:
-        while True:
-            try:
-                part = terminal.read(65536)
-            except OSError:  # Linux's word for the end of a terminal that nobody else has open.
-                break
-            if not part:
-                break
-            shown += part
-    assert process.wait(60) == 0
-    assert (ESCAPE.encode() in shown) == colored
+    with Running(QUICK_TEST, "--embedded", "--format", "clean", *SHORT, stdout=theirs) as running:
+        os.close(theirs)
+        # The end of a terminal that nobody else has open is an error on Linux.
+        with os.fdopen(ours, "rb", buffering=0) as terminal, contextlib.suppress(OSError):
+            while part := terminal.read(65536):
+                shown += part
+        assert running.finish().status == 0
+    assert b"req/s" in shown or b"throughput" in shown
+    assert (ESCAPE.encode() in shown) != no_color
 
 
 # ── main() itself ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_python_m_loadgen_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "loadgen", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"loadgen {__version__}\n"
 
 
 def test_main_returns_the_exit_status(capsys: pytest.CaptureFixture[str]) -> None:

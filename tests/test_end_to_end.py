@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import sys
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import tomli
 import uvloop
-from fake_server import FakeServer, Peer
+from command import loadgen
+from faulty_server import FaultyServer, Peer, good_reply
 from real_servers import HOST, RealServer, ask
 from runs import (
     INFO,
     SETTINGS,
     endpoints,
-    loadgen,
     measure,
     memcached_stats,
     plan,
@@ -33,6 +38,7 @@ from runs import (
 from loadgen._engine import PHASE_NAMES, Engine
 from loadgen._ketama import Ketama
 from loadgen.events import Event, Result, Sample
+from loadgen.record_schema import RECORD
 from loadgen.snapshot import Snapshot, Tally
 
 CONFIGS = sorted((Path(__file__).parents[1] / "benchmark" / "config").glob("*.toml"))
@@ -81,10 +87,12 @@ def test_a_shipped_config_runs_and_the_server_counted_the_same(path: Path) -> No
             "connection.request_timeout=30s",
         )
         keys = ("workload.keyspace.count=20_000",) if path.stem in ("redis", "example") else ()
-        done = loadgen(path, "--format", "json", *sets(endpoints(server), *short, *keys))
+        done = loadgen(str(path), "--format", "json", *sets(endpoints(server), *short, *keys))
         assert done.status == 0, done.stderr
         assert done.stderr.count("warning:") == 0
         records = done.records
+        for record in records:
+            jsonschema.validate(record, RECORD)
         assert [r["type"] for r in records if r["type"] not in ("phase", "sample")] == ["config", "result"]
         assert sum(r["type"] == "sample" for r in records) == 3  # two whole intervals, and the rest
         result = records[-1]
@@ -420,20 +428,35 @@ def test_a_rate_beyond_what_the_server_takes_plans_every_request_all_the_same() 
 # ── What goes over the wire, and when ───────────────────────────────────────────────────────────────────────────────
 
 
+# Where Linux's struct tcp_info counts segments that brought data. On loopback one comes for each write that it holds.
+DATA_SEGMENTS_AT = 152
+
+
+def writes_seen(peer: Peer) -> int:
+    information = peer.connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    return int(struct.unpack_from("=I", information, DATA_SEGMENTS_AT)[0])
+
+
+def answer(peer: Peer, requests: Iterable[list[bytes]]) -> None:
+    for request in requests:
+        peer.send(good_reply(request))
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's struct tcp_info")
 @pytest.mark.parametrize(("batch", "writes"), [(1, 8), (2, 4), (3, 3), (8, 1)])
 def test_no_write_carries_more_than_batch_size_requests(batch: int, writes: int) -> None:
     counted = []
 
     def serve(peer: Peer) -> None:
-        peer.wait_for(1)
-        greeted = peer.data_segments()
-        peer.answer(0)
-        peer.wait_for(9)
-        counted.append(peer.data_segments() - greeted)
-        peer.answer_all(1)
+        requests = peer.requests()
+        greeting = next(requests)
+        before = writes_seen(peer)
+        peer.send(good_reply(greeting))
+        first = list(islice(requests, 8))
+        counted.append(writes_seen(peer) - before)
+        answer(peer, chain(first, requests))
 
-    with FakeServer(serve) as server:
+    with FaultyServer(serve) as server:
         measure(
             server.port,
             "connection.connections=1",
@@ -447,20 +470,20 @@ def test_no_write_carries_more_than_batch_size_requests(batch: int, writes: int)
 
 @pytest.mark.parametrize("batch", [1, 4, 8])
 def test_a_reply_is_replaced_at_once(batch: int) -> None:
-    """A server that answers one request at a time gets the next one for each answer, and never more than the depth."""
+    """A server that answers one request at a time gets another for each answer, while the rest of the depth waits."""
     depth, exchanges, seen = 8, 30, []
 
     def serve(peer: Peer) -> None:
-        peer.wait_for(1)
-        peer.answer(0)
-        peer.wait_for(1 + depth)
-        for answered in range(1, exchanges + 1):
-            peer.answer(answered)
-            peer.wait_for(1 + depth + answered)
-            seen.append(len(peer.requests) - 1 - answered)
-        peer.answer_all(exchanges + 1)
+        requests = peer.requests()
+        peer.send(good_reply(next(requests)))
+        waiting = deque(islice(requests, depth))
+        for _ in range(exchanges):
+            peer.send(good_reply(waiting.popleft()))
+            waiting.extend(islice(requests, 1))
+            seen.append(len(waiting))
+        answer(peer, chain(waiting, requests))
 
-    with FakeServer(serve) as server:
+    with FaultyServer(serve) as server:
         measure(
             server.port,
             "connection.connections=1",
@@ -474,9 +497,18 @@ def test_a_reply_is_replaced_at_once(batch: int) -> None:
 
 def logs_of(*settings: str) -> list[list[list[bytes]]]:
     """What each of two workers, with one connection, sent after its greeting; in an order that no clock decides."""
-    with FakeServer() as server:
+    logs = []
+
+    def serve(peer: Peer) -> None:
+        log: list[list[bytes]] = []
+        logs.append(log)
+        for request in peer.requests():
+            log.append(request)
+            peer.send(good_reply(request))
+
+    with FaultyServer(serve) as server:
         measure(server.port, "general.threads=2", "connection.connections=2", *settings)
-        return sorted(peer.requests[1:] for peer in server.peers)
+    return sorted(log[1:] for log in logs)
 
 
 def test_the_same_seed_sends_the_same_requests_to_the_byte() -> None:

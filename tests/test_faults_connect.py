@@ -205,23 +205,26 @@ def test_misconf_is_told_with_its_way_out() -> None:
         while admin.info("persistence")["rdb_last_bgsave_status"] == "ok":
             pass
         finished = load(server.port)
+        # Told to end, it would try to save once more.
+        server.kill()
     assert finished.status == 3
     assert 'turns us away with "MISCONF' in finished.complaint
     assert "stop-writes-on-bgsave-error" in finished.complaint
 
 
-def hog(server: RealServer, connections: int) -> contextlib.ExitStack:
-    """Takes so many of a server's connections."""
+def hog(server: RealServer, request: bytes, reply: bytes) -> contextlib.ExitStack:
+    """Takes all of a server's connections, up to the first on which a request has another reply."""
     taken = contextlib.ExitStack()
-    for _ in range(connections):
+    answer = reply
+    while answer.startswith(reply):
         connection = taken.enter_context(socket.create_connection((server.host, server.port)))
-        connection.sendall(b"PING\r\n")
-        connection.recv(100)
+        connection.sendall(request)
+        answer = connection.recv(100)
     return taken
 
 
 def test_maxclients_reached_is_told_with_its_way_out() -> None:
-    with RealServer.redis("--maxclients", "3") as server, hog(server, 3):
+    with RealServer.redis("--maxclients", "3") as server, hog(server, b"PING\r\n", b"+PONG"):
         finished = load(server.port)
     assert finished.status == 3
     assert 'turns us away with "ERR max number of clients reached"' in finished.complaint
@@ -239,7 +242,7 @@ def test_maxclients_that_leaves_some_connections_is_a_warning() -> None:
 
 
 def test_a_memcached_that_is_full_is_told_with_its_way_out() -> None:
-    with RealServer.memcached("-c", "2") as server, hog(server, 2):
+    with RealServer.memcached("-c", "20") as server, hog(server, b"version\r\n", b"VERSION"):
         finished = load(server.port, "--protocol", "memcache")
     assert finished.status == 3
     assert "start it with a larger -c" in finished.complaint

@@ -5,7 +5,7 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from loadgen._codec cimport Codec
-from loadgen._pipeline cimport Pipeline
+from loadgen._pipeline cimport Pipeline, pipeline_room
 from loadgen._recorder cimport Recorder
 from loadgen._request cimport Request
 from loadgen._values cimport Values
@@ -58,6 +58,7 @@ cdef struct Connection:
     size_t out_at
     size_t out_end
     size_t out_capacity
+    size_t longest       # what a request takes of it at most
     Splice *splices      # a ring of as many slots as the pipeline's; NULL for small values; owned
     uint32_t splice_head
     uint32_t splice_tail
@@ -87,7 +88,7 @@ cdef bint connection_begin(Connection *c, const Address *to) noexcept nogil
 cdef int connection_finish(Connection *c) noexcept nogil
 cdef void connection_close(Connection *c) noexcept nogil
 
-# Encodes a request whose slot in the pipeline is filled. There is room for as many as the pipeline has slots.
+# Encodes a request whose slot in the pipeline is filled. There is room for as many as connection_room says.
 cdef void connection_encode(Connection *c, Request *r, Codec codec, Values values) noexcept nogil
 
 # Writes as much as the kernel takes: bytes written, or -1 when the connection has gone. Moves the pipeline's
@@ -96,6 +97,11 @@ cdef int64_t connection_flush(Connection *c, Values values) noexcept nogil
 
 # Reads once into `buffer`, behind the pipeline's kept bytes, or discards the body that is being skipped.
 cdef Read connection_read(Connection *c, char *buffer, size_t size, int64_t *received) noexcept nogil
+
+
+cdef inline uint32_t connection_room(const Connection *c) noexcept nogil:
+    """How many more requests can be encoded. One that was refused has left the pipeline, but not the out-buffer."""
+    return 0 if c.pipe.refused_end else pipeline_room(&c.pipe)
 
 
 cdef inline bint connection_has_unsent(const Connection *c) noexcept nogil:

@@ -126,6 +126,7 @@ cdef void fill_address(Address *a, const char *packed, int port) noexcept:
 
 cdef int connection_init(Connection *c, uint32_t depth, size_t longest, bint spliced) except -1:
     # The pages of an out-buffer cost memory only once they are written to.
+    c.longest = longest
     c.out_capacity = depth * longest + BLOCK
     c.out = <char *>malloc(c.out_capacity)
     c.splices = <Splice *>calloc(c.pipe.mask + 1, sizeof(Splice)) if spliced else NULL
@@ -187,7 +188,7 @@ cdef void connection_close(Connection *c) noexcept nogil:
 cdef void connection_encode(Connection *c, Request *r, Codec codec, Values values) noexcept nogil:
     cdef Py_ssize_t length
     cdef Splice *s
-    if c.out_capacity - c.out_end < <size_t>(codec.longest + BLOCK):
+    if c.out_capacity - c.out_end < c.longest + BLOCK:
         compact(c)
     if c.splices == NULL or (r.command != SET and r.command != BACKFILL):
         length = codec.encode(r, values.next() if r.command == SET or r.command == BACKFILL else NULL,
@@ -207,10 +208,12 @@ cdef void connection_encode(Connection *c, Request *r, Codec codec, Values value
 
 cdef void compact(Connection *c) noexcept nogil:
     """Moves what is unsent to the front of the out-buffer."""
-    cdef uint32_t i
+    cdef uint32_t i = c.splice_head
     memmove(c.out, c.out + c.out_at, c.out_end - c.out_at)
-    for i in range(c.splice_head, c.splice_tail):
+    # No range: the indices go round at 2**32.
+    while i != c.splice_tail:
         c.splices[i & c.pipe.mask].at -= c.out_at
+        i += 1
     c.out_end -= c.out_at
     c.out_at = 0
 
@@ -236,7 +239,10 @@ cdef int64_t connection_flush(Connection *c, Values values) noexcept nogil:
     if c.out_at == c.out_end:
         c.out_at = c.out_end = 0
         c.pipe.written = c.pipe.tail
+        c.pipe.refused_end = 0
         return total
+    if c.pipe.refused_end <= c.written:
+        c.pipe.refused_end = 0
     while c.pipe.written != c.pipe.tail and c.pipe.ring[c.pipe.written & c.pipe.mask].end <= c.written:
         c.pipe.written += 1
     return total

@@ -110,11 +110,11 @@ cdef class Engine(Watcher):
 
     cdef void explain(self, Connection *c) noexcept
     cdef void explain_garbage(self, int reason, Cursor *cursor) noexcept
-    cdef Py_ssize_t longest_request(self)
+    cdef Py_ssize_t longest_request(self, plan) except -1
 
     # Time.
     cdef void on_timer(self) noexcept
-    cdef void tick(self, int64_t now_ns) noexcept
+    cdef int64_t tick(self, int64_t now_ns) noexcept
     cdef void plan_wake(self, int64_t now_ns) noexcept
     cdef void finish(self, int64_t now_ns) noexcept
     cdef void tell(self, str what) noexcept

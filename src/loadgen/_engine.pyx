@@ -8,18 +8,18 @@ from libc.stdlib cimport calloc, free, malloc
 from loadgen import _keys, _reactor
 from loadgen._request import PHASE_NAMES
 
-from loadgen._buffer cimport Cursor
+from loadgen._buffer cimport BLOCK, Cursor
 from loadgen._clock cimport monotonic_ns
 from loadgen._connection cimport (
     CONNECT_TIMEOUT, CONNECTING, DOWN, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY, STALLED, TURNED_AWAY, UNASKED,
     Read, address_of, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
-    connection_free, connection_has_unsent, connection_init, connection_read,
+    connection_free, connection_has_unsent, connection_init, connection_read, connection_room,
 )
 from loadgen._keys cimport Keys
 from loadgen._memcache cimport Memcache
 from loadgen._pipeline cimport (
     ANSWERS_NOBODY, FED, Fed, pipeline_abandon, pipeline_expire, pipeline_feed, pipeline_finish, pipeline_free,
-    pipeline_init, pipeline_is_stalled, pipeline_open, pipeline_push, pipeline_room,
+    pipeline_init, pipeline_is_stalled, pipeline_open, pipeline_push,
 )
 from loadgen._random cimport random_seed, random_unit
 from loadgen._request cimport AUTH, BACKFILL, ERROR_REPLY, HELLO, MEASURE, PING, PRECHECK, PREFILL, SET, WARMUP, Request
@@ -118,6 +118,7 @@ cdef class Engine(Watcher):
         if self.buffer == NULL or self.connections == NULL or self.touched == NULL:
             raise MemoryError()
         weights = None if plan.protocol == "ping" else (plan.weights.get, plan.weights.set, plan.weights.delete)
+        longest = self.longest_request(plan)
         shares = self.ketama.shares(keyspace.count)
         self.lanes = []
         n = 0
@@ -133,14 +134,15 @@ cdef class Engine(Watcher):
             keys = _keys.create(keyspace.distribution, keyspace.count, seed, keyspace.zipf_exponent, plan.seed)
             lane.workload = Workload(weights, keys, self.ketama, server, seed)
             if not self.closed_loop:
-                lane.schedule = Constant(own.rate_per_s * shares[server], index / len(plan.workers))
+                offset = (index + server / len(plan.endpoints)) / len(plan.workers)
+                lane.schedule = Constant(own.rate_per_s * shares[server], offset)
             lane.next_key = own.prefill_first
             lane.last_key = own.prefill_first + own.prefill_count
             self.lanes.append(lane)
             for _ in range(lane.count):
                 c = &self.connections[n]
                 pipeline_init(&c.pipe, plan.pipeline_depth, plan.request_timeout_ns, &lane.owed)
-                connection_init(c, plan.pipeline_depth, self.longest_request(), plan.value_bytes >= SPLICE)
+                connection_init(c, plan.pipeline_depth, longest, plan.value_bytes >= SPLICE)
                 c.lane = server
                 n += 1
         self.reactor = _reactor.create(loop, self, reactor)
@@ -156,15 +158,19 @@ cdef class Engine(Watcher):
         PyMem_Free(self.touched)
         free(self.buffer)
 
-    cdef Py_ssize_t longest_request(self):
-        """What a request takes in an out-buffer: a spliced value takes nothing."""
-        return self.codec.longest - (self.values.value_bytes if self.values.value_bytes >= SPLICE else 0)
+    cdef Py_ssize_t longest_request(self, plan) except -1:
+        """What a request takes in an out-buffer: a spliced value takes nothing, but a password may be long."""
+        if plan.value_bytes < SPLICE:
+            return self.codec.longest
+        # What a codec puts around a key or credentials fits in two blocks.
+        return 2 * BLOCK + max(plan.keyspace.length, len(plan.username.encode()) + len(plan.password.encode()))
 
     # ── The way of a request ────────────────────────────────────────────────────────────────────────────────────────
 
     cdef void on_socket(self, void *owner, bint readable, bint writable) noexcept:
         cdef Connection *c = <Connection *>owner
         cdef int connected
+        cdef bint refused
         if c.state == CONNECTING:
             connected = connection_finish(c)
             if connected > 0:
@@ -173,7 +179,11 @@ cdef class Engine(Watcher):
                 self.drop(c, monotonic_ns())
             return
         if writable and c.state != DOWN:
+            refused = c.pipe.refused_end != 0
             self.flush(c, monotonic_ns())
+            if refused and c.state == READY:
+                # Its reply has come already, and its place in the out-buffer may be free only now.
+                self.fill(c, monotonic_ns())
         if readable and c.state != DOWN:
             self.receive(c)
 
@@ -205,7 +215,7 @@ cdef class Engine(Watcher):
         """A connection has room: sends as much as is to be sent."""
         cdef Lane lane = <Lane>self.lanes[c.lane]
         cdef uint32_t room
-        cdef bint more = True
+        cdef bint more = True, again = False
         if self.mode == LOAD or self.mode == DRAIN:
             if not self.closed_loop:
                 if lane.blocked or lane.owed.head != lane.owed.tail:
@@ -214,9 +224,13 @@ cdef class Engine(Watcher):
         elif self.mode != WRITE_KEYS:
             return
         while more and c.state == READY:
-            room = min(pipeline_room(&c.pipe), self.batch)
+            room = min(connection_room(c), self.batch)
             if room == 0:
                 return
+            if again:
+                # Writing the batch before took its time.
+                now_ns = monotonic_ns()
+            again = True
             for _ in range(room):
                 more = self.next_request(c, lane, now_ns)
                 if not more:
@@ -281,7 +295,7 @@ cdef class Engine(Watcher):
                 break
             if not lane.blocked:
                 c = self.with_room(lane)
-            elif freed != NULL and freed.state == READY and pipeline_room(&freed.pipe):
+            elif freed != NULL and freed.state == READY and connection_room(freed):
                 c = freed
             else:
                 c = NULL
@@ -323,7 +337,7 @@ cdef class Engine(Watcher):
                 at = 0
             c = &self.connections[lane.first + at]
             at += 1
-            if c.state == READY and pipeline_room(&c.pipe):
+            if c.state == READY and connection_room(c):
                 lane.next = at
                 return c
         return NULL
@@ -458,12 +472,11 @@ cdef class Engine(Watcher):
 
     cdef void on_timer(self) noexcept:
         cdef int64_t now_ns = monotonic_ns()
+        cdef bint begins = self.mode == ARMED and now_ns >= self.start_ns
         cdef Lane lane
-        if self.mode == ARMED and now_ns >= self.start_ns:
+        if begins:
             self.mode = LOAD
             self.phase = WARMUP
-            if self.closed_loop:
-                self.fill_all()
         if self.mode == LOAD:
             if self.phase == WARMUP and now_ns >= self.measure_ns:
                 self.phase = MEASURE
@@ -473,20 +486,23 @@ cdef class Engine(Watcher):
                 self.cpu_to_ns = cpu_ns()
                 for lane in self.lanes:
                     lane.owed.head = lane.owed.tail
+        if begins and self.closed_loop:
+            self.fill_all()
         if not self.closed_loop and (self.mode == LOAD or self.mode == DRAIN):
             for lane in self.lanes:
                 if not lane.blocked:
                     self.dispatch(lane, NULL, now_ns)
         if now_ns >= self.next_tick_ns:
-            self.tick(now_ns)
-            self.next_tick_ns = now_ns + (
-                self.tick_ns if self.mode == LOAD or self.mode == IDLE else min(self.tick_ns, self.quick_tick_ns))
+            self.next_tick_ns = now_ns + self.tick(now_ns)
         self.plan_wake(now_ns)
 
-    cdef void tick(self, int64_t now_ns) noexcept:
-        """Looks at every connection: what has timed out, what is due to be tried again, what is over."""
+    cdef int64_t tick(self, int64_t now_ns) noexcept:
+        """Looks at every connection: what has timed out, what is due to be tried again, what is over.
+
+        Returns after how long to look again.
+        """
         cdef int i
-        cdef int64_t open = 0
+        cdef int64_t open = 0, waiting = 0
         cdef Connection *c
         cdef Lane lane
         for i in range(self.n_connections):
@@ -512,16 +528,23 @@ cdef class Engine(Watcher):
                     c = &self.connections[i]
                     if c.state == READY:
                         self.fill(c, now_ns)
-                open += lane.last_key - lane.next_key + lane.owed.tail - lane.owed.head
+                open += lane.last_key - lane.next_key + <uint32_t>(lane.owed.tail - lane.owed.head)
             if open == 0:
                 self.mode = IDLE
                 self.tell("written")
         elif self.mode == DRAIN:
             if not self.closed_loop:
                 for lane in self.lanes:
-                    open += lane.schedule.next_ns < self.end_ns
-            if open == 0 or now_ns >= self.drained_ns:
-                self.finish(now_ns)
+                    waiting += lane.schedule.next_ns < self.end_ns
+            if waiting:
+                # Requests of the window are still being sent: the CPU time that they take belongs to it.
+                self.cpu_to_ns = cpu_ns()
+            if open + waiting == 0 or now_ns >= self.drained_ns:
+                # Not now_ns: what was sent since this wake-up began would be younger than nothing.
+                self.finish(monotonic_ns())
+        if self.mode == LOAD or self.mode == IDLE or waiting:
+            return self.tick_ns
+        return min(self.tick_ns, self.quick_tick_ns)
 
     cdef void plan_wake(self, int64_t now_ns) noexcept:
         cdef int64_t wake_ns = self.next_tick_ns

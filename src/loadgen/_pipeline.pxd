@@ -39,6 +39,7 @@ cdef struct Pipeline:
     uint32_t written
     uint32_t tail
     int64_t timeout_ns
+    uint64_t refused_end  # the `end` of a request that was refused before it was all written, until it is; else 0
     Decoder decoder
     uint16_t kept     # bytes of a reply's head that the last read cut off …
     char keep[HEAD]   # … kept here until the next

@@ -49,9 +49,10 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Recorder recorder, Cursor *c, i
             if p.head == p.tail:
                 break
             if p.head == p.written:
-                # Only a refusal can come before the whole request is out.
-                if p.decoder.outcome != ERROR_REPLY:
+                # Only a refusal can come before the whole request is out, and only of the one that is on its way.
+                if p.decoder.outcome != ERROR_REPLY or p.refused_end:
                     break
+                p.refused_end = r.end
                 p.written += 1
             late = p.head != p.expired
             p.head += 1
@@ -119,6 +120,7 @@ cdef void pipeline_abandon(Pipeline *p, Recorder recorder) noexcept nogil:
         p.head += 1
     memset(&p.decoder, 0, sizeof(p.decoder))
     p.kept = 0
+    p.refused_end = 0
 
 
 cdef void pipeline_finish(Pipeline *p, Recorder recorder, int64_t now_ns) noexcept nogil:
@@ -134,6 +136,7 @@ cdef void pipeline_finish(Pipeline *p, Recorder recorder, int64_t now_ns) noexce
         p.head += 1
     memset(&p.decoder, 0, sizeof(p.decoder))
     p.kept = 0
+    p.refused_end = 0
 
 
 cdef class InventedPipeline:

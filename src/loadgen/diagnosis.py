@@ -114,10 +114,10 @@ def headway(since: Snapshot, down: int, examples: Mapping[str, str]) -> str:
     if since.errors:
         most = max(since.errors, key=lambda name: since.errors[name])
         return f"the server answers {remedied(examples.get(most, most))}"
+    if since.total.timeouts and since.failures.keys() <= {"stalled", "connect timeout"}:
+        return f"{since.total.timeouts:,} requests timed out: see whether the server is stuck"
     if down:
         return f"{down} connections are down{because(since.failures, examples)}: see whether the server still runs"
-    if since.total.timeouts:
-        return f"{since.total.timeouts:,} requests timed out: see whether the server is stuck"
     return "the server is slow: allow the prefill more time, or write fewer or smaller values"
 
 

@@ -1,0 +1,205 @@
+"""A server that answers with errors, wrongly, late or not at all while the load runs: it is counted, and said."""
+
+from __future__ import annotations
+
+import pytest
+from command import Finished, load, settings
+from faulty_server import (
+    FaultyServer,
+    Peer,
+    Script,
+    answers,
+    by_connection,
+    good_reply,
+    is_load,
+    never_answers,
+    never_reads,
+    polite,
+    resets,
+    says,
+)
+from real_servers import RealServer
+
+OOM = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
+
+# The first connection only asks which server it is. Each pair after it is one life of a run's two connections.
+ASKS = polite()
+
+
+def meets(*scripts: Script, options: tuple[str, ...] = (), timeout: str = "5s") -> Finished:
+    """A run whose first two connections meet a script each, or the same one; all later ones are served well."""
+    first = scripts if len(scripts) == 2 else scripts * 2
+    with FaultyServer(by_connection(ASKS, *first, polite())) as server:
+        return load(server.port, "--duration", "1s", *settings(request_timeout=timeout), *options)
+
+
+def valid(finished: Finished) -> bool:
+    assert (finished.status == 0) == finished.result["verdict"]["valid"]
+    return finished.status == 0
+
+
+# ── Error replies ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "LOADING Redis is loading the dataset in memory",
+        "OOM command not allowed when used memory > 'maxmemory'.",
+        "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+        "NOAUTH Authentication required.",
+        "ERR unknown",
+    ],
+)
+def test_an_error_reply_is_counted_by_its_class_and_shown(reply: str) -> None:
+    with FaultyServer(answers(f"-{reply}\r\n".encode(), b"SET")) as server:
+        finished = load(server.port)
+    word = reply.split()[0]
+    assert valid(finished)
+    assert finished.counts["error_replies"] == finished.result["commands"]["set"]["planned"] > 0
+    assert finished.counts["errors"] == {word: finished.counts["error_replies"]}
+    assert finished.result["error_examples"][word] == reply
+    assert finished.result["connections"]["closed"] == 0
+
+
+def test_a_memcached_that_is_out_of_memory_is_counted_by_its_class() -> None:
+    with FaultyServer(answers(b"SERVER_ERROR out of memory storing object\r\n", b"set")) as server:
+        finished = load(server.port, "--protocol", "memcache")
+    assert finished.counts["errors"] == {"SERVER_ERROR": finished.result["commands"]["set"]["planned"]}
+    assert finished.result["error_examples"]["SERVER_ERROR"] == "SERVER_ERROR out of memory storing object"
+
+
+def test_a_run_in_which_nothing_went_well_is_not_valid() -> None:
+    with FaultyServer(answers(OOM, b"SET")) as server:
+        finished = load(server.port, "--ratio", "0:1")
+    assert finished.status == 4
+    assert "none of" in finished.complaint
+    assert "OOM command not allowed" in finished.complaint
+    assert "raise its memory limit" in finished.complaint
+
+
+def test_a_redis_that_is_out_of_memory_goes_on_reading() -> None:
+    with RealServer.redis("--maxmemory", "1mb", "--maxmemory-policy", "noeviction") as server:
+        finished = load(server.port)
+        calls = server.redis().info("commandstats")
+    commands = finished.result["commands"]
+    assert valid(finished)
+    assert finished.counts["errors"] == {"OOM": calls["cmdstat_set"]["rejected_calls"]}
+    assert commands["set"]["ok"] == calls["cmdstat_set"]["calls"]
+    assert commands["get"]["ok"] == commands["get"]["planned"] == calls["cmdstat_get"]["calls"] > 0
+
+
+def test_a_value_beyond_the_servers_limit_is_an_error_reply_with_its_remedy() -> None:
+    with RealServer.memcached() as server:
+        finished = load(server.port, "--protocol", "memcache", "--ratio", "0:1", "--value-length", "2MB")
+    assert finished.status == 4
+    assert "SERVER_ERROR object too large for cache" in finished.complaint
+    assert "larger -I" in finished.complaint
+
+
+# ── Wrong replies ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("garbage", [b"@garbage\r\n", b"\x00" * 1000, b"$99999999999999999999\r\n", b"\r\n"])
+def test_garbage_costs_a_connection_and_makes_the_run_invalid(garbage: bytes) -> None:
+    finished = meets(polite(after=says(garbage), requests=100))
+    assert finished.status == 4
+    assert finished.counts["corrupt"] == 2
+    # What was in flight behind it has gone with the connection.
+    assert finished.counts["lost"] > 0
+    assert finished.result["connections"]["failures"] == {"protocol": 2}
+    assert finished.result["connections"]["reconnects"] == 2
+    assert finished.counts["ok"] > 200
+    assert "2 replies were not what the protocol allows" in finished.complaint
+
+
+def test_garbage_under_memcache_is_found_too() -> None:
+    finished = meets(polite(after=says(b"VALUE x 0\r\n"), requests=100), options=("--protocol", "memcache"))
+    assert finished.status == 4
+    assert finished.counts["corrupt"] == 2
+
+
+@pytest.mark.parametrize("end", [resets, lambda peer: None])
+def test_a_reply_cut_off_by_the_end_of_a_connection_is_lost(end: Script) -> None:
+    finished = meets(polite(after=says(b"$-", end), requests=100))
+    assert valid(finished)
+    assert finished.counts["lost"] > 0
+    assert finished.counts["corrupt"] == finished.counts["timeouts"] == 0
+    assert finished.result["connections"]["closed"] == finished.result["connections"]["reconnects"] == 2
+    assert set(finished.result["connections"]["failures"]) <= {"closed by server", "reset"}
+
+
+def test_a_reply_cut_off_by_silence_times_out() -> None:
+    finished = meets(polite(after=says(b"$-"), requests=100), timeout="200ms")
+    assert valid(finished)
+    # Both connections' pipelines, whole.
+    assert finished.counts["timeouts"] == 2 * 4
+    assert finished.result["connections"]["failures"] == {"stalled": 2}
+    assert finished.result["connections"]["reconnects"] == 2
+
+
+def test_a_reply_to_no_request_costs_the_connection() -> None:
+    def answers_twice(peer: Peer) -> None:
+        for request in peer.requests():
+            peer.send(good_reply(request) * (2 if is_load(request) else 1))
+
+    # Ten a second on two connections: nothing is in flight when the second reply comes.
+    finished = meets(answers_twice, options=("--rate", "10"))
+    assert finished.result["connections"]["failures"] == {"unasked reply": 2}
+    assert finished.result["connections"]["reconnects"] == 2
+    assert finished.counts["ok"] == finished.counts["planned"] == 10
+    assert finished.result["error_examples"]["unasked reply"] in ("'$-1\\r\\n'", "'+OK\\r\\n'")
+
+
+# ── Late, or never ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_silent_connection_is_closed_and_made_anew() -> None:
+    finished = meets(polite(after=never_answers, requests=100), timeout="200ms")
+    assert valid(finished)
+    assert finished.counts["timeouts"] == 2 * 4
+    assert finished.result["connections"]["failures"] == {"stalled": 2}
+    assert finished.counts["ok"] > 200
+
+
+def test_a_timeout_is_counted_at_its_deadline_and_no_earlier() -> None:
+    finished = meets(polite(after=never_answers, requests=0), options=("--pipeline", "1"), timeout="200ms")
+    latency = finished.result["latency"]["all"]["response"]
+    assert finished.counts["timeouts"] == 2
+    assert latency["censored"] == 2
+    # A timeout's latency is what it had waited at its deadline, to the nanosecond, and a lower bound.
+    assert latency["max_ns"] == 200_000_000
+    assert "max_ns" in latency["lower_bounds"]
+
+
+def test_late_replies_are_counted_late_and_match_nothing_else() -> None:
+    def answers_the_first_with_the_second(peer: Peer) -> None:
+        held: bytes | None = None
+        for request in peer.requests():
+            if is_load(request) and held is None:
+                held = good_reply(request)
+            else:
+                peer.send((held or b"") + good_reply(request))
+                held = held and b""
+
+    # Each connection has a request every 500 ms: the second comes after the first one's deadline, and well before twice
+    # that time, when the connection would count as stalled.
+    finished = meets(answers_the_first_with_the_second, options=("--rate", "4"), timeout="400ms")
+    assert valid(finished)
+    assert finished.counts["timeouts"] == finished.counts["late"] == 2
+    assert finished.counts["ok"] == finished.counts["planned"] - 2 == 2
+    assert finished.result["connections"]["closed"] == 0
+
+
+def test_memory_is_bounded_when_a_server_stops_reading() -> None:
+    """A schedule goes on while nothing is sent: what is due must not pile up in the generator."""
+    options = ("--rate", "100000", "--value-length", "4000", "--ratio", "0:1", *settings(request_timeout="300ms"))
+    with FaultyServer(polite()) as server:
+        usual = load(server.port, *options[2:], "--duration", "500ms", "--rate", "100")
+    with FaultyServer(polite(after=never_reads, requests=10)) as server:
+        finished = load(server.port, *options, "--duration", "1s")
+    assert finished.counts["planned"] == 100_000
+    assert finished.counts["unsent"] > 90_000
+    # Two connections of four requests each are 32 KB; the 100,000 that were due are 400 MB, or 4 MB as bare records.
+    grown = finished.result["client"]["max_rss_bytes"] - usual.result["client"]["max_rss_bytes"]
+    assert grown < 3_000_000

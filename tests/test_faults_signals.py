@@ -1,0 +1,163 @@
+"""Ctrl-C and SIGTERM in every phase: the first drains and prints what there is (exit 130), the second aborts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from command import Finished, Running, settings, short
+from faulty_server import FaultyServer, answers, never_answers, polite
+from real_servers import RealServer, free_port
+
+LONG = ("--duration", "300s", "--set", "general.interval=100ms")
+PATIENT = settings(connect_timeout="300s", request_timeout="300s")
+
+
+def interrupted(finished: Finished) -> Finished:
+    assert finished.status == 130
+    assert finished.stderr == ""
+    assert finished.result["interrupted"]
+    assert finished.records[-2] == {**finished.records[-2], "type": "phase", "phase": "drain"}
+    return finished
+
+
+def press_until_it_ends(running: Running) -> None:
+    """Ctrl-C again: once is enough, but two that come within a moment count as one."""
+    while running.process.poll() is None:
+        running.interrupt()
+        try:
+            running.process.wait(0.2)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("rate", [[], ["--rate", "5000"]])
+def test_an_interrupted_run_drains_and_prints_what_there_is(number: signal.Signals, rate: list[str]) -> None:
+    with RealServer.redis() as server:
+        with Running(*short(server.port), *LONG, *rate, "--threads", "2") as running:
+            running.wait_for("sample", 2)
+            running.process.send_signal(number)
+            finished = interrupted(running.finish())
+        calls = server.redis().info("commandstats")
+    assert finished.counts["ok"] == finished.counts["planned"] > 0
+    assert 0 < finished.result["duration_secs"] < 300
+    assert calls["cmdstat_get"]["calls"] == finished.result["totals"]["commands"]["get"]["sent"]
+    assert calls["cmdstat_set"]["calls"] == finished.result["totals"]["commands"]["set"]["sent"]
+
+
+@pytest.mark.parametrize("rate", [[], ["--rate", "1000"]])
+def test_an_interrupt_while_connections_are_made_ends_the_run(rate: list[str]) -> None:
+    with FaultyServer(answers(b"", to=b"PING")) as server:
+        with Running(*short(server.port), *PATIENT, *rate) as running:
+            running.wait_for("phase", phase="connect")
+            running.workers()
+            running.interrupt()
+            finished = interrupted(running.finish())
+    assert finished.counts["planned"] == 0
+    assert finished.result["duration_secs"] == 0
+
+
+def test_an_interrupt_while_a_server_is_loading_ends_the_wait() -> None:
+    with FaultyServer(answers(b"-LOADING Redis is loading\r\n")) as server:
+        with Running(*short(server.port), *PATIENT) as running:
+            running.wait_for("phase", phase="precheck")
+            running.interrupt()
+            finished = running.finish()
+    assert finished.status == 130
+    assert finished.result["interrupted"]
+
+
+@pytest.mark.parametrize("rate", [[], ["--rate", "1000"]])
+def test_an_interrupt_during_the_prefill_ends_it(rate: list[str]) -> None:
+    with FaultyServer(answers(b"", to=b"SET")) as server:
+        with Running(*short(server.port), *PATIENT, *rate, "--prefill") as running:
+            running.wait_for("phase", phase="prefill")
+            running.interrupt()
+            finished = interrupted(running.finish())
+    # What the prefill had in flight is no part of what is measured.
+    assert finished.counts["planned"] == 0
+
+
+def test_an_interrupt_during_the_warm_up_measures_nothing() -> None:
+    with RealServer.redis() as server:
+        with Running(*short(server.port), *LONG, "--warmup", "300s") as running:
+            running.wait_for("phase", phase="warmup")
+            running.interrupt()
+            finished = interrupted(running.finish())
+    assert finished.counts["planned"] == 0
+    assert finished.result["duration_secs"] == 0
+    totals = finished.result["totals"]
+    assert totals["sent"] == totals["received"]
+
+
+@pytest.mark.parametrize("rate", [[], ["--rate", "5000"]])
+def test_a_second_interrupt_does_not_wait_for_what_is_open(rate: list[str]) -> None:
+    with FaultyServer(polite(after=never_answers, requests=50)) as server:
+        with Running(*short(server.port), *LONG, *PATIENT, *rate) as running:
+            running.wait_for("sample", 2)
+            running.interrupt()
+            running.wait_for("phase", phase="drain")
+            assert running.process.poll() is None
+            press_until_it_ends(running)
+            finished = interrupted(running.finish())
+    # What was open when the worker last spoke is lost.
+    assert finished.counts["ok"] == 100
+    assert finished.counts["lost"] == finished.counts["planned"] - 100 == 8
+
+
+def test_a_signal_to_the_whole_process_group_counts_once_and_kills_no_worker() -> None:
+    """`timeout` sends it to the process and then to its group, and so do some supervisors."""
+    with RealServer.redis() as server:
+        with Running(*short(server.port), *LONG, "--threads", "2", start_new_session=True) as running:
+            running.wait_for("sample", 2)
+            running.process.send_signal(signal.SIGTERM)
+            os.killpg(running.process.pid, signal.SIGTERM)
+            finished = interrupted(running.finish())
+    assert finished.counts["ok"] == finished.counts["planned"] > 0
+
+
+def test_an_interrupt_of_an_embedded_run_still_drains() -> None:
+    with Running(*short(free_port()), *LONG, "--embedded", start_new_session=True) as running:
+        running.wait_for("sample", 2)
+        os.killpg(running.process.pid, signal.SIGINT)
+        finished = interrupted(running.finish())
+    assert finished.counts["ok"] == finished.counts["planned"] > 0
+
+
+def test_an_interrupt_before_the_run_says_so_and_nothing_else() -> None:
+    with FaultyServer(never_answers) as server:
+        with Running(*short(server.port)) as running:
+            # It asks which server it is, and waits for the answer.
+            while server.accepted == 0:
+                assert running.process.poll() is None
+            running.interrupt()
+            finished = running.finish()
+    assert (finished.status, finished.stdout, finished.stderr) == (130, "", "loadgen: interrupted.\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fills a pipe of known size")
+def test_a_third_interrupt_ends_even_a_run_whose_reader_has_stopped_reading() -> None:
+    reader, writer = os.pipe()
+    with RealServer.redis() as server:
+        arguments = [*short(server.port), "--duration", "300s", "--set", "general.interval=1ms"]
+        with Running(*arguments, stdout=writer) as running:
+            os.close(writer)
+            # A blocked write holds up the command for good, as it must; only the user can end that.
+            process = running.workers()[0].parent()
+            assert process is not None
+            while "pipe_write" not in wait_channel(process.pid):
+                assert running.process.poll() is None
+            press_until_it_ends(running)
+            finished = running.finish()
+    os.close(reader)
+    assert finished.status == 130
+
+
+def wait_channel(pid: int) -> str:
+    """What a process sleeps in, by the kernel's name."""
+    with open(f"/proc/{pid}/wchan") as file:  # noqa: PTH123 - no path that could be joined
+        return file.read()
