@@ -53,7 +53,14 @@ def dispatch(verb: str, arguments: list[str]) -> int:
     from loadgen.errors import ConfigError, LoadgenError, OutputError
 
     module = import_module(f"loadgen.verbs.{verb}")
-    parser = argparse.ArgumentParser(prog=f"loadgen {verb}", description=module.__doc__, allow_abbrev=False)
+
+    class Parser(argparse.ArgumentParser):
+        """Says so when its help cannot be printed."""
+
+        def print_help(self, file: object = None) -> None:
+            sys.exit(say(self.format_help()))
+
+    parser = Parser(prog=f"loadgen {verb}", description=module.__doc__, allow_abbrev=False)
     module.add_arguments(parser)
     try:
         return int(module.run(parser.parse_args(arguments)))

@@ -116,6 +116,8 @@ class Pipe(asyncio.Protocol):
         self.closed()
 
     def send(self, message: object) -> None:
+        if self.transport.is_closing():
+            return  # Whoever started this process has gone, and it is about to go too.
         data = pickle.dumps(message)
         self.transport.write(struct.pack("!i", len(data)) + data)
 
@@ -215,19 +217,18 @@ class Worker:
             self.say("progress", "prefill")
             self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
 
-    def report_intervals(self, phase: str, start_ns: int, length_ns: int) -> None:
+    def report_intervals(self, phase: str, start_ns: int, length_ns: int, done: int = 0) -> None:
         """At the end of each interval of a phase, and at its own end when that leaves one short."""
-        full, rest = divmod(length_ns, self.plan.interval_ns)
-        for k in range(1, full + 1):
-            self.report_interval_at(start_ns + k * self.plan.interval_ns, phase, k, self.plan.interval_ns)
-        if rest:
-            self.report_interval_at(start_ns + length_ns, phase, full + 1, rest)
+        from_ns = done * self.plan.interval_ns
+        until_ns = min(from_ns + self.plan.interval_ns, length_ns)
+        if from_ns >= length_ns:
+            return
 
-    def report_interval_at(self, at_ns: int, phase: str, interval: int, interval_ns: int) -> None:
         def report() -> None:
-            self.say("interval", phase, interval=interval, interval_ns=interval_ns)
+            self.report_intervals(phase, start_ns, length_ns, done + 1)
+            self.say("interval", phase, interval=done + 1, interval_ns=until_ns - from_ns)
 
-        self.at(at_ns, report)
+        self.at(start_ns + until_ns, report)
 
 
 async def work(channel: socket.socket) -> None:

@@ -14,10 +14,10 @@ from loadgen.output.clean import Clean
 from loadgen.output.color import Paint, wants_color
 from loadgen.output.json import Json
 from loadgen.output.quiet import Quiet
-from loadgen.output.sink import Sink, open_results
+from loadgen.output.sink import Sink, open_results, remark
 from loadgen.output.verbose import Verbose
 
-__all__ = ["FORMATS", "create", "create_progress", "open_results"]
+__all__ = ["FORMATS", "create", "create_progress", "open_results", "remark"]
 
 FORMATS = ("clean", "verbose", "json", "quiet")
 

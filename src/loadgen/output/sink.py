@@ -6,7 +6,9 @@ nothing is left there to fail a second time when the interpreter closes it.
 
 from __future__ import annotations
 
+import contextlib
 import select
+import sys
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -69,6 +71,13 @@ def open_results(path: str) -> TextIO:
         return Path(path).open("w", encoding="utf-8")
     except OSError as error:
         raise _refusal(path, error) from error
+
+
+def remark(text: str) -> None:
+    """A line on standard error, if there is one that takes it."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(text, file=sys.stderr, flush=True)
 
 
 def _refusal(name: str, error: OSError | None = None) -> OutputError:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loadgen import config
 from loadgen.errors import ExitCode, UsageError
+from loadgen.output.sink import Sink, remark
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +30,11 @@ def run(args: argparse.Namespace) -> int:
     else:
         settings = config.load(args.config, args.set)
         for warning in settings.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
+            remark(f"warning: {warning}")
         write(config.dump(settings))
     return ExitCode.YES
 
 
 def write(text: str) -> None:
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    sys.stdout.flush()
+    """Raises OutputError when standard output does not take it."""
+    Sink(sys.stdout).write(text if text.endswith("\n") else text + "\n")

@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             flags["target.endpoints"] = config.Flag("--embedded", [f"{server.host}:{server.port}"])
             settings = config.load(args.config, args.set, flags)
         for warning in settings.warnings:
-            remark(f"warning: {warning}")
+            output.remark(f"warning: {warning}")
         plan = config.resolve(settings)
         stream = stack.enter_context(output.open_results(args.output)) if args.output else sys.stdout
         results = output.create(settings.admin.format, stream, color=settings.admin.color)
@@ -98,15 +98,8 @@ def run(args: argparse.Namespace) -> int:
         emit(result)
         if not result.valid and not result.interrupted and not stream.isatty():
             # Whoever keeps the results does not see them, and the exit status alone does not say why.
-            remark(f"loadgen: {result.failure or result.invalid_because[0]}")
+            output.remark(f"loadgen: {result.failure or result.invalid_because[0]}")
     return exit_code(result)
-
-
-def remark(text: str) -> None:
-    """A line on standard error, if there is one that takes it."""
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError, ValueError):
-            print(text, file=sys.stderr, flush=True)
 
 
 def flags_of(args: argparse.Namespace) -> dict[str, object]:
