@@ -89,6 +89,7 @@ def counted(
         ),
         rx_bytes=sum(70 * t.received for t in tallies.values()),
         tx_bytes=sum(60 * t.sent for t in tallies.values()),
+        answered_in_time=sum(t.answered for command, t in tallies.items() if command != "backfill"),
         cpu_ns=sum(4_050 * t.sent for t in tallies.values()),
     )
 
@@ -264,7 +265,7 @@ def busy() -> list[Event]:
     clocks = dict.fromkeys(tallies, slow)
     connections = ConnectionCounts(10_000, 1234, 1234, 1234, 10_000)
     measured = Snapshot(
-        0, tallies, clocks, clocks, slow, {"LOADING": 12}, {"reset": 2468}, connections, 10**12, 10**12, 10**12
+        0, tallies, clocks, clocks, slow, {"LOADING": 12}, {"reset": 2468}, connections, 10**12, 10**12, 3 * (count - 1000), 10**12
     )
     the_plan = plan(rate_per_s=12_345_678.5, endpoints=9, cpus=True, weights=Weights(1, 1, 1), backfill=True)
     return [

@@ -428,7 +428,8 @@ def test_a_rate_beyond_what_the_server_takes_plans_every_request_all_the_same() 
 # ── What goes over the wire, and when ───────────────────────────────────────────────────────────────────────────────
 
 
-# Where Linux's struct tcp_info counts segments that brought data. On loopback one comes for each write that it holds.
+# Where Linux's struct tcp_info counts segments that brought data. On loopback one comes for each write that it holds,
+# and now and then one more, when the kernel of a busy machine thinks that the last one was lost.
 DATA_SEGMENTS_AT = 152
 
 
@@ -443,7 +444,7 @@ def answer(peer: Peer, requests: Iterable[list[bytes]]) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's struct tcp_info")
-@pytest.mark.parametrize(("batch", "writes"), [(1, 8), (2, 4), (3, 3), (8, 1)])
+@pytest.mark.parametrize(("batch", "writes"), [(1, 8), (2, 4), (3, 3)])
 def test_no_write_carries_more_than_batch_size_requests(batch: int, writes: int) -> None:
     counted = []
 
@@ -465,7 +466,7 @@ def test_no_write_carries_more_than_batch_size_requests(batch: int, writes: int)
             "general.warmup=0s",
             "general.duration=50ms",
         )
-    assert counted == [writes]
+    assert counted[0] >= writes
 
 
 @pytest.mark.parametrize("batch", [1, 4, 8])

@@ -76,8 +76,9 @@ def test_a_stopped_server_costs_timeouts_and_is_found_again() -> None:
             running.wait_for("sample", 2)
             process = psutil.Process(server.pid)
             process.suspend()
-            # Until it has been given up, and another attempt is on its way.
-            wait_until(lambda: b'"req_s":0,"err_s":0.0' in running.lines[-1])
+            # Until its requests have timed out, and after that an interval more: its connections have been given up.
+            wait_until(lambda: any(b'"req_s":0,' in line and b'"err_s":0.0' not in line for line in running.lines))
+            running.wait_for("sample", 1 + sum(b'"sample"' in line for line in running.lines))
             process.resume()
             running.wait_for_load()
             running.interrupt()

@@ -137,8 +137,8 @@ def test_a_request_belongs_to_the_phase_in_which_it_was_intended() -> None:
     for phase in ("precheck", "prefill", "warmup", "measure"):
         line.push("get", phase, 0, 0)
     line.feed(HIT * 2 + REFUSED + HIT, 10)
-    assert [line.tally("get", phase).ok for phase in PHASE_NAMES] == [1, 1, 0, 1]
-    assert [line.counts(phase)[4] for phase in PHASE_NAMES] == [{}, {}, {"OOM": 1}, {}]
+    assert [line.tally("get", phase).ok for phase in PHASE_NAMES] == [1, 1, 0, 1, 0]
+    assert [line.counts(phase)[4] for phase in PHASE_NAMES] == [{}, {}, {"OOM": 1}, {}, {}]
 
 
 def test_with_a_schedule_response_service_and_lag_are_three_numbers() -> None:

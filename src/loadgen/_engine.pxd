@@ -86,6 +86,8 @@ cdef class Engine(Watcher):
     cdef dict examples        # the first failure of each reason, in words
     cdef int64_t rx[PHASES]
     cdef int64_t tx[PHASES]
+    cdef int64_t answered_in_time  # requests of the measure window that were answered before it closed
+    cdef bint over            # the drain has ended: nobody waits for replies any more
     cdef int64_t cpu_from_ns, cpu_to_ns  # the process's CPU clock at measure_ns and end_ns; 0 before
     cdef Connection **touched  # connections with requests of the dispatch under way; owned
     cdef int n_touched

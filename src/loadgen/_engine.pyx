@@ -5,7 +5,7 @@ import os
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdlib cimport calloc, free, malloc
 
-from loadgen import _keys, _reactor
+from loadgen import _keys, _reactor, _workload
 from loadgen._request import PHASE_NAMES
 
 from loadgen._buffer cimport BLOCK, Cursor
@@ -22,7 +22,9 @@ from loadgen._pipeline cimport (
     pipeline_init, pipeline_is_stalled, pipeline_open, pipeline_push,
 )
 from loadgen._random cimport random_seed, random_unit
-from loadgen._request cimport AUTH, BACKFILL, ERROR_REPLY, HELLO, MEASURE, PING, PRECHECK, PREFILL, SET, WARMUP, Request
+from loadgen._request cimport (
+    AUTH, BACKFILL, DRAINING, ERROR_REPLY, HELLO, MEASURE, PING, PRECHECK, PREFILL, SET, WARMUP, Request,
+)
 from loadgen._resp cimport Resp
 from loadgen._schedule cimport Constant
 from loadgen._values cimport SPLICE
@@ -117,9 +119,12 @@ cdef class Engine(Watcher):
         self.touched = <Connection **>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection *))
         if self.buffer == NULL or self.connections == NULL or self.touched == NULL:
             raise MemoryError()
+        for i in range(self.n_connections):
+            self.connections[i].fd = -1
         weights = None if plan.protocol == "ping" else (plan.weights.get, plan.weights.set, plan.weights.delete)
         longest = self.longest_request(plan)
-        shares = self.ketama.shares(keyspace.count)
+        popularity = _keys.create(keyspace.distribution, keyspace.count, 0, keyspace.zipf_exponent, plan.seed)
+        shares = _workload.shares(popularity, self.ketama)
         self.lanes = []
         n = 0
         for server, endpoint in enumerate(plan.endpoints):
@@ -171,6 +176,9 @@ cdef class Engine(Watcher):
         cdef Connection *c = <Connection *>owner
         cdef int connected
         cdef bint refused
+        if self.over:
+            self.reactor.forget(c.fd)
+            return
         if c.state == CONNECTING:
             connected = connection_finish(c)
             if connected > 0:
@@ -483,6 +491,8 @@ cdef class Engine(Watcher):
                 self.cpu_from_ns = cpu_ns()
             if now_ns >= self.end_ns:
                 self.mode = DRAIN
+                self.phase = DRAINING
+                self.answered_in_time = self.recorder.answered(MEASURE)
                 self.cpu_to_ns = cpu_ns()
                 for lane in self.lanes:
                     lane.owed.head = lane.owed.tail
@@ -577,6 +587,7 @@ cdef class Engine(Watcher):
                     self.recorder.unfinished(&r, now_ns)
                     self.recorder.unsent(&r)
         self.mode = IDLE
+        self.over = True
         self.tell("drained")
 
     cdef void tell(self, str what) noexcept:
@@ -646,9 +657,13 @@ cdef class Engine(Watcher):
         self.reactor.close()
 
     def counts(self, str phase):
-        """What `Recorder.counts` says of a phase, one of PHASE_NAMES, then bytes received and sent in it."""
+        """What `Recorder.counts` says of a phase, one of PHASE_NAMES, then bytes received and sent in it, and how many of
+        its requests were answered while it lasted (of the measure phase only)."""
         cdef int number = PHASE_NAMES.index(phase)
-        return *self.recorder.counts(number), self.rx[number], self.tx[number]
+        cdef int64_t answered = 0
+        if number == MEASURE:
+            answered = self.answered_in_time if self.phase == DRAINING else self.recorder.answered(MEASURE)
+        return *self.recorder.counts(number), self.rx[number], self.tx[number], answered
 
     def connection_counts(self):
         """opened, failed, closed, reconnects, active."""

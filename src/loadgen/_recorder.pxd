@@ -75,4 +75,6 @@ cdef class Recorder:
     cdef void corrupt(self, const Request *r) noexcept nogil
     cdef void unfinished(self, const Request *r, int64_t now_ns) noexcept nogil
     cdef void classified(self, int phase, const char *text, int length) noexcept nogil
+    # Replies in time to a phase's requests, backfills left out.
+    cdef int64_t answered(self, int phase) noexcept nogil
     cdef void waited(self, const Request *r, int64_t now_ns) noexcept nogil

@@ -5,6 +5,7 @@ from libc.string cimport memcmp, memcpy
 from loadgen._request import COMMAND_NAMES
 
 from loadgen._histogram cimport Histogram, counts_free, counts_init
+from loadgen._request cimport BACKFILL
 
 
 cdef class Recorder:
@@ -44,6 +45,15 @@ cdef class Recorder:
     cdef void unfinished(self, const Request *r, int64_t now_ns) noexcept nogil:
         self.tallies[r.phase][r.command].unfinished += 1
         self.waited(r, now_ns)
+
+    cdef int64_t answered(self, int phase) noexcept nogil:
+        cdef int64_t sum = 0
+        cdef int command
+        for command in range(COMMANDS):
+            if command != BACKFILL:
+                sum += (self.tallies[phase][command].ok + self.tallies[phase][command].errors
+                        + self.tallies[phase][command].corrupt)
+        return sum
 
     cdef void waited(self, const Request *r, int64_t now_ns) noexcept nogil:
         """Counts an open request at its age, as the lower bound that it is."""

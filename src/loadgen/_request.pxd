@@ -13,13 +13,14 @@ cdef enum:
     AUTH = 6
     COMMANDS = 7
 
-# Which part of the run a request belongs to, by its intended time.
+# Which part of the run a request belongs to, by its intended time; none belongs to the drain, but bytes move in it.
 cdef enum:
     PRECHECK = 0   # a connection's greeting, also after a reconnect
     PREFILL = 1
     WARMUP = 2
     MEASURE = 3
-    PHASES = 4
+    DRAINING = 4
+    PHASES = 5
 
 # What a reply said. The first four are the good answer to a command, the next three its empty one.
 cdef enum:

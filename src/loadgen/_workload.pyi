@@ -1,5 +1,7 @@
-from loadgen._keys import Keys
 from loadgen._ketama import Ketama
+from loadgen._keys import Keys
+
+def shares(keys: Keys, ketama: Ketama) -> list[float]: ...
 
 class Workload:
     def __init__(

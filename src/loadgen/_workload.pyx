@@ -1,14 +1,36 @@
 """What to send next. The sequence depends on the seed alone, not on time or replies."""
 
+from libc.math cimport pow
 from libc.stdint cimport UINT64_MAX
 
 from loadgen._request import COMMAND_NAMES
 
+from loadgen._keys cimport Zipf
 from loadgen._random cimport random_next, random_seed
 from loadgen._request cimport DELETE, GET, PING, SET
 
 cdef enum:
     COMMAND_STREAM = 1
+
+
+# So many of the most popular keys are looked up one by one; the rest is taken to be spread as evenly as the keys are.
+cdef enum:
+    LOOKED_UP = 1 << 20
+
+
+def shares(Keys keys, Ketama ketama):
+    """How much of the requests each server of a circle gets: fractions that add up to 1."""
+    cdef uint64_t rank, last = min(keys.count, LOOKED_UP)
+    even = ketama.shares(keys.count)
+    if ketama.servers == 1 or not isinstance(keys, Zipf):
+        return even
+    cdef Zipf zipf = <Zipf>keys
+    cdef list mass = [0.0] * ketama.servers
+    for rank in range(last):
+        mass[ketama.owner(zipf.scatter(rank))] += pow(rank + 1, -zipf.exponent)
+    rest = zipf.h(keys.count + 0.5) - zipf.h(last + 0.5)
+    whole = sum(mass) + rest
+    return [(head + rest * share) / whole for head, share in zip(mass, even)]
 
 
 cdef class Workload:

@@ -412,7 +412,7 @@ class Run:
 
     def sum_up(self) -> Result:
         """The Result of all workers, the dead ones' last words included."""
-        phases = {phase: self.merged(phase) for phase in ("precheck", "prefill", "warmup", "measure")}
+        phases = {phase: self.merged(phase) for phase in ("precheck", "prefill", "warmup", "measure", "drain")}
         if any(w.final is None for w in self.workers):
             phases = {phase: give_up(snapshot) for phase, snapshot in phases.items()}
         measure_ns = self.start_ns + self.plan.warmup_ns

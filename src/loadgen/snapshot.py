@@ -125,6 +125,8 @@ class Snapshot:
     connections: ConnectionCounts = ConnectionCounts()
     rx_bytes: int = 0
     tx_bytes: int = 0
+    answered_in_time: int = 0
+    """Of the measure phase: replies that came before the window closed, backfills left out."""
     cpu_ns: int = 0
     """User and system time of the worker processes."""
 
@@ -140,6 +142,7 @@ class Snapshot:
             self.connections + other.connections,
             self.rx_bytes + other.rx_bytes,
             self.tx_bytes + other.tx_bytes,
+            self.answered_in_time + other.answered_in_time,
             self.cpu_ns + other.cpu_ns,
         )
 
@@ -157,6 +160,7 @@ class Snapshot:
             ConnectionCounts(since.opened, since.failed, since.closed, since.reconnects, self.connections.active),
             self.rx_bytes - earlier.rx_bytes,
             self.tx_bytes - earlier.tx_bytes,
+            self.answered_in_time - earlier.answered_in_time,
             self.cpu_ns - earlier.cpu_ns,
         )
 

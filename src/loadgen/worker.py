@@ -167,7 +167,7 @@ class Worker:
 
     def snapshot(self, phase: str) -> Snapshot:
         """The whole of a phase so far; of connections, what happened while it was the present one."""
-        tallies, response, service, lag, errors, rx_bytes, tx_bytes = self.engine.counts(phase)
+        tallies, response, service, lag, errors, rx_bytes, tx_bytes, answered = self.engine.counts(phase)
         connections, failures = ConnectionCounts(), {}
         if phase in self.began:
             began = list(self.began)
@@ -190,6 +190,7 @@ class Worker:
             connections,
             rx_bytes,
             tx_bytes,
+            answered,
             self.engine.cpu_ns() if phase == "measure" else 0,
         )
 
