@@ -584,7 +584,7 @@ cdef class Engine(Watcher):
                     r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
                     lane.schedule.advance()
                     self.recorder.planned(&r)
-                    self.recorder.unfinished(&r, now_ns)
+                    self.recorder.unfinished(&r, False, now_ns)
                     self.recorder.unsent(&r)
         self.mode = IDLE
         self.over = True

@@ -67,5 +67,8 @@ cdef inline void counts_record_censored(Counts *h, int64_t value) noexcept nogil
 cdef class Histogram:
     cdef Counts h
 
+    cdef int64_t rank_of(self, double q) except -1
+    cdef int64_t sample_of_rank(self, int64_t rank)
+
     @staticmethod
     cdef Histogram copy_of(const Counts *h)

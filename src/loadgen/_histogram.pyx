@@ -159,11 +159,24 @@ cdef class Histogram:
 
         So truth ≤ reported ≤ truth × 1.001. q is taken to nine decimals, in integers: 0.07 of 100 is rank 7.
         """
+        return self.sample_of_rank(self.rank_of(q)) if self.h.total else 0
+
+    def is_lower_bound(self, double q):
+        """Whether `quantile(q)` rests on requests that had not been answered: the truth is then at least that.
+
+        It does not where even all of them, being longer than the quantile, could not lift it out of its counter.
+        """
+        if self.h.censored == 0 or self.quantile(q) < self.h.least_censored:
+            return False
+        cdef int64_t rank = self.rank_of(q) + self.h.censored
+        return rank > self.h.total or self.sample_of_rank(rank) != self.quantile(q)
+
+    cdef int64_t rank_of(self, double q) except -1:
         if not 0.0 <= q <= 1.0:
             raise ValueError(f"a quantile lies between 0 and 1, not at {q}")
-        if self.h.total == 0:
-            return 0
-        cdef int64_t rank = max(1, -(-round(q * 1_000_000_000) * self.h.total // 1_000_000_000))
+        return max(1, -(-round(q * 1_000_000_000) * self.h.total // 1_000_000_000))
+
+    cdef int64_t sample_of_rank(self, int64_t rank):
         cdef int64_t seen = 0, i, first, last
         first, last = touched(&self.h)
         for i in range(first, last):
@@ -171,10 +184,6 @@ cdef class Histogram:
             if seen >= rank:
                 return min(highest_equivalent(i), self.h.max)
         return self.h.max
-
-    def is_lower_bound(self, double q):
-        """Whether `quantile(q)` rests on a request that had not been answered: the truth is at least that."""
-        return self.h.censored > 0 and self.quantile(q) >= self.h.least_censored
 
     def buckets(self):
         """The non-zero counters as (largest value in ns, count), in rising order; overflow is not among them."""

@@ -4,6 +4,7 @@
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport int32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
@@ -94,7 +95,7 @@ cdef void pipeline_expire(Pipeline *p, Recorder recorder, int64_t now_ns) noexce
         r = &p.ring[p.expired & p.mask]
         if now_ns - r.send_ns < p.timeout_ns:
             return
-        recorder.timed_out(r, r.send_ns + p.timeout_ns)
+        recorder.timed_out(r, <int32_t>(p.written - p.expired) > 0, r.send_ns + p.timeout_ns)
         if r.phase == PREFILL:
             owe(p.owed, r.key)
         p.expired += 1
@@ -128,7 +129,7 @@ cdef void pipeline_finish(Pipeline *p, Recorder recorder, int64_t now_ns) noexce
     while p.head != p.tail:
         r = &p.ring[p.head & p.mask]
         if p.head == p.expired:
-            recorder.unfinished(r, now_ns)
+            recorder.unfinished(r, p.head != p.written, now_ns)
             p.expired += 1
         if p.head == p.written:
             recorder.unsent(r)

@@ -67,14 +67,15 @@ cdef class Recorder:
             counts_record(&self.service[r.phase][r.command], now_ns - r.send_ns)
 
     # It was not answered within the timeout. Its true latency is at least what it has waited.
-    cdef void timed_out(self, const Request *r, int64_t now_ns) noexcept nogil
+    # What was not sent has waited for a reply from its intended time, but has no service time.
+    cdef void timed_out(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil
     cdef void late(self, const Request *r) noexcept nogil
     cdef void lost(self, const Request *r) noexcept nogil
     # Beside timed_out, lost or unfinished: its last byte never went to the kernel.
     cdef void unsent(self, const Request *r) noexcept nogil
     cdef void corrupt(self, const Request *r) noexcept nogil
-    cdef void unfinished(self, const Request *r, int64_t now_ns) noexcept nogil
+    cdef void unfinished(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil
     cdef void classified(self, int phase, const char *text, int length) noexcept nogil
     # Replies in time to a phase's requests, backfills left out.
     cdef int64_t answered(self, int phase) noexcept nogil
-    cdef void waited(self, const Request *r, int64_t now_ns) noexcept nogil
+    cdef void waited(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil

@@ -26,9 +26,9 @@ cdef class Recorder:
                 counts_free(&self.response[phase][command])
                 counts_free(&self.service[phase][command])
 
-    cdef void timed_out(self, const Request *r, int64_t now_ns) noexcept nogil:
+    cdef void timed_out(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil:
         self.tallies[r.phase][r.command].timeouts += 1
-        self.waited(r, now_ns)
+        self.waited(r, sent, now_ns)
 
     cdef void late(self, const Request *r) noexcept nogil:
         self.tallies[r.phase][r.command].late += 1
@@ -42,9 +42,9 @@ cdef class Recorder:
     cdef void corrupt(self, const Request *r) noexcept nogil:
         self.tallies[r.phase][r.command].corrupt += 1
 
-    cdef void unfinished(self, const Request *r, int64_t now_ns) noexcept nogil:
+    cdef void unfinished(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil:
         self.tallies[r.phase][r.command].unfinished += 1
-        self.waited(r, now_ns)
+        self.waited(r, sent, now_ns)
 
     cdef int64_t answered(self, int phase) noexcept nogil:
         cdef int64_t sum = 0
@@ -55,10 +55,10 @@ cdef class Recorder:
                         + self.tallies[phase][command].corrupt)
         return sum
 
-    cdef void waited(self, const Request *r, int64_t now_ns) noexcept nogil:
+    cdef void waited(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil:
         """Counts an open request at its age, as the lower bound that it is."""
         counts_record_censored(&self.response[r.phase][r.command], now_ns - r.intended_ns)
-        if self.scheduled:
+        if self.scheduled and sent:
             counts_record_censored(&self.service[r.phase][r.command], now_ns - r.send_ns)
 
     cdef void classified(self, int phase, const char *text, int length) noexcept nogil:
