@@ -72,7 +72,12 @@ class Running:
     """A run under way, as a context manager: its records can be waited for, its processes found."""
 
     def __init__(
-        self, *arguments: str, prologue: str = "", stdout: Any = subprocess.PIPE, timeout_s: float = TIMEOUT_S, **more: Any
+        self,
+        *arguments: str,
+        prologue: str = "",
+        stdout: Any = subprocess.PIPE,
+        timeout_s: float = TIMEOUT_S,
+        **more: Any,
     ) -> None:
         """`prologue` is Python that runs in the process before the command does; `more` is for Popen."""
         self.mark = uuid.uuid4().hex
@@ -147,7 +152,8 @@ class Running:
 
         def there() -> bool:
             found = [c for worker in self.workers() for c in worker.net_connections("tcp")]
-            return sum(bool(c.raddr) and c.raddr.port == port and c.status == "ESTABLISHED" for c in found) == connections
+            ours = [c for c in found if c.raddr and c.raddr.port == port and c.status == "ESTABLISHED"]
+            return len(ours) == connections
 
         wait_until(there, self.timeout_s)
 

@@ -265,7 +265,17 @@ def busy() -> list[Event]:
     clocks = dict.fromkeys(tallies, slow)
     connections = ConnectionCounts(10_000, 1234, 1234, 1234, 10_000)
     measured = Snapshot(
-        0, tallies, clocks, clocks, slow, {"LOADING": 12}, {"reset": 2468}, connections, 10**12, 10**12, 3 * (count - 1000), 10**12
+        tallies=tallies,
+        response=clocks,
+        service=clocks,
+        lag=slow,
+        errors={"LOADING": 12},
+        failures={"reset": 2468},
+        connections=connections,
+        rx_bytes=10**12,
+        tx_bytes=10**12,
+        answered_in_time=3 * (count - 1000),
+        cpu_ns=10**12,
     )
     the_plan = plan(rate_per_s=12_345_678.5, endpoints=9, cpus=True, weights=Weights(1, 1, 1), backfill=True)
     return [

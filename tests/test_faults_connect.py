@@ -109,7 +109,7 @@ def test_a_redis_under_memcache_is_recognised() -> None:
     with RealServer.redis() as server:
         finished = load(server.port, "--protocol", "memcache")
     assert finished.status == 3
-    assert "does not speak memcache, it sent \"-ERR unknown command" in finished.complaint
+    assert 'does not speak memcache, it sent "-ERR unknown command' in finished.complaint
     assert 'set target.protocol to "resp"' in finished.complaint
 
 
@@ -165,7 +165,8 @@ def test_right_credentials_are_enough_at_depth_1() -> None:
 
 
 def test_a_needless_password_is_told() -> None:
-    line = complaint_about(answers(b"-ERR AUTH <password> called without any password configured\r\n", b"AUTH"), "-a", "x")
+    refusal = b"-ERR AUTH <password> called without any password configured\r\n"
+    line = complaint_about(answers(refusal, b"AUTH"), "-a", "x")
     assert "leave target.password out" in line
 
 

@@ -105,8 +105,6 @@ def test_a_killed_worker_ends_the_run_at_once_and_what_was_measured_is_printed(r
     assert finished.counts["ok"] > 0
     assert 0 < finished.result["duration_secs"] < 300
     assert not finished.result["interrupted"]
-    # No interval is the difference of what three workers counted and what two did.
-    assert all(record["req_s"] >= 0 for record in finished.records if record["type"] == "sample")
 
 
 def test_all_workers_killed_ends_the_run_too() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -117,5 +116,3 @@ def test_a_stderr_that_takes_nothing_changes_nothing(kind: str) -> None:
 def test_a_refusal_that_nobody_hears_keeps_its_exit_status() -> None:
     assert loadgen("run", "/no/such/file", preexec_fn=lambda: os.close(2)).status == 2
     assert load(free_port(), preexec_fn=lambda: os.close(2)).status == 3
-
-

@@ -10,7 +10,8 @@ from real_servers import RealServer
 PREFILL = ("--prefill", "--duration", "1s")
 
 # A stall is found after 30 s, or 3 s when the server answers with errors: here sooner.
-IMPATIENT = "import loadgen.runner; loadgen.runner.STALL_NS = 500_000_000; loadgen.runner.REFUSED_NS = 250_000_000"
+REFUSED_SOON = "import loadgen.runner; loadgen.runner.REFUSED_NS = 250_000_000"
+STALLED_SOON = f"{REFUSED_SOON}; loadgen.runner.STALL_NS = 1_000_000_000"
 
 
 def timeout(text: str) -> list[str]:
@@ -19,7 +20,7 @@ def timeout(text: str) -> list[str]:
 
 def test_a_prefill_into_a_full_redis_ends_with_its_words_and_a_remedy() -> None:
     with RealServer.redis("--maxmemory", "3mb", "--maxmemory-policy", "noeviction") as server:
-        finished = load(server.port, *PREFILL, "--keys", "100000", prologue=IMPATIENT)
+        finished = load(server.port, *PREFILL, "--keys", "100000", prologue=REFUSED_SOON)
         stored = server.redis().dbsize()
     assert finished.status == 3
     line = finished.complaint
@@ -52,7 +53,7 @@ def test_a_prefill_that_takes_too_long_says_how_far_it_came() -> None:
 def test_a_prefill_that_gets_nowhere_says_what_it_is_up_against(script: object, words: str) -> None:
     with FaultyServer(script) as server:  # type: ignore[arg-type]
         soon = settings(request_timeout="100ms", connect_timeout="100ms")
-        finished = load(server.port, *PREFILL, *soon, prologue=IMPATIENT)
+        finished = load(server.port, *PREFILL, *soon, prologue=STALLED_SOON)
     assert finished.status == 3
     assert "The prefill stalled at 0 of 1,000 keys" in finished.complaint
     assert words in finished.stderr
@@ -82,7 +83,7 @@ def test_a_prefill_goes_on_after_the_servers_restart() -> None:
 
 def test_a_value_that_the_server_never_takes_ends_the_prefill() -> None:
     with RealServer.memcached() as server:
-        finished = load(server.port, "--protocol", "memcache", *PREFILL, "--value-length", "2MB", prologue=IMPATIENT)
+        finished = load(server.port, "--protocol", "memcache", *PREFILL, "--value-length", "2MB", prologue=REFUSED_SOON)
     assert finished.status == 3
     assert "SERVER_ERROR object too large for cache" in finished.complaint
     assert "larger -I" in finished.complaint

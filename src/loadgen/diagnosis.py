@@ -44,7 +44,7 @@ def address(endpoint: Endpoint) -> str:
 
 
 def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
-    """Why no connection to a server became ready: how often attempts failed by reason, and the first of each in words."""
+    """Why no connection to a server became ready: how often attempts failed by reason, the first of each in words."""
     where = address(endpoint)
     most = max(failures, key=lambda name: failures[name], default="")
     words = printable(examples.get(most, ""))
@@ -110,7 +110,7 @@ def because(failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
 
 
 def headway(since: Snapshot, down: int, examples: Mapping[str, str]) -> str:
-    """What a prefill that gets nowhere is up against: what happened `since` it last moved, connections that are down."""
+    """What a prefill that gets nowhere is up against: what happened `since` it last moved, what is down."""
     if since.errors:
         most = max(since.errors, key=lambda name: since.errors[name])
         return f"the server answers {remedied(examples.get(most, most))}"
@@ -124,7 +124,8 @@ def headway(since: Snapshot, down: int, examples: Mapping[str, str]) -> str:
 def gone(endpoint: Endpoint, failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
     """That a server was not there any more when the window closed."""
     return (
-        f"No connection to {address(endpoint)} was left when the run ended{because(failures, examples)}: see whether the "
+        f"No connection to {address(endpoint)} was left when the run ended{because(failures, examples)}: "
+        "see whether the "
         "server still runs."
     )
 

@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 
 
 def printable(words: str, longest: int = 160) -> str:
-    """Words from outside on one line, cut to a length; control characters escaped so that no server moves our cursor."""
+    """Words from outside on one line, cut to a length, control characters escaped: no server moves our cursor."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in words)
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 

@@ -126,8 +126,10 @@ class Result:
 
     @property
     def throughput_per_s(self) -> float:
-        """Replies that came within the window, error replies too, per second. Those that the drain brought do not count:
-        an overloaded server would seem to keep up."""
+        """Replies that came within the window, error replies too, per second.
+
+        Those that the drain brought do not count: with them, an overloaded server would seem to keep up.
+        """
         return per_s(self.measured.answered_in_time, self.duration_ns)
 
     @property

@@ -38,6 +38,9 @@ REFUSED_NS = 3 * NS
 # How long a worker may stay silent past the time at which it must have reported.
 GRACE_NS = 10 * NS
 
+# How long the report of a phase's last interval is waited for before the next phase is said to begin.
+LATE_NS = 200_000_000
+
 # What a worker may take to count one request that was due and could not be sent.
 COUNT_NS = 200
 
@@ -132,7 +135,7 @@ class WorkerProcess:
 
 
 def check_file_limit(plan: Plan) -> None:
-    """Raises WorkerError, saying how to get more, where the connections need more open files than this machine allows."""
+    """Raises WorkerError, saying how to get more, where the connections need more open files than are allowed."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     connections = max(sum(own.connections) for own in plan.workers)
     needed = connections + worker.OTHER_FILES
@@ -162,6 +165,8 @@ class Run:
         self.max_rss_bytes = 0
         self.intervals: dict[tuple[str, int], list[Report]] = defaultdict(list)
         self.before: dict[str, Snapshot] = {}
+        self.sampled: dict[str, int] = defaultdict(int)
+        """The newest interval of each phase that all workers have reported."""
         self.alarm, self.ring = socket.socketpair()
         self.ring.setblocking(False)
 
@@ -224,7 +229,7 @@ class Run:
         self.emit(PhaseBegan(phase, time.time()))
 
     def connect(self) -> None:
-        """Every connection greets its server. A server that is loading is waited for; one that turns us away ends it."""
+        """Every connection greets its server. One that is loading is waited for; one that turns us away ends it."""
         self.begin("connect")
         began_ns = time.monotonic_ns()
         down = self.open_connections()
@@ -306,10 +311,11 @@ class Run:
         self.follow("measure", measure_ns, measure_ns + plan.duration_ns)
 
     def follow(self, phase: str, from_ns: int, until_ns: int) -> None:
-        """Hears the workers until a phase's end, and tells how far it has come."""
+        """Hears the workers until a phase's end and its last interval, and tells how far it has come."""
         length_ns = until_ns - from_ns
-        while (now_ns := time.monotonic_ns()) < until_ns:
-            self.hear(min(until_ns, now_ns + self.plan.interval_ns // 4))
+        intervals = -(-length_ns // self.plan.interval_ns)
+        while (now_ns := time.monotonic_ns()) < until_ns + (self.sampled[phase] < intervals) * LATE_NS:
+            self.hear(min(max(until_ns, now_ns + LATE_NS), now_ns + self.plan.interval_ns // 4))
             done_ns = min(max(time.monotonic_ns() - from_ns, 0), length_ns)
             self.emit(Progress(phase, done_ns, length_ns, done_ns))
 
@@ -340,10 +346,11 @@ class Run:
 
     def hear(self, until_ns: int) -> list[tuple[WorkerProcess, Report]]:
         """The next reports, none when the time comes first. Raises Stop when the user asks to, or a worker has died."""
-        by_pipe = {w.pipe: w for w in self.living() if w.final is None}
+        unfinished = [w for w in self.living() if w.final is None]
+        by_pipe: dict[object, WorkerProcess] = {w.pipe: w for w in unfinished}
         timeout = max(0.0, (until_ns - time.monotonic_ns()) / NS)
         heard = []
-        for ready in wait([*by_pipe, self.alarm], timeout):
+        for ready in wait([*(w.pipe for w in unfinished), self.alarm], timeout):
             if ready is self.alarm:
                 self.alarm.recv(1)
                 raise Stop
@@ -376,6 +383,7 @@ class Run:
 
     def sample(self, report: Report, reports: list[Report]) -> None:
         del self.intervals[report.phase, report.interval]
+        self.sampled[report.phase] = report.interval
         so_far = sum((r.snapshot for r in reports), Snapshot())
         interval = so_far - self.before.get(report.phase, Snapshot())
         self.before[report.phase] = so_far
@@ -445,9 +453,7 @@ class Run:
 
 def give_up(snapshot: Snapshot) -> Snapshot:
     """What was in flight in a worker whose last word this is counts as lost."""
-    tallies = {
-        command: t + Tally(lost=t.balance) if t.balance > 0 else t for command, t in snapshot.tallies.items()
-    }
+    tallies = {command: t + Tally(lost=t.balance) if t.balance > 0 else t for command, t in snapshot.tallies.items()}
     return replace(snapshot, tallies=tallies)
 
 

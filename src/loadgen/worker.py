@@ -1,7 +1,7 @@
 """One worker process: told a Plan, it answers with Reports.
 
-It speaks pickles, framed as `multiprocessing.connection` frames them, over the socket whose descriptor is its one argument. When
-that socket closes, whoever started it is gone, and so is it. It imports nothing of the front end.
+It speaks pickles, framed as `multiprocessing.connection` frames them, over the socket whose descriptor is its one
+argument. When that socket closes, whoever started it is gone, and so is it. It imports nothing of the front end.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 import uvloop
@@ -40,8 +41,8 @@ OTHER_FILES = 32
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a worker says. `event` is `connected`, `written` or `drained` when a mode has ended, `interval` or `progress` on
-    the way."""
+    """What a worker says. `event` is `connected`, `written` or `drained` when a mode has ended, `interval` or `progress`
+    on the way."""
 
     event: str
     phase: str
@@ -81,7 +82,7 @@ def max_rss_bytes() -> int:
     """The most memory this process has had resident."""
     if sys.platform == "linux":
         # getrusage would count what the process had been before it became this program.
-        with open("/proc/self/status", encoding="ascii") as status:
+        with Path("/proc/self/status").open(encoding="ascii") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

@@ -42,7 +42,8 @@ class Lines:
         if not isinstance(event, Progress) or not self.is_due(event):
             return
         self._printed = (event.phase, event.elapsed_ns)
-        line = f"{event.phase}: {_done(event)} after {event.elapsed_ns / NS_PER_S:.0f}s: {printable(event.note, LONGEST_NOTE)}"
+        note = printable(event.note, LONGEST_NOTE)
+        line = f"{event.phase}: {_done(event)} after {event.elapsed_ns / NS_PER_S:.0f}s: {note}"
         if self._stream is not None:
             with contextlib.suppress(OSError, ValueError):
                 print(line, file=self._stream, flush=True)
