@@ -1,4 +1,4 @@
-"""Every command that a document shows works as it stands there, but for less time and against the test's own servers."""
+"""Every command that a document shows works as it stands there, if briefly and against the test's own servers."""
 
 from __future__ import annotations
 

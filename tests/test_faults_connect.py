@@ -296,6 +296,15 @@ def test_an_ipv6_address_works() -> None:
     assert finished.counts["ok"] == finished.counts["planned"] > 0
 
 
+def test_an_address_of_one_link_only_is_taken_with_its_scope() -> None:
+    # Nobody listens there; but that is found out by trying, and the address is the one that was asked for.
+    host = f"fe80::1%{socket.if_indextoname(1)}"
+    finished = load(free_port(), host=host)
+    assert finished.status == 3
+    assert f"[{host}]" in finished.complaint
+    assert "failed" not in finished.complaint
+
+
 def test_a_connection_that_fails_at_first_joins_the_load() -> None:
     # The first asks which server it is; the second greets in vain, and the third is let in.
     script = by_connection(polite(), says(b"-ERR busy\r\n", closes), polite())

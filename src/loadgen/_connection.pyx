@@ -90,23 +90,25 @@ cdef enum:
 
 
 cdef int address_of(Address *a, str numeric, int port) except -1:
-    """A numeric IPv4 or IPv6 address and a port, in the kernel's form."""
+    """A numeric IPv4 or IPv6 address, the latter with its numeric scope if it is a link's own, and a port."""
     cdef bytes packed
     family = socket.AF_INET6 if ":" in numeric else socket.AF_INET
+    numeric, _, scope = numeric.partition("%")
     packed = socket.inet_pton(family, numeric)
     memset(a, 0, sizeof(Address))
     a.family = family
-    fill_address(a, PyBytes_AS_STRING(packed), port)
+    a.length = fill_address(a.bytes, family, PyBytes_AS_STRING(packed), port, int(scope or 0))
     return 0
 
 
 cdef extern from * nogil:
     """
-    static unsigned loadgen_fill_address(char *bytes, int family, const char *packed, int port) {
+    static unsigned loadgen_fill_address(char *bytes, int family, const char *packed, int port, unsigned scope) {
         if (family == AF_INET6) {
             struct sockaddr_in6 *six = (struct sockaddr_in6 *)bytes;
             six->sin6_family = AF_INET6;
             six->sin6_port = htons(port);
+            six->sin6_scope_id = scope;
             memcpy(&six->sin6_addr, packed, 16);
             return sizeof *six;
         }
@@ -117,11 +119,8 @@ cdef extern from * nogil:
         return sizeof *four;
     }
     """
-    unsigned int c_fill_address "loadgen_fill_address"(char *bytes, int family, const char *packed, int port)
-
-
-cdef void fill_address(Address *a, const char *packed, int port) noexcept:
-    a.length = c_fill_address(a.bytes, a.family, packed, port)
+    unsigned int fill_address "loadgen_fill_address"(
+        char *bytes, int family, const char *packed, int port, unsigned int scope)
 
 
 cdef int connection_init(Connection *c, uint32_t depth, size_t longest, bint spliced) except -1:

@@ -657,8 +657,10 @@ cdef class Engine(Watcher):
         self.reactor.close()
 
     def counts(self, str phase):
-        """What `Recorder.counts` says of a phase, one of PHASE_NAMES, then bytes received and sent in it, and how many of
-        its requests were answered while it lasted (of the measure phase only)."""
+        """What `Recorder.counts` says of a phase, one of PHASE_NAMES, then bytes received and sent in it.
+
+        Last, of the measure phase, how many of its requests were answered while it lasted.
+        """
         cdef int number = PHASE_NAMES.index(phase)
         cdef int64_t answered = 0
         if number == MEASURE:

@@ -41,8 +41,10 @@ OTHER_FILES = 32
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a worker says. `event` is `connected`, `written` or `drained` when a mode has ended, `interval` or `progress`
-    on the way."""
+    """What a worker says.
+
+    `event` is `connected`, `written` or `drained` when a mode has ended, `interval` or `progress` on the way.
+    """
 
     event: str
     phase: str
