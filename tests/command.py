@@ -54,8 +54,8 @@ class Finished:
         return result
 
     @property
-    def counts(self) -> dict[str, int]:
-        counts: dict[str, int] = self.result["counts"]
+    def counts(self) -> Record:
+        counts: Record = self.result["counts"]
         return counts
 
     @property
@@ -120,7 +120,7 @@ class Running:
         def there() -> bool:
             records = [json.loads(line) for line in self.lines if line.endswith(b"\n")]
             wanted = {"type": kind, **fields}
-            return sum(wanted.items() <= record.items() for record in records) >= count
+            return sum(bool(wanted.items() <= record.items()) for record in records) >= count
 
         with self.news:
             assert self.news.wait_for(lambda: there() or self.process.poll() is not None, self.timeout_s), "it hangs"
@@ -132,7 +132,7 @@ class Running:
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
-            return process.environ().get(MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE
+            return bool(process.environ().get(MARK) == self.mark) and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
 
@@ -222,10 +222,10 @@ def load(port: int, *arguments: str, host: str = "127.0.0.1", **options: Any) ->
 
 
 def short(port: int, host: str = "127.0.0.1") -> list[str]:
-    """The arguments of a run of half a second with one worker and no warm-up."""
+    """The arguments of a short run with one worker and no warm-up."""
     return [
         *("run", "--host", host, "--port", str(port), "--format", "json", "--threads", "1", "--seed", "1"),
-        *("--connections", "2", "--pipeline", "4", "--keys", "1000", "--duration", "500ms", "--warmup", "0s"),
+        *("--connections", "2", "--pipeline", "4", "--keys", "1000", "--duration", "200ms", "--warmup", "0s"),
     ]
 
 

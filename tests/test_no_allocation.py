@@ -22,6 +22,7 @@ from runs import plan
 
 from loadgen._engine import Engine
 from loadgen.target.embedded import EmbeddedServer
+from loadgen.units import NS_PER_S
 
 REQUESTS = 100_000
 
@@ -45,27 +46,24 @@ def planned(engine: Engine) -> int:
 # ── Blocks that are kept ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def blocks_kept(port: int, each_load: Callable[[int], object], *settings: str) -> int:
-    """How many more blocks there are after REQUESTS requests; `each_load` is called with how many have been."""
+async def blocks_kept(port: int, meanwhile: Callable[[int], object], *settings: str) -> int:
+    """How many more blocks there are after REQUESTS requests; `meanwhile` is told now and then how many have been."""
     heard: asyncio.Queue[str] = asyncio.Queue()
     engine = Engine(asyncio.get_running_loop(), plan(port, *settings), 0, heard.put_nowait)
-
-    async def load() -> int:
-        engine.load(time.monotonic_ns(), 0, 100_000_000)
-        assert await heard.get() == "drained"
-        return planned(engine)
-
     try:
         engine.connect()
         assert await heard.get() == "connected"
-        # Once, so that what is made once is made.
-        first = done = await load()
-        each_load(0)
+        engine.load(time.monotonic_ns(), 0, 3600 * NS_PER_S)
+        # So many that what is made once is made.
+        while (first := planned(engine)) < 1000:
+            await asyncio.sleep(0.01)
+        meanwhile(0)
         gc.collect()
         before = sys.getallocatedblocks()
-        while done - first < REQUESTS:
-            done = await load()
-            each_load(done - first)
+        while (done := planned(engine) - first) < REQUESTS:
+            meanwhile(done)
+            await asyncio.sleep(0.01)
+        meanwhile(done)
         gc.collect()
         return sys.getallocatedblocks() - before
     finally:
@@ -131,7 +129,7 @@ def asked_for(counter: ctypes.PyDLL, port: int, *settings: str) -> int:
         engine.connect()
         while not loop.soon:
             loop.ready()
-        engine.load(time.monotonic_ns(), 0, 3600 * 10**9)
+        engine.load(time.monotonic_ns(), 0, 3600 * NS_PER_S)
         ready, total = loop.ready, 0
         while planned(engine) < 1000:
             ready()

@@ -33,6 +33,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return act(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
+        import signal
+
+        # Whoever goes on pressing must not see how the interpreter ends.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         complain("loadgen: interrupted.")
         return 130
 
