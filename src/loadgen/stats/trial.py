@@ -1,0 +1,194 @@
+"""What was observed at one offered rate, and whether it meets the limits.
+
+This file knows counts and how sure they make us. It does not know which rate to try next, and it measures nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+NO_LIMIT_NS = 2**63 - 1
+"""The limit of a quantile that is wanted but not judged: no int64 latency exceeds it."""
+
+# One-sided 95 % of the normal distribution; `_student` widens it where blocks are few.
+_Z = 1.64
+# Neighbouring blocks are summed until about this many are left: a queue near saturation remembers for many of its
+# service times, and blocks that remember each other make the standard error too small.
+_MOST_BATCHES = 20
+# Requests that exceed come in clusters, as what delays one delays those behind it. A pass must be sure enough even when
+# they come this many at a time. Simulated on M/M/1: below 8 rates pass by luck, and 12 costs a fifth more time.
+_CLUSTER = 8
+# A rate is hopeless when this share of its requests exceeds a limit, or 1.5 × the share allowed where that is more.
+_HOPELESS_SHARE = 0.20
+# A backlog that takes four times the longest limit to serve will not be served in time.
+_HOPELESS_LIMITS = 4
+# A shortfall of throughput this small may be what was in flight at the two ends of the window.
+_IN_FLIGHT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The response time that a quantile must not exceed."""
+
+    quantile: float
+    """Between 0 and 1, both excluded."""
+    limit_ns: int
+    command: str = ""
+    """The command whose requests are meant; empty for all of them."""
+
+    def __str__(self) -> str:
+        name = f"p{self.quantile * 100:.10g}".replace(".", "")
+        return f"{self.command} {name}" if self.command else name
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A short stretch of a trial: by limit, the requests intended in it, and how many exceeded the limit.
+
+    Timeouts, lost requests and requests still unanswered when the wait for them ended count as exceeding.
+    """
+
+    requests: tuple[int, ...]
+    exceeding: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Everything observed at one rate since its probe began, with the parts that were continued merged."""
+
+    length_s: float
+    """How long was measured, without the wait before it."""
+    offered_per_s: float
+    achieved_per_s: float
+    """Replies received per second of the measured time."""
+    blocks: tuple[Block, ...] = ()
+    x_ns: tuple[int, ...] = ()
+    """By limit, the response time at its quantile: from merged counts, never a mean of percentiles."""
+    backlog: int = 0
+    """Requests due and unanswered at the end of the measured time."""
+    limited_by: str = ""
+    """Why the generator, not the server, spoilt the trial; empty when it did not."""
+
+
+class Verdict(StrEnum):
+    """What a trial says about its rate."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    GENERATOR_LIMITED = "GENERATOR-LIMITED"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class Exceedance:
+    """The share of requests that exceeded a limit, and the bounds of the true share (one-sided 95 % each)."""
+
+    limit: Limit
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def allowed(self) -> float:
+        """The share that may exceed it: 0.01 for a p99."""
+        return 1 - self.limit.quantile
+
+    @property
+    def verdict(self) -> Verdict:
+        """PASS or FAIL when both bounds are on one side of the share allowed."""
+        if self.high < self.allowed:
+            return Verdict.PASS
+        return Verdict.FAIL if self.low > self.allowed else Verdict.INCONCLUSIVE
+
+    def __str__(self) -> str:
+        return f"{self.limit}: {self.ratio:.3%} exceed ({self.low:.3%} to {self.high:.3%}), {self.allowed:.3g} allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict, what it rests on, and why in words."""
+
+    verdict: Verdict
+    exceedances: tuple[Exceedance, ...]
+    why: str
+
+    @property
+    def leans_to_pass(self) -> bool:
+        """What the point estimates alone say: every limit is exceeded by no more than the share allowed."""
+        return all(e.ratio <= e.allowed for e in self.exceedances)
+
+
+def judge(trial: Trial, limits: Sequence[Limit], min_throughput_ratio: float) -> Judgement:
+    """Judge a trial: it passes only when every limit does, and fails when one does.
+
+    With y_b = exceeding − (1 − q)·requests for block b, a limit passes when ȳ + 1.64·SE < 0 and fails when
+    ȳ − 1.64·SE > 0; in between the verdict is INCONCLUSIVE and more should be measured. SE is that of batch means, with
+    Student's t, and at least that of independent requests at the limit (of clusters of them for a pass), so that a p99
+    is not passed on 50 requests of which none exceeded. The generator's fault outranks all: the server was not tried.
+    """
+    exceedances = tuple(_exceedance(trial.blocks, i, limit) for i, limit in enumerate(limits))
+    if trial.limited_by:
+        return Judgement(Verdict.GENERATOR_LIMITED, exceedances, trial.limited_by)
+    failure = hopeless(trial, limits) or _shortfall(trial, min_throughput_ratio)
+    if failure:
+        return Judgement(Verdict.FAIL, exceedances, failure)
+    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+        decisive = [e for e in exceedances if e.verdict is verdict]
+        if decisive:
+            return Judgement(verdict, exceedances, "; ".join(map(str, decisive)))
+    return Judgement(Verdict.PASS, exceedances, "; ".join(map(str, exceedances)))
+
+
+def hopeless(trial: Trial, limits: Sequence[Limit]) -> str:
+    """Why a trial need not run to its end, as the server has failed already; empty when it should go on."""
+    longest_s = max((limit.limit_ns for limit in limits), default=NO_LIMIT_NS) / 1e9
+    if trial.backlog > max(_IN_FLIGHT, trial.offered_per_s * _HOPELESS_LIMITS * longest_s):
+        return f"the backlog of {trial.backlog} requests takes over {_HOPELESS_LIMITS} times the longest limit to serve"
+    for i, limit in enumerate(limits):
+        requests = sum(block.requests[i] for block in trial.blocks)
+        exceeding = sum(block.exceeding[i] for block in trial.blocks)
+        share = max(_HOPELESS_SHARE, 1.5 * (1 - limit.quantile))
+        if requests > _IN_FLIGHT and exceeding > share * requests:
+            return f"{limit}: {exceeding / requests:.0%} exceed it, and over {share:.0%} is given up at once"
+    return ""
+
+
+def _shortfall(trial: Trial, min_throughput_ratio: float) -> str:
+    missing = (min_throughput_ratio * trial.offered_per_s - trial.achieved_per_s) * trial.length_s
+    if missing <= 0 or (trial.offered_per_s - trial.achieved_per_s) * trial.length_s <= _IN_FLIGHT:
+        return ""
+    ratio = trial.achieved_per_s / trial.offered_per_s
+    return f"{ratio:.1%} of the offered rate was achieved, and {min_throughput_ratio:.1%} is the least that passes"
+
+
+def _exceedance(blocks: Sequence[Block], index: int, limit: Limit) -> Exceedance:
+    allowed = 1 - limit.quantile
+    requests = sum(block.requests[index] for block in blocks)
+    if not requests:
+        return Exceedance(limit, 0.0, 0.0, 1.0)
+    per_batch = math.ceil(len(blocks) / _MOST_BATCHES)
+    batches = [blocks[at : at + per_batch] for at in range(0, len(blocks) - per_batch + 1, per_batch)]
+    ys = [sum(block.exceeding[index] - allowed * block.requests[index] for block in batch) for batch in batches]
+    between, width = 0.0, _Z
+    if len(ys) > 1:
+        mean = sum(ys) / len(ys)
+        # The blocks that do not fill a batch are left out of the sum and counted in again here.
+        between = sum((y - mean) ** 2 for y in ys) / (len(ys) - 1) * len(blocks) / per_batch
+        width = _student(len(ys) - 1)
+    ratio = sum(block.exceeding[index] for block in blocks) / requests
+    # At the limit itself n independent requests vary by n·q·(1 − q); dependent ones vary more, never less.
+    independent = requests * allowed * (1 - allowed)
+    below = width * math.sqrt(max(between, independent))
+    # A spell in which little exceeded varies little as well: by its own variance, luck would look like certainty. Were
+    # the true share the one allowed, the variance would be as many times larger as the share is.
+    at_limit = between * max(1.0, allowed / max(ratio, 1 / requests))
+    above = max(width * math.sqrt(at_limit), _Z * math.sqrt(_CLUSTER * independent))
+    return Exceedance(limit, ratio, max(0.0, ratio - below / requests), min(1.0, ratio + above / requests))
+
+
+def _student(degrees: int) -> float:
+    """Student's t at the same tail as `_Z`: the first term of Abramowitz & Stegun 26.7.5."""
+    return _Z + (_Z**3 + _Z) / (4 * degrees)
