@@ -101,7 +101,7 @@ class Result:
 
     @property
     def overall(self) -> Snapshot:
-        """All phases together; `connections.active` is that of the measure phase."""
+        """All phases together; of `connections`, only the events add up: `active` means nothing here."""
         return sum(self.phases.values(), Snapshot())
 
     @property
