@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from loadgen._server_connection import Service
+from loadgen._server_trouble import Trouble
 from loadgen._store import Store
 
 HOST = "127.0.0.1"
@@ -52,10 +53,17 @@ class Transport:
 class Wire:
     """One connection of a server that has no event loop: `feed` is exactly one read of the server's."""
 
-    def __init__(self, connection_type: type[Any], *, max_memory_bytes: int = 64 << 20, max_item_bytes: int = 1 << 20):
+    def __init__(
+        self,
+        connection_type: type[Any],
+        *,
+        max_memory_bytes: int = 64 << 20,
+        max_item_bytes: int = 1 << 20,
+        trouble: Trouble | None = None,
+    ) -> None:
         self.store = Store(max_memory_bytes)
         self.stopped = 0
-        self.service = Service(self.store, max_item_bytes, "test", self._stop)
+        self.service = Service(self.store, max_item_bytes, "test", self._stop, trouble)
         with socket.create_server((HOST, 0)) as listener:
             self.peer = socket.create_connection(listener.getsockname())
             self.sock, _ = listener.accept()

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from loadgen._histogram import Histogram
 from loadgen.events import Configured, Event, PhaseBegan, Progress, Result, Sample
-from loadgen.plan import Endpoint, Keyspace, Plan, Weights, WorkerPlan
+from loadgen.plan import Endpoint, Keyspace, Plan, Segment, Weights, WorkerPlan
+from loadgen.signs import Ceiling, HostSigns, Pauses, Signs, WorkerSigns
+from loadgen.slo import Answer, Check, Objective, Unit, check
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
 
 S = 1_000_000_000
@@ -25,6 +28,10 @@ def plan(
     cpus: bool = False,
     weights: Weights | None = None,
     backfill: bool = False,
+    profile: tuple[Segment, ...] | None = None,
+    arrival: str = "constant",
+    spin: bool = False,
+    slo: tuple[Objective, ...] = (),
 ) -> Plan:
     worker_count = 2
     return Plan(
@@ -38,7 +45,9 @@ def plan(
         connect_timeout_ns=5 * S,
         request_timeout_ns=S,
         request_distribution="roundrobin",
-        rate_per_s=rate_per_s,
+        profile=profile if profile is not None else (Segment(3 * S, rate_per_s, rate_per_s),) if rate_per_s else (),
+        arrival=arrival,
+        spin=spin,
         prefill=True,
         prefill_timeout_ns=300 * S,
         backfill_on_miss=backfill,
@@ -50,9 +59,10 @@ def plan(
         interval_ns=S,
         seed=42,
         workers=tuple(
-            WorkerPlan(n, n if cpus else None, (25,) * endpoints, rate_per_s / worker_count, n * 500_000, 500_000)
+            WorkerPlan(n, n if cpus else None, (25,) * endpoints, 1 / worker_count, n * 500_000, 500_000)
             for n in range(worker_count)
         ),
+        slo=slo,
     )
 
 
@@ -82,6 +92,8 @@ def counted(
         response={c: latencies(n, seed + i, unanswered=min(unanswered, n)) for i, (c, n) in enumerate(ended.items())},
         service={c: latencies(n, seed + i, 30_000) for i, (c, n) in enumerate(ended.items())} if open_loop else {},
         lag=latencies(sum(ended.values()), seed, 12_000) if open_loop else Histogram(),
+        lag_ours=latencies(sum(ended.values()), seed, 9_000) if open_loop else Histogram(),
+        lag_backpressure=latencies(sum(ended.values()), seed, 3_000) if open_loop else Histogram(),
         errors={"OOM": sum(t.errors for t in tallies.values())} if any(t.errors for t in tallies.values()) else {},
         failures=failures or {},
         connections=ConnectionCounts(
@@ -269,6 +281,8 @@ def busy() -> list[Event]:
         response=clocks,
         service=clocks,
         lag=slow,
+        lag_ours=slow,
+        lag_backpressure=slow,
         errors={"LOADING": 12},
         failures={"reset": 2468},
         connections=connections,
@@ -286,6 +300,81 @@ def busy() -> list[Event]:
     ]
 
 
+CEILING = Ceiling(1_234_567.8, 31_200, 41_000, "2026-11-20")
+
+SIGNS = Signs(
+    (
+        WorkerSigns(0, 3 * S, 2 * S, 30_000_000, Pauses(2, 12_000_000, 1_500_000, 12_500_000, 0), 0),
+        WorkerSigns(1, 3 * S, 1 * S, None, Pauses(), 7),
+    ),
+    HostSigns(0.0123456789, "tsc"),
+    (120_000, 125_000, 119_000),
+    CEILING,
+)
+"""Of two workers, the second on a system that does not say how long a process was queued."""
+
+OBJECTIVES = (
+    Objective("p99", 1_000_000, Unit.NS),
+    Objective("p999", 200_000, Unit.NS),
+    Objective("p99", 100_000, Unit.NS, "get"),
+    Objective("max", 5_000_000, Unit.NS, "set"),
+    Objective("errors", 0, Unit.COUNT),
+    Objective("timeouts", 0.001, Unit.SHARE),
+    Objective("hit_rate_min", 0.9, Unit.SHARE),
+    Objective("throughput_min", 12_000, Unit.PER_S, "delete"),
+)
+
+
+def objectives() -> list[Event]:
+    """A run that is valid and breaches some of its objectives, on a host whose ceiling is known."""
+    profile = (Segment(2 * S, 1000.0, 4000.0), Segment(S, 2500.0, 2500.0))
+    the_plan = plan(profile=profile, arrival="poisson", spin=True, slo=OBJECTIVES)
+    measured = counted(good(6_000, 1_500, misses=6), 30, open_loop=True)
+    return [
+        Configured(the_plan, "0.1.0", server="redis 7.0.15", wall_s=START_S),
+        *phases("measure"),
+        sample(0, counted(good(800, 200, misses=8), 31, open_loop=True)),
+        Result(
+            the_plan,
+            measured,
+            3 * S,
+            before(measured),
+            45_600_000,
+            signs=SIGNS,
+            checks=check(OBJECTIVES, measured, 3 * S),
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
+def many_phases() -> list[Event]:
+    """A schedule of more segments than are shown, some of awkward length; a run that is invalid and has no answers."""
+    stairs = tuple(Segment(S // 3, 1000.0 + 1000 * n / 3, 1000.0 + 1000 * n / 3) for n in range(4))
+    swings = (Segment(60 * S, 1_234_567.5, 9_876_543.0, 10 * S), Segment(1_500_000_000, 0.5, 0.0))
+    bursts = (Segment(S, 100.0, 100.0), Segment(S, 90_000.0, 90_000.0)) * 6
+    slo = (Objective("p99", 1_000_000, Unit.NS), Objective("p9999", 2_469_135, Unit.NS, "delete"))
+    the_plan = plan(profile=(*stairs, *swings, *bursts), arrival="poisson", slo=slo)
+    measured = counted({"get": Tally(planned=400, unfinished=400, unsent=400)}, 32, open_loop=True, unanswered=400)
+    checks = (
+        Check(slo[0], S, Answer.BREACHED, is_lower_bound=True, has_few_samples=True),
+        Check(slo[1], None, Answer.UNKNOWN),
+    )
+    return [
+        Configured(the_plan, "0.1.0", wall_s=START_S),
+        *phases("measure"),
+        Result(
+            the_plan,
+            measured,
+            3 * S,
+            before(measured),
+            reasons=("The p99 of the generator's own lag was 1.2 ms, 15 % of the p99 of response time.",),
+            signs=replace(SIGNS, ceiling=None),
+            checks=checks,
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
 RUNS: dict[str, Callable[[], list[Event]]] = {
     run.__name__: run
     for run in (
@@ -298,5 +387,7 @@ RUNS: dict[str, Callable[[], list[Event]]] = {
         ping,
         unbalanced,
         busy,
+        objectives,
+        many_phases,
     )
 }

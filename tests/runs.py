@@ -27,6 +27,10 @@ SETTINGS = (
     "connection.connect_timeout=30s",
     "connection.request_timeout=30s",
     "workload.keyspace.count=2000",
+    "workload.arrival=constant",
+    # What the machine does to the generator while tests share it is not what these runs are about.
+    "verdict.lag=30s",
+    "verdict.shortfall=1",
 )
 
 Servers = RealServer | tuple[RealServer, ...] | int
@@ -42,6 +46,11 @@ def endpoints(servers: Servers) -> str:
 def plan(servers: Servers, *settings: str) -> Plan:
     """The plan of these `--set` settings."""
     return config.resolve(config.load(None, [*SETTINGS, endpoints(servers), *settings]))
+
+
+def profile_of(told: Plan) -> list[tuple[int, float, float, int]]:
+    """The plan's profile as an engine takes it."""
+    return [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in told.profile]
 
 
 def measure(servers: Servers, *settings: str, events: list[Event] | None = None) -> Result:

@@ -19,13 +19,12 @@ from command import Running, loadgen
 from real_servers import HOST, RealServer, free_port
 from runs import sets
 
-from loadgen import __version__, config
+from loadgen import __version__, config, session
 from loadgen.cli import main
 from loadgen.errors import UsageError
 from loadgen.plan import Plan, Weights
 from loadgen.record_schema import RECORD
 from loadgen.units import NS_PER_S
-from loadgen.verbs import run
 
 CONFIGS = Path(__file__).parents[1] / "benchmark" / "config"
 QUICK_TEST = str(CONFIGS / "quick-test.toml")
@@ -35,9 +34,9 @@ SHORT = sets("general.duration=0.2s", "general.warmup=0s")
 def plan_of(*arguments: str) -> Plan:
     """The plan that these arguments of `run` make."""
     parser = argparse.ArgumentParser()
-    run.add_arguments(parser)
+    session.add_arguments(parser)
     args = parser.parse_args(arguments)
-    return config.resolve(config.load(args.config, args.set, run.flags_of(args)))
+    return config.resolve(config.load(args.config, args.set, session.flags_of(args)))
 
 
 @pytest.fixture

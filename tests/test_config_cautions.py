@@ -6,7 +6,8 @@ import pytest
 
 from loadgen.config import Flag, load
 
-SEARCH = '[workload.saturation_search]\nslo = { p99 = "1ms" }'
+SEARCH = '[workload.saturation_search]\nslo = { p99 = "1ms" }\n'
+PHASE = "[[workload.phase]]\nfor = '30s'\nrate = 5\n"
 
 
 def warnings(tmp_path: Path, text: str, *overrides: str) -> list[str]:
@@ -22,7 +23,36 @@ def warnings(tmp_path: Path, text: str, *overrides: str) -> list[str]:
         ('[target]\ntls_hostname = "a"', "2:1: target.tls_hostname", "tls is false"),
         ("[target]\ntls_verify = true", "2:1: target.tls_verify", "tls is false"),
         ("[momento]\nttl_seconds = 1", "1:2: momento", "not supported"),
-        (SEARCH, "1:11: workload.saturation_search", "no search is run"),
+        ("[workload]\nrate_limit = 5\n" + SEARCH, "2:1: workload.rate_limit", "not acted on: the search sets the rate"),
+        (SEARCH + PHASE, "3:12: workload.phase", "is not acted on: the search sets the rate"),
+        (SEARCH + "[general]\nduration = 5", "4:1: general.duration", "is not acted on: the search says how long"),
+        (SEARCH + "[general]\ninterval = 5", "4:1: general.interval", "is not acted on: a search shows a line"),
+        (SEARCH + "[slo]\np99 = 1", "3:2: slo", "the search has limits of its own"),
+        ("[workload.saturation_search]\n[slo]\nmax = 1", "3:1: slo.max", "a search keeps to percentiles only"),
+        ("[workload.saturation_search]\n[slo.set]\nerrors = 0", "3:1: slo.set.errors", "keeps to percentiles only"),
+        (
+            PHASE + "[general]\nduration = '1m'",
+            "5:1: general.duration",
+            "is not acted on: the phases of workload.phase last 30s in all",
+        ),
+        (
+            PHASE.replace("5", "[0, 5]\nshape = 'ramp'") + "[general]\nwarmup = 5",
+            "6:1: general.warmup",
+            "sends nothing: the warm-up has the rate at which workload.phase begins, and that is 0",
+        ),
+        ('[workload]\narrival = "poisson"', "2:1: workload.arrival", "is not acted on without a rate_limit or phases"),
+        ('[workload]\narrival = "constant"', "2:1: workload.arrival", "is not acted on without a rate_limit or phases"),
+        ("[workload]\nspin = true\n[general]\nthreads = 1", "2:1: workload.spin", "a whole core for its worker"),
+        (
+            "[workload]\nspin = true\n[general]\nthreads = 2\n[connection]\nconnections = 2",
+            "2:1: workload.spin",
+            "true takes a whole core for each of 2 workers; leave the server cores of its own",
+        ),
+        (
+            '[connection]\nrequest_distribution = "random"',
+            "2:1: connection.request_distribution",
+            "rate_limit or phases",
+        ),
         ("[timestamps]\nenabled = false", "2:1: timestamps.enabled", "always recorded"),
         ('[timestamps]\nmode = "software"', "2:1: timestamps.mode", "in user space"),
         ('[admin]\nlisten = "127.0.0.1:9090"', "2:1: admin.listen", "not acted on yet"),
@@ -54,6 +84,15 @@ def test_a_key_that_is_not_acted_on_is_warned_of_where_it_stands(
         "[connection]\npool_size = 3",
         "[connection]\nbatch_size = 8\npipeline_depth = 8",
         "[connection]\nrequest_distribution = 'greedy'\n[workload]\nrate_limit = 1",
+        f"[connection]\nrequest_distribution = 'least_inflight'\n{PHASE}",
+        "[workload]\nrate_limit = 1\narrival = 'constant'",
+        f"[workload]\narrival = 'poisson'\n{PHASE}",
+        f"[workload]\narrival = 'poisson'\nrate_limit = 0\n{SEARCH}",
+        f"[general]\nduration = 30\nwarmup = '5s'\n{PHASE}",
+        PHASE.replace("5", "[0, 5]\nshape = 'ramp'") + "[general]\nwarmup = 0",
+        "[slo]\nmax = 1\np99 = 1",
+        "[workload.saturation_search]\n[slo]\np99 = 1\n[slo.get]\np50 = 1",
+        "[workload]\nspin = false",
         "[workload.keyspace]\nzipf_exponent = 2\ndistribution = 'zipf'",
         "[target]\ntls = false\ncluster = false\nprotocol = 'ping'",
     ],

@@ -38,6 +38,7 @@ def test_without_a_file_every_key_has_its_default() -> None:
     assert connection.request_distribution == "roundrobin"
     assert (workload.rate_limit, workload.prefill, workload.prefill_timeout) == (0, False, 300 * NS)
     assert (workload.backfill_on_miss, workload.saturation_search) == (False, None)
+    assert (workload.phase, workload.arrival, workload.spin, config.slo) == ((), None, False, None)
     keyspace = workload.keyspace
     assert (keyspace.length, keyspace.count, keyspace.distribution, keyspace.zipf_exponent) == (16, 10**6, "uniform", 1)
     assert (workload.commands.get, workload.commands.set, workload.commands.delete) == (80, 20, 0)
@@ -61,6 +62,7 @@ def test_without_a_file_every_key_has_its_default() -> None:
 def test_the_saturation_search_has_cachecannons_defaults(tmp_path: Path) -> None:
     search = from_text(tmp_path, '[workload.saturation_search]\nslo = { p99 = "1ms" }').workload.saturation_search
     assert search is not None
+    assert search.slo is not None
     assert (search.slo.p50, search.slo.p99, search.slo.p999) == (None, 1_000_000, None)
     assert (search.start_rate, search.step_multiplier, search.max_rate) == (1000, 1.05, 1e8)
     assert (search.sample_window, search.drain_window, search.stop_after_failures) == (5 * NS, NS // 2, 3)
@@ -83,11 +85,15 @@ def test_a_file_with_every_key_of_another_tool_loads_unchanged(name: str) -> Non
 
 
 def leaves(tree: dict[str, object], path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], object]]:
-    return [
-        leaf
-        for name, value in tree.items()
-        for leaf in (leaves(value, (*path, name)) if isinstance(value, dict) else [((*path, name), value)])
-    ]
+    """Every key that holds a value, with its path; those of all tables of a list have the same."""
+    found: list[tuple[tuple[str, ...], object]] = []
+    for name, value in tree.items():
+        for entry in value if isinstance(value, list) else [value]:
+            if isinstance(entry, dict):
+                found += leaves(entry, (*path, name))
+            else:
+                found.append(((*path, name), value))
+    return found
 
 
 def test_the_older_spellings_mean_the_newer_keys() -> None:
@@ -100,7 +106,8 @@ def test_every_shipped_config_loads_without_a_warning() -> None:
     shipped = {path.name: load(path) for path in SHIPPED.glob("*.toml")}
     assert {name: config.warnings for name, config in shipped.items() if config.warnings} == {}
     assert set(shipped) >= {f"{name}.toml" for name in (
-        "quick-test", "redis", "memcache", "ping", "example", "eviction-test", "desync-test"
+        "quick-test", "redis", "memcache", "ping", "example", "eviction-test", "desync-test", "open-loop", "ramp",
+        "slo-search",
     )}  # fmt: skip
     assert shipped["desync-test.toml"].connection.connections == 128
     quick = shipped["quick-test.toml"]
@@ -207,7 +214,10 @@ def test_the_example_has_every_key_and_no_line_of_it_is_stale(tmp_path: Path) ->
     found = {dotted(path) for path, _ in leaves(tree)}
     assert found == {dotted((*path, name)) for path, table in tables() for name, _ in values(table)}
     # The CPU that it shows is an example, and may not exist here.
-    config = from_text(tmp_path, uncommented.replace('cpu_list = "0-3,8"', 'cpu_list = "0"'))
+    # And an objective for a command that is not sent is an error.
+    config = from_text(
+        tmp_path, uncommented.replace('cpu_list = "0-3,8"', 'cpu_list = "0"').replace("delete = 0", "delete = 1")
+    )
     inert_keys = {
         dotted((*path, name)) for path, table in tables() for name, field in table.model_fields.items() if inert(field)
     } - {"timestamps.enabled", "timestamps.mode"}  # shown with the value that asks for nothing

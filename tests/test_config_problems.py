@@ -133,7 +133,7 @@ count = 257
         ("[connection]\npipeline_depth = 65537", "2:1: connection.pipeline_depth", "at most 65536"),
         ('[connection]\nrequest_timeout = "0s"', "2:1: connection.request_timeout", "longer than 0"),
         ('[connection]\nconnect_timeout = "0s"', "2:1: connection.connect_timeout", "longer than 0"),
-        ('[connection]\nrequest_distribution = "random"', "2:1: connection.request_distribution", '"greedy"'),
+        ('[connection]\nrequest_distribution = "rand"', "2:1: connection.request_distribution", '"greedy", "random"'),
         ("[workload]\nrate_limit = -1", "2:1: workload.rate_limit", "at least 0"),
         ("[workload]\nrate_limit = inf", "2:1: workload.rate_limit", "must be a number"),
         ('[workload]\nrate_limit = "1k"', "2:1: workload.rate_limit", "must be a number"),
@@ -155,10 +155,19 @@ count = 257
         ('[target]\nprotocol = "ping"\n[workload]\nset_on_miss = true', "4:1: workload.set_on_miss", '"ping" has none'),
         ('[target]\nendpoints = ["a:1", "b:1"]', "2:1: target.endpoints", "1 connection cannot reach 2 endpoints"),
         (TWO + "[connection]\nconnections = 1", "4:1: connection.connections", "2 endpoints"),
-        ("[workload.saturation_search]\n", "1:11: workload.saturation_search.slo", "is missing"),
-        ("[workload.saturation_search]\nslo = {}", "2:1: workload.saturation_search.slo", "names no percentile"),
+        ("[workload.saturation_search]\nslo = {}", "2:1: workload.saturation_search.slo", "names no objective"),
         (SEARCH + 'slo = {p50 = "0s"}', "2:8: workload.saturation_search.slo.p50", "longer than 0"),
-        (SEARCH + 'slo = {p95 = "1s"}', "2:8: workload.saturation_search.slo.p95", "did you mean"),
+        (SEARCH + 'slo = {p98 = "1s"}', "2:8: workload.saturation_search.slo.p98", "did you mean"),
+        (SEARCH + "slo = {max = 1}", "2:8: workload.saturation_search.slo.max", "max belongs in [slo] or [slo.get] or"),
+        ('[workload]\narrival = "even"', "2:1: workload.arrival", 'must be one of "constant", "poisson", not "even"'),
+        ("[workload]\nspin = 1", "2:1: workload.spin", "must be true or false"),
+        ("[workload]\nspin = true\nrate = 5", "3:1: workload.rate", "rate belongs in [[workload.phase]]"),
+        ("[general]\nhit_rate_min = 1", "2:1: general.hit_rate_min", "belongs in [slo] or [slo.get]"),
+        ("[workload.slo]\np99 = 1", "1:11: workload.slo", "write [slo] or [workload.saturation_search.slo]"),
+        ("[get]\np99 = 1", "1:2: get", "get belongs elsewhere: write [slo.get]"),
+        (TWO + "[connection]\nconnections = 2\n[workload.keyspace]\ncount = 1", "6:1: workload.keyspace.count",
+         "none of the 1 keys belongs to a:1; set workload.keyspace.count higher, or name fewer servers in"),
+        (TWO.replace("b:1", "a:01") + "[connection]\nconnections = 2\n", "2:1: target.endpoints", "belongs to a:1"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_its_place_and_what_would_be_right(
@@ -312,14 +321,23 @@ SCALARS = st.one_of(
     st.text(max_size=8),
     st.just([]),
     st.just({}),
-    st.sampled_from(["1s", "resp", "ping", "memcache", "0-1", "127.0.0.1:1"]),
+    st.sampled_from(["1s", "resp", "ping", "memcache", "0-1", "127.0.0.1:1", "1%"]),
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["for", "shape", "rate", "steps", "period", "width", "lasts"]),
+            st.sampled_from(["1s", "2ms", 0, 1, 5.5, "ramp", "step", "sine", "burst", [0, 0], [1, 2], [1], "x", 10**9]),
+        ),
+        max_size=3,
+    ),
 )
 KEYS = st.sampled_from(
     ["general.duration", "general.threads", "general.cpu_list", "general.seed", "general.x", "target.protocol",
      "target.endpoints", "target.tls", "connection.pool_size", "connection.connections", "connection.batch_size",
      "workload", "workload.rate_limit", "workload.set_on_miss", "workload.keyspace", "workload.keyspace.length",
      "workload.keyspace.count", "workload.commands.get", "workload.saturation_search", "workload.saturation_search.slo",
-     "workload.saturation_search.start_rate", "admin.listen", "momento", "momento.ttl_seconds"]
+     "workload.saturation_search.start_rate", "admin.listen", "momento", "momento.ttl_seconds",
+     "workload.phase", "workload.arrival", "workload.spin", "slo", "slo.p99",
+     "slo.errors", "slo.get", "slo.get.hit_rate_min", "slo.set.timeouts", "verdict.lag", "verdict.lag_share"]
 )  # fmt: skip
 
 

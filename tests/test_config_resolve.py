@@ -2,17 +2,21 @@
 
 import math
 import pickle
+import re
 import socket
+from pathlib import Path
 
 import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadgen._ketama import Ketama
 from loadgen.config import json_schema, load, resolve
 from loadgen.config.split import split_connections, split_range, worker_seed
-from loadgen.errors import ExitCode, TargetError
-from loadgen.plan import Endpoint, Weights
+from loadgen.config.toml_text import toml_value
+from loadgen.errors import ConfigError, ExitCode, TargetError
+from loadgen.plan import Endpoint, Segment, Weights
 
 
 @given(st.data())
@@ -58,9 +62,11 @@ def test_the_rate_is_split_in_proportion_to_connections(rate: float, threads: in
             None, flags={"workload.rate_limit": rate, "general.threads": threads, "connection.connections": connections}
         )
     )
-    assert math.isclose(sum(worker.rate_per_s for worker in plan.workers), rate, rel_tol=1e-12)
+    assert plan.profile == (Segment(60 * 10**9, rate, rate),)
+    assert math.isclose(plan.rate_per_s, rate)
+    assert math.isclose(sum(worker.share for worker in plan.workers), 1, rel_tol=1e-12)
     for worker in plan.workers:
-        assert math.isclose(worker.rate_per_s, rate * sum(worker.connections) / connections)
+        assert worker.share == sum(worker.connections) / connections
 
 
 def test_no_more_workers_than_can_reach_every_endpoint() -> None:
@@ -98,7 +104,9 @@ def test_every_number_of_the_plan_comes_from_its_key() -> None:
             ["connection.pipeline_depth=8", "connection.batch_size=3", "connection.connect_timeout=2s",
              "connection.request_timeout=3s", "workload.prefill=true", "workload.prefill_timeout=4s",
              "workload.values.length=1KiB", "general.warmup=5s", "general.duration=6s", "general.interval=7s",
-             "target.username=u", "target.password=p", "workload.backfill_on_miss=true", "target.protocol=resp3"],
+             "target.username=u", "target.password=p", "workload.backfill_on_miss=true", "target.protocol=resp3",
+             "connection.request_distribution=random", "workload.rate_limit=5", "workload.arrival=constant",
+             "workload.spin=true"],
         )
     )  # fmt: skip
     assert (plan.pipeline_depth, plan.batch_size, plan.value_bytes) == (8, 3, 1024)
@@ -109,7 +117,9 @@ def test_every_number_of_the_plan_comes_from_its_key() -> None:
     )
     assert (plan.warmup_ns, plan.duration_ns, plan.interval_ns) == (5 * 10**9, 6 * 10**9, 7 * 10**9)
     assert (plan.username, plan.password, plan.protocol) == ("u", "p", "resp3")
-    assert (plan.prefill, plan.backfill_on_miss) == (True, True)
+    assert (plan.prefill, plan.backfill_on_miss, plan.spin) == (True, True, True)
+    assert (plan.request_distribution, plan.arrival, plan.open_loop) == ("random", "constant", True)
+    assert plan.profile == (Segment(6 * 10**9, 5, 5),)
     assert pickle.loads(pickle.dumps(plan)) == plan
 
 
@@ -131,24 +141,84 @@ def test_an_unknown_host_is_named_and_ends_with_could_not_run(host: str, monkeyp
     assert error.value.exit_code is ExitCode.COULD_NOT_RUN
 
 
-def test_the_json_schema_is_valid_and_agrees_with_what_loads() -> None:
+def test_the_json_schema_is_valid_and_agrees_with_what_loads(tmp_path: Path) -> None:
     schema = json_schema()
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     jsonschema.Draft202012Validator.check_schema(schema)
     accepted = jsonschema.Draft202012Validator(schema)
-    good = [
+    good: list[dict[str, object]] = [
         {},
         {"general": {"duration": "1.5s", "warmup": 3}},
         {"connection": {"pool_size": 3}, "workload": {"set_on_miss": True, "values": {"length": "1KiB"}}},
         {"workload": {"saturation_search": {"slo": {"p99": "1ms"}}}, "momento": {}},
+        {"workload": {"saturation_search": {}}},
+        {"workload": {"arrival": "constant", "spin": True, "rate_limit": 5}},
+        {"workload": {"phase": []}},
+        {"workload": {"phase": [{"for": "1s", "rate": 5}, {"for": 1, "shape": "ramp", "rate": [0, 5.5]}]}},
+        {"workload": {"phase": [{"for": 1, "shape": "step", "rate": [0, 5], "steps": 2}]}},
+        {"workload": {"phase": [{"for": 9, "shape": "burst", "rate": [0, 5], "period": "1s", "width": "0.1s"}]}},
+        {"slo": {"p99": 1, "max": "1s", "errors": 5, "timeouts": "0.1%", "throughput_min": 1, "hit_rate_min": "100%"}},
+        {"slo": {"errors": 0.001, "timeouts": 0}, "verdict": {"lag": "1ms", "lag_share": "5%", "drift_p": 0.05}},
+        {"slo": {"get": {"hit_rate_min": 1}, "set": {"p50": 1}}},
+        {"verdict": {}},
     ]
-    bad = [
+    bad: list[dict[str, object]] = [
         {"general": {"duration": "5x"}},
         {"general": {"bogus": 1}},
         {"connection": {"connections": 0}},
         {"target": {"protocol": "memcach"}},
-        {"workload": {"saturation_search": {}}},
-        {"general": {"seed": None}},
+        {"general": {"seed": -1}},
+        {"workload": {"saturation_search": {"slo": {}}}},
+        {"workload": {"arrival": "even"}},
+        {"workload": {"phase": {"for": "1s", "rate": 5}}},
+        {"workload": {"phase": [{"rate": 5}]}},
+        {"workload": {"phase": [{"for": "1s"}]}},
+        {"workload": {"phase": [{"lasts": "1s", "rate": 5}]}},
+        {"workload": {"phase": [{"for": "1s", "rate": -5}]}},
+        {"workload": {"phase": [{"for": "1s", "rate": "5"}]}},
+        {"workload": {"phase": [{"for": "1s", "shape": "ramp", "rate": [1, 2, 3]}]}},
+        {"workload": {"phase": [{"for": "1s", "shape": "ramp", "rate": [1]}]}},
+        {"workload": {"phase": [{"for": "1s", "shape": "saw", "rate": [1, 2]}]}},
+        {"workload": {"phase": [{"for": "1s", "shape": "step", "rate": [1, 2], "steps": 1}]}},
+        {"slo": {}},
+        {"slo": {"get": {}}},
+        {"slo": {"errors": -1}},
+        {"slo": {"errors": 1.5}},
+        {"slo": {"errors": "100%"}},
+        {"slo": {"errors": "5"}},
+        {"slo": {"hit_rate_min": 90}},
+        {"slo": {"hit_rate_min": "101%"}},
+        {"slo": {"set": {"hit_rate_min": 0.9}}},
+        {"slo": {"throughput_min": 0}},
+        {"verdict": {"lag_share": "5"}},
+        {"verdict": {"lag_share": True}},
     ]
+    assert not accepted.is_valid({"general": {"seed": None}}), "TOML has no null"
     assert [accepted.is_valid(tree) for tree in good] == [True] * len(good)
     assert [accepted.is_valid(tree) for tree in bad] == [False] * len(bad)
+    assert [loads(tree, tmp_path) for tree in good] == [True] * len(good)
+    assert [loads(tree, tmp_path) for tree in bad] == [False] * len(bad)
+
+
+def loads(tree: dict[str, object], tmp_path: Path) -> bool:
+    path = tmp_path / "bench.toml"
+    path.write_text("\n".join(f"{name} = {toml_value(table)}" for name, table in tree.items()))
+    try:
+        load(path)
+    except ConfigError:
+        return False
+    return True
+
+
+def test_a_server_without_a_key_is_found_however_it_is_written() -> None:
+    """What would stop every worker at its start is an error in the configuration, and nothing else is."""
+    for count in range(1, 40):
+        endpoints = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"]
+        flags = {"target.endpoints": endpoints, "connection.connections": 3, "workload.keyspace.count": count}
+        try:
+            Ketama(endpoints, 16, count)
+        except ValueError as error:
+            with pytest.raises(ConfigError, match=re.escape(str(error))):
+                load(None, flags=flags)
+        else:
+            load(None, flags=flags)

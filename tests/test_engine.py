@@ -125,7 +125,7 @@ def test_a_worker_held_up_over_the_end_of_its_window_counts_no_time_below_zero()
     timers: list[threading.Timer] = []
 
     def hold_up() -> None:
-        worker = held_up.workers[0].process
+        worker = held_up.crew.workers[0].process
         worker.send_signal(signal.SIGSTOP)
         time.sleep(1.2)
         worker.send_signal(signal.SIGCONT)

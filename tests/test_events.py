@@ -9,19 +9,39 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from constructed_events import RUNS, S, closed_loop, counted, errors_of_all_kinds, plan, schedule, zero_requests
+from constructed_events import (
+    OBJECTIVES,
+    RUNS,
+    SIGNS,
+    S,
+    closed_loop,
+    counted,
+    errors_of_all_kinds,
+    good,
+    objectives,
+    plan,
+    sample,
+    schedule,
+    zero_requests,
+)
+from constructed_searches import P99, SEARCHES, found, step
 from jsonschema import Draft202012Validator
 
 from loadgen import record_schema
-from loadgen.events import Event, PhaseBegan, Progress, Result, Sample, encode, to_record
+from loadgen.events import Event, PhaseBegan, Progress, Result, Sample, SearchEnded, encode, to_record
+from loadgen.plan import Segment
+from loadgen.signs import Signs
+from loadgen.slo import Answer, Check, Objective, Unit
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally, decode_v2
+from loadgen.stats.search import Outcome, Purpose
+from loadgen.stats.trial import NO_LIMIT_NS, Limit, Verdict
 
 RESULTS_MD = Path(__file__).parent.parent / "docs" / "RESULTS.md"
 
 VALIDATORS = {
-    schema["properties"]["type"]["const"]: Draft202012Validator(schema)
-    for schema in (record_schema.CONFIG, record_schema.PHASE, record_schema.SAMPLE, record_schema.RESULT)
+    schema["properties"]["type"]["const"]: Draft202012Validator(schema) for schema in record_schema.RECORD["oneOf"]
 }
+ALL = RUNS | SEARCHES
 
 
 def refuse(constant: str) -> None:
@@ -39,9 +59,9 @@ def result_of(events: list[Event]) -> dict[str, Any]:
     return records(events, "result")[0]
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", ALL)
 def test_every_record_is_one_line_and_fits_its_schema(run: str) -> None:
-    for event in RUNS[run]():
+    for event in ALL[run]():
         line = encode(event)
         if to_record(event) is None:
             assert line == b""
@@ -59,7 +79,7 @@ def test_the_schema_is_one() -> None:
 
 @pytest.mark.parametrize("kind", VALIDATORS)
 def test_the_schema_refuses_a_field_that_is_not_in_it(kind: str) -> None:
-    record = records(schedule(), kind)[0]
+    record = records(schedule() + found(), kind)[0]
     assert VALIDATORS[kind].is_valid(record)
     assert not VALIDATORS[kind].is_valid({**record, "surprise": 1})
 
@@ -115,6 +135,174 @@ def test_microseconds_are_cut_off_as_in_crucible() -> None:
     in_ns = result["latency"]["get"]["response"]
     for name in ("p50", "p90", "p99", "p999", "p9999", "max"):
         assert result["get"][f"{name}_us"] == in_ns[f"{name}_ns"] // 1000
+
+
+def test_percentiles_that_fewer_than_100_samples_lie_beyond_are_named() -> None:
+    result = result_of(closed_loop())
+    assert result["latency"]["all"]["response"]["few_samples"] == ["p99_ns", "p999_ns", "p9999_ns"]
+    assert result["latency"]["set"]["response"]["few_samples"] == ["p90_ns", "p95_ns", "p99_ns", "p999_ns", "p9999_ns"]
+    assert result["get"]["few_samples"] == ["p99_us", "p999_us", "p9999_us"]
+    assert records(closed_loop(), "sample")[0]["few_samples"] == ["p99_us", "p999_us", "p9999_us"]
+    assert result_of(zero_requests())["latency"]["all"]["response"]["few_samples"] == []
+
+
+def test_the_lag_has_two_parts() -> None:
+    lag = result_of(schedule())["lag"]
+    assert [part["count"] for part in (lag, lag["ours"], lag["backpressure"])] == [3100, 3100, 3100]
+    assert lag["p50_ns"] > lag["ours"]["p50_ns"] > lag["backpressure"]["p50_ns"] > 0
+
+
+def test_a_sample_has_service_time_and_lag_in_an_open_loop_only() -> None:
+    (record,) = records([sample(0, counted(good(800, 200), 1, open_loop=True))])
+    assert record["p50_us"] > record["service"]["p50_us"] > record["lag"]["p50_us"] > 0
+    (record,) = records([sample(0, counted(good(800, 200), 1))])
+    assert {"service", "lag"}.isdisjoint(record)
+
+
+def test_the_config_has_the_schedule_as_it_is() -> None:
+    swing, flat = Segment(1_500_000_000, 1000.5, 2000.0, 250_000_000), Segment(S, 0.0, 0.0)
+    the_plan = plan(profile=(swing, flat), arrival="poisson", spin=True)
+    config = records([dataclasses.replace(closed_loop()[0], plan=the_plan)])[0]
+    assert config["profile"] == [
+        {"for_secs": 1.5, "from_per_s": 1000.5, "to_per_s": 2000, "period_secs": 0.25},
+        {"for_secs": 1, "from_per_s": 0, "to_per_s": 0},
+    ]
+    assert (config["arrival"], config["request_distribution"], config["spin"]) == ("poisson", "roundrobin", True)
+    assert config["ratelimit"] == pytest.approx(1500.25 * 1.5 / 2.5)
+    closed = records(closed_loop(), "config")[0]
+    assert (closed["profile"], closed["spin"], closed["slo"]) == ([], False, [])
+
+
+def test_objectives_are_in_the_config_and_their_answers_in_the_result() -> None:
+    config = records(objectives(), "config")[0]
+    assert config["slo"][2] == {"metric": "p99", "command": "get", "limit": 100_000, "unit": "ns"}
+    assert config["slo"][5] == {"metric": "timeouts", "command": "all", "limit": 0.001, "unit": "share"}
+    assert config["verdict_limits"]["lag_ns"] == 100_000
+    answers = result_of(objectives())["slo"]
+    assert [(a["metric"], a["limit"]) for a in answers] == [(o.metric, o.limit) for o in OBJECTIVES]
+    assert answers[1] == {
+        "metric": "p999",
+        "command": "all",
+        "limit": 200_000,
+        "unit": "ns",
+        "measured": result_of(objectives())["latency"]["all"]["response"]["p999_ns"],
+        "answer": "breached",
+        "lower_bound": False,
+        "few_samples": True,
+    }
+    assert "slo" not in result_of(closed_loop())
+
+
+def test_what_was_not_measured_for_an_objective_is_null() -> None:
+    unknown = Check(Objective("hit_rate_min", 0.9, Unit.SHARE), None, Answer.UNKNOWN)
+    bound = Check(Objective("p50", 10**9, Unit.NS), 800_000_000.0, Answer.UNKNOWN, is_lower_bound=True)
+    answers = result_of([dataclasses.replace(closed_loop()[-1], checks=(unknown, bound))])["slo"]
+    assert (answers[0]["measured"], answers[0]["lower_bound"]) == (None, False)
+    assert (answers[1]["measured"], answers[1]["lower_bound"]) == (800_000_000, True)
+
+
+def test_the_signs_of_each_worker_are_shares_of_its_own_time() -> None:
+    signs = result_of(objectives())["signs"]
+    assert signs["workers"][0] == {
+        "index": 0,
+        "cpu_share": 0.666667,
+        "queue_share": 0.01,
+        "longest_pause_ns": 12_000_000,
+        "paused": {"count": 2, "busy_ns": 1_500_000, "queued_ns": 12_500_000, "stopped_ns": 0},
+        "overdue": 0,
+    }
+    assert (signs["workers"][1]["queue_share"], signs["workers"][1]["overdue"]) == (None, 7)
+    assert (signs["steal_share"], signs["clock_source"]) == (0.012346, "tsc")
+    silent = result_of(closed_loop())["signs"]
+    assert silent == {"workers": [], "steal_share": None, "clock_source": None}
+
+
+def test_a_worker_without_a_window_has_no_share_of_it() -> None:
+    stopped = dataclasses.replace(SIGNS.workers[0], wall_ns=0)
+    signs = result_of([dataclasses.replace(closed_loop()[-1], signs=Signs((stopped,)))])["signs"]
+    assert (signs["workers"][0]["cpu_share"], signs["workers"][0]["queue_share"]) == (None, None)
+
+
+def test_the_standing_is_the_throughput_as_a_part_of_the_ceiling() -> None:
+    assert result_of(objectives())["standing"] == {
+        "ceiling_per_s": 1_234_567.8,
+        "share": pytest.approx(2500 / 1_234_567.8, abs=1e-6),
+        "floor_p50_ns": 31_200,
+        "floor_p99_ns": 41_000,
+        "taken": "2026-11-20",
+    }
+    assert result_of(closed_loop())["standing"] is None
+
+
+def test_a_step_has_every_limit_and_how_many_requests_exceeded_it() -> None:
+    taken = step(3, 1234.5, Verdict.FAIL, Purpose.REFINE, limits=(P99, Limit(0.9999, 10**6, "set")), x_ns=2 * 10**6)
+    (record,) = records([taken])
+    assert (record["number"], record["purpose"], record["verdict"], record["passed"]) == (3, "refine", "FAIL", False)
+    assert (record["rate_per_s"], record["offered_per_s"], record["achieved_per_s"]) == (1234.5, 1234.75, 1233)
+    assert (record["length_secs"], record["why"]) == (2, taken.step.judgement.why)
+    assert record["limits"][0] == {
+        "metric": "p99",
+        "quantile": 0.99,
+        "command": "all",
+        "limit_ns": 1_000_000,
+        "x_ns": 2_000_000,
+        "exceed_ratio": pytest.approx(0.05),
+        "exceed_low": pytest.approx(0.045),
+        "exceed_high": pytest.approx(0.055),
+        "allowed": 0.01,
+    }
+    assert [record["limits"][1][name] for name in ("metric", "command", "allowed")] == ["p9999", "set", 0.0001]
+
+
+def test_a_percentile_that_is_only_looked_at_has_no_limit() -> None:
+    (record,) = records([step(1, 100.0, Verdict.PASS, Purpose.BASE, limits=(Limit(0.99, NO_LIMIT_NS),))])
+    assert record["limits"][0]["limit_ns"] is None
+
+
+def test_a_search_ends_in_an_interval_and_the_accounts_of_all_its_rates() -> None:
+    (record,) = records(found(), "saturation")
+    assert (record["outcome"], record["lo_per_s"], record["hi_per_s"]) == ("found", 152_000.4, 158_000)
+    assert (record["confirmed"], record["steps"], record["spent_secs"]) == (True, 7, 92.346)
+    assert (record["capacity_per_s"], record["failure"], record["interrupted"]) == (251_234.5, None, False)
+    assert [limit["metric"] for limit in record["limits"]] == ["p99", "p999"]
+    assert record["counts"]["planned"] == record["counts"]["ok"] + record["counts"]["timeouts"] == 9000
+    assert (record["totals"]["sent"], record["totals"]["received"]) == (11_002, 10_992)
+    assert (record["unaccounted"], record["verdict"]["valid"]) == (0, True)
+
+
+def test_what_a_search_does_not_know_is_null() -> None:
+    ended = found()[-1]
+    assert isinstance(ended, SearchEnded)
+    assert ended.answer is not None
+    open_ended = dataclasses.replace(ended.answer, hi_per_s=None, capacity_per_s=0.0, outcome=Outcome.NEVER_FAILED)
+    (record,) = records([dataclasses.replace(ended, answer=open_ended)])
+    assert (record["hi_per_s"], record["capacity_per_s"], record["outcome"]) == (None, None, "never failed")
+    (record,) = records(SEARCHES["search_interrupted"](), "saturation")
+    assert {record[name] for name in ("outcome", "reason", "lo_per_s", "hi_per_s", "confirmed", "steps")} == {None}
+
+
+@pytest.mark.parametrize(
+    ("search", "reason"),
+    [
+        ("search_interrupted", "the search ended before it had an answer"),
+        ("search_failed", "127.0.0.1:6379 closed all 50 connections."),
+        ("search_knee", "10 planned requests are not accounted for, which is a bug in loadgen"),
+    ],
+)
+def test_a_search_without_an_answer_or_with_wrong_accounts_is_invalid(search: str, reason: str) -> None:
+    (record,) = records(SEARCHES[search](), "saturation")
+    assert record["verdict"] == {"valid": False, "reasons": [reason], "warnings": []}
+    assert record["unaccounted"] == (10 if search == "search_knee" else 0)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_that_a_search_did_not_find_the_rate_does_not_make_it_invalid(outcome: Outcome) -> None:
+    ended = found()[-1]
+    assert isinstance(ended, SearchEnded)
+    assert ended.answer is not None
+    (record,) = records([dataclasses.replace(ended, answer=dataclasses.replace(ended.answer, outcome=outcome))])
+    VALIDATORS["saturation"].validate(record)
+    assert record["verdict"]["valid"] is True
 
 
 def test_old_scripts_find_every_name_they_read() -> None:
@@ -204,7 +392,7 @@ def test_histograms_are_those_of_the_result() -> None:
 
 
 def test_no_password_is_ever_written() -> None:
-    for run in RUNS.values():
+    for run in ALL.values():
         assert b"a-password" not in b"".join(encode(event) for event in run())
 
 
@@ -247,7 +435,7 @@ def test_time_stamps_are_rfc_3339_in_utc() -> None:
 def names_in(schema: dict[str, Any]) -> set[str]:
     """Every field name of a schema, at any depth."""
     names = set(schema.get("properties", {}))
-    inner = [*schema.get("properties", {}).values(), schema.get("additionalProperties")]
+    inner = [*schema.get("properties", {}).values(), schema.get("additionalProperties"), schema.get("items")]
     return names.union(*(names_in(part) for part in inner if isinstance(part, dict)))
 
 

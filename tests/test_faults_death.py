@@ -15,7 +15,7 @@ from real_servers import RealServer, free_port
 LONG = ("--duration", "300s", "--set", "general.interval=100ms")
 """Longer than a run may take here: it must end early, or the test fails."""
 
-IMPATIENT = "import loadgen.runner; loadgen.runner.GRACE_NS = 500_000_000"
+IMPATIENT = "import loadgen.crew; loadgen.crew.GRACE_NS = 500_000_000"
 
 
 # ── Servers ─────────────────────────────────────────────────────────────────────────────────────────────────────────

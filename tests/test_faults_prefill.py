@@ -12,8 +12,8 @@ from real_servers import RealServer
 PREFILL = ("--prefill", "--duration", "1s")
 
 # A stall is found after 30 s, or 3 s when the server answers with errors: here sooner.
-REFUSED_SOON = "import loadgen.runner; loadgen.runner.REFUSED_NS = 250_000_000"
-STALLED_SOON = f"{REFUSED_SOON}; loadgen.runner.STALL_NS = 1_000_000_000"
+REFUSED_SOON = "import loadgen.crew; loadgen.crew.REFUSED_NS = 250_000_000"
+STALLED_SOON = f"{REFUSED_SOON}; loadgen.crew.STALL_NS = 1_000_000_000"
 
 
 def timeout(text: str) -> list[str]:

@@ -16,13 +16,14 @@ SRC = Path(__file__).parents[1] / "src"
 
 VALUES = {"units", "errors"}
 # What every room may use. A histogram is a value too: compiled, frozen once it is in a snapshot.
-TOLD = {"plan", "snapshot", "events", "slo", "_histogram"} | VALUES
+TOLD = {"plan", "snapshot", "events", "slo", "signs", "verdict", "_histogram"} | VALUES
 
 # Compiled code, from the bottom up. It never imports package Python; up to `_pipeline` it reads no clock and no socket.
 BITS = {"_buffer", "_random", "_request"}
 CODECS = {"_codec", "_resp", "_memcache"}
 LOAD = {"_keys", "_ketama", "_values", "_workload", "_schedule"}
 RECORD = {"_histogram", "_recorder"}
+SERVER = {"_server_connection", "_server_resp", "_server_description", "_server_redis", "_server_memcache"}
 SANS_IO = BITS | CODECS | LOAD | RECORD | {"_pipeline"}
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -42,32 +43,44 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_recorder": BITS | {"_histogram"},
     "_pipeline": BITS | CODECS | LOAD | RECORD,
     "_connection": SANS_IO,
+    "_pauses": {"_clock"},
     "_reactor": {"_clock", "_buffer", "_connection"},
-    "_engine": SANS_IO | {"_clock", "_connection", "_reactor"},
+    "_engine": SANS_IO | {"_clock", "_connection", "_pauses", "_reactor"},
     "_store": BITS,
-    "_server_connection": BITS | {"_store"},
+    "_server_trouble": BITS | {"_clock"},
+    "_server_connection": BITS | {"_store", "_server_trouble"},
     "_server_resp": BITS | {"_store", "_server_connection"},
     "_server_description": {"_store", "_server_connection", "_server_resp"},
     "_server_redis": {"_store", "_server_connection", "_server_resp", "_server_description"},
     "_server_memcache": BITS | {"_store", "_server_connection"},
-    "_server": BITS | {"_clock", "_store", "_server_connection", "_server_redis", "_server_memcache"},
+    "_server_null": SERVER,
+    "_server": BITS | SERVER | {"_clock", "_store", "_server_trouble", "_server_null"},
     # Values that every room may use.
     "units": set(),
     "errors": set(),
-    "plan": VALUES,
+    "plan": VALUES | {"slo", "verdict"},
     "snapshot": VALUES | {"_histogram"},
     "slo": VALUES | {"snapshot"},
-    "events": VALUES | {"_histogram", "plan", "snapshot", "slo"},
+    "signs": set(),
+    "host": VALUES | {"signs"},
+    "causes": VALUES | {"signs"},
+    "verdict": VALUES | {"snapshot", "signs", "causes", "stats"},
+    "events": VALUES | {"_histogram", "plan", "snapshot", "slo", "signs", "stats"},
     "record_schema": set(),
     # The rooms. A room that lists itself may import its own files; a verb may import no verb.
-    "config": {"config"} | TOLD,
+    "config": {"config", "stats", "_ketama"} | TOLD,
     "worker": {"_engine"} | TOLD,
     "diagnosis": TOLD,
-    "runner": {"worker", "diagnosis"} | TOLD,
-    "output": {"output"} | TOLD,
+    "worker_process": {"worker"} | TOLD,
+    "crew": {"worker", "worker_process", "diagnosis"} | TOLD,
+    "runner": {"crew", "diagnosis", "host"} | TOLD,
+    "saturation": {"crew", "diagnosis", "host", "stats"} | TOLD,
+    "selftest": {"host"} | TOLD,
+    "session": {"config", "output", "runner", "saturation", "selftest", "stats", "target", "__init__"} | TOLD,
+    "output": {"output", "stats"} | TOLD,
     "target": {"target", "_server", "__init__"} | TOLD,
-    "stats": {"stats"} | TOLD,
-    "verbs": {"config", "runner", "output", "target", "stats", "__init__"} | TOLD,
+    "stats": {"stats"},
+    "verbs": {"config", "host", "output", "runner", "selftest", "session", "target", "__init__"} | TOLD,
     "cli": {"verbs", "__init__"} | TOLD,
     "__main__": {"cli"},
     "__init__": set(),
@@ -84,7 +97,7 @@ DOORS: dict[str, set[str]] = {
     "redis": {"target"},
     "rich": {"output", "cli"},
     "psutil": {"runner", "worker"},
-    "time.h": {"_clock", "_reactor", "_engine", "_server_connection"},
+    "time.h": {"_clock", "_reactor", "_engine", "_server_connection", "_server_trouble"},
     "sys/socket.h": {"_connection", "_reactor", "_server", "_server_connection"},
 }
 CLOCKS = {"time", "datetime", "libc.time", "posix.time", "cpython.time"}
@@ -215,7 +228,7 @@ def test_a_forbidden_import_is_found(path: str, source: str, complaint: str) -> 
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("loadgen/runner.py", "from loadgen.worker import main\nfrom loadgen.plan import Plan\nimport asyncio"),
+        ("loadgen/crew.py", "from loadgen.worker import main\nfrom loadgen.plan import Plan\nimport asyncio"),
         ("loadgen/target/builtin.py", "import uvloop\nfrom loadgen._server import Server"),
         ("loadgen/cli.py", "from loadgen import __version__\nfrom loadgen.verbs import run"),
         ("loadgen/_engine.pyx", "from loadgen._clock cimport now_ns\nfrom libc.stdint cimport int64_t"),

@@ -21,10 +21,12 @@ import uvloop
 from runs import plan
 
 from loadgen._engine import Engine
+from loadgen.plan import Plan
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.units import NS_PER_S
 
 REQUESTS = 100_000
+HOUR_NS = 3600 * NS_PER_S
 
 # An object that is kept, or made, for one request in a hundred is seen.
 ALLOWED = REQUESTS // 100
@@ -39,6 +41,11 @@ SHAPES = {
 MIXED = ("workload.commands.get=8", "workload.commands.set=1", "workload.commands.delete=1")
 
 
+def steady(told: Plan) -> list[tuple[int, float, float, int]]:
+    """The plan's rate for an hour; nothing in a closed loop."""
+    return [(HOUR_NS, told.rate_per_s, told.rate_per_s, 0)] if told.open_loop else []
+
+
 def planned(engine: Engine) -> int:
     return sum(counts[0] for counts in engine.counts("measure")[0].values())
 
@@ -49,11 +56,12 @@ def planned(engine: Engine) -> int:
 async def blocks_kept(port: int, meanwhile: Callable[[int], object], *settings: str) -> int:
     """How many more blocks there are after REQUESTS requests; `meanwhile` is told now and then how many have been."""
     heard: asyncio.Queue[str] = asyncio.Queue()
-    engine = Engine(asyncio.get_running_loop(), plan(port, *settings), 0, heard.put_nowait)
+    told = plan(port, *settings)
+    engine = Engine(asyncio.get_running_loop(), told, 0, heard.put_nowait)
     try:
         engine.connect()
         assert await heard.get() == "connected"
-        engine.load(time.monotonic_ns(), 0, 3600 * NS_PER_S)
+        engine.load(time.monotonic_ns(), 0, HOUR_NS, steady(told))
         # So many that what is made once is made.
         while (first := planned(engine)) < 1000:
             await asyncio.sleep(0.01)
@@ -122,14 +130,15 @@ def counter(tmp_path_factory: pytest.TempPathFactory) -> ctypes.PyDLL:
 def asked_for(counter: ctypes.PyDLL, port: int, *settings: str) -> int:
     """How many blocks were asked for while an engine went through REQUESTS requests."""
     loop = NoLoop()
-    engine = Engine(loop, plan(port, *settings), 0, lambda what: None)  # type: ignore[arg-type]
+    told = plan(port, *settings)
+    engine = Engine(loop, told, 0, lambda what: None)  # type: ignore[arg-type]
     assert loop.ready is not None
 
     try:
         engine.connect()
         while not loop.soon:
             loop.ready()
-        engine.load(time.monotonic_ns(), 0, 3600 * NS_PER_S)
+        engine.load(time.monotonic_ns(), 0, HOUR_NS, steady(told))
         ready, total = loop.ready, 0
         while planned(engine) < 1000:
             ready()

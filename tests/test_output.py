@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import pytest
 from constructed_events import RUNS, busy, closed_loop, errors_of_all_kinds
+from constructed_searches import SEARCHES
 
 import loadgen
 from loadgen.errors import OutputError
@@ -26,12 +27,13 @@ from loadgen.output.color import wants_color
 GOLDEN = Path(__file__).parent / "golden"
 SRC = Path(loadgen.__file__).parent.parent
 PEOPLE = ("clean", "verbose", "quiet")
+ALL = RUNS | SEARCHES
 
 
 def text(format: str, run: str, color: str = "auto") -> str:
     stream = io.StringIO()
     output = create(format, stream, color=color)
-    for event in RUNS[run]():
+    for event in ALL[run]():
         output.emit(event)
     return stream.getvalue()
 
@@ -42,7 +44,7 @@ def masked(printed: str) -> str:
     return re.sub(r"\d", "9", printed)
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", ALL)
 @pytest.mark.parametrize("format", FORMATS)
 def test_golden(format: str, run: str) -> None:
     """`GOLDEN=write` in the environment writes the files anew; read their diff before you keep them."""
@@ -53,21 +55,24 @@ def test_golden(format: str, run: str) -> None:
     assert printed == path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", ALL)
 def test_clean_fits_80_columns(run: str) -> None:
     assert [line for line in text("clean", run).splitlines() if len(line) > 80] == []
 
 
-@pytest.mark.parametrize("run", RUNS)
-def test_verbose_fits_80_columns_but_for_the_line_per_interval(run: str) -> None:
+@pytest.mark.parametrize("run", ALL)
+def test_verbose_fits_80_columns_but_for_the_line_per_interval_or_step(run: str) -> None:
     lines = text("verbose", run).splitlines()
     assert [line for line in lines if len(line) > 80 and " rate=" not in line] == []
 
 
-@pytest.mark.parametrize(("run", "intervals"), [("closed_loop", 3), ("errors_of_all_kinds", 2), ("busy", 1)])
-def test_the_line_per_interval_takes_two_lines_of_80_columns_at_most(run: str, intervals: int) -> None:
+@pytest.mark.parametrize(
+    ("run", "count"),
+    [("closed_loop", 3), ("errors_of_all_kinds", 2), ("busy", 1), ("search_found", 7), ("search_generator_limited", 3)],
+)
+def test_the_line_per_interval_or_step_takes_two_lines_of_80_columns_at_most(run: str, count: int) -> None:
     lines = [line for line in text("verbose", run).splitlines() if " rate=" in line]
-    assert len(lines) == intervals
+    assert len(lines) == count
     assert max(map(len, lines)) <= 160
 
 
@@ -77,7 +82,7 @@ def test_what_a_server_says_cannot_move_the_cursor(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("run", ALL)
 def test_there_is_no_colour_without_a_terminal(format: str, run: str) -> None:
     assert "\x1b" not in text(format, run)
 
@@ -209,7 +214,7 @@ def test_a_stream_without_our_signs_gets_plain_ones(encoding: str) -> None:
     for event in busy():
         output.emit(event)
     printed = raw.getvalue().decode("ascii")
-    assert "1.23 ms >1.00 s" in printed
+    assert "1.23 ms  >1.00s" in printed
     assert [line for line in printed.splitlines() if len(line) > 80] == []
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 
 import pytest
-from constructed_events import RUNS, closed_loop, plan, sample
+from constructed_events import CEILING, RUNS, S, closed_loop, counted, good, plan, sample
 
 from loadgen._histogram import Histogram
 from loadgen.events import Event, Result
-from loadgen.output import create, figures, sentences
-from loadgen.snapshot import Snapshot
+from loadgen.output import create, figures, sentences, slo
+from loadgen.plan import Segment
+from loadgen.signs import Signs
+from loadgen.slo import Answer, Check, Objective, Unit
+from loadgen.snapshot import Snapshot, Tally
 
 
 def text(format: str, events: list[Event]) -> str:
@@ -70,12 +74,28 @@ def test_a_percentile_of_nothing_is_a_dash() -> None:
     assert figures.quantiles(Histogram()) == ["-"] * 6
 
 
-def test_a_percentile_that_rests_on_an_unanswered_request_says_at_least() -> None:
+def times(count: int, unanswered: int = 0) -> Histogram:
     histogram = Histogram()
-    histogram.record_many(1000, 98)
-    for _ in range(2):
+    histogram.record_many(1000, count)
+    for _ in range(unanswered):
         histogram.record(2_000_000, censored=True)
-    assert figures.quantiles(histogram) == ["1.00 µs", "1.00 µs", "≥2.00 ms", "≥2.00 ms", "≥2.00 ms", "≥2.00 ms"]
+    return histogram
+
+
+def test_a_percentile_that_rests_on_an_unanswered_request_says_at_least() -> None:
+    shown = figures.quantiles(times(9_800, unanswered=200))
+    assert shown == ["1.00 µs", "1.00 µs", "≥2.00ms", "≥2.00ms", "≥2.00ms", "≥2.00ms"]
+
+
+def test_a_percentile_that_fewer_than_100_samples_lie_beyond_is_marked_and_the_maximum_is_not() -> None:
+    assert figures.quantiles(times(10_000)) == ["1.00 µs", "1.00 µs", "1.00 µs", "~1.00µs", "~1.00µs", "1.00 µs"]
+    assert figures.quantile(times(9_999), 0.99) == "~1.00µs"
+    assert figures.quantile(times(9_999), 0.99, figures.latency_us) == "~1"
+
+
+def test_a_mark_adds_no_width_to_a_column() -> None:
+    for ns in (1, 999, 99_949, 999_499, 99_900_000, 999_000_000_000):
+        assert len(figures.marked(figures.FEW_SAMPLES, figures.latency(ns))) <= 7
 
 
 def test_weights_are_shown_as_what_they_come_to() -> None:
@@ -166,7 +186,156 @@ def test_the_warm_up_has_no_lines_of_its_own(format: str) -> None:
 
 def test_quiet_is_one_line_of_all_commands() -> None:
     printed = text("quiet", closed_loop())
-    assert printed == "1000 req/s  99.0% hit  p50=45.3us  p99=135us  p99.9=222us  max=281us\n"
+    assert printed == "1000 req/s  99.0% hit  p50=45.3us  p99=~135us  p99.9=~222us  max=281us\n"
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_rows_of_intervals_are_marked_where_requests_were_unanswered_only(format: str) -> None:
+    for unanswered in (0, 35):
+        row = text(format, [sample(0, counted(good(800, 200), 1, unanswered=unanswered))])
+        assert ("≥" in row) is (unanswered > 0)
+        assert "~" not in row
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+@pytest.mark.parametrize("run", RUNS)
+def test_a_mark_is_explained_exactly_where_there_is_one(format: str, run: str) -> None:
+    printed = text(format, RUNS[run]()[-1:])
+    for sign, legend in (("≥", "rests on unanswered requests"), ("~", "fewer than 100 samples lie beyond it")):
+        explained = re.search(rf"note:? +{sign} {legend}", printed) is not None
+        assert explained is (re.search(rf"{sign}\d", printed) is not None), sign
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_a_mark_that_only_an_objective_has_is_explained(format: str) -> None:
+    measured = Snapshot(tallies={"get": Tally(planned=2_000_000, ok=2_000_000)}, response={"get": times(2_000_000)})
+    few = Check(Objective("p99", 2000, Unit.NS, "set"), 1000, Answer.MET, has_few_samples=True)
+    result = dataclasses.replace(result_of("closed_loop"), measured=measured, checks=(few,))
+    assert "fewer than 100 samples" in text(format, [result])
+    assert "fewer than 100 samples" not in text(format, [dataclasses.replace(result, checks=())])
+
+
+P50 = {"clean": (3, 2, 2), "verbose": (2, 1, 1)}
+"""The words before the p50 in the rows of the send lag and of its parts."""
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_a_warning_is_shown_to_its_end(format: str) -> None:
+    warning = f"worker 0 was kept from its CPU: {'as follows, ' * 20}give workers CPUs that nothing else uses."
+    result = dataclasses.replace(result_of("closed_loop"), warnings=(warning,))
+    assert warning in " ".join(text(format, [result]).split())
+    configured = dataclasses.replace(closed_loop()[0], warnings=(warning,))
+    printed = re.sub(r"^\S+Z WARN", "", text(format, [configured]), flags=re.M)
+    assert warning in " ".join(printed.split())
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_the_send_lag_is_followed_by_its_two_parts(format: str) -> None:
+    lines = text(format, RUNS["schedule"]()).splitlines()
+    first = next(number for number, line in enumerate(lines) if line.strip().startswith("send lag"))
+    assert [line.split()[0] for line in lines[first : first + 3]] == ["send", "ours", "backpressure"]
+    p50s = [
+        float(line.replace("│", " ").split()[column]) for line, column in zip(lines[first:], P50[format], strict=False)
+    ]
+    assert p50s == pytest.approx([12, 9, 3], rel=0.1)
+
+
+ANSWERS = (
+    (Check(Objective("p999", 1_000_000, Unit.NS, "get"), 812_000, Answer.MET), "get p99.9 <= 1ms: 812.0us, met"),
+    (Check(Objective("p99", 10**6, Unit.NS), 1_002_000, Answer.BREACHED), "p99 <= 1ms: 1.002ms, BREACHED"),
+    (
+        Check(Objective("p50", 10**9, Unit.NS), 800_000_000, Answer.UNKNOWN, is_lower_bound=True, has_few_samples=True),
+        "p50 <= 1s: ≥800.0ms, unknown",
+    ),
+    (
+        Check(Objective("p9999", 10**6, Unit.NS), 10**5, Answer.MET, has_few_samples=True),
+        "p99.99 <= 1ms: ~100.0us, met",
+    ),
+    (Check(Objective("errors", 0, Unit.COUNT), 12, Answer.BREACHED), "errors <= 0: 12, BREACHED"),
+    (Check(Objective("timeouts", 0.001, Unit.SHARE), 0.00025, Answer.MET), "timeouts <= 0.1%: 0.025%, met"),
+    (Check(Objective("hit_rate_min", 0.9, Unit.SHARE), None, Answer.UNKNOWN), "hit rate >= 90%: -, unknown"),
+    (
+        Check(Objective("throughput_min", 10_000, Unit.PER_S, "set"), 9999.9, Answer.BREACHED),
+        "set throughput >= 10000 req/s: 9999 req/s, BREACHED",
+    ),
+)
+
+
+@pytest.mark.parametrize(("check", "line"), ANSWERS)
+def test_an_objective_is_shown_with_its_limit_what_was_measured_and_the_answer(check: Check, line: str) -> None:
+    assert slo.line(check) == line
+    printed = text("verbose", [dataclasses.replace(result_of("closed_loop"), checks=(check,))])
+    assert f"\nslo: {line}\n" in printed
+    cells = " ".join(line.replace(":", "").replace(",", "").split())
+    clean = text("clean", [dataclasses.replace(result_of("closed_loop"), checks=(check,))])
+    assert cells in (" ".join(row.replace(",", "").split()) for row in clean.splitlines())
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose", "quiet"])
+def test_a_breach_leaves_a_run_valid_and_is_said_on_its_own(format: str) -> None:
+    printed = text(format, RUNS["objectives"]())
+    assert "INVALID" not in printed
+    assert printed.count("BREACHED") == {"clean": 4, "verbose": 3, "quiet": 1}[format]
+    assert "BREACHED" not in text(format, RUNS["schedule"]())
+
+
+def test_quiet_says_which_objectives_are_breached_unknown_or_that_all_are_met() -> None:
+    result = result_of("closed_loop")
+
+    def said(*checks: Check) -> str:
+        return text("quiet", [dataclasses.replace(result, checks=checks)]).partition("281us")[2].strip()
+
+    met, breached, unknown = (ANSWERS[place][0] for place in (0, 1, 6))
+    assert said() == ""
+    assert said(met) == "SLO met"
+    assert said(met, breached, unknown) == "SLO BREACHED: p99 (1.002ms, not <= 1ms); unknown: hit rate"
+    assert said(met, unknown) == "SLO unknown: hit rate"
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_how_near_the_host_s_ceiling_a_run_came_is_said_where_that_is_known(format: str) -> None:
+    result = result_of("closed_loop")
+    assert "ceiling" not in text(format, [result])
+    ceiling = dataclasses.replace(CEILING, throughput_per_s=result.throughput_per_s / 0.38)
+    printed = text(format, [dataclasses.replace(result, signs=Signs(ceiling=ceiling))])
+    assert "38.0% of this host's ceiling, 2.63K req/s" in " ".join(printed.split())
+    assert "p50 31.2us, p99 41.0us (self-test of 2026-11-20)" in " ".join(printed.split())
+
+
+FLAT, RAMP = Segment(30 * S, 10_000.0, 10_000.0), Segment(90 * S, 1000.0, 50_000.0)
+SWING = Segment(60 * S, 500.0, 2000.5, 10 * S)
+
+
+def test_a_schedule_in_words() -> None:
+    def words(*profile: Segment) -> list[str]:
+        return sentences.schedule(plan(profile=profile, arrival="poisson"), figures.grouped)
+
+    assert words() == []
+    assert words(FLAT) == ["10,000 req/s, poisson"]
+    assert words(RAMP) == ["25,500 req/s on average, poisson", "ramp 1,000 to 50,000 req/s for 90s"]
+    assert words(FLAT, SWING)[1:] == ["10,000 req/s for 30s", "swing 500 to 2,000 req/s every 10s for 1m"]
+    assert words(Segment(S // 3, 0.5, 0.5), FLAT)[1] == "0.5 req/s for 0.333333s"
+
+
+def test_of_a_long_schedule_the_first_six_stretches_are_shown_and_the_rest_is_counted() -> None:
+    shown = sentences.schedule(plan(profile=(FLAT, RAMP) * 600))
+    assert len(shown) == 1 + 6 + 1
+    assert shown[-1] == "and 1194 more"
+    assert len(sentences.schedule(plan(profile=(FLAT, RAMP) * 3))) == 1 + 6
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_only_a_schedule_has_a_rate_and_a_distribution(format: str) -> None:
+    assert "roundrobin" in text(format, RUNS["objectives"]()[:1])
+    assert "poisson" in text(format, RUNS["objectives"]()[:1])
+    for word in ("roundrobin", "poisson", "constant", "rate"):
+        assert word not in text(format, closed_loop()[:1])
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_spinning_workers_are_said(format: str) -> None:
+    assert "2, spinning" in text(format, RUNS["objectives"]()[:1])
+    assert "spinning" not in text(format, closed_loop()[:1])
 
 
 def test_quiet_says_what_is_wrong() -> None:

@@ -84,6 +84,18 @@ def test_a_timed_phase_shows_the_seconds_left() -> None:
     progress.close()
 
 
+def test_the_rate_that_a_search_tries_names_its_bar_and_is_no_line_elsewhere() -> None:
+    terminal, file = Terminal(), io.StringIO()
+    for stream in (terminal, file):
+        progress = create_progress(stream)
+        for done_s, total_s in ((1, 2), (2, 2), (1, 4)):
+            progress.emit(Progress("climb 152,000/s", done_s * S, total_s * S, done_s * S))
+        progress.close()
+    assert "climb 152,000/s" in plain(terminal.getvalue())
+    assert "25.0%  3s left" in plain(terminal.getvalue())
+    assert file.getvalue() == ""
+
+
 def test_a_bar_is_cleared_before_anything_else_is_printed() -> None:
     stream = Terminal()
     progress = create_progress(stream)

@@ -1,6 +1,6 @@
 # The monotonic clock, and the timer that wakes the engine. Time is int64 nanoseconds everywhere.
 #
-# Only the engine and the reactor cimport this: everything below them takes the time as an argument.
+# Only the engine, its pauses and the reactor cimport this: everything below them takes the time as an argument.
 
 from libc.stdint cimport int64_t
 
@@ -21,6 +21,14 @@ cdef extern from * nogil:
         clock_gettime(CLOCK_MONOTONIC, &t);
         return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
     }
+
+    static inline int64_t loadgen_cpu_ns(int clock) {
+        struct timespec t;
+        clock_gettime(clock, &t);
+        return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    }
+    static inline int64_t loadgen_process_cpu_ns(void) { return loadgen_cpu_ns(CLOCK_PROCESS_CPUTIME_ID); }
+    static inline int64_t loadgen_thread_cpu_ns(void) { return loadgen_cpu_ns(CLOCK_THREAD_CPUTIME_ID); }
 
     #ifdef __linux__
     static inline int loadgen_timer_open(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC); }
@@ -52,6 +60,9 @@ cdef extern from * nogil:
     #endif
     """
     int64_t monotonic_ns "loadgen_monotonic_ns"()
+    # CPU time that this process, or this thread, has used.
+    int64_t process_cpu_ns "loadgen_process_cpu_ns"()
+    int64_t thread_cpu_ns "loadgen_thread_cpu_ns"()
 
     # A descriptor that becomes readable at an absolute monotonic time: a timerfd, or a kqueue with one timer in it.
     int timer_open "loadgen_timer_open"()

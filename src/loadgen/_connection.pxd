@@ -52,6 +52,7 @@ cdef struct Connection:
     int error            # errno behind the failure, or 0
     bint watched_for_room  # the reactor reports when it can be written again
     bint was_ready
+    bint abandoned       # a load ended while replies were due: what may still come must not be taken for others
     int greetings        # how many requests of the greeting have been sent
     bint touched         # it has unsent requests of the dispatch under way
     char *out            # requests not yet in the kernel lie at out_at … out_end; owned

@@ -9,6 +9,7 @@ from loadgen._buffer cimport Cursor
 from loadgen._codec cimport Codec
 from loadgen._connection cimport FAILURES, Address, Connection
 from loadgen._ketama cimport Ketama
+from loadgen._pauses cimport Pauses
 from loadgen._pipeline cimport Owed
 from loadgen._random cimport Random
 from loadgen._reactor cimport Reactor, Watcher
@@ -20,6 +21,13 @@ from loadgen._workload cimport Workload
 
 cdef enum:
     READ_BUFFER = 262144
+
+# Which connection a due request goes to. Each of these passes over connections without room.
+cdef enum:
+    ROUNDROBIN = 0
+    GREEDY = 1           # the first
+    RANDOM = 2           # any, each as likely
+    LEAST_INFLIGHT = 3   # the one with the fewest requests in flight; of several, the next one round
 
 # What the engine is doing. A mode ends by itself (all connected, all keys written, window over, all answered), and then
 # the worker is told.
@@ -39,8 +47,12 @@ cdef class Lane:
     cdef int next             # where the search for room begins
     cdef int server           # its place on the circle
     cdef Workload workload
+    cdef double share         # of the offered rate, in this worker and at this server
+    cdef double offset        # of its evenly spaced requests among those of all lanes, in gaps
+    cdef uint64_t seed
     cdef Schedule schedule    # None in a closed loop
     cdef bint blocked         # what is due waits for room, which only a reply or a reconnect brings
+    cdef int64_t blocked_ns   # since when
     cdef Owed owed
     cdef uint64_t next_key    # of the prefill, up to
     cdef uint64_t last_key    # and without this one
@@ -55,6 +67,8 @@ cdef class Engine(Watcher):
     cdef Ketama ketama
     cdef Recorder recorder
     cdef Random random        # of reconnect backoff
+    cdef Random choice        # of the connection for a request, where that is random
+    cdef Pauses pauses
     cdef list lanes
     cdef object notify        # called with "connected", "written", "drained" when a mode ends
     cdef Connection *connections  # owned
@@ -62,7 +76,9 @@ cdef class Engine(Watcher):
     cdef char *buffer         # READ_BUFFER bytes that every read goes through; owned
     cdef int mode
     cdef int phase            # whose bytes are counted now
-    cdef bint greedy
+    cdef int distribution
+    cdef bint poisson
+    cdef bint spin
     cdef bint closed_loop
     cdef bint backfill
     cdef uint32_t batch
@@ -73,6 +89,8 @@ cdef class Engine(Watcher):
     cdef int64_t tick_ns      # how often all connections are looked at
     cdef int64_t quick_tick_ns  # the same while waiting for a mode to end
     cdef int64_t next_tick_ns
+    cdef int64_t wake_ns      # when the timer is to fire next
+    cdef uint64_t loads       # how many there have been
     cdef int64_t start_ns     # of the warmup
     cdef int64_t measure_ns   # of the measure window,
     cdef int64_t end_ns       # and its end
@@ -86,6 +104,7 @@ cdef class Engine(Watcher):
     cdef dict examples        # the first failure of each reason, in words
     cdef int64_t rx[PHASES]
     cdef int64_t tx[PHASES]
+    cdef int64_t overdue      # requests of the window that were sent long after it closed, for no reason but our own
     cdef int64_t answered_in_time  # requests of the measure window that were answered before it closed
     cdef bint over            # the drain has ended: nobody waits for replies any more
     cdef int64_t cpu_from_ns, cpu_to_ns  # the process's CPU clock at measure_ns and end_ns; 0 before
@@ -100,6 +119,7 @@ cdef class Engine(Watcher):
     cdef void fill_all(self) noexcept
     cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept
     cdef Connection *with_room(self, Lane lane) noexcept
+    cdef Connection *least_inflight(self, Lane lane) noexcept
     cdef void flush(self, Connection *c, int64_t now_ns) noexcept
 
     # The life of a connection.

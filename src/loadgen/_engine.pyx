@@ -9,7 +9,7 @@ from loadgen import _keys, _reactor, _workload
 from loadgen._request import PHASE_NAMES
 
 from loadgen._buffer cimport BLOCK, Cursor
-from loadgen._clock cimport monotonic_ns
+from loadgen._clock cimport monotonic_ns, process_cpu_ns
 from loadgen._connection cimport (
     CONNECT_TIMEOUT, CONNECTING, DOWN, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY, STALLED, TURNED_AWAY, UNASKED,
     Read, address_of, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
@@ -17,30 +17,25 @@ from loadgen._connection cimport (
 )
 from loadgen._keys cimport Keys
 from loadgen._memcache cimport Memcache
+from loadgen._pauses cimport Pauses
 from loadgen._pipeline cimport (
     ANSWERS_NOBODY, FED, Fed, pipeline_abandon, pipeline_expire, pipeline_feed, pipeline_finish, pipeline_free,
     pipeline_init, pipeline_is_stalled, pipeline_open, pipeline_push,
 )
-from loadgen._random cimport random_seed, random_unit
+from loadgen._random cimport random_below, random_seed, random_unit
 from loadgen._request cimport (
     AUTH, BACKFILL, DRAINING, ERROR_REPLY, HELLO, MEASURE, PING, PRECHECK, PREFILL, SET, WARMUP, Request,
 )
 from loadgen._resp cimport Resp
-from loadgen._schedule cimport Constant
+from loadgen._schedule cimport Even, Poisson, Schedule
 from loadgen._values cimport SPLICE
-
-cdef extern from "time.h" nogil:
-    cdef struct timespec:
-        long tv_sec
-        long tv_nsec
-    int CLOCK_PROCESS_CPUTIME_ID
-    int clock_gettime(int clock, timespec *t)
 
 FAILURE_NAMES = ("", "refused", "connect timeout", "unreachable", "turned away", "closed by server", "reset", "stalled",
                  "protocol", "unasked reply", "local limit")
 
 cdef enum:
     BACKOFF_STREAM = 6
+    CHOICE_STREAM = 8
     # A burst of more connects than a listen backlog holds would wait for SYNs to be sent again.
     OPENING = 256
 
@@ -50,11 +45,11 @@ cdef int64_t FIRST_BACKOFF_NS = 100_000_000
 cdef int64_t LONGEST_BACKOFF_NS = 5_000_000_000
 cdef int64_t MS = 1_000_000
 
+# What a healthy machine may take to wake us at the end of a window. Requests of the window that are sent later than
+# this, though there was room for them, are ones that the generator did not manage.
+cdef int64_t OVERDUE_NS = 10_000_000
 
-cdef inline int64_t cpu_ns() noexcept nogil:
-    cdef timespec t
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t)
-    return <int64_t>t.tv_sec * 1_000_000_000 + t.tv_nsec
+DISTRIBUTIONS = {"roundrobin": ROUNDROBIN, "greedy": GREEDY, "random": RANDOM, "least_inflight": LEAST_INFLIGHT}
 
 
 cdef class Lane:
@@ -91,16 +86,20 @@ cdef class Engine(Watcher):
         self.notify = lambda what: loop.call_soon(notify, what)
         self.n_connections = sum(own.connections)
         self.batch = plan.batch_size
-        self.greedy = plan.request_distribution == "greedy"
-        self.closed_loop = own.rate_per_s == 0
+        self.distribution = DISTRIBUTIONS[plan.request_distribution]
+        self.poisson = plan.arrival == "poisson"
+        self.spin = plan.spin
+        self.closed_loop = True
         self.backfill = plan.backfill_on_miss
         self.connect_timeout_ns = plan.connect_timeout_ns
         self.request_timeout_ns = plan.request_timeout_ns
         self.tick_ns = min(max(plan.request_timeout_ns // 10, MS), 100 * MS)
         self.quick_tick_ns = max(MS, self.n_connections * 1000)
-        self.recorder = Recorder(not self.closed_loop)
+        self.recorder = Recorder()
+        self.pauses = Pauses()
         self.examples = {}
         random_seed(&self.random, own.seed, BACKOFF_STREAM)
+        random_seed(&self.choice, own.seed, CHOICE_STREAM)
         keyspace = plan.keyspace
         if plan.protocol == "memcache":
             self.codec = Memcache(keyspace.length, plan.value_bytes)
@@ -138,9 +137,9 @@ cdef class Engine(Watcher):
             seed = own.seed + server * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
             keys = _keys.create(keyspace.distribution, keyspace.count, seed, keyspace.zipf_exponent, plan.seed)
             lane.workload = Workload(weights, keys, self.ketama, server, seed)
-            if not self.closed_loop:
-                offset = (index + server / len(plan.endpoints)) / len(plan.workers)
-                lane.schedule = Constant(own.rate_per_s * shares[server], offset)
+            lane.seed = seed
+            lane.share = own.share * shares[server]
+            lane.offset = (index + server / len(plan.endpoints)) / len(plan.workers)
             lane.next_key = own.prefill_first
             lane.last_key = own.prefill_first + own.prefill_count
             self.lanes.append(lane)
@@ -177,7 +176,9 @@ cdef class Engine(Watcher):
         cdef int connected
         cdef bint refused
         if self.over:
+            # It says something that nobody waits for, or goes.
             self.reactor.forget(c.fd)
+            c.abandoned = True
             return
         if c.state == CONNECTING:
             connected = connection_finish(c)
@@ -308,6 +309,8 @@ cdef class Engine(Watcher):
             else:
                 c = NULL
             if c == NULL:
+                if not lane.blocked:
+                    lane.blocked_ns = now_ns
                 lane.blocked = True
                 break
             r = pipeline_push(&c.pipe)
@@ -320,6 +323,11 @@ cdef class Engine(Watcher):
                 lane.workload.next(r)
                 r.intended_ns = lane.schedule.next_ns
                 lane.schedule.advance()
+                self.overdue += now_ns > self.end_ns + OVERDUE_NS and not lane.blocked
+            r.ready_ns = r.intended_ns
+            if lane.blocked:
+                # There was room until the lane was blocked, and none since then until now.
+                r.ready_ns = now_ns - max(0, lane.blocked_ns - r.intended_ns)
             r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
             r.send_ns = now_ns
             self.recorder.planned(r)
@@ -337,9 +345,15 @@ cdef class Engine(Watcher):
                 self.flush(c, monotonic_ns())
 
     cdef Connection *with_room(self, Lane lane) noexcept:
-        """The connection for the next due request: the next one round with room, or (greedy) the first."""
-        cdef int at = 0 if self.greedy else lane.next
+        """The connection for the next due request, or NULL when none has room."""
+        cdef int at = lane.next
         cdef Connection *c
+        if self.distribution == LEAST_INFLIGHT:
+            return self.least_inflight(lane)
+        if self.distribution == GREEDY:
+            at = 0
+        elif self.distribution == RANDOM:
+            at = random_below(&self.choice, lane.count)
         for _ in range(lane.count):
             if at >= lane.count:
                 at = 0
@@ -350,10 +364,28 @@ cdef class Engine(Watcher):
                 return c
         return NULL
 
+    cdef Connection *least_inflight(self, Lane lane) noexcept:
+        cdef int at = lane.next, chosen = 0
+        cdef Connection *c
+        cdef Connection *least = NULL
+        for _ in range(lane.count):
+            if at >= lane.count:
+                at = 0
+            c = &self.connections[lane.first + at]
+            at += 1
+            if c.state == READY and connection_room(c) and (
+                    least == NULL or c.pipe.tail - c.pipe.head < least.pipe.tail - least.pipe.head):
+                least, chosen = c, at
+                if c.pipe.tail == c.pipe.head:
+                    break
+        lane.next = chosen
+        return least
+
     cdef void flush(self, Connection *c, int64_t now_ns) noexcept:
         cdef uint32_t i = c.pipe.written
         cdef Request *r
-        cdef bint unsent
+        cdef int64_t ours_ns
+        cdef bint unsent, waited = c.watched_for_room
         cdef int64_t n = connection_flush(c, self.values)
         if n < 0:
             self.drop(c, now_ns)
@@ -364,9 +396,13 @@ cdef class Engine(Watcher):
             # Not the common case that all went at once at the time the requests were made.
             while i != c.pipe.written:
                 r = &c.pipe.ring[i & c.pipe.mask]
-                r.send_ns = now_ns
                 if self.recorder.scheduled:
-                    self.recorder.sent(r)
+                    # What waited for the socket to take bytes was ours until it was encoded only.
+                    ours_ns = (r.send_ns if waited else now_ns) - r.ready_ns
+                    r.send_ns = now_ns
+                    self.recorder.sent(r, ours_ns)
+                else:
+                    r.send_ns = now_ns
                 i += 1
         if unsent != c.watched_for_room:
             c.watched_for_room = unsent
@@ -408,7 +444,7 @@ cdef class Engine(Watcher):
         r.command = self.greetings[c.greetings]
         r.phase = PRECHECK
         r.key = 0
-        r.intended_ns = r.send_ns = now_ns
+        r.intended_ns = r.send_ns = r.ready_ns = now_ns
         c.greetings += 1
         self.recorder.planned(r)
         connection_encode(c, r, self.codec, self.values)
@@ -482,18 +518,22 @@ cdef class Engine(Watcher):
         cdef int64_t now_ns = monotonic_ns()
         cdef bint begins = self.mode == ARMED and now_ns >= self.start_ns
         cdef Lane lane
+        if self.mode == LOAD and self.phase == MEASURE:
+            self.pauses.woke(self.wake_ns, now_ns)
         if begins:
             self.mode = LOAD
             self.phase = WARMUP
         if self.mode == LOAD:
             if self.phase == WARMUP and now_ns >= self.measure_ns:
                 self.phase = MEASURE
-                self.cpu_from_ns = cpu_ns()
+                self.pauses.begin(now_ns)
+                self.cpu_from_ns = process_cpu_ns()
             if now_ns >= self.end_ns:
                 self.mode = DRAIN
                 self.phase = DRAINING
                 self.answered_in_time = self.recorder.answered(MEASURE)
-                self.cpu_to_ns = cpu_ns()
+                self.pauses.end(now_ns)
+                self.cpu_to_ns = process_cpu_ns()
                 for lane in self.lanes:
                     lane.owed.head = lane.owed.tail
         if begins and self.closed_loop:
@@ -548,7 +588,7 @@ cdef class Engine(Watcher):
                     waiting += lane.schedule.next_ns < self.end_ns
             if waiting:
                 # Requests of the window are still being sent: the CPU time that they take belongs to it.
-                self.cpu_to_ns = cpu_ns()
+                self.cpu_to_ns = process_cpu_ns()
             if open + waiting == 0 or now_ns >= self.drained_ns:
                 # Not now_ns: what was sent since this wake-up began would be younger than nothing.
                 self.finish(monotonic_ns())
@@ -567,18 +607,23 @@ cdef class Engine(Watcher):
                 for lane in self.lanes:
                     if not lane.blocked:
                         wake_ns = min(wake_ns, lane.schedule.next_ns)
+        self.wake_ns = wake_ns
         self.reactor.wake_at(wake_ns)
 
     cdef void finish(self, int64_t now_ns) noexcept:
         """The drain is over: what is still open, or was never sent, is unfinished."""
         cdef Request r
+        cdef Connection *c
         cdef Lane lane
         cdef int i
         for i in range(self.n_connections):
-            pipeline_finish(&self.connections[i].pipe, self.recorder, now_ns)
-        if not self.closed_loop and self.start_ns:
+            c = &self.connections[i]
+            c.abandoned = c.state == READY and c.pipe.head != c.pipe.tail
+            pipeline_finish(&c.pipe, self.recorder, now_ns)
+        if not self.closed_loop:
             for lane in self.lanes:
                 while lane.schedule.next_ns < self.end_ns:
+                    self.overdue += not lane.blocked
                     lane.workload.next(&r)
                     r.intended_ns = r.send_ns = lane.schedule.next_ns
                     r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
@@ -588,6 +633,8 @@ cdef class Engine(Watcher):
                     self.recorder.unsent(&r)
         self.mode = IDLE
         self.over = True
+        if self.spin:
+            self.reactor.spin(False)
         self.tell("drained")
 
     cdef void tell(self, str what) noexcept:
@@ -595,9 +642,21 @@ cdef class Engine(Watcher):
 
     # ── What the worker asks for ────────────────────────────────────────────────────────────────────────────────────
 
-    def connect(self):
-        """Opens every connection and greets the server on it. Those that fail are tried again once there is load."""
+    def connect(self, bint fresh=False):
+        """Opens every connection that is down and greets the server on it. Those that fail are tried again with load.
+
+        After a load, connections on which replies may still come are replaced first, and all of them if `fresh`.
+        """
         cdef int64_t now_ns = monotonic_ns()
+        cdef Connection *c
+        for i in range(self.n_connections):
+            c = &self.connections[i]
+            if c.state == READY and (fresh or c.abandoned):
+                self.reactor.forget(c.fd)
+                connection_close(c)
+                self.active -= 1
+                c.abandoned = False
+        self.over = False
         self.mode = CONNECT
         self.phase = PRECHECK
         self.next_to_open = 0
@@ -614,8 +673,12 @@ cdef class Engine(Watcher):
         self.next_tick_ns = now_ns
         self.plan_wake(now_ns)
 
-    def load(self, int64_t start_ns, int64_t warmup_ns, int64_t duration_ns):
-        """Sends load from `start_ns`, monotonic, which may be past; the last `duration_ns` are measured."""
+    def load(self, int64_t start_ns, int64_t warmup_ns, int64_t duration_ns, profile):
+        """Sends load from `start_ns`, monotonic, which may be past; the last `duration_ns` are measured.
+
+        `profile` is the run's, as `Schedule` takes it, and empty for a closed loop; the warmup keeps up the rate with
+        which it begins. What an earlier load counted is forgotten.
+        """
         cdef int64_t now_ns = monotonic_ns()
         cdef Lane lane
         self.start_ns = start_ns
@@ -624,11 +687,26 @@ cdef class Engine(Watcher):
         self.drained_ns = self.end_ns + self.request_timeout_ns
         self.mode = ARMED
         self.next_tick_ns = now_ns
+        self.loads += 1
+        self.closed_loop = not profile
+        self.recorder.scheduled = not self.closed_loop
+        for phase in (WARMUP, MEASURE, DRAINING):
+            self.recorder.clear(phase)
+            self.rx[phase] = self.tx[phase] = 0
+        self.overdue = self.answered_in_time = self.cpu_from_ns = self.cpu_to_ns = 0
+        if profile:
+            _, rate_per_s, _, _ = profile[0]
+            profile = [(warmup_ns, rate_per_s, rate_per_s, 0), *profile]
         for lane in self.lanes:
             lane.owed.backfill = self.backfill
             lane.blocked = False
             if not self.closed_loop:
+                # Each load has a stream of its own: a rate that is tried twice does not see the same luck twice.
+                arrivals = Poisson(lane.seed + self.loads) if self.poisson else Even(lane.offset)
+                lane.schedule = Schedule(profile, lane.share, arrivals)
                 lane.schedule.begin(start_ns)
+        if self.spin:
+            self.reactor.spin(True)
         self.plan_wake(now_ns)
 
     def stop(self):
@@ -655,6 +733,11 @@ cdef class Engine(Watcher):
                 connection_close(&self.connections[i])
         self.mode = IDLE
         self.reactor.close()
+
+    def signs(self):
+        """Of the measure window: its length, CPU time, time without a CPU, `Pauses.counted`, requests overdue."""
+        pauses = self.pauses
+        return pauses.wall_ns(), self.cpu_ns(), pauses.without_cpu_ns(), pauses.counted(), self.overdue
 
     def counts(self, str phase):
         """What `Recorder.counts` says of a phase, one of PHASE_NAMES, then bytes received and sent in it.
@@ -691,4 +774,4 @@ cdef class Engine(Watcher):
         """CPU time of this process over the measure window, as far as it has come."""
         if self.cpu_from_ns == 0:
             return 0
-        return (self.cpu_to_ns or cpu_ns()) - self.cpu_from_ns
+        return (self.cpu_to_ns or process_cpu_ns()) - self.cpu_from_ns

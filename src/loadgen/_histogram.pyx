@@ -161,6 +161,17 @@ cdef class Histogram:
         """
         return self.sample_of_rank(self.rank_of(q)) if self.h.total else 0
 
+    def beyond(self, double q):
+        """How many samples rank above the quantile. Raises ValueError for a q outside 0 … 1."""
+        return self.h.total - self.rank_of(q)
+
+    def above(self, int64_t value):
+        """How many samples lie in counters that are wholly above a value: none that is not greater than it."""
+        cdef int64_t i, n = self.h.overflow if self.h.max > value else 0
+        for i in range(<int64_t>counter_of(max(value, 0)) + 1, COUNTERS):
+            n += self.h.counts[i]
+        return n
+
     def is_lower_bound(self, double q):
         """Whether `quantile(q)` rests on requests that had not been answered: the truth is then at least that.
 

@@ -183,13 +183,13 @@ cdef class InventedPipeline:
         r.phase = PHASE_NAMES.index(phase)
         r.key = key
         r.intended_ns = intended_ns
-        r.send_ns = send_ns
+        r.send_ns = r.ready_ns = send_ns
         r.end = 0
         self.recorder.planned(r)
         if written:
             self.p.written = self.p.tail
             if self.recorder.scheduled:
-                self.recorder.sent(r)
+                self.recorder.sent(r, 0)
 
     def feed(self, bytes data, int64_t now_ns):
         """Receives bytes. Returns "fed", "answers nobody" or "corrupt reply"."""

@@ -16,6 +16,8 @@ cdef class Reactor:
     cdef Watcher watcher  # set back to None by close, which breaks the cycle
     cdef object loop
     cdef int timer
+    cdef bint spinning
+    cdef int64_t due_ns   # while spinning: when on_timer is to be called
 
     # Reports when fd can be read and, if `writing`, when it can be written. Repeated to change `writing`.
     # 0, or -1 with errno set.
@@ -23,6 +25,12 @@ cdef class Reactor:
 
     # Before the descriptor is closed.
     cdef void forget(self, int fd) noexcept
+
+    # While on, asks for what is ready again and again instead of sleeping until it is: a whole CPU, for wake-ups in a
+    # microsecond.
+    cdef void spin(self, bint on) noexcept
+    # One turn of that: looks at the sockets once.
+    cdef void look(self) noexcept
 
     # Calls on_timer once, at this monotonic time or as soon after it as the kernel wakes us. Repeated to move it.
     cdef void wake_at(self, int64_t at_ns) noexcept

@@ -38,17 +38,22 @@ cdef class Recorder:
     cdef Tally tallies[PHASES][COMMANDS]
     cdef Counts response[PHASES][COMMANDS]
     cdef Counts service[PHASES][COMMANDS]  # used with a schedule only: without, it would equal response
-    cdef Counts lag[PHASES]                # the same
-    cdef readonly bint scheduled
+    cdef Counts lag[PHASES]                # the same, and so the next two, which it is the sum of
+    cdef Counts lag_ours[PHASES]
+    cdef Counts lag_backpressure[PHASES]
+    cdef public bint scheduled
     cdef ErrorClass classes[CLASSES]
     cdef int known_classes
 
     cdef inline void planned(self, const Request *r) noexcept nogil:
         self.tallies[r.phase][r.command].planned += 1
 
-    cdef inline void sent(self, const Request *r) noexcept nogil:
-        """With a schedule: its last byte went to the kernel at r.send_ns."""
-        counts_record(&self.lag[r.phase], r.send_ns - r.intended_ns)
+    cdef inline void sent(self, const Request *r, int64_t ours_ns) noexcept nogil:
+        """With a schedule: its last byte went to the kernel at r.send_ns; so much of the delay was the generator's."""
+        cdef int64_t lag_ns = r.send_ns - r.intended_ns
+        counts_record(&self.lag[r.phase], lag_ns)
+        counts_record(&self.lag_ours[r.phase], ours_ns)
+        counts_record(&self.lag_backpressure[r.phase], lag_ns - ours_ns)
 
     cdef inline void replied(self, const Request *r, int outcome, int64_t now_ns) noexcept nogil:
         """A reply to a request in time. An error reply's text goes to `classified` beside."""
@@ -78,4 +83,6 @@ cdef class Recorder:
     cdef void classified(self, int phase, const char *text, int length) noexcept nogil
     # Replies in time to a phase's requests, backfills left out.
     cdef int64_t answered(self, int phase) noexcept nogil
+    # Forgets a phase, for another load in the same process.
+    cdef void clear(self, int phase) noexcept nogil
     cdef void waited(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil

@@ -1,10 +1,10 @@
 """What happened, counted. It reads no clock and knows no connection. `_recorder.pxd` has the layout and hot path."""
 
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 from loadgen._request import COMMAND_NAMES
 
-from loadgen._histogram cimport Histogram, counts_free, counts_init
+from loadgen._histogram cimport Histogram, counts_clear, counts_free, counts_init
 from loadgen._request cimport BACKFILL
 
 
@@ -15,6 +15,8 @@ cdef class Recorder:
         self.scheduled = scheduled
         for phase in range(PHASES):
             counts_init(&self.lag[phase])
+            counts_init(&self.lag_ours[phase])
+            counts_init(&self.lag_backpressure[phase])
             for command in range(COMMANDS):
                 counts_init(&self.response[phase][command])
                 counts_init(&self.service[phase][command])
@@ -22,6 +24,8 @@ cdef class Recorder:
     def __dealloc__(self):
         for phase in range(PHASES):
             counts_free(&self.lag[phase])
+            counts_free(&self.lag_ours[phase])
+            counts_free(&self.lag_backpressure[phase])
             for command in range(COMMANDS):
                 counts_free(&self.response[phase][command])
                 counts_free(&self.service[phase][command])
@@ -55,6 +59,18 @@ cdef class Recorder:
                         + self.tallies[phase][command].corrupt)
         return sum
 
+    cdef void clear(self, int phase) noexcept nogil:
+        cdef int i
+        counts_clear(&self.lag[phase])
+        counts_clear(&self.lag_ours[phase])
+        counts_clear(&self.lag_backpressure[phase])
+        for i in range(COMMANDS):
+            counts_clear(&self.response[phase][i])
+            counts_clear(&self.service[phase][i])
+            memset(&self.tallies[phase][i], 0, sizeof(Tally))
+        for i in range(self.known_classes):
+            self.classes[i].count[phase] = 0
+
     cdef void waited(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil:
         """Counts an open request at its age, as the lower bound that it is."""
         counts_record_censored(&self.response[r.phase][r.command], now_ns - r.intended_ns)
@@ -85,10 +101,11 @@ cdef class Recorder:
         self.classes[self.known_classes - 1].count[phase] += 1
 
     def counts(self, int phase):
-        """What one phase has come to, as (tallies, response, service, lag, errors by class).
+        """What one phase has come to, as (tallies, response, service, lags, errors by class).
 
         The first is {command: (planned, ok, errors, timeouts, lost, corrupt, unfinished, hits, misses, late, unsent)},
-        the next two are {command: Histogram}; commands never planned are left out.
+        the next two are {command: Histogram}; commands never planned are left out. `lags` are three Histograms: all of
+        the lag, the generator's part, and backpressure's.
         """
         cdef Tally *t
         tallies, response, service = {}, {}, {}
@@ -103,7 +120,9 @@ cdef class Recorder:
                 service[name] = Histogram.copy_of(&self.service[phase][command])
         errors = {self.classes[i].name[:self.classes[i].name_length].decode("latin-1"): self.classes[i].count[phase]
                   for i in range(self.known_classes) if self.classes[i].count[phase]}
-        return tallies, response, service, Histogram.copy_of(&self.lag[phase]), errors
+        lags = (Histogram.copy_of(&self.lag[phase]), Histogram.copy_of(&self.lag_ours[phase]),
+                Histogram.copy_of(&self.lag_backpressure[phase]))
+        return tallies, response, service, lags, errors
 
     def examples(self):
         """The first error reply of each class, in the server's words."""

@@ -2,19 +2,52 @@
 #
 # It never skips: a time that nobody could serve yet simply stays the next one. So requests that wait for room cost no
 # memory: they are the times between `next_ns` and now.
+#
+# Two things make a schedule. A profile says how the rate runs over time, as pieces, and so how many requests are due by
+# when: the integral of the rate. Arrivals say at which values of that integral requests fall: 0, 1, 2 … is an even row;
+# sums of exponential draws with mean 1 are a Poisson stream. A piece turns such a value back into a time.
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
+
+from loadgen._random cimport Random
+
+cdef int64_t NEVER  # the next time of a schedule that has ended
+
+
+cdef class Arrivals:
+    # The integral of the rate at which the next request falls. Never smaller than the one before.
+    cdef double next(self) noexcept nogil
+
+
+cdef class Even(Arrivals):
+    cdef double offset  # of the first request, in gaps: what keeps several schedules from beating together
+    cdef int64_t count
+
+
+cdef class Poisson(Arrivals):
+    cdef Random random
+    cdef double due
+
+
+# A stretch over which the rate runs straight from one value to another or, with a period, swings between the two.
+cdef struct Piece:
+    double start_ns   # after the schedule's beginning
+    double length_s
+    double rate       # per s, where it begins
+    double slope      # per s²; 0 with a period
+    double swing      # half of the way from the lowest to the highest rate; 0 without a period
+    double period_s
+    double before     # requests due in the pieces before it
+    double requests   # due in it
 
 
 cdef class Schedule:
     cdef int64_t next_ns  # the intended time of the next request
+    cdef Arrivals arrivals
+    cdef Piece *pieces    # owned
+    cdef int n_pieces
+    cdef int at           # the piece that next_ns lies in
+    cdef int64_t start_ns
 
     # Moves on to the request after it.
     cdef void advance(self) noexcept nogil
-
-
-cdef class Constant(Schedule):
-    cdef readonly double rate_per_s
-    cdef double offset    # of the first request, in gaps: what keeps several schedules from beating together
-    cdef int64_t start_ns
-    cdef int64_t sent

@@ -1,10 +1,12 @@
+from loadgen._server_trouble import Trouble
 from loadgen._store import EVICTION_POLICIES, Store
 
-__all__ = ["DEFAULT_MAX_MEMORY_BYTES", "EVICTION_POLICIES", "MEMCACHE_MAX_ITEM_BYTES", "Server"]
+__all__ = ["DEFAULT_MAX_MEMORY_BYTES", "EVICTION_POLICIES", "MEMCACHE_MAX_ITEM_BYTES", "Server", "Trouble"]
 
 DEFAULT_MAX_MEMORY_BYTES: int
 MEMCACHE_MAX_ITEM_BYTES: int
 BACKLOG: int
+SLOW_RECEIVE_BUFFER_BYTES: int
 
 class Server:
     host: str
@@ -21,6 +23,8 @@ class Server:
         eviction: str = "lru",
         max_item_bytes: int | None = None,
         version: str = "",
+        null: bool = False,
+        trouble: Trouble | None = None,
     ) -> None: ...
     async def start(self) -> None: ...
     def ask_to_stop(self) -> None: ...

@@ -9,11 +9,13 @@
 #           further command and reads nothing. So a peer that does not read costs at most one read, one out buffer and
 #           one value.
 #
-# Every byte of input passes `process`, whether it was just read or had to wait: trouble to be planted in the server
-# (a stall, a delay, a closed connection) belongs there.
+# Every byte of input passes `process`, whether it was just read or had to wait. There it goes one of two ways: to
+# `consume`, by which a protocol executes all that has come as fast as it can, or, when trouble is planted in the
+# server, to `endure`, which takes one command at a time and asks `_server_trouble` what is to happen to it.
 
 from libc.stdint cimport int64_t
 
+from loadgen._server_trouble cimport Trouble
 from loadgen._store cimport Store
 
 cdef enum:
@@ -26,6 +28,12 @@ cdef enum:
     MAX_WINDOW_BYTES = 67108864  # the most that one read may fill
     COMMANDS = 64                # room for a protocol's command numbers
 
+# What next_command finds. Trouble comes to data commands only: a greeting is answered, and a question about the server.
+cdef enum:
+    AWAITED = 0  # the next command is not there as a whole
+    CONTROL = 1  # a command that is no data command, or a part of a data command that takes no service
+    DATA = 2
+
 
 cdef class Window:
     """What get_buffer returns: memory to read into, borrowed from whoever set it, for the time of one read."""
@@ -36,6 +44,10 @@ cdef class Window:
 cdef class Service:
     """What all connections of one server share: the store, the counts and the buffers."""
     cdef readonly Store store
+    cdef readonly Trouble trouble  # None: none is planted
+    cdef bint reads_slowly         # that is planted
+    cdef object call_soon          # the event loop's; None before the server listens
+    cdef bint in_round             # a connection has been read in this round of the event loop
     cdef readonly int64_t max_item_bytes
     cdef readonly str version
     cdef object stop  # called without arguments when a peer asks the server to end
@@ -50,7 +62,7 @@ cdef class Service:
     cdef readonly int port
     # Counts; the arrays are indexed by the protocol's command numbers.
     cdef int64_t calls[COMMANDS]     # executed
-    cdef int64_t rejected[COMMANDS]  # not executed: wrong number of arguments
+    cdef int64_t rejected[COMMANDS]  # not executed: wrong number of arguments, or a planted error
     cdef int64_t failed[COMMANDS]    # executed, answered with an error
     cdef int64_t hits[COMMANDS]      # keys found by the command
     cdef int64_t misses[COMMANDS]
@@ -58,6 +70,7 @@ cdef class Service:
     cdef int64_t bytes_written
     cdef int64_t connections_total
 
+    cdef int begin_round(self) except -1
     cdef void reset_counts(self)
 
 
@@ -67,8 +80,14 @@ cdef class Connection:
     cdef int fd            # the transport's; -1 when there is none
     cdef readonly int64_t id
     cdef bint blocked  # the transport holds bytes that the kernel has not taken
-    cdef bint paused   # reading is paused
+    cdef bint paused   # reading is paused: blocked or slowed
     cdef bint closing  # no command is executed any more; closes when the replies are out
+
+    # What is planted on this connection.
+    cdef int64_t data_commands  # so far
+    cdef bint deaf              # reads, and neither executes nor answers anything any more
+    cdef bint slowed            # does not read before read_at_ns, a monotonic time
+    cdef int64_t read_at_ns
 
     cdef char *own  # owned, NULL when there is none; own[own_start:own_end] is input not yet consumed
     cdef Py_ssize_t own_start
@@ -87,10 +106,18 @@ cdef class Connection:
     # whole one left, or the connection is blocked, closing, or waiting for a large argument. It is called again with
     # the bytes it left and what came after them.
     cdef int consume(self) except -1
+    # The same command by command, for `endure`. What is at `at`: AWAITED, CONTROL or DATA.
+    cdef int next_command(self) except -1
+    # Executes what next_command found. False: the peer does not read, and the rest of its answer comes by a next call.
+    cdef bint execute_command(self) except -1
+    # Answers it with a planted error instead; it must be DATA.
+    cdef int refuse_command(self) except -1
     # The argument's `total` bytes start at data + start, and data ends before them: the rest is received into `into`.
     cdef int receive_large(self, char *into, Py_ssize_t start, Py_ssize_t total) except -1
 
     cdef int process(self, char *data, Py_ssize_t size) except -1
+    cdef int endure(self) except -1
+    cdef int slow_down(self, Py_ssize_t read_bytes) except -1
     cdef int keep_rest(self) except -1
     cdef int make_room(self, Py_ssize_t room) except -1
 

@@ -2,6 +2,7 @@ from asyncio import BaseTransport
 from collections.abc import Callable
 from typing import final
 
+from loadgen._server_trouble import Trouble
 from loadgen._store import Store
 
 @final
@@ -11,13 +12,22 @@ class Window:
 @final
 class Service:
     store: Store
+    trouble: Trouble | None
     max_item_bytes: int
     version: str
     connections: set[Connection]
     host: str
     port: int
-    def __init__(self, store: Store, max_item_bytes: int, version: str, stop: Callable[[], None]) -> None: ...
-    def listening_on(self, host: str, port: int) -> None: ...
+    def __init__(
+        self,
+        store: Store,
+        max_item_bytes: int,
+        version: str,
+        stop: Callable[[], None],
+        trouble: Trouble | None = None,
+    ) -> None: ...
+    def listening_on(self, host: str, port: int, call_soon: Callable[..., object]) -> None: ...
+    def end_round(self) -> None: ...
 
 class Connection:
     id: int
@@ -30,3 +40,4 @@ class Connection:
     def eof_received(self) -> bool: ...
     def pause_writing(self) -> None: ...
     def resume_writing(self) -> None: ...
+    def read_on(self) -> None: ...

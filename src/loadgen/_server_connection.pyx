@@ -8,9 +8,11 @@ from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 
+import asyncio
 import socket
 import time
 
+from loadgen._server_trouble cimport Trouble
 from loadgen._store cimport Store
 
 cdef extern from "<sys/socket.h>" nogil:
@@ -95,8 +97,10 @@ cdef class Service:
         if self.read_buffer == NULL or self.out == NULL:
             raise MemoryError()
 
-    def __init__(self, Store store not None, int64_t max_item_bytes, str version, stop):
+    def __init__(self, Store store not None, int64_t max_item_bytes, str version, stop, Trouble trouble=None):
         self.store = store
+        self.trouble = trouble
+        self.reads_slowly = trouble is not None and trouble.read_bytes_per_s > 0
         self.max_item_bytes = max_item_bytes
         self.version = version
         self.stop = stop
@@ -110,9 +114,20 @@ cdef class Service:
         free(self.read_buffer)
         free(self.out)
 
-    def listening_on(self, str host, int port):
+    def listening_on(self, str host, int port, call_soon):
         self.host = host
         self.port = port
+        self.call_soon = call_soon
+
+    cdef int begin_round(self) except -1:
+        if self.call_soon is not None and self.trouble.takes_time():
+            self.in_round = True
+            self.call_soon(self.end_round)
+        return 0
+
+    def end_round(self):
+        """The loop's next round begins."""
+        self.in_round = False
 
     cdef void reset_counts(self):
         memset(self.calls, 0, sizeof(self.calls))
@@ -183,10 +198,14 @@ cdef class Connection:
         else:
             window.at = self.service.read_buffer
             window.size = READ_BYTES
+        if self.service.reads_slowly:
+            window.size = min(window.size, self.service.trouble.read_most())
         return window
 
     def buffer_updated(self, Py_ssize_t size):
         self.service.bytes_read += size
+        if self.service.reads_slowly:
+            self.slow_down(size)
         if self.large_left > 0:
             self.large_left -= size
             if self.large_at != NULL:
@@ -212,13 +231,35 @@ cdef class Connection:
             return
         if self.large_left == 0 and self.own_end > self.own_start:
             self.process(self.own + self.own_start, self.own_end - self.own_start)
-        if not self.blocked and not self.closing:
+        if not self.blocked and not self.closing and not self.slowed:
+            self.paused = False
+            self.transport.resume_reading()
+
+    def read_on(self):
+        """The loop's timer: reads again if that is due. It may come early."""
+        if self.closing:
+            return
+        left_ns = self.service.trouble.left_ns(self.read_at_ns)
+        if left_ns > 0:
+            asyncio.get_running_loop().call_later(left_ns / 1e9, self.read_on)
+            return
+        self.slowed = False
+        if not self.blocked:
             self.paused = False
             self.transport.resume_reading()
 
     # ---- input
 
     cdef int consume(self) except -1:
+        raise NotImplementedError
+
+    cdef int next_command(self) except -1:
+        raise NotImplementedError
+
+    cdef bint execute_command(self) except -1:
+        raise NotImplementedError
+
+    cdef int refuse_command(self) except -1:
         raise NotImplementedError
 
     cdef int process(self, char *data, Py_ssize_t size) except -1:
@@ -228,7 +269,10 @@ cdef class Connection:
         self.size = size
         self.at = 0
         if not self.closing:
-            self.consume()
+            if self.service.trouble is None:
+                self.consume()
+            else:
+                self.endure()
         self.flush()
         if self.closing:
             self.own_start = self.own_end = 0
@@ -239,6 +283,49 @@ cdef class Connection:
         if self.blocked and not self.paused:
             self.paused = True
             self.transport.pause_reading()
+        return 0
+
+    cdef int endure(self) except -1:
+        cdef Trouble trouble = self.service.trouble
+        cdef bint answered
+        cdef int found
+        if not self.service.in_round:
+            trouble.arrive()
+            self.service.begin_round()
+        while not self.blocked and not self.closing and not self.deaf:
+            found = self.next_command()
+            if found == AWAITED:
+                return 0
+            if found == CONTROL:
+                answered = self.execute_command()
+            elif trouble.blackhole:
+                self.deaf = True
+                break
+            else:
+                trouble.serve()
+                self.service.now_ns = unix_ns()
+                self.data_commands += 1
+                answered = True
+                if trouble.fails():
+                    self.refuse_command()
+                else:
+                    answered = self.execute_command()
+            if answered and 0 < trouble.close_after <= self.data_commands:
+                self.close_after_replies()
+            if trouble.takes_time():
+                self.flush()
+        if self.deaf:
+            self.at = self.size
+        return 0
+
+    cdef int slow_down(self, Py_ssize_t read_bytes) except -1:
+        cdef Trouble trouble = self.service.trouble
+        self.read_at_ns = trouble.read_again_at(self.read_at_ns, read_bytes)
+        left_ns = trouble.left_ns(self.read_at_ns)
+        if left_ns > 0 and not self.closing:
+            self.slowed = self.paused = True
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_later(left_ns / 1e9, self.read_on)
         return 0
 
     cdef int keep_rest(self) except -1:

@@ -19,6 +19,8 @@ cdef str REDIS_VERSION
 cdef tuple COMMAND_TABLE
 # From the name, in upper case, to its place in the table.
 cdef dict COMMAND_NUMBERS
+# The numbers of the data commands: what works on keys, and PING and ECHO, which stand for it where there are none.
+cdef frozenset DATA_COMMANDS
 
 # What COMMAND INFO answers for a row of COMMAND_TABLE; None for None, a command that is not there.
 cdef list command_entry(tuple row)

@@ -41,6 +41,11 @@ cdef tuple COMMAND_TABLE = (
 )
 
 cdef dict COMMAND_NUMBERS = {name.upper().encode(): number for number, (name, *_) in enumerate(COMMAND_TABLE)}
+cdef frozenset DATA_COMMANDS = frozenset(
+    number
+    for number, (name, _, _, _, _, group, _) in enumerate(COMMAND_TABLE)
+    if group in ("string", "generic") or name in ("ping", "echo")
+)
 assert list(COMMAND_NUMBERS)[:4] == [b"GET", b"SET", b"DEL", b"PING"], "the .pxd numbers them so"
 
 

@@ -9,7 +9,25 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 from loadgen._server_connection cimport Connection
 
 cdef enum:
+    MAX_KEY_BYTES = 250
     MAX_TOKENS = 24  # of a line that is not a get; the rest of the line is left in the last one
+
+# The commands' numbers, for the counts.
+cdef enum:
+    NO_COMMAND = -1
+    GET = 0
+    SET = 1
+    ADD = 2
+    REPLACE = 3
+    APPEND = 4
+    PREPEND = 5
+    CAS = 6
+    DELETE = 7
+    INCR = 8
+    DECR = 9
+    TOUCH = 10
+    FLUSH = 11
+    CAS_BAD = 12  # no command: a cas whose item had been changed
 
 cdef struct Token:
     const char *at  # borrowed from the input in hand
@@ -46,3 +64,12 @@ cdef class MemcacheConnection(Connection):
     cdef int refuse_storage(self, int command, bytes text) except -1
     cdef int store_item(self, bytes value) except -1
     cdef int say(self, bytes text, bint noreply) except -1
+
+
+cdef inline int go_on(MemcacheConnection c) except -1:
+    """Goes on where the connection is, if there is enough input for that."""
+    if c.next_key > 0:
+        return c.continue_get()
+    if c.storage.command != NO_COMMAND:
+        return c.continue_storage()
+    return c.read_line()

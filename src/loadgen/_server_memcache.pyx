@@ -10,11 +10,20 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy
 
-from loadgen._server_connection cimport LARGE_BYTES, SHORT_BYTES, Connection, Service, read_integer, write_decimal
+from loadgen._server_connection cimport (
+    AWAITED,
+    CONTROL,
+    DATA,
+    LARGE_BYTES,
+    SHORT_BYTES,
+    Connection,
+    Service,
+    read_integer,
+    write_decimal,
+)
 from loadgen._store cimport NOEVICTION, Item, Store, value_of
 
 cdef enum:
-    MAX_KEY_BYTES = 250
     MAX_LINE_BYTES = 2048         # memcached closes at a longer line that is not a get
     MAX_GET_LINE_BYTES = 1048576  # memcached knows no bound here; this is 4,000 of the longest keys
     MAX_VALUE_BYTES = 1073741824
@@ -25,22 +34,8 @@ cdef enum:
     MEMCACHED_ITEM_BYTES = 59
     MEMCACHED_FLAGS_BYTES = 4
 
-cdef enum:
-    NO_COMMAND = -1
-    GET = 0
-    SET = 1
-    ADD = 2
-    REPLACE = 3
-    APPEND = 4
-    PREPEND = 5
-    CAS = 6
-    DELETE = 7
-    INCR = 8
-    DECR = 9
-    TOUCH = 10
-    FLUSH = 11
-    CAS_BAD = 12  # no command: a cas whose item had been changed
-
+# The data commands of one line.
+_DATA_LINES = frozenset((b"get", b"gets", b"delete", b"incr", b"decr", b"touch"))
 _STORAGE = {b"set": SET, b"add": ADD, b"replace": REPLACE, b"append": APPEND, b"prepend": PREPEND, b"cas": CAS}
 
 VERSION = "1.6.0-loadgen"  # some clients look for features by its first numbers
@@ -48,6 +43,7 @@ VERSION = "1.6.0-loadgen"  # some clients look for features by its first numbers
 _FORMAT_ERROR = b"CLIENT_ERROR bad command line format\r\n"
 _TOO_LARGE = b"SERVER_ERROR object too large for cache\r\n"
 _OUT_OF_MEMORY = b"SERVER_ERROR out of memory storing object\r\n"
+_PLANTED = b"SERVER_ERROR planted\r\n"
 
 
 cdef int tokenize(const char *line, Py_ssize_t size, Token *tokens) noexcept nogil:
@@ -95,15 +91,48 @@ cdef class MemcacheConnection(Connection):
         cdef Py_ssize_t before
         while not self.blocked and not self.closing:
             before = self.at
-            if self.next_key > 0:
-                self.continue_get()
-            elif self.storage.command != NO_COMMAND:
-                self.continue_storage()
-            else:
-                self.read_line()
+            go_on(self)
             if self.at == before:
                 break
         return 0
+
+    cdef int next_command(self) except -1:
+        cdef const char *line = self.data + self.at
+        cdef Py_ssize_t size = self.size - self.at
+        cdef Py_ssize_t word = 0
+        if self.next_key > 0:
+            return CONTROL
+        if self.storage.command != NO_COMMAND:
+            if size < (0 if self.large_received else self.storage.size) + 2:
+                self.continue_storage()
+                return AWAITED
+            return CONTROL if self.storage.dropped else DATA
+        if memchr(line + self.scanned, c'\n', size - self.scanned) == NULL:
+            self.read_line()
+            return AWAITED
+        # A storage command's line is executed without ado: it is its data that are waited for.
+        while line[0] == c' ':
+            line += 1
+        while line[word] > c' ':
+            word += 1
+        return DATA if line[:word] in _DATA_LINES else CONTROL
+
+    cdef bint execute_command(self) except -1:
+        go_on(self)
+        return self.next_key == 0
+
+    cdef int refuse_command(self) except -1:
+        cdef const char *line = self.data + self.at
+        cdef const char *end
+        if self.storage.command != NO_COMMAND:
+            self.storage.dropped = True
+            self.say(_PLANTED, self.storage.noreply)
+            return self.continue_storage()
+        end = <const char *>memchr(line, c'\n', self.size - self.at)
+        self.at += end - line + 1
+        self.scanned = 0
+        words = line[:end - line].split()
+        return self.say(_PLANTED, len(words) > 2 and words[-1] == b"noreply" and not words[0].startswith(b"get"))
 
     # ---- lines
 

@@ -8,7 +8,8 @@ from loadgen._server_resp cimport RespConnection
 
 
 cdef class RedisConnection(RespConnection):
-    cdef bytes name  # what CLIENT SETNAME said
+    cdef bytes name    # what CLIENT SETNAME said
+    cdef bint greeted  # the PING that opens a conversation, which is no data command, has been
 
     cdef int execute_any(self) except -1
     cdef int get_item(self) except -1

@@ -11,6 +11,7 @@ from loadgen._server_connection cimport read_integer
 from loadgen._server_description cimport (
     COMMAND_NUMBERS,
     COMMAND_TABLE,
+    DATA_COMMANDS,
     DEL,
     GET,
     PING,
@@ -61,6 +62,18 @@ cdef class RedisConnection(RespConnection):
                 self.service.calls[PING] += 1
                 return self.reply(b"+PONG\r\n", 7)
         return self.execute_any()
+
+    cdef bint is_data(self) except -1:
+        number = COMMAND_NUMBERS.get(self.argument(0).upper())
+        if number == PING and not self.greeted and self.data_commands == 0:
+            self.greeted = True
+            return False
+        return number in DATA_COMMANDS
+
+    cdef int reject(self) except -1:
+        cdef int number = COMMAND_NUMBERS[self.argument(0).upper()]
+        self.service.rejected[number] += 1
+        return 0
 
     cdef int get_item(self) except -1:
         cdef Item *item = self.service.store.find(self.at_argument(1), self.arguments[1].size, self.service.now_ns)

@@ -13,6 +13,11 @@ from loadgen._server_connection cimport Connection
 cdef enum:
     MAX_BULK_BYTES = 536870912  # Redis' proto-max-bulk-len
 
+# What parse says.
+cdef enum:
+    NEED_MORE = 0
+    COMPLETE = 1
+
 cdef struct Argument:
     Py_ssize_t start  # of its bytes, counted from the command's first byte
     Py_ssize_t size
@@ -44,6 +49,10 @@ cdef class RespConnection(Connection):
 
     # The commands: executes the one in hand, which has at least a name, and replies to it.
     cdef int execute(self) except -1
+    # Whether the one in hand is a data command, in the sense of next_command.
+    cdef bint is_data(self) except -1
+    # Counts the one in hand as not executed.
+    cdef int reject(self) except -1
 
     cdef int integer(self, int64_t value) except -1
     cdef int bulk_string(self, bytes value) except -1

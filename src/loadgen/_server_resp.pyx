@@ -8,18 +8,22 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memchr, memset
 
-from loadgen._server_connection cimport LARGE_BYTES, SHORT_BYTES, Connection, read_integer, write_decimal
+from loadgen._server_connection cimport (
+    AWAITED,
+    CONTROL,
+    DATA,
+    LARGE_BYTES,
+    SHORT_BYTES,
+    Connection,
+    read_integer,
+    write_decimal,
+)
 
 cdef enum:
     MAX_ARGUMENTS = 1048576         # Redis before 7.0
     MAX_COMMAND_BYTES = 1073741824  # Redis' client-query-buffer-limit
     MAX_INLINE_BYTES = 65536        # Redis' PROTO_INLINE_MAX_SIZE
     MAX_HEAD_BYTES = 32             # no valid *N or $N is longer
-
-# What parse says.
-cdef enum:
-    NEED_MORE = 0
-    COMPLETE = 1
 
 # What read_head says beside NEED_MORE and COMPLETE.
 cdef enum:
@@ -98,6 +102,13 @@ cdef list split_inline(bytes line):
         words.append(bytes(word))
 
 
+cdef inline int execute_parsed(RespConnection c) except -1:
+    if c.count > 0:
+        c.execute()
+    c.at += c.parsed
+    return c.end_command()
+
+
 cdef class RespConnection(Connection):
     def __init__(self, service):
         Connection.__init__(self, service)
@@ -114,11 +125,23 @@ cdef class RespConnection(Connection):
 
     cdef int consume(self) except -1:
         while not self.blocked and not self.closing and self.parse() == COMPLETE:
-            if self.count > 0:
-                self.execute()
-            self.at += self.parsed
-            self.end_command()
+            execute_parsed(self)
         return 0
+
+    cdef int next_command(self) except -1:
+        if self.parse() != COMPLETE:
+            return AWAITED
+        return DATA if self.count > 0 and self.is_data() else CONTROL
+
+    cdef bint execute_command(self) except -1:
+        execute_parsed(self)
+        return True
+
+    cdef int refuse_command(self) except -1:
+        self.reject()
+        self.error(b"ERR planted")
+        self.at += self.parsed
+        return self.end_command()
 
     cdef int parse(self) except -1:
         cdef const char *at = self.data + self.at
@@ -265,6 +288,12 @@ cdef class RespConnection(Connection):
         return PyBytes_FromStringAndSize(self.data + self.at + argument.start, argument.size)
 
     cdef int execute(self) except -1:
+        raise NotImplementedError
+
+    cdef bint is_data(self) except -1:
+        raise NotImplementedError
+
+    cdef int reject(self) except -1:
         raise NotImplementedError
 
     # ---- replies

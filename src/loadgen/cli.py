@@ -8,6 +8,8 @@ from loadgen import __version__
 
 VERBS = {
     "run": "put load on a server and report what happened (the default verb)",
+    "saturate": "search the highest rate at which a server still meets its SLO",
+    "selftest": "find what the generator itself can do on this host, and keep it",
     "config": "print the resolved configuration, its JSON Schema, or an example with every key",
     "serve": "run the built-in server",
 }

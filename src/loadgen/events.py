@@ -1,8 +1,8 @@
 """What a run says as it goes: frozen events, and their JSON records. The one door to orjson. No I/O.
 
-`plan` → `config` · a phase begins → `phase` · each interval → `sample` · the end → `result`. Everything above a worker
-is a fold over these; an output is something with `emit(event)`. `docs/RESULTS.md` says what each field of a record
-means, `record_schema` what it may hold.
+`plan` → `config` · a phase begins → `phase` · each interval → `sample` · the end → `result`; of a search, each rate →
+`step` · the end → `saturation`. Everything above a worker is a fold over these; an output is something with
+`emit(event)`. `docs/RESULTS.md` says what each field of a record means, `record_schema` what it may hold.
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ from typing import Any, Protocol
 
 import orjson
 
-from loadgen.plan import Plan
-from loadgen.snapshot import Histogram, Snapshot, Tally, encode_v2
+from loadgen.plan import Plan, Segment
+from loadgen.signs import Signs
+from loadgen.slo import Check, Objective
+from loadgen.snapshot import Histogram, Snapshot, Tally, encode_v2, has_few_samples
+from loadgen.stats.search import Answer, Step
+from loadgen.stats.trial import NO_LIMIT_NS, Limit
 from loadgen.units import NS_PER_S, NS_PER_US
 
 SCHEMA_VERSION = 1
 """Raised when a field of a record goes, or changes its name, unit or meaning; not when one is added."""
 
 NOTHING_MEASURED = "no requests were measured"
+NOT_FOUND = "the search ended before it had an answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Configured:
 
 @dataclass(frozen=True, slots=True)
 class PhaseBegan:
-    """`phase` is connect, precheck, prefill, warmup, measure or drain."""
+    """`phase` is connect, precheck, prefill, warmup, measure or drain; search, where rates are tried."""
 
     phase: str
     wall_s: float
@@ -96,6 +101,10 @@ class Result:
     """What to know about a run that is still valid, one sentence each."""
     examples: dict[str, str] = field(default_factory=dict)
     """The first error reply of each class, and the first failure of each reason, in the server's or kernel's words."""
+    signs: Signs = field(default_factory=Signs)
+    """What the machine did to the generator over the measure window."""
+    checks: tuple[Check, ...] = ()
+    """The plan's objectives, held against what was measured."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
@@ -116,9 +125,7 @@ class Result:
         own = [self.failure] if self.failure else []
         if not self.measured.total.planned:
             own.append(NOTHING_MEASURED)
-        if self.unaccounted:
-            own.append(f"{self.unaccounted} planned requests are not accounted for, which is a bug in loadgen")
-        return (*self.reasons, *own)
+        return (*self.reasons, *own, *_accounts(self.unaccounted))
 
     @property
     def valid(self) -> bool:
@@ -138,14 +145,84 @@ class Result:
         sent = sum(tally.sent for tally in self.measured.tallies.values())
         return self.measured.cpu_ns / NS_PER_US / sent if sent else None
 
+    @property
+    def share_of_ceiling(self) -> float | None:
+        """The throughput as a part of what the host's self-test reached; None when none is known."""
+        ceiling = self.signs.ceiling
+        return self.throughput_per_s / ceiling.throughput_per_s if ceiling and ceiling.throughput_per_s else None
 
-Event = Configured | PhaseBegan | Progress | Sample | Result
+
+@dataclass(frozen=True, slots=True)
+class StepTaken:
+    """A saturation search has judged a rate."""
+
+    number: int
+    """From 1."""
+    step: Step
+    wall_s: float = field(default_factory=time.time)
+    """Unix time."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchEnded:
+    """How a saturation search ended. Printed also when it was cut short: then `answer` is None."""
+
+    plan: Plan
+    limits: tuple[Limit, ...]
+    """What a rate had to meet; empty for a knee."""
+    answer: Answer | None
+    phases: dict[str, Snapshot] = field(default_factory=dict)
+    """precheck, prefill, warmup, measure: over all probes."""
+    embedded: bool = False
+    interrupted: bool = False
+    failure: str = ""
+    """Why it could not run to its end, in a sentence; empty when it did."""
+    warnings: tuple[str, ...] = ()
+    examples: dict[str, str] = field(default_factory=dict)
+    """As in a Result."""
+    wall_s: float = field(default_factory=time.time)
+    """Unix time."""
+
+    @property
+    def measured(self) -> Snapshot:
+        """The requests of all probes' measure windows."""
+        return self.phases.get("measure", Snapshot())
+
+    @property
+    def overall(self) -> Snapshot:
+        """As in a Result."""
+        return sum(self.phases.values(), Snapshot())
+
+    @property
+    def unaccounted(self) -> int:
+        """As in a Result."""
+        return sum(abs(tally.balance) for snapshot in self.phases.values() for tally in snapshot.tallies.values())
+
+    @property
+    def invalid_because(self) -> tuple[str, ...]:
+        """What no answer can be believed with, one sentence each; a search that was stopped early has none."""
+        own = [self.failure] if self.failure else []
+        if self.answer is None and not self.failure:
+            own.append(NOT_FOUND)
+        return (*own, *_accounts(self.unaccounted))
+
+    @property
+    def valid(self) -> bool:
+        return not self.invalid_because
+
+
+Event = Configured | PhaseBegan | Progress | Sample | Result | StepTaken | SearchEnded
 
 
 class Output(Protocol):
     """Where events go."""
 
     def emit(self, event: Event) -> None: ...
+
+
+def _accounts(unaccounted: int) -> tuple[str, ...]:
+    sentence = f"{unaccounted} planned requests are not accounted for, which is a bug in loadgen"
+    return (sentence,) * bool(unaccounted)
 
 
 def per_s(count: int, window_ns: int) -> float:
@@ -178,6 +255,10 @@ def to_record(event: Event) -> dict[str, Any] | None:
             return _sample(event)
         case Result():
             return _result(event)
+        case StepTaken():
+            return _step(event)
+        case SearchEnded():
+            return _saturation(event)
         case _:
             return None
 
@@ -214,26 +295,52 @@ def _config(event: Configured) -> dict[str, Any]:
         "backfill_on_miss": plan.backfill_on_miss,
         "engine": "uvloop",
         "loop": _loop(plan),
-        **({"ratelimit": _number(plan.rate_per_s)} if plan.rate_per_s > 0 else {}),
+        **({"ratelimit": _number(plan.rate_per_s)} if plan.open_loop else {}),
+        "arrival": plan.arrival,
+        "profile": [_segment(segment) for segment in plan.profile],
+        "request_distribution": plan.request_distribution,
+        "spin": plan.spin,
         "warmup_secs": _secs(plan.warmup_ns),
         "duration_secs": _secs(plan.duration_ns),
         "interval_secs": _secs(plan.interval_ns),
         "request_timeout_secs": _secs(plan.request_timeout_ns),
         **({"cpu_list": ",".join(map(str, cpus))} if cpus else {}),
         "seed": plan.seed,
+        "slo": [_objective(objective) for objective in plan.slo],
+        "verdict_limits": asdict(plan.verdict),
         "warnings": _texts(event.warnings),
     }
 
 
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {
+        "for_secs": _secs(segment.length_ns),
+        "from_per_s": _number(segment.from_per_s),
+        "to_per_s": _number(segment.to_per_s),
+        **({"period_secs": _secs(segment.period_ns)} if segment.period_ns else {}),
+    }
+
+
+def _objective(objective: Objective) -> dict[str, Any]:
+    return {
+        "metric": objective.metric,
+        "command": objective.command or "all",
+        "limit": _number(objective.limit),
+        "unit": str(objective.unit),
+    }
+
+
 def _sample(event: Sample) -> dict[str, Any]:
-    total = event.interval.total
+    interval, total = event.interval, event.interval.total
+    scheduled = interval.service or interval.lag.count
     return {
         "type": "sample",
         "ts": _timestamp(event.wall_s),
         "req_s": int(per_s(total.answered, event.interval_ns)),
         "err_s": round(per_s(total.failed, event.interval_ns), 3),
-        "hit_pct": percent(event.interval.hit_rate),
-        **_in_us(event.interval.latency()),
+        "hit_pct": percent(interval.hit_rate),
+        **_in_us(interval.latency()),
+        **({"service": _in_us(interval.latency(clock="service")), "lag": _in_us(interval.lag)} if scheduled else {}),
     }
 
 
@@ -269,36 +376,173 @@ def _result(event: Result) -> dict[str, Any]:
             command: {clock: _in_ns(measured.latency(command, clock)) for clock in ("response", "service")}
             for command in ("all", *measured.commands)
         },
-        **({"lag": _in_ns(measured.lag)} if event.plan.rate_per_s > 0 else {}),
+        **({"lag": _lag(measured)} if event.plan.open_loop else {}),
         "counts": {**_counts(total), "errors": _tallied(measured.errors)},
         "commands": {command: _counts(measured.tallies[command]) for command in measured.commands},
         "totals": _totals(overall),
-        "connections": {
-            "opened": overall.connections.opened,
-            "failed": overall.connections.failed,
-            "closed": overall.connections.closed,
-            "reconnects": overall.connections.reconnects,
-            "failures": _tallied(overall.failures),
-        },
+        "connections": _connections(overall),
         "client": {
             "cpu_s": measured.cpu_ns / NS_PER_S,
             "cpu_us_per_request": event.cpu_us_per_request,
             "max_rss_bytes": event.max_rss_bytes,
             "workers": len(event.plan.workers),
         },
-        "verdict": {
-            "valid": event.valid,
-            "reasons": _texts(event.invalid_because),
-            "warnings": _texts(event.warnings),
-        },
-        "error_examples": {_text(kind): _text(words) for kind, words in event.examples.items()},
+        "verdict": _verdict(event),
+        **({"slo": [_check(check) for check in event.checks]} if event.checks else {}),
+        "signs": _signs(event.signs),
+        "standing": _standing(event),
+        "error_examples": _examples(event),
         "seed": event.plan.seed,
         "histograms": _histograms(measured),
     }
 
 
+def _step(event: StepTaken) -> dict[str, Any]:
+    step = event.step
+    return {
+        "type": "step",
+        "ts": _timestamp(event.wall_s),
+        "number": event.number,
+        "purpose": str(step.purpose),
+        "rate_per_s": _number(step.rate_per_s),
+        "length_secs": _number(round(step.length_s, 3)),
+        "offered_per_s": _number(round(step.offered_per_s, 3)),
+        "achieved_per_s": _number(round(step.achieved_per_s, 3)),
+        "verdict": str(step.judgement.verdict),
+        "passed": step.passed,
+        "why": _text(step.judgement.why),
+        "limits": [
+            {
+                **_limit(exceedance.limit),
+                "x_ns": x_ns,
+                "exceed_ratio": exceedance.ratio,
+                "exceed_low": exceedance.low,
+                "exceed_high": exceedance.high,
+                "allowed": round(exceedance.allowed, 12),
+            }
+            for exceedance, x_ns in zip(step.judgement.exceedances, step.x_ns, strict=True)
+        ],
+    }
+
+
+def _saturation(event: SearchEnded) -> dict[str, Any]:
+    answer, measured, overall = event.answer, event.measured, event.overall
+    return {
+        "type": "saturation",
+        "ts": _timestamp(event.wall_s),
+        "interrupted": event.interrupted,
+        "embedded": event.embedded,
+        "failure": _text(event.failure) or None,
+        "limits": [_limit(limit) for limit in event.limits],
+        **(_answer(answer) if answer is not None else dict.fromkeys(_ANSWER)),
+        "counts": {**_counts(measured.total), "errors": _tallied(measured.errors)},
+        "commands": {command: _counts(measured.tallies[command]) for command in measured.commands},
+        "totals": _totals(overall),
+        "unaccounted": event.unaccounted,
+        "connections": _connections(overall),
+        "verdict": _verdict(event),
+        "error_examples": _examples(event),
+        "seed": event.plan.seed,
+    }
+
+
+_ANSWER = ("outcome", "reason", "lo_per_s", "hi_per_s", "confirmed", "capacity_per_s", "spent_secs", "steps")
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    values = (
+        str(answer.outcome),
+        _text(answer.reason),
+        _number(answer.lo_per_s),
+        None if answer.hi_per_s is None else _number(answer.hi_per_s),
+        answer.confirmed,
+        _number(answer.capacity_per_s) or None,
+        _number(round(answer.spent_s, 3)),
+        len(answer.steps),
+    )
+    return dict(zip(_ANSWER, values, strict=True))
+
+
+def _limit(limit: Limit) -> dict[str, Any]:
+    """A quantile's limit; null where the quantile is only looked at."""
+    return {
+        "metric": f"p{limit.quantile * 100:.10g}".replace(".", ""),
+        "quantile": limit.quantile,
+        "command": limit.command or "all",
+        "limit_ns": None if limit.limit_ns == NO_LIMIT_NS else limit.limit_ns,
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        **_objective(check.objective),
+        "measured": None if check.measured is None else _number(check.measured),
+        "answer": str(check.answer),
+        "lower_bound": check.is_lower_bound,
+        "few_samples": check.has_few_samples,
+    }
+
+
+def _signs(signs: Signs) -> dict[str, Any]:
+    return {
+        "workers": [
+            {
+                "index": worker.index,
+                "cpu_share": _share(worker.cpu_ns, worker.wall_ns),
+                "queue_share": _share(worker.queued_ns, worker.wall_ns),
+                "longest_pause_ns": worker.pauses.longest_ns,
+                "paused": {
+                    "count": worker.pauses.count,
+                    "busy_ns": worker.pauses.busy_ns,
+                    "queued_ns": worker.pauses.queued_ns,
+                    "stopped_ns": worker.pauses.stopped_ns,
+                },
+                "overdue": worker.overdue,
+            }
+            for worker in signs.workers
+        ],
+        "steal_share": None if signs.host.steal_share is None else round(signs.host.steal_share, 6),
+        "clock_source": signs.host.clock_source or None,
+    }
+
+
+def _standing(event: Result) -> dict[str, Any] | None:
+    ceiling, part = event.signs.ceiling, event.share_of_ceiling
+    if ceiling is None or part is None:
+        return None
+    return {
+        "ceiling_per_s": _number(ceiling.throughput_per_s),
+        "share": round(part, 6),
+        "floor_p50_ns": ceiling.floor_p50_ns,
+        "floor_p99_ns": ceiling.floor_p99_ns,
+        "taken": _text(ceiling.taken),
+    }
+
+
+def _verdict(event: Result | SearchEnded) -> dict[str, Any]:
+    return {
+        "valid": event.valid,
+        "reasons": _texts(event.invalid_because),
+        "warnings": _texts(event.warnings),
+    }
+
+
+def _examples(event: Result | SearchEnded) -> dict[str, str]:
+    return {_text(kind): _text(words) for kind, words in event.examples.items()}
+
+
+def _connections(overall: Snapshot) -> dict[str, Any]:
+    return {
+        "opened": overall.connections.opened,
+        "failed": overall.connections.failed,
+        "closed": overall.connections.closed,
+        "reconnects": overall.connections.reconnects,
+        "failures": _tallied(overall.failures),
+    }
+
+
 def _loop(plan: Plan) -> str:
-    return "open" if plan.rate_per_s > 0 else "closed"
+    return "open" if plan.open_loop else "closed"
 
 
 def _command(measured: Snapshot, command: str) -> dict[str, Any]:
@@ -309,7 +553,11 @@ def _in_us(histogram: Histogram) -> dict[str, Any]:
     """The names and the whole microseconds, cut off and not rounded, of crucible's benchmark."""
     quantiles = [(name, q) for name, q in _QUANTILES if name != "p95"] + [("max", 1.0)]
     cut = {f"{name}_us": histogram.quantile(q) // NS_PER_US if histogram.count else None for name, q in quantiles}
-    return {**cut, "lower_bounds": [f"{name}_us" for name, q in quantiles if histogram.is_lower_bound(q)]}
+    return {
+        **cut,
+        "lower_bounds": [f"{name}_us" for name, q in quantiles if histogram.is_lower_bound(q)],
+        "few_samples": [f"{name}_us" for name, q in quantiles if has_few_samples(histogram, q)],
+    }
 
 
 def _in_ns(histogram: Histogram) -> dict[str, Any]:
@@ -328,6 +576,15 @@ def _in_ns(histogram: Histogram) -> dict[str, Any]:
         "overflow": histogram.overflow,
         "censored": histogram.censored,
         "lower_bounds": bounds,
+        "few_samples": [f"{name}_ns" for name, q in quantiles if has_few_samples(histogram, q)],
+    }
+
+
+def _lag(measured: Snapshot) -> dict[str, Any]:
+    return {
+        **_in_ns(measured.lag),
+        "ours": _in_ns(measured.lag_ours),
+        "backpressure": _in_ns(measured.lag_backpressure),
     }
 
 
@@ -363,6 +620,11 @@ def _tallied(counts: Any) -> dict[str, int]:
 
 def _number(value: float) -> int | float:
     return int(value) if value == int(value) else value
+
+
+def _share(part_ns: int | None, whole_ns: int) -> float | None:
+    """A part of a length of time; None when either is not known."""
+    return round(part_ns / whole_ns, 6) if part_ns is not None and whole_ns > 0 else None
 
 
 def _secs(ns: int) -> int | float:

@@ -6,7 +6,12 @@ Times are int nanoseconds, sizes are bytes, rates are requests per second.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from loadgen.slo import Objective
+from loadgen.units import NS_PER_S
+from loadgen.verdict import Limits as VerdictLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,55 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of time over which the offered rate runs along a straight line, or swings.
+
+    Without a period the rate goes straight from `from_per_s` to `to_per_s`. With one it swings between the two, like a
+    cosine, beginning at `from_per_s`; the last swing may be cut off.
+    """
+
+    length_ns: int
+    from_per_s: float
+    to_per_s: float
+    period_ns: int = 0
+
+    @property
+    def requests(self) -> float:
+        """How many requests fall due in it: the integral of the rate."""
+        middle, swing = (self.from_per_s + self.to_per_s) / 2, (self.to_per_s - self.from_per_s) / 2
+        straight = middle * self.length_ns / NS_PER_S
+        if not self.period_ns:
+            return straight
+        turn = 2 * math.pi * (self.length_ns % self.period_ns) / self.period_ns
+        return straight - swing * self.period_ns / NS_PER_S / (2 * math.pi) * math.sin(turn)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A stretch of load, as every worker is told of it: a run has one, a search one for each rate that it tries."""
+
+    start_ns: int
+    """Monotonic time at which the warm-up begins."""
+    warmup_ns: int
+    duration_ns: int
+    """Of the measure window, which the warm-up is followed by."""
+    interval_ns: int
+    """How often a worker reports."""
+    profile: tuple[Segment, ...]
+    """As in a Plan: over all workers, of the measure window; empty for a closed loop."""
+
+    @property
+    def measure_ns(self) -> int:
+        """Monotonic time at which the measure window begins."""
+        return self.start_ns + self.warmup_ns
+
+    @property
+    def end_ns(self) -> int:
+        """And at which it ends."""
+        return self.measure_ns + self.duration_ns
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerPlan:
     """One worker process's own share of the load."""
 
@@ -51,8 +105,8 @@ class WorkerPlan:
     """The CPU that the process is pinned to."""
     connections: tuple[int, ...]
     """How many connections it opens to each of the plan's endpoints, in their order."""
-    rate_per_s: float
-    """Its share of the offered rate; 0 in a closed loop."""
+    share: float
+    """Which part of the offered rate is its own; those of all workers add up to 1."""
     prefill_first: int
     prefill_count: int
     """It prefills the ids prefill_first … prefill_first + prefill_count - 1."""
@@ -75,9 +129,16 @@ class Plan:
     connect_timeout_ns: int
     request_timeout_ns: int
     request_distribution: str
-    """`roundrobin` or `greedy`: which connection a due request goes to when there is a schedule."""
-    rate_per_s: float
-    """The offered rate over all workers; 0 means a closed loop."""
+    """Which connection a due request goes to when there is a schedule: `roundrobin`, `greedy`, `random` or
+    `least_inflight`."""
+    profile: tuple[Segment, ...]
+    """The offered rate over all workers, from the start of the measure window to its end; the warm-up keeps up the rate
+    that it begins with. Empty: a closed loop."""
+    arrival: str
+    """How due times lie in the profile: `constant` (evenly) or `poisson`. `constant` in a closed loop, where there are
+    none."""
+    spin: bool
+    """The workers ask for what is ready and due again and again instead of sleeping until the kernel wakes them."""
     prefill: bool
     prefill_timeout_ns: int
     """0: no limit."""
@@ -90,3 +151,18 @@ class Plan:
     interval_ns: int
     seed: int
     workers: tuple[WorkerPlan, ...]
+    slo: tuple[Objective, ...] = ()
+    """What the result must meet."""
+    verdict: VerdictLimits = VerdictLimits()
+    """From where on the generator distrusts its own numbers."""
+
+    @property
+    def open_loop(self) -> bool:
+        """Whether a schedule says when requests are sent, and not the replies."""
+        return bool(self.profile)
+
+    @property
+    def rate_per_s(self) -> float:
+        """The mean offered rate over the profile; 0 without one."""
+        length_ns = sum(segment.length_ns for segment in self.profile)
+        return sum(segment.requests for segment in self.profile) * NS_PER_S / length_ns if length_ns else 0.0

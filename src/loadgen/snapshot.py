@@ -129,6 +129,10 @@ class Snapshot:
     """Of the measure phase: replies that came before the window closed, backfills left out."""
     cpu_ns: int = 0
     """User and system time of the worker processes."""
+    lag_ours: Histogram = field(default_factory=Histogram)
+    """The part of each send's lag in which a connection had room and its socket took bytes: the generator was late."""
+    lag_backpressure: Histogram = field(default_factory=Histogram)
+    """The rest: every pipeline was full, the socket took no more, or no connection was up."""
 
     def __add__(self, other: Snapshot) -> Snapshot:
         return Snapshot(
@@ -144,6 +148,8 @@ class Snapshot:
             self.tx_bytes + other.tx_bytes,
             self.answered_in_time + other.answered_in_time,
             self.cpu_ns + other.cpu_ns,
+            self.lag_ours + other.lag_ours,
+            self.lag_backpressure + other.lag_backpressure,
         )
 
     def __sub__(self, earlier: Snapshot) -> Snapshot:
@@ -162,6 +168,8 @@ class Snapshot:
             self.tx_bytes - earlier.tx_bytes,
             self.answered_in_time - earlier.answered_in_time,
             self.cpu_ns - earlier.cpu_ns,
+            self.lag_ours - earlier.lag_ours,
+            self.lag_backpressure - earlier.lag_backpressure,
         )
 
     @property
@@ -187,6 +195,15 @@ class Snapshot:
         if command != "all":
             return histograms.get(command, Histogram())
         return sum((h for c, h in histograms.items() if c != "backfill"), Histogram())
+
+
+LEAST_BEYOND = 100
+"""A percentile that fewer samples than this lie beyond is one that the next run may well contradict."""
+
+
+def has_few_samples(histogram: Histogram, q: float) -> bool:
+    """Whether too few samples lie beyond the quantile for it to be relied on; never of the maximum, which is exact."""
+    return 0 < q < 1 and histogram.count > 0 and histogram.beyond(q) < LEAST_BEYOND
 
 
 def encode_v2(histogram: Histogram) -> str:

@@ -23,13 +23,14 @@ from typing import Any, cast
 import uvloop
 
 from loadgen._engine import PHASE_NAMES, Engine
-from loadgen.plan import Plan
+from loadgen.plan import Load, Plan
+from loadgen.signs import Pauses, WorkerSigns
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
 
 # Commands, as tuples of one of these words and its arguments.
-CONNECT = "connect"
+CONNECT = "connect"  # and whether on new connections only
 WRITE_KEYS = "write keys"
-LOAD = "load"  # and the monotonic ns at which the warmup starts
+LOAD = "load"  # and a plan.Load
 STOP = "stop"
 
 # How often a prefill says how far it has come.
@@ -60,6 +61,8 @@ class Report:
     finals: Mapping[str, Snapshot] = field(default_factory=dict)
     """With `drained`: every phase."""
     max_rss_bytes: int = 0
+    signs: WorkerSigns | None = None
+    """With `drained`: what the machine did to it in the measure window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,9 @@ class Worker:
             os.sched_setaffinity(0, {own.cpu})
         raise_file_limit(sum(own.connections))
         self.pipe = pipe
-        self.plan = plan
+        self.index = index
+        self.load = Load(0, 0, 0, plan.interval_ns, ())
+        self.timers: list[asyncio.TimerHandle] = []
         self.loop = asyncio.get_running_loop()
         self.engine = Engine(self.loop, plan, index, self.mode_ended)
         self.phase = "precheck"
@@ -143,26 +148,38 @@ class Worker:
 
     def obey(self, command: str, *arguments: Any) -> None:
         if command == CONNECT:
-            self.engine.connect()
+            (fresh,) = arguments
+            self.engine.connect(fresh)
         elif command == WRITE_KEYS:
             self.enter("prefill")
             self.engine.write_keys()
             self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
         elif command == LOAD:
-            (start_ns,) = arguments
+            (self.load,) = arguments
+            self.forget_timers()
+            profile = [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in self.load.profile]
             self.enter("warmup")
-            self.engine.load(start_ns, self.plan.warmup_ns, self.plan.duration_ns)
-            self.report_intervals("warmup", start_ns, self.plan.warmup_ns)
-            self.at(start_ns + self.plan.warmup_ns, self.enter, "measure")
-            self.report_intervals("measure", start_ns + self.plan.warmup_ns, self.plan.duration_ns)
+            self.engine.load(self.load.start_ns, self.load.warmup_ns, self.load.duration_ns, profile)
+            self.report_intervals("warmup", self.load.start_ns, self.load.warmup_ns)
+            self.at(self.load.measure_ns, self.enter, "measure")
+            self.report_intervals("measure", self.load.measure_ns, self.load.duration_ns)
         elif command == STOP:
+            self.forget_timers()
             self.engine.stop()
 
     def at(self, at_ns: int, callback: Any, *arguments: Any) -> None:
-        self.loop.call_later(max(0.0, (at_ns - time.monotonic_ns()) / 1e9), callback, *arguments)
+        """Calls back at a monotonic time, unless the load is over by then."""
+        delay_s = max(0.0, (at_ns - time.monotonic_ns()) / 1e9)
+        self.timers.append(self.loop.call_later(delay_s, callback, *arguments))
+
+    def forget_timers(self) -> None:
+        for timer in self.timers:
+            timer.cancel()
+        self.timers.clear()
 
     def enter(self, phase: str) -> None:
         self.phase = phase
+        self.began.pop(phase, None)  # What an earlier load began is over: the phases stand in their order.
         self.began[phase] = self.connections_now()
 
     def connections_now(self) -> tuple[ConnectionCounts, dict[str, int]]:
@@ -170,7 +187,8 @@ class Worker:
 
     def snapshot(self, phase: str) -> Snapshot:
         """The whole of a phase so far; of connections, what happened while it was the present one."""
-        tallies, response, service, lag, errors, rx_bytes, tx_bytes, answered = self.engine.counts(phase)
+        tallies, response, service, lags, errors, rx_bytes, tx_bytes, answered = self.engine.counts(phase)
+        lag, lag_ours, lag_backpressure = lags
         connections, failures = ConnectionCounts(), {}
         if phase in self.began:
             began = list(self.began)
@@ -195,6 +213,8 @@ class Worker:
             tx_bytes,
             answered,
             self.engine.cpu_ns() if phase == "measure" else 0,
+            lag_ours,
+            lag_backpressure,
         )
 
     def say(self, event: str, phase: str, **more: Any) -> None:
@@ -212,9 +232,14 @@ class Worker:
 
     def mode_ended(self, event: str) -> None:
         if event == "drained":
-            self.say(event, self.phase, finals={phase: self.snapshot(phase) for phase in PHASE_NAMES})
+            finals = {phase: self.snapshot(phase) for phase in PHASE_NAMES}
+            self.say(event, self.phase, finals=finals, signs=self.signs())
         else:
             self.say(event, "prefill" if event == "written" else "precheck")
+
+    def signs(self) -> WorkerSigns:
+        wall_ns, cpu_ns, queued_ns, pauses, overdue = self.engine.signs()
+        return WorkerSigns(self.index, wall_ns, cpu_ns, queued_ns, Pauses(*pauses), overdue)
 
     def report_prefill(self) -> None:
         if self.phase == "prefill":
@@ -223,8 +248,8 @@ class Worker:
 
     def report_intervals(self, phase: str, start_ns: int, length_ns: int, done: int = 0) -> None:
         """At the end of each interval of a phase, and at its own end when that leaves one short."""
-        from_ns = done * self.plan.interval_ns
-        until_ns = min(from_ns + self.plan.interval_ns, length_ns)
+        from_ns = done * self.load.interval_ns
+        until_ns = min(from_ns + self.load.interval_ns, length_ns)
         if from_ns >= length_ns:
             return
 

@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 
 from loadgen.config.document import Document
+from loadgen.config.objectives import COMMANDS, Percentiles
 from loadgen.config.positions import Path
 from loadgen.config.problem import Problem
-from loadgen.config.schema import Config, Keyspace
+from loadgen.config.schema import Config, General, Keyspace
 from loadgen.config.split import worker_count
 from loadgen.config.tree import inert, tables
+from loadgen.units import format_duration, parse_duration
 
 
 def cautions(config: Config, document: Document) -> Iterator[Problem]:
@@ -44,17 +46,24 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
         )
     if general.cpu_list is not None and not hasattr(os, "sched_setaffinity"):
         yield ("general", "cpu_list"), "is not acted on: this system cannot pin a process to a CPU"
-    requested = _raw_int(document, ("connection", "batch_size"))
-    if requested is not None and requested != connection.batch_size:
+    requested = _raw(document, ("connection", "batch_size"))
+    if isinstance(requested, int) and requested != connection.batch_size:
         yield (
             ("connection", "batch_size"),
             f"{requested} is outside 1 … pipeline_depth ({connection.pipeline_depth}); {connection.batch_size} is used",
         )
-    if connection.request_distribution == "greedy" and workload.rate_limit == 0:
+    if connection.request_distribution != "roundrobin" and not workload.scheduled:
         yield (
             ("connection", "request_distribution"),
-            "is not acted on without a rate_limit: in a closed loop every connection's pipeline is kept full",
+            "is not acted on without a rate_limit or phases: in a closed loop every connection's pipeline is kept full",
         )
+    if workload.spin:
+        yield (
+            ("workload", "spin"),
+            f"true takes a whole core for {'its worker' if workers == 1 else f'each of {workers} workers'}; "
+            "leave the server cores of its own",
+        )
+    yield from _of_the_schedule(config, document)
     if config.target.protocol == "ping":
         for name in ("keyspace", "commands", "values"):
             yield ("workload", name), 'is not acted on: the protocol "ping" sends PING only'
@@ -65,6 +74,50 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
         yield ("workload", "backfill_on_miss"), "is not acted on: with get = 0 nothing is read, and so nothing missed"
 
 
+def _of_the_schedule(config: Config, document: Document) -> Iterator[tuple[Path, str]]:
+    """When requests are due, and for how long."""
+    general, workload = config.general, config.workload
+    if not workload.scheduled:
+        yield (
+            ("workload", "arrival"),
+            "is not acted on without a rate_limit or phases: in a closed loop a reply triggers the next request",
+        )
+    if workload.saturation_search is not None:
+        yield from _of_the_search(config)
+    elif workload.phase:
+        given = _raw(document, ("general", "duration"))
+        if isinstance(given, str | int | float) and parse_duration(given) != general.duration:
+            yield (
+                ("general", "duration"),
+                f"is not acted on: the phases of workload.phase last {format_duration(general.duration)} in all",
+            )
+        if general.warmup and workload.phase[0].rates[0] == 0:
+            yield (
+                ("general", "warmup"),
+                "sends nothing: the warm-up has the rate at which workload.phase begins, and that is 0",
+            )
+
+
+def _of_the_search(config: Config) -> Iterator[tuple[Path, str]]:
+    search, slo = config.workload.saturation_search, config.slo
+    if config.workload.rate_limit:
+        yield ("workload", "rate_limit"), "is not acted on: the search sets the rate"
+    if config.workload.phase:
+        yield ("workload", "phase"), "is not acted on: the search sets the rate"
+    if config.general.duration != General().duration:
+        yield ("general", "duration"), "is not acted on: the search says how long each rate is measured"
+    if config.general.interval != General().interval:
+        yield ("general", "interval"), "is not acted on: a search shows a line for each rate"
+    if search is None or slo is None:
+        return
+    if search.slo is not None:
+        yield ("slo",), "is not acted on: the search has limits of its own, in workload.saturation_search.slo"
+        return
+    for command, table in slo.by_command():
+        for name in type(table).model_fields.keys() - Percentiles.model_fields.keys() - set(COMMANDS):
+            yield ("slo", *([command] if command else []), name), "is not acted on: a search keeps to percentiles only"
+
+
 def _value(config: Config, path: Path) -> object:
     value: object = config
     for part in path:
@@ -72,8 +125,6 @@ def _value(config: Config, path: Path) -> object:
     return value
 
 
-def _raw_int(document: Document, path: Path) -> int | None:
-    for known, value in document.values():
-        if known == path and isinstance(value, int):
-            return value
-    return None
+def _raw(document: Document, path: Path) -> object:
+    """What the user wrote for this key; None for nothing."""
+    return next((value for known, value in document.values() if known == path), None)

@@ -7,9 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from loadgen._ketama import Ketama
 from loadgen.config.cpu_list import absent_cpus, parse_cpu_list
+from loadgen.config.endpoint import parse_endpoint
+from loadgen.config.objectives import GetSlo
+from loadgen.config.phase import MAX_SEGMENTS
 from loadgen.config.problem import Problem
+from loadgen.config.profile import most_segments
 from loadgen.config.schema import Config
+from loadgen.plan import Endpoint
+from loadgen.units import MAX_DURATION_NS
 
 MAX_MEMCACHE_KEY = 250
 """KEY_MAX_LENGTH of memcached's protocol.txt."""
@@ -19,6 +26,9 @@ MAX_MEMCACHE_VALUE = 2**30 - 512
 
 MAX_RESP_VALUE = 512 * 2**20
 """proto-max-bulk-len's default in Redis and its kin."""
+
+FEW_KEYS = 2**12
+"""Where each server owns one of so few keys, it owns one of any number; only otherwise all of them are gone through."""
 
 _PROTOCOL = ("target", "protocol")
 _USERNAME = ("target", "username")
@@ -32,6 +42,8 @@ _KEY_LENGTH = ("workload", "keyspace", "length")
 _KEY_COUNT = ("workload", "keyspace", "count")
 _VALUE_LENGTH = ("workload", "values", "length")
 _SEARCH = ("workload", "saturation_search")
+_RATE_LIMIT = ("workload", "rate_limit")
+_PHASE = ("workload", "phase")
 
 
 def contradictions(config: Config) -> Iterator[Problem]:
@@ -87,6 +99,25 @@ def _ids_fit_keys(config: Config) -> Iterator[Problem]:
         )
 
 
+def _every_server_owns_a_key(config: Config) -> Iterator[Problem]:
+    keyspace = config.workload.keyspace
+    if keyspace.length < 16 and keyspace.count > 16**keyspace.length:
+        return
+    # As they are named on the circle, which is not always how they are written: a port can have leading zeros.
+    servers = [str(Endpoint(host, port, "")) for host, port in map(parse_endpoint, config.target.endpoints)]
+    for count in sorted({min(keyspace.count, FEW_KEYS), keyspace.count}):
+        try:
+            Ketama(servers, keyspace.length, count)
+        except ValueError as error:
+            problem = Problem(
+                (_KEY_COUNT, _ENDPOINTS),
+                f"{error}; set workload.keyspace.count higher, or name fewer servers in target.endpoints",
+            )
+        else:
+            return
+    yield problem
+
+
 def _protocol_takes_the_key(config: Config) -> Iterator[Problem]:
     length = config.workload.keyspace.length
     if config.target.protocol == "memcache" and length > MAX_MEMCACHE_KEY:
@@ -129,6 +160,55 @@ def _search_can_climb(config: Config) -> Iterator[Problem]:
         )
 
 
+def _one_thing_sets_the_rate(config: Config) -> Iterator[Problem]:
+    if config.workload.rate_limit and config.workload.phase:
+        yield Problem(
+            (_RATE_LIMIT, _PHASE),
+            "workload.rate_limit and workload.phase both set the rate; set rate_limit to 0, or leave the phases out",
+        )
+
+
+def _phases_send_something(config: Config) -> Iterator[Problem]:
+    phases = config.workload.phase
+    if phases and not any(rate for phase in phases for rate in phase.rates):
+        yield Problem((_PHASE,), "every rate is 0, so there is nothing to send; give a phase a rate")
+
+
+def _phases_fit_a_plan(config: Config) -> Iterator[Problem]:
+    phases = config.workload.phase
+    if sum(phase.lasts for phase in phases) > MAX_DURATION_NS:
+        yield Problem((_PHASE,), "the phases last longer than 100 years in all; make them shorter")
+    made = [most_segments(phase) for phase in phases]
+    if (total := sum(made)) > MAX_SEGMENTS:
+        worst = made.index(max(made))
+        yield Problem(
+            ((*_PHASE, worst), _PHASE),
+            f"the phases come to {total} stretches of one rate, and this one to {made[worst]} of them; "
+            f"make its period longer, or its steps fewer, for at most {MAX_SEGMENTS}",
+        )
+
+
+def _objectives_can_be_judged(config: Config) -> Iterator[Problem]:
+    """A verdict on less than was asked for would look like a yes, so such an objective is no mere caution."""
+    slo, commands, ping = config.slo, config.workload.commands, config.target.protocol == "ping"
+    for command, table in slo.by_command() if slo is not None else ():
+        if command and ping:
+            yield Problem(
+                (("slo", command), _PROTOCOL),
+                f'can never be judged, as the protocol "ping" sends no {command}; write its objectives in [slo]',
+            )
+        elif command and getattr(commands, command) == 0:
+            yield Problem(
+                (("slo", command), (*_COMMANDS, command)),
+                f"can never be judged, as workload.commands.{command} is 0; leave it out, or give {command} a weight",
+            )
+        elif isinstance(table, GetSlo) and table.hit_rate_min is not None and (ping or commands.get == 0):
+            yield Problem(
+                (("slo", "hit_rate_min"), (*_COMMANDS, "get")),
+                "can never be judged, as no GET is sent; leave it out, or give get a weight",
+            )
+
+
 _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _cpus_exist,
     _only_resp_authenticates,
@@ -139,4 +219,9 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _some_command_has_weight,
     _ping_has_no_keys,
     _search_can_climb,
+    _every_server_owns_a_key,
+    _one_thing_sets_the_rate,
+    _phases_send_something,
+    _phases_fit_a_plan,
+    _objectives_can_be_judged,
 )

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pydantic.fields import FieldInfo
 
 from loadgen.config.positions import Path
-from loadgen.config.schema import Config, Table
+from loadgen.config.schema import Config
+from loadgen.config.table import Table
 from loadgen.config.toml_text import toml_value
-from loadgen.config.tree import alias, dotted, inert, tables, values
+from loadgen.config.tree import alias, header, inert, is_list, keys, tables, values
 
 _WIDTH = 100
 
@@ -23,30 +24,43 @@ machine, or is not acted on yet. Durations take ns, us, ms, s, m and h.
 def example() -> str:
     """TOML that loads to the default configuration, without a warning."""
     lines = [*_comment(_HEADER)]
+    explained: set[tuple[str, str]] = set()
     for path, table in tables():
         if path:
-            lines += ["", *_table(path, table)]
+            lines += ["", *_table(path, table, explained)]
     return "\n".join(lines) + "\n"
 
 
-def _table(path: Path, table: type[Table]) -> Iterator[str]:
-    optional = _optional(path)
-    mark = "# " if optional else ""
+def _table(path: Path, table: type[Table], explained: set[tuple[str, str]]) -> Iterator[str]:
+    """A table's lines. A key that a former table has too, with the same meaning, is in `explained` and is not again."""
+    field = dict(keys(dict(tables())[path[:-1]]))[str(path[-1])]
     yield from _comment((table.__doc__ or "").split("\n")[0])
-    if (mark_of_all := inert(dict(tables())[path[:-1]].model_fields[str(path[-1])])) is not None:
-        yield from _comment(f"The table {mark_of_all.reason}.")
-    yield f"{mark}[{dotted(path)}]"
-    for name, field in values(table):
-        yield ""
-        yield from _comment(field.description or "")
-        if older := alias(field):
-            yield from _comment(f"An older spelling is {older.name}.")
-        if (reason := inert(field)) and not optional:
-            yield from _comment(f"It {reason.reason}.")
-        default = _default(name, field)
-        off = optional or inert(field) or default is None or field.default_factory
-        shown = field.examples[0] if default is None and field.examples else default
-        yield f"{'# ' if off else ''}{name} = {toml_value(shown)}"
+    if reason := inert(field):
+        yield from _comment(f"The table {reason.reason}.")
+    optional = _optional(path)
+    # A list has an example, with every key in some table of it.
+    for index, entry in enumerate(field.examples[0] if is_list(field) and field.examples else [{}]):
+        yield from [""] if index else []
+        yield f"{'# ' if optional else ''}{header(path)}"
+        for name, key in values(table):
+            if entry and name not in entry:
+                continue
+            if (name, key.description or "") not in explained:
+                yield ""
+                yield from _comment(key.description or "")
+                yield from _marks(key, optional=bool(optional))
+                explained.add((name, key.description or ""))
+            default = _default(name, key)
+            off = optional or inert(key) or default is None or key.default_factory
+            shown = entry.get(name, key.examples[0] if default is None and key.examples else default)
+            yield f"{'# ' if off else ''}{name} = {toml_value(shown)}"
+
+
+def _marks(key: FieldInfo, optional: bool) -> Iterator[str]:
+    if older := alias(key):
+        yield from _comment(f"An older spelling is {older.name}.")
+    if (reason := inert(key)) and not optional:
+        yield from _comment(f"It {reason.reason}.")
 
 
 def _default(name: str, field: FieldInfo) -> object:
@@ -60,8 +74,8 @@ def _optional(path: Path) -> FieldInfo | None:
     table: type[Table] = Config
     by_path = dict(tables())
     for depth, part in enumerate(path, start=1):
-        field = table.model_fields[str(part)]
-        if field.default is None:
+        field = dict(keys(table))[str(part)]
+        if field.default is None or is_list(field):
             return field
         table = by_path[path[:depth]]
     return None

@@ -12,9 +12,9 @@ from pydantic_core import ErrorDetails
 
 from loadgen.config.origin import Origin
 from loadgen.config.positions import Path
-from loadgen.config.schema import Table
+from loadgen.config.table import Table
 from loadgen.config.toml_text import toml_value
-from loadgen.config.tree import alias, dotted, subtable, tables
+from loadgen.config.tree import alias, header, keys, subtable, tables
 
 _TABLES: dict[Path, type[Table]] = dict(tables())
 
@@ -50,7 +50,7 @@ def _sentence(error: ErrorDetails, path: Path) -> str:
         case "value_error":
             return str(limits["error"])
         case "missing":
-            return f"is missing from [{dotted(path[:-1])}]; add it"
+            return f"is missing from {header(path[:-1])}; add it"
         case "literal_error":
             return _no_choice(path, error["input"])
         case "int_type" | "int_from_float" | "int_parsing_size":
@@ -62,13 +62,15 @@ def _sentence(error: ErrorDetails, path: Path) -> str:
         case "string_type":
             return f"must be text in quotes, not {_shown(path, error['input'])}"
         case "tuple_type":
+            if _names(path) in _TABLES:
+                return f"must be a list of tables; write {header(path)} above the keys of each"
             return f'must be a list, such as ["127.0.0.1:6379"], not {_shown(path, error["input"])}'
         case "model_type" | "dict_type":
-            return f"must be a table; write [{dotted(path)}] and its keys below, not {_shown(path, error['input'])}"
+            return f"must be a table; write {header(path)} and its keys below, not {_shown(path, error['input'])}"
         case "greater_than_equal":
-            return f"must be at least {limits['ge']}, not {_shown(path, error['input'])}"
+            return f"must be at least {_number(limits['ge'])}, not {_shown(path, error['input'])}"
         case "greater_than":
-            return f"must be more than {limits['gt']}, not {_shown(path, error['input'])}"
+            return f"must be more than {_number(limits['gt'])}, not {_shown(path, error['input'])}"
         case "less_than_equal":
             return f"must be at most {_number(limits['le'])}, not {_shown(path, error['input'])}"
         case _:
@@ -76,35 +78,58 @@ def _sentence(error: ErrorDetails, path: Path) -> str:
 
 
 def _unknown(path: Path, value: object) -> str:
-    *parent, name = path
-    noun = "unknown table" if isinstance(value, dict) else "unknown key"
-    table = _TABLES[tuple(parent)]
-    name = str(name)
-    homes = [home for home, other in _TABLES.items() if name in _spellings(other) and home != tuple(parent)]
-    if homes and isinstance(value, dict):
-        return f"{noun}; {name} belongs elsewhere: write {' or '.join(f'[{dotted((*home, name))}]' for home in homes)}"
+    *parent, key = path
+    name, home = str(key), _names(tuple(parent))
+    is_table = isinstance(value, dict)
+    noun = "unknown table" if is_table else "unknown key"
+    table = _TABLES[home]
+    homes = [
+        other
+        for other, kind in _TABLES.items()
+        if other != home and name in (_subtables(kind) if is_table else _spellings(kind))
+    ]
+    if homes and is_table:
+        return f"{noun}; {name} belongs elsewhere: write {' or '.join(header((*other, name)) for other in homes)}"
     if homes:
-        return f"{noun}; {name} belongs in {' or '.join(f'[{dotted(home)}]' for home in homes)}"
+        return f"{noun}; {name} belongs in {' or '.join(header(other) for other in homes)}"
     if near := get_close_matches(name.lower(), _spellings(table), n=1):
         return f"{noun}; did you mean {near[0]}?"
-    known = ", ".join(table.model_fields)
-    return f"{noun}; {f'the keys of [{dotted(tuple(parent))}] are' if parent else 'the tables are'} {known}"
+    known = ", ".join(spelling for spelling, _ in keys(table))
+    return f"{noun}; {f'the keys of {header(home)} are' if home else 'the tables are'} {known}"
+
+
+def _names(path: Path) -> Path:
+    """The path of a key in the schema, where all tables of a list are one."""
+    return tuple(part for part in path if isinstance(part, str))
+
+
+def _subtables(table: type[Table]) -> list[str]:
+    return [name for name, field in keys(table) if subtable(field)]
 
 
 def _spellings(table: type[Table]) -> list[str]:
     aliases = [mark.name for field in table.model_fields.values() if (mark := alias(field))]
-    return [*table.model_fields, *aliases]
+    return [*(name for name, _ in keys(table)), *aliases]
 
 
 def _no_choice(path: Path, value: object) -> str:
-    field = _TABLES[path[:-1]].model_fields[str(path[-1])]
+    field = dict(keys(_TABLES[_names(path[:-1])]))[str(path[-1])]
     assert subtable(field) is None, "a table is no choice among words"
-    choices = [str(choice) for choice in get_args(field.annotation)]
+    choices = list(_words(field.annotation))
     near = get_close_matches(value.lower(), choices, n=1) if isinstance(value, str) else []
     listed = ", ".join(toml_value(choice) for choice in choices)
     return f"must be one of {listed}, not {_shown(path, value)}" + (
         f"; did you mean {toml_value(near[0])}?" if near else ""
     )
+
+
+def _words(annotation: object) -> Iterator[str]:
+    """The words of a Literal, also of one that may be left out."""
+    for choice in get_args(annotation):
+        if isinstance(choice, str):
+            yield choice
+        else:
+            yield from _words(choice)
 
 
 def _shown(path: Path, value: object) -> str:

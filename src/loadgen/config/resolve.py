@@ -8,10 +8,13 @@ import socket
 
 from loadgen.config.cpu_list import parse_cpu_list
 from loadgen.config.endpoint import parse_endpoint
-from loadgen.config.schema import Commands, Config
+from loadgen.config.objectives import objectives
+from loadgen.config.profile import profile
+from loadgen.config.schema import Commands, Config, Verdict
 from loadgen.config.split import split_connections, split_range, worker_count, worker_seed
 from loadgen.errors import TargetError
 from loadgen.plan import Endpoint, Keyspace, Plan, Weights, WorkerPlan
+from loadgen.verdict import Limits
 
 
 def resolve(config: Config) -> Plan:
@@ -33,7 +36,9 @@ def resolve(config: Config) -> Plan:
         connect_timeout_ns=connection.connect_timeout,
         request_timeout_ns=connection.request_timeout,
         request_distribution=connection.request_distribution,
-        rate_per_s=workload.rate_limit,
+        profile=profile(workload, config.general.duration),
+        arrival=workload.arrival if workload.arrival and workload.scheduled else "constant",
+        spin=workload.spin,
         prefill=workload.prefill,
         prefill_timeout_ns=workload.prefill_timeout,
         backfill_on_miss=workload.backfill_on_miss,
@@ -50,6 +55,8 @@ def resolve(config: Config) -> Plan:
         interval_ns=config.general.interval,
         seed=seed,
         workers=_workers(config, seed),
+        slo=objectives(config.slo),
+        verdict=_limits(config.verdict),
     )
 
 
@@ -57,18 +64,18 @@ def _workers(config: Config, seed: int) -> tuple[WorkerPlan, ...]:
     connections = config.connection.connections
     workers = worker_count(config)
     cpus = parse_cpu_list(config.general.cpu_list) if config.general.cpu_list is not None else (None,)
-    shares = split_connections(connections, len(config.target.endpoints), workers)
+    split = split_connections(connections, len(config.target.endpoints), workers)
     ranges = split_range(config.workload.keyspace.count, workers)
     return tuple(
         WorkerPlan(
             seed=worker_seed(seed, index),
             cpu=cpus[index % len(cpus)],
-            connections=share,
-            rate_per_s=config.workload.rate_limit * sum(share) / connections,
+            connections=own,
+            share=sum(own) / connections,
             prefill_first=first,
             prefill_count=count,
         )
-        for index, (share, (first, count)) in enumerate(zip(shares, ranges, strict=True))
+        for index, (own, (first, count)) in enumerate(zip(split, ranges, strict=True))
     )
 
 
@@ -76,6 +83,20 @@ def _lowest_terms(commands: Commands) -> Weights:
     """The mix in its smallest whole numbers, so that 80:20 and 4:1 are the same plan."""
     shared = math.gcd(commands.get, commands.set, commands.delete)
     return Weights(get=commands.get // shared, set=commands.set // shared, delete=commands.delete // shared)
+
+
+def _limits(verdict: Verdict) -> Limits:
+    return Limits(
+        lag_ns=verdict.lag,
+        lag_share=verdict.lag_share,
+        shortfall=verdict.shortfall,
+        cpu_share=verdict.cpu_share,
+        queue_share=verdict.queue_share,
+        steal_share=verdict.steal_share,
+        pause_ns=verdict.pause,
+        ceiling_share=verdict.ceiling_share,
+        drift_p=verdict.drift_p,
+    )
 
 
 def _lookup(host: str, port: int) -> Endpoint:

@@ -2,17 +2,22 @@
 
 A bound that holds for a key alone stands here; what must hold between keys is in `contradictions`. The vocabulary is
 that of crucible's benchmark and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`,
-`general.interval`, `target.username`, `target.password` and `workload.keyspace.zipf_exponent`.
+`general.interval`, `target.username`, `target.password`, `workload.arrival`, `workload.phase`, `workload.spin`,
+`workload.keyspace.zipf_exponent`, `slo` and `verdict`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from loadgen.config.cpu_list import usable_cpus
+from loadgen.config.objectives import Percentiles, Slo
+from loadgen.config.phase import Phase
+from loadgen.config.table import Table, duration_key
 from loadgen.config.values import (
+    MAX_RATE_PER_S,
     Address,
     Alias,
     Cluster,
@@ -22,15 +27,15 @@ from loadgen.config.values import (
     Number,
     PositiveDuration,
     Protocol,
+    Share,
     Size,
     Tls,
 )
+from loadgen.units import format_duration
+from loadgen.verdict import Limits
 
 MAX_SEED = 2**63 - 1
 """The greatest integer that TOML is sure to carry."""
-
-MAX_RATE_PER_S = 1e9
-"""One request each nanosecond, the resolution of the clock."""
 
 _MIN_INTERVAL_NS = 1_000_000
 """The event loop's timers have millisecond resolution."""
@@ -39,22 +44,13 @@ _DEFAULT_PORTS = {"memcache": 11211}
 _REDIS_PORT = 6379
 
 
-def _duration(default: str, description: str) -> Any:
-    """A duration's field, whose default is text, as a user would write it, and is validated like one."""
-    return Field(default=default, description=description)
-
-
-class Table(BaseModel):
-    """A table: frozen, every key known, no value taken for another type than it is written in."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
-
-
 class General(Table):
     """The run as a whole."""
 
-    duration: PositiveDuration = _duration("60s", "How long to measure, after the warm-up.")
-    warmup: Duration = _duration("10s", "How long to put load on the server before measuring; 0 skips it.")
+    duration: PositiveDuration = duration_key(
+        "60s", "How long to measure, after the warm-up; with phases, as long as they last."
+    )
+    warmup: Duration = duration_key("10s", "How long to put load on the server before measuring; 0 skips it.")
     threads: int = Field(
         default_factory=usable_cpus,
         ge=1,
@@ -79,7 +75,7 @@ class General(Table):
         ),
         examples=[42],
     )
-    interval: PositiveDuration = _duration("1s", "The time between two progress samples; at least 1ms.")
+    interval: PositiveDuration = duration_key("1s", "The time between two progress samples; at least 1ms.")
     io_engine: Annotated[str | None, Inert("is not acted on: there is one I/O engine, chosen for the system")] = Field(
         default=None, description="Which I/O engine to use.", examples=["auto"]
     )
@@ -156,13 +152,14 @@ class Connection(Table):
         description="The most requests written by one send, clamped to 1 … pipeline_depth. Default: pipeline_depth.",
         examples=[1],
     )
-    connect_timeout: PositiveDuration = _duration("5s", "How long a connection may take to be made.")
-    request_timeout: PositiveDuration = _duration("1s", "How long a reply may take before it counts as a timeout.")
-    request_distribution: Literal["roundrobin", "greedy"] = Field(
+    connect_timeout: PositiveDuration = duration_key("5s", "How long a connection may take to be made.")
+    request_timeout: PositiveDuration = duration_key("1s", "How long a reply may take before it counts as a timeout.")
+    request_distribution: Literal["roundrobin", "greedy", "random", "least_inflight"] = Field(
         default="roundrobin",
         description=(
-            "Which connection a due request goes to when there is a rate_limit: the next in turn, "
-            "or the first with room in its pipeline."
+            'Which connection a due request goes to when there is a schedule: "roundrobin" (the next in turn), '
+            '"greedy" (the first with room in its pipeline), "random" or "least_inflight" (the one with the fewest '
+            "requests in flight)."
         ),
     )
 
@@ -215,47 +212,55 @@ class Values(Table):
     )
 
 
-class Slo(Table):
-    """What latency is good enough; at least one."""
-
-    p50: PositiveDuration | None = Field(default=None, description="The highest p50 that passes.", examples=["200us"])
-    p99: PositiveDuration | None = Field(default=None, description="The highest p99 that passes.", examples=["500us"])
-    p999: PositiveDuration | None = Field(default=None, description="The highest p99.9 that passes.", examples=["1ms"])
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Slo:
-        if self.p50 is None and self.p99 is None and self.p999 is None:
-            raise ValueError('names no percentile; write at least one of p50, p99 and p999, such as p999 = "1ms"')
-        return self
-
-
 class SaturationSearch(Table):
-    """The search for the highest rate that meets an SLO."""
+    """The search for the highest rate that meets its slo, or else the percentiles of [slo], or else for the knee."""
 
-    slo: Slo = Field(description="What must hold at a rate for it to pass.")
+    slo: Percentiles | None = Field(default=None)
     start_rate: Number = Field(
-        default=1000, gt=0, le=MAX_RATE_PER_S, description="The first rate tried, in requests per second."
+        default=1000,
+        gt=0,
+        le=MAX_RATE_PER_S,
+        description=(
+            "The first rate tried, in requests per second, when no closed-loop burst has said better; "
+            "and, while none passes, how far down the search goes."
+        ),
     )
     step_multiplier: Number = Field(
-        default=1.05, gt=1, le=1000, description="By how much each step's rate exceeds the one before."
+        default=1.05,
+        gt=1,
+        le=1000,
+        description="The least factor of the first step up; each further one is squared, up to 4.",
     )
-    sample_window: PositiveDuration = _duration("5s", "How long each rate is measured.")
-    drain_window: Duration = _duration("500ms", "How long to wait after a change of rate before measuring.")
-    stop_after_failures: int = Field(default=3, ge=1, description="How many failed steps in a row end the search.")
-    max_rate: Number = Field(default=100_000_000, gt=0, le=MAX_RATE_PER_S, description="The highest rate tried.")
+    sample_window: PositiveDuration = duration_key(
+        "5s",
+        "The scale of all lengths: a rate is measured for 0.4 of it, up to 8 times it while the answer is open; "
+        "the last rates to be confirmed for 1.6 times it.",
+    )
+    drain_window: Duration = duration_key("500ms", "How long a changed rate is offered before it is measured.")
+    stop_after_failures: int = Field(
+        default=3, ge=1, description="How many rates may fail in a row, with none passed, before the search gives up."
+    )
+    max_rate: Number = Field(
+        default=100_000_000,
+        gt=0,
+        le=MAX_RATE_PER_S,
+        description="No rate above it is tried. Setting it also skips the closed-loop burst, which keeps to no rate.",
+    )
     min_throughput_ratio: Number = Field(
         default=0.9,
         ge=0,
         le=1,
-        description="The least share of the offered rate that must be achieved for a step to pass.",
+        description=(
+            "The least share of the offered rate that must be achieved for a rate to pass; at least 0.99 for the knee."
+        ),
     )
     bisect_tolerance: Number = Field(
         default=0.05,
         ge=0,
         le=1,
-        description="How narrow the interval round the answer must be to end the search, as a share of it.",
+        description="How narrow the interval round the answer must be to end the search, as a share of its lower end.",
     )
-    max_bisect_steps: int = Field(default=8, ge=0, description="The most steps spent on narrowing it.")
+    max_bisect_steps: int = Field(default=8, ge=0, description="The most rates tried to narrow it.")
 
 
 class Workload(Table):
@@ -267,11 +272,38 @@ class Workload(Table):
         le=MAX_RATE_PER_S,
         description=(
             "The rate offered, in requests per second over all workers; "
-            "0 is a closed loop, where a reply triggers the next request."
+            "0 is a closed loop, where a reply triggers the next request, unless phases or a search set the rate."
+        ),
+    )
+    phase: tuple[Phase, ...] = Field(
+        default=(),
+        # Lax for the container alone, as TOML has lists and no tuples.
+        strict=False,
+        examples=[
+            [
+                {"for": "30s", "shape": "step", "rate": [1000, 5000], "steps": 5},
+                {"for": "30s", "shape": "burst", "rate": [5000, 20_000], "period": "1s", "width": "100ms"},
+            ]
+        ],
+    )
+    saturation_search: SaturationSearch | None = Field(default=None)
+    arrival: Literal["constant", "poisson"] | None = Field(
+        default=None,
+        description=(
+            'How requests lie in time when there is a schedule: "poisson" (at random, as those of many independent '
+            'users do) or "constant" (evenly). Default: poisson, if there is a schedule.'
+        ),
+        examples=["poisson"],
+    )
+    spin: bool = Field(
+        default=False,
+        description=(
+            "Whether workers poll instead of sleeping until something is ready or due: requests are sent more "
+            "punctually, and each worker takes a whole core."
         ),
     )
     prefill: bool = Field(default=False, description="Whether to write each key once before the warm-up.")
-    prefill_timeout: Duration = _duration("300s", "How long the prefill may take; 0 is without limit.")
+    prefill_timeout: Duration = duration_key("300s", "How long the prefill may take; 0 is without limit.")
     backfill_on_miss: Annotated[bool, Alias("set_on_miss")] = Field(
         default=False,
         description="Whether a GET that misses is followed by a SET of its key, as a cache-aside client does.",
@@ -279,10 +311,60 @@ class Workload(Table):
     keyspace: Keyspace = Field(default_factory=Keyspace)
     commands: Commands = Field(default_factory=Commands)
     values: Values = Field(default_factory=Values)
-    saturation_search: Annotated[
-        SaturationSearch | None,
-        Inert("is checked but not acted on yet: no search is run, and the load is what rate_limit says"),
-    ] = Field(default=None)
+
+    @field_validator("arrival")
+    @classmethod
+    def _poisson_where_there_is_a_schedule(cls, arrival: str | None, info: ValidationInfo) -> str | None:
+        scheduled = any(info.data.get(name) for name in ("rate_limit", "phase", "saturation_search"))
+        return "poisson" if arrival is None and scheduled else arrival
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether something says when requests are due; otherwise it is a closed loop."""
+        return bool(self.rate_limit or self.phase or self.saturation_search)
+
+
+_LIMITS = Limits()
+
+
+class Verdict(Table):
+    """From where on the generator distrusts its own numbers. A share is a number from 0 to 1, or a "10%" in quotes."""
+
+    lag: Duration = duration_key(
+        format_duration(_LIMITS.lag_ns),
+        "With a schedule, a run is invalid when the p99 of our own lag exceeds this and lag_share both.",
+    )
+    lag_share: Share = Field(default=_LIMITS.lag_share, description="As a share of the p99 of response time.")
+    shortfall: Share = Field(
+        default=_LIMITS.shortfall,
+        description=(
+            "With a schedule, a run is invalid when more than this share of it was not sent in time for a reason of "
+            "ours."
+        ),
+    )
+    cpu_share: Share = Field(
+        default=_LIMITS.cpu_share,
+        description="It is said when a worker used more than this share of one CPU (not with spin, which uses all).",
+    )
+    queue_share: Share = Field(
+        default=_LIMITS.queue_share,
+        description="It is said when a worker was ready to run but had no CPU for more than this share of the time.",
+    )
+    steal_share: Share = Field(
+        default=_LIMITS.steal_share,
+        description="It is said when the hypervisor gave more than this share of the CPUs' time to others.",
+    )
+    pause: Duration = duration_key(
+        format_duration(_LIMITS.pause_ns), "It is said when a whole process stood still for longer than this."
+    )
+    ceiling_share: Share = Field(
+        default=_LIMITS.ceiling_share,
+        description="It is said when a run stood above this share of what this host's self-test reached.",
+    )
+    drift_p: Share = Field(
+        default=_LIMITS.drift_p,
+        description="It is said when the intervals' p99 rises or falls by Mann and Kendall's test at this level.",
+    )
 
 
 class Timestamps(Table):
@@ -314,8 +396,8 @@ class Admin(Table):
     parquet: Annotated[str | None, Inert("is not acted on yet: no Parquet file is written")] = Field(
         default=None, description="The file to write metrics to.", examples=["metrics.parquet"]
     )
-    parquet_interval: Annotated[PositiveDuration, Inert("is not acted on yet: no Parquet file is written")] = _duration(
-        "1s", "The time between two rows of it."
+    parquet_interval: Annotated[PositiveDuration, Inert("is not acted on yet: no Parquet file is written")] = (
+        duration_key("1s", "The time between two rows of it.")
     )
 
 
@@ -341,11 +423,20 @@ class Config(Table):
     target: Target = Field(default_factory=Target)
     connection: Connection = Field(default_factory=Connection)
     workload: Workload = Field(default_factory=Workload)
+    slo: Slo | None = Field(default=None)
+    verdict: Verdict = Field(default_factory=Verdict)
     timestamps: Timestamps = Field(default_factory=Timestamps)
     admin: Admin = Field(default_factory=Admin)
     momento: Annotated[Momento | None, Inert('is not acted on: the protocol "momento" is not supported')] = Field(
         default=None
     )
+
+    @model_validator(mode="after")
+    def _lasts_as_long_as_its_phases(self) -> Config:
+        lasts = sum(phase.lasts for phase in self.workload.phase)
+        if not lasts or self.general.duration == lasts:
+            return self
+        return self.model_copy(update={"general": self.general.model_copy(update={"duration": lasts})})
 
     _warnings: tuple[str, ...] = PrivateAttr(default=())
 

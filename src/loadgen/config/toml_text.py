@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator
-from typing import cast
+from typing import Any
 
 from loadgen.config.positions import Path
-from loadgen.config.schema import Config, Table
-from loadgen.config.tree import dotted, inert, subtable
+from loadgen.config.schema import Config
+from loadgen.config.table import Table
+from loadgen.config.tree import header, inert, is_list, subtable
 
 # Beyond this, a double has no fraction digits left to lose, and its integer spelling grows long.
 _MAX_PLAIN_FLOAT = 1e15
@@ -45,19 +46,21 @@ def dump(config: Config) -> str:
     return "\n".join(_lines((), config, config.model_dump(mode="json"))).lstrip("\n") + "\n"
 
 
-def _lines(path: Path, table: Table, written: dict[str, object]) -> Iterator[str]:
+def _lines(path: Path, table: Table, written: dict[str, Any]) -> Iterator[str]:
     kind = type(table)
     entries = []
-    inner: list[tuple[str, Table]] = []
+    inner: list[tuple[str, Table, dict[str, Any]]] = []
     for name, field in kind.model_fields.items():
-        value = getattr(table, name)
+        key, value = field.alias or name, getattr(table, name)
         if value is None:
             continue
-        if subtable(field):
-            inner.append((name, value))
+        if subtable(field) and is_list(field):
+            inner += ((key, *entry) for entry in zip(value, written[key], strict=True))
+        elif subtable(field):
+            inner.append((key, value, written[key]))
         elif not inert(field) or value != getattr(kind(), name):
-            entries.append(f"{name} = {toml_value(written[name])}")
+            entries.append(f"{key} = {toml_value(written[key])}")
     if entries:
-        yield from ("", f"[{dotted(path)}]", *entries)
-    for name, subvalue in inner:
-        yield from _lines((*path, name), subvalue, cast(dict[str, object], written[name]))
+        yield from ("", header(path), *entries)
+    for key, subvalue, subwritten in inner:
+        yield from _lines((*path, key), subvalue, subwritten)

@@ -9,7 +9,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Wi
 
 from loadgen.config.cpu_list import parse_cpu_list
 from loadgen.config.endpoint import parse_endpoint
+from loadgen.config.share import PERCENT, PERCENT_BELOW_100, format_tolerance, parse_share, parse_tolerance
 from loadgen.units import format_duration, parse_duration, parse_size
+
+MAX_RATE_PER_S = 1e9
+"""One request each nanosecond, the resolution of the clock."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,53 @@ Size = Annotated[
 """Bytes; written as a number, or as `"64KB"` or `"64KiB"`."""
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    WithJsonSchema({"type": ["number", "string"], "pattern": f"^{PERCENT}$", "minimum": 0, "maximum": 1}),
+]
+"""A part of a whole, 0 to 1; written as `0.1` or as `"10%"`."""
+
+Tolerance = Annotated[
+    int | float,
+    BeforeValidator(parse_tolerance),
+    PlainSerializer(format_tolerance, when_used="json"),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
+                {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+                {"type": "string", "pattern": f"^{PERCENT_BELOW_100}$"},
+            ]
+        }
+    ),
+]
+"""How many may go wrong: an int is a count, a float is a share of all."""
+
+
+def _rates(value: object) -> float | tuple[float, float]:
+    if isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_rate, value)):
+        return float(value[0]), float(value[1])
+    if not isinstance(value, int | float) or not _is_rate(value):
+        raise ValueError(
+            "must be a rate, such as 5000, or the two that the phase goes between, such as [1000, 5000], "
+            f"each from 0 to {MAX_RATE_PER_S:.0f} requests per second"
+        )
+    return float(value)
+
+
+def _is_rate(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_RATE_PER_S
+
+
+_RATE_SCHEMA = {"type": "number", "minimum": 0, "maximum": MAX_RATE_PER_S}
+Rates = Annotated[
+    float | tuple[float, float],
+    BeforeValidator(_rates),
+    WithJsonSchema({"anyOf": [_RATE_SCHEMA, {"type": "array", "items": _RATE_SCHEMA, "minItems": 2, "maxItems": 2}]}),
+]
+"""Requests per second: one number, or `[from, to]`."""
 
 
 def _spoken(protocol: object) -> object:

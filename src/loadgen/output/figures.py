@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loadgen.snapshot import Histogram
-from loadgen.units import NS_PER_US
+from loadgen.snapshot import Histogram, has_few_samples
+from loadgen.units import NS_PER_US, format_duration
 
 PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0))
 """The columns of every latency, as (label, quantile)."""
 
 NOTHING = "-"
 """What stands where there is no number: a percentile of no request, a hit rate without a GET."""
+
+AT_LEAST = "≥"
+"""Before a percentile that rests on requests which had not been answered."""
+
+FEW_SAMPLES = "~"
+"""Before a percentile that few samples lie beyond."""
 
 _TIMES = ((" ns", 1.0), (" µs", 1e3), (" ms", 1e6), (" s", 1e9))
 _COUNTS = (("", 1.0), ("K", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12))
@@ -30,19 +36,49 @@ def latency_us(ns: float) -> str:
 
 def latency_word(ns: float) -> str:
     """42500 is "42.5us": `latency` without a blank, so that a line can be split at them."""
-    return latency(ns).replace(" ", "").replace("µ", "u")
+    return _word(latency(ns))
 
 
-def quantile(histogram: Histogram, q: float, spell: Callable[[float], str] = latency) -> str:
-    """A quantile in words, with "≥" before one that rests on requests which had not been answered."""
-    if not histogram.count:
-        return NOTHING
-    return ("≥" if histogram.is_lower_bound(q) else "") + spell(histogram.quantile(q))
+def latency_beside(ns: float) -> str:
+    """What stands beside its limit, with a digit more, to be told apart from it: 1002000 is "1.002ms"."""
+    return _word(_scaled(ns, _TIMES, 1))
 
 
-def quantiles(histogram: Histogram, spell: Callable[[float], str] = latency) -> list[str]:
+def limit(ns: int) -> str:
+    """A limit as it was written, such as "1ms"; one that was measured, as `latency_beside`."""
+    return format_duration(ns) if ns % NS_PER_US == 0 else latency_beside(ns)
+
+
+def mark(histogram: Histogram, q: float) -> str:
+    """What a quantile is to be marked with; AT_LEAST wins where both signs are due."""
+    return mark_of_interval(histogram, q) or (FEW_SAMPLES if has_few_samples(histogram, q) else "")
+
+
+def mark_of_interval(histogram: Histogram, q: float) -> str:
+    """The same for one interval, without FEW_SAMPLES: the tail of a single second would nearly always carry it."""
+    return AT_LEAST if histogram.is_lower_bound(q) else ""
+
+
+def marked(sign: str, words: str) -> str:
+    """A sign takes the place of the blank before the unit, so that it costs no width: "42.5 µs" is "~42.5µs"."""
+    return sign + words.replace(" ", "") if sign else words
+
+
+def quantile(
+    histogram: Histogram,
+    q: float,
+    spell: Callable[[float], str] = latency,
+    mark: Callable[[Histogram, float], str] = mark,
+) -> str:
+    """A quantile in words, and what it is marked with."""
+    return marked(mark(histogram, q), spell(histogram.quantile(q))) if histogram.count else NOTHING
+
+
+def quantiles(
+    histogram: Histogram, spell: Callable[[float], str] = latency, mark: Callable[[Histogram, float], str] = mark
+) -> list[str]:
     """Every one of PERCENTILES in words."""
-    return [quantile(histogram, q, spell) for _, q in PERCENTILES]
+    return [quantile(histogram, q, spell, mark) for _, q in PERCENTILES]
 
 
 def rate(value: float) -> str:
@@ -72,12 +108,21 @@ def grouped(count: int) -> str:
     return f"{count:,}"
 
 
+def whole_rate(value: float, spell: Callable[[int], str] = str) -> str:
+    """A rate cut off and not scaled, so that near ones are told apart: 152340.9 is "152340", and 12.345 is "12.3"."""
+    return spell(int(value)) if value >= 100 else f"{value:.3g}"
+
+
 def plural(count: int, noun: str, spell: Callable[[int], str] = str) -> str:
     """2 and "worker" is "2 workers"."""
     return f"{spell(count)} {noun}{'' if count == 1 else 's'}"
 
 
-def _scaled(value: float, units: tuple[tuple[str, float], ...]) -> str:
+def _word(words: str) -> str:
+    return words.replace(" ", "").replace("µ", "u")
+
+
+def _scaled(value: float, units: tuple[tuple[str, float], ...], more_digits: int = 0) -> str:
     for unit, scale in units:
         number = value / scale
         # 999.5 would round to 1000: that is the next unit's 1.00.
@@ -86,4 +131,4 @@ def _scaled(value: float, units: tuple[tuple[str, float], ...]) -> str:
     if number == int(number) and scale == 1.0:
         return f"{int(number)}{unit}"
     digits = 2 if number < 9.995 else 1 if number < 99.95 else 0
-    return f"{number:.{digits}f}{unit}"
+    return f"{number:.{digits + more_digits}f}{unit}"

@@ -8,19 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from loadgen.errors import printable as printable  # for whoever prints what this file does not
-from loadgen.events import Configured, Result
+from loadgen.events import Configured, Result, SearchEnded
 from loadgen.output import figures
-from loadgen.plan import Plan
-from loadgen.snapshot import Snapshot, Tally
-from loadgen.units import format_duration
+from loadgen.plan import Plan, Segment
+from loadgen.snapshot import LEAST_BEYOND, Histogram, Snapshot, Tally
+from loadgen.units import NS_PER_MS, NS_PER_S, format_duration
 
 EMBEDDED = "the numbers are of loadgen's built-in server, not of yours"
 CLOSED_LOOP = "closed loop: this is service time, not to be held against an SLO"
 
-_MAX_REASON = 500
-"""A reason is a sentence of our own, whose words from outside have been cut already."""
+_BOUNDS = f"{figures.AT_LEAST} rests on unanswered requests: the truth is at least this"
+_FEW_SAMPLES = f"{figures.FEW_SAMPLES} fewer than {LEAST_BEYOND} samples lie beyond it (not said of intervals)"
+
+_MOST_SEGMENTS = 6
+"""So many lines of a schedule are shown."""
+
+_MAX_SENTENCE = 500
+"""A reason or a warning is a sentence of our own, whose words from outside have been cut already."""
 
 Spell = Callable[[int], str]
+Ended = Result | SearchEnded
 
 
 def targets(plan: Plan) -> str:
@@ -29,7 +36,8 @@ def targets(plan: Plan) -> str:
 
 def workers(plan: Plan) -> str:
     cpus = sorted({worker.cpu for worker in plan.workers if worker.cpu is not None})
-    return f"{len(plan.workers)}" + (f", pinned to CPU {', '.join(map(str, cpus))}" if cpus else "")
+    pinned = f", pinned to CPU {', '.join(map(str, cpus))}" if cpus else ""
+    return f"{len(plan.workers)}{pinned}{', spinning' if plan.spin else ''}"
 
 
 def mix(plan: Plan) -> str:
@@ -47,6 +55,33 @@ def keyspace(plan: Plan, spell: Spell = str) -> str:
     return f"{figures.plural(keys.count, 'key', spell)}, {figures.plural(keys.length, 'byte')} each, {popularity}"
 
 
+def schedule(plan: Plan, spell: Spell = str) -> list[str]:
+    """The offered rate in a line and, where it changes, what it begins with, a line each; none in a closed loop."""
+    if not plan.open_loop:
+        return []
+    rate = f"{figures.whole_rate(plan.rate_per_s, spell)} req/s"
+    if len(plan.profile) == 1 and plan.profile[0].from_per_s == plan.profile[0].to_per_s:
+        return [f"{rate}, {plan.arrival}"]
+    shown = [_segment(segment, spell) for segment in plan.profile[:_MOST_SEGMENTS]]
+    rest = len(plan.profile) - len(shown)
+    return [f"{rate} on average, {plan.arrival}", *shown, *([f"and {spell(rest)} more"] if rest else [])]
+
+
+def _segment(segment: Segment, spell: Spell) -> str:
+    low, high = (figures.whole_rate(rate, spell) for rate in (segment.from_per_s, segment.to_per_s))
+    lasts = f"for {_length(segment.length_ns)}"
+    if segment.from_per_s == segment.to_per_s:
+        return f"{low} req/s {lasts}"
+    if segment.period_ns:
+        return f"swing {low} to {high} req/s every {_length(segment.period_ns)} {lasts}"
+    return f"ramp {low} to {high} req/s {lasts}"
+
+
+def _length(ns: int) -> str:
+    """As it was written; what a division has left over, in seconds."""
+    return format_duration(ns) if ns % NS_PER_MS == 0 else f"{ns / NS_PER_S:.6g}s"
+
+
 def extras(plan: Plan) -> list[str]:
     """What happens beside the load."""
     return ["prefill"] * plan.prefill + ["backfill on miss"] * plan.backfill_on_miss
@@ -54,7 +89,12 @@ def extras(plan: Plan) -> list[str]:
 
 def notes(event: Configured) -> list[str]:
     """What to know before the first number."""
-    return [EMBEDDED] * event.embedded + [printable(warning) for warning in event.warnings]
+    return [EMBEDDED] * event.embedded + warnings(event)
+
+
+def warnings(event: Configured | Ended) -> list[str]:
+    """What to know about a run that is valid all the same."""
+    return [printable(warning, _MAX_SENTENCE) for warning in event.warnings]
 
 
 def duration(result: Result) -> str:
@@ -76,20 +116,20 @@ def hit_rate(result: Result, spell: Spell = str) -> str:
     return "" if rate == figures.NOTHING else f"{rate}% ({spell(get.hits)} hits, {spell(get.misses)} misses)"
 
 
-def errors(result: Result, spell: Spell = str) -> str:
-    total = result.measured.total
+def errors(ended: Ended, spell: Spell = str) -> str:
+    total = ended.measured.total
     part = total.failed / total.planned if total.planned else 0.0
     return f"{spell(total.failed)} ({figures.share(part, 2)}%)"
 
 
-def error_classes(result: Result, spell: Spell = str) -> dict[str, str]:
+def error_classes(ended: Ended, spell: Spell = str) -> dict[str, str]:
     """Every class that there is, by its name. Timeouts and connection errors are there even when there was none."""
-    total, overall = result.measured.total, result.overall
+    total, overall = ended.measured.total, ended.overall
     connection_errors = overall.connections.failed + overall.connections.closed
     classes = {
         "timeouts": _with(total.timeouts, {"answered late": total.late}, spell),
         "connection errors": _with(connection_errors, overall.failures, spell),
-        "error replies": _with(total.errors, result.measured.errors, spell) if total.errors else "",
+        "error replies": _with(total.errors, ended.measured.errors, spell) if total.errors else "",
         "lost": f"{spell(total.lost)} (in flight when their connection went)" if total.lost else "",
         "corrupt": f"{spell(total.corrupt)} (answered by bytes that are no reply)" if total.corrupt else "",
         "unfinished": f"{spell(total.unfinished)} (still open when the drain ended)" if total.unfinished else "",
@@ -112,41 +152,76 @@ def client(result: Result) -> str:
     return f"{spent}, {figures.plural(len(result.plan.workers), 'worker')}{memory}"
 
 
-def accounts(result: Result) -> str:
+def accounts(ended: Ended) -> str:
     """Where every planned request ended; empty when it adds up, for then it goes without saying."""
-    if not result.unaccounted:
+    if not ended.unaccounted:
         return ""
-    total = result.measured.total
+    total = ended.measured.total
     return (
         f"THE ACCOUNTS DO NOT ADD UP: planned {total.planned} = ok {total.ok} + error replies {total.errors}"
         f" + timeouts {total.timeouts} + lost {total.lost} + corrupt {total.corrupt} + unfinished {total.unfinished}"
-        f" + {total.balance} nowhere; over all phases {result.unaccounted}. This is a bug in loadgen: please report it."
+        f" + {total.balance} nowhere; over all phases {ended.unaccounted}. This is a bug in loadgen: please report it."
     )
 
 
-def examples(result: Result) -> list[str]:
+def examples(ended: Ended) -> list[str]:
     """The first error of each kind, in the words that came."""
-    return [f"first {printable(kind)}: {printable(words)}" for kind, words in result.examples.items() if words]
+    return [f"first {printable(kind)}: {printable(words)}" for kind, words in ended.examples.items() if words]
 
 
-def closing(result: Result) -> list[str]:
-    """What to know about the latency just shown."""
-    bounds = any(result.measured.latency(command).censored for command in ("all", *result.measured.commands))
+def latencies(result: Result) -> list[tuple[str, Histogram]]:
+    """The rows of the final table: all requests, then each command; with a schedule, the send lag and its two parts."""
+    measured = result.measured
+    names = {command: command if command == "all" else command.upper() for command in ("all", *measured.commands)}
+    if not result.plan.open_loop:
+        return [(name, measured.latency(command)) for command, name in names.items()]
     return [
-        *[EMBEDDED] * result.embedded,
-        *[CLOSED_LOOP] * (result.plan.rate_per_s <= 0 and result.measured.total.planned > 0),
-        *["≥ rests on unanswered requests: the truth is at least this"] * bounds,
+        *(
+            (f"{name} {clock}", measured.latency(command, clock))
+            for command, name in names.items()
+            for clock in ("response", "service")
+        ),
+        ("send lag", measured.lag),
+        ("  ours", measured.lag_ours),
+        ("  backpressure", measured.lag_backpressure),
     ]
 
 
-def verdict(result: Result) -> list[str]:
+def standing(result: Result) -> str:
+    """How far the host could have gone; empty when no self-test of it is known."""
+    ceiling, part = result.signs.ceiling, result.share_of_ceiling
+    if ceiling is None or part is None:
+        return ""
+    p50, p99 = (figures.latency_word(ns) for ns in (ceiling.floor_p50_ns, ceiling.floor_p99_ns))
+    highest = f"{figures.rate(ceiling.throughput_per_s)} req/s"
+    return (
+        f"{figures.share(part)}% of this host's ceiling, {highest}; its floor is p50 {p50}, p99 {p99}"
+        f" (self-test of {printable(ceiling.taken)})"
+    )
+
+
+def closing(result: Result) -> list[str]:
+    """What to know about the latency just shown, and what its signs mean, as far as there are any."""
+    histograms = [histogram for _, histogram in latencies(result)]
+    bounds = any(histogram.censored for histogram in histograms)
+    few = any(figures.mark(h, q) == figures.FEW_SAMPLES for h in histograms for _, q in figures.PERCENTILES)
+    few |= any(check.has_few_samples and not check.is_lower_bound for check in result.checks)
+    return [
+        *[EMBEDDED] * result.embedded,
+        *[CLOSED_LOOP] * (not result.plan.open_loop and result.measured.total.planned > 0),
+        *[_BOUNDS] * bounds,
+        *[_FEW_SAMPLES] * few,
+    ]
+
+
+def verdict(ended: Ended) -> list[str]:
     """`valid`, or one line for each reason why not."""
-    return [f"INVALID: {reason}" for reason in reasons(result)] or ["valid"]
+    return [f"INVALID: {reason}" for reason in reasons(ended)] or ["valid"]
 
 
-def reasons(result: Result) -> list[str]:
+def reasons(ended: Ended) -> list[str]:
     """Why the run is invalid."""
-    return [printable(reason, _MAX_REASON) for reason in result.invalid_because]
+    return [printable(reason, _MAX_SENTENCE) for reason in ended.invalid_because]
 
 
 def _with(count: int, parts: Mapping[str, int], spell: Spell) -> str:

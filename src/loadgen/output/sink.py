@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from loadgen.errors import OutputError
 
 # What the signs used in outputs become where the stream's encoding has none of them.
-_ASCII = str.maketrans({"µ": "u", "≥": ">", "─": "-", "│": "|", "…": "~"})
+_ASCII = str.maketrans({"µ": "u", "≥": ">", "─": "-", "│": "|", "…": "."})
 
 
 class Sink:

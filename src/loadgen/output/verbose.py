@@ -1,6 +1,6 @@
 """`--format verbose`: log lines with a time stamp, one per interval, and the results as a block, much as crucible's.
 
-Latencies are whole microseconds; every line that is not one per interval fits 80 columns.
+Latencies are whole microseconds; every line that is not one per interval or per step of a search fits 80 columns.
 """
 
 from __future__ import annotations
@@ -8,8 +8,18 @@ from __future__ import annotations
 import textwrap
 from datetime import UTC, datetime
 
-from loadgen.events import NOTHING_MEASURED, Configured, Event, PhaseBegan, Result, Sample, per_s
-from loadgen.output import figures, sentences
+from loadgen.events import (
+    NOTHING_MEASURED,
+    Configured,
+    Event,
+    PhaseBegan,
+    Result,
+    Sample,
+    SearchEnded,
+    StepTaken,
+    per_s,
+)
+from loadgen.output import figures, search, sentences, slo
 from loadgen.output.sink import Sink
 from loadgen.plan import Plan
 from loadgen.units import format_duration
@@ -37,6 +47,12 @@ class Verbose:
             case Result():
                 self._log(event.wall_s, "=== Final Results ===")
                 self._sink.write("".join(f"{line}\n" for line in _result(event)))
+            case StepTaken():
+                self._sink.write(f"{_stamp(event.wall_s, 'INFO')}{_step(event)}\n")
+                self._log(event.wall_s, f"  {search.why(event.step)}")
+            case SearchEnded():
+                self._log(event.wall_s, f"=== Saturation Search{', interrupted' * event.interrupted} ===")
+                self._sink.write("".join(f"{line}\n" for line in _search(event)))
             case _:
                 pass
 
@@ -70,10 +86,19 @@ def _configured(event: Configured) -> list[str]:
         f"pipeline_depth: {plan.pipeline_depth}",
         f"commands: {sentences.mix(plan)}",
         *([] if plan.protocol == "ping" else stored),
-        *([f"rate_limit: {plan.rate_per_s:.12g} req/s"] if plan.rate_per_s > 0 else []),
+        *_schedule(plan),
         *([f"also: {', '.join(extras)}"] if extras else []),
         f"seed: {plan.seed}",
     ]
+
+
+def _schedule(plan: Plan) -> list[str]:
+    """The rate, what it changes to, and the way to the connections; nothing in a closed loop."""
+    rates = sentences.schedule(plan)
+    if not rates:
+        return []
+    segments = (f"  {words}" for words in rates[1:])
+    return [f"rate: {rates[0]}", *segments, f"request_distribution: {plan.request_distribution}"]
 
 
 def _phase(phase: str, plan: Plan | None) -> str:
@@ -99,7 +124,7 @@ def _sample(event: Sample) -> str:
     total, latency = event.interval.total, event.interval.latency()
     hits = figures.share(event.interval.hit_rate)
     answered, failed = per_s(total.answered, event.interval_ns), per_s(total.failed, event.interval_ns)
-    shown = (figures.quantile(latency, q, lambda ns: f"{figures.latency_us(ns)}us") for _, q in figures.PERCENTILES)
+    shown = figures.quantiles(latency, lambda ns: f"{figures.latency_us(ns)}us", figures.mark_of_interval)
     percentiles = (f"{label}={value}" for (label, _), value in zip(figures.PERCENTILES, shown, strict=True))
     return " ".join([f"rate={answered:.0f}/s err={failed:.0f}/s hit%={hits}", *percentiles])
 
@@ -119,15 +144,16 @@ def _result(event: Result) -> list[str]:
         f"bandwidth: {sentences.bandwidth(event, event.measured)}",
         *([f"hit_rate: {hit_rate}"] if hit_rate else []),
     ]
-    accounts = sentences.accounts(event)
+    standing = sentences.standing(event)
     remarks = [
         f"connections: {sentences.connections(event)}",
         f"client: {sentences.client(event)}",
+        *([f"standing: {standing}"] if standing else []),
         *sentences.examples(event),
-        *([accounts] if accounts else []),
+        *_accounts(event),
         *(f"note: {note}" for note in sentences.closing(event) if note != sentences.EMBEDDED),
-        *(f"warning: {sentences.printable(warning)}" for warning in event.warnings),
-        *(f"verdict: {words}" for words in sentences.verdict(event)),
+        *_verdict(event),
+        *(f"slo: {slo.line(check)}" for check in event.checks),
     ]
     table = _latency(event) if total.planned else [NOTHING_MEASURED]
     return [*_hang(facts), *table, *_hang(remarks)]
@@ -144,15 +170,51 @@ def _hang(lines: list[str]) -> list[str]:
 
 
 def _latency(event: Result) -> list[str]:
-    """A row for all requests and one for each command; response and service where there is a schedule."""
-    measured, open_loop = event.measured, event.plan.rate_per_s > 0
+    """The labels as wide as the widest, then the percentiles."""
     rows = [["latency (us)", *(label for label, _ in figures.PERCENTILES)]]
-    for command in ("all", *measured.commands):
-        name = command if command == "all" else command.upper()
-        for clock in ("response", "service") if open_loop else ("response",):
-            shown = figures.quantiles(measured.latency(command, clock), figures.latency_us)
-            rows.append([f"  {name} {clock}" if open_loop else f"  {name}", *shown])
-    if open_loop:
-        rows.append(["  send lag", *figures.quantiles(measured.lag, figures.latency_us)])
-    label = max(len(row[0]) for row in rows)
-    return [f"{first:<{label}}" + "".join(f"{cell:>10}" for cell in cells) for first, *cells in rows]
+    for label, histogram in sentences.latencies(event):
+        rows.append([f"  {label}", *figures.quantiles(histogram, figures.latency_us)])
+    width = max(len(row[0]) for row in rows)
+    return [f"{first:<{width}}" + "".join(f"{cell:>10}" for cell in cells) for first, *cells in rows]
+
+
+def _step(event: StepTaken) -> str:
+    step = event.step
+    rates = f"rate={figures.whole_rate(step.rate_per_s)}/s achieved={figures.whole_rate(step.achieved_per_s)}/s"
+    parts = [f"{rates} for {step.length_s:.6g}s", *search.percentiles(step), search.verdict(step)]
+    return f"step {event.number} ({step.purpose}): {', '.join(parts)}"
+
+
+def _search(event: SearchEnded) -> list[str]:
+    """The answer first, then what it rests on."""
+    answer = event.answer
+    facts = [
+        ("because", search.reason(answer) if answer else ""),
+        ("took", search.effort(answer) if answer else ""),
+        ("capacity", search.capacity(answer) if answer else ""),
+        ("embedded", sentences.EMBEDDED if event.embedded else ""),
+        ("errors", sentences.errors(event)),
+        *((f"  {name}", words) for name, words in sentences.error_classes(event).items()),
+        ("totals", search.totals(event)),
+        ("connections", search.connections(event)),
+    ]
+    return _hang(
+        [
+            f"{search.aim(event.limits)}: {search.found(event)}",
+            *(f"{name}: {words}" for name, words in facts if words),
+            *sentences.examples(event),
+            *_accounts(event),
+            *([f"note: {search.KNEE}"] if not event.limits else []),
+            *_verdict(event),
+        ]
+    )
+
+
+def _accounts(event: Result | SearchEnded) -> list[str]:
+    accounts = sentences.accounts(event)
+    return [accounts] if accounts else []
+
+
+def _verdict(event: Result | SearchEnded) -> list[str]:
+    warnings = (f"warning: {warning}" for warning in sentences.warnings(event))
+    return [*warnings, *(f"verdict: {words}" for words in sentences.verdict(event))]

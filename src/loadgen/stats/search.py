@@ -81,12 +81,12 @@ class Probe:
     length_s: float
     """How long is to be measured in all: a probe that continues the last one includes what that has measured."""
     settle_s: float
-    """How long to offer the rate before measuring begins."""
+    """How long to offer the rate before measuring begins, also when it continues."""
     block_s: float
     limits: tuple[Limit, ...]
     """What exceedances and quantiles are to be counted for, in this order."""
     continues: bool = False
-    """The rate of the last probe is kept up, and the trial to report is the two merged."""
+    """It is at the rate of the last probe, and the trial to report is the two merged."""
     fresh: bool = False
     """Begin on new connections (and a restarted server, where it is ours): each start settles differently."""
 
@@ -168,7 +168,7 @@ class Settings:
     """No rate above it is tried. Setting it also skips the closed-loop burst, which keeps to no rate."""
     min_throughput_ratio: float = 0.9
     """The least share of the offered rate that must be achieved for a rate to pass; at least 0.99 for the knee."""
-    bisect_tolerance: float = 0.04
+    bisect_tolerance: float = 0.05
     """How narrow the bracket must be to end the search, as a share of its lower end."""
     max_bisect_steps: int = 8
     """The most rates tried inside the bracket."""
@@ -451,7 +451,8 @@ class Search:
             if judgement.verdict is not Verdict.INCONCLUSIVE or probe.length_s >= longest_s:
                 break
             length_s = min(probe.length_s * _EXTENSION, longest_s)
-            probe = replace(probe, length_s=length_s, settle_s=0.0, continues=True)
+            self._spent_s += settings.drain_window_s
+            probe = replace(probe, length_s=length_s, continues=True)
         self._spent_s += settings.drain_window_s + trial.length_s
         passed = judgement.verdict is Verdict.PASS or (
             judgement.verdict is Verdict.INCONCLUSIVE and judgement.leans_to_pass

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import uvloop
 
 from loadgen import __version__
-from loadgen._server import DEFAULT_MAX_MEMORY_BYTES, EVICTION_POLICIES, MEMCACHE_MAX_ITEM_BYTES, Server
+from loadgen._server import DEFAULT_MAX_MEMORY_BYTES, EVICTION_POLICIES, MEMCACHE_MAX_ITEM_BYTES, Server, Trouble
 from loadgen.errors import TargetError
+from loadgen.units import format_duration
 
 DEFAULT_PORTS = {"resp": 6379, "memcache": 11211}
 LOOPS = ("uvloop", "asyncio")
@@ -22,7 +23,7 @@ LOOPS = ("uvloop", "asyncio")
 # More open files than any server here needs; some systems take no more even where they say that there is no limit.
 MOST_FILES = 10_240 if sys.platform == "darwin" else 1_048_576
 
-__all__ = ["DEFAULT_PORTS", "EVICTION_POLICIES", "LOOPS", "BuiltinServer"]
+__all__ = ["DEFAULT_PORTS", "EVICTION_POLICIES", "LOOPS", "BuiltinServer", "Trouble"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ class BuiltinServer:
     loop: str = "uvloop"
     stop_at_eof: bool = False
     """Stop when standard input, a pipe, ends."""
+    null: bool = False
+    """Answer the data commands without a store."""
+    trouble: Trouble | None = None
+    """What is planted; it serves for one run."""
 
     def run(self) -> None:
         """Prints one line when it listens; returns after SIGINT, SIGTERM or a SHUTDOWN. Raises TargetError."""
@@ -60,6 +65,8 @@ class BuiltinServer:
             eviction=self.eviction,
             max_item_bytes=self.max_item_bytes if self.protocol == "memcache" else None,
             version=__version__,
+            null=self.null,
+            trouble=self.trouble,
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -76,7 +83,8 @@ class BuiltinServer:
         address = f"[{server.host}]" if ":" in server.host else server.host
         print(
             f"loadgen built-in server ({self.protocol}) listening on {address}:{server.port}, "
-            f"{_shown(self.max_memory_bytes)}, {self.eviction}; Ctrl-C stops it",
+            f"{_shown(self.max_memory_bytes)}, {self.eviction}; Ctrl-C stops it"
+            f"{'; null: nothing is stored' if self.null else ''}{_planted(self.trouble)}",
             flush=True,
         )
         await server.asked_to_stop()
@@ -103,6 +111,21 @@ def _stop_at_eof(loop: asyncio.AbstractEventLoop, server: Server) -> None:
         loop.add_reader(stdin, read)
     except (OSError, ValueError):
         raise TargetError("--stop-at-eof needs a pipe as standard input.") from None
+
+
+def _planted(trouble: Trouble | None) -> str:
+    if trouble is None:
+        return ""
+    parts = {
+        f"stall {format_duration(trouble.stall_ns)} every {format_duration(trouble.every_ns)}": trouble.stall_ns,
+        f"delay {format_duration(trouble.delay_ns)}": trouble.delay_ns,
+        f"jitter {format_duration(trouble.jitter_ns)}": trouble.jitter_ns,
+        "blackhole": trouble.blackhole,
+        f"errors {trouble.error_rate * 100:.6g}%": trouble.error_rate,
+        f"close after {trouble.close_after}": trouble.close_after,
+        f"slow read {trouble.read_bytes_per_s} B/s": trouble.read_bytes_per_s,
+    }
+    return "; planted: " + ", ".join(text for text, amount in parts.items() if amount)
 
 
 def _shown(size: int) -> str:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Self
 
@@ -28,12 +29,17 @@ _FIRST_LINE = re.compile(rb"listening on 127\.0\.0\.1:([0-9]+),")
 class EmbeddedServer:
     """A context manager; `host`, `port` and `pid` say where the server is, from `__enter__` on.
 
-    `protocol` is `resp` or `memcache`; memory and eviction are the server's own defaults unless given. Raises
-    TargetError, with the child's own words, when it does not start.
+    `protocol` is `resp` or `memcache`; memory and eviction are the server's own defaults unless given; `options` are
+    further arguments of `loadgen serve`. Raises TargetError, with the child's own words, when it does not start.
     """
 
     def __init__(
-        self, protocol: str = "resp", *, max_memory_bytes: int | None = None, eviction: str | None = None
+        self,
+        protocol: str = "resp",
+        *,
+        max_memory_bytes: int | None = None,
+        eviction: str | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         self.protocol = protocol
         self.host = HOST
@@ -44,6 +50,7 @@ class EmbeddedServer:
             self._options += ["--max-memory", str(max_memory_bytes)]
         if eviction is not None:
             self._options += ["--eviction", eviction]
+        self._options += options
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

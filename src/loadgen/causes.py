@@ -1,0 +1,162 @@
+"""What may have held the generator up, by the machine's signs: causes in words, with their cost and their remedy.
+
+Pure functions. They do not know whether anything was late: `verdict` does, and chooses among them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from loadgen.signs import Signs, WorkerSigns
+from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
+
+OWN_LATENCY = "latency is in part the generator's own"
+OWN_LIMIT = "the generator, not the server, may be the limit"
+MORE_WORKERS = "use more workers (general.threads)"
+LESS_LOAD = f"{MORE_WORKERS} or a lower rate"
+_MACHINES_LATENCY = "latency is in part the machine's, not the server's"
+
+CLOCK_SOURCES = {"tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page"}
+"""Those that Linux reads without a system call. `xen` is none of them: on EC2 it is one, and slow."""
+
+# More workers than this are counted, and not named one by one.
+_MOST_NAMED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Something that kept the generator from sending in time, or may have."""
+
+    words: str
+    """What it did, and how much."""
+    effect: str
+    """What that does to the numbers of a run that is valid all the same."""
+    remedy: str
+    cost_ns: float
+    """How much of the workers' time it took, all of them together; 0 where that is not known."""
+    is_sign: bool
+    """It is beyond its limit, so it is worth saying even where nothing was late."""
+
+
+def causes(
+    signs: Signs, *, cpu_share: float, queue_share: float, steal_share: float, pause_ns: int, open_loop: bool
+) -> tuple[Cause, ...]:
+    """At most one of each kind, over all workers. The limits from which on they are signs are those of `[verdict]`."""
+    workers = [worker for worker in signs.workers if worker.wall_ns > 0]
+    return (
+        *_busy(workers, cpu_share, pause_ns, open_loop),
+        *_queued(workers, queue_share, pause_ns),
+        *_stopped(workers, pause_ns),
+        *_stolen(signs, steal_share),
+        *_slow_clock(signs.host.clock_source),
+    )
+
+
+def _busy(workers: Sequence[WorkerSigns], cpu_share: float, pause_ns: int, open_loop: bool) -> Iterator[Cause]:
+    full = [worker for worker in workers if worker.cpu_ns > cpu_share * worker.wall_ns]
+    if full:
+        share = percent(max(worker.cpu_ns / worker.wall_ns for worker in full))
+        used = f"used {share} of its CPU" if len(full) == 1 else f"used up to {share} of a CPU each"
+        effect, remedy = (OWN_LATENCY, LESS_LOAD) if open_loop else (OWN_LIMIT, MORE_WORKERS)
+        yield Cause(f"{_names(full)} {used}", effect, remedy, sum(worker.cpu_ns for worker in full), True)
+        return
+    late = _most(workers, lambda worker: worker.pauses.busy_ns)
+    if late:
+        cost_ns = sum(worker.pauses.busy_ns for worker in workers)
+        words = f"{_names(late)} had too much to do at once, and fell behind by {span(cost_ns)} in all"
+        is_sign = any(_stood_still(worker, worker.pauses.busy_ns, pause_ns) for worker in workers)
+        yield Cause(words, OWN_LATENCY, LESS_LOAD if open_loop else MORE_WORKERS, cost_ns, is_sign)
+
+
+def _queued(workers: Sequence[WorkerSigns], queue_share: float, pause_ns: int) -> Iterator[Cause]:
+    def queued_ns(worker: WorkerSigns) -> int:
+        return worker.pauses.queued_ns if worker.queued_ns is None else worker.queued_ns
+
+    beyond = [
+        worker
+        for worker in workers
+        if queued_ns(worker) > queue_share * worker.wall_ns or _stood_still(worker, worker.pauses.queued_ns, pause_ns)
+    ]
+    named = beyond or _most(workers, queued_ns)
+    if named:
+        share = percent(max(queued_ns(worker) / worker.wall_ns for worker in named))
+        kept = f"was kept from its CPU {share}" if len(named) == 1 else f"were kept from their CPUs up to {share}"
+        yield Cause(
+            f"{_names(named)} {kept} of the time, by other programs or a CPU quota",
+            _MACHINES_LATENCY,
+            "give workers CPUs that nothing else uses (general.cpu_list)",
+            sum(map(queued_ns, workers)),
+            bool(beyond),
+        )
+
+
+def _stopped(workers: Sequence[WorkerSigns], pause_ns: int) -> Iterator[Cause]:
+    named = _most(workers, lambda worker: worker.pauses.stopped_ns)
+    if named:
+        longest = span(max(worker.pauses.stopped_ns for worker in named))
+        stopped = f"was stopped for {longest}" if len(named) == 1 else f"were stopped for up to {longest}"
+        yield Cause(
+            f"{_names(named)} {stopped} (SIGSTOP, a debugger, swapping, a suspended machine)",
+            _MACHINES_LATENCY,
+            "run it again undisturbed",
+            sum(worker.pauses.stopped_ns for worker in workers),
+            any(_stood_still(worker, worker.pauses.stopped_ns, pause_ns) for worker in workers),
+        )
+
+
+def _stolen(signs: Signs, steal_share: float) -> Iterator[Cause]:
+    share = signs.host.steal_share
+    if share:
+        yield Cause(
+            f"the hypervisor gave {percent(share)} of the CPUs' time to others",
+            _MACHINES_LATENCY,
+            "use a machine whose CPUs are its own",
+            share * sum(worker.wall_ns for worker in signs.workers),
+            share > steal_share,
+        )
+
+
+def _slow_clock(source: str) -> Iterator[Cause]:
+    if source and source not in CLOCK_SOURCES:
+        yield Cause(
+            f"the kernel tells the time by {source}, which takes a system call to read",
+            OWN_LATENCY,
+            "choose a quicker clock (/sys/devices/system/clocksource/clocksource0)",
+            0,
+            True,
+        )
+
+
+def _most(workers: Sequence[WorkerSigns], part_ns: Callable[[WorkerSigns], int]) -> list[WorkerSigns]:
+    """Those that it took the most from, down to half as much."""
+    most_ns = max(map(part_ns, workers), default=0)
+    return [worker for worker in workers if most_ns and part_ns(worker) >= most_ns / 2]
+
+
+def _stood_still(worker: WorkerSigns, part_ns: int, pause_ns: int) -> bool:
+    """Whether it paused for too long, to a good part for the reason that took `part_ns` of its pauses."""
+    pauses = worker.pauses
+    return pauses.longest_ns > pause_ns and part_ns >= max(pauses.busy_ns, pauses.queued_ns, pauses.stopped_ns) / 2 > 0
+
+
+def _names(workers: Sequence[WorkerSigns]) -> str:
+    """ "worker 0", "workers 0, 1 and 3", "24 workers"."""
+    *others, last = (worker.index for worker in workers)
+    if len(workers) > _MOST_NAMED:
+        return f"{len(workers)} workers"
+    return f"workers {', '.join(map(str, others))} and {last}" if others else f"worker {last}"
+
+
+def percent(share: float) -> str:
+    """0.0033 is "0.33 %"."""
+    value = 100 * share
+    return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
+
+
+def span(ns: float) -> str:
+    """A length of time in three digits: 101_023_743 is "101 ms"."""
+    for unit, scale in (("s", NS_PER_S), ("ms", NS_PER_MS), ("µs", NS_PER_US)):
+        if ns >= 0.9995 * scale:
+            return f"{ns / scale:.3g} {unit}" if ns < 999.5 * scale else f"{ns / scale:.0f} {unit}"
+    return f"{ns:.0f} ns"

@@ -1,0 +1,46 @@
+"""A share of a whole as text: a number from 0 to 1, or a percentage in quotes, such as `"0.1%"`."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+_BELOW_100 = r"[0-9]{1,2}(?:\.[0-9]+)?"
+
+PERCENT = rf"\s*(100(?:\.0+)?|{_BELOW_100})\s*%\s*"
+"""What a percentage is, as a regular expression."""
+
+PERCENT_BELOW_100 = rf"\s*{_BELOW_100}\s*%\s*"
+
+_PERCENT = re.compile(PERCENT, re.ASCII)
+
+
+def parse_share(value: object) -> float:
+    """The share as a number, 0 to 1. Raises ValueError for what is none."""
+    if isinstance(value, str) and (match := _PERCENT.fullmatch(value)):
+        # In decimal, so that "0.1%" is the same number as 0.001.
+        return float(Decimal(match[1]) / 100)
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1:
+        return float(value)
+    raise ValueError('is not a share; write a number from 0 to 1, such as 0.1, or a percentage, such as "10%"')
+
+
+def parse_tolerance(value: object) -> int | float:
+    """How many of something may be: a whole number, or a share of all, below 1, as a float. Raises ValueError."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
+        return value
+    try:
+        share = None if isinstance(value, int) else parse_share(value)
+    except ValueError:
+        share = None
+    if share is None or share == 1:
+        raise ValueError('is neither a count, such as 0 or 10, nor a share below 1, such as 0.001 or "0.1%"')
+    return share
+
+
+def format_tolerance(tolerance: int | float) -> int | str:
+    """What `parse_tolerance` reads back: a share is written as a percentage, as 0.0 could be taken for a count."""
+    if isinstance(tolerance, int):
+        return tolerance
+    # No digits are lost: the shortest text of a double has at most 17.
+    return f"{(Decimal(repr(tolerance)) * 100).normalize():f}%"

@@ -1,0 +1,223 @@
+"""What the verbs that put load on servers share: their options, and the configuration, server and outputs these name."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from loadgen import __version__, config, output, runner, saturation, selftest
+from loadgen.errors import ExitCode, UsageError
+from loadgen.events import Configured, Event, Output, Result, SearchEnded
+from loadgen.plan import Plan
+from loadgen.slo import Answer
+from loadgen.stats.search import Outcome
+from loadgen.target.embedded import EmbeddedServer
+from loadgen.target.identity import identify
+
+# Flags that are keys of the config under another name: option strings, key, what it is.
+KEYS = (
+    (("-d", "--duration"), "general.duration", "how long to measure, such as 10s"),
+    (("--warmup",), "general.warmup", "how long to run before measuring"),
+    (("--seed",), "general.seed", "what everything random comes from"),
+    (("-t", "--threads"), "general.threads", "worker processes"),
+    (("--cpu-list",), "general.cpu_list", "CPUs to pin workers to, such as 0-3,8"),
+    (("--protocol",), "target.protocol", "resp, resp3, memcache or ping"),
+    (("--user",), "target.username", "for AUTH"),
+    (("-a", "--password"), "target.password", "for AUTH"),
+    (("-c", "--connections"), "connection.connections", "connections in all"),
+    (("-P", "--pipeline"), "connection.pipeline_depth", "requests in flight on each connection"),
+    (("--batch-size",), "connection.batch_size", "the most requests written at once"),
+    (("--request-timeout",), "connection.request_timeout", "how long a reply may take"),
+    (("-r", "--keys"), "workload.keyspace.count", "how many keys there are"),
+    (("--key-length",), "workload.keyspace.length", "characters of a key"),
+    (("--value-length",), "workload.values.length", "bytes of a value"),
+    (("--rate",), "workload.rate_limit", "requests per second over all connections; 0 is as fast as replies come"),
+    (("--arrival",), "workload.arrival", "how requests lie in time at a rate: poisson or constant"),
+)
+SWITCHES = (
+    (("--prefill",), "workload.prefill", "write every key before the load"),
+    (("--backfill",), "workload.backfill_on_miss", "write a key that a GET missed"),
+    (("--spin",), "workload.spin", "poll instead of sleeping; takes a whole core per worker"),
+)
+# A password may be 1234 and a CPU list 0: these are text whatever they look like.
+TEXTS = ("general.cpu_list", "target.username", "target.password")
+DEFAULT_PORTS = {"memcache": 11211}
+
+# Somebody who gives no file wants an answer in seconds.
+WARMUP_WITHOUT_FILE = "1s"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of a verb that opens a session."""
+    parser.add_argument(
+        "config", nargs="?", type=Path, metavar="CONFIG", help="a TOML file; see `loadgen config --example`"
+    )
+    results = parser.add_argument_group("results")
+    results.add_argument("--format", choices=output.FORMATS, help="overrides [admin] format")
+    results.add_argument("-o", "--output", metavar="FILE", help="write the results there instead of standard output")
+    results.add_argument("--color", choices=("auto", "always", "never"), help="overrides [admin] color")
+    target = parser.add_argument_group("target")
+    target.add_argument("--embedded", action="store_true", help="run against the built-in server, started for this run")
+    target.add_argument("--host", help="the server's host; with --port, instead of target.endpoints")
+    target.add_argument("--port", "-p", type=int, help="the server's port (default: 6379, or 11211 for memcache)")
+    keys = parser.add_argument_group("config keys", "each wins over the file; --set wins over both")
+    keys.add_argument(
+        "--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="any key, typed as TOML; may be repeated"
+    )
+    keys.add_argument("--ratio", metavar="GET:SET[:DELETE]", help="command weights, such as 80:20")
+    for options, key, what in KEYS:
+        keys.add_argument(*options, dest=key, metavar=key.rpartition(".")[2].upper(), help=what)
+    for options, key, what in SWITCHES:
+        keys.add_argument(*options, dest=key, action="store_true", help=what)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A configuration, resolved, with its server there and its outputs open."""
+
+    settings: config.Config
+    plan: Plan
+    embedded: bool
+    stream: TextIO
+    outputs: tuple[Output, ...]
+    """In the order in which they are given each event."""
+
+    def emit(self, event: Event) -> None:
+        for each in self.outputs:
+            each.emit(event)
+
+    def measure(self) -> ExitCode:
+        """Puts the load on, and prints what came of it."""
+        test = selftest.kept(__version__)
+        ceiling = test.ceiling(self.plan, os.cpu_count() or 1) if test is not None else None
+        result = runner.run(self.plan, self.emit, embedded=self.embedded, ceiling=ceiling)
+        self.emit(result)
+        if not result.valid and not result.interrupted:
+            self.remark(result.failure or result.invalid_because[0])
+        return verdict_of(result)
+
+    def search(self) -> ExitCode:
+        """Searches the highest rate that meets the limits, and prints how that went."""
+        ended = saturation.search(
+            self.plan, config.search_settings(self.settings), self.emit, embedded=self.embedded
+        )
+        self.emit(ended)
+        if ended.failure:
+            self.remark(ended.failure)
+        return outcome_of(ended)
+
+    def remark(self, words: str) -> None:
+        """Says on standard error what whoever keeps the results would not see, and an exit status alone does not say."""
+        if not self.stream.isatty():
+            output.remark(f"loadgen: {words}")
+
+
+@contextlib.contextmanager
+def opened(args: argparse.Namespace, *, force_search: bool = False) -> Iterator[Session]:
+    """The session that the options name; with `force_search` its configuration has a search, if only by default.
+
+    Raises LoadgenError for whatever keeps it from being opened.
+    """
+    flags = flags_of(args)
+    if args.config is None and not (args.embedded or args.host or args.port or args.set or flags):
+        raise UsageError("name a CONFIG file, or a server by --host and --port, or --embedded for the built-in one.")
+    if args.config is None:
+        flags.setdefault("general.warmup", WARMUP_WITHOUT_FILE)
+    settings = config.load(args.config, args.set, flags)
+    if force_search and not config.wants_search(settings):
+        flags["workload.saturation_search"] = config.Flag("saturate", {})
+        settings = config.load(args.config, args.set, flags)
+    with contextlib.ExitStack() as stack:
+        if args.embedded:
+            protocol = "memcache" if settings.target.protocol == "memcache" else "resp"
+            server = stack.enter_context(EmbeddedServer(protocol))
+            flags["target.endpoints"] = config.Flag("--embedded", [f"{server.host}:{server.port}"])
+            settings = config.load(args.config, args.set, flags)
+        for warning in settings.warnings:
+            output.remark(f"warning: {warning}")
+        plan = config.resolve(settings)
+        stream = stack.enter_context(output.open_results(args.output)) if args.output else sys.stdout
+        results = output.create(settings.admin.format, stream, color=settings.admin.color)
+        progress = output.create_progress(sys.stderr, color=settings.admin.color)
+        stack.callback(progress.close)
+        session = Session(settings, plan, args.embedded, stream, (progress, results))
+        session.emit(Configured(plan, __version__, settings.warnings, args.embedded, identify(plan)))
+        yield session
+
+
+def flags_of(args: argparse.Namespace) -> dict[str, object]:
+    """The config keys that options gave."""
+    given: dict[str, object] = {}
+    values = vars(args)
+    for options, key, _ in KEYS:
+        if values[key] is not None:
+            value = values[key] if key in TEXTS else number_or_text(values[key])
+            given[key] = config.Flag(options[-1], value)
+    for options, key, _ in SWITCHES:
+        if values[key]:
+            given[key] = config.Flag(options[-1], True)
+    for key in ("format", "color"):
+        if values[key]:
+            given[f"admin.{key}"] = config.Flag(f"--{key}", values[key])
+    if args.ratio is not None:
+        for name, weight in zip(("get", "set", "delete"), weights_of(args.ratio), strict=True):
+            given[f"workload.commands.{name}"] = config.Flag("--ratio", weight)
+    if args.host is not None or args.port is not None:
+        port = args.port or DEFAULT_PORTS.get(values["target.protocol"] or "", 6379)
+        host = args.host or "127.0.0.1"
+        given["target.endpoints"] = config.Flag("--host", [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"])
+    return given
+
+
+def number_or_text(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+def weights_of(ratio: str) -> list[int]:
+    """The weights of GET:SET[:DELETE]. Raises UsageError."""
+    parts = ratio.split(":")
+    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() for part in parts):
+        raise UsageError(f'--ratio is GET:SET or GET:SET:DELETE in whole numbers, such as 80:20, not "{ratio}".')
+    return [int(part) for part in parts] + [0] * (3 - len(parts))
+
+
+def verdict_of(result: Result) -> ExitCode:
+    if result.interrupted:
+        return ExitCode.INTERRUPTED
+    if result.failure:
+        return ExitCode.COULD_NOT_RUN
+    answers = {check.answer for check in result.checks}
+    if not result.valid:
+        return ExitCode.CANNOT_TELL
+    if Answer.BREACHED in answers:
+        return ExitCode.NO
+    return ExitCode.CANNOT_TELL if Answer.UNKNOWN in answers else ExitCode.YES
+
+
+OUTCOMES = {
+    Outcome.FOUND: ExitCode.YES,
+    Outcome.NEVER_FAILED: ExitCode.YES,
+    Outcome.NEVER_PASSED: ExitCode.NO,
+    Outcome.GENERATOR_LIMITED: ExitCode.CANNOT_TELL,
+    Outcome.WIDE: ExitCode.CANNOT_TELL,
+    Outcome.UNCONFIRMED: ExitCode.CANNOT_TELL,
+}
+
+
+def outcome_of(ended: SearchEnded) -> ExitCode:
+    if ended.interrupted:
+        return ExitCode.INTERRUPTED
+    if ended.failure or ended.answer is None:
+        return ExitCode.COULD_NOT_RUN
+    return ExitCode.CANNOT_TELL if ended.unaccounted else OUTCOMES[ended.answer.outcome]

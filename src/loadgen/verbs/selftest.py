@@ -1,0 +1,137 @@
+"""Find what the generator itself can do on this host, against a server that does nothing, and keep it.
+
+Later runs say where they stood: which share of this ceiling, and how much of their latency is the floor's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from loadgen import __version__, config, host, output, runner, selftest
+from loadgen.errors import ExitCode, WorkerError
+from loadgen.events import Result
+from loadgen.selftest import Reach, SelfTest
+from loadgen.target.embedded import EmbeddedServer
+
+DEPTHS = (1, 8, 32)
+CONNECTIONS = 50
+FLOOR_RATE_PER_S = 1000
+# An open loop's ceiling is looked for as a part of the closed loop's, halving so many times.
+HALVINGS = 6
+# A rate that achieves less was beyond the server, so it says nothing of the generator.
+LEAST_ACHIEVED = 0.99
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("clean", "json"), default="clean", help="(default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=1.0, metavar="S", help="how long each measurement lasts (default: 1)"
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.05 <= seconds <= 60:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number of seconds from 0.05 to 60')
+    return seconds
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measures, prints and keeps. Raises LoadgenError when the built-in server or a worker cannot run."""
+    cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    say = _print if args.format == "clean" else _say_nothing
+    with EmbeddedServer("resp", options=["--null"]) as server:
+        pins = ["general.threads=1"]
+        where = "server and worker on the only CPU: the ceiling is theirs together"
+        if len(cpus) > 1:
+            os.sched_setaffinity(server.pid, {cpus[-1]})
+            pins.append(f'general.cpu_list="{cpus[0]}"')
+            where = f"one worker on CPU {cpus[0]}, null server on CPU {cpus[-1]}"
+        bench = _Bench(f"127.0.0.1:{server.port}", args.seconds, pins)
+        say(f"loadgen {__version__} selftest on {host.fingerprint()}")
+        say(f"{where}, {CONNECTIONS} connections\n")
+        say(f"{'depth':>5}{'closed loop':>20}{'open loop, valid up to':>28}")
+        reaches = []
+        for reach in bench.reaches():
+            reaches.append(reach)
+            bound = "≥ " if reach.closed_is_bound else ""
+            say(
+                f"{reach.depth:>5}{bound + f'{reach.closed_per_s:,.0f}' + ' req/s':>20}"
+                f"{f'{reach.open_per_s:,.0f} req/s':>28}"
+            )
+        p50_ns, p99_ns = bench.floor()
+    say(f"\nfloor at {FLOOR_RATE_PER_S:,} req/s: p50 {p50_ns / 1e3:.1f} µs, p99 {p99_ns / 1e3:.1f} µs")
+    if any(reach.closed_is_bound for reach in reaches):
+        say("≥ the server was busier than the worker, which could have done more")
+    taken = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    test = SelfTest(__version__, host.fingerprint(), taken, tuple(reaches), p50_ns, p99_ns)
+    if args.format == "json":
+        _print(json.dumps({"type": "selftest", **asdict(test)}))
+    if not selftest.keep(test):
+        output.remark("warning: the self-test could not be kept: no directory for it can be written (XDG_STATE_HOME)")
+    return ExitCode.YES
+
+
+class _Bench:
+    """One worker against one null server, measured again and again."""
+
+    def __init__(self, endpoint: str, seconds: float, pins: list[str]) -> None:
+        self._seconds = seconds
+        self._settings = [
+            f'target.endpoints=["{endpoint}"]',
+            f"connection.connections={CONNECTIONS}",
+            f"general.warmup={0.2 * seconds:.3f}s",
+            f"general.duration={seconds:.3f}s",
+            "general.seed=1",
+            *pins,
+        ]
+
+    def measure(self, depth: int, rate_per_s: float = 0.0) -> Result:
+        settings = [f"connection.pipeline_depth={depth}", f"workload.rate_limit={rate_per_s:.3f}"]
+        plan = config.resolve(config.load(None, [*self._settings, *settings]))
+        result = runner.run(plan, lambda event: None)
+        if result.interrupted:
+            raise KeyboardInterrupt
+        if result.failure:
+            raise WorkerError(result.failure)
+        return result
+
+    def reaches(self) -> Iterator[Reach]:
+        for depth in DEPTHS:
+            closed = self.measure(depth)
+            [worker] = closed.signs.workers
+            is_bound = worker.cpu_ns < closed.plan.verdict.cpu_share * worker.wall_ns
+            yield Reach(depth, closed.throughput_per_s, is_bound, self.open_ceiling(depth, closed.throughput_per_s))
+
+    def open_ceiling(self, depth: int, closed_per_s: float) -> float:
+        """The highest rate, to a 64th of the closed loop's, that is kept up with a valid verdict."""
+        low, high = 0.0, 1.0
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            result = self.measure(depth, middle * closed_per_s)
+            if result.valid and result.throughput_per_s >= LEAST_ACHIEVED * result.measured.total.planned / self._seconds:
+                low = middle
+            else:
+                high = middle
+        return low * closed_per_s
+
+    def floor(self) -> tuple[int, int]:
+        """p50 and p99 of response time at a rate that nobody has to wait at."""
+        latency = self.measure(1, FLOOR_RATE_PER_S).measured.latency()
+        return latency.quantile(0.5), latency.quantile(0.99)
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def _say_nothing(line: str) -> None:
+    pass

@@ -1,0 +1,307 @@
+"""What [[workload.phase]] takes, and the profile that it comes to: as long as the phases, with their requests."""
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgen.config import Config, dump, load, resolve
+from loadgen.errors import ConfigError
+from loadgen.plan import Plan, Segment
+
+S = 10**9
+MS = 10**6
+
+
+def planned(*phases: dict[str, object]) -> Plan:
+    return resolve(load(None, flags={"workload.phase": list(phases)}))
+
+
+def segments(**phase: object) -> tuple[Segment, ...]:
+    return planned({"for" if key == "lasts" else key: value for key, value in phase.items()}).profile
+
+
+def problems(tmp_path: Path, text: str) -> list[str]:
+    path = tmp_path / "bench.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        load(path)
+    return [problem.replace(f"{tmp_path}/", "") for problem in error.value.problems]
+
+
+# ── What each shape comes to ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_constant_phase_is_one_flat_segment_and_the_shape_unless_said() -> None:
+    assert segments(lasts="10s", rate=5) == (Segment(10 * S, 5, 5),)
+    assert segments(lasts="10s", rate=5.5, shape="constant") == (Segment(10 * S, 5.5, 5.5),)
+
+
+def test_a_ramp_is_one_sloping_segment_up_or_down() -> None:
+    assert segments(lasts="10s", rate=[0, 100], shape="ramp") == (Segment(10 * S, 0, 100),)
+    assert segments(lasts="10s", rate=[100, 0], shape="ramp") == (Segment(10 * S, 100, 0),)
+
+
+def test_steps_are_equal_stairs_of_which_both_rates_are_one() -> None:
+    assert segments(lasts="10s", rate=[1, 5], shape="step") == (Segment(5 * S, 1, 1), Segment(5 * S, 5, 5))
+    stairs = segments(lasts=10, rate=[5, 1], shape="step", steps=3)
+    assert [(stair.from_per_s, stair.to_per_s) for stair in stairs] == [(5, 5), (3, 3), (1, 1)]
+    assert [stair.length_ns for stair in stairs] == [3_333_333_333, 3_333_333_333, 3_333_333_334]
+    assert segments(lasts=10, rate=[1e6, 0.1], shape="step")[-1].to_per_s == 0.1
+
+
+def test_bursts_stand_at_the_end_of_each_period_and_the_last_period_is_cut_off() -> None:
+    assert segments(lasts="2500ms", rate=[10, 50], shape="burst", width="200ms") == (
+        Segment(800 * MS, 10, 10), Segment(200 * MS, 50, 50),
+        Segment(800 * MS, 10, 10), Segment(200 * MS, 50, 50),
+        Segment(500 * MS, 10, 10),
+    )  # fmt: skip
+    cut_in_the_burst = segments(lasts="95ms", rate=[0, 50], shape="burst", period="50ms", width="10ms")
+    assert [segment.length_ns // MS for segment in cut_in_the_burst] == [40, 10, 40, 5]
+
+
+def test_a_burst_lasts_a_tenth_of_a_period_of_a_second_unless_said() -> None:
+    assert segments(lasts=1, rate=[1, 2], shape="burst") == (Segment(900 * MS, 1, 1), Segment(100 * MS, 2, 2))
+    assert segments(lasts=5, rate=[1, 2], shape="burst", period=5)[1].length_ns == 500 * MS
+
+
+def test_a_sine_is_one_segment_with_its_period_or_else_swings_once() -> None:
+    assert segments(lasts=10, rate=[1, 5], shape="sine", period="3s") == (Segment(10 * S, 1, 5, 3 * S),)
+    assert segments(lasts=10, rate=[1, 5], shape="sine") == (Segment(10 * S, 1, 5, 10 * S),)
+    assert segments(lasts=10, rate=[1, 5], shape="sine", period=20) == (Segment(10 * S, 1, 5, 20 * S),)
+
+
+def test_phases_are_chained_and_say_how_long_is_measured() -> None:
+    plan = planned({"for": "1s", "rate": 5}, {"for": "2s", "shape": "ramp", "rate": [5, 9]}, {"for": "3s", "rate": 0})
+    assert plan.profile == (Segment(S, 5, 5), Segment(2 * S, 5, 9), Segment(3 * S, 0, 0))
+    assert plan.duration_ns == 6 * S
+    assert plan.arrival == "poisson"
+    assert math.isclose(plan.rate_per_s, (5 + 14 + 0) / 6)
+
+
+rates = st.floats(0, 1e6, allow_subnormal=False) | st.integers(0, 10**6)
+lengths = st.integers(10 * MS, 100 * S)
+
+
+@given(lengths, rates, rates, st.data())
+def test_a_profile_lasts_as_long_and_offers_as_much_as_its_shape_says(
+    lasts: int, first: float, last: float, data: st.DataObject
+) -> None:
+    shape = data.draw(st.sampled_from(["ramp", "step", "sine", "burst"]))
+    phase: dict[str, object] = {"for": f"{lasts}ns", "shape": shape, "rate": [first, last]}
+    mean = (first + last) / 2
+    if shape == "step":
+        phase["steps"] = data.draw(st.integers(2, 50))
+    elif shape == "sine":
+        whole = data.draw(st.integers(1, 50))
+        lasts -= lasts % whole
+        phase |= {"for": f"{lasts}ns", "period": f"{lasts // whole}ns"}
+    elif shape == "burst":
+        periods = data.draw(st.integers(1, 50))
+        lasts -= lasts % periods
+        period = lasts // periods
+        width = data.draw(st.integers(1, period - 1))
+        phase |= {"for": f"{lasts}ns", "period": f"{period}ns", "width": f"{width}ns"}
+        mean = first + (last - first) * width / period
+    # Another phase, as a silent one alone would be an error.
+    *made, other = planned(phase, {"for": "1s", "rate": 1}).profile
+    assert other == Segment(S, 1, 1)
+    assert sum(segment.length_ns for segment in made) == lasts
+    assert all(segment.length_ns > 0 for segment in made)
+    # Stairs are equal to within a nanosecond each.
+    slack = 1e-9 * abs(last - first) * len(made)
+    assert sum(segment.requests for segment in made) == pytest.approx(mean * lasts / S, rel=1e-9, abs=1e-6 + slack)
+
+
+# ── What is given beside them ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_rate_limit_alone_is_a_profile_of_one_segment_and_nothing_is_a_closed_loop() -> None:
+    paced = resolve(load(None, ["workload.rate_limit=5", "general.duration=3s"]))
+    assert (paced.profile, paced.arrival) == ((Segment(3 * S, 5, 5),), "poisson")
+    assert resolve(load(None, ["workload.rate_limit=5", "workload.arrival=constant"])).arrival == "constant"
+    closed = resolve(load(None, ["workload.arrival=poisson"]))
+    assert (closed.profile, closed.arrival, closed.open_loop) == ((), "constant", False)
+
+
+def test_a_search_sets_the_rate_and_draws_arrivals_as_a_schedule_does() -> None:
+    phases = 'workload.phase=[{for="1s", rate=5}]'
+    for given_in_vain in ("workload.rate_limit=5", phases, "workload.spin=false"):
+        plan = resolve(load(None, ["workload.saturation_search={}", given_in_vain]))
+        assert (plan.profile, plan.arrival) == ((), "poisson")
+
+
+def test_a_duration_that_is_no_other_than_the_phases_is_no_matter() -> None:
+    config = load(None, ['workload.phase=[{for="1500ms", rate=5}]', "general.duration=1.5"])
+    assert config.warnings == ()
+    assert config.general.duration == 1500 * MS
+
+
+def test_phases_survive_being_dumped_and_loaded(tmp_path: Path) -> None:
+    phases: list[dict[str, object]] = [
+        {"for": "1s", "rate": 5.5},
+        {"for": "2s", "shape": "ramp", "rate": [0, 9]},
+        {"for": "3s", "shape": "step", "rate": [9, 1]},
+        {"for": "4s", "shape": "sine", "rate": [1, 2]},
+        {"for": "5s", "shape": "burst", "rate": [1, 2], "period": "2s"},
+    ]
+    config = load(None, flags={"workload.phase": phases, "general.threads": 1})
+    again = reloaded(config, tmp_path)
+    assert again == config
+    assert again.warnings == ()
+    assert dump(config).count("[[workload.phase]]") == 5
+    assert (again.workload.phase[2].steps, again.workload.phase[3].period) == (2, 4 * S)
+    assert again.workload.phase[4].width == 200 * MS
+
+
+def reloaded(config: Config, tmp_path: Path) -> Config:
+    path = tmp_path / "dumped.toml"
+    path.write_text(dump(config))
+    return load(path)
+
+
+# ── What is wrong ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+RATE = "must be a rate, such as 5000, or the two that the phase goes between, such as [1000, 5000], "
+
+
+@pytest.mark.parametrize(
+    ("body", "place_and_key", "sentence"),
+    [
+        ("rate = 5", "1:12: workload.phase[0].for", "is missing from [[workload.phase]]; add it"),
+        ("for = '1s'", "1:12: workload.phase[0].rate", "is missing from [[workload.phase]]; add it"),
+        ("for = 0\nrate = 5", "2:1: workload.phase[0].for", 'must be longer than 0; write a duration such as "10s"'),
+        ("for = 1\nrate = -1", "3:1: workload.phase[0].rate", f"{RATE}each from 0 to 1000000000 requests per second"),
+        ("for = 1\nrate = nan", "3:1: workload.phase[0].rate", RATE),
+        ("for = 1\nrate = 1e10", "3:1: workload.phase[0].rate", RATE),
+        ("for = 1\nrate = true", "3:1: workload.phase[0].rate", RATE),
+        ("for = 1\nrate = '5'", "3:1: workload.phase[0].rate", RATE),
+        ("for = 1\nshape = 'ramp'\nrate = [1, 2, 3]", "4:1: workload.phase[0].rate", RATE),
+        ("for = 1\nshape = 'ramp'\nrate = [1, -2]", "4:1: workload.phase[0].rate", RATE),
+        (
+            "for = 1\nrate = [1, 2]",
+            "3:1: workload.phase[0].rate",
+            'has two rates, and the shape "constant" has one; write one, or a shape such as "ramp"',
+        ),
+        *(
+            (
+                f"for = 1\nshape = '{shape}'\nrate = 5",
+                "4:1: workload.phase[0].rate",
+                f'has one rate, and the shape "{shape}" goes between two; write them as [from, to]',
+            )
+            for shape in ("ramp", "step", "sine", "burst")
+        ),
+        (
+            "for = 1\nshape = 'rmp'\nrate = [1, 2]",
+            "3:1: workload.phase[0].shape",
+            'must be one of "constant", "ramp", "step", "sine", "burst", not "rmp"; did you mean "ramp"?',
+        ),
+        (
+            "for = 1\nshape = 'ramp'\nrate = [1, 2]\nperiod = '1s'",
+            "5:1: workload.phase[0].period",
+            'is not used by the shape "ramp"; leave it out, or write the shape "sine" or "burst"',
+        ),
+        (
+            "for = 1\nrate = 1\nsteps = 3",
+            "4:1: workload.phase[0].steps",
+            'is not used by the shape "constant"; leave it out, or write the shape "step"',
+        ),
+        (
+            "for = 1\nshape = 'sine'\nrate = [1, 2]\nwidth = '1s'",
+            "5:1: workload.phase[0].width",
+            'is not used by the shape "sine"; leave it out, or write the shape "burst"',
+        ),
+        (
+            "for = 1\nshape = 'step'\nrate = [1, 2]\nsteps = 1",
+            "5:1: workload.phase[0].steps",
+            "must be at least 2, not 1",
+        ),
+        (
+            "for = 5\nshape = 'burst'\nrate = [1, 2]\nwidth = '1s'",
+            "5:1: workload.phase[0].width",
+            "must be shorter than the period, which is 1s, not 1s",
+        ),
+        (
+            "for = 1\nshape = 'burst'\nrate = [1, 2]\nperiod = '1ns'",
+            "1:12: workload.phase[0].width",
+            "must be shorter than the period, which is 1ns, not 1ns",
+        ),
+        (
+            "for = '900ms'\nshape = 'burst'\nrate = [1, 2]",
+            "1:12: workload.phase[0]",
+            "lasts 900ms, and its first burst would come after 900ms; make it longer, or its period shorter",
+        ),
+        ("for = 1\nrate = 1\nstep = 3", "4:1: workload.phase[0].step", "unknown key; did you mean steps?"),
+        (
+            "for = 1\nrate = 1\nzzz = 3",
+            "4:1: workload.phase[0].zzz",
+            "unknown key; the keys of [[workload.phase]] are for, shape, rate, steps, period, width",
+        ),
+        ("for = 1\nrate = 1\nprefill = true", "4:1: workload.phase[0].prefill", "unknown key; prefill belongs in"),
+        (
+            "for = 1\nrate = 0",
+            "1:12: workload.phase",
+            "every rate is 0, so there is nothing to send; give a phase a rate",
+        ),
+        (
+            "for = '60y'\nrate = 1",
+            "2:1: workload.phase[0].for",
+            '"60y" is not a duration; write a number and a unit (ns us ms s m h), such as "10s" or "500ms"',
+        ),
+        (
+            f"for = '{60 * 365 * 24}h'\nrate = 1\n[[workload.phase]]\nfor = '{60 * 365 * 24}h'\nrate = 1",
+            "1:12: workload.phase",
+            "the phases last longer than 100 years in all; make them shorter",
+        ),
+        (
+            "for = '1s'\nrate = 1\n[[workload.phase]]\nfor = '60s'\nshape = 'burst'\nrate = [1, 2]\nperiod = '1ms'",
+            "4:12: workload.phase[1]",
+            "the phases come to 120001 stretches of one rate, and this one to 120000 of them; "
+            "make its period longer, or its steps fewer, for at most 100000",
+        ),
+        (
+            "for = 1\nrate = 1\n[workload]\nrate_limit = 5",
+            "5:1: workload.rate_limit",
+            "workload.rate_limit and workload.phase both set the rate; set rate_limit to 0, or leave the phases out",
+        ),
+    ],
+)
+def test_a_wrong_phase_is_named_with_its_place_and_what_would_be_right(
+    tmp_path: Path, body: str, place_and_key: str, sentence: str
+) -> None:
+    [problem] = problems(tmp_path, f"[[workload.phase]]\n{body}\n")
+    assert problem.startswith(f"bench.toml:{place_and_key}: {sentence}")
+
+
+def test_each_of_several_phases_is_checked_and_named_by_its_place(tmp_path: Path) -> None:
+    text = (
+        "[[workload.phase]]\nfor = 1\nrate = -1\n[[workload.phase]]\nrate = 1\n[[workload.phase]]\nfor = 0\nrate = 1\n"
+    )
+    assert [problem.split(": ")[:2] for problem in problems(tmp_path, text)] == [
+        ["bench.toml:3:1", "workload.phase[0].rate"],
+        ["bench.toml:4:12", "workload.phase[1].for"],
+        ["bench.toml:7:1", "workload.phase[2].for"],
+    ]
+
+
+@pytest.mark.parametrize("text", ["[workload.phase]\nfor = 1\nrate = 1", "[workload]\nphase = 5"])
+def test_phases_that_are_no_list_are_shown_how_to_write(tmp_path: Path, text: str) -> None:
+    [problem] = problems(tmp_path, text)
+    assert problem.endswith("must be a list of tables; write [[workload.phase]] above the keys of each")
+
+
+def test_a_phase_that_is_no_table_is_shown_how_to_write(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, "[workload]\nphase = [5]")
+    assert problem == (
+        "bench.toml:2:10: workload.phase[0]: must be a table; write [[workload.phase]] and its keys below, not 5"
+    )
+
+
+def test_a_rate_by_a_flag_contradicts_the_phases_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "bench.toml"
+    path.write_text("[[workload.phase]]\nfor = 1\nrate = 1\n")
+    with pytest.raises(ConfigError, match=r"^--set: workload\.rate_limit: workload\.rate_limit and workload\.phase"):
+        load(path, ["workload.rate_limit=5"])
+    assert load(path, ["workload.rate_limit=5", "workload.phase=[]"]).workload.rate_limit == 5
