@@ -8,7 +8,7 @@ from constructed_events import START_S, S, before, counted, good, phases, plan
 
 from loadgen.events import Configured, Event, PhaseBegan, Progress, SearchEnded, StepTaken
 from loadgen.snapshot import Tally
-from loadgen.stats.search import Answer, Outcome, Purpose, Step
+from loadgen.stats.search import Answer, Outcome, Purpose, Settings, Step
 from loadgen.stats.trial import NO_LIMIT_NS, Exceedance, Judgement, Limit, Verdict
 
 P99, P999 = Limit(0.99, 1_000_000), Limit(0.999, 5_000_000, "delete")
@@ -43,7 +43,7 @@ def limit_share(limit: Limit, exceeded: bool, open_still: bool) -> float:
 def searched(taken: list[StepTaken], ended: SearchEnded) -> list[Event]:
     """What a search says from its beginning to its end."""
     return [
-        Configured(ended.plan, "0.1.0", server="redis 7.0.15", wall_s=START_S),
+        Configured(ended.plan, "0.1.0", server="redis 7.0.15", search=Settings(limits=ended.limits), wall_s=START_S),
         *phases("connect", "precheck", "prefill"),
         PhaseBegan("search", START_S + 5),
         Progress("climb 152,000/s", S, 2 * S, S),

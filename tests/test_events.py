@@ -28,8 +28,9 @@ from constructed_searches import P99, SEARCHES, found, step
 from jsonschema import Draft202012Validator
 
 from loadgen import record_schema
-from loadgen.events import Event, PhaseBegan, Progress, Result, Sample, SearchEnded, encode, to_record
+from loadgen.events import Event, PhaseBegan, Progress, Result, Sample, SearchEnded
 from loadgen.plan import Segment
+from loadgen.record import encode, to_record
 from loadgen.signs import Signs
 from loadgen.slo import Answer, Check, Objective, Unit
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally, decode_v2

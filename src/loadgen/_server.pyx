@@ -31,8 +31,9 @@ DEFAULT_MAX_MEMORY_BYTES = 256 << 20
 MEMCACHE_MAX_ITEM_BYTES = 1 << 20
 # Thousands of connections at a run's start must not wait for repeated SYNs; the kernel cuts it to its own bound.
 BACKLOG = 8192
-# A slow reader's receive buffer: small, so that a sender is held up soon.
-SLOW_RECEIVE_BUFFER_BYTES = 16384
+# What a slow reader asks its peers to send in one segment: that of Ethernet. A sender's buffer grows with its segments,
+# and with those of loopback, 64 KiB, it would take 4 MB before it holds anyone up; so it takes 200 KB.
+SLOW_SEGMENT_BYTES = 1460
 
 
 # asyncio's own loop knows a buffered protocol by its class, uvloop by its methods.
@@ -91,7 +92,7 @@ class Server:
         cdef Service service = self._service
         connection = self._connection
         slow = service.trouble is not None and service.trouble.read_bytes_per_s > 0
-        listener = await _listen(loop, self.host, self.port, SLOW_RECEIVE_BUFFER_BYTES if slow else 0)
+        listener = await _listen(loop, self.host, self.port, SLOW_SEGMENT_BYTES if slow else 0)
         self.host, self.port = listener.getsockname()[:2]
         service.listening_on(self.host, self.port, loop.call_soon)
         self._listener = await loop.create_server(lambda: connection(service), sock=listener, backlog=BACKLOG)
@@ -129,15 +130,14 @@ class Server:
         await listener.wait_closed()
 
 
-async def _listen(loop, host, port, receive_buffer_bytes):
+async def _listen(loop, host, port, segment_bytes):
     addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, kind, number, _, address = addresses[0]
     listener = socket.socket(family, kind, number)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if receive_buffer_bytes > 0:
-            # Connections inherit it; set on them it would come too late for the window that they announce.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        if segment_bytes > 0:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment_bytes)
         listener.bind(address)
         listener.setblocking(False)
     except BaseException:

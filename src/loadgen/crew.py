@@ -220,9 +220,7 @@ class Crew:
         if stalled_ns > (REFUSED_NS if since.total.errors else STALL_NS):
             raise TargetError(f"The prefill stalled at {so_far}, none written for {stalled_ns / NS:.0f} s; {obstacle}.")
 
-    def begin_load(
-        self, profile: tuple[Segment, ...], warmup_ns: int, duration_ns: int, interval_ns: int = 0
-    ) -> Load:
+    def begin_load(self, profile: tuple[Segment, ...], warmup_ns: int, duration_ns: int, interval_ns: int = 0) -> Load:
         """Has every worker begin with a load in a moment; `interval_ns` is the plan's unless given."""
         self.intervals.clear()
         self.heard_intervals.clear()

@@ -7,7 +7,7 @@ Times are int nanoseconds, sizes are bytes, rates are requests per second.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loadgen.slo import Objective
 from loadgen.units import NS_PER_S
@@ -153,7 +153,7 @@ class Plan:
     workers: tuple[WorkerPlan, ...]
     slo: tuple[Objective, ...] = ()
     """What the result must meet."""
-    verdict: VerdictLimits = VerdictLimits()
+    verdict: VerdictLimits = field(default_factory=VerdictLimits)
     """From where on the generator distrusts its own numbers."""
 
     @property

@@ -135,6 +135,7 @@ CONFIG = _object(
         "backfill_on_miss": _TRUTH,
         "engine": _TEXT,
         "loop": _LOOP,
+        "search": {"anyOf": [{"type": "null"}, _array_of(_object(_LIMIT))]},
         "warmup_secs": _NUMBER,
         "duration_secs": _NUMBER,
         "interval_secs": _NUMBER,

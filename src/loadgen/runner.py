@@ -128,8 +128,6 @@ def give_up(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, tallies=tallies)
 
 
-def run(
-    plan: Plan, emit: Callable[[Event], None], *, embedded: bool = False, ceiling: Ceiling | None = None
-) -> Result:
+def run(plan: Plan, emit: Callable[[Event], None], *, embedded: bool = False, ceiling: Ceiling | None = None) -> Result:
     """Runs a plan. See `Run`; `ceiling` is what this host's self-test reached, where there was one."""
     return Run(plan, emit, embedded=embedded, ceiling=ceiling).result()

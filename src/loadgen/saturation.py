@@ -20,7 +20,6 @@ from loadgen.stats.search import Answer, Probe, Purpose, Search, Settings
 from loadgen.stats.trial import Block, Limit, Trial, hopeless
 from loadgen.units import NS_PER_S
 
-
 # One block may be bad by chance, whatever it says of the rate.
 LEAST_BLOCKS = 2
 
@@ -91,7 +90,7 @@ class Saturation:
                 crew.connect()
                 if self.plan.prefill:
                     crew.prefill()
-                crew.begin("measure")
+                crew.begin("search")
                 self.follow_the_search()
             except Stop:
                 self.drain()
@@ -187,9 +186,7 @@ class Saturation:
         part = Part(elapsed_ns, so_far, tuple(self.blocks), "")
         if self.probe.continues and self.part is not None:
             part = self.part + part
-        trial = replace(
-            part.trial(self.probe.limits), offered_per_s=self.probe.rate_per_s, backlog=max(0, due - ended)
-        )
+        trial = replace(part.trial(self.probe.limits), offered_per_s=self.probe.rate_per_s, backlog=max(0, due - ended))
         self.given_up = number >= LEAST_BLOCKS and bool(hopeless(trial, self.probe.limits))
 
     def block(self, limits: tuple[Limit, ...], counted: Snapshot) -> Block:

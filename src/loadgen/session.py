@@ -1,4 +1,4 @@
-"""What the verbs that put load on servers share: their options, and the configuration, server and outputs these name."""
+"""What the verbs that put load on servers share: options, and the configuration, server and outputs that these name."""
 
 from __future__ import annotations
 
@@ -104,16 +104,14 @@ class Session:
 
     def search(self) -> ExitCode:
         """Searches the highest rate that meets the limits, and prints how that went."""
-        ended = saturation.search(
-            self.plan, config.search_settings(self.settings), self.emit, embedded=self.embedded
-        )
+        ended = saturation.search(self.plan, config.search_settings(self.settings), self.emit, embedded=self.embedded)
         self.emit(ended)
         if ended.failure:
             self.remark(ended.failure)
         return outcome_of(ended)
 
     def remark(self, words: str) -> None:
-        """Says on standard error what whoever keeps the results would not see, and an exit status alone does not say."""
+        """Says on standard error what whoever keeps the results does not see, and an exit status alone does not say."""
         if not self.stream.isatty():
             output.remark(f"loadgen: {words}")
 
@@ -147,7 +145,8 @@ def opened(args: argparse.Namespace, *, force_search: bool = False) -> Iterator[
         progress = output.create_progress(sys.stderr, color=settings.admin.color)
         stack.callback(progress.close)
         session = Session(settings, plan, args.embedded, stream, (progress, results))
-        session.emit(Configured(plan, __version__, settings.warnings, args.embedded, identify(plan)))
+        search = config.search_settings(settings) if config.wants_search(settings) else None
+        session.emit(Configured(plan, __version__, settings.warnings, args.embedded, identify(plan), search))
         yield session
 
 

@@ -53,7 +53,7 @@ class HostSigns:
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """What this host's self-test (`loadgen selftest`) reached at the depth nearest to the run's, for as many workers."""
+    """What this host's self-test (`loadgen selftest`) reached at a depth like the run's, for as many workers."""
 
     throughput_per_s: float
     """Of all the run's workers together, in the run's kind of loop."""

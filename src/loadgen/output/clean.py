@@ -91,6 +91,7 @@ class Clean:
             *_fact("workers", sentences.workers(plan)),
             *_fact("conns", f"{plan.connections:,}, pipeline depth {plan.pipeline_depth}{picked}"),
             *_facts("rate", sentences.schedule(plan, figures.grouped)),
+            *(_fact("search", search.aim(event.search.limits).lower()) if event.search is not None else []),
             *_fact("seed", str(plan.seed)),
             *(self._paint(line, "yellow") for note in sentences.notes(event) for line in _fact("note", note)),
             "",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from loadgen.events import Event, encode
+from loadgen.events import Event
 from loadgen.output.sink import Sink
+from loadgen.record import encode
 
 
 class Json:

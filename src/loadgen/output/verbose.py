@@ -87,6 +87,7 @@ def _configured(event: Configured) -> list[str]:
         f"commands: {sentences.mix(plan)}",
         *([] if plan.protocol == "ping" else stored),
         *_schedule(plan),
+        *([f"search: {search.aim(event.search.limits).lower()}"] if event.search is not None else []),
         *([f"also: {', '.join(extras)}"] if extras else []),
         f"seed: {plan.seed}",
     ]

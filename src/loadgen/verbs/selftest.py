@@ -117,7 +117,10 @@ class _Bench:
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             result = self.measure(depth, middle * closed_per_s)
-            if result.valid and result.throughput_per_s >= LEAST_ACHIEVED * result.measured.total.planned / self._seconds:
+            if (
+                result.valid
+                and result.throughput_per_s >= LEAST_ACHIEVED * result.measured.total.planned / self._seconds
+            ):
                 low = middle
             else:
                 high = middle
