@@ -24,7 +24,7 @@ cdef enum:
 
 # Which connection a due request goes to. Each of these passes over connections without room.
 cdef enum:
-    ROUNDROBIN = 0
+    ROUNDROBIN = 0       # the next one round for each send: what falls due together goes together
     GREEDY = 1           # the first
     RANDOM = 2           # any, each as likely
     LEAST_INFLIGHT = 3   # the one with the fewest requests in flight; of several, the next one round
@@ -90,6 +90,7 @@ cdef class Engine(Watcher):
     cdef int64_t quick_tick_ns  # the same while waiting for a mode to end
     cdef int64_t next_tick_ns
     cdef int64_t wake_ns      # when the timer is to fire next
+    cdef int64_t rest_ns      # with a schedule: not before then, unless for a tick or a mode's end
     cdef uint64_t loads       # how many there have been
     cdef int64_t start_ns     # of the warmup
     cdef int64_t measure_ns   # of the measure window,

@@ -291,6 +291,7 @@ cdef class Engine(Watcher):
         In a blocked lane only `freed` has room; it is NULL when the timer calls.
         """
         cdef Connection *c
+        cdef Connection *gathering = NULL
         cdef Request *r
         cdef bint owed
         cdef int i
@@ -302,8 +303,12 @@ cdef class Engine(Watcher):
                     lane.blocked = False
                     self.plan_wake(now_ns)
                 break
-            if not lane.blocked:
+            if gathering != NULL and connection_room(gathering):
+                c = gathering
+            elif not lane.blocked:
                 c = self.with_room(lane)
+                if self.distribution == ROUNDROBIN and c != NULL and not c.watched_for_room:
+                    gathering = c
             elif freed != NULL and freed.state == READY and connection_room(freed):
                 c = freed
             else:
@@ -338,6 +343,7 @@ cdef class Engine(Watcher):
                 self.n_touched += 1
             if c.out_end - c.out_at and c.pipe.tail - c.pipe.written >= self.batch and not c.watched_for_room:
                 self.flush(c, monotonic_ns())
+                gathering = NULL
         for i in range(self.n_touched):
             c = self.touched[i]
             c.touched = False
@@ -542,6 +548,8 @@ cdef class Engine(Watcher):
             for lane in self.lanes:
                 if not lane.blocked:
                     self.dispatch(lane, NULL, now_ns)
+            # As long as sending took, more may fall due: that leaves time for replies, and sends that carry several.
+            self.rest_ns = 0
         if now_ns >= self.next_tick_ns:
             self.next_tick_ns = now_ns + self.tick(now_ns)
         self.plan_wake(now_ns)
@@ -606,7 +614,7 @@ cdef class Engine(Watcher):
             if not self.closed_loop:
                 for lane in self.lanes:
                     if not lane.blocked:
-                        wake_ns = min(wake_ns, lane.schedule.next_ns)
+                        wake_ns = min(wake_ns, max(lane.schedule.next_ns, self.rest_ns))
         self.wake_ns = wake_ns
         self.reactor.wake_at(wake_ns)
 
