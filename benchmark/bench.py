@@ -24,12 +24,15 @@ from pathlib import Path
 from typing import Any
 
 import servers
+from pacing import pacing
 from peers import ROOT, Floor, Loadgen, Shape, installed_peers
 from processes import BenchmarkError
-from sections import LEAST_STARTS, SECTIONS, Report, Settings, say
+from sections import LEAST_STARTS, Report, Settings, say
+from sections import SECTIONS as CLOSED_LOOP
 from table import goals_table
 
 HERE = Path(__file__).resolve().parent
+SECTIONS = {**CLOSED_LOOP, "pacing": pacing}
 SHAPES = (Shape(50, 1), Shape(4, 8), Shape(16, 32), Shape(1000, 1), Shape(4000, 1))
 
 # --quick shows that everything still works; its figures mean nothing.
@@ -97,16 +100,17 @@ def choose_cpus() -> tuple[int | None, int | None]:
     return allowed[0], allowed[min(1, len(allowed) - 1)]
 
 
-def build_floor(folder: Path) -> Floor:
-    """Compiles floor.c. Raises BenchmarkError where that cannot be done."""
+def build(name: str, folder: Path) -> Path:
+    """Compiles floor/NAME.c. Raises BenchmarkError where that cannot be done."""
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     if sys.platform != "linux" or shutil.which(compiler[0]) is None:
-        raise BenchmarkError("bare C is what everything is divided by; floor.c needs Linux (epoll) and a C compiler")
-    program = folder / "floor"
-    done = subprocess.run([*compiler, "-O3", "-o", program, HERE / "floor" / "floor.c"], capture_output=True, text=True)
+        raise BenchmarkError("bare C is what everything is divided by; it needs Linux (epoll) and a C compiler")
+    program = folder / name
+    command = [*compiler, "-O3", "-o", program, HERE / "floor" / f"{name}.c", "-lm"]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise BenchmarkError(f"floor.c was not compiled: {done.stderr}")
-    return Floor("bare C", program, knows_memcache=True)
+        raise BenchmarkError(f"{name}.c was not compiled: {done.stderr}")
+    return program
 
 
 def build_revision(revision: str, folder: Path) -> Loadgen:
@@ -142,7 +146,8 @@ def settings_of(options: argparse.Namespace, folder: Path) -> Settings:
         micro_calls=10_000 if quick else 5_000_000,
         starts=2 if quick else max(LEAST_STARTS, options.rounds),
         folder=built,
-        floor=build_floor(built),
+        floor=Floor("bare C", build("floor", built), knows_memcache=True),
+        paced=build("paced", built),
         given_floor=Floor(options.floor.name, options.floor, knows_memcache=False) if options.floor else None,
         against=build_revision(options.against, revision) if options.against else None,
         others=tuple(installed_peers()),

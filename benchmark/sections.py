@@ -47,6 +47,8 @@ class Settings:
     folder: Path
     """For what is built."""
     floor: Floor
+    paced: Path
+    """Bare C in an open loop."""
     given_floor: Floor | None
     against: Loadgen | None
     others: tuple[Peer, ...]

@@ -5,15 +5,21 @@ Whole runs against fake servers; the bytes that came are held against what was c
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import subprocess
+import sysconfig
 import threading
 import time
+from pathlib import Path
 
 import pytest
-from faulty_server import FaultyServer, Peer, good_reply, polite
-from runs import plan
+import uvloop
+from faulty_server import FaultyServer, Peer, by_connection, good_reply, is_load, polite
+from runs import plan, profile_of
 
 from loadgen import runner
+from loadgen._engine import Engine
 from loadgen.events import Event, PhaseBegan, Result
 
 TOO_LARGE = b"SERVER_ERROR object too large for cache\r\n"
@@ -178,3 +184,117 @@ def test_the_cpu_time_of_late_requests_is_counted_with_them(workers: int) -> Non
             cpu_ns.append(result.measured.cpu_ns)
     # Not a matter of speed: the second run's window alone has a fortieth of the first one's, and all of it a third.
     assert cpu_ns[1] > cpu_ns[0] / 10
+
+
+def test_a_request_refused_early_has_its_send_lag_counted_like_any_other() -> None:
+    def refuse(peer: Peer) -> None:
+        while line := peer.stream.readline():
+            if line.startswith(b"version"):
+                peer.send(b"VERSION 1\r\n")
+                continue
+            peer.send(TOO_LARGE)
+            peer.stream.read(int(line.split()[4]) + 2)
+
+    with FaultyServer(refuse) as server:
+        result = run(
+            server.port,
+            "target.protocol=memcache",
+            f"workload.values.length={NEVER_AT_ONCE}",
+            "workload.commands.get=0",
+            "workload.rate_limit=50",
+            "connection.connections=1",
+        )
+    measured = result.measured
+    assert measured.total.errors == 10
+    for lag in (measured.lag, measured.lag_ours, measured.lag_backpressure):
+        assert lag.count == measured.total.sent
+        assert lag.min >= 0
+
+
+def test_what_went_out_before_a_send_failed_was_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler = sysconfig.get_config_var("CC").split()
+    library, source = tmp_path / "cut_off_send.so", Path(__file__).with_name("cut_off_send.c")
+    subprocess.run([*compiler, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    monkeypatch.setenv("LD_PRELOAD", str(library))
+    received: list[bytes] = []
+
+    def take_all(peer: Peer) -> None:
+        greeting = peer.connection.recv(1000)
+        peer.send(b"+PONG\r\n")
+        taken = bytearray(greeting)
+        while part := peer.connection.recv(1 << 20):
+            taken += part
+        received.append(bytes(taken))
+
+    with FaultyServer(take_all) as server:
+        result = run(
+            server.port,
+            "workload.values.length=10000",
+            "workload.commands.get=0",
+            "connection.connections=1",
+            "connection.pipeline_depth=64",
+        )
+    overall = result.overall
+    assert overall.failures["reset"] > 0
+    assert overall.tx_bytes == sum(map(len, received))
+    # Each request ends with a value and a line end, and no value has a line end in it.
+    head = b"*3\r\n$3\r\nSET"
+    whole = [taken.count(head) - (len(taken[taken.rindex(head) :]) < 10_000) for taken in received if head in taken]
+    assert sum(whole) > 0
+    assert overall.tallies["set"].sent == sum(whole)
+
+
+def test_a_connection_that_is_greeted_when_a_load_ends_is_replaced_for_the_next() -> None:
+    def goes_with_the_first_request(peer: Peer) -> None:
+        for request in peer.requests():
+            if is_load(request):
+                return
+            peer.send(good_reply(request))
+
+    next_load = threading.Event()
+
+    def greets_too_late(peer: Peer) -> None:
+        request = next(peer.requests())
+        next_load.wait(10)
+        peer.send(good_reply(request))
+
+    async def loads(port: int) -> None:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        told = plan(port, "connection.connections=1", "workload.rate_limit=100", "connection.request_timeout=100ms")
+        engine = Engine(asyncio.get_running_loop(), told, 0, heard.put_nowait)
+        engine.connect()
+        assert await heard.get() == "connected"
+        engine.load(time.monotonic_ns(), 0, 300_000_000, profile_of(told))
+        assert await heard.get() == "drained"
+        assert engine.down() == [1]
+        next_load.set()
+        engine.connect()
+        assert await heard.get() == "connected"
+        assert engine.down() == [0]
+        assert engine.failure_counts() == {"closed by server": 1}
+        engine.close()
+
+    with FaultyServer(by_connection(goes_with_the_first_request, greets_too_late, polite())) as server:
+        uvloop.run(loads(server.port))
+
+
+def test_stopping_after_a_load_that_was_stopped_plans_nothing_more() -> None:
+    async def stopped_twice(port: int) -> int:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+        told = plan(port, "workload.rate_limit=1000", "general.duration=10s")
+        engine = Engine(asyncio.get_running_loop(), told, 0, heard.put_nowait)
+        engine.connect()
+        assert await heard.get() == "connected"
+        engine.load(time.monotonic_ns(), 0, 10**10, profile_of(told))
+        await asyncio.sleep(0.05)
+        planned = []
+        for _ in range(2):
+            engine.stop()
+            assert await heard.get() == "drained"
+            planned.append(sum(counts[0] for counts in engine.counts("measure")[0].values()))
+            await asyncio.sleep(0.05)
+        engine.close()
+        return planned[1] - planned[0]
+
+    with FaultyServer(polite()) as server:
+        assert uvloop.run(stopped_twice(server.port)) == 0

@@ -92,9 +92,9 @@ cdef void connection_close(Connection *c) noexcept nogil
 # Encodes a request whose slot in the pipeline is filled. There is room for as many as connection_room says.
 cdef void connection_encode(Connection *c, Request *r, Codec codec, Values values) noexcept nogil
 
-# Writes as much as the kernel takes: bytes written, or -1 when the connection has gone. Moves the pipeline's
-# `written` on.
-cdef int64_t connection_flush(Connection *c, Values values) noexcept nogil
+# Writes as much as the kernel takes, says how many bytes that was, and moves the pipeline's `written` on. False, with
+# failure and error set, when the connection has gone, if only after some of them.
+cdef bint connection_flush(Connection *c, Values values, int64_t *sent) noexcept nogil
 
 # Reads once into `buffer`, behind the pipeline's kept bytes, or discards the body that is being skipped.
 cdef Read connection_read(Connection *c, char *buffer, size_t size, int64_t *received) noexcept nogil

@@ -217,9 +217,10 @@ cdef void compact(Connection *c) noexcept nogil:
     c.out_at = 0
 
 
-cdef int64_t connection_flush(Connection *c, Values values) noexcept nogil:
+cdef bint connection_flush(Connection *c, Values values, int64_t *sent) noexcept nogil:
     cdef ssize_t n
-    cdef int64_t total = 0
+    cdef bint alive = True
+    sent[0] = 0
     while c.out_at != c.out_end:
         if c.splice_head == c.splice_tail:
             n = c_send(c.fd, c.out + c.out_at, c.out_end - c.out_at, MSG_NOSIGNAL)
@@ -228,23 +229,23 @@ cdef int64_t connection_flush(Connection *c, Values values) noexcept nogil:
         else:
             n = flush_spliced(c, values)
         if n < 0:
-            if errno == EAGAIN or errno == EINTR:
-                break
-            c.error = errno
-            c.failure = RESET
-            return -1
-        total += n
+            if errno != EAGAIN and errno != EINTR:
+                c.error = errno
+                c.failure = RESET
+                alive = False
+            break
+        sent[0] += n
         c.written += n
     if c.out_at == c.out_end:
         c.out_at = c.out_end = 0
         c.pipe.written = c.pipe.tail
         c.pipe.refused_end = 0
-        return total
+        return alive
     if c.pipe.refused_end <= c.written:
         c.pipe.refused_end = 0
     while c.pipe.written != c.pipe.tail and c.pipe.ring[c.pipe.written & c.pipe.mask].end <= c.written:
         c.pipe.written += 1
-    return total
+    return alive
 
 
 cdef ssize_t flush_spliced(Connection *c, Values values) noexcept nogil:

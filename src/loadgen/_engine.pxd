@@ -90,7 +90,6 @@ cdef class Engine(Watcher):
     cdef int64_t quick_tick_ns  # the same while waiting for a mode to end
     cdef int64_t next_tick_ns
     cdef int64_t wake_ns      # when the timer is to fire next
-    cdef int64_t rest_ns      # with a schedule: not before then, unless for a tick or a mode's end
     cdef uint64_t loads       # how many there have been
     cdef int64_t start_ns     # of the warmup
     cdef int64_t measure_ns   # of the measure window,

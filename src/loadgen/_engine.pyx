@@ -392,11 +392,9 @@ cdef class Engine(Watcher):
         cdef Request *r
         cdef int64_t ours_ns
         cdef bint unsent, waited = c.watched_for_room
-        cdef int64_t n = connection_flush(c, self.values)
-        if n < 0:
-            self.drop(c, now_ns)
-            return
-        self.tx[self.phase] += n
+        cdef int64_t sent
+        cdef bint alive = connection_flush(c, self.values, &sent)
+        self.tx[self.phase] += sent
         unsent = connection_has_unsent(c)
         if unsent or c.watched_for_room or self.recorder.scheduled:
             # Not the common case that all went at once at the time the requests were made.
@@ -410,7 +408,9 @@ cdef class Engine(Watcher):
                 else:
                     r.send_ns = now_ns
                 i += 1
-        if unsent != c.watched_for_room:
+        if not alive:
+            self.drop(c, now_ns)
+        elif unsent != c.watched_for_room:
             c.watched_for_room = unsent
             self.reactor.watch(c.fd, c, unsent)
 
@@ -548,8 +548,6 @@ cdef class Engine(Watcher):
             for lane in self.lanes:
                 if not lane.blocked:
                     self.dispatch(lane, NULL, now_ns)
-            # As long as sending took, more may fall due: that leaves time for replies, and sends that carry several.
-            self.rest_ns = 0
         if now_ns >= self.next_tick_ns:
             self.next_tick_ns = now_ns + self.tick(now_ns)
         self.plan_wake(now_ns)
@@ -614,7 +612,7 @@ cdef class Engine(Watcher):
             if not self.closed_loop:
                 for lane in self.lanes:
                     if not lane.blocked:
-                        wake_ns = min(wake_ns, max(lane.schedule.next_ns, self.rest_ns))
+                        wake_ns = min(wake_ns, lane.schedule.next_ns)
         self.wake_ns = wake_ns
         self.reactor.wake_at(wake_ns)
 
@@ -626,13 +624,14 @@ cdef class Engine(Watcher):
         cdef int i
         for i in range(self.n_connections):
             c = &self.connections[i]
-            c.abandoned = c.state == READY and c.pipe.head != c.pipe.tail
+            # Also one that is being greeted, and one whose last request was refused and is not all out.
+            c.abandoned = c.pipe.head != c.pipe.tail or connection_has_unsent(c)
             pipeline_finish(&c.pipe, self.recorder, now_ns)
         if not self.closed_loop:
             for lane in self.lanes:
                 while lane.schedule.next_ns < self.end_ns:
                     self.overdue += not lane.blocked
-                    lane.workload.next(&r)
+                    r.command = lane.workload.next_command()
                     r.intended_ns = r.send_ns = lane.schedule.next_ns
                     r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
                     lane.schedule.advance()
@@ -659,11 +658,12 @@ cdef class Engine(Watcher):
         cdef Connection *c
         for i in range(self.n_connections):
             c = &self.connections[i]
-            if c.state == READY and (fresh or c.abandoned):
+            if c.state != DOWN and (fresh or c.abandoned):
+                self.active -= c.state == READY
+                self.opening -= c.state != READY
                 self.reactor.forget(c.fd)
                 connection_close(c)
-                self.active -= 1
-                c.abandoned = False
+            c.abandoned = False
         self.over = False
         self.mode = CONNECT
         self.phase = PRECHECK
@@ -727,7 +727,8 @@ cdef class Engine(Watcher):
             self.next_tick_ns = now_ns
             self.plan_wake(now_ns)
         elif self.mode != DRAIN:
-            self.end_ns = now_ns
+            # A load before this one may have been stopped too: nothing of its schedule falls due any more.
+            self.end_ns = min(self.end_ns, now_ns)
             self.finish(now_ns)
 
     def close(self):

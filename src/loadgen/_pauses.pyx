@@ -21,8 +21,10 @@ cdef class Pauses:
 
     def __cinit__(self):
         self.schedstat = -1
-        if os.path.exists("/proc/thread-self/schedstat"):
+        try:
             self.schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            pass  # This kernel keeps no such account, or does not show it.
 
     def __dealloc__(self):
         if self.schedstat >= 0:

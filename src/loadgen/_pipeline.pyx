@@ -55,6 +55,9 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Recorder recorder, Cursor *c, i
                     break
                 p.refused_end = r.end
                 p.written += 1
+                if recorder.scheduled:
+                    # Its bytes were on their way when it was encoded, and nobody will ask when the last one went.
+                    recorder.sent(r, r.send_ns - r.ready_ns)
             late = p.head != p.expired
             p.head += 1
             if late:

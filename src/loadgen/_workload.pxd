@@ -18,5 +18,7 @@ cdef class Workload:
     cdef uint64_t set_below     # below this a SET, otherwise a DELETE
     cdef int only               # PING, or -1 for the mix
 
+    # Only the command of the next request, for one that is counted and never sent: a key costs several times as much.
+    cdef int next_command(self) noexcept nogil
     # Fills in the command and the key.
     cdef void next(self, Request *request) noexcept nogil

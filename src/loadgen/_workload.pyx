@@ -58,13 +58,16 @@ cdef class Workload:
             elif weights[2] == 0 and weights[0] == 0:
                 self.only = SET
 
-    cdef void next(self, Request *request) noexcept nogil:
-        cdef uint64_t draw, key
+    cdef int next_command(self) noexcept nogil:
+        cdef uint64_t draw
         if self.only >= 0:
-            request.command = self.only
-        else:
-            draw = random_next(&self.random)
-            request.command = GET if draw < self.get_below else SET if draw <= self.set_below else DELETE
+            return self.only
+        draw = random_next(&self.random)
+        return GET if draw < self.get_below else SET if draw <= self.set_below else DELETE
+
+    cdef void next(self, Request *request) noexcept nogil:
+        cdef uint64_t key
+        request.command = self.next_command()
         key = self.keys.draw()
         while self.routed and self.ketama.owner(key) != self.server:
             key = self.keys.draw()

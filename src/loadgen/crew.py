@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -21,7 +22,7 @@ from loadgen import diagnosis, worker
 from loadgen.errors import TargetError, WorkerError, printable
 from loadgen.events import Event, PhaseBegan, Progress
 from loadgen.plan import Load, Plan, Segment
-from loadgen.snapshot import Snapshot
+from loadgen.snapshot import Snapshot, Tally
 from loadgen.worker import Failed, Report
 from loadgen.worker_process import STOP_SIGNALS, WorkerProcess
 
@@ -48,6 +49,9 @@ OPENED_AT_A_TIME = 256
 
 # A server that is loading its data set is asked again this often, until the connect timeout.
 LOADING_INTERVAL_S = 0.2
+
+# What every load counts from 0.
+LOAD_PHASES = ("warmup", "measure", "drain")
 
 # Signals less than this apart are one: `timeout` sends its signal to a process and then to the group that it is in.
 SAME_SIGNAL_NS = 100_000_000
@@ -188,6 +192,14 @@ class Crew:
         """All workers' newest snapshots of a phase."""
         return sum((w.last[phase] for w in self.workers if phase in w.last), Snapshot())
 
+    def settled(self, phase: str) -> Snapshot:
+        """The same at the end; what was in flight in a worker that has not said its last word counts as lost."""
+        merged = self.merged(phase)
+        if all(w.final is not None for w in self.workers):
+            return merged
+        open_now = {c: Tally(lost=t.balance) for c, t in merged.tallies.items() if t.balance > 0}
+        return replace(merged, tallies={c: t + open_now.get(c, Tally()) for c, t in merged.tallies.items()})
+
     def prefill(self) -> None:
         """Writes every key. Raises TargetError, with a diagnosis, when that takes too long or gets nowhere."""
         self.begin("prefill")
@@ -225,6 +237,10 @@ class Crew:
         self.intervals.clear()
         self.heard_intervals.clear()
         self.stopped_ns = 0
+        for process in self.workers:
+            # A worker that dies before it speaks of this load has counted nothing in it.
+            for phase in LOAD_PHASES:
+                process.last.pop(phase, None)
         start_ns = time.monotonic_ns() + START_AHEAD_NS
         self.load = Load(start_ns, warmup_ns, duration_ns, interval_ns or self.plan.interval_ns, profile)
         self.tell_all(worker.LOAD, self.load)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from loadgen import diagnosis, host, slo, verdict
 from loadgen.crew import Crew, Stop
 from loadgen.events import Event, Result, Sample
 from loadgen.plan import Plan
 from loadgen.signs import Ceiling, HostSigns, Signs
-from loadgen.snapshot import Snapshot, Tally
+from loadgen.snapshot import Snapshot
 
 PHASES = ("precheck", "prefill", "warmup", "measure", "drain")
 
@@ -76,9 +75,7 @@ class Run:
     def sum_up(self) -> Result:
         """The Result of all workers, the dead ones' last words included."""
         plan, crew = self.plan, self.crew
-        phases = {phase: crew.merged(phase) for phase in PHASES}
-        if any(w.final is None for w in crew.workers):
-            phases = {phase: give_up(snapshot) for phase, snapshot in phases.items()}
+        phases = {phase: crew.settled(phase) for phase in PHASES}
         measured, duration_ns = phases["measure"], plan.duration_ns
         if crew.stopped_ns:
             duration_ns = min(duration_ns, max(0, crew.stopped_ns - crew.load.measure_ns))
@@ -120,12 +117,6 @@ class Run:
             if crew.down()[place] == diagnosis.planned_connections(self.plan, place):
                 return diagnosis.gone(endpoint, crew.failures("measure"), crew.examples)
         return ""
-
-
-def give_up(snapshot: Snapshot) -> Snapshot:
-    """What was in flight in a worker whose last word this is counts as lost."""
-    tallies = {command: t + Tally(lost=t.balance) if t.balance > 0 else t for command, t in snapshot.tallies.items()}
-    return replace(snapshot, tallies=tallies)
 
 
 def run(plan: Plan, emit: Callable[[Event], None], *, embedded: bool = False, ceiling: Ceiling | None = None) -> Result:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from loadgen import diagnosis, host, verdict
 from loadgen.crew import Crew, Stop
 from loadgen.events import Event, Progress, SearchEnded, StepTaken
-from loadgen.plan import Plan, Segment
+from loadgen.plan import Endpoint, Plan, Segment
 from loadgen.signs import HostSigns, Signs
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.stats.search import Answer, Probe, Purpose, Search, Settings
@@ -71,6 +71,8 @@ class Saturation:
         self.answer: Answer | None = None
         self.loads: dict[str, Snapshot] = {"warmup": Snapshot(), "measure": Snapshot()}
         """All rates' requests together."""
+        self.newest = self.crew.load
+        """The newest load that is among them."""
         self.part: Part | None = None
         """Of the rate in hand, the loads so far: more than one where its verdict was open."""
         self.probe: Probe | None = None
@@ -94,7 +96,7 @@ class Saturation:
                 self.follow_the_search()
             except Stop:
                 self.drain()
-            phases = {phase: crew.merged(phase) for phase in ("precheck", "prefill")} | self.loads
+            phases = {phase: crew.settled(phase) for phase in ("precheck", "prefill")} | self.loads
         return SearchEnded(
             plan=self.plan,
             limits=self.settings.limits,
@@ -149,9 +151,11 @@ class Saturation:
         """Waits for what is open, and adds the load to all that were."""
         crew = self.crew
         crew.drain()
-        if crew.load.start_ns:
+        # Between two loads the workers still know the one before, which has been counted.
+        if crew.load is not self.newest:
+            self.newest = crew.load
             for phase in self.loads:
-                self.loads[phase] += crew.merged(phase)
+                self.loads[phase] += crew.settled(phase)
 
     def counted(self, probe: Probe, length_ns: int) -> Part:
         measured = self.crew.merged("measure")
@@ -196,10 +200,20 @@ class Saturation:
     def gone(self) -> bool:
         """Whether a server has no connection left: then the search ends, and why is said."""
         crew = self.crew
-        for place, endpoint in enumerate(self.plan.endpoints):
-            if crew.down()[place] == diagnosis.planned_connections(self.plan, place) and not crew.failure:
+        if not crew.failure and self.without_connection():
+            # A rate that is too high may well end with all of them on their way back.
+            crew.open_connections()
+            for endpoint in self.without_connection()[:1]:
                 crew.failure = diagnosis.gone(endpoint, crew.failures("measure"), crew.examples)
         return bool(crew.failure)
+
+    def without_connection(self) -> list[Endpoint]:
+        down = self.crew.down()
+        return [
+            endpoint
+            for place, endpoint in enumerate(self.plan.endpoints)
+            if down[place] == diagnosis.planned_connections(self.plan, place)
+        ]
 
     def tell(self, event: Event) -> None:
         """A crew's event; its progress is that of the rate in hand."""

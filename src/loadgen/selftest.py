@@ -63,6 +63,10 @@ def kept(version: str) -> SelfTest | None:
         record = json.loads(host.stored(FILE))
         reaches = tuple(Reach(**reach) for reach in record.pop("reaches"))
         test = SelfTest(**record, reaches=reaches)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    numbers: list[float] = [test.floor_p50_ns, test.floor_p99_ns]
+    numbers += [number for reach in reaches for number in (reach.depth, reach.closed_per_s, reach.open_per_s)]
+    if not isinstance(test.taken, str) or not all(isinstance(number, int | float) for number in numbers):
         return None
     return test if (test.version, test.fingerprint) == (version, host.fingerprint()) else None

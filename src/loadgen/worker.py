@@ -16,7 +16,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,6 +38,10 @@ PREFILL_INTERVAL_S = 0.25
 
 # Descriptors that a worker needs beside one for each connection.
 OTHER_FILES = 32
+
+
+ConnectionEvents = tuple[ConnectionCounts, dict[str, int]]
+"""Counts of connections, and how often they failed or went, by reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +143,19 @@ class Worker:
         self.pipe = pipe
         self.index = index
         self.load = Load(0, 0, 0, plan.interval_ns, ())
-        self.timers: list[asyncio.TimerHandle] = []
+        self.timers: dict[asyncio.TimerHandle, tuple[int, Callable[[], None]]] = {}
+        """What is to be done, and when, unless the load is stopped before."""
         self.loop = asyncio.get_running_loop()
         self.engine = Engine(self.loop, plan, index, self.mode_ended)
         self.phase = "precheck"
-        # Connection counts and failures as they were when a phase began.
-        self.began: dict[str, tuple[ConnectionCounts, dict[str, int]]] = {"precheck": (ConnectionCounts(), {})}
+        # Connection counts and failures: as they were when the present phase began, and of phases that have ended.
+        self.began: ConnectionEvents = (ConnectionCounts(), {})
+        self.ended: dict[str, ConnectionEvents] = {}
 
     def obey(self, command: str, *arguments: Any) -> None:
         if command == CONNECT:
             (fresh,) = arguments
+            self.enter("precheck")
             self.engine.connect(fresh)
         elif command == WRITE_KEYS:
             self.enter("prefill")
@@ -158,48 +165,66 @@ class Worker:
             (self.load,) = arguments
             self.forget_timers()
             profile = [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in self.load.profile]
+            for phase in ("warmup", "measure"):
+                self.ended.pop(phase, None)  # An earlier load's; the engine forgets that too.
             self.enter("warmup")
             self.engine.load(self.load.start_ns, self.load.warmup_ns, self.load.duration_ns, profile)
             self.report_intervals("warmup", self.load.start_ns, self.load.warmup_ns)
-            self.at(self.load.measure_ns, self.enter, "measure")
+            self.at(self.load.measure_ns, lambda: self.enter("measure"))
             self.report_intervals("measure", self.load.measure_ns, self.load.duration_ns)
         elif command == STOP:
             self.forget_timers()
             self.engine.stop()
 
-    def at(self, at_ns: int, callback: Any, *arguments: Any) -> None:
-        """Calls back at a monotonic time, unless the load is over by then."""
-        delay_s = max(0.0, (at_ns - time.monotonic_ns()) / 1e9)
-        self.timers.append(self.loop.call_later(delay_s, callback, *arguments))
+    def at(self, at_ns: int, do: Callable[[], None]) -> None:
+        """Does something at a monotonic time, unless the load is stopped before."""
+
+        def ring() -> None:
+            del self.timers[timer]
+            do()
+
+        timer = self.loop.call_later(max(0.0, (at_ns - time.monotonic_ns()) / 1e9), ring)
+        self.timers[timer] = at_ns, do
 
     def forget_timers(self) -> None:
         for timer in self.timers:
             timer.cancel()
         self.timers.clear()
 
-    def enter(self, phase: str) -> None:
-        self.phase = phase
-        self.began.pop(phase, None)  # What an earlier load began is over: the phases stand in their order.
-        self.began[phase] = self.connections_now()
+    def catch_up(self) -> None:
+        """Does what is due: the loop's timers are coarse, and a load can be over before the last of them has rung."""
+        while self.timers:
+            timer = min(self.timers, key=lambda timer: self.timers[timer][0])
+            at_ns, do = self.timers[timer]
+            if at_ns > time.monotonic_ns():
+                return
+            timer.cancel()
+            del self.timers[timer]
+            do()
 
-    def connections_now(self) -> tuple[ConnectionCounts, dict[str, int]]:
+    def enter(self, phase: str) -> None:
+        self.ended[self.phase] = self.connections_in(self.phase)
+        self.began = self.connections_now()
+        self.phase = phase
+
+    def connections_now(self) -> ConnectionEvents:
         return ConnectionCounts(*self.engine.connection_counts()), self.engine.failure_counts()
+
+    def connections_in(self, phase: str) -> ConnectionEvents:
+        """What happened to connections while this phase was the present one, each time that it was."""
+        counts, failures = self.ended.get(phase, (ConnectionCounts(), {}))
+        if phase == self.phase:
+            (now, failures_now), (began, failures_began) = self.connections_now(), self.began
+            # Only the events add up: how many are active is a state.
+            counts = replace(counts + (now - began), active=now.active)
+            failures = {k: failures.get(k, 0) + n - failures_began.get(k, 0) for k, n in failures_now.items()}
+        return counts, {k: n for k, n in failures.items() if n}
 
     def snapshot(self, phase: str) -> Snapshot:
         """The whole of a phase so far; of connections, what happened while it was the present one."""
         tallies, response, service, lags, errors, rx_bytes, tx_bytes, answered = self.engine.counts(phase)
         lag, lag_ours, lag_backpressure = lags
-        connections, failures = ConnectionCounts(), {}
-        if phase in self.began:
-            began = list(self.began)
-            after = began.index(phase) + 1
-            until = self.began[began[after]] if after < len(began) else self.connections_now()
-            since = self.began[phase]
-            connections = until[0] - since[0]
-            failures = {k: n - since[1].get(k, 0) for k, n in until[1].items() if n != since[1].get(k, 0)}
-            connections = ConnectionCounts(
-                connections.opened, connections.failed, connections.closed, connections.reconnects, until[0].active
-            )
+        connections, failures = self.connections_in(phase)
         return Snapshot(
             time.monotonic_ns(),
             {command: Tally(*counts) for command, counts in tallies.items()},
@@ -232,6 +257,7 @@ class Worker:
 
     def mode_ended(self, event: str) -> None:
         if event == "drained":
+            self.catch_up()
             finals = {phase: self.snapshot(phase) for phase in PHASE_NAMES}
             self.say(event, self.phase, finals=finals, signs=self.signs())
         else:
