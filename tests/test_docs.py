@@ -67,7 +67,9 @@ def test_every_loadgen_command_in_the_documents_works(document: str, command: st
         subprocess.run([*LOADGEN, *words], cwd=ROOT, check=True, capture_output=True, timeout=60)
     elif words[0] == "selftest":
         at_home = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
-        subprocess.run([*LOADGEN, *words, "--seconds", "0.05"], check=True, capture_output=True, timeout=60, env=at_home)
+        subprocess.run(
+            [*LOADGEN, *words, "--seconds", "0.05"], check=True, capture_output=True, timeout=60, env=at_home
+        )
     else:
         with RealServer.redis() as server:
             here = [] if "--embedded" in words else [f'target.endpoints=["127.0.0.1:{server.port}"]']
