@@ -1,6 +1,6 @@
 # The monotonic clock, and the timer that wakes the engine. Time is int64 nanoseconds everywhere.
 #
-# Only the engine, its pauses, the reactor and the built-in server cimport this: what is below takes the time as an argument.
+# Only the engine, its pauses, the reactor and the built-in server cimport this: all else takes the time as an argument.
 
 from libc.stdint cimport int64_t
 
