@@ -3,24 +3,16 @@
 # A lane is one server's part of it: the connections to that server, what is sent to them, and when. With one server
 # there is one lane; with several, every key has its lane (ketama), and a lane that waits holds up no other.
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from loadgen._buffer cimport Cursor
-from loadgen._codec cimport Codec
-from loadgen._connection cimport FAILURES, Address, Connection
+from loadgen._connection cimport Connection
 from loadgen._ketama cimport Ketama
 from loadgen._pauses cimport Pauses
 from loadgen._pipeline cimport Owed
+from loadgen._pool cimport Pool
 from loadgen._random cimport Random
-from loadgen._reactor cimport Reactor, Watcher
-from loadgen._recorder cimport Recorder
-from loadgen._request cimport PHASES
 from loadgen._schedule cimport Schedule
-from loadgen._values cimport Values
 from loadgen._workload cimport Workload
-
-cdef enum:
-    READ_BUFFER = 262144
 
 # Which connection a due request goes to. Each of these passes over connections without room.
 cdef enum:
@@ -41,7 +33,6 @@ cdef enum:
 
 
 cdef class Lane:
-    cdef Address address
     cdef int first            # its connections: first … first + count - 1
     cdef int count
     cdef int next             # where the search for room begins
@@ -60,31 +51,19 @@ cdef class Lane:
     cdef int reserve_owed(self, uint64_t slots, bint backfill) except -1
 
 
-cdef class Engine(Watcher):
-    cdef Reactor reactor
-    cdef Codec codec
-    cdef Values values
+cdef class Engine(Pool):
     cdef Ketama ketama
-    cdef Recorder recorder
-    cdef Random random        # of reconnect backoff
     cdef Random choice        # of the connection for a request, where that is random
     cdef Pauses pauses
     cdef list lanes
     cdef object notify        # called with "connected", "written", "drained" when a mode ends
-    cdef Connection *connections  # owned
-    cdef int n_connections
-    cdef char *buffer         # READ_BUFFER bytes that every read goes through; owned
     cdef int mode
-    cdef int phase            # whose bytes are counted now
     cdef int distribution
     cdef bint poisson
     cdef bint spin
     cdef bint closed_loop
     cdef bint backfill
     cdef uint32_t batch
-    cdef uint8_t greetings[2]  # the commands that open a connection
-    cdef int n_greetings
-    cdef int64_t connect_timeout_ns
     cdef int64_t request_timeout_ns
     cdef int64_t tick_ns      # how often all connections are looked at
     cdef int64_t quick_tick_ns  # the same while waiting for a mode to end
@@ -95,47 +74,20 @@ cdef class Engine(Watcher):
     cdef int64_t measure_ns   # of the measure window,
     cdef int64_t end_ns       # and its end
     cdef int64_t drained_ns   # when what is open then counts as unfinished
-    cdef int next_to_open
-    cdef int opening
-    cdef bint in_open_more
-    cdef int active
-    cdef int64_t opened, failed, closed, reconnects
-    cdef int64_t failures[FAILURES]
-    cdef dict examples        # the first failure of each reason, in words
-    cdef int64_t rx[PHASES]
-    cdef int64_t tx[PHASES]
     cdef int64_t overdue      # requests of the window that were sent long after it closed, for no reason but our own
     cdef int64_t answered_in_time  # requests of the measure window that were answered before it closed
-    cdef bint over            # the drain has ended: nobody waits for replies any more
     cdef int64_t cpu_from_ns, cpu_to_ns  # the process's CPU clock at measure_ns and end_ns; 0 before
     cdef Connection **touched  # connections with requests of the dispatch under way; owned
     cdef int n_touched
 
     # The way of a request, in order.
-    cdef void on_socket(self, void *owner, bint readable, bint writable) noexcept
-    cdef void receive(self, Connection *c) noexcept
-    cdef void fill(self, Connection *c, int64_t now_ns) noexcept
     cdef bint next_request(self, Connection *c, Lane lane, int64_t now_ns) noexcept
     cdef void fill_all(self) noexcept
     cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept
     cdef Connection *with_room(self, Lane lane) noexcept
     cdef Connection *least_inflight(self, Lane lane) noexcept
-    cdef void flush(self, Connection *c, int64_t now_ns) noexcept
-
-    # The life of a connection.
-    cdef void open_more(self, int64_t now_ns) noexcept
-    cdef void open_one(self, Connection *c, int64_t now_ns) noexcept
-    cdef void greet(self, Connection *c, int64_t now_ns) noexcept
-    cdef void greeted(self, Connection *c, int64_t now_ns) noexcept
-    cdef void drop(self, Connection *c, int64_t now_ns) noexcept
-    cdef void fail(self, Connection *c, int reason, int64_t now_ns) noexcept
-
-    cdef void explain(self, Connection *c) noexcept
-    cdef void explain_garbage(self, int reason, Cursor *cursor) noexcept
-    cdef Py_ssize_t longest_request(self, plan) except -1
 
     # Time.
-    cdef void on_timer(self) noexcept
     cdef int64_t tick(self, int64_t now_ns) noexcept
     cdef void plan_wake(self, int64_t now_ns) noexcept
     cdef void finish(self, int64_t now_ns) noexcept

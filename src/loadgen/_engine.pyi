@@ -2,14 +2,13 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 
 from loadgen._histogram import Histogram
-from loadgen._reactor import Watcher
+from loadgen._pool import Pool
 from loadgen.plan import Plan
 
 DISTRIBUTIONS: dict[str, int]
-FAILURE_NAMES: tuple[str, ...]
 PHASE_NAMES: tuple[str, ...]
 
-class Engine(Watcher):
+class Engine(Pool):
     def __init__(
         self, loop: AbstractEventLoop, plan: Plan, index: int, notify: Callable[[str], None], reactor: str = "auto"
     ) -> None: ...
@@ -32,10 +31,6 @@ class Engine(Watcher):
         int,
         int,
     ]: ...
-    def connection_counts(self) -> tuple[int, int, int, int, int]: ...
-    def failure_counts(self) -> dict[str, int]: ...
-    def failure_examples(self) -> dict[str, str]: ...
-    def down(self) -> list[int]: ...
     def cpu_ns(self) -> int: ...
     def signs(self) -> tuple[int, int, int | None, tuple[int, int, int, int, int], int]: ...
 

@@ -1,48 +1,27 @@
-"""One worker's loop. It reads the clock, picks connections and keeps the phases; `_engine.pxd` has the map."""
-
-import os
+"""One worker's loop: what is sent on which connection, and when. `_engine.pxd` has the map."""
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free
 
 from loadgen import _keys, _reactor, _workload
 from loadgen._request import PHASE_NAMES
 
-from loadgen._buffer cimport BLOCK, Cursor
 from loadgen._clock cimport monotonic_ns, process_cpu_ns
 from loadgen._connection cimport (
-    CONNECT_TIMEOUT, CONNECTING, DOWN, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY, STALLED, TURNED_AWAY, UNASKED,
-    Read, address_of, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
-    connection_free, connection_has_unsent, connection_init, connection_read, connection_room,
+    CONNECT_TIMEOUT, DOWN, READY, STALLED, connection_encode, connection_has_unsent, connection_room,
 )
 from loadgen._keys cimport Keys
-from loadgen._memcache cimport Memcache
 from loadgen._pauses cimport Pauses
-from loadgen._pipeline cimport (
-    ANSWERS_NOBODY, FED, Fed, pipeline_abandon, pipeline_expire, pipeline_feed, pipeline_finish, pipeline_free,
-    pipeline_init, pipeline_is_stalled, pipeline_open, pipeline_push,
-)
-from loadgen._random cimport random_below, random_seed, random_unit
-from loadgen._request cimport (
-    AUTH, BACKFILL, DRAINING, ERROR_REPLY, HELLO, MEASURE, PING, PRECHECK, PREFILL, SET, WARMUP, Request,
-)
-from loadgen._resp cimport Resp
+from loadgen._pipeline cimport pipeline_expire, pipeline_is_stalled, pipeline_open, pipeline_push
+from loadgen._random cimport random_below, random_seed
+from loadgen._request cimport BACKFILL, DRAINING, MEASURE, PRECHECK, PREFILL, SET, WARMUP, Request
 from loadgen._schedule cimport Even, Poisson, Schedule
-from loadgen._values cimport SPLICE
-
-FAILURE_NAMES = ("", "refused", "connect timeout", "unreachable", "turned away", "closed by server", "reset", "stalled",
-                 "protocol", "unasked reply", "local limit")
 
 cdef enum:
-    BACKOFF_STREAM = 6
     CHOICE_STREAM = 8
-    # A burst of more connects than a listen backlog holds would wait for SYNs to be sent again.
+    # No more connections are tried again at once.
     OPENING = 256
 
-# A connection that went tries again after 100 ms, then after twice as long each time up to 5 s; up to a half of that
-# is taken off at random.
-cdef int64_t FIRST_BACKOFF_NS = 100_000_000
-cdef int64_t LONGEST_BACKOFF_NS = 5_000_000_000
 cdef int64_t MS = 1_000_000
 
 # What a healthy machine may take to wake us at the end of a window. Requests of the window that are sent later than
@@ -70,7 +49,7 @@ cdef class Lane:
         return 0
 
 
-cdef class Engine(Watcher):
+cdef class Engine(Pool):
     """One worker of a run: `plan` and its own part of it.
 
     `connect()`, `write_keys()`, `load()` and `stop()` begin a mode; `notify` is called, on the loop, with "connected",
@@ -78,57 +57,34 @@ cdef class Engine(Watcher):
     """
 
     def __cinit__(self, loop, plan, int index, notify, str reactor="auto"):
-        cdef Connection *c
         cdef Lane lane
         cdef Keys keys
         cdef int i, n
         own = plan.workers[index]
         self.notify = lambda what: loop.call_soon(notify, what)
-        self.n_connections = sum(own.connections)
         self.batch = plan.batch_size
         self.distribution = DISTRIBUTIONS[plan.request_distribution]
         self.poisson = plan.arrival == "poisson"
         self.spin = plan.spin
         self.closed_loop = True
         self.backfill = plan.backfill_on_miss
-        self.connect_timeout_ns = plan.connect_timeout_ns
         self.request_timeout_ns = plan.request_timeout_ns
         self.tick_ns = min(max(plan.request_timeout_ns // 10, MS), 100 * MS)
         self.quick_tick_ns = max(MS, self.n_connections * 1000)
-        self.recorder = Recorder()
         self.pauses = Pauses()
-        self.examples = {}
-        random_seed(&self.random, own.seed, BACKOFF_STREAM)
         random_seed(&self.choice, own.seed, CHOICE_STREAM)
         keyspace = plan.keyspace
-        if plan.protocol == "memcache":
-            self.codec = Memcache(keyspace.length, plan.value_bytes)
-            greetings = [PING]
-        else:
-            self.codec = Resp(keyspace.length, plan.value_bytes, version=3 if plan.protocol == "resp3" else 2,
-                              username=plan.username, password=plan.password)
-            greetings = [HELLO] if plan.protocol == "resp3" else [AUTH, PING] if plan.password else [PING]
-        for i, greeting in enumerate(greetings):
-            self.greetings[i] = greeting
-        self.n_greetings = len(greetings)
-        self.values = Values(plan.value_bytes, own.seed)
         self.ketama = Ketama([str(e) for e in plan.endpoints], keyspace.length, keyspace.count)
-        self.buffer = <char *>malloc(READ_BUFFER)
-        self.connections = <Connection *>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection))
         self.touched = <Connection **>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection *))
-        if self.buffer == NULL or self.connections == NULL or self.touched == NULL:
+        if self.touched == NULL:
             raise MemoryError()
-        for i in range(self.n_connections):
-            self.connections[i].fd = -1
         weights = None if plan.protocol == "ping" else (plan.weights.get, plan.weights.set, plan.weights.delete)
-        longest = self.longest_request(plan)
         popularity = _keys.create(keyspace.distribution, keyspace.count, 0, keyspace.zipf_exponent, plan.seed)
         shares = _workload.shares(popularity, self.ketama)
         self.lanes = []
         n = 0
-        for server, endpoint in enumerate(plan.endpoints):
+        for server in range(self.n_servers):
             lane = Lane()
-            address_of(&lane.address, endpoint.address, endpoint.port)
             lane.server = server
             lane.first = n
             lane.count = own.connections[server]
@@ -139,86 +95,19 @@ cdef class Engine(Watcher):
             lane.workload = Workload(weights, keys, self.ketama, server, seed)
             lane.seed = seed
             lane.share = own.share * shares[server]
-            lane.offset = (index + server / len(plan.endpoints)) / len(plan.workers)
+            lane.offset = (index + server / self.n_servers) / len(plan.workers)
             lane.next_key = own.prefill_first
             lane.last_key = own.prefill_first + own.prefill_count
             self.lanes.append(lane)
-            for _ in range(lane.count):
-                c = &self.connections[n]
-                pipeline_init(&c.pipe, plan.pipeline_depth, plan.request_timeout_ns, &lane.owed)
-                connection_init(c, plan.pipeline_depth, longest, plan.value_bytes >= SPLICE)
-                c.lane = server
-                n += 1
+            for i in range(n, n + lane.count):
+                self.add(i, server, plan, &lane.owed)
+            n += lane.count
         self.reactor = _reactor.create(loop, self, reactor)
 
     def __dealloc__(self):
-        cdef int i
-        if self.connections != NULL:
-            for i in range(self.n_connections):
-                pipeline_free(&self.connections[i].pipe)
-                if self.connections[i].out != NULL:
-                    connection_free(&self.connections[i])
-        PyMem_Free(self.connections)
         PyMem_Free(self.touched)
-        free(self.buffer)
-
-    cdef Py_ssize_t longest_request(self, plan) except -1:
-        """What a request takes in an out-buffer: a spliced value takes nothing, but a password may be long."""
-        if plan.value_bytes < SPLICE:
-            return self.codec.longest
-        # What a codec puts around a key or credentials fits in two blocks.
-        return 2 * BLOCK + max(plan.keyspace.length, len(plan.username.encode()) + len(plan.password.encode()))
 
     # ── The way of a request ────────────────────────────────────────────────────────────────────────────────────────
-
-    cdef void on_socket(self, void *owner, bint readable, bint writable) noexcept:
-        cdef Connection *c = <Connection *>owner
-        cdef int connected
-        cdef bint refused
-        if self.over:
-            # It says something that nobody waits for, or goes.
-            self.reactor.forget(c.fd)
-            c.abandoned = True
-            return
-        if c.state == CONNECTING:
-            connected = connection_finish(c)
-            if connected > 0:
-                self.greet(c, monotonic_ns())
-            elif connected < 0:
-                self.drop(c, monotonic_ns())
-            return
-        if writable and c.state != DOWN:
-            refused = c.pipe.refused_end != 0
-            self.flush(c, monotonic_ns())
-            if refused and c.state == READY:
-                # Its reply has come already, and its place in the out-buffer may be free only now.
-                self.fill(c, monotonic_ns())
-        if readable and c.state != DOWN:
-            self.receive(c)
-
-    cdef void receive(self, Connection *c) noexcept:
-        cdef Cursor cursor
-        cdef Fed fed
-        cdef int64_t now_ns, received = 0
-        cdef uint32_t kept = c.pipe.kept
-        cdef Read read = connection_read(c, self.buffer, READ_BUFFER, &received)
-        self.rx[self.phase] += received
-        if read == NOTHING:
-            return
-        now_ns = monotonic_ns()
-        if read == GONE:
-            self.drop(c, now_ns)
-            return
-        cursor.at = self.buffer
-        cursor.end = self.buffer + kept + received
-        fed = pipeline_feed(&c.pipe, self.codec, self.recorder, &cursor, now_ns)
-        if fed != FED:
-            self.explain_garbage(UNASKED if fed == ANSWERS_NOBODY else PROTOCOL, &cursor)
-            self.fail(c, UNASKED if fed == ANSWERS_NOBODY else PROTOCOL, now_ns)
-        elif c.state == GREETING:
-            self.greeted(c, now_ns)
-        else:
-            self.fill(c, now_ns)
 
     cdef void fill(self, Connection *c, int64_t now_ns) noexcept:
         """A connection has room: sends as much as is to be sent."""
@@ -387,137 +276,6 @@ cdef class Engine(Watcher):
         lane.next = chosen
         return least
 
-    cdef void flush(self, Connection *c, int64_t now_ns) noexcept:
-        cdef uint32_t i = c.pipe.written
-        cdef Request *r
-        cdef int64_t ours_ns
-        cdef bint unsent, waited = c.watched_for_room
-        cdef int64_t sent
-        cdef bint alive = connection_flush(c, self.values, &sent)
-        self.tx[self.phase] += sent
-        unsent = connection_has_unsent(c)
-        if unsent or c.watched_for_room or self.recorder.scheduled:
-            # Not the common case that all went at once at the time the requests were made.
-            while i != c.pipe.written:
-                r = &c.pipe.ring[i & c.pipe.mask]
-                if self.recorder.scheduled:
-                    # What waited for the socket to take bytes was ours until it was encoded only.
-                    ours_ns = (r.send_ns if waited else now_ns) - r.ready_ns
-                    r.send_ns = now_ns
-                    self.recorder.sent(r, ours_ns)
-                else:
-                    r.send_ns = now_ns
-                i += 1
-        if not alive:
-            self.drop(c, now_ns)
-        elif unsent != c.watched_for_room:
-            c.watched_for_room = unsent
-            self.reactor.watch(c.fd, c, unsent)
-
-    # ── The life of a connection ────────────────────────────────────────────────────────────────────────────────────
-
-    cdef void open_more(self, int64_t now_ns) noexcept:
-        """In the connect phase, the next few; in all others, connections wait for their retry time."""
-        if self.mode != CONNECT or self.in_open_more:
-            return
-        # A refusal comes back here while the loop is running, and the loop itself goes on with the next.
-        self.in_open_more = True
-        while self.next_to_open < self.n_connections and self.opening < OPENING:
-            self.next_to_open += 1
-            if self.connections[self.next_to_open - 1].state == DOWN:
-                self.open_one(&self.connections[self.next_to_open - 1], now_ns)
-        self.in_open_more = False
-        if self.opening == 0:
-            self.mode = IDLE
-            self.tell("connected")
-
-    cdef void open_one(self, Connection *c, int64_t now_ns) noexcept:
-        cdef Lane lane = <Lane>self.lanes[c.lane]
-        self.opening += 1
-        c.deadline_ns = now_ns + self.connect_timeout_ns
-        if not connection_begin(c, &lane.address):
-            self.drop(c, now_ns)
-        elif self.reactor.watch(c.fd, c, True) < 0:
-            self.fail(c, LOCAL, now_ns)
-
-    cdef void greet(self, Connection *c, int64_t now_ns) noexcept:
-        """Sends the next greeting: one at a time, as AUTH's refusal must not be hidden by what follows it."""
-        cdef Request *r = pipeline_push(&c.pipe)
-        if c.state == CONNECTING:
-            c.state = GREETING
-            c.greetings = 0
-            self.reactor.watch(c.fd, c, False)
-        r.command = self.greetings[c.greetings]
-        r.phase = PRECHECK
-        r.key = 0
-        r.intended_ns = r.send_ns = r.ready_ns = now_ns
-        c.greetings += 1
-        self.recorder.planned(r)
-        connection_encode(c, r, self.codec, self.values)
-        self.flush(c, now_ns)
-
-    cdef void greeted(self, Connection *c, int64_t now_ns) noexcept:
-        """A reply to the greeting came."""
-        if c.pipe.decoder.outcome == ERROR_REPLY:
-            if "turned away" not in self.examples:
-                text = <bytes>c.pipe.decoder.error[:c.pipe.decoder.error_length]
-                self.examples["turned away"] = text.decode("utf-8", "replace")
-            self.fail(c, TURNED_AWAY, now_ns)
-            return
-        if c.pipe.head != c.pipe.tail:
-            return
-        if c.greetings < self.n_greetings:
-            self.greet(c, now_ns)
-            return
-        c.state = READY
-        c.backoff_ns = 0
-        self.opening -= 1
-        self.active += 1
-        self.opened += 1
-        self.reconnects += c.was_ready
-        c.was_ready = True
-        self.open_more(now_ns)
-        self.fill(c, now_ns)
-
-    cdef void fail(self, Connection *c, int reason, int64_t now_ns) noexcept:
-        c.failure = reason
-        c.error = 0
-        self.drop(c, now_ns)
-
-    cdef void drop(self, Connection *c, int64_t now_ns) noexcept:
-        """The connection went, or never came; c.failure says why. Its requests are lost, and it will try again."""
-        cdef int was = c.state
-        if c.fd >= 0:
-            self.reactor.forget(c.fd)
-            connection_close(c)
-        c.state = DOWN
-        pipeline_abandon(&c.pipe, self.recorder)
-        self.failures[c.failure] += 1
-        self.explain(c)
-        if self.mode == CONNECT and c.failure == CONNECT_TIMEOUT and self.opened == 0:
-            # It has answered nobody: the others, a few at a time, would only wait as long again.
-            self.next_to_open = self.n_connections
-        if was == READY:
-            self.active -= 1
-            self.closed += 1
-        else:
-            self.opening -= 1
-            self.failed += 1
-        c.backoff_ns = min(max(2 * c.backoff_ns, FIRST_BACKOFF_NS), LONGEST_BACKOFF_NS)
-        c.retry_ns = now_ns + <int64_t>(c.backoff_ns * (1 - 0.5 * random_unit(&self.random)))
-        self.open_more(now_ns)
-
-    cdef void explain(self, Connection *c) noexcept:
-        name = FAILURE_NAMES[c.failure]
-        if name not in self.examples:
-            self.examples[name] = os.strerror(c.error) if c.error else ""
-
-    cdef void explain_garbage(self, int reason, Cursor *cursor) noexcept:
-        """Keeps the first bytes that were not understood."""
-        name = FAILURE_NAMES[reason]
-        if name not in self.examples:
-            self.examples[name] = repr(<bytes>cursor.at[:min(cursor.end - cursor.at, 40)])[1:]
-
     # ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     cdef void on_timer(self) noexcept:
@@ -619,14 +377,8 @@ cdef class Engine(Watcher):
     cdef void finish(self, int64_t now_ns) noexcept:
         """The drain is over: what is still open, or was never sent, is unfinished."""
         cdef Request r
-        cdef Connection *c
         cdef Lane lane
-        cdef int i
-        for i in range(self.n_connections):
-            c = &self.connections[i]
-            # Also one that is being greeted, and one whose last request was refused and is not all out.
-            c.abandoned = c.pipe.head != c.pipe.tail or connection_has_unsent(c)
-            pipeline_finish(&c.pipe, self.recorder, now_ns)
+        self.leave_all(now_ns)
         if not self.closed_loop:
             for lane in self.lanes:
                 while lane.schedule.next_ns < self.end_ns:
@@ -639,10 +391,13 @@ cdef class Engine(Watcher):
                     self.recorder.unfinished(&r, False, now_ns)
                     self.recorder.unsent(&r)
         self.mode = IDLE
-        self.over = True
         if self.spin:
             self.reactor.spin(False)
         self.tell("drained")
+
+    cdef void all_tried(self) noexcept:
+        self.mode = IDLE
+        self.tell("connected")
 
     cdef void tell(self, str what) noexcept:
         self.notify(what)
@@ -655,21 +410,10 @@ cdef class Engine(Watcher):
         After a load, connections on which replies may still come are replaced first, and all of them if `fresh`.
         """
         cdef int64_t now_ns = monotonic_ns()
-        cdef Connection *c
-        for i in range(self.n_connections):
-            c = &self.connections[i]
-            if c.state != DOWN and (fresh or c.abandoned):
-                self.active -= c.state == READY
-                self.opening -= c.state != READY
-                self.reactor.forget(c.fd)
-                connection_close(c)
-            c.abandoned = False
-        self.over = False
         self.mode = CONNECT
         self.phase = PRECHECK
-        self.next_to_open = 0
         self.next_tick_ns = now_ns
-        self.open_more(now_ns)
+        self.open_all(fresh, now_ns)
         self.plan_wake(now_ns)
 
     def write_keys(self):
@@ -733,13 +477,8 @@ cdef class Engine(Watcher):
 
     def close(self):
         """Gives every descriptor back. Requests still open are counted as unfinished."""
-        cdef int i
-        cdef int64_t now_ns = monotonic_ns()
-        for i in range(self.n_connections):
-            pipeline_finish(&self.connections[i].pipe, self.recorder, now_ns)
-            if self.connections[i].fd >= 0:
-                self.reactor.forget(self.connections[i].fd)
-                connection_close(&self.connections[i])
+        self.leave_all(monotonic_ns())
+        self.close_all()
         self.mode = IDLE
         self.reactor.close()
 
@@ -758,26 +497,6 @@ cdef class Engine(Watcher):
         if number == MEASURE:
             answered = self.answered_in_time if self.phase == DRAINING else self.recorder.answered(MEASURE)
         return *self.recorder.counts(number), self.rx[number], self.tx[number], answered
-
-    def connection_counts(self):
-        """opened, failed, closed, reconnects, active."""
-        return self.opened, self.failed, self.closed, self.reconnects, self.active
-
-    def failure_counts(self):
-        """How many attempts failed or connections went, by reason."""
-        return {FAILURE_NAMES[i]: self.failures[i] for i in range(1, FAILURES) if self.failures[i]}
-
-    def down(self):
-        """How many connections to each server are not ready."""
-        cdef int i
-        down = [0] * len(self.lanes)
-        for i in range(self.n_connections):
-            down[self.connections[i].lane] += self.connections[i].state != READY
-        return down
-
-    def failure_examples(self):
-        """The first failure of each reason and the first error reply of each class, in words."""
-        return {**self.examples, **self.recorder.examples()}
 
     def cpu_ns(self):
         """CPU time of this process over the measure window, as far as it has come."""
