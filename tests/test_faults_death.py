@@ -21,7 +21,7 @@ IMPATIENT = "import loadgen.crew; loadgen.crew.GRACE_NS = 500_000_000"
 # ── Servers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("kind", "rate"), [("redis", []), ("memcached", ["--rate", "20000"])])
+@pytest.mark.parametrize(("kind", "rate"), [("redis", []), ("memcached", ["--rate", "20000", "--arrival", "constant"])])
 def test_load_resumes_when_a_killed_server_is_back(kind: str, rate: list[str]) -> None:
     protocol = "memcache" if kind == "memcached" else "resp"
     with getattr(RealServer, kind)() as server:
@@ -57,7 +57,15 @@ def test_a_server_that_stays_away_is_told_with_what_was_measured() -> None:
 def test_a_schedule_goes_on_while_the_server_is_away() -> None:
     with RealServer.redis() as server:
         with Running(
-            *short(server.port), "--duration", "2s", "--rate", "1000", "--set", "general.interval=100ms"
+            *short(server.port),
+            "--duration",
+            "2s",
+            "--rate",
+            "1000",
+            "--arrival",
+            "constant",
+            "--set",
+            "general.interval=100ms",
         ) as running:
             running.wait_for("sample", 2)
             server.kill()
@@ -91,7 +99,7 @@ def test_a_stopped_server_costs_timeouts_and_is_found_again() -> None:
 # ── Workers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("rate", [[], ["--rate", "2000"]])
+@pytest.mark.parametrize("rate", [[], ["--rate", "2000", "--arrival", "constant"]])
 def test_a_killed_worker_ends_the_run_at_once_and_what_was_measured_is_printed(rate: list[str]) -> None:
     with RealServer.redis() as server:
         with Running(*short(server.port), *LONG, *rate, "--threads", "2") as running:

@@ -141,7 +141,7 @@ def test_a_reply_to_no_request_costs_the_connection() -> None:
             peer.send(good_reply(request) * (2 if is_load(request) else 1))
 
     # Twenty a second on two connections: nothing is in flight when the second reply comes.
-    finished = meets(answers_twice, options=("--rate", "20"))
+    finished = meets(answers_twice, options=("--rate", "20", "--arrival", "constant"))
     assert finished.result["connections"]["failures"] == {"unasked reply": 2}
     assert finished.result["connections"]["reconnects"] == 2
     assert finished.counts["ok"] == finished.counts["planned"] == 12
@@ -181,7 +181,11 @@ def test_late_replies_are_counted_late_and_match_nothing_else() -> None:
 
     # Each connection has a request every 500 ms: the second comes after the first one's deadline, and well before twice
     # that time, when the connection would count as stalled.
-    finished = meets(answers_the_first_with_the_second, options=("--rate", "4", "--duration", "1s"), timeout="400ms")
+    finished = meets(
+        answers_the_first_with_the_second,
+        options=("--rate", "4", "--arrival", "constant", "--duration", "1s"),
+        timeout="400ms",
+    )
     assert valid(finished)
     assert finished.counts["timeouts"] == finished.counts["late"] == 2
     assert finished.counts["ok"] == finished.counts["planned"] - 2 == 2
@@ -190,9 +194,19 @@ def test_late_replies_are_counted_late_and_match_nothing_else() -> None:
 
 def test_memory_is_bounded_when_a_server_stops_reading() -> None:
     """A schedule goes on while nothing is sent: what is due must not pile up in the generator."""
-    options = ("--rate", "100000", "--value-length", "4000", "--ratio", "0:1", *settings(request_timeout="300ms"))
+    options = (
+        "--rate",
+        "100000",
+        "--arrival",
+        "constant",
+        "--value-length",
+        "4000",
+        "--ratio",
+        "0:1",
+        *settings(request_timeout="300ms"),
+    )
     with FaultyServer(polite()) as server:
-        usual = load(server.port, *options[2:], "--duration", "500ms", "--rate", "100")
+        usual = load(server.port, *options[4:], "--duration", "500ms", "--rate", "100", "--arrival", "constant")
     with FaultyServer(polite(after=never_reads, requests=10)) as server:
         finished = load(server.port, *options, "--duration", "1s")
     assert finished.counts["planned"] == 100_000

@@ -32,7 +32,9 @@ def ends_within(running: Running, seconds: float) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("number", "rate"), [(signal.SIGINT, []), (signal.SIGTERM, ["--rate", "5000"])])
+@pytest.mark.parametrize(
+    ("number", "rate"), [(signal.SIGINT, []), (signal.SIGTERM, ["--rate", "5000", "--arrival", "constant"])]
+)
 def test_an_interrupted_run_drains_and_prints_what_there_is(number: signal.Signals, rate: list[str]) -> None:
     with RealServer.redis() as server:
         with Running(*short(server.port), *LONG, *rate, "--threads", "2") as running:
@@ -46,7 +48,7 @@ def test_an_interrupted_run_drains_and_prints_what_there_is(number: signal.Signa
     assert calls["cmdstat_set"]["calls"] == finished.result["totals"]["commands"]["set"]["sent"]
 
 
-@pytest.mark.parametrize("rate", [[], ["--rate", "1000"]])
+@pytest.mark.parametrize("rate", [[], ["--rate", "1000", "--arrival", "constant"]])
 def test_an_interrupt_while_connections_are_made_ends_the_run(rate: list[str]) -> None:
     with FaultyServer(answers(b"", to=b"PING")) as server:
         with Running(*short(server.port), *PATIENT, *rate) as running:
@@ -70,7 +72,7 @@ def test_an_interrupt_while_a_server_is_loading_ends_the_wait() -> None:
 
 def test_an_interrupt_during_the_prefill_ends_it() -> None:
     with FaultyServer(answers(b"", to=b"SET")) as server:
-        with Running(*short(server.port), *PATIENT, "--rate", "1000", "--prefill") as running:
+        with Running(*short(server.port), *PATIENT, "--rate", "1000", "--arrival", "constant", "--prefill") as running:
             running.wait_for("phase", phase="prefill")
             running.interrupt()
             finished = interrupted(running.finish())
@@ -90,7 +92,7 @@ def test_an_interrupt_during_the_warm_up_measures_nothing() -> None:
     assert totals["sent"] == totals["received"]
 
 
-@pytest.mark.parametrize("rate", [[], ["--rate", "5000"]])
+@pytest.mark.parametrize("rate", [[], ["--rate", "5000", "--arrival", "constant"]])
 def test_a_second_interrupt_does_not_wait_for_what_is_open(rate: list[str]) -> None:
     with FaultyServer(polite(after=never_answers, requests=50)) as server:
         with Running(*short(server.port), *LONG, *PATIENT, *rate) as running:
