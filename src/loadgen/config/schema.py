@@ -157,7 +157,8 @@ class Connection(Table):
     request_distribution: Literal["roundrobin", "greedy", "random", "least_inflight"] = Field(
         default="roundrobin",
         description=(
-            'Which connection a due request goes to when there is a schedule: "roundrobin" (the next in turn), '
+            'Which connection a due request goes to when there is a schedule: "roundrobin" (the next in turn for '
+            "each send: what falls due together goes together), "
             '"greedy" (the first with room in its pipeline), "random" or "least_inflight" (the one with the fewest '
             "requests in flight)."
         ),
