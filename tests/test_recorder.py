@@ -30,13 +30,22 @@ def answer(
 
 
 def snapshot(recorder: Recorder, phase: int = MEASURE) -> Snapshot:
-    tallies, response, service, lag, errors = recorder.counts(phase)
-    return Snapshot(0, {command: Tally(*counts) for command, counts in tallies.items()}, response, service, lag, errors)
+    tallies, response, service, (lag, ours, backpressure), errors = recorder.counts(phase)
+    return Snapshot(
+        0,
+        {command: Tally(*counts) for command, counts in tallies.items()},
+        response,
+        service,
+        lag,
+        errors,
+        lag_ours=ours,
+        lag_backpressure=backpressure,
+    )
 
 
 def test_a_new_recorder_has_counted_nothing() -> None:
     for phase in range(len(PHASE_NAMES)):
-        assert Recorder().counts(phase) == ({}, {}, {}, Histogram(), {})
+        assert Recorder().counts(phase) == ({}, {}, {}, (Histogram(), Histogram(), Histogram()), {})
     assert Recorder().examples() == {}
 
 
@@ -126,8 +135,8 @@ def test_a_class_name_and_an_example_are_cut_and_need_not_be_text() -> None:
 def test_without_a_schedule_there_is_neither_service_time_nor_lag() -> None:
     recorder = Recorder()
     answer(recorder, *[GOOD["get"]] * 3)
-    _, response, service, lag, _ = recorder.counts(MEASURE)
-    assert (response["get"].count, service, lag.count) == (3, {}, 0)
+    _, response, service, lags, _ = recorder.counts(MEASURE)
+    assert (response["get"].count, service, [lag.count for lag in lags]) == (3, {}, [0, 0, 0])
     assert not recorder.scheduled
 
 

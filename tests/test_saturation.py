@@ -110,6 +110,7 @@ def test_a_limit_that_no_rate_meets_is_a_no() -> None:
     record = answer(done)
     assert (done.status, record["outcome"]) == (1, "never passed")
     assert record["lo_per_s"] in (0, None)
+    assert "every rate that was tried failed" in done.complaint
 
 
 def test_a_generator_that_gives_out_first_is_named_and_not_the_server() -> None:
@@ -204,6 +205,7 @@ def test_an_slo_decides_the_exit_status_of_a_valid_run(slo: str, status: int, wo
         done = loadgen("--format", "json", *LOOSE, *sets(endpoints(server.port), "workload.rate_limit=1000", slo))
     assert done.status == status, done.stderr
     assert [check["answer"] for check in done.result["slo"]] == [word]
+    assert ("loadgen: SLO BREACHED" in done.stderr) is (status == 1)
 
 
 def test_a_percentile_that_is_only_bounded_from_below_leaves_the_slo_open() -> None:

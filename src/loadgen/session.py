@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from loadgen import __version__, config, output, runner, saturation, selftest
+from loadgen.config.cpu_list import usable_cpus
 from loadgen.errors import ExitCode, UsageError
 from loadgen.events import Configured, Event, Output, Result, SearchEnded
 from loadgen.plan import Plan
@@ -95,20 +95,26 @@ class Session:
     def measure(self) -> ExitCode:
         """Puts the load on, and prints what came of it."""
         test = selftest.kept(__version__)
-        ceiling = test.ceiling(self.plan, os.cpu_count() or 1) if test is not None else None
+        ceiling = test.ceiling(self.plan, usable_cpus()) if test is not None else None
         result = runner.run(self.plan, self.emit, embedded=self.embedded, ceiling=ceiling)
         self.emit(result)
+        code = verdict_of(result)
         if not result.valid and not result.interrupted:
             self.remark(result.failure or result.invalid_because[0])
-        return verdict_of(result)
+        elif code not in (ExitCode.YES, ExitCode.INTERRUPTED):
+            self.remark(f"SLO {output.objectives(result.checks)}")
+        return code
 
     def search(self) -> ExitCode:
         """Searches the highest rate that meets the limits, and prints how that went."""
         ended = saturation.search(self.plan, config.search_settings(self.settings), self.emit, embedded=self.embedded)
         self.emit(ended)
+        code = outcome_of(ended)
         if ended.failure:
             self.remark(ended.failure)
-        return outcome_of(ended)
+        elif code != ExitCode.YES and ended.answer is not None and not ended.interrupted:
+            self.remark(ended.answer.reason)
+        return code
 
     def remark(self, words: str) -> None:
         """Says on standard error what whoever keeps the results does not see, and an exit status alone does not say."""

@@ -15,9 +15,10 @@ from loadgen.output.color import Paint, wants_color
 from loadgen.output.json import Json
 from loadgen.output.quiet import Quiet
 from loadgen.output.sink import Sink, open_results, remark
+from loadgen.output.slo import summary as objectives
 from loadgen.output.verbose import Verbose
 
-__all__ = ["FORMATS", "create", "create_progress", "open_results", "remark"]
+__all__ = ["FORMATS", "create", "create_progress", "objectives", "open_results", "remark"]
 
 FORMATS = ("clean", "verbose", "json", "quiet")
 
