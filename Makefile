@@ -18,11 +18,11 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test lint type bench fuzz cover clean
+.PHONY: help run build test lint type bench simulate gates fuzz cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
 
 run: $(BUILT)  ## build, then put load on the built-in server: no other server needed
 	$(BIN)/loadgen $(or $(ARGS),benchmark/config/quick-test.toml --format verbose --embedded)
@@ -44,6 +44,12 @@ type: $(BUILT) $(TOOLS)  ## mypy, and whether each .pyi agrees with its compiled
 
 bench: $(BUILT)  ## CPU per request beside the other generators on this machine, as ratios of one run
 	$(BIN)/python benchmark/bench.py $(ARGS)
+
+simulate: $(BUILT)  ## how often the rule of comparisons errs, in simulated suites with fixed seeds
+	$(BIN)/python benchmark/simulations.py $(ARGS)
+
+gates: $(BUILT)  ## how often a gate is right on this host, with real servers: an hour or more
+	$(BIN)/python benchmark/gates.py $(ARGS)
 
 fuzz: $(BUILT) $(TOOLS)  ## throw random bytes at the codecs for FUZZ_SECONDS (60)
 	$(BIN)/python tests/fuzz_codec.py --seconds $(FUZZ_SECONDS) $(ARGS)

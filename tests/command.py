@@ -216,15 +216,16 @@ def loadgen(*arguments: str, **options: Any) -> Finished:
         return running.finish()
 
 
-def load(port: int, *arguments: str, host: str = "127.0.0.1", **options: Any) -> Finished:
+def load(port: int | None, *arguments: str, host: str = "127.0.0.1", **options: Any) -> Finished:
     """A short load on a server, as JSON; `arguments` win over what is here."""
     return loadgen(*short(port, host), *arguments, **options)
 
 
-def short(port: int, host: str = "127.0.0.1") -> list[str]:
-    """The arguments of a short run with one worker and no warm-up."""
+def short(port: int | None, host: str = "127.0.0.1") -> list[str]:
+    """The arguments of a short run with one worker and no warm-up; without a port, against the built-in server."""
     return [
-        *("run", "--host", host, "--port", str(port), "--format", "json", "--threads", "1", "--seed", "1"),
+        *("run", *(["--host", host, "--port", str(port)] if port is not None else ["--embedded"])),
+        *("--format", "json", "--threads", "1", "--seed", "1"),
         *("--connections", "2", "--pipeline", "4", "--keys", "1000", "--duration", "200ms", "--warmup", "0s"),
         # What the machine does to the generator while tests share it is not what these runs are about.
         *("--set", "verdict.lag=30s", "--set", "verdict.shortfall=1"),

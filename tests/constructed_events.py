@@ -15,6 +15,7 @@ from loadgen.plan import Endpoint, Keyspace, Plan, Segment, Weights, WorkerPlan
 from loadgen.signs import Ceiling, HostSigns, Pauses, Signs, WorkerSigns
 from loadgen.slo import Answer, Check, Objective, Unit, check
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
+from loadgen.usage import ServerReport, Usage
 
 S = 1_000_000_000
 START_S = 1_763_640_000.25
@@ -375,6 +376,34 @@ def many_phases() -> list[Event]:
     ]
 
 
+def used(cpu_ms: int, rss_bytes: int = 12_300_000, threads: int = 5, fds: int = 61) -> Usage:
+    """What a server used in a second."""
+    return Usage(S, cpu_ms * 1_000_000, rss_bytes, threads, fds)
+
+
+def watched() -> list[Event]:
+    """A run whose server loadgen started: it used more and more memory, complained, and was gone at the end."""
+    measured = counted(good(2400, 600, misses=24), 1, failures={"eof": 3})
+    report = ServerReport(
+        name="crucible",
+        used=Usage(5 * S, 4_350_000_000, 12_300_000, 5, 61),
+        requests=923_567,
+        max_rss_bytes=12_345_678,
+        max_threads=5,
+        max_fds=61,
+        fate="crucible was killed by SIGSEGV 2.1 s into the load",
+        complaints=("thread 'main' panicked at src/store.rs:42\x1b[2J", "ERROR out of slots", "ERROR 3", "ERROR 4"),
+    )
+    return [
+        Configured(plan(), "0.1.0", server="crucible 0.3", host="4 CPUs of a kind, Linux 6.1", wall_s=START_S),
+        *phases("measure"),
+        replace(sample(0, counted(good(800, 200, misses=8), 10)), server=used(870)),
+        replace(sample(1, counted(good(800, 200), 11)), server=used(15_870, 1_234_500_000, 1)),
+        sample(2, counted(good(800, 200), 12)),
+        Result(plan(), measured, 3 * S, before(measured), 45_600_000, server=report, wall_s=START_S + 10),
+    ]
+
+
 RUNS: dict[str, Callable[[], list[Event]]] = {
     run.__name__: run
     for run in (
@@ -389,5 +418,6 @@ RUNS: dict[str, Callable[[], list[Event]]] = {
         busy,
         objectives,
         many_phases,
+        watched,
     )
 }

@@ -23,7 +23,7 @@ from loadgen import __version__, config, session
 from loadgen.cli import main
 from loadgen.errors import UsageError
 from loadgen.plan import Plan, Weights
-from loadgen.record_schema import RECORD
+from loadgen.record.schema import RECORD
 from loadgen.units import NS_PER_S
 
 CONFIGS = Path(__file__).parents[1] / "benchmark" / "config"

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+from config_problems import problems
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,14 +22,6 @@ def planned(*phases: dict[str, object]) -> Plan:
 
 def segments(**phase: object) -> tuple[Segment, ...]:
     return planned({"for" if key == "lasts" else key: value for key, value in phase.items()}).profile
-
-
-def problems(tmp_path: Path, text: str) -> list[str]:
-    path = tmp_path / "bench.toml"
-    path.write_text(text)
-    with pytest.raises(ConfigError) as error:
-        load(path)
-    return [problem.replace(f"{tmp_path}/", "") for problem in error.value.problems]
 
 
 # ── What each shape comes to ────────────────────────────────────────────────────────────────────────────────────────

@@ -321,7 +321,8 @@ SCALARS = st.one_of(
     st.text(max_size=8),
     st.just([]),
     st.just({}),
-    st.sampled_from(["1s", "resp", "ping", "memcache", "0-1", "127.0.0.1:1", "1%"]),
+    st.sampled_from(["1s", "resp", "ping", "memcache", "0-1", "127.0.0.1:1", "1%", "-1%", "+1%"]),
+    st.lists(st.sampled_from(["serve", "{port}", "{prt}", "", "\0", "("]), max_size=3),
     st.lists(
         st.dictionaries(
             st.sampled_from(["for", "shape", "rate", "steps", "period", "width", "lasts"]),
@@ -337,7 +338,9 @@ KEYS = st.sampled_from(
      "workload.keyspace.count", "workload.commands.get", "workload.saturation_search", "workload.saturation_search.slo",
      "workload.saturation_search.start_rate", "admin.listen", "momento", "momento.ttl_seconds",
      "workload.phase", "workload.arrival", "workload.spin", "slo", "slo.p99",
-     "slo.errors", "slo.get", "slo.get.hit_rate_min", "slo.set.timeouts", "verdict.lag", "verdict.lag_share"]
+     "slo.errors", "slo.get", "slo.get.hit_rate_min", "slo.set.timeouts", "verdict.lag", "verdict.lag_share",
+     "target.server", "target.server.command", "target.server.env", "target.server.env.A", "target.server.log_patterns",
+     "smoke.hit_rate", "compare", "compare.p99", "compare.rate", "gate.p99", "gate.throughput"]
 )  # fmt: skip
 
 
@@ -349,7 +352,7 @@ def test_whatever_is_given_either_loads_or_is_refused_in_sentences(flags: dict[s
     except ConfigError as error:
         sentences = tuple(error.problems) or ("",)
     assert len(set(sentences)) == len(sentences)
-    assert all(re.match(r"the command line: [a-z_.\[\]0-9]+: .", sentence) for sentence in sentences)
+    assert all(re.match(r"the command line: [A-Za-z_.\[\]0-9]+: .", sentence) for sentence in sentences)
 
 
 @pytest.mark.parametrize("text", ["a:1", "a.b-c:65535", "_x:1", "127.0.0.1:6379", "[::1]:6379", "localhost:1", "a.:1"])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from config_problems import problem
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,15 +17,6 @@ from loadgen.verdict import Limits
 
 MS = 10**6
 S = 10**9
-
-
-def problem(tmp_path: Path, text: str) -> str:
-    path = tmp_path / "bench.toml"
-    path.write_text(text)
-    with pytest.raises(ConfigError) as error:
-        load(path)
-    [only] = error.value.problems
-    return only.replace(f"{tmp_path}/", "")
 
 
 # ── [slo] ───────────────────────────────────────────────────────────────────────────────────────────────────────────

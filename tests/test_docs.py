@@ -20,6 +20,15 @@ LOADGEN = [sys.executable, "-m", "loadgen"]
 BRIEFLY = ["general.duration=200ms", "general.warmup=0s", "workload.keyspace.count=1000"]
 # Whether this machine and the server are quick enough is not what is asked of a document's command.
 BRIEFLY += ["verdict.lag=30s", "verdict.shortfall=1"]
+BRIEF_RUN = ["-d", "200ms", "--warmup", "0s", "--keys", "1000", "--format", "json"]
+ROUNDS = ["rounds=5", "slices=2", "slice=50ms", "settle=10ms"]
+JUDGED = {
+    "smoke": ["smoke.requests=1", "smoke.p999=30s", "connection.request_timeout=30s"],
+    "compare": [f"compare.{setting}" for setting in ROUNDS],
+    "gate": [f"gate.{setting}" for setting in ROUNDS],
+}
+RESULT = """{{"type":"result","ts":"2026-11-21T10:00:00Z","loop":"closed","throughput":{},"verdict":{{"valid":true}}}}
+"""
 MORE_BRIEFLY = {
     "open-loop.toml": [f"slo{table}.{name}=30s" for table, name in (("", "p99"), ("", "p999"), (".get", "p99"))],
     "ramp.toml": ['workload.phase=[{for = "200ms", shape = "ramp", rate = [100, 1000]}]'],
@@ -65,6 +74,15 @@ def test_every_loadgen_command_in_the_documents_works(document: str, command: st
         serves([*LOADGEN, *words, "--port", "0"])
     elif words[0] == "config":
         subprocess.run([*LOADGEN, *words], cwd=ROOT, check=True, capture_output=True, timeout=60)
+    elif words[0] in JUDGED:
+        judges(words, tmp_path)
+    elif words[0] == "history":
+        with RealServer.redis() as server:
+            where = ["--port", str(server.port), *BRIEF_RUN, "-o", str(tmp_path / "result.json")]
+            subprocess.run([*LOADGEN, "run", *where], check=True, timeout=60)
+        ran = subprocess.run([*LOADGEN, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert ran.returncode == 0, ran.stderr
+        assert "throughput" in ran.stdout
     elif words[0] == "selftest":
         at_home = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
         subprocess.run(
@@ -78,6 +96,17 @@ def test_every_loadgen_command_in_the_documents_works(document: str, command: st
             ran = subprocess.run([*LOADGEN, *words, *sets], cwd=ROOT, capture_output=True, text=True, timeout=60)
         assert ran.returncode == 0, ran.stderr
         assert "throughput" in ran.stdout or "req/s" in ran.stdout or '"type":"result"' in ran.stdout
+
+
+def judges(words: list[str], folder: Path) -> None:
+    """The command comes to an answer, or says that it cannot tell from as little as this."""
+    for name in ("benchmark", "server"):
+        (folder / name).symlink_to(ROOT / name)
+    (folder / "result.json").write_text("".join(map(RESULT.format, range(100, 105))))
+    sets = [word for setting in [*BRIEFLY, *JUDGED[words[0]]] for word in ("--set", setting)]
+    ran = subprocess.run([*LOADGEN, *words, *sets], cwd=folder, capture_output=True, text=True, timeout=110)
+    assert ran.returncode in ((0,) if words[0] == "smoke" else (0, 1, 4)), ran.stdout + ran.stderr
+    assert "throughput" in ran.stdout or "PASS" in ran.stdout
 
 
 def serves(command: list[str]) -> None:

@@ -40,7 +40,7 @@ from runs import (
 from loadgen._engine import PHASE_NAMES, Engine
 from loadgen._ketama import Ketama
 from loadgen.events import Event, Result, Sample
-from loadgen.record_schema import RECORD
+from loadgen.record.schema import RECORD
 from loadgen.snapshot import Snapshot, Tally
 
 CONFIGS = sorted((Path(__file__).parents[1] / "benchmark" / "config").glob("*.toml"))
@@ -86,7 +86,7 @@ def hurried(phase: dict[str, Any]) -> str:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_a_shipped_config_runs_and_the_server_counted_the_same(path: Path) -> None:
     shipped = tomli.loads(path.read_text())
-    protocol, workload = shipped["target"]["protocol"], shipped.get("workload", {})
+    protocol, workload = shipped.get("target", {}).get("protocol", "resp"), shipped.get("workload", {})
     make = RealServer.memcached("-m", "64") if protocol == "memcache" else RealServer.redis("--maxmemory", "512mb")
     with make as server:
         short = [

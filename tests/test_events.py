@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from constructed_comparisons import COMPARISONS, GATES, anything, gate_failed, noise, stored, three
 from constructed_events import (
     OBJECTIVES,
     RUNS,
@@ -25,12 +27,12 @@ from constructed_events import (
     zero_requests,
 )
 from constructed_searches import P99, SEARCHES, found, step
+from constructed_smokes import SMOKES, matrix
 from jsonschema import Draft202012Validator
 
-from loadgen import record_schema
 from loadgen.events import Event, PhaseBegan, Progress, Result, Sample, SearchEnded
 from loadgen.plan import Segment
-from loadgen.record import encode, to_record
+from loadgen.record import encode, schema, to_record
 from loadgen.signs import Signs
 from loadgen.slo import Answer, Check, Objective, Unit
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally, decode_v2
@@ -39,17 +41,15 @@ from loadgen.stats.trial import NO_LIMIT_NS, Limit, Verdict
 
 RESULTS_MD = Path(__file__).parent.parent / "docs" / "RESULTS.md"
 
-VALIDATORS = {
-    schema["properties"]["type"]["const"]: Draft202012Validator(schema) for schema in record_schema.RECORD["oneOf"]
-}
-ALL = RUNS | SEARCHES
+VALIDATORS = {kind["properties"]["type"]["const"]: Draft202012Validator(kind) for kind in schema.RECORD["oneOf"]}
+ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix}
 
 
 def refuse(constant: str) -> None:
     raise AssertionError(f"{constant} is no JSON")
 
 
-def records(events: list[Event], kind: str | None = None) -> list[dict[str, Any]]:
+def records(events: Sequence[Any], kind: str | None = None) -> list[dict[str, Any]]:
     """The records that a reader gets, of one kind or of all."""
     lines = b"".join(encode(event) for event in events).splitlines()
     parsed = [json.loads(line, parse_constant=refuse) for line in lines]
@@ -71,16 +71,16 @@ def test_every_record_is_one_line_and_fits_its_schema(run: str) -> None:
         assert line.count(b"\n") == 1
         record = json.loads(line, parse_constant=refuse)
         VALIDATORS[record["type"]].validate(record)
-        Draft202012Validator(record_schema.RECORD).validate(record)
+        Draft202012Validator(schema.RECORD).validate(record)
 
 
 def test_the_schema_is_one() -> None:
-    Draft202012Validator.check_schema(record_schema.RECORD)
+    Draft202012Validator.check_schema(schema.RECORD)
 
 
 @pytest.mark.parametrize("kind", VALIDATORS)
 def test_the_schema_refuses_a_field_that_is_not_in_it(kind: str) -> None:
-    record = records(schedule() + found(), kind)[0]
+    record = records([*schedule(), *found(), *matrix(), *gate_failed(), *noise()], kind)[0]
     assert VALIDATORS[kind].is_valid(record)
     assert not VALIDATORS[kind].is_valid({**record, "surprise": 1})
 
@@ -453,3 +453,78 @@ def test_a_run_that_failed_is_invalid_for_that() -> None:
         "reasons": ["Worker 1 was killed by SIGKILL."],
         "warnings": [],
     }
+
+
+def test_what_a_watched_server_used_is_in_samples_and_result_and_nowhere_else() -> None:
+    first, second, third = records(RUNS["watched"](), "sample")
+    assert first["server"] == {
+        "cpu_share": 0.87,
+        "cpu_us_per_request": 870.0,
+        "rss_bytes": 12_300_000,
+        "threads": 5,
+        "fds": 61,
+    }
+    assert second["server"]["cpu_share"] == 15.87
+    assert "server" not in third
+    server = result_of(RUNS["watched"]())["server"]
+    assert (server["cpu_s"], server["cpu_share"], server["cpu_us_per_request"]) == (4.35, 0.87, 4.71)
+    assert (server["max_rss_bytes"], server["max_threads"], server["max_fds"]) == (12_345_678, 5, 61)
+    assert (server["fate"], len(server["complaints"])) == ("crucible was killed by SIGSEGV 2.1 s into the load", 4)
+    assert "server" not in result_of(closed_loop())
+
+
+def test_the_config_says_which_machine_it_was() -> None:
+    assert records(RUNS["watched"](), "config")[0]["host"] == "4 CPUs of a kind, Linux 6.1"
+    assert records(closed_loop(), "config")[0]["host"] is None
+
+
+def test_a_smoke_test_has_its_checks_and_the_figures_of_its_load() -> None:
+    passed, failed, absent, doubtful, *_ = records(matrix())
+    assert (passed["passed"], passed["reasons"], passed["throughput"]) == (True, [], 1000)
+    assert (passed["p50_us"], passed["p99_us"], passed["p999_us"], passed["hit_pct"]) == (45, 134, 222, 99)
+    assert (passed["server_cpu_us_per_request"], passed["identity"]) == (4.71, "redis 7.0.15")
+    assert passed["checks"][8] == {"name": "p99.9", "passed": True, "found": "222 µs", "limit": "< 100 ms"}
+    assert [reason.split(":")[0] for reason in failed["reasons"][:3]] == ["still up", "log", "timeouts"]
+    assert failed["last_words"][-1].endswith("no room ?")
+    assert {check["passed"] for check in absent["checks"][1:]} == {None}
+    assert (absent["throughput"], absent["p50_us"], absent["identity"]) == (None, None, None)
+    assert (doubtful["passed"], len(doubtful["reasons"])) == (False, 1)
+
+
+def test_a_comparison_has_every_metric_and_both_sides_of_every_round() -> None:
+    (record,) = records(gate_failed(), "comparison")
+    assert (record["gate"], record["answer"]) == (True, "FAIL")
+    assert (record["a"]["name"], record["b"]["identity"], record["paired"]) == ("redis", "valkey 8.1.1", True)
+    row = record["metrics"]["throughput"]
+    assert (row["answer"], row["effect"], row["ci_low"], row["ci_high"]) == ("worse", -0.0512, -0.0561, -0.0474)
+    assert (row["unit"], row["threshold"], row["p"], row["more_rounds"]) == ("per_s", 0.05, 0.00390625, None)
+    rounds = records(gate_failed(), "round")
+    assert [(r["number"], r["max_rounds"], r["order"]) for r in rounds[:2]] == [
+        (1, 20, [0, 1, 1, 0]),
+        (2, 20, [1, 0, 0, 1]),
+    ]
+    assert [[both["a"], both["b"]] for both in record["rounds"]] == [r["values"] for r in rounds]
+
+
+def test_only_a_gate_has_one_answer() -> None:
+    assert {record["answer"] for record in records(three(), "comparison")} == {None}
+    assert [records(GATES[gate](), "comparison")[0]["answer"] for gate in GATES] == [
+        "FAIL",
+        "PASS",
+        "INCONCLUSIVE",
+        "REFUSED",
+        "INCONCLUSIVE",
+    ]
+
+
+def test_a_side_with_fewer_rounds_has_empty_ones() -> None:
+    (record,) = records(stored())
+    assert [bool(both["a"]) for both in record["rounds"]] == [True] * 3 + [False] * 2
+    assert (record["a"]["kind"], record["a"]["taken"]) == ("results", "2026-11-20T08:00:00.000000Z")
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_any_comparison_is_one_line_that_fits_its_schema(seed: int) -> None:
+    line = encode(anything(seed))
+    assert line.count(b"\n") == 1
+    VALIDATORS["comparison"].validate(json.loads(line, parse_constant=refuse))

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from command import Finished, Running, load, settings, short, wait_until
 from faulty_server import FaultyServer, never_answers, polite
-from real_servers import RealServer, free_port
+from real_servers import RealServer
 
 LONG = ("--duration", "300s", "--set", "general.interval=100ms")
 """Longer than a run may take here: it must end early, or the test fails."""
@@ -175,7 +175,7 @@ def test_a_worker_that_runs_out_of_memory_says_so() -> None:
 
 
 def test_a_killed_command_leaves_no_worker_and_no_server_behind() -> None:
-    with Running(*short(free_port()), *LONG, "--threads", "2", "--embedded") as running:
+    with Running(*short(None), *LONG, "--threads", "2") as running:
         running.wait_for("sample", 1)
         # Two workers, the server, and the command.
         assert len(running.processes()) == 4
@@ -185,7 +185,7 @@ def test_a_killed_command_leaves_no_worker_and_no_server_behind() -> None:
 
 
 def test_a_command_that_ends_by_itself_leaves_nobody_behind_either() -> None:
-    with Running(*short(free_port()), "--threads", "2", "--embedded") as running:
+    with Running(*short(None), "--threads", "2") as running:
         finished: Finished = running.finish()
         assert finished.status == 0
         assert running.processes() == []

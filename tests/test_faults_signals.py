@@ -10,7 +10,7 @@ import sys
 import pytest
 from command import Finished, Running, settings, short
 from faulty_server import FaultyServer, answers, never_answers, polite
-from real_servers import RealServer, free_port
+from real_servers import RealServer
 
 LONG = ("--duration", "300s", "--set", "general.interval=100ms")
 PATIENT = settings(connect_timeout="300s", request_timeout="300s")
@@ -120,7 +120,7 @@ def test_a_signal_to_the_whole_process_group_counts_once_and_kills_no_worker() -
 
 
 def test_an_interrupt_of_an_embedded_run_still_drains() -> None:
-    with Running(*short(free_port()), *LONG, "--embedded", start_new_session=True) as running:
+    with Running(*short(None), *LONG, start_new_session=True) as running:
         running.wait_for("sample", 2)
         os.killpg(running.process.pid, signal.SIGINT)
         finished = interrupted(running.finish())

@@ -16,7 +16,7 @@ SRC = Path(__file__).parents[1] / "src"
 
 VALUES = {"units", "errors"}
 # What every room may use. A histogram is a value too: compiled, frozen once it is in a snapshot.
-TOLD = {"plan", "snapshot", "events", "slo", "signs", "verdict", "_histogram"} | VALUES
+TOLD = {"plan", "server_plan", "snapshot", "events", "slo", "signs", "usage", "verdict", "_histogram"} | VALUES
 
 # Compiled code, from the bottom up. It never imports package Python; up to `_pipeline` it reads no clock and no socket.
 BITS = {"_buffer", "_random", "_request"}
@@ -63,26 +63,41 @@ MAY_IMPORT: dict[str, set[str]] = {
     "snapshot": VALUES | {"_histogram"},
     "slo": VALUES | {"snapshot"},
     "signs": set(),
+    "server_plan": set(),
+    "usage": VALUES,
+    "smoke": VALUES | {"causes", "diagnosis", "events", "plan", "slo", "snapshot"},
+    "smoke_run": {"host", "runner", "smoke", "target", "__init__"} | TOLD,
+    "comparison": VALUES | {"stats"},
+    "history": VALUES | {"comparison", "stats"},
     "host": VALUES | {"signs"},
     "causes": VALUES | {"signs"},
     "verdict": VALUES | {"snapshot", "signs", "causes", "stats"},
-    "events": VALUES | {"_histogram", "plan", "snapshot", "slo", "signs", "stats"},
-    "record": VALUES | {"_histogram", "plan", "snapshot", "slo", "signs", "stats", "events"},
-    "record_schema": set(),
+    "events": VALUES | {"_histogram", "plan", "snapshot", "slo", "signs", "stats", "usage"},
+    "record": VALUES
+    | {"_histogram", "plan", "snapshot", "slo", "signs", "stats", "events", "usage"}
+    | {"comparison", "record", "smoke"},
     # The rooms. A room that lists itself may import its own files; a verb may import no verb.
-    "config": {"config", "stats", "_ketama"} | TOLD,
+    "config": {"comparison", "config", "smoke", "stats", "_ketama"} | TOLD,
     "worker": {"_engine"} | TOLD,
     "diagnosis": TOLD,
-    "worker_process": {"worker"} | TOLD,
-    "crew": {"worker", "worker_process", "diagnosis"} | TOLD,
-    "runner": {"crew", "diagnosis", "host"} | TOLD,
+    "interrupts": set(),
+    "watch": TOLD,
+    "worker_process": {"interrupts", "worker"} | TOLD,
+    "crew": {"interrupts", "worker", "worker_process", "diagnosis"} | TOLD,
+    "runner": {"crew", "diagnosis", "host", "watch"} | TOLD,
     "saturation": {"crew", "diagnosis", "host", "stats"} | TOLD,
     "selftest": {"host"} | TOLD,
-    "session": {"config", "output", "runner", "saturation", "selftest", "stats", "target", "__init__"} | TOLD,
-    "output": {"output", "record", "stats"} | TOLD,
+    "results": {"comparison"} | VALUES,
+    "rounds": {"comparison", "crew", "diagnosis", "host", "interrupts", "target"} | TOLD,
+    "contest": {"comparison", "host", "results", "rounds", "stats", "__init__"} | TOLD,
+    "contestants": {"comparison", "config", "contest", "interrupts", "output", "results", "rounds", "session"} | TOLD,
+    "session": {"config", "host", "output", "runner", "saturation", "selftest", "stats", "target", "__init__"} | TOLD,
+    "output": {"comparison", "history", "output", "record", "smoke", "stats"} | TOLD,
     "target": {"target", "_server", "__init__"} | TOLD,
     "stats": {"stats"},
-    "verbs": {"config", "host", "output", "runner", "selftest", "session", "target", "__init__"} | TOLD,
+    "verbs": {"config", "host", "output", "runner", "selftest", "session", "target", "__init__"}
+    | {"comparison", "contestants", "history", "interrupts", "results", "smoke", "smoke_run", "stats"}
+    | TOLD,
     "cli": {"verbs", "__init__"} | TOLD,
     "__main__": {"cli"},
     "__init__": set(),
@@ -98,7 +113,7 @@ DOORS: dict[str, set[str]] = {
     "uvloop": {"worker", "target"},
     "redis": {"target"},
     "rich": {"output", "cli"},
-    "psutil": {"runner", "worker"},
+    "psutil": {"target"},
     "time.h": {"_clock", "_reactor", "_engine", "_server_connection", "_server_trouble"},
     "sys/socket.h": {"_connection", "_reactor", "_server", "_server_connection"},
 }

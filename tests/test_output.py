@@ -16,23 +16,34 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pytest
+from constructed_comparisons import COMPARISONS, GATES
 from constructed_events import RUNS, busy, closed_loop, errors_of_all_kinds
 from constructed_searches import SEARCHES
+from constructed_smokes import SMOKES, matrix
 
 import loadgen
 from loadgen.errors import OutputError
-from loadgen.output import FORMATS, create, open_results
+from loadgen.output import FORMATS, create, create_comparison, create_smoke, open_results
 from loadgen.output.color import wants_color
 
 GOLDEN = Path(__file__).parent / "golden"
 SRC = Path(loadgen.__file__).parent.parent
 PEOPLE = ("clean", "verbose", "quiet")
-ALL = RUNS | SEARCHES
+ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix}
+
+
+def output_for(run: str, format: str, stream: TextIO, color: str = "auto") -> Any:
+    """What the verb of such a run would write to."""
+    if run == "matrix" or run in SMOKES:
+        return create_smoke(format, stream, color=color, matrix=run == "matrix")
+    if run in GATES or run in COMPARISONS:
+        return create_comparison(format, stream, color=color, gate=run in GATES)
+    return create(format, stream, color=color)
 
 
 def text(format: str, run: str, color: str = "auto") -> str:
     stream = io.StringIO()
-    output = create(format, stream, color=color)
+    output = output_for(run, format, stream, color)
     for event in ALL[run]():
         output.emit(event)
     return stream.getvalue()
@@ -68,7 +79,14 @@ def test_verbose_fits_80_columns_but_for_the_line_per_interval_or_step(run: str)
 
 @pytest.mark.parametrize(
     ("run", "count"),
-    [("closed_loop", 3), ("errors_of_all_kinds", 2), ("busy", 1), ("search_found", 7), ("search_generator_limited", 3)],
+    [
+        ("closed_loop", 3),
+        ("errors_of_all_kinds", 2),
+        ("busy", 1),
+        ("watched", 3),
+        ("search_found", 7),
+        ("search_generator_limited", 3),
+    ],
 )
 def test_the_line_per_interval_or_step_takes_two_lines_of_80_columns_at_most(run: str, count: int) -> None:
     lines = [line for line in text("verbose", run).splitlines() if " rate=" in line]
@@ -77,8 +95,9 @@ def test_the_line_per_interval_or_step_takes_two_lines_of_80_columns_at_most(run
 
 
 @pytest.mark.parametrize("format", PEOPLE)
-def test_what_a_server_says_cannot_move_the_cursor(format: str) -> None:
-    assert "\x1b" not in text(format, "errors_of_all_kinds")
+@pytest.mark.parametrize("run", ["errors_of_all_kinds", "watched", "smoke_failed", "matrix", "compare_three"])
+def test_what_a_server_says_cannot_move_the_cursor(format: str, run: str) -> None:
+    assert "\x1b" not in text(format, run)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -87,8 +106,11 @@ def test_there_is_no_colour_without_a_terminal(format: str, run: str) -> None:
     assert "\x1b" not in text(format, run)
 
 
-def test_colour_is_only_colour() -> None:
-    colored, plain = text("clean", "errors_of_all_kinds", "always"), text("clean", "errors_of_all_kinds", "never")
+@pytest.mark.parametrize(
+    "run", ["errors_of_all_kinds", "watched", "smoke_failed", "matrix", "gate_failed", "compare_three"]
+)
+def test_colour_is_only_colour(run: str) -> None:
+    colored, plain = text("clean", run, "always"), text("clean", run, "never")
     assert "\x1b[" in colored
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == plain
 
@@ -296,8 +318,20 @@ def test_a_terminal_gets_colour_unless_no_color_is_set() -> None:
     assert "\x1b" not in on_a_terminal(printing("clean"), {"TERM": "xterm", "NO_COLOR": "1"})
 
 
-def test_there_is_no_format_by_another_name() -> None:
+@pytest.mark.parametrize("creating", [create, create_smoke, create_comparison])
+def test_there_is_no_format_by_another_name(creating: Any) -> None:
     with pytest.raises(ValueError, match="clean, verbose, json, quiet"):
-        create("xml", io.StringIO())
+        creating("xml", io.StringIO())
     with pytest.raises(ValueError, match="auto"):
-        create("clean", io.StringIO(), color="sometimes")
+        creating("clean", io.StringIO(), color="sometimes")
+
+
+def test_an_interval_plot_is_drawn_in_ascii_where_the_stream_has_no_other_signs() -> None:
+    raw = io.BytesIO()
+    output = create_comparison("clean", io.TextIOWrapper(raw, encoding="ascii"), gate=True)
+    for event in GATES["gate_failed"]():
+        output.emit(event)
+    plain = raw.getvalue().decode("ascii")
+    assert "?" not in plain
+    assert len(re.findall(r"\[[-+]*o[-+]*\]", plain)) == 3
+    assert [*map(len, plain.splitlines())] == [*map(len, text("clean", "gate_failed").splitlines())]

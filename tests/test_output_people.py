@@ -350,3 +350,56 @@ def result_of(run: str) -> Result:
     result = RUNS[run]()[-1]
     assert isinstance(result, Result)
     return result
+
+
+SERVER = "4.71 µs CPU/req, 87 % of a CPU, 12.3 MB, 5 threads, 61 files"
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_what_the_load_cost_the_server_stands_below_the_throughput(format: str) -> None:
+    lines = [" ".join(line.replace(":", "").split()) for line in text(format, RUNS["watched"]()).splitlines()]
+    place = lines.index(f"server {SERVER}")
+    assert lines[place - 1].startswith("throughput 1")
+    assert "server 4" not in " ".join(text(format, closed_loop()).split())
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose", "quiet"])
+def test_how_a_server_ended_is_said_and_what_its_log_tells(format: str) -> None:
+    printed = text(format, RUNS["watched"]())
+    assert "crucible was killed by SIGSEGV 2.1 s into the load" in printed
+    if format != "quiet":
+        assert [line.strip() for line in printed.splitlines() if "its log" in line or "of that kind" in line] == [
+            r"its log: thread 'main' panicked at src/store.rs:42\x1b[2J",
+            "its log: ERROR out of slots",
+            "its log: ERROR 3",
+            "and 1 more line of that kind",
+        ]
+
+
+def test_how_a_server_ended_is_red_and_what_its_log_tells_is_yellow() -> None:
+    stream = io.StringIO()
+    create("clean", stream, color="always").emit(RUNS["watched"]()[-1])
+    assert re.search(r"\x1b\[1;31m +crucible was killed", stream.getvalue())
+    assert re.search(r"\x1b\[33m +its log: ERROR 3", stream.getvalue())
+
+
+def test_quiet_has_the_server_s_cpu_per_request() -> None:
+    assert "  server=4.71us/req  " in text("quiet", RUNS["watched"]())
+    assert "server" not in text("quiet", closed_loop())
+
+
+def test_a_watched_interval_has_the_server_s_cpu_and_the_percentiles_stand_in_line() -> None:
+    lines = text("clean", RUNS["watched"]()).splitlines()
+    header = next(number for number, line in enumerate(lines) if line.startswith("time"))
+    assert lines[header].split("│")[0].split() == ["time", "req/s", "err/s", "hit%", "srv%"]
+    assert [line.split("│")[0].split()[-1] for line in lines[header + 1 : header + 4]] == ["87", "1587", "-"]
+    bars = {line.index("│") for line in lines if "│" in line}
+    assert len(bars) == 1
+    assert " server_cpu=87% rss=12.3MB\n" in text("verbose", RUNS["watched"]())
+
+
+def test_a_server_that_is_watched_later_on_gets_its_column_and_a_new_header() -> None:
+    before, after = sample(0, counted(good(8, 2), 1)), RUNS["watched"]()[2]
+    lines = text("clean", [before, after, before]).splitlines()
+    assert ["srv%" in line for line in lines if line.startswith("time")] == [False, True]
+    assert lines[-1].split("│")[0].endswith(" -")

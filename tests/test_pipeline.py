@@ -574,7 +574,10 @@ class Model:
             return "answers nobody"
         if said == "garbage" or (said != "error" and not self.line[0].written):
             return self.garbage()
-        self.line[0].written = True
+        if not self.line[0].written:
+            # A refusal that came early: when the last byte will go, nobody asks.
+            self.line[0].written = True
+            self.lag[self.line[0].phase].record(self.line[0].send_ns - self.line[0].intended_ns)
         r = self.leave()
         if r.expired:
             self.count(r, "late")

@@ -9,6 +9,10 @@ from loadgen import __version__
 VERBS = {
     "run": "put load on a server and report what happened (the default verb)",
     "saturate": "search the highest rate at which a server still meets its SLO",
+    "smoke": "start a server, ask it, load it, stop it: PASS or FAIL, with the reasons",
+    "compare": "run two servers in turns, and say of each metric which is better, and how sure that is",
+    "gate": "judge a server against a baseline, for CI: PASS, FAIL, or why it cannot be told",
+    "history": "append results to a file, and draw how they changed over time",
     "selftest": "find what the generator itself can do on this host, and keep it",
     "config": "print the resolved configuration, its JSON Schema, or an example with every key",
     "serve": "run the built-in server",

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import resource
-import signal
-import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -21,10 +19,13 @@ from typing import Any
 from loadgen import diagnosis, worker
 from loadgen.errors import TargetError, WorkerError, printable
 from loadgen.events import Event, PhaseBegan, Progress
-from loadgen.plan import Load, Plan, Segment
+from loadgen.interrupts import Interrupts
+from loadgen.plan import Endpoint, Load, Plan, Segment
+from loadgen.signs import WorkerSigns
 from loadgen.snapshot import Snapshot, Tally
+from loadgen.usage import Watched
 from loadgen.worker import Failed, Report
-from loadgen.worker_process import STOP_SIGNALS, WorkerProcess
+from loadgen.worker_process import WorkerProcess
 
 NS = 1_000_000_000
 
@@ -53,9 +54,6 @@ LOADING_INTERVAL_S = 0.2
 # What every load counts from 0.
 LOAD_PHASES = ("warmup", "measure", "drain")
 
-# Signals less than this apart are one: `timeout` sends its signal to a process and then to the group that it is in.
-SAME_SIGNAL_NS = 100_000_000
-
 
 class Stop(Exception):
     """The load ends early: the user asked for it, or a worker died."""
@@ -75,16 +73,30 @@ def check_file_limit(plan: Plan) -> None:
 
 
 class Crew:
-    """The workers of a plan. `emit` gets the events of connecting and prefilling, and of how far a load has come."""
+    """The workers of a plan. `emit` gets the events of connecting and prefilling, and of how far a load has come.
 
-    def __init__(self, plan: Plan, emit: Callable[[Event], None]) -> None:
+    `server` is the one under load, where we watch it: when it ends, so does the load. Crews that are at work together
+    share their `interrupts`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        emit: Callable[[Event], None],
+        *,
+        server: Watched | None = None,
+        interrupts: Interrupts | None = None,
+    ) -> None:
         self.plan = plan
         self.emit = emit
         self.workers: list[WorkerProcess] = []
         self.phase = "connect"
-        self.interrupts = 0
+        self.server = server
+        self.interrupts = interrupts or Interrupts()
+        self.shares_interrupts = interrupts is not None
+        """Whoever made them catches the signals."""
         self.failure = ""
-        """A worker's death, in a sentence."""
+        """A worker's death, or the watched server's, in a sentence."""
         self.warnings: list[str] = []
         self.examples: dict[str, str] = {}
         self.max_rss_bytes = 0
@@ -97,14 +109,15 @@ class Crew:
         self.intervals: dict[tuple[str, int], list[Report]] = defaultdict(list)
         self.heard_intervals: dict[str, int] = defaultdict(int)
         """The newest interval of each phase that all workers have reported."""
-        self.alarm, self.ring = socket.socketpair()
-        self.ring.setblocking(False)
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Starts the processes and, whatever happens, ends them. Raises WorkerError when one cannot be started."""
-        check_file_limit(self.plan)
-        with self.interruptible():
+        with contextlib.ExitStack() as stack:
+            if not self.shares_interrupts:
+                stack.callback(self.interrupts.close)
+                stack.enter_context(self.interrupts.caught())
+            check_file_limit(self.plan)
             try:
                 for index in range(len(self.plan.workers)):
                     self.workers.append(WorkerProcess(self.plan, index))
@@ -114,33 +127,6 @@ class Crew:
                     process.close()
                 for process in self.workers:
                     process.end()
-                self.alarm.close()
-                self.ring.close()
-
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """The first SIGINT or SIGTERM drains, the second aborts; a third ends the program wherever it hangs."""
-
-        before_ns = 0
-
-        def interrupt(number: int, frame: object) -> None:
-            nonlocal before_ns
-            now_ns = time.monotonic_ns()
-            if now_ns - before_ns < SAME_SIGNAL_NS:
-                return
-            before_ns = now_ns
-            self.interrupts += 1
-            if self.interrupts > 2:
-                raise KeyboardInterrupt
-            with contextlib.suppress(OSError):
-                self.ring.send(b"!")
-
-        old = {number: signal.signal(number, interrupt) for number in STOP_SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
 
     # ── Phases ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -184,6 +170,19 @@ class Crew:
     def down(self) -> tuple[int, ...]:
         """How many connections to each endpoint were not ready when the workers last spoke."""
         return tuple(map(sum, zip(*(w.down for w in self.workers if w.down), strict=True)))
+
+    def without_connection(self) -> list[Endpoint]:
+        """The servers to which no connection was ready when the workers last spoke."""
+        down = self.down()
+        return [
+            endpoint
+            for place, endpoint in enumerate(self.plan.endpoints)
+            if down[place] == diagnosis.planned_connections(self.plan, place)
+        ]
+
+    def signs(self) -> tuple[WorkerSigns, ...]:
+        """What the machine did to each worker that came to the end of the newest load."""
+        return tuple(w.final.signs for w in self.workers if w.final is not None and w.final.signs is not None)
 
     def failures(self, phase: str = "precheck") -> dict[str, int]:
         return dict(self.merged(phase).failures)
@@ -273,8 +272,8 @@ class Crew:
         """Waits for what is open; after a second interrupt no longer."""
         due = sum(segment.requests for segment in self.load.profile) * max(own.share for own in self.plan.workers)
         patience_ns = self.plan.request_timeout_ns + GRACE_NS + int(due * COUNT_NS)
-        stop = self.interrupts > 0 or bool(self.failure)
-        while self.interrupts < 2:
+        stop = self.interrupts.count > 0 or bool(self.failure)
+        while self.interrupts.count < 2:
             if stop:
                 self.end_load()
             try:
@@ -293,14 +292,19 @@ class Crew:
         return [w for w in self.workers if w.alive]
 
     def hear(self, until_ns: int) -> list[tuple[WorkerProcess, Report]]:
-        """The next reports, none when the time comes first. Raises Stop when the user asks to, or a worker has died."""
+        """The next reports, none when the time comes first.
+
+        Raises Stop when the user asks to, or a worker or the watched server has died.
+        """
+        self.mourn()
         unfinished = [w for w in self.living() if w.final is None]
         by_pipe: dict[object, WorkerProcess] = {w.pipe: w for w in unfinished}
         timeout = max(0.0, (until_ns - time.monotonic_ns()) / NS)
         heard = []
-        for ready in wait([*(w.pipe for w in unfinished), self.alarm], timeout):
-            if ready is self.alarm:
-                self.alarm.recv(1)
+        alarm = self.interrupts.fileno()
+        for ready in wait([*(w.pipe for w in unfinished), alarm], timeout):
+            if ready == alarm:
+                self.interrupts.heard()
                 raise Stop
             process = by_pipe[ready]
             try:
@@ -340,6 +344,16 @@ class Crew:
         if self.phase in ("connect", "precheck", "prefill"):
             raise WorkerError(f"{death}; nothing had been measured yet.")
         self.failure = self.failure or f"{death}; what it had counted up to its last report is included."
+        if self.phase != "drain":
+            raise Stop
+
+    def mourn(self) -> None:
+        """The watched server died: as with a worker, what it had answered is kept."""
+        if self.server is None or self.failure or not (fate := self.server.fate()):
+            return
+        if self.phase in ("connect", "precheck", "prefill"):
+            raise TargetError(f"{fate}; nothing had been measured yet.")
+        self.failure = f"{fate}."
         if self.phase != "drain":
             raise Stop
 

@@ -16,6 +16,7 @@ from loadgen.snapshot import Snapshot
 from loadgen.stats.search import Answer, Settings, Step
 from loadgen.stats.trial import Limit
 from loadgen.units import NS_PER_S, NS_PER_US
+from loadgen.usage import ServerReport, Usage
 
 NOTHING_MEASURED = "no requests were measured"
 NOT_FOUND = "the search ended before it had an answer"
@@ -34,6 +35,8 @@ class Configured:
     """Name and version in the server's own words; empty when it does not say."""
     search: Settings | None = None
     """A search follows, and not a run of the plan's own load."""
+    host: str = ""
+    """The fingerprint of this machine."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
@@ -69,6 +72,8 @@ class Sample:
     """Unix time of the interval's end."""
     interval_ns: int
     interval: Snapshot
+    server: Usage | None = None
+    """What a server that we watch used in it; its requests are those sent in `interval`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,8 @@ class Result:
     """What the machine did to the generator over the measure window."""
     checks: tuple[Check, ...] = ()
     """The plan's objectives, held against what was measured."""
+    server: ServerReport | None = None
+    """Of a server that we watched."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
@@ -135,7 +142,7 @@ class Result:
     @property
     def cpu_us_per_request(self) -> float | None:
         """The workers' CPU time per request that they sent, backfills too; None when they sent none."""
-        sent = sum(tally.sent for tally in self.measured.tallies.values())
+        sent = self.measured.sent
         return self.measured.cpu_ns / NS_PER_US / sent if sent else None
 
     @property

@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable
 
 from loadgen import diagnosis, host, slo, verdict
-from loadgen.crew import Crew, Stop
+from loadgen.crew import LOAD_PHASES, Crew, Stop
 from loadgen.events import Event, Result, Sample
 from loadgen.plan import Plan
 from loadgen.signs import Ceiling, HostSigns, Signs
 from loadgen.snapshot import Snapshot
+from loadgen.usage import Watched
+from loadgen.watch import Watch
 
 PHASES = ("precheck", "prefill", "warmup", "measure", "drain")
 
@@ -22,13 +24,20 @@ class Run:
     """One run of a Plan. `emit` gets every event but the Result, which `result` returns."""
 
     def __init__(
-        self, plan: Plan, emit: Callable[[Event], None], *, embedded: bool = False, ceiling: Ceiling | None = None
+        self,
+        plan: Plan,
+        emit: Callable[[Event], None],
+        *,
+        embedded: bool = False,
+        ceiling: Ceiling | None = None,
+        server: Watched | None = None,
     ) -> None:
         self.plan = plan
         self.emit = emit
         self.embedded = embedded
         self.ceiling = ceiling
-        self.crew = Crew(plan, emit)
+        self.watch = Watch(server) if server is not None else None
+        self.crew = Crew(plan, emit, server=server)
         self.crew.interval_ended = self.sample
         self.before: dict[str, Snapshot] = {}
         self.interval_p99_ns: list[int] = []
@@ -54,6 +63,8 @@ class Run:
 
     def load(self) -> None:
         plan, crew = self.plan, self.crew
+        if self.watch is not None:
+            self.watch.begin()
         crew.begin_load(plan.profile, plan.warmup_ns, plan.duration_ns)
         if plan.warmup_ns:
             crew.begin("warmup")
@@ -70,7 +81,8 @@ class Run:
         self.before[phase] = so_far
         if phase == "measure" and interval_ns == self.plan.interval_ns and interval.latency().count:
             self.interval_p99_ns.append(interval.latency().quantile(0.99))
-        self.emit(Sample(phase, time.time(), interval_ns, interval))
+        used = self.watch.interval() if self.watch is not None else None
+        self.emit(Sample(phase, time.time(), interval_ns, interval, used))
 
     def sum_up(self) -> Result:
         """The Result of all workers, the dead ones' last words included."""
@@ -81,10 +93,11 @@ class Run:
             duration_ns = min(duration_ns, max(0, crew.stopped_ns - crew.load.measure_ns))
         if not crew.load.start_ns:
             duration_ns = 0
-        if not crew.failure and not crew.interrupts:
-            crew.failure = self.gone_at_the_end()
-        workers = tuple(w.final.signs for w in crew.workers if w.final is not None and w.final.signs is not None)
-        signs = Signs(workers, self.host, tuple(self.interval_p99_ns), self.ceiling)
+        server = self.watch.report(sum(phases[phase].sent for phase in LOAD_PHASES)) if self.watch else None
+        if not crew.failure and not crew.interrupts.count:
+            for endpoint in crew.without_connection()[:1]:
+                crew.failure = diagnosis.gone(endpoint, crew.failures("measure"), crew.examples)
+        signs = Signs(crew.signs(), self.host, tuple(self.interval_p99_ns), self.ceiling)
         judged = verdict.judge(
             plan.verdict,
             measured,
@@ -101,24 +114,34 @@ class Run:
             phases=phases,
             max_rss_bytes=crew.max_rss_bytes,
             embedded=self.embedded,
-            interrupted=crew.interrupts > 0,
-            reasons=(*diagnosis.doubts(measured, crew.examples), *judged.reasons),
+            interrupted=crew.interrupts.count > 0,
+            reasons=(*self.restarted(), *diagnosis.doubts(measured, crew.examples), *judged.reasons),
             failure=crew.failure,
             warnings=(*crew.warnings, *judged.warnings),
             examples=crew.examples,
             signs=signs,
             checks=slo.check(plan.slo, measured, duration_ns),
+            server=server,
         )
 
-    def gone_at_the_end(self) -> str:
-        """A server to which no connection was left when the window closed."""
-        crew = self.crew
-        for place, endpoint in enumerate(self.plan.endpoints):
-            if crew.down()[place] == diagnosis.planned_connections(self.plan, place):
-                return diagnosis.gone(endpoint, crew.failures("measure"), crew.examples)
-        return ""
+    def restarted(self) -> tuple[str, ...]:
+        """Numbers of two processes are not of one server."""
+        if self.watch is None or self.watch.server.fate() or not self.watch.server.restarted():
+            return ()
+        return (f"{self.watch.server.name} was restarted while load was on it: another process answers now",)
 
 
-def run(plan: Plan, emit: Callable[[Event], None], *, embedded: bool = False, ceiling: Ceiling | None = None) -> Result:
-    """Runs a plan. See `Run`; `ceiling` is what this host's self-test reached, where there was one."""
-    return Run(plan, emit, embedded=embedded, ceiling=ceiling).result()
+def run(
+    plan: Plan,
+    emit: Callable[[Event], None],
+    *,
+    embedded: bool = False,
+    ceiling: Ceiling | None = None,
+    server: Watched | None = None,
+) -> Result:
+    """Runs a plan. See `Run`.
+
+    `ceiling` is what this host's self-test reached, where there was one; `server` is the one under load, where we watch
+    it.
+    """
+    return Run(plan, emit, embedded=embedded, ceiling=ceiling, server=server).result()

@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from loadgen import diagnosis, host, verdict
 from loadgen.crew import Crew, Stop
 from loadgen.events import Event, Progress, SearchEnded, StepTaken
-from loadgen.plan import Endpoint, Plan, Segment
+from loadgen.plan import Plan, Segment
 from loadgen.signs import HostSigns, Signs
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.stats.search import Answer, Probe, Purpose, Search, Settings
 from loadgen.stats.trial import Block, Limit, Trial, hopeless
 from loadgen.units import NS_PER_S
+from loadgen.usage import Watched
 
 # One block may be bad by chance, whatever it says of the rate.
 LEAST_BLOCKS = 2
@@ -59,14 +60,20 @@ class Saturation:
     """One search. `emit` gets every event but the last, which `result` returns."""
 
     def __init__(
-        self, plan: Plan, settings: Settings, emit: Callable[[Event], None], *, embedded: bool = False
+        self,
+        plan: Plan,
+        settings: Settings,
+        emit: Callable[[Event], None],
+        *,
+        embedded: bool = False,
+        server: Watched | None = None,
     ) -> None:
         self.plan = plan
         self.emit = emit
         self.embedded = embedded
         self.settings = settings
         self.search = Search(settings)
-        self.crew = Crew(plan, self.tell)
+        self.crew = Crew(plan, self.tell, server=server)
         self.crew.interval_ended = self.interval_ended
         self.answer: Answer | None = None
         self.loads: dict[str, Snapshot] = {"warmup": Snapshot(), "measure": Snapshot()}
@@ -103,7 +110,7 @@ class Saturation:
             answer=self.answer,
             phases=phases,
             embedded=self.embedded,
-            interrupted=crew.interrupts > 0,
+            interrupted=crew.interrupts.count > 0,
             failure=crew.failure,
             warnings=tuple(crew.warnings),
             examples=crew.examples,
@@ -163,11 +170,10 @@ class Saturation:
         last = self.block(probe.limits, measured - self.before)
         limited_by = ""
         if probe.purpose is not Purpose.BURST:
-            finals = [w.final.signs for w in self.crew.workers if w.final is not None and w.final.signs is not None]
             judged = verdict.judge(
                 self.plan.verdict,
                 measured,
-                Signs(tuple(finals), self.host),
+                Signs(self.crew.signs(), self.host),
                 open_loop=True,
                 spin=self.plan.spin,
                 duration_ns=length_ns,
@@ -200,20 +206,12 @@ class Saturation:
     def gone(self) -> bool:
         """Whether a server has no connection left: then the search ends, and why is said."""
         crew = self.crew
-        if not crew.failure and self.without_connection():
+        if not crew.failure and crew.without_connection():
             # A rate that is too high may well end with all of them on their way back.
             crew.open_connections()
-            for endpoint in self.without_connection()[:1]:
+            for endpoint in crew.without_connection()[:1]:
                 crew.failure = diagnosis.gone(endpoint, crew.failures("measure"), crew.examples)
         return bool(crew.failure)
-
-    def without_connection(self) -> list[Endpoint]:
-        down = self.crew.down()
-        return [
-            endpoint
-            for place, endpoint in enumerate(self.plan.endpoints)
-            if down[place] == diagnosis.planned_connections(self.plan, place)
-        ]
 
     def tell(self, event: Event) -> None:
         """A crew's event; its progress is that of the rate in hand."""
@@ -241,6 +239,13 @@ def _quantile(counted: Snapshot, limit: Limit) -> int:
     return latency.quantile(limit.quantile) if latency.count else 0
 
 
-def search(plan: Plan, settings: Settings, emit: Callable[[Event], None], *, embedded: bool = False) -> SearchEnded:
+def search(
+    plan: Plan,
+    settings: Settings,
+    emit: Callable[[Event], None],
+    *,
+    embedded: bool = False,
+    server: Watched | None = None,
+) -> SearchEnded:
     """Searches the highest rate that meets the settings' limits. See `Saturation`."""
-    return Saturation(plan, settings, emit, embedded=embedded).result()
+    return Saturation(plan, settings, emit, embedded=embedded, server=server).result()

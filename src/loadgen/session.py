@@ -5,20 +5,23 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from loadgen import __version__, config, output, runner, saturation, selftest
+from loadgen import __version__, config, host, output, runner, saturation, selftest
 from loadgen.config.cpu_list import usable_cpus
 from loadgen.errors import ExitCode, UsageError
 from loadgen.events import Configured, Event, Output, Result, SearchEnded
-from loadgen.plan import Plan
+from loadgen.plan import Endpoint, Plan
+from loadgen.server_plan import HOST
 from loadgen.slo import Answer
 from loadgen.stats.search import Outcome
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.target.identity import identify
+from loadgen.target.server import ManagedServer
+from loadgen.usage import Watched
 
 # Flags that are keys of the config under another name: option strings, key, what it is.
 KEYS = (
@@ -58,20 +61,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config", nargs="?", type=Path, metavar="CONFIG", help="a TOML file; see `loadgen config --example`"
     )
+    add_results(parser)
+    target = parser.add_argument_group("target")
+    target.add_argument("--embedded", action="store_true", help="run against the built-in server, started for this run")
+    target.add_argument(
+        "--server",
+        type=Path,
+        metavar="FILE",
+        help="a server file, such as server/config/redis.toml: started for this run, watched and ended",
+    )
+    target.add_argument("--host", help="the server's host; with --port, instead of target.endpoints")
+    target.add_argument("--port", "-p", type=int, help="the server's port (default: 6379, or 11211 for memcache)")
+    add_keys(parser)
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """The options that say where results go, and how they look."""
     results = parser.add_argument_group("results")
     results.add_argument("--format", choices=output.FORMATS, help="overrides [admin] format")
     results.add_argument("-o", "--output", metavar="FILE", help="write the results there instead of standard output")
     results.add_argument("--color", choices=("auto", "always", "never"), help="overrides [admin] color")
-    target = parser.add_argument_group("target")
-    target.add_argument("--embedded", action="store_true", help="run against the built-in server, started for this run")
-    target.add_argument("--host", help="the server's host; with --port, instead of target.endpoints")
-    target.add_argument("--port", "-p", type=int, help="the server's port (default: 6379, or 11211 for memcache)")
+
+
+def add_keys(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
+    """The options that are keys of the configuration, but for those keys that a verb has no use for."""
     keys = parser.add_argument_group("config keys", "each wins over the file; --set wins over both")
     keys.add_argument(
         "--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="any key, typed as TOML; may be repeated"
     )
     keys.add_argument("--ratio", metavar="GET:SET[:DELETE]", help="command weights, such as 80:20")
     for options, key, what in KEYS:
+        if key in without:
+            continue
         keys.add_argument(*options, dest=key, metavar=key.rpartition(".")[2].upper(), help=what)
     for options, key, what in SWITCHES:
         keys.add_argument(*options, dest=key, action="store_true", help=what)
@@ -84,6 +105,8 @@ class Session:
     settings: config.Config
     plan: Plan
     embedded: bool
+    server: Watched | None
+    """The server, where it was started for this session."""
     stream: TextIO
     outputs: tuple[Output, ...]
     """In the order in which they are given each event."""
@@ -96,7 +119,7 @@ class Session:
         """Puts the load on, and prints what came of it."""
         test = selftest.kept(__version__)
         ceiling = test.ceiling(self.plan, usable_cpus()) if test is not None else None
-        result = runner.run(self.plan, self.emit, embedded=self.embedded, ceiling=ceiling)
+        result = runner.run(self.plan, self.emit, embedded=self.embedded, ceiling=ceiling, server=self.server)
         self.emit(result)
         code = verdict_of(result)
         if not result.valid and not result.interrupted:
@@ -107,7 +130,8 @@ class Session:
 
     def search(self) -> ExitCode:
         """Searches the highest rate that meets the limits, and prints how that went."""
-        ended = saturation.search(self.plan, config.search_settings(self.settings), self.emit, embedded=self.embedded)
+        settings = config.search_settings(self.settings)
+        ended = saturation.search(self.plan, settings, self.emit, embedded=self.embedded, server=self.server)
         self.emit(ended)
         code = outcome_of(ended)
         if ended.failure:
@@ -129,31 +153,45 @@ def opened(args: argparse.Namespace, *, force_search: bool = False) -> Iterator[
     Raises LoadgenError for whatever keeps it from being opened.
     """
     flags = flags_of(args)
-    if args.config is None and not (args.embedded or args.host or args.port or args.set or flags):
+    if args.config is None and not (args.embedded or args.server or args.host or args.port or args.set or flags):
         raise UsageError("name a CONFIG file, or a server by --host and --port, or --embedded for the built-in one.")
+    if sum((args.embedded, args.server is not None, args.host is not None or args.port is not None)) > 1:
+        raise UsageError("--embedded, --server and --host with --port each name the server: keep one of them.")
     if args.config is None:
         flags.setdefault("general.warmup", WARMUP_WITHOUT_FILE)
-    settings = config.load(args.config, args.set, flags)
+    if args.embedded:
+        # One server, whose port is known when it runs, in place of any that the file names.
+        flags["target.endpoints"] = config.Flag("--embedded", [f"{HOST}:1"])
+    settings = config.load(args.config, args.set, flags, server=args.server)
     if force_search and not config.wants_search(settings):
         flags["workload.saturation_search"] = config.Flag("saturate", {})
-        settings = config.load(args.config, args.set, flags)
+        settings = config.load(args.config, args.set, flags, server=args.server)
+    for warning in settings.warnings:
+        output.remark(f"warning: {warning}")
     with contextlib.ExitStack() as stack:
-        if args.embedded:
-            protocol = "memcache" if settings.target.protocol == "memcache" else "resp"
-            server = stack.enter_context(EmbeddedServer(protocol))
-            flags["target.endpoints"] = config.Flag("--embedded", [f"{server.host}:{server.port}"])
-            settings = config.load(args.config, args.set, flags)
-        for warning in settings.warnings:
-            output.remark(f"warning: {warning}")
         plan = config.resolve(settings)
+        server: ManagedServer | EmbeddedServer | None = None
+        if args.embedded:
+            server = stack.enter_context(EmbeddedServer("memcache" if plan.protocol == "memcache" else "resp"))
+        elif (told := config.server_plan(settings, name_of(args))) is not None:
+            server = stack.enter_context(ManagedServer(told))
+        if server is not None:
+            plan = replace(plan, endpoints=(Endpoint(server.host, server.port, server.host),))
         stream = stack.enter_context(output.open_results(args.output)) if args.output else sys.stdout
         results = output.create(settings.admin.format, stream, color=settings.admin.color)
         progress = output.create_progress(sys.stderr, color=settings.admin.color)
         stack.callback(progress.close)
-        session = Session(settings, plan, args.embedded, stream, (progress, results))
+        session = Session(settings, plan, args.embedded, server, stream, (progress, results))
         search = config.search_settings(settings) if config.wants_search(settings) else None
-        session.emit(Configured(plan, __version__, settings.warnings, args.embedded, identify(plan), search))
+        identity, machine = identify(plan), host.fingerprint()
+        session.emit(Configured(plan, __version__, settings.warnings, args.embedded, identity, search, machine))
         yield session
+
+
+def name_of(args: argparse.Namespace) -> str:
+    """What to call a server that is described by one of these files."""
+    file: Path | None = args.server or args.config
+    return file.stem if file is not None else ""
 
 
 def flags_of(args: argparse.Namespace) -> dict[str, object]:
@@ -161,22 +199,22 @@ def flags_of(args: argparse.Namespace) -> dict[str, object]:
     given: dict[str, object] = {}
     values = vars(args)
     for options, key, _ in KEYS:
-        if values[key] is not None:
+        if values.get(key) is not None:
             value = values[key] if key in TEXTS else number_or_text(values[key])
             given[key] = config.Flag(options[-1], value)
     for options, key, _ in SWITCHES:
         if values[key]:
             given[key] = config.Flag(options[-1], True)
     for key in ("format", "color"):
-        if values[key]:
+        if values.get(key):
             given[f"admin.{key}"] = config.Flag(f"--{key}", values[key])
     if args.ratio is not None:
         for name, weight in zip(("get", "set", "delete"), weights_of(args.ratio), strict=True):
             given[f"workload.commands.{name}"] = config.Flag("--ratio", weight)
-    if args.host is not None or args.port is not None:
-        port = args.port or DEFAULT_PORTS.get(values["target.protocol"] or "", 6379)
-        host = args.host or "127.0.0.1"
-        given["target.endpoints"] = config.Flag("--host", [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"])
+    if values.get("host") is not None or values.get("port") is not None:
+        port = values["port"] or DEFAULT_PORTS.get(values["target.protocol"] or "", 6379)
+        name = values["host"] or "127.0.0.1"
+        given["target.endpoints"] = config.Flag("--host", [f"[{name}]:{port}" if ":" in name else f"{name}:{port}"])
     return given
 
 

@@ -25,6 +25,15 @@ class Pauses:
     def total_ns(self) -> int:
         return self.busy_ns + self.queued_ns + self.stopped_ns
 
+    def __add__(self, later: Pauses) -> Pauses:
+        return Pauses(
+            self.count + later.count,
+            max(self.longest_ns, later.longest_ns),
+            self.busy_ns + later.busy_ns,
+            self.queued_ns + later.queued_ns,
+            self.stopped_ns + later.stopped_ns,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSigns:
@@ -39,6 +48,18 @@ class WorkerSigns:
     pauses: Pauses
     overdue: int
     """Requests of the window that were sent more than 10 ms after it closed, or never, though a connection had room."""
+
+    def __add__(self, later: WorkerSigns) -> WorkerSigns:
+        """The same worker over two windows."""
+        unknown = self.queued_ns is None or later.queued_ns is None
+        return WorkerSigns(
+            self.index,
+            self.wall_ns + later.wall_ns,
+            self.cpu_ns + later.cpu_ns,
+            None if unknown else (self.queued_ns or 0) + (later.queued_ns or 0),
+            self.pauses + later.pauses,
+            self.overdue + later.overdue,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,11 @@ class Snapshot:
         return sum((t for command, t in self.tallies.items() if command != "backfill"), Tally())
 
     @property
+    def sent(self) -> int:
+        """Requests of all commands, backfills too, whose last byte went to the kernel."""
+        return sum(tally.sent for tally in self.tallies.values())
+
+    @property
     def commands(self) -> tuple[str, ...]:
         """The commands of which there was any request, in the order in which they are shown."""
         present = [command for command, tally in self.tallies.items() if tally.planned]

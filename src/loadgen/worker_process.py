@@ -11,11 +11,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from loadgen.errors import WorkerError
+from loadgen.interrupts import STOP_SIGNALS
 from loadgen.plan import Plan
 from loadgen.snapshot import Snapshot
 from loadgen.worker import Report
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class WorkerProcess:

@@ -1,17 +1,35 @@
 """TOML → Config → Plan: the only room that knows TOML and pydantic.
 
-`load` reads and checks everything that the user said, `resolve` turns it into what workers are told, `search_settings`
-into what a saturation search is told. `dump`, `example` and `json_schema` show a configuration, every key there is, and
+`load` reads and checks everything that the user said, `resolve` turns it into what workers are told, `server_plan`
+into what a server is started with, `search_settings`, `smoke_limits`, `compare_settings` and `gate_settings` into what
+those are told who judge. `dump`, `example` and `json_schema` show a configuration, every key there is, and
 what a program may write.
 """
 
 from loadgen.config.example import example
 from loadgen.config.json_schema import json_schema
+from loadgen.config.judging import compare_settings, gate_settings, smoke_limits
 from loadgen.config.load import load
 from loadgen.config.origin import Flag
-from loadgen.config.resolve import resolve
+from loadgen.config.resolve import resolve, server_plan
 from loadgen.config.schema import Config
 from loadgen.config.search import search_settings, wants_search
+from loadgen.config.server_file import is_server_file
 from loadgen.config.toml_text import dump
 
-__all__ = ["Config", "Flag", "dump", "example", "json_schema", "load", "resolve", "search_settings", "wants_search"]
+__all__ = [
+    "Config",
+    "Flag",
+    "compare_settings",
+    "dump",
+    "example",
+    "gate_settings",
+    "is_server_file",
+    "json_schema",
+    "load",
+    "resolve",
+    "search_settings",
+    "server_plan",
+    "smoke_limits",
+    "wants_search",
+]

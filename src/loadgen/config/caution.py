@@ -38,14 +38,15 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
     general, connection, workload = config.general, config.connection, config.workload
     workers = worker_count(config)
     if general.threads > workers:
-        reach = "reach every endpoint" if len(config.target.endpoints) > 1 else "have a connection"
+        reach = "reach every endpoint" if config.target.servers > 1 else "have a connection"
         yield (
             ("general", "threads"),
             f"{general.threads} workers are too many for {connection.connections} connections, as each must {reach}; "
             f"the number used is {workers}",
         )
-    if general.cpu_list is not None and not hasattr(os, "sched_setaffinity"):
-        yield ("general", "cpu_list"), "is not acted on: this system cannot pin a process to a CPU"
+    if not hasattr(os, "sched_setaffinity"):
+        for table in ("general",), ("target", "server"):
+            yield (*table, "cpu_list"), "is not acted on: this system cannot pin a process to a CPU"
     requested = _raw(document, ("connection", "batch_size"))
     if isinstance(requested, int) and requested != connection.batch_size:
         yield (
@@ -64,6 +65,9 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
             "leave the server cores of its own",
         )
     yield from _of_the_schedule(config, document)
+    for name, rounds in (("compare", config.compare), ("gate", config.gate)):
+        if rounds.rate:
+            yield (name, "load_share"), f"is not acted on: {name}.rate says what is offered"
     if config.target.protocol == "ping":
         for name in ("keyspace", "commands", "values"):
             yield ("workload", name), 'is not acted on: the protocol "ping" sends PING only'

@@ -15,6 +15,7 @@ from loadgen.config.phase import MAX_SEGMENTS
 from loadgen.config.problem import Problem
 from loadgen.config.profile import most_segments
 from loadgen.config.schema import Config
+from loadgen.config.server import has_port
 from loadgen.plan import Endpoint
 from loadgen.units import MAX_DURATION_NS
 
@@ -34,6 +35,7 @@ _PROTOCOL = ("target", "protocol")
 _USERNAME = ("target", "username")
 _PASSWORD = ("target", "password")
 _ENDPOINTS = ("target", "endpoints")
+_SERVER = ("target", "server")
 _CONNECTIONS = ("connection", "connections")
 _PREFILL = ("workload", "prefill")
 _BACKFILL = ("workload", "backfill_on_miss")
@@ -53,11 +55,30 @@ def contradictions(config: Config) -> Iterator[Problem]:
 
 
 def _cpus_exist(config: Config) -> Iterator[Problem]:
-    cpus = config.general.cpu_list
-    if cpus is not None and (absent := absent_cpus(parse_cpu_list(cpus))):
-        listed = ", ".join(map(str, absent[:8])) + (", …" if len(absent) > 8 else "")
+    server = config.target.server
+    for table, cpus in ((("general",), config.general.cpu_list), (_SERVER, server.cpu_list if server else None)):
+        if cpus is not None and (absent := absent_cpus(parse_cpu_list(cpus))):
+            listed = ", ".join(map(str, absent[:8])) + (", …" if len(absent) > 8 else "")
+            yield Problem(
+                ((*table, "cpu_list"),), f"names CPU {listed}, which this machine does not have; name CPUs that it has"
+            )
+
+
+def _one_server_or_endpoints(config: Config) -> Iterator[Problem]:
+    if config.target.server is not None and config.target.endpoints:
         yield Problem(
-            (("general", "cpu_list"),), f"names CPU {listed}, which this machine does not have; name CPUs that it has"
+            (_ENDPOINTS, _SERVER),
+            "names servers that are there, and [target.server] describes one to be started; keep one of them",
+        )
+
+
+def _server_is_told_its_port(config: Config) -> Iterator[Problem]:
+    server = config.target.server
+    if server is not None and not server.port and not has_port(server):
+        yield Problem(
+            ((*_SERVER, "command"), (*_SERVER, "port")),
+            "does not tell the server its port; write {port} where the program takes it, "
+            "or set target.server.port to the one it listens on anyway",
         )
 
 
@@ -78,7 +99,7 @@ def _only_resp_authenticates(config: Config) -> Iterator[Problem]:
 
 
 def _every_endpoint_gets_a_connection(config: Config) -> Iterator[Problem]:
-    connections, endpoints = config.connection.connections, len(config.target.endpoints)
+    connections, endpoints = config.connection.connections, config.target.servers
     if connections < endpoints:
         yield Problem(
             (_CONNECTIONS, _ENDPOINTS),
@@ -101,7 +122,7 @@ def _ids_fit_keys(config: Config) -> Iterator[Problem]:
 
 def _every_server_owns_a_key(config: Config) -> Iterator[Problem]:
     keyspace = config.workload.keyspace
-    if keyspace.length < 16 and keyspace.count > 16**keyspace.length:
+    if config.target.servers == 1 or (keyspace.length < 16 and keyspace.count > 16**keyspace.length):
         return
     # As they are named on the circle, which is not always how they are written: a port can have leading zeros.
     servers = [str(Endpoint(host, port, "")) for host, port in map(parse_endpoint, config.target.endpoints)]
@@ -211,6 +232,8 @@ def _objectives_can_be_judged(config: Config) -> Iterator[Problem]:
 
 _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _cpus_exist,
+    _one_server_or_endpoints,
+    _server_is_told_its_port,
     _only_resp_authenticates,
     _every_endpoint_gets_a_connection,
     _ids_fit_keys,

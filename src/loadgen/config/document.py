@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from copy import deepcopy
 
 from loadgen.config.origin import Origin
-from loadgen.config.positions import Path, Position
+from loadgen.config.positions import Path
 from loadgen.config.problem import Problem
+from loadgen.config.toml_file import TomlFile
 from loadgen.config.tree import alias, dotted, tables
 
 _ALIASES = {
@@ -28,16 +29,16 @@ class Document:
     def __init__(self) -> None:
         self.tree: dict[str, object] = {}
         self.origins: dict[Path, Origin] = {}
-        self.clashes: list[Problem] = []
-        """Keys that the file gives in both their spellings though neither wins."""
+        self.problems: list[Problem] = []
+        """What is wrong already: keys given in both their spellings though neither wins, tables in the wrong file."""
         self.cautions: list[Problem] = []
         """Keys of the file that were set aside for their older spelling, which wins."""
 
-    def add_file(self, source: str, tree: dict[str, object], positions: dict[Path, Position]) -> None:
+    def add_file(self, file: TomlFile) -> None:
         """The file's own layer, which must come first."""
-        self.tree = deepcopy(tree)
-        for path, (line, column) in positions.items():
-            self.origins[path] = Origin.in_file(source, line, column, dotted(path))
+        self.tree = deepcopy(file.tree)
+        for path, (line, column) in file.positions.items():
+            self.origins[path] = Origin.in_file(file.source, line, column, dotted(path))
         for old, (new, old_wins) in _ALIASES.items():
             if old not in self.origins:
                 continue
@@ -47,7 +48,7 @@ class Document:
                     self.cautions.append(Problem((new,), sentence, self.origins[new]))
                 else:
                     sentence = f"is an older spelling of {new[-1]}, which is given too; keep one of them"
-                    self.clashes.append(Problem((old,), sentence, self.origins[old]))
+                    self.problems.append(Problem((old,), sentence, self.origins[old]))
             parent = self._table_at(old[:-1])
             assert parent is not None, "a key with a position has a table round it"
             parent[str(new[-1])] = parent.pop(str(old[-1]))
@@ -66,10 +67,21 @@ class Document:
         # A copy, as a later key may go into it.
         branch[str(path[-1])] = deepcopy(value)
         # What stood below an overridden key is gone with it.
-        for stale in [known for known in self.origins if known[: len(path)] == path]:
-            del self.origins[stale]
+        self._forget(path)
         self.origins[path] = origin
         self.cautions = [caution for caution in self.cautions if path not in caution.paths]
+
+    def replace(self, table: str, value: object, origins: dict[Path, Origin]) -> None:
+        """A table that comes in place of the one there is; of `origins`, those in the table count."""
+        self.drop((table,))
+        self.tree[table] = deepcopy(value)
+        self.origins |= {path: origin for path, origin in origins.items() if path[0] == table}
+
+    def drop(self, path: Path) -> None:
+        """Takes a key out again, with all that stands below it."""
+        if parent := self._table_at(path[:-1]):
+            parent.pop(str(path[-1]), None)
+        self._forget(path)
 
     def given(self, path: Path) -> bool:
         """Whether the user gave this key, or something in this table."""
@@ -105,6 +117,11 @@ class Document:
                     yield from walk((*path, name), value)
 
         return walk((), self.tree)
+
+    def _forget(self, path: Path) -> None:
+        """Where the key, and what stood below it, came from."""
+        for stale in [known for known in self.origins if known[: len(path)] == path]:
+            del self.origins[stale]
 
     def _table_at(self, path: Path) -> dict[str, object] | None:
         branch: object = self.tree

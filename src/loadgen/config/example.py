@@ -52,7 +52,8 @@ def _table(path: Path, table: type[Table], explained: set[tuple[str, str]]) -> I
                 explained.add((name, key.description or ""))
             default = _default(name, key)
             off = optional or inert(key) or default is None or key.default_factory
-            shown = entry.get(name, key.examples[0] if default is None and key.examples else default)
+            # An empty list or table shows nothing of what can be in it.
+            shown = entry.get(name, key.examples[0] if default in (None, (), {}) and key.examples else default)
             yield f"{'# ' if off else ''}{name} = {toml_value(shown)}"
 
 
@@ -66,7 +67,7 @@ def _marks(key: FieldInfo, optional: bool) -> Iterator[str]:
 def _default(name: str, field: FieldInfo) -> object:
     if name == "endpoints":
         return list(Config().target.endpoints)
-    return field.get_default(call_default_factory=True, validated_data={})
+    return None if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
 
 
 def _optional(path: Path) -> FieldInfo | None:

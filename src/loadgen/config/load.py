@@ -1,8 +1,10 @@
-"""Reads a configuration: a file, flags over it, and `--set` over both; every problem found is reported at once."""
+"""Reads a configuration: a file, a server file over it, flags over these, and `--set` over all; every problem found is
+reported at once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import tomli
@@ -13,49 +15,71 @@ from loadgen.config.contradictions import contradictions
 from loadgen.config.document import Document
 from loadgen.config.origin import Flag, Origin
 from loadgen.config.positions import Path as KeyPath
-from loadgen.config.positions import key_positions
 from loadgen.config.problem import Problem, problems_in
 from loadgen.config.schema import Config
+from loadgen.config.server_file import lay_over
+from loadgen.config.toml_file import MAX_NESTING, nested, read
 from loadgen.config.tree import dotted
 from loadgen.errors import ConfigError
 
-MAX_FILE_BYTES = 2**20
-"""No configuration is as long; it keeps a path that was meant for something else from being read whole."""
+_ENDPOINTS = ("target", "endpoints")
+_SERVER = ("target", "server")
 
 
-MAX_NESTING = 16
-"""No key is as deep; it keeps hostile nesting from exhausting the stack of whatever walks the values."""
+def load(
+    path: Path | None,
+    overrides: Sequence[str] = (),
+    flags: Mapping[str, object] | None = None,
+    server: Path | None = None,
+) -> Config:
+    """The configuration of `path`, or all defaults when None, as overridden by a server file and the command line.
 
-
-def load(path: Path | None, overrides: Sequence[str] = (), flags: Mapping[str, object] | None = None) -> Config:
-    """The configuration of `path`, or all defaults when None, as overridden from the command line.
-
-    `flags` maps dotted keys to values, or to `Flag`s that also say which option gave them. `overrides` are what follows
-    `--set`, "TABLE.KEY=VALUE": the value is TOML, or text when it is no TOML, as in `general.duration=10s`. Where two
-    give the same key, a flag wins over the file, and `--set` over a flag; of two `--set`, the later.
+    `server` is a file with a [target] alone, which takes the place of the one in `path`. `flags` maps dotted keys to
+    values, or to `Flag`s that also say which option gave them. `overrides` are what follows `--set`, "TABLE.KEY=VALUE":
+    the value is TOML, or text when it is no TOML, as in `general.duration=10s`. Where two give the same key, a flag
+    wins over the files, and `--set` over a flag; of two `--set`, the later.
 
     Raises ConfigError with every problem found. `warnings` of the result has what is not acted on.
     """
     document = Document()
-    unreadable = _add_file(document, path) if path is not None else []
-    for index, (key, value) in enumerate((flags or {}).items()):
-        flag = value if isinstance(value, Flag) else Flag("the command line", value)
-        document.add(tuple(key.split(".")), flag.value, Origin.by_flag(index, flag.option, key))
-    malformed = []
-    for index, override in enumerate(overrides):
+    unreadable: list[str] = []
+    for file, add in ((path, document.add_file), (server, partial(lay_over, document))):
         try:
-            key_path, value = parse_override(override)
-        except ValueError as error:
-            malformed.append(str(error))
-        else:
-            document.add(key_path, value, Origin.by_set(index, dotted(key_path)))
+            if file is not None:
+                add(read(file))
+        except ConfigError as error:
+            unreadable += error.problems
+    malformed = _add_command_line(document, overrides, flags or {})
 
     # What the command line says may only contradict itself because the file that it goes with could not be read.
     config, problems = _validate(document, rules_hold=not unreadable)
-    source = str(path) if path is not None else "the command line"
+    source = str(path or server or "the command line")
     if unreadable or problems or malformed:
         raise ConfigError([*unreadable, *_in_order(problems, document, source), *malformed])
     return config.warned(tuple(_in_order(list(cautions(config, document)), document, source)))
+
+
+def _add_command_line(document: Document, overrides: Sequence[str], flags: Mapping[str, object]) -> list[str]:
+    """Adds flags and `--set`, and returns a sentence for each of the latter that is malformed."""
+    given: list[tuple[KeyPath, object, Origin]] = []
+    for index, (key, given_value) in enumerate(flags.items()):
+        flag = given_value if isinstance(given_value, Flag) else Flag("the command line", given_value)
+        given.append((tuple(key.split(".")), flag.value, Origin.by_flag(index, flag.option, key)))
+    malformed = []
+    for index, override in enumerate(overrides):
+        try:
+            set_path, value = parse_override(override)
+        except ValueError as error:
+            malformed.append(str(error))
+        else:
+            given.append((set_path, value, Origin.by_set(index, dotted(set_path))))
+    # Whoever names another server than the files do wants that one, and not to be told of a contradiction.
+    for named, instead_of in ((_ENDPOINTS, _SERVER), (_SERVER, _ENDPOINTS)):
+        if any(key_path[: len(named)] == named for key_path, _, _ in given):
+            document.drop(instead_of)
+    for key_path, value, origin in given:
+        document.add(key_path, value, origin)
+    return malformed
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], object]:
@@ -79,7 +103,7 @@ def parse_override(text: str) -> tuple[tuple[str, ...], object]:
     except UnicodeEncodeError:
         raise ValueError(f"--set {_printable(text)}: is not UTF-8; write it in your terminal's UTF-8 locale") from None
     typed = _typed(value)
-    if _nested(typed, MAX_NESTING):
+    if nested(typed, MAX_NESTING):
         raise ValueError(f"--set {_printable(key)}: has a value that is nested deeper than any key takes; {shape}")
     return tuple(path), typed
 
@@ -93,47 +117,8 @@ def _typed(text: str) -> object:
     return tree["value"] if len(tree) == 1 else text
 
 
-def _nested(value: object, levels: int) -> bool:
-    """Whether `value` has more than `levels` tables and lists within each other."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return isinstance(value, (dict, list)) and (levels == 0 or any(_nested(element, levels - 1) for element in inner))
-
-
 def _printable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
-
-
-def _add_file(document: Document, path: Path) -> list[str]:
-    """Adds the file's layer, or returns why that is not possible."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        return [f"{path}: there is no such file; check the path"]
-    except IsADirectoryError:
-        return [f"{path}: is a directory; name a TOML file in it"]
-    except PermissionError:
-        return [f"{path}: may not be read by this user; change its permissions"]
-    except (OSError, ValueError) as error:
-        return [f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); name a TOML file"]
-    if len(content) > MAX_FILE_BYTES:
-        return [f"{path}: is longer than 1 MiB; name a TOML file"]
-    try:
-        text = content.decode().removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        return [f"{path}: byte {error.start} (0x{content[error.start]:02x}) is not UTF-8; save the file as UTF-8"]
-    try:
-        tree = tomli.loads(text)
-        if _nested(tree, MAX_NESTING):
-            raise RecursionError("nested deeper than any configuration")
-        document.add_file(str(path), tree, key_positions(text))
-    except tomli.TOMLDecodeError as error:
-        message = f"{error.msg[:1].lower()}{error.msg[1:]}"
-        place = f"{path}:{error.lineno}:{error.colno}"
-        return [f"{place}: is not valid TOML: {message}; text, such as 10s or resp, needs quotes"]
-    except (ValueError, RecursionError) as error:
-        return [f"{path}: cannot be taken in: {error}; write it anew from loadgen config --example"]
-    return []
 
 
 def _validate(document: Document, rules_hold: bool) -> tuple[Config, list[Problem]]:
@@ -141,7 +126,7 @@ def _validate(document: Document, rules_hold: bool) -> tuple[Config, list[Proble
 
     With problems, keys that are wrong in themselves have their defaults in it.
     """
-    problems = list(document.clashes)
+    problems = list(document.problems)
     bad: set[KeyPath] = set()
     while True:
         try:

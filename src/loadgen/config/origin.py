@@ -16,7 +16,7 @@ class Flag(NamedTuple):
 
 @dataclass(frozen=True, order=True)
 class Origin:
-    """Orders as a reader meets them: the file from top to bottom, then flags, then `--set`."""
+    """Orders as a reader meets them: the file from top to bottom, then a server file, then flags, then `--set`."""
 
     order: tuple[int, int, int]
     where: str
@@ -25,13 +25,14 @@ class Origin:
     """The dotted key as it was written there, which may be an older spelling."""
 
     @classmethod
-    def in_file(cls, source: str, line: int, column: int, key: str) -> Origin:
-        return cls((0, line, column), f"{source}:{line}:{column}", key)
+    def in_file(cls, source: str, line: int, column: int, key: str, layer: int = 0) -> Origin:
+        """`layer` is 0 for the file, 1 for a server file."""
+        return cls((layer, line, column), f"{source}:{line}:{column}", key)
 
     @classmethod
     def by_flag(cls, index: int, option: str, key: str) -> Origin:
-        return cls((1, index, 0), option, key)
+        return cls((2, index, 0), option, key)
 
     @classmethod
     def by_set(cls, index: int, key: str) -> Origin:
-        return cls((2, index, 0), "--set", key)
+        return cls((3, index, 0), "--set", key)

@@ -14,12 +14,12 @@ from loadgen.config.origin import Origin
 from loadgen.config.positions import Path
 from loadgen.config.table import Table
 from loadgen.config.toml_text import toml_value
-from loadgen.config.tree import alias, header, keys, subtable, tables
+from loadgen.config.tree import alias, header, holds_table, keys, subtable, tables
 
 _TABLES: dict[Path, type[Table]] = dict(tables())
 
-_SECRET: set[Path] = {("target", "password")}
-"""Keys whose values are not repeated, as messages end up in logs."""
+_SECRET: set[Path] = {("target", "password"), ("target", "server", "env")}
+"""Keys whose values, and tables of which none, are repeated, as messages end up in logs."""
 
 _LONGEST_SHOWN = 60
 
@@ -64,13 +64,17 @@ def _sentence(error: ErrorDetails, path: Path) -> str:
         case "tuple_type":
             if _names(path) in _TABLES:
                 return f"must be a list of tables; write {header(path)} above the keys of each"
-            return f'must be a list, such as ["127.0.0.1:6379"], not {_shown(path, error["input"])}'
+            return f"must be a list, such as {_example(path)}, not {_shown(path, error['input'])}"
+        case "too_short":
+            return f"must not be empty; write a list such as {_example(path)}"
         case "model_type" | "dict_type":
             return f"must be a table; write {header(path)} and its keys below, not {_shown(path, error['input'])}"
         case "greater_than_equal":
             return f"must be at least {_number(limits['ge'])}, not {_shown(path, error['input'])}"
         case "greater_than":
             return f"must be more than {_number(limits['gt'])}, not {_shown(path, error['input'])}"
+        case "multiple_of":
+            return f"must be a multiple of {_number(limits['multiple_of'])}, not {_shown(path, error['input'])}"
         case "less_than_equal":
             return f"must be at most {_number(limits['le'])}, not {_shown(path, error['input'])}"
         case _:
@@ -104,7 +108,7 @@ def _names(path: Path) -> Path:
 
 
 def _subtables(table: type[Table]) -> list[str]:
-    return [name for name, field in keys(table) if subtable(field)]
+    return [name for name, field in keys(table) if holds_table(field)]
 
 
 def _spellings(table: type[Table]) -> list[str]:
@@ -123,6 +127,13 @@ def _no_choice(path: Path, value: object) -> str:
     )
 
 
+def _example(path: Path) -> str:
+    """A list as it may be written for this key."""
+    field = dict(keys(_TABLES[_names(path[:-1])]))[str(path[-1])]
+    assert field.examples, "every key that holds a list has an example"
+    return toml_value(field.examples[0])
+
+
 def _words(annotation: object) -> Iterator[str]:
     """The words of a Literal, also of one that may be left out."""
     for choice in get_args(annotation):
@@ -133,7 +144,7 @@ def _words(annotation: object) -> Iterator[str]:
 
 
 def _shown(path: Path, value: object) -> str:
-    if path in _SECRET:
+    if any(path[: len(secret)] == secret for secret in _SECRET):
         return "what it is"
     try:
         text = toml_value(value)

@@ -1,24 +1,32 @@
-"""From a Config to a Plan: names looked up, CPUs assigned, the load divided among workers, seeds drawn."""
+"""From a Config to a Plan: names looked up, CPUs assigned, the load divided among workers, seeds drawn.
+
+And to the plan of the server that is to be started, if there is one.
+"""
 
 from __future__ import annotations
 
 import math
 import os
 import socket
+from pathlib import Path
 
 from loadgen.config.cpu_list import parse_cpu_list
 from loadgen.config.endpoint import parse_endpoint
 from loadgen.config.objectives import objectives
 from loadgen.config.profile import profile
-from loadgen.config.schema import Commands, Config, Verdict
+from loadgen.config.schema import Commands, Config, Target, Verdict
 from loadgen.config.split import split_connections, split_range, worker_count, worker_seed
 from loadgen.errors import TargetError
 from loadgen.plan import Endpoint, Keyspace, Plan, Weights, WorkerPlan
+from loadgen.server_plan import HOST, ServerPlan
 from loadgen.verdict import Limits
 
 
 def resolve(config: Config) -> Plan:
     """The plan of a run. Reads DNS and, where no seed is given, the system's entropy.
+
+    The address of a server that is yet to be started has the port 0, unless it is told a certain one: whoever starts it
+    replaces the address.
 
     Raises TargetError when a host's name cannot be resolved.
     """
@@ -27,7 +35,7 @@ def resolve(config: Config) -> Plan:
     seed = config.general.seed if config.general.seed is not None else int.from_bytes(os.urandom(8)) >> 1
     return Plan(
         protocol=config.target.protocol,
-        endpoints=tuple(_lookup(*parse_endpoint(text)) for text in config.target.endpoints),
+        endpoints=_endpoints(config.target),
         username=config.target.username,
         password=config.target.password,
         connections=connection.connections,
@@ -60,11 +68,49 @@ def resolve(config: Config) -> Plan:
     )
 
 
+def server_plan(config: Config, name: str) -> ServerPlan | None:
+    """What a server is started with; None where there is no [target.server].
+
+    `name` is what outputs call it; where it is empty, that is the program's name. Relative paths are taken from the
+    folder that this process is in, as the server is started in another one.
+    """
+    target, server = config.target, config.target.server
+    if server is None:
+        return None
+    program, *arguments = server.command
+    return ServerPlan(
+        name=name or Path(program).name,
+        # Without a slash it is looked for in PATH, and with a placeholder in front it is no relative path.
+        command=(_absolute(program) if "/" in program and not program.startswith("{") else program, *arguments),
+        protocol=target.protocol,
+        username=target.username,
+        password=target.password,
+        env=tuple(server.env.items()),
+        cwd=_absolute(server.cwd) if server.cwd else "",
+        port=server.port,
+        ready_timeout_ns=server.ready_timeout,
+        stop_timeout_ns=server.stop_timeout,
+        cpus=parse_cpu_list(server.cpu_list) if server.cpu_list is not None else (),
+        log=_absolute(server.log) if server.log else "",
+        log_patterns=server.log_patterns,
+    )
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute())
+
+
+def _endpoints(target: Target) -> tuple[Endpoint, ...]:
+    if target.server is not None:
+        return (Endpoint(HOST, target.server.port, HOST),)
+    return tuple(_lookup(*parse_endpoint(text)) for text in target.endpoints)
+
+
 def _workers(config: Config, seed: int) -> tuple[WorkerPlan, ...]:
     connections = config.connection.connections
     workers = worker_count(config)
     cpus = parse_cpu_list(config.general.cpu_list) if config.general.cpu_list is not None else (None,)
-    split = split_connections(connections, len(config.target.endpoints), workers)
+    split = split_connections(connections, config.target.servers, workers)
     ranges = split_range(config.workload.keyspace.count, workers)
     return tuple(
         WorkerPlan(

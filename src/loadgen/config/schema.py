@@ -2,8 +2,8 @@
 
 A bound that holds for a key alone stands here; what must hold between keys is in `contradictions`. The vocabulary is
 that of crucible's benchmark and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`,
-`general.interval`, `target.username`, `target.password`, `workload.arrival`, `workload.phase`, `workload.spin`,
-`workload.keyspace.zipf_exponent`, `slo` and `verdict`.
+`general.interval`, `target.username`, `target.password`, `target.server`, `workload.arrival`, `workload.phase`,
+`workload.spin`, `workload.keyspace.zipf_exponent`, `slo`, `verdict`, `smoke`, `compare` and `gate`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from loadgen.config.cpu_list import usable_cpus
 from loadgen.config.objectives import Percentiles, Slo
 from loadgen.config.phase import Phase
+from loadgen.config.rounds import Compare, Gate
+from loadgen.config.server import Server
+from loadgen.config.smoke import Smoke
 from loadgen.config.table import Table, duration_key
 from loadgen.config.values import (
     MAX_RATE_PER_S,
@@ -98,14 +101,16 @@ class Target(Table):
             '"ping" (PING over RESP, without keys).'
         ),
     )
+    server: Server | None = Field(default=None)
     endpoints: tuple[Address, ...] = Field(
         default=(),
         # Lax for the container alone, as TOML has lists and no tuples.
         strict=False,
         description=(
             "The servers, as host:port or [IPv6]:port; keys are spread over them by ketama. "
-            "Default: 127.0.0.1, port 6379, or 11211 for memcache."
+            "Default: 127.0.0.1, port 6379, or 11211 for memcache; none where [target.server] describes the server."
         ),
+        examples=[["127.0.0.1:6379"]],
     )
     username: str = Field(default="", description="Whom to authenticate as; needs a password. RESP only.")
     password: str = Field(default="", description="Sent by AUTH on every connection; empty sends none. RESP only.")
@@ -124,19 +129,24 @@ class Target(Table):
     @field_validator("endpoints", mode="before")
     @classmethod
     def _default_by_protocol(cls, endpoints: object, info: ValidationInfo) -> object:
-        if endpoints == ():
+        if endpoints == () and info.data.get("server") is None:
             return (f"127.0.0.1:{_DEFAULT_PORTS.get(info.data.get('protocol', ''), _REDIS_PORT)}",)
         return endpoints
 
     @field_validator("endpoints")
     @classmethod
-    def _some_and_distinct(cls, endpoints: tuple[str, ...]) -> tuple[str, ...]:
-        if not endpoints:
+    def _some_and_distinct(cls, endpoints: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not endpoints and info.data.get("server") is None:
             raise ValueError('names no server; write at least one, such as ["127.0.0.1:6379"]')
         for index, endpoint in enumerate(endpoints):
             if endpoint in endpoints[:index]:
                 raise ValueError(f'names "{endpoint}" twice; name each server once')
         return endpoints
+
+    @property
+    def servers(self) -> int:
+        """How many servers there are to be reached: those of `endpoints`, or the one that is started."""
+        return len(self.endpoints) or 1
 
 
 class Connection(Table):
@@ -426,6 +436,9 @@ class Config(Table):
     workload: Workload = Field(default_factory=Workload)
     slo: Slo | None = Field(default=None)
     verdict: Verdict = Field(default_factory=Verdict)
+    smoke: Smoke = Field(default_factory=Smoke)
+    compare: Compare = Field(default_factory=Compare)
+    gate: Gate = Field(default_factory=Gate)
     timestamps: Timestamps = Field(default_factory=Timestamps)
     admin: Admin = Field(default_factory=Admin)
     momento: Annotated[Momento | None, Inert('is not acted on: the protocol "momento" is not supported')] = Field(

@@ -25,6 +25,11 @@ def parse_share(value: object) -> float:
     raise ValueError('is not a share; write a number from 0 to 1, such as 0.1, or a percentage, such as "10%"')
 
 
+def format_share(share: float) -> str:
+    """A share as a percentage, of which no digit is lost: the shortest text of a double has at most 17."""
+    return f"{(Decimal(repr(share)) * 100).normalize():f}%"
+
+
 def parse_tolerance(value: object) -> int | float:
     """How many of something may be: a whole number, or a share of all, below 1, as a float. Raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
@@ -42,5 +47,4 @@ def format_tolerance(tolerance: int | float) -> int | str:
     """What `parse_tolerance` reads back: a share is written as a percentage, as 0.0 could be taken for a count."""
     if isinstance(tolerance, int):
         return tolerance
-    # No digits are lost: the shortest text of a double has at most 17.
-    return f"{(Decimal(repr(tolerance)) * 100).normalize():f}%"
+    return format_share(tolerance)

@@ -14,7 +14,7 @@ def worker_count(config: Config) -> int:
 
     A key decides by ketama which endpoint it goes to, so a worker that could not reach one could not send all its keys.
     """
-    return max(1, min(config.general.threads, config.connection.connections // len(config.target.endpoints)))
+    return max(1, min(config.general.threads, config.connection.connections // config.target.servers))
 
 
 def split_connections(connections: int, endpoints: int, workers: int) -> list[tuple[int, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from loadgen.config.tree import header, inert, is_list, subtable
 
 # Beyond this, a double has no fraction digits left to lose, and its integer spelling grows long.
 _MAX_PLAIN_FLOAT = 1e15
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def toml_value(value: object) -> str:
@@ -31,11 +34,15 @@ def toml_value(value: object) -> str:
         case list() | tuple():
             return f"[{', '.join(toml_value(element) for element in value)}]"
         case dict():
-            return "{ " + ", ".join(f"{name} = {toml_value(element)}" for name, element in value.items()) + " }"
+            return f"{{ {', '.join(f'{_key(name)} = {toml_value(element)}' for name, element in value.items())} }}"
         case datetime.datetime() | datetime.date() | datetime.time():
             return value.isoformat()
         case _:
             raise TypeError(f"TOML has no notation for a {type(value).__name__}")
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else toml_value(name)
 
 
 def dump(config: Config) -> str:
@@ -52,7 +59,7 @@ def _lines(path: Path, table: Table, written: dict[str, Any]) -> Iterator[str]:
     inner: list[tuple[str, Table, dict[str, Any]]] = []
     for name, field in kind.model_fields.items():
         key, value = field.alias or name, getattr(table, name)
-        if value is None:
+        if written[key] is None:
             continue
         if subtable(field) and is_list(field):
             inner += ((key, *entry) for entry in zip(value, written[key], strict=True))

@@ -26,6 +26,11 @@ def is_list(field: FieldInfo) -> bool:
     return get_origin(field.annotation) is tuple
 
 
+def holds_table(field: FieldInfo) -> bool:
+    """Whether a key's value is written as a table, if only as one whose keys are the user's own."""
+    return subtable(field) is not None or get_origin(field.annotation) is dict
+
+
 def keys(table: type[Table]) -> Iterator[tuple[str, FieldInfo]]:
     """A table's keys, as TOML spells them: Python has no name for some."""
     return ((field.alias or name, field) for name, field in table.model_fields.items())

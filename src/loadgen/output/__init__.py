@@ -1,26 +1,59 @@
 """Where events become text: one file per format, one class each with `emit(event)`.
 
 A format knows events, snapshots and plans; not where they come from, nor who else reads them. A new one is a file here
-and a line in `create`. Each event is flushed before `emit` returns; what cannot be written raises OutputError.
+and a line in `create`. Each event is flushed before `emit` returns; what cannot be written raises OutputError. What CI
+systems read of a gate is written apart, when it has ended.
 """
 
-from __future__ import annotations
+from typing import Protocol, TextIO
 
-from typing import TextIO
-
-from loadgen.events import Output
+from loadgen.comparison import JudgingEvent
+from loadgen.events import Event, Output
 from loadgen.output import progress
+from loadgen.output.annotations import annotations
 from loadgen.output.clean import Clean
+from loadgen.output.clean_comparison import CleanComparison
+from loadgen.output.clean_smoke import CleanMatrix, CleanSmoke
 from loadgen.output.color import Paint, wants_color
 from loadgen.output.json import Json
-from loadgen.output.quiet import Quiet
+from loadgen.output.junit import write_junit
+from loadgen.output.markdown import append_markdown
+from loadgen.output.quiet import Quiet, QuietComparison, QuietSmoke
 from loadgen.output.sink import Sink, open_results, remark
 from loadgen.output.slo import summary as objectives
+from loadgen.output.svg import write_plot
 from loadgen.output.verbose import Verbose
+from loadgen.output.verbose_comparison import VerboseComparison
+from loadgen.smoke import SmokeEnded
 
-__all__ = ["FORMATS", "create", "create_progress", "objectives", "open_results", "remark"]
+__all__ = [
+    "FORMATS",
+    "annotations",
+    "append_markdown",
+    "create",
+    "create_comparison",
+    "create_progress",
+    "create_smoke",
+    "objectives",
+    "open_results",
+    "remark",
+    "write_junit",
+    "write_plot",
+]
 
 FORMATS = ("clean", "verbose", "json", "quiet")
+
+
+class SmokeOutput(Protocol):
+    """Where a smoke test's end goes, and the events of its load."""
+
+    def emit(self, event: Event | SmokeEnded) -> None: ...
+
+
+class ComparisonOutput(Protocol):
+    """Where a comparison's rounds and answers go."""
+
+    def emit(self, event: Event | JudgingEvent) -> None: ...
 
 
 def create(format: str, stream: TextIO | None, *, color: str = "auto") -> Output:
@@ -29,12 +62,10 @@ def create(format: str, stream: TextIO | None, *, color: str = "auto") -> Output
     `stream` may be None, as sys.stdout is where it was closed. Raises OutputError when it cannot be written at all,
     ValueError for a format or colour that there is not.
     """
-    if color not in ("auto", "always", "never"):
-        raise ValueError(f'color is "auto", "always" or "never", not "{color}"')
-    sink = Sink(stream)
+    sink, paint = _opened(stream, color)
     match format:
         case "clean":
-            return Clean(sink, Paint(wants_color(stream, color)))
+            return Clean(sink, paint)
         case "verbose":
             return Verbose(sink)
         case "json":
@@ -42,7 +73,54 @@ def create(format: str, stream: TextIO | None, *, color: str = "auto") -> Output
         case "quiet":
             return Quiet(sink)
         case _:
-            raise ValueError(f'there is no format "{format}": it is one of {", ".join(FORMATS)}')
+            raise _no_such(format)
+
+
+def create_smoke(format: str, stream: TextIO | None, *, color: str = "auto", matrix: bool = False) -> SmokeOutput:
+    """The same for a smoke test, or for a `matrix` of them, of which `clean` is one table.
+
+    The events of a test's load may be given to it too; `verbose` and `json` show them.
+    """
+    sink, paint = _opened(stream, color)
+    match format:
+        case "clean":
+            return CleanMatrix(sink, paint) if matrix else CleanSmoke(sink, paint)
+        case "verbose":
+            return Verbose(sink)
+        case "json":
+            return Json(sink)
+        case "quiet":
+            return QuietSmoke(sink)
+        case _:
+            raise _no_such(format)
+
+
+def create_comparison(
+    format: str, stream: TextIO | None, *, color: str = "auto", gate: bool = False
+) -> ComparisonOutput:
+    """The same for a comparison, or for a `gate`, whose answer is one verdict. Of events of loads nothing is shown."""
+    sink, paint = _opened(stream, color)
+    match format:
+        case "clean":
+            return CleanComparison(sink, paint, gate)
+        case "verbose":
+            return VerboseComparison(sink, gate)
+        case "json":
+            return Json(sink)
+        case "quiet":
+            return QuietComparison(sink, gate)
+        case _:
+            raise _no_such(format)
+
+
+def _opened(stream: TextIO | None, color: str) -> tuple[Sink, Paint]:
+    if color not in ("auto", "always", "never"):
+        raise ValueError(f'color is "auto", "always" or "never", not "{color}"')
+    return Sink(stream), Paint(wants_color(stream, color))
+
+
+def _no_such(format: str) -> ValueError:
+    return ValueError(f'there is no format "{format}": it is one of {", ".join(FORMATS)}')
 
 
 def create_progress(stream: TextIO | None, *, color: str = "auto") -> progress.Bar | progress.Lines:

@@ -18,24 +18,21 @@ from loadgen.events import (
 )
 from loadgen.output import figures, search, sentences, slo
 from loadgen.output.color import Paint
+from loadgen.output.columns import PLAIN, WATCHED
+from loadgen.output.layout import WIDTH, fact, facts, indented
 from loadgen.output.sink import Sink
 from loadgen.plan import Plan
 from loadgen.slo import Answer
 from loadgen.stats.search import Outcome
 from loadgen.stats.trial import Verdict
 from loadgen.units import format_duration
-
-WIDTH = 80
+from loadgen.usage import ServerReport
 
 HEADER_EVERY = 25
 """Rows after which the header comes again: about a terminal's height."""
 
-_LABEL = 14
-"""The width of the first column of facts."""
-
-_LEFT = 29
-"""The width of everything left of the bar, so that the final table's percentiles stand under the samples'."""
-
+_HEADINGS = ("req/s", "err/s", "hit%", "srv%")
+"""The last is what the server keeps busy, in percent of a CPU."""
 
 _ANSWER_STYLES = {Answer.MET: "green", Answer.BREACHED: "bold red", Answer.UNKNOWN: "yellow"}
 
@@ -48,6 +45,7 @@ class Clean:
         self._paint = paint
         self._plan: Plan | None = None
         self._rows = 0
+        self._columns = PLAIN
 
     def emit(self, event: Event) -> None:
         match event:
@@ -57,10 +55,7 @@ class Clean:
             case PhaseBegan():
                 self._print(self._paint(_phase(event.phase, self._plan), "dim"))
             case Sample(phase="measure"):
-                if self._rows % HEADER_EVERY == 0:
-                    self._print("", self._paint(_header("time", "req/s", "err/s", "hit%"), "bold"))
-                self._rows += 1
-                self._print(self._sample(event))
+                self._print(*self._headed(event), self._sample(event))
             case Result():
                 self._print(*self._result(event))
             case StepTaken():
@@ -81,30 +76,44 @@ class Clean:
         values = figures.plural(plan.value_bytes, "byte", figures.grouped)
         server = sentences.printable(event.server)
         picked = f", {plan.request_distribution}" if plan.open_loop else ""
-        stored = [] if plan.protocol == "ping" else [*_fact("keys", keyspace), *_fact("values", values)]
+        stored = [] if plan.protocol == "ping" else [*fact("keys", keyspace), *fact("values", values)]
         return [
             self._paint(f"loadgen {event.version}", "bold"),
             "─" * WIDTH,
-            *_fact("target", f"{sentences.targets(plan)} ({', '.join(filter(None, [server, plan.protocol]))})"),
-            *_fact("workload", ", ".join([sentences.mix(plan), *sentences.extras(plan)])),
+            *fact("target", f"{sentences.targets(plan)} ({', '.join(filter(None, [server, plan.protocol]))})"),
+            *fact("workload", ", ".join([sentences.mix(plan), *sentences.extras(plan)])),
             *stored,
-            *_fact("workers", sentences.workers(plan)),
-            *_fact("conns", f"{plan.connections:,}, pipeline depth {plan.pipeline_depth}{picked}"),
-            *_facts("rate", sentences.schedule(plan, figures.grouped)),
-            *(_fact("search", search.aim(event.search.limits).lower()) if event.search is not None else []),
-            *_fact("seed", str(plan.seed)),
-            *(self._paint(line, "yellow") for note in sentences.notes(event) for line in _fact("note", note)),
+            *fact("workers", sentences.workers(plan)),
+            *fact("conns", f"{plan.connections:,}, pipeline depth {plan.pipeline_depth}{picked}"),
+            *facts("rate", sentences.schedule(plan, figures.grouped)),
+            *(fact("search", search.aim(event.search.limits).lower()) if event.search is not None else []),
+            *fact("seed", str(plan.seed)),
+            *(self._paint(line, "yellow") for note in sentences.notes(event) for line in fact("note", note)),
             "",
         ]
 
+    def _headed(self, event: Sample) -> list[str]:
+        """The header above a row, where one is due: also as soon as a server is watched."""
+        columns = WATCHED if event.server is not None else self._columns
+        due = self._rows % HEADER_EVERY == 0 or columns is not self._columns
+        self._rows += 1
+        self._columns = columns
+        return ["", self._paint(columns.header("time", *_HEADINGS[: len(columns.widths)]), "bold")] if due else []
+
     def _sample(self, event: Sample) -> str:
-        total, interval_ns = event.interval.total, event.interval_ns
-        time = datetime.fromtimestamp(event.wall_s, UTC).strftime("%H:%M:%S")
-        answered = f"{figures.rate(per_s(total.answered, interval_ns)):>7}"
-        failed = f"{figures.rate(per_s(total.failed, interval_ns)):>7}"
-        hits = f"{figures.share(event.interval.hit_rate):>7}"
-        percentiles = _percentiles(figures.quantiles(event.interval.latency(), mark=figures.mark_of_interval))
-        return f"{time}{answered}{self._paint(failed, 'red') if total.failed else failed}{hits}{percentiles}"
+        total, interval_ns, columns = event.interval.total, event.interval_ns, self._columns
+        words = [
+            figures.rate(per_s(total.answered, interval_ns)),
+            figures.rate(per_s(total.failed, interval_ns)),
+            figures.share(event.interval.hit_rate),
+            f"{100 * event.server.cpu_share:.0f}" if event.server is not None else figures.NOTHING,
+        ]
+        answered, failed, *rest = columns.cells(words[: len(columns.widths)])
+        return columns.line(
+            datetime.fromtimestamp(event.wall_s, UTC).strftime("%H:%M:%S"),
+            [answered, self._paint(failed, "red") if total.failed else failed, *rest],
+            figures.quantiles(event.interval.latency(), mark=figures.mark_of_interval),
+        )
 
     def _result(self, event: Result) -> list[str]:
         total = event.measured.total
@@ -116,28 +125,41 @@ class Clean:
             "",
             self._paint(f"RESULTS ({sentences.duration(event)})", "bold"),
             "─" * WIDTH,
-            *_fact("throughput", f"{rate} ({counts})"),
+            *fact("throughput", f"{rate} ({counts})"),
+            *self._server(event.server),
             *self._errors(event),
-            *_fact("bandwidth", sentences.bandwidth(event, event.measured)),
-            *_fact("hit rate", hit_rate),
-            *_fact("connections", sentences.connections(event, grouped)),
-            *_fact("client", sentences.client(event)),
-            *_fact("standing", sentences.standing(event)),
-            *(line for example in sentences.examples(event) for line in _fact("", example)),
+            *fact("bandwidth", sentences.bandwidth(event, event.measured)),
+            *fact("hit rate", hit_rate),
+            *fact("connections", sentences.connections(event, grouped)),
+            *fact("client", sentences.client(event)),
+            *fact("standing", sentences.standing(event)),
+            *(line for example in sentences.examples(event) for line in fact("", example)),
             "",
             *(self._latency(event) if total.planned else [NOTHING_MEASURED]),
             "",
             *self._objectives(event),
             *self._accounts(event),
-            *(self._paint(line, "yellow") for note in sentences.closing(event) for line in _fact("note", note)),
+            *(self._paint(line, "yellow") for note in sentences.closing(event) for line in fact("note", note)),
             *self._verdict(event),
             *self._breaches(event),
         ]
 
     def _latency(self, event: Result) -> list[str]:
-        header = self._paint(_header("latency", "", "", "count"), "bold")
-        rows = sentences.latencies(event)
-        return [header, *(_row(label, histogram.count, figures.quantiles(histogram)) for label, histogram in rows)]
+        columns = self._columns
+        rows = [columns.row(label, h.count, figures.quantiles(h)) for label, h in sentences.latencies(event)]
+        title = f"latency{'count':>{columns.left - len('latency')}}"
+        labels = columns.percentiles([label for label, _ in figures.PERCENTILES])
+        return [self._paint(f"{title}{labels}", "bold"), *rows]
+
+    def _server(self, report: ServerReport | None) -> list[str]:
+        """What the load cost on the other side, and what went wrong there; nothing where nobody watched."""
+        if report is None:
+            return []
+        return [
+            *fact("server", sentences.server(report)),
+            *(self._paint(line, "bold red") for line in facts("", sentences.fate(report))),
+            *(self._paint(line, "yellow") for line in facts("", sentences.complaints(report))),
+        ]
 
     def _objectives(self, event: Result) -> list[str]:
         """A row for each, between empty lines."""
@@ -154,7 +176,7 @@ class Clean:
         answers = {check.answer for check in event.checks}
         worst = next((answer for answer in (Answer.BREACHED, Answer.UNKNOWN) if answer in answers), Answer.MET)
         words = slo.summary(event.checks, figures.grouped)
-        return [self._paint(line, _ANSWER_STYLES[worst]) for line in _fact("slo", words)]
+        return [self._paint(line, _ANSWER_STYLES[worst]) for line in fact("slo", words)]
 
     def _step(self, event: StepTaken) -> list[str]:
         """A row, and below it why, where the percentile in it does not say so."""
@@ -163,7 +185,7 @@ class Clean:
         verdict = self._paint(search.verdict(step), _VERDICT_STYLES[step.judgement.verdict])
         return [
             f"{tried}{_limited(*search.worst(step))}  {verdict}",
-            *(self._paint(line, "dim") for line in _indented(search.surprise(step), 5)),
+            *(self._paint(line, "dim") for line in indented(search.surprise(step), 5)),
         ]
 
     def _search(self, event: SearchEnded) -> list[str]:
@@ -171,7 +193,7 @@ class Clean:
         aim, found = search.aim(event.limits), search.found(event, grouped)
         headline = textwrap.wrap(f"{aim}: {found}", WIDTH)
         if len(headline) > 1:
-            headline = [*textwrap.wrap(f"{aim}:", WIDTH), *_indented(found, 2)]
+            headline = [*textwrap.wrap(f"{aim}:", WIDTH), *indented(found, 2)]
         notes = [sentences.EMBEDDED] * event.embedded + [search.KNEE] * (not event.limits)
         return [
             "",
@@ -179,22 +201,22 @@ class Clean:
             "─" * WIDTH,
             *(self._paint(line, _found_style(event)) for line in headline),
             "",
-            *_fact("because", search.reason(answer) if answer else ""),
-            *_fact("took", search.effort(answer) if answer else ""),
-            *_fact("capacity", search.capacity(answer, grouped) if answer else ""),
+            *fact("because", search.reason(answer) if answer else ""),
+            *fact("took", search.effort(answer) if answer else ""),
+            *fact("capacity", search.capacity(answer, grouped) if answer else ""),
             *self._errors(event),
-            *_fact("totals", search.totals(event, grouped)),
-            *_fact("connections", search.connections(event, grouped)),
-            *(line for example in sentences.examples(event) for line in _fact("", example)),
+            *fact("totals", search.totals(event, grouped)),
+            *fact("connections", search.connections(event, grouped)),
+            *(line for example in sentences.examples(event) for line in fact("", example)),
             "",
             *self._accounts(event),
-            *(self._paint(line, "yellow") for note in notes for line in _fact("note", note)),
+            *(self._paint(line, "yellow") for note in notes for line in fact("note", note)),
             *self._verdict(event),
         ]
 
     def _errors(self, event: Result | SearchEnded) -> list[str]:
         classes = [f"{name} {words}" for name, words in sentences.error_classes(event, figures.grouped).items()]
-        lines = _facts("errors", [sentences.errors(event, figures.grouped), *classes])
+        lines = facts("errors", [sentences.errors(event, figures.grouped), *classes])
         return [self._paint(line, "red") for line in lines] if event.measured.total.failed else lines
 
     def _accounts(self, event: Result | SearchEnded) -> list[str]:
@@ -206,9 +228,9 @@ class Clean:
             *(
                 self._paint(line, "yellow")
                 for warning in sentences.warnings(event)
-                for line in _fact("warning", warning)
+                for line in fact("warning", warning)
             ),
-            *(self._paint(line, style) for line in _facts("verdict", sentences.verdict(event))),
+            *(self._paint(line, style) for line in facts("verdict", sentences.verdict(event))),
         ]
 
 
@@ -243,42 +265,6 @@ def _cell(rate_per_s: float) -> str:
     """Ten columns at most."""
     words = figures.whole_rate(rate_per_s, figures.grouped)
     return words if len(words) <= 10 else figures.rate(rate_per_s)
-
-
-def _header(first: str, second: str, third: str, fourth: str) -> str:
-    return f"{first:<8}{second:>7}{third:>7}{fourth:>7}" + _percentiles([label for label, _ in figures.PERCENTILES])
-
-
-def _row(label: str, count: int, cells: list[str]) -> str:
-    counted = f"{count:,}"
-    if len(label) + 1 + len(counted) > _LEFT:
-        counted = figures.rate(count)
-    return f"{label}{counted:>{_LEFT - len(label)}}{_percentiles(cells)}"
-
-
-def _percentiles(cells: list[str]) -> str:
-    return " │" + "".join(f"{cell:>8}" for cell in cells)
-
-
-def _facts(label: str, sentences: list[str]) -> list[str]:
-    """A label and what there is to say, each beginning on a line of its own."""
-    return [line for number, words in enumerate(sentences) for line in _fact("" if number else label, words)]
-
-
-def _fact(label: str, words: str) -> list[str]:
-    """A label and its words, wrapped beside it; nothing without words."""
-    return _indented(words, _LABEL, label)
-
-
-def _indented(words: str, indent: int, label: str = "") -> list[str]:
-    return textwrap.wrap(
-        words,
-        WIDTH,
-        initial_indent=f"{label:<{indent}}",
-        subsequent_indent=" " * indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
 
 
 def _phase(phase: str, plan: Plan | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from loadgen.snapshot import Histogram, has_few_samples
 from loadgen.units import NS_PER_US, format_duration
+from loadgen.usage import Usage
 
 PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0))
 """The columns of every latency, as (label, quantile)."""
@@ -18,6 +19,8 @@ AT_LEAST = "≥"
 
 FEW_SAMPLES = "~"
 """Before a percentile that few samples lie beyond."""
+
+_MINUS = "−"
 
 _TIMES = ((" ns", 1.0), (" µs", 1e3), (" ms", 1e6), (" s", 1e9))
 _COUNTS = (("", 1.0), ("K", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12))
@@ -36,12 +39,12 @@ def latency_us(ns: float) -> str:
 
 def latency_word(ns: float) -> str:
     """42500 is "42.5us": `latency` without a blank, so that a line can be split at them."""
-    return _word(latency(ns))
+    return word(latency(ns))
 
 
 def latency_beside(ns: float) -> str:
     """What stands beside its limit, with a digit more, to be told apart from it: 1002000 is "1.002ms"."""
-    return _word(_scaled(ns, _TIMES, 1))
+    return word(_scaled(ns, _TIMES, 1))
 
 
 def limit(ns: int) -> str:
@@ -103,6 +106,35 @@ def share(part: float | None, digits: int = 1) -> str:
     return shown
 
 
+def cpu(used: Usage) -> str:
+    """CPUs kept busy, in percent of one: "87%", or "1590%" on sixteen."""
+    return f"{100 * used.cpu_share:.0f}%"
+
+
+def change(part: float | None, unit: str = " %") -> str:
+    """A change as a percentage with its sign: -0.051 is "−5.1 %", and what rounds to nothing has none."""
+    if part is None:
+        return NOTHING
+    size = 100 * abs(part)
+    shown = f"{size:.{2 if size < 0.995 else 1 if size < 9.95 else 0}f}"
+    sign = "" if float(shown) == 0 else _MINUS if part < 0 else "+"
+    return f"{sign}{shown}{unit}"
+
+
+def tick(part: float) -> str:
+    """A mark of a scale of changes, which is a round number: "+2.5 %"."""
+    percent = round(100 * part, 9)
+    sign = "" if not percent else _MINUS if percent < 0 else "+"
+    return f"{sign}{abs(percent):.3g}{' %' if percent else ''}"
+
+
+def amount(value: float | None, unit: str) -> str:
+    """A metric in its unit: per_s, ns or bytes."""
+    if value is None:
+        return NOTHING
+    return {"per_s": f"{rate(value)}/s", "ns": latency(value), "bytes": size(value)}[unit]
+
+
 def grouped(count: int) -> str:
     """1234567 is "1,234,567"; log lines, which programs read too, use `str` instead."""
     return f"{count:,}"
@@ -118,7 +150,8 @@ def plural(count: int, noun: str, spell: Callable[[int], str] = str) -> str:
     return f"{spell(count)} {noun}{'' if count == 1 else 's'}"
 
 
-def _word(words: str) -> str:
+def word(words: str) -> str:
+    """Without a blank and in ASCII, so that a line can be split at its blanks."""
     return words.replace(" ", "").replace("µ", "u")
 
 

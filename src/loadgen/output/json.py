@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from loadgen.comparison import JudgingEvent
 from loadgen.events import Event
 from loadgen.output.sink import Sink
 from loadgen.record import encode
+from loadgen.smoke import SmokeEnded
 
 
 class Json:
@@ -13,6 +15,6 @@ class Json:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: Event | SmokeEnded | JudgingEvent) -> None:
         if line := encode(event):
             self._sink.write_utf8(line)

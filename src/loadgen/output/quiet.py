@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from loadgen.comparison import Compared, JudgingEvent, NoiseFound, Verdict
 from loadgen.events import NOT_FOUND, NOTHING_MEASURED, Event, Result, SearchEnded
-from loadgen.output import figures, search, sentences, slo
+from loadgen.output import comparison, figures, search, sentences, slo, smoke
 from loadgen.output.sink import Sink
+from loadgen.smoke import SmokeEnded
+from loadgen.units import NS_PER_US
+from loadgen.usage import ServerReport
 
 
 class Quiet:
@@ -23,6 +27,48 @@ class Quiet:
                 pass
 
 
+class QuietSmoke:
+    """Of a smoke test, the answer, the load's figures, and why it did not pass; of its load, nothing more."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def emit(self, event: Event | SmokeEnded) -> None:
+        if isinstance(event, SmokeEnded):
+            report = event.result.server if event.result is not None else None
+            parts = [f"{smoke.verdict(event)} {smoke.server(event)}", *smoke.measured(event), *_server(report)]
+            self._sink.write("  ".join([*parts, *filter(None, ["; ".join(smoke.reasons(event))])]) + "\n")
+
+
+class QuietComparison:
+    """Of a comparison or a gate, the answer for each metric; of the rounds, nothing."""
+
+    def __init__(self, sink: Sink, gate: bool) -> None:
+        self._sink = sink
+        self._gate = gate
+
+    def emit(self, event: Event | JudgingEvent) -> None:
+        match event:
+            case Compared():
+                self._sink.write("  ".join(_compared(event, self._gate)) + "\n")
+            case NoiseFound():
+                told = [f"{metric} σ={sigma}" for metric, sigma, _ in comparison.noise(event)]
+                self._sink.write("  ".join([*told, comparison.alarms(event), *comparison.cut_short(event)]) + "\n")
+            case _:
+                pass
+
+
+def _compared(event: Compared, gate: bool) -> list[str]:
+    answers = [
+        f"{comparison.column(row.metric)} {comparison.answer(row)} {comparison.effect(row)}" for row in event.rows
+    ]
+    if not gate:
+        names = f"{comparison.candidate(event.b)} against {comparison.candidate(event.a)}:"
+        return [names, *(answers or ["no round ended"]), *comparison.cut_short(event)]
+    unsaid = comparison.reasons(event) if event.verdict is Verdict.REFUSED else comparison.cut_short(event)
+    return [event.verdict, *answers, *unsaid]
+
+
 def _measured(event: Result) -> list[str]:
     total, latency = event.measured.total, event.measured.latency()
     if not total.planned:
@@ -34,9 +80,15 @@ def _measured(event: Result) -> list[str]:
         f"{event.throughput_per_s:.0f} req/s",
         *([f"{hits}% hit"] if hits != figures.NOTHING else []),
         *(f"{label}={value}" for label, value in shown if label in _SHOWN),
+        *_server(event.server),
         *([f"errors={total.failed}"] if total.failed else []),
         *([f"SLO {objectives}"] if objectives else []),
     ]
+
+
+def _server(report: ServerReport | None) -> list[str]:
+    cpu = report.cpu_us_per_request if report is not None else None
+    return [] if cpu is None else [f"server={figures.latency_word(cpu * NS_PER_US)}/req"]
 
 
 def _found(event: SearchEnded) -> list[str]:
@@ -50,6 +102,7 @@ def _remarks(event: Result | SearchEnded) -> list[str]:
     reasons = [reason for reason in sentences.reasons(event) if reason not in (NOTHING_MEASURED, NOT_FOUND)]
     return [
         *(["interrupted"] if event.interrupted else []),
+        *sentences.fate(event.server if isinstance(event, Result) else None),
         *(["built-in server"] if event.embedded else []),
         *([f"INVALID: {'; '.join(reasons)}"] if reasons else []),
     ]

@@ -12,16 +12,20 @@ from loadgen.events import Configured, Result, SearchEnded
 from loadgen.output import figures
 from loadgen.plan import Plan, Segment
 from loadgen.snapshot import LEAST_BEYOND, Histogram, Snapshot, Tally
-from loadgen.units import NS_PER_MS, NS_PER_S, format_duration
+from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, format_duration
+from loadgen.usage import ServerReport
 
 EMBEDDED = "the numbers are of loadgen's built-in server, not of yours"
 CLOSED_LOOP = "closed loop: this is service time, not to be held against an SLO"
 
-_BOUNDS = f"{figures.AT_LEAST} rests on unanswered requests: the truth is at least this"
-_FEW_SAMPLES = f"{figures.FEW_SAMPLES} fewer than {LEAST_BEYOND} samples lie beyond it (not said of intervals)"
+BOUNDS = f"{figures.AT_LEAST} rests on unanswered requests: the truth is at least this"
+FEW_SAMPLES = f"{figures.FEW_SAMPLES} fewer than {LEAST_BEYOND} samples lie beyond it (not said of intervals)"
 
 _MOST_SEGMENTS = 6
 """So many lines of a schedule are shown."""
+
+_MOST_COMPLAINTS = 3
+"""So many lines of a server's log are shown."""
 
 _MAX_SENTENCE = 500
 """A reason or a warning is a sentence of our own, whose words from outside have been cut already."""
@@ -152,6 +156,34 @@ def client(result: Result) -> str:
     return f"{spent}, {figures.plural(len(result.plan.workers), 'worker')}{memory}"
 
 
+def server(report: ServerReport) -> str:
+    """What the load cost on the other side: "4.71 µs CPU/req, 87 % of a CPU, 12.3 MB, 5 threads, 61 files"."""
+    cpu = report.cpu_us_per_request
+    return ", ".join(
+        [
+            "no request to count CPU by" if cpu is None else f"{figures.latency(cpu * NS_PER_US)} CPU/req",
+            f"{100 * report.used.cpu_share:.0f} % of a CPU",
+            figures.size(report.max_rss_bytes),
+            figures.plural(report.max_threads, "thread"),
+            figures.plural(report.max_fds, "file"),
+        ]
+    )
+
+
+def fate(report: ServerReport | None) -> list[str]:
+    """How the server ended though nobody told it to; empty when it lives, or nobody watched."""
+    return [printable(report.fate, _MAX_SENTENCE)] if report is not None and report.fate else []
+
+
+def complaints(report: ServerReport | None) -> list[str]:
+    """What its log tells of errors, as far as that is shown."""
+    if report is None:
+        return []
+    rest = len(report.complaints) - _MOST_COMPLAINTS
+    shown = [f"its log: {printable(line)}" for line in report.complaints[:_MOST_COMPLAINTS]]
+    return shown + [f"and {figures.plural(rest, 'more line')} of that kind"] * (rest > 0)
+
+
 def accounts(ended: Ended) -> str:
     """Where every planned request ended; empty when it adds up, for then it goes without saying."""
     if not ended.unaccounted:
@@ -209,8 +241,8 @@ def closing(result: Result) -> list[str]:
     return [
         *[EMBEDDED] * result.embedded,
         *[CLOSED_LOOP] * (not result.plan.open_loop and result.measured.total.planned > 0),
-        *[_BOUNDS] * bounds,
-        *[_FEW_SAMPLES] * few,
+        *[BOUNDS] * bounds,
+        *[FEW_SAMPLES] * few,
     ]
 
 

@@ -15,7 +15,8 @@ from typing import Any, TextIO
 from loadgen.errors import OutputError
 
 # What the signs used in outputs become where the stream's encoding has none of them.
-_ASCII = str.maketrans({"µ": "u", "≥": ">", "─": "-", "│": "|", "…": "."})
+# The pieces of interval plots among them: a plot is to be read there too.
+_ASCII = str.maketrans("µ≥≤─│…–−σ├┤┼●◄►┊", "u><-|.--s[]+o<>:")
 
 
 class Sink:
@@ -69,6 +70,15 @@ def open_results(path: str) -> TextIO:
     """The file that `-o` names, empty. Raises OutputError when it cannot be written."""
     try:
         return Path(path).open("w", encoding="utf-8")
+    except OSError as error:
+        raise _refusal(path, error) from error
+
+
+def write_file(path: str, text: str, *, append: bool = False) -> None:
+    """A file beside the results, whole, in UTF-8. Raises OutputError when it cannot be written."""
+    try:
+        with Path(path).open("a" if append else "w", encoding="utf-8") as file:
+            file.write(text)
     except OSError as error:
         raise _refusal(path, error) from error
 

@@ -5,9 +5,6 @@ Latencies are whole microseconds; every line that is not one per interval or per
 
 from __future__ import annotations
 
-import textwrap
-from datetime import UTC, datetime
-
 from loadgen.events import (
     NOTHING_MEASURED,
     Configured,
@@ -19,57 +16,48 @@ from loadgen.events import (
     StepTaken,
     per_s,
 )
-from loadgen.output import figures, search, sentences, slo
+from loadgen.output import figures, search, sentences, slo, smoke
+from loadgen.output.layout import hung
+from loadgen.output.log import Log
 from loadgen.output.sink import Sink
 from loadgen.plan import Plan
+from loadgen.smoke import SmokeEnded
 from loadgen.units import format_duration
-
-WIDTH = 80
+from loadgen.usage import Usage
 
 
 class Verbose:
     """A log of the run."""
 
     def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+        self._log = Log(sink)
         self._plan: Plan | None = None
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: Event | SmokeEnded) -> None:
         match event:
             case Configured():
                 self._plan = event.plan
-                self._log(event.wall_s, *_configured(event))
-                self._log(event.wall_s, *sentences.notes(event), level="WARN")
+                self._log.say(event.wall_s, *_configured(event))
+                self._log.say(event.wall_s, *sentences.notes(event), level="WARN")
             case PhaseBegan():
-                self._log(event.wall_s, _phase(event.phase, self._plan))
+                self._log.say(event.wall_s, _phase(event.phase, self._plan))
             case Sample(phase="measure"):
-                self._sink.write(f"{_stamp(event.wall_s, 'INFO')}{_sample(event)}\n")
+                self._log.say_on_one_line(event.wall_s, _sample(event))
             case Result():
-                self._log(event.wall_s, "=== Final Results ===")
-                self._sink.write("".join(f"{line}\n" for line in _result(event)))
+                self._log.say(event.wall_s, "=== Final Results ===")
+                self._log.block(*_result(event))
             case StepTaken():
-                self._sink.write(f"{_stamp(event.wall_s, 'INFO')}{_step(event)}\n")
-                self._log(event.wall_s, f"  {search.why(event.step)}")
+                self._log.say_on_one_line(event.wall_s, _step(event))
+                self._log.say(event.wall_s, f"  {search.why(event.step)}")
             case SearchEnded():
-                self._log(event.wall_s, f"=== Saturation Search{', interrupted' * event.interrupted} ===")
-                self._sink.write("".join(f"{line}\n" for line in _search(event)))
+                self._log.say(event.wall_s, f"=== Saturation Search{', interrupted' * event.interrupted} ===")
+                self._log.block(*_search(event))
+            case SmokeEnded():
+                verdict = f"{smoke.verdict(event)} {smoke.server(event)}"
+                self._log.say(event.wall_s, verdict, level="INFO" if event.passed else "WARN")
+                self._log.block(*hung(_smoke(event)))
             case _:
                 pass
-
-    def _log(self, wall_s: float, *lines: str, level: str = "INFO") -> None:
-        stamp = _stamp(wall_s, level)
-        wrapped = [part for line in lines for part in _wrap(line, WIDTH - len(stamp))]
-        if wrapped:
-            self._sink.write("".join(f"{stamp}{line}\n" for line in wrapped))
-
-
-def _stamp(wall_s: float, level: str) -> str:
-    time = datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return f"{time} {level} "
-
-
-def _wrap(line: str, width: int) -> list[str]:
-    return textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _configured(event: Configured) -> list[str]:
@@ -127,7 +115,13 @@ def _sample(event: Sample) -> str:
     answered, failed = per_s(total.answered, event.interval_ns), per_s(total.failed, event.interval_ns)
     shown = figures.quantiles(latency, lambda ns: f"{figures.latency_us(ns)}us", figures.mark_of_interval)
     percentiles = (f"{label}={value}" for (label, _), value in zip(figures.PERCENTILES, shown, strict=True))
-    return " ".join([f"rate={answered:.0f}/s err={failed:.0f}/s hit%={hits}", *percentiles])
+    return " ".join([f"rate={answered:.0f}/s err={failed:.0f}/s hit%={hits}", *percentiles, *_usage(event.server)])
+
+
+def _usage(used: Usage | None) -> list[str]:
+    if used is None:
+        return []
+    return [f"server_cpu={figures.cpu(used)}", f"rss={figures.word(figures.size(used.rss_bytes))}"]
 
 
 def _result(event: Result) -> list[str]:
@@ -142,6 +136,8 @@ def _result(event: Result) -> list[str]:
         f"errors: {sentences.errors(event)}",
         *(f"  {name}: {words}" for name, words in sentences.error_classes(event).items()),
         f"throughput: {event.throughput_per_s:.2f} req/s",
+        *([f"server: {sentences.server(event.server)}"] if event.server is not None else []),
+        *(f"  {trouble}" for trouble in sentences.fate(event.server) + sentences.complaints(event.server)),
         f"bandwidth: {sentences.bandwidth(event, event.measured)}",
         *([f"hit_rate: {hit_rate}"] if hit_rate else []),
     ]
@@ -157,17 +153,7 @@ def _result(event: Result) -> list[str]:
         *(f"slo: {slo.line(check)}" for check in event.checks),
     ]
     table = _latency(event) if total.planned else [NOTHING_MEASURED]
-    return [*_hang(facts), *table, *_hang(remarks)]
-
-
-def _hang(lines: list[str]) -> list[str]:
-    """The lines wrapped at 80 columns, each keeping its own indent."""
-    indents = [" " * (len(line) - len(line.lstrip())) for line in lines]
-    return [
-        indent + part
-        for indent, line in zip(indents, lines, strict=True)
-        for part in _wrap(line.strip(), WIDTH - len(indent))
-    ]
+    return [*hung(facts), *table, *hung(remarks)]
 
 
 def _latency(event: Result) -> list[str]:
@@ -199,7 +185,7 @@ def _search(event: SearchEnded) -> list[str]:
         ("totals", search.totals(event)),
         ("connections", search.connections(event)),
     ]
-    return _hang(
+    return hung(
         [
             f"{search.aim(event.limits)}: {search.found(event)}",
             *(f"{name}: {words}" for name, words in facts if words),
@@ -219,3 +205,18 @@ def _accounts(event: Result | SearchEnded) -> list[str]:
 def _verdict(event: Result | SearchEnded) -> list[str]:
     warnings = (f"warning: {warning}" for warning in sentences.warnings(event))
     return [*warnings, *(f"verdict: {words}" for words in sentences.verdict(event))]
+
+
+def _smoke(event: SmokeEnded) -> list[str]:
+    """What is below the answer: why, the load's figures, every criterion, the end of the log."""
+    measured = ", ".join(smoke.measured(event))
+    limits = (f" ({check.limit})" if check.limit else "" for check in event.checks)
+    return [
+        *(f"  reason: {reason}" for reason in smoke.reasons(event)),
+        *([f"  load: {measured}"] if measured else []),
+        *(
+            f"  {check.name}: {smoke.answer(check)}, {smoke.found(check)}{limit}"
+            for check, limit in zip(event.checks, limits, strict=True)
+        ),
+        *(f"  log: {words}" for words in smoke.last_words(event)),
+    ]

@@ -19,6 +19,10 @@ from types import TracebackType
 from typing import IO, Self
 
 from loadgen.errors import TargetError
+from loadgen.target.keeper_process import End
+from loadgen.target.log import Log
+from loadgen.target.process import ProcessTree
+from loadgen.usage import Usage
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 30.0
@@ -41,6 +45,7 @@ class EmbeddedServer:
         eviction: str | None = None,
         options: Sequence[str] = (),
     ) -> None:
+        self.name = "loadgen serve"
         self.protocol = protocol
         self.host = HOST
         self.port = 0
@@ -52,6 +57,9 @@ class EmbeddedServer:
             self._options += ["--eviction", eviction]
         self._options += options
         self._process: subprocess.Popen[bytes] | None = None
+        self._tree: ProcessTree | None = None
+        self._log: Log | None = None
+        self._fate = ""
 
     def __enter__(self) -> Self:
         with tempfile.TemporaryFile() as complaints:
@@ -65,6 +73,8 @@ class EmbeddedServer:
                 start_new_session=True,
             )
             self._process = process
+            self._tree = ProcessTree(process.pid)
+            self._log = Log(os.dup(complaints.fileno()))
             self.pid = process.pid
             try:
                 assert process.stdout is not None
@@ -87,6 +97,24 @@ class EmbeddedServer:
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def usage(self) -> Usage | None:
+        """What it has used until now; None when it has ended."""
+        return self._tree.usage() if self._tree is not None and self.alive() else None
+
+    def fate(self) -> str:
+        """How it ended before it was told to, in a sentence without its full stop; empty while it lives."""
+        if self._process is not None and (status := self._process.poll()) is not None:
+            self._fate = f"{self.name} {End(status, others=False)}"
+        return self._fate
+
+    def complaints(self) -> tuple[str, ...]:
+        """What it has printed to standard error that tells of an error."""
+        return self._log.complaints() if self._log is not None else ()
+
+    def restarted(self) -> bool:
+        """It is one process, which nobody restarts."""
+        return False
+
     def wait(self, timeout_s: float) -> int:
         """The exit status of a server that was told to end."""
         assert self._process is not None
@@ -94,6 +122,7 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """Ends the child, by SIGTERM and, if that does not help, by SIGKILL; may be called again."""
+        self.fate()
         process, self._process = self._process, None
         if process is None:
             return
@@ -107,6 +136,8 @@ class EmbeddedServer:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+        if self._log is not None:
+            self._log.close()
 
 
 def _first_line(stdout: IO[bytes]) -> bytes:

@@ -1,0 +1,149 @@
+"""`[compare]` and `[gate]`: how rounds of two servers are run, and which change of which metric matters.
+
+A metric that is not to be judged is `false`, in both tables: what is left out has its default, so that a table that
+eases one limit does not drop the others without a word.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from loadgen.comparison import METRICS, Settings
+from loadgen.config.change import (
+    CHANGE,
+    format_change,
+    format_fall,
+    format_rise,
+    parse_change,
+    parse_fall,
+    parse_rise,
+)
+from loadgen.config.table import Table, duration_key
+from loadgen.config.values import MAX_RATE_PER_S, Duration, Number, PositiveDuration, Share
+from loadgen.units import format_duration
+
+MAX_ROUNDS = 60
+"""Half an hour of two servers, and as many as a rule's exact test is sure to be computed for at once."""
+
+_MIN_ROUNDS = 5
+_SETTINGS = Settings(thresholds={}, one_sided=True)
+
+
+def _or_false(*schemas: dict[str, object]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [*schemas, {"const": False}]})
+
+
+Change = Annotated[
+    float | None,
+    BeforeValidator(parse_change),
+    PlainSerializer(format_change, when_used="json"),
+    _or_false(
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+        {"type": "string", "pattern": rf"^\s*{CHANGE}\s*$"},
+    ),
+]
+"""A change either way, as a share, or None for false."""
+
+Fall = Annotated[
+    float | None,
+    BeforeValidator(parse_fall),
+    PlainSerializer(format_fall, when_used="json"),
+    _or_false({"type": "string", "pattern": rf"^\s*-\s*{CHANGE}\s*$"}),
+]
+"""How far something may fall, as a positive share, or None for false."""
+
+Rise = Annotated[
+    float | None,
+    BeforeValidator(parse_rise),
+    PlainSerializer(format_rise, when_used="json"),
+    _or_false({"type": "string", "pattern": rf"^\s*\+\s*{CHANGE}\s*$"}),
+]
+"""How far something may rise, as a share, or None for false."""
+
+
+class Rounds(Table):
+    """How two servers are measured in turn."""
+
+    slice: PositiveDuration = duration_key(
+        format_duration(_SETTINGS.slice_ns), "How long one stretch of load on one server is measured."
+    )
+    slices: int = Field(
+        default=_SETTINGS.slices,
+        ge=2,
+        le=1000,
+        multiple_of=2,
+        description="How many such stretches each server has in a round, of each kind of load; an even number.",
+    )
+    settle: Duration = duration_key(format_duration(_SETTINGS.settle_ns), "How long it goes on before it is measured.")
+    rate: Number = Field(
+        default=_SETTINGS.rate_per_s,
+        ge=0,
+        le=MAX_RATE_PER_S,
+        description=(
+            "The rate at which response times are compared, in requests per second; "
+            "0 takes load_share of what the first server reaches."
+        ),
+    )
+    load_share: Share = Field(
+        default=_SETTINGS.load_share,
+        gt=0,
+        description="The share of what the first server reaches in a closed loop at which response times are compared.",
+    )
+    rounds: int = Field(
+        default=_SETTINGS.max_rounds,
+        ge=_MIN_ROUNDS,
+        le=MAX_ROUNDS,
+        description="The most rounds; fewer are run where the answers are clear before.",
+    )
+
+    @model_validator(mode="after")
+    def _judges_something(self) -> Rounds:
+        if not self.thresholds:
+            raise ValueError("judges nothing, as every metric is false; leave one of them out, or write its change")
+        return self
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """By metric, the change that matters, as a share, for those that are judged."""
+        return {name: change for name in METRICS if (change := getattr(self, name)) is not None}
+
+
+def _key(default: str | bool, what: str) -> Any:
+    """A metric's field, whose default is written as a user would write it, and is validated like that."""
+    return Field(default=default, description=what)
+
+
+class Compare(Rounds):
+    """How `loadgen compare` measures, and by metric the change that matters: less is called the same."""
+
+    throughput: Change = _key("5%", "The change of throughput that matters; false does not judge it. So for the rest.")
+    p50: Change = _key("5%", "Of the p50 of response time.")
+    p99: Change = _key("10%", "Of its p99.")
+    p999: Change = _key("20%", "Of its p99.9.")
+    server_cpu: Change = _key("5%", "Of the server's CPU time per request.")
+    rss: Change = _key("5%", "Of the server's memory.")
+
+
+class Gate(Rounds):
+    """How `loadgen gate` measures, and by metric, with its sign, the change that fails it."""
+
+    throughput: Fall = _key(
+        "-5%",
+        "How far throughput may fall; false does not judge it. So for the rest. "
+        "A metric that is not given keeps its default.",
+    )
+    p50: Rise = _key(False, "How far the p50 of response time may rise.")
+    p99: Rise = _key("+10%", "How far its p99 may rise.")
+    p999: Rise = _key(False, "How far its p99.9 may rise.")
+    server_cpu: Rise = _key("+5%", "How far the server's CPU time per request may rise.")
+    rss: Rise = _key(False, "How far the server's memory may rise.")
+    noise: Share = Field(
+        default=_SETTINGS.noise,
+        gt=0,
+        description=(
+            "The largest noise, as σ of a metric's change from round to round, at which a change of 5% is still "
+            "judged; in proportion for others. On a noisier machine the gate refuses to answer."
+        ),
+    )

@@ -1,0 +1,147 @@
+"""`[target.server]`: a server that loadgen itself starts, watches and ends.
+
+It knows what may be written there. Which port `{port}` becomes, and how a process is started, it does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+
+from loadgen.config.table import Table, duration_key
+from loadgen.config.values import CpuList, Duration, PositiveDuration
+
+PLACEHOLDERS = ("{host}", "{port}", "{dir}")
+
+_PLACEHOLDER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
+"""Other braces, such as those of JSON, are left as they are."""
+
+_SPLIT_COMMAND = '["redis-server", "--port", "{port}"]'
+
+
+def has_port(server: Server) -> bool:
+    """Whether the server is told its port, on its command line or in its environment."""
+    return any("{port}" in text for text in (*server.command, *server.env.values()))
+
+
+def _is_list(command: object) -> object:
+    if not isinstance(command, str):
+        return command
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = []
+    # A list of texts is spelled alike in JSON and in TOML.
+    shown = json.dumps(words, ensure_ascii=False) if words else _SPLIT_COMMAND
+    raise ValueError(f"is one text, and no shell takes it apart; write a list: {shown}")
+
+
+def _for_a_process(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("has a null character, which no process can be given; leave it out")
+    return text
+
+
+def _with_placeholders(text: str) -> str:
+    for found in _PLACEHOLDER.findall(text):
+        if found not in PLACEHOLDERS:
+            raise ValueError(f"has {found}, which stands for nothing; what is filled in is {', '.join(PLACEHOLDERS)}")
+    return text
+
+
+def _without_placeholders(text: str) -> str:
+    for found in _PLACEHOLDER.findall(text):
+        if found in PLACEHOLDERS:
+            raise ValueError(f"has {found}, which is filled in in command and env only; write the path itself")
+    return text
+
+
+def _some_name(text: str) -> str:
+    if not text:
+        raise ValueError("is empty; write a path, or leave the key out")
+    return text
+
+
+def _regular_expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f'"{text}" is not a regular expression ({error}); write one of Python\'s re') from None
+    if re.search(text, ""):
+        raise ValueError(f'"{text}" is found in every line; write what marks an error')
+    return text
+
+
+Word = Annotated[str, AfterValidator(_for_a_process), AfterValidator(_with_placeholders)]
+"""Text that the server is given, placeholders filled in."""
+
+FilePath = Annotated[
+    str, AfterValidator(_some_name), AfterValidator(_for_a_process), AfterValidator(_without_placeholders)
+]
+
+Pattern = Annotated[str, AfterValidator(_regular_expression)]
+
+
+class Server(Table):
+    """A server that is started for the run, watched, and ended with it; instead of endpoints."""
+
+    command: Annotated[tuple[Word, ...], BeforeValidator(_is_list)] = Field(
+        # Lax for the container alone, as TOML has lists and no tuples.
+        strict=False,
+        min_length=1,
+        description=(
+            "The program and its arguments. Filled in are {host} and {port}, where it is to listen, and {dir}, a fresh "
+            "folder of its own. A relative path to the program is taken from where loadgen is run; "
+            "a program named loadgen is this very loadgen."
+        ),
+        examples=[["redis-server", "--bind", "{host}", "--port", "{port}", "--dir", "{dir}"]],
+    )
+    env: dict[str, Word] = Field(
+        default={},
+        description="Added to the environment; {host}, {port} and {dir} are filled in here too.",
+        examples=[{"LISTEN": "{host}:{port}"}],
+    )
+    cwd: FilePath | None = Field(
+        default=None, description="The folder to start it in. Default: its fresh one.", examples=["server"]
+    )
+    port: int = Field(default=0, ge=0, le=65535, description="The port that it listens on; 0 takes a free one.")
+    ready_timeout: PositiveDuration = duration_key("30s", "How long it may take until it answers.")
+    stop_timeout: Duration = duration_key("5s", "How long it may take to end when it is told to, before it is killed.")
+    cpu_list: CpuList | None = Field(
+        default=None,
+        description="CPUs to pin it to, in the kernel's notation. Default: not pinned.",
+        examples=["0-3,8"],
+    )
+    log: FilePath | None = Field(
+        default=None,
+        description="The file that what it prints is appended to. Default: one in its fresh folder, gone with it.",
+        examples=["server.log"],
+    )
+    log_patterns: tuple[Pattern, ...] = Field(
+        default=(),
+        strict=False,
+        description=(
+            "Regular expressions that mark a line of its log as an error, besides panics, failed assertions and other "
+            "such words that are always looked for."
+        ),
+        examples=[["ERROR"]],
+    )
+
+    @field_validator("command")
+    @classmethod
+    def _names_a_program(cls, command: tuple[str, ...]) -> tuple[str, ...]:
+        if not command[0]:
+            raise ValueError("names no program, as its first text is empty; write the program's name there")
+        return command
+
+    @field_validator("env")
+    @classmethod
+    def _names_variables(cls, env: dict[str, str]) -> dict[str, str]:
+        for name in env:
+            if not name or "=" in name or "\0" in name:
+                raise ValueError(f'names a variable "{name}", as none can be; write one such as LISTEN')
+        return env

@@ -1,0 +1,44 @@
+"""A server file: a TOML file that describes a server and nothing else, to be put under whatever load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from loadgen.config.document import Document
+from loadgen.config.origin import Origin
+from loadgen.config.problem import Problem
+from loadgen.config.toml_file import TomlFile, read
+from loadgen.config.tree import dotted
+from loadgen.errors import ConfigError
+
+_TARGET = "target"
+_SERVER_LAYER = 1
+
+
+def is_server_file(path: Path) -> bool:
+    """Whether a file has a [target] and nothing else. One that cannot be read has not: loading it says why."""
+    try:
+        return read(path).tree.keys() == {_TARGET}
+    except ConfigError:
+        return False
+
+
+def lay_over(document: Document, file: TomlFile) -> None:
+    """Puts the file's [target] in place of the document's; what else is in the file becomes problems of the document.
+
+    Of the document's own [target] nothing stays: half of one server, and half of another, would be no server.
+    """
+    origins = {
+        path: Origin.in_file(file.source, line, column, dotted(path), layer=_SERVER_LAYER)
+        for path, (line, column) in file.positions.items()
+    }
+    target = file.tree.get(_TARGET, {})
+    document.replace(_TARGET, target, origins)
+    for name in file.tree:
+        if name != _TARGET:
+            sentence = "a server file describes a server: only [target] belongs in it; move the rest to a CONFIG file"
+            document.problems.append(Problem(((name,),), sentence, origins[name,]))
+    if isinstance(target, dict) and not target.keys() & {"server", "endpoints"}:
+        nowhere = Origin.in_file(file.source, 1, 1, _TARGET, layer=_SERVER_LAYER)
+        sentence = "names no server; write [target.server] with its command, or endpoints in [target]"
+        document.problems.append(Problem(((_TARGET,),), sentence, origins.get((_TARGET,), nowhere)))

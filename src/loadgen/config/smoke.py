@@ -1,0 +1,62 @@
+"""`[smoke]`: what a server must meet to pass a smoke test. How that is found out is not known here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from loadgen.config.share import PERCENT, parse_share
+from loadgen.config.table import Table, duration_key
+from loadgen.config.values import PositiveDuration
+from loadgen.smoke import Limits
+from loadgen.units import format_duration
+
+_LIMITS = Limits()
+
+
+def _share_or_false(value: object) -> float | None:
+    return None if value is False else parse_share(value)
+
+
+HitRate = Annotated[
+    float | None,
+    BeforeValidator(_share_or_false),
+    PlainSerializer(lambda share: False if share is None else share, when_used="json"),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": f"^{PERCENT}$"},
+                {"const": False},
+            ]
+        }
+    ),
+]
+"""A share, or None for false."""
+
+
+class Smoke(Table):
+    """What a server must meet to pass `loadgen smoke`."""
+
+    connection_errors: int = Field(
+        default=_LIMITS.connection_errors, ge=0, description="The most connections that may fail or be lost."
+    )
+    timeouts: int = Field(default=_LIMITS.timeouts, ge=0, description="The most requests that may time out.")
+    error_replies: int = Field(
+        default=_LIMITS.error_replies, ge=0, description="The most requests that may be answered by an error."
+    )
+    p999: PositiveDuration = duration_key(format_duration(_LIMITS.p999_ns), "The highest p99.9 that passes.")
+    hit_rate: HitRate = Field(
+        default=_LIMITS.hit_rate,
+        description=(
+            'The least share of GETs that must hit, such as 0.9 or "90%", where keys are written before they are read; '
+            "0 asks for any hit at all, false for none."
+        ),
+    )
+    requests: int = Field(default=_LIMITS.requests, ge=1, description="The least requests that must be measured.")
+    log: bool = Field(default=_LIMITS.log, description="Whether a line of its log that tells of an error fails it.")
+    sanity: bool = Field(
+        default=_LIMITS.sanity,
+        description="Whether it must answer PING, SET and GET of a key of our own right before the load.",
+    )

@@ -1,0 +1,36 @@
+"""A gate's answer as workflow commands, which GitHub shows beside the change.
+
+docs.github.com/actions/reference/workflows-and-actions/workflow-commands; the escapes are those of its own toolkit,
+`packages/core/src/command.ts`.
+"""
+
+from loadgen.comparison import Compared, Verdict
+from loadgen.output import comparison
+from loadgen.stats.sequential import Answer
+
+
+def annotations(compared: Compared) -> list[str]:
+    """A line for each metric that is worse; one warning where nobody can tell; none where all is well."""
+    against = f"{comparison.candidate(compared.b)} against {comparison.candidate(compared.a)}"
+    match compared.verdict:
+        case Verdict.PASS:
+            return []
+        case Verdict.FAIL:
+            worse = [row for row in compared.rows if row.answer is Answer.WORSE]
+            told = [(f"loadgen: {comparison.label(row.metric)} is worse", row) for row in worse]
+            return [_command("error", title, f"{comparison.sentence(row, True)} ({against})") for title, row in told]
+        case verdict:
+            title = f"loadgen gate: {verdict}"
+            return [_command("warning", title, f"{'; '.join(comparison.reasons(compared))} ({against})")]
+
+
+def _command(kind: str, title: str, message: str) -> str:
+    return f"::{kind} title={_property(title)}::{_text(message)}"
+
+
+def _text(words: str) -> str:
+    return words.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(words: str) -> str:
+    return _text(words).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,62 @@
+"""A gate's answer as JUnit XML, which every CI system reads: a test suite with a test case for each metric.
+
+The shape is the one that is common to them (Jenkins' and pytest's): testsuites, testsuite with counts, testcase with
+nothing in it, or with failure, error or skipped. What is unclear or refused is skipped: nobody knows, so it is not red.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from xml.etree import ElementTree
+
+from loadgen.comparison import Compared, Row, Verdict
+from loadgen.output import comparison
+from loadgen.output.sink import write_file
+from loadgen.stats.sequential import Answer
+
+_CLASS = "loadgen.gate"
+
+
+def write_junit(path: str, compared: Compared) -> None:
+    """Writes the file anew. Raises OutputError when it cannot be written."""
+    write_file(path, junit(compared))
+
+
+def junit(compared: Compared) -> str:
+    """The document. A gate that could not be run to its end has a case of its own for that, which is an error."""
+    cases = [_case(row, compared) for row in compared.rows]
+    for why in comparison.cut_short(compared) or ([] if cases else ["no round ended"]):
+        case = ElementTree.Element("testcase", classname=_CLASS, name="rounds", time="0")
+        ElementTree.SubElement(case, "error" if compared.failure else "skipped", message=why)
+        cases.append(case)
+    counts = {
+        "tests": str(len(cases)),
+        **{
+            name: str(sum(case.find(kind) is not None for case in cases))
+            for name, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped"))
+        },
+        "time": "0",
+    }
+    name = f"loadgen gate: {comparison.candidate(compared.b)} against {comparison.candidate(compared.a)}"
+    suites = ElementTree.Element("testsuites", counts)
+    began = datetime.fromtimestamp(compared.wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    suite = ElementTree.SubElement(suites, "testsuite", {"name": name, **counts, "timestamp": began})
+    suite.extend(cases)
+    ElementTree.indent(suites)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(suites, encoding="unicode")}\n'
+
+
+def _case(row: Row, compared: Compared) -> ElementTree.Element:
+    case = ElementTree.Element("testcase", classname=_CLASS, name=row.metric, time="0")
+    said = comparison.sentence(row, True)
+    a, b = comparison.a_and_b(row)
+    if compared.verdict is Verdict.REFUSED:
+        ElementTree.SubElement(case, "skipped", message=comparison.reasons(compared)[0])
+    elif row.answer is Answer.WORSE:
+        failure = ElementTree.SubElement(case, "failure", message=said, type="regression")
+        failure.text = f"{said}, from {a} to {b}; the threshold is {comparison.threshold(row)}"
+    elif row.answer is Answer.UNCLEAR:
+        ElementTree.SubElement(case, "skipped", message=said)
+    else:
+        ElementTree.SubElement(case, "system-out").text = said
+    return case

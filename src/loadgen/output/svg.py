@@ -1,0 +1,158 @@
+"""The intervals of a comparison as a picture: one SVG file that needs nothing else, in light and dark.
+
+No scripts, no fonts and no links: it may be put in a page as it is. Text from outside is escaped by the XML library.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from loadgen.comparison import Compared, Row
+from loadgen.errors import printable
+from loadgen.output import comparison, figures
+from loadgen.output.scale import Scale
+from loadgen.output.sink import write_file
+
+_WIDTH = 820
+_LEFT, _RIGHT = 150, 560
+"""Between these the intervals are drawn; labels are to the left, answers to the right."""
+
+_ROW = 34
+_HEAD = 58
+"""Of a panel: its title, and who A and B are."""
+_AXIS = 30
+_TICKS = 7
+
+_NAME = 40
+"""Longer names are cut: two of them have to fit beside one another."""
+
+_STYLE = """
+  svg { background: #ffffff; color: #1f2328; font: 13px system-ui, sans-serif; }
+  text { fill: currentColor; }
+  .title { font-weight: 600; font-size: 15px; }
+  .minor, .tick text { opacity: .75; font-size: 12px; }
+  .tick line { stroke: currentColor; opacity: .12; }
+  .tick .zero { opacity: .7; }
+  .band { fill: currentColor; opacity: .08; }
+  .worse { --c: #c62828; } .better { --c: #1565c0; } .same { --c: #2e7d32; } .unclear { --c: #8a6100; }
+  .row line, .row path { stroke: var(--c); stroke-width: 2.5; fill: none; }
+  .row circle { fill: var(--c); }
+  .row .answer { fill: var(--c); font-weight: 600; }
+  @media (prefers-color-scheme: dark) {
+    svg { background: #0d1117; color: #e6edf3; }
+    .worse { --c: #ff7b72; } .better { --c: #79c0ff; } .same { --c: #7ee787; } .unclear { --c: #e3b341; }
+  }
+"""
+
+
+def write_plot(path: str, ended: Sequence[Compared]) -> None:
+    """Writes the file anew. Raises OutputError when it cannot be written."""
+    write_file(path, svg(ended))
+
+
+def svg(ended: Sequence[Compared]) -> str:
+    """The document: a panel for each pair, below one another."""
+    heights = [_HEAD + _ROW * max(1, len(_drawn(compared))) + _AXIS for compared in ended]
+    height = sum(heights) + 8
+    root = Element(
+        "svg",
+        {
+            "xmlns": "http://www.w3.org/2000/svg",
+            "viewBox": f"0 0 {_WIDTH} {height}",
+            "width": str(_WIDTH),
+            "height": str(height),
+            "role": "img",
+            "aria-labelledby": "title desc",
+        },
+    )
+    SubElement(root, "title", id="title").text = "; ".join(map(_title, ended))
+    SubElement(root, "desc", id="desc").text = ". ".join(
+        comparison.sentence(row, compared.settings.one_sided, printable(compared.b.name))
+        for compared in ended
+        for row in compared.rows
+    )
+    SubElement(root, "style").text = _STYLE
+    top = 0
+    for compared, high in zip(ended, heights, strict=True):
+        _panel(SubElement(root, "g", transform=f"translate(0 {top})"), compared)
+        top += high
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _title(compared: Compared) -> str:
+    verdict = f"{compared.verdict}: " if compared.settings.one_sided else ""
+    return f"{verdict}{printable(compared.b.name, _NAME)} against {printable(compared.a.name, _NAME)}"
+
+
+def _drawn(compared: Compared) -> list[Row]:
+    return [row for row in compared.rows if row.effect is not None]
+
+
+def _panel(group: Element, compared: Compared) -> None:
+    rows = _drawn(compared)
+    _text(group, 16, 24, _title(compared), "title")
+    about = f"B / A - 1, {comparison.confidence(compared)} intervals; shaded: within the threshold"
+    _text(group, 16, 44, about, "minor")
+    if not rows:
+        _text(group, 16, _HEAD + 20, "there is nothing to draw")
+        return
+    one_sided = compared.settings.one_sided
+    scale = Scale.of(rows, one_sided)
+    bottom = _HEAD + _ROW * len(rows)
+    for place, row in enumerate(rows):
+        _band(group, row, scale, _HEAD + _ROW * place, one_sided)
+    for tick in scale.ticks(_TICKS):
+        _tick(group, scale, tick, bottom)
+    for place, row in enumerate(rows):
+        _row(group, row, scale, _HEAD + _ROW * place + _ROW / 2)
+
+
+def _tick(group: Element, scale: Scale, tick: float, bottom: float) -> None:
+    x, none = _x(scale, tick), abs(tick) < 1e-12
+    mark = SubElement(group, "g", {"class": "tick"})
+    kind = {"class": "zero"} if none else {}
+    SubElement(mark, "line", {**kind, "x1": _n(x), "x2": _n(x), "y1": _n(_HEAD), "y2": _n(bottom)})
+    _text(mark, x, bottom + 18, figures.tick(tick), anchor="middle")
+
+
+def _band(group: Element, row: Row, scale: Scale, top: float, one_sided: bool) -> None:
+    low, high = (_x(scale, edge) for edge in comparison.band(row, one_sided))
+    box = {"x": _n(low), "y": _n(top + 4), "width": _n(high - low), "height": _n(_ROW - 8)}
+    SubElement(group, "rect", {"class": "band", **box})
+
+
+def _row(group: Element, row: Row, scale: Scale, y: float) -> None:
+    low = -math.inf if row.ci_low is None else row.ci_low
+    high = math.inf if row.ci_high is None else row.ci_high
+    first, last = _x(scale, low), _x(scale, high)
+    drawn = SubElement(group, "g", {"class": f"row {row.answer}"})
+    _text(drawn, _LEFT - 12, y + 4, comparison.label(row.metric), anchor="end")
+    SubElement(drawn, "line", {"x1": _n(first), "x2": _n(last), "y1": _n(y), "y2": _n(y)})
+    _end(drawn, first, y, -1 if not scale.holds(low) else 0)
+    _end(drawn, last, y, 1 if not scale.holds(high) else 0)
+    SubElement(drawn, "circle", {"cx": _n(_x(scale, row.effect or 0.0)), "cy": _n(y), "r": "5"})
+    _text(drawn, _RIGHT + 16, y + 4, comparison.effect(row))
+    _text(drawn, _WIDTH - 12, y + 4, comparison.answer(row), "answer", anchor="end")
+
+
+def _end(drawn: Element, x: float, y: float, beyond: int) -> None:
+    """A bar where the interval ends, an arrow where it goes on beyond the scale."""
+    shape = f"M{_n(x - 7 * beyond)} {_n(y - 6)}L{_n(x)} {_n(y)}L{_n(x - 7 * beyond)} {_n(y + 6)}"
+    SubElement(drawn, "path", d=shape if beyond else f"M{_n(x)} {_n(y - 6)}V{_n(y + 6)}")
+
+
+def _text(parent: Element, x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> None:
+    attributes = {"x": _n(x), "y": _n(y), "text-anchor": anchor, **({"class": kind} if kind else {})}
+    SubElement(parent, "text", attributes).text = words
+
+
+def _x(scale: Scale, change: float) -> float:
+    return _LEFT + scale.at(change) * (_RIGHT - _LEFT)
+
+
+def _n(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

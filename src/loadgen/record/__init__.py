@@ -1,0 +1,59 @@
+"""Events as JSON records, one line of NDJSON each. The one door to orjson. No I/O.
+
+`Configured` → `config` · a phase begins → `phase` · each interval → `sample` · the end → `result`; of a search, each
+rate → `step` · the end → `saturation`; of a smoke test, the end → `smoke`; of a comparison, each round → `round` · the
+end → `comparison`, or `noise`. `docs/RESULTS.md` says what each field means, `schema` what it may hold.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from loadgen.comparison import Compared, JudgingEvent, NoiseFound, RoundEnded
+from loadgen.events import Configured, Event, PhaseBegan, Result, Sample, SearchEnded, StepTaken
+from loadgen.record import comparison, run, search, smoke
+from loadgen.smoke import SmokeEnded
+
+
+def encode(event: Event | SmokeEnded | JudgingEvent) -> bytes:
+    """One line of NDJSON, or nothing for an event that has no record."""
+    record = to_record(event)
+    return b"" if record is None else orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def to_record(event: Event | SmokeEnded | JudgingEvent) -> dict[str, Any] | None:
+    """The event as plain values for JSON, or None: progress and the samples of the warm-up are not part of a result.
+
+    What cannot be known (a percentile of no request, a hit rate without a GET) is None, never 0 and never NaN.
+    """
+    match event:
+        case Configured():
+            return run.config(event)
+        case PhaseBegan():
+            return run.phase(event)
+        case Sample(phase="measure"):
+            return run.sample(event)
+        case Result():
+            return run.result(event)
+        case StepTaken():
+            return search.step(event)
+        case SearchEnded():
+            return search.saturation(event)
+        case _:
+            return _judged(event)
+
+
+def _judged(event: Event | SmokeEnded | JudgingEvent) -> dict[str, Any] | None:
+    match event:
+        case SmokeEnded():
+            return smoke.smoke(event)
+        case RoundEnded():
+            return comparison.round_ended(event)
+        case Compared():
+            return comparison.comparison(event)
+        case NoiseFound():
+            return comparison.noise(event)
+        case _:
+            return None

@@ -1,0 +1,137 @@
+"""What the records of smoke tests and comparisons may hold, as JSON Schema 2020-12. No I/O."""
+
+from __future__ import annotations
+
+from loadgen.comparison import METRICS, Verdict
+from loadgen.record.shape import (
+    COUNT,
+    COUNT_OR_NULL,
+    NUMBER,
+    NUMBER_OR_NULL,
+    PERCENT_OR_NULL,
+    SHARE,
+    TEXT,
+    TEXT_OR_NULL,
+    TEXTS,
+    TIMESTAMP,
+    TRUTH,
+    Schema,
+    array_of,
+    map_of,
+    object_of,
+)
+from loadgen.smoke import CRITERIA
+from loadgen.stats.sequential import Answer
+
+_TRUTH_OR_NULL: Schema = {"type": ["boolean", "null"]}
+
+# Nothing can be less than none: a change of -1 is a fall to 0.
+_CHANGE_OR_NULL: Schema = {"type": ["number", "null"], "minimum": -1}
+
+SMOKE = object_of(
+    {
+        "type": {"const": "smoke"},
+        "ts": TIMESTAMP,
+        "server": TEXT,
+        "identity": TEXT_OR_NULL,
+        "passed": TRUTH,
+        "interrupted": TRUTH,
+        "checks": array_of(
+            object_of(
+                {"name": {"enum": list(CRITERIA)}, "passed": _TRUTH_OR_NULL, "found": TEXT, "limit": TEXT_OR_NULL}
+            )
+        ),
+        "reasons": TEXTS,
+        "throughput": COUNT_OR_NULL,
+        "p50_us": COUNT_OR_NULL,
+        "p99_us": COUNT_OR_NULL,
+        "p999_us": COUNT_OR_NULL,
+        "hit_pct": PERCENT_OR_NULL,
+        "server_cpu_us_per_request": NUMBER_OR_NULL,
+        "last_words": TEXTS,
+    }
+)
+
+_CANDIDATE = object_of(
+    {
+        "name": TEXT,
+        "kind": {"enum": ["server", "endpoint", "results"]},
+        "identity": TEXT_OR_NULL,
+        "host": TEXT_OR_NULL,
+        "taken": TEXT_OR_NULL,
+    }
+)
+
+_VALUES = object_of({}, dict.fromkeys(METRICS, NUMBER_OR_NULL))
+
+ROUND = object_of(
+    {
+        "type": {"const": "round"},
+        "ts": TIMESTAMP,
+        "number": COUNT,
+        "max_rounds": COUNT,
+        "candidates": TEXTS,
+        "order": array_of(COUNT),
+        "values": array_of(_VALUES),
+        "doubts": TEXTS,
+    }
+)
+
+_ROW = object_of(
+    {
+        "answer": {"enum": [str(answer) for answer in Answer]},
+        "effect": _CHANGE_OR_NULL,
+        "ci_low": _CHANGE_OR_NULL,
+        "ci_high": _CHANGE_OR_NULL,
+        "p": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+        "rounds": COUNT,
+        "threshold": NUMBER,
+        "a": NUMBER_OR_NULL,
+        "b": NUMBER_OR_NULL,
+        "noise": NUMBER_OR_NULL,
+        "more_rounds": COUNT_OR_NULL,
+        "why": TEXT_OR_NULL,
+        "unit": {"enum": ["per_s", "ns", "bytes"]},
+    }
+)
+
+COMPARISON = object_of(
+    {
+        "type": {"const": "comparison"},
+        "ts": TIMESTAMP,
+        "version": TEXT,
+        "host": TEXT_OR_NULL,
+        "a": _CANDIDATE,
+        "b": _CANDIDATE,
+        "metrics": object_of({}, dict.fromkeys(METRICS, _ROW)),
+        "gate": TRUTH,
+        "answer": {"enum": [*(str(verdict) for verdict in Verdict), None]},
+        "paired": TRUTH,
+        "confidence": SHARE,
+        "seed": COUNT,
+        "rate_per_s": NUMBER,
+        "slices": COUNT,
+        "slice_secs": NUMBER,
+        "settle_secs": NUMBER,
+        "max_rounds": COUNT,
+        "rounds": array_of(object_of({"a": _VALUES, "b": _VALUES})),
+        "notes": TEXTS,
+        "failure": TEXT_OR_NULL,
+        "refused": TEXT_OR_NULL,
+        "interrupted": TRUTH,
+    }
+)
+
+NOISE = object_of(
+    {
+        "type": {"const": "noise"},
+        "ts": TIMESTAMP,
+        "candidate": _CANDIDATE,
+        "host": TEXT_OR_NULL,
+        "rounds": COUNT,
+        "noise": map_of(NUMBER_OR_NULL),
+        "false_alarms": map_of(SHARE),
+        "interrupted": TRUTH,
+        "failure": TEXT_OR_NULL,
+    }
+)

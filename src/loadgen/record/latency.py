@@ -1,0 +1,50 @@
+"""Histograms in JSON: percentiles in crucible's microseconds or in nanoseconds, and the whole as a payload. No I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loadgen.snapshot import Histogram, Snapshot, encode_v2, has_few_samples
+from loadgen.units import NS_PER_US
+
+_QUANTILES = (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999), ("p9999", 0.9999))
+
+
+def in_us(histogram: Histogram) -> dict[str, Any]:
+    """The names and the whole microseconds, cut off and not rounded, of crucible's benchmark."""
+    quantiles = [(name, q) for name, q in _QUANTILES if name != "p95"] + [("max", 1.0)]
+    cut = {f"{name}_us": histogram.quantile(q) // NS_PER_US if histogram.count else None for name, q in quantiles}
+    return {
+        **cut,
+        "lower_bounds": [f"{name}_us" for name, q in quantiles if histogram.is_lower_bound(q)],
+        "few_samples": [f"{name}_us" for name, q in quantiles if has_few_samples(histogram, q)],
+    }
+
+
+def in_ns(histogram: Histogram) -> dict[str, Any]:
+    quantiles = [*_QUANTILES, ("max", 1.0)]
+    values: dict[str, float | None] = {
+        "min_ns": histogram.min,
+        "mean_ns": round(histogram.mean, 1),
+        **{f"{name}_ns": histogram.quantile(q) for name, q in quantiles},
+    }
+    # The mean rests on every sample, so one that is a lower bound makes it one.
+    bounds = ["mean_ns"] * bool(histogram.censored)
+    bounds += [f"{name}_ns" for name, q in [("min", 0.0), *quantiles] if histogram.is_lower_bound(q)]
+    return {
+        "count": histogram.count,
+        **(values if histogram.count else dict.fromkeys(values)),
+        "overflow": histogram.overflow,
+        "censored": histogram.censored,
+        "lower_bounds": bounds,
+        "few_samples": [f"{name}_ns" for name, q in quantiles if has_few_samples(histogram, q)],
+    }
+
+
+def payloads(measured: Snapshot) -> dict[str, Any]:
+    payloads: dict[str, dict[str, str]] = {}
+    for clock, histograms in (("response", measured.response), ("service", measured.service)):
+        for command in measured.commands:
+            if command in histograms:
+                payloads.setdefault(command, {})[clock] = encode_v2(histograms[command])
+    return payloads

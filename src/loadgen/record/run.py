@@ -1,0 +1,246 @@
+"""The records of a run: `config`, `phase`, `sample` and `result`. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from loadgen.events import Configured, PhaseBegan, Result, Sample, per_s
+from loadgen.plan import Plan, Segment
+from loadgen.record.accounts import connections, counts, examples, totals, verdict
+from loadgen.record.latency import in_ns, in_us, payloads
+from loadgen.record.search import quantile_limit
+from loadgen.record.spelling import cpu_us, number, percent, secs, share, tallied, text, texts, timestamp
+from loadgen.signs import Signs
+from loadgen.slo import Check, Objective
+from loadgen.snapshot import Snapshot, Tally
+from loadgen.units import NS_PER_S
+from loadgen.usage import ServerReport, Usage
+
+SCHEMA_VERSION = 1
+"""Raised when a field of a record goes, or changes its name, unit or meaning; not when one is added."""
+
+# The enum names of crucible's benchmark.
+_PROTOCOL_NAMES = {"resp": "Resp", "resp3": "Resp3", "memcache": "Memcache", "ping": "Ping"}
+
+
+def config(event: Configured) -> dict[str, Any]:
+    plan = event.plan
+    cpus = sorted({worker.cpu for worker in plan.workers if worker.cpu is not None})
+    return {
+        "type": "config",
+        "schema_version": SCHEMA_VERSION,
+        "ts": timestamp(event.wall_s),
+        "version": event.version,
+        "target": ",".join(str(endpoint) for endpoint in plan.endpoints),
+        "server": event.server or None,
+        "embedded": event.embedded,
+        "protocol": _PROTOCOL_NAMES[plan.protocol],
+        "tls": False,
+        "threads": len(plan.workers),
+        "conns": plan.connections,
+        "pipeline": plan.pipeline_depth,
+        "batch_size": plan.batch_size,
+        "keyspace": plan.keyspace.count,
+        "key_size": plan.keyspace.length,
+        "key_distribution": plan.keyspace.distribution,
+        "value_size": plan.value_bytes,
+        "weights": asdict(plan.weights),
+        "prefill": plan.prefill,
+        "backfill_on_miss": plan.backfill_on_miss,
+        "engine": "uvloop",
+        "loop": "open" if event.search is not None else _loop(plan),
+        "search": [quantile_limit(limit) for limit in event.search.limits] if event.search is not None else None,
+        **({"ratelimit": number(plan.rate_per_s)} if plan.open_loop else {}),
+        "arrival": plan.arrival,
+        "profile": [_segment(segment) for segment in plan.profile],
+        "request_distribution": plan.request_distribution,
+        "spin": plan.spin,
+        "warmup_secs": secs(plan.warmup_ns),
+        "duration_secs": secs(plan.duration_ns),
+        "interval_secs": secs(plan.interval_ns),
+        "request_timeout_secs": secs(plan.request_timeout_ns),
+        **({"cpu_list": ",".join(map(str, cpus))} if cpus else {}),
+        "seed": plan.seed,
+        "slo": [_objective(objective) for objective in plan.slo],
+        "verdict_limits": asdict(plan.verdict),
+        "warnings": texts(event.warnings),
+        "host": text(event.host) or None,
+    }
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {
+        "for_secs": secs(segment.length_ns),
+        "from_per_s": number(segment.from_per_s),
+        "to_per_s": number(segment.to_per_s),
+        **({"period_secs": secs(segment.period_ns)} if segment.period_ns else {}),
+    }
+
+
+def _objective(objective: Objective) -> dict[str, Any]:
+    return {
+        "metric": objective.metric,
+        "command": objective.command or "all",
+        "limit": number(objective.limit),
+        "unit": str(objective.unit),
+    }
+
+
+def phase(event: PhaseBegan) -> dict[str, Any]:
+    return {"type": "phase", "ts": timestamp(event.wall_s), "phase": event.phase}
+
+
+def sample(event: Sample) -> dict[str, Any]:
+    interval, total = event.interval, event.interval.total
+    scheduled = interval.service or interval.lag.count
+    return {
+        "type": "sample",
+        "ts": timestamp(event.wall_s),
+        "req_s": int(per_s(total.answered, event.interval_ns)),
+        "err_s": round(per_s(total.failed, event.interval_ns), 3),
+        "hit_pct": percent(interval.hit_rate),
+        **in_us(interval.latency()),
+        **({"service": in_us(interval.latency(clock="service")), "lag": in_us(interval.lag)} if scheduled else {}),
+        **({"server": _usage(event.server, interval.sent)} if event.server is not None else {}),
+    }
+
+
+def _usage(used: Usage, sent: int) -> dict[str, Any]:
+    return {
+        "cpu_share": round(used.cpu_share, 6),
+        "cpu_us_per_request": cpu_us(used.cpu_us_per_request(sent)),
+        "rss_bytes": used.rss_bytes,
+        "threads": used.threads,
+        "fds": used.fds,
+    }
+
+
+def result(event: Result) -> dict[str, Any]:
+    measured, overall, total = event.measured, event.overall, event.measured.total
+    get = measured.tallies.get("get", Tally())
+    return {
+        "type": "result",
+        "ts": timestamp(event.wall_s),
+        "duration_secs": secs(event.duration_ns),
+        "interrupted": event.interrupted,
+        "embedded": event.embedded,
+        "loop": _loop(event.plan),
+        "requests": total.planned,
+        "responses": total.answered,
+        "errors": total.failed,
+        "err_pct": percent(total.failed / total.planned if total.planned else None),
+        "hits": get.hits,
+        "misses": get.misses,
+        "hit_pct": percent(measured.hit_rate),
+        "throughput": int(event.throughput_per_s),
+        "rx_bytes": measured.rx_bytes,
+        "tx_bytes": measured.tx_bytes,
+        "rx_bps": int(per_s(8 * measured.rx_bytes, event.duration_ns)),
+        "tx_bps": int(per_s(8 * measured.tx_bytes, event.duration_ns)),
+        "get": _command(measured, "get"),
+        "set": _command(measured, "set"),
+        **({"delete": _command(measured, "delete")} if "delete" in measured.commands else {}),
+        **({"backfill_set": _command(measured, "backfill")} if "backfill" in measured.commands else {}),
+        "conns_active": measured.connections.active,
+        "conns_failed": overall.connections.failed,
+        "latency": {
+            command: {clock: in_ns(measured.latency(command, clock)) for clock in ("response", "service")}
+            for command in ("all", *measured.commands)
+        },
+        **({"lag": _lag(measured)} if event.plan.open_loop else {}),
+        "counts": {**counts(total), "errors": tallied(measured.errors)},
+        "commands": {command: counts(measured.tallies[command]) for command in measured.commands},
+        "totals": totals(overall),
+        "connections": connections(overall),
+        "client": {
+            "cpu_s": measured.cpu_ns / NS_PER_S,
+            "cpu_us_per_request": event.cpu_us_per_request,
+            "max_rss_bytes": event.max_rss_bytes,
+            "workers": len(event.plan.workers),
+        },
+        **({"server": _server(event.server)} if event.server is not None else {}),
+        "verdict": verdict(event),
+        **({"slo": [_check(check) for check in event.checks]} if event.checks else {}),
+        "signs": _signs(event.signs),
+        "standing": _standing(event),
+        "error_examples": examples(event),
+        "seed": event.plan.seed,
+        "histograms": payloads(measured),
+    }
+
+
+def _server(report: ServerReport) -> dict[str, Any]:
+    return {
+        "name": text(report.name),
+        "cpu_s": report.used.cpu_ns / NS_PER_S,
+        "cpu_share": round(report.used.cpu_share, 6),
+        "cpu_us_per_request": cpu_us(report.cpu_us_per_request),
+        "max_rss_bytes": report.max_rss_bytes,
+        "max_threads": report.max_threads,
+        "max_fds": report.max_fds,
+        "fate": text(report.fate) or None,
+        "complaints": texts(report.complaints),
+    }
+
+
+def _command(measured: Snapshot, command: str) -> dict[str, Any]:
+    return {"count": measured.tallies.get(command, Tally()).answered, **in_us(measured.latency(command))}
+
+
+def _lag(measured: Snapshot) -> dict[str, Any]:
+    return {
+        **in_ns(measured.lag),
+        "ours": in_ns(measured.lag_ours),
+        "backpressure": in_ns(measured.lag_backpressure),
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        **_objective(check.objective),
+        "measured": None if check.measured is None else number(check.measured),
+        "answer": str(check.answer),
+        "lower_bound": check.is_lower_bound,
+        "few_samples": check.has_few_samples,
+    }
+
+
+def _signs(signs: Signs) -> dict[str, Any]:
+    return {
+        "workers": [
+            {
+                "index": worker.index,
+                "cpu_share": share(worker.cpu_ns, worker.wall_ns),
+                "queue_share": share(worker.queued_ns, worker.wall_ns),
+                "longest_pause_ns": worker.pauses.longest_ns,
+                "paused": {
+                    "count": worker.pauses.count,
+                    "busy_ns": worker.pauses.busy_ns,
+                    "queued_ns": worker.pauses.queued_ns,
+                    "stopped_ns": worker.pauses.stopped_ns,
+                },
+                "overdue": worker.overdue,
+            }
+            for worker in signs.workers
+        ],
+        "steal_share": None if signs.host.steal_share is None else round(signs.host.steal_share, 6),
+        "clock_source": signs.host.clock_source or None,
+    }
+
+
+def _standing(event: Result) -> dict[str, Any] | None:
+    ceiling, part = event.signs.ceiling, event.share_of_ceiling
+    if ceiling is None or part is None:
+        return None
+    return {
+        "ceiling_per_s": number(ceiling.throughput_per_s),
+        "share": round(part, 6),
+        "floor_p50_ns": ceiling.floor_p50_ns,
+        "floor_p99_ns": ceiling.floor_p99_ns,
+        "taken": text(ceiling.taken),
+    }
+
+
+def _loop(plan: Plan) -> str:
+    return "open" if plan.open_loop else "closed"

@@ -1,0 +1,218 @@
+"""Whether a thing is better, worse or the same, asked at a few looks while rounds come in.
+
+It knows differences d = ln(bad_B / bad_A) of each round, by metric: above 0 where B is worse, whichever way the metric
+is good (of throughput, bad is the time per request). It does not know how rounds are run, nor when somebody runs out of
+patience. How often the rule errs is simulated with this very code, by `benchmark/simulations.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import NormalDist
+
+from loadgen.stats.ranks import RankTest
+from loadgen.stats.signed_rank import SignedRank
+
+
+class Answer(StrEnum):
+    """Of B against A."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    SAME = "same"
+    """Within the threshold. Of a one-sided rule: not worse by the threshold."""
+    UNCLEAR = "unclear"
+
+
+# With fewer rounds one spoilt round has too much of a say.
+_FIRST_LOOK = 8
+_ALPHAS = (0.02, 0.02, 0.03)
+_ALPHA_OF_ONE_LOOK = 0.05
+# Looks that lie closer than this learn too little from one another to share α.
+_LEAST_BETWEEN_LOOKS = 2
+_POWER = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When to look, and what is enough for an answer.
+
+    B is WORSE where a test without a shift would say so with a probability p of no more than the look's α, corrected
+    for the number of judged metrics as Holm does it, and the estimated shift is beyond `least_share` of the threshold:
+    a true difference that nobody would mind is no failure. It is the SAME where the confidence bound of the shift lies
+    within the threshold. Else it is UNCLEAR, and more rounds are wanted until the last look.
+
+    A one-sided rule, a gate's, looks for WORSE only; what is better is the SAME to it. A two-sided one spends α on both
+    directions alike, and is SAME where the bounds on either side lie within the threshold.
+
+    A threshold t is a share of what is worse when more: its bounds are ±ln(1 + t), its least shift ln(1 + share · t).
+    """
+
+    looks: tuple[int, ...] = (8, 14, 20)
+    """After how many rounds."""
+    alphas: tuple[float, ...] = _ALPHAS
+    """By look. Holm's guarantee is their sum; that the same rounds are looked at, and `least_share`, keep it lower."""
+    one_sided: bool = True
+    pass_confidence: float = 0.95
+    """Of each bound by itself."""
+    least_share: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not self.looks or list(self.looks) != sorted(set(self.looks)) or len(self.looks) != len(self.alphas):
+            raise ValueError(f"looks rise, and each has an alpha: {self.looks}, {self.alphas}")
+
+    @classmethod
+    def within(cls, max_rounds: int, metrics: int, *, one_sided: bool) -> Rule:
+        """The rule for so many judged metrics and at most so many rounds, the last of which is always a look.
+
+        The first look is at 8 rounds, or as soon after as differences that all have one sign are enough for α shared
+        among all metrics; the second is halfway to the last. Where that leaves too little room there is one look, at
+        `max_rounds`, with an α of 5 %. Below `least_rounds` it cannot find a difference, only the SAME or UNCLEAR;
+        below 5 nothing is the SAME either, for no bound has a confidence of 95 %.
+        """
+        first = max(_FIRST_LOOK, _reach(_ALPHAS[0], metrics, one_sided))
+        if max_rounds < first + 2 * _LEAST_BETWEEN_LOOKS:
+            return cls((max_rounds,), (_ALPHA_OF_ONE_LOOK,), one_sided)
+        return cls((first, (first + max_rounds) // 2, max_rounds), _ALPHAS, one_sided)
+
+    @property
+    def confidence(self) -> float:
+        """Of the interval whose two bounds are asked whether it is the SAME: 0.9 where each has 0.95."""
+        return 2 * self.pass_confidence - 1
+
+    def alpha(self, rounds: int) -> float:
+        """Of the look at so many rounds; between looks, that of the one before, and before the first, the first's."""
+        return self.alphas[max(0, bisect_right(self.looks, rounds) - 1)]
+
+    def p(self, found: RankTest) -> float:
+        """Of the test that the rule applies."""
+        return found.p_greater if self.one_sided else found.p
+
+
+def least_rounds(metrics: int, *, one_sided: bool) -> int:
+    """Below so many rounds no rule that `Rule.within` makes for so many judged metrics can find a difference."""
+    return _reach(_ALPHA_OF_ONE_LOOK, metrics, one_sided)
+
+
+def _reach(alpha: float, metrics: int, one_sided: bool) -> int:
+    """From how many rounds on the least p there is, of differences with one sign, is within alpha / metrics."""
+    return math.ceil(math.log2((1 if one_sided else 2) * metrics / alpha))
+
+
+def judge(
+    evidence: Mapping[str, RankTest],
+    thresholds: Mapping[str, float],
+    rule: Rule,
+    decided: Mapping[str, Answer] | None = None,
+) -> dict[str, Answer]:
+    """A look: the answer for each of `thresholds`, which are the judged metrics, as shares.
+
+    What an earlier look decided stays so. A metric without evidence is UNCLEAR, and still one of those that α is shared
+    among. The look is that of the metric with the most rounds.
+    """
+    before = {name: answer for name, answer in (decided or {}).items() if answer is not Answer.UNCLEAR}
+    judged = {name: evidence[name] for name in thresholds if name in evidence}
+    shifted = _shifted(judged, len(thresholds), rule, before)
+    answers = dict.fromkeys(thresholds, Answer.UNCLEAR)
+    for name, found in judged.items():
+        answers[name] = _answer(found, thresholds[name], rule, name in shifted)
+    return answers | before
+
+
+def _shifted(judged: Mapping[str, RankTest], metrics: int, rule: Rule, before: Mapping[str, Answer]) -> set[str]:
+    """The metrics that have a shift: Holm's step-down (Scand. J. Statist. 6, 1979), at one of several looks.
+
+    What was found at an earlier look stays found, and leaves its α to the others (Ye et al., Statist. Med. 32, 2013).
+    """
+    alpha = rule.alpha(max((found.rounds for found in judged.values()), default=0))
+    shifted = {name for name, answer in before.items() if answer in (Answer.BETTER, Answer.WORSE)}
+    for name in sorted(judged.keys() - shifted, key=lambda name: rule.p(judged[name])):
+        if rule.p(judged[name]) > alpha / (metrics - len(shifted)):
+            break
+        shifted.add(name)
+    return shifted
+
+
+def _answer(found: RankTest, threshold: float, rule: Rule, shifted: bool) -> Answer:
+    limit, least = math.log1p(threshold), math.log1p(rule.least_share * threshold)
+    if shifted and found.estimate > least:
+        return Answer.WORSE
+    if shifted and found.estimate < -least:
+        # Only a two-sided p is small on this side.
+        return Answer.BETTER
+    below = found.upper(rule.pass_confidence) < limit
+    above = rule.one_sided or found.lower(rule.pass_confidence) > -limit
+    return Answer.SAME if below and above else Answer.UNCLEAR
+
+
+def more_rounds(found: RankTest, threshold: float, rule: Rule) -> int | None:
+    """How many more rounds it would probably take until there is an answer; at least 1. None from fewer than 3.
+
+    R = ((z_confidence + z_0.90) · σ / gap)² in all, where the gap is between the estimated shift and the bound that it
+    must be told from: the threshold, to be the SAME, or the least shift that is WORSE or BETTER, whichever is further.
+    Without a shift that is ln(1 + threshold). It is planning by the normal distribution, for one metric.
+    """
+    if found.rounds < 3:
+        return None
+    size = found.estimate if rule.one_sided else abs(found.estimate)
+    gap = max(math.log1p(threshold) - size, size - math.log1p(rule.least_share * threshold))
+    normal = NormalDist()
+    z = normal.inv_cdf(rule.pass_confidence) + normal.inv_cdf(_POWER)
+    return max(1, math.ceil((z * found.spread / gap) ** 2) - found.rounds)
+
+
+class Suite:
+    """A comparison of pairs as it goes: rounds come in one at a time, and at the rule's looks it is judged."""
+
+    def __init__(self, thresholds: Mapping[str, float], rule: Rule) -> None:
+        self._thresholds = thresholds
+        self._rule = rule
+        self._differences: dict[str, list[float]] = {name: [] for name in thresholds}
+        self.rounds = 0
+        self.answers = dict.fromkeys(thresholds, Answer.UNCLEAR)
+        """By judged metric, as of the last look."""
+
+    @property
+    def finished(self) -> bool:
+        """Every metric has its answer, or no look is left."""
+        return self.rounds >= self._rule.looks[-1] or Answer.UNCLEAR not in self.answers.values()
+
+    def add(self, differences: Mapping[str, float]) -> None:
+        """A round's differences, by metric; a metric may be missing from a round."""
+        self.rounds += 1
+        for name, row in self._differences.items():
+            if name in differences:
+                row.append(differences[name])
+        if self.rounds in self._rule.looks:
+            evidence = {name: SignedRank(row) for name, row in self._differences.items() if row}
+            self.answers = judge(evidence, self._thresholds, self._rule, self.answers)
+
+
+def false_alarms(
+    rounds: Sequence[Mapping[str, float]], thresholds: Mapping[str, float], rule: Rule, seed: int, suites: int = 1000
+) -> dict[str, float]:
+    """How often the rule would find a difference in a thing held against itself, given such rounds: shares of suites.
+
+    By judged metric, and under "any" for one or more of them. What a one-sided rule finds is WORSE, a two-sided one
+    WORSE or BETTER: either is a false alarm. Each suite draws whole rounds, with replacement, for metrics of a round
+    depend on each other; and turns each round's signs or not, all of them together, for which of two equal things is
+    called B is a coin's throw. With few rounds it knows few kinds of noise.
+    """
+    if not rounds:
+        raise ValueError("false alarms are resampled from rounds, and there are none")
+    chance = random.Random(seed)
+    alarms = dict.fromkeys([*thresholds, "any"], 0)
+    for _ in range(suites):
+        suite = Suite(thresholds, rule)
+        while not suite.finished:
+            drawn, sign = chance.choice(rounds), chance.choice((-1, 1))
+            suite.add({name: sign * difference for name, difference in drawn.items()})
+        found = [name for name, answer in suite.answers.items() if answer in (Answer.BETTER, Answer.WORSE)]
+        for name in [*found, *["any"] * bool(found)]:
+            alarms[name] += 1
+    return {name: count / suites for name, count in alarms.items()}

@@ -1,0 +1,258 @@
+"""The parent of a managed server: starts it, says how it ends, and leaves nothing of it behind.
+
+A script in a process of its own, which imports nothing of loadgen and knows neither ports nor protocols. Its standard
+input is a pipe whose other end only loadgen holds: there it is told what to start, as one line of JSON, and later on
+`pause` or `resume`. When that pipe ends, because a run is over or because loadgen was killed, the server is ended and
+its folder removed. Standard output has one line of JSON for whatever happened.
+
+Only its own children are ever signalled, and these cannot be mistaken: the number of a child that has not been waited
+for is given to nobody else. On Linux it adopts what the server leaves behind, so that daemons are ended too; elsewhere
+a process that leaves the server's group is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import select
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+# Whoever signals the keeper ends the server.
+_ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+
+# What a killed process leaves behind becomes ours by then, to be killed next.
+_ORPHANED_S = 0.02
+_LONGEST_SLEEP_S = 1.0
+
+# From prctl(2).
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class Keeper:
+    """Of one server. `task` has program, arguments, env, cwd, cpus, log, folder and stop_timeout_s."""
+
+    def __init__(self, task: dict[str, Any]) -> None:
+        self.task = task
+        self.pid = 0
+        """The server's, until it has been waited for: as long is its group's number its own."""
+        self.paused = False
+        self.told = b""
+        self.alarm, self.bell = os.pipe()
+
+    def run(self) -> None:
+        self._hear_signals()
+        folder = Path(self.task["folder"])
+        try:
+            folder.mkdir()
+        except OSError as error:
+            tell(failed="folder", errno=error.errno)
+            return
+        try:
+            # A server that gives up root must still be able to look into its folder.
+            folder.chmod(0o755)
+            if self._start():
+                self._wait()
+                self._end()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _hear_signals(self) -> None:
+        for end in (self.alarm, self.bell):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(self.bell, warn_on_full_buffer=False)
+        for number in (signal.SIGCHLD, *_ENDING):
+            # Unlike SIG_IGN, a handler is not inherited by the server.
+            signal.signal(number, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        if _LIBC is not None:
+            _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+    # ── The start ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _start(self) -> bool:
+        """Whether the server's program runs now; if it does not, why not has been told."""
+        step = "log"
+        try:
+            log = os.open(self.task["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+            step = "fork"
+            # Python's pipes are closed by exec: that this one ends says that the server's program runs.
+            failure, own_failure = os.pipe()
+            me, pid = os.getpid(), os.fork()
+        except OSError as error:
+            tell(failed=step, errno=error.errno)
+            return False
+        if pid == 0:
+            self._become(me, log, own_failure)
+        self.pid = pid
+        os.close(log)
+        os.close(own_failure)
+        words = os.read(failure, 100).split()
+        os.close(failure)
+        if words:
+            os.waitpid(pid, 0)
+            self.pid = 0
+            tell(failed=words[0].decode(), errno=int(words[1]))
+            return False
+        tell(pid=pid)
+        return True
+
+    def _become(self, keeper: int, log: int, failure: int) -> NoReturn:
+        """In the child: becomes the server, or says into `failure` what could not be done."""
+        step, task = "group", self.task
+        try:
+            os.setpgid(0, 0)
+            if _LIBC is not None:
+                _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+                if os.getppid() != keeper:
+                    os._exit(1)
+            for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
+                # Python ignores these, and what is ignored stays so.
+                signal.signal(ignored, signal.SIG_DFL)
+            step = "cpus"
+            if task["cpus"]:
+                os.sched_setaffinity(0, task["cpus"])
+                if os.sched_getaffinity(0) != set(task["cpus"]):
+                    # The kernel leaves out those that there are not, and says nothing.
+                    raise OSError(errno.EINVAL, "no such CPU")
+            step = "cwd"
+            os.chdir(task["cwd"])
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            for theirs, number in ((nothing, 0), (log, 1), (log, 2)):
+                os.dup2(theirs, number)
+            step = "program"
+            os.execve(task["program"], [task["program"], *task["arguments"]], os.environ | task["env"])
+        except OSError as error:
+            os.write(failure, f"{step} {error.errno}".encode())
+        finally:
+            os._exit(1)
+
+    # ── While it runs ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _wait(self) -> None:
+        """Until nobody needs the server any more."""
+        while True:
+            ready = select.select([0, self.alarm], [], [])[0]
+            if self.alarm in ready:
+                signals = self._signals()
+                self._reap()
+                if signals & _ENDING:
+                    return
+            if 0 in ready:
+                received = os.read(0, 4096)
+                if not received:
+                    return
+                *words, self.told = (self.told + received).split(b"\n")
+                for word in words:
+                    self._obey(word)
+
+    def _obey(self, word: bytes) -> None:
+        if word == b"pause" and not self.paused:
+            self.paused = True
+            self._signal(signal.SIGSTOP)
+            if self.pid:
+                # A signal takes effect a moment later: it has when the system says so.
+                status = os.waitpid(self.pid, os.WUNTRACED)[1]
+                if not os.WIFSTOPPED(status):
+                    self._has_ended(status)
+        elif word == b"resume" and self.paused:
+            self.paused = False
+            self._signal(signal.SIGCONT)
+        tell(done=word.decode())
+
+    def _has_ended(self, status: int) -> None:
+        self.pid = 0
+        others = self._reap()
+        tell(ended=os.waitstatus_to_exitcode(status), others=others)
+
+    def _reap(self) -> bool:
+        """Waits for children that have ended, without waiting; whether there are others."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            if pid == self.pid:
+                self._has_ended(status)
+
+    def _signals(self) -> set[int]:
+        """Those that have come since the last call."""
+        with contextlib.suppress(BlockingIOError):
+            return set(os.read(self.alarm, 4096))
+        return set()
+
+    def _signal(self, number: int) -> None:
+        """To the server's group, and to what was adopted."""
+        if self.pid:
+            with contextlib.suppress(OSError):
+                os.killpg(self.pid, number)
+        for child in children():
+            # One that has joined the group has had its signal.
+            with contextlib.suppress(OSError):
+                if not self.pid or os.getpgid(child) != self.pid:
+                    os.kill(child, number)
+
+    # ── The end ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _end(self) -> None:
+        """Asks what is left of the server to end, gives it time, and kills it."""
+        deadline = time.monotonic() + self.task["stop_timeout_s"]
+        self._signal(signal.SIGTERM)
+        # A stopped process hears of it when it goes on.
+        self._signal(signal.SIGCONT)
+        while (left := self._reap()) and (patience := deadline - time.monotonic()) > 0:
+            self._sleep(patience)
+        pause_s = _ORPHANED_S
+        while left:
+            self._signal(signal.SIGKILL)
+            self._sleep(pause_s)
+            # What the system does not let us kill, or does not end before its disk has answered, is waited for.
+            pause_s = min(2 * pause_s, _LONGEST_SLEEP_S)
+            left = self._reap()
+
+    def _sleep(self, most_s: float) -> None:
+        """Until a signal comes, such as that of a child's end."""
+        select.select([self.alarm], [], [], most_s)
+        self._signals()
+
+
+def children() -> list[int]:
+    """This process's children, as Linux has them in proc(5); elsewhere none are known."""
+    found, me = [], os.getpid()
+    for entry in Path("/proc").glob("[0-9]*/stat") if sys.platform == "linux" else ():
+        with contextlib.suppress(OSError):
+            # Behind the name in brackets, which may have brackets of its own: state, parent.
+            if int(entry.read_bytes().rpartition(b")")[2].split()[1]) == me:
+                found.append(int(entry.parent.name))
+    return found
+
+
+def tell(**words: object) -> None:
+    """One line to loadgen, as long as it is there."""
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps(words).encode() + b"\n")
+
+
+def main() -> None:
+    line = b""
+    while not line.endswith(b"\n"):
+        if not (received := os.read(0, 65536)):
+            # loadgen went before it had said what to start.
+            return
+        line += received
+    Keeper(json.loads(line)).run()
+
+
+if __name__ == "__main__":
+    main()

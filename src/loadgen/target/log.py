@@ -1,0 +1,130 @@
+"""A server's log as it grows: the lines that tell of an error, and the last ones.
+
+It reads what was appended since it was last asked, and keeps a bounded part of it. Who writes the log it does not know.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+from loadgen.errors import printable
+
+MOST_COMPLAINTS = 20
+"""The first ones tell what went wrong; what follows follows from it."""
+
+MOST_LAST_WORDS = 20
+
+_LONGEST_LINE = 8192
+"""In bytes; what is behind it is not looked through."""
+_LONGEST_SHOWN = 300
+_CHUNK = 1 << 18
+_TAIL = 1 << 15
+
+# What runtimes, allocators, sanitizers and servers print when a program is broken. Each is text in lower case that must
+# be there at all, which is found quickly, and the expression that decides. Not meant are error *replies* that a verbose
+# server logs (OOM command not allowed; SERVER_ERROR out of memory storing object) and names of settings that have such
+# words in them (oom-score-adj, --panic-on-oom).
+_ALWAYS: tuple[tuple[bytes, str], ...] = (
+    # Rust, Go, the kernel, redis ("Guru Meditation: Panic called at …"), PostgreSQL.
+    (b"panic", r"(?i:(?<![-\w])panic(?:ked|king)?\b(?![-=]))"),
+    (b"bug report", r"(?i:\bbug report\b)"),
+    # glibc, BSD, Rust, redis ("=== ASSERTION FAILED ==="), Python.
+    (b"assert", r"(?i:\bassert(?:ion)?\b.{0,500}\bfail(?:ed|ure)\b|\bassertion ?error\b|failed assertion)"),
+    (b"memory", r"(?i:(?<!SERVER_ERROR )\bout of memory\b|\bcannot allocate memory\b|\ballocate memory failed)"),
+    (b"alloc", r"(?i:\bmemory allocation of .{1,40} failed|\b[mcr]e?alloc(?:ation)?(?:\(\))? failed|\bbad_alloc\b)"),
+    (b"oom", r"(?<![-\w])OOM\b(?!-| command| error| repl)|(?i:\boom[-_ ]?kill)"),
+    (b"seg", r"(?i:\bsegmentation (?:fault|violation)\b|\bsegfault(?:ed)? (?:at|in)\b)|\bSIGSEGV\b"),
+    (b"sig", r"\bSIG(?:ABRT|BUS|FPE|ILL)\b"),
+    (b"crash", r"(?i:\bcrashed by signal\b)"),
+    (b"fatal", r"(?i:\bfatal\b.{0,30}\b(?:error|exception|signal)\b)"),
+    (b"sanitizer", r"(?:Address|HWAddress|Leak|Memory|Thread|UndefinedBehavior)Sanitizer\b"),
+    (b"runtime error", r"\bruntime error: "),
+    (b"data race", r"WARNING: DATA RACE"),
+    (b"free", r"\bdouble free\b|\bfree\(\): invalid"),
+    (b"corrupt", r"\bcorrupted (?:size vs|double-linked|unsorted)|(?i:\b(?:heap|memory|stack) corruption\b)"),
+    (b"stack smashing", r"\*\*\* stack smashing detected"),
+    (b"terminate called", r"\bterminate called (?:after|without)\b"),
+    (b"traceback", r"^Traceback \(most recent call last\)"),
+)
+_BUILTIN = re.compile("|".join(f"(?:{expression})" for _, expression in _ALWAYS))
+_HINTS = tuple(hint for hint, _ in _ALWAYS)
+
+
+def is_complaint(line: str) -> bool:
+    """Whether a line tells of an error by the words that are always looked for."""
+    return _BUILTIN.search(line) is not None
+
+
+class Log:
+    """What is appended to a file from `start` on. It owns the descriptor: a removed file can still be read to its end.
+
+    `patterns` are regular expressions that mark a line besides those that are always looked for.
+    """
+
+    def __init__(self, file: int, start: int = 0, patterns: Sequence[str] = ()) -> None:
+        self._file = file
+        self._start = self._read = start
+        self._own = [re.compile(pattern) for pattern in patterns]
+        self._begun = b""
+        """A line whose end has not come yet."""
+        self._complaints: list[str] = []
+        self._last: tuple[str, ...] = ()
+
+    def close(self) -> None:
+        """Reads it to its end, and lets it go; what was found stays."""
+        if self._file >= 0:
+            self._complaints, self._last = list(self.complaints()), self.last_words()
+            self._begun = b""
+            os.close(self._file)
+            self._file = -1
+
+    def complaints(self) -> tuple[str, ...]:
+        """The first lines that tell of an error, as they stand, and printable."""
+        if self._file >= 0:
+            self._take()
+        unended = self._judged(self._begun)
+        return (*self._complaints, *unended)[:MOST_COMPLAINTS]
+
+    def last_words(self) -> tuple[str, ...]:
+        """The last lines that are not empty, printable; none when nothing was written."""
+        if self._file < 0:
+            return self._last
+        size = os.fstat(self._file).st_size
+        begin = max(self._start if size >= self._start else 0, size - _TAIL)
+        lines = os.pread(self._file, _TAIL, begin).splitlines()
+        # The first of them is in all likelihood the end of one.
+        whole = lines[1:] if begin > self._start and len(lines) > 1 else lines
+        return tuple(_shown(line) for line in whole if line.strip())[-MOST_LAST_WORDS:]
+
+    def _take(self) -> None:
+        """Looks through what has come since."""
+        if os.fstat(self._file).st_size < self._read:
+            # The server has cut it off to begin anew.
+            self._start = self._read = 0
+            self._begun = b""
+        while chunk := os.pread(self._file, _CHUNK, self._read):
+            self._read += len(chunk)
+            *lines, begun = (self._begun + chunk).split(b"\n")
+            self._begun = begun[:_LONGEST_LINE]
+            if len(self._complaints) < MOST_COMPLAINTS and (self._own or _may_complain(lines)):
+                self._complaints += [said for line in lines for said in self._judged(line)]
+                del self._complaints[MOST_COMPLAINTS:]
+
+    def _judged(self, line: bytes) -> tuple[str, ...]:
+        """The line, if it tells of an error."""
+        text = line[:_LONGEST_LINE].decode(errors="replace")
+        if is_complaint(text) or any(pattern.search(text) for pattern in self._own):
+            return (_shown(line),)
+        return ()
+
+
+def _may_complain(lines: Sequence[bytes]) -> bool:
+    """Whether it pays to look at each of them: most logs are long, and their lines are in order."""
+    text = b"\n".join(lines).lower()
+    return any(hint in text for hint in _HINTS)
+
+
+def _shown(line: bytes) -> str:
+    return printable(line[:_LONGEST_LINE].decode(errors="replace").replace("\t", " ").strip(), _LONGEST_SHOWN)

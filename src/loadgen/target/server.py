@@ -1,0 +1,297 @@
+"""A server that loadgen starts itself, as long as it runs: where it is, what it uses, what it says, how it ended.
+
+It knows what a server is told and how it is found to be ready. The process that starts and ends it is its keeper's;
+what load it is for, and what a run makes of its fate, is not known here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from loadgen.errors import LoadgenError, TargetError
+from loadgen.server_plan import HOST, ServerPlan
+from loadgen.target import port, program, ready
+from loadgen.target.keeper_process import KeeperProcess, StartError, Task
+from loadgen.target.log import Log
+from loadgen.target.process import ProcessTree
+from loadgen.units import NS_PER_S, format_duration
+from loadgen.usage import Usage
+
+START_ATTEMPTS = 5
+"""A free port is only free until somebody takes it: a server that came too late is started again on another."""
+
+# How often a server is asked whether it is ready; that it has ended is heard at once.
+_INTERVAL_S = 0.01
+
+_IN_USE = re.compile(r"(?i:\b(?:address|port)\b.{0,40}\bin use\b)|EADDRINUSE")
+_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class ServerError(TargetError):
+    """A managed server could not be started, in one sentence; `last_words` are the last lines of its log."""
+
+    def __init__(self, sentence: str, last_words: tuple[str, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.last_words = last_words
+
+
+class _PortTakenError(ServerError):
+    """Somebody was faster: on another port it may go well."""
+
+
+class ManagedServer:
+    """A context manager: `__enter__` starts the server and returns when it answers; `host`, `port` and `pid` say where.
+
+    It is in a process group of its own, and ends with this process, however that ends. Raises ServerError. One thread
+    may use it.
+    """
+
+    def __init__(self, plan: ServerPlan) -> None:
+        self.plan = plan
+        self.name = plan.name
+        self.host = HOST
+        self.port = plan.port
+        self.pid = 0
+        self._kept: KeeperProcess | None = None
+        self._tree: ProcessTree | None = None
+        self._log: Log | None = None
+        self._instance: ready.Instance | None = None
+        self._fate = ""
+        self._began_s = 0.0
+        """When its program was started, in Unix time."""
+
+    @property
+    def endpoint(self) -> str:
+        return f"{self.host}:{self.port}"
+
+    def __enter__(self) -> Self:
+        for attempt in range(1, START_ATTEMPTS + 1):
+            self._kept = self._tree = self._log = self._instance = None
+            try:
+                self._start()
+                self._await_ready()
+            except BaseException as error:
+                self.stop()
+                self._fate = ""
+                if isinstance(error, _PortTakenError) and not self.plan.port and attempt < START_ATTEMPTS:
+                    continue
+                if isinstance(error, LoadgenError) and not isinstance(error, ServerError):
+                    raise ServerError(str(error)) from None
+                raise
+            break
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # ── While it runs ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def usage(self) -> Usage | None:
+        """What its processes have used until now; None when it has ended or the system does not say."""
+        return self._tree.usage() if self._tree is not None and self._kept is not None and not self.fate() else None
+
+    def fate(self) -> str:
+        """How it ended, though nobody told it to, in a sentence without its full stop; empty while it lives."""
+        if self._kept is not None and not self._fate:
+            self._kept.hear()
+            self._fate = f"{self.name} {self._kept.end}" if self._kept.end is not None else ""
+        return self._fate
+
+    def complaints(self) -> tuple[str, ...]:
+        """Lines of its log so far that tell of an error: the first 20. After `stop`, those of its end too."""
+        return self._log.complaints() if self._log is not None else ()
+
+    def last_words(self) -> tuple[str, ...]:
+        """The last lines of its log, 20 at most, fit to be shown."""
+        return self._log.last_words() if self._log is not None else ()
+
+    def restarted(self) -> bool:
+        """Whether another process answers than did at the start, though nobody asked for it; also, that data is lost.
+
+        It is asked by INFO or `stats`, on a connection of its own: not a question for the time of a load. False where
+        it does not say or does not answer.
+        """
+        if self._instance is None or self._kept is None:
+            return False
+        now = ready.instance(self._address())
+        return now is not None and now != ready.Instance() and now != self._instance
+
+    def pause(self) -> None:
+        """Stops its whole process group by SIGSTOP: it uses no CPU until `resume`."""
+        if self._kept is not None:
+            self._kept.pause()
+
+    def resume(self) -> None:
+        if self._kept is not None:
+            self._kept.resume()
+
+    def stop(self) -> None:
+        """Ends it by SIGTERM, or SIGKILL where that does not help; nothing is left of it. May be called again."""
+        if self._kept is None:
+            return
+        try:
+            self.fate()
+        finally:
+            self._kept.close()
+            self._kept = self._tree = None
+            if self._log is not None:
+                self._log.close()
+
+    # ── The start ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _start(self) -> None:
+        """Starts its program."""
+        plan = self.plan
+        if plan.port and port.is_taken(HOST, plan.port):
+            holder = port.listener(plan.port) or "another process"
+            raise ServerError(
+                f"Port {plan.port} of [target.server] is in use by {holder}: stop that, or leave target.server.port "
+                "out for a free one."
+            )
+        self.port = plan.port or port.free(HOST)
+        task = self._task()
+        end_of_log = Path(task.log).stat().st_size if Path(task.log).is_file() else 0
+        self._began_s = time.time()
+        try:
+            self._kept = KeeperProcess(task)
+        except StartError as error:
+            raise ServerError(_why_not(plan, task, error)) from None
+        self.pid = self._kept.pid
+        # The keeper is counted only by what it keeps, so that daemons are too, and what has ended.
+        self._tree = ProcessTree(self._kept.process.pid, counts_root=False)
+        self._log = Log(os.open(task.log, os.O_RDONLY), end_of_log, plan.log_patterns)
+
+    def _task(self) -> Task:
+        plan = self.plan
+        folder = Path(tempfile.gettempdir(), f"loadgen-{_UNFIT.sub('-', plan.name)[:40]}-{os.urandom(6).hex()}")
+
+        def filled(text: str) -> str:
+            for placeholder, value in {"{host}": HOST, "{port}": str(self.port), "{dir}": str(folder)}.items():
+                text = text.replace(placeholder, value)
+            return text
+
+        env = {name: filled(value) for name, value in plan.env}
+        path, *first = program.found(filled(plan.command[0]), os.environ | env)
+        if plan.cwd and not Path(plan.cwd).is_dir():
+            raise ServerError(f"The folder {plan.cwd} of target.server.cwd is not there: make it, or correct the path.")
+        if plan.cpus and not hasattr(os, "sched_setaffinity"):
+            raise ServerError("This system pins no processes to CPUs: leave target.server.cpu_list out.")
+        return Task(
+            program=path,
+            arguments=(*first, *map(filled, plan.command[1:])),
+            env=env,
+            cwd=str(Path(plan.cwd).absolute()) if plan.cwd else str(folder),
+            cpus=plan.cpus,
+            log=str(Path(plan.log).absolute()) if plan.log else str(folder / "server.log"),
+            folder=str(folder),
+            stop_timeout_s=plan.stop_timeout_ns / NS_PER_S,
+        )
+
+    def _address(self) -> ready.Address:
+        plan = self.plan
+        return ready.Address(HOST, self.port, plan.protocol, plan.username, plan.password)
+
+    def _await_ready(self) -> None:
+        """Returns when this very server answers as its protocol has it."""
+        assert self._kept is not None
+        address, deadline = self._address(), time.monotonic() + self.plan.ready_timeout_ns / NS_PER_S
+        answer = ready.Answer(ready.State.SILENT)
+        while (left := deadline - time.monotonic()) > 0:
+            answer = ready.ask(address, min(left, ready.ANSWER_TIMEOUT_S))
+            if answer.state not in (ready.State.SILENT, ready.State.BUSY):
+                # Who answers says more than what it answers.
+                self._instance = ready.instance(address)
+                self._see_that_it_is_ours()
+            # Our own may have ended because it was somebody else who answered.
+            self._kept.hear(0 if answer.state is ready.State.READY else _INTERVAL_S)
+            if self._kept.end is not None:
+                raise self._ended_early()
+            if answer.state is ready.State.READY:
+                return
+            if answer.state in (ready.State.LOCKED, ready.State.FOREIGN):
+                break
+        raise ServerError(self._not_ready(answer), self.last_words())
+
+    def _see_that_it_is_ours(self) -> None:
+        """Raises ServerError when it is a process of somebody else's that answers on our port."""
+        assert self._tree is not None
+        ours, said = self._tree.pids(), self._instance.pid if self._instance is not None else 0
+        if said in ours:
+            return
+        # A server in a container says a number of its own, and something else listens for it: that was started by us
+        # all the same, and after us.
+        stranger = port.listener(self.port)
+        if stranger is None or stranger.pid in ours or (stranger.pid != said and stranger.began_s >= self._began_s):
+            return
+        raise _PortTakenError(
+            f"Another process than {self.name} answers on {self.endpoint}: {stranger}; stop it, or leave "
+            "target.server.port out for a free one.",
+            self.last_words(),
+        )
+
+    def _ended_early(self) -> ServerError:
+        assert self._kept is not None
+        end, said = self._kept.end, self.last_words()
+        assert end is not None
+        if end.others and end.status == 0:
+            return ServerError(
+                f"{self.name} put itself in the background, where it cannot be watched: have it stay in the "
+                "foreground, as redis-server does with --daemonize no.",
+                said,
+            )
+        log = f'its log ends with "{said[-1]}"' if said else "its log is empty"
+        sentence = f"{self.name} {replace(end, others=False)} before it was ready; {log}."
+        return (_PortTakenError if _IN_USE.search("\n".join(said)) else ServerError)(sentence, said)
+
+    def _not_ready(self, answer: ready.Answer) -> str:
+        """Why it was given up, in a sentence."""
+        patience = format_duration(self.plan.ready_timeout_ns)
+        match answer.state:
+            case ready.State.LOCKED:
+                return (
+                    f'{self.name} wants another password than target.password (it answered "{answer.words}"): set '
+                    "there, and in target.username, what it is started with."
+                )
+            case ready.State.FOREIGN:
+                return (
+                    f"{self.name} answers on {self.endpoint}, but not as the protocol {self.plan.protocol} has it "
+                    f'("{answer.words}"): correct target.protocol.'
+                )
+            case ready.State.BUSY:
+                return (
+                    f'{self.name} was not ready within {patience} (it answers "{answer.words}"): raise '
+                    "target.server.ready_timeout."
+                )
+        return (
+            f"{self.name} did not answer on {self.endpoint} within {patience} ({answer.words}): see that its command "
+            "has {port}, or raise target.server.ready_timeout."
+        )
+
+
+def _why_not(plan: ServerPlan, task: Task, error: StartError) -> str:
+    """Why its program could not be started, in a sentence."""
+    match error.step:
+        case "folder":
+            return f"The folder {task.folder} could not be made ({error}): set TMPDIR to one that can be written to."
+        case "log":
+            return f"The log {task.log} could not be written ({error}): correct target.server.log."
+        case "cwd":
+            return f"The folder {task.cwd} of target.server.cwd could not be entered ({error}): correct the path."
+        case "cpus":
+            cpus = ",".join(map(str, plan.cpus))
+            return f"{plan.name} could not be pinned to the CPUs {cpus} ({error}): correct target.server.cpu_list."
+        case "program":
+            return (
+                f"{task.program} of target.server.command could not be executed ({error}): see that it is a program of "
+                "this system, or a script whose first line names its interpreter."
+            )
+    return f"No process could be started for {plan.name} ({error}): free some memory, or raise ulimit -u."

@@ -1,0 +1,208 @@
+"""Append results to a file, and draw how they changed over time: by metric, with what drifts and what steps.
+
+Results of different hosts, servers, loads or rates are drawn apart. It judges nothing: the exit status is 0 whatever it
+finds, and `loadgen gate` is what stops a change.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from loadgen.errors import ExitCode, OutputError, UsageError, printable
+from loadgen.history import METRICS, Point, to_point, to_points, to_rows
+from loadgen.output import remark
+from loadgen.output.color import Paint, wants_color
+from loadgen.output.history import Ramp, clean, records
+from loadgen.output.sink import Sink
+
+STDIN = "-"
+
+LONGEST_LINE = 1 << 24
+"""Bytes. A result takes some 15 KB; what has no end of line must not fill the memory."""
+
+BEGINNING = b'{"type": "history"'
+"""Of every line that we wrote, cut off or not."""
+
+MOST_POINTS = 500
+"""A step is looked for among shuffles of them all, which takes a second or two of so many."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the history; it is begun when it is not there")
+    parser.add_argument(
+        "results",
+        nargs="*",
+        metavar="RESULT",
+        help="what --format json wrote, to be appended first; - is standard input",
+    )
+    parser.add_argument("--label", default="", metavar="TEXT", help="what to call these results by, such as a commit")
+    parser.add_argument(
+        "--name", default="", metavar="TEXT", help="the row they belong to (default: their server's name)"
+    )
+    parser.add_argument(
+        "--last", type=_points, default=60, metavar="N", help="draw the last N points of each row (default: 60)"
+    )
+    parser.add_argument(
+        "--metric",
+        type=_metrics,
+        default=list(METRICS),
+        metavar="NAME[,NAME]",
+        help=f"draw only these of {', '.join(METRICS)}",
+    )
+    parser.add_argument("--format", choices=("clean", "json"), default="clean", help="(default: %(default)s)")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="(default: %(default)s)")
+
+
+def _points(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_POINTS):
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number from 1 to {MOST_POINTS}')
+    return int(text)
+
+
+def _metrics(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in METRICS:
+            raise argparse.ArgumentTypeError(f'there is no metric "{name}"; there are {", ".join(METRICS)}')
+    return names
+
+
+def run(args: argparse.Namespace) -> ExitCode:
+    """Appends all the results or none, and draws. Raises UsageError for a file that is not what it should be."""
+    if (args.label or args.name) and not args.results:
+        raise UsageError("--label and --name are for results that are appended: name a RESULT too.")
+    # What cannot be drawn is not appended either, so that the same command can be tried again.
+    sink = Sink(sys.stdout)
+    points = read_history(Path(args.file), new=bool(args.results))
+    added = [point for path in args.results for point in read_results(path, args.name, args.label)]
+    fresh = _fresh(added, points)
+    if fresh:
+        append(Path(args.file), fresh)
+    if len(fresh) < len(added):
+        remark(f"warning: {len(added) - len(fresh)} of {len(added)} results were in {args.file} already")
+    rows = to_rows([*points, *fresh], args.last)
+    if args.format == "json":
+        sink.write_utf8(records(rows, args.metric))
+    else:
+        sink.write(clean(rows, args.metric, Paint(wants_color(sys.stdout, args.color)), Ramp(sys.stdout)))
+    return ExitCode.YES
+
+
+def _fresh(added: Sequence[Point], points: Sequence[Point]) -> list[Point]:
+    """A job that is run again brings results that it brought before."""
+    seen = {(point.ts, point.group) for point in points}
+    fresh: list[Point] = []
+    for point in added:
+        if (point.ts, point.group) not in seen:
+            seen.add((point.ts, point.group))
+            fresh.append(point)
+    return fresh
+
+
+def read_history(path: Path, *, new: bool) -> list[Point]:
+    """The points of a history. Lines that a program was killed in are left out, with a warning.
+
+    Raises UsageError when it cannot be read, when its first line is no point, and, unless it may be `new`, when it is
+    not there or empty.
+    """
+    points: list[Point] = []
+    try:
+        with path.open("rb") as file:
+            for number, line in _lines(file, str(path)):
+                try:
+                    points.append(to_point(_parsed(line)))
+                except ValueError:
+                    if not points and not line.startswith(BEGINNING):
+                        raise UsageError(
+                            f"{path}: is not a history, so nothing is appended to it; name another file."
+                        ) from None
+                    remark(f"warning: {path}:{number}: is no point of a history, and is left out")
+    except FileNotFoundError as error:
+        if not new:
+            raise _unreadable(str(path), error) from None
+    except OSError as error:
+        raise _unreadable(str(path), error) from None
+    if not points and not new:
+        raise UsageError(f"{path}: is empty; append results with `loadgen history {path} RESULT`.")
+    return points
+
+
+def read_results(path: str, name: str, label: str) -> list[Point]:
+    """The points of a result file, or of standard input. Raises UsageError when there are none that can be used."""
+    shown = "standard input" if path == STDIN else path
+    try:
+        if path != STDIN:
+            with Path(path).open("rb") as file:
+                return _results(file, shown, name, label)
+        if sys.stdin is None:
+            raise UsageError("standard input is closed, so no results can be read from it.")
+        return _results(sys.stdin.buffer, shown, name, label)
+    except OSError as error:
+        raise _unreadable(shown, error) from None
+
+
+def _results(file: BinaryIO, shown: str, name: str, label: str) -> list[Point]:
+    found: list[dict[str, Any]] = []
+    for number, line in _lines(file, shown):
+        try:
+            record = _parsed(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            raise UsageError(f"{shown}:{number}: is no record; a result file is what --format json wrote.")
+        found.append(record)
+    try:
+        points = to_points(found, printable(name), printable(label))
+    except ValueError as error:
+        raise UsageError(f"{shown}: {error}; take the results anew.") from None
+    if not points:
+        raise UsageError(f"{shown}: has no result; write one with `loadgen run … --format json -o result.json`.")
+    return points
+
+
+def _lines(file: BinaryIO, shown: str) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not empty, with their numbers. Raises UsageError for one that no program of ours wrote."""
+    number = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise UsageError(f"{shown}:{number}: is longer than {LONGEST_LINE >> 20} MiB, so it is no record.")
+        if line.strip():
+            yield number, line
+
+
+def _parsed(line: bytes) -> Any:
+    """Raises ValueError for what is no JSON in UTF-8."""
+    try:
+        return json.loads(line.decode())
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def append(path: Path, points: Sequence[Point]) -> None:
+    """Adds a line for each point, all of them in one write, so that jobs which append at once do not mix their lines.
+
+    Raises OutputError when they cannot be written.
+    """
+    lines = "".join(json.dumps(point.to_record(), ensure_ascii=False) + "\n" for point in points).encode()
+    try:
+        with path.open("a+b", buffering=0) as file:
+            # A line that was cut off must not take the next one with it.
+            if size := file.seek(0, os.SEEK_END):
+                file.seek(size - 1)
+                lines = lines if file.read(1) == b"\n" else b"\n" + lines
+            written = file.write(lines)
+    except OSError as error:
+        raise OutputError(f"{path} could not be appended to: {error.strerror or error}") from None
+    if written != len(lines):
+        raise OutputError(f"{path} could not be appended to: the disk took {written} of {len(lines)} bytes")
+
+
+def _unreadable(shown: str, error: OSError) -> UsageError:
+    return UsageError(f"{shown}: cannot be read ({error.strerror or error}).")

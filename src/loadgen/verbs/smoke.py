@@ -1,0 +1,155 @@
+"""Start a server, ask it PING, SET and GET, put load on it, stop it: PASS or FAIL, with the reasons.
+
+[smoke] has the criteria. The load is CONFIG's own: a saturation search is not made, and [slo] is printed, not judged.
+With --matrix every server file that the pattern names is tested, one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from loadgen import config, output, session, smoke_run
+from loadgen.errors import ConfigError, ExitCode, UsageError
+from loadgen.events import Event
+from loadgen.interrupts import interruptible
+from loadgen.plan import Plan
+from loadgen.server_plan import HOST, ServerPlan
+from loadgen.smoke import SmokeEnded
+from loadgen.smoke_run import Case
+
+# What --embedded starts: a server like any other here, which is watched and has a log.
+BUILTIN = ("loadgen", "serve", "--host", "{host}", "--port", "{port}")
+
+NO_SEARCH = "workload.saturation_search is not acted on: a smoke test puts on the load of [workload] itself"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    session.add_arguments(parser)
+    parser.add_argument(
+        "--matrix",
+        metavar="GLOB",
+        help="every server file of a pattern in quotes, such as 'server/config/*.toml'; ** reaches into folders",
+    )
+
+
+def run(args: argparse.Namespace) -> ExitCode:
+    """Tests, prints, and says whether all passed. Raises LoadgenError for what keeps it from beginning, or ends it."""
+    cases, settings = cases_of(args)
+    for warning in dict.fromkeys(warning for case in cases for warning in case.warnings):
+        output.remark(f"warning: {warning}")
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(output.open_results(args.output)) if args.output else sys.stdout
+        results = output.create_smoke(
+            settings.admin.format, stream, color=settings.admin.color, matrix=args.matrix is not None
+        )
+        progress = output.create_progress(sys.stderr, color=settings.admin.color)
+        stack.callback(progress.close)
+
+        def emit(event: Event | SmokeEnded) -> None:
+            # A test's end clears the progress of its load by way of the load's own last event.
+            if not isinstance(event, SmokeEnded):
+                progress.emit(event)
+            if args.matrix is None or isinstance(event, SmokeEnded):
+                results.emit(event)
+
+        stack.enter_context(interruptible())
+        ended = [*smoke_run.run_all(cases, emit)]
+    if stream is None or not stream.isatty():
+        for words in remarks(ended):
+            output.remark(f"loadgen: {words}")
+    return code_of(ended)
+
+
+# ── What is tested ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cases_of(args: argparse.Namespace) -> tuple[list[Case], config.Config]:
+    """Every server to be tested, in order, and the settings for what all have in common.
+
+    Raises UsageError or ConfigError, the latter with the problems of all files.
+    """
+    address = args.host is not None or args.port is not None
+    named = (args.embedded, args.server is not None, address, args.matrix is not None)
+    if sum(named) > 1:
+        raise UsageError("--embedded, --server, --matrix and --host with --port each name servers: keep one of them.")
+    flags = session.flags_of(args)
+    if args.config is None:
+        if not (any(named) or args.set or flags):
+            raise UsageError("name a CONFIG file, or a server by --server, --matrix, --host and --port or --embedded.")
+        flags.setdefault("general.warmup", session.WARMUP_WITHOUT_FILE)
+    if args.embedded:
+        flags["target.endpoints"] = config.Flag("--embedded", [f"{HOST}:1"])
+    files: Sequence[Path | None] = [args.server] if args.matrix is None else matched(args.matrix)
+    loaded, problems = [], dict[str, None]()
+    for file in files:
+        try:
+            loaded.append(config.load(args.config, args.set, flags, server=file))
+        except ConfigError as error:
+            problems |= dict.fromkeys(error.problems)
+    if problems:
+        raise ConfigError([*problems])
+    stems = Counter(file.stem for file in files if file is not None)
+    cases = []
+    for file, settings in zip(files, loaded, strict=True):
+        name = session.name_of(args) if file is None else file.stem if stems[file.stem] == 1 else str(file)
+        cases.append(case_of(settings, name, args.embedded))
+    return cases, loaded[0]
+
+
+def matched(pattern: str) -> list[Path]:
+    """The files of a pattern, sorted. Raises UsageError when there is none."""
+    root = Path(pattern).anchor
+    try:
+        files = sorted(file for file in Path(root).glob(pattern.removeprefix(root)) if file.is_file())
+    except ValueError:
+        files = []
+    if not files:
+        raise UsageError(f'--matrix "{pattern}" names no file: check the pattern, and keep it in quotes.')
+    return files
+
+
+def case_of(settings: config.Config, name: str, embedded: bool) -> Case:
+    plan = config.resolve(settings)
+    server = config.server_plan(settings, name)
+    if embedded:
+        server = ServerPlan("built-in server", (*BUILTIN, "--protocol", builtin_protocol(plan)), plan.protocol)
+    return Case(
+        name=server.name if server is not None else ", ".join(map(str, plan.endpoints)),
+        plan=plan,
+        server=server,
+        limits=config.smoke_limits(settings),
+        embedded=embedded,
+        warnings=(*settings.warnings, *([NO_SEARCH] if config.wants_search(settings) else ())),
+    )
+
+
+def builtin_protocol(plan: Plan) -> str:
+    return "memcache" if plan.protocol == "memcache" else "resp"
+
+
+# ── How they end ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def code_of(ended: Sequence[SmokeEnded]) -> ExitCode:
+    if any(each.interrupted for each in ended):
+        return ExitCode.INTERRUPTED
+    if any(each.failed for each in ended):
+        return ExitCode.NO
+    return ExitCode.CANNOT_TELL if any(each.doubts for each in ended) else ExitCode.YES
+
+
+def remarks(ended: Sequence[SmokeEnded]) -> Iterator[str]:
+    """For whoever does not see the results: which server failed by what first, or why it cannot be told."""
+    for each in ended:
+        if each.interrupted:
+            continue
+        if each.failed:
+            first = each.failed[0]
+            yield f"{each.server}: FAIL: {first.name}: {first.found}"
+        elif each.doubts:
+            yield f"{each.server}: {each.doubts[0]}"

@@ -1,0 +1,50 @@
+"""A watched server over the length of one load: what it used, at most and in all. Prints nothing, starts nothing."""
+
+from __future__ import annotations
+
+from loadgen.usage import ServerReport, Usage, Watched
+
+
+class Watch:
+    """From `begin` to `report`; looked at whenever `interval` is called."""
+
+    def __init__(self, server: Watched) -> None:
+        self.server = server
+        self.began: Usage | None = None
+        self.newest: Usage | None = None
+        """Before it ended, if it did."""
+        self.max_rss_bytes = self.max_threads = self.max_fds = 0
+
+    def begin(self) -> None:
+        self.began = self.look()
+
+    def look(self) -> Usage | None:
+        now = self.server.usage()
+        if now is not None:
+            self.newest = now
+            self.max_rss_bytes = max(self.max_rss_bytes, now.rss_bytes)
+            self.max_threads = max(self.max_threads, now.threads)
+            self.max_fds = max(self.max_fds, now.fds)
+        return now
+
+    def interval(self) -> Usage | None:
+        """What it used since the last look; None when it is gone."""
+        before = self.newest
+        now = self.look()
+        return now - before if now is not None and before is not None else None
+
+    def report(self, requests: int) -> ServerReport | None:
+        """What it used since `begin`, for so many requests; None when that is not known."""
+        self.look()
+        if self.began is None or self.newest is None:
+            return None
+        return ServerReport(
+            name=self.server.name,
+            used=self.newest - self.began,
+            requests=requests,
+            max_rss_bytes=self.max_rss_bytes,
+            max_threads=self.max_threads,
+            max_fds=self.max_fds,
+            fate=self.server.fate(),
+            complaints=self.server.complaints(),
+        )

@@ -1,0 +1,274 @@
+"""`loadgen gate` and `loadgen compare` as commands: real servers, a few short rounds, exit statuses and files.
+
+Whether an answer is right is asked with made-up rounds (test_contest) and at length (benchmark/gates.py): on a machine
+that tests share, a handful of short rounds prove nothing but differences as large as those planted here.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import psutil
+import pytest
+from command import Finished, Record, Running, loadgen, wait_until
+from real_servers import RealServer
+
+ROOT = Path(__file__).parents[1]
+
+LOAD = """\
+[general]
+seed = 5
+threads = 1
+
+[connection]
+connections = 8
+request_timeout = "30s"
+
+[workload.keyspace]
+count = 1000
+
+[verdict]
+lag = "30s"
+shortfall = 1
+
+[gate]
+slice = "100ms"
+slices = 2
+settle = "20ms"
+rounds = 5
+rate = 500
+noise = "100%"
+throughput = "-50%"
+p99 = false
+server_cpu = false
+
+[compare]
+slice = "100ms"
+slices = 2
+settle = "20ms"
+rounds = 8
+rate = 1000
+throughput = "50%"
+p50 = false
+p99 = false
+p999 = false
+server_cpu = false
+rss = "90%"
+"""
+SERVER = """\
+[target]
+protocol = "resp"
+
+[target.server]
+command = ["loadgen", "serve", "--host", "{{host}}", "--port", "{{port}}"{options}]
+"""
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Path:
+    return text(tmp_path / "load.toml", LOAD)
+
+
+def text(path: Path, content: str) -> Path:
+    path.write_text(content)
+    return path
+
+
+def server(folder: Path, name: str, *options: str) -> str:
+    listed = "".join(f', "{option}"' for option in options)
+    return str(text(folder / f"{name}.toml", SERVER.format(options=listed)))
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> str:
+    return str(text(tmp_path / "plain.toml", (ROOT / "server/config/redis.toml").read_text()))
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> str:
+    """Takes so long for a request that it cannot be taken for the plain one, whatever the machine does."""
+    return server(tmp_path, "slow", "--delay", "1ms")
+
+
+def comparison(done: Finished) -> Record:
+    [record] = [record for record in done.records if record["type"] == "comparison"]
+    return record
+
+
+def gate(load: Path, baseline: str, candidate: str, *more: str) -> Finished:
+    return loadgen("gate", str(load), "--baseline", baseline, "--server", candidate, "--format", "json", *more)
+
+
+def test_a_slower_candidate_is_red_and_every_report_says_so(load: Path, plain: str, slow: str, tmp_path: Path) -> None:
+    junit, markdown, plot = tmp_path / "gate.xml", tmp_path / "summary.md", tmp_path / "gate.svg"
+    markdown.write_text("before\n")
+    reports = ["--junit", str(junit), "--markdown", str(markdown), "--plot", str(plot), "--annotations", "always"]
+    done = gate(load, plain, slow, *reports)
+    assert done.status == 1
+    record = comparison(done)
+    assert record["answer"] == "FAIL"
+    row = record["metrics"]["throughput"]
+    assert (row["answer"], row["rounds"]) == ("worse", 5)
+    assert row["ci_low"] <= row["effect"] <= row["ci_high"] < -0.5
+    assert row["p"] == 1 / 32
+    suite = ElementTree.parse(junit).getroot()
+    assert suite.get("failures") == "1" or suite.find("testsuite").get("failures") == "1"  # type: ignore[union-attr]
+    assert markdown.read_text().startswith("before\n")
+    assert "FAIL" in markdown.read_text()
+    assert ElementTree.parse(plot).getroot().tag.endswith("svg")
+    assert "::error" in done.stderr
+
+
+def test_a_faster_candidate_is_green(load: Path, plain: str, slow: str) -> None:
+    done = gate(load, slow, plain)
+    assert (done.status, comparison(done)["answer"]) == (0, "PASS")
+
+
+def test_too_few_rounds_to_be_sure_are_inconclusive(load: Path, plain: str, slow: str) -> None:
+    done = gate(load, plain, slow, "--set", "gate.rss='+90%'", "--set", "gate.server_cpu='+90%'")
+    # Five rounds of one sign have p = 1/32, which is more than a third of 5 %.
+    assert (done.status, comparison(done)["answer"]) == (4, "INCONCLUSIVE")
+    assert any("5 rounds cannot tell" in note for note in comparison(done)["notes"])
+
+
+def test_a_command_and_an_address_can_be_baselines(load: Path, plain: str) -> None:
+    done = gate(load, "loadgen serve --port {port} --delay 1ms", plain)
+    assert done.status == 0
+    with RealServer.redis() as redis:
+        done = gate(load, f"127.0.0.1:{redis.port}", plain)
+        assert comparison(done)["a"]["kind"] == "endpoint"
+        assert redis.redis().ping()
+
+
+def test_the_candidate_is_the_configs_own_target_where_none_is_named(plain: str, slow: str, tmp_path: Path) -> None:
+    config = text(tmp_path / "own.toml", LOAD + Path(slow).read_text())
+    done = loadgen("gate", str(config), "--baseline", plain, "--format", "json")
+    assert (done.status, comparison(done)["b"]["name"]) == (1, "own")
+
+
+def test_a_stored_result_is_a_baseline_of_this_host_and_said_to_be_weaker(
+    load: Path, plain: str, slow: str, tmp_path: Path
+) -> None:
+    stored = tmp_path / "stored.json"
+    gate(load, slow, plain, "--output", str(stored))
+    done = gate(load, str(stored), slow)
+    assert (done.status, comparison(done)["answer"]) == (1, "FAIL")
+    assert comparison(done)["paired"] is False
+    assert any("stored" in note for note in comparison(done)["notes"])
+    record = json.loads(stored.read_text().splitlines()[-1])
+    elsewhere = text(tmp_path / "elsewhere.json", json.dumps({**record, "host": "another: 64 × CPU"}))
+    refused = gate(load, str(elsewhere), slow)
+    assert refused.status == 4
+    assert "another machine" in refused.complaint
+
+
+def test_runs_of_the_run_verb_are_results_to_compare_with(load: Path, plain: str, tmp_path: Path) -> None:
+    runs = tmp_path / "runs.json"
+    with runs.open("w") as file:
+        for _ in range(5):
+            done = loadgen("run", str(load), "--server", plain, "-d", "100ms", "--warmup", "0s", "--format", "json")
+            assert done.status == 0
+            file.write(done.stdout)
+    record = comparison(gate(load, str(runs), plain))
+    assert len(record["rounds"]) == 5
+    assert record["metrics"]["throughput"]["a"] > 0
+
+
+def test_a_noisy_host_is_refused_with_the_reason(load: Path, plain: str) -> None:
+    done = gate(load, plain, plain, "--set", "gate.noise=0.0000001", "--set", "gate.throughput='-5%'")
+    assert (done.status, comparison(done)["answer"]) == (4, "REFUSED")
+    assert "round to round" in comparison(done)["refused"]
+
+
+def test_a_candidate_that_does_not_start_is_no_verdict(load: Path, plain: str) -> None:
+    done = gate(load, plain, "no-such-server --port {port}")
+    assert done.status == 3
+    assert "no-such-server" in comparison(done)["failure"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["gate", "{load}", "--baseline", "nonsense"], "is no candidate"),
+        (["gate", "{load}", "--baseline", "none.json"], "cannot be read"),
+        (["gate", "{load}", "--baseline", "'{{port}}"], "cannot be split"),
+        (["compare", "{plain}"], "two candidates"),
+        (["compare", "{plain}", "{load}"], "two candidates"),
+        (["compare", "{plain}", "{plain}", "--aa"], "one candidate"),
+        (["compare", "{plain}", "none.toml"], "no such file"),
+    ],
+)
+def test_what_cannot_be_compared_is_said_before_anything_runs(
+    arguments: list[str], words: str, load: Path, plain: str
+) -> None:
+    done = loadgen(*(word.format(load=load, plain=plain) for word in arguments))
+    assert done.status == 2
+    assert words in done.stderr
+    assert done.stdout == ""
+
+
+def test_what_a_comparison_does_not_act_on_is_said(load: Path, plain: str, tmp_path: Path) -> None:
+    more = '[slo]\np99 = "1s"\n[[workload.phase]]\nfor = "1s"\nrate = 10\n'
+    config = text(tmp_path / "more.toml", load.read_text() + more)
+    done = loadgen("compare", plain, "no-such-server --port {port}", str(config), "--format", "json")
+    assert done.status == 3
+    for key in ("workload.phase", "slo"):
+        assert f"warning: {config}: {key} is not acted on by compare" in done.stderr
+
+
+def test_a_comparison_has_an_answer_for_each_judged_metric_of_each_candidate(
+    load: Path, plain: str, slow: str, tmp_path: Path
+) -> None:
+    same = str(text(tmp_path / "same.toml", Path(plain).read_text()))
+    done = loadgen("compare", plain, slow, same, str(load), "--format", "json")
+    assert done.status == 0
+    records = [record for record in done.records if record["type"] == "comparison"]
+    assert [(record["a"]["name"], record["b"]["name"]) for record in records] == [("plain", "slow"), ("plain", "same")]
+    assert records[0]["metrics"]["throughput"]["answer"] == "worse"
+    assert set(records[0]["metrics"]) == {"throughput", "rss"}
+    rounds = [record for record in done.records if record["type"] == "round"]
+    assert all(sorted(record["order"]) == [0, 0, 1, 1, 2, 2] for record in rounds)
+
+
+def test_a_thing_compared_with_itself_tells_this_hosts_noise(load: Path, plain: str) -> None:
+    done = loadgen("compare", "--aa", plain, str(load), "--format", "json", "--rounds", "6")
+    assert done.status == 0
+    record = done.records[-1]
+    assert record["type"] == "noise"
+    # Those that the file's gate judges.
+    assert set(record["noise"]) == {"throughput"}
+    assert set(record["false_alarms"]) == {"throughput", "any"}
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose", "quiet"])
+def test_every_format_ends_with_the_answer(format: str, load: Path, plain: str, slow: str) -> None:
+    arguments = ["--baseline", plain, "--server", slow, "--format", format]
+    done = loadgen("gate", str(load), *arguments)
+    assert done.status == 1
+    assert "FAIL" in done.stdout.splitlines()[-1] or "FAIL" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80 or format != "clean"
+
+
+def test_ctrl_c_ends_all_servers_and_prints_what_there_is(load: Path, plain: str) -> None:
+    arguments = ["gate", str(load), "--baseline", plain, "--server", plain, "--format", "json", "--rounds", "60"]
+    with Running(*arguments, "--slice", "200ms") as running:
+        running.wait_for("round", 2)
+        running.interrupt()
+        done = running.finish()
+    assert done.status == 130
+    record = comparison(done)
+    assert record["interrupted"]
+    assert len(record["rounds"]) >= 2
+
+
+def test_a_killed_gate_leaves_no_server(load: Path, plain: str) -> None:
+    arguments = ["gate", str(load), "--baseline", plain, "--server", plain, "--format", "json", "--rounds", "60"]
+    with Running(*arguments) as running:
+        running.wait_for("round", 1)
+        processes = running.processes()
+        running.process.send_signal(signal.SIGKILL)
+        wait_until(lambda: not any(map(psutil.pid_exists, (process.pid for process in processes[1:]))))
+        running.gone()

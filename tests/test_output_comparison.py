@@ -1,0 +1,205 @@
+"""What the formats for people say of comparisons and gates, and where intervals are drawn."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from constructed_comparisons import (
+    BETTER,
+    COMPARE,
+    COMPARISONS,
+    DOUBTFUL,
+    GATES,
+    SAME,
+    UNCLEAR,
+    WORSE,
+    anything,
+    compared,
+    gate_failed,
+    rounds,
+    three,
+)
+
+from loadgen.comparison import Row
+from loadgen.output import comparison, create_comparison, figures
+from loadgen.output.color import Paint
+from loadgen.output.plot import lines
+from loadgen.output.scale import Scale
+
+PEOPLE = ("clean", "verbose", "quiet")
+
+
+def text(format: str, events: Sequence[Any], *, gate: bool = False, color: str = "never") -> str:
+    stream = io.StringIO()
+    output = create_comparison(format, stream, color=color, gate=gate)
+    for event in events:
+        output.emit(event)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("part", "shown"),
+    [
+        (-0.0512, "−5.1 %"),
+        (0.1, "+10 %"),
+        (0.0994, "+9.9 %"),
+        (0.00321, "+0.32 %"),
+        (-0.00001, "0.00 %"),
+        (2.5, "+250 %"),
+        (None, "-"),
+    ],
+)
+def test_a_change_has_a_real_sign_and_two_or_three_digits(part: float | None, shown: str) -> None:
+    assert figures.change(part) == shown
+
+
+@pytest.mark.parametrize(
+    ("row", "one_sided", "words"),
+    [
+        (WORSE, True, "B is worse: throughput −5.1 % [−5.6, −4.7]"),
+        (BETTER, False, "B is better: throughput +8.3 % [+7.1, +9.5]"),
+        (SAME, False, "server CPU/req is the same within 5 %: +0.03 % [−1.2, +1.3]"),
+        (SAME, True, "server CPU/req is not worse by 5 %: +0.03 % [−1.2, +1.3]"),
+        (UNCLEAR, True, "can't tell: p99 response +4.1 % [−2.1, +13]; about 12 more rounds would tell"),
+        (DOUBTFUL, True, "can't tell: p99 response; in 5 of 8 rounds the generator was late itself"),
+    ],
+)
+def test_every_answer_is_a_sentence(row: Row, one_sided: bool, words: str) -> None:
+    assert comparison.sentence(row, one_sided) == words
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_every_metric_of_a_comparison_has_its_sentence(format: str) -> None:
+    printed = " ".join(text(format, [compared((BETTER, UNCLEAR, SAME), COMPARE)]).split())
+    for row in (BETTER, UNCLEAR, SAME):
+        assert comparison.sentence(row, False) in printed
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_a_gate_ends_with_its_verdict_and_why(gate: str) -> None:
+    event = GATES[gate]()[-1]
+    verdict, reasons = event.verdict, comparison.reasons(event)
+    assert reasons != []
+    assert " ".join(text("clean", [event], gate=True).split()).endswith(f"{verdict}: {' '.join(reasons)}")
+    assert text("quiet", [event], gate=True).startswith(f"{verdict}  ")
+    assert f"verdict: {verdict}" in text("verbose", [event], gate=True)
+
+
+def test_a_gate_that_fails_tells_of_what_is_worse_and_of_nothing_else() -> None:
+    assert comparison.reasons(gate_failed()[-1]) == ["B is worse: throughput −5.1 % [−5.6, −4.7]"]
+
+
+def test_a_round_is_a_row_of_its_own_changes() -> None:
+    [ended] = rounds(1, {"throughput": 0.5})
+    a, b = ended.round.values
+    row = text("clean", [ended]).splitlines()[-1].split()
+    assert row[:2] == ["1/20", "ABBA"]
+    assert " ".join(row[2:4]) == figures.change(b["throughput"] / a["throughput"] - 1)
+    assert "round 1/20 ABBA B: throughput +" in text("verbose", [ended])
+    assert text("quiet", [ended]) == ""
+
+
+def test_a_metric_that_one_of_them_lacks_has_no_change() -> None:
+    [ended] = rounds(1, {})
+    lacking = replace(ended.round, values=(ended.round.values[0], {"p99": 1.0}))
+    row = text("clean", [replace(ended, round=lacking)]).splitlines()[-1]
+    assert row.split().count("-") == 5
+
+
+def test_of_a_round_s_doubts_the_first_is_shown_and_the_rest_is_counted() -> None:
+    [ended] = rounds(1, {})
+    doubted = replace(ended, round=replace(ended.round, doubts=("worker 0 had no CPU", "worker 1 neither", "a third")))
+    assert text("clean", [doubted]).splitlines()[-1].strip() == "worker 0 had no CPU (and 2 more)"
+
+
+def test_the_candidates_are_named_before_the_first_round_and_once() -> None:
+    printed = text("clean", rounds(30, {})).splitlines()
+    assert [line for line in printed if "redis 7.0.15" in line] == ["A             redis (redis 7.0.15)"]
+    assert len([line for line in printed if line.startswith("round ")]) == 2
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_of_three_each_keeps_its_letter(format: str) -> None:
+    ended = rounds(1, {}, others=2)
+    third = replace(compared((WORSE,), COMPARE, ended), b=ended[0].candidates[2])
+    assert "C is worse: throughput" in text(format, [*ended, third])
+
+
+@pytest.mark.parametrize(
+    ("metric", "change", "color"),
+    [("throughput", -0.5, "31"), ("throughput", 0.5, "32"), ("p50", 0.5, "31"), ("p50", -0.4, "32")],
+)
+def test_a_change_is_red_where_it_is_worse_whichever_way_the_metric_goes(
+    metric: str, change: float, color: str
+) -> None:
+    row = text("clean", rounds(1, {metric: change}), color="always").splitlines()[-1]
+    colors = re.findall(r"\x1b\[(\d+)m +[+−]", row)
+    assert colors[["throughput", "p50"].index(metric)] == color
+
+
+def drawn(rows: Sequence[Row], one_sided: bool = False) -> list[str]:
+    return lines(rows, one_sided, Paint(False))
+
+
+def test_intervals_are_drawn_in_order_on_one_scale() -> None:
+    axis, worse, same = drawn([WORSE, SAME])
+    assert worse.index("├") < worse.index("●") < worse.index("┤") < same.index("├") < same.index("┤")
+    zero = worse.index("│")
+    assert axis[zero] == "0"
+    assert same.index("├") < zero < same.index("┤")
+
+
+def test_a_threshold_of_a_gate_is_drawn_on_the_worse_side_only() -> None:
+    _, two_sided = drawn([replace(SAME, metric="p99")])
+    _, one_sided = drawn([replace(SAME, metric="p99")], one_sided=True)
+    assert (two_sided.count("┊"), one_sided.count("┊")) == (2, 1)
+    assert one_sided.index("●") < one_sided.index("┊")
+    _, more_is_better = drawn([replace(SAME, metric="throughput")], one_sided=True)
+    assert more_is_better.index("┊") < more_is_better.index("●")
+
+
+def test_an_open_end_is_an_arrow() -> None:
+    _, row = drawn([replace(UNCLEAR, ci_low=None, ci_high=None)])
+    assert row.index("◄") < row.index("●") < row.index("►")
+    assert not set("├┤") & set(row)
+
+
+def test_nothing_is_drawn_of_what_is_not_known() -> None:
+    assert drawn([DOUBTFUL]) == []
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_any_comparison_can_be_shown_in_80_columns(seed: int) -> None:
+    event = anything(seed)
+    assert [line for line in text("clean", [event], gate=seed % 2 == 0).splitlines() if len(line) > 80] == []
+    for format in PEOPLE:
+        assert "\x1b" not in text(format, [event])
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_every_estimate_lies_on_the_scale_and_zero_is_one_of_its_ticks(seed: int) -> None:
+    event = anything(seed)
+    shown = [row for row in event.rows if row.effect is not None]
+    scale = Scale.of(shown, event.settings.one_sided)
+    assert scale.low < 0 < scale.high
+    assert all(scale.holds(row.effect) for row in shown)
+    assert len(scale.ticks(7)) <= 7
+    assert any(abs(tick) < 1e-12 for tick in scale.ticks(7))
+
+
+@pytest.mark.parametrize("run", GATES | COMPARISONS)
+@pytest.mark.parametrize("format", PEOPLE)
+def test_every_format_has_the_answer_for_each_metric(format: str, run: str) -> None:
+    for event in (GATES | COMPARISONS)[run]():
+        printed = " ".join(text(format, [event], gate=run in GATES).split())
+        for row in getattr(event, "rows", ()):
+            assert comparison.answer(row) in printed
+
+
+def test_three_candidates_end_in_two_tables() -> None:
+    assert text("clean", three()).count("COMPARISON\n") == 2

@@ -1,0 +1,135 @@
+"""What earlier result files say, and what is wrong with those that say nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadgen.errors import UsageError
+from loadgen.results import read
+
+CONFIG = {"type": "config", "host": "box: 2 × CPU", "server": "redis 7.0.15"}
+
+
+def result(throughput: float = 1000.0, **more: Any) -> dict[str, Any]:
+    response = {"p50_ns": 50_000, "p99_ns": 90_000, "p999_ns": 200_000}
+    return {
+        "type": "result",
+        "ts": "2026-11-21T10:00:00.000000Z",
+        "loop": "closed",
+        "throughput": throughput,
+        "latency": {"all": {"response": response}},
+        "server": {"cpu_us_per_request": 4.5, "max_rss_bytes": 3_000_000},
+        "verdict": {"valid": True},
+        **more,
+    }
+
+
+def written(folder: Path, *records: object, name: str = "result.json") -> Path:
+    path = folder / name
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def test_a_closed_loop_says_throughput_and_no_latency(tmp_path: Path) -> None:
+    found = read(written(tmp_path, CONFIG, result(1000.0)))
+    assert found.values == ({"throughput": 1000.0},)
+    assert found.rate_per_s == 0
+    assert (found.candidate.name, found.candidate.kind) == ("result", "results")
+    assert (found.candidate.host, found.candidate.identity) == ("box: 2 × CPU", "redis 7.0.15")
+    assert found.candidate.taken == "2026-11-21T10:00:00.000000Z"
+
+
+def test_an_open_loop_says_latency_at_its_rate_and_no_throughput(tmp_path: Path) -> None:
+    found = read(written(tmp_path, {**CONFIG, "ratelimit": 5000}, result(loop="open")))
+    assert found.values[0] == {"p50": 5e4, "p99": 9e4, "p999": 2e5, "server_cpu": 4500.0}
+    assert found.rate_per_s == 5000
+
+
+def test_every_result_of_a_file_is_a_round(tmp_path: Path) -> None:
+    found = read(written(tmp_path, CONFIG, result(1.0), CONFIG, result(2.0), result(3.0)))
+    assert [values["throughput"] for values in found.values] == [1.0, 2.0, 3.0]
+
+
+def test_a_result_without_a_watched_server_has_the_rest(tmp_path: Path) -> None:
+    [values] = read(written(tmp_path, {**CONFIG, "ratelimit": 5000}, result(loop="open", server=None))).values
+    assert set(values) == {"p50", "p99", "p999"}
+
+
+def test_an_invalid_result_says_nothing(tmp_path: Path) -> None:
+    [values] = read(written(tmp_path, CONFIG, result(verdict={"valid": False}))).values
+    assert values == {}
+
+
+def test_of_a_comparison_the_candidate_is_taken(tmp_path: Path) -> None:
+    record = {
+        "type": "comparison",
+        "ts": "2026-11-21T10:00:00.000000Z",
+        "host": "box",
+        "b": {"name": "new", "identity": "redis 7.2"},
+        "rate_per_s": 6000,
+        "rounds": [
+            {"a": {"throughput": 1.0}, "b": {"throughput": 2.0, "p99": 3.0}},
+            {"a": {"throughput": 1.0}, "b": {"throughput": 4.0, "p99": None}},
+        ],
+    }
+    found = read(written(tmp_path, record))
+    assert found.values == ({"throughput": 2.0, "p99": 3.0}, {"throughput": 4.0})
+    assert (found.rate_per_s, found.candidate.identity) == (6000, "redis 7.2")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "has no result"),
+        ("nonsense\n", ":1: is no record"),
+        ("[1]\n", ":1: is no record"),
+        ('{"type": 3}\n', ":1: is no record"),
+        ("[" * 100_000, ":1: is no record"),
+        (json.dumps(CONFIG), "has no result"),
+        ('{"type": "result"}\n', "not as loadgen writes it"),
+        (json.dumps(result(verdict=None)), "not as loadgen writes it"),
+        (json.dumps(result(throughput="quick")), "not as loadgen writes it"),
+        (json.dumps({"type": "comparison", "rounds": 3}), "not as loadgen writes it"),
+    ],
+)
+def test_what_is_no_result_file_is_said_in_a_sentence(content: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(content)
+    with pytest.raises(UsageError, match=words):
+        read(path)
+
+
+def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        read(tmp_path / "none.json")
+    (tmp_path / "latin.json").write_bytes(b"\xff\n")
+    with pytest.raises(UsageError, match="not UTF-8"):
+        read(tmp_path / "latin.json")
+
+
+def test_results_of_two_rates_or_two_machines_are_not_of_one_thing(tmp_path: Path) -> None:
+    opened = result(loop="open")
+    with pytest.raises(UsageError, match=r"different rates \(1000, 2000/s\)"):
+        read(written(tmp_path, {**CONFIG, "ratelimit": 1000}, opened, {**CONFIG, "ratelimit": 2000}, opened))
+    with pytest.raises(UsageError, match="two machines"):
+        read(written(tmp_path, CONFIG, result(), {**CONFIG, "host": "another"}, result()))
+    with pytest.raises(UsageError, match="two servers"):
+        read(written(tmp_path, CONFIG, result(), {**CONFIG, "server": "redis 7.2"}, result()))
+
+
+def test_a_rate_that_changed_is_not_one_to_compare_latency_at(tmp_path: Path) -> None:
+    ramp = {**CONFIG, "ratelimit": 500, "profile": [{"from_per_s": 0, "to_per_s": 1000}]}
+    with pytest.raises(UsageError, match="rate changed"):
+        read(written(tmp_path, ramp, result(loop="open")))
+
+
+def test_comparisons_of_two_candidates_are_not_of_one_thing(tmp_path: Path) -> None:
+    first = {"type": "comparison", "ts": "2026", "host": "box", "b": {"name": "b", "identity": None}, "rate_per_s": 0}
+    first["rounds"] = [{"a": {"throughput": 1.0}, "b": {"throughput": 2.0}}]
+    second = {**first, "b": {"name": "c", "identity": None}}
+    with pytest.raises(UsageError, match="b and c"):
+        read(written(tmp_path, first, second))

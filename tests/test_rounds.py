@@ -1,0 +1,184 @@
+"""Rounds on real servers: what is restarted, in which order, with which requests, and what the others do meanwhile."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from real_servers import RealServer
+from runs import SETTINGS, endpoints, redis_calls
+
+from loadgen import config
+from loadgen.comparison import Candidate, Settings
+from loadgen.errors import TargetError
+from loadgen.rounds import Contestant, Rounds, Side
+from loadgen.server_plan import ServerPlan
+
+BOTH_LOOPS = {"throughput": 0.05, "p99": 0.1, "server_cpu": 0.05, "rss": 0.05}
+SHORT = Settings(
+    thresholds=BOTH_LOOPS,
+    one_sided=True,
+    slice_ns=100_000_000,
+    settle_ns=20_000_000,
+    slices=2,
+    rate_per_s=2000,
+    max_rounds=4,
+)
+SEEDS = (1, 1, 5)
+REDIS = (
+    *("redis-server", "--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--daemonize", "no", "--save", ""),
+)
+
+
+def managed(*more: str, name: str = "redis", program: tuple[str, ...] = REDIS) -> Contestant:
+    plan = config.resolve(config.load(None, [*SETTINGS, "workload.prefill=true", "workload.arrival=poisson"]))
+    return Contestant(Candidate(name, "server"), plan, ServerPlan(name, (*program, *more), "resp"))
+
+
+def rounds_of(*contestants: Contestant, settings: Settings = SHORT, seed: int = 1) -> Rounds:
+    return Rounds(contestants, settings, seed, lambda event: None)
+
+
+def test_every_round_starts_each_server_anew_and_ends_it() -> None:
+    seen: list[tuple[int, int]] = []
+
+    class Watched(Rounds):
+        def start(self, *arguments: object) -> Side:  # type: ignore[override]
+            side = super().start(*arguments)  # type: ignore[arg-type]
+            assert side.server is not None
+            seen.append((self.number, side.server.pid))
+            return side
+
+    rounds = Watched((managed(name="a"), managed(name="b")), SHORT, 1, lambda event: None)
+    for number in (1, 2):
+        rounds.next()
+        assert not any(psutil.pid_exists(pid) for started, pid in seen if started == number)
+    assert [started for started, _ in seen] == [1, 1, 2, 2]
+    assert len({pid for _, pid in seen}) == 4
+
+
+def test_slices_mirror_each_other_and_who_is_first_is_the_seeds_to_say() -> None:
+    closed = replace(SHORT, thresholds={"throughput": 0.05})
+    orders = [rounds_of(managed(name="a"), managed(name="b"), settings=closed, seed=s).next().order for s in SEEDS]
+    assert orders[0] == orders[1]
+    assert all(order == tuple(reversed(order)) and sorted(order) == [0, 0, 1, 1] for order in orders)
+    assert orders[1] != orders[2]
+
+
+def test_a_round_has_every_metric_of_every_candidate() -> None:
+    ended = rounds_of(managed(name="a"), managed(name="b"), managed(name="c")).next()
+    assert len(ended.values) == 3
+    assert sorted(ended.order) == [0, 0, 1, 1, 2, 2]
+    for values in ended.values:
+        assert set(values) == {"throughput", "p50", "p99", "p999", "server_cpu", "rss"}
+        assert values["p50"] <= values["p99"] <= values["p999"]
+        assert all(value > 0 for value in values.values())
+
+
+def test_only_the_loops_of_judged_metrics_are_run() -> None:
+    [closed] = rounds_of(managed(), settings=replace(SHORT, thresholds={"throughput": 0.05})).next().values
+    assert set(closed) == {"throughput", "server_cpu", "rss"}
+    [opened] = rounds_of(managed(), settings=replace(SHORT, thresholds={"p99": 0.05})).next().values
+    assert set(opened) == {"p50", "p99", "p999", "server_cpu", "rss"}
+
+
+def test_without_a_rate_it_is_a_share_of_what_the_first_candidate_reaches() -> None:
+    rounds = rounds_of(managed(), settings=replace(SHORT, rate_per_s=0, load_share=0.01))
+    [values] = rounds.next().values
+    # The burst that it was found by, and the slices, are of one server on one machine: within a factor of some.
+    assert 0.01 * values["throughput"] / 10 < rounds.rate_per_s < 0.01 * values["throughput"] * 10
+
+
+def test_an_idle_server_is_stopped_while_another_is_measured() -> None:
+    states: list[tuple[str, str]] = []
+
+    started: list[Side] = []
+
+    class Looking(Rounds):
+        def check_connected(self, side: Side) -> None:
+            assert side.server is not None
+            for other in started:
+                assert other.server is not None
+                state = psutil.Process(other.server.pid).status()
+                states.append(("own" if other is side else "other", "stopped" if state == "stopped" else "runs"))
+            super().check_connected(side)
+
+        def start(self, *arguments: object) -> Side:  # type: ignore[override]
+            side = super().start(*arguments)  # type: ignore[arg-type]
+            started.append(side)
+            return side
+
+    Looking((managed(name="a"), managed(name="b")), SHORT, 1, lambda event: None).next()
+    assert set(states) == {("own", "runs"), ("other", "stopped")}
+
+
+def test_both_candidates_get_the_same_keys_and_requests() -> None:
+    with RealServer.redis() as a, RealServer.redis() as b:
+        contestants = []
+        for server in (a, b):
+            plan = config.resolve(config.load(None, [*SETTINGS, endpoints(server), "workload.prefill=true"]))
+            contestants.append(Contestant(Candidate(str(server.port), "endpoint"), plan, None))
+        # At a rate, a count is the schedule's and not the servers'.
+        rounds_of(*contestants, settings=replace(SHORT, thresholds={"p99": 0.1})).next()
+        calls = [redis_calls(server) for server in (a, b)]
+        assert calls[0]["get"] == calls[1]["get"] > 0
+        assert calls[0]["set"] == calls[1]["set"] > 2000
+        assert set(a.redis().scan_iter(count=10_000)) == set(b.redis().scan_iter(count=10_000))
+
+
+def test_a_server_that_is_not_ours_is_neither_watched_nor_ended() -> None:
+    with RealServer.redis() as server:
+        plan = config.resolve(config.load(None, [*SETTINGS, endpoints(server), "workload.prefill=true"]))
+        rounds = rounds_of(Contestant(Candidate("theirs", "endpoint"), plan, None))
+        [values] = rounds.next().values
+        assert {"server_cpu", "rss"}.isdisjoint(values)
+        assert server.redis().ping()
+
+
+def test_a_candidate_whose_requests_fail_ends_the_comparison_with_its_words() -> None:
+    full = managed("--maxmemory", "1mb", "--maxmemory-policy", "noeviction", name="full")
+    with pytest.raises(TargetError, match=r"full: .*OOM"):
+        rounds_of(replace(full, plan=replace(full.plan, prefill=False))).next()
+
+
+def test_a_candidate_that_dies_in_the_middle_ends_the_comparison_with_its_fate() -> None:
+    script = Path(__file__).parent / "dying_server.py"
+    dying = managed(name="dying", program=(sys.executable, str(script), "{port}", "2000"))
+    with pytest.raises(TargetError, match=r"dying.*(SIGKILL|SIGSEGV)"):
+        rounds_of(managed(name="a"), dying).next()
+
+
+def test_what_a_round_cannot_start_it_leaves_nothing_of() -> None:
+    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    with pytest.raises(TargetError):
+        rounds_of(managed(name="a"), managed(name="b", program=("no-such-program", "{port}"))).next()
+    assert {process.pid for process in psutil.Process().children(recursive=True)} <= before
+
+
+def test_servers_are_pinned_where_they_are_told_to() -> None:
+    cpu = max(os.sched_getaffinity(0))
+    seen: list[list[int]] = []
+
+    class Looking(Rounds):
+        def check_connected(self, side: Side) -> None:
+            assert side.server is not None
+            seen.append(psutil.Process(side.server.pid).cpu_affinity() or [])
+            super().check_connected(side)
+
+    own = managed()
+    assert own.server is not None
+    Looking([replace(own, server=replace(own.server, cpus=(cpu,)))], SHORT, 1, lambda event: None).next()
+    assert {tuple(cpus) for cpus in seen} == {(cpu,)}
+
+
+def test_candidates_that_find_different_parts_of_their_keys_are_told_apart() -> None:
+    forgetful = managed("--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru", name="forgetful")
+    large = [replace(each, plan=replace(each.plan, value_bytes=4096)) for each in (managed(), forgetful)]
+    for candidates, differ in (((managed(), managed(name="b")), False), (tuple(large), True)):
+        rounds = rounds_of(*candidates)
+        rounds.next()
+        assert any("hit rates differ" in note for note in rounds.notes) is differ

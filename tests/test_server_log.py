@@ -1,0 +1,207 @@
+"""A managed server's log: which lines tell of an error, in files that grow, are cut off and removed; and real ones."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from real_servers import ask
+
+from loadgen.server_plan import ServerPlan
+from loadgen.target.log import MOST_COMPLAINTS, MOST_LAST_WORDS, Log, is_complaint
+from loadgen.target.server import ManagedServer
+
+REDIS = ServerPlan(
+    "redis",
+    ("redis-server", "--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--enable-debug-command", "local"),
+    "resp",
+)
+MEMCACHED = ServerPlan(
+    "memcached", ("memcached", "-l", "{host}", "-p", "{port}", "-U", "0", "-u", "nobody", "-vv"), "memcache"
+)
+PANIC = "thread 'main' panicked at src/store.rs:7: index out of bounds\n"
+
+
+@contextlib.contextmanager
+def log_of(path: Path, text: str = "", start: int = 0, patterns: tuple[str, ...] = ()) -> Iterator[Log]:
+    path.write_text(text)
+    log = Log(os.open(path, os.O_RDONLY), start, patterns)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "thread 'tokio-runtime-worker' panicked at 'called `Option::unwrap()` on a `None` value', src/main.rs:4:5",
+        "panic: runtime error: invalid memory address or nil pointer dereference",
+        "=== REDIS BUG REPORT START: Cut & paste starting from here ===",
+        "1:M 01 Jan 2025 00:00:00.000 # Out Of Memory allocating 123 bytes!",
+        "# Can't save in background: fork: Cannot allocate memory",
+        "memory allocation of 1048576 bytes failed",
+        "Memory cgroup out of memory: Killed process 7 (server)",
+        "server invoked oom-killer: gfp_mask=0x100cca",
+        "java.lang.Error: OOM",
+        "what():  std::bad_alloc",
+        "realloc() failed",
+        "server: main.c:12: main: Assertion `x > 0' failed.",
+        "assertion failed: `(left == right)`",
+        "=== ASSERTION FAILED ===",
+        "AssertionError",
+        "Segmentation fault (core dumped)",
+        "[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x0]",
+        "caught SIGABRT",
+        "fatal error: all goroutines are asleep - deadlock!",
+        "*** FATAL CONFIG FILE ERROR (Redis 7.0.15) ***",
+        "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000010",
+        "WARNING: ThreadSanitizer: data race (pid=7)",
+        "store.c:9:3: runtime error: signed integer overflow",
+        "WARNING: DATA RACE",
+        "free(): invalid pointer",
+        "corrupted size vs. prev_size",
+        "*** stack smashing detected ***: terminated",
+        "terminate called after throwing an instance of 'std::runtime_error'",
+        "Traceback (most recent call last):",
+    ],
+)
+def test_what_a_broken_program_prints_is_a_complaint(line, path):
+    assert is_complaint(line)
+    # The quick look that comes before must not miss it.
+    with log_of(path, f"ready\n{line}\nready\n") as log:
+        assert log.complaints() == (line,)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# WARNING Memory overcommit must be enabled! Without it, a background save or replication may fail under low "
+        "memory condition.",
+        "# oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo",
+        "-OOM command not allowed when used memory > 'maxmemory'.",
+        "client 7 was sent: OOM command not allowed when used memory > 'maxmemory'.",
+        ">21 SERVER_ERROR out of memory storing object",
+        "oom-score-adj yes",
+        "started with --panic-on-oom=false, panic_on_oom=0",
+        "assertions are enabled",
+        "3 failed logins",
+        "design of segments: 4",
+        "memory: 64 MB allocated",
+        "Ready to accept connections",
+    ],
+)
+def test_what_a_sound_program_prints_is_none(line):
+    assert not is_complaint(line)
+
+
+def test_a_log_that_grows_is_read_on_from_where_it_was(path):
+    with log_of(path, "begin\n") as log, path.open("a") as writer:
+        assert log.complaints() == ()
+        for count in (1, 2):
+            writer.write(PANIC)
+            writer.flush()
+            assert log.complaints() == log.complaints() == (PANIC.strip(),) * count
+
+
+def test_a_line_in_two_parts_is_one(path):
+    with log_of(path, "the server pan") as log, path.open("a") as writer:
+        assert log.complaints() == ()
+        writer.write("icked")
+        writer.flush()
+        assert log.complaints() == ("the server panicked",)
+        writer.write(" again\n")
+        writer.flush()
+        assert log.complaints() == ("the server panicked again",)
+
+
+def test_what_was_there_before_is_not_this_servers(path):
+    with log_of(path, PANIC + "ready\n", start=len(PANIC)) as log:
+        assert (log.complaints(), log.last_words()) == ((), ("ready",))
+
+
+def test_a_log_that_is_begun_anew_is_read_from_its_begin(path):
+    with log_of(path, "a long line that is thrown away\n" * 10) as log:
+        assert log.complaints() == ()
+        path.write_text(PANIC)
+        assert (log.complaints(), log.last_words()) == ((PANIC.strip(),), (PANIC.strip(),))
+
+
+def test_complaints_and_last_words_are_few_short_and_printable(path):
+    lines = [f"panic {number} \x1b[2J{'x' * 100_000}" for number in range(100)]
+    with log_of(path, "\n".join(lines) + "\n" + "end\n" * 100) as log:
+        complaints = log.complaints()
+        assert [line.split()[1] for line in complaints] == [str(number) for number in range(MOST_COMPLAINTS)]
+        assert log.last_words() == ("end",) * MOST_LAST_WORDS
+        assert all(len(line) <= 300 and line.isprintable() for line in complaints)
+
+
+def test_a_line_that_never_ends_takes_little_memory(path):
+    with log_of(path, "panic " + "x" * 10_000_000) as log:
+        assert len(log.complaints()) == 1
+        assert len(log._begun) < 10_000
+
+
+def test_a_removed_log_is_read_to_its_end_and_known_after(path):
+    with log_of(path) as log, path.open("a") as writer:
+        path.unlink()
+        writer.write(f"ready\n{PANIC}")
+        writer.flush()
+        log.close()
+        assert (log.complaints(), log.last_words()) == ((PANIC.strip(),), ("ready", PANIC.strip()))
+
+
+def test_words_of_ones_own_are_found_in_lines_that_have_no_others(path):
+    with log_of(path, "ready\nERROR 7\n", patterns=(r"^ERROR \d",)) as log:
+        assert log.complaints() == ("ERROR 7",)
+
+
+@pytest.mark.parametrize("level", ["debug", "notice"])
+def test_a_sound_redis_has_no_complaints_from_start_to_end(level):
+    command = (*REDIS.command, "--loglevel", level, "--maxmemory", "1mb", "--save", "3600 1")
+    with ManagedServer(replace(REDIS, command=command)) as server:
+        refused = ask(server.port, b"SET k %b\r\n" % (b"x" * 60_000) * 30, b"-OOM")
+        assert b"-OOM command not allowed" in refused
+        assert b"+Background" in ask(server.port, b"BGSAVE\r\n", b"\r\n")
+    assert "bye bye" in server.last_words()[-1]
+    assert server.complaints() == ()
+
+
+def test_a_sound_memcached_has_no_complaints_from_start_to_end():
+    command = (*MEMCACHED.command, "-m", "2", "-M")
+    with ManagedServer(replace(MEMCACHED, command=command)) as server:
+        many = b"".join(b"set k%d 0 0 90000\r\n%b\r\n" % (number, b"x" * 90_000) for number in range(40))
+        assert b"SERVER_ERROR out of memory" in ask(server.port, many, b"out of memory")
+    assert any("SERVER_ERROR out of memory" in line for line in server.last_words())
+    assert server.complaints() == ()
+
+
+@pytest.mark.parametrize(
+    ("command", "signal", "complaint"),
+    [
+        (b"DEBUG SEGFAULT", "SIGSEGV", "crashed by signal: 11"),
+        (b"DEBUG PANIC", "SIGABRT", "Guru Meditation: DEBUG PANIC called"),
+        (b"DEBUG ASSERT", "SIGABRT", "=== ASSERTION FAILED ==="),
+        (b"DEBUG OOM", "SIGABRT", "Out Of Memory allocating"),
+    ],
+)
+def test_a_redis_that_crashes_complains_of_it(command, signal, complaint):
+    with ManagedServer(REDIS) as server:
+        with contextlib.suppress(ConnectionError):
+            ask(server.port, command + b"\r\n", b"\r\n")
+        deadline = time.monotonic() + 30
+        while not server.fate() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert server.fate() == f"redis was killed by {signal}"
+        assert any(complaint in line for line in server.complaints())
+        assert any("REDIS BUG REPORT START" in line for line in server.complaints())
