@@ -147,8 +147,9 @@ def test_a_stall_lasts_as_long_as_planted_and_comes_on_an_absolute_schedule(prot
     assert statistics.median(latencies[i] for i in first) == pytest.approx(stall, abs=2 * MS)
     ends = [came_at[i] for i in first]
     assert statistics.median(b - a for a, b in itertools.pairwise(ends)) == pytest.approx(every, abs=2 * MS)
-    phases = [(end - ends[0] + every / 2) % every - every / 2 for end in ends]
-    assert statistics.median(map(abs, phases)) < 2 * MS, phases
+    # Most ends keep to one phase: that of an end that this machine did not delay.
+    phases = [[(end - kept + every / 2) % every - every / 2 for end in ends] for kept in ends]
+    assert min(statistics.median(map(abs, those)) for those in phases) < 2 * MS, phases
 
 
 @both
