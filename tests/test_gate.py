@@ -27,6 +27,9 @@ threads = 1
 connections = 8
 request_timeout = "30s"
 
+[workload]
+prefill = true
+
 [workload.keyspace]
 count = 1000
 
@@ -175,6 +178,14 @@ def test_runs_of_the_run_verb_are_results_to_compare_with(load: Path, plain: str
     record = comparison(gate(load, str(runs), plain))
     assert len(record["rounds"]) == 5
     assert record["metrics"]["throughput"]["a"] > 0
+
+
+def test_a_stored_result_of_another_load_is_no_baseline(load: Path, plain: str, tmp_path: Path) -> None:
+    runs = tmp_path / "runs.json"
+    loadgen("run", str(load), "--server", plain, "-c", "9", "-d", "50ms", "--format", "json", "--output", str(runs))
+    done = gate(load, str(runs), plain)
+    assert (done.status, done.stdout) == (2, "")
+    assert "runs was measured under another load than plain (conns 9, not 8): take its results anew" in done.stderr
 
 
 def test_a_noisy_host_is_refused_with_the_reason(load: Path, plain: str) -> None:

@@ -27,6 +27,7 @@ from loadgen.history import METRICS, Course, Group, Point, to_point, to_points, 
 from loadgen.output.color import Paint
 from loadgen.output.history import Ramp, clean, records
 from loadgen.record import encode
+from loadgen.record.load import load_of
 from loadgen.stats.sequential import Answer
 from loadgen.verbs import history as verb
 from loadgen.verbs.history import append, read_history
@@ -139,6 +140,16 @@ def test_a_comparison_is_appended_as_b_in_multiples_of_a() -> None:
     assert found.group == Group("uring / mio", "box", "rounds", 0.0, "")
     assert (found.valid, found.version, found.server, found.seed) == (True, "1.2", "redis 7.0.15", 7)
     assert "last 0.980" in drawn([found])
+
+
+def test_comparisons_under_different_loads_are_in_different_rows(tmp_path: Path) -> None:
+    records = [json.loads(line) for line in Path(a_result(tmp_path)).read_text().splitlines()]
+    load = load_of(records[0])
+    groups = {of_comparison(compared(b=Candidate("uring", "server", load={**load, "conns": c}))).group for c in (1, 2)}
+    assert sorted(group.load.partition(" ×")[0] for group in groups) == [
+        "2 workers, 1 connections",
+        "2 workers, 2 connections",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -87,10 +87,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner": {"crew", "diagnosis", "host", "watch"} | TOLD,
     "saturation": {"crew", "diagnosis", "host", "stats"} | TOLD,
     "selftest": {"host"} | TOLD,
-    "results": {"comparison"} | VALUES,
+    "results": {"comparison", "record"} | VALUES,
     "rounds": {"comparison", "crew", "diagnosis", "host", "interrupts", "target"} | TOLD,
     "contest": {"comparison", "host", "results", "rounds", "stats", "__init__"} | TOLD,
-    "contestants": {"comparison", "config", "contest", "interrupts", "output", "results", "rounds", "session"} | TOLD,
+    "contestants": {"comparison", "config", "contest", "interrupts", "output", "record", "results", "rounds", "session"}
+    | TOLD,
     "session": {"config", "host", "output", "runner", "saturation", "selftest", "stats", "target", "__init__"} | TOLD,
     "output": {"comparison", "history", "output", "record", "smoke", "stats"} | TOLD,
     "target": {"target", "_server", "__init__"} | TOLD,

@@ -121,6 +121,28 @@ def test_results_of_two_rates_or_two_machines_are_not_of_one_thing(tmp_path: Pat
         read(written(tmp_path, CONFIG, result(), {**CONFIG, "server": "redis 7.2"}, result()))
 
 
+LOAD = {"conns": 50, "pipeline": 1, "weights": {"get": 80, "set": 20, "delete": 0}, "prefill": True, "loop": "closed"}
+
+
+def test_results_say_under_which_load_they_were_taken(tmp_path: Path) -> None:
+    found = read(written(tmp_path, {**CONFIG, **LOAD, "arrival": "constant", "duration_secs": 3.0}, result()))
+    assert found.candidate.load == {key: LOAD[key] for key in ("conns", "pipeline", "weights", "prefill")}
+    opened = {**CONFIG, **LOAD, "loop": "open", "arrival": "constant", "ratelimit": 5}
+    assert read(written(tmp_path, opened, result(loop="open"))).candidate.load["arrival"] == "constant"
+    compared = {"type": "comparison", "ts": "2026", "host": "box", "rate_per_s": 0, "rounds": [{"a": {}, "b": {}}]}
+    record = {**compared, "b": {"name": "b", "identity": None, "load": {"conns": 7}}}
+    assert read(written(tmp_path, record)).candidate.load == {"conns": 7}
+
+
+def test_results_of_two_loads_are_not_of_one_thing(tmp_path: Path) -> None:
+    one, ratio = {**CONFIG, **LOAD}, {"get": 8, "set": 2, "delete": 0}
+    assert len(read(written(tmp_path, one, result(), {**one, "weights": ratio}, result())).values) == 2
+    other = {**one, "conns": 100, "weights": {"get": 1, "set": 1, "delete": 0}, "prefill": False}
+    words = "two loads .conns 50, not 100; weights 80% get / 20% set, not 50% get / 50% set; prefill true, not false.:"
+    with pytest.raises(UsageError, match=words):
+        read(written(tmp_path, one, result(), other, result()))
+
+
 def test_a_rate_that_changed_is_not_one_to_compare_latency_at(tmp_path: Path) -> None:
     ramp = {**CONFIG, "ratelimit": 500, "profile": [{"from_per_s": 0, "to_per_s": 1000}]}
     with pytest.raises(UsageError, match="rate changed"):

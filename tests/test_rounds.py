@@ -116,6 +116,16 @@ def test_an_idle_server_is_stopped_while_another_is_measured() -> None:
     assert set(states) == {("own", "runs"), ("other", "stopped")}
 
 
+def test_a_server_that_uses_a_cpu_while_it_is_stopped_is_a_note() -> None:
+    # Its helper is not of its process group, so that the group's SIGSTOP does not reach it.
+    start = "subprocess.Popen([sys.executable, '-c', 'while True: pass'], start_new_session=True)"
+    busy = (sys.executable, "-c", f"import os, subprocess, sys; {start}; os.execvp(sys.argv[1], sys.argv[1:])", *REDIS)
+    for program, used in ((REDIS, set()), (busy, {"busy used a CPU while it was stopped and another was measured"})):
+        rounds = rounds_of(managed(name="a"), managed(name="busy", program=program))
+        rounds.next()
+        assert {note for note in rounds.notes if "used a CPU" in note} == used
+
+
 def test_both_candidates_get_the_same_keys_and_requests() -> None:
     with RealServer.redis() as a, RealServer.redis() as b:
         contestants = []

@@ -38,6 +38,17 @@ def servers_of(running: Running) -> list[psutil.Process]:
     return [p for p in psutil.Process(children).children(recursive=True) if p.name().startswith("redis-server")]
 
 
+def port_of(server: psutil.Process) -> int:
+    """Where it listens, as soon as it does."""
+
+    def listening() -> set[int]:
+        return {c.laddr.port for c in server.net_connections("tcp") if c.status == "LISTEN"}
+
+    wait_until(lambda: bool(listening()))
+    [port] = listening()
+    return port
+
+
 @pytest.mark.parametrize("name", ["redis", "memcached", "builtin-uvloop"])
 def test_what_the_server_used_stands_beside_its_load(name: str) -> None:
     done = run(SERVERS / f"{name}.toml", "-d", "1s", "--set", "general.interval=200ms")
@@ -70,8 +81,7 @@ def test_the_servers_cpu_is_what_it_says_itself() -> None:
     with Running(*arguments) as running:
         running.wait_for("sample", 10)
         [server] = servers_of(running)
-        [port] = {c.laddr.port for c in server.net_connections("tcp") if c.status == "LISTEN"}
-        info, _ = redis_info(port)
+        info, _ = redis_info(port_of(server))
         theirs = float(info["used_cpu_sys"]) + float(info["used_cpu_user"])
         ours = sum(psutil.Process(server.pid).cpu_times()[:2])
         assert ours == pytest.approx(theirs, abs=0.1)
@@ -105,7 +115,7 @@ def test_a_server_that_is_killed_during_the_prefill_ends_the_command_with_its_fa
     with Running(*arguments, "--keys", "20000000") as running:
         wait_until(lambda: bool(servers_of(running)))
         [server] = servers_of(running)
-        [port] = {c.laddr.port for c in server.net_connections("tcp") if c.status == "LISTEN"}
+        port = port_of(server)
         wait_until(lambda: "cmdstat_set" in redis_info(port)[0])
         server.send_signal(signal.SIGKILL)
         done = running.finish()

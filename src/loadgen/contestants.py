@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import os
 import shlex
 import sys
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from loadgen import config, output, results, session
+from loadgen import config, output, record, results, session
 from loadgen.comparison import Candidate, Compared, JudgingEvent, NoiseFound, Settings
 from loadgen.config import Config, Flag
 from loadgen.contest import Contest
@@ -122,10 +123,11 @@ class Contestants:
         return True
 
     def judging(self, found: Sequence[Contestant | Stored]) -> Settings:
-        """How rounds are run and judged. Raises UsageError where the candidates were measured at different rates."""
+        """How rounds are run and judged. Raises UsageError where the candidates were measured under different loads."""
         settings = (config.gate_settings if self.table == "gate" else config.compare_settings)(self.settings)
         if not settings.rate_per_s:
             settings = replace(settings, rate_per_s=self.settings.workload.rate_limit)
+        check_loads(found)
         for each in found:
             if isinstance(each, Stored) and each.rate_per_s and settings.rate_per_s not in (0, each.rate_per_s):
                 raise UsageError(
@@ -225,14 +227,25 @@ class Contestants:
             # A rate of the CONFIG's is not that of the slices: the settings have theirs.
             plan = replace(plan, profile=())
         plan = replace(plan, arrival="poisson" if settings.workload.arrival is None else settings.workload.arrival)
-        server = config.server_plan(settings, name)
+        server, load = config.server_plan(settings, name), record.load(plan)
         if server is None:
             address = ",".join(str(endpoint) for endpoint in plan.endpoints)
-            return Contestant(Candidate(address, "endpoint"), plan, None)
-        return Contestant(Candidate(server.name, "server"), plan, self.pinned(server))
+            return Contestant(Candidate(address, "endpoint", load=load), plan, None)
+        return Contestant(Candidate(server.name, "server", load=load), plan, self.pinned(server))
 
     def pinned(self, server: ServerPlan) -> ServerPlan:
         return replace(server, cpus=server.cpus or self.server_cpus)
+
+
+def check_loads(found: Sequence[Contestant | Stored]) -> None:
+    """Raises UsageError where a stored result says that another load was on it than on the others."""
+    for one, other in itertools.permutations(found, 2):
+        a, b = one.candidate, other.candidate
+        if isinstance(one, Stored) and (different := record.differences(a.load, b.load)):
+            raise UsageError(
+                f"{a.name} was measured under another load than {b.name} ({'; '.join(different)}): take its results "
+                "anew, or give the CONFIG the same."
+            )
 
 
 def told_apart(found: Sequence[Contestant | Stored]) -> list[Contestant | Stored]:

@@ -167,7 +167,8 @@ def _of_comparison(record: Mapping[str, Any], config: Mapping[str, Any], name: s
     values = {metric: None if effect is None else 1 + effect for metric, effect in effects.items()}
     both = f"{_words(record['b']['name'])} / {_words(record['a']['name'])}"
     # The offered rate follows from what A reached, and differs every time; a ratio hardly minds.
-    group = _group(name or both, {**config, "host": record["host"]}, "rounds", 0.0)
+    asked = {**config, **(record["b"].get("load") or {}), "host": record["host"]}
+    group = _group(name or both, asked, "rounds", 0.0)
     about = {"version": record["version"], "server": record["b"]["identity"]}
     whole = not (record["failure"] or record["refused"] or record["interrupted"])
     return _point(record, about, group, label, whole, values)
@@ -216,16 +217,16 @@ def _load(config: Mapping[str, Any]) -> str:
     if "conns" not in config:
         return ""
     mix = ", ".join(f"{weight} {command}" for command, weight in config["weights"].items() if weight)
-    profile = config["profile"]
+    profile, arrival = config.get("profile", ()), config.get("arrival")
     varies = len(profile) > 1 or any(part["from_per_s"] != part["to_per_s"] for part in profile)
     extras = {
         "prefilled": config["prefill"],
         "backfilled": config["backfill_on_miss"],
-        f"{config['arrival']} arrivals": config["loop"] == "open",
+        f"{arrival} arrivals": bool(arrival) and config.get("loop") != "closed",
         f"a profile of {len(profile)}": varies,
     }
     parts = [
-        config["protocol"],
+        config.get("protocol"),
         f"{config['threads']} workers",
         f"{config['conns']} connections × {config['pipeline']}",
         f"{config['keyspace']} {config['key_distribution']} keys of {config['key_size']} bytes",

@@ -14,6 +14,7 @@ from typing import Any
 
 from loadgen.comparison import METRICS, Candidate
 from loadgen.errors import UsageError
+from loadgen.record.load import differences, load_of
 
 _LATENCIES = ("p50", "p99", "p999")
 
@@ -39,7 +40,7 @@ def read(path: Path) -> Stored:
         for record in _records(path):
             match record["type"]:
                 case "config":
-                    config = record
+                    config = {**record, "load": load_of(record)}
                 case "result":
                     if len({part[end] for part in config.get("profile", ()) for end in ("from_per_s", "to_per_s")}) > 1:
                         raise UsageError(f"{path}: has a result whose rate changed; latency is compared at one rate.")
@@ -50,7 +51,7 @@ def read(path: Path) -> Stored:
                     rates |= {float(record["rate_per_s"])} if record["rate_per_s"] else set()
                     own = [_numbers(both["b"]) for both in record["rounds"]]
                     names.add(str(record["b"]["name"]))
-                    about = {"host": record["host"], "server": record["b"]["identity"]}
+                    about = {"host": record["host"], "server": record["b"]["identity"], "load": record["b"].get("load")}
                     stored = _with(stored, own, about, str(record["ts"]))
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UsageError(f"{path}: has a record that is not as loadgen writes it; take the results anew.") from None
@@ -85,13 +86,15 @@ def _records(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _with(stored: Stored, values: list[dict[str, float]], about: Mapping[str, Any], taken: str) -> Stored:
     host, identity = str(about.get("host") or ""), str(about.get("server") or "")
-    known = stored.candidate
+    known, load = stored.candidate, about.get("load") or {}
     if known.host and host and host != known.host:
         raise UsageError(f"{known.name}: has results of two machines ({known.host}; {host}): keep those of one.")
     if known.identity and identity and identity != known.identity:
         raise UsageError(f"{known.name}: has results of two servers ({known.identity}; {identity}): keep those of one.")
-    candidate = replace(known, host=known.host or host, identity=known.identity or identity, taken=taken)
-    return replace(stored, candidate=candidate, values=(*stored.values, *values))
+    if found := differences(known.load, load):
+        raise UsageError(f"{known.name}: has results of two loads ({'; '.join(found)}): keep those of one.")
+    known = replace(known, host=known.host or host, identity=known.identity or identity, load={**load, **known.load})
+    return replace(stored, candidate=replace(known, taken=taken), values=(*stored.values, *values))
 
 
 def _of_result(record: Mapping[str, Any]) -> dict[str, float]:

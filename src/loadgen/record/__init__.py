@@ -14,7 +14,10 @@ import orjson
 from loadgen.comparison import Compared, JudgingEvent, NoiseFound, RoundEnded
 from loadgen.events import Configured, Event, PhaseBegan, Result, Sample, SearchEnded, StepTaken
 from loadgen.record import comparison, run, search, smoke
+from loadgen.record.load import differences, load
 from loadgen.smoke import SmokeEnded
+
+__all__ = ["differences", "encode", "load", "to_record"]
 
 
 def encode(event: Event | SmokeEnded | JudgingEvent) -> bytes:

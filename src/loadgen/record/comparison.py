@@ -81,6 +81,7 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
         "identity": text(candidate.identity) or None,
         "host": text(candidate.host) or None,
         "taken": text(candidate.taken) or None,
+        "load": dict(candidate.load),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadgen.comparison import METRICS, Verdict
+from loadgen.record.load import SHAPE as LOAD
 from loadgen.record.shape import (
     COUNT,
     COUNT_OR_NULL,
@@ -59,6 +60,7 @@ _CANDIDATE = object_of(
         "identity": TEXT_OR_NULL,
         "host": TEXT_OR_NULL,
         "taken": TEXT_OR_NULL,
+        "load": object_of({}, LOAD),
     }
 )
 

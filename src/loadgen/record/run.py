@@ -9,6 +9,7 @@ from loadgen.events import Configured, PhaseBegan, Result, Sample, per_s
 from loadgen.plan import Plan, Segment
 from loadgen.record.accounts import connections, counts, examples, totals, verdict
 from loadgen.record.latency import in_ns, in_us, payloads
+from loadgen.record.load import load
 from loadgen.record.search import quantile_limit
 from loadgen.record.spelling import cpu_us, number, percent, secs, share, tallied, text, texts, timestamp
 from loadgen.signs import Signs
@@ -37,22 +38,11 @@ def config(event: Configured) -> dict[str, Any]:
         "embedded": event.embedded,
         "protocol": _PROTOCOL_NAMES[plan.protocol],
         "tls": False,
-        "threads": len(plan.workers),
-        "conns": plan.connections,
-        "pipeline": plan.pipeline_depth,
-        "batch_size": plan.batch_size,
-        "keyspace": plan.keyspace.count,
-        "key_size": plan.keyspace.length,
-        "key_distribution": plan.keyspace.distribution,
-        "value_size": plan.value_bytes,
-        "weights": asdict(plan.weights),
-        "prefill": plan.prefill,
-        "backfill_on_miss": plan.backfill_on_miss,
+        **load(plan),
         "engine": "uvloop",
         "loop": "open" if event.search is not None else _loop(plan),
         "search": [quantile_limit(limit) for limit in event.search.limits] if event.search is not None else None,
         **({"ratelimit": number(plan.rate_per_s)} if plan.open_loop else {}),
-        "arrival": plan.arrival,
         "profile": [_segment(segment) for segment in plan.profile],
         "request_distribution": plan.request_distribution,
         "spin": plan.spin,

@@ -8,6 +8,7 @@ No record has a field that is not here: a field added to `events` and not to thi
 from __future__ import annotations
 
 from loadgen.record.judged_schema import COMPARISON, NOISE, ROUND, SMOKE
+from loadgen.record.load import SHAPE as LOAD
 from loadgen.record.shape import (
     COUNT,
     COUNT_OR_NULL,
@@ -123,17 +124,7 @@ CONFIG = object_of(
         "embedded": TRUTH,
         "protocol": {"enum": ["Resp", "Resp3", "Memcache", "Ping"]},
         "tls": TRUTH,
-        "threads": COUNT,
-        "conns": COUNT,
-        "pipeline": COUNT,
-        "batch_size": COUNT,
-        "keyspace": COUNT,
-        "key_size": COUNT,
-        "key_distribution": TEXT,
-        "value_size": COUNT,
-        "weights": object_of({"get": COUNT, "set": COUNT, "delete": COUNT}),
-        "prefill": TRUTH,
-        "backfill_on_miss": TRUTH,
+        **LOAD,
         "engine": TEXT,
         "loop": LOOP,
         "search": {"anyOf": [{"type": "null"}, array_of(object_of(_LIMIT))]},
@@ -141,7 +132,6 @@ CONFIG = object_of(
         "duration_secs": NUMBER,
         "interval_secs": NUMBER,
         "request_timeout_secs": NUMBER,
-        "arrival": {"enum": ["constant", "poisson"]},
         "profile": array_of(
             object_of({"for_secs": NUMBER, "from_per_s": NUMBER, "to_per_s": NUMBER}, {"period_secs": NUMBER})
         ),
