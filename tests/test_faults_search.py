@@ -78,7 +78,8 @@ def test_a_search_counts_each_connection_once() -> None:
     assert ended.answer is not None
     assert ended.overall.connections.opened == server.accepted
     assert ended.overall.connections.closed == 1
-    assert ended.overall.failures == {"closed by server": 1}
+    # It is a reset where the server closes before it has read all that was sent.
+    assert ended.overall.failures in ({"closed by server": 1}, {"reset": 1})
 
 
 def test_an_interrupt_between_two_loads_counts_no_load_twice(monkeypatch: pytest.MonkeyPatch) -> None:

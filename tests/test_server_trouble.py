@@ -25,6 +25,7 @@ import pytest
 import redis
 from builtin_servers import HOST, Wire, converse, resp
 from pymemcache.client.base import Client
+from quiet import law_of_time
 from real_servers import ask
 from test_server_memcache import CUTS as MEMCACHE_CUTS
 from test_server_memcache import SPLIT as MEMCACHE_SPLIT
@@ -122,6 +123,7 @@ def silent(connection: socket.socket, timeout_s: float = 0.2) -> bool:
 
 @both_loops
 @both
+@law_of_time
 def test_a_stall_lasts_as_long_as_planted_and_comes_on_an_absolute_schedule(protocol, loop):
     stall, every, duration = 0.040, 0.200, 1.7
     with troubled(protocol, "--stall 40ms --every 200ms", loop) as server, connected(server) as connection:
@@ -153,6 +155,7 @@ def test_a_stall_lasts_as_long_as_planted_and_comes_on_an_absolute_schedule(prot
 
 
 @both
+@law_of_time
 def test_a_stall_that_falls_into_a_service_prolongs_it(protocol):
     delay, count, stall, every = 0.005, 100, 0.050, 0.200
     with troubled(protocol, "--stall 50ms --every 200ms --delay 5ms") as server, connected(server) as connection:
@@ -185,6 +188,7 @@ def test_a_signal_ends_a_server_that_is_busy_for_a_minute():
 
 @both_loops
 @both
+@law_of_time
 def test_a_delay_makes_the_capacity_its_inverse(protocol, loop):
     delay, depth, count = 0.0005, 32, 1500
     with troubled(protocol, "--delay 500us", loop) as server, connected(server) as connection:
@@ -193,13 +197,17 @@ def test_a_delay_makes_the_capacity_its_inverse(protocol, loop):
         while len(times) < count:
             connection.sendall(protocol.get)
             times += misses_at(connection, protocol, 1)
-    assert times[-1] - times[0] == pytest.approx((count - 1) * delay, rel=0.05)
+    # Where this process was held up for longer than the pipeline lasts, the server had nothing to do.
+    hundreds = [b - a for a, b in itertools.pairwise(times[::100])]
+    assert statistics.median(hundreds) == pytest.approx(100 * delay, rel=0.05)
+    assert times[-1] - times[0] > 0.99 * (count - 1) * delay
 
 
 @both_loops
+@law_of_time
 def test_what_commands_cost_anyway_does_not_add_to_the_delay_of_those_that_wait_on_other_connections(loop):
-    delay, count, protocol = 0.0002, 3200, PROTOCOLS[0]
-    with troubled(protocol, "--delay 200us", loop) as server, contextlib.ExitStack() as stack:
+    delay, count, protocol = 0.0001, 6400, PROTOCOLS[0]
+    with troubled(protocol, "--delay 100us", loop) as server, contextlib.ExitStack() as stack:
         poll = select.poll()
         connections = {}
         for _ in range(32):
@@ -213,12 +221,13 @@ def test_what_commands_cost_anyway_does_not_add_to_the_delay_of_those_that_wait_
             for descriptor, _ in poll.poll():
                 times += misses_at(connections[descriptor], protocol, 1)
                 connections[descriptor].sendall(protocol.get)
-    # Rounds of the loop are about as long as there are connections; reading one costs some 5 % of the delay here.
+    # Rounds of the loop are about as long as there are connections; reading one costs some 10 % of the delay here.
     rounds = [(b - a) / 32 for a, b in itertools.pairwise(times[::32])]
-    assert statistics.median(rounds) == pytest.approx(delay, rel=0.03)
+    assert statistics.median(rounds) == pytest.approx(delay, rel=0.05)
 
 
 @both
+@law_of_time
 def test_each_reply_leaves_when_its_own_service_ends(protocol):
     delay, count = 0.002, 60
     with troubled(protocol, "--delay 2ms") as server, connected(server) as connection:
@@ -231,6 +240,7 @@ def test_each_reply_leaves_when_its_own_service_ends(protocol):
 
 
 @both
+@law_of_time
 def test_jitter_is_uniform_from_zero(protocol):
     jitter, count = 0.001, 800
     with troubled(protocol, "--jitter 1ms --seed 5") as server, connected(server) as connection:
@@ -388,6 +398,7 @@ def test_a_black_hole_takes_a_second_ping_for_data():
 
 @both_loops
 @both
+@law_of_time
 def test_a_slow_reader_holds_up_its_sender_and_keeps_its_rate(protocol, loop):
     rate = 1_000_000
 

@@ -18,6 +18,8 @@ from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
 # A cause must have taken this part of the window: less can hardly have moved a percentile.
 _LEAST_SHARE = 0.001
+# A late send was busy, queued or stopped until it went, so that the cause that took the most took a third at least.
+_LEAST_OF_LATE = 1 / 3
 # Late sends show beyond p99.95, or not at all. What a healthy machine's timers do there, 60 to 200 µs, is no news.
 _LEAST_TAIL = 0.0005
 _LEAST_TAIL_NS = NS_PER_MS
@@ -148,7 +150,8 @@ def _culprits(possible: Iterable[Cause], doubt: _Doubt, duration_ns: int) -> lis
     Where none took enough, those that are signs but whose time is not known: a slow clock.
     """
     by_cost = sorted(possible, key=lambda cause: -cause.cost_ns)
-    least_ns = max(doubt.late_ns, _LEAST_SHARE * duration_ns, *(cause.cost_ns / 2 for cause in by_cost[:1]))
+    most_ns = by_cost[0].cost_ns if by_cost else 0
+    least_ns = max(_LEAST_OF_LATE * doubt.late_ns, _LEAST_SHARE * duration_ns, most_ns / 2)
     costly = [cause for cause in by_cost if 0 < cause.cost_ns >= least_ns]
     return costly[:2] or [cause for cause in by_cost if cause.is_sign and not cause.cost_ns]
 
