@@ -51,16 +51,46 @@ class PhaseBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of several that a verb does one after the other, such as round 3 of 8."""
+
+    name: str
+    """A noun: round, slice, server, rate."""
+    number: int
+    """From 1."""
+    total: int
+    """How many there are at most."""
+
+    def __str__(self) -> str:
+        """ "round 3/8"."""
+        return f"{self.name} {self.number}/{self.total}"
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """How far a verb has come that puts on several loads."""
+
+    parts: tuple[Part, ...]
+    """The outermost first: rounds, then slices."""
+    left_ns: int | None = None
+    """How long the rest takes at most; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far a long phase has come; for standard error only, not part of a result."""
 
     phase: str
     done: int
     total: int
-    """In keys (prefill), connections (connect) or nanoseconds (warmup, measure, drain)."""
+    """In keys (prefill), connections (connect) or nanoseconds (ready, warmup, measure, drain)."""
     elapsed_ns: int
     note: str = ""
     """A stall's diagnosis, in words."""
+    overall: Overall | None = None
+    """Where in a longer whole this phase is; None where the phase is all there is."""
+    target: str = ""
+    """The name of the server that the phase is about, where there are several."""
 
 
 @dataclass(frozen=True, slots=True)

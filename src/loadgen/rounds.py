@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from loadgen import diagnosis, verdict
 from loadgen.comparison import METRICS, Candidate, Round, Settings
-from loadgen.crew import Crew, Stop
+from loadgen.crew import START_AHEAD_NS, Crew, Stop
 from loadgen.errors import LoadgenError, TargetError
-from loadgen.events import Event, Progress, per_s
+from loadgen.events import Event, Overall, Part, Progress, per_s
 from loadgen.interrupts import Interrupts
 from loadgen.plan import Endpoint, Plan, Segment
 from loadgen.server_plan import ServerPlan
@@ -111,6 +112,12 @@ class Rounds:
         self.emit = emit
         self.random = random.Random(seed)
         self.number = 0
+        self.slices_begun = 0
+        """In the round in hand."""
+        self.began_ns = 0
+        """When the round in hand began."""
+        self.longest_ns = 0
+        """The longest round so far."""
         self.rate_per_s = settings.rate_per_s
         """Of the open-loop slices; found on the first contestant before the first round, where none is given."""
         self.identities: list[str] = [contestant.candidate.identity for contestant in contestants]
@@ -126,6 +133,8 @@ class Rounds:
         if OPEN in self.loops and not self.rate_per_s:
             self.rate_per_s = self.capacity_per_s() * self.settings.load_share
         self.number += 1
+        self.slices_begun = 0
+        self.began_ns = time.monotonic_ns()
         self.doubts = []
         everybody = list(range(len(self.contestants)))
         order = []
@@ -145,6 +154,7 @@ class Rounds:
             values = tuple(side.values(lengths_ns) for side in sides)
             if sides[0].crew.interrupts.count:
                 raise Interrupted
+        self.longest_ns = max(self.longest_ns, time.monotonic_ns() - self.began_ns)
         return Round(self.number, tuple(order), values, tuple(self.doubts))
 
     def capacity_per_s(self) -> float:
@@ -197,9 +207,23 @@ class Rounds:
     def teller(self, candidate: Candidate) -> Callable[[Event], None]:
         def tell(event: Event) -> None:
             if isinstance(event, Progress):
-                self.emit(replace(event, phase=f"round {max(1, self.number)}, {candidate.name}: {event.phase}"))
+                self.emit(replace(event, overall=self.overall(), target=candidate.name))
 
         return tell
+
+    def overall(self) -> Overall:
+        """How far the round in hand has come; before the first one, nothing is known of its length."""
+        rounds = Part("round", max(1, self.number), self.settings.max_rounds)
+        total = len(self.loops) * self.settings.slices * len(self.contestants)
+        if not self.number:
+            return Overall((rounds,))
+        return Overall((rounds, Part("slice", max(1, self.slices_begun), total)), self.left_ns(total))
+
+    def left_ns(self, slices: int) -> int:
+        """The time that all rounds allowed still take, by those that have ended, or by what their slices add up to."""
+        spent_ns = time.monotonic_ns() - self.began_ns
+        round_ns = max(self.longest_ns, slices * (self.settings.settle_ns + self.settings.slice_ns + START_AHEAD_NS))
+        return max(0, round_ns - spent_ns) + (self.settings.max_rounds - self.number) * round_ns
 
     def only(self, chosen: Side, sides: Sequence[Side]) -> None:
         """Stops the servers of all others, so that none of them uses a CPU in the meantime."""
@@ -213,6 +237,7 @@ class Rounds:
     def slice(self, sides: Sequence[Side], place: int, loop: str) -> None:
         """One stretch of load on one side, added to what it had."""
         side, length_ns = sides[place], self.settings.slice_ns
+        self.slices_begun += 1
         others = [other.server for other in sides if other is not side and other.server is not None]
         crew = side.crew
         self.only(side, sides)

@@ -44,7 +44,7 @@ class Lines:
             return
         self._printed = (event.phase, event.elapsed_ns)
         note = printable(event.note, LONGEST_NOTE)
-        line = f"{event.phase}: {_done(event)} after {event.elapsed_ns / NS_PER_S:.0f}s: {note}"
+        line = f"{_title(event)}: {_done(event)} after {event.elapsed_ns / NS_PER_S:.0f}s: {note}"
         if self._stream is not None:
             with contextlib.suppress(OSError, ValueError):
                 print(line, file=self._stream, flush=True)
@@ -65,12 +65,12 @@ class Bar:
         self._console = _Console(file=stream, no_color=not color, highlight=False)
         self._bar: RichProgress | None = None
         self._task = TaskID(0)
-        self._phase = ""
+        self._title = ""
         self._stalls = Lines(stream)
 
     def emit(self, event: Event | JudgingEvent) -> None:
         with contextlib.suppress(OSError, ValueError):
-            if not isinstance(event, Progress) or event.phase != self._phase or self._stalls.is_due(event):
+            if not isinstance(event, Progress) or _title(event) != self._title or self._stalls.is_due(event):
                 self.close()
             self._stalls.emit(event)
             if isinstance(event, Progress) and event.total > 0:
@@ -96,8 +96,8 @@ class Bar:
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
-            self._phase = event.phase
-            self._task = self._bar.add_task(event.phase, total=event.total, completed=event.done, **shown)
+            self._title = _title(event)
+            self._task = self._bar.add_task(self._title, total=event.total, completed=event.done, **shown)
             self._bar.start()
         self._bar.update(self._task, total=event.total, completed=event.done, **shown)
         self._bar.refresh()
@@ -115,6 +115,13 @@ def create(stream: TextIO | None, color: bool) -> Bar | Lines:
     if stream is None or stream.closed or not stream.isatty():
         return Lines(stream)
     return Lines(stream) if Console(file=stream).is_dumb_terminal else Bar(stream, color)
+
+
+def _title(event: Progress) -> str:
+    """Where in the whole it is, of which server, and which phase: "round 3/8, slice 5/24, redis: measure"."""
+    where = [*map(str, event.overall.parts)] if event.overall is not None else []
+    named = [printable(event.target)] if event.target else []
+    return ": ".join([*filter(None, [", ".join([*where, *named])]), event.phase])
 
 
 def _done(event: Progress) -> str:
