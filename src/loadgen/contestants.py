@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import itertools
 import os
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -166,19 +166,9 @@ class Contestants:
         """Where events go, as the options and [admin] say."""
         for warning in self.warnings:
             output.remark(f"warning: {warning}")
-        args, admin = self.args, self.settings.admin
-        with contextlib.ExitStack() as stack:
-            stream = stack.enter_context(output.open_results(args.output)) if args.output else sys.stdout
-            results = output.create_comparison(admin.format, stream, color=admin.color, gate=self.table == "gate")
-            progress = output.create_progress(sys.stderr, color=admin.color)
-            stack.callback(progress.close)
-            stack.enter_context(interruptible())
-
-            def emit(event: Event | JudgingEvent) -> None:
-                progress.emit(event)
-                results.emit(event)
-
-            yield emit
+        create = functools.partial(output.create_comparison, gate=self.table == "gate")
+        with session.outputs_of(self.args, self.settings, create) as outputs, interruptible():
+            yield outputs.emit
 
     def load(self, flags: Mapping[str, object], server: Path | None = None) -> Config:
         settings = config.load(self.file, self.args.set, {**self.flags, **flags}, server=server)

@@ -1,13 +1,12 @@
 """What a run says as it goes: frozen events. No I/O.
 
-Everything above a worker is a fold over these; an output is something with `emit(event)`.
+Everything above a worker is a fold over these.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from loadgen.plan import Plan
 from loadgen.signs import Signs
@@ -242,12 +241,6 @@ class SearchEnded:
 
 
 Event = Configured | PhaseBegan | Progress | Sample | Result | StepTaken | SearchEnded
-
-
-class Output(Protocol):
-    """Where events go."""
-
-    def emit(self, event: Event) -> None: ...
 
 
 def _accounts(unaccounted: int) -> tuple[str, ...]:

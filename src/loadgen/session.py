@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
 
 from loadgen import __version__, config, host, output, runner, saturation, selftest
 from loadgen.config.cpu_list import usable_cpus
 from loadgen.errors import ExitCode, UsageError
-from loadgen.events import Configured, Event, Output, Result, SearchEnded
+from loadgen.events import Configured, Event, Result, SearchEnded
 from loadgen.plan import Endpoint, Plan
 from loadgen.server_plan import HOST
 from loadgen.slo import Answer
@@ -79,7 +77,13 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     """The options that say where results go, and how they look."""
     results = parser.add_argument_group("results")
     results.add_argument("--format", choices=output.FORMATS, help="overrides [admin] format")
-    results.add_argument("-o", "--output", metavar="FILE", help="write the results there instead of standard output")
+    results.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write the results there; standard output shows them for people all the same",
+    )
+    results.add_argument("--json", metavar="FILE", help="write the results there too, as --format json does")
     results.add_argument("--color", choices=("auto", "always", "never"), help="overrides [admin] color")
 
 
@@ -107,13 +111,10 @@ class Session:
     embedded: bool
     server: Watched | None
     """The server, where it was started for this session."""
-    stream: TextIO
-    outputs: tuple[Output, ...]
-    """In the order in which they are given each event."""
+    outputs: output.Outputs
 
     def emit(self, event: Event) -> None:
-        for each in self.outputs:
-            each.emit(event)
+        self.outputs.emit(event)
 
     def measure(self) -> ExitCode:
         """Puts the load on, and prints what came of it."""
@@ -123,9 +124,9 @@ class Session:
         self.emit(result)
         code = verdict_of(result)
         if not result.valid and not result.interrupted:
-            self.remark(result.failure or result.invalid_because[0])
+            self.outputs.remark(result.failure or result.invalid_because[0])
         elif code not in (ExitCode.YES, ExitCode.INTERRUPTED):
-            self.remark(f"SLO {output.objectives(result.checks)}")
+            self.outputs.remark(f"SLO {output.objectives(result.checks)}")
         return code
 
     def search(self) -> ExitCode:
@@ -135,15 +136,10 @@ class Session:
         self.emit(ended)
         code = outcome_of(ended)
         if ended.failure:
-            self.remark(ended.failure)
+            self.outputs.remark(ended.failure)
         elif code != ExitCode.YES and ended.answer is not None and not ended.interrupted:
-            self.remark(ended.answer.reason)
+            self.outputs.remark(ended.answer.reason)
         return code
-
-    def remark(self, words: str) -> None:
-        """Says on standard error what whoever keeps the results does not see, and an exit status alone does not say."""
-        if not self.stream.isatty():
-            output.remark(f"loadgen: {words}")
 
 
 @contextlib.contextmanager
@@ -177,15 +173,20 @@ def opened(args: argparse.Namespace, *, force_search: bool = False) -> Iterator[
             server = stack.enter_context(ManagedServer(told))
         if server is not None:
             plan = replace(plan, endpoints=(Endpoint(server.host, server.port, server.host),))
-        stream = stack.enter_context(output.open_results(args.output)) if args.output else sys.stdout
-        results = output.create(settings.admin.format, stream, color=settings.admin.color)
-        progress = output.create_progress(sys.stderr, color=settings.admin.color)
-        stack.callback(progress.close)
-        session = Session(settings, plan, args.embedded, server, stream, (progress, results))
+        outputs = stack.enter_context(outputs_of(args, settings, output.create))
+        session = Session(settings, plan, args.embedded, server, outputs)
         search = config.search_settings(settings) if config.wants_search(settings) else None
         identity, machine = identify(plan), host.fingerprint()
         session.emit(Configured(plan, __version__, settings.warnings, args.embedded, identity, search, machine))
         yield session
+
+
+def outputs_of(
+    args: argparse.Namespace, settings: config.Config, create: output.Create
+) -> contextlib.AbstractContextManager[output.Outputs]:
+    """The outputs that the options and [admin] name, to be opened. See `output.opened`."""
+    admin = settings.admin
+    return output.opened(create, admin.format, color=admin.color, file=args.output, json=args.json)
 
 
 def name_of(args: argparse.Namespace) -> str:

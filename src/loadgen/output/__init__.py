@@ -5,29 +5,30 @@ and a line in `create`. Each event is flushed before `emit` returns; what cannot
 systems read of a gate is written apart, when it has ended.
 """
 
-from typing import Protocol, TextIO
+from typing import TextIO
 
-from loadgen.comparison import JudgingEvent
-from loadgen.events import Event, Output
 from loadgen.output import progress
 from loadgen.output.annotations import annotations
 from loadgen.output.clean import Clean
 from loadgen.output.clean_comparison import CleanComparison
 from loadgen.output.clean_smoke import CleanMatrix, CleanSmoke
 from loadgen.output.color import Paint, wants_color
+from loadgen.output.event import AnyOutput, EndsOnly
 from loadgen.output.json import Json
 from loadgen.output.junit import write_junit
 from loadgen.output.markdown import append_markdown
+from loadgen.output.outputs import Create, Outputs, opened
 from loadgen.output.quiet import Quiet, QuietComparison, QuietSmoke
 from loadgen.output.sink import Sink, open_results, remark
 from loadgen.output.slo import summary as objectives
 from loadgen.output.svg import write_plot
 from loadgen.output.verbose import Verbose
 from loadgen.output.verbose_comparison import VerboseComparison
-from loadgen.smoke import SmokeEnded
 
 __all__ = [
     "FORMATS",
+    "Create",
+    "Outputs",
     "annotations",
     "append_markdown",
     "create",
@@ -36,6 +37,7 @@ __all__ = [
     "create_smoke",
     "objectives",
     "open_results",
+    "opened",
     "remark",
     "write_junit",
     "write_plot",
@@ -44,19 +46,7 @@ __all__ = [
 FORMATS = ("clean", "verbose", "json", "quiet")
 
 
-class SmokeOutput(Protocol):
-    """Where a smoke test's end goes, and the events of its load."""
-
-    def emit(self, event: Event | SmokeEnded) -> None: ...
-
-
-class ComparisonOutput(Protocol):
-    """Where a comparison's rounds and answers go."""
-
-    def emit(self, event: Event | JudgingEvent) -> None: ...
-
-
-def create(format: str, stream: TextIO | None, *, color: str = "auto") -> Output:
+def create(format: str, stream: TextIO | None, *, color: str = "auto") -> AnyOutput:
     """The output that writes `format`, one of FORMATS, to `stream`; `color` is auto, always or never.
 
     `stream` may be None, as sys.stdout is where it was closed. Raises OutputError when it cannot be written at all,
@@ -76,28 +66,26 @@ def create(format: str, stream: TextIO | None, *, color: str = "auto") -> Output
             raise _no_such(format)
 
 
-def create_smoke(format: str, stream: TextIO | None, *, color: str = "auto", matrix: bool = False) -> SmokeOutput:
+def create_smoke(format: str, stream: TextIO | None, *, color: str = "auto", matrix: bool = False) -> AnyOutput:
     """The same for a smoke test, or for a `matrix` of them, of which `clean` is one table.
 
-    The events of a test's load may be given to it too; `verbose` and `json` show them.
+    The events of a test's load may be given to it too; `verbose` and `json` show those of a single test.
     """
     sink, paint = _opened(stream, color)
     match format:
         case "clean":
             return CleanMatrix(sink, paint) if matrix else CleanSmoke(sink, paint)
         case "verbose":
-            return Verbose(sink)
+            return EndsOnly(Verbose(sink)) if matrix else Verbose(sink)
         case "json":
-            return Json(sink)
+            return EndsOnly(Json(sink)) if matrix else Json(sink)
         case "quiet":
             return QuietSmoke(sink)
         case _:
             raise _no_such(format)
 
 
-def create_comparison(
-    format: str, stream: TextIO | None, *, color: str = "auto", gate: bool = False
-) -> ComparisonOutput:
+def create_comparison(format: str, stream: TextIO | None, *, color: str = "auto", gate: bool = False) -> AnyOutput:
     """The same for a comparison, or for a `gate`, whose answer is one verdict. Of events of loads nothing is shown."""
     sink, paint = _opened(stream, color)
     match format:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from loadgen.events import (
     NOTHING_MEASURED,
     Configured,
-    Event,
     PhaseBegan,
     Result,
     Sample,
@@ -19,6 +18,7 @@ from loadgen.events import (
 from loadgen.output import figures, search, sentences, slo
 from loadgen.output.color import Paint
 from loadgen.output.columns import PLAIN, WATCHED
+from loadgen.output.event import AnyEvent
 from loadgen.output.layout import WIDTH, fact, facts, indented
 from loadgen.output.sink import Sink
 from loadgen.plan import Plan
@@ -47,7 +47,7 @@ class Clean:
         self._rows = 0
         self._columns = PLAIN
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: AnyEvent) -> None:
         match event:
             case Configured():
                 self._plan = event.plan

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from loadgen.comparison import METRICS, Candidate, Compared, JudgingEvent, NoiseFound, RoundEnded, Row, Verdict
+from loadgen.comparison import METRICS, Candidate, Compared, NoiseFound, RoundEnded, Row, Verdict
 from loadgen.errors import printable
-from loadgen.events import Event
 from loadgen.output import comparison, figures, plot
 from loadgen.output.color import Paint
+from loadgen.output.event import AnyEvent
 from loadgen.output.layout import WIDTH, fact, facts, indented
 from loadgen.output.sink import Sink
 
@@ -37,7 +37,7 @@ class CleanComparison:
         self._columns: list[str] = []
         """The metrics of the rounds' table."""
 
-    def emit(self, event: Event | JudgingEvent) -> None:
+    def emit(self, event: AnyEvent) -> None:
         match event:
             case RoundEnded():
                 self._print(*self._headed(event), *self._round(event))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from loadgen.errors import printable
-from loadgen.events import Event
 from loadgen.output import figures, sentences, smoke
 from loadgen.output.color import Paint
+from loadgen.output.event import AnyEvent
 from loadgen.output.layout import WIDTH, fact, indented
 from loadgen.output.sink import Sink
 from loadgen.smoke import Check, SmokeEnded
@@ -26,7 +26,7 @@ class CleanSmoke:
         self._sink = sink
         self._paint = paint
 
-    def emit(self, event: Event | SmokeEnded) -> None:
+    def emit(self, event: AnyEvent) -> None:
         if isinstance(event, SmokeEnded):
             self._sink.write("".join(f"{line}\n" for line in self._ended(event)))
 
@@ -67,7 +67,7 @@ class CleanMatrix:
         self._paint = paint
         self._rows = 0
 
-    def emit(self, event: Event | SmokeEnded) -> None:
+    def emit(self, event: AnyEvent) -> None:
         if not isinstance(event, SmokeEnded):
             return
         header = [self._paint(_row(*_HEADINGS).rstrip(), "bold")] if not self._rows else []

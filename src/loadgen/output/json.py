@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from loadgen.comparison import JudgingEvent
-from loadgen.events import Event
+from loadgen.output.event import AnyEvent
 from loadgen.output.sink import Sink
 from loadgen.record import encode
-from loadgen.smoke import SmokeEnded
 
 
 class Json:
@@ -15,6 +13,6 @@ class Json:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def emit(self, event: Event | SmokeEnded | JudgingEvent) -> None:
+    def emit(self, event: AnyEvent) -> None:
         if line := encode(event):
             self._sink.write_utf8(line)

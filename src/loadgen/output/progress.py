@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 
-from loadgen.comparison import JudgingEvent
 from loadgen.errors import printable
-from loadgen.events import Event, Progress
+from loadgen.events import Progress
 from loadgen.output import figures
+from loadgen.output.event import AnyEvent
 from loadgen.units import NS_PER_S
 
 STALL_LINE_EVERY_NS = 5 * NS_PER_S
@@ -39,7 +39,7 @@ class Lines:
         again = phase == event.phase and elapsed_ns <= event.elapsed_ns < elapsed_ns + STALL_LINE_EVERY_NS
         return bool(event.note) and not again
 
-    def emit(self, event: Event | JudgingEvent) -> None:
+    def emit(self, event: AnyEvent) -> None:
         if not isinstance(event, Progress) or not self.is_due(event):
             return
         self._printed = (event.phase, event.elapsed_ns)
@@ -68,7 +68,7 @@ class Bar:
         self._title = ""
         self._stalls = Lines(stream)
 
-    def emit(self, event: Event | JudgingEvent) -> None:
+    def emit(self, event: AnyEvent) -> None:
         with contextlib.suppress(OSError, ValueError):
             if not isinstance(event, Progress) or _title(event) != self._title or self._stalls.is_due(event):
                 self.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from loadgen.comparison import Compared, JudgingEvent, NoiseFound, Verdict
-from loadgen.events import NOT_FOUND, NOTHING_MEASURED, Event, Result, SearchEnded
+from loadgen.comparison import Compared, NoiseFound, Verdict
+from loadgen.events import NOT_FOUND, NOTHING_MEASURED, Result, SearchEnded
 from loadgen.output import comparison, figures, search, sentences, slo, smoke
+from loadgen.output.event import AnyEvent
 from loadgen.output.sink import Sink
 from loadgen.smoke import SmokeEnded
 from loadgen.units import NS_PER_US
@@ -17,7 +18,7 @@ class Quiet:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: AnyEvent) -> None:
         match event:
             case Result():
                 self._sink.write("  ".join([*_measured(event), *_remarks(event)]) + "\n")
@@ -33,7 +34,7 @@ class QuietSmoke:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def emit(self, event: Event | SmokeEnded) -> None:
+    def emit(self, event: AnyEvent) -> None:
         if isinstance(event, SmokeEnded):
             report = event.result.server if event.result is not None else None
             parts = [f"{smoke.verdict(event)} {smoke.server(event)}", *smoke.measured(event), *_server(report)]
@@ -47,7 +48,7 @@ class QuietComparison:
         self._sink = sink
         self._gate = gate
 
-    def emit(self, event: Event | JudgingEvent) -> None:
+    def emit(self, event: AnyEvent) -> None:
         match event:
             case Compared():
                 self._sink.write("  ".join(_compared(event, self._gate)) + "\n")

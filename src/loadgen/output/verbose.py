@@ -8,7 +8,6 @@ from __future__ import annotations
 from loadgen.events import (
     NOTHING_MEASURED,
     Configured,
-    Event,
     PhaseBegan,
     Result,
     Sample,
@@ -17,6 +16,7 @@ from loadgen.events import (
     per_s,
 )
 from loadgen.output import figures, search, sentences, slo, smoke
+from loadgen.output.event import AnyEvent
 from loadgen.output.layout import hung
 from loadgen.output.log import Log
 from loadgen.output.sink import Sink
@@ -33,7 +33,7 @@ class Verbose:
         self._log = Log(sink)
         self._plan: Plan | None = None
 
-    def emit(self, event: Event | SmokeEnded) -> None:
+    def emit(self, event: AnyEvent) -> None:
         match event:
             case Configured():
                 self._plan = event.plan

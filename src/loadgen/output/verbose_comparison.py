@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from loadgen.comparison import Compared, JudgingEvent, NoiseFound, RoundEnded, Row
+from loadgen.comparison import Compared, NoiseFound, RoundEnded, Row
 from loadgen.errors import printable
-from loadgen.events import Event
 from loadgen.output import comparison, figures
+from loadgen.output.event import AnyEvent
 from loadgen.output.layout import hung
 from loadgen.output.log import Log
 from loadgen.output.sink import Sink
@@ -20,7 +20,7 @@ class VerboseComparison:
         self._letters: dict[str, str] = {}
         """By a candidate's name: as in the rounds, so in the answers."""
 
-    def emit(self, event: Event | JudgingEvent) -> None:
+    def emit(self, event: AnyEvent) -> None:
         match event:
             case RoundEnded():
                 if not self._letters:

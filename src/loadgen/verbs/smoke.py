@@ -7,15 +7,13 @@ With --matrix every server file that the pattern names is tested, one after the 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
+import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from loadgen import config, output, session, smoke_run
 from loadgen.errors import ConfigError, ExitCode, UsageError
-from loadgen.events import Event
 from loadgen.interrupts import interruptible
 from loadgen.plan import Plan
 from loadgen.server_plan import HOST, ServerPlan
@@ -42,26 +40,11 @@ def run(args: argparse.Namespace) -> ExitCode:
     cases, settings = cases_of(args)
     for warning in dict.fromkeys(warning for case in cases for warning in case.warnings):
         output.remark(f"warning: {warning}")
-    with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(output.open_results(args.output)) if args.output else sys.stdout
-        results = output.create_smoke(
-            settings.admin.format, stream, color=settings.admin.color, matrix=args.matrix is not None
-        )
-        progress = output.create_progress(sys.stderr, color=settings.admin.color)
-        stack.callback(progress.close)
-
-        def emit(event: Event | SmokeEnded) -> None:
-            # A test's end clears the progress of its load by way of the load's own last event.
-            if not isinstance(event, SmokeEnded):
-                progress.emit(event)
-            if args.matrix is None or isinstance(event, SmokeEnded):
-                results.emit(event)
-
-        stack.enter_context(interruptible())
-        ended = [*smoke_run.run_all(cases, emit)]
-    if stream is None or not stream.isatty():
+    create = functools.partial(output.create_smoke, matrix=args.matrix is not None)
+    with session.outputs_of(args, settings, create) as outputs, interruptible():
+        ended = [*smoke_run.run_all(cases, outputs.emit)]
         for words in remarks(ended):
-            output.remark(f"loadgen: {words}")
+            outputs.remark(words)
     return code_of(ended)
 
 
