@@ -14,7 +14,7 @@ import pytest
 
 SRC = Path(__file__).parents[1] / "src"
 
-VALUES = {"units", "errors"}
+VALUES = {"units", "errors", "escape"}
 # What every room may use. A histogram is a value too: compiled, frozen once it is in a snapshot.
 TOLD = {"plan", "server_plan", "snapshot", "events", "slo", "signs", "usage", "verdict", "_histogram"} | VALUES
 
@@ -58,7 +58,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_server": BITS | SERVER | {"_clock", "_store", "_server_trouble", "_server_null"},
     # Values that every room may use.
     "units": set(),
-    "errors": set(),
+    "escape": set(),
+    "errors": {"escape"},
     "plan": VALUES | {"slo", "verdict"},
     "snapshot": VALUES | {"_histogram"},
     "slo": VALUES | {"snapshot"},

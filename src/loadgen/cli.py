@@ -34,6 +34,9 @@ exit status: 0 yes · 1 judged, and the answer is no · 2 command line or config
 """
 
 
+LONGEST_COMPLAINT = 2000
+
+
 def main(argv: list[str] | None = None) -> int:
     """Runs the verb that the arguments ask for; returns the exit status. Never raises for what a user can cause."""
     try:
@@ -75,7 +78,7 @@ def dispatch(verb: str, arguments: list[str]) -> int:
     try:
         return int(module.run(parser.parse_args(arguments)))
     except ConfigError as error:
-        complain("\n".join(error.problems))
+        complain(*error.problems)
         return error.exit_code
     except OutputError as error:
         complain(f"loadgen: {error}")
@@ -103,10 +106,16 @@ def say(text: str) -> int:
     return 0
 
 
-def complain(text: str) -> None:
-    """One or more lines to standard error, if there is one; on a terminal none is broken within a word."""
+def complain(*lines: str) -> None:
+    """Lines to standard error, if there is one; on a terminal none is broken within a word.
+
+    They repeat what a user or a server said: each is escaped, and stays one line.
+    """
     from contextlib import suppress
 
+    from loadgen.escape import printable
+
+    text = "\n".join(printable(line, LONGEST_COMPLAINT) for line in lines)
     if sys.stderr is None:
         return
     with suppress(OSError, ValueError):

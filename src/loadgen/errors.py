@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from loadgen.escape import printable as printable  # until every file asks `escape` itself
+
 
 class ExitCode(IntEnum):
     """What a verb's exit status says, the same for every verb."""
@@ -20,12 +22,6 @@ class ExitCode(IntEnum):
     """The run is invalid or inconclusive."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C, after draining and printing what there was."""
-
-
-def printable(words: str, longest: int = 160) -> str:
-    """Words from outside on one line, cut to a length, control characters escaped: no server moves our cursor."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in words)
-    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 class LoadgenError(Exception):

@@ -1,12 +1,14 @@
 """A gate's answer as workflow commands, which GitHub shows beside the change.
 
-docs.github.com/actions/reference/workflows-and-actions/workflow-commands; the escapes are those of its own toolkit,
-`packages/core/src/command.ts`.
+docs.github.com/actions/reference/workflows-and-actions/workflow-commands; `escape` spells what comes from outside.
 """
 
 from loadgen.comparison import Compared, Verdict
+from loadgen.escape import workflow_message, workflow_property
 from loadgen.output import comparison
 from loadgen.stats.sequential import Answer
+
+_LONGEST = 1000
 
 
 def annotations(compared: Compared) -> list[str]:
@@ -25,12 +27,4 @@ def annotations(compared: Compared) -> list[str]:
 
 
 def _command(kind: str, title: str, message: str) -> str:
-    return f"::{kind} title={_property(title)}::{_text(message)}"
-
-
-def _text(words: str) -> str:
-    return words.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(words: str) -> str:
-    return _text(words).replace(":", "%3A").replace(",", "%2C")
+    return f"::{kind} title={workflow_property(title)}::{workflow_message(message, _LONGEST)}"

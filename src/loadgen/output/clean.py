@@ -78,7 +78,7 @@ class Clean:
         picked = f", {plan.request_distribution}" if plan.open_loop else ""
         stored = [] if plan.protocol == "ping" else [*fact("keys", keyspace), *fact("values", values)]
         return [
-            self._paint(f"loadgen {event.version}", "bold"),
+            self._paint(f"loadgen {sentences.printable(event.version)}", "bold"),
             "─" * WIDTH,
             *fact("target", f"{sentences.targets(plan)} ({', '.join(filter(None, [server, plan.protocol]))})"),
             *fact("workload", ", ".join([sentences.mix(plan), *sentences.extras(plan)])),

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 from loadgen.comparison import Compared, Row, Verdict
 from loadgen.output import comparison
 from loadgen.output.sink import write_file
+from loadgen.output.xml import serialized
 from loadgen.stats.sequential import Answer
 
 _CLASS = "loadgen.gate"
@@ -42,8 +43,7 @@ def junit(compared: Compared) -> str:
     began = datetime.fromtimestamp(compared.wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     suite = ElementTree.SubElement(suites, "testsuite", {"name": name, **counts, "timestamp": began})
     suite.extend(cases)
-    ElementTree.indent(suites)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(suites, encoding="unicode")}\n'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{serialized(suites)}'
 
 
 def _case(row: Row, compared: Compared) -> ElementTree.Element:

@@ -5,13 +5,13 @@ Names come from outside and are escaped: a table stays a table, and nothing beco
 
 from __future__ import annotations
 
-import re
-
+from loadgen import escape
 from loadgen.comparison import Compared, Row, Verdict
-from loadgen.errors import printable
 from loadgen.output import comparison, figures
 from loadgen.output.sink import write_file
 from loadgen.stats.sequential import Answer
+
+_LONGEST = 1000
 
 _SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "⚠️", Verdict.REFUSED: "⚠️"}
 
@@ -30,29 +30,27 @@ def markdown(compared: Compared) -> str:
     table = [headings, ["---"] + ["---:"] * 5 + ["---"], *map(_row, compared.rows)] if compared.rows else []
     reasons = [] if compared.verdict is Verdict.PASS else comparison.reasons(compared)
     told = [*reasons, *comparison.notes(compared)]
-    names = f"{escaped(printable(compared.b.name))} against {escaped(printable(compared.a.name))}"
+    names = f"{_escaped(compared.b.name)} against {_escaped(compared.a.name)}"
     lines = [
         f"## {_SIGNS[compared.verdict]} {compared.verdict}: {names}",
         "",
         *([f"| {' | '.join(cells)} |" for cells in table] + [""] * bool(table)),
-        *([f"- {escaped(words)}" for words in told] + [""] * bool(told)),
-        f"A is {escaped(comparison.candidate(compared.a))}, B is {escaped(comparison.candidate(compared.b))}: "
-        f"{escaped(', '.join(comparison.settings(compared, figures.grouped)))}.",
+        *([f"- {_escaped(words)}" for words in told] + [""] * bool(told)),
+        f"A is {_escaped(comparison.candidate(compared.a))}, B is {_escaped(comparison.candidate(compared.b))}: "
+        f"{_escaped(', '.join(comparison.settings(compared, figures.grouped)))}.",
         "",
     ]
     return "\n".join(lines) + "\n"
 
 
-def escaped(words: str) -> str:
-    """Text that Markdown takes as it is, on one line."""
-    plain = re.sub(r"([\\`*_\[\]~@#!])", r"\\\1", " ".join(words.split()))
-    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("|", "&#124;")
+def _escaped(words: str) -> str:
+    return escape.markdown(words, _LONGEST)
 
 
 def _row(row: Row) -> list[str]:
-    answer = escaped(comparison.answer(row))
+    answer = _escaped(comparison.answer(row))
     return [
-        escaped(comparison.label(row.metric)),
+        _escaped(comparison.label(row.metric)),
         *comparison.a_and_b(row),
         figures.change(row.effect),
         comparison.interval(row),

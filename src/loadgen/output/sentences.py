@@ -35,7 +35,7 @@ Ended = Result | SearchEnded
 
 
 def targets(plan: Plan) -> str:
-    return ", ".join(str(endpoint) for endpoint in plan.endpoints)
+    return ", ".join(printable(str(endpoint)) for endpoint in plan.endpoints)
 
 
 def workers(plan: Plan) -> str:

@@ -13,10 +13,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from loadgen.errors import OutputError
+from loadgen.escape import guarded, printable
 
 # What the signs used in outputs become where the stream's encoding has none of them.
 # The pieces of interval plots among them: a plot is to be read there too.
 _ASCII = str.maketrans("µ≥≤─│…–−σ├┤┼●◄►┊", "u><-|.--s[]+o<>:")
+
+
+_LONGEST = 2000
+"""Of a remark on standard error, in characters: whole sentences, and no flood."""
 
 
 class Sink:
@@ -33,7 +38,11 @@ class Sink:
         self._file: Any = getattr(buffer, "raw", buffer)
 
     def write(self, text: str) -> None:
-        """Text in the stream's own encoding; signs it lacks are replaced by their nearest ASCII."""
+        """Text in the stream's own encoding; signs it lacks are replaced by their nearest ASCII.
+
+        What came from outside has been escaped where it was put in; what slipped through is escaped here.
+        """
+        text = guarded(text)
         try:
             data = text.encode(self._encoding)
         except UnicodeEncodeError:
@@ -84,10 +93,10 @@ def write_file(path: str, text: str, *, append: bool = False) -> None:
 
 
 def remark(text: str) -> None:
-    """A line on standard error, if there is one that takes it."""
+    """One line on standard error, if there is one that takes it."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
-            print(text, file=sys.stderr, flush=True)
+            print(printable(text, _LONGEST), file=sys.stderr, flush=True)
 
 
 def _refusal(name: str, error: OSError | None = None) -> OutputError:

@@ -1,13 +1,12 @@
 """The intervals of a comparison as a picture: one SVG file that needs nothing else, in light and dark.
 
-No scripts, no fonts and no links: it may be put in a page as it is. Text from outside is escaped by the XML library.
+No scripts, no fonts and no links: it may be put in a page as it is. Text from outside is escaped where it is written.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from loadgen.comparison import Compared, Row
@@ -15,6 +14,7 @@ from loadgen.errors import printable
 from loadgen.output import comparison, figures
 from loadgen.output.scale import Scale
 from loadgen.output.sink import write_file
+from loadgen.output.xml import serialized
 
 _WIDTH = 820
 _LEFT, _RIGHT = 150, 560
@@ -79,8 +79,7 @@ def svg(ended: Sequence[Compared]) -> str:
     for compared, high in zip(ended, heights, strict=True):
         _panel(SubElement(root, "g", transform=f"translate(0 {top})"), compared)
         top += high
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode") + "\n"
+    return serialized(root)
 
 
 def _title(compared: Compared) -> str:

@@ -65,7 +65,7 @@ def _configured(event: Configured) -> list[str]:
     stored = [f"keyspace: {sentences.keyspace(plan)}", f"value_size: {figures.plural(plan.value_bytes, 'byte')}"]
     extras = sentences.extras(plan)
     return [
-        f"loadgen {event.version}",
+        f"loadgen {sentences.printable(event.version)}",
         f"target: {sentences.targets(plan)}",
         *([f"server: {sentences.printable(event.server)}"] if event.server else []),
         f"protocol: {plan.protocol}",

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from loadgen.comparison import Compared, JudgingEvent, NoiseFound, RoundEnded
+from loadgen.escape import json_line
 from loadgen.events import Configured, Event, PhaseBegan, Result, Sample, SearchEnded, StepTaken
 from loadgen.record import comparison, run, search, smoke
 from loadgen.record.load import differences, load
@@ -23,7 +24,20 @@ __all__ = ["differences", "encode", "load", "to_record"]
 def encode(event: Event | SmokeEnded | JudgingEvent) -> bytes:
     """One line of NDJSON, or nothing for an event that has no record."""
     record = to_record(event)
-    return b"" if record is None else orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    return b"" if record is None else json_line(orjson.dumps(_whole(record), option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _whole(value: Any) -> Any:
+    """The value without halves of surrogate pairs, as a command line can hold them: JSON has no spelling for them."""
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode("utf-8")
+        case dict():
+            return {_whole(key): _whole(inner) for key, inner in value.items()}
+        case list():
+            return [_whole(inner) for inner in value]
+        case _:
+            return value
 
 
 def to_record(event: Event | SmokeEnded | JudgingEvent) -> dict[str, Any] | None:

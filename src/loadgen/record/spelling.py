@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from loadgen.escape import json_text
 from loadgen.units import NS_PER_S
 
 
@@ -46,8 +47,8 @@ def texts(sentences: Iterable[str]) -> list[str]:
 
 
 def text(words: str) -> str:
-    """Words from a server, a kernel or a file name may hold half a surrogate pair, which no JSON can."""
-    return words.encode("utf-8", "replace").decode("utf-8")
+    """Words from a server, a kernel or a file name."""
+    return json_text(words)
 
 
 def tallied(counts: Mapping[str, int]) -> dict[str, int]:
