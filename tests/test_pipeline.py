@@ -146,7 +146,7 @@ def test_with_a_schedule_response_service_and_lag_are_three_numbers() -> None:
     line.push("get", "measure", 100, 130)
     line.push("set", "measure", 110, 130)
     line.feed(HIT + STORED, 200)
-    _, response, service, (lag, ours, backpressure), _ = line.counts("measure")
+    _, response, service, (lag, ours, backpressure, *_), _ = line.counts("measure")
     assert response == {"get": histogram(100), "set": histogram(90)}
     assert service == {"get": histogram(70), "set": histogram(70)}
     assert lag == backpressure == histogram(30, 20)
@@ -717,7 +717,7 @@ class Anything(RuleBasedStateMachine):
         assert self.line.room == model.depth - len(model.line)
         assert self.line.open == sum(not r.expired for r in model.line)
         for phase in PHASE_NAMES:
-            tallies, response, service, (lag, _, _), errors = self.line.recorder.counts(PHASE_NAMES.index(phase))
+            tallies, response, service, (lag, *_), errors = self.line.recorder.counts(PHASE_NAMES.index(phase))
             assert errors == {kind: n for (p, kind), n in model.classes.items() if p == phase}
             assert response == {c: h for (p, c), h in model.response.items() if p == phase}
             assert service == ({c: h for (p, c), h in model.service.items() if p == phase} if model.scheduled else {})

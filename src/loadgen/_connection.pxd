@@ -68,6 +68,7 @@ cdef struct Connection:
     int64_t deadline_ns  # of connecting and greeting
     int64_t retry_ns     # not before this does a connection that is down try again
     int64_t backoff_ns
+    int64_t doubt_ns     # of the wait of what is not out yet: as much more may be the generator's than is certain
 
 
 # Where to connect to: a sockaddr, ready for connect(2).
@@ -88,6 +89,9 @@ cdef bint connection_begin(Connection *c, const Address *to) noexcept nogil
 # The socket became writable: 1 connected, 0 not yet, -1 failed.
 cdef int connection_finish(Connection *c) noexcept nogil
 cdef void connection_close(Connection *c) noexcept nogil
+
+# Whether the socket takes bytes at this moment: a system call.
+cdef bint connection_is_writable(const Connection *c) noexcept nogil
 
 # Encodes a request whose slot in the pipeline is filled. There is room for as many as connection_room says.
 cdef void connection_encode(Connection *c, Request *r, Codec codec, Values values) noexcept nogil

@@ -18,6 +18,7 @@ cdef extern from * nogil:
     #include <fcntl.h>
     #include <netinet/in.h>
     #include <netinet/tcp.h>
+    #include <poll.h>
     #include <sys/socket.h>
     #include <sys/uio.h>
     #include <unistd.h>
@@ -33,6 +34,11 @@ cdef extern from * nogil:
         fcntl(fd, F_SETFD, FD_CLOEXEC);
         fcntl(fd, F_SETFL, O_NONBLOCK);
         return fd;
+    }
+
+    static int loadgen_is_writable(int fd) {
+        struct pollfd p = {fd, POLLOUT, 0};
+        return poll(&p, 1, 0) == 1;
     }
 
     static int loadgen_socket_error(int fd) {
@@ -71,6 +77,7 @@ cdef extern from * nogil:
         pass
     int MSG_NOSIGNAL
     int new_socket "loadgen_socket"(int family)
+    bint is_writable "loadgen_is_writable"(int fd)
     int socket_error "loadgen_socket_error"(int fd)
     bint has_peer "loadgen_has_peer"(int fd)
     ssize_t write_parts "loadgen_writev"(int fd, iovec *parts, int n)
@@ -215,6 +222,10 @@ cdef void compact(Connection *c) noexcept nogil:
         i += 1
     c.out_end -= c.out_at
     c.out_at = 0
+
+
+cdef bint connection_is_writable(const Connection *c) noexcept nogil:
+    return is_writable(c.fd)
 
 
 cdef bint connection_flush(Connection *c, Values values, int64_t *sent) noexcept nogil:

@@ -5,6 +5,7 @@
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
+from loadgen._busy cimport Busy, Evidence
 from loadgen._connection cimport Connection
 from loadgen._ketama cimport Ketama
 from loadgen._pauses cimport Pauses
@@ -42,8 +43,9 @@ cdef class Lane:
     cdef double offset        # of its evenly spaced requests among those of all lanes, in gaps
     cdef uint64_t seed
     cdef Schedule schedule    # None in a closed loop
-    cdef bint blocked         # what is due waits for room, which only a reply or a reconnect brings
-    cdef int64_t blocked_ns   # since when
+    cdef Busy busy            # whether what is due waits for room, and whose doing that is
+    cdef Evidence seen        # of the pause that is being looked into
+    cdef bint in_question     # there is one: something was due in it
     cdef Owed owed
     cdef uint64_t next_key    # of the prefill, up to
     cdef uint64_t last_key    # and without this one
@@ -69,6 +71,8 @@ cdef class Engine(Pool):
     cdef int64_t quick_tick_ns  # the same while waiting for a mode to end
     cdef int64_t next_tick_ns
     cdef int64_t wake_ns      # when the timer is to fire next
+    cdef bint sweeping        # a pause is being looked into: nothing is sent before what had come meanwhile is read
+    cdef int64_t paused_from_ns, paused_to_ns  # that pause
     cdef uint64_t loads       # how many there have been
     cdef int64_t start_ns     # of the warmup
     cdef int64_t measure_ns   # of the measure window,
@@ -86,6 +90,10 @@ cdef class Engine(Pool):
     cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept
     cdef Connection *with_room(self, Lane lane) noexcept
     cdef Connection *least_inflight(self, Lane lane) noexcept
+
+    # Pauses of a lane in which something was due.
+    cdef void look_before(self, Lane lane) noexcept
+    cdef void look_after(self, Lane lane) noexcept
 
     # Time.
     cdef int64_t tick(self, int64_t now_ns) noexcept

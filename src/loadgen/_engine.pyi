@@ -25,7 +25,7 @@ class Engine(Pool):
         dict[str, tuple[int, ...]],
         dict[str, Histogram],
         dict[str, Histogram],
-        tuple[Histogram, Histogram, Histogram],
+        tuple[Histogram, Histogram, Histogram, Histogram, Histogram],
         dict[str, int],
         int,
         int,

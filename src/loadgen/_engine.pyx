@@ -2,20 +2,25 @@
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from loadgen import _keys, _reactor, _workload
 from loadgen._request import PHASE_NAMES
 
+from loadgen._busy cimport (
+    Evidence, busy_block, busy_end, busy_is_behind, busy_ours, busy_paused, pause_kind,
+)
 from loadgen._clock cimport monotonic_ns, process_cpu_ns
 from loadgen._connection cimport (
-    CONNECT_TIMEOUT, DOWN, READY, STALLED, connection_encode, connection_has_unsent, connection_room,
+    CONNECT_TIMEOUT, DOWN, READY, STALLED, connection_encode, connection_has_unsent, connection_is_writable,
+    connection_room,
 )
 from loadgen._keys cimport Keys
-from loadgen._pauses cimport Pauses
+from loadgen._pauses cimport LATE_NS, Pauses
 from loadgen._pipeline cimport pipeline_expire, pipeline_is_stalled, pipeline_open, pipeline_push
 from loadgen._random cimport random_below, random_seed
 from loadgen._request cimport BACKFILL, DRAINING, MEASURE, PRECHECK, PREFILL, SET, WARMUP, Request
-from loadgen._schedule cimport Even, Poisson, Schedule
+from loadgen._schedule cimport NEVER, Even, Poisson, Schedule
 
 cdef enum:
     CHOICE_STREAM = 8
@@ -27,6 +32,10 @@ cdef int64_t MS = 1_000_000
 # What a healthy machine may take to wake us at the end of a window. Requests of the window that are sent later than
 # this, though there was room for them, are ones that the generator did not manage.
 cdef int64_t OVERDUE_NS = 10_000_000
+
+# While a lane is blocked, only replies wake the worker. That it slept no longer than it had to shows in the lateness of
+# a timer which fires this often meanwhile.
+cdef int64_t BEAT_NS = 1_000_000
 
 DISTRIBUTIONS = {"roundrobin": ROUNDROBIN, "greedy": GREEDY, "random": RANDOM, "least_inflight": LEAST_INFLIGHT}
 
@@ -116,7 +125,7 @@ cdef class Engine(Pool):
         cdef bint more = True, again = False
         if self.mode == LOAD or self.mode == DRAIN:
             if not self.closed_loop:
-                if lane.blocked or lane.owed.head != lane.owed.tail:
+                if lane.busy.blocked or lane.owed.head != lane.owed.tail:
                     self.dispatch(lane, c, now_ns)
                 return
         elif self.mode != WRITE_KEYS:
@@ -177,24 +186,25 @@ cdef class Engine(Pool):
     cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept:
         """Sends what is due. What finds no room stays due, and counts from its intended time.
 
-        In a blocked lane only `freed` has room; it is NULL when the timer calls.
+        In a blocked lane only `freed` has room; without it, any connection may have.
         """
         cdef Connection *c
         cdef Connection *gathering = NULL
         cdef Request *r
-        cdef bint owed
+        cdef bint owed, any_has_room = freed == NULL or not lane.busy.blocked
         cdef int i
+        if self.sweeping:
+            return
         self.n_touched = 0
         while True:
             owed = lane.owed.head != lane.owed.tail and self.mode == LOAD
             if not owed and (lane.schedule.next_ns > now_ns or lane.schedule.next_ns >= self.end_ns):
-                if lane.blocked:
-                    lane.blocked = False
+                if busy_end(&lane.busy):
                     self.plan_wake(now_ns)
                 break
             if gathering != NULL and connection_room(gathering):
                 c = gathering
-            elif not lane.blocked:
+            elif any_has_room:
                 c = self.with_room(lane)
                 if self.distribution == ROUNDROBIN and c != NULL and not c.watched_for_room:
                     gathering = c
@@ -203,9 +213,7 @@ cdef class Engine(Pool):
             else:
                 c = NULL
             if c == NULL:
-                if not lane.blocked:
-                    lane.blocked_ns = now_ns
-                lane.blocked = True
+                busy_block(&lane.busy, now_ns)
                 break
             r = pipeline_push(&c.pipe)
             if owed:
@@ -217,11 +225,10 @@ cdef class Engine(Pool):
                 lane.workload.next(r)
                 r.intended_ns = lane.schedule.next_ns
                 lane.schedule.advance()
-                self.overdue += now_ns > self.end_ns + OVERDUE_NS and not lane.blocked
-            r.ready_ns = r.intended_ns
-            if lane.blocked:
-                # There was room until the lane was blocked, and none since then until now.
-                r.ready_ns = now_ns - max(0, lane.blocked_ns - r.intended_ns)
+            r.ready_ns = now_ns - busy_ours(&lane.busy, r.intended_ns, now_ns)
+            c.doubt_ns = max(c.doubt_ns, lane.busy.doubt_ns)
+            # But for us it would have gone in the window.
+            self.overdue += now_ns > self.end_ns + OVERDUE_NS and r.ready_ns < self.end_ns
             r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
             r.send_ns = now_ns
             self.recorder.planned(r)
@@ -282,8 +289,10 @@ cdef class Engine(Pool):
         cdef int64_t now_ns = monotonic_ns()
         cdef bint begins = self.mode == ARMED and now_ns >= self.start_ns
         cdef Lane lane
-        if self.mode == LOAD and self.phase == MEASURE:
-            self.pauses.woke(self.wake_ns, now_ns)
+        if now_ns > self.late_ns:
+            self.woke_late(now_ns)
+        elif self.mode == LOAD and self.phase == MEASURE:
+            self.pauses.refresh(now_ns)
         if begins:
             self.mode = LOAD
             self.phase = WARMUP
@@ -304,11 +313,81 @@ cdef class Engine(Pool):
             self.fill_all()
         if not self.closed_loop and (self.mode == LOAD or self.mode == DRAIN):
             for lane in self.lanes:
-                if not lane.blocked:
+                if not lane.busy.blocked:
                     self.dispatch(lane, NULL, now_ns)
-        if now_ns >= self.next_tick_ns:
+        # Nothing has timed out, and nothing is over, whose reply may have been there before a pause was.
+        if now_ns >= self.next_tick_ns and not self.sweeping:
             self.next_tick_ns = now_ns + self.tick(now_ns)
         self.plan_wake(now_ns)
+
+    # ── Pauses ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef void woke_late(self, int64_t now_ns) noexcept:
+        """The timer should have fired long ago. If something was due, whose doing is it that it waited?
+
+        To know that, all that had come meanwhile is read before anything is sent.
+        """
+        cdef Lane lane
+        self.late_ns = NEVER
+        if self.mode == LOAD and self.phase == MEASURE:
+            self.pauses.woke(self.wake_ns, now_ns)
+        if self.closed_loop or self.sweeping or (self.mode != LOAD and self.mode != DRAIN):
+            return
+        self.paused_from_ns = self.wake_ns
+        self.paused_to_ns = now_ns
+        for lane in self.lanes:
+            lane.in_question = lane.busy.blocked or lane.schedule.next_ns < min(now_ns, self.end_ns)
+            if lane.in_question:
+                self.look_before(lane)
+                self.sweeping = True
+        if self.sweeping:
+            self.reactor.sweep()
+
+    cdef void on_swept(self) noexcept:
+        cdef int64_t now_ns = monotonic_ns()
+        cdef Lane lane
+        self.sweeping = False
+        if self.closed_loop or (self.mode != LOAD and self.mode != DRAIN):
+            return
+        for lane in self.lanes:
+            if lane.in_question:
+                lane.in_question = False
+                self.look_after(lane)
+                busy_paused(&lane.busy, pause_kind(&lane.seen), self.paused_from_ns, self.paused_to_ns,
+                            lane.schedule.next_ns)
+            self.dispatch(lane, NULL, now_ns)
+        self.plan_wake(now_ns)
+
+    cdef void look_before(self, Lane lane) noexcept:
+        """What the pause found: nothing of what came in it has been read."""
+        cdef Connection *c
+        cdef int i
+        memset(&lane.seen, 0, sizeof(Evidence))
+        for i in range(lane.first, lane.first + lane.count):
+            c = &self.connections[i]
+            if c.state != READY:
+                continue
+            lane.seen.ready += 1
+            if not c.watched_for_room:
+                lane.seen.room |= connection_room(c) != 0
+            elif connection_is_writable(c):
+                lane.seen.stuck += 1
+                c.doubt_ns += self.paused_to_ns - self.paused_from_ns
+            else:
+                # The server has yet to take what is on its way.
+                lane.seen.owed += 1
+
+    cdef void look_after(self, Lane lane) noexcept:
+        """What it left: all that came in it has been read."""
+        cdef Connection *c
+        cdef int i
+        for i in range(lane.first, lane.first + lane.count):
+            c = &self.connections[i]
+            if c.state == READY:
+                lane.seen.ready_after += 1
+                lane.seen.owed += <uint32_t>(c.pipe.written - c.pipe.head)
+            elif c.state != DOWN:
+                lane.seen.opening += 1
 
     cdef int64_t tick(self, int64_t now_ns) noexcept:
         """Looks at every connection: what has timed out, what is due to be tried again, what is over.
@@ -369,9 +448,14 @@ cdef class Engine(Pool):
             wake_ns = min(wake_ns, self.measure_ns if now_ns < self.measure_ns else self.end_ns)
             if not self.closed_loop:
                 for lane in self.lanes:
-                    if not lane.blocked:
+                    if not lane.busy.blocked:
                         wake_ns = min(wake_ns, lane.schedule.next_ns)
-        self.wake_ns = wake_ns
+        if not self.closed_loop and (self.mode == LOAD or self.mode == DRAIN):
+            for lane in self.lanes:
+                if lane.busy.blocked:
+                    wake_ns = min(wake_ns, now_ns + BEAT_NS)
+        self.wake_ns = max(wake_ns, now_ns)
+        self.late_ns = NEVER if self.sweeping else self.wake_ns + LATE_NS
         self.reactor.wake_at(wake_ns)
 
     cdef void finish(self, int64_t now_ns) noexcept:
@@ -382,7 +466,7 @@ cdef class Engine(Pool):
         if not self.closed_loop:
             for lane in self.lanes:
                 while lane.schedule.next_ns < self.end_ns:
-                    self.overdue += not lane.blocked
+                    self.overdue += busy_is_behind(&lane.busy, self.end_ns, now_ns)
                     r.command = lane.workload.next_command()
                     r.intended_ns = r.send_ns = lane.schedule.next_ns
                     r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
@@ -451,7 +535,8 @@ cdef class Engine(Pool):
             profile = [(warmup_ns, rate_per_s, rate_per_s, 0), *profile]
         for lane in self.lanes:
             lane.owed.backfill = self.backfill
-            lane.blocked = False
+            lane.in_question = False
+            busy_end(&lane.busy)
             if not self.closed_loop:
                 # Each load has a stream of its own: a rate that is tried twice does not see the same luck twice.
                 arrivals = Poisson(lane.seed + self.loads) if self.poisson else Even(lane.offset)

@@ -6,6 +6,10 @@
 
 from libc.stdint cimport int64_t
 
+# What a kernel's timer and a busy loop do on a healthy machine is below this.
+cdef enum:
+    LATE_NS = 1_000_000
+
 # The kernel's account of this thread, at a time.
 cdef struct Account:
     int64_t at_ns
@@ -29,4 +33,6 @@ cdef class Pauses:
     cdef void end(self, int64_t now_ns) noexcept
     # A wake-up asked for at `due_ns` has come.
     cdef void woke(self, int64_t due_ns, int64_t now_ns) noexcept
+    # One in time has: the account before a pause is to be recent.
+    cdef void refresh(self, int64_t now_ns) noexcept
     cdef Account account(self, int64_t now_ns) noexcept

@@ -10,8 +10,6 @@ from loadgen._clock cimport thread_cpu_ns
 cdef extern from "<unistd.h>" nogil:
     ssize_t pread(int fd, void *buffer, size_t size, long offset)
 
-# What a kernel's timer and a busy loop do on a healthy machine is below this.
-cdef int64_t LATE_NS = 1_000_000
 # The account before a pause is at most this old, so that little of what happened before it is taken for part of it.
 cdef int64_t FRESH_NS = 10_000_000
 
@@ -40,18 +38,19 @@ cdef class Pauses:
     cdef void woke(self, int64_t due_ns, int64_t now_ns) noexcept:
         cdef int64_t late_ns = now_ns - due_ns, queued_ns, busy_ns
         cdef Account now
-        if late_ns <= LATE_NS and now_ns - self.before.at_ns < FRESH_NS:
-            return
         now = self.account(now_ns)
-        if late_ns > LATE_NS:
-            queued_ns = min(late_ns, now.queued_ns - self.before.queued_ns)
-            busy_ns = min(late_ns - queued_ns, now.cpu_ns - self.before.cpu_ns)
-            self.count += 1
-            self.longest_ns = max(self.longest_ns, late_ns)
-            self.queued_ns += queued_ns
-            self.busy_ns += busy_ns
-            self.stopped_ns += late_ns - queued_ns - busy_ns
+        queued_ns = min(late_ns, now.queued_ns - self.before.queued_ns)
+        busy_ns = min(late_ns - queued_ns, now.cpu_ns - self.before.cpu_ns)
+        self.count += 1
+        self.longest_ns = max(self.longest_ns, late_ns)
+        self.queued_ns += queued_ns
+        self.busy_ns += busy_ns
+        self.stopped_ns += late_ns - queued_ns - busy_ns
         self.before = now
+
+    cdef void refresh(self, int64_t now_ns) noexcept:
+        if now_ns - self.before.at_ns >= FRESH_NS:
+            self.before = self.account(now_ns)
 
     cdef Account account(self, int64_t now_ns) noexcept:
         cdef Account a

@@ -57,7 +57,7 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Recorder recorder, Cursor *c, i
                 p.written += 1
                 if recorder.scheduled:
                     # Its bytes were on their way when it was encoded, and nobody will ask when the last one went.
-                    recorder.sent(r, r.send_ns - r.ready_ns)
+                    recorder.sent(r, r.send_ns - r.ready_ns, 0)
             late = p.head != p.expired
             p.head += 1
             if late:
@@ -192,7 +192,7 @@ cdef class InventedPipeline:
         if written:
             self.p.written = self.p.tail
             if self.recorder.scheduled:
-                self.recorder.sent(r, 0)
+                self.recorder.sent(r, 0, 0)
 
     def feed(self, bytes data, int64_t now_ns):
         """Receives bytes. Returns "fed", "answers nobody" or "corrupt reply"."""

@@ -43,11 +43,14 @@ cdef class Pool(Watcher):
     cdef int64_t opened, failed, closed, reconnects
     cdef int64_t failures[FAILURES]
     cdef dict examples            # the first failure of each reason, in words
+    cdef int64_t late_ns          # a clock reading after this one comes from a wake-up that was late
     cdef int64_t rx[PHASES]
     cdef int64_t tx[PHASES]
 
     # The subclass's: a connection has room, to be filled as far as there is something to send.
     cdef void fill(self, Connection *c, int64_t now_ns) noexcept
+    # The subclass's: this wake-up is late, and nothing that it brought has been looked at.
+    cdef void woke_late(self, int64_t now_ns) noexcept
     # The subclass's: each connection is ready, or has failed once.
     cdef void all_tried(self) noexcept
 

@@ -21,6 +21,7 @@ from loadgen._pipeline cimport (
 from loadgen._random cimport random_seed, random_unit
 from loadgen._request cimport AUTH, ERROR_REPLY, HELLO, PING, PRECHECK, Request
 from loadgen._resp cimport Resp
+from loadgen._schedule cimport NEVER
 from loadgen._values cimport SPLICE
 
 FAILURE_NAMES = ("", "refused", "connect timeout", "unreachable", "turned away", "closed by server", "reset", "stalled",
@@ -44,6 +45,7 @@ cdef class Pool(Watcher):
         cdef int server, i
         own = plan.workers[index]
         self.connect_timeout_ns = plan.connect_timeout_ns
+        self.late_ns = NEVER
         self.recorder = Recorder()
         self.examples = {}
         random_seed(&self.random, own.seed, BACKOFF_STREAM)
@@ -100,6 +102,9 @@ cdef class Pool(Watcher):
     cdef void fill(self, Connection *c, int64_t now_ns) noexcept:
         pass
 
+    cdef void woke_late(self, int64_t now_ns) noexcept:
+        pass
+
     cdef void all_tried(self) noexcept:
         pass
 
@@ -108,6 +113,7 @@ cdef class Pool(Watcher):
     cdef void on_socket(self, void *owner, bint readable, bint writable) noexcept:
         cdef Connection *c = <Connection *>owner
         cdef int connected
+        cdef int64_t now_ns
         cdef bint refused
         if self.over:
             # It says something that nobody waits for, or goes.
@@ -123,7 +129,10 @@ cdef class Pool(Watcher):
             return
         if writable and c.state != DOWN:
             refused = c.pipe.refused_end != 0
-            self.flush(c, monotonic_ns())
+            now_ns = monotonic_ns()
+            if now_ns > self.late_ns:
+                self.woke_late(now_ns)
+            self.flush(c, now_ns)
             if refused and c.state == READY:
                 # Its reply has come already, and its place in the out-buffer may be free only now.
                 self.fill(c, monotonic_ns())
@@ -140,6 +149,8 @@ cdef class Pool(Watcher):
         if read == NOTHING:
             return
         now_ns = monotonic_ns()
+        if now_ns > self.late_ns:
+            self.woke_late(now_ns)
         if read == GONE:
             self.drop(c, now_ns)
             return
@@ -171,10 +182,12 @@ cdef class Pool(Watcher):
                     # What waited for the socket to take bytes was ours until it was encoded only.
                     ours_ns = (r.send_ns if waited else now_ns) - r.ready_ns
                     r.send_ns = now_ns
-                    self.recorder.sent(r, ours_ns)
+                    self.recorder.sent(r, ours_ns, c.doubt_ns)
                 else:
                     r.send_ns = now_ns
                 i += 1
+        if not unsent:
+            c.doubt_ns = 0
         if not alive:
             self.drop(c, now_ns)
         elif unsent != c.watched_for_room:
@@ -273,6 +286,7 @@ cdef class Pool(Watcher):
             self.reactor.forget(c.fd)
             connection_close(c)
         c.state = DOWN
+        c.doubt_ns = 0
         pipeline_abandon(&c.pipe, self.recorder)
         self.failures[c.failure] += 1
         self.explain(c)

@@ -52,6 +52,9 @@ cdef class Watcher:
     cdef void on_timer(self) noexcept:
         pass
 
+    cdef void on_swept(self) noexcept:
+        pass
+
 
 cdef class Reactor:
     """Only its subclasses can be used."""
@@ -80,6 +83,9 @@ cdef class Reactor:
             self.due_ns = NEVER
             self.loop.call_soon(self.on_turn)
         self.spinning = on
+
+    cdef void sweep(self) noexcept:
+        self.sweeping = True
 
     cdef void look(self) noexcept:
         pass
@@ -141,9 +147,9 @@ cdef class EpollReactor(Reactor):
         """
         cdef int i, n, served = 0
         cdef uint32_t what
-        while served < BATCH:
+        while served < BATCH or self.sweeping:
             n = epoll_wait(self.epoll, self.events, BATCH, 0)
-            if n <= 0:
+            if n <= 0 and not self.sweeping:
                 return
             served += n
             for i in range(n):
@@ -153,6 +159,10 @@ cdef class EpollReactor(Reactor):
                 what = self.events[i].events
                 # An error or a hang-up is found by reading.
                 self.watcher.on_socket(self.events[i].data.ptr, (what & ~EPOLLOUT) != 0, (what & EPOLLOUT) != 0)
+            if self.sweeping and n < BATCH:
+                # What was readable when the sweep was asked for has been among these, or among those before.
+                self.sweeping = False
+                self.watcher.on_swept()
 
     def close(self):
         self.spinning = False
@@ -205,6 +215,14 @@ cdef class LoopReactor(Reactor):
         if self.watched.pop(fd, None) is not None:
             self.loop.remove_reader(fd)
             self.loop.remove_writer(fd)
+
+    cdef void sweep(self) noexcept:
+        # The loop has its readers of this turn called before the second of these.
+        self.loop.call_soon(self.loop.call_soon, self.on_swept)
+
+    def on_swept(self):
+        if self.watcher is not None:
+            self.watcher.on_swept()
 
     def on_timer(self):
         timer_clear(self.timer)

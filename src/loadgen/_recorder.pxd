@@ -41,6 +41,8 @@ cdef class Recorder:
     cdef Counts lag[PHASES]                # the same, and so the next two, which it is the sum of
     cdef Counts lag_ours[PHASES]
     cdef Counts lag_backpressure[PHASES]
+    cdef Counts lag_unsure[PHASES]       # of requests of which more may be ours: what is so for certain
+    cdef Counts lag_unsure_most[PHASES]  # and at most
     cdef public bint scheduled
     cdef ErrorClass classes[CLASSES]
     cdef int known_classes
@@ -48,12 +50,18 @@ cdef class Recorder:
     cdef inline void planned(self, const Request *r) noexcept nogil:
         self.tallies[r.phase][r.command].planned += 1
 
-    cdef inline void sent(self, const Request *r, int64_t ours_ns) noexcept nogil:
-        """With a schedule: its last byte went to the kernel at r.send_ns; so much of the delay was the generator's."""
+    cdef inline void sent(self, const Request *r, int64_t ours_ns, int64_t doubt_ns) noexcept nogil:
+        """With a schedule: its last byte went to the kernel at r.send_ns.
+
+        So much of the delay was the generator's for certain, and as much more may have been.
+        """
         cdef int64_t lag_ns = r.send_ns - r.intended_ns
         counts_record(&self.lag[r.phase], lag_ns)
         counts_record(&self.lag_ours[r.phase], ours_ns)
         counts_record(&self.lag_backpressure[r.phase], lag_ns - ours_ns)
+        if doubt_ns:
+            counts_record(&self.lag_unsure[r.phase], ours_ns)
+            counts_record(&self.lag_unsure_most[r.phase], min(ours_ns + doubt_ns, lag_ns))
 
     cdef inline void replied(self, const Request *r, int outcome, int64_t now_ns) noexcept nogil:
         """A reply to a request in time. An error reply's text goes to `classified` beside."""

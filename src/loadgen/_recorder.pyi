@@ -9,7 +9,7 @@ class Recorder:
         dict[str, tuple[int, ...]],
         dict[str, Histogram],
         dict[str, Histogram],
-        tuple[Histogram, Histogram, Histogram],
+        tuple[Histogram, Histogram, Histogram, Histogram, Histogram],
         dict[str, int],
     ]: ...
     def examples(self) -> dict[str, str]: ...

@@ -17,6 +17,8 @@ cdef class Recorder:
             counts_init(&self.lag[phase])
             counts_init(&self.lag_ours[phase])
             counts_init(&self.lag_backpressure[phase])
+            counts_init(&self.lag_unsure[phase])
+            counts_init(&self.lag_unsure_most[phase])
             for command in range(COMMANDS):
                 counts_init(&self.response[phase][command])
                 counts_init(&self.service[phase][command])
@@ -26,6 +28,8 @@ cdef class Recorder:
             counts_free(&self.lag[phase])
             counts_free(&self.lag_ours[phase])
             counts_free(&self.lag_backpressure[phase])
+            counts_free(&self.lag_unsure[phase])
+            counts_free(&self.lag_unsure_most[phase])
             for command in range(COMMANDS):
                 counts_free(&self.response[phase][command])
                 counts_free(&self.service[phase][command])
@@ -64,6 +68,8 @@ cdef class Recorder:
         counts_clear(&self.lag[phase])
         counts_clear(&self.lag_ours[phase])
         counts_clear(&self.lag_backpressure[phase])
+        counts_clear(&self.lag_unsure[phase])
+        counts_clear(&self.lag_unsure_most[phase])
         for i in range(COMMANDS):
             counts_clear(&self.response[phase][i])
             counts_clear(&self.service[phase][i])
@@ -104,8 +110,9 @@ cdef class Recorder:
         """What one phase has come to, as (tallies, response, service, lags, errors by class).
 
         The first is {command: (planned, ok, errors, timeouts, lost, corrupt, unfinished, hits, misses, late, unsent)},
-        the next two are {command: Histogram}; commands never planned are left out. `lags` are three Histograms: all of
-        the lag, the generator's part, and backpressure's.
+        the next two are {command: Histogram}; commands never planned are left out. `lags` are five Histograms: all of
+        the lag, the generator's part, and backpressure's; of the requests of which more may be the generator's, the
+        part that is so for certain, and the most that it can be.
         """
         cdef Tally *t
         tallies, response, service = {}, {}, {}
@@ -121,7 +128,8 @@ cdef class Recorder:
         errors = {self.classes[i].name[:self.classes[i].name_length].decode("latin-1"): self.classes[i].count[phase]
                   for i in range(self.known_classes) if self.classes[i].count[phase]}
         lags = (Histogram.copy_of(&self.lag[phase]), Histogram.copy_of(&self.lag_ours[phase]),
-                Histogram.copy_of(&self.lag_backpressure[phase]))
+                Histogram.copy_of(&self.lag_backpressure[phase]), Histogram.copy_of(&self.lag_unsure[phase]),
+                Histogram.copy_of(&self.lag_unsure_most[phase]))
         return tallies, response, service, lags, errors
 
     def examples(self):

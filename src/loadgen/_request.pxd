@@ -36,7 +36,7 @@ cdef enum:
 cdef struct Request:
     int64_t intended_ns  # when the schedule wanted it sent; in a closed loop the send time
     int64_t send_ns      # when its last byte went to the kernel; until then when it was encoded
-    int64_t ready_ns     # with a schedule: the intended time, moved on by as long as it waited for room
+    int64_t ready_ns     # with a schedule: the intended time, moved on by as long as the server had it wait
     uint64_t key         # the key's id
     uint64_t end         # the connection's count of bytes written once this request is out
     uint8_t command

@@ -132,7 +132,11 @@ class Snapshot:
     lag_ours: Histogram = field(default_factory=Histogram)
     """The part of each send's lag in which a connection had room and its socket took bytes: the generator was late."""
     lag_backpressure: Histogram = field(default_factory=Histogram)
-    """The rest: every pipeline was full, the socket took no more, or no connection was up."""
+    """The rest: every pipeline was full, the socket took no more, or no connection was up, and the server was busy."""
+    lag_unsure: Histogram = field(default_factory=Histogram)
+    """Of the sends of which more may be the generator's: the part in `lag_ours`."""
+    lag_unsure_most: Histogram = field(default_factory=Histogram)
+    """And the most that it can be."""
 
     def __add__(self, other: Snapshot) -> Snapshot:
         return Snapshot(
@@ -150,6 +154,8 @@ class Snapshot:
             self.cpu_ns + other.cpu_ns,
             self.lag_ours + other.lag_ours,
             self.lag_backpressure + other.lag_backpressure,
+            self.lag_unsure + other.lag_unsure,
+            self.lag_unsure_most + other.lag_unsure_most,
         )
 
     def __sub__(self, earlier: Snapshot) -> Snapshot:
@@ -170,7 +176,16 @@ class Snapshot:
             self.cpu_ns - earlier.cpu_ns,
             self.lag_ours - earlier.lag_ours,
             self.lag_backpressure - earlier.lag_backpressure,
+            self.lag_unsure - earlier.lag_unsure,
+            self.lag_unsure_most - earlier.lag_unsure_most,
         )
+
+    @property
+    def lag_ours_at_most(self) -> Histogram:
+        """The generator's part of each send's lag if all that is in doubt was its own; `lag_ours` when nothing is."""
+        if not self.lag_unsure_most.count:
+            return self.lag_ours
+        return self.lag_ours - self.lag_unsure + self.lag_unsure_most
 
     @property
     def total(self) -> Tally:

@@ -223,7 +223,7 @@ class Worker:
     def snapshot(self, phase: str) -> Snapshot:
         """The whole of a phase so far; of connections, what happened while it was the present one."""
         tallies, response, service, lags, errors, rx_bytes, tx_bytes, answered = self.engine.counts(phase)
-        lag, lag_ours, lag_backpressure = lags
+        lag, lag_ours, lag_backpressure, lag_unsure, lag_unsure_most = lags
         connections, failures = self.connections_in(phase)
         return Snapshot(
             time.monotonic_ns(),
@@ -240,6 +240,8 @@ class Worker:
             self.engine.cpu_ns() if phase == "measure" else 0,
             lag_ours,
             lag_backpressure,
+            lag_unsure,
+            lag_unsure_most,
         )
 
     def say(self, event: str, phase: str, **more: Any) -> None:
