@@ -136,6 +136,11 @@ cdef class Histogram:
         return self.h.censored
 
     @property
+    def least_censored(self):
+        """The smallest of those lower bounds in ns; None when there is none."""
+        return self.h.least_censored if self.h.censored else None
+
+    @property
     def sum(self):
         return self.h.sum
 

@@ -68,9 +68,9 @@ def workflow_property(words: str, longest: int = LONGEST) -> str:
 
 
 def json_text(words: str, longest: int = LONGEST_IN_JSON) -> str:
-    """For a string of JSON: cut, and without the halves of surrogate pairs, which JSON has no spelling for."""
+    """For a string of JSON: cut, and with the halves of surrogate pairs, which JSON has no spelling for, escaped."""
     cut = words if len(words) <= longest else words[: longest - 1] + "…"
-    return cut.encode("utf-8", "replace").decode("utf-8")
+    return cut.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def json_line(line: bytes) -> bytes:

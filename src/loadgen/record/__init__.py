@@ -16,9 +16,10 @@ from loadgen.escape import json_line
 from loadgen.events import Configured, Event, PhaseBegan, Result, Sample, SearchEnded, StepTaken
 from loadgen.record import comparison, run, search, smoke
 from loadgen.record.load import differences, load
+from loadgen.record.read import Reading, Record
 from loadgen.smoke import SmokeEnded
 
-__all__ = ["differences", "encode", "load", "to_record"]
+__all__ = ["Reading", "Record", "differences", "encode", "load", "to_record"]
 
 
 def encode(event: Event | SmokeEnded | JudgingEvent) -> bytes:
@@ -28,10 +29,10 @@ def encode(event: Event | SmokeEnded | JudgingEvent) -> bytes:
 
 
 def _whole(value: Any) -> Any:
-    """The value without halves of surrogate pairs, as a command line can hold them: JSON has no spelling for them."""
+    """The value with halves of surrogate pairs, as a command line can hold them, escaped: JSON has no spelling for them."""
     match value:
         case str():
-            return value.encode("utf-8", "replace").decode("utf-8")
+            return value.encode("utf-8", "backslashreplace").decode("utf-8")
         case dict():
             return {_whole(key): _whole(inner) for key, inner in value.items()}
         case list():

@@ -26,6 +26,7 @@ def round_ended(event: RoundEnded) -> dict[str, Any]:
         "number": ended.number,
         "max_rounds": event.max_rounds,
         "candidates": [text(candidate.name) for candidate in event.candidates],
+        "about": [_about(candidate) for candidate in event.candidates],
         "order": list(ended.order),
         "values": [_values(values) for values in ended.values],
         "doubts": texts(ended.doubts),
@@ -74,15 +75,17 @@ def noise(event: NoiseFound) -> dict[str, Any]:
     }
 
 
-def _candidate(candidate: Candidate) -> dict[str, Any]:
+def _about(candidate: Candidate) -> dict[str, Any]:
     return {
         "name": text(candidate.name),
         "kind": candidate.kind,
         "identity": text(candidate.identity) or None,
-        "host": text(candidate.host) or None,
         "taken": text(candidate.taken) or None,
-        "load": dict(candidate.load),
     }
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    return {**_about(candidate), "host": text(candidate.host) or None, "load": dict(candidate.load)}
 
 
 def _row(row: Row) -> dict[str, Any]:

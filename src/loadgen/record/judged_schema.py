@@ -29,40 +29,42 @@ _TRUTH_OR_NULL: Schema = {"type": ["boolean", "null"]}
 # Nothing can be less than none: a change of -1 is a fall to 0.
 _CHANGE_OR_NULL: Schema = {"type": ["number", "null"], "minimum": -1}
 
-SMOKE = object_of(
-    {
-        "type": {"const": "smoke"},
-        "ts": TIMESTAMP,
-        "server": TEXT,
-        "identity": TEXT_OR_NULL,
-        "passed": TRUTH,
-        "interrupted": TRUTH,
-        "checks": array_of(
-            object_of(
-                {"name": {"enum": list(CRITERIA)}, "passed": _TRUTH_OR_NULL, "found": TEXT, "limit": TEXT_OR_NULL}
-            )
-        ),
-        "reasons": TEXTS,
-        "throughput": COUNT_OR_NULL,
-        "p50_us": COUNT_OR_NULL,
-        "p99_us": COUNT_OR_NULL,
-        "p999_us": COUNT_OR_NULL,
-        "hit_pct": PERCENT_OR_NULL,
-        "server_cpu_us_per_request": NUMBER_OR_NULL,
-        "last_words": TEXTS,
-    }
-)
 
-_CANDIDATE = object_of(
-    {
-        "name": TEXT,
-        "kind": {"enum": ["server", "endpoint", "results"]},
-        "identity": TEXT_OR_NULL,
-        "host": TEXT_OR_NULL,
-        "taken": TEXT_OR_NULL,
-        "load": object_of({}, LOAD),
-    }
-)
+def smoke(result: Schema) -> Schema:
+    """A smoke test's end, with the record of its load's result."""
+    return object_of(
+        {
+            "type": {"const": "smoke"},
+            "ts": TIMESTAMP,
+            "server": TEXT,
+            "identity": TEXT_OR_NULL,
+            "passed": TRUTH,
+            "interrupted": TRUTH,
+            "checks": array_of(
+                object_of(
+                    {"name": {"enum": list(CRITERIA)}, "passed": _TRUTH_OR_NULL, "found": TEXT, "limit": TEXT_OR_NULL}
+                )
+            ),
+            "reasons": TEXTS,
+            "throughput": COUNT_OR_NULL,
+            "p50_us": COUNT_OR_NULL,
+            "p99_us": COUNT_OR_NULL,
+            "p999_us": COUNT_OR_NULL,
+            "hit_pct": PERCENT_OR_NULL,
+            "server_cpu_us_per_request": NUMBER_OR_NULL,
+            "last_words": TEXTS,
+            "result": {**result, "type": ["object", "null"]},
+        }
+    )
+
+
+_ABOUT: Schema = {
+    "name": TEXT,
+    "kind": {"enum": ["server", "endpoint", "results"]},
+    "identity": TEXT_OR_NULL,
+    "taken": TEXT_OR_NULL,
+}
+_CANDIDATE = object_of({**_ABOUT, "host": TEXT_OR_NULL, "load": object_of({}, LOAD)})
 
 _VALUES = object_of({}, dict.fromkeys(METRICS, NUMBER_OR_NULL))
 
@@ -73,6 +75,7 @@ ROUND = object_of(
         "number": COUNT,
         "max_rounds": COUNT,
         "candidates": TEXTS,
+        "about": array_of(object_of(_ABOUT)),
         "order": array_of(COUNT),
         "values": array_of(_VALUES),
         "doubts": TEXTS,

@@ -7,12 +7,12 @@ from typing import Any
 from loadgen.snapshot import Histogram, Snapshot, encode_v2, has_few_samples
 from loadgen.units import NS_PER_US
 
-_QUANTILES = (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999), ("p9999", 0.9999))
+QUANTILES = (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999), ("p9999", 0.9999))
 
 
 def in_us(histogram: Histogram) -> dict[str, Any]:
     """The names and the whole microseconds, cut off and not rounded, of crucible's benchmark."""
-    quantiles = [(name, q) for name, q in _QUANTILES if name != "p95"] + [("max", 1.0)]
+    quantiles = [(name, q) for name, q in QUANTILES if name != "p95"] + [("max", 1.0)]
     cut = {f"{name}_us": histogram.quantile(q) // NS_PER_US if histogram.count else None for name, q in quantiles}
     return {
         **cut,
@@ -22,7 +22,7 @@ def in_us(histogram: Histogram) -> dict[str, Any]:
 
 
 def in_ns(histogram: Histogram) -> dict[str, Any]:
-    quantiles = [*_QUANTILES, ("max", 1.0)]
+    quantiles = [*QUANTILES, ("max", 1.0)]
     values: dict[str, float | None] = {
         "min_ns": histogram.min,
         "mean_ns": round(histogram.mean, 1),
@@ -36,6 +36,7 @@ def in_ns(histogram: Histogram) -> dict[str, Any]:
         **(values if histogram.count else dict.fromkeys(values)),
         "overflow": histogram.overflow,
         "censored": histogram.censored,
+        "least_censored_ns": histogram.least_censored,
         "lower_bounds": bounds,
         "few_samples": [f"{name}_ns" for name, q in quantiles if has_few_samples(histogram, q)],
     }
@@ -48,3 +49,9 @@ def payloads(measured: Snapshot) -> dict[str, Any]:
             if command in histograms:
                 payloads.setdefault(command, {})[clock] = encode_v2(histograms[command])
     return payloads
+
+
+def lag_payloads(measured: Snapshot) -> dict[str, str]:
+    """The send lag of an open loop, and its two parts."""
+    parts = {"lag": measured.lag, "lag_ours": measured.lag_ours, "lag_backpressure": measured.lag_backpressure}
+    return {name: encode_v2(histogram) for name, histogram in parts.items()}

@@ -8,7 +8,7 @@ from typing import Any
 from loadgen.events import Configured, PhaseBegan, Result, Sample, per_s
 from loadgen.plan import Plan, Segment
 from loadgen.record.accounts import connections, counts, examples, totals, verdict
-from loadgen.record.latency import in_ns, in_us, payloads
+from loadgen.record.latency import in_ns, in_us, lag_payloads, payloads
 from loadgen.record.load import load
 from loadgen.record.search import quantile_limit
 from loadgen.record.spelling import cpu_us, number, percent, secs, share, tallied, text, texts, timestamp
@@ -22,7 +22,7 @@ SCHEMA_VERSION = 1
 """Raised when a field of a record goes, or changes its name, unit or meaning; not when one is added."""
 
 # The enum names of crucible's benchmark.
-_PROTOCOL_NAMES = {"resp": "Resp", "resp3": "Resp3", "memcache": "Memcache", "ping": "Ping"}
+PROTOCOL_NAMES = {"resp": "Resp", "resp3": "Resp3", "memcache": "Memcache", "ping": "Ping"}
 
 
 def config(event: Configured) -> dict[str, Any]:
@@ -36,9 +36,10 @@ def config(event: Configured) -> dict[str, Any]:
         "target": ",".join(str(endpoint) for endpoint in plan.endpoints),
         "server": event.server or None,
         "embedded": event.embedded,
-        "protocol": _PROTOCOL_NAMES[plan.protocol],
+        "protocol": PROTOCOL_NAMES[plan.protocol],
         "tls": False,
         **load(plan),
+        **({"zipf_exponent": plan.keyspace.zipf_exponent} if plan.keyspace.distribution == "zipf" else {}),
         "engine": "uvloop",
         "loop": "open" if event.search is not None else _loop(plan),
         "search": [quantile_limit(limit) for limit in event.search.limits] if event.search is not None else None,
@@ -91,6 +92,9 @@ def sample(event: Sample) -> dict[str, Any]:
         "err_s": round(per_s(total.failed, event.interval_ns), 3),
         "hit_pct": percent(interval.hit_rate),
         **in_us(interval.latency()),
+        "interval_secs": secs(event.interval_ns),
+        "latency": {"all": {"response": in_ns(interval.latency())}},
+        "commands": {command: counts(interval.tallies[command]) for command in interval.commands},
         **({"service": in_us(interval.latency(clock="service")), "lag": in_us(interval.lag)} if scheduled else {}),
         **({"server": _usage(event.server, interval.sent)} if event.server is not None else {}),
     }
@@ -98,6 +102,7 @@ def sample(event: Sample) -> dict[str, Any]:
 
 def _usage(used: Usage, sent: int) -> dict[str, Any]:
     return {
+        "cpu_s": used.cpu_ns / NS_PER_S,
         "cpu_share": round(used.cpu_share, 6),
         "cpu_us_per_request": cpu_us(used.cpu_us_per_request(sent)),
         "rss_bytes": used.rss_bytes,
@@ -118,6 +123,7 @@ def result(event: Result) -> dict[str, Any]:
         "loop": _loop(event.plan),
         "requests": total.planned,
         "responses": total.answered,
+        "responses_in_time": measured.answered_in_time,
         "errors": total.failed,
         "err_pct": percent(total.failed / total.planned if total.planned else None),
         "hits": get.hits,
@@ -138,10 +144,11 @@ def result(event: Result) -> dict[str, Any]:
             command: {clock: in_ns(measured.latency(command, clock)) for clock in ("response", "service")}
             for command in ("all", *measured.commands)
         },
-        **({"lag": _lag(measured)} if event.plan.open_loop else {}),
+        **({"lag": _lag(measured), "lag_histograms": lag_payloads(measured)} if event.plan.open_loop else {}),
         "counts": {**counts(total), "errors": tallied(measured.errors)},
         "commands": {command: counts(measured.tallies[command]) for command in measured.commands},
         "totals": totals(overall),
+        "unaccounted": event.unaccounted,
         "connections": connections(overall),
         "client": {
             "cpu_s": measured.cpu_ns / NS_PER_S,
@@ -163,6 +170,8 @@ def result(event: Result) -> dict[str, Any]:
 def _server(report: ServerReport) -> dict[str, Any]:
     return {
         "name": text(report.name),
+        "secs": secs(report.used.at_ns),
+        "requests": report.requests,
         "cpu_s": report.used.cpu_ns / NS_PER_S,
         "cpu_share": round(report.used.cpu_share, 6),
         "cpu_us_per_request": cpu_us(report.cpu_us_per_request),

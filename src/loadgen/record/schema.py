@@ -7,7 +7,7 @@ No record has a field that is not here: a field added to `events` and not to thi
 
 from __future__ import annotations
 
-from loadgen.record.judged_schema import COMPARISON, NOISE, ROUND, SMOKE
+from loadgen.record.judged_schema import COMPARISON, NOISE, ROUND, smoke
 from loadgen.record.load import SHAPE as LOAD
 from loadgen.record.shape import (
     COUNT,
@@ -42,7 +42,13 @@ _NS: Schema = {
     **{f"{name}_ns": COUNT_OR_NULL for name in ("p50", "p90", "p95", "p99", "p999", "p9999", "max")},
 }
 _COMMAND_US = object_of({"count": COUNT, **_marked(_US)})
-_LATENCY_NS: Schema = {"count": COUNT, "overflow": COUNT, "censored": COUNT, **_marked(_NS)}
+_LATENCY_NS: Schema = {
+    "count": COUNT,
+    "overflow": COUNT,
+    "censored": COUNT,
+    "least_censored_ns": COUNT_OR_NULL,
+    **_marked(_NS),
+}
 _LATENCY = object_of(_LATENCY_NS)
 _LAG = object_of({**_LATENCY_NS, "ours": _LATENCY, "backpressure": _LATENCY})
 _CLOCKS = object_of({"response": _LATENCY, "service": _LATENCY})
@@ -101,6 +107,8 @@ _STANDING = object_of(
 _SERVER = object_of(
     {
         "name": TEXT,
+        "secs": NUMBER,
+        "requests": COUNT,
         "cpu_s": NUMBER,
         "cpu_share": NUMBER,
         "cpu_us_per_request": NUMBER_OR_NULL,
@@ -155,7 +163,7 @@ CONFIG = object_of(
         "warnings": TEXTS,
         "host": TEXT_OR_NULL,
     },
-    {"ratelimit": NUMBER, "cpu_list": TEXT},
+    {"ratelimit": NUMBER, "cpu_list": TEXT, "zipf_exponent": NUMBER},
 )
 
 PHASE = object_of(
@@ -174,12 +182,16 @@ SAMPLE = object_of(
         "err_s": NUMBER,
         "hit_pct": PERCENT_OR_NULL,
         **_marked(_US),
+        "interval_secs": NUMBER,
+        "latency": object_of({"all": object_of({"response": _LATENCY})}),
+        "commands": _COMMANDS,
     },
     {
         "service": object_of(_marked(_US)),
         "lag": object_of(_marked(_US)),
         "server": object_of(
             {
+                "cpu_s": NUMBER,
                 "cpu_share": NUMBER,
                 "cpu_us_per_request": NUMBER_OR_NULL,
                 "rss_bytes": COUNT,
@@ -200,6 +212,7 @@ RESULT = object_of(
         "loop": LOOP,
         "requests": COUNT,
         "responses": COUNT,
+        "responses_in_time": COUNT,
         "errors": COUNT,
         "err_pct": PERCENT_OR_NULL,
         "hits": COUNT,
@@ -218,6 +231,7 @@ RESULT = object_of(
         "counts": _COUNTS,
         "commands": _COMMANDS,
         "totals": _TOTALS,
+        "unaccounted": COUNT,
         "connections": _CONNECTIONS,
         "client": object_of(
             {"cpu_s": NUMBER, "cpu_us_per_request": NUMBER_OR_NULL, "max_rss_bytes": COUNT, "workers": COUNT}
@@ -231,7 +245,14 @@ RESULT = object_of(
         "seed": COUNT,
         "histograms": map_of(object_of({"response": TEXT}, {"service": TEXT})),
     },
-    {"delete": _COMMAND_US, "backfill_set": _COMMAND_US, "lag": _LAG, "slo": array_of(_CHECK), "server": _SERVER},
+    {
+        "delete": _COMMAND_US,
+        "backfill_set": _COMMAND_US,
+        "lag": _LAG,
+        "lag_histograms": object_of(dict.fromkeys(("lag", "lag_ours", "lag_backpressure"), TEXT)),
+        "slo": array_of(_CHECK),
+        "server": _SERVER,
+    },
 )
 
 STEP = object_of(
@@ -290,6 +311,8 @@ SATURATION = object_of(
         "seed": COUNT,
     }
 )
+
+SMOKE = smoke(RESULT)
 
 RECORD: Schema = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from loadgen.record import run
 from loadgen.record.latency import in_us
 from loadgen.record.spelling import cpu_us, percent, text, texts, timestamp
 from loadgen.smoke import SmokeEnded
@@ -38,4 +39,5 @@ def smoke(event: SmokeEnded) -> dict[str, Any]:
         "hit_pct": percent(measured.hit_rate) if measured is not None else None,
         "server_cpu_us_per_request": cpu_us(watched.cpu_us_per_request) if watched is not None else None,
         "last_words": texts(event.last_words),
+        "result": run.result(result) if result is not None else None,
     }

@@ -1,0 +1,81 @@
+"""Records back into events, so that an earlier result can be shown in any format. No I/O.
+
+What outputs show of an event is in its records, and comes out of them as it went in. Between the percentiles that a row
+of an interval has, its histogram is made up; what a plan has and no output shows is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from loadgen.comparison import JudgingEvent
+from loadgen.events import Event, Result, StepTaken
+from loadgen.plan import Plan
+from loadgen.record.read import judged, run, search
+from loadgen.record.read.fields import Fields
+from loadgen.smoke import SmokeEnded
+
+Record = Mapping[str, Any]
+
+
+class Reading:
+    """The events of a file's records, in their order."""
+
+    def __init__(self) -> None:
+        self.missing: dict[str, None] = {}
+        """The dotted names of fields that this loadgen writes and the records lack, such as `sample.commands`."""
+        self._plan: Plan | None = None
+        self._result: Result | None = None
+        self._steps: list[StepTaken] = []
+
+    def events(self, records: Sequence[Record]) -> Iterator[Event | SmokeEnded | JudgingEvent]:
+        """Raises ValueError, KeyError, TypeError or AttributeError at a record that is not as loadgen writes it."""
+        for record in records:
+            fields = Fields(record, str(record["type"]), self.missing)
+            event = self._event(fields)
+            if event is not None:
+                yield event
+
+    @property
+    def plan(self) -> Plan:
+        """That of the last `config` record; one of which nothing is known where there was none."""
+        if self._plan is None:
+            self.missing["config"] = None
+            return run.plan(Fields({}, "config", {}))
+        return self._plan
+
+    def _event(self, record: Fields) -> Event | SmokeEnded | JudgingEvent | None:
+        match record.name:
+            case "config":
+                configured = run.configured(record)
+                self._plan, self._result, self._steps = configured.plan, None, []
+                return configured
+            case "phase":
+                return run.phase(record)
+            case "sample":
+                return run.sample(record)
+            case "result":
+                self._result = run.result(record, self.plan)
+                return self._result
+            case "step":
+                self._steps.append(search.step(record))
+                return self._steps[-1]
+            case "saturation":
+                return search.ended(record, self.plan, [taken.step for taken in self._steps])
+            case _:
+                return self._judged(record)
+
+    def _judged(self, record: Fields) -> SmokeEnded | JudgingEvent | None:
+        match record.name:
+            case "smoke":
+                result, self._result = self._result, None
+                return judged.smoke(record, self._plan or run.plan(Fields({}, "config", {})), result)
+            case "round":
+                return judged.round_ended(record)
+            case "comparison":
+                return judged.compared(record)
+            case "noise":
+                return judged.noise(record)
+            case _:
+                return None

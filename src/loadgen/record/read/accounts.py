@@ -1,0 +1,70 @@
+"""Where requests and connections ended, out of a record: what a run and a search have in common. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+
+from loadgen.record.read.fields import Fields
+from loadgen.slo import Answer, Check, Objective
+from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
+
+_NAMES = {field.name: field.name for field in fields(Tally)} | {"errors": "error_replies"}
+"""The fields of a tally, as records call them."""
+
+
+def tally(record: Fields) -> Tally:
+    return Tally(**{field: record.count(name) for field, name in _NAMES.items()})
+
+
+def commands(record: Fields) -> dict[str, Tally]:
+    """By command, what became of its requests."""
+    found = record.part("commands")
+    return {str(command): tally(found.part(command)) for command in found.values}
+
+
+def errors(record: Fields) -> dict[str, int]:
+    """Error replies by class."""
+    return {str(kind): int(count) for kind, count in record.part("counts").part("errors").values.items()}
+
+
+def connections(record: Fields, active: int = 0) -> tuple[ConnectionCounts, dict[str, int]]:
+    """What happened to connections over all phases, and by which reason they failed or were closed."""
+    found = record.part("connections")
+    opened, failed, closed, reconnects = (found.count(name) for name in ("opened", "failed", "closed", "reconnects"))
+    failures = {str(reason): int(count) for reason, count in found.part("failures").values.items()}
+    return ConnectionCounts(opened, failed, closed, reconnects, active), failures
+
+
+def others(record: Fields, measured: Snapshot) -> Snapshot:
+    """All phases but the one that was measured, as far as totals tell of them."""
+    totals = record.part("totals")
+    sent = max(0, totals.count("sent") - sum(tally.sent for tally in measured.tallies.values()))
+    received = max(0, totals.count("received") - sum(tally.received for tally in measured.tallies.values()))
+    own = sum(abs(tally.balance) for tally in measured.tallies.values())
+    astray = max(0, int(record.may("unaccounted", own)) - own)
+    ok = min(sent, received)
+    return Snapshot(
+        tallies={
+            "other": Tally(planned=sent + astray, ok=ok, late=received - ok, timeouts=sent - ok, unsent=astray),
+        }
+    )
+
+
+def checks(record: Fields, objective: Callable[[Fields], Objective]) -> tuple[Check, ...]:
+    """Objectives held against what was measured; none where there was no [slo]."""
+    return tuple(
+        Check(
+            objective(each),
+            each.may("measured"),
+            Answer(each.text("answer")),
+            bool(each.get("lower_bound", False)),
+            bool(each.get("few_samples", False)),
+        )
+        for each in (record.parts("slo") if "slo" in record else [])
+    )
+
+
+def examples(record: Fields) -> dict[str, str]:
+    """The first error of each kind, in the words that came."""
+    return {str(kind): str(words) for kind, words in record.part("error_examples").values.items()}

@@ -1,0 +1,131 @@
+"""The ends of smoke tests, and the events of comparisons, out of their records. No I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loadgen.comparison import Candidate, Compared, NoiseFound, Round, RoundEnded, Row, Settings
+from loadgen.events import Result
+from loadgen.plan import Plan
+from loadgen.record.read import run
+from loadgen.record.read.fields import Fields
+from loadgen.smoke import Check, SmokeEnded
+from loadgen.stats.sequential import Answer
+
+Values = dict[str, float]
+
+
+def smoke(record: Fields, plan: Plan, result: Result | None) -> SmokeEnded:
+    """How a smoke test ended. `result` is that of its load where the record itself does not hold it."""
+    if record.get("result", None) is not None:
+        result = run.result(record.part("result"), plan)
+    return SmokeEnded(
+        server=record.text("server"),
+        identity=record.text("identity"),
+        checks=tuple(
+            Check(each.text("name"), each.get("passed", None), each.text("found"), str(each.may("limit", "")))
+            for each in record.parts("checks")
+        ),
+        result=result,
+        last_words=record.texts("last_words"),
+        interrupted=bool(record.get("interrupted", False)),
+        wall_s=record.wall_s(),
+    )
+
+
+def round_ended(record: Fields) -> RoundEnded:
+    about = record.parts("about")
+    candidates = tuple(map(_candidate, about)) or tuple(
+        Candidate(name, "server") for name in record.texts("candidates")
+    )
+    taken = Round(
+        number=record.count("number"),
+        order=tuple(map(int, record.get("order", ()))),
+        values=tuple(map(_values, record.get("values", ()))),
+        doubts=record.texts("doubts"),
+    )
+    return RoundEnded(taken, candidates, record.count("max_rounds"), record.wall_s())
+
+
+def compared(record: Fields) -> Compared:
+    metrics = record.part("metrics")
+    rows = {name: metrics.part(name) for name in metrics.values}
+    rounds, paired = record.get("rounds", []), bool(record.get("paired", True))
+    sides = tuple(tuple(_values(both[side]) for both in rounds) for side in ("a", "b"))
+    a, b = sides if paired else map(_cut, sides)
+    return Compared(
+        a=_candidate(record.part("a")),
+        b=_candidate(record.part("b")),
+        rows=tuple(_row(name, row) for name, row in rows.items()),
+        settings=Settings(
+            thresholds={name: row.number("threshold") for name, row in rows.items()},
+            one_sided=bool(record.get("gate", False)),
+            slice_ns=record.ns("slice_secs"),
+            settle_ns=record.ns("settle_secs"),
+            slices=record.count("slices"),
+            max_rounds=record.count("max_rounds"),
+        ),
+        confidence=record.number("confidence"),
+        paired=paired,
+        seed=record.count("seed"),
+        rate_per_s=record.number("rate_per_s"),
+        values=(a, b),
+        host=record.text("host"),
+        version=record.text("version"),
+        notes=record.texts("notes"),
+        failure=record.text("failure"),
+        refused=record.text("refused"),
+        interrupted=bool(record.get("interrupted", False)),
+        wall_s=record.wall_s(),
+    )
+
+
+def noise(record: Fields) -> NoiseFound:
+    return NoiseFound(
+        candidate=_candidate(record.part("candidate")),
+        host=record.text("host"),
+        rounds=record.count("rounds"),
+        noise=_values(record.get("noise", {})),
+        false_alarms=_values(record.get("false_alarms", {})),
+        interrupted=bool(record.get("interrupted", False)),
+        failure=record.text("failure"),
+        wall_s=record.wall_s(),
+    )
+
+
+def _candidate(record: Fields) -> Candidate:
+    return Candidate(
+        name=record.text("name"),
+        kind=record.text("kind"),
+        identity=record.text("identity"),
+        host=str(record.may("host", "")),
+        taken=record.text("taken"),
+        load=dict(record.may("load", {})),
+    )
+
+
+def _row(name: str, record: Fields) -> Row:
+    more = record.may("more_rounds")
+    optional: dict[str, Any] = {
+        field: record.may(field) for field in ("effect", "ci_low", "ci_high", "p", "a", "b", "noise")
+    }
+    return Row(
+        metric=name,
+        answer=Answer(record.text("answer")),
+        rounds=record.count("rounds"),
+        threshold=record.number("threshold"),
+        more_rounds=None if more is None else int(more),
+        why=str(record.may("why", "")),
+        **optional,
+    )
+
+
+def _values(values: dict[str, float | None]) -> Values:
+    return {str(name): float(value) for name, value in values.items() if value is not None}
+
+
+def _cut(side: tuple[Values, ...]) -> tuple[Values, ...]:
+    """Without the empty rounds at the end, which stand where the other side has more."""
+    while side and not side[-1]:
+        side = side[:-1]
+    return side

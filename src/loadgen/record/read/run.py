@@ -1,0 +1,247 @@
+"""The events of a run out of its records: `config`, `phase`, `sample` and `result`. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from loadgen.events import Configured, PhaseBegan, Result, Sample
+from loadgen.plan import Endpoint, Keyspace, Plan, Segment, Weights, WorkerPlan
+from loadgen.record.read.accounts import checks, commands, connections, errors, examples, others
+from loadgen.record.read.fields import Fields
+from loadgen.record.read.latency import shown, shown_in_us, whole
+from loadgen.record.read.search import quantile_limits
+from loadgen.record.run import PROTOCOL_NAMES
+from loadgen.signs import Ceiling, HostSigns, Pauses, Signs, WorkerSigns
+from loadgen.slo import Objective, Unit
+from loadgen.snapshot import Histogram, Snapshot, Tally
+from loadgen.stats.search import Settings
+from loadgen.units import NS_PER_S, NS_PER_US
+from loadgen.usage import ServerReport, Usage
+
+_PROTOCOLS = {name: protocol for protocol, name in PROTOCOL_NAMES.items()}
+
+
+def configured(record: Fields) -> Configured:
+    search = record.may("search")
+    return Configured(
+        plan=plan(record),
+        version=record.text("version"),
+        warnings=record.texts("warnings"),
+        embedded=bool(record.get("embedded", False)),
+        server=record.text("server"),
+        search=None if search is None else Settings(limits=quantile_limits(record.parts("search"))),
+        host=record.text("host"),
+        wall_s=record.wall_s(),
+    )
+
+
+def plan(record: Fields) -> Plan:
+    """The plan of a `config` record: what outputs show of one. What they do not, such as a password, is empty."""
+    weights = record.part("weights")
+    return Plan(
+        protocol=_PROTOCOLS.get(record.text("protocol"), record.text("protocol").lower() or "resp"),
+        endpoints=tuple(_endpoint(words) for words in record.text("target").split(",") if words),
+        username="",
+        password="",
+        connections=record.count("conns"),
+        pipeline_depth=record.count("pipeline"),
+        batch_size=record.count("batch_size"),
+        connect_timeout_ns=0,
+        request_timeout_ns=record.ns("request_timeout_secs"),
+        request_distribution=record.text("request_distribution"),
+        profile=tuple(map(_segment, record.parts("profile"))),
+        arrival=record.text("arrival"),
+        spin=bool(record.get("spin", False)),
+        prefill=bool(record.get("prefill", False)),
+        prefill_timeout_ns=0,
+        backfill_on_miss=bool(record.get("backfill_on_miss", False)),
+        keyspace=Keyspace(
+            count=record.count("keyspace"),
+            length=record.count("key_size"),
+            distribution=record.text("key_distribution"),
+            zipf_exponent=float(record.may("zipf_exponent", 0.0)),
+        ),
+        weights=Weights(weights.count("get"), weights.count("set"), weights.count("delete")),
+        value_bytes=record.count("value_size"),
+        warmup_ns=record.ns("warmup_secs"),
+        duration_ns=record.ns("duration_secs"),
+        interval_ns=record.ns("interval_secs"),
+        seed=record.count("seed"),
+        workers=_workers(record.count("threads"), str(record.may("cpu_list", ""))),
+        slo=tuple(map(objective, record.parts("slo"))),
+    )
+
+
+def _endpoint(words: str) -> Endpoint:
+    host, _, port = words.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    return Endpoint(host, int(port), host)
+
+
+def _segment(record: Fields) -> Segment:
+    ends = record.number("from_per_s"), record.number("to_per_s")
+    return Segment(record.ns("for_secs"), *ends, round(float(record.may("period_secs", 0)) * NS_PER_S))
+
+
+def _workers(count: int, cpu_list: str) -> tuple[WorkerPlan, ...]:
+    """So many, on these CPUs; their shares of the load are not recorded."""
+    cpus = [int(cpu) for cpu in cpu_list.split(",") if cpu]
+    return tuple(WorkerPlan(0, cpus[n % len(cpus)] if cpus else None, (), 1 / count, 0, 0) for n in range(count))
+
+
+def objective(record: Fields) -> Objective:
+    command = record.text("command")
+    return Objective(
+        record.text("metric"), record.number("limit"), Unit(record.text("unit")), "" if command == "all" else command
+    )
+
+
+def phase(record: Fields) -> PhaseBegan:
+    return PhaseBegan(record.text("phase"), record.wall_s())
+
+
+def sample(record: Fields) -> Sample:
+    interval_ns = record.ns("interval_secs") or NS_PER_S
+    tallies = commands(record) if "commands" in record else _rates(record, interval_ns)
+    total = Snapshot(tallies=tallies).total
+    latency = record.part("latency").part("all") if "latency" in record else None
+    response = shown(latency.part("response")) if latency else shown_in_us(record, total.answered)
+    return Sample(
+        phase="measure",
+        wall_s=record.wall_s(),
+        interval_ns=interval_ns,
+        interval=Snapshot(tallies=tallies, response={_first(tallies): response} if response.count else {}),
+        server=usage(record.part("server"), interval_ns) if record.may("server") else None,
+    )
+
+
+def _first(tallies: dict[str, Tally]) -> str:
+    """A command of the mix to book the latency of all commands under."""
+    return next((command for command in tallies if command != "backfill"), "all")
+
+
+def _rates(record: Fields, interval_ns: int) -> dict[str, Tally]:
+    """What a row that has rates only comes to, in whole requests."""
+    record.get("commands", None)
+    answered = round(record.number("req_s") * interval_ns / NS_PER_S)
+    failed = round(record.number("err_s") * interval_ns / NS_PER_S)
+    hits = round(answered * float(record.may("hit_pct", 0)) / 100)
+    misses = answered - hits if record.may("hit_pct") is not None else 0
+    return {"get": Tally(planned=answered + failed, ok=answered, unfinished=failed, hits=hits, misses=misses)}
+
+
+def usage(record: Fields, interval_ns: int) -> Usage:
+    cpu_s = record.may("cpu_s")
+    cpu_ns = record.number("cpu_share") * interval_ns if cpu_s is None else float(cpu_s) * NS_PER_S
+    counts = (record.count(name) for name in ("rss_bytes", "threads", "fds"))
+    return Usage(interval_ns, round(cpu_ns), *counts)
+
+
+def result(record: Fields, plan: Plan) -> Result:
+    """The Result of a run of this plan."""
+    measured = _measured(record)
+    verdict = record.part("verdict")
+    ended = Result(
+        plan=plan,
+        measured=measured,
+        duration_ns=record.ns("duration_secs"),
+        phases={"others": others(record, measured), "measure": measured},
+        max_rss_bytes=record.part("client").count("max_rss_bytes"),
+        embedded=bool(record.get("embedded", False)),
+        interrupted=bool(record.get("interrupted", False)),
+        warnings=verdict.texts("warnings"),
+        examples=examples(record),
+        signs=_signs(record),
+        checks=checks(record, objective),
+        server=_server(record.part("server")) if record.may("server") else None,
+        wall_s=record.wall_s(),
+    )
+    # What follows from the counts is said again when it is asked.
+    return replace(ended, reasons=tuple(why for why in verdict.texts("reasons") if why not in ended.invalid_because))
+
+
+def _measured(record: Fields) -> Snapshot:
+    tallies = commands(record)
+    latency, payloads = record.part("latency"), record.part("histograms").values
+    lag = record.part("lag") if "lag" in record else None
+    clocks: dict[str, dict[str, Histogram]] = {"response": {}, "service": {}}
+    for clock, histograms in clocks.items():
+        for command in tallies:
+            payload = payloads.get(command, {}).get(clock)
+            if command in latency and (clock == "response" or lag is not None):
+                histograms[command] = whole(payload, latency.part(command).part(clock))
+    counts, failures = connections(record, active=record.count("conns_active"))
+    return Snapshot(
+        tallies=tallies,
+        response=clocks["response"],
+        service=clocks["service"],
+        **(_lags(record, lag) if lag is not None else {}),
+        errors=errors(record),
+        connections=counts,
+        failures=failures,
+        rx_bytes=record.count("rx_bytes"),
+        tx_bytes=record.count("tx_bytes"),
+        answered_in_time=_in_time(record),
+        cpu_ns=round(record.part("client").number("cpu_s") * NS_PER_S),
+    )
+
+
+def _in_time(record: Fields) -> int:
+    """Replies within the window; of an old record, as many as the whole requests per second come to."""
+    if "responses_in_time" in record:
+        return record.count("responses_in_time")
+    record.get("responses_in_time", None)
+    return round(record.number("throughput") * record.number("duration_secs"))
+
+
+def _lags(record: Fields, lag: Fields) -> dict[str, Any]:
+    payloads = record.part("lag_histograms").values
+    parts = {"lag": lag, "lag_ours": lag.part("ours"), "lag_backpressure": lag.part("backpressure")}
+    return {name: whole(payloads.get(name), said) for name, said in parts.items()}
+
+
+def _signs(record: Fields) -> Signs:
+    signs, standing = record.part("signs"), record.may("standing")
+    host = HostSigns(signs.may("steal_share"), str(signs.may("clock_source", "")))
+    ceiling = None if standing is None else _ceiling(record.part("standing"))
+    return Signs(tuple(map(_worker, signs.parts("workers"))), host, ceiling=ceiling)
+
+
+def _ceiling(record: Fields) -> Ceiling:
+    floors = record.count("floor_p50_ns"), record.count("floor_p99_ns")
+    return Ceiling(record.number("ceiling_per_s"), *floors, record.text("taken"))
+
+
+def _worker(record: Fields) -> WorkerSigns:
+    """One worker's signs: of the lengths of time, their shares are what is known."""
+    paused, share = record.part("paused"), record.may("queue_share")
+    parts = (paused.count(name) for name in ("busy_ns", "queued_ns", "stopped_ns"))
+    return WorkerSigns(
+        index=record.count("index"),
+        wall_ns=NS_PER_S,
+        cpu_ns=round(float(record.may("cpu_share", 0)) * NS_PER_S),
+        queued_ns=None if share is None else round(float(share) * NS_PER_S),
+        pauses=Pauses(paused.count("count"), record.count("longest_pause_ns"), *parts),
+        overdue=record.count("overdue"),
+    )
+
+
+def _server(record: Fields) -> ServerReport:
+    cpu_ns = round(record.number("cpu_s") * NS_PER_S)
+    share, per_request = record.number("cpu_share"), record.may("cpu_us_per_request")
+    watched_ns = record.ns("secs") if "secs" in record else round(cpu_ns / share) if share else 0
+    requests = record.count("requests") if "requests" in record else 0
+    if not requests and per_request:
+        requests = round(cpu_ns / NS_PER_US / per_request)
+    rss, threads, fds = (record.count(f"max_{name}") for name in ("rss_bytes", "threads", "fds"))
+    return ServerReport(
+        name=record.text("name"),
+        used=Usage(watched_ns, cpu_ns, rss, threads, fds),
+        requests=requests,
+        max_rss_bytes=rss,
+        max_threads=threads,
+        max_fds=fds,
+        fate=str(record.may("fate", "")),
+        complaints=record.texts("complaints"),
+    )
