@@ -125,7 +125,7 @@ def gate_passed() -> list[JudgingEvent]:
 
 
 def gate_inconclusive() -> list[JudgingEvent]:
-    return [compared((replace(SAME, metric="throughput"), UNCLEAR, DOUBTFUL), GATE)]
+    return [compared((replace(SAME, metric="throughput"), UNCLEAR, replace(DOUBTFUL, metric="p999")), GATE)]
 
 
 def gate_refused() -> list[JudgingEvent]:

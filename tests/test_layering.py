@@ -89,6 +89,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner": {"crew", "diagnosis", "host", "watch"} | TOLD,
     "saturation": {"crew", "diagnosis", "host", "stats"} | TOLD,
     "selftest": {"host"} | TOLD,
+    "record_file": VALUES,
     "results": {"comparison", "record"} | VALUES,
     "rounds": {"comparison", "crew", "diagnosis", "host", "interrupts", "target"} | TOLD,
     "contest": {"comparison", "host", "results", "rounds", "stats", "__init__"} | TOLD,
@@ -99,7 +100,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "target": {"target", "_server", "__init__"} | TOLD,
     "stats": {"stats"},
     "verbs": {"config", "host", "output", "runner", "selftest", "session", "target", "__init__"}
-    | {"comparison", "contestants", "history", "interrupts", "results", "smoke", "smoke_run", "stats"}
+    | {
+        "comparison",
+        "contestants",
+        "history",
+        "interrupts",
+        "record",
+        "record_file",
+        "results",
+        "smoke",
+        "smoke_run",
+        "stats",
+    }
     | TOLD,
     "cli": {"verbs", "__init__"} | TOLD,
     "__main__": {"cli"},

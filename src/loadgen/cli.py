@@ -12,6 +12,7 @@ VERBS = {
     "smoke": "start a server, ask it, load it, stop it: PASS or FAIL, with the reasons",
     "compare": "run two servers in turns, and say of each metric which is better, and how sure that is",
     "gate": "judge a server against a baseline, for CI: PASS, FAIL, or why it cannot be told",
+    "report": "show an earlier result, from its JSON file, in any format",
     "history": "append results to a file, and draw how they changed over time",
     "selftest": "find what the generator itself can do on this host, and keep it",
     "config": "print the resolved configuration, its JSON Schema, or an example with every key",

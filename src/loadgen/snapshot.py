@@ -245,6 +245,8 @@ def decode_v2(payload: str) -> Histogram:
 
     hdr = HdrHistogram.decode(payload.encode("ascii"))
     histogram = Histogram()
-    for item in hdr.get_recorded_iterator():
-        histogram.record_many(item.value_iterated_to, item.count_added_in_this_iter_step)
+    # The library's own iterator takes a third of a second for a histogram.
+    for index, count in enumerate(hdr.counts):
+        if count:
+            histogram.record_many(hdr.get_highest_equivalent_value(hdr.get_value_from_index(index)), count)
     return histogram

@@ -13,13 +13,13 @@ from loadgen.output.clean import Clean
 from loadgen.output.clean_comparison import CleanComparison
 from loadgen.output.clean_smoke import CleanMatrix, CleanSmoke
 from loadgen.output.color import Paint, wants_color
-from loadgen.output.event import AnyOutput, EndsOnly
+from loadgen.output.event import AnyEvent, AnyOutput, EndsOnly
 from loadgen.output.json import Json
 from loadgen.output.junit import write_junit
 from loadgen.output.markdown import append_markdown
 from loadgen.output.outputs import Create, Outputs, opened
 from loadgen.output.quiet import Quiet, QuietComparison, QuietSmoke
-from loadgen.output.sink import Sink, open_results, remark
+from loadgen.output.sink import Sink, open_results, remark, write_lines
 from loadgen.output.slo import summary as objectives
 from loadgen.output.svg import write_plot
 from loadgen.output.verbose import Verbose
@@ -27,6 +27,8 @@ from loadgen.output.verbose_comparison import VerboseComparison
 
 __all__ = [
     "FORMATS",
+    "AnyEvent",
+    "AnyOutput",
     "Create",
     "Outputs",
     "annotations",
@@ -40,6 +42,7 @@ __all__ = [
     "opened",
     "remark",
     "write_junit",
+    "write_lines",
     "write_plot",
 ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import select
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -81,6 +82,13 @@ def open_results(path: str) -> TextIO:
         return Path(path).open("w", encoding="utf-8")
     except OSError as error:
         raise _refusal(path, error) from error
+
+
+def write_lines(stream: TextIO | None, lines: Iterable[bytes]) -> None:
+    """Lines in UTF-8, as they are. Raises OutputError when they cannot be written."""
+    sink = Sink(stream)
+    for line in lines:
+        sink.write_utf8(line)
 
 
 def write_file(path: str, text: str, *, append: bool = False) -> None:

@@ -19,17 +19,22 @@ from loadgen.record.load import differences, load
 from loadgen.record.read import Reading, Record
 from loadgen.smoke import SmokeEnded
 
-__all__ = ["Reading", "Record", "differences", "encode", "load", "to_record"]
+__all__ = ["Reading", "Record", "differences", "encode", "load", "to_line", "to_record"]
 
 
 def encode(event: Event | SmokeEnded | JudgingEvent) -> bytes:
     """One line of NDJSON, or nothing for an event that has no record."""
     record = to_record(event)
-    return b"" if record is None else json_line(orjson.dumps(_whole(record), option=orjson.OPT_APPEND_NEWLINE))
+    return b"" if record is None else to_line(_whole(record))
+
+
+def to_line(record: Record) -> bytes:
+    """A record that was read, as a line of NDJSON again."""
+    return json_line(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def _whole(value: Any) -> Any:
-    """The value with halves of surrogate pairs, as a command line can hold them, escaped: JSON has no spelling for them."""
+    """The value with its halves of surrogate pairs escaped, as JSON has no spelling for them."""
     match value:
         case str():
             return value.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -54,6 +54,7 @@ def comparison(event: Compared) -> dict[str, Any]:
         "settle_secs": secs(settings.settle_ns),
         "max_rounds": settings.max_rounds,
         "rounds": _rounds(event),
+        "round_counts": [len(side) for side in event.values],
         "notes": texts(event.notes),
         "failure": text(event.failure) or None,
         "refused": text(event.refused) or None,

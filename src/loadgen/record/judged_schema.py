@@ -120,6 +120,7 @@ COMPARISON = object_of(
         "settle_secs": NUMBER,
         "max_rounds": COUNT,
         "rounds": array_of(object_of({"a": _VALUES, "b": _VALUES})),
+        "round_counts": array_of(COUNT),
         "notes": TEXTS,
         "failure": TEXT_OR_NULL,
         "refused": TEXT_OR_NULL,

@@ -50,9 +50,10 @@ def round_ended(record: Fields) -> RoundEnded:
 def compared(record: Fields) -> Compared:
     metrics = record.part("metrics")
     rows = {name: metrics.part(name) for name in metrics.values}
-    rounds, paired = record.get("rounds", []), bool(record.get("paired", True))
-    sides = tuple(tuple(_values(both[side]) for both in rounds) for side in ("a", "b"))
-    a, b = sides if paired else map(_cut, sides)
+    rounds = record.get("rounds", [])
+    sides = zip(("a", "b"), record.get("round_counts", [len(rounds)] * 2), strict=True)
+    # Where one side has fewer rounds than the other, empty ones stand for the rest.
+    a, b = (tuple(_values(both[side]) for both in rounds[:count]) for side, count in sides)
     return Compared(
         a=_candidate(record.part("a")),
         b=_candidate(record.part("b")),
@@ -66,7 +67,7 @@ def compared(record: Fields) -> Compared:
             max_rounds=record.count("max_rounds"),
         ),
         confidence=record.number("confidence"),
-        paired=paired,
+        paired=bool(record.get("paired", True)),
         seed=record.count("seed"),
         rate_per_s=record.number("rate_per_s"),
         values=(a, b),
@@ -122,10 +123,3 @@ def _row(name: str, record: Fields) -> Row:
 
 def _values(values: dict[str, float | None]) -> Values:
     return {str(name): float(value) for name, value in values.items() if value is not None}
-
-
-def _cut(side: tuple[Values, ...]) -> tuple[Values, ...]:
-    """Without the empty rounds at the end, which stand where the other side has more."""
-    while side and not side[-1]:
-        side = side[:-1]
-    return side
