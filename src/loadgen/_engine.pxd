@@ -49,6 +49,7 @@ cdef class Lane:
     cdef Owed owed
     cdef uint64_t next_key    # of the prefill, up to
     cdef uint64_t last_key    # and without this one
+    cdef int64_t left         # requests of the measure window that are still to be sent
 
     cdef int reserve_owed(self, uint64_t slots, bint backfill) except -1
 
@@ -58,6 +59,8 @@ cdef class Engine(Pool):
     cdef Random choice        # of the connection for a request, where that is random
     cdef Pauses pauses
     cdef list lanes
+    cdef int index            # of the worker
+    cdef list shares          # of the load, of all workers
     cdef object notify        # called with "connected", "written", "drained" when a mode ends
     cdef int mode
     cdef int distribution
@@ -76,7 +79,10 @@ cdef class Engine(Pool):
     cdef uint64_t loads       # how many there have been
     cdef int64_t start_ns     # of the warmup
     cdef int64_t measure_ns   # of the measure window,
-    cdef int64_t end_ns       # and its end
+    cdef int64_t end_ns       # and its end, unless its requests end it before
+    cdef int64_t requests     # that this worker's measure window has; UNLIMITED: as many as its time allows
+    cdef int lanes_to_go      # lanes with any of them left
+    cdef int64_t ended_ns     # when the measure window ended, as it did; 0 before
     cdef int64_t drained_ns   # when what is open then counts as unfinished
     cdef int64_t overdue      # requests of the window that were sent long after it closed, for no reason but our own
     cdef int64_t answered_in_time  # requests of the measure window that were answered before it closed
@@ -94,6 +100,11 @@ cdef class Engine(Pool):
     # Pauses of a lane in which something was due.
     cdef void look_before(self, Lane lane) noexcept
     cdef void look_after(self, Lane lane) noexcept
+
+    # The measure window: it begins, all of its requests are on their way, it is over.
+    cdef void begin_window(self, int64_t now_ns) noexcept
+    cdef void issued(self, Lane lane, int64_t now_ns) noexcept
+    cdef void end_window(self, int64_t now_ns) noexcept
 
     # Time.
     cdef int64_t tick(self, int64_t now_ns) noexcept

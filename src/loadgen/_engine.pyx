@@ -29,6 +29,9 @@ cdef enum:
 
 cdef int64_t MS = 1_000_000
 
+# More requests than anybody waits for.
+cdef int64_t UNLIMITED = 1 << 62
+
 # What a healthy machine may take to wake us at the end of a window. Requests of the window that are sent later than
 # this, though there was room for them, are ones that the generator did not manage.
 cdef int64_t OVERDUE_NS = 10_000_000
@@ -70,6 +73,8 @@ cdef class Engine(Pool):
         cdef Keys keys
         cdef int i, n
         own = plan.workers[index]
+        self.index = index
+        self.shares = [worker.share for worker in plan.workers]
         self.notify = lambda what: loop.call_soon(notify, what)
         self.batch = plan.batch_size
         self.distribution = DISTRIBUTIONS[plan.request_distribution]
@@ -160,6 +165,8 @@ cdef class Engine(Pool):
                     return False
         else:
             return False
+        if lane.left == 0 and not owed and self.mode == LOAD and now_ns >= self.measure_ns:
+            return False
         r = pipeline_push(&c.pipe)
         if owed:
             r.key = lane.owed.keys[lane.owed.head & lane.owed.mask]
@@ -175,6 +182,8 @@ cdef class Engine(Pool):
         r.intended_ns = r.send_ns = now_ns
         self.recorder.planned(r)
         connection_encode(c, r, self.codec, self.values)
+        if r.phase == MEASURE and not owed:
+            self.issued(lane, now_ns)
         return True
 
     cdef void fill_all(self) noexcept:
@@ -233,6 +242,8 @@ cdef class Engine(Pool):
             r.send_ns = now_ns
             self.recorder.planned(r)
             connection_encode(c, r, self.codec, self.values)
+            if r.phase == MEASURE and not owed:
+                self.issued(lane, now_ns)
             if not c.touched:
                 c.touched = True
                 self.touched[self.n_touched] = c
@@ -283,6 +294,47 @@ cdef class Engine(Pool):
         lane.next = chosen
         return least
 
+    # ── The measure window ──────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef void begin_window(self, int64_t now_ns) noexcept:
+        self.phase = MEASURE
+        self.pauses.begin(now_ns)
+        self.cpu_from_ns = process_cpu_ns()
+        if self.lanes_to_go == 0 and self.mode == LOAD:
+            # No request of it is this worker's.
+            self.mode = DRAIN
+            self.next_tick_ns = now_ns
+
+    cdef void issued(self, Lane lane, int64_t now_ns) noexcept:
+        """Takes a request from those that the window is to have. When none is left, only replies are waited for."""
+        lane.left -= 1
+        if lane.left:
+            return
+        if not self.closed_loop:
+            lane.schedule.end()
+        self.lanes_to_go -= 1
+        if self.lanes_to_go or self.mode != LOAD:
+            return
+        self.mode = DRAIN
+        self.drained_ns = now_ns + self.request_timeout_ns
+        if self.phase == WARMUP:
+            self.begin_window(now_ns)
+        for lane in self.lanes:
+            lane.owed.head = lane.owed.tail
+        self.next_tick_ns = now_ns
+        self.plan_wake(now_ns)
+
+    cdef void end_window(self, int64_t now_ns) noexcept:
+        """Its time is over or, with a number of requests, its last reply has come or is not waited for any more."""
+        self.phase = DRAINING
+        self.answered_in_time = self.recorder.answered(MEASURE)
+        self.pauses.end(now_ns)
+        self.cpu_to_ns = process_cpu_ns()
+        if self.mode == LOAD:
+            self.ended_ns = self.end_ns
+        else:
+            self.ended_ns = self.heard_ns if self.answered_in_time == self.requests > 0 else now_ns
+
     # ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     cdef void on_timer(self) noexcept:
@@ -298,15 +350,10 @@ cdef class Engine(Pool):
             self.phase = WARMUP
         if self.mode == LOAD:
             if self.phase == WARMUP and now_ns >= self.measure_ns:
-                self.phase = MEASURE
-                self.pauses.begin(now_ns)
-                self.cpu_from_ns = process_cpu_ns()
-            if now_ns >= self.end_ns:
+                self.begin_window(now_ns)
+            if self.mode == LOAD and now_ns >= self.end_ns:
+                self.end_window(now_ns)
                 self.mode = DRAIN
-                self.phase = DRAINING
-                self.answered_in_time = self.recorder.answered(MEASURE)
-                self.pauses.end(now_ns)
-                self.cpu_to_ns = process_cpu_ns()
                 for lane in self.lanes:
                     lane.owed.head = lane.owed.tail
         if begins and self.closed_loop:
@@ -462,6 +509,10 @@ cdef class Engine(Pool):
         """The drain is over: what is still open, or was never sent, is unfinished."""
         cdef Request r
         cdef Lane lane
+        if self.mode == DRAIN and self.phase == MEASURE:
+            self.end_window(now_ns)
+        elif self.ended_ns == 0:
+            self.ended_ns = self.end_ns
         self.leave_all(now_ns)
         if not self.closed_loop:
             for lane in self.lanes:
@@ -509,8 +560,11 @@ cdef class Engine(Pool):
         self.next_tick_ns = now_ns
         self.plan_wake(now_ns)
 
-    def load(self, int64_t start_ns, int64_t warmup_ns, int64_t duration_ns, profile):
+    def load(self, int64_t start_ns, int64_t warmup_ns, int64_t duration_ns, profile, requests=0):
         """Sends load from `start_ns`, monotonic, which may be past; the last `duration_ns` are measured.
+
+        With `requests` the measure window has exactly so many over all workers, each lane its part of them by its share
+        of the rate, and ends when the last one has, unless `duration_ns` end it before.
 
         `profile` is the run's, as `Schedule` takes it, and empty for a closed loop; the warmup keeps up the rate with
         which it begins. What an earlier load counted is forgotten.
@@ -529,18 +583,25 @@ cdef class Engine(Pool):
         for phase in (WARMUP, MEASURE, DRAINING):
             self.recorder.clear(phase)
             self.rx[phase] = self.tx[phase] = 0
-        self.overdue = self.answered_in_time = self.cpu_from_ns = self.cpu_to_ns = 0
+        self.overdue = self.answered_in_time = self.cpu_from_ns = self.cpu_to_ns = self.ended_ns = 0
+        parts = [UNLIMITED] * len(self.lanes)
+        self.requests = UNLIMITED
+        if requests:
+            self.requests = _workload.apportioned(requests, self.shares)[self.index]
+            parts = _workload.apportioned(self.requests, [lane.share for lane in self.lanes])
+        self.lanes_to_go = sum(part > 0 for part in parts)
         if profile:
             _, rate_per_s, _, _ = profile[0]
             profile = [(warmup_ns, rate_per_s, rate_per_s, 0), *profile]
-        for lane in self.lanes:
+        for lane, part in zip(self.lanes, parts):
+            lane.left = part
             lane.owed.backfill = self.backfill
             lane.in_question = False
             busy_end(&lane.busy)
             if not self.closed_loop:
                 # Each load has a stream of its own: a rate that is tried twice does not see the same luck twice.
                 arrivals = Poisson(lane.seed + self.loads) if self.poisson else Even(lane.offset)
-                lane.schedule = Schedule(profile, lane.share, arrivals)
+                lane.schedule = Schedule(profile if lane.left else profile[:1], lane.share, arrivals)
                 lane.schedule.begin(start_ns)
         if self.spin:
             self.reactor.spin(True)
@@ -582,6 +643,10 @@ cdef class Engine(Pool):
         if number == MEASURE:
             answered = self.answered_in_time if self.phase == DRAINING else self.recorder.answered(MEASURE)
         return *self.recorder.counts(number), self.rx[number], self.tx[number], answered
+
+    def window_end_ns(self):
+        """When the measure window ended, monotonic: with a number of requests, the time of the last reply. 0 before."""
+        return self.ended_ns
 
     def cpu_ns(self):
         """CPU time of this process over the measure window, as far as it has come."""

@@ -44,6 +44,7 @@ cdef class Pool(Watcher):
     cdef int64_t failures[FAILURES]
     cdef dict examples            # the first failure of each reason, in words
     cdef int64_t late_ns          # a clock reading after this one comes from a wake-up that was late
+    cdef int64_t heard_ns         # when bytes last came
     cdef int64_t rx[PHASES]
     cdef int64_t tx[PHASES]
 

@@ -148,7 +148,7 @@ cdef class Pool(Watcher):
         self.rx[self.phase] += received
         if read == NOTHING:
             return
-        now_ns = monotonic_ns()
+        now_ns = self.heard_ns = monotonic_ns()
         if now_ns > self.late_ns:
             self.woke_late(now_ns)
         if read == GONE:

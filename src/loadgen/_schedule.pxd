@@ -51,3 +51,5 @@ cdef class Schedule:
 
     # Moves on to the request after it.
     cdef void advance(self) noexcept nogil
+    # There is none after those that it has given.
+    cdef void end(self) noexcept nogil

@@ -142,6 +142,10 @@ cdef class Schedule:
             self.at += 1
         self.next_ns = NEVER
 
+    cdef void end(self) noexcept nogil:
+        self.at = self.n_pieces
+        self.next_ns = NEVER
+
     def times(self, int n):
         """The next n intended times in ns, as a list; shorter when the profile ends."""
         row = []

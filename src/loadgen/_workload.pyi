@@ -1,7 +1,10 @@
+from collections.abc import Sequence
+
 from loadgen._ketama import Ketama
 from loadgen._keys import Keys
 
 def shares(keys: Keys, ketama: Ketama) -> list[float]: ...
+def apportioned(total: int, shares: Sequence[float]) -> list[int]: ...
 
 class Workload:
     def __init__(

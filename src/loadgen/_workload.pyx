@@ -1,5 +1,7 @@
 """What to send next. The sequence depends on the seed alone, not on time or replies."""
 
+from fractions import Fraction
+
 from libc.math cimport pow
 from libc.stdint cimport UINT64_MAX
 
@@ -31,6 +33,17 @@ def shares(Keys keys, Ketama ketama):
     rest = zipf.h(keys.count + 0.5) - zipf.h(last + 0.5)
     whole = sum(mass) + rest
     return [(head + rest * share) / whole for head, share in zip(mass, even)]
+
+
+def apportioned(total, shares):
+    """Whole numbers in proportion to shares that add up to `total`: by largest remainder, of equal ones the first."""
+    parts = [Fraction(share) for share in shares]
+    exact = [total * part / sum(parts) for part in parts]
+    given = [int(part) for part in exact]
+    order = sorted(range(len(exact)), key=lambda i: given[i] - exact[i])
+    for i in order[:total - sum(given)]:
+        given[i] += 1
+    return given
 
 
 cdef class Workload:

@@ -106,7 +106,7 @@ class Crew:
         """When it was told to end early; 0: it was not."""
         self.interval_ended: Callable[[str, int, int, Snapshot], None] | None = None
         """Called when all workers have reported an interval: phase, which one from 1, its length, the phase so far."""
-        self.intervals: dict[tuple[str, int], list[Report]] = defaultdict(list)
+        self.intervals: dict[tuple[str, int], dict[int, Report]] = defaultdict(dict)
         self.heard_intervals: dict[str, int] = defaultdict(int)
         """The newest interval of each phase that all workers have reported."""
 
@@ -231,8 +231,19 @@ class Crew:
         if stalled_ns > (REFUSED_NS if since.total.errors else STALL_NS):
             raise TargetError(f"The prefill stalled at {so_far}, none written for {stalled_ns / NS:.0f} s; {obstacle}.")
 
-    def begin_load(self, profile: tuple[Segment, ...], warmup_ns: int, duration_ns: int, interval_ns: int = 0) -> Load:
-        """Has every worker begin with a load in a moment; `interval_ns` is the plan's unless given."""
+    def begin_load(
+        self,
+        profile: tuple[Segment, ...],
+        warmup_ns: int,
+        duration_ns: int,
+        *,
+        interval_ns: int = 0,
+        requests: int = 0,
+    ) -> Load:
+        """Has every worker begin with a load in a moment; `interval_ns` is the plan's unless given.
+
+        The window has `requests`, or as many as `duration_ns` allow where they are 0.
+        """
         self.intervals.clear()
         self.heard_intervals.clear()
         self.stopped_ns = 0
@@ -241,14 +252,15 @@ class Crew:
             for phase in LOAD_PHASES:
                 process.last.pop(phase, None)
         start_ns = time.monotonic_ns() + START_AHEAD_NS
-        self.load = Load(start_ns, warmup_ns, duration_ns, interval_ns or self.plan.interval_ns, profile)
+        self.load = Load(start_ns, warmup_ns, duration_ns, interval_ns or self.plan.interval_ns, profile, requests)
         self.tell_all(worker.LOAD, self.load)
         return self.load
 
     def follow(self, phase: str, given_up: Callable[[], bool] = lambda: False) -> None:
         """Hears the workers until the end of the load's warmup or measure, and tells how far it has come.
 
-        `given_up` is asked after each report whether to leave it at that.
+        `given_up` is asked after each report whether to leave it at that. A window that its requests end is left when
+        every worker has had the last reply. Raises Stop when a server cannot be reached any more to send it the rest.
         """
         load = self.load
         from_ns, until_ns = {"warmup": (load.start_ns, load.measure_ns), "measure": (load.measure_ns, load.end_ns)}[
@@ -256,12 +268,29 @@ class Crew:
         ]
         length_ns = until_ns - from_ns
         intervals = -(-length_ns // load.interval_ns)
+        reached_ns = time.monotonic_ns()
         while (now_ns := time.monotonic_ns()) < until_ns + (self.heard_intervals[phase] < intervals) * LATE_NS:
+            if all(w.final is not None for w in self.living()):
+                return
             self.hear(min(max(until_ns, now_ns + LATE_NS), now_ns + load.interval_ns // 4))
             if given_up():
                 return
             done_ns = min(max(time.monotonic_ns() - from_ns, 0), length_ns)
-            self.emit(Progress(phase, done_ns, length_ns, done_ns))
+            if not load.requests or phase != "measure":
+                self.emit(Progress(phase, done_ns, length_ns, done_ns))
+                continue
+            self.emit(Progress(phase, self.merged(phase).total.ended, load.requests, done_ns, unit="requests"))
+            reached_ns = now_ns if not self.without_connection() else reached_ns
+            if now_ns - reached_ns > self.plan.connect_timeout_ns + load.interval_ns:
+                [endpoint, *_] = self.without_connection()
+                self.failure = diagnosis.gone(endpoint, self.failures(phase), self.examples)
+                raise Stop
+
+    def window_end_ns(self) -> int:
+        """When the newest load's measure window ended, monotonic: the last worker's, as far as they have said it."""
+        ends = [w.final.window_end_ns for w in self.workers if w.final is not None]
+        end_ns = max(ends, default=self.load.end_ns)
+        return min(end_ns, self.stopped_ns) if self.stopped_ns else end_ns
 
     def end_load(self) -> None:
         """Has a load that goes on end now; `drain` waits for it."""
@@ -328,14 +357,22 @@ class Crew:
             process.final = report
             process.last.update(report.finals)
         elif report.event == "interval" and not self.stopped_ns:
-            reports = self.intervals[report.phase, report.interval]
-            reports.append(report)
-            if len(reports) == len(self.workers):
-                del self.intervals[report.phase, report.interval]
-                self.heard_intervals[report.phase] = report.interval
-                if self.interval_ended is not None:
-                    so_far = sum((r.snapshot for r in reports), Snapshot())
-                    self.interval_ended(report.phase, report.interval, report.interval_ns, so_far)
+            self.intervals[report.phase, report.interval][process.index] = report
+        if report.event in ("drained", "interval") and not self.stopped_ns:
+            self.end_intervals()
+
+    def end_intervals(self) -> None:
+        """Tells of each interval that every worker has reported, or had nothing left to report in."""
+        for (phase, number), reports in sorted(self.intervals.items()):
+            others = [w for w in self.workers if w.index not in reports]
+            if any(w.final is None for w in others):
+                continue
+            del self.intervals[phase, number]
+            self.heard_intervals[phase] = number
+            if self.interval_ended is not None:
+                snapshots = [*(r.snapshot for r in reports.values()), *(w.last[phase] for w in others)]
+                longest_ns = max(r.interval_ns for r in reports.values())
+                self.interval_ended(phase, number, longest_ns, sum(snapshots, Snapshot()))
 
     def bury(self, process: WorkerProcess) -> None:
         """A worker died: the run ends, with what the others count."""

@@ -82,7 +82,8 @@ class Progress:
     phase: str
     done: int
     total: int
-    """In keys (prefill), connections (connect) or nanoseconds (ready, warmup, measure, drain)."""
+    """In `unit`s or, without one, in keys (prefill), connections (connect) or nanoseconds (ready, warmup,
+    measure, drain)."""
     elapsed_ns: int
     note: str = ""
     """A stall's diagnosis, in words."""
@@ -90,6 +91,8 @@ class Progress:
     """Where in a longer whole this phase is; None where the phase is all there is."""
     target: str = ""
     """The name of the server that the phase is about, where there are several."""
+    unit: str = ""
+    """`requests`, of a measure window that ends with a number of them."""
 
 
 @dataclass(frozen=True, slots=True)

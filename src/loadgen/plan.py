@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 
 from loadgen.slo import Objective
-from loadgen.units import NS_PER_S
+from loadgen.units import MAX_DURATION_NS, NS_PER_S
 from loadgen.verdict import Limits as VerdictLimits
 
 
@@ -79,11 +79,13 @@ class Load:
     """Monotonic time at which the warm-up begins."""
     warmup_ns: int
     duration_ns: int
-    """Of the measure window, which the warm-up is followed by."""
+    """Of the measure window, which the warm-up is followed by, at most."""
     interval_ns: int
     """How often a worker reports."""
     profile: tuple[Segment, ...]
     """As in a Plan: over all workers, of the measure window; empty for a closed loop."""
+    requests: int = 0
+    """How many requests of the measure window end it, over all workers; 0: only its duration does."""
 
     @property
     def measure_ns(self) -> int:
@@ -92,7 +94,7 @@ class Load:
 
     @property
     def end_ns(self) -> int:
-        """And at which it ends."""
+        """And at which it ends, unless its requests end it before."""
         return self.measure_ns + self.duration_ns
 
 
@@ -148,6 +150,7 @@ class Plan:
     value_bytes: int
     warmup_ns: int
     duration_ns: int
+    """Of the measure window; 0: no limit, as `requests` ends it."""
     interval_ns: int
     seed: int
     workers: tuple[WorkerPlan, ...]
@@ -155,6 +158,13 @@ class Plan:
     """What the result must meet."""
     verdict: VerdictLimits = field(default_factory=VerdictLimits)
     """From where on the generator distrusts its own numbers."""
+    requests: int = 0
+    """How many requests the measure window has, over all workers; 0: as many as its duration allows."""
+
+    @property
+    def window_ns(self) -> int:
+        """How long the measure window is, at most."""
+        return self.duration_ns or MAX_DURATION_NS
 
     @property
     def open_loop(self) -> bool:

@@ -65,7 +65,7 @@ class Run:
         plan, crew = self.plan, self.crew
         if self.watch is not None:
             self.watch.begin()
-        crew.begin_load(plan.profile, plan.warmup_ns, plan.duration_ns)
+        crew.begin_load(plan.profile, plan.warmup_ns, plan.window_ns, requests=plan.requests)
         if plan.warmup_ns:
             crew.begin("warmup")
             crew.follow("warmup")
@@ -88,11 +88,8 @@ class Run:
         """The Result of all workers, the dead ones' last words included."""
         plan, crew = self.plan, self.crew
         phases = {phase: crew.settled(phase) for phase in PHASES}
-        measured, duration_ns = phases["measure"], plan.duration_ns
-        if crew.stopped_ns:
-            duration_ns = min(duration_ns, max(0, crew.stopped_ns - crew.load.measure_ns))
-        if not crew.load.start_ns:
-            duration_ns = 0
+        measured = phases["measure"]
+        duration_ns = max(0, crew.window_end_ns() - crew.load.measure_ns) if crew.load.start_ns else 0
         server = self.watch.report(sum(phases[phase].sent for phase in LOAD_PHASES)) if self.watch else None
         if not crew.failure and not crew.interrupts.count:
             for endpoint in crew.without_connection()[:1]:

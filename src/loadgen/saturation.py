@@ -143,7 +143,7 @@ class Saturation:
         profile = () if probe.purpose is Purpose.BURST else (Segment(length_ns, rate_per_s, rate_per_s),)
         self.before, self.blocks, self.given_up = Snapshot(), [], False
         settle_ns = round(self.settings.drain_window_s * NS_PER_S)
-        crew.begin_load(profile, max(settle_ns, warmup_ns), length_ns, round(probe.block_s * NS_PER_S))
+        crew.begin_load(profile, max(settle_ns, warmup_ns), length_ns, interval_ns=round(probe.block_s * NS_PER_S))
         crew.follow("warmup")
         watch = host.Watch()
         crew.follow("measure", given_up=lambda: self.given_up)

@@ -24,6 +24,7 @@ from loadgen.usage import Watched
 # Flags that are keys of the config under another name: option strings, key, what it is.
 KEYS = (
     (("-d", "--duration"), "general.duration", "how long to measure, such as 10s"),
+    (("--requests",), "general.requests", "how many requests to measure, in all, instead of a duration"),
     (("--warmup",), "general.warmup", "how long to run before measuring"),
     (("--seed",), "general.seed", "what everything random comes from"),
     (("-t", "--threads"), "general.threads", "worker processes"),
@@ -154,7 +155,7 @@ def opened(args: argparse.Namespace, *, force_search: bool = False) -> Iterator[
     if sum((args.embedded, args.server is not None, args.host is not None or args.port is not None)) > 1:
         raise UsageError("--embedded, --server and --host with --port each name the server: keep one of them.")
     if args.config is None:
-        flags.setdefault("general.warmup", WARMUP_WITHOUT_FILE)
+        shorten_warmup(flags, args.set)
     if args.embedded:
         # One server, whose port is known when it runs, in place of any that the file names.
         flags["target.endpoints"] = config.Flag("--embedded", [f"{HOST}:1"])
@@ -187,6 +188,13 @@ def outputs_of(
     """The outputs that the options and [admin] name, to be opened. See `output.opened`."""
     admin = settings.admin
     return output.opened(create, admin.format, color=admin.color, file=args.output, json=args.json)
+
+
+def shorten_warmup(flags: dict[str, object], overrides: Sequence[str]) -> None:
+    """Where no file says how long the warm-up is, nor a flag; a number of requests has none unless one is asked for."""
+    counted = any(override.partition("=")[0].strip() == "general.requests" for override in overrides)
+    if not counted and "general.requests" not in flags:
+        flags.setdefault("general.warmup", WARMUP_WITHOUT_FILE)
 
 
 def name_of(args: argparse.Namespace) -> str:

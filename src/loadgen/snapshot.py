@@ -75,6 +75,11 @@ class Tally(_Counters):
         return self.errors + self.timeouts + self.lost + self.corrupt + self.unfinished
 
     @property
+    def ended(self) -> int:
+        """Requests of which it is known how they ended."""
+        return self.ok + self.failed
+
+    @property
     def balance(self) -> int:
         """planned minus every place where a request can end: 0, or the requests that are still in flight."""
         return self.planned - self.ok - self.failed

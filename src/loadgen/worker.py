@@ -67,6 +67,8 @@ class Report:
     max_rss_bytes: int = 0
     signs: WorkerSigns | None = None
     """With `drained`: what the machine did to it in the measure window."""
+    window_end_ns: int = 0
+    """With `drained`: when the measure window ended, monotonic; with a number of requests, the last reply's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,8 @@ class Worker:
         self.pipe = pipe
         self.index = index
         self.load = Load(0, 0, 0, plan.interval_ns, ())
+        self.intervals = 0
+        """How many of the phase's intervals have been reported."""
         self.timers: dict[asyncio.TimerHandle, tuple[int, Callable[[], None]]] = {}
         """What is to be done, and when, unless the load is stopped before."""
         self.loop = asyncio.get_running_loop()
@@ -168,7 +172,8 @@ class Worker:
             for phase in ("warmup", "measure"):
                 self.ended.pop(phase, None)  # An earlier load's; the engine forgets that too.
             self.enter("warmup")
-            self.engine.load(self.load.start_ns, self.load.warmup_ns, self.load.duration_ns, profile)
+            load = self.load
+            self.engine.load(load.start_ns, load.warmup_ns, load.duration_ns, profile, load.requests)
             self.report_intervals("warmup", self.load.start_ns, self.load.warmup_ns)
             self.at(self.load.measure_ns, lambda: self.enter("measure"))
             self.report_intervals("measure", self.load.measure_ns, self.load.duration_ns)
@@ -206,6 +211,7 @@ class Worker:
         self.ended[self.phase] = self.connections_in(self.phase)
         self.began = self.connections_now()
         self.phase = phase
+        self.intervals = 0
 
     def connections_now(self) -> ConnectionEvents:
         return ConnectionCounts(*self.engine.connection_counts()), self.engine.failure_counts()
@@ -260,8 +266,11 @@ class Worker:
     def mode_ended(self, event: str) -> None:
         if event == "drained":
             self.catch_up()
+            self.forget_timers()
+            self.report_rest()
             finals = {phase: self.snapshot(phase) for phase in PHASE_NAMES}
-            self.say(event, self.phase, finals=finals, signs=self.signs())
+            end_ns = self.engine.window_end_ns()
+            self.say(event, self.phase, finals=finals, signs=self.signs(), window_end_ns=end_ns)
         else:
             self.say(event, "prefill" if event == "written" else "precheck")
 
@@ -282,10 +291,18 @@ class Worker:
             return
 
         def report() -> None:
+            self.intervals = done + 1
             self.report_intervals(phase, start_ns, length_ns, done + 1)
             self.say("interval", phase, interval=done + 1, interval_ns=until_ns - from_ns)
 
         self.at(start_ns + until_ns, report)
+
+    def report_rest(self) -> None:
+        """What a window that its requests ended has left of an interval."""
+        load = self.load
+        rest_ns = self.engine.window_end_ns() - load.measure_ns - self.intervals * load.interval_ns
+        if load.requests and self.phase == "measure" and rest_ns > 0:
+            self.say("interval", "measure", interval=self.intervals + 1, interval_ns=rest_ns)
 
 
 async def work(channel: socket.socket) -> None:

@@ -110,6 +110,8 @@ def _of_the_search(config: Config) -> Iterator[tuple[Path, str]]:
         yield ("workload", "phase"), "is not acted on: the search sets the rate"
     if config.general.duration != General().duration:
         yield ("general", "duration"), "is not acted on: the search says how long each rate is measured"
+    if config.general.requests:
+        yield ("general", "requests"), "is not acted on: the search says how long each rate is measured"
     if config.general.interval != General().interval:
         yield ("general", "interval"), "is not acted on: a search shows a line for each rate"
     if search is None or slo is None:

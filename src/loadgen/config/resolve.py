@@ -19,6 +19,7 @@ from loadgen.config.split import split_connections, split_range, worker_count, w
 from loadgen.errors import TargetError
 from loadgen.plan import Endpoint, Keyspace, Plan, Weights, WorkerPlan
 from loadgen.server_plan import HOST, ServerPlan
+from loadgen.units import MAX_DURATION_NS
 from loadgen.verdict import Limits
 
 
@@ -44,7 +45,7 @@ def resolve(config: Config) -> Plan:
         connect_timeout_ns=connection.connect_timeout,
         request_timeout_ns=connection.request_timeout,
         request_distribution=connection.request_distribution,
-        profile=profile(workload, config.general.duration),
+        profile=profile(workload, config.general.duration or MAX_DURATION_NS),
         arrival=workload.arrival if workload.arrival and workload.scheduled else "constant",
         spin=workload.spin,
         prefill=workload.prefill,
@@ -60,6 +61,7 @@ def resolve(config: Config) -> Plan:
         value_bytes=workload.values.length,
         warmup_ns=config.general.warmup,
         duration_ns=config.general.duration,
+        requests=config.general.requests,
         interval_ns=config.general.interval,
         seed=seed,
         workers=_workers(config, seed),

@@ -2,8 +2,8 @@
 
 A bound that holds for a key alone stands here; what must hold between keys is in `contradictions`. The vocabulary is
 that of crucible's benchmark and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`,
-`general.interval`, `target.username`, `target.password`, `target.server`, `workload.arrival`, `workload.phase`,
-`workload.spin`, `workload.keyspace.zipf_exponent`, `slo`, `verdict`, `smoke`, `compare` and `gate`.
+`general.interval`, `general.requests`, `target.username`, `target.password`, `target.server`, `workload.arrival`,
+`workload.phase`, `workload.spin`, `workload.keyspace.zipf_exponent`, `slo`, `verdict`, `smoke`, `compare` and `gate`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ from loadgen.config.values import (
 from loadgen.units import format_duration
 from loadgen.verdict import Limits
 
+MAX_REQUESTS = 2**53 - 1
+"""The greatest count that every reader of JSON takes exactly."""
+
 MAX_SEED = 2**63 - 1
 """The greatest integer that TOML is sure to carry."""
 
@@ -50,10 +53,25 @@ _REDIS_PORT = 6379
 class General(Table):
     """The run as a whole."""
 
-    duration: PositiveDuration = duration_key(
-        "60s", "How long to measure, after the warm-up; with phases, as long as they last."
+    requests: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_REQUESTS,
+        description=(
+            "How many requests to measure, over all connections; the run ends when all of them have ended. "
+            "0: as many as the duration allows."
+        ),
+        examples=[100_000],
     )
-    warmup: Duration = duration_key("10s", "How long to put load on the server before measuring; 0 skips it.")
+    duration: Duration = duration_key(
+        "60s",
+        "How long to measure, after the warm-up; with phases, as long as they last. "
+        "With requests there is no limit unless one is given, and the run ends with whichever comes first.",
+    )
+    warmup: Duration = duration_key(
+        "10s",
+        "How long to put load on the server before measuring; 0 skips it. With requests there is none unless given.",
+    )
     threads: int = Field(
         default_factory=usable_cpus,
         ge=1,
@@ -82,6 +100,20 @@ class General(Table):
     io_engine: Annotated[str | None, Inert("is not acted on: there is one I/O engine, chosen for the system")] = Field(
         default=None, description="Which I/O engine to use.", examples=["auto"]
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _requests_take_their_time(cls, given: object) -> object:
+        if isinstance(given, dict) and isinstance(requests := given.get("requests"), int) and requests:
+            return {"duration": 0, "warmup": 0, **given}
+        return given
+
+    @field_validator("duration")
+    @classmethod
+    def _something_ends_it(cls, duration: int, info: ValidationInfo) -> int:
+        if duration == 0 and info.data.get("requests") == 0:
+            raise ValueError('must be longer than 0; write a duration such as "10s"')
+        return duration
 
     @field_validator("interval")
     @classmethod

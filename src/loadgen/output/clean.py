@@ -123,7 +123,7 @@ class Clean:
         hit_rate = sentences.hit_rate(event, grouped)
         return [
             "",
-            self._paint(f"RESULTS ({sentences.duration(event)})", "bold"),
+            self._paint(f"RESULTS ({sentences.duration(event, figures.grouped)})", "bold"),
             "─" * WIDTH,
             *fact("throughput", f"{rate} ({counts})"),
             *self._server(event.server),
@@ -278,6 +278,6 @@ def _phase(phase: str, plan: Plan | None) -> str:
         case "warmup":
             return f"[warmup {format_duration(plan.warmup_ns)}]"
         case "measure":
-            return f"[running {format_duration(plan.duration_ns)}]"
+            return f"[running {sentences.aim(plan, figures.grouped)}]"
         case _:
             return f"[{phase}]"

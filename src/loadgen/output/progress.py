@@ -125,7 +125,7 @@ def _title(event: Progress) -> str:
 
 
 def _done(event: Progress) -> str:
-    unit = _UNITS.get(event.phase)
+    unit = event.unit or _UNITS.get(event.phase)
     part = figures.share(event.done / event.total) if event.total else figures.NOTHING
     return f"{event.done:,} of {event.total:,} {unit} ({part}%)" if unit else f"{part}%"
 
@@ -133,7 +133,7 @@ def _done(event: Progress) -> str:
 def _words(event: Progress) -> str:
     """`52.3%  123K keys/s  8s left`: rate and rest at the mean speed so far."""
     part = f"{figures.share(event.done / event.total):>5}%"
-    unit = _UNITS.get(event.phase)
+    unit = event.unit or _UNITS.get(event.phase)
     rate = f"  {figures.rate(event.done * NS_PER_S / event.elapsed_ns)} {unit}/s" if unit and event.elapsed_ns else ""
     if not event.done or event.done > event.total:
         return part + rate

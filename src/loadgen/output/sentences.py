@@ -101,9 +101,24 @@ def warnings(event: Configured | Ended) -> list[str]:
     return [printable(warning, _MAX_SENTENCE) for warning in event.warnings]
 
 
-def duration(result: Result) -> str:
-    seconds = f"{result.duration_ns / 1e9:.2f}s"
-    return f"{seconds} of {format_duration(result.plan.duration_ns)}, interrupted" if result.interrupted else seconds
+def aim(plan: Plan, spell: Spell = str) -> str:
+    """What ends the measured time: "60s", "100,000 requests", or "100,000 requests, 60s at most"."""
+    if not plan.requests:
+        return format_duration(plan.duration_ns)
+    limit = f", {format_duration(plan.duration_ns)} at most" if plan.duration_ns else ""
+    return f"{figures.plural(plan.requests, 'request', spell)}{limit}"
+
+
+def duration(result: Result, spell: Spell = str) -> str:
+    """How long was measured, and how much of what was asked for that is, where it is not all."""
+    seconds, plan = f"{result.duration_ns / 1e9:.2f}s", result.plan
+    planned = result.measured.total.planned
+    if not plan.requests:
+        return f"{seconds} of {format_duration(plan.duration_ns)}, interrupted" if result.interrupted else seconds
+    if planned == plan.requests:
+        return f"{seconds}, interrupted" if result.interrupted else seconds
+    why = "interrupted" if result.interrupted else "the time was over" if not result.failure else "it could not go on"
+    return f"{seconds}, {spell(planned)} of {figures.plural(plan.requests, 'request', spell)}: {why}"
 
 
 def bandwidth(result: Result, snapshot: Snapshot) -> str:

@@ -102,7 +102,7 @@ def _phase(phase: str, plan: Plan | None) -> str:
             return f"warming up for {format_duration(plan.warmup_ns)}..."
         case "measure":
             done = "warmup complete, " if plan.warmup_ns else ""
-            return f"{done}running for {format_duration(plan.duration_ns)}"
+            return f"{done}running for {sentences.aim(plan)}"
         case "drain":
             return f"draining, for {format_duration(plan.request_timeout_ns)} at most..."
         case _:

@@ -15,7 +15,7 @@ from loadgen.record.spelling import cpu_us, number, percent, secs, share, tallie
 from loadgen.signs import Signs
 from loadgen.slo import Check, Objective
 from loadgen.snapshot import Snapshot, Tally
-from loadgen.units import NS_PER_S
+from loadgen.units import MAX_DURATION_NS, NS_PER_S
 from loadgen.usage import ServerReport, Usage
 
 SCHEMA_VERSION = 1
@@ -48,7 +48,8 @@ def config(event: Configured) -> dict[str, Any]:
         "request_distribution": plan.request_distribution,
         "spin": plan.spin,
         "warmup_secs": secs(plan.warmup_ns),
-        "duration_secs": secs(plan.duration_ns),
+        "duration_secs": secs(plan.duration_ns) if plan.duration_ns else None,
+        "request_limit": plan.requests or None,
         "interval_secs": secs(plan.interval_ns),
         "request_timeout_secs": secs(plan.request_timeout_ns),
         **({"cpu_list": ",".join(map(str, cpus))} if cpus else {}),
@@ -62,7 +63,7 @@ def config(event: Configured) -> dict[str, Any]:
 
 def _segment(segment: Segment) -> dict[str, Any]:
     return {
-        "for_secs": secs(segment.length_ns),
+        "for_secs": secs(segment.length_ns) if segment.length_ns < MAX_DURATION_NS else None,
         "from_per_s": number(segment.from_per_s),
         "to_per_s": number(segment.to_per_s),
         **({"period_secs": secs(segment.period_ns)} if segment.period_ns else {}),

@@ -137,11 +137,12 @@ CONFIG = object_of(
         "loop": LOOP,
         "search": {"anyOf": [{"type": "null"}, array_of(object_of(_LIMIT))]},
         "warmup_secs": NUMBER,
-        "duration_secs": NUMBER,
+        "duration_secs": NUMBER_OR_NULL,
+        "request_limit": COUNT_OR_NULL,
         "interval_secs": NUMBER,
         "request_timeout_secs": NUMBER,
         "profile": array_of(
-            object_of({"for_secs": NUMBER, "from_per_s": NUMBER, "to_per_s": NUMBER}, {"period_secs": NUMBER})
+            object_of({"for_secs": NUMBER_OR_NULL, "from_per_s": NUMBER, "to_per_s": NUMBER}, {"period_secs": NUMBER})
         ),
         "request_distribution": {"enum": ["roundrobin", "greedy", "random", "least_inflight"]},
         "spin": TRUTH,

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plot", metavar="FILE", help="write the intervals as an SVG picture")
     add_rounds(parser, "compare")
     session.add_results(parser)
-    session.add_keys(parser, without=("general.duration", "general.warmup"))
+    session.add_keys(parser, without=("general.duration", "general.requests", "general.warmup"))
 
 
 def run(args: argparse.Namespace) -> ExitCode:

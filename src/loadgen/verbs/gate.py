@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="print ::error lines on standard error, which GitHub shows beside the change (default: auto, in its jobs)",
     )
-    session.add_keys(parser, without=("general.duration", "general.warmup"))
+    session.add_keys(parser, without=("general.duration", "general.requests", "general.warmup"))
 
 
 def run(args: argparse.Namespace) -> ExitCode:

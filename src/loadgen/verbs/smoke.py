@@ -64,7 +64,7 @@ def cases_of(args: argparse.Namespace) -> tuple[list[Case], config.Config]:
     if args.config is None:
         if not (any(named) or args.set or flags):
             raise UsageError("name a CONFIG file, or a server by --server, --matrix, --host and --port or --embedded.")
-        flags.setdefault("general.warmup", session.WARMUP_WITHOUT_FILE)
+        session.shorten_warmup(flags, args.set)
     if args.embedded:
         flags["target.endpoints"] = config.Flag("--embedded", [f"{HOST}:1"])
     files: Sequence[Path | None] = [args.server] if args.matrix is None else matched(args.matrix)
