@@ -76,7 +76,11 @@ def linger() -> None:
 
 def main() -> None:
     port, way = int(sys.argv[1]), sys.argv[2]
-    replies = {"garbage": b"HTTP/1.1 400 Bad Request\r\n", "error": b"-ERR no such thing\r\n", "mute": b""}
+    replies = {
+        "garbage": b"HTTP/1.1 400 Bad Request\r\n",
+        "error": b"-DENIED Redis is running in protected mode\r\n",
+        "mute": b"",
+    }
     match way:
         case "good":
             serve(port, answer)

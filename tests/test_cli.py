@@ -95,7 +95,7 @@ def test_version_imports_nothing_that_it_does_not_need() -> None:
         "uvloop",
         "asyncio",
         "pydantic",
-        "redis",
+        "hiredis",
         "rich",
         "hdrh",
         "orjson",

@@ -194,14 +194,14 @@ def test_every_thread_of_a_pinned_server_is_pinned():
         (scripted("dies"), r"odd was killed by SIGABRT before it was ready"),
         (scripted("background"), r"odd put itself in the background, where it cannot be watched: have it stay"),
         (scripted("garbage"), r'odd answers .*, but not as the protocol resp has it \("HTTP/1\.1 400 Bad Request"\)'),
-        (scripted("error"), r'but not as the protocol resp has it \("-ERR no such thing"\): correct target\.protocol'),
-        (scripted("locked"), r'odd wants another password than target\.password .*"-NOAUTH Auth'),
+        (scripted("error"), r'odd answers on 127.* that it serves no requests \("DENIED Redis is running in protected'),
+        (scripted("locked"), r'odd wants another password than target\.password .*"NOAUTH Auth'),
         (
             scripted("deaf", ready_timeout_ns=300_000_000),
             r"odd did not answer on 127.* within 300ms \(nothing listens there\): see that its command has \{port\}",
         ),
         (scripted("mute", ready_timeout_ns=300_000_000), r"within 300ms \(it accepts connections and says nothing\)"),
-        (scripted("still-loading", ready_timeout_ns=300_000_000), r'within 300ms \(it answers "-LOADING .*raise'),
+        (scripted("still-loading", ready_timeout_ns=300_000_000), r'within 300ms \(it answers "LOADING .*raise'),
         (replace(REDIS, protocol="memcache"), r"but not as the protocol memcache has it \(\"-ERR unknown command"),
         (replace(MEMCACHED, protocol="resp"), r"but not as the protocol resp has it \(\"ERROR\"\)"),
         (

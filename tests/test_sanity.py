@@ -41,11 +41,13 @@ def complaint(script: Script, name: str = "resp", *settings: str) -> str:
     return words
 
 
-def stores(peer: Peer) -> None:
-    """A small server that is right."""
+def stores(peer: Peer, instead: dict[bytes, bytes] | None = None) -> None:
+    """A small server that is right, but for the commands that are answered by something else instead."""
     kept: dict[bytes, bytes] = {}
     for request in peer.requests():
         match request:
+            case [word, *_] if instead and word in instead:
+                peer.send(instead[word])
             case [b"SET", key, value, b"EX", ttl]:
                 assert 0 < int(ttl) <= 60
                 kept[key] = value
@@ -122,7 +124,7 @@ def test_a_small_server_that_is_right_passes() -> None:
         ("resp", b"GET", b"$5\r\nsmoke\r\n", "GET loadgen:smoke:[0-9a-f]+", r"'\$36\\r\\n.*"),
         ("resp3", b"HELLO", b"-NOPROTO sorry\r\n", "HELLO", r"'%'…'\\r\\n\+PONG\\r\\n'"),
         ("resp", b"PING", b"+PONG\r\n+PONG\r\n", "PING", r"'\+PONG\\r\\n'"),
-        ("memcache", b"version", b"ERROR\r\n", "version", r"'VERSION '…'\\r\\n'"),
+        ("memcache", b"version", b"-ERR no\r\n", "version", r"'VERSION '…'\\r\\n'"),
         ("memcache", b"set", b"NOT_STORED\r\n", "set loadgen:smoke:[0-9a-f]+", r"'STORED\\r\\n'"),
         ("memcache", b"get", b"END\r\n", "get loadgen:smoke:[0-9a-f]+", r"'VALUE loadgen:smoke:.*"),
     ],
@@ -134,6 +136,54 @@ def test_a_wrong_answer_is_shown_beside_the_one_that_was_due(
     # A PING goes with the HELLO, to which it is answered in the same breath.
     shown = re.escape(repr(reply)[1:-1])
     assert re.fullmatch(rf"127.0.0.1:\d+ answered {asked} with {shown}.*, where {due} was due\.", words), words
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "reply"),
+    [
+        ("resp", b"PING", b"-NOPERM this user has no permissions to run the 'ping' command\r\n"),
+        ("resp", b"PING", b"-MISCONF Errors writing to the AOF file: No space left on device\r\n"),
+        ("resp", b"PING", b"-ERR unknown command 'PING'\r\n"),
+    ],
+)
+def test_a_greeting_that_is_refused_is_said_and_the_rest_is_judged(name: str, to: bytes, reply: bytes) -> None:
+    def script(peer: Peer) -> None:
+        stores(peer, {to: reply})
+
+    with FaultyServer(script) as server:
+        greet(plan(server.port, protocol(name)))
+        words = check(plan(server.port, protocol(name)))
+    assert words == f"SET, GET answered right; PING was answered with {repr(reply)[1:]}"
+
+
+@pytest.mark.parametrize(
+    ("name", "greeting", "words"),
+    [("resp", b"PING", "GET, SET answered right"), ("memcache", b"version", "get, set answered right")],
+)
+def test_a_server_that_closes_the_connection_on_a_greeting_is_asked_by_a_get(
+    name: str, greeting: bytes, words: str
+) -> None:
+    kept: dict[bytes, bytes] = {}
+
+    def script(peer: Peer) -> None:
+        for request in peer.requests():
+            match request:
+                case [word, *_] if word == greeting:
+                    return
+                case [b"SET", key, value, *_] | [b"set", key, _, _, _, value]:
+                    kept[key] = value.removesuffix(b"\r\n")
+                    peer.send(b"+OK\r\n" if name == "resp" else b"STORED\r\n")
+                case [b"GET", key]:
+                    peer.send(b"$%d\r\n%b\r\n" % (len(kept[key]), kept[key]) if key in kept else b"$-1\r\n")
+                case [b"get", key]:
+                    value = b"VALUE %b 0 %d\r\n%b\r\n" % (key, len(kept[key]), kept[key]) if key in kept else b""
+                    peer.send(value + b"END\r\n")
+                case _:
+                    peer.send(good_reply(request))
+
+    with FaultyServer(script) as server:
+        greet(plan(server.port, protocol(name)))
+        assert check(plan(server.port, protocol(name))) == words
 
 
 def test_an_answer_that_is_right_but_for_one_byte_is_wrong() -> None:

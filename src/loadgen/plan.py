@@ -160,6 +160,9 @@ class Plan:
     """From where on the generator distrusts its own numbers."""
     requests: int = 0
     """How many requests the measure window has, over all workers; 0: as many as its duration allows."""
+    precheck: str = "ping"
+    """What a connection is asked before any load, after its AUTH: `ping`, `hello` or `none`. RESP3 says HELLO anyway,
+    and memcache has `version` for `ping`."""
 
     @property
     def window_ns(self) -> int:

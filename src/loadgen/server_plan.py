@@ -25,6 +25,8 @@ class ServerPlan:
     username: str = ""
     password: str = ""
     """Empty: no AUTH is sent."""
+    precheck: str = "ping"
+    """As in a Plan."""
     env: tuple[tuple[str, str], ...] = ()
     """Added to this process's own environment; `{port}` and so on are replaced here too."""
     cwd: str = ""

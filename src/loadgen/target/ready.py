@@ -1,24 +1,32 @@
 """Whether a server that was just started answers yet, and which process it says it is.
 
-Each question goes on a fresh connection and waits for a bounded time. It knows the protocols from their own pages
+Each question goes on a fresh connection and waits for a bounded time. It knows which question a protocol has for that
 (redis.io/docs/latest/develop/reference/protocol-spec, memcached's protocol.txt), and nothing of processes.
 """
 
 from __future__ import annotations
 
-import contextlib
 import re
-import socket
 from dataclasses import dataclass
 from enum import Enum
 
+from loadgen import greeting
 from loadgen.errors import printable
+from loadgen.target.talk import memcache
+from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence
+from loadgen.target.talk.resp import Asker, Kind, Reply
 
 ANSWER_TIMEOUT_S = 1.0
 """A server that has accepted a connection and says nothing for so long is asked again on another."""
 
-_LONGEST_LINE = 4096
-_LONGEST_INFO = 1 << 20
+# A process id has at most seven digits on Linux, and ten anywhere; a run id forty characters.
+_PID = re.compile(r"^(?:process_id:|STAT pid )(\d{1,10})\b", re.MULTILINE)
+_RUN_ID = re.compile(r"^run_id:(\w{1,64})\b", re.MULTILINE)
+
+# A key that nobody has, for servers that close a connection on a question that is no request for data.
+_KEY = b"loadgen:ready"
+
+_ANY = (Kind.TEXT, Kind.OTHER)
 
 
 class State(Enum):
@@ -33,6 +41,8 @@ class State(Enum):
     """It wants a password, or another one."""
     FOREIGN = "foreign"
     """It answers, but not as this protocol has it: waiting does not help."""
+    UNWILLING = "unwilling"
+    """It answers that it serves nobody, or not us, for another reason than a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,106 +73,97 @@ class Address:
     """As in a Plan."""
     username: str = ""
     password: str = ""
+    precheck: str = "ping"
+    """As in a Plan."""
 
 
 def ask(address: Address, timeout_s: float = ANSWER_TIMEOUT_S) -> Answer:
-    """Greets the server once: PING, after AUTH where there is a password, or memcache's `version`."""
+    """Greets the server once, as the load will: by PING, HELLO or memcache's `version`, after AUTH with a password.
+
+    A server that closes the connection on PING or `version` is asked by a GET on another. Without a precheck it is
+    ready when it accepts a connection.
+    """
     try:
-        with socket.create_connection((address.host, address.port), timeout_s) as connection:
-            connection.settimeout(timeout_s)
-            for request, due in _greetings(address):
-                connection.sendall(request)
-                if not (line := _line(connection)):
-                    return Answer(State.SILENT, "it closed the connection")
-                if not line.startswith(due):
-                    return _refusal(line)
-    except ConnectionRefusedError:
-        return Answer(State.SILENT, "nothing listens there")
-    except TimeoutError:
-        return Answer(State.SILENT, "it accepts connections and says nothing")
-    except OSError as error:
-        return Answer(State.SILENT, error.strerror or str(error))
-    return Answer(State.READY)
+        return _asked(address, timeout_s, by_get=False)
+    except NoAnswerError as end:
+        if end.silence not in (Silence.CLOSED, Silence.BROKEN) or _question(address) not in ("PING", "version"):
+            return _silent(end)
+    try:
+        return _asked(address, timeout_s, by_get=True)
+    except NoAnswerError as end:
+        return _silent(end)
 
 
 def instance(address: Address, timeout_s: float = ANSWER_TIMEOUT_S) -> Instance | None:
     """Which process answers there; None when none does, and empty when it does not say: it need not."""
     try:
-        with socket.create_connection((address.host, address.port), timeout_s) as connection:
-            connection.settimeout(timeout_s)
+        with Conversation(address.host, address.port, timeout_s) as conversation:
             if address.protocol == "memcache":
-                connection.sendall(b"stats\r\n")
-                said = _until(connection, re.compile(rb"(^|\n)(END|ERROR)\r\n"))
-                return Instance(pid=int(_field(rb"STAT pid (\d+)", said) or 0))
-            for request, _ in _greetings(address)[:-1]:
-                connection.sendall(request)
-                _line(connection)
-            connection.sendall(b"*2\r\n$4\r\nINFO\r\n$6\r\nserver\r\n")
-            said = _bulk(connection)
-            return Instance(int(_field(rb"process_id:(\d+)", said) or 0), _field(rb"run_id:(\w+)", said))
-    except OSError:
-        return None
+                return _instance(memcache.stats(conversation))
+            asker = Asker(conversation)
+            if address.password:
+                asker.ask(*_auth(address))
+            return _instance(asker.ask(b"INFO", b"server").said)
+    except NoAnswerError as end:
+        # Who is there and says nothing, or closes the connection on the question, need not say.
+        return None if end.silence is Silence.REFUSED else Instance()
 
 
-def _greetings(address: Address) -> list[tuple[bytes, bytes]]:
-    """What is sent, and how the line begins that is due."""
-    if address.protocol == "memcache":
-        return [(b"version\r\n", b"VERSION ")]
-    ping = (b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n")
-    if not address.password:
-        return [ping]
-    words = [b"AUTH", *filter(None, (address.username.encode(), address.password.encode()))]
-    return [(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words), b"+OK\r\n"), ping]
+def _instance(said: str) -> Instance:
+    pid, run_id = _PID.search(said), _RUN_ID.search(said)
+    return Instance(int(pid[1]) if pid else 0, run_id[1] if run_id else "")
 
 
-def _refusal(line: bytes) -> Answer:
-    words = printable(line.partition(b"\n")[0].decode(errors="backslashreplace").rstrip("\r"))
-    if line.startswith(b"-LOADING"):
-        return Answer(State.BUSY, words)
-    if line.startswith((b"-NOAUTH", b"-WRONGPASS", b"-NOPERM")):
-        return Answer(State.LOCKED, words)
-    return Answer(State.FOREIGN, words)
+def _silent(end: NoAnswerError) -> Answer:
+    return Answer(State.SILENT, end.silence.value if end.silence is Silence.REFUSED else end.words)
 
 
-def _line(connection: socket.socket) -> bytes:
-    """Up to the end of a line, of the connection, or of what may be called a line."""
-    received = b""
-    while not received.endswith(b"\n") and len(received) < _LONGEST_LINE:
-        try:
-            more = connection.recv(_LONGEST_LINE)
-        except TimeoutError:
-            # Words without an end are an answer too, if a wrong one.
-            if received:
-                break
-            raise
-        if not more:
-            break
-        received += more
-    return received
+def _question(address: Address) -> str:
+    # RESP3's HELLO is the load's: whether a server is there, it answers by PING as well, and before HELLO was known.
+    protocol = "resp" if address.protocol == "resp3" else address.protocol
+    return greeting.question(protocol, address.precheck)
 
 
-def _bulk(connection: socket.socket) -> bytes:
-    """A bulk string, which RESP3 may call verbatim; empty when something else came."""
-    head = re.compile(rb"^[$=](\d+)\r\n|^[^$=][^\n]*\n")
-    received = _until(connection, head)
-    match = head.match(received)
-    if match is None or not match[1]:
-        return b""
-    size = match.end() + int(match[1]) + 2
-    while len(received) < min(size, _LONGEST_INFO) and (more := connection.recv(65536)):
-        received += more
-    return received
+def _asked(address: Address, timeout_s: float, *, by_get: bool) -> Answer:
+    question = _question(address)
+    with Conversation(address.host, address.port, timeout_s) as conversation:
+        if address.protocol == "memcache":
+            if not question:
+                return Answer(State.READY)
+            line = memcache.line(conversation, b"get %b\r\n" % _KEY if by_get else b"version\r\n")
+            return _found_memcache(line, "END" if by_get else "VERSION ")
+        asker = Asker(conversation)
+        if address.password:
+            found = _found(asker.ask(*_auth(address)), due=(Kind.TEXT,))
+            if found.state is not State.READY:
+                return found
+        if not question:
+            return Answer(State.READY)
+        version = b"3" if address.protocol == "resp3" else b"2"
+        words = (b"GET", _KEY) if by_get else (b"HELLO", version) if question == "HELLO" else (b"PING",)
+        return _found(asker.ask(*words), due=(Kind.TEXT,) if question == "PING" and not by_get else _ANY)
 
 
-def _until(connection: socket.socket, end: re.Pattern[bytes]) -> bytes:
-    received = b""
-    while not end.search(received) and len(received) < _LONGEST_INFO and (more := connection.recv(65536)):
-        received += more
-    return received
+def _auth(address: Address) -> tuple[bytes, ...]:
+    return (b"AUTH", *filter(None, (address.username.encode(), address.password.encode())))
 
 
-def _field(pattern: bytes, said: bytes) -> str:
-    with contextlib.suppress(UnicodeDecodeError):
-        if (match := re.search(pattern, said)) is not None:
-            return match[1].decode()
-    return ""
+def _found(reply: Reply, due: tuple[Kind, ...]) -> Answer:
+    if reply.kind is Kind.ERROR:
+        return _found_error(reply.text)
+    return Answer(State.READY if reply.kind in due else State.FOREIGN, printable(reply.text))
+
+
+def _found_memcache(line: str, due: str) -> Answer:
+    if line.startswith(("ERROR", "CLIENT_ERROR", "SERVER_ERROR")):
+        return _found_error(line)
+    return Answer(State.READY if line.startswith(due) else State.FOREIGN, printable(line))
+
+
+def _found_error(words: str) -> Answer:
+    """Of a server that is there."""
+    if greeting.is_loading(words):
+        return Answer(State.BUSY, printable(words))
+    if greeting.is_locked(words):
+        return Answer(State.LOCKED, printable(words))
+    return Answer(State.UNWILLING if greeting.is_turned_away(words) else State.READY, printable(words))

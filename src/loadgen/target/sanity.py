@@ -7,14 +7,15 @@ protocol.txt) and nothing of the codecs that the load goes through: an error in 
 from __future__ import annotations
 
 import contextlib
-import socket
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from loadgen import greeting
 from loadgen.errors import TargetError, printable
 from loadgen.plan import Endpoint, Plan
+from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence
+from loadgen.target.talk.resp import command
 
 PATIENCE_S = 5.0
 """How long connecting, and each answer, may take. How quickly a server answers is for the load to find out."""
@@ -23,6 +24,12 @@ TTL_S = 60
 """Our key goes by itself after this, should it not be deleted."""
 
 _LONGEST_ANSWER = 65536
+_LONGEST_TALK = 8 * _LONGEST_ANSWER
+"""Some answers on one connection."""
+
+
+class _ClosedError(TargetError):
+    """A server closed the connection on a greeting that it need not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +43,13 @@ class Question:
     """The whole answer; with `end`, how it begins."""
     end: bytes = b""
     """How an answer ends of which not everything is known beforehand."""
+    greets: bool = False
+    """It only asks for a sign of life: a server may refuse it, or not know it, and serve us all the same."""
 
     def judge(self, received: bytes) -> bool | None:
         """Whether that is the answer; None while more of it may come."""
+        if self.greets and self.refused(received):
+            return True
         begun = received[: len(self.due)]
         if not self.due.startswith(begun):
             # The rest of a wrong line is read too, to be shown.
@@ -46,6 +57,14 @@ class Question:
         if self.end:
             return True if received.endswith(self.end) else False if len(received) > _LONGEST_ANSWER else None
         return None if len(received) < len(self.due) else received == self.due
+
+    def refused(self, received: bytes) -> bool:
+        """Whether that is one error reply, and one after which other requests can still succeed."""
+        words = received.decode(errors="replace")
+        in_resp = self.asked.startswith(b"*")
+        is_error = words.startswith("-" if in_resp else ("ERROR", "CLIENT_ERROR", "SERVER_ERROR"))
+        whole = received.endswith(b"\r\n") and received.count(b"\n") == 1
+        return is_error and whole and not greeting.is_turned_away(words.removeprefix("-"))
 
 
 def check(plan: Plan, patience_s: float = PATIENCE_S) -> str:
@@ -57,55 +76,88 @@ def check(plan: Plan, patience_s: float = PATIENCE_S) -> str:
     token = uuid.uuid4().hex
     # A value may hold any bytes: one with a null and the end of a line in it finds out who stops or splits at them.
     key, value = f"loadgen:smoke:{token}", b"\0\xff\r\n" + token.encode()
-    greetings, storing, removal = _greetings(plan), _storing(plan.protocol, key, value), _removal(plan.protocol, key)
+    storing, removal = _storing(plan.protocol, key, value), _removal(plan.protocol, key)
+    answered: dict[str, None] = {}
+    refused: dict[str, None] = {}
     for endpoint in plan.endpoints:
-        with _connected(endpoint, patience_s) as connection:
-            for question in greetings:
-                _ask(connection, endpoint, question, patience_s)
+        with contextlib.ExitStack() as stack:
+            conversation, greetings = _greeted(stack, plan, endpoint, patience_s)
             try:
                 for question in storing:
-                    _ask(connection, endpoint, question, patience_s)
+                    _ask(conversation, endpoint, question, patience_s)
             finally:
                 if storing:
-                    _tell(connection, removal)
-    names = [question.name.partition(" ")[0] for question in (*greetings, *storing)]
-    return f"{', '.join(names)} answered right"
+                    conversation.allow(patience_s)
+                    _tell(conversation, removal)
+        for question, reply in greetings:
+            if question.refused(reply):
+                refused[f"{question.name} was answered with {_shown(reply)}"] = None
+            else:
+                answered[question.name] = None
+        answered |= {question.name.partition(" ")[0]: None for question in storing}
+    return "; ".join([f"{', '.join(answered)} answered right" if answered else "not asked anything", *refused])
 
 
 def greet(plan: Plan, patience_s: float = PATIENCE_S) -> None:
-    """Raises TargetError when a server of the plan cannot be reached, or does not answer a greeting right."""
+    """Raises TargetError when a server of the plan cannot be reached, or will not serve us.
+
+    It is asked as the load asks it; an error reply after which requests can still succeed is an answer.
+    """
     for endpoint in plan.endpoints:
-        with _connected(endpoint, patience_s) as connection:
-            for question in _greetings(plan):
-                _ask(connection, endpoint, question, patience_s)
+        with contextlib.ExitStack() as stack:
+            _greeted(stack, plan, endpoint, patience_s)
+
+
+def _greeted(
+    stack: contextlib.ExitStack, plan: Plan, endpoint: Endpoint, patience_s: float
+) -> tuple[Conversation, list[tuple[Question, bytes]]]:
+    """A conversation that has begun with the plan's greeting, and how that was answered.
+
+    A server that closes the connection on a PING or a `version` is greeted by a GET on another.
+    """
+    closed: list[_ClosedError] = []
+    for by_get in (False, True):
+        conversation = _connected(stack, endpoint, patience_s)
+        try:
+            questions = _greetings(plan, by_get=by_get)
+            return conversation, [(each, _ask(conversation, endpoint, each, patience_s)) for each in questions]
+        except _ClosedError as error:
+            closed.append(error)
+    raise closed[0]
 
 
 # ── What is asked ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _command(*words: bytes) -> bytes:
-    """A request in RESP."""
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
 
 
 def _bulk(value: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(value), value)
 
 
-def _greetings(plan: Plan) -> Sequence[Question]:
+def _greetings(plan: Plan, *, by_get: bool) -> Sequence[Question]:
+    """What the load's connections are opened with."""
     user, password = plan.username.encode(), plan.password.encode()
-    ping = Question("PING", _command(b"PING"), b"+PONG\r\n")
-    match plan.protocol:
-        case "memcache":
-            return [Question("version", b"version\r\n", b"VERSION ", b"\r\n")]
-        case "resp3":
-            credentials = (b"AUTH", user or b"default", password) if password else ()
-            # What a server says of itself here is its own; where that ends shows by the answer to a PING behind it.
-            hello = _command(b"HELLO", b"3", *credentials) + ping.asked
-            return [Question("HELLO", hello, b"%", b"\r\n" + ping.due), ping]
-        case _ if password:
-            return [Question("AUTH", _command(b"AUTH", *filter(None, (user, password))), b"+OK\r\n"), ping]
-    return [ping]
+    question = greeting.question(plan.protocol, plan.precheck)
+    if plan.protocol == "memcache":
+        version = Question("version", b"version\r\n", b"VERSION ", b"\r\n", greets=True)
+        get = Question("get", b"get loadgen:smoke\r\n", b"", b"\r\n", greets=True)
+        return [get] if by_get else [version] if question else []
+    ping = Question("PING", command(b"PING"), b"+PONG\r\n", greets=True)
+    if plan.protocol == "resp3":
+        credentials = (b"AUTH", user or b"default", password) if password else ()
+        # What a server says of itself here is its own; where that ends shows by the answer to a PING behind it.
+        hello = command(b"HELLO", b"3", *credentials) + ping.asked
+        return [Question("HELLO", hello, b"%", b"\r\n" + ping.due), *([ping] if plan.precheck == "ping" else [])]
+    greetings = []
+    if password:
+        greetings.append(Question("AUTH", command(b"AUTH", *filter(None, (user, password))), b"+OK\r\n", greets=True))
+    if by_get:
+        greetings.append(Question("GET", command(b"GET", b"loadgen:smoke"), b"", b"\r\n", greets=True))
+    elif question == "PING":
+        greetings.append(ping)
+    elif question == "HELLO":
+        hello = command(b"HELLO", b"2") + ping.asked
+        greetings.append(Question("HELLO", hello, b"*", b"\r\n" + ping.due, greets=True))
+    return greetings
 
 
 def _storing(protocol: str, key: str, value: bytes) -> Sequence[Question]:
@@ -120,57 +172,65 @@ def _storing(protocol: str, key: str, value: bytes) -> Sequence[Question]:
                 Question(f"get {key}", b"get %b\r\n" % name, b"VALUE %b 0 %bEND\r\n" % (name, block)),
             ]
     return [
-        Question(f"SET {key}", _command(b"SET", name, value, b"EX", b"%d" % TTL_S), b"+OK\r\n"),
-        Question(f"GET {key}", _command(b"GET", name), _bulk(value)),
+        Question(f"SET {key}", command(b"SET", name, value, b"EX", b"%d" % TTL_S), b"+OK\r\n"),
+        Question(f"GET {key}", command(b"GET", name), _bulk(value)),
     ]
 
 
 def _removal(protocol: str, key: str) -> bytes:
-    return b"delete %b\r\n" % key.encode() if protocol == "memcache" else _command(b"DEL", key.encode())
+    return b"delete %b\r\n" % key.encode() if protocol == "memcache" else command(b"DEL", key.encode())
 
 
 # ── How it is asked ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _connected(endpoint: Endpoint, patience_s: float) -> socket.socket:
+def _connected(stack: contextlib.ExitStack, endpoint: Endpoint, patience_s: float) -> Conversation:
     try:
-        return socket.create_connection((endpoint.address, endpoint.port), patience_s)
-    except OSError as error:
-        why = error.strerror or str(error)
+        return stack.enter_context(Conversation(endpoint.address, endpoint.port, patience_s, _LONGEST_TALK))
+    except NoAnswerError as end:
+        why = "it does not answer" if end.silence is Silence.LATE else end.words
         raise TargetError(f"{endpoint} cannot be reached ({why}): see whether a server listens there.") from None
 
 
-def _ask(connection: socket.socket, endpoint: Endpoint, question: Question, patience_s: float) -> None:
-    received, deadline, silence = b"", time.monotonic() + patience_s, f"within {patience_s:g} s"
+def _ask(conversation: Conversation, endpoint: Endpoint, question: Question, patience_s: float) -> bytes:
+    """The answer, as far as it was needed to see that it is right."""
+    received, silence, closed = b"", "", False
+    conversation.allow(patience_s)
     try:
-        connection.sendall(question.asked)
+        conversation.tell(question.asked)
         while (right := question.judge(received)) is None:
-            if (left_s := deadline - time.monotonic()) <= 0:
-                raise TimeoutError
-            connection.settimeout(left_s)
-            if not (more := connection.recv(_LONGEST_ANSWER)):
-                silence = "before it closed the connection"
-                break
-            received += more
-    except TimeoutError:
-        right = False
-    except OSError as error:
-        right, silence = False, f"before the connection broke ({error.strerror or error})"
-    if not right:
-        came = f"answered {question.name} with {_shown(received)}" if received else f"did not answer {question.name}"
-        due = _shown(question.due) if not question.end else f"{_shown(question.due)}…{_shown(question.end)}"
-        raise TargetError(f"{endpoint} {came}{_unless_whole(received, silence)}, where {due} was due.")
+            received += conversation.hear()
+    except NoAnswerError as end:
+        right, silence = False, _until_when(end, patience_s)
+        closed = not received and end.silence in (Silence.CLOSED, Silence.BROKEN)
+    if right:
+        return received
+    came = f"answered {question.name} with {_shown(received)}" if received else f"did not answer {question.name}"
+    due = _shown(question.due) if not question.end else f"{_shown(question.due)}…{_shown(question.end)}"
+    sentence = f"{endpoint} {came}{_unless_whole(received, silence)}, where {due} was due."
+    raise _ClosedError(sentence) if closed and question.greets else TargetError(sentence)
+
+
+def _until_when(end: NoAnswerError, patience_s: float) -> str:
+    match end.silence:
+        case Silence.LATE:
+            return f"within {patience_s:g} s"
+        case Silence.CLOSED:
+            return "before it closed the connection"
+        case Silence.ENDLESS:
+            return f"within {_LONGEST_TALK:,} bytes"
+    return f"before the connection broke ({end.words})"
 
 
 def _unless_whole(received: bytes, silence: str) -> str:
-    return "" if received.endswith(b"\n") else f" {silence}"
+    return "" if received.endswith(b"\n") or not silence else f" {silence}"
 
 
-def _tell(connection: socket.socket, request: bytes) -> None:
+def _tell(conversation: Conversation, request: bytes) -> None:
     """Sends it and waits for any answer: whether our key can be deleted is not what a server is judged by."""
-    with contextlib.suppress(OSError):
-        connection.sendall(request)
-        connection.recv(_LONGEST_ANSWER)
+    with contextlib.suppress(NoAnswerError):
+        conversation.tell(request)
+        conversation.hear()
 
 
 def _shown(answer: bytes) -> str:

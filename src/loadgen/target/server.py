@@ -198,7 +198,7 @@ class ManagedServer:
 
     def _address(self) -> ready.Address:
         plan = self.plan
-        return ready.Address(HOST, self.port, plan.protocol, plan.username, plan.password)
+        return ready.Address(HOST, self.port, plan.protocol, plan.username, plan.password, plan.precheck)
 
     def _await_ready(self) -> None:
         """Returns when this very server answers as its protocol has it."""
@@ -217,7 +217,7 @@ class ManagedServer:
                 raise self._ended_early()
             if answer.state is ready.State.READY:
                 return
-            if answer.state in (ready.State.LOCKED, ready.State.FOREIGN):
+            if answer.state in (ready.State.LOCKED, ready.State.FOREIGN, ready.State.UNWILLING):
                 break
         raise ServerError(self._not_ready(answer), self.last_words())
 
@@ -265,6 +265,11 @@ class ManagedServer:
                 return (
                     f"{self.name} answers on {self.endpoint}, but not as the protocol {self.plan.protocol} has it "
                     f'("{answer.words}"): correct target.protocol.'
+                )
+            case ready.State.UNWILLING:
+                return (
+                    f'{self.name} answers on {self.endpoint} that it serves no requests ("{answer.words}"): change its '
+                    "configuration, or the options that it is started with."
                 )
             case ready.State.BUSY:
                 return (

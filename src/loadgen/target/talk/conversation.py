@@ -1,0 +1,110 @@
+"""One connection on which a server is asked, with one deadline and one limit for everything that it says.
+
+It knows bytes and time. What the bytes mean is for `resp`, and for those who ask.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from enum import Enum
+from types import TracebackType
+from typing import Self
+
+MOST_BYTES = 1 << 18
+"""What a server may say in one conversation: Redis' whole INFO is some 7 KB, memcached's `stats` 3 KB."""
+
+_CHUNK = 1 << 16
+
+
+class Silence(Enum):
+    """Why there is no answer."""
+
+    REFUSED = "nothing listens there"
+    CLOSED = "it closed the connection"
+    BROKEN = "the connection broke"
+    LATE = "it accepts connections and says nothing"
+    ENDLESS = "it says more than any answer can have"
+
+
+class NoAnswerError(Exception):
+    """The conversation is over. `words` says why, as the rest of a sentence."""
+
+    def __init__(self, silence: Silence, words: str = "") -> None:
+        self.silence = silence
+        self.words = words or silence.value
+        super().__init__(self.words)
+
+
+class Conversation:
+    """A context manager: connects on `__enter__`.
+
+    `timeout_s` runs from the construction to the end, over connecting, sending and everything received, unless `allow`
+    begins it anew. Each method raises NoAnswerError.
+    """
+
+    def __init__(self, host: str, port: int, timeout_s: float, most_bytes: int = MOST_BYTES) -> None:
+        self.received = 0
+        """Bytes so far."""
+        self._where = (host, port)
+        self._deadline_s = time.monotonic() + timeout_s
+        self._most_bytes = most_bytes
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._socket = socket.create_connection(self._where, self._left_s())
+        except OSError as error:
+            raise _no_answer(error) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+    def allow(self, timeout_s: float) -> None:
+        """Has the deadline run anew, for what is asked next."""
+        self._deadline_s = time.monotonic() + timeout_s
+
+    def tell(self, request: bytes) -> None:
+        """Sends it, whole."""
+        connection = self._connection()
+        try:
+            # The timeout of sendall is one for all that it sends.
+            connection.sendall(request)
+        except OSError as error:
+            raise _no_answer(error) from None
+
+    def hear(self) -> bytes:
+        """The next bytes, at least one."""
+        if self.received >= self._most_bytes:
+            raise NoAnswerError(Silence.ENDLESS)
+        connection = self._connection()
+        try:
+            heard = connection.recv(min(_CHUNK, self._most_bytes - self.received))
+        except OSError as error:
+            raise _no_answer(error) from None
+        if not heard:
+            raise NoAnswerError(Silence.CLOSED)
+        self.received += len(heard)
+        return heard
+
+    def _connection(self) -> socket.socket:
+        assert self._socket is not None
+        self._socket.settimeout(self._left_s())
+        return self._socket
+
+    def _left_s(self) -> float:
+        left_s = self._deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise NoAnswerError(Silence.LATE)
+        return left_s
+
+
+def _no_answer(error: OSError) -> NoAnswerError:
+    if isinstance(error, TimeoutError):
+        return NoAnswerError(Silence.LATE)
+    words = error.strerror or str(error)
+    return NoAnswerError(Silence.REFUSED if isinstance(error, ConnectionRefusedError) else Silence.BROKEN, words)
