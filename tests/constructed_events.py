@@ -100,9 +100,14 @@ def counted(
         connections=ConnectionCounts(
             opened=lost, failed=lost // 3, closed=lost - lost // 3, reconnects=lost, active=50
         ),
+        failed={
+            c: latencies(t.errors + t.timeouts, seed + i, unanswered=min(t.timeouts, unanswered))
+            for i, (c, t) in enumerate(tallies.items())
+        },
         rx_bytes=sum(70 * t.received for t in tallies.values()),
         tx_bytes=sum(60 * t.sent for t in tallies.values()),
         answered_in_time=sum(t.answered for command, t in tallies.items() if command != "backfill"),
+        ok_in_time=sum(t.ok for command, t in tallies.items() if command != "backfill"),
         cpu_ns=sum(4_050 * t.sent for t in tallies.values()),
     )
 
@@ -290,6 +295,7 @@ def busy() -> list[Event]:
         rx_bytes=10**12,
         tx_bytes=10**12,
         answered_in_time=3 * (count - 1000),
+        ok_in_time=3 * (count - 1000),
         cpu_ns=10**12,
     )
     the_plan = plan(rate_per_s=12_345_678.5, endpoints=9, cpus=True, weights=Weights(1, 1, 1), backfill=True)

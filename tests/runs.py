@@ -61,7 +61,7 @@ def measure(servers: Servers, *settings: str, events: list[Event] | None = None)
     assert result.unaccounted == 0
     overall = result.overall
     for command, tally in overall.tallies.items():
-        assert (tally.failed, tally.received) == (0, tally.sent), (command, tally)
+        assert (tally.not_ok, tally.received) == (0, tally.sent), (command, tally)
     assert (overall.connections.failed, overall.connections.closed, dict(overall.failures)) == (0, 0, {})
     return result
 

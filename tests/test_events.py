@@ -95,7 +95,7 @@ def test_planned_is_the_sum_of_the_six_ends(run: str) -> None:
     assert result["requests"] == counts["planned"]
     assert result["requests"] == result["responses"] + counts["timeouts"] + counts["lost"] + counts["unfinished"]
     assert result["errors"] == result["requests"] - counts["ok"]
-    assert sum(counts["errors"].values()) == counts["error_replies"] or run == "busy"
+    assert sum(counts["error_classes"].values()) == counts["error_replies"] or run == "busy"
     configured = [tally for command, tally in result["commands"].items() if command != "backfill"]
     assert counts["planned"] == sum(tally["planned"] for tally in configured)
 
@@ -149,7 +149,7 @@ def test_percentiles_that_fewer_than_100_samples_lie_beyond_are_named() -> None:
 
 def test_the_lag_has_two_parts() -> None:
     lag = result_of(schedule())["lag"]
-    assert [part["count"] for part in (lag, lag["ours"], lag["backpressure"])] == [3100, 3100, 3100]
+    assert [part["samples"] for part in (lag, lag["ours"], lag["backpressure"])] == [3100, 3100, 3100]
     assert lag["p50_ns"] > lag["ours"]["p50_ns"] > lag["backpressure"]["p50_ns"] > 0
 
 
@@ -190,6 +190,7 @@ def test_objectives_are_in_the_config_and_their_answers_in_the_result() -> None:
         "answer": "breached",
         "lower_bound": False,
         "few_samples": True,
+        "failed_share": 0.0,
     }
     assert "slo" not in result_of(closed_loop())
 
@@ -326,7 +327,7 @@ def test_only_a_schedule_has_a_rate_limit_and_a_lag() -> None:
     assert "ratelimit" not in records(closed_loop(), "config")[0]
     assert "lag" not in result_of(closed_loop())
     assert records(schedule(), "config")[0]["ratelimit"] == 1000
-    assert result_of(schedule())["lag"]["count"] == 3100
+    assert result_of(schedule())["lag"]["samples"] == 3100
 
 
 def test_response_and_service_differ_only_in_an_open_loop() -> None:
@@ -371,7 +372,7 @@ def test_backfill_stands_apart() -> None:
     result = result_of(schedule())
     assert result["backfill_set"]["count"] == 100
     assert result["requests"] == 3000
-    assert result["latency"]["all"]["response"]["count"] == 3000
+    assert result["latency"]["all"]["response"]["samples"] == 3000
 
 
 def test_only_the_measured_samples_have_a_record() -> None:

@@ -54,7 +54,7 @@ def test_an_error_reply_is_counted_by_its_class_and_shown(reply: str) -> None:
     word = reply.split()[0]
     assert valid(finished)
     assert finished.counts["error_replies"] == finished.result["commands"]["set"]["planned"] > 0
-    assert finished.counts["errors"] == {word: finished.counts["error_replies"]}
+    assert finished.counts["error_classes"] == {word: finished.counts["error_replies"]}
     assert finished.result["error_examples"][word] == reply
     assert finished.result["connections"]["closed"] == 0
 
@@ -62,7 +62,7 @@ def test_an_error_reply_is_counted_by_its_class_and_shown(reply: str) -> None:
 def test_a_memcached_that_is_out_of_memory_is_counted_by_its_class() -> None:
     with FaultyServer(answers(b"SERVER_ERROR out of memory storing object\r\n", b"set")) as server:
         finished = load(server.port, "--protocol", "memcache")
-    assert finished.counts["errors"] == {"SERVER_ERROR": finished.result["commands"]["set"]["planned"]}
+    assert finished.counts["error_classes"] == {"SERVER_ERROR": finished.result["commands"]["set"]["planned"]}
     assert finished.result["error_examples"]["SERVER_ERROR"] == "SERVER_ERROR out of memory storing object"
 
 
@@ -81,7 +81,7 @@ def test_a_redis_that_is_out_of_memory_goes_on_reading() -> None:
         calls = server.client().info("commandstats")
     commands = finished.result["commands"]
     assert valid(finished)
-    assert finished.counts["errors"] == {"OOM": calls["cmdstat_set"]["rejected_calls"]}
+    assert finished.counts["error_classes"] == {"OOM": calls["cmdstat_set"]["rejected_calls"]}
     assert commands["set"]["ok"] == calls["cmdstat_set"]["calls"]
     assert commands["get"]["ok"] == commands["get"]["planned"] == calls["cmdstat_get"]["calls"] > 0
 

@@ -146,7 +146,7 @@ def test_with_a_schedule_response_service_and_lag_are_three_numbers() -> None:
     line.push("get", "measure", 100, 130)
     line.push("set", "measure", 110, 130)
     line.feed(HIT + STORED, 200)
-    _, response, service, (lag, ours, backpressure, *_), _ = line.counts("measure")
+    _, response, service, (lag, ours, backpressure, *_), *_ = line.counts("measure")
     assert response == {"get": histogram(100), "set": histogram(90)}
     assert service == {"get": histogram(70), "set": histogram(70)}
     assert lag == backpressure == histogram(30, 20)
@@ -444,7 +444,7 @@ def test_memcache_replies_are_matched_the_same_way() -> None:
         line.push(command, "measure", 0, 0)
     replies = b"VALUE k 0 5\r\nhello\r\nEND\r\nEND\r\nSTORED\r\nNOT_FOUND\r\nSERVER_ERROR out of memory\r\n"
     assert line.feed(replies, 10) == "fed"
-    tallies, *_, errors = recorder.counts(PHASE_NAMES.index("measure"))
+    tallies, *_, errors, _ = recorder.counts(PHASE_NAMES.index("measure"))
     assert Tally(*tallies["get"]) == Tally(planned=2, ok=2, hits=1, misses=1)
     assert Tally(*tallies["set"]) == Tally(planned=2, ok=1, errors=1, hits=1)
     assert Tally(*tallies["delete"]) == Tally(planned=1, ok=1, misses=1)
@@ -526,6 +526,7 @@ class Model:
         self.ended: Counter[tuple[str, str, str]] = Counter()
         self.sent: Counter[tuple[str, str]] = Counter()
         self.response: dict[tuple[str, str], Histogram] = {}
+        self.failed: dict[tuple[str, str], Histogram] = {}
         self.service: dict[tuple[str, str], Histogram] = {}
         self.lag = {phase: Histogram() for phase in PHASE_NAMES}
         self.classes: Counter[tuple[str, str]] = Counter()
@@ -540,10 +541,14 @@ class Model:
         if r.written or not censored:
             self.service[r.phase, r.command].record(now_ns - r.send_ns, censored=censored)
 
+    def fail(self, r: Sent, now_ns: int, *, censored: bool = False) -> None:
+        self.failed[r.phase, r.command].record(now_ns - r.intended_ns, censored=censored)
+
     def push(self, r: Sent) -> None:
         self.line.append(r)
         self.count(r, "planned")
         self.response.setdefault((r.phase, r.command), Histogram())
+        self.failed.setdefault((r.phase, r.command), Histogram())
         self.service.setdefault((r.phase, r.command), Histogram())
         if r.written:
             self.lag[r.phase].record(r.send_ns - r.intended_ns)
@@ -556,6 +561,7 @@ class Model:
                 r.expired = True
                 self.count(r, "timeouts")
                 self.took(r, r.send_ns + TIMEOUT, censored=True)
+                self.fail(r, r.send_ns + TIMEOUT, censored=True)
                 self.owe(r, r.phase == "prefill")
         expired = [r for r in self.line if r.expired]
         return len(expired) == self.depth or any(now_ns - r.send_ns >= 2 * TIMEOUT for r in expired)
@@ -585,6 +591,7 @@ class Model:
         self.took(r, now_ns)
         if said == "error":
             self.count(r, "errors")
+            self.fail(r, now_ns)
             self.classes[r.phase, "OOM"] += 1
         else:
             self.count(r, "ok", "hits" if said == "good" else "misses")
@@ -717,9 +724,10 @@ class Anything(RuleBasedStateMachine):
         assert self.line.room == model.depth - len(model.line)
         assert self.line.open == sum(not r.expired for r in model.line)
         for phase in PHASE_NAMES:
-            tallies, response, service, (lag, *_), errors = self.line.recorder.counts(PHASE_NAMES.index(phase))
+            tallies, response, service, (lag, *_), errors, failed = self.line.counts(phase)
             assert errors == {kind: n for (p, kind), n in model.classes.items() if p == phase}
             assert response == {c: h for (p, c), h in model.response.items() if p == phase}
+            assert failed == {c: h for (p, c), h in model.failed.items() if p == phase}
             assert service == ({c: h for (p, c), h in model.service.items() if p == phase} if model.scheduled else {})
             assert lag == (model.lag[phase] if model.scheduled else Histogram())
             for command, counts in tallies.items():

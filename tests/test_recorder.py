@@ -30,7 +30,7 @@ def answer(
 
 
 def snapshot(recorder: Recorder, phase: int = MEASURE) -> Snapshot:
-    tallies, response, service, (lag, ours, backpressure, *_), errors = recorder.counts(phase)
+    tallies, response, service, (lag, ours, backpressure, *_), errors, failed = recorder.counts(phase)
     return Snapshot(
         0,
         {command: Tally(*counts) for command, counts in tallies.items()},
@@ -40,12 +40,13 @@ def snapshot(recorder: Recorder, phase: int = MEASURE) -> Snapshot:
         errors,
         lag_ours=ours,
         lag_backpressure=backpressure,
+        failed=failed,
     )
 
 
 def test_a_new_recorder_has_counted_nothing() -> None:
     for phase in range(len(PHASE_NAMES)):
-        assert Recorder().counts(phase) == ({}, {}, {}, (Histogram(),) * 5, {})
+        assert Recorder().counts(phase) == ({}, {}, {}, (Histogram(),) * 5, {}, {})
     assert Recorder().examples() == {}
 
 
@@ -55,7 +56,7 @@ def test_each_command_and_phase_is_counted_by_itself() -> None:
         for n, command in enumerate(GOOD, PHASE_NAMES.index(phase) + 1):
             answer(recorder, *[GOOD[command]] * n, command=command, phase=phase, took_ns=n)
     for index, _ in enumerate(PHASE_NAMES):
-        tallies, response, _, _, _ = recorder.counts(index)
+        tallies, response, *_ = recorder.counts(index)
         assert {command: Tally(*counts) for command, counts in tallies.items()} == {
             command: Tally(planned=n, ok=n, hits=n) for n, command in enumerate(GOOD, index + 1)
         }
@@ -135,7 +136,7 @@ def test_a_class_name_and_an_example_are_cut_and_need_not_be_text() -> None:
 def test_without_a_schedule_there_is_neither_service_time_nor_lag() -> None:
     recorder = Recorder()
     answer(recorder, *[GOOD["get"]] * 3)
-    _, response, service, lags, _ = recorder.counts(MEASURE)
+    _, response, service, lags, *_ = recorder.counts(MEASURE)
     assert (response["get"].count, service, [lag.count for lag in lags]) == (3, {}, [0] * 5)
     assert not recorder.scheduled
 

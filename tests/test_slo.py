@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.slo import QUANTILES, Answer, Check, Objective, Unit, check
+from loadgen.slo import QUANTILES, Answer, Check, Objective, Unit, check, exceeding
 from loadgen.snapshot import Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_MS, NS_PER_S
 
@@ -31,7 +31,9 @@ def latency(metric: str, limit_ns: int, samples: Histogram, command: str = "") -
 def count(metric: str, limit: float, unit: Unit, command: str = "", duration_ns: int = NS_PER_S) -> Check:
     """Held against 1000 GETs, of which 900 hit and 3 failed, 1 of them by a timeout; and 10 SETs that stored."""
     get = Tally(planned=1000, ok=997, hits=900, misses=97, errors=2, timeouts=1)
-    measured = Snapshot(tallies={"get": get, "set": Tally(planned=10, ok=10, hits=10)}, answered_in_time=1000)
+    measured = Snapshot(
+        tallies={"get": get, "set": Tally(planned=10, ok=10, hits=10)}, answered_in_time=1001, ok_in_time=999
+    )
     (checked,) = check([Objective(metric, limit, unit, command)], measured, duration_ns)
     return checked
 
@@ -121,9 +123,10 @@ def test_a_command_has_its_own_latency_and_all_have_everybodys() -> None:
         (count("timeouts", 0.0, Unit.SHARE, "set"), 0, MET),
         (count("hit_rate_min", 900 / 997, Unit.SHARE), 900 / 997, MET),
         (count("hit_rate_min", 0.95, Unit.SHARE, "get"), 900 / 997, BREACHED),
-        (count("throughput_min", 2000, Unit.PER_S, duration_ns=NS_PER_S // 2), 2000, MET),
-        (count("throughput_min", 2001, Unit.PER_S, duration_ns=NS_PER_S // 2), 2000, BREACHED),
-        (count("throughput_min", 999, Unit.PER_S, "get"), 999, MET),
+        (count("throughput_min", 1998, Unit.PER_S, duration_ns=NS_PER_S // 2), 1998, MET),
+        (count("throughput_min", 1999, Unit.PER_S, duration_ns=NS_PER_S // 2), 1998, BREACHED),
+        (count("throughput_min", 997, Unit.PER_S, "get"), 997, MET),
+        (count("throughput_min", 998, Unit.PER_S, "get"), 997, BREACHED),
         (count("throughput_min", 1, Unit.PER_S, "delete"), 0, BREACHED),
     ],
 )
@@ -152,6 +155,77 @@ def test_a_hit_rate_without_a_get_is_not_known() -> None:
 def test_checks_come_in_the_order_of_their_objectives() -> None:
     objectives = (Objective("max", 1, Unit.NS), Objective("errors", 0, Unit.COUNT), Objective("p50", 1, Unit.NS))
     assert tuple(checked.objective for checked in check(objectives, Snapshot(), NS_PER_S)) == objectives
+
+
+def of_good_and_failed(good_ns: list[int], error_replies_ns: list[int], **ended: int) -> Snapshot:
+    """GETs that were answered well, others by an error, and `ended` otherwise, without a latency."""
+    failed = histogram(*error_replies_ns)
+    planned = len(good_ns) + len(error_replies_ns) + sum(ended.values())
+    return Snapshot(
+        tallies={"get": Tally(planned=planned, ok=len(good_ns), errors=len(error_replies_ns), **ended)},
+        response={"get": histogram(*good_ns) + failed},
+        failed={"get": failed},
+    )
+
+
+def held(metric: str, limit_ns: int, measured: Snapshot) -> tuple[Answer, float | None]:
+    (checked,) = check([Objective(metric, limit_ns, Unit.NS)], measured, NS_PER_S)
+    return checked.answer, checked.measured
+
+
+@pytest.mark.parametrize("took_ns", [1, 10_000_000])
+def test_an_error_reply_exceeds_every_latency_however_fast_it_came(took_ns: int) -> None:
+    """Of 100 requests one may exceed a p99; the second breaches it."""
+    assert held("p99", 200, of_good_and_failed([100] * 99, [took_ns])) == (MET, 100)
+    assert held("p99", 200, of_good_and_failed([100] * 98, [took_ns] * 2)) == (BREACHED, None)
+    assert held("max", 20_000_000, of_good_and_failed([100] * 99, [took_ns])) == (BREACHED, None)
+
+
+def test_a_slow_error_reply_counts_once() -> None:
+    """Six of a thousand fail, slowly: with the four good ones that are slow too, exactly the p99's share exceeds it."""
+    assert held("p99", 200, of_good_and_failed([100] * 990 + [900] * 4, [900] * 6)) == (MET, 100)
+    assert held("p99", 200, of_good_and_failed([100] * 989 + [900] * 5, [900] * 6)) == (BREACHED, 900)
+
+
+@pytest.mark.parametrize("kind", ["lost", "corrupt"])
+def test_a_request_that_failed_without_a_reply_exceeds_every_latency(kind: str) -> None:
+    assert held("p50", 200, of_good_and_failed([100] * 50, [], **{kind: 50}))[0] is MET
+    assert held("p50", 200, of_good_and_failed([100] * 49, [], **{kind: 51}))[0] is BREACHED
+
+
+def test_a_timeout_exceeds_a_limit_that_is_longer_than_the_timeout() -> None:
+    timeouts = histogram(censored_ns=(1000,) * 2)
+    measured = Snapshot(
+        tallies={"get": Tally(planned=100, ok=98, timeouts=2)},
+        response={"get": histogram(*[100] * 98) + timeouts},
+        failed={"get": timeouts},
+    )
+    assert held("p99", 5000, measured) == (BREACHED, None)
+    assert exceeding(measured, 5000) == (100, 2)
+
+
+def test_a_breach_by_failures_says_how_many_failed() -> None:
+    (checked,) = check([Objective("p99", 1, Unit.NS)], of_good_and_failed([1], [1] * 3), NS_PER_S)
+    assert (checked.answer, checked.failed) == (BREACHED, 0.75)
+
+
+@given(
+    st.lists(st.integers(1, 4000), max_size=60),
+    st.lists(st.integers(1, 4000), max_size=60),
+    st.integers(1, 4000),
+    st.sampled_from(sorted(QUANTILES)),
+)
+def test_an_objective_breaches_when_more_exceed_it_than_its_quantile_allows(
+    good_ns: list[int], errors_ns: list[int], limit_ns: int, metric: str
+) -> None:
+    measured = of_good_and_failed(good_ns, errors_ns)
+    requests, above = exceeding(measured, limit_ns)
+    answer, _ = held(metric, limit_ns, measured)
+    if not good_ns + errors_ns:
+        assert answer is UNKNOWN
+    elif metric != "max":
+        allowed = requests - -(-round(QUANTILES[metric] * 10_000) * requests // 10_000)
+        assert (answer is BREACHED) == (above > allowed)
 
 
 def test_a_metric_that_there_is_not_is_refused() -> None:

@@ -85,7 +85,8 @@ cdef class Engine(Pool):
     cdef int64_t ended_ns     # when the measure window ended, as it did; 0 before
     cdef int64_t drained_ns   # when what is open then counts as unfinished
     cdef int64_t overdue      # requests of the window that were sent long after it closed, for no reason but our own
-    cdef int64_t answered_in_time  # requests of the measure window that were answered before it closed
+    cdef int64_t answered_in_time  # requests of the measure window that were answered before it closed …
+    cdef int64_t ok_in_time        # … and answered well
     cdef int64_t cpu_from_ns, cpu_to_ns  # the process's CPU clock at measure_ns and end_ns; 0 before
     cdef Connection **touched  # connections with requests of the dispatch under way; owned
     cdef int n_touched

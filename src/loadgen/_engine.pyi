@@ -32,6 +32,8 @@ class Engine(Pool):
         dict[str, Histogram],
         tuple[Histogram, Histogram, Histogram, Histogram, Histogram],
         dict[str, int],
+        dict[str, Histogram],
+        int,
         int,
         int,
         int,

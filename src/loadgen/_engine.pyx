@@ -328,6 +328,7 @@ cdef class Engine(Pool):
         """Its time is over or, with a number of requests, its last reply has come or is not waited for any more."""
         self.phase = DRAINING
         self.answered_in_time = self.recorder.answered(MEASURE)
+        self.ok_in_time = self.recorder.answered_well(MEASURE)
         self.pauses.end(now_ns)
         self.cpu_to_ns = process_cpu_ns()
         if self.mode == LOAD:
@@ -583,7 +584,8 @@ cdef class Engine(Pool):
         for phase in (WARMUP, MEASURE, DRAINING):
             self.recorder.clear(phase)
             self.rx[phase] = self.tx[phase] = 0
-        self.overdue = self.answered_in_time = self.cpu_from_ns = self.cpu_to_ns = self.ended_ns = 0
+        self.overdue = self.answered_in_time = self.ok_in_time = 0
+        self.cpu_from_ns = self.cpu_to_ns = self.ended_ns = 0
         parts = [UNLIMITED] * len(self.lanes)
         self.requests = UNLIMITED
         if requests:
@@ -636,13 +638,14 @@ cdef class Engine(Pool):
     def counts(self, str phase):
         """What `Recorder.counts` says of a phase, one of PHASE_NAMES, then bytes received and sent in it.
 
-        Last, of the measure phase, how many of its requests were answered while it lasted.
+        Last, of the measure phase, how many of its requests were answered while it lasted, and how many of them well.
         """
         cdef int number = PHASE_NAMES.index(phase)
-        cdef int64_t answered = 0
+        cdef int64_t answered = 0, ok = 0
         if number == MEASURE:
             answered = self.answered_in_time if self.phase == DRAINING else self.recorder.answered(MEASURE)
-        return *self.recorder.counts(number), self.rx[number], self.tx[number], answered
+            ok = self.ok_in_time if self.phase == DRAINING else self.recorder.answered_well(MEASURE)
+        return *self.recorder.counts(number), self.rx[number], self.tx[number], answered, ok
 
     def window_end_ns(self):
         """When the measure window ended, monotonic: with a number of requests, the time of the last reply. 0 before."""

@@ -37,6 +37,7 @@ cdef struct ErrorClass:
 cdef class Recorder:
     cdef Tally tallies[PHASES][COMMANDS]
     cdef Counts response[PHASES][COMMANDS]
+    cdef Counts failed[PHASES][COMMANDS]   # of response: error replies, and timeouts at their age
     cdef Counts service[PHASES][COMMANDS]  # used with a schedule only: without, it would equal response
     cdef Counts lag[PHASES]                # the same, and so the next two, which it is the sum of
     cdef Counts lag_ours[PHASES]
@@ -68,6 +69,7 @@ cdef class Recorder:
         cdef Tally *t = &self.tallies[r.phase][r.command]
         if outcome == ERROR_REPLY:
             t.errors += 1
+            counts_record(&self.failed[r.phase][r.command], now_ns - r.intended_ns)
         else:
             t.ok += 1
             t.hits += outcome < MISS
@@ -91,6 +93,8 @@ cdef class Recorder:
     cdef void classified(self, int phase, const char *text, int length) noexcept nogil
     # Replies in time to a phase's requests, backfills left out.
     cdef int64_t answered(self, int phase) noexcept nogil
+    # The good ones among them.
+    cdef int64_t answered_well(self, int phase) noexcept nogil
     # Forgets a phase, for another load in the same process.
     cdef void clear(self, int phase) noexcept nogil
     cdef void waited(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil

@@ -11,5 +11,6 @@ class Recorder:
         dict[str, Histogram],
         tuple[Histogram, Histogram, Histogram, Histogram, Histogram],
         dict[str, int],
+        dict[str, Histogram],
     ]: ...
     def examples(self) -> dict[str, str]: ...

@@ -21,6 +21,7 @@ cdef class Recorder:
             counts_init(&self.lag_unsure_most[phase])
             for command in range(COMMANDS):
                 counts_init(&self.response[phase][command])
+                counts_init(&self.failed[phase][command])
                 counts_init(&self.service[phase][command])
 
     def __dealloc__(self):
@@ -32,10 +33,12 @@ cdef class Recorder:
             counts_free(&self.lag_unsure_most[phase])
             for command in range(COMMANDS):
                 counts_free(&self.response[phase][command])
+                counts_free(&self.failed[phase][command])
                 counts_free(&self.service[phase][command])
 
     cdef void timed_out(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil:
         self.tallies[r.phase][r.command].timeouts += 1
+        counts_record_censored(&self.failed[r.phase][r.command], now_ns - r.intended_ns)
         self.waited(r, sent, now_ns)
 
     cdef void late(self, const Request *r) noexcept nogil:
@@ -63,6 +66,14 @@ cdef class Recorder:
                         + self.tallies[phase][command].corrupt)
         return sum
 
+    cdef int64_t answered_well(self, int phase) noexcept nogil:
+        cdef int64_t sum = 0
+        cdef int command
+        for command in range(COMMANDS):
+            if command != BACKFILL:
+                sum += self.tallies[phase][command].ok
+        return sum
+
     cdef void clear(self, int phase) noexcept nogil:
         cdef int i
         counts_clear(&self.lag[phase])
@@ -72,6 +83,7 @@ cdef class Recorder:
         counts_clear(&self.lag_unsure_most[phase])
         for i in range(COMMANDS):
             counts_clear(&self.response[phase][i])
+            counts_clear(&self.failed[phase][i])
             counts_clear(&self.service[phase][i])
             memset(&self.tallies[phase][i], 0, sizeof(Tally))
         for i in range(self.known_classes):
@@ -107,15 +119,16 @@ cdef class Recorder:
         self.classes[self.known_classes - 1].count[phase] += 1
 
     def counts(self, int phase):
-        """What one phase has come to, as (tallies, response, service, lags, errors by class).
+        """What one phase has come to, as (tallies, response, service, lags, errors by class, failed).
 
         The first is {command: (planned, ok, errors, timeouts, lost, corrupt, unfinished, hits, misses, late, unsent)},
         the next two are {command: Histogram}; commands never planned are left out. `lags` are five Histograms: all of
         the lag, the generator's part, and backpressure's; of the requests of which more may be the generator's, the
-        part that is so for certain, and the most that it can be.
+        part that is so for certain, and the most that it can be. `failed` has, by command, those of `response` that
+        were error replies or timeouts.
         """
         cdef Tally *t
-        tallies, response, service = {}, {}, {}
+        tallies, response, service, failed = {}, {}, {}, {}
         for command, name in enumerate(COMMAND_NAMES):
             t = &self.tallies[phase][command]
             if t.planned == 0:
@@ -123,6 +136,7 @@ cdef class Recorder:
             tallies[name] = (t.planned, t.ok, t.errors, t.timeouts, t.lost, t.corrupt, t.unfinished, t.hits, t.misses,
                              t.late, t.unsent)
             response[name] = Histogram.copy_of(&self.response[phase][command])
+            failed[name] = Histogram.copy_of(&self.failed[phase][command])
             if self.scheduled:
                 service[name] = Histogram.copy_of(&self.service[phase][command])
         errors = {self.classes[i].name[:self.classes[i].name_length].decode("latin-1"): self.classes[i].count[phase]
@@ -130,7 +144,7 @@ cdef class Recorder:
         lags = (Histogram.copy_of(&self.lag[phase]), Histogram.copy_of(&self.lag_ours[phase]),
                 Histogram.copy_of(&self.lag_backpressure[phase]), Histogram.copy_of(&self.lag_unsure[phase]),
                 Histogram.copy_of(&self.lag_unsure_most[phase]))
-        return tallies, response, service, lags, errors
+        return tallies, response, service, lags, errors, failed
 
     def examples(self):
         """The first error reply of each class, in the server's words."""

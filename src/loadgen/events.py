@@ -172,6 +172,11 @@ class Result:
         return per_s(self.measured.answered_in_time, self.duration_ns)
 
     @property
+    def ok_per_s(self) -> float:
+        """Good replies that came within the window, per second: what objectives and searches count."""
+        return per_s(self.measured.ok_in_time, self.duration_ns)
+
+    @property
     def cpu_us_per_request(self) -> float | None:
         """The workers' CPU time per request that they sent, backfills too; None when they sent none."""
         sent = self.measured.sent

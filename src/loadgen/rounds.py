@@ -298,11 +298,11 @@ class Rounds:
     def check_answers(self, side: Side, measured: Snapshot) -> None:
         """Raises TargetError where too many requests failed for the rest to be compared."""
         total = measured.total
-        if total.failed <= MOST_FAILED * total.planned:
+        if total.not_ok <= MOST_FAILED * total.planned:
             return
         words = "; ".join(f"{kind}: {example}" for kind, example in side.crew.examples.items())
         raise TargetError(
-            f"{side.name}: {total.failed / total.planned:.2%} of requests failed{f' ({words})' if words else ''}, and "
+            f"{side.name}: {total.not_ok / total.planned:.2%} of requests failed{f' ({words})' if words else ''}, and "
             "how fast a failure is says nothing; `loadgen smoke` tells what is wrong."
         )
 

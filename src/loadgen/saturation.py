@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from loadgen import diagnosis, host, verdict
+from loadgen import diagnosis, host, slo, verdict
 from loadgen.crew import Crew, Stop
 from loadgen.events import Event, Progress, SearchEnded, StepTaken
 from loadgen.plan import Plan, Segment
 from loadgen.signs import HostSigns, Signs
-from loadgen.snapshot import Snapshot, Tally
+from loadgen.snapshot import Snapshot
 from loadgen.stats.search import Answer, Probe, Purpose, Search, Settings
 from loadgen.stats.trial import Block, Limit, Trial, hopeless
 from loadgen.units import NS_PER_S
@@ -48,7 +48,7 @@ class Part:
         return Trial(
             length_s=length_s,
             offered_per_s=total.planned / length_s if length_s else 0.0,
-            achieved_per_s=self.measured.answered_in_time / length_s if length_s else 0.0,
+            achieved_per_s=self.measured.ok_in_time / length_s if length_s else 0.0,
             blocks=self.blocks,
             x_ns=tuple(_quantile(self.measured, limit) for limit in limits),
             backlog=total.planned - self.measured.answered_in_time,
@@ -192,7 +192,7 @@ class Saturation:
             return
         elapsed_ns = number * interval_ns
         due = round(self.probe.rate_per_s * elapsed_ns / NS_PER_S)
-        ended = so_far.total.ok + so_far.total.failed
+        ended = so_far.total.ok + so_far.total.not_ok
         part = Part(elapsed_ns, so_far, tuple(self.blocks), "")
         if self.probe.continues and self.part is not None:
             part = self.part + part
@@ -223,20 +223,16 @@ class Saturation:
 
 def _exceeding(counted: Snapshot, limit: Limit, timeout_ns: int) -> tuple[int, int]:
     """How many of a limit's requests ended, and how many of them did not end well within it."""
-    tally = counted.tallies.get(limit.command, Tally()) if limit.command else counted.total
-    requests = tally.ok + tally.failed
-    above = counted.latency(limit.command or "all").above(limit.limit_ns)
-    # A refusal may come fast, and what was lost has no latency. What was not answered stands among the latencies at
-    # its age, which is at least the timeout.
-    above += tally.errors + tally.corrupt + tally.lost
+    requests, above = slo.exceeding(counted, limit.limit_ns, limit.command)
+    # Below the limit, an unfinished request could still have met it; nobody waited to see.
     if limit.limit_ns >= timeout_ns:
-        above += tally.timeouts + tally.unfinished
+        above += counted.tally(limit.command or "all").unfinished
     return requests, min(above, requests)
 
 
 def _quantile(counted: Snapshot, limit: Limit) -> int:
-    latency = counted.latency(limit.command or "all")
-    return latency.quantile(limit.quantile) if latency.count else 0
+    """0 where there is none: nothing ended, or too many requests failed."""
+    return slo.response_ns(counted, limit.quantile, limit.command or "all") or 0
 
 
 def search(

@@ -1,5 +1,7 @@
 """Service level objectives: what a result must meet, and whether it does. Values and pure functions.
 
+Only a good reply meets an objective: a request that failed exceeds every latency, however soon it did.
+
 It knows snapshots; what a breach leads to (an exit status, a red line) is for others to say.
 """
 
@@ -9,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from loadgen.snapshot import Snapshot, Tally, has_few_samples
+from loadgen.snapshot import LEAST_BEYOND, Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_S
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999, "p9999": 0.9999, "max": 1.0}
@@ -63,6 +65,8 @@ class Check:
     """The latency rests on requests that were not answered: the true one is at least this."""
     has_few_samples: bool = False
     """Fewer than 100 samples lie beyond the percentile."""
+    failed: float = 0.0
+    """The share of requests that failed, where the percentile lies among them, so that `measured` is None."""
 
 
 def check(objectives: Iterable[Objective], measured: Snapshot, duration_ns: int) -> tuple[Check, ...]:
@@ -80,10 +84,14 @@ _TABLE_END_NS = 2**36
 
 
 def _check_latency(objective: Objective, measured: Snapshot) -> Check:
-    q, histogram = QUANTILES[objective.metric], measured.latency(objective.command or "all")
-    if not histogram.count:
+    q, command = QUANTILES[objective.metric], objective.command or "all"
+    good, rank, requests = ranked(measured, q, command)
+    if not requests:
         return Check(objective, None, Answer.UNKNOWN)
-    value, is_lower_bound = histogram.quantile(q), histogram.is_lower_bound(q)
+    if rank > good.count:
+        return Check(objective, None, Answer.BREACHED, failed=(requests - good.count) / requests)
+    of_good = _middle(rank, good)
+    value, is_lower_bound = good.quantile(of_good), good.is_lower_bound(of_good)
     least = value if q == 1 else _least_equivalent(value)
     if least > objective.limit:
         answer = Answer.BREACHED
@@ -91,7 +99,39 @@ def _check_latency(objective: Objective, measured: Snapshot) -> Check:
         answer = Answer.UNKNOWN
     else:
         answer = Answer.MET
-    return Check(objective, value, answer, is_lower_bound, has_few_samples(histogram, q))
+    return Check(objective, value, answer, is_lower_bound, q < 1 and requests - rank < LEAST_BEYOND)
+
+
+def ranked(measured: Snapshot, q: float, command: str = "all") -> tuple[Histogram, int, int]:
+    """The good replies' response times, which of them in rising order is the quantile, and of how many requests it is.
+
+    Requests that failed rank behind all good ones, so the quantile may lie beyond these. The unfinished stand among
+    them, at the age that they reached.
+    """
+    good = measured.good_latency(command)
+    requests = good.count + measured.tally(command).failed
+    # In integers, to nine decimals of q, as a histogram ranks.
+    return good, max(1, -(-round(q * 1_000_000_000) * requests // 1_000_000_000)), requests
+
+
+def response_ns(measured: Snapshot, q: float, command: str = "all") -> int | None:
+    """The response time that the fraction q of all requests had a good reply within; None where fewer had one."""
+    good, rank, _ = ranked(measured, q, command)
+    return good.quantile(_middle(rank, good)) if rank <= good.count else None
+
+
+def _middle(rank: int, histogram: Histogram) -> float:
+    """A fraction whose quantile has this rank: half a rank below it, as the quantile's own rank is rounded up."""
+    return (rank - 0.5) / histogram.count
+
+
+def exceeding(measured: Snapshot, limit_ns: int, command: str = "") -> tuple[int, int]:
+    """How many requests a limit on response time holds for, and how many of them exceeded it for certain.
+
+    Those that failed are among the latter. The unfinished are where the age that they reached exceeds the limit.
+    """
+    good, failed = measured.good_latency(command or "all"), measured.tally(command or "all").failed
+    return good.count + failed, good.above(limit_ns) + failed
 
 
 def _least_equivalent(value_ns: int) -> int:
@@ -115,18 +155,18 @@ def _check_count(objective: Objective, value: float | None) -> Check:
 
 def _measure(objective: Objective, measured: Snapshot, duration_ns: int) -> float | None:
     """What an objective that is no latency is about, in its unit; None when there was nothing to measure."""
-    tally = measured.tallies.get(objective.command, Tally()) if objective.command else measured.total
+    tally = measured.tally(objective.command or "all")
     match objective.metric:
         case "errors":
-            return _count(tally.failed, tally, objective.unit)
+            return _count(tally.not_ok, tally, objective.unit)
         case "timeouts":
             return _count(tally.timeouts, tally, objective.unit)
         case "hit_rate_min":
             return measured.hit_rate
         case "throughput_min":
-            # Which of one command's replies came within the window, and which with the drain, is not told apart.
-            answered = tally.answered if objective.command else measured.answered_in_time
-            return answered * NS_PER_S / duration_ns if duration_ns > 0 else None
+            # Which of one command's good replies came within the window, and which with the drain, is not told apart.
+            good = tally.ok if objective.command else measured.ok_in_time
+            return good * NS_PER_S / duration_ns if duration_ns > 0 else None
     raise ValueError(f'there is no metric "{objective.metric}"')
 
 

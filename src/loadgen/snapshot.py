@@ -71,8 +71,13 @@ class Tally(_Counters):
 
     @property
     def failed(self) -> int:
-        """Requests that did not get a good reply."""
-        return self.errors + self.timeouts + self.lost + self.corrupt + self.unfinished
+        """Requests that ended badly. What was still open when the drain ended did not end."""
+        return self.errors + self.timeouts + self.lost + self.corrupt
+
+    @property
+    def not_ok(self) -> int:
+        """Requests without a good reply: those that failed, and the unfinished."""
+        return self.failed + self.unfinished
 
     @property
     def ended(self) -> int:
@@ -82,7 +87,7 @@ class Tally(_Counters):
     @property
     def balance(self) -> int:
         """planned minus every place where a request can end: 0, or the requests that are still in flight."""
-        return self.planned - self.ok - self.failed
+        return self.planned - self.ok - self.not_ok
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,10 @@ class Snapshot:
     """Of the sends of which more may be the generator's: the part in `lag_ours`."""
     lag_unsure_most: Histogram = field(default_factory=Histogram)
     """And the most that it can be."""
+    failed: Mapping[str, Histogram] = field(default_factory=dict)
+    """By command, those of `response` that are no good replies: error replies, and timeouts at their age."""
+    ok_in_time: int = 0
+    """Of `answered_in_time`: good replies."""
 
     def __add__(self, other: Snapshot) -> Snapshot:
         return Snapshot(
@@ -161,6 +170,8 @@ class Snapshot:
             self.lag_backpressure + other.lag_backpressure,
             self.lag_unsure + other.lag_unsure,
             self.lag_unsure_most + other.lag_unsure_most,
+            _merge(self.failed, other.failed),
+            self.ok_in_time + other.ok_in_time,
         )
 
     def __sub__(self, earlier: Snapshot) -> Snapshot:
@@ -183,6 +194,8 @@ class Snapshot:
             self.lag_backpressure - earlier.lag_backpressure,
             self.lag_unsure - earlier.lag_unsure,
             self.lag_unsure_most - earlier.lag_unsure_most,
+            _difference(self.failed, earlier.failed),
+            self.ok_in_time - earlier.ok_in_time,
         )
 
     @property
@@ -217,9 +230,22 @@ class Snapshot:
     def latency(self, command: str = "all", clock: str = "response") -> Histogram:
         """The latency of one command, or of all in the configured mix; `clock` is `response` or `service`."""
         histograms = self.service if clock == "service" and self.service else self.response
-        if command != "all":
-            return histograms.get(command, Histogram())
-        return sum((h for c, h in histograms.items() if c != "backfill"), Histogram())
+        return _of(histograms, command)
+
+    def good_latency(self, command: str = "all") -> Histogram:
+        """The response time of requests that did not fail; the unfinished are in it at their age."""
+        return _of(self.response, command) - _of(self.failed, command)
+
+    def tally(self, command: str = "all") -> Tally:
+        """The tally of one command, or of all in the configured mix."""
+        return self.total if command == "all" else self.tallies.get(command, Tally())
+
+
+def _of(histograms: Mapping[str, Histogram], command: str) -> Histogram:
+    """One command's, or the sum over the configured mix."""
+    if command != "all":
+        return histograms.get(command, Histogram())
+    return sum((h for c, h in histograms.items() if c != "backfill"), Histogram())
 
 
 LEAST_BEYOND = 100

@@ -228,8 +228,9 @@ class Worker:
 
     def snapshot(self, phase: str) -> Snapshot:
         """The whole of a phase so far; of connections, what happened while it was the present one."""
-        tallies, response, service, lags, errors, rx_bytes, tx_bytes, answered = self.engine.counts(phase)
+        tallies, response, service, lags, errors, failed, rx_bytes, tx_bytes, *in_time = self.engine.counts(phase)
         lag, lag_ours, lag_backpressure, lag_unsure, lag_unsure_most = lags
+        answered_in_time, ok_in_time = in_time
         connections, failures = self.connections_in(phase)
         return Snapshot(
             time.monotonic_ns(),
@@ -242,12 +243,14 @@ class Worker:
             connections,
             rx_bytes,
             tx_bytes,
-            answered,
+            answered_in_time,
             self.engine.cpu_ns() if phase == "measure" else 0,
             lag_ours,
             lag_backpressure,
             lag_unsure,
             lag_unsure_most,
+            failed,
+            ok_in_time,
         )
 
     def say(self, event: str, phase: str, **more: Any) -> None:

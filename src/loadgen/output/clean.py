@@ -104,14 +104,14 @@ class Clean:
         total, interval_ns, columns = event.interval.total, event.interval_ns, self._columns
         words = [
             figures.rate(per_s(total.answered, interval_ns)),
-            figures.rate(per_s(total.failed, interval_ns)),
+            figures.rate(per_s(total.not_ok, interval_ns)),
             figures.share(event.interval.hit_rate),
             f"{100 * event.server.cpu_share:.0f}" if event.server is not None else figures.NOTHING,
         ]
         answered, failed, *rest = columns.cells(words[: len(columns.widths)])
         return columns.line(
             datetime.fromtimestamp(event.wall_s, UTC).strftime("%H:%M:%S"),
-            [answered, self._paint(failed, "red") if total.failed else failed, *rest],
+            [answered, self._paint(failed, "red") if total.not_ok else failed, *rest],
             figures.quantiles(event.interval.latency(), mark=figures.mark_of_interval),
         )
 
@@ -217,7 +217,7 @@ class Clean:
     def _errors(self, event: Result | SearchEnded) -> list[str]:
         classes = [f"{name} {words}" for name, words in sentences.error_classes(event, figures.grouped).items()]
         lines = facts("errors", [sentences.errors(event, figures.grouped), *classes])
-        return [self._paint(line, "red") for line in lines] if event.measured.total.failed else lines
+        return [self._paint(line, "red") for line in lines] if event.measured.total.not_ok else lines
 
     def _accounts(self, event: Result | SearchEnded) -> list[str]:
         return [self._paint(line, "bold red") for line in textwrap.wrap(sentences.accounts(event), WIDTH)]

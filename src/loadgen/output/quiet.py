@@ -82,7 +82,7 @@ def _measured(event: Result) -> list[str]:
         *([f"{hits}% hit"] if hits != figures.NOTHING else []),
         *(f"{label}={value}" for label, value in shown if label in _SHOWN),
         *_server(event.server),
-        *([f"errors={total.failed}"] if total.failed else []),
+        *([f"errors={total.not_ok}"] if total.not_ok else []),
         *([f"SLO {objectives}"] if objectives else []),
     ]
 

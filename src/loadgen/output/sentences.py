@@ -137,8 +137,8 @@ def hit_rate(result: Result, spell: Spell = str) -> str:
 
 def errors(ended: Ended, spell: Spell = str) -> str:
     total = ended.measured.total
-    part = total.failed / total.planned if total.planned else 0.0
-    return f"{spell(total.failed)} ({figures.share(part, 2)}%)"
+    part = total.not_ok / total.planned if total.planned else 0.0
+    return f"{spell(total.not_ok)} ({figures.share(part, 2)}%)"
 
 
 def error_classes(ended: Ended, spell: Spell = str) -> dict[str, str]:

@@ -29,9 +29,12 @@ def limit(objective: Objective, spell: Callable[[int], str] = str) -> str:
 
 
 def measured(check: Check, spell: Callable[[int], str] = str) -> str:
-    """What it is: "1.202ms", with the mark of a percentile that is not to be relied on."""
+    """What it is: "1.202ms", with the mark of a percentile that is not to be relied on.
+
+    Where too many requests failed for the percentile to be a good reply's: how many did.
+    """
     if check.measured is None:
-        return figures.NOTHING
+        return f"{figures.share(check.failed)}% failed" if check.failed else figures.NOTHING
     sign = figures.AT_LEAST if check.is_lower_bound else figures.FEW_SAMPLES if check.has_few_samples else ""
     return figures.marked(sign, _value(check.objective, check.measured, spell))
 

@@ -112,7 +112,7 @@ def _phase(phase: str, plan: Plan | None) -> str:
 def _sample(event: Sample) -> str:
     total, latency = event.interval.total, event.interval.latency()
     hits = figures.share(event.interval.hit_rate)
-    answered, failed = per_s(total.answered, event.interval_ns), per_s(total.failed, event.interval_ns)
+    answered, failed = per_s(total.answered, event.interval_ns), per_s(total.not_ok, event.interval_ns)
     shown = figures.quantiles(latency, lambda ns: f"{figures.latency_us(ns)}us", figures.mark_of_interval)
     percentiles = (f"{label}={value}" for (label, _), value in zip(figures.PERCENTILES, shown, strict=True))
     return " ".join([f"rate={answered:.0f}/s err={failed:.0f}/s hit%={hits}", *percentiles, *_usage(event.server)])

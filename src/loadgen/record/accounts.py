@@ -9,11 +9,18 @@ from loadgen.events import Result, SearchEnded
 from loadgen.record.spelling import tallied, text, texts
 from loadgen.snapshot import Snapshot, Tally
 
+# Crucible's names have its meanings throughout: `hits` and `misses` are of GETs, `errors` are all that went wrong.
+_NAMES = {"errors": "error_replies", "hits": "done", "misses": "not_done"}
 
-def counts(tally: Tally) -> dict[str, Any]:
-    """Every field of the tally; `errors` goes by the name of `error_replies`, as it is by class in `counts`."""
-    counts = asdict(tally)
-    return {"planned": counts.pop("planned"), "ok": counts.pop("ok"), "error_replies": counts.pop("errors"), **counts}
+
+def counts(tally: Tally) -> dict[str, int]:
+    """Every field of the tally."""
+    return {_NAMES.get(name, name): count for name, count in asdict(tally).items()}
+
+
+def all_counts(measured: Snapshot) -> dict[str, Any]:
+    """Those of the whole mix, with the error replies by class."""
+    return {**counts(measured.total), "error_classes": tallied(measured.errors)}
 
 
 def totals(overall: Snapshot) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def in_ns(histogram: Histogram) -> dict[str, Any]:
     bounds = ["mean_ns"] * bool(histogram.censored)
     bounds += [f"{name}_ns" for name, q in [("min", 0.0), *quantiles] if histogram.is_lower_bound(q)]
     return {
-        "count": histogram.count,
+        "samples": histogram.count,
         **(values if histogram.count else dict.fromkeys(values)),
         "overflow": histogram.overflow,
         "censored": histogram.censored,

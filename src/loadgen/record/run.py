@@ -7,18 +7,18 @@ from typing import Any
 
 from loadgen.events import Configured, PhaseBegan, Result, Sample, per_s
 from loadgen.plan import Plan, Segment
-from loadgen.record.accounts import connections, counts, examples, totals, verdict
+from loadgen.record.accounts import all_counts, connections, counts, examples, totals, verdict
 from loadgen.record.latency import in_ns, in_us, lag_payloads, payloads
 from loadgen.record.load import load
 from loadgen.record.search import quantile_limit
-from loadgen.record.spelling import cpu_us, number, percent, secs, share, tallied, text, texts, timestamp
+from loadgen.record.spelling import cpu_us, number, percent, secs, share, text, texts, timestamp
 from loadgen.signs import Signs
 from loadgen.slo import Check, Objective
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 from loadgen.usage import ServerReport, Usage
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a field of a record goes, or changes its name, unit or meaning; not when one is added."""
 
 # The enum names of crucible's benchmark.
@@ -90,7 +90,8 @@ def sample(event: Sample) -> dict[str, Any]:
         "type": "sample",
         "ts": timestamp(event.wall_s),
         "req_s": int(per_s(total.answered, event.interval_ns)),
-        "err_s": round(per_s(total.failed, event.interval_ns), 3),
+        "ok_per_s": number(round(per_s(total.ok, event.interval_ns), 3)),
+        "err_s": round(per_s(total.not_ok, event.interval_ns), 3),
         "hit_pct": percent(interval.hit_rate),
         **in_us(interval.latency()),
         "interval_secs": secs(event.interval_ns),
@@ -125,12 +126,13 @@ def result(event: Result) -> dict[str, Any]:
         "requests": total.planned,
         "responses": total.answered,
         "responses_in_time": measured.answered_in_time,
-        "errors": total.failed,
-        "err_pct": percent(total.failed / total.planned if total.planned else None),
+        "errors": total.not_ok,
+        "err_pct": percent(total.not_ok / total.planned if total.planned else None),
         "hits": get.hits,
         "misses": get.misses,
         "hit_pct": percent(measured.hit_rate),
         "throughput": int(event.throughput_per_s),
+        "ok_per_s": number(round(event.ok_per_s, 3)),
         "rx_bytes": measured.rx_bytes,
         "tx_bytes": measured.tx_bytes,
         "rx_bps": int(per_s(8 * measured.rx_bytes, event.duration_ns)),
@@ -146,7 +148,7 @@ def result(event: Result) -> dict[str, Any]:
             for command in ("all", *measured.commands)
         },
         **({"lag": _lag(measured), "lag_histograms": lag_payloads(measured)} if event.plan.open_loop else {}),
-        "counts": {**counts(total), "errors": tallied(measured.errors)},
+        "counts": all_counts(measured),
         "commands": {command: counts(measured.tallies[command]) for command in measured.commands},
         "totals": totals(overall),
         "unaccounted": event.unaccounted,
@@ -203,6 +205,7 @@ def _check(check: Check) -> dict[str, Any]:
         "answer": str(check.answer),
         "lower_bound": check.is_lower_bound,
         "few_samples": check.has_few_samples,
+        "failed_share": round(check.failed, 6),
     }
 
 

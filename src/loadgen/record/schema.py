@@ -43,7 +43,7 @@ _NS: Schema = {
 }
 _COMMAND_US = object_of({"count": COUNT, **_marked(_US)})
 _LATENCY_NS: Schema = {
-    "count": COUNT,
+    "samples": COUNT,
     "overflow": COUNT,
     "censored": COUNT,
     "least_censored_ns": COUNT_OR_NULL,
@@ -60,13 +60,13 @@ _TALLY: Schema = {
     "lost": COUNT,
     "corrupt": COUNT,
     "unfinished": COUNT,
-    "hits": COUNT,
-    "misses": COUNT,
+    "done": COUNT,
+    "not_done": COUNT,
     "late": COUNT,
     "unsent": COUNT,
 }
 
-_COUNTS = object_of({**_TALLY, "errors": map_of(COUNT)})
+_COUNTS = object_of({**_TALLY, "error_classes": map_of(COUNT)})
 _COMMANDS = map_of(object_of(_TALLY))
 _TOTALS = object_of(
     {"sent": COUNT, "received": COUNT, "commands": map_of(object_of({"sent": COUNT, "received": COUNT}))}
@@ -89,6 +89,7 @@ _CHECK = object_of(
         "answer": {"enum": ["met", "breached", "unknown"]},
         "lower_bound": TRUTH,
         "few_samples": TRUTH,
+        "failed_share": SHARE,
     }
 )
 _WORKER_SIGNS = object_of(
@@ -124,7 +125,7 @@ _LIMIT: Schema = {"metric": TEXT, "quantile": SHARE, "command": TEXT, "limit_ns"
 CONFIG = object_of(
     {
         "type": {"const": "config"},
-        "schema_version": {"const": 1},
+        "schema_version": {"const": 2},
         "ts": TIMESTAMP,
         "version": TEXT,
         "target": TEXT,
@@ -180,6 +181,7 @@ SAMPLE = object_of(
         "type": {"const": "sample"},
         "ts": TIMESTAMP,
         "req_s": COUNT,
+        "ok_per_s": NUMBER,
         "err_s": NUMBER,
         "hit_pct": PERCENT_OR_NULL,
         **_marked(_US),
@@ -220,6 +222,7 @@ RESULT = object_of(
         "misses": COUNT,
         "hit_pct": PERCENT_OR_NULL,
         "throughput": COUNT,
+        "ok_per_s": NUMBER,
         "rx_bytes": COUNT,
         "tx_bytes": COUNT,
         "rx_bps": COUNT,

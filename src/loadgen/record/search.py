@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from loadgen.events import SearchEnded, StepTaken
-from loadgen.record.accounts import connections, counts, examples, totals, verdict
-from loadgen.record.spelling import number, tallied, text, timestamp
+from loadgen.record.accounts import all_counts, connections, counts, examples, totals, verdict
+from loadgen.record.spelling import number, text, timestamp
 from loadgen.stats.search import Answer
 from loadgen.stats.trial import NO_LIMIT_NS, Limit
 
@@ -49,7 +49,7 @@ def saturation(event: SearchEnded) -> dict[str, Any]:
         "failure": text(event.failure) or None,
         "limits": [quantile_limit(limit) for limit in event.limits],
         **(_answer(answer) if answer is not None else dict.fromkeys(_ANSWER)),
-        "counts": {**counts(measured.total), "errors": tallied(measured.errors)},
+        "counts": all_counts(measured),
         "commands": {command: counts(measured.tallies[command]) for command in measured.commands},
         "totals": totals(overall),
         "unaccounted": event.unaccounted,

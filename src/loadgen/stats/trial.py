@@ -63,7 +63,7 @@ class Trial:
     """How long was measured, without the wait before it."""
     offered_per_s: float
     achieved_per_s: float
-    """Replies received per second of the measured time."""
+    """Good replies received per second of the measured time."""
     blocks: tuple[Block, ...] = ()
     x_ns: tuple[int, ...] = ()
     """By limit, the response time at its quantile: from merged counts, never a mean of percentiles."""

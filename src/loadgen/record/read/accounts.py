@@ -9,12 +9,13 @@ from loadgen.record.read.fields import Fields
 from loadgen.slo import Answer, Check, Objective
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
 
-_NAMES = {field.name: field.name for field in fields(Tally)} | {"errors": "error_replies"}
-"""The fields of a tally, as records call them."""
+_NAMES = {"errors": "error_replies", "hits": "done", "misses": "not_done"}
+"""The fields of a tally that records call otherwise."""
 
 
 def tally(record: Fields) -> Tally:
-    return Tally(**{field: record.count(name) for field, name in _NAMES.items()})
+    names = {field.name: record.named(_NAMES.get(field.name, field.name), field.name) for field in fields(Tally)}
+    return Tally(**{field: record.count(name) for field, name in names.items()})
 
 
 def commands(record: Fields) -> dict[str, Tally]:
@@ -25,7 +26,9 @@ def commands(record: Fields) -> dict[str, Tally]:
 
 def errors(record: Fields) -> dict[str, int]:
     """Error replies by class."""
-    return {str(kind): int(count) for kind, count in record.part("counts").part("errors").values.items()}
+    counts = record.part("counts")
+    classes = counts.part(counts.named("error_classes", "errors"))
+    return {str(kind): int(count) for kind, count in classes.values.items()}
 
 
 def connections(record: Fields, active: int = 0) -> tuple[ConnectionCounts, dict[str, int]]:
@@ -60,6 +63,7 @@ def checks(record: Fields, objective: Callable[[Fields], Objective]) -> tuple[Ch
             Answer(each.text("answer")),
             bool(each.get("lower_bound", False)),
             bool(each.get("few_samples", False)),
+            float(each.get("failed_share", 0.0)),
         )
         for each in (record.parts("slo") if "slo" in record else [])
     )

@@ -30,6 +30,10 @@ class Fields:
     def __contains__(self, name: str) -> bool:
         return name in self.values
 
+    def named(self, name: str, before: str) -> str:
+        """The name that a field has here, where records of schema version 1 had another, `before`."""
+        return before if name not in self.values and before in self.values else name
+
     def get(self, name: str, default: Any) -> Any:
         """A field that is always written; `default`, and remembered, where it is missing."""
         if name in self.values:

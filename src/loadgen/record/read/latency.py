@@ -50,7 +50,7 @@ def shown_in_us(said: Fields, count: int) -> Histogram:
 
 def _of(said: Fields, unit: str, scale: int, count: int | None = None) -> Histogram:
     """Samples in blocks that end at the quantiles' ranks, so that each rank asked for has the value that was said."""
-    total = said.count("count") if count is None else count
+    total = said.count(said.named("samples", "count")) if count is None else count
     histogram = Histogram()
     ends = [(q, said.may(f"{name}_{unit}")) for name, q in (*QUANTILES, ("max", 1.0))]
     known = [(q, int(value) * scale) for q, value in ends if value is not None]

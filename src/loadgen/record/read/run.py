@@ -184,6 +184,7 @@ def _measured(record: Fields) -> Snapshot:
         tx_bytes=record.count("tx_bytes"),
         answered_in_time=_in_time(record),
         cpu_ns=round(record.part("client").number("cpu_s") * NS_PER_S),
+        ok_in_time=round(record.number("ok_per_s") * record.number("duration_secs")),
     )
 
 
