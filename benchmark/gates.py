@@ -87,7 +87,7 @@ def throughput_of(server: Path) -> float:
     """What the closed loop reaches, in requests per second: the median of three runs."""
     reached = []
     for _ in range(3):
-        command = [*LOADGEN, "run", str(CONFIG), "--server", str(server), "-d", "2s", "--warmup", "300ms"]
+        command = [*LOADGEN, "run", str(CONFIG), "--server", str(server), "--duration", "2s", "--warmup", "300ms"]
         done = subprocess.run([*command, "--format", "json"], cwd=ROOT, capture_output=True, text=True, check=True)
         reached.append(float(json.loads(done.stdout.splitlines()[-1])["throughput"]))
     return statistics.median(reached)

@@ -27,7 +27,7 @@ def pacing(settings: Settings) -> Report:
         for turn in range(settings.rounds):
             for shape in shapes:
                 say(f"pacing: round {turn + 1} of {settings.rounds}, {shape}")
-                options = ["-c", str(shape.connections), "-P", str(shape.depth), "--ratio", "80:20"]
+                options = ["-c", str(shape.connections), "-P", str(shape.depth), "--mix", "get=80,set=20"]
                 options += ["--keys", str(KEYS), "--value-length", str(VALUE_BYTES)]
                 seconds = max(settings.seconds, 0.2)
                 closed, _ = loadgen_result(server, settings.generator_cpu, ROOT / "src", seconds, options)

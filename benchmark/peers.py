@@ -101,7 +101,7 @@ class Loadgen:
         return True
 
     def measure(self, server: Server, shape: Shape, seconds: float, cpu: int | None) -> Figures:
-        options = ["-c", str(shape.connections), "-P", str(shape.depth), "--ratio", "80:20"]
+        options = ["-c", str(shape.connections), "-P", str(shape.depth), "--mix", "get=80,set=20"]
         options += ["--keys", str(KEYS), "--value-length", str(VALUE_BYTES)]
         result, ended = loadgen_result(server, cpu, self.sources, seconds, options)
         return Figures(

@@ -244,7 +244,7 @@ def large_values(settings: Settings) -> Report:
             return said
 
         def loadgen() -> float:
-            options = ["-c", str(LARGE_SHAPE.connections), "-P", str(LARGE_SHAPE.depth), "--ratio", "1:0"]
+            options = ["-c", str(LARGE_SHAPE.connections), "-P", str(LARGE_SHAPE.depth), "--mix", "get=1"]
             options += ["--keys", str(LARGE_VALUES), "--value-length", str(LARGE_VALUE_BYTES)]
             result, _ = loadgen_result(server, settings.generator_cpu, ROOT / "src", settings.seconds, options)
             return float(result["client"]["cpu_s"] / result["rx_bytes"])

@@ -20,7 +20,7 @@ LOADGEN = [sys.executable, "-m", "loadgen"]
 BRIEFLY = ["general.duration=200ms", "general.warmup=0s", "workload.keyspace.count=1000"]
 # Whether this machine and the server are quick enough is not what is asked of a document's command.
 BRIEFLY += ["verdict.lag=30s", "verdict.shortfall=1"]
-BRIEF_RUN = ["-d", "200ms", "--warmup", "0s", "--keys", "1000", "--format", "json"]
+BRIEF_RUN = ["--duration", "200ms", "--warmup", "0s", "--keys", "1000", "--format", "json"]
 ROUNDS = ["rounds=5", "slices=2", "slice=50ms", "settle=10ms"]
 JUDGED = {
     "smoke": ["smoke.requests=1", "smoke.p999=30s", "connection.request_timeout=30s"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import select
@@ -16,6 +15,7 @@ from builtin_servers import HOST, converse
 from real_servers import ask
 
 from loadgen.errors import TargetError
+from loadgen.options import parse
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.verbs import serve
 
@@ -159,9 +159,7 @@ def test_a_wrong_option_is_exit_2(options):
     ("text", "size"), [("256mb", 256 << 20), ("1gb", 1 << 30), ("10kb", 10 << 10), ("1MiB", 1 << 20), ("1MB", 1000000)]
 )
 def test_sizes_are_read_as_everywhere_and_as_in_redis_conf(text, size):
-    parser = argparse.ArgumentParser()
-    serve.add_arguments(parser)
-    assert parser.parse_args(["--max-memory", text]).max_memory == size
+    assert parse(serve.SYNTAX, ["--max-memory", text]).max_memory == size
 
 
 def test_stop_at_eof_ends_the_server():

@@ -68,7 +68,7 @@ def test_a_memcached_that_is_out_of_memory_is_counted_by_its_class() -> None:
 
 def test_a_run_in_which_nothing_went_well_is_not_valid() -> None:
     with FaultyServer(answers(OOM, b"SET")) as server:
-        finished = load(server.port, "--ratio", "0:1")
+        finished = load(server.port, "--mix", "set=1")
     assert finished.status == 4
     assert "none of" in finished.complaint
     assert "OOM command not allowed" in finished.complaint
@@ -88,7 +88,7 @@ def test_a_redis_that_is_out_of_memory_goes_on_reading() -> None:
 
 def test_a_value_beyond_the_servers_limit_is_an_error_reply_with_its_remedy() -> None:
     with RealServer.memcached() as server:
-        finished = load(server.port, "--protocol", "memcache", "--ratio", "0:1", "--value-length", "2MB")
+        finished = load(server.port, "--protocol", "memcache", "--mix", "set=1", "--value-length", "2MB")
     assert finished.status == 4
     assert "SERVER_ERROR object too large for cache" in finished.complaint
     assert "larger -I" in finished.complaint
@@ -201,8 +201,8 @@ def test_memory_is_bounded_when_a_server_stops_reading() -> None:
         "constant",
         "--value-length",
         "4000",
-        "--ratio",
-        "0:1",
+        "--mix",
+        "set=1",
         *settings(request_timeout="300ms"),
     )
     with FaultyServer(polite()) as server:

@@ -172,7 +172,9 @@ def test_runs_of_the_run_verb_are_results_to_compare_with(load: Path, plain: str
     runs = tmp_path / "runs.json"
     with runs.open("w") as file:
         for _ in range(5):
-            done = loadgen("run", str(load), "--server", plain, "-d", "100ms", "--warmup", "0s", "--format", "json")
+            done = loadgen(
+                "run", str(load), "--server", plain, "--duration", "100ms", "--warmup", "0s", "--format", "json"
+            )
             assert done.status == 0
             file.write(done.stdout)
     record = comparison(gate(load, str(runs), plain))
@@ -182,7 +184,9 @@ def test_runs_of_the_run_verb_are_results_to_compare_with(load: Path, plain: str
 
 def test_a_stored_result_of_another_load_is_no_baseline(load: Path, plain: str, tmp_path: Path) -> None:
     runs = tmp_path / "runs.json"
-    loadgen("run", str(load), "--server", plain, "-c", "9", "-d", "50ms", "--format", "json", "--output", str(runs))
+    loadgen(
+        "run", str(load), "--server", plain, "-c", "9", "--duration", "50ms", "--format", "json", "--output", str(runs)
+    )
     done = gate(load, str(runs), plain)
     assert (done.status, done.stdout) == (2, "")
     assert "runs was measured under another load than plain (conns 9, not 8): take its results anew" in done.stderr

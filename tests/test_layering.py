@@ -95,26 +95,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rounds": {"comparison", "crew", "diagnosis", "host", "interrupts", "target"} | TOLD,
     "contest": {"comparison", "host", "results", "rounds", "stats", "__init__"} | TOLD,
     "contestants": {"comparison", "config", "contest", "interrupts", "output", "record", "results", "rounds", "session"}
+    | {"flags", "options", "presets"}
     | TOLD,
-    "session": {"config", "host", "output", "runner", "saturation", "selftest", "stats", "target", "__init__"} | TOLD,
+    "options": {"options"} | VALUES,
+    "presets": VALUES,
+    "flags": {"config", "flags", "options", "presets"} | TOLD,
+    "session": {"config", "host", "output", "runner", "saturation", "selftest", "stats", "target", "__init__"}
+    | {"flags", "options", "presets"}
+    | TOLD,
     "output": {"comparison", "history", "output", "record", "smoke", "stats"} | TOLD,
     "target": {"greeting", "target", "_server", "__init__"} | TOLD,
     "stats": {"stats"},
     "verbs": {"config", "host", "output", "runner", "selftest", "session", "target", "__init__"}
-    | {
-        "comparison",
-        "contestants",
-        "history",
-        "interrupts",
-        "record",
-        "record_file",
-        "results",
-        "smoke",
-        "smoke_run",
-        "stats",
-    }
+    | {"flags", "options", "presets"}
+    | {"comparison", "contestants", "history", "interrupts", "record", "record_file", "results"}
+    | {"smoke", "smoke_run", "stats"}
     | TOLD,
-    "cli": {"verbs", "__init__"} | TOLD,
+    "cli": {"config", "flags", "options", "presets", "verbs", "__init__"} | TOLD,
     "__main__": {"cli"},
     "__init__": set(),
 }

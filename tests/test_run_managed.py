@@ -16,7 +16,7 @@ from runs import redis_info
 SERVERS = Path(__file__).parents[1] / "server" / "config"
 PLANTED = Path(__file__).parent / "planted_server.py"
 BRIEFLY = [
-    *("--format", "json", "-t", "1", "-c", "4", "--keys", "1000", "--warmup", "100ms", "--seed", "1"),
+    *("--format", "json", "--threads", "1", "-c", "4", "--keys", "1000", "--warmup", "100ms", "--seed", "1"),
     *("--set", "verdict.lag=30s", "--set", "verdict.shortfall=1", "--request-timeout", "30s"),
 ]
 
@@ -51,7 +51,7 @@ def port_of(server: psutil.Process) -> int:
 
 @pytest.mark.parametrize("name", ["redis", "memcached", "builtin-uvloop"])
 def test_what_the_server_used_stands_beside_its_load(name: str) -> None:
-    done = run(SERVERS / f"{name}.toml", "-d", "1s", "--set", "general.interval=200ms")
+    done = run(SERVERS / f"{name}.toml", "--duration", "1s", "--set", "general.interval=200ms")
     assert done.status == 0
     server = done.result["server"]
     assert server["name"] == name
@@ -73,7 +73,7 @@ def test_the_servers_cpu_is_what_it_says_itself() -> None:
         "--server",
         str(SERVERS / "redis.toml"),
         *BRIEFLY,
-        "-d",
+        "--duration",
         "3s",
         "--set",
         "general.interval=100ms",
@@ -91,18 +91,18 @@ def test_the_servers_cpu_is_what_it_says_itself() -> None:
 
 
 def test_embedded_shows_its_cpu_too() -> None:
-    done = loadgen("run", "--embedded", *BRIEFLY, "-d", "200ms")
+    done = loadgen("run", "--embedded", *BRIEFLY, "--duration", "200ms")
     assert done.result["server"]["cpu_us_per_request"] > 0
 
 
 def test_a_server_that_is_not_ours_has_no_figures() -> None:
     with RealServer.redis() as server:
-        done = loadgen("run", "--port", str(server.port), *BRIEFLY, "-d", "200ms")
+        done = loadgen("run", "--port", str(server.port), *BRIEFLY, "--duration", "200ms")
     assert done.result.get("server") is None
 
 
 def test_a_server_that_crashes_ends_the_run_at_once_with_its_signal_and_all_counts(tmp_path: Path) -> None:
-    done = run(planted(tmp_path, "crashes"), "-d", "60s", "--warmup", "0s")
+    done = run(planted(tmp_path, "crashes"), "--duration", "60s", "--warmup", "0s")
     assert done.status == 3
     assert "SIGSEGV" in done.complaint
     assert "SIGSEGV" in done.result["server"]["fate"]
@@ -111,7 +111,7 @@ def test_a_server_that_crashes_ends_the_run_at_once_with_its_signal_and_all_coun
 
 
 def test_a_server_that_is_killed_during_the_prefill_ends_the_command_with_its_fate() -> None:
-    arguments = ["run", "--server", str(SERVERS / "redis.toml"), *BRIEFLY, "-d", "1s", "--prefill"]
+    arguments = ["run", "--server", str(SERVERS / "redis.toml"), *BRIEFLY, "--duration", "1s", "--prefill"]
     with Running(*arguments, "--keys", "20000000") as running:
         wait_until(lambda: bool(servers_of(running)))
         [server] = servers_of(running)
@@ -125,13 +125,13 @@ def test_a_server_that_is_killed_during_the_prefill_ends_the_command_with_its_fa
 
 
 def test_a_server_that_was_restarted_under_the_load_is_no_valid_run(tmp_path: Path) -> None:
-    done = run(planted(tmp_path, "restarts"), "-d", "300ms")
+    done = run(planted(tmp_path, "restarts"), "--duration", "300ms")
     assert done.status == 4
     assert "was restarted while load was on it" in done.complaint
 
 
 def test_errors_in_the_servers_log_are_shown(tmp_path: Path) -> None:
-    done = run(planted(tmp_path, "complains"), "-d", "300ms")
+    done = run(planted(tmp_path, "complains"), "--duration", "300ms")
     assert any("panicked" in line for line in done.result["server"]["complaints"])
 
 
@@ -153,15 +153,15 @@ def test_two_options_that_name_the_server_are_one_too_many() -> None:
 def test_an_option_that_names_a_server_wins_over_the_files_own(tmp_path: Path) -> None:
     config = tmp_path / "own.toml"
     config.write_text((SERVERS / "memcached.toml").read_text() + "[general]\nthreads = 1\n")
-    done = loadgen("run", str(config), "--server", str(SERVERS / "redis.toml"), *BRIEFLY, "-d", "100ms")
+    done = loadgen("run", str(config), "--server", str(SERVERS / "redis.toml"), *BRIEFLY, "--duration", "100ms")
     assert done.records[0]["server"].startswith("redis")
-    done = loadgen("run", str(config), *BRIEFLY, "-d", "100ms")
+    done = loadgen("run", str(config), *BRIEFLY, "--duration", "100ms")
     assert done.records[0]["server"].startswith("memcached")
 
 
 def test_embedded_takes_the_place_of_several_servers(tmp_path: Path) -> None:
     config = tmp_path / "two.toml"
     config.write_text('[target]\nendpoints = ["127.0.0.1:1", "127.0.0.1:2"]\n')
-    done = loadgen("run", str(config), "--embedded", *BRIEFLY, "-d", "100ms")
+    done = loadgen("run", str(config), "--embedded", *BRIEFLY, "--duration", "100ms")
     assert done.status == 0
     assert done.result["connections"]["opened"] == 4

@@ -3,36 +3,58 @@
 from __future__ import annotations
 
 import sys
+from types import ModuleType
 
 from loadgen import __version__
 
-VERBS = {
-    "run": "put load on a server and report what happened (the default verb)",
-    "saturate": "search the highest rate at which a server still meets its SLO",
-    "smoke": "start a server, ask it, load it, stop it: PASS or FAIL, with the reasons",
-    "compare": "run two servers in turns, and say of each metric which is better, and how sure that is",
-    "gate": "judge a server against a baseline, for CI: PASS, FAIL, or why it cannot be told",
-    "report": "show an earlier result, from its JSON file, in any format",
-    "history": "append results to a file, and draw how they changed over time",
-    "selftest": "find what the generator itself can do on this host, and keep it",
-    "config": "print the resolved configuration, its JSON Schema, or an example with every key",
-    "serve": "run the built-in server",
+GROUPS = {
+    "load": {
+        "run": "put load on a server and say what happened (the default verb)",
+        "saturate": "find the highest rate at which a server meets its SLO",
+        "serve": "run the built-in server",
+    },
+    "judge": {
+        "smoke": "start a server, ask it, load it, stop it: PASS or FAIL",
+        "compare": "run servers in turns, and say which is better at what",
+        "gate": "judge a server against a baseline, for CI",
+    },
+    "results": {
+        "report": "show an earlier result, from its JSON file, in any format",
+        "history": "append results to a file, and draw how they changed",
+    },
+    "set up": {
+        "config": "presets, the resolved configuration, every key, the schema",
+        "selftest": "find what the generator itself can do on this host",
+    },
 }
+VERBS = [verb for verbs in GROUPS.values() for verb in verbs]
 
-OVERVIEW = """usage: loadgen CONFIG [options]          the same as: loadgen run CONFIG
+OVERVIEW = """usage: loadgen [run] [CONFIG] [options]
        loadgen VERB [arguments]
 
 Puts load on cache servers that speak RESP or memcache, and says what happened.
 
-verbs:
+first commands to try:
+  loadgen quick-test --embedded                   a load on the built-in server: nothing else is needed
+  loadgen run -h 127.0.0.1 -p 6379 -n 100k -t set,get -q    redis-benchmark's flags, on a server of yours
+  loadgen compare redis builtin-uvloop            two servers, started here, in turns
+
 {verbs}
 
-Try `loadgen benchmark/config/quick-test.toml --format verbose --embedded`, which needs no server,
-or `loadgen VERB --help`. Options: --version, --help.
+`loadgen VERB --help` or `loadgen help VERB` says more. Options: --version, --help.
 
-exit status: 0 yes · 1 judged, and the answer is no · 2 command line or config wrong
-             3 could not run · 4 cannot tell · 130 interrupted
+exit status:
+{statuses}
 """
+
+STATUSES = {
+    0: "yes: it ran, and where something was judged, the answer is yes",
+    1: "judged, and the answer is no",
+    2: "the command line or the configuration is wrong",
+    3: "it could not run",
+    4: "it cannot tell",
+    130: "interrupted",
+}
 
 
 LONGEST_COMPLAINT = 2000
@@ -52,34 +74,61 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def act(arguments: list[str]) -> int:
+    first = arguments[0] if arguments else "--help"
     if arguments in (["--version"], ["-V"]):
         return say(f"loadgen {__version__}\n")
-    if not arguments or arguments in (["--help"], ["-h"], ["help"]):
-        return say(OVERVIEW.format(verbs="\n".join(f"  {verb:8}{what}" for verb, what in VERBS.items())))
-    verb, rest = (arguments[0], arguments[1:]) if arguments[0] in VERBS else ("run", arguments)
-    return dispatch(verb, rest)
+    if first == "help" and len(arguments) > 1:
+        return dispatch(arguments[1], ["--help"]) if arguments[1] in VERBS else no_such_verb(arguments[1])
+    if first == "help" or arguments in ([], ["--help"], ["-h"]):
+        return say(overview())
+    if first in VERBS:
+        return dispatch(first, arguments[1:])
+    if not first.startswith("-") and (near := near_verb(first)):
+        return no_such_verb(first, near)
+    return dispatch("run", arguments)
+
+
+def overview() -> str:
+    """The help text of the command itself."""
+    lines: list[str] = []
+    for title, verbs in GROUPS.items():
+        lines += ["", f"{title}:"] if lines else [f"{title}:"]
+        lines += [f"  {verb:<10}{what}" for verb, what in verbs.items()]
+    statuses = (f"  {status:<5}{what}" for status, what in STATUSES.items())
+    return OVERVIEW.format(verbs="\n".join(lines), statuses="\n".join(statuses))
+
+
+def near_verb(word: str) -> str:
+    """The verb that a first word was perhaps meant to be; empty when it is a file or a preset, or near to none."""
+    from difflib import get_close_matches
+
+    from loadgen import presets
+
+    near = get_close_matches(word[:40].lower(), VERBS, n=1, cutoff=0.7)
+    return near[0] if near and presets.CONFIGS.path(word) is None and not presets.CONFIGS.file(word).exists() else ""
+
+
+def no_such_verb(word: str, near: str = "") -> int:
+    from loadgen.escape import printable
+
+    hint = f"did you mean {near}?" if near else f"there are {', '.join(VERBS)}."
+    complain(f'loadgen: there is no verb, no file and no preset "{printable(word, 60)}"; {hint}')
+    return 2
 
 
 def dispatch(verb: str, arguments: list[str]) -> int:
-    import argparse
     from importlib import import_module
 
     from loadgen.errors import ConfigError, LoadgenError, OutputError
+    from loadgen.options.parse import HelpWanted, parse
 
     module = import_module(f"loadgen.verbs.{verb}")
-
-    class Parser(argparse.ArgumentParser):
-        """Says so when its help cannot be printed."""
-
-        def print_help(self, file: object = None) -> None:
-            sys.exit(say(self.format_help()))
-
-    parser = Parser(prog=f"loadgen {verb}", description=module.__doc__, allow_abbrev=False)
-    module.add_arguments(parser)
     try:
-        return int(module.run(parser.parse_args(arguments)))
+        return int(module.run(parse(module.SYNTAX, arguments)))
+    except HelpWanted:
+        return say(help_text(verb, module))
     except ConfigError as error:
-        complain(*error.problems)
+        complain(*(f"loadgen: {problem}" for problem in error.problems))
         return error.exit_code
     except OutputError as error:
         complain(f"loadgen: {error}")
@@ -88,6 +137,21 @@ def dispatch(verb: str, arguments: list[str]) -> int:
     except LoadgenError as error:
         complain(f"loadgen: {error}")
         return error.exit_code
+
+
+def help_text(verb: str, module: ModuleType) -> str:
+    """A verb's help, with the default of each key."""
+    import shutil
+
+    from loadgen import config, flags
+    from loadgen.options import help_of
+
+    def default(key: str) -> str:
+        known = config.default(key)
+        without = flags.WITHOUT_FILE.get(key)
+        return f"{known}, or {without} without CONFIG" if without is not None and known != without else known
+
+    return help_of(verb, module.__doc__ or "", module.SYNTAX, default, shutil.get_terminal_size((100, 24)).columns)
 
 
 def say(text: str) -> int:

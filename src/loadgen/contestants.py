@@ -5,7 +5,6 @@ A candidate is written as a server file, an address, a command with {port} in it
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import functools
 import itertools
@@ -15,13 +14,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from loadgen import config, output, record, results, session
+from loadgen import config, output, presets, record, results, session
 from loadgen.comparison import Candidate, Compared, JudgingEvent, NoiseFound, Settings
 from loadgen.config import Config, Flag
 from loadgen.contest import Contest
 from loadgen.errors import UsageError
 from loadgen.events import Event
+from loadgen.flags import flags_of
 from loadgen.interrupts import interruptible
+from loadgen.options import Given, Group, Option, Positional, Syntax
+from loadgen.options.kind import COUNT, LITERAL, TIME
+from loadgen.options.load import ANY_KEY, CONVERSATION, GENERATOR, KEYS, LOAD, MEMTIER, REFUSED, RESULTS, refused
 from loadgen.results import Stored
 from loadgen.rounds import Contestant
 from loadgen.server_plan import ServerPlan
@@ -35,34 +38,53 @@ WITHOUT_FILE = {
 }
 
 
-# Options that are keys of [compare] or [gate].
-ROUNDS = (
-    ("--rounds", "rounds", "the most rounds"),
-    ("--slice", "slice", "how long one stretch of load on one server is measured"),
-    ("--slices", "slices", "how many of them each server has in a round; an even number"),
-    ("--settle", "settle", "how long it goes on before it is measured"),
-    ("--load-share", "load_share", "share of the first server's capacity at which latency is compared"),
+CANDIDATES = (
+    "a candidate is a word of its own: a server file or preset, an address such as 127.0.0.1:6379, a command with "
+    "{port} in it, or a result file"
 )
 
 
-def add_rounds(parser: argparse.ArgumentParser, table: str) -> None:
+def rounds(table: str) -> Group:
     """The options for how rounds are run; `table` is the config's, compare or gate."""
-    rounds = parser.add_argument_group("rounds", f"keys of [{table}]")
-    for option, key, what in ROUNDS:
-        rounds.add_argument(option, dest=f"{table}.{key}", metavar=key.upper(), help=what)
+    rows = (
+        ("rounds", COUNT, "the most rounds"),
+        ("slice", TIME, "how long one stretch of load on one server is measured"),
+        ("slices", COUNT, "how many of them each server has in a round; an even number"),
+        ("settle", TIME, "how long it goes on before it is measured"),
+        ("load_share", LITERAL, "share of the first server's capacity at which latency is compared"),
+    )
+    options = (Option((f"--{key.replace('_', '-')}",), what, kind, key=f"{table}.{key}") for key, kind, what in rows)
+    return Group(f"rounds, keys of [{table}]", tuple(options))
+
+
+def syntax(table: str, *positionals: Positional, groups: Sequence[Group] = ()) -> Syntax:
+    """What a verb that runs rounds takes: its own words and groups, and the load's flags."""
+    load = LOAD.without("--duration", "--warmup", "--requests", "--tests")
+    memtier = MEMTIER.without("--test-time", "--rate-limiting")
+    return Syntax(
+        (*groups, rounds(table), CONVERSATION, load, KEYS, GENERATOR, RESULTS.without("--csv"), ANY_KEY, memtier),
+        positionals,
+        refused=(
+            *REFUSED,
+            *refused("rounds measure slices of time; write how long with --slice", "-n", "--duration", "--test-time"),
+            *refused("how long a load runs before it is measured is --settle here", "--warmup"),
+            *refused("all rounds have one mix; write it with --mix", "-t"),
+            *refused("a comparison has no row for each test; --format json has all figures", "--csv"),
+            *refused("write the rate of all connections with --rate", "--rate-limiting"),
+            *refused(CANDIDATES, "-h", "-p", "-u", "--embedded", *(["--server"] if table == "compare" else [])),
+        ),
+    )
 
 
 class Contestants:
     """The candidates of one command line. Raises UsageError or ConfigError for what is wrong with them."""
 
-    def __init__(self, args: argparse.Namespace, table: str, file: Path | None) -> None:
+    def __init__(self, args: Given, table: str, file: Path | None) -> None:
         self.args = args
         self.table = table
         self.file = file
-        self.flags = session.flags_of(args)
-        for option, key, _ in ROUNDS:
-            if (text := vars(args)[f"{table}.{key}"]) is not None:
-                self.flags[f"{table}.{key}"] = Flag(option, session.number_or_text(text))
+        told = flags_of(args)
+        self.flags = dict(told.keys)
         if file is None:
             self.flags = {key: Flag(table, value) for key, value in WITHOUT_FILE.items()} | self.flags
         self.warnings: dict[str, None] = {}
@@ -185,8 +207,8 @@ class Contestants:
             return self.command(word)
         if path.suffix in RESULT_FILES:
             return results.read(path)
-        if path.suffix == ".toml" or path.exists():
-            return self.server_file(path)
+        if path.suffix == ".toml" or path.exists() or presets.SERVERS.path(word):
+            return self.server_file(presets.SERVERS.file(word))
         host, colon, port = word.rpartition(":")
         if colon and host and port.isdecimal():
             return self.endpoint(word)

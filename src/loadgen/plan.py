@@ -163,6 +163,8 @@ class Plan:
     precheck: str = "ping"
     """What a connection is asked before any load, after its AUTH: `ping`, `hello` or `none`. RESP3 says HELLO anyway,
     and memcache has `version` for `ping`."""
+    test: str = ""
+    """Of several loads that follow each other, which one it is, such as `GET`; else empty."""
 
     @property
     def window_ns(self) -> int:

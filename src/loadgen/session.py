@@ -1,106 +1,26 @@
-"""What the verbs that put load on servers share: options, and the configuration, server and outputs that these name."""
+"""A session: a configuration, resolved, with its server there and its outputs open, as a verb's words name them."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loadgen import __version__, config, host, output, runner, saturation, selftest
+from loadgen import __version__, config, host, output, presets, runner, saturation, selftest
 from loadgen.config.cpu_list import usable_cpus
 from loadgen.errors import ExitCode, UsageError
 from loadgen.events import Configured, Event, Result, SearchEnded
+from loadgen.flags import WITHOUT_FILE, Flags, flags_of
+from loadgen.options import Given
 from loadgen.plan import Endpoint, Plan
 from loadgen.server_plan import HOST
 from loadgen.slo import Answer
-from loadgen.stats.search import Outcome
+from loadgen.stats.search import Outcome, Settings
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.target.identity import identify
 from loadgen.target.server import ManagedServer
 from loadgen.usage import Watched
-
-# Flags that are keys of the config under another name: option strings, key, what it is.
-KEYS = (
-    (("-d", "--duration"), "general.duration", "how long to measure, such as 10s"),
-    (("--requests",), "general.requests", "how many requests to measure, in all, instead of a duration"),
-    (("--warmup",), "general.warmup", "how long to run before measuring"),
-    (("--seed",), "general.seed", "what everything random comes from"),
-    (("-t", "--threads"), "general.threads", "worker processes"),
-    (("--cpu-list",), "general.cpu_list", "CPUs to pin workers to, such as 0-3,8"),
-    (("--protocol",), "target.protocol", "resp, resp3, memcache or ping"),
-    (("--user",), "target.username", "for AUTH"),
-    (("-a", "--password"), "target.password", "for AUTH"),
-    (("-c", "--connections"), "connection.connections", "connections in all"),
-    (("-P", "--pipeline"), "connection.pipeline_depth", "requests in flight on each connection"),
-    (("--batch-size",), "connection.batch_size", "the most requests written at once"),
-    (("--request-timeout",), "connection.request_timeout", "how long a reply may take"),
-    (("-r", "--keys"), "workload.keyspace.count", "how many keys there are"),
-    (("--key-length",), "workload.keyspace.length", "characters of a key"),
-    (("--value-length",), "workload.values.length", "bytes of a value"),
-    (("--rate",), "workload.rate_limit", "requests per second over all connections; 0 is as fast as replies come"),
-    (("--arrival",), "workload.arrival", "how requests lie in time at a rate: poisson or constant"),
-)
-SWITCHES = (
-    (("--prefill",), "workload.prefill", "write every key before the load"),
-    (("--backfill",), "workload.backfill_on_miss", "write a key that a GET missed"),
-    (("--spin",), "workload.spin", "poll instead of sleeping; takes a whole core per worker"),
-)
-# A password may be 1234 and a CPU list 0: these are text whatever they look like.
-TEXTS = ("general.cpu_list", "target.username", "target.password")
-DEFAULT_PORTS = {"memcache": 11211}
-
-# Somebody who gives no file wants an answer in seconds.
-WARMUP_WITHOUT_FILE = "1s"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of a verb that opens a session."""
-    parser.add_argument(
-        "config", nargs="?", type=Path, metavar="CONFIG", help="a TOML file; see `loadgen config --example`"
-    )
-    add_results(parser)
-    target = parser.add_argument_group("target")
-    target.add_argument("--embedded", action="store_true", help="run against the built-in server, started for this run")
-    target.add_argument(
-        "--server",
-        type=Path,
-        metavar="FILE",
-        help="a server file, such as server/config/redis.toml: started for this run, watched and ended",
-    )
-    target.add_argument("--host", help="the server's host; with --port, instead of target.endpoints")
-    target.add_argument("--port", "-p", type=int, help="the server's port (default: 6379, or 11211 for memcache)")
-    add_keys(parser)
-
-
-def add_results(parser: argparse.ArgumentParser) -> None:
-    """The options that say where results go, and how they look."""
-    results = parser.add_argument_group("results")
-    results.add_argument("--format", choices=output.FORMATS, help="overrides [admin] format")
-    results.add_argument(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="write the results there; standard output shows them for people all the same",
-    )
-    results.add_argument("--json", metavar="FILE", help="write the results there too, as --format json does")
-    results.add_argument("--color", choices=("auto", "always", "never"), help="overrides [admin] color")
-
-
-def add_keys(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
-    """The options that are keys of the configuration, but for those keys that a verb has no use for."""
-    keys = parser.add_argument_group("config keys", "each wins over the file; --set wins over both")
-    keys.add_argument(
-        "--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="any key, typed as TOML; may be repeated"
-    )
-    keys.add_argument("--ratio", metavar="GET:SET[:DELETE]", help="command weights, such as 80:20")
-    for options, key, what in KEYS:
-        if key in without:
-            continue
-        keys.add_argument(*options, dest=key, metavar=key.rpartition(".")[2].upper(), help=what)
-    for options, key, what in SWITCHES:
-        keys.add_argument(*options, dest=key, action="store_true", help=what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +28,37 @@ class Session:
     """A configuration, resolved, with its server there and its outputs open."""
 
     settings: config.Config
-    plan: Plan
+    plans: tuple[Plan, ...]
+    """The loads, one after another: more than one where tests are named."""
     embedded: bool
     server: Watched | None
     """The server, where it was started for this session."""
     outputs: output.Outputs
+    identity: str
+    """What the server calls itself."""
 
     def emit(self, event: Event) -> None:
         self.outputs.emit(event)
 
+    def announce(self, plan: Plan, sought: Settings | None = None) -> None:
+        """The header of a load."""
+        machine, warnings = host.fingerprint(), self.settings.warnings
+        self.emit(Configured(plan, __version__, warnings, self.embedded, self.identity, sought, machine))
+
     def measure(self) -> ExitCode:
-        """Puts the load on, and prints what came of it."""
+        """Puts the loads on, prints what came of each, and returns the gravest answer of all."""
+        codes: list[ExitCode] = []
+        for plan in self.plans:
+            codes.append(self.measure_one(plan))
+            if codes[-1] in (ExitCode.INTERRUPTED, ExitCode.COULD_NOT_RUN):
+                break
+        return min(codes, key=GRAVEST_FIRST.index)
+
+    def measure_one(self, plan: Plan) -> ExitCode:
         test = selftest.kept(__version__)
-        ceiling = test.ceiling(self.plan, usable_cpus()) if test is not None else None
-        result = runner.run(self.plan, self.emit, embedded=self.embedded, ceiling=ceiling, server=self.server)
+        ceiling = test.ceiling(plan, usable_cpus()) if test is not None else None
+        self.announce(plan)
+        result = runner.run(plan, self.emit, embedded=self.embedded, ceiling=ceiling, server=self.server)
         self.emit(result)
         code = verdict_of(result)
         if not result.valid and not result.interrupted:
@@ -133,7 +70,9 @@ class Session:
     def search(self) -> ExitCode:
         """Searches the highest rate that meets the limits, and prints how that went."""
         settings = config.search_settings(self.settings)
-        ended = saturation.search(self.plan, settings, self.emit, embedded=self.embedded, server=self.server)
+        [plan] = self.plans
+        self.announce(plan, settings)
+        ended = saturation.search(plan, settings, self.emit, embedded=self.embedded, server=self.server)
         self.emit(ended)
         code = outcome_of(ended)
         if ended.failure:
@@ -144,104 +83,116 @@ class Session:
 
 
 @contextlib.contextmanager
-def opened(args: argparse.Namespace, *, force_search: bool = False) -> Iterator[Session]:
+def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
     """The session that the options name; with `force_search` its configuration has a search, if only by default.
 
     Raises LoadgenError for whatever keeps it from being opened.
     """
-    flags = flags_of(args)
-    if args.config is None and not (args.embedded or args.server or args.host or args.port or args.set or flags):
-        raise UsageError("name a CONFIG file, or a server by --host and --port, or --embedded for the built-in one.")
-    if sum((args.embedded, args.server is not None, args.host is not None or args.port is not None)) > 1:
-        raise UsageError("--embedded, --server and --host with --port each name the server: keep one of them.")
-    if args.config is None:
-        shorten_warmup(flags, args.set)
-    if args.embedded:
-        # One server, whose port is known when it runs, in place of any that the file names.
-        flags["target.endpoints"] = config.Flag("--embedded", [f"{HOST}:1"])
-    settings = config.load(args.config, args.set, flags, server=args.server)
+    flags = flags_of(given)
+    check_target(given, flags)
+    settings = settings_of(given, flags, server=flags.target.file)
     if force_search and not config.wants_search(settings):
-        flags["workload.saturation_search"] = config.Flag("saturate", {})
-        settings = config.load(args.config, args.set, flags, server=args.server)
+        flags = flags.having({"workload.saturation_search": config.Flag("saturate", {})})
+        settings = settings_of(given, flags, server=flags.target.file)
     for warning in settings.warnings:
         output.remark(f"warning: {warning}")
     with contextlib.ExitStack() as stack:
-        plan = config.resolve(settings)
+        plans = plans_of(given, flags, settings)
         server: ManagedServer | EmbeddedServer | None = None
-        if args.embedded:
-            server = stack.enter_context(EmbeddedServer("memcache" if plan.protocol == "memcache" else "resp"))
-        elif (told := config.server_plan(settings, name_of(args))) is not None:
+        if given.embedded:
+            server = stack.enter_context(EmbeddedServer("memcache" if plans[0].protocol == "memcache" else "resp"))
+        elif (told := config.server_plan(settings, name_of(given, flags))) is not None:
             server = stack.enter_context(ManagedServer(told))
         if server is not None:
-            plan = replace(plan, endpoints=(Endpoint(server.host, server.port, server.host),))
-        outputs = stack.enter_context(outputs_of(args, settings, output.create))
-        session = Session(settings, plan, args.embedded, server, outputs)
-        search = config.search_settings(settings) if config.wants_search(settings) else None
-        identity, machine = identify(plan), host.fingerprint()
-        session.emit(Configured(plan, __version__, settings.warnings, args.embedded, identity, search, machine))
-        yield session
+            here = (Endpoint(server.host, server.port, server.host),)
+            plans = tuple(replace(plan, endpoints=here) for plan in plans)
+        outputs = stack.enter_context(outputs_of(given, settings, output.create))
+        yield Session(settings, plans, given.embedded, server, outputs, identify(plans[0]))
+
+
+def check_target(given: Given, flags: Flags, matrix: str | None = None) -> None:
+    """Raises UsageError where the flags name no server, or more than one."""
+    host, port = flags.target.address.host, flags.target.address.port
+    address = host or port
+    named = [
+        *(["--embedded"] if given.embedded else []),
+        *(["--server"] if flags.target.file is not None else []),
+        *([address.spelling] if address is not None else []),
+        *(["--matrix"] if matrix is not None else []),
+    ]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} each name the server: keep one of them.")
+    if given.config is None and not (named or given.set or flags):
+        raise UsageError(
+            "name a server by -h and -p, a CONFIG file or a preset, or --embedded for the built-in server."
+        )
+
+
+def settings_of(given: Given, flags: Flags, server: Path | None = None) -> config.Config:
+    """The configuration that the words name: file, flags and --set. Raises UsageError or ConfigError."""
+    file = presets.CONFIGS.named(given.config)
+    keys: dict[str, object] = {} if file is not None else without_file(given)
+    keys |= flags.keys
+    if given.embedded:
+        # One server, whose port is known when it runs, in place of any that the file names.
+        keys["target.endpoints"] = config.Flag("--embedded", [f"{HOST}:1"])
+    address = flags.target.address
+    if not address:
+        settings = config.load(file, given.set, keys, server=server)
+    else:
+        protocol = flags.keys.get("target.protocol")
+        at = address.endpoint(str(protocol.value) if protocol else "")
+        settings = config.load(file, given.set, {**keys, "target.endpoints": at}, server=server)
+        # The protocol may stand in the file only, and the port be its own.
+        if (own := address.endpoint(settings.target.protocol)) != at:
+            settings = config.load(file, given.set, {**keys, "target.endpoints": own}, server=server)
+    return settings.warned((*flags.remarks, *settings.warnings))
+
+
+def without_file(given: Given) -> dict[str, object]:
+    """What holds where no file is named; a number of requests by --set needs neither a warm-up nor a duration."""
+    counted = any(override.partition("=")[0].strip() == "general.requests" for override in given.set)
+    return {key: value for key, value in WITHOUT_FILE.items() if not (counted and key.startswith("general."))}
+
+
+def plans_of(given: Given, flags: Flags, settings: config.Config) -> tuple[Plan, ...]:
+    """What is to be run, one after another: a load for each test, or the one load of the configuration."""
+    if not flags.tests:
+        return (config.resolve(settings),)
+    option = given.word("tests")
+    spelling = option.spelling if option is not None else "-t"
+    plans: list[Plan] = []
+    for number, test in enumerate(flags.tests):
+        keys = {key: config.Flag(spelling, value) for key, value in test.keys().items()}
+        if number:
+            # Another seed for each test: it is in the result, and so it can be repeated alone.
+            keys["general.seed"] = config.Flag(spelling, (plans[0].seed + number) % (config.MAX_SEED + 1))
+        plan = config.resolve(settings_of(given, flags.having(keys), server=flags.target.file))
+        plans.append(replace(plan, test=test.title, prefill=plan.prefill and not number))
+    return tuple(plans)
 
 
 def outputs_of(
-    args: argparse.Namespace, settings: config.Config, create: output.Create
+    given: Given, settings: config.Config, create: output.Create
 ) -> contextlib.AbstractContextManager[output.Outputs]:
     """The outputs that the options and [admin] name, to be opened. See `output.opened`."""
     admin = settings.admin
-    return output.opened(create, admin.format, color=admin.color, file=args.output, json=args.json)
+    return output.opened(create, admin.format, color=admin.color, file=given.output, json=given.json)
 
 
-def shorten_warmup(flags: dict[str, object], overrides: Sequence[str]) -> None:
-    """Where no file says how long the warm-up is, nor a flag; a number of requests has none unless one is asked for."""
-    counted = any(override.partition("=")[0].strip() == "general.requests" for override in overrides)
-    if not counted and "general.requests" not in flags:
-        flags.setdefault("general.warmup", WARMUP_WITHOUT_FILE)
-
-
-def name_of(args: argparse.Namespace) -> str:
+def name_of(given: Given, flags: Flags) -> str:
     """What to call a server that is described by one of these files."""
-    file: Path | None = args.server or args.config
-    return file.stem if file is not None else ""
+    return flags.target.file.stem if flags.target.file is not None else Path(given.config or "").stem
 
 
-def flags_of(args: argparse.Namespace) -> dict[str, object]:
-    """The config keys that options gave."""
-    given: dict[str, object] = {}
-    values = vars(args)
-    for options, key, _ in KEYS:
-        if values.get(key) is not None:
-            value = values[key] if key in TEXTS else number_or_text(values[key])
-            given[key] = config.Flag(options[-1], value)
-    for options, key, _ in SWITCHES:
-        if values[key]:
-            given[key] = config.Flag(options[-1], True)
-    for key in ("format", "color"):
-        if values.get(key):
-            given[f"admin.{key}"] = config.Flag(f"--{key}", values[key])
-    if args.ratio is not None:
-        for name, weight in zip(("get", "set", "delete"), weights_of(args.ratio), strict=True):
-            given[f"workload.commands.{name}"] = config.Flag("--ratio", weight)
-    if values.get("host") is not None or values.get("port") is not None:
-        port = values["port"] or DEFAULT_PORTS.get(values["target.protocol"] or "", 6379)
-        name = values["host"] or "127.0.0.1"
-        given["target.endpoints"] = config.Flag("--host", [f"[{name}]:{port}" if ":" in name else f"{name}:{port}"])
-    return given
-
-
-def number_or_text(text: str) -> int | float | str:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
-
-
-def weights_of(ratio: str) -> list[int]:
-    """The weights of GET:SET[:DELETE]. Raises UsageError."""
-    parts = ratio.split(":")
-    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() for part in parts):
-        raise UsageError(f'--ratio is GET:SET or GET:SET:DELETE in whole numbers, such as 80:20, not "{ratio}".')
-    return [int(part) for part in parts] + [0] * (3 - len(parts))
+GRAVEST_FIRST = (
+    ExitCode.INTERRUPTED,
+    ExitCode.COULD_NOT_RUN,
+    ExitCode.NO,
+    ExitCode.CANNOT_TELL,
+    ExitCode.YES,
+)
+"""Of several loads, which answer stands for all."""
 
 
 def verdict_of(result: Result) -> ExitCode:

@@ -34,7 +34,17 @@ _SIZE_UNITS = {
     "kB": 1000,
 }
 
+# As redis.conf has them, where case tells 64kb (65,536 bytes) from 64KB (64,000).
+_SIZE_UNITS |= {f"{letter}b": 1024**power for power, letter in enumerate("kmg", start=1)}
+_SIZE_UNITS |= {letter: 1000**power for power, letter in enumerate("kmg", start=1)}
+
+_COUNT_UNITS = {"": 1} | {
+    spelling: 1000**power for power, letter in enumerate("kmg", start=1) for spelling in (letter, letter.upper())
+}
+
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", re.ASCII)
+
+_RATE = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?)\s*([kmgKMG]?)\s*(?:/s)?\s*", re.ASCII)
 
 # No count of nanoseconds or bytes in range needs as many digits; it bounds the work on a hostile number.
 _MAX_DIGITS = 40
@@ -51,23 +61,48 @@ def parse_duration(text: str | int | float) -> int:
     hint = 'write a number and a unit (ns us ms s m h), such as "10s" or "500ms"'
     ns = _count(text, _DURATION_UNITS, f"is not a duration; {hint}", default_unit=NS_PER_S)
     if ns is None:
-        raise ValueError(f"{_shown(text)} is not a whole number of nanoseconds; {hint}")
+        raise ValueError(f"{shown(text)} is not a whole number of nanoseconds; {hint}")
     if ns > MAX_DURATION_NS:
-        raise ValueError(f"{_shown(text)} is longer than 100 years; {hint}")
+        raise ValueError(f"{shown(text)} is longer than 100 years; {hint}")
     return ns
 
 
 def parse_size(text: str | int | float) -> int:
     """The bytes of a size: a decimal number and B, KB, MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024).
 
-    No unit, or a number that is not text, means bytes. Raises ValueError when it is none, negative, or no whole number
-    of bytes.
+    As in redis.conf, kb, mb and gb are powers of 1024, and k, m and g of 1000. No unit, or a number that is not text,
+    means bytes. Raises ValueError when it is none, negative, or no whole number of bytes.
     """
     hint = 'write a number and a unit, such as "64B", "64KB" (64000) or "64KiB" (65536)'
     size = _count(text, _SIZE_UNITS, f"is not a size; {hint}", default_unit=1)
     if size is None:
-        raise ValueError(f"{_shown(text)} is not a whole number of bytes; {hint}")
+        raise ValueError(f"{shown(text)} is not a whole number of bytes; {hint}")
     return size
+
+
+def parse_count(text: str | int | float) -> int:
+    """A count: a whole number, or a decimal number and k, m or g (powers of 1000): "10k" is 10000.
+
+    Raises ValueError when it is none, negative, or no whole number.
+    """
+    hint = 'write a whole number, such as "10000" or "10k"'
+    count = _count(text, _COUNT_UNITS, f"is not a count; {hint}", default_unit=1)
+    if count is None:
+        raise ValueError(f"{shown(text)} is not a whole number; {hint}")
+    return count
+
+
+def parse_rate(text: str | int | float) -> float:
+    """Requests per second: a decimal number, if you like with k, m or g (powers of 1000) and "/s": "10k", "2.5k/s".
+
+    Raises ValueError when it is none, or negative.
+    """
+    refusal = f'{shown(text)} is not a rate; write requests per second, such as "5000" or "5k"'
+    number = text if isinstance(text, str) else _text(text)
+    match = _RATE.fullmatch(number) if len(number) <= _MAX_DIGITS else None
+    if match is None:
+        raise ValueError(refusal)
+    return float(Decimal(match[1]) * _COUNT_UNITS[match[2]])
 
 
 def format_duration(ns: int) -> str:
@@ -83,20 +118,20 @@ def format_duration(ns: int) -> str:
 def _count(value: str | int | float, units: dict[str, int], refusal: str, default_unit: int) -> int | None:
     """`value` in the smallest unit, or None when that would be no whole number."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)) or len(_text(value)) > _MAX_DIGITS:
-        raise ValueError(f"{_shown(value)} {refusal}")
+        raise ValueError(f"{shown(value)} {refusal}")
     if isinstance(value, str):
         match = _QUANTITY.fullmatch(value)
         if match is None or match[2] not in units:
-            raise ValueError(f"{_shown(value)} {refusal}")
+            raise ValueError(f"{shown(value)} {refusal}")
         number, scale = Decimal(match[1]), units[match[2]]
     else:
         # Through its shortest text, so that 0.1 means a tenth and not the binary fraction beside it.
         try:
             number, scale = Decimal(_text(value)), default_unit
         except InvalidOperation:
-            raise ValueError(f"{_shown(value)} {refusal}") from None
+            raise ValueError(f"{shown(value)} {refusal}") from None
         if not number.is_finite() or number < 0:
-            raise ValueError(f"{_shown(value)} {refusal}")
+            raise ValueError(f"{shown(value)} {refusal}")
     total = number * scale
     return int(total) if total == total.to_integral_value() else None
 
@@ -108,6 +143,7 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as messages repeat it: text in quotes, and cut where it is long."""
     text = f'"{value}"' if isinstance(value, str) else _text(value)
     return text if len(text) <= _MAX_DIGITS + 2 else text[:_MAX_DIGITS] + "…"

@@ -6,21 +6,24 @@ those are told who judge. `dump`, `example` and `json_schema` show a configurati
 what a program may write.
 """
 
+from loadgen.config.defaults import default
 from loadgen.config.example import example
 from loadgen.config.json_schema import json_schema
 from loadgen.config.judging import compare_settings, gate_settings, smoke_limits
 from loadgen.config.load import load
 from loadgen.config.origin import Flag
 from loadgen.config.resolve import resolve, server_plan
-from loadgen.config.schema import Config
+from loadgen.config.schema import MAX_SEED, Config
 from loadgen.config.search import search_settings, wants_search
 from loadgen.config.server_file import is_server_file
 from loadgen.config.toml_text import dump
 
 __all__ = [
+    "MAX_SEED",
     "Config",
     "Flag",
     "compare_settings",
+    "default",
     "dump",
     "example",
     "gate_settings",

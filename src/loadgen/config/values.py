@@ -60,7 +60,11 @@ Size = Annotated[
     int,
     BeforeValidator(parse_size),
     WithJsonSchema(
-        {"type": ["string", "integer"], "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*([KkMG]?B|[KMG]iB)?\s*$", "minimum": 1}
+        {
+            "type": ["string", "integer"],
+            "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*([KkMG]?B|[KMG]iB|[kmg]b?)?\s*$",
+            "minimum": 1,
+        }
     ),
 ]
 """Bytes; written as a number, or as `"64KB"` or `"64KiB"`."""

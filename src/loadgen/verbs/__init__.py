@@ -1,1 +1,1 @@
-"""What a command line can ask for: one file per verb, with `add_arguments(parser)` and `run(args)`."""
+"""What a command line can ask for: one file per verb, with `SYNTAX` and `run(given)`."""

@@ -7,31 +7,35 @@ The last file may be a CONFIG, whose load and [compare] hold for all.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from loadgen import config, session
-from loadgen.contestants import Contestants, add_rounds
+from loadgen import config, presets
+from loadgen.contestants import Contestants, syntax
 from loadgen.errors import ExitCode, UsageError
+from loadgen.options import Given, Group, Option, Positional
+from loadgen.options.kind import FILE_NAME
 from loadgen.stats.sequential import Answer
 
+SYNTAX = syntax(
+    "compare",
+    Positional("candidates", "CANDIDATE", "A B [MORE …] [CONFIG]", least=1, most=None),
+    groups=(
+        Group(
+            "comparison",
+            (
+                Option(("--aa",), "compare one candidate with itself: this host's noise and false alarms"),
+                Option(("--plot",), "write the intervals as an SVG picture", FILE_NAME),
+            ),
+        ),
+    ),
+)
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("candidates", nargs="+", metavar="CANDIDATE", help="A B [MORE …] [CONFIG]")
-    parser.add_argument(
-        "--aa", action="store_true", help="compare one candidate with itself: this host's noise and false alarms"
-    )
-    parser.add_argument("--plot", metavar="FILE", help="write the intervals as an SVG picture")
-    add_rounds(parser, "compare")
-    session.add_results(parser)
-    session.add_keys(parser, without=("general.duration", "general.requests", "general.warmup"))
 
-
-def run(args: argparse.Namespace) -> ExitCode:
+def run(args: Given) -> ExitCode:
     """Runs rounds until each metric has its answer. Raises LoadgenError for what keeps it from beginning."""
     words, file = list(args.candidates), None
-    last = Path(words[-1])
-    if len(words) > 1 and last.suffix == ".toml" and last.exists() and not config.is_server_file(last):
+    last = presets.CONFIGS.file(words[-1])
+    if len(words) > 1 and not presets.SERVERS.path(words[-1]) and is_config(last):
         words.pop()
         file = last
     if args.aa and len(words) != 1:
@@ -51,3 +55,8 @@ def run(args: argparse.Namespace) -> ExitCode:
         return ExitCode.COULD_NOT_RUN
     answered = any(row.answer is not Answer.UNCLEAR for compared in ended for row in compared.rows)
     return ExitCode.YES if answered else ExitCode.CANNOT_TELL
+
+
+def is_config(file: Path) -> bool:
+    """Whether a file is there that has more than a [target]."""
+    return file.suffix == ".toml" and file.exists() and not config.is_server_file(file)

@@ -1,38 +1,91 @@
-"""Print the resolved configuration of a file, or list every error in it."""
+"""Print the resolved configuration of a file, or list every error in it; and the presets that come with loadgen."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
-from pathlib import Path
+import textwrap
+from collections.abc import Iterator
 
-from loadgen import config
+from loadgen import config, presets
 from loadgen.errors import ExitCode, UsageError
+from loadgen.escape import printable
+from loadgen.options import Given, Group, Option, Positional, Syntax
+from loadgen.options.kind import TEXT
+from loadgen.options.load import ANY_KEY
 from loadgen.output.sink import Sink, remark
 
+EVERY_KEY = ""
+"""Of `--example` without a name."""
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="the TOML file to check")
-    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of such files")
-    parser.add_argument("--example", action="store_true", help="print a commented file with every key and its default")
-    parser.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE", help="override a key")
+SERVER = "server/"
+"""Before the name of a server file, where a configuration has the same name."""
+MOST_SAID = 76
+"""Characters of what a preset is, in a list."""
+
+SYNTAX = Syntax(
+    (
+        Group(
+            "what to print",
+            (
+                Option(("--list",), "print the presets: configurations and server files that come with loadgen"),
+                Option(
+                    ("--example",),
+                    "print a preset, or without a NAME a commented file with every key and its default",
+                    TEXT,
+                    "NAME",
+                    sets=EVERY_KEY,
+                    bare=True,
+                ),
+                Option(("--schema",), "print the JSON Schema of such files"),
+            ),
+        ),
+        ANY_KEY,
+    ),
+    (Positional("config", "CONFIG", "the TOML file, or the preset, to check and to print as it is resolved"),),
+)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(given: Given) -> int:
     """Prints what was asked for. Raises ConfigError with every error in the file."""
-    if sum((args.config is not None, args.schema, args.example)) != 1:
-        raise UsageError("name a CONFIG file, or --schema, or --example.")
-    if args.schema:
+    if sum((given.config is not None, bool(given.schema), given.example is not None, bool(given.list))) != 1:
+        raise UsageError("name a CONFIG file or a preset, or --list, --example or --schema.")
+    if given.schema:
         write(json.dumps(config.json_schema(), indent=2))
-    elif args.example:
-        write(config.example())
+    elif given.list:
+        write("\n".join(listed()))
+    elif given.example is not None:
+        write(config.example() if given.example == EVERY_KEY else preset(given.example))
     else:
-        settings = config.load(args.config, args.set)
+        settings = config.load(presets.CONFIGS.named(given.config), given.set)
         for warning in settings.warnings:
             remark(f"warning: {warning}")
         write(config.dump(settings))
     return ExitCode.YES
+
+
+def listed() -> Iterator[str]:
+    """The presets, each with what it is in a line."""
+    for title, shelf, use in (
+        ("configurations", presets.CONFIGS, "loadgen NAME --embedded"),
+        ("server files", presets.SERVERS, "loadgen run --server NAME"),
+    ):
+        yield f"{title}, as in `{use}`:"
+        width = max(map(len, shelf.names), default=0)
+        for name in shelf.names:
+            yield f"  {name:<{width}}  {textwrap.shorten(shelf.about(name), 76, placeholder=' …')}"
+        yield ""
+    yield f"`loadgen config --example NAME` prints one; a server file is also {SERVER}NAME."
+
+
+def preset(name: str) -> str:
+    """A preset's text. Raises UsageError where there is none of this name."""
+    path = presets.CONFIGS.path(name) or presets.SERVERS.path(name.removeprefix(SERVER))
+    if path is None:
+        near = presets.CONFIGS.near(name) or presets.SERVERS.near(name)
+        hint = f"; did you mean {near}?" if near else "; `loadgen config --list` names them."
+        raise UsageError(f'--example: there is no preset "{printable(name, 60)}"{hint}')
+    return path.read_text(encoding="utf-8")
 
 
 def write(text: str) -> None:

@@ -6,14 +6,14 @@ file of earlier results of this host, which is weaker. The candidate is the CONF
 
 from __future__ import annotations
 
-import argparse
 import os
-from pathlib import Path
 
-from loadgen import host, output, session
+from loadgen import host, output, presets
 from loadgen.comparison import Verdict
-from loadgen.contestants import Contestants, add_rounds
+from loadgen.contestants import Contestants, syntax
 from loadgen.errors import ExitCode, LoadgenError
+from loadgen.options import Given, Group, Option, Positional
+from loadgen.options.kind import FILE_NAME, TEXT, choice
 from loadgen.results import Stored
 
 CODES = {
@@ -30,29 +30,40 @@ class OtherHost(LoadgenError):
     exit_code = ExitCode.CANNOT_TELL
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="the load, and the thresholds in its [gate]")
-    parser.add_argument("--baseline", required=True, metavar="REF", help="what the candidate is held against")
-    parser.add_argument("--server", metavar="FILE", help="the candidate, if not the CONFIG's [target]")
-    add_rounds(parser, "gate")
-    session.add_results(parser)
-    reports = parser.add_argument_group("reports for CI", "beside the results; each may be given")
-    reports.add_argument("--junit", metavar="FILE", help="write JUnit XML, a test case for each metric")
-    reports.add_argument("--markdown", metavar="FILE", help='append Markdown, as to "$GITHUB_STEP_SUMMARY"')
-    reports.add_argument("--plot", metavar="FILE", help="write the intervals as an SVG picture")
-    reports.add_argument(
-        "--annotations",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="print ::error lines on standard error, which GitHub shows beside the change (default: auto, in its jobs)",
-    )
-    session.add_keys(parser, without=("general.duration", "general.requests", "general.warmup"))
+SYNTAX = syntax(
+    "gate",
+    Positional("config", "CONFIG", "the load, and the thresholds in its [gate]: a TOML file or a preset", least=1),
+    groups=(
+        Group(
+            "who is judged",
+            (
+                Option(("--baseline",), "what the candidate is held against", TEXT, "REF", required=True),
+                Option(("--server", "--candidate"), "the candidate, if not the CONFIG's [target]", TEXT, "FILE"),
+            ),
+        ),
+        Group(
+            "reports for CI",
+            (
+                Option(("--junit",), "write JUnit XML, a test case for each metric", FILE_NAME),
+                Option(("--markdown",), 'append Markdown, as to "$GITHUB_STEP_SUMMARY"', FILE_NAME),
+                Option(("--plot",), "write the intervals as an SVG picture", FILE_NAME),
+                Option(
+                    ("--annotations",),
+                    "print ::error lines on standard error, which GitHub shows beside the change; auto is in its jobs",
+                    choice(("auto", "always", "never")),
+                    default="auto",
+                ),
+            ),
+            "beside the results; each may be given",
+        ),
+    ),
+)
 
 
-def run(args: argparse.Namespace) -> ExitCode:
+def run(args: Given) -> ExitCode:
     """Runs rounds until the answer is clear. Raises LoadgenError for what keeps it from beginning."""
-    field = Contestants(args, "gate", args.config)
-    found = field.candidates([args.baseline, args.server or ""])
+    field = Contestants(args, "gate", presets.CONFIGS.named(args.config))
+    found = field.candidates([args.baseline, args.candidate or ""])
     for each in found:
         if isinstance(each, Stored) and each.candidate.host not in ("", host.fingerprint()):
             raise OtherHost(

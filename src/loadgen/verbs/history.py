@@ -6,7 +6,6 @@ finds, and `loadgen gate` is what stops a change.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -16,6 +15,8 @@ from typing import Any, BinaryIO
 
 from loadgen.errors import ExitCode, OutputError, UsageError, printable
 from loadgen.history import METRICS, Point, to_point, to_points, to_rows
+from loadgen.options import Given, Group, Option, Positional, Syntax
+from loadgen.options.kind import TEXT, Kind, choice, whole
 from loadgen.output import remark
 from loadgen.output.color import Paint, wants_color
 from loadgen.output.history import Ramp, clean, records
@@ -33,47 +34,46 @@ MOST_POINTS = 500
 """A step is looked for among shuffles of them all, which takes a second or two of so many."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="the history; it is begun when it is not there")
-    parser.add_argument(
-        "results",
-        nargs="*",
-        metavar="RESULT",
-        help="what --format json wrote, to be appended first; - is standard input",
-    )
-    parser.add_argument("--label", default="", metavar="TEXT", help="what to call these results by, such as a commit")
-    parser.add_argument(
-        "--name", default="", metavar="TEXT", help="the row they belong to (default: their server's name)"
-    )
-    parser.add_argument(
-        "--last", type=_points, default=60, metavar="N", help="draw the last N points of each row (default: 60)"
-    )
-    parser.add_argument(
-        "--metric",
-        type=_metrics,
-        default=list(METRICS),
-        metavar="NAME[,NAME]",
-        help=f"draw only these of {', '.join(METRICS)}",
-    )
-    parser.add_argument("--format", choices=("clean", "json"), default="clean", help="(default: %(default)s)")
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="(default: %(default)s)")
-
-
-def _points(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_POINTS):
-        raise argparse.ArgumentTypeError(f'"{text}" is not a number from 1 to {MOST_POINTS}')
-    return int(text)
-
-
-def _metrics(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
+def _metrics(word: str) -> list[str]:
+    names = [name.strip() for name in word.split(",")]
     for name in names:
         if name not in METRICS:
-            raise argparse.ArgumentTypeError(f'there is no metric "{name}"; there are {", ".join(METRICS)}')
+            raise ValueError(f'there is no metric "{printable(name, 40)}"; there are {", ".join(METRICS)}')
     return names
 
 
-def run(args: argparse.Namespace) -> ExitCode:
+SYNTAX = Syntax(
+    (
+        Group(
+            "options",
+            (
+                Option(("--label",), "what to call these results by, such as a commit", TEXT, default=""),
+                Option(("--name",), "the row they belong to (default: their server's name)", TEXT, default=""),
+                Option(("--last",), "draw the last N points of each row", whole("N", 1, MOST_POINTS), default=60),
+                Option(
+                    ("--metric",),
+                    f"draw only these of {', '.join(METRICS)} (default: all)",
+                    Kind("NAME[,NAME]", _metrics),
+                    default=list(METRICS),
+                ),
+                Option(("--format",), "how they are drawn", choice(("clean", "json")), default="clean"),
+                Option(("--color",), "when to use colour", choice(("auto", "always", "never")), default="auto"),
+            ),
+        ),
+    ),
+    (
+        Positional("file", "FILE", "the history; it is begun when it is not there", least=1),
+        Positional(
+            "results",
+            "RESULT",
+            "what --format json wrote, to be appended first; - is standard input",
+            most=None,
+        ),
+    ),
+)
+
+
+def run(args: Given) -> ExitCode:
     """Appends all the results or none, and draws. Raises UsageError for a file that is not what it should be."""
     if (args.label or args.name) and not args.results:
         raise UsageError("--label and --name are for results that are appended: name a RESULT too.")

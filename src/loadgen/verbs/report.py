@@ -6,7 +6,6 @@ is 0 whatever the result was: it is shown, and not judged again.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,9 @@ from typing import TextIO
 from loadgen import output, record, record_file
 from loadgen.comparison import Compared, NoiseFound, RoundEnded
 from loadgen.errors import ExitCode, UsageError, printable
+from loadgen.options import Given, Group, Option, Positional, Syntax
+from loadgen.options.kind import FILE_NAME, choice
+from loadgen.options.load import COLORS
 from loadgen.output import AnyEvent
 from loadgen.smoke import SmokeEnded
 
@@ -22,18 +24,30 @@ MOST_NAMED = 6
 """So many missing fields are named."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a JSON file of an earlier command; - is standard input")
-    parser.add_argument("--format", choices=output.FORMATS, default="clean", help="(default: %(default)s)")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write it there instead of standard output")
-    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="(default: %(default)s)")
-    judged = parser.add_argument_group("of a comparison or a gate")
-    judged.add_argument("--plot", metavar="FILE", help="write the intervals as an SVG picture")
-    judged.add_argument("--junit", metavar="FILE", help="write JUnit XML, a test case for each metric")
-    judged.add_argument("--markdown", metavar="FILE", help="append Markdown")
+SYNTAX = Syntax(
+    (
+        Group(
+            "results",
+            (
+                Option(("--format",), "how they look", choice(output.FORMATS), default="clean"),
+                Option(("-o", "--output"), "write them there instead of standard output", FILE_NAME),
+                Option(("--color",), "when to use colour", choice(COLORS), default="auto"),
+            ),
+        ),
+        Group(
+            "of a comparison or a gate",
+            (
+                Option(("--plot",), "write the intervals as an SVG picture", FILE_NAME),
+                Option(("--junit",), "write JUnit XML, a test case for each metric", FILE_NAME),
+                Option(("--markdown",), "append Markdown", FILE_NAME),
+            ),
+        ),
+    ),
+    (Positional("file", "FILE", "a JSON file of an earlier command; - is standard input", least=1),),
+)
 
 
-def run(args: argparse.Namespace) -> ExitCode:
+def run(args: Given) -> ExitCode:
     """Prints the records of the file. Raises UsageError when they are none that loadgen wrote."""
     reading, shown = record.Reading(), printable(args.file)
     records = record_file.read(args.file)
@@ -74,7 +88,7 @@ def emit(events: Sequence[AnyEvent], to: output.AnyOutput) -> None:
         to.emit(event)
 
 
-def write_reports(args: argparse.Namespace, ended: Sequence[Compared]) -> None:
+def write_reports(args: Given, ended: Sequence[Compared]) -> None:
     """The files that are only of comparisons. Raises UsageError where there is none."""
     if not ended:
         if args.plot or args.junit or args.markdown:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-
 from loadgen import config, session
 from loadgen.errors import ExitCode
+from loadgen.options import Given, Syntax
+from loadgen.options.load import CONFIG, GROUPS, REFUSED
 
-add_arguments = session.add_arguments
+SYNTAX = Syntax(GROUPS, (CONFIG,), refused=REFUSED)
 
 
-def run(args: argparse.Namespace) -> ExitCode:
+def run(given: Given) -> ExitCode:
     """Loads the config, runs it, prints it. Raises LoadgenError for whatever ends it before there is a result."""
-    with session.opened(args) as opened:
+    with session.opened(given) as opened:
         return opened.search() if config.wants_search(opened.settings) else opened.measure()

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
-
 from loadgen import session
 from loadgen.errors import ExitCode
+from loadgen.options import Given, Syntax
+from loadgen.options.load import CONFIG, GROUPS, REFUSED, refused
 
-add_arguments = session.add_arguments
+SYNTAX = Syntax(
+    tuple(group.without("--requests", "--tests", "--csv") for group in GROUPS),
+    (CONFIG,),
+    refused=(
+        *REFUSED,
+        *refused("a search measures each rate for a time; write it with --set workload.saturation_search.…", "-n"),
+        *refused("a search has one mix; write it with --mix", "-t"),
+        *refused("a search has no row for each test; --format json has all figures", "--csv"),
+    ),
+)
 
 
-def run(args: argparse.Namespace) -> ExitCode:
+def run(given: Given) -> ExitCode:
     """Searches by [workload.saturation_search], or by its defaults. Raises LoadgenError as `loadgen run` does."""
-    with session.opened(args, force_search=True) as opened:
+    with session.opened(given, force_search=True) as opened:
         return opened.search()

@@ -5,7 +5,6 @@ Later runs say where they stood: which share of this ceiling, and how much of th
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 from collections.abc import Iterator
@@ -15,8 +14,11 @@ from datetime import UTC, datetime
 from loadgen import __version__, config, host, output, runner, selftest
 from loadgen.errors import ExitCode, WorkerError
 from loadgen.events import Result
+from loadgen.options import Given, Group, Option, Syntax
+from loadgen.options.kind import Kind, choice
 from loadgen.selftest import Reach, SelfTest
 from loadgen.target.embedded import EmbeddedServer
+from loadgen.units import NS_PER_S, parse_duration, shown
 
 DEPTHS = (1, 8, 32)
 CONNECTIONS = 50
@@ -27,24 +29,32 @@ HALVINGS = 6
 LEAST_ACHIEVED = 0.99
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("clean", "json"), default="clean", help="(default: %(default)s)")
-    parser.add_argument(
-        "--seconds", type=_seconds, default=1.0, metavar="S", help="how long each measurement lasts (default: 1)"
-    )
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
+def _seconds(word: str) -> float:
+    seconds = parse_duration(word) / NS_PER_S
     if not 0.05 <= seconds <= 60:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a number of seconds from 0.05 to 60')
+        raise ValueError(f"{shown(word)} is not a time from 0.05 to 60 seconds")
     return seconds
 
 
-def run(args: argparse.Namespace) -> int:
+SYNTAX = Syntax(
+    (
+        Group(
+            "options",
+            (
+                Option(("--format",), "how it is printed", choice(("clean", "json")), default="clean"),
+                Option(
+                    ("--seconds",),
+                    "how long each measurement lasts (default: 1)",
+                    Kind("S", _seconds),
+                    default=1.0,
+                ),
+            ),
+        ),
+    )
+)
+
+
+def run(args: Given) -> int:
     """Measures, prints and keeps. Raises LoadgenError when the built-in server or a worker cannot run."""
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     say = _print if args.format == "clean" else _say_nothing

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-import re
-from collections.abc import Callable
-
-from loadgen import units
 from loadgen.errors import ExitCode, UsageError
+from loadgen.options import Given, Group, Option, Syntax
+from loadgen.options.kind import PORT_OR_ANY, SHARE, TEXT, TIME_NS, Kind, choice, whole
 from loadgen.target.builtin import DEFAULT_PORTS, EVICTION_POLICIES, LOOPS, BuiltinServer, Trouble
+from loadgen.units import parse_size, shown
 
 _DEFAULT = BuiltinServer()
-_REDIS_SIZE = re.compile(r"([0-9]+)(kb|mb|gb)")
-_REDIS_UNITS = {"kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 
 TROUBLE = (
     "Options may be combined. They concern data commands: GET, SET and all others that work on keys, and PING but for "
@@ -20,119 +16,74 @@ TROUBLE = (
 )
 
 
-def _size(text: str) -> int:
-    """The bytes of a size: as everywhere in `loadgen`, and redis.conf's kb, mb and gb, which are powers of 1024."""
-    match = _REDIS_SIZE.fullmatch(text)
-    try:
-        size = int(match[1]) * _REDIS_UNITS[match[2]] if match else units.parse_size(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def _bytes(word: str) -> int:
+    size = parse_size(word)
     if not 0 < size < 1 << 62:
-        raise argparse.ArgumentTypeError(f'"{text}" is out of range')
+        raise ValueError(f"{shown(word)} is out of range; write a size such as 256mb")
     return size
 
 
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a port: 0 to 65535')
-    return int(text)
+BYTES = Kind("SIZE", _bytes)
+MANY = whole("N", 1, (1 << 62) - 1)
 
-
-def _duration(text: str) -> int:
-    try:
-        ns = units.parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if ns == 0:
-        raise argparse.ArgumentTypeError(f'"{text}" is no time at all; leave the option out to plant nothing')
-    return ns
-
-
-def _share(text: str) -> float:
-    """A share such as 1% or 0.01."""
-    number, per = (text[:-1], 100) if text.endswith("%") else (text, 1)
-    try:
-        share = float(number) / per
-    except ValueError:
-        share = 0.0
-    if not 0.0 < share <= 1.0:
-        raise argparse.ArgumentTypeError(f'"{text}" is no share; write one above 0 and up to 1, such as 1% or 0.01')
-    return share
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) < 1 << 62:
-        raise argparse.ArgumentTypeError(f'"{text}" is no count; write a whole number from 1 up')
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text[:21]) >= 1 << 64:
-        raise argparse.ArgumentTypeError(f'"{text}" is no seed; write a whole number from 0 to 2^64 - 1')
-    return int(text)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--port", type=_port, help="0 takes a free one (default: 6379, or 11211 for memcache)")
-    add("--host", default=_DEFAULT.host, help="the address to listen on (default: %(default)s)")
-    add("--protocol", choices=sorted(DEFAULT_PORTS), default=_DEFAULT.protocol, help="(default: %(default)s)")
-    add(
-        "--max-memory",
-        type=_size,
-        default=_DEFAULT.max_memory_bytes,
-        metavar="SIZE",
-        help="bound on the items, such as 1GiB or, as in redis.conf, 256mb (default: 256MiB)",
+SYNTAX = Syntax(
+    (
+        Group(
+            "server",
+            (
+                Option(("-p", "--port"), "0 takes a free one (default: 6379, or 11211 for memcache)", PORT_OR_ANY),
+                Option(("-h", "--host"), "the address to listen on", TEXT, "HOST", default=_DEFAULT.host),
+                Option(("--protocol",), "what it speaks", choice(sorted(DEFAULT_PORTS)), default=_DEFAULT.protocol),
+                Option(
+                    ("--max-memory",),
+                    "bound on the items, such as 1GiB or, as in redis.conf, 256mb (default: 256MiB)",
+                    BYTES,
+                    default=_DEFAULT.max_memory_bytes,
+                ),
+                Option(
+                    ("--eviction",),
+                    "what goes when the memory is full: the least recently used, the first inserted, or nothing, and "
+                    "writes are refused",
+                    choice(EVICTION_POLICIES),
+                    default=_DEFAULT.eviction,
+                ),
+                Option(
+                    ("--max-item-size",),
+                    "memcache: the largest item, as memcached counts it (default: 1MiB)",
+                    BYTES,
+                    default=_DEFAULT.max_item_bytes,
+                ),
+                Option(("--loop",), "the event loop", choice(LOOPS), default=_DEFAULT.loop),
+                Option(
+                    ("--stop-at-eof",),
+                    "stop when standard input, a pipe, ends: for programs that start this server and may die",
+                ),
+                Option(
+                    ("--null",),
+                    "answer GET, SET, DELETE and PING as fast as can be without a store; a GET finds 64 bytes",
+                ),
+            ),
+        ),
+        Group(
+            "trouble planted on purpose",
+            (
+                Option(("--stall",), "freeze the whole server for this long; needs --every", TIME_NS, default=0),
+                Option(("--every",), "from the beginning of one stall to that of the next", TIME_NS, default=0),
+                Option(("--delay",), "service time of a command, such as 200us", TIME_NS, default=0),
+                Option(("--jitter",), "a further service time, uniform from 0 to this", TIME_NS, default=0),
+                Option(("--blackhole",), "read, and answer neither a first data command nor what follows it"),
+                Option(("--error-rate",), "share that is refused, such as 1% or 0.01", SHARE, default=0.0),
+                Option(("--close-after",), "close a connection that has had so many answers", MANY, default=0),
+                Option(("--slow-read",), "the most to read from a connection in one second", BYTES, default=0),
+                Option(("--seed",), "of jitter and errors (default: 0)", whole("N", 0, (1 << 64) - 1), default=0),
+            ),
+            TROUBLE,
+        ),
     )
-    add(
-        "--eviction",
-        choices=EVICTION_POLICIES,
-        default=_DEFAULT.eviction,
-        help="what goes when the memory is full: the least recently used, the first inserted, or nothing, and writes "
-        "are refused (default: %(default)s)",
-    )
-    add(
-        "--max-item-size",
-        type=_size,
-        default=_DEFAULT.max_item_bytes,
-        metavar="SIZE",
-        help="memcache: the largest item, as memcached counts it (default: 1MiB)",
-    )
-    add("--loop", choices=LOOPS, default=_DEFAULT.loop, help="the event loop (default: %(default)s)")
-    add(
-        "--stop-at-eof",
-        action="store_true",
-        help="stop when standard input, a pipe, ends: for programs that start this server and may die",
-    )
-    add(
-        "--null",
-        action="store_true",
-        help="answer GET, SET, DELETE and PING as fast as can be without a store; a GET finds 64 bytes",
-    )
-    _add_trouble(parser.add_argument_group("trouble planted on purpose", TROUBLE).add_argument)
+)
 
 
-def _add_trouble(add: Callable[..., argparse.Action]) -> None:
-    add(
-        "--stall",
-        type=_duration,
-        default=0,
-        metavar="TIME",
-        help="freeze the whole server for this long; needs --every",
-    )
-    add(
-        "--every", type=_duration, default=0, metavar="TIME", help="from the beginning of one stall to that of the next"
-    )
-    add("--delay", type=_duration, default=0, metavar="TIME", help="service time of a command, such as 200us")
-    add("--jitter", type=_duration, default=0, metavar="TIME", help="a further service time, uniform from 0 to this")
-    add("--blackhole", action="store_true", help="read, and answer neither a first data command nor what follows it")
-    add("--error-rate", type=_share, default=0.0, metavar="SHARE", help="share that is refused, such as 1%% or 0.01")
-    add("--close-after", type=_count, default=0, metavar="N", help="close a connection that has had so many answers")
-    add("--slow-read", type=_size, default=0, metavar="SIZE", help="the most to read from a connection in one second")
-    add("--seed", type=_seed, default=0, help="of jitter and errors (default: %(default)s)")
-
-
-def _trouble(args: argparse.Namespace) -> Trouble | None:
+def _trouble(args: Given) -> Trouble | None:
     """What the options plant; None for nothing. Raises UsageError where they contradict each other."""
     if bool(args.stall) != bool(args.every):
         raise UsageError("--stall and --every need each other: for how long, and how often.")
@@ -162,7 +113,7 @@ def _trouble(args: argparse.Namespace) -> Trouble | None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: Given) -> int:
     """Serves until SIGINT, SIGTERM or a client's SHUTDOWN. Raises TargetError when it cannot listen."""
     BuiltinServer(
         protocol=args.protocol,

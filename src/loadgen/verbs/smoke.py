@@ -6,17 +6,20 @@ With --matrix every server file that the pattern names is tested, one after the 
 
 from __future__ import annotations
 
-import argparse
 import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from loadgen import config, output, session, smoke_run
+from loadgen import config, output, presets, session, smoke_run
 from loadgen.errors import ConfigError, ExitCode, UsageError
+from loadgen.flags import flags_of
 from loadgen.interrupts import interruptible
+from loadgen.options import Given, Group, Option, Syntax
+from loadgen.options.kind import TEXT
+from loadgen.options.load import CONFIG, GROUPS, REFUSED, refused
 from loadgen.plan import Plan
-from loadgen.server_plan import HOST, ServerPlan
+from loadgen.server_plan import ServerPlan
 from loadgen.smoke import SmokeEnded
 from loadgen.smoke_run import Case
 
@@ -26,22 +29,38 @@ BUILTIN = ("loadgen", "serve", "--host", "{host}", "--port", "{port}")
 NO_SEARCH = "workload.saturation_search is not acted on: a smoke test puts on the load of [workload] itself"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    session.add_arguments(parser)
-    parser.add_argument(
-        "--matrix",
-        metavar="GLOB",
-        help="every server file of a pattern in quotes, such as 'server/config/*.toml'; ** reaches into folders",
-    )
+SYNTAX = Syntax(
+    (
+        Group(
+            "many servers",
+            (
+                Option(
+                    ("--matrix",),
+                    "every server file of a pattern in quotes, such as 'server/config/*.toml', where ** reaches into "
+                    "folders; or every server preset of one, such as 'redis*'",
+                    TEXT,
+                    "GLOB",
+                ),
+            ),
+        ),
+        *(group.without("--tests", "--csv") for group in GROUPS),
+    ),
+    (CONFIG,),
+    refused=(
+        *REFUSED,
+        *refused("a smoke test has one mix; write it with --mix", "-t"),
+        *refused("a smoke test has no row for each test; --format json has all figures", "--csv"),
+    ),
+)
 
 
-def run(args: argparse.Namespace) -> ExitCode:
+def run(given: Given) -> ExitCode:
     """Tests, prints, and says whether all passed. Raises LoadgenError for what keeps it from beginning, or ends it."""
-    cases, settings = cases_of(args)
+    cases, settings = cases_of(given)
     for warning in dict.fromkeys(warning for case in cases for warning in case.warnings):
         output.remark(f"warning: {warning}")
-    create = functools.partial(output.create_smoke, matrix=args.matrix is not None)
-    with session.outputs_of(args, settings, create) as outputs, interruptible():
+    create = functools.partial(output.create_smoke, matrix=given.matrix is not None)
+    with session.outputs_of(given, settings, create) as outputs, interruptible():
         ended = [*smoke_run.run_all(cases, outputs.emit)]
         for words in remarks(ended):
             outputs.remark(words)
@@ -51,27 +70,18 @@ def run(args: argparse.Namespace) -> ExitCode:
 # ── What is tested ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def cases_of(args: argparse.Namespace) -> tuple[list[Case], config.Config]:
+def cases_of(given: Given) -> tuple[list[Case], config.Config]:
     """Every server to be tested, in order, and the settings for what all have in common.
 
     Raises UsageError or ConfigError, the latter with the problems of all files.
     """
-    address = args.host is not None or args.port is not None
-    named = (args.embedded, args.server is not None, address, args.matrix is not None)
-    if sum(named) > 1:
-        raise UsageError("--embedded, --server, --matrix and --host with --port each name servers: keep one of them.")
-    flags = session.flags_of(args)
-    if args.config is None:
-        if not (any(named) or args.set or flags):
-            raise UsageError("name a CONFIG file, or a server by --server, --matrix, --host and --port or --embedded.")
-        session.shorten_warmup(flags, args.set)
-    if args.embedded:
-        flags["target.endpoints"] = config.Flag("--embedded", [f"{HOST}:1"])
-    files: Sequence[Path | None] = [args.server] if args.matrix is None else matched(args.matrix)
+    flags = flags_of(given)
+    session.check_target(given, flags, given.matrix)
+    files: Sequence[Path | None] = [flags.target.file] if given.matrix is None else matched(given.matrix)
     loaded, problems = [], dict[str, None]()
     for file in files:
         try:
-            loaded.append(config.load(args.config, args.set, flags, server=file))
+            loaded.append(session.settings_of(given, flags, server=file))
         except ConfigError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
@@ -79,20 +89,20 @@ def cases_of(args: argparse.Namespace) -> tuple[list[Case], config.Config]:
     stems = Counter(file.stem for file in files if file is not None)
     cases = []
     for file, settings in zip(files, loaded, strict=True):
-        name = session.name_of(args) if file is None else file.stem if stems[file.stem] == 1 else str(file)
-        cases.append(case_of(settings, name, args.embedded))
+        name = session.name_of(given, flags) if file is None else file.stem if stems[file.stem] == 1 else str(file)
+        cases.append(case_of(settings, name, given.embedded))
     return cases, loaded[0]
 
 
 def matched(pattern: str) -> list[Path]:
-    """The files of a pattern, sorted. Raises UsageError when there is none."""
+    """The files of a pattern, or else the server presets, sorted. Raises UsageError when there is none."""
     root = Path(pattern).anchor
     try:
         files = sorted(file for file in Path(root).glob(pattern.removeprefix(root)) if file.is_file())
     except ValueError:
         files = []
-    if not files:
-        raise UsageError(f'--matrix "{pattern}" names no file: check the pattern, and keep it in quotes.')
+    if not files and not (files := presets.SERVERS.matching(pattern)):
+        raise UsageError(f'--matrix "{pattern}" names no file and no preset: check the pattern, and keep it in quotes.')
     return files
 
 

@@ -1,0 +1,78 @@
+"""redis-benchmark's tests by name: what each sends, and which of them loadgen lacks. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from loadgen.escape import printable
+from loadgen.plan import Weights
+
+REQUESTS = 100_000
+"""Of each test, where nobody says how many: redis-benchmark's own number."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTest:
+    """One test: a load of one command."""
+
+    title: str
+    """What results call it, as redis-benchmark does: `GET`."""
+    weights: Weights | None
+    """Its mix; None for PING, which has no keys."""
+
+    def keys(self) -> dict[str, object]:
+        """The keys of the configuration that make a load this test."""
+        if self.weights is None:
+            return {"target.protocol": "ping"}
+        return {f"workload.commands.{name}": getattr(self.weights, name) for name in ("get", "set", "delete")}
+
+
+PING = NamedTest("PING_MBULK", None)
+
+# In the order in which redis-benchmark runs them, whatever the order in which they are asked for.
+TESTS = {
+    "ping": PING,
+    "ping_mbulk": PING,
+    "set": NamedTest("SET", Weights(get=0, set=1, delete=0)),
+    "get": NamedTest("GET", Weights(get=1, set=0, delete=0)),
+}
+
+LACKING = (
+    *("ping_inline", "incr", "lpush", "rpush", "lpop", "rpop", "sadd", "hset", "spop", "zadd", "zpopmin", "lrange"),
+    *("lrange_100", "lrange_300", "lrange_500", "lrange_600", "mset", "mget", "xadd", "function_load", "fcall"),
+)
+"""Tests of redis-benchmark and valkey-benchmark that loadgen does not have."""
+
+
+def tests_of(names: str) -> tuple[NamedTest, ...]:
+    """The tests that `-t` names, in redis-benchmark's order. Raises ValueError for those that there are not."""
+    asked = [name.strip().lower() for name in names.split(",") if name.strip()]
+    if not asked:
+        raise ValueError(f"names no test; write some of {_listed(_own())}, such as get,set")
+    lacking = [name for name in dict.fromkeys(asked) if name not in TESTS]
+    if lacking:
+        shown = _listed([printable(name, 40) for name in lacking])
+        is_are = "is" if len(lacking) == 1 else "are"
+        raise ValueError(f"{shown} {is_are} not there yet; there are {_listed(_own())}{_meant(lacking)}")
+    return tuple(dict.fromkeys(test for name, test in TESTS.items() if name in asked))
+
+
+def _own() -> list[str]:
+    return [name for name in TESTS if name != "ping_mbulk"]
+
+
+def _meant(lacking: list[str]) -> str:
+    unknown = [name for name in lacking if name not in LACKING]
+    near = dict.fromkeys(_near(unknown))
+    return f"; did you mean {_listed([*near])}?" if near else ""
+
+
+def _near(names: list[str]) -> Iterator[str]:
+    for name in names:
+        yield from get_close_matches(name[:40], TESTS, n=1)
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
