@@ -9,8 +9,8 @@ import re
 import pytest
 from constructed_events import S, closed_loop
 
-from loadgen.events import PhaseBegan, Progress
-from loadgen.output import create_progress
+from loadgen.events import Overall, Part, PhaseBegan, Progress
+from loadgen.output import create_progress, figures
 from loadgen.output.progress import Bar, Lines
 
 
@@ -61,7 +61,7 @@ def test_a_stall_is_a_line_every_five_seconds() -> None:
     for half_seconds in range(10, 34):
         progress.emit(stalled(half_seconds / 2))
     assert stream.getvalue().splitlines() == [
-        f"prefill: 123,456 of 1,000,000 keys (12.3%) after {second}s: no reply for 5 s\\x1b[2J"
+        f"prefill: 123,456 of 1,000,000 keys (12.3 %) after {second} s: no reply for 5 s\\x1b[2J"
         for second in (5, 10, 15)
     ]
 
@@ -72,7 +72,7 @@ def test_a_bar_shows_keys_per_second_and_what_is_left() -> None:
     progress.emit(Progress("prefill", 250_000, 1_000_000, 2 * S))
     assert isinstance(progress, Bar)
     assert "prefill" in plain(stream.getvalue())
-    assert "25.0%  125K keys/s  6s left" in plain(stream.getvalue())
+    assert "25.0 %, 125K keys/s, 6 s left" in plain(stream.getvalue())
     progress.close()
 
 
@@ -80,7 +80,7 @@ def test_a_timed_phase_shows_the_seconds_left() -> None:
     stream = Terminal()
     progress = create_progress(stream)
     progress.emit(Progress("warmup", 3 * S, 10 * S, 3 * S))
-    assert "30.0%  7s left" in plain(stream.getvalue())
+    assert "30.0 %, 7 s left" in plain(stream.getvalue())
     progress.close()
 
 
@@ -92,7 +92,7 @@ def test_the_rate_that_a_search_tries_names_its_bar_and_is_no_line_elsewhere() -
             progress.emit(Progress("climb 152,000/s", done_s * S, total_s * S, done_s * S))
         progress.close()
     assert "climb 152,000/s" in plain(terminal.getvalue())
-    assert "25.0%  3s left" in plain(terminal.getvalue())
+    assert "25.0 %, 3 s left" in plain(terminal.getvalue())
     assert file.getvalue() == ""
 
 
@@ -154,3 +154,45 @@ def test_a_stall_is_a_line_above_the_bar_that_stays() -> None:
     progress.close()
     lines = [line.rpartition("\r")[2] for line in plain(stream.getvalue()).split("\n")]
     assert len([line for line in lines if line.endswith("no reply for 5 s\\x1b[2J")]) == 2
+
+
+def in_round(number: int, slice: int, left_s: float | None = 100.2) -> Progress:
+    overall = Overall(
+        (Part("round", number, 8), Part("slice", slice, 24)), None if left_s is None else round(left_s * S)
+    )
+    return Progress("measure", S // 8, S // 4, S // 8, overall=overall, target="redis")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_a_comparison_shows_where_in_the_whole_it_is_on_one_line(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    stream = Terminal()
+    progress = create_progress(stream)
+    progress.emit(in_round(3, 5))
+    shown = [line for line in re.split(r"[\r\n]", plain(stream.getvalue())) if line.strip()]
+    assert max(map(len, shown)) <= width
+    assert "at most 1 min 41 s left" in shown[-1]
+    if width >= 60:
+        assert "round 3/8, slice 5/24, redis" in shown[-1]
+    progress.close()
+
+
+def test_a_bar_of_the_whole_never_goes_back() -> None:
+    stream = Terminal()
+    progress = create_progress(stream)
+    for number in (1, 2, 8):
+        for slice in (1, 13, 24):
+            progress.emit(in_round(number, slice, None))
+    shares = [float(share) for share in re.findall(r"([\d.]+) %", plain(stream.getvalue()))]
+    assert shares == sorted(shares)
+    assert len(set(shares)) == 9
+    assert "left" not in plain(stream.getvalue())
+    progress.close()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (0.1, "1 s"), (59.5, "1 min"), (99.2, "1 min 40 s"), (3599.5, "1 h"), (7260, "2 h 1 min")],
+)
+def test_what_is_left_is_rounded_up_and_said_in_two_units(seconds: float, words: str) -> None:
+    assert figures.left(seconds * S) == words

@@ -216,8 +216,8 @@ class Saturation:
     def tell(self, event: Event) -> None:
         """A crew's event; its progress is that of the rate in hand."""
         if isinstance(event, Progress) and event.phase in ("warmup", "measure") and self.probe is not None:
-            rate = f"{self.probe.rate_per_s:,.0f}/s" if self.probe.rate_per_s else "closed loop"
-            event = replace(event, phase=f"{self.probe.purpose} {rate}")
+            rate = f"{self.probe.rate_per_s:,.0f} req/s" if self.probe.rate_per_s else "closed loop"
+            event = replace(event, phase=f"step {len(self.search.steps) + 1}, {self.probe.purpose} {rate}")
         self.emit(event)
 
 

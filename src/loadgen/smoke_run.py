@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from loadgen import __version__, host, runner
 from loadgen.errors import TargetError
-from loadgen.events import Configured, Event, Result
+from loadgen.events import Configured, Event, Overall, Part, Progress, Result
 from loadgen.plan import Endpoint, Plan
 from loadgen.server_plan import ServerPlan
 from loadgen.smoke import Course, Finding, Limits, SmokeEnded, judge
@@ -147,15 +147,26 @@ def fate_of(server: ManagedServer, patience_s: float) -> str:
     return fate
 
 
+def teller(emit: Emit, case: Case, number: int, total: int) -> Emit:
+    """Passes on a test's events; where there are several tests, its progress says which of them it is."""
+
+    def tell(event: Event | SmokeEnded) -> None:
+        if isinstance(event, Progress) and total > 1:
+            event = replace(event, overall=Overall((Part("server", number, total),)), target=case.name)
+        emit(event)
+
+    return tell
+
+
 def run_all(cases: Sequence[Case], emit: Emit) -> Iterator[SmokeEnded]:
     """One test after the other, each server stopped before the next is started; after an interrupt, none."""
     interrupted = False
-    for case in cases:
+    for number, case in enumerate(cases, 1):
         if interrupted:
             course = Course(interrupted=True)
             ended = SmokeEnded(case.name, "", judge(case.limits, course), interrupted=True)
         else:
-            ended = SmokeTest(case, emit).ended()
+            ended = SmokeTest(case, teller(emit, case, number, len(cases))).ended()
         emit(ended)
         yield ended
         interrupted = ended.interrupted

@@ -21,6 +21,7 @@ from loadgen.output.outputs import Create, Outputs, opened
 from loadgen.output.quiet import Quiet, QuietComparison, QuietSmoke
 from loadgen.output.sink import Sink, open_results, remark, write_lines
 from loadgen.output.slo import summary as objectives
+from loadgen.output.smoke import verdict as smoke_verdict
 from loadgen.output.svg import write_plot
 from loadgen.output.verbose import Verbose
 from loadgen.output.verbose_comparison import VerboseComparison
@@ -41,6 +42,7 @@ __all__ = [
     "open_results",
     "opened",
     "remark",
+    "smoke_verdict",
     "write_junit",
     "write_lines",
     "write_plot",

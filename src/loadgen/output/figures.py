@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from loadgen.snapshot import Histogram, has_few_samples
-from loadgen.units import NS_PER_US, format_duration
+from loadgen.units import NS_PER_S, NS_PER_US, format_duration
 from loadgen.usage import Usage
 
 PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0))
@@ -133,6 +134,17 @@ def amount(value: float | None, unit: str) -> str:
     if value is None:
         return NOTHING
     return {"per_s": f"{rate(value)}/s", "ns": latency(value), "bytes": size(value)}[unit]
+
+
+def left(ns: float) -> str:
+    """A time to wait, in the two largest units and rounded up: 99.2 s is "1 min 40 s"."""
+    seconds = math.ceil(ns / NS_PER_S)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min" + (f" {seconds % 60} s" if seconds % 60 else "")
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
 
 
 def grouped(count: int) -> str:

@@ -7,7 +7,7 @@ because nobody watches it.
 from __future__ import annotations
 
 import contextlib
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
@@ -21,8 +21,12 @@ from loadgen.units import NS_PER_S
 
 STALL_LINE_EVERY_NS = 5 * NS_PER_S
 LONGEST_NOTE = 500
+LONGEST_TARGET = 24
+
+NARROWEST_BAR, WIDEST_BAR = 4, 24
 
 _UNITS = {"prefill": "keys", "connect": "connections"}
+_PHASES_OF_A_LOAD = ("warmup", "measure", "drain")
 
 
 class Lines:
@@ -44,7 +48,7 @@ class Lines:
             return
         self._printed = (event.phase, event.elapsed_ns)
         note = printable(event.note, LONGEST_NOTE)
-        line = f"{_title(event)}: {_done(event)} after {event.elapsed_ns / NS_PER_S:.0f}s: {note}"
+        line = f"{_title(event)}: {_done(event)} after {event.elapsed_ns / NS_PER_S:.0f} s: {note}"
         if self._stream is not None:
             with contextlib.suppress(OSError, ValueError):
                 print(line, file=self._stream, flush=True)
@@ -64,13 +68,13 @@ class Bar:
     def __init__(self, stream: TextIO, color: bool) -> None:
         self._console = _Console(file=stream, no_color=not color, highlight=False)
         self._bar: RichProgress | None = None
+        self._column = BarColumn(bar_width=WIDEST_BAR)
         self._task = TaskID(0)
-        self._title = ""
         self._stalls = Lines(stream)
 
     def emit(self, event: AnyEvent) -> None:
         with contextlib.suppress(OSError, ValueError):
-            if not isinstance(event, Progress) or _title(event) != self._title or self._stalls.is_due(event):
+            if not isinstance(event, Progress) or self._stalls.is_due(event):
                 self.close()
             self._stalls.emit(event)
             if isinstance(event, Progress) and event.total > 0:
@@ -84,11 +88,15 @@ class Bar:
                 bar.stop()
 
     def _draw(self, event: Progress) -> None:
-        shown: dict[str, Any] = {"words": _words(event)}
+        title, words = f"{_title(event):<8}", _words(event)
+        room = self._console.width - len(title) - len(words) - 3
+        if room < NARROWEST_BAR:
+            title = printable(title, max(1, len(title) - (NARROWEST_BAR - room)))
+        self._column.bar_width = max(NARROWEST_BAR, min(WIDEST_BAR, room))
         if self._bar is None:
             self._bar = RichProgress(
-                TextColumn("{task.description:<8}"),
-                BarColumn(bar_width=24),
+                TextColumn("{task.description}", markup=False),
+                self._column,
                 TextColumn("{task.fields[words]}", markup=False),
                 console=self._console,
                 auto_refresh=False,
@@ -96,10 +104,9 @@ class Bar:
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
-            self._title = _title(event)
-            self._task = self._bar.add_task(self._title, total=event.total, completed=event.done, **shown)
+            self._task = self._bar.add_task(title, total=1.0, words=words)
             self._bar.start()
-        self._bar.update(self._task, total=event.total, completed=event.done, **shown)
+        self._bar.update(self._task, description=title, completed=_share(event), words=words)
         self._bar.refresh()
 
 
@@ -118,24 +125,43 @@ def create(stream: TextIO | None, color: bool) -> Bar | Lines:
 
 
 def _title(event: Progress) -> str:
-    """Where in the whole it is, of which server, and which phase: "round 3/8, slice 5/24, redis: measure"."""
-    where = [*map(str, event.overall.parts)] if event.overall is not None else []
-    named = [printable(event.target)] if event.target else []
-    return ": ".join([*filter(None, [", ".join([*where, *named])]), event.phase])
+    """Where in the whole it is, of which server, and which phase: "round 3/8, slice 5/24, redis".
+
+    The phases of a slice are too short to be read.
+    """
+    if event.overall is None:
+        return ": ".join(filter(None, [printable(event.target, LONGEST_TARGET), printable(event.phase)]))
+    parts = [str(part) for part in event.overall.parts]
+    phase = [printable(event.phase)] if event.phase not in _PHASES_OF_A_LOAD or len(parts) < 2 else []
+    where = ", ".join([*parts, *filter(None, [printable(event.target, LONGEST_TARGET)])])
+    return ": ".join([where, *phase])
+
+
+def _share(event: Progress) -> float:
+    """How much is done: of a phase, or, in whole parts, of what it is a part of. 0 to 1."""
+    if event.overall is None:
+        return min(1.0, event.done / event.total)
+    share = 0.0
+    for part in reversed(event.overall.parts):
+        share = (part.number - 1 + share) / part.total
+    return share
 
 
 def _done(event: Progress) -> str:
     unit = event.unit or _UNITS.get(event.phase)
     part = figures.share(event.done / event.total) if event.total else figures.NOTHING
-    return f"{event.done:,} of {event.total:,} {unit} ({part}%)" if unit else f"{part}%"
+    return f"{event.done:,} of {event.total:,} {unit} ({part} %)" if unit else f"{part} %"
 
 
 def _words(event: Progress) -> str:
-    """`52.3%  123K keys/s  8s left`: rate and rest at the mean speed so far."""
-    part = f"{figures.share(event.done / event.total):>5}%"
+    """`52.3 %, 123K keys/s, 8 s left`: rate and rest at the mean speed so far, or the most that the whole may take."""
+    if event.overall is not None and event.overall.left_ns is not None:
+        return f"at most {figures.left(event.overall.left_ns)} left"
     unit = event.unit or _UNITS.get(event.phase)
-    rate = f"  {figures.rate(event.done * NS_PER_S / event.elapsed_ns)} {unit}/s" if unit and event.elapsed_ns else ""
-    if not event.done or event.done > event.total:
-        return part + rate
-    left_ns = event.elapsed_ns * (event.total - event.done) / event.done if unit else event.total - event.done
-    return f"{part}{rate}  {left_ns / NS_PER_S:.0f}s left"
+    words = [f"{figures.share(_share(event)):>5} %"]
+    if unit and event.elapsed_ns:
+        words.append(f"{figures.rate(event.done * NS_PER_S / event.elapsed_ns)} {unit}/s")
+    if event.overall is None and event.done and event.done <= event.total:
+        rest_ns = event.elapsed_ns * (event.total - event.done) / event.done if unit else event.total - event.done
+        words.append(f"{figures.left(rest_ns)} left")
+    return ", ".join(words)

@@ -5,15 +5,17 @@ Later runs say where they stood: which share of this ceiling, and how much of th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from loadgen import __version__, config, host, output, runner, selftest
 from loadgen.errors import ExitCode, WorkerError
-from loadgen.events import Result
+from loadgen.events import Event, Overall, Part, Progress, Result
 from loadgen.options import Given, Group, Option, Syntax
 from loadgen.options.kind import Kind, choice
 from loadgen.selftest import Reach, SelfTest
@@ -27,6 +29,11 @@ FLOOR_RATE_PER_S = 1000
 HALVINGS = 6
 # A rate that achieves less was beyond the server, so it says nothing of the generator.
 LEAST_ACHIEVED = 0.99
+# As a part of a measurement.
+WARMUP = 0.2
+# What starting, connecting and draining take beside, and no more than that.
+AROUND_S = 1.0
+MEASUREMENTS = len(DEPTHS) * (1 + HALVINGS) + 1
 
 
 def _seconds(word: str) -> float:
@@ -58,20 +65,22 @@ def run(args: Given) -> int:
     """Measures, prints and keeps. Raises LoadgenError when the built-in server or a worker cannot run."""
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     say = _print if args.format == "clean" else _say_nothing
-    with EmbeddedServer("resp", options=["--null"]) as server:
+    bar = output.create_progress(sys.stderr)
+    with contextlib.closing(bar), EmbeddedServer("resp", options=["--null"]) as server:
         pins = ["general.threads=1"]
         where = "server and worker on the only CPU: the ceiling is theirs together"
         if len(cpus) > 1:
             os.sched_setaffinity(server.pid, {cpus[-1]})
             pins.append(f'general.cpu_list="{cpus[0]}"')
             where = f"one worker on CPU {cpus[0]}, null server on CPU {cpus[-1]}"
-        bench = _Bench(f"127.0.0.1:{server.port}", args.seconds, pins)
+        bench = _Bench(f"127.0.0.1:{server.port}", args.seconds, pins, bar.emit)
         say(f"loadgen {__version__} selftest on {host.fingerprint()}")
         say(f"{where}, {CONNECTIONS} connections\n")
         say(f"{'depth':>5}{'closed loop':>20}{'open loop, valid up to':>28}")
         reaches = []
         for reach in bench.reaches():
             reaches.append(reach)
+            bar.close()
             bound = "≥ " if reach.closed_is_bound else ""
             say(
                 f"{reach.depth:>5}{bound + f'{reach.closed_per_s:,.0f}' + ' req/s':>20}"
@@ -93,12 +102,14 @@ def run(args: Given) -> int:
 class _Bench:
     """One worker against one null server, measured again and again."""
 
-    def __init__(self, endpoint: str, seconds: float, pins: list[str]) -> None:
+    def __init__(self, endpoint: str, seconds: float, pins: list[str], emit: Callable[[Event], None]) -> None:
         self._seconds = seconds
+        self._emit = emit
+        self._begun = 0
         self._settings = [
             f'target.endpoints=["{endpoint}"]',
             f"connection.connections={CONNECTIONS}",
-            f"general.warmup={0.2 * seconds:.3f}s",
+            f"general.warmup={WARMUP * seconds:.3f}s",
             f"general.duration={seconds:.3f}s",
             "general.seed=1",
             *pins,
@@ -107,12 +118,20 @@ class _Bench:
     def measure(self, depth: int, rate_per_s: float = 0.0) -> Result:
         settings = [f"connection.pipeline_depth={depth}", f"workload.rate_limit={rate_per_s:.3f}"]
         plan = config.resolve(config.load(None, [*self._settings, *settings]))
-        result = runner.run(plan, lambda event: None)
+        self._begun += 1
+        result = runner.run(plan, self.tell)
         if result.interrupted:
             raise KeyboardInterrupt
         if result.failure:
             raise WorkerError(result.failure)
         return result
+
+    def tell(self, event: Event) -> None:
+        """Passes on how far all measurements have come."""
+        if isinstance(event, Progress):
+            each_s = AROUND_S + (1 + WARMUP) * self._seconds
+            rest_ns = round((MEASUREMENTS - self._begun + 1) * each_s * NS_PER_S)
+            self._emit(replace(event, overall=Overall((Part("measurement", self._begun, MEASUREMENTS),), rest_ns)))
 
     def reaches(self) -> Iterator[Reach]:
         for depth in DEPTHS:

@@ -64,6 +64,8 @@ def run(given: Given) -> ExitCode:
         ended = [*smoke_run.run_all(cases, outputs.emit)]
         for words in remarks(ended):
             outputs.remark(words)
+    if given.matrix is not None:
+        output.remark(f"loadgen: {tally_of(ended)}")
     return code_of(ended)
 
 
@@ -134,6 +136,13 @@ def code_of(ended: Sequence[SmokeEnded]) -> ExitCode:
     if any(each.failed for each in ended):
         return ExitCode.NO
     return ExitCode.CANNOT_TELL if any(each.doubts for each in ended) else ExitCode.YES
+
+
+def tally_of(ended: Sequence[SmokeEnded]) -> str:
+    """How many tests there were, and how they ended: "19 servers: 17 PASS, 2 FAIL"."""
+    counts = Counter(output.smoke_verdict(each) for each in ended)
+    listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return f"{len(ended)} server{'s' * (len(ended) != 1)}: {listed}"
 
 
 def remarks(ended: Sequence[SmokeEnded]) -> Iterator[str]:
