@@ -61,7 +61,11 @@ def warnings(tmp_path: Path, text: str, *overrides: str) -> list[str]:
         ("[connection]\nconnections = 2\npool_size = 3", "2:1: connection.connections", "pool_size"),
         ("[connection]\nbatch_size = 9\npipeline_depth = 8", "2:1: connection.batch_size", "8 is used"),
         ('[connection]\nrequest_distribution = "greedy"', "2:1: connection.request_distribution", "rate_limit"),
-        ("[general]\nthreads = 4\n[connection]\nconnections = 3", "2:1: general.threads", "the number used is 3"),
+        (
+            "[general]\nthreads = 4\n[connection]\nconnections = 3",
+            "2:1: general.threads",
+            "using 3 workers: 4 would need",
+        ),
         ('[target]\nprotocol = "ping"\n[workload.commands]\nget = 1', "3:11: workload.commands", "PING only"),
         ('[target]\nprotocol = "ping"\n[workload.values]\nlength = 1', "3:11: workload.values", "PING only"),
         ("[workload.keyspace]\nzipf_exponent = 2", "2:1: workload.keyspace.zipf_exponent", '"uniform"'),

@@ -201,7 +201,10 @@ def test_rows_of_intervals_are_marked_where_requests_were_unanswered_only(format
 @pytest.mark.parametrize("run", RUNS)
 def test_a_mark_is_explained_exactly_where_there_is_one(format: str, run: str) -> None:
     printed = text(format, RUNS[run]()[-1:])
-    for sign, legend in (("≥", "rests on unanswered requests"), ("~", "fewer than 100 samples lie beyond it")):
+    for sign, legend in (
+        ("≥", "lower bound: some requests were never answered"),
+        ("~", "rough: fewer than 100 samples above it"),
+    ):
         explained = re.search(rf"note:? +{sign} {legend}", printed) is not None
         assert explained is (re.search(rf"{sign}\d", printed) is not None), sign
 
@@ -266,7 +269,8 @@ def test_an_objective_is_shown_with_its_limit_what_was_measured_and_the_answer(c
     assert slo.line(check) == line
     printed = text("verbose", [dataclasses.replace(result_of("closed_loop"), checks=(check,))])
     assert f"\nslo: {line}\n" in printed
-    cells = " ".join(line.replace(":", "").replace(",", "").split())
+    people = re.sub(r"(?<=\d)(us|ms|s|%)(?=[,:]|$)", r" \1", line).replace(" us", " µs")
+    cells = " ".join(people.replace(":", "").replace(",", "").split())
     clean = text("clean", [dataclasses.replace(result_of("closed_loop"), checks=(check,))])
     assert cells in (" ".join(row.replace(",", "").split()) for row in clean.splitlines())
 
@@ -298,8 +302,10 @@ def test_how_near_the_host_s_ceiling_a_run_came_is_said_where_that_is_known(form
     assert "ceiling" not in text(format, [result])
     ceiling = dataclasses.replace(CEILING, throughput_per_s=result.throughput_per_s / 0.38)
     printed = text(format, [dataclasses.replace(result, signs=Signs(ceiling=ceiling))])
-    assert "38.0% of this host's ceiling, 2.63K req/s" in " ".join(printed.split())
-    assert "p50 31.2us, p99 41.0us (self-test of 2026-11-20)" in " ".join(printed.split())
+    words = " ".join(printed.split())
+    shown = {"clean": ("38.0 %", "p50 31.2 µs, p99 41.0 µs"), "verbose": ("38.0%", "p50 31.2us, p99 41.0us")}
+    share, floor = shown[format]
+    assert f"{share} of this host's ceiling, 2.63K req/s; its floor is {floor} (self-test of 2026-11-20)" in words
 
 
 FLAT, RAMP = Segment(30 * S, 10_000.0, 10_000.0), Segment(90 * S, 1000.0, 50_000.0)

@@ -40,12 +40,12 @@ OUTCOMES = (
     (
         ended(Outcome.GENERATOR_LIMITED, 152_000.0, None),
         "at least 152000 req/s",
-        "confirmed; the generator gave out before the server did",
+        "confirmed; the generator reached its limit before the server",
     ),
     (
         ended(Outcome.GENERATOR_LIMITED, 0.0, None, confirmed=False),
         "not known",
-        "the generator gave out before the server did",
+        "the generator reached its limit before the server",
     ),
     (
         ended(Outcome.NEVER_FAILED, 200_000.0, None),
@@ -107,15 +107,15 @@ def test_each_step_is_a_row_as_it_happens_below_one_header() -> None:
 )
 def test_a_step_shows_its_verdict_and_which_way_an_open_one_leans(verdict: Verdict, passed: bool, shown: str) -> None:
     taken = step(7, 1234.0, verdict, Purpose.REFINE, passed=passed, limits=(P99,))
-    assert text("clean", [taken]).splitlines()[0].endswith(f"│           p99  812.0us      1ms  {shown}")
+    assert text("clean", [taken]).splitlines()[0].endswith(f"│           p99 812.0 µs     1 ms  {shown}")
     line = text("verbose", [taken]).splitlines()[0]
     assert line.endswith(f"step 7 (refine): rate=1234/s achieved=1232/s for 2s, p99 812.0us of 1ms, {shown}")
 
 
 def test_the_row_of_a_step_shows_the_limit_that_is_exceeded_most() -> None:
-    assert search.worst(step(1, 1.0, Verdict.PASS, limits=(P999, P99)).step) == ("p99", "812.0us", "1ms")
+    assert search.worst(step(1, 1.0, Verdict.PASS, limits=(P999, P99)).step) == ("p99", "812.0 µs", "1 ms")
     near, far = Limit(0.5, 900_000), Limit(0.9, NO_LIMIT_NS)
-    assert search.worst(step(1, 1.0, Verdict.PASS, limits=(far, P99, near)).step) == ("p50", "812.0us", "900us")
+    assert search.worst(step(1, 1.0, Verdict.PASS, limits=(far, P99, near)).step) == ("p50", "812.0 µs", "900 µs")
     assert search.worst(step(1, 1.0, Verdict.PASS, limits=(far,), x_ns=0).step) == ("p90", "-", "-")
 
 

@@ -38,11 +38,11 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
     general, connection, workload = config.general, config.connection, config.workload
     workers = worker_count(config)
     if general.threads > workers:
-        reach = "reach every endpoint" if config.target.servers > 1 else "have a connection"
+        least = general.threads * max(1, config.target.servers)
         yield (
             ("general", "threads"),
-            f"{general.threads} workers are too many for {connection.connections} connections, as each must {reach}; "
-            f"the number used is {workers}",
+            f"using {workers} {'worker' if workers == 1 else 'workers'}: {general.threads} would need at least {least} "
+            "connections",
         )
     if not hasattr(os, "sched_setaffinity"):
         for table in ("general",), ("target", "server"):

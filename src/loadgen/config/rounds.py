@@ -95,7 +95,7 @@ class Rounds(Table):
         default=_SETTINGS.max_rounds,
         ge=_MIN_ROUNDS,
         le=MAX_ROUNDS,
-        description="The most rounds; fewer are run where the answers are clear before.",
+        description="Maximum number of rounds; fewer are run when every answer is clear before.",
     )
 
     @model_validator(mode="after")
@@ -118,12 +118,14 @@ def _key(default: str | bool, what: str) -> Any:
 class Compare(Rounds):
     """How `loadgen compare` measures, and by metric the change that matters: less is called the same."""
 
-    throughput: Change = _key("5%", "The change of throughput that matters; false does not judge it. So for the rest.")
-    p50: Change = _key("5%", "Of the p50 of response time.")
-    p99: Change = _key("10%", "Of its p99.")
-    p999: Change = _key("20%", "Of its p99.9.")
-    server_cpu: Change = _key("5%", "Of the server's CPU time per request.")
-    rss: Change = _key("5%", "Of the server's memory.")
+    throughput: Change = _key(
+        "5%", "The smallest change in throughput that matters; false: not judged. The same holds for the keys below."
+    )
+    p50: Change = _key("5%", "The smallest change in p50 response time that matters.")
+    p99: Change = _key("10%", "The smallest change in p99 that matters.")
+    p999: Change = _key("20%", "The smallest change in p99.9 that matters.")
+    server_cpu: Change = _key("5%", "The smallest change in the server's CPU time per request that matters.")
+    rss: Change = _key("5%", "The smallest change in the server's memory that matters.")
 
 
 class Gate(Rounds):
@@ -131,12 +133,12 @@ class Gate(Rounds):
 
     throughput: Fall = _key(
         "-5%",
-        "How far throughput may fall; false does not judge it. So for the rest. "
+        "How far throughput may fall; false: not judged. The same holds for the keys below. "
         "A metric that is not given keeps its default.",
     )
     p50: Rise = _key(False, "How far the p50 of response time may rise.")
-    p99: Rise = _key("+10%", "How far its p99 may rise.")
-    p999: Rise = _key(False, "How far its p99.9 may rise.")
+    p99: Rise = _key("+10%", "How far p99 may rise.")
+    p999: Rise = _key(False, "How far p99.9 may rise.")
     server_cpu: Rise = _key("+5%", "How far the server's CPU time per request may rise.")
     rss: Rise = _key(False, "How far the server's memory may rise.")
     noise: Share = Field(

@@ -387,26 +387,26 @@ class Verdict(Table):
     )
     cpu_share: Share = Field(
         default=_LIMITS.cpu_share,
-        description="It is said when a worker used more than this share of one CPU (not with spin, which uses all).",
+        description="Warn when a worker uses more than this share of one CPU (not with spin, which uses all).",
     )
     queue_share: Share = Field(
         default=_LIMITS.queue_share,
-        description="It is said when a worker was ready to run but had no CPU for more than this share of the time.",
+        description="Warn when a worker was ready to run but had no CPU for more than this share of the time.",
     )
     steal_share: Share = Field(
         default=_LIMITS.steal_share,
-        description="It is said when the hypervisor gave more than this share of the CPUs' time to others.",
+        description="Warn when CPU steal is more than this share of the CPUs' time.",
     )
     pause: Duration = duration_key(
-        format_duration(_LIMITS.pause_ns), "It is said when a whole process stood still for longer than this."
+        format_duration(_LIMITS.pause_ns), "Warn when a whole process stood still for longer than this."
     )
     ceiling_share: Share = Field(
         default=_LIMITS.ceiling_share,
-        description="It is said when a run stood above this share of what this host's self-test reached.",
+        description="Warn when a run reaches more than this share of what this host's self-test reached.",
     )
     drift_p: Share = Field(
         default=_LIMITS.drift_p,
-        description="It is said when the intervals' p99 rises or falls by Mann and Kendall's test at this level.",
+        description="Warn when the intervals' p99 rises or falls, by Mann and Kendall's test at this level.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 
 from loadgen.snapshot import Histogram, has_few_samples
@@ -155,6 +156,21 @@ def grouped(count: int) -> str:
 def whole_rate(value: float, spell: Callable[[int], str] = str) -> str:
     """A rate cut off and not scaled, so that near ones are told apart: 152340.9 is "152340", and 12.345 is "12.3"."""
     return spell(int(value)) if value >= 100 else f"{value:.3g}"
+
+
+def percent(words: str, spell: Callable[[int], str]) -> str:
+    """ "80 %" for people, who read grouped counts; "80%" in a log line, as scripts know it."""
+    return f"{words}%" if spell is str else f"{words} %"
+
+
+def time(ns: float, spell: Callable[[int], str]) -> str:
+    """ "42.5 µs" for people, "42.5us" in a log line."""
+    return latency_word(ns) if spell is str else latency(ns)
+
+
+def spaced(words: str, spell: Callable[[int], str]) -> str:
+    """A time as it was written, "1ms", with the blank that people get: "1 ms"."""
+    return words if spell is str else re.sub(r"(?<=\d)(?=[a-zµ])", " ", words).replace(" us", " µs")
 
 
 def plural(count: int, noun: str, spell: Callable[[int], str] = str) -> str:

@@ -20,7 +20,7 @@ _LONGEST_WHY = 500
 
 # FOUND and UNCONFIRMED need no words: whether the answer is confirmed is said of each.
 _OUTCOMES = {
-    Outcome.GENERATOR_LIMITED: "the generator gave out before the server did",
+    Outcome.GENERATOR_LIMITED: "the generator reached its limit before the server",
     Outcome.NEVER_FAILED: "the server passed at the highest rate that may be tried",
     Outcome.NEVER_PASSED: "no rate passed",
     Outcome.WIDE: "wider than asked for",
@@ -93,7 +93,8 @@ def worst(step: Step) -> tuple[str, str, str]:
     if not pairs:
         return "", "", ""
     limit, x_ns = max(pairs, key=lambda pair: pair[1] / pair[0].limit_ns)
-    return _name(limit), _measured(x_ns), _bound(limit)
+    grouped = figures.grouped
+    return _name(limit), figures.spaced(_measured(x_ns), grouped), figures.spaced(_bound(limit), grouped)
 
 
 def percentiles(step: Step) -> list[str]:

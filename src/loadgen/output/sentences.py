@@ -15,11 +15,14 @@ from loadgen.snapshot import LEAST_BEYOND, Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, format_duration
 from loadgen.usage import ServerReport
 
-EMBEDDED = "the numbers are of loadgen's built-in server, not of yours"
-CLOSED_LOOP = "closed loop: this is service time, not to be held against an SLO"
+EMBEDDED = "these figures describe loadgen's built-in server, not yours"
+CLOSED_LOOP = "closed loop: these are service times; use --rate to judge an SLO"
 
-BOUNDS = f"{figures.AT_LEAST} rests on unanswered requests: the truth is at least this"
-FEW_SAMPLES = f"{figures.FEW_SAMPLES} fewer than {LEAST_BEYOND} samples lie beyond it (not said of intervals)"
+BOUNDS = f"{figures.AT_LEAST} lower bound: some requests were never answered"
+FEW_SAMPLES = f"{figures.FEW_SAMPLES} rough: fewer than {LEAST_BEYOND} samples above it (rows are not marked)"
+
+NO_REQUESTS = "n/a (no requests)"
+"""Where CPU time per request would stand."""
 
 _MOST_SEGMENTS = 6
 """So many lines of a schedule are shown."""
@@ -44,13 +47,14 @@ def workers(plan: Plan) -> str:
     return f"{len(plan.workers)}{pinned}{', spinning' if plan.spin else ''}"
 
 
-def mix(plan: Plan) -> str:
+def mix(plan: Plan, spell: Spell = str) -> str:
     """80 and 20 are "80% GET, 20% SET", and so are 4 and 1."""
     if plan.protocol == "ping":
         return "PING"
     weights = {"GET": plan.weights.get, "SET": plan.weights.set, "DELETE": plan.weights.delete}
     whole = sum(weights.values())
-    return ", ".join(f"{100 * weight / whole:.3g}% {command}" for command, weight in weights.items() if weight)
+    shares = {command: f"{100 * weight / whole:.3g}" for command, weight in weights.items() if weight}
+    return ", ".join(f"{figures.percent(share, spell)} {command}" for command, share in shares.items())
 
 
 def keyspace(plan: Plan, spell: Spell = str) -> str:
@@ -132,13 +136,15 @@ def hit_rate(result: Result, spell: Spell = str) -> str:
     """Empty when no GET was answered: there is no rate to speak of, and not one of 0 %."""
     get = result.measured.tallies.get("get", Tally())
     rate = figures.share(result.measured.hit_rate, 2)
-    return "" if rate == figures.NOTHING else f"{rate}% ({spell(get.hits)} hits, {spell(get.misses)} misses)"
+    if rate == figures.NOTHING:
+        return ""
+    return f"{figures.percent(rate, spell)} ({spell(get.hits)} hits, {spell(get.misses)} misses)"
 
 
 def errors(ended: Ended, spell: Spell = str) -> str:
     total = ended.measured.total
     part = total.not_ok / total.planned if total.planned else 0.0
-    return f"{spell(total.not_ok)} ({figures.share(part, 2)}%)"
+    return f"{spell(total.not_ok)} ({figures.percent(figures.share(part, 2), spell)})"
 
 
 def error_classes(ended: Ended, spell: Spell = str) -> dict[str, str]:
@@ -166,8 +172,8 @@ def connections(result: Result, spell: Spell = str) -> str:
 def client(result: Result) -> str:
     """What the load cost on this side."""
     cpu = result.cpu_us_per_request
-    spent = "no request to count CPU by" if cpu is None else f"{cpu:.2f} us of CPU per request"
-    memory = f", {figures.size(result.max_rss_bytes)} each at most" if result.max_rss_bytes else ""
+    spent = NO_REQUESTS if cpu is None else f"{cpu:.2f} µs CPU per request"
+    memory = f", peak {figures.size(result.max_rss_bytes)}" if result.max_rss_bytes else ""
     return f"{spent}, {figures.plural(len(result.plan.workers), 'worker')}{memory}"
 
 
@@ -176,7 +182,7 @@ def server(report: ServerReport) -> str:
     cpu = report.cpu_us_per_request
     return ", ".join(
         [
-            "no request to count CPU by" if cpu is None else f"{figures.latency(cpu * NS_PER_US)} CPU/req",
+            NO_REQUESTS if cpu is None else f"{figures.latency(cpu * NS_PER_US)} CPU/req",
             f"{100 * report.used.cpu_share:.0f} % of a CPU",
             figures.size(report.max_rss_bytes),
             figures.plural(report.max_threads, "thread"),
@@ -234,16 +240,16 @@ def latencies(result: Result) -> list[tuple[str, Histogram]]:
     ]
 
 
-def standing(result: Result) -> str:
+def standing(result: Result, spell: Spell = str) -> str:
     """How far the host could have gone; empty when no self-test of it is known."""
     ceiling, part = result.signs.ceiling, result.share_of_ceiling
     if ceiling is None or part is None:
         return ""
-    p50, p99 = (figures.latency_word(ns) for ns in (ceiling.floor_p50_ns, ceiling.floor_p99_ns))
+    p50, p99 = (figures.time(ns, spell) for ns in (ceiling.floor_p50_ns, ceiling.floor_p99_ns))
     highest = f"{figures.rate(ceiling.throughput_per_s)} req/s"
     return (
-        f"{figures.share(part)}% of this host's ceiling, {highest}; its floor is p50 {p50}, p99 {p99}"
-        f" (self-test of {printable(ceiling.taken)})"
+        f"{figures.percent(figures.share(part), spell)} of this host's ceiling, {highest}; its floor is p50 {p50}, "
+        f"p99 {p99} (self-test of {printable(ceiling.taken)})"
     )
 
 

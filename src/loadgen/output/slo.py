@@ -21,7 +21,7 @@ def name(objective: Objective) -> str:
 def limit(objective: Objective, spell: Callable[[int], str] = str) -> str:
     """What it must be: "<= 1ms", ">= 90%"."""
     value = (
-        figures.limit(round(objective.limit))
+        figures.spaced(figures.limit(round(objective.limit)), spell)
         if objective.unit is Unit.NS
         else _value(objective, objective.limit, spell)
     )
@@ -34,9 +34,9 @@ def measured(check: Check, spell: Callable[[int], str] = str) -> str:
     Where too many requests failed for the percentile to be a good reply's: how many did.
     """
     if check.measured is None:
-        return f"{figures.share(check.failed)}% failed" if check.failed else figures.NOTHING
+        return f"{figures.percent(figures.share(check.failed), spell)} failed" if check.failed else figures.NOTHING
     sign = figures.AT_LEAST if check.is_lower_bound else figures.FEW_SAMPLES if check.has_few_samples else ""
-    return figures.marked(sign, _value(check.objective, check.measured, spell))
+    return sign + _value(check.objective, check.measured, spell)
 
 
 def answer(check: Check) -> str:
@@ -64,10 +64,10 @@ def _breach(check: Check, spell: Callable[[int], str]) -> str:
 def _value(objective: Objective, value: float, spell: Callable[[int], str]) -> str:
     match objective.unit:
         case Unit.NS:
-            return figures.latency_beside(value)
+            return figures.spaced(figures.latency_beside(value), spell)
         case Unit.COUNT:
             return spell(int(value))
         case Unit.SHARE:
-            return f"{100 * value:.6g}%"
+            return figures.percent(f"{100 * value:.6g}", spell)
         case Unit.PER_S:
             return f"{figures.whole_rate(value, spell)} req/s"

@@ -144,7 +144,7 @@ def _result(event: Result) -> list[str]:
     standing = sentences.standing(event)
     remarks = [
         f"connections: {sentences.connections(event)}",
-        f"client: {sentences.client(event)}",
+        f"client: {_client(event)}",
         *([f"standing: {standing}"] if standing else []),
         *sentences.examples(event),
         *_accounts(event),
@@ -154,6 +154,14 @@ def _result(event: Result) -> list[str]:
     ]
     table = _latency(event) if total.planned else [NOTHING_MEASURED]
     return [*hung(facts), *table, *hung(remarks)]
+
+
+def _client(event: Result) -> str:
+    """The load's cost on this side, in the words that scripts know."""
+    cpu = event.cpu_us_per_request
+    spent = "no request to count CPU by" if cpu is None else f"{cpu:.2f} us of CPU per request"
+    memory = f", {figures.size(event.max_rss_bytes)} each at most" if event.max_rss_bytes else ""
+    return f"{spent}, {figures.plural(len(event.plan.workers), 'worker')}{memory}"
 
 
 def _latency(event: Result) -> list[str]:

@@ -400,7 +400,7 @@ class Search:
         return Outcome.FOUND, lo, True, f"{lo:,.0f}/s passed 2 of 3 fresh trials, and {bracket.fail:,.0f}/s is too much"
 
     def _generator_reason(self) -> str:
-        return f"the generator gave out at {self._bracket.ceiling:,.0f}/s: {self._bracket.ceiling_reason}"
+        return f"the generator reached its limit at {self._bracket.ceiling:,.0f}/s: {self._bracket.ceiling_reason}"
 
     def _end(self, outcome: Outcome, lo: float, confirmed: bool, reason: str) -> Answer:
         hi = self._bracket.fail
