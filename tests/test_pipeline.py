@@ -770,3 +770,50 @@ def test_a_codec_without_a_protocol_understands_nothing() -> None:
     line = InventedPipeline(Codec(), Recorder(), 1, TIMEOUT)
     line.push("get", "measure", 0, 0)
     assert line.feed(b"+OK\r\n", 1) == "corrupt reply"
+
+
+# A connection that the server has recycled.
+
+
+def test_what_had_not_reached_the_server_is_sent_again_and_counted_once() -> None:
+    line = Line(scheduled=True)
+    for intended in (0, 10, 20, 30):
+        line.get(intended)
+    line.get(40, written=False)
+    assert line.feed(HIT, 50) == "fed"
+    line.abandon(received=2)  # The second had reached the server, and the connection ended; three had not.
+    assert (line.tally().lost, line.requeued, line.open) == (1, 3, 0)
+    for send_ns in (100, 110, 120):
+        line.take_requeued(send_ns)
+    assert line.feed(HIT * 3, 200) == "fed"
+    assert line.tally() == Tally(planned=5, ok=4, hits=4, lost=1)
+    assert line.requeued == line.tally().balance == 0
+    # Of each, the wait counts from its intended time; its lag was known when it was first sent.
+    assert line.response() == histogram(50, 180, 170, 160)
+    assert line.counts("measure")[2]["get"] == histogram(50, 100, 90, 80)
+    assert line.counts("measure")[3][0] == histogram(0, 0, 0, 0, 80)
+
+
+def test_what_has_timed_out_and_what_is_no_load_is_not_sent_again() -> None:
+    line = Line()
+    line.get(0)
+    line.push("ping", "precheck", 900, 900)
+    line.push("set", "prefill", 900, 900, key=7)
+    line.expire(TIMEOUT)
+    line.abandon(received=0)
+    assert line.requeued == 0
+    assert line.tally() == Tally(planned=1, timeouts=1)
+    assert line.tally("ping", "precheck").lost == line.tally("set", "prefill").lost == 1
+    assert line.owed_now() == [7]
+
+
+def test_what_is_requeued_again_and_never_answered_is_unfinished_and_was_sent() -> None:
+    line = Line(scheduled=True)
+    line.get(0)
+    line.abandon(received=0)
+    line.take_requeued(10)
+    line.abandon(received=1)
+    line.take_requeued(20)
+    line.finish(100)
+    assert line.tally() == Tally(planned=1, unfinished=1)
+    assert line.response() == histogram(censored=(100,))

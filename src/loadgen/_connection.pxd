@@ -52,6 +52,7 @@ cdef struct Connection:
     int error            # errno behind the failure, or 0
     bint watched_for_room  # the reactor reports when it can be written again
     bint was_ready
+    uint32_t first       # since it became ready, the pipeline's head has moved on from here by a step for each answer
     bint abandoned       # a load ended while replies were due: what may still come must not be taken for others
     int greetings        # how many requests of the greeting have been sent
     bint touched         # it has unsent requests of the dispatch under way
@@ -99,6 +100,11 @@ cdef void connection_encode(Connection *c, Request *r, Codec codec, Values value
 # Writes as much as the kernel takes, says how many bytes that was, and moves the pipeline's `written` on. False, with
 # failure and error set, when the connection has gone, if only after some of them.
 cdef bint connection_flush(Connection *c, Values values, int64_t *sent) noexcept nogil
+
+# How far the server's machine had received what was written, as `Request.end` counts, when the server ended the
+# connection in good order; what lies behind that, the server never saw. A connection that was cut off does not say, and
+# then all was received, as where the kernel does not say (Linux does).
+cdef uint64_t connection_received(const Connection *c) noexcept nogil
 
 # Reads once into `buffer`, behind the pipeline's kept bytes, or discards the body that is being skipped.
 cdef Read connection_read(Connection *c, char *buffer, size_t size, int64_t *received) noexcept nogil

@@ -4,8 +4,9 @@ import socket
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.errno cimport (
-    EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINPROGRESS, EINTR, EMFILE, ENFILE, ENOBUFS, ENOTCONN, errno,
+    EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINPROGRESS, EINTR, EMFILE, ENFILE, ENOBUFS, ENOTCONN, EPIPE, errno,
 )
+from libc.stdint cimport UINT64_MAX
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
 
@@ -16,6 +17,10 @@ from loadgen._values cimport POOL
 cdef extern from * nogil:
     """
     #include <fcntl.h>
+    #ifdef __linux__
+    #include <linux/sockios.h>
+    #include <sys/ioctl.h>
+    #endif
     #include <netinet/in.h>
     #include <netinet/tcp.h>
     #include <poll.h>
@@ -61,6 +66,15 @@ cdef extern from * nogil:
         return sendmsg(fd, &message, MSG_NOSIGNAL);
     }
 
+    /* What the peer has not acknowledged, also after it has ended the connection. */
+    static int loadgen_unacknowledged(int fd) {
+        int bytes = 0;
+    #ifdef __linux__
+        if (ioctl(fd, SIOCOUTQ, &bytes) < 0) return 0;
+    #endif
+        return bytes;
+    }
+
     /* Linux takes the bytes off a TCP socket without copying them anywhere; elsewhere they are read and dropped. */
     static ssize_t loadgen_discard(int fd, char *scratch, size_t size, size_t wanted) {
     #ifdef __linux__
@@ -80,6 +94,7 @@ cdef extern from * nogil:
     bint is_writable "loadgen_is_writable"(int fd)
     int socket_error "loadgen_socket_error"(int fd)
     bint has_peer "loadgen_has_peer"(int fd)
+    int unacknowledged "loadgen_unacknowledged"(int fd)
     ssize_t write_parts "loadgen_writev"(int fd, iovec *parts, int n)
     ssize_t discard "loadgen_discard"(int fd, char *scratch, size_t size, size_t wanted)
     int c_connect "connect"(int fd, const sockaddr *to, unsigned int length)
@@ -304,6 +319,13 @@ cdef ssize_t flush_spliced(Connection *c, Values values) noexcept nogil:
         if s.left == 0 and c.out_at == s.at:
             c.splice_head += 1
     return written
+
+
+cdef uint64_t connection_received(const Connection *c) noexcept nogil:
+    # A FIN acknowledges what has come, and sending after it fails with EPIPE. A RST says nothing of what it cuts off.
+    if c.failure != END_OF_FILE and c.error != EPIPE:
+        return UINT64_MAX
+    return c.written - unacknowledged(c.fd)
 
 
 cdef Read connection_read(Connection *c, char *buffer, size_t size, int64_t *received) noexcept nogil:

@@ -9,7 +9,7 @@ from loadgen._busy cimport Busy, Evidence
 from loadgen._connection cimport Connection
 from loadgen._ketama cimport Ketama
 from loadgen._pauses cimport Pauses
-from loadgen._pipeline cimport Owed
+from loadgen._pipeline cimport Owed, Requeued
 from loadgen._pool cimport Pool
 from loadgen._random cimport Random
 from loadgen._schedule cimport Schedule
@@ -47,11 +47,12 @@ cdef class Lane:
     cdef Evidence seen        # of the pause that is being looked into
     cdef bint in_question     # there is one: something was due in it
     cdef Owed owed
+    cdef Requeued requeued    # what goes out before anything new
     cdef uint64_t next_key    # of the prefill, up to
     cdef uint64_t last_key    # and without this one
     cdef int64_t left         # requests of the measure window that are still to be sent
 
-    cdef int reserve_owed(self, uint64_t slots, bint backfill) except -1
+    cdef int reserve(self, uint64_t slots) except -1
 
 
 cdef class Engine(Pool):
@@ -110,5 +111,7 @@ cdef class Engine(Pool):
     # Time.
     cdef int64_t tick(self, int64_t now_ns) noexcept
     cdef void plan_wake(self, int64_t now_ns) noexcept
+    cdef bint wants_connections(self, Lane lane) noexcept
     cdef void finish(self, int64_t now_ns) noexcept
+    cdef void finish_requeued(self, int64_t now_ns) noexcept
     cdef void tell(self, str what) noexcept

@@ -17,7 +17,9 @@ from loadgen._connection cimport (
 )
 from loadgen._keys cimport Keys
 from loadgen._pauses cimport LATE_NS, Pauses
-from loadgen._pipeline cimport pipeline_expire, pipeline_is_stalled, pipeline_open, pipeline_push
+from loadgen._pipeline cimport (
+    has_requeued, pipeline_expire, pipeline_is_stalled, pipeline_open, pipeline_push, take_requeued,
+)
 from loadgen._random cimport random_below, random_seed
 from loadgen._request cimport BACKFILL, DRAINING, MEASURE, PRECHECK, PREFILL, SET, WARMUP, Request
 from loadgen._schedule cimport NEVER, Even, Poisson, Schedule
@@ -48,16 +50,18 @@ cdef class Lane:
 
     def __dealloc__(self):
         free(self.owed.keys)
+        free(self.requeued.ring)
 
-    cdef int reserve_owed(self, uint64_t slots, bint backfill) except -1:
+    cdef int reserve(self, uint64_t slots) except -1:
+        """What is owed and requeued is never more than what all its connections can have in flight."""
         cdef uint64_t n = 1
         while n < slots:
             n *= 2
         self.owed.keys = <uint64_t *>calloc(n, sizeof(uint64_t))
-        if self.owed.keys == NULL:
+        self.requeued.ring = <Request *>calloc(n, sizeof(Request))
+        if self.owed.keys == NULL or self.requeued.ring == NULL:
             raise MemoryError()
-        self.owed.mask = n - 1
-        self.owed.backfill = False
+        self.owed.mask = self.requeued.mask = n - 1
         return 0
 
 
@@ -102,7 +106,7 @@ cdef class Engine(Pool):
             lane.server = server
             lane.first = n
             lane.count = own.connections[server]
-            lane.reserve_owed(<uint64_t>lane.count * plan.pipeline_depth, self.backfill)
+            lane.reserve(<uint64_t>lane.count * plan.pipeline_depth)
             # Each lane has a seed of its own: what one server is sent does not depend on how fast another is.
             seed = own.seed + server * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
             keys = _keys.create(keyspace.distribution, keyspace.count, seed, keyspace.zipf_exponent, plan.seed)
@@ -114,7 +118,7 @@ cdef class Engine(Pool):
             lane.last_key = own.prefill_first + own.prefill_count
             self.lanes.append(lane)
             for i in range(n, n + lane.count):
-                self.add(i, server, plan, &lane.owed)
+                self.add(i, server, plan, &lane.owed, &lane.requeued)
             n += lane.count
         self.reactor = _reactor.create(loop, self, reactor)
 
@@ -130,7 +134,7 @@ cdef class Engine(Pool):
         cdef bint more = True, again = False
         if self.mode == LOAD or self.mode == DRAIN:
             if not self.closed_loop:
-                if lane.busy.blocked or lane.owed.head != lane.owed.tail:
+                if lane.busy.blocked or lane.owed.head != lane.owed.tail or has_requeued(&lane.requeued):
                     self.dispatch(lane, c, now_ns)
                 return
         elif self.mode != WRITE_KEYS:
@@ -154,6 +158,12 @@ cdef class Engine(Pool):
         """Encodes the next request for a connection with room, where no schedule says when; False: there is none."""
         cdef Request *r
         cdef bint owed = lane.owed.head != lane.owed.tail
+        if has_requeued(&lane.requeued):
+            r = pipeline_push(&c.pipe)
+            take_requeued(&lane.requeued, r)
+            r.send_ns = now_ns
+            connection_encode(c, r, self.codec, self.values)
+            return True
         if self.mode == LOAD:
             if now_ns >= self.end_ns:
                 return False
@@ -200,14 +210,15 @@ cdef class Engine(Pool):
         cdef Connection *c
         cdef Connection *gathering = NULL
         cdef Request *r
-        cdef bint owed, any_has_room = freed == NULL or not lane.busy.blocked
+        cdef bint owed, again, any_has_room = freed == NULL or not lane.busy.blocked
         cdef int i
         if self.sweeping:
             return
         self.n_touched = 0
         while True:
+            again = has_requeued(&lane.requeued)
             owed = lane.owed.head != lane.owed.tail and self.mode == LOAD
-            if not owed and (lane.schedule.next_ns > now_ns or lane.schedule.next_ns >= self.end_ns):
+            if not again and not owed and (lane.schedule.next_ns > now_ns or lane.schedule.next_ns >= self.end_ns):
                 if busy_end(&lane.busy):
                     self.plan_wake(now_ns)
                 break
@@ -225,7 +236,9 @@ cdef class Engine(Pool):
                 busy_block(&lane.busy, now_ns)
                 break
             r = pipeline_push(&c.pipe)
-            if owed:
+            if again:
+                take_requeued(&lane.requeued, r)
+            elif owed:
                 r.key = lane.owed.keys[lane.owed.head & lane.owed.mask]
                 lane.owed.head += 1
                 r.command = BACKFILL
@@ -234,15 +247,20 @@ cdef class Engine(Pool):
                 lane.workload.next(r)
                 r.intended_ns = lane.schedule.next_ns
                 lane.schedule.advance()
-            r.ready_ns = now_ns - busy_ours(&lane.busy, r.intended_ns, now_ns)
-            c.doubt_ns = max(c.doubt_ns, lane.busy.doubt_ns)
-            # But for us it would have gone in the window.
-            self.overdue += now_ns > self.end_ns + OVERDUE_NS and r.ready_ns < self.end_ns
-            r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
+            if again:
+                # Until now it waited for the server, which had closed its connection.
+                r.ready_ns = now_ns
+            else:
+                r.ready_ns = now_ns - busy_ours(&lane.busy, r.intended_ns, now_ns)
+                c.doubt_ns = max(c.doubt_ns, lane.busy.doubt_ns)
+                # But for us it would have gone in the window.
+                self.overdue += now_ns > self.end_ns + OVERDUE_NS and r.ready_ns < self.end_ns
             r.send_ns = now_ns
-            self.recorder.planned(r)
+            if not again:
+                r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
+                self.recorder.planned(r)
             connection_encode(c, r, self.codec, self.values)
-            if r.phase == MEASURE and not owed:
+            if r.phase == MEASURE and not owed and not again:
                 self.issued(lane, now_ns)
             if not c.touched:
                 c.touched = True
@@ -457,7 +475,7 @@ cdef class Engine(Pool):
                     self.fail(c, STALLED, now_ns)
                 open += pipeline_open(&c.pipe)
             elif c.state == DOWN:
-                if now_ns >= c.retry_ns and (self.mode == WRITE_KEYS or self.mode == LOAD) and self.opening < OPENING:
+                if now_ns >= c.retry_ns and self.opening < OPENING and self.wants_connections(<Lane>self.lanes[c.lane]):
                     self.open_one(c, now_ns)
             elif now_ns >= c.deadline_ns:
                 self.fail(c, CONNECT_TIMEOUT, now_ns)
@@ -474,6 +492,8 @@ cdef class Engine(Pool):
                 self.mode = IDLE
                 self.tell("written")
         elif self.mode == DRAIN:
+            for lane in self.lanes:
+                waiting += has_requeued(&lane.requeued)
             if not self.closed_loop:
                 for lane in self.lanes:
                     waiting += lane.schedule.next_ns < self.end_ns
@@ -506,6 +526,31 @@ cdef class Engine(Pool):
         self.late_ns = NEVER if self.sweeping else self.wake_ns + LATE_NS
         self.reactor.wake_at(wake_ns)
 
+    cdef bint wants_connections(self, Lane lane) noexcept:
+        """Whether those of its connections that are down are to be opened: there is something to be sent."""
+        if self.mode == DRAIN:
+            return has_requeued(&lane.requeued) or (not self.closed_loop and lane.schedule.next_ns < self.end_ns)
+        return self.mode == WRITE_KEYS or self.mode == ARMED or self.mode == LOAD
+
+    cdef void recycled(self, Connection *c, int64_t now_ns) noexcept:
+        if not self.wants_connections(<Lane>self.lanes[c.lane]):
+            return
+        if self.opening < OPENING:
+            self.open_one(c, now_ns)
+        else:
+            self.next_tick_ns = min(self.next_tick_ns, now_ns + self.quick_tick_ns)
+            self.plan_wake(now_ns)
+
+    cdef void finish_requeued(self, int64_t now_ns) noexcept:
+        cdef Request r
+        cdef Lane lane
+        for lane in self.lanes:
+            while has_requeued(&lane.requeued):
+                take_requeued(&lane.requeued, &r)
+                self.recorder.unfinished(&r, r.resent, now_ns)
+                if not r.resent:
+                    self.recorder.unsent(&r)
+
     cdef void finish(self, int64_t now_ns) noexcept:
         """The drain is over: what is still open, or was never sent, is unfinished."""
         cdef Request r
@@ -515,6 +560,7 @@ cdef class Engine(Pool):
         elif self.ended_ns == 0:
             self.ended_ns = self.end_ns
         self.leave_all(now_ns)
+        self.finish_requeued(now_ns)
         if not self.closed_loop:
             for lane in self.lanes:
                 while lane.schedule.next_ns < self.end_ns:
@@ -626,6 +672,7 @@ cdef class Engine(Pool):
     def close(self):
         """Gives every descriptor back. Requests still open are counted as unfinished."""
         self.leave_all(monotonic_ns())
+        self.finish_requeued(monotonic_ns())
         self.close_all()
         self.mode = IDLE
         self.reactor.close()

@@ -29,9 +29,18 @@ cdef struct Owed:
     uint32_t tail
     bint backfill     # a GET's miss owes its key
 
+# Requests that a server which closed their connection had not received: they are for whichever connection has room.
+# Shared and bounded as what is owed.
+cdef struct Requeued:
+    Request *ring     # owned by the engine
+    uint32_t mask
+    uint32_t head
+    uint32_t tail
+
 cdef struct Pipeline:
     Request *ring     # depth rounded up to a power of two; owned
     Owed *owed        # borrowed
+    Requeued *requeued  # borrowed
     uint32_t mask
     uint32_t depth
     uint32_t head
@@ -45,7 +54,7 @@ cdef struct Pipeline:
     char keep[HEAD]   # … kept here until the next
 
 
-cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns, Owed *owed) except -1
+cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns, Owed *owed, Requeued *requeued) except -1
 cdef void pipeline_free(Pipeline *p) noexcept
 
 # Takes received bytes, which begin with the `kept` ones. Records an outcome per reply. What is not FED leaves the
@@ -58,8 +67,9 @@ cdef void pipeline_expire(Pipeline *p, Recorder recorder, int64_t now_ns) noexce
 # Nothing can be expected of this connection any more: every slot has expired, or the oldest is twice past the timeout.
 cdef bint pipeline_is_stalled(const Pipeline *p, int64_t now_ns) noexcept nogil
 
-# The connection went: whatever is open is lost, and the pipeline is as new.
-cdef void pipeline_abandon(Pipeline *p, Recorder recorder) noexcept nogil
+# The connection went: what the server had received, up to the byte `received` as `end` counts them, is lost; the rest
+# of the load is requeued. The pipeline is as new.
+cdef void pipeline_abandon(Pipeline *p, Recorder recorder, uint64_t received) noexcept nogil
 
 # The run ends: whatever is open is unfinished, and the pipeline is as new.
 cdef void pipeline_finish(Pipeline *p, Recorder recorder, int64_t now_ns) noexcept nogil
@@ -75,11 +85,27 @@ cdef inline uint32_t pipeline_open(const Pipeline *p) noexcept nogil:
 
 
 cdef inline Request *pipeline_push(Pipeline *p) noexcept nogil:
-    """The slot of a new request, to be filled in whole. There must be room."""
+    """The slot of a new request, to be filled in but for `resent`. There must be room."""
     p.tail += 1
+    p.ring[(p.tail - 1) & p.mask].resent = False
     return &p.ring[(p.tail - 1) & p.mask]
 
 
 cdef inline void owe(Owed *o, uint64_t key) noexcept nogil:
     o.keys[o.tail & o.mask] = key
     o.tail += 1
+
+
+cdef inline void requeue(Requeued *q, const Request *r) noexcept nogil:
+    q.ring[q.tail & q.mask] = r[0]
+    q.tail += 1
+
+
+cdef inline bint has_requeued(const Requeued *q) noexcept nogil:
+    return q.head != q.tail
+
+
+cdef inline void take_requeued(Requeued *q, Request *r) noexcept nogil:
+    """The oldest, into the slot of a new request. There must be one."""
+    r[0] = q.ring[q.head & q.mask]
+    q.head += 1

@@ -11,10 +11,10 @@ from libc.string cimport memcpy, memset
 from loadgen._request import COMMAND_NAMES, PHASE_NAMES
 
 from loadgen._codec cimport NEED_MORE, NOT_A_REPLY, REPLY, Decoded
-from loadgen._request cimport COMMANDS, ERROR_REPLY, GET, MISS, PREFILL
+from loadgen._request cimport COMMANDS, ERROR_REPLY, GET, MEASURE, MISS, PREFILL, WARMUP
 
 
-cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns, Owed *owed) except -1:
+cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns, Owed *owed, Requeued *requeued) except -1:
     cdef uint32_t slots = 1
     while slots < depth:
         slots *= 2
@@ -26,6 +26,7 @@ cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns, Owed *ow
     p.depth = depth
     p.timeout_ns = timeout_ns
     p.owed = owed
+    p.requeued = requeued
     return 0
 
 
@@ -86,7 +87,8 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Recorder recorder, Cursor *c, i
             owe(p.owed, r.key)
         p.expired += 1
     if p.head == p.written:
-        recorder.unsent(r)
+        if not r.resent:
+            recorder.unsent(r)
         p.written += 1
     p.head += 1
     return CORRUPT_REPLY
@@ -98,7 +100,7 @@ cdef void pipeline_expire(Pipeline *p, Recorder recorder, int64_t now_ns) noexce
         r = &p.ring[p.expired & p.mask]
         if now_ns - r.send_ns < p.timeout_ns:
             return
-        recorder.timed_out(r, <int32_t>(p.written - p.expired) > 0, r.send_ns + p.timeout_ns)
+        recorder.timed_out(r, r.resent or <int32_t>(p.written - p.expired) > 0, r.send_ns + p.timeout_ns)
         if r.phase == PREFILL:
             owe(p.owed, r.key)
         p.expired += 1
@@ -109,17 +111,24 @@ cdef bint pipeline_is_stalled(const Pipeline *p, int64_t now_ns) noexcept nogil:
                                     or now_ns - p.ring[p.head & p.mask].send_ns >= 2 * p.timeout_ns)
 
 
-cdef void pipeline_abandon(Pipeline *p, Recorder recorder) noexcept nogil:
+cdef void pipeline_abandon(Pipeline *p, Recorder recorder, uint64_t received) noexcept nogil:
     cdef Request *r
+    cdef bint again
     while p.head != p.tail:
         r = &p.ring[p.head & p.mask]
-        if p.head == p.expired:
+        again = r.end > received and p.head == p.expired and (r.phase == WARMUP or r.phase == MEASURE)
+        if again:
+            r.resent |= p.head != p.written
+            requeue(p.requeued, r)
+            p.expired += 1
+        elif p.head == p.expired:
             recorder.lost(r)
             if r.phase == PREFILL:
                 owe(p.owed, r.key)
             p.expired += 1
         if p.head == p.written:
-            recorder.unsent(r)
+            if not (again or r.resent):
+                recorder.unsent(r)
             p.written += 1
         p.head += 1
     memset(&p.decoder, 0, sizeof(p.decoder))
@@ -132,10 +141,11 @@ cdef void pipeline_finish(Pipeline *p, Recorder recorder, int64_t now_ns) noexce
     while p.head != p.tail:
         r = &p.ring[p.head & p.mask]
         if p.head == p.expired:
-            recorder.unfinished(r, p.head != p.written, now_ns)
+            recorder.unfinished(r, r.resent or p.head != p.written, now_ns)
             p.expired += 1
         if p.head == p.written:
-            recorder.unsent(r)
+            if not r.resent:
+                recorder.unsent(r)
             p.written += 1
         p.head += 1
     memset(&p.decoder, 0, sizeof(p.decoder))
@@ -152,17 +162,21 @@ cdef class InventedPipeline:
     cdef Pipeline p
     cdef Owed owed
     cdef uint64_t owed_keys[1024]
+    cdef Requeued queue
+    cdef Request queued[1024]
+    cdef uint64_t ended  # requests ever pushed: each counts as one byte
     cdef readonly Recorder recorder
     cdef Codec codec
 
     def __cinit__(self, Codec codec, Recorder recorder, uint32_t depth, int64_t timeout_ns, *, bint backfill=False):
         if depth > 1024:
             raise ValueError("this face holds at most 1024 requests")
-        pipeline_init(&self.p, depth, timeout_ns, &self.owed)
+        pipeline_init(&self.p, depth, timeout_ns, &self.owed, &self.queue)
         self.codec = codec
         self.recorder = recorder
         self.owed.keys = self.owed_keys
-        self.owed.mask = 1023
+        self.owed.mask = self.queue.mask = 1023
+        self.queue.ring = self.queued
         self.owed.backfill = backfill
 
     def __dealloc__(self):
@@ -187,7 +201,7 @@ cdef class InventedPipeline:
         r.key = key
         r.intended_ns = intended_ns
         r.send_ns = r.ready_ns = send_ns
-        r.end = 0
+        r.end = self.ended = self.ended + 1
         self.recorder.planned(r)
         if written:
             self.p.written = self.p.tail
@@ -208,8 +222,26 @@ cdef class InventedPipeline:
         pipeline_expire(&self.p, self.recorder, now_ns)
         return bool(pipeline_is_stalled(&self.p, now_ns))
 
-    def abandon(self):
-        pipeline_abandon(&self.p, self.recorder)
+    def abandon(self, received=None):
+        """The connection went, after the server had received so many of all requests pushed so far; None: all."""
+        pipeline_abandon(&self.p, self.recorder, self.ended if received is None else received)
+
+    def take_requeued(self, int64_t send_ns):
+        """Sends the oldest request that was requeued. Raises ValueError when there is none."""
+        if not has_requeued(&self.queue):
+            raise ValueError("nothing is requeued")
+        cdef Request *r = pipeline_push(&self.p)
+        take_requeued(&self.queue, r)
+        r.send_ns = send_ns
+        r.end = self.ended = self.ended + 1
+        self.p.written = self.p.tail
+        if self.recorder.scheduled:
+            self.recorder.sent(r, 0, 0)
+
+    @property
+    def requeued(self):
+        """How many requests wait to be sent on another connection."""
+        return <int>(self.queue.tail - self.queue.head)
 
     def finish(self, int64_t now_ns):
         pipeline_finish(&self.p, self.recorder, now_ns)

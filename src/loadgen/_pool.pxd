@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint8_t
 from loadgen._buffer cimport Cursor
 from loadgen._codec cimport Codec
 from loadgen._connection cimport FAILURES, Address, Connection
-from loadgen._pipeline cimport Owed
+from loadgen._pipeline cimport Owed, Requeued
 from loadgen._random cimport Random
 from loadgen._reactor cimport Reactor, Watcher
 from loadgen._recorder cimport Recorder
@@ -54,13 +54,16 @@ cdef class Pool(Watcher):
     cdef void woke_late(self, int64_t now_ns) noexcept
     # The subclass's: each connection is ready, or has failed once.
     cdef void all_tried(self) noexcept
+    # The subclass's: the server has closed a connection that it had answered on, and it may be opened again at once.
+    cdef void recycled(self, Connection *c, int64_t now_ns) noexcept
 
-    cdef int add(self, int number, int server, plan, Owed *owed) except -1
+    cdef int add(self, int number, int server, plan, Owed *owed, Requeued *requeued) except -1
     cdef Py_ssize_t longest_request(self, plan) except -1
 
     # Bytes.
     cdef void receive(self, Connection *c) noexcept
     cdef void flush(self, Connection *c, int64_t now_ns) noexcept
+    cdef void hear_out(self, Connection *c, int64_t now_ns) noexcept
 
     # The life of a connection. Those on which replies may still come are replaced first, and all of them if `fresh`.
     cdef void open_all(self, bint fresh, int64_t now_ns) noexcept

@@ -3,15 +3,16 @@
 import os
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdint cimport int64_t, uint32_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from loadgen._buffer cimport BLOCK, Cursor
 from loadgen._clock cimport monotonic_ns
 from loadgen._connection cimport (
-    CONNECT_TIMEOUT, CONNECTING, DOWN, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY, TURNED_AWAY, UNASKED,
+    CONNECT_TIMEOUT, CONNECTING, DOWN, END_OF_FILE, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY, RESET,
+    TURNED_AWAY, UNASKED,
     Read, address_of, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
-    connection_free, connection_has_unsent, connection_init, connection_read,
+    connection_free, connection_has_unsent, connection_init, connection_read, connection_received,
 )
 from loadgen._memcache cimport Memcache
 from loadgen._pipeline cimport (
@@ -73,10 +74,10 @@ cdef class Pool(Watcher):
         for i in range(self.n_connections):
             self.connections[i].fd = -1
 
-    cdef int add(self, int number, int server, plan, Owed *owed) except -1:
+    cdef int add(self, int number, int server, plan, Owed *owed, Requeued *requeued) except -1:
         """Makes a connection, closed as yet, to a server."""
         cdef Connection *c = &self.connections[number]
-        pipeline_init(&c.pipe, plan.pipeline_depth, plan.request_timeout_ns, owed)
+        pipeline_init(&c.pipe, plan.pipeline_depth, plan.request_timeout_ns, owed, requeued)
         connection_init(c, plan.pipeline_depth, self.longest_request(plan), plan.value_bytes >= SPLICE)
         c.lane = server
         return 0
@@ -108,6 +109,9 @@ cdef class Pool(Watcher):
     cdef void all_tried(self) noexcept:
         pass
 
+    cdef void recycled(self, Connection *c, int64_t now_ns) noexcept:
+        pass
+
     # ── Bytes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     cdef void on_socket(self, void *owner, bint readable, bint writable) noexcept:
@@ -136,7 +140,7 @@ cdef class Pool(Watcher):
             if refused and c.state == READY:
                 # Its reply has come already, and its place in the out-buffer may be free only now.
                 self.fill(c, monotonic_ns())
-        if readable and c.state != DOWN:
+        if readable and c.state > CONNECTING:
             self.receive(c)
 
     cdef void receive(self, Connection *c) noexcept:
@@ -189,10 +193,34 @@ cdef class Pool(Watcher):
         if not unsent:
             c.doubt_ns = 0
         if not alive:
-            self.drop(c, now_ns)
+            self.hear_out(c, now_ns)
         elif unsent != c.watched_for_room:
             c.watched_for_room = unsent
             self.reactor.watch(c.fd, c, unsent)
+
+    cdef void hear_out(self, Connection *c, int64_t now_ns) noexcept:
+        """The server takes nothing more; what it has answered is read before the connection is dropped."""
+        cdef Cursor cursor
+        cdef int64_t received = 1
+        cdef uint32_t kept
+        cdef int failure = c.failure, error = c.error
+        cdef Read read
+        while c.state == READY and received:
+            received = 0
+            kept = c.pipe.kept
+            read = connection_read(c, self.buffer, READ_BUFFER, &received)
+            self.rx[self.phase] += received
+            if read == GONE:
+                break
+            if read == NOTHING:
+                continue
+            cursor.at = self.buffer
+            cursor.end = self.buffer + kept + received
+            if pipeline_feed(&c.pipe, self.codec, self.recorder, &cursor, now_ns) != FED:
+                break
+        c.failure = failure
+        c.error = error
+        self.drop(c, now_ns)
 
     # ── The life of a connection ────────────────────────────────────────────────────────────────────────────────────
 
@@ -265,6 +293,7 @@ cdef class Pool(Watcher):
             self.greet(c, now_ns)
             return
         c.state = READY
+        c.first = c.pipe.head
         c.backoff_ns = 0
         self.opening -= 1
         self.active += 1
@@ -280,14 +309,21 @@ cdef class Pool(Watcher):
         self.drop(c, now_ns)
 
     cdef void drop(self, Connection *c, int64_t now_ns) noexcept:
-        """The connection went, or never came; c.failure says why. Its requests are lost, and it will try again."""
+        """The connection went, or never came; c.failure says why. Its requests are lost, and it will try again.
+
+        A server that ends a connection on which it has answered recycles it: the next is opened at once, and has the
+        requests that had not reached the server.
+        """
         cdef int was = c.state
+        cdef bint recycled = (was == READY and c.pipe.head != c.first
+                              and (c.failure == END_OF_FILE or c.failure == RESET))
+        cdef uint64_t received = connection_received(c) if recycled else UINT64_MAX
         if c.fd >= 0:
             self.reactor.forget(c.fd)
             connection_close(c)
         c.state = DOWN
         c.doubt_ns = 0
-        pipeline_abandon(&c.pipe, self.recorder)
+        pipeline_abandon(&c.pipe, self.recorder, received)
         self.failures[c.failure] += 1
         self.explain(c)
         if self.connecting and c.failure == CONNECT_TIMEOUT and self.opened == 0:
@@ -299,8 +335,12 @@ cdef class Pool(Watcher):
         else:
             self.opening -= 1
             self.failed += 1
-        c.backoff_ns = min(max(2 * c.backoff_ns, FIRST_BACKOFF_NS), LONGEST_BACKOFF_NS)
-        c.retry_ns = now_ns + <int64_t>(c.backoff_ns * (1 - 0.5 * random_unit(&self.random)))
+        if recycled:
+            c.retry_ns = now_ns
+            self.recycled(c, now_ns)
+        else:
+            c.backoff_ns = min(max(2 * c.backoff_ns, FIRST_BACKOFF_NS), LONGEST_BACKOFF_NS)
+            c.retry_ns = now_ns + <int64_t>(c.backoff_ns * (1 - 0.5 * random_unit(&self.random)))
         self.open_more(now_ns)
 
     cdef void explain(self, Connection *c) noexcept:

@@ -54,9 +54,12 @@ cdef class Recorder:
     cdef inline void sent(self, const Request *r, int64_t ours_ns, int64_t doubt_ns) noexcept nogil:
         """With a schedule: its last byte went to the kernel at r.send_ns.
 
-        So much of the delay was the generator's for certain, and as much more may have been.
+        So much of the delay was the generator's for certain, and as much more may have been. That it is sent again is
+        the server's doing, and its lag has been counted.
         """
         cdef int64_t lag_ns = r.send_ns - r.intended_ns
+        if r.resent:
+            return
         counts_record(&self.lag[r.phase], lag_ns)
         counts_record(&self.lag_ours[r.phase], ours_ns)
         counts_record(&self.lag_backpressure[r.phase], lag_ns - ours_ns)

@@ -41,3 +41,4 @@ cdef struct Request:
     uint64_t end         # the connection's count of bytes written once this request is out
     uint8_t command
     uint8_t phase
+    uint8_t resent       # its bytes went to a connection before, which the server closed before they reached it

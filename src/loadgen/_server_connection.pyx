@@ -16,7 +16,17 @@ from loadgen._server_trouble cimport Trouble
 from loadgen._store cimport Store
 
 cdef extern from "<sys/socket.h>" nogil:
+    int SHUT_RDWR
     ssize_t send(int fd, const void *buffer, size_t size, int flags)
+    int shutdown(int fd, int how)
+
+cdef extern from * nogil:
+    """
+    #ifndef MSG_MORE
+    #define MSG_MORE 0
+    #endif
+    """
+    int MSG_MORE
 
 cdef extern from "<sys/uio.h>" nogil:
     struct iovec:
@@ -277,6 +287,9 @@ cdef class Connection:
         if self.closing:
             self.own_start = self.own_end = 0
             if self.transport is not None:
+                if not self.blocked and self.fd >= 0:
+                    # The loop closes it in its next round only.
+                    shutdown(self.fd, SHUT_RDWR)
                 self.transport.close()
             return 0
         self.keep_rest()
@@ -443,7 +456,8 @@ cdef class Connection:
         if self.fd < 0:
             return 0
         if not self.blocked:
-            sent = send(self.fd, at, size, 0)
+            # The last words leave together with the end of the connection, so that nobody asks for more in between.
+            sent = send(self.fd, at, size, MSG_MORE if self.closing else 0)
             if sent < 0:
                 if errno != EAGAIN and errno != EINTR:
                     # The peer is gone. The transport will find that out too; nothing more is to be said to it.

@@ -180,6 +180,20 @@ class Crew:
             if down[place] == diagnosis.planned_connections(self.plan, place)
         ]
 
+    def gone(self) -> list[Endpoint]:
+        """After a drain: the servers to which no connection was ready then, and none can be made now."""
+        if self.without_connection():
+            self.reopen()
+        return self.without_connection()
+
+    def reopen(self) -> None:
+        """After a drain: opens what is down. A server that recycles its connections may have closed any at the end."""
+        finals = [process.final for process in self.workers]
+        with contextlib.suppress(Stop):
+            self.open_connections()
+        for process, final in zip(self.workers, finals, strict=True):
+            process.final = final
+
     def signs(self) -> tuple[WorkerSigns, ...]:
         """What the machine did to each worker that came to the end of the newest load."""
         return tuple(w.final.signs for w in self.workers if w.final is not None and w.final.signs is not None)

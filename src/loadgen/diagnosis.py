@@ -122,11 +122,10 @@ def headway(since: Snapshot, down: int, examples: Mapping[str, str]) -> str:
 
 
 def gone(endpoint: Endpoint, failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
-    """That a server was not there any more when the window closed."""
+    """That a server was not there any more when the run ended: `failures` are those of its last phase."""
     return (
-        f"No connection to {address(endpoint)} was left when the run ended{because(failures, examples)}: "
-        "see whether the "
-        "server still runs."
+        f"No connection to {address(endpoint)} was left when the run ended, and none could be made"
+        f"{because(failures, examples)}: see whether the server still runs."
     )
 
 

@@ -289,6 +289,8 @@ class Rounds:
     def check_connected(self, side: Side) -> None:
         """Raises TargetError where a connection is missing: fewer of them are another load."""
         crew = side.crew
+        if any(crew.down()):
+            crew.reopen()
         for endpoint in crew.without_connection()[:1]:
             raise TargetError(f"{side.name}: {diagnosis.gone(endpoint, crew.failures('measure'), crew.examples)}")
         if missing := sum(crew.down()):

@@ -87,13 +87,13 @@ class Run:
     def sum_up(self) -> Result:
         """The Result of all workers, the dead ones' last words included."""
         plan, crew = self.plan, self.crew
+        gone = [] if crew.failure or crew.interrupts.count else crew.gone()
         phases = {phase: crew.settled(phase) for phase in PHASES}
         measured = phases["measure"]
         duration_ns = max(0, crew.window_end_ns() - crew.load.measure_ns) if crew.load.start_ns else 0
         server = self.watch.report(sum(phases[phase].sent for phase in LOAD_PHASES)) if self.watch else None
-        if not crew.failure and not crew.interrupts.count:
-            for endpoint in crew.without_connection()[:1]:
-                crew.failure = diagnosis.gone(endpoint, crew.failures("measure"), crew.examples)
+        for endpoint in gone[:1]:
+            crew.failure = crew.failure or diagnosis.gone(endpoint, crew.failures("measure"), crew.examples)
         signs = Signs(crew.signs(), self.host, tuple(self.interval_p99_ns), self.ceiling)
         judged = verdict.judge(
             plan.verdict,
