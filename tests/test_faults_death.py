@@ -36,7 +36,8 @@ def test_load_resumes_when_a_killed_server_is_back(kind: str, rate: list[str]) -
     connections = finished.result["connections"]
     assert connections["closed"] == connections["reconnects"] == 2
     assert finished.result["conns_active"] == 2
-    assert 0 < finished.counts["lost"] <= 2 * 4
+    # What had not reached it went out when it was back.
+    assert finished.counts["lost"] <= 2 * 4
     assert finished.counts["timeouts"] == finished.counts["corrupt"] == 0
 
 

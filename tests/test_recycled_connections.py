@@ -30,7 +30,8 @@ def test_a_connection_that_had_worked_is_reopened_at_once_and_nothing_fails(prot
     counts, totals = finished.counts, finished.result["totals"]
     # The server answers whatever it receives, and what it did not receive goes out on the next connection.
     assert counts["ok"] == counts["planned"] == counts["planned"] - counts["lost"]
-    assert totals["sent"] == totals["received"]
+    # At the end, a new connection may be greeting the server.
+    assert 0 <= totals["sent"] - totals["received"] <= connections
     assert finished.result["connections"]["reconnects"] > connections * MOST_WITH_BACKOFF
     assert finished.result["connections"]["failed"] == 0
 

@@ -27,6 +27,7 @@ cdef enum:
     LARGE_BYTES = 32768          # an argument or a value of this size is worth a read or a write of its own
     MAX_WINDOW_BYTES = 67108864  # the most that one read may fill
     COMMANDS = 64                # room for a protocol's command numbers
+    LEAST_HELD_BYTES = 67108864  # however little the items may take, so much may be held beside them
 
 # What next_command finds. Trouble comes to data commands only: a greeting is answered, and a question about the server.
 cdef enum:
@@ -58,6 +59,10 @@ cdef class Service:
     cdef Py_ssize_t out_size
     cdef int64_t now_ns  # Unix time of this call of `process`
     cdef double started_at
+    # What all connections hold beside the items and what each has for itself (its first OWN_BYTES): commands of which
+    # more is to come, and replies that are not read. At the bound a value is refused, and another connection is closed.
+    cdef readonly int64_t held_bytes
+    cdef readonly int64_t max_held_bytes
     cdef readonly str host
     cdef readonly int port
     # Counts; the arrays are indexed by the protocol's command numbers.
@@ -81,7 +86,14 @@ cdef class Connection:
     cdef readonly int64_t id
     cdef bint blocked  # the transport holds bytes that the kernel has not taken
     cdef bint paused   # reading is paused: blocked or slowed
+    cdef bint overfull  # no room is left for what comes next: it is turned away
     cdef bint closing  # no command is executed any more; closes when the replies are out
+
+    # Its parts of the service's held_bytes.
+    cdef int64_t held_own       # of `own`
+    cdef int64_t held_large     # of large arguments
+    cdef int64_t held_table     # of what a protocol keeps for each argument
+    cdef int64_t held_unread    # of what waits in the transport
 
     # What is planted on this connection.
     cdef int64_t data_commands  # so far
@@ -119,7 +131,14 @@ cdef class Connection:
     cdef int endure(self) except -1
     cdef int slow_down(self, Py_ssize_t read_bytes) except -1
     cdef int keep_rest(self) except -1
-    cdef int make_room(self, Py_ssize_t room) except -1
+    cdef bint make_room(self, Py_ssize_t room) except -1  # False: it would hold too much
+    # One of its parts of held_bytes becomes `size`. False: that is too much, and nothing has changed.
+    cdef bint hold(self, int64_t *part, int64_t size) noexcept
+    cdef int let_go(self) except -1    # its parts become nothing
+    cdef int turn_away(self) except -1  # closes it, after saying that it holds too much
+    cdef int wait_for_peer(self, object rest, Py_ssize_t size) except -1  # what the kernel has not taken
+    # The protocol: what is said then.
+    cdef bytes too_much(self)
 
     # Room for a reply of up to `size` ≤ OUT_BYTES bytes; the caller writes it and adds to out_size what it wrote.
     cdef char *reply_room(self, Py_ssize_t size) except NULL

@@ -16,6 +16,8 @@ class Service:
     max_item_bytes: int
     version: str
     connections: set[Connection]
+    held_bytes: int
+    max_held_bytes: int
     host: str
     port: int
     def __init__(

@@ -116,6 +116,7 @@ cdef class Service:
         self.stop = stop
         self.window = Window()
         self.connections = set()
+        self.max_held_bytes = max(store.max_bytes, <int64_t>LEAST_HELD_BYTES)
         self.started_at = time.monotonic()
         self.host = ""
         self.reset_counts()
@@ -184,7 +185,9 @@ cdef class Connection:
         self.fd = -1
         self.transport = None
         self.closing = True
+        self.large_left = 0
         self.service.connections.discard(self)
+        self.let_go()
 
     def abort(self):
         """Closes at once; what was not yet sent is lost."""
@@ -202,9 +205,14 @@ cdef class Connection:
                 window.at = self.service.read_buffer
                 window.size = min(self.large_left, READ_BYTES)
         elif self.own_end > self.own_start:
-            self.make_room(LEAST_READ_BYTES)
-            window.at = self.own + self.own_end
-            window.size = self.own_capacity - self.own_end
+            if self.make_room(LEAST_READ_BYTES):
+                window.at = self.own + self.own_end
+                window.size = self.own_capacity - self.own_end
+            else:
+                # What is read now is read for nothing. A loop that reads does not bear that its transport is closed.
+                self.overfull = True
+                window.at = self.service.read_buffer
+                window.size = READ_BYTES
         else:
             window.at = self.service.read_buffer
             window.size = READ_BYTES
@@ -214,6 +222,10 @@ cdef class Connection:
 
     def buffer_updated(self, Py_ssize_t size):
         self.service.bytes_read += size
+        if self.overfull:
+            self.turn_away()
+        if self.closing:
+            return
         if self.service.reads_slowly:
             self.slow_down(size)
         if self.large_left > 0:
@@ -237,6 +249,7 @@ cdef class Connection:
 
     def resume_writing(self):
         self.blocked = False
+        self.hold(&self.held_unread, 0)
         if self.closing or not self.paused:
             return
         if self.large_left == 0 and self.own_end > self.own_start:
@@ -346,7 +359,9 @@ cdef class Connection:
         if self.data == self.service.read_buffer:
             if rest > 0:
                 self.own_start = self.own_end = 0
-                self.make_room(rest)
+                if not self.make_room(rest):
+                    self.data = NULL
+                    return self.turn_away()
                 memcpy(self.own, self.data + self.at, rest)
                 self.own_end = rest
         elif rest > 0:
@@ -356,21 +371,24 @@ cdef class Connection:
             free(self.own)
             self.own = NULL
             self.own_start = self.own_end = self.own_capacity = 0
+            self.hold(&self.held_own, 0)
         self.data = NULL
         return 0
 
-    cdef int make_room(self, Py_ssize_t room) except -1:
+    cdef bint make_room(self, Py_ssize_t room) except -1:
         """Makes at least `room` bytes free behind own_end, by moving what is there to the front, or growing twofold."""
         cdef Py_ssize_t pending = self.own_end - self.own_start
         cdef Py_ssize_t capacity
         cdef char *grown
         if self.own_capacity - self.own_end >= room:
-            return 0
+            return True
         # Moving at most as much as has been consumed since the last move keeps the cost per byte constant.
         if self.own_start >= pending and self.own_capacity - pending >= room:
             memcpy(self.own, self.own + self.own_start, pending)
         else:
             capacity = max(<Py_ssize_t>OWN_BYTES, 2 * (pending + room))
+            if not self.hold(&self.held_own, capacity - OWN_BYTES):
+                return False
             if self.own_start > 0:
                 memmove(self.own, self.own + self.own_start, pending)
             grown = <char *>realloc(self.own, capacity)
@@ -380,7 +398,38 @@ cdef class Connection:
             self.own_capacity = capacity
         self.own_start = 0
         self.own_end = pending
+        return True
+
+    cdef bint hold(self, int64_t *part, int64_t size) noexcept:
+        if size > part[0] and self.service.held_bytes + size - part[0] > self.service.max_held_bytes:
+            return False
+        self.service.held_bytes += size - part[0]
+        part[0] = size
+        return True
+
+    cdef int let_go(self) except -1:
+        free(self.own)
+        self.own = NULL
+        self.own_start = self.own_end = self.own_capacity = 0
+        self.hold(&self.held_own, 0)
+        self.hold(&self.held_large, 0)
+        self.hold(&self.held_table, 0)
+        self.hold(&self.held_unread, 0)
         return 0
+
+    cdef int turn_away(self) except -1:
+        self.service.out_size = 0
+        self.overfull = False
+        self.own_start = self.own_end = 0
+        self.reply_bytes(self.too_much())
+        self.close_after_replies()
+        self.flush()
+        if self.transport is not None:
+            self.transport.close()
+        return 0
+
+    cdef bytes too_much(self):
+        raise NotImplementedError
 
     cdef int receive_large(self, char *into, Py_ssize_t start, Py_ssize_t total) except -1:
         cdef Py_ssize_t have = self.size - start
@@ -438,8 +487,7 @@ cdef class Connection:
         sent -= before
         if sent < size:
             self.service.bytes_written += size - sent
-            if self.transport is not None:
-                self.transport.write(memoryview(value)[sent:])
+            self.wait_for_peer(memoryview(value)[sent:], size - sent)
             sent = size
         return self.reply(end + (sent - size), end_size - (sent - size))
 
@@ -466,7 +514,19 @@ cdef class Connection:
                     return 0
                 sent = 0
         if sent < size:
-            self.transport.write(PyBytes_FromStringAndSize(at + sent, size - sent))
+            self.wait_for_peer(PyBytes_FromStringAndSize(at + sent, size - sent), size - sent)
+        return 0
+
+    cdef int wait_for_peer(self, object rest, Py_ssize_t size) except -1:
+        if self.transport is None:
+            return 0
+        if not self.hold(&self.held_unread, self.held_unread + size):
+            # Nothing can be said to a peer that does not read.
+            self.abort()
+            return 0
+        self.transport.write(rest)
+        if not self.blocked:
+            self.hold(&self.held_unread, 0)
         return 0
 
     cdef int close_after_replies(self) except -1:

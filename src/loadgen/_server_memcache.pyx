@@ -25,7 +25,7 @@ from loadgen._store cimport NOEVICTION, Item, Store, value_of
 
 cdef enum:
     MAX_LINE_BYTES = 2048         # memcached closes at a longer line that is not a get
-    MAX_GET_LINE_BYTES = 1048576  # memcached knows no bound here; this is 4,000 of the longest keys
+    MAX_GET_LINE_BYTES = 262144   # memcached knows no bound here; this is 1,000 of the longest keys
     MAX_VALUE_BYTES = 1073741824
     MONTH_S = 2592000          # an expiry up to 30 days is relative, a larger one is a Unix time
     MAX_EXPIRY_S = 9000000000  # int64 nanoseconds hold it
@@ -133,6 +133,9 @@ cdef class MemcacheConnection(Connection):
         self.scanned = 0
         words = line[:end - line].split()
         return self.say(_PLANTED, len(words) > 2 and words[-1] == b"noreply" and not words[0].startswith(b"get"))
+
+    cdef bytes too_much(self):
+        return b"SERVER_ERROR out of memory reading request\r\n"
 
     # ---- lines
 
@@ -302,6 +305,8 @@ cdef class MemcacheConnection(Connection):
         if size < here + 2:
             if here >= LARGE_BYTES and size < here:
                 self.large_received = True
+                if not storage.dropped and not self.hold(&self.held_large, here):
+                    self.refuse_storage(storage.command, _OUT_OF_MEMORY)
                 if not storage.dropped:
                     self.large = PyBytes_FromStringAndSize(NULL, here)
                     return self.receive_large(PyBytes_AS_STRING(self.large), self.at, here)
@@ -322,6 +327,7 @@ cdef class MemcacheConnection(Connection):
                 self.say(b"CLIENT_ERROR bad data chunk\r\n", storage.noreply)
         self.large = None
         self.large_received = False
+        self.hold(&self.held_large, 0)
         storage.command = NO_COMMAND
         return 0
 

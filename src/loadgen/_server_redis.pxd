@@ -11,6 +11,7 @@ cdef class RedisConnection(RespConnection):
     cdef bytes name    # what CLIENT SETNAME said
     cdef bint greeted  # the PING that opens a conversation, which is no data command, has been
 
+    cdef bytes command_name(self)  # of the command in hand; what is too long for one is cut
     cdef int execute_any(self) except -1
     cdef int get_item(self) except -1
     cdef int set_item(self) except -1

@@ -28,6 +28,11 @@ _MILLISECOND = 1_000_000
 _SECOND = 1_000_000_000
 _MAX_EXPIRY_NS = 2**62
 
+cdef enum:
+    LONGEST_NAME = 64              # of a command: more of what is asked for is not looked at
+    MOST_CONTROL_ARGUMENTS = 256   # of commands that are not about keys: no reply grows without bound
+    LONGEST_PATTERN = 128          # of CONFIG GET
+
 
 cdef inline bint is_word(const char *at, const char *upper, int size) noexcept nogil:
     """Whether the letters at `at` are those of `upper`, in either case."""
@@ -64,16 +69,20 @@ cdef class RedisConnection(RespConnection):
         return self.execute_any()
 
     cdef bint is_data(self) except -1:
-        number = COMMAND_NUMBERS.get(self.argument(0).upper())
+        number = COMMAND_NUMBERS.get(self.command_name().upper())
         if number == PING and not self.greeted and self.data_commands == 0:
             self.greeted = True
             return False
         return number in DATA_COMMANDS
 
     cdef int reject(self) except -1:
-        cdef int number = COMMAND_NUMBERS[self.argument(0).upper()]
+        cdef int number = COMMAND_NUMBERS[self.command_name().upper()]
         self.service.rejected[number] += 1
         return 0
+
+    cdef bytes command_name(self):
+        cdef Py_ssize_t size = min(self.arguments[0].size, <Py_ssize_t>LONGEST_NAME + 1)
+        return self.at_argument(0)[:size]
 
     cdef int get_item(self) except -1:
         cdef Item *item = self.service.store.find(self.at_argument(1), self.arguments[1].size, self.service.now_ns)
@@ -91,11 +100,14 @@ cdef class RedisConnection(RespConnection):
 
     cdef int execute_any(self) except -1:
         cdef int number
-        name = self.argument(0)
+        name = self.command_name()
         found = COMMAND_NUMBERS.get(name.upper())
         if found is None:
-            return self.unknown_command(name)
+            return self.unknown_command(self.argument(0))
         number = found
+        if self.count > MOST_CONTROL_ARGUMENTS and number not in DATA_COMMANDS:
+            self.service.rejected[number] += 1
+            return self.error(b"ERR too many arguments for '" + name.lower() + b"' command")
         arity = COMMAND_TABLE[number][1]
         if self.count != arity if arity > 0 else self.count < -arity:
             self.service.rejected[number] += 1
@@ -396,7 +408,9 @@ def _client(RedisConnection c, list args):
 def _config(RedisConnection c, list args):
     word = args[1].upper()
     if word == b"GET" and len(args) > 2:
-        patterns = [pattern.decode(errors="replace").lower() for pattern in args[2:]]
+        if max(map(len, args[2:])) > LONGEST_PATTERN:
+            return c.error(b"ERR pattern is too long")
+        patterns = {pattern.decode(errors="replace").lower() for pattern in args[2:]}
         return c.answer({
             name.encode(): value.encode()
             for name, value in config_values(c.service).items()
@@ -418,7 +432,8 @@ def _config(RedisConnection c, list args):
 def _command(RedisConnection c, list args):
     word = args[1].upper() if len(args) > 1 else b""
     chosen = [name.lower() for name in args[2:]]
-    rows = [row for row in COMMAND_TABLE if not chosen or row[0].encode() in chosen]
+    wanted = set(chosen)
+    rows = [row for row in COMMAND_TABLE if not wanted or row[0].encode() in wanted]
     if word in (b"", b"INFO"):
         known = {row[0].encode(): row for row in COMMAND_TABLE}
         return c.answer([command_entry(known.get(name)) for name in chosen or known])

@@ -40,7 +40,7 @@ cdef class RespConnection(Connection):
     cdef int parse(self) except -1
     cdef int parse_inline(self, const char *at, Py_ssize_t size) except -1
     cdef int parse_argument(self) except -1
-    cdef int grow_arguments(self) except -1
+    cdef bint grow_arguments(self) except -1  # False: it would hold too much
     cdef int end_command(self) except -1
     cdef int protocol_error(self, bytes text) except -1
 
