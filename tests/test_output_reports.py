@@ -171,3 +171,25 @@ def test_files_are_written_anew(tmp_path: Path) -> None:
     assert path.read_text().endswith("</svg>\n")
     write_junit(str(path), gate_passed()[-1])
     assert path.read_text().endswith("</testsuites>\n")
+
+
+SHAPES = {"rect", "line", "path", "circle", "text"}
+
+
+def test_a_picture_needs_no_style_sheet() -> None:
+    """What knows none (librsvg, many viewers, mail) still has every colour, width and font: from attributes alone."""
+    root = ElementTree.fromstring(svg([gate_failed()[-1], *three()[-2:]]))
+    assert "sans-serif" in (root.get("font-family") or "")
+    shapes = [element for element in root.iter() if element.tag.removeprefix(SVG) in SHAPES]
+    assert len(shapes) > 20
+    for shape in shapes:
+        painted = [value for name in ("fill", "stroke") if (value := shape.get(name)) not in (None, "none")]
+        assert painted, ElementTree.tostring(shape)
+        assert all(re.fullmatch("#[0-9a-f]{6}", str(color)) for color in painted)
+    for shape in root.iter(f"{SVG}path"):
+        assert shape.get("fill") == "none", "an arrow that is filled is a triangle"
+    [paper, *_] = root.iter(f"{SVG}rect")
+    assert (paper.get("width"), paper.get("height")) == (root.get("width"), root.get("height"))
+    assert "var(" not in svg([gate_failed()[-1]])
+    [style] = root.iter(f"{SVG}style")
+    assert (style.text or "").startswith("@media (prefers-color-scheme: dark)"), "in the light it changes nothing"

@@ -6,7 +6,7 @@ No scripts, no fonts and no links: it may be put in a page as it is. Text from o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement
 
 from loadgen.comparison import Compared, Row
@@ -15,6 +15,7 @@ from loadgen.output import comparison, figures
 from loadgen.output.scale import Scale
 from loadgen.output.sink import write_file
 from loadgen.output.xml import serialized
+from loadgen.stats.sequential import Answer
 
 _WIDTH = 820
 _LEFT, _RIGHT = 150, 560
@@ -29,23 +30,26 @@ _TICKS = 7
 _NAME = 40
 """Longer names are cut: two of them have to fit beside one another."""
 
-_STYLE = """
-  svg { background: #ffffff; color: #1f2328; font: 13px system-ui, sans-serif; }
-  text { fill: currentColor; }
-  .title { font-weight: 600; font-size: 15px; }
-  .minor, .tick text { opacity: .75; font-size: 12px; }
-  .tick line { stroke: currentColor; opacity: .12; }
-  .tick .zero { opacity: .7; }
-  .band { fill: currentColor; opacity: .08; }
-  .worse { --c: #c62828; } .better { --c: #1565c0; } .same { --c: #2e7d32; } .unclear { --c: #8a6100; }
-  .row line, .row path { stroke: var(--c); stroke-width: 2.5; fill: none; }
-  .row circle { fill: var(--c); }
-  .row .answer { fill: var(--c); font-weight: 600; }
-  @media (prefers-color-scheme: dark) {
-    svg { background: #0d1117; color: #e6edf3; }
-    .worse { --c: #ff7b72; } .better { --c: #79c0ff; } .same { --c: #7ee787; } .unclear { --c: #e3b341; }
-  }
-"""
+_FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
+_SIZE, _TITLE_SIZE, _SMALL_SIZE = "13", "15", "12"
+
+_INK, _PAPER = "#1f2328", "#ffffff"
+_COLORS = {Answer.WORSE: "#c62828", Answer.BETTER: "#1565c0", Answer.SAME: "#2e7d32", Answer.UNCLEAR: "#8a6100"}
+
+# Attributes alone make the picture: many programs that draw SVG know no style sheet. Browsers have this one for pages
+# that are dark.
+_DARK = {Answer.WORSE: "#ff7b72", Answer.BETTER: "#79c0ff", Answer.SAME: "#7ee787", Answer.UNCLEAR: "#e3b341"}
+_STYLE = " ".join(
+    [
+        "@media (prefers-color-scheme: dark) {",
+        ".paper { fill: #0d1117; } .ink { fill: #e6edf3; } .rule { stroke: #e6edf3; }",
+        *(f".{kind}-fill {{ fill: {color}; }} .{kind}-line {{ stroke: {color}; }}" for kind, color in _DARK.items()),
+        "}",
+    ]
+)
+
+_PLAIN = {"class": "ink", "fill": _INK}
+_MINOR = {"fill-opacity": "0.75", "font-size": _SMALL_SIZE}
 
 
 def write_plot(path: str, ended: Sequence[Compared]) -> None:
@@ -66,6 +70,8 @@ def svg(ended: Sequence[Compared]) -> str:
             "height": str(height),
             "role": "img",
             "aria-labelledby": "title desc",
+            "font-family": _FONT,
+            "font-size": _SIZE,
         },
     )
     SubElement(root, "title", id="title").text = "; ".join(map(_title, ended))
@@ -75,6 +81,7 @@ def svg(ended: Sequence[Compared]) -> str:
         for row in compared.rows
     )
     SubElement(root, "style").text = _STYLE
+    SubElement(root, "rect", {"class": "paper", "width": str(_WIDTH), "height": str(height), "fill": _PAPER})
     top = 0
     for compared, high in zip(ended, heights, strict=True):
         _panel(SubElement(root, "g", transform=f"translate(0 {top})"), compared)
@@ -93,9 +100,9 @@ def _drawn(compared: Compared) -> list[Row]:
 
 def _panel(group: Element, compared: Compared) -> None:
     rows = _drawn(compared)
-    _text(group, 16, 24, _title(compared), "title")
+    _text(group, 16, 24, _title(compared), {"font-size": _TITLE_SIZE, "font-weight": "600"})
     about = f"B / A - 1, {comparison.confidence(compared)} intervals; shaded: within the threshold"
-    _text(group, 16, 44, about, "minor")
+    _text(group, 16, 44, about, _MINOR)
     if not rows:
         _text(group, 16, _HEAD + 20, "there is nothing to draw")
         return
@@ -112,16 +119,15 @@ def _panel(group: Element, compared: Compared) -> None:
 
 def _tick(group: Element, scale: Scale, tick: float, bottom: float) -> None:
     x, none = _x(scale, tick), abs(tick) < 1e-12
-    mark = SubElement(group, "g", {"class": "tick"})
-    kind = {"class": "zero"} if none else {}
-    SubElement(mark, "line", {**kind, "x1": _n(x), "x2": _n(x), "y1": _n(_HEAD), "y2": _n(bottom)})
-    _text(mark, x, bottom + 18, figures.tick(tick), anchor="middle")
+    look = {"class": "rule", "stroke": _INK, "stroke-opacity": "0.7" if none else "0.15"}
+    SubElement(group, "line", {**look, "x1": _n(x), "x2": _n(x), "y1": _n(_HEAD), "y2": _n(bottom)})
+    _text(group, x, bottom + 18, figures.tick(tick), _MINOR, anchor="middle")
 
 
 def _band(group: Element, row: Row, scale: Scale, top: float, one_sided: bool) -> None:
     low, high = (_x(scale, edge) for edge in comparison.band(row, one_sided))
     box = {"x": _n(low), "y": _n(top + 4), "width": _n(high - low), "height": _n(_ROW - 8)}
-    SubElement(group, "rect", {"class": "band", **box})
+    SubElement(group, "rect", {"class": "ink", "fill": _INK, "fill-opacity": "0.08", **box})
 
 
 def _row(group: Element, row: Row, scale: Scale, y: float) -> None:
@@ -129,24 +135,29 @@ def _row(group: Element, row: Row, scale: Scale, y: float) -> None:
     high = math.inf if row.ci_high is None else row.ci_high
     first, last = _x(scale, low), _x(scale, high)
     drawn = SubElement(group, "g", {"class": f"row {row.answer}"})
+    color = _COLORS[row.answer]
+    stroke = {"class": f"{row.answer}-line", "stroke": color, "stroke-width": "2.5", "fill": "none"}
+    fill = {"class": f"{row.answer}-fill", "fill": color}
     _text(drawn, _LEFT - 12, y + 4, comparison.label(row.metric), anchor="end")
-    SubElement(drawn, "line", {"x1": _n(first), "x2": _n(last), "y1": _n(y), "y2": _n(y)})
-    _end(drawn, first, y, -1 if not scale.holds(low) else 0)
-    _end(drawn, last, y, 1 if not scale.holds(high) else 0)
-    SubElement(drawn, "circle", {"cx": _n(_x(scale, row.effect or 0.0)), "cy": _n(y), "r": "5"})
+    SubElement(drawn, "line", {**stroke, "x1": _n(first), "x2": _n(last), "y1": _n(y), "y2": _n(y)})
+    _end(drawn, stroke, first, y, -1 if not scale.holds(low) else 0)
+    _end(drawn, stroke, last, y, 1 if not scale.holds(high) else 0)
+    SubElement(drawn, "circle", {**fill, "cx": _n(_x(scale, row.effect or 0.0)), "cy": _n(y), "r": "5"})
     _text(drawn, _RIGHT + 16, y + 4, comparison.effect(row))
-    _text(drawn, _WIDTH - 12, y + 4, comparison.answer(row), "answer", anchor="end")
+    _text(drawn, _WIDTH - 12, y + 4, comparison.answer(row), {**fill, "font-weight": "600"}, anchor="end")
 
 
-def _end(drawn: Element, x: float, y: float, beyond: int) -> None:
+def _end(drawn: Element, stroke: Mapping[str, str], x: float, y: float, beyond: int) -> None:
     """A bar where the interval ends, an arrow where it goes on beyond the scale."""
     shape = f"M{_n(x - 7 * beyond)} {_n(y - 6)}L{_n(x)} {_n(y)}L{_n(x - 7 * beyond)} {_n(y + 6)}"
-    SubElement(drawn, "path", d=shape if beyond else f"M{_n(x)} {_n(y - 6)}V{_n(y + 6)}")
+    SubElement(drawn, "path", {**stroke, "d": shape if beyond else f"M{_n(x)} {_n(y - 6)}V{_n(y + 6)}"})
 
 
-def _text(parent: Element, x: float, y: float, words: str, kind: str = "", anchor: str = "start") -> None:
-    attributes = {"x": _n(x), "y": _n(y), "text-anchor": anchor, **({"class": kind} if kind else {})}
-    SubElement(parent, "text", attributes).text = words
+def _text(
+    parent: Element, x: float, y: float, words: str, look: Mapping[str, str] = _PLAIN, anchor: str = "start"
+) -> None:
+    """Words at a place; `look` has what differs from plain ink."""
+    SubElement(parent, "text", {**_PLAIN, **look, "x": _n(x), "y": _n(y), "text-anchor": anchor}).text = words
 
 
 def _x(scale: Scale, change: float) -> float:
