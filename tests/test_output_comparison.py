@@ -14,6 +14,7 @@ from constructed_comparisons import (
     COMPARE,
     COMPARISONS,
     DOUBTFUL,
+    GATE,
     GATES,
     SAME,
     UNCLEAR,
@@ -25,7 +26,7 @@ from constructed_comparisons import (
     three,
 )
 
-from loadgen.comparison import Row
+from loadgen.comparison import Row, Settings
 from loadgen.output import comparison, create_comparison, figures
 from loadgen.output.color import Paint
 from loadgen.output.plot import lines
@@ -59,25 +60,62 @@ def test_a_change_has_a_real_sign_and_two_or_three_digits(part: float | None, sh
 
 
 @pytest.mark.parametrize(
-    ("row", "one_sided", "words"),
+    ("row", "settings", "words"),
     [
-        (WORSE, True, "B is worse: throughput −5.1 % [−5.6, −4.7]"),
-        (BETTER, False, "B is better: throughput +8.3 % [+7.1, +9.5]"),
-        (SAME, False, "server CPU/req is the same within 5 %: +0.03 % [−1.2, +1.3]"),
-        (SAME, True, "server CPU/req is not worse by 5 %: +0.03 % [−1.2, +1.3]"),
-        (UNCLEAR, True, "can't tell: p99 response +4.1 % [−2.1, +13]; about 12 more rounds would tell"),
-        (DOUBTFUL, True, "can't tell: p99 response; in 5 of 8 rounds the generator was late itself"),
+        (WORSE, GATE, "candidate is worse: throughput −5.1 %, 90 % interval [−5.6, −4.7]"),
+        (WORSE, COMPARE, "valkey is worse than redis: throughput −5.1 %, 90 % interval [−5.6, −4.7]"),
+        (BETTER, COMPARE, "valkey is better than redis: throughput +8.3 %, 90 % interval [+7.1, +9.5]"),
+        (SAME, COMPARE, "server CPU/req is the same within 5 %: +0.03 %, 90 % interval [−1.2, +1.3]"),
+        (SAME, GATE, "server CPU/req is not worse by 5 %: +0.03 %, 90 % interval [−1.2, +1.3]"),
+        (
+            UNCLEAR,
+            GATE,
+            "can't tell: p99 response +4.1 %, 90 % interval [−2.1, +13]; the interval does not rule 10 % out; "
+            "the change is nearer to none than to that; σ = 2.1 % from round to round; about 12 more rounds would tell",
+        ),
+        (
+            replace(UNCLEAR, p=0.03, more_rounds=None),
+            GATE,
+            "can't tell: p99 response +4.1 %, 90 % interval [−2.1, +13]; the interval does not rule 10 % out; "
+            "p = 0.03, and a change needs 0.0067; σ = 2.1 % from round to round",
+        ),
+        (DOUBTFUL, GATE, "can't tell: p99 response; the generator ran late in 5 of 8 rounds"),
     ],
 )
-def test_every_answer_is_a_sentence(row: Row, one_sided: bool, words: str) -> None:
-    assert comparison.sentence(row, one_sided) == words
+def test_every_answer_is_a_sentence(row: Row, settings: Settings, words: str) -> None:
+    assert comparison.sentence(row, compared((row,), settings)) == words
+
+
+def test_a_gate_calls_nothing_the_same_of_which_it_only_knows_that_it_is_not_worse() -> None:
+    row = replace(SAME, ci_low=-0.036, ci_high=0.1, threshold=0.2)
+    for format in PEOPLE:
+        assert "not worse" in text(format, [compared((row,), GATE)], gate=True)
+        assert "same" not in text(format, [compared((row,), GATE)], gate=True)
+        assert "same" in text(format, [compared((row,), COMPARE)])
+
+
+def test_nobody_is_called_a_or_b() -> None:
+    for events, gate, called in (
+        (gate_failed(), True, ("baseline", "candidate")),
+        (three(), False, ("redis", "other")),
+    ):
+        for format in PEOPLE[:2]:
+            printed = text(format, events, gate=gate)
+            assert re.findall(r"\b[ABC]\b", printed) == []
+            assert all(name in printed for name in called)
+
+
+def test_names_that_begin_alike_are_told_apart_in_a_column() -> None:
+    assert comparison.cut(["redis", "valkey"], 9) == ["redis", "valkey"]
+    assert comparison.cut(["builtin-uvloop", "builtin-asyncio"], 9) == ["…n-uvloop", "…-asyncio"]
+    assert comparison.cut(["memcached-small", "redis"], 9) == ["memcache…", "redis"]
 
 
 @pytest.mark.parametrize("format", ["clean", "verbose"])
 def test_every_metric_of_a_comparison_has_its_sentence(format: str) -> None:
     printed = " ".join(text(format, [compared((BETTER, UNCLEAR, SAME), COMPARE)]).split())
     for row in (BETTER, UNCLEAR, SAME):
-        assert comparison.sentence(row, False) in printed
+        assert comparison.sentence(row, compared((), COMPARE)) in printed
 
 
 @pytest.mark.parametrize("gate", GATES)
@@ -91,16 +129,18 @@ def test_a_gate_ends_with_its_verdict_and_why(gate: str) -> None:
 
 
 def test_a_gate_that_fails_tells_of_what_is_worse_and_of_nothing_else() -> None:
-    assert comparison.reasons(gate_failed()[-1]) == ["B is worse: throughput −5.1 % [−5.6, −4.7]"]
+    assert comparison.reasons(gate_failed()[-1]) == [
+        "candidate is worse: throughput −5.1 %, 90 % interval [−5.6, −4.7]"
+    ]
 
 
 def test_a_round_is_a_row_of_its_own_changes() -> None:
     [ended] = rounds(1, {"throughput": 0.5})
     a, b = ended.round.values
     row = text("clean", [ended]).splitlines()[-1].split()
-    assert row[:2] == ["1/20", "ABBA"]
-    assert " ".join(row[2:4]) == figures.change(b["throughput"] / a["throughput"] - 1)
-    assert "round 1/20 ABBA B: throughput +" in text("verbose", [ended])
+    assert row[0] == "1/20"
+    assert " ".join(row[1:3]) == figures.change(b["throughput"] / a["throughput"] - 1)
+    assert "round 1/20 valkey against redis: throughput +" in text("verbose", [ended])
     assert text("quiet", [ended]) == ""
 
 
@@ -111,23 +151,28 @@ def test_a_metric_that_one_of_them_lacks_has_no_change() -> None:
     assert row.split().count("-") == 5
 
 
-def test_of_a_round_s_doubts_the_first_is_shown_and_the_rest_is_counted() -> None:
+def test_a_round_s_doubts_are_shown_whole() -> None:
     [ended] = rounds(1, {})
-    doubted = replace(ended, round=replace(ended.round, doubts=("worker 0 had no CPU", "worker 1 neither", "a third")))
-    assert text("clean", [doubted]).splitlines()[-1].strip() == "worker 0 had no CPU (and 2 more)"
+    words = ("worker 0 had no CPU, and this is " + "long " * 60 + "to its cause", "worker 1 neither", "a third")
+    doubted = replace(ended, round=replace(ended.round, doubts=words))
+    for format in ("clean", "verbose"):
+        printed = re.sub(r"\S+Z WARN ", "", text(format, [doubted]))
+        assert all(" ".join(doubt.split()) in " ".join(printed.split()) for doubt in words)
 
 
 def test_the_candidates_are_named_before_the_first_round_and_once() -> None:
     printed = text("clean", rounds(30, {})).splitlines()
-    assert [line for line in printed if "redis 7.0.15" in line] == ["A             redis (redis 7.0.15)"]
+    assert [line for line in printed if "redis 7.0.15" in line] == ["candidates    redis (redis 7.0.15)"]
     assert len([line for line in printed if line.startswith("round ")]) == 2
 
 
 @pytest.mark.parametrize("format", ["clean", "verbose"])
-def test_of_three_each_keeps_its_letter(format: str) -> None:
+def test_of_three_each_has_its_name(format: str) -> None:
     ended = rounds(1, {}, others=2)
     third = replace(compared((WORSE,), COMPARE, ended), b=ended[0].candidates[2])
-    assert "C is worse: throughput" in text(format, [*ended, third])
+    printed = text(format, [*ended, third])
+    assert "other-0 is worse than redis: throughput" in printed
+    assert re.search(r"(?m)^ +other-0  |other-0 against redis:", printed)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +243,7 @@ def test_every_format_has_the_answer_for_each_metric(format: str, run: str) -> N
     for event in (GATES | COMPARISONS)[run]():
         printed = " ".join(text(format, [event], gate=run in GATES).split())
         for row in getattr(event, "rows", ()):
-            assert comparison.answer(row) in printed
+            assert comparison.answer(row, run in GATES) in printed
 
 
 def test_three_candidates_end_in_two_tables() -> None:

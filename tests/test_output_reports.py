@@ -23,7 +23,7 @@ from constructed_comparisons import (
     three,
 )
 
-from loadgen.comparison import Compared, Verdict
+from loadgen.comparison import Compared
 from loadgen.errors import OutputError
 from loadgen.output import annotations, append_markdown, write_junit, write_plot
 from loadgen.output.junit import junit
@@ -63,7 +63,7 @@ def test_junit_has_a_case_for_each_metric_and_counts_them_right(event: Compared)
         assert int(found.get(count)) == len(found.findall(f"testcase/{kind}"))
     assert (int(found.get("errors")) > 0) == bool(event.failure)
     worse = sum(row.answer is Answer.WORSE for row in event.rows)
-    assert int(found.get("failures")) == (0 if event.verdict is Verdict.REFUSED else worse)
+    assert int(found.get("failures")) == worse
 
 
 def test_what_nobody_can_tell_is_skipped_and_not_failed() -> None:
@@ -74,10 +74,23 @@ def test_what_nobody_can_tell_is_skipped_and_not_failed() -> None:
     assert suite(ended("gate_could_not_run")).get("errors") == "1"
 
 
+def test_each_metric_of_a_refused_gate_has_its_own_reason() -> None:
+    noisy, passed = suite(ended("gate_refused")).findall("testcase")
+    assert "σ = 12.1 % on this host" in noisy.find("skipped").get("message")
+    assert passed.find("skipped") is None
+    assert "is not worse by 5 %" in passed.find("system-out").text
+
+
+def test_times_are_those_that_were_measured() -> None:
+    found = suite(ended("gate_failed"))
+    assert (found.get("time"), {case.get("time") for case in found.findall("testcase")}) == ("61.500", {"56.500"})
+    assert suite(ended("gate_could_not_run")).find("testcase").get("time") == "61.500"
+
+
 def test_a_failure_says_how_much_from_what_to_what() -> None:
     failure = suite(ended("gate_failed")).find("testcase/failure")
-    assert failure.get("message") == "B is worse: throughput −5.1 % [−5.6, −4.7]"
-    assert "from 152K/s to 145K/s; the threshold is 5 %" in failure.text
+    assert failure.get("message") == "candidate is worse: throughput −5.1 %, 90 % interval [−5.6, −4.7]"
+    assert "from 152K/s to 145K/s; the change that matters is 5 %" in failure.text
 
 
 @pytest.mark.parametrize("gate", GATES)
@@ -114,7 +127,7 @@ def test_an_error_for_what_is_worse_a_warning_where_nobody_can_tell_and_nothing_
         "gate_passed": [],
         "gate_inconclusive": ["::warning"],
         "gate_refused": ["::warning"],
-        "gate_could_not_run": ["::warning"],
+        "gate_could_not_run": ["::error"],
     }
 
 
@@ -151,7 +164,7 @@ def test_a_picture_is_named_and_described_and_needs_nothing_from_elsewhere() -> 
     assert title is not None
     assert str(title.text).startswith("FAIL: valkey against redis; valkey against redis; ")
     assert desc is not None
-    assert "valkey is worse: throughput −5.1 %" in str(desc.text)
+    assert "candidate is worse: throughput −5.1 %" in str(desc.text)
     assert "prefers-color-scheme" in printed
     assert not re.search(r"<script|href|url\(|@import|font-face", printed)
     assert printed.count("http") == 1, "its namespace is the only address"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,14 @@ from real_servers import RealServer
 from runs import SETTINGS, endpoints, redis_calls
 
 from loadgen import config
-from loadgen.comparison import Candidate, Settings
+from loadgen.comparison import Candidate, Idle, Settings
 from loadgen.errors import TargetError
-from loadgen.rounds import Contestant, Rounds, Side
+from loadgen.events import Event
+from loadgen.rounds import Contestant, RequestsFailed, Rounds, Side
 from loadgen.server_plan import ServerPlan
+from loadgen.signs import Pauses
+from loadgen.snapshot import Snapshot
+from loadgen.stretch import Stretch
 
 BOTH_LOOPS = {"throughput": 0.05, "p99": 0.1, "server_cpu": 0.05, "rss": 0.05}
 SHORT = Settings(
@@ -29,6 +34,7 @@ SHORT = Settings(
     max_rounds=4,
 )
 SEEDS = (1, 1, 5)
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="epoll is Linux's")
 REDIS = (
     *("redis-server", "--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--daemonize", "no", "--save", ""),
 )
@@ -93,9 +99,9 @@ def test_without_a_rate_it_is_a_share_of_what_the_first_candidate_reaches() -> N
     assert 0.01 * values["throughput"] / 10 < rounds.rate_per_s < 0.01 * values["throughput"] * 10
 
 
-def test_an_idle_server_is_stopped_while_another_is_measured() -> None:
+@pytest.mark.parametrize(("idle", "state_of_others"), [(Idle.RUN, "runs"), (Idle.STOP, "stopped")])
+def test_an_idle_server_runs_unless_it_is_to_be_stopped(idle: Idle, state_of_others: str) -> None:
     states: list[tuple[str, str]] = []
-
     started: list[Side] = []
 
     class Looking(Rounds):
@@ -112,18 +118,113 @@ def test_an_idle_server_is_stopped_while_another_is_measured() -> None:
             started.append(side)
             return side
 
-    Looking((managed(name="a"), managed(name="b")), SHORT, 1, lambda event: None).next()
-    assert set(states) == {("own", "runs"), ("other", "stopped")}
+    settings = replace(SHORT, thresholds={"throughput": 0.05}, idle=idle)
+    Looking((managed(name="a"), managed(name="b")), settings, 1, lambda event: None).next()
+    assert set(states) == {("own", "runs"), ("other", state_of_others)}
 
 
-def test_a_server_that_uses_a_cpu_while_it_is_stopped_is_a_note() -> None:
+def test_a_server_that_uses_a_cpu_although_it_was_stopped_is_a_note() -> None:
     # Its helper is not of its process group, so that the group's SIGSTOP does not reach it.
     start = "subprocess.Popen([sys.executable, '-c', 'while True: pass'], start_new_session=True)"
     busy = (sys.executable, "-c", f"import os, subprocess, sys; {start}; os.execvp(sys.argv[1], sys.argv[1:])", *REDIS)
-    for program, used in ((REDIS, set()), (busy, {"busy used a CPU while it was stopped and another was measured"})):
-        rounds = rounds_of(managed(name="a"), managed(name="busy", program=program))
+    settings = replace(SHORT, thresholds={"throughput": 0.05}, idle=Idle.STOP)
+    rounds = rounds_of(managed(name="a"), managed(name="busy", program=busy), settings=settings)
+    rounds.next()
+    [note] = [note for note in rounds.notes if "of a CPU" in note]
+    assert re.fullmatch(r"busy used [\d.]+ % of a CPU while idle, although it had been stopped", note)
+
+
+IDLE_SERVER = (sys.executable, str(Path(__file__).parent / "idle_server.py"), "{port}")
+
+
+@LINUX_ONLY
+@pytest.mark.parametrize("idle", [Idle.RUN, Idle.ALONE])
+def test_a_server_that_dies_of_an_interrupted_wait_gets_its_round(idle: Idle) -> None:
+    candidates = (managed(name="a"), managed(name="mio", program=(*IDLE_SERVER, "eintr")))
+    rounds = rounds_of(*candidates, settings=replace(SHORT, thresholds={"throughput": 0.05}, idle=idle))
+    ended = rounds.next()
+    assert all(values["throughput"] > 0 for values in ended.values)
+    assert rounds.alone is (idle is Idle.ALONE)
+
+
+@LINUX_ONLY
+def test_a_server_that_dies_of_being_stopped_is_quoted_and_the_key_is_named() -> None:
+    candidates = (managed(name="a"), managed(name="mio", program=(*IDLE_SERVER, "eintr")))
+    rounds = rounds_of(*candidates, settings=replace(SHORT, thresholds={"throughput": 0.05}, idle=Idle.STOP))
+    with pytest.raises(TargetError) as raised:
         rounds.next()
-        assert {note for note in rounds.notes if "used a CPU" in note} == used
+    words = str(raised.value)
+    assert 'mio ended with exit status 1; its log ends with "Error: Interrupted system call (os error 4)"' in words
+    assert 'compare.idle = "stop"' in words
+    assert "start a server" not in words
+
+
+@LINUX_ONLY
+def test_where_an_idle_server_spins_each_is_run_alone_and_it_is_named() -> None:
+    told: list[Event] = []
+    candidates = (managed(name="a"), managed(name="uring", program=(*IDLE_SERVER, "spins")))
+    rounds = Rounds(candidates, replace(SHORT, thresholds={"throughput": 0.05}), 1, told.append)
+    ended = rounds.next()
+    assert all(values["throughput"] > 0 for values in ended.values)
+    assert ended.order in ((0, 0, 1, 1), (1, 1, 0, 0))
+    [note] = rounds.notes
+    assert re.match(r"uring used [\d.]+ % of a CPU while idle; each candidate was run alone", note)
+    # It is not looked for again.
+    pids = []
+    rounds.check_at_rest = lambda sides: pids.append(len(sides))  # type: ignore[method-assign]
+    rounds.next()
+    assert pids == [1, 1]
+
+
+def test_a_server_at_rest_is_not_taken_for_one_that_spins() -> None:
+    rounds = rounds_of(managed(name="a"), managed(name="b"), settings=replace(SHORT, thresholds={"throughput": 0.05}))
+    rounds.next()
+    assert (rounds.at_rest, rounds.alone, rounds.notes) == (True, False, {})
+
+
+class Spoilt(Rounds):
+    """The slices of these numbers, from 1 and of all that are measured, are ones in which the host took a CPU away."""
+
+    spoilt: tuple[int, ...] = ()
+
+    def measure(self, sides: dict[int, Side], side: Side, loop: str) -> Stretch:
+        taken = super().measure(sides, side, loop)
+        self.measured = [*getattr(self, "measured", []), side.name]
+        if len(self.measured) not in self.spoilt:
+            return replace(taken, workers=tuple(replace(w, queued_ns=0, pauses=Pauses()) for w in taken.workers))
+        return replace(taken, workers=tuple(replace(w, queued_ns=taken.length_ns) for w in taken.workers))
+
+
+def test_a_slice_in_which_the_host_took_a_cpu_away_is_measured_again_within_a_third_more() -> None:
+    settings = replace(SHORT, thresholds={"throughput": 0.05}, slice_ns=30_000_000, slices=4)
+    rounds = Spoilt((managed(name="a"), managed(name="b")), settings, 1, lambda event: None)
+    rounds.spoilt = (2,)
+    ended = rounds.next()
+    assert (ended.repeated, len(rounds.measured)) == (1, 9)
+    assert rounds.measured[1] == rounds.measured[2]
+    rounds.spoilt = tuple(range(100))
+    ended = rounds.next()
+    # Eight slices, and two more.
+    assert (ended.repeated, len(rounds.measured)) == (2, 9 + 10)
+    assert len(ended.order) == 8
+
+
+def test_a_round_in_which_requests_failed_is_run_again_once() -> None:
+    class Failing(Rounds):
+        failures = 0
+
+        def check_answers(self, side: Side, measured: Snapshot) -> None:
+            if self.failures:
+                self.failures -= 1
+                raise RequestsFailed(f"{side.name}: 3 % of requests failed (timeouts 3).")
+
+    rounds = Failing((managed(name="a"),), replace(SHORT, thresholds={"throughput": 0.05}), 1, lambda event: None)
+    rounds.failures = 1
+    assert rounds.next().number == 1
+    assert list(rounds.notes) == ["round 1 was run again: a: 3 % of requests failed (timeouts 3)"]
+    rounds.failures = 2
+    with pytest.raises(RequestsFailed):
+        rounds.next()
 
 
 def test_both_candidates_get_the_same_keys_and_requests() -> None:
@@ -149,16 +250,16 @@ def test_a_server_that_is_not_ours_is_neither_watched_nor_ended() -> None:
         assert server.redis().ping()
 
 
-def test_a_candidate_whose_requests_fail_ends_the_comparison_with_its_words() -> None:
+def test_a_candidate_whose_requests_fail_ends_the_comparison_with_class_and_remedy() -> None:
     full = managed("--maxmemory", "1mb", "--maxmemory-policy", "noeviction", name="full")
-    with pytest.raises(TargetError, match=r"full: .*OOM"):
+    with pytest.raises(TargetError, match=r"full: [\d.]+ % of requests failed \(OOM [\d,]+\).*raise its memory limit"):
         rounds_of(replace(full, plan=replace(full.plan, prefill=False))).next()
 
 
 def test_a_candidate_that_dies_in_the_middle_ends_the_comparison_with_its_fate() -> None:
     script = Path(__file__).parent / "dying_server.py"
     dying = managed(name="dying", program=(sys.executable, str(script), "{port}", "2000"))
-    with pytest.raises(TargetError, match=r"dying.*(SIGKILL|SIGSEGV)"):
+    with pytest.raises(TargetError, match=r"dying was killed by (SIGKILL|SIGSEGV).*; its log is empty"):
         rounds_of(managed(name="a"), dying).next()
 
 

@@ -28,6 +28,11 @@ class Metric:
     loop: str = ""
     """The slices that it is taken from: closed or open; empty: either."""
 
+    @property
+    def noun(self) -> str:
+        """As the subject of a sentence: "p99 response time"."""
+        return f"{self.label} time" if self.label.endswith(" response") else self.label
+
 
 METRICS = {
     metric.name: metric
@@ -43,12 +48,28 @@ METRICS = {
 """In the order in which they are shown."""
 
 
+class Idle(StrEnum):
+    """What becomes of the servers that we started while another one is measured."""
+
+    RUN = "run"
+    """They go on, and are watched: where one uses a CPU all the same, all are run alone."""
+    STOP = "stop"
+    """They are stopped by SIGSTOP, and go on by SIGCONT."""
+    ALONE = "alone"
+    """There are none: each server has its part of the round for itself, started and ended in it."""
+
+
+AGAIN = 3
+"""One in so many slices of a round may be measured again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How rounds are run and judged, from `[compare]` or `[gate]`."""
 
     thresholds: Mapping[str, float]
-    """By metric, the change that matters, as a share: 0.05 for 5 %. Those named here are judged, and no others."""
+    """By metric, the change that matters, as a share: 0.05 for 5 %. Those named here are judged, and no others. How an
+    answer follows from it, `stats.sequential.Rule` says."""
     one_sided: bool
     """A gate asks only whether the candidate is worse; a comparison, whether it is better or worse."""
     slice_ns: int = 250_000_000
@@ -62,8 +83,9 @@ class Settings:
     load_share: float = 0.4
     max_rounds: int = 20
     noise: float = 0.08
-    """The largest σ of a metric's differences between rounds that a gate works with, for a threshold of 5 %; in
-    proportion for others."""
+    """Where σ of a metric's differences between rounds is above it (for a threshold of 5 %, and in proportion for
+    others), a gate gives the metric up as soon as the rounds left are too few for an answer by plan."""
+    idle: Idle = Idle.RUN
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +117,12 @@ class Round:
     values: tuple[Mapping[str, float], ...]
     """By candidate, its metrics: throughput per second, percentiles and CPU per request in ns, memory in bytes."""
     doubts: tuple[str, ...] = ()
-    """Why a slice's numbers are in part the generator's, one sentence each."""
+    """Why percentiles of a candidate are in part the generator's, one sentence each."""
+    late: tuple[tuple[str, ...], ...] = ()
+    """By candidate, the metrics that are left out of `values` because of these doubts; empty: none of any."""
+    repeated: int = 0
+    """How many slices were measured again, because the host had taken a CPU away."""
+    took_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +145,8 @@ class Verdict(StrEnum):
     """A metric is unclear after the most rounds allowed, or it never came so far."""
     REFUSED = "REFUSED"
     """This host is too noisy to judge a metric on, and no other is worse."""
+    ERROR = "ERROR"
+    """It could not be run to its end: a server did not start, died or failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +176,11 @@ class Row:
     more_rounds: int | None = None
     """Where the answer is unclear: how many more it would probably take; None where that cannot be said."""
     why: str = ""
-    """Where the answer is unclear for another reason than too few rounds, that reason in a sentence."""
+    """Where the answer is unclear, what keeps it from being clear, in a sentence."""
+    level: float | None = None
+    """Where the answer is unclear, the p that would have been needed to find a change; None where there is no p."""
+    took_s: float = 0.0
+    """How long its rounds took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +209,9 @@ class Compared:
     failure: str = ""
     """Why it could not run to its end, in a sentence; empty when it did."""
     refused: str = ""
-    """Why a metric cannot be judged on this host, in a sentence; empty when all can."""
+    """Why metrics cannot be judged on this host, in a sentence; empty when all can."""
     interrupted: bool = False
+    took_s: float = 0.0
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
@@ -185,7 +219,9 @@ class Compared:
     def verdict(self) -> Verdict:
         """The answer of a gate: one metric that is worse is enough to fail it, and all must be clear to pass it."""
         answers = {row.answer for row in self.rows}
-        if self.failure or self.interrupted or not answers:
+        if self.failure:
+            return Verdict.ERROR
+        if self.interrupted or not answers:
             return Verdict.INCONCLUSIVE
         if Answer.WORSE in answers:
             return Verdict.FAIL

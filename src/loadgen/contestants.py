@@ -17,7 +17,7 @@ from pathlib import Path
 from loadgen import config, output, presets, record, results, session
 from loadgen.comparison import Candidate, Compared, JudgingEvent, NoiseFound, Settings
 from loadgen.config import Config, Flag
-from loadgen.contest import Contest
+from loadgen.contest import Contest, rule_for
 from loadgen.errors import UsageError
 from loadgen.events import Event
 from loadgen.flags import flags_of
@@ -139,8 +139,8 @@ class Contestants:
         theirs = {server.cpus or self.server_cpus for server in servers}
         listed = " and ".join(_listed(each) for each in sorted(theirs))
         self.notes.append(
-            f"load on CPU {_listed(ours)}, servers on CPU {listed}; general.cpu_list and a server's cpu_list say "
-            "otherwise"
+            f"load on CPU {_listed(ours)}, servers on CPU {listed}; change with general.cpu_list and the server's "
+            "cpu_list"
         )
         return True
 
@@ -150,6 +150,7 @@ class Contestants:
         if not settings.rate_per_s:
             settings = replace(settings, rate_per_s=self.settings.workload.rate_limit)
         check_loads(found)
+        rule_for(settings, len(found) - 1, live=any(isinstance(each, Contestant) for each in found))
         for each in found:
             if isinstance(each, Stored) and each.rate_per_s and settings.rate_per_s not in (0, each.rate_per_s):
                 raise UsageError(
@@ -162,8 +163,9 @@ class Contestants:
 
     def compare(self, found: Sequence[Contestant | Stored], plot: str | None) -> list[Compared]:
         """Holds them against each other, prints how that goes and what came of it, and draws that where `plot` is."""
+        settings = self.judging(found)
         with self.outputs() as emit:
-            ended = Contest(found, self.judging(found), self.seed, emit, self.notes).result()
+            ended = Contest(found, settings, self.seed, emit, self.notes).result()
             for compared in ended:
                 emit(compared)
         if plot:

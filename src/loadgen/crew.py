@@ -24,6 +24,7 @@ from loadgen.plan import Endpoint, Load, Plan, Segment
 from loadgen.signs import WorkerSigns
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.usage import Watched
+from loadgen.watch import fate_of
 from loadgen.worker import Failed, Report
 from loadgen.worker_process import WorkerProcess
 
@@ -153,7 +154,7 @@ class Crew:
             down = self.open_connections()
         for place, endpoint in enumerate(self.plan.endpoints):
             if down[place] == diagnosis.planned_connections(self.plan, place):
-                raise TargetError(diagnosis.why_not(self.plan, endpoint, self.failures(), self.examples))
+                raise TargetError(self.why_not(endpoint))
             if down[place]:
                 words = diagnosis.some_down(self.plan, place, down[place], self.failures(), self.examples)
                 self.warnings.append(words)
@@ -193,6 +194,27 @@ class Crew:
             self.open_connections()
         for process, final in zip(self.workers, finals, strict=True):
             process.final = final
+
+    def why_not(self, endpoint: Endpoint) -> str:
+        """Why no connection to a server became ready, and what to do about it."""
+        return self.departed(endpoint) or diagnosis.why_not(self.plan, endpoint, self.failures(), self.examples)
+
+    def why_gone(self, endpoint: Endpoint) -> str:
+        """That no connection to a server was left when its load ended, and why."""
+        failures = self.failures("measure")
+        return self.departed(endpoint) or diagnosis.gone(endpoint, failures, self.examples)
+
+    def departed(self, endpoint: Endpoint) -> str:
+        """How a server that we started ended or went deaf, in its own last words; empty where it did neither."""
+        server = self.server
+        if server is None:
+            return ""
+        if fate := fate_of(server):
+            return f"{diagnosis.ended(fate, server.complaints(), server.last_words())}."
+        if "refused" in self.failures() | self.failures("measure"):
+            where = diagnosis.address(endpoint)
+            return f"{diagnosis.deaf(server.name, where, server.complaints(), server.last_words())}."
+        return ""
 
     def signs(self) -> tuple[WorkerSigns, ...]:
         """What the machine did to each worker that came to the end of the newest load."""
@@ -297,7 +319,7 @@ class Crew:
             reached_ns = now_ns if not self.without_connection() else reached_ns
             if now_ns - reached_ns > self.plan.connect_timeout_ns + load.interval_ns:
                 [endpoint, *_] = self.without_connection()
-                self.failure = diagnosis.gone(endpoint, self.failures(phase), self.examples)
+                self.failure = self.why_gone(endpoint)
                 raise Stop
 
     def window_end_ns(self) -> int:
@@ -402,9 +424,10 @@ class Crew:
         """The watched server died: as with a worker, what it had answered is kept."""
         if self.server is None or self.failure or not (fate := self.server.fate()):
             return
+        words = diagnosis.ended(fate, self.server.complaints(), self.server.last_words())
         if self.phase in ("connect", "precheck", "prefill"):
-            raise TargetError(f"{fate}; nothing had been measured yet.")
-        self.failure = f"{fate}."
+            raise TargetError(f"{words}; nothing had been measured yet.")
+        self.failure = f"{words}."
         if self.phase != "drain":
             raise Stop
 

@@ -5,7 +5,7 @@ It knows the reasons for failures as `_engine` names them, and error replies as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from loadgen.errors import printable
 from loadgen.plan import Endpoint, Plan
@@ -30,6 +30,9 @@ REMEDIES = (
     (("MOVED", "ASK", "CLUSTERDOWN"), "name a server that is no cluster node: clusters are not supported yet"),
     (("BUSY",), "wait for its script to end, or send it SCRIPT KILL"),
 )
+
+# Lines of a server's log that are quoted in a sentence.
+_MOST_QUOTED = 2
 
 
 def remedied(words: str) -> str:
@@ -126,6 +129,37 @@ def gone(endpoint: Endpoint, failures: Mapping[str, int], examples: Mapping[str,
     return (
         f"No connection to {address(endpoint)} was left when the run ended, and none could be made"
         f"{because(failures, examples)}: see whether the server still runs."
+    )
+
+
+def ended(fate: str, complaints: Sequence[str], last_words: Sequence[str]) -> str:
+    """How a server that we started ended, in a sentence without its full stop, with its own last words."""
+    return f"{fate}; {said(complaints, last_words)}"
+
+
+def deaf(name: str, where: str, complaints: Sequence[str], last_words: Sequence[str]) -> str:
+    """That a server that we started runs, and nothing listens any more where it did."""
+    return f"{name} runs, and no longer listens on {where}; {said(complaints, last_words)}"
+
+
+def said(complaints: Sequence[str], last_words: Sequence[str]) -> str:
+    """What the log of a server that we started says of an error; where it says nothing of one, how it ends."""
+    lines = [*complaints[-_MOST_QUOTED:]] or [*last_words[-_MOST_QUOTED:]]
+    if not lines:
+        return "its log is empty"
+    quoted = " | ".join(printable(line) for line in lines)
+    return f'its log {"says" if complaints else "ends with"} "{quoted}"'
+
+
+def failed(measured: Snapshot, examples: Mapping[str, str]) -> str:
+    """How many requests failed, of what class, and what to do about it: a sentence of slices that say nothing else."""
+    total = measured.total
+    others = {"timeouts": total.timeouts, "lost": total.lost, "corrupt": total.corrupt, "unfinished": total.unfinished}
+    counts = {**measured.errors, **others}
+    listed = ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda c: -c[1]) if count)
+    return (
+        f"{100 * total.not_ok / total.planned:.3g} % of requests failed ({listed}), so its figures are not comparable"
+        f"{_first_error(measured, examples)}; run `loadgen smoke` to see what is wrong."
     )
 
 

@@ -6,6 +6,9 @@ A round is the unit of comparison, as what one start of a server happens to be l
 in caches) lasts as long as the process. Within a round the candidates have their slices in an order and then in the
 reverse, ABBA or BAAB, again and again, so that a drift of the machine that is straight in time falls on all alike.
 Slices are short and many, as what else goes on in a machine comes and goes slowly: neighbours have it in common.
+
+While one candidate is measured, the others run and are idle. One that uses a CPU all the same is noticed; from then on
+each has its part of the round for itself.
 """
 
 from __future__ import annotations
@@ -13,27 +16,31 @@ from __future__ import annotations
 import contextlib
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from loadgen import diagnosis, verdict
-from loadgen.comparison import METRICS, Candidate, Round, Settings
+from loadgen import diagnosis, stretch
+from loadgen.comparison import AGAIN, METRICS, Candidate, Idle, Round, Settings
 from loadgen.crew import START_AHEAD_NS, Crew, Stop
 from loadgen.errors import LoadgenError, TargetError
-from loadgen.events import Event, Overall, Part, Progress, per_s
+from loadgen.events import Event, Overall, Part, Progress
 from loadgen.interrupts import Interrupts
 from loadgen.plan import Endpoint, Plan, Segment
 from loadgen.server_plan import ServerPlan
-from loadgen.signs import Signs, WorkerSigns
-from loadgen.slo import QUANTILES
 from loadgen.snapshot import Snapshot
+from loadgen.stretch import CLOSED, OPEN, Stretch
 from loadgen.target.identity import identify
+from loadgen.target.process import ProcessTree
 from loadgen.target.server import ManagedServer
-
-CLOSED, OPEN = "closed", "open"
+from loadgen.units import NS_PER_S
 
 # An idle candidate that uses more of a CPU than this takes it from the one that is measured.
 MOST_IDLE_CPU = 0.01
+
+# Candidates are looked at without load before the first round's slices: so long, and so often while one is not at rest,
+# as a server may have work left of its prefill.
+REST_S = 0.2
+REST_LOOKS = 8
 
 # As shares of GETs.
 MOST_HITS_APART = 0.01
@@ -44,6 +51,14 @@ MOST_FAILED = 0.001
 
 class Interrupted(Exception):
     """The user asked to stop: the round in hand says nothing."""
+
+
+class RequestsFailed(TargetError):
+    """So many requests of a slice failed that the rest cannot be compared."""
+
+
+class Spinning(Exception):
+    """A candidate that should be idle uses a CPU; the text says which, and how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,37 +80,27 @@ class Side:
     server: ManagedServer | None
     plan: Plan
     crew: Crew
-    slices: dict[str, Snapshot] = field(default_factory=dict)
+    stretches: dict[str, Stretch] = field(default_factory=dict)
     """By loop, all slices merged."""
-    cpu_ns: dict[str, int] = field(default_factory=dict)
-    """By loop, what the server used from the begin of settling to the end of the drain; `sent` is for the same time."""
-    sent: dict[str, int] = field(default_factory=dict)
-    workers: dict[str, tuple[WorkerSigns, ...]] = field(default_factory=dict)
-    """By loop, what the machine did to the generator over all slices."""
+    idle_cpu_ns: int = 0
+    """What the server used while others were measured."""
+    idle_ns: int = 0
     rss_bytes: int = 0
+    was_stopped: bool = False
+    """By SIGSTOP, so as to use no CPU while another was measured."""
 
     @property
     def name(self) -> str:
         return self.contestant.candidate.name
 
-    def values(self, lengths_ns: Mapping[str, int]) -> dict[str, float]:
-        """Its metrics of this round; `lengths_ns` has, by loop, how long it was measured."""
-        values: dict[str, float] = {}
-        if CLOSED in self.slices:
-            # In a closed loop each reply brings on a request, so those of the window are as many as the replies in it.
-            # The replies themselves cannot be told apart by where in a window of a quarter of a second they fell.
-            values["throughput"] = per_s(self.slices[CLOSED].total.answered, lengths_ns[CLOSED])
-        if OPEN in self.slices:
-            latency = self.slices[OPEN].latency()
-            values |= {name: float(latency.quantile(QUANTILES[name])) for name in ("p50", "p99", "p999")}
-        # At an equal rate both do the same work; in a closed loop, the quicker one does more of it.
-        loop = OPEN if OPEN in self.cpu_ns else CLOSED
-        if self.cpu_ns.get(loop) and self.sent[loop]:
-            values["server_cpu"] = self.cpu_ns[loop] / self.sent[loop]
-        if self.rss_bytes:
-            values["rss"] = float(self.rss_bytes)
-        # What is 0 has no ratio to anything.
-        return {name: value for name, value in values.items() if value > 0}
+    def add(self, loop: str, taken: Stretch) -> None:
+        self.stretches[loop] = self.stretches[loop] + taken if loop in self.stretches else taken
+
+    def usage_ns(self) -> int:
+        """CPU time of its server and of its workers until now, as far as they can be asked."""
+        crew = [ProcessTree(worker.process.pid).usage() for worker in self.crew.workers]
+        server = self.server.usage() if self.server is not None else None
+        return sum(usage.cpu_ns for usage in (*crew, server) if usage is not None)
 
 
 class Rounds:
@@ -112,74 +117,104 @@ class Rounds:
         self.emit = emit
         self.random = random.Random(seed)
         self.number = 0
-        self.slices_begun = 0
-        """In the round in hand."""
-        self.began_ns = 0
-        """When the round in hand began."""
-        self.longest_ns = 0
-        """The longest round so far."""
+        self.alone = settings.idle is Idle.ALONE
+        """Each candidate has its part of a round for itself."""
+        self.at_rest = False
+        """Whether idle candidates have been found to use no CPU to speak of."""
         self.rate_per_s = settings.rate_per_s
         """Of the open-loop slices; found on the first contestant before the first round, where none is given."""
         self.identities: list[str] = [contestant.candidate.identity for contestant in contestants]
         self.notes: dict[str, None] = {}
         """What to know about all rounds so far, each once."""
-        self.doubts: list[str] = []
-        """Of the round in hand."""
         judged = [METRICS[name] for name in settings.thresholds]
         self.loops = [loop for loop in (CLOSED, OPEN) if any(metric.loop == loop for metric in judged)] or [CLOSED]
+        self.course = Course(settings, len(self.loops) * len(contestants))
 
     def next(self) -> Round:
-        """The next round."""
+        """The next round. One in which too many requests failed is run once more before that is the end."""
         if OPEN in self.loops and not self.rate_per_s:
             self.rate_per_s = self.capacity_per_s() * self.settings.load_share
         self.number += 1
-        self.slices_begun = 0
-        self.began_ns = time.monotonic_ns()
-        self.doubts = []
-        everybody = list(range(len(self.contestants)))
-        order = []
+        again = False
+        while True:
+            self.course.begin(self.number)
+            try:
+                return self.round()
+            except Spinning as spinning:
+                self.alone = True
+                self.notes[f"{spinning}; each candidate was run alone in its part of the round instead"] = None
+            except RequestsFailed as failed:
+                if again:
+                    raise
+                again = True
+                self.notes[f"round {self.number} was run again: {failed}".rstrip(".")] = None
+
+    def round(self) -> Round:
+        order: list[int] = []
+        sides: dict[int, Side] = {}
+        for places, turns in self.parts():
+            with self.sides(places) as started:
+                self.check_at_rest(started)
+                for loop in self.loops:
+                    for place in turns:
+                        self.slice(started, started[place], loop)
+                self.look(started)
+                sides |= started
+                order += turns
+        in_order = [sides[place] for place in range(len(self.contestants))]
+        self.compare_hits(in_order)
+        late = tuple(self.late(side) for side in in_order)
+        values = [stretch.values(side.stretches, side.rss_bytes) for side in in_order]
+        return Round(
+            self.number,
+            tuple(order),
+            tuple({n: v for n, v in own.items() if n not in out} for own, out in zip(values, late, strict=True)),
+            doubts=tuple(doubt for side in in_order for doubt in self.doubts(side)),
+            late=late if any(late) else (),
+            repeated=self.course.repeated,
+            took_s=self.course.end(),
+        )
+
+    def parts(self) -> list[tuple[list[int], list[int]]]:
+        """The parts of a round: the candidates that run in it, as they are started, and whose turn each slice is."""
+        everybody = range(len(self.contestants))
+        if self.alone:
+            return [
+                ([place], [place] * self.settings.slices) for place in self.random.sample(everybody, len(everybody))
+            ]
+        turns: list[int] = []
         for _ in range(self.settings.slices // 2):
             there = self.random.sample(everybody, len(everybody))
-            order += [*there, *reversed(there)]
-        lengths_ns = dict.fromkeys(self.loops, self.settings.slices * self.settings.slice_ns)
-        with self.sides(self.random.sample(everybody, len(everybody))) as sides:
-            for loop in self.loops:
-                for place in order:
-                    self.slice(sides, place, loop)
-            for side in sides:
-                self.only(side, sides)
-                self.look(side)
-                self.doubt(side)
-            self.compare_hits(sides)
-            values = tuple(side.values(lengths_ns) for side in sides)
-            if sides[0].crew.interrupts.count:
-                raise Interrupted
-        self.longest_ns = max(self.longest_ns, time.monotonic_ns() - self.began_ns)
-        return Round(self.number, tuple(order), values, tuple(self.doubts))
+            turns += [*there, *reversed(there)]
+        return [(self.random.sample(everybody, len(everybody)), turns)]
 
     def capacity_per_s(self) -> float:
         """What the first contestant reaches in a closed loop, in requests per second."""
         with self.sides([0]) as sides:
             for _ in range(self.settings.slices):
-                self.slice(sides, 0, CLOSED)
-            values = sides[0].values({CLOSED: self.settings.slices * self.settings.slice_ns})
+                self.slice(sides, sides[0], CLOSED)
+            values = stretch.values(sides[0].stretches, 0)
         if "throughput" not in values:
             raise TargetError(f"{sides[0].name} answered nothing within its slices: make them longer (--slice).")
         return values["throughput"]
 
+    # ── Servers and crews ───────────────────────────────────────────────────────────────────────────────────────────
+
     @contextlib.contextmanager
-    def sides(self, places: Sequence[int]) -> Iterator[list[Side]]:
-        """The contestants at these places, started in this order, connected and filled; yielded in their own order."""
-        started: dict[int, Side] = {}
+    def sides(self, places: Sequence[int]) -> Iterator[dict[int, Side]]:
+        """The contestants at these places, started in this order, connected and filled, by place.
+
+        Raises Interrupted when the user asked to stop in the meantime.
+        """
+        sides: dict[int, Side] = {}
         with contextlib.ExitStack() as stack:
             interrupts = Interrupts()
             stack.callback(interrupts.close)
             for place in places:
-                started[place] = self.start(place, interrupts, stack)
+                sides[place] = self.start(place, interrupts, stack)
             stack.enter_context(interrupts.caught())
-            sides = [started[place] for place in sorted(started)]
             try:
-                for side in sides:
+                for side in sides.values():
                     self.only(side, sides)
                     stack.enter_context(side.crew.at_work())
                     side.crew.connect()
@@ -189,15 +224,17 @@ class Rounds:
             except Stop:
                 raise self.stopped(sides) from None
             finally:
-                for side in sides:
+                for side in sides.values():
                     if side.server is not None:
                         side.server.resume()
+            if interrupts.count:
+                raise Interrupted
 
     def start(self, place: int, interrupts: Interrupts, stack: contextlib.ExitStack) -> Side:
         contestant = self.contestants[place]
         plan, server = contestant.plan, None
         if contestant.server is not None:
-            server = stack.enter_context(ManagedServer(contestant.server))
+            server = stack.enter_context(ManagedServer(contestant.server, self.teller(contestant.candidate)))
             plan = replace(plan, endpoints=(Endpoint(server.host, server.port, server.host),))
         if not self.identities[place]:
             self.identities[place] = identify(plan)
@@ -207,46 +244,90 @@ class Rounds:
     def teller(self, candidate: Candidate) -> Callable[[Event], None]:
         def tell(event: Event) -> None:
             if isinstance(event, Progress):
-                self.emit(replace(event, overall=self.overall(), target=candidate.name))
+                self.emit(replace(event, overall=self.course.overall(), target=candidate.name))
 
         return tell
 
-    def overall(self) -> Overall:
-        """How far the round in hand has come; before the first one, nothing is known of its length."""
-        rounds = Part("round", max(1, self.number), self.settings.max_rounds)
-        total = len(self.loops) * self.settings.slices * len(self.contestants)
-        if not self.number:
-            return Overall((rounds,))
-        return Overall((rounds, Part("slice", max(1, self.slices_begun), total)), self.left_ns(total))
+    def only(self, chosen: Side, sides: dict[int, Side]) -> None:
+        """Where idle servers are to be stopped, stops those of all others: none of them uses a CPU in the meantime."""
+        if self.settings.idle is not Idle.STOP:
+            return
+        for side in sides.values():
+            if side.server is None:
+                continue
+            if side is chosen:
+                side.server.resume()
+            else:
+                side.server.pause()
+                side.was_stopped = True
 
-    def left_ns(self, slices: int) -> int:
-        """The time that all rounds allowed still take, by those that have ended, or by what their slices add up to."""
-        spent_ns = time.monotonic_ns() - self.began_ns
-        round_ns = max(self.longest_ns, slices * (self.settings.settle_ns + self.settings.slice_ns + START_AHEAD_NS))
-        return max(0, round_ns - spent_ns) + (self.settings.max_rounds - self.number) * round_ns
+    def check_at_rest(self, sides: dict[int, Side]) -> None:
+        """Before any slice, without load: raises Spinning where a server uses a CPU all the same."""
+        watched = [side for side in sides.values() if side.server is not None]
+        if self.at_rest or self.settings.idle is not Idle.RUN or len(sides) == 1:
+            return
+        busy = dict[str, float]()
+        for _ in range(REST_LOOKS):
+            before = [side.server.usage() for side in watched if side.server is not None]
+            watched[0].crew.pause(REST_S) if watched else None
+            after = [side.server.usage() for side in watched if side.server is not None]
+            used = [
+                (side.name, (now - then).cpu_share)
+                for side, then, now in zip(watched, before, after, strict=True)
+                if now is not None and then is not None
+            ]
+            busy = {name: share for name, share in used if share > MOST_IDLE_CPU}
+            if not busy:
+                self.at_rest = True
+                return
+        raise Spinning(_spinning(busy))
 
-    def only(self, chosen: Side, sides: Sequence[Side]) -> None:
-        """Stops the servers of all others, so that none of them uses a CPU in the meantime."""
-        for side in sides:
-            if side.server is not None:
-                if side is chosen:
-                    side.server.resume()
-                else:
-                    side.server.pause()
+    def look(self, sides: dict[int, Side]) -> None:
+        """What is seen of servers when their slices are over.
 
-    def slice(self, sides: Sequence[Side], place: int, loop: str) -> None:
-        """One stretch of load on one side, added to what it had."""
-        side, length_ns = sides[place], self.settings.slice_ns
-        self.slices_begun += 1
-        others = [other.server for other in sides if other is not side and other.server is not None]
-        crew = side.crew
+        Raises TargetError where one is not the one that began, Spinning where one was not idle.
+        """
+        for side in sides.values():
+            self.only(side, sides)
+            if side.server is None:
+                continue
+            if side.server.restarted():
+                raise TargetError(f"{side.name} was restarted while load was on it: another process answers now.")
+            if (usage := side.server.usage()) is not None:
+                side.rss_bytes = usage.rss_bytes
+        shares = {s.name: s.idle_cpu_ns / s.idle_ns for s in sides.values() if s.idle_ns}
+        busy = {name: share for name, share in shares.items() if share > MOST_IDLE_CPU}
+        if busy and self.settings.idle is Idle.RUN:
+            raise Spinning(_spinning(busy))
+        if busy:
+            self.notes[f"{_spinning(busy)}, although it had been stopped"] = None
+
+    # ── Load ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def slice(self, sides: dict[int, Side], side: Side, loop: str) -> None:
+        """A slice of load on one side, added to what it had; measured again where the host took a CPU away meanwhile.
+
+        Of a round's slices, one in AGAIN is measured again at most.
+        """
+        self.course.slices += 1
+        taken = self.measure(sides, side, loop)
+        while stretch.is_spoilt(side.plan, taken, loop) and self.course.may_repeat():
+            self.course.repeated += 1
+            taken = stretch.better(taken, self.measure(sides, side, loop), loop)
+        side.add(loop, taken)
+
+    def measure(self, sides: dict[int, Side], side: Side, loop: str) -> Stretch:
+        """One stretch of load on one side, while the others are idle."""
+        length_ns, crew = self.settings.slice_ns, side.crew
+        others = [other for other in sides.values() if other is not side]
         self.only(side, sides)
         if crew.load.start_ns:
             crew.open_connections()
         self.check_connected(side)
         profile = (Segment(length_ns, self.rate_per_s, self.rate_per_s),) if loop == OPEN else ()
+        began_ns, own_ns = time.monotonic_ns(), time.process_time_ns()
         before = side.server.usage() if side.server is not None else None
-        idle_before = [server.usage() for server in others]
+        idle_before = [(other.usage_ns(), other.server.usage() if other.server else None) for other in others]
         crew.begin("measure")
         crew.begin_load(profile, self.settings.settle_ns, length_ns)
         crew.follow("warmup")
@@ -256,35 +337,41 @@ class Rounds:
         if crew.failure or crew.interrupts.count:
             raise Stop
         after = side.server.usage() if side.server is not None else None
+        own = {"loadgen's front end": time.process_time_ns() - own_ns}
+        for other, (then_ns, then) in zip(others, idle_before, strict=True):
+            own[f"idle {other.name}"] = other.usage_ns() - then_ns
+            now = other.server.usage() if other.server is not None else None
+            if now is not None and then is not None:
+                other.idle_cpu_ns += (now - then).cpu_ns
+                other.idle_ns += time.monotonic_ns() - began_ns
         measured = crew.settled("measure")
         self.check_answers(side, measured)
-        side.slices[loop] = side.slices.get(loop, Snapshot()) + measured
-        if before is not None and after is not None:
-            side.cpu_ns[loop] = side.cpu_ns.get(loop, 0) + (after - before).cpu_ns
-            sent = sum(crew.settled(phase).sent for phase in ("warmup", "measure", "drain"))
-            side.sent[loop] = side.sent.get(loop, 0) + sent
-        for server, idle in zip(others, idle_before, strict=True):
-            now = server.usage()
-            if now is not None and idle is not None and (now - idle).cpu_share > MOST_IDLE_CPU:
-                self.notes[f"{server.name} used a CPU while it was stopped and another was measured"] = None
-        earlier, newest = side.workers.get(loop, ()), crew.signs()
-        side.workers[loop] = tuple(a + b for a, b in zip(earlier, newest, strict=True)) if earlier else newest
+        return Stretch(
+            measured,
+            length_ns,
+            sent=sum(crew.settled(phase).sent for phase in ("warmup", "measure", "drain")),
+            cpu_ns=(after - before).cpu_ns if before is not None and after is not None else None,
+            workers=crew.signs(),
+            own_cpu_ns=own,
+        )
+
+    # ── What is wrong ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def late(self, side: Side) -> tuple[str, ...]:
+        return stretch.late_metrics(side.plan, side.stretches[OPEN]) if OPEN in side.stretches else ()
+
+    def doubts(self, side: Side) -> list[str]:
+        """What speaks against a side's latency in this round."""
+        if OPEN not in side.stretches:
+            return []
+        return [f"{side.name}: {reason}" for reason in stretch.reasons(side.plan, side.stretches[OPEN])]
 
     def compare_hits(self, sides: Sequence[Side]) -> None:
         """Notes when some find more of their keys than others: a miss is quicker than a hit."""
-        merged = [sum(side.slices.values(), Snapshot()).hit_rate for side in sides]
+        merged = [sum((s.measured for s in side.stretches.values()), Snapshot()).hit_rate for side in sides]
         rates = [rate for rate in merged if rate is not None]
         if rates and max(rates) - min(rates) > MOST_HITS_APART:
             self.notes["hit rates differ by more than 1 %, and a miss is quicker than a hit: not the same work"] = None
-
-    def look(self, side: Side) -> None:
-        """What is seen of a server when its slices are over. Raises TargetError where it is not the one that began."""
-        if side.server is None:
-            return
-        if side.server.restarted():
-            raise TargetError(f"{side.name} was restarted while load was on it: another process answers now.")
-        if (usage := side.server.usage()) is not None:
-            side.rss_bytes = usage.rss_bytes
 
     def check_connected(self, side: Side) -> None:
         """Raises TargetError where a connection is missing: fewer of them are another load."""
@@ -292,39 +379,72 @@ class Rounds:
         if any(crew.down()):
             crew.reopen()
         for endpoint in crew.without_connection()[:1]:
-            raise TargetError(f"{side.name}: {diagnosis.gone(endpoint, crew.failures('measure'), crew.examples)}")
+            raise TargetError(f"{side.name}: {crew.why_gone(endpoint)}")
         if missing := sum(crew.down()):
             why = f" ({'; '.join(crew.warnings)})" if crew.warnings else ""
             raise TargetError(f"{side.name}: {missing} of {side.plan.connections} connections were not there{why}.")
 
     def check_answers(self, side: Side, measured: Snapshot) -> None:
-        """Raises TargetError where too many requests failed for the rest to be compared."""
+        """Raises RequestsFailed where too many failed for the rest to be compared."""
         total = measured.total
-        if total.not_ok <= MOST_FAILED * total.planned:
-            return
-        words = "; ".join(f"{kind}: {example}" for kind, example in side.crew.examples.items())
-        raise TargetError(
-            f"{side.name}: {total.not_ok / total.planned:.2%} of requests failed{f' ({words})' if words else ''}, and "
-            "how fast a failure is says nothing; `loadgen smoke` tells what is wrong."
-        )
+        if total.not_ok > MOST_FAILED * total.planned:
+            raise RequestsFailed(f"{side.name}: {diagnosis.failed(measured, side.crew.examples)}")
 
-    def doubt(self, side: Side) -> None:
-        """Notes what speaks against a side's latency in this round."""
-        if OPEN not in side.slices:
-            return
-        judged = verdict.judge(
-            side.plan.verdict,
-            side.slices[OPEN],
-            Signs(side.workers[OPEN]),
-            open_loop=True,
-            spin=side.plan.spin,
-            duration_ns=self.settings.slices * self.settings.slice_ns,
-        )
-        self.doubts += [f"{side.name}: {reason}" for reason in judged.reasons]
-
-    def stopped(self, sides: Sequence[Side]) -> LoadgenError | Interrupted:
+    def stopped(self, sides: dict[int, Side]) -> LoadgenError | Interrupted:
         """Why a round did not come to its end."""
-        for side in sides:
+        for side in sides.values():
             if side.crew.failure:
-                return TargetError(f"{side.name}: {side.crew.failure}")
+                hint = (
+                    ' It had been stopped and resumed (compare.idle = "stop"), which some servers take for an error '
+                    '(EINTR): leave idle at "run".'
+                    if side.was_stopped and side.server is not None and side.server.fate()
+                    else ""
+                )
+                return TargetError(f"{side.name}: {side.crew.failure}{hint}")
         return Interrupted()
+
+
+class Course:
+    """How far the rounds have come, for those who watch; and how many slices of a round may be measured again."""
+
+    def __init__(self, settings: Settings, turns: int) -> None:
+        self.settings = settings
+        self.total = turns * settings.slices
+        """Slices in a round."""
+        self.number = self.slices = self.repeated = 0
+        self.began_ns = time.monotonic_ns()
+        self.longest_ns = 0
+        """The longest round so far."""
+
+    def begin(self, number: int) -> None:
+        self.number, self.slices, self.repeated = number, 0, 0
+        self.began_ns = time.monotonic_ns()
+
+    def end(self) -> float:
+        """The round is over; how long it took, in seconds."""
+        took_ns = time.monotonic_ns() - self.began_ns
+        self.longest_ns = max(self.longest_ns, took_ns)
+        return took_ns / NS_PER_S
+
+    def may_repeat(self) -> bool:
+        return self.number > 0 and self.repeated < self.total // AGAIN
+
+    def overall(self) -> Overall:
+        """Before the first round, nothing is known of its length."""
+        rounds = Part("round", max(1, self.number), self.settings.max_rounds)
+        if not self.number:
+            return Overall((rounds,))
+        return Overall((rounds, Part("slice", min(max(1, self.slices), self.total), self.total)), self.left_ns())
+
+    def left_ns(self) -> int:
+        """The time that all rounds allowed still take, by those that have ended, or by what their slices add up to."""
+        spent_ns = time.monotonic_ns() - self.began_ns
+        own = self.settings
+        round_ns = max(self.longest_ns, self.total * (own.settle_ns + own.slice_ns + START_AHEAD_NS))
+        return max(0, round_ns - spent_ns) + (own.max_rounds - self.number) * round_ns
+
+
+def _spinning(busy: dict[str, float]) -> str:
+    """ "mio used 100 % of a CPU while it should have been idle"."""
+    listed = " and ".join(f"{name} used {100 * share:.3g} %" for name, share in busy.items())
+    return f"{listed} of a CPU while idle"

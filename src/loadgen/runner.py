@@ -93,7 +93,7 @@ class Run:
         duration_ns = max(0, crew.window_end_ns() - crew.load.measure_ns) if crew.load.start_ns else 0
         server = self.watch.report(sum(phases[phase].sent for phase in LOAD_PHASES)) if self.watch else None
         for endpoint in gone[:1]:
-            crew.failure = crew.failure or diagnosis.gone(endpoint, crew.failures("measure"), crew.examples)
+            crew.failure = crew.failure or crew.why_gone(endpoint)
         signs = Signs(crew.signs(), self.host, tuple(self.interval_p99_ns), self.ceiling)
         judged = verdict.judge(
             plan.verdict,

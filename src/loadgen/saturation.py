@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from loadgen import diagnosis, host, slo, verdict
+from loadgen import host, slo, verdict
 from loadgen.crew import Crew, Stop
 from loadgen.events import Event, Progress, SearchEnded, StepTaken
 from loadgen.plan import Plan, Segment
@@ -210,7 +210,7 @@ class Saturation:
             # A rate that is too high may well end with all of them on their way back.
             crew.open_connections()
             for endpoint in crew.without_connection()[:1]:
-                crew.failure = diagnosis.gone(endpoint, crew.failures("measure"), crew.examples)
+                crew.failure = crew.why_gone(endpoint)
         return bool(crew.failure)
 
     def tell(self, event: Event) -> None:

@@ -33,7 +33,7 @@ class ServerPlan:
     """Where it is started; empty is its fresh folder."""
     port: int = 0
     """0 takes a free one."""
-    ready_timeout_ns: int = 30_000_000_000
+    ready_timeout_ns: int = 60_000_000_000
     """How long it may take until it answers."""
     stop_timeout_ns: int = 5_000_000_000
     """How long it may take to end after SIGTERM, before SIGKILL."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,7 +103,9 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         if given.embedded:
             server = stack.enter_context(EmbeddedServer("memcache" if plans[0].protocol == "memcache" else "resp"))
         elif (told := config.server_plan(settings, name_of(given, flags))) is not None:
-            server = stack.enter_context(ManagedServer(told))
+            waiting = output.create_progress(sys.stderr, color=settings.admin.color)
+            with contextlib.closing(waiting):
+                server = stack.enter_context(ManagedServer(told, waiting.emit))
         if server is not None:
             here = (Endpoint(server.host, server.port, server.host),)
             plans = tuple(replace(plan, endpoints=here) for plan in plans)

@@ -19,10 +19,7 @@ from loadgen.target import sanity
 from loadgen.target.identity import identify
 from loadgen.target.server import ManagedServer, ServerError
 from loadgen.units import NS_PER_S
-
-# A server that died has closed its connections a moment before the system says that it is gone.
-FATE_PATIENCE_S = 1.0
-FATE_INTERVAL_S = 0.01
+from loadgen.watch import FATE_PATIENCE_S, fate_of
 
 Emit = Callable[[Event | SmokeEnded], None]
 
@@ -77,7 +74,7 @@ class SmokeTest:
             self.test(case.plan, None, time.monotonic_ns())
             return
         began_ns = time.monotonic_ns()
-        server = ManagedServer(case.server)
+        server = ManagedServer(case.server, self.emit)
         try:
             with server:
                 here = Endpoint(server.host, server.port, server.host)
@@ -137,14 +134,6 @@ def still_up(plan: Plan, server: ManagedServer | None) -> Finding:
         if not wrong and server.restarted():
             wrong = f"{server.name} was restarted under the load: another process answers now"
     return Finding(not wrong, wrong or "it answers")
-
-
-def fate_of(server: ManagedServer, patience_s: float) -> str:
-    """How it ended, as soon as that is known; empty when it lives on."""
-    deadline = time.monotonic() + patience_s
-    while not (fate := server.fate()) and time.monotonic() < deadline:
-        time.sleep(FATE_INTERVAL_S)
-    return fate
 
 
 def teller(emit: Emit, case: Case, number: int, total: int) -> Emit:

@@ -75,5 +75,8 @@ class Watched(Protocol):
     def complaints(self) -> tuple[str, ...]:
         """Lines of its log so far that tell of an error."""
 
+    def last_words(self) -> tuple[str, ...]:
+        """The last lines of its log, fit to be shown."""
+
     def restarted(self) -> bool:
         """Whether another process answers now than did at the start. It is asked over a connection: after the load."""

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 from loadgen.usage import ServerReport, Usage, Watched
+
+# A server that died has closed its connections a moment before the system says that it is gone.
+FATE_PATIENCE_S = 1.0
+_FATE_INTERVAL_S = 0.01
+
+
+def fate_of(server: Watched, patience_s: float = FATE_PATIENCE_S) -> str:
+    """How it ended, as soon as that is known; empty when it lives on."""
+    deadline = time.monotonic() + patience_s
+    while not (fate := server.fate()) and time.monotonic() < deadline:
+        time.sleep(_FATE_INTERVAL_S)
+    return fate
 
 
 class Watch:

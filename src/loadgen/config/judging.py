@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loadgen.comparison import Settings
+from loadgen.comparison import Idle, Settings
 from loadgen.config.rounds import Rounds
 from loadgen.config.schema import Config
 from loadgen.smoke import Limits
@@ -45,4 +45,5 @@ def _settings(table: Rounds, *, one_sided: bool) -> Settings:
         rate_per_s=table.rate,
         load_share=table.load_share,
         max_rounds=table.rounds,
+        idle=Idle(table.idle),
     )

@@ -6,7 +6,7 @@ eases one limit does not drop the others without a word.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
@@ -67,14 +67,17 @@ class Rounds(Table):
     """How two servers are measured in turn."""
 
     slice: PositiveDuration = duration_key(
-        format_duration(_SETTINGS.slice_ns), "How long one stretch of load on one server is measured."
+        format_duration(_SETTINGS.slice_ns), "How long one slice of load on one server is measured."
     )
     slices: int = Field(
         default=_SETTINGS.slices,
         ge=2,
         le=1000,
         multiple_of=2,
-        description="How many such stretches each server has in a round, of each kind of load; an even number.",
+        description=(
+            "How many slices each server has in a round, of each kind of load; an even number. Of all slices of a "
+            "round, a third more at most are measured again, where the host took a CPU away meanwhile."
+        ),
     )
     settle: Duration = duration_key(format_duration(_SETTINGS.settle_ns), "How long it goes on before it is measured.")
     rate: Number = Field(
@@ -95,7 +98,15 @@ class Rounds(Table):
         default=_SETTINGS.max_rounds,
         ge=_MIN_ROUNDS,
         le=MAX_ROUNDS,
-        description="Maximum number of rounds; fewer are run when every answer is clear before.",
+        description="Maximum number of rounds; fewer are run where the answers are clear before.",
+    )
+    idle: Literal["run", "stop", "alone"] = Field(
+        default=_SETTINGS.idle.value,
+        description=(
+            "The other servers while one is measured. run: they stay idle and are watched; where one uses more than "
+            "1 % of a CPU all the same, each is run alone. stop: they are stopped by SIGSTOP, which some servers do "
+            "not survive. alone: each is started, measured and ended by itself, in turns."
+        ),
     )
 
     @model_validator(mode="after")
@@ -116,36 +127,45 @@ def _key(default: str | bool, what: str) -> Any:
 
 
 class Compare(Rounds):
-    """How `loadgen compare` measures, and by metric the change that matters: less is called the same."""
+    """How `loadgen compare` measures, and by metric the change that matters.
+
+    The second server is worse or better where the change is beyond chance, nearer to the one that matters than to none,
+    and its 90 % interval does not rule the one that matters out; it is the same where the interval does, either way.
+    """
 
     throughput: Change = _key(
-        "5%", "The smallest change in throughput that matters; false: not judged. The same holds for the keys below."
+        "5%", "The smallest change in throughput that matters. false: not judged. The same holds for the keys below."
     )
-    p50: Change = _key("5%", "The smallest change in p50 response time that matters.")
-    p99: Change = _key("10%", "The smallest change in p99 that matters.")
-    p999: Change = _key("20%", "The smallest change in p99.9 that matters.")
+    p50: Change = _key("5%", "The smallest change in p50 of response time that matters.")
+    p99: Change = _key("10%", "The smallest change in p99 of response time that matters.")
+    p999: Change = _key("20%", "The smallest change in p99.9 of response time that matters.")
     server_cpu: Change = _key("5%", "The smallest change in the server's CPU time per request that matters.")
     rss: Change = _key("5%", "The smallest change in the server's memory that matters.")
 
 
 class Gate(Rounds):
-    """How `loadgen gate` measures, and by metric, with its sign, the change that fails it."""
+    """How `loadgen gate` measures, and by metric, with its sign, the smallest regression that matters.
+
+    The gate is green for a metric where the 90 % interval of its change rules that regression out, and red where the
+    metric is worse beyond chance, nearer to that regression than to no change, and the interval does not rule it out.
+    """
 
     throughput: Fall = _key(
         "-5%",
-        "How far throughput may fall; false: not judged. The same holds for the keys below. "
-        "A metric that is not given keeps its default.",
+        "The smallest fall in throughput that matters. false: not judged. The same holds for the keys below; one that "
+        "is left out keeps its default.",
     )
-    p50: Rise = _key(False, "How far the p50 of response time may rise.")
-    p99: Rise = _key("+10%", "How far p99 may rise.")
-    p999: Rise = _key(False, "How far p99.9 may rise.")
-    server_cpu: Rise = _key("+5%", "How far the server's CPU time per request may rise.")
-    rss: Rise = _key(False, "How far the server's memory may rise.")
+    p50: Rise = _key(False, "The smallest rise in p50 of response time that matters.")
+    p99: Rise = _key("+10%", "The smallest rise in p99 of response time that matters.")
+    p999: Rise = _key(False, "The smallest rise in p99.9 of response time that matters.")
+    server_cpu: Rise = _key("+5%", "The smallest rise in the server's CPU time per request that matters.")
+    rss: Rise = _key(False, "The smallest rise in the server's memory that matters.")
     noise: Share = Field(
         default=_SETTINGS.noise,
         gt=0,
         description=(
-            "The largest noise, as σ of a metric's change from round to round, at which a change of 5% is still "
-            "judged; in proportion for others. On a noisier machine the gate refuses to answer."
+            "The noise, as σ of a metric's change from round to round and for a change of 5% (in proportion for "
+            "others), above which the gate gives a metric up once the rounds left are too few to answer it: REFUSED. "
+            "Where the interval rules the regression out, it passes however noisy the machine is."
         ),
     )

@@ -109,7 +109,9 @@ class Server(Table):
         default=None, description="The folder to start it in. Default: its fresh one.", examples=["server"]
     )
     port: int = Field(default=0, ge=0, le=65535, description="The port that it listens on; 0 takes a free one.")
-    ready_timeout: PositiveDuration = duration_key("30s", "How long it may take until it answers.")
+    ready_timeout: PositiveDuration = duration_key(
+        "60s", "How long it may take until it answers: one that touches gigabytes of memory first needs half a minute."
+    )
     stop_timeout: Duration = duration_key("5s", "How long it may take to end when it is told to, before it is killed.")
     cpu_list: CpuList | None = Field(
         default=None,

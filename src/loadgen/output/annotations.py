@@ -12,7 +12,8 @@ _LONGEST = 1000
 
 
 def annotations(compared: Compared) -> list[str]:
-    """A line for each metric that is worse; one warning where nobody can tell; none where all is well."""
+    """A line for each metric that is worse, or for what kept the gate from running; one warning where nobody can tell;
+    none where all is well."""
     against = f"{comparison.candidate(compared.b)} against {comparison.candidate(compared.a)}"
     match compared.verdict:
         case Verdict.PASS:
@@ -20,10 +21,13 @@ def annotations(compared: Compared) -> list[str]:
         case Verdict.FAIL:
             worse = [row for row in compared.rows if row.answer is Answer.WORSE]
             told = [(f"loadgen: {comparison.label(row.metric)} is worse", row) for row in worse]
-            return [_command("error", title, f"{comparison.sentence(row, True)} ({against})") for title, row in told]
+            return [
+                _command("error", title, f"{comparison.sentence(row, compared)} ({against})") for title, row in told
+            ]
         case verdict:
             title = f"loadgen gate: {verdict}"
-            return [_command("warning", title, f"{'; '.join(comparison.reasons(compared))} ({against})")]
+            kind = "error" if verdict is Verdict.ERROR else "warning"
+            return [_command(kind, title, f"{'; '.join(comparison.reasons(compared))} ({against})")]
 
 
 def _command(kind: str, title: str, message: str) -> str:

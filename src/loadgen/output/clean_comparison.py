@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from loadgen.comparison import METRICS, Candidate, Compared, NoiseFound, RoundEnded, Row, Verdict
 from loadgen.errors import printable
 from loadgen.output import comparison, figures, plot
@@ -18,10 +20,16 @@ _VERDICT_STYLES = {
     Verdict.FAIL: "bold red",
     Verdict.INCONCLUSIVE: "bold yellow",
     Verdict.REFUSED: "bold yellow",
+    Verdict.ERROR: "bold red",
 }
 
-_ROUND, _ORDER, _CHANGE = 8, 8, 10
-"""The widths of a round's columns."""
+_ROUND, _NAME, _CHANGE = 8, 12, 10
+"""The widths of a round's columns; names stand there of more candidates than two."""
+
+_AMOUNT = 12
+"""The width of a metric's column for each of the two."""
+
+_LONGEST = 700
 
 
 class CleanComparison:
@@ -32,8 +40,6 @@ class CleanComparison:
         self._paint = paint
         self._gate = gate
         self._rounds = 0
-        self._letters: dict[str, str] = {}
-        """By a candidate's name."""
         self._columns: list[str] = []
         """The metrics of the rounds' table."""
 
@@ -58,32 +64,38 @@ class CleanComparison:
         named: list[str] = []
         if not self._rounds:
             self._columns = comparison.columns([event.round])
-            title = "GATE: " if self._gate else "COMPARISON: "
-            named = [self._paint(f"{title}{figures.plural(event.max_rounds, 'round')} at most", "bold"), "─" * WIDTH]
-            self._letters = {one.name: comparison.letter(place) for place, one in enumerate(event.candidates)}
-            for place, one in enumerate(event.candidates):
-                named += fact(comparison.letter(place), comparison.candidate(one))
+            title = "GATE" if self._gate else "COMPARISON"
+            named = [self._paint(f"{title}: at most {figures.plural(event.max_rounds, 'round')}", "bold"), "─" * WIDTH]
+            named += self._who(event.candidates)
         if self._rounds % HEADER_EVERY:
             header = []
         else:
             names = "".join(f"{comparison.column(metric):>{_CHANGE}}" for metric in self._columns)
-            header = ["", self._paint(f"{'round':<{_ROUND}}{'order':<{_ORDER}}{names}", "bold")]
+            against = f"{'against':<{_NAME}}" if len(event.candidates) > 2 else ""
+            header = ["", self._paint(f"{'round':<{_ROUND}}{against}{names}", "bold")]
         self._rounds += 1
         return [*named, *header]
 
+    def _who(self, candidates: Sequence[Candidate]) -> list[str]:
+        """Who takes part: in a gate, as what."""
+        if self._gate:
+            roles = comparison.roles([one.name for one in candidates], True)
+            named = zip(roles, candidates, strict=True)
+            return [line for role, one in named for line in fact(role, comparison.candidate(one))]
+        return facts("candidates", [comparison.candidate(one) for one in candidates])
+
     def _round(self, event: RoundEnded) -> list[str]:
-        """What changed from A in this round alone: a row for each other candidate, named where there are several."""
+        """What changed from the first in this round alone: a row for each other one, named where there are several."""
         ended = event.round
-        several = len(ended.values) > 2
         lines = []
+        names = comparison.cut([one.name for one in event.candidates], _NAME - 1)
         for place in range(1, len(ended.values)):
             first = f"{ended.number}/{event.max_rounds}" if place == 1 else ""
-            second = comparison.letter(place) if several and place > 1 else comparison.order(ended)
+            second = f"{names[place]:<{_NAME}}" if len(names) > 2 else ""
             changes = "".join(self._change(comparison.change(ended, place, name), name) for name in self._columns)
-            lines.append(f"{first:<{_ROUND}}{printable(second, _ORDER - 1):<{_ORDER}}{changes}")
-        more = f" (and {len(ended.doubts) - 1} more)" if len(ended.doubts) > 1 else ""
-        doubt = [f"{printable(words)}{more}" for words in ended.doubts[:1]]
-        return [*lines, *(self._paint(line, "yellow") for line in facts("", doubt))]
+            lines.append(f"{first:<{_ROUND}}{second}{changes}")
+        doubts = [printable(words, _LONGEST) for words in ended.doubts]
+        return [*lines, *(self._paint(line, "yellow") for line in facts("", doubts))]
 
     def _change(self, part: float | None, metric: str) -> str:
         words = f"{figures.change(part):>{_CHANGE}}"
@@ -98,10 +110,9 @@ class CleanComparison:
             "",
             self._paint(f"{'GATE' if self._gate else 'COMPARISON'}{' (interrupted)' * event.interrupted}", "bold"),
             "─" * WIDTH,
-            *fact("A", comparison.candidate(event.a)),
-            *fact(self._letter(event.b), comparison.candidate(event.b)),
+            *self._who((event.a, event.b)),
             *fact("rounds", ", ".join(comparison.settings(event, figures.grouped))),
-            *(self._paint(line, "bold red") for line in fact("failure", printable(event.failure, 500))),
+            *(self._paint(line, "bold red") for line in fact("failure", printable(event.failure, _LONGEST))),
             "",
             *(self._table(event) if event.rows else []),
             *plot.lines(event.rows, event.settings.one_sided, self._paint),
@@ -111,15 +122,15 @@ class CleanComparison:
         ]
 
     def _table(self, event: Compared) -> list[str]:
-        header = _row(
-            "metric", "A", self._letter(event.b), "change", f"{comparison.confidence(event)} interval", "answer"
-        )
-        return [self._paint(header, "bold"), *map(self._answered, event.rows), ""]
+        a, b = comparison.cut(comparison.pair(event), _AMOUNT - 1)
+        header = _row("metric", a, b, "change", f"{comparison.confidence(event)} interval", "answer")
+        return [self._paint(header, "bold"), *(self._answered(row, event) for row in event.rows), ""]
 
-    def _answered(self, row: Row) -> str:
+    def _answered(self, row: Row, event: Compared) -> str:
         a, b = comparison.a_and_b(row)
         cells = (comparison.label(row.metric), a, b, figures.change(row.effect), comparison.interval(row))
-        return _row(*cells, self._paint(comparison.answer(row), plot.ANSWER_STYLES[row.answer]))
+        answer = comparison.answer(row, event.settings.one_sided)
+        return _row(*cells, self._paint(answer, plot.ANSWER_STYLES[row.answer]))
 
     def _answers(self, event: Compared) -> list[str]:
         if self._gate:
@@ -130,14 +141,9 @@ class CleanComparison:
                 for line in indented(words, len(verdict), "" if place else verdict)
             ]
             return [self._paint(line, _VERDICT_STYLES[event.verdict]) for line in told]
-        b = self._letter(event.b)
-        answers = [(comparison.sentence(row, False, b), plot.ANSWER_STYLES[row.answer]) for row in event.rows]
+        answers = [(comparison.sentence(row, event), plot.ANSWER_STYLES[row.answer]) for row in event.rows]
         answers = answers or [(why, "bold yellow") for why in comparison.cut_short(event) or ["no round ended"]]
         return [self._paint(line, style) for words, style in answers for line in indented(words, 0)]
-
-    def _letter(self, b: Candidate) -> str:
-        """What B was called while there were rounds: of several, each has a letter of its own."""
-        return self._letters.get(b.name, "B")
 
     def _noise(self, event: NoiseFound) -> list[str]:
         rows = [f"{metric:<18}{sigma:>12}{alarm:>18}" for metric, sigma, alarm in comparison.noise(event)]
@@ -157,4 +163,4 @@ class CleanComparison:
 
 
 def _row(metric: str, a: str, b: str, change: str, interval: str, answer: str) -> str:
-    return f"{metric:<17}{a:>10}{b:>10}{change:>11}{interval:>18}  {answer}"
+    return f"{metric:<17}{a:>{_AMOUNT}}{b:>{_AMOUNT}}{change:>10}{interval:>16}  {answer}"

@@ -1,6 +1,7 @@
 """What a comparison says in words, the same in every format for people. Pure functions to plain text.
 
-A change is B / A - 1 and is shown in the metric's own direction: less throughput is "−5 %", more latency "+5 %".
+A change is that from the first candidate to the other, in the metric's own direction: less throughput is "−5 %", more
+latency "+5 %". The two are called by their names; in a gate, baseline and candidate.
 """
 
 from __future__ import annotations
@@ -14,27 +15,36 @@ from loadgen.output import figures
 from loadgen.stats.sequential import Answer
 from loadgen.units import format_duration
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+BASELINE, CANDIDATE = "baseline", "candidate"
 
 SHORT = {"throughput": "throughput", "server_cpu": "CPU/req", "rss": "memory", "p999": "p99.9"}
 """What a column is called; other metrics by their names."""
 
-_LONGEST = 500
+_LONGEST_NAME = 60
+
+_LONGEST = 700
 """A note is a sentence of our own, whose words from outside have been cut already."""
 
 _OPEN = "…"
 """The end of an interval that is not known from so few rounds."""
 
 
-def letter(place: int) -> str:
-    """What a candidate is called beside its name: A is the one that the others are held against."""
-    return LETTERS[place] if place < len(LETTERS) else f"#{place + 1}"
+def roles(names: Sequence[str], gate: bool) -> list[str]:
+    """What candidates are called: by their names, and in a gate by what they are there for."""
+    return [BASELINE, CANDIDATE] if gate and len(names) == 2 else [printable(name, _LONGEST_NAME) for name in names]
 
 
-def order(ended: Round) -> str:
-    """The first slices of a round: "ABBA…", there and back once."""
-    first = ended.order[: 2 * len(ended.values)]
-    return "".join(map(letter, first)) + "…" * (len(ended.order) > len(first))
+def pair(compared: Compared) -> list[str]:
+    """What the two are called: see `roles`."""
+    return roles([compared.a.name, compared.b.name], compared.settings.one_sided)
+
+
+def cut(names: Sequence[str], width: int) -> list[str]:
+    """Names that fit a column, told apart where they begin alike: "builtin-uvloop" may be "…-uvloop"."""
+    short = [printable(name, width) for name in names]
+    if len(set(short)) == len(set(names)):
+        return short
+    return [name if len(name) <= width else f"…{name[1 - width :]}" for name in names]
 
 
 def candidate(one: Candidate) -> str:
@@ -96,36 +106,57 @@ def a_and_b(row: Row) -> tuple[str, str]:
     return figures.amount(row.a, unit), figures.amount(row.b, unit)
 
 
-def answer(row: Row) -> str:
-    """A word or two: "worse", "same", "can't tell"."""
-    return "can't tell" if row.answer is Answer.UNCLEAR else str(row.answer)
+def answer(row: Row, one_sided: bool) -> str:
+    """A word or two: "worse", "same", "not worse" of a gate, "can't tell"."""
+    if row.answer is Answer.UNCLEAR:
+        return "can't tell"
+    return "not worse" if one_sided and row.answer is Answer.SAME else str(row.answer)
 
 
-def sentence(row: Row, one_sided: bool, b: str = "B") -> str:
-    """The answer and what it rests on: "B is worse: throughput −5.1 % [−5.6, −4.7]"; `b` is what B is called."""
+def sentence(row: Row, compared: Compared) -> str:
+    """The answer and what it rests on: "candidate is worse: throughput −5.1 %, 90 % interval [−5.6, −4.7]"."""
+    one_sided = compared.settings.one_sided
+    a, b = pair(compared)
+    told = f"{label(row.metric)} {_effect_in_words(row, confidence(compared))}".strip()
     match row.answer:
         case Answer.WORSE | Answer.BETTER:
-            return f"{b} is {row.answer}: {label(row.metric)} {effect(row)}"
+            return f"{b} is {row.answer}{'' if one_sided else f' than {a}'}: {told}"
         case Answer.SAME:
             said = "not worse by" if one_sided else "the same within"
-            return f"{label(row.metric)} is {said} {threshold(row)}: {effect(row)}"
+            return f"{label(row.metric)} is {said} {threshold(row)}: {told.removeprefix(label(row.metric)).strip()}"
         case _:
-            told = f"{label(row.metric)} {effect(row)}".strip()
-            return f"can't tell: {told}{_what_it_would_take(row)}"
+            return "; ".join([f"can't tell: {told}", *_why_unclear(row)])
 
 
-def _what_it_would_take(row: Row) -> str:
+def _effect_in_words(row: Row, sure: str) -> str:
+    return f"{figures.change(row.effect)}, {sure} interval {interval(row)}" if row.effect is not None else ""
+
+
+def _why_unclear(row: Row) -> list[str]:
+    """What keeps a metric from its answer, and what it would take."""
+    why = []
+    if row.effect is not None:
+        why.append(f"the interval does not rule {threshold(row)} out")
+        if row.p is not None and row.level is not None and row.p > row.level:
+            why.append(f"p = {row.p:.2g}, and a change needs {row.level:.2g}")
+        elif row.level is not None and abs(row.effect) < row.threshold / 2:
+            why.append("the change is nearer to none than to that")
+        if row.noise is not None and "σ" not in row.why:
+            why.append(f"σ = {_percent(row.noise)} from round to round")
     if row.why:
-        return f"; {printable(row.why, _LONGEST)}"
-    return f"; about {figures.plural(row.more_rounds, 'more round')} would tell" if row.more_rounds else ""
+        why.append(printable(row.why, _LONGEST))
+    if row.more_rounds and "σ" not in row.why:
+        why.append(f"about {figures.plural(row.more_rounds, 'more round')} would tell")
+    return why
 
 
 def reasons(compared: Compared) -> list[str]:
     """What a gate's verdict rests on, a sentence for each."""
-    wanted = {Verdict.FAIL: Answer.WORSE, Verdict.INCONCLUSIVE: Answer.UNCLEAR}.get(compared.verdict)
-    told = [sentence(row, True) for row in compared.rows if wanted in (None, row.answer)]
-    if compared.verdict is Verdict.REFUSED:
-        return [printable(compared.refused, _LONGEST)]
+    if compared.verdict is Verdict.ERROR:
+        return [printable(compared.failure, _LONGEST)]
+    unclear = Answer.UNCLEAR
+    wanted = {Verdict.FAIL: Answer.WORSE, Verdict.INCONCLUSIVE: unclear, Verdict.REFUSED: unclear}.get(compared.verdict)
+    told = [sentence(row, compared) for row in compared.rows if wanted in (None, row.answer)]
     return [*told, *([] if compared.verdict is Verdict.PASS else cut_short(compared))] or ["no round ended"]
 
 
@@ -146,7 +177,7 @@ def settings(compared: Compared, spell: Callable[[int], str] = str) -> list[str]
     told = compared.settings
     rate = f"latency at {figures.whole_rate(compared.rate_per_s, spell)} req/s"
     paired = [
-        f"{len(compared.values[1])} of {figures.plural(told.max_rounds, 'round')} at most",
+        f"{figures.plural(len(compared.values[1]), 'round')} (limit {told.max_rounds})",
         f"{told.slices} slices of {format_duration(told.slice_ns)} each, after {format_duration(told.settle_ns)}",
     ]
     return [
@@ -177,7 +208,7 @@ def alarms(event: NoiseFound) -> str:
     """How often one metric or more would be called worse than itself."""
     if "any" not in event.false_alarms:
         return "there were too few rounds to say how often this would raise a false alarm"
-    return f"of gates like this on two equal servers, {_percent(event.false_alarms['any'])} would fail"
+    return f"this gate would fail {_percent(event.false_alarms['any'])} of the time on identical servers"
 
 
 def columns(rounds: Sequence[Round]) -> list[str]:

@@ -13,9 +13,7 @@ from loadgen.stats.sequential import Answer
 
 _LONGEST = 1000
 
-_SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "⚠️", Verdict.REFUSED: "⚠️"}
-
-_HEADINGS = ("metric", "A", "B", "change", "interval", "threshold", "answer")
+_SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "⚠️", Verdict.REFUSED: "⚠️", Verdict.ERROR: "❌"}
 
 
 def append_markdown(path: str, compared: Compared) -> None:
@@ -25,9 +23,11 @@ def append_markdown(path: str, compared: Compared) -> None:
 
 def markdown(compared: Compared) -> str:
     """The section, with an empty line after it."""
-    headings = [*_HEADINGS]
-    headings[headings.index("interval")] = f"{comparison.confidence(compared)} interval"
-    table = [headings, ["---"] + ["---:"] * 5 + ["---"], *map(_row, compared.rows)] if compared.rows else []
+    a, b = map(_escaped, comparison.pair(compared))
+    sure = f"{comparison.confidence(compared)} interval of it"
+    headings = ["metric", a, b, "change", sure, "change that matters", "answer"]
+    rows = [_row(row, compared) for row in compared.rows]
+    table = [headings, ["---"] + ["---:"] * 5 + ["---"], *rows] if rows else []
     reasons = [] if compared.verdict is Verdict.PASS else comparison.reasons(compared)
     told = [*reasons, *comparison.notes(compared)]
     names = f"{_escaped(compared.b.name)} against {_escaped(compared.a.name)}"
@@ -36,7 +36,7 @@ def markdown(compared: Compared) -> str:
         "",
         *([f"| {' | '.join(cells)} |" for cells in table] + [""] * bool(table)),
         *([f"- {_escaped(words)}" for words in told] + [""] * bool(told)),
-        f"A is {_escaped(comparison.candidate(compared.a))}, B is {_escaped(comparison.candidate(compared.b))}: "
+        f"{b}: {_escaped(comparison.candidate(compared.b))}; {a}: {_escaped(comparison.candidate(compared.a))}. "
         f"{_escaped(', '.join(comparison.settings(compared, figures.grouped)))}.",
         "",
     ]
@@ -47,8 +47,8 @@ def _escaped(words: str) -> str:
     return escape.markdown(words, _LONGEST)
 
 
-def _row(row: Row) -> list[str]:
-    answer = _escaped(comparison.answer(row))
+def _row(row: Row, compared: Compared) -> list[str]:
+    answer = _escaped(comparison.answer(row, compared.settings.one_sided))
     return [
         _escaped(comparison.label(row.metric)),
         *comparison.a_and_b(row),

@@ -61,7 +61,7 @@ class QuietComparison:
 
 def _compared(event: Compared, gate: bool) -> list[str]:
     answers = [
-        f"{comparison.column(row.metric)} {comparison.answer(row)} {comparison.effect(row)}" for row in event.rows
+        f"{comparison.column(row.metric)} {comparison.answer(row, gate)} {comparison.effect(row)}" for row in event.rows
     ]
     if not gate:
         names = f"{comparison.candidate(event.b)} against {comparison.candidate(event.a)}:"

@@ -23,7 +23,7 @@ _LEFT, _RIGHT = 150, 560
 
 _ROW = 34
 _HEAD = 58
-"""Of a panel: its title, and who A and B are."""
+"""Of a panel: its title, and what is drawn."""
 _AXIS = 30
 _TICKS = 7
 
@@ -76,9 +76,7 @@ def svg(ended: Sequence[Compared]) -> str:
     )
     SubElement(root, "title", id="title").text = "; ".join(map(_title, ended))
     SubElement(root, "desc", id="desc").text = ". ".join(
-        comparison.sentence(row, compared.settings.one_sided, printable(compared.b.name))
-        for compared in ended
-        for row in compared.rows
+        comparison.sentence(row, compared) for compared in ended for row in compared.rows
     )
     SubElement(root, "style").text = _STYLE
     SubElement(root, "rect", {"class": "paper", "width": str(_WIDTH), "height": str(height), "fill": _PAPER})
@@ -101,7 +99,8 @@ def _drawn(compared: Compared) -> list[Row]:
 def _panel(group: Element, compared: Compared) -> None:
     rows = _drawn(compared)
     _text(group, 16, 24, _title(compared), {"font-size": _TITLE_SIZE, "font-weight": "600"})
-    about = f"B / A - 1, {comparison.confidence(compared)} intervals; shaded: within the threshold"
+    a, b = comparison.pair(compared)
+    about = f"change from {a} to {b}, {comparison.confidence(compared)} intervals; shaded: within the threshold"
     _text(group, 16, 44, about, _MINOR)
     if not rows:
         _text(group, 16, _HEAD + 20, "there is nothing to draw")
@@ -114,7 +113,7 @@ def _panel(group: Element, compared: Compared) -> None:
     for tick in scale.ticks(_TICKS):
         _tick(group, scale, tick, bottom)
     for place, row in enumerate(rows):
-        _row(group, row, scale, _HEAD + _ROW * place + _ROW / 2)
+        _row(group, row, scale, _HEAD + _ROW * place + _ROW / 2, one_sided)
 
 
 def _tick(group: Element, scale: Scale, tick: float, bottom: float) -> None:
@@ -130,7 +129,7 @@ def _band(group: Element, row: Row, scale: Scale, top: float, one_sided: bool) -
     SubElement(group, "rect", {"class": "ink", "fill": _INK, "fill-opacity": "0.08", **box})
 
 
-def _row(group: Element, row: Row, scale: Scale, y: float) -> None:
+def _row(group: Element, row: Row, scale: Scale, y: float, one_sided: bool) -> None:
     low = -math.inf if row.ci_low is None else row.ci_low
     high = math.inf if row.ci_high is None else row.ci_high
     first, last = _x(scale, low), _x(scale, high)
@@ -144,7 +143,7 @@ def _row(group: Element, row: Row, scale: Scale, y: float) -> None:
     _end(drawn, stroke, last, y, 1 if not scale.holds(high) else 0)
     SubElement(drawn, "circle", {**fill, "cx": _n(_x(scale, row.effect or 0.0)), "cy": _n(y), "r": "5"})
     _text(drawn, _RIGHT + 16, y + 4, comparison.effect(row))
-    _text(drawn, _WIDTH - 12, y + 4, comparison.answer(row), {**fill, "font-weight": "600"}, anchor="end")
+    _text(drawn, _WIDTH - 12, y + 4, comparison.answer(row, one_sided), {**fill, "font-weight": "600"}, anchor="end")
 
 
 def _end(drawn: Element, stroke: Mapping[str, str], x: float, y: float, beyond: int) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from loadgen.comparison import Compared, NoiseFound, RoundEnded, Row
+from collections.abc import Sequence
+
+from loadgen.comparison import Candidate, Compared, NoiseFound, RoundEnded, Row
 from loadgen.errors import printable
 from loadgen.output import comparison, figures
 from loadgen.output.event import AnyEvent
 from loadgen.output.layout import hung
 from loadgen.output.log import Log
 from loadgen.output.sink import Sink
+
+_LONGEST = 700
 
 
 class VerboseComparison:
@@ -17,22 +21,19 @@ class VerboseComparison:
     def __init__(self, sink: Sink, gate: bool) -> None:
         self._log = Log(sink)
         self._gate = gate
-        self._letters: dict[str, str] = {}
-        """By a candidate's name: as in the rounds, so in the answers."""
+        self._named = False
 
     def emit(self, event: AnyEvent) -> None:
         match event:
             case RoundEnded():
-                if not self._letters:
-                    self._letters = {one.name: comparison.letter(n) for n, one in enumerate(event.candidates)}
-                    named = zip(self._letters.values(), map(comparison.candidate, event.candidates), strict=True)
-                    self._log.say(event.wall_s, *(f"{letter}: {words}" for letter, words in named))
-                self._log.say(event.wall_s, *_round(event))
-                self._log.say(event.wall_s, *map(printable, event.round.doubts), level="WARN")
+                if not self._named:
+                    self._log.say(event.wall_s, *_who(event.candidates, self._gate))
+                    self._named = True
+                self._log.say(event.wall_s, *_round(event, self._gate))
+                self._log.say(event.wall_s, *(printable(doubt, _LONGEST) for doubt in event.round.doubts), level="WARN")
             case Compared():
-                b = self._letters.get(event.b.name, "B")
                 self._log.say(event.wall_s, f"=== {'Gate' if self._gate else 'Comparison'} ===")
-                self._log.block(*hung(_compared(event, self._gate, b)))
+                self._log.block(*hung(_compared(event, self._gate)))
             case NoiseFound():
                 self._log.say(event.wall_s, "=== Noise of this host ===")
                 self._log.block(*hung(_noise(event)))
@@ -40,39 +41,45 @@ class VerboseComparison:
                 pass
 
 
-def _round(event: RoundEnded) -> list[str]:
+def _who(candidates: Sequence[Candidate], gate: bool) -> list[str]:
+    roles = comparison.roles([one.name for one in candidates], gate) if gate else ["candidate"] * len(candidates)
+    return [f"{role}: {comparison.candidate(one)}" for role, one in zip(roles, candidates, strict=True)]
+
+
+def _round(event: RoundEnded, gate: bool) -> list[str]:
     ended = event.round
+    roles = comparison.roles([one.name for one in event.candidates], gate)
     lines = []
     for place in range(1, len(ended.values)):
         changes = [
             f"{comparison.column(name)} {figures.change(comparison.change(ended, place, name), '%')}"
             for name in comparison.columns([ended])
         ]
-        who = f"round {ended.number}/{event.max_rounds} {comparison.order(ended)} {comparison.letter(place)}"
+        who = f"round {ended.number}/{event.max_rounds} {roles[place]} against {roles[0]}"
         lines.append(f"{who}: {', '.join(changes) or 'nothing measured'}")
     return lines
 
 
-def _compared(event: Compared, gate: bool, b: str) -> list[str]:
-    answers = [comparison.sentence(row, False, b) for row in event.rows] or ["no round ended"]
+def _compared(event: Compared, gate: bool) -> list[str]:
+    answers = [comparison.sentence(row, event) for row in event.rows] or ["no round ended"]
     return [
-        f"A: {comparison.candidate(event.a)}",
-        f"{b}: {comparison.candidate(event.b)}",
+        *_who((event.a, event.b), gate),
         f"rounds: {', '.join(comparison.settings(event))}",
-        *(_row(row, b) for row in event.rows),
+        *(_row(row, event) for row in event.rows),
         *(f"note: {note}" for note in comparison.notes(event)),
         *(f"cut short: {why}" for why in comparison.cut_short(event)),
         *([f"verdict: {event.verdict}", *(f"  {why}" for why in comparison.reasons(event))] if gate else answers),
     ]
 
 
-def _row(row: Row, b: str) -> str:
+def _row(row: Row, event: Compared) -> str:
+    a, b = comparison.pair(event)
     before, after = comparison.a_and_b(row)
     p = "" if row.p is None else f", p={row.p:.3g}"
     noise = "" if row.noise is None else f", noise {100 * row.noise:.2g} %"
     rounds = figures.plural(row.rounds, "round")
-    found = f"A {before}, {b} {after}, {comparison.effect(row) or 'no estimate'}{p}, {rounds}{noise}"
-    return f"{comparison.label(row.metric)}: {found}: {comparison.answer(row)}"
+    found = f"{a} {before}, {b} {after}, {comparison.effect(row) or 'no estimate'}{p}, {rounds}{noise}"
+    return f"{comparison.label(row.metric)}: {found}: {comparison.answer(row, event.settings.one_sided)}"
 
 
 def _noise(event: NoiseFound) -> list[str]:

@@ -30,6 +30,9 @@ def round_ended(event: RoundEnded) -> dict[str, Any]:
         "order": list(ended.order),
         "values": [_values(values) for values in ended.values],
         "doubts": texts(ended.doubts),
+        "late": [list(names) for names in ended.late or ((),) * len(ended.values)],
+        "repeated": ended.repeated,
+        "took_secs": finite(ended.took_s, _DIGITS),
     }
 
 
@@ -53,6 +56,8 @@ def comparison(event: Compared) -> dict[str, Any]:
         "slice_secs": secs(settings.slice_ns),
         "settle_secs": secs(settings.settle_ns),
         "max_rounds": settings.max_rounds,
+        "idle": str(settings.idle),
+        "took_secs": finite(event.took_s, _DIGITS),
         "rounds": _rounds(event),
         "round_counts": [len(side) for side in event.values],
         "notes": texts(event.notes),
@@ -103,6 +108,8 @@ def _row(row: Row) -> dict[str, Any]:
         "noise": finite(row.noise, _SHARE_DIGITS),
         "more_rounds": row.more_rounds,
         "why": text(row.why) or None,
+        "level": row.level,
+        "took_secs": finite(row.took_s, _DIGITS),
         "unit": METRICS[row.metric].unit,
     }
 

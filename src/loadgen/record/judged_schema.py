@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.comparison import METRICS, Verdict
+from loadgen.comparison import METRICS, Idle, Verdict
 from loadgen.record.load import SHAPE as LOAD
 from loadgen.record.shape import (
     COUNT,
@@ -79,6 +79,9 @@ ROUND = object_of(
         "order": array_of(COUNT),
         "values": array_of(_VALUES),
         "doubts": TEXTS,
+        "late": array_of(TEXTS),
+        "repeated": COUNT,
+        "took_secs": NUMBER,
     }
 )
 
@@ -96,6 +99,8 @@ _ROW = object_of(
         "noise": NUMBER_OR_NULL,
         "more_rounds": COUNT_OR_NULL,
         "why": TEXT_OR_NULL,
+        "level": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
+        "took_secs": NUMBER,
         "unit": {"enum": ["per_s", "ns", "bytes"]},
     }
 )
@@ -119,6 +124,8 @@ COMPARISON = object_of(
         "slice_secs": NUMBER,
         "settle_secs": NUMBER,
         "max_rounds": COUNT,
+        "idle": {"enum": [str(idle) for idle in Idle]},
+        "took_secs": NUMBER,
         "rounds": array_of(object_of({"a": _VALUES, "b": _VALUES})),
         "round_counts": array_of(COUNT),
         "notes": TEXTS,

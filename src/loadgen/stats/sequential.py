@@ -2,7 +2,7 @@
 
 It knows differences d = ln(bad_B / bad_A) of each round, by metric: above 0 where B is worse, whichever way the metric
 is good (of throughput, bad is the time per request). It does not know how rounds are run, nor when somebody runs out of
-patience. How often the rule errs is simulated with this very code, by `benchmark/simulations.py`.
+patience. Comparisons, simulations (`benchmark/simulations.py`) and resampled false alarms all go through `Suite`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import NormalDist
+from typing import Generic, TypeVar
 
 from loadgen.stats.ranks import RankTest
 from loadgen.stats.signed_rank import SignedRank
+
+Key = TypeVar("Key", bound=Hashable)
+"""What a judged metric is called by: its name, or a pair of things and its name."""
 
 
 class Answer(StrEnum):
@@ -25,7 +29,7 @@ class Answer(StrEnum):
     BETTER = "better"
     WORSE = "worse"
     SAME = "same"
-    """Within the threshold. Of a one-sided rule: not worse by the threshold."""
+    """A change as large as the threshold is ruled out. Of a one-sided rule: one for the worse."""
     UNCLEAR = "unclear"
 
 
@@ -36,16 +40,20 @@ _ALPHA_OF_ONE_LOOK = 0.05
 # Looks that lie closer than this learn too little from one another to share α.
 _LEAST_BETWEEN_LOOKS = 2
 _POWER = 0.9
+# A spread of fewer differences is a guess.
+LEAST_FOR_NOISE = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """When to look, and what is enough for an answer.
 
-    B is WORSE where a test without a shift would say so with a probability p of no more than the look's α, corrected
-    for the number of judged metrics as Holm does it, and the estimated shift is beyond `least_share` of the threshold:
-    a true difference that nobody would mind is no failure. It is the SAME where the confidence bound of the shift lies
-    within the threshold. Else it is UNCLEAR, and more rounds are wanted until the last look.
+    The threshold is the change that matters. B is the SAME where the confidence interval of the shift lies within the
+    threshold: a change that matters is ruled out, however much the rounds differ. It is WORSE where all three hold: a
+    test without a shift would say so with a probability p of no more than the look's α, corrected for the number of
+    judged metrics as Holm does it; the estimated shift is nearer to the threshold than to none, beyond `least_share` of
+    it; and the interval does not rule the threshold out. Else it is UNCLEAR, and more rounds are wanted until the last
+    look. So the more rounds there are, the nearer to the threshold lies what separates SAME from WORSE.
 
     A one-sided rule, a gate's, looks for WORSE only; what is better is the SAME to it. A two-sided one spends α on both
     directions alike, and is SAME where the bounds on either side lie within the threshold.
@@ -60,14 +68,17 @@ class Rule:
     one_sided: bool = True
     pass_confidence: float = 0.95
     """Of each bound by itself."""
-    least_share: float = 0.3
+    least_share: float = 0.5
+    most_noise: float = math.inf
+    """In thresholds: where σ of a metric's rounds is above it, the rounds that are left have to be enough for an answer
+    by plan, or the metric is given up."""
 
     def __post_init__(self) -> None:
         if not self.looks or list(self.looks) != sorted(set(self.looks)) or len(self.looks) != len(self.alphas):
             raise ValueError(f"looks rise, and each has an alpha: {self.looks}, {self.alphas}")
 
     @classmethod
-    def within(cls, max_rounds: int, metrics: int, *, one_sided: bool) -> Rule:
+    def within(cls, max_rounds: int, metrics: int, *, one_sided: bool, most_noise: float = math.inf) -> Rule:
         """The rule for so many judged metrics and at most so many rounds, the last of which is always a look.
 
         The first look is at 8 rounds, or as soon after as differences that all have one sign are enough for α shared
@@ -77,8 +88,8 @@ class Rule:
         """
         first = max(_FIRST_LOOK, _reach(_ALPHAS[0], metrics, one_sided))
         if max_rounds < first + 2 * _LEAST_BETWEEN_LOOKS:
-            return cls((max_rounds,), (_ALPHA_OF_ONE_LOOK,), one_sided)
-        return cls((first, (first + max_rounds) // 2, max_rounds), _ALPHAS, one_sided)
+            return cls((max_rounds,), (_ALPHA_OF_ONE_LOOK,), one_sided, most_noise=most_noise)
+        return cls((first, (first + max_rounds) // 2, max_rounds), _ALPHAS, one_sided, most_noise=most_noise)
 
     @property
     def confidence(self) -> float:
@@ -105,11 +116,11 @@ def _reach(alpha: float, metrics: int, one_sided: bool) -> int:
 
 
 def judge(
-    evidence: Mapping[str, RankTest],
-    thresholds: Mapping[str, float],
+    evidence: Mapping[Key, RankTest],
+    thresholds: Mapping[Key, float],
     rule: Rule,
-    decided: Mapping[str, Answer] | None = None,
-) -> dict[str, Answer]:
+    decided: Mapping[Key, Answer] | None = None,
+) -> dict[Key, Answer]:
     """A look: the answer for each of `thresholds`, which are the judged metrics, as shares.
 
     What an earlier look decided stays so. A metric without evidence is UNCLEAR, and still one of those that α is shared
@@ -124,7 +135,7 @@ def judge(
     return answers | before
 
 
-def _shifted(judged: Mapping[str, RankTest], metrics: int, rule: Rule, before: Mapping[str, Answer]) -> set[str]:
+def _shifted(judged: Mapping[Key, RankTest], metrics: int, rule: Rule, before: Mapping[Key, Answer]) -> set[Key]:
     """The metrics that have a shift: Holm's step-down (Scand. J. Statist. 6, 1979), at one of several looks.
 
     What was found at an earlier look stays found, and leaves its α to the others (Ye et al., Statist. Med. 32, 2013).
@@ -140,14 +151,15 @@ def _shifted(judged: Mapping[str, RankTest], metrics: int, rule: Rule, before: M
 
 def _answer(found: RankTest, threshold: float, rule: Rule, shifted: bool) -> Answer:
     limit, least = math.log1p(threshold), math.log1p(rule.least_share * threshold)
-    if shifted and found.estimate > least:
+    below, above = found.upper(rule.pass_confidence) < limit, found.lower(rule.pass_confidence) > -limit
+    if below and (rule.one_sided or above):
+        return Answer.SAME
+    if shifted and found.estimate > least and not below:
         return Answer.WORSE
-    if shifted and found.estimate < -least:
+    if shifted and found.estimate < -least and not above:
         # Only a two-sided p is small on this side.
         return Answer.BETTER
-    below = found.upper(rule.pass_confidence) < limit
-    above = rule.one_sided or found.lower(rule.pass_confidence) > -limit
-    return Answer.SAME if below and above else Answer.UNCLEAR
+    return Answer.UNCLEAR
 
 
 def more_rounds(found: RankTest, threshold: float, rule: Rule) -> int | None:
@@ -166,31 +178,63 @@ def more_rounds(found: RankTest, threshold: float, rule: Rule) -> int | None:
     return max(1, math.ceil((z * found.spread / gap) ** 2) - found.rounds)
 
 
-class Suite:
-    """A comparison of pairs as it goes: rounds come in one at a time, and at the rule's looks it is judged."""
+class Suite(Generic[Key]):
+    """A comparison as it goes: rounds end one after the other, and at the rule's looks it is judged.
 
-    def __init__(self, thresholds: Mapping[str, float], rule: Rule) -> None:
-        self._thresholds = thresholds
-        self._rule = rule
-        self._differences: dict[str, list[float]] = {name: [] for name in thresholds}
+    `thresholds` are the judged metrics. Who has the evidence calls `round_ended`; where it is all of differences of
+    pairs, `add` keeps them.
+    """
+
+    def __init__(self, thresholds: Mapping[Key, float], rule: Rule) -> None:
+        self.thresholds = thresholds
+        self.rule = rule
         self.rounds = 0
         self.answers = dict.fromkeys(thresholds, Answer.UNCLEAR)
         """By judged metric, as of the last look."""
+        self.grounds: dict[Key, RankTest] = {}
+        """The evidence at the look that gave an answer; of a metric without an answer, the last look's."""
+        self.level = rule.alphas[0] / max(1, len(thresholds))
+        """The largest p that a further metric would have been found to have a shift with, at the last look."""
+        self.given_up: set[Key] = set()
+        """Too noisy to be answered by the rounds that are left."""
+        self._differences: dict[Key, list[float]] = {name: [] for name in thresholds}
+        self._waited_for = set(thresholds)
 
     @property
     def finished(self) -> bool:
-        """Every metric has its answer, or no look is left."""
-        return self.rounds >= self._rule.looks[-1] or Answer.UNCLEAR not in self.answers.values()
+        """No look is left, or no metric is waited for: each has its answer, has no evidence, or is given up."""
+        return self.rounds >= self.rule.looks[-1] or not self._waited_for
 
-    def add(self, differences: Mapping[str, float]) -> None:
+    def add(self, differences: Mapping[Key, float]) -> None:
         """A round's differences, by metric; a metric may be missing from a round."""
-        self.rounds += 1
         for name, row in self._differences.items():
             if name in differences:
                 row.append(differences[name])
-        if self.rounds in self._rule.looks:
-            evidence = {name: SignedRank(row) for name, row in self._differences.items() if row}
-            self.answers = judge(evidence, self._thresholds, self._rule, self.answers)
+        self.rounds += 1
+        if self.is_look:
+            self.look({name: SignedRank(row) for name, row in self._differences.items() if row})
+
+    @property
+    def is_look(self) -> bool:
+        """Whether the rounds so far are to be looked at."""
+        return self.rounds in self.rule.looks
+
+    def look(self, evidence: Mapping[Key, RankTest]) -> None:
+        """Asks what the rounds so far say."""
+        unclear = {name for name, answer in self.answers.items() if answer is Answer.UNCLEAR}
+        self.answers = judge(evidence, self.thresholds, self.rule, self.answers)
+        self.grounds |= {name: found for name, found in evidence.items() if name in unclear}
+        left = {name for name in unclear if self.answers[name] is Answer.UNCLEAR}
+        shifted = sum(answer in (Answer.BETTER, Answer.WORSE) for answer in self.answers.values())
+        self.level = self.rule.alpha(self.rounds) / max(1, len(self.thresholds) - shifted)
+        self.given_up = {name for name in left & evidence.keys() if self._is_hopeless(name, evidence[name])}
+        self._waited_for = left & evidence.keys() - self.given_up
+
+    def _is_hopeless(self, name: Key, found: RankTest) -> bool:
+        if found.rounds < LEAST_FOR_NOISE or found.spread <= self.rule.most_noise * self.thresholds[name]:
+            return False
+        more = more_rounds(found, self.thresholds[name], self.rule)
+        return more is None or more > self.rule.looks[-1] - self.rounds
 
 
 def false_alarms(

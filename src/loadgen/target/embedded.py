@@ -111,6 +111,10 @@ class EmbeddedServer:
         """What it has printed to standard error that tells of an error."""
         return self._log.complaints() if self._log is not None else ()
 
+    def last_words(self) -> tuple[str, ...]:
+        """The last lines that it has printed to standard error."""
+        return self._log.last_words() if self._log is not None else ()
+
     def restarted(self) -> bool:
         """It is one process, which nobody restarts."""
         return False

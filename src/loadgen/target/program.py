@@ -28,8 +28,7 @@ def found(program: str, environment: Mapping[str, str]) -> tuple[str, ...]:
     path = shutil.which(program, path=searched)
     if path is None:
         raise TargetError(
-            f'The program "{program}" of target.server.command is not in PATH ({searched}): install it, or write its '
-            "whole path."
+            f'The program "{program}" of target.server.command is not in PATH: install it, or write its whole path.'
         )
     return (str(Path(path).absolute()),)
 

@@ -10,12 +10,14 @@ import os
 import re
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from loadgen.errors import LoadgenError, TargetError
+from loadgen.events import Progress
 from loadgen.server_plan import HOST, ServerPlan
 from loadgen.target import port, program, ready
 from loadgen.target.keeper_process import KeeperProcess, StartError, Task
@@ -29,6 +31,9 @@ START_ATTEMPTS = 5
 
 # How often a server is asked whether it is ready; that it has ended is heard at once.
 _INTERVAL_S = 0.01
+
+# A server that takes longer to be ready is said to be waited for.
+_WONDER_S = 2.0
 
 _IN_USE = re.compile(r"(?i:\b(?:address|port)\b.{0,40}\bin use\b)|EADDRINUSE")
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
@@ -49,12 +54,13 @@ class _PortTakenError(ServerError):
 class ManagedServer:
     """A context manager: `__enter__` starts the server and returns when it answers; `host`, `port` and `pid` say where.
 
-    It is in a process group of its own, and ends with this process, however that ends. Raises ServerError. One thread
-    may use it.
+    It is in a process group of its own, and ends with this process, however that ends. `emit` gets how long it is
+    waited for. Raises ServerError. One thread may use it.
     """
 
-    def __init__(self, plan: ServerPlan) -> None:
+    def __init__(self, plan: ServerPlan, emit: Callable[[Progress], None] = lambda progress: None) -> None:
         self.plan = plan
+        self._emit = emit
         self.name = plan.name
         self.host = HOST
         self.port = plan.port
@@ -203,9 +209,11 @@ class ManagedServer:
     def _await_ready(self) -> None:
         """Returns when this very server answers as its protocol has it."""
         assert self._kept is not None
-        address, deadline = self._address(), time.monotonic() + self.plan.ready_timeout_ns / NS_PER_S
+        address, began = self._address(), time.monotonic()
+        deadline = began + self.plan.ready_timeout_ns / NS_PER_S
         answer = ready.Answer(ready.State.SILENT)
         while (left := deadline - time.monotonic()) > 0:
+            self._tell(time.monotonic() - began)
             answer = ready.ask(address, min(left, ready.ANSWER_TIMEOUT_S))
             if answer.state not in (ready.State.SILENT, ready.State.BUSY):
                 # Who answers says more than what it answers.
@@ -220,6 +228,15 @@ class ManagedServer:
             if answer.state in (ready.State.LOCKED, ready.State.FOREIGN, ready.State.UNWILLING):
                 break
         raise ServerError(self._not_ready(answer), self.last_words())
+
+    def _tell(self, waited_s: float) -> None:
+        """How long it has been waited for, once that is long enough to be wondered at."""
+        if waited_s < _WONDER_S:
+            return
+        limit_ns = self.plan.ready_timeout_ns
+        words = f"waiting for {self.name} to be ready, {waited_s:.0f} s, limit {limit_ns / NS_PER_S:.3g} s"
+        waited_ns = min(limit_ns, int(waited_s * NS_PER_S))
+        self._emit(Progress("ready", waited_ns, limit_ns, waited_ns, words))
 
     def _see_that_it_is_ours(self) -> None:
         """Raises ServerError when it is a process of somebody else's that answers on our port."""

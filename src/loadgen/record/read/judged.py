@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadgen.comparison import Candidate, Compared, NoiseFound, Round, RoundEnded, Row, Settings
+from loadgen.comparison import Candidate, Compared, Idle, NoiseFound, Round, RoundEnded, Row, Settings
 from loadgen.events import Result
 from loadgen.plan import Plan
 from loadgen.record.read import run
@@ -38,11 +38,15 @@ def round_ended(record: Fields) -> RoundEnded:
     candidates = tuple(map(_candidate, about)) or tuple(
         Candidate(name, "server") for name in record.texts("candidates")
     )
+    late = tuple(tuple(map(str, names)) for names in record.may("late", ()))
     taken = Round(
         number=record.count("number"),
         order=tuple(map(int, record.get("order", ()))),
         values=tuple(map(_values, record.get("values", ()))),
         doubts=record.texts("doubts"),
+        late=late if any(late) else (),
+        repeated=int(record.may("repeated", 0)),
+        took_s=float(record.may("took_secs", 0.0)),
     )
     return RoundEnded(taken, candidates, record.count("max_rounds"), record.wall_s())
 
@@ -65,6 +69,7 @@ def compared(record: Fields) -> Compared:
             settle_ns=record.ns("settle_secs"),
             slices=record.count("slices"),
             max_rounds=record.count("max_rounds"),
+            idle=Idle(record.may("idle", "stop")),
         ),
         confidence=record.number("confidence"),
         paired=bool(record.get("paired", True)),
@@ -77,6 +82,7 @@ def compared(record: Fields) -> Compared:
         failure=record.text("failure"),
         refused=record.text("refused"),
         interrupted=bool(record.get("interrupted", False)),
+        took_s=float(record.may("took_secs", 0.0)),
         wall_s=record.wall_s(),
     )
 
@@ -108,7 +114,7 @@ def _candidate(record: Fields) -> Candidate:
 def _row(name: str, record: Fields) -> Row:
     more = record.may("more_rounds")
     optional: dict[str, Any] = {
-        field: record.may(field) for field in ("effect", "ci_low", "ci_high", "p", "a", "b", "noise")
+        field: record.may(field) for field in ("effect", "ci_low", "ci_high", "p", "a", "b", "noise", "level")
     }
     return Row(
         metric=name,
@@ -117,6 +123,7 @@ def _row(name: str, record: Fields) -> Row:
         threshold=record.number("threshold"),
         more_rounds=None if more is None else int(more),
         why=str(record.may("why", "")),
+        took_s=float(record.may("took_secs", 0.0)),
         **optional,
     )
 
