@@ -78,7 +78,7 @@ def test_every_counter_is_where_hdrh_has_it() -> None:
     assert hdr.counts_len == 27_648
     assert ours.overflow == 0
     # One run from counter 0 on: to_bytes shows the table itself.
-    first, n, *counts = struct.unpack(f"={2 + 27_648}q", ours.to_bytes()[7 * 8 :])
+    first, n, *counts = struct.unpack(f"={2 + 27_648}q", ours.to_bytes()[8 * 8 :])
     assert (first, n) == (0, 27_648)
     assert counts == [hdr.get_count_at_index(index) for index in range(hdr.counts_len)]
     assert [highest for highest, _ in ours.buckets()] == [
@@ -285,7 +285,7 @@ def test_histograms_are_equal_when_their_samples_are(a: list[tuple[int, bool]], 
 
 
 def test_a_few_samples_take_a_few_bytes() -> None:
-    assert len(of(5, 10**9).to_bytes()) == 8 * (7 + 2 * 3)
+    assert len(of(5, 10**9).to_bytes()) == 8 * (8 + 2 * 3)
     assert Histogram().to_bytes() == words(0, 0, 0, NONE, -1, 0, NONE)
 
 

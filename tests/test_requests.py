@@ -215,7 +215,7 @@ def test_what_is_no_number_of_requests_is_the_one_problem(requests: str) -> None
 def test_progress_counts_requests() -> None:
     events: list[Event] = []
     with FaultyServer(polite()) as server:
-        run(server.port, f"general.requests={N}", "general.interval=5ms", events=events)
+        run(server.port, f"general.requests={N}", "general.interval=50ms", "workload.rate_limit=5000", events=events)
     seen = [event for event in events if isinstance(event, Progress) and event.phase == "measure"]
     assert {(event.unit, event.total) for event in seen} == {("requests", N)}
     assert all(a.done <= b.done for a, b in itertools.pairwise(seen))

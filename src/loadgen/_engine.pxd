@@ -114,4 +114,5 @@ cdef class Engine(Pool):
     cdef bint wants_connections(self, Lane lane) noexcept
     cdef void finish(self, int64_t now_ns) noexcept
     cdef void finish_requeued(self, int64_t now_ns) noexcept
+    cdef int64_t leave(self, Lane lane, int phase, int64_t until_ns, int64_t now_ns) noexcept
     cdef void tell(self, str what) noexcept

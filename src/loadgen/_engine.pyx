@@ -7,6 +7,7 @@ from libc.string cimport memset
 from loadgen import _keys, _reactor, _workload
 from loadgen._request import PHASE_NAMES
 
+from loadgen._backlog cimport backlog_count
 from loadgen._busy cimport (
     Evidence, busy_block, busy_end, busy_is_behind, busy_ours, busy_paused, pause_kind,
 )
@@ -553,8 +554,8 @@ cdef class Engine(Pool):
 
     cdef void finish(self, int64_t now_ns) noexcept:
         """The drain is over: what is still open, or was never sent, is unfinished."""
-        cdef Request r
         cdef Lane lane
+        cdef bint behind
         if self.mode == DRAIN and self.phase == MEASURE:
             self.end_window(now_ns)
         elif self.ended_ns == 0:
@@ -563,19 +564,21 @@ cdef class Engine(Pool):
         self.finish_requeued(now_ns)
         if not self.closed_loop:
             for lane in self.lanes:
-                while lane.schedule.next_ns < self.end_ns:
-                    self.overdue += busy_is_behind(&lane.busy, self.end_ns, now_ns)
-                    r.command = lane.workload.next_command()
-                    r.intended_ns = r.send_ns = lane.schedule.next_ns
-                    r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
-                    lane.schedule.advance()
-                    self.recorder.planned(&r)
-                    self.recorder.unfinished(&r, False, now_ns)
-                    self.recorder.unsent(&r)
+                behind = busy_is_behind(&lane.busy, self.end_ns, now_ns)
+                self.leave(lane, WARMUP, min(self.measure_ns, self.end_ns), now_ns)
+                self.overdue += behind * self.leave(lane, MEASURE, self.end_ns, now_ns)
         self.mode = IDLE
         if self.spin:
             self.reactor.spin(False)
         self.tell("drained")
+
+    cdef int64_t leave(self, Lane lane, int phase, int64_t until_ns, int64_t now_ns) noexcept:
+        """What is due before a time and has not been sent never will be: how many requests that is."""
+        cdef int64_t most = lane.left if phase == MEASURE else UNLIMITED
+        cdef int64_t n = backlog_count(lane.schedule, lane.workload, self.recorder, phase, until_ns, now_ns, most)
+        if phase == MEASURE:
+            lane.left -= n
+        return n
 
     cdef void all_tried(self) noexcept:
         self.mode = IDLE

@@ -9,6 +9,13 @@ from libc.stdint cimport int64_t, uint64_t
 cdef extern from *:
     int clz64 "__builtin_clzll"(unsigned long long) noexcept nogil
 
+cdef extern from * nogil:
+    """
+    typedef __int128 loadgen_int128;
+    """
+    # Cython only has to know that it is a whole number: its true size is C's business.
+    ctypedef long long int128 "loadgen_int128"
+
 cdef enum:
     COUNTERS = 27648
 
@@ -16,7 +23,7 @@ cdef struct Counts:
     int64_t *counts        # COUNTERS of them; owned by whoever called counts_init
     int64_t total          # all samples, those in overflow too
     int64_t overflow
-    int64_t sum
+    int128 sum             # ten billion requests that waited for seconds come to more than 64 bits
     int64_t min
     int64_t max
     int64_t censored       # samples that are only a lower bound: timeouts and unfinished requests
@@ -62,6 +69,26 @@ cdef inline void counts_record_censored(Counts *h, int64_t value) noexcept nogil
     if value < h.least_censored:
         h.least_censored = value
     counts_record(h, value)
+
+
+cdef inline int64_t lowest_equivalent(uint64_t counter) noexcept nogil:
+    """The smallest value that falls into a counter, or into one that the table would have if it went on."""
+    return counter if counter < 2048 else ((counter & 1023) + 1024) << ((counter >> 10) - 1)
+
+
+cdef inline void counts_record_waiting(Counts *h, int64_t n, int64_t youngest, int64_t oldest) noexcept nogil:
+    """n > 0 ages of requests that still wait, evenly from the youngest to the oldest, which lie in one counter."""
+    cdef uint64_t counter = counter_of(<uint64_t>oldest)
+    h.total += n
+    h.sum += <int128>(youngest + oldest) * n / 2
+    h.min = min(h.min, youngest)
+    h.max = max(h.max, oldest)
+    h.censored += n
+    h.least_censored = min(h.least_censored, youngest)
+    if counter < COUNTERS:
+        h.counts[counter] += n
+    else:
+        h.overflow += n
 
 
 cdef class Histogram:

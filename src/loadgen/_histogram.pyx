@@ -8,7 +8,7 @@ from libc.string cimport memcpy, memset
 # Zero counters inside a run cost eight bytes each, a new run sixteen.
 cdef enum:
     GAP = 2
-    HEADER = 7
+    HEADER = 8
 
 
 cdef int counts_init(Counts *h) except -1:
@@ -28,7 +28,8 @@ cdef void counts_free(Counts *h) noexcept:
 cdef void counts_clear(Counts *h) noexcept nogil:
     if h.total > 0:
         memset(h.counts, 0, COUNTERS * sizeof(int64_t))
-    h.total = h.overflow = h.sum = h.censored = 0
+    h.total = h.overflow = h.censored = 0
+    h.sum = 0
     h.min = h.least_censored = INT64_MAX
     h.max = -1
 
@@ -60,8 +61,8 @@ cdef bint coherent(const Counts *h) noexcept nogil:
     """Whether counts that came from outside could have been recorded: what everything else here takes for granted."""
     cdef int64_t i, in_table = 0
     if h.total == 0:
-        in_table = h.overflow | h.sum | h.censored
-        return in_table == 0 and h.min == INT64_MAX and h.max == -1 and h.least_censored == INT64_MAX
+        in_table = h.overflow | h.censored
+        return in_table == 0 and h.sum == 0 and h.min == INT64_MAX and h.max == -1 and h.least_censored == INT64_MAX
     if h.min < 0 or h.max < h.min or h.censored < 0 or h.censored > h.total or h.overflow < 0 or h.overflow > h.total:
         return False
     if (h.censored == 0) != (h.least_censored == INT64_MAX) or h.least_censored < 0:
@@ -114,7 +115,7 @@ cdef class Histogram:
         cdef int64_t before = self.h.total
         counts_record(&self.h, value)
         self.h.total = before + count
-        self.h.sum += value * (count - 1)
+        self.h.sum += <int128>value * (count - 1)
         if counter_of(<uint64_t>value) < COUNTERS:
             self.h.counts[counter_of(<uint64_t>value)] += count - 1
         else:
@@ -253,13 +254,17 @@ cdef class Histogram:
         return Histogram.from_bytes, (self.to_bytes(),)
 
     def to_bytes(self):
-        """Native int64s: total, overflow, sum, min, max, censored, least_censored, then runs of (first, n, counts)."""
+        """Native int64s: total, overflow, sum's low and high half, min, max, censored, least_censored, then runs.
+
+        A run is first, n, counts.
+        """
         cdef int64_t i, first, last, end, zeros, words = HEADER
         first, last = touched(&self.h)
         cdef bytes out = PyBytes_FromStringAndSize(NULL, (HEADER + 3 * (last - first) + 2) * sizeof(int64_t))
         cdef int64_t *w = <int64_t *>PyBytes_AS_STRING(out)
-        w[0], w[1], w[2], w[3], w[4] = self.h.total, self.h.overflow, self.h.sum, self.h.min, self.h.max
-        w[5], w[6] = self.h.censored, self.h.least_censored
+        w[0], w[1], w[4], w[5] = self.h.total, self.h.overflow, self.h.min, self.h.max
+        w[6], w[7] = self.h.censored, self.h.least_censored
+        memcpy(w + 2, &self.h.sum, sizeof(self.h.sum))
         i = first
         while i < last:
             if self.h.counts[i] == 0:
@@ -291,8 +296,9 @@ cdef class Histogram:
                 raise ValueError("a run of counters lies outside the histogram")
             memcpy(h.h.counts + w[at], w + at + 2, w[at + 1] * sizeof(int64_t))
             at += 2 + w[at + 1]
-        h.h.total, h.h.overflow, h.h.sum, h.h.min, h.h.max = w[0], w[1], w[2], w[3], w[4]
-        h.h.censored, h.h.least_censored = w[5], w[6]
+        h.h.total, h.h.overflow, h.h.min, h.h.max = w[0], w[1], w[4], w[5]
+        h.h.censored, h.h.least_censored = w[6], w[7]
+        memcpy(&h.h.sum, w + 2, sizeof(h.h.sum))
         # There is one way to write a histogram: where counts and header agree, it is the way that these bytes go.
         if not coherent(&h.h) or h.to_bytes() != data:
             raise ValueError("the counters and the header of a histogram do not agree")

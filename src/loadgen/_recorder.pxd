@@ -93,6 +93,8 @@ cdef class Recorder:
     cdef void unsent(self, const Request *r) noexcept nogil
     cdef void corrupt(self, const Request *r) noexcept nogil
     cdef void unfinished(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil
+    # n requests of one command that were due, and never sent, while the load went on: their ages lie in one counter.
+    cdef void never_sent(self, int phase, int command, int64_t n, int64_t youngest, int64_t oldest) noexcept nogil
     cdef void classified(self, int phase, const char *text, int length) noexcept nogil
     # Replies in time to a phase's requests, backfills left out.
     cdef int64_t answered(self, int phase) noexcept nogil

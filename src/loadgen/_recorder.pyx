@@ -4,7 +4,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from loadgen._request import COMMAND_NAMES
 
-from loadgen._histogram cimport Histogram, counts_clear, counts_free, counts_init
+from loadgen._histogram cimport Histogram, counts_clear, counts_free, counts_init, counts_record_waiting
 from loadgen._request cimport BACKFILL
 
 
@@ -56,6 +56,13 @@ cdef class Recorder:
     cdef void unfinished(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil:
         self.tallies[r.phase][r.command].unfinished += 1
         self.waited(r, sent, now_ns)
+
+    cdef void never_sent(self, int phase, int command, int64_t n, int64_t youngest, int64_t oldest) noexcept nogil:
+        cdef Tally *t = &self.tallies[phase][command]
+        t.planned += n
+        t.unfinished += n
+        t.unsent += n
+        counts_record_waiting(&self.response[phase][command], n, youngest, oldest)
 
     cdef int64_t answered(self, int phase) noexcept nogil:
         cdef int64_t sum = 0

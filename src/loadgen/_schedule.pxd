@@ -17,6 +17,9 @@ cdef int64_t NEVER  # the next time of a schedule that has ended
 cdef class Arrivals:
     # The integral of the rate at which the next request falls. Never smaller than the one before.
     cdef double next(self) noexcept nogil
+    # Passes over requests that fall below `until`, of `most` at most, where that is quicker than one by one: how many.
+    # It may leave any number of them to be taken one by one.
+    cdef int64_t leap(self, double until, int64_t most) noexcept nogil
 
 
 cdef class Even(Arrivals):
@@ -43,6 +46,7 @@ cdef struct Piece:
 
 cdef class Schedule:
     cdef int64_t next_ns  # the intended time of the next request
+    cdef int64_t taken_ns  # and of the last one that `skip` took
     cdef Arrivals arrivals
     cdef Piece *pieces    # owned
     cdef int n_pieces
@@ -51,5 +55,12 @@ cdef class Schedule:
 
     # Moves on to the request after it.
     cdef void advance(self) noexcept nogil
+    # Takes every request that is due before a time, of `most` at most, and says how many those are. However many, it
+    # takes no longer than a few thousand of them would.
+    cdef int64_t skip(self, int64_t until_ns, int64_t most) noexcept nogil
+    # How many are due from the next one on and before a time: of a Poisson stream, as many as can be expected.
+    cdef int64_t due_before(self, int64_t until_ns) noexcept nogil
+    # The integral of the rate, up to a time.
+    cdef double integral(self, int64_t until_ns) noexcept nogil
     # There is none after those that it has given.
     cdef void end(self) noexcept nogil

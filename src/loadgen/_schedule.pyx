@@ -3,16 +3,19 @@
 This file reads no clock: a schedule is told when it begins. `_schedule.pxd` says how profile and arrivals make one.
 """
 
-from libc.math cimport M_PI, cos, fabs, floor, log1p, sin, sqrt
+from libc.math cimport M_PI, cos, fabs, floor, lgamma, log, log1p, sin, sqrt
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 
-from loadgen._random cimport random_seed, random_unit
+from loadgen._random cimport Random, random_seed, random_unit
 
 cdef int64_t NEVER = 1 << 62
 
 cdef enum:
     ARRIVAL_STREAM = 7
+    # A stretch with fewer requests of a Poisson stream is gone through one by one: the stream stays what its seed says.
+    MANY = 1024
+    FEW = 2
     # Halving a bracket so often would bring any period below a nanosecond by itself.
     STEPS = 80
 
@@ -23,6 +26,9 @@ cdef class Arrivals:
     """Where in the integral of the rate requests fall. Only its subclasses can be used."""
 
     cdef double next(self) noexcept nogil:
+        return 0
+
+    cdef int64_t leap(self, double until, int64_t most) noexcept nogil:
         return 0
 
     def take(self, int n):
@@ -40,6 +46,14 @@ cdef class Even(Arrivals):
         self.count += 1
         return self.count - 1 + self.offset
 
+    cdef int64_t leap(self, double until, int64_t most) noexcept nogil:
+        # All but the last few, of which rounding may move one over the end.
+        cdef int64_t n = min(<int64_t>floor(until - self.offset) - self.count - FEW, most)
+        if n <= 0:
+            return 0
+        self.count += n
+        return n
+
 
 cdef class Poisson(Arrivals):
     """A Poisson stream: independent exponential gaps. Several of them together are one again."""
@@ -50,6 +64,37 @@ cdef class Poisson(Arrivals):
     cdef double next(self) noexcept nogil:
         self.due -= log1p(-random_unit(&self.random))
         return self.due
+
+    cdef int64_t leap(self, double until, int64_t most) noexcept nogil:
+        # What lies in a stretch is a Poisson number, and what comes after it does not depend on it.
+        cdef double mean = until - self.due
+        if mean < MANY:
+            return 0
+        self.due = until
+        return min(poisson_number(&self.random, mean), most)
+
+
+cdef int64_t poisson_number(Random *random, double mean) noexcept nogil:
+    """A draw from the Poisson distribution of a mean of at least 10.
+
+    W. Hörmann, "The transformed rejection method for generating Poisson random variables", Insurance: Mathematics and
+    Economics 12 (1993), algorithm PTRS.
+    """
+    cdef double b = 0.931 + 2.53 * sqrt(mean), a = -0.059 + 0.02483 * b, u, v, us, k
+    cdef double inverse_alpha = 1.1239 + 1.1328 / (b - 3.4), high = 0.9277 - 3.6224 / (b - 2)
+    while True:
+        u = random_unit(random) - 0.5
+        v = 1 - random_unit(random)
+        us = 0.5 - fabs(u)
+        if us <= 0:
+            continue
+        k = floor((2 * a / us + b) * u + mean + 0.43)
+        if us >= 0.07 and v <= high:
+            return <int64_t>k
+        if k < 0 or us < 0.013 and v > us:
+            continue
+        if log(v * inverse_alpha / (a / (us * us) + b)) <= k * log(mean) - mean - lgamma(k + 1):
+            return <int64_t>k
 
 
 cdef double due_by(const Piece *p, double t) noexcept nogil:
@@ -142,9 +187,49 @@ cdef class Schedule:
             self.at += 1
         self.next_ns = NEVER
 
+    cdef int64_t skip(self, int64_t until_ns, int64_t most) noexcept nogil:
+        cdef int64_t n = 0, leapt
+        cdef double until = self.integral(until_ns)
+        while n < most and self.next_ns < until_ns:
+            self.taken_ns = self.next_ns
+            n += 1
+            leapt = self.arrivals.leap(until, most - n)
+            if leapt:
+                n += leapt
+                # No later than this, and little earlier.
+                self.taken_ns = until_ns - 1
+            self.advance()
+        return n
+
+    cdef int64_t due_before(self, int64_t until_ns) noexcept nogil:
+        if self.next_ns >= until_ns:
+            return 0
+        return 1 + <int64_t>max(0, self.integral(until_ns) - self.integral(self.next_ns))
+
+    cdef double integral(self, int64_t until_ns) noexcept nogil:
+        cdef int i = self.at
+        cdef double t
+        cdef Piece *p
+        while i < self.n_pieces:
+            p = &self.pieces[i]
+            t = (until_ns - self.start_ns - p.start_ns) / 1e9
+            if t < p.length_s:
+                return p.before + (due_by(p, t) if t > 0 else 0)
+            i += 1
+        return p.before + p.requests if self.n_pieces else 0
+
     cdef void end(self) noexcept nogil:
         self.at = self.n_pieces
         self.next_ns = NEVER
+
+    def skipped(self, int64_t until_ns, int64_t most):
+        """Takes every request due before a time, of `most` at most: how many, and the last one's time in ns."""
+        n = self.skip(until_ns, most)
+        return n, self.taken_ns
+
+    def due(self, int64_t until_ns):
+        """How many are due from the next one on and before a time: of a Poisson stream, as many as can be expected."""
+        return self.due_before(until_ns)
 
     def times(self, int n):
         """The next n intended times in ns, as a list; shorter when the profile ends."""

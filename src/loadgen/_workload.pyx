@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from libc.math cimport pow
-from libc.stdint cimport UINT64_MAX
+from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
 
 from loadgen._request import COMMAND_NAMES
 
@@ -66,6 +66,8 @@ cdef class Workload:
             # Thresholds of 2**64 itself do not fit; the top draw then still is the last command with a weight.
             self.get_below = min(int(weights[0] * 2**64 / total), UINT64_MAX)
             self.set_below = min(int((weights[0] + weights[1]) * 2**64 / total), UINT64_MAX)
+            self.gets = weights[0] / total
+            self.sets = weights[1] / (weights[1] + weights[2]) if weights[1] + weights[2] else 1
             if weights[1] == weights[2] == 0:
                 self.only = GET
             elif weights[2] == 0 and weights[0] == 0:
@@ -77,6 +79,14 @@ cdef class Workload:
             return self.only
         draw = random_next(&self.random)
         return GET if draw < self.get_below else SET if draw <= self.set_below else DELETE
+
+    cdef void mix(self, int64_t n, int64_t *of_command) noexcept nogil:
+        if self.only >= 0:
+            of_command[self.only] = n
+            return
+        of_command[GET] = <int64_t>(n * self.gets + 0.5)
+        of_command[SET] = <int64_t>((n - of_command[GET]) * self.sets + 0.5)
+        of_command[DELETE] = n - of_command[GET] - of_command[SET]
 
     cdef void next(self, Request *request) noexcept nogil:
         cdef uint64_t key

@@ -43,9 +43,6 @@ GRACE_NS = 10 * NS
 # How long the report of a phase's last interval is waited for before the next phase is said to begin.
 LATE_NS = 200_000_000
 
-# What a worker may take to count one request that was due and could not be sent.
-COUNT_NS = 200
-
 # A worker opens so many connections at a time, each of which may take the whole connect timeout.
 OPENED_AT_A_TIME = 256
 
@@ -335,8 +332,7 @@ class Crew:
 
     def drain(self) -> None:
         """Waits for what is open; after a second interrupt no longer."""
-        due = sum(segment.requests for segment in self.load.profile) * max(own.share for own in self.plan.workers)
-        patience_ns = self.plan.request_timeout_ns + GRACE_NS + int(due * COUNT_NS)
+        patience_ns = self.plan.request_timeout_ns + GRACE_NS
         stop = self.interrupts.count > 0 or bool(self.failure)
         while self.interrupts.count < 2:
             if stop:
