@@ -202,6 +202,17 @@ def test_two_configurations_are_unequal_when_a_single_key_differs() -> None:
     assert load(None) != load(None, ["workload.values.length=65"])
 
 
+@pytest.mark.parametrize(
+    ("quota", "threads"), [(None, 8), (16.0, 8), (8.0, 8), (3.99, 3), (1.0, 1), (0.25, 1), (0.001, 1)]
+)
+def test_there_are_no_more_workers_than_a_cpu_quota_pays_for(
+    quota: float | None, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr("loadgen.cgroup.quota", lambda _: quota)
+    assert load(None).general.threads == threads
+
+
 def test_the_example_loads_to_the_defaults_without_a_warning(tmp_path: Path) -> None:
     config = from_text(tmp_path, example())
     assert config == load(None)

@@ -212,6 +212,8 @@ def test_the_signs_of_each_worker_are_shares_of_its_own_time() -> None:
         "longest_pause_ns": 12_000_000,
         "paused": {"count": 2, "busy_ns": 1_500_000, "queued_ns": 12_500_000, "stopped_ns": 0},
         "overdue": 0,
+        "throttled": None,
+        "quota_cpus": None,
     }
     assert (signs["workers"][1]["queue_share"], signs["workers"][1]["overdue"]) == (None, 7)
     assert (signs["steal_share"], signs["clock_source"]) == (0.012346, "tsc")

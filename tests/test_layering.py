@@ -74,6 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "comparison": VALUES | {"stats"},
     "history": VALUES | {"comparison", "stats"},
     "host": VALUES | {"signs"},
+    "cgroup": VALUES,
     "causes": VALUES | {"signs"},
     "verdict": VALUES | {"snapshot", "signs", "causes", "stats"},
     "events": VALUES | {"_histogram", "plan", "snapshot", "slo", "signs", "stats", "usage"},
@@ -81,8 +82,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"_histogram", "plan", "snapshot", "slo", "signs", "stats", "events", "usage"}
     | {"comparison", "record", "smoke"},
     # The rooms. A room that lists itself may import its own files; a verb may import no verb.
-    "config": {"comparison", "config", "smoke", "stats", "_ketama"} | TOLD,
-    "worker": {"_engine"} | TOLD,
+    "config": {"cgroup", "comparison", "config", "smoke", "stats", "_ketama"} | TOLD,
+    "worker": {"_engine", "cgroup"} | TOLD,
     "diagnosis": TOLD,
     "interrupts": set(),
     "watch": TOLD,

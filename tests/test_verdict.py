@@ -105,13 +105,13 @@ def test_a_stop_invalidates_the_run_and_is_said_once() -> None:
         ),
         (
             [worker(queued_ns=WINDOW_NS * 12 // 100)],
-            "worker 0 was kept from its CPU 12 % of the time, by other programs or a CPU quota; "
-            "give workers CPUs that nothing else uses (general.cpu_list)",
+            "worker 0 waited for a CPU 12 % of the time (other programs or a CPU quota); "
+            "reserve CPUs for the workers (general.cpu_list)",
         ),
         (
             [worker(0, queued_ns=WINDOW_NS * 12 // 100), worker(1, queued_ns=WINDOW_NS // 40), worker(2)],
-            "workers 0 and 1 were kept from their CPUs up to 12 % of the time, by other programs or a CPU quota; "
-            "give workers CPUs that nothing else uses (general.cpu_list)",
+            "workers 0 and 1 waited for a CPU up to 12 % of the time (other programs or a CPU quota); "
+            "reserve CPUs for the workers (general.cpu_list)",
         ),
         (
             [worker(pauses=Pauses(3, 90 * NS_PER_MS, busy_ns=240 * NS_PER_MS))],
@@ -131,7 +131,7 @@ def test_a_reason_names_its_cause(signs: list[WorkerSigns], why: str) -> None:
 
 def test_stolen_time_is_a_cause() -> None:
     assert judged(sent(late=200), host=HostSigns(0.032, "tsc")) == Verdict(
-        (LATE + "the hypervisor gave 3.2 % of the CPUs' time to others; use a machine whose CPUs are its own",)
+        (LATE + "CPU steal was 3.2 % (the hypervisor ran others); use a machine whose CPUs are its own",)
     )
 
 
@@ -152,11 +152,11 @@ def test_the_cause_that_took_the_most_time_comes_first_and_one_of_half_as_much_s
     (reason,) = judged(sent(late=200), both).reasons
     assert reason == (
         LATE + "worker 0 was stopped for 1 s (SIGSTOP, a debugger, swapping, a suspended machine), "
-        "and worker 0 was kept from its CPU 6 % of the time, by other programs or a CPU quota; "
-        "run it again undisturbed, and give workers CPUs that nothing else uses (general.cpu_list)"
+        "and worker 0 waited for a CPU 6 % of the time (other programs or a CPU quota); "
+        "run it again undisturbed, and reserve CPUs for the workers (general.cpu_list)"
     )
     (reason,) = judged(sent(late=200), replace(both, queued_ns=NS_PER_S * 4 // 10)).reasons
-    assert "kept from its CPU" not in reason
+    assert "waited for a CPU" not in reason
 
 
 def test_no_more_than_two_causes_are_named() -> None:
@@ -242,30 +242,30 @@ def test_a_closed_loop_has_no_reasons() -> None:
 SIGNS = {
     "cpu": (
         worker(cpu_ns=WINDOW_NS * 96 // 100),
-        "worker 0 used 96 % of its CPU: latency is in part the generator's own; "
+        "worker 0 used 96 % of its CPU, so part of this latency is the generator's own; "
         "use more workers (general.threads) or a lower rate",
     ),
     "queue": (
         worker(queued_ns=WINDOW_NS * 12 // 1000),
-        "worker 0 was kept from its CPU 1.2 % of the time, by other programs or a CPU quota: "
-        "latency is in part the machine's, not the server's; "
-        "give workers CPUs that nothing else uses (general.cpu_list)",
+        "worker 0 waited for a CPU 1.2 % of the time (other programs or a CPU quota), "
+        "so part of this latency is the machine's; "
+        "reserve CPUs for the workers (general.cpu_list)",
     ),
     "queued at once": (
         worker(pauses=Pauses(1, 12 * NS_PER_MS, queued_ns=12 * NS_PER_MS), queued_ns=20 * NS_PER_MS),
-        "worker 0 was kept from its CPU 0.2 % of the time, by other programs or a CPU quota: "
-        "latency is in part the machine's, not the server's; "
-        "give workers CPUs that nothing else uses (general.cpu_list)",
+        "worker 0 waited for a CPU 0.2 % of the time (other programs or a CPU quota), "
+        "so part of this latency is the machine's; "
+        "reserve CPUs for the workers (general.cpu_list)",
     ),
     "stopped": (
         stopped(0, 31 * NS_PER_MS),
-        "worker 0 was stopped for 31 ms (SIGSTOP, a debugger, swapping, a suspended machine): "
-        "latency is in part the machine's, not the server's; run it again undisturbed",
+        "worker 0 was stopped for 31 ms (SIGSTOP, a debugger, swapping, a suspended machine), "
+        "so part of this latency is the machine's; run it again undisturbed",
     ),
     "busy": (
         worker(pauses=Pauses(1, 31 * NS_PER_MS, busy_ns=31 * NS_PER_MS)),
-        "worker 0 had too much to do at once, and fell behind by 31 ms in all: "
-        "latency is in part the generator's own; use more workers (general.threads) or a lower rate",
+        "worker 0 had too much to do at once, and fell behind by 31 ms in all, "
+        "so part of this latency is the generator's own; use more workers (general.threads) or a lower rate",
     ),
 }
 
@@ -277,10 +277,10 @@ def test_a_sign_is_a_warning_where_the_numbers_hold(signs: WorkerSigns, words: s
 
 def test_steal_and_a_slow_clock_are_warnings_where_the_numbers_hold() -> None:
     assert judged(sent(), host=HostSigns(0.011, "acpi_pm")).warnings == (
-        "the hypervisor gave 1.1 % of the CPUs' time to others: latency is in part the machine's, not the server's; "
+        "CPU steal was 1.1 % (the hypervisor ran others), so part of this latency is the machine's; "
         "use a machine whose CPUs are its own",
-        "the kernel tells the time by acpi_pm, which takes a system call to read: latency is in part the generator's "
-        "own; choose a quicker clock (/sys/devices/system/clocksource/clocksource0)",
+        "the kernel tells the time by acpi_pm, which takes a system call to read, so part of this latency is the "
+        "generator's own; choose a quicker clock (/sys/devices/system/clocksource/clocksource0)",
     )
 
 
@@ -317,7 +317,7 @@ def test_of_a_pause_only_what_made_up_a_good_part_of_it_is_said() -> None:
     pauses = Pauses(2, 31 * NS_PER_MS, busy_ns=2 * NS_PER_MS, queued_ns=15 * NS_PER_MS, stopped_ns=30 * NS_PER_MS)
     words = [warning.split(",")[0] for warning in judged(sent(), worker(pauses=pauses, queued_ns=NS_PER_MS)).warnings]
     assert words == [
-        "worker 0 was kept from its CPU 0.01 % of the time",
+        "worker 0 waited for a CPU 0.01 % of the time (other programs or a CPU quota)",
         "worker 0 was stopped for 30 ms (SIGSTOP",
     ]
 
@@ -326,17 +326,66 @@ def test_a_sign_that_is_a_reasons_cause_is_not_said_twice_and_another_is_said() 
     verdict = judged(sent(late=200), stopped(0, NS_PER_S), worker(1, queued_ns=WINDOW_NS // 50))
     assert len(verdict.reasons) == 1
     (warning,) = verdict.warnings
-    assert warning.startswith("worker 1 was kept from its CPU 2 % of the time")
+    assert warning.startswith("worker 1 waited for a CPU 2 % of the time")
+
+
+def throttled(index: int = 0, *, count: int = 90, queued_ns: int = 7 * NS_PER_S, **said: int) -> WorkerSigns:
+    pauses = Pauses(count, 75 * NS_PER_MS, queued_ns=queued_ns)
+    signs = worker(index, pauses=pauses, queued_ns=queued_ns, throttled=count, throttled_ns=7 * NS_PER_S)
+    return replace(signs, quota_cpus=0.25, **said)  # type: ignore[arg-type]
+
+
+RAISE = "raise the quota of the control group (cpu.max), or use a lower rate or fewer workers (general.threads)"
+
+
+def test_a_cpu_quota_is_named_with_its_size() -> None:
+    held = "worker 0 was held up 70 % of the time by a CPU quota of 0.25 CPUs, which was used up 90 times"
+    assert judged(sent(late=200), throttled()).reasons == (f"{LATE}{held}; {RAISE}",)
+    assert judged(sent(), throttled()).warnings == (f"{held}, so part of this latency is the machine's; {RAISE}",)
+
+
+def test_a_quota_is_named_also_where_the_kernel_does_not_count_its_time_as_waiting() -> None:
+    pauses = Pauses(90, 75 * NS_PER_MS, stopped_ns=7 * NS_PER_S)
+    (reason,) = judged(sent(late=200), throttled(queued_ns=0, pauses=pauses)).reasons  # type: ignore[arg-type]
+    assert "by a CPU quota of 0.25 CPUs" in reason
+    assert "SIGSTOP" not in reason
+
+
+@pytest.mark.parametrize(("count", "whose"), [(0, "other programs"), (1, "other programs or a CPU quota")])
+def test_a_quota_that_took_little_or_nothing_is_not_the_cause(count: int, whose: str) -> None:
+    signs = throttled(count=count, throttled_ns=count * NS_PER_MS)
+    (reason,) = judged(sent(late=200), signs).reasons
+    assert f"waited for a CPU 70 % of the time ({whose})" in reason
+
+
+def test_workers_that_share_a_quota_are_named_together() -> None:
+    (reason,) = judged(sent(late=200), throttled(0), throttled(1)).reasons
+    assert "workers 0 and 1 were held up for up to 70 % of the time by a CPU quota" in reason
+
+
+def test_pauses_of_which_nobody_can_say_whose_they_were_make_an_upper_bound() -> None:
+    sure, most = samples((NS_PER_US, 200)), samples((LAG_NS, 200))
+    measured = replace(sent(), lag_unsure=sure, lag_unsure_most=most)
+    verdict = judged(measured, stopped(0, 200 * NS_PER_MS))
+    assert verdict.reasons == ()
+    assert verdict.warnings[0].startswith(
+        "p99 of the generator's own send lag was at least 1 µs and at most 101 ms (limit 9.2 ms), as it stood still "
+    )
+    assert "worker 0 was stopped for 200 ms" in verdict.warnings[0]
+    # What is certain already is said as that.
+    certain = judged(replace(sent(late=200), lag_unsure=sure, lag_unsure_most=most), stopped(0, 200 * NS_PER_MS))
+    assert certain.reasons[0].startswith(LATE)
+    assert certain.warnings == ()
 
 
 def test_a_saturated_closed_loop_is_said_in_one_line() -> None:
     full = [worker(index, cpu_ns=WINDOW_NS * 99 // 100) for index in (0, 1, 3)]
     assert judged(sent(), full[0], open_loop=False).warnings == (
-        "worker 0 used 99 % of its CPU: the generator, not the server, may be the limit; "
+        "worker 0 used 99 % of its CPU, so the generator, not the server, may be the limit; "
         "use more workers (general.threads)",
     )
     assert judged(sent(), *full, worker(2), open_loop=False).warnings == (
-        "workers 0, 1 and 3 used up to 99 % of a CPU each: the generator, not the server, may be the limit; "
+        "workers 0, 1 and 3 used up to 99 % of a CPU each, so the generator, not the server, may be the limit; "
         "use more workers (general.threads)",
     )
 
@@ -344,9 +393,9 @@ def test_a_saturated_closed_loop_is_said_in_one_line() -> None:
 def test_a_shared_core_is_said_in_one_line_in_a_closed_loop_too() -> None:
     shared = [worker(index, queued_ns=WINDOW_NS * (10 + index) // 100) for index in range(9)]
     assert judged(sent(), *shared, open_loop=False).warnings == (
-        "9 workers were kept from their CPUs up to 18 % of the time, by other programs or a CPU quota: "
-        "latency is in part the machine's, not the server's; "
-        "give workers CPUs that nothing else uses (general.cpu_list)",
+        "9 workers waited for a CPU up to 18 % of the time (other programs or a CPU quota), so "
+        "part of this latency is the machine's; "
+        "reserve CPUs for the workers (general.cpu_list)",
     )
 
 
@@ -395,7 +444,7 @@ CEILING = Ceiling(1600.0, 30 * NS_PER_US, 90 * NS_PER_US, "2026-07-01")
 def test_a_run_near_the_ceiling_is_told_so() -> None:
     assert judged(sent(), ceiling=CEILING).warnings == (
         "62 % of this host's ceiling was reached (1,600 requests/s in the self-test of 2026-07-01): "
-        "latency is in part the generator's own; use more workers (general.threads) or a lower rate",
+        "part of this latency is the generator's own; use more workers (general.threads) or a lower rate",
     )
     assert judged(sent(), ceiling=CEILING, open_loop=False).warnings == (
         "62 % of this host's ceiling was reached (1,600 requests/s in the self-test of 2026-07-01): "

@@ -102,6 +102,7 @@ cdef class Engine(Pool):
     # Pauses of a lane in which something was due.
     cdef void look_before(self, Lane lane) noexcept
     cdef void look_after(self, Lane lane) noexcept
+    cdef bint is_behind(self) noexcept
 
     # The measure window: it begins, all of its requests are on their way, it is over.
     cdef void begin_window(self, int64_t now_ns) noexcept

@@ -249,8 +249,8 @@ cdef class Engine(Pool):
                 r.intended_ns = lane.schedule.next_ns
                 lane.schedule.advance()
             if again:
-                # Until now it waited for the server, which had closed its connection.
-                r.ready_ns = now_ns
+                # Until now it waited for the server, which had closed its connection, but for our pauses.
+                r.ready_ns = now_ns - min(lane.busy.dry_ns, now_ns - r.intended_ns)
             else:
                 r.ready_ns = now_ns - busy_ours(&lane.busy, r.intended_ns, now_ns)
                 c.doubt_ns = max(c.doubt_ns, lane.busy.doubt_ns)
@@ -396,19 +396,29 @@ cdef class Engine(Pool):
         """
         cdef Lane lane
         self.late_ns = NEVER
-        if self.mode == LOAD and self.phase == MEASURE:
+        # In the drain, pauses matter while requests of the window are still being sent.
+        if (self.mode == LOAD and self.phase == MEASURE) or (self.mode == DRAIN and self.is_behind()):
             self.pauses.woke(self.wake_ns, now_ns)
         if self.closed_loop or self.sweeping or (self.mode != LOAD and self.mode != DRAIN):
             return
         self.paused_from_ns = self.wake_ns
         self.paused_to_ns = now_ns
         for lane in self.lanes:
-            lane.in_question = lane.busy.blocked or lane.schedule.next_ns < min(now_ns, self.end_ns)
+            lane.in_question = (lane.busy.blocked or has_requeued(&lane.requeued)
+                                or lane.schedule.next_ns < min(now_ns, self.end_ns))
             if lane.in_question:
                 self.look_before(lane)
                 self.sweeping = True
         if self.sweeping:
             self.reactor.sweep()
+
+    cdef bint is_behind(self) noexcept:
+        """Whether requests of the window have yet to be sent."""
+        cdef Lane lane
+        for lane in self.lanes:
+            if has_requeued(&lane.requeued) or (not self.closed_loop and lane.schedule.next_ns < self.end_ns):
+                return True
+        return False
 
     cdef void on_swept(self) noexcept:
         cdef int64_t now_ns = monotonic_ns()
@@ -421,7 +431,7 @@ cdef class Engine(Pool):
                 lane.in_question = False
                 self.look_after(lane)
                 busy_paused(&lane.busy, pause_kind(&lane.seen), self.paused_from_ns, self.paused_to_ns,
-                            lane.schedule.next_ns)
+                            self.paused_from_ns if has_requeued(&lane.requeued) else lane.schedule.next_ns)
             self.dispatch(lane, NULL, now_ns)
         self.plan_wake(now_ns)
 
@@ -462,7 +472,8 @@ cdef class Engine(Pool):
         Returns after how long to look again.
         """
         cdef int i
-        cdef int64_t open = 0, waiting = 0
+        cdef int64_t open = 0
+        cdef bint waiting = False
         cdef Connection *c
         cdef Lane lane
         for i in range(self.n_connections):
@@ -493,14 +504,11 @@ cdef class Engine(Pool):
                 self.mode = IDLE
                 self.tell("written")
         elif self.mode == DRAIN:
-            for lane in self.lanes:
-                waiting += has_requeued(&lane.requeued)
-            if not self.closed_loop:
-                for lane in self.lanes:
-                    waiting += lane.schedule.next_ns < self.end_ns
+            waiting = self.is_behind()
             if waiting:
-                # Requests of the window are still being sent: the CPU time that they take belongs to it.
+                # Requests of the window are still being sent: the time that they take belongs to it.
                 self.cpu_to_ns = process_cpu_ns()
+                self.pauses.end(now_ns)
             if open + waiting == 0 or now_ns >= self.drained_ns:
                 # Not now_ns: what was sent since this wake-up began would be younger than nothing.
                 self.finish(monotonic_ns())
@@ -681,7 +689,10 @@ cdef class Engine(Pool):
         self.reactor.close()
 
     def signs(self):
-        """Of the measure window: its length, CPU time, time without a CPU, `Pauses.counted`, requests overdue."""
+        """Of the measure window: its length, CPU time, time without a CPU, `Pauses.counted`, requests overdue.
+
+        All but the last go on for as long as requests of the window are still being sent.
+        """
         pauses = self.pauses
         return pauses.wall_ns(), self.cpu_ns(), pauses.without_cpu_ns(), pauses.counted(), self.overdue
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from loadgen.signs import Signs, WorkerSigns
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
-OWN_LATENCY = "latency is in part the generator's own"
+OWN_LATENCY = "part of this latency is the generator's own"
 OWN_LIMIT = "the generator, not the server, may be the limit"
 MORE_WORKERS = "use more workers (general.threads)"
 LESS_LOAD = f"{MORE_WORKERS} or a lower rate"
-_MACHINES_LATENCY = "latency is in part the machine's, not the server's"
+_MACHINES_LATENCY = "part of this latency is the machine's"
 
 CLOCK_SOURCES = {"tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page"}
 """Those that Linux reads without a system call. `xen` is none of them: on EC2 it is one, and slow."""
@@ -44,10 +44,12 @@ def causes(
 ) -> tuple[Cause, ...]:
     """At most one of each kind, over all workers. The limits from which on they are signs are those of `[verdict]`."""
     workers = [worker for worker in signs.workers if worker.wall_ns > 0]
+    throttled = [worker for worker in workers if _is_throttled(worker)]
     return (
         *_busy(workers, cpu_share, pause_ns, open_loop),
-        *_queued(workers, queue_share, pause_ns),
-        *_stopped(workers, pause_ns),
+        *_throttled(throttled),
+        *_queued([worker for worker in workers if worker not in throttled], queue_share, pause_ns),
+        *_stopped([worker for worker in workers if worker not in throttled], pause_ns),
         *_stolen(signs, steal_share),
         *_slow_clock(signs.host.clock_source),
     )
@@ -70,23 +72,22 @@ def _busy(workers: Sequence[WorkerSigns], cpu_share: float, pause_ns: int, open_
 
 
 def _queued(workers: Sequence[WorkerSigns], queue_share: float, pause_ns: int) -> Iterator[Cause]:
-    def queued_ns(worker: WorkerSigns) -> int:
-        return worker.pauses.queued_ns if worker.queued_ns is None else worker.queued_ns
-
     beyond = [
         worker
         for worker in workers
-        if queued_ns(worker) > queue_share * worker.wall_ns or _stood_still(worker, worker.pauses.queued_ns, pause_ns)
+        if _queued_ns(worker) > queue_share * worker.wall_ns or _stood_still(worker, worker.pauses.queued_ns, pause_ns)
     ]
-    named = beyond or _most(workers, queued_ns)
+    named = beyond or _most(workers, _queued_ns)
     if named:
-        share = percent(max(queued_ns(worker) / worker.wall_ns for worker in named))
-        kept = f"was kept from its CPU {share}" if len(named) == 1 else f"were kept from their CPUs up to {share}"
+        share = percent(max(_queued_ns(worker) / worker.wall_ns for worker in named))
+        up_to = "" if len(named) == 1 else "up to "
+        # A quota that was never used up kept nobody waiting.
+        whose = "other programs" if all(worker.throttled == 0 for worker in named) else "other programs or a CPU quota"
         yield Cause(
-            f"{_names(named)} {kept} of the time, by other programs or a CPU quota",
+            f"{_names(named)} waited for a CPU {up_to}{share} of the time ({whose})",
             _MACHINES_LATENCY,
-            "give workers CPUs that nothing else uses (general.cpu_list)",
-            sum(map(queued_ns, workers)),
+            "reserve CPUs for the workers (general.cpu_list)",
+            sum(map(_queued_ns, workers)),
             bool(beyond),
         )
 
@@ -105,11 +106,43 @@ def _stopped(workers: Sequence[WorkerSigns], pause_ns: int) -> Iterator[Cause]:
         )
 
 
+def _throttled(workers: Sequence[WorkerSigns]) -> Iterator[Cause]:
+    """Of workers whose CPU quota was used up."""
+    if not workers:
+        return
+    share = percent(max(_held_ns(worker) / worker.wall_ns for worker in workers))
+    quota = min((worker.quota_cpus for worker in workers if worker.quota_cpus is not None), default=None)
+    size = "" if quota is None else f" of {quota:.3g} CPUs"
+    times = max(worker.throttled or 0 for worker in workers)
+    held = "was held up" if len(workers) == 1 else "were held up for up to"
+    yield Cause(
+        f"{_names(workers)} {held} {share} of the time by a CPU quota{size}, which was used up {times:,} times",
+        _MACHINES_LATENCY,
+        "raise the quota of the control group (cpu.max), or use a lower rate or fewer workers (general.threads)",
+        sum(map(_held_ns, workers)),
+        True,
+    )
+
+
+def _is_throttled(worker: WorkerSigns) -> bool:
+    """Whether its CPU quota took a good part of the time in which it did not run."""
+    return bool(worker.throttled) and worker.throttled_ns >= _held_ns(worker) / 2 > 0
+
+
+def _held_ns(worker: WorkerSigns) -> int:
+    """How long it did not run though it should have: kernels count a quota's time as waiting or not at all."""
+    return max(_queued_ns(worker), worker.pauses.stopped_ns)
+
+
+def _queued_ns(worker: WorkerSigns) -> int:
+    return worker.pauses.queued_ns if worker.queued_ns is None else worker.queued_ns
+
+
 def _stolen(signs: Signs, steal_share: float) -> Iterator[Cause]:
     share = signs.host.steal_share
     if share:
         yield Cause(
-            f"the hypervisor gave {percent(share)} of the CPUs' time to others",
+            f"CPU steal was {percent(share)} (the hypervisor ran others)",
             _MACHINES_LATENCY,
             "use a machine whose CPUs are its own",
             share * sum(worker.wall_ns for worker in signs.workers),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Pauses:
-    """How late one worker's event loop woke, over the measure window, by where the time had gone.
+    """How late one worker's event loop woke, over as long as its signs are of, by where the time had gone.
 
     Only wake-ups more than a millisecond late count. The three parts add up to the whole.
     """
@@ -37,7 +37,7 @@ class Pauses:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSigns:
-    """One worker over its measure window."""
+    """One worker over its measure window, and for as long after it as requests of the window were still being sent."""
 
     index: int
     wall_ns: int
@@ -47,7 +47,13 @@ class WorkerSigns:
     """Ready to run, without a CPU (`run_delay` of Linux's schedstat); None where the system does not say."""
     pauses: Pauses
     overdue: int
-    """Requests of the window that were sent more than 10 ms after it closed, or never, though a connection had room."""
+    """Requests of the window that were sent more than 10 ms after it closed, or never, for no reason but our own."""
+    throttled: int | None = None
+    """Periods of the load in which a CPU quota of its control groups was used up; None where nobody says."""
+    throttled_ns: int = 0
+    """How long something in those groups then waited for the next period."""
+    quota_cpus: float | None = None
+    """The least of those quotas, in CPUs; None where there is none."""
 
     def __add__(self, later: WorkerSigns) -> WorkerSigns:
         """The same worker over two windows."""
@@ -59,6 +65,9 @@ class WorkerSigns:
             None if unknown else (self.queued_ns or 0) + (later.queued_ns or 0),
             self.pauses + later.pauses,
             self.overdue + later.overdue,
+            None if self.throttled is None or later.throttled is None else self.throttled + later.throttled,
+            self.throttled_ns + later.throttled_ns,
+            later.quota_cpus,
         )
 
 

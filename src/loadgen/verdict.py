@@ -86,12 +86,12 @@ def judge(
         open_loop=open_loop,
     )
     doubts = [*_late(limits, measured), *_overdue(limits, measured, signs.workers)] if open_loop else []
-    tails = [*_tail(limits, measured)] if open_loop else []
+    tails = [*_in_doubt(limits, measured), *_tail(limits, measured)] if open_loop else []
     culprits = {doubt: _culprits(possible, doubt, duration_ns) for doubt in doubts or tails}
     named = {cause for some in culprits.values() for cause in some}
     sentences = [f"{doubt.words}: {_blame(some, doubt, spin)}" for doubt, some in culprits.items()]
     reasons, warnings = (sentences, []) if doubts else ([], sentences)
-    warnings += [f"{c.words}: {c.effect}; {c.remedy}" for c in possible if c.is_sign and c not in named]
+    warnings += [f"{c.words}, so {c.effect}; {c.remedy}" for c in possible if c.is_sign and c not in named]
     if signs.ceiling is not None:
         warnings += _near_ceiling(limits, measured, signs.ceiling, open_loop, duration_ns)
     if steady:
@@ -114,6 +114,17 @@ def _late(limits: Limits, measured: Snapshot) -> Iterator[_Doubt]:
         share = f" ({percent(limits.lag_share)} of the p99 response time)" if limit_ns > limits.lag_ns else ""
         words = f"p99 of the generator's own send lag was {span(late_ns)}, over the limit of {span(limit_ns)}{share}"
         yield _Doubt(words, late_ns)
+
+
+def _in_doubt(limits: Limits, measured: Snapshot) -> Iterator[_Doubt]:
+    """That the generator stood still while nobody can say whether the server waited for it."""
+    least_ns, most_ns = measured.lag_ours.quantile(0.99), measured.lag_ours_at_most.quantile(0.99)
+    if least_ns <= (limit_ns := _lag_limit_ns(limits, measured)) < most_ns:
+        words = (
+            f"p99 of the generator's own send lag was at least {span(least_ns)} and at most {span(most_ns)} (limit "
+            f"{span(limit_ns)}), as it stood still while connections were down, or sockets full, for an unknown time"
+        )
+        yield _Doubt(words, most_ns)
 
 
 def _lag_limit_ns(limits: Limits, measured: Snapshot) -> float:

@@ -22,6 +22,7 @@ from typing import Any, cast
 
 import uvloop
 
+from loadgen import cgroup
 from loadgen._engine import PHASE_NAMES, Engine
 from loadgen.plan import Load, Plan
 from loadgen.signs import Pauses, WorkerSigns
@@ -151,6 +152,9 @@ class Worker:
         """What is to be done, and when, unless the load is stopped before."""
         self.loop = asyncio.get_running_loop()
         self.engine = Engine(self.loop, plan, index, self.mode_ended)
+        self.groups = cgroup.groups()
+        self.throttled = cgroup.throttling(self.groups)
+        """By the groups' quotas, when the present load began."""
         self.phase = "precheck"
         # Connection counts and failures: as they were when the present phase began, and of phases that have ended.
         self.began: ConnectionEvents = (ConnectionCounts(), {})
@@ -167,6 +171,7 @@ class Worker:
             self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
         elif command == LOAD:
             (self.load,) = arguments
+            self.throttled = cgroup.throttling(self.groups)
             self.forget_timers()
             profile = [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in self.load.profile]
             for phase in ("warmup", "measure"):
@@ -279,7 +284,12 @@ class Worker:
 
     def signs(self) -> WorkerSigns:
         wall_ns, cpu_ns, queued_ns, pauses, overdue = self.engine.signs()
-        return WorkerSigns(self.index, wall_ns, cpu_ns, queued_ns, Pauses(*pauses), overdue)
+        signs = WorkerSigns(self.index, wall_ns, cpu_ns, queued_ns, Pauses(*pauses), overdue)
+        now = cgroup.throttling(self.groups)
+        if now is None or self.throttled is None:
+            return signs
+        since = now - self.throttled
+        return replace(signs, throttled=since.count, throttled_ns=since.ns, quota_cpus=cgroup.quota(self.groups))
 
     def report_prefill(self) -> None:
         if self.phase == "prefill":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 
+from loadgen import cgroup
+
 _RANGE = re.compile(r"\s*([0-9]{1,6})\s*(?:-\s*([0-9]{1,6})\s*)?", re.ASCII)
 
 
@@ -27,10 +29,10 @@ def parse_cpu_list(text: str) -> tuple[int, ...]:
 
 
 def usable_cpus() -> int:
-    """How many CPUs this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many CPUs this process may use whole: those it may run on, and no more than a CPU quota pays for."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    paid = cgroup.quota(cgroup.groups())
+    return allowed if paid is None else max(1, min(allowed, int(paid)))
 
 
 def absent_cpus(cpus: tuple[int, ...]) -> list[int]:

@@ -77,7 +77,7 @@ class General(Table):
         ge=1,
         le=4096,
         description=(
-            "Worker processes. Default: the CPUs that this process may use; "
+            "Worker processes. Default: the CPUs that this process may use, by its affinity mask and its CPU quota; "
             "never more than can each have a connection to every endpoint."
         ),
     )

@@ -195,6 +195,7 @@ def _lag(measured: Snapshot) -> dict[str, Any]:
         **in_ns(measured.lag),
         "ours": in_ns(measured.lag_ours),
         "backpressure": in_ns(measured.lag_backpressure),
+        "ours_at_most": in_ns(measured.lag_ours_at_most),
     }
 
 
@@ -224,6 +225,8 @@ def _signs(signs: Signs) -> dict[str, Any]:
                     "stopped_ns": worker.pauses.stopped_ns,
                 },
                 "overdue": worker.overdue,
+                "throttled": worker.throttled,
+                "quota_cpus": worker.quota_cpus,
             }
             for worker in signs.workers
         ],

@@ -50,7 +50,7 @@ _LATENCY_NS: Schema = {
     **_marked(_NS),
 }
 _LATENCY = object_of(_LATENCY_NS)
-_LAG = object_of({**_LATENCY_NS, "ours": _LATENCY, "backpressure": _LATENCY})
+_LAG = object_of({**_LATENCY_NS, "ours": _LATENCY, "backpressure": _LATENCY, "ours_at_most": _LATENCY})
 _CLOCKS = object_of({"response": _LATENCY, "service": _LATENCY})
 _TALLY: Schema = {
     "planned": COUNT,
@@ -100,6 +100,8 @@ _WORKER_SIGNS = object_of(
         "longest_pause_ns": COUNT,
         "paused": object_of({"count": COUNT, "busy_ns": COUNT, "queued_ns": COUNT, "stopped_ns": COUNT}),
         "overdue": COUNT,
+        "throttled": COUNT_OR_NULL,
+        "quota_cpus": NUMBER_OR_NULL,
     }
 )
 _STANDING = object_of(
