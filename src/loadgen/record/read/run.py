@@ -199,7 +199,11 @@ def _in_time(record: Fields) -> int:
 def _lags(record: Fields, lag: Fields) -> dict[str, Any]:
     payloads = record.part("lag_histograms").values
     parts = {"lag": lag, "lag_ours": lag.part("ours"), "lag_backpressure": lag.part("backpressure")}
-    return {name: whole(payloads.get(name), said) for name, said in parts.items()}
+    lags = {name: whole(payloads.get(name), said) for name, said in parts.items()}
+    if (most := lag.may("ours_at_most")) and most != lag.get("ours", {}):
+        # Of which requests more may be the generator's is not in a record.
+        lags |= {"lag_unsure": lags["lag_ours"], "lag_unsure_most": whole(None, lag.part("ours_at_most"))}
+    return lags
 
 
 def _signs(record: Fields) -> Signs:
@@ -225,6 +229,8 @@ def _worker(record: Fields) -> WorkerSigns:
         queued_ns=None if share is None else round(float(share) * NS_PER_S),
         pauses=Pauses(paused.count("count"), record.count("longest_pause_ns"), *parts),
         overdue=record.count("overdue"),
+        throttled=record.may("throttled"),
+        quota_cpus=record.may("quota_cpus"),
     )
 
 
