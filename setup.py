@@ -1,4 +1,5 @@
-"""Compiles every `src/loadgen/_*.pyx` into an extension of its own; everything else is said in pyproject.toml.
+"""Compiles every `src/loadgen/_*.pyx` into an extension of its own, and packs the presets; everything else is said in
+pyproject.toml.
 
 LOADGEN_TRACE=1 builds with line tracing, for `make cover`; it is too slow to measure anything with.
 LOADGEN_ANNOTATE=1 writes an .html beside each .pyx that shows which lines touch Python.
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 TRACE = os.environ.get("LOADGEN_TRACE") == "1"
 TRACE_MACROS = [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
@@ -23,7 +25,32 @@ extensions = [
     for source in sorted(Path("src/loadgen").glob("_*.pyx"))
 ]
 
+# The folders of presets in the repository, and in the package: `loadgen.presets` looks in both.
+PRESETS = {"benchmark/config": "config", "server/config": "server"}
+
+
+class BuildPresets(build_py):
+    """Copies the presets into the package as it is built. An editable install reads them where they are."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            for source, target in self.presets():
+                self.mkpath(str(Path(target).parent))
+                self.copy_file(source, target)
+
+    def presets(self):
+        """Each preset in the repository, and where it is in the package that is being built."""
+        for folder, shelf in PRESETS.items():
+            for source in sorted(Path(folder).glob("*.toml")):
+                yield str(source), str(Path(self.build_lib, "loadgen", "share", shelf, source.name))
+
+    def get_outputs(self, include_bytecode=True):
+        return [*super().get_outputs(include_bytecode), *(target for _, target in self.presets())]
+
+
 setup(
+    cmdclass={"build_py": BuildPresets},
     ext_modules=cythonize(
         extensions,
         compiler_directives={

@@ -15,6 +15,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "loadgen"
 COMPILED = sorted(path.stem for path in PACKAGE.glob("_*.pyx"))
+CONFIGS = ROOT / "benchmark" / "config"
+PRESETS = sorted([*CONFIGS.glob("*.toml"), *(ROOT / "server" / "config").glob("*.toml")])
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -69,6 +71,7 @@ def test_sdist_holds_sources_and_nothing_built(dist: Path) -> None:
     sources = [path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".pyi", ".pyx", ".pxd"}]
     assert {path.relative_to(ROOT).as_posix() for path in sources} <= names
     assert {"LICENSE", "README.md", "Makefile", "scripts/prepare", "tests/test_packaging.py"} <= names
+    assert {path.relative_to(ROOT).as_posix() for path in PRESETS} <= names
     assert not [name for name in names if name.startswith("src/") and name.endswith((".so", ".c", ".html", ".pyc"))]
 
 
@@ -79,6 +82,11 @@ def test_wheel_holds_compiled_modules_and_faces_and_no_sources(dist: Path) -> No
     assert {f"loadgen/{so_of(module).name}" for module in COMPILED} <= names
     assert {f"loadgen/{module}.pyi" for module in COMPILED} <= names
     assert {"loadgen/__init__.py", "loadgen/py.typed"} <= names
+    packed = {name: zipfile.ZipFile(wheel).read(name) for name in names if name.startswith("loadgen/share/")}
+    shelves = {"benchmark": "config", "server": "server"}
+    assert packed == {
+        f"loadgen/share/{shelves[path.parts[len(ROOT.parts)]]}/{path.name}": path.read_bytes() for path in PRESETS
+    }
     assert not [name for name in names if name.endswith((".pyx", ".pxd", ".c")) or "_stale" in name]
 
 
@@ -97,4 +105,12 @@ def test_installed_wheel_runs_from_another_folder(dist: Path, tmp_path: Path) ->
     imports = ", ".join(f"loadgen.{module}" for module in ["cli", *COMPILED])
     where = run(python, "-c", f"import {imports}; print(loadgen.__file__)", cwd=tmp_path)
     assert Path(where).is_relative_to(libraries)
-    assert PROJECT["version"] in run(python.with_name("loadgen"), "--version", cwd=tmp_path)
+    command = python.with_name("loadgen")
+    assert PROJECT["version"] in run(command, "--version", cwd=tmp_path)
+
+    listed = run(command, "config", "--list", cwd=tmp_path)
+    assert all(f"  {path.stem} " in listed for path in PRESETS)
+    assert run(command, "config", "--example", "quick-test", cwd=tmp_path) == (CONFIGS / "quick-test.toml").read_text()
+    short = ("-n", "2000", "-q", "--set", "verdict.lag=30s")
+    assert "built-in server" in run(command, "quick-test", "--embedded", *short, cwd=tmp_path)
+    assert "req/s" in run(command, "run", "--server", "builtin-uvloop", *short, cwd=tmp_path)

@@ -93,7 +93,8 @@ cdef class Engine(Pool):
         self.pauses = Pauses()
         random_seed(&self.choice, own.seed, CHOICE_STREAM)
         keyspace = plan.keyspace
-        self.ketama = Ketama([str(e) for e in plan.endpoints], keyspace.length, keyspace.count)
+        self.ketama = Ketama([str(e) for e in plan.endpoints], keyspace.length, keyspace.count,
+                             keyspace.prefix.encode())
         self.touched = <Connection **>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection *))
         if self.touched == NULL:
             raise MemoryError()

@@ -9,7 +9,10 @@ cdef struct Point:
 
 cdef class Ketama:
     cdef readonly int servers
-    cdef int key_length
+    cdef int key_length          # its prefix included
+    cdef bytes prefix
+    cdef const char *prefix_text  # of `prefix`
+    cdef int prefix_length
     cdef Point *points      # sorted by `at`; owned
     cdef int length
     cdef uint8_t *owners    # the server of every id, for keyspaces that fit a table, else NULL; owned

@@ -79,10 +79,10 @@ cdef uint32_t md5_first_word(const char *text, int length) noexcept nogil:
 cdef class Ketama:
     """The circle of the servers named `names` ("host:port", in the config's order) for keys of `key_length` characters.
 
-    `count` is the number of ids that will be asked for. Raises ValueError when a server would own none of them.
+    Keys begin with `prefix`, which counts among their characters. `count` is the number of ids that will be asked for. Raises ValueError when a server would own none of them.
     """
 
-    def __cinit__(self, names, int key_length, uint64_t count):
+    def __cinit__(self, names, int key_length, uint64_t count, bytes prefix=b""):
         cdef uint64_t i
         points = sorted(
             (int.from_bytes(digest[4 * part:4 * part + 4], "little"), server)
@@ -93,6 +93,9 @@ cdef class Ketama:
         )
         self.servers = len(names)
         self.key_length = key_length
+        self.prefix = prefix
+        self.prefix_text = prefix
+        self.prefix_length = len(prefix)
         self.length = len(points)
         self.points = <Point *>malloc(self.length * sizeof(Point))
         if self.points == NULL:
@@ -122,7 +125,8 @@ cdef class Ketama:
             return 0
         if self.owners != NULL and key < self.owned:
             return self.owners[key]
-        write_key(text, key, self.key_length)
+        memcpy(text, self.prefix_text, self.prefix_length)
+        write_key(text + self.prefix_length, key, self.key_length - self.prefix_length)
         at = md5_first_word(text, self.key_length)
         while low < high:
             middle = (low + high) // 2

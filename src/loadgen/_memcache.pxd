@@ -3,9 +3,15 @@
 from loadgen._buffer cimport BLOCK
 from loadgen._codec cimport Codec
 
+# The bytes before a key's id, in one block to copy.
+cdef struct Template:
+    char bytes[BLOCK]
+    int length
+
 
 cdef class Memcache(Codec):
-    cdef int key_length
+    cdef int id_length           # of a key's bytes, those after its prefix
     cdef Py_ssize_t value_bytes
+    cdef Template head[3]        # up to the key's id, its prefix too: get, set, delete
     cdef char set_middle[BLOCK]  # between a set's key and its value: flags, exptime, length
     cdef int set_middle_length

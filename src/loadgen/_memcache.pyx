@@ -22,34 +22,45 @@ cdef enum:
 cdef int64_t LONGEST_VALUE = (<int64_t>1) << 40
 
 
-cdef class Memcache(Codec):
-    """The codec of a keyspace whose keys all have `key_length` bytes and whose values all have `value_bytes`."""
+cdef void fill(Template *t, bytes text) except *:
+    if len(text) > BLOCK:
+        raise ValueError(f"a template of {len(text)} bytes does not fit in a block of {BLOCK}")
+    memcpy(t.bytes, <const char *>text, len(text))
+    t.length = len(text)
 
-    def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64):
-        if key_length < 1 or value_bytes < 0:
+
+cdef class Memcache(Codec):
+    """The codec of a keyspace whose keys all have `key_length` bytes and whose values all have `value_bytes`.
+
+    Keys begin with `prefix`, which counts among their bytes and stands in the templates: it costs a request nothing.
+    """
+
+    def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b""):
+        if key_length <= len(prefix) or value_bytes < 0:
             raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
         middle = b" 0 0 %d\r\n" % value_bytes
         memcpy(self.set_middle, <const char *>middle, len(middle))
         self.set_middle_length = len(middle)
-        self.key_length = key_length
+        fill(&self.head[GET], b"get " + prefix)
+        fill(&self.head[SET], b"set " + prefix)
+        fill(&self.head[DELETE], b"delete " + prefix)
+        self.id_length = key_length - len(prefix)
         self.value_bytes = value_bytes
         self.longest = 16 + key_length + len(middle) + value_bytes + 2
 
     cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil:
         cdef char *at = out
         cdef int what = request.command
-        if what == GET or what == SET or what == BACKFILL:
-            memcpy(at, b"get " if what == GET else b"set ", 4)
-            at += 4
-        elif what == DELETE:
-            memcpy(at, b"delete ", 7)
-            at += 7
-        else:
+        if what == BACKFILL:
+            what = SET
+        if what > DELETE:
             memcpy(at, b"version\r\n", 9)
             return 9
-        write_key(at, request.key, self.key_length)
-        at += self.key_length
-        if what == SET or what == BACKFILL:
+        memcpy(at, self.head[what].bytes, BLOCK)
+        at += self.head[what].length
+        write_key(at, request.key, self.id_length)
+        at += self.id_length
+        if what == SET:
             memcpy(at, self.set_middle, BLOCK)
             at += self.set_middle_length
             if value != NULL:

@@ -50,13 +50,13 @@ cdef class Pool(Watcher):
         self.recorder = Recorder()
         self.examples = {}
         random_seed(&self.random, own.seed, BACKOFF_STREAM)
-        length = plan.keyspace.length
+        length, prefix = plan.keyspace.length, plan.keyspace.prefix.encode()
         if plan.protocol == "memcache":
-            self.codec = Memcache(length, plan.value_bytes)
+            self.codec = Memcache(length, plan.value_bytes, prefix=prefix)
             greetings = [PING]
         else:
             self.codec = Resp(length, plan.value_bytes, version=3 if plan.protocol == "resp3" else 2,
-                              username=plan.username, password=plan.password)
+                              username=plan.username, password=plan.password, prefix=prefix)
             greetings = [HELLO] if plan.protocol == "resp3" else [AUTH, PING] if plan.password else [PING]
         for i, greeting in enumerate(greetings):
             self.greetings[i] = greeting

@@ -14,9 +14,9 @@ cdef struct Text:
 
 
 cdef class Resp(Codec):
-    cdef int key_length
+    cdef int id_length        # of a key's bytes, those after its prefix
     cdef Py_ssize_t value_bytes
-    cdef Template head[3]     # up to the key: GET, SET, DELETE
+    cdef Template head[3]     # up to the key's id, its prefix too: GET, SET, DELETE
     cdef Template set_middle  # between a SET's key and its value
     cdef tuple whole          # PING, HELLO and AUTH, sent as they are …
     cdef Text greeting[4]     # … where their bytes lie, by Command from PING on

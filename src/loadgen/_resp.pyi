@@ -2,5 +2,12 @@ from loadgen._codec import Codec
 
 class Resp(Codec):
     def __init__(
-        self, key_length: int = 16, value_bytes: int = 64, *, version: int = 2, username: str = "", password: str = ""
+        self,
+        key_length: int = 16,
+        value_bytes: int = 64,
+        *,
+        version: int = 2,
+        username: str = "",
+        password: str = "",
+        prefix: bytes = b"",
     ) -> None: ...

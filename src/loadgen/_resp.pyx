@@ -47,17 +47,18 @@ cdef bytes command(parts):
 cdef class Resp(Codec):
     """The codec of a keyspace whose keys all have `key_length` bytes and whose values all have `value_bytes`.
 
+    Keys begin with `prefix`, which counts among their bytes and stands in the templates: it costs a request nothing.
     With `version` 3, the `hello` request asks for RESP3; with a password it, or the `auth` request of version 2, sends
     it.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, int version=2, str username="",
-                  str password=""):
-        if key_length < 1 or value_bytes < 0:
+                  str password="", bytes prefix=b""):
+        if key_length <= len(prefix) or value_bytes < 0:
             raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
-        fill(&self.head[GET], b"*2\r\n$3\r\nGET\r\n$%d\r\n" % key_length)
-        fill(&self.head[SET], b"*3\r\n$3\r\nSET\r\n$%d\r\n" % key_length)
-        fill(&self.head[DELETE], b"*2\r\n$3\r\nDEL\r\n$%d\r\n" % key_length)
+        fill(&self.head[GET], b"*2\r\n$3\r\nGET\r\n$%d\r\n%s" % (key_length, prefix))
+        fill(&self.head[SET], b"*3\r\n$3\r\nSET\r\n$%d\r\n%s" % (key_length, prefix))
+        fill(&self.head[DELETE], b"*2\r\n$3\r\nDEL\r\n$%d\r\n%s" % (key_length, prefix))
         fill(&self.set_middle, b"\r\n$%d\r\n" % value_bytes)
         credentials = [username.encode() or b"default", password.encode()] if password else []
         self.whole = (
@@ -68,9 +69,9 @@ cdef class Resp(Codec):
         for what, text in zip((PING, HELLO, AUTH), self.whole):
             self.greeting[what - PING].bytes = text
             self.greeting[what - PING].length = len(text)
-        self.key_length = key_length
+        self.id_length = key_length - len(prefix)
         self.value_bytes = value_bytes
-        self.longest = max(self.head[SET].length + key_length + self.set_middle.length + value_bytes + 2,
+        self.longest = max(self.head[SET].length + self.id_length + self.set_middle.length + value_bytes + 2,
                            max(map(len, self.whole)))
 
     cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil:
@@ -83,8 +84,8 @@ cdef class Resp(Codec):
             return self.greeting[what - PING].length
         memcpy(at, self.head[what].bytes, BLOCK)
         at += self.head[what].length
-        write_key(at, request.key, self.key_length)
-        at += self.key_length
+        write_key(at, request.key, self.id_length)
+        at += self.id_length
         if what == SET:
             memcpy(at, self.set_middle.bytes, BLOCK)
             at += self.set_middle.length

@@ -29,13 +29,16 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Keyspace:
-    """Keys are the ids 0 … count-1, written in lower-case hex, zero-padded to `length` characters."""
+    """Keys are the ids 0 … count-1, written in lower-case hex after a prefix, zero-padded to `length` characters."""
 
     count: int
     length: int
+    """Of a whole key, its prefix included."""
     distribution: str
     """`uniform` or `zipf`."""
     zipf_exponent: float
+    prefix: str = ""
+    """ASCII."""
 
 
 @dataclass(frozen=True, slots=True)

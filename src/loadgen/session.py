@@ -95,6 +95,8 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
     if force_search and not config.wants_search(settings):
         flags = flags.having({"workload.saturation_search": config.Flag("saturate", {})})
         settings = settings_of(given, flags, server=flags.target.file)
+    if config.wants_search(settings) and settings.admin.format == "csv":
+        raise output.no_csv("a search")
     for warning in settings.warnings:
         output.remark(f"warning: {warning}")
     with contextlib.ExitStack() as stack:

@@ -14,7 +14,7 @@ from loadgen.config.objectives import GetSlo
 from loadgen.config.phase import MAX_SEGMENTS
 from loadgen.config.problem import Problem
 from loadgen.config.profile import most_segments
-from loadgen.config.schema import Config
+from loadgen.config.schema import Config, Keyspace
 from loadgen.config.server import has_port
 from loadgen.plan import Endpoint
 from loadgen.units import MAX_DURATION_NS
@@ -41,6 +41,7 @@ _PREFILL = ("workload", "prefill")
 _BACKFILL = ("workload", "backfill_on_miss")
 _COMMANDS = ("workload", "commands")
 _KEY_LENGTH = ("workload", "keyspace", "length")
+_KEY_PREFIX = ("workload", "keyspace", "prefix")
 _KEY_COUNT = ("workload", "keyspace", "count")
 _VALUE_LENGTH = ("workload", "values", "length")
 _SEARCH = ("workload", "saturation_search")
@@ -110,25 +111,38 @@ def _every_endpoint_gets_a_connection(config: Config) -> Iterator[Problem]:
 
 def _ids_fit_keys(config: Config) -> Iterator[Problem]:
     keyspace = config.workload.keyspace
-    # From 16 hex digits on, any 64-bit count fits.
-    if keyspace.length < 16 and keyspace.count > 16**keyspace.length:
-        needed = len(f"{keyspace.count - 1:x}")
+    digits, prefix = keyspace.id_length, len(keyspace.prefix)
+    if digits < 1:
+        yield Problem(
+            (_KEY_LENGTH, _KEY_PREFIX),
+            f"{keyspace.length} characters leave none for a key's id after a prefix of {prefix}; "
+            f"set workload.keyspace.length to at least {prefix + len(f'{keyspace.count - 1:x}')}",
+        )
+    elif not _ids_fit(keyspace):
+        needed = prefix + len(f"{keyspace.count - 1:x}")
+        after = " after the prefix" if prefix else ""
         yield Problem(
             (_KEY_COUNT, _KEY_LENGTH),
-            f"{keyspace.count} keys do not fit in {keyspace.length} hex digits; "
-            f"set workload.keyspace.length to at least {needed}, or count to at most {16**keyspace.length}",
+            f"{keyspace.count} keys do not fit in {digits} hex digits{after}; "
+            f"set workload.keyspace.length to at least {needed}, or count to at most {16**digits}",
         )
+
+
+def _ids_fit(keyspace: Keyspace) -> bool:
+    # From 16 hex digits on, any 64-bit count fits.
+    digits = keyspace.id_length
+    return digits >= 16 or (digits > 0 and keyspace.count <= 16**digits)
 
 
 def _every_server_owns_a_key(config: Config) -> Iterator[Problem]:
     keyspace = config.workload.keyspace
-    if config.target.servers == 1 or (keyspace.length < 16 and keyspace.count > 16**keyspace.length):
+    if config.target.servers == 1 or not _ids_fit(keyspace):
         return
     # As they are named on the circle, which is not always how they are written: a port can have leading zeros.
     servers = [str(Endpoint(host, port, "")) for host, port in map(parse_endpoint, config.target.endpoints)]
     for count in sorted({min(keyspace.count, FEW_KEYS), keyspace.count}):
         try:
-            Ketama(servers, keyspace.length, count)
+            Ketama(servers, keyspace.length, count, keyspace.prefix.encode())
         except ValueError as error:
             problem = Problem(
                 (_KEY_COUNT, _ENDPOINTS),

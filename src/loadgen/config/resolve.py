@@ -56,6 +56,7 @@ def resolve(config: Config) -> Plan:
             length=workload.keyspace.length,
             distribution=workload.keyspace.distribution,
             zipf_exponent=workload.keyspace.zipf_exponent,
+            prefix=workload.keyspace.prefix,
         ),
         weights=_lowest_terms(workload.commands),
         value_bytes=workload.values.length,

@@ -3,7 +3,8 @@
 A bound that holds for a key alone stands here; what must hold between keys is in `contradictions`. The vocabulary is
 that of crucible's benchmark and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`,
 `general.interval`, `general.requests`, `target.username`, `target.password`, `target.server`, `workload.arrival`,
-`workload.phase`, `workload.spin`, `workload.keyspace.zipf_exponent`, `slo`, `verdict`, `smoke`, `compare` and `gate`.
+`workload.phase`, `workload.spin`, `workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `slo`, `verdict`,
+`smoke`, `compare` and `gate`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from loadgen.config.values import (
     CpuList,
     Duration,
     Inert,
+    KeyPrefix,
     Number,
     PositiveDuration,
     Protocol,
@@ -45,6 +47,9 @@ MAX_SEED = 2**63 - 1
 
 _MIN_INTERVAL_NS = 1_000_000
 """The event loop's timers have millisecond resolution."""
+
+ID_LENGTH = 16
+"""Hex digits for every 64-bit id."""
 
 _DEFAULT_PORTS = {"memcache": 11211}
 _REDIS_PORT = 6379
@@ -216,11 +221,24 @@ class Connection(Table):
 
 
 class Keyspace(Table):
-    """The keys: ids from 0, written in lower-case hex and zero-padded."""
+    """The keys: ids from 0, written in lower-case hex after a prefix, and zero-padded."""
 
-    length: int = Field(default=16, ge=1, le=65536, description="Characters in a key; at most 250 on memcache.")
+    prefix: KeyPrefix = Field(
+        default="", description="What every key begins with: visible ASCII, at most 40 characters.", examples=["user:"]
+    )
+    length: int = Field(
+        default=ID_LENGTH,
+        ge=1,
+        le=65536,
+        description=(
+            "Characters in a key, its prefix included; at most 250 on memcache. Default: 16 after the prefix."
+        ),
+    )
     count: int = Field(
-        default=1_000_000, ge=1, le=2**63 - 1, description="How many keys there are; at most 16 to the power of length."
+        default=1_000_000,
+        ge=1,
+        le=2**63 - 1,
+        description="How many keys there are; at most 16 to the power of length, without the prefix.",
     )
     distribution: Literal["uniform", "zipf"] = Field(
         default="uniform", description="How popular the keys are: all alike, or the few far more than the many."
@@ -231,6 +249,18 @@ class Keyspace(Table):
         le=100,
         description="How skewed zipf is: key k is asked for in proportion to 1/k to this power.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ids_come_after_the_prefix(cls, given: object) -> object:
+        if isinstance(given, dict) and isinstance(prefix := given.get("prefix"), str):
+            return {"length": ID_LENGTH + len(prefix), **given}
+        return given
+
+    @property
+    def id_length(self) -> int:
+        """Characters of a key after its prefix."""
+        return self.length - len(self.prefix)
 
 
 class Commands(Table):
@@ -424,10 +454,11 @@ class Timestamps(Table):
 class Admin(Table):
     """How results are shown."""
 
-    format: Literal["clean", "json", "verbose", "quiet"] = Field(
+    format: Literal["clean", "json", "verbose", "quiet", "csv"] = Field(
         default="clean",
         description=(
-            '"clean" (a table for people), "json" (one record per line), "verbose" (log lines) or "quiet" (one line).'
+            '"clean" (a table for people), "json" (one record per line), "verbose" (log lines), "quiet" (one line) or '
+            '"csv" (redis-benchmark\'s columns).'
         ),
     )
     color: Literal["auto", "always", "never"] = Field(

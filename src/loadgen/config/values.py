@@ -147,6 +147,21 @@ def _cpu_list(text: str) -> str:
 CpuList = Annotated[str, AfterValidator(_cpu_list)]
 
 
+MAX_KEY_PREFIX = 40
+"""With it, what a codec writes before a key's id still fits in one block of bytes."""
+
+
+def _key_prefix(text: str) -> str:
+    if not all("!" <= c <= "~" for c in text):
+        raise ValueError('has a character that a key may not have everywhere; write visible ASCII, such as "user:"')
+    if len(text) > MAX_KEY_PREFIX:
+        raise ValueError(f"has {len(text)} characters, and a prefix has at most {MAX_KEY_PREFIX}; make it shorter")
+    return text
+
+
+KeyPrefix = Annotated[str, AfterValidator(_key_prefix)]
+
+
 def _not_tls(wanted: bool) -> bool:
     if wanted:
         raise ValueError(

@@ -7,12 +7,14 @@ systems read of a gate is written apart, when it has ended.
 
 from typing import TextIO
 
+from loadgen.errors import UsageError
 from loadgen.output import progress
 from loadgen.output.annotations import annotations
 from loadgen.output.clean import Clean
 from loadgen.output.clean_comparison import CleanComparison
 from loadgen.output.clean_smoke import CleanMatrix, CleanSmoke
 from loadgen.output.color import Paint, wants_color
+from loadgen.output.csv import Csv
 from loadgen.output.event import AnyEvent, AnyOutput, EndsOnly
 from loadgen.output.json import Json
 from loadgen.output.junit import write_junit
@@ -38,6 +40,7 @@ __all__ = [
     "create_comparison",
     "create_progress",
     "create_smoke",
+    "no_csv",
     "objectives",
     "open_results",
     "opened",
@@ -49,6 +52,7 @@ __all__ = [
 ]
 
 FORMATS = ("clean", "verbose", "json", "quiet")
+"""Those that every command has; a run also has csv, with a row for each load."""
 
 
 def create(format: str, stream: TextIO | None, *, color: str = "auto") -> AnyOutput:
@@ -67,6 +71,8 @@ def create(format: str, stream: TextIO | None, *, color: str = "auto") -> AnyOut
             return Json(sink)
         case "quiet":
             return Quiet(sink)
+        case "csv":
+            return Csv(sink)
         case _:
             raise _no_such(format)
 
@@ -86,6 +92,8 @@ def create_smoke(format: str, stream: TextIO | None, *, color: str = "auto", mat
             return EndsOnly(Json(sink)) if matrix else Json(sink)
         case "quiet":
             return QuietSmoke(sink)
+        case "csv":
+            raise no_csv("a smoke test")
         case _:
             raise _no_such(format)
 
@@ -102,6 +110,8 @@ def create_comparison(format: str, stream: TextIO | None, *, color: str = "auto"
             return Json(sink)
         case "quiet":
             return QuietComparison(sink, gate)
+        case "csv":
+            raise no_csv("a gate" if gate else "a comparison")
         case _:
             raise _no_such(format)
 
@@ -110,6 +120,11 @@ def _opened(stream: TextIO | None, color: str) -> tuple[Sink, Paint]:
     if color not in ("auto", "always", "never"):
         raise ValueError(f'color is "auto", "always" or "never", not "{color}"')
     return Sink(stream), Paint(wants_color(stream, color))
+
+
+def no_csv(what: str) -> UsageError:
+    """The refusal of what has no row in redis-benchmark's table."""
+    return UsageError(f"the format csv has a row for each load, and {what} has none; --format json has all figures.")
 
 
 def _no_such(format: str) -> ValueError:

@@ -80,6 +80,7 @@ class Clean:
         return [
             self._paint(f"loadgen {sentences.printable(event.version)}", "bold"),
             "─" * WIDTH,
+            *fact("test", plan.test),
             *fact("target", f"{sentences.targets(plan)} ({', '.join(filter(None, [server, plan.protocol]))})"),
             *fact("workload", ", ".join([sentences.mix(plan, figures.grouped), *sentences.extras(plan)])),
             *stored,
@@ -121,9 +122,10 @@ class Clean:
         rate = f"{figures.rate(event.throughput_per_s)} req/s"
         counts = f"{grouped(total.planned)} requests, {grouped(total.answered)} responses"
         hit_rate = sentences.hit_rate(event, grouped)
+        test = f" OF {event.plan.test}" if event.plan.test else ""
         return [
             "",
-            self._paint(f"RESULTS ({sentences.duration(event, figures.grouped)})", "bold"),
+            self._paint(f"RESULTS{test} ({sentences.duration(event, figures.grouped)})", "bold"),
             "─" * WIDTH,
             *fact("throughput", f"{rate} ({counts})"),
             *self._server(event.server),

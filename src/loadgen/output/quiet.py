@@ -21,7 +21,8 @@ class Quiet:
     def emit(self, event: AnyEvent) -> None:
         match event:
             case Result():
-                self._sink.write("  ".join([*_measured(event), *_remarks(event)]) + "\n")
+                test = f"{event.plan.test}: " if event.plan.test else ""
+                self._sink.write(test + "  ".join([*_measured(event), *_remarks(event)]) + "\n")
             case SearchEnded():
                 self._sink.write("  ".join([*_found(event), *_remarks(event)]) + "\n")
             case _:

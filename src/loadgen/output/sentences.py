@@ -60,7 +60,9 @@ def mix(plan: Plan, spell: Spell = str) -> str:
 def keyspace(plan: Plan, spell: Spell = str) -> str:
     keys = plan.keyspace
     popularity = f"zipf {keys.zipf_exponent:g}" if keys.distribution == "zipf" else keys.distribution
-    return f"{figures.plural(keys.count, 'key', spell)}, {figures.plural(keys.length, 'byte')} each, {popularity}"
+    prefix = [f"prefix {printable(keys.prefix)}"] if keys.prefix else []
+    size = f"{figures.plural(keys.length, 'byte')} each"
+    return ", ".join([figures.plural(keys.count, "key", spell), size, popularity, *prefix])
 
 
 def schedule(plan: Plan, spell: Spell = str) -> list[str]:

@@ -66,6 +66,7 @@ def _configured(event: Configured) -> list[str]:
     extras = sentences.extras(plan)
     return [
         f"loadgen {sentences.printable(event.version)}",
+        *([f"test: {plan.test}"] if plan.test else []),
         f"target: {sentences.targets(plan)}",
         *([f"server: {sentences.printable(event.server)}"] if event.server else []),
         f"protocol: {plan.protocol}",
@@ -129,6 +130,7 @@ def _result(event: Result) -> list[str]:
     total = event.measured.total
     hit_rate = sentences.hit_rate(event)
     facts = [
+        *([f"test: {event.plan.test}"] if event.plan.test else []),
         *([f"embedded: {sentences.EMBEDDED}"] if event.embedded else []),
         f"duration: {sentences.duration(event)}",
         f"requests: {total.planned}",

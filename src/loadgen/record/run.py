@@ -40,6 +40,7 @@ def config(event: Configured) -> dict[str, Any]:
         "tls": False,
         **load(plan),
         **({"zipf_exponent": plan.keyspace.zipf_exponent} if plan.keyspace.distribution == "zipf" else {}),
+        **({"key_prefix": plan.keyspace.prefix} if plan.keyspace.prefix else {}),
         "engine": "uvloop",
         "loop": "open" if event.search is not None else _loop(plan),
         "search": [quantile_limit(limit) for limit in event.search.limits] if event.search is not None else None,
@@ -54,6 +55,7 @@ def config(event: Configured) -> dict[str, Any]:
         "request_timeout_secs": secs(plan.request_timeout_ns),
         **({"cpu_list": ",".join(map(str, cpus))} if cpus else {}),
         "seed": plan.seed,
+        **({"test": plan.test} if plan.test else {}),
         "slo": [_objective(objective) for objective in plan.slo],
         "verdict_limits": asdict(plan.verdict),
         "warnings": texts(event.warnings),
@@ -166,6 +168,7 @@ def result(event: Result) -> dict[str, Any]:
         "standing": _standing(event),
         "error_examples": examples(event),
         "seed": event.plan.seed,
+        **({"test": event.plan.test} if event.plan.test else {}),
         "histograms": payloads(measured),
     }
 

@@ -167,7 +167,7 @@ CONFIG = object_of(
         "warnings": TEXTS,
         "host": TEXT_OR_NULL,
     },
-    {"ratelimit": NUMBER, "cpu_list": TEXT, "zipf_exponent": NUMBER},
+    {"ratelimit": NUMBER, "cpu_list": TEXT, "zipf_exponent": NUMBER, "test": TEXT, "key_prefix": TEXT},
 )
 
 PHASE = object_of(
@@ -258,6 +258,7 @@ RESULT = object_of(
         "lag_histograms": object_of(dict.fromkeys(("lag", "lag_ours", "lag_backpressure"), TEXT)),
         "slo": array_of(_CHECK),
         "server": _SERVER,
+        "test": TEXT,
     },
 )
 

@@ -16,7 +16,7 @@ from loadgen.comparison import Compared, NoiseFound, RoundEnded
 from loadgen.errors import ExitCode, UsageError, printable
 from loadgen.options import Given, Group, Option, Positional, Syntax
 from loadgen.options.kind import FILE_NAME, choice
-from loadgen.options.load import COLORS
+from loadgen.options.load import COLORS, FORMATS
 from loadgen.output import AnyEvent
 from loadgen.smoke import SmokeEnded
 
@@ -29,7 +29,7 @@ SYNTAX = Syntax(
         Group(
             "results",
             (
-                Option(("--format",), "how they look", choice(output.FORMATS), default="clean"),
+                Option(("--format",), "how they look", choice(FORMATS), default="clean"),
                 Option(("-o", "--output"), "write them there instead of standard output", FILE_NAME),
                 Option(("--color",), "when to use colour", choice(COLORS), default="auto"),
             ),

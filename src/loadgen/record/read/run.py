@@ -61,6 +61,7 @@ def plan(record: Fields) -> Plan:
             length=record.count("key_size"),
             distribution=record.text("key_distribution"),
             zipf_exponent=float(record.may("zipf_exponent", 0.0)),
+            prefix=str(record.may("key_prefix", "")),
         ),
         weights=Weights(weights.count("get"), weights.count("set"), weights.count("delete")),
         value_bytes=record.count("value_size"),
@@ -68,6 +69,7 @@ def plan(record: Fields) -> Plan:
         duration_ns=record.ns("duration_secs"),
         interval_ns=record.ns("interval_secs"),
         seed=record.count("seed"),
+        test=str(record.may("test", "")),
         workers=_workers(record.count("threads"), str(record.may("cpu_list", ""))),
         slo=tuple(map(objective, record.parts("slo"))),
     )
