@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
+from loadgen import failures
 from loadgen._histogram import Histogram
 from loadgen.events import Configured, Event, PhaseBegan, Progress, Result, Sample
 from loadgen.plan import Endpoint, Keyspace, Plan, Segment, Weights, WorkerPlan
@@ -220,6 +221,38 @@ def errors_of_all_kinds() -> list[Event]:
     ]
 
 
+def failed() -> list[Event]:
+    """One node of a cluster, which refuses two requests of three, and closes a connection now and then."""
+    slo = (Objective("p99", 200_000_000, Unit.NS), Objective("throughput_min", 400, Unit.PER_S))
+    the_plan = plan(rate_per_s=500.0, slo=slo)
+    tallies = {
+        "get": Tally(planned=1200, ok=400, errors=798, lost=2, hits=390, misses=10),
+        "set": Tally(planned=300, ok=100, errors=200, hits=100),
+    }
+    measured = replace(
+        counted(tallies, 6, open_loop=True, failures={"eof": 1}), errors={"MOVED": 900, "CLUSTERDOWN": 98}
+    )
+    words = {"MOVED": "MOVED 3999 127.0.0.1:6381", "CLUSTERDOWN": "CLUSTERDOWN Hash slot not served"}
+    too_many = failures.of_requests((measured,), 0.01, words)
+    unopened = failures.of_connections(50, 10, 0.01, " (refused: Connection refused)")
+    return [
+        Configured(the_plan, "0.1.0", wall_s=START_S),
+        *phases("measure"),
+        sample(0, measured),
+        Result(
+            the_plan,
+            measured,
+            3 * S,
+            before(measured),
+            failed_because=tuple(f"{sentence}; {failures.ACCEPT}" for sentence in (too_many, unopened)),
+            warnings=("10 of 50 connections to 127.0.0.1:6379 could not be opened.",),
+            examples=words,
+            checks=check(slo, measured, 3 * S),
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
 def embedded() -> list[Event]:
     measured = counted(good(2400, 600), 4)
     return [
@@ -416,6 +449,7 @@ RUNS: dict[str, Callable[[], list[Event]]] = {
         closed_loop,
         schedule,
         errors_of_all_kinds,
+        failed,
         embedded,
         interrupted,
         zero_requests,

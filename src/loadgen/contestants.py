@@ -26,7 +26,7 @@ from loadgen.options import Given, Group, Option, Positional, Syntax
 from loadgen.options.kind import COUNT, LITERAL, TIME
 from loadgen.options.load import ANY_KEY, CONVERSATION, GENERATOR, KEYS, LOAD, MEMTIER, REFUSED, RESULTS, refused
 from loadgen.results import Stored
-from loadgen.rounds import Contestant
+from loadgen.rounds import MOST_FAILED, Contestant
 from loadgen.server_plan import ServerPlan
 
 RESULT_FILES = (".json", ".ndjson", ".jsonl")
@@ -237,6 +237,8 @@ class Contestants:
         if "prefill" not in settings.workload.model_fields_set and plan.protocol != "ping":
             # Each round begins with an empty server, which would only be asked what it does not have.
             plan = replace(plan, prefill=True)
+        if "failures" not in settings.verdict.model_fields_set:
+            plan = replace(plan, verdict=replace(plan.verdict, failures=MOST_FAILED))
         if plan.open_loop:
             # A rate of the CONFIG's is not that of the slices: the settings have theirs.
             plan = replace(plan, profile=())

@@ -5,7 +5,7 @@ It knows the reasons for failures as `_engine` names them, and error replies as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from loadgen.errors import printable
 from loadgen.plan import Endpoint, Plan
@@ -27,18 +27,32 @@ REMEDIES = (
     (("ERROR Too many open connections",), "start it with a larger -c, or open fewer connections"),
     (("SERVER_ERROR object too large",), "start it with a larger -I, or write smaller values"),
     (("NOPROTO", "ERR unknown command 'HELLO'", "ERR unknown command `HELLO`"), 'set target.protocol to "resp"'),
-    (("MOVED", "ASK", "CLUSTERDOWN"), "name a server that is no cluster node: clusters are not supported yet"),
+    (
+        ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"),
+        "name a server that is no cluster node: clusters are not supported yet",
+    ),
     (("BUSY",), "wait for its script to end, or send it SCRIPT KILL"),
+    (("NOREPLICAS",), "give it its replicas back, or set its min-replicas-to-write to 0"),
+    (("WRONGTYPE",), "use an empty database: keys of the same names hold other types"),
+    (("ERR unknown command",), "leave the command out of workload.commands, or check target.protocol"),
+    (("SERVER_ERROR",), "see the log of the server, or of the proxy before it"),
 )
 
 # Lines of a server's log that are quoted in a sentence.
 _MOST_QUOTED = 2
+TIMEOUTS_REMEDY = "see whether the server is stuck or overloaded, or raise connection.request_timeout"
+LOST_REMEDY = "see in its log why the server closes connections"
+CORRUPT_REMEDY = "check target.protocol, and run `loadgen smoke`"
+
+
+def remedy(words: str) -> str:
+    """What a user can do about an error reply; empty where that is not known."""
+    return next((remedy for starts, remedy in REMEDIES if words.startswith(starts)), "")
 
 
 def remedied(words: str) -> str:
     """An error reply in quotes, and after it what to do about it where that is known."""
-    remedy = next((remedy for starts, remedy in REMEDIES if words.startswith(starts)), "")
-    return f'"{printable(words)}"' + (f": {remedy}" if remedy else "")
+    return f'"{printable(words)}"' + (f": {remedy(words)}" if remedy(words) else "")
 
 
 def address(endpoint: Endpoint) -> str:
@@ -151,38 +165,9 @@ def said(complaints: Sequence[str], last_words: Sequence[str]) -> str:
     return f'its log {"says" if complaints else "ends with"} "{quoted}"'
 
 
-def failed(measured: Snapshot, examples: Mapping[str, str]) -> str:
-    """How many requests failed, of what class, and what to do about it: a sentence of slices that say nothing else."""
-    total = measured.total
-    others = {"timeouts": total.timeouts, "lost": total.lost, "corrupt": total.corrupt, "unfinished": total.unfinished}
-    counts = {**measured.errors, **others}
-    listed = ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda c: -c[1]) if count)
-    return (
-        f"{100 * total.not_ok / total.planned:.3g} % of requests failed ({listed}), so its figures are not comparable"
-        f"{_first_error(measured, examples)}; run `loadgen smoke` to see what is wrong."
-    )
-
-
-def doubts(measured: Snapshot, examples: Mapping[str, str]) -> Iterator[str]:
-    """Why the numbers of a run that came to its end are not to be believed."""
-    total = measured.total
-    if total.corrupt:
-        words = printable(examples.get("protocol", ""))
-        yield f"{total.corrupt:,} replies were not what the protocol allows, the first being {words}"
-    if total.planned and not total.ok:
-        ends = {
-            "error replies": total.errors,
-            "timeouts": total.timeouts,
-            "lost": total.lost,
-            "corrupt": total.corrupt,
-            "unfinished": total.unfinished,
-        }
-        listed = ", ".join(f"{name} {count:,}" for name, count in ends.items() if count)
-        yield f"none of {total.planned:,} requests got a good reply ({listed}){_first_error(measured, examples)}"
-
-
-def _first_error(measured: Snapshot, examples: Mapping[str, str]) -> str:
-    if not measured.errors:
+def garbled(measured: Snapshot, examples: Mapping[str, str]) -> str:
+    """That replies were no replies, after which none can be relied on; empty when all were."""
+    if not measured.total.corrupt:
         return ""
-    most = max(measured.errors, key=lambda name: measured.errors[name])
-    return f"; the server answers {remedied(examples.get(most, most))}"
+    words = printable(examples.get("protocol", ""))
+    return f"{measured.total.corrupt:,} replies were not what the protocol allows, the first being {words}"

@@ -12,13 +12,19 @@ from loadgen.plan import Plan
 from loadgen.signs import Signs
 from loadgen.slo import Check
 from loadgen.snapshot import Snapshot
-from loadgen.stats.search import Answer, Settings, Step
+from loadgen.stats.search import Answer, Outcome, Settings, Step
 from loadgen.stats.trial import Limit
 from loadgen.units import NS_PER_S, NS_PER_US
 from loadgen.usage import ServerReport, Usage
 
 NOTHING_MEASURED = "no requests were measured"
 NOT_FOUND = "the search ended before it had an answer"
+
+_NO_ANSWER = {
+    Outcome.NEVER_PASSED: "no rate passed",
+    Outcome.GENERATOR_LIMITED: "the generator reached its limit before the server",
+    Outcome.UNCONFIRMED: "rates that had passed failed again on new connections",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,8 @@ class Result:
     """The largest worker's."""
     embedded: bool = False
     interrupted: bool = False
+    failed_because: tuple[str, ...] = ()
+    """That more requests or connections failed than is allowed, one sentence each; empty when the run is a success."""
     reasons: tuple[str, ...] = ()
     """Why the run is invalid, one sentence each; empty when it is valid."""
     failure: str = ""
@@ -161,7 +169,8 @@ class Result:
 
     @property
     def valid(self) -> bool:
-        return not self.invalid_because
+        """Whether it can be used as it stands: nothing failed beyond its limit, and the numbers are the server's."""
+        return not self.failed_because and not self.invalid_because
 
     @property
     def throughput_per_s(self) -> float:
@@ -214,6 +223,8 @@ class SearchEnded:
     interrupted: bool = False
     failure: str = ""
     """Why it could not run to its end, in a sentence; empty when it did."""
+    failed_because: tuple[str, ...] = ()
+    """That too many requests failed at every rate, in one sentence; empty otherwise."""
     warnings: tuple[str, ...] = ()
     examples: dict[str, str] = field(default_factory=dict)
     """As in a Result."""
@@ -244,8 +255,14 @@ class SearchEnded:
         return (*own, *_accounts(self.unaccounted))
 
     @property
+    def no_answer(self) -> str:
+        """Why the search has none though it came to its end; empty when it has, or did not come so far."""
+        return _NO_ANSWER.get(self.answer.outcome, "") if self.answer is not None else ""
+
+    @property
     def valid(self) -> bool:
-        return not self.invalid_because
+        """Whether it has an answer, and that can be believed."""
+        return not (self.failed_because or self.invalid_because or self.no_answer)
 
 
 Event = Configured | PhaseBegan | Progress | Sample | Result | StepTaken | SearchEnded

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from loadgen import diagnosis, stretch
+from loadgen import failures, stretch
 from loadgen.comparison import AGAIN, METRICS, Candidate, Idle, Round, Settings
 from loadgen.crew import START_AHEAD_NS, Crew, Stop
 from loadgen.errors import LoadgenError, TargetError
@@ -45,8 +45,9 @@ REST_LOOKS = 8
 # As shares of GETs.
 MOST_HITS_APART = 0.01
 
-# Of requests in a slice.
+# Of requests in a slice: how fast a failure is says nothing. Where a CONFIG has [verdict] failures, that holds.
 MOST_FAILED = 0.001
+MOST_UNFINISHED = 0.001
 
 
 class Interrupted(Exception):
@@ -385,10 +386,15 @@ class Rounds:
             raise TargetError(f"{side.name}: {missing} of {side.plan.connections} connections were not there{why}.")
 
     def check_answers(self, side: Side, measured: Snapshot) -> None:
-        """Raises RequestsFailed where too many failed for the rest to be compared."""
-        total = measured.total
-        if total.not_ok > MOST_FAILED * total.planned:
-            raise RequestsFailed(f"{side.name}: {diagnosis.failed(measured, side.crew.examples)}")
+        """Raises RequestsFailed where too many failed, or were left open, for the rest to be compared."""
+        limit, total = side.plan.verdict.failures, measured.total
+        if words := failures.of_requests((measured,), limit, side.crew.examples):
+            raise RequestsFailed(f"{side.name}: {words}; its figures are not comparable; {failures.ACCEPT}.")
+        if total.unfinished > MOST_UNFINISHED * total.planned:
+            raise RequestsFailed(
+                f"{side.name}: {total.unfinished:,} of {total.planned:,} requests were still open when the drain "
+                "ended, so its figures are not comparable; lower the rate (--rate)."
+            )
 
     def stopped(self, sides: dict[int, Side]) -> LoadgenError | Interrupted:
         """Why a round did not come to its end."""

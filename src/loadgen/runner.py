@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from loadgen import diagnosis, host, slo, verdict
+from loadgen import diagnosis, failures, host, slo, verdict
 from loadgen.crew import LOAD_PHASES, Crew, Stop
 from loadgen.events import Event, Result, Sample
 from loadgen.plan import Plan
@@ -94,6 +94,10 @@ class Run:
         server = self.watch.report(sum(phases[phase].sent for phase in LOAD_PHASES)) if self.watch else None
         for endpoint in gone[:1]:
             crew.failure = crew.failure or crew.why_gone(endpoint)
+        failed_because = self.failed_because(phases)
+        nothing_good = () if failed_because else tuple(filter(None, (failures.nothing_good(measured.total),)))
+        # Requests that failed where all may are no reason to doubt the rest; what nobody waited for is one.
+        accepted = not measured.total.unfinished
         signs = Signs(crew.signs(), self.host, tuple(self.interval_p99_ns), self.ceiling)
         judged = verdict.judge(
             plan.verdict,
@@ -112,14 +116,35 @@ class Run:
             max_rss_bytes=crew.max_rss_bytes,
             embedded=self.embedded,
             interrupted=crew.interrupts.count > 0,
-            reasons=(*self.restarted(), *diagnosis.doubts(measured, crew.examples), *judged.reasons),
+            failed_because=failed_because,
+            reasons=(
+                *self.restarted(),
+                *filter(None, (diagnosis.garbled(measured, crew.examples),)),
+                *(nothing_good if not accepted else ()),
+                *judged.reasons,
+            ),
             failure=crew.failure,
-            warnings=(*crew.warnings, *judged.warnings),
+            warnings=(*crew.warnings, *(nothing_good if accepted else ()), *judged.warnings),
             examples=crew.examples,
             signs=signs,
             checks=slo.check(plan.slo, measured, duration_ns),
             server=server,
         )
+
+    def failed_because(self, phases: dict[str, Snapshot]) -> tuple[str, ...]:
+        """What failed beyond its limit. A run that came to no end is not judged: what it lost, its end took along."""
+        plan, crew = self.plan, self.crew
+        if crew.failure:
+            return ()
+        # No fault is planned, so the whole window is judged.
+        requests = failures.of_requests((phases["measure"],), plan.verdict.failures, crew.examples)
+        overall = sum(phases.values(), Snapshot())
+        opened = overall.connections.opened - overall.connections.reconnects
+        why = diagnosis.because(overall.failures, crew.examples)
+        connections = failures.of_connections(
+            plan.connections, plan.connections - opened, plan.verdict.connections, why
+        )
+        return tuple(f"{words}; {failures.ACCEPT}" for words in (requests, connections) if words)
 
     def restarted(self) -> tuple[str, ...]:
         """Numbers of two processes are not of one server."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from loadgen import host, slo, verdict
+from loadgen import failures, host, slo, verdict
 from loadgen.crew import Crew, Stop
 from loadgen.events import Event, Progress, SearchEnded, StepTaken
 from loadgen.plan import Plan, Segment
 from loadgen.signs import HostSigns, Signs
 from loadgen.snapshot import Snapshot
-from loadgen.stats.search import Answer, Probe, Purpose, Search, Settings
+from loadgen.stats.search import Answer, Outcome, Probe, Purpose, Search, Settings
 from loadgen.stats.trial import Block, Limit, Trial, hopeless
 from loadgen.units import NS_PER_S
 from loadgen.usage import Watched
@@ -42,7 +42,7 @@ class Part:
             self.limited_by or later.limited_by,
         )
 
-    def trial(self, limits: tuple[Limit, ...]) -> Trial:
+    def trial(self, limits: tuple[Limit, ...], failed: str = "") -> Trial:
         length_s = self.length_ns / NS_PER_S
         total = self.measured.total
         return Trial(
@@ -53,6 +53,7 @@ class Part:
             x_ns=tuple(_quantile(self.measured, limit) for limit in limits),
             backlog=total.planned - self.measured.answered_in_time,
             limited_by=self.limited_by,
+            failed=failed,
         )
 
 
@@ -85,6 +86,9 @@ class Saturation:
         self.probe: Probe | None = None
         self.before = Snapshot()
         self.blocks: list[Block] = []
+        self.failed = ""
+        """That too many requests failed at the rate that was tried last: of a search without a rate that passed, the
+        lowest."""
         self.given_up = False
         self.host = HostSigns()
 
@@ -112,6 +116,7 @@ class Saturation:
             embedded=self.embedded,
             interrupted=crew.interrupts.count > 0,
             failure=crew.failure,
+            failed_because=(f"{self.failed}; {failures.ACCEPT}",) if self.failed and self.answer is not None else (),
             warnings=tuple(crew.warnings),
             examples=crew.examples,
         )
@@ -126,11 +131,14 @@ class Saturation:
                 return
             self.part = self.part + part if self.part is not None and asked.continues else part
             taken = len(self.search.steps)
-            asked = self.search.next(self.part.trial(self.probe.limits))
+            self.failed = failures.of_requests((self.part.measured,), self.plan.verdict.failures, self.crew.examples)
+            asked = self.search.next(self.part.trial(self.probe.limits, self.failed))
             for number, step in enumerate(self.search.steps[taken:], taken + 1):
                 self.emit(StepTaken(number, step))
             warmup_ns = 0
         self.answer = asked
+        if asked.outcome is not Outcome.NEVER_PASSED:
+            self.failed = ""
 
     def put_on(self, probe: Probe, warmup_ns: int) -> Part:
         """Offers one rate; the first of all after the plan's warm-up."""

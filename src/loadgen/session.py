@@ -62,10 +62,8 @@ class Session:
         result = runner.run(plan, self.emit, embedded=self.embedded, ceiling=ceiling, server=self.server)
         self.emit(result)
         code = verdict_of(result)
-        if not result.valid and not result.interrupted:
-            self.outputs.remark(result.failure or result.invalid_because[0])
-        elif code not in (ExitCode.YES, ExitCode.INTERRUPTED):
-            self.outputs.remark(f"SLO {output.objectives(result.checks)}")
+        if code not in (ExitCode.YES, ExitCode.INTERRUPTED):
+            self.outputs.remark(_why(result))
         return code
 
     def search(self) -> ExitCode:
@@ -78,6 +76,8 @@ class Session:
         code = outcome_of(ended)
         if ended.failure:
             self.outputs.remark(ended.failure)
+        elif ended.failed_because and not ended.interrupted:
+            self.outputs.remark(f"FAILED: {ended.failed_because[0]}")
         elif code != ExitCode.YES and ended.answer is not None and not ended.interrupted:
             self.outputs.remark(ended.answer.reason)
         return code
@@ -201,16 +201,32 @@ GRAVEST_FIRST = (
 
 
 def verdict_of(result: Result) -> ExitCode:
+    """The gravest of what can be said of a run: each answers what those after it could only guess at.
+
+    Of a run that was interrupted or did not come to its end nothing is judged. One in which requests failed is no
+    success, whoever was late. Numbers that are the generator's own answer no question about the server's SLO.
+    """
     if result.interrupted:
         return ExitCode.INTERRUPTED
     if result.failure:
         return ExitCode.COULD_NOT_RUN
-    answers = {check.answer for check in result.checks}
-    if not result.valid:
+    if result.failed_because:
+        return ExitCode.NO
+    if result.invalid_because:
         return ExitCode.CANNOT_TELL
+    answers = {check.answer for check in result.checks}
     if Answer.BREACHED in answers:
         return ExitCode.NO
     return ExitCode.CANNOT_TELL if Answer.UNKNOWN in answers else ExitCode.YES
+
+
+def _why(result: Result) -> str:
+    """What `verdict_of` rests on where it is not yes."""
+    if result.failure:
+        return result.failure
+    if result.failed_because:
+        return f"FAILED: {result.failed_because[0]}"
+    return result.invalid_because[0] if result.invalid_because else f"SLO {output.objectives(result.checks)}"
 
 
 OUTCOMES = {

@@ -50,6 +50,10 @@ class Limits:
     """Sign: the run stood above this share of what this host's self-test reached."""
     drift_p: float = 0.01
     """Sign: the p99 of the intervals rises or falls by Mann and Kendall's test at this level."""
+    failures: float | None = 0.01
+    """A run has failed when more than this share of its requests did; None: any may."""
+    connections: float | None = 0.01
+    """Likewise of the connections asked for, those that never opened; one may always be missing."""
 
 
 @dataclass(frozen=True, slots=True)

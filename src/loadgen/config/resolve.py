@@ -32,8 +32,8 @@ def resolve(config: Config) -> Plan:
     Raises TargetError when a host's name cannot be resolved.
     """
     connection, workload = config.connection, config.workload
-    # A shift, not a modulus of 63-bit range: every seed is as likely, and TOML can carry it back in.
-    seed = config.general.seed if config.general.seed is not None else int.from_bytes(os.urandom(8)) >> 1
+    # A shift, not a modulus: every seed is as likely.
+    seed = config.general.seed if config.general.seed is not None else int.from_bytes(os.urandom(8)) >> 11
     return Plan(
         protocol=config.target.protocol,
         endpoints=_endpoints(config.target),
@@ -145,6 +145,8 @@ def _limits(verdict: Verdict) -> Limits:
         pause_ns=verdict.pause,
         ceiling_share=verdict.ceiling_share,
         drift_p=verdict.drift_p,
+        failures=verdict.failures,
+        connections=verdict.connections,
     )
 
 

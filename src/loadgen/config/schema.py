@@ -33,6 +33,7 @@ from loadgen.config.values import (
     PositiveDuration,
     Protocol,
     Share,
+    ShareOrFalse,
     Size,
     Tls,
 )
@@ -42,8 +43,8 @@ from loadgen.verdict import Limits
 MAX_REQUESTS = 2**53 - 1
 """The greatest count that every reader of JSON takes exactly."""
 
-MAX_SEED = 2**63 - 1
-"""The greatest integer that TOML is sure to carry."""
+MAX_SEED = 2**53 - 1
+"""The same."""
 
 _MIN_INTERVAL_NS = 1_000_000
 """The event loop's timers have millisecond resolution."""
@@ -237,7 +238,7 @@ class Keyspace(Table):
     count: int = Field(
         default=1_000_000,
         ge=1,
-        le=2**63 - 1,
+        le=2**53 - 1,
         description="How many keys there are; at most 16 to the power of length, without the prefix.",
     )
     distribution: Literal["uniform", "zipf"] = Field(
@@ -401,8 +402,25 @@ _LIMITS = Limits()
 
 
 class Verdict(Table):
-    """From where on the generator distrusts its own numbers. A share is a number from 0 to 1, or a "10%" in quotes."""
+    """From where on a run has failed, and from where on the generator distrusts its own numbers.
 
+    A share is a number from 0 to 1, or a "10%" in quotes.
+    """
+
+    failures: ShareOrFalse = Field(
+        default=_LIMITS.failures,
+        description=(
+            "A run has failed when more than this share of its requests did, by an error reply, a timeout, lost or "
+            "corrupt; false: any may."
+        ),
+    )
+    connections: ShareOrFalse = Field(
+        default=_LIMITS.connections,
+        description=(
+            "A run has failed when more than this share of its connections never opened; one may always be missing; "
+            "false: any may."
+        ),
+    )
     lag: Duration = duration_key(
         format_duration(_LIMITS.lag_ns),
         "With a schedule, a run is invalid when the p99 of our own lag exceeds this and lag_share both.",

@@ -32,7 +32,7 @@ def format_share(share: float) -> str:
 
 def parse_tolerance(value: object) -> int | float:
     """How many of something may be: a whole number, or a share of all, below 1, as a float. Raises ValueError."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53:
         return value
     try:
         share = None if isinstance(value, int) else parse_share(value)

@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
-
-from loadgen.config.share import PERCENT, parse_share
 from loadgen.config.table import Table, duration_key
-from loadgen.config.values import PositiveDuration
+from loadgen.config.values import PositiveDuration, ShareOrFalse
 from loadgen.smoke import Limits
 from loadgen.units import format_duration
 
 _LIMITS = Limits()
-
-
-def _share_or_false(value: object) -> float | None:
-    return None if value is False else parse_share(value)
-
-
-HitRate = Annotated[
-    float | None,
-    BeforeValidator(_share_or_false),
-    PlainSerializer(lambda share: False if share is None else share, when_used="json"),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "minimum": 0, "maximum": 1},
-                {"type": "string", "pattern": f"^{PERCENT}$"},
-                {"const": False},
-            ]
-        }
-    ),
-]
-"""A share, or None for false."""
 
 
 class Smoke(Table):
@@ -47,7 +23,7 @@ class Smoke(Table):
         default=_LIMITS.error_replies, ge=0, description="The most requests that may be answered by an error."
     )
     p999: PositiveDuration = duration_key(format_duration(_LIMITS.p999_ns), "The highest p99.9 that passes.")
-    hit_rate: HitRate = Field(
+    hit_rate: ShareOrFalse = Field(
         default=_LIMITS.hit_rate,
         description=(
             'The least share of GETs that must hit, such as 0.9 or "90%", where keys are written before they are read; '

@@ -78,6 +78,27 @@ Share = Annotated[
 ]
 """A part of a whole, 0 to 1; written as `0.1` or as `"10%"`."""
 
+
+def _share_or_false(value: object) -> float | None:
+    return None if value is False else parse_share(value)
+
+
+ShareOrFalse = Annotated[
+    float | None,
+    BeforeValidator(_share_or_false),
+    PlainSerializer(lambda share: False if share is None else share, when_used="json"),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": f"^{PERCENT}$"},
+                {"const": False},
+            ]
+        }
+    ),
+]
+"""A share, or None for false."""
+
 Tolerance = Annotated[
     int | float,
     BeforeValidator(parse_tolerance),
@@ -85,7 +106,7 @@ Tolerance = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
+                {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
                 {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
                 {"type": "string", "pattern": f"^{PERCENT_BELOW_100}$"},
             ]

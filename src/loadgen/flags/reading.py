@@ -56,6 +56,9 @@ def flags_of(given: Given) -> Flags:
             keys |= read_credentials(word)
         elif word.option.name in ("key_minimum", "key_maximum") and (count := memtier.key_count(given)) is not None:
             keys |= dict([count])
+    if "verdict.failures" in keys:
+        # One flag accepts what failed of either kind.
+        keys["verdict.connections"] = keys["verdict.failures"]
     tests = _tests(given, keys)
     weights, remarks = _mix(given)
     keys |= weights

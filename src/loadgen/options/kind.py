@@ -72,6 +72,11 @@ def _share(word: str) -> float:
     return share
 
 
+def _allowance(word: str) -> float:
+    """As a share, and none is one too."""
+    return 0.0 if word in ("0", "0%") else _share(word)
+
+
 def choice(names: Sequence[str]) -> Kind:
     """One of some words."""
 
@@ -101,6 +106,7 @@ COUNT = Kind("N", units.parse_count)
 RATE = Kind("N", units.parse_rate)
 SIZE = Kind("SIZE", units.parse_size)
 SHARE = Kind("SHARE", _share)
+ALLOWANCE = Kind("SHARE", _allowance)
 LITERAL = Kind("VALUE", _literal)
 PORT = Kind("PORT", _port)
 PORT_OR_ANY = Kind("PORT", _port_or_any)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from loadgen.options import tells
 from loadgen.options.kind import (
+    ALLOWANCE,
     COUNT,
     FILE_NAME,
     LITERAL,
@@ -89,6 +90,8 @@ LOAD = Group(
         Option(("--connect-timeout",), "how long a connection may take to be made", TIME,
                key="connection.connect_timeout", also=("--connection-timeout",)),
         Option(("--request-timeout",), "how long a reply may take", TIME, key="connection.request_timeout"),
+        Option(("--max-failures",), "how many requests may fail, and connections never open, such as 5%", ALLOWANCE,
+               key="verdict.failures"),
     ),
 )  # fmt: skip
 

@@ -101,12 +101,15 @@ def _found(event: SearchEnded) -> list[str]:
 
 
 def _remarks(event: Result | SearchEnded) -> list[str]:
+    warnings = sentences.warnings(event)
     reasons = [reason for reason in sentences.reasons(event) if reason not in (NOTHING_MEASURED, NOT_FOUND)]
     return [
         *(["interrupted"] if event.interrupted else []),
         *sentences.fate(event.server if isinstance(event, Result) else None),
         *(["built-in server"] if event.embedded else []),
+        *sentences.failures(event),
         *([f"INVALID: {'; '.join(reasons)}"] if reasons else []),
+        *([f"warning: {'; '.join(warnings)}"] if warnings else []),
     ]
 
 

@@ -11,12 +11,14 @@ from loadgen.errors import printable as printable  # for whoever prints what thi
 from loadgen.events import Configured, Result, SearchEnded
 from loadgen.output import figures
 from loadgen.plan import Plan, Segment
+from loadgen.slo import Unit
 from loadgen.snapshot import LEAST_BEYOND, Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, format_duration
 from loadgen.usage import ServerReport
 
 EMBEDDED = "these figures describe loadgen's built-in server, not yours"
 CLOSED_LOOP = "closed loop: these are service times; use --rate to judge an SLO"
+CLOSED_LOOP_SLO = "closed loop: the SLO is held against service times; use --rate to judge response times"
 
 BOUNDS = f"{figures.AT_LEAST} lower bound: some requests were never answered"
 FEW_SAMPLES = f"{figures.FEW_SAMPLES} rough: fewer than {LEAST_BEYOND} samples above it (rows are not marked)"
@@ -32,6 +34,9 @@ _MOST_COMPLAINTS = 3
 
 _MAX_SENTENCE = 500
 """A reason or a warning is a sentence of our own, whose words from outside have been cut already."""
+
+_MAX_FAILURE = 2000
+"""A sentence on failures lists several kinds with their remedies, and how to accept them at its end."""
 
 Spell = Callable[[int], str]
 Ended = Result | SearchEnded
@@ -263,15 +268,28 @@ def closing(result: Result) -> list[str]:
     few |= any(check.has_few_samples and not check.is_lower_bound for check in result.checks)
     return [
         *[EMBEDDED] * result.embedded,
-        *[CLOSED_LOOP] * (not result.plan.open_loop and result.measured.total.planned > 0),
+        *[_closed_loop(result)] * (not result.plan.open_loop and result.measured.total.planned > 0),
         *[BOUNDS] * bounds,
         *[FEW_SAMPLES] * few,
     ]
 
 
+def _closed_loop(result: Result) -> str:
+    """What its latencies are; where objectives were held against them, also that."""
+    judged = any(check.objective.unit is Unit.NS for check in result.checks)
+    return CLOSED_LOOP_SLO if judged else CLOSED_LOOP
+
+
 def verdict(ended: Ended) -> list[str]:
-    """`valid`, or one line for each reason why not."""
-    return [f"INVALID: {reason}" for reason in reasons(ended)] or ["valid"]
+    """`valid`, or a line for each reason why the run is no success, why it is invalid, why a search has no answer."""
+    no_answer = [f"NO ANSWER: {ended.no_answer}"] if isinstance(ended, SearchEnded) and ended.no_answer else []
+    invalid = [f"INVALID: {reason}" for reason in reasons(ended)]
+    return [*failures(ended), *invalid, *no_answer] or ["valid"]
+
+
+def failures(ended: Ended) -> list[str]:
+    """That more failed than may, and how to accept that."""
+    return [f"FAILED: {printable(words, _MAX_FAILURE)}" for words in ended.failed_because]
 
 
 def reasons(ended: Ended) -> list[str]:

@@ -45,9 +45,11 @@ def connections(overall: Snapshot) -> dict[str, Any]:
 
 
 def verdict(event: Result | SearchEnded) -> dict[str, Any]:
+    no_answer = [event.no_answer] if isinstance(event, SearchEnded) and event.no_answer else []
     return {
         "valid": event.valid,
-        "reasons": texts(event.invalid_because),
+        "failed_because": texts(event.failed_because),
+        "reasons": texts([*event.invalid_because, *no_answer]),
         "warnings": texts(event.warnings),
     }
 

@@ -66,6 +66,8 @@ _TALLY: Schema = {
     "unsent": COUNT,
 }
 
+_SHARE_OR_NULL: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+
 _COUNTS = object_of({**_TALLY, "error_classes": map_of(COUNT)})
 _COMMANDS = map_of(object_of(_TALLY))
 _TOTALS = object_of(
@@ -74,7 +76,7 @@ _TOTALS = object_of(
 _CONNECTIONS = object_of(
     {"opened": COUNT, "failed": COUNT, "closed": COUNT, "reconnects": COUNT, "failures": map_of(COUNT)}
 )
-_VERDICT = object_of({"valid": TRUTH, "reasons": TEXTS, "warnings": TEXTS})
+_VERDICT = object_of({"valid": TRUTH, "failed_because": TEXTS, "reasons": TEXTS, "warnings": TEXTS})
 _METRICS = ("p50", "p90", "p95", "p99", "p999", "p9999", "max", "errors", "timeouts", "hit_rate_min", "throughput_min")
 _OBJECTIVE: Schema = {
     "metric": {"enum": list(_METRICS)},
@@ -160,6 +162,8 @@ CONFIG = object_of(
                 "steal_share": NUMBER,
                 "pause_ns": COUNT,
                 "ceiling_share": NUMBER,
+                "failures": _SHARE_OR_NULL,
+                "connections": _SHARE_OR_NULL,
                 "drift_p": NUMBER,
             }
         ),

@@ -9,9 +9,12 @@ Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
 TEXTS: Schema = {"type": "array", "items": TEXT}
 TRUTH: Schema = {"type": "boolean"}
-COUNT: Schema = {"type": "integer", "minimum": 0}
+MAX_INTEGER = 2**53 - 1
+"""The greatest integer that every reader of JSON takes exactly: many read numbers as doubles."""
+
+COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
 NUMBER: Schema = {"type": "number", "minimum": 0}
-COUNT_OR_NULL: Schema = {"type": ["integer", "null"], "minimum": 0}
+COUNT_OR_NULL: Schema = {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_INTEGER}
 NUMBER_OR_NULL: Schema = {"type": ["number", "null"], "minimum": 0}
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 TEXT_OR_NULL: Schema = {"type": ["string", "null"]}

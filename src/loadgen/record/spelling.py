@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from loadgen.escape import json_text
+from loadgen.record.shape import MAX_INTEGER
 from loadgen.units import NS_PER_S
 
 
@@ -16,7 +17,8 @@ def percent(part: float | None) -> float | None:
 
 
 def number(value: float) -> int | float:
-    return int(value) if value == int(value) else value
+    """Without a fraction where there is none; beyond what every reader takes exactly, as the double that it is."""
+    return int(value) if abs(value) <= MAX_INTEGER and value == int(value) else float(value)
 
 
 def share(part_ns: int | None, whole_ns: int) -> float | None:

@@ -255,9 +255,9 @@ class Search:
     def _search(self) -> Generator[Probe, Trial, Answer]:
         yield from self._measure_capacity()
         if not self._limits:
-            reason = yield from self._measure_base()
-            if reason:
-                return self._end(Outcome.GENERATOR_LIMITED, 0.0, False, reason)
+            ended = yield from self._measure_base()
+            if ended is not None:
+                return ended
         yield from self._climb()
         bracket = self._bracket
         if not bracket.lo:
@@ -276,18 +276,21 @@ class Search:
             self._spent_s += settings.drain_window_s + trial.length_s
             self._capacity_per_s = min(trial.achieved_per_s, settings.max_rate_per_s)
 
-    def _measure_base(self) -> Generator[Probe, Trial, str]:
-        """Turn the knee into a limit, three times the p99 of a low rate. Returns why that failed, or nothing."""
+    def _measure_base(self) -> Generator[Probe, Trial, Answer | None]:
+        """Turn the knee into a limit, three times the p99 of a low rate. The answer where that is the end already."""
         self._limits = (Limit(0.99, NO_LIMIT_NS),)
         rate = _KNEE_BASE_SHARE * self._capacity_per_s or min(
             self._settings.start_rate_per_s, self._settings.max_rate_per_s
         )
         step, trial = yield from self._try(Purpose.BASE, rate)
         if step.judgement.verdict is Verdict.GENERATOR_LIMITED:
-            return f"the generator fell behind at the base rate of {rate:,.0f}/s: {step.judgement.why}"
+            reason = f"the generator fell behind at the base rate of {rate:,.0f}/s: {step.judgement.why}"
+            return self._end(Outcome.GENERATOR_LIMITED, 0.0, False, reason)
+        if trial.failed:
+            return self._end(Outcome.NEVER_PASSED, 0.0, False, f"at the base rate of {rate:,.0f}/s {trial.failed}")
         self._limits = (Limit(0.99, _KNEE_FACTOR * max(1, trial.x_ns[0])),)
         self._min_throughput_ratio = max(self._min_throughput_ratio, _KNEE_MIN_THROUGHPUT_RATIO)
-        return ""
+        return None
 
     def _climb(self) -> Generator[Probe, Trial, None]:
         """Try rates until one has passed and one has not, until none is left to try, or until too many failed."""

@@ -71,6 +71,8 @@ class Trial:
     """Requests due and unanswered at the end of the measured time."""
     limited_by: str = ""
     """Why the generator, not the server, spoilt the trial; empty when it did not."""
+    failed: str = ""
+    """That more of its requests failed than may; empty when they did not."""
 
 
 class Verdict(StrEnum):
@@ -127,12 +129,13 @@ def judge(trial: Trial, limits: Sequence[Limit], min_throughput_ratio: float) ->
     With y_b = exceeding − (1 − q)·requests for block b, a limit passes when ȳ + 1.64·SE < 0 and fails when
     ȳ − 1.64·SE > 0; in between the verdict is INCONCLUSIVE and more should be measured. SE is that of batch means, with
     Student's t, and at least that of independent requests at the limit (of clusters of them for a pass), so that a p99
-    is not passed on 50 requests of which none exceeded. The generator's fault outranks all: the server was not tried.
+    is not passed on 50 requests of which none exceeded. A trial in which too many requests failed has failed, whatever
+    its limits are. The generator's fault outranks all: the server was not tried.
     """
     exceedances = tuple(_exceedance(trial.blocks, i, limit) for i, limit in enumerate(limits))
     if trial.limited_by:
         return Judgement(Verdict.GENERATOR_LIMITED, exceedances, trial.limited_by)
-    failure = hopeless(trial, limits) or _shortfall(trial, min_throughput_ratio)
+    failure = trial.failed or hopeless(trial, limits) or _shortfall(trial, min_throughput_ratio)
     if failure:
         return Judgement(Verdict.FAIL, exceedances, failure)
     for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):

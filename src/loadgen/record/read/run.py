@@ -152,6 +152,7 @@ def result(record: Fields, plan: Plan) -> Result:
         max_rss_bytes=record.part("client").count("max_rss_bytes"),
         embedded=bool(record.get("embedded", False)),
         interrupted=bool(record.get("interrupted", False)),
+        failed_because=verdict.texts("failed_because"),
         warnings=verdict.texts("warnings"),
         examples=examples(record),
         signs=_signs(record),

@@ -56,6 +56,7 @@ def ended(record: Fields, plan: Plan, steps: Sequence[Step]) -> SearchEnded:
         embedded=bool(record.get("embedded", False)),
         interrupted=bool(record.get("interrupted", False)),
         failure=record.text("failure"),
+        failed_because=record.part("verdict").texts("failed_because"),
         warnings=record.part("verdict").texts("warnings"),
         examples=examples(record),
         wall_s=record.wall_s(),
