@@ -85,7 +85,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"cgroup", "comparison", "config", "smoke", "stats", "_ketama"} | TOLD,
     "worker": {"_engine", "cgroup"} | TOLD,
     "diagnosis": TOLD,
-    "failures": {"causes", "diagnosis", "snapshot"},
+    "failures": {"causes", "diagnosis", "snapshot"} | VALUES,
     "interrupts": set(),
     "watch": TOLD,
     "worker_process": {"interrupts", "worker"} | TOLD,
