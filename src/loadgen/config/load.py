@@ -168,5 +168,9 @@ def _in_order(problems: list[Problem], document: Document, source: str) -> list[
         origin = exact or document.origin(path)
         key = exact.key if exact else dotted(path)
         place = (origin.order, origin.where) if origin else ((-1, 0, 0), source)
-        placed.append((*place, f"{key}: {problem.sentence}"))
+        sentence = problem.sentence
+        if origin is not None and origin.typed:
+            # A shell takes quotes away.
+            sentence = sentence.replace(", without quotes", "")
+        placed.append((*place, f"{key}: {sentence}"))
     return [f"{where}: {sentence}" for _, where, sentence in sorted(placed)]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+_FLAGS = 2
+"""The layer of flags, after those of files; `--set` is the one after it."""
+
 
 class Flag(NamedTuple):
     """A value given by a command-line option, with the option's spelling for messages."""
@@ -24,6 +27,11 @@ class Origin:
     key: str
     """The dotted key as it was written there, which may be an older spelling."""
 
+    @property
+    def typed(self) -> bool:
+        """Whether it was given on the command line."""
+        return self.order[0] >= _FLAGS
+
     @classmethod
     def in_file(cls, source: str, line: int, column: int, key: str, layer: int = 0) -> Origin:
         """`layer` is 0 for the file, 1 for a server file."""
@@ -31,7 +39,7 @@ class Origin:
 
     @classmethod
     def by_flag(cls, index: int, option: str, key: str) -> Origin:
-        return cls((2, index, 0), option, key)
+        return cls((_FLAGS, index, 0), option, key)
 
     @classmethod
     def by_set(cls, index: int, key: str) -> Origin:
