@@ -18,7 +18,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test lint type bench simulate gates fuzz cover clean
+.PHONY: help run build test lint type bench simulate gates stills fuzz cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -50,6 +50,9 @@ simulate: $(BUILT)  ## how often the rule of comparisons errs, in simulated suit
 
 gates: $(BUILT)  ## how often a gate is right on this host, with real servers: an hour or more
 	$(BIN)/python benchmark/gates.py $(ARGS)
+
+stills: $(BUILT)  ## whether a generator that stands still is found out, and only then: ten minutes, as root
+	$(BIN)/python benchmark/stills.py $(ARGS)
 
 fuzz: $(BUILT) $(TOOLS)  ## throw random bytes at the codecs for FUZZ_SECONDS (60)
 	$(BIN)/python tests/fuzz_codec.py --seconds $(FUZZ_SECONDS) $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import struct
 from fractions import Fraction
@@ -402,3 +403,21 @@ def test_we_read_a_payload_that_hdrh_wrote(values: list[int]) -> None:
     assert histogram.overflow == sum(v >= TABLE for v in values)
     assert histogram.count == len(values)
     assert max(values, default=0) <= histogram.max <= max(values, default=0) * 1.001
+
+
+@given(st.lists(in_table, min_size=1, max_size=300), st.sampled_from([0.5, 0.9, 0.95, 0.99, 0.999]))
+def test_hdrh_says_the_same_percentile_or_that_of_one_rank_less(values: list[int], q: float) -> None:
+    """METHOD says so: we take rank ⌈q·n⌉, hdrh and the C library the whole number that is nearest to q·n."""
+    histogram, ranked = of(*values), sorted(values)
+    hdr = HdrHistogram.decode(encode_v2(histogram).encode())
+    nearest = max(1, int(q * 100 * len(values) / 100 + 0.5))
+    said = hdr.get_value_at_percentile(100 * q)
+    assert said == of(ranked[nearest - 1], TABLE).quantile(0.5)
+    exact = max(1, math.ceil(round(q * 1000) * len(values) / 1000))
+    assert nearest in (exact, exact - 1)
+    assert histogram.quantile(q) == min(of(ranked[exact - 1], TABLE).quantile(0.5), max(values))
+
+
+def test_a_percentile_of_160_samples_is_another_one_to_hdrh() -> None:
+    hdr = HdrHistogram.decode(encode_v2(of(*range(1, 161))).encode())
+    assert (of(*range(1, 161)).quantile(0.99), hdr.get_value_at_percentile(99)) == (159, 158)
