@@ -71,6 +71,42 @@ def test_clean_fits_80_columns(run: str) -> None:
     assert [line for line in text("clean", run).splitlines() if len(line) > 80] == []
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def on_columns(columns: int, format: str, run: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream = Terminal()
+    output = output_for(run, format, stream, "never")
+    for event in ALL[run]():
+        output.emit(event)
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("columns", [60, 73, 80, 100, 120, 200])
+@pytest.mark.parametrize("run", ALL)
+def test_clean_fits_the_terminal(run: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = on_columns(columns, "clean", run, monkeypatch)
+    assert [line for line in lines if len(line) > columns and " " in line.strip()] == []
+    rules = {len(line) for line in lines if line.startswith("──")}
+    assert rules <= {columns}
+
+
+@pytest.mark.parametrize(("columns", "taken"), [(10, 60), (1000, 200)])
+def test_a_terminal_beyond_what_is_bearable_is_taken_for_the_nearest(
+    columns: int, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "─" * taken in on_columns(columns, "clean", "closed_loop", monkeypatch)
+
+
+def test_percentiles_have_their_blank_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide, narrow = (on_columns(columns, "clean", "closed_loop", monkeypatch) for columns in (100, 60))
+    assert any("~135 µs" in line for line in wide)
+    assert [line.split("│")[1].split() for line in narrow if line.startswith("latency")] == [["p50", "p99", "max"]]
+
+
 @pytest.mark.parametrize("run", ALL)
 def test_verbose_fits_80_columns_but_for_the_line_per_interval_or_step(run: str) -> None:
     lines = text("verbose", run).splitlines()
@@ -113,11 +149,6 @@ def test_colour_is_only_colour(run: str) -> None:
     colored, plain = text("clean", run, "always"), text("clean", run, "never")
     assert "\x1b[" in colored
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == plain
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize(

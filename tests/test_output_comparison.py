@@ -26,7 +26,7 @@ from constructed_comparisons import (
     three,
 )
 
-from loadgen.comparison import Row, Settings
+from loadgen.comparison import ContestBegan, Row, Settings
 from loadgen.output import comparison, create_comparison, figures
 from loadgen.output.color import Paint
 from loadgen.output.plot import lines
@@ -161,9 +161,20 @@ def test_a_round_s_doubts_are_shown_whole() -> None:
 
 
 def test_the_candidates_are_named_before_the_first_round_and_once() -> None:
-    printed = text("clean", rounds(30, {})).splitlines()
-    assert [line for line in printed if "redis 7.0.15" in line] == ["candidates    redis (redis 7.0.15)"]
+    began = ContestBegan(rounds(1, {})[0].candidates, 20)
+    header = text("clean", [began]).splitlines()
+    assert header[0] == "COMPARISON: at most 20 rounds"
+    assert header[2:] == ["candidates    redis", "              valkey"]
+    printed = text("clean", [began, *rounds(30, {})]).splitlines()
+    assert printed == [*header, *text("clean", rounds(30, {})).splitlines()[len(header) :]]
     assert len([line for line in printed if line.startswith("round ")]) == 2
+
+
+def test_a_doubt_that_comes_again_is_shown_once_of_each_candidate() -> None:
+    ended = rounds(3, {})
+    doubts = [("redis: late by 1 ms",), ("redis: late by 2 ms", "valkey: late by 3 ms"), ("valkey: late by 4 ms",)]
+    events = [replace(e, round=replace(e.round, doubts=d)) for e, d in zip(ended, doubts, strict=True)]
+    assert re.findall(r"late by \d", text("clean", events)) == ["late by 1", "late by 3"]
 
 
 @pytest.mark.parametrize("format", ["clean", "verbose"])

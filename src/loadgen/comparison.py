@@ -136,6 +136,17 @@ class RoundEnded:
     """Unix time."""
 
 
+@dataclass(frozen=True, slots=True)
+class ContestBegan:
+    """An event: who is going to be compared. The first one; what they call themselves is not known yet."""
+
+    candidates: tuple[Candidate, ...]
+    """The first is the one that the others are held against."""
+    max_rounds: int
+    wall_s: float = field(default_factory=time.time)
+    """Unix time."""
+
+
 class Verdict(StrEnum):
     """What a gate says."""
 
@@ -248,4 +259,4 @@ class NoiseFound:
     """Unix time."""
 
 
-JudgingEvent = RoundEnded | Compared | NoiseFound
+JudgingEvent = ContestBegan | RoundEnded | Compared | NoiseFound

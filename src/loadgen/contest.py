@@ -16,7 +16,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from loadgen import __version__, host
-from loadgen.comparison import METRICS, Candidate, Compared, Metric, NoiseFound, Round, RoundEnded, Row, Settings
+from loadgen.comparison import (
+    METRICS,
+    Candidate,
+    Compared,
+    ContestBegan,
+    Metric,
+    NoiseFound,
+    Round,
+    RoundEnded,
+    Row,
+    Settings,
+)
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.events import Event
 from loadgen.results import Stored
@@ -59,7 +70,7 @@ class Contest:
         found: Sequence[Contestant | Stored],
         settings: Settings,
         seed: int,
-        emit: Callable[[Event | RoundEnded], None],
+        emit: Callable[[Event | ContestBegan | RoundEnded], None],
         notes: Sequence[str] = (),
     ) -> None:
         self.found = found
@@ -95,6 +106,8 @@ class Contest:
     def run_rounds(self, enough: Callable[[], bool]) -> None:
         """Rounds until there are enough, the last look has been, or something ends them."""
         last = self.rule.looks[-1]
+        if self.live:
+            self.emit(ContestBegan(tuple(map(self.candidate, self.live)), last))
         try:
             while self.live and len(self.ended) < last and not enough():
                 self.take(self.rounds.next(), last)

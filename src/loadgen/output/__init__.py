@@ -15,7 +15,7 @@ from loadgen.output.clean_comparison import CleanComparison
 from loadgen.output.clean_smoke import CleanMatrix, CleanSmoke
 from loadgen.output.color import Paint, wants_color
 from loadgen.output.csv import Csv
-from loadgen.output.event import AnyEvent, AnyOutput, EndsOnly
+from loadgen.output.event import AnyEvent, AnyOutput, EndsOnly, Fitted
 from loadgen.output.json import Json
 from loadgen.output.junit import write_junit
 from loadgen.output.markdown import append_markdown
@@ -64,9 +64,9 @@ def create(format: str, stream: TextIO | None, *, color: str = "auto") -> AnyOut
     sink, paint = _opened(stream, color)
     match format:
         case "clean":
-            return Clean(sink, paint)
+            return Fitted(Clean(sink, paint), sink)
         case "verbose":
-            return Verbose(sink)
+            return Fitted(Verbose(sink), sink)
         case "json":
             return Json(sink)
         case "quiet":
@@ -85,9 +85,9 @@ def create_smoke(format: str, stream: TextIO | None, *, color: str = "auto", mat
     sink, paint = _opened(stream, color)
     match format:
         case "clean":
-            return CleanMatrix(sink, paint) if matrix else CleanSmoke(sink, paint)
+            return Fitted(CleanMatrix(sink, paint) if matrix else CleanSmoke(sink, paint), sink)
         case "verbose":
-            return EndsOnly(Verbose(sink)) if matrix else Verbose(sink)
+            return Fitted(EndsOnly(Verbose(sink)) if matrix else Verbose(sink), sink)
         case "json":
             return EndsOnly(Json(sink)) if matrix else Json(sink)
         case "quiet":
@@ -103,9 +103,9 @@ def create_comparison(format: str, stream: TextIO | None, *, color: str = "auto"
     sink, paint = _opened(stream, color)
     match format:
         case "clean":
-            return CleanComparison(sink, paint, gate)
+            return Fitted(CleanComparison(sink, paint, gate), sink)
         case "verbose":
-            return VerboseComparison(sink, gate)
+            return Fitted(VerboseComparison(sink, gate), sink)
         case "json":
             return Json(sink)
         case "quiet":

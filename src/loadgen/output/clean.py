@@ -19,7 +19,7 @@ from loadgen.output import figures, search, sentences, slo
 from loadgen.output.color import Paint
 from loadgen.output.columns import PLAIN, WATCHED
 from loadgen.output.event import AnyEvent
-from loadgen.output.layout import WIDTH, fact, facts, indented
+from loadgen.output.layout import WIDTH, fact, facts, indented, rule, width
 from loadgen.output.sink import Sink
 from loadgen.plan import Plan
 from loadgen.slo import Answer
@@ -54,13 +54,13 @@ class Clean:
                 self._print(*self._configured(event))
             case PhaseBegan():
                 self._print(self._paint(_phase(event.phase, self._plan), "dim"))
+                if event.phase == "search":
+                    self._print("", self._paint(_step_header(), "bold"))
             case Sample(phase="measure"):
                 self._print(*self._headed(event), self._sample(event))
             case Result():
                 self._print(*self._result(event))
             case StepTaken():
-                if event.number == 1:
-                    self._print("", self._paint(_STEP_HEADER, "bold"))
                 self._print(*self._step(event))
             case SearchEnded():
                 self._print(*self._search(event))
@@ -79,7 +79,7 @@ class Clean:
         stored = [] if plan.protocol == "ping" else [*fact("keys", keyspace), *fact("values", values)]
         return [
             self._paint(f"loadgen {sentences.printable(event.version)}", "bold"),
-            "─" * WIDTH,
+            rule(),
             *fact("test", plan.test),
             *fact("target", f"{sentences.targets(plan)} ({', '.join(filter(None, [server, plan.protocol]))})"),
             *fact("workload", ", ".join([sentences.mix(plan, figures.grouped), *sentences.extras(plan)])),
@@ -99,7 +99,7 @@ class Clean:
         due = self._rows % HEADER_EVERY == 0 or columns is not self._columns
         self._rows += 1
         self._columns = columns
-        return ["", self._paint(columns.header("time", *_HEADINGS[: len(columns.widths)]), "bold")] if due else []
+        return ["", self._paint(columns.header("time UTC", *_HEADINGS[: len(columns.widths)]), "bold")] if due else []
 
     def _sample(self, event: Sample) -> str:
         total, interval_ns, columns = event.interval.total, event.interval_ns, self._columns
@@ -126,7 +126,7 @@ class Clean:
         return [
             "",
             self._paint(f"RESULTS{test} ({sentences.duration(event, figures.grouped)})", "bold"),
-            "─" * WIDTH,
+            rule(),
             *fact("throughput", f"{rate} ({counts})"),
             *self._server(event.server),
             *self._errors(event),
@@ -167,11 +167,12 @@ class Clean:
         """A row for each, between empty lines."""
         if not event.checks:
             return []
-        rows = [self._paint(f"{'objective':<20}{'limit':>22}{'measured':>20}   answer", "bold")]
+        first, second, third = (20, 22, 20) if _has_room() else (17, 16, 16)
+        rows = [self._paint(f"{'objective':<{first}}{'limit':>{second}}{'measured':>{third}}   answer", "bold")]
         for check in event.checks:
             limit, measured = slo.limit(check.objective, figures.grouped), slo.measured(check, figures.grouped)
             answer = self._paint(slo.answer(check), _ANSWER_STYLES[check.answer])
-            rows.append(f"{slo.name(check.objective):<20}{limit:>22}{measured:>20}   {answer}")
+            rows.append(f"{slo.name(check.objective):<{first}}{limit:>{second}}{measured:>{third}}   {answer}")
         return [*rows, ""]
 
     def _breaches(self, event: Result) -> list[str]:
@@ -193,14 +194,14 @@ class Clean:
     def _search(self, event: SearchEnded) -> list[str]:
         answer, grouped = event.answer, figures.grouped
         aim, found = search.aim(event.limits), search.found(event, grouped)
-        headline = textwrap.wrap(f"{aim}: {found}", WIDTH)
+        headline = textwrap.wrap(f"{aim}: {found}", width())
         if len(headline) > 1:
-            headline = [*textwrap.wrap(f"{aim}:", WIDTH), *indented(found, 2)]
+            headline = [*textwrap.wrap(f"{aim}:", width()), *indented(found, 2)]
         notes = [sentences.EMBEDDED] * event.embedded + [search.KNEE] * (not event.limits)
         return [
             "",
             self._paint(f"SATURATION SEARCH{' (interrupted)' * event.interrupted}", "bold"),
-            "─" * WIDTH,
+            rule(),
             *(self._paint(line, _found_style(event)) for line in headline),
             "",
             *fact("because", search.reason(answer) if answer else ""),
@@ -222,7 +223,7 @@ class Clean:
         return [self._paint(line, "red") for line in lines] if event.measured.total.not_ok else lines
 
     def _accounts(self, event: Result | SearchEnded) -> list[str]:
-        return [self._paint(line, "bold red") for line in textwrap.wrap(sentences.accounts(event), WIDTH)]
+        return [self._paint(line, "bold red") for line in textwrap.wrap(sentences.accounts(event), width())]
 
     def _verdict(self, event: Result | SearchEnded) -> list[str]:
         style = "bold green" if event.valid else "bold red"
@@ -251,16 +252,20 @@ def _found_style(event: SearchEnded) -> str:
 
 
 def _tried(number: str, purpose: str, rate: str, achieved: str) -> str:
-    return f"{number:>4} {purpose:<8}{rate:>10}{achieved:>11}"
+    return f"{number:>4} {purpose:<8}{rate:>10}{achieved:>11}" if _has_room() else f"{number:>4} {purpose:<8}{rate:>10}"
 
 
 def _limited(name: str, measured: str, limit: str) -> str:
-    return f" │{name:>14}{measured:>9}{limit:>9}"
+    return f" │{name:>14}{measured:>9}{limit:>9}" if _has_room() else f" │{name:>12}{measured:>9}"
 
 
-_STEP_HEADER = (
-    f"{_tried('step', 'purpose', 'req/s', 'achieved')}{_limited('worst limit', 'measured', 'limit')}  verdict"
-)
+def _has_room() -> bool:
+    """Whether a line takes all columns of a table."""
+    return width() >= WIDTH
+
+
+def _step_header() -> str:
+    return f"{_tried('step', 'purpose', 'req/s', 'achieved')}{_limited('worst limit', 'measured', 'limit')}  verdict"
 
 
 def _cell(rate_per_s: float) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from loadgen.comparison import METRICS, Candidate, Compared, NoiseFound, RoundEnded, Row, Verdict
+from loadgen.comparison import METRICS, Candidate, Compared, ContestBegan, NoiseFound, RoundEnded, Row, Verdict
 from loadgen.errors import printable
 from loadgen.output import comparison, figures, plot
 from loadgen.output.color import Paint
 from loadgen.output.event import AnyEvent
-from loadgen.output.layout import WIDTH, fact, facts, indented
+from loadgen.output.layout import WIDTH, fact, facts, indented, rule, width
 from loadgen.output.sink import Sink
 
 HEADER_EVERY = 25
@@ -40,11 +41,17 @@ class CleanComparison:
         self._paint = paint
         self._gate = gate
         self._rounds = 0
+        self._named = False
+        """Whether it has been said who takes part."""
+        self._doubted: set[str] = set()
+        """The candidates of which a doubt was shown: in later rounds it would say the same again."""
         self._columns: list[str] = []
         """The metrics of the rounds' table."""
 
     def emit(self, event: AnyEvent) -> None:
         match event:
+            case ContestBegan():
+                self._print(*self._begun(event.candidates, event.max_rounds))
             case RoundEnded():
                 self._print(*self._headed(event), *self._round(event))
             case Compared():
@@ -63,10 +70,9 @@ class CleanComparison:
         """Who takes part, before the first round; the header above a row where one is due."""
         named: list[str] = []
         if not self._rounds:
-            self._columns = comparison.columns([event.round])
-            title = "GATE" if self._gate else "COMPARISON"
-            named = [self._paint(f"{title}: at most {figures.plural(event.max_rounds, 'round')}", "bold"), "─" * WIDTH]
-            named += self._who(event.candidates)
+            room = width() - _ROUND - (_NAME if len(event.candidates) > 2 else 0)
+            self._columns = comparison.columns([event.round])[: room // _CHANGE]
+            named = self._begun(event.candidates, event.max_rounds)
         if self._rounds % HEADER_EVERY:
             header = []
         else:
@@ -75,6 +81,14 @@ class CleanComparison:
             header = ["", self._paint(f"{'round':<{_ROUND}}{against}{names}", "bold")]
         self._rounds += 1
         return [*named, *header]
+
+    def _begun(self, candidates: Sequence[Candidate], max_rounds: int) -> list[str]:
+        """The title and who takes part, once; before they are started, nobody knows what they call themselves."""
+        if self._named:
+            return []
+        self._named = True
+        title = f"{'GATE' if self._gate else 'COMPARISON'}: at most {figures.plural(max_rounds, 'round')}"
+        return [self._paint(title, "bold"), rule(), *self._who([replace(one, identity="") for one in candidates])]
 
     def _who(self, candidates: Sequence[Candidate]) -> list[str]:
         """Who takes part: in a gate, as what."""
@@ -94,7 +108,9 @@ class CleanComparison:
             second = f"{names[place]:<{_NAME}}" if len(names) > 2 else ""
             changes = "".join(self._change(comparison.change(ended, place, name), name) for name in self._columns)
             lines.append(f"{first:<{_ROUND}}{second}{changes}")
-        doubts = [printable(words, _LONGEST) for words in ended.doubts]
+        fresh = [words for words in ended.doubts if words.partition(":")[0] not in self._doubted]
+        self._doubted |= {words.partition(":")[0] for words in fresh}
+        doubts = [printable(words, _LONGEST) for words in fresh]
         return [*lines, *(self._paint(line, "yellow") for line in facts("", doubts))]
 
     def _change(self, part: float | None, metric: str) -> str:
@@ -109,7 +125,7 @@ class CleanComparison:
         return [
             "",
             self._paint(f"{'GATE' if self._gate else 'COMPARISON'}{' (interrupted)' * event.interrupted}", "bold"),
-            "─" * WIDTH,
+            rule(),
             *self._who((event.a, event.b)),
             *fact("rounds", ", ".join(comparison.settings(event, figures.grouped))),
             *(self._paint(line, "bold red") for line in fact("failure", printable(event.failure, _LONGEST))),
@@ -151,7 +167,7 @@ class CleanComparison:
         return [
             "",
             self._paint(f"NOISE OF THIS HOST{' (interrupted)' * event.interrupted}", "bold"),
-            "─" * WIDTH,
+            rule(),
             *fact("candidate", comparison.candidate(event.candidate)),
             *fact("rounds", str(event.rounds)),
             *fact("host", printable(event.host)),
@@ -163,4 +179,5 @@ class CleanComparison:
 
 
 def _row(metric: str, a: str, b: str, change: str, interval: str, answer: str) -> str:
-    return f"{metric:<17}{a:>{_AMOUNT}}{b:>{_AMOUNT}}{change:>10}{interval:>16}  {answer}"
+    both = f"{a:>{_AMOUNT}}{b:>{_AMOUNT}}" if width() >= WIDTH else ""
+    return f"{metric:<17}{both}{change:>10}{interval:>16}  {answer}"

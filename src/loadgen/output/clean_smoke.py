@@ -6,7 +6,7 @@ from loadgen.errors import printable
 from loadgen.output import figures, sentences, smoke
 from loadgen.output.color import Paint
 from loadgen.output.event import AnyEvent
-from loadgen.output.layout import WIDTH, fact, indented
+from loadgen.output.layout import WIDTH, fact, indented, rule, width
 from loadgen.output.sink import Sink
 from loadgen.smoke import Check, SmokeEnded
 
@@ -15,7 +15,7 @@ _ANSWER_STYLES = {True: "green", False: "bold red", None: "dim"}
 _NAME, _LIMIT, _ANSWER = 19, 12, 6
 """The widths of a criterion's first columns."""
 
-_SERVER, _IDENTITY = 18, 13
+_SERVER, _IDENTITY, _WIDEST_IDENTITY = 18, 13, 40
 """A longer name has a line of its own, as a cut one may be another server's too; a longer identity is cut."""
 
 
@@ -37,7 +37,7 @@ class CleanSmoke:
         return [
             *(self._paint(line, smoke.style(event)) for line in indented(headline, len(verdict), verdict)),
             *(line for reason in smoke.reasons(event) for line in indented(reason, len(verdict))),
-            "─" * WIDTH,
+            rule(),
             *(fact("server", sentences.server(report)) if report is not None else []),
             *(fact("hit rate", f"{smoke.hits(event)}%") if smoke.hits(event) != figures.NOTHING else []),
             *(line for note in smoke.notes(event) for line in fact("note", note)),
@@ -60,26 +60,25 @@ class CleanSmoke:
 
 
 class CleanMatrix:
-    """Many tests: a row as soon as one has ended, and below it what it failed by first."""
+    """Many tests: a row as soon as one has ended, and below it why it did not pass."""
 
     def __init__(self, sink: Sink, paint: Paint) -> None:
         self._sink = sink
         self._paint = paint
-        self._rows = 0
+        self._headed = False
 
     def emit(self, event: AnyEvent) -> None:
-        if not isinstance(event, SmokeEnded):
-            return
-        header = [self._paint(_row(*_HEADINGS).rstrip(), "bold")] if not self._rows else []
-        self._rows += 1
-        self._sink.write("".join(f"{line}\n" for line in [*header, *self._ended(event)]))
+        if not self._headed:
+            self._headed = True
+            self._sink.write(f"{self._paint(_row(*_HEADINGS).rstrip(), 'bold')}\n")
+        if isinstance(event, SmokeEnded):
+            self._sink.write("".join(f"{line}\n" for line in self._ended(event)))
 
     def _ended(self, event: SmokeEnded) -> list[str]:
         cells = [smoke.throughput(event), *smoke.percentiles(event), smoke.hits(event), smoke.server_cpu(event)]
         verdict = _SHORT.get(smoke.verdict(event), smoke.verdict(event))
         reasons = smoke.reasons(event)
-        more = f"; and {len(reasons) - 1} more" if len(reasons) > 1 else ""
-        because = indented(f"{reasons[0]}{more}", 2) if reasons else []
+        because = [line for reason in reasons for line in indented(reason, 2)]
         name = printable(event.server)
         alone = [name] if len(name) >= _SERVER else []
         return [
@@ -96,6 +95,18 @@ _SHORT = {"CANNOT TELL": "?", "INTERRUPTED": "stop"}
 
 
 def _row(name: str, identity: str, *cells: str) -> str:
+    """Its cells; the identity goes first where there is no room, and grows where there is."""
     rate, p50, p99, p999, hits, cpu, verdict = cells
-    names = f"{name:<{_SERVER}}{printable(identity, _IDENTITY - 1):<{_IDENTITY}}"
-    return f"{names}{rate:>5}{p50:>8}{p99:>8}{p999:>8}{hits:>6}{cpu:>8}  {verdict}"
+    room = _IDENTITY + width() - WIDTH
+    called = f"{_short(identity, min(room, _WIDEST_IDENTITY) - 1):<{min(room, _WIDEST_IDENTITY)}}" if room > 0 else ""
+    tail = f"{p999:>8}" if width() >= WIDTH else ""
+    return f"{name:<{_SERVER}}{called}{rate:>5}{p50:>8}{p99:>8}{tail}{hits:>6}{cpu:>8}  {verdict}"
+
+
+def _short(identity: str, longest: int) -> str:
+    """A name and version, of which the version is what has to be read: "memca… 1.6.18"."""
+    words = printable(identity)
+    name, _, version = words.rpartition(" ")
+    if len(words) <= longest or not name or len(version) > longest - 3:
+        return printable(words, longest)
+    return f"{name[: longest - len(version) - 2]}… {version}"

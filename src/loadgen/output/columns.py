@@ -1,4 +1,4 @@
-"""The columns of tables that end in percentiles, 80 wide at most. It knows widths, and not what stands in them."""
+"""The columns of tables that end in percentiles. It knows widths, and not what stands in them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadgen.output import figures
+from loadgen.output.layout import width
 
 _FIRST = 8
-_PERCENTILE = 8
+_PERCENTILE, _WIDEST = 8, 12
+"""The widths of a percentile, from the least to the most."""
+
+_CHOICES = ((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 5), (0, 2, 3, 5), (0, 2, 5))
+"""The places, among all percentiles, of those that are shown; fewer where there is less room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,14 @@ class Columns:
         return self.line(first, self.cells(words), [label for label, _ in figures.PERCENTILES])
 
     def percentiles(self, words: Sequence[str]) -> str:
-        return self.bar + "".join(f"{word:>{_PERCENTILE}}" for word in words)
+        """Of all percentiles, those that there is room for; where there is plenty, a marked one has its blank too."""
+        room = width() - self.left - len(self.bar)
+        chosen = next((places for places in _CHOICES if len(places) * _PERCENTILE <= room), _CHOICES[-1])
+        each = min(_WIDEST, max(_PERCENTILE, room // len(chosen)))
+        shown = [words[place] for place in chosen]
+        if each > _PERCENTILE:
+            shown = [figures.spaced(word, figures.grouped) for word in shown]
+        return self.bar + "".join(f"{word:>{each}}" for word in shown)
 
     def row(self, label: str, count: int, percentiles: Sequence[str]) -> str:
         """A label that may be as long as it likes, a count, which is then scaled, and percentiles."""

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from loadgen.comparison import JudgingEvent
 from loadgen.events import Event
+from loadgen.output import layout
+from loadgen.output.sink import Sink
 from loadgen.smoke import SmokeEnded
 
 AnyEvent = Event | SmokeEnded | JudgingEvent
@@ -25,4 +27,16 @@ class EndsOnly:
 
     def emit(self, event: AnyEvent) -> None:
         if isinstance(event, SmokeEnded):
+            self._output.emit(event)
+
+
+class Fitted:
+    """Has an output lay out its lines as wide as the terminal is at the moment, or 80 columns where there is none."""
+
+    def __init__(self, output: AnyOutput, sink: Sink) -> None:
+        self._output = output
+        self._sink = sink
+
+    def emit(self, event: AnyEvent) -> None:
+        with layout.at(self._sink.columns or layout.WIDTH):
             self._output.emit(event)

@@ -14,7 +14,7 @@ from typing import TextIO
 from loadgen.history import TREND_P, Course, Point, Row, Step
 from loadgen.output import figures
 from loadgen.output.color import Paint
-from loadgen.output.layout import WIDTH, indented
+from loadgen.output.layout import WIDTH, indented, rule
 
 _LABEL = 16
 """The width of the first column, which the longest name of a metric fits into."""
@@ -67,7 +67,7 @@ def _block(row: Row, metrics: Sequence[str], paint: Paint, ramp: Ramp) -> list[s
     loop = _LOOPS.get(group.loop, f"{figures.rate(group.rate_per_s)} req/s offered")
     return [
         paint(f"{group.name}: {loop}", "bold"),
-        "─" * WIDTH,
+        rule(),
         *_fact("points", _points(row, ramp)),
         *_fact("server", row.points[-1].server),
         *_fact("host", group.host),

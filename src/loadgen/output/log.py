@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from loadgen.output.layout import WIDTH, wrapped
+from loadgen.output.layout import width, wrapped
 from loadgen.output.sink import Sink
 
 
@@ -17,7 +17,7 @@ class Log:
     def say(self, wall_s: float, *lines: str, level: str = "INFO") -> None:
         """Each line under its time, wrapped at 80 columns; `wall_s` is Unix time."""
         stamp = _stamp(wall_s, level)
-        parts = [part for line in lines for part in wrapped(line, WIDTH - len(stamp))]
+        parts = [part for line in lines for part in wrapped(line, width() - len(stamp))]
         if parts:
             self._sink.write("".join(f"{stamp}{part}\n" for part in parts))
 

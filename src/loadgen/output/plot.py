@@ -1,4 +1,4 @@
-"""Intervals drawn in a terminal: a row for each metric on one scale in percent, 80 columns wide.
+"""Intervals drawn in a terminal: a row for each metric on one scale in percent, as wide as lines are.
 
     throughput       ├──●──┤   ┊         │
 
@@ -14,14 +14,13 @@ from itertools import groupby
 from loadgen.comparison import Row
 from loadgen.output import comparison, figures
 from loadgen.output.color import Paint
-from loadgen.output.layout import WIDTH
+from loadgen.output.layout import width
 from loadgen.output.scale import Scale
 from loadgen.stats.sequential import Answer
 
 ANSWER_STYLES = {Answer.WORSE: "bold red", Answer.BETTER: "bold green", Answer.SAME: "green", Answer.UNCLEAR: "yellow"}
 
 _LABEL = 17
-_WIDTH = WIDTH - _LABEL - 1
 _TICKS = 7
 
 Cells = list[tuple[str, str]]
@@ -40,13 +39,19 @@ def lines(rows: Sequence[Row], one_sided: bool, paint: Paint) -> list[str]:
     ]
 
 
+def _room() -> int:
+    """The columns that a row is drawn in."""
+    return width() - _LABEL - 1
+
+
 def _axis(scale: Scale) -> str:
     """Each tick's words around its column, as far as there is room for them."""
-    cells = [" "] * (_WIDTH + 1)
+    room = _room()
+    cells = [" "] * (room + 1)
     free = 0
     for tick in scale.ticks(_TICKS):
         words = figures.tick(tick)
-        start = max(0, min(_WIDTH + 1 - len(words), _column(scale, tick) - len(words) // 2))
+        start = max(0, min(room + 1 - len(words), _column(scale, tick) - len(words) // 2))
         if start >= free:
             cells[start : start + len(words)] = words
             free = start + len(words) + 1
@@ -54,7 +59,7 @@ def _axis(scale: Scale) -> str:
 
 
 def _row(row: Row, scale: Scale, one_sided: bool) -> Cells:
-    cells: Cells = [(" ", "")] * _WIDTH
+    cells: Cells = [(" ", "")] * _room()
     for edge in comparison.band(row, one_sided):
         if math.isfinite(edge):
             cells[_column(scale, edge)] = ("┊", "dim")
@@ -73,7 +78,7 @@ def _row(row: Row, scale: Scale, one_sided: bool) -> Cells:
 
 
 def _column(scale: Scale, change: float) -> int:
-    return round(scale.at(change) * (_WIDTH - 1))
+    return round(scale.at(change) * (_room() - 1))
 
 
 def _painted(cells: Cells, paint: Paint) -> str:

@@ -7,6 +7,7 @@ nothing is left there to fail a second time when the interpreter closes it.
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import sys
 from collections.abc import Iterable
@@ -37,6 +38,19 @@ class Sink:
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         buffer = getattr(stream, "buffer", None)
         self._file: Any = getattr(buffer, "raw", buffer)
+
+    @property
+    def columns(self) -> int | None:
+        """How wide a terminal the stream is now; None where it is none, or does not say."""
+        try:
+            if not self._stream.isatty():
+                return None
+            wanted = os.environ.get("COLUMNS", "")
+            if wanted.isascii() and wanted.isdigit():
+                return int(wanted[:4])
+            return os.get_terminal_size(self._stream.fileno()).columns
+        except (OSError, ValueError):
+            return None
 
     def write(self, text: str) -> None:
         """Text in the stream's own encoding; signs it lacks are replaced by their nearest ASCII.
