@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
+from random import Random
 
 import pytest
 from command import Finished, Running, settings, short
@@ -33,7 +36,7 @@ def ends_within(running: Running, seconds: float) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("number", "rate"), [(signal.SIGINT, []), (signal.SIGTERM, ["--rate", "5000", "--arrival", "constant"])]
+    ("number", "rate"), [(signal.SIGHUP, []), (signal.SIGTERM, ["--rate", "5000", "--arrival", "constant"])]
 )
 def test_an_interrupted_run_drains_and_prints_what_there_is(number: signal.Signals, rate: list[str]) -> None:
     with RealServer.redis() as server:
@@ -138,26 +141,50 @@ def test_an_interrupt_before_the_run_says_so_and_nothing_else() -> None:
     assert (finished.status, finished.stdout, finished.stderr) == (130, "", "loadgen: interrupted.\n")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="fills a pipe of known size")
-def test_a_third_interrupt_ends_even_a_run_whose_reader_has_stopped_reading() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="asks a pipe how full it is")
+def test_interrupts_end_even_a_run_whose_reader_has_stopped_reading() -> None:
     reader, writer = os.pipe()
     with RealServer.redis() as server:
         arguments = [*short(server.port), "--duration", "300s", "--set", "general.interval=1ms"]
         with Running(*arguments, stdout=writer) as running:
             os.close(writer)
-            # A blocked write holds up the command for good, as it must; only the user can end that.
-            process = running.workers()[0].parent()
-            assert process is not None
-            while "pipe_write" not in wait_channel(process.pid):
+            # The load is not held up; only its results wait.
+            while waiting_in(reader) < 60_000:
                 assert running.process.poll() is None
-            while not ends_within(running, 0.2):
+            while not ends_within(running, 0.3):
                 running.interrupt()
             finished = running.finish()
     os.close(reader)
     assert finished.status == 130
 
 
-def wait_channel(pid: int) -> str:
-    """What a process sleeps in, by the kernel's name."""
-    with open(f"/proc/{pid}/wchan") as file:  # noqa: PTH123 - no path that could be joined
-        return file.read()
+def waiting_in(pipe: int) -> int:
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_whatever_asks_to_stop_before_the_load_ends_as_interrupted(number: signal.Signals) -> None:
+    with FaultyServer(never_answers) as server:
+        with Running(*short(server.port)) as running:
+            while server.accepted == 0:
+                assert running.process.poll() is None
+            running.process.send_signal(number)
+            finished = running.finish()
+    assert (finished.status, finished.stdout, finished.stderr) == (130, "", "loadgen: interrupted.\n")
+
+
+def test_three_signals_in_a_row_at_any_time_end_as_interrupted_or_with_a_result() -> None:
+    """A few of the times that there are; the seed is the test's own, so that it is always the same few."""
+    random = Random(9)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        delay_s = random.uniform(0.3, 1.0)
+        with Running(*short(None)) as running:
+            # Not a wait for something: any time is as good as another.
+            ends_within(running, delay_s)
+            for _ in range(3):
+                if running.process.poll() is None:
+                    running.process.send_signal(number)
+                ends_within(running, 0.11)
+            finished = running.finish()
+        assert finished.status in (0, 130), (number, delay_s, finished.stderr)
+        assert "Traceback" not in finished.stderr

@@ -116,7 +116,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"smoke", "smoke_run", "stats"}
     | TOLD,
     "cli": {"config", "flags", "options", "presets", "verbs", "__init__"} | TOLD,
-    "__main__": {"cli"},
+    "entry": {"cli"},
+    "__main__": {"entry"},
     "__init__": set(),
 }
 

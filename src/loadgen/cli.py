@@ -65,10 +65,6 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return act(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
-        import signal
-
-        # Whoever goes on pressing must not see how the interpreter ends.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         complain("loadgen: interrupted.")
         return 130
 
@@ -119,24 +115,32 @@ def no_such_verb(word: str, near: str = "") -> int:
 def dispatch(verb: str, arguments: list[str]) -> int:
     from importlib import import_module
 
-    from loadgen.errors import ConfigError, LoadgenError, OutputError
+    from loadgen.errors import ConfigError, LoadgenError, OutputError, ReaderGone
     from loadgen.options.parse import HelpWanted, parse
 
     module = import_module(f"loadgen.verbs.{verb}")
     try:
-        return int(module.run(parse(module.SYNTAX, arguments)))
+        return settled(int(module.run(parse(module.SYNTAX, arguments))))
     except HelpWanted:
         return say(help_text(verb, module))
     except ConfigError as error:
         complain(*(f"loadgen: {problem}" for problem in error.problems))
         return error.exit_code
     except OutputError as error:
-        complain(f"loadgen: {error}")
+        if not isinstance(error, ReaderGone):
+            complain(f"loadgen: {error}")
         forget_stdout()
         return error.exit_code
     except LoadgenError as error:
         complain(f"loadgen: {error}")
         return error.exit_code
+
+
+def settled(status: int) -> int:
+    """The status, when readers that are slow have taken all results. Raises OutputError where one takes nothing."""
+    if (sink := sys.modules.get("loadgen.output.sink")) is not None:
+        sink.settle()
+    return status
 
 
 def help_text(verb: str, module: ModuleType) -> str:

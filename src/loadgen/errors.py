@@ -56,3 +56,7 @@ class WorkerError(LoadgenError):
 
 class OutputError(LoadgenError):
     """The results could not be written where they were meant to go."""
+
+
+class ReaderGone(OutputError):
+    """Whoever read the results has closed the pipe, as `head` does: that is not worth a word."""

@@ -1,15 +1,20 @@
-"""Ctrl-C and SIGTERM as something that a wait can hear: who leads a load decides what becomes of it."""
+"""Ctrl-C, SIGTERM and SIGHUP as something that a wait can hear: who leads a load decides what becomes of it."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+INTERRUPTED = 130
+"""The exit status."""
 
 # Signals less than this apart are one: `timeout` sends its signal to a process and then to the group that it is in.
 SAME_SIGNAL_NS = 100_000_000
@@ -49,22 +54,43 @@ class Interrupts:
                 return
             before_ns = now_ns
             self.count += 1
-            if self.count > 2:
+            if self.count == 3:
                 raise KeyboardInterrupt
+            if self.count > 3:
+                end_at_once()
             with contextlib.suppress(OSError):
                 self._ring.send(b"!")
 
-        old = {number: signal.signal(number, interrupt) for number in STOP_SIGNALS}
-        try:
+        with handled(interrupt):
             yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
+
+
+@contextmanager
+def handled(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Gives the signals that ask to stop this handler; but where SIGHUP is ignored (nohup), it stays so."""
+    old = {number: signal.signal(number, handler) for number in heeded()}
+    try:
+        yield
+    finally:
+        for number, before in old.items():
+            signal.signal(number, before)
+
+
+def heeded() -> list[signal.Signals]:
+    return [n for n in STOP_SIGNALS if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
+
+
+def end_at_once() -> NoReturn:
+    """Ends the process as interrupted: the user does not wait for what is still to be put in order.
+
+    Workers and keepers see their pipes end, and put their own things in order.
+    """
+    os._exit(INTERRUPTED)
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt, as Ctrl-C does, but for the time in which signals are `caught`.
+    """SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does, but for the time in which signals are `caught`.
 
     For all that is done with servers of our own: they are ended, and whoever leads can still print what there is.
     """
@@ -77,9 +103,5 @@ def interruptible() -> Iterator[None]:
             before_ns = now_ns
             raise KeyboardInterrupt
 
-    old = {number: signal.signal(number, interrupt) for number in STOP_SIGNALS}
-    try:
+    with handled(interrupt):
         yield
-    finally:
-        for number, action in old.items():
-            signal.signal(number, action)

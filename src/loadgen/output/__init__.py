@@ -21,7 +21,7 @@ from loadgen.output.junit import write_junit
 from loadgen.output.markdown import append_markdown
 from loadgen.output.outputs import Create, Outputs, opened
 from loadgen.output.quiet import Quiet, QuietComparison, QuietSmoke
-from loadgen.output.sink import Sink, open_results, remark, write_lines
+from loadgen.output.sink import Sink, open_results, remark, settle, write_lines
 from loadgen.output.slo import summary as objectives
 from loadgen.output.smoke import verdict as smoke_verdict
 from loadgen.output.svg import write_plot
@@ -45,6 +45,7 @@ __all__ = [
     "open_results",
     "opened",
     "remark",
+    "settle",
     "smoke_verdict",
     "write_junit",
     "write_lines",

@@ -15,7 +15,7 @@ from loadgen.errors import OutputError, UsageError
 from loadgen.output import progress
 from loadgen.output.color import wants_color
 from loadgen.output.event import AnyEvent, AnyOutput
-from loadgen.output.sink import open_results, remark
+from loadgen.output.sink import open_results, remark, settle
 
 STDOUT = "-"
 """The name by which an option means standard output."""
@@ -80,6 +80,7 @@ def opened(
         raise UsageError(f"-o and --json both name {file}: give each a file of its own, or leave one out.")
     with contextlib.ExitStack() as stack:
         streams = {option: stack.enter_context(open_results(str(path))) for option, path in files.items()}
+        stack.callback(settle)
         outputs: list[AnyOutput] = []
         if "-o" in streams:
             outputs.append(create(format, streams["-o"], color=color))

@@ -1,20 +1,23 @@
 """Where results go: bytes written at once and whole, or one sentence about why not.
 
 Knows streams and their encodings; does not know what is written. It writes past the stream's own buffer, so that
-nothing is left there to fail a second time when the interpreter closes it.
+nothing is left there to fail a second time when the interpreter closes it. A reader that is slow is not waited for
+while there is something better to do: what it has not taken is kept, and `settle` sees to it in the end.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
-from loadgen.errors import OutputError
+from loadgen.errors import OutputError, ReaderGone
 from loadgen.escape import guarded, printable
 
 # What the signs used in outputs become where the stream's encoding has none of them.
@@ -25,9 +28,24 @@ _ASCII = str.maketrans("µ≥≤─│…–−σ├┤┼●◄►┊", "u><-|.
 _LONGEST = 2000
 """Of a remark on standard error, in characters: whole sentences, and no flood."""
 
+_PIECE = 4096
+"""Bytes of one write: a pipe that is ready takes as much without waiting (PIPE_BUF)."""
+
+_KEPT = 4 << 20
+"""So many bytes are kept for a reader that is slow; then it is waited for."""
+
+PATIENCE_S = 30.0
+"""A reader that takes nothing for so long is given up."""
+
+READER_S = 10.0
+"""So long `-o FIFO` waits for somebody to open its other end."""
+
+_waiting: dict[int, Sink] = {}
+"""Those that have not written everything."""
+
 
 class Sink:
-    """A text stream that is written through: every write has reached the kernel, or raised OutputError."""
+    """A text stream that is written through: as far as its reader keeps up, every write has reached the kernel."""
 
     def __init__(self, stream: TextIO | None) -> None:
         """`stream` is None where there is none, as sys.stdout is when it was closed before the start."""
@@ -38,6 +56,8 @@ class Sink:
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         buffer = getattr(stream, "buffer", None)
         self._file: Any = getattr(buffer, "raw", buffer)
+        self._rest = bytearray()
+        self._ready = _poll(self._file)
 
     @property
     def columns(self) -> int | None:
@@ -75,24 +95,61 @@ class Sink:
             if self._file is None:
                 self._stream.write(data.decode())
                 return
-            rest = memoryview(data)
-            while rest:
-                written = self._file.write(rest)
-                if written is None:
-                    # A non-blocking terminal or pipe that is full now.
-                    select.select([], [self._file], [])
-                    continue
-                rest = rest[written:]
-            self._file.flush()
+            self._rest += data
+            self._push(0)
+            if len(self._rest) > _KEPT:
+                self.settle()
         except OSError as error:
+            self._forget()
             raise _refusal(self._name, error) from error
         except ValueError as error:
             raise _refusal(self._name) from error
 
+    def settle(self) -> None:
+        """Writes what is left. Raises OutputError when the reader takes nothing for `PATIENCE_S`."""
+        while self._rest:
+            before = len(self._rest)
+            try:
+                self._push(PATIENCE_S)
+            except OSError as error:
+                self._forget()
+                raise _refusal(self._name, error) from error
+            if len(self._rest) == before:
+                self._forget()
+                raise OutputError(
+                    f"results could not be written to {self._name}: its reader took nothing for {PATIENCE_S:g} s"
+                )
+
+    def _push(self, patience_s: float) -> None:
+        """Writes until the reader would have to be waited for longer than this, or nothing is left."""
+        while self._rest and (self._ready is None or self._ready.poll(patience_s * 1000)):
+            written = self._file.write(self._rest[:_PIECE])
+            if written is None:
+                break
+            del self._rest[:written]
+            patience_s = 0
+        if self._rest:
+            _waiting[id(self)] = self
+        else:
+            _waiting.pop(id(self), None)
+            self._file.flush()
+
+    def _forget(self) -> None:
+        self._rest.clear()
+        _waiting.pop(id(self), None)
+
+
+def settle() -> None:
+    """Waits for readers that are slow, each as long as it takes something. Raises OutputError for one that does not."""
+    while _waiting:
+        _waiting[next(iter(_waiting))].settle()
+
 
 def open_results(path: str) -> TextIO:
-    """The file that `-o` names, empty. Raises OutputError when it cannot be written."""
+    """The file that `-o` names, empty, or a FIFO that has a reader. Raises OutputError when it cannot be written."""
     try:
+        if _is_fifo(path):
+            return os.fdopen(_with_reader(path), "w", encoding="utf-8")
         return Path(path).open("w", encoding="utf-8")
     except OSError as error:
         raise _refusal(path, error) from error
@@ -121,9 +178,45 @@ def remark(text: str) -> None:
             print(printable(text, _LONGEST), file=sys.stderr, flush=True)
 
 
+def _poll(file: Any) -> select.poll | None:
+    """What says whether a file takes more; None where it is no descriptor."""
+    try:
+        ready = select.poll()
+        ready.register(file, select.POLLOUT)
+    except (OSError, ValueError, TypeError):
+        return None
+    return ready
+
+
+def _is_fifo(path: str) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(path).is_fifo()
+    return False
+
+
+def _with_reader(path: str) -> int:
+    """A FIFO, open for writing when somebody has opened it for reading."""
+    until_s = time.monotonic() + READER_S
+    while True:
+        try:
+            opened = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            if time.monotonic() >= until_s:
+                raise OutputError(
+                    f"nobody reads {printable(path)}, a FIFO: start its reader first, or name a file"
+                ) from None
+            time.sleep(0.02)
+        else:
+            os.set_blocking(opened, True)
+            return opened
+
+
 def _refusal(name: str, error: OSError | None = None) -> OutputError:
     reason = (error.strerror or str(error)) if error else "it is closed"
-    return OutputError(f"results could not be written to {name}: {reason}")
+    kind = ReaderGone if isinstance(error, BrokenPipeError) else OutputError
+    return kind(f"results could not be written to {name}: {reason}")
 
 
 def _name(stream: TextIO | None) -> str:

@@ -47,7 +47,7 @@ class BuiltinServer:
     """What is planted; it serves for one run."""
 
     def run(self) -> None:
-        """Prints one line when it listens; returns after SIGINT, SIGTERM or a SHUTDOWN. Raises TargetError."""
+        """Prints one line when it listens; returns after SIGINT, SIGTERM, SIGHUP or a SHUTDOWN. Raises TargetError."""
         raise_file_limit()
         # What there is now stays to the end, and what comes is freed by reference counts: a collection is only a pause.
         gc.freeze()
@@ -69,7 +69,9 @@ class BuiltinServer:
             trouble=self.trouble,
         )
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # nohup: it outlives its terminal.
             loop.add_signal_handler(number, server.ask_to_stop)
         try:
             await server.start()

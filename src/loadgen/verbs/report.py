@@ -59,6 +59,7 @@ def run(args: Given) -> ExitCode:
         raise UsageError(f"{shown}: has no result; write one with `loadgen run … --json {shown}`.")
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(output.open_results(args.output)) if args.output else sys.stdout
+        stack.callback(output.settle)
         if args.format == "json":
             output.write_lines(stream, map(record.to_line, records))
         else:
