@@ -94,7 +94,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "saturation": {"crew", "failures", "host", "stats"} | TOLD,
     "selftest": {"host"} | TOLD,
     "record_file": VALUES,
-    "results": {"comparison", "record"} | VALUES,
+    "results": {"comparison", "record", "record_file"} | VALUES,
     "stretch": {"causes"} | TOLD,
     "rounds": {"comparison", "crew", "diagnosis", "failures", "interrupts", "stretch", "target"} | TOLD,
     "contest": {"comparison", "host", "results", "rounds", "stats", "__init__"} | TOLD,

@@ -107,7 +107,7 @@ def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         read(tmp_path / "none.json")
     (tmp_path / "latin.json").write_bytes(b"\xff\n")
-    with pytest.raises(UsageError, match="not UTF-8"):
+    with pytest.raises(UsageError, match="neither UTF-8 nor UTF-16"):
         read(tmp_path / "latin.json")
 
 

@@ -6,12 +6,12 @@ the candidate, B, is taken. It reads; it judges nothing.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from loadgen import record_file
 from loadgen.comparison import METRICS, Candidate
 from loadgen.errors import UsageError
 from loadgen.record.load import differences, load_of
@@ -37,7 +37,7 @@ def read(path: Path) -> Stored:
     names: set[str] = set()
     config: Mapping[str, Any] = {}
     try:
-        for record in _records(path):
+        for record in record_file.read(str(path)):
             match record["type"]:
                 case "config":
                     config = {**record, "load": load_of(record)}
@@ -65,23 +65,6 @@ def read(path: Path) -> Stored:
         listed = ", ".join(f"{rate:g}" for rate in sorted(rates))
         raise UsageError(f"{path}: has results at different rates ({listed}/s), which are not of one thing.")
     return replace(stored, rate_per_s=rates.pop() if rates else 0.0)
-
-
-def _records(path: Path) -> Iterator[Mapping[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise UsageError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'it is not UTF-8'}).") from None
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
-            raise UsageError(f"{path}:{number}: is no record; a result file is what --format json wrote.")
-        yield record
 
 
 def _with(stored: Stored, values: list[dict[str, float]], about: Mapping[str, Any], taken: str) -> Stored:

@@ -6,6 +6,8 @@ finds, and `loadgen gate` is what stops a change.
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import os
 import sys
@@ -26,6 +28,9 @@ STDIN = "-"
 
 LONGEST_LINE = 1 << 24
 """Bytes. A result takes some 15 KB; what has no end of line must not fill the memory."""
+
+LONGEST_UTF16 = 1 << 28
+"""Bytes of a file in UTF-16, which is read whole."""
 
 BEGINNING = b'{"type": "history"'
 """Of every line that we wrote, cut off or not."""
@@ -167,14 +172,33 @@ def _results(file: BinaryIO, shown: str, name: str, label: str) -> list[Point]:
 
 
 def _lines(file: BinaryIO, shown: str) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not empty, with their numbers. Raises UsageError for one that no program of ours wrote."""
+    """Lines that are not empty, with their numbers. Raises UsageError for one that no program of ours wrote.
+
+    A byte order mark before the first is no part of it. What PowerShell redirected as UTF-16 is read as it was meant.
+    """
     number = 0
     while line := file.readline(LONGEST_LINE + 1):
         number += 1
+        if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            file = _as_utf8(line, file, shown)
+            line = file.readline(LONGEST_LINE + 1)
+        elif number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
         if len(line) > LONGEST_LINE:
             raise UsageError(f"{shown}:{number}: is longer than {LONGEST_LINE >> 20} MiB, so it is no record.")
         if line.strip():
             yield number, line
+
+
+def _as_utf8(first: bytes, rest: BinaryIO, shown: str) -> BinaryIO:
+    """A file that began with this line of UTF-16, as UTF-8. Raises UsageError when it is too large or no UTF-16."""
+    data = first + rest.read(LONGEST_UTF16 + 1)
+    try:
+        if len(data) <= LONGEST_UTF16:
+            return io.BytesIO(data.decode("utf-16").encode())
+    except UnicodeError:
+        raise UsageError(f"{shown}: cannot be read (it begins like UTF-16, and is none).") from None
+    raise UsageError(f"{shown}: is UTF-16 and over {LONGEST_UTF16 >> 20} MiB; write it as UTF-8.")
 
 
 def _parsed(line: bytes) -> Any:
