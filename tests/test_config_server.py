@@ -286,8 +286,8 @@ def test_a_server_file_needs_no_other_file_and_gives_way_to_the_command_line(tmp
 
 def test_a_problem_of_a_server_file_has_its_place_there(tmp_path: Path) -> None:
     assert problems(tmp_path, "[general]\nbogus = 1", "general.threads=0", server=SERVER + "port = -1\n") == [
-        "bench.toml:2:1: general.bogus: unknown key; the keys of [general] are duration, warmup, threads, cpu_list, "
-        "seed, interval, io_engine",
+        "bench.toml:2:1: general.bogus: unknown key; the keys of [general] are requests, duration, warmup, threads, "
+        "cpu_list, seed, interval, io_engine",
         "server.toml:1:9: target.server.command: is missing from [target.server]; add it",
         "server.toml:2:1: target.server.port: must be at least 0, not -1",
         "--set: general.threads: must be at least 1, not 0",

@@ -86,7 +86,11 @@ def test_every_loadgen_command_in_the_documents_works(document: str, command: st
     elif words[0] == "selftest":
         at_home = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
         subprocess.run(
-            [*LOADGEN, *words, "--seconds", "0.05"], check=True, capture_output=True, timeout=60, env=at_home
+            [*LOADGEN, *words, "--keep-anyway", "--seconds", "0.05"],
+            check=True,
+            capture_output=True,
+            timeout=60,
+            env=at_home,
         )
     else:
         with RealServer.redis() as server:

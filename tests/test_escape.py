@@ -26,7 +26,8 @@ from test_output import output_for
 from loadgen import escape
 from loadgen._histogram import Histogram
 from loadgen.comparison import Compared
-from loadgen.output import FORMATS, annotations
+from loadgen.output import FORMATS
+from loadgen.output.annotations import annotations
 from loadgen.output.junit import junit
 from loadgen.output.markdown import markdown
 from loadgen.output.sink import Sink

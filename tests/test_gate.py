@@ -7,13 +7,17 @@ that tests share, a handful of short rounds prove nothing but differences as lar
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import signal
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import psutil
 import pytest
 from command import Finished, Record, Running, loadgen, wait_until
+from in_process import invoked
 from real_servers import RealServer
 
 ROOT = Path(__file__).parents[1]
@@ -130,11 +134,13 @@ def test_a_faster_candidate_is_green(load: Path, plain: str, slow: str) -> None:
     assert (done.status, comparison(done)["answer"]) == (0, "PASS")
 
 
-def test_too_few_rounds_to_be_sure_are_inconclusive(load: Path, plain: str, slow: str) -> None:
-    done = gate(load, plain, slow, "--set", "gate.rss='+90%'", "--set", "gate.server_cpu='+90%'")
+def test_rounds_too_few_to_be_sure_are_refused_before_anything_runs(load: Path, plain: str, slow: str) -> None:
     # Five rounds of one sign have p = 1/32, which is more than a third of 5 %.
-    assert (done.status, comparison(done)["answer"]) == (4, "INCONCLUSIVE")
-    assert any("5 rounds cannot tell" in note for note in comparison(done)["notes"])
+    more = ["--set", "gate.rss='+90%'", "--set", "gate.server_cpu='+90%'"]
+    done = invoked("gate", str(load), "--baseline", plain, "--server", slow, *more)
+    assert (done.status, done.stdout) == (2, "")
+    assert "5 rounds cannot tell a difference in 3 metrics from chance" in done.stderr
+    assert "allow 6 at least (--rounds 6)" in done.stderr
 
 
 def test_a_command_and_an_address_can_be_baselines(load: Path, plain: str) -> None:
@@ -193,15 +199,43 @@ def test_a_stored_result_of_another_load_is_no_baseline(load: Path, plain: str, 
 
 
 def test_a_noisy_host_is_refused_with_the_reason(load: Path, plain: str) -> None:
-    done = gate(load, plain, plain, "--set", "gate.noise=0.0000001", "--set", "gate.throughput='-5%'")
+    done = gate(load, plain, plain, "--set", "gate.noise=0.0000001", "--set", "gate.throughput='-0.01%'")
     assert (done.status, comparison(done)["answer"]) == (4, "REFUSED")
     assert "round to round" in comparison(done)["refused"]
 
 
-def test_a_candidate_that_does_not_start_is_no_verdict(load: Path, plain: str) -> None:
-    done = gate(load, plain, "no-such-server --port {port}")
+def test_a_candidate_that_does_not_start_is_an_error_and_prints_no_environment(
+    load: Path, plain: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:/the/secret/place")
+    junit = tmp_path / "gate.xml"
+    reports = ["--junit", str(junit), "--annotations", "always"]
+    arguments = ["gate", str(load), "--baseline", plain, "--server", "no-such-server --port {port}", *reports]
+    done = invoked(*arguments)
     assert done.status == 3
-    assert "no-such-server" in comparison(done)["failure"]
+    assert "ERROR: The program" in done.stdout
+    assert '"no-such-server" of target.server.command is not in PATH' in " ".join(done.stdout.split())
+    assert "INCONCLUSIVE" not in done.stdout
+    assert "::error title=loadgen gate%3A ERROR" in done.stderr
+    suite = ElementTree.parse(junit).getroot()
+    assert (suite.get("errors"), suite.get("failures"), suite.get("skipped")) == ("1", "0", "0")
+    for printed in (done.stdout, done.stderr, junit.read_text()):
+        assert "/the/secret/place" not in printed
+
+
+def test_a_managed_candidate_that_goes_deaf_is_quoted_and_nobody_is_told_to_start_one(load: Path, plain: str) -> None:
+    deaf = (
+        "import os, socket, sys; print('fatal error: out of sockets', flush=True); "
+        "s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); c = s.accept()[0]; c.recv(99); "
+        "c.sendall(b'+PONG\\r\\n'); s.close(); c.close(); sys.stdin.read(); import time; time.sleep(60)"
+    )
+    command = shlex.join([sys.executable, "-c", deaf, "{port}"])
+    done = invoked("gate", str(load), "--baseline", plain, "--server", command)
+    assert done.status == 3
+    printed = " ".join(done.stdout.split())
+    assert "runs, and no longer listens on 127.0.0.1:" in printed
+    assert 'its log says "fatal error: out of sockets"' in printed
+    assert "start a server" not in printed + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner": {"crew", "diagnosis", "failures", "host", "watch"} | TOLD,
     "saturation": {"crew", "failures", "host", "stats"} | TOLD,
     "selftest": {"host"} | TOLD,
+    "neighbours": {"host"},
     "record_file": VALUES,
     "results": {"comparison", "record", "record_file"} | VALUES,
     "stretch": {"causes"} | TOLD,
@@ -110,7 +111,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "output": {"comparison", "history", "output", "record", "smoke", "stats"} | TOLD,
     "target": {"greeting", "target", "_server", "__init__"} | TOLD,
     "stats": {"stats"},
-    "verbs": {"config", "host", "output", "runner", "selftest", "session", "target", "__init__"}
+    "verbs": {"config", "host", "neighbours", "output", "runner", "selftest", "session", "target", "__init__"}
     | {"flags", "options", "presets"}
     | {"comparison", "contestants", "history", "interrupts", "record", "record_file", "results"}
     | {"smoke", "smoke_run", "stats"}

@@ -25,7 +25,8 @@ from constructed_comparisons import (
 
 from loadgen.comparison import Compared
 from loadgen.errors import OutputError
-from loadgen.output import annotations, append_markdown, write_junit, write_plot
+from loadgen.output import append_markdown, write_junit, write_plot
+from loadgen.output.annotations import annotations
 from loadgen.output.junit import junit
 from loadgen.output.markdown import markdown
 from loadgen.output.svg import svg

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from loadgen.errors import UsageError
 from loadgen.output import progress
-from loadgen.output.annotations import annotations
+from loadgen.output.annotations import write_annotations
 from loadgen.output.clean import Clean
 from loadgen.output.clean_comparison import CleanComparison
 from loadgen.output.clean_smoke import CleanMatrix, CleanSmoke
@@ -34,7 +34,6 @@ __all__ = [
     "AnyOutput",
     "Create",
     "Outputs",
-    "annotations",
     "append_markdown",
     "create",
     "create_comparison",
@@ -47,6 +46,7 @@ __all__ = [
     "remark",
     "settle",
     "smoke_verdict",
+    "write_annotations",
     "write_junit",
     "write_lines",
     "write_plot",

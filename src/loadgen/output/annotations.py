@@ -3,12 +3,22 @@
 docs.github.com/actions/reference/workflows-and-actions/workflow-commands; `escape` spells what comes from outside.
 """
 
+import contextlib
+import sys
+
 from loadgen.comparison import Compared, Verdict
 from loadgen.escape import workflow_message, workflow_property
 from loadgen.output import comparison
 from loadgen.stats.sequential import Answer
 
 _LONGEST = 1000
+
+
+def write_annotations(compared: Compared) -> None:
+    """Prints them on standard error, if there is one: as they are, for they are commands."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(*annotations(compared), sep="\n", end="\n" * bool(annotations(compared)), file=sys.stderr, flush=True)
 
 
 def annotations(compared: Compared) -> list[str]:

@@ -76,8 +76,7 @@ def run(args: Given) -> ExitCode:
     if args.markdown:
         output.append_markdown(args.markdown, compared)
     if args.annotations == "always" or (args.annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"):
-        for line in output.annotations(compared):
-            output.remark(line)
+        output.write_annotations(compared)
     if compared.interrupted:
         return ExitCode.INTERRUPTED
     return ExitCode.COULD_NOT_RUN if compared.failure else CODES[compared.verdict]

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from loadgen import __version__, config, host, output, runner, selftest
+from loadgen import __version__, config, host, neighbours, output, runner, selftest
 from loadgen.errors import ExitCode, WorkerError
 from loadgen.events import Event, Overall, Part, Progress, Result
+from loadgen.neighbours import Busy
 from loadgen.options import Given, Group, Option, Syntax
 from loadgen.options.kind import Kind, choice
 from loadgen.selftest import Reach, SelfTest
@@ -55,6 +56,7 @@ SYNTAX = Syntax(
                     Kind("S", _seconds),
                     default=1.0,
                 ),
+                Option(("--keep-anyway",), "keep the figures even where the host was busy while they were taken"),
             ),
         ),
     )
@@ -66,6 +68,7 @@ def run(args: Given) -> int:
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     say = _print if args.format == "clean" else _say_nothing
     bar = output.create_progress(sys.stderr)
+    watch = neighbours.Watch()
     with contextlib.closing(bar), EmbeddedServer("resp", options=["--null"]) as server:
         pins = ["general.threads=1"]
         where = "server and worker on the only CPU: the ceiling is theirs together"
@@ -94,6 +97,17 @@ def run(args: Given) -> int:
     test = SelfTest(__version__, host.fingerprint(), taken, tuple(reaches), p50_ns, p99_ns)
     if args.format == "json":
         _print(json.dumps({"type": "selftest", **asdict(test)}))
+    return kept(test, watch.busy(bench.waited), anyway=bool(args.keep_anyway))
+
+
+def kept(test: SelfTest, busy: Busy, *, anyway: bool = False) -> ExitCode:
+    """Keeps the figures, unless others had too much of this host while they were taken: YES or CANNOT_TELL."""
+    if busy.reasons and not anyway:
+        output.remark(
+            f"loadgen: the figures are not kept, as this host was busy: {'; '.join(busy.reasons)}. Stop what else runs "
+            "and repeat the self-test, or keep them with --keep-anyway."
+        )
+        return ExitCode.CANNOT_TELL
     if not selftest.keep(test):
         output.remark("warning: the self-test could not be kept: no directory for it can be written (XDG_STATE_HOME)")
     return ExitCode.YES
@@ -106,6 +120,7 @@ class _Bench:
         self._seconds = seconds
         self._emit = emit
         self._begun = 0
+        self._wall_ns = self._waited_ns = 0
         self._settings = [
             f'target.endpoints=["{endpoint}"]',
             f"connection.connections={CONNECTIONS}",
@@ -124,7 +139,14 @@ class _Bench:
             raise KeyboardInterrupt
         if result.failure:
             raise WorkerError(result.failure)
+        self._wall_ns += sum(worker.wall_ns for worker in result.signs.workers)
+        self._waited_ns += sum(worker.queued_ns or 0 for worker in result.signs.workers)
         return result
+
+    @property
+    def waited(self) -> float:
+        """The share of all measurements' time in which the worker was ready to run and had no CPU."""
+        return self._waited_ns / self._wall_ns if self._wall_ns else 0.0
 
     def tell(self, event: Event) -> None:
         """Passes on how far all measurements have come."""
