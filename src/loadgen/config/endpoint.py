@@ -9,33 +9,42 @@ import re
 _HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
                         r"(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?", re.ASCII)  # fmt: skip
 
+_LONGEST_SHOWN = 80
+"""Of an address, in characters."""
+
 
 def parse_endpoint(text: str) -> tuple[str, int]:
     """The host, without brackets, and the port. Raises ValueError with what is wrong and how to write it."""
+    shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    if text.startswith(("/", "./", "unix:")) or text.endswith(".sock"):
+        raise ValueError(
+            f'"{shown}" is a Unix socket, which is not supported yet; have the server listen on TCP and write '
+            'host:port, such as "127.0.0.1:6379"'
+        )
     if "://" in text:
-        raise ValueError(f'"{text}" is a URL; write host:port, such as "127.0.0.1:6379"')
+        raise ValueError(f'"{shown}" is a URL; write host:port, such as "127.0.0.1:6379"')
     if text.startswith("["):
         host, closed, rest = text[1:].partition("]")
         if not closed or not rest.startswith(":"):
-            raise ValueError(f'"{text}" has no port after its brackets; write "[{host}]:6379"')
+            raise ValueError(f'"{shown}" has no port after its brackets; write "[{host}]:6379"')
         port_text = rest[1:]
         if not _is_ipv6(host):
-            raise ValueError(f'"{text}" has no IPv6 address in its brackets; write one such as "[::1]:6379"')
+            raise ValueError(f'"{shown}" has no IPv6 address in its brackets; write one such as "[::1]:6379"')
     else:
         host, colon, port_text = text.rpartition(":")
         if ":" in host:
             raise ValueError(
-                f'"{text}" leaves open where the port begins; write an IPv6 address in brackets, as in "[::1]:6379"'
+                f'"{shown}" leaves open where the port begins; write an IPv6 address in brackets, as in "[::1]:6379"'
             )
         if not colon:
-            raise ValueError(f'"{text}" has no port; write host:port, such as "{text or "127.0.0.1"}:6379"')
+            raise ValueError(f'"{shown}" has no port; write host:port, such as "{shown or "127.0.0.1"}:6379"')
         if not _is_ipv4_or_name(host):
-            raise ValueError(f'"{text}" has no valid host before its port; write host:port, such as "127.0.0.1:6379"')
+            raise ValueError(f'"{shown}" has no valid host before its port; write host:port, such as "127.0.0.1:6379"')
     if not re.fullmatch(r"[0-9]{1,9}", port_text, re.ASCII):
-        raise ValueError(f'"{text}" has no valid port; write host:port, such as "{_bracketed(host)}:6379"')
+        raise ValueError(f'"{shown}" has no valid port; write host:port, such as "{_bracketed(host)}:6379"')
     port = int(port_text)
     if not 1 <= port <= 65535:
-        raise ValueError(f'"{text}" has port {port}, and ports are 1 to 65535')
+        raise ValueError(f'"{shown}" has port {port}, and ports are 1 to 65535')
     return host, port
 
 

@@ -23,6 +23,13 @@ from loadgen.config.tree import dotted
 from loadgen.errors import ConfigError
 
 _ENDPOINTS = ("target", "endpoints")
+
+MOST_SHOWN = 50
+"""Of problems: nobody reads more before the first are mended."""
+
+LONGEST_SHOWN = 1000
+"""Of a problem, in characters."""
+
 _SERVER = ("target", "server")
 
 
@@ -127,6 +134,7 @@ def _validate(document: Document, rules_hold: bool) -> tuple[Config, list[Proble
     With problems, keys that are wrong in themselves have their defaults in it.
     """
     problems = list(document.problems)
+    known = {path for path, _ in document.values()}
     bad: set[KeyPath] = set()
     while True:
         try:
@@ -137,7 +145,7 @@ def _validate(document: Document, rules_hold: bool) -> tuple[Config, list[Proble
         # A table may be wrong only for lack of the key that was taken from it, which is no problem of its own.
         problems += [problem for problem in found if not any(_within(wrong, problem.paths[0]) for wrong in bad)]
         # Without the wrong keys, what is left can be held against itself, so that nothing is left to a second attempt.
-        bad |= {_removable(problem.paths[0], document, bad) for problem in found}
+        bad |= {_removable(problem.paths[0], known, bad) for problem in found}
     for contradiction in contradictions(config) if rules_hold else ():
         if not any(_within(path, wrong) for path in contradiction.paths for wrong in bad):
             problems.append(contradiction)
@@ -148,10 +156,9 @@ def _within(path: KeyPath, outer: KeyPath) -> bool:
     return path[: len(outer)] == outer
 
 
-def _removable(path: KeyPath, document: Document, bad: set[KeyPath]) -> KeyPath:
+def _removable(path: KeyPath, present: set[KeyPath], bad: set[KeyPath]) -> KeyPath:
     """The key to leave out for an error at `path`: itself, or the list or the table that it would have to be in."""
     names = tuple(part for part in path if isinstance(part, str))
-    present = {known for known, _ in document.values()}
     while names not in present or names in bad:
         assert names, "an empty document is valid"
         names = names[:-1]
@@ -173,4 +180,11 @@ def _in_order(problems: list[Problem], document: Document, source: str) -> list[
             # A shell takes quotes away.
             sentence = sentence.replace(", without quotes", "")
         placed.append((*place, f"{key}: {sentence}"))
-    return [f"{where}: {sentence}" for _, where, sentence in sorted(placed)]
+    sentences = [_cut(f"{where}: {sentence}") for _, where, sentence in sorted(placed)]
+    if len(sentences) > MOST_SHOWN:
+        sentences[MOST_SHOWN:] = [f"{source}: and {len(sentences) - MOST_SHOWN:,} more problems"]
+    return sentences
+
+
+def _cut(sentence: str) -> str:
+    return sentence if len(sentence) <= LONGEST_SHOWN else f"{sentence[:LONGEST_SHOWN]}…"

@@ -23,6 +23,11 @@ _SECRET: set[Path] = {("target", "password"), ("target", "server", "env")}
 
 _LONGEST_SHOWN = 60
 
+_ELSEWHERE: dict[Path, str] = {
+    ("ratelimit",): "write rate_limit in [workload], or [[workload.phase]] for one that changes"
+}
+"""What other tools' tables are here, by their names there (rpc-perf's)."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -86,6 +91,8 @@ def _unknown(path: Path, value: object) -> str:
     name, home = str(key), _names(tuple(parent))
     is_table = isinstance(value, dict)
     noun = "unknown table" if is_table else "unknown key"
+    if hint := _ELSEWHERE.get(path):
+        return f"{noun}; {hint}"
     table = _TABLES[home]
     homes = [
         other
@@ -94,6 +101,8 @@ def _unknown(path: Path, value: object) -> str:
     ]
     if homes and is_table:
         return f"{noun}; {name} belongs elsewhere: write {' or '.join(header((*other, name)) for other in homes)}"
+    if () in homes:
+        return f"{noun}; {name} is a table of its own: write {header((name,))} and its keys below"
     if homes:
         return f"{noun}; {name} belongs in {' or '.join(header(other) for other in homes)}"
     if near := get_close_matches(name.lower(), _spellings(table), n=1):

@@ -18,6 +18,10 @@ MAX_NESTING = 16
 """No key is as deep; it keeps hostile nesting from exhausting the stack of whatever walks the values."""
 
 
+MAX_KEYS = 2048
+"""Keys, tables and elements of lists: what is looked at one by one, and may be looked for among all others."""
+
+
 @dataclass(frozen=True, slots=True)
 class TomlFile:
     """What a file says."""
@@ -35,6 +39,10 @@ def read(path: Path) -> TomlFile:
         tree = tomli.loads(text)
         if nested(tree, MAX_NESTING):
             raise RecursionError("nested deeper than any configuration")
+        if (keys := counted(tree)) > MAX_KEYS:
+            raise ConfigError(
+                [f"{path}: has {keys:,} keys and elements of lists; a configuration has {MAX_KEYS:,} at most"]
+            )
         return TomlFile(str(path), tree, key_positions(text))
     except tomli.TOMLDecodeError as error:
         message = f"{error.msg[:1].lower()}{error.msg[1:]}"
@@ -43,6 +51,12 @@ def read(path: Path) -> TomlFile:
     except (ValueError, RecursionError) as error:
         sentence = f"{path}: cannot be taken in: {error}; write it anew from loadgen config --example"
         raise ConfigError([sentence]) from None
+
+
+def counted(value: object) -> int:
+    """How many keys and elements there are in a value, those in others too."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return len(inner) + sum(map(counted, inner))
 
 
 def nested(value: object, levels: int) -> bool:
