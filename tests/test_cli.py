@@ -14,7 +14,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 import tomli
-from command import Running, loadgen
+from command import Running
+from in_process import invoked
 from real_servers import HOST, RealServer, free_port
 from runs import sets
 
@@ -71,13 +72,13 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("option", ["--version", "-V"])
 def test_version_is_the_packages_on_standard_output(option: str) -> None:
-    done = loadgen(option)
+    done = invoked(option)
     assert (done.status, done.stdout, done.stderr) == (0, f"loadgen {__version__}\n", "")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
 def test_help_names_every_verb_and_exit_status(arguments: list[str]) -> None:
-    done = loadgen(*arguments)
+    done = invoked(*arguments)
     assert (done.status, done.stderr) == (0, "")
     for word in ("run", "config", "serve", "--version", "CONFIG", "130  interrupted"):
         assert word in done.stdout
@@ -85,7 +86,7 @@ def test_help_names_every_verb_and_exit_status(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("verb", ["run", "config", "serve"])
 def test_each_verb_has_help_of_its_own(verb: str) -> None:
-    done = loadgen(verb, "--help")
+    done = invoked(verb, "--help")
     assert (done.status, done.stderr) == (0, "")
     assert done.stdout.startswith(f"usage: loadgen {verb}")
 
@@ -211,16 +212,16 @@ def test_a_ratio_that_is_none_is_refused(ratio: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_resolved_config_loads_again_as_the_same(path: Path, tmp_path: Path) -> None:
-    done = loadgen("config", str(path), "--set", "general.seed=5")
+    done = invoked("config", str(path), "--set", "general.seed=5")
     assert (done.status, done.stderr) == (0, "")
     again = tmp_path / "again.toml"
     again.write_text(done.stdout)
     assert config.resolve(config.load(again)) == config.resolve(config.load(path, ["general.seed=5"]))
-    assert loadgen("config", str(again)).stdout == done.stdout
+    assert invoked("config", str(again)).stdout == done.stdout
 
 
 def test_the_example_loads_and_is_all_defaults(tmp_path: Path) -> None:
-    done = loadgen("config", "--example")
+    done = invoked("config", "--example")
     assert (done.status, done.stderr) == (0, "")
     path = tmp_path / "example.toml"
     path.write_text(done.stdout)
@@ -228,7 +229,7 @@ def test_the_example_loads_and_is_all_defaults(tmp_path: Path) -> None:
 
 
 def test_the_schema_is_a_json_schema_and_what_is_shipped_conforms() -> None:
-    done = loadgen("config", "--schema")
+    done = invoked("config", "--schema")
     assert (done.status, done.stderr) == (0, "")
     schema = json.loads(done.stdout)
     jsonschema.validators.validator_for(schema).check_schema(schema)
@@ -242,7 +243,7 @@ def test_the_schema_is_a_json_schema_and_what_is_shipped_conforms() -> None:
 def test_every_error_in_a_config_is_listed_and_the_exit_status_is_2(verb: str, tmp_path: Path) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text('[general]\nduraton = "1s"\nwarmup = "soon"\n[connection]\nconnections = 0\n')
-    done = loadgen(verb, str(path), "--set", "workload.nothing=1", "--set", "rubbish")
+    done = invoked(verb, str(path), "--set", "workload.nothing=1", "--set", "rubbish")
     assert (done.status, done.stdout) == (2, "")
     lines = done.stderr.splitlines()
     assert len(lines) == 5
@@ -271,7 +272,7 @@ def test_every_error_in_a_config_is_listed_and_the_exit_status_is_2(verb: str, t
     ids=" ".join,
 )
 def test_a_wrong_command_line_is_exit_2_with_a_sentence_and_no_traceback(arguments: list[str]) -> None:
-    done = loadgen(*arguments)
+    done = invoked(*arguments)
     assert (done.status, done.stdout) == (2, "")
     assert done.stderr
     assert "Traceback" not in done.stderr
@@ -282,7 +283,7 @@ def test_a_wrong_command_line_is_exit_2_with_a_sentence_and_no_traceback(argumen
 
 def test_a_first_word_that_is_no_verb_means_run() -> None:
     for words in ([], ["run"]):
-        done = loadgen(*words, QUICK_TEST, "--embedded", "--format", "quiet", *SHORT)
+        done = invoked(*words, QUICK_TEST, "--embedded", "--format", "quiet", *SHORT)
         assert done.status == 0, done.stderr
         assert "req/s" in done.stdout
 
@@ -309,7 +310,7 @@ def test_flags_alone_are_enough_for_a_run() -> None:
             "--format",
             "json",
         ]
-        done = loadgen("run", "--host", HOST, "--port", str(server.port), *flags)
+        done = invoked("run", "--host", HOST, "--port", str(server.port), *flags)
     assert (done.status, done.stderr) == (0, "")
     told, *_, result = done.records
     assert (told["conns"], told["pipeline"], told["threads"], told["protocol"]) == (2, 4, 2, "Resp3")
@@ -324,21 +325,21 @@ def test_flags_alone_are_enough_for_a_run() -> None:
 @pytest.mark.parametrize("protocol", ["resp", "resp3", "memcache", "ping"])
 def test_embedded_works_for_every_protocol_and_says_whose_numbers_they_are(protocol: str) -> None:
     arguments = ["--embedded", "--protocol", protocol, *SHORT]
-    done = loadgen("run", *arguments, "--format", "json")
+    done = invoked("run", *arguments, "--format", "json")
     assert (done.status, done.stderr) == (0, "")
     assert done.records[0]["embedded"] is done.records[-1]["embedded"] is True
 
 
 @pytest.mark.parametrize("format", ["clean", "verbose", "quiet"])
 def test_every_format_says_in_words_that_the_numbers_are_the_built_in_servers(format: str) -> None:
-    done = loadgen(QUICK_TEST, "--embedded", "--format", format, *SHORT)
+    done = invoked(QUICK_TEST, "--embedded", "--format", format, *SHORT)
     assert done.status == 0
     assert "built-in server" in done.stdout
 
 
 def test_nothing_listening_is_exit_3_and_names_both_ways_out() -> None:
     port = free_port()
-    done = loadgen(QUICK_TEST, "--port", str(port), "--format", "quiet")
+    done = invoked(QUICK_TEST, "--port", str(port), "--format", "quiet")
     assert (done.status, done.stdout) == (3, "")
     assert done.stderr.count("\n") == 1
     for words in (f"{HOST}:{port}", "start a server", "--embedded"):
@@ -346,12 +347,12 @@ def test_nothing_listening_is_exit_3_and_names_both_ways_out() -> None:
 
 
 def test_quiet_is_one_line() -> None:
-    done = loadgen(QUICK_TEST, "--embedded", "--format", "quiet", *SHORT)
+    done = invoked(QUICK_TEST, "--embedded", "--format", "quiet", *SHORT)
     assert (done.status, done.stdout.count("\n"), done.stderr) == (0, 1, "")
 
 
 def test_json_is_pure_ndjson_and_warnings_go_to_standard_error() -> None:
-    done = loadgen(QUICK_TEST, "--embedded", "--format", "json", *SHORT, "--set", "general.io_engine=uring")
+    done = invoked(QUICK_TEST, "--embedded", "--format", "json", *SHORT, "--set", "general.io_engine=uring")
     assert done.status == 0
     assert {record["type"] for record in done.records} == {"config", "phase", "sample", "result"}
     for record in done.records:
@@ -362,14 +363,14 @@ def test_json_is_pure_ndjson_and_warnings_go_to_standard_error() -> None:
 
 def test_the_format_flag_wins_over_the_file(file: Path) -> None:
     arguments = [str(file), "--embedded", *SHORT]
-    assert loadgen(*arguments).stdout.count("\n") == 1
-    assert loadgen(*arguments, "--format", "json").stdout.startswith('{"type":"config"')
-    assert loadgen(*arguments, "--set", "admin.format=json").stdout.startswith('{"type":"config"')
+    assert invoked(*arguments).stdout.count("\n") == 1
+    assert invoked(*arguments, "--format", "json").stdout.startswith('{"type":"config"')
+    assert invoked(*arguments, "--set", "admin.format=json").stdout.startswith('{"type":"config"')
 
 
 def test_output_goes_to_the_file_and_standard_output_is_for_people(tmp_path: Path) -> None:
     path = tmp_path / "results.ndjson"
-    done = loadgen(QUICK_TEST, "--embedded", "--format", "json", *SHORT, "-o", str(path))
+    done = invoked(QUICK_TEST, "--embedded", "--format", "json", *SHORT, "-o", str(path))
     assert done.status == 0
     assert "RESULTS" in done.stdout
     assert '{"type"' not in done.stdout
@@ -378,7 +379,7 @@ def test_output_goes_to_the_file_and_standard_output_is_for_people(tmp_path: Pat
 
 def test_an_output_file_that_cannot_be_written_is_said_before_any_load(tmp_path: Path) -> None:
     with RealServer.redis() as server:
-        done = loadgen(QUICK_TEST, "--port", str(server.port), *SHORT, "-o", str(tmp_path / "none" / "results"))
+        done = invoked(QUICK_TEST, "--port", str(server.port), *SHORT, "-o", str(tmp_path / "none" / "results"))
         assert done.status == 3
         assert done.stderr.count("\n") == 1
         assert server.redis().dbsize() == 0
@@ -398,7 +399,7 @@ def _nobody_asks_for_colour_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("color", "colored"), [("auto", False), ("never", False), ("always", True)])
 def test_what_is_no_terminal_gets_colour_only_when_it_is_asked_for(color: str, colored: bool) -> None:
-    done = loadgen(QUICK_TEST, "--embedded", "--format", "clean", "--color", color, *SHORT)
+    done = invoked(QUICK_TEST, "--embedded", "--format", "clean", "--color", color, *SHORT)
     assert done.status == 0
     assert (ESCAPE in done.stdout) == colored
 
