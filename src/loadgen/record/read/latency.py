@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import struct
+import sys
 
 from loadgen.record.latency import QUANTILES
 from loadgen.record.read.fields import Fields
 from loadgen.snapshot import Histogram, decode_v2
 from loadgen.units import NS_PER_US
+
+# Where `Histogram.to_bytes` has them, in bytes: the sum in two words; then min, max, censored and least censored.
+_SUM, _ENDS = 2 * 8, 4 * 8
 
 _NEVER = 2**63 - 1
 """The least censored sample of a histogram that has none, as `Histogram.to_bytes` writes it."""
@@ -26,16 +30,12 @@ def whole(payload: str | None, said: Fields) -> Histogram:
     if not counters.count:
         return counters
     bounds = said.may("least_censored_ns", said.may("max_ns") if said.may("censored") else None)
-    words = (
-        counters.count,
-        counters.overflow,
-        round(said.number("mean_ns") * counters.count),
-        said.count("min_ns"),
-        said.count("max_ns"),
-        said.count("censored"),
-        _NEVER if bounds is None else int(bounds),
-    )
-    return Histogram.from_bytes(struct.pack("7q", *words) + counters.to_bytes()[7 * 8 :])
+    ends = (said.count("min_ns"), said.count("max_ns"), said.count("censored"))
+    data = bytearray(counters.to_bytes())
+    total = round(said.number("mean_ns") * counters.count)
+    data[_SUM : _SUM + 16] = total.to_bytes(16, sys.byteorder, signed=True)
+    struct.pack_into("4q", data, _ENDS, *ends, _NEVER if bounds is None else int(bounds))
+    return Histogram.from_bytes(bytes(data))
 
 
 def shown(said: Fields) -> Histogram:
@@ -75,5 +75,5 @@ def _rank(name: str) -> float:
 def _bounded(histogram: Histogram, least_ns: int) -> Histogram:
     """The same histogram, every quantile of which from `least_ns` up is a lower bound."""
     data = bytearray(histogram.to_bytes())
-    struct.pack_into("2q", data, 5 * 8, histogram.count, least_ns)
+    struct.pack_into("2q", data, _ENDS + 2 * 8, histogram.count, least_ns)
     return Histogram.from_bytes(bytes(data))
