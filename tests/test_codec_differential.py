@@ -7,6 +7,7 @@ types.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 import fuzz_codec
@@ -75,10 +76,10 @@ value = st.recursive(
 pairs = st.lists(st.tuples(hashable, value), max_size=4).map(lambda e: [x for kv in e for x in kv])
 
 ANSWERS = {
-    "get": body.map(bulk) | null,
-    "set": ok | null,
+    "get": body.map(bulk) | null | st.just(b"*-1\r\n"),
+    "set": ok | null | st.just(b"*-1\r\n"),
     "backfill": ok,
-    "delete": st.integers(-1, 5).map(lambda n: b":%d\r\n" % n),
+    "delete": (st.integers(-1, 5) | number).map(lambda n: b":%d\r\n" % n),
     "ping": text.map(lambda t: b"+%b\r\n" % t) | body.map(bulk),
     "hello": pairs.map(lambda e: aggregate(b"%", e, 2)) | pairs.map(lambda e: aggregate(b"*", e)),
     "auth": ok,
@@ -198,6 +199,34 @@ def test_resp_says_what_hiredis_says_wherever_it_is_cut(data: st.DataObject) -> 
     for kind in {reply if isinstance(reply, str) else reply[0] for reply in expected}:
         event(kind)
     assert as_we_say(Resp(), data.draw(pieces(stream)), commands) == expected
+
+
+ODD = (
+    b":01", b":-01", b":-0", b":+1", b":", b":-", b":1x", b":9223372036854775808", b":-9223372036854775809", b": 1",
+    b"$-01", b"$+1", b"$-2", b"$01", b"$", b"$-", b"*-01", b"*-2", b"*+1", b"*01",
+    b"+PONG\r+PONG", b"+\r", b"+a\nb", b"-ERR\r+OK", b"-\r",
+)  # fmt: skip
+EVEN = (
+    b":1", b":0", b":-1", b":1099511627777", b":9223372036854775807", b":-9223372036854775808", b"$-1", b"*-1", b"_",
+    b"+", b"+OK", b"-", b"-ERR",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", [*ODD, *EVEN])
+def test_what_hiredis_refuses_is_no_reply_to_any_command(line: bytes) -> None:
+    reader = hiredis.Reader()
+    reader.feed(line + b"\r\n")
+    refused = False
+    try:
+        reader.gets()
+    except hiredis.ProtocolError:
+        refused = True
+    assert refused == (line in ODD)
+    answered = 0
+    for command in fuzz_codec.COMMANDS:
+        with contextlib.suppress(ValueError):
+            answered += len(Resp().decoder().feed(line + b"\r\n", command))
+    assert bool(answered) != refused
 
 
 @given(st.data())

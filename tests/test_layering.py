@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "escape": set(),
     "errors": {"escape"},
     "greeting": set(),
-    "plan": VALUES | {"slo", "verdict"},
+    "plan": VALUES | {"greeting", "slo", "verdict"},
     "snapshot": VALUES | {"_histogram"},
     "slo": VALUES | {"snapshot"},
     "signs": set(),
@@ -84,7 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The rooms. A room that lists itself may import its own files; a verb may import no verb.
     "config": {"cgroup", "comparison", "config", "smoke", "stats", "_ketama"} | TOLD,
     "worker": {"_engine", "cgroup"} | TOLD,
-    "diagnosis": TOLD,
+    "diagnosis": {"greeting"} | TOLD,
     "failures": {"causes", "diagnosis", "snapshot"} | VALUES,
     "interrupts": set(),
     "watch": TOLD,
@@ -116,7 +116,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"comparison", "contestants", "history", "interrupts", "record", "record_file", "results"}
     | {"smoke", "smoke_run", "stats"}
     | TOLD,
-    "cli": {"config", "flags", "options", "presets", "verbs", "__init__"} | TOLD,
+    "crash": {"__init__"} | VALUES,
+    "cli": {"config", "crash", "flags", "options", "presets", "verbs", "__init__"} | TOLD,
     "entry": {"cli"},
     "__main__": {"entry"},
     "__init__": set(),

@@ -441,14 +441,66 @@ def test_memcache_replies_are_matched_the_same_way() -> None:
     recorder = Recorder()
     line = InventedPipeline(Memcache(), recorder, 8, TIMEOUT)
     for command in ("get", "get", "set", "delete", "set"):
-        line.push(command, "measure", 0, 0)
-    replies = b"VALUE k 0 5\r\nhello\r\nEND\r\nEND\r\nSTORED\r\nNOT_FOUND\r\nSERVER_ERROR out of memory\r\n"
+        line.push(command, "measure", 0, 0, key=0xBEEF)
+    replies = (
+        b"VALUE 000000000000beef 0 5\r\nhello\r\nEND\r\nEND\r\nSTORED\r\nNOT_FOUND\r\nSERVER_ERROR out of memory\r\n"
+    )
     assert line.feed(replies, 10) == "fed"
     tallies, *_, errors, _ = recorder.counts(PHASE_NAMES.index("measure"))
     assert Tally(*tallies["get"]) == Tally(planned=2, ok=2, hits=1, misses=1)
     assert Tally(*tallies["set"]) == Tally(planned=2, ok=1, errors=1, hits=1)
     assert Tally(*tallies["delete"]) == Tally(planned=1, ok=1, misses=1)
     assert errors == {"SERVER_ERROR": 1}
+
+
+@pytest.mark.parametrize(
+    ("length", "asked", "replied", "fed"),
+    [
+        (16, 0x1F, b"000000000000001f", "fed"),
+        (16, 2**64 - 1, b"ffffffffffffffff", "fed"),
+        (4, 0x1F, b"001f", "fed"),
+        (1, 0xF, b"f", "fed"),
+        (40, 0x1F, b"%040x" % 0x1F, "fed"),
+        (250, 2**63, b"%0250x" % 2**63, "fed"),
+        (16, 0x1F, b"000000000000001e", "wrong answer"),
+        (16, 0x1F, b"000000000000001F", "wrong answer"),
+        (16, 0x1F, b"100000000000001f", "wrong answer"),
+        (16, 0x1F, b"00000000000001f", "wrong answer"),
+        (16, 0x1F, b"0000000000000001f", "wrong answer"),
+        (16, 0x1F, b"k", "wrong answer"),
+        (40, 0x1F, b"1" + b"%039x" % 0x1F, "wrong answer"),
+        (40, 0x1F, b"%016x" % 0x1F, "wrong answer"),
+        (16, 0x1F, b"", "corrupt reply"),
+    ],
+)
+def test_a_value_is_of_the_key_that_was_asked_for(length: int, asked: int, replied: bytes, fed: str) -> None:
+    reply = b"VALUE %b 0 5\r\nhello\r\nEND\r\n" % replied
+    for cut in (0, 5, 6, 7, 12, len(reply) - 8, len(reply) - 1):
+        recorder = Recorder()
+        line = InventedPipeline(Memcache(length), recorder, 8, TIMEOUT)
+        line.push("get", "measure", 0, 0, key=asked)
+        line.push("get", "measure", 0, 0, key=asked)
+        end = line.feed(reply[:cut], 10)
+        if end == "fed":
+            end = line.feed(reply[cut:], 10)
+        assert end == fed
+        tallies = recorder.counts(PHASE_NAMES.index("measure"))[0]
+        right = fed == "fed"
+        assert Tally(*tallies["get"]) == Tally(planned=2, ok=right, hits=right, corrupt=not right)
+
+
+def test_a_reply_of_a_stream_that_is_out_of_step_is_seen_at_once() -> None:
+    recorder = Recorder()
+    line = InventedPipeline(Memcache(), recorder, 8, TIMEOUT)
+    for key in range(4):
+        line.push("get", "measure", 0, 0, key=key)
+    value = b"VALUE %016x 0 5\r\nhello\r\nEND\r\n"
+    # The second was swallowed on its way.
+    assert line.feed(value % 0 + value % 2 + value % 3, 10) == "wrong answer"
+    line.abandon()
+    assert Tally(*recorder.counts(PHASE_NAMES.index("measure"))[0]["get"]) == Tally(
+        planned=4, ok=1, hits=1, corrupt=1, lost=2
+    )
 
 
 # Keys owed.
@@ -464,6 +516,13 @@ def test_a_miss_owes_its_key_only_where_backfill_is_on() -> None:
         line.feed(HIT + REFUSED + MISS + b":0\r\n", 10)
         assert line.owed_now() == owed
         assert line.owed_now() == []
+
+
+def test_a_miss_in_a_greeting_owes_nothing() -> None:
+    line = Line(backfill=True)
+    line.push("get", "precheck", 0, 0, key=0)
+    line.feed(MISS, 10)
+    assert line.owed_now() == []
 
 
 def test_a_late_miss_owes_nothing() -> None:

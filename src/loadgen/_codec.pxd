@@ -1,7 +1,7 @@
 # The interface of a wire protocol: two methods, sans-IO. `_resp` and `_memcache` implement it.
 #
 # A codec knows bytes. It does not know connections, time, or which request a reply answers: it is told the command
-# that is next in line, and everything it must remember between two reads lies in the Decoder that the caller keeps.
+# that is next in line and its key, and everything it must remember between two reads lies in the Decoder that the caller keeps.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
@@ -13,6 +13,7 @@ cdef enum Decoded:
     REPLY = 1             # one reply, for the next command in line
     NOT_A_REPLY = 2       # a push, whole: it answers nobody
     NOT_THE_PROTOCOL = 3  # bytes that cannot be a reply to that command
+    ANOTHER_KEY = 4       # the value of another key than was asked for: the replies are out of step
 
 # The longest cut-off head that a caller must keep between reads. A status, an error, an integer or a length is
 # always shorter; a longer error is recognised by its beginning and its rest is skipped.
@@ -24,6 +25,7 @@ cdef enum:
     ERROR_TEXT = 200
 
 cdef struct Decoder:
+    const Request *asked  # next in line, for its key; borrowed; NULL where it is not known and not compared
     int64_t skip         # bytes of a body that are still to come and that nobody looks at
     int64_t elements     # elements still to come of the RESP aggregate being skipped
     uint8_t outcome      # what the reply under way will be: an outcome of `_request`

@@ -29,7 +29,8 @@ cdef enum:
     PROTOCOL = 8        # bytes that are not the protocol
     UNASKED = 9         # a reply to no request
     LOCAL = 10          # no descriptor or no port left on this machine
-    FAILURES = 11
+    WRONG_VALUE = 11    # the value of another key than was asked for
+    FAILURES = 12
 
 # What a read did.
 cdef enum Read:
@@ -55,6 +56,7 @@ cdef struct Connection:
     uint32_t first       # since it became ready, the pipeline's head has moved on from here by a step for each answer
     bint abandoned       # a load ended while replies were due: what may still come must not be taken for others
     int greetings        # how many requests of the greeting have been sent
+    bint by_get          # its server closes a connection on PING or `version`, and is asked by a GET
     bint touched         # it has unsent requests of the dispatch under way
     char *out            # requests not yet in the kernel lie at out_at … out_end; owned
     size_t out_at

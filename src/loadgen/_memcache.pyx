@@ -1,14 +1,14 @@
 """memcache's text protocol (memcached's doc/protocol.txt), as a client of a cache speaks it: get, set, delete, version.
 
-This file does not know what a connection is. A value is skipped without a look at it; whatever the cut, decoding goes
-on where it stopped.
+This file does not know what a connection is. A value is skipped without a look at it, but its key is compared with the
+one asked for, which finds replies that are out of step; whatever the cut, decoding goes on where it stopped.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from loadgen._buffer cimport Cursor, find_newline, read_decimal, write_key
-from loadgen._codec cimport ERROR_TEXT, HEAD, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder
+from loadgen._codec cimport ANOTHER_KEY, ERROR_TEXT, HEAD, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder
 from loadgen._request cimport (
     BACKFILL, DELETE, DELETED, ERROR_REPLY, GET, HIT, MISS, NOT_FOUND, NOT_STORED, OK, PING, SET, STORED, Request,
 )
@@ -95,7 +95,7 @@ cdef class Memcache(Codec):
             pass  # as when it is cut, nothing but an error
         elif command == GET:
             if length > 6 and memcmp(c.at, b"VALUE ", 6) == 0:
-                return begin_value(d, c, newline)
+                return begin_value(d, c, newline, self.key_length)
             d.outcome = MISS
             if length == 3 and memcmp(c.at, b"END", 3) == 0:
                 c.at = newline + 1
@@ -143,12 +143,16 @@ cdef Decoded skip_error(Decoder *d, Cursor *c) noexcept nogil:
     return REPLY
 
 
-cdef Decoded begin_value(Decoder *d, Cursor *c, const char *newline) noexcept nogil:
-    """`VALUE <key> <flags> <bytes> [<cas>]`: finds the length and passes over the value."""
+cdef Decoded begin_value(Decoder *d, Cursor *c, const char *newline, int key_length) noexcept nogil:
+    """`VALUE <key> <flags> <bytes> [<cas>]`: compares the key, finds the length and passes over the value."""
     cdef const char *at = c.at + 6
     cdef int64_t number = 0
-    while at < newline and at[0] != c' ':
-        at += 1
+    cdef bint asked_for = d.asked != NULL and newline - at > key_length and is_key(at, d.asked.key, key_length)
+    if asked_for:
+        at += key_length
+    else:
+        while at < newline and at[0] != c' ':
+            at += 1
     at = read_decimal(at + 1, newline, &number)
     if at == NULL or at[0] != c' ':
         return NOT_THE_PROTOCOL
@@ -161,10 +165,27 @@ cdef Decoded begin_value(Decoder *d, Cursor *c, const char *newline) noexcept no
             at += 1
     if at != newline - 1:
         return NOT_THE_PROTOCOL
+    if d.asked != NULL and not asked_for:
+        return ANOTHER_KEY
     c.at = newline + 1
     d.skip = number + 2
     d.state = VALUE
     return skip_value(d, c)
+
+
+cdef inline bint is_key(const char *at, uint64_t key, int length) noexcept nogil:
+    """Whether a key's `length` characters stand there, and a space behind them."""
+    cdef char last[16]
+    cdef int here = min(length, 16)
+    cdef const char *end = at + length
+    write_key(last, key, here)
+    if end[0] != c' ' or memcmp(end - here, last, here) != 0:
+        return False
+    while at < end - here:
+        if at[0] != c'0':
+            return False
+        at += 1
+    return True
 
 
 cdef Decoded skip_value(Decoder *d, Cursor *c) noexcept nogil:

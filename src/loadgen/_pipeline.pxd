@@ -18,6 +18,7 @@ cdef enum Fed:
     FED = 0             # every byte was understood
     ANSWERS_NOBODY = 1  # a reply came, and no request was waiting
     CORRUPT_REPLY = 2   # bytes came that are no reply to the oldest request, which is counted as corrupt
+    WRONG_ANSWER = 3    # the value of another key came than the oldest request asked for; it is counted as corrupt
 
 # Keys that somebody still has to write: what a prefill could not store yet, what a GET missed with backfill on. Shared
 # by the pipelines of one server; it never overflows, because whoever sends empties it first, so that keys owed and

@@ -10,8 +10,8 @@ from libc.string cimport memcpy, memset
 
 from loadgen._request import COMMAND_NAMES, PHASE_NAMES
 
-from loadgen._codec cimport NEED_MORE, NOT_A_REPLY, REPLY, Decoded
-from loadgen._request cimport COMMANDS, ERROR_REPLY, GET, MEASURE, MISS, PREFILL, WARMUP
+from loadgen._codec cimport ANOTHER_KEY, NEED_MORE, NOT_A_REPLY, REPLY, Decoded
+from loadgen._request cimport COMMANDS, ERROR_REPLY, GET, MEASURE, MISS, PRECHECK, PREFILL, WARMUP
 
 
 cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns, Owed *owed, Requeued *requeued) except -1:
@@ -46,6 +46,7 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Recorder recorder, Cursor *c, i
     while True:
         r = &p.ring[p.head & p.mask]
         start = c.at
+        p.decoder.asked = r
         what = codec.decode(&p.decoder, c, r.command if p.head != p.tail else COMMANDS)
         if what == REPLY:
             if p.head == p.tail:
@@ -70,7 +71,7 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Recorder recorder, Cursor *c, i
                 recorder.classified(r.phase, p.decoder.error, p.decoder.error_length)
                 if r.phase == PREFILL:
                     owe(p.owed, r.key)
-            elif p.decoder.outcome == MISS and r.command == GET and p.owed.backfill:
+            elif p.decoder.outcome == MISS and r.command == GET and p.owed.backfill and r.phase != PRECHECK:
                 owe(p.owed, r.key)
         elif what == NEED_MORE:
             p.kept = <uint16_t>(c.end - c.at)
@@ -91,7 +92,7 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Recorder recorder, Cursor *c, i
             recorder.unsent(r)
         p.written += 1
     p.head += 1
-    return CORRUPT_REPLY
+    return WRONG_ANSWER if what == ANOTHER_KEY else CORRUPT_REPLY
 
 
 cdef void pipeline_expire(Pipeline *p, Recorder recorder, int64_t now_ns) noexcept nogil:
@@ -209,12 +210,12 @@ cdef class InventedPipeline:
                 self.recorder.sent(r, 0, 0)
 
     def feed(self, bytes data, int64_t now_ns):
-        """Receives bytes. Returns "fed", "answers nobody" or "corrupt reply"."""
+        """Receives bytes. Returns "fed", "answers nobody", "corrupt reply" or "wrong answer"."""
         cdef bytes text = self.p.keep[:self.p.kept] + data
         cdef Cursor c
         c.at = PyBytes_AS_STRING(text)
         c.end = c.at + len(text)
-        return ("fed", "answers nobody", "corrupt reply")[
+        return ("fed", "answers nobody", "corrupt reply", "wrong answer")[
             <int>pipeline_feed(&self.p, self.codec, self.recorder, &c, now_ns)]
 
     def expire(self, int64_t now_ns):

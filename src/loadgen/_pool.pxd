@@ -33,6 +33,9 @@ cdef class Pool(Watcher):
     cdef int phase                # whose bytes are counted now
     cdef uint8_t greetings[2]     # the commands that open a connection
     cdef int n_greetings
+    cdef tuple turned_away_by     # how errors begin after which no request on a connection can succeed, as bytes
+    cdef bint hello_counts        # an error in reply to HELLO does, too: RESP3 was asked for
+    cdef bint may_ask_by_get      # where PING or `version` is answered by closing the connection
     cdef int64_t connect_timeout_ns
     cdef bint connecting          # every connection is being tried
     cdef int next_to_open
@@ -71,10 +74,12 @@ cdef class Pool(Watcher):
     cdef void open_one(self, Connection *c, int64_t now_ns) noexcept
     cdef void greet(self, Connection *c, int64_t now_ns) noexcept
     cdef void greeted(self, Connection *c, int64_t now_ns) noexcept
+    cdef void ready(self, Connection *c, int64_t now_ns) noexcept
+    cdef bint turns_away(self, Connection *c) noexcept
     cdef void fail(self, Connection *c, int reason, int64_t now_ns) noexcept
     cdef void drop(self, Connection *c, int64_t now_ns) noexcept
     cdef void leave_all(self, int64_t now_ns) noexcept  # what is open is unfinished, and what comes is not heard
     cdef void close_all(self) noexcept
 
     cdef void explain(self, Connection *c) noexcept
-    cdef void explain_garbage(self, int reason, Cursor *cursor) noexcept
+    cdef void explain_garbage(self, Connection *c, int reason, Cursor *cursor) noexcept

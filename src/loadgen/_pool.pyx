@@ -10,23 +10,23 @@ from loadgen._buffer cimport BLOCK, Cursor
 from loadgen._clock cimport monotonic_ns
 from loadgen._connection cimport (
     CONNECT_TIMEOUT, CONNECTING, DOWN, END_OF_FILE, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY, RESET,
-    TURNED_AWAY, UNASKED,
+    TURNED_AWAY, UNASKED, WRONG_VALUE,
     Read, address_of, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
     connection_free, connection_has_unsent, connection_init, connection_read, connection_received,
 )
 from loadgen._memcache cimport Memcache
 from loadgen._pipeline cimport (
-    ANSWERS_NOBODY, FED, Fed, pipeline_abandon, pipeline_feed, pipeline_finish, pipeline_free, pipeline_init,
+    ANSWERS_NOBODY, FED, WRONG_ANSWER, Fed, pipeline_abandon, pipeline_feed, pipeline_finish, pipeline_free, pipeline_init,
     pipeline_push,
 )
 from loadgen._random cimport random_seed, random_unit
-from loadgen._request cimport AUTH, ERROR_REPLY, HELLO, PING, PRECHECK, Request
+from loadgen._request cimport AUTH, ERROR_REPLY, GET, HELLO, PING, PRECHECK, Request
 from loadgen._resp cimport Resp
 from loadgen._schedule cimport NEVER
 from loadgen._values cimport SPLICE
 
 FAILURE_NAMES = ("", "refused", "connect timeout", "unreachable", "turned away", "closed by server", "reset", "stalled",
-                 "protocol", "unasked reply", "local limit")
+                 "protocol", "unasked reply", "local limit", "wrong answer")
 
 cdef enum:
     BACKOFF_STREAM = 6
@@ -53,11 +53,19 @@ cdef class Pool(Watcher):
         length, prefix = plan.keyspace.length, plan.keyspace.prefix.encode()
         if plan.protocol == "memcache":
             self.codec = Memcache(length, plan.value_bytes, prefix=prefix)
-            greetings = [PING]
+            greetings = [] if plan.precheck == "none" else [PING]
         else:
             self.codec = Resp(length, plan.value_bytes, version=3 if plan.protocol == "resp3" else 2,
                               username=plan.username, password=plan.password, prefix=prefix)
-            greetings = [HELLO] if plan.protocol == "resp3" else [AUTH, PING] if plan.password else [PING]
+            if plan.protocol == "resp3":
+                greetings = [HELLO]
+            else:
+                greetings = [AUTH] if plan.password else []
+                greetings += {"ping": [PING], "hello": [HELLO], "none": []}[plan.precheck]
+        self.turned_away_by = tuple(words.encode() for words in plan.turned_away_by)
+        self.hello_counts = plan.protocol == "resp3"
+        # Where PINGs are the load, a server that knows none is of no use.
+        self.may_ask_by_get = plan.protocol != "ping" and PING in greetings
         for i, greeting in enumerate(greetings):
             self.greetings[i] = greeting
         self.n_greetings = len(greetings)
@@ -146,6 +154,7 @@ cdef class Pool(Watcher):
     cdef void receive(self, Connection *c) noexcept:
         cdef Cursor cursor
         cdef Fed fed
+        cdef int reason
         cdef int64_t now_ns, received = 0
         cdef uint32_t kept = c.pipe.kept
         cdef Read read = connection_read(c, self.buffer, READ_BUFFER, &received)
@@ -162,8 +171,9 @@ cdef class Pool(Watcher):
         cursor.end = self.buffer + kept + received
         fed = pipeline_feed(&c.pipe, self.codec, self.recorder, &cursor, now_ns)
         if fed != FED:
-            self.explain_garbage(UNASKED if fed == ANSWERS_NOBODY else PROTOCOL, &cursor)
-            self.fail(c, UNASKED if fed == ANSWERS_NOBODY else PROTOCOL, now_ns)
+            reason = UNASKED if fed == ANSWERS_NOBODY else WRONG_VALUE if fed == WRONG_ANSWER else PROTOCOL
+            self.explain_garbage(c, reason, &cursor)
+            self.fail(c, reason, now_ns)
         elif c.state == GREETING:
             self.greeted(c, now_ns)
         else:
@@ -265,12 +275,18 @@ cdef class Pool(Watcher):
 
     cdef void greet(self, Connection *c, int64_t now_ns) noexcept:
         """Sends the next greeting: one at a time, as AUTH's refusal must not be hidden by what follows it."""
-        cdef Request *r = pipeline_push(&c.pipe)
+        cdef Request *r
         if c.state == CONNECTING:
             c.state = GREETING
             c.greetings = 0
             self.reactor.watch(c.fd, c, False)
+        if c.greetings == self.n_greetings:
+            self.ready(c, now_ns)
+            return
+        r = pipeline_push(&c.pipe)
         r.command = self.greetings[c.greetings]
+        if r.command == PING and c.by_get:
+            r.command = GET
         r.phase = PRECHECK
         r.key = 0
         r.intended_ns = r.send_ns = r.ready_ns = now_ns
@@ -280,18 +296,23 @@ cdef class Pool(Watcher):
         self.flush(c, now_ns)
 
     cdef void greeted(self, Connection *c, int64_t now_ns) noexcept:
-        """A reply to the greeting came."""
-        if c.pipe.decoder.outcome == ERROR_REPLY:
-            if "turned away" not in self.examples:
-                text = <bytes>c.pipe.decoder.error[:c.pipe.decoder.error_length]
-                self.examples["turned away"] = text.decode("utf-8", "replace")
-            self.fail(c, TURNED_AWAY, now_ns)
-            return
+        """A reply to the greeting came, or a part of it."""
         if c.pipe.head != c.pipe.tail:
             return
-        if c.greetings < self.n_greetings:
+        if c.pipe.decoder.outcome == ERROR_REPLY and self.turns_away(c):
+            self.fail(c, TURNED_AWAY, now_ns)
+        else:
             self.greet(c, now_ns)
-            return
+
+    cdef bint turns_away(self, Connection *c) noexcept:
+        """Keeps the words of an error in reply to a greeting, and says whether they are the end of the connection."""
+        cdef int asked = self.greetings[c.greetings - 1]
+        text = <bytes>c.pipe.decoder.error[:c.pipe.decoder.error_length]
+        turned_away = text.startswith(self.turned_away_by) or self.hello_counts and asked == HELLO
+        self.examples.setdefault("turned away" if turned_away else "greeting", text.decode("utf-8", "replace"))
+        return turned_away
+
+    cdef void ready(self, Connection *c, int64_t now_ns) noexcept:
         c.state = READY
         c.first = c.pipe.head
         c.backoff_ns = 0
@@ -300,6 +321,8 @@ cdef class Pool(Watcher):
         self.opened += 1
         self.reconnects += c.was_ready
         c.was_ready = True
+        if c.by_get:
+            self.examples.setdefault("greeted by GET", "")
         self.open_more(now_ns)
         self.fill(c, now_ns)
 
@@ -315,8 +338,11 @@ cdef class Pool(Watcher):
         requests that had not reached the server.
         """
         cdef int was = c.state
-        cdef bint recycled = (was == READY and c.pipe.head != c.first
-                              and (c.failure == END_OF_FILE or c.failure == RESET))
+        cdef bint hung_up = c.failure == END_OF_FILE or c.failure == RESET
+        cdef bint recycled = was == READY and c.pipe.head != c.first and hung_up
+        cdef bint ask_by_get = (
+            self.may_ask_by_get and not c.by_get and was == GREETING and hung_up and c.greetings == self.n_greetings
+        )
         cdef uint64_t received = connection_received(c) if recycled else UINT64_MAX
         if c.fd >= 0:
             self.reactor.forget(c.fd)
@@ -324,6 +350,12 @@ cdef class Pool(Watcher):
         c.state = DOWN
         c.doubt_ns = 0
         pipeline_abandon(&c.pipe, self.recorder, received)
+        c.by_get = ask_by_get or was == READY and c.by_get
+        if ask_by_get:
+            # As proxies do that do not know the question. It is no failure unless a GET is met with the same.
+            self.opening -= 1
+            self.open_one(c, now_ns)
+            return
         self.failures[c.failure] += 1
         self.explain(c)
         if self.connecting and c.failure == CONNECT_TIMEOUT and self.opened == 0:
@@ -348,11 +380,17 @@ cdef class Pool(Watcher):
         if name not in self.examples:
             self.examples[name] = os.strerror(c.error) if c.error else ""
 
-    cdef void explain_garbage(self, int reason, Cursor *cursor) noexcept:
-        """Keeps the first bytes that were not understood."""
+    cdef void explain_garbage(self, Connection *c, int reason, Cursor *cursor) noexcept:
+        """Keeps the first bytes that were not understood, or that belong to another request than the oldest."""
         name = FAILURE_NAMES[reason]
-        if name not in self.examples:
-            self.examples[name] = repr(<bytes>cursor.at[:min(cursor.end - cursor.at, 40)])[1:]
+        if name in self.examples:
+            return
+        words = repr(<bytes>cursor.at[:min(cursor.end - cursor.at, 40)])[1:]
+        if reason == WRONG_VALUE:
+            # The pipeline has left the request behind.
+            asked = self.codec.encoded("get", c.pipe.ring[(c.pipe.head - 1) & c.pipe.mask].key)
+            words += f" in reply to {repr(asked)[1:]}"
+        self.examples[name] = words
 
     cdef void leave_all(self, int64_t now_ns) noexcept:
         cdef Connection *c

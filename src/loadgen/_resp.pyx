@@ -2,11 +2,13 @@
 
 This file does not know what a connection is. Replies are decoded in place; a body is skipped without a look at it;
 whatever the cut, decoding goes on where it stopped. Streamed aggregates and strings (`*?`, `$?`), which no server sends
-unasked, are refused.
+unasked, are refused; so are a carriage return within a line, a plus sign and a leading zero: hiredis takes none of them,
+no server sends them, and what looks like them comes of replies that are out of step. No reply of RESP says which key it
+is for.
 """
 
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 from loadgen._buffer cimport BLOCK, Cursor, find_newline, read_decimal, write_key
 from loadgen._codec cimport ERROR_TEXT, HEAD, NEED_MORE, NOT_A_REPLY, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder
@@ -106,7 +108,7 @@ cdef class Resp(Codec):
             if newline == NULL:
                 return cut_off(c)
             after = read_decimal(c.at + 1, newline, &length)
-            if after == newline - 1 and after[0] == c'\r' and length <= LONGEST_BULK:
+            if after == newline - 1 and after[0] == c'\r' and length <= LONGEST_BULK and is_plain(c.at + 1, after):
                 d.outcome = HIT
                 return skip_body(d, c, newline + 1, length + 2)
         return decode_any(d, c, command)
@@ -136,7 +138,6 @@ cdef int begin(Decoder *d, Cursor *c, int command) noexcept nogil:
     cdef const char *after
     cdef char kind
     cdef int64_t length = 0
-    cdef bint null
     if c.at == c.end:
         return NEED_MORE
     newline = find_newline(c)
@@ -146,12 +147,14 @@ cdef int begin(Decoder *d, Cursor *c, int command) noexcept nogil:
         return NOT_THE_PROTOCOL
     if newline == NULL:
         if kind == c'-' and c.end - c.at >= HEAD:
+            if memchr(digits, c'\r', c.end - 1 - digits) != NULL:
+                return NOT_THE_PROTOCOL
             keep_error(d, digits, c.end)
             c.at = c.end - 1  # the last byte stays: it may be the line end's first
             d.state = LONG_ERROR
             return NEED_MORE
         return cut_off(c)
-    if (newline - 1)[0] != c'\r':
+    if not is_line(digits, newline):
         return NOT_THE_PROTOCOL
     if kind == c'-':
         keep_error(d, digits, newline - 1)
@@ -176,21 +179,21 @@ cdef int begin(Decoder *d, Cursor *c, int command) noexcept nogil:
         return REPLY
     if kind == c',' or kind == c'#' or kind == c'(':
         return NOT_THE_PROTOCOL
-    null = digits[0] == c'-'
-    after = read_decimal(digits + 1 if null else digits, newline, &length)
-    if after != newline - 1 or length > LONGEST_BULK:
-        return NOT_THE_PROTOCOL
     if kind == c':':
-        if command != DELETE:
+        if command != DELETE or not is_integer(digits, newline - 1):
             return NOT_THE_PROTOCOL
-        d.outcome = DELETED if length > 0 and not null else NOT_FOUND
+        d.outcome = NOT_FOUND if digits[0] == c'-' or digits[0] == c'0' else DELETED
         c.at = newline + 1
         return REPLY
-    if null:
-        if kind != c'$' or length != 1 or not empty_answer(d, command):
+    if digits[0] == c'-':
+        # Null, as a string or as an array: any command may be answered by either.
+        if kind != c'$' and kind != c'*' or not is_minus_one(digits, newline - 1) or not empty_answer(d, command):
             return NOT_THE_PROTOCOL
         c.at = newline + 1
         return REPLY
+    after = read_decimal(digits, newline, &length)
+    if after != newline - 1 or length > LONGEST_BULK or not is_plain(digits, after):
+        return NOT_THE_PROTOCOL
     if kind == c'!':
         return blob_error(d, c, newline + 1, length)
     if kind == c'$' or kind == c'=':
@@ -220,9 +223,11 @@ cdef int begin(Decoder *d, Cursor *c, int command) noexcept nogil:
 cdef int skip_error(Decoder *d, Cursor *c) noexcept nogil:
     cdef const char *newline = find_newline(c)
     if newline == NULL:
+        if c.end > c.at and memchr(c.at, c'\r', c.end - 1 - c.at) != NULL:
+            return NOT_THE_PROTOCOL
         c.at = max(c.at, c.end - 1)
         return NEED_MORE
-    if newline == c.at or (newline - 1)[0] != c'\r':
+    if newline == c.at or not is_line(c.at, newline):
         return NOT_THE_PROTOCOL
     c.at = newline + 1
     d.state = BETWEEN
@@ -256,7 +261,7 @@ cdef bint begin_element(Decoder *d, Cursor *c, const char *newline) noexcept nog
     cdef char kind = c.at[0]
     cdef const char *digits = c.at + 1
     cdef int64_t length = 0
-    if newline == c.at or (newline - 1)[0] != c'\r' or newline - c.at >= HEAD or not is_type(kind) or kind == c'>':
+    if newline == c.at or not is_line(c.at, newline) or newline - c.at >= HEAD or not is_type(kind) or kind == c'>':
         return False
     c.at = newline + 1
     if kind == c'+' or kind == c'-' or kind == c':' or kind == c',' or kind == c'#' or kind == c'(' or kind == c'_':
@@ -264,8 +269,9 @@ cdef bint begin_element(Decoder *d, Cursor *c, const char *newline) noexcept nog
         return True
     if digits[0] == c'-' and (kind == c'$' or kind == c'*'):
         d.elements -= 1
-        return newline - 1 - digits == 2 and digits[1] == c'1'
-    if read_decimal(digits, newline, &length) != newline - 1 or length > LONGEST_BULK:
+        return is_minus_one(digits, newline - 1)
+    if (read_decimal(digits, newline, &length) != newline - 1 or length > LONGEST_BULK
+            or not is_plain(digits, newline - 1)):
         return False
     if kind == c'$' or kind == c'=' or kind == c'!':
         d.elements -= 1
@@ -295,6 +301,36 @@ cdef inline bint is_type(char kind) noexcept nogil:
     return (kind == c'$' or kind == c'+' or kind == c':' or kind == c'-' or kind == c'*' or kind == c'%' or kind == c'_'
             or kind == c'>' or kind == c'|' or kind == c'!' or kind == c'=' or kind == c'~' or kind == c','
             or kind == c'#' or kind == c'(')
+
+
+cdef inline bint is_line(const char *at, const char *newline) noexcept nogil:
+    """Whether a line ends in CR LF, and has no other CR; its beginning may be the CR."""
+    return (newline - 1)[0] == c'\r' and memchr(at, c'\r', newline - 1 - at) == NULL
+
+
+cdef inline bint is_plain(const char *digits, const char *end) noexcept nogil:
+    """Whether digits have no zero in front."""
+    return digits[0] != c'0' or end - digits == 1
+
+
+cdef inline bint is_minus_one(const char *digits, const char *end) noexcept nogil:
+    return end - digits == 2 and digits[0] == c'-' and digits[1] == c'1'
+
+
+cdef bint is_integer(const char *digits, const char *end) noexcept nogil:
+    """Whether that is an integer of 64 bits."""
+    cdef bint negative = digits[0] == c'-'
+    cdef const char *at = digits + negative
+    cdef Py_ssize_t length = end - at
+    if length < 1 or length > 19 or not is_plain(at, end) or negative and at[0] == c'0':
+        return False
+    if length == 19 and memcmp(at, b"9223372036854775808" if negative else b"9223372036854775807", 19) > 0:
+        return False
+    while at < end:
+        if not c'0' <= at[0] <= c'9':
+            return False
+        at += 1
+    return True
 
 
 cdef inline Decoded cut_off(Cursor *c) noexcept nogil:

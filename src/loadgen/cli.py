@@ -41,7 +41,8 @@ first commands to try:
 
 {verbs}
 
-`loadgen VERB --help` or `loadgen help VERB` says more. Options: --version, --help.
+`loadgen VERB --help` or `loadgen help VERB` says more. Options: --version, --help,
+and with any verb --debug, which prints the traceback of an internal error.
 
 exit status:
 {statuses}
@@ -53,20 +54,46 @@ STATUSES = {
     2: "the command line or the configuration is wrong",
     3: "it could not run",
     4: "it cannot tell",
+    70: "an internal error: a bug in loadgen, which says nothing about a server",
     130: "interrupted",
 }
 
 
 LONGEST_COMPLAINT = 2000
 
+DEBUG = "--debug"
+
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the verb that the arguments ask for; returns the exit status. Never raises for what a user can cause."""
+    """Runs the verb that the arguments ask for; returns the exit status. An error of our own is exit status 70."""
+    words = sys.argv[1:] if argv is None else argv
+    # With any verb, anywhere: a bug may be in what reads a verb's own options.
+    arguments = [word for word in words if word != DEBUG]
     try:
-        return act(sys.argv[1:] if argv is None else argv)
+        return act(arguments)
     except KeyboardInterrupt:
         complain("loadgen: interrupted.")
         return 130
+    except Exception as error:
+        return crashed(error, debug=DEBUG in words)
+
+
+def crashed(error: Exception, *, debug: bool) -> int:
+    """Says in one line that the error is ours, and where its traceback is."""
+    from loadgen import crash
+    from loadgen.errors import ExitCode
+
+    text = crash.traceback_of(error)
+    path = crash.kept(text)
+    if debug:
+        complain(*text.splitlines())
+    complain(f"loadgen: {crash.sentence(error, path)}")
+    # What was printed so far is all that there is, whether or not it can be written.
+    try:
+        sys.stdout.flush()
+    except (AttributeError, OSError, ValueError):
+        forget_stdout()
+    return ExitCode.INTERNAL
 
 
 def act(arguments: list[str]) -> int:

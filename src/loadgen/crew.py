@@ -17,7 +17,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from loadgen import diagnosis, worker
-from loadgen.errors import TargetError, WorkerError, printable
+from loadgen.errors import InternalError, TargetError, WorkerError, printable
 from loadgen.events import Event, PhaseBegan, Progress
 from loadgen.interrupts import Interrupts
 from loadgen.plan import Endpoint, Load, Plan, Segment
@@ -133,7 +133,7 @@ class Crew:
         self.emit(PhaseBegan(phase, time.time()))
 
     def connect(self) -> None:
-        """Every connection greets its server. One that is loading is waited for; one that turns us away ends it.
+        """Every connection greets its server. One that is loading is waited for; one that rejects us ends it.
 
         Raises TargetError when a server cannot be reached at all.
         """
@@ -155,6 +155,7 @@ class Crew:
             if down[place]:
                 words = diagnosis.some_down(self.plan, place, down[place], self.failures(), self.examples)
                 self.warnings.append(words)
+        self.warnings += diagnosis.greeting_remarks(self.plan, self.examples)
 
     def open_connections(self, fresh: bool = False) -> tuple[int, ...]:
         """Has each worker open what it has not, or all anew; returns how many to each endpoint did not become ready."""
@@ -355,7 +356,8 @@ class Crew:
     def hear(self, until_ns: int) -> list[tuple[WorkerProcess, Report]]:
         """The next reports, none when the time comes first.
 
-        Raises Stop when the user asks to, or a worker or the watched server has died.
+        Raises Stop when the user asks to, or a worker or the watched server has died, and InternalError when a worker
+        came upon a bug.
         """
         self.mourn()
         unfinished = [w for w in self.living() if w.final is None]
@@ -375,9 +377,16 @@ class Crew:
                 continue
             if isinstance(report, Failed):
                 process.last_words = f"failed: {printable(report.words)}"
+                if report.traceback:
+                    raise InternalError(f"worker {process.index} {process.last_words}", report.traceback)
                 continue
             self.note(process, report)
             heard.append((process, report))
+            if report.event == "interval" and not self.failure:
+                # Without a precheck, or after it, nothing else says that no request can succeed.
+                self.failure = diagnosis.locked_out(self.plan, report.snapshot, report.examples)
+                if self.failure:
+                    raise Stop
         return heard
 
     def note(self, process: WorkerProcess, report: Report) -> None:

@@ -5,8 +5,9 @@ It knows the reasons for failures as `_engine` names them, and error replies as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from loadgen import greeting
 from loadgen.errors import printable
 from loadgen.plan import Endpoint, Plan
 from loadgen.snapshot import Snapshot
@@ -17,6 +18,8 @@ REMEDIES = (
     (("NOAUTH", "WRONGPASS", "ERR invalid password"), "set target.username and target.password (--user, --password)"),
     (("ERR AUTH ", "ERR Client sent AUTH"), "leave target.password out"),
     (("NOPERM",), "allow this user the commands and the keys (ACL SETUSER)"),
+    (("ERR operation not permitted",), "set target.password (--password)"),
+    (("CLIENT_ERROR unauthenticated", "ERROR authentication required"), "start it without authentication"),
     (("DENIED",), "switch its protected mode off, or run loadgen on its machine"),
     (("LOADING",), "try again when it has read its data set"),
     (("OOM", "SERVER_ERROR out of memory"), "raise its memory limit, let it evict, or write fewer or smaller values"),
@@ -78,13 +81,13 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
             )
         case "turned away":
             # AUTH's own error says more than that of the PING that follows.
-            return f"{where} turns us away with {remedied(examples.get('WRONGPASS', examples.get(most, '')))}."
+            return f"{where} rejected the connection: {remedied(examples.get('WRONGPASS', examples.get(most, '')))}."
         case "protocol" | "unasked reply":
             return f"{where} does not speak {plan.protocol}, it sent {words}: {_other_protocol(plan.protocol, words)}."
         case "closed by server" | "reset":
             return (
                 f"{where} closes every connection before it answers: it may be full, want TLS, which is not supported "
-                f"yet, or speak another protocol than {plan.protocol}."
+                f"yet, or speak another protocol than {plan.protocol}{_unasked(plan)}."
             )
         case "local limit":
             return (
@@ -93,6 +96,39 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
             )
         case _:
             return f"{where} cannot be reached ({words or 'no reason is known'}): check its address and the network."
+
+
+def _unasked(plan: Plan) -> str:
+    asked = greeting.question(plan.protocol, plan.precheck)
+    if plan.protocol == "resp3" or not asked:
+        return ""
+    return f'; if it only does not know {asked}, set target.precheck = "none"'
+
+
+def greeting_remarks(plan: Plan, examples: Mapping[str, str]) -> Iterator[str]:
+    """What to know of how connections were greeted that can be used all the same."""
+    where = address(plan.endpoints[0]) if len(plan.endpoints) == 1 else "A server"
+    asked = greeting.question(plan.protocol, plan.precheck)
+    skip = f'target.precheck = "none" skips {asked}' if asked else "the load goes on"
+    if "greeting" in examples:
+        yield f"{where} answered the greeting with {remedied(examples['greeting'])}; {skip}"
+    if "greeted by GET" in examples:
+        yield (
+            f"{where} closes a connection on {asked}, as proxies do that do not know it, and was greeted by a GET "
+            f"instead; {skip}"
+        )
+
+
+def locked_out(plan: Plan, phase: Snapshot, examples: Mapping[str, str]) -> str:
+    """That a server wants other credentials for every request of the load, in a sentence; empty when it does not."""
+    if phase.total.ok:
+        return ""
+    for name in phase.errors:
+        words = examples.get(name, name)
+        if greeting.is_locked(words):
+            where = address(plan.endpoints[0]) if len(plan.endpoints) == 1 else "A server"
+            return f"{where} rejects every request with {remedied(words)}."
+    return ""
 
 
 def _other_protocol(protocol: str, words: str) -> str:
@@ -169,5 +205,8 @@ def garbled(measured: Snapshot, examples: Mapping[str, str]) -> str:
     """That replies were no replies, after which none can be relied on; empty when all were."""
     if not measured.total.corrupt:
         return ""
+    if "wrong answer" in examples and "protocol" not in examples:
+        words = printable(examples["wrong answer"])
+        return f"replies are out of step: the value of another key came, the first being {words}"
     words = printable(examples.get("protocol", ""))
     return f"{measured.total.corrupt:,} replies were not what the protocol allows, the first being {words}"

@@ -20,6 +20,8 @@ class ExitCode(IntEnum):
     """The target could not be reached, or a server or a worker died."""
     CANNOT_TELL = 4
     """The run is invalid or inconclusive."""
+    INTERNAL = 70
+    """An error of loadgen's own, which says nothing about a server; EX_SOFTWARE of sysexits.h."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C, after draining and printing what there was."""
 
@@ -60,3 +62,14 @@ class OutputError(LoadgenError):
 
 class ReaderGone(OutputError):
     """Whoever read the results has closed the pipe, as `head` does: that is not worth a word."""
+
+
+class InternalError(Exception):
+    """A bug of ours in another process, in one sentence; `traceback` is where it arose.
+
+    It is no LoadgenError: nothing that handles the ends that a user can cause may take it for one of them.
+    """
+
+    def __init__(self, sentence: str, traceback: str) -> None:
+        super().__init__(sentence)
+        self.traceback = traceback

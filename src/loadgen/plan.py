@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from loadgen import greeting
 from loadgen.slo import Objective
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 from loadgen.verdict import Limits as VerdictLimits
@@ -173,6 +174,11 @@ class Plan:
     def window_ns(self) -> int:
         """How long the measure window is, at most."""
         return self.duration_ns or MAX_DURATION_NS
+
+    @property
+    def turned_away_by(self) -> tuple[str, ...]:
+        """How error replies begin after which no request on the same connection can succeed."""
+        return greeting.TURNED_AWAY
 
     @property
     def open_loop(self) -> bool:

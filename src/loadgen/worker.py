@@ -15,6 +15,7 @@ import socket
 import struct
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,6 +78,8 @@ class Failed:
     """The last thing that a worker says when it cannot go on."""
 
     words: str
+    traceback: str = ""
+    """Where an error of ours arose; empty when the system had too little of something."""
 
 
 def raise_file_limit(connections: int) -> int:
@@ -340,8 +343,10 @@ async def work(channel: socket.socket) -> None:
         gc.disable()
 
     def fail(error: BaseException) -> None:
-        words = "memory ran out" if isinstance(error, MemoryError) else f"{type(error).__name__}: {error}"
-        pipe.send(Failed(words))
+        if isinstance(error, MemoryError):
+            pipe.send(Failed("memory ran out"))
+        else:
+            pipe.send(Failed(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))))
         pipe.transport.close()
 
     def closed() -> None:
@@ -350,6 +355,8 @@ async def work(channel: socket.socket) -> None:
 
     # What goes wrong in a callback would else be printed, and the worker would go on with half its work undone.
     loop.set_exception_handler(lambda loop, context: fail(context.get("exception") or RuntimeError(context["message"])))
+    # The same for what is raised where compiled code can raise nothing.
+    sys.unraisablehook = lambda raised: fail(raised.exc_value or RuntimeError(str(raised.err_msg)))
     pipe = Pipe(received, closed)
     await loop.create_connection(lambda: pipe, sock=channel)
     await gone

@@ -34,6 +34,7 @@ FEW_KEYS = 2**12
 _PROTOCOL = ("target", "protocol")
 _USERNAME = ("target", "username")
 _PASSWORD = ("target", "password")
+_PRECHECK = ("target", "precheck")
 _ENDPOINTS = ("target", "endpoints")
 _SERVER = ("target", "server")
 _CONNECTIONS = ("connection", "connections")
@@ -96,6 +97,13 @@ def _only_resp_authenticates(config: Config) -> Iterator[Problem]:
         yield Problem(
             (_USERNAME, _PASSWORD),
             "needs a password; add password, of any text where the server asks this user for none",
+        )
+
+
+def _only_resp_knows_hello(config: Config) -> Iterator[Problem]:
+    if config.target.protocol == "memcache" and config.target.precheck == "hello":
+        yield Problem(
+            (_PRECHECK, _PROTOCOL), 'is "hello", which memcache does not have; write "ping", which asks for its version'
         )
 
 
@@ -249,6 +257,7 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _one_server_or_endpoints,
     _server_is_told_its_port,
     _only_resp_authenticates,
+    _only_resp_knows_hello,
     _every_endpoint_gets_a_connection,
     _ids_fit_keys,
     _protocol_takes_the_key,

@@ -68,6 +68,7 @@ def resolve(config: Config) -> Plan:
         workers=_workers(config, seed),
         slo=objectives(config.slo),
         verdict=_limits(config.verdict),
+        precheck=config.target.precheck,
     )
 
 
@@ -88,6 +89,7 @@ def server_plan(config: Config, name: str) -> ServerPlan | None:
         protocol=target.protocol,
         username=target.username,
         password=target.password,
+        precheck=target.precheck,
         env=tuple(server.env.items()),
         cwd=_absolute(server.cwd) if server.cwd else "",
         port=server.port,

@@ -2,9 +2,9 @@
 
 A bound that holds for a key alone stands here; what must hold between keys is in `contradictions`. The vocabulary is
 that of crucible's benchmark and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`,
-`general.interval`, `general.requests`, `target.username`, `target.password`, `target.server`, `workload.arrival`,
-`workload.phase`, `workload.spin`, `workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `slo`, `verdict`,
-`smoke`, `compare` and `gate`.
+`general.interval`, `general.requests`, `target.username`, `target.password`, `target.precheck`, `target.server`,
+`workload.arrival`, `workload.phase`, `workload.spin`, `workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`,
+`slo`, `verdict`, `smoke`, `compare` and `gate`.
 """
 
 from __future__ import annotations
@@ -152,6 +152,14 @@ class Target(Table):
     )
     username: str = Field(default="", description="Whom to authenticate as; needs a password. RESP only.")
     password: str = Field(default="", description="Sent by AUTH on every connection; empty sends none. RESP only.")
+    precheck: Literal["ping", "hello", "none"] = Field(
+        default="ping",
+        description=(
+            'What each connection is asked before the load, after AUTH: "ping" (memcache: its version), "hello" (RESP '
+            'only) or "none". An error reply is a warning, unless no request can succeed after it. '
+            '"resp3" says HELLO in any case.'
+        ),
+    )
     tls: Tls = Field(default=False, description="Whether to speak TLS. Not supported yet: true is an error.")
     tls_hostname: Annotated[str | None, Inert("is not acted on, as tls is false")] = Field(
         default=None, description="The name that the server's certificate must carry.", examples=["cache.example.com"]

@@ -1,0 +1,50 @@
+"""An error of loadgen's own: what is said of it in one line, and the file that its traceback is kept in.
+
+It is the last thing that a process does, after an error of any kind: memory may be short, and nothing here may raise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+import tempfile
+import traceback
+
+from loadgen import __version__
+from loadgen.errors import InternalError
+from loadgen.escape import printable
+
+LONGEST_TRACEBACK = 1 << 20
+"""In characters; of a longer one its end is kept, where the error is."""
+
+
+def traceback_of(error: BaseException) -> str:
+    """The whole traceback, the other process's first where it arose in one; shorter where memory does not suffice."""
+    try:
+        inner = f"{error.traceback}\n" if isinstance(error, InternalError) else ""
+        return (inner + "".join(traceback.format_exception(error)))[-LONGEST_TRACEBACK:]
+    except Exception as another:
+        return f"{type(error).__name__} (of which no traceback can be made: {type(another).__name__})\n"
+
+
+def kept(text: str) -> str:
+    """Writes a traceback to a new file that only this user can read, in the folder for temporary files.
+
+    Returns its path; empty when it cannot be written.
+    """
+    with contextlib.suppress(Exception):
+        handle, path = tempfile.mkstemp(prefix="loadgen-error-", suffix=".txt")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"loadgen {__version__}, Python {platform.python_version()}, {sys.platform}\n\n{text}")
+        return path
+    return ""
+
+
+def sentence(error: BaseException, path: str) -> str:
+    """What a user is told, on one line."""
+    said = printable(str(error))
+    words = said if isinstance(error, InternalError) else type(error).__name__ + (f": {said}" if said else "")
+    where = f"report it with {path}" if path else "report it with what --debug prints"
+    return f"internal error ({words}). This is a bug in loadgen, and says nothing about a server: {where}."
