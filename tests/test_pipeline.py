@@ -470,7 +470,8 @@ def test_memcache_replies_are_matched_the_same_way() -> None:
         (16, 0x1F, b"k", "wrong answer"),
         (40, 0x1F, b"1" + b"%039x" % 0x1F, "wrong answer"),
         (40, 0x1F, b"%016x" % 0x1F, "wrong answer"),
-        (16, 0x1F, b"", "corrupt reply"),
+        (16, 0x1F, b"", "wrong answer"),
+        (16, 0x1F, b"a b", "corrupt reply"),
     ],
 )
 def test_a_value_is_of_the_key_that_was_asked_for(length: int, asked: int, replied: bytes, fed: str) -> None:

@@ -95,7 +95,7 @@ cdef class Memcache(Codec):
             pass  # as when it is cut, nothing but an error
         elif command == GET:
             if length > 6 and memcmp(c.at, b"VALUE ", 6) == 0:
-                return begin_value(d, c, newline, self.key_length)
+                return begin_value(d, c, newline, &self.head[GET], self.id_length)
             d.outcome = MISS
             if length == 3 and memcmp(c.at, b"END", 3) == 0:
                 c.at = newline + 1
@@ -143,13 +143,18 @@ cdef Decoded skip_error(Decoder *d, Cursor *c) noexcept nogil:
     return REPLY
 
 
-cdef Decoded begin_value(Decoder *d, Cursor *c, const char *newline, int key_length) noexcept nogil:
+cdef Decoded begin_value(Decoder *d, Cursor *c, const char *newline, const Template *get, int id_length) noexcept nogil:
     """`VALUE <key> <flags> <bytes> [<cas>]`: compares the key, finds the length and passes over the value."""
     cdef const char *at = c.at + 6
     cdef int64_t number = 0
-    cdef bint asked_for = d.asked != NULL and newline - at > key_length and is_key(at, d.asked.key, key_length)
+    # A key's prefix stands behind the `get ` that it was asked for with.
+    cdef int prefix_length = get.length - 4
+    cdef bint asked_for = (
+        d.asked != NULL and newline - at > prefix_length + id_length
+        and memcmp(at, get.bytes + 4, prefix_length) == 0 and is_id(at + prefix_length, d.asked.key, id_length)
+    )
     if asked_for:
-        at += key_length
+        at += prefix_length + id_length
     else:
         while at < newline and at[0] != c' ':
             at += 1
@@ -173,8 +178,8 @@ cdef Decoded begin_value(Decoder *d, Cursor *c, const char *newline, int key_len
     return skip_value(d, c)
 
 
-cdef inline bint is_key(const char *at, uint64_t key, int length) noexcept nogil:
-    """Whether a key's `length` characters stand there, and a space behind them."""
+cdef inline bint is_id(const char *at, uint64_t key, int length) noexcept nogil:
+    """Whether a key's id stands there, in so many characters, and a space behind it."""
     cdef char last[16]
     cdef int here = min(length, 16)
     cdef const char *end = at + length
