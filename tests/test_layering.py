@@ -63,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "escape": set(),
     "errors": {"escape"},
     "greeting": set(),
+    "secret": set(),
     "plan": VALUES | {"greeting", "slo", "verdict"},
     "snapshot": VALUES | {"_histogram"},
     "slo": VALUES | {"snapshot"},
@@ -82,8 +83,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"_histogram", "plan", "snapshot", "slo", "signs", "stats", "events", "usage"}
     | {"comparison", "record", "smoke"},
     # The rooms. A room that lists itself may import its own files; a verb may import no verb.
-    "config": {"cgroup", "comparison", "config", "smoke", "stats", "_ketama"} | TOLD,
-    "worker": {"_engine", "cgroup"} | TOLD,
+    "config": {"cgroup", "comparison", "config", "secret", "smoke", "stats", "_ketama"} | TOLD,
+    "worker": {"_engine", "cgroup", "secret"} | TOLD,
     "diagnosis": {"greeting"} | TOLD,
     "failures": {"causes", "diagnosis", "snapshot"} | VALUES,
     "interrupts": set(),
@@ -109,7 +110,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"flags", "options", "presets"}
     | TOLD,
     "output": {"comparison", "history", "output", "record", "smoke", "stats"} | TOLD,
-    "target": {"greeting", "target", "_server", "__init__"} | TOLD,
+    "target": {"greeting", "secret", "target", "_server", "__init__"} | TOLD,
     "stats": {"stats"},
     "verbs": {"config", "host", "neighbours", "output", "runner", "selftest", "session", "target", "__init__"}
     | {"flags", "options", "presets"}

@@ -26,6 +26,7 @@ import uvloop
 from loadgen import cgroup
 from loadgen._engine import PHASE_NAMES, Engine
 from loadgen.plan import Load, Plan
+from loadgen.secret import masked
 from loadgen.signs import Pauses, WorkerSigns
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
 
@@ -142,6 +143,7 @@ class Worker:
     """An engine, and what it is told and says."""
 
     def __init__(self, pipe: Pipe, plan: Plan, index: int) -> None:
+        self.password = plan.password
         own = plan.workers[index]
         if own.cpu is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {own.cpu})
@@ -246,7 +248,7 @@ class Worker:
             response,
             service,
             lag,
-            errors,
+            {self.masked(kind): count for kind, count in errors.items()},
             failures,
             connections,
             rx_bytes,
@@ -261,6 +263,16 @@ class Worker:
             ok_in_time,
         )
 
+    def examples(self) -> dict[str, str]:
+        """The first words of each kind that a server said, which may repeat the password that it was sent."""
+        examples = self.engine.failure_examples()
+        return {self.masked(kind): masked(words, self.password) for kind, words in examples.items()}
+
+    def masked(self, kind: str) -> str:
+        """A class of errors, which is the first word of one; the names of failures are our own."""
+        ours = " " in kind or kind in ("refused", "unreachable", "reset", "stalled", "protocol", "greeting")
+        return kind if ours else masked(kind, self.password)
+
     def say(self, event: str, phase: str, **more: Any) -> None:
         self.pipe.send(
             Report(
@@ -268,7 +280,7 @@ class Worker:
                 phase,
                 self.snapshot(phase),
                 down=tuple(self.engine.down()),
-                examples=self.engine.failure_examples(),
+                examples=self.examples(),
                 max_rss_bytes=max_rss_bytes(),
                 **more,
             )

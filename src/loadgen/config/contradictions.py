@@ -12,6 +12,7 @@ from loadgen.config.cpu_list import absent_cpus, parse_cpu_list
 from loadgen.config.endpoint import parse_endpoint
 from loadgen.config.objectives import GetSlo
 from loadgen.config.phase import MAX_SEGMENTS
+from loadgen.config.positions import Path
 from loadgen.config.problem import Problem
 from loadgen.config.profile import most_segments
 from loadgen.config.schema import Config, Keyspace
@@ -34,6 +35,8 @@ FEW_KEYS = 2**12
 _PROTOCOL = ("target", "protocol")
 _USERNAME = ("target", "username")
 _PASSWORD = ("target", "password")
+_PASSWORD_ENV = ("target", "password_env")
+_PASSWORD_FILE = ("target", "password_file")
 _PRECHECK = ("target", "precheck")
 _ENDPOINTS = ("target", "endpoints")
 _SERVER = ("target", "server")
@@ -87,17 +90,32 @@ def _server_is_told_its_port(config: Config) -> Iterator[Problem]:
 def _only_resp_authenticates(config: Config) -> Iterator[Problem]:
     target = config.target
     if target.protocol == "memcache":
-        for path, value in ((_USERNAME, target.username), (_PASSWORD, target.password)):
+        for path, value in ((_USERNAME, target.username), *_passwords(config)):
             if value:
                 yield Problem(
                     (path, _PROTOCOL),
                     "is for RESP only; leave it out with memcache, whose text protocol has no log-in here",
                 )
-    elif target.username and not target.password:
+    elif target.username and not target.has_password:
         yield Problem(
             (_USERNAME, _PASSWORD),
             "needs a password; add password, of any text where the server asks this user for none",
         )
+
+
+def _passwords(config: Config) -> list[tuple[Path, str | None]]:
+    target = config.target
+    return [
+        (_PASSWORD, target.password),
+        (_PASSWORD_ENV, target.password_env),
+        (_PASSWORD_FILE, target.password_file),
+    ]
+
+
+def _one_password(config: Config) -> Iterator[Problem]:
+    given = [path for path, value in _passwords(config) if value]
+    if len(given) > 1:
+        yield Problem(tuple(given), "gives a second password; keep one of password, password_env and password_file")
 
 
 def _only_resp_knows_hello(config: Config) -> Iterator[Problem]:
@@ -257,6 +275,7 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _one_server_or_endpoints,
     _server_is_told_its_port,
     _only_resp_authenticates,
+    _one_password,
     _only_resp_knows_hello,
     _every_endpoint_gets_a_connection,
     _ids_fit_keys,

@@ -13,6 +13,7 @@ from pathlib import Path
 from loadgen.config.cpu_list import parse_cpu_list
 from loadgen.config.endpoint import parse_endpoint
 from loadgen.config.objectives import objectives
+from loadgen.config.password import password
 from loadgen.config.profile import profile
 from loadgen.config.schema import Commands, Config, Target, Verdict
 from loadgen.config.split import split_connections, split_range, worker_count, worker_seed
@@ -29,7 +30,7 @@ def resolve(config: Config) -> Plan:
     The address of a server that is yet to be started has the port 0, unless it is told a certain one: whoever starts it
     replaces the address.
 
-    Raises TargetError when a host's name cannot be resolved.
+    Raises TargetError when a host's name cannot be resolved, and ConfigError when a password is not where it should be.
     """
     connection, workload = config.connection, config.workload
     # A shift, not a modulus: every seed is as likely.
@@ -38,7 +39,7 @@ def resolve(config: Config) -> Plan:
         protocol=config.target.protocol,
         endpoints=_endpoints(config.target),
         username=config.target.username,
-        password=config.target.password,
+        password=password(config.target),
         connections=connection.connections,
         pipeline_depth=connection.pipeline_depth,
         batch_size=connection.batch_size or connection.pipeline_depth,
@@ -88,7 +89,7 @@ def server_plan(config: Config, name: str) -> ServerPlan | None:
         command=(_absolute(program) if "/" in program and not program.startswith("{") else program, *arguments),
         protocol=target.protocol,
         username=target.username,
-        password=target.password,
+        password=password(target),
         precheck=target.precheck,
         env=tuple(server.env.items()),
         cwd=_absolute(server.cwd) if server.cwd else "",

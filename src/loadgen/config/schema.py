@@ -2,9 +2,9 @@
 
 A bound that holds for a key alone stands here; what must hold between keys is in `contradictions`. The vocabulary is
 that of crucible's benchmark and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`,
-`general.interval`, `general.requests`, `target.username`, `target.password`, `target.precheck`, `target.server`,
-`workload.arrival`, `workload.phase`, `workload.spin`, `workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`,
-`slo`, `verdict`, `smoke`, `compare` and `gate`.
+`general.interval`, `general.requests`, `target.username`, `target.password`, `target.password_env`,
+`target.password_file`, `target.precheck`, `target.server`, `workload.arrival`, `workload.phase`, `workload.spin`,
+`workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `slo`, `verdict`, `smoke`, `compare` and `gate`.
 """
 
 from __future__ import annotations
@@ -152,6 +152,18 @@ class Target(Table):
     )
     username: str = Field(default="", description="Whom to authenticate as; needs a password. RESP only.")
     password: str = Field(default="", description="Sent by AUTH on every connection; empty sends none. RESP only.")
+    password_env: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The environment variable that has the password, in place of password.",
+        examples=["REDIS_PASSWORD"],
+    )
+    password_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The file that has the password, in place of password; a line end behind it is left out.",
+        examples=["/run/secrets/redis"],
+    )
     precheck: Literal["ping", "hello", "none"] = Field(
         default="ping",
         description=(
@@ -188,6 +200,11 @@ class Target(Table):
             if endpoint in endpoints[:index]:
                 raise ValueError(f'names "{endpoint}" twice; name each server once')
         return endpoints
+
+    @property
+    def has_password(self) -> bool:
+        """Whether a password is given, in one way or another."""
+        return bool(self.password or self.password_env or self.password_file)
 
     @property
     def servers(self) -> int:

@@ -12,6 +12,7 @@ from loadgen.config.positions import Path
 from loadgen.config.schema import Config
 from loadgen.config.table import Table
 from loadgen.config.tree import header, inert, is_list, subtable
+from loadgen.secret import MASK, masked
 
 # Beyond this, a double has no fraction digits left to lose, and its integer spelling grows long.
 _MAX_PLAIN_FLOAT = 1e15
@@ -45,12 +46,25 @@ def _key(name: str) -> str:
     return name if _BARE_KEY.fullmatch(name) else toml_value(name)
 
 
-def dump(config: Config) -> str:
+def dump(config: Config, *, show_secrets: bool = True) -> str:
     """The configuration as TOML with every default filled in; it loads again to an equal Config.
 
-    Keys that are not set, and keys that are not acted on and have their default, are left out. The password is in it.
+    Keys that are not set, and keys that are not acted on and have their default, are left out. Without `show_secrets`,
+    `***` stands for the password, also where a server is started with it, and for each variable of its environment.
     """
-    return "\n".join(_lines((), config, config.model_dump(mode="json"))).lstrip("\n") + "\n"
+    written = config.model_dump(mode="json")
+    if not show_secrets:
+        _mask(written["target"])
+    return "\n".join(_lines((), config, written)).lstrip("\n") + "\n"
+
+
+def _mask(target: dict[str, Any]) -> None:
+    password = target["password"]
+    if password:
+        target["password"] = MASK
+    if server := target["server"]:
+        server["command"] = [masked(word, password) for word in server["command"]]
+        server["env"] = dict.fromkeys(server["env"], MASK)
 
 
 def _lines(path: Path, table: Table, written: dict[str, Any]) -> Iterator[str]:

@@ -7,6 +7,7 @@ import re
 import time
 
 from loadgen.plan import Endpoint, Plan
+from loadgen.secret import masked
 from loadgen.target.talk import memcache
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.target.talk.resp import Asker
@@ -38,7 +39,8 @@ def identify(plan: Plan) -> str:
     deadline_s = time.monotonic() + PATIENCE_FOR_ALL_S
     for endpoint in plan.endpoints:
         with contextlib.suppress(NoAnswerError):
-            names[ask(endpoint, plan, min(PATIENCE_S, deadline_s - time.monotonic()))] = None
+            name = ask(endpoint, plan, min(PATIENCE_S, deadline_s - time.monotonic()))
+            names[masked(name, plan.password)] = None
     return ", ".join(filter(None, names))
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from loadgen.errors import printable
+from loadgen.secret import masked
 
 MOST_COMPLAINTS = 20
 """The first ones tell what went wrong; what follows follows from it."""
@@ -60,11 +61,12 @@ def is_complaint(line: str) -> bool:
 class Log:
     """What is appended to a file from `start` on. It owns the descriptor: a removed file can still be read to its end.
 
-    `patterns` are regular expressions that mark a line besides those that are always looked for.
+    `patterns` are regular expressions that mark a line besides those that are always looked for; `password` is masked.
     """
 
-    def __init__(self, file: int, start: int = 0, patterns: Sequence[str] = ()) -> None:
+    def __init__(self, file: int, start: int = 0, patterns: Sequence[str] = (), password: str = "") -> None:
         self._file = file
+        self._password = password
         self._start = self._read = start
         self._own = [re.compile(pattern) for pattern in patterns]
         self._begun = b""
@@ -96,7 +98,7 @@ class Log:
         lines = os.pread(self._file, _TAIL, begin).splitlines()
         # The first of them is in all likelihood the end of one.
         whole = lines[1:] if begin > self._start and len(lines) > 1 else lines
-        return tuple(_shown(line) for line in whole if line.strip())[-MOST_LAST_WORDS:]
+        return tuple(self._shown(line) for line in whole if line.strip())[-MOST_LAST_WORDS:]
 
     def _take(self) -> None:
         """Looks through what has come since."""
@@ -116,15 +118,15 @@ class Log:
         """The line, if it tells of an error."""
         text = line[:_LONGEST_LINE].decode(errors="replace")
         if is_complaint(text) or any(pattern.search(text) for pattern in self._own):
-            return (_shown(line),)
+            return (self._shown(line),)
         return ()
+
+    def _shown(self, line: bytes) -> str:
+        text = line[:_LONGEST_LINE].decode(errors="replace").replace("\t", " ").strip()
+        return printable(masked(text, self._password), _LONGEST_SHOWN)
 
 
 def _may_complain(lines: Sequence[bytes]) -> bool:
     """Whether it pays to look at each of them: most logs are long, and their lines are in order."""
     text = b"\n".join(lines).lower()
     return any(hint in text for hint in _HINTS)
-
-
-def _shown(line: bytes) -> str:
-    return printable(line[:_LONGEST_LINE].decode(errors="replace").replace("\t", " ").strip(), _LONGEST_SHOWN)

@@ -7,11 +7,12 @@ Each question goes on a fresh connection and waits for a bounded time. It knows 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from loadgen import greeting
 from loadgen.errors import printable
+from loadgen.secret import masked
 from loadgen.target.talk import memcache
 from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence
 from loadgen.target.talk.resp import Asker, Kind, Reply
@@ -51,7 +52,7 @@ class Answer:
 
     state: State
     words: str = ""
-    """Its own, fit to be shown."""
+    """Its own; of `ask`, fit to be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,11 @@ def ask(address: Address, timeout_s: float = ANSWER_TIMEOUT_S) -> Answer:
     A server that closes the connection on PING or `version` is asked by a GET on another. Without a precheck it is
     ready when it accepts a connection.
     """
+    found = _ask(address, timeout_s)
+    return replace(found, words=printable(masked(found.words, address.password)))
+
+
+def _ask(address: Address, timeout_s: float) -> Answer:
     try:
         return _asked(address, timeout_s, by_get=False)
     except NoAnswerError as end:
@@ -151,19 +157,19 @@ def _auth(address: Address) -> tuple[bytes, ...]:
 def _found(reply: Reply, due: tuple[Kind, ...]) -> Answer:
     if reply.kind is Kind.ERROR:
         return _found_error(reply.text)
-    return Answer(State.READY if reply.kind in due else State.FOREIGN, printable(reply.text))
+    return Answer(State.READY if reply.kind in due else State.FOREIGN, reply.text)
 
 
 def _found_memcache(line: str, due: str) -> Answer:
     if line.startswith(("ERROR", "CLIENT_ERROR", "SERVER_ERROR")):
         return _found_error(line)
-    return Answer(State.READY if line.startswith(due) else State.FOREIGN, printable(line))
+    return Answer(State.READY if line.startswith(due) else State.FOREIGN, line)
 
 
 def _found_error(words: str) -> Answer:
     """Of a server that is there."""
     if greeting.is_loading(words):
-        return Answer(State.BUSY, printable(words))
+        return Answer(State.BUSY, words)
     if greeting.is_locked(words):
-        return Answer(State.LOCKED, printable(words))
-    return Answer(State.UNWILLING if greeting.is_turned_away(words) else State.READY, printable(words))
+        return Answer(State.LOCKED, words)
+    return Answer(State.UNWILLING if greeting.is_turned_away(words) else State.READY, words)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from loadgen import greeting
 from loadgen.errors import TargetError, printable
 from loadgen.plan import Endpoint, Plan
+from loadgen.secret import masked
 from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence
 from loadgen.target.talk.resp import command
 
@@ -84,14 +85,14 @@ def check(plan: Plan, patience_s: float = PATIENCE_S) -> str:
             conversation, greetings = _greeted(stack, plan, endpoint, patience_s)
             try:
                 for question in storing:
-                    _ask(conversation, endpoint, question, patience_s)
+                    _ask(conversation, endpoint, question, patience_s, plan.password)
             finally:
                 if storing:
                     conversation.allow(patience_s)
                     _tell(conversation, removal)
         for question, reply in greetings:
             if question.refused(reply):
-                refused[f"{question.name} was answered with {_shown(reply)}"] = None
+                refused[f"{question.name} was answered with {_shown(reply, plan.password)}"] = None
             else:
                 answered[question.name] = None
         answered |= {question.name.partition(" ")[0]: None for question in storing}
@@ -120,7 +121,9 @@ def _greeted(
         conversation = _connected(stack, endpoint, patience_s)
         try:
             questions = _greetings(plan, by_get=by_get)
-            return conversation, [(each, _ask(conversation, endpoint, each, patience_s)) for each in questions]
+            return conversation, [
+                (each, _ask(conversation, endpoint, each, patience_s, plan.password)) for each in questions
+            ]
         except _ClosedError as error:
             closed.append(error)
     raise closed[0]
@@ -192,7 +195,7 @@ def _connected(stack: contextlib.ExitStack, endpoint: Endpoint, patience_s: floa
         raise TargetError(f"{endpoint} cannot be reached ({why}): see whether a server listens there.") from None
 
 
-def _ask(conversation: Conversation, endpoint: Endpoint, question: Question, patience_s: float) -> bytes:
+def _ask(conversation: Conversation, endpoint: Endpoint, question: Question, patience_s: float, password: str) -> bytes:
     """The answer, as far as it was needed to see that it is right."""
     received, silence, closed = b"", "", False
     conversation.allow(patience_s)
@@ -205,7 +208,9 @@ def _ask(conversation: Conversation, endpoint: Endpoint, question: Question, pat
         closed = not received and end.silence in (Silence.CLOSED, Silence.BROKEN)
     if right:
         return received
-    came = f"answered {question.name} with {_shown(received)}" if received else f"did not answer {question.name}"
+    came = (
+        f"answered {question.name} with {_shown(received, password)}" if received else f"did not answer {question.name}"
+    )
     due = _shown(question.due) if not question.end else f"{_shown(question.due)}…{_shown(question.end)}"
     sentence = f"{endpoint} {came}{_unless_whole(received, silence)}, where {due} was due."
     raise _ClosedError(sentence) if closed and question.greets else TargetError(sentence)
@@ -233,6 +238,6 @@ def _tell(conversation: Conversation, request: bytes) -> None:
         conversation.hear()
 
 
-def _shown(answer: bytes) -> str:
-    """An answer with everything escaped that is no plain letter."""
-    return printable(repr(answer)[1:])
+def _shown(answer: bytes, password: str = "") -> str:
+    """An answer with everything escaped that is no plain letter, and without the password."""
+    return printable(masked(repr(answer)[1:], password))

@@ -174,7 +174,7 @@ class ManagedServer:
         self.pid = self._kept.pid
         # The keeper is counted only by what it keeps, so that daemons are too, and what has ended.
         self._tree = ProcessTree(self._kept.process.pid, counts_root=False)
-        self._log = Log(os.open(task.log, os.O_RDONLY), end_of_log, plan.log_patterns)
+        self._log = Log(os.open(task.log, os.O_RDONLY), end_of_log, plan.log_patterns, plan.password)
 
     def _task(self) -> Task:
         plan = self.plan

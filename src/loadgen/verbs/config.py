@@ -38,6 +38,7 @@ SYNTAX = Syntax(
                     bare=True,
                 ),
                 Option(("--schema",), "print the JSON Schema of such files"),
+                Option(("--show-secrets",), "print passwords and a server's environment as they are, not as ***"),
             ),
         ),
         ANY_KEY,
@@ -60,7 +61,7 @@ def run(given: Given) -> int:
         settings = config.load(presets.CONFIGS.named(given.config), given.set)
         for warning in settings.warnings:
             remark(f"warning: {warning}")
-        write(config.dump(settings))
+        write(config.dump(settings, show_secrets=given.show_secrets))
     return ExitCode.YES
 
 

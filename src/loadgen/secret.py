@@ -1,0 +1,59 @@
+"""A password in text from outside: found however it is spelled, and masked. Pure functions.
+
+A server may repeat what it was sent in an error, a log its command line: as it is, escaped, as hex or base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from functools import lru_cache
+from urllib.parse import quote
+
+MASK = "***"
+
+SHORT = 4
+"""A password of fewer characters is masked only where it stands as a word: it is found in every text by chance."""
+
+
+def masked(text: str, password: str) -> str:
+    """The text with `***` for each occurrence of the password, and for its beginning where the text was cut in it."""
+    if not password or not text:
+        return text
+    text = _pattern(password).sub(MASK, text)
+    for spelling in _spellings(password):
+        for length in range(len(spelling) - 1, SHORT - 1, -1):
+            if text.endswith(spelling[:length]):
+                return text[:-length] + MASK
+    return text
+
+
+@lru_cache(maxsize=16)
+def _spellings(password: str) -> tuple[str, ...]:
+    """The ways in which a program may print it, the longest first."""
+    data = password.encode(errors="surrogateescape")
+    ways = {
+        password,
+        data.decode("latin-1"),
+        repr(data)[2:-1],
+        repr(password)[1:-1],
+        json.dumps(password)[1:-1],
+        json.dumps(password, ensure_ascii=False)[1:-1],
+        password.encode("unicode_escape", "backslashreplace").decode(),
+        "".join(f"\\x{byte:02x}" for byte in data),
+        quote(data, safe=""),
+        data.hex(),
+        data.hex().upper(),
+        data.hex(" "),
+        base64.b64encode(data).decode(),
+    }
+    return tuple(sorted(ways, key=len, reverse=True))
+
+
+@lru_cache(maxsize=16)
+def _pattern(password: str) -> re.Pattern[str]:
+    ways = "|".join(
+        rf"(?<!\w){re.escape(way)}(?!\w)" if len(way) < SHORT else re.escape(way) for way in _spellings(password)
+    )
+    return re.compile(ways)
