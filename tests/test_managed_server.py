@@ -20,6 +20,7 @@ import pytest
 from misbehaving_server import BURNT_S
 from real_servers import HOST, RealServer, ask, free_port
 
+from loadgen.events import Progress
 from loadgen.server_plan import ServerPlan
 from loadgen.target import port as port_module
 from loadgen.target.embedded import EmbeddedServer
@@ -523,3 +524,13 @@ def test_the_embedded_server_is_watched_too():
     with EmbeddedServer() as server:
         pass
     assert server.fate() == ""
+
+
+def test_a_server_that_takes_long_to_be_ready_is_said_to_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loadgen.target.server._WONDER_S", 0.1)
+    told: list[Progress] = []
+    with pytest.raises(ServerError, match=r"raise target\.server\.ready_timeout"):
+        ManagedServer(scripted("still-loading", ready_timeout_ns=400_000_000), told.append).__enter__()
+    assert told
+    assert all(event.phase == "ready" and event.done <= event.total == 400_000_000 for event in told)
+    assert re.fullmatch(r"waiting for odd to be ready, \d s, limit 0\.4 s", told[0].note)

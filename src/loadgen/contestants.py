@@ -215,7 +215,7 @@ class Contestants:
         if colon and host and port.isdecimal():
             return self.endpoint(word)
         raise UsageError(
-            f'"{word}" is no candidate; name a server file (server/config/redis.toml), an address (127.0.0.1:6379), '
+            f'"{_quoted(word)}" is no candidate; name a server file (server/config/redis.toml), an address (127.0.0.1:6379), '
             'a command ("redis-server --port {port}") or a result file (result.json).'
         )
 
@@ -229,7 +229,7 @@ class Contestants:
         try:
             words = shlex.split(text)
         except ValueError as error:
-            raise UsageError(f'"{text}" cannot be split into words: {error}.') from None
+            raise UsageError(f'"{_quoted(text)}" cannot be split into words: {error}.') from None
         return self.contestant(self.load({"target.server": Flag(text, {"command": words})}), Path(words[0]).name)
 
     def contestant(self, settings: Config, name: str) -> Contestant:
@@ -279,3 +279,9 @@ def told_apart(found: Sequence[Contestant | Stored]) -> list[Contestant | Stored
 
 def _listed(cpus: Sequence[int]) -> str:
     return ",".join(map(str, cpus))
+
+
+def _quoted(command: str) -> str:
+    """The program that a command names: what follows may be a password, or the environment."""
+    program, blank, _ = command.partition(" ")
+    return f"{program} …" if blank else program
