@@ -12,10 +12,11 @@ from dataclasses import replace
 from loadgen import failures
 from loadgen._histogram import Histogram
 from loadgen.events import Configured, Event, PhaseBegan, Progress, Result, Sample
+from loadgen.overload import of_window
 from loadgen.plan import Endpoint, Keyspace, Plan, Segment, Weights, WorkerPlan
 from loadgen.signs import Ceiling, HostSigns, Pauses, Signs, WorkerSigns
 from loadgen.slo import Answer, Check, Objective, Unit, check
-from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
+from loadgen.snapshot import Backlog, ConnectionCounts, Snapshot, Tally
 from loadgen.usage import ServerReport, Usage
 
 S = 1_000_000_000
@@ -443,6 +444,39 @@ def watched() -> list[Event]:
     ]
 
 
+def overloaded() -> list[Event]:
+    """Twice what the server takes: a queue that only grew, after a warm-up that had left one of its own."""
+    told = plan(rate_per_s=2000, arrival="constant")
+    done = {"get": Tally(planned=800, ok=800, hits=800), "set": Tally(planned=200, ok=200, hits=200)}
+    all_of_it = {
+        "get": Tally(planned=4800, ok=3200, hits=3200, unfinished=1600, unsent=1600),
+        "set": Tally(planned=1200, ok=800, hits=800, unfinished=400, unsent=400),
+    }
+    measured = replace(
+        counted(all_of_it, 1, open_loop=True, unanswered=400),
+        backlog=Backlog(3000, 1_500_000_000),
+        answered_in_time=3000,
+    )
+    backlogs = [Backlog(1000 * n, S * n // 2) for n in (1, 2, 3)]
+    account = of_window(
+        measured, 3 * S, backlogs, warmup=Snapshot(tallies={"get": Tally(planned=1, unfinished=1, unsent=1)})
+    )
+    rows = (
+        replace(
+            sample(n, replace(counted(done, 10 + n, open_loop=True), backlog=backlog)),
+            offered=2000,
+            growing=True,
+        )
+        for n, backlog in enumerate(backlogs)
+    )
+    return [
+        Configured(told, "0.1.0", server="redis 7.0.15", host="4 CPUs of a kind, Linux 6.1", wall_s=START_S),
+        *phases("measure"),
+        *rows,
+        Result(told, measured, 3 * S, before(measured), 45_600_000, overload=account, wall_s=START_S + 10),
+    ]
+
+
 RUNS: dict[str, Callable[[], list[Event]]] = {
     run.__name__: run
     for run in (
@@ -459,5 +493,6 @@ RUNS: dict[str, Callable[[], list[Event]]] = {
         objectives,
         many_phases,
         watched,
+        overloaded,
     )
 }

@@ -16,7 +16,18 @@ SRC = Path(__file__).parents[1] / "src"
 
 VALUES = {"units", "errors", "escape"}
 # What every room may use. A histogram is a value too: compiled, frozen once it is in a snapshot.
-TOLD = {"plan", "server_plan", "snapshot", "events", "slo", "signs", "usage", "verdict", "_histogram"} | VALUES
+TOLD = {
+    "plan",
+    "server_plan",
+    "snapshot",
+    "overload",
+    "events",
+    "slo",
+    "signs",
+    "usage",
+    "verdict",
+    "_histogram",
+} | VALUES
 
 # Compiled code, from the bottom up. It never imports package Python; up to `_pipeline` it reads no clock and no socket.
 BITS = {"_buffer", "_random", "_request"}
@@ -67,6 +78,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "plan": VALUES | {"greeting", "slo", "verdict"},
     "snapshot": VALUES | {"_histogram"},
     "slo": VALUES | {"snapshot"},
+    "overload": VALUES | {"snapshot"},
     "signs": set(),
     "server_plan": set(),
     "usage": VALUES,
@@ -78,9 +90,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cgroup": VALUES,
     "causes": VALUES | {"signs"},
     "verdict": VALUES | {"snapshot", "signs", "causes", "stats"},
-    "events": VALUES | {"_histogram", "plan", "snapshot", "slo", "signs", "stats", "usage"},
+    "events": VALUES | {"_histogram", "overload", "plan", "snapshot", "slo", "signs", "stats", "usage"},
     "record": VALUES
-    | {"_histogram", "plan", "snapshot", "slo", "signs", "stats", "events", "usage"}
+    | {"_histogram", "overload", "plan", "snapshot", "slo", "signs", "stats", "events", "usage"}
     | {"comparison", "record", "smoke"},
     # The rooms. A room that lists itself may import its own files; a verb may import no verb.
     "config": {"cgroup", "comparison", "config", "secret", "smoke", "stats", "_ketama"} | TOLD,

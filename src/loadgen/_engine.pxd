@@ -33,6 +33,12 @@ cdef enum:
     DRAIN = 5
 
 
+# What is due and has not been sent.
+cdef struct Waiting:
+    int64_t requests
+    int64_t age_ns   # of the oldest
+
+
 cdef class Lane:
     cdef int first            # its connections: first … first + count - 1
     cdef int count
@@ -83,6 +89,7 @@ cdef class Engine(Pool):
     cdef int64_t end_ns       # and its end, unless its requests end it before
     cdef int64_t requests     # that this worker's measure window has; UNLIMITED: as many as its time allows
     cdef int lanes_to_go      # lanes with any of them left
+    cdef Waiting left_waiting  # the backlog when it ended
     cdef int64_t ended_ns     # when the measure window ended, as it did; 0 before
     cdef int64_t drained_ns   # when what is open then counts as unfinished
     cdef int64_t overdue      # requests of the window that were sent long after it closed, for no reason but our own
@@ -108,6 +115,7 @@ cdef class Engine(Pool):
     cdef void begin_window(self, int64_t now_ns) noexcept
     cdef void issued(self, Lane lane, int64_t now_ns) noexcept
     cdef void end_window(self, int64_t now_ns) noexcept
+    cdef Waiting waiting(self, int phase, int64_t now_ns) noexcept
 
     # Time.
     cdef int64_t tick(self, int64_t now_ns) noexcept

@@ -32,6 +32,10 @@ cdef enum:
 
 cdef int64_t MS = 1_000_000
 
+# A lane whose warm-up has left a backlog older than this begins the measure window without it. A server that pauses
+# leaves less.
+cdef int64_t BACKLOG_NS = 200 * MS
+
 # More requests than anybody waits for.
 cdef int64_t UNLIMITED = 1 << 62
 
@@ -317,9 +321,15 @@ cdef class Engine(Pool):
     # ── The measure window ──────────────────────────────────────────────────────────────────────────────────────────
 
     cdef void begin_window(self, int64_t now_ns) noexcept:
+        cdef Lane lane
         self.phase = MEASURE
         self.pauses.begin(now_ns)
         self.cpu_from_ns = process_cpu_ns()
+        if not self.closed_loop:
+            for lane in self.lanes:
+                if lane.schedule.next_ns < self.measure_ns - BACKLOG_NS:
+                    # The window would begin with the warm-up's backlog, and show that instead of what is measured.
+                    self.leave(lane, WARMUP, self.measure_ns, now_ns)
         if self.lanes_to_go == 0 and self.mode == LOAD:
             # No request of it is this worker's.
             self.mode = DRAIN
@@ -346,6 +356,7 @@ cdef class Engine(Pool):
 
     cdef void end_window(self, int64_t now_ns) noexcept:
         """Its time is over or, with a number of requests, its last reply has come or is not waited for any more."""
+        self.left_waiting = self.waiting(MEASURE, min(now_ns, self.end_ns))
         self.phase = DRAINING
         self.answered_in_time = self.recorder.answered(MEASURE)
         self.ok_in_time = self.recorder.answered_well(MEASURE)
@@ -355,6 +366,23 @@ cdef class Engine(Pool):
             self.ended_ns = self.end_ns
         else:
             self.ended_ns = self.heard_ns if self.answered_in_time == self.requests > 0 else now_ns
+
+    cdef Waiting waiting(self, int phase, int64_t now_ns) noexcept:
+        cdef Waiting waiting
+        cdef int64_t before, n, from_ns = self.start_ns, until_ns = min(now_ns, self.measure_ns)
+        cdef Lane lane
+        if phase == MEASURE:
+            from_ns, until_ns = self.measure_ns, min(now_ns, self.end_ns)
+        waiting.requests = waiting.age_ns = 0
+        for lane in self.lanes:
+            before = lane.schedule.due_before(min(from_ns, until_ns))
+            n = lane.schedule.due_before(until_ns) - before
+            if phase == MEASURE:
+                n = min(n, lane.left)
+            if n > 0:
+                waiting.requests += n
+                waiting.age_ns = max(waiting.age_ns, until_ns - max(lane.schedule.next_ns, from_ns))
+        return waiting
 
     # ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -708,6 +736,19 @@ cdef class Engine(Pool):
             answered = self.answered_in_time if self.phase == DRAINING else self.recorder.answered(MEASURE)
             ok = self.ok_in_time if self.phase == DRAINING else self.recorder.answered_well(MEASURE)
         return *self.recorder.counts(number), self.rx[number], self.tx[number], answered, ok
+
+    def backlog(self, str phase):
+        """Requests of a phase that are due and unsent, and the oldest's age in ns; of a phase that is over, at its end.
+
+        Of a Poisson stream, as many requests as can be expected.
+        """
+        cdef int number = PHASE_NAMES.index(phase)
+        cdef Waiting waiting
+        if self.closed_loop or (number != WARMUP and number != MEASURE):
+            return 0, 0
+        waiting = self.left_waiting if number == MEASURE and self.phase == DRAINING else (
+            self.waiting(number, monotonic_ns()))
+        return waiting.requests, waiting.age_ns
 
     def window_end_ns(self):
         """When the measure window ended, monotonic: with a number of requests, the time of the last reply. 0 before."""

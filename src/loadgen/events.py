@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from loadgen.overload import Overload
 from loadgen.plan import Plan
 from loadgen.signs import Signs
 from loadgen.slo import Check
@@ -112,6 +113,10 @@ class Sample:
     interval: Snapshot
     server: Usage | None = None
     """What a server that we watch used in it; its requests are those sent in `interval`."""
+    offered: int = 0
+    """Requests that fell due in it, with a schedule."""
+    growing: bool = False
+    """What waits at its end (`interval.backlog`) is older than what waited at its begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,8 @@ class Result:
     """The first error reply of each class, and the first failure of each reason, in the server's or kernel's words."""
     signs: Signs = field(default_factory=Signs)
     """What the machine did to the generator over the measure window."""
+    overload: Overload | None = None
+    """What was offered, served and left waiting in the window; None in a closed loop, which is offered nothing."""
     checks: tuple[Check, ...] = ()
     """The plan's objectives, held against what was measured."""
     server: ServerReport | None = None

@@ -25,6 +25,7 @@ from loadgen.crew import START_AHEAD_NS, Crew, Stop
 from loadgen.errors import LoadgenError, TargetError
 from loadgen.events import Event, Overall, Part, Progress
 from loadgen.interrupts import Interrupts
+from loadgen.overload import of_window
 from loadgen.plan import Endpoint, Plan, Segment
 from loadgen.server_plan import ServerPlan
 from loadgen.snapshot import Snapshot
@@ -365,6 +366,13 @@ class Rounds:
         """What speaks against a side's latency in this round."""
         if OPEN not in side.stretches:
             return []
+        stretch_of_all = side.stretches[OPEN]
+        account = of_window(stretch_of_all.measured, stretch_of_all.length_ns, load_ns=self.settings.slice_ns)
+        if account.named:
+            self.notes[
+                f"{side.name} was overloaded at this rate: its response times say how long a slice is; compare at a "
+                "lower rate"
+            ] = None
         return [f"{side.name}: {reason}" for reason in stretch.reasons(side.plan, side.stretches[OPEN])]
 
     def compare_hits(self, sides: Sequence[Side]) -> None:

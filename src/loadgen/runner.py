@@ -6,14 +6,15 @@ It reads no config and prints nothing. Whatever happens to a worker, the others'
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from loadgen import diagnosis, failures, host, slo, verdict
 from loadgen.crew import LOAD_PHASES, Crew, Stop
 from loadgen.events import Event, Result, Sample
+from loadgen.overload import Overload, of_window
 from loadgen.plan import Plan
 from loadgen.signs import Ceiling, HostSigns, Signs
-from loadgen.snapshot import Snapshot
+from loadgen.snapshot import Backlog, Snapshot
 from loadgen.usage import Watched
 from loadgen.watch import Watch
 
@@ -41,6 +42,7 @@ class Run:
         self.crew.interval_ended = self.sample
         self.before: dict[str, Snapshot] = {}
         self.interval_p99_ns: list[int] = []
+        self.backlogs: list[Backlog] = []
         self.host = HostSigns()
 
     def result(self) -> Result:
@@ -77,12 +79,18 @@ class Run:
             self.host = watch.signs()
 
     def sample(self, phase: str, number: int, interval_ns: int, so_far: Snapshot) -> None:
-        interval = so_far - self.before.get(phase, Snapshot())
+        before = self.before.get(phase, Snapshot())
+        interval = so_far - before
         self.before[phase] = so_far
+        if phase == "measure":
+            self.backlogs.append(so_far.backlog)
         if phase == "measure" and interval_ns == self.plan.interval_ns and interval.latency().count:
             self.interval_p99_ns.append(interval.latency().quantile(0.99))
         used = self.watch.interval() if self.watch is not None else None
-        self.emit(Sample(phase, time.time(), interval_ns, interval, used))
+        now, then = so_far.backlog, before.backlog
+        # What began, and what more waits than did before.
+        offered = max(0, interval.total.planned + now.requests - then.requests) if self.plan.open_loop else 0
+        self.emit(Sample(phase, time.time(), interval_ns, interval, used, offered, now.age_ns > then.age_ns))
 
     def sum_up(self) -> Result:
         """The Result of all workers, the dead ones' last words included."""
@@ -127,6 +135,7 @@ class Run:
             warnings=(*crew.warnings, *(nothing_good if accepted else ()), *judged.warnings),
             examples=crew.examples,
             signs=signs,
+            overload=self.overload(phases, duration_ns),
             checks=slo.check(plan.slo, measured, duration_ns),
             server=server,
         )
@@ -145,6 +154,15 @@ class Run:
             plan.connections, plan.connections - opened, plan.verdict.connections, why
         )
         return tuple(f"{words}; {failures.ACCEPT}" for words in (requests, connections) if words)
+
+    def overload(self, phases: Mapping[str, Snapshot], duration_ns: int) -> Overload | None:
+        plan = self.plan
+        if not plan.open_loop:
+            return None
+        # Without a number of requests, what was offered is what was planned, Poisson stream or not.
+        rate_per_s = plan.rate_per_s if plan.requests else 0.0
+        measured, warmup = phases["measure"], phases["warmup"]
+        return of_window(measured, duration_ns, self.backlogs, warmup=warmup, offered_per_s=rate_per_s)
 
     def restarted(self) -> tuple[str, ...]:
         """Numbers of two processes are not of one server."""

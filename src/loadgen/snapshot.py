@@ -115,6 +115,19 @@ _SHOWN_ORDER = ("get", "set", "delete", "ping", "backfill")
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """What was due by a schedule at a time, and had not been sent."""
+
+    requests: int = 0
+    """Of a Poisson stream, as many as can be expected: those that have not been sent have not been drawn."""
+    age_ns: int = 0
+    """How long the oldest had been due."""
+
+    def __add__(self, other: Backlog) -> Backlog:
+        return Backlog(self.requests + other.requests, max(self.age_ns, other.age_ns))
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything one worker, or all of them, counted in one phase up to `at_ns`."""
 
@@ -151,6 +164,8 @@ class Snapshot:
     """By command, those of `response` that are no good replies: error replies, and timeouts at their age."""
     ok_in_time: int = 0
     """Of `answered_in_time`: good replies."""
+    backlog: Backlog = Backlog()
+    """Of the phase's requests, at `at_ns` or, when the phase was over by then, at its end."""
 
     def __add__(self, other: Snapshot) -> Snapshot:
         return Snapshot(
@@ -172,10 +187,11 @@ class Snapshot:
             self.lag_unsure_most + other.lag_unsure_most,
             _merge(self.failed, other.failed),
             self.ok_in_time + other.ok_in_time,
+            self.backlog + other.backlog,
         )
 
     def __sub__(self, earlier: Snapshot) -> Snapshot:
-        """What happened since `earlier`; `connections.active` stays what it is now."""
+        """What happened since `earlier`; `connections.active` and `backlog` stay what they are now."""
         since = self.connections - earlier.connections
         return Snapshot(
             self.at_ns,
@@ -196,6 +212,7 @@ class Snapshot:
             self.lag_unsure_most - earlier.lag_unsure_most,
             _difference(self.failed, earlier.failed),
             self.ok_in_time - earlier.ok_in_time,
+            self.backlog,
         )
 
     @property

@@ -28,7 +28,7 @@ from loadgen._engine import PHASE_NAMES, Engine
 from loadgen.plan import Load, Plan
 from loadgen.secret import masked
 from loadgen.signs import Pauses, WorkerSigns
-from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
+from loadgen.snapshot import Backlog, ConnectionCounts, Snapshot, Tally
 
 # Commands, as tuples of one of these words and its arguments.
 CONNECT = "connect"  # and whether on new connections only
@@ -261,6 +261,7 @@ class Worker:
             lag_unsure_most,
             failed,
             ok_in_time,
+            Backlog(*self.engine.backlog(phase)),
         )
 
     def examples(self) -> dict[str, str]:

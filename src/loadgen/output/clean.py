@@ -57,7 +57,9 @@ class Clean:
                 if event.phase == "search":
                     self._print("", self._paint(_step_header(), "bold"))
             case Sample(phase="measure"):
-                self._print(*self._headed(event), self._sample(event))
+                strain = (indented(words, 10) for words in sentences.strain(event, self._plan))
+                beside = (self._paint(line, "yellow") for lines in strain for line in lines)
+                self._print(*self._headed(event), self._sample(event), *beside)
             case Result():
                 self._print(*self._result(event))
             case StepTaken():
@@ -128,6 +130,7 @@ class Clean:
             self._paint(f"RESULTS{test} ({sentences.duration(event, figures.grouped)})", "bold"),
             rule(),
             *fact("throughput", f"{rate} ({counts})"),
+            *(self._paint(line, "yellow") for line in facts("overload", sentences.overload(event, figures.grouped))),
             *self._server(event.server),
             *self._errors(event),
             *fact("bandwidth", sentences.bandwidth(event, event.measured)),

@@ -102,12 +102,14 @@ def _found(event: SearchEnded) -> list[str]:
 
 def _remarks(event: Result | SearchEnded) -> list[str]:
     warnings = sentences.warnings(event)
+    strain = sentences.overload(event) if isinstance(event, Result) else []
     reasons = [reason for reason in sentences.reasons(event) if reason not in (NOTHING_MEASURED, NOT_FOUND)]
     return [
         *(["interrupted"] if event.interrupted else []),
         *sentences.fate(event.server if isinstance(event, Result) else None),
         *(["built-in server"] if event.embedded else []),
         *sentences.failures(event),
+        *([f"OVERLOAD: {'; '.join(strain)}"] if strain else []),
         *([f"INVALID: {'; '.join(reasons)}"] if reasons else []),
         *([f"warning: {'; '.join(warnings)}"] if warnings else []),
     ]

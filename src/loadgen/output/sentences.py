@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from loadgen.errors import printable as printable  # for whoever prints what this file does not
-from loadgen.events import Configured, Result, SearchEnded
+from loadgen.events import Configured, Result, Sample, SearchEnded, per_s
 from loadgen.output import figures
+from loadgen.overload import BACKLOG_NS, lateness_ns
 from loadgen.plan import Plan, Segment
 from loadgen.slo import Unit
-from loadgen.snapshot import LEAST_BEYOND, Histogram, Snapshot, Tally
+from loadgen.snapshot import LEAST_BEYOND, Backlog, Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, format_duration
 from loadgen.usage import ServerReport
 
@@ -258,6 +259,41 @@ def standing(result: Result, spell: Spell = str) -> str:
         f"{figures.percent(figures.share(part), spell)} of this host's ceiling, {highest}; its floor is p50 {p50}, "
         f"p99 {p99} (self-test of {printable(ceiling.taken)})"
     )
+
+
+def overload(result: Result, spell: Spell = str) -> list[str]:
+    """What the server was offered and served, where that is less; and what the warm-up had left. Empty for neither."""
+    account = result.overload
+    if account is None:
+        return []
+    words = []
+    if account.named:
+        growing = " and growing" if account.growing else ""
+        words.append(f"{_flow(account.offered_per_s, account.served_per_s, account.backlog)}{growing}")
+    if account.named and account.only_grew:
+        words.append("the queue only grew, so the response times say how long the run was; try a lower rate")
+    if account.left_by_warmup:
+        left = figures.plural(account.left_by_warmup, "request", spell)
+        words.append(f"the warm-up left {left} unsent: they are not part of what was measured")
+    return words
+
+
+def strain(event: Sample, plan: Plan | None) -> list[str]:
+    """What a row should not be read without: a backlog, or a generator that was itself late, beyond a limit."""
+    words, backlog = [], event.interval.backlog
+    if backlog.age_ns > BACKLOG_NS:
+        served = per_s(event.interval.total.answered, event.interval_ns)
+        growing = " and growing" if event.growing else ""
+        words.append(f"{_flow(per_s(event.offered, event.interval_ns), served, backlog)}{growing}")
+    if plan is not None and (late_ns := lateness_ns(event.interval, plan.verdict.lag_ns, plan.verdict.lag_share)):
+        words.append(f"the generator itself was late: p99 of its own lag {figures.latency(late_ns)}")
+    return words
+
+
+def _flow(offered_per_s: float, served_per_s: float, backlog: Backlog) -> str:
+    """ "offered 120K/s, served 66.0K/s, backlog 2.00 s"."""
+    rates = f"offered {figures.rate(offered_per_s)}/s, served {figures.rate(served_per_s)}/s"
+    return f"{rates}, backlog {figures.latency(backlog.age_ns)}"
 
 
 def closing(result: Result) -> list[str]:

@@ -43,6 +43,7 @@ class Verbose:
                 self._log.say(event.wall_s, _phase(event.phase, self._plan))
             case Sample(phase="measure"):
                 self._log.say_on_one_line(event.wall_s, _sample(event))
+                self._log.say(event.wall_s, *sentences.strain(event, self._plan), level="WARN")
             case Result():
                 self._log.say(event.wall_s, "=== Final Results ===")
                 self._log.block(*_result(event))
@@ -138,6 +139,7 @@ def _result(event: Result) -> list[str]:
         f"errors: {sentences.errors(event)}",
         *(f"  {name}: {words}" for name, words in sentences.error_classes(event).items()),
         f"throughput: {event.throughput_per_s:.2f} req/s",
+        *(f"overload: {words}" for words in sentences.overload(event)),
         *([f"server: {sentences.server(event.server)}"] if event.server is not None else []),
         *(f"  {trouble}" for trouble in sentences.fate(event.server) + sentences.complaints(event.server)),
         f"bandwidth: {sentences.bandwidth(event, event.measured)}",

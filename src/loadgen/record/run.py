@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from loadgen.events import Configured, PhaseBegan, Result, Sample, per_s
+from loadgen.overload import Overload
 from loadgen.plan import Plan, Segment
 from loadgen.record.accounts import all_counts, connections, counts, examples, totals, verdict
 from loadgen.record.latency import in_ns, in_us, lag_payloads, payloads
@@ -100,7 +101,17 @@ def sample(event: Sample) -> dict[str, Any]:
         "latency": {"all": {"response": in_ns(interval.latency())}},
         "commands": {command: counts(interval.tallies[command]) for command in interval.commands},
         **({"service": in_us(interval.latency(clock="service")), "lag": in_us(interval.lag)} if scheduled else {}),
+        **(_strain(event) if scheduled or event.offered else {}),
         **({"server": _usage(event.server, interval.sent)} if event.server is not None else {}),
+    }
+
+
+def _strain(event: Sample) -> dict[str, Any]:
+    """What makes an interval's latency another than the server's."""
+    return {
+        "offered_s": number(round(per_s(event.offered, event.interval_ns), 3)),
+        "backlog": {**asdict(event.interval.backlog), "growing": event.growing},
+        "lag_ours": in_us(event.interval.lag_ours),
     }
 
 
@@ -150,6 +161,7 @@ def result(event: Result) -> dict[str, Any]:
             for command in ("all", *measured.commands)
         },
         **({"lag": _lag(measured), "lag_histograms": lag_payloads(measured)} if event.plan.open_loop else {}),
+        **({"overload": _overload(event.overload)} if event.overload is not None else {}),
         "counts": all_counts(measured),
         "commands": {command: counts(measured.tallies[command]) for command in measured.commands},
         "totals": totals(overall),
@@ -170,6 +182,14 @@ def result(event: Result) -> dict[str, Any]:
         "seed": event.plan.seed,
         **({"test": event.plan.test} if event.plan.test else {}),
         "histograms": payloads(measured),
+    }
+
+
+def _overload(account: Overload) -> dict[str, Any]:
+    return {
+        **asdict(account),
+        "offered_per_s": number(round(account.offered_per_s, 3)),
+        "served_per_s": number(round(account.served_per_s, 3)),
     }
 
 

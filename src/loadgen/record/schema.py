@@ -182,6 +182,8 @@ PHASE = object_of(
     }
 )
 
+_BACKLOG = {"requests": COUNT, "age_ns": COUNT}
+
 SAMPLE = object_of(
     {
         "type": {"const": "sample"},
@@ -198,6 +200,9 @@ SAMPLE = object_of(
     {
         "service": object_of(_marked(_US)),
         "lag": object_of(_marked(_US)),
+        "offered_s": NUMBER,
+        "backlog": object_of({**_BACKLOG, "growing": TRUTH}),
+        "lag_ours": object_of(_marked(_US)),
         "server": object_of(
             {
                 "cpu_s": NUMBER,
@@ -259,6 +264,17 @@ RESULT = object_of(
         "delete": _COMMAND_US,
         "backfill_set": _COMMAND_US,
         "lag": _LAG,
+        "overload": object_of(
+            {
+                "offered_per_s": NUMBER,
+                "served_per_s": NUMBER,
+                "backlog": object_of(_BACKLOG),
+                "growing": TRUTH,
+                "only_grew": TRUTH,
+                "left_by_warmup": COUNT,
+                "named": TRUTH,
+            }
+        ),
         "lag_histograms": object_of(dict.fromkeys(("lag", "lag_ours", "lag_backpressure"), TEXT)),
         "slo": array_of(_CHECK),
         "server": _SERVER,

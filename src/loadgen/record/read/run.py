@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from loadgen.events import Configured, PhaseBegan, Result, Sample
+from loadgen.overload import Overload
 from loadgen.plan import Endpoint, Keyspace, Plan, Segment, Weights, WorkerPlan
 from loadgen.record.read.accounts import checks, commands, connections, errors, examples, others
 from loadgen.record.read.fields import Fields
@@ -14,9 +15,9 @@ from loadgen.record.read.search import quantile_limits
 from loadgen.record.run import PROTOCOL_NAMES
 from loadgen.signs import Ceiling, HostSigns, Pauses, Signs, WorkerSigns
 from loadgen.slo import Objective, Unit
-from loadgen.snapshot import Histogram, Snapshot, Tally
+from loadgen.snapshot import Backlog, Histogram, Snapshot, Tally
 from loadgen.stats.search import Settings
-from loadgen.units import NS_PER_S, NS_PER_US
+from loadgen.units import MAX_DURATION_NS, NS_PER_S, NS_PER_US
 from loadgen.usage import ServerReport, Usage
 
 _PROTOCOLS = {name: protocol for protocol, name in PROTOCOL_NAMES.items()}
@@ -66,7 +67,8 @@ def plan(record: Fields) -> Plan:
         weights=Weights(weights.count("get"), weights.count("set"), weights.count("delete")),
         value_bytes=record.count("value_size"),
         warmup_ns=record.ns("warmup_secs"),
-        duration_ns=record.ns("duration_secs"),
+        duration_ns=record.ns("duration_secs") if record.may("duration_secs") else 0,
+        requests=int(record.may("request_limit") or 0),
         interval_ns=record.ns("interval_secs"),
         seed=record.count("seed"),
         test=str(record.may("test", "")),
@@ -83,7 +85,8 @@ def _endpoint(words: str) -> Endpoint:
 
 def _segment(record: Fields) -> Segment:
     ends = record.number("from_per_s"), record.number("to_per_s")
-    return Segment(record.ns("for_secs"), *ends, round(float(record.may("period_secs", 0)) * NS_PER_S))
+    length_ns = record.ns("for_secs") if record.may("for_secs") is not None else MAX_DURATION_NS
+    return Segment(length_ns, *ends, round(float(record.may("period_secs", 0)) * NS_PER_S))
 
 
 def _workers(count: int, cpu_list: str) -> tuple[WorkerPlan, ...]:
@@ -113,8 +116,31 @@ def sample(record: Fields) -> Sample:
         phase="measure",
         wall_s=record.wall_s(),
         interval_ns=interval_ns,
-        interval=Snapshot(tallies=tallies, response={_first(tallies): response} if response.count else {}),
+        interval=Snapshot(
+            tallies=tallies,
+            response={_first(tallies): response} if response.count else {},
+            backlog=_backlog(record.part("backlog")) if record.may("backlog") else Backlog(),
+            lag_ours=shown_in_us(record.part("lag_ours"), total.answered) if record.may("lag_ours") else Histogram(),
+        ),
         server=usage(record.part("server"), interval_ns) if record.may("server") else None,
+        offered=round(float(record.may("offered_s", 0)) * interval_ns / NS_PER_S),
+        growing=bool(record.part("backlog").get("growing", False)) if record.may("backlog") else False,
+    )
+
+
+def _backlog(record: Fields) -> Backlog:
+    return Backlog(record.count("requests"), record.count("age_ns"))
+
+
+def _overload(record: Fields) -> Overload:
+    return Overload(
+        offered_per_s=record.number("offered_per_s"),
+        served_per_s=record.number("served_per_s"),
+        backlog=_backlog(record.part("backlog")),
+        growing=bool(record.get("growing", False)),
+        only_grew=bool(record.get("only_grew", False)),
+        left_by_warmup=record.count("left_by_warmup"),
+        named=bool(record.get("named", False)),
     )
 
 
@@ -156,6 +182,7 @@ def result(record: Fields, plan: Plan) -> Result:
         warnings=verdict.texts("warnings"),
         examples=examples(record),
         signs=_signs(record),
+        overload=_overload(record.part("overload")) if record.may("overload") else None,
         checks=checks(record, objective),
         server=_server(record.part("server")) if record.may("server") else None,
         wall_s=record.wall_s(),
