@@ -215,8 +215,8 @@ class Contestants:
         if colon and host and port.isdecimal():
             return self.endpoint(word)
         raise UsageError(
-            f'"{_quoted(word)}" is no candidate; name a server file (server/config/redis.toml), an address (127.0.0.1:6379), '
-            'a command ("redis-server --port {port}") or a result file (result.json).'
+            f'"{_quoted(word)}" is no candidate; name a server file (server/config/redis.toml), an address '
+            '(127.0.0.1:6379), a command ("redis-server --port {port}") or a result file (result.json).'
         )
 
     def server_file(self, path: Path) -> Contestant:
