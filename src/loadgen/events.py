@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 
 from loadgen.overload import Overload
-from loadgen.plan import Plan
+from loadgen.plan import LoadPhase, Plan
 from loadgen.signs import Signs
 from loadgen.slo import Check
 from loadgen.snapshot import Snapshot
@@ -120,6 +120,24 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class PhaseCounted:
+    """What the intervals that lie within one phase of the load came to, by the time at which things happened.
+
+    An interval that two phases share is in neither, so over all phases there may be less than in the whole window.
+    """
+
+    phase: LoadPhase
+    counted_ns: int
+    """How much of the phase these intervals are."""
+    counted: Snapshot
+
+    @property
+    def achieved_per_s(self) -> float:
+        """Replies before the timeout, error replies too, per second."""
+        return per_s(self.counted.total.answered, self.counted_ns)
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """How it ended. Printed also when the run was cut short."""
 
@@ -152,6 +170,8 @@ class Result:
     """The plan's objectives, held against what was measured."""
     server: ServerReport | None = None
     """Of a server that we watched."""
+    by_phase: tuple[PhaseCounted, ...] = ()
+    """For each of the plan's phases that was reached; empty where there is one rate."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 

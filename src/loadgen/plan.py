@@ -76,6 +76,25 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadPhase:
+    """One `[[workload.phase]]` as it was configured: a stretch with a row of its own in a result."""
+
+    shape: str
+    """constant, ramp, step, sine or burst."""
+    length_ns: int
+    from_per_s: float
+    to_per_s: float
+    """The rates that it goes between, over all workers."""
+    requests: float
+    """How many fall due in it."""
+
+    @property
+    def offered_per_s(self) -> float:
+        """Its mean rate."""
+        return self.requests * NS_PER_S / self.length_ns if self.length_ns else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """A stretch of load, as every worker is told of it: a run has one, a search one for each rate that it tries."""
 
@@ -160,6 +179,8 @@ class Plan:
     workers: tuple[WorkerPlan, ...]
     slo: tuple[Objective, ...] = ()
     """What the result must meet."""
+    phases: tuple[LoadPhase, ...] = ()
+    """What the profile was configured by, where it is more than one rate; empty otherwise."""
     verdict: VerdictLimits = field(default_factory=VerdictLimits)
     """From where on the generator distrusts its own numbers."""
     requests: int = 0

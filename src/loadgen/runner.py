@@ -12,6 +12,7 @@ from loadgen import diagnosis, failures, host, slo, verdict
 from loadgen.crew import LOAD_PHASES, Crew, Stop
 from loadgen.events import Event, Result, Sample
 from loadgen.overload import Overload, of_window
+from loadgen.phases import ByPhase
 from loadgen.plan import Plan
 from loadgen.signs import Ceiling, HostSigns, Signs
 from loadgen.snapshot import Backlog, Snapshot
@@ -44,6 +45,7 @@ class Run:
         self.interval_p99_ns: list[int] = []
         self.backlogs: list[Backlog] = []
         self.host = HostSigns()
+        self.by_phase = ByPhase(plan.phases)
 
     def result(self) -> Result:
         """Runs it to its end, or as far as it comes.
@@ -86,6 +88,8 @@ class Run:
             self.backlogs.append(so_far.backlog)
         if phase == "measure" and interval_ns == self.plan.interval_ns and interval.latency().count:
             self.interval_p99_ns.append(interval.latency().quantile(0.99))
+        if phase == "measure":
+            self.by_phase.add(interval, (number - 1) * self.plan.interval_ns, interval_ns)
         used = self.watch.interval() if self.watch is not None else None
         now, then = so_far.backlog, before.backlog
         # What began, and what more waits than did before.
@@ -138,6 +142,7 @@ class Run:
             overload=self.overload(phases, duration_ns),
             checks=slo.check(plan.slo, measured, duration_ns),
             server=server,
+            by_phase=self.by_phase.counted(),
         )
 
     def failed_because(self, phases: dict[str, Snapshot]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from loadgen.config.phase import Phase
 from loadgen.config.schema import Workload
-from loadgen.plan import Segment
+from loadgen.plan import LoadPhase, Segment
 
 
 def profile(workload: Workload, duration_ns: int) -> tuple[Segment, ...]:
@@ -17,6 +17,16 @@ def profile(workload: Workload, duration_ns: int) -> tuple[Segment, ...]:
         return tuple(segment for phase in workload.phase for segment in segments(phase))
     rate = workload.rate_limit
     return (Segment(duration_ns, rate, rate),) if rate else ()
+
+
+def phases(workload: Workload) -> tuple[LoadPhase, ...]:
+    """The phases as they are configured, each with what falls due in it."""
+    if workload.saturation_search is not None:
+        return ()
+    return tuple(
+        LoadPhase(phase.shape, phase.lasts, *phase.rates, sum(segment.requests for segment in segments(phase)))
+        for phase in workload.phase or ()
+    )
 
 
 def segments(phase: Phase) -> Iterator[Segment]:

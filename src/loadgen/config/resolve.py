@@ -14,7 +14,7 @@ from loadgen.config.cpu_list import parse_cpu_list
 from loadgen.config.endpoint import parse_endpoint
 from loadgen.config.objectives import objectives
 from loadgen.config.password import password
-from loadgen.config.profile import profile
+from loadgen.config.profile import phases, profile
 from loadgen.config.schema import Commands, Config, Target, Verdict
 from loadgen.config.split import split_connections, split_range, worker_count, worker_seed
 from loadgen.errors import TargetError
@@ -46,6 +46,7 @@ def resolve(config: Config) -> Plan:
         connect_timeout_ns=connection.connect_timeout,
         request_timeout_ns=connection.request_timeout,
         request_distribution=connection.request_distribution,
+        phases=phases(workload),
         profile=profile(workload, config.general.duration or MAX_DURATION_NS),
         arrival=workload.arrival if workload.arrival and workload.scheduled else "constant",
         spin=workload.spin,

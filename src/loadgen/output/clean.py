@@ -34,6 +34,8 @@ HEADER_EVERY = 25
 _HEADINGS = ("req/s", "err/s", "hit%", "srv%")
 """The last is what the server keeps busy, in percent of a CPU."""
 
+_PHASE_HEADINGS = ("offered", "achieved", "p50", "p99", "errors")
+
 _ANSWER_STYLES = {Answer.MET: "green", Answer.BREACHED: "bold red", Answer.UNKNOWN: "yellow"}
 
 
@@ -142,6 +144,7 @@ class Clean:
             "",
             *(self._latency(event) if total.planned else [NOTHING_MEASURED]),
             "",
+            *self._by_phase(event),
             *self._objectives(event),
             *self._accounts(event),
             *(self._paint(line, "yellow") for note in sentences.closing(event) for line in fact("note", note)),
@@ -155,6 +158,23 @@ class Clean:
         title = f"latency{'count':>{columns.left - len('latency')}}"
         labels = columns.percentiles([label for label, _ in figures.PERCENTILES])
         return [self._paint(f"{title}{labels}", "bold"), *rows]
+
+    def _by_phase(self, event: Result) -> list[str]:
+        """A row for each phase of the load, with an empty line after them."""
+        if not event.by_phase:
+            return []
+        rows = [self._paint(f"{'phase (req/s)':<14}" + "".join(f"{word:>9}" for word in _PHASE_HEADINGS), "bold")]
+        for each in event.by_phase:
+            latency, total = each.counted.latency(), each.counted.total
+            cells = [
+                figures.rate(each.phase.offered_per_s),
+                figures.rate(each.achieved_per_s) if each.counted_ns else figures.NOTHING,
+                *(figures.quantile(latency, q, mark=figures.mark_of_interval) for q in (0.5, 0.99)),
+                figures.rate(total.not_ok),
+            ]
+            rows += indented(sentences.phase(each.phase, figures.grouped), 0)
+            rows.append(f"{'':<14}" + "".join(f"{cell:>9}" for cell in cells))
+        return [*rows, ""]
 
     def _server(self, report: ServerReport | None) -> list[str]:
         """What the load cost on the other side, and what went wrong there; nothing where nobody watched."""

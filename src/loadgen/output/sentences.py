@@ -11,7 +11,7 @@ from loadgen.errors import printable as printable  # for whoever prints what thi
 from loadgen.events import Configured, Result, Sample, SearchEnded, per_s
 from loadgen.output import figures
 from loadgen.overload import BACKLOG_NS, lateness_ns
-from loadgen.plan import Plan, Segment
+from loadgen.plan import LoadPhase, Plan, Segment
 from loadgen.slo import Unit
 from loadgen.snapshot import LEAST_BEYOND, Backlog, Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, format_duration
@@ -211,6 +211,12 @@ def complaints(report: ServerReport | None) -> list[str]:
     rest = len(report.complaints) - _MOST_COMPLAINTS
     shown = [f"its log: {printable(line)}" for line in report.complaints[:_MOST_COMPLAINTS]]
     return shown + [f"and {figures.plural(rest, 'more line')} of that kind"] * (rest > 0)
+
+
+def phase(phase: LoadPhase, spell: Spell = str) -> str:
+    """A phase of the load as it was configured: "ramp 1,000 to 9,000 for 40s"."""
+    ends = [figures.whole_rate(rate, spell) for rate in dict.fromkeys((phase.from_per_s, phase.to_per_s))]
+    return f"{phase.shape} {' to '.join(ends)} for {_length(phase.length_ns)}"
 
 
 def accounts(ended: Ended) -> str:

@@ -9,6 +9,7 @@ from loadgen.events import (
     NOTHING_MEASURED,
     Configured,
     PhaseBegan,
+    PhaseCounted,
     Result,
     Sample,
     SearchEnded,
@@ -146,6 +147,7 @@ def _result(event: Result) -> list[str]:
         *([f"hit_rate: {hit_rate}"] if hit_rate else []),
     ]
     standing = sentences.standing(event)
+    phases = [f"phase {number}: {_counted(each)}" for number, each in enumerate(event.by_phase, 1)]
     remarks = [
         f"connections: {sentences.connections(event)}",
         f"client: {_client(event)}",
@@ -157,7 +159,15 @@ def _result(event: Result) -> list[str]:
         *(f"slo: {slo.line(check)}" for check in event.checks),
     ]
     table = _latency(event) if total.planned else [NOTHING_MEASURED]
-    return [*hung(facts), *table, *hung(remarks)]
+    return [*hung(facts), *table, *hung([*phases, *remarks])]
+
+
+def _counted(each: PhaseCounted) -> str:
+    latency = each.counted.latency()
+    p50, p99 = (figures.quantile(latency, q, figures.latency_word) for q in (0.5, 0.99))
+    offered, achieved = (figures.whole_rate(rate) for rate in (each.phase.offered_per_s, each.achieved_per_s))
+    rates = f"offered {offered}/s, achieved {achieved}/s"
+    return f"{sentences.phase(each.phase)}: {rates}, p50 {p50}, p99 {p99}, errors {each.counted.total.not_ok}"
 
 
 def _client(event: Result) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from loadgen.events import Configured, PhaseBegan, Result, Sample, per_s
+from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample, per_s
 from loadgen.overload import Overload
 from loadgen.plan import Plan, Segment
 from loadgen.record.accounts import all_counts, connections, counts, examples, totals, verdict
@@ -176,6 +176,7 @@ def result(event: Result) -> dict[str, Any]:
         **({"server": _server(event.server)} if event.server is not None else {}),
         "verdict": verdict(event),
         **({"slo": [_check(check) for check in event.checks]} if event.checks else {}),
+        **({"phases": [_phase(each) for each in event.by_phase]} if event.by_phase else {}),
         "signs": _signs(event.signs),
         "standing": _standing(event),
         "error_examples": examples(event),
@@ -190,6 +191,21 @@ def _overload(account: Overload) -> dict[str, Any]:
         **asdict(account),
         "offered_per_s": number(round(account.offered_per_s, 3)),
         "served_per_s": number(round(account.served_per_s, 3)),
+    }
+
+
+def _phase(each: PhaseCounted) -> dict[str, Any]:
+    return {
+        "shape": each.phase.shape,
+        "for_secs": secs(each.phase.length_ns),
+        "from_per_s": number(each.phase.from_per_s),
+        "to_per_s": number(each.phase.to_per_s),
+        "due": each.phase.requests,
+        "offered_per_s": each.phase.offered_per_s,
+        "achieved_per_s": each.achieved_per_s,
+        "counted_secs": secs(each.counted_ns),
+        "latency": {"all": {"response": in_ns(each.counted.latency())}},
+        "commands": {command: counts(each.counted.tallies[command]) for command in each.counted.commands},
     }
 
 

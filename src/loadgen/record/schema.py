@@ -124,6 +124,20 @@ _SERVER = object_of(
         "complaints": TEXTS,
     }
 )
+_PHASE = object_of(
+    {
+        "shape": {"enum": ["constant", "ramp", "step", "sine", "burst"]},
+        "for_secs": NUMBER,
+        "from_per_s": NUMBER,
+        "to_per_s": NUMBER,
+        "due": NUMBER,
+        "offered_per_s": NUMBER,
+        "achieved_per_s": NUMBER,
+        "counted_secs": NUMBER,
+        "latency": object_of({"all": object_of({"response": _LATENCY})}),
+        "commands": _COMMANDS,
+    }
+)
 _LIMIT: Schema = {"metric": TEXT, "quantile": SHARE, "command": TEXT, "limit_ns": COUNT_OR_NULL}
 
 CONFIG = object_of(
@@ -276,6 +290,7 @@ RESULT = object_of(
             }
         ),
         "lag_histograms": object_of(dict.fromkeys(("lag", "lag_ours", "lag_backpressure"), TEXT)),
+        "phases": array_of(_PHASE),
         "slo": array_of(_CHECK),
         "server": _SERVER,
         "test": TEXT,

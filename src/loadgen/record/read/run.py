@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from loadgen.events import Configured, PhaseBegan, Result, Sample
+from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample
 from loadgen.overload import Overload
-from loadgen.plan import Endpoint, Keyspace, Plan, Segment, Weights, WorkerPlan
+from loadgen.plan import Endpoint, Keyspace, LoadPhase, Plan, Segment, Weights, WorkerPlan
 from loadgen.record.read.accounts import checks, commands, connections, errors, examples, others
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.latency import shown, shown_in_us, whole
@@ -185,10 +185,19 @@ def result(record: Fields, plan: Plan) -> Result:
         overload=_overload(record.part("overload")) if record.may("overload") else None,
         checks=checks(record, objective),
         server=_server(record.part("server")) if record.may("server") else None,
+        by_phase=tuple(map(_phase, record.parts("phases"))) if "phases" in record else (),
         wall_s=record.wall_s(),
     )
     # What follows from the counts is said again when it is asked.
     return replace(ended, reasons=tuple(why for why in verdict.texts("reasons") if why not in ended.invalid_because))
+
+
+def _phase(record: Fields) -> PhaseCounted:
+    ends = record.number("from_per_s"), record.number("to_per_s")
+    phase = LoadPhase(record.text("shape"), record.ns("for_secs"), *ends, record.number("due"))
+    tallies, response = commands(record), shown(record.part("latency").part("all").part("response"))
+    counted = Snapshot(tallies=tallies, response={_first(tallies): response} if response.count else {})
+    return PhaseCounted(phase, record.ns("counted_secs"), counted)
 
 
 def _measured(record: Fields) -> Snapshot:
