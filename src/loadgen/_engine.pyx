@@ -374,6 +374,8 @@ cdef class Engine(Pool):
         if phase == MEASURE:
             from_ns, until_ns = self.measure_ns, min(now_ns, self.end_ns)
         waiting.requests = waiting.age_ns = 0
+        if self.closed_loop:
+            return waiting
         for lane in self.lanes:
             before = lane.schedule.due_before(min(from_ns, until_ns))
             n = lane.schedule.due_before(until_ns) - before
