@@ -1,7 +1,8 @@
 # The interface of a wire protocol: two methods, sans-IO. `_resp` and `_memcache` implement it.
 #
 # A codec knows bytes. It does not know connections, time, or which request a reply answers: it is told the command
-# that is next in line and its key, and everything it must remember between two reads lies in the Decoder that the caller keeps.
+# that is next in line and its key, and everything it must remember between two reads lies in the Decoder that the
+# caller keeps.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 

@@ -2,9 +2,9 @@
 
 This file does not know what a connection is. Replies are decoded in place; a body is skipped without a look at it;
 whatever the cut, decoding goes on where it stopped. Streamed aggregates and strings (`*?`, `$?`), which no server sends
-unasked, are refused; so are a carriage return within a line, a plus sign and a leading zero: hiredis takes none of them,
-no server sends them, and what looks like them comes of replies that are out of step. No reply of RESP says which key it
-is for.
+unasked, are refused; so are a carriage return within a line, a plus sign and a leading zero: hiredis takes none of
+them, no server sends them, and what looks like them comes of replies that are out of step. No reply of RESP says which
+key it is for.
 """
 
 from libc.stdint cimport int64_t
