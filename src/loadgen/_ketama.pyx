@@ -79,7 +79,8 @@ cdef uint32_t md5_first_word(const char *text, int length) noexcept nogil:
 cdef class Ketama:
     """The circle of the servers named `names` ("host:port", in the config's order) for keys of `key_length` characters.
 
-    Keys begin with `prefix`, which counts among their characters. `count` is the number of ids that will be asked for. Raises ValueError when a server would own none of them.
+    Keys begin with `prefix`, which counts among their characters. `count` is the number of ids that will be asked for.
+    Raises ValueError when a server would own none of them.
     """
 
     def __cinit__(self, names, int key_length, uint64_t count, bytes prefix=b""):

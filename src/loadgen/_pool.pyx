@@ -16,8 +16,8 @@ from loadgen._connection cimport (
 )
 from loadgen._memcache cimport Memcache
 from loadgen._pipeline cimport (
-    ANSWERS_NOBODY, FED, WRONG_ANSWER, Fed, pipeline_abandon, pipeline_feed, pipeline_finish, pipeline_free, pipeline_init,
-    pipeline_push,
+    ANSWERS_NOBODY, FED, WRONG_ANSWER, Fed, pipeline_abandon, pipeline_feed, pipeline_finish, pipeline_free,
+    pipeline_init, pipeline_push,
 )
 from loadgen._random cimport random_seed, random_unit
 from loadgen._request cimport AUTH, ERROR_REPLY, GET, HELLO, PING, PRECHECK, Request
