@@ -64,9 +64,13 @@ stop_timeout = 0
 cpu_list = "0"
 log = "server.log"
 log_patterns = ["ERROR", 'code \\d+']
+build = ["make", "{x}"]
+build_timeout = "3s"
 [target.server.env]
 LISTEN = "{port}"
 "A B" = ""
+[target.server.files]
+"a.conf" = "port {port} {other}"
 """
     assert told(tmp_path, text, "mine") == ServerPlan(
         name="mine",
@@ -75,6 +79,9 @@ LISTEN = "{port}"
         username="u",
         password="p",
         env=(("LISTEN", "{port}"), ("A B", "")),
+        files=(("a.conf", "port {port} {other}"),),
+        build=("make", "{x}"),
+        build_timeout_ns=3 * S,
         cwd=str(tmp_path / "work"),
         port=7000,
         ready_timeout_ns=2 * S,
@@ -172,12 +179,45 @@ def test_a_server_is_told_its_port_by_command_or_environment_or_knows_it(tmp_pat
             '2:1: target.server.env: names a variable "A=B", as none can be; write one such as LISTEN',
         ),
         ("env = { '' = '' }", '2:1: target.server.env: names a variable "", as none can be'),
+        *(
+            (
+                f"files = {{ {name} = '' }}",
+                f"2:1: target.server.files: names a file {shown}, as none in the server's own folder can be; "
+                "write a name without a slash, such as server.toml",
+            )
+            for name, shown in (
+                ('"../x"', '"../x"'),
+                ('"/x"', '"/x"'),
+                ('"a/b"', '"a/b"'),
+                ('".."', '".."'),
+                ('"."', '"."'),
+                ('""', '""'),
+                ('"\\u0000"', '"\\u0000"'),
+                (f'"{"é" * 128}"', f'"{"é" * 128}"'),
+            )
+        ),
+        *(
+            (
+                f"files = {{ '{name}' = '' }}",
+                f'2:1: target.server.files: names a file "{name}", which is loadgen\'s own; write another name',
+            )
+            for name in ("server.log", ".loadgen", ".loadgen-new")
+        ),
+        ("files = { a = 5 }", "2:11: target.server.files.a: must be text in quotes, not 5"),
+        ('build = "make -j"', '2:1: target.server.build: is one text, and no shell takes it apart; write a list: ["m'),
+        ('build = [""]', "2:1: target.server.build: names no program, as its first text is empty"),
+        (
+            'build = ["make", "{dir}/x"]',
+            "2:18: target.server.build[1]: has {dir}, which is filled in in command, env and files only",
+        ),
+        ("build_timeout = 0", "2:1: target.server.build_timeout: must be longer than 0"),
         ('cwd = ""', "2:1: target.server.cwd: is empty; write a path, or leave the key out"),
         (
             'cwd = "{dir}/x"',
-            "2:1: target.server.cwd: has {dir}, which is filled in in command and env only; write the path itself",
+            "2:1: target.server.cwd: has {dir}, which is filled in in command, env and files only; "
+            "write the path itself",
         ),
-        ('log = "{port}.log"', "2:1: target.server.log: has {port}, which is filled in in command and env only"),
+        ('log = "{port}.log"', "2:1: target.server.log: has {port}, which is filled in in command, env and files only"),
         ('log = "\\u0000"', "2:1: target.server.log: has a null character"),
         ("ready_timeout = 0", "2:1: target.server.ready_timeout: must be longer than 0; write a duration such as"),
         ('stop_timeout = "x"', '2:1: target.server.stop_timeout: "x" is not a duration'),
@@ -357,6 +397,7 @@ def test_the_json_schema_agrees_with_what_loads(tmp_path: Path) -> None:
     good: list[dict[str, object]] = [
         {"command": command},
         {"command": command, "env": {"A": "b"}, "cwd": "a", "port": 1, "log": "l", "log_patterns": ["E"]},
+        {"command": ["s"], "files": {"a": "{port}"}, "build": ["make"], "build_timeout": "1m"},
         {"command": command, "ready_timeout": 1, "stop_timeout": "1ms", "cpu_list": "0"},
     ]
     bad: list[dict[str, object]] = [
@@ -365,6 +406,8 @@ def test_the_json_schema_agrees_with_what_loads(tmp_path: Path) -> None:
         {"command": "s"},
         {"command": [1]},
         {"command": command, "env": {"A": 1}},
+        {"command": command, "files": {"a": 1}},
+        {"command": command, "build": "make"},
         {"command": command, "port": 65536},
         {"command": command, "log_patterns": "E"},
         {"command": command, "x": 1},

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +24,7 @@ from real_servers import HOST, RealServer, ask, free_port
 
 from loadgen.events import Progress
 from loadgen.server_plan import ServerPlan
+from loadgen.target import folder
 from loadgen.target import port as port_module
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.target.process import ProcessTree
@@ -183,7 +186,7 @@ def test_every_thread_of_a_pinned_server_is_pinned():
     [
         (
             replace(REDIS, command=("no-such-server",)),
-            r'The program "no-such-server" .* is not in PATH \(/.*install it',
+            r'The program "no-such-server" .* is not in PATH: install it, or write',
         ),
         (replace(REDIS, command=("/no/such/server",)), r"The program /no/such/server of .* is not there: "),
         (replace(REDIS, command=(MISBEHAVING,)), r"misbehaving_server\.py .* cannot be executed: chmod"),
@@ -292,6 +295,90 @@ def test_ports_are_tried_a_few_times_only(monkeypatch):
     with pytest.raises(ServerError, match="Address already in use"):
         ManagedServer(scripted("in-use")).__enter__()
     assert len(asked) == 5
+
+
+# ── Its files, and its build ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_files_are_there_before_it_starts_with_its_port_and_folder_filled_in():
+    conf = 'bind {host}\nport {port}\ndir {dir}\nsave ""\n# {other} é\n'
+    plan = replace(REDIS, command=("redis-server", "{dir}/redis.conf"), files=(("redis.conf", conf), ("empty", "")))
+    with ManagedServer(plan) as server:
+        [folder] = folders()
+        assert (folder / "redis.conf").read_text() == (
+            f'bind 127.0.0.1\nport {server.port}\ndir {folder}\nsave ""\n# {{other}} é\n'
+        )
+        assert (folder / "empty").read_bytes() == b""
+        assert f"\r\n{folder}\r\n".encode() in ask(server.port, b"CONFIG GET dir\r\n", f"{folder}\r\n".encode())
+
+
+def test_files_that_cannot_be_written_are_one_sentence():
+    with pytest.raises(ServerError, match=r"^The files of \[target\.server\.files\] could not be written .*see that"):
+        ManagedServer(replace(REDIS, files=(("x" * 300, ""),))).__enter__()
+
+
+def built(tmp_path: Path, *build: str, **others: object) -> ServerPlan:
+    """A redis-server that is only there when `build`, a shell's text with $0 for its path, has made it."""
+    path = str(tmp_path / "made" / "server")
+    return replace(REDIS, command=(path, *REDIS.command[1:]), build=("sh", "-c", *build, path), **others)
+
+
+MAKE = 'mkdir -p "$(dirname "$0")" && ln -s "$(command -v redis-server)" "$0"'
+
+
+def test_a_program_that_is_not_there_is_built_once_where_loadgen_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told: list[Progress] = []
+    plan = built(tmp_path, f"echo built in $PWD >> builds; {MAKE}")
+    for _ in range(2):
+        with ManagedServer(plan, told.append) as server:
+            assert ask(server.port, b"PING\r\n", b"\r\n") == b"+PONG\r\n"
+    assert (tmp_path / "builds").read_text() == f"built in {tmp_path}\n"
+    assert told[0].note == "building redis, 0 s, limit 30m"
+
+
+@pytest.mark.parametrize(
+    ("build", "others", "sentence"),
+    [
+        (
+            "echo compiling; echo 'error: no such crate' >&2; exit 3",
+            {},
+            r"^The program /.*/made/server of target\.server\.command is not there, and its build \(sh .*, run in .*\) "
+            r'ended with exit status 3 after it had said "compiling / error: no such crate": mend the build, or ',
+        ),
+        ("kill -9 $$", {}, r"its build .* was killed by SIGKILL.* without a word: mend the build"),
+        ("true", {}, r"is not there after its build \(sh -c true .*\) either: name in target\.server\.command what"),
+        (
+            "echo still at it; sleep 60",
+            {"build_timeout_ns": 300_000_000},
+            r'^The build of redis \(.*\) was not done within 300ms and was ended after it had said "still at it": ra',
+        ),
+    ],
+)
+def test_a_build_that_makes_nothing_is_one_sentence_with_its_last_lines(tmp_path, build, others, sentence):
+    with pytest.raises(ServerError, match=sentence) as raised:
+        ManagedServer(built(tmp_path, build, **others)).__enter__()
+    assert "\n" not in str(raised.value)
+
+
+def test_a_build_that_is_not_there_is_one_sentence(tmp_path):
+    plan = replace(built(tmp_path, ""), build=("no-such-builder",))
+    with pytest.raises(
+        ServerError, match=r'could not be started: The program "no-such-builder" of target\.server\.build'
+    ):
+        ManagedServer(plan).__enter__()
+
+
+def test_a_build_ends_when_whoever_waits_for_it_is_interrupted(tmp_path):
+    def interrupt(progress: Progress) -> None:
+        if (tmp_path / "begun").exists():
+            raise KeyboardInterrupt
+
+    begun = tmp_path / "begun"
+    plan = built(tmp_path, f"echo $$ > {begun}.new; mv {begun}.new {begun}; sleep 60")
+    with pytest.raises(KeyboardInterrupt):
+        ManagedServer(plan, interrupt).__enter__()
+    assert is_over(int(begun.read_text()))
 
 
 # ── It ends ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -431,6 +518,80 @@ def test_a_server_whose_keeper_is_killed_ends_with_it(plan):
         assert comes_true(server.fate)
         assert server.fate() == f"{plan.name} was killed, as the process that kept it was"
         assert is_over(server.pid)
+
+
+def test_the_next_run_removes_the_folder_of_one_that_was_killed_with_its_keeper():
+    with (
+        ManagedServer(REDIS) as alive,
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                "import psutil\n"
+                "from loadgen.target.server import ManagedServer\n"
+                "from loadgen.server_plan import ServerPlan\n"
+                f"with ManagedServer({REDIS!r}) as server:\n"
+                "    print(server.pid, psutil.Process(server.pid).ppid(), flush=True)\n"
+                "    input()\n",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as parent,
+    ):
+        [own] = before = folders()
+        pid, keeper = map(int, parent.stdout.readline().split())
+        [dead] = folders() - before
+        # The other one first, or it would remove the folder.
+        parent.send_signal(signal.SIGSTOP)
+        os.kill(keeper, signal.SIGKILL)
+        parent.kill()
+        assert is_over(keeper)
+        assert is_over(pid)
+        parent.wait()
+        assert folders() == {own, dead}
+        with ManagedServer(REDIS):
+            assert dead not in folders()
+            assert len(folders()) == 2
+            assert own in folders()
+        assert ask(alive.port, b"PING\r\n", b"\r\n") == b"+PONG\r\n"
+
+
+def test_only_folders_of_ours_that_nobody_holds_are_removed(tmp_path):
+    tmp, elsewhere = Path(os.environ["TMPDIR"]), tmp_path / "elsewhere"
+
+    def placed(name: str, mark: str = ".loadgen") -> Path:
+        (tmp / name).mkdir()
+        (tmp / name / mark).touch()
+        return tmp / name
+
+    abandoned = placed("loadgen-redis-0123456789ab")
+    (abandoned / "data").mkdir()
+    (abandoned / "data" / "link").symlink_to(tmp_path)
+    kept = [
+        placed("loadgen-redis-0123456789ac", "unmarked"),
+        placed("loadgen-redis-0123456789abc"),
+        placed("other-redis-0123456789ab"),
+        in_use := placed("loadgen-in-use-0123456789ab"),
+        foreign := placed("loadgen-foreign-0123456789ab"),
+        linked := placed("loadgen-linked-0123456789ab", "unmarked"),
+        fifo := placed("loadgen-fifo-0123456789ab", "unmarked"),
+    ]
+    elsewhere.mkdir()
+    (elsewhere / ".loadgen").touch()
+    (link := tmp / "loadgen-link-0123456789ab").symlink_to(elsewhere)
+    (linked / ".loadgen").symlink_to(elsewhere / ".loadgen")
+    os.mkfifo(fifo / ".loadgen")
+    if os.geteuid() == 0:
+        os.chown(foreign / ".loadgen", 12345, 12345)
+    else:
+        (foreign / ".loadgen").unlink()
+    with (in_use / ".loadgen").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        folder.remove_abandoned()
+        assert set(tmp.iterdir()) == {*kept, link}
+    assert (elsewhere / ".loadgen").exists()
+    for path in (*kept, link):
+        path.unlink() if path.is_symlink() else shutil.rmtree(path)
 
 
 def test_whoever_ends_the_keeper_ends_the_server():

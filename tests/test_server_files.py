@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import tomli
 from command import wait_until
 from real_servers import HOST, START_ATTEMPTS, STOP_TIMEOUT_S, ask, free_port
 
+from loadgen.cli import main
 from loadgen.config import load, server_plan
 from loadgen.server_plan import ServerPlan
 
@@ -78,12 +80,13 @@ def folder(tmp_path: Path) -> Path:
 def test_all_that_was_promised_is_there() -> None:
     policies = ["allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random",
                 "volatile-ttl", "noeviction"]  # fmt: skip
-    assert set(FILES) == REDIS.keys() | MEMCACHED.keys() | BUILT_IN.keys()
+    assert set(FILES) == REDIS.keys() | MEMCACHED.keys() | BUILT_IN.keys() | CRUCIBLE.keys()
     assert set(FILES) == {
         *("redis", "redis-aof", "redis-aof-always", "redis-io-threads"),
         *(f"redis-{policy}" for policy in policies),
         *("memcached", "memcached-2-threads", "memcached-large-slabs", "memcached-small-slabs"),
         *("builtin-uvloop", "builtin-asyncio", "builtin-memcache"),
+        *("crucible-redis", "crucible-slab", "crucible-heap", "crucible-smoketest"),
     }
 
 
@@ -151,3 +154,50 @@ def test_the_built_in_server_is_set_up_as_the_file_is_called(name: str, last_wor
     assert plan.command[-1] == last_word
     with started(plan, folder):
         pass
+
+
+# ── crucible: no test needs the program itself ──────────────────────────────────────────────────────────────────────
+
+CRUCIBLE = {
+    "crucible-redis": ("segment", "4GB"),
+    "crucible-slab": ("slab", "4GB"),
+    "crucible-heap": ("heap", "1GB"),
+    "crucible-smoketest": ("segment", "64MB"),
+}
+
+CRUCIBLE_KEYS = {
+    "workers": {"threads", "cpu_affinity"},
+    "cache": {"backend", "policy", "heap_size", "segment_size", "slab_size", "max_value_size", "hashtable_power"},
+    "listener": {"protocol", "address"},
+    "metrics": {"address"},
+}
+"""What crucible-server reads in its file, as far as the files here use it: it refuses to start with any other key."""
+
+
+@pytest.mark.parametrize("name", CRUCIBLE)
+def test_crucible_is_told_its_port_by_the_file_that_is_its_argument(name: str) -> None:
+    plan = plan_of(name)
+    assert plan.command == (str(Path.cwd() / "target/release/crucible-server"), "{dir}/server.toml")
+    [(file, template)] = plan.files
+    told = tomli.loads(template.replace("{host}", HOST).replace("{port}", "7000"))
+    assert file == "server.toml"
+    assert (told["cache"]["backend"], told["cache"]["heap_size"]) == CRUCIBLE[name]
+    assert told["listener"] == [{"protocol": "resp", "address": f"{HOST}:7000"}]
+    # Another free port, so that several of them run side by side.
+    assert told["metrics"] == {"address": f"{HOST}:0"}
+    for table, keys in told.items():
+        assert set(keys[0] if isinstance(keys, list) else keys) <= CRUCIBLE_KEYS[table]
+
+
+@pytest.mark.parametrize("name", CRUCIBLE)
+def test_a_program_that_is_not_there_is_one_sentence(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main(["run", "--server", name, "--format", "quiet"]) == 3
+    assert capsys.readouterr().err == (
+        f"loadgen: The program {tmp_path}/target/release/crucible-server of target.server.command is not there, and "
+        'its build could not be started: The program "cargo" of target.server.build is not in PATH: install it, or '
+        "write its whole path.\n"
+    )

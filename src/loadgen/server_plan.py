@@ -29,6 +29,12 @@ class ServerPlan:
     """As in a Plan."""
     env: tuple[tuple[str, str], ...] = ()
     """Added to this process's own environment; `{port}` and so on are replaced here too."""
+    files: tuple[tuple[str, str], ...] = ()
+    """Names and texts of files written into its fresh folder first; `{port}` and so on are replaced here too."""
+    build: tuple[str, ...] = ()
+    """What is run, where this process is, when its program is not there; empty: nothing."""
+    build_timeout_ns: int = 1_800_000_000_000
+    """How long that may take."""
     cwd: str = ""
     """Where it is started; empty is its fresh folder."""
     port: int = 0

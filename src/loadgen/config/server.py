@@ -20,12 +20,18 @@ PLACEHOLDERS = ("{host}", "{port}", "{dir}")
 _PLACEHOLDER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
 """Other braces, such as those of JSON, are left as they are."""
 
+OURS = ("server.log", ".loadgen", ".loadgen-new")
+"""What loadgen itself puts into a server's folder: its log, and the mark that it is in use."""
+
+_LONGEST_NAME = 255
+"""In bytes: NAME_MAX of Linux's file systems."""
+
 _SPLIT_COMMAND = '["redis-server", "--port", "{port}"]'
 
 
 def has_port(server: Server) -> bool:
-    """Whether the server is told its port, on its command line or in its environment."""
-    return any("{port}" in text for text in (*server.command, *server.env.values()))
+    """Whether the server is told its port: on its command line, in its environment or in a file of its own."""
+    return any("{port}" in text for text in (*server.command, *server.env.values(), *server.files.values()))
 
 
 def _is_list(command: object) -> object:
@@ -56,7 +62,7 @@ def _with_placeholders(text: str) -> str:
 def _without_placeholders(text: str) -> str:
     for found in _PLACEHOLDER.findall(text):
         if found in PLACEHOLDERS:
-            raise ValueError(f"has {found}, which is filled in in command and env only; write the path itself")
+            raise ValueError(f"has {found}, which is filled in in command, env and files only; write the path itself")
     return text
 
 
@@ -75,6 +81,9 @@ def _regular_expression(text: str) -> str:
         raise ValueError(f'"{text}" is found in every line; write what marks an error')
     return text
 
+
+BuildWord = Annotated[str, AfterValidator(_for_a_process), AfterValidator(_without_placeholders)]
+"""Text that a build is given as it stands: there is no port yet, and no folder."""
 
 Word = Annotated[str, AfterValidator(_for_a_process), AfterValidator(_with_placeholders)]
 """Text that the server is given, placeholders filled in."""
@@ -105,6 +114,23 @@ class Server(Table):
         description="Added to the environment; {host}, {port} and {dir} are filled in here too.",
         examples=[{"LISTEN": "{host}:{port}"}],
     )
+    files: dict[str, str] = Field(
+        default={},
+        description=(
+            "Files by name, written into its fresh folder before it starts, for a program that is told its port by a "
+            "file. {host}, {port} and {dir} are filled in; other braces are the file's own."
+        ),
+        examples=[{"server.toml": 'listen = "{host}:{port}"'}],
+    )
+    build: Annotated[tuple[BuildWord, ...], BeforeValidator(_is_list)] = Field(
+        default=(),
+        strict=False,
+        description=(
+            "What builds the program, run where loadgen is run when the program is not there. Default: nothing does."
+        ),
+        examples=[["cargo", "build", "--release"]],
+    )
+    build_timeout: PositiveDuration = duration_key("30m", "How long that may take, before it is ended.")
     cwd: FilePath | None = Field(
         default=None, description="The folder to start it in. Default: its fresh one.", examples=["server"]
     )
@@ -139,6 +165,26 @@ class Server(Table):
         if not command[0]:
             raise ValueError("names no program, as its first text is empty; write the program's name there")
         return command
+
+    @field_validator("build")
+    @classmethod
+    def _names_a_builder(cls, build: tuple[str, ...]) -> tuple[str, ...]:
+        if build and not build[0]:
+            raise ValueError("names no program, as its first text is empty; write the program's name there")
+        return build
+
+    @field_validator("files")
+    @classmethod
+    def _stay_in_their_folder(cls, files: dict[str, str]) -> dict[str, str]:
+        for name in files:
+            if not name or name in (".", "..") or "/" in name or "\0" in name or len(name.encode()) > _LONGEST_NAME:
+                raise ValueError(
+                    f"names a file {json.dumps(name, ensure_ascii=False)}, as none in the server's own folder can be; "
+                    "write a name without a slash, such as server.toml"
+                )
+            if name in OURS:
+                raise ValueError(f'names a file "{name}", which is loadgen\'s own; write another name')
+        return files
 
     @field_validator("env")
     @classmethod

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import select
@@ -32,6 +33,9 @@ _ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _ORPHANED_S = 0.02
 _LONGEST_SLEEP_S = 1.0
 
+MARK = ".loadgen"
+"""A file in the server's folder, locked as long as its keeper lives: what stays behind without a lock is nobody's."""
+
 # From prctl(2).
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -39,7 +43,7 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Keeper:
-    """Of one server. `task` has program, arguments, env, cwd, cpus, log, folder and stop_timeout_s."""
+    """Of one server. `task` has program, arguments, env, files, cwd, cpus, log, folder and stop_timeout_s."""
 
     def __init__(self, task: dict[str, Any]) -> None:
         self.task = task
@@ -60,7 +64,7 @@ class Keeper:
         try:
             # A server that gives up root must still be able to look into its folder.
             folder.chmod(0o755)
-            if self._start():
+            if self._prepare(folder) and self._start():
                 self._wait()
                 self._end()
         finally:
@@ -78,6 +82,20 @@ class Keeper:
             _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     # ── The start ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _prepare(self, folder: Path) -> bool:
+        """Whether the folder is marked as in use, and has the server's files; if not, why not has been told."""
+        try:
+            mark(folder)
+            for name, text in self.task["files"].items():
+                # Not followed, not overwritten: the folder is new, and only ours.
+                file = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+                with os.fdopen(file, "w", encoding="utf-8", newline="") as written:
+                    written.write(text)
+        except OSError as error:
+            tell(failed="files", errno=error.errno)
+            return False
+        return True
 
     def _start(self) -> bool:
         """Whether the server's program runs now; if it does not, why not has been told."""
@@ -225,6 +243,14 @@ class Keeper:
         """Until a signal comes, such as that of a child's end."""
         select.select([self.alarm], [], [], most_s)
         self._signals()
+
+
+def mark(folder: Path) -> None:
+    """Marks the folder as in use until this process ends, however it ends. The server does not inherit the lock."""
+    new = folder / f"{MARK}-new"
+    fcntl.flock(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), fcntl.LOCK_EX)
+    # A mark is locked from its first moment on.
+    new.rename(folder / MARK)
 
 
 def children() -> list[int]:

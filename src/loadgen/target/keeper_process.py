@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from loadgen.errors import LoadgenError
 from loadgen.target import keeper
@@ -29,7 +29,7 @@ class KeeperError(LoadgenError):
 
 
 class StartError(LoadgenError):
-    """The program could not be started: `step` is folder, log, fork, group, cpus, cwd or program."""
+    """The program could not be started: `step` is folder, files, log, fork, group, cpus, cwd or program."""
 
     def __init__(self, step: str, number: int) -> None:
         super().__init__(os.strerror(number))
@@ -52,6 +52,8 @@ class Task:
     folder: str
     """Must not be there yet; removed at the end."""
     stop_timeout_s: float
+    files: dict[str, str] = field(default_factory=dict)
+    """Written into the folder first: their names and texts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,11 @@ from loadgen.errors import TargetError
 OURSELVES = "loadgen"
 
 
-def found(program: str, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The path of a program, and the arguments that stand before its own.
+_COMMAND = "target.server.command"
+
+
+def found(program: str, environment: Mapping[str, str], key: str = _COMMAND) -> tuple[str, ...]:
+    """The path of a program that `key` names, and the arguments that stand before its own.
 
     The word `loadgen` is this very loadgen, not one that PATH happens to have: results are to be of this version.
     Raises TargetError.
@@ -23,19 +26,32 @@ def found(program: str, environment: Mapping[str, str]) -> tuple[str, ...]:
         # -P: what lies in the server's folder must not pass for a module.
         return (sys.executable, "-P", "-m", "loadgen")
     if "/" in program:
-        return (_checked(Path(program).absolute()),)
+        return (_checked(Path(program).absolute(), key),)
     searched = environment.get("PATH", os.defpath)
     path = shutil.which(program, path=searched)
     if path is None:
         raise TargetError(
-            f'The program "{program}" of target.server.command is not in PATH: install it, or write its whole path.'
+            f'The program "{program}" of {key} is not in PATH: install it, or write its whole path{_or_build(key)}.'
         )
     return (str(Path(path).absolute()),)
 
 
-def _checked(path: Path) -> str:
+def is_absent(program: str, environment: Mapping[str, str]) -> bool:
+    """Whether there is no such program, not even one that cannot be executed."""
+    if program == OURSELVES:
+        return False
+    if "/" in program:
+        return not Path(program).exists()
+    return shutil.which(program, path=environment.get("PATH", os.defpath)) is None
+
+
+def _or_build(key: str) -> str:
+    return ", or say in target.server.build how it is built" if key == _COMMAND else ""
+
+
+def _checked(path: Path, key: str) -> str:
     if not path.exists():
-        raise TargetError(f"The program {path} of target.server.command is not there: build it, or correct the path.")
+        raise TargetError(f"The program {path} of {key} is not there: build it, or correct the path{_or_build(key)}.")
     if not path.is_file() or not os.access(path, os.X_OK):
-        raise TargetError(f"{path} of target.server.command cannot be executed: chmod +x it, or name a program.")
+        raise TargetError(f"{path} of {key} cannot be executed: chmod +x it, or name a program.")
     return str(path)

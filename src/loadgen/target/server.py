@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +18,7 @@ from typing import Self
 from loadgen.errors import LoadgenError, TargetError
 from loadgen.events import Progress
 from loadgen.server_plan import HOST, ServerPlan
-from loadgen.target import port, program, ready
+from loadgen.target import build, folder, port, program, ready
 from loadgen.target.keeper_process import KeeperProcess, StartError, Task
 from loadgen.target.log import Log
 from loadgen.target.process import ProcessTree
@@ -36,7 +35,6 @@ _INTERVAL_S = 0.01
 _WONDER_S = 2.0
 
 _IN_USE = re.compile(r"(?i:\b(?:address|port)\b.{0,40}\bin use\b)|EADDRINUSE")
-_UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class ServerError(TargetError):
@@ -78,6 +76,8 @@ class ManagedServer:
         return f"{self.host}:{self.port}"
 
     def __enter__(self) -> Self:
+        folder.remove_abandoned()
+        self._have_program()
         for attempt in range(1, START_ATTEMPTS + 1):
             self._kept = self._tree = self._log = self._instance = None
             try:
@@ -154,6 +154,15 @@ class ManagedServer:
 
     # ── The start ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def _have_program(self) -> None:
+        """Builds the program where it is not there and can be built."""
+        plan = self.plan
+        if plan.build and program.is_absent(plan.command[0], os.environ | dict(plan.env)):
+            try:
+                build.run(plan, self._emit)
+            except build.BuildError as error:
+                raise ServerError(str(error), error.last_words) from None
+
     def _start(self) -> None:
         """Starts its program."""
         plan = self.plan
@@ -178,10 +187,10 @@ class ManagedServer:
 
     def _task(self) -> Task:
         plan = self.plan
-        folder = Path(tempfile.gettempdir(), f"loadgen-{_UNFIT.sub('-', plan.name)[:40]}-{os.urandom(6).hex()}")
+        own = folder.fresh(plan.name)
 
         def filled(text: str) -> str:
-            for placeholder, value in {"{host}": HOST, "{port}": str(self.port), "{dir}": str(folder)}.items():
+            for placeholder, value in {"{host}": HOST, "{port}": str(self.port), "{dir}": str(own)}.items():
                 text = text.replace(placeholder, value)
             return text
 
@@ -195,10 +204,11 @@ class ManagedServer:
             program=path,
             arguments=(*first, *map(filled, plan.command[1:])),
             env=env,
-            cwd=str(Path(plan.cwd).absolute()) if plan.cwd else str(folder),
+            cwd=str(Path(plan.cwd).absolute()) if plan.cwd else str(own),
             cpus=plan.cpus,
-            log=str(Path(plan.log).absolute()) if plan.log else str(folder / "server.log"),
-            folder=str(folder),
+            log=str(Path(plan.log).absolute()) if plan.log else str(own / "server.log"),
+            folder=str(own),
+            files={name: filled(text) for name, text in plan.files},
             stop_timeout_s=plan.stop_timeout_ns / NS_PER_S,
         )
 
@@ -304,6 +314,11 @@ def _why_not(plan: ServerPlan, task: Task, error: StartError) -> str:
     match error.step:
         case "folder":
             return f"The folder {task.folder} could not be made ({error}): set TMPDIR to one that can be written to."
+        case "files":
+            return (
+                f"The files of [target.server.files] could not be written into {task.folder} ({error}): see that there "
+                "is room for them, or set TMPDIR to where there is."
+            )
         case "log":
             return f"The log {task.log} could not be written ({error}): correct target.server.log."
         case "cwd":

@@ -1,0 +1,113 @@
+"""The build of a server's program that is not there: run once, watched, bounded in time, and ended with loadgen.
+
+It is kept as a server is, so that nothing is left of it, however loadgen ends. What it builds it does not know.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from loadgen.errors import LoadgenError, TargetError
+from loadgen.events import Progress
+from loadgen.server_plan import ServerPlan
+from loadgen.target import folder, program
+from loadgen.target.keeper_process import KeeperProcess, Task
+from loadgen.target.log import Log
+from loadgen.units import NS_PER_S, format_duration
+
+_TOLD_S = 0.5
+"""How often it is said how long it has taken."""
+
+# What a build that is ended has to clean up in.
+_STOP_TIMEOUT_S = 5.0
+
+_SHOWN = 3
+"""The last lines that a sentence quotes."""
+
+
+class BuildError(TargetError):
+    """The program is not there after its build; `last_words` are the last lines that the build printed."""
+
+    def __init__(self, sentence: str, last_words: tuple[str, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.last_words = last_words
+
+
+def run(plan: ServerPlan, emit: Callable[[Progress], None]) -> None:
+    """Returns when the build of `plan` has made its program. `emit` gets how long it has taken. Raises BuildError."""
+    command = shlex.join(plan.build)
+    with _started(plan) as (kept, log):
+        began, limit_s = time.monotonic(), plan.build_timeout_ns / NS_PER_S
+        while kept.end is None:
+            took_s = time.monotonic() - began
+            _tell(plan, took_s, emit)
+            if took_s >= limit_s:
+                raise BuildError(
+                    f"The build of {plan.name} ({command}) was not done within "
+                    f"{format_duration(plan.build_timeout_ns)} and was ended{_quoted(log)}: raise "
+                    "target.server.build_timeout.",
+                    log.last_words(),
+                )
+            kept.hear(min(_TOLD_S, limit_s - took_s))
+        if kept.end.status != 0:
+            raise BuildError(
+                f"The program {plan.command[0]} of target.server.command is not there, and its build ({command}, run "
+                f"in {Path.cwd()}) {kept.end}{_quoted(log)}: mend the build, or correct target.server.build.",
+                log.last_words(),
+            )
+        if program.is_absent(plan.command[0], os.environ | dict(plan.env)):
+            raise BuildError(
+                f"The program {plan.command[0]} of target.server.command is not there after its build ({command}) "
+                "either: name in target.server.command what target.server.build makes.",
+                log.last_words(),
+            )
+
+
+@contextmanager
+def _started(plan: ServerPlan) -> Iterator[tuple[KeeperProcess, Log]]:
+    """The running build and what it prints."""
+    own = folder.fresh(f"{plan.name}-build")
+    try:
+        path, *first = program.found(plan.build[0], os.environ, "target.server.build")
+        kept = KeeperProcess(
+            Task(
+                program=path,
+                arguments=(*first, *plan.build[1:]),
+                env={},
+                cwd=str(Path.cwd()),
+                cpus=(),
+                log=str(own / "build.log"),
+                folder=str(own),
+                stop_timeout_s=_STOP_TIMEOUT_S,
+            )
+        )
+    except LoadgenError as error:
+        raise BuildError(
+            f"The program {plan.command[0]} of target.server.command is not there, and its build could not be started: "
+            f"{error}"
+        ) from None
+    try:
+        log = Log(os.open(kept.task.log, os.O_RDONLY))
+        try:
+            yield kept, log
+        finally:
+            log.close()
+    finally:
+        kept.close()
+
+
+def _tell(plan: ServerPlan, took_s: float, emit: Callable[[Progress], None]) -> None:
+    limit_ns, took_ns = plan.build_timeout_ns, min(plan.build_timeout_ns, int(took_s * NS_PER_S))
+    words = f"building {plan.name}, {took_s:.0f} s, limit {format_duration(limit_ns)}"
+    emit(Progress("ready", took_ns, limit_ns, took_ns, words))
+
+
+def _quoted(log: Log) -> str:
+    """The last lines as the middle of a sentence; empty when there is none."""
+    said = log.last_words()[-_SHOWN:]
+    return f' after it had said "{" / ".join(said)}"' if said else " without a word"
