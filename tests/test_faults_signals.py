@@ -188,3 +188,21 @@ def test_three_signals_in_a_row_at_any_time_end_as_interrupted_or_with_a_result(
             finished = running.finish()
         assert finished.status in (0, 130), (number, delay_s, finished.stderr)
         assert "Traceback" not in finished.stderr
+
+
+def test_an_import_that_turns_a_signal_into_its_own_error_is_interrupted_all_the_same() -> None:
+    script = """
+import os, signal, sys, types
+from loadgen import entry
+class Panic(BaseException): pass
+def main():
+    try:
+        os.kill(os.getpid(), signal.SIGHUP)
+    except KeyboardInterrupt:
+        raise Panic from None
+sys.modules["loadgen.cli"] = types.ModuleType("loadgen.cli")
+sys.modules["loadgen.cli"].main = main
+sys.exit(entry.main())
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "loadgen: interrupted.\n")

@@ -47,7 +47,10 @@ def main() -> int:
         from loadgen.cli import main
 
         status = main()
-    except KeyboardInterrupt:
+    except BaseException as error:
+        # A compiled module that is interrupted while it is imported turns that into an error of its own.
+        if not _began_s and not isinstance(error, KeyboardInterrupt):
+            raise
         status = _INTERRUPTED
         os.write(2, _WORDS)
     # Whoever goes on pressing must not see how the interpreter ends.
