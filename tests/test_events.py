@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -295,18 +295,21 @@ def test_what_a_search_does_not_know_is_null() -> None:
 )
 def test_a_search_without_an_answer_or_with_wrong_accounts_is_invalid(search: str, reason: str) -> None:
     (record,) = records(SEARCHES[search](), "saturation")
-    assert record["verdict"] == {"valid": False, "reasons": [reason], "warnings": []}
+    assert record["verdict"] == {"valid": False, "failed_because": [], "reasons": [reason], "warnings": []}
     assert record["unaccounted"] == (10 if search == "search_knee" else 0)
 
 
+NONE_FOUND = {Outcome.GENERATOR_LIMITED, Outcome.NEVER_PASSED, Outcome.UNCONFIRMED}
+
+
 @pytest.mark.parametrize("outcome", Outcome)
-def test_that_a_search_did_not_find_the_rate_does_not_make_it_invalid(outcome: Outcome) -> None:
+def test_a_search_is_valid_if_it_has_an_answer(outcome: Outcome) -> None:
     ended = found()[-1]
     assert isinstance(ended, SearchEnded)
     assert ended.answer is not None
     (record,) = records([dataclasses.replace(ended, answer=dataclasses.replace(ended.answer, outcome=outcome))])
     VALIDATORS["saturation"].validate(record)
-    assert record["verdict"]["valid"] is True
+    assert record["verdict"]["valid"] is (outcome not in NONE_FOUND)
 
 
 def test_old_scripts_find_every_name_they_read() -> None:
@@ -407,7 +410,7 @@ def test_words_that_are_no_unicode_are_still_written() -> None:
 
 
 def test_the_verdict_is_invalid_for_a_reason_only() -> None:
-    assert result_of(closed_loop())["verdict"] == {"valid": True, "reasons": [], "warnings": []}
+    assert result_of(closed_loop())["verdict"] == {"valid": True, "failed_because": [], "reasons": [], "warnings": []}
     verdict = result_of(errors_of_all_kinds())["verdict"]
     assert (verdict["valid"], len(verdict["reasons"]), len(verdict["warnings"])) == (False, 2, 1)
     assert result_of(zero_requests())["verdict"]["reasons"] == ["no requests were measured"]
@@ -453,6 +456,7 @@ def test_a_run_that_failed_is_invalid_for_that() -> None:
     failed = dataclasses.replace(closed_loop()[-1], failure="Worker 1 was killed by SIGKILL.")
     assert result_of([failed])["verdict"] == {
         "valid": False,
+        "failed_because": [],
         "reasons": ["Worker 1 was killed by SIGKILL."],
         "warnings": [],
     }
@@ -517,7 +521,7 @@ def test_only_a_gate_has_one_answer() -> None:
         "PASS",
         "INCONCLUSIVE",
         "REFUSED",
-        "INCONCLUSIVE",
+        "ERROR",
     ]
 
 
@@ -532,3 +536,23 @@ def test_any_comparison_is_one_line_that_fits_its_schema(seed: int) -> None:
     line = encode(anything(seed))
     assert line.count(b"\n") == 1
     VALIDATORS["comparison"].validate(json.loads(line, parse_constant=refuse))
+
+
+def integers(value: Any) -> Iterator[int]:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from integers(inner)
+    elif isinstance(value, int):
+        yield value
+
+
+@pytest.mark.parametrize("run", ALL)
+def test_every_integer_is_one_that_javascript_reads_exactly(run: str) -> None:
+    records = [json.loads(line) for event in ALL[run]() if (line := encode(event))]
+    assert all(abs(integer) < 2**53 for record in records for integer in integers(record))
+
+
+def test_an_integer_beyond_that_is_spelled_as_the_double_that_readers_take_it_for() -> None:
+    huge = dataclasses.replace(sample(1, Snapshot()), interval=Snapshot(tallies=good(2**53 + 1, 2**60 + 1)))
+    record = json.loads(encode(huge))
+    assert not [integer for integer in integers(record) if abs(integer) >= 2**53]

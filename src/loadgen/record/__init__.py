@@ -19,13 +19,16 @@ from loadgen.record.load import differences, load
 from loadgen.record.read import Reading, Record
 from loadgen.smoke import SmokeEnded
 
+MOST_EXACT = 2**53 - 1
+"""The largest integer of which JavaScript and jq, whose numbers are doubles, read every one apart."""
+
 __all__ = ["Reading", "Record", "differences", "encode", "load", "to_line", "to_record"]
 
 
 def encode(event: Event | SmokeEnded | JudgingEvent) -> bytes:
     """One line of NDJSON, or nothing for an event that has no record."""
     record = to_record(event)
-    return b"" if record is None else to_line(_whole(record))
+    return b"" if record is None else to_line(_portable(record))
 
 
 def to_line(record: Record) -> bytes:
@@ -33,15 +36,21 @@ def to_line(record: Record) -> bytes:
     return json_line(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def _whole(value: Any) -> Any:
-    """The value with its halves of surrogate pairs escaped, as JSON has no spelling for them."""
+def _portable(value: Any) -> Any:
+    """The value as every reader of JSON takes it.
+
+    Without halves of surrogate pairs, as a command line can hold them, and with an integer that no double holds rounded
+    to the double that JavaScript and jq would take it for.
+    """
     match value:
         case str():
             return value.encode("utf-8", "backslashreplace").decode("utf-8")
+        case int() if abs(value) > MOST_EXACT:
+            return float(value)
         case dict():
-            return {_whole(key): _whole(inner) for key, inner in value.items()}
+            return {_portable(key): _portable(inner) for key, inner in value.items()}
         case list():
-            return [_whole(inner) for inner in value]
+            return [_portable(inner) for inner in value]
         case _:
             return value
 
