@@ -342,7 +342,7 @@ def test_nothing_listening_is_exit_3_and_names_both_ways_out() -> None:
     done = invoked(QUICK_TEST, "--port", str(port), "--format", "quiet")
     assert (done.status, done.stdout) == (3, "")
     assert done.stderr.count("\n") == 1
-    for words in (f"{HOST}:{port}", "start a server", "--embedded"):
+    for words in (f"{HOST}:{port}", "Start a server", "--embedded"):
         assert words in done.stderr
 
 

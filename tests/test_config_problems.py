@@ -222,7 +222,7 @@ def test_a_problem_names_the_flag_or_set_that_caused_it(tmp_path: Path) -> None:
         "--set: connection.conections: unknown key; did you mean connections?"
     )
     flagged = only_problem(tmp_path, text, connection__connections=Flag("-c", 0))
-    assert flagged.startswith("-c: connection.connections: ")
+    assert flagged == "-c: must be at least 1, not 0"
     unnamed = only_problem(tmp_path, text, connection__connections=0)
     assert unnamed.startswith("the command line: connection.connections: ")
 

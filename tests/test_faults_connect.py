@@ -53,8 +53,8 @@ def test_a_refused_connection_names_both_ways_out(protocol: str) -> None:
     port = free_port()
     finished = load(port, "--protocol", protocol)
     assert finished.status == 3
-    assert f"Nothing listens at 127.0.0.1:{port}" in finished.complaint
-    assert "start a server" in finished.complaint
+    assert f"Nothing is listening on 127.0.0.1:{port} (connection refused)." in finished.complaint
+    assert "Start a server" in finished.complaint
     assert "--embedded" in finished.complaint
 
 

@@ -346,7 +346,8 @@ def test_spinning_workers_are_said(format: str) -> None:
 
 def test_quiet_says_what_is_wrong() -> None:
     assert text("quiet", RUNS["errors_of_all_kinds"]()).endswith(
-        "  errors=110  INVALID: A worker's CPU was 99 % busy.; Sends fell short of the plan by 3 %.\n"
+        "  errors=110  INVALID: A worker's CPU was 99 % busy.; Sends fell short of the plan by 3 %.  "
+        "warning: The 127.0.0.1:6381 endpoint was away for 1.2 s, so that its keys were neither read nor written.\n"
     )
     died = dataclasses.replace(result_of("zero_requests"), interrupted=False, reasons=("worker 1 died",))
     assert text("quiet", [died]) == "no requests were measured  INVALID: worker 1 died\n"
@@ -397,7 +398,7 @@ def test_quiet_has_the_server_s_cpu_per_request() -> None:
 def test_a_watched_interval_has_the_server_s_cpu_and_the_percentiles_stand_in_line() -> None:
     lines = text("clean", RUNS["watched"]()).splitlines()
     header = next(number for number, line in enumerate(lines) if line.startswith("time"))
-    assert lines[header].split("│")[0].split() == ["time", "req/s", "err/s", "hit%", "srv%"]
+    assert lines[header].split("│")[0].split() == ["time", "UTC", "req/s", "err/s", "hit%", "srv%"]
     assert [line.split("│")[0].split()[-1] for line in lines[header + 1 : header + 4]] == ["87", "1587", "-"]
     bars = {line.index("│") for line in lines if "│" in line}
     assert len(bars) == 1
@@ -409,3 +410,10 @@ def test_a_server_that_is_watched_later_on_gets_its_column_and_a_new_header() ->
     lines = text("clean", [before, after, before]).splitlines()
     assert ["srv%" in line for line in lines if line.startswith("time")] == [False, True]
     assert lines[-1].split("│")[0].endswith(" -")
+
+
+def test_each_of_several_tests_has_the_header_of_its_rows() -> None:
+    lines = text("clean", [*RUNS["busy"](), *RUNS["busy"]()]).splitlines()
+    first = len(text("clean", RUNS["busy"]()).splitlines())
+    assert lines[first] == ""
+    assert lines[first + 1 :] == lines[:first]

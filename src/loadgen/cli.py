@@ -35,14 +35,18 @@ OVERVIEW = """usage: loadgen [run] [CONFIG] [options]
 Puts load on cache servers that speak RESP or memcache, and says what happened.
 
 first commands to try:
-  loadgen quick-test --embedded                   a load on the built-in server: nothing else is needed
-  loadgen run -h 127.0.0.1 -p 6379 -n 100k -t set,get -q    redis-benchmark's flags, on a server of yours
-  loadgen compare redis builtin-uvloop            two servers, started here, in turns
+  loadgen quick-test --embedded
+      a load on the built-in server: nothing else is needed
+  loadgen run -h 127.0.0.1 -p 6379 -n 100k -t set,get -q
+      redis-benchmark's flags, on a server of yours
+  loadgen compare redis builtin-uvloop
+      two servers, started here, in turns
 
 {verbs}
 
-`loadgen VERB --help` or `loadgen help VERB` says more. Options: --version, --help,
-and with any verb --debug, which prints the traceback of an internal error.
+`loadgen VERB --help` or `loadgen help VERB` says more.
+Options: --version, --help, and with any verb --debug, which
+prints the traceback of an internal error.
 
 exit status:
 {statuses}
@@ -113,12 +117,22 @@ def act(arguments: list[str]) -> int:
 
 def overview() -> str:
     """The help text of the command itself."""
+    from shutil import get_terminal_size
+
+    width = get_terminal_size((100, 24)).columns
     lines: list[str] = []
     for title, verbs in GROUPS.items():
         lines += ["", f"{title}:"] if lines else [f"{title}:"]
-        lines += [f"  {verb:<10}{what}" for verb, what in verbs.items()]
-    statuses = (f"  {status:<5}{what}" for status, what in STATUSES.items())
+        lines += [_hung(f"  {verb:<10}", what, width) for verb, what in verbs.items()]
+    statuses = [_hung(f"  {status:<5}", what, width) for status, what in STATUSES.items()]
     return OVERVIEW.format(verbs="\n".join(lines), statuses="\n".join(statuses))
+
+
+def _hung(left: str, what: str, width: int) -> str:
+    """An entry, whose explanation goes on below itself."""
+    from textwrap import wrap
+
+    return "\n".join(wrap(what, max(width, 40), initial_indent=left, subsequent_indent=" " * len(left)))
 
 
 def near_verb(word: str) -> str:
@@ -127,14 +141,14 @@ def near_verb(word: str) -> str:
 
     from loadgen import presets
 
-    near = get_close_matches(word[:40].lower(), VERBS, n=1, cutoff=0.7)
+    near = get_close_matches(word[:40].lower(), VERBS, n=1, cutoff=0.6)
     return near[0] if near and presets.CONFIGS.path(word) is None and not presets.CONFIGS.file(word).exists() else ""
 
 
 def no_such_verb(word: str, near: str = "") -> int:
     from loadgen.escape import printable
 
-    hint = f"did you mean {near}?" if near else f"there are {', '.join(VERBS)}."
+    hint = f"did you mean the verb {near}?" if near else f"there are {', '.join(VERBS)}."
     complain(f'loadgen: there is no verb, no file and no preset "{printable(word, 60)}"; {hint}')
     return 2
 

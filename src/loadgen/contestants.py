@@ -214,6 +214,8 @@ class Contestants:
         host, colon, port = word.rpartition(":")
         if colon and host and port.isdecimal():
             return self.endpoint(word)
+        if near := presets.SERVERS.near(word):
+            raise UsageError(f'there is no file and no server preset "{_quoted(word)}"; did you mean {near}?')
         raise UsageError(
             f'"{_quoted(word)}" is no candidate; name a server file (server/config/redis.toml), an address '
             '(127.0.0.1:6379), a command ("redis-server --port {port}") or a result file (result.json).'

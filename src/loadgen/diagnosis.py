@@ -71,8 +71,8 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
     match most:
         case "refused":
             return (
-                f"Nothing listens at {where}, the connection was refused: start a server there, or add --embedded to "
-                "run against the built-in one."
+                f"Nothing is listening on {where} (connection refused). Start a server, or use --embedded for the "
+                "built-in one."
             )
         case "connect timeout":
             return (

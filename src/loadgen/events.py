@@ -36,7 +36,7 @@ class Configured:
     version: str
     warnings: tuple[str, ...] = ()
     embedded: bool = False
-    """The target is loadgen's own built-in server, so the numbers are of that server."""
+    """The target is loadgen's own built-in server, which the figures describe."""
     server: str = ""
     """Name and version in the server's own words; empty when it does not say."""
     search: Settings | None = None

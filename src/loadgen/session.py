@@ -23,6 +23,9 @@ from loadgen.target.identity import identify
 from loadgen.target.server import ManagedServer
 from loadgen.usage import Watched
 
+SEARCH = "workload.saturation_search"
+"""The table that makes a load a search."""
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -93,7 +96,7 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
     check_target(given, flags)
     settings = settings_of(given, flags, server=flags.target.file)
     if force_search and not config.wants_search(settings):
-        flags = flags.having({"workload.saturation_search": config.Flag("saturate", {})})
+        flags = flags.having({SEARCH: config.Flag("saturate", {})})
         settings = settings_of(given, flags, server=flags.target.file)
     if config.wants_search(settings) and settings.admin.format == "csv":
         raise output.no_csv("a search")
@@ -138,6 +141,9 @@ def settings_of(given: Given, flags: Flags, server: Path | None = None) -> confi
     file = presets.CONFIGS.named(given.config)
     keys: dict[str, object] = {} if file is not None else without_file(given)
     keys |= flags.keys
+    if SEARCH in flags.keys and "general.duration" not in flags.keys:
+        # A search says itself how long each rate is measured.
+        keys.pop("general.duration", None)
     if given.embedded:
         # One server, whose port is known when it runs, in place of any that the file names.
         keys["target.endpoints"] = config.Flag("--embedded", [f"{HOST}:1"])

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from loadgen.config.schema import Config
 
-_IN_WORDS = {"general.threads": "the CPUs that this process may use"}
-"""Defaults that depend on the machine."""
+_IN_WORDS = {
+    "general.threads": "the CPUs that this process may use",
+    "general.requests": "",
+    "workload.rate_limit": "0: as fast as replies come",
+    "verdict.failures": "1%",
+}
+"""Defaults that depend on the machine, or that a number does not say as it would be typed."""
 
 
 def default(key: str) -> str:

@@ -179,7 +179,8 @@ def _in_order(problems: list[Problem], document: Document, source: str) -> list[
         if origin is not None and origin.typed:
             # A shell takes quotes away.
             sentence = sentence.replace(", without quotes", "")
-        placed.append((*place, f"{key}: {sentence}"))
+        # A flag says which key it is, and is what the user typed.
+        placed.append((*place, sentence if origin is not None and origin.flag else f"{key}: {sentence}"))
     sentences = [_cut(f"{where}: {sentence}") for _, where, sentence in sorted(placed)]
     if len(sentences) > MOST_SHOWN:
         sentences[MOST_SHOWN:] = [f"{source}: and {len(sentences) - MOST_SHOWN:,} more problems"]

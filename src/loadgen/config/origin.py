@@ -32,6 +32,11 @@ class Origin:
         """Whether it was given on the command line."""
         return self.order[0] >= _FLAGS
 
+    @property
+    def flag(self) -> bool:
+        """Whether it was given by a flag of its own, which `where` names."""
+        return self.order[0] == _FLAGS and self.where.startswith("-")
+
     @classmethod
     def in_file(cls, source: str, line: int, column: int, key: str, layer: int = 0) -> Origin:
         """`layer` is 0 for the file, 1 for a server file."""

@@ -218,11 +218,13 @@ class Connection(Table):
     connections: Annotated[int, Alias("pool_size", wins=True)] = Field(
         default=1, ge=1, le=1_000_000, description="Connections in all, spread evenly over endpoints and workers."
     )
-    pipeline_depth: int = Field(default=1, ge=1, le=65536, description="The most requests in flight on one connection.")
+    pipeline_depth: int = Field(
+        default=1, ge=1, le=65536, description="Maximum number of requests in flight on one connection."
+    )
     batch_size: int | None = Field(
         default=None,
         ge=0,
-        description="The most requests written by one send, clamped to 1 … pipeline_depth. Default: pipeline_depth.",
+        description="Maximum number of requests in one send, clamped to 1 … pipeline_depth. Default: pipeline_depth.",
         examples=[1],
     )
     connect_timeout: PositiveDuration = duration_key("5s", "How long a connection may take to be made.")
@@ -359,7 +361,7 @@ class SaturationSearch(Table):
         le=1,
         description="How narrow the interval round the answer must be to end the search, as a share of its lower end.",
     )
-    max_bisect_steps: int = Field(default=8, ge=0, description="The most rates tried to narrow it.")
+    max_bisect_steps: int = Field(default=8, ge=0, description="Maximum number of rates tried to narrow it.")
 
 
 class Workload(Table):

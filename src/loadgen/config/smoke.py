@@ -16,12 +16,10 @@ class Smoke(Table):
     """What a server must meet to pass `loadgen smoke`."""
 
     connection_errors: int = Field(
-        default=_LIMITS.connection_errors, ge=0, description="The most connections that may fail or be lost."
+        default=_LIMITS.connection_errors, ge=0, description="Maximum number of connections that may fail or be lost."
     )
-    timeouts: int = Field(default=_LIMITS.timeouts, ge=0, description="The most requests that may time out.")
-    error_replies: int = Field(
-        default=_LIMITS.error_replies, ge=0, description="The most requests that may be answered by an error."
-    )
+    timeouts: int = Field(default=_LIMITS.timeouts, ge=0, description="Maximum number of requests that may time out.")
+    error_replies: int = Field(default=_LIMITS.error_replies, ge=0, description="Maximum number of error replies.")
     p999: PositiveDuration = duration_key(format_duration(_LIMITS.p999_ns), "The highest p99.9 that passes.")
     hit_rate: ShareOrFalse = Field(
         default=_LIMITS.hit_rate,

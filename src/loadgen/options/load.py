@@ -83,7 +83,7 @@ LOAD = Group(
         Option(("-P", "--pipeline"), "requests in flight on each connection", COUNT, key="connection.pipeline_depth",
                betrays=tells.of_protocol),
         Option(("--batch-size",), "the most requests written at once", COUNT, key="connection.batch_size"),
-        Option(("--rate",), "requests per second over all connections; 0 is as fast as replies come", RATE,
+        Option(("--rate",), "requests per second over all connections", RATE,
                key="workload.rate_limit", also=("--rps",)),
         Option(("--arrival",), "how requests lie in time at a rate: poisson or constant", TEXT, "NAME",
                key="workload.arrival"),

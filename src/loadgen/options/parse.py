@@ -103,8 +103,16 @@ class _Parser:
         after = f", and {_shown(self.rest[0])} is an option; write {spelling}=VALUE if it is meant" if self.rest else ""
         raise UsageError(f"{spelling}: needs a value ({option.shown_value}){after}.")
 
+    def offered(self) -> list[str]:
+        """The long flags that are acted on."""
+        return [name for option in self.syntax.options() for name in option.all_spellings if name.startswith("--")]
+
     def hint(self, spelling: str) -> str:
-        near = get_close_matches(spelling.lower()[:40], [s for s in self.known if s.startswith("--")], n=1)
+        word = spelling.lower()[:40]
+        for each in self.syntax.positionals:
+            if get_close_matches(word, [f"--{each.metavar.lower()}"], cutoff=0.8):
+                return f"; {each.metavar} is written without a flag before it."
+        near = get_close_matches(word, self.offered(), n=1)
         return f"; did you mean {near[0]}?" if near and len(spelling) > 2 else "; --help lists them."
 
 

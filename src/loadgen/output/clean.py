@@ -52,8 +52,9 @@ class Clean:
     def emit(self, event: AnyEvent) -> None:
         match event:
             case Configured():
-                self._plan = event.plan
-                self._print(*self._configured(event))
+                after_another = [""] if self._plan is not None else []
+                self._plan, self._rows = event.plan, 0
+                self._print(*after_another, *self._configured(event))
             case PhaseBegan():
                 self._print(self._paint(_phase(event.phase, self._plan), "dim"))
                 if event.phase == "search":

@@ -39,7 +39,7 @@ class CleanSmoke:
             *(line for reason in smoke.reasons(event) for line in indented(reason, len(verdict))),
             rule(),
             *(fact("server", sentences.server(report)) if report is not None else []),
-            *(fact("hit rate", f"{smoke.hits(event)}%") if smoke.hits(event) != figures.NOTHING else []),
+            *(fact("hit rate", f"{smoke.hits(event)} %") if smoke.hits(event) != figures.NOTHING else []),
             *(line for note in smoke.notes(event) for line in fact("note", note)),
             "",
             self._paint(f"{'criterion':<{_NAME}}{'limit':<{_LIMIT}}{'':<{_ANSWER}}found", "bold"),
@@ -81,9 +81,10 @@ class CleanMatrix:
         because = [line for reason in reasons for line in indented(reason, 2)]
         name = printable(event.server)
         alone = [name] if len(name) >= _SERVER else []
+        row = _row("" if alone else name, _unsaid(event.identity, name), *cells, "")
         return [
             *(line for words in alone for line in indented(words, 0)),
-            f"{_row('' if alone else name, event.identity, *cells, '')}{self._paint(verdict, smoke.style(event))}",
+            f"{row}{self._paint(verdict, smoke.style(event))}",
             *(self._paint(line, "red" if event.failed else "yellow") for line in because),
         ]
 
@@ -101,6 +102,12 @@ def _row(name: str, identity: str, *cells: str) -> str:
     called = f"{_short(identity, min(room, _WIDEST_IDENTITY) - 1):<{min(room, _WIDEST_IDENTITY)}}" if room > 0 else ""
     tail = f"{p999:>8}" if width() >= WIDTH else ""
     return f"{name:<{_SERVER}}{called}{rate:>5}{p50:>8}{p99:>8}{tail}{hits:>6}{cpu:>8}  {verdict}"
+
+
+def _unsaid(identity: str, server: str) -> str:
+    """What an identity says beside the name that stands before it: only the version, of a server called after it."""
+    name, blank, version = identity.rpartition(" ")
+    return version if blank and width() <= WIDTH and server.startswith(name) else identity
 
 
 def _short(identity: str, longest: int) -> str:

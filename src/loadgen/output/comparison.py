@@ -88,8 +88,8 @@ def threshold(row: Row) -> str:
 
 
 def interval(row: Row) -> str:
-    """Such as "[−5.6, −4.7]", in percent; empty where there is nothing to estimate from."""
-    if row.effect is None:
+    """Such as "[−5.6, −4.7]", in percent; empty where there is nothing, or too little, to estimate from."""
+    if row.effect is None or row.ci_low is row.ci_high is None:
         return ""
     low, high = (_OPEN if end is None else figures.change(end, "") for end in (row.ci_low, row.ci_high))
     return f"[{low}, {high}]"
@@ -97,7 +97,7 @@ def interval(row: Row) -> str:
 
 def effect(row: Row) -> str:
     """Such as "−5.1 % [−5.6, −4.7]"; empty where there is none."""
-    return f"{figures.change(row.effect)} {interval(row)}" if row.effect is not None else ""
+    return f"{figures.change(row.effect)} {interval(row)}".strip() if row.effect is not None else ""
 
 
 def a_and_b(row: Row) -> tuple[str, str]:
@@ -129,14 +129,17 @@ def sentence(row: Row, compared: Compared) -> str:
 
 
 def _effect_in_words(row: Row, sure: str) -> str:
-    return f"{figures.change(row.effect)}, {sure} interval {interval(row)}" if row.effect is not None else ""
+    if row.effect is None:
+        return ""
+    within = f"{sure} interval {interval(row)}" if interval(row) else f"too few rounds for a {sure} interval"
+    return f"{figures.change(row.effect)}, {within}"
 
 
 def _why_unclear(row: Row) -> list[str]:
     """What keeps a metric from its answer, and what it would take."""
     why = []
     if row.effect is not None:
-        why.append(f"the interval does not rule {threshold(row)} out")
+        why += [f"the interval does not rule {threshold(row)} out"] if interval(row) else []
         if row.p is not None and row.level is not None and row.p > row.level:
             why.append(f"p = {row.p:.2g}, and a change needs {row.level:.2g}")
         elif row.level is not None and abs(row.effect) < row.threshold / 2:

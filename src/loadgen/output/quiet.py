@@ -109,7 +109,7 @@ def _remarks(event: Result | SearchEnded) -> list[str]:
         *sentences.fate(event.server if isinstance(event, Result) else None),
         *(["built-in server"] if event.embedded else []),
         *sentences.failures(event),
-        *([f"OVERLOAD: {'; '.join(strain)}"] if strain else []),
+        *([f"OVERLOAD: {strain[0]}"] if strain else []),
         *([f"INVALID: {'; '.join(reasons)}"] if reasons else []),
         *([f"warning: {'; '.join(warnings)}"] if warnings else []),
     ]

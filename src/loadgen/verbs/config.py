@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -20,8 +21,6 @@ EVERY_KEY = ""
 
 SERVER = "server/"
 """Before the name of a server file, where a configuration has the same name."""
-MOST_SAID = 76
-"""Characters of what a preset is, in a list."""
 
 SYNTAX = Syntax(
     (
@@ -73,8 +72,9 @@ def listed() -> Iterator[str]:
     ):
         yield f"{title}, as in `{use}`:"
         width = max(map(len, shelf.names), default=0)
+        room = shutil.get_terminal_size((100, 24)).columns - width - 4
         for name in shelf.names:
-            yield f"  {name:<{width}}  {textwrap.shorten(shelf.about(name), 76, placeholder=' …')}"
+            yield f"  {name:<{width}}  {textwrap.shorten(shelf.about(name), room, placeholder=' …')}"
         yield ""
     yield f"`loadgen config --example NAME` prints one; a server file is also {SERVER}NAME."
 
