@@ -124,6 +124,7 @@ def test_version_imports_nothing_that_it_does_not_need() -> None:
         ("-P 5", "pipeline_depth", 5),
         ("--pipeline 5", "pipeline_depth", 5),
         ("-P 5 --batch-size 2", "batch_size", 2),
+        ("-P 5 --refill drained", "refill", "drained"),
         ("--duration 90s", "duration_ns", 90 * NS_PER_S),
         ("--duration 2m", "duration_ns", 120 * NS_PER_S),
         ("--warmup 250ms", "warmup_ns", NS_PER_S // 4),

@@ -62,6 +62,13 @@ def warnings(tmp_path: Path, text: str, *overrides: str) -> list[str]:
         ("[connection]\nbatch_size = 9\npipeline_depth = 8", "2:1: connection.batch_size", "8 is used"),
         ('[connection]\nrequest_distribution = "greedy"', "2:1: connection.request_distribution", "rate_limit"),
         (
+            '[connection]\nrefill = "drained"\n[workload]\nrate_limit = 5',
+            "2:1: connection.refill",
+            "not acted on with a rate_limit",
+        ),
+        ('[connection]\nrefill = "drained"\n' + PHASE, "2:1: connection.refill", "not acted on with a rate_limit"),
+        ('[connection]\nrefill = "drained"\n' + SEARCH, "2:1: connection.refill", "not acted on with a rate_limit"),
+        (
             "[general]\nthreads = 4\n[connection]\nconnections = 3",
             "2:1: general.threads",
             "using 3 workers: 4 would need",
@@ -87,6 +94,8 @@ def test_a_key_that_is_not_acted_on_is_warned_of_where_it_stands(
         "[timestamps]\nenabled = true\nmode = 'userspace'",
         "[connection]\npool_size = 3",
         "[connection]\nbatch_size = 8\npipeline_depth = 8",
+        "[connection]\nrefill = 'drained'\npipeline_depth = 8",
+        "[connection]\nrefill = 'slot'\n[workload]\nrate_limit = 1",
         "[connection]\nrequest_distribution = 'greedy'\n[workload]\nrate_limit = 1",
         f"[connection]\nrequest_distribution = 'least_inflight'\n{PHASE}",
         "[workload]\nrate_limit = 1\narrival = 'constant'",

@@ -120,6 +120,10 @@ def test_every_number_of_the_plan_comes_from_its_key() -> None:
     assert (plan.prefill, plan.backfill_on_miss, plan.spin) == (True, True, True)
     assert (plan.request_distribution, plan.arrival, plan.open_loop) == ("random", "constant", True)
     assert plan.profile == (Segment(6 * 10**9, 5, 5),)
+    assert [resolve(load(None, [f"connection.refill={way}"])).refill for way in ("slot", "drained")] == [
+        "slot",
+        "drained",
+    ]
     assert pickle.loads(pickle.dumps(plan)) == plan
 
 

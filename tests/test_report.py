@@ -50,6 +50,25 @@ def test_json_is_handed_on_as_it_was(run: str, tmp_path: Path) -> None:
     assert invoked("report", path, "--format", "json").stdout == Path(path).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("format", "line"), [("clean", "pipeline depth 8, refilled when drained"), ("verbose", "refill: drained")]
+)
+def test_how_a_pipeline_was_refilled_is_told_where_it_is_not_slot_by_slot(
+    format: str, line: str, tmp_path: Path
+) -> None:
+    told = {}
+    for refill in ("slot", "drained"):
+        path = tmp_path / f"{refill}.json"
+        path.write_text(text("json", "closed_loop").replace('"refill":"slot"', f'"refill":"{refill}"'))
+        told[refill] = invoked("report", str(path), "--format", format).stdout
+    assert line in told["drained"]
+    assert told["slot"] == text(format, "closed_loop")
+    assert "refill" not in told["slot"]
+    # A file of a loadgen that had no choice.
+    old = invoked("report", edited(tmp_path, "closed_loop", config=("refill",)), "--format", format)
+    assert (old.status, old.stdout) == (ExitCode.YES, told["slot"])
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_what_powershell_redirected_is_read(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "result.json"

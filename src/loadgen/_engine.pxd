@@ -74,6 +74,7 @@ cdef class Engine(Pool):
     cdef bint poisson
     cdef bint spin
     cdef bint closed_loop
+    cdef bint when_drained    # a closed loop refills a pipeline when none of its requests is open any more
     cdef bint backfill
     cdef uint32_t batch
     cdef int64_t request_timeout_ns

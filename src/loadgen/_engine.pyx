@@ -90,6 +90,7 @@ cdef class Engine(Pool):
         self.poisson = plan.arrival == "poisson"
         self.spin = plan.spin
         self.closed_loop = True
+        self.when_drained = plan.refill == "drained"
         self.backfill = plan.backfill_on_miss
         self.request_timeout_ns = plan.request_timeout_ns
         self.tick_ns = min(max(plan.request_timeout_ns // 10, MS), 100 * MS)
@@ -144,6 +145,8 @@ cdef class Engine(Pool):
                     self.dispatch(lane, c, now_ns)
                 return
         elif self.mode != WRITE_KEYS:
+            return
+        if self.when_drained and self.mode == LOAD and pipeline_open(&c.pipe):
             return
         while more and c.state == READY:
             room = min(connection_room(c), self.batch)
@@ -516,6 +519,9 @@ cdef class Engine(Pool):
                 # While draining, there is nothing that another connection could do better.
                 if self.mode != DRAIN and pipeline_is_stalled(&c.pipe, now_ns):
                     self.fail(c, STALLED, now_ns)
+                elif self.when_drained and self.mode == LOAD and self.closed_loop:
+                    # Timeouts have drained it as replies do; no reply may come that would say so.
+                    self.fill(c, now_ns)
                 open += pipeline_open(&c.pipe)
             elif c.state == DOWN:
                 if now_ns >= c.retry_ns and self.opening < OPENING and self.wants_connections(<Lane>self.lanes[c.lane]):

@@ -185,6 +185,9 @@ class Plan:
     """From where on the generator distrusts its own numbers."""
     requests: int = 0
     """How many requests the measure window has, over all workers; 0: as many as its duration allows."""
+    refill: str = "slot"
+    """When a closed loop sends again on a connection: `slot`, as soon as a reply has made room, or `drained`, when
+    every request on it has ended, by its reply or its timeout."""
     precheck: str = "ping"
     """What a connection is asked before any load, after its AUTH: `ping`, `hello` or `none`. RESP3 says HELLO anyway,
     and memcache has `version` for `ping`."""

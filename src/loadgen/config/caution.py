@@ -53,6 +53,11 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
             ("connection", "batch_size"),
             f"{requested} is outside 1 … pipeline_depth ({connection.pipeline_depth}); {connection.batch_size} is used",
         )
+    if connection.refill != "slot" and workload.scheduled:
+        yield (
+            ("connection", "refill"),
+            "is not acted on with a rate_limit, phases or a search: a schedule says when requests are sent",
+        )
     if connection.request_distribution != "roundrobin" and not workload.scheduled:
         yield (
             ("connection", "request_distribution"),

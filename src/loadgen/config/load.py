@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from loadgen.config.caution import cautions
 from loadgen.config.contradictions import contradictions
 from loadgen.config.document import Document
+from loadgen.config.foreign import as_theirs
 from loadgen.config.origin import Flag, Origin
 from loadgen.config.positions import Path as KeyPath
 from loadgen.config.problem import Problem, problems_in
@@ -63,7 +64,8 @@ def load(
     source = str(path or server or "the command line")
     if unreadable or problems or malformed:
         raise ConfigError([*unreadable, *_in_order(problems, document, source), *malformed])
-    return config.warned(tuple(_in_order(list(cautions(config, document)), document, source)))
+    config, of_another_tool = as_theirs(config, document)
+    return config.warned(tuple(_in_order([*cautions(config, document), *of_another_tool], document, source)))
 
 
 def _add_command_line(document: Document, overrides: Sequence[str], flags: Mapping[str, object]) -> list[str]:

@@ -65,6 +65,7 @@ def resolve(config: Config) -> Plan:
         warmup_ns=config.general.warmup,
         duration_ns=config.general.duration,
         requests=config.general.requests,
+        refill=connection.refill,
         interval_ns=config.general.interval,
         seed=seed,
         workers=_workers(config, seed),

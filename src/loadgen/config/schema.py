@@ -3,8 +3,9 @@
 A bound that holds for a key alone stands here; what must hold between keys is in `contradictions`. The vocabulary is
 that of crucible's benchmark and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`,
 `general.interval`, `general.requests`, `target.username`, `target.password`, `target.password_env`,
-`target.password_file`, `target.precheck`, `target.server`, `workload.arrival`, `workload.phase`, `workload.spin`,
-`workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `slo`, `verdict`, `smoke`, `compare` and `gate`.
+`target.password_file`, `target.precheck`, `target.server`, `connection.refill`, `workload.arrival`, `workload.phase`,
+`workload.spin`, `workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `slo`, `verdict`, `smoke`, `compare` and
+`gate`. `foreign` has them as a list.
 """
 
 from __future__ import annotations
@@ -236,6 +237,14 @@ class Connection(Table):
             "each send: what falls due together goes together), "
             '"greedy" (the first with room in its pipeline), "random" or "least_inflight" (the one with the fewest '
             "requests in flight)."
+        ),
+    )
+
+    refill: Literal["slot", "drained"] = Field(
+        default="slot",
+        description=(
+            'When a closed loop sends again on a connection: "slot" (as soon as a reply has made room) or "drained" '
+            "(when all of its replies have come or are overdue: the whole pipeline at once, as cachecannon does)."
         ),
     )
 

@@ -83,6 +83,8 @@ LOAD = Group(
         Option(("-P", "--pipeline"), "requests in flight on each connection", COUNT, key="connection.pipeline_depth",
                betrays=tells.of_protocol),
         Option(("--batch-size",), "the most requests written at once", COUNT, key="connection.batch_size"),
+        Option(("--refill",), "when a closed loop sends again on a connection: slot (as soon as a reply has made room) "
+               "or drained (when all replies have come)", TEXT, "NAME", key="connection.refill"),
         Option(("--rate",), "requests per second over all connections", RATE,
                key="workload.rate_limit", also=("--rps",)),
         Option(("--arrival",), "how requests lie in time at a rate: poisson or constant", TEXT, "NAME",

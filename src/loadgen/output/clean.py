@@ -80,7 +80,8 @@ class Clean:
         keyspace = sentences.keyspace(plan, figures.grouped)
         values = figures.plural(plan.value_bytes, "byte", figures.grouped)
         server = sentences.printable(event.server)
-        picked = f", {plan.request_distribution}" if plan.open_loop else ""
+        picked = plan.request_distribution if plan.open_loop else sentences.refill(plan)
+        pipeline = f"pipeline depth {plan.pipeline_depth}"
         stored = [] if plan.protocol == "ping" else [*fact("keys", keyspace), *fact("values", values)]
         return [
             self._paint(f"loadgen {sentences.printable(event.version)}", "bold"),
@@ -90,7 +91,7 @@ class Clean:
             *fact("workload", ", ".join([sentences.mix(plan, figures.grouped), *sentences.extras(plan)])),
             *stored,
             *fact("workers", sentences.workers(plan)),
-            *fact("conns", f"{plan.connections:,}, pipeline depth {plan.pipeline_depth}{picked}"),
+            *fact("conns", ", ".join(filter(None, [f"{plan.connections:,}", pipeline, picked]))),
             *facts("rate", sentences.schedule(plan, figures.grouped)),
             *(fact("search", search.aim(event.search.limits).lower()) if event.search is not None else []),
             *fact("seed", str(plan.seed)),

@@ -103,6 +103,11 @@ def extras(plan: Plan) -> list[str]:
     return ["prefill"] * plan.prefill + ["backfill on miss"] * plan.backfill_on_miss
 
 
+def refill(plan: Plan) -> str:
+    """How a closed loop refills a pipeline, where that is not slot by slot; empty for an open one."""
+    return "" if plan.open_loop or plan.refill == "slot" else "refilled when drained"
+
+
 def notes(event: Configured) -> list[str]:
     """What to know before the first number."""
     return [EMBEDDED] * event.embedded + warnings(event)

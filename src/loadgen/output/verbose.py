@@ -75,6 +75,7 @@ def _configured(event: Configured) -> list[str]:
         f"workers: {sentences.workers(plan)}",
         f"connections: {plan.connections} (total)",
         f"pipeline_depth: {plan.pipeline_depth}",
+        *([f"refill: {plan.refill}"] if sentences.refill(plan) else []),
         f"commands: {sentences.mix(plan)}",
         *([] if plan.protocol == "ping" else stored),
         *_schedule(plan),

@@ -14,6 +14,7 @@ SHAPE: Schema = {
     "conns": COUNT,
     "pipeline": COUNT,
     "batch_size": COUNT,
+    "refill": {"enum": ["slot", "drained"]},
     "keyspace": COUNT,
     "key_size": COUNT,
     "key_distribution": TEXT,
@@ -32,6 +33,7 @@ def load(plan: Plan) -> dict[str, Any]:
         "conns": plan.connections,
         "pipeline": plan.pipeline_depth,
         "batch_size": plan.batch_size,
+        "refill": plan.refill,
         "keyspace": plan.keyspace.count,
         "key_size": plan.keyspace.length,
         "key_distribution": plan.keyspace.distribution,
@@ -44,8 +46,9 @@ def load(plan: Plan) -> dict[str, Any]:
 
 
 def load_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a `config` record says of the load. When requests were sent says nothing of a closed loop."""
-    return {key: config[key] for key in SHAPE if key in config and (key != "arrival" or config["loop"] == "open")}
+    """What a `config` record says of the load, but for what has no meaning in its loop."""
+    idle = "refill" if config["loop"] == "open" else "arrival"
+    return {key: config[key] for key in SHAPE if key in config and key != idle}
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:

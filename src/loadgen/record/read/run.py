@@ -48,6 +48,7 @@ def plan(record: Fields) -> Plan:
         connections=record.count("conns"),
         pipeline_depth=record.count("pipeline"),
         batch_size=record.count("batch_size"),
+        refill=str(record.may("refill", "slot")),
         connect_timeout_ns=0,
         request_timeout_ns=record.ns("request_timeout_secs"),
         request_distribution=record.text("request_distribution"),

@@ -1,0 +1,96 @@
+"""Files of cachecannon and of crucible's benchmark, told from ours by their keys, and what they mean otherwise there.
+
+They have one shape, which is ours too, so that a file without a key that only theirs have is taken for one of ours.
+"""
+
+from __future__ import annotations
+
+from loadgen.config.document import Document
+from loadgen.config.positions import Path
+from loadgen.config.problem import Problem
+from loadgen.config.schema import Config
+
+THEIRS: tuple[Path, ...] = (
+    ("general", "io_engine"),
+    ("target", "tls_hostname"),
+    ("target", "tls_verify"),
+    ("timestamps",),
+    ("admin", "listen"),
+    ("admin", "parquet"),
+    ("admin", "parquet_interval"),
+    ("momento",),
+)
+"""Keys and tables that only they act on."""
+
+OLDER_SPELLINGS = ("pool_size", "set_on_miss")
+"""Theirs, too."""
+
+OURS: tuple[Path, ...] = (
+    ("general", "seed"),
+    ("general", "interval"),
+    ("general", "requests"),
+    ("target", "username"),
+    ("target", "password"),
+    ("target", "password_env"),
+    ("target", "password_file"),
+    ("target", "precheck"),
+    ("target", "server"),
+    ("connection", "refill"),
+    ("workload", "arrival"),
+    ("workload", "phase"),
+    ("workload", "spin"),
+    ("workload", "keyspace", "prefix"),
+    ("workload", "keyspace", "zipf_exponent"),
+    ("slo",),
+    ("verdict",),
+    ("smoke",),
+    ("compare",),
+    ("gate",),
+)
+"""Keys and tables that they do not have: a file with one of them was written for us."""
+
+_REFILL = ("connection", "refill")
+
+_BOTH = (
+    "cachecannon refills a pipeline when it has drained; crucible's benchmark had one request in flight on a "
+    "connection, whatever pipeline_depth"
+)
+
+
+def as_theirs(config: Config, document: Document) -> tuple[Config, list[Problem]]:
+    """The configuration with the pattern that a file of theirs has there, and a sentence that says so.
+
+    Of a closed loop only, and where there is a pipeline. A refill that is given, in whatever layer, is left alone.
+    """
+    connection = config.connection
+    told = _told_by(document)
+    if told is None or config.workload.scheduled or document.given(_REFILL):
+        return config, []
+    if connection.pipeline_depth == 1 or config.target.protocol == "ping":
+        # Their PING has one request in flight.
+        return config, []
+    if connection.batch_size != connection.pipeline_depth:
+        sentence = (
+            f"is a key of cachecannon's, which sends {connection.batch_size} (batch_size) as soon as so many replies "
+            'have made room; here connection.refill is "slot", which sends as soon as one has, or "drained"'
+        )
+        return config, [Problem((told,), sentence)]
+    sentence = (
+        "is a key of cachecannon's and crucible's, so connection.refill = \"drained\" is used, unless it is given: "
+        f"{_BOTH}"
+    )
+    drained = connection.model_copy(update={"refill": "drained"})
+    return config.model_copy(update={"connection": drained}), [Problem((told,), sentence)]
+
+
+def _told_by(document: Document) -> Path | None:
+    """The first key of the file that only theirs have; None when there is none, or the file is ours."""
+    found = sorted((origin, path) for path, origin in document.origins.items() if not origin.typed)
+    if any(_one_of(OURS, path) for _, path in found):
+        return None
+    theirs = (path for origin, path in found if _one_of(THEIRS, path) or origin.key.endswith(OLDER_SPELLINGS))
+    return next(theirs, None)
+
+
+def _one_of(keys: tuple[Path, ...], path: Path) -> bool:
+    return any(path[: len(key)] == key for key in keys)
