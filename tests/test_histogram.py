@@ -42,6 +42,11 @@ def words(*numbers: int) -> bytes:
     return struct.pack(f"={len(numbers)}q", *numbers)
 
 
+def stored(total: int, overflow: int, sum_ns: int, *others: int) -> bytes:
+    """The words of a histogram whose sum has no high half."""
+    return words(total, overflow, sum_ns, 0, *others)
+
+
 def true_quantile(values: list[int], q: float) -> int:
     """The value of rank ⌈q·N⌉; q to nine decimals, as it was written."""
     return sorted(values)[max(1, ceil(Fraction(round(q * 10**9), 10**9) * len(values))) - 1]
@@ -287,7 +292,7 @@ def test_histograms_are_equal_when_their_samples_are(a: list[tuple[int, bool]], 
 
 def test_a_few_samples_take_a_few_bytes() -> None:
     assert len(of(5, 10**9).to_bytes()) == 8 * (8 + 2 * 3)
-    assert Histogram().to_bytes() == words(0, 0, 0, NONE, -1, 0, NONE)
+    assert Histogram().to_bytes() == stored(0, 0, 0, NONE, -1, 0, NONE)
 
 
 FIVE = (1, 0, 5, 5, 5, 0, NONE)  # the header of one sample of 5 ns
@@ -298,53 +303,53 @@ FIVE = (1, 0, 5, 5, 5, 0, NONE)  # the header of one sample of 5 ns
     [
         b"",
         b"\0" * 55,
-        words(*FIVE, 5, 1, 1)[:-1],
-        words(*FIVE) + b"\0" * 4,
+        stored(*FIVE, 5, 1, 1)[:-1],
+        stored(*FIVE) + b"\0" * 4,
         # Runs.
-        words(*FIVE),
-        words(*FIVE, 5),
-        words(*FIVE, 5, 1),
-        words(*FIVE, 5, 0),
-        words(*FIVE, 5, -1, 1),
-        words(*FIVE, -1, 1, 1),
-        words(*FIVE, 27_648, 1, 1),
-        words(*FIVE, 27_647, 2, 1, 0),
-        words(*FIVE, NONE, NONE, 1),
-        words(*FIVE, -NONE - 1, NONE, 1),
-        words(*FIVE, 5, 2, 1, 0),
-        words(*FIVE, 4, 2, 0, 1),
-        words(*FIVE, 5, 1, 1, 5, 1, 1),
-        words(*FIVE, 6, 1, 0, 5, 1, 1),
-        words(2, 0, 14, 5, 9, 0, NONE, 9, 1, 1, 5, 1, 1),
-        words(2, 0, 11, 5, 6, 0, NONE, 5, 1, 1, 6, 1, 1),
+        stored(*FIVE),
+        stored(*FIVE, 5),
+        stored(*FIVE, 5, 1),
+        stored(*FIVE, 5, 0),
+        stored(*FIVE, 5, -1, 1),
+        stored(*FIVE, -1, 1, 1),
+        stored(*FIVE, 27_648, 1, 1),
+        stored(*FIVE, 27_647, 2, 1, 0),
+        stored(*FIVE, NONE, NONE, 1),
+        stored(*FIVE, -NONE - 1, NONE, 1),
+        stored(*FIVE, 5, 2, 1, 0),
+        stored(*FIVE, 4, 2, 0, 1),
+        stored(*FIVE, 5, 1, 1, 5, 1, 1),
+        stored(*FIVE, 6, 1, 0, 5, 1, 1),
+        stored(2, 0, 14, 5, 9, 0, NONE, 9, 1, 1, 5, 1, 1),
+        stored(2, 0, 11, 5, 6, 0, NONE, 5, 1, 1, 6, 1, 1),
         # Counts.
-        words(*FIVE, 5, 1, 2),
-        words(*FIVE, 5, 1, -1),
-        words(1, 0, 5, 5, 7, 0, NONE, 5, 3, 1, -1, 1),
-        words(NONE, 0, 5, 5, 6, 0, NONE, 5, 2, NONE, NONE),
-        words(-1, 0, 5, 5, 5, 0, NONE, 5, 1, -1),
-        words(0, 0, 0, NONE, -1, 0, NONE, 5, 1, 1),
+        stored(*FIVE, 5, 1, 2),
+        stored(*FIVE, 5, 1, -1),
+        stored(1, 0, 5, 5, 7, 0, NONE, 5, 3, 1, -1, 1),
+        stored(NONE, 0, 5, 5, 6, 0, NONE, 5, 2, NONE, NONE),
+        stored(-1, 0, 5, 5, 5, 0, NONE, 5, 1, -1),
+        stored(0, 0, 0, NONE, -1, 0, NONE, 5, 1, 1),
         # The header.
-        words(0, 0, 1, NONE, -1, 0, NONE),
-        words(0, 0, 0, 0, 0, 0, 0),
-        words(0, 1, 0, NONE, -1, 0, NONE),
-        words(1, 0, 5, 4, 5, 0, NONE, 5, 1, 1),
-        words(1, 0, 5, 5, 6, 0, NONE, 5, 1, 1),
-        words(1, 0, 5, 6, 5, 0, NONE, 5, 1, 1),
-        words(1, 0, 5, -1, 5, 0, NONE, 5, 1, 1),
-        words(1, 0, 5, TABLE, TABLE, 0, NONE, 5, 1, 1),
-        words(1, 0, 5, 5, NONE, 0, NONE, 5, 1, 1),
-        words(2, 1, 5, 5, 5, 0, NONE, 5, 1, 1),
-        words(1, 1, 5, 5, 5, 0, NONE),
-        words(1, 1, 5, 5, TABLE, 0, NONE),
-        words(1, 1, TABLE, TABLE, TABLE, 0, NONE, 5, 1, 1),
-        words(1, 2, 5, 5, TABLE, 0, NONE, 5, 1, 1),
-        words(1, -1, 5, 5, 5, 0, NONE, 5, 1, 1),
-        words(1, 0, 5, 5, 5, 2, 5, 5, 1, 1),
-        words(1, 0, 5, 5, 5, -1, 5, 5, 1, 1),
-        words(1, 0, 5, 5, 5, 1, NONE, 5, 1, 1),
-        words(1, 0, 5, 5, 5, 0, 5, 5, 1, 1),
-        words(1, 0, 5, 5, 5, 1, -5, 5, 1, 1),
+        stored(0, 0, 1, NONE, -1, 0, NONE),
+        stored(0, 0, 0, 0, 0, 0, 0),
+        stored(0, 1, 0, NONE, -1, 0, NONE),
+        stored(1, 0, 5, 4, 5, 0, NONE, 5, 1, 1),
+        stored(1, 0, 5, 5, 6, 0, NONE, 5, 1, 1),
+        stored(1, 0, 5, 6, 5, 0, NONE, 5, 1, 1),
+        stored(1, 0, 5, -1, 5, 0, NONE, 5, 1, 1),
+        stored(1, 0, 5, TABLE, TABLE, 0, NONE, 5, 1, 1),
+        stored(1, 0, 5, 5, NONE, 0, NONE, 5, 1, 1),
+        stored(2, 1, 5, 5, 5, 0, NONE, 5, 1, 1),
+        stored(1, 1, 5, 5, 5, 0, NONE),
+        stored(1, 1, 5, 5, TABLE, 0, NONE),
+        stored(1, 1, TABLE, TABLE, TABLE, 0, NONE, 5, 1, 1),
+        stored(1, 2, 5, 5, TABLE, 0, NONE, 5, 1, 1),
+        stored(1, -1, 5, 5, 5, 0, NONE, 5, 1, 1),
+        stored(1, 0, 5, 5, 5, 2, 5, 5, 1, 1),
+        stored(1, 0, 5, 5, 5, -1, 5, 5, 1, 1),
+        stored(1, 0, 5, 5, 5, 1, NONE, 5, 1, 1),
+        stored(1, 0, 5, 5, 5, 0, 5, 5, 1, 1),
+        stored(1, 0, 5, 5, 5, 1, -5, 5, 1, 1),
     ],
     ids=lambda data: str(struct.unpack(f"={len(data) // 8}q", data[: len(data) // 8 * 8])),
 )

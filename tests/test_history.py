@@ -392,8 +392,8 @@ def test_an_empty_file_may_be_begun_but_has_nothing_to_draw(tmp_path: Path, caps
     [
         (["--label", "3f2a1c"], "--label and --name are for results"),
         (["--metric", "speed"], 'there is no metric "speed"'),
-        (["--last", "0"], '"0" is not a number from 1 to 500'),
-        (["--last", "٣"], "is not a number"),
+        (["--last", "0"], '"0" is not a whole number from 1 to 500'),
+        (["--last", "٣"], "is not a whole number"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(
