@@ -123,8 +123,8 @@ def test_a_worker_that_dies_in_a_later_load_adds_only_what_it_counted_in_it(
             delay_s = 0.15 if before_it_spoke else 0.5
             threading.Timer(delay_s, lambda: search.crew.workers[0].process.kill()).start()
 
-        def begun(profile: tuple[Segment, ...], warmup_ns: int, duration_ns: int, interval_ns: int) -> Load:
-            return begin(profile, warmup_ns, duration_ns, interval_ns)
+        def begun(profile: tuple[Segment, ...], warmup_ns: int, duration_ns: int, *, interval_ns: int) -> Load:
+            return begin(profile, warmup_ns, duration_ns, interval_ns=interval_ns)
 
         monkeypatch.setattr(search.crew, "begin_load", when(begun, 2, kill))
         ended = search.result()
