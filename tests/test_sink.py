@@ -54,6 +54,24 @@ def test_a_reader_that_takes_nothing_is_given_up(pipe: tuple[int, TextIO], monke
     os.close(reader)
 
 
+def test_a_stream_that_was_closed_is_said_and_the_others_get_everything(pipe: tuple[int, TextIO]) -> None:
+    reader, stream = pipe
+    gone, closed = os.pipe()
+    with open(closed, "w", encoding="utf-8") as early:  # noqa: PTH123 - a descriptor
+        sink.Sink(early).write(TEXT)
+    sink.Sink(stream).write(TEXT)
+    received: list[bytes] = []
+    thread = threading.Thread(target=everything, args=(reader, received))
+    thread.start()
+    with pytest.raises(OutputError, match=r"could not be written to .*: it is closed$"):
+        sink.settle()
+    stream.close()
+    thread.join()
+    os.close(reader)
+    os.close(gone)
+    assert b"".join(received).decode() == TEXT
+
+
 def test_what_is_kept_for_a_reader_is_bounded(pipe: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
     reader, stream = pipe
     monkeypatch.setattr(sink, "PATIENCE_S", 0.05)

@@ -103,6 +103,7 @@ class Sink:
             self._forget()
             raise _refusal(self._name, error) from error
         except ValueError as error:
+            self._forget()
             raise _refusal(self._name) from error
 
     def settle(self) -> None:
@@ -114,6 +115,9 @@ class Sink:
             except OSError as error:
                 self._forget()
                 raise _refusal(self._name, error) from error
+            except ValueError as error:
+                self._forget()
+                raise _refusal(self._name) from error
             if len(self._rest) == before:
                 self._forget()
                 raise OutputError(
@@ -140,9 +144,18 @@ class Sink:
 
 
 def settle() -> None:
-    """Waits for readers that are slow, each as long as it takes something. Raises OutputError for one that does not."""
+    """Waits for readers that are slow, each as long as it takes something.
+
+    Raises OutputError for the first that does not, when all the others have had theirs.
+    """
+    trouble: OutputError | None = None
     while _waiting:
-        _waiting[next(iter(_waiting))].settle()
+        try:
+            _waiting[next(iter(_waiting))].settle()
+        except OutputError as error:
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
 
 
 def open_results(path: str) -> TextIO:
