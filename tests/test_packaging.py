@@ -42,9 +42,10 @@ def test_compiled_module_has_a_typed_face(module: str) -> None:
     assert (PACKAGE / f"{module}.pyi").exists()
 
 
-def run(*command: str | Path, cwd: Path) -> str:
+def run(*command: str | Path, cwd: Path, **variables: str) -> str:
     """The standard output of a command that must succeed; nothing of this test run's own environment leaks into it."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV", "LOADGEN_"))}
+    env |= variables
     done = subprocess.run(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode != 0:
         pytest.fail(f"{' '.join(map(str, command))}\n{done.stdout}\n{done.stderr}", pytrace=False)
@@ -59,7 +60,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(*built))
     for leftover in ("_stale.c", so_of("_stale").name):
         (tree / "src" / "loadgen" / leftover).write_text("")
-    run(sys.executable, "-m", "build", "--no-isolation", cwd=tree)
+    run(sys.executable, "-m", "build", "--no-isolation", cwd=tree, LOADGEN_OPTIMIZE="0")
     return tree / "dist"
 
 
