@@ -81,7 +81,9 @@ class Running:
     ) -> None:
         """`prologue` is Python that runs in the process before the command does; `more` is for Popen."""
         self.mark = uuid.uuid4().hex
-        program = f"import sys; sys.path.insert(0, {SRC!r})\n{prologue}\nfrom loadgen.entry import main; sys.exit(main())"
+        program = (
+            f"import sys; sys.path.insert(0, {SRC!r})\n{prologue}\nfrom loadgen.entry import main; sys.exit(main())"
+        )
         path = os.pathsep.join(filter(None, [SRC, os.environ.get("PYTHONPATH", "")]))
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
