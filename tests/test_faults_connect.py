@@ -129,8 +129,11 @@ def test_a_server_that_does_not_know_hello_is_told_apart() -> None:
 
 
 def test_words_from_a_server_cannot_move_the_cursor() -> None:
-    line = complaint_about(answers(b"-ERR \x1b[2J\x07gone\r\n"))
-    assert "\\x1b[2J\\x07gone" in line
+    with FaultyServer(answers(b"-ERR \x1b[2J\x07gone\r\n")) as server:
+        finished = load(server.port, *SOON)
+    assert finished.status == 1
+    assert "\\x1b[2J\\x07gone" in finished.complaint
+    assert "\x1b" not in finished.stderr
 
 
 # ── Turned away ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -174,7 +177,7 @@ def test_a_needless_password_is_told() -> None:
 
 def test_a_server_that_stays_loading_is_given_up_after_the_connect_timeout() -> None:
     with FaultyServer(answers(b"-LOADING Redis is loading the dataset in memory\r\n")) as server:
-        finished = load(server.port, *SOON)
+        finished = load(server.port, *settings(connect_timeout="1s", request_timeout="200ms"))
     assert finished.status == 3
     assert "the server is loading its data set" in finished.stderr
     assert 'rejected the connection: "LOADING' in finished.complaint
@@ -235,14 +238,17 @@ def test_maxclients_reached_is_told_with_its_way_out() -> None:
     assert "raise its maxclients" in finished.complaint
 
 
-def test_maxclients_that_leaves_some_connections_is_a_warning() -> None:
+@pytest.mark.parametrize(("accepted", "status"), [((), 1), (("--max-failures", "100%"), 0)])
+def test_maxclients_that_leaves_some_connections_is_a_failure_unless_accepted(accepted, status) -> None:
     with RealServer.redis("--maxclients", "3") as server:
-        finished = load(server.port, "--connections", "5")
-    assert finished.status == 0
+        finished = load(server.port, "--connections", "5", *accepted)
+    assert finished.status == status
     assert finished.counts["ok"] == finished.counts["planned"] > 0
-    warning = finished.result["verdict"]["warnings"][0]
-    assert "2 of 5 connections" in warning
-    assert "max number of clients" in warning
+    verdict = finished.result["verdict"]
+    assert bool(verdict["failed_because"]) is (status == 1)
+    said = [words for words in [*verdict["failed_because"], *verdict["warnings"]] if "max number of clients" in words]
+    assert said
+    assert "2 of 5 connections" in said[0]
 
 
 def test_a_memcached_that_is_full_is_told_with_its_way_out() -> None:
