@@ -297,7 +297,7 @@ def test_endpoints_on_the_command_line_stand_in_place_of_a_files_server_and_the_
 
 
 def test_a_command_line_that_names_both_contradicts_itself() -> None:
-    with pytest.raises(ConfigError, match=r"^--host: target\.endpoints: .*keep one of them$"):
+    with pytest.raises(ConfigError, match=r"^--host: names servers .*keep one of them$"):
         load(None, ['target.server.command=["s", "{port}"]'], {"target.endpoints": Flag("--host", ["a:1"])})
 
 
