@@ -191,7 +191,7 @@ def test_late_replies_are_counted_late_and_match_nothing_else() -> None:
         options=("--rate", "4", "--arrival", "constant", "--duration", "1s"),
         timeout="400ms",
     )
-    assert valid(finished)
+    assert failed(finished)
     assert finished.counts["timeouts"] == finished.counts["late"] == 2
     assert finished.counts["ok"] == finished.counts["planned"] - 2 == 2
     assert finished.result["connections"]["closed"] == 0

@@ -11,7 +11,7 @@ import pytest
 from loadgen.errors import UsageError
 from loadgen.results import read
 
-CONFIG = {"type": "config", "host": "box: 2 × CPU", "server": "redis 7.0.15"}
+CONFIG = {"type": "config", "host": "box: 2 × CPU", "server": "redis 7.0.15", "loop": "closed"}
 
 
 def result(throughput: float = 1000.0, **more: Any) -> dict[str, Any]:

@@ -80,7 +80,7 @@ cdef inline void counts_record_waiting(Counts *h, int64_t n, int64_t youngest, i
     """n > 0 ages of requests that still wait, evenly from the youngest to the oldest, which lie in one counter."""
     cdef uint64_t counter = counter_of(<uint64_t>oldest)
     h.total += n
-    h.sum += <int128>(youngest + oldest) * n / 2
+    h.sum += <int128>(youngest + oldest) * n // 2
     h.min = min(h.min, youngest)
     h.max = max(h.max, oldest)
     h.censored += n

@@ -144,12 +144,17 @@ class Contestants:
         )
         return True
 
-    def judging(self, found: Sequence[Contestant | Stored]) -> Settings:
-        """How rounds are run and judged. Raises UsageError where the candidates were measured under different loads."""
+    def judging(self, found: Sequence[Contestant | Stored], judged: Mapping[str, float] | None = None) -> Settings:
+        """How rounds are run and judged; by these thresholds for being worse, where they are `judged` by others.
+
+        Raises UsageError where the candidates were measured under different loads.
+        """
         settings = (config.gate_settings if self.table == "gate" else config.compare_settings)(self.settings)
         if not settings.rate_per_s:
             settings = replace(settings, rate_per_s=self.settings.workload.rate_limit)
         check_loads(found)
+        if judged is not None:
+            settings = replace(settings, one_sided=True, thresholds=judged)
         rule_for(settings, len(found) - 1, live=any(isinstance(each, Contestant) for each in found))
         for each in found:
             if isinstance(each, Stored) and each.rate_per_s and settings.rate_per_s not in (0, each.rate_per_s):
@@ -178,8 +183,7 @@ class Contestants:
         if isinstance(found[0], Stored):
             raise UsageError("--aa runs the candidate: name a server file, an address or a command, not results.")
         # A false alarm is one of a gate's, so its thresholds are what is asked about.
-        gate = config.gate_settings(self.settings)
-        settings = replace(self.judging(found), one_sided=True, thresholds=gate.thresholds)
+        settings = self.judging(found, config.gate_settings(self.settings).thresholds)
         with self.outputs() as emit:
             noise = Contest(found, settings, self.seed, emit, self.notes).noise_of_itself()
             emit(noise)
