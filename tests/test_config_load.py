@@ -9,10 +9,11 @@ import tomli
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.config import Config, Flag, dump, example, load
+from loadgen.config import Config, Flag, dump, example, json_schema, load
 from loadgen.config.schema import Momento
 from loadgen.config.tree import dotted, inert, subtable, tables, values
 from loadgen.errors import ConfigError
+from loadgen.options.kind import COUNT, RATE
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE / "config" / "example.toml"
@@ -266,3 +267,70 @@ def test_a_file_with_a_byte_order_mark_and_windows_line_ends_loads(tmp_path: Pat
     with pytest.raises(ConfigError) as error:
         load(path)
     assert error.value.problems[0].startswith(f"{path}:3:1: general.bogus: ")
+
+
+UNITS_IN_TEXT = """
+[general]
+requests = "10k"
+threads = "2"
+seed = "1k"
+[connection]
+connections = "0.2k"
+pipeline_depth = "2"
+batch_size = "1"
+[workload]
+rate_limit = "2.5k/s"
+[workload.keyspace]
+count = "1m"
+length = "20"
+[workload.commands]
+get = "1K"
+set = "10"
+delete = "0"
+[workload.values]
+length = "64kb"
+[slo]
+errors = "1k"
+throughput_min = "1k"
+"""
+
+
+def test_counts_rates_and_sizes_in_text_mean_what_they_mean_on_the_command_line(tmp_path: Path) -> None:
+    plain = (
+        UNITS_IN_TEXT.replace('"10k"', "10000")
+        .replace('"2.5k/s"', "2500")
+        .replace('"0.2k"', "200")
+        .replace('"1m"', "1000000")
+        .replace('"1k"', "1000")
+        .replace('"1K"', "1000")
+        .replace('"64kb"', "65536")
+    )
+    plain = re.sub(r'"(\d+)"', r"\1", plain)
+    assert '"' not in plain
+    config = from_text(tmp_path, UNITS_IN_TEXT)
+    assert config == from_text(tmp_path, plain)
+    # A number of requests takes its time, however it is written; what is printed is plain.
+    assert (config.general.requests, config.general.duration, config.general.warmup) == (10_000, 0, 0)
+    assert "requests = 10000\n" in dump(config)
+    assert "rate_limit = 2500\n" in dump(config)
+    given = config.model_dump()
+    flags = {"general.requests": COUNT.read("10k"), "workload.rate_limit": RATE.read("2.5k/s")}
+    by_flags = load(None, (), {key: Flag("--x", value) for key, value in flags.items()}).model_dump()
+    assert [by_flags["general"]["requests"], by_flags["workload"]["rate_limit"]] == [
+        given["general"]["requests"],
+        given["workload"]["rate_limit"],
+    ]
+
+
+def test_rates_of_phases_and_of_a_search_may_be_text_with_a_unit() -> None:
+    phase = load(None, ['workload.phase=[{for="1s", shape="ramp", rate=["1k", 2000]}]']).workload.phase[0]
+    assert phase.rates == (1000.0, 2000.0)
+    search = load(None, ["workload.saturation_search.start_rate=5k"]).workload.saturation_search
+    assert search is not None
+    assert search.start_rate == 5000
+
+
+def test_every_whole_number_but_ports_and_foreign_keys_takes_a_unit() -> None:
+    tables = [json_schema(), *json_schema()["$defs"].values()]
+    plain = {name for table in tables for name, key in table["properties"].items() if key.get("type") == "integer"}
+    assert plain == {"port", "ttl_seconds"}

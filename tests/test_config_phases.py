@@ -157,7 +157,7 @@ def reloaded(config: Config, tmp_path: Path) -> Config:
 
 # ── What is wrong ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-RATE = "must be a rate, such as 5000, or the two that the phase goes between, such as [1000, 5000], "
+RATE = 'must be a rate, such as 5000 or "5k", or the two that the phase goes between, such as [1000, 5000], '
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ RATE = "must be a rate, such as 5000, or the two that the phase goes between, su
         ("for = 1\nrate = nan", "3:1: workload.phase[0].rate", RATE),
         ("for = 1\nrate = 1e10", "3:1: workload.phase[0].rate", RATE),
         ("for = 1\nrate = true", "3:1: workload.phase[0].rate", RATE),
-        ("for = 1\nrate = '5'", "3:1: workload.phase[0].rate", RATE),
+        ("for = 1\nrate = '5x'", "3:1: workload.phase[0].rate", '"5x" is not a rate; write requests per second'),
         ("for = 1\nshape = 'ramp'\nrate = [1, 2, 3]", "4:1: workload.phase[0].rate", RATE),
         ("for = 1\nshape = 'ramp'\nrate = [1, -2]", "4:1: workload.phase[0].rate", RATE),
         (

@@ -68,7 +68,7 @@ def test_without_slo_nothing_must_hold() -> None:
         ),
         ("[slo]\nerrors = 1.0", "2:1: slo.errors: is neither a count"),
         ('[slo]\ntimeouts = "100%"', "2:1: slo.timeouts: is neither a count"),
-        ('[slo]\ntimeouts = "5"', "2:1: slo.timeouts: is neither a count"),
+        ('[slo]\ntimeouts = "5x"', "2:1: slo.timeouts: is neither a count"),
         ("[slo]\ntimeouts = true", "2:1: slo.timeouts: is neither a count"),
         (
             "[slo]\nhit_rate_min = 90",

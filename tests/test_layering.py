@@ -72,7 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Values that every room may use.
     "units": set(),
     "escape": set(),
-    "errors": {"escape"},
+    "errors": set(),
     "greeting": set(),
     "secret": set(),
     "plan": VALUES | {"greeting", "slo", "verdict"},

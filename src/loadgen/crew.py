@@ -17,7 +17,8 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from loadgen import diagnosis, worker
-from loadgen.errors import InternalError, TargetError, WorkerError, printable
+from loadgen.errors import InternalError, TargetError, WorkerError
+from loadgen.escape import printable
 from loadgen.events import Event, PhaseBegan, Progress
 from loadgen.interrupts import Interrupts
 from loadgen.plan import Endpoint, Load, Plan, Segment

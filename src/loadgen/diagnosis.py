@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from loadgen import greeting
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.plan import Endpoint, Plan
 from loadgen.snapshot import Snapshot
 from loadgen.units import NS_PER_S

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from loadgen.escape import printable as printable  # until every file asks `escape` itself
-
 
 class ExitCode(IntEnum):
     """What a verb's exit status says, the same for every verb."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from loadgen import diagnosis
 from loadgen.causes import percent
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.snapshot import Snapshot, Tally
 
 ACCEPT = "to accept this: --max-failures 100%"

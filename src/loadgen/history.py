@@ -16,7 +16,7 @@ from typing import Any
 
 from loadgen.comparison import METRICS as COMPARED
 from loadgen.comparison import Metric
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.stats.change import Change, change
 from loadgen.stats.trend import Trend, trend
 from loadgen.units import NS_PER_US, format_duration

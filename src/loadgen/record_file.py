@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from loadgen.errors import UsageError, printable
+from loadgen.errors import UsageError
+from loadgen.escape import printable
 
 STDIN = "-"
 

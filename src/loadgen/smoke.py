@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from loadgen.causes import percent, span
 from loadgen.diagnosis import because
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.events import Result
 from loadgen.plan import Plan
 from loadgen.snapshot import Snapshot

@@ -44,7 +44,13 @@ _COUNT_UNITS = {"": 1} | {
 
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", re.ASCII)
 
-_RATE = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?)\s*([kmgKMG]?)\s*(?:/s)?\s*", re.ASCII)
+COUNT = r"\s*[0-9]+(\.[0-9]+)?\s*[kmgKMG]?\s*"
+"""What `parse_count` takes, as a regular expression; that the number is whole, it does not say."""
+
+RATE = r"\s*([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?)\s*([kmgKMG]?)\s*(?:/s)?\s*"
+"""What `parse_rate` takes, as a regular expression."""
+
+_RATE = re.compile(RATE, re.ASCII)
 
 # No count of nanoseconds or bytes in range needs as many digits; it bounds the work on a hostile number.
 _MAX_DIGITS = 40

@@ -12,7 +12,7 @@ from loadgen.config.problem import Problem
 from loadgen.config.schema import Config, General, Keyspace
 from loadgen.config.split import worker_count
 from loadgen.config.tree import inert, tables
-from loadgen.units import format_duration, parse_duration
+from loadgen.units import format_duration, parse_count, parse_duration
 
 
 def cautions(config: Config, document: Document) -> Iterator[Problem]:
@@ -48,6 +48,7 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
         for table in ("general",), ("target", "server"):
             yield (*table, "cpu_list"), "is not acted on: this system cannot pin a process to a CPU"
     requested = _raw(document, ("connection", "batch_size"))
+    requested = parse_count(requested) if isinstance(requested, str) else requested
     if isinstance(requested, int) and requested != connection.batch_size:
         yield (
             ("connection", "batch_size"),

@@ -17,7 +17,8 @@ _WIDTH = 100
 
 _HEADER = """\
 Every key of a configuration, with its default. A key that is commented out has no default, or one that depends on the
-machine, or is not acted on yet. Durations take ns, us, ms, s, m and h.
+machine, or is not acted on yet. In quotes, durations take ns, us, ms, s, m and h, counts and rates k, m and g
+("10k"), and sizes the units of redis.conf ("64kb") and others ("64KiB").
 """
 
 

@@ -12,7 +12,10 @@ from loadgen.config.tree import alias, tables
 
 
 def json_schema() -> dict[str, Any]:
-    """A JSON Schema of the 2020-12 draft. Durations are strings such as "10s", or numbers of seconds."""
+    """A JSON Schema of the 2020-12 draft. Durations are strings such as "10s", or numbers of seconds.
+
+    Counts, rates and sizes are numbers, or strings with a unit such as "10k"; a string's bounds are not in the schema.
+    """
     schema = Config.model_json_schema(schema_generator=_WithoutNull)
     for path, table in tables():
         properties = schema["$defs"][table.__name__]["properties"] if path else schema["properties"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
 from loadgen.config.table import Table
-from loadgen.config.values import MAX_RATE_PER_S, Number, PositiveDuration, Share, Tolerance
+from loadgen.config.values import MAX_RATE_PER_S, RATE_IN_TEXT, Number, PositiveDuration, Share, Tolerance
 from loadgen.slo import QUANTILES, Objective, Unit
 from loadgen.stats.trial import Limit
 
@@ -56,8 +57,8 @@ class CommandSlo(Percentiles):
     timeouts: Tolerance | None = Field(
         default=None, description="How many of them may time out, as a count or a share.", examples=["0.1%"]
     )
-    throughput_min: Number | None = Field(
-        default=None, gt=0, le=MAX_RATE_PER_S, description="The least requests per second that pass.", examples=[10_000]
+    throughput_min: Annotated[Number, Field(gt=0, le=MAX_RATE_PER_S), RATE_IN_TEXT] | None = Field(
+        default=None, description="The least requests per second that pass.", examples=[10_000]
     )
 
 

@@ -5,12 +5,12 @@ What it comes to in segments is `profile`'s. A key that its shape does not use i
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from loadgen.config.table import Table
-from loadgen.config.values import PositiveDuration, Rates
+from loadgen.config.values import COUNT_IN_TEXT, PositiveDuration, Rates
 from loadgen.units import NS_PER_S, format_duration
 
 MAX_SEGMENTS = 100_000
@@ -43,10 +43,8 @@ class Phase(Table):
             "0 is silence."
         )
     )
-    steps: int | None = Field(
+    steps: Annotated[int, Field(ge=2, le=MAX_SEGMENTS), COUNT_IN_TEXT] | None = Field(
         default=None,
-        ge=2,
-        le=MAX_SEGMENTS,
         description="For step: how many stairs there are, the first and the last rate being two of them. Default: 2.",
     )
     period: PositiveDuration | None = Field(

@@ -21,7 +21,7 @@ from loadgen.config.change import (
     parse_rise,
 )
 from loadgen.config.table import Table, duration_key
-from loadgen.config.values import MAX_RATE_PER_S, Duration, Number, PositiveDuration, Share
+from loadgen.config.values import MAX_RATE_PER_S, Count, Duration, PositiveDuration, Rate, Share
 from loadgen.units import format_duration
 
 MAX_ROUNDS = 60
@@ -69,7 +69,7 @@ class Rounds(Table):
     slice: PositiveDuration = duration_key(
         format_duration(_SETTINGS.slice_ns), "How long one slice of load on one server is measured."
     )
-    slices: int = Field(
+    slices: Count = Field(
         default=_SETTINGS.slices,
         ge=2,
         le=1000,
@@ -80,7 +80,7 @@ class Rounds(Table):
         ),
     )
     settle: Duration = duration_key(format_duration(_SETTINGS.settle_ns), "How long it goes on before it is measured.")
-    rate: Number = Field(
+    rate: Rate = Field(
         default=_SETTINGS.rate_per_s,
         ge=0,
         le=MAX_RATE_PER_S,
@@ -94,7 +94,7 @@ class Rounds(Table):
         gt=0,
         description="The share of what the first server reaches in a closed loop at which response times are compared.",
     )
-    rounds: int = Field(
+    rounds: Count = Field(
         default=_SETTINGS.max_rounds,
         ge=_MIN_ROUNDS,
         le=MAX_ROUNDS,

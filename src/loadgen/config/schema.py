@@ -10,6 +10,7 @@ that of crucible's benchmark and of cachecannon, whose files load unchanged, plu
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
@@ -22,10 +23,12 @@ from loadgen.config.server import Server
 from loadgen.config.smoke import Smoke
 from loadgen.config.table import Table, duration_key
 from loadgen.config.values import (
+    COUNT_IN_TEXT,
     MAX_RATE_PER_S,
     Address,
     Alias,
     Cluster,
+    Count,
     CpuList,
     Duration,
     Inert,
@@ -33,12 +36,13 @@ from loadgen.config.values import (
     Number,
     PositiveDuration,
     Protocol,
+    Rate,
     Share,
     ShareOrFalse,
     Size,
     Tls,
 )
-from loadgen.units import format_duration
+from loadgen.units import format_duration, parse_count
 from loadgen.verdict import Limits
 
 MAX_REQUESTS = 2**53 - 1
@@ -60,7 +64,7 @@ _REDIS_PORT = 6379
 class General(Table):
     """The run as a whole."""
 
-    requests: int = Field(
+    requests: Count = Field(
         default=0,
         ge=0,
         le=MAX_REQUESTS,
@@ -79,7 +83,7 @@ class General(Table):
         "10s",
         "How long to put load on the server before measuring; 0 skips it. With requests there is none unless given.",
     )
-    threads: int = Field(
+    threads: Count = Field(
         default_factory=usable_cpus,
         ge=1,
         le=4096,
@@ -93,10 +97,8 @@ class General(Table):
         description="CPUs to pin the workers to, in turn, in the kernel's notation. Default: not pinned.",
         examples=["0-3,8"],
     )
-    seed: int | None = Field(
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED), COUNT_IN_TEXT] | None = Field(
         default=None,
-        ge=0,
-        le=MAX_SEED,
         description=(
             "What everything random is drawn from: same seed, config and workers, same requests. "
             "Default: drawn anew, and reported."
@@ -111,9 +113,12 @@ class General(Table):
     @model_validator(mode="before")
     @classmethod
     def _requests_take_their_time(cls, given: object) -> object:
-        if isinstance(given, dict) and isinstance(requests := given.get("requests"), int) and requests:
-            return {"duration": 0, "warmup": 0, **given}
-        return given
+        if not isinstance(given, dict):
+            return given
+        requests = given.get("requests")
+        with suppress(ValueError):
+            requests = parse_count(requests) if isinstance(requests, str) else requests
+        return {"duration": 0, "warmup": 0, **given} if isinstance(requests, int) and requests else given
 
     @field_validator("duration")
     @classmethod
@@ -216,15 +221,14 @@ class Target(Table):
 class Connection(Table):
     """Connections, and how they are used."""
 
-    connections: Annotated[int, Alias("pool_size", wins=True)] = Field(
+    connections: Annotated[Count, Alias("pool_size", wins=True)] = Field(
         default=1, ge=1, le=1_000_000, description="Connections in all, spread evenly over endpoints and workers."
     )
-    pipeline_depth: int = Field(
+    pipeline_depth: Count = Field(
         default=1, ge=1, le=65536, description="Maximum number of requests in flight on one connection."
     )
-    batch_size: int | None = Field(
+    batch_size: Annotated[int, Field(ge=0), COUNT_IN_TEXT] | None = Field(
         default=None,
-        ge=0,
         description="Maximum number of requests in one send, clamped to 1 … pipeline_depth. Default: pipeline_depth.",
         examples=[1],
     )
@@ -263,7 +267,7 @@ class Keyspace(Table):
     prefix: KeyPrefix = Field(
         default="", description="What every key begins with: visible ASCII, at most 40 characters.", examples=["user:"]
     )
-    length: int = Field(
+    length: Count = Field(
         default=ID_LENGTH,
         ge=1,
         le=65536,
@@ -271,7 +275,7 @@ class Keyspace(Table):
             "Characters in a key, its prefix included; at most 250 on memcache. Default: 16 after the prefix."
         ),
     )
-    count: int = Field(
+    count: Count = Field(
         default=1_000_000,
         ge=1,
         le=2**53 - 1,
@@ -303,9 +307,9 @@ class Keyspace(Table):
 class Commands(Table):
     """The command mix, as weights: only their ratios matter."""
 
-    get: int = Field(default=80, ge=0, le=2**32, description="The weight of GET.")
-    set: int = Field(default=20, ge=0, le=2**32, description="The weight of SET.")
-    delete: int = Field(default=0, ge=0, le=2**32, description="The weight of DELETE.")
+    get: Count = Field(default=80, ge=0, le=2**32, description="The weight of GET.")
+    set: Count = Field(default=20, ge=0, le=2**32, description="The weight of SET.")
+    delete: Count = Field(default=0, ge=0, le=2**32, description="The weight of DELETE.")
 
 
 class Values(Table):
@@ -326,7 +330,7 @@ class SaturationSearch(Table):
     """The search for the highest rate that meets its slo, or else the percentiles of [slo], or else for the knee."""
 
     slo: Percentiles | None = Field(default=None)
-    start_rate: Number = Field(
+    start_rate: Rate = Field(
         default=1000,
         gt=0,
         le=MAX_RATE_PER_S,
@@ -347,10 +351,10 @@ class SaturationSearch(Table):
         "the last rates to be confirmed for 1.6 times it.",
     )
     drain_window: Duration = duration_key("500ms", "How long a changed rate is offered before it is measured.")
-    stop_after_failures: int = Field(
+    stop_after_failures: Count = Field(
         default=3, ge=1, description="How many rates may fail in a row, with none passed, before the search gives up."
     )
-    max_rate: Number = Field(
+    max_rate: Rate = Field(
         default=100_000_000,
         gt=0,
         le=MAX_RATE_PER_S,
@@ -370,13 +374,13 @@ class SaturationSearch(Table):
         le=1,
         description="How narrow the interval round the answer must be to end the search, as a share of its lower end.",
     )
-    max_bisect_steps: int = Field(default=8, ge=0, description="Maximum number of rates tried to narrow it.")
+    max_bisect_steps: Count = Field(default=8, ge=0, description="Maximum number of rates tried to narrow it.")
 
 
 class Workload(Table):
     """What is sent, and when."""
 
-    rate_limit: Number = Field(
+    rate_limit: Rate = Field(
         default=0,
         ge=0,
         le=MAX_RATE_PER_S,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from decimal import Decimal
+
+from loadgen.units import parse_count
 
 _BELOW_100 = r"[0-9]{1,2}(?:\.[0-9]+)?"
 
@@ -31,13 +34,14 @@ def format_share(share: float) -> str:
 
 
 def parse_tolerance(value: object) -> int | float:
-    """How many of something may be: a whole number, or a share of all, below 1, as a float. Raises ValueError."""
+    """How many of something may be: a count, or a share of all, below 1, as a float. Raises ValueError."""
+    share: float | None = None
+    with suppress(ValueError):
+        value = parse_count(value) if isinstance(value, str) else value
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53:
         return value
-    try:
+    with suppress(ValueError):
         share = None if isinstance(value, int) else parse_share(value)
-    except ValueError:
-        share = None
     if share is None or share == 1:
         raise ValueError('is neither a count, such as 0 or 10, nor a share below 1, such as 0.001 or "0.1%"')
     return share

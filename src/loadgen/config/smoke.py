@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from loadgen.config.table import Table, duration_key
-from loadgen.config.values import PositiveDuration, ShareOrFalse
+from loadgen.config.values import Count, PositiveDuration, ShareOrFalse
 from loadgen.smoke import Limits
 from loadgen.units import format_duration
 
@@ -15,11 +15,11 @@ _LIMITS = Limits()
 class Smoke(Table):
     """What a server must meet to pass `loadgen smoke`."""
 
-    connection_errors: int = Field(
+    connection_errors: Count = Field(
         default=_LIMITS.connection_errors, ge=0, description="Maximum number of connections that may fail or be lost."
     )
-    timeouts: int = Field(default=_LIMITS.timeouts, ge=0, description="Maximum number of requests that may time out.")
-    error_replies: int = Field(default=_LIMITS.error_replies, ge=0, description="Maximum number of error replies.")
+    timeouts: Count = Field(default=_LIMITS.timeouts, ge=0, description="Maximum number of requests that may time out.")
+    error_replies: Count = Field(default=_LIMITS.error_replies, ge=0, description="Maximum number of error replies.")
     p999: PositiveDuration = duration_key(format_duration(_LIMITS.p999_ns), "The highest p99.9 that passes.")
     hit_rate: ShareOrFalse = Field(
         default=_LIMITS.hit_rate,
@@ -28,7 +28,7 @@ class Smoke(Table):
             "0 asks for any hit at all, false for none."
         ),
     )
-    requests: int = Field(default=_LIMITS.requests, ge=1, description="The least requests that must be measured.")
+    requests: Count = Field(default=_LIMITS.requests, ge=1, description="The least requests that must be measured.")
     log: bool = Field(default=_LIMITS.log, description="Whether a line of its log that tells of an error fails it.")
     sanity: bool = Field(
         default=_LIMITS.sanity,

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
 
 from loadgen.config.cpu_list import parse_cpu_list
 from loadgen.config.endpoint import parse_endpoint
 from loadgen.config.share import PERCENT, PERCENT_BELOW_100, format_tolerance, parse_share, parse_tolerance
-from loadgen.units import format_duration, parse_duration, parse_size
+from loadgen.units import COUNT, RATE, format_duration, parse_count, parse_duration, parse_rate, parse_size
 
 MAX_RATE_PER_S = 1e9
 """One request each nanosecond, the resolution of the clock."""
@@ -69,7 +79,40 @@ Size = Annotated[
 ]
 """Bytes; written as a number, or as `"64KB"` or `"64KiB"`."""
 
+
+@dataclass(frozen=True)
+class InText:
+    """Marks a number that may be text too, with a unit. In JSON Schema, the bounds are the number's.
+
+    It stands behind the bounds of a key that may be left out, `Annotated[int, Field(ge=1), COUNT_IN_TEXT] | None`: they
+    are the schema's then.
+    """
+
+    parse: Callable[[str], int | float]
+    pattern: str
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(self.read, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        plain = handler(schema)
+        return {**plain, "type": [plain["type"], "string"], "pattern": f"^{self.pattern}$"}
+
+    def read(self, value: object) -> object:
+        """What is no text is left to the number's own validation."""
+        return self.parse(value) if isinstance(value, str) else value
+
+
+COUNT_IN_TEXT = InText(parse_count, COUNT)
+RATE_IN_TEXT = InText(parse_rate, RATE)
+
+Count = Annotated[int, COUNT_IN_TEXT]
+"""A whole number; written as such, or as `"10k"`."""
+
 Number = Annotated[float, Field(allow_inf_nan=False)]
+
+Rate = Annotated[Number, RATE_IN_TEXT]
+"""Requests per second; written as a number, or as `"10k"` or `"10k/s"`."""
 
 Share = Annotated[
     float,
@@ -108,7 +151,7 @@ Tolerance = Annotated[
             "anyOf": [
                 {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
                 {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
-                {"type": "string", "pattern": f"^{PERCENT_BELOW_100}$"},
+                {"type": "string", "pattern": f"^({PERCENT_BELOW_100}|{COUNT})$"},
             ]
         }
     ),
@@ -117,27 +160,28 @@ Tolerance = Annotated[
 
 
 def _rates(value: object) -> float | tuple[float, float]:
-    if isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_rate, value)):
-        return float(value[0]), float(value[1])
-    if not isinstance(value, int | float) or not _is_rate(value):
+    read = [RATE_IN_TEXT.read(each) for each in value] if isinstance(value, list | tuple) else RATE_IN_TEXT.read(value)
+    if isinstance(read, list) and len(read) == 2 and all(map(_is_rate, read)):
+        return float(read[0]), float(read[1])
+    if not isinstance(read, int | float) or not _is_rate(read):
         raise ValueError(
-            "must be a rate, such as 5000, or the two that the phase goes between, such as [1000, 5000], "
+            'must be a rate, such as 5000 or "5k", or the two that the phase goes between, such as [1000, 5000], '
             f"each from 0 to {MAX_RATE_PER_S:.0f} requests per second"
         )
-    return float(value)
+    return float(read)
 
 
 def _is_rate(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_RATE_PER_S
 
 
-_RATE_SCHEMA = {"type": "number", "minimum": 0, "maximum": MAX_RATE_PER_S}
+_RATE_SCHEMA = {"type": ["number", "string"], "pattern": f"^{RATE}$", "minimum": 0, "maximum": MAX_RATE_PER_S}
 Rates = Annotated[
     float | tuple[float, float],
     BeforeValidator(_rates),
     WithJsonSchema({"anyOf": [_RATE_SCHEMA, {"type": "array", "items": _RATE_SCHEMA, "minItems": 2, "maxItems": 2}]}),
 ]
-"""Requests per second: one number, or `[from, to]`."""
+"""Requests per second: one rate, or `[from, to]`."""
 
 
 def _spoken(protocol: object) -> object:

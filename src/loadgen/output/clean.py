@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from datetime import UTC, datetime
 
+from loadgen.escape import printable
 from loadgen.events import (
     NOTHING_MEASURED,
     Configured,
@@ -79,12 +80,12 @@ class Clean:
         plan = event.plan
         keyspace = sentences.keyspace(plan, figures.grouped)
         values = figures.plural(plan.value_bytes, "byte", figures.grouped)
-        server = sentences.printable(event.server)
+        server = printable(event.server)
         picked = plan.request_distribution if plan.open_loop else sentences.refill(plan)
         pipeline = f"pipeline depth {plan.pipeline_depth}"
         stored = [] if plan.protocol == "ping" else [*fact("keys", keyspace), *fact("values", values)]
         return [
-            self._paint(f"loadgen {sentences.printable(event.version)}", "bold"),
+            self._paint(f"loadgen {printable(event.version)}", "bold"),
             rule(),
             *fact("test", plan.test),
             *fact("target", f"{sentences.targets(plan)} ({', '.join(filter(None, [server, plan.protocol]))})"),

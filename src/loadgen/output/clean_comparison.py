@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from loadgen.comparison import METRICS, Candidate, Compared, ContestBegan, NoiseFound, RoundEnded, Row, Verdict
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.output import comparison, figures, plot
 from loadgen.output.color import Paint
 from loadgen.output.event import AnyEvent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.output import figures, sentences, smoke
 from loadgen.output.color import Paint
 from loadgen.output.event import AnyEvent

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from loadgen.comparison import METRICS, Candidate, Compared, Metric, NoiseFound, Round, Row, Verdict
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.output import figures
 from loadgen.stats.sequential import Answer
 from loadgen.units import format_duration

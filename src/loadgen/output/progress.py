@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.events import Progress
 from loadgen.output import figures
 from loadgen.output.event import AnyEvent

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.events import SearchEnded
 from loadgen.output import figures
 from loadgen.stats.search import Answer, Outcome, Step

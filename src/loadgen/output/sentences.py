@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from loadgen.errors import printable as printable  # for whoever prints what this file does not
+from loadgen.escape import printable
 from loadgen.events import Configured, Result, Sample, SearchEnded, per_s
 from loadgen.output import figures
 from loadgen.overload import BACKLOG_NS, lateness_ns

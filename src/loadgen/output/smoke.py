@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.output import figures, sentences
 from loadgen.smoke import Check, SmokeEnded
 from loadgen.units import NS_PER_US

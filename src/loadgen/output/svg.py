@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement
 
 from loadgen.comparison import Compared, Row
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.output import comparison, figures
 from loadgen.output.scale import Scale
 from loadgen.output.sink import write_file

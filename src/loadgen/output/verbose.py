@@ -5,6 +5,7 @@ Latencies are whole microseconds; every line that is not one per interval or per
 
 from __future__ import annotations
 
+from loadgen.escape import printable
 from loadgen.events import (
     NOTHING_MEASURED,
     Configured,
@@ -67,10 +68,10 @@ def _configured(event: Configured) -> list[str]:
     stored = [f"keyspace: {sentences.keyspace(plan)}", f"value_size: {figures.plural(plan.value_bytes, 'byte')}"]
     extras = sentences.extras(plan)
     return [
-        f"loadgen {sentences.printable(event.version)}",
+        f"loadgen {printable(event.version)}",
         *([f"test: {plan.test}"] if plan.test else []),
         f"target: {sentences.targets(plan)}",
-        *([f"server: {sentences.printable(event.server)}"] if event.server else []),
+        *([f"server: {printable(event.server)}"] if event.server else []),
         f"protocol: {plan.protocol}",
         f"workers: {sentences.workers(plan)}",
         f"connections: {plan.connections} (total)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadgen.comparison import Candidate, Compared, NoiseFound, RoundEnded, Row
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.output import comparison, figures
 from loadgen.output.event import AnyEvent
 from loadgen.output.layout import hung

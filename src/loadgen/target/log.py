@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from loadgen.errors import printable
+from loadgen.escape import printable
 from loadgen.secret import masked
 
 MOST_COMPLAINTS = 20

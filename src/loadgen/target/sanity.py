@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadgen import greeting
-from loadgen.errors import TargetError, printable
+from loadgen.errors import TargetError
+from loadgen.escape import printable
 from loadgen.plan import Endpoint, Plan
 from loadgen.secret import masked
 from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence

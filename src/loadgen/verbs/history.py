@@ -15,7 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from loadgen.errors import ExitCode, OutputError, UsageError, printable
+from loadgen.errors import ExitCode, OutputError, UsageError
+from loadgen.escape import printable
 from loadgen.history import METRICS, Point, to_point, to_points, to_rows
 from loadgen.options import Given, Group, Option, Positional, Syntax
 from loadgen.options.kind import TEXT, Kind, choice, whole

@@ -13,7 +13,8 @@ from typing import TextIO
 
 from loadgen import output, record, record_file
 from loadgen.comparison import Compared, NoiseFound, RoundEnded
-from loadgen.errors import ExitCode, UsageError, printable
+from loadgen.errors import ExitCode, UsageError
+from loadgen.escape import printable
 from loadgen.options import Given, Group, Option, Positional, Syntax
 from loadgen.options.kind import FILE_NAME, choice
 from loadgen.options.load import COLORS, FORMATS
