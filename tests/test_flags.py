@@ -93,6 +93,7 @@ def test_tests_have_redis_benchmarks_order_number_and_names() -> None:
     [
         (["-t", "lpush,get,mset"], "-t: lpush and mset are not there yet; there are ping, set and get."),
         (["-t", "gte"], "did you mean get?"),
+        (["-t", "sett"], "-t: sett is not there yet; there are ping, set and get; did you mean set?"),
         (["-t", ","], "names no test"),
         (["-t", "get", "--mix", "get=1"], "-t runs each test by itself, and --mix mixes commands"),
         (["-t", "ping", "-3"], "leave out -3"),
@@ -193,7 +194,10 @@ def test_a_file_wins_over_a_preset_and_a_near_miss_is_suggested(
         ("run --confg x.toml", "--confg: unknown option; CONFIG is written without a flag before it."),
         ("run --show-confi", "--show-confi: unknown option; --help lists them."),
         ("quick-tset", "did you mean quick-test?"),
-        ("help runn", "there is no verb"),
+        ("run --format clea", 'not "clea"; did you mean clean?'),
+        ("help runn", 'there is no verb "runn"; did you mean run?'),
+        ("help nothing-like-it", 'there is no verb "nothing-like-it"; there are run, '),
+        ("run -h 127.0.0.1:7000", "-h: the port has a flag of its own; write -h 127.0.0.1 -p 7000."),
         ("run --embedded -p 1", "--embedded and -p each name the server"),
         ("saturate -t get", "-t: a search has one mix"),
         ("compare -h x", "-h: a candidate is a word of its own"),
@@ -201,7 +205,9 @@ def test_a_file_wins_over_a_preset_and_a_near_miss_is_suggested(
     ],
 )
 def test_an_error_is_one_line_that_blames_what_was_typed(words: str, expected: str) -> None:
-    assert expected in complaint(*words.split())
+    told = complaint(*words.split())
+    assert expected in told
+    assert not told.rstrip().endswith("?."), told
 
 
 @pytest.mark.parametrize("verb", [run, saturate, smoke, compare, gate])

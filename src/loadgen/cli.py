@@ -105,7 +105,7 @@ def act(arguments: list[str]) -> int:
     if arguments in (["--version"], ["-V"]):
         return say(f"loadgen {__version__}\n")
     if first == "help" and len(arguments) > 1:
-        return dispatch(arguments[1], ["--help"]) if arguments[1] in VERBS else no_such_verb(arguments[1])
+        return dispatch(arguments[1], ["--help"]) if arguments[1] in VERBS else no_help_for(arguments[1])
     if first == "help" or arguments in ([], ["--help"], ["-h"]):
         return say(overview())
     if first in VERBS:
@@ -145,11 +145,21 @@ def near_verb(word: str) -> str:
     return near[0] if near and presets.CONFIGS.path(word) is None and not presets.CONFIGS.file(word).exists() else ""
 
 
-def no_such_verb(word: str, near: str = "") -> int:
+def no_such_verb(word: str, near: str) -> int:
     from loadgen.escape import printable
 
-    hint = f"did you mean the verb {near}?" if near else f"there are {', '.join(VERBS)}."
-    complain(f'loadgen: there is no verb, no file and no preset "{printable(word, 60)}"; {hint}')
+    complain(f'loadgen: there is no verb, no file and no preset "{printable(word, 60)}"; did you mean the verb {near}?')
+    return 2
+
+
+def no_help_for(word: str) -> int:
+    from difflib import get_close_matches
+
+    from loadgen.escape import printable
+
+    near = get_close_matches(word[:40].lower(), VERBS, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VERBS)}."
+    complain(f'loadgen: there is no verb "{printable(word, 60)}"; {hint}')
     return 2
 
 

@@ -59,12 +59,22 @@ def target_of(given: Given, *, memtier: bool) -> Target:
     if uri is not None:
         address, keys = read_uri(uri)
         host, port = host or address.host, port or address.port
+    if host is not None:
+        _without_port(host)
     server = given.word("server")
     if server is None:
         return Target(Address(host, port), None, keys)
     if (file := _server_file(server, an_address=memtier or host is not None or port is not None)) is None:
         return Target(Address(server, port), None, keys)
     return Target(Address(host, port), file, keys)
+
+
+def _without_port(host: Word) -> None:
+    """Raises UsageError for a host that a port follows; more than one colon is an IPv6 address."""
+    name, _, port = str(host.value).rpartition(":")
+    if name and ":" not in name and port.isdecimal():
+        shown, number = printable(name, 60), printable(port, 10)
+        raise UsageError(f"{host.spelling}: the port has a flag of its own; write -h {shown} -p {number}.")
 
 
 def _server_file(server: Word, *, an_address: bool) -> Path | None:

@@ -11,7 +11,7 @@ from loadgen.flags import memtier
 from loadgen.flags.address import Target, read_credentials, target_of
 from loadgen.flags.mix import COMMANDS, read_mix, read_ratio
 from loadgen.flags.named_tests import REQUESTS, NamedTest, tests_of
-from loadgen.options import Given
+from loadgen.options import Given, ended
 
 # Somebody who gives no file wants an answer in seconds, over as many connections as other tools open.
 WITHOUT_FILE: dict[str, object] = {
@@ -84,7 +84,7 @@ def _tests(given: Given, keys: dict[str, Flag]) -> tuple[NamedTest, ...]:
     try:
         tests = tests_of(str(word.value))
     except ValueError as error:
-        raise UsageError(f"{word.spelling}: {error}.") from None
+        raise UsageError(ended(f"{word.spelling}: {error}")) from None
     protocol = keys.get("target.protocol")
     if any(test.weights is None for test in tests) and protocol is not None and protocol.value not in ("resp", "ping"):
         raise UsageError(
@@ -103,7 +103,7 @@ def _mix(given: Given) -> tuple[dict[str, Flag], tuple[str, ...]]:
     try:
         weights = read_ratio(word.value) if is_ratio else read_mix(word.value)
     except ValueError as error:
-        raise UsageError(f"{word.spelling}: {error}.") from None
+        raise UsageError(ended(f"{word.spelling}: {error}")) from None
     keys = {f"workload.commands.{name}": Flag(word.spelling, getattr(weights, name)) for name in COMMANDS}
     if not (is_ratio and weights.set > weights.get):
         return keys, ()

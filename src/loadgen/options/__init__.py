@@ -7,6 +7,6 @@ A flag is one row, an `Option`, in the table of a verb or in one that verbs shar
 from loadgen.options.given import Given, Word
 from loadgen.options.help import help_of
 from loadgen.options.option import Group, Option, Positional, Syntax
-from loadgen.options.parse import parse
+from loadgen.options.parse import ended, parse
 
-__all__ = ["Given", "Group", "Option", "Positional", "Syntax", "Word", "help_of", "parse"]
+__all__ = ["Given", "Group", "Option", "Positional", "Syntax", "Word", "ended", "help_of", "parse"]

@@ -74,7 +74,7 @@ class _Parser:
         try:
             self.found.append(Word(option, spelling, option.kind.read(value)))
         except ValueError as error:
-            raise UsageError(f"{spelling}: {error}.") from None
+            raise UsageError(ended(f"{spelling}: {error}")) from None
 
     def split(self, word: str) -> tuple[str, str | None]:
         """The flag, and the value that is written together with it: `--port=1`, or `-p1` where `-p` takes one."""
@@ -114,6 +114,11 @@ class _Parser:
                 return f"; {each.metavar} is written without a flag before it."
         near = get_close_matches(word, self.offered(), n=1)
         return f"; did you mean {near[0]}?" if near and len(spelling) > 2 else "; --help lists them."
+
+
+def ended(sentence: str) -> str:
+    """With a full stop, unless the sentence ends in a question."""
+    return sentence if sentence.endswith("?") else f"{sentence}."
 
 
 def _betrayed(option: Option, value: str | None) -> str:

@@ -72,9 +72,12 @@ def listed() -> Iterator[str]:
     ):
         yield f"{title}, as in `{use}`:"
         width = max(map(len, shelf.names), default=0)
-        room = shutil.get_terminal_size((100, 24)).columns - width - 4
+        columns = max(shutil.get_terminal_size((100, 24)).columns, width + 30)
         for name in shelf.names:
-            yield f"  {name:<{width}}  {textwrap.shorten(shelf.about(name), room, placeholder=' …')}"
+            first, below = f"  {name:<{width}}  ", " " * (width + 4)
+            yield from textwrap.wrap(
+                shelf.about(name), columns, initial_indent=first, subsequent_indent=below, break_on_hyphens=False
+            ) or [first.rstrip()]
         yield ""
     yield f"`loadgen config --example NAME` prints one; a server file is also {SERVER}NAME."
 

@@ -1,4 +1,4 @@
-"""`loadgen serve`: runs the built-in server in this process until it is told to stop."""
+"""Run the built-in server in this process until it is told to stop."""
 
 from __future__ import annotations
 
