@@ -193,7 +193,7 @@ def test_an_import_that_turns_a_signal_into_its_own_error_is_interrupted_all_the
 import os, signal, sys, types
 from loadgen import entry
 class Panic(BaseException): pass
-def main():
+def main(imported):
     try:
         os.kill(os.getpid(), signal.SIGHUP)
     except KeyboardInterrupt:
@@ -204,3 +204,37 @@ sys.exit(entry.main())
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (130, "loadgen: interrupted.\n")
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["the command line", "the verb"])
+def test_a_signal_that_an_import_swallows_ends_the_command_all_the_same(late: bool) -> None:
+    script = """
+import os, signal, sys
+from loadgen import entry
+class Swallows:
+    def find_spec(self, name, path=None, target=None):
+        if name == NAME:
+            sys.meta_path.remove(self)
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+            except KeyboardInterrupt:
+                pass
+sys.meta_path.insert(0, Swallows())
+sys.argv = ["loadgen", "config", "--list"]
+sys.exit(entry.main())
+""".replace("NAME", repr("loadgen.verbs.config" if late else "loadgen.cli"))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "loadgen: interrupted.\n")
+
+
+def test_a_worker_cannot_be_lost_by_what_asks_to_stop() -> None:
+    with RealServer.redis() as server:
+        with Running(*short(server.port), *LONG, "--threads", "2") as running:
+            running.wait_for("sample", 1)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                running.workers()[0].send_signal(number)
+            running.wait_for("sample", 3)
+            running.interrupt()
+            finished = interrupted(running.finish())
+    assert len(finished.result["signs"]["workers"]) == 2
+    assert finished.counts["ok"] == finished.counts["planned"] > 0

@@ -20,6 +20,7 @@ from command import Record, loadgen, short
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loadgen import record_file
 from loadgen.cli import main
 from loadgen.comparison import Candidate, Compared, Row, Settings
 from loadgen.events import Configured, Event, Result
@@ -29,7 +30,6 @@ from loadgen.output.history import Ramp, clean, records
 from loadgen.record import encode
 from loadgen.record.load import load_of
 from loadgen.stats.sequential import Answer
-from loadgen.verbs import history as verb
 from loadgen.verbs.history import append, read_history
 
 GROUP = Group("mio", "box: 2 × CPU", "closed", 0.0, "4 connections")
@@ -335,7 +335,7 @@ def test_a_number_that_is_none_is_refused(throughput: str, tmp_path: Path, capsy
 def test_a_line_without_an_end_does_not_fill_the_memory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verb, "LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr(record_file, "LONGEST_LINE", 1 << 20)
     for words in (["/dev/zero"], [str(tmp_path / "history"), "/dev/zero"]):
         assert main(["history", *words]) == 2
         assert "/dev/zero:1: is longer than 1 MiB" in capsys.readouterr().err

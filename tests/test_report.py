@@ -106,7 +106,7 @@ def test_a_result_by_itself_is_shown_and_said_to_be_of_an_unknown_load(tmp_path:
         (b'{"type":"result"}\n', "has a record that is not as loadgen writes it"),
         (b'{"type":"sample","ts":"2025-11-20T12:00:06Z","commands":3}\n', "not as loadgen writes it"),
         (b'{"type":"config","ts":"2025-11-20T12:00:06Z","threads":1e999}\n', "not as loadgen writes it"),
-        (b"\xff\xfe\xfd", "neither UTF-8 nor UTF-16"),
+        (b"\xff\xfe\xfd", "begins like UTF-16, and is none"),
         (b"[" * 100_000, ":1: is no record"),
     ],
 )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 from typing import Any
 
+import constructed_comparisons
 import pytest
 
 from loadgen.errors import UsageError
+from loadgen.record import encode
 from loadgen.results import read
 
 CONFIG = {"type": "config", "host": "box: 2 × CPU", "server": "redis 7.0.15", "loop": "closed"}
@@ -107,8 +110,29 @@ def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         read(tmp_path / "none.json")
     (tmp_path / "latin.json").write_bytes(b"\xff\n")
-    with pytest.raises(UsageError, match="neither UTF-8 nor UTF-16"):
+    with pytest.raises(UsageError, match=":1: is no record"):
         read(tmp_path / "latin.json")
+    (tmp_path / "odd.json").write_bytes(b"\xff\xfe\n")
+    with pytest.raises(UsageError, match="begins like UTF-16, and is none"):
+        read(tmp_path / "odd.json")
+
+
+MARKS = {"utf-8": codecs.BOM_UTF8, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+
+
+@pytest.mark.parametrize("encoding", MARKS)
+def test_a_baseline_that_a_shell_redirected_is_the_same_baseline(encoding: str, tmp_path: Path) -> None:
+    """As PowerShell does it: with a byte order mark, and line ends of Windows. The file has a gate's comparison."""
+    line = b"".join(map(encode, constructed_comparisons.gate_failed())).decode()
+    plain, redirected = tmp_path / "plain" / "gate.json", tmp_path / "redirected" / "gate.json"
+    for path, data in (
+        (plain, line.encode()),
+        (redirected, MARKS[encoding] + line.replace("\n", "\r\n").encode(encoding)),
+    ):
+        path.parent.mkdir()
+        path.write_bytes(data)
+    assert read(redirected) == read(plain)
+    assert len(read(redirected).values) > 1
 
 
 def test_results_of_two_rates_or_two_machines_are_not_of_one_thing(tmp_path: Path) -> None:

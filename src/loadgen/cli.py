@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import ModuleType
 
 from loadgen import __version__
@@ -68,13 +69,16 @@ LONGEST_COMPLAINT = 2000
 DEBUG = "--debug"
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Runs the verb that the arguments ask for; returns the exit status. An error of our own is exit status 70."""
+def main(argv: list[str] | None = None, imported: Callable[[], None] = lambda: None) -> int:
+    """Runs the verb that the arguments ask for; returns the exit status. An error of our own is exit status 70.
+
+    `imported` is called when all that the verb needs is imported, and before it does anything; it may raise.
+    """
     words = sys.argv[1:] if argv is None else argv
     # With any verb, anywhere: a bug may be in what reads a verb's own options.
     arguments = [word for word in words if word != DEBUG]
     try:
-        return act(arguments)
+        return act(arguments, imported)
     except KeyboardInterrupt:
         complain("loadgen: interrupted.")
         return 130
@@ -100,19 +104,19 @@ def crashed(error: Exception, *, debug: bool) -> int:
     return ExitCode.INTERNAL
 
 
-def act(arguments: list[str]) -> int:
+def act(arguments: list[str], imported: Callable[[], None]) -> int:
     first = arguments[0] if arguments else "--help"
     if arguments in (["--version"], ["-V"]):
         return say(f"loadgen {__version__}\n")
     if first == "help" and len(arguments) > 1:
-        return dispatch(arguments[1], ["--help"]) if arguments[1] in VERBS else no_help_for(arguments[1])
+        return dispatch(arguments[1], ["--help"], imported) if arguments[1] in VERBS else no_help_for(arguments[1])
     if first == "help" or arguments in ([], ["--help"], ["-h"]):
         return say(overview())
     if first in VERBS:
-        return dispatch(first, arguments[1:])
+        return dispatch(first, arguments[1:], imported)
     if not first.startswith("-") and (near := near_verb(first)):
         return no_such_verb(first, near)
-    return dispatch("run", arguments)
+    return dispatch("run", arguments, imported)
 
 
 def overview() -> str:
@@ -163,13 +167,14 @@ def no_help_for(word: str) -> int:
     return 2
 
 
-def dispatch(verb: str, arguments: list[str]) -> int:
+def dispatch(verb: str, arguments: list[str], imported: Callable[[], None]) -> int:
     from importlib import import_module
 
     from loadgen.errors import ConfigError, LoadgenError, OutputError, ReaderGone
     from loadgen.options.parse import HelpWanted, parse
 
     module = import_module(f"loadgen.verbs.{verb}")
+    imported()
     try:
         return settled(int(module.run(parse(module.SYNTAX, arguments))))
     except HelpWanted:

@@ -39,6 +39,12 @@ for _number in _STOP_SIGNALS:
         _signal.signal(_number, _interrupt)
 
 
+def _heed() -> None:
+    """Raises KeyboardInterrupt for a signal whose own was lost: importlib and what it runs may swallow one."""
+    if _began_s:
+        raise KeyboardInterrupt
+
+
 def main() -> int:
     """Runs the command line of this process; returns the exit status."""
     global _inside
@@ -46,7 +52,8 @@ def main() -> int:
     try:
         from loadgen.cli import main
 
-        status = main()
+        _heed()
+        status = main(imported=_heed)
     except BaseException as error:
         # A compiled module that is interrupted while it is imported turns that into an error of its own.
         if not _began_s and not isinstance(error, KeyboardInterrupt):

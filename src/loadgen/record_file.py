@@ -1,4 +1,4 @@
-"""The records in a file that an earlier command wrote as JSON, one a line. It knows lines, not what records mean.
+"""The lines of a file of JSON that an earlier command wrote: results, or a history. It does not know what they mean.
 
 Redirection may have changed the file on its way: PowerShell puts a byte order mark before it, and older ones write
 UTF-16. Both are read.
@@ -7,11 +7,13 @@ UTF-16. Both are read.
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
@@ -21,51 +23,79 @@ STDIN = "-"
 LONGEST = 1 << 30
 """Bytes of a file: what has no end must not fill the memory. A result takes some 20 KB, a row of one less than 1 KB."""
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+LONGEST_LINE = 1 << 24
+"""Bytes: neither must what has no end of line."""
+
+LONGEST_UTF16 = 1 << 28
+"""Bytes of a file in UTF-16, which is read whole."""
 
 
 def read(path: str) -> list[Mapping[str, Any]]:
     """The records of a file, or of standard input for `-`. Raises UsageError when they cannot be read."""
-    shown = "standard input" if path == STDIN else printable(path)
-    return [*_records(_text(_bytes(path, shown), shown), shown)]
+    return [_record(line, number, path) for number, line in lines(path)]
 
 
-def _bytes(path: str, shown: str) -> bytes:
+def lines(path: str) -> Iterator[tuple[int, bytes]]:
+    """Lines in UTF-8 that are not empty, with their numbers.
+
+    Raises UsageError when they cannot be read, or when no program of ours wrote them.
+    """
     try:
-        if path != STDIN:
-            with Path(path).open("rb") as file:
-                data = file.read(LONGEST + 1)
-        elif sys.stdin is None:
+        if path == STDIN and sys.stdin is None:
             raise UsageError("standard input is closed, so no records can be read from it.")
-        else:
-            data = sys.stdin.buffer.read(LONGEST + 1)
+        with nullcontext(sys.stdin.buffer) if path == STDIN else Path(path).open("rb") as file:
+            yield from _lines(file, shown(path))
     except OSError as error:
-        raise UsageError(f"{shown}: cannot be read ({error.strerror or error}).") from None
-    if len(data) > LONGEST:
-        raise UsageError(f"{shown}: is larger than {LONGEST >> 30} GiB, so it is no file of results.")
-    return data
+        raise UsageError(f"{shown(path)}: cannot be read ({error.strerror or error}).") from None
 
 
-def _text(data: bytes, shown: str) -> str:
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+def parsed(line: bytes) -> Any:
+    """What a line says. Raises ValueError for what is no JSON in UTF-8."""
     try:
-        return data.decode(encoding)
-    except UnicodeDecodeError:
-        raise UsageError(f"{shown}: cannot be read (it is neither UTF-8 nor UTF-16).") from None
+        return json.loads(line.decode())
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
-def _records(text: str, shown: str) -> Iterator[Mapping[str, Any]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        if not isinstance(record, dict) or not isinstance(record.get("type"), str):
-            raise UsageError(f"{shown}:{number}: is no record; a result file is what --json or --format json wrote.")
-        yield record
+def shown(path: str) -> str:
+    """The file's name as messages repeat it."""
+    return "standard input" if path == STDIN else printable(path)
+
+
+def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
+    number = total = 0
+    while line := file.readline(LONGEST_LINE + 1):
+        number += 1
+        if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            file = _as_utf8(line, file, name)
+            line = file.readline(LONGEST_LINE + 1)
+        elif number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        if len(line) > LONGEST_LINE:
+            raise UsageError(f"{name}:{number}: is longer than {LONGEST_LINE >> 20} MiB, so it is no record.")
+        total += len(line)
+        if total > LONGEST:
+            raise UsageError(f"{name}: is larger than {LONGEST >> 30} GiB, so it is no file of results.")
+        if line.strip():
+            yield number, line
+
+
+def _as_utf8(first: bytes, rest: BinaryIO, name: str) -> BinaryIO:
+    """A file that began with this line of UTF-16, as UTF-8. Raises UsageError when it is too large or no UTF-16."""
+    data = first + rest.read(LONGEST_UTF16 + 1)
+    try:
+        if len(data) <= LONGEST_UTF16:
+            return io.BytesIO(data.decode("utf-16").encode())
+    except UnicodeError:
+        raise UsageError(f"{name}: cannot be read (it begins like UTF-16, and is none).") from None
+    raise UsageError(f"{name}: is UTF-16 and over {LONGEST_UTF16 >> 20} MiB; write it as UTF-8.")
+
+
+def _record(line: bytes, number: int, path: str) -> Mapping[str, Any]:
+    try:
+        record = parsed(line)
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or not isinstance(record.get("type"), str):
+        raise UsageError(f"{shown(path)}:{number}: is no record; a result file is what --json or --format json wrote.")
+    return record

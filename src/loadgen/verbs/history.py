@@ -6,15 +6,13 @@ finds, and `loadgen gate` is what stops a change.
 
 from __future__ import annotations
 
-import codecs
-import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
 
+from loadgen import record_file
 from loadgen.errors import ExitCode, OutputError, UsageError
 from loadgen.escape import printable
 from loadgen.history import METRICS, Point, to_point, to_points, to_rows
@@ -24,14 +22,6 @@ from loadgen.output import remark
 from loadgen.output.color import Paint, wants_color
 from loadgen.output.history import Ramp, clean, records
 from loadgen.output.sink import Sink
-
-STDIN = "-"
-
-LONGEST_LINE = 1 << 24
-"""Bytes. A result takes some 15 KB; what has no end of line must not fill the memory."""
-
-LONGEST_UTF16 = 1 << 28
-"""Bytes of a file in UTF-16, which is read whole."""
 
 BEGINNING = b'{"type": "history"'
 """Of every line that we wrote, cut off or not."""
@@ -118,22 +108,16 @@ def read_history(path: Path, *, new: bool) -> list[Point]:
     not there or empty.
     """
     points: list[Point] = []
-    try:
-        with path.open("rb") as file:
-            for number, line in _lines(file, str(path)):
-                try:
-                    points.append(to_point(_parsed(line)))
-                except ValueError:
-                    if not points and not line.startswith(BEGINNING):
-                        raise UsageError(
-                            f"{path}: is not a history, so nothing is appended to it; name another file."
-                        ) from None
-                    remark(f"warning: {path}:{number}: is no point of a history, and is left out")
-    except FileNotFoundError as error:
-        if not new:
-            raise _unreadable(str(path), error) from None
-    except OSError as error:
-        raise _unreadable(str(path), error) from None
+    if not new or path.exists():
+        for number, line in record_file.lines(str(path)):
+            try:
+                points.append(to_point(record_file.parsed(line)))
+            except ValueError:
+                if not points and not line.startswith(BEGINNING):
+                    raise UsageError(
+                        f"{path}: is not a history, so nothing is appended to it; name another file."
+                    ) from None
+                remark(f"warning: {path}:{number}: is no point of a history, and is left out")
     if not points and not new:
         raise UsageError(f"{path}: is empty; append results with `loadgen history {path} RESULT`.")
     return points
@@ -141,73 +125,14 @@ def read_history(path: Path, *, new: bool) -> list[Point]:
 
 def read_results(path: str, name: str, label: str) -> list[Point]:
     """The points of a result file, or of standard input. Raises UsageError when there are none that can be used."""
-    shown = "standard input" if path == STDIN else path
+    shown = record_file.shown(path)
     try:
-        if path != STDIN:
-            with Path(path).open("rb") as file:
-                return _results(file, shown, name, label)
-        if sys.stdin is None:
-            raise UsageError("standard input is closed, so no results can be read from it.")
-        return _results(sys.stdin.buffer, shown, name, label)
-    except OSError as error:
-        raise _unreadable(shown, error) from None
-
-
-def _results(file: BinaryIO, shown: str, name: str, label: str) -> list[Point]:
-    found: list[dict[str, Any]] = []
-    for number, line in _lines(file, shown):
-        try:
-            record = _parsed(line)
-        except ValueError:
-            record = None
-        if not isinstance(record, dict):
-            raise UsageError(f"{shown}:{number}: is no record; a result file is what --format json wrote.")
-        found.append(record)
-    try:
-        points = to_points(found, printable(name), printable(label))
+        points = to_points(record_file.read(path), printable(name), printable(label))
     except ValueError as error:
         raise UsageError(f"{shown}: {error}; take the results anew.") from None
     if not points:
         raise UsageError(f"{shown}: has no result; write one with `loadgen run … --format json -o result.json`.")
     return points
-
-
-def _lines(file: BinaryIO, shown: str) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not empty, with their numbers. Raises UsageError for one that no program of ours wrote.
-
-    A byte order mark before the first is no part of it. What PowerShell redirected as UTF-16 is read as it was meant.
-    """
-    number = 0
-    while line := file.readline(LONGEST_LINE + 1):
-        number += 1
-        if number == 1 and line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            file = _as_utf8(line, file, shown)
-            line = file.readline(LONGEST_LINE + 1)
-        elif number == 1:
-            line = line.removeprefix(codecs.BOM_UTF8)
-        if len(line) > LONGEST_LINE:
-            raise UsageError(f"{shown}:{number}: is longer than {LONGEST_LINE >> 20} MiB, so it is no record.")
-        if line.strip():
-            yield number, line
-
-
-def _as_utf8(first: bytes, rest: BinaryIO, shown: str) -> BinaryIO:
-    """A file that began with this line of UTF-16, as UTF-8. Raises UsageError when it is too large or no UTF-16."""
-    data = first + rest.read(LONGEST_UTF16 + 1)
-    try:
-        if len(data) <= LONGEST_UTF16:
-            return io.BytesIO(data.decode("utf-16").encode())
-    except UnicodeError:
-        raise UsageError(f"{shown}: cannot be read (it begins like UTF-16, and is none).") from None
-    raise UsageError(f"{shown}: is UTF-16 and over {LONGEST_UTF16 >> 20} MiB; write it as UTF-8.")
-
-
-def _parsed(line: bytes) -> Any:
-    """Raises ValueError for what is no JSON in UTF-8."""
-    try:
-        return json.loads(line.decode())
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
 
 
 def append(path: Path, points: Sequence[Point]) -> None:
@@ -227,7 +152,3 @@ def append(path: Path, points: Sequence[Point]) -> None:
         raise OutputError(f"{path} could not be appended to: {error.strerror or error}") from None
     if written != len(lines):
         raise OutputError(f"{path} could not be appended to: the disk took {written} of {len(lines)} bytes")
-
-
-def _unreadable(shown: str, error: OSError) -> UsageError:
-    return UsageError(f"{shown}: cannot be read ({error.strerror or error}).")
