@@ -107,7 +107,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runner": {"crew", "diagnosis", "failures", "host", "phases", "watch"} | TOLD,
     "saturation": {"crew", "failures", "host", "stats"} | TOLD,
     "selftest": {"host"} | TOLD,
-    "neighbours": {"host"},
+    "neighbours": {"host"} | VALUES,
     "record_file": VALUES,
     "results": {"comparison", "record", "record_file"} | VALUES,
     "stretch": {"causes"} | TOLD,
@@ -122,7 +122,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "session": {"config", "host", "output", "runner", "saturation", "selftest", "stats", "target", "__init__"}
     | {"flags", "options", "presets"}
     | TOLD,
-    "output": {"comparison", "history", "output", "record", "smoke", "stats"} | TOLD,
+    "output": {"causes", "comparison", "history", "output", "record", "smoke", "stats"} | TOLD,
     "target": {"greeting", "secret", "target", "_server", "__init__"} | TOLD,
     "stats": {"stats"},
     "verbs": {"config", "host", "neighbours", "output", "runner", "selftest", "session", "target", "__init__"}

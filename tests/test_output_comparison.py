@@ -26,7 +26,7 @@ from constructed_comparisons import (
     three,
 )
 
-from loadgen.comparison import ContestBegan, Row, Settings
+from loadgen.comparison import Compared, ContestBegan, NoiseFound, Row, Settings
 from loadgen.output import comparison, create_comparison, figures
 from loadgen.output.color import Paint
 from loadgen.output.plot import lines
@@ -170,11 +170,41 @@ def test_the_candidates_are_named_before_the_first_round_and_once() -> None:
     assert len([line for line in printed if line.startswith("round ")]) == 2
 
 
-def test_a_doubt_that_comes_again_is_shown_once_of_each_candidate() -> None:
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_a_doubt_that_comes_again_is_shown_once_of_each_candidate(format: str) -> None:
     ended = rounds(3, {})
     doubts = [("redis: late by 1 ms",), ("redis: late by 2 ms", "valkey: late by 3 ms"), ("valkey: late by 4 ms",)]
     events = [replace(e, round=replace(e.round, doubts=d)) for e, d in zip(ended, doubts, strict=True)]
-    assert re.findall(r"late by \d", text("clean", events)) == ["late by 1", "late by 3"]
+    assert re.findall(r"late by \d", text(format, events)) == ["late by 1", "late by 3"]
+
+
+@pytest.mark.parametrize(
+    ("run", "count"),
+    [
+        ("gate_failed", "8 rounds in 1 min 2 s"),
+        ("gate_passed", "30 rounds in 1 min 2 s"),
+        ("compare_better", "14 rounds in 1 min 2 s"),
+        ("compare_noise", "20 rounds in 2 min 23 s"),
+    ],
+)
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_the_answer_comes_with_how_many_rounds_it_took_and_how_long(format: str, run: str, count: str) -> None:
+    lines = text(format, (GATES | COMPARISONS)[run](), gate=run in GATES).splitlines()
+    assert [line.removeprefix("took").lstrip(": ") for line in lines if line.startswith("took")] == [count]
+
+
+def test_results_of_earlier_days_took_no_time_today() -> None:
+    [event] = COMPARISONS["compare_stored"]()
+    assert isinstance(event, Compared)
+    assert comparison.count(event) == "5 rounds in 1 min 2 s"
+    assert comparison.count(replace(event, b=event.a)) == ""
+
+
+def test_a_large_noise_is_a_plain_number() -> None:
+    [*_, event] = COMPARISONS["compare_noise"]()
+    assert isinstance(event, NoiseFound)
+    [(_, sigma, alarm)] = comparison.noise(replace(event, noise={"p99": 1.7}, false_alarms={"p99": 1.0}))
+    assert (sigma, alarm) == ("170 %", "100 %")
 
 
 @pytest.mark.parametrize("format", ["clean", "verbose"])

@@ -10,9 +10,9 @@ import pytest
 from constructed_events import CEILING, RUNS, S, closed_loop, counted, good, plan, sample
 
 from loadgen._histogram import Histogram
-from loadgen.events import Event, Result
+from loadgen.events import Configured, Event, Result, ServerAwaited
 from loadgen.output import create, figures, sentences, slo
-from loadgen.plan import Segment
+from loadgen.plan import Endpoint, Segment
 from loadgen.signs import Signs
 from loadgen.slo import Answer, Check, Objective, Unit
 from loadgen.snapshot import Snapshot, Tally
@@ -379,8 +379,62 @@ def test_how_a_server_ended_is_said_and_what_its_log_tells(format: str) -> None:
             r"its log: thread 'main' panicked at src/store.rs:42\x1b[2J",
             "its log: ERROR out of slots",
             "its log: ERROR 3",
-            "and 1 more line of that kind",
+            "its log: ERROR 4",
         ]
+
+
+def test_of_many_lines_of_a_log_three_are_shown_and_never_is_a_single_one_hidden() -> None:
+    report = result_of("watched").server
+    assert report is not None
+    lasts = [sentences.complaints(dataclasses.replace(report, complaints=("ERROR",) * n))[3:] for n in (3, 4, 5)]
+    assert lasts == [[], ["its log: ERROR"], ["and 2 more lines of that kind"]]
+
+
+def test_one_hit_and_one_miss_are_singular_for_people() -> None:
+    get = Tally(planned=2, ok=2, hits=1, misses=1)
+    result = dataclasses.replace(result_of("closed_loop"), measured=counted({"get": get}, 1))
+    assert sentences.hit_rate(result, figures.grouped) == "50.00 % (1 hit, 1 miss)"
+    assert sentences.hit_rate(result) == "50.00% (1 hits, 1 misses)"
+
+
+def started_server(events: list[Event], name: str = "redis") -> list[Event]:
+    """The same run on a server that is started first."""
+    [first, *rest] = events
+    assert isinstance(first, Configured)
+    nowhere = dataclasses.replace(first.plan, endpoints=(Endpoint("127.0.0.1", 0, "127.0.0.1"),))
+    return [ServerAwaited(name, dataclasses.replace(first, plan=nowhere, server="")), first, *rest]
+
+
+@pytest.mark.parametrize("run", ["closed_loop", "schedule", "objectives"])
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_the_header_is_there_before_the_server_is(format: str, run: str) -> None:
+    """Of a server that is awaited, all but where it is and who it is; that is a line of its own, and nothing else."""
+    events = started_server(RUNS[run]())
+    awaited, header = text(format, events[:1]), text(format, events[:2])
+    assert "redis, being started" in awaited or "starting redis..." in awaited
+    assert "127.0.0.1" not in awaited
+    assert ("zipf is slower" in awaited) is (run == "schedule")
+    assert header.startswith(awaited)
+    rest = [re.sub(r"^\S+Z INFO ", "", line) for line in header[len(awaited) :].splitlines()]
+    identity = [] if run == "schedule" else ["redis 7.0.15"]
+    if format == "clean":
+        assert rest == [f"server        127.0.0.1:6379{f' ({identity[0]})' if identity else ''}", ""]
+    else:
+        assert rest == ["target: 127.0.0.1:6379", *(f"server: {words}" for words in identity)]
+    whole = text(format, events[1:2]).splitlines()
+    assert len([line for line in whole if line not in header.splitlines()]) == (format == "clean")
+
+
+def test_of_several_tests_on_a_started_server_the_second_has_a_whole_header() -> None:
+    both = started_server(closed_loop()) + closed_loop()
+    assert text("clean", both).endswith("\n" + text("clean", closed_loop()))
+
+
+@pytest.mark.parametrize("format", ["json", "quiet", "csv"])
+def test_other_formats_wait_for_the_server(format: str) -> None:
+    events = started_server(closed_loop())
+    assert text(format, events[:1]) == ""
+    assert text(format, events) == text(format, events[1:])
 
 
 def test_how_a_server_ended_is_red_and_what_its_log_tells_is_yellow() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from constructed_smokes import SMOKES, doubtful, failed, matrix, not_up, passed
 
 from loadgen.output import create_smoke
 from loadgen.smoke import CRITERIA, SmokeEnded
+from loadgen.verbs.smoke import tally_of
 
 PEOPLE = ("clean", "verbose", "quiet")
 
@@ -84,6 +86,25 @@ def test_of_a_matrix_there_is_one_header_and_a_row_for_each_as_it_comes() -> Non
     rows = [line.split() for line in lines[1:] if line.endswith(("PASS", "FAIL", "?", "stop"))]
     assert [row[-1] for row in rows] == ["PASS", "FAIL", "FAIL", "?", "PASS", "stop"]
     assert rows[0][:2] == ["redis", "7.0.15"]
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_a_matrix_says_once_what_each_sign_means_below_the_first_row_that_has_it(format: str) -> None:
+    lines = text(format, matrix(), matrix=True).splitlines()
+    for sign in ("~", "≥"):
+        noted = [line.removeprefix("  note:").strip().startswith(f"{sign} ") for line in lines]
+        assert noted.count(True) == 1
+        assert any(re.search(rf"{sign}\d", line) for line in lines[: noted.index(True)])
+
+
+def test_a_sign_that_the_load_s_result_explains_is_not_explained_again() -> None:
+    assert text("verbose", [*RUNS["closed_loop"](), passed()]).count("fewer than 100 samples") == 1
+
+
+def test_a_matrix_ends_with_how_many_servers_there_were_and_how_long_it_took() -> None:
+    ended = [passed(), passed(), failed()]
+    assert tally_of(ended, 99.2) == "3 servers in 1 min 40 s: 2 PASS, 1 FAIL"
+    assert tally_of(ended[:1], 0.4) == "1 server in 1 s: 1 PASS"
 
 
 def test_two_servers_with_long_names_are_told_apart_in_a_matrix() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from dataclasses import replace
 
 from constructed_events import RUNS, S, counted, good
 
-from loadgen.events import Result
-from loadgen.output import create
+from loadgen.events import Configured, Result
+from loadgen.output import create, sentences
 from loadgen.phases import ByPhase
 from loadgen.plan import LoadPhase
 from loadgen.record import Reading, to_record
@@ -34,6 +36,26 @@ def test_an_interval_counts_for_the_phase_that_it_lies_in_and_one_that_two_share
     assert (ramp.counted.total.planned, ramp.counted_ns) == (1002, S)
     assert ramp.phase.offered_per_s == 5000
     assert (last.counted.total.planned, last.counted_ns, last.achieved_per_s) == (0, 0, 0.0)
+
+
+def test_the_header_has_the_phases_as_they_are_configured() -> None:
+    shapes = ("step", "sine", "burst")
+    others = tuple(LoadPhase(shape, 60 * S, 500.0, 2000.5, 1.0) for shape in shapes)
+    [configured, *_] = RUNS["schedule"]()
+    assert isinstance(configured, Configured)
+    configured = replace(configured, plan=replace(configured.plan, phases=(*PHASES[:2], *others)))
+    words = (
+        "2s at 1,000 req/s, 1500ms from 1,000 to 9,000 req/s, 1m from 500 to 2,000 req/s in steps, "
+        "1m of sine between 500 and 2,000 req/s, 1m of burst between 500 and 2,000 req/s"
+    )
+    for format, label in (("clean", "phases "), ("verbose", "phases: ")):
+        stream = io.StringIO()
+        create(format, stream).emit(configured)
+        printed = " ".join(re.sub(r"(?m)^\S+Z INFO", "", stream.getvalue()).split())
+        assert f"{label}{words if format == 'clean' else words.replace(',0', '0')}" in printed
+    many = replace(configured.plan, phases=PHASES[:1] * 14)
+    assert sentences.phases(many).endswith(", 2s at 1000 req/s, and 2 more")
+    assert sentences.phases(replace(many, phases=())) == ""
 
 
 def test_each_phase_is_a_row_in_every_format_for_people_and_comes_back_from_json() -> None:

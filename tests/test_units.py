@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.units import MAX_DURATION_NS, format_duration, parse_duration, parse_size
+from loadgen.units import MAX_DURATION_NS, format_duration, parse_duration, parse_size, percent_beside
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,34 @@ def test_a_size_counts_in_thousands_unless_its_unit_is_binary(text: str | int, s
 def test_what_is_no_size_is_refused(text: str | float) -> None:
     with pytest.raises(ValueError, match="write a number and a unit"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("share", "limit", "shown"),
+    [
+        (0.0498, 0.05, ("4.98 %", "5 %")),
+        (0.67, 0.01, ("67 %", "1 %")),
+        (0.526512, 0.01, ("52.65 %", "1 %")),
+        (0.0100001, 0.01, ("1.00001 %", "1 %")),
+        (0.89999, 0.9, ("89.999 %", "90 %")),
+        (0.01, 0.01, ("1 %", "1 %")),
+        (0.00125, 0.00125, ("0.125 %", "0.125 %")),
+        (0.0000004, 0.0, ("0.00004 %", "0 %")),
+        (0.000004, 0.001, ("0.0004 %", "0.1 %")),
+        (1.0, 1.0, ("100 %", "100 %")),
+        (0.0, 0.0, ("0 %", "0 %")),
+    ],
+)
+def test_a_share_beside_its_limit_has_the_digits_that_tell_on_which_side_it_is(
+    share: float, limit: float, shown: tuple[str, str]
+) -> None:
+    assert percent_beside(share, limit) == shown
+
+
+@given(st.floats(0, 1), st.integers(0, 1_000_000))
+def test_a_share_never_looks_as_if_it_were_on_the_other_side_of_its_limit(share: float, millionths: int) -> None:
+    limit = millionths / 1_000_000
+    words = percent_beside(share, limit)
+    left, right = (float(each.removesuffix(" %")) for each in words)
+    if abs(share - limit) > 1e-12:
+        assert (left > right, left < right) == (share > limit, share < limit), words

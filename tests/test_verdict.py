@@ -233,6 +233,12 @@ def test_both_reasons_are_given() -> None:
     assert len(judged(sent(late=200), replace(stopped(0, NS_PER_S), overdue=500)).reasons) == 2
 
 
+def test_a_cause_of_two_reasons_is_said_with_its_remedy_once() -> None:
+    first, second = judged(sent(late=200), replace(stopped(0, NS_PER_S), overdue=500)).reasons
+    assert first.endswith("; run it again undisturbed")
+    assert second.endswith(", over the limit of 0.5 %: for the same reason")
+
+
 def test_a_closed_loop_has_no_reasons() -> None:
     assert judged(sent(late=200), replace(stopped(0, NS_PER_S), overdue=500), open_loop=False).reasons == ()
 

@@ -255,6 +255,7 @@ class NoiseFound:
     "any", how often it would do so of one metric or more."""
     interrupted: bool = False
     failure: str = ""
+    took_s: float = 0.0
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 

@@ -149,6 +149,7 @@ class Contest:
             false_alarms=false_alarms(rounds, judged, self.rule, self.seed) if len(rounds) >= LEAST_FOR_NOISE else {},
             interrupted=self.interrupted,
             failure=self.failure,
+            took_s=time.monotonic() - self.began_s,
         )
 
     # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────

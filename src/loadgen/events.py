@@ -48,6 +48,19 @@ class Configured:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerAwaited:
+    """The server of a load is being started, which may take long; a Configured follows when it answers.
+
+    Not part of a result: the Configured has all of it.
+    """
+
+    name: str
+    """What outputs call the server."""
+    load: Configured
+    """What is known before: all but the server's port and identity."""
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseBegan:
     """`phase` is connect, precheck, prefill, warmup, measure or drain; search, where rates are tried."""
 
@@ -292,7 +305,7 @@ class SearchEnded:
         return not (self.failed_because or self.invalid_because or self.no_answer)
 
 
-Event = Configured | PhaseBegan | Progress | Sample | Result | StepTaken | SearchEnded
+Event = Configured | ServerAwaited | PhaseBegan | Progress | Sample | Result | StepTaken | SearchEnded
 
 
 def _accounts(unaccounted: int) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from loadgen import diagnosis
-from loadgen.causes import percent
 from loadgen.escape import printable
 from loadgen.snapshot import Snapshot, Tally
+from loadgen.units import percent_beside
 
 ACCEPT = "to accept this: --max-failures 100%"
 
@@ -33,7 +33,10 @@ def of_requests(intervals: Iterable[Snapshot], limit: float | None, examples: Ma
     judged = sum(intervals, Snapshot())
     if limit is None or not exceeded(judged.total, limit):
         return ""
-    return f"{share(judged.total)} failed (limit {percent(limit)}): {kinds(judged, examples)}"
+    total = judged.total
+    failed, bound = percent_beside(total.failed / total.planned, limit)
+    of_all = f"{total.failed:,} of {total.planned:,} requests ({failed})"
+    return f"{of_all} failed (limit {bound}): {kinds(judged, examples)}"
 
 
 def of_connections(asked: int, never_opened: int, limit: float | None, why: str = "") -> str:
@@ -43,8 +46,9 @@ def of_connections(asked: int, never_opened: int, limit: float | None, why: str 
     """
     if limit is None or never_opened <= max(1.0, limit * asked):
         return ""
+    _, bound = percent_beside(never_opened / asked, limit)
     return (
-        f"{never_opened:,} of {asked:,} connections never opened (limit {percent(limit)}, and at least 1){why}: see "
+        f"{never_opened:,} of {asked:,} connections never opened (limit {bound}, and at least 1){why}: see "
         "whether the server allows so many, or open fewer (connection.connections)"
     )
 
@@ -62,11 +66,6 @@ def nothing_good(tally: Tally) -> str:
     }
     listed = ", ".join(f"{name} {count:,}" for name, count in ends.items() if count)
     return f"none of {tally.planned:,} requests got a good reply ({listed})"
-
-
-def share(tally: Tally) -> str:
-    """How many requests failed: "67 of 100 requests (67 %)"."""
-    return f"{tally.failed:,} of {tally.planned:,} requests ({percent(tally.failed / tally.planned)})"
 
 
 def kinds(counted: Snapshot, examples: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadgen.host import PROC, cpu_times
+from loadgen.units import percent_beside
 
 MOST_STOLEN = 0.02
 """Of all CPUs' time, given to others by a hypervisor."""
@@ -43,17 +44,12 @@ class Busy:
         """Why figures that were taken in that time are not to be kept; none when they are."""
         who = f" ({', '.join(self.names)})" if self.names else ""
         found = (
-            (self.stolen > MOST_STOLEN, f"CPU steal was {_percent(self.stolen)} (limit {_percent(MOST_STOLEN)})"),
-            (
-                self.waited > MOST_WAITED,
-                f"the worker waited for a CPU {_percent(self.waited)} of the time (limit {_percent(MOST_WAITED)})",
-            ),
-            (
-                self.others > MOST_OTHERS,
-                f"other programs used {_percent(self.others)} of all CPUs' time{who} (limit {_percent(MOST_OTHERS)})",
-            ),
+            (self.stolen, MOST_STOLEN, "CPU steal was", ""),
+            (self.waited, MOST_WAITED, "the worker waited for a CPU", " of the time"),
+            (self.others, MOST_OTHERS, "other programs used", f" of all CPUs' time{who}"),
         )
-        return tuple(words for is_beyond, words in found if is_beyond)
+        beyond = ((first, *percent_beside(share, most), last) for share, most, first, last in found if share > most)
+        return tuple(f"{first} {share}{last} (limit {most})" for first, share, most, last in beyond)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +120,3 @@ def _processes(proc: Path) -> dict[int, _Process]:
             name = head.partition("(")[2]
             found[int(entry.parent.name)] = _Process(name, int(fields[_PARENT]), int(fields[_START]), ticks)
     return found
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %"

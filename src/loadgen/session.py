@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadgen import __version__, config, host, output, presets, runner, saturation, selftest
 from loadgen.config.cpu_list import usable_cpus
-from loadgen.errors import ExitCode, UsageError
-from loadgen.events import Configured, Event, Result, SearchEnded
+from loadgen.errors import Ending, ExitCode, UsageError
+from loadgen.events import Configured, Event, Result, SearchEnded, ServerAwaited
 from loadgen.flags import WITHOUT_FILE, Flags, flags_of
 from loadgen.options import Given
 from loadgen.plan import Endpoint, Plan
@@ -46,28 +45,27 @@ class Session:
 
     def announce(self, plan: Plan, sought: Settings | None = None) -> None:
         """The header of a load."""
-        machine, warnings = host.fingerprint(), self.settings.warnings
-        self.emit(Configured(plan, __version__, warnings, self.embedded, self.identity, sought, machine))
+        self.emit(header(self.settings, plan, sought, embedded=self.embedded, identity=self.identity))
 
     def measure(self) -> ExitCode:
         """Puts the loads on, prints what came of each, and returns the gravest answer of all."""
-        codes: list[ExitCode] = []
+        endings: list[Ending] = []
         for plan in self.plans:
-            codes.append(self.measure_one(plan))
-            if codes[-1] in (ExitCode.INTERRUPTED, ExitCode.COULD_NOT_RUN):
+            endings.append(self.measure_one(plan))
+            if endings[-1] in (Ending.INTERRUPTED, Ending.COULD_NOT_RUN):
                 break
-        return min(codes, key=GRAVEST_FIRST.index)
+        return Ending.gravest(endings).code
 
-    def measure_one(self, plan: Plan) -> ExitCode:
+    def measure_one(self, plan: Plan) -> Ending:
         test = selftest.kept(__version__)
         ceiling = test.ceiling(plan, usable_cpus()) if test is not None else None
         self.announce(plan)
         result = runner.run(plan, self.emit, embedded=self.embedded, ceiling=ceiling, server=self.server)
         self.emit(result)
-        code = verdict_of(result)
-        if code not in (ExitCode.YES, ExitCode.INTERRUPTED):
+        ending = ending_of(result)
+        if ending not in (Ending.GOOD, Ending.INTERRUPTED):
             self.outputs.remark(_why(result))
-        return code
+        return ending
 
     def search(self) -> ExitCode:
         """Searches the highest rate that meets the limits, and prints how that went."""
@@ -76,14 +74,14 @@ class Session:
         self.announce(plan, settings)
         ended = saturation.search(plan, settings, self.emit, embedded=self.embedded, server=self.server)
         self.emit(ended)
-        code = outcome_of(ended)
+        ending = outcome_of(ended)
         if ended.failure:
             self.outputs.remark(ended.failure)
         elif ended.failed_because and not ended.interrupted:
             self.outputs.remark(f"FAILED: {ended.failed_because[0]}")
-        elif code != ExitCode.YES and ended.answer is not None and not ended.interrupted:
+        elif ending is not Ending.GOOD and ended.answer is not None and not ended.interrupted:
             self.outputs.remark(ended.answer.reason)
-        return code
+        return ending.code
 
 
 @contextlib.contextmanager
@@ -104,18 +102,25 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         output.remark(f"warning: {warning}")
     with contextlib.ExitStack() as stack:
         plans = plans_of(given, flags, settings)
+        outputs = stack.enter_context(outputs_of(given, settings, output.create))
         server: ManagedServer | EmbeddedServer | None = None
         if given.embedded:
             server = stack.enter_context(EmbeddedServer("memcache" if plans[0].protocol == "memcache" else "resp"))
         elif (told := config.server_plan(settings, name_of(given, flags))) is not None:
-            waiting = output.create_progress(sys.stderr, color=settings.admin.color)
-            with contextlib.closing(waiting):
-                server = stack.enter_context(ManagedServer(told, waiting.emit))
+            sought = config.search_settings(settings) if config.wants_search(settings) else None
+            outputs.emit(ServerAwaited(told.name, header(settings, plans[0], sought)))
+            server = stack.enter_context(ManagedServer(told, outputs.emit))
         if server is not None:
             here = (Endpoint(server.host, server.port, server.host),)
             plans = tuple(replace(plan, endpoints=here) for plan in plans)
-        outputs = stack.enter_context(outputs_of(given, settings, output.create))
         yield Session(settings, plans, given.embedded, server, outputs, identify(plans[0]))
+
+
+def header(
+    settings: config.Config, plan: Plan, sought: Settings | None, *, embedded: bool = False, identity: str = ""
+) -> Configured:
+    """What is said of a load before it begins; `identity` is empty while nobody knows which server it is."""
+    return Configured(plan, __version__, settings.warnings, embedded, identity, sought, host.fingerprint())
 
 
 def check_target(given: Given, flags: Flags, matrix: str | None = None) -> None:
@@ -196,38 +201,22 @@ def name_of(given: Given, flags: Flags) -> str:
     return flags.target.file.stem if flags.target.file is not None else Path(given.config or "").stem
 
 
-GRAVEST_FIRST = (
-    ExitCode.INTERRUPTED,
-    ExitCode.COULD_NOT_RUN,
-    ExitCode.NO,
-    ExitCode.CANNOT_TELL,
-    ExitCode.YES,
-)
-"""Of several loads, which answer stands for all."""
-
-
-def verdict_of(result: Result) -> ExitCode:
-    """The gravest of what can be said of a run: each answers what those after it could only guess at.
-
-    Of a run that was interrupted or did not come to its end nothing is judged. One in which requests failed is no
-    success, whoever was late. Numbers that are the generator's own answer no question about the server's SLO.
-    """
-    if result.interrupted:
-        return ExitCode.INTERRUPTED
-    if result.failure:
-        return ExitCode.COULD_NOT_RUN
-    if result.failed_because:
-        return ExitCode.NO
-    if result.invalid_because:
-        return ExitCode.CANNOT_TELL
+def ending_of(result: Result) -> Ending:
+    """The gravest of what can be said of a run."""
     answers = {check.answer for check in result.checks}
-    if Answer.BREACHED in answers:
-        return ExitCode.NO
-    return ExitCode.CANNOT_TELL if Answer.UNKNOWN in answers else ExitCode.YES
+    holds = {
+        Ending.INTERRUPTED: result.interrupted,
+        Ending.COULD_NOT_RUN: result.failure,
+        Ending.FAILED: result.failed_because,
+        Ending.INVALID: result.invalid_because,
+        Ending.BREACHED: Answer.BREACHED in answers,
+        Ending.UNKNOWN: Answer.UNKNOWN in answers,
+    }
+    return Ending.gravest(ending for ending, why in holds.items() if why)
 
 
 def _why(result: Result) -> str:
-    """What `verdict_of` rests on where it is not yes."""
+    """What `ending_of` rests on where it is not good."""
     if result.failure:
         return result.failure
     if result.failed_because:
@@ -236,18 +225,22 @@ def _why(result: Result) -> str:
 
 
 OUTCOMES = {
-    Outcome.FOUND: ExitCode.YES,
-    Outcome.NEVER_FAILED: ExitCode.YES,
-    Outcome.NEVER_PASSED: ExitCode.NO,
-    Outcome.GENERATOR_LIMITED: ExitCode.CANNOT_TELL,
-    Outcome.WIDE: ExitCode.CANNOT_TELL,
-    Outcome.UNCONFIRMED: ExitCode.CANNOT_TELL,
+    Outcome.FOUND: Ending.GOOD,
+    Outcome.NEVER_FAILED: Ending.GOOD,
+    Outcome.NEVER_PASSED: Ending.BREACHED,
+    Outcome.GENERATOR_LIMITED: Ending.UNKNOWN,
+    Outcome.WIDE: Ending.UNKNOWN,
+    Outcome.UNCONFIRMED: Ending.UNKNOWN,
 }
 
 
-def outcome_of(ended: SearchEnded) -> ExitCode:
-    if ended.interrupted:
-        return ExitCode.INTERRUPTED
-    if ended.failure or ended.answer is None:
-        return ExitCode.COULD_NOT_RUN
-    return ExitCode.CANNOT_TELL if ended.unaccounted else OUTCOMES[ended.answer.outcome]
+def outcome_of(ended: SearchEnded) -> Ending:
+    """The gravest of what can be said of a search."""
+    holds = {
+        Ending.INTERRUPTED: ended.interrupted,
+        Ending.COULD_NOT_RUN: ended.failure or ended.answer is None,
+        Ending.FAILED: ended.failed_because,
+        Ending.INVALID: ended.unaccounted,
+        OUTCOMES[ended.answer.outcome] if ended.answer is not None else Ending.GOOD: True,
+    }
+    return Ending.gravest(ending for ending, why in holds.items() if why)

@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from loadgen.causes import percent, span
+from loadgen.causes import span
 from loadgen.diagnosis import because
 from loadgen.escape import printable
 from loadgen.events import Result
 from loadgen.plan import Plan
 from loadgen.snapshot import Snapshot
+from loadgen.units import percent_beside
 
 CRITERIA = (
     "server up",
@@ -244,10 +245,11 @@ def _hit_rate(limits: Limits, plan: Plan, measured: Snapshot) -> Check:
         return Check("hit rate", None, why_not)
     answered = get.hits + get.misses
     share = get.hits / answered
-    found = f"{percent(share)} ({get.hits:,} of {answered:,} GETs)"
+    shown, limit = percent_beside(share, limits.hit_rate)
+    found = f"{shown} ({get.hits:,} of {answered:,} GETs)"
     if not limits.hit_rate:
         return Check("hit rate", share > 0, found, "> 0")
-    return Check("hit rate", share >= limits.hit_rate, found, f"≥ {percent(limits.hit_rate)}")
+    return Check("hit rate", share >= limits.hit_rate, found, f"≥ {limit}")
 
 
 def _no_hits_asked(limits: Limits, plan: Plan) -> str:

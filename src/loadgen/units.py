@@ -111,6 +111,21 @@ def parse_rate(text: str | int | float) -> float:
     return float(Decimal(match[1]) * _COUNT_UNITS[match[2]])
 
 
+def percent_beside(share: float, limit: float) -> tuple[str, str]:
+    """A share and its limit: "4.98 %" and "5 %".
+
+    The limit is exact. The share has up to two decimals, as in the line that counts errors, or as many as it takes to
+    see on which side of the limit it is.
+    """
+    bound = Decimal(f"{100 * limit:.12g}")
+    for decimals in range(2, 16):
+        shown = Decimal(f"{100 * share:.{decimals}f}")
+        same_side = (shown > bound, shown < bound) == (share > limit, share < limit)
+        if same_side and (shown or not share):
+            break
+    return f"{_plain(shown)} %", f"{_plain(bound)} %"
+
+
 def format_duration(ns: int) -> str:
     """The shortest exact spelling of a duration that `parse_duration` reads back: 1500000000 is "1500ms"."""
     if ns == 0:
@@ -119,6 +134,12 @@ def format_duration(ns: int) -> str:
         if ns % scale == 0:
             return f"{ns // scale}{unit}"
     return f"{ns}ns"
+
+
+def _plain(number: Decimal) -> str:
+    """Without zeros at its end, and without an exponent."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _count(value: str | int | float, units: dict[str, int], refusal: str, default_unit: int) -> int | None:

@@ -7,14 +7,14 @@ the generator up, and what helps, is for `causes` to say.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadgen.causes import LESS_LOAD, MORE_WORKERS, OWN_LATENCY, OWN_LIMIT, Cause, causes, percent, span
 from loadgen.signs import Ceiling, Signs, WorkerSigns
 from loadgen.snapshot import Snapshot
 from loadgen.stats.trend import trend
-from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
+from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, percent_beside
 
 # A cause must have taken this part of the window: less can hardly have moved a percentile.
 _LEAST_SHARE = 0.001
@@ -26,6 +26,10 @@ _LEAST_TAIL_NS = NS_PER_MS
 # Fewer intervals hardly show a trend, and a smaller drift changes nobody's mind.
 _LEAST_INTERVALS = 8
 _LEAST_DRIFT = 0.05
+
+
+SAME_CAUSE = "for the same reason"
+"""In place of causes and remedies that another sentence has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def judge(
     tails = [*_in_doubt(limits, measured), *_tail(limits, measured)] if open_loop else []
     culprits = {doubt: _culprits(possible, doubt, duration_ns) for doubt in doubts or tails}
     named = {cause for some in culprits.values() for cause in some}
-    sentences = [f"{doubt.words}: {_blame(some, doubt, spin)}" for doubt, some in culprits.items()]
+    sentences = [*_sentences(culprits, spin)]
     reasons, warnings = (sentences, []) if doubts else ([], sentences)
     warnings += [f"{c.words}, so {c.effect}; {c.remedy}" for c in possible if c.is_sign and c not in named]
     if signs.ceiling is not None:
@@ -138,9 +142,10 @@ def _lag_limit_ns(limits: Limits, measured: Snapshot) -> float:
 def _overdue(limits: Limits, measured: Snapshot, workers: Iterable[WorkerSigns]) -> Iterator[_Doubt]:
     overdue, planned = sum(worker.overdue for worker in workers), measured.total.planned
     if planned and overdue > limits.shortfall * planned:
+        share, limit = percent_beside(overdue / planned, limits.shortfall)
         words = (
-            f"the generator had {overdue:,} of {planned:,} requests ({percent(overdue / planned)}) still to send 10 ms "
-            f"after the window had closed, over the limit of {percent(limits.shortfall)}"
+            f"the generator had {overdue:,} of {planned:,} requests ({share}) still to send 10 ms after the window had "
+            f"closed, over the limit of {limit}"
         )
         yield _Doubt(words, 0)
 
@@ -169,6 +174,15 @@ def _culprits(possible: Iterable[Cause], doubt: _Doubt, duration_ns: int) -> lis
     least_ns = max(_LEAST_OF_LATE * doubt.late_ns, _LEAST_SHARE * duration_ns, most_ns / 2)
     costly = [cause for cause in by_cost if 0 < cause.cost_ns >= least_ns]
     return costly[:2] or [cause for cause in by_cost if cause.is_sign and not cause.cost_ns]
+
+
+def _sentences(culprits: Mapping[_Doubt, Sequence[Cause]], spin: bool) -> Iterator[str]:
+    """Each doubt with its causes and their remedies, which are said once of several doubts."""
+    said: set[str] = set()
+    for doubt, some in culprits.items():
+        blame = _blame(some, doubt, spin)
+        yield f"{doubt.words}: {SAME_CAUSE if blame in said else blame}"
+        said.add(blame)
 
 
 def _blame(culprits: Sequence[Cause], doubt: _Doubt, spin: bool) -> str:

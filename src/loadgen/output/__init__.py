@@ -16,6 +16,7 @@ from loadgen.output.clean_smoke import CleanMatrix, CleanSmoke
 from loadgen.output.color import Paint, wants_color
 from loadgen.output.csv import Csv
 from loadgen.output.event import AnyEvent, AnyOutput, EndsOnly, Fitted
+from loadgen.output.figures import count
 from loadgen.output.json import Json
 from loadgen.output.junit import write_junit
 from loadgen.output.markdown import append_markdown
@@ -35,6 +36,7 @@ __all__ = [
     "Create",
     "Outputs",
     "append_markdown",
+    "count",
     "create",
     "create_comparison",
     "create_progress",

@@ -13,6 +13,7 @@ from loadgen.events import (
     Result,
     Sample,
     SearchEnded,
+    ServerAwaited,
     StepTaken,
     per_s,
 )
@@ -49,13 +50,21 @@ class Clean:
         self._plan: Plan | None = None
         self._rows = 0
         self._columns = PLAIN
+        self._awaits = False
+        """The header is there, but for the server that is being started."""
 
     def emit(self, event: AnyEvent) -> None:
         match event:
+            case ServerAwaited():
+                self._awaits = True
+                self._print(*self._configured(event.load, f"{printable(event.name)}, being started"))
+            case Configured() if self._awaits:
+                self._plan, self._awaits = event.plan, False
+                self._print(*fact("server", sentences.started(event)), "")
             case Configured():
                 after_another = [""] if self._plan is not None else []
                 self._plan, self._rows = event.plan, 0
-                self._print(*after_another, *self._configured(event))
+                self._print(*after_another, *self._configured(event, sentences.targets(event.plan)))
             case PhaseBegan():
                 self._print(self._paint(_phase(event.phase, self._plan), "dim"))
                 if event.phase == "search":
@@ -76,24 +85,26 @@ class Clean:
     def _print(self, *lines: str) -> None:
         self._sink.write("".join(f"{line}\n" for line in lines))
 
-    def _configured(self, event: Configured) -> list[str]:
+    def _configured(self, event: Configured, target: str) -> list[str]:
         plan = event.plan
         keyspace = sentences.keyspace(plan, figures.grouped)
         values = figures.plural(plan.value_bytes, "byte", figures.grouped)
         server = printable(event.server)
         picked = plan.request_distribution if plan.open_loop else sentences.refill(plan)
         pipeline = f"pipeline depth {plan.pipeline_depth}"
+        schedule = sentences.schedule(plan, figures.grouped)
         stored = [] if plan.protocol == "ping" else [*fact("keys", keyspace), *fact("values", values)]
         return [
             self._paint(f"loadgen {printable(event.version)}", "bold"),
             rule(),
             *fact("test", plan.test),
-            *fact("target", f"{sentences.targets(plan)} ({', '.join(filter(None, [server, plan.protocol]))})"),
+            *fact("target", f"{target} ({', '.join(filter(None, [server, plan.protocol]))})"),
             *fact("workload", ", ".join([sentences.mix(plan, figures.grouped), *sentences.extras(plan)])),
             *stored,
             *fact("workers", sentences.workers(plan)),
             *fact("conns", ", ".join(filter(None, [f"{plan.connections:,}", pipeline, picked]))),
-            *facts("rate", sentences.schedule(plan, figures.grouped)),
+            *facts("rate", schedule[:1] if plan.phases else schedule),
+            *fact("phases", sentences.phases(plan, figures.grouped)),
             *(fact("search", search.aim(event.search.limits).lower()) if event.search is not None else []),
             *fact("seed", str(plan.seed)),
             *(self._paint(line, "yellow") for note in sentences.notes(event) for line in fact("note", note)),
@@ -172,7 +183,7 @@ class Clean:
             cells = [
                 figures.rate(each.phase.offered_per_s),
                 figures.rate(each.achieved_per_s) if each.counted_ns else figures.NOTHING,
-                *(figures.quantile(latency, q, mark=figures.mark_of_interval) for q in (0.5, 0.99)),
+                *(figures.quantile(latency, q) for q in sentences.PHASE_QUANTILES),
                 figures.rate(total.not_ok),
             ]
             rows += indented(sentences.phase(each.phase, figures.grouped), 0)

@@ -43,8 +43,7 @@ class CleanComparison:
         self._rounds = 0
         self._named = False
         """Whether it has been said who takes part."""
-        self._doubted: set[str] = set()
-        """The candidates of which a doubt was shown: in later rounds it would say the same again."""
+        self._doubts = comparison.Doubts()
         self._columns: list[str] = []
         """The metrics of the rounds' table."""
 
@@ -108,10 +107,7 @@ class CleanComparison:
             second = f"{names[place]:<{_NAME}}" if len(names) > 2 else ""
             changes = "".join(self._change(comparison.change(ended, place, name), name) for name in self._columns)
             lines.append(f"{first:<{_ROUND}}{second}{changes}")
-        fresh = [words for words in ended.doubts if words.partition(":")[0] not in self._doubted]
-        self._doubted |= {words.partition(":")[0] for words in fresh}
-        doubts = [printable(words, _LONGEST) for words in fresh]
-        return [*lines, *(self._paint(line, "yellow") for line in facts("", doubts))]
+        return [*lines, *(self._paint(line, "yellow") for line in facts("", self._doubts.fresh(ended)))]
 
     def _change(self, part: float | None, metric: str) -> str:
         words = f"{figures.change(part):>{_CHANGE}}"
@@ -128,6 +124,7 @@ class CleanComparison:
             rule(),
             *self._who((event.a, event.b)),
             *fact("rounds", ", ".join(comparison.settings(event, figures.grouped))),
+            *fact("took", comparison.count(event)),
             *(self._paint(line, "bold red") for line in fact("failure", printable(event.failure, _LONGEST))),
             "",
             *(self._table(event) if event.rows else []),
@@ -170,6 +167,7 @@ class CleanComparison:
             rule(),
             *fact("candidate", comparison.candidate(event.candidate)),
             *fact("rounds", str(event.rounds)),
+            *fact("took", comparison.count(event)),
             *fact("host", printable(event.host)),
             "",
             *([self._paint(header, "bold"), *rows, ""] if rows else []),

@@ -66,6 +66,8 @@ class CleanMatrix:
         self._sink = sink
         self._paint = paint
         self._headed = False
+        self._explained: set[str] = set()
+        """The signs whose meaning has been said."""
 
     def emit(self, event: AnyEvent) -> None:
         if not self._headed:
@@ -86,7 +88,14 @@ class CleanMatrix:
             *(line for words in alone for line in indented(words, 0)),
             f"{row}{self._paint(verdict, smoke.style(event))}",
             *(self._paint(line, "red" if event.failed else "yellow") for line in because),
+            *(self._paint(line, "dim") for note in self._fresh(event) for line in indented(note, 2)),
         ]
+
+    def _fresh(self, event: SmokeEnded) -> list[str]:
+        """What the signs in this row mean, as far as no row before had them."""
+        notes = [note for note in smoke.marks(event) if note not in self._explained]
+        self._explained |= {*notes}
+        return notes
 
 
 _HEADINGS = ("server", "identity", "req/s", "p50", "p99", "p99.9", "hit%", "CPU/req", "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from loadgen.causes import percent
 from loadgen.comparison import METRICS, Candidate, Compared, Metric, NoiseFound, Round, Row, Verdict
 from loadgen.escape import printable
 from loadgen.output import figures
@@ -27,6 +28,24 @@ _LONGEST = 700
 
 _OPEN = "…"
 """The end of an interval that is not known from so few rounds."""
+
+
+class Doubts:
+    """The doubts of rounds, without those that were said of the same candidate in an earlier round."""
+
+    def __init__(self) -> None:
+        self._doubted: set[str] = set()
+
+    def fresh(self, ended: Round) -> list[str]:
+        """Those of this round that are to be said."""
+        told = [words for words in ended.doubts if _doubted(words) not in self._doubted]
+        self._doubted |= {_doubted(words) for words in told}
+        return [printable(words, _LONGEST) for words in told]
+
+
+def _doubted(doubt: str) -> str:
+    """The candidate that a doubt is of, which it begins with."""
+    return doubt.partition(":")[0]
 
 
 def roles(names: Sequence[str], gate: bool) -> list[str]:
@@ -175,6 +194,16 @@ def notes(compared: Compared) -> list[str]:
     return [printable(note, _LONGEST) for note in compared.notes]
 
 
+def count(event: Compared | NoiseFound) -> str:
+    """How many rounds there were, and how long all took: "8 rounds in 1 min 40 s"; empty of results alone."""
+    if isinstance(event, NoiseFound):
+        rounds = [event.rounds]
+    else:
+        sides = zip((event.a, event.b), event.values, strict=True)
+        rounds = [len(values) for one, values in sides if one.kind != "results"]
+    return figures.count(max(rounds), "round", event.took_s) if rounds and event.took_s else ""
+
+
 def settings(compared: Compared, spell: Callable[[int], str] = str) -> list[str]:
     """How it was run: rounds, slices, rate, seed."""
     told = compared.settings
@@ -220,4 +249,4 @@ def columns(rounds: Sequence[Round]) -> list[str]:
 
 
 def _percent(part: float | None) -> str:
-    return figures.NOTHING if part is None else f"{100 * part:.2g} %"
+    return figures.NOTHING if part is None else percent(part)

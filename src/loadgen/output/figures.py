@@ -148,6 +148,11 @@ def left(ns: float) -> str:
     return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
 
 
+def count(number: int, noun: str, took_s: float) -> str:
+    """What a verb ends with: "8 rounds in 1 min 40 s"."""
+    return f"{plural(number, noun, grouped)} in {left(took_s * NS_PER_S)}"
+
+
 def grouped(count: int) -> str:
     """1234567 is "1,234,567"; log lines, which programs read too, use `str` instead."""
     return f"{count:,}"

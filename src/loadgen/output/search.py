@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from loadgen.escape import printable
@@ -114,7 +115,9 @@ def surprise(step: Step) -> str:
     """Why a step failed that its percentiles alone would let pass; empty when they say it all."""
     exceeded = any(e.verdict is Verdict.FAIL for e in step.judgement.exceedances)
     spoilt = step.judgement.verdict is Verdict.GENERATOR_LIMITED
-    return why(step) if spoilt or (step.judgement.verdict is Verdict.FAIL and not exceeded) else ""
+    said = spoilt or (step.judgement.verdict is Verdict.FAIL and not exceeded)
+    # Read by people only, who get a blank before the sign.
+    return re.sub(r"(?<=\d)%", " %", why(step)) if said else ""
 
 
 def totals(ended: SearchEnded, spell: Callable[[int], str] = str) -> str:

@@ -22,13 +22,21 @@ CLOSED_LOOP = "closed loop: these are service times; use --rate to judge an SLO"
 CLOSED_LOOP_SLO = "closed loop: the SLO is held against service times; use --rate to judge response times"
 
 BOUNDS = f"{figures.AT_LEAST} lower bound: some requests were never answered"
-FEW_SAMPLES = f"{figures.FEW_SAMPLES} rough: fewer than {LEAST_BEYOND} samples above it (rows are not marked)"
+FEW_SAMPLES = f"{figures.FEW_SAMPLES} rough: fewer than {LEAST_BEYOND} samples above it"
+ROWS_UNMARKED = "(rows are not marked)"
+"""Of the rows of intervals, whose tails would nearly always be."""
 
 NO_REQUESTS = "n/a (no requests)"
 """Where CPU time per request would stand."""
 
+PHASE_QUANTILES = (0.5, 0.99)
+"""Those that are shown of each phase of a load."""
+
 _MOST_SEGMENTS = 6
 """So many lines of a schedule are shown."""
+
+_MOST_PHASES = 12
+"""So many phases of a load are shown."""
 
 _MOST_COMPLAINTS = 3
 """So many lines of a server's log are shown."""
@@ -45,6 +53,11 @@ Ended = Result | SearchEnded
 
 def targets(plan: Plan) -> str:
     return ", ".join(printable(str(endpoint)) for endpoint in plan.endpoints)
+
+
+def started(event: Configured) -> str:
+    """Of a server that was awaited, where it is and what it calls itself: "127.0.0.1:41234 (redis 7.0.15)"."""
+    return f"{targets(event.plan)}{f' ({printable(event.server)})' if event.server else ''}"
 
 
 def workers(plan: Plan) -> str:
@@ -151,7 +164,10 @@ def hit_rate(result: Result, spell: Spell = str) -> str:
     rate = figures.share(result.measured.hit_rate, 2)
     if rate == figures.NOTHING:
         return ""
-    return f"{figures.percent(rate, spell)} ({spell(get.hits)} hits, {spell(get.misses)} misses)"
+    if spell is str:
+        return f"{rate}% ({get.hits} hits, {get.misses} misses)"
+    misses = "1 miss" if get.misses == 1 else f"{spell(get.misses)} misses"
+    return f"{figures.percent(rate, spell)} ({figures.plural(get.hits, 'hit', spell)}, {misses})"
 
 
 def errors(ended: Ended, spell: Spell = str) -> str:
@@ -214,7 +230,9 @@ def complaints(report: ServerReport | None) -> list[str]:
     if report is None:
         return []
     rest = len(report.complaints) - _MOST_COMPLAINTS
-    shown = [f"its log: {printable(line)}" for line in report.complaints[:_MOST_COMPLAINTS]]
+    # A line that says "one more" would take the place of that one.
+    rest = rest if rest > 1 else 0
+    shown = [f"its log: {printable(line)}" for line in report.complaints[: len(report.complaints) - rest]]
     return shown + [f"and {figures.plural(rest, 'more line')} of that kind"] * (rest > 0)
 
 
@@ -222,6 +240,27 @@ def phase(phase: LoadPhase, spell: Spell = str) -> str:
     """A phase of the load as it was configured: "ramp 1,000 to 9,000 for 40s"."""
     ends = [figures.whole_rate(rate, spell) for rate in dict.fromkeys((phase.from_per_s, phase.to_per_s))]
     return f"{phase.shape} {' to '.join(ends)} for {_length(phase.length_ns)}"
+
+
+def phases(plan: Plan, spell: Spell = str) -> str:
+    """The phases as configured: "10s at 10,000 req/s, 20s from 10,000 to 50,000 req/s"; empty where there are none."""
+    shown = [_as_configured(phase, spell) for phase in plan.phases[:_MOST_PHASES]]
+    rest = len(plan.phases) - len(shown)
+    return ", ".join([*shown, *([f"and {spell(rest)} more"] if rest else [])])
+
+
+def _as_configured(phase: LoadPhase, spell: Spell) -> str:
+    low, high = (figures.whole_rate(rate, spell) for rate in (phase.from_per_s, phase.to_per_s))
+    lasts = _length(phase.length_ns)
+    match phase.shape:
+        case "constant":
+            return f"{lasts} at {low} req/s"
+        case "ramp":
+            return f"{lasts} from {low} to {high} req/s"
+        case "step":
+            return f"{lasts} from {low} to {high} req/s in steps"
+        case shape:
+            return f"{lasts} of {shape} between {low} and {high} req/s"
 
 
 def accounts(ended: Ended) -> str:
@@ -313,11 +352,13 @@ def closing(result: Result) -> list[str]:
     bounds = any(histogram.censored for histogram in histograms)
     few = any(figures.mark(h, q) == figures.FEW_SAMPLES for h in histograms for _, q in figures.PERCENTILES)
     few |= any(check.has_few_samples and not check.is_lower_bound for check in result.checks)
+    each_phase = [each.counted.latency() for each in result.by_phase]
+    few |= any(figures.mark(h, q) == figures.FEW_SAMPLES for h in each_phase for q in PHASE_QUANTILES)
     return [
         *[EMBEDDED] * result.embedded,
         *[_closed_loop(result)] * (not result.plan.open_loop and result.measured.total.planned > 0),
         *[BOUNDS] * bounds,
-        *[FEW_SAMPLES] * few,
+        *[f"{FEW_SAMPLES} {ROWS_UNMARKED}"] * few,
     ]
 
 

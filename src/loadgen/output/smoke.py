@@ -56,10 +56,15 @@ def percentiles(ended: SmokeEnded) -> list[str]:
 
 
 def notes(ended: SmokeEnded) -> list[str]:
-    """What the signs beside these percentiles mean, and whose numbers they are."""
+    """Whose numbers these are, and what the signs beside the percentiles mean."""
+    embedded = ended.result is not None and ended.result.embedded
+    return [*[sentences.EMBEDDED] * embedded, *marks(ended)]
+
+
+def marks(ended: SmokeEnded) -> list[str]:
+    """What the signs beside these percentiles mean; each begins with its sign."""
     shown = "".join(percentiles(ended))
     return [
-        *[sentences.EMBEDDED] * (ended.result is not None and ended.result.embedded),
         *[sentences.BOUNDS] * (figures.AT_LEAST in shown),
         *[sentences.FEW_SAMPLES] * (figures.FEW_SAMPLES in shown),
     ]

@@ -14,6 +14,7 @@ from loadgen.events import (
     Result,
     Sample,
     SearchEnded,
+    ServerAwaited,
     StepTaken,
     per_s,
 )
@@ -34,12 +35,24 @@ class Verbose:
     def __init__(self, sink: Sink) -> None:
         self._log = Log(sink)
         self._plan: Plan | None = None
+        self._awaits = False
+        """The header is there, but for the server that is being started."""
+        self._explained: set[str] = set()
+        """The first characters of the notes on percentiles that were given: their signs."""
 
     def emit(self, event: AnyEvent) -> None:
         match event:
+            case ServerAwaited(load=load):
+                self._awaits = True
+                name = printable(event.name)
+                self._log.say(load.wall_s, *_version(load), f"starting {name}...", *_load(load))
+                self._log.say(load.wall_s, *sentences.notes(load), level="WARN")
+            case Configured() if self._awaits:
+                self._plan, self._awaits = event.plan, False
+                self._log.say(event.wall_s, *_target(event))
             case Configured():
                 self._plan = event.plan
-                self._log.say(event.wall_s, *_configured(event))
+                self._log.say(event.wall_s, *_version(event), *_target(event), *_load(event))
                 self._log.say(event.wall_s, *sentences.notes(event), level="WARN")
             case PhaseBegan():
                 self._log.say(event.wall_s, _phase(event.phase, self._plan))
@@ -49,6 +62,7 @@ class Verbose:
             case Result():
                 self._log.say(event.wall_s, "=== Final Results ===")
                 self._log.block(*_result(event))
+                self._explained |= {note[0] for note in sentences.closing(event)}
             case StepTaken():
                 self._log.say_on_one_line(event.wall_s, _step(event))
                 self._log.say(event.wall_s, f"  {search.why(event.step)}")
@@ -58,20 +72,28 @@ class Verbose:
             case SmokeEnded():
                 verdict = f"{smoke.verdict(event)} {smoke.server(event)}"
                 self._log.say(event.wall_s, verdict, level="INFO" if event.passed else "WARN")
-                self._log.block(*hung(_smoke(event)))
+                marks = [note for note in smoke.marks(event) if note[0] not in self._explained]
+                self._log.block(*hung([*_smoke(event), *(f"  note: {note}" for note in marks)]))
+                self._explained |= {note[0] for note in marks}
             case _:
                 pass
 
 
-def _configured(event: Configured) -> list[str]:
+def _version(event: Configured) -> list[str]:
+    test = [f"test: {event.plan.test}"] if event.plan.test else []
+    return [f"loadgen {printable(event.version)}", *test]
+
+
+def _target(event: Configured) -> list[str]:
+    server = [f"server: {printable(event.server)}"] if event.server else []
+    return [f"target: {sentences.targets(event.plan)}", *server]
+
+
+def _load(event: Configured) -> list[str]:
     plan = event.plan
     stored = [f"keyspace: {sentences.keyspace(plan)}", f"value_size: {figures.plural(plan.value_bytes, 'byte')}"]
     extras = sentences.extras(plan)
     return [
-        f"loadgen {printable(event.version)}",
-        *([f"test: {plan.test}"] if plan.test else []),
-        f"target: {sentences.targets(plan)}",
-        *([f"server: {printable(event.server)}"] if event.server else []),
         f"protocol: {plan.protocol}",
         f"workers: {sentences.workers(plan)}",
         f"connections: {plan.connections} (total)",
@@ -92,7 +114,8 @@ def _schedule(plan: Plan) -> list[str]:
     if not rates:
         return []
     segments = (f"  {words}" for words in rates[1:])
-    return [f"rate: {rates[0]}", *segments, f"request_distribution: {plan.request_distribution}"]
+    phases = [f"phases: {sentences.phases(plan)}"] if plan.phases else []
+    return [f"rate: {rates[0]}", *segments, *phases, f"request_distribution: {plan.request_distribution}"]
 
 
 def _phase(phase: str, plan: Plan | None) -> str:
@@ -166,7 +189,7 @@ def _result(event: Result) -> list[str]:
 
 def _counted(each: PhaseCounted) -> str:
     latency = each.counted.latency()
-    p50, p99 = (figures.quantile(latency, q, figures.latency_word) for q in (0.5, 0.99))
+    p50, p99 = (figures.quantile(latency, q, figures.latency_word) for q in sentences.PHASE_QUANTILES)
     offered, achieved = (figures.whole_rate(rate) for rate in (each.phase.offered_per_s, each.achieved_per_s))
     rates = f"offered {offered}/s, achieved {achieved}/s"
     return f"{sentences.phase(each.phase)}: {rates}, p50 {p50}, p99 {p99}, errors {each.counted.total.not_ok}"

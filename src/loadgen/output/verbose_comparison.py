@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from loadgen.causes import percent
 from loadgen.comparison import Candidate, Compared, NoiseFound, RoundEnded, Row
-from loadgen.escape import printable
 from loadgen.output import comparison, figures
 from loadgen.output.event import AnyEvent
 from loadgen.output.layout import hung
 from loadgen.output.log import Log
 from loadgen.output.sink import Sink
-
-_LONGEST = 700
 
 
 class VerboseComparison:
@@ -22,6 +20,7 @@ class VerboseComparison:
         self._log = Log(sink)
         self._gate = gate
         self._named = False
+        self._doubts = comparison.Doubts()
 
     def emit(self, event: AnyEvent) -> None:
         match event:
@@ -30,7 +29,7 @@ class VerboseComparison:
                     self._log.say(event.wall_s, *_who(event.candidates, self._gate))
                     self._named = True
                 self._log.say(event.wall_s, *_round(event, self._gate))
-                self._log.say(event.wall_s, *(printable(doubt, _LONGEST) for doubt in event.round.doubts), level="WARN")
+                self._log.say(event.wall_s, *self._doubts.fresh(event.round), level="WARN")
             case Compared():
                 self._log.say(event.wall_s, f"=== {'Gate' if self._gate else 'Comparison'} ===")
                 self._log.block(*hung(_compared(event, self._gate)))
@@ -65,6 +64,7 @@ def _compared(event: Compared, gate: bool) -> list[str]:
     return [
         *_who((event.a, event.b), gate),
         f"rounds: {', '.join(comparison.settings(event))}",
+        *_took(event),
         *(_row(row, event) for row in event.rows),
         *(f"note: {note}" for note in comparison.notes(event)),
         *(f"cut short: {why}" for why in comparison.cut_short(event)),
@@ -72,11 +72,16 @@ def _compared(event: Compared, gate: bool) -> list[str]:
     ]
 
 
+def _took(event: Compared | NoiseFound) -> list[str]:
+    count = comparison.count(event)
+    return [f"took: {count}"] if count else []
+
+
 def _row(row: Row, event: Compared) -> str:
     a, b = comparison.pair(event)
     before, after = comparison.a_and_b(row)
     p = "" if row.p is None else f", p={row.p:.3g}"
-    noise = "" if row.noise is None else f", noise {100 * row.noise:.2g} %"
+    noise = "" if row.noise is None else f", noise {percent(row.noise)}"
     rounds = figures.plural(row.rounds, "round")
     found = f"{a} {before}, {b} {after}, {comparison.effect(row) or 'no estimate'}{p}, {rounds}{noise}"
     return f"{comparison.label(row.metric)}: {found}: {comparison.answer(row, event.settings.one_sided)}"
@@ -86,6 +91,7 @@ def _noise(event: NoiseFound) -> list[str]:
     return [
         f"candidate: {comparison.candidate(event.candidate)}",
         f"rounds: {event.rounds}",
+        *_took(event),
         *(f"{metric}: σ {sigma}, false alarms {alarm}" for metric, sigma, alarm in comparison.noise(event)),
         *(f"cut short: {why}" for why in comparison.cut_short(event)),
         comparison.alarms(event),

@@ -78,6 +78,7 @@ def noise(event: NoiseFound) -> dict[str, Any]:
         "false_alarms": {name: finite(share, _SHARE_DIGITS) for name, share in event.false_alarms.items()},
         "interrupted": event.interrupted,
         "failure": text(event.failure) or None,
+        "took_secs": finite(event.took_s, _DIGITS),
     }
 
 

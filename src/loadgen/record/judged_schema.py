@@ -146,5 +146,6 @@ NOISE = object_of(
         "false_alarms": map_of(SHARE),
         "interrupted": TRUTH,
         "failure": TEXT_OR_NULL,
+        "took_secs": NUMBER,
     }
 )

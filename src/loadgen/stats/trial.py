@@ -164,7 +164,9 @@ def _shortfall(trial: Trial, min_throughput_ratio: float) -> str:
     if missing <= 0 or (trial.offered_per_s - trial.achieved_per_s) * trial.length_s <= _IN_FLIGHT:
         return ""
     ratio = trial.achieved_per_s / trial.offered_per_s
-    return f"{ratio:.1%} of the offered rate was achieved, and {min_throughput_ratio:.1%} is the least that passes"
+    # Rounded down, so that it does not look like enough.
+    achieved, least = math.floor(10_000 * ratio) / 100, 100 * min_throughput_ratio
+    return f"{achieved:.2f}% of the offered rate was achieved, and {least:.6g}% is the least that passes"
 
 
 def _exceedance(blocks: Sequence[Block], index: int, limit: Limit) -> Exceedance:

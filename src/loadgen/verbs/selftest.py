@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -68,7 +69,7 @@ def run(args: Given) -> int:
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     say = _print if args.format == "clean" else _say_nothing
     bar = output.create_progress(sys.stderr)
-    watch = neighbours.Watch()
+    watch, began_s = neighbours.Watch(), time.monotonic()
     with contextlib.closing(bar), EmbeddedServer("resp", options=["--null"]) as server:
         pins = ["general.threads=1"]
         where = "server and worker on the only CPU: the ceiling is theirs together"
@@ -93,6 +94,7 @@ def run(args: Given) -> int:
     say(f"\nfloor at {FLOOR_RATE_PER_S:,} req/s: p50 {p50_ns / 1e3:.1f} µs, p99 {p99_ns / 1e3:.1f} µs")
     if any(reach.closed_is_bound for reach in reaches):
         say("≥ the server was busier than the worker, which could have done more")
+    say(output.count(bench.begun, "measurement", time.monotonic() - began_s))
     taken = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     test = SelfTest(__version__, host.fingerprint(), taken, tuple(reaches), p50_ns, p99_ns)
     if args.format == "json":
@@ -119,7 +121,8 @@ class _Bench:
     def __init__(self, endpoint: str, seconds: float, pins: list[str], emit: Callable[[Event], None]) -> None:
         self._seconds = seconds
         self._emit = emit
-        self._begun = 0
+        self.begun = 0
+        """How many measurements have begun."""
         self._wall_ns = self._waited_ns = 0
         self._settings = [
             f'target.endpoints=["{endpoint}"]',
@@ -133,7 +136,7 @@ class _Bench:
     def measure(self, depth: int, rate_per_s: float = 0.0) -> Result:
         settings = [f"connection.pipeline_depth={depth}", f"workload.rate_limit={rate_per_s:.3f}"]
         plan = config.resolve(config.load(None, [*self._settings, *settings]))
-        self._begun += 1
+        self.begun += 1
         result = runner.run(plan, self.tell)
         if result.interrupted:
             raise KeyboardInterrupt
@@ -152,8 +155,8 @@ class _Bench:
         """Passes on how far all measurements have come."""
         if isinstance(event, Progress):
             each_s = AROUND_S + (1 + WARMUP) * self._seconds
-            rest_ns = round((MEASUREMENTS - self._begun + 1) * each_s * NS_PER_S)
-            self._emit(replace(event, overall=Overall((Part("measurement", self._begun, MEASUREMENTS),), rest_ns)))
+            rest_ns = round((MEASUREMENTS - self.begun + 1) * each_s * NS_PER_S)
+            self._emit(replace(event, overall=Overall((Part("measurement", self.begun, MEASUREMENTS),), rest_ns)))
 
     def reaches(self) -> Iterator[Reach]:
         for depth in DEPTHS:

@@ -7,12 +7,13 @@ With --matrix every server file that the pattern names is tested, one after the 
 from __future__ import annotations
 
 import functools
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from loadgen import config, output, presets, session, smoke_run
-from loadgen.errors import ConfigError, ExitCode, UsageError
+from loadgen.errors import ConfigError, Ending, ExitCode, UsageError
 from loadgen.flags import flags_of
 from loadgen.interrupts import interruptible
 from loadgen.options import Given, Group, Option, Syntax
@@ -60,12 +61,13 @@ def run(given: Given) -> ExitCode:
     for warning in dict.fromkeys(warning for case in cases for warning in case.warnings):
         output.remark(f"warning: {warning}")
     create = functools.partial(output.create_smoke, matrix=given.matrix is not None)
+    began_s = time.monotonic()
     with session.outputs_of(given, settings, create) as outputs, interruptible():
         ended = [*smoke_run.run_all(cases, outputs.emit)]
         for words in remarks(ended):
             outputs.remark(words)
     if given.matrix is not None:
-        output.remark(f"loadgen: {tally_of(ended)}")
+        output.remark(f"loadgen: {tally_of(ended, time.monotonic() - began_s)}")
     return code_of(ended)
 
 
@@ -131,18 +133,19 @@ def builtin_protocol(plan: Plan) -> str:
 
 
 def code_of(ended: Sequence[SmokeEnded]) -> ExitCode:
-    if any(each.interrupted for each in ended):
-        return ExitCode.INTERRUPTED
-    if any(each.failed for each in ended):
-        return ExitCode.NO
-    return ExitCode.CANNOT_TELL if any(each.doubts for each in ended) else ExitCode.YES
+    holds = {
+        Ending.INTERRUPTED: any(each.interrupted for each in ended),
+        Ending.FAILED: any(each.failed for each in ended),
+        Ending.INVALID: any(each.doubts for each in ended),
+    }
+    return Ending.gravest(ending for ending, why in holds.items() if why).code
 
 
-def tally_of(ended: Sequence[SmokeEnded]) -> str:
-    """How many tests there were, and how they ended: "19 servers: 17 PASS, 2 FAIL"."""
+def tally_of(ended: Sequence[SmokeEnded], took_s: float) -> str:
+    """How many tests there were, and how they ended: "19 servers in 2 min 5 s: 17 PASS, 2 FAIL"."""
     counts = Counter(output.smoke_verdict(each) for each in ended)
     listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    return f"{len(ended)} server{'s' * (len(ended) != 1)}: {listed}"
+    return f"{output.count(len(ended), 'server', took_s)}: {listed}"
 
 
 def remarks(ended: Sequence[SmokeEnded]) -> Iterator[str]:

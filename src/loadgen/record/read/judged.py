@@ -96,6 +96,7 @@ def noise(record: Fields) -> NoiseFound:
         false_alarms=_values(record.get("false_alarms", {})),
         interrupted=bool(record.get("interrupted", False)),
         failure=record.text("failure"),
+        took_s=float(record.may("took_secs", 0.0)),
         wall_s=record.wall_s(),
     )
 
