@@ -212,7 +212,7 @@ def test_the_signs_of_each_worker_are_shares_of_its_own_time() -> None:
         "cpu_share": 0.666667,
         "queue_share": 0.01,
         "longest_pause_ns": 12_000_000,
-        "paused": {"count": 2, "busy_ns": 1_500_000, "queued_ns": 12_500_000, "stopped_ns": 0},
+        "paused": {"pauses": 2, "busy_ns": 1_500_000, "queued_ns": 12_500_000, "stopped_ns": 0},
         "overdue": 0,
         "throttled": None,
         "quota_cpus": None,

@@ -144,7 +144,7 @@ def test_renamed_commands_are_no_obstacle_to_a_managed_server_either() -> None:
     with ManagedServer(ServerPlan("redis", command, "resp")) as server:
         finished = invoked_load(server.port, *SHORT)
     good(finished)
-    assert finished.records[0]["server"] is None
+    assert finished.records[0]["identity"] is None
 
 
 # ── Servers that close the connection ───────────────────────────────────────────────────────────────────────────────

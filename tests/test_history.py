@@ -89,7 +89,7 @@ def test_a_run_is_appended_and_drawn_with_the_numbers_of_its_result(tmp_path: Pa
     assert measured.items() <= {record["metric"]: record["last"] for record in finished.records}.items()
     [line] = [json.loads(line) for line in Path(file).read_text().splitlines()]
     assert (line["type"], line["ts"], line["label"]) == ("history", result["ts"], "3f2a1c")
-    assert (line["host"], line["server"], line["seed"]) == (config["host"], config["server"], result["seed"])
+    assert (line["host"], line["server"], line["seed"]) == (config["host"], config["identity"], result["seed"])
     assert (line["name"], line["loop"], line["rate_per_s"]) == ("loadgen serve", "closed", 0)
     assert "verdict" not in line
 
@@ -175,10 +175,10 @@ def test_a_percentile_that_is_a_lower_bound_stays_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "server", "name"),
     [
-        ({"server": "redis 7.0.15"}, {}, "redis"),
-        ({"server": "loadgen serve 0.1.0"}, {}, "loadgen serve"),
+        ({"identity": "redis 7.0.15"}, {}, "redis"),
+        ({"identity": "loadgen serve 0.1.0"}, {}, "loadgen serve"),
         ({"server": "redis 7.0.15"}, {"server": {"name": "uring"}}, "uring"),
-        ({"server": None}, {}, "127.0.0.1:6379"),
+        ({"identity": None, "server": None}, {}, "127.0.0.1:6379"),
     ],
 )
 def test_a_row_is_called_by_its_server_whatever_the_servers_version(

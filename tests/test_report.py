@@ -176,3 +176,12 @@ def test_histograms_come_back_with_every_percentile_and_their_exact_ends(events:
         )
         for q in (0.001, 0.3, 0.5, 0.95, 0.999, 1.0):
             assert theirs.is_lower_bound(q) == ours.is_lower_bound(q)
+
+
+def test_the_names_of_schema_version_1_are_read_as_those_of_today(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    old = text("json", "schedule").replace('"schema_version":2', '"schema_version":1').replace('"pauses":', '"count":')
+    path.write_text(old.replace('"identity":', '"server":', 1))
+    for format in ("clean", "verbose"):
+        done = invoked("report", str(path), "--format", format)
+        assert (done.status, done.stdout, done.stderr) == (ExitCode.YES, text(format, "schedule"), "")

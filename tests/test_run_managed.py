@@ -154,9 +154,9 @@ def test_an_option_that_names_a_server_wins_over_the_files_own(tmp_path: Path) -
     config = tmp_path / "own.toml"
     config.write_text((SERVERS / "memcached.toml").read_text() + "[general]\nthreads = 1\n")
     done = loadgen("run", str(config), "--server", str(SERVERS / "redis.toml"), *BRIEFLY, "--duration", "100ms")
-    assert done.records[0]["server"].startswith("redis")
+    assert done.records[0]["identity"].startswith("redis")
     done = loadgen("run", str(config), *BRIEFLY, "--duration", "100ms")
-    assert done.records[0]["server"].startswith("memcached")
+    assert done.records[0]["identity"].startswith("memcached")
 
 
 def test_embedded_takes_the_place_of_several_servers(tmp_path: Path) -> None:

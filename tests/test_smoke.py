@@ -153,7 +153,7 @@ def test_a_server_that_is_right_passes_by_every_criterion(config: Path, name: st
     [record] = ended(finished)
     assert finished.status == 0, record
     assert states(finished) == dict.fromkeys(CRITERIA, True)
-    assert (record["server"], record["passed"]) == (name, True)
+    assert (record["name"], record["passed"]) == (name, True)
     assert record["identity"].startswith(identity)
 
 
@@ -316,7 +316,7 @@ def test_a_matrix_tests_every_file_and_fails_when_one_does(tmp_path: Path, confi
     planted(folder, "none")
     finished = smoke(config, "--matrix", folder / "*.toml", "--set", "smoke.requests=1")
     assert finished.status == 1
-    assert [(record["server"], record["passed"]) for record in ended(finished)] == [
+    assert [(record["name"], record["passed"]) for record in ended(finished)] == [
         ("absent", False),
         ("forgets", False),
         ("none", True),
@@ -331,7 +331,7 @@ def test_a_matrix_reaches_into_folders_and_speaks_each_servers_protocol(tmp_path
     finished = smoke(config, "--matrix", tmp_path / "servers" / "**" / "*.toml")
     assert finished.status == 0
     # Alike in their stems, they are told apart by their paths.
-    assert [Path(record["server"]).parent.name for record in ended(finished)] == ["builtin-memcache", "builtin-uvloop"]
+    assert [Path(record["name"]).parent.name for record in ended(finished)] == ["builtin-memcache", "builtin-uvloop"]
 
 
 def test_a_file_of_a_matrix_that_is_wrong_is_told_before_anything_starts(tmp_path: Path, config: Path) -> None:

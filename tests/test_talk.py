@@ -298,7 +298,7 @@ def test_a_whole_run_goes_on_when_info_answers_null() -> None:
     with FaultyServer(answers(ODD_REPLIES["null"], to=b"INFO")) as server:
         finished = invoked_load(server.port, "--duration", "100ms")
     assert finished.status == 0
-    assert finished.records[0]["server"] is None
+    assert finished.records[0]["identity"] is None
 
 
 def test_a_version_is_cut_and_found_in_text_that_has_no_end() -> None:

@@ -120,7 +120,7 @@ def to_points(records: Iterable[Mapping[str, Any]], name: str = "", label: str =
         for record in records:
             match record.get("type"):
                 case "config":
-                    config = record
+                    config = {"identity": record.get("server"), **record}  # its name in schema version 1
                 case "result":
                     points.append(_of_run(record, config, name, label))
                 case "saturation":
@@ -169,7 +169,7 @@ def _of_comparison(record: Mapping[str, Any], config: Mapping[str, Any], name: s
     # The offered rate follows from what A reached, and differs every time; a ratio hardly minds.
     asked = {**config, **(record["b"].get("load") or {}), "host": record["host"]}
     group = _group(name or both, asked, "rounds", 0.0)
-    about = {"version": record["version"], "server": record["b"]["identity"]}
+    about = {"version": record["version"], "identity": record["b"]["identity"]}
     whole = not (record["failure"] or record["refused"] or record["interrupted"])
     return _point(record, about, group, label, whole, values)
 
@@ -184,7 +184,7 @@ def _point(
     at_least: tuple[str, ...] = (),
 ) -> Point:
     known = _numbers({metric: value for metric, value in values.items() if value is not None})
-    version, server = _words(about.get("version") or ""), _words(about.get("server") or "")
+    version, server = _words(about.get("version") or ""), _words(about.get("identity") or "")
     seed = record.get("seed")
     return Point(
         _time(record["ts"]),
@@ -206,7 +206,7 @@ def _is_valid(record: Mapping[str, Any]) -> bool:
 
 def _group(name: str, config: Mapping[str, Any], loop: str, rate_per_s: float, also: Sequence[str] = ()) -> Group:
     # What another version of a server does is what a history is there to show.
-    own_words = re.sub(r"\s+v?\d\S*$", "", _words(config.get("server") or ""))
+    own_words = re.sub(r"\s+v?\d\S*$", "", _words(config.get("identity") or ""))
     found = name or own_words or _words(config.get("target") or "")
     load = ", ".join(filter(None, [_load(config), *also]))
     return Group(printable(found, _LONGEST_NAME), _words(config.get("host") or ""), loop, rate_per_s, load)

@@ -40,7 +40,7 @@ def read(path: Path) -> Stored:
         for record in record_file.read(str(path)):
             match record["type"]:
                 case "config":
-                    config = {**record, "load": load_of(record)}
+                    config = {"identity": record.get("server"), **record, "load": load_of(record)}
                 case "result":
                     if len({part[end] for part in config.get("profile", ()) for end in ("from_per_s", "to_per_s")}) > 1:
                         raise UsageError(f"{path}: has a result whose rate changed; latency is compared at one rate.")
@@ -51,7 +51,11 @@ def read(path: Path) -> Stored:
                     rates |= {float(record["rate_per_s"])} if record["rate_per_s"] else set()
                     own = [_numbers(both["b"]) for both in record["rounds"]]
                     names.add(str(record["b"]["name"]))
-                    about = {"host": record["host"], "server": record["b"]["identity"], "load": record["b"].get("load")}
+                    about = {
+                        "host": record["host"],
+                        "identity": record["b"]["identity"],
+                        "load": record["b"].get("load"),
+                    }
                     stored = _with(stored, own, about, str(record["ts"]))
     except (KeyError, TypeError, ValueError, AttributeError):
         raise UsageError(f"{path}: has a record that is not as loadgen writes it; take the results anew.") from None
@@ -68,7 +72,7 @@ def read(path: Path) -> Stored:
 
 
 def _with(stored: Stored, values: list[dict[str, float]], about: Mapping[str, Any], taken: str) -> Stored:
-    host, identity = str(about.get("host") or ""), str(about.get("server") or "")
+    host, identity = str(about.get("host") or ""), str(about.get("identity") or "")
     known, load = stored.candidate, about.get("load") or {}
     if known.host and host and host != known.host:
         raise UsageError(f"{known.name}: has results of two machines ({known.host}; {host}): keep those of one.")

@@ -36,7 +36,7 @@ def smoke(result: Schema) -> Schema:
         {
             "type": {"const": "smoke"},
             "ts": TIMESTAMP,
-            "server": TEXT,
+            "name": TEXT,
             "identity": TEXT_OR_NULL,
             "passed": TRUTH,
             "interrupted": TRUTH,

@@ -35,7 +35,7 @@ def config(event: Configured) -> dict[str, Any]:
         "ts": timestamp(event.wall_s),
         "version": event.version,
         "target": ",".join(str(endpoint) for endpoint in plan.endpoints),
-        "server": event.server or None,
+        "identity": event.server or None,
         "embedded": event.embedded,
         "protocol": PROTOCOL_NAMES[plan.protocol],
         "tls": False,
@@ -258,7 +258,7 @@ def _signs(signs: Signs) -> dict[str, Any]:
                 "queue_share": share(worker.queued_ns, worker.wall_ns),
                 "longest_pause_ns": worker.pauses.longest_ns,
                 "paused": {
-                    "count": worker.pauses.count,
+                    "pauses": worker.pauses.count,
                     "busy_ns": worker.pauses.busy_ns,
                     "queued_ns": worker.pauses.queued_ns,
                     "stopped_ns": worker.pauses.stopped_ns,

@@ -20,7 +20,7 @@ def smoke(event: SmokeEnded) -> dict[str, Any]:
     return {
         "type": "smoke",
         "ts": timestamp(event.wall_s),
-        "server": text(event.server),
+        "name": text(event.server),
         "identity": text(event.identity) or None,
         "passed": event.passed,
         "interrupted": event.interrupted,

@@ -20,7 +20,7 @@ def smoke(record: Fields, plan: Plan, result: Result | None) -> SmokeEnded:
     if record.get("result", None) is not None:
         result = run.result(record.part("result"), plan)
     return SmokeEnded(
-        server=record.text("server"),
+        server=record.text(record.named("name", "server")),
         identity=record.text("identity"),
         checks=tuple(
             Check(each.text("name"), each.get("passed", None), each.text("found"), str(each.may("limit", "")))
