@@ -25,9 +25,6 @@ def invoked(*arguments: str) -> Finished:
         sys.stdout, sys.stderr = stdout, stderr
         try:
             status = main(list(arguments))
-        except SystemExit as end:
-            # argparse ends so, after a usage error and after a help text.
-            status = end.code if isinstance(end.code, int) else int(bool(end.code))
         finally:
             sys.stdout, sys.stderr = before
         texts = []

@@ -89,15 +89,23 @@ def server(folder: Path, name: str, *options: str) -> str:
     return str(text(folder / f"{name}.toml", SERVER.format(options=listed)))
 
 
+def plain_in(folder: Path) -> str:
+    return str(text(folder / "plain.toml", (ROOT / "server/config/redis.toml").read_text()))
+
+
+def slow_in(folder: Path) -> str:
+    """Takes so long for a request that it cannot be taken for the plain one, whatever the machine does."""
+    return server(folder, "slow", "--delay", "1ms")
+
+
 @pytest.fixture
 def plain(tmp_path: Path) -> str:
-    return str(text(tmp_path / "plain.toml", (ROOT / "server/config/redis.toml").read_text()))
+    return plain_in(tmp_path)
 
 
 @pytest.fixture
 def slow(tmp_path: Path) -> str:
-    """Takes so long for a request that it cannot be taken for the plain one, whatever the machine does."""
-    return server(tmp_path, "slow", "--delay", "1ms")
+    return slow_in(tmp_path)
 
 
 def comparison(done: Finished) -> Record:
@@ -106,32 +114,67 @@ def comparison(done: Finished) -> Record:
 
 
 def gate(load: Path, baseline: str, candidate: str, *more: str) -> Finished:
-    return loadgen("gate", str(load), "--baseline", baseline, "--server", candidate, "--format", "json", *more)
+    arguments = ["--baseline", baseline, "--server", candidate, "--format", "json", *more]
+    return loadgen("gate", str(load), *arguments, timeout_s=100)
 
 
-def test_a_slower_candidate_is_red_and_every_report_says_so(load: Path, plain: str, slow: str, tmp_path: Path) -> None:
-    junit, markdown, plot = tmp_path / "gate.xml", tmp_path / "summary.md", tmp_path / "gate.svg"
-    markdown.write_text("before\n")
-    reports = ["--junit", str(junit), "--markdown", str(markdown), "--plot", str(plot), "--annotations", "always"]
-    done = gate(load, plain, slow, *reports)
-    assert done.status == 1
-    record = comparison(done)
+@pytest.fixture(scope="module")
+def red(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Path]:
+    """What a gate on a slower candidate printed, and the folder with all its reports."""
+    folder = tmp_path_factory.mktemp("red")
+    reports = ["--junit", "gate.xml", "--markdown", "summary.md", "--plot", "gate.svg", "--output", "gate.json"]
+    written = [word if word.startswith("--") else str(folder / word) for word in reports]
+    (folder / "summary.md").write_text("before\n")
+    return gate(*sides(folder), *written, "--annotations", "always"), folder
+
+
+@pytest.fixture(scope="module")
+def green(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Path]:
+    """What a gate on a faster candidate printed, and its results."""
+    folder = tmp_path_factory.mktemp("green")
+    load, plain, slow = sides(folder)
+    stored = folder / "stored.json"
+    return gate(load, slow, plain, "--output", str(stored)), stored
+
+
+def sides(folder: Path) -> tuple[Path, str, str]:
+    """The load, a plain server and a slow one."""
+    return text(folder / "load.toml", LOAD), plain_in(folder), slow_in(folder)
+
+
+def records_of(path: Path) -> list[Record]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_slower_candidate_is_red_and_every_report_says_so(red: tuple[Finished, Path]) -> None:
+    done, folder = red
+    assert done.status == 1, done.stderr
+    [record] = [record for record in records_of(folder / "gate.json") if record["type"] == "comparison"]
     assert record["answer"] == "FAIL"
     row = record["metrics"]["throughput"]
     assert (row["answer"], row["rounds"]) == ("worse", 5)
     assert row["ci_low"] <= row["effect"] <= row["ci_high"] < -0.5
     assert row["p"] == 1 / 32
-    suite = ElementTree.parse(junit).getroot()
+    suite = ElementTree.parse(folder / "gate.xml").getroot()
     assert suite.get("failures") == "1" or suite.find("testsuite").get("failures") == "1"  # type: ignore[union-attr]
-    assert markdown.read_text().startswith("before\n")
-    assert "FAIL" in markdown.read_text()
-    assert ElementTree.parse(plot).getroot().tag.endswith("svg")
+    assert (folder / "summary.md").read_text().startswith("before\n")
+    assert "FAIL" in (folder / "summary.md").read_text()
+    assert ElementTree.parse(folder / "gate.svg").getroot().tag.endswith("svg")
     assert "::error" in done.stderr
 
 
-def test_a_faster_candidate_is_green(load: Path, plain: str, slow: str) -> None:
-    done = gate(load, slow, plain)
-    assert (done.status, comparison(done)["answer"]) == (0, "PASS")
+@pytest.mark.parametrize("format", ["clean", "verbose", "quiet"])
+def test_every_format_ends_with_the_answer(format: str, red: tuple[Finished, Path]) -> None:
+    done = invoked("report", str(red[1] / "gate.json"), "--format", format)
+    assert "FAIL" in done.stdout.rstrip().splitlines()[-1] or "FAIL" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80 or format != "clean"
+
+
+def test_a_faster_candidate_is_green(green: tuple[Finished, Path]) -> None:
+    done, stored = green
+    assert done.status == 0, done.stderr
+    [record] = [record for record in records_of(stored) if record["type"] == "comparison"]
+    assert record["answer"] == "PASS"
 
 
 def test_rounds_too_few_to_be_sure_are_refused_before_anything_runs(load: Path, plain: str, slow: str) -> None:
@@ -154,20 +197,19 @@ def test_a_command_and_an_address_can_be_baselines(load: Path, plain: str) -> No
 
 def test_the_candidate_is_the_configs_own_target_where_none_is_named(plain: str, slow: str, tmp_path: Path) -> None:
     config = text(tmp_path / "own.toml", LOAD + Path(slow).read_text())
-    done = loadgen("gate", str(config), "--baseline", plain, "--format", "json")
+    done = loadgen("gate", str(config), "--baseline", plain, "--format", "json", timeout_s=100)
     assert (done.status, comparison(done)["b"]["name"]) == (1, "own")
 
 
 def test_a_stored_result_is_a_baseline_of_this_host_and_said_to_be_weaker(
-    load: Path, plain: str, slow: str, tmp_path: Path
+    load: Path, slow: str, tmp_path: Path, green: tuple[Finished, Path]
 ) -> None:
-    stored = tmp_path / "stored.json"
-    gate(load, slow, plain, "--output", str(stored))
+    stored = green[1]
     done = gate(load, str(stored), slow)
     assert (done.status, comparison(done)["answer"]) == (1, "FAIL")
     assert comparison(done)["paired"] is False
     assert any("stored" in note for note in comparison(done)["notes"])
-    record = json.loads(stored.read_text().splitlines()[-1])
+    record = records_of(stored)[-1]
     elsewhere = text(tmp_path / "elsewhere.json", json.dumps({**record, "host": "another: 64 × CPU"}))
     refused = gate(load, str(elsewhere), slow)
     assert refused.status == 4
@@ -253,7 +295,7 @@ def test_a_managed_candidate_that_goes_deaf_is_quoted_and_nobody_is_told_to_star
 def test_what_cannot_be_compared_is_said_before_anything_runs(
     arguments: list[str], words: str, load: Path, plain: str
 ) -> None:
-    done = loadgen(*(word.format(load=load, plain=plain) for word in arguments))
+    done = invoked(*(word.format(load=load, plain=plain) for word in arguments))
     assert done.status == 2
     assert words in done.stderr
     assert done.stdout == ""
@@ -272,7 +314,7 @@ def test_a_comparison_has_an_answer_for_each_judged_metric_of_each_candidate(
     load: Path, plain: str, slow: str, tmp_path: Path
 ) -> None:
     same = str(text(tmp_path / "same.toml", Path(plain).read_text()))
-    done = loadgen("compare", plain, slow, same, str(load), "--format", "json")
+    done = loadgen("compare", plain, slow, same, str(load), "--format", "json", timeout_s=100)
     assert done.status == 0
     records = [record for record in done.records if record["type"] == "comparison"]
     assert [(record["a"]["name"], record["b"]["name"]) for record in records] == [("plain", "slow"), ("plain", "same")]
@@ -283,22 +325,13 @@ def test_a_comparison_has_an_answer_for_each_judged_metric_of_each_candidate(
 
 
 def test_a_thing_compared_with_itself_tells_this_hosts_noise(load: Path, plain: str) -> None:
-    done = loadgen("compare", "--aa", plain, str(load), "--format", "json", "--rounds", "6")
+    done = loadgen("compare", "--aa", plain, str(load), "--format", "json", "--rounds", "6", timeout_s=100)
     assert done.status == 0
     record = done.records[-1]
     assert record["type"] == "noise"
     # Those that the file's gate judges.
     assert set(record["noise"]) == {"throughput"}
     assert set(record["false_alarms"]) == {"throughput", "any"}
-
-
-@pytest.mark.parametrize("format", ["clean", "verbose", "quiet"])
-def test_every_format_ends_with_the_answer(format: str, load: Path, plain: str, slow: str) -> None:
-    arguments = ["--baseline", plain, "--server", slow, "--format", format]
-    done = loadgen("gate", str(load), *arguments)
-    assert done.status == 1
-    assert "FAIL" in done.stdout.splitlines()[-1] or "FAIL" in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80 or format != "clean"
 
 
 def test_ctrl_c_ends_all_servers_and_prints_what_there_is(load: Path, plain: str) -> None:
