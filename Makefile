@@ -31,7 +31,7 @@ build: $(BUILT)  ## compile what has changed and install the command into .venv
 
 test: $(BUILT) $(TOOLS)  ## run the whole test suite; installs redis-server and memcached where they are missing
 	@scripts/prepare servers
-	$(BIN)/python -m pytest $(ARGS)
+	PYTHON=$(BIN)/python scripts/test $(ARGS)
 
 lint: $(TOOLS)  ## ruff (rules and layout) and cython-lint; `.venv/bin/ruff format` mends the layout
 	$(BIN)/ruff check

@@ -89,7 +89,7 @@ def test_every_loadgen_command_in_the_documents_works(document: str, command: st
             [*LOADGEN, *words, "--keep-anyway", "--seconds", "0.05"],
             check=True,
             capture_output=True,
-            timeout=60,
+            timeout=110,
             env=at_home,
         )
     else:

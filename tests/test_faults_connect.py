@@ -177,7 +177,7 @@ def test_a_needless_password_is_told() -> None:
 
 def test_a_server_that_stays_loading_is_given_up_after_the_connect_timeout() -> None:
     with FaultyServer(answers(b"-LOADING Redis is loading the dataset in memory\r\n")) as server:
-        finished = load(server.port, *settings(connect_timeout="1s", request_timeout="200ms"))
+        finished = load(server.port, *settings(connect_timeout="3s", request_timeout="200ms"))
     assert finished.status == 3
     assert "the server is loading its data set" in finished.stderr
     assert 'rejected the connection: "LOADING' in finished.complaint

@@ -27,6 +27,8 @@ from loadgen.plan import Plan
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.units import NS_PER_MS, NS_PER_S
 
+pytestmark = pytest.mark.timing
+
 HOST = "127.0.0.1"
 
 # What the generator promises of itself is at stake here, so its limits are its own again.

@@ -591,6 +591,8 @@ class Model:
         self.lag = {phase: Histogram() for phase in PHASE_NAMES}
         self.classes: Counter[tuple[str, str]] = Counter()
         self.owed: list[int] = []
+        self.refused = False
+        """A refusal came before all of its request was out. There is one such request at most on a connection."""
 
     def count(self, r: Sent, *places: str) -> None:
         for place in places:
@@ -638,11 +640,11 @@ class Model:
     def reply(self, said: str, now_ns: int) -> str:
         if not self.line:
             return "answers nobody"
-        if said == "garbage" or (said != "error" and not self.line[0].written):
+        if said == "garbage" or (not self.line[0].written and (said != "error" or self.refused)):
             return self.garbage()
         if not self.line[0].written:
             # A refusal that came early: when the last byte will go, nobody asks.
-            self.line[0].written = True
+            self.line[0].written = self.refused = True
             self.lag[self.line[0].phase].record(self.line[0].send_ns - self.line[0].intended_ns)
         r = self.leave()
         if r.expired:
@@ -668,6 +670,7 @@ class Model:
         return "corrupt reply"
 
     def abandon(self) -> None:
+        self.refused = False
         while self.line:
             r = self.leave()
             if not r.expired:
@@ -675,6 +678,7 @@ class Model:
                 self.owe(r, r.phase == "prefill")
 
     def finish(self, now_ns: int) -> None:
+        self.refused = False
         while self.line:
             r = self.leave()
             if not r.expired:
@@ -726,10 +730,12 @@ class Anything(RuleBasedStateMachine):
     @rule(said=st.lists(SAID, max_size=9), cut=st.integers(0, 100), between_ns=st.sampled_from([0, 1, TIMEOUT]))
     def receive(self, said: list[str], cut: int, between_ns: int) -> None:
         """As many of these replies as there are requests, in two reads."""
-        replies = []
+        replies, refused = [], self.model.refused
         for reply, request in zip(said, self.model.line, strict=False):
-            if reply != "error" and not request.written:
-                break
+            if not request.written:
+                if reply != "error" or refused:
+                    break
+                refused = True
             ping = request.command == "ping" and reply == "empty"
             bytes_ = REFUSED if reply == "error" else REPLIES[request.command][reply]
             replies.append(("good" if ping else reply, bytes_))

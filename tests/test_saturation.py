@@ -18,6 +18,8 @@ from loadgen.record.schema import RECORD
 from loadgen.selftest import Reach, SelfTest
 from loadgen.target.embedded import EmbeddedServer
 
+pytestmark = pytest.mark.timing
+
 HURRIED = sets(
     "general.threads=1",
     "general.warmup=0s",

@@ -39,6 +39,8 @@ from loadgen._server_trouble import Trouble
 from loadgen.cli import main
 from loadgen.target.embedded import EmbeddedServer
 
+pytestmark = pytest.mark.timing
+
 MS = 0.001
 
 

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 
+import pytest
 import uvloop
 from runs import plan, profile_of
 
@@ -17,6 +18,8 @@ from loadgen._engine import Engine
 from loadgen._histogram import Histogram
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.units import NS_PER_MS, NS_PER_S
+
+pytestmark = pytest.mark.timing
 
 PAUSE_NS = 100 * NS_PER_MS
 LENGTH_NS = 400 * NS_PER_MS

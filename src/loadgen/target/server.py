@@ -224,7 +224,10 @@ class ManagedServer:
         answer = ready.Answer(ready.State.SILENT)
         while (left := deadline - time.monotonic()) > 0:
             self._tell(time.monotonic() - began)
-            answer = ready.ask(address, min(left, ready.ANSWER_TIMEOUT_S))
+            asked = ready.ask(address, min(left, ready.ANSWER_TIMEOUT_S))
+            # A question that the deadline cut short says less than the answer before it.
+            if left >= ready.ANSWER_TIMEOUT_S or asked.state is not ready.State.SILENT or not answer.words:
+                answer = asked
             if answer.state not in (ready.State.SILENT, ready.State.BUSY):
                 # Who answers says more than what it answers.
                 self._instance = ready.instance(address)
