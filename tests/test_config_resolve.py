@@ -141,7 +141,7 @@ def test_an_unknown_host_is_named_and_ends_with_could_not_run(host: str, monkeyp
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)  # no test waits for a resolver that is not there
-    with pytest.raises(TargetError, match=f"The host {host} of target.endpoints cannot be resolved") as error:
+    with pytest.raises(TargetError, match=f"The host {host} cannot be resolved") as error:
         resolve(load(None, [f'target.endpoints=["{host}:1"]']))
     assert error.value.exit_code is ExitCode.COULD_NOT_RUN
 

@@ -202,7 +202,7 @@ def test_rows_of_intervals_are_marked_where_requests_were_unanswered_only(format
 def test_a_mark_is_explained_exactly_where_there_is_one(format: str, run: str) -> None:
     printed = text(format, RUNS[run]()[-1:])
     for sign, legend in (
-        ("≥", "lower bound: some requests were never answered"),
+        ("≥", "lower bound: some requests were not answered in time"),
         ("~", "rough: fewer than 100 samples above it"),
     ):
         explained = re.search(rf"note:? +{sign} {legend}", printed) is not None

@@ -120,6 +120,51 @@ def test_a_question_with_very_many_words_is_refused_and_not_worked_on(command: b
         assert not wire.transport.closed
 
 
+LONG = b"x" * 100_000
+STORED = b"set k 0 0 100000\r\n" + LONG + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("connection", "store", "stored", "ask", "reply", "end"),
+    [
+        (
+            MemcacheConnection,
+            STORED,
+            b"STORED\r\n",
+            b"get" + b" k" * 200 + b"\r\n",
+            b"VALUE k 0 100000\r\n",
+            b"END\r\n",
+        ),
+        (RedisConnection, resp(b"SET", b"k", LONG), b"+OK\r\n", resp(b"GET", b"k") * 200, b"$100000\r\n", b""),
+    ],
+    ids=["one get", "a pipeline"],
+)
+def test_much_that_is_asked_with_little_is_answered_in_turns(
+    connection: type, store: bytes, stored: bytes, ask: bytes, reply: bytes, end: bytes
+) -> None:
+    expected, received, turns = (reply + LONG + b"\r\n") * 200 + end, bytearray(), []
+    with Wire(connection) as wire:
+        wire.service.listening_on(HOST, 0, turns.append)
+        wire.feed(store)
+        assert wire.receive(len(stored)) == stored
+        wire.peer.setblocking(False)
+        wire.feed(ask)
+        while len(received) < len(expected):
+            turn = b""
+            with contextlib.suppress(BlockingIOError):
+                while part := wire.peer.recv(MIB):
+                    turn += part
+            assert len(turn) < 2 * MIB
+            assert not wire.transport.waiting
+            received += turn
+            if len(received) < len(expected):
+                assert not wire.transport.reading
+                turns.pop()()
+        assert received == expected
+        assert not turns
+        assert wire.transport.reading
+
+
 def test_a_pattern_as_long_as_a_book_is_refused() -> None:
     with Wire(RedisConnection) as wire:
         wire.feed(resp(b"CONFIG", b"GET", b"[a-z]" * 100_000))

@@ -210,13 +210,16 @@ cdef class Schedule:
         cdef int i = self.at
         cdef double t
         cdef Piece *p
+        if self.n_pieces == 0:
+            return 0
+        p = &self.pieces[self.n_pieces - 1]
         while i < self.n_pieces:
             p = &self.pieces[i]
             t = (until_ns - self.start_ns - p.start_ns) / 1e9
             if t < p.length_s:
                 return p.before + (due_by(p, t) if t > 0 else 0)
             i += 1
-        return p.before + p.requests if self.n_pieces else 0
+        return p.before + p.requests
 
     cdef void end(self) noexcept nogil:
         self.at = self.n_pieces

@@ -7,7 +7,8 @@
 #   write:  the shared out buffer collects the replies to one read, then one send(2). What the kernel does not take goes
 #           to the transport, and until the transport has got rid of it the connection is blocked: it executes no
 #           further command and reads nothing. So a peer that does not read costs at most one read, one out buffer and
-#           one value.
+#           one value. A peer that reads all of it, and asks for much with little, has its turn ended for it: it is
+#           blocked until the event loop has been round.
 #
 # Every byte of input passes `process`, whether it was just read or had to wait. There it goes one of two ways: to
 # `consume`, by which a protocol executes all that has come as fast as it can, or, when trouble is planted in the
@@ -23,6 +24,7 @@ cdef enum:
     OWN_BYTES = 65536            # the least size of a connection's own buffer
     LEAST_READ_BYTES = 16384     # with less room than this, the own buffer is compacted or grown
     OUT_BYTES = 262144           # replies collected before a send
+    TURN_BYTES = 1048576         # about so much is answered in one turn; then the others have theirs
     SHORT_BYTES = 1024           # room that any short reply fits in
     LARGE_BYTES = 32768          # an argument or a value of this size is worth a read or a write of its own
     MAX_WINDOW_BYTES = 67108864  # the most that one read may fill
@@ -84,7 +86,10 @@ cdef class Connection:
     cdef object transport  # None before connection_made and after connection_lost
     cdef int fd            # the transport's; -1 when there is none
     cdef readonly int64_t id
-    cdef bint blocked  # the transport holds bytes that the kernel has not taken
+    cdef bint full     # the transport holds bytes that the kernel has not taken
+    cdef bint resting  # its turn is over
+    cdef bint blocked  # either of these
+    cdef int64_t turn_left  # bytes of replies
     cdef bint paused   # reading is paused: blocked or slowed
     cdef bint overfull  # no room is left for what comes next: it is turned away
     cdef bint closing  # no command is executed any more; closes when the replies are out
@@ -128,6 +133,7 @@ cdef class Connection:
     cdef int receive_large(self, char *into, Py_ssize_t start, Py_ssize_t total) except -1
 
     cdef int process(self, char *data, Py_ssize_t size) except -1
+    cdef int go_on(self) except -1
     cdef int endure(self) except -1
     cdef int slow_down(self, Py_ssize_t read_bytes) except -1
     cdef int keep_rest(self) except -1
@@ -137,6 +143,7 @@ cdef class Connection:
     cdef int let_go(self) except -1    # its parts become nothing
     cdef int turn_away(self) except -1  # closes it, after saying that it holds too much
     cdef int wait_for_peer(self, object rest, Py_ssize_t size) except -1  # what the kernel has not taken
+    cdef int spend(self, Py_ssize_t size) except -1
     # The protocol: what is said then.
     cdef bytes too_much(self)
 

@@ -245,18 +245,28 @@ cdef class Connection:
         return False
 
     def pause_writing(self):
-        self.blocked = True
+        self.full = self.blocked = True
 
     def resume_writing(self):
-        self.blocked = False
+        self.full = False
         self.hold(&self.held_unread, 0)
-        if self.closing or not self.paused:
-            return
+        self.go_on()
+
+    def next_turn(self):
+        self.resting = False
+        self.go_on()
+
+    cdef int go_on(self) except -1:
+        """One reason to be blocked is gone."""
+        self.blocked = self.full or self.resting
+        if self.blocked or self.closing or not self.paused:
+            return 0
         if self.large_left == 0 and self.own_end > self.own_start:
             self.process(self.own + self.own_start, self.own_end - self.own_start)
         if not self.blocked and not self.closing and not self.slowed:
             self.paused = False
             self.transport.resume_reading()
+        return 0
 
     def read_on(self):
         """The loop's timer: reads again if that is due. It may come early."""
@@ -291,6 +301,7 @@ cdef class Connection:
         self.data = data
         self.size = size
         self.at = 0
+        self.turn_left = TURN_BYTES
         if not self.closing:
             if self.service.trouble is None:
                 self.consume()
@@ -300,7 +311,7 @@ cdef class Connection:
         if self.closing:
             self.own_start = self.own_end = 0
             if self.transport is not None:
-                if not self.blocked and self.fd >= 0:
+                if not self.full and self.fd >= 0:
                     # The loop closes it in its next round only.
                     shutdown(self.fd, SHUT_RDWR)
                 self.transport.close()
@@ -469,7 +480,7 @@ cdef class Connection:
             return self.reply(end, end_size)
         before = self.service.out_size
         sent = 0
-        if not self.blocked and self.fd >= 0:
+        if not self.full and self.fd >= 0:
             parts[0].iov_base = self.service.out
             parts[0].iov_len = before
             parts[1].iov_base = PyBytes_AS_STRING(value)
@@ -478,6 +489,7 @@ cdef class Connection:
             parts[2].iov_len = end_size
             sent = max(0, writev(self.fd, parts, 3))
             self.service.bytes_written += sent
+            self.spend(sent)
         if sent < before:
             memmove(self.service.out, self.service.out + sent, before - sent)
             self.service.out_size = before - sent
@@ -491,6 +503,14 @@ cdef class Connection:
             sent = size
         return self.reply(end + (sent - size), end_size - (sent - size))
 
+    cdef int spend(self, Py_ssize_t size) except -1:
+        """So much has been answered in this turn."""
+        self.turn_left -= size
+        if self.turn_left <= 0 and not self.resting and self.service.call_soon is not None:
+            self.resting = self.blocked = True
+            self.service.call_soon(self.next_turn)
+        return 0
+
     cdef int flush(self) except -1:
         cdef Py_ssize_t size = self.service.out_size
         self.service.out_size = 0
@@ -501,9 +521,10 @@ cdef class Connection:
     cdef int write(self, const char *at, Py_ssize_t size) except -1:
         cdef Py_ssize_t sent = 0
         self.service.bytes_written += size
+        self.spend(size)
         if self.fd < 0:
             return 0
-        if not self.blocked:
+        if not self.full:
             # The last words leave together with the end of the connection, so that nobody asks for more in between.
             sent = send(self.fd, at, size, MSG_MORE if self.closing else 0)
             if sent < 0:
@@ -525,7 +546,7 @@ cdef class Connection:
             self.abort()
             return 0
         self.transport.write(rest)
-        if not self.blocked:
+        if not self.full:
             self.hold(&self.held_unread, 0)
         return 0
 

@@ -22,7 +22,7 @@ cdef enum:
 
 def shares(Keys keys, Ketama ketama):
     """How much of the requests each server of a circle gets: fractions that add up to 1."""
-    cdef uint64_t rank, last = min(keys.count, LOOKED_UP)
+    cdef uint64_t rank, last = min(keys.count, <uint64_t>LOOKED_UP)
     even = ketama.shares(keys.count)
     if ketama.servers == 1 or not isinstance(keys, Zipf):
         return even

@@ -206,9 +206,11 @@ def help_text(verb: str, module: ModuleType) -> str:
     from loadgen import config, flags
     from loadgen.options import help_of
 
+    needs_file = any(each.name == "config" and each.least for each in module.SYNTAX.positionals)
+
     def default(key: str) -> str:
         known = config.default(key)
-        without = flags.WITHOUT_FILE.get(key)
+        without = None if needs_file else flags.WITHOUT_FILE.get(key)
         return f"{known}, or {without} without CONFIG" if without is not None and known != without else known
 
     return help_of(verb, module.__doc__ or "", module.SYNTAX, default, shutil.get_terminal_size((100, 24)).columns)

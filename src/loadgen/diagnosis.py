@@ -15,7 +15,8 @@ from loadgen.units import NS_PER_S
 
 # How error replies begin, and what a user can do about them. The first that fits counts.
 REMEDIES = (
-    (("NOAUTH", "WRONGPASS", "ERR invalid password"), "set target.username and target.password (--user, --password)"),
+    (("WRONGPASS", "ERR invalid password"), "correct target.username and target.password (--user, --password)"),
+    (("NOAUTH",), "set target.username and target.password (--user, --password)"),
     (("ERR AUTH ", "ERR Client sent AUTH"), "leave target.password out"),
     (("NOPERM",), "allow this user the commands and the keys (ACL SETUSER)"),
     (("ERR operation not permitted",), "set target.password (--password)"),

@@ -7,6 +7,7 @@ from loadgen.config.schema import Config
 _IN_WORDS = {
     "general.threads": "the CPUs that this process may use",
     "general.requests": "",
+    "workload.arrival": "poisson",
     "workload.rate_limit": "0: as fast as replies come",
     "verdict.failures": "1%",
 }

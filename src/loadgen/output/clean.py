@@ -154,7 +154,6 @@ class Clean:
             *fact("connections", sentences.connections(event, grouped)),
             *fact("client", sentences.client(event)),
             *fact("standing", sentences.standing(event, figures.grouped)),
-            *(line for example in sentences.examples(event) for line in fact("", example)),
             "",
             *(self._latency(event) if total.planned else [NOTHING_MEASURED]),
             "",
@@ -247,7 +246,6 @@ class Clean:
             *self._errors(event),
             *fact("totals", search.totals(event, grouped)),
             *fact("connections", search.connections(event, grouped)),
-            *(line for example in sentences.examples(event) for line in fact("", example)),
             "",
             *self._accounts(event),
             *(self._paint(line, "yellow") for note in notes for line in fact("note", note)),
@@ -256,7 +254,7 @@ class Clean:
 
     def _errors(self, event: Result | SearchEnded) -> list[str]:
         classes = [f"{name} {words}" for name, words in sentences.error_classes(event, figures.grouped).items()]
-        lines = facts("errors", [sentences.errors(event, figures.grouped), *classes])
+        lines = facts("errors", [sentences.errors(event, figures.grouped), *classes, *sentences.examples(event)])
         return [self._paint(line, "red") for line in lines] if event.measured.total.not_ok else lines
 
     def _accounts(self, event: Result | SearchEnded) -> list[str]:

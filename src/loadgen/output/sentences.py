@@ -21,7 +21,7 @@ EMBEDDED = "these figures describe loadgen's built-in server, not yours"
 CLOSED_LOOP = "closed loop: these are service times; use --rate to judge an SLO"
 CLOSED_LOOP_SLO = "closed loop: the SLO is held against service times; use --rate to judge response times"
 
-BOUNDS = f"{figures.AT_LEAST} lower bound: some requests were never answered"
+BOUNDS = f"{figures.AT_LEAST} lower bound: some requests were not answered in time"
 FEW_SAMPLES = f"{figures.FEW_SAMPLES} rough: fewer than {LEAST_BEYOND} samples above it"
 ROWS_UNMARKED = "(rows are not marked)"
 """Of the rows of intervals, whose tails would nearly always be."""
@@ -186,7 +186,7 @@ def error_classes(ended: Ended, spell: Spell = str) -> dict[str, str]:
         "error replies": _with(total.errors, ended.measured.errors, spell) if total.errors else "",
         "lost": f"{spell(total.lost)} (in flight when their connection went)" if total.lost else "",
         "corrupt": f"{spell(total.corrupt)} (answered by bytes that are no reply)" if total.corrupt else "",
-        "unfinished": f"{spell(total.unfinished)} (still open when the drain ended)" if total.unfinished else "",
+        "unfinished": f"{spell(total.unfinished)} (no failure: still open when the drain ended)" if total.unfinished else "",
     }
     return {name: words for name, words in classes.items() if words}
 
