@@ -8,6 +8,7 @@ It answers PING, and further words that tests need: CRASH, BURN and ORPHAN. What
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -28,7 +29,8 @@ def serve(port: int, answers: Callable[[bytes], bytes]) -> None:
     with socket.create_server(("127.0.0.1", port)) as listener:
         while True:
             connection, _ = listener.accept()
-            with connection:
+            # Who asked may have given up.
+            with connection, contextlib.suppress(ConnectionError):
                 while request := connection.recv(65536):
                     connection.sendall(answers(request))
 

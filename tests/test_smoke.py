@@ -126,7 +126,7 @@ def failed(finished: Finished) -> list[str]:
     [record] = ended(finished)
     assert record["passed"] is False
     missed = [name for name, passed in states(finished).items() if passed is False]
-    assert finished.stderr.startswith(f"loadgen: {record['server']}: FAIL: {missed[0]}: {found(finished, missed[0])}")
+    assert finished.stderr.startswith(f"loadgen: {record['name']}: FAIL: {missed[0]}: {found(finished, missed[0])}")
     return missed
 
 
