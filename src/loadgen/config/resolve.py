@@ -164,8 +164,8 @@ def _lookup(host: str, port: int) -> Endpoint:
     except (socket.gaierror, UnicodeError) as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else "it is no name that DNS can carry"
         raise TargetError(
-            f"The host {host} cannot be resolved ({reason}): check its spelling (-h, or target.endpoints), or write its "
-            "numeric address."
+            f"The host {host} cannot be resolved ({reason}): check its spelling (-h, or target.endpoints), or write "
+            "its numeric address."
         ) from None
     # Caches listen on IPv4 more often than on IPv6, and a plan carries one address: "localhost" should just work.
     addresses = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)

@@ -186,7 +186,7 @@ def error_classes(ended: Ended, spell: Spell = str) -> dict[str, str]:
         "error replies": _with(total.errors, ended.measured.errors, spell) if total.errors else "",
         "lost": f"{spell(total.lost)} (in flight when their connection went)" if total.lost else "",
         "corrupt": f"{spell(total.corrupt)} (answered by bytes that are no reply)" if total.corrupt else "",
-        "unfinished": f"{spell(total.unfinished)} (no failure: still open when the drain ended)" if total.unfinished else "",
+        "unfinished": f"{spell(total.unfinished)} (no failure: open when the drain ended)" if total.unfinished else "",
     }
     return {name: words for name, words in classes.items() if words}
 
