@@ -439,3 +439,23 @@ def test_main_returns_the_exit_status(capsys: pytest.CaptureFixture[str]) -> Non
     captured = capsys.readouterr()
     assert captured.out.startswith(f"loadgen {__version__}\n")
     assert captured.err.count("\n") == 2
+
+
+@pytest.mark.parametrize("word", ["x" * 300, "x" * 300 + ".toml", "/" + "x" * 5000])
+def test_a_word_that_no_file_can_be_named_is_an_error_of_whoever_typed_it(word: str) -> None:
+    for arguments in (["run", word], ["run", "--server", word], ["compare", word, word]):
+        done = invoked(*arguments)
+        assert (done.status, done.stderr.count("\n")) == (2, 1), done.stderr
+
+
+def test_a_folder_does_not_win_over_a_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("redis", "quick-test"):
+        (tmp_path / name).mkdir()
+        assert invoked("config", name).status == 0
+
+
+def test_tests_of_a_search_are_refused() -> None:
+    done = invoked("run", "slo-search", "-t", "get,set")
+    assert done.status == 2
+    assert "-t runs tests one after another, and workload.saturation_search makes a search" in done.stderr

@@ -83,7 +83,11 @@ def hurried(phase: dict[str, Any]) -> str:
     return "{" + ", ".join(f"{key} = {json.dumps(short[key])}" for key in phase) + "}"
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+# A search ends well only where the machine keeps up with its rates.
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem, marks=[pytest.mark.timing] * (path.stem == "slo-search")) for path in CONFIGS],
+)
 def test_a_shipped_config_runs_and_the_server_counted_the_same(path: Path) -> None:
     shipped = tomli.loads(path.read_text())
     protocol, workload = shipped.get("target", {}).get("protocol", "resp"), shipped.get("workload", {})

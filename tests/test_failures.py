@@ -218,3 +218,8 @@ def test_results_that_a_shell_redirected_are_read(encoding: str, tmp_path: Path)
     kept = invoked("history", str(tmp_path / "h.jsonl"), str(file), "--format", "json")
     assert kept.status == ExitCode.YES, kept.stderr
     assert json.loads(kept.stdout.splitlines()[0])["points"] == 1
+
+
+def test_bytes_that_are_no_reply_are_never_offered_to_be_accepted() -> None:
+    assert failures.accepting(Tally(planned=100, ok=98, errors=2)).endswith(failures.ACCEPT)
+    assert failures.accepting(Tally(planned=100, ok=97, errors=2, corrupt=1)) == ""

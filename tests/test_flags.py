@@ -86,6 +86,8 @@ def test_tests_have_redis_benchmarks_order_number_and_names() -> None:
     assert [test.title for test in flags.tests] == ["PING_MBULK", "SET", "GET"]
     assert flags.keys["general.requests"].value == 100_000
     assert "general.requests" not in told("-t", "get", "--duration", "3s").keys
+    # A file says itself how much of it there is.
+    assert "general.requests" not in told("quick-test", "-t", "get").keys
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "crew": {"interrupts", "watch", "worker", "worker_process", "diagnosis"} | TOLD,
     "phases": TOLD,
     "runner": {"crew", "diagnosis", "failures", "host", "phases", "watch"} | TOLD,
-    "saturation": {"crew", "failures", "host", "stats"} | TOLD,
+    "saturation": {"diagnosis", "crew", "failures", "host", "stats"} | TOLD,
     "selftest": {"host"} | TOLD,
     "neighbours": {"host"} | VALUES,
     "record_file": VALUES,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import io
+import os
 import re
 from pathlib import Path
 
@@ -139,3 +141,35 @@ def test_a_run_shows_a_table_and_keeps_json(tmp_path: Path) -> None:
     assert done.status == 0, done.stderr
     assert "throughput" in done.stdout
     assert re.findall(r'^{"type":"(\w+)"', path.read_text(), re.MULTILINE)[-1] == "result"
+
+
+def test_two_spellings_of_one_file_are_one_file(stdout: Stdout, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match="both name"):
+        told(stdout, "json", file=str(tmp_path / "r.json"), json=str(tmp_path / "folder" / ".." / "r.json"))
+
+
+def test_a_reader_that_has_seen_enough_of_a_view_is_nothing_to_speak_of(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w", encoding="utf-8") as gone:  # noqa: PTH123
+        told(gone, "clean", json=str(tmp_path / "results.json"))
+    assert (tmp_path / "results.json").read_text(encoding="utf-8") == printed("json")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_reader_that_stands_still_does_not_make_a_view_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loadgen.output.sink.PATIENCE_S", 0.05)
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writer, b"x" * 4096)
+    with open(writer, "w", encoding="utf-8") as full:  # noqa: PTH123
+        told(full, "clean", json=str(tmp_path / "results.json"))
+        with pytest.raises(OutputError, match="took nothing"):
+            told(full, "clean")
+    os.close(reader)
+    assert (tmp_path / "results.json").read_text(encoding="utf-8") == printed("json")

@@ -106,6 +106,15 @@ def test_without_an_slo_the_knee_is_searched() -> None:
     assert record["lo_per_s"] <= 2100
 
 
+def test_connections_that_never_opened_fail_a_search_as_they_fail_a_run() -> None:
+    with RealServer.redis("--maxclients", "3") as server:
+        done = searched(server.port, "slo.p99=30s", *up_to(200), "connection.connections=5")
+    assert done.status == 1
+    [words] = answer(done)["verdict"]["failed_because"]
+    assert words.startswith("2 of 5 connections never opened (limit 1 %, and at least 1)")
+    assert "max number of clients" in words
+
+
 def test_a_limit_that_no_rate_meets_is_a_no() -> None:
     with EmbeddedServer(options=["--delay", "2ms"]) as server:
         done = searched(server.port, "slo.p50=1ms", timeout_s=100)

@@ -212,6 +212,13 @@ def test_a_knee_without_limits_is_where_p99_has_tripled() -> None:
     assert answers[0].steps[0].rate_per_s == pytest.approx(0.3 * answers[0].capacity_per_s)
 
 
+def test_a_base_rate_at_which_too_many_fail_for_a_p99_has_no_knee() -> None:
+    law = Law(linear(5000.0))
+    answer = search(Settings(), lambda probe: replace(law.trial(probe), x_ns=(0,)))
+    assert answer.outcome is Outcome.NEVER_PASSED
+    assert "has no p99: more than 1 % of its requests had no good reply" in answer.reason
+
+
 def test_a_server_that_is_not_monotone_gets_an_interval_whose_ends_hold() -> None:
     def margin(rate: float) -> float:
         return 0.5 if 700 <= rate < 800 or rate >= 950 else 1.5

@@ -16,7 +16,7 @@ from runs import plan
 from loadgen.config import dump, load, resolve
 from loadgen.config import password as password_module
 from loadgen.errors import ConfigError, TargetError
-from loadgen.secret import MASK, SHORT, masked
+from loadgen.secret import LONG, MASK, SHORT, masked
 from loadgen.target import ready, sanity
 from loadgen.target.log import Log
 
@@ -53,6 +53,15 @@ def test_the_beginning_of_a_password_that_a_text_was_cut_in_is_masked() -> None:
     for length in range(SHORT, 12):
         assert masked("ERR AUTH " + "hunter2-hunter"[:length], "hunter2-hunter") == f"ERR AUTH {MASK}"
     assert masked("ERR AUTH hun", "hunter2-hunter") == "ERR AUTH hun"
+
+
+def test_a_password_that_a_server_cut_is_masked_wherever_it_stands() -> None:
+    # As Redis does, which repeats 128 characters of an argument and closes the quotation behind them.
+    password = "token-" + "".join(chr(97 + n % 26) for n in range(140))
+    for cut in (LONG, 50, 128, len(password) - 1):
+        said = f"ERR unknown command 'AUTH', with args beginning with: 'default' '{password[:cut]}' 'x'"
+        assert masked(said, password) == f"ERR unknown command 'AUTH', with args beginning with: 'default' '{MASK}' 'x'"
+    assert masked("a token-bearer, and no more", password) == "a token-bearer, and no more"
 
 
 def test_a_short_password_is_masked_as_a_word_only() -> None:
@@ -127,6 +136,9 @@ def test_a_password_is_read_from_the_environment(tmp_path: Path, monkeypatch: py
     settings = load(target(tmp_path, 'password_env = "CACHE_PASSWORD"\nusername = "app"'))
     monkeypatch.setenv("CACHE_PASSWORD", "from there\n")
     assert resolve(settings).password == "from there\n"
+    monkeypatch.setitem(os.environb, b"CACHE_PASSWORD", b"\xff")
+    with pytest.raises(ConfigError, match="CACHE_PASSWORD is no text in UTF-8"):
+        resolve(settings)
     monkeypatch.delenv("CACHE_PASSWORD")
     with pytest.raises(ConfigError, match="CACHE_PASSWORD is not set in the environment"):
         resolve(settings)
@@ -173,3 +185,16 @@ def test_a_printed_configuration_masks_it(tmp_path: Path) -> None:
     assert 'password = "***"' in shown.stdout
     assert plain.stdout == dump(load(path))
     assert plain.stdout.count("hunter2") == 2
+
+
+def test_a_printed_configuration_masks_it_wherever_its_server_is_given_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CACHE_PASSWORD", "hunter2")
+    text = 'password_env = "CACHE_PASSWORD"\n[target.server]\nbuild = ["make", "PASS=hunter2"]\n'
+    text += 'command = ["redis-server", "{dir}/redis.conf", "--port", "{port}", "--masterauth", "hunter2"]\n'
+    path = target(tmp_path, text + 'files = { "redis.conf" = "requirepass hunter2" }')
+    shown = invoked("config", str(path))
+    assert shown.status == 0, shown.stderr
+    assert "hunter2" not in shown.stdout
+    assert shown.stdout.count(MASK) == 3

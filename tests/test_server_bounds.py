@@ -184,3 +184,15 @@ def test_what_was_held_is_let_go(connection: type) -> None:
         wire.feed(whole[:200_000])
         assert wire.service.held_bytes >= 300_000
     assert wire.service.held_bytes == 0
+
+
+def test_a_name_as_long_as_a_book_is_refused_and_no_word_is_repeated_whole() -> None:
+    book = b"x" * MIB
+    for command in ([b"CLIENT", b"SETNAME", book], [b"HELLO", b"3", b"SETNAME", book]):
+        with Wire(RedisConnection) as wire:
+            wire.feed(resp(*command))
+            assert wire.finish() == b"-ERR Client names cannot be longer than 128 bytes here.\r\n"
+    for command in ([b"HELLO", b"3", book], [b"CONFIG", b"SET", book, b"1"]):
+        with Wire(RedisConnection) as wire:
+            wire.feed(resp(*command))
+            assert len(wire.finish()) < 1000

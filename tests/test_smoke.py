@@ -205,10 +205,9 @@ def test_a_server_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path, 
 
 
 def test_a_server_that_dies_under_load_is_told_by_its_signal(tmp_path: Path, config: Path) -> None:
-    # How fast it was until then is not what is asked.
-    settings = ("--set", "smoke.requests=1", "--set", "smoke.p999=30s")
-    finished = smoke(config, "--server", planted(tmp_path, "crashes"), *settings)
-    only(finished, "still up", "completed", "connection errors")
+    finished = smoke(config, "--server", planted(tmp_path, "crashes"), "--set", "smoke.requests=1")
+    # How fast it was until then, if it came so far at all, is not what is asked.
+    assert [name for name in failed(finished) if name != "p99.9"] == ["still up", "completed", "connection errors"]
     assert "SIGSEGV" in found(finished, "still up")
     assert "lost" in found(finished, "completed")
 

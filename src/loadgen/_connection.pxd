@@ -58,6 +58,7 @@ cdef struct Connection:
     int greetings        # how many requests of the greeting have been sent
     bint by_get          # its server closes a connection on PING or `version`, and is asked by a GET
     bint touched         # it has unsent requests of the dispatch under way
+    uint32_t written_before  # the pipeline's `written` when the pause that is being looked into was over
     char *out            # requests not yet in the kernel lie at out_at … out_end; owned
     size_t out_at
     size_t out_end

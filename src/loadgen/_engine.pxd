@@ -3,7 +3,7 @@
 # A lane is one server's part of it: the connections to that server, what is sent to them, and when. With one server
 # there is one lane; with several, every key has its lane (ketama), and a lane that waits holds up no other.
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from loadgen._busy cimport Busy, Evidence
 from loadgen._connection cimport Connection

@@ -333,6 +333,9 @@ cdef class Engine(Pool):
                 if lane.schedule.next_ns < self.measure_ns - BACKLOG_NS:
                     # The window would begin with the warm-up's backlog, and show that instead of what is measured.
                     self.leave(lane, WARMUP, self.measure_ns, now_ns)
+                    # What waited for the pauses of the warm-up is gone, and with it what they may excuse.
+                    if busy_end(&lane.busy):
+                        busy_block(&lane.busy, self.measure_ns)
         if self.lanes_to_go == 0 and self.mode == LOAD:
             # No request of it is this worker's.
             self.mode = DRAIN
@@ -405,7 +408,8 @@ cdef class Engine(Pool):
         if self.mode == LOAD:
             if self.phase == WARMUP and now_ns >= self.measure_ns:
                 self.begin_window(now_ns)
-            if self.mode == LOAD and now_ns >= self.end_ns:
+            # What came in a pause is read before it is counted what came in time.
+            if self.mode == LOAD and now_ns >= self.end_ns and not self.sweeping:
                 self.end_window(now_ns)
                 self.mode = DRAIN
                 for lane in self.lanes:
@@ -476,6 +480,7 @@ cdef class Engine(Pool):
         memset(&lane.seen, 0, sizeof(Evidence))
         for i in range(lane.first, lane.first + lane.count):
             c = &self.connections[i]
+            c.written_before = c.pipe.written
             if c.state != READY:
                 continue
             lane.seen.ready += 1
@@ -496,7 +501,8 @@ cdef class Engine(Pool):
             c = &self.connections[i]
             if c.state == READY:
                 lane.seen.ready_after += 1
-                lane.seen.owed += <uint32_t>(c.pipe.written - c.pipe.head)
+                # What a socket took only now, because it was writable again, was not owed in the pause.
+                lane.seen.owed += max(0, <int32_t>(c.written_before - c.pipe.head))
             elif c.state != DOWN:
                 lane.seen.opening += 1
 

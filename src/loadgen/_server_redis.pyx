@@ -32,6 +32,7 @@ cdef enum:
     LONGEST_NAME = 64              # of a command: more of what is asked for is not looked at
     MOST_CONTROL_ARGUMENTS = 256   # of commands that are not about keys: no reply grows without bound
     LONGEST_PATTERN = 128          # of CONFIG GET
+    LONGEST_LABEL = 128            # of a connection's name; so much of a wrong word is repeated
 
 
 cdef inline bint is_word(const char *at, const char *upper, int size) noexcept nogil:
@@ -334,7 +335,10 @@ def _auth(RedisConnection c, list args):
 
 
 cdef bint _is_name(RedisConnection c, bytes name) except -1:
-    """Whether a connection may have this name: no spaces, no control characters, as Redis has it."""
+    """Whether a connection may have this name: no spaces, no control characters, as Redis has it, and not too long."""
+    if len(name) > LONGEST_LABEL:
+        c.error(b"ERR Client names cannot be longer than %d bytes here." % LONGEST_LABEL)
+        return False
     if all(33 <= byte <= 126 for byte in name):
         return True
     c.error(b"ERR Client names cannot contain spaces, newlines or special characters.")
@@ -362,7 +366,7 @@ def _hello(RedisConnection c, list args):
                 return 0
             words = words[2:]
         else:
-            return c.error(b"ERR Syntax error in HELLO option '" + words[0] + b"'")
+            return c.error(b"ERR Syntax error in HELLO option '" + words[0][:LONGEST_LABEL] + b"'")
     if name is not None:
         c.name = name
     c.protocol = protocol
@@ -421,7 +425,7 @@ def _config(RedisConnection c, list args):
         return c.ok()
     if word == b"SET" and len(args) > 3:
         return c.error(
-            b"ERR CONFIG SET failed (possibly related to argument '" + args[2] + b"') - "
+            b"ERR CONFIG SET failed (possibly related to argument '" + args[2][:LONGEST_LABEL] + b"') - "
             b"the built-in server is configured on its command line (loadgen serve --help)"
         )
     if word in (b"GET", b"SET", b"RESETSTAT"):

@@ -213,7 +213,7 @@ class Contestants:
             return self.command(word)
         if path.suffix in RESULT_FILES:
             return results.read(path)
-        if path.suffix == ".toml" or path.exists() or presets.SERVERS.path(word):
+        if path.suffix == ".toml" or presets.is_there(word) or presets.SERVERS.path(word):
             return self.server_file(presets.SERVERS.file(word))
         host, colon, port = word.rpartition(":")
         if colon and host and port.isdecimal():
@@ -236,7 +236,9 @@ class Contestants:
             words = shlex.split(text)
         except ValueError as error:
             raise UsageError(f'"{_quoted(text)}" cannot be split into words: {error}.') from None
-        return self.contestant(self.load({"target.server": Flag(text, {"command": words})}), Path(words[0]).name)
+        return self.contestant(
+            self.load({"target.server": Flag(_quoted(text), {"command": words})}), Path(words[0]).name
+        )
 
     def contestant(self, settings: Config, name: str) -> Contestant:
         plan = config.resolve(settings)
@@ -245,6 +247,8 @@ class Contestants:
             plan = replace(plan, prefill=True)
         if "failures" not in settings.verdict.model_fields_set:
             plan = replace(plan, verdict=replace(plan.verdict, failures=MOST_FAILED))
+        if "connections" not in settings.verdict.model_fields_set:
+            plan = replace(plan, verdict=replace(plan.verdict, connections=0.0))
         if plan.open_loop:
             # A rate of the CONFIG's is not that of the slices: the settings have theirs.
             plan = replace(plan, profile=())

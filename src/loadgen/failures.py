@@ -15,6 +15,12 @@ from loadgen.units import percent_beside
 
 ACCEPT = "to accept this: --max-failures 100%"
 
+
+def accepting(counted: Tally) -> str:
+    """How to accept what failed, to be put behind the sentence; bytes that are no reply are never accepted."""
+    return "" if counted.corrupt else f"; {ACCEPT}"
+
+
 # So many classes of error replies are named, each with what to do about it.
 _MOST_CLASSES = 3
 _LONGEST_REPLY = 80

@@ -1,7 +1,7 @@
 """Configurations and server files that come with loadgen, by name: `quick-test`, `redis`.
 
 They are files of the package, or of the repository where loadgen is run from there. A file that exists under the name
-as it is written wins over a preset.
+as it is written wins over a preset; a folder does not.
 """
 
 from __future__ import annotations
@@ -17,6 +17,16 @@ from loadgen.escape import printable
 
 _PACKAGE = Path(__file__).parent
 _REPOSITORY = _PACKAGE.parents[1]
+
+
+def is_there(word: str) -> bool:
+    """Whether a word names a file, or something else to be read, and no folder; what may not be read is there."""
+    try:
+        return Path(word).exists() and not Path(word).is_dir()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +48,14 @@ class Shelf:
 
     def file(self, word: str) -> Path:
         """The file that a word names: as a path, else as a preset; of neither, the path, which loading complains of."""
-        path = Path(word)
-        return path if path.exists() else self.path(word) or path
+        return Path(word) if is_there(word) else self.path(word) or Path(word)
 
     def named(self, word: str | None) -> Path | None:
         """The same where a word is given. Raises UsageError for a name that is neither a file nor a preset."""
         if word is None:
             return None
         file = self.file(word)
-        if not file.exists() and file.suffix != ".toml" and "/" not in word:
+        if not is_there(word) and not self.path(word) and file.suffix != ".toml" and "/" not in word:
             near = self.near(word)
             hint = f"did you mean {near}?" if near else "`loadgen config --list` names the presets."
             raise UsageError(f'there is no file and no preset "{printable(word, 60)}"; {hint}')

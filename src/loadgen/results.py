@@ -57,7 +57,7 @@ def read(path: Path) -> Stored:
                         "load": record["b"].get("load"),
                     }
                     stored = _with(stored, own, about, str(record["ts"]))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError):
         raise UsageError(f"{path}: has a record that is not as loadgen writes it; take the results anew.") from None
     if not stored.values:
         raise UsageError(

@@ -158,7 +158,8 @@ class Run:
         connections = failures.of_connections(
             plan.connections, plan.connections - opened, plan.verdict.connections, why
         )
-        return tuple(f"{words}; {failures.ACCEPT}" for words in (requests, connections) if words)
+        accepting = failures.accepting(phases["measure"].total)
+        return (f"{requests}{accepting}",) * bool(requests) + (f"{connections}; {failures.ACCEPT}",) * bool(connections)
 
     def overload(self, phases: Mapping[str, Snapshot], duration_ns: int) -> Overload | None:
         plan = self.plan

@@ -7,10 +7,10 @@ is accounted for before the next rate begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from loadgen import failures, host, slo, verdict
+from loadgen import diagnosis, failures, host, slo, verdict
 from loadgen.crew import Crew, Stop
 from loadgen.events import Event, Progress, SearchEnded, StepTaken
 from loadgen.plan import Plan, Segment
@@ -89,6 +89,8 @@ class Saturation:
         self.failed = ""
         """That too many requests failed at the rate that was tried last: of a search without a rate that passed, the
         lowest."""
+        self.never_opened = 0
+        """Connections, when all had been tried."""
         self.given_up = False
         self.host = HostSigns()
 
@@ -101,6 +103,7 @@ class Saturation:
         with crew.at_work():
             try:
                 crew.connect()
+                self.never_opened = sum(crew.down())
                 if self.plan.prefill:
                     crew.prefill()
                 crew.begin("search")
@@ -116,10 +119,18 @@ class Saturation:
             embedded=self.embedded,
             interrupted=crew.interrupts.count > 0,
             failure=crew.failure,
-            failed_because=(f"{self.failed}; {failures.ACCEPT}",) if self.failed and self.answer is not None else (),
+            failed_because=self.failed_because(phases) if self.answer is not None else (),
             warnings=tuple(crew.warnings),
             examples=crew.examples,
         )
+
+    def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[str, ...]:
+        overall = sum(phases.values(), Snapshot())
+        why = diagnosis.because(overall.failures, self.crew.examples)
+        limit = self.plan.verdict.connections
+        connections = failures.of_connections(self.plan.connections, self.never_opened, limit, why)
+        requests = f"{self.failed}{failures.accepting(overall.total)}" if self.failed else ""
+        return (requests,) * bool(requests) + (f"{connections}; {failures.ACCEPT}",) * bool(connections)
 
     def follow_the_search(self) -> None:
         warmup_ns = self.plan.warmup_ns

@@ -13,15 +13,28 @@ from urllib.parse import quote
 
 MASK = "***"
 
+LONG = 8
+"""So many characters of a password's beginning are no chance."""
+
 SHORT = 4
 """A password of fewer characters is masked only where it stands as a word: it is found in every text by chance."""
 
 
 def masked(text: str, password: str) -> str:
-    """The text with `***` for each occurrence of the password, and for its beginning where the text was cut in it."""
+    """The text with `***` for each occurrence of the password, and for its beginning where the text was cut in it.
+
+    A server may cut what it repeats and go on: a beginning of LONG characters is masked wherever it stands.
+    """
     if not password or not text:
         return text
     text = _pattern(password).sub(MASK, text)
+    for spelling in _spellings(password):
+        at = 0
+        while len(spelling) > LONG and (at := text.find(spelling[:LONG], at)) >= 0:
+            end = at + LONG
+            while end < len(text) and end - at < len(spelling) and text[end] == spelling[end - at]:
+                end += 1
+            text, at = text[:at] + MASK + text[end:], at + len(MASK)
     for spelling in _spellings(password):
         for length in range(len(spelling) - 1, SHORT - 1, -1):
             if text.endswith(spelling[:length]):

@@ -98,6 +98,10 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         settings = settings_of(given, flags, server=flags.target.file)
     if config.wants_search(settings) and settings.admin.format == "csv":
         raise output.no_csv("a search")
+    if config.wants_search(settings) and (tests := given.word("tests")) is not None:
+        raise UsageError(
+            f"{tests.spelling} runs tests one after another, and {SEARCH} makes a search: keep one of them."
+        )
     for warning in settings.warnings:
         output.remark(f"warning: {warning}")
     with contextlib.ExitStack() as stack:

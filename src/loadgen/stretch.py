@@ -15,7 +15,7 @@ from loadgen.causes import span
 from loadgen.events import per_s
 from loadgen.plan import Plan
 from loadgen.signs import Signs, WorkerSigns
-from loadgen.slo import QUANTILES
+from loadgen.slo import QUANTILES, response_ns
 from loadgen.snapshot import Snapshot
 from loadgen.units import NS_PER_MS
 
@@ -29,7 +29,8 @@ MOST_TAKEN = 0.10
 # Beyond p99 the timers of a healthy machine are late by 60 to 200 µs.
 _LEAST_TAIL_NS = NS_PER_MS
 
-# Of what the workers waited for a CPU, the share from which on those who used one meanwhile are named.
+# Of what the workers waited for a CPU, the share from which on those who used one meanwhile are named; and of the time
+# that they had none, the share that such waits must be.
 _LEAST_OWN = 0.5
 
 
@@ -72,10 +73,11 @@ def values(stretches: Mapping[str, Stretch], rss_bytes: int) -> dict[str, float]
     if (closed := stretches.get(CLOSED)) is not None:
         # In a closed loop each reply brings on a request, so those of the window are as many as the replies in it. The
         # replies themselves cannot be told apart by where in a window of a quarter of a second they fell.
-        found["throughput"] = per_s(closed.measured.total.answered, closed.length_ns)
+        found["throughput"] = per_s(closed.measured.total.ok, closed.length_ns)
     if (opened := stretches.get(OPEN)) is not None:
-        latency = opened.measured.latency()
-        found |= {name: float(latency.quantile(QUANTILES[name])) for name in LATENCIES}
+        # Of good replies, behind which those that failed rank: a quick error is no quick answer.
+        quantiles = {name: response_ns(opened.measured, QUANTILES[name]) for name in LATENCIES}
+        found |= {name: float(value) for name, value in quantiles.items() if value is not None}
     # At an equal rate both do the same work; in a closed loop, the quicker one does more of it.
     work = opened if opened is not None else closed
     if work is not None and work.cpu_ns and work.sent:
@@ -101,6 +103,9 @@ def reasons(plan: Plan, stretch: Stretch) -> tuple[str, ...]:
 def own_blame(stretch: Stretch) -> str:
     """That loadgen's other processes, or an idle server, had the CPU that a worker waited for; empty where not."""
     waited_ns = sum(worker.queued_ns or 0 for worker in stretch.workers)
+    if waited_ns < _LEAST_OWN * stretch.taken_ns:
+        # Most of what it lost, it lost while nobody here could have had its CPU.
+        return ""
     used = {name: cpu_ns for name, cpu_ns in stretch.own_cpu_ns.items() if cpu_ns >= _LEAST_OWN * waited_ns > 0}
     return ", ".join(f"{name} used {span(cpu_ns)} of CPU meanwhile" for name, cpu_ns in used.items())
 

@@ -18,6 +18,10 @@ def password(target: Target, environment: Mapping[str, str] = os.environ) -> str
     if target.password_env:
         if not (found := environment.get(target.password_env, "")):
             raise ConfigError([f"target.password_env: {target.password_env} is not set in the environment, or empty."])
+        try:
+            found.encode()
+        except UnicodeEncodeError:
+            raise ConfigError([f"target.password_env: {target.password_env} is no text in UTF-8."]) from None
         return found
     if target.password_file:
         return _of_file(target.password_file)

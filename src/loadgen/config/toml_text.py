@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from loadgen.config.password import password
 from loadgen.config.positions import Path
-from loadgen.config.schema import Config
+from loadgen.config.schema import Config, Target
 from loadgen.config.table import Table
 from loadgen.config.tree import header, inert, is_list, subtable
+from loadgen.errors import ConfigError
 from loadgen.secret import MASK, masked
 
 # Beyond this, a double has no fraction digits left to lose, and its integer spelling grows long.
@@ -54,16 +56,25 @@ def dump(config: Config, *, show_secrets: bool = True) -> str:
     """
     written = config.model_dump(mode="json")
     if not show_secrets:
-        _mask(written["target"])
+        _mask(written["target"], _known(config.target))
     return "\n".join(_lines((), config, written)).lstrip("\n") + "\n"
 
 
-def _mask(target: dict[str, Any]) -> None:
-    password = target["password"]
-    if password:
+def _known(target: Target) -> str:
+    """The password; empty where it cannot be read, which is for whoever needs it to say."""
+    try:
+        return password(target)
+    except ConfigError:
+        return ""
+
+
+def _mask(target: dict[str, Any], known: str) -> None:
+    if target["password"]:
         target["password"] = MASK
     if server := target["server"]:
-        server["command"] = [masked(word, password) for word in server["command"]]
+        server["command"] = [masked(word, known) for word in server["command"]]
+        server["build"] = [masked(word, known) for word in server["build"]]
+        server["files"] = {name: masked(text, known) for name, text in server["files"].items()}
         server["env"] = dict.fromkeys(server["env"], MASK)
 
 

@@ -80,8 +80,7 @@ def _without_port(host: Word) -> None:
 def _server_file(server: Word, *, an_address: bool) -> Path | None:
     """The server file that `--server` names; None where it is an address, as in memtier."""
     word = str(server.value)
-    path = Path(word)
-    if path.exists() or path.suffix == ".toml" or "/" in word:
+    if presets.is_there(word) or Path(word).suffix == ".toml" or "/" in word:
         return presets.SERVERS.file(word)
     if an_address:
         return None

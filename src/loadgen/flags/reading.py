@@ -66,7 +66,7 @@ def flags_of(given: Given) -> Flags:
         blamed, named = next(iter(weights.values())).option, given.word("tests")
         assert named is not None, "tests are named"
         raise UsageError(f"{named.spelling} runs each test by itself, and {blamed} mixes commands: keep one of them.")
-    if tests and not keys.keys() & {_REQUESTS, "general.duration"}:
+    if tests and given.config is None and not keys.keys() & {_REQUESTS, "general.duration"}:
         keys[_REQUESTS] = Flag("-t", REQUESTS)
     if is_memtier:
         keys |= memtier.totals(given, keys)

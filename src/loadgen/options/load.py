@@ -76,7 +76,7 @@ LOAD = Group(
                "unless given", COUNT, key="general.requests", betrays=tells.of_all_keys),
         Option(("--duration",), "how long to measure, such as 10s", TIME, key="general.duration"),
         Option(("--warmup",), "how long to run before measuring", TIME, key="general.warmup"),
-        Option(("-t", "--tests"), "one test after another, each with -n requests (100k unless given), in "
+        Option(("-t", "--tests"), "one test after another, each with -n requests (100k without CONFIG), in "
                "redis-benchmark's order: ping, set, get",
                TEXT, "NAMES", betrays=tells.of_threads),
         Option(("--mix",), "command weights, such as get=6,set=3,delete=1 (default: get=80,set=20)", TEXT, "WEIGHTS"),

@@ -7,11 +7,12 @@ be written any longer (a pager that was closed, a full disk) is left alone: the 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from typing import Protocol, TextIO
 
-from loadgen.errors import OutputError, UsageError
+from loadgen.errors import OutputError, ReaderGone, UsageError
 from loadgen.output import progress
 from loadgen.output.color import wants_color
 from loadgen.output.event import AnyEvent, AnyOutput
@@ -39,6 +40,8 @@ class View:
             return
         try:
             self._output.emit(event)
+        except ReaderGone:
+            self._output = None
         except OutputError as error:
             self._output = None
             remark(f"loadgen: {error}; the results are in {self._file}")
@@ -76,11 +79,12 @@ def opened(
     file.
     """
     files = {option: path for option, path in (("-o", file), ("--json", json)) if path not in (None, STDOUT)}
-    if len(set(files.values())) < len(files):
+    if len({os.path.realpath(str(path)) for path in files.values()}) < len(files):
         raise UsageError(f"-o and --json both name {file}: give each a file of its own, or leave one out.")
     with contextlib.ExitStack() as stack:
         streams = {option: stack.enter_context(open_results(str(path))) for option, path in files.items()}
-        stack.callback(settle)
+        # Beside a file, what standard output shows is a view, and a reader that takes no more of it has seen enough.
+        stack.callback(settle, sys.stdout if files else None)
         outputs: list[AnyOutput] = []
         if "-o" in streams:
             outputs.append(create(format, streams["-o"], color=color))

@@ -52,7 +52,7 @@ class Sink:
         self._name = _name(stream)
         if stream is None or stream.closed:
             raise _refusal(self._name)
-        self._stream = stream
+        self.stream = stream
         self._encoding = getattr(stream, "encoding", None) or "utf-8"
         buffer = getattr(stream, "buffer", None)
         self._file: Any = getattr(buffer, "raw", buffer)
@@ -63,12 +63,12 @@ class Sink:
     def columns(self) -> int | None:
         """How wide a terminal the stream is now; None where it is none, or does not say."""
         try:
-            if not self._stream.isatty():
+            if not self.stream.isatty():
                 return None
             wanted = os.environ.get("COLUMNS", "")
             if wanted.isascii() and wanted.isdigit():
                 return int(wanted[:4])
-            return os.get_terminal_size(self._stream.fileno()).columns
+            return os.get_terminal_size(self.stream.fileno()).columns
         except (OSError, ValueError):
             return None
 
@@ -91,9 +91,9 @@ class Sink:
     def _write(self, data: bytes) -> None:
         try:
             # What others wrote to the stream comes first.
-            self._stream.flush()
+            self.stream.flush()
             if self._file is None:
-                self._stream.write(data.decode())
+                self.stream.write(data.decode())
                 return
             self._rest += data
             self._push(0)
@@ -143,17 +143,19 @@ class Sink:
         _waiting.pop(id(self), None)
 
 
-def settle() -> None:
+def settle(view: TextIO | None = None) -> None:
     """Waits for readers that are slow, each as long as it takes something.
 
-    Raises OutputError for the first that does not, when all the others have had theirs.
+    Raises OutputError for the first that does not, when all the others have had theirs; not for that of `view`.
     """
     trouble: OutputError | None = None
     while _waiting:
+        sink = _waiting[next(iter(_waiting))]
         try:
-            _waiting[next(iter(_waiting))].settle()
+            sink.settle()
         except OutputError as error:
-            trouble = trouble or error
+            if sink.stream is not view:
+                trouble = trouble or error
     if trouble is not None:
         raise trouble
 

@@ -288,7 +288,10 @@ class Search:
             return self._end(Outcome.GENERATOR_LIMITED, 0.0, False, reason)
         if trial.failed:
             return self._end(Outcome.NEVER_PASSED, 0.0, False, f"at the base rate of {rate:,.0f}/s {trial.failed}")
-        self._limits = (Limit(0.99, _KNEE_FACTOR * max(1, trial.x_ns[0])),)
+        if not trial.x_ns[0]:
+            reason = f"the base rate of {rate:,.0f}/s has no p99: more than 1 % of its requests had no good reply"
+            return self._end(Outcome.NEVER_PASSED, 0.0, False, reason)
+        self._limits = (Limit(0.99, _KNEE_FACTOR * trial.x_ns[0]),)
         self._min_throughput_ratio = max(self._min_throughput_ratio, _KNEE_MIN_THROUGHPUT_RATIO)
         return None
 

@@ -59,4 +59,4 @@ def run(args: Given) -> ExitCode:
 
 def is_config(file: Path) -> bool:
     """Whether a file is there that has more than a [target]."""
-    return file.suffix == ".toml" and file.exists() and not config.is_server_file(file)
+    return file.suffix == ".toml" and presets.is_there(str(file)) and not config.is_server_file(file)

@@ -20,6 +20,7 @@ from loadgen.events import Event, Overall, Part, Progress, Result
 from loadgen.neighbours import Busy
 from loadgen.options import Given, Group, Option, Syntax
 from loadgen.options.kind import Kind, choice
+from loadgen.output.sink import Sink
 from loadgen.selftest import Reach, SelfTest
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.units import NS_PER_S, parse_duration, shown
@@ -187,7 +188,7 @@ class _Bench:
 
 
 def _print(line: str) -> None:
-    print(line, flush=True)
+    Sink(sys.stdout).write(line + "\n")
 
 
 def _say_nothing(line: str) -> None:

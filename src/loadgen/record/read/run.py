@@ -20,6 +20,8 @@ from loadgen.stats.search import Settings
 from loadgen.units import MAX_DURATION_NS, NS_PER_S, NS_PER_US
 from loadgen.usage import ServerReport, Usage
 
+MOST_WORKERS = 10_000
+
 _PROTOCOLS = {name: protocol for protocol, name in PROTOCOL_NAMES.items()}
 
 
@@ -92,6 +94,8 @@ def _segment(record: Fields) -> Segment:
 
 def _workers(count: int, cpu_list: str) -> tuple[WorkerPlan, ...]:
     """So many, on these CPUs; their shares of the load are not recorded."""
+    if count > MOST_WORKERS:
+        raise ValueError(f"{count} workers are more than any machine has CPUs")
     cpus = [int(cpu) for cpu in cpu_list.split(",") if cpu]
     return tuple(WorkerPlan(0, cpus[n % len(cpus)] if cpus else None, (), 1 / count, 0, 0) for n in range(count))
 
