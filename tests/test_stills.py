@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Sequence
 
 import pytest
 import uvloop
@@ -27,19 +28,28 @@ SHALLOW = ("connection.connections=2", "connection.pipeline_depth=1")
 ROOMY = ("connection.connections=1", "connection.pipeline_depth=1000")
 
 
-def lags(*settings: str, owing: bool = False) -> tuple[Histogram, Histogram]:
-    """Our lag and backpressure of a load in the midst of which the loop sleeps for 100 ms; `owing`: the server too."""
+def lags(
+    *settings: str, owing: bool = False, options: Sequence[str] = (), warmup_ns: int = 0
+) -> tuple[Histogram, Histogram]:
+    """Our lag and backpressure of a load, 100 ms after whose begin the loop sleeps for 100 ms; `owing`: the server too.
+
+    `options` are the server's.
+    """
 
     async def loaded(server: EmbeddedServer) -> tuple[Histogram, ...]:
         heard: asyncio.Queue[str] = asyncio.Queue()
         told = plan(
-            server.port, "workload.rate_limit=2000", f"general.duration={LENGTH_NS}ns", "general.warmup=0s", *settings
+            server.port,
+            "workload.rate_limit=2000",
+            f"general.duration={LENGTH_NS}ns",
+            f"general.warmup={warmup_ns}ns",
+            *settings,
         )
         loop = asyncio.get_running_loop()
         engine = Engine(loop, told, 0, heard.put_nowait)
         engine.connect()
         assert await heard.get() == "connected"
-        engine.load(time.monotonic_ns(), 0, LENGTH_NS, profile_of(told))
+        engine.load(time.monotonic_ns(), warmup_ns, LENGTH_NS, profile_of(told))
         if owing:
             loop.call_later(0.06, os.kill, server.pid, signal.SIGSTOP)
         loop.call_later(0.1, time.sleep, PAUSE_NS / NS_PER_S)
@@ -50,7 +60,7 @@ def lags(*settings: str, owing: bool = False) -> tuple[Histogram, Histogram]:
         assert lag.sum == ours.sum + backpressure.sum
         return ours, backpressure
 
-    with EmbeddedServer() as server:
+    with EmbeddedServer(options=options) as server:
         ours, backpressure = uvloop.run(loaded(server))
     return ours, backpressure
 
@@ -74,3 +84,10 @@ def test_room_over_a_pause_makes_it_ours_though_replies_are_owed() -> None:
     ours, backpressure = lags(*ROOMY, owing=True)
     assert backpressure.sum == 0
     assert ours.max > 0.9 * PAUSE_NS
+
+
+def test_a_pause_of_the_warm_up_excuses_nothing_once_its_backlog_is_left() -> None:
+    # A server that takes 1,000 of 2,000 requests per second: the busy period of the pause goes on into the window.
+    ours, backpressure = lags(*SHALLOW, options=["--delay", "1ms"], warmup_ns=NS_PER_S)
+    assert backpressure.max > PAUSE_NS
+    assert ours.sum < 0.1 * backpressure.sum
