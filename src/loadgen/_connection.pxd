@@ -21,10 +21,10 @@ cdef enum:
     NO_FAILURE = 0
     REFUSED = 1
     CONNECT_TIMEOUT = 2
-    UNREACHABLE = 3     # any other errno of connect(2)
+    UNREACHABLE = 3     # any errno of connect(2) that has no name of its own here
     TURNED_AWAY = 4     # the greeting was answered with an error
     END_OF_FILE = 5     # the server closed it
-    RESET = 6           # any errno of recv(2) or send(2)
+    RESET = 6           # any errno of recv(2) or send(2), and ECONNRESET of connect(2)
     STALLED = 7         # its requests timed out
     PROTOCOL = 8        # bytes that are not the protocol
     UNASKED = 9         # a reply to no request

@@ -4,7 +4,8 @@ import socket
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.errno cimport (
-    EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, EINPROGRESS, EINTR, EMFILE, ENFILE, ENOBUFS, ENOTCONN, EPIPE, errno,
+    EADDRNOTAVAIL, EAGAIN, ECONNREFUSED, ECONNRESET, EINPROGRESS, EINTR, EMFILE, ENFILE, ENOBUFS, ENOTCONN, EPIPE,
+    errno,
 )
 from libc.stdint cimport UINT64_MAX
 from libc.stdlib cimport calloc, free, malloc
@@ -194,7 +195,9 @@ cdef int connection_finish(Connection *c) noexcept nogil:
 
 cdef void blame_connect(Connection *c, int error) noexcept nogil:
     c.error = error
+    # A server that closes at once may be seen to have done so before it is seen to have accepted.
     c.failure = (REFUSED if error == ECONNREFUSED
+                 else RESET if error == ECONNRESET
                  else LOCAL if error == EMFILE or error == ENFILE or error == EADDRNOTAVAIL or error == ENOBUFS
                  else UNREACHABLE)
 
