@@ -226,7 +226,8 @@ cdef class Engine(Pool):
         self.n_touched = 0
         while True:
             again = has_requeued(&lane.requeued)
-            owed = lane.owed.head != lane.owed.tail and self.mode == LOAD
+            # Nothing begins after the end of the window, also where that is not heard of yet.
+            owed = lane.owed.head != lane.owed.tail and self.mode == LOAD and now_ns < self.end_ns
             if not again and not owed and (lane.schedule.next_ns > now_ns or lane.schedule.next_ns >= self.end_ns):
                 if busy_end(&lane.busy):
                     self.plan_wake(now_ns)
