@@ -241,8 +241,21 @@ def test_a_stored_result_of_another_load_is_no_baseline(load: Path, plain: str, 
     assert "runs was measured under another load than plain (conns 9, not 8): take its results anew" in done.stderr
 
 
-def test_a_noisy_host_is_refused_with_the_reason(load: Path, plain: str) -> None:
-    done = gate(load, plain, plain, "--set", "gate.noise=0.0000001", "--set", "gate.throughput='-0.01%'")
+def fickle_in(folder: Path, name: str, first: str) -> str:
+    """Slow at every other start: at its first one where `first` is "slow"."""
+    starts, parity = folder / f"{name}.starts", 1 if first == "slow" else 0
+    script = (
+        f"echo >> {starts}; if [ $(($(wc -l < {starts}) % 2)) = {parity} ]; then delay=1ms; else delay=1us; fi; "
+        f"exec {sys.executable} -m loadgen serve --host {{host}} --port {{port}} --delay $delay"
+    )
+    command = f'[target]\nprotocol = "resp"\n\n[target.server]\ncommand = ["sh", "-c", "{script}"]\n'
+    return str(text(folder / f"{name}.toml", command))
+
+
+def test_a_noisy_host_is_refused_with_the_reason(load: Path, tmp_path: Path) -> None:
+    # As if the machine were quick and slow in turns: each is the slower one in every other round.
+    pair = fickle_in(tmp_path, "baseline", "slow"), fickle_in(tmp_path, "candidate", "fast")
+    done = gate(load, *pair, "--set", "gate.noise='8%'", "--set", "gate.throughput='-5%'")
     assert (done.status, comparison(done)["answer"]) == (4, "REFUSED")
     assert "round to round" in comparison(done)["refused"]
 
