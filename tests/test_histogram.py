@@ -17,7 +17,7 @@ from loadgen._histogram import Histogram
 from loadgen.snapshot import decode_v2, encode_v2
 
 TABLE = 2**36  # the first value that has no counter
-NONE = 2**63 - 1  # what to_bytes writes as the min of nothing
+NONE = 2**63 - 1  # what to_bytes writes as the min of nothing, and as the least lower bound
 
 # Values of every magnitude, thick about the powers of two where the counters change their width.
 near_powers = st.builds(lambda power, by: max(0, 2**power + by), st.integers(0, 36), st.integers(-3, 3))
@@ -38,13 +38,14 @@ def of(*values: int) -> Histogram:
     return recorded([(value, False) for value in values])
 
 
-def words(*numbers: int) -> bytes:
-    return struct.pack(f"={len(numbers)}q", *numbers)
+def leb128(number: int) -> bytes:
+    return bytes([number]) if number < 128 else bytes([number % 128 + 128]) + leb128(number // 128)
 
 
-def stored(total: int, overflow: int, sum_ns: int, *others: int) -> bytes:
-    """The words of a histogram whose sum has no high half."""
-    return words(total, overflow, sum_ns, 0, *others)
+def stored(header: tuple[int, ...], *numbers: int) -> bytes:
+    """The bytes of a histogram whose sum has no high half: of each counter, zeros before it and its count."""
+    total, overflow, sum_ns, *others = header
+    return struct.pack("=8q", total, overflow, sum_ns, 0, *others) + b"".join(map(leb128, numbers))
 
 
 def true_quantile(values: list[int], q: float) -> int:
@@ -83,10 +84,9 @@ def test_every_counter_is_where_hdrh_has_it() -> None:
         ours.record_many(value, index + 1)
     assert hdr.counts_len == 27_648
     assert ours.overflow == 0
-    # One run from counter 0 on: to_bytes shows the table itself.
-    first, n, *counts = struct.unpack(f"={2 + 27_648}q", ours.to_bytes()[8 * 8 :])
-    assert (first, n) == (0, 27_648)
-    assert counts == [hdr.get_count_at_index(index) for index in range(hdr.counts_len)]
+    # No counter is 0: to_bytes shows the table itself.
+    table = [number for index in range(hdr.counts_len) for number in (0, hdr.get_count_at_index(index))]
+    assert ours.to_bytes()[8 * 8 :] == b"".join(map(leb128, table))
     assert [highest for highest, _ in ours.buckets()] == [
         hdr.get_highest_equivalent_value(hdr.get_value_from_index(index)) for index in range(hdr.counts_len)
     ]
@@ -291,87 +291,119 @@ def test_histograms_are_equal_when_their_samples_are(a: list[tuple[int, bool]], 
 
 
 def test_a_few_samples_take_a_few_bytes() -> None:
-    assert len(of(5, 10**9).to_bytes()) == 8 * (8 + 2 * 3)
-    assert Histogram().to_bytes() == stored(0, 0, 0, NONE, -1, 0, NONE)
+    assert len(of(5, 10**9).to_bytes()) == 8 * 8 + 2 + 4
+    assert Histogram().to_bytes() == stored(NOTHING)
 
 
+@given(samples, samples)
+def test_a_histogram_that_was_asked_can_be_recorded_into(
+    a: list[tuple[int, bool]], b: list[tuple[int, bool]]
+) -> None:
+    histogram = Histogram.from_bytes(recorded(a).to_bytes())
+    for value, censored in b:
+        histogram.quantile(0.5)
+        histogram.record(value, censored=censored)
+    assert histogram == recorded(a + b)
+
+
+NOTHING = (0, 0, 0, NONE, -1, 0, NONE)
 FIVE = (1, 0, 5, 5, 5, 0, NONE)  # the header of one sample of 5 ns
+TWO = (2, 0, 10, 5, 5, 0, NONE)
 
 
 @pytest.mark.parametrize(
     "data",
     [
         b"",
-        b"\0" * 55,
-        stored(*FIVE, 5, 1, 1)[:-1],
-        stored(*FIVE) + b"\0" * 4,
-        # Runs.
-        stored(*FIVE),
-        stored(*FIVE, 5),
-        stored(*FIVE, 5, 1),
-        stored(*FIVE, 5, 0),
-        stored(*FIVE, 5, -1, 1),
-        stored(*FIVE, -1, 1, 1),
-        stored(*FIVE, 27_648, 1, 1),
-        stored(*FIVE, 27_647, 2, 1, 0),
-        stored(*FIVE, NONE, NONE, 1),
-        stored(*FIVE, -NONE - 1, NONE, 1),
-        stored(*FIVE, 5, 2, 1, 0),
-        stored(*FIVE, 4, 2, 0, 1),
-        stored(*FIVE, 5, 1, 1, 5, 1, 1),
-        stored(*FIVE, 6, 1, 0, 5, 1, 1),
-        stored(2, 0, 14, 5, 9, 0, NONE, 9, 1, 1, 5, 1, 1),
-        stored(2, 0, 11, 5, 6, 0, NONE, 5, 1, 1, 6, 1, 1),
-        # Counts.
-        stored(*FIVE, 5, 1, 2),
-        stored(*FIVE, 5, 1, -1),
-        stored(1, 0, 5, 5, 7, 0, NONE, 5, 3, 1, -1, 1),
-        stored(NONE, 0, 5, 5, 6, 0, NONE, 5, 2, NONE, NONE),
-        stored(-1, 0, 5, 5, 5, 0, NONE, 5, 1, -1),
-        stored(0, 0, 0, NONE, -1, 0, NONE, 5, 1, 1),
+        b"\0" * 63,
+        # Numbers.
+        stored(FIVE, 5, 1)[:-1],
+        stored(FIVE, 5, 1) + b"\0",
+        stored(FIVE) + b"\x85\0\x01",
+        stored(FIVE) + b"\x05\x81\0",
+        stored(FIVE) + b"\x05\x81",
+        stored(FIVE) + b"\x85",
+        stored(FIVE) + b"\xff" * 9 + b"\x01\x01",
+        stored(FIVE) + b"\x05" + b"\xff" * 9 + b"\x01",
+        stored(FIVE) + b"\xff" * 40,
+        # Counters.
+        stored(FIVE),
+        stored(FIVE, 5),
+        stored(FIVE, 5, 0),
+        stored(FIVE, 4, 1),
+        stored(FIVE, 6, 1),
+        stored(FIVE, 27_648, 1),
+        stored(FIVE, 2**62, 1),
+        stored(FIVE, 5, 1, 0, 0),
+        stored(FIVE, 5, 1, 0, 1),
+        stored(FIVE, 5, 2),
+        stored(TWO, 5, 1),
+        stored(TWO, 5, 2, 2**63 - 1, 1),
+        stored(TWO, 5, 1, 27_642, 1),
+        stored(TWO, 5, 1, 27_641, 1),
+        stored((2, 0, 14, 5, 9, 0, NONE), 5, 1, 4, 1),
+        stored((2, 0, 14, 5, 9, 0, NONE), 4, 1, 4, 1),
+        stored((NONE, 0, 5, 5, 6, 0, NONE), 5, NONE, 0, NONE),
+        stored((-1, 0, 5, 5, 5, 0, NONE), 5, 1),
+        stored(NOTHING, 5, 1),
         # The header.
-        stored(0, 0, 1, NONE, -1, 0, NONE),
-        stored(0, 0, 0, 0, 0, 0, 0),
-        stored(0, 1, 0, NONE, -1, 0, NONE),
-        stored(1, 0, 5, 4, 5, 0, NONE, 5, 1, 1),
-        stored(1, 0, 5, 5, 6, 0, NONE, 5, 1, 1),
-        stored(1, 0, 5, 6, 5, 0, NONE, 5, 1, 1),
-        stored(1, 0, 5, -1, 5, 0, NONE, 5, 1, 1),
-        stored(1, 0, 5, TABLE, TABLE, 0, NONE, 5, 1, 1),
-        stored(1, 0, 5, 5, NONE, 0, NONE, 5, 1, 1),
-        stored(2, 1, 5, 5, 5, 0, NONE, 5, 1, 1),
-        stored(1, 1, 5, 5, 5, 0, NONE),
-        stored(1, 1, 5, 5, TABLE, 0, NONE),
-        stored(1, 1, TABLE, TABLE, TABLE, 0, NONE, 5, 1, 1),
-        stored(1, 2, 5, 5, TABLE, 0, NONE, 5, 1, 1),
-        stored(1, -1, 5, 5, 5, 0, NONE, 5, 1, 1),
-        stored(1, 0, 5, 5, 5, 2, 5, 5, 1, 1),
-        stored(1, 0, 5, 5, 5, -1, 5, 5, 1, 1),
-        stored(1, 0, 5, 5, 5, 1, NONE, 5, 1, 1),
-        stored(1, 0, 5, 5, 5, 0, 5, 5, 1, 1),
-        stored(1, 0, 5, 5, 5, 1, -5, 5, 1, 1),
+        stored((0, 0, 1, NONE, -1, 0, NONE)),
+        stored((0, 0, 0, 0, 0, 0, 0)),
+        stored((0, 1, 0, NONE, -1, 0, NONE)),
+        stored((1, 0, 5, 4, 5, 0, NONE), 5, 1),
+        stored((1, 0, 5, 5, 6, 0, NONE), 5, 1),
+        stored((1, 0, 5, 6, 5, 0, NONE), 5, 1),
+        stored((1, 0, 5, -1, 5, 0, NONE), 5, 1),
+        stored((1, 0, 5, TABLE, TABLE, 0, NONE), 5, 1),
+        stored((1, 0, 5, 5, NONE, 0, NONE), 5, 1),
+        stored((2, 1, 5, 5, 5, 0, NONE), 5, 1),
+        stored((1, 1, 5, 5, 5, 0, NONE)),
+        stored((1, 1, 5, 5, TABLE, 0, NONE)),
+        stored((1, 1, TABLE, TABLE, TABLE, 0, NONE), 5, 1),
+        stored((1, 2, 5, 5, TABLE, 0, NONE), 5, 1),
+        stored((1, -1, 5, 5, 5, 0, NONE), 5, 1),
+        stored((1, 0, 5, 5, 5, 2, 5), 5, 1),
+        stored((1, 0, 5, 5, 5, -1, 5), 5, 1),
+        stored((1, 0, 5, 5, 5, 1, NONE), 5, 1),
+        stored((1, 0, 5, 5, 5, 0, 5), 5, 1),
+        stored((1, 0, 5, 5, 5, 1, -5), 5, 1),
     ],
-    ids=lambda data: str(struct.unpack(f"={len(data) // 8}q", data[: len(data) // 8 * 8])),
+    ids=lambda data: data.hex(),
 )
 def test_bytes_that_no_histogram_wrote_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="histogram"):
         Histogram.from_bytes(data)
 
 
+def test_the_bytes_that_those_break_are_a_histograms() -> None:
+    assert Histogram.from_bytes(stored(FIVE, 5, 1)) == of(5)
+    assert Histogram.from_bytes(stored(TWO, 5, 2)) == of(5, 5)
+    assert Histogram.from_bytes(stored((2, 0, 14, 5, 9, 0, NONE), 5, 1, 3, 1)) == of(5, 9)
+    assert Histogram.from_bytes(stored((2, 1, TABLE + 5, 5, TABLE, 0, NONE), 5, 1)) == of(5, TABLE)
+    assert Histogram.from_bytes(stored((1, 1, TABLE, TABLE, TABLE, 0, NONE))) == of(TABLE)
+
+
 @given(st.lists(st.tuples(values, st.booleans()), min_size=1, max_size=10), st.data())
 def test_broken_bytes_are_refused_or_make_a_histogram_that_works(
     samples: list[tuple[int, bool]], data: st.DataObject
 ) -> None:
-    numbers = list(struct.unpack(f"={len(recorded(samples).to_bytes()) // 8}q", recorded(samples).to_bytes()))
+    broken = bytearray(recorded(samples).to_bytes())
     for _ in range(data.draw(st.integers(1, 3))):
-        numbers[data.draw(st.integers(0, len(numbers) - 1))] = data.draw(
-            st.sampled_from([0, 1, -1, 2, TABLE, 27_647, 27_648, NONE, -NONE - 1]) | st.integers(-(2**63), NONE)
-        )
+        if data.draw(st.booleans()):
+            number = data.draw(
+                st.sampled_from([0, 1, -1, 2, TABLE, 27_647, 27_648, NONE, -NONE - 1]) | st.integers(-(2**63), NONE)
+            )
+            struct.pack_into("=q", broken, 8 * data.draw(st.integers(0, 7)), number)
+        else:
+            broken[data.draw(st.integers(64, len(broken) - 1)) if len(broken) > 64 else 0] = data.draw(
+                st.integers(0, 255)
+            )
+    del broken[len(broken) - data.draw(st.sampled_from([0, 0, 0, 1, 2])) :]
     try:
-        histogram = Histogram.from_bytes(words(*numbers))
+        histogram = Histogram.from_bytes(bytes(broken))
     except ValueError:
         return
-    assert histogram.to_bytes() == words(*numbers)
+    assert histogram.to_bytes() == bytes(broken)
     assert histogram.count == sum(count for _, count in histogram.buckets()) + histogram.overflow
     assert histogram.min <= histogram.quantile(0.5) <= histogram.quantile(1.0) == histogram.max
     assert histogram - Histogram() == histogram

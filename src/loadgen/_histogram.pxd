@@ -33,7 +33,7 @@ cdef struct Counts:
 cdef int counts_init(Counts *h) except -1
 cdef void counts_free(Counts *h) noexcept
 cdef void counts_clear(Counts *h) noexcept nogil
-cdef void counts_add(Counts *into, const Counts *other) noexcept nogil
+cdef void counts_zero(Counts *h) noexcept nogil
 
 
 cdef inline uint64_t counter_of(uint64_t value) noexcept nogil:
@@ -71,7 +71,7 @@ cdef inline void counts_record_censored(Counts *h, int64_t value) noexcept nogil
     counts_record(h, value)
 
 
-cdef inline int64_t lowest_equivalent(uint64_t counter) noexcept nogil:
+cdef inline int64_t lowest_equivalent(int64_t counter) noexcept nogil:
     """The smallest value that falls into a counter, or into one that the table would have if it went on."""
     return counter if counter < 2048 else ((counter & 1023) + 1024) << ((counter >> 10) - 1)
 
@@ -92,10 +92,16 @@ cdef inline void counts_record_waiting(Counts *h, int64_t n, int64_t youngest, i
 
 
 cdef class Histogram:
-    cdef Counts h
+    cdef Counts h       # Its table is there when something has been recorded into it.
+    cdef bytes packed   # Its counters; None where the table has newer ones.
 
+    cdef Counts *table(self) except NULL
+    cdef bytes entries(self)
     cdef int64_t rank_of(self, double q) except -1
     cdef int64_t sample_of_rank(self, int64_t rank)
+
+    @staticmethod
+    cdef Histogram of(const Counts *h, bytes packed)
 
     @staticmethod
     cdef Histogram copy_of(const Counts *h)

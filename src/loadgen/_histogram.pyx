@@ -5,10 +5,14 @@ from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-# Zero counters inside a run cost eight bytes each, a new run sixteen.
 cdef enum:
-    GAP = 2
-    HEADER = 8
+    HEADER = 8 * sizeof(int64_t)
+    # A counter that is not 0 takes a gap of up to 3 bytes, and a count of up to 9.
+    MOST_PACKED = 12 * COUNTERS
+
+# Counters are packed here, and then copied at their length: the pages of a table that is made for each histogram would
+# cost a worker, which has a load to keep going, more than all the rest of a report.
+cdef unsigned char _packed[MOST_PACKED]
 
 
 cdef int counts_init(Counts *h) except -1:
@@ -16,7 +20,7 @@ cdef int counts_init(Counts *h) except -1:
     h.counts = <int64_t *>calloc(COUNTERS, sizeof(int64_t))
     if h.counts == NULL:
         raise MemoryError()
-    counts_clear(h)
+    counts_zero(h)
     return 0
 
 
@@ -28,26 +32,15 @@ cdef void counts_free(Counts *h) noexcept:
 cdef void counts_clear(Counts *h) noexcept nogil:
     if h.total > 0:
         memset(h.counts, 0, COUNTERS * sizeof(int64_t))
+    counts_zero(h)
+
+
+cdef void counts_zero(Counts *h) noexcept nogil:
+    """All but the table."""
     h.total = h.overflow = h.censored = 0
     h.sum = 0
     h.min = h.least_censored = INT64_MAX
     h.max = -1
-
-
-cdef void counts_add(Counts *into, const Counts *other) noexcept nogil:
-    cdef int64_t i, first, last
-    if other.total == 0:
-        return
-    first, last = touched(other)
-    for i in range(first, last):
-        into.counts[i] += other.counts[i]
-    into.total += other.total
-    into.overflow += other.overflow
-    into.sum += other.sum
-    into.min = min(into.min, other.min)
-    into.max = max(into.max, other.max)
-    into.censored += other.censored
-    into.least_censored = min(into.least_censored, other.least_censored)
 
 
 cdef (int64_t, int64_t) touched(const Counts *h) noexcept nogil:
@@ -57,26 +50,132 @@ cdef (int64_t, int64_t) touched(const Counts *h) noexcept nogil:
     return <int64_t>counter_of(h.min), min(<int64_t>counter_of(h.max), COUNTERS - 1) + 1
 
 
-cdef bint coherent(const Counts *h) noexcept nogil:
+# ── Packed counters ─────────────────────────────────────────────────────────────────────────────────────────────────
+#
+# Those that are not 0, in rising order: how many that are 0 lie before each, and its count, both as LEB128 (seven bits
+# a byte, the lowest first, the top bit where more follow). There is one way to pack a table.
+
+
+cdef struct Entry:
+    const unsigned char *at     # behind it
+    const unsigned char *end
+    int64_t counter             # -1 before the first, COUNTERS behind the last
+    int64_t count
+
+
+cdef inline Entry before_first(bytes packed) noexcept:
+    cdef const unsigned char *at = <const unsigned char *>PyBytes_AS_STRING(packed)
+    return Entry(at, at + len(packed), -1, 0)
+
+
+cdef inline int64_t number(const unsigned char **at) noexcept nogil:
+    """Reads one of ours, and goes behind it."""
+    cdef int64_t value = at[0][0] & 127
+    cdef int shift = 7
+    while at[0][0] >= 128:
+        at[0] += 1
+        value |= <int64_t>(at[0][0] & 127) << shift
+        shift += 7
+    at[0] += 1
+    return value
+
+
+cdef inline bint go_on(Entry *entry) noexcept nogil:
+    """To the next entry; False behind the last."""
+    if entry.at == entry.end:
+        entry.counter, entry.count = COUNTERS, 0
+        return False
+    entry.counter += 1 + number(&entry.at)
+    entry.count = number(&entry.at)
+    return True
+
+
+cdef inline unsigned char *put(unsigned char *to, uint64_t number) noexcept nogil:
+    while number >= 128:
+        to[0] = <unsigned char>(number & 127 | 128)
+        number >>= 7
+        to += 1
+    to[0] = <unsigned char>number
+    return to + 1
+
+
+cdef inline bytes packed_until(const unsigned char *to):
+    return PyBytes_FromStringAndSize(<const char *>_packed, to - _packed)
+
+
+cdef bytes pack(const Counts *h):
+    cdef const int64_t *counts = h.counts
+    cdef unsigned char *to = _packed
+    cdef int64_t i, first, last, after = 0
+    first, last = touched(h)
+    i = first
+    while i < last:
+        # Most of a table is zeros.
+        if i + 4 <= last and not (counts[i] | counts[i + 1] | counts[i + 2] | counts[i + 3]):
+            i += 4
+            continue
+        if counts[i]:
+            to = put(put(to, i - after), counts[i])
+            after = i + 1
+        i += 1
+    return packed_until(to)
+
+
+cdef bytes merged(bytes a, bytes b):
+    cdef Entry x = before_first(a), y = before_first(b)
+    cdef unsigned char *to = _packed
+    cdef int64_t counter, after = 0
+    go_on(&x)
+    go_on(&y)
+    while (counter := min(x.counter, y.counter)) < COUNTERS:
+        to = put(put(to, counter - after), x.count * (x.counter == counter) + y.count * (y.counter == counter))
+        after = counter + 1
+        if x.counter == counter:
+            go_on(&x)
+        if y.counter == counter:
+            go_on(&y)
+    return packed_until(to)
+
+
+cdef inline const unsigned char *checked(const unsigned char *at, const unsigned char *end) noexcept nogil:
+    """Behind the number there; NULL where none of ours ends before `end`."""
+    cdef int length = 1
+    while at < end and at[0] >= 128 and length < 9:
+        at += 1
+        length += 1
+    if at >= end or at[0] >= 128 or (length > 1 and at[0] == 0):
+        return NULL
+    return at + 1
+
+
+cdef bint coherent(const Counts *h, bytes packed) noexcept:
     """Whether counts that came from outside could have been recorded: what everything else here takes for granted."""
-    cdef int64_t i, in_table = 0
-    if h.total == 0:
-        in_table = h.overflow | h.censored
-        return in_table == 0 and h.sum == 0 and h.min == INT64_MAX and h.max == -1 and h.least_censored == INT64_MAX
-    if h.min < 0 or h.max < h.min or h.censored < 0 or h.censored > h.total or h.overflow < 0 or h.overflow > h.total:
-        return False
-    if (h.censored == 0) != (h.least_censored == INT64_MAX) or h.least_censored < 0:
-        return False
-    if (h.overflow > 0) != (counter_of(h.max) >= COUNTERS):
-        return False
-    if h.total == h.overflow:
-        return counter_of(h.min) >= COUNTERS
-    for i in range(COUNTERS):
-        if h.counts[i] < 0 or h.counts[i] > h.total - h.overflow - in_table:
+    cdef Entry entry = before_first(packed)
+    cdef int64_t in_table = 0, lowest = -1
+    cdef const unsigned char *behind
+    while entry.at < entry.end:
+        behind = checked(entry.at, entry.end)
+        if behind != NULL:
+            behind = checked(behind, entry.end)
+        if behind == NULL:
             return False
-        in_table += h.counts[i]
-    return (in_table == h.total - h.overflow and counter_of(h.min) < COUNTERS and h.counts[counter_of(h.min)] > 0
-            and (h.overflow > 0 or h.counts[counter_of(h.max)] > 0))
+        go_on(&entry)
+        if entry.counter >= COUNTERS or entry.counter < 0 or entry.count < 1 or entry.count > h.total - in_table:
+            return False
+        in_table += entry.count
+        if lowest < 0:
+            lowest = entry.counter
+    if h.total == 0:
+        return (h.overflow | h.censored) == 0 and h.sum == 0 and h.min == h.least_censored == INT64_MAX and h.max == -1
+    if h.min < 0 or h.max < h.min or h.censored < 0 or h.censored > h.total or h.overflow < 0:
+        return False
+    if in_table != h.total - h.overflow or h.least_censored < 0:
+        return False
+    if (h.censored == 0) != (h.least_censored == INT64_MAX) or (h.overflow > 0) != (counter_of(h.max) >= COUNTERS):
+        return False
+    if in_table == 0:
+        return counter_of(h.min) >= COUNTERS
+    return <int64_t>counter_of(h.min) == lowest and (h.overflow > 0 or <int64_t>counter_of(h.max) == entry.counter)
 
 
 cdef class Histogram:
@@ -84,42 +183,69 @@ cdef class Histogram:
 
     Arithmetic gives new histograms: `a + b` has the samples of both, bit for bit as if recorded in one; `a - b` has
     what was recorded into `a` since it equalled `b`, with `min` and `max` as wide as their counters, and raises
-    ValueError where that cannot be.
+    ValueError where that cannot be. One that nothing is recorded into takes a few kilobytes.
     """
 
     def __cinit__(self):
-        counts_init(&self.h)
+        counts_zero(&self.h)
+        self.packed = b""
 
     def __dealloc__(self):
         counts_free(&self.h)
 
     @staticmethod
-    cdef Histogram copy_of(const Counts *h):
+    cdef Histogram of(const Counts *h, bytes packed):
         cdef Histogram copy = Histogram.__new__(Histogram)
-        counts_add(&copy.h, h)
+        copy.h = h[0]
+        copy.h.counts = NULL
+        copy.packed = packed
         return copy
+
+    @staticmethod
+    cdef Histogram copy_of(const Counts *h):
+        return Histogram.of(h, pack(h))
+
+    cdef Counts *table(self) except NULL:
+        """To be recorded into: its counters in a table, which are packed when they are next asked for."""
+        cdef Entry entry
+        cdef Counts own
+        if self.h.counts == NULL:
+            own = self.h
+            counts_init(&own)
+            self.h.counts = own.counts
+            entry = before_first(self.packed)
+            while go_on(&entry):
+                self.h.counts[entry.counter] = entry.count
+        self.packed = None
+        return &self.h
+
+    cdef bytes entries(self):
+        if self.packed is None:
+            self.packed = pack(&self.h)
+        return self.packed
 
     def record(self, int64_t value, *, bint censored=False):
         """Counts one value of ≥ 0 ns; `censored` marks one that is only known to be at least this."""
         if value < 0:
             raise ValueError(f"a histogram counts values from 0 ns, not {value}")
         if censored:
-            counts_record_censored(&self.h, value)
+            counts_record_censored(self.table(), value)
         else:
-            counts_record(&self.h, value)
+            counts_record(self.table(), value)
 
     def record_many(self, int64_t value, int64_t count):
         """Counts one value of ≥ 0 ns `count` times."""
         if value < 0 or count < 1:
             raise ValueError(f"a histogram cannot count {value} ns {count} times")
-        cdef int64_t before = self.h.total
-        counts_record(&self.h, value)
-        self.h.total = before + count
-        self.h.sum += <int128>value * (count - 1)
+        cdef Counts *h = self.table()
+        cdef int64_t before = h.total
+        counts_record(h, value)
+        h.total = before + count
+        h.sum += <int128>value * (count - 1)
         if counter_of(<uint64_t>value) < COUNTERS:
-            self.h.counts[counter_of(<uint64_t>value)] += count - 1
+            h.counts[counter_of(<uint64_t>value)] += count - 1
         else:
-            self.h.overflow += count - 1
+            h.overflow += count - 1
 
     @property
     def count(self):
@@ -173,9 +299,12 @@ cdef class Histogram:
 
     def above(self, int64_t value):
         """How many samples lie in counters that are wholly above a value: none that is not greater than it."""
-        cdef int64_t i, n = self.h.overflow if self.h.max > value else 0
-        for i in range(<int64_t>counter_of(max(value, 0)) + 1, COUNTERS):
-            n += self.h.counts[i]
+        cdef Entry entry = before_first(self.entries())
+        cdef int64_t n = self.h.overflow if self.h.max > value else 0
+        cdef int64_t counter = <int64_t>counter_of(max(value, 0))
+        while go_on(&entry):
+            if entry.counter > counter:
+                n += entry.count
         return n
 
     def is_lower_bound(self, double q):
@@ -194,50 +323,70 @@ cdef class Histogram:
         return max(1, -(-round(q * 1_000_000_000) * self.h.total // 1_000_000_000))
 
     cdef int64_t sample_of_rank(self, int64_t rank):
-        cdef int64_t seen = 0, i, first, last
-        first, last = touched(&self.h)
-        for i in range(first, last):
-            seen += self.h.counts[i]
+        cdef Entry entry = before_first(self.entries())
+        cdef int64_t seen = 0
+        while go_on(&entry):
+            seen += entry.count
             if seen >= rank:
-                return min(highest_equivalent(i), self.h.max)
+                return min(highest_equivalent(entry.counter), self.h.max)
         return self.h.max
 
     def buckets(self):
         """The non-zero counters as (largest value in ns, count), in rising order; overflow is not among them."""
-        cdef int64_t i, first, last
-        first, last = touched(&self.h)
-        return [(highest_equivalent(i), self.h.counts[i]) for i in range(first, last) if self.h.counts[i]]
+        cdef Entry entry = before_first(self.entries())
+        found = []
+        while go_on(&entry):
+            found.append((highest_equivalent(entry.counter), entry.count))
+        return found
 
     def __add__(Histogram self, Histogram other):
-        cdef Histogram total = Histogram.copy_of(&self.h)
-        counts_add(&total.h, &other.h)
-        return total
+        cdef Counts both = self.h
+        if other.h.total == 0:
+            return Histogram.of(&self.h, self.entries())
+        both.total += other.h.total
+        both.overflow += other.h.overflow
+        both.sum += other.h.sum
+        both.min = min(both.min, other.h.min)
+        both.max = max(both.max, other.h.max)
+        both.censored += other.h.censored
+        both.least_censored = min(both.least_censored, other.h.least_censored)
+        return Histogram.of(&both, merged(self.entries(), other.entries()))
 
     def __sub__(Histogram self, Histogram earlier):
-        cdef Histogram since = Histogram.__new__(Histogram)
-        cdef int64_t i, first, last, counted = 0
-        first, last = touched(&self.h)
-        for i in range(first, last):
-            since.h.counts[i] = self.h.counts[i] - earlier.h.counts[i]
-            counted += since.h.counts[i]
-            if since.h.counts[i] < 0:
+        cdef Entry now = before_first(self.entries()), then = before_first(earlier.entries())
+        cdef unsigned char *to = _packed
+        cdef Counts since
+        cdef int64_t count, after = 0, counted = 0
+        counts_zero(&since)
+        go_on(&then)
+        while go_on(&now):
+            if then.counter < now.counter:
+                break
+            count = now.count
+            if then.counter == now.counter:
+                count -= then.count
+                go_on(&then)
+            if count < 0:
                 raise ValueError("what is subtracted was not recorded here")
-            if since.h.counts[i]:
-                since.h.min = min(since.h.min, max(highest_equivalent(i - 1) + 1 if i else 0, self.h.min))
-                since.h.max = min(highest_equivalent(i), self.h.max)
-        since.h.total = self.h.total - earlier.h.total
-        since.h.overflow = self.h.overflow - earlier.h.overflow
-        since.h.sum = self.h.sum - earlier.h.sum
-        since.h.censored = self.h.censored - earlier.h.censored
-        if (since.h.overflow < 0 or since.h.censored < 0 or counted + since.h.overflow != since.h.total
-                or since.h.total == 0 and since.h.sum != 0):
+            if count:
+                to = put(put(to, now.counter - after), count)
+                after = now.counter + 1
+                counted += count
+                since.min = min(since.min, max(lowest_equivalent(now.counter), self.h.min))
+                since.max = min(highest_equivalent(now.counter), self.h.max)
+        since.total = self.h.total - earlier.h.total
+        since.overflow = self.h.overflow - earlier.h.overflow
+        since.sum = self.h.sum - earlier.h.sum
+        since.censored = self.h.censored - earlier.h.censored
+        if (then.counter < COUNTERS or since.overflow < 0 or since.censored < 0
+                or counted + since.overflow != since.total or since.total == 0 and since.sum != 0):
             raise ValueError("what is subtracted was not recorded here")
-        if since.h.overflow:
-            since.h.max = self.h.max
-            since.h.min = min(since.h.min, max(highest_equivalent(COUNTERS - 1) + 1, self.h.min))
-        if since.h.censored:
-            since.h.least_censored = self.h.least_censored
-        return since
+        if since.overflow:
+            since.max = self.h.max
+            since.min = min(since.min, max(highest_equivalent(COUNTERS - 1) + 1, self.h.min))
+        if since.censored:
+            since.least_censored = self.h.least_censored
+        return Histogram.of(&since, packed_until(to))
 
     def __eq__(self, other):
         if not isinstance(other, Histogram):
@@ -254,52 +403,26 @@ cdef class Histogram:
         return Histogram.from_bytes, (self.to_bytes(),)
 
     def to_bytes(self):
-        """Native int64s: total, overflow, sum's low and high half, min, max, censored, least_censored, then runs.
-
-        A run is first, n, counts.
+        """Native int64s: total, overflow, sum's low and high half, min, max, censored, least_censored; then the packed
+        counters. Histograms that are equal, and no others, have equal bytes.
         """
-        cdef int64_t i, first, last, end, zeros, words = HEADER
-        first, last = touched(&self.h)
-        cdef bytes out = PyBytes_FromStringAndSize(NULL, (HEADER + 3 * (last - first) + 2) * sizeof(int64_t))
-        cdef int64_t *w = <int64_t *>PyBytes_AS_STRING(out)
-        w[0], w[1], w[4], w[5] = self.h.total, self.h.overflow, self.h.min, self.h.max
-        w[6], w[7] = self.h.censored, self.h.least_censored
-        memcpy(w + 2, &self.h.sum, sizeof(self.h.sum))
-        i = first
-        while i < last:
-            if self.h.counts[i] == 0:
-                i += 1
-                continue
-            end, zeros = i, 0
-            while end + zeros < last and zeros <= GAP:
-                if self.h.counts[end + zeros]:
-                    end += zeros + 1
-                    zeros = 0
-                else:
-                    zeros += 1
-            w[words], w[words + 1] = i, end - i
-            memcpy(w + words + 2, self.h.counts + i, (end - i) * sizeof(int64_t))
-            words += 2 + end - i
-            i = end
-        return out[:words * sizeof(int64_t)]
+        cdef int64_t header[8]
+        header[0], header[1], header[4], header[5] = self.h.total, self.h.overflow, self.h.min, self.h.max
+        header[6], header[7] = self.h.censored, self.h.least_censored
+        memcpy(header + 2, &self.h.sum, sizeof(self.h.sum))
+        return PyBytes_FromStringAndSize(<const char *>header, HEADER) + self.entries()
 
     @staticmethod
     def from_bytes(bytes data):
         """The histogram that `to_bytes` wrote. Raises ValueError when it did not."""
-        cdef Histogram h = Histogram.__new__(Histogram)
-        cdef const int64_t *w = <const int64_t *>PyBytes_AS_STRING(data)
-        cdef int64_t words = len(data) // <int64_t>sizeof(int64_t), at = HEADER
-        if words < HEADER or len(data) % sizeof(int64_t):
+        cdef const int64_t *header = <const int64_t *>PyBytes_AS_STRING(data)
+        cdef Counts h
+        if len(data) < HEADER:
             raise ValueError(f"{len(data)} bytes are no histogram")
-        while at < words:
-            if at + 2 > words or w[at] < 0 or not 0 < w[at + 1] <= COUNTERS - w[at] or at + 2 + w[at + 1] > words:
-                raise ValueError("a run of counters lies outside the histogram")
-            memcpy(h.h.counts + w[at], w + at + 2, w[at + 1] * sizeof(int64_t))
-            at += 2 + w[at + 1]
-        h.h.total, h.h.overflow, h.h.min, h.h.max = w[0], w[1], w[4], w[5]
-        h.h.censored, h.h.least_censored = w[6], w[7]
-        memcpy(&h.h.sum, w + 2, sizeof(h.h.sum))
-        # There is one way to write a histogram: where counts and header agree, it is the way that these bytes go.
-        if not coherent(&h.h) or h.to_bytes() != data:
+        h.total, h.overflow, h.min, h.max = header[0], header[1], header[4], header[5]
+        h.censored, h.least_censored = header[6], header[7]
+        memcpy(&h.sum, header + 2, sizeof(h.sum))
+        cdef bytes packed = data[HEADER:]
+        if not coherent(&h, packed):
             raise ValueError("the counters and the header of a histogram do not agree")
-        return h
+        return Histogram.of(&h, packed)

@@ -282,7 +282,7 @@ class Worker:
                 self.snapshot(phase),
                 down=tuple(self.engine.down()),
                 examples=self.examples(),
-                max_rss_bytes=max_rss_bytes(),
+                max_rss_bytes=0 if event == "interval" else max_rss_bytes(),
                 **more,
             )
         )
