@@ -296,9 +296,7 @@ def test_a_few_samples_take_a_few_bytes() -> None:
 
 
 @given(samples, samples)
-def test_a_histogram_that_was_asked_can_be_recorded_into(
-    a: list[tuple[int, bool]], b: list[tuple[int, bool]]
-) -> None:
+def test_a_histogram_that_was_asked_can_be_recorded_into(a: list[tuple[int, bool]], b: list[tuple[int, bool]]) -> None:
     histogram = Histogram.from_bytes(recorded(a).to_bytes())
     for value, censored in b:
         histogram.quantile(0.5)

@@ -59,6 +59,15 @@ class Idle(StrEnum):
     """There are none: each server has its part of the round for itself, started and ended in it."""
 
 
+class Awake(StrEnum):
+    """Where CPUs of the load and of the servers are kept from sleeping while servers are measured."""
+
+    VM = "vm"
+    """In a virtual machine, whose CPUs sleep long and wake up late."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 AGAIN = 3
 """One in so many slices of a round may be measured again."""
 
@@ -86,6 +95,7 @@ class Settings:
     """Where σ of a metric's differences between rounds is above it (for a threshold of 5 %, and in proportion for
     others), a gate gives the metric up as soon as the rounds left are too few for an answer by plan."""
     idle: Idle = Idle.RUN
+    awake: Awake = Awake.VM
 
 
 @dataclass(frozen=True, slots=True)

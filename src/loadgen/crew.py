@@ -272,11 +272,12 @@ class Crew:
         warmup_ns: int,
         duration_ns: int,
         *,
-        interval_ns: int = 0,
+        interval_ns: int | None = None,
         requests: int = 0,
     ) -> Load:
         """Has every worker begin with a load in a moment; `interval_ns` is the plan's unless given.
 
+        Where it is 0, workers say nothing before they have drained: to report takes a worker part of a millisecond.
         The window has `requests`, or as many as `duration_ns` allow where they are 0.
         """
         self.intervals.clear()
@@ -287,7 +288,8 @@ class Crew:
             for phase in LOAD_PHASES:
                 process.last.pop(phase, None)
         start_ns = time.monotonic_ns() + START_AHEAD_NS
-        self.load = Load(start_ns, warmup_ns, duration_ns, interval_ns or self.plan.interval_ns, profile, requests)
+        interval_ns = self.plan.interval_ns if interval_ns is None else interval_ns
+        self.load = Load(start_ns, warmup_ns, duration_ns, interval_ns, profile, requests)
         self.tell_all(worker.LOAD, self.load)
         return self.load
 
@@ -302,12 +304,13 @@ class Crew:
             phase
         ]
         length_ns = until_ns - from_ns
-        intervals = -(-length_ns // load.interval_ns)
+        interval_ns = load.interval_ns or self.plan.interval_ns
+        intervals = -(-length_ns // interval_ns) if load.interval_ns else 0
         reached_ns = time.monotonic_ns()
         while (now_ns := time.monotonic_ns()) < until_ns + (self.heard_intervals[phase] < intervals) * LATE_NS:
             if all(w.final is not None for w in self.living()):
                 return
-            self.hear(min(max(until_ns, now_ns + LATE_NS), now_ns + load.interval_ns // 4))
+            self.hear(min(max(until_ns, now_ns + LATE_NS), now_ns + interval_ns // 4))
             if given_up():
                 return
             done_ns = min(max(time.monotonic_ns() - from_ns, 0), length_ns)
@@ -316,7 +319,7 @@ class Crew:
                 continue
             self.emit(Progress(phase, self.merged(phase).total.ended, load.requests, done_ns, unit="requests"))
             reached_ns = now_ns if not self.without_connection() else reached_ns
-            if now_ns - reached_ns > self.plan.connect_timeout_ns + load.interval_ns:
+            if now_ns - reached_ns > self.plan.connect_timeout_ns + interval_ns:
                 [endpoint, *_] = self.without_connection()
                 self.failure = self.why_gone(endpoint)
                 raise Stop

@@ -66,6 +66,14 @@ def clock_source(path: Path = CLOCK_SOURCE) -> str:
     return _read(path).strip()
 
 
+def is_virtual(proc: Path = PROC) -> bool:
+    """Whether a hypervisor is under this kernel, as far as it says."""
+    flags = (line.partition(":") for line in _read(proc / "cpuinfo").splitlines())
+    return any(key.strip() == "flags" and "hypervisor" in value.split() for key, _, value in flags) or any(
+        (proc.parent / path).exists() for path in ("sys/hypervisor/type", "proc/device-tree/hypervisor")
+    )
+
+
 def fingerprint(proc: Path = PROC) -> str:
     """The machine in a line: host name, CPUs, kernel. Where it differs, numbers of one machine say nothing of another.
 

@@ -19,8 +19,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from loadgen import failures, stretch
-from loadgen.comparison import AGAIN, METRICS, Candidate, Idle, Round, Settings
+from loadgen import awake, failures, host, stretch
+from loadgen.comparison import AGAIN, METRICS, Awake, Candidate, Idle, Round, Settings
 from loadgen.crew import START_AHEAD_NS, Crew, Stop
 from loadgen.errors import LoadgenError, TargetError
 from loadgen.events import Event, Overall, Part, Progress
@@ -42,6 +42,10 @@ MOST_IDLE_CPU = 0.01
 # as a server may have work left of its prefill.
 REST_S = 0.2
 REST_LOOKS = 8
+
+# Of a CPU. What a worker has to do comes in bursts: one that is busier is late itself in too many of them.
+MOST_BUSY = 0.5
+RATE_LOOKS = 5
 
 # As shares of GETs.
 MOST_HITS_APART = 0.01
@@ -136,12 +140,11 @@ class Rounds:
         """The next round. One in which too many requests failed is run once more before that is the end."""
         if OPEN in self.loops and not self.rate_per_s:
             try:
-                capacity_per_s = self.capacity_per_s()
+                self.rate_per_s = self.fitting_rate_per_s()
             except RequestsFailed as failed:
                 first = self.contestants[0].candidate.name
                 self.notes[f"what {first} can do was measured again: {failed}".rstrip(".")] = None
-                capacity_per_s = self.capacity_per_s()
-            self.rate_per_s = capacity_per_s * self.settings.load_share
+                self.rate_per_s = self.fitting_rate_per_s()
         self.number += 1
         again = False
         while True:
@@ -196,15 +199,31 @@ class Rounds:
             turns += [*there, *reversed(there)]
         return [(self.random.sample(everybody, len(everybody)), turns)]
 
-    def capacity_per_s(self) -> float:
-        """What the first contestant reaches in a closed loop, in requests per second."""
+    def fitting_rate_per_s(self) -> float:
+        """The share that is asked for of what the first contestant reaches, or what leaves workers half of a CPU."""
         with self.sides([0]) as sides:
+            side = sides[0]
             for _ in range(self.settings.slices):
-                self.slice(sides, sides[0], CLOSED)
-            values = stretch.values(sides[0].stretches, 0)
-        if "throughput" not in values:
-            raise TargetError(f"{sides[0].name} answered nothing within its slices: make them longer (--slice).")
-        return values["throughput"]
+                self.slice(sides, side, CLOSED)
+            values = stretch.values(side.stretches, 0)
+            if "throughput" not in values:
+                raise TargetError(f"{side.name} answered nothing within its slices: make them longer (--slice).")
+            asked_per_s = rate_per_s = values["throughput"] * self.settings.load_share
+            if side.plan.spin:
+                return asked_per_s  # A worker that polls is always busy.
+            for _ in range(RATE_LOOKS):
+                busy = self.measure(sides, side, rate_per_s).busy
+                if busy <= MOST_BUSY:
+                    break
+                # Fewer requests have less in common: each of them costs more.
+                rate_per_s *= MOST_BUSY / busy
+            if rate_per_s < asked_per_s:
+                self.notes[
+                    f"response times are compared at {rate_per_s:,.0f} req/s, and not at {asked_per_s:,.0f} "
+                    f"({self.settings.load_share:.3g} of what {side.name} reaches): a worker would be busy for more "
+                    "than half of the time, and late itself"
+                ] = None
+            return rate_per_s
 
     # ── Servers and crews ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -228,6 +247,7 @@ class Rounds:
                     side.crew.connect()
                     if side.plan.prefill:
                         side.crew.prefill()
+                stack.enter_context(awake.kept(self.kept_awake(sides)))
                 yield sides
             except Stop:
                 raise self.stopped(sides) from None
@@ -237,6 +257,16 @@ class Rounds:
                         side.server.resume()
             if interrupts.count:
                 raise Interrupted
+
+    def kept_awake(self, sides: dict[int, Side]) -> list[int]:
+        """The CPUs that are not to sleep: those that workers and servers are pinned to."""
+        if self.settings.awake is Awake.NEVER or (self.settings.awake is Awake.VM and not host.is_virtual()):
+            return []
+        cpus = {worker.cpu for side in sides.values() for worker in side.plan.workers if worker.cpu is not None}
+        cpus |= {cpu for side in sides.values() if side.contestant.server for cpu in side.contestant.server.cpus}
+        if cpus and awake.can_be_kept():
+            self.notes["CPUs are kept from sleeping while servers are measured; change with awake"] = None
+        return sorted(cpus)
 
     def start(self, place: int, interrupts: Interrupts, stack: contextlib.ExitStack) -> Side:
         contestant = self.contestants[place]
@@ -318,26 +348,27 @@ class Rounds:
         Of a round's slices, one in AGAIN is measured again at most.
         """
         self.course.slices += 1
-        taken = self.measure(sides, side, loop)
+        rate_per_s = self.rate_per_s if loop == OPEN else 0.0
+        taken = self.measure(sides, side, rate_per_s)
         while stretch.is_spoilt(side.plan, taken, loop) and self.course.may_repeat():
             self.course.repeated += 1
-            taken = stretch.better(taken, self.measure(sides, side, loop), loop)
+            taken = stretch.better(taken, self.measure(sides, side, rate_per_s), loop)
         side.add(loop, taken)
 
-    def measure(self, sides: dict[int, Side], side: Side, loop: str) -> Stretch:
-        """One stretch of load on one side, while the others are idle."""
+    def measure(self, sides: dict[int, Side], side: Side, rate_per_s: float) -> Stretch:
+        """One stretch of load on one side, while the others are idle: at a rate, or in a closed loop where it is 0."""
         length_ns, crew = self.settings.slice_ns, side.crew
         others = [other for other in sides.values() if other is not side]
         self.only(side, sides)
         if crew.load.start_ns:
             crew.open_connections()
         self.check_connected(side)
-        profile = (Segment(length_ns, self.rate_per_s, self.rate_per_s),) if loop == OPEN else ()
+        profile = (Segment(length_ns, rate_per_s, rate_per_s),) if rate_per_s else ()
         began_ns, own_ns = time.monotonic_ns(), time.process_time_ns()
         before = side.server.usage() if side.server is not None else None
         idle_before = [(other.usage_ns(), other.server.usage() if other.server else None) for other in others]
         crew.begin("measure")
-        crew.begin_load(profile, self.settings.settle_ns, length_ns)
+        crew.begin_load(profile, self.settings.settle_ns, length_ns, interval_ns=0)
         crew.follow("warmup")
         crew.follow("measure")
         crew.begin("drain")

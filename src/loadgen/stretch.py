@@ -62,6 +62,11 @@ class Stretch:
         )
 
     @property
+    def busy(self) -> float:
+        """How much of a CPU the worker with the most to do used, as a share."""
+        return max((w.cpu_ns / w.wall_ns for w in self.workers if w.wall_ns), default=0.0)
+
+    @property
     def taken_ns(self) -> int:
         """How long the worker that fared worst had no CPU."""
         return max(((w.queued_ns or w.pauses.queued_ns) + w.pauses.stopped_ns for w in self.workers), default=0)
@@ -115,9 +120,9 @@ def is_spoilt(plan: Plan, stretch: Stretch, loop: str) -> bool:
 
     A generator that has too much to do will have so again: of that, the round's doubts tell.
     """
-    busy = any(w.cpu_ns > plan.verdict.cpu_share * w.wall_ns for w in stretch.workers) and not plan.spin
     if loop == OPEN:
-        return not busy and bool(reasons(plan, stretch))
+        too_much = stretch.busy > plan.verdict.cpu_share and not plan.spin
+        return not too_much and bool(reasons(plan, stretch))
     return stretch.taken_ns > MOST_TAKEN * stretch.length_ns
 
 

@@ -314,6 +314,8 @@ class Worker:
 
     def report_intervals(self, phase: str, start_ns: int, length_ns: int, done: int = 0) -> None:
         """At the end of each interval of a phase, and at its own end when that leaves one short."""
+        if not self.load.interval_ns:
+            return
         from_ns = done * self.load.interval_ns
         until_ns = min(from_ns + self.load.interval_ns, length_ns)
         if from_ns >= length_ns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loadgen.comparison import Idle, Settings
+from loadgen.comparison import Awake, Idle, Settings
 from loadgen.config.rounds import Rounds
 from loadgen.config.schema import Config
 from loadgen.smoke import Limits
@@ -46,4 +46,5 @@ def _settings(table: Rounds, *, one_sided: bool) -> Settings:
         load_share=table.load_share,
         max_rounds=table.rounds,
         idle=Idle(table.idle),
+        awake=Awake(table.awake),
     )

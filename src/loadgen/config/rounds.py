@@ -85,8 +85,8 @@ class Rounds(Table):
         ge=0,
         le=MAX_RATE_PER_S,
         description=(
-            "The rate at which response times are compared, in requests per second; "
-            "0 takes load_share of what the first server reaches."
+            "The rate at which response times are compared, in requests per second; 0 takes load_share of what the "
+            "first server reaches, or less: what leaves each worker half of its CPU, as one that is busy sends late."
         ),
     )
     load_share: Share = Field(
@@ -106,6 +106,14 @@ class Rounds(Table):
             "The other servers while one is measured. run: they stay idle and are watched; where one uses more than "
             "1 % of a CPU all the same, each is run alone. stop: they are stopped by SIGSTOP, which some servers do "
             "not survive. alone: each is started, measured and ended by itself, in turns."
+        ),
+    )
+    awake: Literal["vm", "always", "never"] = Field(
+        default=_SETTINGS.awake.value,
+        description=(
+            "Whether the CPUs that load and servers are pinned to are kept from sleeping while a server is measured, "
+            "each by a process that gives way to everything else (SCHED_IDLE): what wakes a sleeping CPU waits for it. "
+            "vm: in a virtual machine, where that can take milliseconds. Never where a quota of CPU would be used up."
         ),
     )
 
