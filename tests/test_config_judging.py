@@ -10,7 +10,7 @@ from config_problems import problem
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.comparison import METRICS, Settings
+from loadgen.comparison import METRICS, Awake, Idle, Settings
 from loadgen.config import compare_settings, dump, gate_settings, json_schema, load, smoke_limits
 from loadgen.config.change import (
     MAX_CHANGE,
@@ -67,7 +67,8 @@ def test_a_gate_judges_three_metrics_for_the_worse_unless_told_otherwise() -> No
 
 def test_every_key_of_a_comparison_reaches_it() -> None:
     told = ['throughput="1%"', "p50=0.02", 'p99="3.5%"', "p999=false", 'server_cpu="1000%"', "rss=false", "slice=1s",
-            "settle=0", "rate=5000", 'load_share="70%"', "rounds=5", "slices=6"]  # fmt: skip
+            "settle=0", "rate=5000", 'load_share="70%"', "rounds=5", "slices=6", "idle=alone",
+            "awake=never"]  # fmt: skip
     assert compare_settings(load(None, [f"compare.{key}" for key in told])) == Settings(
         {"throughput": 0.01, "p50": 0.02, "p99": 0.035, "server_cpu": 10.0},
         one_sided=False,
@@ -77,12 +78,14 @@ def test_every_key_of_a_comparison_reaches_it() -> None:
         load_share=0.7,
         max_rounds=5,
         slices=6,
+        idle=Idle.ALONE,
+        awake=Awake.NEVER,
     )
 
 
 def test_every_key_of_a_gate_reaches_it() -> None:
     told = ["throughput=-3%", "p50=+1%", "p99=+2%", "p999=+3%", "server_cpu=false", "rss=+5%", "slice=1s", "settle=1ms",
-            "rate=5000", "load_share=1", "rounds=60", 'noise="4%"']  # fmt: skip
+            "rate=5000", "load_share=1", "rounds=60", 'noise="4%"', "idle=stop", "awake=always"]  # fmt: skip
     assert gate_settings(load(None, [f"gate.{key}" for key in told])) == Settings(
         {"throughput": 0.03, "p50": 0.01, "p99": 0.02, "p999": 0.03, "rss": 0.05},
         one_sided=True,
@@ -92,6 +95,8 @@ def test_every_key_of_a_gate_reaches_it() -> None:
         load_share=1,
         max_rounds=60,
         noise=0.04,
+        idle=Idle.STOP,
+        awake=Awake.ALWAYS,
     )
 
 

@@ -116,3 +116,20 @@ def test_what_cannot_take_its_name_leaves_nothing_behind(tmp_path: Path) -> None
     (tmp_path / "loadgen" / "selftest.json").mkdir(parents=True)
     assert not host.store("selftest.json", "text", {"XDG_STATE_HOME": str(tmp_path)})
     assert [path.name for path in (tmp_path / "loadgen").iterdir()] == ["selftest.json"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "virtual"),
+    [
+        ("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu tsc hypervisor lm\n", True),
+        ("proc/cpuinfo", "processor\t: 0\nmodel name\t: hypervisor\nflags\t\t: fpu tsc lm\n", False),
+        ("proc/cpuinfo", "processor\t: 0\nFeatures\t: fp asimd\n", False),
+        ("sys/hypervisor/type", "xen\n", True),
+        ("proc/device-tree/hypervisor", "", True),
+        ("elsewhere", "", False),
+    ],
+)
+def test_a_virtual_machine_is_told_by_what_its_kernel_says(tmp_path: Path, path: str, text: str, virtual: bool) -> None:
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text(text)
+    assert host.is_virtual(tmp_path) is virtual

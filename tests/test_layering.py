@@ -52,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "_workload": BITS | CODECS | {"_keys", "_ketama", "_values"},
     "_schedule": BITS,
     "_recorder": BITS | {"_histogram"},
+    "_awake": set(),
     "_backlog": BITS | LOAD | RECORD,
     "_pipeline": BITS | CODECS | LOAD | RECORD,
     "_connection": SANS_IO,
@@ -111,7 +112,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "record_file": VALUES,
     "results": {"comparison", "record", "record_file"} | VALUES,
     "stretch": {"causes"} | TOLD,
-    "rounds": {"comparison", "crew", "diagnosis", "failures", "interrupts", "stretch", "target"} | TOLD,
+    "awake": {"_awake", "cgroup", "interrupts"},
+    "rounds": {"awake", "comparison", "crew", "diagnosis", "failures", "host", "interrupts", "stretch", "target"} | TOLD,
     "contest": {"comparison", "host", "results", "rounds", "stats", "__init__"} | TOLD,
     "contestants": {"comparison", "config", "contest", "interrupts", "output", "record", "results", "rounds", "session"}
     | {"flags", "options", "presets"}

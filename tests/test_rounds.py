@@ -13,14 +13,14 @@ import pytest
 from real_servers import RealServer
 from runs import SETTINGS, endpoints, redis_calls
 
-from loadgen import config
-from loadgen.comparison import Candidate, Idle, Settings
+from loadgen import awake, config, host
+from loadgen.comparison import Awake, Candidate, Idle, Settings
 from loadgen.errors import TargetError
 from loadgen.events import Event
 from loadgen.rounds import Contestant, RequestsFailed, Rounds, Side
 from loadgen.server_plan import ServerPlan
 from loadgen.signs import Pauses
-from loadgen.snapshot import Snapshot
+from loadgen.snapshot import Snapshot, Tally
 from loadgen.stretch import Stretch
 
 BOTH_LOOPS = {"throughput": 0.05, "p99": 0.1, "server_cpu": 0.05, "rss": 0.05}
@@ -97,6 +97,96 @@ def test_without_a_rate_it_is_a_share_of_what_the_first_candidate_reaches() -> N
     [values] = rounds.next().values
     # The burst that it was found by, and the slices, are of one server on one machine: within a factor of some.
     assert 0.01 * values["throughput"] / 10 < rounds.rate_per_s < 0.01 * values["throughput"] * 10
+
+
+@pytest.mark.parametrize(
+    ("cost", "fixed", "asked", "fitting"),
+    [
+        (10e-6, 0.0, 40_000, 40_000),
+        (20e-6, 0.0, 40_000, 25_000),
+        # Whose workers wake up for each request, however few there are.
+        (20e-6, 0.1, 40_000, 20_000),
+    ],
+)
+def test_the_rate_leaves_each_worker_half_of_its_cpu(cost: float, fixed: float, asked: int, fitting: int) -> None:
+    class Costly(Rounds):
+        """As if the server answered 100,000 requests per second, and each cost the worker so much CPU."""
+
+        def measure(self, sides: dict[int, Side], side: Side, rate_per_s: float) -> Stretch:
+            taken = super().measure(sides, side, 0.0)
+            if not rate_per_s:
+                tally = Tally(planned=10_000, ok=10_000)
+                return replace(taken, measured=Snapshot(tallies={"get": tally}), length_ns=100_000_000)
+            busy = round(taken.length_ns * (fixed + cost * rate_per_s))
+            own = replace(taken.workers[0], cpu_ns=busy, wall_ns=taken.length_ns)
+            return replace(taken, workers=(replace(own, cpu_ns=busy // 2), own))
+
+    rounds = Costly((managed(name="a"),), replace(SHORT, rate_per_s=0, load_share=0.4), 1, lambda event: None)
+    assert rounds.fitting_rate_per_s() == pytest.approx(fitting, rel=0.05)
+    lowered = [note for note in rounds.notes if "compared at" in note]
+    assert bool(lowered) is (fitting < asked)
+    if lowered:
+        assert f"and not at {asked:,} (0.4 of what a reaches)" in lowered[0]
+
+
+def test_a_worker_that_polls_is_always_busy_and_keeps_the_rate() -> None:
+    own = managed()
+    polls = replace(own, plan=replace(own.plan, spin=True))
+    rounds = rounds_of(polls, settings=replace(SHORT, rate_per_s=0, load_share=0.2))
+    assert rounds.fitting_rate_per_s() > 0
+    assert not any("compared at" in note for note in rounds.notes)
+
+
+@LINUX_ONLY
+@pytest.mark.parametrize(
+    ("said", "virtual", "kept"),
+    [(Awake.VM, True, True), (Awake.VM, False, False), (Awake.ALWAYS, False, True), (Awake.NEVER, True, False)],
+)
+def test_the_cpus_of_load_and_servers_are_kept_from_sleeping(
+    said: Awake, virtual: bool, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "is_virtual", lambda: virtual)
+    monkeypatch.setattr(awake, "can_be_kept", lambda: True)
+    first, *_, last = [*sorted(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))]
+    policies: list[set[tuple[int, ...]]] = []
+
+    class Looking(Rounds):
+        def check_connected(self, side: Side) -> None:
+            children = psutil.Process().children()
+            idle = [child for child in children if os.sched_getscheduler(child.pid) == os.SCHED_IDLE]
+            policies.append({tuple(child.cpu_affinity() or []) for child in idle})
+            super().check_connected(side)
+
+    own = managed()
+    assert own.server is not None
+    pinned = replace(
+        own,
+        server=replace(own.server, cpus=(last,)),
+        plan=replace(own.plan, workers=tuple(replace(worker, cpu=first) for worker in own.plan.workers)),
+    )
+    rounds = Looking([pinned], replace(SHORT, awake=said), 1, lambda event: None)
+    rounds.next()
+    assert all(cpus == ({(first,), (last,)} if kept else set()) for cpus in policies)
+    assert bool(policies)
+    assert any("kept from sleeping" in note for note in rounds.notes) is kept
+
+
+def test_cpus_that_nobody_is_pinned_to_are_not_kept_from_sleeping() -> None:
+    assert rounds_of(managed(), settings=replace(SHORT, awake=Awake.ALWAYS)).kept_awake({}) == []
+
+
+def test_workers_say_nothing_while_a_slice_is_measured() -> None:
+    heard: list[int] = []
+
+    class Looking(Rounds):
+        def measure(self, sides: dict[int, Side], side: Side, rate_per_s: float) -> Stretch:
+            taken = super().measure(sides, side, rate_per_s)
+            heard.append(sum(side.crew.heard_intervals.values()))
+            assert taken.measured.total.ok > 0
+            return taken
+
+    Looking((managed(name="a"),), replace(SHORT, slice_ns=1_200_000_000), 1, lambda event: None).next()
+    assert set(heard) == {0}
 
 
 @pytest.mark.parametrize(("idle", "state_of_others"), [(Idle.RUN, "runs"), (Idle.STOP, "stopped")])

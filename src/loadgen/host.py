@@ -66,12 +66,12 @@ def clock_source(path: Path = CLOCK_SOURCE) -> str:
     return _read(path).strip()
 
 
-def is_virtual(proc: Path = PROC) -> bool:
+def is_virtual(root: Path = Path("/")) -> bool:
     """Whether a hypervisor is under this kernel, as far as it says."""
-    flags = (line.partition(":") for line in _read(proc / "cpuinfo").splitlines())
-    return any(key.strip() == "flags" and "hypervisor" in value.split() for key, _, value in flags) or any(
-        (proc.parent / path).exists() for path in ("sys/hypervisor/type", "proc/device-tree/hypervisor")
-    )
+    flags = (line.partition(":") for line in _read(root / "proc/cpuinfo").splitlines())
+    if any(key.strip() == "flags" and "hypervisor" in value.split() for key, _, value in flags):
+        return True
+    return (root / "sys/hypervisor/type").exists() or (root / "proc/device-tree/hypervisor").exists()
 
 
 def fingerprint(proc: Path = PROC) -> str:
