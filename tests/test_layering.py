@@ -113,7 +113,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "results": {"comparison", "record", "record_file"} | VALUES,
     "stretch": {"causes"} | TOLD,
     "awake": {"_awake", "cgroup", "interrupts"},
-    "rounds": {"awake", "comparison", "crew", "diagnosis", "failures", "host", "interrupts", "stretch", "target"} | TOLD,
+    "rounds": {"awake", "comparison", "crew", "diagnosis", "failures", "host", "interrupts", "stretch", "target"}
+    | TOLD,
     "contest": {"comparison", "host", "results", "rounds", "stats", "__init__"} | TOLD,
     "contestants": {"comparison", "config", "contest", "interrupts", "output", "record", "results", "rounds", "session"}
     | {"flags", "options", "presets"}

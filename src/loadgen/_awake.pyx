@@ -21,8 +21,8 @@ cdef enum:
 
 def stay(int parent):
     """Runs until another process than `parent` is the parent."""
-    cdef int i
+    cdef int _turn
     with nogil:
         while getppid() == parent:
-            for i in range(TURNS):
+            for _turn in range(TURNS):
                 turn()
