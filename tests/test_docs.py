@@ -21,7 +21,7 @@ BRIEFLY = ["general.duration=200ms", "general.warmup=0s", "workload.keyspace.cou
 # Whether this machine and the server are quick enough is not what is asked of a document's command.
 BRIEFLY += ["verdict.lag=30s", "verdict.shortfall=1"]
 BRIEF_RUN = ["--duration", "200ms", "--warmup", "0s", "--keys", "1000", "--format", "json"]
-ROUNDS = ["rounds=8", "slices=2", "slice=30ms", "settle=10ms"]
+ROUNDS = ["rounds=8", "slices=2", "slice=100ms", "settle=10ms"]
 JUDGED = {
     "smoke": ["smoke.requests=1", "smoke.p999=30s", "connection.request_timeout=30s"],
     "compare": [f"compare.{setting}" for setting in ROUNDS],

@@ -7,8 +7,10 @@ from libc.string cimport memcpy, memset
 
 cdef enum:
     HEADER = 8 * sizeof(int64_t)
-    # A counter that is not 0 takes a gap of up to 3 bytes, and a count of up to 9.
-    MOST_PACKED = 12 * COUNTERS
+    # Bytes of a packed counter: how many lie before it, and its count.
+    MOST_ZEROS = 3
+    MOST_COUNT = 9
+    MOST_PACKED = (MOST_ZEROS + MOST_COUNT) * COUNTERS
 
 # Counters are packed here, and then copied at their length: the pages of a table that is made for each histogram would
 # cost a worker, which has a load to keep going, more than all the rest of a report.
@@ -137,10 +139,10 @@ cdef bytes merged(bytes a, bytes b):
     return packed_until(to)
 
 
-cdef inline const unsigned char *checked(const unsigned char *at, const unsigned char *end) noexcept nogil:
-    """Behind the number there; NULL where none of ours ends before `end`."""
+cdef inline const unsigned char *checked(const unsigned char *at, const unsigned char *end, int most) noexcept nogil:
+    """Behind the number there; NULL where none of ours, of that many bytes at most, ends before `end`."""
     cdef int length = 1
-    while at < end and at[0] >= 128 and length < 9:
+    while at < end and at[0] >= 128 and length < most:
         at += 1
         length += 1
     if at >= end or at[0] >= 128 or (length > 1 and at[0] == 0):
@@ -154,13 +156,13 @@ cdef bint coherent(const Counts *h, bytes packed) noexcept:
     cdef int64_t in_table = 0, lowest = -1
     cdef const unsigned char *behind
     while entry.at < entry.end:
-        behind = checked(entry.at, entry.end)
+        behind = checked(entry.at, entry.end, MOST_ZEROS)
         if behind != NULL:
-            behind = checked(behind, entry.end)
+            behind = checked(behind, entry.end, MOST_COUNT)
         if behind == NULL:
             return False
         go_on(&entry)
-        if entry.counter >= COUNTERS or entry.counter < 0 or entry.count < 1 or entry.count > h.total - in_table:
+        if entry.counter >= COUNTERS or entry.count < 1 or entry.count > h.total - in_table:
             return False
         in_table += entry.count
         if lowest < 0:

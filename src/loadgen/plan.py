@@ -104,7 +104,7 @@ class Load:
     duration_ns: int
     """Of the measure window, which the warm-up is followed by, at most."""
     interval_ns: int
-    """How often a worker reports."""
+    """How often a worker reports; 0: once, when it has drained."""
     profile: tuple[Segment, ...]
     """As in a Plan: over all workers, of the measure window; empty for a closed loop."""
     requests: int = 0
