@@ -33,7 +33,6 @@ cdef struct Counts:
 cdef int counts_init(Counts *h) except -1
 cdef void counts_free(Counts *h) noexcept
 cdef void counts_clear(Counts *h) noexcept nogil
-cdef void counts_zero(Counts *h) noexcept nogil
 
 
 cdef inline uint64_t counter_of(uint64_t value) noexcept nogil:

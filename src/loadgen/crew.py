@@ -277,7 +277,7 @@ class Crew:
     ) -> Load:
         """Has every worker begin with a load in a moment; `interval_ns` is the plan's unless given.
 
-        Where it is 0, workers say nothing before they have drained: to report takes a worker part of a millisecond.
+        Where it is 0, workers say nothing before they have drained: to report takes a worker most of a millisecond.
         The window has `requests`, or as many as `duration_ns` allow where they are 0.
         """
         self.intervals.clear()

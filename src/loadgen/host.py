@@ -66,10 +66,14 @@ def clock_source(path: Path = CLOCK_SOURCE) -> str:
     return _read(path).strip()
 
 
+def _cpu_info(proc: Path) -> list[tuple[str, str]]:
+    lines = (line.partition(":") for line in _read(proc / "cpuinfo").splitlines())
+    return [(key.strip(), value.strip()) for key, _, value in lines]
+
+
 def is_virtual(root: Path = Path("/")) -> bool:
     """Whether a hypervisor is under this kernel, as far as it says."""
-    flags = (line.partition(":") for line in _read(root / "proc/cpuinfo").splitlines())
-    if any(key.strip() == "flags" and "hypervisor" in value.split() for key, _, value in flags):
+    if any(key == "flags" and "hypervisor" in value.split() for key, value in _cpu_info(root / "proc")):
         return True
     return (root / "sys/hypervisor/type").exists() or (root / "proc/device-tree/hypervisor").exists()
 
@@ -80,9 +84,8 @@ def fingerprint(proc: Path = PROC) -> str:
     "box: 2 × AMD EPYC 7R13, Linux 6.8.0-31-generic".
     """
     system = os.uname()
-    lines = (line.partition(":") for line in _read(proc / "cpuinfo").splitlines())
     # ARM's kernel names no model.
-    model = next((value.strip() for key, _, value in lines if key.strip() == "model name"), system.machine)
+    model = next((value for key, value in _cpu_info(proc) if key == "model name"), system.machine)
     return f"{system.nodename}: {os.cpu_count() or 1} × {model}, {system.sysname} {system.release}"
 
 
