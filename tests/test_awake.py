@@ -38,7 +38,8 @@ def children() -> list[psutil.Process]:
 
 def test_a_process_of_the_idle_policy_is_on_each_cpu_and_ends_with_the_time_that_is_measured(cpu: int) -> None:
     before = children()
-    with awake.kept([cpu]):
+    with awake.kept([cpu]) as kept:
+        assert kept == [cpu]
         [process] = [child for child in children() if child not in before]
         assert process.cpu_affinity() == [cpu]
         assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
@@ -81,7 +82,8 @@ def test_it_ends_with_its_parent_however_that_ends() -> None:
 def test_a_quota_is_not_used_up_by_doing_nothing(monkeypatch: pytest.MonkeyPatch, cpu: int) -> None:
     monkeypatch.setattr(cgroup, "quota", lambda groups: 1.5)
     before = children()
-    with awake.kept([cpu]):
+    with awake.kept([cpu]) as kept:
+        assert kept == []
         assert children() == before
 
 
@@ -99,12 +101,13 @@ def test_where_the_policy_is_refused_no_process_spins_without_it(monkeypatch: py
 
 def test_a_process_that_ends_at_once_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, cpu: int) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with awake.kept([cpu]):
-        pass
+    with awake.kept([cpu]) as kept:
+        assert kept == []
 
 
 def test_one_that_cannot_be_started_is_done_without(monkeypatch: pytest.MonkeyPatch, cpu: int) -> None:
     monkeypatch.setattr(sys, "executable", "/no/such/program")
     before = children()
-    with awake.kept([cpu]):
+    with awake.kept([cpu]) as kept:
+        assert kept == []
         assert children() == before

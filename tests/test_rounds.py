@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -172,7 +173,14 @@ def test_the_cpus_of_load_and_servers_are_kept_from_sleeping(
 
 
 def test_cpus_that_nobody_is_pinned_to_are_not_kept_from_sleeping() -> None:
-    assert rounds_of(managed(), settings=replace(SHORT, awake=Awake.ALWAYS)).kept_awake({}) == []
+    assert rounds_of(managed(), settings=replace(SHORT, awake=Awake.ALWAYS)).to_keep_awake({}) == []
+
+
+def test_nothing_is_said_of_cpus_that_could_not_be_kept_from_sleeping(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(awake, "kept", lambda cpus: contextlib.nullcontext([]))
+    rounds = rounds_of(managed(), settings=replace(SHORT, awake=Awake.ALWAYS))
+    rounds.next()
+    assert not any("sleeping" in note for note in rounds.notes)
 
 
 def test_workers_say_nothing_while_a_slice_is_measured() -> None:

@@ -26,23 +26,20 @@ def can_be_kept() -> bool:
 
 
 @contextlib.contextmanager
-def kept(cpus: Iterable[int]) -> Iterator[None]:
-    """These CPUs do not sleep; where one cannot be kept from it, it sleeps as it does without this."""
+def kept(cpus: Iterable[int]) -> Iterator[list[int]]:
+    """These CPUs do not sleep: those that it gives, as some may not be kept from it."""
     with contextlib.ExitStack() as stack:
         # A terminal's Ctrl-C is for whoever times something.
         old = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
-            started = []
+            started = {}
             for cpu in cpus if can_be_kept() else ():
                 with contextlib.suppress(OSError):
-                    started.append(stack.enter_context(_process(cpu)))
+                    started[cpu] = stack.enter_context(_process(cpu))
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, old)
-        for process in started:
-            # It says a byte when it has its policy, and ends without one where it may not have it.
-            assert process.stdout is not None
-            process.stdout.read(1)
-        yield
+        # Each says a byte when it has its policy, and ends without one where it may not have it.
+        yield [cpu for cpu, process in started.items() if process.stdout is not None and process.stdout.read(1)]
 
 
 @contextlib.contextmanager

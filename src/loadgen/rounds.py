@@ -247,7 +247,8 @@ class Rounds:
                     side.crew.connect()
                     if side.plan.prefill:
                         side.crew.prefill()
-                stack.enter_context(awake.kept(self.kept_awake(sides)))
+                if stack.enter_context(awake.kept(self.to_keep_awake(sides))):
+                    self.notes["CPUs are kept from sleeping while servers are measured; change with awake"] = None
                 yield sides
             except Stop:
                 raise self.stopped(sides) from None
@@ -258,14 +259,12 @@ class Rounds:
             if interrupts.count:
                 raise Interrupted
 
-    def kept_awake(self, sides: dict[int, Side]) -> list[int]:
+    def to_keep_awake(self, sides: dict[int, Side]) -> list[int]:
         """The CPUs that are not to sleep: those that workers and servers are pinned to."""
         if self.settings.awake is Awake.NEVER or (self.settings.awake is Awake.VM and not host.is_virtual()):
             return []
         cpus = {worker.cpu for side in sides.values() for worker in side.plan.workers if worker.cpu is not None}
         cpus |= {cpu for side in sides.values() if side.contestant.server for cpu in side.contestant.server.cpus}
-        if cpus and awake.can_be_kept():
-            self.notes["CPUs are kept from sleeping while servers are measured; change with awake"] = None
         return sorted(cpus)
 
     def start(self, place: int, interrupts: Interrupts, stack: contextlib.ExitStack) -> Side:
