@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from typing import Any, cast
+from unittest.mock import Mock
 
 import uvloop
 from faulty_server import FaultyServer, polite
@@ -49,4 +52,35 @@ def test_every_interval_is_reported_before_the_end_however_late_the_loops_timers
         ("interval", "measure", 1),
         ("interval", "measure", 2),
         ("drained", "measure", 0),
+    ]
+
+
+def test_what_is_due_is_done_in_order_though_the_loops_timers_ring_in_another() -> None:
+    class Reversed:
+        """A loop whose timers ring when it is told to, the newest first."""
+
+        def __init__(self) -> None:
+            self.rings: list[Callable[[], object]] = []
+
+        def call_later(self, delay_s: float, ring: Callable[[], object]) -> Mock:
+            self.rings.append(ring)
+            return Mock()
+
+    async def rung_in_reverse(port: int) -> list[Report]:
+        said = Said()
+        own = Worker(said, plan(port), 0)
+        own.loop = clock = cast(Any, Reversed())
+        # The warm-up's last interval ends where the measurement begins.
+        own.obey(worker.LOAD, Load(time.monotonic_ns() + NS_PER_S, NS_PER_S // 4, NS_PER_S, NS_PER_S // 4, ()))
+        while clock.rings:
+            clock.rings.pop()()
+        own.forget_timers()
+        own.engine.close()
+        return said.reports
+
+    with FaultyServer(polite()) as server:
+        reports = uvloop.run(rung_in_reverse(server.port))
+    assert [(report.phase, report.interval) for report in reports] == [
+        ("warmup", 1),
+        *(("measure", number) for number in (1, 2, 3, 4)),
     ]

@@ -192,13 +192,12 @@ class Worker:
             self.engine.stop()
 
     def at(self, at_ns: int, do: Callable[[], None]) -> None:
-        """Does something at a monotonic time, unless the load is stopped before."""
+        """Does something at a monotonic time, and after what is due before it, unless the load is stopped before.
 
-        def ring() -> None:
-            del self.timers[timer]
-            do()
-
-        timer = self.loop.call_later(max(0.0, (at_ns - time.monotonic_ns()) / 1e9), ring)
+        The loop's timers are coarse: of two that are due at about the same time, the later can ring first.
+        """
+        delay_s = max(0.0, (at_ns - time.monotonic_ns()) / 1e9)
+        timer = self.loop.call_later(delay_s, lambda: self.catch_up(at_ns))
         self.timers[timer] = at_ns, do
 
     def forget_timers(self) -> None:
@@ -206,12 +205,12 @@ class Worker:
             timer.cancel()
         self.timers.clear()
 
-    def catch_up(self) -> None:
-        """Does what is due: the loop's timers are coarse, and a load can be over before the last of them has rung."""
+    def catch_up(self, now_ns: int) -> None:
+        """Does what is due, in order."""
         while self.timers:
             timer = min(self.timers, key=lambda timer: self.timers[timer][0])
             at_ns, do = self.timers[timer]
-            if at_ns > time.monotonic_ns():
+            if at_ns > now_ns:
                 return
             timer.cancel()
             del self.timers[timer]
@@ -289,7 +288,8 @@ class Worker:
 
     def mode_ended(self, event: str) -> None:
         if event == "drained":
-            self.catch_up()
+            # A load can be over before the last of the loop's timers has rung.
+            self.catch_up(time.monotonic_ns())
             self.forget_timers()
             self.report_rest()
             finals = {phase: self.snapshot(phase) for phase in PHASE_NAMES}
