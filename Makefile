@@ -11,8 +11,10 @@ INSTALLED := $(VENV)/installed
 BUILT     := $(VENV)/built
 TOOLS     := $(VENV)/tools
 
-COMPILED := $(wildcard src/loadgen/_*.pyx src/loadgen/_*.pxd)
-FACES    := $(patsubst src/loadgen/%.pyi,loadgen.%,$(wildcard src/loadgen/_*.pyi))
+COMPILED := $(shell find src/loadgen -name '_*.pyx' -o -name '_*.pxd')
+FACES    := $(subst /,.,$(patsubst src/%.pyi,%,$(shell find src/loadgen -name '_*.pyi')))
+# What a compilation leaves beside the sources.
+OBJECTS  := find src/loadgen \( -name '_*.c' -o -name '_*.so' -o -name '_*.html' \) -delete
 PIP      := $(BIN)/python -m pip --quiet --disable-pip-version-check
 STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --ignore-unused-allowlist
 ARGS     ?=
@@ -55,20 +57,21 @@ stills: $(BUILT)  ## whether a generator that stands still is found out, and onl
 	$(BIN)/python benchmark/stills.py $(ARGS)
 
 fuzz: $(BUILT) $(TOOLS)  ## throw random bytes at the codecs for FUZZ_SECONDS (60)
-	$(BIN)/python tests/fuzz_codec.py --seconds $(FUZZ_SECONDS) $(ARGS)
+	$(BIN)/python tests/support/fuzz_codec.py --seconds $(FUZZ_SECONDS) $(ARGS)
 
 # Line tracing is compiled in for the measurement only, and thrown away with its build whether or not the tests pass.
 cover: $(INSTALLED) $(TOOLS)  ## line coverage of Python and of compiled code
 	@scripts/prepare servers
-	rm -f $(BUILT) src/loadgen/_*.c src/loadgen/_*.so .coverage*
-	trap 'rm -f src/loadgen/_*.c src/loadgen/_*.so .coverage.*' EXIT; \
+	rm -f $(BUILT) .coverage*; $(OBJECTS)
+	trap "rm -f .coverage.*; $(OBJECTS)" EXIT; \
 	LOADGEN_TRACE=1 $(BIN)/python setup.py --quiet build_ext --inplace && \
-	$(BIN)/coverage run -m pytest --ignore tests/test_packaging.py $(ARGS); tested=$$?; \
+	$(BIN)/coverage run -m pytest --ignore tests/project/test_packaging.py $(ARGS); tested=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$tested
 
 clean:  ## remove everything that was built, .venv too
-	rm -rf $(VENV) build dist src/*.egg-info src/loadgen/_*.c src/loadgen/_*.so src/loadgen/_*.html \
+	rm -rf $(VENV) build dist src/*.egg-info \
 	  .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* htmlcov
+	$(OBJECTS)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(MADE):
@@ -79,7 +82,7 @@ $(MADE):
 
 # Other flags make other C: what was generated under the old ones goes first.
 $(INSTALLED): $(MADE) pyproject.toml setup.py
-	rm -f src/loadgen/_*.c
+	find src/loadgen -name '_*.c' -delete
 	$(PIP) install --editable .
 	@touch $@
 

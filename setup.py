@@ -1,5 +1,6 @@
-"""Compiles every `src/loadgen/_*.pyx` into an extension of its own, and packs the presets; everything else is said in
-pyproject.toml.
+"""Compiles every `_*.pyx` under src/loadgen into an extension of its own, and packs the presets.
+
+Everything else is said in pyproject.toml.
 
 LOADGEN_TRACE=1 builds with line tracing, for `make cover`; it is too slow to measure anything with.
 LOADGEN_ANNOTATE=1 writes an .html beside each .pyx that shows which lines touch Python.
@@ -19,15 +20,15 @@ TRACE_MACROS = [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE
 
 extensions = [
     Extension(
-        f"loadgen.{source.stem}",
+        ".".join(source.relative_to("src").with_suffix("").parts),
         [str(source)],
         extra_compile_args=[f"-O{OPTIMIZE}", "-g0", "-fvisibility=hidden", "-fno-math-errno"],
         define_macros=TRACE_MACROS if TRACE else [],
     )
-    for source in sorted(Path("src/loadgen").glob("_*.pyx"))
+    for source in sorted(Path("src/loadgen").rglob("_*.pyx"))
 ]
 
-# The folders of presets in the repository, and in the package: `loadgen.presets` looks in both.
+# The folders of presets in the repository, and in the package: `loadgen.config.presets` looks in both.
 PRESETS = {"benchmark/config": "config", "server/config": "server"}
 
 

@@ -11,9 +11,9 @@ from libc.string cimport memset
 
 from loadgen._buffer cimport Cursor
 from loadgen._codec cimport REPLY, Codec, Decoder
-from loadgen._histogram cimport Counts, counts_free, counts_init, counts_record
-from loadgen._random cimport Random, random_below, random_seed, random_unit
-from loadgen._recorder cimport Recorder
+from loadgen.engine._histogram cimport Counts, counts_free, counts_init, counts_record
+from loadgen.engine._random cimport Random, random_below, random_seed, random_unit
+from loadgen.engine._recorder cimport Recorder
 from loadgen._request cimport GET, HIT, MEASURE, Request
 
 cdef extern from "time.h" nogil:

@@ -29,8 +29,9 @@ from pathlib import Path
 
 import orjson
 
-from loadgen import config, runner
+from loadgen import config
 from loadgen.events import Result
+from loadgen.runner import run as runner
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.units import NS_PER_MS
 

@@ -50,7 +50,7 @@ def main() -> int:
     global _inside
     _inside = True
     try:
-        from loadgen.cli import main
+        from loadgen.cli.main import main
 
         _heed()
         status = main(imported=_heed)

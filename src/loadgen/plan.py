@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass, field
 
 from loadgen import greeting
+from loadgen.judge.verdict import Limits as VerdictLimits
 from loadgen.slo import Objective
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
-from loadgen.verdict import Limits as VerdictLimits
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Self
 
-from loadgen._histogram import Histogram as Histogram  # part of what a snapshot is, for those who read one
+from loadgen.engine._histogram import Histogram as Histogram  # part of what a snapshot is, for those who read one
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 

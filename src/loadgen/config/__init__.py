@@ -7,16 +7,16 @@ what a program may write.
 """
 
 from loadgen.config.defaults import default
+from loadgen.config.document.origin import Flag
+from loadgen.config.document.toml_text import dump
 from loadgen.config.example import example
 from loadgen.config.json_schema import json_schema
-from loadgen.config.judging import compare_settings, gate_settings, smoke_limits
 from loadgen.config.load import load
-from loadgen.config.origin import Flag
-from loadgen.config.resolve import resolve, server_plan
-from loadgen.config.schema import MAX_SEED, Config
-from loadgen.config.search import search_settings, wants_search
 from loadgen.config.server_file import is_server_file
-from loadgen.config.toml_text import dump
+from loadgen.config.tables.schema import MAX_SEED, Config
+from loadgen.config.told.judging import compare_settings, gate_settings, smoke_limits
+from loadgen.config.told.resolve import resolve, server_plan
+from loadgen.config.told.search import search_settings, wants_search
 
 __all__ = [
     "MAX_SEED",

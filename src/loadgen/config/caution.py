@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from loadgen.config.document import Document
-from loadgen.config.objectives import COMMANDS, Percentiles
-from loadgen.config.positions import Path
-from loadgen.config.problem import Problem
-from loadgen.config.schema import Config, General, Keyspace
-from loadgen.config.split import worker_count
-from loadgen.config.tree import inert, tables
+from loadgen.config.document.document import Document
+from loadgen.config.document.problem import Problem
+from loadgen.config.tables.objectives import COMMANDS, Percentiles
+from loadgen.config.tables.schema import Config, General, Keyspace
+from loadgen.config.tables.table import Path
+from loadgen.config.tables.tree import inert, tables
+from loadgen.config.told.split import worker_count
 from loadgen.units import format_duration, parse_count, parse_duration
 
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from loadgen._ketama import Ketama
-from loadgen.config.cpu_list import absent_cpus, parse_cpu_list
-from loadgen.config.endpoint import parse_endpoint
-from loadgen.config.objectives import GetSlo
-from loadgen.config.phase import MAX_SEGMENTS
-from loadgen.config.positions import Path
-from loadgen.config.problem import Problem
-from loadgen.config.profile import most_segments
-from loadgen.config.schema import Config, Keyspace
-from loadgen.config.server import has_port
+from loadgen.config.document.problem import Problem
+from loadgen.config.tables.cpu_list import absent_cpus, parse_cpu_list
+from loadgen.config.tables.endpoint import parse_endpoint
+from loadgen.config.tables.objectives import GetSlo
+from loadgen.config.tables.phase import MAX_SEGMENTS
+from loadgen.config.tables.schema import Config, Keyspace
+from loadgen.config.tables.server import has_port
+from loadgen.config.tables.table import Path
+from loadgen.config.told.profile import most_segments
+from loadgen.engine._ketama import Ketama
 from loadgen.plan import Endpoint
 from loadgen.units import MAX_DURATION_NS
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.config.schema import Config
+from loadgen.config.tables.schema import Config
 
 _IN_WORDS = {
     "general.threads": "the CPUs that this process may use",

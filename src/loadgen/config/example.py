@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
-from loadgen.config.positions import Path
-from loadgen.config.schema import Config
-from loadgen.config.table import Table
-from loadgen.config.toml_text import toml_value
-from loadgen.config.tree import alias, header, inert, is_list, keys, tables, values
+from loadgen.config.document.toml_text import toml_value
+from loadgen.config.tables.schema import Config
+from loadgen.config.tables.table import Path, Table
+from loadgen.config.tables.tree import alias, header, inert, is_list, keys, tables, values
 
 _WIDTH = 100
 

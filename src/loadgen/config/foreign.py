@@ -5,10 +5,10 @@ They have one shape, which is ours too, so that a file without a key that only t
 
 from __future__ import annotations
 
-from loadgen.config.document import Document
-from loadgen.config.positions import Path
-from loadgen.config.problem import Problem
-from loadgen.config.schema import Config
+from loadgen.config.document.document import Document
+from loadgen.config.document.problem import Problem
+from loadgen.config.tables.schema import Config
+from loadgen.config.tables.table import Path
 
 THEIRS: tuple[Path, ...] = (
     ("general", "io_engine"),

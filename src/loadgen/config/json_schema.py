@@ -7,8 +7,8 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from loadgen.config.schema import Config
-from loadgen.config.tree import alias, tables
+from loadgen.config.tables.schema import Config
+from loadgen.config.tables.tree import alias, tables
 
 
 def json_schema() -> dict[str, Any]:

@@ -12,15 +12,15 @@ from pydantic import ValidationError
 
 from loadgen.config.caution import cautions
 from loadgen.config.contradictions import contradictions
-from loadgen.config.document import Document
+from loadgen.config.document.document import Document
+from loadgen.config.document.origin import Flag, Origin
+from loadgen.config.document.problem import Problem, problems_in
+from loadgen.config.document.toml_file import MAX_NESTING, nested, read
 from loadgen.config.foreign import as_theirs
-from loadgen.config.origin import Flag, Origin
-from loadgen.config.positions import Path as KeyPath
-from loadgen.config.problem import Problem, problems_in
-from loadgen.config.schema import Config
 from loadgen.config.server_file import lay_over
-from loadgen.config.toml_file import MAX_NESTING, nested, read
-from loadgen.config.tree import dotted
+from loadgen.config.tables.schema import Config
+from loadgen.config.tables.table import Path as KeyPath
+from loadgen.config.tables.tree import dotted
 from loadgen.errors import ConfigError
 
 _ENDPOINTS = ("target", "endpoints")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loadgen.config.document import Document
-from loadgen.config.origin import Origin
-from loadgen.config.problem import Problem
-from loadgen.config.toml_file import TomlFile, read
-from loadgen.config.tree import dotted
+from loadgen.config.document.document import Document
+from loadgen.config.document.origin import Origin
+from loadgen.config.document.problem import Problem
+from loadgen.config.document.toml_file import TomlFile, read
+from loadgen.config.tables.tree import dotted
 from loadgen.errors import ConfigError
 
 _TARGET = "target"

@@ -8,26 +8,26 @@ systems read of a gate is written apart, when it has ended.
 from typing import TextIO
 
 from loadgen.errors import UsageError
-from loadgen.output import progress
-from loadgen.output.annotations import write_annotations
-from loadgen.output.clean import Clean
-from loadgen.output.clean_comparison import CleanComparison
-from loadgen.output.clean_smoke import CleanMatrix, CleanSmoke
-from loadgen.output.color import Paint, wants_color
-from loadgen.output.csv import Csv
-from loadgen.output.event import AnyEvent, AnyOutput, EndsOnly, Fitted
-from loadgen.output.figures import count
-from loadgen.output.json import Json
-from loadgen.output.junit import write_junit
-from loadgen.output.markdown import append_markdown
+from loadgen.output.formats import progress
+from loadgen.output.formats.clean import Clean
+from loadgen.output.formats.clean_comparison import CleanComparison
+from loadgen.output.formats.clean_smoke import CleanMatrix, CleanSmoke
+from loadgen.output.formats.csv import Csv
+from loadgen.output.formats.event import AnyEvent, AnyOutput, EndsOnly, Fitted
+from loadgen.output.formats.json import Json
+from loadgen.output.formats.quiet import Quiet, QuietComparison, QuietSmoke
+from loadgen.output.formats.verbose import Verbose
+from loadgen.output.formats.verbose_comparison import VerboseComparison
 from loadgen.output.outputs import Create, Outputs, opened
-from loadgen.output.quiet import Quiet, QuietComparison, QuietSmoke
-from loadgen.output.sink import Sink, open_results, remark, settle, write_lines
-from loadgen.output.slo import summary as objectives
-from loadgen.output.smoke import verdict as smoke_verdict
-from loadgen.output.svg import write_plot
-from loadgen.output.verbose import Verbose
-from loadgen.output.verbose_comparison import VerboseComparison
+from loadgen.output.paper.color import Paint, wants_color
+from loadgen.output.paper.sink import Sink, open_results, remark, settle, write_lines
+from loadgen.output.pictures.svg import write_plot
+from loadgen.output.reports.annotations import write_annotations
+from loadgen.output.reports.junit import write_junit
+from loadgen.output.reports.markdown import append_markdown
+from loadgen.output.words.figures import count
+from loadgen.output.words.slo import summary as objectives
+from loadgen.output.words.smoke import verdict as smoke_verdict
 
 __all__ = [
     "FORMATS",

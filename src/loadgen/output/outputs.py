@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from typing import Protocol, TextIO
 
 from loadgen.errors import OutputError, ReaderGone, UsageError
-from loadgen.output import progress
-from loadgen.output.color import wants_color
-from loadgen.output.event import AnyEvent, AnyOutput
-from loadgen.output.sink import open_results, remark, settle
+from loadgen.output.formats import progress
+from loadgen.output.formats.event import AnyEvent, AnyOutput
+from loadgen.output.paper.color import wants_color
+from loadgen.output.paper.sink import open_results, remark, settle
 
 STDOUT = "-"
 """The name by which an option means standard output."""

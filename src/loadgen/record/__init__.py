@@ -11,13 +11,13 @@ from typing import Any
 
 import orjson
 
-from loadgen.comparison import Compared, JudgingEvent, NoiseFound, RoundEnded
+from loadgen.compare.comparison import Compared, JudgingEvent, NoiseFound, RoundEnded
 from loadgen.escape import json_line
 from loadgen.events import Configured, Event, PhaseBegan, Result, Sample, SearchEnded, StepTaken
-from loadgen.record import comparison, run, search, smoke
-from loadgen.record.load import differences, load
 from loadgen.record.read import Reading, Record
-from loadgen.smoke import SmokeEnded
+from loadgen.record.write import comparison, run, search, smoke
+from loadgen.record.write.load import differences, load
+from loadgen.smoke.criteria import SmokeEnded
 
 MOST_EXACT = 2**53 - 1
 """The largest integer of which JavaScript and jq, whose numbers are doubles, read every one apart."""

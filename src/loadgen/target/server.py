@@ -18,10 +18,11 @@ from typing import Self
 from loadgen.errors import LoadgenError, TargetError
 from loadgen.events import Progress
 from loadgen.server_plan import HOST, ServerPlan
-from loadgen.target import build, folder, port, program, ready
+from loadgen.target import build, folder, port, program
 from loadgen.target.keeper_process import KeeperProcess, StartError, Task
 from loadgen.target.log import Log
 from loadgen.target.process import ProcessTree
+from loadgen.target.talk import ready
 from loadgen.units import NS_PER_S, format_duration
 from loadgen.usage import Usage
 

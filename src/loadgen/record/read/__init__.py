@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from loadgen.comparison import JudgingEvent
+from loadgen.compare.comparison import JudgingEvent
 from loadgen.events import Event, Result, StepTaken
 from loadgen.plan import Plan
 from loadgen.record.read import judged, run, search
 from loadgen.record.read.fields import Fields
-from loadgen.smoke import SmokeEnded
+from loadgen.smoke.criteria import SmokeEnded
 
 Record = Mapping[str, Any]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadgen.comparison import Candidate, Compared, Idle, NoiseFound, Round, RoundEnded, Row, Settings
+from loadgen.compare.comparison import Candidate, Compared, Idle, NoiseFound, Round, RoundEnded, Row, Settings
 from loadgen.events import Result
 from loadgen.plan import Plan
 from loadgen.record.read import run
 from loadgen.record.read.fields import Fields
-from loadgen.smoke import Check, SmokeEnded
+from loadgen.smoke.criteria import Check, SmokeEnded
 from loadgen.stats.sequential import Answer
 
 Values = dict[str, float]

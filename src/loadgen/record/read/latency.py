@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 import sys
 
-from loadgen.record.latency import QUANTILES
 from loadgen.record.read.fields import Fields
+from loadgen.record.write.latency import QUANTILES
 from loadgen.snapshot import Histogram, decode_v2
 from loadgen.units import NS_PER_US
 

@@ -12,7 +12,7 @@ from loadgen.record.read.accounts import checks, commands, connections, errors, 
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.latency import shown, shown_in_us, whole
 from loadgen.record.read.search import quantile_limits
-from loadgen.record.run import PROTOCOL_NAMES
+from loadgen.record.write.run import PROTOCOL_NAMES
 from loadgen.signs import Ceiling, HostSigns, Pauses, Signs, WorkerSigns
 from loadgen.slo import Objective, Unit
 from loadgen.snapshot import Backlog, Histogram, Snapshot, Tally

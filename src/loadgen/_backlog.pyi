@@ -1,7 +1,0 @@
-from loadgen._recorder import Recorder
-from loadgen._schedule import Schedule
-from loadgen._workload import Workload
-
-def count(
-    schedule: Schedule, workload: Workload, recorder: Recorder, phase: str, until_ns: int, now_ns: int, most: int
-) -> int: ...

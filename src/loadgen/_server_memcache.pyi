@@ -1,5 +1,0 @@
-from loadgen._server_connection import Connection
-
-VERSION: str
-
-class MemcacheConnection(Connection): ...

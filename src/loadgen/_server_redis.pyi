@@ -1,3 +1,0 @@
-from loadgen._server_resp import RespConnection
-
-class RedisConnection(RespConnection): ...

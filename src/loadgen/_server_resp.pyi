@@ -1,3 +1,0 @@
-from loadgen._server_connection import Connection
-
-class RespConnection(Connection): ...

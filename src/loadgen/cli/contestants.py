@@ -1,0 +1,299 @@
+"""What `compare` and `gate` are given on the command line, turned into what takes part in rounds.
+
+A candidate is written as a server file, an address, a command with {port} in it, or a result file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from loadgen import config, output, record
+from loadgen.cli import session
+from loadgen.cli.flags import flags_of
+from loadgen.cli.options import Given, Group, Option, Positional, Syntax
+from loadgen.cli.options.kind import COUNT, LITERAL, TIME
+from loadgen.cli.options.load import ANY_KEY, CONVERSATION, GENERATOR, KEYS, LOAD, MEMTIER, REFUSED, RESULTS, refused
+from loadgen.compare import results
+from loadgen.compare.comparison import Candidate, Compared, JudgingEvent, NoiseFound, Settings
+from loadgen.compare.contest import Contest, rule_for
+from loadgen.compare.results import Stored
+from loadgen.compare.rounds import MOST_FAILED, Contestant
+from loadgen.config import Config, Flag, presets
+from loadgen.errors import UsageError
+from loadgen.events import Event
+from loadgen.host.interrupts import interruptible
+from loadgen.server_plan import ServerPlan
+
+RESULT_FILES = (".json", ".ndjson", ".jsonl")
+
+# Without a CONFIG: redis-benchmark's own number of connections, and keys enough that they are not all in a CPU's cache.
+WITHOUT_FILE = {
+    "connection.connections": 50,
+    "workload.keyspace.count": 100_000,
+}
+
+
+CANDIDATES = (
+    "a candidate is a word of its own: a server file or preset, an address such as 127.0.0.1:6379, a command with "
+    "{port} in it, or a result file"
+)
+
+
+def rounds(table: str) -> Group:
+    """The options for how rounds are run; `table` is the config's, compare or gate."""
+    rows = (
+        ("rounds", COUNT, "the most rounds"),
+        ("slice", TIME, "how long one stretch of load on one server is measured"),
+        ("slices", COUNT, "how many of them each server has in a round; an even number"),
+        ("settle", TIME, "how long it goes on before it is measured"),
+        ("load_share", LITERAL, "share of the first server's capacity at which latency is compared"),
+    )
+    options = (Option((f"--{key.replace('_', '-')}",), what, kind, key=f"{table}.{key}") for key, kind, what in rows)
+    return Group(f"rounds, keys of [{table}]", tuple(options))
+
+
+def syntax(table: str, *positionals: Positional, groups: Sequence[Group] = ()) -> Syntax:
+    """What a verb that runs rounds takes: its own words and groups, and the load's flags."""
+    load = LOAD.without("--duration", "--warmup", "--requests", "--tests")
+    memtier = MEMTIER.without("--test-time", "--rate-limiting")
+    return Syntax(
+        (*groups, rounds(table), CONVERSATION, load, KEYS, GENERATOR, RESULTS.without("--csv"), ANY_KEY, memtier),
+        positionals,
+        refused=(
+            *REFUSED,
+            *refused("rounds measure slices of time; write how long with --slice", "-n", "--duration", "--test-time"),
+            *refused("how long a load runs before it is measured is --settle here", "--warmup"),
+            *refused("all rounds have one mix; write it with --mix", "-t"),
+            *refused("a comparison has no row for each test; --format json has all figures", "--csv"),
+            *refused("write the rate of all connections with --rate", "--rate-limiting"),
+            *refused(CANDIDATES, "-h", "-p", "-u", "--embedded", *(["--server"] if table == "compare" else [])),
+        ),
+    )
+
+
+class Contestants:
+    """The candidates of one command line. Raises UsageError or ConfigError for what is wrong with them."""
+
+    def __init__(self, args: Given, table: str, file: Path | None) -> None:
+        self.args = args
+        self.table = table
+        self.file = file
+        told = flags_of(args)
+        self.flags = dict(told.keys)
+        if file is None:
+            self.flags = {key: Flag(table, value) for key, value in WITHOUT_FILE.items()} | self.flags
+        self.warnings: dict[str, None] = {}
+        self.notes: list[str] = []
+        self.settings = config.load(file, args.set, self.flags)
+        """The CONFIG by itself, for its tables that are not of a server."""
+        for key in self.in_vain():
+            self.warnings[f"{file}: {key} is not acted on by {table}: rounds have loads of their own"] = None
+        if self.settings.general.seed is None:
+            # All candidates get the same requests.
+            seed = int.from_bytes(os.urandom(6))
+            self.flags["general.seed"] = Flag(table, seed)
+        self.server_cpus: tuple[int, ...] = ()
+
+    @property
+    def seed(self) -> int:
+        seed = self.load({}).general.seed
+        assert seed is not None
+        return seed
+
+    def in_vain(self) -> list[str]:
+        """What the CONFIG asks for and only other verbs do."""
+        workload = self.settings.workload
+        asked = {
+            "workload.phase": workload.phase,
+            "workload.saturation_search": workload.saturation_search,
+            "slo": self.settings.slo,
+        }
+        return [key for key, value in asked.items() if value]
+
+    def candidates(self, words: Sequence[str]) -> list[Contestant | Stored]:
+        """What these words name; an empty one is the CONFIG's own [target]."""
+        found = [self.of(word) for word in words]
+        if self.pin([each.server for each in found if isinstance(each, Contestant) and each.server is not None]):
+            found = [self.of(word) for word in words]
+        return told_apart(found)
+
+    def pin(self, servers: Sequence[ServerPlan]) -> bool:
+        """Gives load and servers CPUs of their own, where nobody has said otherwise: what shares a CPU, waits."""
+        cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        if not servers or self.settings.general.cpu_list is not None or len(cpus) < 2:
+            return False
+        taken = {cpu for server in servers for cpu in server.cpus}
+        ours = [cpu for cpu in cpus if cpu not in taken][: len(cpus) // 2]
+        if not ours:
+            self.notes.append("the servers' cpu_list leaves the load no CPU of its own: it is not pinned")
+            return False
+        self.server_cpus = tuple(cpu for cpu in cpus if cpu not in ours)
+        self.flags["general.cpu_list"] = Flag(self.table, ",".join(map(str, ours)))
+        if "threads" not in self.settings.general.model_fields_set:
+            self.flags["general.threads"] = Flag(self.table, len(ours))
+        theirs = {server.cpus or self.server_cpus for server in servers}
+        listed = " and ".join(_listed(each) for each in sorted(theirs))
+        self.notes.append(
+            f"load on CPU {_listed(ours)}, servers on CPU {listed}; change with general.cpu_list and the server's "
+            "cpu_list"
+        )
+        return True
+
+    def judging(self, found: Sequence[Contestant | Stored], judged: Mapping[str, float] | None = None) -> Settings:
+        """How rounds are run and judged; by these thresholds for being worse, where they are `judged` by others.
+
+        Raises UsageError where the candidates were measured under different loads.
+        """
+        settings = (config.gate_settings if self.table == "gate" else config.compare_settings)(self.settings)
+        if not settings.rate_per_s:
+            settings = replace(settings, rate_per_s=self.settings.workload.rate_limit)
+        check_loads(found)
+        if judged is not None:
+            settings = replace(settings, one_sided=True, thresholds=judged)
+        rule_for(settings, len(found) - 1, live=any(isinstance(each, Contestant) for each in found))
+        for each in found:
+            if isinstance(each, Stored) and each.rate_per_s and settings.rate_per_s not in (0, each.rate_per_s):
+                raise UsageError(
+                    f"{each.candidate.name} was measured at {each.rate_per_s:g}/s and not at "
+                    f"{settings.rate_per_s:g}/s: latency is compared at one rate."
+                )
+            if isinstance(each, Stored) and each.rate_per_s:
+                settings = replace(settings, rate_per_s=each.rate_per_s)
+        return settings
+
+    def compare(self, found: Sequence[Contestant | Stored], plot: str | None) -> list[Compared]:
+        """Holds them against each other, prints how that goes and what came of it, and draws that where `plot` is."""
+        settings = self.judging(found)
+        with self.outputs() as emit:
+            ended = Contest(found, settings, self.seed, emit, self.notes).result()
+            for compared in ended:
+                emit(compared)
+        if plot:
+            output.write_plot(plot, ended)
+        return ended
+
+    def compare_with_itself(self, word: str) -> NoiseFound:
+        """What differs between two of the same, and how often that would raise an alarm."""
+        found = self.candidates([word, word])
+        if isinstance(found[0], Stored):
+            raise UsageError("--aa runs the candidate: name a server file, an address or a command, not results.")
+        # A false alarm is one of a gate's, so its thresholds are what is asked about.
+        settings = self.judging(found, config.gate_settings(self.settings).thresholds)
+        with self.outputs() as emit:
+            noise = Contest(found, settings, self.seed, emit, self.notes).noise_of_itself()
+            emit(noise)
+        return noise
+
+    @contextlib.contextmanager
+    def outputs(self) -> Iterator[Callable[[Event | JudgingEvent], None]]:
+        """Where events go, as the options and [admin] say."""
+        for warning in self.warnings:
+            output.remark(f"warning: {warning}")
+        create = functools.partial(output.create_comparison, gate=self.table == "gate")
+        with session.outputs_of(self.args, self.settings, create) as outputs, interruptible():
+            yield outputs.emit
+
+    def load(self, flags: Mapping[str, object], server: Path | None = None) -> Config:
+        settings = config.load(self.file, self.args.set, {**self.flags, **flags}, server=server)
+        self.warnings |= dict.fromkeys(settings.warnings)
+        return settings
+
+    def of(self, word: str) -> Contestant | Stored:
+        """The candidate that a word names."""
+        if not word:
+            assert self.file is not None, "without a CONFIG, somebody else is named"
+            return self.contestant(self.load({}), self.file.stem)
+        path = Path(word)
+        if "{port}" in word:
+            return self.command(word)
+        if path.suffix in RESULT_FILES:
+            return results.read(path)
+        if path.suffix == ".toml" or presets.is_there(word) or presets.SERVERS.path(word):
+            return self.server_file(presets.SERVERS.file(word))
+        host, colon, port = word.rpartition(":")
+        if colon and host and port.isdecimal():
+            return self.endpoint(word)
+        if near := presets.SERVERS.near(word):
+            raise UsageError(f'there is no file and no server preset "{_quoted(word)}"; did you mean {near}?')
+        raise UsageError(
+            f'"{_quoted(word)}" is no candidate; name a server file (server/config/redis.toml), an address '
+            '(127.0.0.1:6379), a command ("redis-server --port {port}") or a result file (result.json).'
+        )
+
+    def server_file(self, path: Path) -> Contestant:
+        return self.contestant(self.load({}, path), path.stem)
+
+    def endpoint(self, address: str) -> Contestant:
+        return self.contestant(self.load({"target.endpoints": Flag(address, [address])}), address)
+
+    def command(self, text: str) -> Contestant:
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise UsageError(f'"{_quoted(text)}" cannot be split into words: {error}.') from None
+        return self.contestant(
+            self.load({"target.server": Flag(_quoted(text), {"command": words})}), Path(words[0]).name
+        )
+
+    def contestant(self, settings: Config, name: str) -> Contestant:
+        plan = config.resolve(settings)
+        if "prefill" not in settings.workload.model_fields_set and plan.protocol != "ping":
+            # Each round begins with an empty server, which would only be asked what it does not have.
+            plan = replace(plan, prefill=True)
+        if "failures" not in settings.verdict.model_fields_set:
+            plan = replace(plan, verdict=replace(plan.verdict, failures=MOST_FAILED))
+        if "connections" not in settings.verdict.model_fields_set:
+            plan = replace(plan, verdict=replace(plan.verdict, connections=0.0))
+        if plan.open_loop:
+            # A rate of the CONFIG's is not that of the slices: the settings have theirs.
+            plan = replace(plan, profile=())
+        plan = replace(plan, arrival="poisson" if settings.workload.arrival is None else settings.workload.arrival)
+        server, load = config.server_plan(settings, name), record.load(plan)
+        if server is None:
+            address = ",".join(str(endpoint) for endpoint in plan.endpoints)
+            return Contestant(Candidate(address, "endpoint", load=load), plan, None)
+        return Contestant(Candidate(server.name, "server", load=load), plan, self.pinned(server))
+
+    def pinned(self, server: ServerPlan) -> ServerPlan:
+        return replace(server, cpus=server.cpus or self.server_cpus)
+
+
+def check_loads(found: Sequence[Contestant | Stored]) -> None:
+    """Raises UsageError where a stored result says that another load was on it than on the others."""
+    for one, other in itertools.permutations(found, 2):
+        a, b = one.candidate, other.candidate
+        if isinstance(one, Stored) and (different := record.differences(a.load, b.load)):
+            raise UsageError(
+                f"{a.name} was measured under another load than {b.name} ({'; '.join(different)}): take its results "
+                "anew, or give the CONFIG the same."
+            )
+
+
+def told_apart(found: Sequence[Contestant | Stored]) -> list[Contestant | Stored]:
+    """The same, with different names: of equal ones, the later are numbered."""
+    seen: dict[str, int] = {}
+    renamed: list[Contestant | Stored] = []
+    for each in found:
+        name = each.candidate.name
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > 1:
+            each = replace(each, candidate=replace(each.candidate, name=f"{name} ({seen[name]})"))
+        renamed.append(each)
+    return renamed
+
+
+def _listed(cpus: Sequence[int]) -> str:
+    return ",".join(map(str, cpus))
+
+
+def _quoted(command: str) -> str:
+    """The program that a command names: what follows may be a password, or the environment."""
+    program, blank, _ = command.partition(" ")
+    return f"{program} …" if blank else program

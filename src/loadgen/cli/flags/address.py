@@ -1,0 +1,126 @@
+"""Where the server is, in the words of several tools: -h and -p, a URI, memtier's --server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from loadgen.cli.options import Given, Word
+from loadgen.config import Flag, presets
+from loadgen.errors import UsageError
+from loadgen.escape import printable
+
+HOST = "127.0.0.1"
+PORTS = {"memcache": 11211}
+REDIS_PORT = 6379
+
+_SCHEMES = ("redis", "valkey")
+_TLS_SCHEMES = ("rediss", "valkeys")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is that runs already, as far as flags say."""
+
+    host: Word | None = None
+    port: Word | None = None
+
+    def __bool__(self) -> bool:
+        return self.host is not None or self.port is not None
+
+    def endpoint(self, protocol: str) -> Flag:
+        """As the configuration has it, with the protocol's own port where none was given."""
+        blamed = self.host or self.port
+        assert blamed is not None, "an address has a host or a port"
+        host = str(self.host.value) if self.host is not None else HOST
+        port = self.port.value if self.port is not None else PORTS.get(protocol, REDIS_PORT)
+        return Flag(blamed.spelling, [f"[{host}]:{port}" if ":" in host and host[0] != "[" else f"{host}:{port}"])
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which server the flags name: one at an address, or one that is started from a file."""
+
+    address: Address = Address()
+    file: Path | None = None
+    keys: tuple[tuple[str, Flag], ...] = ()
+    """What a URI says of the user and the password."""
+
+
+def target_of(given: Given, *, memtier: bool) -> Target:
+    """The server that the flags name. `memtier` says that flags which only memtier has stand beside these.
+
+    Raises UsageError for a URI that is none, and for a server file that there is not.
+    """
+    host, port, uri = given.word("host"), given.word("port"), given.word("uri")
+    keys: tuple[tuple[str, Flag], ...] = ()
+    if uri is not None:
+        address, keys = read_uri(uri)
+        host, port = host or address.host, port or address.port
+    if host is not None:
+        _without_port(host)
+    server = given.word("server")
+    if server is None:
+        return Target(Address(host, port), None, keys)
+    if (file := _server_file(server, an_address=memtier or host is not None or port is not None)) is None:
+        return Target(Address(server, port), None, keys)
+    return Target(Address(host, port), file, keys)
+
+
+def _without_port(host: Word) -> None:
+    """Raises UsageError for a host that a port follows; more than one colon is an IPv6 address."""
+    name, _, port = str(host.value).rpartition(":")
+    if name and ":" not in name and port.isdecimal():
+        shown, number = printable(name, 60), printable(port, 10)
+        raise UsageError(f"{host.spelling}: the port has a flag of its own; write -h {shown} -p {number}.")
+
+
+def _server_file(server: Word, *, an_address: bool) -> Path | None:
+    """The server file that `--server` names; None where it is an address, as in memtier."""
+    word = str(server.value)
+    if presets.is_there(word) or Path(word).suffix == ".toml" or "/" in word:
+        return presets.SERVERS.file(word)
+    if an_address:
+        return None
+    if (preset := presets.SERVERS.path(word)) is not None:
+        return preset
+    if near := presets.SERVERS.near(word):
+        shown = printable(word, 60)
+        raise UsageError(
+            f'{server.spelling}: there is no server file and no server preset "{shown}"; did you mean {near}? '
+            f"An address is written --host {shown}."
+        )
+    return None
+
+
+def read_uri(word: Word) -> tuple[Address, tuple[tuple[str, Flag], ...]]:
+    """The address in a URI, and the keys for its user and password. Raises UsageError."""
+    try:
+        uri = urlsplit(str(word.value))
+        host, port = uri.hostname, uri.port
+    except ValueError:
+        raise UsageError(f"{word.spelling}: is not a URI; write it as redis://user:password@host:6379.") from None
+    scheme, database = uri.scheme.lower(), uri.path.strip("/")
+    if scheme in _TLS_SCHEMES:
+        raise UsageError(f"{word.spelling}: TLS is not there yet; name a port that answers in plain text, by redis://.")
+    if scheme not in _SCHEMES:
+        shown = printable(uri.scheme, 40)
+        raise UsageError(f"{word.spelling}: {shown}:// names no server here; write redis:// or valkey://.")
+    if database not in ("", "0"):
+        raise UsageError(f"{word.spelling}: SELECT is not there yet: the load is on database 0; leave the path out.")
+    user, _, _ = uri.netloc.rpartition("@")
+    name, colon, password = user.partition(":")
+    # As in redis-cli: what stands alone is the password.
+    parts = (("target.username", name if colon else ""), ("target.password", password if colon else name))
+    keys = tuple((key, Flag(word.spelling, unquote(text))) for key, text in parts if text)
+    address = Address(word._replace(value=host or HOST), word._replace(value=port) if port is not None else None)
+    return address, keys
+
+
+def read_credentials(word: Word) -> tuple[tuple[str, Flag], ...]:
+    """The keys of memtier's `[USER:]PASSWORD`."""
+    name, colon, password = str(word.value).partition(":")
+    if not colon:
+        return (("target.password", Flag(word.spelling, name)),)
+    return (("target.username", Flag(word.spelling, name)), ("target.password", Flag(word.spelling, password)))

@@ -1,0 +1,71 @@
+"""memtier's arithmetic: what it counts for each thread or connection, counted over all of them."""
+
+from __future__ import annotations
+
+from loadgen.cli.options import Given
+from loadgen.cli.options.refused import MEMTIER_TOOL
+from loadgen.config import Flag
+from loadgen.errors import UsageError
+
+THREADS = 4
+CLIENTS = 50
+LAST_KEY = 10_000_000
+"""Its defaults, where a number counts for each."""
+
+_CONNECTIONS = "connection.connections"
+_REQUESTS = "general.requests"
+_THREADS = "general.threads"
+_KEYS = "workload.keyspace.count"
+
+
+def signs(given: Given) -> bool:
+    """Whether a flag is given that only memtier has, but for `--clients`, which means something else beside it."""
+    return any(word.option.only == MEMTIER_TOOL and word.spelling != "--clients" for word in given.words)
+
+
+def totals(given: Given, keys: dict[str, Flag]) -> dict[str, Flag]:
+    """The keys that `--clients`, `--requests` and `--rate-limiting` come to over all threads and connections.
+
+    `keys` has what the flags say. Raises UsageError where the number of connections is left to a CONFIG.
+    """
+    found: dict[str, Flag] = {}
+    connections, requests, rate = keys.get(_CONNECTIONS), keys.get(_REQUESTS), given.word("rate_limiting")
+    for_each = [Flag(rate.spelling, rate.value)] if rate is not None else []
+    if requests is not None and requests.option == "--requests":
+        for_each.append(requests)
+    if connections is None and for_each and given.get("config") is not None:
+        raise UsageError(
+            f"{for_each[0].option} counts for each connection, as in memtier; say with --clients how many there are."
+        )
+    if connections is None and for_each:
+        connections = Flag("--clients", CLIENTS)
+    if connections is not None and connections.option == "--clients":
+        threads = keys.get(_THREADS) or Flag("--clients", THREADS)
+        connections = Flag("--clients", _times(connections.value, threads.value))
+        found |= {_THREADS: threads, _CONNECTIONS: connections}
+    for flag in for_each:
+        assert connections is not None, "what counts for each connection has a number of them"
+        key = _REQUESTS if flag is requests else "workload.rate_limit"
+        found[key] = Flag(flag.option, _times(flag.value, connections.value))
+    return found
+
+
+def key_count(given: Given) -> tuple[str, Flag] | None:
+    """The size of the keyspace that `--key-minimum` and `--key-maximum` span. Raises UsageError."""
+    least, most = given.word("key_minimum"), given.word("key_maximum")
+    if least is None and most is None:
+        return None
+    first = int(least.value) if least is not None else 0
+    last = int(most.value) if most is not None else LAST_KEY
+    if first > 1:
+        raise UsageError(
+            f"--key-minimum: keys begin at 0 or 1, not at {first}; --key-prefix keeps the keys of several runs apart."
+        )
+    if last < first:
+        raise UsageError(f"--key-maximum: {last} is below --key-minimum, {first}; swap them.")
+    return _KEYS, Flag("--key-maximum" if most is not None else "--key-minimum", last - first + 1)
+
+
+def _times(each: object, number: object) -> object:
+    """A product of two counts; something that is no count is left for the configuration to refuse."""
+    return each * number if isinstance(each, int | float) and isinstance(number, int) else each

@@ -1,0 +1,271 @@
+"""argv → verb. A first word that is no verb means `run`. Imports as little as it can: `--version` must be quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+from loadgen import __version__
+
+GROUPS = {
+    "load": {
+        "run": "put load on a server and say what happened (the default verb)",
+        "saturate": "find the highest rate at which a server meets its SLO",
+        "serve": "run the built-in server",
+    },
+    "judge": {
+        "smoke": "start a server, ask it, load it, stop it: PASS or FAIL",
+        "compare": "run servers in turns, and say which is better at what",
+        "gate": "judge a server against a baseline, for CI",
+    },
+    "results": {
+        "report": "show an earlier result, from its JSON file, in any format",
+        "history": "append results to a file, and draw how they changed",
+    },
+    "set up": {
+        "config": "presets, the resolved configuration, every key, the schema",
+        "selftest": "find what the generator itself can do on this host",
+    },
+}
+VERBS = [verb for verbs in GROUPS.values() for verb in verbs]
+
+OVERVIEW = """usage: loadgen [run] [CONFIG] [options]
+       loadgen VERB [arguments]
+
+Puts load on cache servers that speak RESP or memcache, and says what happened.
+
+first commands to try:
+  loadgen quick-test --embedded
+      a load on the built-in server: nothing else is needed
+  loadgen run -h 127.0.0.1 -p 6379 -n 100k -t set,get -q
+      redis-benchmark's flags, on a server of yours
+  loadgen compare redis builtin-uvloop
+      two servers, started here, in turns
+
+{verbs}
+
+`loadgen VERB --help` or `loadgen help VERB` says more.
+Options: --version, --help, and with any verb --debug, which
+prints the traceback of an internal error.
+
+exit status:
+{statuses}
+"""
+
+STATUSES = {
+    0: "yes: it ran, and where something was judged, the answer is yes",
+    1: "judged, and the answer is no",
+    2: "the command line or the configuration is wrong",
+    3: "it could not run",
+    4: "it cannot tell",
+    70: "an internal error: a bug in loadgen, which says nothing about a server",
+    130: "interrupted",
+}
+
+
+LONGEST_COMPLAINT = 2000
+
+DEBUG = "--debug"
+
+
+def main(argv: list[str] | None = None, imported: Callable[[], None] = lambda: None) -> int:
+    """Runs the verb that the arguments ask for; returns the exit status. An error of our own is exit status 70.
+
+    `imported` is called when all that the verb needs is imported, and before it does anything; it may raise.
+    """
+    words = sys.argv[1:] if argv is None else argv
+    # With any verb, anywhere: a bug may be in what reads a verb's own options.
+    arguments = [word for word in words if word != DEBUG]
+    try:
+        return act(arguments, imported)
+    except KeyboardInterrupt:
+        complain("loadgen: interrupted.")
+        return 130
+    except Exception as error:
+        return crashed(error, debug=DEBUG in words)
+
+
+def crashed(error: Exception, *, debug: bool) -> int:
+    """Says in one line that the error is ours, and where its traceback is."""
+    from loadgen.cli import crash
+    from loadgen.errors import ExitCode
+
+    text = crash.traceback_of(error)
+    path = crash.kept(text)
+    if debug:
+        complain(*text.splitlines())
+    complain(f"loadgen: {crash.sentence(error, path)}")
+    # What was printed so far is all that there is, whether or not it can be written.
+    try:
+        sys.stdout.flush()
+    except (AttributeError, OSError, ValueError):
+        forget_stdout()
+    return ExitCode.INTERNAL
+
+
+def act(arguments: list[str], imported: Callable[[], None]) -> int:
+    first = arguments[0] if arguments else "--help"
+    if arguments in (["--version"], ["-V"]):
+        return say(f"loadgen {__version__}\n")
+    if first == "help" and len(arguments) > 1:
+        return dispatch(arguments[1], ["--help"], imported) if arguments[1] in VERBS else no_help_for(arguments[1])
+    if first == "help" or arguments in ([], ["--help"], ["-h"]):
+        return say(overview())
+    if first in VERBS:
+        return dispatch(first, arguments[1:], imported)
+    if not first.startswith("-") and (near := near_verb(first)):
+        return no_such_verb(first, near)
+    return dispatch("run", arguments, imported)
+
+
+def overview() -> str:
+    """The help text of the command itself."""
+    from shutil import get_terminal_size
+
+    width = get_terminal_size((100, 24)).columns
+    lines: list[str] = []
+    for title, verbs in GROUPS.items():
+        lines += ["", f"{title}:"] if lines else [f"{title}:"]
+        lines += [_hung(f"  {verb:<10}", what, width) for verb, what in verbs.items()]
+    statuses = [_hung(f"  {status:<5}", what, width) for status, what in STATUSES.items()]
+    return OVERVIEW.format(verbs="\n".join(lines), statuses="\n".join(statuses))
+
+
+def _hung(left: str, what: str, width: int) -> str:
+    """An entry, whose explanation goes on below itself."""
+    from textwrap import wrap
+
+    return "\n".join(wrap(what, max(width, 40), initial_indent=left, subsequent_indent=" " * len(left)))
+
+
+def near_verb(word: str) -> str:
+    """The verb that a first word was perhaps meant to be; empty when it is a file or a preset, or near to none."""
+    from difflib import get_close_matches
+
+    from loadgen.config import presets
+
+    near = get_close_matches(word[:40].lower(), VERBS, n=1, cutoff=0.6)
+    return near[0] if near and presets.CONFIGS.path(word) is None and not presets.CONFIGS.file(word).exists() else ""
+
+
+def no_such_verb(word: str, near: str) -> int:
+    from loadgen.escape import printable
+
+    complain(f'loadgen: there is no verb, no file and no preset "{printable(word, 60)}"; did you mean the verb {near}?')
+    return 2
+
+
+def no_help_for(word: str) -> int:
+    from difflib import get_close_matches
+
+    from loadgen.escape import printable
+
+    near = get_close_matches(word[:40].lower(), VERBS, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VERBS)}."
+    complain(f'loadgen: there is no verb "{printable(word, 60)}"; {hint}')
+    return 2
+
+
+def dispatch(verb: str, arguments: list[str], imported: Callable[[], None]) -> int:
+    from importlib import import_module
+
+    from loadgen.cli.options.parse import HelpWanted, parse
+    from loadgen.errors import ConfigError, LoadgenError, OutputError, ReaderGone
+
+    module = import_module(f"loadgen.cli.verbs.{verb}")
+    imported()
+    try:
+        return settled(int(module.run(parse(module.SYNTAX, arguments))))
+    except HelpWanted:
+        return say(help_text(verb, module))
+    except ConfigError as error:
+        complain(*(f"loadgen: {problem}" for problem in error.problems))
+        return error.exit_code
+    except OutputError as error:
+        if not isinstance(error, ReaderGone):
+            complain(f"loadgen: {error}")
+        forget_stdout()
+        return error.exit_code
+    except LoadgenError as error:
+        complain(f"loadgen: {error}")
+        return error.exit_code
+
+
+def settled(status: int) -> int:
+    """The status, when readers that are slow have taken all results. Raises OutputError where one takes nothing."""
+    if (sink := sys.modules.get("loadgen.output.paper.sink")) is not None:
+        sink.settle()
+    return status
+
+
+def help_text(verb: str, module: ModuleType) -> str:
+    """A verb's help, with the default of each key."""
+    import shutil
+
+    from loadgen import config
+    from loadgen.cli import flags
+    from loadgen.cli.options import help_of
+
+    needs_file = any(each.name == "config" and each.least for each in module.SYNTAX.positionals)
+
+    def default(key: str) -> str:
+        known = config.default(key)
+        without = None if needs_file else flags.WITHOUT_FILE.get(key)
+        return f"{known}, or {without} without CONFIG" if without is not None and known != without else known
+
+    return help_of(verb, module.__doc__ or "", module.SYNTAX, default, shutil.get_terminal_size((100, 24)).columns)
+
+
+def say(text: str) -> int:
+    """Prints a verb's plain result; a stdout that is full or closed is said, not thrown."""
+    from contextlib import suppress
+
+    try:
+        if sys.stdout is None:
+            raise OSError("it is closed")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except (OSError, ValueError) as error:
+        complain(f"loadgen: standard output could not be written: {getattr(error, 'strerror', None) or error}")
+        with suppress(OSError):
+            forget_stdout()
+        return 3
+    return 0
+
+
+def complain(*lines: str) -> None:
+    """Lines to standard error, if there is one; on a terminal none is broken within a word.
+
+    They repeat what a user or a server said: each is escaped, and stays one line.
+    """
+    from contextlib import suppress
+
+    from loadgen.escape import printable
+
+    text = "\n".join(printable(line, LONGEST_COMPLAINT) for line in lines)
+    if sys.stderr is None:
+        return
+    with suppress(OSError, ValueError):
+        if sys.stderr.isatty():
+            import shutil
+            import textwrap
+
+            wrap = textwrap.TextWrapper(
+                shutil.get_terminal_size().columns, break_long_words=False, break_on_hyphens=False
+            )
+            text = "\n".join(map(wrap.fill, text.split("\n")))
+        print(text, file=sys.stderr, flush=True)
+
+
+def forget_stdout() -> None:
+    """What cannot be written now must not be tried again, and complained about, when the interpreter ends."""
+    import os
+
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

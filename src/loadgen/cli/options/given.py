@@ -1,0 +1,47 @@
+"""What a command line gave: each word that counted, with the flag that it was typed after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from loadgen.cli.options.option import Option, Syntax
+
+
+class Word(NamedTuple):
+    """An option as it was typed."""
+
+    option: Option
+    spelling: str
+    """The flag, of its several, that was typed: the one to be blamed."""
+    value: Any
+
+
+class Given:
+    """The options and the words of a command line, by name; what was not given has its default."""
+
+    def __init__(self, syntax: Syntax, words: Sequence[Word], positionals: dict[str, Any]) -> None:
+        self.words = tuple(words)
+        """In the order in which they were typed."""
+        self._values: dict[str, Any] = dict(positionals)
+        for option in syntax.options():
+            off = False if option.kind is None and not option.key else None
+            self._values.setdefault(option.name, off if option.default is None else option.default)
+        for word in words:
+            name = word.option.name
+            self._values[name] = [*(self._values[name] or ()), word.value] if word.option.many else word.value
+
+    def __getattr__(self, name: str) -> Any:
+        """The value of an option, or of a positional."""
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def get(self, name: str) -> Any:
+        """The same for a name that not every verb has; None where this one has not."""
+        return self._values.get(name)
+
+    def word(self, name: str) -> Word | None:
+        """The word that an option's value comes from; None where it was not given."""
+        return next((word for word in reversed(self.words) if word.option.name == name), None)

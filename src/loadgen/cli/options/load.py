@@ -1,0 +1,174 @@
+"""The flags of the verbs that put load on servers: one row each.
+
+Letters are redis-benchmark's and valkey-benchmark's, with their meaning; ours are long. memtier's long ones are in a
+table of their own. A row with a key sets that key of the configuration, and no more; what the others do is in `flags`.
+"""
+
+from __future__ import annotations
+
+from loadgen.cli.options import tells
+from loadgen.cli.options.kind import (
+    ALLOWANCE,
+    COUNT,
+    FILE_NAME,
+    LITERAL,
+    PORT,
+    RATE,
+    SIZE,
+    TEXT,
+    TIME,
+    Kind,
+    choice,
+)
+from loadgen.cli.options.option import Group, Option, Positional
+from loadgen.cli.options.refused import MEMTIER as MEMTIER_REFUSED
+from loadgen.cli.options.refused import MEMTIER_TOOL, REDIS_BENCHMARK, VALKEY_BENCHMARK
+
+FORMATS = ("clean", "verbose", "json", "quiet", "csv")
+COLORS = ("auto", "always", "never")
+
+
+def _protocol(word: str) -> str:
+    return tells.PROTOCOLS.get(word, word)
+
+
+def _pattern(word: str) -> str:
+    match word.upper():
+        case "R:R":
+            return "uniform"
+        case "Z:Z":
+            return "zipf"
+        case _:
+            raise ValueError(f'"{word[:40]}" is not there yet; there are R:R (uniform) and Z:Z (zipf)')
+
+
+CONFIG = Positional(
+    "config", "CONFIG", "a TOML file, or the name of a preset: see `loadgen config --list` and `--example`"
+)
+
+TARGET = Group(
+    "target",
+    (
+        Option(("-h", "--host"), "the server's host (default: 127.0.0.1)", TEXT, "HOST"),
+        Option(("-p", "--port"), "the server's port (default: 6379, or 11211 for memcache)", PORT),
+        Option(("-u", "--uri"), "both and more, as redis://[[USER:]PASSWORD@]HOST[:PORT]", TEXT, "URI",
+               betrays=tells.of_user),
+        Option(("--embedded",), "run against the built-in server, started for this run"),
+        Option(("--server",), "a server to be started for this run, watched and ended: a server file, or the name of "
+               "a preset such as redis; as in memtier, an address is that of a server that runs", TEXT, "FILE"),
+    ),
+)  # fmt: skip
+
+CONVERSATION = Group(
+    "protocol and log-in",
+    (
+        Option(("--protocol",), "resp, resp3, memcache or ping", Kind("NAME", _protocol), key="target.protocol"),
+        Option(("-3",), "speak RESP3", key="target.protocol", sets="resp3"),
+        Option(("--user",), "for AUTH", TEXT, "NAME", key="target.username", also=("--username",)),
+        Option(("-a", "--password"), "for AUTH", TEXT, "PASSWORD", key="target.password"),
+    ),
+)
+
+LOAD = Group(
+    "load",
+    (
+        Option(("-n", "--requests"), "requests in all, over all connections, exactly; then no warm-up and no duration "
+               "unless given", COUNT, key="general.requests", betrays=tells.of_all_keys),
+        Option(("--duration",), "how long to measure, such as 10s", TIME, key="general.duration"),
+        Option(("--warmup",), "how long to run before measuring", TIME, key="general.warmup"),
+        Option(("-t", "--tests"), "one test after another, each with -n requests (100k without CONFIG), in "
+               "redis-benchmark's order: ping, set, get",
+               TEXT, "NAMES", betrays=tells.of_threads),
+        Option(("--mix",), "command weights, such as get=6,set=3,delete=1 (default: get=80,set=20)", TEXT, "WEIGHTS"),
+        Option(("-c", "--connections"), "connections in all", COUNT, key="connection.connections"),
+        Option(("-P", "--pipeline"), "requests in flight on each connection", COUNT, key="connection.pipeline_depth",
+               betrays=tells.of_protocol),
+        Option(("--batch-size",), "the most requests written at once", COUNT, key="connection.batch_size"),
+        Option(("--refill",), "when a closed loop sends again on a connection: slot (as soon as a reply has made room) "
+               "or drained (when all replies have come)", TEXT, "NAME", key="connection.refill"),
+        Option(("--rate",), "requests per second over all connections", RATE,
+               key="workload.rate_limit", also=("--rps",)),
+        Option(("--arrival",), "how requests lie in time at a rate: poisson or constant", TEXT, "NAME",
+               key="workload.arrival"),
+        Option(("--connect-timeout",), "how long a connection may take to be made", TIME,
+               key="connection.connect_timeout", also=("--connection-timeout",)),
+        Option(("--request-timeout",), "how long a reply may take", TIME, key="connection.request_timeout"),
+        Option(("--max-failures",), "how many requests may fail, and connections never open, such as 5%", ALLOWANCE,
+               key="verdict.failures"),
+    ),
+)  # fmt: skip
+
+KEYS = Group(
+    "keys and values",
+    (
+        Option(("-r", "--keys"), "how many keys there are, drawn at random", COUNT, key="workload.keyspace.count"),
+        Option(("--key-prefix",), "what every key begins with", TEXT, "TEXT", key="workload.keyspace.prefix"),
+        Option(("--key-length",), "characters of a key, its prefix included", COUNT, key="workload.keyspace.length"),
+        Option(("-d", "--value-length"), "bytes of a value, such as 64, 64kb (65,536) or 64KB (64,000)", SIZE,
+               key="workload.values.length", betrays=tells.of_duration, also=("--value-size",)),
+        Option(("--prefill",), "write every key before the load", key="workload.prefill"),
+        Option(("--backfill",), "write a key that a GET missed", key="workload.backfill_on_miss"),
+    ),
+)  # fmt: skip
+
+GENERATOR = Group(
+    "generator",
+    (
+        Option(("--threads",), "worker processes", COUNT, key="general.threads"),
+        Option(("--cpu-list",), "CPUs to pin workers to, such as 0-3,8", TEXT, "CPUS", key="general.cpu_list"),
+        Option(("--seed",), "what everything random comes from", COUNT, key="general.seed"),
+        Option(("--spin",), "poll instead of sleeping; takes a whole core per worker", key="workload.spin"),
+    ),
+)
+
+RESULTS = Group(
+    "results",
+    (
+        Option(("--format",), "how results look", choice(FORMATS), key="admin.format"),
+        Option(("-q", "--quiet"), "the same as --format quiet", key="admin.format", sets="quiet"),
+        Option(("--csv",), "the same as --format csv: redis-benchmark's columns", key="admin.format", sets="csv"),
+        Option(("-o", "--output"), "write the results there; standard output shows them for people all the same",
+               FILE_NAME, also=("--out-file",)),
+        Option(("--json",), "write the results there too, as --format json does", FILE_NAME,
+               also=("--json-out-file",)),
+        Option(("--color",), "when to use colour", choice(COLORS), key="admin.color"),
+    ),
+)  # fmt: skip
+
+ANY_KEY = Group(
+    "any key",
+    (
+        Option(("--set",), "any key of the configuration, typed as TOML; may be repeated, and wins over flags, as "
+               "flags win over files", TEXT, "TABLE.KEY=VALUE", many=True, default=[]),
+    ),
+)  # fmt: skip
+
+MEMTIER = Group(
+    "memtier's names",
+    (
+        Option(("--clients",), "connections; for each thread where other flags of memtier's stand beside it", COUNT,
+               key="connection.connections", only=MEMTIER_TOOL),
+        Option(("--test-time",), "--duration", TIME, "SECONDS", key="general.duration", only=MEMTIER_TOOL),
+        Option(("--data-size",), "--value-length", SIZE, key="workload.values.length", only=MEMTIER_TOOL),
+        Option(("--ratio",), "--mix, as SET:GET", TEXT, "SET:GET", only=MEMTIER_TOOL),
+        Option(("--key-minimum",), "the first key's number: 0 or 1", COUNT, only=MEMTIER_TOOL),
+        Option(("--key-maximum",), "the last key's number", COUNT, only=MEMTIER_TOOL),
+        Option(("--key-pattern",), "R:R (uniform) or Z:Z (zipf)", Kind("SET:GET", _pattern),
+               key="workload.keyspace.distribution", only=MEMTIER_TOOL),
+        Option(("--key-zipf-exp",), "zipf's exponent", LITERAL, "N", key="workload.keyspace.zipf_exponent",
+               only=MEMTIER_TOOL),
+        Option(("--rate-limiting",), "--rate, for each connection", RATE, only=MEMTIER_TOOL),
+        Option(("--authenticate",), "for AUTH", TEXT, "[USER:]PASSWORD", only=MEMTIER_TOOL),
+    ),
+    "as in memtier: --clients count for each thread, and --requests for each of these, where another flag that only "
+    "memtier has stands beside them",
+)  # fmt: skip
+
+GROUPS = (TARGET, CONVERSATION, LOAD, KEYS, GENERATOR, RESULTS, ANY_KEY, MEMTIER)
+REFUSED = (*REDIS_BENCHMARK, *VALKEY_BENCHMARK, *MEMTIER_REFUSED)
+
+
+def refused(why: str, *spellings: str) -> tuple[Option, ...]:
+    """Rows of the tables above that a verb knows and has no use for."""
+    rows = [option for group in GROUPS for option in group.options if set(spellings) & set(option.spellings)]
+    return tuple(Option(row.spellings, "", row.kind, also=row.also, refusal=why) for row in rows)

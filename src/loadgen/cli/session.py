@@ -1,0 +1,255 @@
+"""A session: a configuration, resolved, with its server there and its outputs open, as a verb's words name them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from loadgen import __version__, config, output
+from loadgen.cli.flags import WITHOUT_FILE, Flags, flags_of
+from loadgen.cli.options import Given
+from loadgen.config import presets
+from loadgen.config.tables.cpu_list import usable_cpus
+from loadgen.errors import Ending, ExitCode, UsageError
+from loadgen.events import Configured, Event, Result, SearchEnded, ServerAwaited
+from loadgen.host import machine as host
+from loadgen.plan import Endpoint, Plan
+from loadgen.runner import run as runner
+from loadgen.runner import search as saturation
+from loadgen.selftest import reach as selftest
+from loadgen.server_plan import HOST
+from loadgen.slo import Answer
+from loadgen.stats.search import Outcome, Settings
+from loadgen.target.embedded import EmbeddedServer
+from loadgen.target.server import ManagedServer
+from loadgen.target.talk.identity import identify
+from loadgen.usage import Watched
+
+SEARCH = "workload.saturation_search"
+"""The table that makes a load a search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A configuration, resolved, with its server there and its outputs open."""
+
+    settings: config.Config
+    plans: tuple[Plan, ...]
+    """The loads, one after another: more than one where tests are named."""
+    embedded: bool
+    server: Watched | None
+    """The server, where it was started for this session."""
+    outputs: output.Outputs
+    identity: str
+    """What the server calls itself."""
+
+    def emit(self, event: Event) -> None:
+        self.outputs.emit(event)
+
+    def announce(self, plan: Plan, sought: Settings | None = None) -> None:
+        """The header of a load."""
+        self.emit(header(self.settings, plan, sought, embedded=self.embedded, identity=self.identity))
+
+    def measure(self) -> ExitCode:
+        """Puts the loads on, prints what came of each, and returns the gravest answer of all."""
+        endings: list[Ending] = []
+        for plan in self.plans:
+            endings.append(self.measure_one(plan))
+            if endings[-1] in (Ending.INTERRUPTED, Ending.COULD_NOT_RUN):
+                break
+        return Ending.gravest(endings).code
+
+    def measure_one(self, plan: Plan) -> Ending:
+        test = selftest.kept(__version__)
+        ceiling = test.ceiling(plan, usable_cpus()) if test is not None else None
+        self.announce(plan)
+        result = runner.run(plan, self.emit, embedded=self.embedded, ceiling=ceiling, server=self.server)
+        self.emit(result)
+        ending = ending_of(result)
+        if ending not in (Ending.GOOD, Ending.INTERRUPTED):
+            self.outputs.remark(_why(result))
+        return ending
+
+    def search(self) -> ExitCode:
+        """Searches the highest rate that meets the limits, and prints how that went."""
+        settings = config.search_settings(self.settings)
+        [plan] = self.plans
+        self.announce(plan, settings)
+        ended = saturation.search(plan, settings, self.emit, embedded=self.embedded, server=self.server)
+        self.emit(ended)
+        ending = outcome_of(ended)
+        if ended.failure:
+            self.outputs.remark(ended.failure)
+        elif ended.failed_because and not ended.interrupted:
+            self.outputs.remark(f"FAILED: {ended.failed_because[0]}")
+        elif ending is not Ending.GOOD and ended.answer is not None and not ended.interrupted:
+            self.outputs.remark(ended.answer.reason)
+        return ending.code
+
+
+@contextlib.contextmanager
+def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
+    """The session that the options name; with `force_search` its configuration has a search, if only by default.
+
+    Raises LoadgenError for whatever keeps it from being opened.
+    """
+    flags = flags_of(given)
+    check_target(given, flags)
+    settings = settings_of(given, flags, server=flags.target.file)
+    if force_search and not config.wants_search(settings):
+        flags = flags.having({SEARCH: config.Flag("saturate", {})})
+        settings = settings_of(given, flags, server=flags.target.file)
+    if config.wants_search(settings) and settings.admin.format == "csv":
+        raise output.no_csv("a search")
+    if config.wants_search(settings) and (tests := given.word("tests")) is not None:
+        raise UsageError(
+            f"{tests.spelling} runs tests one after another, and {SEARCH} makes a search: keep one of them."
+        )
+    for warning in settings.warnings:
+        output.remark(f"warning: {warning}")
+    with contextlib.ExitStack() as stack:
+        plans = plans_of(given, flags, settings)
+        outputs = stack.enter_context(outputs_of(given, settings, output.create))
+        server: ManagedServer | EmbeddedServer | None = None
+        if given.embedded:
+            server = stack.enter_context(EmbeddedServer("memcache" if plans[0].protocol == "memcache" else "resp"))
+        elif (told := config.server_plan(settings, name_of(given, flags))) is not None:
+            sought = config.search_settings(settings) if config.wants_search(settings) else None
+            outputs.emit(ServerAwaited(told.name, header(settings, plans[0], sought)))
+            server = stack.enter_context(ManagedServer(told, outputs.emit))
+        if server is not None:
+            here = (Endpoint(server.host, server.port, server.host),)
+            plans = tuple(replace(plan, endpoints=here) for plan in plans)
+        yield Session(settings, plans, given.embedded, server, outputs, identify(plans[0]))
+
+
+def header(
+    settings: config.Config, plan: Plan, sought: Settings | None, *, embedded: bool = False, identity: str = ""
+) -> Configured:
+    """What is said of a load before it begins; `identity` is empty while nobody knows which server it is."""
+    return Configured(plan, __version__, settings.warnings, embedded, identity, sought, host.fingerprint())
+
+
+def check_target(given: Given, flags: Flags, matrix: str | None = None) -> None:
+    """Raises UsageError where the flags name no server, or more than one."""
+    host, port = flags.target.address.host, flags.target.address.port
+    address = host or port
+    named = [
+        *(["--embedded"] if given.embedded else []),
+        *(["--server"] if flags.target.file is not None else []),
+        *([address.spelling] if address is not None else []),
+        *(["--matrix"] if matrix is not None else []),
+    ]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(named)} each name the server: keep one of them.")
+    if given.config is None and not (named or given.set or flags):
+        raise UsageError(
+            "name a server by -h and -p, a CONFIG file or a preset, or --embedded for the built-in server."
+        )
+
+
+def settings_of(given: Given, flags: Flags, server: Path | None = None) -> config.Config:
+    """The configuration that the words name: file, flags and --set. Raises UsageError or ConfigError."""
+    file = presets.CONFIGS.named(given.config)
+    keys: dict[str, object] = {} if file is not None else without_file(given)
+    keys |= flags.keys
+    if SEARCH in flags.keys and "general.duration" not in flags.keys:
+        # A search says itself how long each rate is measured.
+        keys.pop("general.duration", None)
+    if given.embedded:
+        # One server, whose port is known when it runs, in place of any that the file names.
+        keys["target.endpoints"] = config.Flag("--embedded", [f"{HOST}:1"])
+    address = flags.target.address
+    if not address:
+        settings = config.load(file, given.set, keys, server=server)
+    else:
+        protocol = flags.keys.get("target.protocol")
+        at = address.endpoint(str(protocol.value) if protocol else "")
+        settings = config.load(file, given.set, {**keys, "target.endpoints": at}, server=server)
+        # The protocol may stand in the file only, and the port be its own.
+        if (own := address.endpoint(settings.target.protocol)) != at:
+            settings = config.load(file, given.set, {**keys, "target.endpoints": own}, server=server)
+    return settings.warned((*flags.remarks, *settings.warnings))
+
+
+def without_file(given: Given) -> dict[str, object]:
+    """What holds where no file is named; a number of requests by --set needs neither a warm-up nor a duration."""
+    counted = any(override.partition("=")[0].strip() == "general.requests" for override in given.set)
+    return {key: value for key, value in WITHOUT_FILE.items() if not (counted and key.startswith("general."))}
+
+
+def plans_of(given: Given, flags: Flags, settings: config.Config) -> tuple[Plan, ...]:
+    """What is to be run, one after another: a load for each test, or the one load of the configuration."""
+    if not flags.tests:
+        return (config.resolve(settings),)
+    option = given.word("tests")
+    spelling = option.spelling if option is not None else "-t"
+    plans: list[Plan] = []
+    for number, test in enumerate(flags.tests):
+        keys = {key: config.Flag(spelling, value) for key, value in test.keys().items()}
+        if number:
+            # Another seed for each test: it is in the result, and so it can be repeated alone.
+            keys["general.seed"] = config.Flag(spelling, (plans[0].seed + number) % (config.MAX_SEED + 1))
+        plan = config.resolve(settings_of(given, flags.having(keys), server=flags.target.file))
+        plans.append(replace(plan, test=test.title, prefill=plan.prefill and not number))
+    return tuple(plans)
+
+
+def outputs_of(
+    given: Given, settings: config.Config, create: output.Create
+) -> contextlib.AbstractContextManager[output.Outputs]:
+    """The outputs that the options and [admin] name, to be opened. See `output.opened`."""
+    admin = settings.admin
+    return output.opened(create, admin.format, color=admin.color, file=given.output, json=given.json)
+
+
+def name_of(given: Given, flags: Flags) -> str:
+    """What to call a server that is described by one of these files."""
+    return flags.target.file.stem if flags.target.file is not None else Path(given.config or "").stem
+
+
+def ending_of(result: Result) -> Ending:
+    """The gravest of what can be said of a run."""
+    answers = {check.answer for check in result.checks}
+    holds = {
+        Ending.INTERRUPTED: result.interrupted,
+        Ending.COULD_NOT_RUN: result.failure,
+        Ending.FAILED: result.failed_because,
+        Ending.INVALID: result.invalid_because,
+        Ending.BREACHED: Answer.BREACHED in answers,
+        Ending.UNKNOWN: Answer.UNKNOWN in answers,
+    }
+    return Ending.gravest(ending for ending, why in holds.items() if why)
+
+
+def _why(result: Result) -> str:
+    """What `ending_of` rests on where it is not good."""
+    if result.failure:
+        return result.failure
+    if result.failed_because:
+        return f"FAILED: {result.failed_because[0]}"
+    return result.invalid_because[0] if result.invalid_because else f"SLO {output.objectives(result.checks)}"
+
+
+OUTCOMES = {
+    Outcome.FOUND: Ending.GOOD,
+    Outcome.NEVER_FAILED: Ending.GOOD,
+    Outcome.NEVER_PASSED: Ending.BREACHED,
+    Outcome.GENERATOR_LIMITED: Ending.UNKNOWN,
+    Outcome.WIDE: Ending.UNKNOWN,
+    Outcome.UNCONFIRMED: Ending.UNKNOWN,
+}
+
+
+def outcome_of(ended: SearchEnded) -> Ending:
+    """The gravest of what can be said of a search."""
+    holds = {
+        Ending.INTERRUPTED: ended.interrupted,
+        Ending.COULD_NOT_RUN: ended.failure or ended.answer is None,
+        Ending.FAILED: ended.failed_because,
+        Ending.INVALID: ended.unaccounted,
+        OUTCOMES[ended.answer.outcome] if ended.answer is not None else Ending.GOOD: True,
+    }
+    return Ending.gravest(ending for ending, why in holds.items() if why)

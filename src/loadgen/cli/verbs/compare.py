@@ -1,0 +1,63 @@
+"""Compare servers in turns on this host, and say of each metric whether the second is better, worse or the same.
+
+A candidate is a server file (server/config/redis.toml), which is started anew for each round; the address of a server
+that runs; a command with {port} in it; or a file of earlier results. Of more than two, all are held against the first.
+The last file may be a CONFIG, whose load and [compare] hold for all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from loadgen import config
+from loadgen.cli.contestants import Contestants, syntax
+from loadgen.cli.options import Given, Group, Option, Positional
+from loadgen.cli.options.kind import FILE_NAME
+from loadgen.config import presets
+from loadgen.errors import ExitCode, UsageError
+from loadgen.stats.sequential import Answer
+
+SYNTAX = syntax(
+    "compare",
+    Positional("candidates", "CANDIDATE", "A B [MORE …] [CONFIG]", least=1, most=None),
+    groups=(
+        Group(
+            "comparison",
+            (
+                Option(("--aa",), "compare one candidate with itself: this host's noise and false alarms"),
+                Option(("--plot",), "write the intervals as an SVG picture", FILE_NAME),
+            ),
+        ),
+    ),
+)
+
+
+def run(args: Given) -> ExitCode:
+    """Runs rounds until each metric has its answer. Raises LoadgenError for what keeps it from beginning."""
+    words, file = list(args.candidates), None
+    last = presets.CONFIGS.file(words[-1])
+    if len(words) > 1 and not presets.SERVERS.path(words[-1]) and is_config(last):
+        words.pop()
+        file = last
+    if args.aa and len(words) != 1:
+        raise UsageError("--aa compares one candidate with itself: name one, and a CONFIG if you like.")
+    if not args.aa and len(words) < 2:
+        raise UsageError("name two candidates at least, or --aa to compare one with itself.")
+    field = Contestants(args, "compare", file)
+    if args.aa:
+        found = field.compare_with_itself(words[0])
+        if found.interrupted:
+            return ExitCode.INTERRUPTED
+        return ExitCode.COULD_NOT_RUN if found.failure else ExitCode.YES
+    ended = field.compare(field.candidates(words), args.plot)
+    if ended[0].interrupted:
+        return ExitCode.INTERRUPTED
+    if ended[0].failure:
+        return ExitCode.COULD_NOT_RUN
+    answered = any(row.answer is not Answer.UNCLEAR for compared in ended for row in compared.rows)
+    return ExitCode.YES if answered else ExitCode.CANNOT_TELL
+
+
+def is_config(file: Path) -> bool:
+    """Whether a file is there that has more than a [target]."""
+    return file.suffix == ".toml" and presets.is_there(str(file)) and not config.is_server_file(file)

@@ -1,0 +1,84 @@
+"""Judge a server against a baseline: PASS (exit status 0), FAIL (1), or 4 where that cannot be told, with the reason.
+
+REF is a server file, a command with {port} in it or an address, which is run now, in turns with the candidate; or a
+file of earlier results of this host, which is weaker. The candidate is the CONFIG's [target], or what --server names.
+"""
+
+from __future__ import annotations
+
+import os
+
+from loadgen import output
+from loadgen.cli.contestants import Contestants, syntax
+from loadgen.cli.options import Given, Group, Option, Positional
+from loadgen.cli.options.kind import FILE_NAME, TEXT, choice
+from loadgen.compare.comparison import Verdict
+from loadgen.compare.results import Stored
+from loadgen.config import presets
+from loadgen.errors import ExitCode, LoadgenError
+from loadgen.host import machine as host
+
+CODES = {
+    Verdict.PASS: ExitCode.YES,
+    Verdict.FAIL: ExitCode.NO,
+    Verdict.INCONCLUSIVE: ExitCode.CANNOT_TELL,
+    Verdict.REFUSED: ExitCode.CANNOT_TELL,
+}
+
+
+class OtherHost(LoadgenError):
+    """The baseline was measured on another machine."""
+
+    exit_code = ExitCode.CANNOT_TELL
+
+
+SYNTAX = syntax(
+    "gate",
+    Positional("config", "CONFIG", "the load, and the thresholds in its [gate]: a TOML file or a preset", least=1),
+    groups=(
+        Group(
+            "who is judged",
+            (
+                Option(("--baseline",), "what the candidate is held against", TEXT, "REF", required=True),
+                Option(("--server", "--candidate"), "the candidate, if not the CONFIG's [target]", TEXT, "FILE"),
+            ),
+        ),
+        Group(
+            "reports for CI",
+            (
+                Option(("--junit",), "write JUnit XML, a test case for each metric", FILE_NAME),
+                Option(("--markdown",), 'append Markdown, as to "$GITHUB_STEP_SUMMARY"', FILE_NAME),
+                Option(("--plot",), "write the intervals as an SVG picture", FILE_NAME),
+                Option(
+                    ("--annotations",),
+                    "print ::error lines on standard error, which GitHub shows beside the change; auto is in its jobs",
+                    choice(("auto", "always", "never")),
+                    default="auto",
+                ),
+            ),
+            "beside the results; each may be given",
+        ),
+    ),
+)
+
+
+def run(args: Given) -> ExitCode:
+    """Runs rounds until the answer is clear. Raises LoadgenError for what keeps it from beginning."""
+    field = Contestants(args, "gate", presets.CONFIGS.named(args.config))
+    found = field.candidates([args.baseline, args.candidate or ""])
+    for each in found:
+        if isinstance(each, Stored) and each.candidate.host not in ("", host.fingerprint()):
+            raise OtherHost(
+                f"{each.candidate.name} was measured on another machine ({each.candidate.host}), so it says nothing of "
+                "this one; name a server file as --baseline, and both run here."
+            )
+    [compared] = field.compare(found, args.plot)
+    if args.junit:
+        output.write_junit(args.junit, compared)
+    if args.markdown:
+        output.append_markdown(args.markdown, compared)
+    if args.annotations == "always" or (args.annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"):
+        output.write_annotations(compared)
+    if compared.interrupted:
+        return ExitCode.INTERRUPTED
+    return ExitCode.COULD_NOT_RUN if compared.failure else CODES[compared.verdict]

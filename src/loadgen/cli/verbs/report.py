@@ -1,0 +1,118 @@
+"""Show an earlier result in any format: a JSON file of run, saturate, smoke, compare or gate.
+
+It prints what the command itself would have printed. FILE is what --json FILE or --format json wrote. The exit status
+is 0 whatever the result was: it is shown, and not judged again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from loadgen import output, record
+from loadgen.cli.options import Given, Group, Option, Positional, Syntax
+from loadgen.cli.options.kind import FILE_NAME, choice
+from loadgen.cli.options.load import COLORS, FORMATS
+from loadgen.compare.comparison import Compared, NoiseFound, RoundEnded
+from loadgen.errors import ExitCode, UsageError
+from loadgen.escape import printable
+from loadgen.output import AnyEvent
+from loadgen.record import file as record_file
+from loadgen.smoke.criteria import SmokeEnded
+
+MOST_NAMED = 6
+"""So many missing fields are named."""
+
+
+SYNTAX = Syntax(
+    (
+        Group(
+            "results",
+            (
+                Option(("--format",), "how they look", choice(FORMATS), default="clean"),
+                Option(("-o", "--output"), "write them there instead of standard output", FILE_NAME),
+                Option(("--color",), "when to use colour", choice(COLORS), default="auto"),
+            ),
+        ),
+        Group(
+            "of a comparison or a gate",
+            (
+                Option(("--plot",), "write the intervals as an SVG picture", FILE_NAME),
+                Option(("--junit",), "write JUnit XML, a test case for each metric", FILE_NAME),
+                Option(("--markdown",), "append Markdown", FILE_NAME),
+            ),
+        ),
+    ),
+    (Positional("file", "FILE", "a JSON file of an earlier command; - is standard input", least=1),),
+)
+
+
+def run(args: Given) -> ExitCode:
+    """Prints the records of the file. Raises UsageError when they are none that loadgen wrote."""
+    reading, shown = record.Reading(), printable(args.file)
+    records = record_file.read(args.file)
+    try:
+        events = [*reading.events(records)]
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):
+        raise UsageError(f"{shown}: has a record that is not as loadgen writes it.") from None
+    if not events:
+        raise UsageError(f"{shown}: has no result; write one with `loadgen run … --json {shown}`.")
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(output.open_results(args.output)) if args.output else sys.stdout
+        stack.callback(output.settle)
+        if args.format == "json":
+            output.write_lines(stream, map(record.to_line, records))
+        else:
+            show(events, args.format, stream, args.color)
+    write_reports(args, [event for event in events if isinstance(event, Compared)])
+    for words in unknown([*reading.missing], shown):
+        output.remark(f"note: {words}")
+    return ExitCode.YES
+
+
+def show(events: Sequence[AnyEvent], format: str, stream: TextIO | None, color: str) -> None:
+    """Prints the events as the verb that they are of would have."""
+    judging = [event for event in events if isinstance(event, (RoundEnded, Compared, NoiseFound))]
+    loads = [event for event in events if not isinstance(event, (RoundEnded, Compared, NoiseFound))]
+    tests = [event for event in loads if isinstance(event, SmokeEnded)]
+    if tests:
+        emit(loads, output.create_smoke(format, stream, color=color, matrix=len(tests) > 1))
+    elif loads:
+        emit(loads, output.create(format, stream, color=color))
+    if judging:
+        gate = any(event.settings.one_sided for event in judging if isinstance(event, Compared))
+        emit(judging, output.create_comparison(format, stream, color=color, gate=gate))
+
+
+def emit(events: Sequence[AnyEvent], to: output.AnyOutput) -> None:
+    for event in events:
+        to.emit(event)
+
+
+def write_reports(args: Given, ended: Sequence[Compared]) -> None:
+    """The files that are only of comparisons. Raises UsageError where there is none."""
+    if not ended:
+        if args.plot or args.junit or args.markdown:
+            raise UsageError("--plot, --junit and --markdown are of a comparison or a gate, and this file has none.")
+        return
+    if args.plot:
+        output.write_plot(args.plot, ended)
+    if args.junit:
+        output.write_junit(args.junit, ended[-1])
+    if args.markdown:
+        output.append_markdown(args.markdown, ended[-1])
+
+
+def unknown(missing: Sequence[str], shown: str) -> Iterator[str]:
+    """What the records do not say, a sentence for each kind."""
+    if "config" in missing:
+        yield f"{shown} has no config record, so the server and the load are not known"
+    fields = [name for name in missing if name != "config"]
+    if fields:
+        more = f" and {len(fields) - MOST_NAMED} more" if len(fields) > MOST_NAMED else ""
+        yield (
+            f"{shown} is of an older loadgen, which did not write {', '.join(fields[:MOST_NAMED])}{more}: what depends "
+            "on these is left out, or known to the microsecond only"
+        )

@@ -1,0 +1,17 @@
+"""Put load on a server and report what happened: results on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+from loadgen import config
+from loadgen.cli import session
+from loadgen.cli.options import Given, Syntax
+from loadgen.cli.options.load import CONFIG, GROUPS, REFUSED
+from loadgen.errors import ExitCode
+
+SYNTAX = Syntax(GROUPS, (CONFIG,), refused=REFUSED)
+
+
+def run(given: Given) -> ExitCode:
+    """Loads the config, runs it, prints it. Raises LoadgenError for whatever ends it before there is a result."""
+    with session.opened(given) as opened:
+        return opened.search() if config.wants_search(opened.settings) else opened.measure()

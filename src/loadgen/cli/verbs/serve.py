@@ -1,0 +1,130 @@
+"""Run the built-in server in this process until it is told to stop."""
+
+from __future__ import annotations
+
+from loadgen.cli.options import Given, Group, Option, Syntax
+from loadgen.cli.options.kind import PORT_OR_ANY, SHARE, TEXT, TIME_NS, Kind, choice, whole
+from loadgen.errors import ExitCode, UsageError
+from loadgen.server.builtin import DEFAULT_PORTS, EVICTION_POLICIES, LOOPS, BuiltinServer, Trouble
+from loadgen.units import parse_size, shown
+
+_DEFAULT = BuiltinServer()
+
+TROUBLE = (
+    "Options may be combined. They concern data commands: GET, SET and all others that work on keys, and PING but for "
+    "the one that opens a conversation. Greetings and questions about the server are answered as ever."
+)
+
+
+def _bytes(word: str) -> int:
+    size = parse_size(word)
+    if not 0 < size < 1 << 62:
+        raise ValueError(f"{shown(word)} is out of range; write a size such as 256mb")
+    return size
+
+
+BYTES = Kind("SIZE", _bytes)
+MANY = whole("N", 1, (1 << 62) - 1)
+
+SYNTAX = Syntax(
+    (
+        Group(
+            "server",
+            (
+                Option(("-p", "--port"), "0 takes a free one (default: 6379, or 11211 for memcache)", PORT_OR_ANY),
+                Option(("-h", "--host"), "the address to listen on", TEXT, "HOST", default=_DEFAULT.host),
+                Option(("--protocol",), "what it speaks", choice(sorted(DEFAULT_PORTS)), default=_DEFAULT.protocol),
+                Option(
+                    ("--max-memory",),
+                    "bound on the items, such as 1GiB or, as in redis.conf, 256mb (default: 256MiB)",
+                    BYTES,
+                    default=_DEFAULT.max_memory_bytes,
+                ),
+                Option(
+                    ("--eviction",),
+                    "what goes when the memory is full: the least recently used, the first inserted, or nothing, and "
+                    "writes are refused",
+                    choice(EVICTION_POLICIES),
+                    default=_DEFAULT.eviction,
+                ),
+                Option(
+                    ("--max-item-size",),
+                    "memcache: the largest item, as memcached counts it (default: 1MiB)",
+                    BYTES,
+                    default=_DEFAULT.max_item_bytes,
+                ),
+                Option(("--loop",), "the event loop", choice(LOOPS), default=_DEFAULT.loop),
+                Option(
+                    ("--stop-at-eof",),
+                    "stop when standard input, a pipe, ends: for programs that start this server and may die",
+                ),
+                Option(
+                    ("--null",),
+                    "answer GET, SET, DELETE and PING as fast as can be without a store; a GET finds 64 bytes",
+                ),
+            ),
+        ),
+        Group(
+            "trouble planted on purpose",
+            (
+                Option(("--stall",), "freeze the whole server for this long; needs --every", TIME_NS, default=0),
+                Option(("--every",), "from the beginning of one stall to that of the next", TIME_NS, default=0),
+                Option(("--delay",), "service time of a command, such as 200us", TIME_NS, default=0),
+                Option(("--jitter",), "a further service time, uniform from 0 to this", TIME_NS, default=0),
+                Option(("--blackhole",), "read, and answer neither a first data command nor what follows it"),
+                Option(("--error-rate",), "share that is refused, such as 1% or 0.01", SHARE, default=0.0),
+                Option(("--close-after",), "close a connection that has had so many answers", MANY, default=0),
+                Option(("--slow-read",), "the most to read from a connection in one second", BYTES, default=0),
+                Option(("--seed",), "of jitter and errors (default: 0)", whole("N", 0, (1 << 64) - 1), default=0),
+            ),
+            TROUBLE,
+        ),
+    )
+)
+
+
+def _trouble(args: Given) -> Trouble | None:
+    """What the options plant; None for nothing. Raises UsageError where they contradict each other."""
+    if bool(args.stall) != bool(args.every):
+        raise UsageError("--stall and --every need each other: for how long, and how often.")
+    if args.stall and args.stall >= args.every:
+        raise UsageError("--stall must be shorter than --every, or the server would do nothing else.")
+    answered = {
+        "--delay": args.delay,
+        "--jitter": args.jitter,
+        "--error-rate": args.error_rate,
+        "--close-after": args.close_after,
+    }
+    moot = [option for option, amount in answered.items() if amount]
+    if args.blackhole and moot:
+        raise UsageError(f"--blackhole answers no data command, so there is nothing for {' and '.join(moot)} to do.")
+    if not (args.stall or args.slow_read or args.blackhole or moot):
+        return None
+    return Trouble(
+        stall_ns=args.stall,
+        every_ns=args.every,
+        delay_ns=args.delay,
+        jitter_ns=args.jitter,
+        blackhole=args.blackhole,
+        error_rate=args.error_rate,
+        close_after=args.close_after,
+        read_bytes_per_s=args.slow_read,
+        seed=args.seed,
+    )
+
+
+def run(args: Given) -> int:
+    """Serves until SIGINT, SIGTERM or a client's SHUTDOWN. Raises TargetError when it cannot listen."""
+    BuiltinServer(
+        protocol=args.protocol,
+        host=args.host,
+        port=args.port,
+        max_memory_bytes=args.max_memory,
+        eviction=args.eviction,
+        max_item_bytes=args.max_item_size,
+        loop=args.loop,
+        stop_at_eof=args.stop_at_eof,
+        null=args.null,
+        trouble=_trouble(args),
+    ).run()
+    return ExitCode.YES

@@ -1,0 +1,163 @@
+"""Start a server, ask it PING, SET and GET, put load on it, stop it: PASS or FAIL, with the reasons.
+
+[smoke] has the criteria. The load is CONFIG's own: a saturation search is not made, and [slo] is printed, not judged.
+With --matrix every server file that the pattern names is tested, one after the other.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from loadgen import config, output
+from loadgen.cli import session
+from loadgen.cli.flags import flags_of
+from loadgen.cli.options import Given, Group, Option, Syntax
+from loadgen.cli.options.kind import TEXT
+from loadgen.cli.options.load import CONFIG, GROUPS, REFUSED, refused
+from loadgen.config import presets
+from loadgen.errors import ConfigError, Ending, ExitCode, UsageError
+from loadgen.host.interrupts import interruptible
+from loadgen.plan import Plan
+from loadgen.server_plan import ServerPlan
+from loadgen.smoke import test as smoke_run
+from loadgen.smoke.criteria import SmokeEnded
+from loadgen.smoke.test import Case
+
+# What --embedded starts: a server like any other here, which is watched and has a log.
+BUILTIN = ("loadgen", "serve", "--host", "{host}", "--port", "{port}")
+
+NO_SEARCH = "workload.saturation_search is not acted on: a smoke test puts on the load of [workload] itself"
+
+
+SYNTAX = Syntax(
+    (
+        Group(
+            "many servers",
+            (
+                Option(
+                    ("--matrix",),
+                    "every server file of a pattern in quotes, such as 'server/config/*.toml', where ** reaches into "
+                    "folders; or every server preset of one, such as 'redis*'",
+                    TEXT,
+                    "GLOB",
+                ),
+            ),
+        ),
+        *(group.without("--tests", "--csv") for group in GROUPS),
+    ),
+    (CONFIG,),
+    refused=(
+        *REFUSED,
+        *refused("a smoke test has one mix; write it with --mix", "-t"),
+        *refused("a smoke test has no row for each test; --format json has all figures", "--csv"),
+    ),
+)
+
+
+def run(given: Given) -> ExitCode:
+    """Tests, prints, and says whether all passed. Raises LoadgenError for what keeps it from beginning, or ends it."""
+    cases, settings = cases_of(given)
+    for warning in dict.fromkeys(warning for case in cases for warning in case.warnings):
+        output.remark(f"warning: {warning}")
+    create = functools.partial(output.create_smoke, matrix=given.matrix is not None)
+    began_s = time.monotonic()
+    with session.outputs_of(given, settings, create) as outputs, interruptible():
+        ended = [*smoke_run.run_all(cases, outputs.emit)]
+        for words in remarks(ended):
+            outputs.remark(words)
+    if given.matrix is not None:
+        output.remark(f"loadgen: {tally_of(ended, time.monotonic() - began_s)}")
+    return code_of(ended)
+
+
+# ── What is tested ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cases_of(given: Given) -> tuple[list[Case], config.Config]:
+    """Every server to be tested, in order, and the settings for what all have in common.
+
+    Raises UsageError or ConfigError, the latter with the problems of all files.
+    """
+    flags = flags_of(given)
+    session.check_target(given, flags, given.matrix)
+    files: Sequence[Path | None] = [flags.target.file] if given.matrix is None else matched(given.matrix)
+    loaded, problems = [], dict[str, None]()
+    for file in files:
+        try:
+            loaded.append(session.settings_of(given, flags, server=file))
+        except ConfigError as error:
+            problems |= dict.fromkeys(error.problems)
+    if problems:
+        raise ConfigError([*problems])
+    stems = Counter(file.stem for file in files if file is not None)
+    cases = []
+    for file, settings in zip(files, loaded, strict=True):
+        name = session.name_of(given, flags) if file is None else file.stem if stems[file.stem] == 1 else str(file)
+        cases.append(case_of(settings, name, given.embedded))
+    return cases, loaded[0]
+
+
+def matched(pattern: str) -> list[Path]:
+    """The files of a pattern, or else the server presets, sorted. Raises UsageError when there is none."""
+    root = Path(pattern).anchor
+    try:
+        files = sorted(file for file in Path(root).glob(pattern.removeprefix(root)) if file.is_file())
+    except ValueError:
+        files = []
+    if not files and not (files := presets.SERVERS.matching(pattern)):
+        raise UsageError(f'--matrix "{pattern}" names no file and no preset: check the pattern, and keep it in quotes.')
+    return files
+
+
+def case_of(settings: config.Config, name: str, embedded: bool) -> Case:
+    plan = config.resolve(settings)
+    server = config.server_plan(settings, name)
+    if embedded:
+        server = ServerPlan("built-in server", (*BUILTIN, "--protocol", builtin_protocol(plan)), plan.protocol)
+    return Case(
+        name=server.name if server is not None else ", ".join(map(str, plan.endpoints)),
+        plan=plan,
+        server=server,
+        limits=config.smoke_limits(settings),
+        embedded=embedded,
+        warnings=(*settings.warnings, *([NO_SEARCH] if config.wants_search(settings) else ())),
+    )
+
+
+def builtin_protocol(plan: Plan) -> str:
+    return "memcache" if plan.protocol == "memcache" else "resp"
+
+
+# ── How they end ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def code_of(ended: Sequence[SmokeEnded]) -> ExitCode:
+    holds = {
+        Ending.INTERRUPTED: any(each.interrupted for each in ended),
+        Ending.FAILED: any(each.failed for each in ended),
+        Ending.INVALID: any(each.doubts for each in ended),
+    }
+    return Ending.gravest(ending for ending, why in holds.items() if why).code
+
+
+def tally_of(ended: Sequence[SmokeEnded], took_s: float) -> str:
+    """How many tests there were, and how they ended: "19 servers in 2 min 5 s: 17 PASS, 2 FAIL"."""
+    counts = Counter(output.smoke_verdict(each) for each in ended)
+    listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return f"{output.count(len(ended), 'server', took_s)}: {listed}"
+
+
+def remarks(ended: Sequence[SmokeEnded]) -> Iterator[str]:
+    """For whoever does not see the results: which server failed by what first, or why it cannot be told."""
+    for each in ended:
+        if each.interrupted:
+            continue
+        if each.failed:
+            first = each.failed[0]
+            yield f"{each.server}: FAIL: {first.name}: {first.found}"
+        elif each.doubts:
+            yield f"{each.server}: {each.doubts[0]}"

@@ -1,0 +1,1 @@
+"""Comparisons of servers: rounds, candidates, and the answer for each metric."""

@@ -1,0 +1,331 @@
+"""A comparison from its first round to its answers: rounds while they are wanted, then what they say.
+
+How a round is run is for `rounds` to know; when to look, what is decided and on what grounds, for
+`stats.sequential.Suite`, which is told the evidence here. It prints nothing.
+
+A difference is that of logarithms, ln(bad_B / bad_A): above 0 where B is worse, whichever way the metric is good. So
+a twentieth more and a twentieth less are as far from 0, and B / A comes back out as a power of e.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from loadgen import __version__
+from loadgen.compare.comparison import (
+    METRICS,
+    Candidate,
+    Compared,
+    ContestBegan,
+    Metric,
+    NoiseFound,
+    Round,
+    RoundEnded,
+    Row,
+    Settings,
+)
+from loadgen.compare.results import Stored
+from loadgen.compare.rounds import Contestant, Interrupted, Rounds
+from loadgen.errors import LoadgenError, UsageError
+from loadgen.events import Event
+from loadgen.host import machine as host
+from loadgen.stats.noise import noise
+from loadgen.stats.rank_sum import RankSum
+from loadgen.stats.ranks import RankTest
+from loadgen.stats.sequential import (
+    LEAST_FOR_NOISE,
+    Answer,
+    Rule,
+    Suite,
+    false_alarms,
+    least_rounds,
+    more_rounds,
+)
+from loadgen.stats.signed_rank import SignedRank
+
+Values = Mapping[str, float]
+Key = tuple[int, str]
+"""The place of a candidate, and the name of a metric in which it is held against the first."""
+
+# A metric of which more rounds are left out, because the generator ran late, is not waited for.
+MOST_LATE = 0.5
+
+STORED = (
+    "at least one of the two is a stored result: what has changed on this host since is in the difference, so run both "
+    "now where you can"
+)
+
+# A limit on noise is said for a threshold of this size.
+NOISE_THRESHOLD = 0.05
+
+
+class Contest:
+    """The first candidate against each of the others. `emit` gets progress and rounds; `result` returns the answers."""
+
+    def __init__(
+        self,
+        found: Sequence[Contestant | Stored],
+        settings: Settings,
+        seed: int,
+        emit: Callable[[Event | ContestBegan | RoundEnded], None],
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.found = found
+        self.settings = settings
+        self.seed = seed
+        self.emit = emit
+        self.notes = list(notes)
+        self.live = [place for place, each in enumerate(found) if isinstance(each, Contestant)]
+        self.rounds = Rounds([each for each in found if isinstance(each, Contestant)], settings, seed, emit)
+        self.values: list[list[Values]] = [list(each.values) if isinstance(each, Stored) else [] for each in found]
+        """By candidate, its metrics of each round."""
+        self.ended: list[Round] = []
+        self.rule = rule_for(settings, len(self.pairs), live=bool(self.live))
+        self.suite: Suite[Key] = Suite(
+            {(place, name): t for place in self.pairs for name, t in settings.thresholds.items()}, self.rule
+        )
+        self.began_s = time.monotonic()
+        self.failure = ""
+        self.interrupted = False
+
+    @property
+    def pairs(self) -> range:
+        """The candidates that are held against the first."""
+        return range(1, len(self.found))
+
+    def result(self) -> list[Compared]:
+        """Runs rounds until every metric has its answer, or as many as are allowed."""
+        self.run_rounds(lambda: self.suite.finished)
+        if not self.live:
+            self.suite.look(self.evidence())
+        return [self.compared(place) for place in self.pairs]
+
+    def run_rounds(self, enough: Callable[[], bool]) -> None:
+        """Rounds until there are enough, the last look has been, or something ends them."""
+        last = self.rule.looks[-1]
+        if self.live:
+            self.emit(ContestBegan(tuple(map(self.candidate, self.live)), last))
+        try:
+            while self.live and len(self.ended) < last and not enough():
+                self.take(self.rounds.next(), last)
+                self.suite.rounds = len(self.ended)
+                if self.suite.is_look:
+                    self.suite.look(self.evidence())
+        except (Interrupted, KeyboardInterrupt):
+            self.interrupted = True
+        except LoadgenError as error:
+            self.failure = str(error)
+
+    def take(self, ended: Round, most: int) -> None:
+        self.ended.append(ended)
+        for place, values in zip(self.live, ended.values, strict=True):
+            self.values[place].append(values)
+        self.emit(RoundEnded(ended, tuple(map(self.candidate, self.live)), most))
+
+    def candidate(self, place: int) -> Candidate:
+        """With what it called itself when it was first asked."""
+        candidate = self.found[place].candidate
+        if place not in self.live:
+            return candidate
+        return replace(candidate, identity=self.rounds.identities[self.live.index(place)])
+
+    def noise_of_itself(self) -> NoiseFound:
+        """Of two that are the same: how much they differ, after as many rounds as are allowed."""
+        self.run_rounds(lambda: False)
+        thresholds = self.settings.thresholds
+        rounds = [
+            {name: badness(name, b) - badness(name, a) for name in thresholds if name in a and name in b}
+            for a, b in zip(*self.values, strict=True)
+        ]
+        judged = {name: thresholds[name] for name in thresholds if any(name in differences for differences in rounds)}
+        return NoiseFound(
+            candidate=self.candidate(0),
+            host=host.fingerprint(),
+            rounds=len(self.ended),
+            noise={name: sigma for name in judged if (sigma := self.noise(1, name)) is not None},
+            false_alarms=false_alarms(rounds, judged, self.rule, self.seed) if len(rounds) >= LEAST_FOR_NOISE else {},
+            interrupted=self.interrupted,
+            failure=self.failure,
+            took_s=time.monotonic() - self.began_s,
+        )
+
+    # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def evidence(self) -> dict[Key, RankTest]:
+        """What the rounds say, for each metric that both of a pair have often enough."""
+        found = {key: self.tested(*key) for key in self.suite.thresholds if not self.mostly_late(*key)}
+        return {key: test for key, test in found.items() if test is not None}
+
+    def tested(self, place: int, name: str) -> RankTest | None:
+        """What the rounds say of one metric of this candidate against the first; None where they say nothing."""
+        if self.paired(place):
+            differences = self.differences(place, name)
+            return SignedRank(differences) if differences else None
+        a, b = self.badness(0, name), self.badness(place, name)
+        return RankSum(a, b) if a and b else None
+
+    def late_rounds(self, place: int, name: str) -> int:
+        """The rounds that are left out of a metric because the generator ran late on either side."""
+        sides = [self.live.index(side) for side in (0, place) if side in self.live]
+        return sum(any(name in ended.late[side] for side in sides) for ended in self.ended if ended.late)
+
+    def mostly_late(self, place: int, name: str) -> bool:
+        return self.late_rounds(place, name) > MOST_LATE * len(self.ended)
+
+    def differences(self, place: int, name: str) -> list[float]:
+        """By how much worse it was than the first, in each round that knows the metric of both."""
+        rounds = zip(self.values[0], self.values[place], strict=True)
+        return [badness(name, b) - badness(name, a) for a, b in rounds if name in a and name in b]
+
+    def badness(self, place: int, name: str) -> list[float]:
+        """How bad one candidate was by itself, in each of its rounds that knows the metric."""
+        return [badness(name, values) for values in self.values[place] if name in values]
+
+    def paired(self, place: int) -> bool:
+        return 0 in self.live and place in self.live
+
+    def noisy(self, place: int, name: str) -> str:
+        """Why a gate has given a metric up on this machine; empty when it has not."""
+        if (place, name) not in self.suite.given_up:
+            return ""
+        threshold, sigma = self.settings.thresholds[name], self.suite.grounds[place, name].spread
+        limit = self.settings.noise * threshold / NOISE_THRESHOLD
+        return (
+            f"{METRICS[name].label} differs from round to round by σ = {100 * sigma:.1f} % on this host (limit "
+            f"{100 * limit:.1f} %), and a change of {100 * threshold:.3g} % cannot be told from that in "
+            f"{self.settings.max_rounds} rounds; give the host nothing else to do, measure longer slices, or give the "
+            "metric a wider threshold"
+        )
+
+    def noise(self, place: int, name: str) -> float | None:
+        differences = self.differences(place, name) if self.paired(place) else []
+        return noise(differences) if len(differences) >= LEAST_FOR_NOISE else None
+
+    def compared(self, place: int) -> Compared:
+        rows = tuple(self.row(place, name) for name in self.settings.thresholds)
+        notes = [*self.notes, *self.rounds.notes, *self.late_notes(place)]
+        if not self.paired(place):
+            notes += [STORED, *self.too_few(place)]
+        here = host.fingerprint()
+        for each in (self.candidate(0), self.candidate(place)):
+            if each.host not in ("", here):
+                notes.append(
+                    f"{each.name} was measured on another machine ({each.host}): the difference is theirs, too"
+                )
+        refused = [why for name in self.settings.thresholds if (why := self.noisy(place, name))]
+        return Compared(
+            a=self.candidate(0),
+            b=self.candidate(place),
+            rows=rows if self.values[0] or self.values[place] else (),
+            settings=self.settings,
+            confidence=self.rule.confidence,
+            paired=self.paired(place),
+            seed=self.seed,
+            rate_per_s=self.rounds.rate_per_s,
+            values=(tuple(self.values[0]), tuple(self.values[place])),
+            host=here,
+            version=__version__,
+            notes=tuple(notes),
+            failure=self.failure,
+            refused="; ".join(refused),
+            interrupted=self.interrupted,
+            took_s=time.monotonic() - self.began_s,
+        )
+
+    def late_notes(self, place: int) -> list[str]:
+        """What became of slices and rounds in which the host took a CPU away."""
+        notes = []
+        if repeated := sum(ended.repeated for ended in self.ended):
+            listed = "1 slice was" if repeated == 1 else f"{repeated} slices were"
+            notes.append(f"{listed} measured again, because the host took a CPU away while they were measured")
+        late = [ended for ended in self.ended if any(ended.late)]
+        doubts = [doubt for ended in late for doubt in ended.doubts]
+        if doubts and any(self.late_rounds(place, name) for name in self.settings.thresholds):
+            many = f" ({len(doubts)} such warnings; the last is shown)" if len(doubts) > 1 else ""
+            notes.append(f"{doubts[-1]}{many}")
+        return notes
+
+    def too_few(self, place: int) -> list[str]:
+        """Whether so few independent runs could tell any difference from chance, however large it is."""
+        a, b = len(self.values[0]), len(self.values[place])
+        alpha = self.rule.alphas[-1] / len(self.suite.thresholds)
+        if math.comb(a + b, a) >= (1 if self.settings.one_sided else 2) / alpha:
+            return []
+        return [f"{a} and {b} runs cannot tell a difference from chance, however large it is: store more of them"]
+
+    def row(self, place: int, name: str) -> Row:
+        metric, threshold, key = METRICS[name], self.settings.thresholds[name], (place, name)
+        answer, a, b = self.suite.answers[key], self.median(place=0, name=name), self.median(place=place, name=name)
+        found = self.tested(place, name) if answer is Answer.UNCLEAR else self.suite.grounds[key]
+        took_s = sum(ended.took_s for ended in self.ended)
+        if found is None:
+            rounds = min(len(self.values[0]), len(self.values[place]))
+            why, sigma = self.why_unknown(place, name), self.noise(place, name)
+            return Row(name, answer, None, None, None, None, rounds, threshold, a, b, sigma, why=why, took_s=took_s)
+        low, high = sorted(self.change(metric, bound) for bound in found.interval(self.rule.confidence))
+        unclear = answer is Answer.UNCLEAR
+        return Row(
+            metric=name,
+            answer=answer,
+            effect=self.change(metric, found.estimate),
+            # With few rounds there is no bound on one side or on both.
+            ci_low=low if low > -1 else None,
+            ci_high=high if high < math.inf else None,
+            p=self.rule.p(found),
+            rounds=found.rounds,
+            threshold=threshold,
+            a=a,
+            b=b,
+            noise=self.noise(place, name),
+            more_rounds=more_rounds(found, threshold, self.rule) if unclear else None,
+            why=self.why_unclear(place, name, found) if unclear else "",
+            level=self.suite.level if unclear else None,
+            took_s=took_s if unclear else sum(ended.took_s for ended in self.ended[: found.rounds]),
+        )
+
+    def why_unknown(self, place: int, name: str) -> str:
+        """Why there is nothing to estimate a metric from."""
+        if late := self.late_rounds(place, name):
+            return f"the generator ran late in {late} of {_rounds(len(self.ended))}"
+        return f"{METRICS[name].noun} was not measured on both sides"
+
+    def why_unclear(self, place: int, name: str, found: RankTest) -> str:
+        """What keeps a metric from its answer, as far as more than the number of rounds does."""
+        late = self.late_rounds(place, name)
+        spoilt = f"the generator ran late in {late} of {_rounds(len(self.ended))}, which are left out" if late else ""
+        return "; ".join(filter(None, [spoilt, self.noisy(place, name)]))
+
+    def median(self, place: int, name: str) -> float | None:
+        values = [values[name] for values in self.values[place] if name in values]
+        return statistics.median(values) if values else None
+
+    def change(self, metric: Metric, difference: float) -> float:
+        """A difference of badness as the change of the metric itself: B / A - 1."""
+        return math.expm1(-difference if metric.higher_is_better else difference)
+
+
+def rule_for(settings: Settings, pairs: int, *, live: bool) -> Rule:
+    """When to look, and what is enough for an answer. Raises UsageError where so few live rounds can give none."""
+    judged = len(settings.thresholds) * pairs
+    least = least_rounds(judged, one_sided=settings.one_sided)
+    if live and settings.max_rounds < least:
+        metrics = "1 metric" if judged == 1 else f"{judged} metrics"
+        raise UsageError(
+            f"{_rounds(settings.max_rounds)} cannot tell a difference in {metrics} from chance, however large it is: "
+            f"allow {least} at least (--rounds {least}), or judge fewer metrics (false in [compare] or [gate])."
+        )
+    noise = settings.noise / NOISE_THRESHOLD if settings.one_sided else math.inf
+    return Rule.within(settings.max_rounds, judged, one_sided=settings.one_sided, most_noise=noise)
+
+
+def badness(name: str, values: Values) -> float:
+    """A metric's logarithm, turned so that more is worse."""
+    return math.log(values[name]) * (-1 if METRICS[name].higher_is_better else 1)
+
+
+def _rounds(count: int) -> str:
+    return "1 round" if count == 1 else f"{count} rounds"

@@ -1,0 +1,101 @@
+"""What an earlier result file says of a server: metrics, run by run, with what they may be compared with.
+
+A file is what `--format json` wrote: `result` records of runs, any number of them, or a `comparison` record, of which
+the candidate, B, is taken. It reads; it judges nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from loadgen.compare.comparison import METRICS, Candidate
+from loadgen.errors import UsageError
+from loadgen.record import file as record_file
+from loadgen.record.write.load import differences, load_of
+
+_LATENCIES = ("p50", "p99", "p999")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A candidate that has run before."""
+
+    candidate: Candidate
+    values: tuple[Mapping[str, float], ...]
+    """Run by run, or round by round, its metrics, in the units of `comparison.METRICS`."""
+    rate_per_s: float = 0.0
+    """The rate at which latency was taken; 0 where none was."""
+
+
+def read(path: Path) -> Stored:
+    """The results in a file. Raises UsageError, in a sentence, when there are none that can be used."""
+    stored = Stored(Candidate(path.stem, "results"), ())
+    rates: set[float] = set()
+    names: set[str] = set()
+    config: Mapping[str, Any] = {}
+    try:
+        for record in record_file.read(str(path)):
+            match record["type"]:
+                case "config":
+                    config = {"identity": record.get("server"), **record, "load": load_of(record)}
+                case "result":
+                    if len({part[end] for part in config.get("profile", ()) for end in ("from_per_s", "to_per_s")}) > 1:
+                        raise UsageError(f"{path}: has a result whose rate changed; latency is compared at one rate.")
+                    rate = float(config.get("ratelimit") or 0) if record["loop"] == "open" else 0.0
+                    rates |= {rate} if rate else set()
+                    stored = _with(stored, [_of_result(record)], config, str(record["ts"]))
+                case "comparison":
+                    rates |= {float(record["rate_per_s"])} if record["rate_per_s"] else set()
+                    own = [_numbers(both["b"]) for both in record["rounds"]]
+                    names.add(str(record["b"]["name"]))
+                    about = {
+                        "host": record["host"],
+                        "identity": record["b"]["identity"],
+                        "load": record["b"].get("load"),
+                    }
+                    stored = _with(stored, own, about, str(record["ts"]))
+    except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError):
+        raise UsageError(f"{path}: has a record that is not as loadgen writes it; take the results anew.") from None
+    if not stored.values:
+        raise UsageError(
+            f"{path}: has no result; write one with `loadgen run … --format json -o {path.name}`, one for each round."
+        )
+    if len(names) > 1:
+        raise UsageError(f"{path}: has comparisons of {' and '.join(sorted(names))}: keep those of one candidate.")
+    if len(rates) > 1:
+        listed = ", ".join(f"{rate:g}" for rate in sorted(rates))
+        raise UsageError(f"{path}: has results at different rates ({listed}/s), which are not of one thing.")
+    return replace(stored, rate_per_s=rates.pop() if rates else 0.0)
+
+
+def _with(stored: Stored, values: list[dict[str, float]], about: Mapping[str, Any], taken: str) -> Stored:
+    host, identity = str(about.get("host") or ""), str(about.get("identity") or "")
+    known, load = stored.candidate, about.get("load") or {}
+    if known.host and host and host != known.host:
+        raise UsageError(f"{known.name}: has results of two machines ({known.host}; {host}): keep those of one.")
+    if known.identity and identity and identity != known.identity:
+        raise UsageError(f"{known.name}: has results of two servers ({known.identity}; {identity}): keep those of one.")
+    if found := differences(known.load, load):
+        raise UsageError(f"{known.name}: has results of two loads ({'; '.join(found)}): keep those of one.")
+    known = replace(known, host=known.host or host, identity=known.identity or identity, load={**load, **known.load})
+    return replace(stored, candidate=replace(known, taken=taken), values=(*stored.values, *values))
+
+
+def _of_result(record: Mapping[str, Any]) -> dict[str, float]:
+    if not record["verdict"]["valid"]:
+        return {}
+    if record["loop"] == "closed":
+        # Its CPU per request is that of a server with more to do, which is not what rounds take.
+        return _numbers({"throughput": record["throughput"]})
+    response, server = record["latency"]["all"]["response"], record.get("server") or {}
+    cpu_us = server.get("cpu_us_per_request")
+    values = {name: response[f"{name}_ns"] for name in _LATENCIES}
+    return _numbers({**values, "server_cpu": None if cpu_us is None else 1e3 * cpu_us})
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Those that are metrics, and have a ratio to another."""
+    return {name: float(value) for name, value in values.items() if name in METRICS and value is not None and value > 0}

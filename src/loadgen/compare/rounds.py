@@ -1,0 +1,504 @@
+"""Rounds of a comparison on real servers: restarted, filled alike, and loaded in slices that mirror each other in time.
+
+It decides nothing: what the rounds say, and whether another is wanted, is for who leads. It prints nothing.
+
+A round is the unit of comparison, as what one start of a server happens to be like (its memory's layout, its place
+in caches) lasts as long as the process. Within a round the candidates have their slices in an order and then in the
+reverse, ABBA or BAAB, again and again, so that a drift of the machine that is straight in time falls on all alike.
+Slices are short and many, as what else goes on in a machine comes and goes slowly: neighbours have it in common.
+
+While one candidate is measured, the others run and are idle. One that uses a CPU all the same is noticed; from then on
+each has its part of the round for itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from loadgen.compare import stretch
+from loadgen.compare.comparison import AGAIN, METRICS, Awake, Candidate, Idle, Round, Settings
+from loadgen.compare.stretch import CLOSED, OPEN, Stretch
+from loadgen.errors import LoadgenError, TargetError
+from loadgen.events import Event, Overall, Part, Progress
+from loadgen.host import awake
+from loadgen.host import machine as host
+from loadgen.host.interrupts import Interrupts
+from loadgen.judge import failures
+from loadgen.overload import of_window
+from loadgen.plan import Endpoint, Plan, Segment
+from loadgen.runner.crew import START_AHEAD_NS, Crew, Stop
+from loadgen.server_plan import ServerPlan
+from loadgen.snapshot import Snapshot
+from loadgen.target.process import ProcessTree
+from loadgen.target.server import ManagedServer
+from loadgen.target.talk.identity import identify
+from loadgen.units import NS_PER_S
+
+# An idle candidate that uses more of a CPU than this takes it from the one that is measured.
+MOST_IDLE_CPU = 0.01
+
+# Candidates are looked at without load before the first round's slices: so long, and so often while one is not at rest,
+# as a server may have work left of its prefill.
+REST_S = 0.2
+REST_LOOKS = 8
+
+# Of a CPU. What a worker has to do comes in bursts: one that is busier is late itself in too many of them.
+MOST_BUSY = 0.5
+RATE_LOOKS = 5
+
+# As shares of GETs.
+MOST_HITS_APART = 0.01
+
+# Of requests in a slice: how fast a failure is says nothing. Where a CONFIG has [verdict] failures, that holds.
+MOST_FAILED = 0.001
+MOST_UNFINISHED = 0.001
+
+
+class Interrupted(Exception):
+    """The user asked to stop: the round in hand says nothing."""
+
+
+class RequestsFailed(TargetError):
+    """So many requests of a slice failed that the rest cannot be compared."""
+
+
+class Spinning(Exception):
+    """A candidate that should be idle uses a CPU; the text says which, and how much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A candidate that takes part in rounds."""
+
+    candidate: Candidate
+    plan: Plan
+    """The load on it. Of a server that is started for each round, the address is put in then."""
+    server: ServerPlan | None
+    """None: it runs already, and is neither restarted nor watched."""
+
+
+@dataclass(slots=True)
+class Side:
+    """One contestant within a round: its server, its workers, and what its slices came to."""
+
+    contestant: Contestant
+    server: ManagedServer | None
+    plan: Plan
+    crew: Crew
+    stretches: dict[str, Stretch] = field(default_factory=dict)
+    """By loop, all slices merged."""
+    idle_cpu_ns: int = 0
+    """What the server used while others were measured."""
+    idle_ns: int = 0
+    rss_bytes: int = 0
+    was_stopped: bool = False
+    """By SIGSTOP, so as to use no CPU while another was measured."""
+
+    @property
+    def name(self) -> str:
+        return self.contestant.candidate.name
+
+    def add(self, loop: str, taken: Stretch) -> None:
+        self.stretches[loop] = self.stretches[loop] + taken if loop in self.stretches else taken
+
+    def usage_ns(self) -> int:
+        """CPU time of its server and of its workers until now, as far as they can be asked."""
+        crew = [ProcessTree(worker.process.pid).usage() for worker in self.crew.workers]
+        server = self.server.usage() if self.server is not None else None
+        return sum(usage.cpu_ns for usage in (*crew, server) if usage is not None)
+
+
+class Rounds:
+    """Runs rounds of the contestants, one for each call of `next`. `emit` gets progress only.
+
+    Raises TargetError or WorkerError when a candidate cannot be measured, Interrupted when the user asks to stop.
+    """
+
+    def __init__(
+        self, contestants: Sequence[Contestant], settings: Settings, seed: int, emit: Callable[[Event], None]
+    ) -> None:
+        self.contestants = contestants
+        self.settings = settings
+        self.emit = emit
+        self.random = random.Random(seed)
+        self.number = 0
+        self.alone = settings.idle is Idle.ALONE
+        """Each candidate has its part of a round for itself."""
+        self.at_rest = False
+        """Whether idle candidates have been found to use no CPU to speak of."""
+        self.rate_per_s = settings.rate_per_s
+        """Of the open-loop slices; found on the first contestant before the first round, where none is given."""
+        self.identities: list[str] = [contestant.candidate.identity for contestant in contestants]
+        self.notes: dict[str, None] = {}
+        """What to know about all rounds so far, each once."""
+        judged = [METRICS[name] for name in settings.thresholds]
+        self.loops = [loop for loop in (CLOSED, OPEN) if any(metric.loop == loop for metric in judged)] or [CLOSED]
+        self.course = Course(settings, len(self.loops) * len(contestants))
+
+    def next(self) -> Round:
+        """The next round. One in which too many requests failed is run once more before that is the end."""
+        if OPEN in self.loops and not self.rate_per_s:
+            try:
+                self.rate_per_s = self.fitting_rate_per_s()
+            except RequestsFailed as failed:
+                first = self.contestants[0].candidate.name
+                self.notes[f"what {first} can do was measured again: {failed}".rstrip(".")] = None
+                self.rate_per_s = self.fitting_rate_per_s()
+        self.number += 1
+        again = False
+        while True:
+            self.course.begin(self.number)
+            try:
+                return self.round()
+            except Spinning as spinning:
+                self.alone = True
+                self.notes[f"{spinning}; each candidate was run alone in its part of the round instead"] = None
+            except RequestsFailed as failed:
+                if again:
+                    raise
+                again = True
+                self.notes[f"round {self.number} was run again: {failed}".rstrip(".")] = None
+
+    def round(self) -> Round:
+        order: list[int] = []
+        sides: dict[int, Side] = {}
+        for places, turns in self.parts():
+            with self.sides(places) as started:
+                self.check_at_rest(started)
+                for loop in self.loops:
+                    for place in turns:
+                        self.slice(started, started[place], loop)
+                self.look(started)
+                sides |= started
+                order += turns
+        in_order = [sides[place] for place in range(len(self.contestants))]
+        self.compare_hits(in_order)
+        late = tuple(self.late(side) for side in in_order)
+        values = [stretch.values(side.stretches, side.rss_bytes) for side in in_order]
+        return Round(
+            self.number,
+            tuple(order),
+            tuple({n: v for n, v in own.items() if n not in out} for own, out in zip(values, late, strict=True)),
+            doubts=tuple(doubt for side in in_order for doubt in self.doubts(side)),
+            late=late if any(late) else (),
+            repeated=self.course.repeated,
+            took_s=self.course.end(),
+        )
+
+    def parts(self) -> list[tuple[list[int], list[int]]]:
+        """The parts of a round: the candidates that run in it, as they are started, and whose turn each slice is."""
+        everybody = range(len(self.contestants))
+        if self.alone:
+            return [
+                ([place], [place] * self.settings.slices) for place in self.random.sample(everybody, len(everybody))
+            ]
+        turns: list[int] = []
+        for _ in range(self.settings.slices // 2):
+            there = self.random.sample(everybody, len(everybody))
+            turns += [*there, *reversed(there)]
+        return [(self.random.sample(everybody, len(everybody)), turns)]
+
+    def fitting_rate_per_s(self) -> float:
+        """The share that is asked for of what the first contestant reaches, or what leaves workers half of a CPU."""
+        with self.sides([0]) as sides:
+            side = sides[0]
+            for _ in range(self.settings.slices):
+                self.slice(sides, side, CLOSED)
+            values = stretch.values(side.stretches, 0)
+            if "throughput" not in values:
+                raise TargetError(f"{side.name} answered nothing within its slices: make them longer (--slice).")
+            asked_per_s = rate_per_s = values["throughput"] * self.settings.load_share
+            if side.plan.spin:
+                return asked_per_s  # A worker that polls is always busy.
+            for _ in range(RATE_LOOKS):
+                busy = self.measure(sides, side, rate_per_s).busy
+                if busy <= MOST_BUSY:
+                    break
+                # Fewer requests have less in common: each of them costs more.
+                rate_per_s *= MOST_BUSY / busy
+            if rate_per_s < asked_per_s:
+                self.notes[
+                    f"response times are compared at {rate_per_s:,.0f} req/s, and not at {asked_per_s:,.0f} "
+                    f"({self.settings.load_share:.3g} of what {side.name} reaches): a worker would be busy for more "
+                    "than half of the time, and late itself"
+                ] = None
+            return rate_per_s
+
+    # ── Servers and crews ───────────────────────────────────────────────────────────────────────────────────────────
+
+    @contextlib.contextmanager
+    def sides(self, places: Sequence[int]) -> Iterator[dict[int, Side]]:
+        """The contestants at these places, started in this order, connected and filled, by place.
+
+        Raises Interrupted when the user asked to stop in the meantime.
+        """
+        sides: dict[int, Side] = {}
+        with contextlib.ExitStack() as stack:
+            interrupts = Interrupts()
+            stack.callback(interrupts.close)
+            for place in places:
+                sides[place] = self.start(place, interrupts, stack)
+            stack.enter_context(interrupts.caught())
+            try:
+                for side in sides.values():
+                    self.only(side, sides)
+                    stack.enter_context(side.crew.at_work())
+                    side.crew.connect()
+                    if side.plan.prefill:
+                        side.crew.prefill()
+                if stack.enter_context(awake.kept(self.to_keep_awake(sides))):
+                    self.notes["CPUs are kept from sleeping while servers are measured; change with awake"] = None
+                yield sides
+            except Stop:
+                raise self.stopped(sides) from None
+            finally:
+                for side in sides.values():
+                    if side.server is not None:
+                        side.server.resume()
+            if interrupts.count:
+                raise Interrupted
+
+    def to_keep_awake(self, sides: dict[int, Side]) -> list[int]:
+        """The CPUs that are not to sleep: those that workers and servers are pinned to."""
+        if self.settings.awake is Awake.NEVER or (self.settings.awake is Awake.VM and not host.is_virtual()):
+            return []
+        cpus = {worker.cpu for side in sides.values() for worker in side.plan.workers if worker.cpu is not None}
+        cpus |= {cpu for side in sides.values() if side.contestant.server for cpu in side.contestant.server.cpus}
+        return sorted(cpus)
+
+    def start(self, place: int, interrupts: Interrupts, stack: contextlib.ExitStack) -> Side:
+        contestant = self.contestants[place]
+        plan, server = contestant.plan, None
+        if contestant.server is not None:
+            server = stack.enter_context(ManagedServer(contestant.server, self.teller(contestant.candidate)))
+            plan = replace(plan, endpoints=(Endpoint(server.host, server.port, server.host),))
+        if not self.identities[place]:
+            self.identities[place] = identify(plan)
+        crew = Crew(plan, self.teller(contestant.candidate), server=server, interrupts=interrupts)
+        return Side(contestant, server, plan, crew)
+
+    def teller(self, candidate: Candidate) -> Callable[[Event], None]:
+        def tell(event: Event) -> None:
+            if isinstance(event, Progress):
+                self.emit(replace(event, overall=self.course.overall(), target=candidate.name))
+
+        return tell
+
+    def only(self, chosen: Side, sides: dict[int, Side]) -> None:
+        """Where idle servers are to be stopped, stops those of all others: none of them uses a CPU in the meantime."""
+        if self.settings.idle is not Idle.STOP:
+            return
+        for side in sides.values():
+            if side.server is None:
+                continue
+            if side is chosen:
+                side.server.resume()
+            else:
+                side.server.pause()
+                side.was_stopped = True
+
+    def check_at_rest(self, sides: dict[int, Side]) -> None:
+        """Before any slice, without load: raises Spinning where a server uses a CPU all the same."""
+        watched = [side for side in sides.values() if side.server is not None]
+        if self.at_rest or self.settings.idle is not Idle.RUN or len(sides) == 1:
+            return
+        busy = dict[str, float]()
+        for _ in range(REST_LOOKS):
+            before = [side.server.usage() for side in watched if side.server is not None]
+            watched[0].crew.pause(REST_S) if watched else None
+            after = [side.server.usage() for side in watched if side.server is not None]
+            used = [
+                (side.name, (now - then).cpu_share)
+                for side, then, now in zip(watched, before, after, strict=True)
+                if now is not None and then is not None
+            ]
+            busy = {name: share for name, share in used if share > MOST_IDLE_CPU}
+            if not busy:
+                self.at_rest = True
+                return
+        raise Spinning(_spinning(busy))
+
+    def look(self, sides: dict[int, Side]) -> None:
+        """What is seen of servers when their slices are over.
+
+        Raises TargetError where one is not the one that began, Spinning where one was not idle.
+        """
+        for side in sides.values():
+            self.only(side, sides)
+            if side.server is None:
+                continue
+            if side.server.restarted():
+                raise TargetError(f"{side.name} was restarted while load was on it: another process answers now.")
+            if (usage := side.server.usage()) is not None:
+                side.rss_bytes = usage.rss_bytes
+        shares = {s.name: s.idle_cpu_ns / s.idle_ns for s in sides.values() if s.idle_ns}
+        busy = {name: share for name, share in shares.items() if share > MOST_IDLE_CPU}
+        if busy and self.settings.idle is Idle.RUN:
+            raise Spinning(_spinning(busy))
+        if busy:
+            self.notes[f"{_spinning(busy)}, although it had been stopped"] = None
+
+    # ── Load ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def slice(self, sides: dict[int, Side], side: Side, loop: str) -> None:
+        """A slice of load on one side, added to what it had; measured again where the host took a CPU away meanwhile.
+
+        Of a round's slices, one in AGAIN is measured again at most.
+        """
+        self.course.slices += 1
+        rate_per_s = self.rate_per_s if loop == OPEN else 0.0
+        taken = self.measure(sides, side, rate_per_s)
+        while stretch.is_spoilt(side.plan, taken, loop) and self.course.may_repeat():
+            self.course.repeated += 1
+            taken = stretch.better(taken, self.measure(sides, side, rate_per_s), loop)
+        side.add(loop, taken)
+
+    def measure(self, sides: dict[int, Side], side: Side, rate_per_s: float) -> Stretch:
+        """One stretch of load on one side, while the others are idle: at a rate, or in a closed loop where it is 0."""
+        length_ns, crew = self.settings.slice_ns, side.crew
+        others = [other for other in sides.values() if other is not side]
+        self.only(side, sides)
+        if crew.load.start_ns:
+            crew.open_connections()
+        self.check_connected(side)
+        profile = (Segment(length_ns, rate_per_s, rate_per_s),) if rate_per_s else ()
+        began_ns, own_ns = time.monotonic_ns(), time.process_time_ns()
+        before = side.server.usage() if side.server is not None else None
+        idle_before = [(other.usage_ns(), other.server.usage() if other.server else None) for other in others]
+        crew.begin("measure")
+        crew.begin_load(profile, self.settings.settle_ns, length_ns, interval_ns=0)
+        crew.follow("warmup")
+        crew.follow("measure")
+        crew.begin("drain")
+        crew.drain()
+        if crew.failure or crew.interrupts.count:
+            raise Stop
+        after = side.server.usage() if side.server is not None else None
+        own = {"loadgen's front end": time.process_time_ns() - own_ns}
+        for other, (then_ns, then) in zip(others, idle_before, strict=True):
+            own[f"idle {other.name}"] = other.usage_ns() - then_ns
+            now = other.server.usage() if other.server is not None else None
+            if now is not None and then is not None:
+                other.idle_cpu_ns += (now - then).cpu_ns
+                other.idle_ns += time.monotonic_ns() - began_ns
+        measured = crew.settled("measure")
+        self.check_answers(side, measured)
+        return Stretch(
+            measured,
+            length_ns,
+            sent=sum(crew.settled(phase).sent for phase in ("warmup", "measure", "drain")),
+            cpu_ns=(after - before).cpu_ns if before is not None and after is not None else None,
+            workers=crew.signs(),
+            own_cpu_ns=own,
+        )
+
+    # ── What is wrong ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def late(self, side: Side) -> tuple[str, ...]:
+        return stretch.late_metrics(side.plan, side.stretches[OPEN]) if OPEN in side.stretches else ()
+
+    def doubts(self, side: Side) -> list[str]:
+        """What speaks against a side's latency in this round."""
+        if OPEN not in side.stretches:
+            return []
+        stretch_of_all = side.stretches[OPEN]
+        account = of_window(stretch_of_all.measured, stretch_of_all.length_ns, load_ns=self.settings.slice_ns)
+        if account.named:
+            self.notes[
+                f"{side.name} was overloaded at this rate: its response times say how long a slice is; compare at a "
+                "lower rate"
+            ] = None
+        return [f"{side.name}: {reason}" for reason in stretch.reasons(side.plan, side.stretches[OPEN])]
+
+    def compare_hits(self, sides: Sequence[Side]) -> None:
+        """Notes when some find more of their keys than others: a miss is quicker than a hit."""
+        merged = [sum((s.measured for s in side.stretches.values()), Snapshot()).hit_rate for side in sides]
+        rates = [rate for rate in merged if rate is not None]
+        if rates and max(rates) - min(rates) > MOST_HITS_APART:
+            self.notes["hit rates differ by more than 1 %, and a miss is quicker than a hit: not the same work"] = None
+
+    def check_connected(self, side: Side) -> None:
+        """Raises TargetError where more connections are missing than may: fewer of them are another load."""
+        crew = side.crew
+        if any(crew.down()):
+            crew.reopen()
+        for endpoint in crew.without_connection()[:1]:
+            raise TargetError(f"{side.name}: {crew.why_gone(endpoint)}")
+        allowed = side.plan.verdict.connections
+        if allowed is not None and (missing := sum(crew.down())) > allowed * side.plan.connections:
+            why = f" ({'; '.join(crew.warnings)})" if crew.warnings else ""
+            raise TargetError(f"{side.name}: {missing} of {side.plan.connections} connections were not there{why}.")
+
+    def check_answers(self, side: Side, measured: Snapshot) -> None:
+        """Raises RequestsFailed where too many failed, or were left open, for the rest to be compared."""
+        limit, total = side.plan.verdict.failures, measured.total
+        if words := failures.of_requests((measured,), limit, side.crew.examples):
+            raise RequestsFailed(f"{side.name}: {words}; its figures are not comparable{failures.accepting(total)}.")
+        if total.unfinished > MOST_UNFINISHED * total.planned:
+            raise RequestsFailed(
+                f"{side.name}: {total.unfinished:,} of {total.planned:,} requests were still open when the drain "
+                "ended, so its figures are not comparable; lower the rate (--rate)."
+            )
+
+    def stopped(self, sides: dict[int, Side]) -> LoadgenError | Interrupted:
+        """Why a round did not come to its end."""
+        for side in sides.values():
+            if side.crew.failure:
+                hint = (
+                    ' It had been stopped and resumed (compare.idle = "stop"), which some servers take for an error '
+                    '(EINTR): leave idle at "run".'
+                    if side.was_stopped and side.server is not None and side.server.fate()
+                    else ""
+                )
+                return TargetError(f"{side.name}: {side.crew.failure}{hint}")
+        return Interrupted()
+
+
+class Course:
+    """How far the rounds have come, for those who watch; and how many slices of a round may be measured again."""
+
+    def __init__(self, settings: Settings, turns: int) -> None:
+        self.settings = settings
+        self.total = turns * settings.slices
+        """Slices in a round."""
+        self.number = self.slices = self.repeated = 0
+        self.began_ns = time.monotonic_ns()
+        self.longest_ns = 0
+        """The longest round so far."""
+
+    def begin(self, number: int) -> None:
+        self.number, self.slices, self.repeated = number, 0, 0
+        self.began_ns = time.monotonic_ns()
+
+    def end(self) -> float:
+        """The round is over; how long it took, in seconds."""
+        took_ns = time.monotonic_ns() - self.began_ns
+        self.longest_ns = max(self.longest_ns, took_ns)
+        return took_ns / NS_PER_S
+
+    def may_repeat(self) -> bool:
+        return self.number > 0 and self.repeated < self.total // AGAIN
+
+    def overall(self) -> Overall:
+        """Before the first round, nothing is known of its length."""
+        rounds = Part("round", max(1, self.number), self.settings.max_rounds)
+        if not self.number:
+            return Overall((rounds,))
+        return Overall((rounds, Part("slice", min(max(1, self.slices), self.total), self.total)), self.left_ns())
+
+    def left_ns(self) -> int:
+        """The time that all rounds allowed still take, by those that have ended, or by what their slices add up to."""
+        spent_ns = time.monotonic_ns() - self.began_ns
+        own = self.settings
+        round_ns = max(self.longest_ns, self.total * (own.settle_ns + own.slice_ns + START_AHEAD_NS))
+        return max(0, round_ns - spent_ns) + (own.max_rounds - self.number) * round_ns
+
+
+def _spinning(busy: dict[str, float]) -> str:
+    """ "mio used 100 % of a CPU while it should have been idle"."""
+    listed = " and ".join(f"{name} used {100 * share:.3g} %" for name, share in busy.items())
+    return f"{listed} of a CPU while idle"

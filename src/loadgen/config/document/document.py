@@ -1,0 +1,130 @@
+"""What the user said, in the file, in flags and by `--set`, as one tree of raw values that remembers each key's origin.
+
+It knows TOML's values but not what a key means, except that some keys have an older spelling, which is replaced here so
+that a later layer wins whatever spelling each of them used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+
+from loadgen.config.document.origin import Origin
+from loadgen.config.document.problem import Problem
+from loadgen.config.document.toml_file import TomlFile
+from loadgen.config.tables.table import Path
+from loadgen.config.tables.tree import alias, dotted, tables
+
+_ALIASES = {
+    (*path, mark.name): ((*path, name), mark.wins)
+    for path, table in tables()
+    for name, field in table.model_fields.items()
+    if (mark := alias(field))
+}
+
+
+class Document:
+    """The tree, and the origin of each path in it. Layers are added in order, a later one overriding an earlier one."""
+
+    def __init__(self) -> None:
+        self.tree: dict[str, object] = {}
+        self.origins: dict[Path, Origin] = {}
+        self.problems: list[Problem] = []
+        """What is wrong already: keys given in both their spellings though neither wins, tables in the wrong file."""
+        self.cautions: list[Problem] = []
+        """Keys of the file that were set aside for their older spelling, which wins."""
+
+    def add_file(self, file: TomlFile) -> None:
+        """The file's own layer, which must come first."""
+        self.tree = deepcopy(file.tree)
+        for path, (line, column) in file.positions.items():
+            self.origins[path] = Origin.in_file(file.source, line, column, dotted(path))
+        for old, (new, old_wins) in _ALIASES.items():
+            if old not in self.origins:
+                continue
+            if new in self.origins:
+                if old_wins:
+                    sentence = f"is not acted on, as {old[-1]}, its older spelling, is given too and wins"
+                    self.cautions.append(Problem((new,), sentence, self.origins[new]))
+                else:
+                    sentence = f"is an older spelling of {new[-1]}, which is given too; keep one of them"
+                    self.problems.append(Problem((old,), sentence, self.origins[old]))
+            parent = self._table_at(old[:-1])
+            assert parent is not None, "a key with a position has a table round it"
+            parent[str(new[-1])] = parent.pop(str(old[-1]))
+            self.origins[new] = self.origins.pop(old)
+
+    def add(self, path: Path, value: object, origin: Origin) -> None:
+        """One key from the command line."""
+        if path in _ALIASES:
+            path, _ = _ALIASES[path]
+        branch = self.tree
+        for part in path[:-1]:
+            inner = branch.get(str(part))
+            if not isinstance(inner, dict):
+                inner = branch[str(part)] = {}
+            branch = inner
+        # A copy, as a later key may go into it.
+        branch[str(path[-1])] = deepcopy(value)
+        # What stood below an overridden key is gone with it.
+        self._forget(path)
+        self.origins[path] = origin
+        self.cautions = [caution for caution in self.cautions if path not in caution.paths]
+
+    def replace(self, table: str, value: object, origins: dict[Path, Origin]) -> None:
+        """A table that comes in place of the one there is; of `origins`, those in the table count."""
+        self.drop((table,))
+        self.tree[table] = deepcopy(value)
+        self.origins |= {path: origin for path, origin in origins.items() if path[0] == table}
+
+    def drop(self, path: Path) -> None:
+        """Takes a key out again, with all that stands below it."""
+        if parent := self._table_at(path[:-1]):
+            parent.pop(str(path[-1]), None)
+        self._forget(path)
+
+    def given(self, path: Path) -> bool:
+        """Whether the user gave this key, or something in this table."""
+        return any(known[: len(path)] == path for known in self.origins)
+
+    def origin(self, path: Path) -> Origin | None:
+        """The nearest origin: the key's own, or that of the table or list it stands in, or of the first key in it."""
+        for length in range(len(path), 0, -1):
+            if found := self.origins.get(path[:length]):
+                return found
+            if within := [origin for known, origin in self.origins.items() if known[:length] == path[:length]]:
+                return min(within)
+        return None
+
+    def without(self, bad: set[Path]) -> dict[str, object]:
+        """A copy of the tree that lacks the keys of `bad`."""
+        pruned = deepcopy(self.tree)
+        for path in bad:
+            parent: object = pruned
+            for part in path[:-1]:
+                parent = parent.get(part) if isinstance(parent, dict) else None
+            if isinstance(parent, dict):
+                parent.pop(path[-1], None)
+        return pruned
+
+    def values(self) -> Iterator[tuple[Path, object]]:
+        """Every path in the tree with its raw value, outer before inner; lists are values."""
+
+        def walk(path: Path, branch: dict[str, object]) -> Iterator[tuple[Path, object]]:
+            for name, value in branch.items():
+                yield (*path, name), value
+                if isinstance(value, dict):
+                    yield from walk((*path, name), value)
+
+        return walk((), self.tree)
+
+    def _forget(self, path: Path) -> None:
+        """Where the key, and what stood below it, came from."""
+        for stale in [known for known in self.origins if known[: len(path)] == path]:
+            del self.origins[stale]
+
+    def _table_at(self, path: Path) -> dict[str, object] | None:
+        branch: object = self.tree
+        for part in path:
+            branch = branch.get(part) if isinstance(branch, dict) else None
+        return branch if isinstance(branch, dict) else None

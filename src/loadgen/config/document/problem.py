@@ -1,0 +1,165 @@
+"""What is wrong with one key, and how pydantic's errors become sentences that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from loadgen.config.document.origin import Origin
+from loadgen.config.document.toml_text import toml_value
+from loadgen.config.tables.table import Path, Table
+from loadgen.config.tables.tree import alias, header, holds_table, keys, subtable, tables
+
+_TABLES: dict[Path, type[Table]] = dict(tables())
+
+_SECRET: set[Path] = {("target", "password"), ("target", "server", "env")}
+"""Keys whose values, and tables of which none, are repeated, as messages end up in logs."""
+
+_LONGEST_SHOWN = 60
+
+_ELSEWHERE: dict[Path, str] = {
+    ("ratelimit",): "write rate_limit in [workload], or [[workload.phase]] for one that changes"
+}
+"""What other tools' tables are here, by their names there (rpc-perf's)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A key, or several that contradict each other, the one to be named first."""
+
+    paths: tuple[Path, ...]
+    sentence: str
+    """Completes "table.key: "."""
+    origin: Origin | None = None
+    """Where to look, if not where the document says that a key of `paths` came from."""
+
+
+def problems_in(error: ValidationError) -> Iterator[Problem]:
+    """One problem for each of pydantic's errors."""
+    for details in error.errors(include_url=False):
+        path: Path = details["loc"]
+        yield Problem((path,), _sentence(details, path))
+
+
+def _sentence(error: ErrorDetails, path: Path) -> str:
+    limits = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            return _unknown(path, error["input"])
+        case "value_error":
+            return str(limits["error"])
+        case "missing":
+            return f"is missing from {header(path[:-1])}; add it"
+        case "literal_error":
+            return _no_choice(path, error["input"])
+        case "int_type" | "int_from_float" | "int_parsing_size":
+            return f"must be a whole number, without quotes, not {_shown(path, error['input'])}"
+        case "float_type" | "finite_number":
+            return f"must be a number, without quotes, not {_shown(path, error['input'])}"
+        case "bool_type":
+            return f"must be true or false, without quotes, not {_shown(path, error['input'])}"
+        case "string_type":
+            return f"must be text in quotes, not {_shown(path, error['input'])}"
+        case "tuple_type":
+            if _names(path) in _TABLES:
+                return f"must be a list of tables; write {header(path)} above the keys of each"
+            return f"must be a list, such as {_example(path)}, not {_shown(path, error['input'])}"
+        case "too_short":
+            return f"must not be empty; write a list such as {_example(path)}"
+        case "model_type" | "dict_type":
+            return f"must be a table; write {header(path)} and its keys below, not {_shown(path, error['input'])}"
+        case "greater_than_equal":
+            return f"must be at least {_number(limits['ge'])}, not {_shown(path, error['input'])}"
+        case "greater_than":
+            return f"must be more than {_number(limits['gt'])}, not {_shown(path, error['input'])}"
+        case "multiple_of":
+            return f"must be a multiple of {_number(limits['multiple_of'])}, not {_shown(path, error['input'])}"
+        case "less_than_equal":
+            return f"must be at most {_number(limits['le'])}, not {_shown(path, error['input'])}"
+        case _:
+            return f"{error['msg'][:1].lower()}{error['msg'][1:]}, not {_shown(path, error['input'])}"
+
+
+def _unknown(path: Path, value: object) -> str:
+    *parent, key = path
+    name, home = str(key), _names(tuple(parent))
+    is_table = isinstance(value, dict)
+    noun = "unknown table" if is_table else "unknown key"
+    if hint := _ELSEWHERE.get(path):
+        return f"{noun}; {hint}"
+    table = _TABLES[home]
+    homes = [
+        other
+        for other, kind in _TABLES.items()
+        if other != home and name in (_subtables(kind) if is_table else _spellings(kind))
+    ]
+    if homes and is_table:
+        return f"{noun}; {name} belongs elsewhere: write {' or '.join(header((*other, name)) for other in homes)}"
+    if () in homes:
+        return f"{noun}; {name} is a table of its own: write {header((name,))} and its keys below"
+    if homes:
+        return f"{noun}; {name} belongs in {' or '.join(header(other) for other in homes)}"
+    if near := get_close_matches(name.lower(), _spellings(table), n=1):
+        return f"{noun}; did you mean {near[0]}?"
+    known = ", ".join(spelling for spelling, _ in keys(table))
+    return f"{noun}; {f'the keys of {header(home)} are' if home else 'the tables are'} {known}"
+
+
+def _names(path: Path) -> Path:
+    """The path of a key in the schema, where all tables of a list are one."""
+    return tuple(part for part in path if isinstance(part, str))
+
+
+def _subtables(table: type[Table]) -> list[str]:
+    return [name for name, field in keys(table) if holds_table(field)]
+
+
+def _spellings(table: type[Table]) -> list[str]:
+    aliases = [mark.name for field in table.model_fields.values() if (mark := alias(field))]
+    return [*(name for name, _ in keys(table)), *aliases]
+
+
+def _no_choice(path: Path, value: object) -> str:
+    field = dict(keys(_TABLES[_names(path[:-1])]))[str(path[-1])]
+    assert subtable(field) is None, "a table is no choice among words"
+    choices = list(_words(field.annotation))
+    near = get_close_matches(value.lower(), choices, n=1) if isinstance(value, str) else []
+    listed = ", ".join(toml_value(choice) for choice in choices)
+    return f"must be one of {listed}, not {_shown(path, value)}" + (
+        f"; did you mean {toml_value(near[0])}?" if near else ""
+    )
+
+
+def _example(path: Path) -> str:
+    """A list as it may be written for this key."""
+    field = dict(keys(_TABLES[_names(path[:-1])]))[str(path[-1])]
+    assert field.examples, "every key that holds a list has an example"
+    return toml_value(field.examples[0])
+
+
+def _words(annotation: object) -> Iterator[str]:
+    """The words of a Literal, also of one that may be left out."""
+    for choice in get_args(annotation):
+        if isinstance(choice, str):
+            yield choice
+        else:
+            yield from _words(choice)
+
+
+def _shown(path: Path, value: object) -> str:
+    if any(path[: len(secret)] == secret for secret in _SECRET):
+        return "what it is"
+    try:
+        text = toml_value(value)
+    except (TypeError, ValueError):
+        text = str(type(value).__name__)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _number(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -1,0 +1,92 @@
+"""One TOML file, read: its values, and where each of them stands. It knows nothing of what the keys mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tomli
+
+from loadgen.config.document.positions import Position, key_positions
+from loadgen.config.tables.table import Path as KeyPath
+from loadgen.errors import ConfigError
+
+MAX_BYTES = 2**20
+"""No configuration is as long; it keeps a path that was meant for something else from being read whole."""
+
+MAX_NESTING = 16
+"""No key is as deep; it keeps hostile nesting from exhausting the stack of whatever walks the values."""
+
+
+MAX_KEYS = 2048
+"""Keys, tables and elements of lists: what is looked at one by one, and may be looked for among all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """What a file says."""
+
+    source: str
+    """Its path, as it was given."""
+    tree: dict[str, object]
+    positions: dict[KeyPath, Position]
+
+
+def read(path: Path) -> TomlFile:
+    """The file at `path`. Raises ConfigError with the one reason why it cannot be taken in."""
+    text = _text(path)
+    try:
+        tree = tomli.loads(text)
+        if nested(tree, MAX_NESTING):
+            raise RecursionError("nested deeper than any configuration")
+        if (keys := counted(tree)) > MAX_KEYS:
+            raise ConfigError(
+                [f"{path}: has {keys:,} keys and elements of lists; a configuration has {MAX_KEYS:,} at most"]
+            )
+        return TomlFile(str(path), tree, key_positions(text))
+    except tomli.TOMLDecodeError as error:
+        message = f"{error.msg[:1].lower()}{error.msg[1:]}"
+        place = f"{path}:{error.lineno}:{error.colno}"
+        raise ConfigError([f"{place}: is not valid TOML: {message}; text, such as 10s or resp, needs quotes"]) from None
+    except (ValueError, RecursionError) as error:
+        sentence = f"{path}: cannot be taken in: {error}; write it anew from loadgen config --example"
+        raise ConfigError([sentence]) from None
+
+
+def counted(value: object) -> int:
+    """How many keys and elements there are in a value, those in others too."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return len(inner) + sum(map(counted, inner))
+
+
+def nested(value: object, levels: int) -> bool:
+    """Whether `value` has more than `levels` tables and lists within each other."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return isinstance(value, (dict, list)) and (levels == 0 or any(nested(element, levels - 1) for element in inner))
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        why = "there is no such file; check the path"
+    except IsADirectoryError:
+        why = "is a directory; name a TOML file in it"
+    except PermissionError:
+        why = "may not be read by this user; change its permissions"
+    except (OSError, ValueError) as error:
+        why = f"cannot be read ({getattr(error, 'strerror', None) or error}); name a TOML file"
+    else:
+        if len(content) <= MAX_BYTES:
+            return _decoded(path, content)
+        why = "is longer than 1 MiB; name a TOML file"
+    raise ConfigError([f"{path}: {why}"])
+
+
+def _decoded(path: Path, content: bytes) -> str:
+    try:
+        return content.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.start} (0x{content[error.start]:02x})"
+        raise ConfigError([f"{path}: {byte} is not UTF-8; save the file as UTF-8"]) from None

@@ -1,0 +1,97 @@
+"""TOML, written: one value, and a whole Config."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from loadgen.config.tables.password import password
+from loadgen.config.tables.schema import Config, Target
+from loadgen.config.tables.table import Path, Table
+from loadgen.config.tables.tree import header, inert, is_list, subtable
+from loadgen.errors import ConfigError
+from loadgen.secret import MASK, masked
+
+# Beyond this, a double has no fraction digits left to lose, and its integer spelling grows long.
+_MAX_PLAIN_FLOAT = 1e15
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def toml_value(value: object) -> str:
+    """A value as TOML, on one line. Raises TypeError for what TOML has no notation for."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            # A JSON string is a TOML basic string, except that TOML wants DEL escaped as well.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case int():
+            return str(value)
+        case float():
+            return str(int(value)) if value.is_integer() and abs(value) < _MAX_PLAIN_FLOAT else repr(value)
+        case list() | tuple():
+            return f"[{', '.join(toml_value(element) for element in value)}]"
+        case dict():
+            return f"{{ {', '.join(f'{_key(name)} = {toml_value(element)}' for name, element in value.items())} }}"
+        case datetime.datetime() | datetime.date() | datetime.time():
+            return value.isoformat()
+        case _:
+            raise TypeError(f"TOML has no notation for a {type(value).__name__}")
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else toml_value(name)
+
+
+def dump(config: Config, *, show_secrets: bool = True) -> str:
+    """The configuration as TOML with every default filled in; it loads again to an equal Config.
+
+    Keys that are not set, and keys that are not acted on and have their default, are left out. Without `show_secrets`,
+    `***` stands for the password, also where a server is started with it, and for each variable of its environment.
+    """
+    written = config.model_dump(mode="json")
+    if not show_secrets:
+        _mask(written["target"], _known(config.target))
+    return "\n".join(_lines((), config, written)).lstrip("\n") + "\n"
+
+
+def _known(target: Target) -> str:
+    """The password; empty where it cannot be read, which is for whoever needs it to say."""
+    try:
+        return password(target)
+    except ConfigError:
+        return ""
+
+
+def _mask(target: dict[str, Any], known: str) -> None:
+    if target["password"]:
+        target["password"] = MASK
+    if server := target["server"]:
+        server["command"] = [masked(word, known) for word in server["command"]]
+        server["build"] = [masked(word, known) for word in server["build"]]
+        server["files"] = {name: masked(text, known) for name, text in server["files"].items()}
+        server["env"] = dict.fromkeys(server["env"], MASK)
+
+
+def _lines(path: Path, table: Table, written: dict[str, Any]) -> Iterator[str]:
+    kind = type(table)
+    entries = []
+    inner: list[tuple[str, Table, dict[str, Any]]] = []
+    for name, field in kind.model_fields.items():
+        key, value = field.alias or name, getattr(table, name)
+        if written[key] is None:
+            continue
+        if subtable(field) and is_list(field):
+            inner += ((key, *entry) for entry in zip(value, written[key], strict=True))
+        elif subtable(field):
+            inner.append((key, value, written[key]))
+        elif not inert(field) or value != getattr(kind(), name):
+            entries.append(f"{key} = {toml_value(written[key])}")
+    if entries:
+        yield from ("", header(path), *entries)
+    for key, subvalue, subwritten in inner:
+        yield from _lines((*path, key), subvalue, subwritten)

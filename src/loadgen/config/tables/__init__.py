@@ -1,0 +1,1 @@
+"""What may be written in a configuration: tables, keys, and the kinds of their values."""

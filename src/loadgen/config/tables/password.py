@@ -1,0 +1,47 @@
+"""The password of `[target]`: as it stands there, from the environment, or from a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from loadgen.config.tables.schema import Target
+from loadgen.errors import ConfigError
+
+MOST_BYTES = 65536
+"""A file that has more than this has no password."""
+
+
+def password(target: Target, environment: Mapping[str, str] = os.environ) -> str:
+    """The password; empty for none. Raises ConfigError where it is not where the configuration says."""
+    if target.password_env:
+        if not (found := environment.get(target.password_env, "")):
+            raise ConfigError([f"target.password_env: {target.password_env} is not set in the environment, or empty."])
+        try:
+            found.encode()
+        except UnicodeEncodeError:
+            raise ConfigError([f"target.password_env: {target.password_env} is no text in UTF-8."]) from None
+        return found
+    if target.password_file:
+        return _of_file(target.password_file)
+    return target.password
+
+
+def _of_file(path: str) -> str:
+    key = f"target.password_file: {path}"
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+        text = data.decode()
+    except OSError as error:
+        raise ConfigError([f"{key} cannot be read: {error.strerror}."]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{key} is no text in UTF-8."]) from None
+    if len(data) > MOST_BYTES:
+        raise ConfigError([f"{key} has more than {MOST_BYTES} bytes, which is no password."])
+    # As editors and `echo` write it. Blanks may be a part of it.
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise ConfigError([f"{key} is empty."])
+    return text

@@ -1,0 +1,195 @@
+"""`[target.server]`: a server that loadgen itself starts, watches and ends.
+
+It knows what may be written there. Which port `{port}` becomes, and how a process is started, it does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+
+from loadgen.config.tables.table import Table, duration_key
+from loadgen.config.tables.values import CpuList, Duration, PositiveDuration
+
+PLACEHOLDERS = ("{host}", "{port}", "{dir}")
+
+_PLACEHOLDER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
+"""Other braces, such as those of JSON, are left as they are."""
+
+OURS = ("server.log", ".loadgen", ".loadgen-new")
+"""What loadgen itself puts into a server's folder: its log, and the mark that it is in use."""
+
+_LONGEST_NAME = 255
+"""In bytes: NAME_MAX of Linux's file systems."""
+
+_SPLIT_COMMAND = '["redis-server", "--port", "{port}"]'
+
+
+def has_port(server: Server) -> bool:
+    """Whether the server is told its port: on its command line, in its environment or in a file of its own."""
+    return any("{port}" in text for text in (*server.command, *server.env.values(), *server.files.values()))
+
+
+def _is_list(command: object) -> object:
+    if not isinstance(command, str):
+        return command
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = []
+    # A list of texts is spelled alike in JSON and in TOML.
+    shown = json.dumps(words, ensure_ascii=False) if words else _SPLIT_COMMAND
+    raise ValueError(f"is one text, and no shell takes it apart; write a list: {shown}")
+
+
+def _for_a_process(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("has a null character, which no process can be given; leave it out")
+    return text
+
+
+def _with_placeholders(text: str) -> str:
+    for found in _PLACEHOLDER.findall(text):
+        if found not in PLACEHOLDERS:
+            raise ValueError(f"has {found}, which stands for nothing; what is filled in is {', '.join(PLACEHOLDERS)}")
+    return text
+
+
+def _without_placeholders(text: str) -> str:
+    for found in _PLACEHOLDER.findall(text):
+        if found in PLACEHOLDERS:
+            raise ValueError(f"has {found}, which is filled in in command, env and files only; write the path itself")
+    return text
+
+
+def _some_name(text: str) -> str:
+    if not text:
+        raise ValueError("is empty; write a path, or leave the key out")
+    return text
+
+
+def _regular_expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f'"{text}" is not a regular expression ({error}); write one of Python\'s re') from None
+    if re.search(text, ""):
+        raise ValueError(f'"{text}" is found in every line; write what marks an error')
+    return text
+
+
+BuildWord = Annotated[str, AfterValidator(_for_a_process), AfterValidator(_without_placeholders)]
+"""Text that a build is given as it stands: there is no port yet, and no folder."""
+
+Word = Annotated[str, AfterValidator(_for_a_process), AfterValidator(_with_placeholders)]
+"""Text that the server is given, placeholders filled in."""
+
+FilePath = Annotated[
+    str, AfterValidator(_some_name), AfterValidator(_for_a_process), AfterValidator(_without_placeholders)
+]
+
+Pattern = Annotated[str, AfterValidator(_regular_expression)]
+
+
+class Server(Table):
+    """A server that is started for the run, watched, and ended with it; instead of endpoints."""
+
+    command: Annotated[tuple[Word, ...], BeforeValidator(_is_list)] = Field(
+        # Lax for the container alone, as TOML has lists and no tuples.
+        strict=False,
+        min_length=1,
+        description=(
+            "The program and its arguments. Filled in are {host} and {port}, where it is to listen, and {dir}, a fresh "
+            "folder of its own. A relative path to the program is taken from where loadgen is run; "
+            "a program named loadgen is this very loadgen."
+        ),
+        examples=[["redis-server", "--bind", "{host}", "--port", "{port}", "--dir", "{dir}"]],
+    )
+    env: dict[str, Word] = Field(
+        default={},
+        description="Added to the environment; {host}, {port} and {dir} are filled in here too.",
+        examples=[{"LISTEN": "{host}:{port}"}],
+    )
+    files: dict[str, str] = Field(
+        default={},
+        description=(
+            "Files by name, written into its fresh folder before it starts, for a program that is told its port by a "
+            "file. {host}, {port} and {dir} are filled in; other braces are the file's own."
+        ),
+        examples=[{"server.toml": 'listen = "{host}:{port}"'}],
+    )
+    build: Annotated[tuple[BuildWord, ...], BeforeValidator(_is_list)] = Field(
+        default=(),
+        strict=False,
+        description=(
+            "What builds the program, run where loadgen is run when the program is not there. Default: nothing does."
+        ),
+        examples=[["cargo", "build", "--release"]],
+    )
+    build_timeout: PositiveDuration = duration_key("30m", "How long that may take, before it is ended.")
+    cwd: FilePath | None = Field(
+        default=None, description="The folder to start it in. Default: its fresh one.", examples=["server"]
+    )
+    port: int = Field(default=0, ge=0, le=65535, description="The port that it listens on; 0 takes a free one.")
+    ready_timeout: PositiveDuration = duration_key(
+        "60s", "How long it may take until it answers: one that touches gigabytes of memory first needs half a minute."
+    )
+    stop_timeout: Duration = duration_key("5s", "How long it may take to end when it is told to, before it is killed.")
+    cpu_list: CpuList | None = Field(
+        default=None,
+        description="CPUs to pin it to, in the kernel's notation. Default: not pinned.",
+        examples=["0-3,8"],
+    )
+    log: FilePath | None = Field(
+        default=None,
+        description="The file that what it prints is appended to. Default: one in its fresh folder, gone with it.",
+        examples=["server.log"],
+    )
+    log_patterns: tuple[Pattern, ...] = Field(
+        default=(),
+        strict=False,
+        description=(
+            "Regular expressions that mark a line of its log as an error, besides panics, failed assertions and other "
+            "such words that are always looked for."
+        ),
+        examples=[["ERROR"]],
+    )
+
+    @field_validator("command")
+    @classmethod
+    def _names_a_program(cls, command: tuple[str, ...]) -> tuple[str, ...]:
+        if not command[0]:
+            raise ValueError("names no program, as its first text is empty; write the program's name there")
+        return command
+
+    @field_validator("build")
+    @classmethod
+    def _names_a_builder(cls, build: tuple[str, ...]) -> tuple[str, ...]:
+        if build and not build[0]:
+            raise ValueError("names no program, as its first text is empty; write the program's name there")
+        return build
+
+    @field_validator("files")
+    @classmethod
+    def _stay_in_their_folder(cls, files: dict[str, str]) -> dict[str, str]:
+        for name in files:
+            if not name or name in (".", "..") or "/" in name or "\0" in name or len(name.encode()) > _LONGEST_NAME:
+                raise ValueError(
+                    f"names a file {json.dumps(name, ensure_ascii=False)}, as none in the server's own folder can be; "
+                    "write a name without a slash, such as server.toml"
+                )
+            if name in OURS:
+                raise ValueError(f'names a file "{name}", which is loadgen\'s own; write another name')
+        return files
+
+    @field_validator("env")
+    @classmethod
+    def _names_variables(cls, env: dict[str, str]) -> dict[str, str]:
+        for name in env:
+            if not name or "=" in name or "\0" in name:
+                raise ValueError(f'names a variable "{name}", as none can be; write one such as LISTEN')
+        return env

@@ -1,0 +1,248 @@
+"""The kinds of value a key can have, and its marks. A validator's ValueError is a sentence for the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
+
+from loadgen.config.tables.cpu_list import parse_cpu_list
+from loadgen.config.tables.endpoint import parse_endpoint
+from loadgen.config.tables.share import PERCENT, PERCENT_BELOW_100, format_tolerance, parse_share, parse_tolerance
+from loadgen.units import COUNT, RATE, format_duration, parse_count, parse_duration, parse_rate, parse_size
+
+MAX_RATE_PER_S = 1e9
+"""One request each nanosecond, the resolution of the clock."""
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Marks a key that older files spell otherwise."""
+
+    name: str
+    wins: bool = False
+    """Whether the older spelling prevails where a file has both; otherwise both at once is an error."""
+
+
+@dataclass(frozen=True)
+class Inert:
+    """Marks a key that is accepted, so that other tools' files load, and not acted on: using it is warned of."""
+
+    reason: str
+    """Completes "key: …" to a sentence."""
+    unless: object = None
+    """The value that asks for nothing which is not done anyway, and so needs no warning."""
+
+
+def _positive(ns: int) -> int:
+    if ns == 0:
+        raise ValueError('must be longer than 0; write a duration such as "10s"')
+    return ns
+
+
+_DURATION_SCHEMA = {
+    "type": ["string", "number"],
+    "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ns|us|ms|s|secs?|m|mins?|h|hrs?|hours?)?\s*$",
+    "minimum": 0,
+}
+Duration = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, when_used="json"),
+    WithJsonSchema(_DURATION_SCHEMA),
+]
+"""Nanoseconds; written as `"10s"`, and a number without a unit is seconds."""
+
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    WithJsonSchema(
+        {
+            "type": ["string", "integer"],
+            "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*([KkMG]?B|[KMG]iB|[kmg]b?)?\s*$",
+            "minimum": 1,
+        }
+    ),
+]
+"""Bytes; written as a number, or as `"64KB"` or `"64KiB"`."""
+
+
+@dataclass(frozen=True)
+class InText:
+    """Marks a number that may be text too, with a unit. In JSON Schema, the bounds are the number's.
+
+    It stands behind the bounds of a key that may be left out, `Annotated[int, Field(ge=1), COUNT_IN_TEXT] | None`: they
+    are the schema's then.
+    """
+
+    parse: Callable[[str], int | float]
+    pattern: str
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_before_validator_function(self.read, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        plain = handler(schema)
+        return {**plain, "type": [plain["type"], "string"], "pattern": f"^{self.pattern}$"}
+
+    def read(self, value: object) -> object:
+        """What is no text is left to the number's own validation."""
+        return self.parse(value) if isinstance(value, str) else value
+
+
+COUNT_IN_TEXT = InText(parse_count, COUNT)
+RATE_IN_TEXT = InText(parse_rate, RATE)
+
+Count = Annotated[int, COUNT_IN_TEXT]
+"""A whole number; written as such, or as `"10k"`."""
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+Rate = Annotated[Number, RATE_IN_TEXT]
+"""Requests per second; written as a number, or as `"10k"` or `"10k/s"`."""
+
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    WithJsonSchema({"type": ["number", "string"], "pattern": f"^{PERCENT}$", "minimum": 0, "maximum": 1}),
+]
+"""A part of a whole, 0 to 1; written as `0.1` or as `"10%"`."""
+
+
+def _share_or_false(value: object) -> float | None:
+    return None if value is False else parse_share(value)
+
+
+ShareOrFalse = Annotated[
+    float | None,
+    BeforeValidator(_share_or_false),
+    PlainSerializer(lambda share: False if share is None else share, when_used="json"),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": f"^{PERCENT}$"},
+                {"const": False},
+            ]
+        }
+    ),
+]
+"""A share, or None for false."""
+
+Tolerance = Annotated[
+    int | float,
+    BeforeValidator(parse_tolerance),
+    PlainSerializer(format_tolerance, when_used="json"),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
+                {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+                {"type": "string", "pattern": f"^({PERCENT_BELOW_100}|{COUNT})$"},
+            ]
+        }
+    ),
+]
+"""How many may go wrong: an int is a count, a float is a share of all."""
+
+
+def _rates(value: object) -> float | tuple[float, float]:
+    read = [RATE_IN_TEXT.read(each) for each in value] if isinstance(value, list | tuple) else RATE_IN_TEXT.read(value)
+    if isinstance(read, list) and len(read) == 2 and all(map(_is_rate, read)):
+        return float(read[0]), float(read[1])
+    if not isinstance(read, int | float) or not _is_rate(read):
+        raise ValueError(
+            'must be a rate, such as 5000 or "5k", or the two that the phase goes between, such as [1000, 5000], '
+            f"each from 0 to {MAX_RATE_PER_S:.0f} requests per second"
+        )
+    return float(read)
+
+
+def _is_rate(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_RATE_PER_S
+
+
+_RATE_SCHEMA = {"type": ["number", "string"], "pattern": f"^{RATE}$", "minimum": 0, "maximum": MAX_RATE_PER_S}
+Rates = Annotated[
+    float | tuple[float, float],
+    BeforeValidator(_rates),
+    WithJsonSchema({"anyOf": [_RATE_SCHEMA, {"type": "array", "items": _RATE_SCHEMA, "minItems": 2, "maxItems": 2}]}),
+]
+"""Requests per second: one rate, or `[from, to]`."""
+
+
+def _spoken(protocol: object) -> object:
+    if protocol in ("memcachebinary", "memcache-binary"):
+        raise ValueError(f'"{protocol}" is not supported; write "memcache" for memcache\'s text protocol')
+    if protocol == "momento":
+        raise ValueError('"momento" is not supported; write one of "resp", "resp3", "memcache", "ping"')
+    return protocol
+
+
+Protocol = Annotated[Literal["resp", "resp3", "memcache", "ping"], BeforeValidator(_spoken)]
+
+
+def _address(text: str) -> str:
+    parse_endpoint(text)
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""`host:port`."""
+
+
+def _cpu_list(text: str) -> str:
+    parse_cpu_list(text)
+    return text
+
+
+CpuList = Annotated[str, AfterValidator(_cpu_list)]
+
+
+MAX_KEY_PREFIX = 40
+"""With it, what a codec writes before a key's id still fits in one block of bytes."""
+
+
+def _key_prefix(text: str) -> str:
+    if not all("!" <= c <= "~" for c in text):
+        raise ValueError('has a character that a key may not have everywhere; write visible ASCII, such as "user:"')
+    if len(text) > MAX_KEY_PREFIX:
+        raise ValueError(f"has {len(text)} characters, and a prefix has at most {MAX_KEY_PREFIX}; make it shorter")
+    return text
+
+
+KeyPrefix = Annotated[str, AfterValidator(_key_prefix)]
+
+
+def _not_tls(wanted: bool) -> bool:
+    if wanted:
+        raise ValueError(
+            "TLS is not supported yet; write tls = false and name a port that the server answers in plain text"
+        )
+    return wanted
+
+
+def _not_cluster(wanted: bool) -> bool:
+    if wanted:
+        raise ValueError(
+            "cluster topology is not supported yet; "
+            "write cluster = false, and endpoints that each serve every key sent to them"
+        )
+    return wanted
+
+
+Tls = Annotated[bool, AfterValidator(_not_tls)]
+Cluster = Annotated[bool, AfterValidator(_not_cluster)]

@@ -1,0 +1,1 @@
+"""What a configuration comes to: plans, and the settings of those who judge."""

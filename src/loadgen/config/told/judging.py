@@ -1,0 +1,50 @@
+"""What those who judge a server are told by a configuration: criteria of a smoke test, settings of a comparison."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from loadgen.compare.comparison import Awake, Idle, Settings
+from loadgen.config.tables.rounds import Rounds
+from loadgen.config.tables.schema import Config
+from loadgen.smoke.criteria import Limits
+
+
+def smoke_limits(config: Config) -> Limits:
+    """The smoke test's criteria, of `[smoke]`."""
+    smoke = config.smoke
+    return Limits(
+        connection_errors=smoke.connection_errors,
+        timeouts=smoke.timeouts,
+        error_replies=smoke.error_replies,
+        p999_ns=smoke.p999,
+        hit_rate=smoke.hit_rate,
+        requests=smoke.requests,
+        log=smoke.log,
+        sanity=smoke.sanity,
+    )
+
+
+def compare_settings(config: Config) -> Settings:
+    """How a comparison's rounds are run and judged, of `[compare]`."""
+    return _settings(config.compare, one_sided=False)
+
+
+def gate_settings(config: Config) -> Settings:
+    """How a gate's rounds are run and judged, of `[gate]`: by thresholds without their signs."""
+    return replace(_settings(config.gate, one_sided=True), noise=config.gate.noise)
+
+
+def _settings(table: Rounds, *, one_sided: bool) -> Settings:
+    return Settings(
+        thresholds=table.thresholds,
+        one_sided=one_sided,
+        slice_ns=table.slice,
+        slices=table.slices,
+        settle_ns=table.settle,
+        rate_per_s=table.rate,
+        load_share=table.load_share,
+        max_rounds=table.rounds,
+        idle=Idle(table.idle),
+        awake=Awake(table.awake),
+    )

@@ -1,0 +1,70 @@
+"""What a workload's phases, or its one rate, come to: segments of time with a rate each. Pure arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadgen.config.tables.phase import Phase
+from loadgen.config.tables.schema import Workload
+from loadgen.plan import LoadPhase, Segment
+
+
+def profile(workload: Workload, duration_ns: int) -> tuple[Segment, ...]:
+    """The offered rate over the measured time; empty when no schedule is given, or when the search sets the rate."""
+    if workload.saturation_search is not None:
+        return ()
+    if workload.phase:
+        return tuple(segment for phase in workload.phase for segment in segments(phase))
+    rate = workload.rate_limit
+    return (Segment(duration_ns, rate, rate),) if rate else ()
+
+
+def phases(workload: Workload) -> tuple[LoadPhase, ...]:
+    """The phases as they are configured, each with what falls due in it."""
+    if workload.saturation_search is not None:
+        return ()
+    return tuple(
+        LoadPhase(phase.shape, phase.lasts, *phase.rates, sum(segment.requests for segment in segments(phase)))
+        for phase in workload.phase or ()
+    )
+
+
+def segments(phase: Phase) -> Iterator[Segment]:
+    """A phase's segments, which last exactly as long as it does."""
+    first, last = phase.rates
+    match phase.shape:
+        case "step":
+            assert phase.steps is not None, "a step's default is filled in"
+            stairs = phase.steps
+            for stair in range(stairs):
+                length = (stair + 1) * phase.lasts // stairs - stair * phase.lasts // stairs
+                # The last stair is the second rate itself, not what rounding makes of it.
+                rate = last if stair == stairs - 1 else first + (last - first) * stair / (stairs - 1)
+                yield from _flat(length, rate)
+        case "burst":
+            assert phase.period is not None, "a burst's defaults are filled in"
+            assert phase.width is not None, "a burst's defaults are filled in"
+            for begin in range(0, phase.lasts, phase.period):
+                left = phase.lasts - begin
+                rest = min(phase.period - phase.width, left)
+                yield from _flat(rest, first)
+                yield from _flat(min(phase.width, left - rest), last)
+        case "sine":
+            assert phase.period is not None, "a sine's default is filled in"
+            yield Segment(phase.lasts, first, last, phase.period)
+        case "constant" | "ramp":
+            yield Segment(phase.lasts, first, last)
+
+
+def most_segments(phase: Phase) -> int:
+    """At most so many segments come of a phase, counted without making them."""
+    if phase.shape == "burst":
+        assert phase.period is not None, "a burst's defaults are filled in"
+        return 2 * -(-phase.lasts // phase.period)
+    return phase.steps or 1
+
+
+def _flat(length_ns: int, rate_per_s: float) -> Iterator[Segment]:
+    """A segment of one rate, unless it would last no time."""
+    if length_ns:
+        yield Segment(length_ns, rate_per_s, rate_per_s)

@@ -1,0 +1,174 @@
+"""From a Config to a Plan: names looked up, CPUs assigned, the load divided among workers, seeds drawn.
+
+And to the plan of the server that is to be started, if there is one.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+from pathlib import Path
+
+from loadgen.config.tables.cpu_list import parse_cpu_list
+from loadgen.config.tables.endpoint import parse_endpoint
+from loadgen.config.tables.objectives import objectives
+from loadgen.config.tables.password import password
+from loadgen.config.tables.schema import Commands, Config, Target, Verdict
+from loadgen.config.told.profile import phases, profile
+from loadgen.config.told.split import split_connections, split_range, worker_count, worker_seed
+from loadgen.errors import TargetError
+from loadgen.judge.verdict import Limits
+from loadgen.plan import Endpoint, Keyspace, Plan, Weights, WorkerPlan
+from loadgen.server_plan import HOST, ServerPlan
+from loadgen.units import MAX_DURATION_NS
+
+
+def resolve(config: Config) -> Plan:
+    """The plan of a run. Reads DNS and, where no seed is given, the system's entropy.
+
+    The address of a server that is yet to be started has the port 0, unless it is told a certain one: whoever starts it
+    replaces the address.
+
+    Raises TargetError when a host's name cannot be resolved, and ConfigError when a password is not where it should be.
+    """
+    connection, workload = config.connection, config.workload
+    # A shift, not a modulus: every seed is as likely.
+    seed = config.general.seed if config.general.seed is not None else int.from_bytes(os.urandom(8)) >> 11
+    return Plan(
+        protocol=config.target.protocol,
+        endpoints=_endpoints(config.target),
+        username=config.target.username,
+        password=password(config.target),
+        connections=connection.connections,
+        pipeline_depth=connection.pipeline_depth,
+        batch_size=connection.batch_size or connection.pipeline_depth,
+        connect_timeout_ns=connection.connect_timeout,
+        request_timeout_ns=connection.request_timeout,
+        request_distribution=connection.request_distribution,
+        phases=phases(workload),
+        profile=profile(workload, config.general.duration or MAX_DURATION_NS),
+        arrival=workload.arrival if workload.arrival and workload.scheduled else "constant",
+        spin=workload.spin,
+        prefill=workload.prefill,
+        prefill_timeout_ns=workload.prefill_timeout,
+        backfill_on_miss=workload.backfill_on_miss,
+        keyspace=Keyspace(
+            count=workload.keyspace.count,
+            length=workload.keyspace.length,
+            distribution=workload.keyspace.distribution,
+            zipf_exponent=workload.keyspace.zipf_exponent,
+            prefix=workload.keyspace.prefix,
+        ),
+        weights=_lowest_terms(workload.commands),
+        value_bytes=workload.values.length,
+        warmup_ns=config.general.warmup,
+        duration_ns=config.general.duration,
+        requests=config.general.requests,
+        refill=connection.refill,
+        interval_ns=config.general.interval,
+        seed=seed,
+        workers=_workers(config, seed),
+        slo=objectives(config.slo),
+        verdict=_limits(config.verdict),
+        precheck=config.target.precheck,
+    )
+
+
+def server_plan(config: Config, name: str) -> ServerPlan | None:
+    """What a server is started with; None where there is no [target.server].
+
+    `name` is what outputs call it; where it is empty, that is the program's name. Relative paths are taken from the
+    folder that this process is in, as the server is started in another one.
+    """
+    target, server = config.target, config.target.server
+    if server is None:
+        return None
+    program, *arguments = server.command
+    return ServerPlan(
+        name=name or Path(program).name,
+        # Without a slash it is looked for in PATH, and with a placeholder in front it is no relative path.
+        command=(_absolute(program) if "/" in program and not program.startswith("{") else program, *arguments),
+        protocol=target.protocol,
+        username=target.username,
+        password=password(target),
+        precheck=target.precheck,
+        env=tuple(server.env.items()),
+        files=tuple(server.files.items()),
+        build=server.build,
+        build_timeout_ns=server.build_timeout,
+        cwd=_absolute(server.cwd) if server.cwd else "",
+        port=server.port,
+        ready_timeout_ns=server.ready_timeout,
+        stop_timeout_ns=server.stop_timeout,
+        cpus=parse_cpu_list(server.cpu_list) if server.cpu_list is not None else (),
+        log=_absolute(server.log) if server.log else "",
+        log_patterns=server.log_patterns,
+    )
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute())
+
+
+def _endpoints(target: Target) -> tuple[Endpoint, ...]:
+    if target.server is not None:
+        return (Endpoint(HOST, target.server.port, HOST),)
+    return tuple(_lookup(*parse_endpoint(text)) for text in target.endpoints)
+
+
+def _workers(config: Config, seed: int) -> tuple[WorkerPlan, ...]:
+    connections = config.connection.connections
+    workers = worker_count(config)
+    cpus = parse_cpu_list(config.general.cpu_list) if config.general.cpu_list is not None else (None,)
+    split = split_connections(connections, config.target.servers, workers)
+    ranges = split_range(config.workload.keyspace.count, workers)
+    return tuple(
+        WorkerPlan(
+            seed=worker_seed(seed, index),
+            cpu=cpus[index % len(cpus)],
+            connections=own,
+            share=sum(own) / connections,
+            prefill_first=first,
+            prefill_count=count,
+        )
+        for index, (own, (first, count)) in enumerate(zip(split, ranges, strict=True))
+    )
+
+
+def _lowest_terms(commands: Commands) -> Weights:
+    """The mix in its smallest whole numbers, so that 80:20 and 4:1 are the same plan."""
+    shared = math.gcd(commands.get, commands.set, commands.delete)
+    return Weights(get=commands.get // shared, set=commands.set // shared, delete=commands.delete // shared)
+
+
+def _limits(verdict: Verdict) -> Limits:
+    return Limits(
+        lag_ns=verdict.lag,
+        lag_share=verdict.lag_share,
+        shortfall=verdict.shortfall,
+        cpu_share=verdict.cpu_share,
+        queue_share=verdict.queue_share,
+        steal_share=verdict.steal_share,
+        pause_ns=verdict.pause,
+        ceiling_share=verdict.ceiling_share,
+        drift_p=verdict.drift_p,
+        failures=verdict.failures,
+        connections=verdict.connections,
+    )
+
+
+def _lookup(host: str, port: int) -> Endpoint:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, socket.gaierror) else "it is no name that DNS can carry"
+        raise TargetError(
+            f"The host {host} cannot be resolved ({reason}): check its spelling (-h, or target.endpoints), or write "
+            "its numeric address."
+        ) from None
+    # Caches listen on IPv4 more often than on IPv6, and a plan carries one address: "localhost" should just work.
+    addresses = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)
+    address = addresses[0][4]
+    scope = f"%{address[3]}" if len(address) == 4 and address[3] else ""
+    return Endpoint(host=host, port=port, address=f"{address[0]}{scope}")

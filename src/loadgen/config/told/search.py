@@ -1,0 +1,40 @@
+"""What a configuration asks of the saturation search."""
+
+from __future__ import annotations
+
+from loadgen.config.tables.objectives import limits
+from loadgen.config.tables.schema import Config, SaturationSearch
+from loadgen.stats.search import Settings
+from loadgen.stats.trial import Limit
+from loadgen.units import NS_PER_S
+
+
+def wants_search(config: Config) -> bool:
+    """Whether the highest rate is to be searched for, and not one load to be put on."""
+    return config.workload.saturation_search is not None
+
+
+def search_settings(config: Config) -> Settings:
+    """The search's settings; its defaults where the configuration has no [workload.saturation_search]."""
+    search = config.workload.saturation_search or SaturationSearch()
+    return Settings(
+        limits=_limits(config, search),
+        start_rate_per_s=search.start_rate,
+        step_multiplier=search.step_multiplier,
+        sample_window_s=search.sample_window / NS_PER_S,
+        drain_window_s=search.drain_window / NS_PER_S,
+        stop_after_failures=search.stop_after_failures,
+        max_rate_per_s=search.max_rate,
+        min_throughput_ratio=search.min_throughput_ratio,
+        bisect_tolerance=search.bisect_tolerance,
+        max_bisect_steps=search.max_bisect_steps,
+    )
+
+
+def _limits(config: Config, search: SaturationSearch) -> tuple[Limit, ...]:
+    """The search's own, or else the percentiles of [slo]; none means that the knee is searched."""
+    if search.slo is not None:
+        return limits(search.slo)
+    if config.slo is None:
+        return ()
+    return tuple(limit for command, table in config.slo.by_command() for limit in limits(table, command))

@@ -1,0 +1,776 @@
+"""One worker's loop: what is sent on which connection, and when. `_engine.pxd` has the map."""
+
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from loadgen.engine import _keys, _reactor, _workload
+from loadgen._request import PHASE_NAMES
+
+from loadgen.engine._backlog cimport backlog_count
+from loadgen.engine._busy cimport (
+    Evidence, busy_block, busy_end, busy_is_behind, busy_ours, busy_paused, pause_kind,
+)
+from loadgen.engine._clock cimport monotonic_ns, process_cpu_ns
+from loadgen.engine._connection cimport (
+    CONNECT_TIMEOUT, DOWN, READY, STALLED, connection_encode, connection_has_unsent, connection_is_writable,
+    connection_room,
+)
+from loadgen.engine._keys cimport Keys
+from loadgen.engine._pauses cimport LATE_NS, Pauses
+from loadgen.engine._pipeline cimport (
+    has_requeued, pipeline_expire, pipeline_is_stalled, pipeline_open, pipeline_push, take_requeued,
+)
+from loadgen.engine._random cimport random_below, random_seed
+from loadgen._request cimport BACKFILL, DRAINING, MEASURE, PRECHECK, PREFILL, SET, WARMUP, Request
+from loadgen.engine._schedule cimport NEVER, Even, Poisson, Schedule
+
+cdef enum:
+    CHOICE_STREAM = 8
+    # No more connections are tried again at once.
+    OPENING = 256
+
+cdef int64_t MS = 1_000_000
+
+# A lane whose warm-up has left a backlog older than this begins the measure window without it. A server that pauses
+# leaves less.
+cdef int64_t BACKLOG_NS = 200 * MS
+
+# More requests than anybody waits for.
+cdef int64_t UNLIMITED = 1 << 62
+
+# What a healthy machine may take to wake us at the end of a window. Requests of the window that are sent later than
+# this, though there was room for them, are ones that the generator did not manage.
+cdef int64_t OVERDUE_NS = 10_000_000
+
+# While a lane is blocked, only replies wake the worker. That it slept no longer than it had to shows in the lateness of
+# a timer which fires this often meanwhile.
+cdef int64_t BEAT_NS = 1_000_000
+
+DISTRIBUTIONS = {"roundrobin": ROUNDROBIN, "greedy": GREEDY, "random": RANDOM, "least_inflight": LEAST_INFLIGHT}
+
+
+cdef class Lane:
+    """One server's part of a worker."""
+
+    def __dealloc__(self):
+        free(self.owed.keys)
+        free(self.requeued.ring)
+
+    cdef int reserve(self, uint64_t slots) except -1:
+        """What is owed and requeued is never more than what all its connections can have in flight."""
+        cdef uint64_t n = 1
+        while n < slots:
+            n *= 2
+        self.owed.keys = <uint64_t *>calloc(n, sizeof(uint64_t))
+        self.requeued.ring = <Request *>calloc(n, sizeof(Request))
+        if self.owed.keys == NULL or self.requeued.ring == NULL:
+            raise MemoryError()
+        self.owed.mask = self.requeued.mask = n - 1
+        return 0
+
+
+cdef class Engine(Pool):
+    """One worker of a run: `plan` and its own part of it.
+
+    `connect()`, `write_keys()`, `load()` and `stop()` begin a mode; `notify` is called, on the loop, with "connected",
+    "written" or "drained" when it is over. `counts(phase)` can be asked for at any time.
+    """
+
+    def __cinit__(self, loop, plan, int index, notify, str reactor="auto"):
+        cdef Lane lane
+        cdef Keys keys
+        cdef int i, n
+        own = plan.workers[index]
+        self.index = index
+        self.shares = [worker.share for worker in plan.workers]
+        self.notify = lambda what: loop.call_soon(notify, what)
+        self.batch = plan.batch_size
+        self.distribution = DISTRIBUTIONS[plan.request_distribution]
+        self.poisson = plan.arrival == "poisson"
+        self.spin = plan.spin
+        self.closed_loop = True
+        self.when_drained = plan.refill == "drained"
+        self.backfill = plan.backfill_on_miss
+        self.request_timeout_ns = plan.request_timeout_ns
+        self.tick_ns = min(max(plan.request_timeout_ns // 10, MS), 100 * MS)
+        self.quick_tick_ns = max(MS, self.n_connections * 1000)
+        self.pauses = Pauses()
+        random_seed(&self.choice, own.seed, CHOICE_STREAM)
+        keyspace = plan.keyspace
+        self.ketama = Ketama([str(e) for e in plan.endpoints], keyspace.length, keyspace.count,
+                             keyspace.prefix.encode())
+        self.touched = <Connection **>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection *))
+        if self.touched == NULL:
+            raise MemoryError()
+        weights = None if plan.protocol == "ping" else (plan.weights.get, plan.weights.set, plan.weights.delete)
+        popularity = _keys.create(keyspace.distribution, keyspace.count, 0, keyspace.zipf_exponent, plan.seed)
+        shares = _workload.shares(popularity, self.ketama)
+        self.lanes = []
+        n = 0
+        for server in range(self.n_servers):
+            lane = Lane()
+            lane.server = server
+            lane.first = n
+            lane.count = own.connections[server]
+            lane.reserve(<uint64_t>lane.count * plan.pipeline_depth)
+            # Each lane has a seed of its own: what one server is sent does not depend on how fast another is.
+            seed = own.seed + server * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
+            keys = _keys.create(keyspace.distribution, keyspace.count, seed, keyspace.zipf_exponent, plan.seed)
+            lane.workload = Workload(weights, keys, self.ketama, server, seed)
+            lane.seed = seed
+            lane.share = own.share * shares[server]
+            lane.offset = (index + server / self.n_servers) / len(plan.workers)
+            lane.next_key = own.prefill_first
+            lane.last_key = own.prefill_first + own.prefill_count
+            self.lanes.append(lane)
+            for i in range(n, n + lane.count):
+                self.add(i, server, plan, &lane.owed, &lane.requeued)
+            n += lane.count
+        self.reactor = _reactor.create(loop, self, reactor)
+
+    def __dealloc__(self):
+        PyMem_Free(self.touched)
+
+    # ── The way of a request ────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef void fill(self, Connection *c, int64_t now_ns) noexcept:
+        """A connection has room: sends as much as is to be sent."""
+        cdef Lane lane = <Lane>self.lanes[c.lane]
+        cdef uint32_t room
+        cdef bint more = True, again = False
+        if self.mode == LOAD or self.mode == DRAIN:
+            if not self.closed_loop:
+                if lane.busy.blocked or lane.owed.head != lane.owed.tail or has_requeued(&lane.requeued):
+                    self.dispatch(lane, c, now_ns)
+                return
+        elif self.mode != WRITE_KEYS:
+            return
+        if self.when_drained and self.mode == LOAD and pipeline_open(&c.pipe):
+            return
+        while more and c.state == READY:
+            room = min(connection_room(c), self.batch)
+            if room == 0:
+                return
+            if again:
+                # Writing the batch before took its time.
+                now_ns = monotonic_ns()
+            again = True
+            for _ in range(room):
+                more = self.next_request(c, lane, now_ns)
+                if not more:
+                    break
+            if connection_has_unsent(c) and not c.watched_for_room:
+                self.flush(c, now_ns)
+
+    cdef inline bint next_request(self, Connection *c, Lane lane, int64_t now_ns) noexcept:
+        """Encodes the next request for a connection with room, where no schedule says when; False: there is none."""
+        cdef Request *r
+        cdef bint owed = lane.owed.head != lane.owed.tail
+        if has_requeued(&lane.requeued):
+            r = pipeline_push(&c.pipe)
+            take_requeued(&lane.requeued, r)
+            r.send_ns = now_ns
+            connection_encode(c, r, self.codec, self.values)
+            return True
+        if self.mode == LOAD:
+            if now_ns >= self.end_ns:
+                return False
+        elif self.mode == WRITE_KEYS:
+            if not owed:
+                while lane.next_key < lane.last_key and self.ketama.owner(lane.next_key) != lane.server:
+                    lane.next_key += 1
+                if lane.next_key == lane.last_key:
+                    return False
+        else:
+            return False
+        if lane.left == 0 and not owed and self.mode == LOAD and now_ns >= self.measure_ns:
+            return False
+        r = pipeline_push(&c.pipe)
+        if owed:
+            r.key = lane.owed.keys[lane.owed.head & lane.owed.mask]
+            lane.owed.head += 1
+            r.command = SET if self.mode == WRITE_KEYS else BACKFILL
+        elif self.mode == WRITE_KEYS:
+            r.key = lane.next_key
+            lane.next_key += 1
+            r.command = SET
+        else:
+            lane.workload.next(r)
+        r.phase = PREFILL if self.mode == WRITE_KEYS else WARMUP if now_ns < self.measure_ns else MEASURE
+        r.intended_ns = r.send_ns = now_ns
+        self.recorder.planned(r)
+        connection_encode(c, r, self.codec, self.values)
+        if r.phase == MEASURE and not owed:
+            self.issued(lane, now_ns)
+        return True
+
+    cdef void fill_all(self) noexcept:
+        cdef int i
+        for i in range(self.n_connections):
+            if self.connections[i].state == READY:
+                self.fill(&self.connections[i], monotonic_ns())
+
+    cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept:
+        """Sends what is due. What finds no room stays due, and counts from its intended time.
+
+        In a blocked lane only `freed` has room; without it, any connection may have.
+        """
+        cdef Connection *c
+        cdef Connection *gathering = NULL
+        cdef Request *r
+        cdef bint owed, again, any_has_room = freed == NULL or not lane.busy.blocked
+        cdef int i
+        if self.sweeping:
+            return
+        self.n_touched = 0
+        while True:
+            again = has_requeued(&lane.requeued)
+            # Nothing begins after the end of the window, also where that is not heard of yet.
+            owed = lane.owed.head != lane.owed.tail and self.mode == LOAD and now_ns < self.end_ns
+            if not again and not owed and (lane.schedule.next_ns > now_ns or lane.schedule.next_ns >= self.end_ns):
+                if busy_end(&lane.busy):
+                    self.plan_wake(now_ns)
+                break
+            if gathering != NULL and connection_room(gathering):
+                c = gathering
+            elif any_has_room:
+                c = self.with_room(lane)
+                if self.distribution == ROUNDROBIN and c != NULL and not c.watched_for_room:
+                    gathering = c
+            elif freed != NULL and freed.state == READY and connection_room(freed):
+                c = freed
+            else:
+                c = NULL
+            if c == NULL:
+                busy_block(&lane.busy, now_ns)
+                break
+            r = pipeline_push(&c.pipe)
+            if again:
+                take_requeued(&lane.requeued, r)
+            elif owed:
+                r.key = lane.owed.keys[lane.owed.head & lane.owed.mask]
+                lane.owed.head += 1
+                r.command = BACKFILL
+                r.intended_ns = now_ns
+            else:
+                lane.workload.next(r)
+                r.intended_ns = lane.schedule.next_ns
+                lane.schedule.advance()
+            if again:
+                # Until now it waited for the server, which had closed its connection, but for our pauses.
+                r.ready_ns = now_ns - min(lane.busy.dry_ns, now_ns - r.intended_ns)
+            else:
+                r.ready_ns = now_ns - busy_ours(&lane.busy, r.intended_ns, now_ns)
+                c.doubt_ns = max(c.doubt_ns, lane.busy.doubt_ns)
+                # But for us it would have gone in the window.
+                self.overdue += now_ns > self.end_ns + OVERDUE_NS and r.ready_ns < self.end_ns
+            r.send_ns = now_ns
+            if not again:
+                r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
+                self.recorder.planned(r)
+            connection_encode(c, r, self.codec, self.values)
+            if r.phase == MEASURE and not owed and not again:
+                self.issued(lane, now_ns)
+            if not c.touched:
+                c.touched = True
+                self.touched[self.n_touched] = c
+                self.n_touched += 1
+            if c.out_end - c.out_at and c.pipe.tail - c.pipe.written >= self.batch and not c.watched_for_room:
+                self.flush(c, monotonic_ns())
+                gathering = NULL
+        for i in range(self.n_touched):
+            c = self.touched[i]
+            c.touched = False
+            if c.state == READY and not c.watched_for_room and connection_has_unsent(c):
+                self.flush(c, monotonic_ns())
+
+    cdef Connection *with_room(self, Lane lane) noexcept:
+        """The connection for the next due request, or NULL when none has room."""
+        cdef int at = lane.next
+        cdef Connection *c
+        if self.distribution == LEAST_INFLIGHT:
+            return self.least_inflight(lane)
+        if self.distribution == GREEDY:
+            at = 0
+        elif self.distribution == RANDOM:
+            at = random_below(&self.choice, lane.count)
+        for _ in range(lane.count):
+            if at >= lane.count:
+                at = 0
+            c = &self.connections[lane.first + at]
+            at += 1
+            if c.state == READY and connection_room(c):
+                lane.next = at
+                return c
+        return NULL
+
+    cdef Connection *least_inflight(self, Lane lane) noexcept:
+        cdef int at = lane.next, chosen = 0
+        cdef Connection *c
+        cdef Connection *least = NULL
+        for _ in range(lane.count):
+            if at >= lane.count:
+                at = 0
+            c = &self.connections[lane.first + at]
+            at += 1
+            if c.state == READY and connection_room(c) and (
+                    least == NULL or c.pipe.tail - c.pipe.head < least.pipe.tail - least.pipe.head):
+                least, chosen = c, at
+                if c.pipe.tail == c.pipe.head:
+                    break
+        lane.next = chosen
+        return least
+
+    # ── The measure window ──────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef void begin_window(self, int64_t now_ns) noexcept:
+        cdef Lane lane
+        self.phase = MEASURE
+        self.pauses.begin(now_ns)
+        self.cpu_from_ns = process_cpu_ns()
+        if not self.closed_loop:
+            for lane in self.lanes:
+                if lane.schedule.next_ns < self.measure_ns - BACKLOG_NS:
+                    # The window would begin with the warm-up's backlog, and show that instead of what is measured.
+                    self.leave(lane, WARMUP, self.measure_ns, now_ns)
+                    # What waited for the pauses of the warm-up is gone, and with it what they may excuse.
+                    if busy_end(&lane.busy):
+                        busy_block(&lane.busy, self.measure_ns)
+        if self.lanes_to_go == 0 and self.mode == LOAD:
+            # No request of it is this worker's.
+            self.mode = DRAIN
+            self.next_tick_ns = now_ns
+
+    cdef void issued(self, Lane lane, int64_t now_ns) noexcept:
+        """Takes a request from those that the window is to have. When none is left, only replies are waited for."""
+        lane.left -= 1
+        if lane.left:
+            return
+        if not self.closed_loop:
+            lane.schedule.end()
+        self.lanes_to_go -= 1
+        if self.lanes_to_go or self.mode != LOAD:
+            return
+        self.mode = DRAIN
+        self.drained_ns = now_ns + self.request_timeout_ns
+        if self.phase == WARMUP:
+            self.begin_window(now_ns)
+        for lane in self.lanes:
+            lane.owed.head = lane.owed.tail
+        self.next_tick_ns = now_ns
+        self.plan_wake(now_ns)
+
+    cdef void end_window(self, int64_t now_ns) noexcept:
+        """Its time is over or, with a number of requests, its last reply has come or is not waited for any more."""
+        self.left_waiting = self.waiting(MEASURE, min(now_ns, self.end_ns))
+        self.phase = DRAINING
+        self.answered_in_time = self.recorder.answered(MEASURE)
+        self.ok_in_time = self.recorder.answered_well(MEASURE)
+        self.pauses.end(now_ns)
+        self.cpu_to_ns = process_cpu_ns()
+        if self.mode == LOAD:
+            self.ended_ns = self.end_ns
+        else:
+            self.ended_ns = self.heard_ns if self.answered_in_time == self.requests > 0 else now_ns
+
+    cdef Waiting waiting(self, int phase, int64_t now_ns) noexcept:
+        cdef Waiting waiting
+        cdef int64_t before, n, from_ns = self.start_ns, until_ns = min(now_ns, self.measure_ns)
+        cdef Lane lane
+        if phase == MEASURE:
+            from_ns, until_ns = self.measure_ns, min(now_ns, self.end_ns)
+        waiting.requests = waiting.age_ns = 0
+        if self.closed_loop:
+            return waiting
+        for lane in self.lanes:
+            before = lane.schedule.due_before(min(from_ns, until_ns))
+            n = lane.schedule.due_before(until_ns) - before
+            if phase == MEASURE:
+                n = min(n, lane.left)
+            if n > 0:
+                waiting.requests += n
+                waiting.age_ns = max(waiting.age_ns, until_ns - max(lane.schedule.next_ns, from_ns))
+        return waiting
+
+    # ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef void on_timer(self) noexcept:
+        cdef int64_t now_ns = monotonic_ns()
+        cdef bint begins = self.mode == ARMED and now_ns >= self.start_ns
+        cdef Lane lane
+        if now_ns > self.late_ns:
+            self.woke_late(now_ns)
+        elif self.mode == LOAD and self.phase == MEASURE:
+            self.pauses.refresh(now_ns)
+        if begins:
+            self.mode = LOAD
+            self.phase = WARMUP
+        if self.mode == LOAD:
+            if self.phase == WARMUP and now_ns >= self.measure_ns:
+                self.begin_window(now_ns)
+            # What came in a pause is read before it is counted what came in time.
+            if self.mode == LOAD and now_ns >= self.end_ns and not self.sweeping:
+                self.end_window(now_ns)
+                self.mode = DRAIN
+                for lane in self.lanes:
+                    lane.owed.head = lane.owed.tail
+        if begins and self.closed_loop:
+            self.fill_all()
+        if not self.closed_loop and (self.mode == LOAD or self.mode == DRAIN):
+            for lane in self.lanes:
+                if not lane.busy.blocked:
+                    self.dispatch(lane, NULL, now_ns)
+        # Nothing has timed out, and nothing is over, whose reply may have been there before a pause was.
+        if now_ns >= self.next_tick_ns and not self.sweeping:
+            self.next_tick_ns = now_ns + self.tick(now_ns)
+        self.plan_wake(now_ns)
+
+    # ── Pauses ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef void woke_late(self, int64_t now_ns) noexcept:
+        """The timer should have fired long ago. If something was due, whose doing is it that it waited?
+
+        To know that, all that had come meanwhile is read before anything is sent.
+        """
+        cdef Lane lane
+        self.late_ns = NEVER
+        # In the drain, pauses matter while requests of the window are still being sent.
+        if (self.mode == LOAD and self.phase == MEASURE) or (self.mode == DRAIN and self.is_behind()):
+            self.pauses.woke(self.wake_ns, now_ns)
+        if self.closed_loop or self.sweeping or (self.mode != LOAD and self.mode != DRAIN):
+            return
+        self.paused_from_ns = self.wake_ns
+        self.paused_to_ns = now_ns
+        for lane in self.lanes:
+            lane.in_question = (lane.busy.blocked or has_requeued(&lane.requeued)
+                                or lane.schedule.next_ns < min(now_ns, self.end_ns))
+            if lane.in_question:
+                self.look_before(lane)
+                self.sweeping = True
+        if self.sweeping:
+            self.reactor.sweep()
+
+    cdef bint is_behind(self) noexcept:
+        """Whether requests of the window have yet to be sent."""
+        cdef Lane lane
+        for lane in self.lanes:
+            if has_requeued(&lane.requeued) or (not self.closed_loop and lane.schedule.next_ns < self.end_ns):
+                return True
+        return False
+
+    cdef void on_swept(self) noexcept:
+        cdef int64_t now_ns = monotonic_ns()
+        cdef Lane lane
+        self.sweeping = False
+        if self.closed_loop or (self.mode != LOAD and self.mode != DRAIN):
+            return
+        for lane in self.lanes:
+            if lane.in_question:
+                lane.in_question = False
+                self.look_after(lane)
+                busy_paused(&lane.busy, pause_kind(&lane.seen), self.paused_from_ns, self.paused_to_ns,
+                            self.paused_from_ns if has_requeued(&lane.requeued) else lane.schedule.next_ns)
+            self.dispatch(lane, NULL, now_ns)
+        self.plan_wake(now_ns)
+
+    cdef void look_before(self, Lane lane) noexcept:
+        """What the pause found: nothing of what came in it has been read."""
+        cdef Connection *c
+        cdef int i
+        memset(&lane.seen, 0, sizeof(Evidence))
+        for i in range(lane.first, lane.first + lane.count):
+            c = &self.connections[i]
+            c.written_before = c.pipe.written
+            if c.state != READY:
+                continue
+            lane.seen.ready += 1
+            if not c.watched_for_room:
+                lane.seen.room |= connection_room(c) != 0
+            elif connection_is_writable(c):
+                lane.seen.stuck += 1
+                c.doubt_ns += self.paused_to_ns - self.paused_from_ns
+            else:
+                # The server has yet to take what is on its way.
+                lane.seen.owed += 1
+
+    cdef void look_after(self, Lane lane) noexcept:
+        """What it left: all that came in it has been read."""
+        cdef Connection *c
+        cdef int i
+        for i in range(lane.first, lane.first + lane.count):
+            c = &self.connections[i]
+            if c.state == READY:
+                lane.seen.ready_after += 1
+                # What a socket took only now, because it was writable again, was not owed in the pause.
+                lane.seen.owed += max(0, <int32_t>(c.written_before - c.pipe.head))
+            elif c.state != DOWN:
+                lane.seen.opening += 1
+
+    cdef int64_t tick(self, int64_t now_ns) noexcept:
+        """Looks at every connection: what has timed out, what is due to be tried again, what is over.
+
+        Returns after how long to look again.
+        """
+        cdef int i
+        cdef int64_t open = 0
+        cdef bint waiting = False
+        cdef Connection *c
+        cdef Lane lane
+        for i in range(self.n_connections):
+            c = &self.connections[i]
+            if c.state == READY:
+                if c.pipe.head == c.pipe.tail:
+                    continue
+                pipeline_expire(&c.pipe, self.recorder, now_ns)
+                # While draining, there is nothing that another connection could do better.
+                if self.mode != DRAIN and pipeline_is_stalled(&c.pipe, now_ns):
+                    self.fail(c, STALLED, now_ns)
+                elif self.when_drained and self.mode == LOAD and self.closed_loop:
+                    # Timeouts have drained it as replies do; no reply may come that would say so.
+                    self.fill(c, now_ns)
+                open += pipeline_open(&c.pipe)
+            elif c.state == DOWN:
+                if now_ns >= c.retry_ns and self.opening < OPENING and self.wants_connections(<Lane>self.lanes[c.lane]):
+                    self.open_one(c, now_ns)
+            elif now_ns >= c.deadline_ns:
+                self.fail(c, CONNECT_TIMEOUT, now_ns)
+        if self.mode == WRITE_KEYS:
+            for lane in self.lanes:
+                for i in range(lane.first, lane.first + lane.count):
+                    if lane.owed.head == lane.owed.tail:
+                        break
+                    c = &self.connections[i]
+                    if c.state == READY:
+                        self.fill(c, now_ns)
+                open += lane.last_key - lane.next_key + <uint32_t>(lane.owed.tail - lane.owed.head)
+            if open == 0:
+                self.mode = IDLE
+                self.tell("written")
+        elif self.mode == DRAIN:
+            waiting = self.is_behind()
+            if waiting:
+                # Requests of the window are still being sent: the time that they take belongs to it.
+                self.cpu_to_ns = process_cpu_ns()
+                self.pauses.end(now_ns)
+            if open + waiting == 0 or now_ns >= self.drained_ns:
+                # Not now_ns: what was sent since this wake-up began would be younger than nothing.
+                self.finish(monotonic_ns())
+        if self.mode == LOAD or self.mode == IDLE or waiting:
+            return self.tick_ns
+        return min(self.tick_ns, self.quick_tick_ns)
+
+    cdef void plan_wake(self, int64_t now_ns) noexcept:
+        cdef int64_t wake_ns = self.next_tick_ns
+        cdef Lane lane
+        if self.mode == ARMED:
+            wake_ns = min(wake_ns, self.start_ns)
+        if self.mode == LOAD:
+            wake_ns = min(wake_ns, self.measure_ns if now_ns < self.measure_ns else self.end_ns)
+            if not self.closed_loop:
+                for lane in self.lanes:
+                    if not lane.busy.blocked:
+                        wake_ns = min(wake_ns, lane.schedule.next_ns)
+        if not self.closed_loop and (self.mode == LOAD or self.mode == DRAIN):
+            for lane in self.lanes:
+                if lane.busy.blocked:
+                    wake_ns = min(wake_ns, now_ns + BEAT_NS)
+        self.wake_ns = max(wake_ns, now_ns)
+        self.late_ns = NEVER if self.sweeping else self.wake_ns + LATE_NS
+        self.reactor.wake_at(wake_ns)
+
+    cdef bint wants_connections(self, Lane lane) noexcept:
+        """Whether those of its connections that are down are to be opened: there is something to be sent."""
+        if self.mode == DRAIN:
+            return has_requeued(&lane.requeued) or (not self.closed_loop and lane.schedule.next_ns < self.end_ns)
+        return self.mode == WRITE_KEYS or self.mode == ARMED or self.mode == LOAD
+
+    cdef void recycled(self, Connection *c, int64_t now_ns) noexcept:
+        if not self.wants_connections(<Lane>self.lanes[c.lane]):
+            return
+        if self.opening < OPENING:
+            self.open_one(c, now_ns)
+        else:
+            self.next_tick_ns = min(self.next_tick_ns, now_ns + self.quick_tick_ns)
+            self.plan_wake(now_ns)
+
+    cdef void finish_requeued(self, int64_t now_ns) noexcept:
+        cdef Request r
+        cdef Lane lane
+        for lane in self.lanes:
+            while has_requeued(&lane.requeued):
+                take_requeued(&lane.requeued, &r)
+                self.recorder.unfinished(&r, r.resent, now_ns)
+                if not r.resent:
+                    self.recorder.unsent(&r)
+
+    cdef void finish(self, int64_t now_ns) noexcept:
+        """The drain is over: what is still open, or was never sent, is unfinished."""
+        cdef Lane lane
+        cdef bint behind
+        if self.mode == DRAIN and self.phase == MEASURE:
+            self.end_window(now_ns)
+        elif self.ended_ns == 0:
+            self.ended_ns = self.end_ns
+        self.leave_all(now_ns)
+        self.finish_requeued(now_ns)
+        if not self.closed_loop:
+            for lane in self.lanes:
+                behind = busy_is_behind(&lane.busy, self.end_ns, now_ns)
+                self.leave(lane, WARMUP, min(self.measure_ns, self.end_ns), now_ns)
+                self.overdue += behind * self.leave(lane, MEASURE, self.end_ns, now_ns)
+        self.mode = IDLE
+        if self.spin:
+            self.reactor.spin(False)
+        self.tell("drained")
+
+    cdef int64_t leave(self, Lane lane, int phase, int64_t until_ns, int64_t now_ns) noexcept:
+        """What is due before a time and has not been sent never will be: how many requests that is."""
+        cdef int64_t most = lane.left if phase == MEASURE else UNLIMITED
+        cdef int64_t n = backlog_count(lane.schedule, lane.workload, self.recorder, phase, until_ns, now_ns, most)
+        if phase == MEASURE:
+            lane.left -= n
+        return n
+
+    cdef void all_tried(self) noexcept:
+        self.mode = IDLE
+        self.tell("connected")
+
+    cdef void tell(self, str what) noexcept:
+        self.notify(what)
+
+    # ── What the worker asks for ────────────────────────────────────────────────────────────────────────────────────
+
+    def connect(self, bint fresh=False):
+        """Opens every connection that is down and greets the server on it. Those that fail are tried again with load.
+
+        After a load, connections on which replies may still come are replaced first, and all of them if `fresh`.
+        """
+        cdef int64_t now_ns = monotonic_ns()
+        self.mode = CONNECT
+        self.phase = PRECHECK
+        self.next_tick_ns = now_ns
+        self.open_all(fresh, now_ns)
+        self.plan_wake(now_ns)
+
+    def write_keys(self):
+        """Writes every key of this worker's share until each has been stored once."""
+        cdef int64_t now_ns = monotonic_ns()
+        self.mode = WRITE_KEYS
+        self.phase = PREFILL
+        self.fill_all()
+        self.next_tick_ns = now_ns
+        self.plan_wake(now_ns)
+
+    def load(self, int64_t start_ns, int64_t warmup_ns, int64_t duration_ns, profile, requests=0):
+        """Sends load from `start_ns`, monotonic, which may be past; the last `duration_ns` are measured.
+
+        With `requests` the measure window has exactly so many over all workers, each lane its part of them by its share
+        of the rate, and ends when the last one has, unless `duration_ns` end it before.
+
+        `profile` is the run's, as `Schedule` takes it, and empty for a closed loop; the warmup keeps up the rate with
+        which it begins. What an earlier load counted is forgotten.
+        """
+        cdef int64_t now_ns = monotonic_ns()
+        cdef Lane lane
+        self.start_ns = start_ns
+        self.measure_ns = start_ns + warmup_ns
+        self.end_ns = self.measure_ns + duration_ns
+        self.drained_ns = self.end_ns + self.request_timeout_ns
+        self.mode = ARMED
+        self.next_tick_ns = now_ns
+        self.loads += 1
+        self.closed_loop = not profile
+        self.recorder.scheduled = not self.closed_loop
+        for phase in (WARMUP, MEASURE, DRAINING):
+            self.recorder.clear(phase)
+            self.rx[phase] = self.tx[phase] = 0
+        self.overdue = self.answered_in_time = self.ok_in_time = 0
+        self.cpu_from_ns = self.cpu_to_ns = self.ended_ns = 0
+        parts = [UNLIMITED] * len(self.lanes)
+        self.requests = UNLIMITED
+        if requests:
+            self.requests = _workload.apportioned(requests, self.shares)[self.index]
+            parts = _workload.apportioned(self.requests, [lane.share for lane in self.lanes])
+        self.lanes_to_go = sum(part > 0 for part in parts)
+        if profile:
+            _, rate_per_s, _, _ = profile[0]
+            profile = [(warmup_ns, rate_per_s, rate_per_s, 0), *profile]
+        for lane, part in zip(self.lanes, parts):
+            lane.left = part
+            lane.owed.backfill = self.backfill
+            lane.in_question = False
+            busy_end(&lane.busy)
+            if not self.closed_loop:
+                # Each load has a stream of its own: a rate that is tried twice does not see the same luck twice.
+                arrivals = Poisson(lane.seed + self.loads) if self.poisson else Even(lane.offset)
+                lane.schedule = Schedule(profile if lane.left else profile[:1], lane.share, arrivals)
+                lane.schedule.begin(start_ns)
+        if self.spin:
+            self.reactor.spin(True)
+        self.plan_wake(now_ns)
+
+    def stop(self):
+        """Ends the window now and drains; nothing that was planned for later counts."""
+        cdef int64_t now_ns = monotonic_ns()
+        if self.mode == LOAD:
+            self.end_ns = min(self.end_ns, now_ns)
+            self.measure_ns = min(self.measure_ns, self.end_ns)
+            self.drained_ns = self.end_ns + self.request_timeout_ns
+            self.next_tick_ns = now_ns
+            self.plan_wake(now_ns)
+        elif self.mode != DRAIN:
+            # A load before this one may have been stopped too: nothing of its schedule falls due any more.
+            self.end_ns = min(self.end_ns, now_ns)
+            self.finish(now_ns)
+
+    def close(self):
+        """Gives every descriptor back. Requests still open are counted as unfinished."""
+        self.leave_all(monotonic_ns())
+        self.finish_requeued(monotonic_ns())
+        self.close_all()
+        self.mode = IDLE
+        self.reactor.close()
+
+    def signs(self):
+        """Of the measure window: its length, CPU time, time without a CPU, `Pauses.counted`, requests overdue.
+
+        All but the last go on for as long as requests of the window are still being sent.
+        """
+        pauses = self.pauses
+        return pauses.wall_ns(), self.cpu_ns(), pauses.without_cpu_ns(), pauses.counted(), self.overdue
+
+    def counts(self, str phase):
+        """What `Recorder.counts` says of a phase, one of PHASE_NAMES, then bytes received and sent in it.
+
+        Last, of the measure phase, how many of its requests were answered while it lasted, and how many of them well.
+        """
+        cdef int number = PHASE_NAMES.index(phase)
+        cdef int64_t answered = 0, ok = 0
+        if number == MEASURE:
+            answered = self.answered_in_time if self.phase == DRAINING else self.recorder.answered(MEASURE)
+            ok = self.ok_in_time if self.phase == DRAINING else self.recorder.answered_well(MEASURE)
+        return *self.recorder.counts(number), self.rx[number], self.tx[number], answered, ok
+
+    def backlog(self, str phase):
+        """Requests of a phase that are due and unsent, and the oldest's age in ns; of a phase that is over, at its end.
+
+        Of a Poisson stream, as many requests as can be expected.
+        """
+        cdef int number = PHASE_NAMES.index(phase)
+        cdef Waiting waiting
+        if self.closed_loop or (number != WARMUP and number != MEASURE):
+            return 0, 0
+        waiting = self.left_waiting if number == MEASURE and self.phase == DRAINING else (
+            self.waiting(number, monotonic_ns()))
+        return waiting.requests, waiting.age_ns
+
+    def window_end_ns(self):
+        """When the measure window ended, monotonic: with a number of requests, the time of the last reply. 0 before."""
+        return self.ended_ns
+
+    def cpu_ns(self):
+        """CPU time of this process over the measure window, as far as it has come."""
+        if self.cpu_from_ns == 0:
+            return 0
+        return (self.cpu_to_ns or process_cpu_ns()) - self.cpu_from_ns

@@ -1,0 +1,432 @@
+"""The connections of one worker. `_pool.pxd` says what they go through."""
+
+import os
+
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+
+from loadgen._buffer cimport BLOCK, Cursor
+from loadgen.engine._clock cimport monotonic_ns
+from loadgen.engine._connection cimport (
+    CONNECT_TIMEOUT, CONNECTING, DOWN, END_OF_FILE, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY, RESET,
+    TURNED_AWAY, UNASKED, WRONG_VALUE,
+    Read, address_of, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
+    connection_free, connection_has_unsent, connection_init, connection_read, connection_received,
+)
+from loadgen._memcache cimport Memcache
+from loadgen.engine._pipeline cimport (
+    ANSWERS_NOBODY, FED, WRONG_ANSWER, Fed, pipeline_abandon, pipeline_feed, pipeline_finish, pipeline_free,
+    pipeline_init, pipeline_push,
+)
+from loadgen.engine._random cimport random_seed, random_unit
+from loadgen._request cimport AUTH, ERROR_REPLY, GET, HELLO, PING, PRECHECK, Request
+from loadgen._resp cimport Resp
+from loadgen.engine._schedule cimport NEVER
+from loadgen.engine._values cimport SPLICE
+
+FAILURE_NAMES = ("", "refused", "connect timeout", "unreachable", "turned away", "closed by server", "reset", "stalled",
+                 "protocol", "unasked reply", "local limit", "wrong answer")
+
+cdef enum:
+    BACKOFF_STREAM = 6
+    # A burst of more connects than a listen backlog holds would wait for SYNs to be sent again.
+    OPENING = 256
+
+# A connection that went tries again after 100 ms, then after twice as long each time up to 5 s; up to a half of that
+# is taken off at random.
+cdef int64_t FIRST_BACKOFF_NS = 100_000_000
+cdef int64_t LONGEST_BACKOFF_NS = 5_000_000_000
+
+
+cdef class Pool(Watcher):
+    """The connections of worker `index` of a plan. Only its subclass, which knows what to send, can be used."""
+
+    def __cinit__(self, loop, plan, int index, *arguments):
+        cdef int server, i
+        own = plan.workers[index]
+        self.connect_timeout_ns = plan.connect_timeout_ns
+        self.late_ns = NEVER
+        self.recorder = Recorder()
+        self.examples = {}
+        random_seed(&self.random, own.seed, BACKOFF_STREAM)
+        length, prefix = plan.keyspace.length, plan.keyspace.prefix.encode()
+        if plan.protocol == "memcache":
+            self.codec = Memcache(length, plan.value_bytes, prefix=prefix)
+            greetings = [] if plan.precheck == "none" else [PING]
+        else:
+            self.codec = Resp(length, plan.value_bytes, version=3 if plan.protocol == "resp3" else 2,
+                              username=plan.username, password=plan.password, prefix=prefix)
+            if plan.protocol == "resp3":
+                greetings = [HELLO]
+            else:
+                greetings = [AUTH] if plan.password else []
+                greetings += {"ping": [PING], "hello": [HELLO], "none": []}[plan.precheck]
+        self.turned_away_by = tuple(words.encode() for words in plan.turned_away_by)
+        self.hello_counts = plan.protocol == "resp3"
+        # Where PINGs are the load, a server that knows none is of no use.
+        self.may_ask_by_get = plan.protocol != "ping" and PING in greetings
+        for i, greeting in enumerate(greetings):
+            self.greetings[i] = greeting
+        self.n_greetings = len(greetings)
+        self.values = Values(plan.value_bytes, own.seed)
+        self.n_connections = sum(own.connections)
+        self.n_servers = len(plan.endpoints)
+        self.buffer = <char *>malloc(READ_BUFFER)
+        self.addresses = <Address *>PyMem_Calloc(self.n_servers, sizeof(Address))
+        self.connections = <Connection *>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection))
+        if self.buffer == NULL or self.addresses == NULL or self.connections == NULL:
+            raise MemoryError()
+        for server, endpoint in enumerate(plan.endpoints):
+            address_of(&self.addresses[server], endpoint.address, endpoint.port)
+        for i in range(self.n_connections):
+            self.connections[i].fd = -1
+
+    cdef int add(self, int number, int server, plan, Owed *owed, Requeued *requeued) except -1:
+        """Makes a connection, closed as yet, to a server."""
+        cdef Connection *c = &self.connections[number]
+        pipeline_init(&c.pipe, plan.pipeline_depth, plan.request_timeout_ns, owed, requeued)
+        connection_init(c, plan.pipeline_depth, self.longest_request(plan), plan.value_bytes >= SPLICE)
+        c.lane = server
+        return 0
+
+    def __dealloc__(self):
+        cdef int i
+        if self.connections != NULL:
+            for i in range(self.n_connections):
+                pipeline_free(&self.connections[i].pipe)
+                if self.connections[i].out != NULL:
+                    connection_free(&self.connections[i])
+        PyMem_Free(self.connections)
+        PyMem_Free(self.addresses)
+        free(self.buffer)
+
+    cdef Py_ssize_t longest_request(self, plan) except -1:
+        """What a request takes in an out-buffer: a spliced value takes nothing, but a password may be long."""
+        if plan.value_bytes < SPLICE:
+            return self.codec.longest
+        # What a codec puts around a key or credentials fits in two blocks.
+        return 2 * BLOCK + max(plan.keyspace.length, len(plan.username.encode()) + len(plan.password.encode()))
+
+    cdef void fill(self, Connection *c, int64_t now_ns) noexcept:
+        pass
+
+    cdef void woke_late(self, int64_t now_ns) noexcept:
+        pass
+
+    cdef void all_tried(self) noexcept:
+        pass
+
+    cdef void recycled(self, Connection *c, int64_t now_ns) noexcept:
+        pass
+
+    # ── Bytes ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef void on_socket(self, void *owner, bint readable, bint writable) noexcept:
+        cdef Connection *c = <Connection *>owner
+        cdef int connected
+        cdef int64_t now_ns
+        cdef bint refused
+        if self.over:
+            # It says something that nobody waits for, or goes.
+            self.reactor.forget(c.fd)
+            c.abandoned = True
+            return
+        if c.state == CONNECTING:
+            connected = connection_finish(c)
+            if connected > 0:
+                self.greet(c, monotonic_ns())
+            elif connected < 0:
+                self.drop(c, monotonic_ns())
+            return
+        if writable and c.state != DOWN:
+            refused = c.pipe.refused_end != 0
+            now_ns = monotonic_ns()
+            if now_ns > self.late_ns:
+                self.woke_late(now_ns)
+            self.flush(c, now_ns)
+            if refused and c.state == READY:
+                # Its reply has come already, and its place in the out-buffer may be free only now.
+                self.fill(c, monotonic_ns())
+        if readable and c.state > CONNECTING:
+            self.receive(c)
+
+    cdef void receive(self, Connection *c) noexcept:
+        cdef Cursor cursor
+        cdef Fed fed
+        cdef int reason
+        cdef int64_t now_ns, received = 0
+        cdef uint32_t kept = c.pipe.kept
+        cdef Read read = connection_read(c, self.buffer, READ_BUFFER, &received)
+        self.rx[self.phase] += received
+        if read == NOTHING:
+            return
+        now_ns = self.heard_ns = monotonic_ns()
+        if now_ns > self.late_ns:
+            self.woke_late(now_ns)
+        if read == GONE:
+            self.drop(c, now_ns)
+            return
+        cursor.at = self.buffer
+        cursor.end = self.buffer + kept + received
+        fed = pipeline_feed(&c.pipe, self.codec, self.recorder, &cursor, now_ns)
+        if fed != FED:
+            reason = UNASKED if fed == ANSWERS_NOBODY else WRONG_VALUE if fed == WRONG_ANSWER else PROTOCOL
+            self.explain_garbage(c, reason, &cursor)
+            self.fail(c, reason, now_ns)
+        elif c.state == GREETING:
+            self.greeted(c, now_ns)
+        else:
+            self.fill(c, now_ns)
+
+    cdef void flush(self, Connection *c, int64_t now_ns) noexcept:
+        cdef uint32_t i = c.pipe.written
+        cdef Request *r
+        cdef int64_t ours_ns
+        cdef bint unsent, waited = c.watched_for_room
+        cdef int64_t sent
+        cdef bint alive = connection_flush(c, self.values, &sent)
+        self.tx[self.phase] += sent
+        unsent = connection_has_unsent(c)
+        if unsent or c.watched_for_room or self.recorder.scheduled:
+            # Not the common case that all went at once at the time the requests were made.
+            while i != c.pipe.written:
+                r = &c.pipe.ring[i & c.pipe.mask]
+                if self.recorder.scheduled:
+                    # What waited for the socket to take bytes was ours until it was encoded only.
+                    ours_ns = (r.send_ns if waited else now_ns) - r.ready_ns
+                    r.send_ns = now_ns
+                    self.recorder.sent(r, ours_ns, c.doubt_ns)
+                else:
+                    r.send_ns = now_ns
+                i += 1
+        if not unsent:
+            c.doubt_ns = 0
+        if not alive:
+            self.hear_out(c, now_ns)
+        elif unsent != c.watched_for_room:
+            c.watched_for_room = unsent
+            self.reactor.watch(c.fd, c, unsent)
+
+    cdef void hear_out(self, Connection *c, int64_t now_ns) noexcept:
+        """The server takes nothing more; what it has answered is read before the connection is dropped."""
+        cdef Cursor cursor
+        cdef int64_t received = 1
+        cdef uint32_t kept
+        cdef int failure = c.failure, error = c.error
+        cdef Read read
+        while c.state == READY and received:
+            received = 0
+            kept = c.pipe.kept
+            read = connection_read(c, self.buffer, READ_BUFFER, &received)
+            self.rx[self.phase] += received
+            if read == GONE:
+                break
+            if read == NOTHING:
+                continue
+            cursor.at = self.buffer
+            cursor.end = self.buffer + kept + received
+            if pipeline_feed(&c.pipe, self.codec, self.recorder, &cursor, now_ns) != FED:
+                break
+        c.failure = failure
+        c.error = error
+        self.drop(c, now_ns)
+
+    # ── The life of a connection ────────────────────────────────────────────────────────────────────────────────────
+
+    cdef void open_all(self, bint fresh, int64_t now_ns) noexcept:
+        cdef Connection *c
+        cdef int i
+        for i in range(self.n_connections):
+            c = &self.connections[i]
+            if c.state != DOWN and (fresh or c.abandoned):
+                self.active -= c.state == READY
+                self.opening -= c.state != READY
+                self.reactor.forget(c.fd)
+                connection_close(c)
+            c.abandoned = False
+        self.over = False
+        self.connecting = True
+        self.next_to_open = 0
+        self.open_more(now_ns)
+
+    cdef void open_more(self, int64_t now_ns) noexcept:
+        """In the connect phase, the next few; in all others, connections wait for their retry time."""
+        if not self.connecting or self.in_open_more:
+            return
+        # A refusal comes back here while the loop is running, and the loop itself goes on with the next.
+        self.in_open_more = True
+        while self.next_to_open < self.n_connections and self.opening < OPENING:
+            self.next_to_open += 1
+            if self.connections[self.next_to_open - 1].state == DOWN:
+                self.open_one(&self.connections[self.next_to_open - 1], now_ns)
+        self.in_open_more = False
+        if self.opening == 0:
+            self.connecting = False
+            self.all_tried()
+
+    cdef void open_one(self, Connection *c, int64_t now_ns) noexcept:
+        self.opening += 1
+        c.deadline_ns = now_ns + self.connect_timeout_ns
+        if not connection_begin(c, &self.addresses[c.lane]):
+            self.drop(c, now_ns)
+        elif self.reactor.watch(c.fd, c, True) < 0:
+            self.fail(c, LOCAL, now_ns)
+
+    cdef void greet(self, Connection *c, int64_t now_ns) noexcept:
+        """Sends the next greeting: one at a time, as AUTH's refusal must not be hidden by what follows it."""
+        cdef Request *r
+        if c.state == CONNECTING:
+            c.state = GREETING
+            c.greetings = 0
+            self.reactor.watch(c.fd, c, False)
+        if c.greetings == self.n_greetings:
+            self.ready(c, now_ns)
+            return
+        r = pipeline_push(&c.pipe)
+        r.command = self.greetings[c.greetings]
+        if r.command == PING and c.by_get:
+            r.command = GET
+        r.phase = PRECHECK
+        r.key = 0
+        r.intended_ns = r.send_ns = r.ready_ns = now_ns
+        c.greetings += 1
+        self.recorder.planned(r)
+        connection_encode(c, r, self.codec, self.values)
+        self.flush(c, now_ns)
+
+    cdef void greeted(self, Connection *c, int64_t now_ns) noexcept:
+        """A reply to the greeting came, or a part of it."""
+        if c.pipe.head != c.pipe.tail:
+            return
+        if c.pipe.decoder.outcome == ERROR_REPLY and self.turns_away(c):
+            self.fail(c, TURNED_AWAY, now_ns)
+        else:
+            self.greet(c, now_ns)
+
+    cdef bint turns_away(self, Connection *c) noexcept:
+        """Keeps the words of an error in reply to a greeting, and says whether they are the end of the connection."""
+        cdef int asked = self.greetings[c.greetings - 1]
+        text = <bytes>c.pipe.decoder.error[:c.pipe.decoder.error_length]
+        turned_away = text.startswith(self.turned_away_by) or self.hello_counts and asked == HELLO
+        self.examples.setdefault("turned away" if turned_away else "greeting", text.decode("utf-8", "replace"))
+        return turned_away
+
+    cdef void ready(self, Connection *c, int64_t now_ns) noexcept:
+        c.state = READY
+        c.first = c.pipe.head
+        c.backoff_ns = 0
+        self.opening -= 1
+        self.active += 1
+        self.opened += 1
+        self.reconnects += c.was_ready
+        c.was_ready = True
+        if c.by_get:
+            self.examples.setdefault("greeted by GET", "")
+        self.open_more(now_ns)
+        self.fill(c, now_ns)
+
+    cdef void fail(self, Connection *c, int reason, int64_t now_ns) noexcept:
+        c.failure = reason
+        c.error = 0
+        self.drop(c, now_ns)
+
+    cdef void drop(self, Connection *c, int64_t now_ns) noexcept:
+        """The connection went, or never came; c.failure says why. Its requests are lost, and it will try again.
+
+        A server that ends a connection on which it has answered recycles it: the next is opened at once, and has the
+        requests that had not reached the server.
+        """
+        cdef int was = c.state
+        cdef bint hung_up = c.failure == END_OF_FILE or c.failure == RESET
+        cdef bint recycled = was == READY and c.pipe.head != c.first and hung_up
+        cdef bint ask_by_get = (
+            self.may_ask_by_get and not c.by_get and was == GREETING and hung_up and c.greetings == self.n_greetings
+        )
+        cdef uint64_t received = connection_received(c) if recycled else UINT64_MAX
+        if c.fd >= 0:
+            self.reactor.forget(c.fd)
+            connection_close(c)
+        c.state = DOWN
+        c.doubt_ns = 0
+        pipeline_abandon(&c.pipe, self.recorder, received)
+        c.by_get = ask_by_get or was == READY and c.by_get
+        if ask_by_get:
+            # As proxies do that do not know the question. It is no failure unless a GET is met with the same.
+            self.opening -= 1
+            self.open_one(c, now_ns)
+            return
+        self.failures[c.failure] += 1
+        self.explain(c)
+        if self.connecting and c.failure == CONNECT_TIMEOUT and self.opened == 0:
+            # It has answered nobody: the others, a few at a time, would only wait as long again.
+            self.next_to_open = self.n_connections
+        if was == READY:
+            self.active -= 1
+            self.closed += 1
+        else:
+            self.opening -= 1
+            self.failed += 1
+        if recycled:
+            c.retry_ns = now_ns
+            self.recycled(c, now_ns)
+        else:
+            c.backoff_ns = min(max(2 * c.backoff_ns, FIRST_BACKOFF_NS), LONGEST_BACKOFF_NS)
+            c.retry_ns = now_ns + <int64_t>(c.backoff_ns * (1 - 0.5 * random_unit(&self.random)))
+        self.open_more(now_ns)
+
+    cdef void explain(self, Connection *c) noexcept:
+        name = FAILURE_NAMES[c.failure]
+        if name not in self.examples:
+            self.examples[name] = os.strerror(c.error) if c.error else ""
+
+    cdef void explain_garbage(self, Connection *c, int reason, Cursor *cursor) noexcept:
+        """Keeps the first bytes that were not understood, or that belong to another request than the oldest."""
+        name = FAILURE_NAMES[reason]
+        if name in self.examples:
+            return
+        words = repr(<bytes>cursor.at[:min(cursor.end - cursor.at, 40)])[1:]
+        if reason == WRONG_VALUE:
+            # The pipeline has left the request behind.
+            asked = self.codec.encoded("get", c.pipe.ring[(c.pipe.head - 1) & c.pipe.mask].key)
+            words += f" in reply to {repr(asked)[1:]}"
+        self.examples[name] = words
+
+    cdef void leave_all(self, int64_t now_ns) noexcept:
+        cdef Connection *c
+        cdef int i
+        for i in range(self.n_connections):
+            c = &self.connections[i]
+            # Also one that is being greeted, and one whose last request was refused and is not all out.
+            c.abandoned = c.pipe.head != c.pipe.tail or connection_has_unsent(c)
+            pipeline_finish(&c.pipe, self.recorder, now_ns)
+        self.over = True
+
+    cdef void close_all(self) noexcept:
+        cdef int i
+        for i in range(self.n_connections):
+            if self.connections[i].fd >= 0:
+                self.reactor.forget(self.connections[i].fd)
+                connection_close(&self.connections[i])
+
+    # ── What the worker asks for ────────────────────────────────────────────────────────────────────────────────────
+
+    def connection_counts(self):
+        """opened, failed, closed, reconnects, active."""
+        return self.opened, self.failed, self.closed, self.reconnects, self.active
+
+    def failure_counts(self):
+        """How many attempts failed or connections went, by reason."""
+        return {FAILURE_NAMES[i]: self.failures[i] for i in range(1, FAILURES) if self.failures[i]}
+
+    def down(self):
+        """How many connections to each server are not ready."""
+        cdef int i
+        down = [0] * self.n_servers
+        for i in range(self.n_connections):
+            down[self.connections[i].lane] += self.connections[i].state != READY
+        return down
+
+    def failure_examples(self):
+        """The first failure of each reason and the first error reply of each class, in words."""
+        return {**self.examples, **self.recorder.examples()}

@@ -1,0 +1,243 @@
+"""When to send, where a schedule says so; in a closed loop there is none, and replies do.
+
+This file reads no clock: a schedule is told when it begins. `_schedule.pxd` says how profile and arrivals make one.
+"""
+
+from libc.math cimport M_PI, cos, fabs, floor, lgamma, log, log1p, sin, sqrt
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport calloc, free
+
+from loadgen.engine._random cimport Random, random_seed, random_unit
+
+cdef int64_t NEVER = 1 << 62
+
+cdef enum:
+    ARRIVAL_STREAM = 7
+    # A stretch with fewer requests of a Poisson stream is gone through one by one: the stream stays what its seed says.
+    MANY = 1024
+    FEW = 2
+    # Halving a bracket so often would bring any period below a nanosecond by itself.
+    STEPS = 80
+
+cdef double NS = 1e-9
+
+
+cdef class Arrivals:
+    """Where in the integral of the rate requests fall. Only its subclasses can be used."""
+
+    cdef double next(self) noexcept nogil:
+        return 0
+
+    cdef int64_t leap(self, double until, int64_t most) noexcept nogil:
+        return 0
+
+    def take(self, int n):
+        """The next n values, as a list."""
+        return [self.next() for _ in range(n)]
+
+
+cdef class Even(Arrivals):
+    """At offset, 1 + offset, 2 + offset …: without drift."""
+
+    def __cinit__(self, double offset=0.0):
+        self.offset = offset
+
+    cdef double next(self) noexcept nogil:
+        self.count += 1
+        return self.count - 1 + self.offset
+
+    cdef int64_t leap(self, double until, int64_t most) noexcept nogil:
+        # All but the last few, of which rounding may move one over the end.
+        cdef int64_t n = min(<int64_t>floor(until - self.offset) - self.count - FEW, most)
+        if n <= 0:
+            return 0
+        self.count += n
+        return n
+
+
+cdef class Poisson(Arrivals):
+    """A Poisson stream: independent exponential gaps. Several of them together are one again."""
+
+    def __cinit__(self, uint64_t seed):
+        random_seed(&self.random, seed, ARRIVAL_STREAM)
+
+    cdef double next(self) noexcept nogil:
+        self.due -= log1p(-random_unit(&self.random))
+        return self.due
+
+    cdef int64_t leap(self, double until, int64_t most) noexcept nogil:
+        # What lies in a stretch is a Poisson number, and what comes after it does not depend on it.
+        cdef double mean = until - self.due
+        if mean < MANY:
+            return 0
+        self.due = until
+        return min(poisson_number(&self.random, mean), most)
+
+
+cdef int64_t poisson_number(Random *random, double mean) noexcept nogil:
+    """A draw from the Poisson distribution of a mean of at least 10.
+
+    W. Hörmann, "The transformed rejection method for generating Poisson random variables", Insurance: Mathematics and
+    Economics 12 (1993), algorithm PTRS.
+    """
+    cdef double b = 0.931 + 2.53 * sqrt(mean), a = -0.059 + 0.02483 * b, u, v, us, k
+    cdef double inverse_alpha = 1.1239 + 1.1328 / (b - 3.4), high = 0.9277 - 3.6224 / (b - 2)
+    while True:
+        u = random_unit(random) - 0.5
+        v = 1 - random_unit(random)
+        us = 0.5 - fabs(u)
+        if us <= 0:
+            continue
+        k = floor((2 * a / us + b) * u + mean + 0.43)
+        if us >= 0.07 and v <= high:
+            return <int64_t>k
+        if k < 0 or us < 0.013 and v > us:
+            continue
+        if log(v * inverse_alpha / (a / (us * us) + b)) <= k * log(mean) - mean - lgamma(k + 1):
+            return <int64_t>k
+
+
+cdef double due_by(const Piece *p, double t) noexcept nogil:
+    """Requests due from the piece's beginning until t seconds after it."""
+    if p.period_s:
+        return (p.rate + p.swing) * t - p.swing * p.period_s / (2 * M_PI) * sin(2 * M_PI * t / p.period_s)
+    return (p.rate + p.slope * t / 2) * t
+
+
+cdef double time_of(const Piece *p, double due) noexcept nogil:
+    """The inverse of `due_by`, in ns."""
+    if p.period_s:
+        return time_of_swing(p, due) * 1e9
+    if p.slope == 0:
+        # Rounded once, so that a row at 3/s has every third request on a whole second.
+        return due * 1e9 / p.rate
+    # The root of a quadratic, in the form that loses no digits where the slope is small.
+    cdef double speed = sqrt(max(p.rate * p.rate + 2 * p.slope * due, 0))
+    return 2e9 * due / (p.rate + speed) if due > 0 else 0
+
+
+cdef double time_of_swing(const Piece *p, double due) noexcept nogil:
+    """The same where the rate swings, in seconds: by Newton's method inside a bracket."""
+    cdef double middle = p.rate + p.swing
+    cdef double low = floor(due / (middle * p.period_s)) * p.period_s, high = low + p.period_s
+    cdef double t = due / middle, excess, rate, guess
+    for _ in range(STEPS):
+        excess = due_by(p, t) - due
+        if excess > 0:
+            high = t
+        else:
+            low = t
+        rate = middle - p.swing * cos(2 * M_PI * t / p.period_s)
+        guess = t - excess / rate if rate > 0 else low
+        if fabs(guess - t) < NS / 2:
+            return guess
+        t = guess if low < guess < high else (low + high) / 2
+    return t
+
+
+cdef class Schedule:
+    """A row of intended times.
+
+    `profile` is [(length_ns, from_per_s, to_per_s, period_ns), …] as `plan.Segment` has it, each rate taken `scale`
+    times. It has ended when the profile has.
+    """
+
+    def __cinit__(self, profile, double scale, Arrivals arrivals):
+        cdef Piece *p
+        cdef double start_ns = 0, before = 0
+        self.pieces = <Piece *>calloc(max(len(profile), 1), sizeof(Piece))
+        if self.pieces == NULL:
+            raise MemoryError()
+        for length_ns, from_per_s, to_per_s, period_ns in profile:
+            if min(from_per_s, to_per_s) < 0 or scale < 0 or length_ns < 0:
+                raise ValueError(f"no rate and no length is below 0, but here is {from_per_s, to_per_s, length_ns}")
+            p = &self.pieces[self.n_pieces]
+            p.start_ns = start_ns
+            p.length_s = length_ns / 1e9
+            p.rate = from_per_s * scale
+            p.period_s = period_ns / 1e9
+            if period_ns:
+                p.swing = (to_per_s - from_per_s) / 2 * scale
+            elif length_ns:
+                p.slope = (to_per_s - from_per_s) * scale / p.length_s
+            p.before = before
+            p.requests = due_by(p, p.length_s)
+            before += p.requests
+            start_ns += length_ns
+            self.n_pieces += 1
+        self.arrivals = arrivals
+        self.next_ns = NEVER
+
+    def __dealloc__(self):
+        free(self.pieces)
+
+    def begin(self, int64_t start_ns):
+        """Places the row's beginning at a monotonic time. To be called once."""
+        self.start_ns = start_ns
+        self.advance()
+
+    cdef void advance(self) noexcept nogil:
+        cdef double due = self.arrivals.next()
+        cdef Piece *p
+        while self.at < self.n_pieces:
+            p = &self.pieces[self.at]
+            if due - p.before < p.requests:
+                self.next_ns = self.start_ns + <int64_t>(p.start_ns + time_of(p, due - p.before))
+                return
+            self.at += 1
+        self.next_ns = NEVER
+
+    cdef int64_t skip(self, int64_t until_ns, int64_t most) noexcept nogil:
+        cdef int64_t n = 0, leapt
+        cdef double until = self.integral(until_ns)
+        while n < most and self.next_ns < until_ns:
+            self.taken_ns = self.next_ns
+            n += 1
+            leapt = self.arrivals.leap(until, most - n)
+            if leapt:
+                n += leapt
+                # No later than this, and little earlier.
+                self.taken_ns = until_ns - 1
+            self.advance()
+        return n
+
+    cdef int64_t due_before(self, int64_t until_ns) noexcept nogil:
+        if self.next_ns >= until_ns:
+            return 0
+        return 1 + <int64_t>max(0, self.integral(until_ns) - self.integral(self.next_ns))
+
+    cdef double integral(self, int64_t until_ns) noexcept nogil:
+        cdef int i = self.at
+        cdef double t
+        cdef Piece *p
+        if self.n_pieces == 0:
+            return 0
+        p = &self.pieces[self.n_pieces - 1]
+        while i < self.n_pieces:
+            p = &self.pieces[i]
+            t = (until_ns - self.start_ns - p.start_ns) / 1e9
+            if t < p.length_s:
+                return p.before + (due_by(p, t) if t > 0 else 0)
+            i += 1
+        return p.before + p.requests
+
+    cdef void end(self) noexcept nogil:
+        self.at = self.n_pieces
+        self.next_ns = NEVER
+
+    def skipped(self, int64_t until_ns, int64_t most):
+        """Takes every request due before a time, of `most` at most: how many, and the last one's time in ns."""
+        n = self.skip(until_ns, most)
+        return n, self.taken_ns
+
+    def due(self, int64_t until_ns):
+        """How many are due from the next one on and before a time: of a Poisson stream, as many as can be expected."""
+        return self.due_before(until_ns)
+
+    def times(self, int n):
+        """The next n intended times in ns, as a list; shorter when the profile ends."""
+        row = []
+        while len(row) < n and self.next_ns != NEVER:
+            row.append(self.next_ns)
+            self.advance()
+        return row

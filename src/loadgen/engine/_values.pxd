@@ -1,0 +1,29 @@
+# The bytes that values are made of: one pool of seeded random bytes, from which every value is a slice.
+
+from libc.stdint cimport uint64_t
+
+from loadgen.engine._random cimport Random
+
+# A value of this size or more is not copied into the out-buffer but spliced from the pool by the kernel call that
+# sends it; below, the copy is cheaper than one more piece of a gathered write.
+cdef enum:
+    SPLICE = 16384
+    POOL = 1 << 20
+
+# Values up to this size begin within the pool's first bytes, which stay in the processor's first cache: fetching a
+# value from memory would cost more than the rest of its request.
+cdef enum:
+    WINDOW = 4096
+
+
+cdef class Values:
+    cdef readonly Py_ssize_t value_bytes
+    cdef Random random
+    cdef uint64_t window
+    cdef char *pool          # POOL bytes, then the first SPLICE of them again; owned
+
+    # The next value's bytes, when it is shorter than SPLICE.
+    cdef const char *next(self) noexcept nogil
+
+    # Where in the pool the next spliced value begins; it goes round at POOL.
+    cdef uint64_t next_start(self) noexcept nogil

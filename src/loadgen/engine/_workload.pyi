@@ -1,0 +1,13 @@
+from collections.abc import Sequence
+
+from loadgen.engine._ketama import Ketama
+from loadgen.engine._keys import Keys
+
+def shares(keys: Keys, ketama: Ketama) -> list[float]: ...
+def apportioned(total: int, shares: Sequence[float]) -> list[int]: ...
+
+class Workload:
+    def __init__(
+        self, weights: tuple[int, int, int] | None, keys: Keys, ketama: Ketama, server: int, seed: int
+    ) -> None: ...
+    def drawn(self, n: int) -> list[tuple[str, int]]: ...

@@ -1,0 +1,122 @@
+"""What others did with this machine's CPUs in the meantime, by the kernel's account. Standard library only.
+
+`Watch` looks at the beginning and at the end; `Busy` is what it saw, as a value, and says from where on a machine is
+too busy for figures that are to be kept. Where a system does not say, nothing is held against it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadgen.host.machine import PROC, cpu_times
+from loadgen.units import percent_beside
+
+MOST_STOLEN = 0.02
+"""Of all CPUs' time, given to others by a hypervisor."""
+MOST_WAITED = 0.02
+"""Of a worker's time, ready to run and without a CPU."""
+MOST_OTHERS = 0.05
+"""Of all CPUs' time, used by other processes."""
+
+_MOST_NAMED = 3
+
+# In proc(5)'s stat, counted from behind the name in brackets: parent, user and system time, start.
+_PARENT, _USER, _SYSTEM, _START = 1, 11, 12, 19
+# The columns of /proc/stat's first line that are processes' time: user, nice, system.
+_OF_PROCESSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """How much of the machine others had, as shares; `names` has the other processes that used the most CPU."""
+
+    stolen: float = 0.0
+    waited: float = 0.0
+    others: float = 0.0
+    names: tuple[str, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why figures that were taken in that time are not to be kept; none when they are."""
+        who = f" ({', '.join(self.names)})" if self.names else ""
+        found = (
+            (self.stolen, MOST_STOLEN, "CPU steal was", ""),
+            (self.waited, MOST_WAITED, "the worker waited for a CPU", " of the time"),
+            (self.others, MOST_OTHERS, "other programs used", f" of all CPUs' time{who}"),
+        )
+        beyond = ((first, *percent_beside(share, most), last) for share, most, first, last in found if share > most)
+        return tuple(f"{first} {share}{last} (limit {most})" for first, share, most, last in beyond)
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    name: str
+    parent: int
+    start: int
+    ticks: int
+
+
+class Watch:
+    """The machine from now on. This process and what it starts are not others."""
+
+    def __init__(self, proc: Path = PROC) -> None:
+        self.proc = proc
+        self.total = cpu_times(proc)
+        self.used = _ticks_of_processes(proc)
+        self.processes = _processes(proc)
+        self.ended_s = _own_s()
+
+    def busy(self, waited: float) -> Busy:
+        """What it saw until now; `waited` is the workers' own account of their waits."""
+        now, used, processes = cpu_times(self.proc), _ticks_of_processes(self.proc), _processes(self.proc)
+        if now is None or self.total is None or (span := now - self.total).ticks <= 0:
+            return Busy(waited=waited)
+        own = _own_family(processes)
+        spent = {pid: self._spent(pid, process) for pid, process in processes.items()}
+        # This process's own time and that of its ended children are exact; of the living, the processes' accounts are.
+        ours = (_own_s() - self.ended_s) * os.sysconf("SC_CLK_TCK") + sum(spent[pid] for pid in own - {os.getpid()})
+        others = max(0.0, (used - self.used - ours) / span.ticks)
+        most = sorted(spent.keys() - own, key=lambda pid: -spent[pid])[:_MOST_NAMED]
+        names = tuple(processes[pid].name for pid in most if spent[pid] > MOST_OTHERS * span.ticks / _MOST_NAMED)
+        return Busy(span.steal_share or 0.0, waited, others, tuple(dict.fromkeys(names)))
+
+    def _spent(self, pid: int, process: _Process) -> int:
+        """In ticks, since the beginning or since it was started."""
+        before = self.processes.get(pid)
+        return process.ticks - (before.ticks if before is not None and before.start == process.start else 0)
+
+
+def _own_s() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _own_family(processes: Mapping[int, _Process]) -> set[int]:
+    """This process and its descendants."""
+    own = {os.getpid()}
+    while found := {pid for pid, process in processes.items() if process.parent in own} - own:
+        own |= found
+    return own
+
+
+def _ticks_of_processes(proc: Path) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        return sum(map(int, (proc / "stat").read_text().split()[1 : 1 + _OF_PROCESSES]))
+    return 0
+
+
+def _processes(proc: Path) -> dict[int, _Process]:
+    """Every process that there is; none where the system does not say."""
+    found = {}
+    for entry in proc.glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            head, _, tail = entry.read_text(errors="replace").rpartition(")")
+            fields = tail.split()
+            ticks = int(fields[_USER]) + int(fields[_SYSTEM])
+            name = head.partition("(")[2]
+            found[int(entry.parent.name)] = _Process(name, int(fields[_PARENT]), int(fields[_START]), ticks)
+    return found

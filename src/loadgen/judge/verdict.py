@@ -1,0 +1,218 @@
+"""The generator's verdict on its own numbers: are they the server's, or ours? Values and pure functions.
+
+It is handed what was counted and what the kernel said of the worker processes; it measures nothing. What may have held
+the generator up, and what helps, is for `causes` to say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from loadgen.judge.causes import LESS_LOAD, MORE_WORKERS, OWN_LATENCY, OWN_LIMIT, Cause, causes, percent, span
+from loadgen.signs import Ceiling, Signs, WorkerSigns
+from loadgen.snapshot import Snapshot
+from loadgen.stats.trend import trend
+from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, percent_beside
+
+# A cause must have taken this part of the window: less can hardly have moved a percentile.
+_LEAST_SHARE = 0.001
+# A late send was busy, queued or stopped until it went, so that the cause that took the most took a third at least.
+_LEAST_OF_LATE = 1 / 3
+# Late sends show beyond p99.95, or not at all. What a healthy machine's timers do there, 60 to 200 µs, is no news.
+_LEAST_TAIL = 0.0005
+_LEAST_TAIL_NS = NS_PER_MS
+# Fewer intervals hardly show a trend, and a smaller drift changes nobody's mind.
+_LEAST_INTERVALS = 8
+_LEAST_DRIFT = 0.05
+
+
+SAME_CAUSE = "for the same reason"
+"""In place of causes and remedies that another sentence has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`[verdict]`: from where on a number is distrusted, or a sign is said."""
+
+    lag_ns: int = 100 * NS_PER_US
+    """An open-loop run is invalid when the p99 of our own lag exceeds this and `lag_share` both."""
+    lag_share: float = 0.10
+    """As a share of the p99 of response time."""
+    shortfall: float = 0.005
+    """An open-loop run is invalid when more than this share of the plan was not sent in time for a reason of ours."""
+    cpu_share: float = 0.95
+    """Sign: a worker used more than this share of one CPU (not with `spin`, which uses all of it)."""
+    queue_share: float = 0.01
+    """Sign: a worker was ready to run but had no CPU for more than this share of the time."""
+    steal_share: float = 0.01
+    """Sign: the hypervisor gave more than this share of the CPUs' time to others."""
+    pause_ns: int = 10 * NS_PER_MS
+    """Sign: a whole process stood still for longer than this."""
+    ceiling_share: float = 0.5
+    """Sign: the run stood above this share of what this host's self-test reached."""
+    drift_p: float = 0.01
+    """Sign: the p99 of the intervals rises or falls by Mann and Kendall's test at this level."""
+    failures: float | None = 0.01
+    """A run has failed when more than this share of its requests did; None: any may."""
+    connections: float | None = 0.01
+    """Likewise of the connections asked for, those that never opened; one may always be missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Sentences without a full stop: what, how much, why, what to do."""
+
+    reasons: tuple[str, ...] = ()
+    """Why the numbers are not the server's; empty when they are. A closed loop has none: it promises no schedule."""
+    warnings: tuple[str, ...] = ()
+    """What to know of numbers that hold."""
+
+
+def judge(
+    limits: Limits,
+    measured: Snapshot,
+    signs: Signs,
+    *,
+    open_loop: bool,
+    spin: bool,
+    duration_ns: int,
+    steady: bool = True,
+) -> Verdict:
+    """The verdict on a window of `duration_ns`.
+
+    `spin`: the workers poll, so that a CPU they use up says nothing. `steady`: the offered rate does not change over
+    the window, so that response time should not either.
+    """
+    possible = causes(
+        signs,
+        cpu_share=math.inf if spin else limits.cpu_share,
+        queue_share=limits.queue_share,
+        steal_share=limits.steal_share,
+        pause_ns=limits.pause_ns,
+        open_loop=open_loop,
+    )
+    doubts = [*_late(limits, measured), *_overdue(limits, measured, signs.workers)] if open_loop else []
+    tails = [*_in_doubt(limits, measured), *_tail(limits, measured)] if open_loop else []
+    culprits = {doubt: _culprits(possible, doubt, duration_ns) for doubt in doubts or tails}
+    named = {cause for some in culprits.values() for cause in some}
+    sentences = [*_sentences(culprits, spin)]
+    reasons, warnings = (sentences, []) if doubts else ([], sentences)
+    warnings += [f"{c.words}, so {c.effect}; {c.remedy}" for c in possible if c.is_sign and c not in named]
+    if signs.ceiling is not None:
+        warnings += _near_ceiling(limits, measured, signs.ceiling, open_loop, duration_ns)
+    if steady:
+        warnings += _drift(limits, signs.interval_p99_ns)
+    return Verdict(tuple(reasons), tuple(warnings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """That requests were sent late."""
+
+    words: str
+    late_ns: float
+    """By so much; 0 where that is not the point. What took less time in all is not its cause."""
+
+
+def _late(limits: Limits, measured: Snapshot) -> Iterator[_Doubt]:
+    late_ns, limit_ns = measured.lag_ours.quantile(0.99), _lag_limit_ns(limits, measured)
+    if late_ns > limit_ns:
+        share = f" ({percent(limits.lag_share)} of the p99 response time)" if limit_ns > limits.lag_ns else ""
+        words = f"p99 of the generator's own send lag was {span(late_ns)}, over the limit of {span(limit_ns)}{share}"
+        yield _Doubt(words, late_ns)
+
+
+def _in_doubt(limits: Limits, measured: Snapshot) -> Iterator[_Doubt]:
+    """That the generator stood still while nobody can say whether the server waited for it."""
+    least_ns, most_ns = measured.lag_ours.quantile(0.99), measured.lag_ours_at_most.quantile(0.99)
+    if least_ns <= (limit_ns := _lag_limit_ns(limits, measured)) < most_ns:
+        words = (
+            f"p99 of the generator's own send lag was at least {span(least_ns)} and at most {span(most_ns)} (limit "
+            f"{span(limit_ns)}), as it stood still while connections were down, or sockets full, for an unknown time"
+        )
+        yield _Doubt(words, most_ns)
+
+
+def _lag_limit_ns(limits: Limits, measured: Snapshot) -> float:
+    return max(limits.lag_ns, limits.lag_share * measured.latency().quantile(0.99))
+
+
+def _overdue(limits: Limits, measured: Snapshot, workers: Iterable[WorkerSigns]) -> Iterator[_Doubt]:
+    overdue, planned = sum(worker.overdue for worker in workers), measured.total.planned
+    if planned and overdue > limits.shortfall * planned:
+        share, limit = percent_beside(overdue / planned, limits.shortfall)
+        words = (
+            f"the generator had {overdue:,} of {planned:,} requests ({share}) still to send 10 ms after the window had "
+            f"closed, over the limit of {limit}"
+        )
+        yield _Doubt(words, 0)
+
+
+def _tail(limits: Limits, measured: Snapshot) -> Iterator[_Doubt]:
+    """Late sends, too few to move the p99, that show in the percentiles beyond it."""
+    lag, late_ns = measured.lag_ours, max(_lag_limit_ns(limits, measured), _LEAST_TAIL_NS)
+    late = lag.overflow + sum(count for value_ns, count in lag.buckets() if value_ns > late_ns)
+    share = late / lag.count if lag.count else 0.0
+    shown = 0.999 if share > 0.001 else 0.9999
+    if share > _LEAST_TAIL and lag.quantile(shown) > limits.lag_share * measured.latency().quantile(shown):
+        words = (
+            f"{percent(share)} of requests were sent more than {span(late_ns)} late by the generator, so percentiles "
+            f"above p{100 - 100 * share:.2f} are in part its own"
+        )
+        yield _Doubt(words, late_ns)
+
+
+def _culprits(possible: Iterable[Cause], doubt: _Doubt, duration_ns: int) -> list[Cause]:
+    """The cause that took the most time, and a second that took at least half as much.
+
+    Where none took enough, those that are signs but whose time is not known: a slow clock.
+    """
+    by_cost = sorted(possible, key=lambda cause: -cause.cost_ns)
+    most_ns = by_cost[0].cost_ns if by_cost else 0
+    least_ns = max(_LEAST_OF_LATE * doubt.late_ns, _LEAST_SHARE * duration_ns, most_ns / 2)
+    costly = [cause for cause in by_cost if 0 < cause.cost_ns >= least_ns]
+    return costly[:2] or [cause for cause in by_cost if cause.is_sign and not cause.cost_ns]
+
+
+def _sentences(culprits: Mapping[_Doubt, Sequence[Cause]], spin: bool) -> Iterator[str]:
+    """Each doubt with its causes and their remedies, which are said once of several doubts."""
+    said: set[str] = set()
+    for doubt, some in culprits.items():
+        blame = _blame(some, doubt, spin)
+        yield f"{doubt.words}: {SAME_CAUSE if blame in said else blame}"
+        said.add(blame)
+
+
+def _blame(culprits: Sequence[Cause], doubt: _Doubt, spin: bool) -> str:
+    if culprits:
+        return ", and ".join(c.words for c in culprits) + "; " + ", and ".join(c.remedy for c in culprits)
+    if 0 < doubt.late_ns <= NS_PER_MS and not spin:
+        return f"most likely the kernel woke it late; poll instead of sleeping (workload.spin), or {MORE_WORKERS}"
+    return f"the machine does not say why; {LESS_LOAD}"
+
+
+def _near_ceiling(
+    limits: Limits, measured: Snapshot, ceiling: Ceiling, open_loop: bool, duration_ns: int
+) -> Iterator[str]:
+    reached_per_s = measured.answered_in_time * NS_PER_S / duration_ns if duration_ns > 0 else 0.0
+    if reached_per_s > limits.ceiling_share * ceiling.throughput_per_s > 0:
+        yield (
+            f"{percent(reached_per_s / ceiling.throughput_per_s)} of this host's ceiling was reached "
+            f"({ceiling.throughput_per_s:,.0f} requests/s in the self-test of {ceiling.taken}): "
+            + (f"{OWN_LATENCY}; {LESS_LOAD}" if open_loop else f"{OWN_LIMIT}; {MORE_WORKERS}")
+        )
+
+
+def _drift(limits: Limits, interval_p99_ns: Sequence[int]) -> Iterator[str]:
+    if len(interval_p99_ns) < _LEAST_INTERVALS or (found := trend(interval_p99_ns)).p >= limits.drift_p:
+        return
+    third = len(interval_p99_ns) // 3
+    first_ns, last_ns = (sorted(part)[third // 2] for part in (interval_p99_ns[:third], interval_p99_ns[-third:]))
+    if (last_ns - first_ns) * found.direction > _LEAST_DRIFT * first_ns:
+        yield (
+            f"the p99 response time {'rose' if found.direction > 0 else 'fell'} over the window, from {span(first_ns)} "
+            f"in its first third to {span(last_ns)} in its last: it had not settled; warm up longer (general.warmup), "
+            "or see what else ran"
+        )

@@ -1,0 +1,1 @@
+"""The formats of `--format`, and progress."""

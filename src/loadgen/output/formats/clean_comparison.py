@@ -1,0 +1,182 @@
+"""`--format clean` of comparisons: a row per round, then for each pair a table, its intervals drawn, and the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from loadgen.compare.comparison import METRICS, Candidate, Compared, ContestBegan, NoiseFound, RoundEnded, Row, Verdict
+from loadgen.escape import printable
+from loadgen.output.formats.event import AnyEvent
+from loadgen.output.paper.color import Paint
+from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width
+from loadgen.output.paper.sink import Sink
+from loadgen.output.pictures import plot
+from loadgen.output.words import comparison, figures
+
+HEADER_EVERY = 25
+"""Rounds after which the header comes again: about a terminal's height."""
+
+_VERDICT_STYLES = {
+    Verdict.PASS: "bold green",
+    Verdict.FAIL: "bold red",
+    Verdict.INCONCLUSIVE: "bold yellow",
+    Verdict.REFUSED: "bold yellow",
+    Verdict.ERROR: "bold red",
+}
+
+_ROUND, _NAME, _CHANGE = 8, 12, 10
+"""The widths of a round's columns; names stand there of more candidates than two."""
+
+_AMOUNT = 12
+"""The width of a metric's column for each of the two."""
+
+_LONGEST = 700
+
+
+class CleanComparison:
+    """Rounds as they end, and what they came to."""
+
+    def __init__(self, sink: Sink, paint: Paint, gate: bool) -> None:
+        self._sink = sink
+        self._paint = paint
+        self._gate = gate
+        self._rounds = 0
+        self._named = False
+        """Whether it has been said who takes part."""
+        self._doubts = comparison.Doubts()
+        self._columns: list[str] = []
+        """The metrics of the rounds' table."""
+
+    def emit(self, event: AnyEvent) -> None:
+        match event:
+            case ContestBegan():
+                self._print(*self._begun(event.candidates, event.max_rounds))
+            case RoundEnded():
+                self._print(*self._headed(event), *self._round(event))
+            case Compared():
+                self._print(*self._compared(event))
+            case NoiseFound():
+                self._print(*self._noise(event))
+            case _:
+                pass
+
+    def _print(self, *lines: str) -> None:
+        self._sink.write("".join(f"{line}\n" for line in lines))
+
+    # ── Rounds ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _headed(self, event: RoundEnded) -> list[str]:
+        """Who takes part, before the first round; the header above a row where one is due."""
+        named: list[str] = []
+        if not self._rounds:
+            room = width() - _ROUND - (_NAME if len(event.candidates) > 2 else 0)
+            self._columns = comparison.columns([event.round])[: room // _CHANGE]
+            named = self._begun(event.candidates, event.max_rounds)
+        if self._rounds % HEADER_EVERY:
+            header = []
+        else:
+            names = "".join(f"{comparison.column(metric):>{_CHANGE}}" for metric in self._columns)
+            against = f"{'against':<{_NAME}}" if len(event.candidates) > 2 else ""
+            header = ["", self._paint(f"{'round':<{_ROUND}}{against}{names}", "bold")]
+        self._rounds += 1
+        return [*named, *header]
+
+    def _begun(self, candidates: Sequence[Candidate], max_rounds: int) -> list[str]:
+        """The title and who takes part, once; before they are started, nobody knows what they call themselves."""
+        if self._named:
+            return []
+        self._named = True
+        title = f"{'GATE' if self._gate else 'COMPARISON'}: at most {figures.plural(max_rounds, 'round')}"
+        return [self._paint(title, "bold"), rule(), *self._who([replace(one, identity="") for one in candidates])]
+
+    def _who(self, candidates: Sequence[Candidate]) -> list[str]:
+        """Who takes part: in a gate, as what."""
+        if self._gate:
+            roles = comparison.roles([one.name for one in candidates], True)
+            named = zip(roles, candidates, strict=True)
+            return [line for role, one in named for line in fact(role, comparison.candidate(one))]
+        return facts("candidates", [comparison.candidate(one) for one in candidates])
+
+    def _round(self, event: RoundEnded) -> list[str]:
+        """What changed from the first in this round alone: a row for each other one, named where there are several."""
+        ended = event.round
+        lines = []
+        names = comparison.cut([one.name for one in event.candidates], _NAME - 1)
+        for place in range(1, len(ended.values)):
+            first = f"{ended.number}/{event.max_rounds}" if place == 1 else ""
+            second = f"{names[place]:<{_NAME}}" if len(names) > 2 else ""
+            changes = "".join(self._change(comparison.change(ended, place, name), name) for name in self._columns)
+            lines.append(f"{first:<{_ROUND}}{second}{changes}")
+        return [*lines, *(self._paint(line, "yellow") for line in facts("", self._doubts.fresh(ended)))]
+
+    def _change(self, part: float | None, metric: str) -> str:
+        words = f"{figures.change(part):>{_CHANGE}}"
+        if part is None or not part:
+            return words
+        return self._paint(words, "green" if comparison.is_better(METRICS[metric], part) else "red")
+
+    # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _compared(self, event: Compared) -> list[str]:
+        return [
+            "",
+            self._paint(f"{'GATE' if self._gate else 'COMPARISON'}{' (interrupted)' * event.interrupted}", "bold"),
+            rule(),
+            *self._who((event.a, event.b)),
+            *fact("rounds", ", ".join(comparison.settings(event, figures.grouped))),
+            *fact("took", comparison.count(event)),
+            *(self._paint(line, "bold red") for line in fact("failure", printable(event.failure, _LONGEST))),
+            "",
+            *(self._table(event) if event.rows else []),
+            *plot.lines(event.rows, event.settings.one_sided, self._paint),
+            *([""] if event.rows else []),
+            *(self._paint(line, "yellow") for note in comparison.notes(event) for line in fact("note", note)),
+            *self._answers(event),
+        ]
+
+    def _table(self, event: Compared) -> list[str]:
+        a, b = comparison.cut(comparison.pair(event), _AMOUNT - 1)
+        header = _row("metric", a, b, "change", f"{comparison.confidence(event)} interval", "answer")
+        return [self._paint(header, "bold"), *(self._answered(row, event) for row in event.rows), ""]
+
+    def _answered(self, row: Row, event: Compared) -> str:
+        a, b = comparison.a_and_b(row)
+        cells = (comparison.label(row.metric), a, b, figures.change(row.effect), comparison.interval(row))
+        answer = comparison.answer(row, event.settings.one_sided)
+        return _row(*cells, self._paint(answer, plot.ANSWER_STYLES[row.answer]))
+
+    def _answers(self, event: Compared) -> list[str]:
+        if self._gate:
+            verdict = f"{event.verdict}: "
+            told = [
+                line
+                for place, words in enumerate(comparison.reasons(event))
+                for line in indented(words, len(verdict), "" if place else verdict)
+            ]
+            return [self._paint(line, _VERDICT_STYLES[event.verdict]) for line in told]
+        answers = [(comparison.sentence(row, event), plot.ANSWER_STYLES[row.answer]) for row in event.rows]
+        answers = answers or [(why, "bold yellow") for why in comparison.cut_short(event) or ["no round ended"]]
+        return [self._paint(line, style) for words, style in answers for line in indented(words, 0)]
+
+    def _noise(self, event: NoiseFound) -> list[str]:
+        rows = [f"{metric:<18}{sigma:>12}{alarm:>18}" for metric, sigma, alarm in comparison.noise(event)]
+        header = f"{'metric':<18}{'noise (σ)':>12}{'false alarms':>18}"
+        return [
+            "",
+            self._paint(f"NOISE OF THIS HOST{' (interrupted)' * event.interrupted}", "bold"),
+            rule(),
+            *fact("candidate", comparison.candidate(event.candidate)),
+            *fact("rounds", str(event.rounds)),
+            *fact("took", comparison.count(event)),
+            *fact("host", printable(event.host)),
+            "",
+            *([self._paint(header, "bold"), *rows, ""] if rows else []),
+            *(self._paint(line, "bold red") for words in comparison.cut_short(event) for line in indented(words, 0)),
+            *indented(comparison.alarms(event), 0),
+        ]
+
+
+def _row(metric: str, a: str, b: str, change: str, interval: str, answer: str) -> str:
+    both = f"{a:>{_AMOUNT}}{b:>{_AMOUNT}}" if width() >= WIDTH else ""
+    return f"{metric:<17}{both}{change:>10}{interval:>16}  {answer}"

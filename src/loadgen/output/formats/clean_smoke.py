@@ -1,0 +1,128 @@
+"""`--format clean` of smoke tests: the answer first, then a row for each criterion; of many tests, a row for each."""
+
+from __future__ import annotations
+
+from loadgen.escape import printable
+from loadgen.output.formats.event import AnyEvent
+from loadgen.output.paper.color import Paint
+from loadgen.output.paper.layout import WIDTH, fact, indented, rule, width
+from loadgen.output.paper.sink import Sink
+from loadgen.output.words import figures, sentences, smoke
+from loadgen.smoke.criteria import Check, SmokeEnded
+
+_ANSWER_STYLES = {True: "green", False: "bold red", None: "dim"}
+
+_NAME, _LIMIT, _ANSWER = 19, 12, 6
+"""The widths of a criterion's first columns."""
+
+_SERVER, _IDENTITY, _WIDEST_IDENTITY = 18, 13, 40
+"""A longer name has a line of its own, as a cut one may be another server's too; a longer identity is cut."""
+
+
+class CleanSmoke:
+    """One test. Its load's own events are not shown: `--format verbose` has them."""
+
+    def __init__(self, sink: Sink, paint: Paint) -> None:
+        self._sink = sink
+        self._paint = paint
+
+    def emit(self, event: AnyEvent) -> None:
+        if isinstance(event, SmokeEnded):
+            self._sink.write("".join(f"{line}\n" for line in self._ended(event)))
+
+    def _ended(self, event: SmokeEnded) -> list[str]:
+        verdict = f"{smoke.verdict(event)}  "
+        headline = ": ".join(filter(None, [smoke.server(event), ", ".join(smoke.measured(event))]))
+        report = event.result.server if event.result is not None else None
+        return [
+            *(self._paint(line, smoke.style(event)) for line in indented(headline, len(verdict), verdict)),
+            *(line for reason in smoke.reasons(event) for line in indented(reason, len(verdict))),
+            rule(),
+            *(fact("server", sentences.server(report)) if report is not None else []),
+            *(fact("hit rate", f"{smoke.hits(event)} %") if smoke.hits(event) != figures.NOTHING else []),
+            *(line for note in smoke.notes(event) for line in fact("note", note)),
+            "",
+            self._paint(f"{'criterion':<{_NAME}}{'limit':<{_LIMIT}}{'':<{_ANSWER}}found", "bold"),
+            *(line for check in event.checks for line in self._check(check)),
+            *self._last_words(event),
+        ]
+
+    def _check(self, check: Check) -> list[str]:
+        label = f"{check.name:<{_NAME}}{check.limit:<{_LIMIT}}{smoke.answer(check):<{_ANSWER}}"
+        lines = indented(smoke.found(check), len(label), label)
+        return [self._paint(line, _ANSWER_STYLES[check.passed]) for line in lines]
+
+    def _last_words(self, event: SmokeEnded) -> list[str]:
+        if not event.last_words:
+            return []
+        lines = (line for words in smoke.last_words(event) for line in indented(words, 2) or [""])
+        return ["", self._paint("the end of the server's log", "bold"), *(self._paint(line, "dim") for line in lines)]
+
+
+class CleanMatrix:
+    """Many tests: a row as soon as one has ended, and below it why it did not pass."""
+
+    def __init__(self, sink: Sink, paint: Paint) -> None:
+        self._sink = sink
+        self._paint = paint
+        self._headed = False
+        self._explained: set[str] = set()
+        """The signs whose meaning has been said."""
+
+    def emit(self, event: AnyEvent) -> None:
+        if not self._headed:
+            self._headed = True
+            self._sink.write(f"{self._paint(_row(*_HEADINGS).rstrip(), 'bold')}\n")
+        if isinstance(event, SmokeEnded):
+            self._sink.write("".join(f"{line}\n" for line in self._ended(event)))
+
+    def _ended(self, event: SmokeEnded) -> list[str]:
+        cells = [smoke.throughput(event), *smoke.percentiles(event), smoke.hits(event), smoke.server_cpu(event)]
+        verdict = _SHORT.get(smoke.verdict(event), smoke.verdict(event))
+        reasons = smoke.reasons(event)
+        because = [line for reason in reasons for line in indented(reason, 2)]
+        name = printable(event.server)
+        alone = [name] if len(name) >= _SERVER else []
+        row = _row("" if alone else name, _unsaid(event.identity, name), *cells, "")
+        return [
+            *(line for words in alone for line in indented(words, 0)),
+            f"{row}{self._paint(verdict, smoke.style(event))}",
+            *(self._paint(line, "red" if event.failed else "yellow") for line in because),
+            *(self._paint(line, "dim") for note in self._fresh(event) for line in indented(note, 2)),
+        ]
+
+    def _fresh(self, event: SmokeEnded) -> list[str]:
+        """What the signs in this row mean, as far as no row before had them."""
+        notes = [note for note in smoke.marks(event) if note not in self._explained]
+        self._explained |= {*notes}
+        return notes
+
+
+_HEADINGS = ("server", "identity", "req/s", "p50", "p99", "p99.9", "hit%", "CPU/req", "")
+
+_SHORT = {"CANNOT TELL": "?", "INTERRUPTED": "stop"}
+"""What the last column has no room for."""
+
+
+def _row(name: str, identity: str, *cells: str) -> str:
+    """Its cells; the identity goes first where there is no room, and grows where there is."""
+    rate, p50, p99, p999, hits, cpu, verdict = cells
+    room = _IDENTITY + width() - WIDTH
+    called = f"{_short(identity, min(room, _WIDEST_IDENTITY) - 1):<{min(room, _WIDEST_IDENTITY)}}" if room > 0 else ""
+    tail = f"{p999:>8}" if width() >= WIDTH else ""
+    return f"{name:<{_SERVER}}{called}{rate:>5}{p50:>8}{p99:>8}{tail}{hits:>6}{cpu:>8}  {verdict}"
+
+
+def _unsaid(identity: str, server: str) -> str:
+    """What an identity says beside the name that stands before it: only the version, of a server called after it."""
+    name, blank, version = identity.rpartition(" ")
+    return version if blank and width() <= WIDTH and server.startswith(name) else identity
+
+
+def _short(identity: str, longest: int) -> str:
+    """A name and version, of which the version is what has to be read: "memca… 1.6.18"."""
+    words = printable(identity)
+    name, _, version = words.rpartition(" ")
+    if len(words) <= longest or not name or len(version) > longest - 3:
+        return printable(words, longest)
+    return f"{name[: longest - len(version) - 2]}… {version}"

@@ -1,0 +1,61 @@
+"""`--format csv`: redis-benchmark's columns, a row for each load. Rates are per second, latencies in milliseconds."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from loadgen.events import Configured, Result
+from loadgen.output.formats.event import AnyEvent
+from loadgen.output.paper.sink import Sink
+from loadgen.output.words import sentences
+from loadgen.units import NS_PER_MS
+
+COLUMNS = (
+    "test",
+    "rps",
+    "avg_latency_ms",
+    "min_latency_ms",
+    "p50_latency_ms",
+    "p95_latency_ms",
+    "p99_latency_ms",
+    "max_latency_ms",
+)
+
+
+class Csv:
+    """A header, and a row as each load ends."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._headed = False
+
+    def emit(self, event: AnyEvent) -> None:
+        match event:
+            case Configured():
+                if not self._headed:
+                    self._sink.write(line(COLUMNS))
+                self._headed = True
+            case Result():
+                self._sink.write(line(row(event)))
+            case _:
+                pass
+
+
+def row(event: Result) -> list[str]:
+    """What a load came to; zeros where nothing was measured."""
+    latency = event.measured.latency()
+    quantiles = [latency.quantile(q) if latency.count else 0 for q in (0.5, 0.95, 0.99)]
+    mean, least, most = (latency.mean, latency.min, latency.max) if latency.count else (0.0, 0, 0)
+    return [
+        event.plan.test or sentences.mix(event.plan),
+        f"{event.throughput_per_s:.2f}",
+        *(f"{ns / NS_PER_MS:.3f}" for ns in (mean, least, *quantiles, most)),
+    ]
+
+
+def line(cells: tuple[str, ...] | list[str]) -> str:
+    """Every cell in quotes, as redis-benchmark writes them."""
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(cells)
+    return text.getvalue()

@@ -1,0 +1,182 @@
+"""How results changed over time: a row of blocks for each metric and what it amounts to, or a record.
+
+It knows rows of points; not where they are kept. Pure functions to text.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TextIO
+
+from loadgen.history.history import TREND_P, Course, Point, Row, Step
+from loadgen.output.paper.color import Paint
+from loadgen.output.paper.layout import WIDTH, indented, rule
+from loadgen.output.words import figures
+
+_LABEL = 16
+"""The width of the first column, which the longest name of a metric fits into."""
+
+_COLUMNS = WIDTH - _LABEL
+"""Of more points than this, neighbours share a column."""
+
+_MANIFOLD = 10.0
+"""A change from which on percentages say less than a factor."""
+
+_LOOPS = {"closed": "closed loop", "search": "saturation search", "rounds": "compared in rounds, B as a multiple of A"}
+_DIRECTIONS = {1: "rises", -1: "falls", 0: "level"}
+
+
+class Ramp:
+    """The signs that a row of points is drawn with: blocks, or digits on a terminal whose encoding has none."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self.levels, self.invalid = "▁▂▃▄▅▆▇█", "×"
+        try:
+            (self.levels + self.invalid).encode(getattr(stream, "encoding", None) or "utf-8")
+        except UnicodeEncodeError:
+            self.levels, self.invalid = "12345678", "x"
+
+    def draw(self, course: Course) -> str:
+        """A column for each point, or for neighbours their median; between the least point and the largest."""
+        least, most = (min(course.values), max(course.values)) if course.values else (0.0, 0.0)
+        count = len(course.points)
+        columns = min(count, _COLUMNS)
+        bounds = [column * count // columns for column in range(columns + 1)]
+        shared = [course.points[bounds[column] : bounds[column + 1]] for column in range(columns)]
+        return "".join(self._sign(course.metric.name, points, least, most) for points in shared)
+
+    def _sign(self, metric: str, points: Sequence[Point], least: float, most: float) -> str:
+        values = [point.values[metric] for point in points if point.valid and metric in point.values]
+        if not values:
+            return " " if all(point.valid for point in points) else self.invalid
+        top = len(self.levels) - 1
+        level = top / 2 if most == least else top * (statistics.median(values) - least) / (most - least)
+        return self.levels[round(level)]
+
+
+def clean(rows: Iterable[Row], metrics: Sequence[str], paint: Paint, ramp: Ramp) -> str:
+    """A block for each row, 80 columns wide: what its points have in common, and every metric."""
+    return "\n".join("".join(f"{line}\n" for line in _block(row, metrics, paint, ramp)) for row in rows)
+
+
+def _block(row: Row, metrics: Sequence[str], paint: Paint, ramp: Ramp) -> list[str]:
+    group, courses = row.group, row.courses(metrics)
+    loop = _LOOPS.get(group.loop, f"{figures.rate(group.rate_per_s)} req/s offered")
+    return [
+        paint(f"{group.name}: {loop}", "bold"),
+        rule(),
+        *_fact("points", _points(row, ramp)),
+        *_fact("server", row.points[-1].server),
+        *_fact("host", group.host),
+        *_fact("load", group.load),
+        *(line for course in courses for line in ["", *_course(course, paint, ramp)]),
+        *([] if courses else ["", "none of these results has such a metric"]),
+    ]
+
+
+def _points(row: Row, ramp: Ramp) -> str:
+    """How many, since when, and how many of them are not valid."""
+    first, last = (_when(point) for point in (row.points[0], row.points[-1]))
+    span = first if len(row.points) == 1 else f"{first} to {last}"
+    invalid = sum(not point.valid for point in row.points)
+    spoilt = f"; {invalid} not valid ({ramp.invalid}), left out of every number" if invalid else ""
+    return f"{len(row.points)}, {span}{spoilt}"
+
+
+def _when(point: Point) -> str:
+    """The day, and what the point is called by."""
+    return f"{point.ts[:10]} ({point.label})" if point.label else point.ts[:10]
+
+
+def _course(course: Course, paint: Paint, ramp: Ramp) -> list[str]:
+    # Not wrapped: a row that begins with a gap must keep it.
+    drawn = f"{course.metric.label:<{_LABEL}}{ramp.draw(course)}".rstrip()
+    if not course.known:
+        return [drawn, *_fact("", "no valid point")]
+    trend, step = course.trend, course.step
+    drift = f"{_DIRECTIONS[trend.direction]}: p = {trend.p:.2g}" if trend.p < TREND_P else ""
+    return [
+        drawn,
+        *_fact("", _last(course)),
+        *_fact("", _extent(course)),
+        *(paint(line, _style(course, trend.direction)) for line in _fact("", drift)),
+        *(_painted_step(course, step, paint) if step else []),
+    ]
+
+
+def _last(course: Course) -> str:
+    """The newest number, and how unusual it is."""
+    change = course.change
+    beside = f", {_change(change)} against the median before it" if change is not None else ""
+    return f"last {_amount(course, course.known[-1])}{beside}"
+
+
+def _extent(course: Course) -> str:
+    """What there was until now; nothing new of one point."""
+    if len(course.known) == 1:
+        return ""
+    known, metric = course.known, course.metric.name
+    least, most = (pick(known, key=lambda point: point.values[metric]) for pick in (min, max))
+    median = _spelled(course.median, course.unit)
+    return f"first {_amount(course, known[0])}, median {median}, {_amount(course, least)} to {_amount(course, most)}"
+
+
+def _amount(course: Course, point: Point) -> str:
+    name = course.metric.name
+    return figures.marked(figures.AT_LEAST * (name in point.at_least), _spelled(point.values[name], course.unit))
+
+
+def _spelled(value: float, unit: str) -> str:
+    return f"{value:.3f}" if unit == "ratio" else figures.amount(value, unit)
+
+
+def _change(part: float) -> str:
+    """ "−5.1 %"; of what has become very large, "× 123"."""
+    return figures.change(part) if part < _MANIFOLD else f"× {part + 1:.3g}"
+
+
+def _painted_step(course: Course, step: Step, paint: Paint) -> list[str]:
+    size = f"of {_change(step.change)}" if step.change is not None else "from nothing"
+    words = f"a step {size}, first seen {_when(step.first)}: p = {step.p:.2g}"
+    return [paint(line, _style(course, 1 if step.change is None else step.change)) for line in _fact("", words)]
+
+
+def _fact(label: str, words: str) -> list[str]:
+    return indented(words, _LABEL, label)
+
+
+def _style(course: Course, direction: float) -> str:
+    return "yellow" if course.is_worse(direction) else "green"
+
+
+def records(rows: Iterable[Row], metrics: Sequence[str]) -> bytes:
+    """NDJSON, a `trend` record for each row and metric; what cannot be known is null."""
+    lines = (json.dumps(_record(row, course), ensure_ascii=False) for row in rows for course in row.courses(metrics))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _record(row: Row, course: Course) -> dict[str, object]:
+    values, trend, step = course.values, course.trend, course.step
+    return {
+        "type": "trend",
+        **asdict(row.group),
+        "metric": course.metric.name,
+        "unit": course.unit,
+        "higher_is_better": course.metric.higher_is_better,
+        "from": row.points[0].ts,
+        "to": row.points[-1].ts,
+        "points": len(values),
+        "invalid": sum(not point.valid for point in row.points),
+        "first": values[0] if values else None,
+        "last": values[-1] if values else None,
+        "min": min(values, default=None),
+        "max": max(values, default=None),
+        "median": course.median if values else None,
+        "change": course.change,
+        "trend_p": trend.p if values else None,
+        "direction": _DIRECTIONS[trend.direction] if values else None,
+        "step": {"ts": step.first.ts, "label": step.first.label, "change": step.change, "p": step.p} if step else None,
+    }

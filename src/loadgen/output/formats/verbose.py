@@ -1,0 +1,269 @@
+"""`--format verbose`: log lines with a time stamp, one per interval, and the results as a block, much as crucible's.
+
+Latencies are whole microseconds; every line that is not one per interval or per step of a search fits 80 columns.
+"""
+
+from __future__ import annotations
+
+from loadgen.escape import printable
+from loadgen.events import (
+    NOTHING_MEASURED,
+    Configured,
+    PhaseBegan,
+    PhaseCounted,
+    Result,
+    Sample,
+    SearchEnded,
+    ServerAwaited,
+    StepTaken,
+    per_s,
+)
+from loadgen.output.formats.event import AnyEvent
+from loadgen.output.paper.layout import hung
+from loadgen.output.paper.log import Log
+from loadgen.output.paper.sink import Sink
+from loadgen.output.words import figures, search, sentences, slo, smoke
+from loadgen.plan import Plan
+from loadgen.smoke.criteria import SmokeEnded
+from loadgen.units import format_duration
+from loadgen.usage import Usage
+
+
+class Verbose:
+    """A log of the run."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._log = Log(sink)
+        self._plan: Plan | None = None
+        self._awaits = False
+        """The header is there, but for the server that is being started."""
+        self._explained: set[str] = set()
+        """The first characters of the notes on percentiles that were given: their signs."""
+
+    def emit(self, event: AnyEvent) -> None:
+        match event:
+            case ServerAwaited(load=load):
+                self._awaits = True
+                name = printable(event.name)
+                self._log.say(load.wall_s, *_version(load), f"starting {name}...", *_load(load))
+                self._log.say(load.wall_s, *sentences.notes(load), level="WARN")
+            case Configured() if self._awaits:
+                self._plan, self._awaits = event.plan, False
+                self._log.say(event.wall_s, *_target(event))
+            case Configured():
+                self._plan = event.plan
+                self._log.say(event.wall_s, *_version(event), *_target(event), *_load(event))
+                self._log.say(event.wall_s, *sentences.notes(event), level="WARN")
+            case PhaseBegan():
+                self._log.say(event.wall_s, _phase(event.phase, self._plan))
+            case Sample(phase="measure"):
+                self._log.say_on_one_line(event.wall_s, _sample(event))
+                self._log.say(event.wall_s, *sentences.strain(event, self._plan), level="WARN")
+            case Result():
+                self._log.say(event.wall_s, "=== Final Results ===")
+                self._log.block(*_result(event))
+                self._explained |= {note[0] for note in sentences.closing(event)}
+            case StepTaken():
+                self._log.say_on_one_line(event.wall_s, _step(event))
+                self._log.say(event.wall_s, f"  {search.why(event.step)}")
+            case SearchEnded():
+                self._log.say(event.wall_s, f"=== Saturation Search{', interrupted' * event.interrupted} ===")
+                self._log.block(*_search(event))
+            case SmokeEnded():
+                verdict = f"{smoke.verdict(event)} {smoke.server(event)}"
+                self._log.say(event.wall_s, verdict, level="INFO" if event.passed else "WARN")
+                marks = [note for note in smoke.marks(event) if note[0] not in self._explained]
+                self._log.block(*hung([*_smoke(event), *(f"  note: {note}" for note in marks)]))
+                self._explained |= {note[0] for note in marks}
+            case _:
+                pass
+
+
+def _version(event: Configured) -> list[str]:
+    test = [f"test: {event.plan.test}"] if event.plan.test else []
+    return [f"loadgen {printable(event.version)}", *test]
+
+
+def _target(event: Configured) -> list[str]:
+    server = [f"server: {printable(event.server)}"] if event.server else []
+    return [f"target: {sentences.targets(event.plan)}", *server]
+
+
+def _load(event: Configured) -> list[str]:
+    plan = event.plan
+    stored = [f"keyspace: {sentences.keyspace(plan)}", f"value_size: {figures.plural(plan.value_bytes, 'byte')}"]
+    extras = sentences.extras(plan)
+    return [
+        f"protocol: {plan.protocol}",
+        f"workers: {sentences.workers(plan)}",
+        f"connections: {plan.connections} (total)",
+        f"pipeline_depth: {plan.pipeline_depth}",
+        *([f"refill: {plan.refill}"] if sentences.refill(plan) else []),
+        f"commands: {sentences.mix(plan)}",
+        *([] if plan.protocol == "ping" else stored),
+        *_schedule(plan),
+        *([f"search: {search.aim(event.search.limits).lower()}"] if event.search is not None else []),
+        *([f"also: {', '.join(extras)}"] if extras else []),
+        f"seed: {plan.seed}",
+    ]
+
+
+def _schedule(plan: Plan) -> list[str]:
+    """The rate, what it changes to, and the way to the connections; nothing in a closed loop."""
+    rates = sentences.schedule(plan)
+    if not rates:
+        return []
+    segments = (f"  {words}" for words in rates[1:])
+    phases = [f"phases: {sentences.phases(plan)}"] if plan.phases else []
+    return [f"rate: {rates[0]}", *segments, *phases, f"request_distribution: {plan.request_distribution}"]
+
+
+def _phase(phase: str, plan: Plan | None) -> str:
+    if plan is None:
+        return f"{phase}..."
+    match phase:
+        case "connect":
+            return f"opening {figures.plural(plan.connections, 'connection')}..."
+        case "prefill":
+            return f"prefilling {figures.plural(plan.keyspace.count, 'key')}..."
+        case "warmup":
+            return f"warming up for {format_duration(plan.warmup_ns)}..."
+        case "measure":
+            done = "warmup complete, " if plan.warmup_ns else ""
+            return f"{done}running for {sentences.aim(plan)}"
+        case "drain":
+            return f"draining, for {format_duration(plan.request_timeout_ns)} at most..."
+        case _:
+            return f"{phase}..."
+
+
+def _sample(event: Sample) -> str:
+    total, latency = event.interval.total, event.interval.latency()
+    hits = figures.share(event.interval.hit_rate)
+    answered, failed = per_s(total.answered, event.interval_ns), per_s(total.not_ok, event.interval_ns)
+    shown = figures.quantiles(latency, lambda ns: f"{figures.latency_us(ns)}us", figures.mark_of_interval)
+    percentiles = (f"{label}={value}" for (label, _), value in zip(figures.PERCENTILES, shown, strict=True))
+    return " ".join([f"rate={answered:.0f}/s err={failed:.0f}/s hit%={hits}", *percentiles, *_usage(event.server)])
+
+
+def _usage(used: Usage | None) -> list[str]:
+    if used is None:
+        return []
+    return [f"server_cpu={figures.cpu(used)}", f"rss={figures.word(figures.size(used.rss_bytes))}"]
+
+
+def _result(event: Result) -> list[str]:
+    """The block after the headline: `name: value`, then the latency as a table, then what to make of it."""
+    total = event.measured.total
+    hit_rate = sentences.hit_rate(event)
+    facts = [
+        *([f"test: {event.plan.test}"] if event.plan.test else []),
+        *([f"embedded: {sentences.EMBEDDED}"] if event.embedded else []),
+        f"duration: {sentences.duration(event)}",
+        f"requests: {total.planned}",
+        f"responses: {total.answered}",
+        f"errors: {sentences.errors(event)}",
+        *(f"  {name}: {words}" for name, words in sentences.error_classes(event).items()),
+        f"throughput: {event.throughput_per_s:.2f} req/s",
+        *(f"overload: {words}" for words in sentences.overload(event)),
+        *([f"server: {sentences.server(event.server)}"] if event.server is not None else []),
+        *(f"  {trouble}" for trouble in sentences.fate(event.server) + sentences.complaints(event.server)),
+        f"bandwidth: {sentences.bandwidth(event, event.measured)}",
+        *([f"hit_rate: {hit_rate}"] if hit_rate else []),
+    ]
+    standing = sentences.standing(event)
+    phases = [f"phase {number}: {_counted(each)}" for number, each in enumerate(event.by_phase, 1)]
+    remarks = [
+        f"connections: {sentences.connections(event)}",
+        f"client: {_client(event)}",
+        *([f"standing: {standing}"] if standing else []),
+        *sentences.examples(event),
+        *_accounts(event),
+        *(f"note: {note}" for note in sentences.closing(event) if note != sentences.EMBEDDED),
+        *_verdict(event),
+        *(f"slo: {slo.line(check)}" for check in event.checks),
+    ]
+    table = _latency(event) if total.planned else [NOTHING_MEASURED]
+    return [*hung(facts), *table, *hung([*phases, *remarks])]
+
+
+def _counted(each: PhaseCounted) -> str:
+    latency = each.counted.latency()
+    p50, p99 = (figures.quantile(latency, q, figures.latency_word) for q in sentences.PHASE_QUANTILES)
+    offered, achieved = (figures.whole_rate(rate) for rate in (each.phase.offered_per_s, each.achieved_per_s))
+    rates = f"offered {offered}/s, achieved {achieved}/s"
+    return f"{sentences.phase(each.phase)}: {rates}, p50 {p50}, p99 {p99}, errors {each.counted.total.not_ok}"
+
+
+def _client(event: Result) -> str:
+    """The load's cost on this side, in the words that scripts know."""
+    cpu = event.cpu_us_per_request
+    spent = "no request to count CPU by" if cpu is None else f"{cpu:.2f} us of CPU per request"
+    memory = f", {figures.size(event.max_rss_bytes)} each at most" if event.max_rss_bytes else ""
+    return f"{spent}, {figures.plural(len(event.plan.workers), 'worker')}{memory}"
+
+
+def _latency(event: Result) -> list[str]:
+    """The labels as wide as the widest, then the percentiles."""
+    rows = [["latency (us)", *(label for label, _ in figures.PERCENTILES)]]
+    for label, histogram in sentences.latencies(event):
+        rows.append([f"  {label}", *figures.quantiles(histogram, figures.latency_us)])
+    width = max(len(row[0]) for row in rows)
+    return [f"{first:<{width}}" + "".join(f"{cell:>10}" for cell in cells) for first, *cells in rows]
+
+
+def _step(event: StepTaken) -> str:
+    step = event.step
+    rates = f"rate={figures.whole_rate(step.rate_per_s)}/s achieved={figures.whole_rate(step.achieved_per_s)}/s"
+    parts = [f"{rates} for {step.length_s:.6g}s", *search.percentiles(step), search.verdict(step)]
+    return f"step {event.number} ({step.purpose}): {', '.join(parts)}"
+
+
+def _search(event: SearchEnded) -> list[str]:
+    """The answer first, then what it rests on."""
+    answer = event.answer
+    facts = [
+        ("because", search.reason(answer) if answer else ""),
+        ("took", search.effort(answer) if answer else ""),
+        ("capacity", search.capacity(answer) if answer else ""),
+        ("embedded", sentences.EMBEDDED if event.embedded else ""),
+        ("errors", sentences.errors(event)),
+        *((f"  {name}", words) for name, words in sentences.error_classes(event).items()),
+        ("totals", search.totals(event)),
+        ("connections", search.connections(event)),
+    ]
+    return hung(
+        [
+            f"{search.aim(event.limits)}: {search.found(event)}",
+            *(f"{name}: {words}" for name, words in facts if words),
+            *sentences.examples(event),
+            *_accounts(event),
+            *([f"note: {search.KNEE}"] if not event.limits else []),
+            *_verdict(event),
+        ]
+    )
+
+
+def _accounts(event: Result | SearchEnded) -> list[str]:
+    accounts = sentences.accounts(event)
+    return [accounts] if accounts else []
+
+
+def _verdict(event: Result | SearchEnded) -> list[str]:
+    warnings = (f"warning: {warning}" for warning in sentences.warnings(event))
+    return [*warnings, *(f"verdict: {words}" for words in sentences.verdict(event))]
+
+
+def _smoke(event: SmokeEnded) -> list[str]:
+    """What is below the answer: why, the load's figures, every criterion, the end of the log."""
+    measured = ", ".join(smoke.measured(event))
+    limits = (f" ({check.limit})" if check.limit else "" for check in event.checks)
+    return [
+        *(f"  reason: {reason}" for reason in smoke.reasons(event)),
+        *([f"  load: {measured}"] if measured else []),
+        *(
+            f"  {check.name}: {smoke.answer(check)}, {smoke.found(check)}{limit}"
+            for check, limit in zip(event.checks, limits, strict=True)
+        ),
+        *(f"  log: {words}" for words in smoke.last_words(event)),
+    ]

@@ -1,0 +1,1 @@
+"""What text is written on: streams, widths, colours, log lines."""

@@ -1,0 +1,44 @@
+"""A gate's answer as workflow commands, which GitHub shows beside the change.
+
+docs.github.com/actions/reference/workflows-and-actions/workflow-commands; `escape` spells what comes from outside.
+"""
+
+import contextlib
+import sys
+
+from loadgen.compare.comparison import Compared, Verdict
+from loadgen.escape import workflow_message, workflow_property
+from loadgen.output.words import comparison
+from loadgen.stats.sequential import Answer
+
+_LONGEST = 1000
+
+
+def write_annotations(compared: Compared) -> None:
+    """Prints them on standard error, if there is one: as they are, for they are commands."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(*annotations(compared), sep="\n", end="\n" * bool(annotations(compared)), file=sys.stderr, flush=True)
+
+
+def annotations(compared: Compared) -> list[str]:
+    """A line for each metric that is worse, or for what kept the gate from running; one warning where nobody can tell;
+    none where all is well."""
+    against = f"{comparison.candidate(compared.b)} against {comparison.candidate(compared.a)}"
+    match compared.verdict:
+        case Verdict.PASS:
+            return []
+        case Verdict.FAIL:
+            worse = [row for row in compared.rows if row.answer is Answer.WORSE]
+            told = [(f"loadgen: {comparison.label(row.metric)} is worse", row) for row in worse]
+            return [
+                _command("error", title, f"{comparison.sentence(row, compared)} ({against})") for title, row in told
+            ]
+        case verdict:
+            title = f"loadgen gate: {verdict}"
+            kind = "error" if verdict is Verdict.ERROR else "warning"
+            return [_command(kind, title, f"{'; '.join(comparison.reasons(compared))} ({against})")]
+
+
+def _command(kind: str, title: str, message: str) -> str:
+    return f"::{kind} title={workflow_property(title)}::{workflow_message(message, _LONGEST)}"

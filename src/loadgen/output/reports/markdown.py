@@ -1,0 +1,59 @@
+"""A gate's answer as Markdown, for the summary of a GitHub job: the verdict as heading, a table, and why.
+
+Names come from outside and are escaped: a table stays a table, and nothing becomes a link or an image.
+"""
+
+from __future__ import annotations
+
+from loadgen import escape
+from loadgen.compare.comparison import Compared, Row, Verdict
+from loadgen.output.paper.sink import write_file
+from loadgen.output.words import comparison, figures
+from loadgen.stats.sequential import Answer
+
+_LONGEST = 1000
+
+_SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "⚠️", Verdict.REFUSED: "⚠️", Verdict.ERROR: "❌"}
+
+
+def append_markdown(path: str, compared: Compared) -> None:
+    """Adds to the file, as a job's summary is added to by each step. Raises OutputError when it cannot be written."""
+    write_file(path, markdown(compared), append=True)
+
+
+def markdown(compared: Compared) -> str:
+    """The section, with an empty line after it."""
+    a, b = map(_escaped, comparison.pair(compared))
+    sure = f"{comparison.confidence(compared)} interval of it"
+    headings = ["metric", a, b, "change", sure, "change that matters", "answer"]
+    rows = [_row(row, compared) for row in compared.rows]
+    table = [headings, ["---"] + ["---:"] * 5 + ["---"], *rows] if rows else []
+    reasons = [] if compared.verdict is Verdict.PASS else comparison.reasons(compared)
+    told = [*reasons, *comparison.notes(compared)]
+    names = f"{_escaped(compared.b.name)} against {_escaped(compared.a.name)}"
+    lines = [
+        f"## {_SIGNS[compared.verdict]} {compared.verdict}: {names}",
+        "",
+        *([f"| {' | '.join(cells)} |" for cells in table] + [""] * bool(table)),
+        *([f"- {_escaped(words)}" for words in told] + [""] * bool(told)),
+        f"{b}: {_escaped(comparison.candidate(compared.b))}; {a}: {_escaped(comparison.candidate(compared.a))}. "
+        f"{_escaped(', '.join(comparison.settings(compared, figures.grouped)))}.",
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(words: str) -> str:
+    return escape.markdown(words, _LONGEST)
+
+
+def _row(row: Row, compared: Compared) -> list[str]:
+    answer = _escaped(comparison.answer(row, compared.settings.one_sided))
+    return [
+        _escaped(comparison.label(row.metric)),
+        *comparison.a_and_b(row),
+        figures.change(row.effect),
+        comparison.interval(row),
+        comparison.threshold(row),
+        f"**{answer}**" if row.answer in (Answer.WORSE, Answer.BETTER) else answer,
+    ]

@@ -1,0 +1,252 @@
+"""What a comparison says in words, the same in every format for people. Pure functions to plain text.
+
+A change is that from the first candidate to the other, in the metric's own direction: less throughput is "−5 %", more
+latency "+5 %". The two are called by their names; in a gate, baseline and candidate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from loadgen.compare.comparison import METRICS, Candidate, Compared, Metric, NoiseFound, Round, Row, Verdict
+from loadgen.escape import printable
+from loadgen.judge.causes import percent
+from loadgen.output.words import figures
+from loadgen.stats.sequential import Answer
+from loadgen.units import format_duration
+
+BASELINE, CANDIDATE = "baseline", "candidate"
+
+SHORT = {"throughput": "throughput", "server_cpu": "CPU/req", "rss": "memory", "p999": "p99.9"}
+"""What a column is called; other metrics by their names."""
+
+_LONGEST_NAME = 60
+
+_LONGEST = 700
+"""A note is a sentence of our own, whose words from outside have been cut already."""
+
+_OPEN = "…"
+"""The end of an interval that is not known from so few rounds."""
+
+
+class Doubts:
+    """The doubts of rounds, without those that were said of the same candidate in an earlier round."""
+
+    def __init__(self) -> None:
+        self._doubted: set[str] = set()
+
+    def fresh(self, ended: Round) -> list[str]:
+        """Those of this round that are to be said."""
+        told = [words for words in ended.doubts if _doubted(words) not in self._doubted]
+        self._doubted |= {_doubted(words) for words in told}
+        return [printable(words, _LONGEST) for words in told]
+
+
+def _doubted(doubt: str) -> str:
+    """The candidate that a doubt is of, which it begins with."""
+    return doubt.partition(":")[0]
+
+
+def roles(names: Sequence[str], gate: bool) -> list[str]:
+    """What candidates are called: by their names, and in a gate by what they are there for."""
+    return [BASELINE, CANDIDATE] if gate and len(names) == 2 else [printable(name, _LONGEST_NAME) for name in names]
+
+
+def pair(compared: Compared) -> list[str]:
+    """What the two are called: see `roles`."""
+    return roles([compared.a.name, compared.b.name], compared.settings.one_sided)
+
+
+def cut(names: Sequence[str], width: int) -> list[str]:
+    """Names that fit a column, told apart where they begin alike: "builtin-uvloop" may be "…-uvloop"."""
+    short = [printable(name, width) for name in names]
+    if len(set(short)) == len(set(names)):
+        return short
+    return [name if len(name) <= width else f"…{name[1 - width :]}" for name in names]
+
+
+def candidate(one: Candidate) -> str:
+    """Name, and what it calls itself: "redis (redis 7.0.15)"."""
+    about = [one.identity, f"results of {one.taken}" if one.taken else "results" * (one.kind == "results")]
+    said = ", ".join(printable(words) for words in about if words)
+    return f"{printable(one.name)} ({said})" if said else printable(one.name)
+
+
+def column(metric: str) -> str:
+    return SHORT.get(metric, metric)
+
+
+def label(metric: str) -> str:
+    return METRICS[metric].label
+
+
+def change(ended: Round, place: int, metric: str) -> float | None:
+    """Of a candidate against the first, in this round alone; None where one of them does not have the metric."""
+    a, b = ended.values[0].get(metric), ended.values[place].get(metric)
+    return b / a - 1 if a and b is not None else None
+
+
+def is_better(metric: Metric, part: float) -> bool:
+    return part > 0 if metric.higher_is_better else part < 0
+
+
+def band(row: Row, one_sided: bool) -> tuple[float, float]:
+    """The changes that nobody minds, from and to: a threshold is a share of what is worse when there is more of it.
+
+    That is 1 / 1.05 - 1 for a throughput with a threshold of 5 %. To a gate no change for the better is too large.
+    """
+    worse, better = math.log1p(row.threshold), -math.inf if one_sided else -math.log1p(row.threshold)
+    edges = (-worse, -better) if METRICS[row.metric].higher_is_better else (better, worse)
+    low, high = (math.expm1(edge) if math.isfinite(edge) else edge for edge in edges)
+    return low, high
+
+
+def threshold(row: Row) -> str:
+    return f"{100 * row.threshold:.3g} %"
+
+
+def interval(row: Row) -> str:
+    """Such as "[−5.6, −4.7]", in percent; empty where there is nothing, or too little, to estimate from."""
+    if row.effect is None or row.ci_low is row.ci_high is None:
+        return ""
+    low, high = (_OPEN if end is None else figures.change(end, "") for end in (row.ci_low, row.ci_high))
+    return f"[{low}, {high}]"
+
+
+def effect(row: Row) -> str:
+    """Such as "−5.1 % [−5.6, −4.7]"; empty where there is none."""
+    return f"{figures.change(row.effect)} {interval(row)}".strip() if row.effect is not None else ""
+
+
+def a_and_b(row: Row) -> tuple[str, str]:
+    """The medians of both."""
+    unit = METRICS[row.metric].unit
+    return figures.amount(row.a, unit), figures.amount(row.b, unit)
+
+
+def answer(row: Row, one_sided: bool) -> str:
+    """A word or two: "worse", "same", "not worse" of a gate, "can't tell"."""
+    if row.answer is Answer.UNCLEAR:
+        return "can't tell"
+    return "not worse" if one_sided and row.answer is Answer.SAME else str(row.answer)
+
+
+def sentence(row: Row, compared: Compared) -> str:
+    """The answer and what it rests on: "candidate is worse: throughput −5.1 %, 90 % interval [−5.6, −4.7]"."""
+    one_sided = compared.settings.one_sided
+    a, b = pair(compared)
+    told = f"{label(row.metric)} {_effect_in_words(row, confidence(compared))}".strip()
+    match row.answer:
+        case Answer.WORSE | Answer.BETTER:
+            return f"{b} is {row.answer}{'' if one_sided else f' than {a}'}: {told}"
+        case Answer.SAME:
+            said = "not worse by" if one_sided else "the same within"
+            return f"{label(row.metric)} is {said} {threshold(row)}: {told.removeprefix(label(row.metric)).strip()}"
+        case _:
+            return "; ".join([f"can't tell: {told}", *_why_unclear(row)])
+
+
+def _effect_in_words(row: Row, sure: str) -> str:
+    if row.effect is None:
+        return ""
+    within = f"{sure} interval {interval(row)}" if interval(row) else f"too few rounds for a {sure} interval"
+    return f"{figures.change(row.effect)}, {within}"
+
+
+def _why_unclear(row: Row) -> list[str]:
+    """What keeps a metric from its answer, and what it would take."""
+    why = []
+    if row.effect is not None:
+        why += [f"the interval does not rule {threshold(row)} out"] if interval(row) else []
+        if row.p is not None and row.level is not None and row.p > row.level:
+            why.append(f"p = {row.p:.2g}, and a change needs {row.level:.2g}")
+        elif row.level is not None and abs(row.effect) < row.threshold / 2:
+            why.append("the change is nearer to none than to that")
+        if row.noise is not None and "σ" not in row.why:
+            why.append(f"σ = {_percent(row.noise)} from round to round")
+    if row.why:
+        why.append(printable(row.why, _LONGEST))
+    if row.more_rounds and "σ" not in row.why:
+        why.append(f"about {figures.plural(row.more_rounds, 'more round')} would tell")
+    return why
+
+
+def reasons(compared: Compared) -> list[str]:
+    """What a gate's verdict rests on, a sentence for each."""
+    if compared.verdict is Verdict.ERROR:
+        return [printable(compared.failure, _LONGEST)]
+    unclear = Answer.UNCLEAR
+    wanted = {Verdict.FAIL: Answer.WORSE, Verdict.INCONCLUSIVE: unclear, Verdict.REFUSED: unclear}.get(compared.verdict)
+    told = [sentence(row, compared) for row in compared.rows if wanted in (None, row.answer)]
+    return [*told, *([] if compared.verdict is Verdict.PASS else cut_short(compared))] or ["no round ended"]
+
+
+def cut_short(event: Compared | NoiseFound) -> list[str]:
+    """Why there were fewer rounds than there should be."""
+    return [
+        *([printable(event.failure, _LONGEST)] if event.failure else []),
+        *(["interrupted"] if event.interrupted else []),
+    ]
+
+
+def notes(compared: Compared) -> list[str]:
+    return [printable(note, _LONGEST) for note in compared.notes]
+
+
+def count(event: Compared | NoiseFound) -> str:
+    """How many rounds there were, and how long all took: "8 rounds in 1 min 40 s"; empty of results alone."""
+    if isinstance(event, NoiseFound):
+        rounds = [event.rounds]
+    else:
+        sides = zip((event.a, event.b), event.values, strict=True)
+        rounds = [len(values) for one, values in sides if one.kind != "results"]
+    return figures.count(max(rounds), "round", event.took_s) if rounds and event.took_s else ""
+
+
+def settings(compared: Compared, spell: Callable[[int], str] = str) -> list[str]:
+    """How it was run: rounds, slices, rate, seed."""
+    told = compared.settings
+    rate = f"latency at {figures.whole_rate(compared.rate_per_s, spell)} req/s"
+    paired = [
+        f"{figures.plural(len(compared.values[1]), 'round')} (limit {told.max_rounds})",
+        f"{told.slices} slices of {format_duration(told.slice_ns)} each, after {format_duration(told.settle_ns)}",
+    ]
+    return [
+        *(paired if compared.paired else [f"{len(compared.values[0])} and {len(compared.values[1])} rounds"]),
+        *([rate] if compared.rate_per_s else []),
+        f"seed {compared.seed}",
+    ]
+
+
+def confidence(compared: Compared) -> str:
+    """Of the intervals: "90 %"."""
+    return f"{100 * compared.confidence:.3g} %"
+
+
+def noise(event: NoiseFound) -> list[tuple[str, str, str]]:
+    """By metric: its label, σ from round to round, and how often it would be called worse than itself."""
+    return [
+        (
+            label(metric) if metric in METRICS else metric,
+            _percent(event.noise.get(metric)),
+            _percent(event.false_alarms.get(metric)),
+        )
+        for metric in dict.fromkeys([*event.noise, *(name for name in event.false_alarms if name != "any")])
+    ]
+
+
+def alarms(event: NoiseFound) -> str:
+    """How often one metric or more would be called worse than itself."""
+    if "any" not in event.false_alarms:
+        return "there were too few rounds to say how often this would raise a false alarm"
+    return f"this gate would fail {_percent(event.false_alarms['any'])} of the time on identical servers"
+
+
+def columns(rounds: Sequence[Round]) -> list[str]:
+    """The metrics that these rounds have of any candidate, in the order in which they are shown."""
+    return [name for name in METRICS if any(name in values for ended in rounds for values in ended.values)]
+
+
+def _percent(part: float | None) -> str:
+    return figures.NOTHING if part is None else percent(part)

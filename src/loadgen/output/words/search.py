@@ -1,0 +1,150 @@
+"""What a saturation search says in words, the same in every format for people. Pure functions to plain text.
+
+`spell` is how counts are written: `str`, or `figures.grouped`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from loadgen.escape import printable
+from loadgen.events import SearchEnded
+from loadgen.output.words import figures
+from loadgen.stats.search import Answer, Outcome, Step
+from loadgen.stats.trial import NO_LIMIT_NS, Limit, Verdict
+
+KNEE = "the knee: beyond it p99 leaves its level at a low rate, or replies no longer keep up with the offered rate"
+
+_LONGEST_WHY = 500
+"""Why is a sentence of our own, whose words from outside have been cut already."""
+
+# FOUND and UNCONFIRMED need no words: whether the answer is confirmed is said of each.
+_OUTCOMES = {
+    Outcome.GENERATOR_LIMITED: "the generator reached its limit before the server",
+    Outcome.NEVER_FAILED: "the server passed at the highest rate that may be tried",
+    Outcome.NEVER_PASSED: "no rate passed",
+    Outcome.WIDE: "wider than asked for",
+}
+
+
+def aim(limits: Sequence[Limit]) -> str:
+    """What is searched for: "HIGHEST RATE THAT MEETS p99 <= 1ms"."""
+    return f"HIGHEST RATE THAT MEETS {', '.join(map(_limit, limits))}" if limits else "HIGHEST RATE BEFORE THE KNEE"
+
+
+def terms(limits: Sequence[Limit]) -> str:
+    """The same without blanks between a percentile and its limit: "p99<=1ms"; "knee" without limits."""
+    return ", ".join(_limit(limit).replace(" <= ", "<=") for limit in limits) or "knee"
+
+
+def found(ended: SearchEnded, spell: Callable[[int], str] = str) -> str:
+    """The answer and how sure it is: "152000 to 158000 req/s (confirmed)"."""
+    if ended.answer is None:
+        return "not known"
+    return f"{interval(ended.answer, spell)} ({sureness(ended.answer)})"
+
+
+def interval(answer: Answer, spell: Callable[[int], str] = str) -> str:
+    """Where the highest rate lies: between two ends, or beyond the one that is known."""
+    lo = figures.whole_rate(answer.lo_per_s, spell)
+    if answer.hi_per_s is None:
+        return f"at least {lo} req/s" if answer.lo_per_s else "not known"
+    hi = figures.whole_rate(answer.hi_per_s, spell)
+    return f"{lo} to {hi} req/s" if answer.lo_per_s else f"below {hi} req/s, if there is one"
+
+
+def sureness(answer: Answer) -> str:
+    """What to think of the interval."""
+    confirmed = ["confirmed"] if answer.confirmed else ["not confirmed"] * bool(answer.lo_per_s)
+    outcome = [_OUTCOMES[answer.outcome]] if answer.outcome in _OUTCOMES else []
+    return "; ".join([*confirmed, *outcome]) or answer.outcome
+
+
+def reason(answer: Answer) -> str:
+    """Why it ended as it did."""
+    return printable(answer.reason, _LONGEST_WHY)
+
+
+def capacity(answer: Answer, spell: Callable[[int], str] = str) -> str:
+    """What the server can do at all; empty when that was not tried."""
+    rate = figures.whole_rate(answer.capacity_per_s, spell)
+    return f"{rate} req/s in a closed loop" if answer.capacity_per_s else ""
+
+
+def effort(answer: Answer) -> str:
+    """What the answer took: "14 steps, 92.3s of load"."""
+    return f"{figures.plural(len(answer.steps), 'step')}, {answer.spent_s:.1f}s of load"
+
+
+def verdict(step: Step) -> str:
+    """PASS or FAIL; where the longest look left that open, which way it leans."""
+    match step.judgement.verdict:
+        case Verdict.INCONCLUSIVE:
+            return "leans PASS" if step.passed else "leans FAIL"
+        case Verdict.GENERATOR_LIMITED:
+            return "GENERATOR"
+        case decided:
+            return decided
+
+
+def worst(step: Step) -> tuple[str, str, str]:
+    """The limit that is furthest exceeded, or nearest to it: its name, what was measured, and what it is."""
+    pairs = [(e.limit, x_ns) for e, x_ns in zip(step.judgement.exceedances, step.x_ns, strict=True)]
+    if not pairs:
+        return "", "", ""
+    limit, x_ns = max(pairs, key=lambda pair: pair[1] / pair[0].limit_ns)
+    grouped = figures.grouped
+    return _name(limit), figures.spaced(_measured(x_ns), grouped), figures.spaced(_bound(limit), grouped)
+
+
+def percentiles(step: Step) -> list[str]:
+    """What was measured of each limit: "p99 812.0us of 1ms"."""
+    return [
+        f"{_name(e.limit)} {_measured(x_ns)} of {_bound(e.limit)}"
+        for e, x_ns in zip(step.judgement.exceedances, step.x_ns, strict=True)
+    ]
+
+
+def why(step: Step) -> str:
+    """What the verdict rests on."""
+    return printable(step.judgement.why, _LONGEST_WHY)
+
+
+def surprise(step: Step) -> str:
+    """Why a step failed that its percentiles alone would let pass; empty when they say it all."""
+    exceeded = any(e.verdict is Verdict.FAIL for e in step.judgement.exceedances)
+    spoilt = step.judgement.verdict is Verdict.GENERATOR_LIMITED
+    said = spoilt or (step.judgement.verdict is Verdict.FAIL and not exceeded)
+    # Read by people only, who get a blank before the sign.
+    return re.sub(r"(?<=\d)%", " %", why(step)) if said else ""
+
+
+def totals(ended: SearchEnded, spell: Callable[[int], str] = str) -> str:
+    """Over all phases, as the server's own counters have it."""
+    tallies = ended.overall.tallies.values()
+    sent, received = sum(tally.sent for tally in tallies), sum(tally.received for tally in tallies)
+    return f"{spell(sent)} requests sent, {spell(received)} replies received"
+
+
+def connections(ended: SearchEnded, spell: Callable[[int], str] = str) -> str:
+    """What happened to them over all phases; confirmations open new ones."""
+    counts = ended.overall.connections
+    reconnects = figures.plural(counts.reconnects, "reconnect", spell)
+    return f"{spell(counts.opened)} opened, {spell(counts.failed)} failed, {spell(counts.closed)} closed, {reconnects}"
+
+
+def _name(limit: Limit) -> str:
+    return f"{limit.command} p{limit.quantile * 100:.10g}".strip()
+
+
+def _limit(limit: Limit) -> str:
+    return f"{_name(limit)} <= {_bound(limit)}"
+
+
+def _bound(limit: Limit) -> str:
+    return figures.limit(limit.limit_ns) if limit.limit_ns != NO_LIMIT_NS else figures.NOTHING
+
+
+def _measured(x_ns: int) -> str:
+    return figures.latency_beside(x_ns) if x_ns else figures.NOTHING

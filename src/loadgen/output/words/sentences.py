@@ -1,0 +1,390 @@
+"""What a plan and a result say in words, the same in every format for people. Pure functions from values to plain text.
+
+`spell` is how counts are written: `str`, or `figures.grouped`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from loadgen.escape import printable
+from loadgen.events import Configured, Result, Sample, SearchEnded, per_s
+from loadgen.output.words import figures
+from loadgen.overload import BACKLOG_NS, lateness_ns
+from loadgen.plan import LoadPhase, Plan, Segment
+from loadgen.slo import Unit
+from loadgen.snapshot import LEAST_BEYOND, Backlog, Histogram, Snapshot, Tally
+from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, format_duration
+from loadgen.usage import ServerReport
+
+EMBEDDED = "these figures describe loadgen's built-in server, not yours"
+CLOSED_LOOP = "closed loop: these are service times; use --rate to judge an SLO"
+CLOSED_LOOP_SLO = "closed loop: the SLO is held against service times; use --rate to judge response times"
+
+BOUNDS = f"{figures.AT_LEAST} lower bound: some requests were not answered in time"
+FEW_SAMPLES = f"{figures.FEW_SAMPLES} rough: fewer than {LEAST_BEYOND} samples above it"
+ROWS_UNMARKED = "(rows are not marked)"
+"""Of the rows of intervals, whose tails would nearly always be."""
+
+NO_REQUESTS = "n/a (no requests)"
+"""Where CPU time per request would stand."""
+
+PHASE_QUANTILES = (0.5, 0.99)
+"""Those that are shown of each phase of a load."""
+
+_MOST_SEGMENTS = 6
+"""So many lines of a schedule are shown."""
+
+_MOST_PHASES = 12
+"""So many phases of a load are shown."""
+
+_MOST_COMPLAINTS = 3
+"""So many lines of a server's log are shown."""
+
+_MAX_SENTENCE = 500
+"""A reason or a warning is a sentence of our own, whose words from outside have been cut already."""
+
+_MAX_FAILURE = 2000
+"""A sentence on failures lists several kinds with their remedies, and how to accept them at its end."""
+
+Spell = Callable[[int], str]
+Ended = Result | SearchEnded
+
+
+def targets(plan: Plan) -> str:
+    return ", ".join(printable(str(endpoint)) for endpoint in plan.endpoints)
+
+
+def started(event: Configured) -> str:
+    """Of a server that was awaited, where it is and what it calls itself: "127.0.0.1:41234 (redis 7.0.15)"."""
+    return f"{targets(event.plan)}{f' ({printable(event.server)})' if event.server else ''}"
+
+
+def workers(plan: Plan) -> str:
+    cpus = sorted({worker.cpu for worker in plan.workers if worker.cpu is not None})
+    pinned = f", pinned to CPU {', '.join(map(str, cpus))}" if cpus else ""
+    return f"{len(plan.workers)}{pinned}{', spinning' if plan.spin else ''}"
+
+
+def mix(plan: Plan, spell: Spell = str) -> str:
+    """80 and 20 are "80% GET, 20% SET", and so are 4 and 1."""
+    if plan.protocol == "ping":
+        return "PING"
+    weights = {"GET": plan.weights.get, "SET": plan.weights.set, "DELETE": plan.weights.delete}
+    whole = sum(weights.values())
+    shares = {command: f"{100 * weight / whole:.3g}" for command, weight in weights.items() if weight}
+    return ", ".join(f"{figures.percent(share, spell)} {command}" for command, share in shares.items())
+
+
+def keyspace(plan: Plan, spell: Spell = str) -> str:
+    keys = plan.keyspace
+    popularity = f"zipf {keys.zipf_exponent:g}" if keys.distribution == "zipf" else keys.distribution
+    prefix = [f"prefix {printable(keys.prefix)}"] if keys.prefix else []
+    size = f"{figures.plural(keys.length, 'byte')} each"
+    return ", ".join([figures.plural(keys.count, "key", spell), size, popularity, *prefix])
+
+
+def schedule(plan: Plan, spell: Spell = str) -> list[str]:
+    """The offered rate in a line and, where it changes, what it begins with, a line each; none in a closed loop."""
+    if not plan.open_loop:
+        return []
+    rate = f"{figures.whole_rate(plan.rate_per_s, spell)} req/s"
+    if len(plan.profile) == 1 and plan.profile[0].from_per_s == plan.profile[0].to_per_s:
+        return [f"{rate}, {plan.arrival}"]
+    shown = [_segment(segment, spell) for segment in plan.profile[:_MOST_SEGMENTS]]
+    rest = len(plan.profile) - len(shown)
+    return [f"{rate} on average, {plan.arrival}", *shown, *([f"and {spell(rest)} more"] if rest else [])]
+
+
+def _segment(segment: Segment, spell: Spell) -> str:
+    low, high = (figures.whole_rate(rate, spell) for rate in (segment.from_per_s, segment.to_per_s))
+    lasts = f"for {_length(segment.length_ns)}"
+    if segment.from_per_s == segment.to_per_s:
+        return f"{low} req/s {lasts}"
+    if segment.period_ns:
+        return f"swing {low} to {high} req/s every {_length(segment.period_ns)} {lasts}"
+    return f"ramp {low} to {high} req/s {lasts}"
+
+
+def _length(ns: int) -> str:
+    """As it was written; what a division has left over, in seconds."""
+    return format_duration(ns) if ns % NS_PER_MS == 0 else f"{ns / NS_PER_S:.6g}s"
+
+
+def extras(plan: Plan) -> list[str]:
+    """What happens beside the load."""
+    return ["prefill"] * plan.prefill + ["backfill on miss"] * plan.backfill_on_miss
+
+
+def refill(plan: Plan) -> str:
+    """How a closed loop refills a pipeline, where that is not slot by slot; empty for an open one."""
+    return "" if plan.open_loop or plan.refill == "slot" else "refilled when drained"
+
+
+def notes(event: Configured) -> list[str]:
+    """What to know before the first number."""
+    return [EMBEDDED] * event.embedded + warnings(event)
+
+
+def warnings(event: Configured | Ended) -> list[str]:
+    """What to know about a run that is valid all the same."""
+    return [printable(warning, _MAX_SENTENCE) for warning in event.warnings]
+
+
+def aim(plan: Plan, spell: Spell = str) -> str:
+    """What ends the measured time: "60s", "100,000 requests", or "100,000 requests, 60s at most"."""
+    if not plan.requests:
+        return format_duration(plan.duration_ns)
+    limit = f", {format_duration(plan.duration_ns)} at most" if plan.duration_ns else ""
+    return f"{figures.plural(plan.requests, 'request', spell)}{limit}"
+
+
+def duration(result: Result, spell: Spell = str) -> str:
+    """How long was measured, and how much of what was asked for that is, where it is not all."""
+    seconds, plan = f"{result.duration_ns / 1e9:.2f}s", result.plan
+    planned = result.measured.total.planned
+    if not plan.requests:
+        return f"{seconds} of {format_duration(plan.duration_ns)}, interrupted" if result.interrupted else seconds
+    if planned == plan.requests:
+        return f"{seconds}, interrupted" if result.interrupted else seconds
+    why = "interrupted" if result.interrupted else "the time was over" if not result.failure else "it could not go on"
+    return f"{seconds}, {spell(planned)} of {figures.plural(plan.requests, 'request', spell)}: {why}"
+
+
+def bandwidth(result: Result, snapshot: Snapshot) -> str:
+    if result.duration_ns <= 0:
+        return figures.NOTHING
+    received, sent = (count * 1e9 / result.duration_ns for count in (snapshot.rx_bytes, snapshot.tx_bytes))
+    return f"{figures.size(received)}/s RX, {figures.size(sent)}/s TX"
+
+
+def hit_rate(result: Result, spell: Spell = str) -> str:
+    """Empty when no GET was answered: there is no rate to speak of, and not one of 0 %."""
+    get = result.measured.tallies.get("get", Tally())
+    rate = figures.share(result.measured.hit_rate, 2)
+    if rate == figures.NOTHING:
+        return ""
+    if spell is str:
+        return f"{rate}% ({get.hits} hits, {get.misses} misses)"
+    misses = "1 miss" if get.misses == 1 else f"{spell(get.misses)} misses"
+    return f"{figures.percent(rate, spell)} ({figures.plural(get.hits, 'hit', spell)}, {misses})"
+
+
+def errors(ended: Ended, spell: Spell = str) -> str:
+    total = ended.measured.total
+    part = total.not_ok / total.planned if total.planned else 0.0
+    return f"{spell(total.not_ok)} ({figures.percent(figures.share(part, 2), spell)})"
+
+
+def error_classes(ended: Ended, spell: Spell = str) -> dict[str, str]:
+    """Every class that there is, by its name. Timeouts and connection errors are there even when there was none."""
+    total, overall = ended.measured.total, ended.overall
+    connection_errors = overall.connections.failed + overall.connections.closed
+    classes = {
+        "timeouts": _with(total.timeouts, {"answered late": total.late}, spell),
+        "connection errors": _with(connection_errors, overall.failures, spell),
+        "error replies": _with(total.errors, ended.measured.errors, spell) if total.errors else "",
+        "lost": f"{spell(total.lost)} (in flight when their connection went)" if total.lost else "",
+        "corrupt": f"{spell(total.corrupt)} (answered by bytes that are no reply)" if total.corrupt else "",
+        "unfinished": f"{spell(total.unfinished)} (no failure: open when the drain ended)" if total.unfinished else "",
+    }
+    return {name: words for name, words in classes.items() if words}
+
+
+def connections(result: Result, spell: Spell = str) -> str:
+    overall = result.overall.connections
+    active = result.measured.connections.active
+    reconnects = figures.plural(overall.reconnects, "reconnect", spell)
+    return f"{spell(active)} active, {spell(overall.failed)} failed, {spell(overall.closed)} closed, {reconnects}"
+
+
+def client(result: Result) -> str:
+    """What the load cost on this side."""
+    cpu = result.cpu_us_per_request
+    spent = NO_REQUESTS if cpu is None else f"{cpu:.2f} µs CPU per request"
+    memory = f", peak {figures.size(result.max_rss_bytes)}" if result.max_rss_bytes else ""
+    return f"{spent}, {figures.plural(len(result.plan.workers), 'worker')}{memory}"
+
+
+def server(report: ServerReport) -> str:
+    """What the load cost on the other side: "4.71 µs CPU/req, 87 % of a CPU, 12.3 MB, 5 threads, 61 files"."""
+    cpu = report.cpu_us_per_request
+    return ", ".join(
+        [
+            NO_REQUESTS if cpu is None else f"{figures.latency(cpu * NS_PER_US)} CPU/req",
+            f"{100 * report.used.cpu_share:.0f} % of a CPU",
+            figures.size(report.max_rss_bytes),
+            figures.plural(report.max_threads, "thread"),
+            figures.plural(report.max_fds, "file"),
+        ]
+    )
+
+
+def fate(report: ServerReport | None) -> list[str]:
+    """How the server ended though nobody told it to; empty when it lives, or nobody watched."""
+    return [printable(report.fate, _MAX_SENTENCE)] if report is not None and report.fate else []
+
+
+def complaints(report: ServerReport | None) -> list[str]:
+    """What its log tells of errors, as far as that is shown."""
+    if report is None:
+        return []
+    rest = len(report.complaints) - _MOST_COMPLAINTS
+    # A line that says "one more" would take the place of that one.
+    rest = rest if rest > 1 else 0
+    shown = [f"its log: {printable(line)}" for line in report.complaints[: len(report.complaints) - rest]]
+    return shown + [f"and {figures.plural(rest, 'more line')} of that kind"] * (rest > 0)
+
+
+def phase(phase: LoadPhase, spell: Spell = str) -> str:
+    """A phase of the load as it was configured: "ramp 1,000 to 9,000 for 40s"."""
+    ends = [figures.whole_rate(rate, spell) for rate in dict.fromkeys((phase.from_per_s, phase.to_per_s))]
+    return f"{phase.shape} {' to '.join(ends)} for {_length(phase.length_ns)}"
+
+
+def phases(plan: Plan, spell: Spell = str) -> str:
+    """The phases as configured: "10s at 10,000 req/s, 20s from 10,000 to 50,000 req/s"; empty where there are none."""
+    shown = [_as_configured(phase, spell) for phase in plan.phases[:_MOST_PHASES]]
+    rest = len(plan.phases) - len(shown)
+    return ", ".join([*shown, *([f"and {spell(rest)} more"] if rest else [])])
+
+
+def _as_configured(phase: LoadPhase, spell: Spell) -> str:
+    low, high = (figures.whole_rate(rate, spell) for rate in (phase.from_per_s, phase.to_per_s))
+    lasts = _length(phase.length_ns)
+    match phase.shape:
+        case "constant":
+            return f"{lasts} at {low} req/s"
+        case "ramp":
+            return f"{lasts} from {low} to {high} req/s"
+        case "step":
+            return f"{lasts} from {low} to {high} req/s in steps"
+        case shape:
+            return f"{lasts} of {shape} between {low} and {high} req/s"
+
+
+def accounts(ended: Ended) -> str:
+    """Where every planned request ended; empty when it adds up, for then it goes without saying."""
+    if not ended.unaccounted:
+        return ""
+    total = ended.measured.total
+    return (
+        f"THE ACCOUNTS DO NOT ADD UP: planned {total.planned} = ok {total.ok} + error replies {total.errors}"
+        f" + timeouts {total.timeouts} + lost {total.lost} + corrupt {total.corrupt} + unfinished {total.unfinished}"
+        f" + {total.balance} nowhere; over all phases {ended.unaccounted}. This is a bug in loadgen: please report it."
+    )
+
+
+def examples(ended: Ended) -> list[str]:
+    """The first error of each kind, in the words that came."""
+    return [f"first {printable(kind)}: {printable(words)}" for kind, words in ended.examples.items() if words]
+
+
+def latencies(result: Result) -> list[tuple[str, Histogram]]:
+    """The rows of the final table: all requests, then each command; with a schedule, the send lag and its two parts."""
+    measured = result.measured
+    names = {command: command if command == "all" else command.upper() for command in ("all", *measured.commands)}
+    if not result.plan.open_loop:
+        return [(name, measured.latency(command)) for command, name in names.items()]
+    return [
+        *(
+            (f"{name} {clock}", measured.latency(command, clock))
+            for command, name in names.items()
+            for clock in ("response", "service")
+        ),
+        ("send lag", measured.lag),
+        ("  ours", measured.lag_ours),
+        ("  backpressure", measured.lag_backpressure),
+    ]
+
+
+def standing(result: Result, spell: Spell = str) -> str:
+    """How far the host could have gone; empty when no self-test of it is known."""
+    ceiling, part = result.signs.ceiling, result.share_of_ceiling
+    if ceiling is None or part is None:
+        return ""
+    p50, p99 = (figures.time(ns, spell) for ns in (ceiling.floor_p50_ns, ceiling.floor_p99_ns))
+    highest = f"{figures.rate(ceiling.throughput_per_s)} req/s"
+    return (
+        f"{figures.percent(figures.share(part), spell)} of this host's ceiling, {highest}; its floor is p50 {p50}, "
+        f"p99 {p99} (self-test of {printable(ceiling.taken)})"
+    )
+
+
+def overload(result: Result, spell: Spell = str) -> list[str]:
+    """What the server was offered and served, where that is less; and what the warm-up had left. Empty for neither."""
+    account = result.overload
+    if account is None:
+        return []
+    words = []
+    if account.named:
+        growing = " and growing" if account.growing else ""
+        words.append(f"{_flow(account.offered_per_s, account.served_per_s, account.backlog)}{growing}")
+    if account.named and account.only_grew:
+        words.append("the queue only grew, so the response times say how long the run was; try a lower rate")
+    if account.left_by_warmup:
+        left = figures.plural(account.left_by_warmup, "request", spell)
+        words.append(f"the warm-up left {left} unsent: they are not part of what was measured")
+    return words
+
+
+def strain(event: Sample, plan: Plan | None) -> list[str]:
+    """What a row should not be read without: a backlog, or a generator that was itself late, beyond a limit."""
+    words, backlog = [], event.interval.backlog
+    if backlog.age_ns > BACKLOG_NS:
+        served = per_s(event.interval.total.answered, event.interval_ns)
+        growing = " and growing" if event.growing else ""
+        words.append(f"{_flow(per_s(event.offered, event.interval_ns), served, backlog)}{growing}")
+    if plan is not None and (late_ns := lateness_ns(event.interval, plan.verdict.lag_ns, plan.verdict.lag_share)):
+        words.append(f"the generator itself was late: p99 of its own lag {figures.latency(late_ns)}")
+    return words
+
+
+def _flow(offered_per_s: float, served_per_s: float, backlog: Backlog) -> str:
+    """ "offered 120K/s, served 66.0K/s, backlog 2.00 s"."""
+    rates = f"offered {figures.rate(offered_per_s)}/s, served {figures.rate(served_per_s)}/s"
+    return f"{rates}, backlog {figures.latency(backlog.age_ns)}"
+
+
+def closing(result: Result) -> list[str]:
+    """What to know about the latency just shown, and what its signs mean, as far as there are any."""
+    histograms = [histogram for _, histogram in latencies(result)]
+    bounds = any(histogram.censored for histogram in histograms)
+    few = any(figures.mark(h, q) == figures.FEW_SAMPLES for h in histograms for _, q in figures.PERCENTILES)
+    few |= any(check.has_few_samples and not check.is_lower_bound for check in result.checks)
+    each_phase = [each.counted.latency() for each in result.by_phase]
+    few |= any(figures.mark(h, q) == figures.FEW_SAMPLES for h in each_phase for q in PHASE_QUANTILES)
+    return [
+        *[EMBEDDED] * result.embedded,
+        *[_closed_loop(result)] * (not result.plan.open_loop and result.measured.total.planned > 0),
+        *[BOUNDS] * bounds,
+        *[f"{FEW_SAMPLES} {ROWS_UNMARKED}"] * few,
+    ]
+
+
+def _closed_loop(result: Result) -> str:
+    """What its latencies are; where objectives were held against them, also that."""
+    judged = any(check.objective.unit is Unit.NS for check in result.checks)
+    return CLOSED_LOOP_SLO if judged else CLOSED_LOOP
+
+
+def verdict(ended: Ended) -> list[str]:
+    """`valid`, or a line for each reason why the run is no success, why it is invalid, why a search has no answer."""
+    no_answer = [f"NO ANSWER: {ended.no_answer}"] if isinstance(ended, SearchEnded) and ended.no_answer else []
+    invalid = [f"INVALID: {reason}" for reason in reasons(ended)]
+    return [*failures(ended), *invalid, *no_answer] or ["valid"]
+
+
+def failures(ended: Ended) -> list[str]:
+    """That more failed than may, and how to accept that."""
+    return [f"FAILED: {printable(words, _MAX_FAILURE)}" for words in ended.failed_because]
+
+
+def reasons(ended: Ended) -> list[str]:
+    """Why the run is invalid."""
+    return [printable(reason, _MAX_SENTENCE) for reason in ended.invalid_because]
+
+
+def _with(count: int, parts: Mapping[str, int], spell: Spell) -> str:
+    listed = ", ".join(f"{printable(name)} {spell(part)}" for name, part in parts.items() if part)
+    return f"{spell(count)} ({listed})" if listed else spell(count)

@@ -1,0 +1,1 @@
+"""What JSON records may hold, as JSON Schema 2020-12."""

@@ -1,0 +1,21 @@
+"""What says which load a server was measured under, as JSON Schema. No I/O."""
+
+from __future__ import annotations
+
+from loadgen.record.schema.shape import COUNT, TEXT, TRUTH, Schema, object_of
+
+LOAD: Schema = {
+    "threads": COUNT,
+    "conns": COUNT,
+    "pipeline": COUNT,
+    "batch_size": COUNT,
+    "refill": {"enum": ["slot", "drained"]},
+    "keyspace": COUNT,
+    "key_size": COUNT,
+    "key_distribution": TEXT,
+    "value_size": COUNT,
+    "weights": object_of({"get": COUNT, "set": COUNT, "delete": COUNT}),
+    "prefill": TRUTH,
+    "backfill_on_miss": TRUTH,
+    "arrival": {"enum": ["constant", "poisson"]},
+}

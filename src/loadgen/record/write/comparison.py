@@ -1,0 +1,129 @@
+"""The records of a comparison: `round`, `comparison` and, of a thing with itself, `noise`. No I/O.
+
+Changes are shares, B / A - 1, so that -0.05 is 5 % less than A's; metrics are in the units of `comparison.METRICS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from loadgen.compare.comparison import METRICS, Candidate, Compared, NoiseFound, RoundEnded, Row
+from loadgen.record.write.spelling import finite, number, secs, text, texts, timestamp
+
+# A thousandth of a nanosecond, of a byte or of a request per second.
+_DIGITS = 3
+
+# A ten-thousandth of a percent.
+_SHARE_DIGITS = 6
+
+
+def round_ended(event: RoundEnded) -> dict[str, Any]:
+    ended = event.round
+    return {
+        "type": "round",
+        "ts": timestamp(event.wall_s),
+        "number": ended.number,
+        "max_rounds": event.max_rounds,
+        "candidates": [text(candidate.name) for candidate in event.candidates],
+        "about": [_about(candidate) for candidate in event.candidates],
+        "order": list(ended.order),
+        "values": [_values(values) for values in ended.values],
+        "doubts": texts(ended.doubts),
+        "late": [list(names) for names in ended.late or ((),) * len(ended.values)],
+        "repeated": ended.repeated,
+        "took_secs": finite(ended.took_s, _DIGITS),
+    }
+
+
+def comparison(event: Compared) -> dict[str, Any]:
+    settings = event.settings
+    return {
+        "type": "comparison",
+        "ts": timestamp(event.wall_s),
+        "version": event.version,
+        "host": text(event.host) or None,
+        "a": _candidate(event.a),
+        "b": _candidate(event.b),
+        "metrics": {row.metric: _row(row) for row in event.rows},
+        "gate": settings.one_sided,
+        "answer": str(event.verdict) if settings.one_sided else None,
+        "paired": event.paired,
+        "confidence": round(event.confidence, _SHARE_DIGITS),
+        "seed": event.seed,
+        "rate_per_s": finite(event.rate_per_s, _DIGITS),
+        "slices": settings.slices,
+        "slice_secs": secs(settings.slice_ns),
+        "settle_secs": secs(settings.settle_ns),
+        "max_rounds": settings.max_rounds,
+        "idle": str(settings.idle),
+        "took_secs": finite(event.took_s, _DIGITS),
+        "rounds": _rounds(event),
+        "round_counts": [len(side) for side in event.values],
+        "notes": texts(event.notes),
+        "failure": text(event.failure) or None,
+        "refused": text(event.refused) or None,
+        "interrupted": event.interrupted,
+    }
+
+
+def noise(event: NoiseFound) -> dict[str, Any]:
+    return {
+        "type": "noise",
+        "ts": timestamp(event.wall_s),
+        "candidate": _candidate(event.candidate),
+        "host": text(event.host) or None,
+        "rounds": event.rounds,
+        "noise": {name: finite(sigma, _SHARE_DIGITS) for name, sigma in event.noise.items()},
+        "false_alarms": {name: finite(share, _SHARE_DIGITS) for name, share in event.false_alarms.items()},
+        "interrupted": event.interrupted,
+        "failure": text(event.failure) or None,
+        "took_secs": finite(event.took_s, _DIGITS),
+    }
+
+
+def _about(candidate: Candidate) -> dict[str, Any]:
+    return {
+        "name": text(candidate.name),
+        "kind": candidate.kind,
+        "identity": text(candidate.identity) or None,
+        "taken": text(candidate.taken) or None,
+    }
+
+
+def _candidate(candidate: Candidate) -> dict[str, Any]:
+    return {**_about(candidate), "host": text(candidate.host) or None, "load": dict(candidate.load)}
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "answer": str(row.answer),
+        "effect": finite(row.effect, _SHARE_DIGITS),
+        "ci_low": finite(row.ci_low, _SHARE_DIGITS),
+        "ci_high": finite(row.ci_high, _SHARE_DIGITS),
+        "p": row.p,
+        "rounds": row.rounds,
+        "threshold": number(row.threshold),
+        "a": finite(row.a, _DIGITS),
+        "b": finite(row.b, _DIGITS),
+        "noise": finite(row.noise, _SHARE_DIGITS),
+        "more_rounds": row.more_rounds,
+        "why": text(row.why) or None,
+        "level": row.level,
+        "took_secs": finite(row.took_s, _DIGITS),
+        "unit": METRICS[row.metric].unit,
+    }
+
+
+def _rounds(event: Compared) -> list[dict[str, Any]]:
+    """Both sides of each round; of stored results there may be more on one side, and then the other is empty."""
+    a, b = ([_values(values) for values in side] for side in event.values)
+    count = max(len(a), len(b))
+    return [
+        {"a": before, "b": after}
+        for before, after in zip(a + [{}] * (count - len(a)), b + [{}] * (count - len(b)), strict=True)
+    ]
+
+
+def _values(values: Mapping[str, float]) -> dict[str, int | float | None]:
+    return {name: finite(value, _DIGITS) for name, value in values.items()}

@@ -1,0 +1,43 @@
+"""The record of a smoke test, `smoke`. No I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loadgen.record.write import run
+from loadgen.record.write.latency import in_us
+from loadgen.record.write.spelling import cpu_us, percent, text, texts, timestamp
+from loadgen.smoke.criteria import SmokeEnded
+
+_SHOWN = ("p50_us", "p99_us", "p999_us")
+
+
+def smoke(event: SmokeEnded) -> dict[str, Any]:
+    result = event.result
+    measured = result.measured if result is not None else None
+    latency = in_us(measured.latency()) if measured is not None else {}
+    watched = result.server if result is not None else None
+    return {
+        "type": "smoke",
+        "ts": timestamp(event.wall_s),
+        "name": text(event.server),
+        "identity": text(event.identity) or None,
+        "passed": event.passed,
+        "interrupted": event.interrupted,
+        "checks": [
+            {
+                "name": check.name,
+                "passed": check.passed,
+                "found": text(check.found),
+                "limit": text(check.limit) or None,
+            }
+            for check in event.checks
+        ],
+        "reasons": [*(f"{check.name}: {text(check.found)}" for check in event.failed), *texts(event.doubts)],
+        "throughput": int(result.throughput_per_s) if result is not None else None,
+        **{name: latency.get(name) for name in _SHOWN},
+        "hit_pct": percent(measured.hit_rate) if measured is not None else None,
+        "server_cpu_us_per_request": cpu_us(watched.cpu_us_per_request) if watched is not None else None,
+        "last_words": texts(event.last_words),
+        "result": run.result(result) if result is not None else None,
+    }

@@ -1,0 +1,1 @@
+"""What leads a load: the crew of workers, a run, a search, and the watch on a server."""

@@ -1,0 +1,195 @@
+"""One run of a Plan: its workers connect, prefill, load and drain, and their counts become events and one Result.
+
+It reads no config and prints nothing. Whatever happens to a worker, the others' counts are kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from loadgen import slo
+from loadgen.events import Event, Result, Sample
+from loadgen.host import machine as host
+from loadgen.judge import diagnosis, failures, verdict
+from loadgen.overload import Overload, of_window
+from loadgen.plan import Plan
+from loadgen.runner.crew import LOAD_PHASES, Crew, Stop
+from loadgen.runner.phases import ByPhase
+from loadgen.runner.watch import Watch
+from loadgen.signs import Ceiling, HostSigns, Signs
+from loadgen.snapshot import Backlog, Snapshot
+from loadgen.usage import Watched
+
+PHASES = ("precheck", "prefill", "warmup", "measure", "drain")
+
+
+class Run:
+    """One run of a Plan. `emit` gets every event but the Result, which `result` returns."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        emit: Callable[[Event], None],
+        *,
+        embedded: bool = False,
+        ceiling: Ceiling | None = None,
+        server: Watched | None = None,
+    ) -> None:
+        self.plan = plan
+        self.emit = emit
+        self.embedded = embedded
+        self.ceiling = ceiling
+        self.watch = Watch(server) if server is not None else None
+        self.crew = Crew(plan, emit, server=server)
+        self.crew.interval_ended = self.sample
+        self.before: dict[str, Snapshot] = {}
+        self.interval_p99_ns: list[int] = []
+        self.backlogs: list[Backlog] = []
+        self.host = HostSigns()
+        self.by_phase = ByPhase(plan.phases)
+
+    def result(self) -> Result:
+        """Runs it to its end, or as far as it comes.
+
+        Raises TargetError or WorkerError when there is nothing to measure: no worker, no connection, no prefill.
+        """
+        crew = self.crew
+        with crew.at_work():
+            try:
+                crew.connect()
+                if self.plan.prefill:
+                    crew.prefill()
+                self.load()
+            except Stop:
+                pass
+            crew.begin("drain")
+            crew.drain()
+            return self.sum_up()
+
+    def load(self) -> None:
+        plan, crew = self.plan, self.crew
+        if self.watch is not None:
+            self.watch.begin()
+        crew.begin_load(plan.profile, plan.warmup_ns, plan.window_ns, requests=plan.requests)
+        if plan.warmup_ns:
+            crew.begin("warmup")
+            crew.follow("warmup")
+        crew.begin("measure")
+        watch = host.Watch()
+        try:
+            crew.follow("measure")
+        finally:
+            self.host = watch.signs()
+
+    def sample(self, phase: str, number: int, interval_ns: int, so_far: Snapshot) -> None:
+        before = self.before.get(phase, Snapshot())
+        interval = so_far - before
+        self.before[phase] = so_far
+        if phase == "measure":
+            self.backlogs.append(so_far.backlog)
+        if phase == "measure" and interval_ns == self.plan.interval_ns and interval.latency().count:
+            self.interval_p99_ns.append(interval.latency().quantile(0.99))
+        if phase == "measure":
+            self.by_phase.add(interval, (number - 1) * self.plan.interval_ns, interval_ns)
+        used = self.watch.interval() if self.watch is not None else None
+        now, then = so_far.backlog, before.backlog
+        # What began, and what more waits than did before.
+        offered = max(0, interval.total.planned + now.requests - then.requests) if self.plan.open_loop else 0
+        self.emit(Sample(phase, time.time(), interval_ns, interval, used, offered, now.age_ns > then.age_ns))
+
+    def sum_up(self) -> Result:
+        """The Result of all workers, the dead ones' last words included."""
+        plan, crew = self.plan, self.crew
+        gone = [] if crew.failure or crew.interrupts.count else crew.gone()
+        phases = {phase: crew.settled(phase) for phase in PHASES}
+        measured = phases["measure"]
+        duration_ns = max(0, crew.window_end_ns() - crew.load.measure_ns) if crew.load.start_ns else 0
+        server = self.watch.report(sum(phases[phase].sent for phase in LOAD_PHASES)) if self.watch else None
+        for endpoint in gone[:1]:
+            crew.failure = crew.failure or crew.why_gone(endpoint)
+        failed_because = self.failed_because(phases)
+        nothing_good = () if failed_because else tuple(filter(None, (failures.nothing_good(measured.total),)))
+        # Requests that failed where all may are no reason to doubt the rest; what nobody waited for is one.
+        accepted = not measured.total.unfinished
+        signs = Signs(crew.signs(), self.host, tuple(self.interval_p99_ns), self.ceiling)
+        judged = verdict.judge(
+            plan.verdict,
+            measured,
+            signs,
+            open_loop=plan.open_loop,
+            spin=plan.spin,
+            duration_ns=duration_ns,
+            steady=len({rate for s in plan.profile for rate in (s.from_per_s, s.to_per_s)}) <= 1,
+        )
+        return Result(
+            plan=plan,
+            measured=measured,
+            duration_ns=duration_ns,
+            phases=phases,
+            max_rss_bytes=crew.max_rss_bytes,
+            embedded=self.embedded,
+            interrupted=crew.interrupts.count > 0,
+            failed_because=failed_because,
+            reasons=(
+                *self.restarted(),
+                *filter(None, (diagnosis.garbled(measured, crew.examples),)),
+                *(nothing_good if not accepted else ()),
+                *judged.reasons,
+            ),
+            failure=crew.failure,
+            warnings=(*crew.warnings, *(nothing_good if accepted else ()), *judged.warnings),
+            examples=crew.examples,
+            signs=signs,
+            overload=self.overload(phases, duration_ns),
+            checks=slo.check(plan.slo, measured, duration_ns),
+            server=server,
+            by_phase=self.by_phase.counted(),
+        )
+
+    def failed_because(self, phases: dict[str, Snapshot]) -> tuple[str, ...]:
+        """What failed beyond its limit. A run that came to no end is not judged: what it lost, its end took along."""
+        plan, crew = self.plan, self.crew
+        if crew.failure:
+            return ()
+        # No fault is planned, so the whole window is judged.
+        requests = failures.of_requests((phases["measure"],), plan.verdict.failures, crew.examples)
+        overall = sum(phases.values(), Snapshot())
+        opened = overall.connections.opened - overall.connections.reconnects
+        why = diagnosis.because(overall.failures, crew.examples)
+        connections = failures.of_connections(
+            plan.connections, plan.connections - opened, plan.verdict.connections, why
+        )
+        accepting = failures.accepting(phases["measure"].total)
+        return (f"{requests}{accepting}",) * bool(requests) + (f"{connections}; {failures.ACCEPT}",) * bool(connections)
+
+    def overload(self, phases: Mapping[str, Snapshot], duration_ns: int) -> Overload | None:
+        plan = self.plan
+        if not plan.open_loop:
+            return None
+        # Without a number of requests, what was offered is what was planned, Poisson stream or not.
+        rate_per_s = plan.rate_per_s if plan.requests else 0.0
+        measured, warmup = phases["measure"], phases["warmup"]
+        return of_window(measured, duration_ns, self.backlogs, warmup=warmup, offered_per_s=rate_per_s)
+
+    def restarted(self) -> tuple[str, ...]:
+        """Numbers of two processes are not of one server."""
+        if self.watch is None or self.watch.server.fate() or not self.watch.server.restarted():
+            return ()
+        return (f"{self.watch.server.name} was restarted while load was on it: another process answers now",)
+
+
+def run(
+    plan: Plan,
+    emit: Callable[[Event], None],
+    *,
+    embedded: bool = False,
+    ceiling: Ceiling | None = None,
+    server: Watched | None = None,
+) -> Result:
+    """Runs a plan. See `Run`.
+
+    `ceiling` is what this host's self-test reached, where there was one; `server` is the one under load, where we watch
+    it.
+    """
+    return Run(plan, emit, embedded=embedded, ceiling=ceiling, server=server).result()

@@ -1,0 +1,268 @@
+"""The saturation search on real servers: each rate that `stats.search` asks for is put on, counted and handed back.
+
+It decides nothing: which rate is next and when the search is over are the search's business, whether a rate passed is
+the trial's. It prints nothing. A rate is one load of the same workers: settle, measure, drain; so each of its requests
+is accounted for before the next rate begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from loadgen import slo
+from loadgen.events import Event, Progress, SearchEnded, StepTaken
+from loadgen.host import machine as host
+from loadgen.judge import diagnosis, failures, verdict
+from loadgen.plan import Plan, Segment
+from loadgen.runner.crew import Crew, Stop
+from loadgen.signs import HostSigns, Signs
+from loadgen.snapshot import Snapshot
+from loadgen.stats.search import Answer, Outcome, Probe, Purpose, Search, Settings
+from loadgen.stats.trial import Block, Limit, Trial, hopeless
+from loadgen.units import NS_PER_S
+from loadgen.usage import Watched
+
+# One block may be bad by chance, whatever it says of the rate.
+LEAST_BLOCKS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one load at a rate came to."""
+
+    length_ns: int
+    measured: Snapshot
+    blocks: tuple[Block, ...]
+    limited_by: str
+
+    def __add__(self, later: Part) -> Part:
+        return Part(
+            self.length_ns + later.length_ns,
+            self.measured + later.measured,
+            self.blocks + later.blocks,
+            self.limited_by or later.limited_by,
+        )
+
+    def trial(self, limits: tuple[Limit, ...], failed: str = "") -> Trial:
+        length_s = self.length_ns / NS_PER_S
+        total = self.measured.total
+        return Trial(
+            length_s=length_s,
+            offered_per_s=total.planned / length_s if length_s else 0.0,
+            achieved_per_s=self.measured.ok_in_time / length_s if length_s else 0.0,
+            blocks=self.blocks,
+            x_ns=tuple(_quantile(self.measured, limit) for limit in limits),
+            backlog=total.planned - self.measured.answered_in_time,
+            limited_by=self.limited_by,
+            failed=failed,
+        )
+
+
+class Saturation:
+    """One search. `emit` gets every event but the last, which `result` returns."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        settings: Settings,
+        emit: Callable[[Event], None],
+        *,
+        embedded: bool = False,
+        server: Watched | None = None,
+    ) -> None:
+        self.plan = plan
+        self.emit = emit
+        self.embedded = embedded
+        self.settings = settings
+        self.search = Search(settings)
+        self.crew = Crew(plan, self.tell, server=server)
+        self.crew.interval_ended = self.interval_ended
+        self.answer: Answer | None = None
+        self.loads: dict[str, Snapshot] = {"warmup": Snapshot(), "measure": Snapshot()}
+        """All rates' requests together."""
+        self.newest = self.crew.load
+        """The newest load that is among them."""
+        self.part: Part | None = None
+        """Of the rate in hand, the loads so far: more than one where its verdict was open."""
+        self.probe: Probe | None = None
+        self.before = Snapshot()
+        self.blocks: list[Block] = []
+        self.failed = ""
+        """That too many requests failed at the rate that was tried last: of a search without a rate that passed, the
+        lowest."""
+        self.never_opened = 0
+        """Connections, when all had been tried."""
+        self.given_up = False
+        self.host = HostSigns()
+
+    def result(self) -> SearchEnded:
+        """Searches to the end, or as far as it comes.
+
+        Raises TargetError or WorkerError when there is nothing to search: no worker, no connection, no prefill.
+        """
+        crew = self.crew
+        with crew.at_work():
+            try:
+                crew.connect()
+                self.never_opened = sum(crew.down())
+                if self.plan.prefill:
+                    crew.prefill()
+                crew.begin("search")
+                self.follow_the_search()
+            except Stop:
+                self.drain()
+            phases = {phase: crew.settled(phase) for phase in ("precheck", "prefill")} | self.loads
+        return SearchEnded(
+            plan=self.plan,
+            limits=self.settings.limits,
+            answer=self.answer,
+            phases=phases,
+            embedded=self.embedded,
+            interrupted=crew.interrupts.count > 0,
+            failure=crew.failure,
+            failed_because=self.failed_because(phases) if self.answer is not None else (),
+            warnings=tuple(crew.warnings),
+            examples=crew.examples,
+        )
+
+    def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[str, ...]:
+        overall = sum(phases.values(), Snapshot())
+        why = diagnosis.because(overall.failures, self.crew.examples)
+        limit = self.plan.verdict.connections
+        connections = failures.of_connections(self.plan.connections, self.never_opened, limit, why)
+        requests = f"{self.failed}{failures.accepting(overall.total)}" if self.failed else ""
+        return (requests,) * bool(requests) + (f"{connections}; {failures.ACCEPT}",) * bool(connections)
+
+    def follow_the_search(self) -> None:
+        warmup_ns = self.plan.warmup_ns
+        asked = self.search.next(None)
+        while isinstance(asked, Probe):
+            self.probe = asked
+            part = self.put_on(asked, warmup_ns)
+            if self.gone():
+                return
+            self.part = self.part + part if self.part is not None and asked.continues else part
+            taken = len(self.search.steps)
+            self.failed = failures.of_requests((self.part.measured,), self.plan.verdict.failures, self.crew.examples)
+            asked = self.search.next(self.part.trial(self.probe.limits, self.failed))
+            for number, step in enumerate(self.search.steps[taken:], taken + 1):
+                self.emit(StepTaken(number, step))
+            warmup_ns = 0
+        self.answer = asked
+        if asked.outcome is not Outcome.NEVER_PASSED:
+            self.failed = ""
+
+    def put_on(self, probe: Probe, warmup_ns: int) -> Part:
+        """Offers one rate; the first of all after the plan's warm-up."""
+        crew = self.crew
+        if crew.load.start_ns:
+            crew.open_connections(fresh=probe.fresh and not probe.continues)
+        done_s = self.part.length_ns / NS_PER_S if self.part is not None and probe.continues else 0.0
+        length_ns = max(1, round((probe.length_s - done_s) * NS_PER_S))
+        rate_per_s = probe.rate_per_s
+        profile = () if probe.purpose is Purpose.BURST else (Segment(length_ns, rate_per_s, rate_per_s),)
+        self.before, self.blocks, self.given_up = Snapshot(), [], False
+        settle_ns = round(self.settings.drain_window_s * NS_PER_S)
+        crew.begin_load(profile, max(settle_ns, warmup_ns), length_ns, interval_ns=round(probe.block_s * NS_PER_S))
+        crew.follow("warmup")
+        watch = host.Watch()
+        crew.follow("measure", given_up=lambda: self.given_up)
+        self.host = watch.signs()
+        if self.given_up:
+            crew.end_load()
+            length_ns = max(1, crew.stopped_ns - crew.load.measure_ns)
+        self.drain()
+        return self.counted(probe, length_ns)
+
+    def drain(self) -> None:
+        """Waits for what is open, and adds the load to all that were."""
+        crew = self.crew
+        crew.drain()
+        # Between two loads the workers still know the one before, which has been counted.
+        if crew.load is not self.newest:
+            self.newest = crew.load
+            for phase in self.loads:
+                self.loads[phase] += crew.settled(phase)
+
+    def counted(self, probe: Probe, length_ns: int) -> Part:
+        measured = self.crew.merged("measure")
+        # What was answered in the drain, and what never was, belongs to the last block.
+        last = self.block(probe.limits, measured - self.before)
+        limited_by = ""
+        if probe.purpose is not Purpose.BURST:
+            judged = verdict.judge(
+                self.plan.verdict,
+                measured,
+                Signs(self.crew.signs(), self.host),
+                open_loop=True,
+                spin=self.plan.spin,
+                duration_ns=length_ns,
+            )
+            limited_by = judged.reasons[0] if judged.reasons else ""
+        return Part(length_ns, measured, (*self.blocks, last), limited_by)
+
+    def interval_ended(self, phase: str, number: int, interval_ns: int, so_far: Snapshot) -> None:
+        """Counts a block, and looks whether the rate is hopeless."""
+        assert self.probe is not None
+        if phase != "measure":
+            return
+        self.blocks.append(self.block(self.probe.limits, so_far - self.before))
+        self.before = so_far
+        if self.probe.purpose is Purpose.BURST:
+            return
+        elapsed_ns = number * interval_ns
+        due = round(self.probe.rate_per_s * elapsed_ns / NS_PER_S)
+        ended = so_far.total.ok + so_far.total.not_ok
+        part = Part(elapsed_ns, so_far, tuple(self.blocks), "")
+        if self.probe.continues and self.part is not None:
+            part = self.part + part
+        trial = replace(part.trial(self.probe.limits), offered_per_s=self.probe.rate_per_s, backlog=max(0, due - ended))
+        self.given_up = number >= LEAST_BLOCKS and bool(hopeless(trial, self.probe.limits))
+
+    def block(self, limits: tuple[Limit, ...], counted: Snapshot) -> Block:
+        pairs = [_exceeding(counted, limit, self.plan.request_timeout_ns) for limit in limits]
+        return Block(tuple(requests for requests, _ in pairs), tuple(exceeding for _, exceeding in pairs))
+
+    def gone(self) -> bool:
+        """Whether a server has no connection left: then the search ends, and why is said."""
+        crew = self.crew
+        if not crew.failure and crew.without_connection():
+            # A rate that is too high may well end with all of them on their way back.
+            crew.open_connections()
+            for endpoint in crew.without_connection()[:1]:
+                crew.failure = crew.why_gone(endpoint)
+        return bool(crew.failure)
+
+    def tell(self, event: Event) -> None:
+        """A crew's event; its progress is that of the rate in hand."""
+        if isinstance(event, Progress) and event.phase in ("warmup", "measure") and self.probe is not None:
+            rate = f"{self.probe.rate_per_s:,.0f} req/s" if self.probe.rate_per_s else "closed loop"
+            event = replace(event, phase=f"step {len(self.search.steps) + 1}, {self.probe.purpose} {rate}")
+        self.emit(event)
+
+
+def _exceeding(counted: Snapshot, limit: Limit, timeout_ns: int) -> tuple[int, int]:
+    """How many of a limit's requests ended, and how many of them did not end well within it."""
+    requests, above = slo.exceeding(counted, limit.limit_ns, limit.command)
+    # Below the limit, an unfinished request could still have met it; nobody waited to see.
+    if limit.limit_ns >= timeout_ns:
+        above += counted.tally(limit.command or "all").unfinished
+    return requests, min(above, requests)
+
+
+def _quantile(counted: Snapshot, limit: Limit) -> int:
+    """0 where there is none: nothing ended, or too many requests failed."""
+    return slo.response_ns(counted, limit.quantile, limit.command or "all") or 0
+
+
+def search(
+    plan: Plan,
+    settings: Settings,
+    emit: Callable[[Event], None],
+    *,
+    embedded: bool = False,
+    server: Watched | None = None,
+) -> SearchEnded:
+    """Searches the highest rate that meets the settings' limits. See `Saturation`."""
+    return Saturation(plan, settings, emit, embedded=embedded, server=server).result()

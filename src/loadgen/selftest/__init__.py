@@ -1,0 +1,1 @@
+"""What this host's generator can do."""

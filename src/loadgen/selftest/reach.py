@@ -1,0 +1,72 @@
+"""What this host's generator can do, as `loadgen selftest` found it: kept per host, and held against each run.
+
+It measures nothing. What was found on another machine, or by another version, says nothing of this one and is not used.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from loadgen.host import machine as host
+from loadgen.plan import Plan
+from loadgen.signs import Ceiling
+
+FILE = "selftest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The most that one worker reaches at one pipeline depth, in requests per second."""
+
+    depth: int
+    closed_per_s: float
+    closed_is_bound: bool
+    """The server was the limit: the worker could have done more."""
+    open_per_s: float
+    """The highest offered rate at which the verdict was valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """One self-test, of one worker against a server that does nothing."""
+
+    version: str
+    fingerprint: str
+    taken: str
+    """ISO 8601."""
+    reaches: tuple[Reach, ...]
+    """By rising depth."""
+    floor_p50_ns: int
+    floor_p99_ns: int
+    """Response time at a low rate."""
+
+    def ceiling(self, plan: Plan, cpus: int) -> Ceiling | None:
+        """What as many workers as the plan's reach at the depth measured that is nearest below its own."""
+        below = [reach for reach in self.reaches if reach.depth <= plan.pipeline_depth]
+        if not below:
+            return None
+        reach = below[-1]
+        per_worker = reach.open_per_s if plan.open_loop else reach.closed_per_s
+        # Workers that share a CPU share what it can do.
+        return Ceiling(per_worker * min(len(plan.workers), cpus), self.floor_p50_ns, self.floor_p99_ns, self.taken)
+
+
+def keep(test: SelfTest) -> bool:
+    """Keeps it for this host; says whether that could be done."""
+    return host.store(FILE, json.dumps(asdict(test), indent=1) + "\n")
+
+
+def kept(version: str) -> SelfTest | None:
+    """The self-test that this version took on this machine; None when there is none that can be used."""
+    try:
+        record = json.loads(host.stored(FILE))
+        reaches = tuple(Reach(**reach) for reach in record.pop("reaches"))
+        test = SelfTest(**record, reaches=reaches)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    numbers: list[float] = [test.floor_p50_ns, test.floor_p99_ns]
+    numbers += [number for reach in reaches for number in (reach.depth, reach.closed_per_s, reach.open_per_s)]
+    if not isinstance(test.taken, str) or not all(isinstance(number, int | float) for number in numbers):
+        return None
+    return test if (test.version, test.fingerprint) == (version, host.fingerprint()) else None

@@ -1,0 +1,1 @@
+"""The built-in server: its storage, its protocols, its faults, and its process."""

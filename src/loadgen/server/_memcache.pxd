@@ -1,0 +1,75 @@
+# memcache's text protocol as the built-in server speaks it: parsing in place, the commands, memcached's wording.
+#
+# A line is executed when its newline is there. A storage command is then remembered until its data block is there; a
+# get of many keys is remembered between two keys when the peer does not read. So at every moment a connection is in
+# one of three states: at a line, in a storage command, or in a get.
+
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from loadgen.server._connection cimport Connection
+
+cdef enum:
+    MAX_KEY_BYTES = 250
+    MAX_TOKENS = 24  # of a line that is not a get; the rest of the line is left in the last one
+
+# The commands' numbers, for the counts.
+cdef enum:
+    NO_COMMAND = -1
+    GET = 0
+    SET = 1
+    ADD = 2
+    REPLACE = 3
+    APPEND = 4
+    PREPEND = 5
+    CAS = 6
+    DELETE = 7
+    INCR = 8
+    DECR = 9
+    TOUCH = 10
+    FLUSH = 11
+    CAS_BAD = 12  # no command: a cas whose item had been changed
+
+cdef struct Token:
+    const char *at  # borrowed from the input in hand
+    Py_ssize_t size
+
+cdef struct Storage:  # a storage command that waits for its data
+    int command       # SET, ADD, … ; -1: no such command waits
+    bint noreply
+    bint dropped  # the answer is given already; its data only has to pass
+    uint32_t flags
+    int64_t expires_at_ns
+    uint64_t version  # cas: which one the client has seen
+    Py_ssize_t size   # of its data, without the CRLF
+
+
+cdef class MemcacheConnection(Connection):
+    cdef Storage storage
+    cdef bytes key             # of the storage command
+    cdef bytes large           # its data, when large
+    cdef bint large_received   # all of it is in `large`, or was dropped
+    cdef Py_ssize_t scanned    # bytes of the line at `at` in which no newline was found
+    cdef Py_ssize_t next_key   # in a get: where in its line the next key is sought; 0: in no get
+    cdef Py_ssize_t line_size  # of the line of that get, without its newline
+    cdef bint with_version     # that get is a gets
+
+    cdef int read_line(self) except -1
+    cdef int execute(self, const char *line, Py_ssize_t size) except -1
+    cdef int execute_any(self, const char *line, Py_ssize_t size) except -1
+    cdef int start_get(self, Py_ssize_t keys_at, Py_ssize_t size, bint with_version) except -1
+    cdef int continue_get(self) except -1
+    cdef int get_item(self, const char *key, Py_ssize_t size) except -1
+    cdef int start_storage(self, int command, Token *tokens, int count) except -1
+    cdef int continue_storage(self) except -1
+    cdef int refuse_storage(self, int command, bytes text) except -1
+    cdef int store_item(self, bytes value) except -1
+    cdef int say(self, bytes text, bint noreply) except -1
+
+
+cdef inline int go_on(MemcacheConnection c) except -1:
+    """Goes on where the connection is, if there is enough input for that."""
+    if c.next_key > 0:
+        return c.continue_get()
+    if c.storage.command != NO_COMMAND:
+        return c.continue_storage()
+    return c.read_line()

@@ -1,0 +1,5 @@
+from loadgen.server._connection import Connection
+
+VERSION: str
+
+class MemcacheConnection(Connection): ...

@@ -1,0 +1,3 @@
+from loadgen.server._resp import RespConnection
+
+class RedisConnection(RespConnection): ...

@@ -1,0 +1,3 @@
+from loadgen.server._connection import Connection
+
+class RespConnection(Connection): ...

@@ -1,0 +1,137 @@
+"""The built-in server, run in this process until it is told to stop: what `loadgen serve` does."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import resource
+import signal
+import sys
+from dataclasses import dataclass
+
+import uvloop
+
+from loadgen import __version__
+from loadgen.errors import TargetError
+from loadgen.server._server import DEFAULT_MAX_MEMORY_BYTES, EVICTION_POLICIES, MEMCACHE_MAX_ITEM_BYTES, Server, Trouble
+from loadgen.units import format_duration
+
+DEFAULT_PORTS = {"resp": 6379, "memcache": 11211}
+LOOPS = ("uvloop", "asyncio")
+
+# More open files than any server here needs; some systems take no more even where they say that there is no limit.
+MOST_FILES = 10_240 if sys.platform == "darwin" else 1_048_576
+
+__all__ = ["DEFAULT_PORTS", "EVICTION_POLICIES", "LOOPS", "BuiltinServer", "Trouble"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltinServer:
+    """A server that does not run yet; `run` runs it."""
+
+    protocol: str = "resp"
+    host: str = "127.0.0.1"
+    port: int | None = None
+    """0 takes a free one, None the protocol's usual one."""
+    max_memory_bytes: int = DEFAULT_MAX_MEMORY_BYTES
+    eviction: str = "lru"
+    max_item_bytes: int = MEMCACHE_MAX_ITEM_BYTES
+    """For memcache only: RESP values may take what the memory allows."""
+    loop: str = "uvloop"
+    stop_at_eof: bool = False
+    """Stop when standard input, a pipe, ends."""
+    null: bool = False
+    """Answer the data commands without a store."""
+    trouble: Trouble | None = None
+    """What is planted; it serves for one run."""
+
+    def run(self) -> None:
+        """Prints one line when it listens; returns after SIGINT, SIGTERM, SIGHUP or a SHUTDOWN. Raises TargetError."""
+        raise_file_limit()
+        # What there is now stays to the end, and what comes is freed by reference counts: a collection is only a pause.
+        gc.freeze()
+        gc.disable()
+        runner = uvloop.run if self.loop == "uvloop" else asyncio.run
+        runner(self._serve())
+
+    async def _serve(self) -> None:
+        port = DEFAULT_PORTS[self.protocol] if self.port is None else self.port
+        server = Server(
+            self.host,
+            port,
+            self.protocol,
+            max_memory_bytes=self.max_memory_bytes,
+            eviction=self.eviction,
+            max_item_bytes=self.max_item_bytes if self.protocol == "memcache" else None,
+            version=__version__,
+            null=self.null,
+            trouble=self.trouble,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # nohup: it outlives its terminal.
+            loop.add_signal_handler(number, server.ask_to_stop)
+        try:
+            await server.start()
+        except OSError as error:
+            raise TargetError(
+                f"The built-in server cannot listen on {self.host}:{port}: {error.strerror or error}. "
+                "Give another --port, or 0 for a free one."
+            ) from None
+        if self.stop_at_eof:
+            _stop_at_eof(loop, server)
+        address = f"[{server.host}]" if ":" in server.host else server.host
+        print(
+            f"loadgen built-in server ({self.protocol}) listening on {address}:{server.port}, "
+            f"{_shown(self.max_memory_bytes)}, {self.eviction}; Ctrl-C stops it"
+            f"{'; null: nothing is stored' if self.null else ''}{_planted(self.trouble)}",
+            flush=True,
+        )
+        await server.asked_to_stop()
+        await server.stop()
+
+
+def raise_file_limit() -> None:
+    """A server takes as many connections as this system lets it, as caches do."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _stop_at_eof(loop: asyncio.AbstractEventLoop, server: Server) -> None:
+    stdin = sys.__stdin__.fileno() if sys.__stdin__ is not None else -1
+
+    def read() -> None:
+        if not os.read(stdin, 4096):
+            loop.remove_reader(stdin)
+            server.ask_to_stop()
+
+    try:
+        loop.add_reader(stdin, read)
+    except (OSError, ValueError):
+        raise TargetError("--stop-at-eof needs a pipe as standard input.") from None
+
+
+def _planted(trouble: Trouble | None) -> str:
+    if trouble is None:
+        return ""
+    parts = {
+        f"stall {format_duration(trouble.stall_ns)} every {format_duration(trouble.every_ns)}": trouble.stall_ns,
+        f"delay {format_duration(trouble.delay_ns)}": trouble.delay_ns,
+        f"jitter {format_duration(trouble.jitter_ns)}": trouble.jitter_ns,
+        "blackhole": trouble.blackhole,
+        f"errors {trouble.error_rate * 100:.6g}%": trouble.error_rate,
+        f"close after {trouble.close_after}": trouble.close_after,
+        f"slow read {trouble.read_bytes_per_s} B/s": trouble.read_bytes_per_s,
+    }
+    return "; planted: " + ", ".join(text for text, amount in parts.items() if amount)
+
+
+def _shown(size: int) -> str:
+    for unit, scale in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size % scale == 0:
+            return f"{size // scale} {unit}"
+    return f"{size} bytes"

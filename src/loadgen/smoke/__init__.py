@@ -1,0 +1,1 @@
+"""Smoke tests: criteria, and the test of one server."""

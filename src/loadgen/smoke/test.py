@@ -1,0 +1,163 @@
+"""Smoke tests of real servers: each started, asked, loaded, looked at and stopped before the next one.
+
+What passes is for `smoke` to say, what is printed for outputs: this finds out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from loadgen import __version__
+from loadgen.errors import TargetError
+from loadgen.events import Configured, Event, Overall, Part, Progress, Result
+from loadgen.host import machine as host
+from loadgen.plan import Endpoint, Plan
+from loadgen.runner import run as runner
+from loadgen.runner.watch import FATE_PATIENCE_S, fate_of
+from loadgen.server_plan import ServerPlan
+from loadgen.smoke.criteria import Course, Finding, Limits, SmokeEnded, judge
+from loadgen.target.server import ManagedServer, ServerError
+from loadgen.target.talk import sanity
+from loadgen.target.talk.identity import identify
+from loadgen.units import NS_PER_S
+
+Emit = Callable[[Event | SmokeEnded], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One server to be tested, and what it is to be tested with."""
+
+    name: str
+    plan: Plan
+    """Of a server that is yet to be started, the address is put in then."""
+    server: ServerPlan | None
+    """None: it runs already, and goes on afterwards."""
+    limits: Limits
+    embedded: bool
+    warnings: tuple[str, ...]
+
+
+class SmokeTest:
+    """One smoke test of one server. `emit` gets the events of its load."""
+
+    def __init__(self, case: Case, emit: Emit) -> None:
+        self.case = case
+        self.emit = emit
+        self.course = Course()
+        self.identity = ""
+        self.result: Result | None = None
+        self.last_words: tuple[str, ...] = ()
+
+    def ended(self) -> SmokeEnded:
+        """Runs it to its end, or as far as it comes. Raises WorkerError when the generator cannot do its part."""
+        try:
+            self.go()
+        except ServerError as error:
+            self.course = Course(up=Finding(False, str(error)))
+            self.last_words = error.last_words
+        except KeyboardInterrupt:
+            self.course = replace(self.course, interrupted=True)
+        ended = SmokeEnded(
+            server=self.case.name,
+            identity=self.identity,
+            checks=judge(self.case.limits, self.course, self.result),
+            result=self.result,
+            last_words=self.last_words,
+            interrupted=self.course.interrupted or (self.result is not None and self.result.interrupted),
+        )
+        return ended if ended.failed else replace(ended, last_words=())
+
+    def go(self) -> None:
+        case = self.case
+        if case.server is None:
+            self.test(case.plan, None, time.monotonic_ns())
+            return
+        began_ns = time.monotonic_ns()
+        server = ManagedServer(case.server, self.emit)
+        try:
+            with server:
+                here = Endpoint(server.host, server.port, server.host)
+                self.test(replace(case.plan, endpoints=(here,)), server, began_ns)
+        finally:
+            # What it says when it is stopped, of memory that leaked or locks that were held, counts too.
+            if self.course.up is not None:
+                self.course = replace(self.course, complaints=server.complaints())
+                self.last_words = server.last_words()
+
+    def test(self, plan: Plan, server: ManagedServer | None, began_ns: int) -> None:
+        """All of it but the start and the stop."""
+        try:
+            if server is None:
+                sanity.greet(plan)
+        except TargetError as error:
+            self.course = Course(up=Finding(False, str(error)))
+            return
+        self.course = Course(up=Finding(True, f"answered after {(time.monotonic_ns() - began_ns) / NS_PER_S:.2f} s"))
+        self.identity = identify(plan)
+        warnings, embedded = self.case.warnings, self.case.embedded
+        fingerprint = host.fingerprint()
+        self.emit(Configured(plan, __version__, warnings, embedded, self.identity, host=fingerprint))
+        if self.is_sane(plan):
+            self.load(plan, server)
+        self.course = replace(self.course, still_up=still_up(plan, server))
+
+    def is_sane(self, plan: Plan) -> bool:
+        """Whether it answers right, or need not."""
+        if not self.case.limits.sanity:
+            return True
+        try:
+            finding = Finding(True, sanity.check(plan))
+        except TargetError as error:
+            finding = Finding(False, str(error))
+        self.course = replace(self.course, sanity=finding)
+        return finding.good
+
+    def load(self, plan: Plan, server: ManagedServer | None) -> None:
+        try:
+            self.result = runner.run(plan, self.emit, embedded=self.case.embedded, server=server)
+        except TargetError as error:
+            self.course = replace(self.course, failure=str(error))
+        else:
+            self.emit(self.result)
+
+
+def still_up(plan: Plan, server: ManagedServer | None) -> Finding:
+    """Whether the server runs and answers, when all is done."""
+    wrong = ""
+    try:
+        sanity.greet(plan)
+    except TargetError as error:
+        wrong = str(error)
+    if server is not None:
+        wrong = fate_of(server, FATE_PATIENCE_S if wrong else 0.0) or wrong
+        if not wrong and server.restarted():
+            wrong = f"{server.name} was restarted under the load: another process answers now"
+    return Finding(not wrong, wrong or "it answers")
+
+
+def teller(emit: Emit, case: Case, number: int, total: int) -> Emit:
+    """Passes on a test's events; where there are several tests, its progress says which of them it is."""
+
+    def tell(event: Event | SmokeEnded) -> None:
+        if isinstance(event, Progress) and total > 1:
+            event = replace(event, overall=Overall((Part("server", number, total),)), target=case.name)
+        emit(event)
+
+    return tell
+
+
+def run_all(cases: Sequence[Case], emit: Emit) -> Iterator[SmokeEnded]:
+    """One test after the other, each server stopped before the next is started; after an interrupt, none."""
+    interrupted = False
+    for number, case in enumerate(cases, 1):
+        if interrupted:
+            course = Course(interrupted=True)
+            ended = SmokeEnded(case.name, "", judge(case.limits, course), interrupted=True)
+        else:
+            ended = SmokeTest(case, teller(emit, case, number, len(cases))).ended()
+        emit(ended)
+        yield ended
+        interrupted = ended.interrupted

@@ -1,0 +1,1 @@
+"""One worker process, and how its parent sees it."""

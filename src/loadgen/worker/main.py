@@ -1,0 +1,383 @@
+"""One worker process: told a Plan, it answers with Reports.
+
+It speaks pickles, framed as `multiprocessing.connection` frames them, over the socket whose descriptor is its one
+argument. When that socket closes, whoever started it is gone, and so is it. It imports nothing of the front end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import pickle
+import resource
+import socket
+import struct
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import uvloop
+
+from loadgen.engine._engine import PHASE_NAMES, Engine
+from loadgen.host import cgroup
+from loadgen.plan import Load, Plan
+from loadgen.secret import masked
+from loadgen.signs import Pauses, WorkerSigns
+from loadgen.snapshot import Backlog, ConnectionCounts, Snapshot, Tally
+
+# Commands, as tuples of one of these words and its arguments.
+CONNECT = "connect"  # and whether on new connections only
+WRITE_KEYS = "write keys"
+LOAD = "load"  # and a plan.Load
+STOP = "stop"
+
+# How often a prefill says how far it has come.
+PREFILL_INTERVAL_S = 0.25
+
+# Descriptors that a worker needs beside one for each connection.
+OTHER_FILES = 32
+
+
+ConnectionEvents = tuple[ConnectionCounts, dict[str, int]]
+"""Counts of connections, and how often they failed or went, by reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker says.
+
+    `event` is `connected`, `written` or `drained` when a mode has ended, `interval` or `progress` on the way.
+    """
+
+    event: str
+    phase: str
+    snapshot: Snapshot
+    """The phase so far, not only the interval."""
+    interval: int = 0
+    """Which interval of the phase has ended, from 1."""
+    interval_ns: int = 0
+    """How long it was: the last one of a phase may be short."""
+    down: tuple[int, ...] = ()
+    """Connections to each endpoint that are not ready."""
+    examples: Mapping[str, str] = field(default_factory=dict)
+    finals: Mapping[str, Snapshot] = field(default_factory=dict)
+    """With `drained`: every phase."""
+    max_rss_bytes: int = 0
+    signs: WorkerSigns | None = None
+    """With `drained`: what the machine did to it in the measure window."""
+    window_end_ns: int = 0
+    """With `drained`: when the measure window ended, monotonic; with a number of requests, the last reply's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The last thing that a worker says when it cannot go on."""
+
+    words: str
+    traceback: str = ""
+    """Where an error of ours arose; empty when the system had too little of something."""
+
+
+def raise_file_limit(connections: int) -> int:
+    """Raises the soft limit on open files as far as needed and allowed; returns what it then is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return soft
+
+
+def max_rss_bytes() -> int:
+    """The most memory this process has had resident."""
+    if sys.platform == "linux":
+        # getrusage would count what the process had been before it became this program.
+        with Path("/proc/self/status").open(encoding="ascii") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+class Pipe(asyncio.Protocol):
+    """Messages to and from whoever started this process.
+
+    What is sent waits in the loop's own buffer, so that a reader who is slow does not hold up the load.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(self, received: Callable[[Any], None], closed: Callable[[], None]) -> None:
+        self.received = received
+        self.closed = closed
+        self.buffer = bytearray()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while len(self.buffer) >= 4:
+            (length,) = struct.unpack_from("!i", self.buffer)
+            if len(self.buffer) < 4 + length:
+                return
+            message = pickle.loads(self.buffer[4 : 4 + length])
+            del self.buffer[: 4 + length]
+            self.received(message)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.closed()
+
+    def send(self, message: object) -> None:
+        if self.transport.is_closing():
+            return  # Whoever started this process has gone, and it is about to go too.
+        data = pickle.dumps(message)
+        self.transport.write(struct.pack("!i", len(data)) + data)
+
+
+class Worker:
+    """An engine, and what it is told and says."""
+
+    def __init__(self, pipe: Pipe, plan: Plan, index: int) -> None:
+        self.password = plan.password
+        own = plan.workers[index]
+        if own.cpu is not None and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, {own.cpu})
+        raise_file_limit(sum(own.connections))
+        self.pipe = pipe
+        self.index = index
+        self.load = Load(0, 0, 0, plan.interval_ns, ())
+        self.intervals = 0
+        """How many of the phase's intervals have been reported."""
+        self.timers: dict[asyncio.TimerHandle, tuple[int, Callable[[], None]]] = {}
+        """What is to be done, and when, unless the load is stopped before."""
+        self.loop = asyncio.get_running_loop()
+        self.engine = Engine(self.loop, plan, index, self.mode_ended)
+        self.groups = cgroup.groups()
+        self.throttled = cgroup.throttling(self.groups)
+        """By the groups' quotas, when the present load began."""
+        self.phase = "precheck"
+        # Connection counts and failures: as they were when the present phase began, and of phases that have ended.
+        self.began: ConnectionEvents = (ConnectionCounts(), {})
+        self.ended: dict[str, ConnectionEvents] = {}
+
+    def obey(self, command: str, *arguments: Any) -> None:
+        if command == CONNECT:
+            (fresh,) = arguments
+            self.enter("precheck")
+            self.engine.connect(fresh)
+        elif command == WRITE_KEYS:
+            self.enter("prefill")
+            self.engine.write_keys()
+            self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
+        elif command == LOAD:
+            (self.load,) = arguments
+            self.throttled = cgroup.throttling(self.groups)
+            self.forget_timers()
+            profile = [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in self.load.profile]
+            for phase in ("warmup", "measure"):
+                self.ended.pop(phase, None)  # An earlier load's; the engine forgets that too.
+            self.enter("warmup")
+            load = self.load
+            self.engine.load(load.start_ns, load.warmup_ns, load.duration_ns, profile, load.requests)
+            self.report_intervals("warmup", self.load.start_ns, self.load.warmup_ns)
+            self.at(self.load.measure_ns, lambda: self.enter("measure"))
+            self.report_intervals("measure", self.load.measure_ns, self.load.duration_ns)
+        elif command == STOP:
+            self.forget_timers()
+            self.engine.stop()
+
+    def at(self, at_ns: int, do: Callable[[], None]) -> None:
+        """Does something at a monotonic time, and after what is due before it, unless the load is stopped before.
+
+        The loop's timers are coarse: of two that are due at about the same time, the later can ring first.
+        """
+        delay_s = max(0.0, (at_ns - time.monotonic_ns()) / 1e9)
+        timer = self.loop.call_later(delay_s, lambda: self.catch_up(at_ns))
+        self.timers[timer] = at_ns, do
+
+    def forget_timers(self) -> None:
+        for timer in self.timers:
+            timer.cancel()
+        self.timers.clear()
+
+    def catch_up(self, now_ns: int) -> None:
+        """Does what is due, in order."""
+        while self.timers:
+            timer = min(self.timers, key=lambda timer: self.timers[timer][0])
+            at_ns, do = self.timers[timer]
+            if at_ns > now_ns:
+                return
+            timer.cancel()
+            del self.timers[timer]
+            do()
+
+    def enter(self, phase: str) -> None:
+        self.ended[self.phase] = self.connections_in(self.phase)
+        self.began = self.connections_now()
+        self.phase = phase
+        self.intervals = 0
+
+    def connections_now(self) -> ConnectionEvents:
+        return ConnectionCounts(*self.engine.connection_counts()), self.engine.failure_counts()
+
+    def connections_in(self, phase: str) -> ConnectionEvents:
+        """What happened to connections while this phase was the present one, each time that it was."""
+        counts, failures = self.ended.get(phase, (ConnectionCounts(), {}))
+        if phase == self.phase:
+            (now, failures_now), (began, failures_began) = self.connections_now(), self.began
+            # Only the events add up: how many are active is a state.
+            counts = replace(counts + (now - began), active=now.active)
+            failures = {k: failures.get(k, 0) + n - failures_began.get(k, 0) for k, n in failures_now.items()}
+        return counts, {k: n for k, n in failures.items() if n}
+
+    def snapshot(self, phase: str) -> Snapshot:
+        """The whole of a phase so far; of connections, what happened while it was the present one."""
+        tallies, response, service, lags, errors, failed, rx_bytes, tx_bytes, *in_time = self.engine.counts(phase)
+        lag, lag_ours, lag_backpressure, lag_unsure, lag_unsure_most = lags
+        answered_in_time, ok_in_time = in_time
+        connections, failures = self.connections_in(phase)
+        return Snapshot(
+            time.monotonic_ns(),
+            {command: Tally(*counts) for command, counts in tallies.items()},
+            response,
+            service,
+            lag,
+            {self.masked(kind): count for kind, count in errors.items()},
+            failures,
+            connections,
+            rx_bytes,
+            tx_bytes,
+            answered_in_time,
+            self.engine.cpu_ns() if phase == "measure" else 0,
+            lag_ours,
+            lag_backpressure,
+            lag_unsure,
+            lag_unsure_most,
+            failed,
+            ok_in_time,
+            Backlog(*self.engine.backlog(phase)),
+        )
+
+    def examples(self) -> dict[str, str]:
+        """The first words of each kind that a server said, which may repeat the password that it was sent."""
+        examples = self.engine.failure_examples()
+        return {self.masked(kind): masked(words, self.password) for kind, words in examples.items()}
+
+    def masked(self, kind: str) -> str:
+        """A class of errors, which is the first word of one; the names of failures are our own."""
+        ours = " " in kind or kind in ("refused", "unreachable", "reset", "stalled", "protocol", "greeting")
+        return kind if ours else masked(kind, self.password)
+
+    def say(self, event: str, phase: str, **more: Any) -> None:
+        self.pipe.send(
+            Report(
+                event,
+                phase,
+                self.snapshot(phase),
+                down=tuple(self.engine.down()),
+                examples=self.examples(),
+                max_rss_bytes=0 if event == "interval" else max_rss_bytes(),
+                **more,
+            )
+        )
+
+    def mode_ended(self, event: str) -> None:
+        if event == "drained":
+            # A load can be over before the last of the loop's timers has rung.
+            self.catch_up(time.monotonic_ns())
+            self.forget_timers()
+            self.report_rest()
+            finals = {phase: self.snapshot(phase) for phase in PHASE_NAMES}
+            end_ns = self.engine.window_end_ns()
+            self.say(event, self.phase, finals=finals, signs=self.signs(), window_end_ns=end_ns)
+        else:
+            self.say(event, "prefill" if event == "written" else "precheck")
+
+    def signs(self) -> WorkerSigns:
+        wall_ns, cpu_ns, queued_ns, pauses, overdue = self.engine.signs()
+        signs = WorkerSigns(self.index, wall_ns, cpu_ns, queued_ns, Pauses(*pauses), overdue)
+        now = cgroup.throttling(self.groups)
+        if now is None or self.throttled is None:
+            return signs
+        since = now - self.throttled
+        return replace(signs, throttled=since.count, throttled_ns=since.ns, quota_cpus=cgroup.quota(self.groups))
+
+    def report_prefill(self) -> None:
+        if self.phase == "prefill":
+            self.say("progress", "prefill")
+            self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
+
+    def report_intervals(self, phase: str, start_ns: int, length_ns: int, done: int = 0) -> None:
+        """At the end of each interval of a phase, and at its own end when that leaves one short."""
+        if not self.load.interval_ns:
+            return
+        from_ns = done * self.load.interval_ns
+        until_ns = min(from_ns + self.load.interval_ns, length_ns)
+        if from_ns >= length_ns:
+            return
+
+        def report() -> None:
+            self.intervals = done + 1
+            self.report_intervals(phase, start_ns, length_ns, done + 1)
+            self.say("interval", phase, interval=done + 1, interval_ns=until_ns - from_ns)
+
+        self.at(start_ns + until_ns, report)
+
+    def report_rest(self) -> None:
+        """What a window that its requests ended has left of an interval."""
+        load = self.load
+        rest_ns = self.engine.window_end_ns() - load.measure_ns - self.intervals * load.interval_ns
+        if load.requests and self.phase == "measure" and rest_ns > 0:
+            self.say("interval", "measure", interval=self.intervals + 1, interval_ns=rest_ns)
+
+
+async def work(channel: socket.socket) -> None:
+    """Obeys until the channel closes. The first message is the Plan and which worker of it this is."""
+    loop = asyncio.get_running_loop()
+    gone = loop.create_future()
+    worker: Worker | None = None
+
+    def received(message: Any) -> None:
+        nonlocal worker
+        try:
+            if worker is not None:
+                worker.obey(*message)
+                return
+            worker = Worker(pipe, *message)
+        except Exception as error:
+            fail(error)
+            return
+        # Nothing is allocated per request, so there is nothing for the collector to find while the load runs.
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+
+    def fail(error: BaseException) -> None:
+        if isinstance(error, MemoryError):
+            pipe.send(Failed("memory ran out"))
+        else:
+            pipe.send(Failed(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))))
+        pipe.transport.close()
+
+    def closed() -> None:
+        if not gone.done():
+            gone.set_result(None)
+
+    # What goes wrong in a callback would else be printed, and the worker would go on with half its work undone.
+    loop.set_exception_handler(lambda loop, context: fail(context.get("exception") or RuntimeError(context["message"])))
+    # The same for what is raised where compiled code can raise nothing.
+    sys.unraisablehook = lambda raised: fail(raised.exc_value or RuntimeError(str(raised.err_msg)))
+    pipe = Pipe(received, closed)
+    await loop.create_connection(lambda: pipe, sock=channel)
+    await gone
+    if worker is not None:
+        worker.engine.close()
+
+
+def main() -> None:
+    uvloop.run(work(socket.socket(fileno=int(sys.argv[1]))))

@@ -1,0 +1,71 @@
+"""The benchmark still runs: its tables have their rows, and figures are numbers. How large is not asked here."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from places import ROOT
+
+GENERATORS = {"bare C", "loadgen", "redis-benchmark"}
+GOALS = (
+    "50×1 redis: loadgen ÷ bare C",
+    "50×1 redis: loadgen ÷ redis-benchmark",
+    "4×8 loadgen: memcached ÷ redis",
+    "encode GET, resp",
+    "decode 64 B GET reply, resp",
+    "record",
+    "memory of each of 1,000 connections",
+    "1 MiB values: CPU per byte, loadgen ÷ bare recv",
+    "loadgen --version ÷ python -c pass",
+)
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "benchmark" / "bench.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=110)
+
+
+PROGRAMS = ("redis-server", "redis-benchmark", "memcached")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bare C is written for epoll")
+@pytest.mark.skipif(not all(map(shutil.which, PROGRAMS)), reason="redis or memcached is not installed")
+def test_a_quick_benchmark_has_a_row_for_everything_and_every_figure_is_a_number(tmp_path: Path) -> None:
+    done = bench("--quick", "--json", str(tmp_path / "figures.json"))
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    written = json.loads((tmp_path / "figures.json").read_text())
+
+    runs = written["figures"]["shapes"]["runs"]
+    assert {run["generator"] for run in runs if run["server"] == "redis"} >= GENERATORS
+    assert {(run["server"], run["shape"]) for run in runs} == {
+        (s, c) for s in ("redis", "memcached") for c in ("50×1", "4×8")
+    }
+    assert all(math.isfinite(value) for run in runs for figures in run["rounds"] for value in figures.values())
+    assert all(figures["requests_per_s"] > 0 for run in runs for figures in run["rounds"])
+
+    goals = {goal["what"]: goal for goal in written["goals"]}
+    assert set(GOALS) <= set(goals)
+    assert all(math.isfinite(value) for goal in goals.values() for value in goal["values"])
+    for what in GOALS:
+        assert goals[what]["met"] in (True, False)
+        assert any(line.startswith(what) for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--only", "shapes,speed"), "there is no section speed"),
+        (("--rounds", "0"), "at least one round"),
+        (("--shapes", "fifty"), "argument --shapes"),
+        (("--against", "no-such-revision", "--only", "start"), "no-such-revision"),
+    ],
+)
+def test_what_the_benchmark_cannot_do_is_said(arguments: tuple[str, ...], why: str) -> None:
+    done = bench("--quick", *arguments)
+    assert done.returncode in (2, 3)
+    assert why in done.stderr

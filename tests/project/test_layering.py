@@ -1,0 +1,367 @@
+"""Who may import whom: the architecture as a table, held against every `import` and `cimport` in src/loadgen.
+
+A row names a module, or a folder ("room") for every file in it, and lists all that it may import of loadgen. A second
+table names the one door of each library from outside.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from places import SRC
+
+TABLE = """
+# The vocabulary: frozen values, which every room may know.
+units ←
+errors ←
+escape ←
+secret ←
+greeting ←
+signs ←
+server_plan ←
+usage ← units
+snapshot ← engine._histogram
+slo ← units snapshot
+overload ← units snapshot
+plan ← units greeting slo judge.verdict
+events ← units signs usage snapshot slo overload plan stats
+
+# The wire: bytes ↔ requests, compiled, without a clock or a socket.
+_buffer ←
+_request ←
+_codec ← _buffer _request
+_resp ← _buffer _request _codec
+_memcache ← _buffer _request _codec
+
+# One worker's hot path, compiled, a row for each module; up to `_pipeline` without a clock or a socket.
+engine._clock ←
+engine._random ←
+engine._histogram ←
+engine._busy ←
+engine._ketama ← _buffer
+engine._keys ← engine._random
+engine._values ← engine._random
+engine._workload ← _request engine._random engine._ketama engine._keys
+engine._schedule ← engine._random
+engine._recorder ← _request engine._histogram
+engine._backlog ← _request engine._histogram engine._workload engine._schedule engine._recorder
+engine._pipeline ← _buffer _request _codec engine._recorder
+engine._connection ← _buffer _request _codec engine._values engine._recorder engine._pipeline
+engine._pauses ← engine._clock
+engine._reactor ← engine._clock
+engine._pool ← _buffer _request _codec _resp _memcache engine._clock engine._random engine._values engine._schedule
+    engine._recorder engine._pipeline engine._connection engine._reactor
+engine._engine ← _request engine._clock engine._random engine._histogram engine._busy engine._ketama engine._keys
+    engine._workload engine._schedule engine._backlog engine._pipeline engine._connection engine._pauses
+    engine._reactor engine._pool
+
+# The built-in server: compiled but for `builtin`, which runs it.
+server._store ←
+server._faults ← engine._clock engine._random
+server._connection ← server._store server._faults
+server._resp ← server._connection
+server._description ← server._store server._connection server._resp
+server._redis ← server._store server._connection server._resp server._description
+server._memcache ← server._store server._connection
+server._null ← server._connection server._resp server._description server._redis server._memcache
+server._server ← engine._clock server._store server._faults server._connection server._redis server._memcache
+    server._null
+server.builtin ← units errors server._server __init__
+
+# What counts, and what judges.
+stats ←
+judge.causes ← units signs
+judge.verdict ← units signs snapshot stats judge.causes
+judge.diagnosis ← units escape greeting snapshot plan
+judge.failures ← units escape snapshot judge.diagnosis
+compare.comparison ← stats
+history ← units escape stats compare.comparison
+smoke.criteria ← units escape snapshot plan events judge.causes judge.diagnosis
+selftest ← signs plan host
+
+# What touches the machine: its processes, other servers, and the workers.
+host._awake ←
+host ← units signs host._awake
+target.talk ← errors escape secret greeting plan
+target ← units errors escape secret server_plan usage events target.talk
+worker ← errors secret signs snapshot plan engine._engine host
+runner ← units errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.diagnosis
+    judge.failures host worker
+compare ← units errors signs server_plan snapshot slo overload plan events stats judge.causes judge.verdict
+    judge.failures compare.comparison host target.talk target runner record.write record __init__
+smoke ← units errors server_plan plan events smoke.criteria host target.talk target runner __init__
+
+# TOML and pydantic.
+config.tables ← units errors slo stats judge.verdict compare.comparison smoke.criteria host
+config.document ← errors secret config.tables
+config.told ← units errors server_plan plan stats judge.verdict compare.comparison smoke.criteria config.tables
+config ← units errors escape plan engine._ketama config.tables config.document config.told
+
+# Events to JSON, and back.
+record.schema ← stats compare.comparison smoke.criteria
+record.write ← units escape signs usage snapshot slo overload plan events stats compare.comparison smoke.criteria
+    record.schema
+record.read ← units signs usage snapshot slo overload plan events stats compare.comparison smoke.criteria record.write
+record ← errors escape events compare.comparison smoke.criteria record.write record.read
+
+# Events to text.
+output.words ← units escape usage snapshot slo overload plan events stats judge.causes compare.comparison
+    smoke.criteria
+output.paper ← errors escape output.words
+output.pictures ← escape stats compare.comparison output.words output.paper
+output.reports ← escape stats compare.comparison output.words output.paper
+output.formats ← units escape usage slo plan events stats judge.causes compare.comparison history smoke.criteria
+    record output.words output.paper output.pictures
+output ← errors output.words output.paper output.pictures output.reports output.formats
+
+# The command.
+cli.options ← units errors escape
+cli.flags ← errors escape plan config cli.options
+cli ← errors escape server_plan usage slo plan events stats compare.comparison selftest host target.talk target runner
+    compare config.tables config record output cli.options cli.flags __init__
+cli.verbs ← units errors escape server_plan plan events server.builtin stats compare.comparison history smoke.criteria
+    selftest host target runner compare smoke config record output.paper output.formats output cli.options cli.flags
+    cli __init__
+cli.main ← errors escape config cli.options cli.flags cli __init__
+entry ← cli.main
+__main__ ← entry
+__init__ ←
+"""
+
+
+def rows(table: str) -> dict[str, set[str]]:
+    """`row ← what it may import`, where lines that are indented go on; `#` begins a comment."""
+    joined = re.sub(r"\n[ ]+", " ", re.sub(r"(?m)^#.*", "", table))
+    parted = (line.partition("←") for line in joined.splitlines() if line.strip())
+    return {row.strip(): set(others.split()) for row, _, others in parted}
+
+
+MAY_IMPORT = rows(TABLE)
+
+# A row whose files do not import each other. Of any other row, files may.
+APART = {"cli.verbs"}
+# A face (.pyi) never runs: it may name the types of values too.
+NAMED_BY_FACES = {"plan"}
+
+# One door per library, and per header by which C code would read a clock or touch a socket.
+DOORS: dict[str, set[str]] = {
+    "tomli": {"config"},
+    "pydantic": {"config"},
+    "pydantic_core": {"config"},
+    "orjson": {"record"},
+    "hdrh": {"snapshot"},
+    "uvloop": {"worker", "server.builtin"},
+    "hiredis": {"target.talk"},
+    "rich": {"output"},
+    "psutil": {"target"},
+    "time.h": {"engine._clock", "server._connection", "server._faults"},
+    "sys/socket.h": {"engine._connection", "server._connection"},
+}
+# They are told the time.
+WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) and not row.startswith("__")} - {
+    "engine._clock",
+    "engine._connection",
+    "engine._pauses",
+    "engine._reactor",
+    "engine._pool",
+    "engine._engine",
+}
+CLOCKS = {"time", "datetime", "libc.time", "posix.time", "cpython.time"}
+COMPILERS_OWN = {"cython", "libc", "posix", "cpython"}
+
+
+def row_of(module: str) -> str:
+    """The longest row that a module's name begins with: `config` of `loadgen.config.load`, `__init__` of `loadgen`.
+
+    A compiled module of the hot path or of the server, and any module of the root, needs a row of its own.
+    """
+    parts = module.removesuffix(".__init__").split(".")[1:]
+    for length in range(len(parts), 0, -1):
+        if (row := ".".join(parts[:length])) in MAY_IMPORT:
+            return row
+    # What only holds rows, such as loadgen itself, imports nothing.
+    return "__init__" if (SRC / module.replace(".", "/").removesuffix("/__init__")).is_dir() else ".".join(parts)
+
+
+def python_imports(source: str, package: str) -> Iterator[str]:
+    """Every module that Python source imports, anywhere in it, as an absolute dotted name."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names = [alias.name for alias in node.names]
+            yield from absolute("." * node.level + (node.module or ""), names, package)
+
+
+def cython_imports(source: str, package: str) -> Iterator[str]:
+    """The same for Cython, and every C header that it names. Docstrings and comments do not count."""
+    yield from re.findall(r"""(?m)^[ \t]*#[ \t]*include[ \t]*[<"]([\w./]+)""", source)
+    source = re.sub(r'(""".*?"""|\'\'\'.*?\'\'\'|#[^\n]*)', "", source, flags=re.DOTALL)
+    for found in re.finditer(r"(?m)^[ \t]*c?import[ \t]+([\w., \t]+)", source):
+        yield from (name.split()[0] for name in found[1].split(","))
+    for found in re.finditer(r"(?m)^[ \t]*from[ \t]+([\w.]+)[ \t]+c?import[ \t]*(\([^)]*\)|[^\n]*)", source):
+        yield from absolute(found[1], re.findall(r"(\w+)(?:\s+as\s+\w+)?", found[2]), package)
+    for found in re.finditer(r"""(?m)^[ \t]*cdef[ \t]+extern[ \t]+from[ \t]+["']<?([\w./]+)""", source):
+        yield found[1]
+
+
+def absolute(written: str, names: list[str], package: str) -> list[str]:
+    """`from . import errors` in loadgen imports loadgen.errors; `from loadgen import __version__`, loadgen itself."""
+    level = len(written) - len(written.lstrip("."))
+    parents = package.split(".")[: len(package.split(".")) - level + 1] if level else []
+    module = ".".join([*parents, written.lstrip(".")]).strip(".")
+    if module.split(".")[0] != "loadgen":
+        return [module]
+    return [f"{module}.{name}" if is_module(f"{module}.{name}") else module for name in names]
+
+
+def is_module(name: str) -> bool:
+    path = SRC / name.replace(".", "/")
+    return path.is_dir() or any(path.with_suffix(suffix).exists() for suffix in SUFFIXES)
+
+
+def module_of(path: str) -> str:
+    return ".".join(Path(path).with_suffix("").parts)
+
+
+def imports(path: str, source: str) -> list[str]:
+    package = ".".join(Path(path).parts[:-1])
+    return list((python_imports if path.endswith((".py", ".pyi")) else cython_imports)(source, package))
+
+
+def own(path: str, source: str) -> set[str]:
+    """The rows that a file imports from, without what only a face may name."""
+    row = row_of(module_of(path))
+    found = {row_of(name) for name in imports(path, source) if name.split(".")[0] == "loadgen"}
+    found -= NAMED_BY_FACES if path.endswith(".pyi") else set()
+    # A compiled module is several files. One in Python that is a row of its own imports nothing of itself.
+    return found if row in APART else found - {row}
+
+
+def violations(path: str, source: str) -> list[str]:
+    """What the file at `path` (loadgen/...) imports and may not, one sentence each."""
+    row = row_of(module_of(path))
+    if row not in MAY_IMPORT:
+        return [f"new module {row}: say in tests/project/test_layering.py what it may import"]
+    wrong = [f"{path} may not import {other}" for other in sorted(own(path, source) - MAY_IMPORT[row])]
+    for name in imports(path, source):
+        top = name.split(".")[0]
+        if top == "loadgen":
+            continue
+        if name in DOORS or top in DOORS:
+            doors = DOORS.get(name) or DOORS[top]
+            if not any(row == door or row.startswith(f"{door}.") for door in doors):
+                wrong.append(f"{path} may not use {name}, whose only door is {' and '.join(sorted(doors))}")
+        elif row in WITHOUT_CLOCK and name in CLOCKS:
+            wrong.append(f"{path} may not read a clock ({name}): it takes the time as an argument")
+        elif not (top in sys.stdlib_module_names or top in COMPILERS_OWN or name.endswith(".h")):
+            wrong.append(f"new library {top}: say in tests/project/test_layering.py which module is its door")
+    return wrong
+
+
+SUFFIXES = (".py", ".pyi", ".pyx", ".pxd")
+
+
+def sources() -> list[str]:
+    return sorted(str(path.relative_to(SRC)) for path in (SRC / "loadgen").rglob("*") if path.suffix in SUFFIXES)
+
+
+@pytest.mark.parametrize("path", sources())
+def test_a_module_imports_only_what_its_row_allows(path: str) -> None:
+    assert violations(path, (SRC / path).read_text()) == []
+
+
+def test_no_row_allows_more_than_is_used() -> None:
+    """So that the table is the architecture, and not a wish."""
+    used: dict[str, set[str]] = {row: set() for row in MAY_IMPORT}
+    for path in sources():
+        used[row_of(module_of(path))] |= own(path, (SRC / path).read_text())
+    unused = {row: sorted(allowed - used[row]) for row, allowed in MAY_IMPORT.items() if allowed - used[row]}
+    assert unused == {}
+
+
+def test_no_door_stands_open_that_nobody_goes_through() -> None:
+    used = {(name, row_of(module_of(path))) for path in sources() for name in imports(path, (SRC / path).read_text())}
+    unused = {
+        (library, door)
+        for library, doors in DOORS.items()
+        for door in doors
+        if not any(
+            (name == library or name.startswith(f"{library}.")) and (row == door or row.startswith(f"{door}."))
+            for name, row in used
+        )
+    }
+    assert unused == set()
+
+
+def test_the_table_has_no_circle() -> None:
+    below = dict(MAY_IMPORT)
+    while bottom := {row for row, allowed in below.items() if not allowed}:
+        below = {row: allowed - bottom for row, allowed in below.items() if row not in bottom}
+    assert below == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "complaint"),
+    [
+        ("loadgen/plan.py", "import loadgen.config", "may not import config"),
+        ("loadgen/plan.py", "def later():\n    from .config import load", "may not import config"),
+        ("loadgen/plan.py", "from . import runner", "may not import runner"),
+        ("loadgen/output/formats/clean.py", "from loadgen.config import Config", "may not import config"),
+        ("loadgen/output/formats/clean.py", "from ...runner import run", "may not import runner"),
+        ("loadgen/output/paper/sink.py", "from loadgen.output import create", "may not import output"),
+        ("loadgen/cli/verbs/run.py", "from loadgen.cli.verbs.serve import serve", "may not import cli.verbs"),
+        ("loadgen/cli/verbs/run.py", "from . import serve", "may not import cli.verbs"),
+        ("loadgen/cli/session.py", "from loadgen.cli import main", "may not import cli.main"),
+        ("loadgen/output/formats/json.py", "import orjson", "only door is record"),
+        ("loadgen/target/server.py", "from hiredis import Reader", "only door is target.talk"),
+        ("loadgen/stats/ranks.py", "import numpy", "new library numpy"),
+        ("loadgen/surprise.py", "", "new module surprise"),
+        ("loadgen/_surprise.pyx", "", "new module _surprise"),
+        ("loadgen/engine/_surprise.pyx", "", "new module engine._surprise"),
+        ("loadgen/_codec.pyx", "from loadgen.engine._pipeline cimport Pipeline", "may not import engine._pipeline"),
+        ("loadgen/_resp.pxd", "from loadgen cimport _memcache", "may not import _memcache"),
+        ("loadgen/_resp.pxd", "from . cimport _memcache", "may not import _memcache"),
+        (
+            "loadgen/engine/_keys.pyx",
+            "from ._pool cimport (\n    Pool,\n)\nfrom ._random cimport Random",
+            "engine._pool",
+        ),
+        ("loadgen/engine/_engine.pyx", "cimport loadgen._buffer, loadgen.server._server", "may not import _buffer"),
+        ("loadgen/engine/_engine.pyi", "from loadgen.worker.main import main", "may not import worker"),
+        ("loadgen/engine/_engine.pyx", "from loadgen.plan import Plan", "may not import plan"),
+        ("loadgen/engine/_pipeline.pyx", "from loadgen.engine._clock cimport now_ns", "may not import engine._clock"),
+        ("loadgen/engine/_pipeline.pyx", "    import time", "may not read a clock"),
+        ("loadgen/engine/_recorder.pyx", "from posix.time cimport clock_gettime", "may not read a clock"),
+        ("loadgen/engine/_schedule.pyx", 'cdef extern from "time.h" nogil:', "may not use time.h"),
+        (
+            "loadgen/engine/_keys.pxd",
+            'cdef extern from *:\n    """\n    #include <time.h>\n    """',
+            "may not use time.h",
+        ),
+        ("loadgen/engine/_pipeline.pyx", 'cdef extern from "<sys/socket.h>":', "may not use sys/socket.h"),
+    ],
+)
+def test_a_forbidden_import_is_found(path: str, source: str, complaint: str) -> None:
+    assert any(complaint in wrong for wrong in violations(path, source))
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        (
+            "loadgen/runner/crew.py",
+            "from loadgen.worker.main import main\nfrom loadgen.plan import Plan\nimport json",
+        ),
+        ("loadgen/server/builtin.py", "import uvloop\nfrom loadgen.server._server import Server"),
+        ("loadgen/cli/main.py", "from loadgen import __version__\nfrom loadgen.cli import session"),
+        ("loadgen/engine/_engine.pyx", "from loadgen.engine._clock cimport now_ns\nfrom libc.stdint cimport int64_t"),
+        ("loadgen/engine/_engine.pyi", "from loadgen.plan import Plan"),
+        ("loadgen/_codec.pyx", '"""Text may say:\nimport time\n"""\n# from loadgen import errors'),
+    ],
+)
+def test_an_allowed_import_is_left_alone(path: str, source: str) -> None:
+    assert violations(path, source) == []

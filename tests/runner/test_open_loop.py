@@ -1,0 +1,500 @@
+"""The open loop is honest: what a stalled server, a stopped generator, a black hole or a slow server do to the numbers.
+
+Real workers against the built-in server with trouble planted in it. Laws with tolerances, no assertion on speed.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy
+import pytest
+from command import loadgen
+from quiet import Machine, law_of_time, watched
+from runs import endpoints, plan, sets
+
+from loadgen.events import Event, PhaseBegan, Result, Sample
+from loadgen.plan import Plan
+from loadgen.runner import run as runner
+from loadgen.target.embedded import EmbeddedServer
+from loadgen.units import NS_PER_MS, NS_PER_S
+
+pytestmark = pytest.mark.timing
+
+HOST = "127.0.0.1"
+
+# What the generator promises of itself is at stake here, so its limits are its own again.
+JUDGED = ("verdict.lag=100us", "verdict.shortfall=0.005")
+
+
+def run(told: Plan) -> Result:
+    result = runner.run(told, lambda event: None)
+    assert result.unaccounted == 0
+    return result
+
+
+# ── A server that stalls ────────────────────────────────────────────────────────────────────────────────────────────
+
+STALL_NS, PERIOD_NS, STALLS = 200 * NS_PER_MS, NS_PER_S, 60
+RATE_PER_S = 2000
+
+
+@pytest.fixture(scope="module")
+def stalled_runs() -> StalledRuns:
+    """An open and a closed loop on a server that is frozen for 200 ms every second."""
+    trouble = ["--stall", "200ms", "--every", "1s", "--delay", "50us"]
+    with EmbeddedServer(options=trouble) as server:
+        common = ("general.warmup=1s", "connection.connections=4", "connection.pipeline_depth=1")
+        paced = (f"general.duration={STALLS}s", f"workload.rate_limit={RATE_PER_S}", "workload.arrival=poisson")
+        with watched() as machine:
+            open_loop = StalledRun(plan(server.port, *common, *paced))
+            closed_loop = StalledRun(plan(server.port, *common, "general.duration=10s"))
+    return StalledRuns(open_loop, closed_loop, machine)
+
+
+class StalledRun:
+    """A result, and its periods one by one, each with a stall."""
+
+    def __init__(self, told: Plan) -> None:
+        self.periods: list[Sample] = []
+        self.result = runner.run(told, self.hear)
+        assert self.result.unaccounted == 0
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, Sample) and event.phase == "measure":
+            self.periods.append(event)
+
+    def median(self, number: Callable[[Sample], float]) -> float:
+        """Over the periods: the law knows of the stalls that are planted, and of none of the machine's."""
+        return statistics.median(map(number, self.periods))
+
+
+class StalledRuns(NamedTuple):
+    open_loop: StalledRun
+    closed_loop: StalledRun
+    machine: Machine
+
+
+def stall_law_ns(q: float, closed_loop: StalledRun) -> float:
+    """Of a server frozen for D every T at utilisation ρ: x_q = D − (1 − q)(1 − ρ)T.
+
+    The closed loop says what the server can do when it is not frozen.
+    """
+    answered_per_s = closed_loop.median(lambda period: period.interval.total.answered / period.interval_ns * NS_PER_S)
+    capacity_per_s = answered_per_s / (1 - STALL_NS / PERIOD_NS)
+    return STALL_NS - (1 - q) * (1 - RATE_PER_S / capacity_per_s) * PERIOD_NS
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(("q", "tolerance"), [(0.95, 0.05), (0.99, 0.02), (0.999, 0.01)])
+def test_a_stall_is_charged_to_every_late_request(q: float, tolerance: float, stalled_runs: StalledRuns) -> None:
+    found = stalled_runs.open_loop.median(lambda period: period.interval.latency().quantile(q))
+    with stalled_runs.machine.is_judged():
+        assert found == pytest.approx(stall_law_ns(q, stalled_runs.closed_loop), rel=tolerance)
+
+
+def test_a_closed_loop_hides_the_same_stall(stalled_runs: StalledRuns) -> None:
+    truth, told = (run.result.measured.latency() for run in stalled_runs[:2])
+    assert told.quantile(0.99) * 50 <= truth.quantile(0.99)
+    # It was there all the same.
+    assert told.max > 0.9 * STALL_NS
+
+
+def test_service_time_shows_the_stall_only_in_the_requests_that_it_hit(
+    stalled_runs: StalledRuns,
+) -> None:
+    measured = stalled_runs.open_loop.result.measured
+    service = measured.latency(clock="service")
+    # One per connection and stall was on its way; the others waited for their turn, which is the stall's doing too.
+    hit = service.above(STALL_NS // 2)
+    assert 0 < hit <= 4 * (STALLS + 1)
+    assert service.quantile(0.99) < STALL_NS // 10
+    waited = measured.lag_backpressure
+    assert measured.latency().above(STALL_NS // 2) == pytest.approx(hit + waited.above(STALL_NS // 2), rel=0.05)
+
+
+def test_the_stall_is_none_of_the_generators_lag(stalled_runs: StalledRuns) -> None:
+    open_loop = stalled_runs.open_loop.result
+    assert open_loop.measured.lag_ours.quantile(0.99) < STALL_NS // 10
+    assert open_loop.measured.lag.sum == open_loop.measured.lag_ours.sum + open_loop.measured.lag_backpressure.sum
+
+
+# ── A generator that is stopped ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Stopped(runner.Run):
+    """A run whose worker is stopped for a while in the middle of its window."""
+
+    def __init__(self, told: Plan, after_s: float, for_s: float) -> None:
+        super().__init__(told, self.hear)
+        self.after_s, self.for_s = after_s, for_s
+        self.stopped_s = 0.0
+        self.stopper: threading.Thread | None = None
+
+    def hear(self, event: Event) -> None:
+        if isinstance(event, PhaseBegan) and event.phase == "measure":
+            self.stopper = threading.Thread(target=self.stop)
+            self.stopper.start()
+
+    def stop(self) -> None:
+        worker = self.crew.workers[0].process
+        time.sleep(self.after_s)
+        worker.send_signal(signal.SIGSTOP)
+        began_s = time.monotonic()
+        time.sleep(self.for_s)
+        worker.send_signal(signal.SIGCONT)
+        self.stopped_s = time.monotonic() - began_s
+
+    def outcome(self) -> Result:
+        result = self.result()
+        assert self.stopper is not None
+        self.stopper.join()
+        assert result.unaccounted == 0
+        return result
+
+
+@pytest.fixture(scope="module")
+def healthy() -> Iterator[EmbeddedServer]:
+    with EmbeddedServer() as server:
+        yield server
+
+
+@pytest.mark.parametrize("number", range(20))
+@law_of_time
+def test_a_generator_that_was_stopped_distrusts_itself_and_says_why(number: int, healthy: EmbeddedServer) -> None:
+    told = plan(
+        healthy.port,
+        "general.duration=1500ms",
+        f"general.seed={number}",
+        # At some, more fall due while it is stopped than all pipelines hold together.
+        f"workload.rate_limit={(1000, 5000)[number % 2]}",
+        f"workload.arrival={('poisson', 'constant')[number // 2 % 2]}",
+        *JUDGED,
+    )
+    run = Stopped(told, 0.3 + number / 100, 0.2)
+    result = run.outcome()
+    assert not result.valid
+    assert "p99 of the generator's own send lag was" in result.reasons[0]
+    assert "worker 0 was stopped for" in result.reasons[0]
+    # Whoever was due meanwhile, all but what the pipelines held, is charged to the generator; and nobody else is, but
+    # those who were due when the machine itself held it up.
+    pauses = result.signs.workers[0].pauses
+    least, most = run.stopped_s * told.rate_per_s, pauses.total_ns / NS_PER_S * told.rate_per_s
+    assert 0.85 * least <= result.measured.lag_ours.above(NS_PER_MS) <= 1.15 * max(least, most)
+    assert 0.75 * run.stopped_s * NS_PER_S <= pauses.longest_ns <= pauses.total_ns
+    assert pauses.stopped_ns > 0.8 * run.stopped_s * NS_PER_S
+
+
+@law_of_time
+def test_a_closed_loop_that_was_stopped_is_valid_with_a_warning(healthy: EmbeddedServer) -> None:
+    result = Stopped(plan(healthy.port, "general.duration=1s"), 0.3, 0.2).outcome()
+    assert result.valid
+    assert any("worker 0 was stopped for" in warning for warning in result.warnings)
+
+
+def test_an_invalid_run_prints_everything_and_ends_with_4(healthy: EmbeddedServer) -> None:
+    # No generator keeps to a limit of a nanosecond.
+    done = loadgen(
+        "--format",
+        "json",
+        *sets(endpoints(healthy.port), "general.duration=0.5s", "general.warmup=0s", "workload.rate_limit=5000"),
+        *sets("verdict.lag=1ns", "verdict.lag_share=0"),
+    )
+    assert done.status == 4
+    result = done.records[-1]
+    assert result["counts"]["planned"] == result["counts"]["ok"] > 0
+    assert not result["verdict"]["valid"]
+    assert "send lag" in result["verdict"]["reasons"][0]
+    assert "send lag" in done.stderr
+
+
+# ── A black hole ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_black_hole_makes_every_percentile_a_lower_bound_and_loses_nothing() -> None:
+    with EmbeddedServer(options=["--blackhole"]) as server:
+        settings = ("workload.rate_limit=500", "connection.request_timeout=300ms", "general.duration=1s")
+        done = loadgen("--format", "verbose", *sets(endpoints(server.port), *settings, "general.warmup=0s"))
+        told = plan(server.port, *settings, "general.warmup=0s")
+        result = run(told)
+    total = result.measured.total
+    assert total.planned == total.timeouts + total.lost + total.unfinished == 500
+    assert total.ok == total.errors == total.corrupt == 0
+    latency = result.measured.latency()
+    assert all(latency.is_lower_bound(q) for q in (0.5, 0.9, 0.99, 0.999, 0.9999, 1.0))
+    assert latency.quantile(0.5) >= 300 * NS_PER_MS
+    assert not result.valid
+    # No reply is a failure, whoever was late beside.
+    assert done.status == 1
+    [row] = [line for line in done.stdout.splitlines() if "all response" in line]
+    assert row.count("≥") == 6, row
+
+
+# ── A server at half of what is offered ─────────────────────────────────────────────────────────────────────────────
+
+
+@law_of_time
+def test_a_server_at_half_the_offered_rate_has_its_whole_backlog_counted() -> None:
+    events: list[Event] = []
+    with EmbeddedServer(options=["--delay", "1ms"]) as server:
+        told = plan(
+            server.port,
+            "general.warmup=0s",
+            "general.duration=4s",
+            "general.interval=500ms",
+            "workload.rate_limit=2000",
+            "connection.request_timeout=3s",
+        )
+        result = runner.run(told, events.append)
+    total = result.measured.total
+    assert result.unaccounted == 0
+    assert total.planned == 8000
+    assert result.throughput_per_s == pytest.approx(1000, rel=0.1)
+    # Response time grows as the backlog does: half a second for each second offered.
+    medians = [e.interval.latency().quantile(0.5) / NS_PER_S for e in events if isinstance(e, Sample)]
+    slopes = numpy.polyfit(0.25 + 0.5 * numpy.arange(len(medians)), medians, 1)
+    assert slopes[0] == pytest.approx(0.5, rel=0.1)
+    assert numpy.corrcoef(numpy.arange(len(medians)), medians)[0, 1] > 0.99
+    # The wait for room is the server's doing.
+    assert result.measured.lag_backpressure.quantile(0.5) > 0.9 * result.measured.lag.quantile(0.5)
+
+
+def test_a_backlog_takes_no_memory() -> None:
+    peaks = []
+    with EmbeddedServer(options=["--delay", "1ms"]) as server:
+        for rate in (2000, 200_000):
+            told = plan(
+                server.port,
+                "general.warmup=0s",
+                "general.duration=2s",
+                f"workload.rate_limit={rate}",
+                "connection.request_timeout=100ms",
+            )
+            result = run(told)
+            assert result.measured.total.planned == 2 * rate
+            peaks.append(result.max_rss_bytes)
+    # 400,000 requests wait, of 48 bytes each had they been made; they are times that have not been reached yet.
+    assert peaks[1] - peaks[0] < 2_000_000
+
+
+# ── What the server sees ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def arrivals() -> Iterator[tuple[int, list[int]]]:
+    """A server that answers each PING, and notes when it came."""
+    seen: list[int] = []
+    listener = socket.create_server((HOST, 0))
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            while data := connection.recv(65536):
+                now_ns = time.monotonic_ns()
+                count = data.count(b"PING")
+                seen.extend([now_ns] * count)
+                connection.sendall(b"+PONG\r\n" * count)
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield listener.getsockname()[1], seen
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def sent_at(*settings: str) -> numpy.ndarray:
+    """When a server saw the requests of a run."""
+    with arrivals() as (port, seen):
+        told = plan(port, "target.protocol=ping", "general.warmup=0s", *settings)
+        result = run(told)
+        greetings = result.overall.tallies["ping"].planned - result.measured.total.planned
+        return numpy.array(seen[greetings:])
+
+
+def dispersions_of_sends(seed: int) -> list[float]:
+    """Variance over mean of how many requests a server sees in each 10 ms, second by second."""
+    settings = ("general.duration=10s", "workload.rate_limit=300", "workload.arrival=poisson")
+    at = sent_at(*settings, f"general.seed={seed}")
+    counts = numpy.bincount((at - at[0]) // (10 * NS_PER_MS))[:-1]
+    seconds = counts[: len(counts) // 100 * 100].reshape(-1, 100)
+    return [float(second.var(ddof=1) / second.mean()) for second in seconds]
+
+
+@law_of_time
+def test_poisson_sends_vary_as_much_as_they_are() -> None:
+    # Rows whose intended times have a dispersion of 1.00, so that what is measured is the sending. A machine that stops
+    # gathers what it held up, in the seconds in which it does.
+    seconds = [second for seed in (8, 27, 39) for second in dispersions_of_sends(seed)]
+    assert numpy.median(seconds) == pytest.approx(1, abs=0.05)
+
+
+@law_of_time
+def test_a_ramp_and_a_burst_reach_the_server_as_planned() -> None:
+    phases = [
+        '{for = "1s", shape = "ramp", rate = [0, 1000]}',
+        '{for = "1s", shape = "burst", rate = [100, 2000], period = "500ms", width = "100ms"}',
+        '{for = "1s", rate = 300}',
+    ]
+    at = sent_at(f"workload.phase=[{', '.join(phases)}]")
+    counts = numpy.bincount((at - at[0]) // (100 * NS_PER_MS), minlength=30)
+    exact = [5 + 10 * n for n in range(10)] + [10, 10, 10, 10, 200] * 2 + [30] * 10
+    # Intended times are exact (tests/engine/test_schedule.py); on which side of a bound a request is seen is up to the
+    # way there, for which five milliseconds are allowed.
+    rates = numpy.repeat([1000, 2000, 300], 10)
+    assert (abs(counts[:30] - exact) <= 3 + 0.005 * rates).all(), counts
+    assert counts.sum() == 500 + 480 + 300
+
+
+# ── The way to a connection ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def by_connection(distribution: str) -> list[int]:
+    """How many of 2,000 requests, one by one, went to each of 8 connections."""
+    served: Counter[int] = Counter()
+    lock = threading.Lock()
+    listener = socket.create_server((HOST, 0))
+
+    def serve(connection: socket.socket, number: int) -> None:
+        with connection:
+            while data := connection.recv(65536):
+                connection.sendall(b"+PONG\r\n" * data.count(b"PING"))
+                with lock:
+                    served[number] += data.count(b"PING")
+
+    def accept() -> None:
+        for number in range(8):
+            connection, _ = listener.accept()
+            threading.Thread(target=serve, args=(connection, number), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    with listener:
+        run(
+            plan(
+                listener.getsockname()[1],
+                "target.protocol=ping",
+                "connection.connections=8",
+                "connection.pipeline_depth=4",
+                f"connection.request_distribution={distribution}",
+                "general.warmup=0s",
+                "general.duration=2s",
+                "workload.rate_limit=1000",
+            )
+        )
+    return [served[number] - 1 for number in range(8)]
+
+
+def test_roundrobin_gives_each_connection_as_much() -> None:
+    served = by_connection("roundrobin")
+    assert sum(served) == 2000
+    assert max(served) - min(served) < 50
+
+
+def test_greedy_prefers_the_first() -> None:
+    served = by_connection("greedy")
+    assert served[0] > 1500
+
+
+def test_random_spreads_by_chance() -> None:
+    served = by_connection("random")
+    expected = 2000 / 8
+    chi_square = sum((n - expected) ** 2 / expected for n in served)
+    # More even than roundrobin is not, and no connection stands out: 7 degrees of freedom.
+    assert 0.5 < chi_square < 30, served
+
+
+def test_least_inflight_passes_by_a_connection_that_does_not_answer() -> None:
+    """One of four connections answers nothing: whoever asks for the least in flight leaves it alone."""
+    counts = {}
+    for distribution in ("roundrobin", "least_inflight"):
+        stuck: list[socket.socket] = []
+        got: Counter[bool] = Counter()
+        listener = socket.create_server((HOST, 0))
+
+        def serve(connection: socket.socket, silent: bool, got: Counter[bool] = got) -> None:
+            greeted = False
+            with connection:
+                while data := connection.recv(65536):
+                    pings = data.count(b"PING")
+                    got[silent] += pings
+                    if not silent or not greeted:
+                        connection.sendall(b"+PONG\r\n" * (pings if not silent else 1))
+                    greeted = True
+
+        def accept(listener: socket.socket = listener, stuck: list[socket.socket] = stuck) -> None:
+            for number in range(4):
+                connection, _ = listener.accept()
+                stuck.append(connection)
+                threading.Thread(target=serve, args=(connection, number == 0), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        with listener:
+            run(
+                plan(
+                    listener.getsockname()[1],
+                    "target.protocol=ping",
+                    "connection.pipeline_depth=64",
+                    f"connection.request_distribution={distribution}",
+                    "connection.request_timeout=2s",
+                    "general.warmup=0s",
+                    "general.duration=1s",
+                    "workload.rate_limit=500",
+                )
+            )
+        counts[distribution] = got[True]
+    assert counts["roundrobin"] > 50
+    assert counts["least_inflight"] < 30
+
+
+# ── Lag: whose it is ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_full_socket_is_backpressure() -> None:
+    with EmbeddedServer(options=["--slow-read", "1MB"]) as server:
+        told = plan(
+            server.port,
+            "general.warmup=0s",
+            "general.duration=2s",
+            "connection.connections=1",
+            "connection.pipeline_depth=64",
+            "workload.commands.get=0",
+            "workload.values.length=10KB",
+            "workload.rate_limit=1000",
+            "connection.request_timeout=5s",
+        )
+        result = run(told)
+    lag, ours = result.measured.lag, result.measured.lag_ours
+    assert lag.quantile(0.9) > 500 * NS_PER_MS
+    assert ours.quantile(0.9) < 0.1 * lag.quantile(0.9)
+    assert result.measured.lag_backpressure.sum + ours.sum == lag.sum
+
+
+def test_spinning_counts_what_the_server_counted_and_says_what_it_takes(healthy: EmbeddedServer) -> None:
+    done = loadgen(
+        "--format",
+        "json",
+        "--spin",
+        *sets(endpoints(healthy.port), "general.duration=1s", "general.threads=1", "workload.rate_limit=2000"),
+        *sets("general.warmup=0.2s", "verdict.lag=30s"),
+    )
+    assert done.status == 0, done.stderr
+    assert "core" in done.stderr
+    result = done.records[-1]
+    assert result["counts"]["planned"] == result["counts"]["ok"]
+    # One that sleeps uses a tenth of a second for so many requests.
+    assert result["client"]["cpu_s"] > 0.25

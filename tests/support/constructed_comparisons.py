@@ -1,0 +1,226 @@
+"""Comparisons that never were, as events with invented numbers. See `constructed_events`."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from constructed_events import START_S
+
+from loadgen.compare.comparison import (
+    METRICS,
+    Candidate,
+    Compared,
+    JudgingEvent,
+    NoiseFound,
+    Round,
+    RoundEnded,
+    Row,
+    Settings,
+)
+from loadgen.stats.sequential import Answer
+
+REDIS = Candidate("redis", "server", "redis 7.0.15")
+VALKEY = Candidate("valkey", "server", "valkey 8.1.1")
+STORED = Candidate("main", "results", "redis 7.0.14", "4 CPUs of a kind, Linux 6.1", "2026-11-20T08:00:00.000000Z")
+HOSTILE = Candidate("a|b`c\x1b[2J<script>&\n::error::%\ud800", "endpoint", "[x](http://y) <!-- * -->")
+
+THRESHOLDS = {"throughput": 0.05, "p99": 0.1, "server_cpu": 0.05}
+GATE, COMPARE = (Settings(THRESHOLDS, one_sided) for one_sided in (True, False))
+
+TYPICAL = {
+    "throughput": 152_340.5,
+    "p50": 45_300.0,
+    "p99": 1_234_567.0,
+    "p999": 2e6,
+    "server_cpu": 4_712.3,
+    "rss": 12.3e6,
+}
+
+
+def rounds(count: int, change: Mapping[str, float], *, others: int = 1, doubts: int = 0) -> list[RoundEnded]:
+    """Rounds in which B and the like differ from A by these shares, and by 2 % of noise; the same each time."""
+    drawn = random.Random(count)
+    candidates = (REDIS, VALKEY, *(Candidate(f"other-{n}", "endpoint") for n in range(others - 1)))
+    ended = []
+    for number in range(1, count + 1):
+        sides = [
+            {
+                name: value * (1 + place * change.get(name, 0.0)) * drawn.gauss(1, 0.02)
+                for name, value in TYPICAL.items()
+            }
+            for place in range(len(candidates))
+        ]
+        forth = [*range(len(candidates))] if number % 2 else [*reversed(range(len(candidates)))]
+        doubt = ("valkey: the generator had no CPU for 12 ms of a slice",) if number <= doubts else ()
+        late = ((), ("p99",)) if doubt else ()
+        taken = Round(number, (*forth, *reversed(forth)), tuple(sides), doubt, late, repeated=len(doubt), took_s=7.0)
+        ended.append(RoundEnded(taken, candidates, 20, START_S + 10 * number))
+    return ended
+
+
+def row(
+    metric: str,
+    answer: Answer,
+    effect: float | None,
+    low: float | None,
+    high: float | None,
+    *,
+    more: int | None = None,
+    why: str = "",
+) -> Row:
+    a = TYPICAL[metric]
+    return Row(
+        metric,
+        answer,
+        effect,
+        low,
+        high,
+        p=None if effect is None else 0.00390625,
+        rounds=0 if effect is None else 8,
+        threshold=THRESHOLDS.get(metric, 0.05),
+        a=a,
+        b=None if effect is None else a * (1 + effect),
+        noise=None if effect is None else 0.0213,
+        more_rounds=more,
+        why=why,
+        level=0.0067 if answer is Answer.UNCLEAR and effect is not None else None,
+        took_s=56.5,
+    )
+
+
+WORSE = row("throughput", Answer.WORSE, -0.0512, -0.0561, -0.0474)
+BETTER = row("throughput", Answer.BETTER, 0.0834, 0.071, 0.0951)
+SAME = row("server_cpu", Answer.SAME, 0.0003, -0.0121, 0.0133)
+UNCLEAR = row("p99", Answer.UNCLEAR, 0.0412, -0.0213, 0.1324, more=12)
+DOUBTFUL = row("p99", Answer.UNCLEAR, None, None, None, why="the generator ran late in 5 of 8 rounds")
+OPEN = row("p99", Answer.UNCLEAR, 0.31, None, 2.5, more=3)
+
+
+def compared(rows: tuple[Row, ...], settings: Settings, ended: list[RoundEnded] | None = None) -> Compared:
+    taken = [event.round for event in ended or []]
+    return Compared(
+        REDIS,
+        VALKEY,
+        rows,
+        settings,
+        confidence=0.9,
+        paired=True,
+        seed=42,
+        rate_per_s=91_234.5,
+        values=(tuple(r.values[0] for r in taken), tuple(r.values[1] for r in taken)),
+        host="4 CPUs of a kind, Linux 6.1",
+        version="0.1.0",
+        notes=("load on CPU 0, servers on CPU 1; change with general.cpu_list and the server's cpu_list",),
+        took_s=61.5,
+        wall_s=START_S + 99,
+    )
+
+
+def gate_failed() -> list[JudgingEvent]:
+    ended = rounds(8, {"throughput": -0.05, "p99": 0.04})
+    return [*ended, compared((WORSE, UNCLEAR, SAME), GATE, ended)]
+
+
+def gate_passed() -> list[JudgingEvent]:
+    ended = rounds(30, {}, doubts=1)
+    return [*ended, compared((replace(SAME, metric="throughput"), SAME), GATE, ended)]
+
+
+def gate_inconclusive() -> list[JudgingEvent]:
+    return [compared((replace(SAME, metric="throughput"), UNCLEAR, replace(DOUBTFUL, metric="p999")), GATE)]
+
+
+def gate_refused() -> list[JudgingEvent]:
+    why = "throughput differs from round to round by σ = 12.1 % on this host (limit 8.0 %)"
+    return [replace(compared((replace(UNCLEAR, metric="throughput", why=why), SAME), GATE), refused=why)]
+
+
+def gate_could_not_run() -> list[JudgingEvent]:
+    return [replace(compared((), GATE), failure="valkey ended in round 1: killed by SIGSEGV")]
+
+
+def better() -> list[JudgingEvent]:
+    ended = rounds(14, {"throughput": 0.08})
+    return [*ended, compared((BETTER, SAME), COMPARE, ended)]
+
+
+def three() -> list[JudgingEvent]:
+    """Two against the first, one of them with a name that nobody should have."""
+    ended = rounds(2, {"p99": 0.2}, others=2)
+    first = compared((replace(WORSE, metric="p50", effect=0.07, ci_low=0.05, ci_high=0.093), OPEN), COMPARE, ended)
+    second = replace(compared((SAME, UNCLEAR), COMPARE, ended), b=HOSTILE)
+    return [*ended, first, second]
+
+
+def stored() -> list[JudgingEvent]:
+    """Against a result file, with more rounds on one side."""
+    values = (({"throughput": 150_000.0},) * 3, ({"throughput": 151_000.0, "rss": 1e6},) * 5)
+    one = replace(compared((replace(SAME, metric="throughput"),), COMPARE), a=STORED, paired=False, values=values)
+    return [replace(one, rate_per_s=0.0)]
+
+
+def interrupted() -> list[JudgingEvent]:
+    ended = rounds(2, {})
+    return [*ended, replace(compared((), COMPARE, ended), interrupted=True)]
+
+
+def noise() -> list[JudgingEvent]:
+    false_alarms = {"throughput": 0.012, "p99": 0.0, "any": 0.021}
+    found = NoiseFound(REDIS, "4 CPUs of a kind, Linux 6.1", 20, {"throughput": 0.0213, "p99": 0.061}, false_alarms)
+    return [*rounds(1, {}), replace(found, took_s=142.2, wall_s=START_S + 99)]
+
+
+def noise_interrupted() -> list[JudgingEvent]:
+    found = NoiseFound(REDIS, "4 CPUs of a kind, Linux 6.1", 2, {}, {}, interrupted=True, failure="redis ended")
+    return [replace(found, wall_s=START_S + 99)]
+
+
+GATES: dict[str, Callable[[], list[JudgingEvent]]] = {
+    events.__name__: events
+    for events in (gate_failed, gate_passed, gate_inconclusive, gate_refused, gate_could_not_run)
+}
+COMPARISONS: dict[str, Callable[[], list[JudgingEvent]]] = {
+    f"compare_{events.__name__}": events for events in (better, three, stored, interrupted, noise, noise_interrupted)
+}
+
+
+def anything(seed: int) -> Compared:
+    """A comparison of any kind: metrics, answers and numbers as they may come, and as they may not."""
+    chance = random.Random(seed)
+
+    def maybe(value: float) -> float | None:
+        return None if chance.random() < 0.2 else value
+
+    rows = []
+    for metric in sorted(chance.sample([*METRICS], chance.randint(0, len(METRICS))), key=[*METRICS].index):
+        low, effect, high = sorted(chance.choice([0.02, 0.3, 40.0]) * chance.uniform(-1, 1) for _ in range(3))
+        least = max(low, -0.99)
+        rows.append(
+            Row(
+                metric,
+                chance.choice([*Answer]),
+                maybe(max(effect, least)),
+                maybe(least),
+                maybe(max(high, least)),
+                maybe(chance.random()),
+                chance.randint(0, 20),
+                chance.choice([0.001, 0.05, 1.0]),
+                maybe(chance.uniform(0, 1e12)),
+                maybe(chance.uniform(0, 1e12)),
+                maybe(chance.random()),
+                chance.choice([None, 1, 12]),
+                chance.choice(["", "because \x1b[2J"]),
+            )
+        )
+    return replace(
+        compared(tuple(rows), chance.choice([GATE, COMPARE])),
+        b=chance.choice([VALKEY, HOSTILE, STORED]),
+        paired=chance.random() < 0.5,
+        rate_per_s=chance.choice([0.0, 1e5 / 3]),
+        values=(({"p99": float("inf")},), ({"throughput": 1e9}, {})),
+        failure=chance.choice(["", "it ended"]),
+        refused=chance.choice(["", "too noisy"]),
+        interrupted=chance.random() < 0.2,
+    )

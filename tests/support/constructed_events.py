@@ -1,0 +1,498 @@
+"""Runs that never were, as events with invented numbers: what each output and each record is tested on.
+
+Latencies are drawn from a fixed seed and times are made up, so that every run is the same to the last digit.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+from loadgen.engine._histogram import Histogram
+from loadgen.events import Configured, Event, PhaseBegan, Progress, Result, Sample
+from loadgen.judge import failures
+from loadgen.overload import of_window
+from loadgen.plan import Endpoint, Keyspace, Plan, Segment, Weights, WorkerPlan
+from loadgen.signs import Ceiling, HostSigns, Pauses, Signs, WorkerSigns
+from loadgen.slo import Answer, Check, Objective, Unit, check
+from loadgen.snapshot import Backlog, ConnectionCounts, Snapshot, Tally
+from loadgen.usage import ServerReport, Usage
+
+S = 1_000_000_000
+START_S = 1_763_640_000.25
+
+
+def plan(
+    *,
+    protocol: str = "resp",
+    rate_per_s: float = 0.0,
+    endpoints: int = 1,
+    cpus: bool = False,
+    weights: Weights | None = None,
+    backfill: bool = False,
+    profile: tuple[Segment, ...] | None = None,
+    arrival: str = "constant",
+    spin: bool = False,
+    slo: tuple[Objective, ...] = (),
+) -> Plan:
+    worker_count = 2
+    return Plan(
+        protocol=protocol,
+        endpoints=tuple(Endpoint("127.0.0.1", 6379 + n, "127.0.0.1") for n in range(endpoints)),
+        username="someone",
+        password="a-password-that-nobody-may-see",
+        connections=50,
+        pipeline_depth=8,
+        batch_size=8,
+        connect_timeout_ns=5 * S,
+        request_timeout_ns=S,
+        request_distribution="roundrobin",
+        profile=profile if profile is not None else (Segment(3 * S, rate_per_s, rate_per_s),) if rate_per_s else (),
+        arrival=arrival,
+        spin=spin,
+        prefill=True,
+        prefill_timeout_ns=300 * S,
+        backfill_on_miss=backfill,
+        keyspace=Keyspace(count=1_000_000, length=16, distribution="uniform", zipf_exponent=0.99),
+        weights=weights or Weights(get=80, set=20, delete=0),
+        value_bytes=64,
+        warmup_ns=2 * S,
+        duration_ns=3 * S,
+        interval_ns=S,
+        seed=42,
+        workers=tuple(
+            WorkerPlan(n, n if cpus else None, (25,) * endpoints, 1 / worker_count, n * 500_000, 500_000)
+            for n in range(worker_count)
+        ),
+        slo=slo,
+    )
+
+
+def latencies(count: int, seed: int, typical_ns: float = 45_000, *, unanswered: int = 0) -> Histogram:
+    """Log-normal latencies, and `unanswered` requests at an age of a second."""
+    drawn, histogram = random.Random(seed), Histogram()
+    for _ in range(count - unanswered):
+        histogram.record(int(typical_ns * drawn.lognormvariate(0, 0.5)))
+    for _ in range(unanswered):
+        histogram.record(S, censored=True)
+    return histogram
+
+
+def counted(
+    tallies: dict[str, Tally],
+    seed: int,
+    *,
+    open_loop: bool = False,
+    unanswered: int = 0,
+    failures: dict[str, int] | None = None,
+) -> Snapshot:
+    """A snapshot of these tallies, with a latency for each request that came to one."""
+    ended = {c: t.ok + t.errors + t.timeouts + t.unfinished for c, t in tallies.items()}
+    lost = sum((failures or {}).values())
+    return Snapshot(
+        tallies=tallies,
+        response={c: latencies(n, seed + i, unanswered=min(unanswered, n)) for i, (c, n) in enumerate(ended.items())},
+        service={c: latencies(n, seed + i, 30_000) for i, (c, n) in enumerate(ended.items())} if open_loop else {},
+        lag=latencies(sum(ended.values()), seed, 12_000) if open_loop else Histogram(),
+        lag_ours=latencies(sum(ended.values()), seed, 9_000) if open_loop else Histogram(),
+        lag_backpressure=latencies(sum(ended.values()), seed, 3_000) if open_loop else Histogram(),
+        errors={"OOM": sum(t.errors for t in tallies.values())} if any(t.errors for t in tallies.values()) else {},
+        failures=failures or {},
+        connections=ConnectionCounts(
+            opened=lost, failed=lost // 3, closed=lost - lost // 3, reconnects=lost, active=50
+        ),
+        failed={
+            c: latencies(t.errors + t.timeouts, seed + i, unanswered=min(t.timeouts, unanswered))
+            for i, (c, t) in enumerate(tallies.items())
+        },
+        rx_bytes=sum(70 * t.received for t in tallies.values()),
+        tx_bytes=sum(60 * t.sent for t in tallies.values()),
+        answered_in_time=sum(t.answered for command, t in tallies.items() if command != "backfill"),
+        ok_in_time=sum(t.ok for command, t in tallies.items() if command != "backfill"),
+        cpu_ns=sum(4_050 * t.sent for t in tallies.values()),
+    )
+
+
+def good(get: int, set_: int, misses: int = 0) -> dict[str, Tally]:
+    return {
+        "get": Tally(planned=get, ok=get, hits=get - misses, misses=misses),
+        "set": Tally(planned=set_, ok=set_, hits=set_),
+    }
+
+
+def before(measured: Snapshot, *, connections: int = 50) -> dict[str, Snapshot]:
+    """The phases of a run that measured this."""
+    precheck = Snapshot(
+        tallies={"ping": Tally(planned=2, ok=2, hits=2)}, connections=ConnectionCounts(connections, active=connections)
+    )
+    prefill = counted({"set": Tally(planned=1000, ok=1000, hits=1000)}, 90)
+    return {"precheck": precheck, "prefill": prefill, "warmup": counted(good(800, 200), 91), "measure": measured}
+
+
+def phases(*names: str) -> list[Event]:
+    began = {"connect": 0, "precheck": 1, "prefill": 2, "warmup": 3, "measure": 5, "drain": 9}
+    return [PhaseBegan(name, START_S + began[name]) for name in names]
+
+
+def sample(second: int, interval: Snapshot, phase: str = "measure") -> Sample:
+    return Sample(phase, START_S + 6 + second, S, interval)
+
+
+def closed_loop() -> list[Event]:
+    measured = counted(good(2400, 600, misses=24), 1)
+    return [
+        Configured(plan(cpus=True), "0.1.0", server="redis 7.0.15", wall_s=START_S),
+        *phases("connect", "precheck", "prefill"),
+        Progress("prefill", 500_000, 1_000_000, 2 * S),
+        *phases("warmup"),
+        sample(-1, counted(good(1, 1), 5), "warmup"),
+        *phases("measure"),
+        *(sample(n, counted(good(800, 200, misses=8), 10 + n)) for n in range(3)),
+        *phases("drain"),
+        Result(plan(cpus=True), measured, 3 * S, before(measured), 45_600_000, wall_s=START_S + 10),
+    ]
+
+
+def schedule() -> list[Event]:
+    the_plan = plan(rate_per_s=1000.0, weights=Weights(70, 20, 10), backfill=True)
+    tallies = good(2100, 600, misses=100) | {
+        "delete": Tally(planned=300, ok=300, hits=200, misses=100),
+        "backfill": Tally(planned=100, ok=100, hits=100),
+    }
+    measured = counted(tallies, 2, open_loop=True)
+    interval = counted(good(800, 200, misses=30), 20, open_loop=True)
+    return [
+        Configured(the_plan, "0.1.0", ("zipf is slower to draw.",), wall_s=START_S),
+        *phases("warmup", "measure"),
+        sample(0, interval),
+        Result(
+            the_plan,
+            measured,
+            3 * S,
+            before(measured),
+            45_600_000,
+            warnings=("A core was shared.",),
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
+def errors_of_all_kinds() -> list[Event]:
+    tallies = {
+        "get": Tally(
+            planned=2400,
+            ok=2300,
+            errors=40,
+            timeouts=25,
+            lost=20,
+            corrupt=5,
+            unfinished=10,
+            hits=1500,
+            misses=800,
+            late=7,
+            unsent=12,
+        ),
+        "set": Tally(planned=600, ok=590, errors=10, hits=590),
+    }
+    failures = {"refused": 2, "eof": 3, "reset": 1}
+    measured = counted(tallies, 3, unanswered=35, failures=failures)
+    return [
+        Configured(plan(endpoints=4), "0.1.0", wall_s=START_S),
+        *phases("measure"),
+        sample(0, measured),
+        sample(1, Snapshot(tallies={"get": Tally(planned=400), "set": Tally(planned=100)})),
+        Result(
+            plan(endpoints=4),
+            measured,
+            3 * S,
+            before(measured),
+            45_600_000,
+            reasons=("A worker's CPU was 99 % busy.", "Sends fell short of the plan by 3 %."),
+            warnings=(
+                "The 127.0.0.1:6381 endpoint was away for 1.2 s, so that its keys were neither read nor written.",
+            ),
+            examples={
+                "OOM": "OOM command not allowed when used memory > 'maxmemory'.\x1b[2J",
+                "refused": "Connection refused",
+                "ERR": "half a pair \ud800",
+            },
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
+def failed() -> list[Event]:
+    """One node of a cluster, which refuses two requests of three, and closes a connection now and then."""
+    slo = (Objective("p99", 200_000_000, Unit.NS), Objective("throughput_min", 400, Unit.PER_S))
+    the_plan = plan(rate_per_s=500.0, slo=slo)
+    tallies = {
+        "get": Tally(planned=1200, ok=400, errors=798, lost=2, hits=390, misses=10),
+        "set": Tally(planned=300, ok=100, errors=200, hits=100),
+    }
+    measured = replace(
+        counted(tallies, 6, open_loop=True, failures={"eof": 1}), errors={"MOVED": 900, "CLUSTERDOWN": 98}
+    )
+    words = {"MOVED": "MOVED 3999 127.0.0.1:6381", "CLUSTERDOWN": "CLUSTERDOWN Hash slot not served"}
+    too_many = failures.of_requests((measured,), 0.01, words)
+    unopened = failures.of_connections(50, 10, 0.01, " (refused: Connection refused)")
+    return [
+        Configured(the_plan, "0.1.0", wall_s=START_S),
+        *phases("measure"),
+        sample(0, measured),
+        Result(
+            the_plan,
+            measured,
+            3 * S,
+            before(measured),
+            failed_because=tuple(f"{sentence}; {failures.ACCEPT}" for sentence in (too_many, unopened)),
+            warnings=("10 of 50 connections to 127.0.0.1:6379 could not be opened.",),
+            examples=words,
+            checks=check(slo, measured, 3 * S),
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
+def embedded() -> list[Event]:
+    measured = counted(good(2400, 600), 4)
+    return [
+        Configured(plan(), "0.1.0", embedded=True, wall_s=START_S),
+        *phases("measure"),
+        sample(0, measured),
+        Result(plan(), measured, 3 * S, before(measured), embedded=True, wall_s=START_S + 10),
+    ]
+
+
+def interrupted() -> list[Event]:
+    measured = counted(good(800, 200), 5)
+    return [
+        Configured(plan(), "0.1.0", wall_s=START_S),
+        *phases("warmup", "measure", "drain"),
+        Result(plan(), measured, 1_234_567_890, before(measured), interrupted=True, wall_s=START_S + 10),
+    ]
+
+
+def zero_requests() -> list[Event]:
+    """Stopped during the prefill."""
+    prefill = counted({"set": Tally(planned=100, ok=90, unfinished=10, hits=90)}, 6)
+    return [
+        Configured(plan(), "0.1.0", wall_s=START_S),
+        *phases("prefill"),
+        Result(plan(), Snapshot(), 0, {"prefill": prefill}, interrupted=True, wall_s=START_S + 10),
+    ]
+
+
+def ping() -> list[Event]:
+    measured = counted({"ping": Tally(planned=1000, ok=1000, hits=1000)}, 7)
+    return [
+        Configured(plan(protocol="ping"), "0.1.0", wall_s=START_S),
+        *phases("measure"),
+        sample(0, measured),
+        Result(plan(protocol="ping"), measured, 3 * S, {"measure": measured}, wall_s=START_S + 10),
+    ]
+
+
+def unbalanced() -> list[Event]:
+    """What a bug in the accounting looks like."""
+    measured = counted({"get": Tally(planned=1000, ok=990, hits=990)}, 8)
+    return [
+        Configured(plan(), "0.1.0", wall_s=START_S),
+        *phases("measure"),
+        Result(plan(), measured, 3 * S, {"measure": measured}, wall_s=START_S + 10),
+    ]
+
+
+def busy() -> list[Event]:
+    """The widest numbers that a large machine comes to."""
+    count, slow = 123_456_789, Histogram()
+    slow.record_many(1_234_567, count - 2000)
+    slow.record_many(123_456_789, 1000)
+    for _ in range(1000):
+        slow.record(S, censored=True)
+    tallies = {
+        c: Tally(planned=count, ok=count - 1000, timeouts=1000, hits=count // 2, misses=count - count // 2 - 1000)
+        for c in ("get", "set", "delete", "backfill")
+    }
+    clocks = dict.fromkeys(tallies, slow)
+    connections = ConnectionCounts(10_000, 1234, 1234, 1234, 10_000)
+    measured = Snapshot(
+        tallies=tallies,
+        response=clocks,
+        service=clocks,
+        lag=slow,
+        lag_ours=slow,
+        lag_backpressure=slow,
+        errors={"LOADING": 12},
+        failures={"reset": 2468},
+        connections=connections,
+        rx_bytes=10**12,
+        tx_bytes=10**12,
+        answered_in_time=3 * (count - 1000),
+        ok_in_time=3 * (count - 1000),
+        cpu_ns=10**12,
+    )
+    the_plan = plan(rate_per_s=12_345_678.5, endpoints=9, cpus=True, weights=Weights(1, 1, 1), backfill=True)
+    return [
+        Configured(the_plan, "0.1.0", wall_s=START_S),
+        *phases("connect", "prefill", "warmup", "measure", "drain"),
+        sample(0, measured),
+        Result(the_plan, measured, 3 * S, before(measured), 10**9, wall_s=START_S + 10),
+    ]
+
+
+CEILING = Ceiling(1_234_567.8, 31_200, 41_000, "2026-11-20")
+
+SIGNS = Signs(
+    (
+        WorkerSigns(0, 3 * S, 2 * S, 30_000_000, Pauses(2, 12_000_000, 1_500_000, 12_500_000, 0), 0),
+        WorkerSigns(1, 3 * S, 1 * S, None, Pauses(), 7),
+    ),
+    HostSigns(0.0123456789, "tsc"),
+    (120_000, 125_000, 119_000),
+    CEILING,
+)
+"""Of two workers, the second on a system that does not say how long a process was queued."""
+
+OBJECTIVES = (
+    Objective("p99", 1_000_000, Unit.NS),
+    Objective("p999", 200_000, Unit.NS),
+    Objective("p99", 100_000, Unit.NS, "get"),
+    Objective("max", 5_000_000, Unit.NS, "set"),
+    Objective("errors", 0, Unit.COUNT),
+    Objective("timeouts", 0.001, Unit.SHARE),
+    Objective("hit_rate_min", 0.9, Unit.SHARE),
+    Objective("throughput_min", 12_000, Unit.PER_S, "delete"),
+)
+
+
+def objectives() -> list[Event]:
+    """A run that is valid and breaches some of its objectives, on a host whose ceiling is known."""
+    profile = (Segment(2 * S, 1000.0, 4000.0), Segment(S, 2500.0, 2500.0))
+    the_plan = plan(profile=profile, arrival="poisson", spin=True, slo=OBJECTIVES)
+    measured = counted(good(6_000, 1_500, misses=6), 30, open_loop=True)
+    return [
+        Configured(the_plan, "0.1.0", server="redis 7.0.15", wall_s=START_S),
+        *phases("measure"),
+        sample(0, counted(good(800, 200, misses=8), 31, open_loop=True)),
+        Result(
+            the_plan,
+            measured,
+            3 * S,
+            before(measured),
+            45_600_000,
+            signs=SIGNS,
+            checks=check(OBJECTIVES, measured, 3 * S),
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
+def many_phases() -> list[Event]:
+    """A schedule of more segments than are shown, some of awkward length; a run that is invalid and has no answers."""
+    stairs = tuple(Segment(S // 3, 1000.0 + 1000 * n / 3, 1000.0 + 1000 * n / 3) for n in range(4))
+    swings = (Segment(60 * S, 1_234_567.5, 9_876_543.0, 10 * S), Segment(1_500_000_000, 0.5, 0.0))
+    bursts = (Segment(S, 100.0, 100.0), Segment(S, 90_000.0, 90_000.0)) * 6
+    slo = (Objective("p99", 1_000_000, Unit.NS), Objective("p9999", 2_469_135, Unit.NS, "delete"))
+    the_plan = plan(profile=(*stairs, *swings, *bursts), arrival="poisson", slo=slo)
+    measured = counted({"get": Tally(planned=400, unfinished=400, unsent=400)}, 32, open_loop=True, unanswered=400)
+    checks = (
+        Check(slo[0], S, Answer.BREACHED, is_lower_bound=True, has_few_samples=True),
+        Check(slo[1], None, Answer.UNKNOWN),
+    )
+    return [
+        Configured(the_plan, "0.1.0", wall_s=START_S),
+        *phases("measure"),
+        Result(
+            the_plan,
+            measured,
+            3 * S,
+            before(measured),
+            reasons=("The p99 of the generator's own lag was 1.2 ms, 15 % of the p99 of response time.",),
+            signs=replace(SIGNS, ceiling=None),
+            checks=checks,
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
+def used(cpu_ms: int, rss_bytes: int = 12_300_000, threads: int = 5, fds: int = 61) -> Usage:
+    """What a server used in a second."""
+    return Usage(S, cpu_ms * 1_000_000, rss_bytes, threads, fds)
+
+
+def watched() -> list[Event]:
+    """A run whose server loadgen started: it used more and more memory, complained, and was gone at the end."""
+    measured = counted(good(2400, 600, misses=24), 1, failures={"eof": 3})
+    report = ServerReport(
+        name="crucible",
+        used=Usage(5 * S, 4_350_000_000, 12_300_000, 5, 61),
+        requests=923_567,
+        max_rss_bytes=12_345_678,
+        max_threads=5,
+        max_fds=61,
+        fate="crucible was killed by SIGSEGV 2.1 s into the load",
+        complaints=("thread 'main' panicked at src/store.rs:42\x1b[2J", "ERROR out of slots", "ERROR 3", "ERROR 4"),
+    )
+    return [
+        Configured(plan(), "0.1.0", server="crucible 0.3", host="4 CPUs of a kind, Linux 6.1", wall_s=START_S),
+        *phases("measure"),
+        replace(sample(0, counted(good(800, 200, misses=8), 10)), server=used(870)),
+        replace(sample(1, counted(good(800, 200), 11)), server=used(15_870, 1_234_500_000, 1)),
+        sample(2, counted(good(800, 200), 12)),
+        Result(plan(), measured, 3 * S, before(measured), 45_600_000, server=report, wall_s=START_S + 10),
+    ]
+
+
+def overloaded() -> list[Event]:
+    """Twice what the server takes: a queue that only grew, after a warm-up that had left one of its own."""
+    told = plan(rate_per_s=2000, arrival="constant")
+    done = {"get": Tally(planned=800, ok=800, hits=800), "set": Tally(planned=200, ok=200, hits=200)}
+    all_of_it = {
+        "get": Tally(planned=4800, ok=3200, hits=3200, unfinished=1600, unsent=1600),
+        "set": Tally(planned=1200, ok=800, hits=800, unfinished=400, unsent=400),
+    }
+    measured = replace(
+        counted(all_of_it, 1, open_loop=True, unanswered=400),
+        backlog=Backlog(3000, 1_500_000_000),
+        answered_in_time=3000,
+    )
+    backlogs = [Backlog(1000 * n, S * n // 2) for n in (1, 2, 3)]
+    account = of_window(
+        measured, 3 * S, backlogs, warmup=Snapshot(tallies={"get": Tally(planned=1, unfinished=1, unsent=1)})
+    )
+    rows = (
+        replace(
+            sample(n, replace(counted(done, 10 + n, open_loop=True), backlog=backlog)),
+            offered=2000,
+            growing=True,
+        )
+        for n, backlog in enumerate(backlogs)
+    )
+    return [
+        Configured(told, "0.1.0", server="redis 7.0.15", host="4 CPUs of a kind, Linux 6.1", wall_s=START_S),
+        *phases("measure"),
+        *rows,
+        Result(told, measured, 3 * S, before(measured), 45_600_000, overload=account, wall_s=START_S + 10),
+    ]
+
+
+RUNS: dict[str, Callable[[], list[Event]]] = {
+    run.__name__: run
+    for run in (
+        closed_loop,
+        schedule,
+        errors_of_all_kinds,
+        failed,
+        embedded,
+        interrupted,
+        zero_requests,
+        ping,
+        unbalanced,
+        busy,
+        objectives,
+        many_phases,
+        watched,
+        overloaded,
+    )
+}

@@ -1,0 +1,44 @@
+"""The command in this process: for what a command line, a file or an answer comes to.
+
+For tests in which a process of its own is not the point.
+Starting an interpreter and its libraries takes longer than most of what such a test asks. What signals, closed streams
+and deaths do is for `command`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+
+from command import Finished, check_accounts, short
+
+from loadgen.cli.main import main
+
+
+def invoked(*arguments: str) -> Finished:
+    """Runs the command to its end; standard output and error are files, as in `loadgen … > out 2> err`."""
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as stdout,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as stderr,
+    ):
+        before = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = stdout, stderr
+        try:
+            status = main(list(arguments))
+        finally:
+            sys.stdout, sys.stderr = before
+        texts = []
+        for stream in (stdout, stderr):
+            stream.flush()
+            stream.seek(0)
+            texts.append(stream.read())
+    finished = Finished(status, *texts)
+    assert "Traceback" not in finished.stderr, finished.stderr
+    if finished.stdout.startswith('{"type"'):
+        check_accounts(finished.records)
+    return finished
+
+
+def invoked_load(port: int | None, *arguments: str, host: str = "127.0.0.1") -> Finished:
+    """A short load on a server, as JSON, in this process; `arguments` win over what is here."""
+    return invoked(*short(port, host), *arguments)

@@ -1,0 +1,133 @@
+"""Whole runs for tests, and what the server counted of them.
+
+`measure` runs a plan here, with real worker processes, and returns the Result. Servers' counters are read over
+connections of their own, whose every byte is known.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterable
+
+from real_servers import HOST, RealServer, ask
+
+from loadgen import config
+from loadgen.events import Event, Result
+from loadgen.plan import Plan
+from loadgen.runner import run as runner
+
+# Short, and with timeouts that no busy machine runs into; a test's own settings win.
+SETTINGS = (
+    "general.duration=0.2s",
+    "general.warmup=50ms",
+    "general.seed=42",
+    "general.threads=1",
+    "connection.connections=4",
+    "connection.pipeline_depth=8",
+    "connection.connect_timeout=30s",
+    "connection.request_timeout=30s",
+    "workload.keyspace.count=2000",
+    "workload.arrival=constant",
+    # What the machine does to the generator while tests share it is not what these runs are about.
+    "verdict.lag=30s",
+    "verdict.shortfall=1",
+)
+
+Servers = RealServer | tuple[RealServer, ...] | int
+"""One or several, or just a port."""
+
+
+def endpoints(servers: Servers) -> str:
+    listed = servers if isinstance(servers, tuple) else (servers,)
+    ports = [server if isinstance(server, int) else server.port for server in listed]
+    return "target.endpoints=" + json.dumps([f"{HOST}:{port}" for port in ports])
+
+
+def plan(servers: Servers, *settings: str) -> Plan:
+    """The plan of these `--set` settings."""
+    return config.resolve(config.load(None, [*SETTINGS, endpoints(servers), *settings]))
+
+
+def profile_of(told: Plan) -> list[tuple[int, float, float, int]]:
+    """The plan's profile as an engine takes it."""
+    return [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in told.profile]
+
+
+def measure(servers: Servers, *settings: str, events: list[Event] | None = None) -> Result:
+    """Runs it, and holds what must hold for every run against a healthy server."""
+    heard: list[Event] = [] if events is None else events
+    result = runner.run(plan(servers, *settings), heard.append)
+    assert result.valid, result.invalid_because
+    assert result.unaccounted == 0
+    overall = result.overall
+    for command, tally in overall.tallies.items():
+        assert (tally.not_ok, tally.received) == (0, tally.sent), (command, tally)
+    assert (overall.connections.failed, overall.connections.closed, dict(overall.failures)) == (0, 0, {})
+    return result
+
+
+def sets(*settings: str) -> list[str]:
+    """Settings as arguments of the command."""
+    return [argument for setting in settings for argument in ("--set", setting)]
+
+
+# ── What the server counted ─────────────────────────────────────────────────────────────────────────────────────────
+
+INFO = b"INFO everything\r\n"
+
+
+def redis_info(port: int) -> tuple[dict[str, str], int]:
+    """INFO's fields, and how many bytes the server sent to say so."""
+    with socket.create_connection((HOST, port), timeout=20) as connection, connection.makefile("rwb") as stream:
+        stream.write(INFO)
+        stream.flush()
+        head = stream.readline()
+        body = stream.read(int(head[1:]) + 2)
+    fields = dict(line.split(":", 1) for line in body.decode().splitlines() if ":" in line)
+    return fields, len(head) + len(body)
+
+
+def redis_calls(server: RealServer) -> dict[str, int]:
+    """How often each command was called, but for the INFOs of these tests."""
+    calls = {
+        name.removeprefix("cmdstat_"): int(value.split("calls=")[1].split(",")[0])
+        for name, value in redis_info(server.port)[0].items()
+        if name.startswith("cmdstat_")
+    }
+    return {name: n for name, n in calls.items() if name != "info"}
+
+
+def memcached_stats(port: int) -> tuple[dict[str, int], int]:
+    """The numbers among the statistics, and how many bytes the server sent to say so."""
+    answer = ask(port, b"stats\r\n", b"END\r\n")
+    lines = [line.split() for line in answer.decode().splitlines() if line.startswith("STAT ")]
+    return {name: int(value) for _, name, value in lines if value.isdigit()}, len(answer)
+
+
+def redis_calls_of(sent: dict[str, int]) -> dict[str, int]:
+    """What a redis-server must have counted of so many requests of each command."""
+    names = {
+        "get": "get",
+        "set": "set",
+        "backfill": "set",
+        "delete": "del",
+        "ping": "ping",
+        "hello": "hello",
+        "auth": "auth",
+    }
+    calls: dict[str, int] = {}
+    for command, count in sent.items():
+        if count:
+            calls[names[command]] = calls.get(names[command], 0) + count
+    return calls
+
+
+def sent(result: Result) -> dict[str, int]:
+    """Requests sent over all phases, by command."""
+    return {command: tally.sent for command, tally in result.overall.tallies.items()}
+
+
+def stores(servers: Iterable[RealServer]) -> list[set[bytes]]:
+    """The keys that each redis-server has."""
+    return [set(server.redis().scan_iter(count=10_000)) for server in servers]

@@ -1,0 +1,86 @@
+"""One worker in this process: what it says, in what order."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, cast
+from unittest.mock import Mock
+
+import uvloop
+from faulty_server import FaultyServer, polite
+from runs import plan
+
+from loadgen.plan import Load
+from loadgen.units import NS_PER_S
+from loadgen.worker import main as worker
+from loadgen.worker.main import Pipe, Report, Worker
+
+
+class Said(Pipe):
+    """A pipe that keeps what is sent."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda message: None, lambda: None)
+        self.reports: list[Report] = []
+
+    def send(self, message: object) -> None:
+        assert isinstance(message, Report)
+        self.reports.append(message)
+
+
+def test_every_interval_is_reported_before_the_end_however_late_the_loops_timers_are() -> None:
+    async def drained_before_any_timer(port: int) -> list[Report]:
+        said = Said()
+        own = Worker(said, plan(port), 0)
+        own.obey(worker.CONNECT, False)
+        while not said.reports:
+            await asyncio.sleep(0.001)
+        second_ago = time.monotonic_ns() - NS_PER_S
+        # All of it is past, and the loop gets no turn in which a timer could ring.
+        own.obey(worker.LOAD, Load(second_ago, NS_PER_S // 10, NS_PER_S // 2, NS_PER_S // 4, ()))
+        own.mode_ended("drained")
+        own.forget_timers()
+        own.engine.close()
+        return said.reports[1:]
+
+    with FaultyServer(polite()) as server:
+        reports = uvloop.run(drained_before_any_timer(server.port))
+    assert [(report.event, report.phase, report.interval) for report in reports] == [
+        ("interval", "warmup", 1),
+        ("interval", "measure", 1),
+        ("interval", "measure", 2),
+        ("drained", "measure", 0),
+    ]
+
+
+def test_what_is_due_is_done_in_order_though_the_loops_timers_ring_in_another() -> None:
+    class Reversed:
+        """A loop whose timers ring when it is told to, the newest first."""
+
+        def __init__(self) -> None:
+            self.rings: list[Callable[[], object]] = []
+
+        def call_later(self, delay_s: float, ring: Callable[[], object]) -> Mock:
+            self.rings.append(ring)
+            return Mock()
+
+    async def rung_in_reverse(port: int) -> list[Report]:
+        said = Said()
+        own = Worker(said, plan(port), 0)
+        own.loop = clock = cast(Any, Reversed())
+        # The warm-up's last interval ends where the measurement begins.
+        own.obey(worker.LOAD, Load(time.monotonic_ns() + NS_PER_S, NS_PER_S // 4, NS_PER_S, NS_PER_S // 4, ()))
+        while clock.rings:
+            clock.rings.pop()()
+        own.forget_timers()
+        own.engine.close()
+        return said.reports
+
+    with FaultyServer(polite()) as server:
+        reports = uvloop.run(rung_in_reverse(server.port))
+    assert [(report.phase, report.interval) for report in reports] == [
+        ("warmup", 1),
+        *(("measure", number) for number in (1, 2, 3, 4)),
+    ]
