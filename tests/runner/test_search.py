@@ -7,15 +7,14 @@ import math
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from command import Finished, Running, loadgen
 from real_servers import RealServer
+from records import check_record
 from runs import endpoints, redis_calls, redis_calls_of, sets
 
 from loadgen import __version__
 from loadgen.host import machine as host
-from loadgen.record.schema.records import RECORD
 from loadgen.selftest import reach as selftest
 from loadgen.selftest.reach import Reach, SelfTest
 from loadgen.target.embedded import EmbeddedServer
@@ -45,7 +44,7 @@ def up_to(rate: int) -> tuple[str, str]:
 def searched(port: int, *settings: str, verb: str = "saturate", **more: Any) -> Finished:
     done = loadgen(verb, "--format", "json", *HURRIED, *sets(endpoints(port), *settings), **more)
     for record in done.records:
-        jsonschema.validate(record, RECORD)
+        check_record(record)
     return done
 
 
