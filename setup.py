@@ -12,6 +12,7 @@ from pathlib import Path
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 TRACE = os.environ.get("LOADGEN_TRACE") == "1"
@@ -27,6 +28,33 @@ extensions = [
     )
     for source in sorted(Path("src/loadgen").rglob("_*.pyx"))
 ]
+
+
+class BuildExtensions(build_ext):
+    """Has Cython make C of what has changed, when something is built: packing the sources needs none."""
+
+    def build_extensions(self):
+        processes = os.cpu_count() or 1
+        self.parallel = self.parallel or processes
+        made = cythonize(
+            [Extension(extension.name, extension.sources) for extension in self.extensions],
+            nthreads=processes if self.parallel > 1 else 0,
+            compiler_directives={
+                "language_level": 3,
+                "boundscheck": False,
+                "wraparound": False,
+                "cdivision": True,
+                "initializedcheck": False,
+                "freethreading_compatible": True,
+                "linetrace": TRACE,
+            },
+            annotate=os.environ.get("LOADGEN_ANNOTATE") == "1",
+        )
+        sources = {extension.name: extension.sources for extension in made}
+        for extension in self.extensions:
+            extension.sources = sources[extension.name]
+        super().build_extensions()
+
 
 # The folders of presets in the repository, and in the package: `loadgen.config.presets` looks in both.
 PRESETS = {"benchmark/config": "config", "server/config": "server"}
@@ -52,20 +80,4 @@ class BuildPresets(build_py):
         return [*super().get_outputs(include_bytecode), *(target for _, target in self.presets())]
 
 
-setup(
-    cmdclass={"build_py": BuildPresets},
-    ext_modules=cythonize(
-        extensions,
-        compiler_directives={
-            "language_level": 3,
-            "boundscheck": False,
-            "wraparound": False,
-            "cdivision": True,
-            "initializedcheck": False,
-            "freethreading_compatible": True,
-            "linetrace": TRACE,
-        },
-        annotate=os.environ.get("LOADGEN_ANNOTATE") == "1",
-    ),
-    options={"build_ext": {"parallel": os.cpu_count() or 1}},
-)
+setup(cmdclass={"build_ext": BuildExtensions, "build_py": BuildPresets}, ext_modules=extensions)

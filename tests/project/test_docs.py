@@ -64,7 +64,8 @@ def test_every_make_target_in_the_documents_exists(document: str, command: str) 
     assert planned.returncode == 0, planned.stderr
 
 
-SHOWN = [(d, c) for d, c in commands() if re.match(r"(\.venv/bin/)?loadgen ", c)]
+# Each once, under the first document that shows it.
+SHOWN = {c: d for d, c in reversed([*commands()]) if re.match(r"(\.venv/bin/)?loadgen ", c)}
 
 
 def judged_by_a_clock(command: str) -> bool:
@@ -76,7 +77,7 @@ def judged_by_a_clock(command: str) -> bool:
     ("document", "command"),
     [
         pytest.param(document, command, marks=[pytest.mark.timing] * judged_by_a_clock(command))
-        for document, command in SHOWN
+        for command, document in SHOWN.items()
     ],
 )
 def test_every_loadgen_command_in_the_documents_works(document: str, command: str, tmp_path: Path) -> None:
@@ -114,14 +115,21 @@ def test_every_loadgen_command_in_the_documents_works(document: str, command: st
 
 
 def judges(words: list[str], folder: Path) -> None:
-    """The command comes to an answer, or says that it cannot tell from as little as this."""
+    """The command comes to its answer or, of a comparison, through its first round: test_gate has whole ones."""
     for name in ("benchmark", "server"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "result.json").write_text("".join(map(RESULT.format, range(100, 105))))
     sets = [word for setting in [*BRIEFLY, *JUDGED[words[0]]] for word in ("--set", setting)]
-    ran = subprocess.run([*LOADGEN, *words, *sets], cwd=folder, capture_output=True, text=True, timeout=110)
-    assert ran.returncode in ((0,) if words[0] == "smoke" else (0, 1, 4)), ran.stdout + ran.stderr
-    assert "throughput" in ran.stdout or "PASS" in ran.stdout
+    with subprocess.Popen([*LOADGEN, *words, *sets], cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        printed = []
+        for line in process.stdout:
+            printed.append(line)
+            if re.match(r"1/\d", line):
+                process.send_signal(signal.SIGINT)
+        status = process.wait(60)
+    assert status in ((0,) if words[0] == "smoke" else (0, 1, 4, 130)), printed
+    assert any("throughput" in line or "PASS" in line for line in printed)
 
 
 def serves(command: list[str]) -> None:
