@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from table import table
 
-from loadgen.stats.sequential import Answer, Rule, Suite
+from loadgen.stats.sequential import Rule, Shift, Suite
 
 THRESHOLD = 0.05
 CORRELATION = 0.5
@@ -84,10 +84,10 @@ def simulate(noise: Noise, shifts: Sequence[float], rule: Rule, suites: int, see
             drawn = noise.draw(chance, len(shifts))
             suite.add({n: math.log1p(shift) + d for n, shift, d in zip(names, shifts, drawn, strict=True)})
         answers = list(suite.answers.values())
-        differs = Answer.WORSE in answers or Answer.BETTER in answers
+        differs = Shift.WORSE in answers or Shift.BETTER in answers
         found += differs
-        caught += answers[0] is Answer.WORSE
-        unclear += not differs and Answer.UNCLEAR in answers
+        caught += answers[0] is Shift.WORSE
+        unclear += not differs and Shift.UNCLEAR in answers
         rounds += suite.rounds
     return Tally(found / suites, caught / suites, unclear / suites, rounds / suites)
 

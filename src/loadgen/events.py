@@ -6,14 +6,16 @@ Everything above a worker is a fold over these.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loadgen.overload import Overload
+from loadgen.phase import Phase
 from loadgen.plan import LoadPhase, Plan
 from loadgen.signs import Signs
-from loadgen.slo import Check
+from loadgen.slo import Evaluation
 from loadgen.snapshot import Snapshot
-from loadgen.stats.search import Answer, Outcome, Settings, Step
+from loadgen.stats.search import Outcome, SearchAnswer, SearchSettings, Step
 from loadgen.stats.trial import Limit
 from loadgen.units import NS_PER_S, NS_PER_US
 from loadgen.usage import ServerReport, Usage
@@ -39,7 +41,7 @@ class Configured:
     """The target is loadgen's own built-in server, which the figures describe."""
     server: str = ""
     """Name and version in the server's own words; empty when it does not say."""
-    search: Settings | None = None
+    search: SearchSettings | None = None
     """A search follows, and not a run of the plan's own load."""
     host: str = ""
     """The fingerprint of this machine."""
@@ -159,7 +161,7 @@ class Result:
     """The requests of the measure window, by intended time."""
     duration_ns: int
     """The window as it was: shorter than planned when interrupted."""
-    phases: dict[str, Snapshot] = field(default_factory=dict)
+    phases: Mapping[str, Snapshot] = field(default_factory=dict)
     """precheck, prefill, warmup, measure: what `totals` is summed from."""
     max_rss_bytes: int = 0
     """The largest worker's."""
@@ -179,7 +181,7 @@ class Result:
     """What the machine did to the generator over the measure window."""
     overload: Overload | None = None
     """What was offered, served and left waiting in the window; None in a closed loop, which is offered nothing."""
-    checks: tuple[Check, ...] = ()
+    checks: tuple[Evaluation, ...] = ()
     """The plan's objectives, held against what was measured."""
     server: ServerReport | None = None
     """Of a server that we watched."""
@@ -196,7 +198,7 @@ class Result:
     @property
     def unaccounted(self) -> int:
         """Planned requests, of any phase, that ended nowhere or twice: not 0 is a bug in loadgen."""
-        others = (snapshot for phase, snapshot in self.phases.items() if phase != "measure")
+        others = (snapshot for phase, snapshot in self.phases.items() if phase != Phase.MEASURE)
         return sum(abs(tally.balance) for s in (self.measured, *others) for tally in s.tallies.values())
 
     @property
@@ -256,8 +258,8 @@ class SearchEnded:
     plan: Plan
     limits: tuple[Limit, ...]
     """What a rate had to meet; empty for a knee."""
-    answer: Answer | None
-    phases: dict[str, Snapshot] = field(default_factory=dict)
+    answer: SearchAnswer | None
+    phases: Mapping[str, Snapshot] = field(default_factory=dict)
     """precheck, prefill, warmup, measure: over all probes."""
     embedded: bool = False
     interrupted: bool = False
@@ -274,7 +276,7 @@ class SearchEnded:
     @property
     def measured(self) -> Snapshot:
         """The requests of all probes' measure windows."""
-        return self.phases.get("measure", Snapshot())
+        return self.phases.get(Phase.MEASURE, Snapshot())
 
     @property
     def overall(self) -> Snapshot:

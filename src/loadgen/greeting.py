@@ -1,13 +1,10 @@
-"""How a connection begins: the question that a server is asked before any load, and what an error in reply means.
+"""How a connection is greeted: what an error means that comes in reply to the first question on it.
 
 The question is asked to find a server that is there and will serve us. An error reply comes from a server that is
 there: only those after which no request on the connection can succeed keep it from being used. Pure functions.
 """
 
 from __future__ import annotations
-
-PRECHECKS = ("ping", "hello", "none")
-"""What `target.precheck` may be."""
 
 LOADING = ("LOADING",)
 """The server reads its data set, and is asked again."""
@@ -49,12 +46,3 @@ def is_locked(words: str) -> bool:
 def is_turned_away(words: str) -> bool:
     """Whether an error reply, without its type byte, says that no request on the connection can succeed."""
     return words.startswith(TURNED_AWAY)
-
-
-def question(protocol: str, precheck: str) -> str:
-    """The command that a connection begins with, for people; empty for none."""
-    if protocol == "memcache":
-        return "" if precheck == "none" else "version"
-    if protocol == "resp3" or precheck == "hello":
-        return "HELLO"
-    return "" if precheck == "none" else "PING"

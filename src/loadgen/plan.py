@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass, field
 
 from loadgen import greeting
-from loadgen.judge.verdict import Limits as VerdictLimits
+from loadgen.judge.verdict import VerdictLimits as VerdictLimits
+from loadgen.protocol import PROTOCOLS, Protocol
 from loadgen.slo import Objective
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 
@@ -198,6 +199,11 @@ class Plan:
     def window_ns(self) -> int:
         """How long the measure window is, at most."""
         return self.duration_ns or MAX_DURATION_NS
+
+    @property
+    def speaks(self) -> Protocol:
+        """The protocol's row; RESP's for a name that a newer loadgen wrote in a record."""
+        return PROTOCOLS.get(self.protocol, PROTOCOLS["resp"])
 
     @property
     def turned_away_by(self) -> tuple[str, ...]:

@@ -3,72 +3,62 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+from loadgen.algebra import Addable, counted, state
+
+
+def _later(earlier: Any, later: Any) -> Any:
+    return later
+
+
+def _both_known(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else a + b
 
 
 @dataclass(frozen=True, slots=True)
-class Pauses:
+class PauseAccount(Addable):
     """How late one worker's event loop woke, over as long as its signs are of, by where the time had gone.
 
     Only wake-ups more than a millisecond late count. The three parts add up to the whole.
     """
 
-    count: int = 0
-    longest_ns: int = 0
-    busy_ns: int = 0
+    count: int = counted(0)
+    longest_ns: int = state(0, max)
+    busy_ns: int = counted(0)
     """The worker was running: it had too much to do."""
-    queued_ns: int = 0
+    queued_ns: int = counted(0)
     """It was ready to run, and others had its CPU."""
-    stopped_ns: int = 0
+    stopped_ns: int = counted(0)
     """It was not even ready to run: stopped by a signal, a debugger, a suspended machine, a page fault."""
 
     @property
     def total_ns(self) -> int:
         return self.busy_ns + self.queued_ns + self.stopped_ns
 
-    def __add__(self, later: Pauses) -> Pauses:
-        return Pauses(
-            self.count + later.count,
-            max(self.longest_ns, later.longest_ns),
-            self.busy_ns + later.busy_ns,
-            self.queued_ns + later.queued_ns,
-            self.stopped_ns + later.stopped_ns,
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class WorkerSigns:
-    """One worker over its measure window, and for as long after it as requests of the window were still being sent."""
+class WorkerSigns(Addable):
+    """One worker over its measure window, and for as long after it as requests of the window were still being sent.
 
-    index: int
-    wall_ns: int
-    cpu_ns: int
+    The sum of two is the same worker over two windows.
+    """
+
+    index: int = state(0, _later)
+    wall_ns: int = counted(0)
+    cpu_ns: int = counted(0)
     """User and system time of the process."""
-    queued_ns: int | None
+    queued_ns: int | None = state(0, _both_known)
     """Ready to run, without a CPU (`run_delay` of Linux's schedstat); None where the system does not say."""
-    pauses: Pauses
-    overdue: int
+    pauses: PauseAccount = counted(PauseAccount())
+    overdue: int = counted(0)
     """Requests of the window that were sent more than 10 ms after it closed, or never, for no reason but our own."""
-    throttled: int | None = None
+    throttled: int | None = state(None, _both_known)
     """Periods of the load in which a CPU quota of its control groups was used up; None where nobody says."""
-    throttled_ns: int = 0
+    throttled_ns: int = counted(0)
     """How long something in those groups then waited for the next period."""
-    quota_cpus: float | None = None
+    quota_cpus: float | None = state(None, _later)
     """The least of those quotas, in CPUs; None where there is none."""
-
-    def __add__(self, later: WorkerSigns) -> WorkerSigns:
-        """The same worker over two windows."""
-        unknown = self.queued_ns is None or later.queued_ns is None
-        return WorkerSigns(
-            self.index,
-            self.wall_ns + later.wall_ns,
-            self.cpu_ns + later.cpu_ns,
-            None if unknown else (self.queued_ns or 0) + (later.queued_ns or 0),
-            self.pauses + later.pauses,
-            self.overdue + later.overdue,
-            None if self.throttled is None or later.throttled is None else self.throttled + later.throttled,
-            self.throttled_ns + later.throttled_ns,
-            later.quota_cpus,
-        )
 
 
 @dataclass(frozen=True, slots=True)

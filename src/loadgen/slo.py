@@ -11,11 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from loadgen.percentiles import PERCENTILES
 from loadgen.snapshot import LEAST_BEYOND, Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_S
-
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999, "p9999": 0.9999, "max": 1.0}
-"""The latencies that can have a limit, as quantiles of response time; `max` is the exact one."""
 
 
 class Unit(StrEnum):
@@ -33,7 +31,8 @@ class Objective:
     """One line of `[slo]`: `metric` must not exceed `limit`, or, where it ends in `_min`, not fall below it."""
 
     metric: str
-    """One of QUANTILES, `errors`, `timeouts`, `hit_rate_min`, `throughput_min`."""
+    """One of PERCENTILES, of response time, where `max` is the exact one; or `errors`, `timeouts`, `hit_rate_min`,
+    `throughput_min`."""
     limit: float
     unit: Unit
     command: str = ""
@@ -44,7 +43,7 @@ class Objective:
         return self.metric.endswith("_min")
 
 
-class Answer(StrEnum):
+class Attainment(StrEnum):
     """Whether an objective is met."""
 
     MET = "met"
@@ -54,13 +53,13 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Evaluation:
     """An objective held against what was measured."""
 
     objective: Objective
     measured: float | None
     """In the objective's unit; None when there was nothing to measure."""
-    answer: Answer
+    answer: Attainment
     is_lower_bound: bool = False
     """The latency rests on requests that were not answered: the true one is at least this."""
     has_few_samples: bool = False
@@ -69,11 +68,11 @@ class Check:
     """The share of requests that failed, where the percentile lies among them, so that `measured` is None."""
 
 
-def check(objectives: Iterable[Objective], measured: Snapshot, duration_ns: int) -> tuple[Check, ...]:
+def check(objectives: Iterable[Objective], measured: Snapshot, duration_ns: int) -> tuple[Evaluation, ...]:
     """Each objective held against what was measured in a window of this length, in their order."""
     return tuple(
         _check_latency(objective, measured)
-        if objective.metric in QUANTILES
+        if objective.metric in PERCENTILES
         else _check_count(objective, _measure(objective, measured, duration_ns))
         for objective in objectives
     )
@@ -83,23 +82,23 @@ _TABLE_END_NS = 2**36
 """From here on samples share one counter, the overflow: all it says of a quantile is that it is not below."""
 
 
-def _check_latency(objective: Objective, measured: Snapshot) -> Check:
-    q, command = QUANTILES[objective.metric], objective.command or "all"
+def _check_latency(objective: Objective, measured: Snapshot) -> Evaluation:
+    q, command = PERCENTILES[objective.metric].quantile, objective.command or "all"
     good, rank, requests = ranked(measured, q, command)
     if not requests:
-        return Check(objective, None, Answer.UNKNOWN)
+        return Evaluation(objective, None, Attainment.UNKNOWN)
     if rank > good.count:
-        return Check(objective, None, Answer.BREACHED, failed=(requests - good.count) / requests)
+        return Evaluation(objective, None, Attainment.BREACHED, failed=(requests - good.count) / requests)
     of_good = _middle(rank, good)
     value, is_lower_bound = good.quantile(of_good), good.is_lower_bound(of_good)
     least = value if q == 1 else _least_equivalent(value)
     if least > objective.limit:
-        answer = Answer.BREACHED
+        answer = Attainment.BREACHED
     elif is_lower_bound or value > max(objective.limit, _TABLE_END_NS):
-        answer = Answer.UNKNOWN
+        answer = Attainment.UNKNOWN
     else:
-        answer = Answer.MET
-    return Check(objective, value, answer, is_lower_bound, q < 1 and requests - rank < LEAST_BEYOND)
+        answer = Attainment.MET
+    return Evaluation(objective, value, answer, is_lower_bound, q < 1 and requests - rank < LEAST_BEYOND)
 
 
 def ranked(measured: Snapshot, q: float, command: str = "all") -> tuple[Histogram, int, int]:
@@ -146,11 +145,11 @@ def _least_equivalent(value_ns: int) -> int:
     return min(value_ns >> shift << shift, _TABLE_END_NS)
 
 
-def _check_count(objective: Objective, value: float | None) -> Check:
+def _check_count(objective: Objective, value: float | None) -> Evaluation:
     if value is None:
-        return Check(objective, None, Answer.UNKNOWN)
+        return Evaluation(objective, None, Attainment.UNKNOWN)
     is_met = value >= objective.limit if objective.is_floor else value <= objective.limit
-    return Check(objective, value, Answer.MET if is_met else Answer.BREACHED)
+    return Evaluation(objective, value, Attainment.MET if is_met else Attainment.BREACHED)
 
 
 def _measure(objective: Objective, measured: Snapshot, duration_ns: int) -> float | None:

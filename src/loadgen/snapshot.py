@@ -6,52 +6,39 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
+from loadgen.algebra import Addable, by_name, counted, state
 from loadgen.engine._histogram import Histogram as Histogram  # part of what a snapshot is, for those who read one
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class _Counters:
-    """Whole numbers that add and subtract field by field."""
-
-    def _each(self, other: Self, op: Callable[[int, int], int]) -> Self:
-        return type(self)(*(op(getattr(self, f.name), getattr(other, f.name)) for f in fields(self)))
-
-    def __add__(self, other: Self) -> Self:
-        return self._each(other, operator.add)
-
-    def __sub__(self, other: Self) -> Self:
-        return self._each(other, operator.sub)
-
-
-@dataclass(frozen=True, slots=True)
-class Tally(_Counters):
+class Tally(Addable):
     """What became of the requests of one command: each planned one ends in exactly one of the six places."""
 
-    planned: int = 0
-    ok: int = 0
-    errors: int = 0
+    planned: int = counted(0)
+    ok: int = counted(0)
+    errors: int = counted(0)
     """Answered by an error reply."""
-    timeouts: int = 0
-    lost: int = 0
+    timeouts: int = counted(0)
+    lost: int = counted(0)
     """In flight, or waiting to be written, when the connection went."""
-    corrupt: int = 0
+    corrupt: int = counted(0)
     """Answered by bytes that are no reply to it."""
-    unfinished: int = 0
+    unfinished: int = counted(0)
     """Still open when the drain ended."""
-    hits: int = 0
+    hits: int = counted(0)
     """Of ok: found (GET), stored (SET), deleted (DELETE), answered (PING)."""
-    misses: int = 0
+    misses: int = counted(0)
     """Of ok: not found (GET, DELETE), not stored (SET)."""
-    late: int = 0
+    late: int = counted(0)
     """Of timeouts: the reply came after all, and was dropped."""
-    unsent: int = 0
+    unsent: int = counted(0)
     """Of timeouts, lost and unfinished: its last byte never went to the kernel."""
 
     @property
@@ -91,129 +78,73 @@ class Tally(_Counters):
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionCounts(_Counters):
+class ConnectionCounts(Addable):
     """`active` is how many are ready now; the others count events."""
 
-    opened: int = 0
-    failed: int = 0
+    opened: int = counted(0)
+    failed: int = counted(0)
     """Attempts that did not become ready: refused, timed out, or turned away in the greeting."""
-    closed: int = 0
+    closed: int = counted(0)
     """Ready connections that went, from either side."""
-    reconnects: int = 0
-    active: int = 0
-
-
-def _merge(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
-    return {**a, **{k: a[k] + v if k in a else v for k, v in b.items()}}
-
-
-def _difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v - b[k] if k in b else v for k, v in a.items()}
+    reconnects: int = counted(0)
+    active: int = state(0, operator.add)
 
 
 _SHOWN_ORDER = ("get", "set", "delete", "ping", "backfill")
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class Backlog(Addable):
     """What was due by a schedule at a time, and had not been sent."""
 
-    requests: int = 0
+    requests: int = counted(0)
     """Of a Poisson stream, as many as can be expected: those that have not been sent have not been drawn."""
-    age_ns: int = 0
+    age_ns: int = state(0, max)
     """How long the oldest had been due."""
-
-    def __add__(self, other: Backlog) -> Backlog:
-        return Backlog(self.requests + other.requests, max(self.age_ns, other.age_ns))
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything one worker, or all of them, counted in one phase up to `at_ns`."""
+class Snapshot(Addable):
+    """Everything one worker, or all of them, counted in one phase up to `at_ns`.
 
-    at_ns: int = 0
+    `now - earlier` is what happened since; `connections.active` and `backlog` stay what they are now.
+    """
+
+    at_ns: int = state(0, max)
     """Monotonic time at which it was taken."""
-    tallies: Mapping[str, Tally] = field(default_factory=dict)
+    tallies: Mapping[str, Tally] = by_name()
     """By command: get, set, delete, ping, backfill; hello and auth in the precheck."""
-    response: Mapping[str, Histogram] = field(default_factory=dict)
+    response: Mapping[str, Histogram] = by_name()
     """By command: reply minus intended time."""
-    service: Mapping[str, Histogram] = field(default_factory=dict)
+    service: Mapping[str, Histogram] = by_name()
     """By command: reply minus send time. Empty in a closed loop, where it is the response time."""
-    lag: Histogram = field(default_factory=Histogram)
+    lag: Histogram = counted(factory=Histogram)
     """Send minus intended time, all commands. Empty in a closed loop."""
-    errors: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str, int] = by_name()
     """Error replies by class, the first word of the reply: ERR, OOM, LOADING, SERVER_ERROR …"""
-    failures: Mapping[str, int] = field(default_factory=dict)
-    """Failed and closed connections by reason: refused, connect timeout, eof, reset, protocol, stalled …"""
-    connections: ConnectionCounts = ConnectionCounts()
-    rx_bytes: int = 0
-    tx_bytes: int = 0
-    answered_in_time: int = 0
+    failures: Mapping[str, int] = by_name()
+    """Failed and closed connections by reason, one of `phase.Failure`."""
+    connections: ConnectionCounts = counted(ConnectionCounts())
+    rx_bytes: int = counted(0)
+    tx_bytes: int = counted(0)
+    answered_in_time: int = counted(0)
     """Of the measure phase: replies that came before the window closed, backfills left out."""
-    cpu_ns: int = 0
+    cpu_ns: int = counted(0)
     """User and system time of the worker processes."""
-    lag_ours: Histogram = field(default_factory=Histogram)
+    lag_ours: Histogram = counted(factory=Histogram)
     """The part of each send's lag in which a connection had room and its socket took bytes: the generator was late."""
-    lag_backpressure: Histogram = field(default_factory=Histogram)
+    lag_backpressure: Histogram = counted(factory=Histogram)
     """The rest: every pipeline was full, the socket took no more, or no connection was up, and the server was busy."""
-    lag_unsure: Histogram = field(default_factory=Histogram)
+    lag_unsure: Histogram = counted(factory=Histogram)
     """Of the sends of which more may be the generator's: the part in `lag_ours`."""
-    lag_unsure_most: Histogram = field(default_factory=Histogram)
+    lag_unsure_most: Histogram = counted(factory=Histogram)
     """And the most that it can be."""
-    failed: Mapping[str, Histogram] = field(default_factory=dict)
+    failed: Mapping[str, Histogram] = by_name()
     """By command, those of `response` that are no good replies: error replies, and timeouts at their age."""
-    ok_in_time: int = 0
+    ok_in_time: int = counted(0)
     """Of `answered_in_time`: good replies."""
-    backlog: Backlog = Backlog()
+    backlog: Backlog = state(Backlog(), operator.add)
     """Of the phase's requests, at `at_ns` or, when the phase was over by then, at its end."""
-
-    def __add__(self, other: Snapshot) -> Snapshot:
-        return Snapshot(
-            max(self.at_ns, other.at_ns),
-            _merge(self.tallies, other.tallies),
-            _merge(self.response, other.response),
-            _merge(self.service, other.service),
-            self.lag + other.lag,
-            _merge(self.errors, other.errors),
-            _merge(self.failures, other.failures),
-            self.connections + other.connections,
-            self.rx_bytes + other.rx_bytes,
-            self.tx_bytes + other.tx_bytes,
-            self.answered_in_time + other.answered_in_time,
-            self.cpu_ns + other.cpu_ns,
-            self.lag_ours + other.lag_ours,
-            self.lag_backpressure + other.lag_backpressure,
-            self.lag_unsure + other.lag_unsure,
-            self.lag_unsure_most + other.lag_unsure_most,
-            _merge(self.failed, other.failed),
-            self.ok_in_time + other.ok_in_time,
-            self.backlog + other.backlog,
-        )
-
-    def __sub__(self, earlier: Snapshot) -> Snapshot:
-        """What happened since `earlier`; `connections.active` and `backlog` stay what they are now."""
-        since = self.connections - earlier.connections
-        return Snapshot(
-            self.at_ns,
-            _difference(self.tallies, earlier.tallies),
-            _difference(self.response, earlier.response),
-            _difference(self.service, earlier.service),
-            self.lag - earlier.lag,
-            _difference(self.errors, earlier.errors),
-            _difference(self.failures, earlier.failures),
-            ConnectionCounts(since.opened, since.failed, since.closed, since.reconnects, self.connections.active),
-            self.rx_bytes - earlier.rx_bytes,
-            self.tx_bytes - earlier.tx_bytes,
-            self.answered_in_time - earlier.answered_in_time,
-            self.cpu_ns - earlier.cpu_ns,
-            self.lag_ours - earlier.lag_ours,
-            self.lag_backpressure - earlier.lag_backpressure,
-            self.lag_unsure - earlier.lag_unsure,
-            self.lag_unsure_most - earlier.lag_unsure_most,
-            _difference(self.failed, earlier.failed),
-            self.ok_in_time - earlier.ok_in_time,
-            self.backlog,
-        )
 
     @property
     def lag_ours_at_most(self) -> Histogram:

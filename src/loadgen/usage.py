@@ -60,7 +60,7 @@ class ServerReport:
         return self.used.cpu_us_per_request(self.requests)
 
 
-class Watched(Protocol):
+class WatchedServer(Protocol):
     """A server that can be looked at while load is on it."""
 
     @property

@@ -19,6 +19,7 @@ import pytest
 import tomli
 import uvloop
 from command import loadgen
+from counted import snapshot_of
 from faulty_server import FaultyServer, Peer, good_reply
 from real_servers import HOST, RealServer, ask
 from records import check_record
@@ -41,7 +42,7 @@ from runs import (
 from loadgen.engine._engine import PHASE_NAMES, Engine
 from loadgen.engine._ketama import Ketama
 from loadgen.events import Event, Result, Sample
-from loadgen.snapshot import Snapshot, Tally
+from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
 
 CONFIGS = sorted(places.CONFIGS.glob("*.toml"))
 MIXED = ("workload.commands.get=6", "workload.commands.set=3", "workload.commands.delete=1")
@@ -558,7 +559,7 @@ def test_in_a_closed_loop_the_same_seed_sends_the_same_requests_as_far_as_both_r
 # ── The other reactor ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def driven(server: RealServer, reactor: str, *settings: str) -> tuple[dict[str, Tally], tuple[int, ...]]:
+async def driven(server: RealServer, reactor: str, *settings: str) -> tuple[dict[str, Tally], dict[str, int]]:
     """An engine on this loop, through all its phases: what it sent by command, and its connections' counts."""
     heard: asyncio.Queue[str] = asyncio.Queue()
     told = plan(server, *settings)
@@ -573,8 +574,8 @@ async def driven(server: RealServer, reactor: str, *settings: str) -> tuple[dict
             assert await asyncio.wait_for(heard.get(), 60) == end
         tallies: dict[str, Tally] = {}
         for phase in PHASE_NAMES:
-            for command, counts in engine.counts(phase)[0].items():
-                tallies[command] = tallies.get(command, Tally()) + Tally(*counts)
+            for command, tally in snapshot_of(engine.counts(phase)).tallies.items():
+                tallies[command] = tallies.get(command, Tally()) + tally
         return tallies, engine.connection_counts()
     finally:
         engine.close()
@@ -591,7 +592,7 @@ def test_every_reactor_on_every_loop_counts_what_the_server_counted(
         tallies, connections = run(driven(server, reactor, *settings, "workload.keyspace.count=500"))
         agrees_with_redis({command: tally.sent for command, tally in tallies.items()}, server)
     assert all(tally.not_ok == 0 for tally in tallies.values())
-    assert connections == (4, 0, 0, 0, 4)
+    assert ConnectionCounts(**connections) == ConnectionCounts(opened=4, active=4)
 
 
 def test_settings_that_tests_share_are_valid_on_their_own() -> None:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from faulty_server import FaultyServer, polite
@@ -17,7 +18,7 @@ from loadgen.cli import crash, session
 from loadgen.cli.main import VERBS
 from loadgen.errors import ExitCode, InternalError
 from loadgen.runner.crew import Crew
-from loadgen.worker import main as worker
+from loadgen.worker.messages import PutOn
 
 # The package has a function of the same name.
 parse_module = importlib.import_module("loadgen.cli.options.parse")
@@ -105,7 +106,7 @@ def test_debug_prints_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 def test_an_error_in_a_worker_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def begin_load(crew: Crew, *arguments: object, **named: object) -> None:
-        crew.tell_all(worker.LOAD, "no load")
+        crew.tell_all(PutOn(cast(Any, "no load")))
 
     monkeypatch.setattr(Crew, "begin_load", begin_load)
     monkeypatch.setattr(

@@ -10,16 +10,26 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
-from loadgen.compare.comparison import METRICS, Candidate, Compared, JudgingEvent, Round, RoundEnded, Settings, Verdict
+from loadgen.compare.comparison import (
+    METRICS,
+    Candidate,
+    Compared,
+    ComparisonSettings,
+    GateAnswer,
+    JudgingEvent,
+    Round,
+    RoundEnded,
+)
 from loadgen.compare.contest import Contest
 from loadgen.compare.results import Stored
 from loadgen.compare.rounds import Contestant, Interrupted
 from loadgen.errors import TargetError, UsageError
 from loadgen.events import Event
-from loadgen.stats.sequential import Answer
+from loadgen.percentiles import COMPARED
+from loadgen.stats.sequential import Shift
 
-GATE = Settings(thresholds={"throughput": 0.05, "p99": 0.10, "server_cpu": 0.05}, one_sided=True)
-COMPARISON = Settings(thresholds={"throughput": 0.05, "p99": 0.10, "rss": 0.05}, one_sided=False)
+GATE = ComparisonSettings(thresholds={"throughput": 0.05, "p99": 0.10, "server_cpu": 0.05}, one_sided=True)
+COMPARISON = ComparisonSettings(thresholds={"throughput": 0.05, "p99": 0.10, "rss": 0.05}, one_sided=False)
 USUAL = {
     "throughput": 100_000.0,
     "p50": 90_000.0,
@@ -29,7 +39,7 @@ USUAL = {
     "rss": 3e7,
 }
 
-LATENCIES = ("p50", "p99", "p999")
+LATENCIES = tuple(percentile.name for percentile in COMPARED)
 
 Effects = Mapping[str, float]
 Told = list[Event | JudgingEvent]
@@ -71,7 +81,7 @@ def contestants(count: int) -> list[Contestant]:
 
 
 def hold(
-    settings: Settings,
+    settings: ComparisonSettings,
     *effects: Effects,
     sigma: float = 0.01,
     seed: int = 1,
@@ -85,15 +95,15 @@ def hold(
     return contest.result()
 
 
-def answers(compared: Compared) -> dict[str, Answer]:
+def answers(compared: Compared) -> dict[str, Shift]:
     return {row.metric: row.answer for row in compared.rows}
 
 
 def test_a_thing_held_against_itself_passes_at_the_first_look() -> None:
     told: Told = []
     [compared] = hold(GATE, {}, told=told)
-    assert compared.verdict is Verdict.PASS
-    assert set(answers(compared).values()) == {Answer.SAME}
+    assert compared.verdict is GateAnswer.PASS
+    assert set(answers(compared).values()) == {Shift.SAME}
     assert [event.round.number for event in told if isinstance(event, RoundEnded)] == list(range(1, 9))
 
 
@@ -103,18 +113,18 @@ def test_a_thing_held_against_itself_passes_at_the_first_look() -> None:
 )
 def test_a_regression_of_any_metric_fails_a_gate_whichever_way_it_is_good(worse: str, effects: Effects) -> None:
     [compared] = hold(GATE, effects)
-    assert compared.verdict is Verdict.FAIL
-    assert answers(compared) == {name: Answer.WORSE if name == worse else Answer.SAME for name in GATE.thresholds}
+    assert compared.verdict is GateAnswer.FAIL
+    assert answers(compared) == {name: Shift.WORSE if name == worse else Shift.SAME for name in GATE.thresholds}
 
 
 def test_an_improvement_passes_a_gate() -> None:
     [compared] = hold(GATE, {"throughput": 1.2, "p99": 0.7, "server_cpu": 0.8})
-    assert compared.verdict is Verdict.PASS
+    assert compared.verdict is GateAnswer.PASS
 
 
 def test_a_comparison_says_better_worse_and_same_of_the_second_candidate() -> None:
     [compared] = hold(COMPARISON, {"throughput": 1.1, "p99": 1.3})
-    assert answers(compared) == {"throughput": Answer.BETTER, "p99": Answer.WORSE, "rss": Answer.SAME}
+    assert answers(compared) == {"throughput": Shift.BETTER, "p99": Shift.WORSE, "rss": Shift.SAME}
     rows = {row.metric: row for row in compared.rows}
     for name, factor in (("throughput", 1.1), ("p99", 1.3), ("rss", 1.0)):
         row = rows[name]
@@ -130,7 +140,7 @@ def test_the_second_pass_of_a_comparison_turned_round_has_the_answers_turned_rou
     contest = Contest(contestants(2), COMPARISON, 1, lambda event: None)
     contest.rounds = Constructed([{"throughput": 1.1, "p99": 1.3}, {}], 0.01, 1)  # type: ignore[assignment]
     [compared] = contest.result()
-    assert answers(compared) == {"throughput": Answer.WORSE, "p99": Answer.BETTER, "rss": Answer.SAME}
+    assert answers(compared) == {"throughput": Shift.WORSE, "p99": Shift.BETTER, "rss": Shift.SAME}
 
 
 def test_effect_and_p_are_those_of_scipy_on_the_rounds_that_the_record_has() -> None:
@@ -146,7 +156,7 @@ def test_effect_and_p_are_those_of_scipy_on_the_rounds_that_the_record_has() -> 
 
 def test_noise_of_the_host_over_the_limit_is_refused_with_the_reason() -> None:
     [compared] = hold(GATE, {}, sigma=0.4)
-    assert compared.verdict is Verdict.REFUSED
+    assert compared.verdict is GateAnswer.REFUSED
     assert "round to round" in compared.refused
     # The rounds that were left would not have been enough.
     assert compared.rows[0].rounds < 20
@@ -155,7 +165,7 @@ def test_noise_of_the_host_over_the_limit_is_refused_with_the_reason() -> None:
 def test_a_comparison_goes_on_where_a_gate_refuses_and_says_how_many_more_rounds_it_would_take() -> None:
     [compared] = hold(COMPARISON, {}, sigma=0.4)
     assert not compared.refused
-    unclear = [row for row in compared.rows if row.answer is Answer.UNCLEAR]
+    unclear = [row for row in compared.rows if row.answer is Shift.UNCLEAR]
     assert unclear
     assert all(row.more_rounds is not None and row.more_rounds > 20 for row in unclear)
     assert all(row.rounds == 20 for row in unclear)
@@ -171,25 +181,25 @@ def test_of_three_candidates_two_are_held_against_the_first() -> None:
     compared = hold(COMPARISON, {"throughput": 0.9}, {"throughput": 1.1})
     assert [each.a.name for each in compared] == ["server 0", "server 0"]
     assert [each.b.name for each in compared] == ["server 1", "server 2"]
-    assert [answers(each)["throughput"] for each in compared] == [Answer.WORSE, Answer.BETTER]
+    assert [answers(each)["throughput"] for each in compared] == [Shift.WORSE, Shift.BETTER]
 
 
 def test_latency_of_a_generator_that_was_late_is_not_judged_and_throughput_is() -> None:
     [compared] = hold(GATE, {"throughput": 0.9, "p99": 2.0}, late=range(99))
-    assert answers(compared)["p99"] is Answer.UNCLEAR
+    assert answers(compared)["p99"] is Shift.UNCLEAR
     assert next(row.why for row in compared.rows if row.metric == "p99") == "the generator ran late in 8 of 8 rounds"
     assert "the generator was late in round 8 (8 such warnings; the last is shown)" in compared.notes
-    assert answers(compared)["throughput"] is Answer.WORSE
-    assert compared.verdict is Verdict.FAIL
+    assert answers(compared)["throughput"] is Shift.WORSE
+    assert compared.verdict is GateAnswer.FAIL
 
 
 def test_rounds_in_which_the_generator_ran_late_are_left_out_of_latency_and_of_nothing_else() -> None:
     gate = replace(GATE, thresholds={"throughput": 0.05, "p99": 0.1})
     [compared] = hold(gate, {"p99": 2.0}, late=(3,), sigma=0.005)
     rows = {row.metric: row for row in compared.rows}
-    assert compared.verdict is Verdict.FAIL
-    assert (rows["p99"].answer, rows["p99"].rounds) == (Answer.WORSE, 7)
-    assert (rows["throughput"].answer, rows["throughput"].rounds) == (Answer.SAME, 8)
+    assert compared.verdict is GateAnswer.FAIL
+    assert (rows["p99"].answer, rows["p99"].rounds) == (Shift.WORSE, 7)
+    assert (rows["throughput"].answer, rows["throughput"].rounds) == (Shift.SAME, 8)
     assert "the generator was late in round 3" in compared.notes
     assert "3 slices were measured again, because the host took a CPU away while they were measured" in compared.notes
 
@@ -204,14 +214,14 @@ def test_a_metric_that_most_rounds_lack_is_not_waited_for_and_one_that_few_lack_
 
 def test_a_gate_whose_latency_cannot_be_judged_does_not_pass() -> None:
     [compared] = hold(GATE, {}, late=range(99))
-    assert compared.verdict is Verdict.INCONCLUSIVE
+    assert compared.verdict is GateAnswer.INCONCLUSIVE
 
 
 def test_what_is_unclear_has_the_p_that_would_have_been_needed_and_what_is_clear_has_none() -> None:
     [compared] = hold(replace(GATE, noise=9.0), {"throughput": 0.5}, sigma=0.3, seed=4)
     rows = {row.metric: row for row in compared.rows}
     assert rows["throughput"].level is None
-    unclear = [row for row in compared.rows if row.answer is Answer.UNCLEAR]
+    unclear = [row for row in compared.rows if row.answer is Shift.UNCLEAR]
     assert unclear
     # One of three has been found, and the last look has 3 %.
     assert {row.level for row in unclear} == {0.03 / 2}
@@ -227,7 +237,7 @@ def test_an_answer_took_as_long_as_the_rounds_that_it_rests_on() -> None:
 def test_a_gate_passes_when_the_interval_excludes_the_regression_however_noisy_the_host() -> None:
     [compared] = hold(GATE, {"throughput": 3.0, "p99": 0.2, "server_cpu": 0.3}, sigma=0.4)
     assert all(row.noise is not None and row.noise > GATE.noise * row.threshold / 0.05 for row in compared.rows)
-    assert compared.verdict is Verdict.PASS
+    assert compared.verdict is GateAnswer.PASS
     assert compared.refused == ""
 
 
@@ -258,7 +268,7 @@ def test_an_interrupted_comparison_says_what_its_rounds_came_to(error: BaseExcep
     [compared] = contest.result()
     assert compared.interrupted
     assert {row.rounds for row in compared.rows} == {2}
-    assert set(answers(compared).values()) == {Answer.UNCLEAR}
+    assert set(answers(compared).values()) == {Shift.UNCLEAR}
 
 
 def test_a_candidate_that_dies_ends_the_comparison_with_the_reason() -> None:
@@ -266,7 +276,7 @@ def test_a_candidate_that_dies_ends_the_comparison_with_the_reason() -> None:
     contest.rounds = Ending(TargetError("server 1 was killed by SIGSEGV"))  # type: ignore[assignment]
     [compared] = contest.result()
     assert compared.failure == "server 1 was killed by SIGSEGV"
-    assert compared.verdict is Verdict.ERROR
+    assert compared.verdict is GateAnswer.ERROR
 
 
 # ── Stored results ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -277,7 +287,7 @@ def stored(count: int, effects: Effects, sigma: float = 0.01, seed: int = 7) -> 
     return Stored(Candidate("last week", "results"), tuple(rounds.next().values[0] for _ in range(count)))
 
 
-def against(baseline: Stored, effects: Effects, settings: Settings = GATE) -> Compared:
+def against(baseline: Stored, effects: Effects, settings: ComparisonSettings = GATE) -> Compared:
     contest = Contest([baseline, *contestants(1)], settings, 1, lambda event: None)
     contest.rounds = Constructed([effects], 0.01, 1)  # type: ignore[assignment]
     [compared] = contest.result()
@@ -286,7 +296,7 @@ def against(baseline: Stored, effects: Effects, settings: Settings = GATE) -> Co
 
 def test_a_stored_baseline_is_judged_as_independent_samples_and_said_to_be_weaker() -> None:
     same, worse = against(stored(8, {}), {}), against(stored(8, {}), {"throughput": 0.9})
-    assert (same.verdict, worse.verdict) == (Verdict.PASS, Verdict.FAIL)
+    assert (same.verdict, worse.verdict) == (GateAnswer.PASS, GateAnswer.FAIL)
     assert not same.paired
     assert any("stored" in note for note in same.notes)
     before, after = worse.values
@@ -302,13 +312,13 @@ def test_a_stored_baseline_is_judged_as_independent_samples_and_said_to_be_weake
 def test_two_stored_results_are_compared_without_a_round() -> None:
     contest = Contest([stored(8, {}), stored(8, {"rss": 2.0}, seed=8)], COMPARISON, 1, lambda event: None)
     [compared] = contest.result()
-    assert answers(compared)["rss"] is Answer.WORSE
-    assert answers(compared)["throughput"] is Answer.SAME
+    assert answers(compared)["rss"] is Shift.WORSE
+    assert answers(compared)["throughput"] is Shift.SAME
 
 
 def test_a_single_stored_result_is_no_ground_to_judge_on() -> None:
     compared = against(stored(1, {}), {"throughput": 0.5})
-    assert compared.verdict is Verdict.INCONCLUSIVE
+    assert compared.verdict is GateAnswer.INCONCLUSIVE
     assert any("1 and 20 runs cannot tell" in note for note in compared.notes)
     assert not any("cannot tell" in note for note in against(stored(8, {}), {}).notes)
 
@@ -316,7 +326,7 @@ def test_a_single_stored_result_is_no_ground_to_judge_on() -> None:
 def test_a_metric_that_one_side_lacks_is_unclear_and_says_so() -> None:
     bare = replace(stored(8, {}), values=tuple({"throughput": 1e5 + n} for n in range(8)))
     compared = against(bare, {})
-    assert answers(compared)["p99"] is Answer.UNCLEAR
+    assert answers(compared)["p99"] is Shift.UNCLEAR
     assert "p99 response time was not measured on both sides" in next(
         row.why for row in compared.rows if row.metric == "p99"
     )
@@ -352,23 +362,23 @@ def test_a_regression_is_red_though_another_metric_is_too_noisy_to_judge() -> No
         contest.rounds = Noisy([{}, effects], 0.01, 1)  # type: ignore[assignment]
         [compared] = contest.result()
         verdicts.append(compared.verdict)
-        assert answers(compared)["p99"] is Answer.UNCLEAR
+        assert answers(compared)["p99"] is Shift.UNCLEAR
         assert "p99 response differs from round to round" in compared.refused
-    assert verdicts == [Verdict.FAIL, Verdict.REFUSED]
+    assert verdicts == [GateAnswer.FAIL, GateAnswer.REFUSED]
 
 
 def test_a_regression_far_beyond_the_noise_is_red_however_noisy_the_host() -> None:
     [compared] = hold(GATE, {"throughput": 0.6}, sigma=0.13)
     assert compared.rows[0].noise is not None
     assert compared.rows[0].noise > GATE.noise
-    assert answers(compared)["throughput"] is Answer.WORSE
-    assert compared.verdict is Verdict.FAIL
+    assert answers(compared)["throughput"] is Shift.WORSE
+    assert compared.verdict is GateAnswer.FAIL
 
 
 def test_what_an_early_look_decided_is_shown_with_the_rounds_of_that_look() -> None:
     [compared] = hold(GATE, {"throughput": 0.85, "p99": 1.025}, sigma=0.08, seed=2)
     rows = {row.metric: row for row in compared.rows}
-    assert rows["throughput"].answer is Answer.WORSE
+    assert rows["throughput"].answer is Shift.WORSE
     assert rows["throughput"].rounds == 8
     assert max(row.rounds for row in compared.rows) > 8
 

@@ -15,7 +15,7 @@ from real_servers import RealServer
 from runs import SETTINGS, endpoints, redis_calls
 
 from loadgen import config
-from loadgen.compare.comparison import Awake, Candidate, Idle, Settings
+from loadgen.compare.comparison import Awake, Candidate, ComparisonSettings, Idle
 from loadgen.compare.rounds import Contestant, RequestsFailed, Rounds, Side
 from loadgen.compare.stretch import Stretch
 from loadgen.errors import TargetError
@@ -23,11 +23,11 @@ from loadgen.events import Event
 from loadgen.host import awake
 from loadgen.host import machine as host
 from loadgen.server_plan import ServerPlan
-from loadgen.signs import Pauses
+from loadgen.signs import PauseAccount
 from loadgen.snapshot import Snapshot, Tally
 
 BOTH_LOOPS = {"throughput": 0.05, "p99": 0.1, "server_cpu": 0.05, "rss": 0.05}
-SHORT = Settings(
+SHORT = ComparisonSettings(
     thresholds=BOTH_LOOPS,
     one_sided=True,
     slice_ns=100_000_000,
@@ -48,7 +48,7 @@ def managed(*more: str, name: str = "redis", program: tuple[str, ...] = REDIS) -
     return Contestant(Candidate(name, "server"), plan, ServerPlan(name, (*program, *more), "resp"))
 
 
-def rounds_of(*contestants: Contestant, settings: Settings = SHORT, seed: int = 1) -> Rounds:
+def rounds_of(*contestants: Contestant, settings: ComparisonSettings = SHORT, seed: int = 1) -> Rounds:
     return Rounds(contestants, settings, seed, lambda event: None)
 
 
@@ -291,7 +291,7 @@ class Spoilt(Rounds):
         taken = super().measure(sides, side, loop)
         self.measured = [*getattr(self, "measured", []), side.name]
         if len(self.measured) not in self.spoilt:
-            return replace(taken, workers=tuple(replace(w, queued_ns=0, pauses=Pauses()) for w in taken.workers))
+            return replace(taken, workers=tuple(replace(w, queued_ns=0, pauses=PauseAccount()) for w in taken.workers))
         return replace(taken, workers=tuple(replace(w, queued_ns=taken.length_ns) for w in taken.workers))
 
 

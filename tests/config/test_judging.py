@@ -10,7 +10,7 @@ from config_problems import problem
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.compare.comparison import METRICS, Awake, Idle, Settings
+from loadgen.compare.comparison import METRICS, Awake, ComparisonSettings, Idle
 from loadgen.config import compare_settings, dump, gate_settings, json_schema, load, smoke_limits
 from loadgen.config.tables.change import (
     MAX_CHANGE,
@@ -22,7 +22,7 @@ from loadgen.config.tables.change import (
     parse_rise,
 )
 from loadgen.errors import ConfigError
-from loadgen.smoke.criteria import Limits
+from loadgen.smoke.criteria import SmokeLimits
 
 MS = 10**6
 S = 10**9
@@ -32,10 +32,10 @@ S = 10**9
 
 
 def test_a_smoke_test_is_as_strict_as_limits_says_unless_told_otherwise() -> None:
-    assert smoke_limits(load(None)) == Limits()
+    assert smoke_limits(load(None)) == SmokeLimits()
     told = ["connection_errors=1", "timeouts=2", "error_replies=3", "p999=5ms", 'hit_rate="90%"', "requests=7",
             "log=false", "sanity=false"]  # fmt: skip
-    assert smoke_limits(load(None, [f"smoke.{key}" for key in told])) == Limits(
+    assert smoke_limits(load(None, [f"smoke.{key}" for key in told])) == SmokeLimits(
         connection_errors=1,
         timeouts=2,
         error_replies=3,
@@ -55,21 +55,23 @@ def test_any_hit_and_no_hit_rate_at_all_are_told_apart() -> None:
 
 def test_a_comparison_judges_every_metric_unless_told_otherwise() -> None:
     settings = compare_settings(load(None))
-    assert settings == Settings(
+    assert settings == ComparisonSettings(
         {"throughput": 0.05, "p50": 0.05, "p99": 0.1, "p999": 0.2, "server_cpu": 0.05, "rss": 0.05}, one_sided=False
     )
     assert list(settings.thresholds) == list(METRICS)
 
 
 def test_a_gate_judges_three_metrics_for_the_worse_unless_told_otherwise() -> None:
-    assert gate_settings(load(None)) == Settings({"throughput": 0.05, "p99": 0.1, "server_cpu": 0.05}, one_sided=True)
+    assert gate_settings(load(None)) == ComparisonSettings(
+        {"throughput": 0.05, "p99": 0.1, "server_cpu": 0.05}, one_sided=True
+    )
 
 
 def test_every_key_of_a_comparison_reaches_it() -> None:
     told = ['throughput="1%"', "p50=0.02", 'p99="3.5%"', "p999=false", 'server_cpu="1000%"', "rss=false", "slice=1s",
             "settle=0", "rate=5000", 'load_share="70%"', "rounds=5", "slices=6", "idle=alone",
             "awake=never"]  # fmt: skip
-    assert compare_settings(load(None, [f"compare.{key}" for key in told])) == Settings(
+    assert compare_settings(load(None, [f"compare.{key}" for key in told])) == ComparisonSettings(
         {"throughput": 0.01, "p50": 0.02, "p99": 0.035, "server_cpu": 10.0},
         one_sided=False,
         slice_ns=S,
@@ -86,7 +88,7 @@ def test_every_key_of_a_comparison_reaches_it() -> None:
 def test_every_key_of_a_gate_reaches_it() -> None:
     told = ["throughput=-3%", "p50=+1%", "p99=+2%", "p999=+3%", "server_cpu=false", "rss=+5%", "slice=1s", "settle=1ms",
             "rate=5000", "load_share=1", "rounds=60", 'noise="4%"', "idle=stop", "awake=always"]  # fmt: skip
-    assert gate_settings(load(None, [f"gate.{key}" for key in told])) == Settings(
+    assert gate_settings(load(None, [f"gate.{key}" for key in told])) == ComparisonSettings(
         {"throughput": 0.03, "p50": 0.01, "p99": 0.02, "p999": 0.03, "rss": 0.05},
         one_sided=True,
         slice_ns=S,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from loadgen.config import dump, load, resolve, search_settings, wants_search
 from loadgen.config.tables.share import format_tolerance, parse_share, parse_tolerance
 from loadgen.errors import ConfigError
-from loadgen.judge.verdict import Limits
+from loadgen.judge.verdict import VerdictLimits
 from loadgen.slo import Objective, Unit
-from loadgen.stats.search import Settings
+from loadgen.stats.search import SearchSettings
 from loadgen.stats.trial import Limit
 
 MS = 10**6
@@ -158,10 +158,10 @@ def test_a_tolerance_is_read_back_as_the_same_kind_of_number(tolerance: int | fl
 
 
 def test_the_generator_distrusts_itself_as_limits_says_unless_told_otherwise() -> None:
-    assert resolve(load(None)).verdict == Limits()
+    assert resolve(load(None)).verdict == VerdictLimits()
     told = ["lag=1ms", 'lag_share="20%"', "shortfall=0.01", "cpu_share=0.8", "queue_share=0.02", "steal_share=0.03",
             "pause=20ms", 'ceiling_share="60%"', "drift_p=0.05"]  # fmt: skip
-    assert resolve(load(None, [f"verdict.{key}" for key in told])).verdict == Limits(
+    assert resolve(load(None, [f"verdict.{key}" for key in told])).verdict == VerdictLimits(
         lag_ns=MS,
         lag_share=0.2,
         shortfall=0.01,
@@ -191,7 +191,7 @@ def test_a_wrong_limit_of_the_verdict_is_named_with_its_place(tmp_path: Path, li
 
 
 def test_without_a_table_the_search_has_its_own_defaults_and_is_not_wanted() -> None:
-    assert search_settings(load(None)) == Settings()
+    assert search_settings(load(None)) == SearchSettings()
     assert not wants_search(load(None))
     assert wants_search(load(None, ["workload.saturation_search={}"]))
 
@@ -202,7 +202,7 @@ def test_every_key_of_the_search_reaches_it() -> None:
             "min_throughput_ratio=0.8", "bisect_tolerance=0.9", "max_bisect_steps=10"]  # fmt: skip
     config = load(None, [f"workload.saturation_search.{key}" for key in told])
     limits = [(0.5, 1), (0.9, 2), (0.95, 3), (0.99, 4), (0.999, 5), (0.9999, 9)]
-    assert search_settings(config) == Settings(
+    assert search_settings(config) == SearchSettings(
         limits=tuple(Limit(quantile, limit * MS) for quantile, limit in limits),
         start_rate_per_s=2,
         step_multiplier=4,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from counted import snapshot_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_process import invoked_load
@@ -18,7 +19,6 @@ from loadgen.engine._ketama import Ketama
 from loadgen.engine._recorder import Recorder
 from loadgen.engine._schedule import Arrivals, Even, Poisson, Schedule
 from loadgen.engine._workload import Workload
-from loadgen.snapshot import Tally
 
 S = 1_000_000_000
 MEASURE = PHASE_NAMES.index("measure")
@@ -69,15 +69,16 @@ def test_even_arrivals_are_counted_as_if_one_by_one(
     times = [time for time in slow.times(2000) if time < until_ns]
     recorder = Recorder(True)
     assert count(quick, mixed(), recorder, "measure", until_ns, now_ns, ALL) == len(times)
-    tallies, response, service, *_ = recorder.counts(MEASURE)
-    expected, found = one_by_one(times, now_ns), merged(response)
+    counts = snapshot_of(recorder.counts(MEASURE))
+    tallies, service = counts.tallies, counts.service
+    expected, found = one_by_one(times, now_ns), merged(counts.response)
     assert found.buckets() == expected.buckets()
     assert (found.min, found.max, found.overflow) == (expected.min, expected.max, expected.overflow)
     assert (found.censored, found.least_censored) == (expected.censored, expected.least_censored)
     # A counter is a thousandth wide, and within it the ages are taken to lie evenly.
     assert found.mean == pytest.approx(expected.mean, rel=1e-3)
-    assert sum(Tally(*t).planned for t in tallies.values()) == len(times)
-    assert all(Tally(*t).balance == 0 and Tally(*t).unsent == Tally(*t).planned for t in tallies.values())
+    assert sum(t.planned for t in tallies.values()) == len(times)
+    assert all(t.balance == 0 and t.unsent == t.planned for t in tallies.values())
     assert not any(histogram.count for histogram in service.values())
     # What comes after is untouched.
     after = schedule(profile, Even(offset), start_ns).times(2000)[sent + len(times) :]
@@ -90,7 +91,7 @@ def test_commands_are_in_the_mix_as_the_weights_say(weights: tuple[int, int, int
     recorder = Recorder(True)
     row = schedule([(S, 1e9, 1e9, 0)], Even())
     assert count(row, mixed(weights), recorder, "measure", S, 2 * S, n) == n
-    tallies = {command: t[0] for command, t in recorder.counts(MEASURE)[0].items()}
+    tallies = {command: t["planned"] for command, t in recorder.counts(MEASURE)["tallies"].items()}
     names = ("ping",) if weights is None else ("get", "set", "delete")
     shares = [1.0] if weights is None else [weight / sum(weights) for weight in weights]
     assert sum(tallies.values()) == n
@@ -107,14 +108,14 @@ def test_a_short_stretch_of_a_poisson_stream_is_what_its_seed_says() -> None:
     recorder = Recorder(True)
     times = [time for time in schedule(FLAT, Poisson(7)).times(900) if time < S]
     assert count(schedule(FLAT, Poisson(7)), mixed(None), recorder, "measure", S, 3 * S, ALL) == len(times)
-    assert recorder.counts(MEASURE)[1]["ping"].buckets() == one_by_one(times, 3 * S).buckets()
+    assert recorder.counts(MEASURE)["response"]["ping"].buckets() == one_by_one(times, 3 * S).buckets()
 
 
 def test_ten_seconds_at_a_request_a_nanosecond_are_counted_exactly() -> None:
     recorder = Recorder(True)
     now_ns = 11 * S
     n = count(schedule([(10 * S, 1e9, 1e9, 0)], Even()), mixed(None), recorder, "measure", 10 * S, now_ns, ALL)
-    ages = recorder.counts(MEASURE)[1]["ping"]
+    ages = recorder.counts(MEASURE)["response"]["ping"]
     assert n == ages.count == 10 * S
     assert (ages.min, ages.max) == (S + 1, 11 * S)
     # An arithmetic series, which no signed 64 bits hold.

@@ -293,7 +293,7 @@ def test_stopping_after_a_load_that_was_stopped_plans_nothing_more() -> None:
         for _ in range(2):
             engine.stop()
             assert await heard.get() == "drained"
-            planned.append(sum(counts[0] for counts in engine.counts("measure")[0].values()))
+            planned.append(sum(tally["planned"] for tally in engine.counts("measure")["tallies"].values()))
             await asyncio.sleep(0.05)
         engine.close()
         return planned[1] - planned[0]

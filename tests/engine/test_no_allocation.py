@@ -47,7 +47,7 @@ def steady(told: Plan) -> list[tuple[int, float, float, int]]:
 
 
 def planned(engine: Engine) -> int:
-    return sum(counts[0] for counts in engine.counts("measure")[0].values())
+    return sum(tally["planned"] for tally in engine.counts("measure")["tallies"].values())
 
 
 # ── Blocks that are kept ────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 import pytest
+from counted import snapshot_of
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -18,7 +20,7 @@ from loadgen._resp import Resp
 from loadgen.engine._histogram import Histogram
 from loadgen.engine._pipeline import InventedPipeline
 from loadgen.engine._recorder import Recorder
-from loadgen.snapshot import Tally
+from loadgen.snapshot import Snapshot, Tally
 
 TIMEOUT = 1000
 HIT = b"$5\r\nhello\r\n"
@@ -43,16 +45,20 @@ class Line(InventedPipeline):
         self.push("get", "measure", now_ns, now_ns, **more)
 
     def tally(self, command: str = "get", phase: str = "measure") -> Tally:
-        return Tally(*self.counts(phase)[0].get(command, ()))
+        return self.counts(phase).tally(command)
 
     def response(self, command: str = "get") -> Histogram:
-        return self.counts("measure")[1][command]
+        return self.counts("measure").response[command]
 
-    def errors(self) -> dict[str, int]:
-        return self.counts("measure")[4]
+    def errors(self) -> Mapping[str, int]:
+        return self.counts("measure").errors
 
-    def counts(self, phase: str):
-        return self.recorder.counts(PHASE_NAMES.index(phase))
+    def counts(self, phase: str) -> Snapshot:
+        return counted(self.recorder, phase)
+
+
+def counted(recorder: Recorder, phase: str = "measure") -> Snapshot:
+    return snapshot_of(recorder.counts(PHASE_NAMES.index(phase)))
 
 
 def histogram(*values: int, censored: tuple[int, ...] = ()) -> Histogram:
@@ -138,7 +144,7 @@ def test_a_request_belongs_to_the_phase_in_which_it_was_intended() -> None:
         line.push("get", phase, 0, 0)
     line.feed(HIT * 2 + REFUSED + HIT, 10)
     assert [line.tally("get", phase).ok for phase in PHASE_NAMES] == [1, 1, 0, 1, 0]
-    assert [line.counts(phase)[4] for phase in PHASE_NAMES] == [{}, {}, {"OOM": 1}, {}, {}]
+    assert [line.counts(phase).errors for phase in PHASE_NAMES] == [{}, {}, {"OOM": 1}, {}, {}]
 
 
 def test_with_a_schedule_response_service_and_lag_are_three_numbers() -> None:
@@ -146,11 +152,11 @@ def test_with_a_schedule_response_service_and_lag_are_three_numbers() -> None:
     line.push("get", "measure", 100, 130)
     line.push("set", "measure", 110, 130)
     line.feed(HIT + STORED, 200)
-    _, response, service, (lag, ours, backpressure, *_), *_ = line.counts("measure")
-    assert response == {"get": histogram(100), "set": histogram(90)}
-    assert service == {"get": histogram(70), "set": histogram(70)}
-    assert lag == backpressure == histogram(30, 20)
-    assert ours == histogram(0, 0)
+    counts = line.counts("measure")
+    assert counts.response == {"get": histogram(100), "set": histogram(90)}
+    assert counts.service == {"get": histogram(70), "set": histogram(70)}
+    assert counts.lag == counts.lag_backpressure == histogram(30, 20)
+    assert counts.lag_ours == histogram(0, 0)
 
 
 def test_a_full_pipeline_has_no_room_until_a_reply_comes() -> None:
@@ -198,7 +204,7 @@ def test_a_timeout_runs_from_the_send_and_its_response_time_from_the_intended_ti
     line.expire(TIMEOUT + 600)
     assert line.tally().timeouts == 1
     assert line.response() == histogram(censored=(TIMEOUT + 600,))
-    assert line.counts("measure")[2]["get"] == histogram(censored=(TIMEOUT,))
+    assert line.counts("measure").service["get"] == histogram(censored=(TIMEOUT,))
 
 
 @pytest.mark.parametrize(("at_ns", "in_time"), [(TIMEOUT - 1, True), (TIMEOUT, False)])
@@ -331,7 +337,7 @@ def test_what_is_open_at_the_end_is_unfinished_at_its_age_as_a_lower_bound() -> 
     assert line.tally() == Tally(planned=3, ok=1, unfinished=2, hits=1, unsent=1)
     assert line.response() == histogram(50, censored=(300, 200))
     # What was never written has no service time.
-    assert line.counts("measure")[2]["get"] == histogram(45, censored=(270,))
+    assert line.counts("measure").service["get"] == histogram(45, censored=(270,))
     assert not line.response().is_lower_bound(0.33)
     assert line.response().is_lower_bound(0.99)
     assert (line.room, line.open) == (8, 0)
@@ -446,11 +452,11 @@ def test_memcache_replies_are_matched_the_same_way() -> None:
         b"VALUE 000000000000beef 0 5\r\nhello\r\nEND\r\nEND\r\nSTORED\r\nNOT_FOUND\r\nSERVER_ERROR out of memory\r\n"
     )
     assert line.feed(replies, 10) == "fed"
-    tallies, *_, errors, _ = recorder.counts(PHASE_NAMES.index("measure"))
-    assert Tally(*tallies["get"]) == Tally(planned=2, ok=2, hits=1, misses=1)
-    assert Tally(*tallies["set"]) == Tally(planned=2, ok=1, errors=1, hits=1)
-    assert Tally(*tallies["delete"]) == Tally(planned=1, ok=1, misses=1)
-    assert errors == {"SERVER_ERROR": 1}
+    counts = counted(recorder)
+    assert counts.tallies["get"] == Tally(planned=2, ok=2, hits=1, misses=1)
+    assert counts.tallies["set"] == Tally(planned=2, ok=1, errors=1, hits=1)
+    assert counts.tallies["delete"] == Tally(planned=1, ok=1, misses=1)
+    assert counts.errors == {"SERVER_ERROR": 1}
 
 
 @pytest.mark.parametrize(
@@ -485,9 +491,8 @@ def test_a_value_is_of_the_key_that_was_asked_for(length: int, asked: int, repli
         if end == "fed":
             end = line.feed(reply[cut:], 10)
         assert end == fed
-        tallies = recorder.counts(PHASE_NAMES.index("measure"))[0]
         right = fed == "fed"
-        assert Tally(*tallies["get"]) == Tally(planned=2, ok=right, hits=right, corrupt=not right)
+        assert counted(recorder).tallies["get"] == Tally(planned=2, ok=right, hits=right, corrupt=not right)
 
 
 def test_a_reply_of_a_stream_that_is_out_of_step_is_seen_at_once() -> None:
@@ -499,9 +504,7 @@ def test_a_reply_of_a_stream_that_is_out_of_step_is_seen_at_once() -> None:
     # The second was swallowed on its way.
     assert line.feed(value % 0 + value % 2 + value % 3, 10) == "wrong answer"
     line.abandon()
-    assert Tally(*recorder.counts(PHASE_NAMES.index("measure"))[0]["get"]) == Tally(
-        planned=4, ok=1, hits=1, corrupt=1, lost=2
-    )
+    assert counted(recorder).tallies["get"] == Tally(planned=4, ok=1, hits=1, corrupt=1, lost=2)
 
 
 # Keys owed.
@@ -790,14 +793,14 @@ class Anything(RuleBasedStateMachine):
         assert self.line.room == model.depth - len(model.line)
         assert self.line.open == sum(not r.expired for r in model.line)
         for phase in PHASE_NAMES:
-            tallies, response, service, (lag, *_), errors, failed = self.line.counts(phase)
-            assert errors == {kind: n for (p, kind), n in model.classes.items() if p == phase}
-            assert response == {c: h for (p, c), h in model.response.items() if p == phase}
-            assert failed == {c: h for (p, c), h in model.failed.items() if p == phase}
-            assert service == ({c: h for (p, c), h in model.service.items() if p == phase} if model.scheduled else {})
-            assert lag == (model.lag[phase] if model.scheduled else Histogram())
-            for command, counts in tallies.items():
-                tally = Tally(*counts)
+            counts = self.line.counts(phase)
+            assert counts.errors == {kind: n for (p, kind), n in model.classes.items() if p == phase}
+            assert counts.response == {c: h for (p, c), h in model.response.items() if p == phase}
+            assert counts.failed == {c: h for (p, c), h in model.failed.items() if p == phase}
+            service = {c: h for (p, c), h in model.service.items() if p == phase} if model.scheduled else {}
+            assert counts.service == service
+            assert counts.lag == (model.lag[phase] if model.scheduled else Histogram())
+            for command, tally in counts.tallies.items():
                 assert tally.balance == sum(
                     not r.expired for r in model.line if (r.phase, r.command) == (phase, command)
                 )
@@ -822,8 +825,7 @@ class Anything(RuleBasedStateMachine):
         self.model.abandon()
         self.counts_are_the_models()
         for phase in PHASE_NAMES:
-            for command, counts in self.line.counts(phase)[0].items():
-                tally = Tally(*counts)
+            for command, tally in self.line.counts(phase).tallies.items():
                 assert tally.balance == 0
                 assert tally.sent == self.model.sent[phase, command], (phase, command)
 
@@ -856,8 +858,8 @@ def test_what_had_not_reached_the_server_is_sent_again_and_counted_once() -> Non
     assert line.requeued == line.tally().balance == 0
     # Of each, the wait counts from its intended time; its lag was known when it was first sent.
     assert line.response() == histogram(50, 180, 170, 160)
-    assert line.counts("measure")[2]["get"] == histogram(50, 100, 90, 80)
-    assert line.counts("measure")[3][0] == histogram(0, 0, 0, 0, 80)
+    assert line.counts("measure").service["get"] == histogram(50, 100, 90, 80)
+    assert line.counts("measure").lag == histogram(0, 0, 0, 0, 80)
 
 
 def test_what_has_timed_out_and_what_is_no_load_is_not_sent_again() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from counted import snapshot_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,23 +31,12 @@ def answer(
 
 
 def snapshot(recorder: Recorder, phase: int = MEASURE) -> Snapshot:
-    tallies, response, service, (lag, ours, backpressure, *_), errors, failed = recorder.counts(phase)
-    return Snapshot(
-        0,
-        {command: Tally(*counts) for command, counts in tallies.items()},
-        response,
-        service,
-        lag,
-        errors,
-        lag_ours=ours,
-        lag_backpressure=backpressure,
-        failed=failed,
-    )
+    return snapshot_of(recorder.counts(phase))
 
 
 def test_a_new_recorder_has_counted_nothing() -> None:
     for phase in range(len(PHASE_NAMES)):
-        assert Recorder().counts(phase) == ({}, {}, {}, (Histogram(),) * 5, {}, {})
+        assert snapshot(Recorder(), phase) == Snapshot()
     assert Recorder().examples() == {}
 
 
@@ -56,16 +46,14 @@ def test_each_command_and_phase_is_counted_by_itself() -> None:
         for n, command in enumerate(GOOD, PHASE_NAMES.index(phase) + 1):
             answer(recorder, *[GOOD[command]] * n, command=command, phase=phase, took_ns=n)
     for index, _ in enumerate(PHASE_NAMES):
-        tallies, response, *_ = recorder.counts(index)
-        assert {command: Tally(*counts) for command, counts in tallies.items()} == {
-            command: Tally(planned=n, ok=n, hits=n) for n, command in enumerate(GOOD, index + 1)
-        }
-        assert {c: (h.count, h.sum) for c, h in response.items()} == {
+        counts = snapshot(recorder, index)
+        assert counts.tallies == {command: Tally(planned=n, ok=n, hits=n) for n, command in enumerate(GOOD, index + 1)}
+        assert {c: (h.count, h.sum) for c, h in counts.response.items()} == {
             c: (n, n * n) for n, c in enumerate(GOOD, index + 1)
         }
 
 
-def test_the_order_of_a_tallys_counts_is_that_of_the_recorders() -> None:
+def test_every_field_of_a_tally_is_the_recorders_of_that_name() -> None:
     recorder = Recorder()
     line = InventedPipeline(Resp(), recorder, 64, TIMEOUT)
 
@@ -99,7 +87,7 @@ def test_error_replies_are_counted_by_their_first_word() -> None:
     answer(
         recorder, b"-ERR unknown command\r\n", b"-OOM command not allowed\r\n", b"-ERR syntax error\r\n", b"-OOM\r\n"
     )
-    assert recorder.counts(MEASURE)[4] == {"ERR": 2, "OOM": 2}
+    assert snapshot(recorder).errors == {"ERR": 2, "OOM": 2}
     assert recorder.examples() == {"ERR": "ERR unknown command", "OOM": "OOM command not allowed"}
 
 
@@ -107,14 +95,14 @@ def test_error_classes_are_counted_in_the_phase_of_their_request() -> None:
     recorder = Recorder()
     answer(recorder, b"-LOADING wait\r\n", phase="precheck")
     answer(recorder, b"-OOM full\r\n", b"-OOM full\r\n", phase="prefill")
-    assert [recorder.counts(phase)[4] for phase in range(4)] == [{"LOADING": 1}, {"OOM": 2}, {}, {}]
+    assert [snapshot(recorder, phase).errors for phase in range(4)] == [{"LOADING": 1}, {"OOM": 2}, {}, {}]
 
 
 def test_what_has_no_class_of_its_own_any_more_is_other_and_none_is_lost() -> None:
     recorder = Recorder()
     for n in range(100):
         answer(recorder, b"-E%d first\r\n" % n, b"-E%d second\r\n" % n)
-    errors = recorder.counts(MEASURE)[4]
+    errors = snapshot(recorder).errors
     assert errors == {**{f"E{n}": 2 for n in range(31)}, "other": 138}
     assert snapshot(recorder).total.errors == 200
     assert recorder.examples()["other"] == "E31 first"
@@ -125,7 +113,7 @@ def test_a_class_name_and_an_example_are_cut_and_need_not_be_text() -> None:
     answer(
         recorder, b"-" + b"N" * 100 + b"\r\n", b"-" + b"N" * 32 + b" other tail\r\n", b"-\xff\xfe word\r\n", b"-\r\n"
     )
-    errors = recorder.counts(MEASURE)[4]
+    errors = snapshot(recorder).errors
     assert errors == {"N" * 32: 2, "\xff\xfe": 1, "": 1}
     assert recorder.examples()["N" * 32] == "N" * 100
     assert recorder.examples()["\xff\xfe"] == "\ufffd\ufffd word"
@@ -136,8 +124,9 @@ def test_a_class_name_and_an_example_are_cut_and_need_not_be_text() -> None:
 def test_without_a_schedule_there_is_neither_service_time_nor_lag() -> None:
     recorder = Recorder()
     answer(recorder, *[GOOD["get"]] * 3)
-    _, response, service, lags, *_ = recorder.counts(MEASURE)
-    assert (response["get"].count, service, [lag.count for lag in lags]) == (3, {}, [0] * 5)
+    counts = snapshot(recorder)
+    lags = (counts.lag, counts.lag_ours, counts.lag_backpressure, counts.lag_unsure, counts.lag_unsure_most)
+    assert (counts.response["get"].count, counts.service, [lag.count for lag in lags]) == (3, {}, [0] * 5)
     assert not recorder.scheduled
 
 

@@ -15,7 +15,7 @@ from runs import plan
 from loadgen.events import SearchEnded
 from loadgen.plan import Load, Segment
 from loadgen.runner.search import Saturation
-from loadgen.stats.search import Outcome, Settings
+from loadgen.stats.search import Outcome, SearchSettings
 from loadgen.stats.trial import Limit
 
 
@@ -44,7 +44,7 @@ def search_at(port: int, *settings: str, settle_s: float = 0.05) -> Saturation:
     told = plan(port, "workload.rate_limit=1000", "connection.connections=2", *settings)
     return Saturation(
         told,
-        Settings(
+        SearchSettings(
             limits=(Limit(0.99, 10**10),),
             max_rate_per_s=1000,
             sample_window_s=0.5,

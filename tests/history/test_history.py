@@ -22,20 +22,20 @@ from hypothesis import strategies as st
 
 from loadgen.cli.main import main
 from loadgen.cli.verbs.history import append, read_history
-from loadgen.compare.comparison import Candidate, Compared, Row, Settings
+from loadgen.compare.comparison import Candidate, Compared, ComparisonSettings, Row
 from loadgen.events import Configured, Event, Result
-from loadgen.history.history import METRICS, Course, Group, Point, to_point, to_points, to_rows
+from loadgen.history.history import METRICS, Point, Series, Setup, to_point, to_points, to_rows
 from loadgen.output.formats.history import Ramp, clean, records
 from loadgen.output.paper.color import Paint
 from loadgen.record import encode
 from loadgen.record import file as record_file
 from loadgen.record.write.load import load_of
-from loadgen.stats.sequential import Answer
+from loadgen.stats.sequential import Shift
 
-GROUP = Group("mio", "box: 2 × CPU", "closed", 0.0, "4 connections")
+GROUP = Setup("mio", "box: 2 × CPU", "closed", 0.0, "4 connections")
 
 
-def point(day: int, valid: bool = True, group: Group = GROUP, **values: float) -> Point:
+def point(day: int, valid: bool = True, group: Setup = GROUP, **values: float) -> Point:
     """`day` counts from the first of January 2026."""
     ts = f"{np.datetime64('2026-01-01') + day}T03:00:00.000000Z"
     return Point(ts, group, valid, values or {"throughput": 100.0 + day}, label=f"c{day}")
@@ -45,8 +45,8 @@ def row(values: Sequence[float], metric: str = "throughput") -> list[Point]:
     return [point(day, **{metric: value}) for day, value in enumerate(values)]
 
 
-def course(values: Sequence[float], metric: str = "throughput") -> Course:
-    return Course(METRICS[metric], tuple(row(values, metric)))
+def course(values: Sequence[float], metric: str = "throughput") -> Series:
+    return Series(METRICS[metric], tuple(row(values, metric)))
 
 
 def drawn(points: Sequence[Point], last: int = 60, metrics: Sequence[str] = tuple(METRICS)) -> str:
@@ -121,10 +121,10 @@ def test_a_search_without_an_answer_has_no_valid_point(search: Callable[[], list
 
 
 def compared(**changes: Any) -> Compared:
-    answered = Row("throughput", Answer.SAME, -0.02, -0.03, 0.01, 0.3, 8, 0.05, 100.0, 98.0, 0.02)
-    unclear = replace(answered, metric="p99", effect=None, answer=Answer.UNCLEAR)
+    answered = Row("throughput", Shift.SAME, -0.02, -0.03, 0.01, 0.3, 8, 0.05, 100.0, 98.0, 0.02)
+    unclear = replace(answered, metric="p99", effect=None, answer=Shift.UNCLEAR)
     a, b = Candidate("mio", "server"), Candidate("uring", "server", "redis 7.0.15")
-    told = Settings({"throughput": 0.05, "p99": 0.1}, one_sided=True)
+    told = ComparisonSettings({"throughput": 0.05, "p99": 0.1}, one_sided=True)
     ended = Compared(a, b, (answered, unclear), told, 0.9, True, 7, rate_per_s=1234.5, host="box", version="1.2")
     return replace(ended, **changes)
 
@@ -137,7 +137,7 @@ def of_comparison(ended: Compared) -> Point:
 def test_a_comparison_is_appended_as_b_in_multiples_of_a() -> None:
     found = of_comparison(compared())
     assert found.values == {"throughput": pytest.approx(0.98)}
-    assert found.group == Group("uring / mio", "box", "rounds", 0.0, "")
+    assert found.group == Setup("uring / mio", "box", "rounds", 0.0, "")
     assert (found.valid, found.version, found.server, found.seed) == (True, "1.2", "redis 7.0.15", 7)
     assert "last 0.980" in drawn([found])
 
@@ -202,7 +202,7 @@ def test_what_the_server_used_is_appended_where_the_result_says_it() -> None:
     st.builds(
         Point,
         st.just("2026-01-01T00:00:00Z"),
-        st.builds(Group, st.text(max_size=20), st.text(max_size=20), st.just("open"), st.floats(0, 1e9), st.just("")),
+        st.builds(Setup, st.text(max_size=20), st.text(max_size=20), st.just("open"), st.floats(0, 1e9), st.just("")),
         st.booleans(),
         st.dictionaries(st.sampled_from(sorted(METRICS)), st.floats(0, 1e12), min_size=1),
         label=st.text(max_size=20),
@@ -421,7 +421,7 @@ def test_an_option_that_makes_no_sense_is_refused(
         replace(GROUP, load="8 connections"),
     ],
 )
-def test_results_of_different_things_are_never_in_one_row(other: Group) -> None:
+def test_results_of_different_things_are_never_in_one_row(other: Setup) -> None:
     mixed = [point(0), point(1, group=other), point(2), point(3, group=other)]
     assert [[p.ts[9] for p in row.points] for row in to_rows(mixed, 60)] == [["1", "3"], ["2", "4"]]
     assert drawn(mixed).count("points          2, 2026") == 2

@@ -50,13 +50,13 @@ def test_steal_that_the_kernel_takes_back_is_none_at_all() -> None:
 
 def test_a_watch_tells_the_steal_since_it_began(proc: Path) -> None:
     (proc / "stat").write_text(STAT.format(steal=35))
-    watch = host.Watch(proc)
+    watch = host.HostWatch(proc)
     (proc / "stat").write_text(STAT.format(steal=135))
     assert watch.signs().steal_share == 1.0
 
 
 def test_a_machine_that_keeps_no_account_has_no_signs(proc: Path) -> None:
-    assert host.Watch(proc / "absent").signs().steal_share is None
+    assert host.HostWatch(proc / "absent").signs().steal_share is None
     assert host.clock_source(proc / "absent") == ""
 
 

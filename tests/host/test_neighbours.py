@@ -11,7 +11,7 @@ from loadgen import __version__
 from loadgen.cli.verbs.selftest import kept
 from loadgen.errors import ExitCode
 from loadgen.host import machine as host
-from loadgen.host.neighbours import Busy, Watch
+from loadgen.host.neighbours import Busy, NeighbourWatch
 from loadgen.selftest import reach as selftest
 from loadgen.selftest.reach import Reach, SelfTest
 
@@ -30,7 +30,7 @@ def proc(folder: Path, *, user: int, idle: int, steal: int, processes: dict[int,
 def test_others_are_what_is_not_ours_nor_what_we_started(tmp_path: Path) -> None:
     ours = {ME: ("loadgen", 1, 5), 900_001: ("loadgen serve", ME, 10), 900_002: ("its (odd) child", 900_001, 0)}
     proc(tmp_path, user=1000, idle=1000, steal=0, processes={**ours, 900_003: ("make", 1, 50)})
-    watch = Watch(tmp_path)
+    watch = NeighbourWatch(tmp_path)
     ours |= {900_001: ("loadgen serve", ME, 310), 900_002: ("its (odd) child", 900_001, 100)}
     proc(tmp_path, user=1900, idle=2000, steal=100, processes={**ours, 900_003: ("make", 1, 450)})
     busy = watch.busy(waited=0.011)
@@ -41,7 +41,7 @@ def test_others_are_what_is_not_ours_nor_what_we_started(tmp_path: Path) -> None
 
 def test_a_number_that_is_another_process_by_now_counts_from_its_start(tmp_path: Path) -> None:
     proc(tmp_path, user=0, idle=0, steal=0, processes={900_003: ("old", 1, 900)})
-    watch = Watch(tmp_path)
+    watch = NeighbourWatch(tmp_path)
     proc(tmp_path, user=500, idle=500, steal=0, processes={900_003: ("new", 1, 400)})
     text = (tmp_path / "900003" / "stat").read_text()
     (tmp_path / "900003" / "stat").write_text(text.replace(" 77\n", " 99\n"))
@@ -49,7 +49,7 @@ def test_a_number_that_is_another_process_by_now_counts_from_its_start(tmp_path:
 
 
 def test_a_system_that_says_nothing_is_not_held_busy(tmp_path: Path) -> None:
-    busy = Watch(tmp_path).busy(0.0)
+    busy = NeighbourWatch(tmp_path).busy(0.0)
     assert (busy, busy.reasons) == (Busy(), ())
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import pytest
 import uvloop
+from counted import snapshot_of
 from runs import plan, profile_of
 
 from loadgen.engine._engine import Engine
@@ -55,10 +56,10 @@ def lags(
         loop.call_later(0.1, time.sleep, PAUSE_NS / NS_PER_S)
         loop.call_later(0.25, os.kill, server.pid, signal.SIGCONT)
         assert await heard.get() == "drained"
-        lag, ours, backpressure, *_ = engine.counts("measure")[3]
+        counts = snapshot_of(engine.counts("measure"))
         engine.close()
-        assert lag.sum == ours.sum + backpressure.sum
-        return ours, backpressure
+        assert counts.lag.sum == counts.lag_ours.sum + counts.lag_backpressure.sum
+        return counts.lag_ours, counts.lag_backpressure
 
     with EmbeddedServer(options=options) as server:
         ours, backpressure = uvloop.run(loaded(server))

@@ -16,7 +16,7 @@ from loadgen.cli.session import ending_of
 from loadgen.errors import Ending, ExitCode
 from loadgen.events import Result
 from loadgen.judge import diagnosis, failures
-from loadgen.slo import Answer, Check, Objective, Unit
+from loadgen.slo import Attainment, Evaluation, Objective, Unit
 from loadgen.snapshot import Snapshot, Tally
 
 MOVED = b"-MOVED 3999 127.0.0.1:6381\r\n"
@@ -110,8 +110,8 @@ OBJECTIVE = Objective("p99", 1, Unit.NS)
 @pytest.mark.parametrize("failure", ["", "A worker died."])
 @pytest.mark.parametrize("failed", [False, True])
 @pytest.mark.parametrize("invalid", [False, True])
-@pytest.mark.parametrize("answer", [Answer.MET, Answer.UNKNOWN, Answer.BREACHED])
-def test_the_order_of_answers(interrupted: bool, failure: str, failed: bool, invalid: bool, answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [Attainment.MET, Attainment.UNKNOWN, Attainment.BREACHED])
+def test_the_order_of_answers(interrupted: bool, failure: str, failed: bool, invalid: bool, answer: Attainment) -> None:
     result = closed_loop()[-1]
     assert isinstance(result, Result)
     result = replace(
@@ -120,9 +120,13 @@ def test_the_order_of_answers(interrupted: bool, failure: str, failed: bool, inv
         failure=failure,
         failed_because=("many failed",) * failed,
         reasons=("it was late",) * invalid,
-        checks=(Check(OBJECTIVE, 1, answer),),
+        checks=(Evaluation(OBJECTIVE, 1, answer),),
     )
-    of_the_slo = {Answer.MET: ExitCode.YES, Answer.UNKNOWN: ExitCode.CANNOT_TELL, Answer.BREACHED: ExitCode.NO}
+    of_the_slo = {
+        Attainment.MET: ExitCode.YES,
+        Attainment.UNKNOWN: ExitCode.CANNOT_TELL,
+        Attainment.BREACHED: ExitCode.NO,
+    }
     graver = [
         (interrupted, ExitCode.INTERRUPTED),
         (bool(failure), ExitCode.COULD_NOT_RUN),

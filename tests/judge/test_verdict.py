@@ -9,30 +9,30 @@ import numpy as np
 import pytest
 
 from loadgen.judge.causes import CLOCK_SOURCES, percent, span
-from loadgen.judge.verdict import Limits, Verdict, judge
-from loadgen.signs import Ceiling, HostSigns, Pauses, Signs, WorkerSigns
+from loadgen.judge.verdict import Verdict, VerdictLimits, judge
+from loadgen.signs import Ceiling, HostSigns, PauseAccount, Signs, WorkerSigns
 from loadgen.snapshot import Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
-LIMITS = Limits()
+LIMITS = VerdictLimits()
 WINDOW_NS = 10 * NS_PER_S
-QUIET = Signs((WorkerSigns(0, WINDOW_NS, WINDOW_NS // 5, 0, Pauses(), 0),), HostSigns(0.0, "tsc"))
+QUIET = Signs((WorkerSigns(0, WINDOW_NS, WINDOW_NS // 5, 0, PauseAccount(), 0),), HostSigns(0.0, "tsc"))
 
 RESPONSE_P99_NS = 92 * NS_PER_MS
 LAG_NS = 101 * NS_PER_MS
 
 
-NO_PAUSES = Pauses()
+NO_PAUSES = PauseAccount()
 
 
-def worker(index: int = 0, *, pauses: Pauses = NO_PAUSES, overdue: int = 0, **said: int | None) -> WorkerSigns:
+def worker(index: int = 0, *, pauses: PauseAccount = NO_PAUSES, overdue: int = 0, **said: int | None) -> WorkerSigns:
     """One that used a fifth of its CPU for the whole window, where `said` is not something else."""
     signs = WorkerSigns(index, WINDOW_NS, WINDOW_NS // 5, 0, pauses, overdue)
     return replace(signs, **said)  # type: ignore[arg-type]
 
 
 def stopped(index: int, ns: int) -> WorkerSigns:
-    return worker(index, pauses=Pauses(1, ns, stopped_ns=ns))
+    return worker(index, pauses=PauseAccount(1, ns, stopped_ns=ns))
 
 
 def samples(*counted: tuple[int, int]) -> Histogram:
@@ -62,7 +62,7 @@ def judged(
     open_loop: bool = True,
     spin: bool = False,
     steady: bool = True,
-    limits: Limits = LIMITS,
+    limits: VerdictLimits = LIMITS,
 ) -> Verdict:
     signs = Signs(workers or QUIET.workers, host, tuple(p99s), ceiling)
     return judge(limits, measured, signs, open_loop=open_loop, spin=spin, duration_ns=WINDOW_NS, steady=steady)
@@ -114,7 +114,7 @@ def test_a_stop_invalidates_the_run_and_is_said_once() -> None:
             "reserve CPUs for the workers (general.cpu_list)",
         ),
         (
-            [worker(pauses=Pauses(3, 90 * NS_PER_MS, busy_ns=240 * NS_PER_MS))],
+            [worker(pauses=PauseAccount(3, 90 * NS_PER_MS, busy_ns=240 * NS_PER_MS))],
             "worker 0 had too much to do at once, and fell behind by 240 ms in all; "
             "use more workers (general.threads) or a lower rate",
         ),
@@ -148,7 +148,7 @@ def test_a_slow_clock_is_the_cause_only_where_nothing_else_is() -> None:
 
 
 def test_the_cause_that_took_the_most_time_comes_first_and_one_of_half_as_much_second() -> None:
-    both = worker(pauses=Pauses(1, NS_PER_S, stopped_ns=NS_PER_S), queued_ns=NS_PER_S * 6 // 10)
+    both = worker(pauses=PauseAccount(1, NS_PER_S, stopped_ns=NS_PER_S), queued_ns=NS_PER_S * 6 // 10)
     (reason,) = judged(sent(late=200), both).reasons
     assert reason == (
         LATE + "worker 0 was stopped for 1 s (SIGSTOP, a debugger, swapping, a suspended machine), "
@@ -160,7 +160,7 @@ def test_the_cause_that_took_the_most_time_comes_first_and_one_of_half_as_much_s
 
 
 def test_no_more_than_two_causes_are_named() -> None:
-    three = worker(pauses=Pauses(1, NS_PER_S, stopped_ns=NS_PER_S), queued_ns=NS_PER_S * 9 // 10)
+    three = worker(pauses=PauseAccount(1, NS_PER_S, stopped_ns=NS_PER_S), queued_ns=NS_PER_S * 9 // 10)
     verdict = judged(sent(late=200), three, host=HostSigns(0.08, "tsc"))
     assert ["hypervisor" in sentence for sentence in (*verdict.reasons, *verdict.warnings)] == [False, True]
 
@@ -204,9 +204,9 @@ def test_the_lag_has_to_exceed_both_of_its_limits() -> None:
 
 
 def test_the_limits_of_the_plan_count() -> None:
-    loose = Limits(lag_ns=NS_PER_S, shortfall=1.0)
+    loose = VerdictLimits(lag_ns=NS_PER_S, shortfall=1.0)
     assert judged(sent(late=200), worker(overdue=500), limits=loose).reasons == ()
-    assert judged(sent(), worker(overdue=1), limits=Limits(shortfall=0.0)).reasons != ()
+    assert judged(sent(), worker(overdue=1), limits=VerdictLimits(shortfall=0.0)).reasons != ()
 
 
 def test_more_overdue_than_the_shortfall_is_invalid() -> None:
@@ -258,7 +258,7 @@ SIGNS = {
         "reserve CPUs for the workers (general.cpu_list)",
     ),
     "queued at once": (
-        worker(pauses=Pauses(1, 12 * NS_PER_MS, queued_ns=12 * NS_PER_MS), queued_ns=20 * NS_PER_MS),
+        worker(pauses=PauseAccount(1, 12 * NS_PER_MS, queued_ns=12 * NS_PER_MS), queued_ns=20 * NS_PER_MS),
         "worker 0 waited for a CPU 0.2 % of the time (other programs or a CPU quota), "
         "so part of this latency is the machine's; "
         "reserve CPUs for the workers (general.cpu_list)",
@@ -269,7 +269,7 @@ SIGNS = {
         "so part of this latency is the machine's; run it again undisturbed",
     ),
     "busy": (
-        worker(pauses=Pauses(1, 31 * NS_PER_MS, busy_ns=31 * NS_PER_MS)),
+        worker(pauses=PauseAccount(1, 31 * NS_PER_MS, busy_ns=31 * NS_PER_MS)),
         "worker 0 had too much to do at once, and fell behind by 31 ms in all, "
         "so part of this latency is the generator's own; use more workers (general.threads) or a lower rate",
     ),
@@ -296,7 +296,7 @@ def test_steal_and_a_slow_clock_are_warnings_where_the_numbers_hold() -> None:
         worker(cpu_ns=WINDOW_NS * 95 // 100),
         worker(queued_ns=WINDOW_NS // 100),
         stopped(0, 10 * NS_PER_MS),
-        worker(pauses=Pauses(90, 9 * NS_PER_MS, 200 * NS_PER_MS, 90 * NS_PER_MS, 99 * NS_PER_MS)),
+        worker(pauses=PauseAccount(90, 9 * NS_PER_MS, 200 * NS_PER_MS, 90 * NS_PER_MS, 99 * NS_PER_MS)),
         worker(queued_ns=None),
         worker(wall_ns=0, cpu_ns=NS_PER_MS, queued_ns=NS_PER_MS),
     ],
@@ -320,7 +320,7 @@ def test_a_worker_that_polls_may_use_its_cpu_up() -> None:
 
 
 def test_of_a_pause_only_what_made_up_a_good_part_of_it_is_said() -> None:
-    pauses = Pauses(2, 31 * NS_PER_MS, busy_ns=2 * NS_PER_MS, queued_ns=15 * NS_PER_MS, stopped_ns=30 * NS_PER_MS)
+    pauses = PauseAccount(2, 31 * NS_PER_MS, busy_ns=2 * NS_PER_MS, queued_ns=15 * NS_PER_MS, stopped_ns=30 * NS_PER_MS)
     words = [warning.split(",")[0] for warning in judged(sent(), worker(pauses=pauses, queued_ns=NS_PER_MS)).warnings]
     assert words == [
         "worker 0 waited for a CPU 0.01 % of the time (other programs or a CPU quota)",
@@ -336,7 +336,7 @@ def test_a_sign_that_is_a_reasons_cause_is_not_said_twice_and_another_is_said() 
 
 
 def throttled(index: int = 0, *, count: int = 90, queued_ns: int = 7 * NS_PER_S, **said: int) -> WorkerSigns:
-    pauses = Pauses(count, 75 * NS_PER_MS, queued_ns=queued_ns)
+    pauses = PauseAccount(count, 75 * NS_PER_MS, queued_ns=queued_ns)
     signs = worker(index, pauses=pauses, queued_ns=queued_ns, throttled=count, throttled_ns=7 * NS_PER_S)
     return replace(signs, quota_cpus=0.25, **said)  # type: ignore[arg-type]
 
@@ -351,7 +351,7 @@ def test_a_cpu_quota_is_named_with_its_size() -> None:
 
 
 def test_a_quota_is_named_also_where_the_kernel_does_not_count_its_time_as_waiting() -> None:
-    pauses = Pauses(90, 75 * NS_PER_MS, stopped_ns=7 * NS_PER_S)
+    pauses = PauseAccount(90, 75 * NS_PER_MS, stopped_ns=7 * NS_PER_S)
     (reason,) = judged(sent(late=200), throttled(queued_ns=0, pauses=pauses)).reasons  # type: ignore[arg-type]
     assert "by a CPU quota of 0.25 CPUs" in reason
     assert "SIGSTOP" not in reason
@@ -484,7 +484,7 @@ def test_a_drift_that_the_rate_explains_is_none() -> None:
 
 
 def test_how_sure_a_drift_must_be_is_the_plans_to_say() -> None:
-    assert judged(sent(), p99s=RISING, limits=Limits(drift_p=0.0)) == Verdict()
+    assert judged(sent(), p99s=RISING, limits=VerdictLimits(drift_p=0.0)) == Verdict()
 
 
 @pytest.mark.parametrize(

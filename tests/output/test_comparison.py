@@ -26,7 +26,7 @@ from constructed_comparisons import (
     three,
 )
 
-from loadgen.compare.comparison import Compared, ContestBegan, NoiseFound, Row, Settings
+from loadgen.compare.comparison import Compared, ComparisonSettings, ContestBegan, NoiseFound, Row
 from loadgen.output import create_comparison
 from loadgen.output.paper.color import Paint
 from loadgen.output.pictures.plot import lines
@@ -83,7 +83,7 @@ def test_a_change_has_a_real_sign_and_two_or_three_digits(part: float | None, sh
         (DOUBTFUL, GATE, "can't tell: p99 response; the generator ran late in 5 of 8 rounds"),
     ],
 )
-def test_every_answer_is_a_sentence(row: Row, settings: Settings, words: str) -> None:
+def test_every_answer_is_a_sentence(row: Row, settings: ComparisonSettings, words: str) -> None:
     assert comparison.sentence(row, compared((row,), settings)) == words
 
 

@@ -15,7 +15,7 @@ from loadgen.output import create
 from loadgen.output.words import figures, sentences, slo
 from loadgen.plan import Endpoint, Segment
 from loadgen.signs import Signs
-from loadgen.slo import Answer, Check, Objective, Unit
+from loadgen.slo import Attainment, Evaluation, Objective, Unit
 from loadgen.snapshot import Snapshot, Tally
 
 
@@ -213,7 +213,7 @@ def test_a_mark_is_explained_exactly_where_there_is_one(format: str, run: str) -
 @pytest.mark.parametrize("format", ["clean", "verbose"])
 def test_a_mark_that_only_an_objective_has_is_explained(format: str) -> None:
     measured = Snapshot(tallies={"get": Tally(planned=2_000_000, ok=2_000_000)}, response={"get": times(2_000_000)})
-    few = Check(Objective("p99", 2000, Unit.NS, "set"), 1000, Answer.MET, has_few_samples=True)
+    few = Evaluation(Objective("p99", 2000, Unit.NS, "set"), 1000, Attainment.MET, has_few_samples=True)
     result = dataclasses.replace(result_of("closed_loop"), measured=measured, checks=(few,))
     assert "fewer than 100 samples" in text(format, [result])
     assert "fewer than 100 samples" not in text(format, [dataclasses.replace(result, checks=())])
@@ -245,28 +245,33 @@ def test_the_send_lag_is_followed_by_its_two_parts(format: str) -> None:
 
 
 ANSWERS = (
-    (Check(Objective("p999", 1_000_000, Unit.NS, "get"), 812_000, Answer.MET), "get p99.9 <= 1ms: 812.0us, met"),
-    (Check(Objective("p99", 10**6, Unit.NS), 1_002_000, Answer.BREACHED), "p99 <= 1ms: 1.002ms, BREACHED"),
     (
-        Check(Objective("p50", 10**9, Unit.NS), 800_000_000, Answer.UNKNOWN, is_lower_bound=True, has_few_samples=True),
+        Evaluation(Objective("p999", 1_000_000, Unit.NS, "get"), 812_000, Attainment.MET),
+        "get p99.9 <= 1ms: 812.0us, met",
+    ),
+    (Evaluation(Objective("p99", 10**6, Unit.NS), 1_002_000, Attainment.BREACHED), "p99 <= 1ms: 1.002ms, BREACHED"),
+    (
+        Evaluation(
+            Objective("p50", 10**9, Unit.NS), 800_000_000, Attainment.UNKNOWN, is_lower_bound=True, has_few_samples=True
+        ),
         "p50 <= 1s: ≥800.0ms, unknown",
     ),
     (
-        Check(Objective("p9999", 10**6, Unit.NS), 10**5, Answer.MET, has_few_samples=True),
+        Evaluation(Objective("p9999", 10**6, Unit.NS), 10**5, Attainment.MET, has_few_samples=True),
         "p99.99 <= 1ms: ~100.0us, met",
     ),
-    (Check(Objective("errors", 0, Unit.COUNT), 12, Answer.BREACHED), "errors <= 0: 12, BREACHED"),
-    (Check(Objective("timeouts", 0.001, Unit.SHARE), 0.00025, Answer.MET), "timeouts <= 0.1%: 0.025%, met"),
-    (Check(Objective("hit_rate_min", 0.9, Unit.SHARE), None, Answer.UNKNOWN), "hit rate >= 90%: -, unknown"),
+    (Evaluation(Objective("errors", 0, Unit.COUNT), 12, Attainment.BREACHED), "errors <= 0: 12, BREACHED"),
+    (Evaluation(Objective("timeouts", 0.001, Unit.SHARE), 0.00025, Attainment.MET), "timeouts <= 0.1%: 0.025%, met"),
+    (Evaluation(Objective("hit_rate_min", 0.9, Unit.SHARE), None, Attainment.UNKNOWN), "hit rate >= 90%: -, unknown"),
     (
-        Check(Objective("throughput_min", 10_000, Unit.PER_S, "set"), 9999.9, Answer.BREACHED),
+        Evaluation(Objective("throughput_min", 10_000, Unit.PER_S, "set"), 9999.9, Attainment.BREACHED),
         "set throughput >= 10000 req/s: 9999 req/s, BREACHED",
     ),
 )
 
 
 @pytest.mark.parametrize(("check", "line"), ANSWERS)
-def test_an_objective_is_shown_with_its_limit_what_was_measured_and_the_answer(check: Check, line: str) -> None:
+def test_an_objective_is_shown_with_its_limit_what_was_measured_and_the_answer(check: Evaluation, line: str) -> None:
     assert slo.line(check) == line
     printed = text("verbose", [dataclasses.replace(result_of("closed_loop"), checks=(check,))])
     assert f"\nslo: {line}\n" in printed
@@ -287,7 +292,7 @@ def test_a_breach_leaves_a_run_valid_and_is_said_on_its_own(format: str) -> None
 def test_quiet_says_which_objectives_are_breached_unknown_or_that_all_are_met() -> None:
     result = result_of("closed_loop")
 
-    def said(*checks: Check) -> str:
+    def said(*checks: Evaluation) -> str:
         return text("quiet", [dataclasses.replace(result, checks=checks)]).partition("281us")[2].strip()
 
     met, breached, unknown = (ANSWERS[place][0] for place in (0, 1, 6))

@@ -30,7 +30,7 @@ from loadgen.output.pictures.svg import svg
 from loadgen.output.reports.annotations import annotations
 from loadgen.output.reports.junit import junit
 from loadgen.output.reports.markdown import markdown
-from loadgen.stats.sequential import Answer
+from loadgen.stats.sequential import Shift
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE_GATE = replace(compared((WORSE, UNCLEAR, SAME), GATE), b=HOSTILE)
@@ -63,7 +63,7 @@ def test_junit_has_a_case_for_each_metric_and_counts_them_right(event: Compared)
     for count, kind in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         assert int(found.get(count)) == len(found.findall(f"testcase/{kind}"))
     assert (int(found.get("errors")) > 0) == bool(event.failure)
-    worse = sum(row.answer is Answer.WORSE for row in event.rows)
+    worse = sum(row.answer is Shift.WORSE for row in event.rows)
     assert int(found.get("failures")) == worse
 
 

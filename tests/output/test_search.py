@@ -14,7 +14,7 @@ from loadgen.output import create
 from loadgen.output.words import search
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.stats.search import Outcome, Purpose
-from loadgen.stats.trial import NO_LIMIT_NS, Limit, Verdict
+from loadgen.stats.trial import NO_LIMIT_NS, Limit, RateVerdict
 
 PEOPLE = ("clean", "verbose", "quiet")
 
@@ -93,7 +93,7 @@ def test_each_step_is_a_row_as_it_happens_below_one_header() -> None:
     output.emit(PhaseBegan("search", 0.0))
     assert stream.getvalue().count("purpose") == 1, "the header is there before the first rate has been tried"
     for number, rate in enumerate((150_740.7, 201_234.0), 1):
-        output.emit(step(number, rate, Verdict.PASS))
+        output.emit(step(number, rate, RateVerdict.PASS))
         assert stream.getvalue().splitlines()[-1].split()[:3] == [str(number), "climb", f"{int(rate):,}"]
     assert stream.getvalue().count("purpose") == 1
 
@@ -101,14 +101,16 @@ def test_each_step_is_a_row_as_it_happens_below_one_header() -> None:
 @pytest.mark.parametrize(
     ("verdict", "passed", "shown"),
     [
-        (Verdict.PASS, True, "PASS"),
-        (Verdict.FAIL, False, "FAIL"),
-        (Verdict.INCONCLUSIVE, True, "leans PASS"),
-        (Verdict.INCONCLUSIVE, False, "leans FAIL"),
-        (Verdict.GENERATOR_LIMITED, False, "GENERATOR"),
+        (RateVerdict.PASS, True, "PASS"),
+        (RateVerdict.FAIL, False, "FAIL"),
+        (RateVerdict.INCONCLUSIVE, True, "leans PASS"),
+        (RateVerdict.INCONCLUSIVE, False, "leans FAIL"),
+        (RateVerdict.GENERATOR_LIMITED, False, "GENERATOR"),
     ],
 )
-def test_a_step_shows_its_verdict_and_which_way_an_open_one_leans(verdict: Verdict, passed: bool, shown: str) -> None:
+def test_a_step_shows_its_verdict_and_which_way_an_open_one_leans(
+    verdict: RateVerdict, passed: bool, shown: str
+) -> None:
     taken = step(7, 1234.0, verdict, Purpose.REFINE, passed=passed, limits=(P99,))
     assert text("clean", [taken]).splitlines()[0].endswith(f"│           p99 812.0 µs     1 ms  {shown}")
     line = text("verbose", [taken]).splitlines()[0]
@@ -116,23 +118,23 @@ def test_a_step_shows_its_verdict_and_which_way_an_open_one_leans(verdict: Verdi
 
 
 def test_the_row_of_a_step_shows_the_limit_that_is_exceeded_most() -> None:
-    assert search.worst(step(1, 1.0, Verdict.PASS, limits=(P999, P99)).step) == ("p99", "812.0 µs", "1 ms")
+    assert search.worst(step(1, 1.0, RateVerdict.PASS, limits=(P999, P99)).step) == ("p99", "812.0 µs", "1 ms")
     near, far = Limit(0.5, 900_000), Limit(0.9, NO_LIMIT_NS)
-    assert search.worst(step(1, 1.0, Verdict.PASS, limits=(far, P99, near)).step) == ("p50", "812.0 µs", "900 µs")
-    assert search.worst(step(1, 1.0, Verdict.PASS, limits=(far,), x_ns=0).step) == ("p90", "-", "-")
+    assert search.worst(step(1, 1.0, RateVerdict.PASS, limits=(far, P99, near)).step) == ("p50", "812.0 µs", "900 µs")
+    assert search.worst(step(1, 1.0, RateVerdict.PASS, limits=(far,), x_ns=0).step) == ("p90", "-", "-")
 
 
 def test_why_a_step_failed_is_below_its_row_unless_the_percentile_in_it_says_so() -> None:
-    shortfall = step(1, 1.0, Verdict.FAIL, why="half was achieved")
-    spoilt = step(1, 1.0, Verdict.GENERATOR_LIMITED, why="no CPU")
+    shortfall = step(1, 1.0, RateVerdict.FAIL, why="half was achieved")
+    spoilt = step(1, 1.0, RateVerdict.GENERATOR_LIMITED, why="no CPU")
     for taken, reason in ((shortfall, ["     half was achieved"]), (spoilt, ["     no CPU"])):
         assert text("clean", [taken]).splitlines()[1:] == reason
-    for taken in (step(1, 1.0, Verdict.FAIL, x_ns=2_000_000), step(1, 1.0, Verdict.PASS)):
+    for taken in (step(1, 1.0, RateVerdict.FAIL, x_ns=2_000_000), step(1, 1.0, RateVerdict.PASS)):
         assert len(text("clean", [taken]).splitlines()) == 1
 
 
 def test_verbose_says_of_every_step_what_its_verdict_rests_on() -> None:
-    for verdict in Verdict:
+    for verdict in RateVerdict:
         assert words("verbose", [step(1, 1.0, verdict, why="the reason of it")]).endswith("the reason of it")
 
 

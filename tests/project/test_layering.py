@@ -16,18 +16,23 @@ from places import SRC
 TABLE = """
 # The vocabulary: frozen values, which every room may know.
 units ←
+algebra ←
+lazy ←
+percentiles ←
+phase ←
+protocol ←
 errors ←
 escape ←
 secret ←
 greeting ←
-signs ←
+signs ← algebra
 server_plan ←
 usage ← units
-snapshot ← engine._histogram
-slo ← units snapshot
+snapshot ← algebra engine._histogram
+slo ← units percentiles snapshot
 overload ← units snapshot
-plan ← units greeting slo judge.verdict
-events ← units signs usage snapshot slo overload plan stats
+plan ← units protocol greeting slo judge.verdict
+events ← units phase signs usage snapshot slo overload plan stats
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.
 _buffer ←
@@ -54,9 +59,8 @@ engine._pauses ← engine._clock
 engine._reactor ← engine._clock
 engine._pool ← _buffer _request _codec _resp _memcache engine._clock engine._random engine._values engine._schedule
     engine._recorder engine._pipeline engine._connection engine._reactor
-engine._engine ← _request engine._clock engine._random engine._histogram engine._busy engine._ketama engine._keys
-    engine._workload engine._schedule engine._backlog engine._pipeline engine._connection engine._pauses
-    engine._reactor engine._pool
+engine._engine ← _request engine._clock engine._random engine._busy engine._ketama engine._keys engine._workload
+    engine._schedule engine._backlog engine._pipeline engine._connection engine._pauses engine._reactor engine._pool
 
 # The built-in server: compiled but for `builtin`, which runs it.
 server._store ←
@@ -69,62 +73,64 @@ server._memcache ← server._store server._connection
 server._null ← server._connection server._resp server._description server._redis server._memcache
 server._server ← engine._clock server._store server._faults server._connection server._redis server._memcache
     server._null
-server.builtin ← units errors server._server __init__
+server.builtin ← units protocol errors server._server __init__
 
 # What counts, and what judges.
 stats ←
 judge.causes ← units signs
 judge.verdict ← units signs snapshot stats judge.causes
-judge.diagnosis ← units escape greeting snapshot plan
+judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape snapshot judge.diagnosis
-compare.comparison ← stats
-history ← units escape stats compare.comparison
-smoke.criteria ← units escape snapshot plan events judge.causes judge.diagnosis
+compare.comparison ← percentiles stats
+history ← units escape stats compare.comparison record.read
+smoke.criteria ← units phase escape snapshot plan events judge.causes judge.diagnosis
 selftest ← signs plan host
 
 # What touches the machine: its processes, other servers, and the workers.
 host._awake ←
 host ← units signs host._awake
-target.talk ← errors escape secret greeting plan
+target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret server_plan usage events target.talk
-worker ← errors secret signs snapshot plan engine._engine host
-runner ← units errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.diagnosis
+worker ← phase errors secret signs snapshot plan engine._engine host
+runner ← units phase errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.diagnosis
     judge.failures host worker
-compare ← units errors signs server_plan snapshot slo overload plan events stats judge.causes judge.verdict
-    judge.failures compare.comparison host target.talk target runner record.write record __init__
+compare ← units percentiles phase errors signs server_plan snapshot slo overload plan events stats judge.causes
+    judge.verdict judge.failures compare.comparison host target.talk target runner record.write record.read record
+    __init__
 smoke ← units errors server_plan plan events smoke.criteria host target.talk target runner __init__
 
 # TOML and pydantic.
-config.tables ← units errors slo stats judge.verdict compare.comparison smoke.criteria host
+config.tables ← units percentiles protocol errors slo stats judge.verdict compare.comparison smoke.criteria host
 config.document ← errors secret config.tables
 config.told ← units errors server_plan plan stats judge.verdict compare.comparison smoke.criteria config.tables
-config ← units errors escape plan engine._ketama config.tables config.document config.told
+config ← units lazy protocol errors escape plan engine._ketama config.tables config.document config.told
 
 # Events to JSON, and back.
-record.schema ← stats compare.comparison smoke.criteria
-record.write ← units escape signs usage snapshot slo overload plan events stats compare.comparison smoke.criteria
-    record.schema
-record.read ← units signs usage snapshot slo overload plan events stats compare.comparison smoke.criteria record.write
-record ← errors escape events compare.comparison smoke.criteria record.write record.read
+record.schema ← percentiles phase stats compare.comparison smoke.criteria
+record.write ← units percentiles escape signs usage snapshot slo overload plan events stats compare.comparison
+    smoke.criteria record.schema
+record.read ← units percentiles phase protocol signs usage snapshot slo overload plan events stats compare.comparison
+    smoke.criteria
+record ← phase errors escape events compare.comparison smoke.criteria record.write record.read
 
 # Events to text.
-output.words ← units escape usage snapshot slo overload plan events stats judge.causes compare.comparison
+output.words ← units percentiles escape usage snapshot slo overload plan events stats judge.causes compare.comparison
     smoke.criteria
-output.paper ← errors escape output.words
+output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.comparison output.words output.paper
 output.reports ← escape stats compare.comparison output.words output.paper
-output.formats ← units escape usage slo plan events stats judge.causes compare.comparison history smoke.criteria
-    record output.words output.paper output.pictures
-output ← errors output.words output.paper output.pictures output.reports output.formats
+output.formats ← units percentiles phase escape usage slo plan events stats judge.causes compare.comparison history
+    smoke.criteria record output.words output.paper output.pictures
+output ← lazy errors output.words output.paper output.pictures output.reports output.formats
 
 # The command.
 cli.options ← units errors escape
-cli.flags ← errors escape plan config cli.options
+cli.flags ← protocol errors escape plan config cli.options
 cli ← errors escape server_plan usage slo plan events stats compare.comparison selftest host target.talk target runner
     compare config.tables config record output cli.options cli.flags __init__
-cli.verbs ← units errors escape server_plan plan events server.builtin stats compare.comparison history smoke.criteria
-    selftest host target runner compare smoke config record output.paper output.formats output cli.options cli.flags
-    cli __init__
+cli.verbs ← units protocol errors escape server_plan events server.builtin stats compare.comparison history
+    smoke.criteria selftest host target runner compare smoke config record output.paper output.formats output
+    cli.options cli.flags cli __init__
 cli.main ← errors escape config cli.options cli.flags cli __init__
 entry ← cli.main
 __main__ ← entry
@@ -174,7 +180,7 @@ COMPILERS_OWN = {"cython", "libc", "posix", "cpython"}
 
 
 def row_of(module: str) -> str:
-    """The longest row that a module's name begins with: `config` of `loadgen.config.load`, `__init__` of `loadgen`.
+    """The longest row that a module's name begins with: `config` of `loadgen.config.loader`, `__init__` of `loadgen`.
 
     A compiled module of the hot path or of the server, and any module of the root, needs a row of its own.
     """

@@ -12,12 +12,12 @@ import pytest
 from loadgen.events import Result
 from loadgen.plan import Plan, Weights
 from loadgen.signs import Signs
-from loadgen.smoke.criteria import CRITERIA, Check, Course, Finding, Limits, SmokeEnded, judge
+from loadgen.smoke.criteria import CRITERIA, Check, Finding, Observed, SmokeEnded, SmokeLimits, judge
 from loadgen.snapshot import ConnectionCounts, Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_MS, NS_PER_S
 
-DEFAULTS = Limits()
-WELL = Course(
+DEFAULTS = SmokeLimits()
+WELL = Observed(
     up=Finding(True, "answered after 0.10 s"),
     sanity=Finding(True, "PING, SET, GET answered right"),
     still_up=Finding(True, "it answers"),
@@ -53,23 +53,23 @@ def result(
     )
 
 
-def check(name: str, judged: Result | None, limits: Limits = DEFAULTS, course: Course = WELL) -> Check:
+def check(name: str, judged: Result | None, limits: SmokeLimits = DEFAULTS, course: Observed = WELL) -> Check:
     [found] = [each for each in judge(limits, course, judged) if each.name == name]
     return found
 
 
-def ended(course: Course, judged: Result | None = None) -> SmokeEnded:
-    return SmokeEnded("server", "", judge(Limits(), course, judged), judged)
+def ended(course: Observed, judged: Result | None = None) -> SmokeEnded:
+    return SmokeEnded("server", "", judge(SmokeLimits(), course, judged), judged)
 
 
-def missed(course: Course, judged: Result | None = None) -> list[str]:
+def missed(course: Observed, judged: Result | None = None) -> list[str]:
     return [each.name for each in ended(course, judged).failed]
 
 
 @pytest.mark.parametrize("judged", [None, result(), result(tallies={}, latency=Histogram())])
-@pytest.mark.parametrize("course", [Course(), WELL, Course(up=Finding(False, "no")), Course(interrupted=True)])
-def test_every_criterion_is_there_in_its_order_and_says_what_was_found(course: Course, judged: Result | None) -> None:
-    checks = judge(Limits(), course, judged)
+@pytest.mark.parametrize("course", [Observed(), WELL, Observed(up=Finding(False, "no")), Observed(interrupted=True)])
+def test_every_criterion_is_there_in_its_order_and_says_what_was_found(course: Observed, judged: Result | None) -> None:
+    checks = judge(SmokeLimits(), course, judged)
     assert tuple(each.name for each in checks) == CRITERIA
     assert all(each.found for each in checks)
 
@@ -83,12 +83,12 @@ def test_a_clean_test_passes_by_every_criterion() -> None:
 @pytest.mark.parametrize(
     ("course", "failed", "reached"),
     [
-        (Course(up=Finding(False, "the port is taken")), "server up", 0),
+        (Observed(up=Finding(False, "the port is taken")), "server up", 0),
         (replace(WELL, sanity=Finding(False, "GET was answered wrong")), "sanity", 4),
         (replace(WELL, failure="The prefill stalled."), "completed", 5),
     ],
 )
-def test_what_follows_a_failure_is_not_reached_and_not_passed(course: Course, failed: str, reached: int) -> None:
+def test_what_follows_a_failure_is_not_reached_and_not_passed(course: Observed, failed: str, reached: int) -> None:
     test = ended(course)
     assert [each.name for each in test.failed] == [failed]
     unreached = [each for each in test.checks[reached:] if each.name != failed]
@@ -116,7 +116,7 @@ def test_a_log_that_is_not_seen_is_not_judged() -> None:
 @pytest.mark.parametrize("name", ["sanity", "log"])
 def test_a_step_that_is_switched_off_is_not_judged(name: str) -> None:
     course = replace(WELL, sanity=None, complaints=("panicked",))
-    found = check(name, result(), Limits(sanity=False, log=False), course)
+    found = check(name, result(), SmokeLimits(sanity=False, log=False), course)
     assert (found.passed, found.found) == (None, f"switched off (smoke.{name})")
 
 
@@ -141,9 +141,9 @@ def test_error_replies_have_a_criterion_of_their_own() -> None:
     assert missed(WELL, bad) == ["error replies"]
     found = check("error replies", bad)
     assert (found.found, found.limit) == ("10 (OOM: OOM no room)", "0")
-    allowed = check("error replies", bad, Limits(error_replies=10))
+    allowed = check("error replies", bad, SmokeLimits(error_replies=10))
     assert (allowed.passed, allowed.limit) == (True, "≤ 10")
-    assert check("error replies", bad, Limits(error_replies=9)).passed is False
+    assert check("error replies", bad, SmokeLimits(error_replies=9)).passed is False
 
 
 def test_failed_and_lost_connections_count_alike() -> None:
@@ -151,15 +151,15 @@ def test_failed_and_lost_connections_count_alike() -> None:
     bad = result(measured=counts, examples={"reset": "Connection reset by peer"})
     assert missed(WELL, bad) == ["connection errors"]
     assert check("connection errors", bad).found == "3 (reset: Connection reset by peer; refused)"
-    assert [check("connection errors", bad, Limits(connection_errors=n)).passed for n in (2, 3)] == [False, True]
+    assert [check("connection errors", bad, SmokeLimits(connection_errors=n)).passed for n in (2, 3)] == [False, True]
 
 
 def test_timeouts_that_are_allowed_leave_the_rest_completed() -> None:
     late = result(tallies={"get": Tally(planned=2000, ok=1998, hits=1998, timeouts=2)})
     assert missed(WELL, late) == ["completed", "timeouts"]
     for n, passed in ((1, False), (2, True)):
-        assert check("timeouts", late, Limits(timeouts=n)).passed is passed
-        assert check("completed", late, Limits(timeouts=n)).passed is passed
+        assert check("timeouts", late, SmokeLimits(timeouts=n)).passed is passed
+        assert check("completed", late, SmokeLimits(timeouts=n)).passed is passed
 
 
 @pytest.mark.parametrize(("value_ns", "passed"), [(99_900_000, True), (100_200_000, False), (150_000_000, False)])
@@ -184,23 +184,25 @@ def test_a_p999_that_missing_answers_could_raise_has_not_met_its_limit() -> None
 )
 def test_the_hit_rate_must_reach_its_limit_and_zero_asks_for_any_hit(limit: float, hits: int, passed: bool) -> None:
     gets = Tally(planned=1000, ok=1000, hits=hits, misses=1000 - hits)
-    assert check("hit rate", result(tallies={"get": gets}), Limits(hit_rate=limit)).passed is passed
+    assert check("hit rate", result(tallies={"get": gets}), SmokeLimits(hit_rate=limit)).passed is passed
 
 
 @pytest.mark.parametrize(
     ("told", "limits", "why"),
     [
-        ({}, Limits(hit_rate=None), "switched off (smoke.hit_rate)"),
-        ({"protocol": "ping"}, Limits(), "there are no GETs in this protocol"),
-        ({"weights": Weights(0, 1, 0)}, Limits(), "there are no GETs in this load"),
+        ({}, SmokeLimits(hit_rate=None), "switched off (smoke.hit_rate)"),
+        ({"protocol": "ping"}, SmokeLimits(), "there are no GETs in this protocol"),
+        ({"weights": Weights(0, 1, 0)}, SmokeLimits(), "there are no GETs in this load"),
         (
             {"weights": Weights(1, 0, 0), "prefill": False},
-            Limits(),
+            SmokeLimits(),
             "no key is written in this load before it is read",
         ),
     ],
 )
-def test_a_hit_rate_is_asked_for_only_where_sets_precede_gets(told: dict[str, Any], limits: Limits, why: str) -> None:
+def test_a_hit_rate_is_asked_for_only_where_sets_precede_gets(
+    told: dict[str, Any], limits: SmokeLimits, why: str
+) -> None:
     plan = replace(constructed_events.plan(), **told)
     misses = {"get": Tally(planned=2000, ok=2000, misses=2000)}
     found = check("hit rate", result(plan=plan, tallies=misses), limits)
@@ -229,7 +231,7 @@ def test_no_request_at_all_fails_and_leaves_nothing_else_to_be_judged() -> None:
 
 def test_an_interrupted_load_is_neither_passed_nor_failed() -> None:
     cut = result(tallies={"get": Tally(planned=10, ok=9, hits=9, unfinished=1)}, interrupted=True)
-    checks = judge(Limits(), WELL, cut)
+    checks = judge(SmokeLimits(), WELL, cut)
     assert [each.passed for each in checks[:4]] == [True] * 4
     assert {each.passed for each in checks[4:]} == {None}
     assert check("requests measured", cut).found == "9 until it was interrupted"

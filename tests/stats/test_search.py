@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from loadgen.stats.search import Answer, Outcome, Probe, Purpose, Search, Settings, Step
-from loadgen.stats.trial import Block, Limit, Trial, Verdict, hopeless, judge
+from loadgen.stats.search import Outcome, Probe, Purpose, Search, SearchAnswer, SearchSettings, Step
+from loadgen.stats.trial import Block, Limit, RateVerdict, Trial, hopeless, judge
 
 MS = 1_000_000
 P99 = Limit(0.99, 10 * MS)
@@ -123,7 +123,7 @@ class Law:
         )
 
 
-def search(settings: Settings, trial: Callable[[Probe], Trial]) -> Answer:
+def search(settings: SearchSettings, trial: Callable[[Probe], Trial]) -> SearchAnswer:
     machine = Search(settings)
     asked = machine.next(None)
     while isinstance(asked, Probe):
@@ -175,7 +175,7 @@ def test_the_answer_is_near_the_truth(exponential: bool, limit_ns: int, toleranc
     rows = []
     for seed in range(SEEDS):
         queue = Queue(exponential, seed)
-        answer = search(Settings(limits=(Limit(0.99, limit_ns),), bisect_tolerance=tolerance), queue.trial)
+        answer = search(SearchSettings(limits=(Limit(0.99, limit_ns),), bisect_tolerance=tolerance), queue.trial)
         assert answer.hi_per_s is not None
         assert answer.spent_s == pytest.approx(queue.seconds)
         rows.append((answer.lo_per_s / truth - 1, answer.hi_per_s / truth - 1, queue.seconds, len(answer.steps)))
@@ -205,7 +205,7 @@ def test_md1_truth_agrees_with_its_simulation() -> None:
 def test_a_knee_without_limits_is_where_p99_has_tripled() -> None:
     # p99 ∝ 1/(μ − λ), so it has tripled at μ − λ = 0.7·μ/3.
     truth = SERVICE_RATE * (1 - 0.7 / 3)
-    answers = [search(Settings(), Queue(True, seed).trial) for seed in range(20)]
+    answers = [search(SearchSettings(), Queue(True, seed).trial) for seed in range(20)]
     assert {answer.outcome for answer in answers} == {Outcome.FOUND}
     assert np.mean([answer.lo_per_s for answer in answers]) == pytest.approx(truth, rel=0.04)
     assert answers[0].steps[0].purpose is Purpose.BASE
@@ -214,7 +214,7 @@ def test_a_knee_without_limits_is_where_p99_has_tripled() -> None:
 
 def test_a_base_rate_at_which_too_many_fail_for_a_p99_has_no_knee() -> None:
     law = Law(linear(5000.0))
-    answer = search(Settings(), lambda probe: replace(law.trial(probe), x_ns=(0,)))
+    answer = search(SearchSettings(), lambda probe: replace(law.trial(probe), x_ns=(0,)))
     assert answer.outcome is Outcome.NEVER_PASSED
     assert "has no p99: more than 1 % of its requests had no good reply" in answer.reason
 
@@ -223,7 +223,7 @@ def test_a_server_that_is_not_monotone_gets_an_interval_whose_ends_hold() -> Non
     def margin(rate: float) -> float:
         return 0.5 if 700 <= rate < 800 or rate >= 950 else 1.5
 
-    answer = search(Settings(limits=(P99,)), Law(margin).trial)
+    answer = search(SearchSettings(limits=(P99,)), Law(margin).trial)
     assert answer.confirmed
     assert answer.hi_per_s is not None
     assert margin(answer.lo_per_s) > 1 > margin(answer.hi_per_s)
@@ -232,24 +232,24 @@ def test_a_server_that_is_not_monotone_gets_an_interval_whose_ends_hold() -> Non
 
 def test_a_generator_that_gives_out_first_is_named_and_is_never_a_failure_of_the_server() -> None:
     law = Law(linear(5000.0), generator_limit_per_s=1200.0)
-    answer = search(Settings(limits=(P99,)), law.trial)
+    answer = search(SearchSettings(limits=(P99,)), law.trial)
     assert answer.outcome is Outcome.GENERATOR_LIMITED
     assert "p99 of our lag is 4 ms" in answer.reason
     assert answer.hi_per_s is None
     assert 1200 / 1.04 <= answer.lo_per_s <= 1200
     assert answer.confirmed
-    assert {step.judgement.verdict for step in answer.steps} == {Verdict.PASS, Verdict.GENERATOR_LIMITED}
+    assert {step.judgement.verdict for step in answer.steps} == {RateVerdict.PASS, RateVerdict.GENERATOR_LIMITED}
 
 
 def test_a_generator_that_always_falls_behind_leaves_nothing_known() -> None:
-    answer = search(Settings(limits=(P99,)), Law(linear(5000.0), generator_limit_per_s=0.0).trial)
+    answer = search(SearchSettings(limits=(P99,)), Law(linear(5000.0), generator_limit_per_s=0.0).trial)
     assert (answer.outcome, answer.lo_per_s, answer.hi_per_s) == (Outcome.GENERATOR_LIMITED, 0.0, None)
-    knee = search(Settings(), Law(linear(5000.0), generator_limit_per_s=0.0).trial)
+    knee = search(SearchSettings(), Law(linear(5000.0), generator_limit_per_s=0.0).trial)
     assert (knee.outcome, knee.lo_per_s, knee.hi_per_s) == (Outcome.GENERATOR_LIMITED, 0.0, None)
 
 
 def test_a_generator_that_reaches_further_than_the_server_does_not_matter() -> None:
-    answer = search(Settings(limits=(P99,)), Law(linear(800.0), generator_limit_per_s=900.0).trial)
+    answer = search(SearchSettings(limits=(P99,)), Law(linear(800.0), generator_limit_per_s=900.0).trial)
     assert answer.outcome is Outcome.FOUND
     assert answer.lo_per_s == pytest.approx(800, rel=0.02)
 
@@ -261,16 +261,17 @@ def test_one_spoilt_trial_is_repeated_before_it_is_believed() -> None:
     def trial(probe: Probe) -> Trial:
         return replace(law.trial(probe), limited_by="steal" if next(spoilt, False) else "")
 
-    answer = search(Settings(limits=(P99,)), trial)
+    answer = search(SearchSettings(limits=(P99,)), trial)
     assert answer.outcome is Outcome.FOUND
     assert answer.lo_per_s == pytest.approx(800, rel=0.02)
-    assert [step.judgement.verdict for step in answer.steps].count(Verdict.GENERATOR_LIMITED) == 2
+    assert [step.judgement.verdict for step in answer.steps].count(RateVerdict.GENERATOR_LIMITED) == 2
 
 
 def test_confirmations_that_the_generator_spoils_end_the_search_under_its_name() -> None:
     law = Law(linear(800.0))
     answer = search(
-        Settings(limits=(P99,)), lambda probe: replace(law.trial(probe), limited_by="pause" if probe.fresh else "")
+        SearchSettings(limits=(P99,)),
+        lambda probe: replace(law.trial(probe), limited_by="pause" if probe.fresh else ""),
     )
     assert (answer.outcome, answer.confirmed) == (Outcome.GENERATOR_LIMITED, False)
     assert answer.lo_per_s > 0
@@ -279,7 +280,7 @@ def test_confirmations_that_the_generator_spoils_end_the_search_under_its_name()
 def test_a_server_that_always_fails_is_given_up_after_the_failures_asked_for() -> None:
     for failures in (1, 2, 3, 7):
         answer = search(
-            Settings(limits=(P99,), stop_after_failures=failures, start_rate_per_s=40), Law(lambda _: 0.3).trial
+            SearchSettings(limits=(P99,), stop_after_failures=failures, start_rate_per_s=40), Law(lambda _: 0.3).trial
         )
         assert (answer.outcome, answer.lo_per_s, answer.confirmed) == (Outcome.NEVER_PASSED, 0.0, False)
         assert len(answer.steps) == failures
@@ -289,7 +290,7 @@ def test_a_server_that_always_fails_is_given_up_after_the_failures_asked_for() -
 
 def test_a_server_that_never_fails_is_confirmed_at_the_highest_rate_allowed() -> None:
     law = Law(lambda _: 100.0)
-    answer = search(Settings(limits=(P99,), max_rate_per_s=123_456), law.trial)
+    answer = search(SearchSettings(limits=(P99,), max_rate_per_s=123_456), law.trial)
     assert (answer.outcome, answer.lo_per_s, answer.hi_per_s) == (Outcome.NEVER_FAILED, 123_456, None)
     assert answer.confirmed
     assert max(probe.rate_per_s for probe in law.probes) == 123_456
@@ -309,17 +310,17 @@ def test_every_limit_must_pass() -> None:
         )
         return replace(every, blocks=blocks, x_ns=every.x_ns[:2] + halved.x_ns[2:])
 
-    answer = search(Settings(limits=limits), trial)
+    answer = search(SearchSettings(limits=limits), trial)
     # margin(r)/2 = 1 where (1.3·800 − r)/240 = 2.
     assert answer.lo_per_s == pytest.approx(1040 - 480, rel=0.02)
-    failed = [step for step in answer.steps if step.judgement.verdict is Verdict.FAIL]
+    failed = [step for step in answer.steps if step.judgement.verdict is RateVerdict.FAIL]
     assert failed
     assert all("set p999" in step.judgement.why for step in failed)
 
 
 def test_an_answer_that_fresh_starts_refute_steps_down_to_one_that_holds() -> None:
     usual, after_restart = Law(linear(800.0)), Law(linear(770.0))
-    answer = search(Settings(limits=(P99,)), lambda probe: (after_restart if probe.fresh else usual).trial(probe))
+    answer = search(SearchSettings(limits=(P99,)), lambda probe: (after_restart if probe.fresh else usual).trial(probe))
     assert answer.outcome is Outcome.FOUND
     assert 770 * 0.97 <= answer.lo_per_s <= 770
     confirmed = rates(answer.steps, Purpose.CONFIRM)
@@ -330,7 +331,7 @@ def test_an_answer_that_fresh_starts_refute_steps_down_to_one_that_holds() -> No
 
 def test_an_answer_that_no_fresh_start_reaches_is_not_confirmed() -> None:
     usual, after_restart = Law(linear(800.0)), Law(lambda _: 0.5)
-    answer = search(Settings(limits=(P99,)), lambda probe: (after_restart if probe.fresh else usual).trial(probe))
+    answer = search(SearchSettings(limits=(P99,)), lambda probe: (after_restart if probe.fresh else usual).trial(probe))
     assert (answer.outcome, answer.confirmed) == (Outcome.UNCONFIRMED, False)
     assert answer.hi_per_s is not None
     assert answer.lo_per_s < answer.hi_per_s < 800
@@ -345,7 +346,7 @@ def test_the_third_confirmation_is_asked_for_only_when_two_disagree() -> None:
             return replace(law.trial(probe), backlog=10**9)
         return law.trial(probe)
 
-    answer = search(Settings(limits=(P99,)), trial)
+    answer = search(SearchSettings(limits=(P99,)), trial)
     assert [step.passed for step in answer.steps if step.purpose is Purpose.CONFIRM] == [True, False, True]
     assert answer.confirmed
 
@@ -355,20 +356,20 @@ def test_the_third_confirmation_is_asked_for_only_when_two_disagree() -> None:
 
 def test_start_rate_is_the_first_rate_where_there_is_no_burst() -> None:
     law = Law(linear(800.0))
-    search(Settings(limits=(P99,), burst_s=0, start_rate_per_s=123), law.trial)
+    search(SearchSettings(limits=(P99,), burst_s=0, start_rate_per_s=123), law.trial)
     assert law.probes[0].rate_per_s == 123
 
 
 def test_a_burst_has_the_search_begin_at_three_fifths_of_what_it_achieved() -> None:
     law = Law(linear(800.0))
-    search(Settings(limits=(P99,)), law.trial)
+    search(SearchSettings(limits=(P99,)), law.trial)
     assert (law.probes[0].purpose, law.probes[0].rate_per_s, law.probes[0].length_s) == (Purpose.BURST, 0.0, 3.0)
     assert law.probes[1].rate_per_s == pytest.approx(600)
 
 
 def test_step_multiplier_is_the_first_step_up_and_grows() -> None:
     answer = search(
-        Settings(limits=(P99,), burst_s=0, start_rate_per_s=100, step_multiplier=1.5, max_rate_per_s=5000),
+        SearchSettings(limits=(P99,), burst_s=0, start_rate_per_s=100, step_multiplier=1.5, max_rate_per_s=5000),
         Law(lambda _: 100.0).trial,
     )
     assert rates(answer.steps, Purpose.CLIMB) == pytest.approx([100, 150, 337.5, 1350, 5000])
@@ -376,7 +377,7 @@ def test_step_multiplier_is_the_first_step_up_and_grows() -> None:
 
 def test_sample_window_scales_every_length_and_drain_window_precedes_each_look() -> None:
     law = Law(lambda rate: 1.0)  # exactly on the limit: never decided
-    search(Settings(limits=(P99,), sample_window_s=1.0, drain_window_s=0.25), law.trial)
+    search(SearchSettings(limits=(P99,), sample_window_s=1.0, drain_window_s=0.25), law.trial)
     first = [probe.length_s for probe in law.probes if probe.rate_per_s == law.probes[1].rate_per_s and not probe.fresh]
     assert first[:6] == pytest.approx([0.4, 0.8, 1.6, 3.2, 6.4, 8.0])
     assert {probe.settle_s for probe in law.probes} == {0.25}
@@ -387,7 +388,7 @@ def test_max_bisect_steps_bounds_the_rates_tried_inside_the_bracket() -> None:
     for most in (0, 1, 2):
         # The bracket is halved, as a server whose quantile leaps shows no line.
         answer = search(
-            Settings(limits=(P99,), max_bisect_steps=most, bisect_tolerance=0.001),
+            SearchSettings(limits=(P99,), max_bisect_steps=most, bisect_tolerance=0.001),
             Law(lambda rate: 9.0 if rate < 777 else 0.01).trial,
         )
         assert answer.outcome is Outcome.WIDE
@@ -398,7 +399,7 @@ def test_max_bisect_steps_bounds_the_rates_tried_inside_the_bracket() -> None:
 @pytest.mark.parametrize("tolerance", [0.2, 0.04, 0.01])
 def test_bisect_tolerance_is_how_narrow_the_interval_becomes(tolerance: float) -> None:
     answer = search(
-        Settings(limits=(P99,), bisect_tolerance=tolerance, max_bisect_steps=30),
+        SearchSettings(limits=(P99,), bisect_tolerance=tolerance, max_bisect_steps=30),
         Law(lambda rate: 9.0 if rate < 777 else 0.01).trial,
     )
     assert answer.outcome is Outcome.FOUND
@@ -413,7 +414,7 @@ def test_min_throughput_ratio_fails_a_rate_that_is_not_achieved() -> None:
         return replace(law.trial(probe), achieved_per_s=min(probe.rate_per_s, 800.0) or 1000.0)
 
     for ratio in (0.9, 0.8):
-        answer = search(Settings(limits=(P99,), min_throughput_ratio=ratio), trial)
+        answer = search(SearchSettings(limits=(P99,), min_throughput_ratio=ratio), trial)
         assert answer.lo_per_s == pytest.approx(800 / ratio, rel=0.04)
 
 
@@ -421,11 +422,11 @@ def test_settings_that_cannot_be_searched_are_all_named() -> None:
     with pytest.raises(
         ValueError, match=r"start_rate is not above 0.*step_multiplier is not above 1.*max_bisect_steps"
     ):
-        Settings(start_rate_per_s=0, step_multiplier=1, max_bisect_steps=-1)
+        SearchSettings(start_rate_per_s=0, step_multiplier=1, max_bisect_steps=-1)
 
 
 def test_a_probe_is_followed_by_its_trial() -> None:
-    machine = Search(Settings(limits=(P99,)))
+    machine = Search(SearchSettings(limits=(P99,)))
     with pytest.raises(ValueError, match="begins with no trial"):
         machine.next(Trial(1, 1, 1))
     machine.next(None)
@@ -440,35 +441,35 @@ def steady(requests: int, exceeding: int, blocks: int = 8) -> tuple[Block, ...]:
     return (Block((requests,), (exceeding,)),) * blocks
 
 
-def verdict(blocks: tuple[Block, ...], limit: Limit = P99) -> Verdict:
+def verdict(blocks: tuple[Block, ...], limit: Limit = P99) -> RateVerdict:
     return judge(Trial(2.0, 1000.0, 1000.0, blocks, (1,)), (limit,), 0.9).verdict
 
 
 def test_a_limit_is_decided_when_both_bounds_are_on_one_side_of_it() -> None:
-    assert verdict(steady(10_000, 50)) is Verdict.PASS
-    assert verdict(steady(10_000, 200)) is Verdict.FAIL
-    assert verdict(steady(10_000, 100)) is Verdict.INCONCLUSIVE
-    assert verdict(steady(10_000, 99)) is Verdict.INCONCLUSIVE
+    assert verdict(steady(10_000, 50)) is RateVerdict.PASS
+    assert verdict(steady(10_000, 200)) is RateVerdict.FAIL
+    assert verdict(steady(10_000, 100)) is RateVerdict.INCONCLUSIVE
+    assert verdict(steady(10_000, 99)) is RateVerdict.INCONCLUSIVE
 
 
 def test_too_few_requests_pass_nothing_however_well_they_did() -> None:
-    assert verdict(steady(100, 0)) is Verdict.INCONCLUSIVE
-    assert verdict(steady(1000, 0)) is Verdict.PASS
-    assert verdict(steady(1000, 0), Limit(0.999, MS)) is Verdict.INCONCLUSIVE
-    assert verdict(()) is Verdict.INCONCLUSIVE
+    assert verdict(steady(100, 0)) is RateVerdict.INCONCLUSIVE
+    assert verdict(steady(1000, 0)) is RateVerdict.PASS
+    assert verdict(steady(1000, 0), Limit(0.999, MS)) is RateVerdict.INCONCLUSIVE
+    assert verdict(()) is RateVerdict.INCONCLUSIVE
 
 
 def test_one_limit_that_fails_is_enough() -> None:
     blocks = (Block((10_000, 10_000), (100, 200)),) * 8
     judgement = judge(Trial(2.0, 1000.0, 1000.0, blocks, (1, 1)), (P99, Limit(0.99, MS, "set")), 0.9)
-    assert judgement.verdict is Verdict.FAIL
+    assert judgement.verdict is RateVerdict.FAIL
     assert judgement.why.startswith("set p99")
 
 
 def test_blocks_that_disagree_decide_nothing() -> None:
     uneven = tuple(Block((1000,), (exceeding,)) for exceeding in (0, 0, 0, 100, 0, 0, 0, 80))
     assert sum(block.exceeding[0] for block in uneven) == 180  # 2.25 %, more than twice what is allowed
-    assert verdict(uneven) is Verdict.INCONCLUSIVE
+    assert verdict(uneven) is RateVerdict.INCONCLUSIVE
 
 
 def test_a_hopeless_rate_fails_at_once() -> None:
@@ -483,13 +484,13 @@ def test_a_hopeless_rate_fails_at_once() -> None:
 def test_the_generators_fault_outranks_everything() -> None:
     spoilt = Trial(2.0, 1000.0, 10.0, steady(100, 90), (1,), backlog=10**6, limited_by="steal of 3 %")
     judgement = judge(spoilt, (P99,), 0.9)
-    assert (judgement.verdict, judgement.why) == (Verdict.GENERATOR_LIMITED, "steal of 3 %")
+    assert (judgement.verdict, judgement.why) == (RateVerdict.GENERATOR_LIMITED, "steal of 3 %")
 
 
 # Whatever it is told.
 
 some_settings = st.builds(
-    Settings,
+    SearchSettings,
     limits=st.sampled_from([(), (P99,), (P99, Limit(0.999, 30 * MS, "get"))]),
     start_rate_per_s=st.floats(0.01, 1e5),
     step_multiplier=st.floats(1.0001, 100),
@@ -524,8 +525,8 @@ def lie(probe: Probe, seed: int, step: int) -> Trial:
 
 @profile(max_examples=100)
 @given(some_settings, st.integers(0, 2**32))
-def test_whatever_it_is_told_it_ends_in_an_interval_that_its_steps_support(settings: Settings, seed: int) -> None:
-    def run() -> tuple[list[Probe], Answer]:
+def test_whatever_it_is_told_it_ends_in_an_interval_that_its_steps_support(settings: SearchSettings, seed: int) -> None:
+    def run() -> tuple[list[Probe], SearchAnswer]:
         machine, probes = Search(settings), []
         asked = machine.next(None)
         while isinstance(asked, Probe):
@@ -545,7 +546,7 @@ def test_whatever_it_is_told_it_ends_in_an_interval_that_its_steps_support(setti
     passed = [step.rate_per_s for step in answer.steps if step.passed and step.purpose is not Purpose.BASE]
     assert answer.lo_per_s in {0.0, *passed}
     failures = [
-        step for step in answer.steps if not step.passed and step.judgement.verdict is not Verdict.GENERATOR_LIMITED
+        step for step in answer.steps if not step.passed and step.judgement.verdict is not RateVerdict.GENERATOR_LIMITED
     ]
     assert (answer.hi_per_s is None) or failures
     if answer.confirmed:

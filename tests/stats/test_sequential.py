@@ -19,7 +19,7 @@ from places import ROOT
 
 from loadgen.stats.noise import noise
 from loadgen.stats.rank_sum import RankSum
-from loadgen.stats.sequential import Answer, Rule, Suite, false_alarms, judge, least_rounds, more_rounds
+from loadgen.stats.sequential import Rule, Shift, Suite, false_alarms, judge, least_rounds, more_rounds
 from loadgen.stats.signed_rank import SignedRank
 
 BENCHMARK = ROOT / "benchmark"
@@ -38,7 +38,7 @@ def around(shift: float, others: int = 0) -> SignedRank:
     return SignedRank([*small, *(shift + each for each in EIGHT[others:])])
 
 
-def answer(found: SignedRank | RankSum, rule: Rule, threshold: float = 0.05) -> Answer:
+def answer(found: SignedRank | RankSum, rule: Rule, threshold: float = 0.05) -> Shift:
     return judge({"p99": found}, {"p99": threshold}, rule)["p99"]
 
 
@@ -96,16 +96,16 @@ def test_looks_that_do_not_rise_or_have_no_alpha_are_refused(looks: tuple[int, .
 @pytest.mark.parametrize(
     ("shift", "of_a_gate", "of_a_comparison"),
     [
-        (0.10, Answer.WORSE, Answer.WORSE),
-        (0.05, Answer.WORSE, Answer.WORSE),
-        (0.04, Answer.SAME, Answer.SAME),
-        (0.0, Answer.SAME, Answer.SAME),
-        (-0.04, Answer.SAME, Answer.SAME),
-        (-0.05, Answer.SAME, Answer.BETTER),
-        (-0.10, Answer.SAME, Answer.BETTER),
+        (0.10, Shift.WORSE, Shift.WORSE),
+        (0.05, Shift.WORSE, Shift.WORSE),
+        (0.04, Shift.SAME, Shift.SAME),
+        (0.0, Shift.SAME, Shift.SAME),
+        (-0.04, Shift.SAME, Shift.SAME),
+        (-0.05, Shift.SAME, Shift.BETTER),
+        (-0.10, Shift.SAME, Shift.BETTER),
     ],
 )
-def test_what_a_shift_is_called(shift: float, of_a_gate: Answer, of_a_comparison: Answer) -> None:
+def test_what_a_shift_is_called(shift: float, of_a_gate: Shift, of_a_comparison: Shift) -> None:
     assert answer(around(shift), GATE) is of_a_gate
     assert answer(around(shift), COMPARISON) is of_a_comparison
 
@@ -117,49 +117,49 @@ def spread_around(shift: float, step: float = 0.006) -> SignedRank:
 
 def test_a_real_change_is_worse_only_where_the_threshold_is_not_ruled_out_and_is_nearer_than_no_change() -> None:
     # ln 1.05 is 0.0488, and half of the threshold ln 1.025 = 0.0247.
-    for shift, called in ((0.05, Answer.WORSE), (0.04, Answer.WORSE), (0.03, Answer.SAME)):
+    for shift, called in ((0.05, Shift.WORSE), (0.04, Shift.WORSE), (0.03, Shift.SAME)):
         found = spread_around(shift)
         assert (GATE.p(found), answer(found, GATE)) == (1 / 256, called)
     # As real, as wide as to reach the threshold, and nearer to no change.
     nearer_to_none = SignedRank([0.001, 0.002, 0.003, 0.004, 0.005, 0.006, 0.09, 0.11])
     assert nearer_to_none.estimate < math.log(1.025) < math.log(1.05) < nearer_to_none.upper(0.95)
-    assert answer(nearer_to_none, GATE) is Answer.UNCLEAR
+    assert answer(nearer_to_none, GATE) is Shift.UNCLEAR
 
 
 def test_what_separates_worse_from_the_same_comes_nearer_to_the_threshold_with_the_rounds() -> None:
     def sixty(shift: float) -> SignedRank:
         return SignedRank([shift + 0.006 * (k % 8 - 3.5) + 1e-6 * k for k in range(60)])
 
-    assert answer(spread_around(0.042), GATE) is Answer.WORSE
-    assert answer(sixty(0.042), GATE) is Answer.SAME
-    assert answer(sixty(0.05), GATE) is Answer.WORSE
+    assert answer(spread_around(0.042), GATE) is Shift.WORSE
+    assert answer(sixty(0.042), GATE) is Shift.SAME
+    assert answer(sixty(0.05), GATE) is Shift.WORSE
 
 
 def test_samples_without_pairs_are_judged_alike() -> None:
     a = [0.001 * k for k in range(8)]
-    for shift, called in ((0.1, Answer.WORSE), (0.0, Answer.SAME), (-0.1, Answer.BETTER)):
+    for shift, called in ((0.1, Shift.WORSE), (0.0, Shift.SAME), (-0.1, Shift.BETTER)):
         assert answer(RankSum(a, [shift + each for each in a]), COMPARISON) is called
 
 
 def test_a_wide_spread_is_unclear() -> None:
     spread = SignedRank([-0.2, 0.21, -0.15, 0.16, -0.1, 0.11, 0.3, -0.31])
-    assert answer(spread, GATE) is Answer.UNCLEAR
-    assert answer(spread, COMPARISON) is Answer.UNCLEAR
+    assert answer(spread, GATE) is Shift.UNCLEAR
+    assert answer(spread, COMPARISON) is Shift.UNCLEAR
 
 
 def test_a_comparison_is_the_same_only_within_the_threshold_on_both_sides() -> None:
     # It may be much better or not: to a gate that is all one.
     perhaps_better = SignedRank([-0.2, -0.15, -0.1, -0.05, 0.001, 0.002, 0.003, 0.004])
-    assert answer(perhaps_better, GATE) is Answer.SAME
-    assert answer(perhaps_better, COMPARISON) is Answer.UNCLEAR
+    assert answer(perhaps_better, GATE) is Shift.SAME
+    assert answer(perhaps_better, COMPARISON) is Shift.UNCLEAR
 
 
 def test_the_threshold_is_a_share_of_what_is_worse_when_more() -> None:
     # ln 1.05 is 0.0488: a bound between it and 0.05 is not within the threshold.
     row = SignedRank([0.049, -0.049, 0.0489, -0.0489, 0.0491, -0.0491, 0.0492, 0.0493])
     assert 0.0488 < row.upper(0.95) < 0.05
-    assert answer(row, GATE) is Answer.UNCLEAR
-    assert answer(row, GATE, threshold=0.06) is Answer.SAME
+    assert answer(row, GATE) is Shift.UNCLEAR
+    assert answer(row, GATE, threshold=0.06) is Shift.SAME
 
 
 def test_a_comparison_spends_alpha_on_both_sides() -> None:
@@ -167,8 +167,8 @@ def test_a_comparison_spends_alpha_on_both_sides() -> None:
     found = around(0.1, others=2)
     assert GATE.p(found) == 5 / 256 < 0.02
     assert COMPARISON.p(found) == 10 / 256
-    assert answer(found, GATE) is Answer.WORSE
-    assert answer(found, COMPARISON) is Answer.UNCLEAR
+    assert answer(found, GATE) is Shift.WORSE
+    assert answer(found, COMPARISON) is Shift.UNCLEAR
 
 
 def adjusted(ps: list[float]) -> list[float]:
@@ -183,35 +183,35 @@ def test_metrics_share_alpha_as_holm_has_it(others: tuple[int, ...]) -> None:
     evidence = {str(place): around(0.1, count) for place, count in enumerate(others)}
     answers = judge(evidence, dict.fromkeys(evidence, 0.05), GATE)
     correct = adjusted([found.p_greater for found in evidence.values()])
-    assert [answers[name] is Answer.WORSE for name in evidence] == [p <= 0.02 for p in correct]
+    assert [answers[name] is Shift.WORSE for name in evidence] == [p <= 0.02 for p in correct]
 
 
 def test_a_metric_without_evidence_is_unclear_and_keeps_its_part_of_alpha() -> None:
     thresholds = dict.fromkeys(("throughput", "p99"), 0.05)
     almost = around(0.1, others=2)  # p = 5/256 = 0.0195: enough for one metric, not for the first of two
-    assert answer(almost, GATE) is Answer.WORSE
-    assert judge({"p99": almost}, thresholds, GATE) == {"throughput": Answer.UNCLEAR, "p99": Answer.UNCLEAR}
+    assert answer(almost, GATE) is Shift.WORSE
+    assert judge({"p99": almost}, thresholds, GATE) == {"throughput": Shift.UNCLEAR, "p99": Shift.UNCLEAR}
 
 
 def test_what_is_not_judged_has_no_answer_and_takes_no_alpha() -> None:
     almost = around(0.1, others=2)
-    assert judge({"rss": around(0.0), "p99": almost}, {"p99": 0.05}, GATE) == {"p99": Answer.WORSE}
+    assert judge({"rss": around(0.0), "p99": almost}, {"p99": 0.05}, GATE) == {"p99": Shift.WORSE}
 
 
-@pytest.mark.parametrize("said", [Answer.WORSE, Answer.SAME, Answer.BETTER])
-def test_what_is_decided_stays_decided(said: Answer) -> None:
+@pytest.mark.parametrize("said", [Shift.WORSE, Shift.SAME, Shift.BETTER])
+def test_what_is_decided_stays_decided(said: Shift) -> None:
     for shift in (0.1, 0.0, -0.1):
         assert judge({"p99": around(shift)}, {"p99": 0.05}, COMPARISON, {"p99": said}) == {"p99": said}
 
 
 def test_what_was_unclear_is_asked_again() -> None:
-    assert judge({"p99": around(0.1)}, {"p99": 0.05}, GATE, {"p99": Answer.UNCLEAR}) == {"p99": Answer.WORSE}
+    assert judge({"p99": around(0.1)}, {"p99": 0.05}, GATE, {"p99": Shift.UNCLEAR}) == {"p99": Shift.WORSE}
 
 
 def test_a_difference_that_was_found_leaves_its_alpha_to_the_others_and_the_same_does_not() -> None:
     thresholds = dict.fromkeys(("throughput", "p99"), 0.05)
     evidence = {"throughput": around(0.0), "p99": around(0.1, others=2)}
-    for said, then in ((Answer.WORSE, Answer.WORSE), (Answer.SAME, Answer.UNCLEAR)):
+    for said, then in ((Shift.WORSE, Shift.WORSE), (Shift.SAME, Shift.UNCLEAR)):
         assert judge(evidence, thresholds, GATE, {"throughput": said})["p99"] is then
 
 
@@ -221,30 +221,30 @@ def test_a_difference_that_was_found_leaves_its_alpha_to_the_others_and_the_same
 def test_a_suite_is_judged_at_its_looks_only_and_ends_with_its_answers() -> None:
     suite = Suite({"p99": 0.05}, GATE)
     for rounds in range(1, 9):
-        assert (suite.finished, suite.answers) == (False, {"p99": Answer.UNCLEAR})
+        assert (suite.finished, suite.answers) == (False, {"p99": Shift.UNCLEAR})
         suite.add({"p99": 0.1 + 0.001 * rounds})
-    assert (suite.finished, suite.answers, suite.rounds) == (True, {"p99": Answer.WORSE}, 8)
+    assert (suite.finished, suite.answers, suite.rounds) == (True, {"p99": Shift.WORSE}, 8)
 
 
 def test_a_suite_without_an_answer_ends_at_the_last_look() -> None:
     suite, chance = Suite({"p99": 0.05}, GATE), random.Random(1)
     while not suite.finished:
         suite.add({"p99": chance.gauss(0.03, 0.3)})
-    assert (suite.rounds, suite.answers) == (20, {"p99": Answer.UNCLEAR})
+    assert (suite.rounds, suite.answers) == (20, {"p99": Shift.UNCLEAR})
 
 
 def test_a_suite_does_not_wait_for_a_metric_that_no_round_has() -> None:
     suite = Suite({"p99": 0.05, "rss": 0.05}, GATE)
     while not suite.finished:
         suite.add({"p99": 0.0})
-    assert (suite.rounds, suite.answers) == (8, {"p99": Answer.SAME, "rss": Answer.UNCLEAR})
+    assert (suite.rounds, suite.answers) == (8, {"p99": Shift.SAME, "rss": Shift.UNCLEAR})
 
 
 def test_a_suite_waits_for_a_metric_that_some_rounds_have() -> None:
     suite = Suite({"p99": 0.05, "rss": 0.05}, GATE)
     while not suite.finished:
         suite.add({"p99": 0.0, "rss": 0.0} if suite.rounds % 2 else {"p99": 0.0})
-    assert (suite.rounds, set(suite.answers.values())) == (14, {Answer.SAME})
+    assert (suite.rounds, set(suite.answers.values())) == (14, {Shift.SAME})
     assert suite.grounds["rss"].rounds == 7
 
 
@@ -259,7 +259,7 @@ def test_a_noisy_metric_is_given_up_where_the_rounds_left_cannot_answer_it_and_n
 
 def test_noise_keeps_no_metric_from_its_answer() -> None:
     rule = Rule.within(20, 1, one_sided=True, most_noise=1.6)
-    for better, said in ((-0.5, Answer.SAME), (0.5, Answer.WORSE)):
+    for better, said in ((-0.5, Shift.SAME), (0.5, Shift.WORSE)):
         suite = Suite({"p99": 0.05}, rule)
         while not suite.finished:
             suite.add({"p99": better + (-1) ** suite.rounds * 0.2})
@@ -272,7 +272,7 @@ def test_the_level_is_alpha_shared_among_the_metrics_that_have_no_shift_yet() ->
     assert suite.level == 0.02 / 3
     for k in range(8):
         suite.add({"p99": 0.1 + 0.001 * k, "rss": 0.2 * (-1) ** k, "p50": 0.21 * (-1) ** k})
-    assert suite.answers["p99"] is Answer.WORSE
+    assert suite.answers["p99"] is Shift.WORSE
     assert suite.level == 0.02 / 2
 
 
@@ -362,7 +362,7 @@ def test_false_alarms_of_a_comparison_are_those_on_either_side() -> None:
         while not suite.finished:
             drawn, sign = chance.choice(rounds), chance.choice((-1, 1))
             suite.add({"a": sign * drawn["a"]})
-        counted += suite.answers["a"] in (Answer.BETTER, Answer.WORSE)
+        counted += suite.answers["a"] in (Shift.BETTER, Shift.WORSE)
     assert false_alarms(rounds, {"a": 0.05}, COMPARISON, 7)["any"] == counted / 1000 > 0
 
 

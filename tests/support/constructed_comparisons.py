@@ -12,14 +12,14 @@ from loadgen.compare.comparison import (
     METRICS,
     Candidate,
     Compared,
+    ComparisonSettings,
     JudgingEvent,
     NoiseFound,
     Round,
     RoundEnded,
     Row,
-    Settings,
 )
-from loadgen.stats.sequential import Answer
+from loadgen.stats.sequential import Shift
 
 REDIS = Candidate("redis", "server", "redis 7.0.15")
 VALKEY = Candidate("valkey", "server", "valkey 8.1.1")
@@ -27,7 +27,7 @@ STORED = Candidate("main", "results", "redis 7.0.14", "4 CPUs of a kind, Linux 6
 HOSTILE = Candidate("a|b`c\x1b[2J<script>&\n::error::%\ud800", "endpoint", "[x](http://y) <!-- * -->")
 
 THRESHOLDS = {"throughput": 0.05, "p99": 0.1, "server_cpu": 0.05}
-GATE, COMPARE = (Settings(THRESHOLDS, one_sided) for one_sided in (True, False))
+GATE, COMPARE = (ComparisonSettings(THRESHOLDS, one_sided) for one_sided in (True, False))
 
 TYPICAL = {
     "throughput": 152_340.5,
@@ -62,7 +62,7 @@ def rounds(count: int, change: Mapping[str, float], *, others: int = 1, doubts: 
 
 def row(
     metric: str,
-    answer: Answer,
+    answer: Shift,
     effect: float | None,
     low: float | None,
     high: float | None,
@@ -85,20 +85,20 @@ def row(
         noise=None if effect is None else 0.0213,
         more_rounds=more,
         why=why,
-        level=0.0067 if answer is Answer.UNCLEAR and effect is not None else None,
+        level=0.0067 if answer is Shift.UNCLEAR and effect is not None else None,
         took_s=56.5,
     )
 
 
-WORSE = row("throughput", Answer.WORSE, -0.0512, -0.0561, -0.0474)
-BETTER = row("throughput", Answer.BETTER, 0.0834, 0.071, 0.0951)
-SAME = row("server_cpu", Answer.SAME, 0.0003, -0.0121, 0.0133)
-UNCLEAR = row("p99", Answer.UNCLEAR, 0.0412, -0.0213, 0.1324, more=12)
-DOUBTFUL = row("p99", Answer.UNCLEAR, None, None, None, why="the generator ran late in 5 of 8 rounds")
-OPEN = row("p99", Answer.UNCLEAR, 0.31, None, 2.5, more=3)
+WORSE = row("throughput", Shift.WORSE, -0.0512, -0.0561, -0.0474)
+BETTER = row("throughput", Shift.BETTER, 0.0834, 0.071, 0.0951)
+SAME = row("server_cpu", Shift.SAME, 0.0003, -0.0121, 0.0133)
+UNCLEAR = row("p99", Shift.UNCLEAR, 0.0412, -0.0213, 0.1324, more=12)
+DOUBTFUL = row("p99", Shift.UNCLEAR, None, None, None, why="the generator ran late in 5 of 8 rounds")
+OPEN = row("p99", Shift.UNCLEAR, 0.31, None, 2.5, more=3)
 
 
-def compared(rows: tuple[Row, ...], settings: Settings, ended: list[RoundEnded] | None = None) -> Compared:
+def compared(rows: tuple[Row, ...], settings: ComparisonSettings, ended: list[RoundEnded] | None = None) -> Compared:
     taken = [event.round for event in ended or []]
     return Compared(
         REDIS,
@@ -200,7 +200,7 @@ def anything(seed: int) -> Compared:
         rows.append(
             Row(
                 metric,
-                chance.choice([*Answer]),
+                chance.choice([*Shift]),
                 maybe(max(effect, least)),
                 maybe(least),
                 maybe(max(high, least)),

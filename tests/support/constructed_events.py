@@ -14,8 +14,8 @@ from loadgen.events import Configured, Event, PhaseBegan, Progress, Result, Samp
 from loadgen.judge import failures
 from loadgen.overload import of_window
 from loadgen.plan import Endpoint, Keyspace, Plan, Segment, Weights, WorkerPlan
-from loadgen.signs import Ceiling, HostSigns, Pauses, Signs, WorkerSigns
-from loadgen.slo import Answer, Check, Objective, Unit, check
+from loadgen.signs import Ceiling, HostSigns, PauseAccount, Signs, WorkerSigns
+from loadgen.slo import Attainment, Evaluation, Objective, Unit, check
 from loadgen.snapshot import Backlog, ConnectionCounts, Snapshot, Tally
 from loadgen.usage import ServerReport, Usage
 
@@ -345,8 +345,8 @@ CEILING = Ceiling(1_234_567.8, 31_200, 41_000, "2026-11-20")
 
 SIGNS = Signs(
     (
-        WorkerSigns(0, 3 * S, 2 * S, 30_000_000, Pauses(2, 12_000_000, 1_500_000, 12_500_000, 0), 0),
-        WorkerSigns(1, 3 * S, 1 * S, None, Pauses(), 7),
+        WorkerSigns(0, 3 * S, 2 * S, 30_000_000, PauseAccount(2, 12_000_000, 1_500_000, 12_500_000, 0), 0),
+        WorkerSigns(1, 3 * S, 1 * S, None, PauseAccount(), 7),
     ),
     HostSigns(0.0123456789, "tsc"),
     (120_000, 125_000, 119_000),
@@ -397,8 +397,8 @@ def many_phases() -> list[Event]:
     the_plan = plan(profile=(*stairs, *swings, *bursts), arrival="poisson", slo=slo)
     measured = counted({"get": Tally(planned=400, unfinished=400, unsent=400)}, 32, open_loop=True, unanswered=400)
     checks = (
-        Check(slo[0], S, Answer.BREACHED, is_lower_bound=True, has_few_samples=True),
-        Check(slo[1], None, Answer.UNKNOWN),
+        Evaluation(slo[0], S, Attainment.BREACHED, is_lower_bound=True, has_few_samples=True),
+        Evaluation(slo[1], None, Attainment.UNKNOWN),
     )
     return [
         Configured(the_plan, "0.1.0", wall_s=START_S),

@@ -8,8 +8,8 @@ from constructed_events import START_S, S, before, counted, good, phases, plan
 
 from loadgen.events import Configured, Event, PhaseBegan, Progress, SearchEnded, StepTaken
 from loadgen.snapshot import Tally
-from loadgen.stats.search import Answer, Outcome, Purpose, Settings, Step
-from loadgen.stats.trial import NO_LIMIT_NS, Exceedance, Judgement, Limit, Verdict
+from loadgen.stats.search import Outcome, Purpose, SearchAnswer, SearchSettings, Step
+from loadgen.stats.trial import NO_LIMIT_NS, Exceedance, Judgement, Limit, RateVerdict
 
 P99, P999 = Limit(0.99, 1_000_000), Limit(0.999, 5_000_000, "delete")
 
@@ -17,7 +17,7 @@ P99, P999 = Limit(0.99, 1_000_000), Limit(0.999, 5_000_000, "delete")
 def step(
     number: int,
     rate_per_s: float,
-    verdict: Verdict,
+    verdict: RateVerdict,
     purpose: Purpose = Purpose.CLIMB,
     *,
     limits: tuple[Limit, ...] = (P99, P999),
@@ -26,11 +26,11 @@ def step(
     why: str = "",
 ) -> StepTaken:
     """A step at which every limit's quantile is `x_ns`."""
-    open_still = verdict is Verdict.INCONCLUSIVE
+    open_still = verdict is RateVerdict.INCONCLUSIVE
     shares = {limit: limit_share(limit, x_ns > limit.limit_ns, open_still) for limit in limits}
     exceedances = tuple(Exceedance(limit, share, share * 0.9, share * 1.1) for limit, share in shares.items())
     judgement = Judgement(verdict, exceedances, why or "; ".join(map(str, exceedances)))
-    side = verdict is Verdict.PASS if passed is None else passed
+    side = verdict is RateVerdict.PASS if passed is None else passed
     taken = Step(purpose, rate_per_s, 2.0, rate_per_s + 0.25, rate_per_s - 1.5, judgement, (x_ns,) * len(limits), side)
     return StepTaken(number, taken, START_S + 6 + number)
 
@@ -43,7 +43,9 @@ def limit_share(limit: Limit, exceeded: bool, open_still: bool) -> float:
 def searched(taken: list[StepTaken], ended: SearchEnded) -> list[Event]:
     """What a search says from its beginning to its end."""
     return [
-        Configured(ended.plan, "0.1.0", server="redis 7.0.15", search=Settings(limits=ended.limits), wall_s=START_S),
+        Configured(
+            ended.plan, "0.1.0", server="redis 7.0.15", search=SearchSettings(limits=ended.limits), wall_s=START_S
+        ),
         *phases("connect", "precheck", "prefill"),
         PhaseBegan("search", START_S + 5),
         Progress("climb 152,000/s", S, 2 * S, S),
@@ -53,19 +55,23 @@ def searched(taken: list[StepTaken], ended: SearchEnded) -> list[Event]:
     ]
 
 
-def answer(outcome: Outcome, lo: float, hi: float | None, confirmed: bool, taken: list[StepTaken], why: str) -> Answer:
-    return Answer(outcome, lo, hi, confirmed, why, tuple(s.step for s in taken), 251_234.5, 92.3456)
+def answer(
+    outcome: Outcome, lo: float, hi: float | None, confirmed: bool, taken: list[StepTaken], why: str
+) -> SearchAnswer:
+    return SearchAnswer(outcome, lo, hi, confirmed, why, tuple(s.step for s in taken), 251_234.5, 92.3456)
 
 
 def found() -> list[Event]:
     taken = [
-        step(1, 150_740.7, Verdict.PASS),
-        step(2, 201_234.0, Verdict.FAIL, x_ns=1_001_500),
-        step(3, 174_000.0, Verdict.FAIL, Purpose.REFINE, why="p99: 31% exceed it, and over 20% is given up at once"),
-        step(4, 158_000.0, Verdict.INCONCLUSIVE, Purpose.REFINE, x_ns=1_000_100),
-        step(5, 152_000.0, Verdict.INCONCLUSIVE, Purpose.REFINE, passed=True),
-        step(6, 152_000.0, Verdict.PASS, Purpose.CONFIRM),
-        step(7, 152_000.0, Verdict.PASS, Purpose.CONFIRM),
+        step(1, 150_740.7, RateVerdict.PASS),
+        step(2, 201_234.0, RateVerdict.FAIL, x_ns=1_001_500),
+        step(
+            3, 174_000.0, RateVerdict.FAIL, Purpose.REFINE, why="p99: 31% exceed it, and over 20% is given up at once"
+        ),
+        step(4, 158_000.0, RateVerdict.INCONCLUSIVE, Purpose.REFINE, x_ns=1_000_100),
+        step(5, 152_000.0, RateVerdict.INCONCLUSIVE, Purpose.REFINE, passed=True),
+        step(6, 152_000.0, RateVerdict.PASS, Purpose.CONFIRM),
+        step(7, 152_000.0, RateVerdict.PASS, Purpose.CONFIRM),
     ]
     why = "152000/s passed 2 of 3 fresh trials, and 158000/s is too much"
     ended = answer(Outcome.FOUND, 152_000.4, 158_000.0, True, taken, why)
@@ -76,9 +82,9 @@ def found() -> list[Event]:
 def generator_limited() -> list[Event]:
     spoilt = "2.1 % of the plan was not sent in time, for a reason of the generator's, as its worker 1 had no CPU."
     taken = [
-        step(1, 100.0, Verdict.FAIL, x_ns=900_000, why="73.1% of the offered rate was achieved"),
-        step(2, 123_456_789.0, Verdict.PASS),
-        step(3, 400_000_000.0, Verdict.GENERATOR_LIMITED, x_ns=0, why=spoilt),
+        step(1, 100.0, RateVerdict.FAIL, x_ns=900_000, why="73.1% of the offered rate was achieved"),
+        step(2, 123_456_789.0, RateVerdict.PASS),
+        step(3, 400_000_000.0, RateVerdict.GENERATOR_LIMITED, x_ns=0, why=spoilt),
     ]
     why = f"the generator gave out at 4e+08/s: {spoilt}"
     ended = answer(Outcome.GENERATOR_LIMITED, 123_456_789.0, None, True, taken, why)
@@ -94,8 +100,8 @@ def knee() -> list[Event]:
     """A knee, found by a search whose accounts do not add up."""
     limit = (Limit(0.99, 2_469_135),)
     taken = [
-        step(1, 75_000.0, Verdict.PASS, Purpose.BASE, limits=(Limit(0.99, NO_LIMIT_NS),), x_ns=823_045),
-        step(2, 150_000.0, Verdict.PASS, limits=limit),
+        step(1, 75_000.0, RateVerdict.PASS, Purpose.BASE, limits=(Limit(0.99, NO_LIMIT_NS),), x_ns=823_045),
+        step(2, 150_000.0, RateVerdict.PASS, limits=limit),
     ]
     ended = answer(Outcome.WIDE, 150_000.0, 190_000.0, False, taken, "max_bisect_steps (1) were spent")
     measured = counted({"get": Tally(planned=1000, ok=990, hits=990)}, 42, open_loop=True)
@@ -105,7 +111,7 @@ def knee() -> list[Event]:
 def interrupted() -> list[Event]:
     measured = counted(good(800, 200), 43, open_loop=True)
     ended = SearchEnded(plan(), (P99,), None, before(measured), interrupted=True, wall_s=START_S + 99)
-    return searched([step(1, 150_000.0, Verdict.PASS, limits=(P99,))], ended)
+    return searched([step(1, 150_000.0, RateVerdict.PASS, limits=(P99,))], ended)
 
 
 def failed() -> list[Event]:

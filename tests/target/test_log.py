@@ -13,7 +13,7 @@ import pytest
 from real_servers import ask
 
 from loadgen.server_plan import ServerPlan
-from loadgen.target.log import MOST_COMPLAINTS, MOST_LAST_WORDS, Log, is_complaint
+from loadgen.target.log import MOST_COMPLAINTS, MOST_LAST_WORDS, ServerLog, is_complaint
 from loadgen.target.server import ManagedServer
 
 REDIS = ServerPlan(
@@ -28,9 +28,9 @@ PANIC = "thread 'main' panicked at src/store.rs:7: index out of bounds\n"
 
 
 @contextlib.contextmanager
-def log_of(path: Path, text: str = "", start: int = 0, patterns: tuple[str, ...] = ()) -> Iterator[Log]:
+def log_of(path: Path, text: str = "", start: int = 0, patterns: tuple[str, ...] = ()) -> Iterator[ServerLog]:
     path.write_text(text)
-    log = Log(os.open(path, os.O_RDONLY), start, patterns)
+    log = ServerLog(os.open(path, os.O_RDONLY), start, patterns)
     try:
         yield log
     finally:

@@ -30,7 +30,7 @@ from loadgen.target import port as port_module
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.target.process import ProcessTree
 from loadgen.target.server import ManagedServer, ServerError
-from loadgen.usage import Watched
+from loadgen.usage import WatchedServer
 
 MISBEHAVING = str(SUPPORT / "misbehaving_server.py")
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="Linux adopts orphans, and pins")
@@ -102,7 +102,7 @@ def nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 )
 def test_a_server_answers_while_it_is_open_and_is_gone_after(plan, question, answer):
     with ManagedServer(plan) as server:
-        watched: Watched = server
+        watched: WatchedServer = server
         assert ask(server.port, question, b"\r\n") == answer
         assert os.getpgid(server.pid) == server.pid
         assert len(folders()) == 1
@@ -674,7 +674,7 @@ def test_what_a_wrapper_starts_is_counted():
 
 def test_the_embedded_server_is_watched_too():
     with EmbeddedServer() as server:
-        watched: Watched = server
+        watched: WatchedServer = server
         usage = watched.usage()
         assert usage.cpu_ns > 0
         assert usage.rss_bytes == pytest.approx(psutil.Process(server.pid).memory_info().rss, rel=0.1)

@@ -19,7 +19,7 @@ from loadgen.target.talk import conversation as conversation_module
 from loadgen.target.talk import identity, memcache, ready
 from loadgen.target.talk.conversation import MOST_BYTES, Conversation, NoAnswerError, Silence
 from loadgen.target.talk.identity import identify
-from loadgen.target.talk.resp import MOST_ELEMENTS, Asker, Kind, Reply
+from loadgen.target.talk.resp import MOST_ELEMENTS, Asker, Reply, ReplyKind
 
 PATIENCE_S = 0.3
 
@@ -122,32 +122,32 @@ def random_reply(chance: random.Random, depth: int = 0) -> bytes:
 @pytest.mark.parametrize(
     ("name", "kind", "text"),
     [
-        ("null", Kind.OTHER, "$-1"),
-        ("RESP3 null", Kind.OTHER, "_"),
-        ("integer", Kind.OTHER, ":1"),
-        ("map", Kind.OTHER, "%1"),
-        ("boolean", Kind.OTHER, "#t"),
-        ("double", Kind.OTHER, ",1.5"),
-        ("verbatim", Kind.TEXT, "none"),
-        ("error", Kind.ERROR, "ERR unknown command 'INFO'"),
-        ("no UTF-8", Kind.TEXT, r"\xff\xfe" + "\0" + r"\x80"),
-        ("elements beyond memory", Kind.GARBAGE, "*2147483647"),
-        ("elements beyond memory in the end", Kind.GARBAGE, "*2"),
-        ("wide nesting", Kind.GARBAGE, "*9999"),
-        ("deep nesting", Kind.GARBAGE, "*1"),
-        ("map with a list as its key", Kind.GARBAGE, "%1"),
-        ("long integer", Kind.GARBAGE, ":" + "9" * 199),
-        ("no protocol", Kind.GARBAGE, "\x15\x03\x03\0\x02"),
+        ("null", ReplyKind.OTHER, "$-1"),
+        ("RESP3 null", ReplyKind.OTHER, "_"),
+        ("integer", ReplyKind.OTHER, ":1"),
+        ("map", ReplyKind.OTHER, "%1"),
+        ("boolean", ReplyKind.OTHER, "#t"),
+        ("double", ReplyKind.OTHER, ",1.5"),
+        ("verbatim", ReplyKind.TEXT, "none"),
+        ("error", ReplyKind.ERROR, "ERR unknown command 'INFO'"),
+        ("no UTF-8", ReplyKind.TEXT, r"\xff\xfe" + "\0" + r"\x80"),
+        ("elements beyond memory", ReplyKind.GARBAGE, "*2147483647"),
+        ("elements beyond memory in the end", ReplyKind.GARBAGE, "*2"),
+        ("wide nesting", ReplyKind.GARBAGE, "*9999"),
+        ("deep nesting", ReplyKind.GARBAGE, "*1"),
+        ("map with a list as its key", ReplyKind.GARBAGE, "%1"),
+        ("long integer", ReplyKind.GARBAGE, ":" + "9" * 199),
+        ("no protocol", ReplyKind.GARBAGE, "\x15\x03\x03\0\x02"),
     ],
 )
-def test_a_reply_of_any_type_is_understood(name: str, kind: Kind, text: str) -> None:
+def test_a_reply_of_any_type_is_understood(name: str, kind: ReplyKind, text: str) -> None:
     assert asked(then_closes(ODD_REPLIES[name])) == Reply(kind, text)
 
 
 def test_text_without_an_end_is_given_as_far_as_the_limit() -> None:
     reply = asked(says(ODD_REPLIES["1 MB of text"]))
     assert isinstance(reply, Reply)
-    assert (reply.kind, set(reply.text)) == (Kind.CUT, {"x"})
+    assert (reply.kind, set(reply.text)) == (ReplyKind.CUT, {"x"})
     assert MOST_BYTES - 100 < len(reply.text) < MOST_BYTES
 
 
@@ -156,17 +156,17 @@ def test_elements_are_counted_wherever_the_reply_is_cut(cut: int, monkeypatch: p
     monkeypatch.setattr(conversation_module, "_CHUNK", cut)
     within = b"*%d\r\n" % (MOST_ELEMENTS - 10) + b"*5\r\n"
     assert asked(then_closes(within + b"*5\r\n")) is Silence.CLOSED
-    assert asked(then_closes(within + b"*6\r\n")) == Reply(Kind.GARBAGE, f"*{MOST_ELEMENTS - 10}")
+    assert asked(then_closes(within + b"*6\r\n")) == Reply(ReplyKind.GARBAGE, f"*{MOST_ELEMENTS - 10}")
 
 
 def test_text_that_looks_like_aggregates_is_text() -> None:
     text = b"# Server\r\nredis_version:7.0.15\r\n*1:2\r\nfield:*99999\r\n"
-    assert asked(then_closes(b"$%d\r\n%b\r\n" % (len(text), text))) == Reply(Kind.TEXT, text.decode())
+    assert asked(then_closes(b"$%d\r\n%b\r\n" % (len(text), text))) == Reply(ReplyKind.TEXT, text.decode())
 
 
 def test_pushes_are_passed_over() -> None:
     push = b">2\r\n+invalidate\r\n*1\r\n+k\r\n"
-    assert asked(then_closes(push * 3 + b"+OK\r\n" + push)) == Reply(Kind.TEXT, "OK")
+    assert asked(then_closes(push * 3 + b"+OK\r\n" + push)) == Reply(ReplyKind.TEXT, "OK")
 
 
 # ── Bounds ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -226,7 +226,7 @@ def test_an_endless_answer_is_cut_at_its_size_and_takes_no_memory(begin: bytes, 
             for protocol in ("resp", "memcache"):
                 ready.instance(ready.Address("127.0.0.1", server.port, protocol), 30)
                 with Conversation("127.0.0.1", server.port, 30) as conversation:
-                    assert Asker(conversation).ask(b"INFO").kind in (Kind.CUT, Kind.GARBAGE)
+                    assert Asker(conversation).ask(b"INFO").kind in (ReplyKind.CUT, ReplyKind.GARBAGE)
                     assert conversation.received <= MOST_BYTES
             most_bytes = tracemalloc.get_traced_memory()[1]
         finally:
@@ -258,7 +258,7 @@ def test_no_reply_of_a_random_kind_is_an_error_or_outlasts_the_deadline() -> Non
             peer.send(current[0])
             return
 
-    found: set[Kind | Silence] = set()
+    found: set[ReplyKind | Silence] = set()
     states: set[ready.State] = set()
     with FaultyServer(script) as server:
         for case in range(400):
@@ -274,7 +274,7 @@ def test_no_reply_of_a_random_kind_is_an_error_or_outlasts_the_deadline() -> Non
             states.add(ready.ask(address, 10).state)
             assert ready.instance(address, 10) in (ready.Instance(), None), words
             assert "redis" not in identify(plan(server.port, f"target.protocol={protocol}")), words
-    assert found - {Silence.BROKEN} == {*Kind, Silence.CLOSED} - {Kind.CUT}
+    assert found - {Silence.BROKEN} == {*ReplyKind, Silence.CLOSED} - {ReplyKind.CUT}
     assert {ready.State.READY, ready.State.SILENT, ready.State.FOREIGN} <= states
 
 

@@ -35,10 +35,10 @@ from loadgen.plan import Segment
 from loadgen.record import encode, to_record
 from loadgen.record.schema import records as schema
 from loadgen.signs import Signs
-from loadgen.slo import Answer, Check, Objective, Unit
+from loadgen.slo import Attainment, Evaluation, Objective, Unit
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally, decode_v2
 from loadgen.stats.search import Outcome, Purpose
-from loadgen.stats.trial import NO_LIMIT_NS, Limit, Verdict
+from loadgen.stats.trial import NO_LIMIT_NS, Limit, RateVerdict
 
 RESULTS_MD = ROOT / "docs" / "RESULTS.md"
 
@@ -199,8 +199,8 @@ def test_objectives_are_in_the_config_and_their_answers_in_the_result() -> None:
 
 
 def test_what_was_not_measured_for_an_objective_is_null() -> None:
-    unknown = Check(Objective("hit_rate_min", 0.9, Unit.SHARE), None, Answer.UNKNOWN)
-    bound = Check(Objective("p50", 10**9, Unit.NS), 800_000_000.0, Answer.UNKNOWN, is_lower_bound=True)
+    unknown = Evaluation(Objective("hit_rate_min", 0.9, Unit.SHARE), None, Attainment.UNKNOWN)
+    bound = Evaluation(Objective("p50", 10**9, Unit.NS), 800_000_000.0, Attainment.UNKNOWN, is_lower_bound=True)
     answers = result_of([dataclasses.replace(closed_loop()[-1], checks=(unknown, bound))])["slo"]
     assert (answers[0]["measured"], answers[0]["lower_bound"]) == (None, False)
     assert (answers[1]["measured"], answers[1]["lower_bound"]) == (800_000_000, True)
@@ -242,7 +242,7 @@ def test_the_standing_is_the_throughput_as_a_part_of_the_ceiling() -> None:
 
 
 def test_a_step_has_every_limit_and_how_many_requests_exceeded_it() -> None:
-    taken = step(3, 1234.5, Verdict.FAIL, Purpose.REFINE, limits=(P99, Limit(0.9999, 10**6, "set")), x_ns=2 * 10**6)
+    taken = step(3, 1234.5, RateVerdict.FAIL, Purpose.REFINE, limits=(P99, Limit(0.9999, 10**6, "set")), x_ns=2 * 10**6)
     (record,) = records([taken])
     assert (record["number"], record["purpose"], record["verdict"], record["passed"]) == (3, "refine", "FAIL", False)
     assert (record["rate_per_s"], record["offered_per_s"], record["achieved_per_s"]) == (1234.5, 1234.75, 1233)
@@ -262,7 +262,7 @@ def test_a_step_has_every_limit_and_how_many_requests_exceeded_it() -> None:
 
 
 def test_a_percentile_that_is_only_looked_at_has_no_limit() -> None:
-    (record,) = records([step(1, 100.0, Verdict.PASS, Purpose.BASE, limits=(Limit(0.99, NO_LIMIT_NS),))])
+    (record,) = records([step(1, 100.0, RateVerdict.PASS, Purpose.BASE, limits=(Limit(0.99, NO_LIMIT_NS),))])
     assert record["limits"][0]["limit_ns"] is None
 
 

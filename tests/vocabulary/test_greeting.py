@@ -219,21 +219,6 @@ def test_a_connection_begins_with_the_question_that_was_chosen(arguments: tuple[
     assert set(seen) <= {first, b"INFO", b"AUTH", b"version"}
 
 
-@pytest.mark.parametrize(
-    ("protocol", "precheck", "question"),
-    [
-        ("resp", "ping", "PING"),
-        ("resp", "hello", "HELLO"),
-        ("resp", "none", ""),
-        ("resp3", "none", "HELLO"),
-        ("memcache", "ping", "version"),
-        ("memcache", "none", ""),
-    ],
-)
-def test_the_question_is_that_of_the_protocol_and_the_choice(protocol: str, precheck: str, question: str) -> None:
-    assert greeting.question(protocol, precheck) == question
-
-
 def answers_all(peer: Peer) -> None:
     for request in peer.requests():
         peer.send(good_reply(request))

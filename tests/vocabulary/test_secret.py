@@ -17,7 +17,7 @@ from loadgen.config import dump, load, resolve
 from loadgen.config.tables import password as password_module
 from loadgen.errors import ConfigError, TargetError
 from loadgen.secret import LONG, MASK, SHORT, masked
-from loadgen.target.log import Log
+from loadgen.target.log import ServerLog
 from loadgen.target.talk import ready, sanity
 
 PASSWORD = "s3cr et\"'\\ü\n"
@@ -108,7 +108,7 @@ def test_what_a_server_echoes_is_in_no_output(protocol: str, to: bytes, spelled:
 def test_a_log_is_quoted_without_it(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("panic: --requirepass hunter2 is no good\nlast hunter2\n")
-    log = Log(os.open(path, os.O_RDONLY), password="hunter2")
+    log = ServerLog(os.open(path, os.O_RDONLY), password="hunter2")
     assert log.complaints() == (f"panic: --requirepass {MASK} is no good",)
     assert log.last_words()[-1] == f"last {MASK}"
     log.close()

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.slo import QUANTILES, Answer, Check, Objective, Unit, check, exceeding
+from loadgen.percentiles import PERCENTILES
+from loadgen.slo import Attainment, Evaluation, Objective, Unit, check, exceeding
 from loadgen.snapshot import Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_MS, NS_PER_S
 
-MET, BREACHED, UNKNOWN = Answer.MET, Answer.BREACHED, Answer.UNKNOWN
+MET, BREACHED, UNKNOWN = Attainment.MET, Attainment.BREACHED, Attainment.UNKNOWN
 LONGEST_RECORDED_NS = 2**36 - 1
 
 
@@ -23,12 +24,12 @@ def histogram(*values_ns: int, censored_ns: tuple[int, ...] = ()) -> Histogram:
     return made
 
 
-def latency(metric: str, limit_ns: int, samples: Histogram, command: str = "") -> Check:
+def latency(metric: str, limit_ns: int, samples: Histogram, command: str = "") -> Evaluation:
     (checked,) = check([Objective(metric, limit_ns, Unit.NS, command)], Snapshot(response={"get": samples}), NS_PER_S)
     return checked
 
 
-def count(metric: str, limit: float, unit: Unit, command: str = "", duration_ns: int = NS_PER_S) -> Check:
+def count(metric: str, limit: float, unit: Unit, command: str = "", duration_ns: int = NS_PER_S) -> Evaluation:
     """Held against 1000 GETs, of which 900 hit and 3 failed, 1 of them by a timeout; and 10 SETs that stored."""
     get = Tally(planned=1000, ok=997, hits=900, misses=97, errors=2, timeouts=1)
     measured = Snapshot(
@@ -39,12 +40,12 @@ def count(metric: str, limit: float, unit: Unit, command: str = "", duration_ns:
 
 
 @pytest.mark.parametrize(("limit_ns", "answer"), [(400, MET), (100, MET), (99, BREACHED)])
-@pytest.mark.parametrize("metric", QUANTILES)
-def test_a_latency_beyond_its_limit_is_a_breach(metric: str, limit_ns: int, answer: Answer) -> None:
+@pytest.mark.parametrize("metric", PERCENTILES)
+def test_a_latency_beyond_its_limit_is_a_breach(metric: str, limit_ns: int, answer: Attainment) -> None:
     assert latency(metric, limit_ns, histogram(*[100] * 50)).answer is answer
 
 
-@given(st.sampled_from([name for name in QUANTILES if name != "max"]), st.integers(1, LONGEST_RECORDED_NS))
+@given(st.sampled_from([name for name in PERCENTILES if name != "max"]), st.integers(1, LONGEST_RECORDED_NS))
 def test_rounding_alone_breaches_nothing(metric: str, truth_ns: int) -> None:
     """Above the sample lies a longer one, so that its counter's largest value is what is reported."""
     samples = Histogram()
@@ -53,7 +54,7 @@ def test_rounding_alone_breaches_nothing(metric: str, truth_ns: int) -> None:
     assert latency(metric, truth_ns, samples).answer is MET
 
 
-@given(st.sampled_from([name for name in QUANTILES if name != "max"]), st.integers(2000, LONGEST_RECORDED_NS))
+@given(st.sampled_from([name for name in PERCENTILES if name != "max"]), st.integers(2000, LONGEST_RECORDED_NS))
 def test_a_thousandth_beyond_the_limit_is_a_breach(metric: str, truth_ns: int) -> None:
     samples = Histogram()
     samples.record_many(truth_ns, 100_000)
@@ -101,7 +102,7 @@ def test_few_samples_beyond_a_percentile_are_marked() -> None:
 def test_a_latency_of_nothing_is_not_known() -> None:
     objective = Objective("p99", 100, Unit.NS, "set")
     measured = Snapshot(response={"get": histogram(1)})
-    assert check([objective], measured, NS_PER_S) == (Check(objective, None, UNKNOWN),)
+    assert check([objective], measured, NS_PER_S) == (Evaluation(objective, None, UNKNOWN),)
 
 
 def test_a_command_has_its_own_latency_and_all_have_everybodys() -> None:
@@ -130,7 +131,7 @@ def test_a_command_has_its_own_latency_and_all_have_everybodys() -> None:
         (count("throughput_min", 1, Unit.PER_S, "delete"), 0, BREACHED),
     ],
 )
-def test_a_count_is_held_to_its_limit(checked: Check, measured: float, answer: Answer) -> None:
+def test_a_count_is_held_to_its_limit(checked: Evaluation, measured: float, answer: Attainment) -> None:
     assert (checked.measured, checked.answer) == (measured, answer)
 
 
@@ -142,7 +143,7 @@ def test_a_count_is_held_to_its_limit(checked: Check, measured: float, answer: A
         count("throughput_min", 1, Unit.PER_S, duration_ns=0),
     ],
 )
-def test_what_nothing_was_measured_of_is_not_known(checked: Check) -> None:
+def test_what_nothing_was_measured_of_is_not_known(checked: Evaluation) -> None:
     assert (checked.measured, checked.answer) == (None, UNKNOWN)
 
 
@@ -168,7 +169,7 @@ def of_good_and_failed(good_ns: list[int], error_replies_ns: list[int], **ended:
     )
 
 
-def held(metric: str, limit_ns: int, measured: Snapshot) -> tuple[Answer, float | None]:
+def held(metric: str, limit_ns: int, measured: Snapshot) -> tuple[Attainment, float | None]:
     (checked,) = check([Objective(metric, limit_ns, Unit.NS)], measured, NS_PER_S)
     return checked.answer, checked.measured
 
@@ -213,7 +214,7 @@ def test_a_breach_by_failures_says_how_many_failed() -> None:
     st.lists(st.integers(1, 4000), max_size=60),
     st.lists(st.integers(1, 4000), max_size=60),
     st.integers(1, 4000),
-    st.sampled_from(sorted(QUANTILES)),
+    st.sampled_from(sorted(PERCENTILES)),
 )
 def test_an_objective_breaches_when_more_exceed_it_than_its_quantile_allows(
     good_ns: list[int], errors_ns: list[int], limit_ns: int, metric: str
@@ -224,7 +225,7 @@ def test_an_objective_breaches_when_more_exceed_it_than_its_quantile_allows(
     if not good_ns + errors_ns:
         assert answer is UNKNOWN
     elif metric != "max":
-        allowed = requests - -(-round(QUANTILES[metric] * 10_000) * requests // 10_000)
+        allowed = requests - -(-round(PERCENTILES[metric].quantile * 10_000) * requests // 10_000)
         assert (answer is BREACHED) == (above > allowed)
 
 

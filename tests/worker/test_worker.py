@@ -14,8 +14,8 @@ from runs import plan
 
 from loadgen.plan import Load
 from loadgen.units import NS_PER_S
-from loadgen.worker import main as worker
-from loadgen.worker.main import Pipe, Report, Worker
+from loadgen.worker.main import Pipe, Worker
+from loadgen.worker.messages import Connect, Drained, IntervalEnded, PutOn, Report
 
 
 class Said(Pipe):
@@ -30,16 +30,22 @@ class Said(Pipe):
         self.reports.append(message)
 
 
+def ended(report: Report) -> tuple[str, int]:
+    """Which interval of which phase it tells of."""
+    assert isinstance(report, IntervalEnded)
+    return report.phase, report.number
+
+
 def test_every_interval_is_reported_before_the_end_however_late_the_loops_timers_are() -> None:
     async def drained_before_any_timer(port: int) -> list[Report]:
         said = Said()
         own = Worker(said, plan(port), 0)
-        own.obey(worker.CONNECT, False)
+        own.obey(Connect())
         while not said.reports:
             await asyncio.sleep(0.001)
         second_ago = time.monotonic_ns() - NS_PER_S
         # All of it is past, and the loop gets no turn in which a timer could ring.
-        own.obey(worker.LOAD, Load(second_ago, NS_PER_S // 10, NS_PER_S // 2, NS_PER_S // 4, ()))
+        own.obey(PutOn(Load(second_ago, NS_PER_S // 10, NS_PER_S // 2, NS_PER_S // 4, ())))
         own.mode_ended("drained")
         own.forget_timers()
         own.engine.close()
@@ -47,12 +53,9 @@ def test_every_interval_is_reported_before_the_end_however_late_the_loops_timers
 
     with FaultyServer(polite()) as server:
         reports = uvloop.run(drained_before_any_timer(server.port))
-    assert [(report.event, report.phase, report.interval) for report in reports] == [
-        ("interval", "warmup", 1),
-        ("interval", "measure", 1),
-        ("interval", "measure", 2),
-        ("drained", "measure", 0),
-    ]
+    *intervals, drained = reports
+    assert [ended(report) for report in intervals] == [("warmup", 1), ("measure", 1), ("measure", 2)]
+    assert isinstance(drained, Drained)
 
 
 def test_what_is_due_is_done_in_order_though_the_loops_timers_ring_in_another() -> None:
@@ -71,7 +74,7 @@ def test_what_is_due_is_done_in_order_though_the_loops_timers_ring_in_another() 
         own = Worker(said, plan(port), 0)
         own.loop = clock = cast(Any, Reversed())
         # The warm-up's last interval ends where the measurement begins.
-        own.obey(worker.LOAD, Load(time.monotonic_ns() + NS_PER_S, NS_PER_S // 4, NS_PER_S, NS_PER_S // 4, ()))
+        own.obey(PutOn(Load(time.monotonic_ns() + NS_PER_S, NS_PER_S // 4, NS_PER_S, NS_PER_S // 4, ())))
         while clock.rings:
             clock.rings.pop()()
         own.forget_timers()
@@ -80,7 +83,7 @@ def test_what_is_due_is_done_in_order_though_the_loops_timers_ring_in_another() 
 
     with FaultyServer(polite()) as server:
         reports = uvloop.run(rung_in_reverse(server.port))
-    assert [(report.phase, report.interval) for report in reports] == [
+    assert [ended(report) for report in reports] == [
         ("warmup", 1),
         *(("measure", number) for number in (1, 2, 3, 4)),
     ]

@@ -17,11 +17,11 @@ from pathlib import Path
 from loadgen import config, output, record
 from loadgen.cli import session
 from loadgen.cli.flags import flags_of
-from loadgen.cli.options import Given, Group, Option, Positional, Syntax
+from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import COUNT, LITERAL, TIME
 from loadgen.cli.options.load import ANY_KEY, CONVERSATION, GENERATOR, KEYS, LOAD, MEMTIER, REFUSED, RESULTS, refused
 from loadgen.compare import results
-from loadgen.compare.comparison import Candidate, Compared, JudgingEvent, NoiseFound, Settings
+from loadgen.compare.comparison import Candidate, Compared, ComparisonSettings, JudgingEvent, NoiseFound
 from loadgen.compare.contest import Contest, rule_for
 from loadgen.compare.results import Stored
 from loadgen.compare.rounds import MOST_FAILED, Contestant
@@ -46,7 +46,7 @@ CANDIDATES = (
 )
 
 
-def rounds(table: str) -> Group:
+def rounds(table: str) -> OptionGroup:
     """The options for how rounds are run; `table` is the config's, compare or gate."""
     rows = (
         ("rounds", COUNT, "the most rounds"),
@@ -56,10 +56,10 @@ def rounds(table: str) -> Group:
         ("load_share", LITERAL, "share of the first server's capacity at which latency is compared"),
     )
     options = (Option((f"--{key.replace('_', '-')}",), what, kind, key=f"{table}.{key}") for key, kind, what in rows)
-    return Group(f"rounds, keys of [{table}]", tuple(options))
+    return OptionGroup(f"rounds, keys of [{table}]", tuple(options))
 
 
-def syntax(table: str, *positionals: Positional, groups: Sequence[Group] = ()) -> Syntax:
+def syntax(table: str, *positionals: Positional, groups: Sequence[OptionGroup] = ()) -> Syntax:
     """What a verb that runs rounds takes: its own words and groups, and the load's flags."""
     load = LOAD.without("--duration", "--warmup", "--requests", "--tests")
     memtier = MEMTIER.without("--test-time", "--rate-limiting")
@@ -146,7 +146,9 @@ class Contestants:
         )
         return True
 
-    def judging(self, found: Sequence[Contestant | Stored], judged: Mapping[str, float] | None = None) -> Settings:
+    def judging(
+        self, found: Sequence[Contestant | Stored], judged: Mapping[str, float] | None = None
+    ) -> ComparisonSettings:
         """How rounds are run and judged; by these thresholds for being worse, where they are `judged` by others.
 
         Raises UsageError where the candidates were measured under different loads.
@@ -244,7 +246,7 @@ class Contestants:
 
     def contestant(self, settings: Config, name: str) -> Contestant:
         plan = config.resolve(settings)
-        if "prefill" not in settings.workload.model_fields_set and plan.protocol != "ping":
+        if "prefill" not in settings.workload.model_fields_set and plan.speaks.has_keys:
             # Each round begins with an empty server, which would only be asked what it does not have.
             plan = replace(plan, prefill=True)
         if "failures" not in settings.verdict.model_fields_set:

@@ -20,12 +20,12 @@ from loadgen.runner import run as runner
 from loadgen.runner import search as saturation
 from loadgen.selftest import reach as selftest
 from loadgen.server_plan import HOST
-from loadgen.slo import Answer
-from loadgen.stats.search import Outcome, Settings
+from loadgen.slo import Attainment
+from loadgen.stats.search import Outcome, SearchSettings
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.target.server import ManagedServer
 from loadgen.target.talk.identity import identify
-from loadgen.usage import Watched
+from loadgen.usage import WatchedServer
 
 SEARCH = "workload.saturation_search"
 """The table that makes a load a search."""
@@ -39,7 +39,7 @@ class Session:
     plans: tuple[Plan, ...]
     """The loads, one after another: more than one where tests are named."""
     embedded: bool
-    server: Watched | None
+    server: WatchedServer | None
     """The server, where it was started for this session."""
     outputs: output.Outputs
     identity: str
@@ -48,7 +48,7 @@ class Session:
     def emit(self, event: Event) -> None:
         self.outputs.emit(event)
 
-    def announce(self, plan: Plan, sought: Settings | None = None) -> None:
+    def announce(self, plan: Plan, sought: SearchSettings | None = None) -> None:
         """The header of a load."""
         self.emit(header(self.settings, plan, sought, embedded=self.embedded, identity=self.identity))
 
@@ -114,7 +114,7 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         outputs = stack.enter_context(outputs_of(given, settings, output.create))
         server: ManagedServer | EmbeddedServer | None = None
         if given.embedded:
-            server = stack.enter_context(EmbeddedServer("memcache" if plans[0].protocol == "memcache" else "resp"))
+            server = stack.enter_context(EmbeddedServer(plans[0].speaks.wire))
         elif (told := config.server_plan(settings, name_of(given, flags))) is not None:
             sought = config.search_settings(settings) if config.wants_search(settings) else None
             outputs.emit(ServerAwaited(told.name, header(settings, plans[0], sought)))
@@ -126,7 +126,7 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
 
 
 def header(
-    settings: config.Config, plan: Plan, sought: Settings | None, *, embedded: bool = False, identity: str = ""
+    settings: config.Config, plan: Plan, sought: SearchSettings | None, *, embedded: bool = False, identity: str = ""
 ) -> Configured:
     """What is said of a load before it begins; `identity` is empty while nobody knows which server it is."""
     return Configured(plan, __version__, settings.warnings, embedded, identity, sought, host.fingerprint())
@@ -218,8 +218,8 @@ def ending_of(result: Result) -> Ending:
         Ending.COULD_NOT_RUN: result.failure,
         Ending.FAILED: result.failed_because,
         Ending.INVALID: result.invalid_because,
-        Ending.BREACHED: Answer.BREACHED in answers,
-        Ending.UNKNOWN: Answer.UNKNOWN in answers,
+        Ending.BREACHED: Attainment.BREACHED in answers,
+        Ending.UNKNOWN: Attainment.UNKNOWN in answers,
     }
     return Ending.gravest(ending for ending, why in holds.items() if why)
 

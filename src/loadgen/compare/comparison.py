@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from loadgen.stats.sequential import Answer
+from loadgen.percentiles import COMPARED
+from loadgen.stats.sequential import Shift
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,7 @@ METRICS = {
     metric.name: metric
     for metric in (
         Metric("throughput", "throughput", "per_s", higher_is_better=True, loop="closed"),
-        Metric("p50", "p50 response", "ns", loop="open"),
-        Metric("p99", "p99 response", "ns", loop="open"),
-        Metric("p999", "p99.9 response", "ns", loop="open"),
+        *(Metric(name, f"{label} response", "ns", loop="open") for name, label, _ in COMPARED),
         Metric("server_cpu", "server CPU/req", "ns", loop="open"),
         Metric("rss", "server memory", "bytes"),
     )
@@ -73,7 +72,7 @@ AGAIN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ComparisonSettings:
     """How rounds are run and judged, from `[compare]` or `[gate]`."""
 
     thresholds: Mapping[str, float]
@@ -157,7 +156,7 @@ class ContestBegan:
     """Unix time."""
 
 
-class Verdict(StrEnum):
+class GateAnswer(StrEnum):
     """What a gate says."""
 
     PASS = "PASS"
@@ -176,7 +175,7 @@ class Row:
 
     metric: str
     """A name in METRICS."""
-    answer: Answer
+    answer: Shift
     effect: float | None
     """Hodges and Lehmann's estimate of B / A - 1; None when there is nothing to estimate it from."""
     ci_low: float | None
@@ -212,7 +211,7 @@ class Compared:
     b: Candidate
     rows: tuple[Row, ...]
     """In the order of METRICS; empty when no round ended."""
-    settings: Settings
+    settings: ComparisonSettings
     confidence: float
     """Of the intervals, such as 0.9."""
     paired: bool
@@ -237,18 +236,18 @@ class Compared:
     """Unix time."""
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> GateAnswer:
         """The answer of a gate: one metric that is worse is enough to fail it, and all must be clear to pass it."""
         answers = {row.answer for row in self.rows}
         if self.failure:
-            return Verdict.ERROR
+            return GateAnswer.ERROR
         if self.interrupted or not answers:
-            return Verdict.INCONCLUSIVE
-        if Answer.WORSE in answers:
-            return Verdict.FAIL
+            return GateAnswer.INCONCLUSIVE
+        if Shift.WORSE in answers:
+            return GateAnswer.FAIL
         if self.refused:
-            return Verdict.REFUSED
-        return Verdict.INCONCLUSIVE if Answer.UNCLEAR in answers else Verdict.PASS
+            return GateAnswer.REFUSED
+        return GateAnswer.INCONCLUSIVE if Shift.UNCLEAR in answers else GateAnswer.PASS
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,13 @@ from loadgen.compare.comparison import (
     METRICS,
     Candidate,
     Compared,
+    ComparisonSettings,
     ContestBegan,
     Metric,
     NoiseFound,
     Round,
     RoundEnded,
     Row,
-    Settings,
 )
 from loadgen.compare.results import Stored
 from loadgen.compare.rounds import Contestant, Interrupted, Rounds
@@ -38,8 +38,8 @@ from loadgen.stats.rank_sum import RankSum
 from loadgen.stats.ranks import RankTest
 from loadgen.stats.sequential import (
     LEAST_FOR_NOISE,
-    Answer,
     Rule,
+    Shift,
     Suite,
     false_alarms,
     least_rounds,
@@ -69,7 +69,7 @@ class Contest:
     def __init__(
         self,
         found: Sequence[Contestant | Stored],
-        settings: Settings,
+        settings: ComparisonSettings,
         seed: int,
         emit: Callable[[Event | ContestBegan | RoundEnded], None],
         notes: Sequence[str] = (),
@@ -260,14 +260,14 @@ class Contest:
     def row(self, place: int, name: str) -> Row:
         metric, threshold, key = METRICS[name], self.settings.thresholds[name], (place, name)
         answer, a, b = self.suite.answers[key], self.median(place=0, name=name), self.median(place=place, name=name)
-        found = self.tested(place, name) if answer is Answer.UNCLEAR else self.suite.grounds[key]
+        found = self.tested(place, name) if answer is Shift.UNCLEAR else self.suite.grounds[key]
         took_s = sum(ended.took_s for ended in self.ended)
         if found is None:
             rounds = min(len(self.values[0]), len(self.values[place]))
             why, sigma = self.why_unknown(place, name), self.noise(place, name)
             return Row(name, answer, None, None, None, None, rounds, threshold, a, b, sigma, why=why, took_s=took_s)
         low, high = sorted(self.change(metric, bound) for bound in found.interval(self.rule.confidence))
-        unclear = answer is Answer.UNCLEAR
+        unclear = answer is Shift.UNCLEAR
         return Row(
             metric=name,
             answer=answer,
@@ -308,7 +308,7 @@ class Contest:
         return math.expm1(-difference if metric.higher_is_better else difference)
 
 
-def rule_for(settings: Settings, pairs: int, *, live: bool) -> Rule:
+def rule_for(settings: ComparisonSettings, pairs: int, *, live: bool) -> Rule:
     """When to look, and what is enough for an answer. Raises UsageError where so few live rounds can give none."""
     judged = len(settings.thresholds) * pairs
     least = least_rounds(judged, one_sided=settings.one_sided)

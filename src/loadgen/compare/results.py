@@ -14,9 +14,8 @@ from typing import Any
 from loadgen.compare.comparison import METRICS, Candidate
 from loadgen.errors import UsageError
 from loadgen.record import file as record_file
+from loadgen.record.read.metrics import metrics, rate_per_s
 from loadgen.record.write.load import differences, load_of
-
-_LATENCIES = ("p50", "p99", "p999")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ def read(path: Path) -> Stored:
                 case "result":
                     if len({part[end] for part in config.get("profile", ()) for end in ("from_per_s", "to_per_s")}) > 1:
                         raise UsageError(f"{path}: has a result whose rate changed; latency is compared at one rate.")
-                    rate = float(config.get("ratelimit") or 0) if record["loop"] == "open" else 0.0
+                    rate = float(rate_per_s(record, config))
                     rates |= {rate} if rate else set()
                     stored = _with(stored, [_of_result(record)], config, str(record["ts"]))
                 case "comparison":
@@ -90,10 +89,7 @@ def _of_result(record: Mapping[str, Any]) -> dict[str, float]:
     if record["loop"] == "closed":
         # Its CPU per request is that of a server with more to do, which is not what rounds take.
         return _numbers({"throughput": record["throughput"]})
-    response, server = record["latency"]["all"]["response"], record.get("server") or {}
-    cpu_us = server.get("cpu_us_per_request")
-    values = {name: response[f"{name}_ns"] for name in _LATENCIES}
-    return _numbers({**values, "server_cpu": None if cpu_us is None else 1e3 * cpu_us})
+    return _numbers({name: value for name, value in metrics(record).items() if name not in ("throughput", "rss")})
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from loadgen.compare import stretch
-from loadgen.compare.comparison import AGAIN, METRICS, Awake, Candidate, Idle, Round, Settings
+from loadgen.compare.comparison import AGAIN, METRICS, Awake, Candidate, ComparisonSettings, Idle, Round
 from loadgen.compare.stretch import CLOSED, OPEN, Stretch
 from loadgen.errors import LoadgenError, TargetError
 from loadgen.events import Event, Overall, Part, Progress
@@ -29,6 +29,7 @@ from loadgen.host import machine as host
 from loadgen.host.interrupts import Interrupts
 from loadgen.judge import failures
 from loadgen.overload import of_window
+from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Endpoint, Plan, Segment
 from loadgen.runner.crew import START_AHEAD_NS, Crew, Stop
 from loadgen.server_plan import ServerPlan
@@ -119,7 +120,7 @@ class Rounds:
     """
 
     def __init__(
-        self, contestants: Sequence[Contestant], settings: Settings, seed: int, emit: Callable[[Event], None]
+        self, contestants: Sequence[Contestant], settings: ComparisonSettings, seed: int, emit: Callable[[Event], None]
     ) -> None:
         self.contestants = contestants
         self.settings = settings
@@ -137,7 +138,7 @@ class Rounds:
         """What to know about all rounds so far, each once."""
         judged = [METRICS[name] for name in settings.thresholds]
         self.loops = [loop for loop in (CLOSED, OPEN) if any(metric.loop == loop for metric in judged)] or [CLOSED]
-        self.course = Course(settings, len(self.loops) * len(contestants))
+        self.course = Turns(settings, len(self.loops) * len(contestants))
 
     def next(self) -> Round:
         """The next round. One in which too many requests failed is run once more before that is the end."""
@@ -362,18 +363,18 @@ class Rounds:
         length_ns, crew = self.settings.slice_ns, side.crew
         others = [other for other in sides.values() if other is not side]
         self.only(side, sides)
-        if crew.load.start_ns:
+        if crew.load is not None:
             crew.open_connections()
         self.check_connected(side)
         profile = (Segment(length_ns, rate_per_s, rate_per_s),) if rate_per_s else ()
         began_ns, own_ns = time.monotonic_ns(), time.process_time_ns()
         before = side.server.usage() if side.server is not None else None
         idle_before = [(other.usage_ns(), other.server.usage() if other.server else None) for other in others]
-        crew.begin("measure")
+        crew.begin(Phase.MEASURE)
         crew.begin_load(profile, self.settings.settle_ns, length_ns, interval_ns=0)
-        crew.follow("warmup")
-        crew.follow("measure")
-        crew.begin("drain")
+        crew.follow(Phase.WARMUP)
+        crew.follow(Phase.MEASURE)
+        crew.begin(Phase.DRAIN)
         crew.drain()
         if crew.failure or crew.interrupts.count:
             raise Stop
@@ -385,12 +386,12 @@ class Rounds:
             if now is not None and then is not None:
                 other.idle_cpu_ns += (now - then).cpu_ns
                 other.idle_ns += time.monotonic_ns() - began_ns
-        measured = crew.settled("measure")
+        measured = crew.settled(Phase.MEASURE)
         self.check_answers(side, measured)
         return Stretch(
             measured,
             length_ns,
-            sent=sum(crew.settled(phase).sent for phase in ("warmup", "measure", "drain")),
+            sent=sum(crew.settled(phase).sent for phase in OF_A_LOAD),
             cpu_ns=(after - before).cpu_ns if before is not None and after is not None else None,
             workers=crew.signs(),
             own_cpu_ns=own,
@@ -458,10 +459,10 @@ class Rounds:
         return Interrupted()
 
 
-class Course:
+class Turns:
     """How far the rounds have come, for those who watch; and how many slices of a round may be measured again."""
 
-    def __init__(self, settings: Settings, turns: int) -> None:
+    def __init__(self, settings: ComparisonSettings, turns: int) -> None:
         self.settings = settings
         self.total = turns * settings.slices
         """Slices in a round."""

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from loadgen.events import per_s
 from loadgen.judge import verdict
 from loadgen.judge.causes import span
+from loadgen.percentiles import COMPARED
 from loadgen.plan import Plan
 from loadgen.signs import Signs, WorkerSigns
-from loadgen.slo import QUANTILES, response_ns
+from loadgen.slo import response_ns
 from loadgen.snapshot import Snapshot
 from loadgen.units import NS_PER_MS
 
 CLOSED, OPEN = "closed", "open"
 
-LATENCIES = ("p50", "p99", "p999")
 
 # In a closed loop nothing is late: a slice is spoilt where a worker had no CPU for more than this share of it.
 MOST_TAKEN = 0.10
@@ -81,7 +81,7 @@ def values(stretches: Mapping[str, Stretch], rss_bytes: int) -> dict[str, float]
         found["throughput"] = per_s(closed.measured.total.ok, closed.length_ns)
     if (opened := stretches.get(OPEN)) is not None:
         # Of good replies, behind which those that failed rank: a quick error is no quick answer.
-        quantiles = {name: response_ns(opened.measured, QUANTILES[name]) for name in LATENCIES}
+        quantiles = {name: response_ns(opened.measured, q) for name, _, q in COMPARED}
         found |= {name: float(value) for name, value in quantiles.items() if value is not None}
     # At an equal rate both do the same work; in a closed loop, the quicker one does more of it.
     work = opened if opened is not None else closed
@@ -143,9 +143,9 @@ def late_metrics(plan: Plan, stretch: Stretch) -> tuple[str, ...]:
     """
     limits, latency, lag = plan.verdict, stretch.measured.latency(), stretch.measured.lag_ours
 
-    def is_late(name: str) -> bool:
-        q, floor_ns = QUANTILES[name], max(limits.lag_ns, _LEAST_TAIL_NS * (name == "p999"))
+    def is_late(name: str, q: float) -> bool:
+        floor_ns = max(limits.lag_ns, _LEAST_TAIL_NS * (name == "p999"))
         return lag.count > 0 and lag.quantile(q) > max(floor_ns, limits.lag_share * latency.quantile(q))
 
     invalid = bool(reasons(plan, stretch))
-    return tuple(name for name in LATENCIES if is_late(name) or (invalid and name != "p50"))
+    return tuple(name for name, _, q in COMPARED if is_late(name, q) or (invalid and name != "p50"))

@@ -6,17 +6,24 @@ those are told who judge. `dump`, `example` and `json_schema` show a configurati
 what a program may write.
 """
 
-from loadgen.config.defaults import default
-from loadgen.config.document.origin import Flag
-from loadgen.config.document.toml_text import dump
-from loadgen.config.example import example
-from loadgen.config.json_schema import json_schema
-from loadgen.config.load import load
-from loadgen.config.server_file import is_server_file
-from loadgen.config.tables.schema import MAX_SEED, Config
-from loadgen.config.told.judging import compare_settings, gate_settings, smoke_limits
-from loadgen.config.told.resolve import resolve, server_plan
-from loadgen.config.told.search import search_settings, wants_search
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadgen.lazy import lazily
+
+if TYPE_CHECKING:
+    from loadgen.config.defaults import default
+    from loadgen.config.document.origin import Flag
+    from loadgen.config.document.toml_text import dump
+    from loadgen.config.every_key import example
+    from loadgen.config.for_editors import json_schema
+    from loadgen.config.loader import load
+    from loadgen.config.server_file import is_server_file
+    from loadgen.config.tables.schema import MAX_SEED, Config
+    from loadgen.config.told.judging import compare_settings, gate_settings, smoke_limits
+    from loadgen.config.told.plans import resolve, server_plan
+    from loadgen.config.told.search import search_settings, wants_search
 
 __all__ = [
     "MAX_SEED",
@@ -36,3 +43,25 @@ __all__ = [
     "smoke_limits",
     "wants_search",
 ]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "default": "defaults",
+        "Flag": "document.origin",
+        "dump": "document.toml_text",
+        "example": "every_key",
+        "json_schema": "for_editors",
+        "load": "loader",
+        "is_server_file": "server_file",
+        "MAX_SEED": "tables.schema",
+        "Config": "tables.schema",
+        "compare_settings": "told.judging",
+        "gate_settings": "told.judging",
+        "smoke_limits": "told.judging",
+        "resolve": "told.plans",
+        "server_plan": "told.plans",
+        "search_settings": "told.search",
+        "wants_search": "told.search",
+    },
+)

@@ -12,6 +12,7 @@ from loadgen.config.tables.schema import Config, General, Keyspace
 from loadgen.config.tables.table import Path
 from loadgen.config.tables.tree import inert, tables
 from loadgen.config.told.split import worker_count
+from loadgen.protocol import PROTOCOLS
 from loadgen.units import format_duration, parse_count, parse_duration
 
 
@@ -74,7 +75,7 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
     for name, rounds in (("compare", config.compare), ("gate", config.gate)):
         if rounds.rate:
             yield (name, "load_share"), f"is not acted on: {name}.rate says what is offered"
-    if config.target.protocol == "ping":
+    if not PROTOCOLS[config.target.protocol].has_keys:
         for name in ("keyspace", "commands", "values"):
             yield ("workload", name), 'is not acted on: the protocol "ping" sends PING only'
         return

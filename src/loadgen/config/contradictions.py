@@ -18,16 +18,8 @@ from loadgen.config.tables.table import Path
 from loadgen.config.told.profile import most_segments
 from loadgen.engine._ketama import Ketama
 from loadgen.plan import Endpoint
+from loadgen.protocol import PROTOCOLS
 from loadgen.units import MAX_DURATION_NS
-
-MAX_MEMCACHE_KEY = 250
-"""KEY_MAX_LENGTH of memcached's protocol.txt."""
-
-MAX_MEMCACHE_VALUE = 2**30 - 512
-"""memcached takes -I up to 1 GiB, from which an item's header and key are taken."""
-
-MAX_RESP_VALUE = 512 * 2**20
-"""proto-max-bulk-len's default in Redis and its kin."""
 
 FEW_KEYS = 2**12
 """Where each server owns one of so few keys, it owns one of any number; only otherwise all of them are gone through."""
@@ -89,7 +81,7 @@ def _server_is_told_its_port(config: Config) -> Iterator[Problem]:
 
 def _only_resp_authenticates(config: Config) -> Iterator[Problem]:
     target = config.target
-    if target.protocol == "memcache":
+    if not PROTOCOLS[target.protocol].authenticates:
         for path, value in ((_USERNAME, target.username), *_passwords(config)):
             if value:
                 yield Problem(
@@ -119,7 +111,7 @@ def _one_password(config: Config) -> Iterator[Problem]:
 
 
 def _only_resp_knows_hello(config: Config) -> Iterator[Problem]:
-    if config.target.protocol == "memcache" and config.target.precheck == "hello":
+    if config.target.precheck == "hello" and not PROTOCOLS[config.target.protocol].knows_hello:
         yield Problem(
             (_PRECHECK, _PROTOCOL), 'is "hello", which memcache does not have; write "ping", which asks for its version'
         )
@@ -180,14 +172,16 @@ def _every_server_owns_a_key(config: Config) -> Iterator[Problem]:
 
 
 def _protocol_takes_the_key(config: Config) -> Iterator[Problem]:
-    length = config.workload.keyspace.length
-    if config.target.protocol == "memcache" and length > MAX_MEMCACHE_KEY:
-        yield Problem((_KEY_LENGTH, _PROTOCOL), f"must be at most {MAX_MEMCACHE_KEY} on memcache, not {length}")
+    length, protocol = config.workload.keyspace.length, PROTOCOLS[config.target.protocol]
+    if protocol.longest_key is not None and length > protocol.longest_key:
+        yield Problem(
+            (_KEY_LENGTH, _PROTOCOL), f"must be at most {protocol.longest_key} on {protocol.name}, not {length}"
+        )
 
 
 def _protocol_takes_the_value(config: Config) -> Iterator[Problem]:
     length = config.workload.values.length
-    limit = MAX_MEMCACHE_VALUE if config.target.protocol == "memcache" else MAX_RESP_VALUE
+    limit = PROTOCOLS[config.target.protocol].longest_value
     if length > limit:
         yield Problem(
             (_VALUE_LENGTH, _PROTOCOL), f"must be at most {limit} bytes on {config.target.protocol}, not {length}"
@@ -203,7 +197,7 @@ def _some_command_has_weight(config: Config) -> Iterator[Problem]:
 
 
 def _ping_has_no_keys(config: Config) -> Iterator[Problem]:
-    if config.target.protocol == "ping":
+    if not PROTOCOLS[config.target.protocol].has_keys:
         for path, wanted in ((_PREFILL, config.workload.prefill), (_BACKFILL, config.workload.backfill_on_miss)):
             if wanted:
                 yield Problem(
@@ -251,7 +245,7 @@ def _phases_fit_a_plan(config: Config) -> Iterator[Problem]:
 
 def _objectives_can_be_judged(config: Config) -> Iterator[Problem]:
     """A verdict on less than was asked for would look like a yes, so such an objective is no mere caution."""
-    slo, commands, ping = config.slo, config.workload.commands, config.target.protocol == "ping"
+    slo, commands, ping = config.slo, config.workload.commands, not PROTOCOLS[config.target.protocol].has_keys
     for command, table in slo.by_command() if slo is not None else ():
         if command and ping:
             yield Problem(

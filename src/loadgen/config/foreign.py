@@ -9,6 +9,7 @@ from loadgen.config.document.document import Document
 from loadgen.config.document.problem import Problem
 from loadgen.config.tables.schema import Config
 from loadgen.config.tables.table import Path
+from loadgen.protocol import PROTOCOLS
 
 THEIRS: tuple[Path, ...] = (
     ("general", "io_engine"),
@@ -66,7 +67,7 @@ def as_theirs(config: Config, document: Document) -> tuple[Config, list[Problem]
     told = _told_by(document)
     if told is None or config.workload.scheduled or document.given(_REFILL):
         return config, []
-    if connection.pipeline_depth == 1 or config.target.protocol == "ping":
+    if connection.pipeline_depth == 1 or not PROTOCOLS[config.target.protocol].has_keys:
         # Their PING has one request in flight.
         return config, []
     if connection.batch_size != connection.pipeline_depth:

@@ -103,7 +103,7 @@ cdef class Engine(Pool):
         self.touched = <Connection **>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection *))
         if self.touched == NULL:
             raise MemoryError()
-        weights = None if plan.protocol == "ping" else (plan.weights.get, plan.weights.set, plan.weights.delete)
+        weights = (plan.weights.get, plan.weights.set, plan.weights.delete) if plan.speaks.has_keys else None
         popularity = _keys.create(keyspace.distribution, keyspace.count, 0, keyspace.zipf_exponent, plan.seed)
         shares = _workload.shares(popularity, self.ketama)
         self.lanes = []
@@ -733,37 +733,49 @@ cdef class Engine(Pool):
         self.reactor.close()
 
     def signs(self):
-        """Of the measure window: its length, CPU time, time without a CPU, `Pauses.counted`, requests overdue.
+        """Of the measure window: fields of `signs.WorkerSigns` by name, the pauses as those of `signs.PauseAccount`.
 
-        All but the last go on for as long as requests of the window are still being sent.
+        All but `overdue` go on for as long as requests of the window are still being sent.
         """
         pauses = self.pauses
-        return pauses.wall_ns(), self.cpu_ns(), pauses.without_cpu_ns(), pauses.counted(), self.overdue
+        return {
+            "wall_ns": pauses.wall_ns(),
+            "cpu_ns": self.cpu_ns(),
+            "queued_ns": pauses.without_cpu_ns(),
+            "pauses": pauses.counted(),
+            "overdue": self.overdue,
+        }
 
     def counts(self, str phase):
-        """What `Recorder.counts` says of a phase, one of PHASE_NAMES, then bytes received and sent in it.
+        """What `Recorder.counts` says of a phase, one of PHASE_NAMES, with the bytes received and sent in it.
 
-        Last, of the measure phase, how many of its requests were answered while it lasted, and how many of them well.
+        Of the measure phase also how many of its requests were answered while it lasted, and how many of them well.
         """
         cdef int number = PHASE_NAMES.index(phase)
         cdef int64_t answered = 0, ok = 0
         if number == MEASURE:
             answered = self.answered_in_time if self.phase == DRAINING else self.recorder.answered(MEASURE)
             ok = self.ok_in_time if self.phase == DRAINING else self.recorder.answered_well(MEASURE)
-        return *self.recorder.counts(number), self.rx[number], self.tx[number], answered, ok
+        return {
+            **self.recorder.counts(number),
+            "rx_bytes": self.rx[number],
+            "tx_bytes": self.tx[number],
+            "answered_in_time": answered,
+            "ok_in_time": ok,
+        }
 
     def backlog(self, str phase):
         """Requests of a phase that are due and unsent, and the oldest's age in ns; of a phase that is over, at its end.
 
-        Of a Poisson stream, as many requests as can be expected.
+        As fields of `snapshot.Backlog`, by name. Of a Poisson stream, as many requests as can be expected.
         """
         cdef int number = PHASE_NAMES.index(phase)
         cdef Waiting waiting
-        if self.closed_loop or (number != WARMUP and number != MEASURE):
-            return 0, 0
-        waiting = self.left_waiting if number == MEASURE and self.phase == DRAINING else (
-            self.waiting(number, monotonic_ns()))
-        return waiting.requests, waiting.age_ns
+        waiting.requests = waiting.age_ns = 0
+        if not self.closed_loop and (number == WARMUP or number == MEASURE):
+            waiting = self.left_waiting if number == MEASURE and self.phase == DRAINING else (
+                self.waiting(number, monotonic_ns()))
+        return waiting
 
     def window_end_ns(self):
         """When the measure window ended, monotonic: with a number of requests, the time of the last reply. 0 before."""

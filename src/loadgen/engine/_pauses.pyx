@@ -68,8 +68,14 @@ cdef class Pauses:
         return a
 
     def counted(self):
-        """Of the pauses between `begin` and `end`: count, longest_ns, busy_ns, queued_ns, stopped_ns."""
-        return self.count, self.longest_ns, self.busy_ns, self.queued_ns, self.stopped_ns
+        """The pauses between `begin` and `end`: fields of `signs.PauseAccount`, by name."""
+        return {
+            "count": self.count,
+            "longest_ns": self.longest_ns,
+            "busy_ns": self.busy_ns,
+            "queued_ns": self.queued_ns,
+            "stopped_ns": self.stopped_ns,
+        }
 
     def wall_ns(self):
         """How long was watched."""

@@ -51,23 +51,19 @@ cdef class Pool(Watcher):
         self.examples = {}
         random_seed(&self.random, own.seed, BACKOFF_STREAM)
         length, prefix = plan.keyspace.length, plan.keyspace.prefix.encode()
-        if plan.protocol == "memcache":
+        speaks = plan.speaks
+        if speaks.wire == "memcache":
             self.codec = Memcache(length, plan.value_bytes, prefix=prefix)
-            greetings = [] if plan.precheck == "none" else [PING]
         else:
-            self.codec = Resp(length, plan.value_bytes, version=3 if plan.protocol == "resp3" else 2,
+            self.codec = Resp(length, plan.value_bytes, version=speaks.version,
                               username=plan.username, password=plan.password, prefix=prefix)
-            if plan.protocol == "resp3":
-                greetings = [HELLO]
-            else:
-                greetings = [AUTH] if plan.password else []
-                greetings += {"ping": [PING], "hello": [HELLO], "none": []}[plan.precheck]
+        greetings = speaks.greetings(plan.precheck, authenticated=bool(plan.password))
         self.turned_away_by = tuple(words.encode() for words in plan.turned_away_by)
-        self.hello_counts = plan.protocol == "resp3"
+        self.hello_counts = speaks.begins_with_hello
         # Where PINGs are the load, a server that knows none is of no use.
-        self.may_ask_by_get = plan.protocol != "ping" and PING in greetings
+        self.may_ask_by_get = speaks.has_keys and "ping" in greetings
         for i, greeting in enumerate(greetings):
-            self.greetings[i] = greeting
+            self.greetings[i] = COMMAND_NAMES.index(greeting)
         self.n_greetings = len(greetings)
         self.values = Values(plan.value_bytes, own.seed)
         self.n_connections = sum(own.connections)
@@ -412,8 +408,14 @@ cdef class Pool(Watcher):
     # ── What the worker asks for ────────────────────────────────────────────────────────────────────────────────────
 
     def connection_counts(self):
-        """opened, failed, closed, reconnects, active."""
-        return self.opened, self.failed, self.closed, self.reconnects, self.active
+        """Fields of `snapshot.ConnectionCounts`, by name."""
+        return {
+            "opened": self.opened,
+            "failed": self.failed,
+            "closed": self.closed,
+            "reconnects": self.reconnects,
+            "active": self.active,
+        }
 
     def failure_counts(self):
         """How many attempts failed or connections went, by reason."""

@@ -173,7 +173,7 @@ cdef class EpollReactor(Reactor):
             self.watcher = None
 
 
-cdef class Watched:
+cdef class Descriptor:
     """One descriptor on a loop's own list."""
 
     cdef LoopReactor reactor
@@ -198,9 +198,9 @@ cdef class LoopReactor(Reactor):
         loop.add_reader(self.timer, self.on_timer)
 
     cdef int watch(self, int fd, void *owner, bint writing) noexcept:
-        cdef Watched w = self.watched.get(fd)
+        cdef Descriptor w = self.watched.get(fd)
         if w is None:
-            w = Watched.__new__(Watched)
+            w = Descriptor.__new__(Descriptor)
             w.reactor = self
             w.owner = owner
             self.watched[fd] = w

@@ -1,16 +1,7 @@
-from loadgen.engine._histogram import Histogram
+from typing import Any
 
 class Recorder:
     scheduled: bool
     def __init__(self, scheduled: bool = False) -> None: ...
-    def counts(
-        self, phase: int
-    ) -> tuple[
-        dict[str, tuple[int, ...]],
-        dict[str, Histogram],
-        dict[str, Histogram],
-        tuple[Histogram, Histogram, Histogram, Histogram, Histogram],
-        dict[str, int],
-        dict[str, Histogram],
-    ]: ...
+    def counts(self, phase: int) -> dict[str, Any]: ...
     def examples(self) -> dict[str, str]: ...

@@ -126,32 +126,34 @@ cdef class Recorder:
         self.classes[self.known_classes - 1].count[phase] += 1
 
     def counts(self, int phase):
-        """What one phase has come to, as (tallies, response, service, lags, errors by class, failed).
+        """What one phase has come to: fields of `snapshot.Snapshot`, by name.
 
-        The first is {command: (planned, ok, errors, timeouts, lost, corrupt, unfinished, hits, misses, late, unsent)},
-        the next two are {command: Histogram}; commands never planned are left out. `lags` are five Histograms: all of
-        the lag, the generator's part, and backpressure's; of the requests of which more may be the generator's, the
-        part that is so for certain, and the most that it can be. `failed` has, by command, those of `response` that
-        were error replies or timeouts.
+        `tallies` are {command: {field of Tally: count}}, `response`, `service` and `failed` {command: Histogram};
+        commands never planned are left out.
         """
-        cdef Tally *t
         tallies, response, service, failed = {}, {}, {}, {}
         for command, name in enumerate(COMMAND_NAMES):
-            t = &self.tallies[phase][command]
-            if t.planned == 0:
+            if self.tallies[phase][command].planned == 0:
                 continue
-            tallies[name] = (t.planned, t.ok, t.errors, t.timeouts, t.lost, t.corrupt, t.unfinished, t.hits, t.misses,
-                             t.late, t.unsent)
+            tallies[name] = self.tallies[phase][command]
             response[name] = Histogram.copy_of(&self.response[phase][command])
             failed[name] = Histogram.copy_of(&self.failed[phase][command])
             if self.scheduled:
                 service[name] = Histogram.copy_of(&self.service[phase][command])
         errors = {self.classes[i].name[:self.classes[i].name_length].decode("latin-1"): self.classes[i].count[phase]
                   for i in range(self.known_classes) if self.classes[i].count[phase]}
-        lags = (Histogram.copy_of(&self.lag[phase]), Histogram.copy_of(&self.lag_ours[phase]),
-                Histogram.copy_of(&self.lag_backpressure[phase]), Histogram.copy_of(&self.lag_unsure[phase]),
-                Histogram.copy_of(&self.lag_unsure_most[phase]))
-        return tallies, response, service, lags, errors, failed
+        return {
+            "tallies": tallies,
+            "response": response,
+            "service": service,
+            "failed": failed,
+            "lag": Histogram.copy_of(&self.lag[phase]),
+            "lag_ours": Histogram.copy_of(&self.lag_ours[phase]),
+            "lag_backpressure": Histogram.copy_of(&self.lag_backpressure[phase]),
+            "lag_unsure": Histogram.copy_of(&self.lag_unsure[phase]),
+            "lag_unsure_most": Histogram.copy_of(&self.lag_unsure_most[phase]),
+            "errors": errors,
+        }
 
     def examples(self):
         """The first error reply of each class, in the server's words."""

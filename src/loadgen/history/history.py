@@ -17,9 +17,10 @@ from typing import Any
 from loadgen.compare.comparison import METRICS as COMPARED
 from loadgen.compare.comparison import Metric
 from loadgen.escape import printable
+from loadgen.record.read import metrics
 from loadgen.stats.change import Change, change
 from loadgen.stats.trend import Trend, trend
-from loadgen.units import NS_PER_US, format_duration
+from loadgen.units import format_duration
 
 METRICS = {"capacity": Metric("capacity", "capacity", "per_s", higher_is_better=True), **COMPARED}
 """In the order in which they are shown. Capacity is the highest rate at which a search's limits were still met."""
@@ -28,13 +29,12 @@ TREND_P = 0.01
 STEP_P = 0.001
 """Only what chance would do more rarely than this is said. A step is looked for at every place, night after night."""
 
-_LATENCIES = ("p50", "p99", "p999")
 _LONGEST_NAME = 80
 _LONGEST_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Setup:
     """What points must have in common to be in one row."""
 
     name: str
@@ -56,7 +56,7 @@ class Point:
 
     ts: str
     """ISO 8601, with its zone."""
-    group: Group
+    group: Setup
     valid: bool
     """Whether the numbers are the server's; those of others are kept, and left out of every statistic."""
     values: Mapping[str, float]
@@ -89,7 +89,7 @@ def to_point(record: object) -> Point:
             raise ValueError("it is no point of a history")
         return Point(
             ts=_time(record["ts"]),
-            group=Group(
+            group=Setup(
                 _words(record["name"]),
                 _words(record["host"]),
                 _words(record["loop"]),
@@ -133,17 +133,10 @@ def to_points(records: Iterable[Mapping[str, Any]], name: str = "", label: str =
 
 
 def _of_run(record: Mapping[str, Any], config: Mapping[str, Any], name: str, label: str) -> Point:
-    response, server = record["latency"]["all"]["response"], record.get("server") or {}
-    cpu_us = server.get("cpu_us_per_request")
-    values = {
-        "throughput": record["throughput"],
-        **{quantile: response[f"{quantile}_ns"] for quantile in _LATENCIES},
-        "server_cpu": None if cpu_us is None else cpu_us * NS_PER_US,
-        "rss": server.get("max_rss_bytes"),
-    }
-    rate = _number(config.get("ratelimit") or 0) if record["loop"] == "open" else 0.0
-    bounds = tuple(quantile for quantile in _LATENCIES if f"{quantile}_ns" in response["lower_bounds"])
+    server = record.get("server") or {}
+    rate = _number(metrics.rate_per_s(record, config))
     group = _group(name or _words(server.get("name") or ""), config, _words(record["loop"]), rate)
+    values, bounds = metrics.metrics(record), metrics.at_least(record)
     return _point(record, config, group, label, _is_valid(record), values, bounds)
 
 
@@ -177,7 +170,7 @@ def _of_comparison(record: Mapping[str, Any], config: Mapping[str, Any], name: s
 def _point(
     record: Mapping[str, Any],
     about: Mapping[str, Any],
-    group: Group,
+    group: Setup,
     label: str,
     valid: bool,
     values: Mapping[str, float | None],
@@ -204,12 +197,12 @@ def _is_valid(record: Mapping[str, Any]) -> bool:
     return record["verdict"]["valid"] is True and not record["interrupted"]
 
 
-def _group(name: str, config: Mapping[str, Any], loop: str, rate_per_s: float, also: Sequence[str] = ()) -> Group:
+def _group(name: str, config: Mapping[str, Any], loop: str, rate_per_s: float, also: Sequence[str] = ()) -> Setup:
     # What another version of a server does is what a history is there to show.
     own_words = re.sub(r"\s+v?\d\S*$", "", _words(config.get("identity") or ""))
     found = name or own_words or _words(config.get("target") or "")
     load = ", ".join(filter(None, [_load(config), *also]))
-    return Group(printable(found, _LONGEST_NAME), _words(config.get("host") or ""), loop, rate_per_s, load)
+    return Setup(printable(found, _LONGEST_NAME), _words(config.get("host") or ""), loop, rate_per_s, load)
 
 
 def _load(config: Mapping[str, Any]) -> str:
@@ -260,7 +253,7 @@ def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Series:
     """One metric over the points of a row."""
 
     metric: Metric
@@ -299,13 +292,13 @@ class Course:
         return trend(self.values)
 
     @property
-    def step(self) -> Step | None:
+    def step(self) -> LevelShift | None:
         """The step between two levels, where there is one that chance would hardly make."""
         found: Change | None = change(values := self.values)
         if found is None or found.p >= STEP_P:
             return None
         before, after = statistics.median(values[: found.index]), statistics.median(values[found.index :])
-        return Step(self.known[found.index], after / before - 1 if before else None, found.p)
+        return LevelShift(self.known[found.index], after / before - 1 if before else None, found.p)
 
     def is_worse(self, direction: float) -> bool:
         """Whether it is bad news that values go this way: above 0, up."""
@@ -313,7 +306,7 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LevelShift:
     """From one level to another."""
 
     first: Point
@@ -324,26 +317,26 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PointRow:
     """The last points of one group."""
 
-    group: Group
+    group: Setup
     points: tuple[Point, ...]
     """By time; at least one."""
 
-    def courses(self, metrics: Iterable[str]) -> list[Course]:
+    def courses(self, metrics: Iterable[str]) -> list[Series]:
         """Those metrics, in the order of METRICS, that any of the points has a value of."""
         wanted = set(metrics)
         return [
-            Course(metric, self.points)
+            Series(metric, self.points)
             for name, metric in METRICS.items()
             if name in wanted and any(name in point.values for point in self.points)
         ]
 
 
-def to_rows(points: Iterable[Point], last: int) -> list[Row]:
+def to_rows(points: Iterable[Point], last: int) -> list[PointRow]:
     """The last so many points of each group, groups in the order in which they first appear."""
-    groups: dict[Group, list[Point]] = {}
+    groups: dict[Setup, list[Point]] = {}
     for point in points:
         groups.setdefault(point.group, []).append(point)
-    return [Row(group, tuple(sorted(own, key=lambda point: point.time)[-last:])) for group, own in groups.items()]
+    return [PointRow(group, tuple(sorted(own, key=lambda point: point.time)[-last:])) for group, own in groups.items()]

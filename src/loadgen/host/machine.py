@@ -39,7 +39,7 @@ class CpuTimes:
         return max(0.0, self.stolen / self.ticks) if self.ticks > 0 else None
 
 
-class Watch:
+class HostWatch:
     """The machine from now on."""
 
     def __init__(self, proc: Path = PROC) -> None:

@@ -1,7 +1,7 @@
 """What others did with this machine's CPUs in the meantime, by the kernel's account. Standard library only.
 
-`Watch` looks at the beginning and at the end; `Busy` is what it saw, as a value, and says from where on a machine is
-too busy for figures that are to be kept. Where a system does not say, nothing is held against it.
+`NeighbourWatch` looks at the beginning and at the end; `Busy` is what it saw, as a value, and says from where on a
+machine is too busy for figures that are to be kept. Where a system does not say, nothing is held against it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class _Process:
     ticks: int
 
 
-class Watch:
+class NeighbourWatch:
     """The machine from now on. This process and what it starts are not others."""
 
     def __init__(self, proc: Path = PROC) -> None:

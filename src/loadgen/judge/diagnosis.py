@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from loadgen import greeting
 from loadgen.escape import printable
+from loadgen.phase import Failure
 from loadgen.plan import Endpoint, Plan
+from loadgen.protocol import Protocol, Wire
 from loadgen.snapshot import Snapshot
 from loadgen.units import NS_PER_S
 
@@ -70,27 +72,27 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
     most = max(failures, key=lambda name: failures[name], default="")
     words = printable(examples.get(most, ""))
     match most:
-        case "refused":
+        case Failure.REFUSED:
             return (
                 f"Nothing is listening on {where} (connection refused). Start a server, or use --embedded for the "
                 "built-in one."
             )
-        case "connect timeout":
+        case Failure.CONNECT_TIMEOUT:
             return (
                 f"{where} did not answer within {plan.connect_timeout_ns / NS_PER_S:g} s: check that it is a "
                 f"{plan.protocol} server and not stuck, or raise connection.connect_timeout."
             )
-        case "turned away":
+        case Failure.TURNED_AWAY:
             # AUTH's own error says more than that of the PING that follows.
             return f"{where} rejected the connection: {remedied(examples.get('WRONGPASS', examples.get(most, '')))}."
-        case "protocol" | "unasked reply":
-            return f"{where} does not speak {plan.protocol}, it sent {words}: {_other_protocol(plan.protocol, words)}."
-        case "closed by server" | "reset":
+        case Failure.PROTOCOL | Failure.UNASKED_REPLY:
+            return f"{where} does not speak {plan.protocol}, it sent {words}: {_other_protocol(plan.speaks, words)}."
+        case Failure.CLOSED_BY_SERVER | Failure.RESET:
             return (
                 f"{where} closes every connection before it answers: it may be full, want TLS, which is not supported "
                 f"yet, or speak another protocol than {plan.protocol}{_unasked(plan)}."
             )
-        case "local limit":
+        case Failure.LOCAL_LIMIT:
             return (
                 f"This machine has nothing left for connections to {where} ({words}): raise its limit on open files, "
                 "widen net.ipv4.ip_local_port_range, or open fewer connections."
@@ -100,8 +102,8 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
 
 
 def _unasked(plan: Plan) -> str:
-    asked = greeting.question(plan.protocol, plan.precheck)
-    if plan.protocol == "resp3" or not asked:
+    asked = plan.speaks.question(plan.precheck)
+    if plan.speaks.begins_with_hello or not asked:
         return ""
     return f'; if it only does not know {asked}, set target.precheck = "none"'
 
@@ -109,7 +111,7 @@ def _unasked(plan: Plan) -> str:
 def greeting_remarks(plan: Plan, examples: Mapping[str, str]) -> Iterator[str]:
     """What to know of how connections were greeted that can be used all the same."""
     where = address(plan.endpoints[0]) if len(plan.endpoints) == 1 else "A server"
-    asked = greeting.question(plan.protocol, plan.precheck)
+    asked = plan.speaks.question(plan.precheck)
     skip = f'target.precheck = "none" skips {asked}' if asked else "the load goes on"
     if "greeting" in examples:
         yield f"{where} answered the greeting with {remedied(examples['greeting'])}; {skip}"
@@ -132,14 +134,15 @@ def locked_out(plan: Plan, phase: Snapshot, examples: Mapping[str, str]) -> str:
     return ""
 
 
-def _other_protocol(protocol: str, words: str) -> str:
+def _other_protocol(protocol: Protocol, words: str) -> str:
     """What to do about a server that sent `words`, a bytes literal without its b."""
     text = words[1:]
     if text.startswith("\\x15\\x03"):
         return "it wants TLS, which is not supported yet"
-    if protocol == "memcache" and text.startswith(("-", "+")):
+    in_memcache = protocol.wire is Wire.MEMCACHE
+    if in_memcache and text.startswith(("-", "+")):
         return 'it is a RESP server, so set target.protocol to "resp" (--protocol)'
-    if protocol != "memcache" and text.startswith(("ERROR", "CLIENT_ERROR", "SERVER_ERROR")):
+    if not in_memcache and text.startswith(("ERROR", "CLIENT_ERROR", "SERVER_ERROR")):
         return 'it is a memcache server, so set target.protocol to "memcache" (--protocol)'
     return "check target.endpoints and target.protocol (--port, --protocol)"
 
@@ -168,7 +171,7 @@ def headway(since: Snapshot, down: int, examples: Mapping[str, str]) -> str:
     if since.errors:
         most = max(since.errors, key=lambda name: since.errors[name])
         return f"the server answers {remedied(examples.get(most, most))}"
-    if since.total.timeouts and since.failures.keys() <= {"stalled", "connect timeout"}:
+    if since.total.timeouts and since.failures.keys() <= {Failure.STALLED, Failure.CONNECT_TIMEOUT}:
         return f"{since.total.timeouts:,} requests timed out: see whether the server is stuck"
     if down:
         return f"{down} connections are down{because(since.failures, examples)}: see whether the server still runs"
@@ -206,8 +209,8 @@ def garbled(measured: Snapshot, examples: Mapping[str, str]) -> str:
     """That replies were no replies, after which none can be relied on; empty when all were."""
     if not measured.total.corrupt:
         return ""
-    if "wrong answer" in examples and "protocol" not in examples:
-        words = printable(examples["wrong answer"])
+    if Failure.WRONG_ANSWER in examples and Failure.PROTOCOL not in examples:
+        words = printable(examples[Failure.WRONG_ANSWER])
         return f"replies are out of step: the value of another key came, the first being {words}"
-    words = printable(examples.get("protocol", ""))
+    words = printable(examples.get(Failure.PROTOCOL, ""))
     return f"{measured.total.corrupt:,} replies were not what the protocol allows, the first being {words}"

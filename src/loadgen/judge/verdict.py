@@ -33,7 +33,7 @@ SAME_CAUSE = "for the same reason"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class VerdictLimits:
     """`[verdict]`: from where on a number is distrusted, or a sign is said."""
 
     lag_ns: int = 100 * NS_PER_US
@@ -71,7 +71,7 @@ class Verdict:
 
 
 def judge(
-    limits: Limits,
+    limits: VerdictLimits,
     measured: Snapshot,
     signs: Signs,
     *,
@@ -116,7 +116,7 @@ class _Doubt:
     """By so much; 0 where that is not the point. What took less time in all is not its cause."""
 
 
-def _late(limits: Limits, measured: Snapshot) -> Iterator[_Doubt]:
+def _late(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
     late_ns, limit_ns = measured.lag_ours.quantile(0.99), _lag_limit_ns(limits, measured)
     if late_ns > limit_ns:
         share = f" ({percent(limits.lag_share)} of the p99 response time)" if limit_ns > limits.lag_ns else ""
@@ -124,7 +124,7 @@ def _late(limits: Limits, measured: Snapshot) -> Iterator[_Doubt]:
         yield _Doubt(words, late_ns)
 
 
-def _in_doubt(limits: Limits, measured: Snapshot) -> Iterator[_Doubt]:
+def _in_doubt(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
     """That the generator stood still while nobody can say whether the server waited for it."""
     least_ns, most_ns = measured.lag_ours.quantile(0.99), measured.lag_ours_at_most.quantile(0.99)
     if least_ns <= (limit_ns := _lag_limit_ns(limits, measured)) < most_ns:
@@ -135,11 +135,11 @@ def _in_doubt(limits: Limits, measured: Snapshot) -> Iterator[_Doubt]:
         yield _Doubt(words, most_ns)
 
 
-def _lag_limit_ns(limits: Limits, measured: Snapshot) -> float:
+def _lag_limit_ns(limits: VerdictLimits, measured: Snapshot) -> float:
     return max(limits.lag_ns, limits.lag_share * measured.latency().quantile(0.99))
 
 
-def _overdue(limits: Limits, measured: Snapshot, workers: Iterable[WorkerSigns]) -> Iterator[_Doubt]:
+def _overdue(limits: VerdictLimits, measured: Snapshot, workers: Iterable[WorkerSigns]) -> Iterator[_Doubt]:
     overdue, planned = sum(worker.overdue for worker in workers), measured.total.planned
     if planned and overdue > limits.shortfall * planned:
         share, limit = percent_beside(overdue / planned, limits.shortfall)
@@ -150,7 +150,7 @@ def _overdue(limits: Limits, measured: Snapshot, workers: Iterable[WorkerSigns])
         yield _Doubt(words, 0)
 
 
-def _tail(limits: Limits, measured: Snapshot) -> Iterator[_Doubt]:
+def _tail(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
     """Late sends, too few to move the p99, that show in the percentiles beyond it."""
     lag, late_ns = measured.lag_ours, max(_lag_limit_ns(limits, measured), _LEAST_TAIL_NS)
     late = lag.overflow + sum(count for value_ns, count in lag.buckets() if value_ns > late_ns)
@@ -194,7 +194,7 @@ def _blame(culprits: Sequence[Cause], doubt: _Doubt, spin: bool) -> str:
 
 
 def _near_ceiling(
-    limits: Limits, measured: Snapshot, ceiling: Ceiling, open_loop: bool, duration_ns: int
+    limits: VerdictLimits, measured: Snapshot, ceiling: Ceiling, open_loop: bool, duration_ns: int
 ) -> Iterator[str]:
     reached_per_s = measured.answered_in_time * NS_PER_S / duration_ns if duration_ns > 0 else 0.0
     if reached_per_s > limits.ceiling_share * ceiling.throughput_per_s > 0:
@@ -205,7 +205,7 @@ def _near_ceiling(
         )
 
 
-def _drift(limits: Limits, interval_p99_ns: Sequence[int]) -> Iterator[str]:
+def _drift(limits: VerdictLimits, interval_p99_ns: Sequence[int]) -> Iterator[str]:
     if len(interval_p99_ns) < _LEAST_INTERVALS or (found := trend(interval_p99_ns)).p >= limits.drift_p:
         return
     third = len(interval_p99_ns) // 3

@@ -5,29 +5,27 @@ and a line in `create`. Each event is flushed before `emit` returns; what cannot
 systems read of a gate is written apart, when it has ended.
 """
 
-from typing import TextIO
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
 
 from loadgen.errors import UsageError
-from loadgen.output.formats import progress
-from loadgen.output.formats.clean import Clean
-from loadgen.output.formats.clean_comparison import CleanComparison
-from loadgen.output.formats.clean_smoke import CleanMatrix, CleanSmoke
-from loadgen.output.formats.csv import Csv
-from loadgen.output.formats.event import AnyEvent, AnyOutput, EndsOnly, Fitted
-from loadgen.output.formats.json import Json
-from loadgen.output.formats.quiet import Quiet, QuietComparison, QuietSmoke
-from loadgen.output.formats.verbose import Verbose
-from loadgen.output.formats.verbose_comparison import VerboseComparison
-from loadgen.output.outputs import Create, Outputs, opened
+from loadgen.lazy import lazily
 from loadgen.output.paper.color import Paint, wants_color
-from loadgen.output.paper.sink import Sink, open_results, remark, settle, write_lines
-from loadgen.output.pictures.svg import write_plot
-from loadgen.output.reports.annotations import write_annotations
-from loadgen.output.reports.junit import write_junit
-from loadgen.output.reports.markdown import append_markdown
-from loadgen.output.words.figures import count
-from loadgen.output.words.slo import summary as objectives
-from loadgen.output.words.smoke import verdict as smoke_verdict
+from loadgen.output.paper.sink import Sink
+
+if TYPE_CHECKING:
+    from loadgen.output.formats.event import AnyEvent, AnyOutput
+    from loadgen.output.formats.progress import Progressing
+    from loadgen.output.outputs import Create, Outputs, opened
+    from loadgen.output.paper.sink import open_results, remark, settle, write_lines
+    from loadgen.output.pictures.svg import write_plot
+    from loadgen.output.reports.annotations import write_annotations
+    from loadgen.output.reports.junit import write_junit
+    from loadgen.output.reports.markdown import append_markdown
+    from loadgen.output.words.figures import count
+    from loadgen.output.words.slo import summary as objectives
+    from loadgen.output.words.smoke import verdict as smoke_verdict
 
 __all__ = [
     "FORMATS",
@@ -54,6 +52,22 @@ __all__ = [
     "write_plot",
 ]
 
+__getattr__ = lazily(
+    __name__,
+    {
+        **dict.fromkeys(("AnyEvent", "AnyOutput"), "formats.event"),
+        **dict.fromkeys(("Create", "Outputs", "opened"), "outputs"),
+        **dict.fromkeys(("open_results", "remark", "settle", "write_lines"), "paper.sink"),
+        "write_plot": "pictures.svg",
+        "write_annotations": "reports.annotations",
+        "write_junit": "reports.junit",
+        "append_markdown": "reports.markdown",
+        "count": "words.figures",
+        "objectives": "words.slo:summary",
+        "smoke_verdict": "words.smoke:verdict",
+    },
+)
+
 FORMATS = ("clean", "verbose", "json", "quiet")
 """Those that every command has; a run also has csv, with a row for each load."""
 
@@ -67,14 +81,26 @@ def create(format: str, stream: TextIO | None, *, color: str = "auto") -> AnyOut
     sink, paint = _opened(stream, color)
     match format:
         case "clean":
+            from loadgen.output.formats.clean import Clean
+            from loadgen.output.formats.event import Fitted
+
             return Fitted(Clean(sink, paint), sink)
         case "verbose":
+            from loadgen.output.formats.event import Fitted
+            from loadgen.output.formats.verbose import Verbose
+
             return Fitted(Verbose(sink), sink)
         case "json":
+            from loadgen.output.formats.json import Json
+
             return Json(sink)
         case "quiet":
+            from loadgen.output.formats.quiet import Quiet
+
             return Quiet(sink)
         case "csv":
+            from loadgen.output.formats.csv import Csv
+
             return Csv(sink)
         case _:
             raise _no_such(format)
@@ -86,14 +112,24 @@ def create_smoke(format: str, stream: TextIO | None, *, color: str = "auto", mat
     The events of a test's load may be given to it too; `verbose` and `json` show those of a single test.
     """
     sink, paint = _opened(stream, color)
+    from loadgen.output.formats.event import EndsOnly, Fitted
+
     match format:
         case "clean":
+            from loadgen.output.formats.clean_smoke import CleanMatrix, CleanSmoke
+
             return Fitted(CleanMatrix(sink, paint) if matrix else CleanSmoke(sink, paint), sink)
         case "verbose":
+            from loadgen.output.formats.verbose import Verbose
+
             return Fitted(EndsOnly(Verbose(sink)) if matrix else Verbose(sink), sink)
         case "json":
+            from loadgen.output.formats.json import Json
+
             return EndsOnly(Json(sink)) if matrix else Json(sink)
         case "quiet":
+            from loadgen.output.formats.quiet import QuietSmoke
+
             return QuietSmoke(sink)
         case "csv":
             raise no_csv("a smoke test")
@@ -104,14 +140,24 @@ def create_smoke(format: str, stream: TextIO | None, *, color: str = "auto", mat
 def create_comparison(format: str, stream: TextIO | None, *, color: str = "auto", gate: bool = False) -> AnyOutput:
     """The same for a comparison, or for a `gate`, whose answer is one verdict. Of events of loads nothing is shown."""
     sink, paint = _opened(stream, color)
+    from loadgen.output.formats.event import Fitted
+
     match format:
         case "clean":
+            from loadgen.output.formats.clean_comparison import CleanComparison
+
             return Fitted(CleanComparison(sink, paint, gate), sink)
         case "verbose":
+            from loadgen.output.formats.verbose_comparison import VerboseComparison
+
             return Fitted(VerboseComparison(sink, gate), sink)
         case "json":
+            from loadgen.output.formats.json import Json
+
             return Json(sink)
         case "quiet":
+            from loadgen.output.formats.quiet import QuietComparison
+
             return QuietComparison(sink, gate)
         case "csv":
             raise no_csv("a gate" if gate else "a comparison")
@@ -134,6 +180,8 @@ def _no_such(format: str) -> ValueError:
     return ValueError(f'there is no format "{format}": it is one of {", ".join(FORMATS)}')
 
 
-def create_progress(stream: TextIO | None, *, color: str = "auto") -> progress.Bar | progress.Lines:
+def create_progress(stream: TextIO | None, *, color: str = "auto") -> Progressing:
     """What shows Progress events on standard error: to be given each event before the output is, and closed at last."""
+    from loadgen.output.formats import progress
+
     return progress.create(stream, wants_color(stream, color))

@@ -14,6 +14,7 @@ import orjson
 from loadgen.compare.comparison import Compared, JudgingEvent, NoiseFound, RoundEnded
 from loadgen.escape import json_line
 from loadgen.events import Configured, Event, PhaseBegan, Result, Sample, SearchEnded, StepTaken
+from loadgen.phase import Phase
 from loadgen.record.read import Reading, Record
 from loadgen.record.write import comparison, run, search, smoke
 from loadgen.record.write.load import differences, load
@@ -65,7 +66,7 @@ def to_record(event: Event | SmokeEnded | JudgingEvent) -> dict[str, Any] | None
             return run.config(event)
         case PhaseBegan():
             return run.phase(event)
-        case Sample(phase="measure"):
+        case Sample(phase=Phase.MEASURE):
             return run.sample(event)
         case Result():
             return run.result(event)

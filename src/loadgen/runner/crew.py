@@ -14,20 +14,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.connection import wait
-from typing import Any
 
 from loadgen.errors import InternalError, TargetError, WorkerError
 from loadgen.escape import printable
 from loadgen.events import Event, PhaseBegan, Progress
 from loadgen.host.interrupts import Interrupts
 from loadgen.judge import diagnosis
+from loadgen.phase import OF_A_LOAD, Failure, Phase
 from loadgen.plan import Endpoint, Load, Plan, Segment
 from loadgen.runner.watch import fate_of
 from loadgen.signs import WorkerSigns
 from loadgen.snapshot import Snapshot, Tally
-from loadgen.usage import Watched
-from loadgen.worker import main as worker
-from loadgen.worker.main import Failed, Report
+from loadgen.usage import WatchedServer
+from loadgen.worker.messages import (
+    OTHER_FILES,
+    Connect,
+    Connected,
+    Drained,
+    EndLoad,
+    Failed,
+    IntervalEnded,
+    Order,
+    PutOn,
+    Report,
+    WriteKeys,
+    Written,
+)
 from loadgen.worker.process import WorkerProcess
 
 NS = 1_000_000_000
@@ -52,7 +64,6 @@ OPENED_AT_A_TIME = 256
 LOADING_INTERVAL_S = 0.2
 
 # What every load counts from 0.
-LOAD_PHASES = ("warmup", "measure", "drain")
 
 
 class Stop(Exception):
@@ -63,7 +74,7 @@ def check_file_limit(plan: Plan) -> None:
     """Raises WorkerError, saying how to get more, where the connections need more open files than are allowed."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     connections = max(sum(own.connections) for own in plan.workers)
-    needed = connections + worker.OTHER_FILES
+    needed = connections + OTHER_FILES
     if hard != resource.RLIM_INFINITY and needed > hard:
         raise WorkerError(
             f"{connections} connections in one worker need {needed} open files, and the hard limit is {hard}: raise it "
@@ -84,13 +95,13 @@ class Crew:
         plan: Plan,
         emit: Callable[[Event], None],
         *,
-        server: Watched | None = None,
+        server: WatchedServer | None = None,
         interrupts: Interrupts | None = None,
     ) -> None:
         self.plan = plan
         self.emit = emit
         self.workers: list[WorkerProcess] = []
-        self.phase = "connect"
+        self.phase = Phase.CONNECT
         self.server = server
         self.interrupts = interrupts or Interrupts()
         self.shares_interrupts = interrupts is not None
@@ -100,13 +111,13 @@ class Crew:
         self.warnings: list[str] = []
         self.examples: dict[str, str] = {}
         self.max_rss_bytes = 0
-        self.load = Load(0, 0, 0, plan.interval_ns, ())
+        self.load: Load | None = None
         """The newest."""
         self.stopped_ns = 0
         """When it was told to end early; 0: it was not."""
-        self.interval_ended: Callable[[str, int, int, Snapshot], None] | None = None
+        self.interval_ended: Callable[[Phase, int, int, Snapshot], None] | None = None
         """Called when all workers have reported an interval: phase, which one from 1, its length, the phase so far."""
-        self.intervals: dict[tuple[str, int], dict[int, Report]] = defaultdict(dict)
+        self.intervals: dict[tuple[Phase, int], dict[int, IntervalEnded]] = defaultdict(dict)
         self.heard_intervals: dict[str, int] = defaultdict(int)
         """The newest interval of each phase that all workers have reported."""
 
@@ -130,7 +141,7 @@ class Crew:
 
     # ── Phases ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def begin(self, phase: str) -> None:
+    def begin(self, phase: Phase) -> None:
         self.phase = phase
         self.emit(PhaseBegan(phase, time.time()))
 
@@ -139,16 +150,16 @@ class Crew:
 
         Raises TargetError when a server cannot be reached at all.
         """
-        self.begin("connect")
+        self.begin(Phase.CONNECT)
         began_ns = time.monotonic_ns()
         down = self.open_connections()
-        self.begin("precheck")
-        while any(down) and self.examples.get("turned away", "").startswith("LOADING"):
+        self.begin(Phase.PRECHECK)
+        while any(down) and self.examples.get(Failure.TURNED_AWAY, "").startswith("LOADING"):
             elapsed_ns = time.monotonic_ns() - began_ns
             if elapsed_ns >= self.plan.connect_timeout_ns:
                 break
             ready, note = self.plan.connections - sum(down), "the server is loading its data set"
-            self.emit(Progress("connect", ready, self.plan.connections, elapsed_ns, note))
+            self.emit(Progress(Phase.CONNECT, ready, self.plan.connections, elapsed_ns, note))
             self.pause(LOADING_INTERVAL_S)
             down = self.open_connections()
         for place, endpoint in enumerate(self.plan.endpoints):
@@ -164,8 +175,8 @@ class Crew:
         for process in self.living():
             process.final = None  # After an earlier load, it has more to say again.
         rounds = max(-(-sum(own.connections) // OPENED_AT_A_TIME) for own in self.plan.workers)
-        self.tell_all(worker.CONNECT, fresh)
-        self.gather("connected", rounds * self.plan.connect_timeout_ns + GRACE_NS)
+        self.tell_all(Connect(fresh))
+        self.gather(Connected, rounds * self.plan.connect_timeout_ns + GRACE_NS)
         return self.down()
 
     def down(self) -> tuple[int, ...]:
@@ -201,7 +212,7 @@ class Crew:
 
     def why_gone(self, endpoint: Endpoint) -> str:
         """That no connection to a server was left when its load ended, and why."""
-        failures = self.failures("measure")
+        failures = self.failures(Phase.MEASURE)
         return self.departed(endpoint) or diagnosis.gone(endpoint, failures, self.examples)
 
     def departed(self, endpoint: Endpoint) -> str:
@@ -211,23 +222,23 @@ class Crew:
             return ""
         if fate := fate_of(server):
             return f"{diagnosis.ended(fate, server.complaints(), server.last_words())}."
-        if "refused" in self.failures() | self.failures("measure"):
+        if Failure.REFUSED in self.failures() | self.failures(Phase.MEASURE):
             where = diagnosis.address(endpoint)
             return f"{diagnosis.deaf(server.name, where, server.complaints(), server.last_words())}."
         return ""
 
     def signs(self) -> tuple[WorkerSigns, ...]:
         """What the machine did to each worker that came to the end of the newest load."""
-        return tuple(w.final.signs for w in self.workers if w.final is not None and w.final.signs is not None)
+        return tuple(w.final.signs for w in self.workers if w.final is not None)
 
-    def failures(self, phase: str = "precheck") -> dict[str, int]:
+    def failures(self, phase: Phase = Phase.PRECHECK) -> dict[str, int]:
         return dict(self.merged(phase).failures)
 
-    def merged(self, phase: str) -> Snapshot:
+    def merged(self, phase: Phase) -> Snapshot:
         """All workers' newest snapshots of a phase."""
         return sum((w.last[phase] for w in self.workers if phase in w.last), Snapshot())
 
-    def settled(self, phase: str) -> Snapshot:
+    def settled(self, phase: Phase) -> Snapshot:
         """The same at the end; what was in flight in a worker that has not said its last word counts as lost."""
         merged = self.merged(phase)
         if all(w.final is not None for w in self.workers):
@@ -237,16 +248,16 @@ class Crew:
 
     def prefill(self) -> None:
         """Writes every key. Raises TargetError, with a diagnosis, when that takes too long or gets nowhere."""
-        self.begin("prefill")
+        self.begin(Phase.PREFILL)
         began_ns = moved_ns = time.monotonic_ns()
         total = self.plan.keyspace.count
         moved = Snapshot()
-        self.tell_all(worker.WRITE_KEYS)
+        self.tell_all(WriteKeys())
         written: set[int] = set()
         while len(written) < len(self.workers):
             heard = self.hear(time.monotonic_ns() + NS // 4)
-            written |= {process.index for process, report in heard if report.event == "written"}
-            now_ns, now = time.monotonic_ns(), self.merged("prefill")
+            written |= {process.index for process, report in heard if isinstance(report, Written)}
+            now_ns, now = time.monotonic_ns(), self.merged(Phase.PREFILL)
             done = now.total.hits
             if done > moved.total.hits:
                 moved, moved_ns = now, now_ns
@@ -255,7 +266,7 @@ class Crew:
             if len(written) < len(self.workers):
                 self.check_headway(f"{done:,} of {total:,} keys", elapsed_ns, stalled_ns, since, obstacle)
             note = "" if stalled_ns < REFUSED_NS else f"no key written for {stalled_ns / NS:.0f} s, {obstacle}"
-            self.emit(Progress("prefill", done, total, elapsed_ns, note))
+            self.emit(Progress(Phase.PREFILL, done, total, elapsed_ns, note))
 
     def check_headway(self, so_far: str, elapsed_ns: int, stalled_ns: int, since: Snapshot, obstacle: str) -> None:
         """Raises TargetError when a prefill has taken its time, or gets nowhere; `since` is since it last moved."""
@@ -286,24 +297,26 @@ class Crew:
         self.stopped_ns = 0
         for process in self.workers:
             # A worker that dies before it speaks of this load has counted nothing in it.
-            for phase in LOAD_PHASES:
+            for phase in OF_A_LOAD:
                 process.last.pop(phase, None)
         start_ns = time.monotonic_ns() + START_AHEAD_NS
         interval_ns = self.plan.interval_ns if interval_ns is None else interval_ns
-        self.load = Load(start_ns, warmup_ns, duration_ns, interval_ns, profile, requests)
-        self.tell_all(worker.LOAD, self.load)
-        return self.load
+        self.load = load = Load(start_ns, warmup_ns, duration_ns, interval_ns, profile, requests)
+        self.tell_all(PutOn(load))
+        return load
 
-    def follow(self, phase: str, given_up: Callable[[], bool] = lambda: False) -> None:
+    def follow(self, phase: Phase, given_up: Callable[[], bool] = lambda: False) -> None:
         """Hears the workers until the end of the load's warmup or measure, and tells how far it has come.
 
         `given_up` is asked after each report whether to leave it at that. A window that its requests end is left when
         every worker has had the last reply. Raises Stop when a server cannot be reached any more to send it the rest.
         """
         load = self.load
-        from_ns, until_ns = {"warmup": (load.start_ns, load.measure_ns), "measure": (load.measure_ns, load.end_ns)}[
-            phase
-        ]
+        assert load is not None, "there is a load to follow"
+        from_ns, until_ns = {
+            Phase.WARMUP: (load.start_ns, load.measure_ns),
+            Phase.MEASURE: (load.measure_ns, load.end_ns),
+        }[phase]
         length_ns = until_ns - from_ns
         interval_ns = load.interval_ns or self.plan.interval_ns
         intervals = -(-length_ns // interval_ns) if load.interval_ns else 0
@@ -315,7 +328,7 @@ class Crew:
             if given_up():
                 return
             done_ns = min(max(time.monotonic_ns() - from_ns, 0), length_ns)
-            if not load.requests or phase != "measure":
+            if not load.requests or phase != Phase.MEASURE:
                 self.emit(Progress(phase, done_ns, length_ns, done_ns))
                 continue
             self.emit(Progress(phase, self.merged(phase).total.ended, load.requests, done_ns, unit="requests"))
@@ -325,16 +338,18 @@ class Crew:
                 self.failure = self.why_gone(endpoint)
                 raise Stop
 
-    def window_end_ns(self) -> int:
-        """When the newest load's measure window ended, monotonic: the last worker's, as far as they have said it."""
+    def window_ns(self) -> int:
+        """How long the newest load's measure window was: to the last worker's end, as far as they have said it."""
+        if self.load is None:
+            return 0
         ends = [w.final.window_end_ns for w in self.workers if w.final is not None]
         end_ns = max(ends, default=self.load.end_ns)
-        return min(end_ns, self.stopped_ns) if self.stopped_ns else end_ns
+        return max(0, (min(end_ns, self.stopped_ns) if self.stopped_ns else end_ns) - self.load.measure_ns)
 
     def end_load(self) -> None:
         """Has a load that goes on end now; `drain` waits for it."""
         self.stopped_ns = self.stopped_ns or time.monotonic_ns()
-        self.tell_all(worker.STOP)
+        self.tell_all(EndLoad())
 
     def drain(self) -> None:
         """Waits for what is open; after a second interrupt no longer."""
@@ -344,16 +359,16 @@ class Crew:
             if stop:
                 self.end_load()
             try:
-                self.gather("drained", patience_ns)
+                self.gather(Drained, patience_ns)
                 return
             except Stop:
                 stop = True
 
     # ── Reports ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def tell_all(self, *message: Any) -> None:
+    def tell_all(self, order: Order) -> None:
         for process in self.living():
-            process.tell(message)
+            process.tell(order)
 
     def living(self) -> list[WorkerProcess]:
         return [w for w in self.workers if w.alive]
@@ -387,7 +402,7 @@ class Crew:
                 continue
             self.note(process, report)
             heard.append((process, report))
-            if report.event == "interval" and not self.failure:
+            if isinstance(report, IntervalEnded) and not self.failure:
                 # Without a precheck, or after it, nothing else says that no request can succeed.
                 self.failure = diagnosis.locked_out(self.plan, report.snapshot, report.examples)
                 if self.failure:
@@ -399,12 +414,15 @@ class Crew:
         process.down = report.down
         self.examples = {**report.examples, **self.examples}
         self.max_rss_bytes = max(self.max_rss_bytes, report.max_rss_bytes)
-        if report.event == "drained":
-            process.final = report
-            process.last.update(report.finals)
-        elif report.event == "interval" and not self.stopped_ns:
-            self.intervals[report.phase, report.interval][process.index] = report
-        if report.event in ("drained", "interval") and not self.stopped_ns:
+        match report:
+            case Drained():
+                process.final = report
+                process.last.update(report.finals)
+            case IntervalEnded() if not self.stopped_ns:
+                self.intervals[report.phase, report.number][process.index] = report
+            case _:
+                return
+        if not self.stopped_ns:
             self.end_intervals()
 
     def end_intervals(self) -> None:
@@ -417,17 +435,17 @@ class Crew:
             self.heard_intervals[phase] = number
             if self.interval_ended is not None:
                 snapshots = [*(r.snapshot for r in reports.values()), *(w.last[phase] for w in others)]
-                longest_ns = max(r.interval_ns for r in reports.values())
+                longest_ns = max(r.length_ns for r in reports.values())
                 self.interval_ended(phase, number, longest_ns, sum(snapshots, Snapshot()))
 
     def bury(self, process: WorkerProcess) -> None:
         """A worker died: the run ends, with what the others count."""
         process.alive = False
         death = process.death()
-        if self.phase in ("connect", "precheck", "prefill"):
+        if self.phase in (Phase.CONNECT, Phase.PRECHECK, Phase.PREFILL):
             raise WorkerError(f"{death}; nothing had been measured yet.")
         self.failure = self.failure or f"{death}; what it had counted up to its last report is included."
-        if self.phase != "drain":
+        if self.phase != Phase.DRAIN:
             raise Stop
 
     def mourn(self) -> None:
@@ -435,15 +453,15 @@ class Crew:
         if self.server is None or self.failure or not (fate := self.server.fate()):
             return
         words = diagnosis.ended(fate, self.server.complaints(), self.server.last_words())
-        if self.phase in ("connect", "precheck", "prefill"):
+        if self.phase in (Phase.CONNECT, Phase.PRECHECK, Phase.PREFILL):
             raise TargetError(f"{words}; nothing had been measured yet.")
         self.failure = f"{words}."
-        if self.phase != "drain":
+        if self.phase != Phase.DRAIN:
             raise Stop
 
-    def gather(self, event: str, patience_ns: int) -> None:
+    def gather(self, kind: type[Report], patience_ns: int) -> None:
         """Waits for one report of this kind from every living worker; one that stays silent too long is ended."""
-        waited_ns, heard = 0, {w.index for w in self.living() if event == "drained" and w.final is not None}
+        waited_ns, heard = 0, {w.index for w in self.living() if kind is Drained and w.final is not None}
         while missing := [w for w in self.living() if w.index not in heard]:
             if waited_ns >= patience_ns:
                 for process in missing:
@@ -451,7 +469,7 @@ class Crew:
                 waited_ns = 0
             began_ns = time.monotonic_ns()
             reports = self.hear(began_ns + min(NS, patience_ns - waited_ns))
-            heard |= {process.index for process, report in reports if report.event == event}
+            heard |= {process.index for process, report in reports if isinstance(report, kind)}
             # At most the second that was asked for: while this process is stopped (Ctrl-Z), so are the workers.
             waited_ns += min(time.monotonic_ns() - began_ns, NS)
 

@@ -13,15 +13,14 @@ from loadgen.events import Event, Result, Sample
 from loadgen.host import machine as host
 from loadgen.judge import diagnosis, failures, verdict
 from loadgen.overload import Overload, of_window
+from loadgen.phase import COUNTED, OF_A_LOAD, Phase
 from loadgen.plan import Plan
-from loadgen.runner.crew import LOAD_PHASES, Crew, Stop
+from loadgen.runner.crew import Crew, Stop
 from loadgen.runner.phases import ByPhase
-from loadgen.runner.watch import Watch
+from loadgen.runner.watch import ServerWatch
 from loadgen.signs import Ceiling, HostSigns, Signs
 from loadgen.snapshot import Backlog, Snapshot
-from loadgen.usage import Watched
-
-PHASES = ("precheck", "prefill", "warmup", "measure", "drain")
+from loadgen.usage import WatchedServer
 
 
 class Run:
@@ -34,13 +33,13 @@ class Run:
         *,
         embedded: bool = False,
         ceiling: Ceiling | None = None,
-        server: Watched | None = None,
+        server: WatchedServer | None = None,
     ) -> None:
         self.plan = plan
         self.emit = emit
         self.embedded = embedded
         self.ceiling = ceiling
-        self.watch = Watch(server) if server is not None else None
+        self.watch = ServerWatch(server) if server is not None else None
         self.crew = Crew(plan, emit, server=server)
         self.crew.interval_ended = self.sample
         self.before: dict[str, Snapshot] = {}
@@ -63,7 +62,7 @@ class Run:
                 self.load()
             except Stop:
                 pass
-            crew.begin("drain")
+            crew.begin(Phase.DRAIN)
             crew.drain()
             return self.sum_up()
 
@@ -73,24 +72,24 @@ class Run:
             self.watch.begin()
         crew.begin_load(plan.profile, plan.warmup_ns, plan.window_ns, requests=plan.requests)
         if plan.warmup_ns:
-            crew.begin("warmup")
-            crew.follow("warmup")
-        crew.begin("measure")
-        watch = host.Watch()
+            crew.begin(Phase.WARMUP)
+            crew.follow(Phase.WARMUP)
+        crew.begin(Phase.MEASURE)
+        watch = host.HostWatch()
         try:
-            crew.follow("measure")
+            crew.follow(Phase.MEASURE)
         finally:
             self.host = watch.signs()
 
-    def sample(self, phase: str, number: int, interval_ns: int, so_far: Snapshot) -> None:
+    def sample(self, phase: Phase, number: int, interval_ns: int, so_far: Snapshot) -> None:
         before = self.before.get(phase, Snapshot())
         interval = so_far - before
         self.before[phase] = so_far
-        if phase == "measure":
+        if phase == Phase.MEASURE:
             self.backlogs.append(so_far.backlog)
-        if phase == "measure" and interval_ns == self.plan.interval_ns and interval.latency().count:
+        if phase == Phase.MEASURE and interval_ns == self.plan.interval_ns and interval.latency().count:
             self.interval_p99_ns.append(interval.latency().quantile(0.99))
-        if phase == "measure":
+        if phase == Phase.MEASURE:
             self.by_phase.add(interval, (number - 1) * self.plan.interval_ns, interval_ns)
         used = self.watch.interval() if self.watch is not None else None
         now, then = so_far.backlog, before.backlog
@@ -102,10 +101,10 @@ class Run:
         """The Result of all workers, the dead ones' last words included."""
         plan, crew = self.plan, self.crew
         gone = [] if crew.failure or crew.interrupts.count else crew.gone()
-        phases = {phase: crew.settled(phase) for phase in PHASES}
-        measured = phases["measure"]
-        duration_ns = max(0, crew.window_end_ns() - crew.load.measure_ns) if crew.load.start_ns else 0
-        server = self.watch.report(sum(phases[phase].sent for phase in LOAD_PHASES)) if self.watch else None
+        phases: dict[str, Snapshot] = {phase: crew.settled(phase) for phase in COUNTED}
+        measured = phases[Phase.MEASURE]
+        duration_ns = crew.window_ns()
+        server = self.watch.report(sum(phases[phase].sent for phase in OF_A_LOAD)) if self.watch else None
         for endpoint in gone[:1]:
             crew.failure = crew.failure or crew.why_gone(endpoint)
         failed_because = self.failed_because(phases)
@@ -147,20 +146,20 @@ class Run:
             by_phase=self.by_phase.counted(),
         )
 
-    def failed_because(self, phases: dict[str, Snapshot]) -> tuple[str, ...]:
+    def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[str, ...]:
         """What failed beyond its limit. A run that came to no end is not judged: what it lost, its end took along."""
         plan, crew = self.plan, self.crew
         if crew.failure:
             return ()
         # No fault is planned, so the whole window is judged.
-        requests = failures.of_requests((phases["measure"],), plan.verdict.failures, crew.examples)
+        requests = failures.of_requests((phases[Phase.MEASURE],), plan.verdict.failures, crew.examples)
         overall = sum(phases.values(), Snapshot())
         opened = overall.connections.opened - overall.connections.reconnects
         why = diagnosis.because(overall.failures, crew.examples)
         connections = failures.of_connections(
             plan.connections, plan.connections - opened, plan.verdict.connections, why
         )
-        accepting = failures.accepting(phases["measure"].total)
+        accepting = failures.accepting(phases[Phase.MEASURE].total)
         return (f"{requests}{accepting}",) * bool(requests) + (f"{connections}; {failures.ACCEPT}",) * bool(connections)
 
     def overload(self, phases: Mapping[str, Snapshot], duration_ns: int) -> Overload | None:
@@ -169,7 +168,7 @@ class Run:
             return None
         # Without a number of requests, what was offered is what was planned, Poisson stream or not.
         rate_per_s = plan.rate_per_s if plan.requests else 0.0
-        measured, warmup = phases["measure"], phases["warmup"]
+        measured, warmup = phases[Phase.MEASURE], phases[Phase.WARMUP]
         return of_window(measured, duration_ns, self.backlogs, warmup=warmup, offered_per_s=rate_per_s)
 
     def restarted(self) -> tuple[str, ...]:
@@ -185,7 +184,7 @@ def run(
     *,
     embedded: bool = False,
     ceiling: Ceiling | None = None,
-    server: Watched | None = None,
+    server: WatchedServer | None = None,
 ) -> Result:
     """Runs a plan. See `Run`.
 

@@ -14,21 +14,22 @@ from loadgen import slo
 from loadgen.events import Event, Progress, SearchEnded, StepTaken
 from loadgen.host import machine as host
 from loadgen.judge import diagnosis, failures, verdict
-from loadgen.plan import Plan, Segment
+from loadgen.phase import Phase
+from loadgen.plan import Load, Plan, Segment
 from loadgen.runner.crew import Crew, Stop
 from loadgen.signs import HostSigns, Signs
 from loadgen.snapshot import Snapshot
-from loadgen.stats.search import Answer, Outcome, Probe, Purpose, Search, Settings
+from loadgen.stats.search import Outcome, Probe, Purpose, Search, SearchAnswer, SearchSettings
 from loadgen.stats.trial import Block, Limit, Trial, hopeless
 from loadgen.units import NS_PER_S
-from loadgen.usage import Watched
+from loadgen.usage import WatchedServer
 
 # One block may be bad by chance, whatever it says of the rate.
 LEAST_BLOCKS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Observation:
     """What one load at a rate came to."""
 
     length_ns: int
@@ -36,8 +37,8 @@ class Part:
     blocks: tuple[Block, ...]
     limited_by: str
 
-    def __add__(self, later: Part) -> Part:
-        return Part(
+    def __add__(self, later: Observation) -> Observation:
+        return Observation(
             self.length_ns + later.length_ns,
             self.measured + later.measured,
             self.blocks + later.blocks,
@@ -65,11 +66,11 @@ class Saturation:
     def __init__(
         self,
         plan: Plan,
-        settings: Settings,
+        settings: SearchSettings,
         emit: Callable[[Event], None],
         *,
         embedded: bool = False,
-        server: Watched | None = None,
+        server: WatchedServer | None = None,
     ) -> None:
         self.plan = plan
         self.emit = emit
@@ -78,12 +79,12 @@ class Saturation:
         self.search = Search(settings)
         self.crew = Crew(plan, self.tell, server=server)
         self.crew.interval_ended = self.interval_ended
-        self.answer: Answer | None = None
-        self.loads: dict[str, Snapshot] = {"warmup": Snapshot(), "measure": Snapshot()}
+        self.answer: SearchAnswer | None = None
+        self.loads: dict[str, Snapshot] = {Phase.WARMUP: Snapshot(), Phase.MEASURE: Snapshot()}
         """All rates' requests together."""
-        self.newest = self.crew.load
+        self.newest: Load | None = None
         """The newest load that is among them."""
-        self.part: Part | None = None
+        self.part: Observation | None = None
         """Of the rate in hand, the loads so far: more than one where its verdict was open."""
         self.probe: Probe | None = None
         self.before = Snapshot()
@@ -108,11 +109,11 @@ class Saturation:
                 self.never_opened = sum(crew.down())
                 if self.plan.prefill:
                     crew.prefill()
-                crew.begin("search")
+                crew.begin(Phase.SEARCH)
                 self.follow_the_search()
             except Stop:
                 self.drain()
-            phases = {phase: crew.settled(phase) for phase in ("precheck", "prefill")} | self.loads
+            phases = self.loads | {phase: crew.settled(phase) for phase in (Phase.PRECHECK, Phase.PREFILL)}
         return SearchEnded(
             plan=self.plan,
             limits=self.settings.limits,
@@ -153,10 +154,10 @@ class Saturation:
         if asked.outcome is not Outcome.NEVER_PASSED:
             self.failed = ""
 
-    def put_on(self, probe: Probe, warmup_ns: int) -> Part:
+    def put_on(self, probe: Probe, warmup_ns: int) -> Observation:
         """Offers one rate; the first of all after the plan's warm-up."""
         crew = self.crew
-        if crew.load.start_ns:
+        if crew.load is not None:
             crew.open_connections(fresh=probe.fresh and not probe.continues)
         done_s = self.part.length_ns / NS_PER_S if self.part is not None and probe.continues else 0.0
         length_ns = max(1, round((probe.length_s - done_s) * NS_PER_S))
@@ -164,14 +165,16 @@ class Saturation:
         profile = () if probe.purpose is Purpose.BURST else (Segment(length_ns, rate_per_s, rate_per_s),)
         self.before, self.blocks, self.given_up = Snapshot(), [], False
         settle_ns = round(self.settings.drain_window_s * NS_PER_S)
-        crew.begin_load(profile, max(settle_ns, warmup_ns), length_ns, interval_ns=round(probe.block_s * NS_PER_S))
-        crew.follow("warmup")
-        watch = host.Watch()
-        crew.follow("measure", given_up=lambda: self.given_up)
+        load = crew.begin_load(
+            profile, max(settle_ns, warmup_ns), length_ns, interval_ns=round(probe.block_s * NS_PER_S)
+        )
+        crew.follow(Phase.WARMUP)
+        watch = host.HostWatch()
+        crew.follow(Phase.MEASURE, given_up=lambda: self.given_up)
         self.host = watch.signs()
         if self.given_up:
             crew.end_load()
-            length_ns = max(1, crew.stopped_ns - crew.load.measure_ns)
+            length_ns = max(1, crew.stopped_ns - load.measure_ns)
         self.drain()
         return self.counted(probe, length_ns)
 
@@ -182,11 +185,11 @@ class Saturation:
         # Between two loads the workers still know the one before, which has been counted.
         if crew.load is not self.newest:
             self.newest = crew.load
-            for phase in self.loads:
+            for phase in (Phase.WARMUP, Phase.MEASURE):
                 self.loads[phase] += crew.settled(phase)
 
-    def counted(self, probe: Probe, length_ns: int) -> Part:
-        measured = self.crew.merged("measure")
+    def counted(self, probe: Probe, length_ns: int) -> Observation:
+        measured = self.crew.merged(Phase.MEASURE)
         # What was answered in the drain, and what never was, belongs to the last block.
         last = self.block(probe.limits, measured - self.before)
         limited_by = ""
@@ -200,12 +203,12 @@ class Saturation:
                 duration_ns=length_ns,
             )
             limited_by = judged.reasons[0] if judged.reasons else ""
-        return Part(length_ns, measured, (*self.blocks, last), limited_by)
+        return Observation(length_ns, measured, (*self.blocks, last), limited_by)
 
-    def interval_ended(self, phase: str, number: int, interval_ns: int, so_far: Snapshot) -> None:
+    def interval_ended(self, phase: Phase, number: int, interval_ns: int, so_far: Snapshot) -> None:
         """Counts a block, and looks whether the rate is hopeless."""
         assert self.probe is not None
-        if phase != "measure":
+        if phase != Phase.MEASURE:
             return
         self.blocks.append(self.block(self.probe.limits, so_far - self.before))
         self.before = so_far
@@ -214,7 +217,7 @@ class Saturation:
         elapsed_ns = number * interval_ns
         due = round(self.probe.rate_per_s * elapsed_ns / NS_PER_S)
         ended = so_far.total.ok + so_far.total.not_ok
-        part = Part(elapsed_ns, so_far, tuple(self.blocks), "")
+        part = Observation(elapsed_ns, so_far, tuple(self.blocks), "")
         if self.probe.continues and self.part is not None:
             part = self.part + part
         trial = replace(part.trial(self.probe.limits), offered_per_s=self.probe.rate_per_s, backlog=max(0, due - ended))
@@ -236,7 +239,7 @@ class Saturation:
 
     def tell(self, event: Event) -> None:
         """A crew's event; its progress is that of the rate in hand."""
-        if isinstance(event, Progress) and event.phase in ("warmup", "measure") and self.probe is not None:
+        if isinstance(event, Progress) and event.phase in (Phase.WARMUP, Phase.MEASURE) and self.probe is not None:
             rate = f"{self.probe.rate_per_s:,.0f} req/s" if self.probe.rate_per_s else "closed loop"
             event = replace(event, phase=f"step {len(self.search.steps) + 1}, {self.probe.purpose} {rate}")
         self.emit(event)
@@ -258,11 +261,11 @@ def _quantile(counted: Snapshot, limit: Limit) -> int:
 
 def search(
     plan: Plan,
-    settings: Settings,
+    settings: SearchSettings,
     emit: Callable[[Event], None],
     *,
     embedded: bool = False,
-    server: Watched | None = None,
+    server: WatchedServer | None = None,
 ) -> SearchEnded:
     """Searches the highest rate that meets the settings' limits. See `Saturation`."""
     return Saturation(plan, settings, emit, embedded=embedded, server=server).result()

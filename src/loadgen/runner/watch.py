@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-from loadgen.usage import ServerReport, Usage, Watched
+from loadgen.usage import ServerReport, Usage, WatchedServer
 
 # A server that died has closed its connections a moment before the system says that it is gone.
 FATE_PATIENCE_S = 1.0
 _FATE_INTERVAL_S = 0.01
 
 
-def fate_of(server: Watched, patience_s: float = FATE_PATIENCE_S) -> str:
+def fate_of(server: WatchedServer, patience_s: float = FATE_PATIENCE_S) -> str:
     """How it ended, as soon as that is known; empty when it lives on."""
     deadline = time.monotonic() + patience_s
     while not (fate := server.fate()) and time.monotonic() < deadline:
@@ -19,10 +19,10 @@ def fate_of(server: Watched, patience_s: float = FATE_PATIENCE_S) -> str:
     return fate
 
 
-class Watch:
+class ServerWatch:
     """From `begin` to `report`; looked at whenever `interval` is called."""
 
-    def __init__(self, server: Watched) -> None:
+    def __init__(self, server: WatchedServer) -> None:
         self.server = server
         self.began: Usage | None = None
         self.newest: Usage | None = None

@@ -14,16 +14,16 @@ import uvloop
 
 from loadgen import __version__
 from loadgen.errors import TargetError
+from loadgen.protocol import PROTOCOLS, Wire
 from loadgen.server._server import DEFAULT_MAX_MEMORY_BYTES, EVICTION_POLICIES, MEMCACHE_MAX_ITEM_BYTES, Server, Trouble
 from loadgen.units import format_duration
 
-DEFAULT_PORTS = {"resp": 6379, "memcache": 11211}
 LOOPS = ("uvloop", "asyncio")
 
 # More open files than any server here needs; some systems take no more even where they say that there is no limit.
 MOST_FILES = 10_240 if sys.platform == "darwin" else 1_048_576
 
-__all__ = ["DEFAULT_PORTS", "EVICTION_POLICIES", "LOOPS", "BuiltinServer", "Trouble"]
+__all__ = ["EVICTION_POLICIES", "LOOPS", "BuiltinServer", "Trouble"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,14 @@ class BuiltinServer:
         runner(self._serve())
 
     async def _serve(self) -> None:
-        port = DEFAULT_PORTS[self.protocol] if self.port is None else self.port
+        port = PROTOCOLS[self.protocol].port if self.port is None else self.port
         server = Server(
             self.host,
             port,
             self.protocol,
             max_memory_bytes=self.max_memory_bytes,
             eviction=self.eviction,
-            max_item_bytes=self.max_item_bytes if self.protocol == "memcache" else None,
+            max_item_bytes=self.max_item_bytes if self.protocol == Wire.MEMCACHE else None,
             version=__version__,
             null=self.null,
             trouble=self.trouble,

@@ -14,6 +14,7 @@ from loadgen.escape import printable
 from loadgen.events import Result
 from loadgen.judge.causes import span
 from loadgen.judge.diagnosis import because
+from loadgen.phase import Phase
 from loadgen.plan import Plan
 from loadgen.snapshot import Snapshot
 from loadgen.units import percent_beside
@@ -37,7 +38,7 @@ _OF_THE_LOAD = CRITERIA[4:]
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SmokeLimits:
     """`[smoke]`: what a freshly built server must meet. Each is the most, or the least, that passes."""
 
     connection_errors: int = 0
@@ -110,7 +111,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Observed:
     """How far a smoke test came, and what was seen apart from the load's counts. None: it did not come so far."""
 
     up: Finding | None = None
@@ -134,12 +135,12 @@ class Course:
         return "not reached: interrupted" if self.interrupted else "not reached"
 
 
-def judge(limits: Limits, course: Course, result: Result | None = None) -> tuple[Check, ...]:
+def judge(limits: SmokeLimits, course: Observed, result: Result | None = None) -> tuple[Check, ...]:
     """Every one of CRITERIA, in their order, held against a test's course and, if it came so far, its load's result."""
     return (*_steps(limits, course), *(_no_load(course) if result is None else _load(limits, result, course)))
 
 
-def _steps(limits: Limits, course: Course) -> Iterator[Check]:
+def _steps(limits: SmokeLimits, course: Observed) -> Iterator[Check]:
     yield _step("server up", course.up, course.obstacle)
     yield _step("sanity", course.sanity, course.obstacle if limits.sanity else "switched off (smoke.sanity)")
     yield _step("still up", course.still_up, course.obstacle)
@@ -150,7 +151,7 @@ def _step(name: str, finding: Finding | None, otherwise: str) -> Check:
     return Check(name, finding.good, finding.words) if finding is not None else Check(name, None, otherwise)
 
 
-def _log(limits: Limits, course: Course) -> Check:
+def _log(limits: SmokeLimits, course: Observed) -> Check:
     if not limits.log:
         return Check("log", None, "switched off (smoke.log)")
     if course.complaints is None:
@@ -162,15 +163,15 @@ def _log(limits: Limits, course: Course) -> Check:
     return Check("log", False, f'"{printable(course.complaints[0])}"{others}')
 
 
-def _no_load(course: Course) -> Iterator[Check]:
+def _no_load(course: Observed) -> Iterator[Check]:
     for name in _OF_THE_LOAD:
         failed = name == "completed" and course.failure
         yield Check(name, False, course.failure) if failed else Check(name, None, course.obstacle)
 
 
-def _load(limits: Limits, result: Result, course: Course) -> Iterator[Check]:
+def _load(limits: SmokeLimits, result: Result, course: Observed) -> Iterator[Check]:
     # The precheck, prefill and warm-up are load on the server too: what goes wrong in them counts.
-    everything = sum((s for phase, s in result.phases.items() if phase != "measure"), result.measured)
+    everything = sum((s for phase, s in result.phases.items() if phase != Phase.MEASURE), result.measured)
     checks = (
         _completed(limits, everything, result, course),
         _connection_errors(limits, everything, result),
@@ -191,7 +192,7 @@ def _most(name: str, count: int, limit: int, why: str = "") -> Check:
     return Check(name, count <= limit, f"{count:,}{why}", f"≤ {limit:,}" if limit else "0")
 
 
-def _completed(limits: Limits, everything: Snapshot, result: Result, course: Course) -> Check:
+def _completed(limits: SmokeLimits, everything: Snapshot, result: Result, course: Observed) -> Check:
     """Timeouts that are allowed, and error replies, are for criteria of their own."""
     alive = course.still_up is not None and course.still_up.good
     if alive and result.failure and len(result.signs.workers) < len(result.plan.workers):
@@ -211,18 +212,18 @@ def _completed(limits: Limits, everything: Snapshot, result: Result, course: Cou
     return Check("completed", not listed, f"of {planned:,} requests: {listed}" if listed else f"all {planned:,}")
 
 
-def _connection_errors(limits: Limits, everything: Snapshot, result: Result) -> Check:
+def _connection_errors(limits: SmokeLimits, everything: Snapshot, result: Result) -> Check:
     counts = everything.connections
     why = because(everything.failures, result.examples)
     return _most("connection errors", counts.failed + counts.closed, limits.connection_errors, why)
 
 
-def _error_replies(limits: Limits, everything: Snapshot, result: Result) -> Check:
+def _error_replies(limits: SmokeLimits, everything: Snapshot, result: Result) -> Check:
     count = sum(tally.errors for tally in everything.tallies.values())
     return _most("error replies", count, limits.error_replies, because(everything.errors, result.examples))
 
 
-def _p999(limits: Limits, measured: Snapshot) -> Check:
+def _p999(limits: SmokeLimits, measured: Snapshot) -> Check:
     """Of the good replies: requests that failed have criteria of their own, which may allow them."""
     limit = f"< {span(limits.p999_ns)}"
     good = measured.good_latency("all")
@@ -236,7 +237,7 @@ def _p999(limits: Limits, measured: Snapshot) -> Check:
     return Check("p99.9", value <= limits.p999_ns and not is_lower_bound, found, limit)
 
 
-def _hit_rate(limits: Limits, plan: Plan, measured: Snapshot) -> Check:
+def _hit_rate(limits: SmokeLimits, plan: Plan, measured: Snapshot) -> Check:
     why_not = _no_hits_asked(limits, plan)
     get = measured.tallies.get("get")
     if not why_not and (get is None or not get.hits + get.misses):
@@ -252,11 +253,11 @@ def _hit_rate(limits: Limits, plan: Plan, measured: Snapshot) -> Check:
     return Check("hit rate", share >= limits.hit_rate, found, f"≥ {limit}")
 
 
-def _no_hits_asked(limits: Limits, plan: Plan) -> str:
+def _no_hits_asked(limits: SmokeLimits, plan: Plan) -> str:
     """Why no GET needs to hit; empty where one does."""
     if limits.hit_rate is None:
         return "switched off (smoke.hit_rate)"
-    if plan.protocol == "ping":
+    if not plan.speaks.has_keys:
         return "there are no GETs in this protocol"
     if not plan.weights.get:
         return "there are no GETs in this load"
@@ -265,6 +266,6 @@ def _no_hits_asked(limits: Limits, plan: Plan) -> str:
     return ""
 
 
-def _requests(limits: Limits, measured: Snapshot) -> Check:
+def _requests(limits: SmokeLimits, measured: Snapshot) -> Check:
     ok = measured.total.ok
     return Check("requests measured", ok >= limits.requests, f"{ok:,}", f"≥ {limits.requests:,}")

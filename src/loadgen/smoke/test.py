@@ -17,7 +17,7 @@ from loadgen.plan import Endpoint, Plan
 from loadgen.runner import run as runner
 from loadgen.runner.watch import FATE_PATIENCE_S, fate_of
 from loadgen.server_plan import ServerPlan
-from loadgen.smoke.criteria import Course, Finding, Limits, SmokeEnded, judge
+from loadgen.smoke.criteria import Finding, Observed, SmokeEnded, SmokeLimits, judge
 from loadgen.target.server import ManagedServer, ServerError
 from loadgen.target.talk import sanity
 from loadgen.target.talk.identity import identify
@@ -35,7 +35,7 @@ class Case:
     """Of a server that is yet to be started, the address is put in then."""
     server: ServerPlan | None
     """None: it runs already, and goes on afterwards."""
-    limits: Limits
+    limits: SmokeLimits
     embedded: bool
     warnings: tuple[str, ...]
 
@@ -46,7 +46,7 @@ class SmokeTest:
     def __init__(self, case: Case, emit: Emit) -> None:
         self.case = case
         self.emit = emit
-        self.course = Course()
+        self.course = Observed()
         self.identity = ""
         self.result: Result | None = None
         self.last_words: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class SmokeTest:
         try:
             self.go()
         except ServerError as error:
-            self.course = Course(up=Finding(False, str(error)))
+            self.course = Observed(up=Finding(False, str(error)))
             self.last_words = error.last_words
         except KeyboardInterrupt:
             self.course = replace(self.course, interrupted=True)
@@ -93,9 +93,9 @@ class SmokeTest:
             if server is None:
                 sanity.greet(plan)
         except TargetError as error:
-            self.course = Course(up=Finding(False, str(error)))
+            self.course = Observed(up=Finding(False, str(error)))
             return
-        self.course = Course(up=Finding(True, f"answered after {(time.monotonic_ns() - began_ns) / NS_PER_S:.2f} s"))
+        self.course = Observed(up=Finding(True, f"answered after {(time.monotonic_ns() - began_ns) / NS_PER_S:.2f} s"))
         self.identity = identify(plan)
         warnings, embedded = self.case.warnings, self.case.embedded
         fingerprint = host.fingerprint()
@@ -154,7 +154,7 @@ def run_all(cases: Sequence[Case], emit: Emit) -> Iterator[SmokeEnded]:
     interrupted = False
     for number, case in enumerate(cases, 1):
         if interrupted:
-            course = Course(interrupted=True)
+            course = Observed(interrupted=True)
             ended = SmokeEnded(case.name, "", judge(case.limits, course), interrupted=True)
         else:
             ended = SmokeTest(case, teller(emit, case, number, len(cases))).ended()

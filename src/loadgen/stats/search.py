@@ -25,7 +25,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from loadgen.stats.trial import NO_LIMIT_NS, Judgement, Limit, Trial, Verdict, judge
+from loadgen.stats.trial import NO_LIMIT_NS, Judgement, Limit, RateVerdict, Trial, judge
 
 ANY_RATE_PER_S = 1e8
 """The `max_rate` that means that none was set (cachecannon's default)."""
@@ -122,7 +122,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SearchAnswer:
     """The highest rate that meets the limits, as an interval: never one number.
 
     Its ends rest on rates that were judged and are no confidence bounds. Simulated on M/M/1 and M/D/1 at p99, the lower
@@ -146,7 +146,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SearchSettings:
     """What to search for and how long to look: cachecannon's keys, each with its meaning in the sequential method.
 
     Raises ValueError when the search could not run.
@@ -218,7 +218,7 @@ class _Bracket:
 class Search:
     """One saturation search. `next(None)` gives the first probe; `next(trial)` the one after it, or the answer."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: SearchSettings) -> None:
         self._settings = settings
         self._steps: list[Step] = []
         self._spent_s = 0.0
@@ -226,8 +226,8 @@ class Search:
         self._limits = settings.limits
         self._min_throughput_ratio = settings.min_throughput_ratio
         self._bracket = _Bracket()
-        self._asked: Generator[Probe, Trial, Answer] = self._search()
-        self._answer: Answer | None = None
+        self._asked: Generator[Probe, Trial, SearchAnswer] = self._search()
+        self._answer: SearchAnswer | None = None
         self._begun = False
 
     @property
@@ -235,7 +235,7 @@ class Search:
         """The rates judged so far, in the order in which they were tried."""
         return tuple(self._steps)
 
-    def next(self, last_trial: Trial | None) -> Probe | Answer:
+    def next(self, last_trial: Trial | None) -> Probe | SearchAnswer:
         """Take what the last probe observed, and say what is to be done next. After the answer, it stays the answer.
 
         Raises ValueError when a trial is missing, or when there was no probe for it.
@@ -248,11 +248,11 @@ class Search:
         try:
             return self._asked.send(last_trial) if last_trial is not None else next(self._asked)
         except StopIteration as end:
-            answer: Answer = end.value
+            answer: SearchAnswer = end.value
             self._answer = answer
             return answer
 
-    def _search(self) -> Generator[Probe, Trial, Answer]:
+    def _search(self) -> Generator[Probe, Trial, SearchAnswer]:
         yield from self._measure_capacity()
         if not self._limits:
             ended = yield from self._measure_base()
@@ -276,14 +276,14 @@ class Search:
             self._spent_s += settings.drain_window_s + trial.length_s
             self._capacity_per_s = min(trial.achieved_per_s, settings.max_rate_per_s)
 
-    def _measure_base(self) -> Generator[Probe, Trial, Answer | None]:
+    def _measure_base(self) -> Generator[Probe, Trial, SearchAnswer | None]:
         """Turn the knee into a limit, three times the p99 of a low rate. The answer where that is the end already."""
         self._limits = (Limit(0.99, NO_LIMIT_NS),)
         rate = _KNEE_BASE_SHARE * self._capacity_per_s or min(
             self._settings.start_rate_per_s, self._settings.max_rate_per_s
         )
         step, trial = yield from self._try(Purpose.BASE, rate)
-        if step.judgement.verdict is Verdict.GENERATOR_LIMITED:
+        if step.judgement.verdict is RateVerdict.GENERATOR_LIMITED:
             reason = f"the generator fell behind at the base rate of {rate:,.0f}/s: {step.judgement.why}"
             return self._end(Outcome.GENERATOR_LIMITED, 0.0, False, reason)
         if trial.failed:
@@ -342,15 +342,15 @@ class Search:
         margin = _INSIDE * (hi - lo)
         return min(max(guess, lo + margin), hi - margin)
 
-    def _conclude(self) -> Generator[Probe, Trial, Answer]:
+    def _conclude(self) -> Generator[Probe, Trial, SearchAnswer]:
         """Confirm the lower end, stepping down from it for as long as it does not hold."""
         bracket = self._bracket
         rate, failed = self._lower_end(), math.inf
         for refuted in range(_MOST_STEPS_DOWN + 1):
             verdict = yield from self._confirm(rate)
-            if verdict is Verdict.PASS:
+            if verdict is RateVerdict.PASS:
                 return self._end(*self._outcome(rate))
-            if verdict is Verdict.GENERATOR_LIMITED:
+            if verdict is RateVerdict.GENERATOR_LIMITED:
                 reason = f"the generator fell behind again and again while {rate:,.0f}/s was confirmed"
                 return self._end(Outcome.GENERATOR_LIMITED, self._held(failed), False, reason)
             # Three short trials can fail by chance, so the upper end is a step above the rate that failed them.
@@ -379,20 +379,20 @@ class Search:
         guess = self._guess()
         return most if guess is None else min(max(guess, most), least)
 
-    def _confirm(self, rate: float) -> Generator[Probe, Trial, Verdict]:
+    def _confirm(self, rate: float) -> Generator[Probe, Trial, RateVerdict]:
         """PASS when 2 of 3 fresh trials pass; the third is spared when two agree. What the generator spoilt is none."""
         needed = _CONFIRMATIONS // 2 + 1
         passed = failed = spoilt = 0
         while passed < needed and failed < needed:
             step, trial = yield from self._try(Purpose.CONFIRM, rate)
-            if step.judgement.verdict is Verdict.GENERATOR_LIMITED:
+            if step.judgement.verdict is RateVerdict.GENERATOR_LIMITED:
                 spoilt += 1
                 if spoilt > _CONFIRMATIONS:
-                    return Verdict.GENERATOR_LIMITED
+                    return RateVerdict.GENERATOR_LIMITED
                 continue
             self._learn(rate, trial)
             passed, failed = passed + step.passed, failed + (not step.passed)
-        return Verdict.PASS if passed >= needed else Verdict.FAIL
+        return RateVerdict.PASS if passed >= needed else RateVerdict.FAIL
 
     def _outcome(self, lo: float) -> tuple[Outcome, float, bool, str]:
         bracket, settings = self._bracket, self._settings
@@ -408,9 +408,9 @@ class Search:
     def _generator_reason(self) -> str:
         return f"the generator reached its limit at {self._bracket.ceiling:,.0f}/s: {self._bracket.ceiling_reason}"
 
-    def _end(self, outcome: Outcome, lo: float, confirmed: bool, reason: str) -> Answer:
+    def _end(self, outcome: Outcome, lo: float, confirmed: bool, reason: str) -> SearchAnswer:
         hi = self._bracket.fail
-        return Answer(
+        return SearchAnswer(
             outcome,
             lo,
             hi if hi < math.inf else None,
@@ -426,7 +426,7 @@ class Search:
         bracket = self._bracket
         for _ in range(2):
             step, trial = yield from self._try(purpose, rate)
-            if step.judgement.verdict is not Verdict.GENERATOR_LIMITED:
+            if step.judgement.verdict is not RateVerdict.GENERATOR_LIMITED:
                 break
         else:
             bracket.ceiling, bracket.ceiling_reason = rate, step.judgement.why
@@ -454,14 +454,14 @@ class Search:
         while True:
             trial = yield probe
             judgement = judge(trial, self._limits, self._min_throughput_ratio)
-            if judgement.verdict is not Verdict.INCONCLUSIVE or probe.length_s >= longest_s:
+            if judgement.verdict is not RateVerdict.INCONCLUSIVE or probe.length_s >= longest_s:
                 break
             length_s = min(probe.length_s * _EXTENSION, longest_s)
             self._spent_s += settings.drain_window_s
             probe = replace(probe, length_s=length_s, continues=True)
         self._spent_s += settings.drain_window_s + trial.length_s
-        passed = judgement.verdict is Verdict.PASS or (
-            judgement.verdict is Verdict.INCONCLUSIVE and judgement.leans_to_pass
+        passed = judgement.verdict is RateVerdict.PASS or (
+            judgement.verdict is RateVerdict.INCONCLUSIVE and judgement.leans_to_pass
         )
         step = Step(
             purpose, rate, trial.length_s, trial.offered_per_s, trial.achieved_per_s, judgement, trial.x_ns, passed

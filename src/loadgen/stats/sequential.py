@@ -23,7 +23,7 @@ Key = TypeVar("Key", bound=Hashable)
 """What a judged metric is called by: its name, or a pair of things and its name."""
 
 
-class Answer(StrEnum):
+class Shift(StrEnum):
     """Of B against A."""
 
     BETTER = "better"
@@ -119,29 +119,29 @@ def judge(
     evidence: Mapping[Key, RankTest],
     thresholds: Mapping[Key, float],
     rule: Rule,
-    decided: Mapping[Key, Answer] | None = None,
-) -> dict[Key, Answer]:
+    decided: Mapping[Key, Shift] | None = None,
+) -> dict[Key, Shift]:
     """A look: the answer for each of `thresholds`, which are the judged metrics, as shares.
 
     What an earlier look decided stays so. A metric without evidence is UNCLEAR, and still one of those that α is shared
     among. The look is that of the metric with the most rounds.
     """
-    before = {name: answer for name, answer in (decided or {}).items() if answer is not Answer.UNCLEAR}
+    before = {name: answer for name, answer in (decided or {}).items() if answer is not Shift.UNCLEAR}
     judged = {name: evidence[name] for name in thresholds if name in evidence}
     shifted = _shifted(judged, len(thresholds), rule, before)
-    answers = dict.fromkeys(thresholds, Answer.UNCLEAR)
+    answers = dict.fromkeys(thresholds, Shift.UNCLEAR)
     for name, found in judged.items():
         answers[name] = _answer(found, thresholds[name], rule, name in shifted)
     return answers | before
 
 
-def _shifted(judged: Mapping[Key, RankTest], metrics: int, rule: Rule, before: Mapping[Key, Answer]) -> set[Key]:
+def _shifted(judged: Mapping[Key, RankTest], metrics: int, rule: Rule, before: Mapping[Key, Shift]) -> set[Key]:
     """The metrics that have a shift: Holm's step-down (Scand. J. Statist. 6, 1979), at one of several looks.
 
     What was found at an earlier look stays found, and leaves its α to the others (Ye et al., Statist. Med. 32, 2013).
     """
     alpha = rule.alpha(max((found.rounds for found in judged.values()), default=0))
-    shifted = {name for name, answer in before.items() if answer in (Answer.BETTER, Answer.WORSE)}
+    shifted = {name for name, answer in before.items() if answer in (Shift.BETTER, Shift.WORSE)}
     for name in sorted(judged.keys() - shifted, key=lambda name: rule.p(judged[name])):
         if rule.p(judged[name]) > alpha / (metrics - len(shifted)):
             break
@@ -149,17 +149,17 @@ def _shifted(judged: Mapping[Key, RankTest], metrics: int, rule: Rule, before: M
     return shifted
 
 
-def _answer(found: RankTest, threshold: float, rule: Rule, shifted: bool) -> Answer:
+def _answer(found: RankTest, threshold: float, rule: Rule, shifted: bool) -> Shift:
     limit, least = math.log1p(threshold), math.log1p(rule.least_share * threshold)
     below, above = found.upper(rule.pass_confidence) < limit, found.lower(rule.pass_confidence) > -limit
     if below and (rule.one_sided or above):
-        return Answer.SAME
+        return Shift.SAME
     if shifted and found.estimate > least and not below:
-        return Answer.WORSE
+        return Shift.WORSE
     if shifted and found.estimate < -least and not above:
         # Only a two-sided p is small on this side.
-        return Answer.BETTER
-    return Answer.UNCLEAR
+        return Shift.BETTER
+    return Shift.UNCLEAR
 
 
 def more_rounds(found: RankTest, threshold: float, rule: Rule) -> int | None:
@@ -189,7 +189,7 @@ class Suite(Generic[Key]):
         self.thresholds = thresholds
         self.rule = rule
         self.rounds = 0
-        self.answers = dict.fromkeys(thresholds, Answer.UNCLEAR)
+        self.answers = dict.fromkeys(thresholds, Shift.UNCLEAR)
         """By judged metric, as of the last look."""
         self.grounds: dict[Key, RankTest] = {}
         """The evidence at the look that gave an answer; of a metric without an answer, the last look's."""
@@ -221,11 +221,11 @@ class Suite(Generic[Key]):
 
     def look(self, evidence: Mapping[Key, RankTest]) -> None:
         """Asks what the rounds so far say."""
-        unclear = {name for name, answer in self.answers.items() if answer is Answer.UNCLEAR}
+        unclear = {name for name, answer in self.answers.items() if answer is Shift.UNCLEAR}
         self.answers = judge(evidence, self.thresholds, self.rule, self.answers)
         self.grounds |= {name: found for name, found in evidence.items() if name in unclear}
-        left = {name for name in unclear if self.answers[name] is Answer.UNCLEAR}
-        shifted = sum(answer in (Answer.BETTER, Answer.WORSE) for answer in self.answers.values())
+        left = {name for name in unclear if self.answers[name] is Shift.UNCLEAR}
+        shifted = sum(answer in (Shift.BETTER, Shift.WORSE) for answer in self.answers.values())
         self.level = self.rule.alpha(self.rounds) / max(1, len(self.thresholds) - shifted)
         self.given_up = {name for name in left & evidence.keys() if self._is_hopeless(name, evidence[name])}
         self._waited_for = left & evidence.keys() - self.given_up
@@ -256,7 +256,7 @@ def false_alarms(
         while not suite.finished:
             drawn, sign = chance.choice(rounds), chance.choice((-1, 1))
             suite.add({name: sign * difference for name, difference in drawn.items()})
-        found = [name for name, answer in suite.answers.items() if answer in (Answer.BETTER, Answer.WORSE)]
+        found = [name for name, answer in suite.answers.items() if answer in (Shift.BETTER, Shift.WORSE)]
         for name in [*found, *["any"] * bool(found)]:
             alarms[name] += 1
     return {name: count / suites for name, count in alarms.items()}

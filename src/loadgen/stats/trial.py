@@ -75,7 +75,7 @@ class Trial:
     """That more of its requests failed than may; empty when they did not."""
 
 
-class Verdict(StrEnum):
+class RateVerdict(StrEnum):
     """What a trial says about its rate."""
 
     PASS = "PASS"
@@ -99,11 +99,11 @@ class Exceedance:
         return 1 - self.limit.quantile
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> RateVerdict:
         """PASS or FAIL when both bounds are on one side of the share allowed."""
         if self.high < self.allowed:
-            return Verdict.PASS
-        return Verdict.FAIL if self.low > self.allowed else Verdict.INCONCLUSIVE
+            return RateVerdict.PASS
+        return RateVerdict.FAIL if self.low > self.allowed else RateVerdict.INCONCLUSIVE
 
     def __str__(self) -> str:
         return f"{self.limit}: {self.ratio:.3%} exceed ({self.low:.3%} to {self.high:.3%}), {self.allowed:.3g} allowed"
@@ -113,7 +113,7 @@ class Exceedance:
 class Judgement:
     """A verdict, what it rests on, and why in words."""
 
-    verdict: Verdict
+    verdict: RateVerdict
     exceedances: tuple[Exceedance, ...]
     why: str
 
@@ -134,15 +134,15 @@ def judge(trial: Trial, limits: Sequence[Limit], min_throughput_ratio: float) ->
     """
     exceedances = tuple(_exceedance(trial.blocks, i, limit) for i, limit in enumerate(limits))
     if trial.limited_by:
-        return Judgement(Verdict.GENERATOR_LIMITED, exceedances, trial.limited_by)
+        return Judgement(RateVerdict.GENERATOR_LIMITED, exceedances, trial.limited_by)
     failure = trial.failed or hopeless(trial, limits) or _shortfall(trial, min_throughput_ratio)
     if failure:
-        return Judgement(Verdict.FAIL, exceedances, failure)
-    for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE):
+        return Judgement(RateVerdict.FAIL, exceedances, failure)
+    for verdict in (RateVerdict.FAIL, RateVerdict.INCONCLUSIVE):
         decisive = [e for e in exceedances if e.verdict is verdict]
         if decisive:
             return Judgement(verdict, exceedances, "; ".join(map(str, decisive)))
-    return Judgement(Verdict.PASS, exceedances, "; ".join(map(str, exceedances)))
+    return Judgement(RateVerdict.PASS, exceedances, "; ".join(map(str, exceedances)))
 
 
 def hopeless(trial: Trial, limits: Sequence[Limit]) -> str:

@@ -17,7 +17,7 @@ from loadgen.events import Progress
 from loadgen.server_plan import ServerPlan
 from loadgen.target import folder, program
 from loadgen.target.keeper_process import KeeperProcess, Task
-from loadgen.target.log import Log
+from loadgen.target.log import ServerLog
 from loadgen.units import NS_PER_S, format_duration
 
 _TOLD_S = 0.5
@@ -69,7 +69,7 @@ def run(plan: ServerPlan, emit: Callable[[Progress], None]) -> None:
 
 
 @contextmanager
-def _started(plan: ServerPlan) -> Iterator[tuple[KeeperProcess, Log]]:
+def _started(plan: ServerPlan) -> Iterator[tuple[KeeperProcess, ServerLog]]:
     """The running build and what it prints."""
     own = folder.fresh(f"{plan.name}-build")
     try:
@@ -92,7 +92,7 @@ def _started(plan: ServerPlan) -> Iterator[tuple[KeeperProcess, Log]]:
             f"{error}"
         ) from None
     try:
-        log = Log(os.open(kept.task.log, os.O_RDONLY))
+        log = ServerLog(os.open(kept.task.log, os.O_RDONLY))
         try:
             yield kept, log
         finally:
@@ -107,7 +107,7 @@ def _tell(plan: ServerPlan, took_s: float, emit: Callable[[Progress], None]) -> 
     emit(Progress("ready", took_ns, limit_ns, took_ns, words))
 
 
-def _quoted(log: Log) -> str:
+def _quoted(log: ServerLog) -> str:
     """The last lines as the middle of a sentence; empty when there is none."""
     said = log.last_words()[-_SHOWN:]
     return f' after it had said "{" / ".join(said)}"' if said else " without a word"

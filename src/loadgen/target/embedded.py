@@ -20,7 +20,7 @@ from typing import IO, Self
 
 from loadgen.errors import TargetError
 from loadgen.target.keeper_process import End
-from loadgen.target.log import Log
+from loadgen.target.log import ServerLog
 from loadgen.target.process import ProcessTree
 from loadgen.usage import Usage
 
@@ -58,7 +58,7 @@ class EmbeddedServer:
         self._options += options
         self._process: subprocess.Popen[bytes] | None = None
         self._tree: ProcessTree | None = None
-        self._log: Log | None = None
+        self._log: ServerLog | None = None
         self._fate = ""
 
     def __enter__(self) -> Self:
@@ -74,7 +74,7 @@ class EmbeddedServer:
             )
             self._process = process
             self._tree = ProcessTree(process.pid)
-            self._log = Log(os.dup(complaints.fileno()))
+            self._log = ServerLog(os.dup(complaints.fileno()))
             self.pid = process.pid
             try:
                 assert process.stdout is not None

@@ -58,7 +58,7 @@ def is_complaint(line: str) -> bool:
     return _BUILTIN.search(line) is not None
 
 
-class Log:
+class ServerLog:
     """What is appended to a file from `start` on. It owns the descriptor: a removed file can still be read to its end.
 
     `patterns` are regular expressions that mark a line besides those that are always looked for; `password` is masked.

@@ -20,7 +20,7 @@ from loadgen.events import Progress
 from loadgen.server_plan import HOST, ServerPlan
 from loadgen.target import build, folder, port, program
 from loadgen.target.keeper_process import KeeperProcess, StartError, Task
-from loadgen.target.log import Log
+from loadgen.target.log import ServerLog
 from loadgen.target.process import ProcessTree
 from loadgen.target.talk import ready
 from loadgen.units import NS_PER_S, format_duration
@@ -66,7 +66,7 @@ class ManagedServer:
         self.pid = 0
         self._kept: KeeperProcess | None = None
         self._tree: ProcessTree | None = None
-        self._log: Log | None = None
+        self._log: ServerLog | None = None
         self._instance: ready.Instance | None = None
         self._fate = ""
         self._began_s = 0.0
@@ -184,7 +184,7 @@ class ManagedServer:
         self.pid = self._kept.pid
         # The keeper is counted only by what it keeps, so that daemons are too, and what has ended.
         self._tree = ProcessTree(self._kept.process.pid, counts_root=False)
-        self._log = Log(os.open(task.log, os.O_RDONLY), end_of_log, plan.log_patterns, plan.password)
+        self._log = ServerLog(os.open(task.log, os.O_RDONLY), end_of_log, plan.log_patterns, plan.password)
 
     def _task(self) -> Task:
         plan = self.plan
@@ -222,7 +222,7 @@ class ManagedServer:
         assert self._kept is not None
         address, began = self._address(), time.monotonic()
         deadline = began + self.plan.ready_timeout_ns / NS_PER_S
-        answer = ready.Answer(ready.State.SILENT)
+        answer = ready.Readiness(ready.State.SILENT)
         while (left := deadline - time.monotonic()) > 0:
             self._tell(time.monotonic() - began)
             asked = ready.ask(address, min(left, ready.ANSWER_TIMEOUT_S))
@@ -283,7 +283,7 @@ class ManagedServer:
         sentence = f"{self.name} {replace(end, others=False)} before it was ready; {log}."
         return (_PortTakenError if _IN_USE.search("\n".join(said)) else ServerError)(sentence, said)
 
-    def _not_ready(self, answer: ready.Answer) -> str:
+    def _not_ready(self, answer: ready.Readiness) -> str:
         """Why it was given up, in a sentence."""
         patience = format_duration(self.plan.ready_timeout_ns)
         match answer.state:

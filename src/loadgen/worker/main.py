@@ -16,71 +16,42 @@ import struct
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import uvloop
 
-from loadgen.engine._engine import PHASE_NAMES, Engine
+from loadgen.engine._engine import Engine
 from loadgen.host import cgroup
+from loadgen.phase import COUNTED, Failure, Phase
 from loadgen.plan import Load, Plan
 from loadgen.secret import masked
-from loadgen.signs import Pauses, WorkerSigns
+from loadgen.signs import PauseAccount, WorkerSigns
 from loadgen.snapshot import Backlog, ConnectionCounts, Snapshot, Tally
-
-# Commands, as tuples of one of these words and its arguments.
-CONNECT = "connect"  # and whether on new connections only
-WRITE_KEYS = "write keys"
-LOAD = "load"  # and a plan.Load
-STOP = "stop"
+from loadgen.worker.messages import (
+    OTHER_FILES,
+    VERSION,
+    Connect,
+    Connected,
+    Drained,
+    EndLoad,
+    Failed,
+    IntervalEnded,
+    Order,
+    Progressed,
+    PutOn,
+    Report,
+    WriteKeys,
+    Written,
+)
 
 # How often a prefill says how far it has come.
 PREFILL_INTERVAL_S = 0.25
 
-# Descriptors that a worker needs beside one for each connection.
-OTHER_FILES = 32
-
-
 ConnectionEvents = tuple[ConnectionCounts, dict[str, int]]
 """Counts of connections, and how often they failed or went, by reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a worker says.
-
-    `event` is `connected`, `written` or `drained` when a mode has ended, `interval` or `progress` on the way.
-    """
-
-    event: str
-    phase: str
-    snapshot: Snapshot
-    """The phase so far, not only the interval."""
-    interval: int = 0
-    """Which interval of the phase has ended, from 1."""
-    interval_ns: int = 0
-    """How long it was: the last one of a phase may be short."""
-    down: tuple[int, ...] = ()
-    """Connections to each endpoint that are not ready."""
-    examples: Mapping[str, str] = field(default_factory=dict)
-    finals: Mapping[str, Snapshot] = field(default_factory=dict)
-    """With `drained`: every phase."""
-    max_rss_bytes: int = 0
-    signs: WorkerSigns | None = None
-    """With `drained`: what the machine did to it in the measure window."""
-    window_end_ns: int = 0
-    """With `drained`: when the measure window ended, monotonic; with a number of requests, the last reply's time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The last thing that a worker says when it cannot go on."""
-
-    words: str
-    traceback: str = ""
-    """Where an error of ours arose; empty when the system had too little of something."""
 
 
 def raise_file_limit(connections: int) -> int:
@@ -139,6 +110,10 @@ class Pipe(asyncio.Protocol):
         self.transport.write(struct.pack("!i", len(data)) + data)
 
 
+_OUR_KINDS = {*Failure, "greeting", "greeted by GET"}
+"""What an example can be of besides a class of errors."""
+
+
 class Worker:
     """An engine, and what it is told and says."""
 
@@ -150,7 +125,8 @@ class Worker:
         raise_file_limit(sum(own.connections))
         self.pipe = pipe
         self.index = index
-        self.load = Load(0, 0, 0, plan.interval_ns, ())
+        self.load: Load | None = None
+        """The newest."""
         self.intervals = 0
         """How many of the phase's intervals have been reported."""
         self.timers: dict[asyncio.TimerHandle, tuple[int, Callable[[], None]]] = {}
@@ -160,36 +136,38 @@ class Worker:
         self.groups = cgroup.groups()
         self.throttled = cgroup.throttling(self.groups)
         """By the groups' quotas, when the present load began."""
-        self.phase = "precheck"
+        self.phase = Phase.PRECHECK
         # Connection counts and failures: as they were when the present phase began, and of phases that have ended.
         self.began: ConnectionEvents = (ConnectionCounts(), {})
-        self.ended: dict[str, ConnectionEvents] = {}
+        self.ended: dict[Phase, ConnectionEvents] = {}
 
-    def obey(self, command: str, *arguments: Any) -> None:
-        if command == CONNECT:
-            (fresh,) = arguments
-            self.enter("precheck")
-            self.engine.connect(fresh)
-        elif command == WRITE_KEYS:
-            self.enter("prefill")
-            self.engine.write_keys()
-            self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
-        elif command == LOAD:
-            (self.load,) = arguments
-            self.throttled = cgroup.throttling(self.groups)
-            self.forget_timers()
-            profile = [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in self.load.profile]
-            for phase in ("warmup", "measure"):
-                self.ended.pop(phase, None)  # An earlier load's; the engine forgets that too.
-            self.enter("warmup")
-            load = self.load
-            self.engine.load(load.start_ns, load.warmup_ns, load.duration_ns, profile, load.requests)
-            self.report_intervals("warmup", self.load.start_ns, self.load.warmup_ns)
-            self.at(self.load.measure_ns, lambda: self.enter("measure"))
-            self.report_intervals("measure", self.load.measure_ns, self.load.duration_ns)
-        elif command == STOP:
-            self.forget_timers()
-            self.engine.stop()
+    def obey(self, order: Order) -> None:
+        match order:
+            case Connect(fresh):
+                self.enter(Phase.PRECHECK)
+                self.engine.connect(fresh)
+            case WriteKeys():
+                self.enter(Phase.PREFILL)
+                self.engine.write_keys()
+                self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
+            case PutOn(load):
+                self.put_on(load)
+            case EndLoad():
+                self.forget_timers()
+                self.engine.stop()
+
+    def put_on(self, load: Load) -> None:
+        self.load = load
+        self.throttled = cgroup.throttling(self.groups)
+        self.forget_timers()
+        profile = [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in load.profile]
+        for phase in (Phase.WARMUP, Phase.MEASURE):
+            self.ended.pop(phase, None)  # An earlier load's; the engine forgets that too.
+        self.enter(Phase.WARMUP)
+        self.engine.load(load.start_ns, load.warmup_ns, load.duration_ns, profile, load.requests)
+        self.report_intervals(load, Phase.WARMUP, load.start_ns, load.warmup_ns)
+        self.at(load.measure_ns, lambda: self.enter(Phase.MEASURE))
+        self.report_intervals(load, Phase.MEASURE, load.measure_ns, load.duration_ns)
 
     def at(self, at_ns: int, do: Callable[[], None]) -> None:
         """Does something at a monotonic time, and after what is due before it, unless the load is stopped before.
@@ -216,16 +194,16 @@ class Worker:
             del self.timers[timer]
             do()
 
-    def enter(self, phase: str) -> None:
+    def enter(self, phase: Phase) -> None:
         self.ended[self.phase] = self.connections_in(self.phase)
         self.began = self.connections_now()
         self.phase = phase
         self.intervals = 0
 
     def connections_now(self) -> ConnectionEvents:
-        return ConnectionCounts(*self.engine.connection_counts()), self.engine.failure_counts()
+        return ConnectionCounts(**self.engine.connection_counts()), self.engine.failure_counts()
 
-    def connections_in(self, phase: str) -> ConnectionEvents:
+    def connections_in(self, phase: Phase) -> ConnectionEvents:
         """What happened to connections while this phase was the present one, each time that it was."""
         counts, failures = self.ended.get(phase, (ConnectionCounts(), {}))
         if phase == self.phase:
@@ -235,33 +213,20 @@ class Worker:
             failures = {k: failures.get(k, 0) + n - failures_began.get(k, 0) for k, n in failures_now.items()}
         return counts, {k: n for k, n in failures.items() if n}
 
-    def snapshot(self, phase: str) -> Snapshot:
+    def snapshot(self, phase: Phase) -> Snapshot:
         """The whole of a phase so far; of connections, what happened while it was the present one."""
-        tallies, response, service, lags, errors, failed, rx_bytes, tx_bytes, *in_time = self.engine.counts(phase)
-        lag, lag_ours, lag_backpressure, lag_unsure, lag_unsure_most = lags
-        answered_in_time, ok_in_time = in_time
+        counts = self.engine.counts(phase)
         connections, failures = self.connections_in(phase)
-        return Snapshot(
-            time.monotonic_ns(),
-            {command: Tally(*counts) for command, counts in tallies.items()},
-            response,
-            service,
-            lag,
-            {self.masked(kind): count for kind, count in errors.items()},
-            failures,
-            connections,
-            rx_bytes,
-            tx_bytes,
-            answered_in_time,
-            self.engine.cpu_ns() if phase == "measure" else 0,
-            lag_ours,
-            lag_backpressure,
-            lag_unsure,
-            lag_unsure_most,
-            failed,
-            ok_in_time,
-            Backlog(*self.engine.backlog(phase)),
-        )
+        own = {
+            "at_ns": time.monotonic_ns(),
+            "tallies": {command: Tally(**tally) for command, tally in counts["tallies"].items()},
+            "errors": {self.masked(kind): count for kind, count in counts["errors"].items()},
+            "failures": failures,
+            "connections": connections,
+            "cpu_ns": self.engine.cpu_ns() if phase == Phase.MEASURE else 0,
+            "backlog": Backlog(**self.engine.backlog(phase)),
+        }
+        return Snapshot(**{**counts, **own})
 
     def examples(self) -> dict[str, str]:
         """The first words of each kind that a server said, which may repeat the password that it was sent."""
@@ -270,37 +235,42 @@ class Worker:
 
     def masked(self, kind: str) -> str:
         """A class of errors, which is the first word of one; the names of failures are our own."""
-        ours = " " in kind or kind in ("refused", "unreachable", "reset", "stalled", "protocol", "greeting")
-        return kind if ours else masked(kind, self.password)
+        return kind if kind in _OUR_KINDS else masked(kind, self.password)
 
-    def say(self, event: str, phase: str, **more: Any) -> None:
+    def say(self, report: Callable[..., Report], phase: Phase, **more: Any) -> None:
         self.pipe.send(
-            Report(
-                event,
-                phase,
-                self.snapshot(phase),
+            report(
+                phase=phase,
+                snapshot=self.snapshot(phase),
                 down=tuple(self.engine.down()),
                 examples=self.examples(),
-                max_rss_bytes=0 if event == "interval" else max_rss_bytes(),
+                max_rss_bytes=0 if report is IntervalEnded else max_rss_bytes(),
                 **more,
             )
         )
 
     def mode_ended(self, event: str) -> None:
-        if event == "drained":
-            # A load can be over before the last of the loop's timers has rung.
-            self.catch_up(time.monotonic_ns())
-            self.forget_timers()
-            self.report_rest()
-            finals = {phase: self.snapshot(phase) for phase in PHASE_NAMES}
-            end_ns = self.engine.window_end_ns()
-            self.say(event, self.phase, finals=finals, signs=self.signs(), window_end_ns=end_ns)
-        else:
-            self.say(event, "prefill" if event == "written" else "precheck")
+        """What the engine tells: `connected`, `written` or `drained`."""
+        match event:
+            case "connected":
+                self.say(Connected, Phase.PRECHECK)
+            case "written":
+                self.say(Written, Phase.PREFILL)
+            case _:
+                self.drained()
+
+    def drained(self) -> None:
+        # A load can be over before the last of the loop's timers has rung.
+        self.catch_up(time.monotonic_ns())
+        self.forget_timers()
+        self.report_rest()
+        finals = {phase: self.snapshot(phase) for phase in COUNTED}
+        end_ns = self.engine.window_end_ns()
+        self.say(Drained, self.phase, finals=finals, signs=self.signs(), window_end_ns=end_ns)
 
     def signs(self) -> WorkerSigns:
-        wall_ns, cpu_ns, queued_ns, pauses, overdue = self.engine.signs()
-        signs = WorkerSigns(self.index, wall_ns, cpu_ns, queued_ns, Pauses(*pauses), overdue)
+        found = self.engine.signs()
+        signs = WorkerSigns(**{**found, "index": self.index, "pauses": PauseAccount(**found["pauses"])})
         now = cgroup.throttling(self.groups)
         if now is None or self.throttled is None:
             return signs
@@ -308,36 +278,38 @@ class Worker:
         return replace(signs, throttled=since.count, throttled_ns=since.ns, quota_cpus=cgroup.quota(self.groups))
 
     def report_prefill(self) -> None:
-        if self.phase == "prefill":
-            self.say("progress", "prefill")
+        if self.phase == Phase.PREFILL:
+            self.say(Progressed, Phase.PREFILL)
             self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
 
-    def report_intervals(self, phase: str, start_ns: int, length_ns: int, done: int = 0) -> None:
+    def report_intervals(self, load: Load, phase: Phase, start_ns: int, length_ns: int, done: int = 0) -> None:
         """At the end of each interval of a phase, and at its own end when that leaves one short."""
-        if not self.load.interval_ns:
+        if not load.interval_ns:
             return
-        from_ns = done * self.load.interval_ns
-        until_ns = min(from_ns + self.load.interval_ns, length_ns)
+        from_ns = done * load.interval_ns
+        until_ns = min(from_ns + load.interval_ns, length_ns)
         if from_ns >= length_ns:
             return
 
         def report() -> None:
             self.intervals = done + 1
-            self.report_intervals(phase, start_ns, length_ns, done + 1)
-            self.say("interval", phase, interval=done + 1, interval_ns=until_ns - from_ns)
+            self.report_intervals(load, phase, start_ns, length_ns, done + 1)
+            self.say(IntervalEnded, phase, number=done + 1, length_ns=until_ns - from_ns)
 
         self.at(start_ns + until_ns, report)
 
     def report_rest(self) -> None:
         """What a window that its requests ended has left of an interval."""
         load = self.load
+        if load is None or not load.requests or self.phase != Phase.MEASURE:
+            return
         rest_ns = self.engine.window_end_ns() - load.measure_ns - self.intervals * load.interval_ns
-        if load.requests and self.phase == "measure" and rest_ns > 0:
-            self.say("interval", "measure", interval=self.intervals + 1, interval_ns=rest_ns)
+        if rest_ns > 0:
+            self.say(IntervalEnded, Phase.MEASURE, number=self.intervals + 1, length_ns=rest_ns)
 
 
 async def work(channel: socket.socket) -> None:
-    """Obeys until the channel closes. The first message is the Plan and which worker of it this is."""
+    """Obeys until the channel closes. The first message is a Hello, each later one an order."""
     loop = asyncio.get_running_loop()
     gone = loop.create_future()
     worker: Worker | None = None
@@ -346,9 +318,11 @@ async def work(channel: socket.socket) -> None:
         nonlocal worker
         try:
             if worker is not None:
-                worker.obey(*message)
+                worker.obey(message)
                 return
-            worker = Worker(pipe, *message)
+            if message.version != VERSION:
+                raise RuntimeError(f"it was told messages of version {message.version}, and knows {VERSION}")
+            worker = Worker(pipe, message.plan, message.index)
         except Exception as error:
             fail(error)
             return

@@ -8,13 +8,13 @@ import socket
 import subprocess
 import sys
 from multiprocessing.connection import Connection
-from typing import Any
 
 from loadgen.errors import WorkerError
 from loadgen.host.interrupts import STOP_SIGNALS
+from loadgen.phase import Phase
 from loadgen.plan import Plan
 from loadgen.snapshot import Snapshot
-from loadgen.worker.main import Report
+from loadgen.worker.messages import Drained, Hello, Order
 
 
 class WorkerProcess:
@@ -44,16 +44,16 @@ class WorkerProcess:
             signal.pthread_sigmask(signal.SIG_SETMASK, old)
         self.index = index
         self.pipe = Connection(ours.detach())
-        self.last: dict[str, Snapshot] = {}
+        self.last: dict[Phase, Snapshot] = {}
         """The newest snapshot of each phase."""
         self.down: tuple[int, ...] = ()
         """Connections to each endpoint that are not ready."""
-        self.final: Report | None = None
+        self.final: Drained | None = None
         self.alive = True
         self.last_words = ""
-        self.tell((plan, index))
+        self.tell(Hello(plan, index))
 
-    def tell(self, message: Any) -> None:
+    def tell(self, message: Hello | Order) -> None:
         # If it has died, the next read finds out.
         with contextlib.suppress(OSError):
             self.pipe.send(message)

@@ -10,9 +10,9 @@ from loadgen.cli.options import Given, Word
 from loadgen.config import Flag, presets
 from loadgen.errors import UsageError
 from loadgen.escape import printable
+from loadgen.protocol import PROTOCOLS
 
 HOST = "127.0.0.1"
-PORTS = {"memcache": 11211}
 REDIS_PORT = 6379
 
 _SCHEMES = ("redis", "valkey")
@@ -20,7 +20,7 @@ _TLS_SCHEMES = ("rediss", "valkeys")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class GivenAddress:
     """Where a server is that runs already, as far as flags say."""
 
     host: Word | None = None
@@ -34,21 +34,21 @@ class Address:
         blamed = self.host or self.port
         assert blamed is not None, "an address has a host or a port"
         host = str(self.host.value) if self.host is not None else HOST
-        port = self.port.value if self.port is not None else PORTS.get(protocol, REDIS_PORT)
+        port = self.port.value if self.port is not None else PROTOCOLS.get(protocol, PROTOCOLS["resp"]).port
         return Flag(blamed.spelling, [f"[{host}]:{port}" if ":" in host and host[0] != "[" else f"{host}:{port}"])
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class GivenTarget:
     """Which server the flags name: one at an address, or one that is started from a file."""
 
-    address: Address = Address()
+    address: GivenAddress = GivenAddress()
     file: Path | None = None
     keys: tuple[tuple[str, Flag], ...] = ()
     """What a URI says of the user and the password."""
 
 
-def target_of(given: Given, *, memtier: bool) -> Target:
+def target_of(given: Given, *, memtier: bool) -> GivenTarget:
     """The server that the flags name. `memtier` says that flags which only memtier has stand beside these.
 
     Raises UsageError for a URI that is none, and for a server file that there is not.
@@ -62,10 +62,10 @@ def target_of(given: Given, *, memtier: bool) -> Target:
         _without_port(host)
     server = given.word("server")
     if server is None:
-        return Target(Address(host, port), None, keys)
+        return GivenTarget(GivenAddress(host, port), None, keys)
     if (file := _server_file(server, an_address=memtier or host is not None or port is not None)) is None:
-        return Target(Address(server, port), None, keys)
-    return Target(Address(host, port), file, keys)
+        return GivenTarget(GivenAddress(server, port), None, keys)
+    return GivenTarget(GivenAddress(host, port), file, keys)
 
 
 def _without_port(host: Word) -> None:
@@ -94,7 +94,7 @@ def _server_file(server: Word, *, an_address: bool) -> Path | None:
     return None
 
 
-def read_uri(word: Word) -> tuple[Address, tuple[tuple[str, Flag], ...]]:
+def read_uri(word: Word) -> tuple[GivenAddress, tuple[tuple[str, Flag], ...]]:
     """The address in a URI, and the keys for its user and password. Raises UsageError."""
     try:
         uri = urlsplit(str(word.value))
@@ -114,7 +114,7 @@ def read_uri(word: Word) -> tuple[Address, tuple[tuple[str, Flag], ...]]:
     # As in redis-cli: what stands alone is the password.
     parts = (("target.username", name if colon else ""), ("target.password", password if colon else name))
     keys = tuple((key, Flag(word.spelling, unquote(text))) for key, text in parts if text)
-    address = Address(word._replace(value=host or HOST), word._replace(value=port) if port is not None else None)
+    address = GivenAddress(word._replace(value=host or HOST), word._replace(value=port) if port is not None else None)
     return address, keys
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from loadgen.cli.flags import memtier
-from loadgen.cli.flags.address import Target, read_credentials, target_of
+from loadgen.cli.flags.address import GivenTarget, read_credentials, target_of
 from loadgen.cli.flags.mix import COMMANDS, read_mix, read_ratio
 from loadgen.cli.flags.named_tests import REQUESTS, NamedTest, tests_of
 from loadgen.cli.options import Given, ended
@@ -29,7 +29,7 @@ class Flags:
 
     keys: dict[str, Flag]
     """Keys of the configuration, but for the server's address."""
-    target: Target
+    target: GivenTarget
     tests: tuple[NamedTest, ...] = ()
     """To be run one after another; empty for one load of the configuration's mix."""
     remarks: tuple[str, ...] = ()

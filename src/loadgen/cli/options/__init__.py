@@ -6,7 +6,7 @@ A flag is one row, an `Option`, in the table of a verb or in one that verbs shar
 
 from loadgen.cli.options.given import Given, Word
 from loadgen.cli.options.help import help_of
-from loadgen.cli.options.option import Group, Option, Positional, Syntax
+from loadgen.cli.options.option import Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.parse import ended, parse
 
-__all__ = ["Given", "Group", "Option", "Positional", "Syntax", "Word", "ended", "help_of", "parse"]
+__all__ = ["Given", "Option", "OptionGroup", "Positional", "Syntax", "Word", "ended", "help_of", "parse"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterator
 
-from loadgen.cli.options.option import Group, Option, Positional, Syntax
+from loadgen.cli.options.option import Option, OptionGroup, Positional, Syntax
 
 WIDTH = 100
 COLUMN = 30
@@ -42,7 +42,7 @@ def _paragraphs(text: str, width: int) -> Iterator[str]:
         yield from textwrap.wrap(" ".join(paragraph.split()), width, break_on_hyphens=False)
 
 
-def _group(group: Group, default: Callable[[str], str], width: int) -> Iterator[str]:
+def _group(group: OptionGroup, default: Callable[[str], str], width: int) -> Iterator[str]:
     yield f"{group.title}:"
     if group.about:
         yield from textwrap.wrap(group.about, width - 2, initial_indent="  ", subsequent_indent="  ")

@@ -15,7 +15,7 @@ from loadgen import units
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ValueKind:
     """How a value is read. `read` raises ValueError with a sentence."""
 
     metavar: str
@@ -77,7 +77,7 @@ def _allowance(word: str) -> float:
     return 0.0 if word in ("0", "0%") else _share(word)
 
 
-def choice(names: Sequence[str]) -> Kind:
+def choice(names: Sequence[str]) -> ValueKind:
     """One of some words."""
 
     def read(word: str) -> str:
@@ -87,26 +87,26 @@ def choice(names: Sequence[str]) -> Kind:
         hint = f"; did you mean {near[0]}?" if near else ""
         raise ValueError(f"must be one of {', '.join(names)}, not {units.shown(word)}{hint}")
 
-    return Kind("{" + ",".join(names) + "}", read)
+    return ValueKind("{" + ",".join(names) + "}", read)
 
 
-def whole(metavar: str, least: int, most: int) -> Kind:
+def whole(metavar: str, least: int, most: int) -> ValueKind:
     """A whole number within bounds."""
-    return Kind(metavar, lambda word: _number(word, least, most, f"a whole number from {least} to {most}"))
+    return ValueKind(metavar, lambda word: _number(word, least, most, f"a whole number from {least} to {most}"))
 
 
-TEXT = Kind("TEXT", _text)
-FILE = Kind("FILE", lambda word: Path(_text(word)))
-FILE_NAME = Kind("FILE", _text)
-TIME = Kind("TIME", _text)
+TEXT = ValueKind("TEXT", _text)
+FILE = ValueKind("FILE", lambda word: Path(_text(word)))
+FILE_NAME = ValueKind("FILE", _text)
+TIME = ValueKind("TIME", _text)
 """Of a configuration key: read there."""
-TIME_NS = Kind("TIME", _time)
+TIME_NS = ValueKind("TIME", _time)
 """More than 0, as nanoseconds."""
-COUNT = Kind("N", units.parse_count)
-RATE = Kind("N", units.parse_rate)
-SIZE = Kind("SIZE", units.parse_size)
-SHARE = Kind("SHARE", _share)
-ALLOWANCE = Kind("SHARE", _allowance)
-LITERAL = Kind("VALUE", _literal)
-PORT = Kind("PORT", _port)
-PORT_OR_ANY = Kind("PORT", _port_or_any)
+COUNT = ValueKind("N", units.parse_count)
+RATE = ValueKind("N", units.parse_rate)
+SIZE = ValueKind("SIZE", units.parse_size)
+SHARE = ValueKind("SHARE", _share)
+ALLOWANCE = ValueKind("SHARE", _allowance)
+LITERAL = ValueKind("VALUE", _literal)
+PORT = ValueKind("PORT", _port)
+PORT_OR_ANY = ValueKind("PORT", _port_or_any)

@@ -17,10 +17,10 @@ from loadgen.cli.options.kind import (
     SIZE,
     TEXT,
     TIME,
-    Kind,
+    ValueKind,
     choice,
 )
-from loadgen.cli.options.option import Group, Option, Positional
+from loadgen.cli.options.option import Option, OptionGroup, Positional
 from loadgen.cli.options.refused import MEMTIER as MEMTIER_REFUSED
 from loadgen.cli.options.refused import MEMTIER_TOOL, REDIS_BENCHMARK, VALKEY_BENCHMARK
 
@@ -46,7 +46,7 @@ CONFIG = Positional(
     "config", "CONFIG", "a TOML file, or the name of a preset: see `loadgen config --list` and `--example`"
 )
 
-TARGET = Group(
+TARGET = OptionGroup(
     "target",
     (
         Option(("-h", "--host"), "the server's host (default: 127.0.0.1)", TEXT, "HOST"),
@@ -59,17 +59,17 @@ TARGET = Group(
     ),
 )  # fmt: skip
 
-CONVERSATION = Group(
+CONVERSATION = OptionGroup(
     "protocol and log-in",
     (
-        Option(("--protocol",), "resp, resp3, memcache or ping", Kind("NAME", _protocol), key="target.protocol"),
+        Option(("--protocol",), "resp, resp3, memcache or ping", ValueKind("NAME", _protocol), key="target.protocol"),
         Option(("-3",), "speak RESP3", key="target.protocol", sets="resp3"),
         Option(("--user",), "for AUTH", TEXT, "NAME", key="target.username", also=("--username",)),
         Option(("-a", "--password"), "for AUTH", TEXT, "PASSWORD", key="target.password"),
     ),
 )
 
-LOAD = Group(
+LOAD = OptionGroup(
     "load",
     (
         Option(("-n", "--requests"), "requests in all, over all connections, exactly; then no warm-up and no duration "
@@ -98,7 +98,7 @@ LOAD = Group(
     ),
 )  # fmt: skip
 
-KEYS = Group(
+KEYS = OptionGroup(
     "keys and values",
     (
         Option(("-r", "--keys"), "how many keys there are, drawn at random", COUNT, key="workload.keyspace.count"),
@@ -111,7 +111,7 @@ KEYS = Group(
     ),
 )  # fmt: skip
 
-GENERATOR = Group(
+GENERATOR = OptionGroup(
     "generator",
     (
         Option(("--threads",), "worker processes", COUNT, key="general.threads"),
@@ -121,7 +121,7 @@ GENERATOR = Group(
     ),
 )
 
-RESULTS = Group(
+RESULTS = OptionGroup(
     "results",
     (
         Option(("--format",), "how results look", choice(FORMATS), key="admin.format"),
@@ -135,7 +135,7 @@ RESULTS = Group(
     ),
 )  # fmt: skip
 
-ANY_KEY = Group(
+ANY_KEY = OptionGroup(
     "any key",
     (
         Option(("--set",), "any key of the configuration, typed as TOML; may be repeated, and wins over flags, as "
@@ -143,7 +143,7 @@ ANY_KEY = Group(
     ),
 )  # fmt: skip
 
-MEMTIER = Group(
+MEMTIER = OptionGroup(
     "memtier's names",
     (
         Option(("--clients",), "connections; for each thread where other flags of memtier's stand beside it", COUNT,
@@ -153,7 +153,7 @@ MEMTIER = Group(
         Option(("--ratio",), "--mix, as SET:GET", TEXT, "SET:GET", only=MEMTIER_TOOL),
         Option(("--key-minimum",), "the first key's number: 0 or 1", COUNT, only=MEMTIER_TOOL),
         Option(("--key-maximum",), "the last key's number", COUNT, only=MEMTIER_TOOL),
-        Option(("--key-pattern",), "R:R (uniform) or Z:Z (zipf)", Kind("SET:GET", _pattern),
+        Option(("--key-pattern",), "R:R (uniform) or Z:Z (zipf)", ValueKind("SET:GET", _pattern),
                key="workload.keyspace.distribution", only=MEMTIER_TOOL),
         Option(("--key-zipf-exp",), "zipf's exponent", LITERAL, "N", key="workload.keyspace.zipf_exponent",
                only=MEMTIER_TOOL),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from loadgen.cli.options.kind import Kind
+from loadgen.cli.options.kind import ValueKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Option:
     """As they are typed, such as `-c` and `--connections`; the last is the one that messages recommend."""
     what: str
     """What it does, for the help text; empty keeps it out of there."""
-    kind: Kind | None = None
+    kind: ValueKind | None = None
     """Of its value; None for a switch."""
     metavar: str = ""
     """The value's name in the help text; empty takes the kind's."""
@@ -72,24 +72,24 @@ class Positional:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class OptionGroup:
     """Options that stand together in the help text."""
 
     title: str
     options: tuple[Option, ...]
     about: str = ""
 
-    def without(self, *spellings: str) -> Group:
+    def without(self, *spellings: str) -> OptionGroup:
         """The same, but for these options."""
         kept = tuple(each for each in self.options if not set(spellings) & set(each.spellings))
-        return Group(self.title, kept, self.about)
+        return OptionGroup(self.title, kept, self.about)
 
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
     """All that a verb takes."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[OptionGroup, ...]
     positionals: tuple[Positional, ...] = ()
     refused: tuple[Option, ...] = ()
     """Options of other tools, or of other verbs, that are known and turned down by name."""

@@ -6,10 +6,10 @@ A row is known and refused by name. Where a value asks for what is done anyway, 
 from __future__ import annotations
 
 from loadgen.cli.options import tells
-from loadgen.cli.options.kind import FILE_NAME, TEXT, Kind
+from loadgen.cli.options.kind import FILE_NAME, TEXT, ValueKind
 from loadgen.cli.options.option import Option
 
-WORD = Kind("VALUE", lambda word: word)
+WORD = ValueKind("VALUE", lambda word: word)
 
 _TLS = "TLS is not there yet; name a port that the server answers in plain text"
 _SOCKET = "Unix sockets are not there yet; let the server listen on TCP, and name it by -h and -p"
@@ -26,11 +26,11 @@ _WAIT = "WAIT is not there yet; leave it out"
 MEMTIER_TOOL = "memtier"
 
 
-def _no(*spellings: str, why: str, kind: Kind | None = None, harmless: tuple[str, ...] = ()) -> Option:
+def _no(*spellings: str, why: str, kind: ValueKind | None = None, harmless: tuple[str, ...] = ()) -> Option:
     return Option(spellings, "refused", kind, refusal=why, harmless=harmless)
 
 
-def _memtier(*spellings: str, why: str = "", kind: Kind | None = None, harmless: tuple[str, ...] = ()) -> Option:
+def _memtier(*spellings: str, why: str = "", kind: ValueKind | None = None, harmless: tuple[str, ...] = ()) -> Option:
     """One that only memtier has; without a reason it asks for what is done anyway."""
     what = "refused" if why else ""
     return Option(spellings, what, kind, refusal=why, harmless=harmless if why else ("",), only=MEMTIER_TOOL)

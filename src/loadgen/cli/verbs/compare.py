@@ -11,17 +11,17 @@ from pathlib import Path
 
 from loadgen import config
 from loadgen.cli.contestants import Contestants, syntax
-from loadgen.cli.options import Given, Group, Option, Positional
+from loadgen.cli.options import Given, Option, OptionGroup, Positional
 from loadgen.cli.options.kind import FILE_NAME
 from loadgen.config import presets
 from loadgen.errors import ExitCode, UsageError
-from loadgen.stats.sequential import Answer
+from loadgen.stats.sequential import Shift
 
 SYNTAX = syntax(
     "compare",
     Positional("candidates", "CANDIDATE", "A B [MORE …] [CONFIG]", least=1, most=None),
     groups=(
-        Group(
+        OptionGroup(
             "comparison",
             (
                 Option(("--aa",), "compare one candidate with itself: this host's noise and false alarms"),
@@ -54,7 +54,7 @@ def run(args: Given) -> ExitCode:
         return ExitCode.INTERRUPTED
     if ended[0].failure:
         return ExitCode.COULD_NOT_RUN
-    answered = any(row.answer is not Answer.UNCLEAR for compared in ended for row in compared.rows)
+    answered = any(row.answer is not Shift.UNCLEAR for compared in ended for row in compared.rows)
     return ExitCode.YES if answered else ExitCode.CANNOT_TELL
 
 

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 
 from loadgen import config
-from loadgen.cli.options import Given, Group, Option, Positional, Syntax
+from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import TEXT
 from loadgen.cli.options.load import ANY_KEY
 from loadgen.config import presets
@@ -25,7 +25,7 @@ SERVER = "server/"
 
 SYNTAX = Syntax(
     (
-        Group(
+        OptionGroup(
             "what to print",
             (
                 Option(("--list",), "print the presets: configurations and server files that come with loadgen"),

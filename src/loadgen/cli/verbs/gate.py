@@ -10,19 +10,19 @@ import os
 
 from loadgen import output
 from loadgen.cli.contestants import Contestants, syntax
-from loadgen.cli.options import Given, Group, Option, Positional
+from loadgen.cli.options import Given, Option, OptionGroup, Positional
 from loadgen.cli.options.kind import FILE_NAME, TEXT, choice
-from loadgen.compare.comparison import Verdict
+from loadgen.compare.comparison import GateAnswer
 from loadgen.compare.results import Stored
 from loadgen.config import presets
 from loadgen.errors import ExitCode, LoadgenError
 from loadgen.host import machine as host
 
 CODES = {
-    Verdict.PASS: ExitCode.YES,
-    Verdict.FAIL: ExitCode.NO,
-    Verdict.INCONCLUSIVE: ExitCode.CANNOT_TELL,
-    Verdict.REFUSED: ExitCode.CANNOT_TELL,
+    GateAnswer.PASS: ExitCode.YES,
+    GateAnswer.FAIL: ExitCode.NO,
+    GateAnswer.INCONCLUSIVE: ExitCode.CANNOT_TELL,
+    GateAnswer.REFUSED: ExitCode.CANNOT_TELL,
 }
 
 
@@ -36,14 +36,14 @@ SYNTAX = syntax(
     "gate",
     Positional("config", "CONFIG", "the load, and the thresholds in its [gate]: a TOML file or a preset", least=1),
     groups=(
-        Group(
+        OptionGroup(
             "who is judged",
             (
                 Option(("--baseline",), "what the candidate is held against", TEXT, "REF", required=True),
                 Option(("--server", "--candidate"), "the candidate, if not the CONFIG's [target]", TEXT, "FILE"),
             ),
         ),
-        Group(
+        OptionGroup(
             "reports for CI",
             (
                 Option(("--junit",), "write JUnit XML, a test case for each metric", FILE_NAME),

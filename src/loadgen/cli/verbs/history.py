@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadgen.cli.options import Given, Group, Option, Positional, Syntax
-from loadgen.cli.options.kind import TEXT, Kind, choice, whole
+from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
+from loadgen.cli.options.kind import TEXT, ValueKind, choice, whole
 from loadgen.errors import ExitCode, OutputError, UsageError
 from loadgen.escape import printable
 from loadgen.history.history import METRICS, Point, to_point, to_points, to_rows
@@ -40,7 +40,7 @@ def _metrics(word: str) -> list[str]:
 
 SYNTAX = Syntax(
     (
-        Group(
+        OptionGroup(
             "options",
             (
                 Option(("--label",), "what to call these results by, such as a commit", TEXT, default=""),
@@ -49,7 +49,7 @@ SYNTAX = Syntax(
                 Option(
                     ("--metric",),
                     f"draw only these of {', '.join(METRICS)} (default: all)",
-                    Kind("NAME[,NAME]", _metrics),
+                    ValueKind("NAME[,NAME]", _metrics),
                     default=list(METRICS),
                 ),
                 Option(("--format",), "how they are drawn", choice(("clean", "json")), default="clean"),

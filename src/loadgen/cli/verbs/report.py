@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from loadgen import output, record
-from loadgen.cli.options import Given, Group, Option, Positional, Syntax
+from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import FILE_NAME, choice
 from loadgen.cli.options.load import COLORS, FORMATS
 from loadgen.compare.comparison import Compared, NoiseFound, RoundEnded
@@ -28,7 +28,7 @@ MOST_NAMED = 6
 
 SYNTAX = Syntax(
     (
-        Group(
+        OptionGroup(
             "results",
             (
                 Option(("--format",), "how they look", choice(FORMATS), default="clean"),
@@ -36,7 +36,7 @@ SYNTAX = Syntax(
                 Option(("--color",), "when to use colour", choice(COLORS), default="auto"),
             ),
         ),
-        Group(
+        OptionGroup(
             "of a comparison or a gate",
             (
                 Option(("--plot",), "write the intervals as an SVG picture", FILE_NAME),

@@ -15,8 +15,8 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from loadgen import __version__, config, output
-from loadgen.cli.options import Given, Group, Option, Syntax
-from loadgen.cli.options.kind import Kind, choice
+from loadgen.cli.options import Given, Option, OptionGroup, Syntax
+from loadgen.cli.options.kind import ValueKind, choice
 from loadgen.errors import ExitCode, WorkerError
 from loadgen.events import Event, Overall, Part, Progress, Result
 from loadgen.host import machine as host
@@ -52,14 +52,14 @@ def _seconds(word: str) -> float:
 
 SYNTAX = Syntax(
     (
-        Group(
+        OptionGroup(
             "options",
             (
                 Option(("--format",), "how it is printed", choice(("clean", "json")), default="clean"),
                 Option(
                     ("--seconds",),
                     "how long each measurement lasts (default: 1)",
-                    Kind("S", _seconds),
+                    ValueKind("S", _seconds),
                     default=1.0,
                 ),
                 Option(("--keep-anyway",), "keep the figures even where the host was busy while they were taken"),
@@ -74,7 +74,7 @@ def run(args: Given) -> int:
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     say = _print if args.format == "clean" else _say_nothing
     bar = output.create_progress(sys.stderr)
-    watch, began_s = neighbours.Watch(), time.monotonic()
+    watch, began_s = neighbours.NeighbourWatch(), time.monotonic()
     with contextlib.closing(bar), EmbeddedServer("resp", options=["--null"]) as server:
         pins = ["general.threads=1"]
         where = "server and worker on the only CPU: the ceiling is theirs together"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from loadgen.cli.options import Given, Group, Option, Syntax
-from loadgen.cli.options.kind import PORT_OR_ANY, SHARE, TEXT, TIME_NS, Kind, choice, whole
+from loadgen.cli.options import Given, Option, OptionGroup, Syntax
+from loadgen.cli.options.kind import PORT_OR_ANY, SHARE, TEXT, TIME_NS, ValueKind, choice, whole
 from loadgen.errors import ExitCode, UsageError
-from loadgen.server.builtin import DEFAULT_PORTS, EVICTION_POLICIES, LOOPS, BuiltinServer, Trouble
+from loadgen.protocol import Wire
+from loadgen.server.builtin import EVICTION_POLICIES, LOOPS, BuiltinServer, Trouble
 from loadgen.units import parse_size, shown
 
 _DEFAULT = BuiltinServer()
@@ -23,17 +24,17 @@ def _bytes(word: str) -> int:
     return size
 
 
-BYTES = Kind("SIZE", _bytes)
+BYTES = ValueKind("SIZE", _bytes)
 MANY = whole("N", 1, (1 << 62) - 1)
 
 SYNTAX = Syntax(
     (
-        Group(
+        OptionGroup(
             "server",
             (
                 Option(("-p", "--port"), "0 takes a free one (default: 6379, or 11211 for memcache)", PORT_OR_ANY),
                 Option(("-h", "--host"), "the address to listen on", TEXT, "HOST", default=_DEFAULT.host),
-                Option(("--protocol",), "what it speaks", choice(sorted(DEFAULT_PORTS)), default=_DEFAULT.protocol),
+                Option(("--protocol",), "what it speaks", choice(sorted(Wire)), default=_DEFAULT.protocol),
                 Option(
                     ("--max-memory",),
                     "bound on the items, such as 1GiB or, as in redis.conf, 256mb (default: 256MiB)",
@@ -64,7 +65,7 @@ SYNTAX = Syntax(
                 ),
             ),
         ),
-        Group(
+        OptionGroup(
             "trouble planted on purpose",
             (
                 Option(("--stall",), "freeze the whole server for this long; needs --every", TIME_NS, default=0),

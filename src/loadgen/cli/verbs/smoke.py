@@ -15,13 +15,12 @@ from pathlib import Path
 from loadgen import config, output
 from loadgen.cli import session
 from loadgen.cli.flags import flags_of
-from loadgen.cli.options import Given, Group, Option, Syntax
+from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import TEXT
 from loadgen.cli.options.load import CONFIG, GROUPS, REFUSED, refused
 from loadgen.config import presets
 from loadgen.errors import ConfigError, Ending, ExitCode, UsageError
 from loadgen.host.interrupts import interruptible
-from loadgen.plan import Plan
 from loadgen.server_plan import ServerPlan
 from loadgen.smoke import test as smoke_run
 from loadgen.smoke.criteria import SmokeEnded
@@ -35,7 +34,7 @@ NO_SEARCH = "workload.saturation_search is not acted on: a smoke test puts on th
 
 SYNTAX = Syntax(
     (
-        Group(
+        OptionGroup(
             "many servers",
             (
                 Option(
@@ -117,7 +116,7 @@ def case_of(settings: config.Config, name: str, embedded: bool) -> Case:
     plan = config.resolve(settings)
     server = config.server_plan(settings, name)
     if embedded:
-        server = ServerPlan("built-in server", (*BUILTIN, "--protocol", builtin_protocol(plan)), plan.protocol)
+        server = ServerPlan("built-in server", (*BUILTIN, "--protocol", plan.speaks.wire), plan.protocol)
     return Case(
         name=server.name if server is not None else ", ".join(map(str, plan.endpoints)),
         plan=plan,
@@ -126,10 +125,6 @@ def case_of(settings: config.Config, name: str, embedded: bool) -> Case:
         embedded=embedded,
         warnings=(*settings.warnings, *([NO_SEARCH] if config.wants_search(settings) else ())),
     )
-
-
-def builtin_protocol(plan: Plan) -> str:
-    return "memcache" if plan.protocol == "memcache" else "resp"
 
 
 # ── How they end ────────────────────────────────────────────────────────────────────────────────────────────────────

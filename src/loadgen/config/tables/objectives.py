@@ -9,10 +9,11 @@ from pydantic import ConfigDict, Field, model_validator
 
 from loadgen.config.tables.table import Table
 from loadgen.config.tables.values import MAX_RATE_PER_S, RATE_IN_TEXT, Number, PositiveDuration, Share, Tolerance
-from loadgen.slo import QUANTILES, Objective, Unit
+from loadgen.percentiles import PERCENTILES
+from loadgen.slo import Objective, Unit
 from loadgen.stats.trial import Limit
 
-_METRICS = (*QUANTILES, "errors", "timeouts", "hit_rate_min", "throughput_min")
+_METRICS = (*PERCENTILES, "errors", "timeouts", "hit_rate_min", "throughput_min")
 """In the order in which they are shown."""
 
 COMMANDS = ("get", "set", "delete")
@@ -98,7 +99,7 @@ def objectives(slo: Slo | None) -> tuple[Objective, ...]:
 def limits(percentiles: Percentiles, command: str = "") -> tuple[Limit, ...]:
     """The percentiles as limits of the saturation search."""
     return tuple(
-        Limit(QUANTILES[name], limit_ns, command)
+        Limit(PERCENTILES[name].quantile, limit_ns, command)
         for name in Percentiles.model_fields
         if (limit_ns := getattr(percentiles, name)) is not None
     )

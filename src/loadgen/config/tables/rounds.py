@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from loadgen.compare.comparison import METRICS, Settings
+from loadgen.compare.comparison import METRICS, ComparisonSettings
 from loadgen.config.tables.change import (
     CHANGE,
     format_change,
@@ -28,7 +28,7 @@ MAX_ROUNDS = 60
 """Half an hour of two servers, and as many as a rule's exact test is sure to be computed for at once."""
 
 _MIN_ROUNDS = 5
-_SETTINGS = Settings(thresholds={}, one_sided=True)
+_SETTINGS = ComparisonSettings(thresholds={}, one_sided=True)
 
 
 def _or_false(*schemas: dict[str, object]) -> WithJsonSchema:
@@ -63,7 +63,7 @@ Rise = Annotated[
 """How far something may rise, as a share, or None for false."""
 
 
-class Rounds(Table):
+class RoundsTable(Table):
     """How two servers are measured in turn."""
 
     slice: PositiveDuration = duration_key(
@@ -118,7 +118,7 @@ class Rounds(Table):
     )
 
     @model_validator(mode="after")
-    def _judges_something(self) -> Rounds:
+    def _judges_something(self) -> RoundsTable:
         if not self.thresholds:
             raise ValueError("judges nothing, as every metric is false; leave one of them out, or write its change")
         return self
@@ -134,7 +134,7 @@ def _key(default: str | bool, what: str) -> Any:
     return Field(default=default, description=what)
 
 
-class Compare(Rounds):
+class Compare(RoundsTable):
     """How `loadgen compare` measures, and by metric the change that matters.
 
     The second server is worse or better where the change is beyond chance, nearer to the one that matters than to none,
@@ -151,7 +151,7 @@ class Compare(Rounds):
     rss: Change = _key("5%", "The smallest change in the server's memory that matters.")
 
 
-class Gate(Rounds):
+class Gate(RoundsTable):
     """How `loadgen gate` measures, and by metric, with its sign, the smallest regression that matters.
 
     The gate is green for a metric where the 90 % interval of its change rules that regression out, and red where the

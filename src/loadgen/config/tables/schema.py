@@ -42,7 +42,8 @@ from loadgen.config.tables.values import (
     Size,
     Tls,
 )
-from loadgen.judge.verdict import Limits
+from loadgen.judge.verdict import VerdictLimits
+from loadgen.protocol import PROTOCOLS
 from loadgen.units import format_duration, parse_count
 
 MAX_REQUESTS = 2**53 - 1
@@ -56,9 +57,6 @@ _MIN_INTERVAL_NS = 1_000_000
 
 ID_LENGTH = 16
 """Hex digits for every 64-bit id."""
-
-_DEFAULT_PORTS = {"memcache": 11211}
-_REDIS_PORT = 6379
 
 
 class General(Table):
@@ -194,7 +192,7 @@ class Target(Table):
     @classmethod
     def _default_by_protocol(cls, endpoints: object, info: ValidationInfo) -> object:
         if endpoints == () and info.data.get("server") is None:
-            return (f"127.0.0.1:{_DEFAULT_PORTS.get(info.data.get('protocol', ''), _REDIS_PORT)}",)
+            return (f"127.0.0.1:{PROTOCOLS[info.data.get('protocol', 'resp')].port}",)
         return endpoints
 
     @field_validator("endpoints")
@@ -438,7 +436,7 @@ class Workload(Table):
         return bool(self.rate_limit or self.phase or self.saturation_search)
 
 
-_LIMITS = Limits()
+_LIMITS = VerdictLimits()
 
 
 class Verdict(Table):

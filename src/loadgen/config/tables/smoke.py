@@ -6,10 +6,10 @@ from pydantic import Field
 
 from loadgen.config.tables.table import Table, duration_key
 from loadgen.config.tables.values import Count, PositiveDuration, ShareOrFalse
-from loadgen.smoke.criteria import Limits
+from loadgen.smoke.criteria import SmokeLimits
 from loadgen.units import format_duration
 
-_LIMITS = Limits()
+_LIMITS = SmokeLimits()
 
 
 class Smoke(Table):

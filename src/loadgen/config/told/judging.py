@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loadgen.compare.comparison import Awake, Idle, Settings
-from loadgen.config.tables.rounds import Rounds
+from loadgen.compare.comparison import Awake, ComparisonSettings, Idle
+from loadgen.config.tables.rounds import RoundsTable
 from loadgen.config.tables.schema import Config
-from loadgen.smoke.criteria import Limits
+from loadgen.smoke.criteria import SmokeLimits
 
 
-def smoke_limits(config: Config) -> Limits:
+def smoke_limits(config: Config) -> SmokeLimits:
     """The smoke test's criteria, of `[smoke]`."""
     smoke = config.smoke
-    return Limits(
+    return SmokeLimits(
         connection_errors=smoke.connection_errors,
         timeouts=smoke.timeouts,
         error_replies=smoke.error_replies,
@@ -25,18 +25,18 @@ def smoke_limits(config: Config) -> Limits:
     )
 
 
-def compare_settings(config: Config) -> Settings:
+def compare_settings(config: Config) -> ComparisonSettings:
     """How a comparison's rounds are run and judged, of `[compare]`."""
     return _settings(config.compare, one_sided=False)
 
 
-def gate_settings(config: Config) -> Settings:
+def gate_settings(config: Config) -> ComparisonSettings:
     """How a gate's rounds are run and judged, of `[gate]`: by thresholds without their signs."""
     return replace(_settings(config.gate, one_sided=True), noise=config.gate.noise)
 
 
-def _settings(table: Rounds, *, one_sided: bool) -> Settings:
-    return Settings(
+def _settings(table: RoundsTable, *, one_sided: bool) -> ComparisonSettings:
+    return ComparisonSettings(
         thresholds=table.thresholds,
         one_sided=one_sided,
         slice_ns=table.slice,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadgen.config.tables.objectives import limits
 from loadgen.config.tables.schema import Config, SaturationSearch
-from loadgen.stats.search import Settings
+from loadgen.stats.search import SearchSettings
 from loadgen.stats.trial import Limit
 from loadgen.units import NS_PER_S
 
@@ -14,10 +14,10 @@ def wants_search(config: Config) -> bool:
     return config.workload.saturation_search is not None
 
 
-def search_settings(config: Config) -> Settings:
+def search_settings(config: Config) -> SearchSettings:
     """The search's settings; its defaults where the configuration has no [workload.saturation_search]."""
     search = config.workload.saturation_search or SaturationSearch()
-    return Settings(
+    return SearchSettings(
         limits=_limits(config, search),
         start_rate_per_s=search.start_rate,
         step_multiplier=search.step_multiplier,

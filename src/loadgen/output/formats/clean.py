@@ -23,10 +23,12 @@ from loadgen.output.paper.columns import PLAIN, WATCHED
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import figures, search, sentences, slo
+from loadgen.percentiles import IN_ROWS
+from loadgen.phase import Phase
 from loadgen.plan import Plan
-from loadgen.slo import Answer
+from loadgen.slo import Attainment
 from loadgen.stats.search import Outcome
-from loadgen.stats.trial import Verdict
+from loadgen.stats.trial import RateVerdict
 from loadgen.units import format_duration
 from loadgen.usage import ServerReport
 
@@ -38,7 +40,7 @@ _HEADINGS = ("req/s", "err/s", "hit%", "srv%")
 
 _PHASE_HEADINGS = ("offered", "achieved", "p50", "p99", "errors")
 
-_ANSWER_STYLES = {Answer.MET: "green", Answer.BREACHED: "bold red", Answer.UNKNOWN: "yellow"}
+_ANSWER_STYLES = {Attainment.MET: "green", Attainment.BREACHED: "bold red", Attainment.UNKNOWN: "yellow"}
 
 
 class Clean:
@@ -67,9 +69,9 @@ class Clean:
                 self._print(*after_another, *self._configured(event, sentences.targets(event.plan)))
             case PhaseBegan():
                 self._print(self._paint(_phase(event.phase, self._plan), "dim"))
-                if event.phase == "search":
+                if event.phase == Phase.SEARCH:
                     self._print("", self._paint(_step_header(), "bold"))
-            case Sample(phase="measure"):
+            case Sample(phase=Phase.MEASURE):
                 strain = (indented(words, 10) for words in sentences.strain(event, self._plan))
                 beside = (self._paint(line, "yellow") for lines in strain for line in lines)
                 self._print(*self._headed(event), self._sample(event), *beside)
@@ -93,7 +95,7 @@ class Clean:
         picked = plan.request_distribution if plan.open_loop else sentences.refill(plan)
         pipeline = f"pipeline depth {plan.pipeline_depth}"
         schedule = sentences.schedule(plan, figures.grouped)
-        stored = [] if plan.protocol == "ping" else [*fact("keys", keyspace), *fact("values", values)]
+        stored = [*fact("keys", keyspace), *fact("values", values)] if plan.speaks.has_keys else []
         return [
             self._paint(f"loadgen {printable(event.version)}", "bold"),
             rule(),
@@ -169,7 +171,7 @@ class Clean:
         columns = self._columns
         rows = [columns.row(label, h.count, figures.quantiles(h)) for label, h in sentences.latencies(event)]
         title = f"latency{'count':>{columns.left - len('latency')}}"
-        labels = columns.percentiles([label for label, _ in figures.PERCENTILES])
+        labels = columns.percentiles([label for _, label, _ in IN_ROWS])
         return [self._paint(f"{title}{labels}", "bold"), *rows]
 
     def _by_phase(self, event: Result) -> list[str]:
@@ -182,7 +184,7 @@ class Clean:
             cells = [
                 figures.rate(each.phase.offered_per_s),
                 figures.rate(each.achieved_per_s) if each.counted_ns else figures.NOTHING,
-                *(figures.quantile(latency, q) for q in sentences.PHASE_QUANTILES),
+                *(figures.quantile(latency, q) for _, _, q in sentences.PHASE_PERCENTILES),
                 figures.rate(total.not_ok),
             ]
             rows += indented(sentences.phase(each.phase, figures.grouped), 0)
@@ -213,7 +215,9 @@ class Clean:
 
     def _breaches(self, event: Result) -> list[str]:
         answers = {check.answer for check in event.checks}
-        worst = next((answer for answer in (Answer.BREACHED, Answer.UNKNOWN) if answer in answers), Answer.MET)
+        worst = next(
+            (answer for answer in (Attainment.BREACHED, Attainment.UNKNOWN) if answer in answers), Attainment.MET
+        )
         words = slo.summary(event.checks, figures.grouped)
         return [self._paint(line, _ANSWER_STYLES[worst]) for line in fact("slo", words)]
 
@@ -273,10 +277,10 @@ class Clean:
 
 
 _VERDICT_STYLES = {
-    Verdict.PASS: "green",
-    Verdict.FAIL: "red",
-    Verdict.INCONCLUSIVE: "yellow",
-    Verdict.GENERATOR_LIMITED: "bold yellow",
+    RateVerdict.PASS: "green",
+    RateVerdict.FAIL: "red",
+    RateVerdict.INCONCLUSIVE: "yellow",
+    RateVerdict.GENERATOR_LIMITED: "bold yellow",
 }
 
 
@@ -313,13 +317,13 @@ def _phase(phase: str, plan: Plan | None) -> str:
     if plan is None:
         return f"[{phase}]"
     match phase:
-        case "connect":
+        case Phase.CONNECT:
             return f"[connect {figures.plural(plan.connections, 'connection', figures.grouped)}]"
-        case "prefill":
+        case Phase.PREFILL:
             return f"[prefill {figures.plural(plan.keyspace.count, 'key', figures.grouped)}]"
-        case "warmup":
+        case Phase.WARMUP:
             return f"[warmup {format_duration(plan.warmup_ns)}]"
-        case "measure":
+        case Phase.MEASURE:
             return f"[running {sentences.aim(plan, figures.grouped)}]"
         case _:
             return f"[{phase}]"

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from loadgen.compare.comparison import METRICS, Candidate, Compared, ContestBegan, NoiseFound, RoundEnded, Row, Verdict
+from loadgen.compare.comparison import (
+    METRICS,
+    Candidate,
+    Compared,
+    ContestBegan,
+    GateAnswer,
+    NoiseFound,
+    RoundEnded,
+    Row,
+)
 from loadgen.escape import printable
 from loadgen.output.formats.event import AnyEvent
 from loadgen.output.paper.color import Paint
@@ -18,11 +27,11 @@ HEADER_EVERY = 25
 """Rounds after which the header comes again: about a terminal's height."""
 
 _VERDICT_STYLES = {
-    Verdict.PASS: "bold green",
-    Verdict.FAIL: "bold red",
-    Verdict.INCONCLUSIVE: "bold yellow",
-    Verdict.REFUSED: "bold yellow",
-    Verdict.ERROR: "bold red",
+    GateAnswer.PASS: "bold green",
+    GateAnswer.FAIL: "bold red",
+    GateAnswer.INCONCLUSIVE: "bold yellow",
+    GateAnswer.REFUSED: "bold yellow",
+    GateAnswer.ERROR: "bold red",
 }
 
 _ROUND, _NAME, _CHANGE = 8, 12, 10

@@ -9,6 +9,7 @@ from loadgen.events import Configured, Result
 from loadgen.output.formats.event import AnyEvent
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import sentences
+from loadgen.percentiles import percentiles
 from loadgen.units import NS_PER_MS
 
 COLUMNS = (
@@ -45,7 +46,7 @@ class Csv:
 def row(event: Result) -> list[str]:
     """What a load came to; zeros where nothing was measured."""
     latency = event.measured.latency()
-    quantiles = [latency.quantile(q) if latency.count else 0 for q in (0.5, 0.95, 0.99)]
+    quantiles = [latency.quantile(q) if latency.count else 0 for _, _, q in percentiles("p50", "p95", "p99")]
     mean, least, most = (latency.mean, latency.min, latency.max) if latency.count else (0.0, 0, 0)
     return [
         event.plan.test or sentences.mix(event.plan),

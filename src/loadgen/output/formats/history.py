@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TextIO
 
-from loadgen.history.history import TREND_P, Course, Point, Row, Step
+from loadgen.history.history import TREND_P, LevelShift, Point, PointRow, Series
 from loadgen.output.paper.color import Paint
 from loadgen.output.paper.layout import WIDTH, indented, rule
 from loadgen.output.words import figures
@@ -39,7 +39,7 @@ class Ramp:
         except UnicodeEncodeError:
             self.levels, self.invalid = "12345678", "x"
 
-    def draw(self, course: Course) -> str:
+    def draw(self, course: Series) -> str:
         """A column for each point, or for neighbours their median; between the least point and the largest."""
         least, most = (min(course.values), max(course.values)) if course.values else (0.0, 0.0)
         count = len(course.points)
@@ -57,12 +57,12 @@ class Ramp:
         return self.levels[round(level)]
 
 
-def clean(rows: Iterable[Row], metrics: Sequence[str], paint: Paint, ramp: Ramp) -> str:
+def clean(rows: Iterable[PointRow], metrics: Sequence[str], paint: Paint, ramp: Ramp) -> str:
     """A block for each row, 80 columns wide: what its points have in common, and every metric."""
     return "\n".join("".join(f"{line}\n" for line in _block(row, metrics, paint, ramp)) for row in rows)
 
 
-def _block(row: Row, metrics: Sequence[str], paint: Paint, ramp: Ramp) -> list[str]:
+def _block(row: PointRow, metrics: Sequence[str], paint: Paint, ramp: Ramp) -> list[str]:
     group, courses = row.group, row.courses(metrics)
     loop = _LOOPS.get(group.loop, f"{figures.rate(group.rate_per_s)} req/s offered")
     return [
@@ -77,7 +77,7 @@ def _block(row: Row, metrics: Sequence[str], paint: Paint, ramp: Ramp) -> list[s
     ]
 
 
-def _points(row: Row, ramp: Ramp) -> str:
+def _points(row: PointRow, ramp: Ramp) -> str:
     """How many, since when, and how many of them are not valid."""
     first, last = (_when(point) for point in (row.points[0], row.points[-1]))
     span = first if len(row.points) == 1 else f"{first} to {last}"
@@ -91,7 +91,7 @@ def _when(point: Point) -> str:
     return f"{point.ts[:10]} ({point.label})" if point.label else point.ts[:10]
 
 
-def _course(course: Course, paint: Paint, ramp: Ramp) -> list[str]:
+def _course(course: Series, paint: Paint, ramp: Ramp) -> list[str]:
     # Not wrapped: a row that begins with a gap must keep it.
     drawn = f"{course.metric.label:<{_LABEL}}{ramp.draw(course)}".rstrip()
     if not course.known:
@@ -107,14 +107,14 @@ def _course(course: Course, paint: Paint, ramp: Ramp) -> list[str]:
     ]
 
 
-def _last(course: Course) -> str:
+def _last(course: Series) -> str:
     """The newest number, and how unusual it is."""
     change = course.change
     beside = f", {_change(change)} against the median before it" if change is not None else ""
     return f"last {_amount(course, course.known[-1])}{beside}"
 
 
-def _extent(course: Course) -> str:
+def _extent(course: Series) -> str:
     """What there was until now; nothing new of one point."""
     if len(course.known) == 1:
         return ""
@@ -124,7 +124,7 @@ def _extent(course: Course) -> str:
     return f"first {_amount(course, known[0])}, median {median}, {_amount(course, least)} to {_amount(course, most)}"
 
 
-def _amount(course: Course, point: Point) -> str:
+def _amount(course: Series, point: Point) -> str:
     name = course.metric.name
     return figures.marked(figures.AT_LEAST * (name in point.at_least), _spelled(point.values[name], course.unit))
 
@@ -138,7 +138,7 @@ def _change(part: float) -> str:
     return figures.change(part) if part < _MANIFOLD else f"× {part + 1:.3g}"
 
 
-def _painted_step(course: Course, step: Step, paint: Paint) -> list[str]:
+def _painted_step(course: Series, step: LevelShift, paint: Paint) -> list[str]:
     size = f"of {_change(step.change)}" if step.change is not None else "from nothing"
     words = f"a step {size}, first seen {_when(step.first)}: p = {step.p:.2g}"
     return [paint(line, _style(course, 1 if step.change is None else step.change)) for line in _fact("", words)]
@@ -148,17 +148,17 @@ def _fact(label: str, words: str) -> list[str]:
     return indented(words, _LABEL, label)
 
 
-def _style(course: Course, direction: float) -> str:
+def _style(course: Series, direction: float) -> str:
     return "yellow" if course.is_worse(direction) else "green"
 
 
-def records(rows: Iterable[Row], metrics: Sequence[str]) -> bytes:
+def records(rows: Iterable[PointRow], metrics: Sequence[str]) -> bytes:
     """NDJSON, a `trend` record for each row and metric; what cannot be known is null."""
     lines = (json.dumps(_record(row, course), ensure_ascii=False) for row in rows for course in row.courses(metrics))
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _record(row: Row, course: Course) -> dict[str, object]:
+def _record(row: PointRow, course: Series) -> dict[str, object]:
     values, trend, step = course.values, course.trend, course.step
     return {
         "type": "trend",

@@ -7,26 +7,20 @@ because nobody watches it.
 from __future__ import annotations
 
 import contextlib
-from typing import TextIO
-
-from rich.console import Console
-from rich.progress import BarColumn, TaskID, TextColumn
-from rich.progress import Progress as RichProgress
+from typing import Protocol, TextIO
 
 from loadgen.escape import printable
 from loadgen.events import Progress
 from loadgen.output.formats.event import AnyEvent
 from loadgen.output.words import figures
+from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.units import NS_PER_S
 
 STALL_LINE_EVERY_NS = 5 * NS_PER_S
 LONGEST_NOTE = 500
 LONGEST_TARGET = 24
 
-NARROWEST_BAR, WIDEST_BAR = 4, 24
-
-_UNITS = {"prefill": "keys", "connect": "connections"}
-_PHASES_OF_A_LOAD = ("warmup", "measure", "drain")
+_UNITS: dict[str, str] = {Phase.PREFILL: "keys", Phase.CONNECT: "connections"}
 
 
 class Lines:
@@ -48,7 +42,7 @@ class Lines:
             return
         self._printed = (event.phase, event.elapsed_ns)
         note = printable(event.note, LONGEST_NOTE)
-        line = f"{_title(event)}: {_done(event)} after {event.elapsed_ns / NS_PER_S:.0f} s: {note}"
+        line = f"{title(event)}: {_done(event)} after {event.elapsed_ns / NS_PER_S:.0f} s: {note}"
         if self._stream is not None:
             with contextlib.suppress(OSError, ValueError):
                 print(line, file=self._stream, flush=True)
@@ -57,74 +51,24 @@ class Lines:
         """Nothing to clear."""
 
 
-class Bar:
-    """A bar below whatever the results print, redrawn on each Progress event and gone at every other one.
+class Progressing(Protocol):
+    """An output of Progress events."""
 
-    A stall is a line above it, as it is where no terminal is.
+    def emit(self, event: AnyEvent) -> None: ...
 
-    It goes first: an output that shares its terminal must be given an event after this.
-    """
-
-    def __init__(self, stream: TextIO, color: bool) -> None:
-        self._console = _Console(file=stream, no_color=not color, highlight=False)
-        self._bar: RichProgress | None = None
-        self._column = BarColumn(bar_width=WIDEST_BAR)
-        self._task = TaskID(0)
-        self._stalls = Lines(stream)
-
-    def emit(self, event: AnyEvent) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            if not isinstance(event, Progress) or self._stalls.is_due(event):
-                self.close()
-            self._stalls.emit(event)
-            if isinstance(event, Progress) and event.total > 0:
-                self._draw(event)
-
-    def close(self) -> None:
-        """Clears the bar and shows the cursor again; to be called before the program leaves in any way."""
-        bar, self._bar = self._bar, None
-        if bar is not None:
-            with contextlib.suppress(OSError, ValueError):
-                bar.stop()
-
-    def _draw(self, event: Progress) -> None:
-        title, words = f"{_title(event):<8}", _words(event)
-        room = self._console.width - len(title) - len(words) - 3
-        if room < NARROWEST_BAR:
-            title = printable(title, max(1, len(title) - (NARROWEST_BAR - room)))
-        self._column.bar_width = max(NARROWEST_BAR, min(WIDEST_BAR, room))
-        if self._bar is None:
-            self._bar = RichProgress(
-                TextColumn("{task.description}", markup=False),
-                self._column,
-                TextColumn("{task.fields[words]}", markup=False),
-                console=self._console,
-                auto_refresh=False,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._task = self._bar.add_task(title, total=1.0, words=words)
-            self._bar.start()
-        self._bar.update(self._task, description=title, completed=_share(event), words=words)
-        self._bar.refresh()
+    def close(self) -> None: ...
 
 
-class _Console(Console):
-    """rich ends the whole program when its stream is a closed pipe; here the bar just stays away."""
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-
-
-def create(stream: TextIO | None, color: bool) -> Bar | Lines:
+def create(stream: TextIO | None, color: bool) -> Progressing:
     """What suits the stream: a bar where it is a terminal that can move its cursor."""
     if stream is None or stream.closed or not stream.isatty():
         return Lines(stream)
-    return Lines(stream) if Console(file=stream).is_dumb_terminal else Bar(stream, color)
+    from loadgen.output.formats import bar
+
+    return bar.create(stream, color)
 
 
-def _title(event: Progress) -> str:
+def title(event: Progress) -> str:
     """Where in the whole it is, of which server, and which phase: "round 3/8, slice 5/24, redis".
 
     The phases of a slice are too short to be read.
@@ -132,12 +76,12 @@ def _title(event: Progress) -> str:
     if event.overall is None:
         return ": ".join(filter(None, [printable(event.target, LONGEST_TARGET), printable(event.phase)]))
     parts = [str(part) for part in event.overall.parts]
-    phase = [printable(event.phase)] if event.phase not in _PHASES_OF_A_LOAD or len(parts) < 2 else []
+    phase = [printable(event.phase)] if event.phase not in OF_A_LOAD or len(parts) < 2 else []
     where = ", ".join([*parts, *filter(None, [printable(event.target, LONGEST_TARGET)])])
     return ": ".join([where, *phase])
 
 
-def _share(event: Progress) -> float:
+def share(event: Progress) -> float:
     """How much is done: of a phase, or, in whole parts, of what it is a part of. 0 to 1."""
     if event.overall is None:
         return min(1.0, event.done / event.total)
@@ -153,12 +97,12 @@ def _done(event: Progress) -> str:
     return f"{event.done:,} of {event.total:,} {unit} ({part} %)" if unit else f"{part} %"
 
 
-def _words(event: Progress) -> str:
+def words(event: Progress) -> str:
     """`52.3 %, 123K keys/s, 8 s left`: rate and rest at the mean speed so far, or the most that the whole may take."""
     if event.overall is not None and event.overall.left_ns is not None:
         return f"at most {figures.left(event.overall.left_ns)} left"
     unit = event.unit or _UNITS.get(event.phase)
-    words = [f"{figures.share(_share(event)):>5} %"]
+    words = [f"{figures.share(share(event)):>5} %"]
     if unit and event.elapsed_ns:
         words.append(f"{figures.rate(event.done * NS_PER_S / event.elapsed_ns)} {unit}/s")
     if event.overall is None and event.done and event.done <= event.total:

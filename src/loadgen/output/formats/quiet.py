@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from loadgen.compare.comparison import Compared, NoiseFound, Verdict
+from loadgen.compare.comparison import Compared, GateAnswer, NoiseFound
 from loadgen.events import NOT_FOUND, NOTHING_MEASURED, Result, SearchEnded
 from loadgen.output.formats.event import AnyEvent
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import comparison, figures, search, sentences, slo, smoke
+from loadgen.percentiles import IN_ROWS
 from loadgen.smoke.criteria import SmokeEnded
 from loadgen.units import NS_PER_US
 from loadgen.usage import ServerReport
@@ -67,7 +68,7 @@ def _compared(event: Compared, gate: bool) -> list[str]:
     if not gate:
         names = f"{comparison.candidate(event.b)} against {comparison.candidate(event.a)}:"
         return [names, *(answers or ["no round ended"]), *comparison.cut_short(event)]
-    unsaid = comparison.reasons(event) if event.verdict is Verdict.REFUSED else comparison.cut_short(event)
+    unsaid = comparison.reasons(event) if event.verdict is GateAnswer.REFUSED else comparison.cut_short(event)
     return [event.verdict, *answers, *unsaid]
 
 
@@ -76,7 +77,7 @@ def _measured(event: Result) -> list[str]:
     if not total.planned:
         return [NOTHING_MEASURED]
     hits = figures.share(event.measured.hit_rate)
-    shown = ((label, figures.quantile(latency, q, figures.latency_word)) for label, q in figures.PERCENTILES)
+    shown = ((label, figures.quantile(latency, q, figures.latency_word)) for _, label, q in IN_ROWS)
     objectives = slo.summary(event.checks)
     return [
         f"{event.throughput_per_s:.0f} req/s",

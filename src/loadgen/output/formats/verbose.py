@@ -23,6 +23,8 @@ from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import figures, search, sentences, slo, smoke
+from loadgen.percentiles import IN_ROWS
+from loadgen.phase import Phase
 from loadgen.plan import Plan
 from loadgen.smoke.criteria import SmokeEnded
 from loadgen.units import format_duration
@@ -56,7 +58,7 @@ class Verbose:
                 self._log.say(event.wall_s, *sentences.notes(event), level="WARN")
             case PhaseBegan():
                 self._log.say(event.wall_s, _phase(event.phase, self._plan))
-            case Sample(phase="measure"):
+            case Sample(phase=Phase.MEASURE):
                 self._log.say_on_one_line(event.wall_s, _sample(event))
                 self._log.say(event.wall_s, *sentences.strain(event, self._plan), level="WARN")
             case Result():
@@ -100,7 +102,7 @@ def _load(event: Configured) -> list[str]:
         f"pipeline_depth: {plan.pipeline_depth}",
         *([f"refill: {plan.refill}"] if sentences.refill(plan) else []),
         f"commands: {sentences.mix(plan)}",
-        *([] if plan.protocol == "ping" else stored),
+        *(stored if plan.speaks.has_keys else []),
         *_schedule(plan),
         *([f"search: {search.aim(event.search.limits).lower()}"] if event.search is not None else []),
         *([f"also: {', '.join(extras)}"] if extras else []),
@@ -122,16 +124,16 @@ def _phase(phase: str, plan: Plan | None) -> str:
     if plan is None:
         return f"{phase}..."
     match phase:
-        case "connect":
+        case Phase.CONNECT:
             return f"opening {figures.plural(plan.connections, 'connection')}..."
-        case "prefill":
+        case Phase.PREFILL:
             return f"prefilling {figures.plural(plan.keyspace.count, 'key')}..."
-        case "warmup":
+        case Phase.WARMUP:
             return f"warming up for {format_duration(plan.warmup_ns)}..."
-        case "measure":
+        case Phase.MEASURE:
             done = "warmup complete, " if plan.warmup_ns else ""
             return f"{done}running for {sentences.aim(plan)}"
-        case "drain":
+        case Phase.DRAIN:
             return f"draining, for {format_duration(plan.request_timeout_ns)} at most..."
         case _:
             return f"{phase}..."
@@ -142,7 +144,7 @@ def _sample(event: Sample) -> str:
     hits = figures.share(event.interval.hit_rate)
     answered, failed = per_s(total.answered, event.interval_ns), per_s(total.not_ok, event.interval_ns)
     shown = figures.quantiles(latency, lambda ns: f"{figures.latency_us(ns)}us", figures.mark_of_interval)
-    percentiles = (f"{label}={value}" for (label, _), value in zip(figures.PERCENTILES, shown, strict=True))
+    percentiles = (f"{label}={value}" for (_, label, _), value in zip(IN_ROWS, shown, strict=True))
     return " ".join([f"rate={answered:.0f}/s err={failed:.0f}/s hit%={hits}", *percentiles, *_usage(event.server)])
 
 
@@ -189,7 +191,7 @@ def _result(event: Result) -> list[str]:
 
 def _counted(each: PhaseCounted) -> str:
     latency = each.counted.latency()
-    p50, p99 = (figures.quantile(latency, q, figures.latency_word) for q in sentences.PHASE_QUANTILES)
+    p50, p99 = (figures.quantile(latency, q, figures.latency_word) for _, _, q in sentences.PHASE_PERCENTILES)
     offered, achieved = (figures.whole_rate(rate) for rate in (each.phase.offered_per_s, each.achieved_per_s))
     rates = f"offered {offered}/s, achieved {achieved}/s"
     return f"{sentences.phase(each.phase)}: {rates}, p50 {p50}, p99 {p99}, errors {each.counted.total.not_ok}"
@@ -205,7 +207,7 @@ def _client(event: Result) -> str:
 
 def _latency(event: Result) -> list[str]:
     """The labels as wide as the widest, then the percentiles."""
-    rows = [["latency (us)", *(label for label, _ in figures.PERCENTILES)]]
+    rows = [["latency (us)", *(label for _, label, _ in IN_ROWS)]]
     for label, histogram in sentences.latencies(event):
         rows.append([f"  {label}", *figures.quantiles(histogram, figures.latency_us)])
     width = max(len(row[0]) for row in rows)

@@ -6,9 +6,6 @@ import os
 from collections.abc import Mapping
 from typing import TextIO
 
-from rich.color import ColorSystem
-from rich.style import Style
-
 
 def wants_color(stream: TextIO | None, color: str, environ: Mapping[str, str] = os.environ) -> bool:
     """`color` is `always`, `never`, or `auto`: on a terminal, unless NO_COLOR is set (no-color.org)."""
@@ -25,4 +22,9 @@ class Paint:
 
     def __call__(self, text: str, style: str) -> str:
         """`style` in rich's words, such as `bold red`."""
-        return Style.parse(style).render(text, color_system=ColorSystem.STANDARD) if self._on and text else text
+        if not self._on or not text:
+            return text
+        from rich.color import ColorSystem
+        from rich.style import Style
+
+        return Style.parse(style).render(text, color_system=ColorSystem.STANDARD)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from loadgen.output.paper.layout import width
 from loadgen.output.words import figures
+from loadgen.percentiles import IN_ROWS
 
 _FIRST = 8
 _PERCENTILE, _WIDEST = 8, 12
@@ -38,7 +39,7 @@ class Columns:
 
     def header(self, first: str, *words: str) -> str:
         """The line above."""
-        return self.line(first, self.cells(words), [label for label, _ in figures.PERCENTILES])
+        return self.line(first, self.cells(words), [label for _, label, _ in IN_ROWS])
 
     def percentiles(self, words: Sequence[str]) -> str:
         """Of all percentiles, those that there is room for; where there is plenty, a marked one has its blank too."""

@@ -16,9 +16,9 @@ from loadgen.output.paper.color import Paint
 from loadgen.output.paper.layout import width
 from loadgen.output.pictures.scale import Scale
 from loadgen.output.words import comparison, figures
-from loadgen.stats.sequential import Answer
+from loadgen.stats.sequential import Shift
 
-ANSWER_STYLES = {Answer.WORSE: "bold red", Answer.BETTER: "bold green", Answer.SAME: "green", Answer.UNCLEAR: "yellow"}
+ANSWER_STYLES = {Shift.WORSE: "bold red", Shift.BETTER: "bold green", Shift.SAME: "green", Shift.UNCLEAR: "yellow"}
 
 _LABEL = 17
 _TICKS = 7

@@ -15,7 +15,7 @@ from loadgen.output.paper.sink import write_file
 from loadgen.output.paper.xml import serialized
 from loadgen.output.pictures.scale import Scale
 from loadgen.output.words import comparison, figures
-from loadgen.stats.sequential import Answer
+from loadgen.stats.sequential import Shift
 
 _WIDTH = 820
 _LEFT, _RIGHT = 150, 560
@@ -34,11 +34,11 @@ _FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', Arial, sans-ser
 _SIZE, _TITLE_SIZE, _SMALL_SIZE = "13", "15", "12"
 
 _INK, _PAPER = "#1f2328", "#ffffff"
-_COLORS = {Answer.WORSE: "#c62828", Answer.BETTER: "#1565c0", Answer.SAME: "#2e7d32", Answer.UNCLEAR: "#8a6100"}
+_COLORS = {Shift.WORSE: "#c62828", Shift.BETTER: "#1565c0", Shift.SAME: "#2e7d32", Shift.UNCLEAR: "#8a6100"}
 
 # Attributes alone make the picture: many programs that draw SVG know no style sheet. Browsers have this one for pages
 # that are dark.
-_DARK = {Answer.WORSE: "#ff7b72", Answer.BETTER: "#79c0ff", Answer.SAME: "#7ee787", Answer.UNCLEAR: "#e3b341"}
+_DARK = {Shift.WORSE: "#ff7b72", Shift.BETTER: "#79c0ff", Shift.SAME: "#7ee787", Shift.UNCLEAR: "#e3b341"}
 _STYLE = " ".join(
     [
         "@media (prefers-color-scheme: dark) {",

@@ -6,10 +6,10 @@ docs.github.com/actions/reference/workflows-and-actions/workflow-commands; `esca
 import contextlib
 import sys
 
-from loadgen.compare.comparison import Compared, Verdict
+from loadgen.compare.comparison import Compared, GateAnswer
 from loadgen.escape import workflow_message, workflow_property
 from loadgen.output.words import comparison
-from loadgen.stats.sequential import Answer
+from loadgen.stats.sequential import Shift
 
 _LONGEST = 1000
 
@@ -26,17 +26,17 @@ def annotations(compared: Compared) -> list[str]:
     none where all is well."""
     against = f"{comparison.candidate(compared.b)} against {comparison.candidate(compared.a)}"
     match compared.verdict:
-        case Verdict.PASS:
+        case GateAnswer.PASS:
             return []
-        case Verdict.FAIL:
-            worse = [row for row in compared.rows if row.answer is Answer.WORSE]
+        case GateAnswer.FAIL:
+            worse = [row for row in compared.rows if row.answer is Shift.WORSE]
             told = [(f"loadgen: {comparison.label(row.metric)} is worse", row) for row in worse]
             return [
                 _command("error", title, f"{comparison.sentence(row, compared)} ({against})") for title, row in told
             ]
         case verdict:
             title = f"loadgen gate: {verdict}"
-            kind = "error" if verdict is Verdict.ERROR else "warning"
+            kind = "error" if verdict is GateAnswer.ERROR else "warning"
             return [_command(kind, title, f"{'; '.join(comparison.reasons(compared))} ({against})")]
 
 

@@ -15,7 +15,7 @@ from loadgen.compare.comparison import Compared, Row
 from loadgen.output.paper.sink import write_file
 from loadgen.output.paper.xml import serialized
 from loadgen.output.words import comparison
-from loadgen.stats.sequential import Answer
+from loadgen.stats.sequential import Shift
 
 _CLASS = "loadgen.gate"
 
@@ -54,10 +54,10 @@ def _case(row: Row, compared: Compared) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=_CLASS, name=row.metric, time=f"{row.took_s:.3f}")
     said = comparison.sentence(row, compared)
     a, b = comparison.a_and_b(row)
-    if row.answer is Answer.WORSE:
+    if row.answer is Shift.WORSE:
         failure = ElementTree.SubElement(case, "failure", message=said, type="regression")
         failure.text = f"{said}, from {a} to {b}; the change that matters is {comparison.threshold(row)}"
-    elif row.answer is Answer.UNCLEAR:
+    elif row.answer is Shift.UNCLEAR:
         ElementTree.SubElement(case, "skipped", message=said)
     else:
         ElementTree.SubElement(case, "system-out").text = said

@@ -6,14 +6,20 @@ Names come from outside and are escaped: a table stays a table, and nothing beco
 from __future__ import annotations
 
 from loadgen import escape
-from loadgen.compare.comparison import Compared, Row, Verdict
+from loadgen.compare.comparison import Compared, GateAnswer, Row
 from loadgen.output.paper.sink import write_file
 from loadgen.output.words import comparison, figures
-from loadgen.stats.sequential import Answer
+from loadgen.stats.sequential import Shift
 
 _LONGEST = 1000
 
-_SIGNS = {Verdict.PASS: "✅", Verdict.FAIL: "❌", Verdict.INCONCLUSIVE: "⚠️", Verdict.REFUSED: "⚠️", Verdict.ERROR: "❌"}
+_SIGNS = {
+    GateAnswer.PASS: "✅",
+    GateAnswer.FAIL: "❌",
+    GateAnswer.INCONCLUSIVE: "⚠️",
+    GateAnswer.REFUSED: "⚠️",
+    GateAnswer.ERROR: "❌",
+}
 
 
 def append_markdown(path: str, compared: Compared) -> None:
@@ -28,7 +34,7 @@ def markdown(compared: Compared) -> str:
     headings = ["metric", a, b, "change", sure, "change that matters", "answer"]
     rows = [_row(row, compared) for row in compared.rows]
     table = [headings, ["---"] + ["---:"] * 5 + ["---"], *rows] if rows else []
-    reasons = [] if compared.verdict is Verdict.PASS else comparison.reasons(compared)
+    reasons = [] if compared.verdict is GateAnswer.PASS else comparison.reasons(compared)
     told = [*reasons, *comparison.notes(compared)]
     names = f"{_escaped(compared.b.name)} against {_escaped(compared.a.name)}"
     lines = [
@@ -55,5 +61,5 @@ def _row(row: Row, compared: Compared) -> list[str]:
         figures.change(row.effect),
         comparison.interval(row),
         comparison.threshold(row),
-        f"**{answer}**" if row.answer in (Answer.WORSE, Answer.BETTER) else answer,
+        f"**{answer}**" if row.answer in (Shift.WORSE, Shift.BETTER) else answer,
     ]

@@ -9,16 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from loadgen.compare.comparison import METRICS, Candidate, Compared, Metric, NoiseFound, Round, Row, Verdict
+from loadgen.compare.comparison import METRICS, Candidate, Compared, GateAnswer, Metric, NoiseFound, Round, Row
 from loadgen.escape import printable
 from loadgen.judge.causes import percent
 from loadgen.output.words import figures
-from loadgen.stats.sequential import Answer
+from loadgen.percentiles import COMPARED
+from loadgen.stats.sequential import Shift
 from loadgen.units import format_duration
 
 BASELINE, CANDIDATE = "baseline", "candidate"
 
-SHORT = {"throughput": "throughput", "server_cpu": "CPU/req", "rss": "memory", "p999": "p99.9"}
+SHORT = {
+    "throughput": "throughput",
+    "server_cpu": "CPU/req",
+    "rss": "memory",
+    **{name: label for name, label, _ in COMPARED},
+}
 """What a column is called; other metrics by their names."""
 
 _LONGEST_NAME = 60
@@ -127,9 +133,9 @@ def a_and_b(row: Row) -> tuple[str, str]:
 
 def answer(row: Row, one_sided: bool) -> str:
     """A word or two: "worse", "same", "not worse" of a gate, "can't tell"."""
-    if row.answer is Answer.UNCLEAR:
+    if row.answer is Shift.UNCLEAR:
         return "can't tell"
-    return "not worse" if one_sided and row.answer is Answer.SAME else str(row.answer)
+    return "not worse" if one_sided and row.answer is Shift.SAME else str(row.answer)
 
 
 def sentence(row: Row, compared: Compared) -> str:
@@ -138,9 +144,9 @@ def sentence(row: Row, compared: Compared) -> str:
     a, b = pair(compared)
     told = f"{label(row.metric)} {_effect_in_words(row, confidence(compared))}".strip()
     match row.answer:
-        case Answer.WORSE | Answer.BETTER:
+        case Shift.WORSE | Shift.BETTER:
             return f"{b} is {row.answer}{'' if one_sided else f' than {a}'}: {told}"
-        case Answer.SAME:
+        case Shift.SAME:
             said = "not worse by" if one_sided else "the same within"
             return f"{label(row.metric)} is {said} {threshold(row)}: {told.removeprefix(label(row.metric)).strip()}"
         case _:
@@ -174,12 +180,14 @@ def _why_unclear(row: Row) -> list[str]:
 
 def reasons(compared: Compared) -> list[str]:
     """What a gate's verdict rests on, a sentence for each."""
-    if compared.verdict is Verdict.ERROR:
+    if compared.verdict is GateAnswer.ERROR:
         return [printable(compared.failure, _LONGEST)]
-    unclear = Answer.UNCLEAR
-    wanted = {Verdict.FAIL: Answer.WORSE, Verdict.INCONCLUSIVE: unclear, Verdict.REFUSED: unclear}.get(compared.verdict)
+    unclear = Shift.UNCLEAR
+    wanted = {GateAnswer.FAIL: Shift.WORSE, GateAnswer.INCONCLUSIVE: unclear, GateAnswer.REFUSED: unclear}.get(
+        compared.verdict
+    )
     told = [sentence(row, compared) for row in compared.rows if wanted in (None, row.answer)]
-    return [*told, *([] if compared.verdict is Verdict.PASS else cut_short(compared))] or ["no round ended"]
+    return [*told, *([] if compared.verdict is GateAnswer.PASS else cut_short(compared))] or ["no round ended"]
 
 
 def cut_short(event: Compared | NoiseFound) -> list[str]:

@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import Callable
 
+from loadgen.percentiles import IN_ROWS
 from loadgen.snapshot import Histogram, has_few_samples
 from loadgen.units import NS_PER_S, NS_PER_US, format_duration
 from loadgen.usage import Usage
 
-PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0))
 """The columns of every latency, as (label, quantile)."""
 
 NOTHING = "-"
@@ -82,8 +82,8 @@ def quantile(
 def quantiles(
     histogram: Histogram, spell: Callable[[float], str] = latency, mark: Callable[[Histogram, float], str] = mark
 ) -> list[str]:
-    """Every one of PERCENTILES in words."""
-    return [quantile(histogram, q, spell, mark) for _, q in PERCENTILES]
+    """Every one of IN_ROWS in words."""
+    return [quantile(histogram, q, spell, mark) for _, _, q in IN_ROWS]
 
 
 def rate(value: float) -> str:

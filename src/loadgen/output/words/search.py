@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from loadgen.escape import printable
 from loadgen.events import SearchEnded
 from loadgen.output.words import figures
-from loadgen.stats.search import Answer, Outcome, Step
-from loadgen.stats.trial import NO_LIMIT_NS, Limit, Verdict
+from loadgen.stats.search import Outcome, SearchAnswer, Step
+from loadgen.stats.trial import NO_LIMIT_NS, Limit, RateVerdict
 
 KNEE = "the knee: beyond it p99 leaves its level at a low rate, or replies no longer keep up with the offered rate"
 
@@ -45,7 +45,7 @@ def found(ended: SearchEnded, spell: Callable[[int], str] = str) -> str:
     return f"{interval(ended.answer, spell)} ({sureness(ended.answer)})"
 
 
-def interval(answer: Answer, spell: Callable[[int], str] = str) -> str:
+def interval(answer: SearchAnswer, spell: Callable[[int], str] = str) -> str:
     """Where the highest rate lies: between two ends, or beyond the one that is known."""
     lo = figures.whole_rate(answer.lo_per_s, spell)
     if answer.hi_per_s is None:
@@ -54,25 +54,25 @@ def interval(answer: Answer, spell: Callable[[int], str] = str) -> str:
     return f"{lo} to {hi} req/s" if answer.lo_per_s else f"below {hi} req/s, if there is one"
 
 
-def sureness(answer: Answer) -> str:
+def sureness(answer: SearchAnswer) -> str:
     """What to think of the interval."""
     confirmed = ["confirmed"] if answer.confirmed else ["not confirmed"] * bool(answer.lo_per_s)
     outcome = [_OUTCOMES[answer.outcome]] if answer.outcome in _OUTCOMES else []
     return "; ".join([*confirmed, *outcome]) or answer.outcome
 
 
-def reason(answer: Answer) -> str:
+def reason(answer: SearchAnswer) -> str:
     """Why it ended as it did."""
     return printable(answer.reason, _LONGEST_WHY)
 
 
-def capacity(answer: Answer, spell: Callable[[int], str] = str) -> str:
+def capacity(answer: SearchAnswer, spell: Callable[[int], str] = str) -> str:
     """What the server can do at all; empty when that was not tried."""
     rate = figures.whole_rate(answer.capacity_per_s, spell)
     return f"{rate} req/s in a closed loop" if answer.capacity_per_s else ""
 
 
-def effort(answer: Answer) -> str:
+def effort(answer: SearchAnswer) -> str:
     """What the answer took: "14 steps, 92.3s of load"."""
     return f"{figures.plural(len(answer.steps), 'step')}, {answer.spent_s:.1f}s of load"
 
@@ -80,9 +80,9 @@ def effort(answer: Answer) -> str:
 def verdict(step: Step) -> str:
     """PASS or FAIL; where the longest look left that open, which way it leans."""
     match step.judgement.verdict:
-        case Verdict.INCONCLUSIVE:
+        case RateVerdict.INCONCLUSIVE:
             return "leans PASS" if step.passed else "leans FAIL"
-        case Verdict.GENERATOR_LIMITED:
+        case RateVerdict.GENERATOR_LIMITED:
             return "GENERATOR"
         case decided:
             return decided
@@ -113,9 +113,9 @@ def why(step: Step) -> str:
 
 def surprise(step: Step) -> str:
     """Why a step failed that its percentiles alone would let pass; empty when they say it all."""
-    exceeded = any(e.verdict is Verdict.FAIL for e in step.judgement.exceedances)
-    spoilt = step.judgement.verdict is Verdict.GENERATOR_LIMITED
-    said = spoilt or (step.judgement.verdict is Verdict.FAIL and not exceeded)
+    exceeded = any(e.verdict is RateVerdict.FAIL for e in step.judgement.exceedances)
+    spoilt = step.judgement.verdict is RateVerdict.GENERATOR_LIMITED
+    said = spoilt or (step.judgement.verdict is RateVerdict.FAIL and not exceeded)
     # Read by people only, who get a blank before the sign.
     return re.sub(r"(?<=\d)%", " %", why(step)) if said else ""
 

@@ -11,6 +11,7 @@ from loadgen.escape import printable
 from loadgen.events import Configured, Result, Sample, SearchEnded, per_s
 from loadgen.output.words import figures
 from loadgen.overload import BACKLOG_NS, lateness_ns
+from loadgen.percentiles import IN_ROWS, percentiles
 from loadgen.plan import LoadPhase, Plan, Segment
 from loadgen.slo import Unit
 from loadgen.snapshot import LEAST_BEYOND, Backlog, Histogram, Snapshot, Tally
@@ -29,7 +30,7 @@ ROWS_UNMARKED = "(rows are not marked)"
 NO_REQUESTS = "n/a (no requests)"
 """Where CPU time per request would stand."""
 
-PHASE_QUANTILES = (0.5, 0.99)
+PHASE_PERCENTILES = percentiles("p50", "p99")
 """Those that are shown of each phase of a load."""
 
 _MOST_SEGMENTS = 6
@@ -68,7 +69,7 @@ def workers(plan: Plan) -> str:
 
 def mix(plan: Plan, spell: Spell = str) -> str:
     """80 and 20 are "80% GET, 20% SET", and so are 4 and 1."""
-    if plan.protocol == "ping":
+    if not plan.speaks.has_keys:
         return "PING"
     weights = {"GET": plan.weights.get, "SET": plan.weights.set, "DELETE": plan.weights.delete}
     whole = sum(weights.values())
@@ -350,10 +351,10 @@ def closing(result: Result) -> list[str]:
     """What to know about the latency just shown, and what its signs mean, as far as there are any."""
     histograms = [histogram for _, histogram in latencies(result)]
     bounds = any(histogram.censored for histogram in histograms)
-    few = any(figures.mark(h, q) == figures.FEW_SAMPLES for h in histograms for _, q in figures.PERCENTILES)
+    few = any(figures.mark(h, q) == figures.FEW_SAMPLES for h in histograms for _, _, q in IN_ROWS)
     few |= any(check.has_few_samples and not check.is_lower_bound for check in result.checks)
     each_phase = [each.counted.latency() for each in result.by_phase]
-    few |= any(figures.mark(h, q) == figures.FEW_SAMPLES for h in each_phase for q in PHASE_QUANTILES)
+    few |= any(figures.mark(h, q) == figures.FEW_SAMPLES for h in each_phase for _, _, q in PHASE_PERCENTILES)
     return [
         *[EMBEDDED] * result.embedded,
         *[_closed_loop(result)] * (not result.plan.open_loop and result.measured.total.planned > 0),

@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from loadgen.output.words import figures
-from loadgen.slo import Answer, Check, Objective, Unit
+from loadgen.percentiles import PERCENTILES
+from loadgen.slo import Attainment, Evaluation, Objective, Unit
 
-_NAMES = {"p999": "p99.9", "p9999": "p99.99", "hit_rate_min": "hit rate", "throughput_min": "throughput"}
+_NAMES = {
+    **{name: label for name, label, _ in PERCENTILES.values()},
+    "hit_rate_min": "hit rate",
+    "throughput_min": "throughput",
+}
 
 
 def name(objective: Objective) -> str:
@@ -28,7 +33,7 @@ def limit(objective: Objective, spell: Callable[[int], str] = str) -> str:
     return f"{'>=' if objective.is_floor else '<='} {value}"
 
 
-def measured(check: Check, spell: Callable[[int], str] = str) -> str:
+def measured(check: Evaluation, spell: Callable[[int], str] = str) -> str:
     """What it is: "1.202ms", with the mark of a percentile that is not to be relied on.
 
     Where too many requests failed for the percentile to be a good reply's: how many did.
@@ -39,25 +44,25 @@ def measured(check: Check, spell: Callable[[int], str] = str) -> str:
     return sign + _value(check.objective, check.measured, spell)
 
 
-def answer(check: Check) -> str:
+def answer(check: Evaluation) -> str:
     """A breach is loud."""
-    return check.answer.upper() if check.answer is Answer.BREACHED else str(check.answer)
+    return check.answer.upper() if check.answer is Attainment.BREACHED else str(check.answer)
 
 
-def line(check: Check) -> str:
+def line(check: Evaluation) -> str:
     """All of it: "get p99 <= 1ms: 1.202ms, BREACHED"."""
     return f"{name(check.objective)} {limit(check.objective)}: {measured(check)}, {answer(check)}"
 
 
-def summary(checks: Sequence[Check], spell: Callable[[int], str] = str) -> str:
+def summary(checks: Sequence[Evaluation], spell: Callable[[int], str] = str) -> str:
     """What they come to together: "met", or what is not and how far; empty when there is no objective."""
-    breaches = [_breach(check, spell) for check in checks if check.answer is Answer.BREACHED]
-    unknown = [name(check.objective) for check in checks if check.answer is Answer.UNKNOWN]
+    breaches = [_breach(check, spell) for check in checks if check.answer is Attainment.BREACHED]
+    unknown = [name(check.objective) for check in checks if check.answer is Attainment.UNKNOWN]
     parts = [f"BREACHED: {', '.join(breaches)}"] * bool(breaches) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)
     return "; ".join(parts) or "met" * bool(checks)
 
 
-def _breach(check: Check, spell: Callable[[int], str]) -> str:
+def _breach(check: Evaluation, spell: Callable[[int], str]) -> str:
     return f"{name(check.objective)} ({measured(check, spell)}, not {limit(check.objective, spell)})"
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from loadgen.escape import printable
 from loadgen.output.words import figures, sentences
+from loadgen.percentiles import COMPARED
 from loadgen.smoke.criteria import Check, SmokeEnded
 from loadgen.units import NS_PER_US
 
 _LONGEST = 500
 """A finding is a sentence of our own, whose words from outside have been cut already."""
-
-_QUANTILES = (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))
 
 
 def verdict(ended: SmokeEnded) -> str:
@@ -44,15 +43,15 @@ def measured(ended: SmokeEnded) -> list[str]:
     result = ended.result
     if result is None or not result.measured.total.planned:
         return []
-    shown = zip((label for label, _ in _QUANTILES), percentiles(ended), strict=True)
+    shown = zip((label for _, label, _ in COMPARED), percentiles(ended), strict=True)
     return [f"{figures.rate(result.throughput_per_s)} req/s", *(f"{label} {value}" for label, value in shown)]
 
 
 def percentiles(ended: SmokeEnded) -> list[str]:
     """p50, p99 and p99.9."""
     if ended.result is None:
-        return [figures.NOTHING] * len(_QUANTILES)
-    return [figures.quantile(ended.result.measured.latency(), q) for _, q in _QUANTILES]
+        return [figures.NOTHING] * len(COMPARED)
+    return [figures.quantile(ended.result.measured.latency(), q) for _, _, q in COMPARED]
 
 
 def notes(ended: SmokeEnded) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import fields
 
 from loadgen.record.read.fields import Fields
-from loadgen.slo import Answer, Check, Objective
+from loadgen.slo import Attainment, Evaluation, Objective
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
 
 _NAMES = {"errors": "error_replies", "hits": "done", "misses": "not_done"}
@@ -54,13 +54,13 @@ def others(record: Fields, measured: Snapshot) -> Snapshot:
     )
 
 
-def checks(record: Fields, objective: Callable[[Fields], Objective]) -> tuple[Check, ...]:
+def checks(record: Fields, objective: Callable[[Fields], Objective]) -> tuple[Evaluation, ...]:
     """Objectives held against what was measured; none where there was no [slo]."""
     return tuple(
-        Check(
+        Evaluation(
             objective(each),
             each.may("measured"),
-            Answer(each.text("answer")),
+            Attainment(each.text("answer")),
             bool(each.get("lower_bound", False)),
             bool(each.get("few_samples", False)),
             float(each.get("failed_share", 0.0)),

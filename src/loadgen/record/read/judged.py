@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadgen.compare.comparison import Candidate, Compared, Idle, NoiseFound, Round, RoundEnded, Row, Settings
+from loadgen.compare.comparison import Candidate, Compared, ComparisonSettings, Idle, NoiseFound, Round, RoundEnded, Row
 from loadgen.events import Result
 from loadgen.plan import Plan
 from loadgen.record.read import run
 from loadgen.record.read.fields import Fields
 from loadgen.smoke.criteria import Check, SmokeEnded
-from loadgen.stats.sequential import Answer
+from loadgen.stats.sequential import Shift
 
 Values = dict[str, float]
 
@@ -62,7 +62,7 @@ def compared(record: Fields) -> Compared:
         a=_candidate(record.part("a")),
         b=_candidate(record.part("b")),
         rows=tuple(_row(name, row) for name, row in rows.items()),
-        settings=Settings(
+        settings=ComparisonSettings(
             thresholds={name: row.number("threshold") for name, row in rows.items()},
             one_sided=bool(record.get("gate", False)),
             slice_ns=record.ns("slice_secs"),
@@ -119,7 +119,7 @@ def _row(name: str, record: Fields) -> Row:
     }
     return Row(
         metric=name,
-        answer=Answer(record.text("answer")),
+        answer=Shift(record.text("answer")),
         rounds=record.count("rounds"),
         threshold=record.number("threshold"),
         more_rounds=None if more is None else int(more),

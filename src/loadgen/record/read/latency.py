@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 import sys
 
+from loadgen.percentiles import PERCENTILES
 from loadgen.record.read.fields import Fields
-from loadgen.record.write.latency import QUANTILES
 from loadgen.snapshot import Histogram, decode_v2
 from loadgen.units import NS_PER_US
 
@@ -52,7 +52,7 @@ def _of(said: Fields, unit: str, scale: int, count: int | None = None) -> Histog
     """Samples in blocks that end at the quantiles' ranks, so that each rank asked for has the value that was said."""
     total = said.count(said.named("samples", "count")) if count is None else count
     histogram = Histogram()
-    ends = [(q, said.may(f"{name}_{unit}")) for name, q in (*QUANTILES, ("max", 1.0))]
+    ends = [(q, said.may(f"{name}_{unit}")) for name, _, q in PERCENTILES.values()]
     known = [(q, int(value) * scale) for q, value in ends if value is not None]
     if not total or not known:
         return histogram
@@ -69,7 +69,8 @@ def _of(said: Fields, unit: str, scale: int, count: int | None = None) -> Histog
 
 def _rank(name: str) -> float:
     """Where a field such as `p999_ns` lies among the quantiles; what is none comes last."""
-    return dict((*QUANTILES, ("max", 1.0))).get(name.partition("_")[0], 2.0)
+    found = PERCENTILES.get(name.partition("_")[0])
+    return 2.0 if found is None else found.quantile
 
 
 def _bounded(histogram: Histogram, least_ns: int) -> Histogram:

@@ -7,22 +7,23 @@ from typing import Any
 
 from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample
 from loadgen.overload import Overload
+from loadgen.phase import Phase
 from loadgen.plan import Endpoint, Keyspace, LoadPhase, Plan, Segment, Weights, WorkerPlan
+from loadgen.protocol import PROTOCOLS
 from loadgen.record.read.accounts import checks, commands, connections, errors, examples, others
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.latency import shown, shown_in_us, whole
 from loadgen.record.read.search import quantile_limits
-from loadgen.record.write.run import PROTOCOL_NAMES
-from loadgen.signs import Ceiling, HostSigns, Pauses, Signs, WorkerSigns
+from loadgen.signs import Ceiling, HostSigns, PauseAccount, Signs, WorkerSigns
 from loadgen.slo import Objective, Unit
 from loadgen.snapshot import Backlog, Histogram, Snapshot, Tally
-from loadgen.stats.search import Settings
+from loadgen.stats.search import SearchSettings
 from loadgen.units import MAX_DURATION_NS, NS_PER_S, NS_PER_US
 from loadgen.usage import ServerReport, Usage
 
 MOST_WORKERS = 10_000
 
-_PROTOCOLS = {name: protocol for protocol, name in PROTOCOL_NAMES.items()}
+_PROTOCOLS = {protocol.record_name: protocol.name for protocol in PROTOCOLS.values()}
 
 
 def configured(record: Fields) -> Configured:
@@ -33,7 +34,7 @@ def configured(record: Fields) -> Configured:
         warnings=record.texts("warnings"),
         embedded=bool(record.get("embedded", False)),
         server=record.text(record.named("identity", "server")),
-        search=None if search is None else Settings(limits=quantile_limits(record.parts("search"))),
+        search=None if search is None else SearchSettings(limits=quantile_limits(record.parts("search"))),
         host=record.text("host"),
         wall_s=record.wall_s(),
     )
@@ -118,7 +119,7 @@ def sample(record: Fields) -> Sample:
     latency = record.part("latency").part("all") if "latency" in record else None
     response = shown(latency.part("response")) if latency else shown_in_us(record, total.answered)
     return Sample(
-        phase="measure",
+        phase=Phase.MEASURE,
         wall_s=record.wall_s(),
         interval_ns=interval_ns,
         interval=Snapshot(
@@ -179,7 +180,7 @@ def result(record: Fields, plan: Plan) -> Result:
         plan=plan,
         measured=measured,
         duration_ns=record.ns("duration_secs"),
-        phases={"others": others(record, measured), "measure": measured},
+        phases={"others": others(record, measured), Phase.MEASURE: measured},
         max_rss_bytes=record.part("client").count("max_rss_bytes"),
         embedded=bool(record.get("embedded", False)),
         interrupted=bool(record.get("interrupted", False)),
@@ -271,7 +272,7 @@ def _worker(record: Fields) -> WorkerSigns:
         wall_ns=NS_PER_S,
         cpu_ns=round(float(record.may("cpu_share", 0)) * NS_PER_S),
         queued_ns=None if share is None else round(float(share) * NS_PER_S),
-        pauses=Pauses(paused.count(paused.named("pauses", "count")), record.count("longest_pause_ns"), *parts),
+        pauses=PauseAccount(paused.count(paused.named("pauses", "count")), record.count("longest_pause_ns"), *parts),
         overdue=record.count("overdue"),
         throttled=record.may("throttled"),
         quota_cpus=record.may("quota_cpus"),

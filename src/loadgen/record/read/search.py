@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadgen.events import SearchEnded, StepTaken
+from loadgen.phase import Phase
 from loadgen.plan import Plan
 from loadgen.record.read.accounts import commands, connections, errors, examples, others
 from loadgen.record.read.fields import Fields
 from loadgen.snapshot import Snapshot
-from loadgen.stats.search import Answer, Outcome, Purpose, Step
-from loadgen.stats.trial import NO_LIMIT_NS, Exceedance, Judgement, Limit, Verdict
+from loadgen.stats.search import Outcome, Purpose, SearchAnswer, Step
+from loadgen.stats.trial import NO_LIMIT_NS, Exceedance, Judgement, Limit, RateVerdict
 
 
 def quantile_limits(records: Sequence[Fields]) -> tuple[Limit, ...]:
@@ -37,7 +38,7 @@ def step(record: Fields) -> StepTaken:
         length_s=record.number("length_secs"),
         offered_per_s=record.number("offered_per_s"),
         achieved_per_s=record.number("achieved_per_s"),
-        judgement=Judgement(Verdict(record.text("verdict")), exceedances, record.text("why")),
+        judgement=Judgement(RateVerdict(record.text("verdict")), exceedances, record.text("why")),
         x_ns=tuple(each.count("x_ns") for each in limits),
         passed=bool(record.get("passed", False)),
     )
@@ -52,7 +53,7 @@ def ended(record: Fields, plan: Plan, steps: Sequence[Step]) -> SearchEnded:
         plan=plan,
         limits=quantile_limits(record.parts("limits")),
         answer=_answer(record, steps) if record.may("outcome") else None,
-        phases={"others": others(record, measured), "measure": measured},
+        phases={"others": others(record, measured), Phase.MEASURE: measured},
         embedded=bool(record.get("embedded", False)),
         interrupted=bool(record.get("interrupted", False)),
         failure=record.text("failure"),
@@ -63,9 +64,9 @@ def ended(record: Fields, plan: Plan, steps: Sequence[Step]) -> SearchEnded:
     )
 
 
-def _answer(record: Fields, steps: Sequence[Step]) -> Answer:
+def _answer(record: Fields, steps: Sequence[Step]) -> SearchAnswer:
     highest = record.may("hi_per_s")
-    return Answer(
+    return SearchAnswer(
         outcome=Outcome(record.text("outcome")),
         lo_per_s=record.number("lo_per_s"),
         hi_per_s=None if highest is None else float(highest),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from loadgen.compare.comparison import METRICS, Idle, Verdict
+from loadgen.compare.comparison import METRICS, GateAnswer, Idle
+from loadgen.percentiles import COMPARED
 from loadgen.record.schema.load import LOAD
 from loadgen.record.schema.shape import (
     COUNT,
@@ -22,7 +23,7 @@ from loadgen.record.schema.shape import (
     object_of,
 )
 from loadgen.smoke.criteria import CRITERIA
-from loadgen.stats.sequential import Answer
+from loadgen.stats.sequential import Shift
 
 _TRUTH_OR_NULL: Schema = {"type": ["boolean", "null"]}
 
@@ -47,9 +48,7 @@ def smoke(result: Schema) -> Schema:
             ),
             "reasons": TEXTS,
             "throughput": COUNT_OR_NULL,
-            "p50_us": COUNT_OR_NULL,
-            "p99_us": COUNT_OR_NULL,
-            "p999_us": COUNT_OR_NULL,
+            **{f"{name}_us": COUNT_OR_NULL for name, _, _ in COMPARED},
             "hit_pct": PERCENT_OR_NULL,
             "server_cpu_us_per_request": NUMBER_OR_NULL,
             "last_words": TEXTS,
@@ -87,7 +86,7 @@ ROUND = object_of(
 
 _ROW = object_of(
     {
-        "answer": {"enum": [str(answer) for answer in Answer]},
+        "answer": {"enum": [str(answer) for answer in Shift]},
         "effect": _CHANGE_OR_NULL,
         "ci_low": _CHANGE_OR_NULL,
         "ci_high": _CHANGE_OR_NULL,
@@ -115,7 +114,7 @@ COMPARISON = object_of(
         "b": _CANDIDATE,
         "metrics": object_of({}, dict.fromkeys(METRICS, _ROW)),
         "gate": TRUTH,
-        "answer": {"enum": [*(str(verdict) for verdict in Verdict), None]},
+        "answer": {"enum": [*(str(verdict) for verdict in GateAnswer), None]},
         "paired": TRUTH,
         "confidence": SHARE,
         "seed": COUNT,

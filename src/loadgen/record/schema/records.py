@@ -7,6 +7,8 @@ No record has a field that is not here: a field added to `events` and not to thi
 
 from __future__ import annotations
 
+from loadgen.percentiles import IN_ROWS, PERCENTILES
+from loadgen.phase import Phase
 from loadgen.record.schema.judged import COMPARISON, NOISE, ROUND, smoke
 from loadgen.record.schema.load import LOAD
 from loadgen.record.schema.shape import (
@@ -35,11 +37,11 @@ def _marked(values: Schema) -> Schema:
     return {**values, "lower_bounds": names, "few_samples": names}
 
 
-_US = {f"{name}_us": COUNT_OR_NULL for name in ("p50", "p90", "p99", "p999", "p9999", "max")}
+_US = {f"{name}_us": COUNT_OR_NULL for name, _, _ in IN_ROWS}
 _NS: Schema = {
     "min_ns": COUNT_OR_NULL,
     "mean_ns": NUMBER_OR_NULL,
-    **{f"{name}_ns": COUNT_OR_NULL for name in ("p50", "p90", "p95", "p99", "p999", "p9999", "max")},
+    **{f"{name}_ns": COUNT_OR_NULL for name in PERCENTILES},
 }
 _COMMAND_US = object_of({"count": COUNT, **_marked(_US)})
 _LATENCY_NS: Schema = {
@@ -77,7 +79,7 @@ _CONNECTIONS = object_of(
     {"opened": COUNT, "failed": COUNT, "closed": COUNT, "reconnects": COUNT, "failures": map_of(COUNT)}
 )
 _VERDICT = object_of({"valid": TRUTH, "failed_because": TEXTS, "reasons": TEXTS, "warnings": TEXTS})
-_METRICS = ("p50", "p90", "p95", "p99", "p999", "p9999", "max", "errors", "timeouts", "hit_rate_min", "throughput_min")
+_METRICS = (*PERCENTILES, "errors", "timeouts", "hit_rate_min", "throughput_min")
 _OBJECTIVE: Schema = {
     "metric": {"enum": list(_METRICS)},
     "command": TEXT,
@@ -192,7 +194,7 @@ PHASE = object_of(
     {
         "type": {"const": "phase"},
         "ts": TIMESTAMP,
-        "phase": {"enum": ["connect", "precheck", "prefill", "warmup", "measure", "search", "drain"]},
+        "phase": {"enum": [*Phase]},
     }
 )
 

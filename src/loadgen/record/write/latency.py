@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from loadgen.percentiles import IN_ROWS, PERCENTILES
 from loadgen.snapshot import Histogram, Snapshot, encode_v2, has_few_samples
 from loadgen.units import NS_PER_US
-
-QUANTILES = (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999), ("p9999", 0.9999))
 
 
 def in_us(histogram: Histogram) -> dict[str, Any]:
     """The names and the whole microseconds, cut off and not rounded, of crucible's benchmark."""
-    quantiles = [(name, q) for name, q in QUANTILES if name != "p95"] + [("max", 1.0)]
+    quantiles = [(name, q) for name, _, q in IN_ROWS]
     cut = {f"{name}_us": histogram.quantile(q) // NS_PER_US if histogram.count else None for name, q in quantiles}
     return {
         **cut,
@@ -22,7 +21,7 @@ def in_us(histogram: Histogram) -> dict[str, Any]:
 
 
 def in_ns(histogram: Histogram) -> dict[str, Any]:
-    quantiles = [*QUANTILES, ("max", 1.0)]
+    quantiles = [(name, q) for name, _, q in PERCENTILES.values()]
     values: dict[str, float | None] = {
         "min_ns": histogram.min,
         "mean_ns": round(histogram.mean, 1),

@@ -14,16 +14,13 @@ from loadgen.record.write.load import load
 from loadgen.record.write.search import quantile_limit
 from loadgen.record.write.spelling import cpu_us, number, percent, secs, share, text, texts, timestamp
 from loadgen.signs import Signs
-from loadgen.slo import Check, Objective
+from loadgen.slo import Evaluation, Objective
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 from loadgen.usage import ServerReport, Usage
 
 SCHEMA_VERSION = 2
 """Raised when a field of a record goes, or changes its name, unit or meaning; not when one is added."""
-
-# The enum names of crucible's benchmark.
-PROTOCOL_NAMES = {"resp": "Resp", "resp3": "Resp3", "memcache": "Memcache", "ping": "Ping"}
 
 
 def config(event: Configured) -> dict[str, Any]:
@@ -37,7 +34,7 @@ def config(event: Configured) -> dict[str, Any]:
         "target": ",".join(str(endpoint) for endpoint in plan.endpoints),
         "identity": event.server or None,
         "embedded": event.embedded,
-        "protocol": PROTOCOL_NAMES[plan.protocol],
+        "protocol": plan.speaks.record_name,
         "tls": False,
         **load(plan),
         **({"zipf_exponent": plan.keyspace.zipf_exponent} if plan.keyspace.distribution == "zipf" else {}),
@@ -238,7 +235,7 @@ def _lag(measured: Snapshot) -> dict[str, Any]:
     }
 
 
-def _check(check: Check) -> dict[str, Any]:
+def _check(check: Evaluation) -> dict[str, Any]:
     return {
         **_objective(check.objective),
         "measured": None if check.measured is None else number(check.measured),

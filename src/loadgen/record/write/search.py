@@ -7,7 +7,7 @@ from typing import Any
 from loadgen.events import SearchEnded, StepTaken
 from loadgen.record.write.accounts import all_counts, connections, counts, examples, totals, verdict
 from loadgen.record.write.spelling import number, text, timestamp
-from loadgen.stats.search import Answer
+from loadgen.stats.search import SearchAnswer
 from loadgen.stats.trial import NO_LIMIT_NS, Limit
 
 
@@ -63,7 +63,7 @@ def saturation(event: SearchEnded) -> dict[str, Any]:
 _ANSWER = ("outcome", "reason", "lo_per_s", "hi_per_s", "confirmed", "capacity_per_s", "spent_secs", "steps")
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: SearchAnswer) -> dict[str, Any]:
     values = (
         str(answer.outcome),
         text(answer.reason),

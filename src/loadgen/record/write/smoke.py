@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from loadgen.percentiles import COMPARED
 from loadgen.record.write import run
 from loadgen.record.write.latency import in_us
 from loadgen.record.write.spelling import cpu_us, percent, text, texts, timestamp
 from loadgen.smoke.criteria import SmokeEnded
-
-_SHOWN = ("p50_us", "p99_us", "p999_us")
 
 
 def smoke(event: SmokeEnded) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def smoke(event: SmokeEnded) -> dict[str, Any]:
         ],
         "reasons": [*(f"{check.name}: {text(check.found)}" for check in event.failed), *texts(event.doubts)],
         "throughput": int(result.throughput_per_s) if result is not None else None,
-        **{name: latency.get(name) for name in _SHOWN},
+        **{f"{name}_us": latency.get(f"{name}_us") for name, _, _ in COMPARED},
         "hit_pct": percent(measured.hit_rate) if measured is not None else None,
         "server_cpu_us_per_request": cpu_us(watched.cpu_us_per_request) if watched is not None else None,
         "last_words": texts(event.last_words),

@@ -7,6 +7,7 @@ import re
 import time
 
 from loadgen.plan import Endpoint, Plan
+from loadgen.protocol import Wire
 from loadgen.secret import masked
 from loadgen.target.talk import memcache
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
@@ -34,7 +35,7 @@ def identify(plan: Plan) -> str:
     Asks on a connection of its own, once per endpoint: `INFO server`, or memcache's `version`. It never takes more than
     2 s, whatever the servers answer, and however slowly.
     """
-    ask = _memcache if plan.protocol == "memcache" else _resp
+    ask = _ASKED[plan.speaks.wire]
     names: dict[str, None] = {}
     deadline_s = time.monotonic() + PATIENCE_FOR_ALL_S
     for endpoint in plan.endpoints:
@@ -58,3 +59,6 @@ def _memcache(endpoint: Endpoint, plan: Plan, timeout_s: float) -> str:
     with Conversation(endpoint.address, endpoint.port, timeout_s) as conversation:
         word, _, version = memcache.line(conversation, b"version\r\n").strip().partition(" ")
     return f"memcached {version[:LONGEST_VERSION]}" if word == "VERSION" else ""
+
+
+_ASKED = {Wire.RESP: _resp, Wire.MEMCACHE: _memcache}

@@ -12,10 +12,11 @@ from enum import Enum
 
 from loadgen import greeting
 from loadgen.escape import printable
+from loadgen.protocol import PROTOCOLS, Protocol, Wire
 from loadgen.secret import masked
 from loadgen.target.talk import memcache
 from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence
-from loadgen.target.talk.resp import Asker, Kind, Reply
+from loadgen.target.talk.resp import Asker, Reply, ReplyKind
 
 ANSWER_TIMEOUT_S = 1.0
 """A server that has accepted a connection and says nothing for so long is asked again on another."""
@@ -27,7 +28,7 @@ _RUN_ID = re.compile(r"^run_id:(\w{1,64})\b", re.MULTILINE)
 # A key that nobody has, for servers that close a connection on a question that is no request for data.
 _KEY = b"loadgen:ready"
 
-_ANY = (Kind.TEXT, Kind.OTHER)
+_ANY = (ReplyKind.TEXT, ReplyKind.OTHER)
 
 
 class State(Enum):
@@ -47,7 +48,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Readiness:
     """What a server is found to be, and what it said."""
 
     state: State
@@ -78,7 +79,7 @@ class Address:
     """As in a Plan."""
 
 
-def ask(address: Address, timeout_s: float = ANSWER_TIMEOUT_S) -> Answer:
+def ask(address: Address, timeout_s: float = ANSWER_TIMEOUT_S) -> Readiness:
     """Greets the server once, as the load will: by PING, HELLO or memcache's `version`, after AUTH with a password.
 
     A server that closes the connection on PING or `version` is asked by a GET on another. Without a precheck it is
@@ -88,7 +89,7 @@ def ask(address: Address, timeout_s: float = ANSWER_TIMEOUT_S) -> Answer:
     return replace(found, words=printable(masked(found.words, address.password)))
 
 
-def _ask(address: Address, timeout_s: float) -> Answer:
+def _ask(address: Address, timeout_s: float) -> Readiness:
     try:
         return _asked(address, timeout_s, by_get=False)
     except NoAnswerError as end:
@@ -104,7 +105,7 @@ def instance(address: Address, timeout_s: float = ANSWER_TIMEOUT_S) -> Instance 
     """Which process answers there; None when none does, and empty when it does not say: it need not."""
     try:
         with Conversation(address.host, address.port, timeout_s) as conversation:
-            if address.protocol == "memcache":
+            if _speaks(address).wire is Wire.MEMCACHE:
                 return _instance(memcache.stats(conversation))
             asker = Asker(conversation)
             if address.password:
@@ -120,56 +121,59 @@ def _instance(said: str) -> Instance:
     return Instance(int(pid[1]) if pid else 0, run_id[1] if run_id else "")
 
 
-def _silent(end: NoAnswerError) -> Answer:
-    return Answer(State.SILENT, end.silence.value if end.silence is Silence.REFUSED else end.words)
+def _silent(end: NoAnswerError) -> Readiness:
+    return Readiness(State.SILENT, end.silence.value if end.silence is Silence.REFUSED else end.words)
+
+
+def _speaks(address: Address) -> Protocol:
+    return PROTOCOLS[address.protocol]
 
 
 def _question(address: Address) -> str:
     # RESP3's HELLO is the load's: whether a server is there, it answers by PING as well, and before HELLO was known.
-    protocol = "resp" if address.protocol == "resp3" else address.protocol
-    return greeting.question(protocol, address.precheck)
+    return _speaks(address).server.question(address.precheck)
 
 
-def _asked(address: Address, timeout_s: float, *, by_get: bool) -> Answer:
+def _asked(address: Address, timeout_s: float, *, by_get: bool) -> Readiness:
     question = _question(address)
     with Conversation(address.host, address.port, timeout_s) as conversation:
-        if address.protocol == "memcache":
+        if _speaks(address).wire is Wire.MEMCACHE:
             if not question:
-                return Answer(State.READY)
+                return Readiness(State.READY)
             line = memcache.line(conversation, b"get %b\r\n" % _KEY if by_get else b"version\r\n")
             return _found_memcache(line, "END" if by_get else "VERSION ")
         asker = Asker(conversation)
         if address.password:
-            found = _found(asker.ask(*_auth(address)), due=(Kind.TEXT,))
+            found = _found(asker.ask(*_auth(address)), due=(ReplyKind.TEXT,))
             if found.state is not State.READY:
                 return found
         if not question:
-            return Answer(State.READY)
-        version = b"3" if address.protocol == "resp3" else b"2"
+            return Readiness(State.READY)
+        version = b"%d" % _speaks(address).version
         words = (b"GET", _KEY) if by_get else (b"HELLO", version) if question == "HELLO" else (b"PING",)
-        return _found(asker.ask(*words), due=(Kind.TEXT,) if question == "PING" and not by_get else _ANY)
+        return _found(asker.ask(*words), due=(ReplyKind.TEXT,) if question == "PING" and not by_get else _ANY)
 
 
 def _auth(address: Address) -> tuple[bytes, ...]:
     return (b"AUTH", *filter(None, (address.username.encode(), address.password.encode())))
 
 
-def _found(reply: Reply, due: tuple[Kind, ...]) -> Answer:
-    if reply.kind is Kind.ERROR:
+def _found(reply: Reply, due: tuple[ReplyKind, ...]) -> Readiness:
+    if reply.kind is ReplyKind.ERROR:
         return _found_error(reply.text)
-    return Answer(State.READY if reply.kind in due else State.FOREIGN, reply.text)
+    return Readiness(State.READY if reply.kind in due else State.FOREIGN, reply.text)
 
 
-def _found_memcache(line: str, due: str) -> Answer:
+def _found_memcache(line: str, due: str) -> Readiness:
     if line.startswith(("ERROR", "CLIENT_ERROR", "SERVER_ERROR")):
         return _found_error(line)
-    return Answer(State.READY if line.startswith(due) else State.FOREIGN, line)
+    return Readiness(State.READY if line.startswith(due) else State.FOREIGN, line)
 
 
-def _found_error(words: str) -> Answer:
+def _found_error(words: str) -> Readiness:
     """Of a server that is there."""
     if greeting.is_loading(words):
-        return Answer(State.BUSY, words)
+        return Readiness(State.BUSY, words)
     if greeting.is_locked(words):
-        return Answer(State.LOCKED, words)
-    return Answer(State.UNWILLING if greeting.is_turned_away(words) else State.READY, words)
+        return Readiness(State.LOCKED, words)
+    return Readiness(State.UNWILLING if greeting.is_turned_away(words) else State.READY, words)

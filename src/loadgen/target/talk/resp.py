@@ -24,7 +24,7 @@ _LONGEST_HEAD = 24
 _NOTHING = object()
 
 
-class Kind(Enum):
+class ReplyKind(Enum):
     """What a reply is."""
 
     TEXT = "text"
@@ -42,14 +42,14 @@ class Kind(Enum):
 class Reply:
     """One reply."""
 
-    kind: Kind
+    kind: ReplyKind
     text: str
     """Of a text or an error, in full; of anything else its first line, cut."""
 
     @property
     def said(self) -> str:
         """Text, whole or not; empty for anything else."""
-        return self.text if self.kind in (Kind.TEXT, Kind.CUT) else ""
+        return self.text if self.kind in (ReplyKind.TEXT, ReplyKind.CUT) else ""
 
 
 def command(*words: bytes) -> bytes:
@@ -76,7 +76,7 @@ class Asker:
                 reply = self._reader.gets()
             except (hiredis.HiredisError, TypeError, ValueError, MemoryError):
                 # TypeError: a map with a key that Python can have none of.
-                return Reply(Kind.GARBAGE, _shown(heard))
+                return Reply(ReplyKind.GARBAGE, _shown(heard))
             if isinstance(reply, hiredis.PushNotification):
                 continue
             if reply is not _NOTHING:
@@ -87,11 +87,11 @@ class Asker:
                 if not heard or end.silence not in (Silence.LATE, Silence.ENDLESS):
                     raise
                 if heard.startswith((b"$", b"=")):
-                    return Reply(Kind.CUT, _text(heard.partition(b"\n")[2]))
-                return Reply(Kind.GARBAGE, _shown(heard))
+                    return Reply(ReplyKind.CUT, _text(heard.partition(b"\n")[2]))
+                return Reply(ReplyKind.GARBAGE, _shown(heard))
             heard += more
             if self._claims_too_much(more):
-                return Reply(Kind.GARBAGE, _shown(heard))
+                return Reply(ReplyKind.GARBAGE, _shown(heard))
             self._reader.feed(more)
 
     def _claims_too_much(self, more: bytes) -> bool:
@@ -105,10 +105,10 @@ class Asker:
 def _understood(reply: object, heard: bytes) -> Reply:
     match reply:
         case bytes():
-            return Reply(Kind.TEXT, _text(reply))
+            return Reply(ReplyKind.TEXT, _text(reply))
         case hiredis.ReplyError():
-            return Reply(Kind.ERROR, str(reply))
-    return Reply(Kind.OTHER, _shown(heard))
+            return Reply(ReplyKind.ERROR, str(reply))
+    return Reply(ReplyKind.OTHER, _shown(heard))
 
 
 def _text(said: bytes) -> str:

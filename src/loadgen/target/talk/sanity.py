@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loadgen import greeting
 from loadgen.errors import TargetError
 from loadgen.escape import printable
 from loadgen.plan import Endpoint, Plan
+from loadgen.protocol import Wire
 from loadgen.secret import masked
 from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence
 from loadgen.target.talk.resp import command
@@ -78,7 +79,8 @@ def check(plan: Plan, patience_s: float = PATIENCE_S) -> str:
     token = uuid.uuid4().hex
     # A value may hold any bytes: one with a null and the end of a line in it finds out who stops or splits at them.
     key, value = f"loadgen:smoke:{token}", b"\0\xff\r\n" + token.encode()
-    storing, removal = _storing(plan.protocol, key, value), _removal(plan.protocol, key)
+    dialect = _DIALECTS[plan.speaks.wire]
+    storing = dialect.storing(key, value) if plan.speaks.has_keys else ()
     answered: dict[str, None] = {}
     refused: dict[str, None] = {}
     for endpoint in plan.endpoints:
@@ -90,7 +92,7 @@ def check(plan: Plan, patience_s: float = PATIENCE_S) -> str:
             finally:
                 if storing:
                     conversation.allow(patience_s)
-                    _tell(conversation, removal)
+                    _tell(conversation, dialect.removal(key))
         for question, reply in greetings:
             if question.refused(reply):
                 refused[f"{question.name} was answered with {_shown(reply, plan.password)}"] = None
@@ -121,7 +123,7 @@ def _greeted(
     for by_get in (False, True):
         conversation = _connected(stack, endpoint, patience_s)
         try:
-            questions = _greetings(plan, by_get=by_get)
+            questions = _DIALECTS[plan.speaks.wire].greetings(plan, by_get)
             return conversation, [
                 (each, _ask(conversation, endpoint, each, patience_s, plan.password)) for each in questions
             ]
@@ -133,20 +135,30 @@ def _greeted(
 # ── What is asked ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _bulk(value: bytes) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(value), value)
+@dataclass(frozen=True, slots=True)
+class _Dialect:
+    """How each thing is asked for on a wire."""
+
+    greetings: Callable[[Plan, bool], Sequence[Question]]
+    """What the load's connections are opened with; if the second is true, with a GET in the place of the probe."""
+    storing: Callable[[str, bytes], Sequence[Question]]
+    """A key is written with a value, and read."""
+    removal: Callable[[str], bytes]
+    """The request that deletes a key."""
 
 
-def _greetings(plan: Plan, *, by_get: bool) -> Sequence[Question]:
-    """What the load's connections are opened with."""
+def _memcache_greetings(plan: Plan, by_get: bool) -> Sequence[Question]:
+    if by_get:
+        return [Question("get", b"get loadgen:smoke\r\n", b"", b"\r\n", greets=True)]
+    version = Question("version", b"version\r\n", b"VERSION ", b"\r\n", greets=True)
+    return [version] if plan.speaks.question(plan.precheck) else []
+
+
+def _resp_greetings(plan: Plan, by_get: bool) -> Sequence[Question]:
     user, password = plan.username.encode(), plan.password.encode()
-    question = greeting.question(plan.protocol, plan.precheck)
-    if plan.protocol == "memcache":
-        version = Question("version", b"version\r\n", b"VERSION ", b"\r\n", greets=True)
-        get = Question("get", b"get loadgen:smoke\r\n", b"", b"\r\n", greets=True)
-        return [get] if by_get else [version] if question else []
+    question = plan.speaks.question(plan.precheck)
     ping = Question("PING", command(b"PING"), b"+PONG\r\n", greets=True)
-    if plan.protocol == "resp3":
+    if plan.speaks.begins_with_hello:
         credentials = (b"AUTH", user or b"default", password) if password else ()
         # What a server says of itself here is its own; where that ends shows by the answer to a PING behind it.
         hello = command(b"HELLO", b"3", *credentials) + ping.asked
@@ -164,25 +176,26 @@ def _greetings(plan: Plan, *, by_get: bool) -> Sequence[Question]:
     return greetings
 
 
-def _storing(protocol: str, key: str, value: bytes) -> Sequence[Question]:
-    name = key.encode()
-    match protocol:
-        case "ping":
-            return []
-        case "memcache":
-            block = b"%d\r\n%b\r\n" % (len(value), value)
-            return [
-                Question(f"set {key}", b"set %b 0 %d %b" % (name, TTL_S, block), b"STORED\r\n"),
-                Question(f"get {key}", b"get %b\r\n" % name, b"VALUE %b 0 %bEND\r\n" % (name, block)),
-            ]
+def _memcache_storing(key: str, value: bytes) -> Sequence[Question]:
+    name, block = key.encode(), b"%d\r\n%b\r\n" % (len(value), value)
     return [
-        Question(f"SET {key}", command(b"SET", name, value, b"EX", b"%d" % TTL_S), b"+OK\r\n"),
-        Question(f"GET {key}", command(b"GET", name), _bulk(value)),
+        Question(f"set {key}", b"set %b 0 %d %b" % (name, TTL_S, block), b"STORED\r\n"),
+        Question(f"get {key}", b"get %b\r\n" % name, b"VALUE %b 0 %bEND\r\n" % (name, block)),
     ]
 
 
-def _removal(protocol: str, key: str) -> bytes:
-    return b"delete %b\r\n" % key.encode() if protocol == "memcache" else command(b"DEL", key.encode())
+def _resp_storing(key: str, value: bytes) -> Sequence[Question]:
+    name = key.encode()
+    return [
+        Question(f"SET {key}", command(b"SET", name, value, b"EX", b"%d" % TTL_S), b"+OK\r\n"),
+        Question(f"GET {key}", command(b"GET", name), b"$%d\r\n%b\r\n" % (len(value), value)),
+    ]
+
+
+_DIALECTS = {
+    Wire.RESP: _Dialect(_resp_greetings, _resp_storing, lambda key: command(b"DEL", key.encode())),
+    Wire.MEMCACHE: _Dialect(_memcache_greetings, _memcache_storing, lambda key: b"delete %b\r\n" % key.encode()),
+}
 
 
 # ── How it is asked ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -18,7 +18,7 @@ from loadgen.config.tables.schema import Commands, Config, Target, Verdict
 from loadgen.config.told.profile import phases, profile
 from loadgen.config.told.split import split_connections, split_range, worker_count, worker_seed
 from loadgen.errors import TargetError
-from loadgen.judge.verdict import Limits
+from loadgen.judge.verdict import VerdictLimits
 from loadgen.plan import Endpoint, Keyspace, Plan, Weights, WorkerPlan
 from loadgen.server_plan import HOST, ServerPlan
 from loadgen.units import MAX_DURATION_NS
@@ -142,8 +142,8 @@ def _lowest_terms(commands: Commands) -> Weights:
     return Weights(get=commands.get // shared, set=commands.set // shared, delete=commands.delete // shared)
 
 
-def _limits(verdict: Verdict) -> Limits:
-    return Limits(
+def _limits(verdict: Verdict) -> VerdictLimits:
+    return VerdictLimits(
         lag_ns=verdict.lag,
         lag_share=verdict.lag_share,
         shortfall=verdict.shortfall,

@@ -1,0 +1,63 @@
+"""Frozen values that add (over workers) and subtract (over time), field by field. No I/O.
+
+A field's metadata says how: `counted` for what adds up, `by_name` for mappings of such, `state` for what is as it is
+now. So a new field is written in one place.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, field, fields
+from typing import Any, Self
+
+_ADD, _SUBTRACT = "add", "subtract"
+
+
+def counted(default: Any = MISSING, *, factory: Callable[[], Any] | Any = MISSING) -> Any:
+    """A number, or another value that adds and subtracts."""
+    return _field(operator.add, operator.sub, default, factory)
+
+
+def by_name() -> Any:
+    """A mapping of such values. A name that only one side has keeps its value."""
+    return _field(_merge, _difference, MISSING, dict)
+
+
+def state(default: Any, add: Callable[[Any, Any], Any]) -> Any:
+    """What is as it is now: a difference has the later one. `add` merges two workers' states."""
+    return _field(add, lambda now, before: now, default, MISSING)
+
+
+def _field(add: Callable[[Any, Any], Any], subtract: Callable[[Any, Any], Any], default: Any, factory: Any) -> Any:
+    metadata = {_ADD: add, _SUBTRACT: subtract}
+    if factory is not MISSING:
+        return field(default_factory=factory, metadata=metadata)
+    return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
+
+
+class Addable:
+    """A dataclass each of whose fields says how it is added."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Self) -> Self:
+        return self._each(other, _ADD)
+
+    def __sub__(self, earlier: Self) -> Self:
+        return self._each(earlier, _SUBTRACT)
+
+    def _each(self, other: Self, operation: str) -> Self:
+        values = {
+            f.name: f.metadata[operation](getattr(self, f.name), getattr(other, f.name))
+            for f in fields(self)  # type: ignore[arg-type]  # every Addable is a dataclass
+        }
+        return type(self)(**values)
+
+
+def _merge(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
+    return {**a, **{k: a[k] + v if k in a else v for k, v in b.items()}}
+
+
+def _difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v - b[k] if k in b else v for k, v in a.items()}

@@ -1,0 +1,82 @@
+"""Progress as a bar at the foot of a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import Progress as RichProgress
+
+from loadgen.escape import printable
+from loadgen.events import Progress
+from loadgen.output.formats import progress
+from loadgen.output.formats.event import AnyEvent
+
+NARROWEST_BAR, WIDEST_BAR = 4, 24
+
+
+class Bar:
+    """A bar below whatever the results print, redrawn on each Progress event and gone at every other one.
+
+    A stall is a line above it, as it is where no terminal is.
+
+    It goes first: an output that shares its terminal must be given an event after this.
+    """
+
+    def __init__(self, stream: TextIO, color: bool) -> None:
+        self._console = _Console(file=stream, no_color=not color, highlight=False)
+        self._bar: RichProgress | None = None
+        self._column = BarColumn(bar_width=WIDEST_BAR)
+        self._task = TaskID(0)
+        self._stalls = progress.Lines(stream)
+
+    def emit(self, event: AnyEvent) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            if not isinstance(event, Progress) or self._stalls.is_due(event):
+                self.close()
+            self._stalls.emit(event)
+            if isinstance(event, Progress) and event.total > 0:
+                self._draw(event)
+
+    def close(self) -> None:
+        """Clears the bar and shows the cursor again; to be called before the program leaves in any way."""
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            with contextlib.suppress(OSError, ValueError):
+                bar.stop()
+
+    def _draw(self, event: Progress) -> None:
+        title, words = f"{progress.title(event):<8}", progress.words(event)
+        room = self._console.width - len(title) - len(words) - 3
+        if room < NARROWEST_BAR:
+            title = printable(title, max(1, len(title) - (NARROWEST_BAR - room)))
+        self._column.bar_width = max(NARROWEST_BAR, min(WIDEST_BAR, room))
+        if self._bar is None:
+            self._bar = RichProgress(
+                TextColumn("{task.description}", markup=False),
+                self._column,
+                TextColumn("{task.fields[words]}", markup=False),
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._task = self._bar.add_task(title, total=1.0, words=words)
+            self._bar.start()
+        self._bar.update(self._task, description=title, completed=progress.share(event), words=words)
+        self._bar.refresh()
+
+
+class _Console(Console):
+    """rich ends the whole program when its stream is a closed pipe; here the bar just stays away."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+
+def create(stream: TextIO, color: bool) -> Bar | progress.Lines:
+    """A bar; lines where the terminal cannot move its cursor."""
+    return progress.Lines(stream) if Console(file=stream).is_dumb_terminal else Bar(stream, color)
