@@ -746,7 +746,7 @@ cdef class Engine(Pool):
             "overdue": self.overdue,
         }
 
-    def counts(self, str phase):
+    def counts(self, phase):
         """What `Recorder.counts` says of a phase, one of PHASE_NAMES, with the bytes received and sent in it.
 
         Of the measure phase also how many of its requests were answered while it lasted, and how many of them well.
@@ -764,7 +764,7 @@ cdef class Engine(Pool):
             "ok_in_time": ok,
         }
 
-    def backlog(self, str phase):
+    def backlog(self, phase):
         """Requests of a phase that are due and unsent, and the oldest's age in ns; of a phase that is over, at its end.
 
         As fields of `snapshot.Backlog`, by name. Of a Poisson stream, as many requests as can be expected.

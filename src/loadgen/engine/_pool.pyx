@@ -6,6 +6,8 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
+from loadgen._request import COMMAND_NAMES
+
 from loadgen._buffer cimport BLOCK, Cursor
 from loadgen.engine._clock cimport monotonic_ns
 from loadgen.engine._connection cimport (
@@ -20,7 +22,7 @@ from loadgen.engine._pipeline cimport (
     pipeline_init, pipeline_push,
 )
 from loadgen.engine._random cimport random_seed, random_unit
-from loadgen._request cimport AUTH, ERROR_REPLY, GET, HELLO, PING, PRECHECK, Request
+from loadgen._request cimport ERROR_REPLY, GET, HELLO, PING, PRECHECK, Request
 from loadgen._resp cimport Resp
 from loadgen.engine._schedule cimport NEVER
 from loadgen.engine._values cimport SPLICE
