@@ -114,8 +114,8 @@ record.read ← units percentiles phase protocol signs usage snapshot slo overlo
 record ← phase errors escape events compare.comparison smoke.criteria record.write record.read
 
 # Events to text.
-output.words ← units percentiles escape usage snapshot slo overload plan events stats judge.causes compare.comparison
-    smoke.criteria
+output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.causes
+    compare.comparison smoke.criteria
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.comparison output.words output.paper
 output.reports ← escape stats compare.comparison output.words output.paper

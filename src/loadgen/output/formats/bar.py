@@ -11,8 +11,9 @@ from rich.progress import Progress as RichProgress
 
 from loadgen.escape import printable
 from loadgen.events import Progress
-from loadgen.output.formats import progress
 from loadgen.output.formats.event import AnyEvent
+from loadgen.output.formats.lines import Lines
+from loadgen.output.words.progress import share, title, words
 
 NARROWEST_BAR, WIDEST_BAR = 4, 24
 
@@ -30,7 +31,7 @@ class Bar:
         self._bar: RichProgress | None = None
         self._column = BarColumn(bar_width=WIDEST_BAR)
         self._task = TaskID(0)
-        self._stalls = progress.Lines(stream)
+        self._stalls = Lines(stream)
 
     def emit(self, event: AnyEvent) -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -48,10 +49,10 @@ class Bar:
                 bar.stop()
 
     def _draw(self, event: Progress) -> None:
-        title, words = f"{progress.title(event):<8}", progress.words(event)
-        room = self._console.width - len(title) - len(words) - 3
+        where, said = f"{title(event):<8}", words(event)
+        room = self._console.width - len(where) - len(said) - 3
         if room < NARROWEST_BAR:
-            title = printable(title, max(1, len(title) - (NARROWEST_BAR - room)))
+            where = printable(where, max(1, len(where) - (NARROWEST_BAR - room)))
         self._column.bar_width = max(NARROWEST_BAR, min(WIDEST_BAR, room))
         if self._bar is None:
             self._bar = RichProgress(
@@ -64,9 +65,9 @@ class Bar:
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
-            self._task = self._bar.add_task(title, total=1.0, words=words)
+            self._task = self._bar.add_task(where, total=1.0, words=said)
             self._bar.start()
-        self._bar.update(self._task, description=title, completed=progress.share(event), words=words)
+        self._bar.update(self._task, description=where, completed=share(event), words=said)
         self._bar.refresh()
 
 
@@ -77,6 +78,6 @@ class _Console(Console):
         self.quiet = True
 
 
-def create(stream: TextIO, color: bool) -> Bar | progress.Lines:
+def create(stream: TextIO, color: bool) -> Bar | Lines:
     """A bar; lines where the terminal cannot move its cursor."""
-    return progress.Lines(stream) if Console(file=stream).is_dumb_terminal else Bar(stream, color)
+    return Lines(stream) if Console(file=stream).is_dumb_terminal else Bar(stream, color)

@@ -1,0 +1,43 @@
+"""Progress where no terminal is: a line when a phase stalls."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TextIO
+
+from loadgen.escape import printable
+from loadgen.events import Progress
+from loadgen.output.formats.event import AnyEvent
+from loadgen.output.words.progress import done, title
+from loadgen.units import NS_PER_S
+
+STALL_LINE_EVERY_NS = 5 * NS_PER_S
+LONGEST_NOTE = 500
+
+
+class Lines:
+    """Where no terminal is: a plain line when a phase stalls, and again every five seconds while it does."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+        self._printed: tuple[str, int] = ("", 0)
+        """The phase and its elapsed time at the last line."""
+
+    def is_due(self, event: Progress) -> bool:
+        """Whether `emit` would print this one."""
+        phase, elapsed_ns = self._printed
+        again = phase == event.phase and elapsed_ns <= event.elapsed_ns < elapsed_ns + STALL_LINE_EVERY_NS
+        return bool(event.note) and not again
+
+    def emit(self, event: AnyEvent) -> None:
+        if not isinstance(event, Progress) or not self.is_due(event):
+            return
+        self._printed = (event.phase, event.elapsed_ns)
+        note = printable(event.note, LONGEST_NOTE)
+        line = f"{title(event)}: {done(event)} after {event.elapsed_ns / NS_PER_S:.0f} s: {note}"
+        if self._stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                print(line, file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Nothing to clear."""

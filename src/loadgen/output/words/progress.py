@@ -1,0 +1,59 @@
+"""What a Progress event says in words. Pure functions to plain text.
+
+Rates and rests come from the event's own clock.
+"""
+
+from __future__ import annotations
+
+from loadgen.escape import printable
+from loadgen.events import Progress
+from loadgen.output.words import figures
+from loadgen.phase import OF_A_LOAD, Phase
+from loadgen.units import NS_PER_S
+
+LONGEST_TARGET = 24
+
+_UNITS: dict[str, str] = {Phase.PREFILL: "keys", Phase.CONNECT: "connections"}
+
+
+def title(event: Progress) -> str:
+    """Where in the whole it is, of which server, and which phase: "round 3/8, slice 5/24, redis".
+
+    The phases of a slice are too short to be read.
+    """
+    if event.overall is None:
+        return ": ".join(filter(None, [printable(event.target, LONGEST_TARGET), printable(event.phase)]))
+    parts = [str(part) for part in event.overall.parts]
+    phase = [printable(event.phase)] if event.phase not in OF_A_LOAD or len(parts) < 2 else []
+    where = ", ".join([*parts, *filter(None, [printable(event.target, LONGEST_TARGET)])])
+    return ": ".join([where, *phase])
+
+
+def share(event: Progress) -> float:
+    """How much is done: of a phase, or, in whole parts, of what it is a part of. 0 to 1."""
+    if event.overall is None:
+        return min(1.0, event.done / event.total)
+    share = 0.0
+    for part in reversed(event.overall.parts):
+        share = (part.number - 1 + share) / part.total
+    return share
+
+
+def done(event: Progress) -> str:
+    unit = event.unit or _UNITS.get(event.phase)
+    part = figures.share(event.done / event.total) if event.total else figures.NOTHING
+    return f"{event.done:,} of {event.total:,} {unit} ({part} %)" if unit else f"{part} %"
+
+
+def words(event: Progress) -> str:
+    """`52.3 %, 123K keys/s, 8 s left`: rate and rest at the mean speed so far, or the most that the whole may take."""
+    if event.overall is not None and event.overall.left_ns is not None:
+        return f"at most {figures.left(event.overall.left_ns)} left"
+    unit = event.unit or _UNITS.get(event.phase)
+    parts = [f"{figures.share(share(event)):>5} %"]
+    if unit and event.elapsed_ns:
+        parts.append(f"{figures.rate(event.done * NS_PER_S / event.elapsed_ns)} {unit}/s")
+    if event.overall is None and event.done and event.done <= event.total:
+        rest_ns = event.elapsed_ns * (event.total - event.done) / event.done if unit else event.total - event.done
+        parts.append(f"{figures.left(rest_ns)} left")
+    return ", ".join(parts)
