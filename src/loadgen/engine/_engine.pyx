@@ -21,14 +21,13 @@ from loadgen.engine._pauses cimport LATE_NS, Pauses
 from loadgen.engine._pipeline cimport (
     has_requeued, pipeline_expire, pipeline_is_stalled, pipeline_open, pipeline_push, take_requeued,
 )
+from loadgen.engine._pool cimport OPENING
 from loadgen.engine._random cimport random_below, random_seed
 from loadgen._request cimport BACKFILL, DRAINING, MEASURE, PRECHECK, PREFILL, SET, WARMUP, Request
 from loadgen.engine._schedule cimport NEVER, Even, Poisson, Schedule
 
 cdef enum:
     CHOICE_STREAM = 8
-    # No more connections are tried again at once.
-    OPENING = 256
 
 cdef int64_t MS = 1_000_000
 

@@ -17,6 +17,9 @@ from loadgen.engine._values cimport Values
 
 cdef enum:
     READ_BUFFER = 262144
+    # No more connections are tried at once: a burst of more connects than a listen backlog holds would wait for SYNs to
+    # be sent again.
+    OPENING = 256
 
 
 cdef class Pool(Watcher):

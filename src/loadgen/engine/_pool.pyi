@@ -4,6 +4,7 @@ from loadgen.engine._reactor import Watcher
 from loadgen.plan import Plan
 
 FAILURE_NAMES: tuple[str, ...]
+OPENED_AT_A_TIME: int
 
 class Pool(Watcher):
     def __init__(self, loop: AbstractEventLoop, plan: Plan, index: int, *arguments: object) -> None: ...

@@ -29,11 +29,10 @@ from loadgen.engine._values cimport SPLICE
 
 FAILURE_NAMES = ("", "refused", "connect timeout", "unreachable", "turned away", "closed by server", "reset", "stalled",
                  "protocol", "unasked reply", "local limit", "wrong answer")
+OPENED_AT_A_TIME = OPENING
 
 cdef enum:
     BACKOFF_STREAM = 6
-    # A burst of more connects than a listen backlog holds would wait for SYNs to be sent again.
-    OPENING = 256
 
 # A connection that went tries again after 100 ms, then after twice as long each time up to 5 s; up to a half of that
 # is taken off at random.

@@ -25,8 +25,10 @@ from loadgen.plan import Endpoint, Load, Plan, Segment
 from loadgen.runner.watch import fate_of
 from loadgen.signs import WorkerSigns
 from loadgen.snapshot import Snapshot, Tally
+from loadgen.units import NS_PER_S
 from loadgen.usage import WatchedServer
 from loadgen.worker.messages import (
+    OPENED_AT_A_TIME,
     OTHER_FILES,
     Connect,
     Connected,
@@ -42,23 +44,18 @@ from loadgen.worker.messages import (
 )
 from loadgen.worker.process import WorkerProcess
 
-NS = 1_000_000_000
-
 # Between telling the workers when to start and that time: enough for each to be told.
 START_AHEAD_NS = 50_000_000
 
 # A prefill in which no key has been confirmed for this long goes nowhere; when the server answers with errors, sooner.
-STALL_NS = 30 * NS
-REFUSED_NS = 3 * NS
+STALL_NS = 30 * NS_PER_S
+REFUSED_NS = 3 * NS_PER_S
 
 # How long a worker may stay silent past the time at which it must have reported.
-GRACE_NS = 10 * NS
+GRACE_NS = 10 * NS_PER_S
 
 # How long the report of a phase's last interval is waited for before the next phase is said to begin.
 LATE_NS = 200_000_000
-
-# A worker opens so many connections at a time, each of which may take the whole connect timeout.
-OPENED_AT_A_TIME = 256
 
 # A server that is loading its data set is asked again this often, until the connect timeout.
 LOADING_INTERVAL_S = 0.2
@@ -255,7 +252,7 @@ class Crew:
         self.tell_all(WriteKeys())
         written: set[int] = set()
         while len(written) < len(self.workers):
-            heard = self.hear(time.monotonic_ns() + NS // 4)
+            heard = self.hear(time.monotonic_ns() + NS_PER_S // 4)
             written |= {process.index for process, report in heard if isinstance(report, Written)}
             now_ns, now = time.monotonic_ns(), self.merged(Phase.PREFILL)
             done = now.total.hits
@@ -265,18 +262,18 @@ class Crew:
             obstacle = diagnosis.headway(since, sum(self.down()), self.examples)
             if len(written) < len(self.workers):
                 self.check_headway(f"{done:,} of {total:,} keys", elapsed_ns, stalled_ns, since, obstacle)
-            note = "" if stalled_ns < REFUSED_NS else f"no key written for {stalled_ns / NS:.0f} s, {obstacle}"
+            note = "" if stalled_ns < REFUSED_NS else f"no key written for {stalled_ns / NS_PER_S:.0f} s, {obstacle}"
             self.emit(Progress(Phase.PREFILL, done, total, elapsed_ns, note))
 
     def check_headway(self, so_far: str, elapsed_ns: int, stalled_ns: int, since: Snapshot, obstacle: str) -> None:
         """Raises TargetError when a prefill has taken its time, or gets nowhere; `since` is since it last moved."""
         limit_ns = self.plan.prefill_timeout_ns
         if limit_ns and elapsed_ns > limit_ns:
-            raise TargetError(
-                f"The prefill had written {so_far} after {limit_ns / NS:g} s (workload.prefill_timeout); {obstacle}."
-            )
+            after = f"after {limit_ns / NS_PER_S:g} s (workload.prefill_timeout)"
+            raise TargetError(f"The prefill had written {so_far} {after}; {obstacle}.")
         if stalled_ns > (REFUSED_NS if since.total.errors else STALL_NS):
-            raise TargetError(f"The prefill stalled at {so_far}, none written for {stalled_ns / NS:.0f} s; {obstacle}.")
+            since_when = f"none written for {stalled_ns / NS_PER_S:.0f} s"
+            raise TargetError(f"The prefill stalled at {so_far}, {since_when}; {obstacle}.")
 
     def begin_load(
         self,
@@ -382,7 +379,7 @@ class Crew:
         self.mourn()
         unfinished = [w for w in self.living() if w.final is None]
         by_pipe: dict[object, WorkerProcess] = {w.pipe: w for w in unfinished}
-        timeout = max(0.0, (until_ns - time.monotonic_ns()) / NS)
+        timeout = max(0.0, (until_ns - time.monotonic_ns()) / NS_PER_S)
         heard = []
         alarm = self.interrupts.fileno()
         for ready in wait([*(w.pipe for w in unfinished), alarm], timeout):
@@ -465,15 +462,15 @@ class Crew:
         while missing := [w for w in self.living() if w.index not in heard]:
             if waited_ns >= patience_ns:
                 for process in missing:
-                    process.kill(f"said nothing for {patience_ns / NS:.0f} s, stopped or stuck, and was ended")
+                    process.kill(f"said nothing for {patience_ns / NS_PER_S:.0f} s, stopped or stuck, and was ended")
                 waited_ns = 0
             began_ns = time.monotonic_ns()
-            reports = self.hear(began_ns + min(NS, patience_ns - waited_ns))
+            reports = self.hear(began_ns + min(NS_PER_S, patience_ns - waited_ns))
             heard |= {process.index for process, report in reports if isinstance(report, kind)}
             # At most the second that was asked for: while this process is stopped (Ctrl-Z), so are the workers.
-            waited_ns += min(time.monotonic_ns() - began_ns, NS)
+            waited_ns += min(time.monotonic_ns() - began_ns, NS_PER_S)
 
     def pause(self, seconds: float) -> None:
-        until_ns = time.monotonic_ns() + int(seconds * NS)
+        until_ns = time.monotonic_ns() + int(seconds * NS_PER_S)
         while time.monotonic_ns() < until_ns:
             self.hear(until_ns)

@@ -19,6 +19,9 @@ VERSION = 1
 OTHER_FILES = 32
 """Descriptors that a worker needs beside one for each connection."""
 
+OPENED_AT_A_TIME = 256
+"""Connections that a worker opens at once, each of which may take the whole connect timeout."""
+
 
 # ── What a worker is told ───────────────────────────────────────────────────────────────────────────────────────────
 
