@@ -1,5 +1,5 @@
 # One accepted connection of the built-in server, below its protocol: where received bytes wait, how replies leave, and
-# what happens when a peer does not read them. It knows no command; `_server_resp` and `_server_memcache` subclass it.
+# what happens when a peer does not read them. It knows no command; `_resp` and `_memcache` subclass it.
 #
 #   read:   the shared read buffer, used by every connection in turn. Only what is left of it after a read, the start of
 #           a command whose end has not come, is kept, in the connection's own buffer, and reads go behind it until it
@@ -12,7 +12,7 @@
 #
 # Every byte of input passes `process`, whether it was just read or had to wait. There it goes one of two ways: to
 # `consume`, by which a protocol executes all that has come as fast as it can, or, when trouble is planted in the
-# server, to `endure`, which takes one command at a time and asks `_server_trouble` what is to happen to it.
+# server, to `endure`, which takes one command at a time and asks `_faults` what is to happen to it.
 
 from libc.stdint cimport int64_t
 

@@ -1,4 +1,4 @@
-"""Sockets of the built-in server below any protocol; `_server_connection.pxd` says how bytes come, wait and leave."""
+"""Sockets of the built-in server below any protocol; `_connection.pxd` says how bytes come, wait and leave."""
 
 cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo

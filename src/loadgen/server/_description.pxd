@@ -1,7 +1,7 @@
 # What the built-in server says of itself to a client of Redis: its commands, its configuration, its counts.
 #
 # Nothing here is hot, and nothing here replies: these are values of Python, made from the service that is described.
-# `_server_redis` puts them into replies; COMMAND_TABLE, which lists the commands, is also what it executes them by.
+# `_redis` puts them into replies; COMMAND_TABLE, which lists the commands, is also what it executes them by.
 
 from loadgen.server._connection cimport Service
 

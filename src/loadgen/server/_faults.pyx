@@ -1,4 +1,4 @@
-"""Trouble that the built-in server makes on purpose; `_server_trouble.pxd` says what and by which laws."""
+"""Trouble that the built-in server makes on purpose; `_faults.pxd` says what and by which laws."""
 
 cimport cython
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t

@@ -1,4 +1,4 @@
-"""The built-in server without a store; `_server_null.pxd` says what is answered how."""
+"""The built-in server without a store; `_null.pxd` says what is answered how."""
 
 from libc.string cimport memchr, memcmp, memcpy
 

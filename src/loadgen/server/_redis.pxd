@@ -2,7 +2,7 @@
 #
 # GET, SET, DEL and PING in their plainest forms are executed from the spans of the input, with no look into a table.
 # Every other command, and every other form, takes its words as Python objects and has a function in the .pyx. What is
-# asked about the server, and not about its keys, is answered from `_server_description`.
+# asked about the server, and not about its keys, is answered from `_description`.
 
 from loadgen.server._resp cimport RespConnection
 

@@ -1,5 +1,5 @@
 # RESP2 and RESP3 as the built-in server speaks them: commands parsed in place, and replies of every kind. It knows no
-# command; `_server_redis` subclasses it.
+# command; `_redis` subclasses it.
 #
 # A command's arguments are spans of the input in hand, relative to its first byte, so that they stay right when the
 # input moves; a large argument, and one that an inline command had to unquote, is a bytes object of its own. Parsing

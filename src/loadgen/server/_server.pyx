@@ -5,9 +5,9 @@
     ... server.port ...
     await server.stop()
 
-It runs on uvloop or on asyncio's own loop. Its parts: `_store` keeps the items, `_server_connection` moves bytes,
-`_server_resp` speaks RESP, `_server_redis` and `_server_memcache` know the commands, `_server_null` answers without a
-store, `_server_trouble` says what goes wrong and when.
+It runs on uvloop or on asyncio's own loop. Its parts: `_store` keeps the items, `_connection` moves bytes,
+`_resp` speaks RESP, `_redis` and `_memcache` know the commands, `_null` answers without a
+store, `_faults` says what goes wrong and when.
 """
 
 import asyncio

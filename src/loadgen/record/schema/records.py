@@ -1,6 +1,6 @@
 """What the JSON records may hold, as JSON Schema 2020-12. `docs/RESULTS.md` has the meanings. No I/O.
 
-Those of smoke tests and comparisons are in `judged_schema`.
+Those of smoke tests and comparisons are in `judged`.
 
 No record has a field that is not here: a field added to `events` and not to this file fails the tests.
 """
