@@ -91,7 +91,7 @@ host._awake ←
 host ← units signs host._awake
 target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret server_plan usage events target.talk
-worker ← phase errors secret signs snapshot plan engine._engine host
+worker ← units phase errors secret signs snapshot plan engine._engine host
 runner ← units phase errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.diagnosis
     judge.failures host worker
 compare ← units percentiles phase errors signs server_plan snapshot slo overload plan events stats judge.causes

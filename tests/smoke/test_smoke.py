@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -209,7 +210,8 @@ def test_a_server_that_dies_under_load_is_told_by_its_signal(tmp_path: Path, con
     # How fast it was until then, if it came so far at all, is not what is asked.
     assert [name for name in failed(finished) if name != "p99.9"] == ["still up", "completed", "connection errors"]
     assert "SIGSEGV" in found(finished, "still up")
-    assert "lost" in found(finished, "completed")
+    # A process whose memory is still being written to a core file has its sockets open: nothing of it comes back.
+    assert re.search("lost|unfinished", found(finished, "completed"))
 
 
 def test_an_error_in_the_log_is_told(tmp_path: Path, config: Path) -> None:

@@ -58,32 +58,54 @@ def test_every_interval_is_reported_before_the_end_however_late_the_loops_timers
     assert isinstance(drained, Drained)
 
 
+class HandRung:
+    """A loop whose timers ring when the test says so."""
+
+    def __init__(self) -> None:
+        self.rings: list[Callable[[], object]] = []
+
+    def call_later(self, delay_s: float, ring: Callable[[], object]) -> Mock:
+        self.rings.append(ring)
+        return Mock()
+
+
+async def rung(port: int, start_ns: int, ring: Callable[[HandRung], None]) -> list[Report]:
+    """What a worker says of a load of a warm-up interval and four measured ones whose timers ring as told."""
+    said = Said()
+    own = Worker(said, plan(port), 0)
+    own.loop = loop = cast(Any, HandRung())
+    own.obey(PutOn(Load(start_ns, NS_PER_S // 4, NS_PER_S, NS_PER_S // 4, ())))
+    ring(loop)
+    own.forget_timers()
+    own.engine.close()
+    return said.reports
+
+
 def test_what_is_due_is_done_in_order_though_the_loops_timers_ring_in_another() -> None:
-    class Reversed:
-        """A loop whose timers ring when it is told to, the newest first."""
-
-        def __init__(self) -> None:
-            self.rings: list[Callable[[], object]] = []
-
-        def call_later(self, delay_s: float, ring: Callable[[], object]) -> Mock:
-            self.rings.append(ring)
-            return Mock()
-
-    async def rung_in_reverse(port: int) -> list[Report]:
-        said = Said()
-        own = Worker(said, plan(port), 0)
-        own.loop = clock = cast(Any, Reversed())
-        # The warm-up's last interval ends where the measurement begins.
-        own.obey(PutOn(Load(time.monotonic_ns() + NS_PER_S, NS_PER_S // 4, NS_PER_S, NS_PER_S // 4, ())))
-        while clock.rings:
-            clock.rings.pop()()
-        own.forget_timers()
-        own.engine.close()
-        return said.reports
+    def in_reverse(loop: HandRung) -> None:
+        while loop.rings:
+            loop.rings.pop()()
 
     with FaultyServer(polite()) as server:
-        reports = uvloop.run(rung_in_reverse(server.port))
+        # The warm-up's last interval ends where the measurement begins.
+        reports = uvloop.run(rung(server.port, time.monotonic_ns() - 2 * NS_PER_S, in_reverse))
     assert [ended(report) for report in reports] == [
         ("warmup", 1),
         *(("measure", number) for number in (1, 2, 3, 4)),
     ]
+
+
+def test_a_timer_that_rings_early_is_set_again() -> None:
+    set_again: list[int] = []
+
+    def early(loop: HandRung) -> None:
+        for _ in range(20):
+            before = len(loop.rings)
+            loop.rings.pop(0)()
+            set_again.append(len(loop.rings) - before)
+
+    with FaultyServer(polite()) as server:
+        reports = uvloop.run(rung(server.port, time.monotonic_ns() + 60 * NS_PER_S, early))
+    assert not reports
+    # One timer out, the same one in.
+    assert set_again == [0] * 20

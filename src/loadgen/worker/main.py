@@ -18,6 +18,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +31,7 @@ from loadgen.plan import Load, Plan
 from loadgen.secret import masked
 from loadgen.signs import PauseAccount, WorkerSigns
 from loadgen.snapshot import Backlog, ConnectionCounts, Snapshot, Tally
+from loadgen.units import NS_PER_MS
 from loadgen.worker.messages import (
     OTHER_FILES,
     VERSION,
@@ -172,11 +174,24 @@ class Worker:
     def at(self, at_ns: int, do: Callable[[], None]) -> None:
         """Does something at a monotonic time, and after what is due before it, unless the load is stopped before.
 
-        The loop's timers are coarse: of two that are due at about the same time, the later can ring first.
+        The loop's timers are coarse: a timer can ring a millisecond early, and of two that are due at about the same
+        time the later can ring first.
         """
-        delay_s = max(0.0, (at_ns - time.monotonic_ns()) / 1e9)
-        timer = self.loop.call_later(delay_s, lambda: self.catch_up(at_ns))
+        delay_s = ceil(max(0, at_ns - time.monotonic_ns()) / NS_PER_MS) / 1000
+        timer = self.loop.call_later(delay_s, lambda: self.ring(timer))
         self.timers[timer] = at_ns, do
+
+    def ring(self, timer: asyncio.TimerHandle) -> None:
+        if timer not in self.timers:
+            return
+        at_ns, do = self.timers[timer]
+        now_ns = time.monotonic_ns()
+        if now_ns < at_ns:
+            # An interval that were reported now would lack what the engine still sends in it.
+            del self.timers[timer]
+            self.at(at_ns, do)
+        else:
+            self.catch_up(now_ns)
 
     def forget_timers(self) -> None:
         for timer in self.timers:
