@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test lint type bench simulate gates stills fuzz cover clean
+.PHONY: help run build test laws lint type bench simulate gates stills fuzz cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -34,6 +34,10 @@ build: $(BUILT)  ## compile what has changed and install the command into .venv
 test: $(BUILT) $(TOOLS)  ## run the whole test suite; installs redis-server and memcached where they are missing
 	@scripts/prepare servers
 	PYTHON=$(BIN)/python scripts/test $(ARGS)
+
+laws: $(BUILT) $(TOOLS)  ## the laws of time at full length, one after another: ten minutes, nightly in CI
+	@scripts/prepare servers
+	$(BIN)/python -m pytest -m law $(ARGS)
 
 lint: $(TOOLS)  ## ruff (rules and layout) and cython-lint; `.venv/bin/ruff format` mends the layout
 	$(BIN)/ruff check
@@ -65,7 +69,7 @@ cover: $(INSTALLED) $(TOOLS)  ## line coverage of Python and of compiled code
 	rm -f $(BUILT) .coverage*; $(OBJECTS)
 	trap "rm -f .coverage.*; $(OBJECTS)" EXIT; \
 	LOADGEN_TRACE=1 $(BIN)/python setup.py --quiet build_ext --inplace && \
-	$(BIN)/coverage run -m pytest --ignore tests/project/test_packaging.py $(ARGS); tested=$$?; \
+	$(BIN)/coverage run -m pytest -m 'not law' --ignore tests/project/test_packaging.py $(ARGS); tested=$$?; \
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$tested
 
 clean:  ## remove everything that was built, .venv too

@@ -6,9 +6,15 @@ the same in every run. Finding new ones is the work of `make fuzz`, and of every
 
 import os
 
+import pytest
 from hypothesis import settings
+from quiet import Laws
 
 # No deadline: no test asserts how long anything takes.
 settings.register_profile("here", deadline=None, print_blob=True)
 settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Laws(), "laws")

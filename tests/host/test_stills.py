@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import pytest
 import uvloop
 from counted import snapshot_of
+from quiet import law_of_time
 from runs import plan, profile_of
 
 from loadgen.engine._engine import Engine
@@ -66,6 +67,7 @@ def lags(
     return ours, backpressure
 
 
+@law_of_time
 def test_behind_a_backlog_of_ours_the_wait_for_room_is_ours() -> None:
     ours, backpressure = lags(*SHALLOW)
     # 200 fell due in the pause and waited for half of it, and the last of them for room besides.
@@ -74,6 +76,7 @@ def test_behind_a_backlog_of_ours_the_wait_for_room_is_ours() -> None:
     assert ours.sum > 4 * backpressure.sum
 
 
+@law_of_time
 def test_a_pause_while_replies_are_owed_is_none_of_ours() -> None:
     ours, backpressure = lags(*SHALLOW, owing=True)
     assert backpressure.max > 1.5 * PAUSE_NS
@@ -81,12 +84,14 @@ def test_a_pause_while_replies_are_owed_is_none_of_ours() -> None:
     assert ours.sum < 0.3 * backpressure.sum
 
 
+@law_of_time
 def test_room_over_a_pause_makes_it_ours_though_replies_are_owed() -> None:
     ours, backpressure = lags(*ROOMY, owing=True)
     assert backpressure.sum == 0
     assert ours.max > 0.9 * PAUSE_NS
 
 
+@law_of_time
 def test_a_pause_of_the_warm_up_excuses_nothing_once_its_backlog_is_left() -> None:
     # A server that takes 1,000 of 2,000 requests per second: the busy period of the pause goes on into the window.
     ours, backpressure = lags(*SHALLOW, options=["--delay", "1ms"], warmup_ns=NS_PER_S)

@@ -13,12 +13,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy
 import pytest
-from command import loadgen
-from quiet import Machine, law_of_time, watched
+from in_process import invoked
+from quiet import law_of_time
 from runs import endpoints, plan, sets
 
 from loadgen.events import Event, PhaseBegan, Result, Sample
@@ -43,21 +43,21 @@ def run(told: Plan) -> Result:
 
 # ── A server that stalls ────────────────────────────────────────────────────────────────────────────────────────────
 
-STALL_NS, PERIOD_NS, STALLS = 200 * NS_PER_MS, NS_PER_S, 60
+STALL_NS, PERIOD_NS = 200 * NS_PER_MS, NS_PER_S
 RATE_PER_S = 2000
 
 
-@pytest.fixture(scope="module")
-def stalled_runs() -> StalledRuns:
-    """An open and a closed loop on a server that is frozen for 200 ms every second."""
-    trouble = ["--stall", "200ms", "--every", "1s", "--delay", "50us"]
-    with EmbeddedServer(options=trouble) as server:
-        common = ("general.warmup=1s", "connection.connections=4", "connection.pipeline_depth=1")
-        paced = (f"general.duration={STALLS}s", f"workload.rate_limit={RATE_PER_S}", "workload.arrival=poisson")
-        with watched() as machine:
-            open_loop = StalledRun(plan(server.port, *common, *paced))
-            closed_loop = StalledRun(plan(server.port, *common, "general.duration=10s"))
-    return StalledRuns(open_loop, closed_loop, machine)
+@dataclass(frozen=True)
+class Stalls:
+    """How many stalls the runs have, and how near to the law the quantiles of the open loop then are."""
+
+    open_loop: int
+    closed_loop: int
+    tolerances: dict[float, float]
+
+
+FEW = Stalls(8, 3, {0.95: 0.1, 0.99: 0.04, 0.999: 0.02})
+MANY = Stalls(60, 10, {0.95: 0.05, 0.99: 0.02, 0.999: 0.01})
 
 
 class StalledRun:
@@ -77,10 +77,15 @@ class StalledRun:
         return statistics.median(map(number, self.periods))
 
 
-class StalledRuns(NamedTuple):
-    open_loop: StalledRun
-    closed_loop: StalledRun
-    machine: Machine
+def stalled_runs(stalls: Stalls) -> tuple[StalledRun, StalledRun]:
+    """An open and a closed loop on a server that is frozen for 200 ms every second."""
+    trouble = ["--stall", "200ms", "--every", "1s", "--delay", "50us"]
+    common = ("general.warmup=1s", "connection.connections=4", "connection.pipeline_depth=1")
+    paced = (f"general.duration={stalls.open_loop}s", f"workload.rate_limit={RATE_PER_S}", "workload.arrival=poisson")
+    with EmbeddedServer(options=trouble) as server:
+        open_loop = StalledRun(plan(server.port, *common, *paced))
+        closed_loop = StalledRun(plan(server.port, *common, f"general.duration={stalls.closed_loop}s"))
+    return open_loop, closed_loop
 
 
 def stall_law_ns(q: float, closed_loop: StalledRun) -> float:
@@ -94,37 +99,42 @@ def stall_law_ns(q: float, closed_loop: StalledRun) -> float:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("q", "tolerance"), [(0.95, 0.05), (0.99, 0.02), (0.999, 0.01)])
-def test_a_stall_is_charged_to_every_late_request(q: float, tolerance: float, stalled_runs: StalledRuns) -> None:
-    found = stalled_runs.open_loop.median(lambda period: period.interval.latency().quantile(q))
-    with stalled_runs.machine.is_judged():
-        assert found == pytest.approx(stall_law_ns(q, stalled_runs.closed_loop), rel=tolerance)
+@pytest.mark.parametrize(
+    "stalls", [pytest.param(FEW, id="few stalls"), pytest.param(MANY, id="many stalls", marks=pytest.mark.law)]
+)
+@law_of_time
+def test_a_stall_is_charged_to_every_late_request_and_is_the_servers(stalls: Stalls) -> None:
+    open_loop, closed_loop = stalled_runs(stalls)
+    for q, tolerance in stalls.tolerances.items():
+        found = open_loop.median(lambda period, q=q: period.interval.latency().quantile(q))
+        assert found == pytest.approx(stall_law_ns(q, closed_loop), rel=tolerance), q
+    a_closed_loop_hides_it(open_loop.result, closed_loop.result)
+    service_time_shows_it_only_in_the_requests_that_it_hit(open_loop.result, stalls.open_loop)
+    it_is_none_of_the_generators_lag(open_loop.result)
 
 
-def test_a_closed_loop_hides_the_same_stall(stalled_runs: StalledRuns) -> None:
-    truth, told = (run.result.measured.latency() for run in stalled_runs[:2])
+def a_closed_loop_hides_it(open_loop: Result, closed_loop: Result) -> None:
+    truth, told = open_loop.measured.latency(), closed_loop.measured.latency()
     assert told.quantile(0.99) * 50 <= truth.quantile(0.99)
     # It was there all the same.
     assert told.max > 0.9 * STALL_NS
 
 
-def test_service_time_shows_the_stall_only_in_the_requests_that_it_hit(
-    stalled_runs: StalledRuns,
-) -> None:
-    measured = stalled_runs.open_loop.result.measured
+def service_time_shows_it_only_in_the_requests_that_it_hit(open_loop: Result, stalls: int) -> None:
+    measured = open_loop.measured
     service = measured.latency(clock="service")
     # One per connection and stall was on its way; the others waited for their turn, which is the stall's doing too.
     hit = service.above(STALL_NS // 2)
-    assert 0 < hit <= 4 * (STALLS + 1)
+    assert 0 < hit <= 4 * (stalls + 1)
     assert service.quantile(0.99) < STALL_NS // 10
     waited = measured.lag_backpressure
     assert measured.latency().above(STALL_NS // 2) == pytest.approx(hit + waited.above(STALL_NS // 2), rel=0.05)
 
 
-def test_the_stall_is_none_of_the_generators_lag(stalled_runs: StalledRuns) -> None:
-    open_loop = stalled_runs.open_loop.result
-    assert open_loop.measured.lag_ours.quantile(0.99) < STALL_NS // 10
-    assert open_loop.measured.lag.sum == open_loop.measured.lag_ours.sum + open_loop.measured.lag_backpressure.sum
+def it_is_none_of_the_generators_lag(open_loop: Result) -> None:
+    measured = open_loop.measured
+    assert measured.lag_ours.quantile(0.99) < STALL_NS // 10
+    assert measured.lag.sum == measured.lag_ours.sum + measured.lag_backpressure.sum
 
 
 # ── A generator that is stopped ─────────────────────────────────────────────────────────────────────────────────────
@@ -167,7 +177,8 @@ def healthy() -> Iterator[EmbeddedServer]:
         yield server
 
 
-@pytest.mark.parametrize("number", range(20))
+# Each rate with each kind of arrivals, once.
+@pytest.mark.parametrize("number", [pytest.param(n, marks=[pytest.mark.law] * (n >= 4)) for n in range(20)])
 @law_of_time
 def test_a_generator_that_was_stopped_distrusts_itself_and_says_why(number: int, healthy: EmbeddedServer) -> None:
     told = plan(
@@ -202,7 +213,7 @@ def test_a_closed_loop_that_was_stopped_is_valid_with_a_warning(healthy: Embedde
 
 def test_an_invalid_run_prints_everything_and_ends_with_4(healthy: EmbeddedServer) -> None:
     # No generator keeps to a limit of a nanosecond.
-    done = loadgen(
+    done = invoked(
         "--format",
         "json",
         *sets(endpoints(healthy.port), "general.duration=0.5s", "general.warmup=0s", "workload.rate_limit=5000"),
@@ -222,7 +233,7 @@ def test_an_invalid_run_prints_everything_and_ends_with_4(healthy: EmbeddedServe
 def test_a_black_hole_makes_every_percentile_a_lower_bound_and_loses_nothing() -> None:
     with EmbeddedServer(options=["--blackhole"]) as server:
         settings = ("workload.rate_limit=500", "connection.request_timeout=300ms", "general.duration=1s")
-        done = loadgen("--format", "verbose", *sets(endpoints(server.port), *settings, "general.warmup=0s"))
+        done = invoked("--format", "verbose", *sets(endpoints(server.port), *settings, "general.warmup=0s"))
         told = plan(server.port, *settings, "general.warmup=0s")
         result = run(told)
     total = result.measured.total
@@ -248,19 +259,19 @@ def test_a_server_at_half_the_offered_rate_has_its_whole_backlog_counted() -> No
         told = plan(
             server.port,
             "general.warmup=0s",
-            "general.duration=4s",
-            "general.interval=500ms",
+            "general.duration=2s",
+            "general.interval=250ms",
             "workload.rate_limit=2000",
-            "connection.request_timeout=3s",
+            "connection.request_timeout=2s",
         )
         result = runner.run(told, events.append)
     total = result.measured.total
     assert result.unaccounted == 0
-    assert total.planned == 8000
+    assert total.planned == 4000
     assert result.throughput_per_s == pytest.approx(1000, rel=0.1)
     # Response time grows as the backlog does: half a second for each second offered.
     medians = [e.interval.latency().quantile(0.5) / NS_PER_S for e in events if isinstance(e, Sample)]
-    slopes = numpy.polyfit(0.25 + 0.5 * numpy.arange(len(medians)), medians, 1)
+    slopes = numpy.polyfit(0.25 * numpy.arange(len(medians)), medians, 1)
     assert slopes[0] == pytest.approx(0.5, rel=0.1)
     assert numpy.corrcoef(numpy.arange(len(medians)), medians)[0, 1] > 0.99
     # The wait for room is the server's doing.
@@ -270,16 +281,16 @@ def test_a_server_at_half_the_offered_rate_has_its_whole_backlog_counted() -> No
 def test_a_backlog_takes_no_memory() -> None:
     peaks = []
     with EmbeddedServer(options=["--delay", "1ms"]) as server:
-        for rate in (2000, 200_000):
+        for rate in (2000, 400_000):
             told = plan(
                 server.port,
                 "general.warmup=0s",
-                "general.duration=2s",
+                "general.duration=1s",
                 f"workload.rate_limit={rate}",
                 "connection.request_timeout=100ms",
             )
             result = run(told)
-            assert result.measured.total.planned == 2 * rate
+            assert result.measured.total.planned == rate
             peaks.append(result.max_rss_bytes)
     # 400,000 requests wait, of 48 bytes each had they been made; they are times that have not been reached yet.
     assert peaks[1] - peaks[0] < 2_000_000
@@ -327,20 +338,23 @@ def sent_at(*settings: str) -> numpy.ndarray:
         return numpy.array(seen[greetings:])
 
 
-def dispersions_of_sends(seed: int) -> list[float]:
+def dispersions_of_sends(duration: str, seed: int) -> list[float]:
     """Variance over mean of how many requests a server sees in each 10 ms, second by second."""
-    settings = ("general.duration=10s", "workload.rate_limit=300", "workload.arrival=poisson")
+    settings = (f"general.duration={duration}", "workload.rate_limit=300", "workload.arrival=poisson")
     at = sent_at(*settings, f"general.seed={seed}")
     counts = numpy.bincount((at - at[0]) // (10 * NS_PER_MS))[:-1]
     seconds = counts[: len(counts) // 100 * 100].reshape(-1, 100)
     return [float(second.var(ddof=1) / second.mean()) for second in seconds]
 
 
+# Rows whose intended times have a dispersion of 1.00, so that what is measured is the sending.
+@pytest.mark.parametrize(
+    ("duration", "seeds"), [("2200ms", (239,)), pytest.param("10s", (8, 27, 39), marks=pytest.mark.law)]
+)
 @law_of_time
-def test_poisson_sends_vary_as_much_as_they_are() -> None:
-    # Rows whose intended times have a dispersion of 1.00, so that what is measured is the sending. A machine that stops
-    # gathers what it held up, in the seconds in which it does.
-    seconds = [second for seed in (8, 27, 39) for second in dispersions_of_sends(seed)]
+def test_poisson_sends_vary_as_much_as_they_are(duration: str, seeds: tuple[int, ...]) -> None:
+    # A machine that stops gathers what it held up, in the seconds in which it does.
+    seconds = [second for seed in seeds for second in dispersions_of_sends(duration, seed)]
     assert numpy.median(seconds) == pytest.approx(1, abs=0.05)
 
 
@@ -392,24 +406,27 @@ def by_connection(distribution: str) -> list[int]:
                 "connection.pipeline_depth=4",
                 f"connection.request_distribution={distribution}",
                 "general.warmup=0s",
-                "general.duration=2s",
-                "workload.rate_limit=1000",
+                "general.duration=1s",
+                "workload.rate_limit=2000",
             )
         )
     return [served[number] - 1 for number in range(8)]
 
 
+@law_of_time
 def test_roundrobin_gives_each_connection_as_much() -> None:
     served = by_connection("roundrobin")
     assert sum(served) == 2000
     assert max(served) - min(served) < 50
 
 
+@law_of_time
 def test_greedy_prefers_the_first() -> None:
     served = by_connection("greedy")
     assert served[0] > 1500
 
 
+@law_of_time
 def test_random_spreads_by_chance() -> None:
     served = by_connection("random")
     expected = 2000 / 8
@@ -418,6 +435,7 @@ def test_random_spreads_by_chance() -> None:
     assert 0.5 < chi_square < 30, served
 
 
+@law_of_time
 def test_least_inflight_passes_by_a_connection_that_does_not_answer() -> None:
     """One of four connections answers nothing: whoever asks for the least in flight leaves it alone."""
     counts = {}
@@ -450,9 +468,9 @@ def test_least_inflight_passes_by_a_connection_that_does_not_answer() -> None:
                     "target.protocol=ping",
                     "connection.pipeline_depth=64",
                     f"connection.request_distribution={distribution}",
-                    "connection.request_timeout=2s",
+                    "connection.request_timeout=1s",
                     "general.warmup=0s",
-                    "general.duration=1s",
+                    "general.duration=900ms",
                     "workload.rate_limit=500",
                 )
             )
@@ -464,18 +482,19 @@ def test_least_inflight_passes_by_a_connection_that_does_not_answer() -> None:
 # ── Lag: whose it is ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@law_of_time
 def test_a_full_socket_is_backpressure() -> None:
     with EmbeddedServer(options=["--slow-read", "1MB"]) as server:
         told = plan(
             server.port,
             "general.warmup=0s",
-            "general.duration=2s",
+            "general.duration=1s",
             "connection.connections=1",
             "connection.pipeline_depth=64",
             "workload.commands.get=0",
             "workload.values.length=10KB",
             "workload.rate_limit=1000",
-            "connection.request_timeout=5s",
+            "connection.request_timeout=2s",
         )
         result = run(told)
     lag, ours = result.measured.lag, result.measured.lag_ours
@@ -485,7 +504,7 @@ def test_a_full_socket_is_backpressure() -> None:
 
 
 def test_spinning_counts_what_the_server_counted_and_says_what_it_takes(healthy: EmbeddedServer) -> None:
-    done = loadgen(
+    done = invoked(
         "--format",
         "json",
         "--spin",
