@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from enum import Enum, IntEnum
+from enum import IntEnum
 
 
 class ExitCode(IntEnum):
@@ -23,34 +22,6 @@ class ExitCode(IntEnum):
     """An error of loadgen's own, which says nothing about a server; EX_SOFTWARE of sysexits.h."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C, after draining and printing what there was."""
-
-
-class Ending(Enum):
-    """How a load ended, from the gravest to the best: of what can be said of one load, or of several, the first holds.
-
-    Nothing is judged of a load that was interrupted, or that did not come to its end. One in which requests failed is
-    no success, whoever was late. Numbers that are the generator's own answer no question about a server's objectives.
-    """
-
-    code: ExitCode
-    """The exit status."""
-
-    INTERRUPTED = "interrupted", ExitCode.INTERRUPTED
-    COULD_NOT_RUN = "could not run", ExitCode.COULD_NOT_RUN
-    FAILED = "failed", ExitCode.NO
-    INVALID = "invalid", ExitCode.CANNOT_TELL
-    BREACHED = "an objective is breached", ExitCode.NO
-    UNKNOWN = "an objective has no answer", ExitCode.CANNOT_TELL
-    GOOD = "good", ExitCode.YES
-
-    def __init__(self, words: str, code: ExitCode) -> None:
-        self.code = code
-
-    @classmethod
-    def gravest(cls, endings: Iterable[Ending]) -> Ending:
-        """The one that stands for all of these; GOOD where there is none."""
-        found = {*endings}
-        return next((ending for ending in cls if ending in found), cls.GOOD)
 
 
 class LoadgenError(Exception):

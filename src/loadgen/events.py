@@ -6,14 +6,17 @@ Everything above a worker is a fold over these.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from loadgen.errors import ExitCode
 from loadgen.overload import Overload
 from loadgen.phase import Phase
 from loadgen.plan import LoadPhase, Plan
+from loadgen.severity import Severity
 from loadgen.signs import Signs
-from loadgen.slo import Evaluation
+from loadgen.slo import Attainment, Evaluation
 from loadgen.snapshot import Snapshot
 from loadgen.stats.search import Outcome, SearchAnswer, SearchSettings, Step
 from loadgen.stats.trial import Limit
@@ -30,8 +33,38 @@ _NO_ANSWER = {
 }
 
 
+_SEARCHED = {
+    Outcome.FOUND: Severity.GOOD,
+    Outcome.NEVER_FAILED: Severity.GOOD,
+    Outcome.NEVER_PASSED: Severity.BREACHED,
+    Outcome.GENERATOR_LIMITED: Severity.UNKNOWN,
+    Outcome.WIDE: Severity.UNKNOWN,
+    Outcome.UNCONFIRMED: Severity.UNKNOWN,
+}
+
+
 @dataclass(frozen=True, slots=True)
-class Configured:
+class Event:
+    """Something that a verb says as it goes. Every output is told of all of them, of any verb."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending(Event, ABC):
+    """How a verb ended, or one of the several loads, tests or comparisons that a command consists of."""
+
+    @property
+    @abstractmethod
+    def severity(self) -> Severity:
+        """The gravest of what can be said of it."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit status of a command that ends so."""
+        return self.severity.code
+
+
+@dataclass(frozen=True, slots=True)
+class Configured(Event):
     """The run is about to start."""
 
     plan: Plan
@@ -50,7 +83,7 @@ class Configured:
 
 
 @dataclass(frozen=True, slots=True)
-class ServerAwaited:
+class ServerAwaited(Event):
     """The server of a load is being started, which may take long; a Configured follows when it answers.
 
     Not part of a result: the Configured has all of it.
@@ -63,7 +96,7 @@ class ServerAwaited:
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseBegan:
+class PhaseBegan(Event):
     """`phase` is connect, precheck, prefill, warmup, measure or drain; search, where rates are tried."""
 
     phase: str
@@ -98,7 +131,7 @@ class Overall:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Event):
     """How far a long phase has come; for standard error only, not part of a result."""
 
     phase: str
@@ -118,7 +151,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Event):
     """One interval of warmup or measure, all workers merged."""
 
     phase: str
@@ -153,7 +186,7 @@ class PhaseCounted:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class Result(Ending):
     """How it ended. Printed also when the run was cut short."""
 
     plan: Plan
@@ -215,6 +248,19 @@ class Result:
         return not self.failed_because and not self.invalid_because
 
     @property
+    def severity(self) -> Severity:
+        answers = {check.answer for check in self.checks}
+        holds = {
+            Severity.INTERRUPTED: self.interrupted,
+            Severity.COULD_NOT_RUN: self.failure,
+            Severity.FAILED: self.failed_because,
+            Severity.INVALID: self.invalid_because,
+            Severity.BREACHED: Attainment.BREACHED in answers,
+            Severity.UNKNOWN: Attainment.UNKNOWN in answers,
+        }
+        return Severity.gravest(severity for severity, why in holds.items() if why)
+
+    @property
     def throughput_per_s(self) -> float:
         """Replies that came within the window, error replies too, per second.
 
@@ -241,7 +287,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class StepTaken:
+class StepTaken(Event):
     """A saturation search has judged a rate."""
 
     number: int
@@ -252,7 +298,7 @@ class StepTaken:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchEnded:
+class SearchEnded(Ending):
     """How a saturation search ended. Printed also when it was cut short: then `answer` is None."""
 
     plan: Plan
@@ -306,8 +352,16 @@ class SearchEnded:
         """Whether it has an answer, and that can be believed."""
         return not (self.failed_because or self.invalid_because or self.no_answer)
 
-
-Event = Configured | ServerAwaited | PhaseBegan | Progress | Sample | Result | StepTaken | SearchEnded
+    @property
+    def severity(self) -> Severity:
+        holds = {
+            Severity.INTERRUPTED: self.interrupted,
+            Severity.COULD_NOT_RUN: self.failure or self.answer is None,
+            Severity.FAILED: self.failed_because,
+            Severity.INVALID: self.unaccounted,
+            _SEARCHED[self.answer.outcome] if self.answer is not None else Severity.GOOD: True,
+        }
+        return Severity.gravest(severity for severity, why in holds.items() if why)
 
 
 def _accounts(unaccounted: int) -> tuple[str, ...]:

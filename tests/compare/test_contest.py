@@ -16,7 +16,6 @@ from loadgen.compare.comparison import (
     Compared,
     ComparisonSettings,
     GateAnswer,
-    JudgingEvent,
     Round,
     RoundEnded,
 )
@@ -42,7 +41,7 @@ USUAL = {
 LATENCIES = tuple(percentile.name for percentile in COMPARED)
 
 Effects = Mapping[str, float]
-Told = list[Event | JudgingEvent]
+Told = list[Event]
 
 
 class Constructed:
@@ -89,7 +88,7 @@ def hold(
     told: Told | None = None,
 ) -> list[Compared]:
     """The first candidate, as usual, against others that differ by these factors."""
-    emit: Callable[[Event | JudgingEvent], None] = (told if told is not None else []).append
+    emit: Callable[[Event], None] = (told if told is not None else []).append
     contest = Contest(contestants(1 + len(effects)), settings, seed, emit)
     contest.rounds = Constructed([{}, *effects], sigma, seed, late)  # type: ignore[assignment]
     return contest.result()

@@ -12,10 +12,10 @@ from constructed_events import closed_loop
 from faulty_server import FaultyServer, Peer, good_reply, is_load
 from in_process import invoked
 
-from loadgen.cli.session import ending_of
-from loadgen.errors import Ending, ExitCode
+from loadgen.errors import ExitCode
 from loadgen.events import Result
 from loadgen.judge import diagnosis, failures
+from loadgen.severity import Severity
 from loadgen.slo import Attainment, Evaluation, Objective, Unit
 from loadgen.snapshot import Snapshot, Tally
 
@@ -134,16 +134,16 @@ def test_the_order_of_answers(interrupted: bool, failure: str, failed: bool, inv
         (invalid, ExitCode.CANNOT_TELL),
         (True, of_the_slo[answer]),
     ]
-    assert ending_of(result).code is next(code for holds, code in graver if holds)
+    assert result.exit_code is next(code for holds, code in graver if holds)
     assert result.valid is not (failed or invalid or bool(failure))
 
 
-def test_of_several_loads_the_gravest_ending_stands_for_all() -> None:
+def test_of_several_loads_the_gravest_stands_for_all() -> None:
     order = "INTERRUPTED", "COULD_NOT_RUN", "FAILED", "INVALID", "BREACHED", "UNKNOWN", "GOOD"
-    assert [ending.name for ending in Ending] == [*order]
-    for graver, other in itertools.combinations(Ending, 2):
-        assert Ending.gravest([other, graver, other]) is graver
-    assert Ending.gravest([]) is Ending.GOOD
+    assert [severity.name for severity in Severity] == [*order]
+    for graver, other in itertools.combinations(Severity, 2):
+        assert Severity.gravest([other, graver, other]) is graver
+    assert Severity.gravest([]) is Severity.GOOD
 
 
 def of_a_cluster(peer: Peer) -> None:

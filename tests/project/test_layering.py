@@ -25,6 +25,7 @@ errors ←
 escape ←
 secret ←
 greeting ←
+severity ← errors
 signs ← algebra
 server_plan ←
 usage ← units
@@ -32,7 +33,7 @@ snapshot ← algebra engine._histogram
 slo ← units percentiles snapshot
 overload ← units snapshot
 plan ← units protocol greeting slo judge.verdict
-events ← units phase signs usage snapshot slo overload plan stats
+events ← units phase errors severity signs usage snapshot slo overload plan stats
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.
 _buffer ←
@@ -81,9 +82,9 @@ judge.causes ← units signs
 judge.verdict ← units signs snapshot stats judge.causes
 judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape snapshot judge.diagnosis
-compare.comparison ← percentiles stats
+compare.comparison ← percentiles severity events stats
 history ← units escape stats compare.comparison record.read
-smoke.criteria ← units phase escape snapshot plan events judge.causes judge.diagnosis
+smoke.criteria ← units phase escape severity snapshot plan events judge.causes judge.diagnosis
 selftest ← signs plan host
 
 # What touches the machine: its processes, other servers, and the workers.
@@ -121,14 +122,14 @@ output.pictures ← escape stats compare.comparison output.words output.paper
 output.reports ← escape stats compare.comparison output.words output.paper
 output.formats ← units percentiles phase escape usage slo plan events stats judge.causes compare.comparison history
     smoke.criteria record output.words output.paper output.pictures
-output ← lazy errors output.words output.paper output.pictures output.reports output.formats
+output ← lazy errors events output.words output.paper output.pictures output.reports output.formats
 
 # The command.
 cli.options ← units errors escape
 cli.flags ← protocol errors escape plan config cli.options
-cli ← errors escape server_plan usage slo plan events stats compare.comparison selftest host target.talk target runner
-    compare config.tables config record output cli.options cli.flags __init__
-cli.verbs ← units protocol errors escape server_plan events server.builtin stats compare.comparison history
+cli ← errors escape severity server_plan usage plan events stats compare.comparison selftest host target.talk target
+    runner compare config.tables config record output cli.options cli.flags __init__
+cli.verbs ← units protocol errors escape severity server_plan events server.builtin compare.comparison history
     smoke.criteria selftest host target runner compare smoke config record output.paper output.formats output
     cli.options cli.flags cli __init__
 cli.main ← errors escape config cli.options cli.flags cli __init__

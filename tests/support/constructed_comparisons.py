@@ -13,12 +13,12 @@ from loadgen.compare.comparison import (
     Candidate,
     Compared,
     ComparisonSettings,
-    JudgingEvent,
     NoiseFound,
     Round,
     RoundEnded,
     Row,
 )
+from loadgen.events import Event
 from loadgen.stats.sequential import Shift
 
 REDIS = Candidate("redis", "server", "redis 7.0.15")
@@ -118,35 +118,35 @@ def compared(rows: tuple[Row, ...], settings: ComparisonSettings, ended: list[Ro
     )
 
 
-def gate_failed() -> list[JudgingEvent]:
+def gate_failed() -> list[Event]:
     ended = rounds(8, {"throughput": -0.05, "p99": 0.04})
     return [*ended, compared((WORSE, UNCLEAR, SAME), GATE, ended)]
 
 
-def gate_passed() -> list[JudgingEvent]:
+def gate_passed() -> list[Event]:
     ended = rounds(30, {}, doubts=1)
     return [*ended, compared((replace(SAME, metric="throughput"), SAME), GATE, ended)]
 
 
-def gate_inconclusive() -> list[JudgingEvent]:
+def gate_inconclusive() -> list[Event]:
     return [compared((replace(SAME, metric="throughput"), UNCLEAR, replace(DOUBTFUL, metric="p999")), GATE)]
 
 
-def gate_refused() -> list[JudgingEvent]:
+def gate_refused() -> list[Event]:
     why = "throughput differs from round to round by σ = 12.1 % on this host (limit 8.0 %)"
     return [replace(compared((replace(UNCLEAR, metric="throughput", why=why), SAME), GATE), refused=why)]
 
 
-def gate_could_not_run() -> list[JudgingEvent]:
+def gate_could_not_run() -> list[Event]:
     return [replace(compared((), GATE), failure="valkey ended in round 1: killed by SIGSEGV")]
 
 
-def better() -> list[JudgingEvent]:
+def better() -> list[Event]:
     ended = rounds(14, {"throughput": 0.08})
     return [*ended, compared((BETTER, SAME), COMPARE, ended)]
 
 
-def three() -> list[JudgingEvent]:
+def three() -> list[Event]:
     """Two against the first, one of them with a name that nobody should have."""
     ended = rounds(2, {"p99": 0.2}, others=2)
     first = compared((replace(WORSE, metric="p50", effect=0.07, ci_low=0.05, ci_high=0.093), OPEN), COMPARE, ended)
@@ -154,34 +154,34 @@ def three() -> list[JudgingEvent]:
     return [*ended, first, second]
 
 
-def stored() -> list[JudgingEvent]:
+def stored() -> list[Event]:
     """Against a result file, with more rounds on one side."""
     values = (({"throughput": 150_000.0},) * 3, ({"throughput": 151_000.0, "rss": 1e6},) * 5)
     one = replace(compared((replace(SAME, metric="throughput"),), COMPARE), a=STORED, paired=False, values=values)
     return [replace(one, rate_per_s=0.0)]
 
 
-def interrupted() -> list[JudgingEvent]:
+def interrupted() -> list[Event]:
     ended = rounds(2, {})
     return [*ended, replace(compared((), COMPARE, ended), interrupted=True)]
 
 
-def noise() -> list[JudgingEvent]:
+def noise() -> list[Event]:
     false_alarms = {"throughput": 0.012, "p99": 0.0, "any": 0.021}
     found = NoiseFound(REDIS, "4 CPUs of a kind, Linux 6.1", 20, {"throughput": 0.0213, "p99": 0.061}, false_alarms)
     return [*rounds(1, {}), replace(found, took_s=142.2, wall_s=START_S + 99)]
 
 
-def noise_interrupted() -> list[JudgingEvent]:
+def noise_interrupted() -> list[Event]:
     found = NoiseFound(REDIS, "4 CPUs of a kind, Linux 6.1", 2, {}, {}, interrupted=True, failure="redis ended")
     return [replace(found, wall_s=START_S + 99)]
 
 
-GATES: dict[str, Callable[[], list[JudgingEvent]]] = {
+GATES: dict[str, Callable[[], list[Event]]] = {
     events.__name__: events
     for events in (gate_failed, gate_passed, gate_inconclusive, gate_refused, gate_could_not_run)
 }
-COMPARISONS: dict[str, Callable[[], list[JudgingEvent]]] = {
+COMPARISONS: dict[str, Callable[[], list[Event]]] = {
     f"compare_{events.__name__}": events for events in (better, three, stored, interrupted, noise, noise_interrupted)
 }
 

@@ -21,7 +21,7 @@ from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import COUNT, LITERAL, TIME
 from loadgen.cli.options.load import ANY_KEY, CONVERSATION, GENERATOR, KEYS, LOAD, MEMTIER, REFUSED, RESULTS, refused
 from loadgen.compare import results
-from loadgen.compare.comparison import Candidate, Compared, ComparisonSettings, JudgingEvent, NoiseFound
+from loadgen.compare.comparison import Candidate, Compared, ComparisonSettings, NoiseFound
 from loadgen.compare.contest import Contest, rule_for
 from loadgen.compare.results import Stored
 from loadgen.compare.rounds import MOST_FAILED, Contestant
@@ -194,7 +194,7 @@ class Contestants:
         return noise
 
     @contextlib.contextmanager
-    def outputs(self) -> Iterator[Callable[[Event | JudgingEvent], None]]:
+    def outputs(self) -> Iterator[Callable[[Event], None]]:
         """Where events go, as the options and [admin] say."""
         for warning in self.warnings:
             output.remark(f"warning: {warning}")

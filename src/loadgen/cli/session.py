@@ -12,16 +12,16 @@ from loadgen.cli.flags import WITHOUT_FILE, Flags, flags_of
 from loadgen.cli.options import Given
 from loadgen.config import presets
 from loadgen.config.tables.cpu_list import usable_cpus
-from loadgen.errors import Ending, ExitCode, UsageError
-from loadgen.events import Configured, Event, Result, SearchEnded, ServerAwaited
+from loadgen.errors import ExitCode, UsageError
+from loadgen.events import Configured, Event, Result, ServerAwaited
 from loadgen.host import machine as host
 from loadgen.plan import Endpoint, Plan
 from loadgen.runner import run as runner
 from loadgen.runner import search as saturation
 from loadgen.selftest import reach as selftest
 from loadgen.server_plan import HOST
-from loadgen.slo import Attainment
-from loadgen.stats.search import Outcome, SearchSettings
+from loadgen.severity import Severity
+from loadgen.stats.search import SearchSettings
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.target.server import ManagedServer
 from loadgen.target.talk.identity import identify
@@ -54,23 +54,22 @@ class Session:
 
     def measure(self) -> ExitCode:
         """Puts the loads on, prints what came of each, and returns the gravest answer of all."""
-        endings: list[Ending] = []
+        found: list[Severity] = []
         for plan in self.plans:
-            endings.append(self.measure_one(plan))
-            if endings[-1] in (Ending.INTERRUPTED, Ending.COULD_NOT_RUN):
+            found.append(self.measure_one(plan).severity)
+            if found[-1] in (Severity.INTERRUPTED, Severity.COULD_NOT_RUN):
                 break
-        return Ending.gravest(endings).code
+        return Severity.gravest(found).code
 
-    def measure_one(self, plan: Plan) -> Ending:
+    def measure_one(self, plan: Plan) -> Result:
         test = selftest.kept(__version__)
         ceiling = test.ceiling(plan, usable_cpus()) if test is not None else None
         self.announce(plan)
         result = runner.run(plan, self.emit, embedded=self.embedded, ceiling=ceiling, server=self.server)
         self.emit(result)
-        ending = ending_of(result)
-        if ending not in (Ending.GOOD, Ending.INTERRUPTED):
+        if result.severity not in (Severity.GOOD, Severity.INTERRUPTED):
             self.outputs.remark(_why(result))
-        return ending
+        return result
 
     def search(self) -> ExitCode:
         """Searches the highest rate that meets the limits, and prints how that went."""
@@ -79,14 +78,13 @@ class Session:
         self.announce(plan, settings)
         ended = saturation.search(plan, settings, self.emit, embedded=self.embedded, server=self.server)
         self.emit(ended)
-        ending = outcome_of(ended)
         if ended.failure:
             self.outputs.remark(ended.failure)
         elif ended.failed_because and not ended.interrupted:
             self.outputs.remark(f"FAILED: {ended.failed_because[0]}")
-        elif ending is not Ending.GOOD and ended.answer is not None and not ended.interrupted:
+        elif ended.severity is not Severity.GOOD and ended.answer is not None and not ended.interrupted:
             self.outputs.remark(ended.answer.reason)
-        return ending.code
+        return ended.exit_code
 
 
 @contextlib.contextmanager
@@ -210,46 +208,10 @@ def name_of(given: Given, flags: Flags) -> str:
     return flags.target.file.stem if flags.target.file is not None else Path(given.config or "").stem
 
 
-def ending_of(result: Result) -> Ending:
-    """The gravest of what can be said of a run."""
-    answers = {check.answer for check in result.checks}
-    holds = {
-        Ending.INTERRUPTED: result.interrupted,
-        Ending.COULD_NOT_RUN: result.failure,
-        Ending.FAILED: result.failed_because,
-        Ending.INVALID: result.invalid_because,
-        Ending.BREACHED: Attainment.BREACHED in answers,
-        Ending.UNKNOWN: Attainment.UNKNOWN in answers,
-    }
-    return Ending.gravest(ending for ending, why in holds.items() if why)
-
-
 def _why(result: Result) -> str:
-    """What `ending_of` rests on where it is not good."""
+    """What an exit status that is not 0 rests on."""
     if result.failure:
         return result.failure
     if result.failed_because:
         return f"FAILED: {result.failed_because[0]}"
     return result.invalid_because[0] if result.invalid_because else f"SLO {output.objectives(result.checks)}"
-
-
-OUTCOMES = {
-    Outcome.FOUND: Ending.GOOD,
-    Outcome.NEVER_FAILED: Ending.GOOD,
-    Outcome.NEVER_PASSED: Ending.BREACHED,
-    Outcome.GENERATOR_LIMITED: Ending.UNKNOWN,
-    Outcome.WIDE: Ending.UNKNOWN,
-    Outcome.UNCONFIRMED: Ending.UNKNOWN,
-}
-
-
-def outcome_of(ended: SearchEnded) -> Ending:
-    """The gravest of what can be said of a search."""
-    holds = {
-        Ending.INTERRUPTED: ended.interrupted,
-        Ending.COULD_NOT_RUN: ended.failure or ended.answer is None,
-        Ending.FAILED: ended.failed_because,
-        Ending.INVALID: ended.unaccounted,
-        OUTCOMES[ended.answer.outcome] if ended.answer is not None else Ending.GOOD: True,
-    }
-    return Ending.gravest(ending for ending, why in holds.items() if why)

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from loadgen.events import Ending, Event
 from loadgen.percentiles import COMPARED
+from loadgen.severity import Severity
 from loadgen.stats.sequential import Shift
 
 
@@ -135,8 +137,8 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class RoundEnded:
-    """An event: a round of how many at most."""
+class RoundEnded(Event):
+    """A round of how many at most."""
 
     round: Round
     candidates: tuple[Candidate, ...]
@@ -146,8 +148,8 @@ class RoundEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class ContestBegan:
-    """An event: who is going to be compared. The first one; what they call themselves is not known yet."""
+class ContestBegan(Event):
+    """Who is going to be compared. The first one; what they call themselves is not known yet."""
 
     candidates: tuple[Candidate, ...]
     """The first is the one that the others are held against."""
@@ -167,6 +169,15 @@ class GateAnswer(StrEnum):
     """This host is too noisy to judge a metric on, and no other is worse."""
     ERROR = "ERROR"
     """It could not be run to its end: a server did not start, died or failed."""
+
+
+_GATED = {
+    GateAnswer.PASS: Severity.GOOD,
+    GateAnswer.FAIL: Severity.BREACHED,
+    GateAnswer.INCONCLUSIVE: Severity.UNKNOWN,
+    GateAnswer.REFUSED: Severity.UNKNOWN,
+    GateAnswer.ERROR: Severity.COULD_NOT_RUN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +215,8 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """An event: how a comparison of two ended. Printed also when it was cut short."""
+class Compared(Ending):
+    """How a comparison of two ended. Printed also when it was cut short."""
 
     a: Candidate
     b: Candidate
@@ -249,10 +260,19 @@ class Compared:
             return GateAnswer.REFUSED
         return GateAnswer.INCONCLUSIVE if Shift.UNCLEAR in answers else GateAnswer.PASS
 
+    @property
+    def severity(self) -> Severity:
+        if self.interrupted:
+            return Severity.INTERRUPTED
+        if self.settings.one_sided or self.failure:
+            return _GATED[self.verdict]
+        # It is no matter of right and wrong who is better: any answer is one.
+        return Severity.GOOD if any(row.answer is not Shift.UNCLEAR for row in self.rows) else Severity.UNKNOWN
+
 
 @dataclass(frozen=True, slots=True)
-class NoiseFound:
-    """An event: what `--aa` found, a thing compared with itself."""
+class NoiseFound(Ending):
+    """What `--aa` found: a thing compared with itself."""
 
     candidate: Candidate
     host: str
@@ -268,5 +288,7 @@ class NoiseFound:
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
-
-JudgingEvent = ContestBegan | RoundEnded | Compared | NoiseFound
+    @property
+    def severity(self) -> Severity:
+        holds = {Severity.INTERRUPTED: self.interrupted, Severity.COULD_NOT_RUN: self.failure}
+        return Severity.gravest(severity for severity, why in holds.items() if why)

@@ -71,7 +71,7 @@ class Contest:
         found: Sequence[Contestant | Stored],
         settings: ComparisonSettings,
         seed: int,
-        emit: Callable[[Event | ContestBegan | RoundEnded], None],
+        emit: Callable[[Event], None],
         notes: Sequence[str] = (),
     ) -> None:
         self.found = found

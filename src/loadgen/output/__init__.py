@@ -15,7 +15,7 @@ from loadgen.output.paper.color import Paint, wants_color
 from loadgen.output.paper.sink import Sink
 
 if TYPE_CHECKING:
-    from loadgen.output.formats.event import AnyEvent, AnyOutput
+    from loadgen.output.formats.event import AnyOutput
     from loadgen.output.formats.progress import Progressing
     from loadgen.output.outputs import Create, Outputs, opened
     from loadgen.output.paper.sink import open_results, remark, settle, write_lines
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FORMATS",
-    "AnyEvent",
     "AnyOutput",
     "Create",
     "Outputs",
@@ -55,7 +54,7 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        **dict.fromkeys(("AnyEvent", "AnyOutput"), "formats.event"),
+        "AnyOutput": "formats.event",
         **dict.fromkeys(("Create", "Outputs", "opened"), "outputs"),
         **dict.fromkeys(("open_results", "remark", "settle", "write_lines"), "paper.sink"),
         "write_plot": "pictures.svg",

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from typing import Protocol, TextIO
 
 from loadgen.errors import OutputError, ReaderGone, UsageError
+from loadgen.events import Event
 from loadgen.output.formats import progress
-from loadgen.output.formats.event import AnyEvent, AnyOutput
+from loadgen.output.formats.event import AnyOutput
 from loadgen.output.paper.color import wants_color
 from loadgen.output.paper.sink import open_results, remark, settle
 
@@ -35,7 +36,7 @@ class View:
         self._output: AnyOutput | None = output
         self._file = file
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         if self._output is None:
             return
         try:
@@ -55,7 +56,7 @@ class Outputs:
         self._outputs = outputs
         self._seen = seen
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         """Raises OutputError when the results cannot be written."""
         self._progress.emit(event)
         for output in self._outputs:

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from loadgen.compare.comparison import Compared, JudgingEvent, NoiseFound, RoundEnded
+from loadgen.compare.comparison import Compared, NoiseFound, RoundEnded
 from loadgen.escape import json_line
 from loadgen.events import Configured, Event, PhaseBegan, Result, Sample, SearchEnded, StepTaken
 from loadgen.phase import Phase
@@ -26,7 +26,7 @@ MOST_EXACT = 2**53 - 1
 __all__ = ["Reading", "Record", "differences", "encode", "load", "to_line", "to_record"]
 
 
-def encode(event: Event | SmokeEnded | JudgingEvent) -> bytes:
+def encode(event: Event) -> bytes:
     """One line of NDJSON, or nothing for an event that has no record."""
     record = to_record(event)
     return b"" if record is None else to_line(_portable(record))
@@ -56,7 +56,7 @@ def _portable(value: Any) -> Any:
             return value
 
 
-def to_record(event: Event | SmokeEnded | JudgingEvent) -> dict[str, Any] | None:
+def to_record(event: Event) -> dict[str, Any] | None:
     """The event as plain values for JSON, or None: progress and the samples of the warm-up are not part of a result.
 
     What cannot be known (a percentile of no request, a hit rate without a GET) is None, never 0 and never NaN.
@@ -78,7 +78,7 @@ def to_record(event: Event | SmokeEnded | JudgingEvent) -> dict[str, Any] | None
             return _judged(event)
 
 
-def _judged(event: Event | SmokeEnded | JudgingEvent) -> dict[str, Any] | None:
+def _judged(event: Event) -> dict[str, Any] | None:
     match event:
         case SmokeEnded():
             return smoke.smoke(event)

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from loadgen.escape import printable
-from loadgen.events import Result
+from loadgen.events import Ending, Result
 from loadgen.judge.causes import span
 from loadgen.judge.diagnosis import because
 from loadgen.phase import Phase
 from loadgen.plan import Plan
+from loadgen.severity import Severity
 from loadgen.snapshot import Snapshot
 from loadgen.units import percent_beside
 
@@ -70,8 +71,8 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class SmokeEnded:
-    """How one smoke test ended. An event."""
+class SmokeEnded(Ending):
+    """How one smoke test ended."""
 
     server: str
     """The server file's stem, the program's name, or the endpoint."""
@@ -100,6 +101,15 @@ class SmokeEnded:
     @property
     def passed(self) -> bool:
         return not self.failed and not self.doubts and not self.interrupted
+
+    @property
+    def severity(self) -> Severity:
+        holds = {
+            Severity.INTERRUPTED: self.interrupted,
+            Severity.FAILED: self.failed,
+            Severity.INVALID: self.doubts,
+        }
+        return Severity.gravest(severity for severity, why in holds.items() if why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from loadgen.target.talk import sanity
 from loadgen.target.talk.identity import identify
 from loadgen.units import NS_PER_S
 
-Emit = Callable[[Event | SmokeEnded], None]
+Emit = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def still_up(plan: Plan, server: ManagedServer | None) -> Finding:
 def teller(emit: Emit, case: Case, number: int, total: int) -> Emit:
     """Passes on a test's events; where there are several tests, its progress says which of them it is."""
 
-    def tell(event: Event | SmokeEnded) -> None:
+    def tell(event: Event) -> None:
         if isinstance(event, Progress) and total > 1:
             event = replace(event, overall=Overall((Part("server", number, total),)), target=case.name)
         emit(event)

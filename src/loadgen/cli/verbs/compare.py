@@ -15,7 +15,6 @@ from loadgen.cli.options import Given, Option, OptionGroup, Positional
 from loadgen.cli.options.kind import FILE_NAME
 from loadgen.config import presets
 from loadgen.errors import ExitCode, UsageError
-from loadgen.stats.sequential import Shift
 
 SYNTAX = syntax(
     "compare",
@@ -45,17 +44,9 @@ def run(args: Given) -> ExitCode:
         raise UsageError("name two candidates at least, or --aa to compare one with itself.")
     field = Contestants(args, "compare", file)
     if args.aa:
-        found = field.compare_with_itself(words[0])
-        if found.interrupted:
-            return ExitCode.INTERRUPTED
-        return ExitCode.COULD_NOT_RUN if found.failure else ExitCode.YES
-    ended = field.compare(field.candidates(words), args.plot)
-    if ended[0].interrupted:
-        return ExitCode.INTERRUPTED
-    if ended[0].failure:
-        return ExitCode.COULD_NOT_RUN
-    answered = any(row.answer is not Shift.UNCLEAR for compared in ended for row in compared.rows)
-    return ExitCode.YES if answered else ExitCode.CANNOT_TELL
+        return field.compare_with_itself(words[0]).exit_code
+    # All have been in the same rounds. One that has its answer is enough.
+    return min(compared.exit_code for compared in field.compare(field.candidates(words), args.plot))
 
 
 def is_config(file: Path) -> bool:

@@ -12,18 +12,10 @@ from loadgen import output
 from loadgen.cli.contestants import Contestants, syntax
 from loadgen.cli.options import Given, Option, OptionGroup, Positional
 from loadgen.cli.options.kind import FILE_NAME, TEXT, choice
-from loadgen.compare.comparison import GateAnswer
 from loadgen.compare.results import Stored
 from loadgen.config import presets
 from loadgen.errors import ExitCode, LoadgenError
 from loadgen.host import machine as host
-
-CODES = {
-    GateAnswer.PASS: ExitCode.YES,
-    GateAnswer.FAIL: ExitCode.NO,
-    GateAnswer.INCONCLUSIVE: ExitCode.CANNOT_TELL,
-    GateAnswer.REFUSED: ExitCode.CANNOT_TELL,
-}
 
 
 class OtherHost(LoadgenError):
@@ -79,6 +71,4 @@ def run(args: Given) -> ExitCode:
         output.append_markdown(args.markdown, compared)
     if args.annotations == "always" or (args.annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"):
         output.write_annotations(compared)
-    if compared.interrupted:
-        return ExitCode.INTERRUPTED
-    return ExitCode.COULD_NOT_RUN if compared.failure else CODES[compared.verdict]
+    return compared.exit_code

@@ -18,7 +18,7 @@ from loadgen.cli.options.load import COLORS, FORMATS
 from loadgen.compare.comparison import Compared, NoiseFound, RoundEnded
 from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
-from loadgen.output import AnyEvent
+from loadgen.events import Event
 from loadgen.record import file as record_file
 from loadgen.smoke.criteria import SmokeEnded
 
@@ -72,7 +72,7 @@ def run(args: Given) -> ExitCode:
     return ExitCode.YES
 
 
-def show(events: Sequence[AnyEvent], format: str, stream: TextIO | None, color: str) -> None:
+def show(events: Sequence[Event], format: str, stream: TextIO | None, color: str) -> None:
     """Prints the events as the verb that they are of would have."""
     judging = [event for event in events if isinstance(event, (RoundEnded, Compared, NoiseFound))]
     loads = [event for event in events if not isinstance(event, (RoundEnded, Compared, NoiseFound))]
@@ -86,7 +86,7 @@ def show(events: Sequence[AnyEvent], format: str, stream: TextIO | None, color: 
         emit(judging, output.create_comparison(format, stream, color=color, gate=gate))
 
 
-def emit(events: Sequence[AnyEvent], to: output.AnyOutput) -> None:
+def emit(events: Sequence[Event], to: output.AnyOutput) -> None:
     for event in events:
         to.emit(event)
 

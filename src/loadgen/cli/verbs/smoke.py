@@ -19,9 +19,10 @@ from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import TEXT
 from loadgen.cli.options.load import CONFIG, GROUPS, REFUSED, refused
 from loadgen.config import presets
-from loadgen.errors import ConfigError, Ending, ExitCode, UsageError
+from loadgen.errors import ConfigError, ExitCode, UsageError
 from loadgen.host.interrupts import interruptible
 from loadgen.server_plan import ServerPlan
+from loadgen.severity import Severity
 from loadgen.smoke import test as smoke_run
 from loadgen.smoke.criteria import SmokeEnded
 from loadgen.smoke.test import Case
@@ -70,7 +71,7 @@ def run(given: Given) -> ExitCode:
             outputs.remark(words)
     if given.matrix is not None:
         output.remark(f"loadgen: {tally_of(ended, time.monotonic() - began_s)}")
-    return code_of(ended)
+    return Severity.gravest(each.severity for each in ended).code
 
 
 # ── What is tested ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -128,15 +129,6 @@ def case_of(settings: config.Config, name: str, embedded: bool) -> Case:
 
 
 # ── How they end ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def code_of(ended: Sequence[SmokeEnded]) -> ExitCode:
-    holds = {
-        Ending.INTERRUPTED: any(each.interrupted for each in ended),
-        Ending.FAILED: any(each.failed for each in ended),
-        Ending.INVALID: any(each.doubts for each in ended),
-    }
-    return Ending.gravest(ending for ending, why in holds.items() if why).code
 
 
 def tally_of(ended: Sequence[SmokeEnded], took_s: float) -> str:

@@ -10,8 +10,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 
 from loadgen.escape import printable
-from loadgen.events import Progress
-from loadgen.output.formats.event import AnyEvent
+from loadgen.events import Event, Progress
 from loadgen.output.formats.lines import Lines
 from loadgen.output.words.progress import share, title, words
 
@@ -33,7 +32,7 @@ class Bar:
         self._task = TaskID(0)
         self._stalls = Lines(stream)
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         with contextlib.suppress(OSError, ValueError):
             if not isinstance(event, Progress) or self._stalls.is_due(event):
                 self.close()

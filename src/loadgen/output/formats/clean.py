@@ -9,6 +9,7 @@ from loadgen.escape import printable
 from loadgen.events import (
     NOTHING_MEASURED,
     Configured,
+    Event,
     PhaseBegan,
     Result,
     Sample,
@@ -17,7 +18,6 @@ from loadgen.events import (
     StepTaken,
     per_s,
 )
-from loadgen.output.formats.event import AnyEvent
 from loadgen.output.paper.color import Paint
 from loadgen.output.paper.columns import PLAIN, WATCHED
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width
@@ -55,7 +55,7 @@ class Clean:
         self._awaits = False
         """The header is there, but for the server that is being started."""
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         match event:
             case ServerAwaited():
                 self._awaits = True

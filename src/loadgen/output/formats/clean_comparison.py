@@ -16,7 +16,7 @@ from loadgen.compare.comparison import (
     Row,
 )
 from loadgen.escape import printable
-from loadgen.output.formats.event import AnyEvent
+from loadgen.events import Event
 from loadgen.output.paper.color import Paint
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width
 from loadgen.output.paper.sink import Sink
@@ -57,7 +57,7 @@ class CleanComparison:
         self._columns: list[str] = []
         """The metrics of the rounds' table."""
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         match event:
             case ContestBegan():
                 self._print(*self._begun(event.candidates, event.max_rounds))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadgen.escape import printable
-from loadgen.output.formats.event import AnyEvent
+from loadgen.events import Event
 from loadgen.output.paper.color import Paint
 from loadgen.output.paper.layout import WIDTH, fact, indented, rule, width
 from loadgen.output.paper.sink import Sink
@@ -26,7 +26,7 @@ class CleanSmoke:
         self._sink = sink
         self._paint = paint
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         if isinstance(event, SmokeEnded):
             self._sink.write("".join(f"{line}\n" for line in self._ended(event)))
 
@@ -69,7 +69,7 @@ class CleanMatrix:
         self._explained: set[str] = set()
         """The signs whose meaning has been said."""
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         if not self._headed:
             self._headed = True
             self._sink.write(f"{self._paint(_row(*_HEADINGS).rstrip(), 'bold')}\n")

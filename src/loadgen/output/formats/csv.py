@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from loadgen.events import Configured, Result
-from loadgen.output.formats.event import AnyEvent
+from loadgen.events import Configured, Event, Result
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import sentences
 from loadgen.percentiles import percentiles
@@ -31,7 +30,7 @@ class Csv:
         self._sink = sink
         self._headed = False
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         match event:
             case Configured():
                 if not self._headed:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from loadgen.compare.comparison import JudgingEvent
 from loadgen.events import Event
 from loadgen.output.paper import layout
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.criteria import SmokeEnded
 
-AnyEvent = Event | SmokeEnded | JudgingEvent
-
 
 class AnyOutput(Protocol):
     """Where events go."""
 
-    def emit(self, event: AnyEvent) -> None: ...
+    def emit(self, event: Event) -> None: ...
 
 
 class EndsOnly:
@@ -25,7 +22,7 @@ class EndsOnly:
     def __init__(self, output: AnyOutput) -> None:
         self._output = output
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         if isinstance(event, SmokeEnded):
             self._output.emit(event)
 
@@ -37,6 +34,6 @@ class Fitted:
         self._output = output
         self._sink = sink
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         with layout.at(self._sink.columns or layout.WIDTH):
             self._output.emit(event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.output.formats.event import AnyEvent
+from loadgen.events import Event
 from loadgen.output.paper.sink import Sink
 from loadgen.record import encode
 
@@ -13,6 +13,6 @@ class Json:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         if line := encode(event):
             self._sink.write_utf8(line)

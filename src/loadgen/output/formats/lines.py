@@ -6,8 +6,7 @@ import contextlib
 from typing import TextIO
 
 from loadgen.escape import printable
-from loadgen.events import Progress
-from loadgen.output.formats.event import AnyEvent
+from loadgen.events import Event, Progress
 from loadgen.output.words.progress import done, title
 from loadgen.units import NS_PER_S
 
@@ -29,7 +28,7 @@ class Lines:
         again = phase == event.phase and elapsed_ns <= event.elapsed_ns < elapsed_ns + STALL_LINE_EVERY_NS
         return bool(event.note) and not again
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         if not isinstance(event, Progress) or not self.is_due(event):
             return
         self._printed = (event.phase, event.elapsed_ns)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Protocol, TextIO
 
-from loadgen.output.formats.event import AnyEvent
+from loadgen.events import Event
 from loadgen.output.formats.lines import Lines
 
 
 class Progressing(Protocol):
     """An output of Progress events."""
 
-    def emit(self, event: AnyEvent) -> None: ...
+    def emit(self, event: Event) -> None: ...
 
     def close(self) -> None: ...
 

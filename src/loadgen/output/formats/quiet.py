@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from loadgen.compare.comparison import Compared, GateAnswer, NoiseFound
-from loadgen.events import NOT_FOUND, NOTHING_MEASURED, Result, SearchEnded
-from loadgen.output.formats.event import AnyEvent
+from loadgen.events import NOT_FOUND, NOTHING_MEASURED, Event, Result, SearchEnded
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import comparison, figures, search, sentences, slo, smoke
 from loadgen.percentiles import IN_ROWS
@@ -19,7 +18,7 @@ class Quiet:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         match event:
             case Result():
                 test = f"{event.plan.test}: " if event.plan.test else ""
@@ -36,7 +35,7 @@ class QuietSmoke:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         if isinstance(event, SmokeEnded):
             report = event.result.server if event.result is not None else None
             parts = [f"{smoke.verdict(event)} {smoke.server(event)}", *smoke.measured(event), *_server(report)]
@@ -50,7 +49,7 @@ class QuietComparison:
         self._sink = sink
         self._gate = gate
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         match event:
             case Compared():
                 self._sink.write("  ".join(_compared(event, self._gate)) + "\n")

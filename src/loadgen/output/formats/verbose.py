@@ -9,6 +9,7 @@ from loadgen.escape import printable
 from loadgen.events import (
     NOTHING_MEASURED,
     Configured,
+    Event,
     PhaseBegan,
     PhaseCounted,
     Result,
@@ -18,7 +19,6 @@ from loadgen.events import (
     StepTaken,
     per_s,
 )
-from loadgen.output.formats.event import AnyEvent
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
 from loadgen.output.paper.sink import Sink
@@ -42,7 +42,7 @@ class Verbose:
         self._explained: set[str] = set()
         """The first characters of the notes on percentiles that were given: their signs."""
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         match event:
             case ServerAwaited(load=load):
                 self._awaits = True

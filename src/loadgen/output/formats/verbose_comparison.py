@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadgen.compare.comparison import Candidate, Compared, NoiseFound, RoundEnded, Row
+from loadgen.events import Event
 from loadgen.judge.causes import percent
-from loadgen.output.formats.event import AnyEvent
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
 from loadgen.output.paper.sink import Sink
@@ -22,7 +22,7 @@ class VerboseComparison:
         self._named = False
         self._doubts = comparison.Doubts()
 
-    def emit(self, event: AnyEvent) -> None:
+    def emit(self, event: Event) -> None:
         match event:
             case RoundEnded():
                 if not self._named:

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from loadgen.compare.comparison import JudgingEvent
 from loadgen.events import Event, Result, StepTaken
 from loadgen.plan import Plan
 from loadgen.record.read import judged, run, search
 from loadgen.record.read.fields import Fields
-from loadgen.smoke.criteria import SmokeEnded
 
 Record = Mapping[str, Any]
 
@@ -29,7 +27,7 @@ class Reading:
         self._result: Result | None = None
         self._steps: list[StepTaken] = []
 
-    def events(self, records: Sequence[Record]) -> Iterator[Event | SmokeEnded | JudgingEvent]:
+    def events(self, records: Sequence[Record]) -> Iterator[Event]:
         """Raises ValueError, KeyError, TypeError or AttributeError at a record that is not as loadgen writes it."""
         for record in records:
             fields = Fields(record, str(record["type"]), self.missing)
@@ -45,7 +43,7 @@ class Reading:
             return run.plan(Fields({}, "config", {}))
         return self._plan
 
-    def _event(self, record: Fields) -> Event | SmokeEnded | JudgingEvent | None:
+    def _event(self, record: Fields) -> Event | None:
         match record.name:
             case "config":
                 configured = run.configured(record)
@@ -66,7 +64,7 @@ class Reading:
             case _:
                 return self._judged(record)
 
-    def _judged(self, record: Fields) -> SmokeEnded | JudgingEvent | None:
+    def _judged(self, record: Fields) -> Event | None:
         match record.name:
             case "smoke":
                 result, self._result = self._result, None
