@@ -31,7 +31,7 @@ import orjson
 
 from loadgen import config
 from loadgen.events import Result
-from loadgen.runner import run as runner
+from loadgen.runner.run import Run
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.units import NS_PER_MS
 
@@ -100,7 +100,7 @@ def load(port: int, rate: int, pids: Callable[[Stirred], list[int]], for_s: floa
         return run.result()
 
 
-class Stirred(runner.Run):
+class Stirred(Run):
     """A run whose workers can be asked for."""
 
     loaded = False

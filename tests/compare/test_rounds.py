@@ -20,8 +20,7 @@ from loadgen.compare.rounds import Contestant, RequestsFailed, Rounds, Side
 from loadgen.compare.stretch import Stretch
 from loadgen.errors import TargetError
 from loadgen.events import Event
-from loadgen.host import awake
-from loadgen.host import machine as host
+from loadgen.host import awake, machine
 from loadgen.server_plan import ServerPlan
 from loadgen.signs import PauseAccount
 from loadgen.snapshot import Snapshot, Tally
@@ -148,7 +147,7 @@ def test_a_worker_that_polls_is_always_busy_and_keeps_the_rate() -> None:
 def test_the_cpus_of_load_and_servers_are_kept_from_sleeping(
     said: Awake, virtual: bool, kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "is_virtual", lambda: virtual)
+    monkeypatch.setattr(machine, "is_virtual", lambda: virtual)
     monkeypatch.setattr(awake, "can_be_kept", lambda: True)
     first, *_, last = [*sorted(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))]
     policies: list[set[tuple[int, ...]]] = []

@@ -21,7 +21,7 @@ from runs import plan, profile_of
 
 from loadgen.engine._engine import Engine
 from loadgen.events import Event, PhaseBegan, Result
-from loadgen.runner import run as runner
+from loadgen.runner.run import Run
 
 TOO_LARGE = b"SERVER_ERROR object too large for cache\r\n"
 
@@ -30,7 +30,7 @@ NEVER_AT_ONCE = 16_000_000
 
 
 def run(port: int, *settings: str) -> Result:
-    result = runner.run(plan(port, "general.warmup=0s", *settings), lambda event: None)
+    result = Run(plan(port, "general.warmup=0s", *settings), lambda event: None).result()
     assert result.unaccounted == 0
     return result
 
@@ -144,7 +144,7 @@ def test_a_worker_held_up_over_the_end_of_its_window_counts_no_time_below_zero()
 
     with FaultyServer(polite()) as server:
         settings = ["general.warmup=0s", "general.duration=1s", "workload.rate_limit=1000"]
-        held_up = runner.Run(plan(server.port, *settings, "connection.request_timeout=50ms"), emit)
+        held_up = Run(plan(server.port, *settings, "connection.request_timeout=50ms"), emit)
         result = held_up.result()
     timers[0].join()
     assert not result.failure

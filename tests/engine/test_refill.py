@@ -10,7 +10,7 @@ from faulty_server import FaultyServer, Peer, good_reply, is_load, polite
 from runs import plan
 
 from loadgen.events import Result
-from loadgen.runner import run as runner
+from loadgen.runner.run import Run
 
 DEPTH = 4
 BATCHES = 12
@@ -21,7 +21,7 @@ ANSWERED_S = 0.02
 
 def run(port: int, *settings: str) -> Result:
     one = ("general.warmup=0s", "connection.connections=1", f"connection.pipeline_depth={DEPTH}")
-    result = runner.run(plan(port, *one, *settings), lambda event: None)
+    result = Run(plan(port, *one, *settings), lambda event: None).result()
     assert result.unaccounted == 0
     return result
 

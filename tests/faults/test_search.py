@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from runs import plan
 from loadgen.events import SearchEnded
 from loadgen.plan import Load, Segment
 from loadgen.runner.search import Saturation
+from loadgen.runner.stop import NEVER, Stop
 from loadgen.stats.search import Outcome, SearchSettings
 from loadgen.stats.trial import Limit
 
@@ -39,7 +38,7 @@ class CountingServer:
                 self.first_s = self.first_s or time.monotonic()
 
 
-def search_at(port: int, *settings: str, settle_s: float = 0.05) -> Saturation:
+def search_at(port: int, *settings: str, settle_s: float = 0.05, stop: Stop = NEVER) -> Saturation:
     """One whose only rate is 1000/s, which passes on any machine: a first look of 0.2 s, and two fresh starts."""
     told = plan(port, "workload.rate_limit=1000", "connection.connections=2", *settings)
     return Saturation(
@@ -51,6 +50,7 @@ def search_at(port: int, *settings: str, settle_s: float = 0.05) -> Saturation:
             drain_window_s=settle_s,
         ),
         lambda event: None,
+        stop=stop,
     )
 
 
@@ -85,9 +85,10 @@ def test_a_search_counts_each_connection_once() -> None:
 def test_an_interrupt_between_two_loads_counts_no_load_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     counting = CountingServer()
     with FaultyServer(counting.serve) as server:
-        search = search_at(server.port)
+        stop = Stop()
+        search = search_at(server.port, stop=stop)
         # The first one is before the first load.
-        interrupt = when(search.crew.open_connections, 3, lambda: os.kill(os.getpid(), signal.SIGINT))
+        interrupt = when(search.crew.open_connections, 3, stop.set)
         monkeypatch.setattr(search.crew, "open_connections", interrupt)
         ended = search.result()
     assert ended.interrupted

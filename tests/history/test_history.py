@@ -27,8 +27,7 @@ from loadgen.events import Configured, Event, Result
 from loadgen.history.history import METRICS, Point, Series, Setup, to_point, to_points, to_rows
 from loadgen.output.formats.history import Ramp, clean, records
 from loadgen.output.paper.color import Paint
-from loadgen.record import encode
-from loadgen.record import file as record_file
+from loadgen.record import encode, ndjson
 from loadgen.record.write.load import load_of
 from loadgen.stats.sequential import Shift
 
@@ -335,7 +334,7 @@ def test_a_number_that_is_none_is_refused(throughput: str, tmp_path: Path, capsy
 def test_a_line_without_an_end_does_not_fill_the_memory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record_file, "LONGEST_LINE", 1 << 20)
+    monkeypatch.setattr(ndjson, "LONGEST_LINE", 1 << 20)
     for words in (["/dev/zero"], [str(tmp_path / "history"), "/dev/zero"]):
         assert main(["history", *words]) == 2
         assert "/dev/zero:1: is longer than 1 MiB" in capsys.readouterr().err

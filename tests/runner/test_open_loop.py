@@ -23,7 +23,7 @@ from runs import endpoints, plan, sets
 
 from loadgen.events import Event, PhaseBegan, Result, Sample
 from loadgen.plan import Plan
-from loadgen.runner import run as runner
+from loadgen.runner.run import Run
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.units import NS_PER_MS, NS_PER_S
 
@@ -36,7 +36,7 @@ JUDGED = ("verdict.lag=100us", "verdict.shortfall=0.005")
 
 
 def run(told: Plan) -> Result:
-    result = runner.run(told, lambda event: None)
+    result = Run(told, lambda event: None).result()
     assert result.unaccounted == 0
     return result
 
@@ -65,7 +65,7 @@ class StalledRun:
 
     def __init__(self, told: Plan) -> None:
         self.periods: list[Sample] = []
-        self.result = runner.run(told, self.hear)
+        self.result = Run(told, self.hear).result()
         assert self.result.unaccounted == 0
 
     def hear(self, event: Event) -> None:
@@ -140,7 +140,7 @@ def it_is_none_of_the_generators_lag(open_loop: Result) -> None:
 # ── A generator that is stopped ─────────────────────────────────────────────────────────────────────────────────────
 
 
-class Stopped(runner.Run):
+class Stopped(Run):
     """A run whose worker is stopped for a while in the middle of its window."""
 
     def __init__(self, told: Plan, after_s: float, for_s: float) -> None:
@@ -264,7 +264,7 @@ def test_a_server_at_half_the_offered_rate_has_its_whole_backlog_counted() -> No
             "workload.rate_limit=2000",
             "connection.request_timeout=2s",
         )
-        result = runner.run(told, events.append)
+        result = Run(told, events.append).result()
     total = result.measured.total
     assert result.unaccounted == 0
     assert total.planned == 4000

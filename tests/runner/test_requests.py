@@ -18,7 +18,7 @@ from loadgen import config
 from loadgen.engine._workload import apportioned
 from loadgen.errors import ConfigError
 from loadgen.events import Event, Progress, Result, Sample
-from loadgen.runner import run as runner
+from loadgen.runner.run import Run
 from loadgen.units import MAX_DURATION_NS, NS_PER_MS, NS_PER_S
 
 # A prime, so that no number of workers, servers or connections divides it.
@@ -30,7 +30,7 @@ UNTIMED = ("general.duration=0s", "general.warmup=0s")
 
 def run(port: int, *settings: str, events: list[Event] | None = None) -> Result:
     heard: list[Event] = [] if events is None else events
-    result = runner.run(plan(port, *UNTIMED, *settings), heard.append)
+    result = Run(plan(port, *UNTIMED, *settings), heard.append).result()
     assert result.unaccounted == 0
     return result
 
@@ -145,7 +145,7 @@ def test_a_server_that_is_gone_ends_it() -> None:
                 server.__exit__(None, None, None)
 
         told = plan(server.port, *UNTIMED, "general.requests=1000000", "connection.connect_timeout=300ms")
-        result = runner.run(told, emit)
+        result = Run(told, emit).result()
     assert result.failure
     assert 0 < result.measured.total.planned < 1_000_000
     assert result.unaccounted == 0

@@ -15,7 +15,7 @@ from real_servers import HOST, RealServer, ask
 from loadgen import config
 from loadgen.events import Event, Result
 from loadgen.plan import Plan
-from loadgen.runner import run as runner
+from loadgen.runner.run import Run
 
 # Short, and with timeouts that no busy machine runs into; a test's own settings win.
 SETTINGS = (
@@ -57,7 +57,7 @@ def profile_of(told: Plan) -> list[tuple[int, float, float, int]]:
 def measure(servers: Servers, *settings: str, events: list[Event] | None = None) -> Result:
     """Runs it, and holds what must hold for every run against a healthy server."""
     heard: list[Event] = [] if events is None else events
-    result = runner.run(plan(servers, *settings), heard.append)
+    result = Run(plan(servers, *settings), heard.append).result()
     assert result.valid, result.invalid_because
     assert result.unaccounted == 0
     overall = result.overall

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from loadgen import config, output, record
-from loadgen.cli import session
+from loadgen.cli import interrupts, session
 from loadgen.cli.flags import flags_of
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import COUNT, LITERAL, TIME
@@ -28,7 +28,7 @@ from loadgen.compare.rounds import MOST_FAILED, Contestant
 from loadgen.config import Config, Flag, presets
 from loadgen.errors import UsageError
 from loadgen.events import Event
-from loadgen.host.interrupts import interruptible
+from loadgen.runner.stop import Stop
 from loadgen.server_plan import ServerPlan
 
 RESULT_FILES = (".json", ".ndjson", ".jsonl")
@@ -100,6 +100,8 @@ class Contestants:
             seed = int.from_bytes(os.urandom(6))
             self.flags["general.seed"] = Flag(table, seed)
         self.server_cpus: tuple[int, ...] = ()
+        self.stop = Stop()
+        """Ends the rounds: it is set by Ctrl-C."""
 
     @property
     def seed(self) -> int:
@@ -174,7 +176,7 @@ class Contestants:
         """Holds them against each other, prints how that goes and what came of it, and draws that where `plot` is."""
         settings = self.judging(found)
         with self.outputs() as emit:
-            ended = Contest(found, settings, self.seed, emit, self.notes).result()
+            ended = Contest(found, settings, self.seed, emit, self.notes, stop=self.stop).result()
             for compared in ended:
                 emit(compared)
         if plot:
@@ -189,7 +191,7 @@ class Contestants:
         # A false alarm is one of a gate's, so its thresholds are what is asked about.
         settings = self.judging(found, config.gate_settings(self.settings).thresholds)
         with self.outputs() as emit:
-            noise = Contest(found, settings, self.seed, emit, self.notes).noise_of_itself()
+            noise = Contest(found, settings, self.seed, emit, self.notes, stop=self.stop).noise_of_itself()
             emit(noise)
         return noise
 
@@ -199,7 +201,7 @@ class Contestants:
         for warning in self.warnings:
             output.remark(f"warning: {warning}")
         create = functools.partial(output.create_comparison, gate=self.table == "gate")
-        with session.outputs_of(self.args, self.settings, create) as outputs, interruptible():
+        with session.outputs_of(self.args, self.settings, create) as outputs, interrupts.caught(self.stop):
             yield outputs.emit
 
     def load(self, flags: Mapping[str, object], server: Path | None = None) -> Config:

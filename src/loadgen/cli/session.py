@@ -8,17 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadgen import __version__, config, output
+from loadgen.cli import interrupts
 from loadgen.cli.flags import WITHOUT_FILE, Flags, flags_of
 from loadgen.cli.options import Given
 from loadgen.config import presets
 from loadgen.config.tables.cpu_list import usable_cpus
 from loadgen.errors import ExitCode, UsageError
 from loadgen.events import Configured, Event, Result, ServerAwaited
-from loadgen.host import machine as host
+from loadgen.host import machine
 from loadgen.plan import Endpoint, Plan
-from loadgen.runner import run as runner
-from loadgen.runner import search as saturation
-from loadgen.selftest import reach as selftest
+from loadgen.runner.run import Run
+from loadgen.runner.search import Saturation
+from loadgen.runner.stop import Stop
+from loadgen.selftest import reach
 from loadgen.server_plan import HOST
 from loadgen.severity import Severity
 from loadgen.stats.search import SearchSettings
@@ -62,10 +64,13 @@ class Session:
         return Severity.gravest(found).code
 
     def measure_one(self, plan: Plan) -> Result:
-        test = selftest.kept(__version__)
+        test = reach.kept(__version__)
         ceiling = test.ceiling(plan, usable_cpus()) if test is not None else None
         self.announce(plan)
-        result = runner.run(plan, self.emit, embedded=self.embedded, ceiling=ceiling, server=self.server)
+        stop = Stop()
+        run = Run(plan, self.emit, embedded=self.embedded, ceiling=ceiling, server=self.server, stop=stop)
+        with interrupts.caught(stop):
+            result = run.result()
         self.emit(result)
         if result.severity not in (Severity.GOOD, Severity.INTERRUPTED):
             self.outputs.remark(_why(result))
@@ -76,7 +81,10 @@ class Session:
         settings = config.search_settings(self.settings)
         [plan] = self.plans
         self.announce(plan, settings)
-        ended = saturation.search(plan, settings, self.emit, embedded=self.embedded, server=self.server)
+        stop = Stop()
+        search = Saturation(plan, settings, self.emit, embedded=self.embedded, server=self.server, stop=stop)
+        with interrupts.caught(stop):
+            ended = search.result()
         self.emit(ended)
         if ended.failure:
             self.outputs.remark(ended.failure)
@@ -127,7 +135,7 @@ def header(
     settings: config.Config, plan: Plan, sought: SearchSettings | None, *, embedded: bool = False, identity: str = ""
 ) -> Configured:
     """What is said of a load before it begins; `identity` is empty while nobody knows which server it is."""
-    return Configured(plan, __version__, settings.warnings, embedded, identity, sought, host.fingerprint())
+    return Configured(plan, __version__, settings.warnings, embedded, identity, sought, machine.fingerprint())
 
 
 def check_target(given: Given, flags: Flags, matrix: str | None = None) -> None:

@@ -32,7 +32,8 @@ from loadgen.compare.results import Stored
 from loadgen.compare.rounds import Contestant, Interrupted, Rounds
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.events import Event
-from loadgen.host import machine as host
+from loadgen.host import machine
+from loadgen.runner.stop import NEVER, Stop
 from loadgen.stats.noise import noise
 from loadgen.stats.rank_sum import RankSum
 from loadgen.stats.ranks import RankTest
@@ -64,7 +65,10 @@ NOISE_THRESHOLD = 0.05
 
 
 class Contest:
-    """The first candidate against each of the others. `emit` gets progress and rounds; `result` returns the answers."""
+    """The first candidate against each of the others. `emit` gets progress and rounds; `result` returns the answers.
+
+    When `stop` is set, the round in hand is given up, and the answers are those of the rounds before.
+    """
 
     def __init__(
         self,
@@ -73,6 +77,8 @@ class Contest:
         seed: int,
         emit: Callable[[Event], None],
         notes: Sequence[str] = (),
+        *,
+        stop: Stop = NEVER,
     ) -> None:
         self.found = found
         self.settings = settings
@@ -80,7 +86,7 @@ class Contest:
         self.emit = emit
         self.notes = list(notes)
         self.live = [place for place, each in enumerate(found) if isinstance(each, Contestant)]
-        self.rounds = Rounds([each for each in found if isinstance(each, Contestant)], settings, seed, emit)
+        self.rounds = Rounds([each for each in found if isinstance(each, Contestant)], settings, seed, emit, stop=stop)
         self.values: list[list[Values]] = [list(each.values) if isinstance(each, Stored) else [] for each in found]
         """By candidate, its metrics of each round."""
         self.ended: list[Round] = []
@@ -144,7 +150,7 @@ class Contest:
         judged = {name: thresholds[name] for name in thresholds if any(name in differences for differences in rounds)}
         return NoiseFound(
             candidate=self.candidate(0),
-            host=host.fingerprint(),
+            host=machine.fingerprint(),
             rounds=len(self.ended),
             noise={name: sigma for name in judged if (sigma := self.noise(1, name)) is not None},
             false_alarms=false_alarms(rounds, judged, self.rule, self.seed) if len(rounds) >= LEAST_FOR_NOISE else {},
@@ -210,7 +216,7 @@ class Contest:
         notes = [*self.notes, *self.rounds.notes, *self.late_notes(place)]
         if not self.paired(place):
             notes += [STORED, *self.too_few(place)]
-        here = host.fingerprint()
+        here = machine.fingerprint()
         for each in (self.candidate(0), self.candidate(place)):
             if each.host not in ("", here):
                 notes.append(

@@ -13,7 +13,7 @@ from typing import Any
 
 from loadgen.compare.comparison import METRICS, Candidate
 from loadgen.errors import UsageError
-from loadgen.record import file as record_file
+from loadgen.record import ndjson
 from loadgen.record.read.metrics import metrics, rate_per_s
 from loadgen.record.write.load import differences, load_of
 
@@ -36,7 +36,7 @@ def read(path: Path) -> Stored:
     names: set[str] = set()
     config: Mapping[str, Any] = {}
     try:
-        for record in record_file.read(str(path)):
+        for record in ndjson.read(str(path)):
             match record["type"]:
                 case "config":
                     config = {"identity": record.get("server"), **record, "load": load_of(record)}

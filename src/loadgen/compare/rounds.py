@@ -24,14 +24,13 @@ from loadgen.compare.comparison import AGAIN, METRICS, Awake, Candidate, Compari
 from loadgen.compare.stretch import CLOSED, OPEN, Stretch
 from loadgen.errors import LoadgenError, TargetError
 from loadgen.events import Event, Overall, Part, Progress
-from loadgen.host import awake
-from loadgen.host import machine as host
-from loadgen.host.interrupts import Interrupts
+from loadgen.host import awake, machine
 from loadgen.judge import failures
 from loadgen.overload import of_window
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Endpoint, Plan, Segment
-from loadgen.runner.crew import START_AHEAD_NS, Crew, Stop
+from loadgen.runner.crew import START_AHEAD_NS, Crew, EndedEarly
+from loadgen.runner.stop import NEVER, Stop
 from loadgen.server_plan import ServerPlan
 from loadgen.snapshot import Snapshot
 from loadgen.target.process import ProcessTree
@@ -60,7 +59,7 @@ MOST_UNFINISHED = 0.001
 
 
 class Interrupted(Exception):
-    """The user asked to stop: the round in hand says nothing."""
+    """The stop token was set: the round in hand says nothing."""
 
 
 class RequestsFailed(TargetError):
@@ -116,15 +115,22 @@ class Side:
 class Rounds:
     """Runs rounds of the contestants, one for each call of `next`. `emit` gets progress only.
 
-    Raises TargetError or WorkerError when a candidate cannot be measured, Interrupted when the user asks to stop.
+    Raises TargetError or WorkerError when a candidate cannot be measured, Interrupted when `stop` is set.
     """
 
     def __init__(
-        self, contestants: Sequence[Contestant], settings: ComparisonSettings, seed: int, emit: Callable[[Event], None]
+        self,
+        contestants: Sequence[Contestant],
+        settings: ComparisonSettings,
+        seed: int,
+        emit: Callable[[Event], None],
+        *,
+        stop: Stop = NEVER,
     ) -> None:
         self.contestants = contestants
         self.settings = settings
         self.emit = emit
+        self.stop = stop
         self.random = random.Random(seed)
         self.number = 0
         self.alone = settings.idle is Idle.ALONE
@@ -235,15 +241,12 @@ class Rounds:
     def sides(self, places: Sequence[int]) -> Iterator[dict[int, Side]]:
         """The contestants at these places, started in this order, connected and filled, by place.
 
-        Raises Interrupted when the user asked to stop in the meantime.
+        Raises Interrupted when the stop token was set in the meantime.
         """
         sides: dict[int, Side] = {}
         with contextlib.ExitStack() as stack:
-            interrupts = Interrupts()
-            stack.callback(interrupts.close)
             for place in places:
-                sides[place] = self.start(place, interrupts, stack)
-            stack.enter_context(interrupts.caught())
+                sides[place] = self.start(place, stack)
             try:
                 for side in sides.values():
                     self.only(side, sides)
@@ -254,24 +257,24 @@ class Rounds:
                 if stack.enter_context(awake.kept(self.to_keep_awake(sides))):
                     self.notes["CPUs are kept from sleeping while servers are measured; change with awake"] = None
                 yield sides
-            except Stop:
+            except EndedEarly:
                 raise self.stopped(sides) from None
             finally:
                 for side in sides.values():
                     if side.server is not None:
                         side.server.resume()
-            if interrupts.count:
+            if self.stop.is_set:
                 raise Interrupted
 
     def to_keep_awake(self, sides: dict[int, Side]) -> list[int]:
         """The CPUs that are not to sleep: those that workers and servers are pinned to."""
-        if self.settings.awake is Awake.NEVER or (self.settings.awake is Awake.VM and not host.is_virtual()):
+        if self.settings.awake is Awake.NEVER or (self.settings.awake is Awake.VM and not machine.is_virtual()):
             return []
         cpus = {worker.cpu for side in sides.values() for worker in side.plan.workers if worker.cpu is not None}
         cpus |= {cpu for side in sides.values() if side.contestant.server for cpu in side.contestant.server.cpus}
         return sorted(cpus)
 
-    def start(self, place: int, interrupts: Interrupts, stack: contextlib.ExitStack) -> Side:
+    def start(self, place: int, stack: contextlib.ExitStack) -> Side:
         contestant = self.contestants[place]
         plan, server = contestant.plan, None
         if contestant.server is not None:
@@ -279,7 +282,7 @@ class Rounds:
             plan = replace(plan, endpoints=(Endpoint(server.host, server.port, server.host),))
         if not self.identities[place]:
             self.identities[place] = identify(plan)
-        crew = Crew(plan, self.teller(contestant.candidate), server=server, interrupts=interrupts)
+        crew = Crew(plan, self.teller(contestant.candidate), server=server, stop=self.stop)
         return Side(contestant, server, plan, crew)
 
     def teller(self, candidate: Candidate) -> Callable[[Event], None]:
@@ -376,8 +379,8 @@ class Rounds:
         crew.follow(Phase.MEASURE)
         crew.begin(Phase.DRAIN)
         crew.drain()
-        if crew.failure or crew.interrupts.count:
-            raise Stop
+        if crew.failure or self.stop.is_set:
+            raise EndedEarly
         after = side.server.usage() if side.server is not None else None
         own = {"loadgen's front end": time.process_time_ns() - own_ns}
         for other, (then_ns, then) in zip(others, idle_before, strict=True):

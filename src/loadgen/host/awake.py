@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 
 from loadgen.host import cgroup
 from loadgen.host._awake import stay
-from loadgen.host.interrupts import STOP_SIGNALS
+from loadgen.host.stop_signals import held_back
 
 
 def can_be_kept() -> bool:
@@ -29,15 +28,11 @@ def can_be_kept() -> bool:
 def kept(cpus: Iterable[int]) -> Iterator[list[int]]:
     """These CPUs do not sleep: those that it gives, as some may not be kept from it."""
     with contextlib.ExitStack() as stack:
-        # A terminal's Ctrl-C is for whoever times something.
-        old = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        try:
+        with held_back():
             started = {}
             for cpu in cpus if can_be_kept() else ():
                 with contextlib.suppress(OSError):
                     started[cpu] = stack.enter_context(_process(cpu))
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, old)
         # Each says a byte when it has its policy, and ends without one where it may not have it.
         yield [cpu for cpu, process in started.items() if process.stdout is not None and process.stdout.read(1)]
 

@@ -18,10 +18,10 @@ from multiprocessing.connection import wait
 from loadgen.errors import InternalError, TargetError, WorkerError
 from loadgen.escape import printable
 from loadgen.events import Event, PhaseBegan, Progress
-from loadgen.host.interrupts import Interrupts
 from loadgen.judge import diagnosis
 from loadgen.phase import OF_A_LOAD, Failure, Phase
 from loadgen.plan import Endpoint, Load, Plan, Segment
+from loadgen.runner.stop import NEVER, Alarm, Stop
 from loadgen.runner.watch import fate_of
 from loadgen.signs import WorkerSigns
 from loadgen.snapshot import Snapshot, Tally
@@ -60,11 +60,9 @@ LATE_NS = 200_000_000
 # A server that is loading its data set is asked again this often, until the connect timeout.
 LOADING_INTERVAL_S = 0.2
 
-# What every load counts from 0.
 
-
-class Stop(Exception):
-    """The load ends early: the user asked for it, or a worker died."""
+class EndedEarly(Exception):
+    """The load ends early: its stop token was set, or a worker or the watched server died."""
 
 
 def check_file_limit(plan: Plan) -> None:
@@ -83,8 +81,8 @@ def check_file_limit(plan: Plan) -> None:
 class Crew:
     """The workers of a plan. `emit` gets the events of connecting and prefilling, and of how far a load has come.
 
-    `server` is the one under load, where we watch it: when it ends, so does the load. Crews that are at work together
-    share their `interrupts`.
+    `server` is the one under load, where we watch it: when it ends, so does the load. So does the load when somebody
+    sets `stop`.
     """
 
     def __init__(
@@ -93,16 +91,15 @@ class Crew:
         emit: Callable[[Event], None],
         *,
         server: WatchedServer | None = None,
-        interrupts: Interrupts | None = None,
+        stop: Stop = NEVER,
     ) -> None:
         self.plan = plan
         self.emit = emit
         self.workers: list[WorkerProcess] = []
         self.phase = Phase.CONNECT
         self.server = server
-        self.interrupts = interrupts or Interrupts()
-        self.shares_interrupts = interrupts is not None
-        """Whoever made them catches the signals."""
+        self.stop = stop
+        self.alarm: Alarm | None = None
         self.failure = ""
         """A worker's death, or the watched server's, in a sentence."""
         self.warnings: list[str] = []
@@ -122,9 +119,7 @@ class Crew:
     def at_work(self) -> Iterator[None]:
         """Starts the processes and, whatever happens, ends them. Raises WorkerError when one cannot be started."""
         with contextlib.ExitStack() as stack:
-            if not self.shares_interrupts:
-                stack.callback(self.interrupts.close)
-                stack.enter_context(self.interrupts.caught())
+            self.alarm = stack.enter_context(self.stop.alarm())
             check_file_limit(self.plan)
             try:
                 for index in range(len(self.plan.workers)):
@@ -198,7 +193,7 @@ class Crew:
     def reopen(self) -> None:
         """After a drain: opens what is down. A server that recycles its connections may have closed any at the end."""
         finals = [process.final for process in self.workers]
-        with contextlib.suppress(Stop):
+        with contextlib.suppress(EndedEarly):
             self.open_connections()
         for process, final in zip(self.workers, finals, strict=True):
             process.final = final
@@ -306,7 +301,8 @@ class Crew:
         """Hears the workers until the end of the load's warmup or measure, and tells how far it has come.
 
         `given_up` is asked after each report whether to leave it at that. A window that its requests end is left when
-        every worker has had the last reply. Raises Stop when a server cannot be reached any more to send it the rest.
+        every worker has had the last reply. Raises EndedEarly when a server cannot be reached any more to send it the
+        rest.
         """
         load = self.load
         assert load is not None, "there is a load to follow"
@@ -333,7 +329,7 @@ class Crew:
             if now_ns - reached_ns > self.plan.connect_timeout_ns + interval_ns:
                 [endpoint, *_] = self.without_connection()
                 self.failure = self.why_gone(endpoint)
-                raise Stop
+                raise EndedEarly
 
     def window_ns(self) -> int:
         """How long the newest load's measure window was: to the last worker's end, as far as they have said it."""
@@ -349,17 +345,17 @@ class Crew:
         self.tell_all(EndLoad())
 
     def drain(self) -> None:
-        """Waits for what is open; after a second interrupt no longer."""
+        """Waits for what is open; not where the stop token is set twice."""
         patience_ns = self.plan.request_timeout_ns + GRACE_NS
-        stop = self.interrupts.count > 0 or bool(self.failure)
-        while self.interrupts.count < 2:
-            if stop:
+        ended_early = self.stop.is_set or bool(self.failure)
+        while not self.stop.is_urgent:
+            if ended_early:
                 self.end_load()
             try:
                 self.gather(Drained, patience_ns)
                 return
-            except Stop:
-                stop = True
+            except EndedEarly:
+                ended_early = True
 
     # ── Reports ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -373,19 +369,19 @@ class Crew:
     def hear(self, until_ns: int) -> list[tuple[WorkerProcess, Report]]:
         """The next reports, none when the time comes first.
 
-        Raises Stop when the user asks to, or a worker or the watched server has died, and InternalError when a worker
-        came upon a bug.
+        Raises EndedEarly when the stop token was set, or a worker or the watched server has died, and InternalError
+        when a worker came upon a bug.
         """
         self.mourn()
         unfinished = [w for w in self.living() if w.final is None]
         by_pipe: dict[object, WorkerProcess] = {w.pipe: w for w in unfinished}
         timeout = max(0.0, (until_ns - time.monotonic_ns()) / NS_PER_S)
         heard = []
-        alarm = self.interrupts.fileno()
-        for ready in wait([*(w.pipe for w in unfinished), alarm], timeout):
-            if ready == alarm:
-                self.interrupts.heard()
-                raise Stop
+        assert self.alarm is not None, "the crew is at work"
+        for ready in wait([*(w.pipe for w in unfinished), self.alarm.fileno()], timeout):
+            if ready == self.alarm.fileno():
+                self.alarm.heed()
+                raise EndedEarly
             process = by_pipe[ready]
             try:
                 report = process.pipe.recv()
@@ -403,7 +399,7 @@ class Crew:
                 # Without a precheck, or after it, nothing else says that no request can succeed.
                 self.failure = diagnosis.locked_out(self.plan, report.snapshot, report.examples)
                 if self.failure:
-                    raise Stop
+                    raise EndedEarly
         return heard
 
     def note(self, process: WorkerProcess, report: Report) -> None:
@@ -443,7 +439,7 @@ class Crew:
             raise WorkerError(f"{death}; nothing had been measured yet.")
         self.failure = self.failure or f"{death}; what it had counted up to its last report is included."
         if self.phase != Phase.DRAIN:
-            raise Stop
+            raise EndedEarly
 
     def mourn(self) -> None:
         """The watched server died: as with a worker, what it had answered is kept."""
@@ -454,7 +450,7 @@ class Crew:
             raise TargetError(f"{words}; nothing had been measured yet.")
         self.failure = f"{words}."
         if self.phase != Phase.DRAIN:
-            raise Stop
+            raise EndedEarly
 
     def gather(self, kind: type[Report], patience_ns: int) -> None:
         """Waits for one report of this kind from every living worker; one that stays silent too long is ended."""

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 
 from loadgen import slo
 from loadgen.events import Event, Result, Sample
-from loadgen.host import machine as host
+from loadgen.host import machine
 from loadgen.judge import diagnosis, failures, verdict
 from loadgen.overload import Overload, of_window
 from loadgen.phase import COUNTED, OF_A_LOAD, Phase
 from loadgen.plan import Plan
-from loadgen.runner.crew import Crew, Stop
+from loadgen.runner.crew import Crew, EndedEarly
 from loadgen.runner.phases import ByPhase
+from loadgen.runner.stop import NEVER, Stop
 from loadgen.runner.watch import ServerWatch
 from loadgen.signs import Ceiling, HostSigns, Signs
 from loadgen.snapshot import Backlog, Snapshot
@@ -24,7 +25,11 @@ from loadgen.usage import WatchedServer
 
 
 class Run:
-    """One run of a Plan. `emit` gets every event but the Result, which `result` returns."""
+    """One run of a Plan. `emit` gets every event but the Result, which `result` returns.
+
+    `ceiling` is what this host's self-test reached, where there was one; `server` is the one under load, where we watch
+    it; `stop` ends the run early when somebody sets it, from any thread.
+    """
 
     def __init__(
         self,
@@ -34,13 +39,14 @@ class Run:
         embedded: bool = False,
         ceiling: Ceiling | None = None,
         server: WatchedServer | None = None,
+        stop: Stop = NEVER,
     ) -> None:
         self.plan = plan
         self.emit = emit
         self.embedded = embedded
         self.ceiling = ceiling
         self.watch = ServerWatch(server) if server is not None else None
-        self.crew = Crew(plan, emit, server=server)
+        self.crew = Crew(plan, emit, server=server, stop=stop)
         self.crew.interval_ended = self.sample
         self.before: dict[str, Snapshot] = {}
         self.interval_p99_ns: list[int] = []
@@ -60,7 +66,7 @@ class Run:
                 if self.plan.prefill:
                     crew.prefill()
                 self.load()
-            except Stop:
+            except EndedEarly:
                 pass
             crew.begin(Phase.DRAIN)
             crew.drain()
@@ -75,7 +81,7 @@ class Run:
             crew.begin(Phase.WARMUP)
             crew.follow(Phase.WARMUP)
         crew.begin(Phase.MEASURE)
-        watch = host.HostWatch()
+        watch = machine.HostWatch()
         try:
             crew.follow(Phase.MEASURE)
         finally:
@@ -100,7 +106,7 @@ class Run:
     def sum_up(self) -> Result:
         """The Result of all workers, the dead ones' last words included."""
         plan, crew = self.plan, self.crew
-        gone = [] if crew.failure or crew.interrupts.count else crew.gone()
+        gone = [] if crew.failure or crew.stop.is_set else crew.gone()
         phases: dict[str, Snapshot] = {phase: crew.settled(phase) for phase in COUNTED}
         measured = phases[Phase.MEASURE]
         duration_ns = crew.window_ns()
@@ -128,7 +134,7 @@ class Run:
             phases=phases,
             max_rss_bytes=crew.max_rss_bytes,
             embedded=self.embedded,
-            interrupted=crew.interrupts.count > 0,
+            interrupted=crew.stop.is_set,
             failed_because=failed_because,
             reasons=(
                 *self.restarted(),
@@ -176,19 +182,3 @@ class Run:
         if self.watch is None or self.watch.server.fate() or not self.watch.server.restarted():
             return ()
         return (f"{self.watch.server.name} was restarted while load was on it: another process answers now",)
-
-
-def run(
-    plan: Plan,
-    emit: Callable[[Event], None],
-    *,
-    embedded: bool = False,
-    ceiling: Ceiling | None = None,
-    server: WatchedServer | None = None,
-) -> Result:
-    """Runs a plan. See `Run`.
-
-    `ceiling` is what this host's self-test reached, where there was one; `server` is the one under load, where we watch
-    it.
-    """
-    return Run(plan, emit, embedded=embedded, ceiling=ceiling, server=server).result()

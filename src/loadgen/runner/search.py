@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 
 from loadgen import slo
 from loadgen.events import Event, Progress, SearchEnded, StepTaken
-from loadgen.host import machine as host
+from loadgen.host import machine
 from loadgen.judge import diagnosis, failures, verdict
 from loadgen.phase import Phase
 from loadgen.plan import Load, Plan, Segment
-from loadgen.runner.crew import Crew, Stop
+from loadgen.runner.crew import Crew, EndedEarly
+from loadgen.runner.stop import NEVER, Stop
 from loadgen.signs import HostSigns, Signs
 from loadgen.snapshot import Snapshot
 from loadgen.stats.search import Outcome, Probe, Purpose, Search, SearchAnswer, SearchSettings
@@ -61,7 +62,11 @@ class Observation:
 
 
 class Saturation:
-    """One search. `emit` gets every event but the last, which `result` returns."""
+    """The search for the highest rate that meets the settings' limits.
+
+    `emit` gets every event but the last, which `result` returns. `server` is the one under load, where we watch it;
+    `stop` ends the search early when somebody sets it, from any thread.
+    """
 
     def __init__(
         self,
@@ -71,13 +76,14 @@ class Saturation:
         *,
         embedded: bool = False,
         server: WatchedServer | None = None,
+        stop: Stop = NEVER,
     ) -> None:
         self.plan = plan
         self.emit = emit
         self.embedded = embedded
         self.settings = settings
         self.search = Search(settings)
-        self.crew = Crew(plan, self.tell, server=server)
+        self.crew = Crew(plan, self.tell, server=server, stop=stop)
         self.crew.interval_ended = self.interval_ended
         self.answer: SearchAnswer | None = None
         self.loads: dict[str, Snapshot] = {Phase.WARMUP: Snapshot(), Phase.MEASURE: Snapshot()}
@@ -111,7 +117,7 @@ class Saturation:
                     crew.prefill()
                 crew.begin(Phase.SEARCH)
                 self.follow_the_search()
-            except Stop:
+            except EndedEarly:
                 self.drain()
             phases = self.loads | {phase: crew.settled(phase) for phase in (Phase.PRECHECK, Phase.PREFILL)}
         return SearchEnded(
@@ -120,7 +126,7 @@ class Saturation:
             answer=self.answer,
             phases=phases,
             embedded=self.embedded,
-            interrupted=crew.interrupts.count > 0,
+            interrupted=crew.stop.is_set,
             failure=crew.failure,
             failed_because=self.failed_because(phases) if self.answer is not None else (),
             warnings=tuple(crew.warnings),
@@ -169,7 +175,7 @@ class Saturation:
             profile, max(settle_ns, warmup_ns), length_ns, interval_ns=round(probe.block_s * NS_PER_S)
         )
         crew.follow(Phase.WARMUP)
-        watch = host.HostWatch()
+        watch = machine.HostWatch()
         crew.follow(Phase.MEASURE, given_up=lambda: self.given_up)
         self.host = watch.signs()
         if self.given_up:
@@ -257,15 +263,3 @@ def _exceeding(counted: Snapshot, limit: Limit, timeout_ns: int) -> tuple[int, i
 def _quantile(counted: Snapshot, limit: Limit) -> int:
     """0 where there is none: nothing ended, or too many requests failed."""
     return slo.response_ns(counted, limit.quantile, limit.command or "all") or 0
-
-
-def search(
-    plan: Plan,
-    settings: SearchSettings,
-    emit: Callable[[Event], None],
-    *,
-    embedded: bool = False,
-    server: WatchedServer | None = None,
-) -> SearchEnded:
-    """Searches the highest rate that meets the settings' limits. See `Saturation`."""
-    return Saturation(plan, settings, emit, embedded=embedded, server=server).result()

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from loadgen import __version__
 from loadgen.errors import TargetError
 from loadgen.events import Configured, Event, Overall, Part, Progress, Result
-from loadgen.host import machine as host
+from loadgen.host import machine
 from loadgen.plan import Endpoint, Plan
-from loadgen.runner import run as runner
+from loadgen.runner.run import Run
+from loadgen.runner.stop import NEVER, Stop
 from loadgen.runner.watch import FATE_PATIENCE_S, fate_of
 from loadgen.server_plan import ServerPlan
 from loadgen.smoke.criteria import Finding, Observed, SmokeEnded, SmokeLimits, judge
@@ -41,11 +42,12 @@ class Case:
 
 
 class SmokeTest:
-    """One smoke test of one server. `emit` gets the events of its load."""
+    """One smoke test of one server. `emit` gets the events of its load, which ends early when `stop` is set."""
 
-    def __init__(self, case: Case, emit: Emit) -> None:
+    def __init__(self, case: Case, emit: Emit, *, stop: Stop = NEVER) -> None:
         self.case = case
         self.emit = emit
+        self.stop = stop
         self.course = Observed()
         self.identity = ""
         self.result: Result | None = None
@@ -98,7 +100,7 @@ class SmokeTest:
         self.course = Observed(up=Finding(True, f"answered after {(time.monotonic_ns() - began_ns) / NS_PER_S:.2f} s"))
         self.identity = identify(plan)
         warnings, embedded = self.case.warnings, self.case.embedded
-        fingerprint = host.fingerprint()
+        fingerprint = machine.fingerprint()
         self.emit(Configured(plan, __version__, warnings, embedded, self.identity, host=fingerprint))
         if self.is_sane(plan):
             self.load(plan, server)
@@ -117,7 +119,7 @@ class SmokeTest:
 
     def load(self, plan: Plan, server: ManagedServer | None) -> None:
         try:
-            self.result = runner.run(plan, self.emit, embedded=self.case.embedded, server=server)
+            self.result = Run(plan, self.emit, embedded=self.case.embedded, server=server, stop=self.stop).result()
         except TargetError as error:
             self.course = replace(self.course, failure=str(error))
         else:
@@ -149,7 +151,7 @@ def teller(emit: Emit, case: Case, number: int, total: int) -> Emit:
     return tell
 
 
-def run_all(cases: Sequence[Case], emit: Emit) -> Iterator[SmokeEnded]:
+def run_all(cases: Sequence[Case], emit: Emit, *, stop: Stop = NEVER) -> Iterator[SmokeEnded]:
     """One test after the other, each server stopped before the next is started; after an interrupt, none."""
     interrupted = False
     for number, case in enumerate(cases, 1):
@@ -157,7 +159,7 @@ def run_all(cases: Sequence[Case], emit: Emit) -> Iterator[SmokeEnded]:
             course = Observed(interrupted=True)
             ended = SmokeEnded(case.name, "", judge(case.limits, course), interrupted=True)
         else:
-            ended = SmokeTest(case, teller(emit, case, number, len(cases))).ended()
+            ended = SmokeTest(case, teller(emit, case, number, len(cases)), stop=stop).ended()
         emit(ended)
         yield ended
-        interrupted = ended.interrupted
+        interrupted = ended.interrupted or stop.is_set

@@ -178,7 +178,7 @@ class Worker:
         time the later can ring first.
         """
         delay_s = ceil(max(0, at_ns - time.monotonic_ns()) / NS_PER_MS) / 1000
-        timer = self.loop.call_later(delay_s, lambda: self.ring(timer))
+        timer: asyncio.TimerHandle = self.loop.call_later(delay_s, lambda: self.ring(timer))
         self.timers[timer] = at_ns, do
 
     def ring(self, timer: asyncio.TimerHandle) -> None:

@@ -10,7 +10,7 @@ import sys
 from multiprocessing.connection import Connection
 
 from loadgen.errors import WorkerError
-from loadgen.host.interrupts import STOP_SIGNALS
+from loadgen.host.stop_signals import held_back
 from loadgen.phase import Phase
 from loadgen.plan import Plan
 from loadgen.snapshot import Snapshot
@@ -22,17 +22,15 @@ class WorkerProcess:
 
     def __init__(self, plan: Plan, index: int) -> None:
         ours, theirs = socket.socketpair()
-        # The worker inherits that these signals wait for ever: a terminal sends Ctrl-C, and `timeout` SIGTERM, to the
-        # whole process group, and it is the runner that tells a worker what to do.
-        old = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
-            self.process = subprocess.Popen(
-                # -P: what lies in the current folder must not pass for a module.
-                [sys.executable, "-P", "-c", "from loadgen.worker.main import main; main()", str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-            )
+            with held_back():
+                self.process = subprocess.Popen(
+                    # -P: what lies in the current folder must not pass for a module.
+                    [sys.executable, "-P", "-c", "from loadgen.worker.main import main; main()", str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                )
         except OSError as error:
             ours.close()
             raise WorkerError(
@@ -41,7 +39,6 @@ class WorkerProcess:
             ) from None
         finally:
             theirs.close()
-            signal.pthread_sigmask(signal.SIG_SETMASK, old)
         self.index = index
         self.pipe = Connection(ours.detach())
         self.last: dict[Phase, Snapshot] = {}

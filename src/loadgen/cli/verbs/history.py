@@ -21,7 +21,7 @@ from loadgen.output import remark
 from loadgen.output.formats.history import Ramp, clean, records
 from loadgen.output.paper.color import Paint, wants_color
 from loadgen.output.paper.sink import Sink
-from loadgen.record import file as record_file
+from loadgen.record import ndjson
 
 BEGINNING = b'{"type": "history"'
 """Of every line that we wrote, cut off or not."""
@@ -109,9 +109,9 @@ def read_history(path: Path, *, new: bool) -> list[Point]:
     """
     points: list[Point] = []
     if not new or path.exists():
-        for number, line in record_file.lines(str(path)):
+        for number, line in ndjson.lines(str(path)):
             try:
-                points.append(to_point(record_file.parsed(line)))
+                points.append(to_point(ndjson.parsed(line)))
             except ValueError:
                 if not points and not line.startswith(BEGINNING):
                     raise UsageError(
@@ -125,9 +125,9 @@ def read_history(path: Path, *, new: bool) -> list[Point]:
 
 def read_results(path: str, name: str, label: str) -> list[Point]:
     """The points of a result file, or of standard input. Raises UsageError when there are none that can be used."""
-    shown = record_file.shown(path)
+    shown = ndjson.shown(path)
     try:
-        points = to_points(record_file.read(path), printable(name), printable(label))
+        points = to_points(ndjson.read(path), printable(name), printable(label))
     except ValueError as error:
         raise UsageError(f"{shown}: {error}; take the results anew.") from None
     if not points:

@@ -19,7 +19,7 @@ from loadgen.compare.comparison import Compared, NoiseFound, RoundEnded
 from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
 from loadgen.events import Event
-from loadgen.record import file as record_file
+from loadgen.record import ndjson
 from loadgen.smoke.criteria import SmokeEnded
 
 MOST_NAMED = 6
@@ -52,7 +52,7 @@ SYNTAX = Syntax(
 def run(args: Given) -> ExitCode:
     """Prints the records of the file. Raises UsageError when they are none that loadgen wrote."""
     reading, shown = record.Reading(), printable(args.file)
-    records = record_file.read(args.file)
+    records = ndjson.read(args.file)
     try:
         events = [*reading.events(records)]
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError):

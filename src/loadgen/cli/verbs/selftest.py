@@ -15,17 +15,17 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from loadgen import __version__, config, output
+from loadgen.cli import interrupts
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import ValueKind, choice
 from loadgen.errors import ExitCode, WorkerError
 from loadgen.events import Event, Overall, Part, Progress, Result
-from loadgen.host import machine as host
-from loadgen.host import neighbours
+from loadgen.host import machine, neighbours
 from loadgen.host.neighbours import Busy
 from loadgen.output.paper.sink import Sink
-from loadgen.runner import run as runner
-from loadgen.selftest import reach as selftest
-from loadgen.selftest.reach import Reach, SelfTest
+from loadgen.runner.run import Run
+from loadgen.runner.stop import Stop
+from loadgen.selftest.reach import Reach, SelfTest, keep
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.units import NS_PER_S, parse_duration, shown
 
@@ -83,7 +83,7 @@ def run(args: Given) -> int:
             pins.append(f'general.cpu_list="{cpus[0]}"')
             where = f"one worker on CPU {cpus[0]}, null server on CPU {cpus[-1]}"
         bench = _Bench(f"127.0.0.1:{server.port}", args.seconds, pins, bar.emit)
-        say(f"loadgen {__version__} selftest on {host.fingerprint()}")
+        say(f"loadgen {__version__} selftest on {machine.fingerprint()}")
         say(f"{where}, {CONNECTIONS} connections\n")
         say(f"{'depth':>5}{'closed loop':>20}{'open loop, valid up to':>28}")
         reaches = []
@@ -101,7 +101,7 @@ def run(args: Given) -> int:
         say("≥ the server was busier than the worker, which could have done more")
     say(output.count(bench.begun, "measurement", time.monotonic() - began_s))
     taken = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    test = SelfTest(__version__, host.fingerprint(), taken, tuple(reaches), p50_ns, p99_ns)
+    test = SelfTest(__version__, machine.fingerprint(), taken, tuple(reaches), p50_ns, p99_ns)
     if args.format == "json":
         _print(json.dumps({"type": "selftest", **asdict(test)}))
     return kept(test, watch.busy(bench.waited), anyway=bool(args.keep_anyway))
@@ -115,7 +115,7 @@ def kept(test: SelfTest, busy: Busy, *, anyway: bool = False) -> ExitCode:
             "and repeat the self-test, or keep them with --keep-anyway."
         )
         return ExitCode.CANNOT_TELL
-    if not selftest.keep(test):
+    if not keep(test):
         output.remark("warning: the self-test could not be kept: no directory for it can be written (XDG_STATE_HOME)")
     return ExitCode.YES
 
@@ -142,7 +142,9 @@ class _Bench:
         settings = [f"connection.pipeline_depth={depth}", f"workload.rate_limit={rate_per_s:.3f}"]
         plan = config.resolve(config.load(None, [*self._settings, *settings]))
         self.begun += 1
-        result = runner.run(plan, self.tell)
+        stop = Stop()
+        with interrupts.caught(stop):
+            result = Run(plan, self.tell, stop=stop).result()
         if result.interrupted:
             raise KeyboardInterrupt
         if result.failure:

@@ -13,19 +13,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from loadgen import config, output
-from loadgen.cli import session
+from loadgen.cli import interrupts, session
 from loadgen.cli.flags import flags_of
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import TEXT
 from loadgen.cli.options.load import CONFIG, GROUPS, REFUSED, refused
 from loadgen.config import presets
 from loadgen.errors import ConfigError, ExitCode, UsageError
-from loadgen.host.interrupts import interruptible
+from loadgen.runner.stop import Stop
 from loadgen.server_plan import ServerPlan
 from loadgen.severity import Severity
-from loadgen.smoke import test as smoke_run
 from loadgen.smoke.criteria import SmokeEnded
-from loadgen.smoke.test import Case
+from loadgen.smoke.test import Case, run_all
 
 # What --embedded starts: a server like any other here, which is watched and has a log.
 BUILTIN = ("loadgen", "serve", "--host", "{host}", "--port", "{port}")
@@ -65,8 +64,9 @@ def run(given: Given) -> ExitCode:
         output.remark(f"warning: {warning}")
     create = functools.partial(output.create_smoke, matrix=given.matrix is not None)
     began_s = time.monotonic()
-    with session.outputs_of(given, settings, create) as outputs, interruptible():
-        ended = [*smoke_run.run_all(cases, outputs.emit)]
+    stop = Stop()
+    with session.outputs_of(given, settings, create) as outputs, interrupts.caught(stop):
+        ended = [*run_all(cases, outputs.emit, stop=stop)]
         for words in remarks(ended):
             outputs.remark(words)
     if given.matrix is not None:

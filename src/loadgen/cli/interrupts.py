@@ -1,0 +1,69 @@
+"""Ctrl-C, SIGTERM and SIGHUP set a stop token: the only place that catches signals while a load is under way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from loadgen.errors import ExitCode
+from loadgen.host.stop_signals import STOP_SIGNALS
+from loadgen.runner.stop import Stop
+
+# Signals less than this apart are one: `timeout` sends its signal to a process and then to the group that it is in.
+SAME_SIGNAL_NS = 100_000_000
+
+
+@contextmanager
+def caught(stop: Stop) -> Iterator[None]:
+    """Each stop signal sets `stop` while a load waits for it, and raises KeyboardInterrupt while no load does.
+
+    So a server that is just being started is ended at once, and a load drains. The third signal to a load raises
+    KeyboardInterrupt, wherever the load hangs, and a later one ends the process. For the main thread only.
+    """
+    before_ns = 0
+    signals = 0
+
+    def interrupt(number: int, frame: object) -> None:
+        nonlocal before_ns, signals
+        now_ns = time.monotonic_ns()
+        if now_ns - before_ns < SAME_SIGNAL_NS:
+            return
+        before_ns = now_ns
+        if not stop.is_awaited:
+            raise KeyboardInterrupt
+        signals += 1
+        if signals == 3:
+            raise KeyboardInterrupt
+        if signals > 3:
+            end_at_once()
+        stop.set()
+
+    with handled(interrupt):
+        yield
+
+
+@contextmanager
+def handled(handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Gives the signals that ask to stop this handler; but where SIGHUP is ignored (nohup), it stays so."""
+    old = {number: signal.signal(number, handler) for number in heeded()}
+    try:
+        yield
+    finally:
+        for number, before in old.items():
+            signal.signal(number, before)
+
+
+def heeded() -> list[signal.Signals]:
+    return [n for n in STOP_SIGNALS if n != signal.SIGHUP or signal.getsignal(n) is not signal.SIG_IGN]
+
+
+def end_at_once() -> NoReturn:
+    """Ends the process as interrupted: the user does not wait for what is still to be put in order.
+
+    Workers and keepers see their pipes end, and put their own things in order.
+    """
+    os._exit(ExitCode.INTERRUPTED)
