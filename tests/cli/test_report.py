@@ -14,7 +14,7 @@ from in_process import invoked
 from rendered import ALL, PEOPLE, text
 
 from loadgen.errors import ExitCode
-from loadgen.output import create_comparison
+from loadgen.output import create
 from loadgen.record import Reading, to_record
 from loadgen.snapshot import Histogram
 
@@ -151,7 +151,7 @@ def test_any_comparison_comes_back_as_it_was_shown(format: str) -> None:
 
 def shown(format: str, event: Any) -> str:
     stream = io.StringIO()
-    create_comparison(format, stream, gate=event.settings.one_sided).emit(event)
+    create(format, stream).emit(event)
     return stream.getvalue()
 
 

@@ -6,7 +6,6 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from constructed_comparisons import (
@@ -25,9 +24,11 @@ from constructed_comparisons import (
     rounds,
     three,
 )
+from rendered import emit_all
 
 from loadgen.compare.comparison import Compared, ComparisonSettings, ContestBegan, NoiseFound, Row
-from loadgen.output import create_comparison
+from loadgen.events import Event
+from loadgen.output import create
 from loadgen.output.paper.color import Paint
 from loadgen.output.pictures.plot import lines
 from loadgen.output.pictures.scale import Scale
@@ -36,11 +37,9 @@ from loadgen.output.words import comparison, figures
 PEOPLE = ("clean", "verbose", "quiet")
 
 
-def text(format: str, events: Sequence[Any], *, gate: bool = False, color: str = "never") -> str:
+def text(format: str, events: Sequence[Event], color: str = "never") -> str:
     stream = io.StringIO()
-    output = create_comparison(format, stream, color=color, gate=gate)
-    for event in events:
-        output.emit(event)
+    emit_all(events, create(format, stream, color=color))
     return stream.getvalue()
 
 
@@ -90,18 +89,18 @@ def test_every_answer_is_a_sentence(row: Row, settings: ComparisonSettings, word
 def test_a_gate_calls_nothing_the_same_of_which_it_only_knows_that_it_is_not_worse() -> None:
     row = replace(SAME, ci_low=-0.036, ci_high=0.1, threshold=0.2)
     for format in PEOPLE:
-        assert "not worse" in text(format, [compared((row,), GATE)], gate=True)
-        assert "same" not in text(format, [compared((row,), GATE)], gate=True)
+        assert "not worse" in text(format, [compared((row,), GATE)])
+        assert "same" not in text(format, [compared((row,), GATE)])
         assert "same" in text(format, [compared((row,), COMPARE)])
 
 
 def test_nobody_is_called_a_or_b() -> None:
-    for events, gate, called in (
-        (gate_failed(), True, ("baseline", "candidate")),
-        (three(), False, ("redis", "other")),
+    for events, called in (
+        (gate_failed(), ("baseline", "candidate")),
+        (three(), ("redis", "other")),
     ):
         for format in PEOPLE[:2]:
-            printed = text(format, events, gate=gate)
+            printed = text(format, events)
             assert re.findall(r"\b[ABC]\b", printed) == []
             assert all(name in printed for name in called)
 
@@ -124,9 +123,9 @@ def test_a_gate_ends_with_its_verdict_and_why(gate: str) -> None:
     event = GATES[gate]()[-1]
     verdict, reasons = event.verdict, comparison.reasons(event)
     assert reasons != []
-    assert " ".join(text("clean", [event], gate=True).split()).endswith(f"{verdict}: {' '.join(reasons)}")
-    assert text("quiet", [event], gate=True).startswith(f"{verdict}  ")
-    assert f"verdict: {verdict}" in text("verbose", [event], gate=True)
+    assert " ".join(text("clean", [event]).split()).endswith(f"{verdict}: {' '.join(reasons)}")
+    assert text("quiet", [event]).startswith(f"{verdict}  ")
+    assert f"verdict: {verdict}" in text("verbose", [event])
 
 
 def test_a_gate_that_fails_tells_of_what_is_worse_and_of_nothing_else() -> None:
@@ -190,7 +189,7 @@ def test_a_doubt_that_comes_again_is_shown_once_of_each_candidate(format: str) -
 )
 @pytest.mark.parametrize("format", ["clean", "verbose"])
 def test_the_answer_comes_with_how_many_rounds_it_took_and_how_long(format: str, run: str, count: str) -> None:
-    lines = text(format, (GATES | COMPARISONS)[run](), gate=run in GATES).splitlines()
+    lines = text(format, (GATES | COMPARISONS)[run]()).splitlines()
     assert [line.removeprefix("took").lstrip(": ") for line in lines if line.startswith("took")] == [count]
 
 
@@ -263,7 +262,7 @@ def test_nothing_is_drawn_of_what_is_not_known() -> None:
 @pytest.mark.parametrize("seed", range(100))
 def test_any_comparison_can_be_shown_in_80_columns(seed: int) -> None:
     event = anything(seed)
-    assert [line for line in text("clean", [event], gate=seed % 2 == 0).splitlines() if len(line) > 80] == []
+    assert [line for line in text("clean", [event]).splitlines() if len(line) > 80] == []
     for format in PEOPLE:
         assert "\x1b" not in text(format, [event])
 
@@ -283,7 +282,7 @@ def test_every_estimate_lies_on_the_scale_and_zero_is_one_of_its_ticks(seed: int
 @pytest.mark.parametrize("format", PEOPLE)
 def test_every_format_has_the_answer_for_each_metric(format: str, run: str) -> None:
     for event in (GATES | COMPARISONS)[run]():
-        printed = " ".join(text(format, [event], gate=run in GATES).split())
+        printed = " ".join(text(format, [event]).split())
         for row in getattr(event, "rows", ()):
             assert comparison.answer(row, run in GATES) in printed
 

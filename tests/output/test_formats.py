@@ -19,10 +19,10 @@ import pytest
 from constructed_comparisons import GATES
 from constructed_events import busy, closed_loop, errors_of_all_kinds
 from places import SRC, SUPPORT
-from rendered import ALL, PEOPLE, output_for, text
+from rendered import ALL, PEOPLE, emit_all, text
 
 from loadgen.errors import OutputError
-from loadgen.output import FORMATS, create, create_comparison, create_smoke, open_results
+from loadgen.output import FORMATS, create, open_results
 from loadgen.output.paper.color import wants_color
 from loadgen.output.paper.sink import settle
 
@@ -59,9 +59,7 @@ class Terminal(io.StringIO):
 def on_columns(columns: int, format: str, run: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv("COLUMNS", str(columns))
     stream = Terminal()
-    output = output_for(run, format, stream, "never")
-    for event in ALL[run]():
-        output.emit(event)
+    emit_all(ALL[run](), create(format, stream, color="never"))
     return stream.getvalue().splitlines()
 
 
@@ -332,17 +330,16 @@ def test_a_terminal_gets_colour_unless_no_color_is_set() -> None:
     assert "\x1b" not in on_a_terminal(printing("clean"), {"TERM": "xterm", "NO_COLOR": "1"})
 
 
-@pytest.mark.parametrize("creating", [create, create_smoke, create_comparison])
-def test_there_is_no_format_by_another_name(creating: Any) -> None:
+def test_there_is_no_format_by_another_name() -> None:
     with pytest.raises(ValueError, match="clean, verbose, json, quiet"):
-        creating("xml", io.StringIO())
+        create("xml", io.StringIO())
     with pytest.raises(ValueError, match="auto"):
-        creating("clean", io.StringIO(), color="sometimes")
+        create("clean", io.StringIO(), color="sometimes")
 
 
 def test_an_interval_plot_is_drawn_in_ascii_where_the_stream_has_no_other_signs() -> None:
     raw = io.BytesIO()
-    output = create_comparison("clean", io.TextIOWrapper(raw, encoding="ascii"), gate=True)
+    output = create("clean", io.TextIOWrapper(raw, encoding="ascii"))
     for event in GATES["gate_failed"]():
         output.emit(event)
     plain = raw.getvalue().decode("ascii")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import functools
 import io
 import os
 import re
@@ -18,7 +17,7 @@ from in_process import invoked
 
 from loadgen import output
 from loadgen.errors import OutputError, UsageError
-from loadgen.output import FORMATS, create, create_comparison, create_smoke
+from loadgen.output import FORMATS, Wanted, create
 
 PEOPLE = ("clean", "verbose", "quiet")
 
@@ -50,7 +49,7 @@ def printed(format: str, run: str = "closed_loop") -> str:
 
 
 def told(stdout: io.TextIOWrapper, format: str, **files: str | None) -> None:
-    with contextlib.redirect_stdout(stdout), output.opened(create, format, **files) as outputs:
+    with contextlib.redirect_stdout(stdout), output.opened(Wanted(format, **files)) as outputs:
         for event in RUNS["closed_loop"]():
             outputs.emit(event)
 
@@ -115,19 +114,19 @@ def test_standard_output_that_gives_out_costs_no_result_in_a_file(
 
 
 def test_a_matrix_keeps_the_loads_of_its_tests_to_itself(stdout: Stdout, tmp_path: Path) -> None:
-    creating = functools.partial(create_smoke, matrix=True)
     path = tmp_path / "results.json"
-    with contextlib.redirect_stdout(stdout), output.opened(creating, "clean", json=str(path)) as outputs:
-        for event in [*RUNS["closed_loop"](), *matrix()]:
+    began, *tests = matrix()
+    with contextlib.redirect_stdout(stdout), output.opened(Wanted("clean", json=str(path))) as outputs:
+        for event in [began, *RUNS["closed_loop"](), *tests]:
             outputs.emit(event)
     types = re.findall(r'^{"type":"(\w+)"', path.read_text(encoding="utf-8"), re.MULTILINE)
-    assert types == ["smoke"] * len(matrix())
+    assert types == ["smoke"] * len(tests)
     assert "RESULTS" not in stdout.text
 
 
 def test_a_comparison_shows_its_table_beside_the_json(stdout: Stdout, tmp_path: Path) -> None:
     path = tmp_path / "results.json"
-    with contextlib.redirect_stdout(stdout), output.opened(create_comparison, "clean", json=str(path)) as outputs:
+    with contextlib.redirect_stdout(stdout), output.opened(Wanted("clean", json=str(path))) as outputs:
         for event in COMPARISONS["compare_better"]():
             outputs.emit(event)
     assert '"type":"comparison"' in path.read_text(encoding="utf-8")

@@ -11,8 +11,8 @@ from constructed_events import S, closed_loop
 
 from loadgen.events import Overall, Part, PhaseBegan, Progress
 from loadgen.output import create_progress
-from loadgen.output.formats.bar import Bar
-from loadgen.output.formats.lines import Lines
+from loadgen.output.formats.progress.bar import Bar
+from loadgen.output.formats.progress.lines import Lines
 from loadgen.output.words import figures
 
 

@@ -25,11 +25,10 @@ from constructed_comparisons import (
 
 from loadgen.compare.comparison import Compared
 from loadgen.errors import OutputError
-from loadgen.output import append_markdown, write_junit, write_plot
-from loadgen.output.pictures.svg import svg
+from loadgen.output.pictures.svg import svg, write_plot
 from loadgen.output.reports.annotations import annotations
-from loadgen.output.reports.junit import junit
-from loadgen.output.reports.markdown import markdown
+from loadgen.output.reports.junit import junit, write_junit
+from loadgen.output.reports.markdown import append_markdown, markdown
 from loadgen.stats.sequential import Shift
 
 SVG = "{http://www.w3.org/2000/svg}"

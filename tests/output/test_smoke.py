@@ -6,25 +6,27 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from constructed_events import RUNS
 from constructed_smokes import SMOKES, doubtful, failed, matrix, not_up, passed
+from rendered import emit_all
 
 from loadgen.cli.verbs.smoke import tally_of
-from loadgen.output import create_smoke
-from loadgen.smoke.criteria import CRITERIA, SmokeEnded
+from loadgen.events import Event
+from loadgen.output import create
+from loadgen.smoke.criteria import CRITERIA, SmokeBegan, SmokeEnded
 
 PEOPLE = ("clean", "verbose", "quiet")
 
 
-def text(format: str, events: Sequence[Any], *, matrix: bool = False) -> str:
+def text(format: str, events: Sequence[Event]) -> str:
     stream = io.StringIO()
-    output = create_smoke(format, stream, matrix=matrix)
-    for event in events:
-        output.emit(event)
+    emit_all(events, create(format, stream))
     return stream.getvalue()
+
+
+ONE, MANY = SmokeBegan(matrix=False), SmokeBegan(matrix=True)
 
 
 @pytest.mark.parametrize("format", ["clean", "quiet"])
@@ -71,12 +73,12 @@ def test_the_events_of_the_load_are_in_verbose_only() -> None:
     events = SMOKES["smoke_passed"]()
     assert "rate=" in text("verbose", events)
     for format in ("clean", "quiet"):
-        assert text(format, events) == text(format, events[-1:])
+        assert text(format, events) == text(format, [ONE, events[-1]])
 
 
 def test_of_a_matrix_there_is_one_header_and_a_row_for_each_as_it_comes() -> None:
     stream = io.StringIO()
-    output, sizes = create_smoke("clean", stream, matrix=True), [0]
+    output, sizes = create("clean", stream), [0]
     for ended in matrix():
         output.emit(ended)
         sizes.append(len(stream.getvalue()))
@@ -90,7 +92,7 @@ def test_of_a_matrix_there_is_one_header_and_a_row_for_each_as_it_comes() -> Non
 
 @pytest.mark.parametrize("format", ["clean", "verbose"])
 def test_a_matrix_says_once_what_each_sign_means_below_the_first_row_that_has_it(format: str) -> None:
-    lines = text(format, matrix(), matrix=True).splitlines()
+    lines = text(format, matrix()).splitlines()
     for sign in ("~", "≥"):
         noted = [line.removeprefix("  note:").strip().startswith(f"{sign} ") for line in lines]
         assert noted.count(True) == 1
@@ -109,18 +111,18 @@ def test_a_matrix_ends_with_how_many_servers_there_were_and_how_long_it_took() -
 
 def test_two_servers_with_long_names_are_told_apart_in_a_matrix() -> None:
     named = [replace(passed(), server=f"redis-volatile-{policy}") for policy in ("random", "lru-of-ten-samples")]
-    printed = text("clean", named, matrix=True)
+    printed = text("clean", [MANY, *named])
     assert "\nredis-volatile-random\n" in printed
     assert "\nredis-volatile-lru-of-ten-samples\n" in printed
     assert len([line for line in printed.splitlines() if line.endswith("PASS")]) == 2
 
 
 def test_the_server_s_cpu_stands_in_a_matrix_only_where_it_was_watched() -> None:
-    rows = {line.split()[0]: line for line in text("clean", matrix(), matrix=True).splitlines()}
+    rows = {line.split()[0]: line for line in text("clean", matrix()).splitlines()}
     assert rows["redis"].endswith("4.71 µs  PASS")
     assert rows["built-in"].split()[-2:] == ["-", "PASS"]
 
 
 @pytest.mark.parametrize("run", RUNS)
 def test_the_events_of_a_load_by_themselves_print_nothing_in_clean(run: str) -> None:
-    assert text("clean", RUNS[run]()) == ""
+    assert text("clean", [ONE, *RUNS[run]()]) == ""

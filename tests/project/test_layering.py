@@ -119,9 +119,9 @@ output.words ← units percentiles phase escape usage snapshot slo overload plan
     compare.comparison smoke.criteria
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.comparison output.words output.paper
-output.reports ← escape stats compare.comparison output.words output.paper
-output.formats ← units percentiles phase escape usage slo plan events stats judge.causes compare.comparison history
-    smoke.criteria record output.words output.paper output.pictures
+output.formats ← units percentiles phase escape severity usage slo plan events stats judge.causes compare.comparison
+    history smoke.criteria record output.words output.paper output.pictures
+output.reports ← escape events stats compare.comparison output.words output.paper output.formats
 output ← lazy errors events output.words output.paper output.pictures output.reports output.formats
 
 # The command.

@@ -39,7 +39,9 @@ TYPICAL = {
 }
 
 
-def rounds(count: int, change: Mapping[str, float], *, others: int = 1, doubts: int = 0) -> list[RoundEnded]:
+def rounds(
+    count: int, change: Mapping[str, float], *, others: int = 1, doubts: int = 0, gate: bool = False
+) -> list[RoundEnded]:
     """Rounds in which B and the like differ from A by these shares, and by 2 % of noise; the same each time."""
     drawn = random.Random(count)
     candidates = (REDIS, VALKEY, *(Candidate(f"other-{n}", "endpoint") for n in range(others - 1)))
@@ -56,7 +58,7 @@ def rounds(count: int, change: Mapping[str, float], *, others: int = 1, doubts: 
         doubt = ("valkey: the generator had no CPU for 12 ms of a slice",) if number <= doubts else ()
         late = ((), ("p99",)) if doubt else ()
         taken = Round(number, (*forth, *reversed(forth)), tuple(sides), doubt, late, repeated=len(doubt), took_s=7.0)
-        ended.append(RoundEnded(taken, candidates, 20, START_S + 10 * number))
+        ended.append(RoundEnded(taken, candidates, 20, gate, START_S + 10 * number))
     return ended
 
 
@@ -119,12 +121,12 @@ def compared(rows: tuple[Row, ...], settings: ComparisonSettings, ended: list[Ro
 
 
 def gate_failed() -> list[Event]:
-    ended = rounds(8, {"throughput": -0.05, "p99": 0.04})
+    ended = rounds(8, {"throughput": -0.05, "p99": 0.04}, gate=True)
     return [*ended, compared((WORSE, UNCLEAR, SAME), GATE, ended)]
 
 
 def gate_passed() -> list[Event]:
-    ended = rounds(30, {}, doubts=1)
+    ended = rounds(30, {}, doubts=1, gate=True)
     return [*ended, compared((replace(SAME, metric="throughput"), SAME), GATE, ended)]
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from constructed_events import RUNS, START_S, closed_loop
 
 from loadgen.events import Event, Result
-from loadgen.smoke.criteria import CRITERIA, Check, SmokeEnded
+from loadgen.smoke.criteria import CRITERIA, Check, SmokeBegan, SmokeEnded
 
 LIMITS = {"timeouts": "0", "p99.9": "< 100 ms", "hit rate": "> 0", "requests measured": "≥ 1,000"}
 FOUND = {"server up": "answered after 0.01 s", "p99.9": "222 µs", "timeouts": "0", "requests measured": "3,000"}
@@ -77,9 +77,11 @@ def embedded() -> SmokeEnded:
 
 
 SMOKES: dict[str, Callable[[], list[Event]]] = {
-    "smoke_passed": lambda: [*closed_loop()[:-1], passed()],
+    "smoke_passed": lambda: [SmokeBegan(matrix=False), *closed_loop()[:-1], passed()],
     **{
-        f"smoke_{smoke.__name__}": (lambda smoke=smoke: [replace(smoke(), wall_s=START_S + 20)])
+        f"smoke_{smoke.__name__}": (
+            lambda smoke=smoke: [SmokeBegan(matrix=False), replace(smoke(), wall_s=START_S + 20)]
+        )
         for smoke in (failed, not_up, doubtful, interrupted, embedded)
     },
 }
@@ -87,6 +89,5 @@ SMOKES: dict[str, Callable[[], list[Event]]] = {
 
 def matrix() -> list[Event]:
     """Tests of several servers, of which only the ends are told."""
-    return [
-        replace(ended(), wall_s=START_S + 20) for ended in (passed, failed, not_up, doubtful, embedded, interrupted)
-    ]
+    tests = (passed, failed, not_up, doubtful, embedded, interrupted)
+    return [SmokeBegan(matrix=True), *(replace(ended(), wall_s=START_S + 20) for ended in tests)]

@@ -6,7 +6,6 @@ A candidate is written as a server file, an address, a command with {port} in it
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import os
 import shlex
@@ -15,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from loadgen import config, output, record
-from loadgen.cli import interrupts, session
+from loadgen.cli import interrupts
 from loadgen.cli.flags import flags_of
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import COUNT, LITERAL, TIME
@@ -172,36 +171,35 @@ class Contestants:
                 settings = replace(settings, rate_per_s=each.rate_per_s)
         return settings
 
-    def compare(self, found: Sequence[Contestant | Stored], plot: str | None) -> list[Compared]:
-        """Holds them against each other, prints how that goes and what came of it, and draws that where `plot` is."""
+    def compare(self, found: Sequence[Contestant | Stored], wanted: output.Wanted) -> list[Compared]:
+        """Holds them against each other, and prints how that goes and what came of it."""
         settings = self.judging(found)
-        with self.outputs() as emit:
+        with self.outputs(wanted) as emit:
             ended = Contest(found, settings, self.seed, emit, self.notes, stop=self.stop).result()
             for compared in ended:
                 emit(compared)
-        if plot:
-            output.write_plot(plot, ended)
         return ended
 
-    def compare_with_itself(self, word: str) -> NoiseFound:
+    def compare_with_itself(self, word: str, wanted: output.Wanted) -> NoiseFound:
         """What differs between two of the same, and how often that would raise an alarm."""
         found = self.candidates([word, word])
         if isinstance(found[0], Stored):
             raise UsageError("--aa runs the candidate: name a server file, an address or a command, not results.")
         # A false alarm is one of a gate's, so its thresholds are what is asked about.
         settings = self.judging(found, config.gate_settings(self.settings).thresholds)
-        with self.outputs() as emit:
+        with self.outputs(wanted) as emit:
             noise = Contest(found, settings, self.seed, emit, self.notes, stop=self.stop).noise_of_itself()
             emit(noise)
         return noise
 
     @contextlib.contextmanager
-    def outputs(self) -> Iterator[Callable[[Event], None]]:
-        """Where events go, as the options and [admin] say."""
+    def outputs(self, wanted: output.Wanted) -> Iterator[Callable[[Event], None]]:
+        """Where events go."""
         for warning in self.warnings:
             output.remark(f"warning: {warning}")
-        create = functools.partial(output.create_comparison, gate=self.table == "gate")
-        with session.outputs_of(self.args, self.settings, create) as outputs, interrupts.caught(self.stop):
+        if wanted.format == "csv":
+            raise output.no_csv("a gate" if self.table == "gate" else "a comparison")
+        with output.opened(wanted) as outputs, interrupts.caught(self.stop):
             yield outputs.emit
 
     def load(self, flags: Mapping[str, object], server: Path | None = None) -> Config:

@@ -72,8 +72,6 @@ class Session:
         with interrupts.caught(stop):
             result = run.result()
         self.emit(result)
-        if result.severity not in (Severity.GOOD, Severity.INTERRUPTED):
-            self.outputs.remark(_why(result))
         return result
 
     def search(self) -> ExitCode:
@@ -86,12 +84,6 @@ class Session:
         with interrupts.caught(stop):
             ended = search.result()
         self.emit(ended)
-        if ended.failure:
-            self.outputs.remark(ended.failure)
-        elif ended.failed_because and not ended.interrupted:
-            self.outputs.remark(f"FAILED: {ended.failed_because[0]}")
-        elif ended.severity is not Severity.GOOD and ended.answer is not None and not ended.interrupted:
-            self.outputs.remark(ended.answer.reason)
         return ended.exit_code
 
 
@@ -117,7 +109,7 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         output.remark(f"warning: {warning}")
     with contextlib.ExitStack() as stack:
         plans = plans_of(given, flags, settings)
-        outputs = stack.enter_context(outputs_of(given, settings, output.create))
+        outputs = stack.enter_context(output.opened(wanted(given, settings)))
         server: ManagedServer | EmbeddedServer | None = None
         if given.embedded:
             server = stack.enter_context(EmbeddedServer(plans[0].speaks.wire))
@@ -203,23 +195,12 @@ def plans_of(given: Given, flags: Flags, settings: config.Config) -> tuple[Plan,
     return tuple(plans)
 
 
-def outputs_of(
-    given: Given, settings: config.Config, create: output.Create
-) -> contextlib.AbstractContextManager[output.Outputs]:
-    """The outputs that the options and [admin] name, to be opened. See `output.opened`."""
+def wanted(given: Given, settings: config.Config) -> output.Wanted:
+    """The outputs that the options and [admin] name."""
     admin = settings.admin
-    return output.opened(create, admin.format, color=admin.color, file=given.output, json=given.json)
+    return output.Wanted(admin.format, admin.color, file=given.output, json=given.json, plot=given.get("plot"))
 
 
 def name_of(given: Given, flags: Flags) -> str:
     """What to call a server that is described by one of these files."""
     return flags.target.file.stem if flags.target.file is not None else Path(given.config or "").stem
-
-
-def _why(result: Result) -> str:
-    """What an exit status that is not 0 rests on."""
-    if result.failure:
-        return result.failure
-    if result.failed_because:
-        return f"FAILED: {result.failed_because[0]}"
-    return result.invalid_because[0] if result.invalid_because else f"SLO {output.objectives(result.checks)}"

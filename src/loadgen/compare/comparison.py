@@ -143,6 +143,8 @@ class RoundEnded(Event):
     round: Round
     candidates: tuple[Candidate, ...]
     max_rounds: int
+    gate: bool = False
+    """It is a round of a gate, whose answer is one verdict."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
@@ -154,6 +156,8 @@ class ContestBegan(Event):
     candidates: tuple[Candidate, ...]
     """The first is the one that the others are held against."""
     max_rounds: int
+    gate: bool = False
+    """As in a RoundEnded."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 

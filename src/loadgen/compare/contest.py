@@ -105,19 +105,19 @@ class Contest:
 
     def result(self) -> list[Compared]:
         """Runs rounds until every metric has its answer, or as many as are allowed."""
-        self.run_rounds(lambda: self.suite.finished)
+        self.run_rounds(lambda: self.suite.finished, gate=self.settings.one_sided)
         if not self.live:
             self.suite.look(self.evidence())
         return [self.compared(place) for place in self.pairs]
 
-    def run_rounds(self, enough: Callable[[], bool]) -> None:
+    def run_rounds(self, enough: Callable[[], bool], *, gate: bool) -> None:
         """Rounds until there are enough, the last look has been, or something ends them."""
         last = self.rule.looks[-1]
         if self.live:
-            self.emit(ContestBegan(tuple(map(self.candidate, self.live)), last))
+            self.emit(ContestBegan(tuple(map(self.candidate, self.live)), last, gate))
         try:
             while self.live and len(self.ended) < last and not enough():
-                self.take(self.rounds.next(), last)
+                self.take(self.rounds.next(), last, gate)
                 self.suite.rounds = len(self.ended)
                 if self.suite.is_look:
                     self.suite.look(self.evidence())
@@ -126,11 +126,11 @@ class Contest:
         except LoadgenError as error:
             self.failure = str(error)
 
-    def take(self, ended: Round, most: int) -> None:
+    def take(self, ended: Round, most: int, gate: bool) -> None:
         self.ended.append(ended)
         for place, values in zip(self.live, ended.values, strict=True):
             self.values[place].append(values)
-        self.emit(RoundEnded(ended, tuple(map(self.candidate, self.live)), most))
+        self.emit(RoundEnded(ended, tuple(map(self.candidate, self.live)), most, gate))
 
     def candidate(self, place: int) -> Candidate:
         """With what it called itself when it was first asked."""
@@ -141,7 +141,7 @@ class Contest:
 
     def noise_of_itself(self) -> NoiseFound:
         """Of two that are the same: how much they differ, after as many rounds as are allowed."""
-        self.run_rounds(lambda: False)
+        self.run_rounds(lambda: False, gate=False)
         thresholds = self.settings.thresholds
         rounds = [
             {name: badness(name, b) - badness(name, a) for name in thresholds if name in a and name in b}

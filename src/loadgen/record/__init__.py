@@ -7,23 +7,34 @@ end → `comparison`, or `noise`. `docs/RESULTS.md` says what each field means, 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
-from loadgen.compare.comparison import Compared, NoiseFound, RoundEnded
+from loadgen.compare.comparison import Compared, ContestBegan, NoiseFound, RoundEnded
 from loadgen.escape import json_line
-from loadgen.events import Configured, Event, PhaseBegan, Result, Sample, SearchEnded, StepTaken
+from loadgen.events import (
+    Configured,
+    Event,
+    PhaseBegan,
+    Progress,
+    Result,
+    Sample,
+    SearchEnded,
+    ServerAwaited,
+    StepTaken,
+)
 from loadgen.phase import Phase
 from loadgen.record.read import Reading, Record
 from loadgen.record.write import comparison, run, search, smoke
 from loadgen.record.write.load import differences, load
-from loadgen.smoke.criteria import SmokeEnded
+from loadgen.smoke.criteria import SmokeBegan, SmokeEnded
 
 MOST_EXACT = 2**53 - 1
 """The largest integer of which JavaScript and jq, whose numbers are doubles, read every one apart."""
 
-__all__ = ["Reading", "Record", "differences", "encode", "load", "to_line", "to_record"]
+__all__ = ["RECORDS", "WITHOUT_RECORD", "Reading", "Record", "differences", "encode", "load", "to_line", "to_record"]
 
 
 def encode(event: Event) -> bytes:
@@ -61,32 +72,24 @@ def to_record(event: Event) -> dict[str, Any] | None:
 
     What cannot be known (a percentile of no request, a hit rate without a GET) is None, never 0 and never NaN.
     """
-    match event:
-        case Configured():
-            return run.config(event)
-        case PhaseBegan():
-            return run.phase(event)
-        case Sample(phase=Phase.MEASURE):
-            return run.sample(event)
-        case Result():
-            return run.result(event)
-        case StepTaken():
-            return search.step(event)
-        case SearchEnded():
-            return search.saturation(event)
-        case _:
-            return _judged(event)
+    if type(event) in WITHOUT_RECORD or (isinstance(event, Sample) and event.phase != Phase.MEASURE):
+        return None
+    return RECORDS[type(event)](event)
 
 
-def _judged(event: Event) -> dict[str, Any] | None:
-    match event:
-        case SmokeEnded():
-            return smoke.smoke(event)
-        case RoundEnded():
-            return comparison.round_ended(event)
-        case Compared():
-            return comparison.comparison(event)
-        case NoiseFound():
-            return comparison.noise(event)
-        case _:
-            return None
+RECORDS: Mapping[type[Event], Callable[[Any], dict[str, Any]]] = {
+    Configured: run.config,
+    PhaseBegan: run.phase,
+    Sample: run.sample,
+    Result: run.result,
+    StepTaken: search.step,
+    SearchEnded: search.saturation,
+    SmokeEnded: smoke.smoke,
+    RoundEnded: comparison.round_ended,
+    Compared: comparison.comparison,
+    NoiseFound: comparison.noise,
+}
+"""What makes the record of an event."""
+
+WITHOUT_RECORD: frozenset[type[Event]] = frozenset({Progress, ServerAwaited, SmokeBegan, ContestBegan})
+"""The events whose content is in records of later ones, or that are no part of a result."""

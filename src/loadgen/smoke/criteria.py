@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from loadgen.escape import printable
-from loadgen.events import Ending, Result
+from loadgen.events import Ending, Event, Result
 from loadgen.judge.causes import span
 from loadgen.judge.diagnosis import because
 from loadgen.phase import Phase
@@ -68,6 +68,16 @@ class Check:
     """What was found, such as "1.92 ms" or "killed by SIGSEGV 2.1 s into the load"."""
     limit: str = ""
     """What would pass, such as "< 100 ms"; empty where that goes without saying."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeBegan(Event):
+    """Servers are going to be tested, one after the other."""
+
+    matrix: bool
+    """Of each server a row is wanted, and nothing of its load."""
+    wall_s: float = field(default_factory=time.time)
+    """Unix time."""
 
 
 @dataclass(frozen=True, slots=True)

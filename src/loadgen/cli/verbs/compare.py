@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from loadgen import config
+from loadgen.cli import session
 from loadgen.cli.contestants import Contestants, syntax
 from loadgen.cli.options import Given, Option, OptionGroup, Positional
 from loadgen.cli.options.kind import FILE_NAME
@@ -43,10 +44,11 @@ def run(args: Given) -> ExitCode:
     if not args.aa and len(words) < 2:
         raise UsageError("name two candidates at least, or --aa to compare one with itself.")
     field = Contestants(args, "compare", file)
+    wanted = session.wanted(args, field.settings)
     if args.aa:
-        return field.compare_with_itself(words[0]).exit_code
+        return field.compare_with_itself(words[0], wanted).exit_code
     # All have been in the same rounds. One that has its answer is enough.
-    return min(compared.exit_code for compared in field.compare(field.candidates(words), args.plot))
+    return min(compared.exit_code for compared in field.compare(field.candidates(words), wanted))
 
 
 def is_config(file: Path) -> bool:

@@ -7,8 +7,9 @@ file of earlier results of this host, which is weaker. The candidate is the CONF
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
-from loadgen import output
+from loadgen.cli import session
 from loadgen.cli.contestants import Contestants, syntax
 from loadgen.cli.options import Given, Option, OptionGroup, Positional
 from loadgen.cli.options.kind import FILE_NAME, TEXT, choice
@@ -64,11 +65,11 @@ def run(args: Given) -> ExitCode:
                 f"{each.candidate.name} was measured on another machine ({each.candidate.host}), so it says nothing of "
                 "this one; name a server file as --baseline, and both run here."
             )
-    [compared] = field.compare(found, args.plot)
-    if args.junit:
-        output.write_junit(args.junit, compared)
-    if args.markdown:
-        output.append_markdown(args.markdown, compared)
-    if args.annotations == "always" or (args.annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"):
-        output.write_annotations(compared)
+    annotated = args.annotations == "always" or (
+        args.annotations == "auto" and os.environ.get("GITHUB_ACTIONS") == "true"
+    )
+    wanted = replace(
+        session.wanted(args, field.settings), junit=args.junit, markdown=args.markdown, annotations=annotated
+    )
+    [compared] = field.compare(found, wanted)
     return compared.exit_code

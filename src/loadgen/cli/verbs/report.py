@@ -9,18 +9,16 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
-from typing import TextIO
+from dataclasses import replace
 
 from loadgen import output, record
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import FILE_NAME, choice
 from loadgen.cli.options.load import COLORS, FORMATS
-from loadgen.compare.comparison import Compared, NoiseFound, RoundEnded
+from loadgen.compare.comparison import Compared
 from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
-from loadgen.events import Event
 from loadgen.record import ndjson
-from loadgen.smoke.criteria import SmokeEnded
 
 MOST_NAMED = 6
 """So many missing fields are named."""
@@ -59,50 +57,28 @@ def run(args: Given) -> ExitCode:
         raise UsageError(f"{shown}: has a record that is not as loadgen writes it.") from None
     if not events:
         raise UsageError(f"{shown}: has no result; write one with `loadgen run … --json {shown}`.")
-    with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(output.open_results(args.output)) if args.output else sys.stdout
-        stack.callback(output.settle)
-        if args.format == "json":
-            output.write_lines(stream, map(record.to_line, records))
-        else:
-            show(events, args.format, stream, args.color)
-    write_reports(args, [event for event in events if isinstance(event, Compared)])
+    reports = output.Wanted(format=None, plot=args.plot, junit=args.junit, markdown=args.markdown, live=False)
+    if args.format == "json":
+        copy(records, args.output)
+        wanted = reports
+    else:
+        wanted = replace(reports, format=args.format, color=args.color, file=args.output)
+    with output.opened(wanted) as outputs:
+        for event in events:
+            outputs.emit(event)
+    if (args.plot or args.junit or args.markdown) and not any(isinstance(event, Compared) for event in events):
+        raise UsageError("--plot, --junit and --markdown are of a comparison or a gate, and this file has none.")
     for words in unknown([*reading.missing], shown):
         output.remark(f"note: {words}")
     return ExitCode.YES
 
 
-def show(events: Sequence[Event], format: str, stream: TextIO | None, color: str) -> None:
-    """Prints the events as the verb that they are of would have."""
-    judging = [event for event in events if isinstance(event, (RoundEnded, Compared, NoiseFound))]
-    loads = [event for event in events if not isinstance(event, (RoundEnded, Compared, NoiseFound))]
-    tests = [event for event in loads if isinstance(event, SmokeEnded)]
-    if tests:
-        emit(loads, output.create_smoke(format, stream, color=color, matrix=len(tests) > 1))
-    elif loads:
-        emit(loads, output.create(format, stream, color=color))
-    if judging:
-        gate = any(event.settings.one_sided for event in judging if isinstance(event, Compared))
-        emit(judging, output.create_comparison(format, stream, color=color, gate=gate))
-
-
-def emit(events: Sequence[Event], to: output.AnyOutput) -> None:
-    for event in events:
-        to.emit(event)
-
-
-def write_reports(args: Given, ended: Sequence[Compared]) -> None:
-    """The files that are only of comparisons. Raises UsageError where there is none."""
-    if not ended:
-        if args.plot or args.junit or args.markdown:
-            raise UsageError("--plot, --junit and --markdown are of a comparison or a gate, and this file has none.")
-        return
-    if args.plot:
-        output.write_plot(args.plot, ended)
-    if args.junit:
-        output.write_junit(args.junit, ended[-1])
-    if args.markdown:
-        output.append_markdown(args.markdown, ended[-1])
+def copy(records: Sequence[record.Record], file: str | None) -> None:
+    """Writes the records as they are, what this loadgen does not know of them too."""
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(output.open_results(file)) if file else sys.stdout
+        stack.callback(output.settle)
+        output.write_lines(stream, map(record.to_line, records))
 
 
 def unknown(missing: Sequence[str], shown: str) -> Iterator[str]:

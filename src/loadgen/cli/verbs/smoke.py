@@ -6,10 +6,9 @@ With --matrix every server file that the pattern names is tested, one after the 
 
 from __future__ import annotations
 
-import functools
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from loadgen import config, output
@@ -23,7 +22,7 @@ from loadgen.errors import ConfigError, ExitCode, UsageError
 from loadgen.runner.stop import Stop
 from loadgen.server_plan import ServerPlan
 from loadgen.severity import Severity
-from loadgen.smoke.criteria import SmokeEnded
+from loadgen.smoke.criteria import SmokeBegan, SmokeEnded
 from loadgen.smoke.test import Case, run_all
 
 # What --embedded starts: a server like any other here, which is watched and has a log.
@@ -62,13 +61,14 @@ def run(given: Given) -> ExitCode:
     cases, settings = cases_of(given)
     for warning in dict.fromkeys(warning for case in cases for warning in case.warnings):
         output.remark(f"warning: {warning}")
-    create = functools.partial(output.create_smoke, matrix=given.matrix is not None)
+    wanted = session.wanted(given, settings)
+    if wanted.format == "csv":
+        raise output.no_csv("a smoke test")
     began_s = time.monotonic()
     stop = Stop()
-    with session.outputs_of(given, settings, create) as outputs, interrupts.caught(stop):
+    with output.opened(wanted) as outputs, interrupts.caught(stop):
+        outputs.emit(SmokeBegan(matrix=given.matrix is not None))
         ended = [*run_all(cases, outputs.emit, stop=stop)]
-        for words in remarks(ended):
-            outputs.remark(words)
     if given.matrix is not None:
         output.remark(f"loadgen: {tally_of(ended, time.monotonic() - began_s)}")
     return Severity.gravest(each.severity for each in ended).code
@@ -136,15 +136,3 @@ def tally_of(ended: Sequence[SmokeEnded], took_s: float) -> str:
     counts = Counter(output.smoke_verdict(each) for each in ended)
     listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     return f"{output.count(len(ended), 'server', took_s)}: {listed}"
-
-
-def remarks(ended: Sequence[SmokeEnded]) -> Iterator[str]:
-    """For whoever does not see the results: which server failed by what first, or why it cannot be told."""
-    for each in ended:
-        if each.interrupted:
-            continue
-        if each.failed:
-            first = each.failed[0]
-            yield f"{each.server}: FAIL: {first.name}: {first.found}"
-        elif each.doubts:
-            yield f"{each.server}: {each.doubts[0]}"

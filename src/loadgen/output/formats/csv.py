@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
-from loadgen.events import Configured, Event, Result
+from loadgen.events import Configured, Progress, Result
+from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import sentences
 from loadgen.percentiles import percentiles
@@ -23,23 +24,23 @@ COLUMNS = (
 )
 
 
-class Csv:
+class Csv(Format):
     """A header, and a row as each load ends."""
 
+    silent = OF_RESULTS - {Configured, Result} | {Progress}
+
     def __init__(self, sink: Sink) -> None:
+        super().__init__({**on(Configured, self._header), **on(Result, self._row)})
         self._sink = sink
         self._headed = False
 
-    def emit(self, event: Event) -> None:
-        match event:
-            case Configured():
-                if not self._headed:
-                    self._sink.write(line(COLUMNS))
-                self._headed = True
-            case Result():
-                self._sink.write(line(row(event)))
-            case _:
-                pass
+    def _header(self, event: Configured) -> None:
+        if not self._headed:
+            self._sink.write(line(COLUMNS))
+        self._headed = True
+
+    def _row(self, event: Result) -> None:
+        self._sink.write(line(row(event)))
 
 
 def row(event: Result) -> list[str]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from loadgen.events import Event
+from loadgen.output.formats.format import Format
 from loadgen.output.paper.sink import Sink
-from loadgen.record import encode
+from loadgen.record import RECORDS, WITHOUT_RECORD, encode
 
 
-class Json:
-    """The records as they are."""
+class Json(Format):
+    """The records as they are. Those of a single smoke test's load come before its own."""
+
+    silent = WITHOUT_RECORD
+    logs_tests = True
 
     def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+        def written(event: Event) -> None:
+            if line := encode(event):
+                sink.write_utf8(line)
 
-    def emit(self, event: Event) -> None:
-        if line := encode(event):
-            self._sink.write_utf8(line)
+        super().__init__(dict.fromkeys(RECORDS, written))

@@ -13,6 +13,7 @@ from loadgen.events import Event, Result, StepTaken
 from loadgen.plan import Plan
 from loadgen.record.read import judged, run, search
 from loadgen.record.read.fields import Fields
+from loadgen.smoke.criteria import SmokeBegan
 
 Record = Mapping[str, Any]
 
@@ -26,11 +27,17 @@ class Reading:
         self._plan: Plan | None = None
         self._result: Result | None = None
         self._steps: list[StepTaken] = []
+        self._gate = False
+        """A gate's answer is among the records."""
 
     def events(self, records: Sequence[Record]) -> Iterator[Event]:
         """Raises ValueError, KeyError, TypeError or AttributeError at a record that is not as loadgen writes it."""
-        for record in records:
-            fields = Fields(record, str(record["type"]), self.missing)
+        kinds = [str(record["type"]) for record in records]
+        self._gate = any(record.get("gate", False) for record in records)
+        if "smoke" in kinds:
+            yield SmokeBegan(matrix=kinds.count("smoke") > 1)
+        for record, kind in zip(records, kinds, strict=True):
+            fields = Fields(record, kind, self.missing)
             event = self._event(fields)
             if event is not None:
                 yield event
@@ -70,7 +77,7 @@ class Reading:
                 result, self._result = self._result, None
                 return judged.smoke(record, self._plan or run.plan(Fields({}, "config", {})), result)
             case "round":
-                return judged.round_ended(record)
+                return judged.round_ended(record, self._gate)
             case "comparison":
                 return judged.compared(record)
             case "noise":

@@ -33,7 +33,7 @@ def smoke(record: Fields, plan: Plan, result: Result | None) -> SmokeEnded:
     )
 
 
-def round_ended(record: Fields) -> RoundEnded:
+def round_ended(record: Fields, gate: bool) -> RoundEnded:
     about = record.parts("about")
     candidates = tuple(map(_candidate, about)) or tuple(
         Candidate(name, "server") for name in record.texts("candidates")
@@ -48,7 +48,7 @@ def round_ended(record: Fields) -> RoundEnded:
         repeated=int(record.may("repeated", 0)),
         took_s=float(record.may("took_secs", 0.0)),
     )
-    return RoundEnded(taken, candidates, record.count("max_rounds"), record.wall_s())
+    return RoundEnded(taken, candidates, record.count("max_rounds"), gate, record.wall_s())
 
 
 def compared(record: Fields) -> Compared:

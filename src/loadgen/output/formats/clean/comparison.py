@@ -16,10 +16,8 @@ from loadgen.compare.comparison import (
     Row,
 )
 from loadgen.escape import printable
-from loadgen.events import Event
-from loadgen.output.paper.color import Paint
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width
-from loadgen.output.paper.sink import Sink
+from loadgen.output.paper.page import Page
 from loadgen.output.pictures import plot
 from loadgen.output.words import comparison, figures
 
@@ -43,13 +41,12 @@ _AMOUNT = 12
 _LONGEST = 700
 
 
-class CleanComparison:
+class Comparison:
     """Rounds as they end, and what they came to."""
 
-    def __init__(self, sink: Sink, paint: Paint, gate: bool) -> None:
-        self._sink = sink
-        self._paint = paint
-        self._gate = gate
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._paint = page.paint
         self._rounds = 0
         self._named = False
         """Whether it has been said who takes part."""
@@ -57,21 +54,17 @@ class CleanComparison:
         self._columns: list[str] = []
         """The metrics of the rounds' table."""
 
-    def emit(self, event: Event) -> None:
-        match event:
-            case ContestBegan():
-                self._print(*self._begun(event.candidates, event.max_rounds))
-            case RoundEnded():
-                self._print(*self._headed(event), *self._round(event))
-            case Compared():
-                self._print(*self._compared(event))
-            case NoiseFound():
-                self._print(*self._noise(event))
-            case _:
-                pass
+    def began(self, event: ContestBegan) -> None:
+        self._page.print(*self._begun(event))
 
-    def _print(self, *lines: str) -> None:
-        self._sink.write("".join(f"{line}\n" for line in lines))
+    def round(self, event: RoundEnded) -> None:
+        self._page.print(*self._headed(event), *self._round(event))
+
+    def compared(self, event: Compared) -> None:
+        self._page.print(*self._compared(event))
+
+    def noise(self, event: NoiseFound) -> None:
+        self._page.print(*self._noise(event))
 
     # ── Rounds ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -81,7 +74,7 @@ class CleanComparison:
         if not self._rounds:
             room = width() - _ROUND - (_NAME if len(event.candidates) > 2 else 0)
             self._columns = comparison.columns([event.round])[: room // _CHANGE]
-            named = self._begun(event.candidates, event.max_rounds)
+            named = self._begun(event)
         if self._rounds % HEADER_EVERY:
             header = []
         else:
@@ -91,21 +84,14 @@ class CleanComparison:
         self._rounds += 1
         return [*named, *header]
 
-    def _begun(self, candidates: Sequence[Candidate], max_rounds: int) -> list[str]:
+    def _begun(self, event: ContestBegan | RoundEnded) -> list[str]:
         """The title and who takes part, once; before they are started, nobody knows what they call themselves."""
         if self._named:
             return []
         self._named = True
-        title = f"{'GATE' if self._gate else 'COMPARISON'}: at most {figures.plural(max_rounds, 'round')}"
-        return [self._paint(title, "bold"), rule(), *self._who([replace(one, identity="") for one in candidates])]
-
-    def _who(self, candidates: Sequence[Candidate]) -> list[str]:
-        """Who takes part: in a gate, as what."""
-        if self._gate:
-            roles = comparison.roles([one.name for one in candidates], True)
-            named = zip(roles, candidates, strict=True)
-            return [line for role, one in named for line in fact(role, comparison.candidate(one))]
-        return facts("candidates", [comparison.candidate(one) for one in candidates])
+        title = f"{'GATE' if event.gate else 'COMPARISON'}: at most {figures.plural(event.max_rounds, 'round')}"
+        who = _who([replace(one, identity="") for one in event.candidates], event.gate)
+        return [self._paint(title, "bold"), rule(), *who]
 
     def _round(self, event: RoundEnded) -> list[str]:
         """What changed from the first in this round alone: a row for each other one, named where there are several."""
@@ -128,17 +114,18 @@ class CleanComparison:
     # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _compared(self, event: Compared) -> list[str]:
+        gate = event.settings.one_sided
         return [
             "",
-            self._paint(f"{'GATE' if self._gate else 'COMPARISON'}{' (interrupted)' * event.interrupted}", "bold"),
+            self._paint(f"{'GATE' if gate else 'COMPARISON'}{' (interrupted)' * event.interrupted}", "bold"),
             rule(),
-            *self._who((event.a, event.b)),
+            *_who((event.a, event.b), gate),
             *fact("rounds", ", ".join(comparison.settings(event, figures.grouped))),
             *fact("took", comparison.count(event)),
             *(self._paint(line, "bold red") for line in fact("failure", printable(event.failure, _LONGEST))),
             "",
             *(self._table(event) if event.rows else []),
-            *plot.lines(event.rows, event.settings.one_sided, self._paint),
+            *plot.lines(event.rows, gate, self._paint),
             *([""] if event.rows else []),
             *(self._paint(line, "yellow") for note in comparison.notes(event) for line in fact("note", note)),
             *self._answers(event),
@@ -156,7 +143,7 @@ class CleanComparison:
         return _row(*cells, self._paint(answer, plot.ANSWER_STYLES[row.answer]))
 
     def _answers(self, event: Compared) -> list[str]:
-        if self._gate:
+        if event.settings.one_sided:
             verdict = f"{event.verdict}: "
             told = [
                 line
@@ -189,3 +176,12 @@ class CleanComparison:
 def _row(metric: str, a: str, b: str, change: str, interval: str, answer: str) -> str:
     both = f"{a:>{_AMOUNT}}{b:>{_AMOUNT}}" if width() >= WIDTH else ""
     return f"{metric:<17}{both}{change:>10}{interval:>16}  {answer}"
+
+
+def _who(candidates: Sequence[Candidate], gate: bool) -> list[str]:
+    """Who takes part: in a gate, as what."""
+    if gate:
+        roles = comparison.roles([one.name for one in candidates], True)
+        named = zip(roles, candidates, strict=True)
+        return [line for role, one in named for line in fact(role, comparison.candidate(one))]
+    return facts("candidates", [comparison.candidate(one) for one in candidates])

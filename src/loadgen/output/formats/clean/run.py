@@ -1,34 +1,21 @@
-"""`--format clean`: a table for people, 80 columns wide, in colour where there is a terminal."""
+"""`--format clean` of a run: a header, a row per interval, and the results."""
 
 from __future__ import annotations
 
-import textwrap
 from datetime import UTC, datetime
 
 from loadgen.escape import printable
-from loadgen.events import (
-    NOTHING_MEASURED,
-    Configured,
-    Event,
-    PhaseBegan,
-    Result,
-    Sample,
-    SearchEnded,
-    ServerAwaited,
-    StepTaken,
-    per_s,
-)
-from loadgen.output.paper.color import Paint
+from loadgen.events import NOTHING_MEASURED, Configured, PhaseBegan, Result, Sample, ServerAwaited, per_s
+from loadgen.output.formats.clean import account
+from loadgen.output.formats.clean.search import step_header
 from loadgen.output.paper.columns import PLAIN, WATCHED
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width
-from loadgen.output.paper.sink import Sink
+from loadgen.output.paper.page import Page
 from loadgen.output.words import figures, search, sentences, slo
 from loadgen.percentiles import IN_ROWS
 from loadgen.phase import Phase
 from loadgen.plan import Plan
 from loadgen.slo import Attainment
-from loadgen.stats.search import Outcome
-from loadgen.stats.trial import RateVerdict
 from loadgen.units import format_duration
 from loadgen.usage import ServerReport
 
@@ -43,49 +30,45 @@ _PHASE_HEADINGS = ("offered", "achieved", "p50", "p99", "errors")
 _ANSWER_STYLES = {Attainment.MET: "green", Attainment.BREACHED: "bold red", Attainment.UNKNOWN: "yellow"}
 
 
-class Clean:
-    """A header, a row per interval or per step of a search, and the results."""
+class Run:
+    """The load that is shown, and how far its rows have come."""
 
-    def __init__(self, sink: Sink, paint: Paint) -> None:
-        self._sink = sink
-        self._paint = paint
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._paint = page.paint
         self._plan: Plan | None = None
         self._rows = 0
         self._columns = PLAIN
         self._awaits = False
         """The header is there, but for the server that is being started."""
 
-    def emit(self, event: Event) -> None:
-        match event:
-            case ServerAwaited():
-                self._awaits = True
-                self._print(*self._configured(event.load, f"{printable(event.name)}, being started"))
-            case Configured() if self._awaits:
-                self._plan, self._awaits = event.plan, False
-                self._print(*fact("server", sentences.started(event)), "")
-            case Configured():
-                after_another = [""] if self._plan is not None else []
-                self._plan, self._rows = event.plan, 0
-                self._print(*after_another, *self._configured(event, sentences.targets(event.plan)))
-            case PhaseBegan():
-                self._print(self._paint(_phase(event.phase, self._plan), "dim"))
-                if event.phase == Phase.SEARCH:
-                    self._print("", self._paint(_step_header(), "bold"))
-            case Sample(phase=Phase.MEASURE):
-                strain = (indented(words, 10) for words in sentences.strain(event, self._plan))
-                beside = (self._paint(line, "yellow") for lines in strain for line in lines)
-                self._print(*self._headed(event), self._sample(event), *beside)
-            case Result():
-                self._print(*self._result(event))
-            case StepTaken():
-                self._print(*self._step(event))
-            case SearchEnded():
-                self._print(*self._search(event))
-            case _:
-                pass
+    def awaited(self, event: ServerAwaited) -> None:
+        self._awaits = True
+        self._page.print(*self._configured(event.load, f"{printable(event.name)}, being started"))
 
-    def _print(self, *lines: str) -> None:
-        self._sink.write("".join(f"{line}\n" for line in lines))
+    def configured(self, event: Configured) -> None:
+        if self._awaits:
+            self._plan, self._awaits = event.plan, False
+            self._page.print(*fact("server", sentences.started(event)), "")
+            return
+        after_another = [""] if self._plan is not None else []
+        self._plan, self._rows = event.plan, 0
+        self._page.print(*after_another, *self._configured(event, sentences.targets(event.plan)))
+
+    def phase(self, event: PhaseBegan) -> None:
+        self._page.print(self._paint(_phase(event.phase, self._plan), "dim"))
+        if event.phase == Phase.SEARCH:
+            self._page.print("", self._paint(step_header(), "bold"))
+
+    def sample(self, event: Sample) -> None:
+        """A row; nothing of the warm-up."""
+        if event.phase == Phase.MEASURE:
+            strain = (indented(words, 10) for words in sentences.strain(event, self._plan))
+            beside = (self._paint(line, "yellow") for lines in strain for line in lines)
+            self._page.print(*self._headed(event), self._sample(event), *beside)
+
+    def result(self, event: Result) -> None:
+        self._page.print(*self._result(event))
 
     def _configured(self, event: Configured, target: str) -> list[str]:
         plan = event.plan
@@ -150,7 +133,7 @@ class Clean:
             *fact("throughput", f"{rate} ({counts})"),
             *(self._paint(line, "yellow") for line in facts("overload", sentences.overload(event, figures.grouped))),
             *self._server(event.server),
-            *self._errors(event),
+            *account.errors(event, self._paint),
             *fact("bandwidth", sentences.bandwidth(event, event.measured)),
             *fact("hit rate", hit_rate),
             *fact("connections", sentences.connections(event, grouped)),
@@ -161,9 +144,9 @@ class Clean:
             "",
             *self._by_phase(event),
             *self._objectives(event),
-            *self._accounts(event),
+            *account.balance(event, self._paint),
             *(self._paint(line, "yellow") for note in sentences.closing(event) for line in fact("note", note)),
-            *self._verdict(event),
+            *account.verdict(event, self._paint),
             *self._breaches(event),
         ]
 
@@ -205,7 +188,7 @@ class Clean:
         """A row for each, between empty lines."""
         if not event.checks:
             return []
-        first, second, third = (20, 22, 20) if _has_room() else (17, 16, 16)
+        first, second, third = (20, 22, 20) if width() >= WIDTH else (17, 16, 16)
         rows = [self._paint(f"{'objective':<{first}}{'limit':>{second}}{'measured':>{third}}   answer", "bold")]
         for check in event.checks:
             limit, measured = slo.limit(check.objective, figures.grouped), slo.measured(check, figures.grouped)
@@ -220,97 +203,6 @@ class Clean:
         )
         words = slo.summary(event.checks, figures.grouped)
         return [self._paint(line, _ANSWER_STYLES[worst]) for line in fact("slo", words)]
-
-    def _step(self, event: StepTaken) -> list[str]:
-        """A row, and below it why, where the percentile in it does not say so."""
-        step = event.step
-        tried = _tried(str(event.number), step.purpose, _cell(step.rate_per_s), _cell(step.achieved_per_s))
-        verdict = self._paint(search.verdict(step), _VERDICT_STYLES[step.judgement.verdict])
-        return [
-            f"{tried}{_limited(*search.worst(step))}  {verdict}",
-            *(self._paint(line, "dim") for line in indented(search.surprise(step), 5)),
-        ]
-
-    def _search(self, event: SearchEnded) -> list[str]:
-        answer, grouped = event.answer, figures.grouped
-        aim, found = search.aim(event.limits), search.found(event, grouped)
-        headline = textwrap.wrap(f"{aim}: {found}", width())
-        if len(headline) > 1:
-            headline = [*textwrap.wrap(f"{aim}:", width()), *indented(found, 2)]
-        notes = [sentences.EMBEDDED] * event.embedded + [search.KNEE] * (not event.limits)
-        return [
-            "",
-            self._paint(f"SATURATION SEARCH{' (interrupted)' * event.interrupted}", "bold"),
-            rule(),
-            *(self._paint(line, _found_style(event)) for line in headline),
-            "",
-            *fact("because", search.reason(answer) if answer else ""),
-            *fact("took", search.effort(answer) if answer else ""),
-            *fact("capacity", search.capacity(answer, grouped) if answer else ""),
-            *self._errors(event),
-            *fact("totals", search.totals(event, grouped)),
-            *fact("connections", search.connections(event, grouped)),
-            "",
-            *self._accounts(event),
-            *(self._paint(line, "yellow") for note in notes for line in fact("note", note)),
-            *self._verdict(event),
-        ]
-
-    def _errors(self, event: Result | SearchEnded) -> list[str]:
-        classes = [f"{name} {words}" for name, words in sentences.error_classes(event, figures.grouped).items()]
-        lines = facts("errors", [sentences.errors(event, figures.grouped), *classes, *sentences.examples(event)])
-        return [self._paint(line, "red") for line in lines] if event.measured.total.not_ok else lines
-
-    def _accounts(self, event: Result | SearchEnded) -> list[str]:
-        return [self._paint(line, "bold red") for line in textwrap.wrap(sentences.accounts(event), width())]
-
-    def _verdict(self, event: Result | SearchEnded) -> list[str]:
-        style = "bold green" if event.valid else "bold red"
-        return [
-            *(
-                self._paint(line, "yellow")
-                for warning in sentences.warnings(event)
-                for line in fact("warning", warning)
-            ),
-            *(self._paint(line, style) for line in facts("verdict", sentences.verdict(event))),
-        ]
-
-
-_VERDICT_STYLES = {
-    RateVerdict.PASS: "green",
-    RateVerdict.FAIL: "red",
-    RateVerdict.INCONCLUSIVE: "yellow",
-    RateVerdict.GENERATOR_LIMITED: "bold yellow",
-}
-
-
-def _found_style(event: SearchEnded) -> str:
-    if not event.valid or event.answer is None:
-        return "bold red"
-    return "bold green" if event.answer.outcome is Outcome.FOUND else "bold yellow"
-
-
-def _tried(number: str, purpose: str, rate: str, achieved: str) -> str:
-    return f"{number:>4} {purpose:<8}{rate:>10}{achieved:>11}" if _has_room() else f"{number:>4} {purpose:<8}{rate:>10}"
-
-
-def _limited(name: str, measured: str, limit: str) -> str:
-    return f" │{name:>14}{measured:>9}{limit:>9}" if _has_room() else f" │{name:>12}{measured:>9}"
-
-
-def _has_room() -> bool:
-    """Whether a line takes all columns of a table."""
-    return width() >= WIDTH
-
-
-def _step_header() -> str:
-    return f"{_tried('step', 'purpose', 'req/s', 'achieved')}{_limited('worst limit', 'measured', 'limit')}  verdict"
-
-
-def _cell(rate_per_s: float) -> str:
-    """Ten columns at most."""
-    words = figures.whole_rate(rate_per_s, figures.grouped)
-    return words if len(words) <= 10 else figures.rate(rate_per_s)
 
 
 def _phase(phase: str, plan: Plan | None) -> str:

@@ -5,39 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadgen.compare.comparison import Candidate, Compared, NoiseFound, RoundEnded, Row
-from loadgen.events import Event
 from loadgen.judge.causes import percent
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
-from loadgen.output.paper.sink import Sink
 from loadgen.output.words import comparison, figures
 
 
-class VerboseComparison:
+class Comparison:
     """A log of the rounds, and what they came to."""
 
-    def __init__(self, sink: Sink, gate: bool) -> None:
-        self._log = Log(sink)
-        self._gate = gate
+    def __init__(self, log: Log) -> None:
+        self._log = log
         self._named = False
         self._doubts = comparison.Doubts()
 
-    def emit(self, event: Event) -> None:
-        match event:
-            case RoundEnded():
-                if not self._named:
-                    self._log.say(event.wall_s, *_who(event.candidates, self._gate))
-                    self._named = True
-                self._log.say(event.wall_s, *_round(event, self._gate))
-                self._log.say(event.wall_s, *self._doubts.fresh(event.round), level="WARN")
-            case Compared():
-                self._log.say(event.wall_s, f"=== {'Gate' if self._gate else 'Comparison'} ===")
-                self._log.block(*hung(_compared(event, self._gate)))
-            case NoiseFound():
-                self._log.say(event.wall_s, "=== Noise of this host ===")
-                self._log.block(*hung(_noise(event)))
-            case _:
-                pass
+    def round(self, event: RoundEnded) -> None:
+        if not self._named:
+            self._log.say(event.wall_s, *_who(event.candidates, event.gate))
+            self._named = True
+        self._log.say(event.wall_s, *_round(event))
+        self._log.say(event.wall_s, *self._doubts.fresh(event.round), level="WARN")
+
+    def compared(self, event: Compared) -> None:
+        self._log.say(event.wall_s, f"=== {'Gate' if event.settings.one_sided else 'Comparison'} ===")
+        self._log.block(*hung(_compared(event)))
+
+    def noise(self, event: NoiseFound) -> None:
+        self._log.say(event.wall_s, "=== Noise of this host ===")
+        self._log.block(*hung(_noise(event)))
 
 
 def _who(candidates: Sequence[Candidate], gate: bool) -> list[str]:
@@ -45,9 +40,9 @@ def _who(candidates: Sequence[Candidate], gate: bool) -> list[str]:
     return [f"{role}: {comparison.candidate(one)}" for role, one in zip(roles, candidates, strict=True)]
 
 
-def _round(event: RoundEnded, gate: bool) -> list[str]:
+def _round(event: RoundEnded) -> list[str]:
     ended = event.round
-    roles = comparison.roles([one.name for one in event.candidates], gate)
+    roles = comparison.roles([one.name for one in event.candidates], event.gate)
     lines = []
     for place in range(1, len(ended.values)):
         changes = [
@@ -59,7 +54,8 @@ def _round(event: RoundEnded, gate: bool) -> list[str]:
     return lines
 
 
-def _compared(event: Compared, gate: bool) -> list[str]:
+def _compared(event: Compared) -> list[str]:
+    gate = event.settings.one_sided
     answers = [comparison.sentence(row, event) for row in event.rows] or ["no round ended"]
     return [
         *_who((event.a, event.b), gate),

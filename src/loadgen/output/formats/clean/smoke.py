@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from loadgen.escape import printable
-from loadgen.events import Event
-from loadgen.output.paper.color import Paint
 from loadgen.output.paper.layout import WIDTH, fact, indented, rule, width
-from loadgen.output.paper.sink import Sink
+from loadgen.output.paper.page import Page
 from loadgen.output.words import figures, sentences, smoke
-from loadgen.smoke.criteria import Check, SmokeEnded
+from loadgen.smoke.criteria import Check, SmokeBegan, SmokeEnded
 
 _ANSWER_STYLES = {True: "green", False: "bold red", None: "dim"}
 
@@ -19,18 +17,25 @@ _SERVER, _IDENTITY, _WIDEST_IDENTITY = 18, 13, 40
 """A longer name has a line of its own, as a cut one may be another server's too; a longer identity is cut."""
 
 
-class CleanSmoke:
-    """One test. Its load's own events are not shown: `--format verbose` has them."""
+class Smoke:
+    """Tests as they end: a single one whole; of a matrix a row for each, and below it why it did not pass."""
 
-    def __init__(self, sink: Sink, paint: Paint) -> None:
-        self._sink = sink
-        self._paint = paint
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._paint = page.paint
+        self._is_matrix = False
+        self._explained: set[str] = set()
+        """The signs whose meaning has been said."""
 
-    def emit(self, event: Event) -> None:
-        if isinstance(event, SmokeEnded):
-            self._sink.write("".join(f"{line}\n" for line in self._ended(event)))
+    def began(self, event: SmokeBegan) -> None:
+        self._is_matrix = event.matrix
+        if event.matrix:
+            self._page.print(self._paint(_row(*_HEADINGS).rstrip(), "bold"))
 
-    def _ended(self, event: SmokeEnded) -> list[str]:
+    def ended(self, event: SmokeEnded) -> None:
+        self._page.print(*(self._row(event) if self._is_matrix else self._whole(event)))
+
+    def _whole(self, event: SmokeEnded) -> list[str]:
         verdict = f"{smoke.verdict(event)}  "
         headline = ": ".join(filter(None, [smoke.server(event), ", ".join(smoke.measured(event))]))
         report = event.result.server if event.result is not None else None
@@ -58,25 +63,7 @@ class CleanSmoke:
         lines = (line for words in smoke.last_words(event) for line in indented(words, 2) or [""])
         return ["", self._paint("the end of the server's log", "bold"), *(self._paint(line, "dim") for line in lines)]
 
-
-class CleanMatrix:
-    """Many tests: a row as soon as one has ended, and below it why it did not pass."""
-
-    def __init__(self, sink: Sink, paint: Paint) -> None:
-        self._sink = sink
-        self._paint = paint
-        self._headed = False
-        self._explained: set[str] = set()
-        """The signs whose meaning has been said."""
-
-    def emit(self, event: Event) -> None:
-        if not self._headed:
-            self._headed = True
-            self._sink.write(f"{self._paint(_row(*_HEADINGS).rstrip(), 'bold')}\n")
-        if isinstance(event, SmokeEnded):
-            self._sink.write("".join(f"{line}\n" for line in self._ended(event)))
-
-    def _ended(self, event: SmokeEnded) -> list[str]:
+    def _row(self, event: SmokeEnded) -> list[str]:
         cells = [smoke.throughput(event), *smoke.percentiles(event), smoke.hits(event), smoke.server_cpu(event)]
         verdict = _SHORT.get(smoke.verdict(event), smoke.verdict(event))
         reasons = smoke.reasons(event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TextIO
+from typing import ClassVar, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
@@ -11,13 +11,14 @@ from rich.progress import Progress as RichProgress
 
 from loadgen.escape import printable
 from loadgen.events import Event, Progress
-from loadgen.output.formats.lines import Lines
+from loadgen.output.formats.format import OF_RESULTS, Format, Kinds, on
+from loadgen.output.formats.progress.lines import Lines
 from loadgen.output.words.progress import share, title, words
 
 NARROWEST_BAR, WIDEST_BAR = 4, 24
 
 
-class Bar:
+class Bar(Format):
     """A bar below whatever the results print, redrawn on each Progress event and gone at every other one.
 
     A stall is a line above it, as it is where no terminal is.
@@ -25,20 +26,26 @@ class Bar:
     It goes first: an output that shares its terminal must be given an event after this.
     """
 
+    silent: ClassVar[Kinds] = frozenset()
+
     def __init__(self, stream: TextIO, color: bool) -> None:
+        super().__init__({**on(Progress, self._progress), **dict.fromkeys(OF_RESULTS, self._anything_else)})
         self._console = _Console(file=stream, no_color=not color, highlight=False)
         self._bar: RichProgress | None = None
         self._column = BarColumn(bar_width=WIDEST_BAR)
         self._task = TaskID(0)
         self._stalls = Lines(stream)
 
-    def emit(self, event: Event) -> None:
+    def _progress(self, event: Progress) -> None:
         with contextlib.suppress(OSError, ValueError):
-            if not isinstance(event, Progress) or self._stalls.is_due(event):
+            if self._stalls.is_due(event):
                 self.close()
-            self._stalls.emit(event)
-            if isinstance(event, Progress) and event.total > 0:
+            self._stalls.line(event)
+            if event.total > 0:
                 self._draw(event)
+
+    def _anything_else(self, event: Event) -> None:
+        self.close()
 
     def close(self) -> None:
         """Clears the bar and shows the cursor again; to be called before the program leaves in any way."""

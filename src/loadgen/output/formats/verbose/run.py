@@ -1,7 +1,4 @@
-"""`--format verbose`: log lines with a time stamp, one per interval, and the results as a block, much as crucible's.
-
-Latencies are whole microseconds; every line that is not one per interval or per step of a search fits 80 columns.
-"""
+"""`--format verbose` of a run: a line per interval, and the results as a block, much as crucible's."""
 
 from __future__ import annotations
 
@@ -9,76 +6,62 @@ from loadgen.escape import printable
 from loadgen.events import (
     NOTHING_MEASURED,
     Configured,
-    Event,
     PhaseBegan,
     PhaseCounted,
     Result,
     Sample,
-    SearchEnded,
     ServerAwaited,
-    StepTaken,
     per_s,
 )
+from loadgen.output.formats.verbose import account
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
-from loadgen.output.paper.sink import Sink
-from loadgen.output.words import figures, search, sentences, slo, smoke
+from loadgen.output.words import figures, search, sentences, slo
 from loadgen.percentiles import IN_ROWS
 from loadgen.phase import Phase
 from loadgen.plan import Plan
-from loadgen.smoke.criteria import SmokeEnded
 from loadgen.units import format_duration
 from loadgen.usage import Usage
 
 
-class Verbose:
-    """A log of the run."""
+class Run:
+    """The load that is logged."""
 
-    def __init__(self, sink: Sink) -> None:
-        self._log = Log(sink)
+    def __init__(self, log: Log, explained: set[str]) -> None:
+        self._log = log
         self._plan: Plan | None = None
         self._awaits = False
         """The header is there, but for the server that is being started."""
-        self._explained: set[str] = set()
-        """The first characters of the notes on percentiles that were given: their signs."""
+        self._explained = explained
 
-    def emit(self, event: Event) -> None:
-        match event:
-            case ServerAwaited(load=load):
-                self._awaits = True
-                name = printable(event.name)
-                self._log.say(load.wall_s, *_version(load), f"starting {name}...", *_load(load))
-                self._log.say(load.wall_s, *sentences.notes(load), level="WARN")
-            case Configured() if self._awaits:
-                self._plan, self._awaits = event.plan, False
-                self._log.say(event.wall_s, *_target(event))
-            case Configured():
-                self._plan = event.plan
-                self._log.say(event.wall_s, *_version(event), *_target(event), *_load(event))
-                self._log.say(event.wall_s, *sentences.notes(event), level="WARN")
-            case PhaseBegan():
-                self._log.say(event.wall_s, _phase(event.phase, self._plan))
-            case Sample(phase=Phase.MEASURE):
-                self._log.say_on_one_line(event.wall_s, _sample(event))
-                self._log.say(event.wall_s, *sentences.strain(event, self._plan), level="WARN")
-            case Result():
-                self._log.say(event.wall_s, "=== Final Results ===")
-                self._log.block(*_result(event))
-                self._explained |= {note[0] for note in sentences.closing(event)}
-            case StepTaken():
-                self._log.say_on_one_line(event.wall_s, _step(event))
-                self._log.say(event.wall_s, f"  {search.why(event.step)}")
-            case SearchEnded():
-                self._log.say(event.wall_s, f"=== Saturation Search{', interrupted' * event.interrupted} ===")
-                self._log.block(*_search(event))
-            case SmokeEnded():
-                verdict = f"{smoke.verdict(event)} {smoke.server(event)}"
-                self._log.say(event.wall_s, verdict, level="INFO" if event.passed else "WARN")
-                marks = [note for note in smoke.marks(event) if note[0] not in self._explained]
-                self._log.block(*hung([*_smoke(event), *(f"  note: {note}" for note in marks)]))
-                self._explained |= {note[0] for note in marks}
-            case _:
-                pass
+    def awaited(self, event: ServerAwaited) -> None:
+        load, name = event.load, printable(event.name)
+        self._awaits = True
+        self._log.say(load.wall_s, *_version(load), f"starting {name}...", *_load(load))
+        self._log.say(load.wall_s, *sentences.notes(load), level="WARN")
+
+    def configured(self, event: Configured) -> None:
+        self._plan = event.plan
+        if self._awaits:
+            self._awaits = False
+            self._log.say(event.wall_s, *_target(event))
+            return
+        self._log.say(event.wall_s, *_version(event), *_target(event), *_load(event))
+        self._log.say(event.wall_s, *sentences.notes(event), level="WARN")
+
+    def phase(self, event: PhaseBegan) -> None:
+        self._log.say(event.wall_s, _phase(event.phase, self._plan))
+
+    def sample(self, event: Sample) -> None:
+        """A row; nothing of the warm-up."""
+        if event.phase == Phase.MEASURE:
+            self._log.say_on_one_line(event.wall_s, _sample(event))
+            self._log.say(event.wall_s, *sentences.strain(event, self._plan), level="WARN")
+
+    def result(self, event: Result) -> None:
+        self._log.say(event.wall_s, "=== Final Results ===")
+        self._log.block(*_result(event))
+        self._explained |= {note[0] for note in sentences.closing(event)}
 
 
 def _version(event: Configured) -> list[str]:
@@ -180,9 +163,9 @@ def _result(event: Result) -> list[str]:
         f"client: {_client(event)}",
         *([f"standing: {standing}"] if standing else []),
         *sentences.examples(event),
-        *_accounts(event),
+        *account.balance(event),
         *(f"note: {note}" for note in sentences.closing(event) if note != sentences.EMBEDDED),
-        *_verdict(event),
+        *account.verdict(event),
         *(f"slo: {slo.line(check)}" for check in event.checks),
     ]
     table = _latency(event) if total.planned else [NOTHING_MEASURED]
@@ -212,60 +195,3 @@ def _latency(event: Result) -> list[str]:
         rows.append([f"  {label}", *figures.quantiles(histogram, figures.latency_us)])
     width = max(len(row[0]) for row in rows)
     return [f"{first:<{width}}" + "".join(f"{cell:>10}" for cell in cells) for first, *cells in rows]
-
-
-def _step(event: StepTaken) -> str:
-    step = event.step
-    rates = f"rate={figures.whole_rate(step.rate_per_s)}/s achieved={figures.whole_rate(step.achieved_per_s)}/s"
-    parts = [f"{rates} for {step.length_s:.6g}s", *search.percentiles(step), search.verdict(step)]
-    return f"step {event.number} ({step.purpose}): {', '.join(parts)}"
-
-
-def _search(event: SearchEnded) -> list[str]:
-    """The answer first, then what it rests on."""
-    answer = event.answer
-    facts = [
-        ("because", search.reason(answer) if answer else ""),
-        ("took", search.effort(answer) if answer else ""),
-        ("capacity", search.capacity(answer) if answer else ""),
-        ("embedded", sentences.EMBEDDED if event.embedded else ""),
-        ("errors", sentences.errors(event)),
-        *((f"  {name}", words) for name, words in sentences.error_classes(event).items()),
-        ("totals", search.totals(event)),
-        ("connections", search.connections(event)),
-    ]
-    return hung(
-        [
-            f"{search.aim(event.limits)}: {search.found(event)}",
-            *(f"{name}: {words}" for name, words in facts if words),
-            *sentences.examples(event),
-            *_accounts(event),
-            *([f"note: {search.KNEE}"] if not event.limits else []),
-            *_verdict(event),
-        ]
-    )
-
-
-def _accounts(event: Result | SearchEnded) -> list[str]:
-    accounts = sentences.accounts(event)
-    return [accounts] if accounts else []
-
-
-def _verdict(event: Result | SearchEnded) -> list[str]:
-    warnings = (f"warning: {warning}" for warning in sentences.warnings(event))
-    return [*warnings, *(f"verdict: {words}" for words in sentences.verdict(event))]
-
-
-def _smoke(event: SmokeEnded) -> list[str]:
-    """What is below the answer: why, the load's figures, every criterion, the end of the log."""
-    measured = ", ".join(smoke.measured(event))
-    limits = (f" ({check.limit})" if check.limit else "" for check in event.checks)
-    return [
-        *(f"  reason: {reason}" for reason in smoke.reasons(event)),
-        *([f"  load: {measured}"] if measured else []),
-        *(
-            f"  {check.name}: {smoke.answer(check)}, {smoke.found(check)}{limit}"
-            for check, limit in zip(event.checks, limits, strict=True)
-        ),
-        *(f"  log: {words}" for words in smoke.last_words(event)),
-    ]

@@ -6,7 +6,8 @@ import contextlib
 from typing import TextIO
 
 from loadgen.escape import printable
-from loadgen.events import Event, Progress
+from loadgen.events import Progress
+from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.words.progress import done, title
 from loadgen.units import NS_PER_S
 
@@ -14,22 +15,25 @@ STALL_LINE_EVERY_NS = 5 * NS_PER_S
 LONGEST_NOTE = 500
 
 
-class Lines:
+class Lines(Format):
     """Where no terminal is: a plain line when a phase stalls, and again every five seconds while it does."""
 
+    silent = OF_RESULTS
+
     def __init__(self, stream: TextIO | None) -> None:
+        super().__init__(on(Progress, self.line))
         self._stream = stream
         self._printed: tuple[str, int] = ("", 0)
         """The phase and its elapsed time at the last line."""
 
     def is_due(self, event: Progress) -> bool:
-        """Whether `emit` would print this one."""
+        """Whether `line` would print this one."""
         phase, elapsed_ns = self._printed
         again = phase == event.phase and elapsed_ns <= event.elapsed_ns < elapsed_ns + STALL_LINE_EVERY_NS
         return bool(event.note) and not again
 
-    def emit(self, event: Event) -> None:
-        if not isinstance(event, Progress) or not self.is_due(event):
+    def line(self, event: Progress) -> None:
+        if not self.is_due(event):
             return
         self._printed = (event.phase, event.elapsed_ns)
         note = printable(event.note, LONGEST_NOTE)
@@ -37,6 +41,3 @@ class Lines:
         if self._stream is not None:
             with contextlib.suppress(OSError, ValueError):
                 print(line, file=self._stream, flush=True)
-
-    def close(self) -> None:
-        """Nothing to clear."""

@@ -1,0 +1,43 @@
+"""`--format clean`: a table for people, 80 columns wide or as a terminal is, in colour where there is one."""
+
+from __future__ import annotations
+
+from loadgen.compare.comparison import Compared, ContestBegan, NoiseFound, RoundEnded
+from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
+from loadgen.output.formats.clean.comparison import Comparison
+from loadgen.output.formats.clean.run import Run
+from loadgen.output.formats.clean.search import Search
+from loadgen.output.formats.clean.smoke import Smoke
+from loadgen.output.formats.format import Laid, on
+from loadgen.output.paper.color import Paint
+from loadgen.output.paper.page import Page
+from loadgen.output.paper.sink import Sink
+from loadgen.smoke.criteria import SmokeBegan, SmokeEnded
+
+
+class Clean(Laid):
+    """Rows as things happen, and tables of what they came to. Of a smoke test's load, nothing."""
+
+    silent = frozenset({Progress})
+
+    def __init__(self, sink: Sink, paint: Paint) -> None:
+        page = Page(sink, paint)
+        run, search, smoke, comparison = Run(page), Search(page), Smoke(page), Comparison(page)
+        super().__init__(
+            sink,
+            {
+                **on(ServerAwaited, run.awaited),
+                **on(Configured, run.configured),
+                **on(PhaseBegan, run.phase),
+                **on(Sample, run.sample),
+                **on(Result, run.result),
+                **on(StepTaken, search.step),
+                **on(SearchEnded, search.ended),
+                **on(SmokeBegan, smoke.began),
+                **on(SmokeEnded, smoke.ended),
+                **on(ContestBegan, comparison.began),
+                **on(RoundEnded, comparison.round),
+                **on(Compared, comparison.compared),
+                **on(NoiseFound, comparison.noise),
+            },
+        )

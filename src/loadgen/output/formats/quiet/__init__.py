@@ -1,0 +1,34 @@
+"""`--format quiet`: one line, at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from loadgen.compare.comparison import Compared, ContestBegan, NoiseFound, RoundEnded
+from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
+from loadgen.output.formats.format import Format, Kind, on
+from loadgen.output.formats.quiet import comparison, run, search, smoke
+from loadgen.output.paper.sink import Sink
+from loadgen.smoke.criteria import SmokeBegan, SmokeEnded
+
+
+class Quiet(Format):
+    """A line for every ending; of a smoke test's load, nothing."""
+
+    silent = frozenset(
+        {Progress, ServerAwaited, Configured, PhaseBegan, Sample, StepTaken, SmokeBegan, ContestBegan, RoundEnded}
+    )
+
+    def __init__(self, sink: Sink) -> None:
+        def written(line: Callable[[Kind], str]) -> Callable[[Kind], None]:
+            return lambda event: sink.write(f"{line(event)}\n")
+
+        super().__init__(
+            {
+                **on(Result, written(run.result)),
+                **on(SearchEnded, written(search.ended)),
+                **on(SmokeEnded, written(smoke.ended)),
+                **on(Compared, written(comparison.compared)),
+                **on(NoiseFound, written(comparison.noise)),
+            }
+        )

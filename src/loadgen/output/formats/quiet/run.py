@@ -1,0 +1,33 @@
+"""`--format quiet` of a run: throughput, hit rate and tail of all commands, and what is wrong if anything is."""
+
+from __future__ import annotations
+
+from loadgen.events import NOTHING_MEASURED, Result
+from loadgen.output.formats.quiet.account import remarks, server
+from loadgen.output.words import figures, slo
+from loadgen.percentiles import IN_ROWS
+
+_SHOWN = ("p50", "p99", "p99.9", "max")
+
+
+def result(event: Result) -> str:
+    """The line."""
+    test = f"{event.plan.test}: " if event.plan.test else ""
+    return test + "  ".join([*_measured(event), *remarks(event)])
+
+
+def _measured(event: Result) -> list[str]:
+    total, latency = event.measured.total, event.measured.latency()
+    if not total.planned:
+        return [NOTHING_MEASURED]
+    hits = figures.share(event.measured.hit_rate)
+    shown = ((label, figures.quantile(latency, q, figures.latency_word)) for _, label, q in IN_ROWS)
+    objectives = slo.summary(event.checks)
+    return [
+        f"{event.throughput_per_s:.0f} req/s",
+        *([f"{hits}% hit"] if hits != figures.NOTHING else []),
+        *(f"{label}={value}" for label, value in shown if label in _SHOWN),
+        *server(event.server),
+        *([f"errors={total.not_ok}"] if total.not_ok else []),
+        *([f"SLO {objectives}"] if objectives else []),
+    ]

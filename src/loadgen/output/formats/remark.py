@@ -1,0 +1,58 @@
+"""What an exit status that is not 0 rests on, in a sentence on standard error: for whoever does not see the results."""
+
+from __future__ import annotations
+
+from loadgen.events import Progress, Result, SearchEnded
+from loadgen.output.formats.format import OF_RESULTS, Format, on
+from loadgen.output.paper.sink import remark
+from loadgen.output.words import slo
+from loadgen.severity import Severity
+from loadgen.smoke.criteria import SmokeEnded
+
+
+class Remark(Format):
+    """A line for an ending that is not good; of what was interrupted nothing, as who did that knows."""
+
+    silent = OF_RESULTS - {Result, SearchEnded, SmokeEnded} | {Progress}
+
+    def __init__(self) -> None:
+        super().__init__({**on(Result, _result), **on(SearchEnded, _search), **on(SmokeEnded, _smoke)})
+
+
+def _result(event: Result) -> None:
+    match event.severity:
+        case Severity.GOOD | Severity.INTERRUPTED:
+            return
+        case Severity.COULD_NOT_RUN:
+            _say(event.failure)
+        case Severity.FAILED:
+            _say(f"FAILED: {event.failed_because[0]}")
+        case Severity.INVALID:
+            _say(event.invalid_because[0])
+        case Severity.BREACHED | Severity.UNKNOWN:
+            _say(f"SLO {slo.summary(event.checks)}")
+
+
+def _search(event: SearchEnded) -> None:
+    """A failure is named also where the search was interrupted."""
+    if event.failure:
+        _say(event.failure)
+    elif event.failed_because and not event.interrupted:
+        _say(f"FAILED: {event.failed_because[0]}")
+    elif event.severity is not Severity.GOOD and event.answer is not None and not event.interrupted:
+        _say(event.answer.reason)
+
+
+def _smoke(event: SmokeEnded) -> None:
+    """The server, and by what it failed first, or why it cannot be told."""
+    if event.interrupted:
+        return
+    if event.failed:
+        first = event.failed[0]
+        _say(f"{event.server}: FAIL: {first.name}: {first.found}")
+    elif event.doubts:
+        _say(f"{event.server}: {event.doubts[0]}")
+
+
+def _say(words: str) -> None:
+    remark(f"loadgen: {words}")

@@ -1,0 +1,16 @@
+"""What the end of a run and that of a search have in common: whether all adds up, and the verdict."""
+
+from __future__ import annotations
+
+from loadgen.events import Result, SearchEnded
+from loadgen.output.words import sentences
+
+
+def balance(event: Result | SearchEnded) -> list[str]:
+    accounts = sentences.accounts(event)
+    return [accounts] if accounts else []
+
+
+def verdict(event: Result | SearchEnded) -> list[str]:
+    warnings = (f"warning: {warning}" for warning in sentences.warnings(event))
+    return [*warnings, *(f"verdict: {words}" for words in sentences.verdict(event))]
