@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loadgen.errors import ExitCode
+from loadgen.judge.judging import Judging
 from loadgen.overload import Overload
 from loadgen.phase import Phase
 from loadgen.plan import LoadPhase, Plan
@@ -78,6 +79,8 @@ class Configured(Event):
     """A search follows, and not a run of the plan's own load."""
     host: str = ""
     """The fingerprint of this machine."""
+    judging: Judging = field(default_factory=Judging)
+    """What the result will be held against."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
@@ -215,7 +218,7 @@ class Result(Ending):
     overload: Overload | None = None
     """What was offered, served and left waiting in the window; None in a closed loop, which is offered nothing."""
     checks: tuple[Evaluation, ...] = ()
-    """The plan's objectives, held against what was measured."""
+    """The objectives, held against what was measured."""
     server: ServerReport | None = None
     """Of a server that we watched."""
     by_phase: tuple[PhaseCounted, ...] = ()

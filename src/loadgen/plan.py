@@ -1,18 +1,18 @@
-"""What a run is told: plain frozen values that pickle small, with every number resolved and every seed drawn.
+"""The plan of a run: frozen values that pickle small, with every number resolved and every seed drawn.
 
-A `Plan` is made by `loadgen.config` and read by everything else. It knows nothing of TOML, files or outputs.
+A `Plan` is made by `loadgen.config` and read by everything else. Every worker gets the whole of it. By what a run's
+numbers are judged is not in it but in a `judge.judging.Judging`, which no worker gets. It knows nothing of TOML, files
+or outputs.
 Times are int nanoseconds, sizes are bytes, rates are requests per second.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from loadgen import greeting
-from loadgen.judge.verdict import VerdictLimits as VerdictLimits
 from loadgen.protocol import PROTOCOLS, Protocol
-from loadgen.slo import Objective
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 
 
@@ -96,30 +96,103 @@ class LoadPhase:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """A stretch of load, as every worker is told of it: a run has one, a search one for each rate that it tries."""
+class Target:
+    """The servers that get the load: where they are, and how a connection to one begins."""
 
-    start_ns: int
-    """Monotonic time at which the warm-up begins."""
+    protocol: str
+    """`resp`, `resp3`, `memcache` or `ping`."""
+    endpoints: tuple[Endpoint, ...]
+    username: str = ""
+    password: str = ""
+    """Empty: no AUTH is sent."""
+    precheck: str = "ping"
+    """What a connection is asked before any load, after its AUTH: `ping`, `hello` or `none`. RESP3 says HELLO anyway,
+    and memcache has `version` for `ping`."""
+
+    @property
+    def speaks(self) -> Protocol:
+        """The protocol's row; RESP's for a name that a newer loadgen wrote in a record."""
+        return PROTOCOLS.get(self.protocol, PROTOCOLS["resp"])
+
+    @property
+    def turned_away_by(self) -> tuple[str, ...]:
+        """How error replies begin after which no request on the same connection can succeed."""
+        return greeting.TURNED_AWAY
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How requests travel: the connections of all workers, and what is on its way on each."""
+
+    connections: int
+    pipeline_depth: int
+    batch_size: int
+    """At most this many requests are written by one send(2)."""
+    connect_timeout_ns: int
+    request_timeout_ns: int
+    request_distribution: str
+    """Which connection a due request goes to when there is a schedule: `roundrobin`, `greedy`, `random` or
+    `least_inflight`."""
+    refill: str = "slot"
+    """When a closed loop sends again on a connection: `slot`, as soon as a reply has made room, or `drained`, when
+    every request on it has ended, by its reply or its timeout."""
+    spin: bool = False
+    """The workers ask for what is ready and due again and again instead of sleeping until the kernel wakes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What is sent: keys, values, the mix of commands, and which keys are written beside it."""
+
+    keyspace: Keyspace
+    weights: Weights
+    value_bytes: int
+    prefill: bool = False
+    """Every key is written once before the load."""
+    prefill_timeout_ns: int = 0
+    """0: no limit."""
+    backfill_on_miss: bool = False
+    """A GET that misses is followed by a SET of its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How long, and how fast: a warm-up and the measure window that follows it.
+
+    A run puts on its plan's own load, a search one for each rate that it tries, a comparison one for each slice.
+    """
+
     warmup_ns: int
     duration_ns: int
-    """Of the measure window, which the warm-up is followed by, at most."""
+    """Of the measure window; 0: no limit, as `requests` ends it."""
     interval_ns: int
     """How often a worker reports; 0: once, when it has drained."""
-    profile: tuple[Segment, ...]
-    """As in a Plan: over all workers, of the measure window; empty for a closed loop."""
+    profile: tuple[Segment, ...] = ()
+    """The offered rate over all workers, from the start of the measure window to its end; the warm-up keeps up the rate
+    that it begins with. Empty: a closed loop."""
+    arrival: str = "constant"
+    """How due times lie in the profile: `constant` (evenly) or `poisson`. `constant` in a closed loop, where there are
+    none."""
     requests: int = 0
-    """How many requests of the measure window end it, over all workers; 0: only its duration does."""
+    """How many requests the measure window has, over all workers; 0: as many as its duration allows."""
+    phases: tuple[LoadPhase, ...] = ()
+    """What the profile was configured by, where it is more than one rate; empty otherwise."""
 
     @property
-    def measure_ns(self) -> int:
-        """Monotonic time at which the measure window begins."""
-        return self.start_ns + self.warmup_ns
+    def window_ns(self) -> int:
+        """How long the measure window is, at most."""
+        return self.duration_ns or MAX_DURATION_NS
 
     @property
-    def end_ns(self) -> int:
-        """And at which it ends, unless its requests end it before."""
-        return self.measure_ns + self.duration_ns
+    def open_loop(self) -> bool:
+        """Whether a schedule says when requests are sent, and not the replies."""
+        return bool(self.profile)
+
+    @property
+    def rate_per_s(self) -> float:
+        """The mean offered rate over the profile; 0 without one."""
+        length_ns = sum(segment.length_ns for segment in self.profile)
+        return sum(segment.requests for segment in self.profile) * NS_PER_S / length_ns if length_ns else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,81 +215,15 @@ class WorkerPlan:
 class Plan:
     """A whole run. Every worker gets the Plan and its index in `workers`."""
 
-    protocol: str
-    """`resp`, `resp3`, `memcache` or `ping`."""
-    endpoints: tuple[Endpoint, ...]
-    username: str
-    password: str
-    """Empty: no AUTH is sent."""
-    connections: int
-    pipeline_depth: int
-    batch_size: int
-    """At most this many requests are written by one send(2)."""
-    connect_timeout_ns: int
-    request_timeout_ns: int
-    request_distribution: str
-    """Which connection a due request goes to when there is a schedule: `roundrobin`, `greedy`, `random` or
-    `least_inflight`."""
-    profile: tuple[Segment, ...]
-    """The offered rate over all workers, from the start of the measure window to its end; the warm-up keeps up the rate
-    that it begins with. Empty: a closed loop."""
-    arrival: str
-    """How due times lie in the profile: `constant` (evenly) or `poisson`. `constant` in a closed loop, where there are
-    none."""
-    spin: bool
-    """The workers ask for what is ready and due again and again instead of sleeping until the kernel wakes them."""
-    prefill: bool
-    prefill_timeout_ns: int
-    """0: no limit."""
-    backfill_on_miss: bool
-    keyspace: Keyspace
-    weights: Weights
-    value_bytes: int
-    warmup_ns: int
-    duration_ns: int
-    """Of the measure window; 0: no limit, as `requests` ends it."""
-    interval_ns: int
+    target: Target
+    wire: Wire
+    workload: Workload
+    load: Load
     seed: int
     workers: tuple[WorkerPlan, ...]
-    slo: tuple[Objective, ...] = ()
-    """What the result must meet."""
-    phases: tuple[LoadPhase, ...] = ()
-    """What the profile was configured by, where it is more than one rate; empty otherwise."""
-    verdict: VerdictLimits = field(default_factory=VerdictLimits)
-    """From where on the generator distrusts its own numbers."""
-    requests: int = 0
-    """How many requests the measure window has, over all workers; 0: as many as its duration allows."""
-    refill: str = "slot"
-    """When a closed loop sends again on a connection: `slot`, as soon as a reply has made room, or `drained`, when
-    every request on it has ended, by its reply or its timeout."""
-    precheck: str = "ping"
-    """What a connection is asked before any load, after its AUTH: `ping`, `hello` or `none`. RESP3 says HELLO anyway,
-    and memcache has `version` for `ping`."""
     test: str = ""
     """Of several loads that follow each other, which one it is, such as `GET`; else empty."""
 
-    @property
-    def window_ns(self) -> int:
-        """How long the measure window is, at most."""
-        return self.duration_ns or MAX_DURATION_NS
-
-    @property
-    def speaks(self) -> Protocol:
-        """The protocol's row; RESP's for a name that a newer loadgen wrote in a record."""
-        return PROTOCOLS.get(self.protocol, PROTOCOLS["resp"])
-
-    @property
-    def turned_away_by(self) -> tuple[str, ...]:
-        """How error replies begin after which no request on the same connection can succeed."""
-        return greeting.TURNED_AWAY
-
-    @property
-    def open_loop(self) -> bool:
-        """Whether a schedule says when requests are sent, and not the replies."""
-        return bool(self.profile)
-
-    @property
-    def rate_per_s(self) -> float:
-        """The mean offered rate over the profile; 0 without one."""
-        length_ns = sum(segment.length_ns for segment in self.profile)
-        return sum(segment.requests for segment in self.profile) * NS_PER_S / length_ns if length_ns else 0.0
+    def at(self, *endpoints: Endpoint) -> Plan:
+        """The same load on other servers, of the same protocol and with the same credentials."""
+        return replace(self, target=replace(self.target, endpoints=endpoints))

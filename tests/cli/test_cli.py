@@ -9,6 +9,7 @@ import pty
 import socket
 import subprocess
 import sys
+from operator import attrgetter
 from pathlib import Path
 
 import jsonschema
@@ -120,46 +121,46 @@ def test_version_imports_nothing_that_it_does_not_need() -> None:
 @pytest.mark.parametrize(
     ("arguments", "field", "expected"),
     [
-        ("-c 12", "connections", 12),
-        ("--connections 12", "connections", 12),
-        ("-P 5", "pipeline_depth", 5),
-        ("--pipeline 5", "pipeline_depth", 5),
-        ("-P 5 --batch-size 2", "batch_size", 2),
-        ("-P 5 --refill drained", "refill", "drained"),
-        ("--duration 90s", "duration_ns", 90 * NS_PER_S),
-        ("--duration 2m", "duration_ns", 120 * NS_PER_S),
-        ("--warmup 250ms", "warmup_ns", NS_PER_S // 4),
+        ("-c 12", "wire.connections", 12),
+        ("--connections 12", "wire.connections", 12),
+        ("-P 5", "wire.pipeline_depth", 5),
+        ("--pipeline 5", "wire.pipeline_depth", 5),
+        ("-P 5 --batch-size 2", "wire.batch_size", 2),
+        ("-P 5 --refill drained", "wire.refill", "drained"),
+        ("--duration 90s", "load.duration_ns", 90 * NS_PER_S),
+        ("--duration 2m", "load.duration_ns", 120 * NS_PER_S),
+        ("--warmup 250ms", "load.warmup_ns", NS_PER_S // 4),
         ("--seed 99", "seed", 99),
-        ("--protocol memcache", "protocol", "memcache"),
-        ("--protocol resp3", "protocol", "resp3"),
-        ("--rate 1500", "rate_per_s", 1500.0),
-        ("--rate 0.5", "rate_per_s", 0.5),
-        ("--mix get=80,set=20", "weights", Weights(get=4, set=1, delete=0)),
-        ("--mix get=1,set=2,delete=3", "weights", Weights(get=1, set=2, delete=3)),
-        ("--mix set=5", "weights", Weights(get=0, set=1, delete=0)),
-        ("--ratio 20:80", "weights", Weights(get=4, set=1, delete=0)),
-        ("--ratio 1:0", "weights", Weights(get=0, set=1, delete=0)),
-        ("--value-length 512", "value_bytes", 512),
-        ("--value-length 2KiB", "value_bytes", 2048),
-        ("--request-timeout 3s", "request_timeout_ns", 3 * NS_PER_S),
-        ("--prefill", "prefill", True),
-        ("--backfill", "backfill_on_miss", True),
-        ("--password 123456", "password", "123456"),
-        ("--user bench -a 1e5", "password", "1e5"),
-        ("--user 0x10 -a p", "username", "0x10"),
+        ("--protocol memcache", "target.protocol", "memcache"),
+        ("--protocol resp3", "target.protocol", "resp3"),
+        ("--rate 1500", "load.rate_per_s", 1500.0),
+        ("--rate 0.5", "load.rate_per_s", 0.5),
+        ("--mix get=80,set=20", "workload.weights", Weights(get=4, set=1, delete=0)),
+        ("--mix get=1,set=2,delete=3", "workload.weights", Weights(get=1, set=2, delete=3)),
+        ("--mix set=5", "workload.weights", Weights(get=0, set=1, delete=0)),
+        ("--ratio 20:80", "workload.weights", Weights(get=4, set=1, delete=0)),
+        ("--ratio 1:0", "workload.weights", Weights(get=0, set=1, delete=0)),
+        ("--value-length 512", "workload.value_bytes", 512),
+        ("--value-length 2KiB", "workload.value_bytes", 2048),
+        ("--request-timeout 3s", "wire.request_timeout_ns", 3 * NS_PER_S),
+        ("--prefill", "workload.prefill", True),
+        ("--backfill", "workload.backfill_on_miss", True),
+        ("--password 123456", "target.password", "123456"),
+        ("--user bench -a 1e5", "target.password", "1e5"),
+        ("--user 0x10 -a p", "target.username", "0x10"),
     ],
 )
 def test_a_flag_reaches_the_plan(arguments: str, field: str, expected: object, file: Path) -> None:
     # Both without a file and over one.
-    assert getattr(plan_of(*arguments.split()), field) == expected
-    assert getattr(plan_of(str(file), *arguments.split()), field) == expected
+    assert attrgetter(field)(plan_of(*arguments.split())) == expected
+    assert attrgetter(field)(plan_of(str(file), *arguments.split())) == expected
 
 
 def test_flags_of_the_keyspace_and_of_workers_reach_the_plan() -> None:
     told = plan_of("--threads", "3", "-c", "9", "-r", "5000", "--key-length", "24", "--cpu-list", "0")
     assert [worker.connections for worker in told.workers] == [(3,), (3,), (3,)]
     assert [worker.cpu for worker in told.workers] == [0, 0, 0]
-    assert (told.keyspace.count, told.keyspace.length) == (5000, 24)
+    assert (told.workload.keyspace.count, told.workload.keyspace.length) == (5000, 24)
 
 
 @pytest.mark.parametrize(
@@ -174,21 +175,22 @@ def test_flags_of_the_keyspace_and_of_workers_reach_the_plan() -> None:
     ],
 )
 def test_host_and_port_are_the_endpoint(arguments: str, endpoint: str, file: Path) -> None:
-    assert [str(e) for e in plan_of(*arguments.split()).endpoints] == [endpoint]
-    assert [str(e) for e in plan_of(str(file), *arguments.split()).endpoints] == [endpoint]
+    assert [str(e) for e in plan_of(*arguments.split()).target.endpoints] == [endpoint]
+    assert [str(e) for e in plan_of(str(file), *arguments.split()).target.endpoints] == [endpoint]
 
 
 def test_set_wins_over_a_flag_and_a_flag_over_the_file(file: Path) -> None:
-    assert plan_of(str(file)).connections == 7
-    assert plan_of(str(file), "-c", "8").connections == 8
-    assert plan_of(str(file), "-c", "8", "--set", "connection.connections=9").connections == 9
-    assert plan_of(str(file), "--set", "connection.connections=9", "-c", "8").connections == 9
+    assert plan_of(str(file)).wire.connections == 7
+    assert plan_of(str(file), "-c", "8").wire.connections == 8
+    assert plan_of(str(file), "-c", "8", "--set", "connection.connections=9").wire.connections == 9
+    assert plan_of(str(file), "--set", "connection.connections=9", "-c", "8").wire.connections == 9
     assert plan_of("--set", "general.seed=1", "--set", "general.seed=2").seed == 2
 
 
 def test_what_no_flag_names_stays_as_in_the_file(file: Path) -> None:
     told = plan_of(str(file), "-c", "8")
-    assert (told.pipeline_depth, told.seed, told.value_bytes, told.weights) == (7, 7, 77, Weights(7, 1, 0))
+    assert (told.wire.pipeline_depth, told.seed) == (7, 7)
+    assert (told.workload.value_bytes, told.workload.weights) == (77, Weights(7, 1, 0))
 
 
 def test_set_is_typed_as_toml_and_takes_text_as_it_is() -> None:
@@ -200,7 +202,7 @@ def test_set_is_typed_as_toml_and_takes_text_as_it_is() -> None:
             'target.endpoints=["127.0.0.1:1", "127.0.0.1:2"]',
         )
     )
-    assert (told.duration_ns, told.prefill, len(told.endpoints)) == (90 * NS_PER_S, True, 2)
+    assert (told.load.duration_ns, told.workload.prefill, len(told.target.endpoints)) == (90 * NS_PER_S, True, 2)
 
 
 @pytest.mark.parametrize("ratio", ["80", "80:20:1", "a:b", "-1:2", "1.5:2", ":", ""])

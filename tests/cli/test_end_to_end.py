@@ -175,7 +175,7 @@ def test_requests_hits_misses_and_bytes_are_what_redis_counted(protocol: str, sh
         )
         assert int(after["total_net_output_bytes"]) - int(before["total_net_output_bytes"]) == overall.rx_bytes + said
         opened = int(after["total_connections_received"]) - int(before["total_connections_received"]) - 1
-        assert opened == overall.connections.opened == result.plan.connections
+        assert opened == overall.connections.opened == result.plan.wire.connections
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_the_samples_add_up_to_the_result() -> None:
     # What was in flight when the window closed came after the last interval.
     late = result.measured - merged
     assert late.total.planned == 0
-    assert 0 <= late.total.ok <= result.plan.connections * result.plan.pipeline_depth
+    assert 0 <= late.total.ok <= result.plan.wire.connections * result.plan.wire.pipeline_depth
     assert (merged + late).total == result.measured.total
     assert (merged + late).latency().buckets() == result.measured.latency().buckets()
 
@@ -328,7 +328,7 @@ def test_backfills_are_counted_apart_and_store_what_was_missed() -> None:
         assert redis_calls(server)["set"] == backfill.sent
         # A key may be missed again while its backfill is on the way, and those missed at the very end are left.
         assert server.redis().dbsize() <= backfill.sent <= get.misses
-        assert get.misses - backfill.sent <= result.plan.connections * result.plan.pipeline_depth
+        assert get.misses - backfill.sent <= result.plan.wire.connections * result.plan.wire.pipeline_depth
         assert backfill.hits == backfill.sent > 0
         assert result.measured.total.planned == result.measured.tallies["get"].planned
 
@@ -563,12 +563,13 @@ async def driven(server: RealServer, reactor: str, *settings: str) -> tuple[dict
     """An engine on this loop, through all its phases: what it sent by command, and its connections' counts."""
     heard: asyncio.Queue[str] = asyncio.Queue()
     told = plan(server, *settings)
+    load = told.load
     engine = Engine(asyncio.get_running_loop(), told, 0, heard.put_nowait, reactor)
     try:
         for begin, end in (
             (engine.connect, "connected"),
             (engine.write_keys, "written"),
-            (lambda: engine.load(time.monotonic_ns(), told.warmup_ns, told.duration_ns, profile_of(told)), "drained"),
+            (lambda: engine.load(time.monotonic_ns(), load.warmup_ns, load.duration_ns, profile_of(told)), "drained"),
         ):
             begin()
             assert await asyncio.wait_for(heard.get(), 60) == end

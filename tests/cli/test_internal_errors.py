@@ -106,7 +106,7 @@ def test_debug_prints_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 def test_an_error_in_a_worker_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def begin_load(crew: Crew, *arguments: object, **named: object) -> None:
-        crew.tell_all(PutOn(cast(Any, "no load")))
+        crew.tell_all(PutOn(cast(Any, "no load"), 0))
 
     monkeypatch.setattr(Crew, "begin_load", begin_load)
     monkeypatch.setattr(

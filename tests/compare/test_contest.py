@@ -76,7 +76,7 @@ class Constructed:
 
 
 def contestants(count: int) -> list[Contestant]:
-    return [Contestant(Candidate(f"server {n}", "server"), None, None) for n in range(count)]  # type: ignore[arg-type]
+    return [Contestant(Candidate(f"server {n}", "server"), None, None, None) for n in range(count)]  # type: ignore[arg-type]
 
 
 def hold(

@@ -21,6 +21,7 @@ from loadgen.compare.stretch import Stretch
 from loadgen.errors import TargetError
 from loadgen.events import Event
 from loadgen.host import awake, machine
+from loadgen.judge.verdict import VerdictLimits
 from loadgen.server_plan import ServerPlan
 from loadgen.signs import PauseAccount
 from loadgen.snapshot import Snapshot, Tally
@@ -44,7 +45,7 @@ REDIS = (
 
 def managed(*more: str, name: str = "redis", program: tuple[str, ...] = REDIS) -> Contestant:
     plan = config.resolve(config.load(None, [*SETTINGS, "workload.prefill=true", "workload.arrival=poisson"]))
-    return Contestant(Candidate(name, "server"), plan, ServerPlan(name, (*program, *more), "resp"))
+    return Contestant(Candidate(name, "server"), plan, ServerPlan(name, (*program, *more), "resp"), VerdictLimits())
 
 
 def rounds_of(*contestants: Contestant, settings: ComparisonSettings = SHORT, seed: int = 1) -> Rounds:
@@ -133,7 +134,7 @@ def test_the_rate_leaves_each_worker_half_of_its_cpu(cost: float, fixed: float, 
 
 def test_a_worker_that_polls_is_always_busy_and_keeps_the_rate() -> None:
     own = managed()
-    polls = replace(own, plan=replace(own.plan, spin=True))
+    polls = replace(own, plan=replace(own.plan, wire=replace(own.plan.wire, spin=True)))
     rounds = rounds_of(polls, settings=replace(SHORT, rate_per_s=0, load_share=0.2))
     assert rounds.fitting_rate_per_s() > 0
     assert not any("compared at" in note for note in rounds.notes)
@@ -331,7 +332,7 @@ def test_both_candidates_get_the_same_keys_and_requests() -> None:
         contestants = []
         for server in (a, b):
             plan = config.resolve(config.load(None, [*SETTINGS, endpoints(server), "workload.prefill=true"]))
-            contestants.append(Contestant(Candidate(str(server.port), "endpoint"), plan, None))
+            contestants.append(Contestant(Candidate(str(server.port), "endpoint"), plan, None, VerdictLimits()))
         # At a rate, a count is the schedule's and not the servers'.
         rounds_of(*contestants, settings=replace(SHORT, thresholds={"p99": 0.1})).next()
         calls = [redis_calls(server) for server in (a, b)]
@@ -343,7 +344,7 @@ def test_both_candidates_get_the_same_keys_and_requests() -> None:
 def test_a_server_that_is_not_ours_is_neither_watched_nor_ended() -> None:
     with RealServer.redis() as server:
         plan = config.resolve(config.load(None, [*SETTINGS, endpoints(server), "workload.prefill=true"]))
-        rounds = rounds_of(Contestant(Candidate("theirs", "endpoint"), plan, None))
+        rounds = rounds_of(Contestant(Candidate("theirs", "endpoint"), plan, None, VerdictLimits()))
         [values] = rounds.next().values
         assert {"server_cpu", "rss"}.isdisjoint(values)
         assert server.redis().ping()
@@ -352,7 +353,7 @@ def test_a_server_that_is_not_ours_is_neither_watched_nor_ended() -> None:
 def test_a_candidate_whose_requests_fail_ends_the_comparison_with_class_and_remedy() -> None:
     full = managed("--maxmemory", "1mb", "--maxmemory-policy", "noeviction", name="full")
     with pytest.raises(TargetError, match=r"full: .* % *\) failed .*OOM [\d,]+, .*raise its memory limit"):
-        rounds_of(replace(full, plan=replace(full.plan, prefill=False))).next()
+        rounds_of(replace(full, plan=replace(full.plan, workload=replace(full.plan.workload, prefill=False)))).next()
 
 
 def test_a_candidate_that_dies_in_the_middle_ends_the_comparison_with_its_fate() -> None:
@@ -387,7 +388,8 @@ def test_servers_are_pinned_where_they_are_told_to() -> None:
 
 def test_candidates_that_find_different_parts_of_their_keys_are_told_apart() -> None:
     forgetful = managed("--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru", name="forgetful")
-    large = [replace(each, plan=replace(each.plan, value_bytes=4096)) for each in (managed(), forgetful)]
+    workload = replace(forgetful.plan.workload, value_bytes=4096)
+    large = [replace(each, plan=replace(each.plan, workload=workload)) for each in (managed(), forgetful)]
     for candidates, differ in (((managed(), managed(name="b")), False), (tuple(large), True)):
         rounds = rounds_of(*candidates)
         rounds.next()

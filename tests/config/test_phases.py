@@ -21,7 +21,7 @@ def planned(*phases: dict[str, object]) -> Plan:
 
 
 def segments(**phase: object) -> tuple[Segment, ...]:
-    return planned({"for" if key == "lasts" else key: value for key, value in phase.items()}).profile
+    return planned({"for" if key == "lasts" else key: value for key, value in phase.items()}).load.profile
 
 
 # ── What each shape comes to ────────────────────────────────────────────────────────────────────────────────────────
@@ -68,10 +68,10 @@ def test_a_sine_is_one_segment_with_its_period_or_else_swings_once() -> None:
 
 def test_phases_are_chained_and_say_how_long_is_measured() -> None:
     plan = planned({"for": "1s", "rate": 5}, {"for": "2s", "shape": "ramp", "rate": [5, 9]}, {"for": "3s", "rate": 0})
-    assert plan.profile == (Segment(S, 5, 5), Segment(2 * S, 5, 9), Segment(3 * S, 0, 0))
-    assert plan.duration_ns == 6 * S
-    assert plan.arrival == "poisson"
-    assert math.isclose(plan.rate_per_s, (5 + 14 + 0) / 6)
+    assert plan.load.profile == (Segment(S, 5, 5), Segment(2 * S, 5, 9), Segment(3 * S, 0, 0))
+    assert plan.load.duration_ns == 6 * S
+    assert plan.load.arrival == "poisson"
+    assert math.isclose(plan.load.rate_per_s, (5 + 14 + 0) / 6)
 
 
 rates = st.floats(0, 1e6, allow_subnormal=False) | st.integers(0, 10**6)
@@ -99,7 +99,7 @@ def test_a_profile_lasts_as_long_and_offers_as_much_as_its_shape_says(
         phase |= {"for": f"{lasts}ns", "period": f"{period}ns", "width": f"{width}ns"}
         mean = first + (last - first) * width / period
     # Another phase, as a silent one alone would be an error.
-    *made, other = planned(phase, {"for": "1s", "rate": 1}).profile
+    *made, other = planned(phase, {"for": "1s", "rate": 1}).load.profile
     assert other == Segment(S, 1, 1)
     assert sum(segment.length_ns for segment in made) == lasts
     assert all(segment.length_ns > 0 for segment in made)
@@ -113,17 +113,17 @@ def test_a_profile_lasts_as_long_and_offers_as_much_as_its_shape_says(
 
 def test_a_rate_limit_alone_is_a_profile_of_one_segment_and_nothing_is_a_closed_loop() -> None:
     paced = resolve(load(None, ["workload.rate_limit=5", "general.duration=3s"]))
-    assert (paced.profile, paced.arrival) == ((Segment(3 * S, 5, 5),), "poisson")
-    assert resolve(load(None, ["workload.rate_limit=5", "workload.arrival=constant"])).arrival == "constant"
+    assert (paced.load.profile, paced.load.arrival) == ((Segment(3 * S, 5, 5),), "poisson")
+    assert resolve(load(None, ["workload.rate_limit=5", "workload.arrival=constant"])).load.arrival == "constant"
     closed = resolve(load(None, ["workload.arrival=poisson"]))
-    assert (closed.profile, closed.arrival, closed.open_loop) == ((), "constant", False)
+    assert (closed.load.profile, closed.load.arrival, closed.load.open_loop) == ((), "constant", False)
 
 
 def test_a_search_sets_the_rate_and_draws_arrivals_as_a_schedule_does() -> None:
     phases = 'workload.phase=[{for="1s", rate=5}]'
     for given_in_vain in ("workload.rate_limit=5", phases, "workload.spin=false"):
         plan = resolve(load(None, ["workload.saturation_search={}", given_in_vain]))
-        assert (plan.profile, plan.arrival) == ((), "poisson")
+        assert (plan.load.profile, plan.load.arrival) == ((), "poisson")
 
 
 def test_a_duration_that_is_no_other_than_the_phases_is_no_matter() -> None:

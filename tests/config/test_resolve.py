@@ -63,8 +63,8 @@ def test_the_rate_is_split_in_proportion_to_connections(rate: float, threads: in
             None, flags={"workload.rate_limit": rate, "general.threads": threads, "connection.connections": connections}
         )
     )
-    assert plan.profile == (Segment(60 * 10**9, rate, rate),)
-    assert math.isclose(plan.rate_per_s, rate)
+    assert plan.load.profile == (Segment(60 * 10**9, rate, rate),)
+    assert math.isclose(plan.load.rate_per_s, rate)
     assert math.isclose(sum(worker.share for worker in plan.workers), 1, rel_tol=1e-12)
     for worker in plan.workers:
         assert worker.share == sum(worker.connections) / connections
@@ -94,8 +94,8 @@ def test_the_same_seed_gives_the_same_plan_and_none_draws_a_new_one_that_toml_ca
 
 
 def test_command_weights_are_brought_to_lowest_terms() -> None:
-    assert resolve(load(None)).weights == Weights(get=4, set=1, delete=0)
-    assert resolve(load(None, ["workload.commands={get=0, set=300, delete=200}"])).weights == Weights(0, 3, 2)
+    assert resolve(load(None)).workload.weights == Weights(get=4, set=1, delete=0)
+    assert resolve(load(None, ["workload.commands={get=0, set=300, delete=200}"])).workload.weights == Weights(0, 3, 2)
 
 
 def test_every_number_of_the_plan_comes_from_its_key() -> None:
@@ -110,18 +110,18 @@ def test_every_number_of_the_plan_comes_from_its_key() -> None:
              "workload.spin=true"],
         )
     )  # fmt: skip
-    assert (plan.pipeline_depth, plan.batch_size, plan.value_bytes) == (8, 3, 1024)
-    assert (plan.connect_timeout_ns, plan.request_timeout_ns, plan.prefill_timeout_ns) == (
+    assert (plan.wire.pipeline_depth, plan.wire.batch_size, plan.workload.value_bytes) == (8, 3, 1024)
+    assert (plan.wire.connect_timeout_ns, plan.wire.request_timeout_ns, plan.workload.prefill_timeout_ns) == (
         2 * 10**9,
         3 * 10**9,
         4 * 10**9,
     )
-    assert (plan.warmup_ns, plan.duration_ns, plan.interval_ns) == (5 * 10**9, 6 * 10**9, 7 * 10**9)
-    assert (plan.username, plan.password, plan.protocol) == ("u", "p", "resp3")
-    assert (plan.prefill, plan.backfill_on_miss, plan.spin) == (True, True, True)
-    assert (plan.request_distribution, plan.arrival, plan.open_loop) == ("random", "constant", True)
-    assert plan.profile == (Segment(6 * 10**9, 5, 5),)
-    assert [resolve(load(None, [f"connection.refill={way}"])).refill for way in ("slot", "drained")] == [
+    assert (plan.load.warmup_ns, plan.load.duration_ns, plan.load.interval_ns) == (5 * 10**9, 6 * 10**9, 7 * 10**9)
+    assert (plan.target.username, plan.target.password, plan.target.protocol) == ("u", "p", "resp3")
+    assert (plan.workload.prefill, plan.workload.backfill_on_miss, plan.wire.spin) == (True, True, True)
+    assert (plan.wire.request_distribution, plan.load.arrival, plan.load.open_loop) == ("random", "constant", True)
+    assert plan.load.profile == (Segment(6 * 10**9, 5, 5),)
+    assert [resolve(load(None, [f"connection.refill={way}"])).wire.refill for way in ("slot", "drained")] == [
         "slot",
         "drained",
     ]
@@ -130,8 +130,8 @@ def test_every_number_of_the_plan_comes_from_its_key() -> None:
 
 def test_hosts_are_resolved_and_kept_as_written() -> None:
     plan = resolve(load(None, ['target.endpoints=["localhost:1", "[::1]:2"]', "connection.connections=2"]))
-    assert plan.endpoints == (Endpoint("localhost", 1, "127.0.0.1"), Endpoint("::1", 2, "::1"))
-    assert str(plan.endpoints[1]) == "[::1]:2"
+    assert plan.target.endpoints == (Endpoint("localhost", 1, "127.0.0.1"), Endpoint("::1", 2, "::1"))
+    assert str(plan.target.endpoints[1]) == "[::1]:2"
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70])

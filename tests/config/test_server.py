@@ -106,9 +106,9 @@ def test_a_server_stands_in_the_place_of_all_endpoints(tmp_path: Path) -> None:
     config = loaded(tmp_path, STARTED + "port = 7000\n[connection]\nconnections = 3\n[general]\nthreads = 2\n")
     plan = resolve(config)
     assert config.target.endpoints == ()
-    assert plan.endpoints == (Endpoint("127.0.0.1", 7000, "127.0.0.1"),)
+    assert plan.target.endpoints == (Endpoint("127.0.0.1", 7000, "127.0.0.1"),)
     assert sorted(worker.connections for worker in plan.workers) == [(1,), (2,)]
-    assert resolve(loaded(tmp_path, STARTED)).endpoints == (Endpoint("127.0.0.1", 0, "127.0.0.1"),)
+    assert resolve(loaded(tmp_path, STARTED)).target.endpoints == (Endpoint("127.0.0.1", 0, "127.0.0.1"),)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from config_problems import problem
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.config import dump, load, resolve, search_settings, wants_search
+from loadgen.config import dump, judging, load, search_settings, wants_search
 from loadgen.config.tables.share import format_tolerance, parse_share, parse_tolerance
 from loadgen.errors import ConfigError
 from loadgen.judge.verdict import VerdictLimits
@@ -23,7 +23,7 @@ S = 10**9
 
 
 def test_objectives_are_over_all_commands_first_and_in_one_order_of_metrics() -> None:
-    plan = resolve(
+    asked = judging(
         load(
             None,
             ['slo.get={hit_rate_min="90%", p50="1ms"}', "slo.throughput_min=1000", "slo.hit_rate_min=0.5",
@@ -32,7 +32,7 @@ def test_objectives_are_over_all_commands_first_and_in_one_order_of_metrics() ->
              "workload.commands.delete=1"],
         )
     )  # fmt: skip
-    assert plan.slo == (
+    assert asked.slo == (
         Objective("p50", 2 * MS, Unit.NS),
         Objective("p90", 3 * MS, Unit.NS),
         Objective("p95", 4 * MS, Unit.NS),
@@ -52,7 +52,7 @@ def test_objectives_are_over_all_commands_first_and_in_one_order_of_metrics() ->
 
 
 def test_without_slo_nothing_must_hold() -> None:
-    assert resolve(load(None)).slo == ()
+    assert judging(load(None)).slo == ()
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_objectives_and_shares_survive_being_dumped_and_loaded(tmp_path: Path) -
     path = tmp_path / "dumped.toml"
     path.write_text(dump(config))
     assert load(path) == config
-    units = {(objective.command, objective.metric): objective.unit for objective in resolve(load(path)).slo}
+    units = {(objective.command, objective.metric): objective.unit for objective in judging(load(path)).slo}
     assert units["", "errors"] is units["get", "errors"] is Unit.SHARE
     assert units["", "timeouts"] is Unit.COUNT
 
@@ -158,10 +158,10 @@ def test_a_tolerance_is_read_back_as_the_same_kind_of_number(tolerance: int | fl
 
 
 def test_the_generator_distrusts_itself_as_limits_says_unless_told_otherwise() -> None:
-    assert resolve(load(None)).verdict == VerdictLimits()
+    assert judging(load(None)).limits == VerdictLimits()
     told = ["lag=1ms", 'lag_share="20%"', "shortfall=0.01", "cpu_share=0.8", "queue_share=0.02", "steal_share=0.03",
             "pause=20ms", 'ceiling_share="60%"', "drift_p=0.05"]  # fmt: skip
-    assert resolve(load(None, [f"verdict.{key}" for key in told])).verdict == VerdictLimits(
+    assert judging(load(None, [f"verdict.{key}" for key in told])).limits == VerdictLimits(
         lag_ns=MS,
         lag_share=0.2,
         shortfall=0.01,

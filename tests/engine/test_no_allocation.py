@@ -43,7 +43,7 @@ MIXED = ("workload.commands.get=8", "workload.commands.set=1", "workload.command
 
 def steady(told: Plan) -> list[tuple[int, float, float, int]]:
     """The plan's rate for an hour; nothing in a closed loop."""
-    return [(HOUR_NS, told.rate_per_s, told.rate_per_s, 0)] if told.open_loop else []
+    return [(HOUR_NS, told.load.rate_per_s, told.load.rate_per_s, 0)] if told.load.open_loop else []
 
 
 def planned(engine: Engine) -> int:

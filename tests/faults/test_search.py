@@ -11,7 +11,6 @@ from faulty_server import FaultyServer, Peer, by_connection, closes, good_reply,
 from runs import plan
 
 from loadgen.events import SearchEnded
-from loadgen.plan import Load, Segment
 from loadgen.runner.search import Saturation
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.stats.search import Outcome, SearchSettings
@@ -124,10 +123,7 @@ def test_a_worker_that_dies_in_a_later_load_adds_only_what_it_counted_in_it(
             delay_s = 0.15 if before_it_spoke else 0.5
             threading.Timer(delay_s, lambda: search.crew.workers[0].process.kill()).start()
 
-        def begun(profile: tuple[Segment, ...], warmup_ns: int, duration_ns: int, *, interval_ns: int) -> Load:
-            return begin(profile, warmup_ns, duration_ns, interval_ns=interval_ns)
-
-        monkeypatch.setattr(search.crew, "begin_load", when(begun, 2, kill))
+        monkeypatch.setattr(search.crew, "begin_load", when(begin, 2, kill))
         ended = search.result()
     assert "was killed by SIGKILL" in ended.failure
     assert ended.unaccounted == 0

@@ -13,7 +13,7 @@ from loadgen.engine._histogram import Histogram
 from loadgen.events import Configured, Event, Result, ServerAwaited
 from loadgen.output import create
 from loadgen.output.words import figures, sentences, slo
-from loadgen.plan import Endpoint, Segment
+from loadgen.plan import Endpoint, Segment, Weights
 from loadgen.signs import Signs
 from loadgen.slo import Attainment, Evaluation, Objective, Unit
 from loadgen.snapshot import Snapshot, Tally
@@ -101,8 +101,8 @@ def test_a_mark_adds_no_width_to_a_column() -> None:
 
 def test_weights_are_shown_as_what_they_come_to() -> None:
     assert sentences.mix(plan()) == "80% GET, 20% SET"
-    weights = dataclasses.replace(plan().weights, get=1, set=1, delete=1)
-    assert sentences.mix(dataclasses.replace(plan(), weights=weights)) == "33.3% GET, 33.3% SET, 33.3% DELETE"
+    workload = dataclasses.replace(plan().workload, weights=Weights(1, 1, 1))
+    assert sentences.mix(dataclasses.replace(plan(), workload=workload)) == "33.3% GET, 33.3% SET, 33.3% DELETE"
 
 
 @pytest.mark.parametrize("format", ["clean", "verbose", "quiet"])
@@ -407,7 +407,7 @@ def started_server(events: list[Event], name: str = "redis") -> list[Event]:
     """The same run on a server that is started first."""
     [first, *rest] = events
     assert isinstance(first, Configured)
-    nowhere = dataclasses.replace(first.plan, endpoints=(Endpoint("127.0.0.1", 0, "127.0.0.1"),))
+    nowhere = first.plan.at(Endpoint("127.0.0.1", 0, "127.0.0.1"))
     return [ServerAwaited(name, dataclasses.replace(first, plan=nowhere, server="")), first, *rest]
 
 

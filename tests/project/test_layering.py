@@ -32,8 +32,8 @@ usage ← units
 snapshot ← algebra engine._histogram
 slo ← units percentiles snapshot
 overload ← units snapshot
-plan ← units protocol greeting slo judge.verdict
-events ← units phase errors severity signs usage snapshot slo overload plan stats
+plan ← units protocol greeting
+events ← units phase errors severity signs usage snapshot slo overload plan stats judge.judging
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.
 _buffer ←
@@ -80,6 +80,7 @@ server.builtin ← units protocol errors server._server __init__
 stats ←
 judge.causes ← units signs
 judge.verdict ← units signs snapshot stats judge.causes
+judge.judging ← slo judge.verdict
 judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape snapshot judge.diagnosis
 compare.comparison ← percentiles severity events stats
@@ -93,44 +94,45 @@ host ← units signs host._awake
 target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret server_plan usage events target.talk
 worker ← units phase errors secret signs snapshot plan engine._engine host
-runner ← units phase errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.diagnosis
-    judge.failures host worker
+runner ← units phase errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.judging
+    judge.diagnosis judge.failures host worker
 compare ← units percentiles phase errors signs server_plan snapshot slo overload plan events stats judge.causes
     judge.verdict judge.failures compare.comparison host target.talk target runner record.write record.read record
     __init__
-smoke ← units errors server_plan plan events smoke.criteria host target.talk target runner __init__
+smoke ← units errors server_plan plan events judge.judging smoke.criteria host target.talk target runner __init__
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.comparison smoke.criteria host
 config.document ← errors secret config.tables
-config.told ← units errors server_plan plan stats judge.verdict compare.comparison smoke.criteria config.tables
+config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.comparison smoke.criteria
+    config.tables
 config ← units lazy protocol errors escape plan engine._ketama config.tables config.document config.told
 
 # Events to JSON, and back.
 record.schema ← percentiles phase stats compare.comparison smoke.criteria
 record.write ← units percentiles escape signs usage snapshot slo overload plan events stats compare.comparison
     smoke.criteria record.schema
-record.read ← units percentiles phase protocol signs usage snapshot slo overload plan events stats compare.comparison
-    smoke.criteria
+record.read ← units percentiles phase protocol signs usage snapshot slo overload plan events stats judge.judging
+    compare.comparison smoke.criteria
 record ← phase errors escape events compare.comparison smoke.criteria record.write record.read
 
 # Events to text.
-output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.causes
+output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.causes judge.verdict
     compare.comparison smoke.criteria
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.comparison output.words output.paper
-output.formats ← units percentiles phase escape severity usage slo plan events stats judge.causes compare.comparison
-    history smoke.criteria record output.words output.paper output.pictures
+output.formats ← units percentiles phase escape severity usage slo plan events stats judge.causes judge.verdict
+    compare.comparison history smoke.criteria record output.words output.paper output.pictures
 output.reports ← escape events stats compare.comparison output.words output.paper output.formats
 output ← lazy errors events output.words output.paper output.pictures output.reports output.formats
 
 # The command.
 cli.options ← units errors escape
 cli.flags ← protocol errors escape plan config cli.options
-cli ← errors escape severity server_plan usage plan events stats compare.comparison selftest host target.talk target
-    runner compare config.tables config record output cli.options cli.flags __init__
-cli.verbs ← units protocol errors escape severity server_plan events server.builtin compare.comparison history
-    smoke.criteria selftest host target runner compare smoke config record output.paper output.formats output
+cli ← errors escape severity server_plan usage plan events stats judge.judging compare.comparison selftest host
+    target.talk target runner compare config.tables config record output cli.options cli.flags __init__
+cli.verbs ← units protocol errors escape severity server_plan events server.builtin judge.verdict compare.comparison
+    history smoke.criteria selftest host target runner compare smoke config record output.paper output.formats output
     cli.options cli.flags cli __init__
 cli.main ← errors escape config cli.options cli.flags cli __init__
 entry ← cli.main

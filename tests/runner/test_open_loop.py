@@ -198,7 +198,7 @@ def test_a_generator_that_was_stopped_distrusts_itself_and_says_why(number: int,
     # Whoever was due meanwhile, all but what the pipelines held, is charged to the generator; and nobody else is, but
     # those who were due when the machine itself held it up.
     pauses = result.signs.workers[0].pauses
-    least, most = run.stopped_s * told.rate_per_s, pauses.total_ns / NS_PER_S * told.rate_per_s
+    least, most = run.stopped_s * told.load.rate_per_s, pauses.total_ns / NS_PER_S * told.load.rate_per_s
     assert 0.85 * least <= result.measured.lag_ours.above(NS_PER_MS) <= 1.15 * max(least, most)
     assert 0.75 * run.stopped_s * NS_PER_S <= pauses.longest_ns <= pauses.total_ns
     assert pauses.stopped_ns > 0.8 * run.stopped_s * NS_PER_S

@@ -12,7 +12,7 @@ from constructed_events import RUNS, S, counted, good
 from loadgen.events import Configured, Result
 from loadgen.output import create
 from loadgen.output.words import sentences
-from loadgen.plan import LoadPhase
+from loadgen.plan import LoadPhase, Plan
 from loadgen.record import Reading, to_record
 from loadgen.runner.phases import ByPhase
 
@@ -39,12 +39,16 @@ def test_an_interval_counts_for_the_phase_that_it_lies_in_and_one_that_two_share
     assert (last.counted.total.planned, last.counted_ns, last.achieved_per_s) == (0, 0, 0.0)
 
 
+def in_phases(plan: Plan, *phases: LoadPhase) -> Plan:
+    return replace(plan, load=replace(plan.load, phases=phases))
+
+
 def test_the_header_has_the_phases_as_they_are_configured() -> None:
     shapes = ("step", "sine", "burst")
     others = tuple(LoadPhase(shape, 60 * S, 500.0, 2000.5, 1.0) for shape in shapes)
     [configured, *_] = RUNS["schedule"]()
     assert isinstance(configured, Configured)
-    configured = replace(configured, plan=replace(configured.plan, phases=(*PHASES[:2], *others)))
+    configured = replace(configured, plan=in_phases(configured.plan, *PHASES[:2], *others))
     words = (
         "2s at 1,000 req/s, 1500ms from 1,000 to 9,000 req/s, 1m from 500 to 2,000 req/s in steps, "
         "1m of sine between 500 and 2,000 req/s, 1m of burst between 500 and 2,000 req/s"
@@ -54,9 +58,9 @@ def test_the_header_has_the_phases_as_they_are_configured() -> None:
         create(format, stream).emit(configured)
         printed = " ".join(re.sub(r"(?m)^\S+Z INFO", "", stream.getvalue()).split())
         assert f"{label}{words if format == 'clean' else words.replace(',0', '0')}" in printed
-    many = replace(configured.plan, phases=PHASES[:1] * 14)
+    many = in_phases(configured.plan, *PHASES[:1] * 14)
     assert sentences.phases(many).endswith(", 2s at 1000 req/s, and 2 more")
-    assert sentences.phases(replace(many, phases=())) == ""
+    assert sentences.phases(in_phases(many)) == ""
 
 
 def test_each_phase_is_a_row_in_every_format_for_people_and_comes_back_from_json() -> None:

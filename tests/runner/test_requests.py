@@ -188,9 +188,9 @@ def test_there_is_no_duration_and_no_warmup_unless_given() -> None:
     settings = config.load(None, ["general.requests=1000"])
     assert (settings.general.duration, settings.general.warmup) == (0, 0)
     told = config.resolve(settings)
-    assert (told.requests, told.duration_ns, told.window_ns) == (1000, 0, MAX_DURATION_NS)
+    assert (told.load.requests, told.load.duration_ns, told.load.window_ns) == (1000, 0, MAX_DURATION_NS)
     given_too = config.resolve(config.load(None, ["general.requests=10", "general.duration=3s", "general.warmup=1s"]))
-    assert (given_too.duration_ns, given_too.warmup_ns) == (3 * NS_PER_S, NS_PER_S)
+    assert (given_too.load.duration_ns, given_too.load.warmup_ns) == (3 * NS_PER_S, NS_PER_S)
 
 
 def test_the_configuration_is_written_so_that_it_reads_back(tmp_path: Path) -> None:

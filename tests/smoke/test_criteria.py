@@ -187,6 +187,12 @@ def test_the_hit_rate_must_reach_its_limit_and_zero_asks_for_any_hit(limit: floa
     assert check("hit rate", result(tallies={"get": gets}), SmokeLimits(hit_rate=limit)).passed is passed
 
 
+def sending(protocol: str = "resp", **workload: Any) -> Plan:
+    """A plan with these in its workload."""
+    plan = constructed_events.plan(protocol=protocol)
+    return replace(plan, workload=replace(plan.workload, **workload))
+
+
 @pytest.mark.parametrize(
     ("told", "limits", "why"),
     [
@@ -203,7 +209,7 @@ def test_the_hit_rate_must_reach_its_limit_and_zero_asks_for_any_hit(limit: floa
 def test_a_hit_rate_is_asked_for_only_where_sets_precede_gets(
     told: dict[str, Any], limits: SmokeLimits, why: str
 ) -> None:
-    plan = replace(constructed_events.plan(), **told)
+    plan = sending(**told)
     misses = {"get": Tally(planned=2000, ok=2000, misses=2000)}
     found = check("hit rate", result(plan=plan, tallies=misses), limits)
     assert (found.passed, found.found) == (None, why)
@@ -211,7 +217,7 @@ def test_a_hit_rate_is_asked_for_only_where_sets_precede_gets(
 
 @pytest.mark.parametrize("told", [{"prefill": True}, {"backfill_on_miss": True}, {"weights": Weights(99, 1, 0)}])
 def test_keys_that_are_written_in_any_way_must_be_hit(told: dict[str, Any]) -> None:
-    plan = replace(constructed_events.plan(), **{"weights": Weights(1, 0, 0), "prefill": False, **told})
+    plan = sending(**{"weights": Weights(1, 0, 0), "prefill": False, **told})
     misses = {"get": Tally(planned=2000, ok=2000, misses=2000)}
     assert missed(WELL, result(plan=plan, tallies=misses)) == ["hit rate"]
 

@@ -12,8 +12,9 @@ from dataclasses import replace
 from loadgen.engine._histogram import Histogram
 from loadgen.events import Configured, Event, PhaseBegan, Progress, Result, Sample
 from loadgen.judge import failures
+from loadgen.judge.judging import Judging
 from loadgen.overload import of_window
-from loadgen.plan import Endpoint, Keyspace, Plan, Segment, Weights, WorkerPlan
+from loadgen.plan import Endpoint, Keyspace, Load, Plan, Segment, Target, Weights, Wire, WorkerPlan, Workload
 from loadgen.signs import Ceiling, HostSigns, PauseAccount, Signs, WorkerSigns
 from loadgen.slo import Attainment, Evaluation, Objective, Unit, check
 from loadgen.snapshot import Backlog, ConnectionCounts, Snapshot, Tally
@@ -34,38 +35,44 @@ def plan(
     profile: tuple[Segment, ...] | None = None,
     arrival: str = "constant",
     spin: bool = False,
-    slo: tuple[Objective, ...] = (),
 ) -> Plan:
     worker_count = 2
     return Plan(
-        protocol=protocol,
-        endpoints=tuple(Endpoint("127.0.0.1", 6379 + n, "127.0.0.1") for n in range(endpoints)),
-        username="someone",
-        password="a-password-that-nobody-may-see",
-        connections=50,
-        pipeline_depth=8,
-        batch_size=8,
-        connect_timeout_ns=5 * S,
-        request_timeout_ns=S,
-        request_distribution="roundrobin",
-        profile=profile if profile is not None else (Segment(3 * S, rate_per_s, rate_per_s),) if rate_per_s else (),
-        arrival=arrival,
-        spin=spin,
-        prefill=True,
-        prefill_timeout_ns=300 * S,
-        backfill_on_miss=backfill,
-        keyspace=Keyspace(count=1_000_000, length=16, distribution="uniform", zipf_exponent=0.99),
-        weights=weights or Weights(get=80, set=20, delete=0),
-        value_bytes=64,
-        warmup_ns=2 * S,
-        duration_ns=3 * S,
-        interval_ns=S,
+        target=Target(
+            protocol=protocol,
+            endpoints=tuple(Endpoint("127.0.0.1", 6379 + n, "127.0.0.1") for n in range(endpoints)),
+            username="someone",
+            password="a-password-that-nobody-may-see",
+        ),
+        wire=Wire(
+            connections=50,
+            pipeline_depth=8,
+            batch_size=8,
+            connect_timeout_ns=5 * S,
+            request_timeout_ns=S,
+            request_distribution="roundrobin",
+            spin=spin,
+        ),
+        workload=Workload(
+            keyspace=Keyspace(count=1_000_000, length=16, distribution="uniform", zipf_exponent=0.99),
+            weights=weights or Weights(get=80, set=20, delete=0),
+            value_bytes=64,
+            prefill=True,
+            prefill_timeout_ns=300 * S,
+            backfill_on_miss=backfill,
+        ),
+        load=Load(
+            warmup_ns=2 * S,
+            duration_ns=3 * S,
+            interval_ns=S,
+            profile=profile if profile is not None else (Segment(3 * S, rate_per_s, rate_per_s),) if rate_per_s else (),
+            arrival=arrival,
+        ),
         seed=42,
         workers=tuple(
             WorkerPlan(n, n if cpus else None, (25,) * endpoints, 1 / worker_count, n * 500_000, 500_000)
             for n in range(worker_count)
         ),
-        slo=slo,
     )
 
 
@@ -225,7 +232,7 @@ def errors_of_all_kinds() -> list[Event]:
 def failed() -> list[Event]:
     """One node of a cluster, which refuses two requests of three, and closes a connection now and then."""
     slo = (Objective("p99", 200_000_000, Unit.NS), Objective("throughput_min", 400, Unit.PER_S))
-    the_plan = plan(rate_per_s=500.0, slo=slo)
+    the_plan = plan(rate_per_s=500.0)
     tallies = {
         "get": Tally(planned=1200, ok=400, errors=798, lost=2, hits=390, misses=10),
         "set": Tally(planned=300, ok=100, errors=200, hits=100),
@@ -237,7 +244,7 @@ def failed() -> list[Event]:
     too_many = failures.of_requests((measured,), 0.01, words)
     unopened = failures.of_connections(50, 10, 0.01, " (refused: Connection refused)")
     return [
-        Configured(the_plan, "0.1.0", wall_s=START_S),
+        Configured(the_plan, "0.1.0", judging=Judging(slo), wall_s=START_S),
         *phases("measure"),
         sample(0, measured),
         Result(
@@ -369,10 +376,10 @@ OBJECTIVES = (
 def objectives() -> list[Event]:
     """A run that is valid and breaches some of its objectives, on a host whose ceiling is known."""
     profile = (Segment(2 * S, 1000.0, 4000.0), Segment(S, 2500.0, 2500.0))
-    the_plan = plan(profile=profile, arrival="poisson", spin=True, slo=OBJECTIVES)
+    the_plan = plan(profile=profile, arrival="poisson", spin=True)
     measured = counted(good(6_000, 1_500, misses=6), 30, open_loop=True)
     return [
-        Configured(the_plan, "0.1.0", server="redis 7.0.15", wall_s=START_S),
+        Configured(the_plan, "0.1.0", server="redis 7.0.15", judging=Judging(OBJECTIVES), wall_s=START_S),
         *phases("measure"),
         sample(0, counted(good(800, 200, misses=8), 31, open_loop=True)),
         Result(
@@ -394,14 +401,14 @@ def many_phases() -> list[Event]:
     swings = (Segment(60 * S, 1_234_567.5, 9_876_543.0, 10 * S), Segment(1_500_000_000, 0.5, 0.0))
     bursts = (Segment(S, 100.0, 100.0), Segment(S, 90_000.0, 90_000.0)) * 6
     slo = (Objective("p99", 1_000_000, Unit.NS), Objective("p9999", 2_469_135, Unit.NS, "delete"))
-    the_plan = plan(profile=(*stairs, *swings, *bursts), arrival="poisson", slo=slo)
+    the_plan = plan(profile=(*stairs, *swings, *bursts), arrival="poisson")
     measured = counted({"get": Tally(planned=400, unfinished=400, unsent=400)}, 32, open_loop=True, unanswered=400)
     checks = (
         Evaluation(slo[0], S, Attainment.BREACHED, is_lower_bound=True, has_few_samples=True),
         Evaluation(slo[1], None, Attainment.UNKNOWN),
     )
     return [
-        Configured(the_plan, "0.1.0", wall_s=START_S),
+        Configured(the_plan, "0.1.0", judging=Judging(slo), wall_s=START_S),
         *phases("measure"),
         Result(
             the_plan,

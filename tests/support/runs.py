@@ -51,7 +51,7 @@ def plan(servers: Servers, *settings: str) -> Plan:
 
 def profile_of(told: Plan) -> list[tuple[int, float, float, int]]:
     """The plan's profile as an engine takes it."""
-    return [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in told.profile]
+    return [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in told.load.profile]
 
 
 def measure(servers: Servers, *settings: str, events: list[Event] | None = None) -> Result:

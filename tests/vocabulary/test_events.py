@@ -171,7 +171,8 @@ def test_the_config_has_the_schedule_as_it_is() -> None:
     ]
     assert (config["arrival"], config["request_distribution"], config["spin"]) == ("poisson", "roundrobin", True)
     assert config["ratelimit"] == pytest.approx(1500.25 * 1.5 / 2.5)
-    drained = dataclasses.replace(closed_loop()[0], plan=dataclasses.replace(plan(), refill="drained"))
+    refilled = dataclasses.replace(plan(), wire=dataclasses.replace(plan().wire, refill="drained"))
+    drained = dataclasses.replace(closed_loop()[0], plan=refilled)
     assert [records([event])[0]["refill"] for event in (closed_loop()[0], drained)] == ["slot", "drained"]
     closed = records(closed_loop(), "config")[0]
     assert (closed["profile"], closed["spin"], closed["slo"]) == ([], False, [])

@@ -129,13 +129,13 @@ def target(tmp_path: Path, text: str) -> Path:
 )
 def test_a_password_is_read_from_a_file_without_its_line_end(tmp_path: Path, content: bytes, expected: str) -> None:
     (tmp_path / "secret").write_bytes(content)
-    assert resolve(load(target(tmp_path, f'password_file = "{tmp_path}/secret"'))).password == expected
+    assert resolve(load(target(tmp_path, f'password_file = "{tmp_path}/secret"'))).target.password == expected
 
 
 def test_a_password_is_read_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(target(tmp_path, 'password_env = "CACHE_PASSWORD"\nusername = "app"'))
     monkeypatch.setenv("CACHE_PASSWORD", "from there\n")
-    assert resolve(settings).password == "from there\n"
+    assert resolve(settings).target.password == "from there\n"
     monkeypatch.setitem(os.environb, b"CACHE_PASSWORD", b"\xff")
     with pytest.raises(ConfigError, match="CACHE_PASSWORD is no text in UTF-8"):
         resolve(settings)

@@ -45,7 +45,7 @@ def test_every_interval_is_reported_before_the_end_however_late_the_loops_timers
             await asyncio.sleep(0.001)
         second_ago = time.monotonic_ns() - NS_PER_S
         # All of it is past, and the loop gets no turn in which a timer could ring.
-        own.obey(PutOn(Load(second_ago, NS_PER_S // 10, NS_PER_S // 2, NS_PER_S // 4, ())))
+        own.obey(PutOn(Load(NS_PER_S // 10, NS_PER_S // 2, NS_PER_S // 4), second_ago))
         own.mode_ended("drained")
         own.forget_timers()
         own.engine.close()
@@ -74,7 +74,7 @@ async def rung(port: int, start_ns: int, ring: Callable[[HandRung], None]) -> li
     said = Said()
     own = Worker(said, plan(port), 0)
     own.loop = loop = cast(Any, HandRung())
-    own.obey(PutOn(Load(start_ns, NS_PER_S // 4, NS_PER_S, NS_PER_S // 4, ())))
+    own.obey(PutOn(Load(NS_PER_S // 4, NS_PER_S, NS_PER_S // 4), start_ns))
     ring(loop)
     own.forget_timers()
     own.engine.close()

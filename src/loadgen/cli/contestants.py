@@ -246,22 +246,22 @@ class Contestants:
 
     def contestant(self, settings: Config, name: str) -> Contestant:
         plan = config.resolve(settings)
-        if "prefill" not in settings.workload.model_fields_set and plan.speaks.has_keys:
+        if "prefill" not in settings.workload.model_fields_set and plan.target.speaks.has_keys:
             # Each round begins with an empty server, which would only be asked what it does not have.
-            plan = replace(plan, prefill=True)
+            plan = replace(plan, workload=replace(plan.workload, prefill=True))
+        limits = config.judging(settings).limits
         if "failures" not in settings.verdict.model_fields_set:
-            plan = replace(plan, verdict=replace(plan.verdict, failures=MOST_FAILED))
+            limits = replace(limits, failures=MOST_FAILED)
         if "connections" not in settings.verdict.model_fields_set:
-            plan = replace(plan, verdict=replace(plan.verdict, connections=0.0))
-        if plan.open_loop:
-            # A rate of the CONFIG's is not that of the slices: the settings have theirs.
-            plan = replace(plan, profile=())
-        plan = replace(plan, arrival="poisson" if settings.workload.arrival is None else settings.workload.arrival)
+            limits = replace(limits, connections=0.0)
+        # A rate of the CONFIG's is not that of the slices: the settings have theirs.
+        arrival = "poisson" if settings.workload.arrival is None else settings.workload.arrival
+        plan = replace(plan, load=replace(plan.load, profile=(), arrival=arrival))
         server, load = config.server_plan(settings, name), record.load(plan)
         if server is None:
-            address = ",".join(str(endpoint) for endpoint in plan.endpoints)
-            return Contestant(Candidate(address, "endpoint", load=load), plan, None)
-        return Contestant(Candidate(server.name, "server", load=load), plan, self.pinned(server))
+            address = ",".join(str(endpoint) for endpoint in plan.target.endpoints)
+            return Contestant(Candidate(address, "endpoint", load=load), plan, None, limits)
+        return Contestant(Candidate(server.name, "server", load=load), plan, self.pinned(server), limits)
 
     def pinned(self, server: ServerPlan) -> ServerPlan:
         return replace(server, cpus=server.cpus or self.server_cpus)

@@ -16,6 +16,7 @@ from loadgen.config.tables.cpu_list import usable_cpus
 from loadgen.errors import ExitCode, UsageError
 from loadgen.events import Configured, Event, Result, ServerAwaited
 from loadgen.host import machine
+from loadgen.judge.judging import Judging
 from loadgen.plan import Endpoint, Plan
 from loadgen.runner.run import Run
 from loadgen.runner.search import Saturation
@@ -50,6 +51,11 @@ class Session:
     def emit(self, event: Event) -> None:
         self.outputs.emit(event)
 
+    @property
+    def judging(self) -> Judging:
+        """By what the loads' results are judged."""
+        return config.judging(self.settings)
+
     def announce(self, plan: Plan, sought: SearchSettings | None = None) -> None:
         """The header of a load."""
         self.emit(header(self.settings, plan, sought, embedded=self.embedded, identity=self.identity))
@@ -68,7 +74,15 @@ class Session:
         ceiling = test.ceiling(plan, usable_cpus()) if test is not None else None
         self.announce(plan)
         stop = Stop()
-        run = Run(plan, self.emit, embedded=self.embedded, ceiling=ceiling, server=self.server, stop=stop)
+        run = Run(
+            plan,
+            self.emit,
+            judging=self.judging,
+            embedded=self.embedded,
+            ceiling=ceiling,
+            server=self.server,
+            stop=stop,
+        )
         with interrupts.caught(stop):
             result = run.result()
         self.emit(result)
@@ -80,7 +94,15 @@ class Session:
         [plan] = self.plans
         self.announce(plan, settings)
         stop = Stop()
-        search = Saturation(plan, settings, self.emit, embedded=self.embedded, server=self.server, stop=stop)
+        search = Saturation(
+            plan,
+            settings,
+            self.emit,
+            judging=self.judging,
+            embedded=self.embedded,
+            server=self.server,
+            stop=stop,
+        )
         with interrupts.caught(stop):
             ended = search.result()
         self.emit(ended)
@@ -112,14 +134,14 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         outputs = stack.enter_context(output.opened(wanted(given, settings)))
         server: ManagedServer | EmbeddedServer | None = None
         if given.embedded:
-            server = stack.enter_context(EmbeddedServer(plans[0].speaks.wire))
+            server = stack.enter_context(EmbeddedServer(plans[0].target.speaks.wire))
         elif (told := config.server_plan(settings, name_of(given, flags))) is not None:
             sought = config.search_settings(settings) if config.wants_search(settings) else None
             outputs.emit(ServerAwaited(told.name, header(settings, plans[0], sought)))
             server = stack.enter_context(ManagedServer(told, outputs.emit))
         if server is not None:
-            here = (Endpoint(server.host, server.port, server.host),)
-            plans = tuple(replace(plan, endpoints=here) for plan in plans)
+            here = Endpoint(server.host, server.port, server.host)
+            plans = tuple(plan.at(here) for plan in plans)
         yield Session(settings, plans, given.embedded, server, outputs, identify(plans[0]))
 
 
@@ -127,7 +149,8 @@ def header(
     settings: config.Config, plan: Plan, sought: SearchSettings | None, *, embedded: bool = False, identity: str = ""
 ) -> Configured:
     """What is said of a load before it begins; `identity` is empty while nobody knows which server it is."""
-    return Configured(plan, __version__, settings.warnings, embedded, identity, sought, machine.fingerprint())
+    judging = config.judging(settings)
+    return Configured(plan, __version__, settings.warnings, embedded, identity, sought, machine.fingerprint(), judging)
 
 
 def check_target(given: Given, flags: Flags, matrix: str | None = None) -> None:
@@ -191,7 +214,8 @@ def plans_of(given: Given, flags: Flags, settings: config.Config) -> tuple[Plan,
             # Another seed for each test: it is in the result, and so it can be repeated alone.
             keys["general.seed"] = config.Flag(spelling, (plans[0].seed + number) % (config.MAX_SEED + 1))
         plan = config.resolve(settings_of(given, flags.having(keys), server=flags.target.file))
-        plans.append(replace(plan, test=test.title, prefill=plan.prefill and not number))
+        prefill = plan.workload.prefill and not number
+        plans.append(replace(plan, test=test.title, workload=replace(plan.workload, prefill=prefill)))
     return tuple(plans)
 
 

@@ -26,6 +26,7 @@ from loadgen.errors import LoadgenError, TargetError
 from loadgen.events import Event, Overall, Part, Progress
 from loadgen.host import awake, machine
 from loadgen.judge import failures
+from loadgen.judge.verdict import VerdictLimits
 from loadgen.overload import of_window
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Endpoint, Plan, Segment
@@ -79,6 +80,8 @@ class Contestant:
     """The load on it. Of a server that is started for each round, the address is put in then."""
     server: ServerPlan | None
     """None: it runs already, and is neither restarted nor watched."""
+    limits: VerdictLimits
+    """From where on the generator distrusts its own numbers, and how many requests and connections may fail."""
 
 
 @dataclass(slots=True)
@@ -101,6 +104,10 @@ class Side:
     @property
     def name(self) -> str:
         return self.contestant.candidate.name
+
+    @property
+    def limits(self) -> VerdictLimits:
+        return self.contestant.limits
 
     def add(self, loop: str, taken: Stretch) -> None:
         self.stretches[loop] = self.stretches[loop] + taken if loop in self.stretches else taken
@@ -219,7 +226,7 @@ class Rounds:
             if "throughput" not in values:
                 raise TargetError(f"{side.name} answered nothing within its slices: make them longer (--slice).")
             asked_per_s = rate_per_s = values["throughput"] * self.settings.load_share
-            if side.plan.spin:
+            if side.plan.wire.spin:
                 return asked_per_s  # A worker that polls is always busy.
             for _ in range(RATE_LOOKS):
                 busy = self.measure(sides, side, rate_per_s).busy
@@ -252,7 +259,7 @@ class Rounds:
                     self.only(side, sides)
                     stack.enter_context(side.crew.at_work())
                     side.crew.connect()
-                    if side.plan.prefill:
+                    if side.plan.workload.prefill:
                         side.crew.prefill()
                 if stack.enter_context(awake.kept(self.to_keep_awake(sides))):
                     self.notes["CPUs are kept from sleeping while servers are measured; change with awake"] = None
@@ -279,7 +286,7 @@ class Rounds:
         plan, server = contestant.plan, None
         if contestant.server is not None:
             server = stack.enter_context(ManagedServer(contestant.server, self.teller(contestant.candidate)))
-            plan = replace(plan, endpoints=(Endpoint(server.host, server.port, server.host),))
+            plan = plan.at(Endpoint(server.host, server.port, server.host))
         if not self.identities[place]:
             self.identities[place] = identify(plan)
         crew = Crew(plan, self.teller(contestant.candidate), server=server, stop=self.stop)
@@ -356,7 +363,7 @@ class Rounds:
         self.course.slices += 1
         rate_per_s = self.rate_per_s if loop == OPEN else 0.0
         taken = self.measure(sides, side, rate_per_s)
-        while stretch.is_spoilt(side.plan, taken, loop) and self.course.may_repeat():
+        while stretch.is_spoilt(side.limits, taken, loop, spin=side.plan.wire.spin) and self.course.may_repeat():
             self.course.repeated += 1
             taken = stretch.better(taken, self.measure(sides, side, rate_per_s), loop)
         side.add(loop, taken)
@@ -366,15 +373,22 @@ class Rounds:
         length_ns, crew = self.settings.slice_ns, side.crew
         others = [other for other in sides.values() if other is not side]
         self.only(side, sides)
-        if crew.load is not None:
+        if crew.order is not None:
             crew.open_connections()
         self.check_connected(side)
-        profile = (Segment(length_ns, rate_per_s, rate_per_s),) if rate_per_s else ()
+        load = replace(
+            side.plan.load,
+            warmup_ns=self.settings.settle_ns,
+            duration_ns=length_ns,
+            interval_ns=0,
+            profile=(Segment(length_ns, rate_per_s, rate_per_s),) if rate_per_s else (),
+            requests=0,
+        )
         began_ns, own_ns = time.monotonic_ns(), time.process_time_ns()
         before = side.server.usage() if side.server is not None else None
         idle_before = [(other.usage_ns(), other.server.usage() if other.server else None) for other in others]
         crew.begin(Phase.MEASURE)
-        crew.begin_load(profile, self.settings.settle_ns, length_ns, interval_ns=0)
+        crew.begin_load(load)
         crew.follow(Phase.WARMUP)
         crew.follow(Phase.MEASURE)
         crew.begin(Phase.DRAIN)
@@ -403,7 +417,9 @@ class Rounds:
     # ── What is wrong ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def late(self, side: Side) -> tuple[str, ...]:
-        return stretch.late_metrics(side.plan, side.stretches[OPEN]) if OPEN in side.stretches else ()
+        if OPEN not in side.stretches:
+            return ()
+        return stretch.late_metrics(side.limits, side.stretches[OPEN], spin=side.plan.wire.spin)
 
     def doubts(self, side: Side) -> list[str]:
         """What speaks against a side's latency in this round."""
@@ -416,7 +432,8 @@ class Rounds:
                 f"{side.name} was overloaded at this rate: its response times say how long a slice is; compare at a "
                 "lower rate"
             ] = None
-        return [f"{side.name}: {reason}" for reason in stretch.reasons(side.plan, side.stretches[OPEN])]
+        reasons = stretch.reasons(side.limits, side.stretches[OPEN], spin=side.plan.wire.spin)
+        return [f"{side.name}: {reason}" for reason in reasons]
 
     def compare_hits(self, sides: Sequence[Side]) -> None:
         """Notes when some find more of their keys than others: a miss is quicker than a hit."""
@@ -432,14 +449,14 @@ class Rounds:
             crew.reopen()
         for endpoint in crew.without_connection()[:1]:
             raise TargetError(f"{side.name}: {crew.why_gone(endpoint)}")
-        allowed = side.plan.verdict.connections
-        if allowed is not None and (missing := sum(crew.down())) > allowed * side.plan.connections:
+        allowed, asked = side.limits.connections, side.plan.wire.connections
+        if allowed is not None and (missing := sum(crew.down())) > allowed * asked:
             why = f" ({'; '.join(crew.warnings)})" if crew.warnings else ""
-            raise TargetError(f"{side.name}: {missing} of {side.plan.connections} connections were not there{why}.")
+            raise TargetError(f"{side.name}: {missing} of {asked} connections were not there{why}.")
 
     def check_answers(self, side: Side, measured: Snapshot) -> None:
         """Raises RequestsFailed where too many failed, or were left open, for the rest to be compared."""
-        limit, total = side.plan.verdict.failures, measured.total
+        limit, total = side.limits.failures, measured.total
         if words := failures.of_requests((measured,), limit, side.crew.examples):
             raise RequestsFailed(f"{side.name}: {words}; its figures are not comparable{failures.accepting(total)}.")
         if total.unfinished > MOST_UNFINISHED * total.planned:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from loadgen.events import per_s
 from loadgen.judge import verdict
 from loadgen.judge.causes import span
+from loadgen.judge.verdict import VerdictLimits
 from loadgen.percentiles import COMPARED
-from loadgen.plan import Plan
 from loadgen.signs import Signs, WorkerSigns
 from loadgen.slo import response_ns
 from loadgen.snapshot import Snapshot
@@ -91,14 +91,14 @@ def values(stretches: Mapping[str, Stretch], rss_bytes: int) -> dict[str, float]
     return {name: value for name, value in found.items() if value > 0}
 
 
-def reasons(plan: Plan, stretch: Stretch) -> tuple[str, ...]:
+def reasons(limits: VerdictLimits, stretch: Stretch, *, spin: bool) -> tuple[str, ...]:
     """Why the latency of an open loop's slices is in part the generator's, a sentence each; none when it is not."""
     judged = verdict.judge(
-        plan.verdict,
+        limits,
         stretch.measured,
         Signs(stretch.workers),
         open_loop=True,
-        spin=plan.spin,
+        spin=spin,
         duration_ns=stretch.length_ns,
     )
     blame = own_blame(stretch)
@@ -115,14 +115,14 @@ def own_blame(stretch: Stretch) -> str:
     return ", ".join(f"{name} used {span(cpu_ns)} of CPU meanwhile" for name, cpu_ns in used.items())
 
 
-def is_spoilt(plan: Plan, stretch: Stretch, loop: str) -> bool:
+def is_spoilt(limits: VerdictLimits, stretch: Stretch, loop: str, *, spin: bool) -> bool:
     """Whether the host took a CPU away, so that the slice is worth being measured again.
 
     A generator that has too much to do will have so again: of that, the round's doubts tell.
     """
     if loop == OPEN:
-        too_much = stretch.busy > plan.verdict.cpu_share and not plan.spin
-        return not too_much and bool(reasons(plan, stretch))
+        too_much = stretch.busy > limits.cpu_share and not spin
+        return not too_much and bool(reasons(limits, stretch, spin=spin))
     return stretch.taken_ns > MOST_TAKEN * stretch.length_ns
 
 
@@ -135,17 +135,17 @@ def better(one: Stretch, other: Stretch, loop: str) -> Stretch:
     return min(one, other, key=harm)
 
 
-def late_metrics(plan: Plan, stretch: Stretch) -> tuple[str, ...]:
+def late_metrics(limits: VerdictLimits, stretch: Stretch, *, spin: bool) -> tuple[str, ...]:
     """The percentiles of an open loop's slices that are in part the generator's, by name.
 
     One is where the generator's own lag at the same quantile is beyond both limits of `[verdict]`, `lag` and
     `lag_share`; beyond p99, beyond a millisecond too. p99 and p99.9 are as well where the verdict says so of the whole.
     """
-    limits, latency, lag = plan.verdict, stretch.measured.latency(), stretch.measured.lag_ours
+    latency, lag = stretch.measured.latency(), stretch.measured.lag_ours
 
     def is_late(name: str, q: float) -> bool:
         floor_ns = max(limits.lag_ns, _LEAST_TAIL_NS * (name == "p999"))
         return lag.count > 0 and lag.quantile(q) > max(floor_ns, limits.lag_share * latency.quantile(q))
 
-    invalid = bool(reasons(plan, stretch))
+    invalid = bool(reasons(limits, stretch, spin=spin))
     return tuple(name for name, _, q in COMPARED if is_late(name, q) or (invalid and name != "p50"))

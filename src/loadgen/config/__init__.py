@@ -1,8 +1,8 @@
 """TOML → Config → Plan: the only room that knows TOML and pydantic.
 
 `load` reads and checks everything that the user said, `resolve` turns it into what workers are told, `server_plan`
-into what a server is started with, `search_settings`, `smoke_limits`, `compare_settings` and `gate_settings` into what
-those are told who judge. `dump`, `example` and `json_schema` show a configuration, every key there is, and
+into what a server is started with, `judging`, `search_settings`, `smoke_limits`, `compare_settings` and `gate_settings`
+into what those are told who judge. `dump`, `example` and `json_schema` show a configuration, every key there is, and
 what a program may write.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from loadgen.config.loader import load
     from loadgen.config.server_file import is_server_file
     from loadgen.config.tables.schema import MAX_SEED, Config
-    from loadgen.config.told.judging import compare_settings, gate_settings, smoke_limits
+    from loadgen.config.told.judging import compare_settings, gate_settings, judging, smoke_limits
     from loadgen.config.told.plans import resolve, server_plan
     from loadgen.config.told.search import search_settings, wants_search
 
@@ -36,6 +36,7 @@ __all__ = [
     "gate_settings",
     "is_server_file",
     "json_schema",
+    "judging",
     "load",
     "resolve",
     "search_settings",
@@ -58,6 +59,7 @@ __getattr__ = lazily(
         "Config": "tables.schema",
         "compare_settings": "told.judging",
         "gate_settings": "told.judging",
+        "judging": "told.judging",
         "smoke_limits": "told.judging",
         "resolve": "told.plans",
         "server_plan": "told.plans",

@@ -84,25 +84,26 @@ cdef class Engine(Pool):
         self.index = index
         self.shares = [worker.share for worker in plan.workers]
         self.notify = lambda what: loop.call_soon(notify, what)
-        self.batch = plan.batch_size
-        self.distribution = DISTRIBUTIONS[plan.request_distribution]
-        self.poisson = plan.arrival == "poisson"
-        self.spin = plan.spin
+        self.batch = plan.wire.batch_size
+        self.distribution = DISTRIBUTIONS[plan.wire.request_distribution]
+        self.poisson = plan.load.arrival == "poisson"
+        self.spin = plan.wire.spin
         self.closed_loop = True
-        self.when_drained = plan.refill == "drained"
-        self.backfill = plan.backfill_on_miss
-        self.request_timeout_ns = plan.request_timeout_ns
-        self.tick_ns = min(max(plan.request_timeout_ns // 10, MS), 100 * MS)
+        self.when_drained = plan.wire.refill == "drained"
+        self.backfill = plan.workload.backfill_on_miss
+        self.request_timeout_ns = plan.wire.request_timeout_ns
+        self.tick_ns = min(max(plan.wire.request_timeout_ns // 10, MS), 100 * MS)
         self.quick_tick_ns = max(MS, self.n_connections * 1000)
         self.pauses = Pauses()
         random_seed(&self.choice, own.seed, CHOICE_STREAM)
-        keyspace = plan.keyspace
-        self.ketama = Ketama([str(e) for e in plan.endpoints], keyspace.length, keyspace.count,
+        keyspace = plan.workload.keyspace
+        self.ketama = Ketama([str(e) for e in plan.target.endpoints], keyspace.length, keyspace.count,
                              keyspace.prefix.encode())
         self.touched = <Connection **>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection *))
         if self.touched == NULL:
             raise MemoryError()
-        weights = (plan.weights.get, plan.weights.set, plan.weights.delete) if plan.speaks.has_keys else None
+        mix = plan.workload.weights
+        weights = (mix.get, mix.set, mix.delete) if plan.target.speaks.has_keys else None
         popularity = _keys.create(keyspace.distribution, keyspace.count, 0, keyspace.zipf_exponent, plan.seed)
         shares = _workload.shares(popularity, self.ketama)
         self.lanes = []
@@ -112,7 +113,7 @@ cdef class Engine(Pool):
             lane.server = server
             lane.first = n
             lane.count = own.connections[server]
-            lane.reserve(<uint64_t>lane.count * plan.pipeline_depth)
+            lane.reserve(<uint64_t>lane.count * plan.wire.pipeline_depth)
             # Each lane has a seed of its own: what one server is sent does not depend on how fast another is.
             seed = own.seed + server * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
             keys = _keys.create(keyspace.distribution, keyspace.count, seed, keyspace.zipf_exponent, plan.seed)

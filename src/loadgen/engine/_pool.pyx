@@ -46,35 +46,37 @@ cdef class Pool(Watcher):
     def __cinit__(self, loop, plan, int index, *arguments):
         cdef int server, i
         own = plan.workers[index]
-        self.connect_timeout_ns = plan.connect_timeout_ns
+        self.connect_timeout_ns = plan.wire.connect_timeout_ns
         self.late_ns = NEVER
         self.recorder = Recorder()
         self.examples = {}
         random_seed(&self.random, own.seed, BACKOFF_STREAM)
-        length, prefix = plan.keyspace.length, plan.keyspace.prefix.encode()
-        speaks = plan.speaks
+        keyspace, value_bytes = plan.workload.keyspace, plan.workload.value_bytes
+        length, prefix = keyspace.length, keyspace.prefix.encode()
+        target = plan.target
+        speaks = target.speaks
         if speaks.wire == "memcache":
-            self.codec = Memcache(length, plan.value_bytes, prefix=prefix)
+            self.codec = Memcache(length, value_bytes, prefix=prefix)
         else:
-            self.codec = Resp(length, plan.value_bytes, version=speaks.version,
-                              username=plan.username, password=plan.password, prefix=prefix)
-        greetings = speaks.greetings(plan.precheck, authenticated=bool(plan.password))
-        self.turned_away_by = tuple(words.encode() for words in plan.turned_away_by)
+            self.codec = Resp(length, value_bytes, version=speaks.version,
+                              username=target.username, password=target.password, prefix=prefix)
+        greetings = speaks.greetings(target.precheck, authenticated=bool(target.password))
+        self.turned_away_by = tuple(words.encode() for words in target.turned_away_by)
         self.hello_counts = speaks.begins_with_hello
         # Where PINGs are the load, a server that knows none is of no use.
         self.may_ask_by_get = speaks.has_keys and "ping" in greetings
         for i, greeting in enumerate(greetings):
             self.greetings[i] = COMMAND_NAMES.index(greeting)
         self.n_greetings = len(greetings)
-        self.values = Values(plan.value_bytes, own.seed)
+        self.values = Values(value_bytes, own.seed)
         self.n_connections = sum(own.connections)
-        self.n_servers = len(plan.endpoints)
+        self.n_servers = len(target.endpoints)
         self.buffer = <char *>malloc(READ_BUFFER)
         self.addresses = <Address *>PyMem_Calloc(self.n_servers, sizeof(Address))
         self.connections = <Connection *>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection))
         if self.buffer == NULL or self.addresses == NULL or self.connections == NULL:
             raise MemoryError()
-        for server, endpoint in enumerate(plan.endpoints):
+        for server, endpoint in enumerate(target.endpoints):
             address_of(&self.addresses[server], endpoint.address, endpoint.port)
         for i in range(self.n_connections):
             self.connections[i].fd = -1
@@ -82,8 +84,8 @@ cdef class Pool(Watcher):
     cdef int add(self, int number, int server, plan, Owed *owed, Requeued *requeued) except -1:
         """Makes a connection, closed as yet, to a server."""
         cdef Connection *c = &self.connections[number]
-        pipeline_init(&c.pipe, plan.pipeline_depth, plan.request_timeout_ns, owed, requeued)
-        connection_init(c, plan.pipeline_depth, self.longest_request(plan), plan.value_bytes >= SPLICE)
+        pipeline_init(&c.pipe, plan.wire.pipeline_depth, plan.wire.request_timeout_ns, owed, requeued)
+        connection_init(c, plan.wire.pipeline_depth, self.longest_request(plan), plan.workload.value_bytes >= SPLICE)
         c.lane = server
         return 0
 
@@ -100,10 +102,11 @@ cdef class Pool(Watcher):
 
     cdef Py_ssize_t longest_request(self, plan) except -1:
         """What a request takes in an out-buffer: a spliced value takes nothing, but a password may be long."""
-        if plan.value_bytes < SPLICE:
+        if plan.workload.value_bytes < SPLICE:
             return self.codec.longest
         # What a codec puts around a key or credentials fits in two blocks.
-        return 2 * BLOCK + max(plan.keyspace.length, len(plan.username.encode()) + len(plan.password.encode()))
+        credentials = len(plan.target.username.encode()) + len(plan.target.password.encode())
+        return 2 * BLOCK + max(plan.workload.keyspace.length, credentials)
 
     cdef void fill(self, Connection *c, int64_t now_ns) noexcept:
         pass

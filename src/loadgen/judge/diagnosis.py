@@ -79,18 +79,19 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
             )
         case Failure.CONNECT_TIMEOUT:
             return (
-                f"{where} did not answer within {plan.connect_timeout_ns / NS_PER_S:g} s: check that it is a "
-                f"{plan.protocol} server and not stuck, or raise connection.connect_timeout."
+                f"{where} did not answer within {plan.wire.connect_timeout_ns / NS_PER_S:g} s: check that it is a "
+                f"{plan.target.protocol} server and not stuck, or raise connection.connect_timeout."
             )
         case Failure.TURNED_AWAY:
             # AUTH's own error says more than that of the PING that follows.
             return f"{where} rejected the connection: {remedied(examples.get('WRONGPASS', examples.get(most, '')))}."
         case Failure.PROTOCOL | Failure.UNASKED_REPLY:
-            return f"{where} does not speak {plan.protocol}, it sent {words}: {_other_protocol(plan.speaks, words)}."
+            other = _other_protocol(plan.target.speaks, words)
+            return f"{where} does not speak {plan.target.protocol}, it sent {words}: {other}."
         case Failure.CLOSED_BY_SERVER | Failure.RESET:
             return (
                 f"{where} closes every connection before it answers: it may be full, want TLS, which is not supported "
-                f"yet, or speak another protocol than {plan.protocol}{_unasked(plan)}."
+                f"yet, or speak another protocol than {plan.target.protocol}{_unasked(plan)}."
             )
         case Failure.LOCAL_LIMIT:
             return (
@@ -102,16 +103,16 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
 
 
 def _unasked(plan: Plan) -> str:
-    asked = plan.speaks.question(plan.precheck)
-    if plan.speaks.begins_with_hello or not asked:
+    asked = plan.target.speaks.question(plan.target.precheck)
+    if plan.target.speaks.begins_with_hello or not asked:
         return ""
     return f'; if it only does not know {asked}, set target.precheck = "none"'
 
 
 def greeting_remarks(plan: Plan, examples: Mapping[str, str]) -> Iterator[str]:
     """What to know of how connections were greeted that can be used all the same."""
-    where = address(plan.endpoints[0]) if len(plan.endpoints) == 1 else "A server"
-    asked = plan.speaks.question(plan.precheck)
+    where = address(plan.target.endpoints[0]) if len(plan.target.endpoints) == 1 else "A server"
+    asked = plan.target.speaks.question(plan.target.precheck)
     skip = f'target.precheck = "none" skips {asked}' if asked else "the load goes on"
     if "greeting" in examples:
         yield f"{where} answered the greeting with {remedied(examples['greeting'])}; {skip}"
@@ -129,7 +130,7 @@ def locked_out(plan: Plan, phase: Snapshot, examples: Mapping[str, str]) -> str:
     for name in phase.errors:
         words = examples.get(name, name)
         if greeting.is_locked(words):
-            where = address(plan.endpoints[0]) if len(plan.endpoints) == 1 else "A server"
+            where = address(plan.target.endpoints[0]) if len(plan.target.endpoints) == 1 else "A server"
             return f"{where} rejects every request with {remedied(words)}."
     return ""
 
@@ -149,8 +150,9 @@ def _other_protocol(protocol: Protocol, words: str) -> str:
 
 def some_down(plan: Plan, place: int, down: int, failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
     """That some connections to the server at this place could not be opened, and why."""
+    where = address(plan.target.endpoints[place])
     return (
-        f"{down} of {planned_connections(plan, place)} connections to {address(plan.endpoints[place])} could not be "
+        f"{down} of {planned_connections(plan, place)} connections to {where} could not be "
         f"opened{because(failures, examples)}; they are tried again while the load runs."
     )
 

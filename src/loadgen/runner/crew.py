@@ -20,7 +20,7 @@ from loadgen.escape import printable
 from loadgen.events import Event, PhaseBegan, Progress
 from loadgen.judge import diagnosis
 from loadgen.phase import OF_A_LOAD, Failure, Phase
-from loadgen.plan import Endpoint, Load, Plan, Segment
+from loadgen.plan import Endpoint, Load, Plan
 from loadgen.runner.stop import NEVER, Alarm, Stop
 from loadgen.runner.watch import fate_of
 from loadgen.signs import WorkerSigns
@@ -105,8 +105,8 @@ class Crew:
         self.warnings: list[str] = []
         self.examples: dict[str, str] = {}
         self.max_rss_bytes = 0
-        self.load: Load | None = None
-        """The newest."""
+        self.order: PutOn | None = None
+        """The newest load, as the workers were told of it."""
         self.stopped_ns = 0
         """When it was told to end early; 0: it was not."""
         self.interval_ended: Callable[[Phase, int, int, Snapshot], None] | None = None
@@ -148,13 +148,13 @@ class Crew:
         self.begin(Phase.PRECHECK)
         while any(down) and self.examples.get(Failure.TURNED_AWAY, "").startswith("LOADING"):
             elapsed_ns = time.monotonic_ns() - began_ns
-            if elapsed_ns >= self.plan.connect_timeout_ns:
+            if elapsed_ns >= self.plan.wire.connect_timeout_ns:
                 break
-            ready, note = self.plan.connections - sum(down), "the server is loading its data set"
-            self.emit(Progress(Phase.CONNECT, ready, self.plan.connections, elapsed_ns, note))
+            ready, note = self.plan.wire.connections - sum(down), "the server is loading its data set"
+            self.emit(Progress(Phase.CONNECT, ready, self.plan.wire.connections, elapsed_ns, note))
             self.pause(LOADING_INTERVAL_S)
             down = self.open_connections()
-        for place, endpoint in enumerate(self.plan.endpoints):
+        for place, endpoint in enumerate(self.plan.target.endpoints):
             if down[place] == diagnosis.planned_connections(self.plan, place):
                 raise TargetError(self.why_not(endpoint))
             if down[place]:
@@ -168,7 +168,7 @@ class Crew:
             process.final = None  # After an earlier load, it has more to say again.
         rounds = max(-(-sum(own.connections) // OPENED_AT_A_TIME) for own in self.plan.workers)
         self.tell_all(Connect(fresh))
-        self.gather(Connected, rounds * self.plan.connect_timeout_ns + GRACE_NS)
+        self.gather(Connected, rounds * self.plan.wire.connect_timeout_ns + GRACE_NS)
         return self.down()
 
     def down(self) -> tuple[int, ...]:
@@ -180,7 +180,7 @@ class Crew:
         down = self.down()
         return [
             endpoint
-            for place, endpoint in enumerate(self.plan.endpoints)
+            for place, endpoint in enumerate(self.plan.target.endpoints)
             if down[place] == diagnosis.planned_connections(self.plan, place)
         ]
 
@@ -242,7 +242,7 @@ class Crew:
         """Writes every key. Raises TargetError, with a diagnosis, when that takes too long or gets nowhere."""
         self.begin(Phase.PREFILL)
         began_ns = moved_ns = time.monotonic_ns()
-        total = self.plan.keyspace.count
+        total = self.plan.workload.keyspace.count
         moved = Snapshot()
         self.tell_all(WriteKeys())
         written: set[int] = set()
@@ -262,7 +262,7 @@ class Crew:
 
     def check_headway(self, so_far: str, elapsed_ns: int, stalled_ns: int, since: Snapshot, obstacle: str) -> None:
         """Raises TargetError when a prefill has taken its time, or gets nowhere; `since` is since it last moved."""
-        limit_ns = self.plan.prefill_timeout_ns
+        limit_ns = self.plan.workload.prefill_timeout_ns
         if limit_ns and elapsed_ns > limit_ns:
             after = f"after {limit_ns / NS_PER_S:g} s (workload.prefill_timeout)"
             raise TargetError(f"The prefill had written {so_far} {after}; {obstacle}.")
@@ -270,19 +270,11 @@ class Crew:
             since_when = f"none written for {stalled_ns / NS_PER_S:.0f} s"
             raise TargetError(f"The prefill stalled at {so_far}, {since_when}; {obstacle}.")
 
-    def begin_load(
-        self,
-        profile: tuple[Segment, ...],
-        warmup_ns: int,
-        duration_ns: int,
-        *,
-        interval_ns: int | None = None,
-        requests: int = 0,
-    ) -> Load:
-        """Has every worker begin with a load in a moment; `interval_ns` is the plan's unless given.
+    def begin_load(self, load: Load) -> PutOn:
+        """Has every worker begin with a load in a moment.
 
-        Where it is 0, workers say nothing before they have drained: to report takes a worker most of a millisecond.
-        The window has `requests`, or as many as `duration_ns` allow where they are 0.
+        Where its interval is 0, workers say nothing before they have drained: to report takes a worker most of a
+        millisecond.
         """
         self.intervals.clear()
         self.heard_intervals.clear()
@@ -292,10 +284,9 @@ class Crew:
             for phase in OF_A_LOAD:
                 process.last.pop(phase, None)
         start_ns = time.monotonic_ns() + START_AHEAD_NS
-        interval_ns = self.plan.interval_ns if interval_ns is None else interval_ns
-        self.load = load = Load(start_ns, warmup_ns, duration_ns, interval_ns, profile, requests)
-        self.tell_all(PutOn(load))
-        return load
+        self.order = order = PutOn(load, start_ns)
+        self.tell_all(order)
+        return order
 
     def follow(self, phase: Phase, given_up: Callable[[], bool] = lambda: False) -> None:
         """Hears the workers until the end of the load's warmup or measure, and tells how far it has come.
@@ -304,14 +295,15 @@ class Crew:
         every worker has had the last reply. Raises EndedEarly when a server cannot be reached any more to send it the
         rest.
         """
-        load = self.load
-        assert load is not None, "there is a load to follow"
+        order = self.order
+        assert order is not None, "there is a load to follow"
+        load = order.load
         from_ns, until_ns = {
-            Phase.WARMUP: (load.start_ns, load.measure_ns),
-            Phase.MEASURE: (load.measure_ns, load.end_ns),
+            Phase.WARMUP: (order.start_ns, order.measure_ns),
+            Phase.MEASURE: (order.measure_ns, order.end_ns),
         }[phase]
         length_ns = until_ns - from_ns
-        interval_ns = load.interval_ns or self.plan.interval_ns
+        interval_ns = load.interval_ns or self.plan.load.interval_ns
         intervals = -(-length_ns // interval_ns) if load.interval_ns else 0
         reached_ns = time.monotonic_ns()
         while (now_ns := time.monotonic_ns()) < until_ns + (self.heard_intervals[phase] < intervals) * LATE_NS:
@@ -326,18 +318,18 @@ class Crew:
                 continue
             self.emit(Progress(phase, self.merged(phase).total.ended, load.requests, done_ns, unit="requests"))
             reached_ns = now_ns if not self.without_connection() else reached_ns
-            if now_ns - reached_ns > self.plan.connect_timeout_ns + interval_ns:
+            if now_ns - reached_ns > self.plan.wire.connect_timeout_ns + interval_ns:
                 [endpoint, *_] = self.without_connection()
                 self.failure = self.why_gone(endpoint)
                 raise EndedEarly
 
     def window_ns(self) -> int:
         """How long the newest load's measure window was: to the last worker's end, as far as they have said it."""
-        if self.load is None:
+        if self.order is None:
             return 0
         ends = [w.final.window_end_ns for w in self.workers if w.final is not None]
-        end_ns = max(ends, default=self.load.end_ns)
-        return max(0, (min(end_ns, self.stopped_ns) if self.stopped_ns else end_ns) - self.load.measure_ns)
+        end_ns = max(ends, default=self.order.end_ns)
+        return max(0, (min(end_ns, self.stopped_ns) if self.stopped_ns else end_ns) - self.order.measure_ns)
 
     def end_load(self) -> None:
         """Has a load that goes on end now; `drain` waits for it."""
@@ -346,7 +338,7 @@ class Crew:
 
     def drain(self) -> None:
         """Waits for what is open; not where the stop token is set twice."""
-        patience_ns = self.plan.request_timeout_ns + GRACE_NS
+        patience_ns = self.plan.wire.request_timeout_ns + GRACE_NS
         ended_early = self.stop.is_set or bool(self.failure)
         while not self.stop.is_urgent:
             if ended_early:

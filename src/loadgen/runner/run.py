@@ -12,6 +12,7 @@ from loadgen import slo
 from loadgen.events import Event, Result, Sample
 from loadgen.host import machine
 from loadgen.judge import diagnosis, failures, verdict
+from loadgen.judge.judging import BY_DEFAULT, Judging
 from loadgen.overload import Overload, of_window
 from loadgen.phase import COUNTED, OF_A_LOAD, Phase
 from loadgen.plan import Plan
@@ -39,9 +40,11 @@ class Run:
         embedded: bool = False,
         ceiling: Ceiling | None = None,
         server: WatchedServer | None = None,
+        judging: Judging = BY_DEFAULT,
         stop: Stop = NEVER,
     ) -> None:
         self.plan = plan
+        self.judging = judging
         self.emit = emit
         self.embedded = embedded
         self.ceiling = ceiling
@@ -52,7 +55,7 @@ class Run:
         self.interval_p99_ns: list[int] = []
         self.backlogs: list[Backlog] = []
         self.host = HostSigns()
-        self.by_phase = ByPhase(plan.phases)
+        self.by_phase = ByPhase(plan.load.phases)
 
     def result(self) -> Result:
         """Runs it to its end, or as far as it comes.
@@ -63,7 +66,7 @@ class Run:
         with crew.at_work():
             try:
                 crew.connect()
-                if self.plan.prefill:
+                if self.plan.workload.prefill:
                     crew.prefill()
                 self.load()
             except EndedEarly:
@@ -76,8 +79,8 @@ class Run:
         plan, crew = self.plan, self.crew
         if self.watch is not None:
             self.watch.begin()
-        crew.begin_load(plan.profile, plan.warmup_ns, plan.window_ns, requests=plan.requests)
-        if plan.warmup_ns:
+        crew.begin_load(plan.load)
+        if plan.load.warmup_ns:
             crew.begin(Phase.WARMUP)
             crew.follow(Phase.WARMUP)
         crew.begin(Phase.MEASURE)
@@ -93,14 +96,14 @@ class Run:
         self.before[phase] = so_far
         if phase == Phase.MEASURE:
             self.backlogs.append(so_far.backlog)
-        if phase == Phase.MEASURE and interval_ns == self.plan.interval_ns and interval.latency().count:
+        if phase == Phase.MEASURE and interval_ns == self.plan.load.interval_ns and interval.latency().count:
             self.interval_p99_ns.append(interval.latency().quantile(0.99))
         if phase == Phase.MEASURE:
-            self.by_phase.add(interval, (number - 1) * self.plan.interval_ns, interval_ns)
+            self.by_phase.add(interval, (number - 1) * self.plan.load.interval_ns, interval_ns)
         used = self.watch.interval() if self.watch is not None else None
         now, then = so_far.backlog, before.backlog
         # What began, and what more waits than did before.
-        offered = max(0, interval.total.planned + now.requests - then.requests) if self.plan.open_loop else 0
+        offered = max(0, interval.total.planned + now.requests - then.requests) if self.plan.load.open_loop else 0
         self.emit(Sample(phase, time.time(), interval_ns, interval, used, offered, now.age_ns > then.age_ns))
 
     def sum_up(self) -> Result:
@@ -119,13 +122,13 @@ class Run:
         accepted = not measured.total.unfinished
         signs = Signs(crew.signs(), self.host, tuple(self.interval_p99_ns), self.ceiling)
         judged = verdict.judge(
-            plan.verdict,
+            self.judging.limits,
             measured,
             signs,
-            open_loop=plan.open_loop,
-            spin=plan.spin,
+            open_loop=plan.load.open_loop,
+            spin=plan.wire.spin,
             duration_ns=duration_ns,
-            steady=len({rate for s in plan.profile for rate in (s.from_per_s, s.to_per_s)}) <= 1,
+            steady=len({rate for s in plan.load.profile for rate in (s.from_per_s, s.to_per_s)}) <= 1,
         )
         return Result(
             plan=plan,
@@ -147,33 +150,31 @@ class Run:
             examples=crew.examples,
             signs=signs,
             overload=self.overload(phases, duration_ns),
-            checks=slo.check(plan.slo, measured, duration_ns),
+            checks=slo.check(self.judging.slo, measured, duration_ns),
             server=server,
             by_phase=self.by_phase.counted(),
         )
 
     def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[str, ...]:
         """What failed beyond its limit. A run that came to no end is not judged: what it lost, its end took along."""
-        plan, crew = self.plan, self.crew
+        crew, limits, asked = self.crew, self.judging.limits, self.plan.wire.connections
         if crew.failure:
             return ()
         # No fault is planned, so the whole window is judged.
-        requests = failures.of_requests((phases[Phase.MEASURE],), plan.verdict.failures, crew.examples)
+        requests = failures.of_requests((phases[Phase.MEASURE],), limits.failures, crew.examples)
         overall = sum(phases.values(), Snapshot())
         opened = overall.connections.opened - overall.connections.reconnects
         why = diagnosis.because(overall.failures, crew.examples)
-        connections = failures.of_connections(
-            plan.connections, plan.connections - opened, plan.verdict.connections, why
-        )
+        connections = failures.of_connections(asked, asked - opened, limits.connections, why)
         accepting = failures.accepting(phases[Phase.MEASURE].total)
         return (f"{requests}{accepting}",) * bool(requests) + (f"{connections}; {failures.ACCEPT}",) * bool(connections)
 
     def overload(self, phases: Mapping[str, Snapshot], duration_ns: int) -> Overload | None:
         plan = self.plan
-        if not plan.open_loop:
+        if not plan.load.open_loop:
             return None
         # Without a number of requests, what was offered is what was planned, Poisson stream or not.
-        rate_per_s = plan.rate_per_s if plan.requests else 0.0
+        rate_per_s = plan.load.rate_per_s if plan.load.requests else 0.0
         measured, warmup = phases[Phase.MEASURE], phases[Phase.WARMUP]
         return of_window(measured, duration_ns, self.backlogs, warmup=warmup, offered_per_s=rate_per_s)
 

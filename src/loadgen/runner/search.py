@@ -14,8 +14,9 @@ from loadgen import slo
 from loadgen.events import Event, Progress, SearchEnded, StepTaken
 from loadgen.host import machine
 from loadgen.judge import diagnosis, failures, verdict
+from loadgen.judge.judging import BY_DEFAULT, Judging
 from loadgen.phase import Phase
-from loadgen.plan import Load, Plan, Segment
+from loadgen.plan import Plan, Segment
 from loadgen.runner.crew import Crew, EndedEarly
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.signs import HostSigns, Signs
@@ -24,6 +25,7 @@ from loadgen.stats.search import Outcome, Probe, Purpose, Search, SearchAnswer, 
 from loadgen.stats.trial import Block, Limit, Trial, hopeless
 from loadgen.units import NS_PER_S
 from loadgen.usage import WatchedServer
+from loadgen.worker.messages import PutOn
 
 # One block may be bad by chance, whatever it says of the rate.
 LEAST_BLOCKS = 2
@@ -76,9 +78,11 @@ class Saturation:
         *,
         embedded: bool = False,
         server: WatchedServer | None = None,
+        judging: Judging = BY_DEFAULT,
         stop: Stop = NEVER,
     ) -> None:
         self.plan = plan
+        self.verdict_limits = judging.limits
         self.emit = emit
         self.embedded = embedded
         self.settings = settings
@@ -88,8 +92,8 @@ class Saturation:
         self.answer: SearchAnswer | None = None
         self.loads: dict[str, Snapshot] = {Phase.WARMUP: Snapshot(), Phase.MEASURE: Snapshot()}
         """All rates' requests together."""
-        self.newest: Load | None = None
-        """The newest load that is among them."""
+        self.newest: PutOn | None = None
+        """Of the newest load that is among them."""
         self.part: Observation | None = None
         """Of the rate in hand, the loads so far: more than one where its verdict was open."""
         self.probe: Probe | None = None
@@ -113,7 +117,7 @@ class Saturation:
             try:
                 crew.connect()
                 self.never_opened = sum(crew.down())
-                if self.plan.prefill:
+                if self.plan.workload.prefill:
                     crew.prefill()
                 crew.begin(Phase.SEARCH)
                 self.follow_the_search()
@@ -136,13 +140,13 @@ class Saturation:
     def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[str, ...]:
         overall = sum(phases.values(), Snapshot())
         why = diagnosis.because(overall.failures, self.crew.examples)
-        limit = self.plan.verdict.connections
-        connections = failures.of_connections(self.plan.connections, self.never_opened, limit, why)
+        limit = self.verdict_limits.connections
+        connections = failures.of_connections(self.plan.wire.connections, self.never_opened, limit, why)
         requests = f"{self.failed}{failures.accepting(overall.total)}" if self.failed else ""
         return (requests,) * bool(requests) + (f"{connections}; {failures.ACCEPT}",) * bool(connections)
 
     def follow_the_search(self) -> None:
-        warmup_ns = self.plan.warmup_ns
+        warmup_ns = self.plan.load.warmup_ns
         asked = self.search.next(None)
         while isinstance(asked, Probe):
             self.probe = asked
@@ -151,7 +155,7 @@ class Saturation:
                 return
             self.part = self.part + part if self.part is not None and asked.continues else part
             taken = len(self.search.steps)
-            self.failed = failures.of_requests((self.part.measured,), self.plan.verdict.failures, self.crew.examples)
+            self.failed = failures.of_requests((self.part.measured,), self.verdict_limits.failures, self.crew.examples)
             asked = self.search.next(self.part.trial(self.probe.limits, self.failed))
             for number, step in enumerate(self.search.steps[taken:], taken + 1):
                 self.emit(StepTaken(number, step))
@@ -163,24 +167,28 @@ class Saturation:
     def put_on(self, probe: Probe, warmup_ns: int) -> Observation:
         """Offers one rate; the first of all after the plan's warm-up."""
         crew = self.crew
-        if crew.load is not None:
+        if crew.order is not None:
             crew.open_connections(fresh=probe.fresh and not probe.continues)
         done_s = self.part.length_ns / NS_PER_S if self.part is not None and probe.continues else 0.0
         length_ns = max(1, round((probe.length_s - done_s) * NS_PER_S))
         rate_per_s = probe.rate_per_s
-        profile = () if probe.purpose is Purpose.BURST else (Segment(length_ns, rate_per_s, rate_per_s),)
-        self.before, self.blocks, self.given_up = Snapshot(), [], False
-        settle_ns = round(self.settings.drain_window_s * NS_PER_S)
-        load = crew.begin_load(
-            profile, max(settle_ns, warmup_ns), length_ns, interval_ns=round(probe.block_s * NS_PER_S)
+        load = replace(
+            self.plan.load,
+            warmup_ns=max(round(self.settings.drain_window_s * NS_PER_S), warmup_ns),
+            duration_ns=length_ns,
+            interval_ns=round(probe.block_s * NS_PER_S),
+            profile=() if probe.purpose is Purpose.BURST else (Segment(length_ns, rate_per_s, rate_per_s),),
+            requests=0,
         )
+        self.before, self.blocks, self.given_up = Snapshot(), [], False
+        begun = crew.begin_load(load)
         crew.follow(Phase.WARMUP)
         watch = machine.HostWatch()
         crew.follow(Phase.MEASURE, given_up=lambda: self.given_up)
         self.host = watch.signs()
         if self.given_up:
             crew.end_load()
-            length_ns = max(1, crew.stopped_ns - load.measure_ns)
+            length_ns = max(1, crew.stopped_ns - begun.measure_ns)
         self.drain()
         return self.counted(probe, length_ns)
 
@@ -189,8 +197,8 @@ class Saturation:
         crew = self.crew
         crew.drain()
         # Between two loads the workers still know the one before, which has been counted.
-        if crew.load is not self.newest:
-            self.newest = crew.load
+        if crew.order is not self.newest:
+            self.newest = crew.order
             for phase in (Phase.WARMUP, Phase.MEASURE):
                 self.loads[phase] += crew.settled(phase)
 
@@ -201,11 +209,11 @@ class Saturation:
         limited_by = ""
         if probe.purpose is not Purpose.BURST:
             judged = verdict.judge(
-                self.plan.verdict,
+                self.verdict_limits,
                 measured,
                 Signs(self.crew.signs(), self.host),
                 open_loop=True,
-                spin=self.plan.spin,
+                spin=self.plan.wire.spin,
                 duration_ns=length_ns,
             )
             limited_by = judged.reasons[0] if judged.reasons else ""
@@ -230,7 +238,7 @@ class Saturation:
         self.given_up = number >= LEAST_BLOCKS and bool(hopeless(trial, self.probe.limits))
 
     def block(self, limits: tuple[Limit, ...], counted: Snapshot) -> Block:
-        pairs = [_exceeding(counted, limit, self.plan.request_timeout_ns) for limit in limits]
+        pairs = [_exceeding(counted, limit, self.plan.wire.request_timeout_ns) for limit in limits]
         return Block(tuple(requests for requests, _ in pairs), tuple(exceeding for _, exceeding in pairs))
 
     def gone(self) -> bool:

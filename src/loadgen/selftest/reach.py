@@ -43,11 +43,11 @@ class SelfTest:
 
     def ceiling(self, plan: Plan, cpus: int) -> Ceiling | None:
         """What as many workers as the plan's reach at the depth measured that is nearest below its own."""
-        below = [reach for reach in self.reaches if reach.depth <= plan.pipeline_depth]
+        below = [reach for reach in self.reaches if reach.depth <= plan.wire.pipeline_depth]
         if not below:
             return None
         reach = below[-1]
-        per_worker = reach.open_per_s if plan.open_loop else reach.closed_per_s
+        per_worker = reach.open_per_s if plan.load.open_loop else reach.closed_per_s
         # Workers that share a CPU share what it can do.
         return Ceiling(per_worker * min(len(plan.workers), cpus), self.floor_p50_ns, self.floor_p99_ns, self.taken)
 

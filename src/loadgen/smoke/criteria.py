@@ -277,11 +277,11 @@ def _no_hits_asked(limits: SmokeLimits, plan: Plan) -> str:
     """Why no GET needs to hit; empty where one does."""
     if limits.hit_rate is None:
         return "switched off (smoke.hit_rate)"
-    if not plan.speaks.has_keys:
+    if not plan.target.speaks.has_keys:
         return "there are no GETs in this protocol"
-    if not plan.weights.get:
+    if not plan.workload.weights.get:
         return "there are no GETs in this load"
-    if not (plan.weights.set or plan.prefill or plan.backfill_on_miss):
+    if not (plan.workload.weights.set or plan.workload.prefill or plan.workload.backfill_on_miss):
         return "no key is written in this load before it is read"
     return ""
 

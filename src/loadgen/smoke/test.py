@@ -13,6 +13,7 @@ from loadgen import __version__
 from loadgen.errors import TargetError
 from loadgen.events import Configured, Event, Overall, Part, Progress, Result
 from loadgen.host import machine
+from loadgen.judge.judging import Judging
 from loadgen.plan import Endpoint, Plan
 from loadgen.runner.run import Run
 from loadgen.runner.stop import NEVER, Stop
@@ -37,6 +38,8 @@ class Case:
     server: ServerPlan | None
     """None: it runs already, and goes on afterwards."""
     limits: SmokeLimits
+    judging: Judging
+    """By what the load's result is judged; the test itself has its own limits."""
     embedded: bool
     warnings: tuple[str, ...]
 
@@ -82,7 +85,7 @@ class SmokeTest:
         try:
             with server:
                 here = Endpoint(server.host, server.port, server.host)
-                self.test(replace(case.plan, endpoints=(here,)), server, began_ns)
+                self.test(case.plan.at(here), server, began_ns)
         finally:
             # What it says when it is stopped, of memory that leaked or locks that were held, counts too.
             if self.course.up is not None:
@@ -100,8 +103,8 @@ class SmokeTest:
         self.course = Observed(up=Finding(True, f"answered after {(time.monotonic_ns() - began_ns) / NS_PER_S:.2f} s"))
         self.identity = identify(plan)
         warnings, embedded = self.case.warnings, self.case.embedded
-        fingerprint = machine.fingerprint()
-        self.emit(Configured(plan, __version__, warnings, embedded, self.identity, host=fingerprint))
+        fingerprint, judging = machine.fingerprint(), self.case.judging
+        self.emit(Configured(plan, __version__, warnings, embedded, self.identity, host=fingerprint, judging=judging))
         if self.is_sane(plan):
             self.load(plan, server)
         self.course = replace(self.course, still_up=still_up(plan, server))
@@ -119,7 +122,14 @@ class SmokeTest:
 
     def load(self, plan: Plan, server: ManagedServer | None) -> None:
         try:
-            self.result = Run(plan, self.emit, embedded=self.case.embedded, server=server, stop=self.stop).result()
+            self.result = Run(
+                plan,
+                self.emit,
+                judging=self.case.judging,
+                embedded=self.case.embedded,
+                server=server,
+                stop=self.stop,
+            ).result()
         except TargetError as error:
             self.course = replace(self.course, failure=str(error))
         else:

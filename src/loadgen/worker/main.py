@@ -120,15 +120,15 @@ class Worker:
     """An engine, and what it is told and says."""
 
     def __init__(self, pipe: Pipe, plan: Plan, index: int) -> None:
-        self.password = plan.password
+        self.password = plan.target.password
         own = plan.workers[index]
         if own.cpu is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {own.cpu})
         raise_file_limit(sum(own.connections))
         self.pipe = pipe
         self.index = index
-        self.load: Load | None = None
-        """The newest."""
+        self.order: PutOn | None = None
+        """Of the newest load."""
         self.intervals = 0
         """How many of the phase's intervals have been reported."""
         self.timers: dict[asyncio.TimerHandle, tuple[int, Callable[[], None]]] = {}
@@ -152,24 +152,24 @@ class Worker:
                 self.enter(Phase.PREFILL)
                 self.engine.write_keys()
                 self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
-            case PutOn(load):
-                self.put_on(load)
+            case PutOn():
+                self.put_on(order)
             case EndLoad():
                 self.forget_timers()
                 self.engine.stop()
 
-    def put_on(self, load: Load) -> None:
-        self.load = load
+    def put_on(self, order: PutOn) -> None:
+        self.order, load = order, order.load
         self.throttled = cgroup.throttling(self.groups)
         self.forget_timers()
         profile = [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in load.profile]
         for phase in (Phase.WARMUP, Phase.MEASURE):
             self.ended.pop(phase, None)  # An earlier load's; the engine forgets that too.
         self.enter(Phase.WARMUP)
-        self.engine.load(load.start_ns, load.warmup_ns, load.duration_ns, profile, load.requests)
-        self.report_intervals(load, Phase.WARMUP, load.start_ns, load.warmup_ns)
-        self.at(load.measure_ns, lambda: self.enter(Phase.MEASURE))
-        self.report_intervals(load, Phase.MEASURE, load.measure_ns, load.duration_ns)
+        self.engine.load(order.start_ns, load.warmup_ns, load.window_ns, profile, load.requests)
+        self.report_intervals(load, Phase.WARMUP, order.start_ns, load.warmup_ns)
+        self.at(order.measure_ns, lambda: self.enter(Phase.MEASURE))
+        self.report_intervals(load, Phase.MEASURE, order.measure_ns, load.window_ns)
 
     def at(self, at_ns: int, do: Callable[[], None]) -> None:
         """Does something at a monotonic time, and after what is due before it, unless the load is stopped before.
@@ -315,10 +315,10 @@ class Worker:
 
     def report_rest(self) -> None:
         """What a window that its requests ended has left of an interval."""
-        load = self.load
-        if load is None or not load.requests or self.phase != Phase.MEASURE:
+        order = self.order
+        if order is None or not order.load.requests or self.phase != Phase.MEASURE:
             return
-        rest_ns = self.engine.window_end_ns() - load.measure_ns - self.intervals * load.interval_ns
+        rest_ns = self.engine.window_end_ns() - order.measure_ns - self.intervals * order.load.interval_ns
         if rest_ns > 0:
             self.say(IntervalEnded, Phase.MEASURE, number=self.intervals + 1, length_ns=rest_ns)
 

@@ -13,7 +13,7 @@ from loadgen.plan import Load, Plan
 from loadgen.signs import WorkerSigns
 from loadgen.snapshot import Snapshot
 
-VERSION = 1
+VERSION = 2
 """Of these messages. A worker that was started by another version says so, and ends."""
 
 OTHER_FILES = 32
@@ -53,6 +53,18 @@ class PutOn:
     """Put a load on the servers; a Drained follows."""
 
     load: Load
+    start_ns: int
+    """Monotonic time at which the warm-up begins."""
+
+    @property
+    def measure_ns(self) -> int:
+        """Monotonic time at which the measure window begins."""
+        return self.start_ns + self.load.warmup_ns
+
+    @property
+    def end_ns(self) -> int:
+        """And at which it ends, unless its requests end it before."""
+        return self.measure_ns + self.load.window_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from loadgen.errors import ExitCode, WorkerError
 from loadgen.events import Event, Overall, Part, Progress, Result
 from loadgen.host import machine, neighbours
 from loadgen.host.neighbours import Busy
+from loadgen.judge.verdict import VerdictLimits
 from loadgen.output.paper.sink import Sink
 from loadgen.runner.run import Run
 from loadgen.runner.stop import Stop
@@ -169,7 +170,7 @@ class _Bench:
         for depth in DEPTHS:
             closed = self.measure(depth)
             [worker] = closed.signs.workers
-            is_bound = worker.cpu_ns < closed.plan.verdict.cpu_share * worker.wall_ns
+            is_bound = worker.cpu_ns < VerdictLimits().cpu_share * worker.wall_ns
             yield Reach(depth, closed.throughput_per_s, is_bound, self.open_ceiling(depth, closed.throughput_per_s))
 
     def open_ceiling(self, depth: int, closed_per_s: float) -> float:

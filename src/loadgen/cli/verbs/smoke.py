@@ -117,12 +117,13 @@ def case_of(settings: config.Config, name: str, embedded: bool) -> Case:
     plan = config.resolve(settings)
     server = config.server_plan(settings, name)
     if embedded:
-        server = ServerPlan("built-in server", (*BUILTIN, "--protocol", plan.speaks.wire), plan.protocol)
+        server = ServerPlan("built-in server", (*BUILTIN, "--protocol", plan.target.speaks.wire), plan.target.protocol)
     return Case(
-        name=server.name if server is not None else ", ".join(map(str, plan.endpoints)),
+        name=server.name if server is not None else ", ".join(map(str, plan.target.endpoints)),
         plan=plan,
         server=server,
         limits=config.smoke_limits(settings),
+        judging=config.judging(settings),
         embedded=embedded,
         warnings=(*settings.warnings, *([NO_SEARCH] if config.wants_search(settings) else ())),
     )

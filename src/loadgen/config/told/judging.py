@@ -1,13 +1,21 @@
-"""What those who judge a server are told by a configuration: criteria of a smoke test, settings of a comparison."""
+"""By what a configuration has results judged: objectives, limits, a smoke test's criteria, a comparison's settings."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from loadgen.compare.comparison import Awake, ComparisonSettings, Idle
+from loadgen.config.tables.objectives import objectives
 from loadgen.config.tables.rounds import RoundsTable
-from loadgen.config.tables.schema import Config
+from loadgen.config.tables.schema import Config, Verdict
+from loadgen.judge.judging import Judging
+from loadgen.judge.verdict import VerdictLimits
 from loadgen.smoke.criteria import SmokeLimits
+
+
+def judging(config: Config) -> Judging:
+    """By what the result of the configuration's plan is judged: `[slo]` and `[verdict]`."""
+    return Judging(objectives(config.slo), _limits(config.verdict))
 
 
 def smoke_limits(config: Config) -> SmokeLimits:
@@ -47,4 +55,20 @@ def _settings(table: RoundsTable, *, one_sided: bool) -> ComparisonSettings:
         max_rounds=table.rounds,
         idle=Idle(table.idle),
         awake=Awake(table.awake),
+    )
+
+
+def _limits(verdict: Verdict) -> VerdictLimits:
+    return VerdictLimits(
+        lag_ns=verdict.lag,
+        lag_share=verdict.lag_share,
+        shortfall=verdict.shortfall,
+        cpu_share=verdict.cpu_share,
+        queue_share=verdict.queue_share,
+        steal_share=verdict.steal_share,
+        pause_ns=verdict.pause,
+        ceiling_share=verdict.ceiling_share,
+        drift_p=verdict.drift_p,
+        failures=verdict.failures,
+        connections=verdict.connections,
     )

@@ -10,16 +10,15 @@ import os
 import socket
 from pathlib import Path
 
+from loadgen.config.tables import schema
 from loadgen.config.tables.cpu_list import parse_cpu_list
 from loadgen.config.tables.endpoint import parse_endpoint
-from loadgen.config.tables.objectives import objectives
 from loadgen.config.tables.password import password
-from loadgen.config.tables.schema import Commands, Config, Target, Verdict
+from loadgen.config.tables.schema import Commands, Config
 from loadgen.config.told.profile import phases, profile
 from loadgen.config.told.split import split_connections, split_range, worker_count, worker_seed
 from loadgen.errors import TargetError
-from loadgen.judge.verdict import VerdictLimits
-from loadgen.plan import Endpoint, Keyspace, Plan, Weights, WorkerPlan
+from loadgen.plan import Endpoint, Keyspace, Load, Plan, Target, Weights, Wire, WorkerPlan, Workload
 from loadgen.server_plan import HOST, ServerPlan
 from loadgen.units import MAX_DURATION_NS
 
@@ -36,42 +35,48 @@ def resolve(config: Config) -> Plan:
     # A shift, not a modulus: every seed is as likely.
     seed = config.general.seed if config.general.seed is not None else int.from_bytes(os.urandom(8)) >> 11
     return Plan(
-        protocol=config.target.protocol,
-        endpoints=_endpoints(config.target),
-        username=config.target.username,
-        password=password(config.target),
-        connections=connection.connections,
-        pipeline_depth=connection.pipeline_depth,
-        batch_size=connection.batch_size or connection.pipeline_depth,
-        connect_timeout_ns=connection.connect_timeout,
-        request_timeout_ns=connection.request_timeout,
-        request_distribution=connection.request_distribution,
-        phases=phases(workload),
-        profile=profile(workload, config.general.duration or MAX_DURATION_NS),
-        arrival=workload.arrival if workload.arrival and workload.scheduled else "constant",
-        spin=workload.spin,
-        prefill=workload.prefill,
-        prefill_timeout_ns=workload.prefill_timeout,
-        backfill_on_miss=workload.backfill_on_miss,
-        keyspace=Keyspace(
-            count=workload.keyspace.count,
-            length=workload.keyspace.length,
-            distribution=workload.keyspace.distribution,
-            zipf_exponent=workload.keyspace.zipf_exponent,
-            prefix=workload.keyspace.prefix,
+        target=Target(
+            protocol=config.target.protocol,
+            endpoints=_endpoints(config.target),
+            username=config.target.username,
+            password=password(config.target),
+            precheck=config.target.precheck,
         ),
-        weights=_lowest_terms(workload.commands),
-        value_bytes=workload.values.length,
-        warmup_ns=config.general.warmup,
-        duration_ns=config.general.duration,
-        requests=config.general.requests,
-        refill=connection.refill,
-        interval_ns=config.general.interval,
+        wire=Wire(
+            connections=connection.connections,
+            pipeline_depth=connection.pipeline_depth,
+            batch_size=connection.batch_size or connection.pipeline_depth,
+            connect_timeout_ns=connection.connect_timeout,
+            request_timeout_ns=connection.request_timeout,
+            request_distribution=connection.request_distribution,
+            refill=connection.refill,
+            spin=workload.spin,
+        ),
+        workload=Workload(
+            keyspace=Keyspace(
+                count=workload.keyspace.count,
+                length=workload.keyspace.length,
+                distribution=workload.keyspace.distribution,
+                zipf_exponent=workload.keyspace.zipf_exponent,
+                prefix=workload.keyspace.prefix,
+            ),
+            weights=_lowest_terms(workload.commands),
+            value_bytes=workload.values.length,
+            prefill=workload.prefill,
+            prefill_timeout_ns=workload.prefill_timeout,
+            backfill_on_miss=workload.backfill_on_miss,
+        ),
+        load=Load(
+            warmup_ns=config.general.warmup,
+            duration_ns=config.general.duration,
+            interval_ns=config.general.interval,
+            profile=profile(workload, config.general.duration or MAX_DURATION_NS),
+            arrival=workload.arrival if workload.arrival and workload.scheduled else "constant",
+            requests=config.general.requests,
+            phases=phases(workload),
+        ),
         seed=seed,
         workers=_workers(config, seed),
-        slo=objectives(config.slo),
-        verdict=_limits(config.verdict),
-        precheck=config.target.precheck,
     )
 
 
@@ -111,7 +116,7 @@ def _absolute(path: str) -> str:
     return str(Path(path).absolute())
 
 
-def _endpoints(target: Target) -> tuple[Endpoint, ...]:
+def _endpoints(target: schema.Target) -> tuple[Endpoint, ...]:
     if target.server is not None:
         return (Endpoint(HOST, target.server.port, HOST),)
     return tuple(_lookup(*parse_endpoint(text)) for text in target.endpoints)
@@ -140,22 +145,6 @@ def _lowest_terms(commands: Commands) -> Weights:
     """The mix in its smallest whole numbers, so that 80:20 and 4:1 are the same plan."""
     shared = math.gcd(commands.get, commands.set, commands.delete)
     return Weights(get=commands.get // shared, set=commands.set // shared, delete=commands.delete // shared)
-
-
-def _limits(verdict: Verdict) -> VerdictLimits:
-    return VerdictLimits(
-        lag_ns=verdict.lag,
-        lag_share=verdict.lag_share,
-        shortfall=verdict.shortfall,
-        cpu_share=verdict.cpu_share,
-        queue_share=verdict.queue_share,
-        steal_share=verdict.steal_share,
-        pause_ns=verdict.pause,
-        ceiling_share=verdict.ceiling_share,
-        drift_p=verdict.drift_p,
-        failures=verdict.failures,
-        connections=verdict.connections,
-    )
 
 
 def _lookup(host: str, port: int) -> Endpoint:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from loadgen.escape import printable
 from loadgen.events import Configured, Result, Sample, SearchEnded, per_s
+from loadgen.judge.verdict import VerdictLimits
 from loadgen.output.words import figures
 from loadgen.overload import BACKLOG_NS, lateness_ns
 from loadgen.percentiles import IN_ROWS, percentiles
@@ -53,7 +54,7 @@ Ended = Result | SearchEnded
 
 
 def targets(plan: Plan) -> str:
-    return ", ".join(printable(str(endpoint)) for endpoint in plan.endpoints)
+    return ", ".join(printable(str(endpoint)) for endpoint in plan.target.endpoints)
 
 
 def started(event: Configured) -> str:
@@ -64,21 +65,25 @@ def started(event: Configured) -> str:
 def workers(plan: Plan) -> str:
     cpus = sorted({worker.cpu for worker in plan.workers if worker.cpu is not None})
     pinned = f", pinned to CPU {', '.join(map(str, cpus))}" if cpus else ""
-    return f"{len(plan.workers)}{pinned}{', spinning' if plan.spin else ''}"
+    return f"{len(plan.workers)}{pinned}{', spinning' if plan.wire.spin else ''}"
 
 
 def mix(plan: Plan, spell: Spell = str) -> str:
     """80 and 20 are "80% GET, 20% SET", and so are 4 and 1."""
-    if not plan.speaks.has_keys:
+    if not plan.target.speaks.has_keys:
         return "PING"
-    weights = {"GET": plan.weights.get, "SET": plan.weights.set, "DELETE": plan.weights.delete}
+    weights = {
+        "GET": plan.workload.weights.get,
+        "SET": plan.workload.weights.set,
+        "DELETE": plan.workload.weights.delete,
+    }
     whole = sum(weights.values())
     shares = {command: f"{100 * weight / whole:.3g}" for command, weight in weights.items() if weight}
     return ", ".join(f"{figures.percent(share, spell)} {command}" for command, share in shares.items())
 
 
 def keyspace(plan: Plan, spell: Spell = str) -> str:
-    keys = plan.keyspace
+    keys = plan.workload.keyspace
     popularity = f"zipf {keys.zipf_exponent:g}" if keys.distribution == "zipf" else keys.distribution
     prefix = [f"prefix {printable(keys.prefix)}"] if keys.prefix else []
     size = f"{figures.plural(keys.length, 'byte')} each"
@@ -87,14 +92,14 @@ def keyspace(plan: Plan, spell: Spell = str) -> str:
 
 def schedule(plan: Plan, spell: Spell = str) -> list[str]:
     """The offered rate in a line and, where it changes, what it begins with, a line each; none in a closed loop."""
-    if not plan.open_loop:
+    if not plan.load.open_loop:
         return []
-    rate = f"{figures.whole_rate(plan.rate_per_s, spell)} req/s"
-    if len(plan.profile) == 1 and plan.profile[0].from_per_s == plan.profile[0].to_per_s:
-        return [f"{rate}, {plan.arrival}"]
-    shown = [_segment(segment, spell) for segment in plan.profile[:_MOST_SEGMENTS]]
-    rest = len(plan.profile) - len(shown)
-    return [f"{rate} on average, {plan.arrival}", *shown, *([f"and {spell(rest)} more"] if rest else [])]
+    rate = f"{figures.whole_rate(plan.load.rate_per_s, spell)} req/s"
+    if len(plan.load.profile) == 1 and plan.load.profile[0].from_per_s == plan.load.profile[0].to_per_s:
+        return [f"{rate}, {plan.load.arrival}"]
+    shown = [_segment(segment, spell) for segment in plan.load.profile[:_MOST_SEGMENTS]]
+    rest = len(plan.load.profile) - len(shown)
+    return [f"{rate} on average, {plan.load.arrival}", *shown, *([f"and {spell(rest)} more"] if rest else [])]
 
 
 def _segment(segment: Segment, spell: Spell) -> str:
@@ -114,12 +119,12 @@ def _length(ns: int) -> str:
 
 def extras(plan: Plan) -> list[str]:
     """What happens beside the load."""
-    return ["prefill"] * plan.prefill + ["backfill on miss"] * plan.backfill_on_miss
+    return ["prefill"] * plan.workload.prefill + ["backfill on miss"] * plan.workload.backfill_on_miss
 
 
 def refill(plan: Plan) -> str:
     """How a closed loop refills a pipeline, where that is not slot by slot; empty for an open one."""
-    return "" if plan.open_loop or plan.refill == "slot" else "refilled when drained"
+    return "" if plan.load.open_loop or plan.wire.refill == "slot" else "refilled when drained"
 
 
 def notes(event: Configured) -> list[str]:
@@ -134,22 +139,22 @@ def warnings(event: Configured | Ended) -> list[str]:
 
 def aim(plan: Plan, spell: Spell = str) -> str:
     """What ends the measured time: "60s", "100,000 requests", or "100,000 requests, 60s at most"."""
-    if not plan.requests:
-        return format_duration(plan.duration_ns)
-    limit = f", {format_duration(plan.duration_ns)} at most" if plan.duration_ns else ""
-    return f"{figures.plural(plan.requests, 'request', spell)}{limit}"
+    if not plan.load.requests:
+        return format_duration(plan.load.duration_ns)
+    limit = f", {format_duration(plan.load.duration_ns)} at most" if plan.load.duration_ns else ""
+    return f"{figures.plural(plan.load.requests, 'request', spell)}{limit}"
 
 
 def duration(result: Result, spell: Spell = str) -> str:
     """How long was measured, and how much of what was asked for that is, where it is not all."""
     seconds, plan = f"{result.duration_ns / 1e9:.2f}s", result.plan
     planned = result.measured.total.planned
-    if not plan.requests:
-        return f"{seconds} of {format_duration(plan.duration_ns)}, interrupted" if result.interrupted else seconds
-    if planned == plan.requests:
+    if not plan.load.requests:
+        return f"{seconds} of {format_duration(plan.load.duration_ns)}, interrupted" if result.interrupted else seconds
+    if planned == plan.load.requests:
         return f"{seconds}, interrupted" if result.interrupted else seconds
     why = "interrupted" if result.interrupted else "the time was over" if not result.failure else "it could not go on"
-    return f"{seconds}, {spell(planned)} of {figures.plural(plan.requests, 'request', spell)}: {why}"
+    return f"{seconds}, {spell(planned)} of {figures.plural(plan.load.requests, 'request', spell)}: {why}"
 
 
 def bandwidth(result: Result, snapshot: Snapshot) -> str:
@@ -245,8 +250,8 @@ def phase(phase: LoadPhase, spell: Spell = str) -> str:
 
 def phases(plan: Plan, spell: Spell = str) -> str:
     """The phases as configured: "10s at 10,000 req/s, 20s from 10,000 to 50,000 req/s"; empty where there are none."""
-    shown = [_as_configured(phase, spell) for phase in plan.phases[:_MOST_PHASES]]
-    rest = len(plan.phases) - len(shown)
+    shown = [_as_configured(phase, spell) for phase in plan.load.phases[:_MOST_PHASES]]
+    rest = len(plan.load.phases) - len(shown)
     return ", ".join([*shown, *([f"and {spell(rest)} more"] if rest else [])])
 
 
@@ -285,7 +290,7 @@ def latencies(result: Result) -> list[tuple[str, Histogram]]:
     """The rows of the final table: all requests, then each command; with a schedule, the send lag and its two parts."""
     measured = result.measured
     names = {command: command if command == "all" else command.upper() for command in ("all", *measured.commands)}
-    if not result.plan.open_loop:
+    if not result.plan.load.open_loop:
         return [(name, measured.latency(command)) for command, name in names.items()]
     return [
         *(
@@ -329,14 +334,14 @@ def overload(result: Result, spell: Spell = str) -> list[str]:
     return words
 
 
-def strain(event: Sample, plan: Plan | None) -> list[str]:
+def strain(event: Sample, limits: VerdictLimits | None) -> list[str]:
     """What a row should not be read without: a backlog, or a generator that was itself late, beyond a limit."""
     words, backlog = [], event.interval.backlog
     if backlog.age_ns > BACKLOG_NS:
         served = per_s(event.interval.total.answered, event.interval_ns)
         growing = " and growing" if event.growing else ""
         words.append(f"{_flow(per_s(event.offered, event.interval_ns), served, backlog)}{growing}")
-    if plan is not None and (late_ns := lateness_ns(event.interval, plan.verdict.lag_ns, plan.verdict.lag_share)):
+    if limits is not None and (late_ns := lateness_ns(event.interval, limits.lag_ns, limits.lag_share)):
         words.append(f"the generator itself was late: p99 of its own lag {figures.latency(late_ns)}")
     return words
 
@@ -357,7 +362,7 @@ def closing(result: Result) -> list[str]:
     few |= any(figures.mark(h, q) == figures.FEW_SAMPLES for h in each_phase for _, _, q in PHASE_PERCENTILES)
     return [
         *[EMBEDDED] * result.embedded,
-        *[_closed_loop(result)] * (not result.plan.open_loop and result.measured.total.planned > 0),
+        *[_closed_loop(result)] * (not result.plan.load.open_loop and result.measured.total.planned > 0),
         *[BOUNDS] * bounds,
         *[f"{FEW_SAMPLES} {ROWS_UNMARKED}"] * few,
     ]

@@ -6,9 +6,22 @@ from dataclasses import replace
 from typing import Any
 
 from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample
+from loadgen.judge.judging import Judging
 from loadgen.overload import Overload
 from loadgen.phase import Phase
-from loadgen.plan import Endpoint, Keyspace, LoadPhase, Plan, Segment, Weights, WorkerPlan
+from loadgen.plan import (
+    Endpoint,
+    Keyspace,
+    Load,
+    LoadPhase,
+    Plan,
+    Segment,
+    Target,
+    Weights,
+    Wire,
+    WorkerPlan,
+    Workload,
+)
 from loadgen.protocol import PROTOCOLS
 from loadgen.record.read.accounts import checks, commands, connections, errors, examples, others
 from loadgen.record.read.fields import Fields
@@ -30,6 +43,7 @@ def configured(record: Fields) -> Configured:
     search = record.may("search")
     return Configured(
         plan=plan(record),
+        judging=Judging(tuple(map(objective, record.parts("slo")))),
         version=record.text("version"),
         warnings=record.texts("warnings"),
         embedded=bool(record.get("embedded", False)),
@@ -44,40 +58,44 @@ def plan(record: Fields) -> Plan:
     """The plan of a `config` record: what outputs show of one. What they do not, such as a password, is empty."""
     weights = record.part("weights")
     return Plan(
-        protocol=_PROTOCOLS.get(record.text("protocol"), record.text("protocol").lower() or "resp"),
-        endpoints=tuple(_endpoint(words) for words in record.text("target").split(",") if words),
-        username="",
-        password="",
-        connections=record.count("conns"),
-        pipeline_depth=record.count("pipeline"),
-        batch_size=record.count("batch_size"),
-        refill=str(record.may("refill", "slot")),
-        connect_timeout_ns=0,
-        request_timeout_ns=record.ns("request_timeout_secs"),
-        request_distribution=record.text("request_distribution"),
-        profile=tuple(map(_segment, record.parts("profile"))),
-        arrival=record.text("arrival"),
-        spin=bool(record.get("spin", False)),
-        prefill=bool(record.get("prefill", False)),
-        prefill_timeout_ns=0,
-        backfill_on_miss=bool(record.get("backfill_on_miss", False)),
-        keyspace=Keyspace(
-            count=record.count("keyspace"),
-            length=record.count("key_size"),
-            distribution=record.text("key_distribution"),
-            zipf_exponent=float(record.may("zipf_exponent", 0.0)),
-            prefix=str(record.may("key_prefix", "")),
+        target=Target(
+            protocol=_PROTOCOLS.get(record.text("protocol"), record.text("protocol").lower() or "resp"),
+            endpoints=tuple(_endpoint(words) for words in record.text("target").split(",") if words),
         ),
-        weights=Weights(weights.count("get"), weights.count("set"), weights.count("delete")),
-        value_bytes=record.count("value_size"),
-        warmup_ns=record.ns("warmup_secs"),
-        duration_ns=record.ns("duration_secs") if record.may("duration_secs") else 0,
-        requests=int(record.may("request_limit") or 0),
-        interval_ns=record.ns("interval_secs"),
+        wire=Wire(
+            connections=record.count("conns"),
+            pipeline_depth=record.count("pipeline"),
+            batch_size=record.count("batch_size"),
+            connect_timeout_ns=0,
+            request_timeout_ns=record.ns("request_timeout_secs"),
+            request_distribution=record.text("request_distribution"),
+            refill=str(record.may("refill", "slot")),
+            spin=bool(record.get("spin", False)),
+        ),
+        workload=Workload(
+            keyspace=Keyspace(
+                count=record.count("keyspace"),
+                length=record.count("key_size"),
+                distribution=record.text("key_distribution"),
+                zipf_exponent=float(record.may("zipf_exponent", 0.0)),
+                prefix=str(record.may("key_prefix", "")),
+            ),
+            weights=Weights(weights.count("get"), weights.count("set"), weights.count("delete")),
+            value_bytes=record.count("value_size"),
+            prefill=bool(record.get("prefill", False)),
+            backfill_on_miss=bool(record.get("backfill_on_miss", False)),
+        ),
+        load=Load(
+            warmup_ns=record.ns("warmup_secs"),
+            duration_ns=record.ns("duration_secs") if record.may("duration_secs") else 0,
+            interval_ns=record.ns("interval_secs"),
+            profile=tuple(map(_segment, record.parts("profile"))),
+            arrival=record.text("arrival"),
+            requests=int(record.may("request_limit") or 0),
+        ),
         seed=record.count("seed"),
-        test=str(record.may("test", "")),
         workers=_workers(record.count("threads"), str(record.may("cpu_list", ""))),
-        slo=tuple(map(objective, record.parts("slo"))),
+        test=str(record.may("test", "")),
     )
 
 

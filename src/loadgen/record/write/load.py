@@ -14,18 +14,18 @@ def load(plan: Plan) -> dict[str, Any]:
     """The fields of LOAD. How much of it there is, rate and time, is none of them."""
     return {
         "threads": len(plan.workers),
-        "conns": plan.connections,
-        "pipeline": plan.pipeline_depth,
-        "batch_size": plan.batch_size,
-        "refill": plan.refill,
-        "keyspace": plan.keyspace.count,
-        "key_size": plan.keyspace.length,
-        "key_distribution": plan.keyspace.distribution,
-        "value_size": plan.value_bytes,
-        "weights": asdict(plan.weights),
-        "prefill": plan.prefill,
-        "backfill_on_miss": plan.backfill_on_miss,
-        "arrival": plan.arrival,
+        "conns": plan.wire.connections,
+        "pipeline": plan.wire.pipeline_depth,
+        "batch_size": plan.wire.batch_size,
+        "refill": plan.wire.refill,
+        "keyspace": plan.workload.keyspace.count,
+        "key_size": plan.workload.keyspace.length,
+        "key_distribution": plan.workload.keyspace.distribution,
+        "value_size": plan.workload.value_bytes,
+        "weights": asdict(plan.workload.weights),
+        "prefill": plan.workload.prefill,
+        "backfill_on_miss": plan.workload.backfill_on_miss,
+        "arrival": plan.load.arrival,
     }
 
 

@@ -24,38 +24,38 @@ SCHEMA_VERSION = 2
 
 
 def config(event: Configured) -> dict[str, Any]:
-    plan = event.plan
+    plan, keyspace = event.plan, event.plan.workload.keyspace
     cpus = sorted({worker.cpu for worker in plan.workers if worker.cpu is not None})
     return {
         "type": "config",
         "schema_version": SCHEMA_VERSION,
         "ts": timestamp(event.wall_s),
         "version": event.version,
-        "target": ",".join(str(endpoint) for endpoint in plan.endpoints),
+        "target": ",".join(str(endpoint) for endpoint in plan.target.endpoints),
         "identity": event.server or None,
         "embedded": event.embedded,
-        "protocol": plan.speaks.record_name,
+        "protocol": plan.target.speaks.record_name,
         "tls": False,
         **load(plan),
-        **({"zipf_exponent": plan.keyspace.zipf_exponent} if plan.keyspace.distribution == "zipf" else {}),
-        **({"key_prefix": plan.keyspace.prefix} if plan.keyspace.prefix else {}),
+        **({"zipf_exponent": keyspace.zipf_exponent} if keyspace.distribution == "zipf" else {}),
+        **({"key_prefix": keyspace.prefix} if keyspace.prefix else {}),
         "engine": "uvloop",
         "loop": "open" if event.search is not None else _loop(plan),
         "search": [quantile_limit(limit) for limit in event.search.limits] if event.search is not None else None,
-        **({"ratelimit": number(plan.rate_per_s)} if plan.open_loop else {}),
-        "profile": [_segment(segment) for segment in plan.profile],
-        "request_distribution": plan.request_distribution,
-        "spin": plan.spin,
-        "warmup_secs": secs(plan.warmup_ns),
-        "duration_secs": secs(plan.duration_ns) if plan.duration_ns else None,
-        "request_limit": plan.requests or None,
-        "interval_secs": secs(plan.interval_ns),
-        "request_timeout_secs": secs(plan.request_timeout_ns),
+        **({"ratelimit": number(plan.load.rate_per_s)} if plan.load.open_loop else {}),
+        "profile": [_segment(segment) for segment in plan.load.profile],
+        "request_distribution": plan.wire.request_distribution,
+        "spin": plan.wire.spin,
+        "warmup_secs": secs(plan.load.warmup_ns),
+        "duration_secs": secs(plan.load.duration_ns) if plan.load.duration_ns else None,
+        "request_limit": plan.load.requests or None,
+        "interval_secs": secs(plan.load.interval_ns),
+        "request_timeout_secs": secs(plan.wire.request_timeout_ns),
         **({"cpu_list": ",".join(map(str, cpus))} if cpus else {}),
         "seed": plan.seed,
         **({"test": plan.test} if plan.test else {}),
-        "slo": [_objective(objective) for objective in plan.slo],
-        "verdict_limits": asdict(plan.verdict),
+        "slo": [_objective(objective) for objective in event.judging.slo],
+        "verdict_limits": asdict(event.judging.limits),
         "warnings": texts(event.warnings),
         "host": text(event.host) or None,
     }
@@ -157,7 +157,7 @@ def result(event: Result) -> dict[str, Any]:
             command: {clock: in_ns(measured.latency(command, clock)) for clock in ("response", "service")}
             for command in ("all", *measured.commands)
         },
-        **({"lag": _lag(measured), "lag_histograms": lag_payloads(measured)} if event.plan.open_loop else {}),
+        **({"lag": _lag(measured), "lag_histograms": lag_payloads(measured)} if event.plan.load.open_loop else {}),
         **({"overload": _overload(event.overload)} if event.overload is not None else {}),
         "counts": all_counts(measured),
         "commands": {command: counts(measured.tallies[command]) for command in measured.commands},
@@ -285,4 +285,4 @@ def _standing(event: Result) -> dict[str, Any] | None:
 
 
 def _loop(plan: Plan) -> str:
-    return "open" if plan.open_loop else "closed"
+    return "open" if plan.load.open_loop else "closed"

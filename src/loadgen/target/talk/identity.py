@@ -35,21 +35,21 @@ def identify(plan: Plan) -> str:
     Asks on a connection of its own, once per endpoint: `INFO server`, or memcache's `version`. It never takes more than
     2 s, whatever the servers answer, and however slowly.
     """
-    ask = _ASKED[plan.speaks.wire]
+    ask = _ASKED[plan.target.speaks.wire]
     names: dict[str, None] = {}
     deadline_s = time.monotonic() + PATIENCE_FOR_ALL_S
-    for endpoint in plan.endpoints:
+    for endpoint in plan.target.endpoints:
         with contextlib.suppress(NoAnswerError):
             name = ask(endpoint, plan, min(PATIENCE_S, deadline_s - time.monotonic()))
-            names[masked(name, plan.password)] = None
+            names[masked(name, plan.target.password)] = None
     return ", ".join(filter(None, names))
 
 
 def _resp(endpoint: Endpoint, plan: Plan, timeout_s: float) -> str:
     with Conversation(endpoint.address, endpoint.port, timeout_s) as conversation:
         asker = Asker(conversation)
-        if plan.password:
-            asker.ask(b"AUTH", *filter(None, (plan.username.encode(), plan.password.encode())))
+        if plan.target.password:
+            asker.ask(b"AUTH", *filter(None, (plan.target.username.encode(), plan.target.password.encode())))
         info = asker.ask(b"INFO", b"server").said
     found = ((name, re.search(rf"^{field}:([^\r\n]+)", info, re.MULTILINE)) for field, name in RESP_NAMES.items())
     return next((f"{name} {match[1][:LONGEST_VERSION]}" for name, match in found if match), "")

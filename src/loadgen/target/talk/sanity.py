@@ -79,23 +79,23 @@ def check(plan: Plan, patience_s: float = PATIENCE_S) -> str:
     token = uuid.uuid4().hex
     # A value may hold any bytes: one with a null and the end of a line in it finds out who stops or splits at them.
     key, value = f"loadgen:smoke:{token}", b"\0\xff\r\n" + token.encode()
-    dialect = _DIALECTS[plan.speaks.wire]
-    storing = dialect.storing(key, value) if plan.speaks.has_keys else ()
+    dialect = _DIALECTS[plan.target.speaks.wire]
+    storing = dialect.storing(key, value) if plan.target.speaks.has_keys else ()
     answered: dict[str, None] = {}
     refused: dict[str, None] = {}
-    for endpoint in plan.endpoints:
+    for endpoint in plan.target.endpoints:
         with contextlib.ExitStack() as stack:
             conversation, greetings = _greeted(stack, plan, endpoint, patience_s)
             try:
                 for question in storing:
-                    _ask(conversation, endpoint, question, patience_s, plan.password)
+                    _ask(conversation, endpoint, question, patience_s, plan.target.password)
             finally:
                 if storing:
                     conversation.allow(patience_s)
                     _tell(conversation, dialect.removal(key))
         for question, reply in greetings:
             if question.refused(reply):
-                refused[f"{question.name} was answered with {_shown(reply, plan.password)}"] = None
+                refused[f"{question.name} was answered with {_shown(reply, plan.target.password)}"] = None
             else:
                 answered[question.name] = None
         answered |= {question.name.partition(" ")[0]: None for question in storing}
@@ -107,7 +107,7 @@ def greet(plan: Plan, patience_s: float = PATIENCE_S) -> None:
 
     It is asked as the load asks it; an error reply after which requests can still succeed is an answer.
     """
-    for endpoint in plan.endpoints:
+    for endpoint in plan.target.endpoints:
         with contextlib.ExitStack() as stack:
             _greeted(stack, plan, endpoint, patience_s)
 
@@ -123,9 +123,9 @@ def _greeted(
     for by_get in (False, True):
         conversation = _connected(stack, endpoint, patience_s)
         try:
-            questions = _DIALECTS[plan.speaks.wire].greetings(plan, by_get)
+            questions = _DIALECTS[plan.target.speaks.wire].greetings(plan, by_get)
             return conversation, [
-                (each, _ask(conversation, endpoint, each, patience_s, plan.password)) for each in questions
+                (each, _ask(conversation, endpoint, each, patience_s, plan.target.password)) for each in questions
             ]
         except _ClosedError as error:
             closed.append(error)
@@ -151,18 +151,18 @@ def _memcache_greetings(plan: Plan, by_get: bool) -> Sequence[Question]:
     if by_get:
         return [Question("get", b"get loadgen:smoke\r\n", b"", b"\r\n", greets=True)]
     version = Question("version", b"version\r\n", b"VERSION ", b"\r\n", greets=True)
-    return [version] if plan.speaks.question(plan.precheck) else []
+    return [version] if plan.target.speaks.question(plan.target.precheck) else []
 
 
 def _resp_greetings(plan: Plan, by_get: bool) -> Sequence[Question]:
-    user, password = plan.username.encode(), plan.password.encode()
-    question = plan.speaks.question(plan.precheck)
+    user, password = plan.target.username.encode(), plan.target.password.encode()
+    question = plan.target.speaks.question(plan.target.precheck)
     ping = Question("PING", command(b"PING"), b"+PONG\r\n", greets=True)
-    if plan.speaks.begins_with_hello:
+    if plan.target.speaks.begins_with_hello:
         credentials = (b"AUTH", user or b"default", password) if password else ()
         # What a server says of itself here is its own; where that ends shows by the answer to a PING behind it.
         hello = command(b"HELLO", b"3", *credentials) + ping.asked
-        return [Question("HELLO", hello, b"%", b"\r\n" + ping.due), *([ping] if plan.precheck == "ping" else [])]
+        return [Question("HELLO", hello, b"%", b"\r\n" + ping.due), *([ping] if plan.target.precheck == "ping" else [])]
     greetings = []
     if password:
         greetings.append(Question("AUTH", command(b"AUTH", *filter(None, (user, password))), b"+OK\r\n", greets=True))

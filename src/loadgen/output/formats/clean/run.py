@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from loadgen.escape import printable
 from loadgen.events import NOTHING_MEASURED, Configured, PhaseBegan, Result, Sample, ServerAwaited, per_s
+from loadgen.judge.verdict import VerdictLimits
 from loadgen.output.formats.clean import account
 from loadgen.output.formats.clean.search import step_header
 from loadgen.output.paper.columns import PLAIN, WATCHED
@@ -37,6 +38,7 @@ class Run:
         self._page = page
         self._paint = page.paint
         self._plan: Plan | None = None
+        self._limits: VerdictLimits | None = None
         self._rows = 0
         self._columns = PLAIN
         self._awaits = False
@@ -48,11 +50,11 @@ class Run:
 
     def configured(self, event: Configured) -> None:
         if self._awaits:
-            self._plan, self._awaits = event.plan, False
+            self._plan, self._limits, self._awaits = event.plan, event.judging.limits, False
             self._page.print(*fact("server", sentences.started(event)), "")
             return
         after_another = [""] if self._plan is not None else []
-        self._plan, self._rows = event.plan, 0
+        self._plan, self._limits, self._rows = event.plan, event.judging.limits, 0
         self._page.print(*after_another, *self._configured(event, sentences.targets(event.plan)))
 
     def phase(self, event: PhaseBegan) -> None:
@@ -63,7 +65,7 @@ class Run:
     def sample(self, event: Sample) -> None:
         """A row; nothing of the warm-up."""
         if event.phase == Phase.MEASURE:
-            strain = (indented(words, 10) for words in sentences.strain(event, self._plan))
+            strain = (indented(words, 10) for words in sentences.strain(event, self._limits))
             beside = (self._paint(line, "yellow") for lines in strain for line in lines)
             self._page.print(*self._headed(event), self._sample(event), *beside)
 
@@ -73,22 +75,22 @@ class Run:
     def _configured(self, event: Configured, target: str) -> list[str]:
         plan = event.plan
         keyspace = sentences.keyspace(plan, figures.grouped)
-        values = figures.plural(plan.value_bytes, "byte", figures.grouped)
+        values = figures.plural(plan.workload.value_bytes, "byte", figures.grouped)
         server = printable(event.server)
-        picked = plan.request_distribution if plan.open_loop else sentences.refill(plan)
-        pipeline = f"pipeline depth {plan.pipeline_depth}"
+        picked = plan.wire.request_distribution if plan.load.open_loop else sentences.refill(plan)
+        pipeline = f"pipeline depth {plan.wire.pipeline_depth}"
         schedule = sentences.schedule(plan, figures.grouped)
-        stored = [*fact("keys", keyspace), *fact("values", values)] if plan.speaks.has_keys else []
+        stored = [*fact("keys", keyspace), *fact("values", values)] if plan.target.speaks.has_keys else []
         return [
             self._paint(f"loadgen {printable(event.version)}", "bold"),
             rule(),
             *fact("test", plan.test),
-            *fact("target", f"{target} ({', '.join(filter(None, [server, plan.protocol]))})"),
+            *fact("target", f"{target} ({', '.join(filter(None, [server, plan.target.protocol]))})"),
             *fact("workload", ", ".join([sentences.mix(plan, figures.grouped), *sentences.extras(plan)])),
             *stored,
             *fact("workers", sentences.workers(plan)),
-            *fact("conns", ", ".join(filter(None, [f"{plan.connections:,}", pipeline, picked]))),
-            *facts("rate", schedule[:1] if plan.phases else schedule),
+            *fact("conns", ", ".join(filter(None, [f"{plan.wire.connections:,}", pipeline, picked]))),
+            *facts("rate", schedule[:1] if plan.load.phases else schedule),
             *fact("phases", sentences.phases(plan, figures.grouped)),
             *(fact("search", search.aim(event.search.limits).lower()) if event.search is not None else []),
             *fact("seed", str(plan.seed)),
@@ -210,11 +212,11 @@ def _phase(phase: str, plan: Plan | None) -> str:
         return f"[{phase}]"
     match phase:
         case Phase.CONNECT:
-            return f"[connect {figures.plural(plan.connections, 'connection', figures.grouped)}]"
+            return f"[connect {figures.plural(plan.wire.connections, 'connection', figures.grouped)}]"
         case Phase.PREFILL:
-            return f"[prefill {figures.plural(plan.keyspace.count, 'key', figures.grouped)}]"
+            return f"[prefill {figures.plural(plan.workload.keyspace.count, 'key', figures.grouped)}]"
         case Phase.WARMUP:
-            return f"[warmup {format_duration(plan.warmup_ns)}]"
+            return f"[warmup {format_duration(plan.load.warmup_ns)}]"
         case Phase.MEASURE:
             return f"[running {sentences.aim(plan, figures.grouped)}]"
         case _:

@@ -13,6 +13,7 @@ from loadgen.events import (
     ServerAwaited,
     per_s,
 )
+from loadgen.judge.verdict import VerdictLimits
 from loadgen.output.formats.verbose import account
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
@@ -30,6 +31,7 @@ class Run:
     def __init__(self, log: Log, explained: set[str]) -> None:
         self._log = log
         self._plan: Plan | None = None
+        self._limits: VerdictLimits | None = None
         self._awaits = False
         """The header is there, but for the server that is being started."""
         self._explained = explained
@@ -41,7 +43,7 @@ class Run:
         self._log.say(load.wall_s, *sentences.notes(load), level="WARN")
 
     def configured(self, event: Configured) -> None:
-        self._plan = event.plan
+        self._plan, self._limits = event.plan, event.judging.limits
         if self._awaits:
             self._awaits = False
             self._log.say(event.wall_s, *_target(event))
@@ -56,7 +58,7 @@ class Run:
         """A row; nothing of the warm-up."""
         if event.phase == Phase.MEASURE:
             self._log.say_on_one_line(event.wall_s, _sample(event))
-            self._log.say(event.wall_s, *sentences.strain(event, self._plan), level="WARN")
+            self._log.say(event.wall_s, *sentences.strain(event, self._limits), level="WARN")
 
     def result(self, event: Result) -> None:
         self._log.say(event.wall_s, "=== Final Results ===")
@@ -76,16 +78,19 @@ def _target(event: Configured) -> list[str]:
 
 def _load(event: Configured) -> list[str]:
     plan = event.plan
-    stored = [f"keyspace: {sentences.keyspace(plan)}", f"value_size: {figures.plural(plan.value_bytes, 'byte')}"]
+    stored = [
+        f"keyspace: {sentences.keyspace(plan)}",
+        f"value_size: {figures.plural(plan.workload.value_bytes, 'byte')}",
+    ]
     extras = sentences.extras(plan)
     return [
-        f"protocol: {plan.protocol}",
+        f"protocol: {plan.target.protocol}",
         f"workers: {sentences.workers(plan)}",
-        f"connections: {plan.connections} (total)",
-        f"pipeline_depth: {plan.pipeline_depth}",
-        *([f"refill: {plan.refill}"] if sentences.refill(plan) else []),
+        f"connections: {plan.wire.connections} (total)",
+        f"pipeline_depth: {plan.wire.pipeline_depth}",
+        *([f"refill: {plan.wire.refill}"] if sentences.refill(plan) else []),
         f"commands: {sentences.mix(plan)}",
-        *(stored if plan.speaks.has_keys else []),
+        *(stored if plan.target.speaks.has_keys else []),
         *_schedule(plan),
         *([f"search: {search.aim(event.search.limits).lower()}"] if event.search is not None else []),
         *([f"also: {', '.join(extras)}"] if extras else []),
@@ -99,8 +104,8 @@ def _schedule(plan: Plan) -> list[str]:
     if not rates:
         return []
     segments = (f"  {words}" for words in rates[1:])
-    phases = [f"phases: {sentences.phases(plan)}"] if plan.phases else []
-    return [f"rate: {rates[0]}", *segments, *phases, f"request_distribution: {plan.request_distribution}"]
+    phases = [f"phases: {sentences.phases(plan)}"] if plan.load.phases else []
+    return [f"rate: {rates[0]}", *segments, *phases, f"request_distribution: {plan.wire.request_distribution}"]
 
 
 def _phase(phase: str, plan: Plan | None) -> str:
@@ -108,16 +113,16 @@ def _phase(phase: str, plan: Plan | None) -> str:
         return f"{phase}..."
     match phase:
         case Phase.CONNECT:
-            return f"opening {figures.plural(plan.connections, 'connection')}..."
+            return f"opening {figures.plural(plan.wire.connections, 'connection')}..."
         case Phase.PREFILL:
-            return f"prefilling {figures.plural(plan.keyspace.count, 'key')}..."
+            return f"prefilling {figures.plural(plan.workload.keyspace.count, 'key')}..."
         case Phase.WARMUP:
-            return f"warming up for {format_duration(plan.warmup_ns)}..."
+            return f"warming up for {format_duration(plan.load.warmup_ns)}..."
         case Phase.MEASURE:
-            done = "warmup complete, " if plan.warmup_ns else ""
+            done = "warmup complete, " if plan.load.warmup_ns else ""
             return f"{done}running for {sentences.aim(plan)}"
         case Phase.DRAIN:
-            return f"draining, for {format_duration(plan.request_timeout_ns)} at most..."
+            return f"draining, for {format_duration(plan.wire.request_timeout_ns)} at most..."
         case _:
             return f"{phase}..."
 
