@@ -18,9 +18,9 @@ import places
 import pytest
 import tomli
 import uvloop
-from command import loadgen
 from counted import snapshot_of
 from faulty_server import FaultyServer, Peer, good_reply
+from in_process import invoked
 from real_servers import HOST, RealServer, ask
 from records import check_record
 from runs import (
@@ -110,7 +110,7 @@ def test_a_shipped_config_runs_and_the_server_counted_the_same(path: Path) -> No
         short += [f"slo.{name}=30s" for name in shipped.get("slo", {}) if name.startswith("p")]
         short += ["slo.get.p99=30s"] * ("get" in shipped.get("slo", {}))
         keys = ("workload.keyspace.count=20_000",) if path.stem in ("redis", "example") else ()
-        done = loadgen(str(path), "--format", "json", *sets(endpoints(server), *short, *keys))
+        done = invoked(str(path), "--format", "json", *sets(endpoints(server), *short, *keys))
         assert done.status == 0, done.stderr
         assert done.stderr.count("warning:") == 0
         records = done.records
@@ -597,4 +597,4 @@ def test_every_reactor_on_every_loop_counts_what_the_server_counted(
 
 
 def test_settings_that_tests_share_are_valid_on_their_own() -> None:
-    assert loadgen("run", "--embedded", "--format", "quiet", *sets(*SETTINGS)).status == 0
+    assert invoked("run", "--embedded", "--format", "quiet", *sets(*SETTINGS)).status == 0

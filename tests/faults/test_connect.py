@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from command import Running, load, loadgen, settings, short
+from command import Running, load, settings, short
 from faulty_server import (
     FaultyServer,
     Script,
@@ -22,6 +22,7 @@ from faulty_server import (
     resets,
     says,
 )
+from in_process import invoked, invoked_load
 from real_servers import RealServer, free_port
 
 SOON = settings(connect_timeout="300ms", request_timeout="200ms")
@@ -30,7 +31,7 @@ SOON = settings(connect_timeout="300ms", request_timeout="200ms")
 def complaint_about(script: Script, *arguments: str) -> str:
     """What is said about a server that no connection can be made to."""
     with FaultyServer(script) as server:
-        finished = load(server.port, *SOON, *arguments)
+        finished = invoked_load(server.port, *SOON, *arguments)
     assert finished.status == 3
     assert "result" not in {record["type"] for record in finished.records}
     line = finished.complaint
@@ -42,7 +43,7 @@ def complaint_about(script: Script, *arguments: str) -> str:
 
 
 def test_an_unknown_host_is_named() -> None:
-    finished = loadgen("run", "--host", "no-such-host.invalid", "--port", "6379")
+    finished = invoked("run", "--host", "no-such-host.invalid", "--port", "6379")
     assert finished.status == 3
     assert "no-such-host.invalid" in finished.complaint
     assert "check its spelling" in finished.complaint
@@ -51,7 +52,7 @@ def test_an_unknown_host_is_named() -> None:
 @pytest.mark.parametrize("protocol", ["resp", "memcache"])
 def test_a_refused_connection_names_both_ways_out(protocol: str) -> None:
     port = free_port()
-    finished = load(port, "--protocol", protocol)
+    finished = invoked_load(port, "--protocol", protocol)
     assert finished.status == 3
     assert f"Nothing is listening on 127.0.0.1:{port} (connection refused)." in finished.complaint
     assert "Start a server" in finished.complaint
@@ -60,14 +61,14 @@ def test_a_refused_connection_names_both_ways_out(protocol: str) -> None:
 
 def test_a_name_is_told_with_its_address() -> None:
     port = free_port()
-    assert f"localhost:{port} (127.0.0.1)" in load(port, host="localhost").complaint
+    assert f"localhost:{port} (127.0.0.1)" in invoked_load(port, host="localhost").complaint
 
 
 def test_one_of_two_servers_that_is_not_there_is_named() -> None:
     absent = free_port()
     with FaultyServer(polite()) as server:
         endpoints = f'target.endpoints=["127.0.0.1:{server.port}", "127.0.0.1:{absent}"]'
-        finished = load(server.port, "--set", endpoints)
+        finished = invoked_load(server.port, "--set", endpoints)
     assert finished.status == 3
     assert f"127.0.0.1:{absent}" in finished.complaint
     assert str(server.port) not in finished.complaint
@@ -82,7 +83,7 @@ def test_a_port_that_accepts_and_never_answers_is_given_up_after_the_connect_tim
 def test_many_connections_to_a_silent_server_wait_once_and_not_in_turns() -> None:
     # 1000 connections are four rounds of 256: only the first may wait, or the run would take four timeouts.
     with FaultyServer(never_answers) as server:
-        finished = load(server.port, *settings(connect_timeout="1s"), "--connections", "1000")
+        finished = invoked_load(server.port, *settings(connect_timeout="1s"), "--connections", "1000")
     assert finished.status == 3
     # One more asks which server it is.
     assert server.accepted <= 1 + 256
@@ -99,7 +100,7 @@ def test_a_server_that_only_hangs_up_is_named(script: Script) -> None:
 @pytest.mark.parametrize("protocol", ["resp3", "ping"])
 def test_a_memcached_under_resp_is_recognised(protocol: str) -> None:
     with RealServer.memcached() as server:
-        finished = load(server.port, "--protocol", protocol)
+        finished = invoked_load(server.port, "--protocol", protocol)
     assert finished.status == 3
     assert f"does not speak {protocol}, it sent 'ERROR" in finished.complaint
     assert 'set target.protocol to "memcache"' in finished.complaint
@@ -107,7 +108,7 @@ def test_a_memcached_under_resp_is_recognised(protocol: str) -> None:
 
 def test_a_redis_under_memcache_is_recognised() -> None:
     with RealServer.redis() as server:
-        finished = load(server.port, "--protocol", "memcache")
+        finished = invoked_load(server.port, "--protocol", "memcache")
     assert finished.status == 3
     assert 'does not speak memcache, it sent "-ERR unknown command' in finished.complaint
     assert 'set target.protocol to "resp"' in finished.complaint
@@ -130,7 +131,7 @@ def test_a_server_that_does_not_know_hello_is_told_apart() -> None:
 
 def test_words_from_a_server_cannot_move_the_cursor() -> None:
     with FaultyServer(answers(b"-ERR \x1b[2J\x07gone\r\n")) as server:
-        finished = load(server.port, *SOON)
+        finished = invoked_load(server.port, *SOON)
     assert finished.status == 1
     assert "\\x1b[2J\\x07gone" in finished.complaint
     assert "\x1b" not in finished.stderr
@@ -152,7 +153,7 @@ def test_wrong_credentials_are_told_in_the_servers_words(protocol: str, argument
     with RealServer.redis() as server:
         server.client().config_set("requirepass", "secret")
         # The pipeline's one slot must be enough for AUTH and PING.
-        finished = load(server.port, "--protocol", protocol, "--pipeline", "1", *arguments)
+        finished = invoked_load(server.port, "--protocol", protocol, "--pipeline", "1", *arguments)
     assert finished.status == 3
     assert f'rejected the connection: "{words}' in finished.complaint
     assert "target.username and target.password" in finished.complaint
@@ -161,7 +162,7 @@ def test_wrong_credentials_are_told_in_the_servers_words(protocol: str, argument
 def test_right_credentials_are_enough_at_depth_1() -> None:
     with RealServer.redis() as server:
         server.client().config_set("requirepass", "secret")
-        finished = load(server.port, "--pipeline", "1", "--password", "secret")
+        finished = invoked_load(server.port, "--pipeline", "1", "--password", "secret")
         assert finished.status == 0
         calls = server.client(password="secret").info("commandstats")
     assert calls["cmdstat_ping"]["calls"] == finished.result["totals"]["commands"]["ping"]["sent"] == 2
@@ -170,14 +171,14 @@ def test_right_credentials_are_enough_at_depth_1() -> None:
 def test_a_needless_password_is_told() -> None:
     refusal = b"-ERR AUTH <password> called without any password configured\r\n"
     with FaultyServer(answers(refusal, b"AUTH")) as server:
-        finished = load(server.port, "-a", "x")
+        finished = invoked_load(server.port, "-a", "x")
     assert finished.status == 0
     assert "leave target.password out" in " ".join(finished.result["verdict"]["warnings"])
 
 
 def test_a_server_that_stays_loading_is_given_up_after_the_connect_timeout() -> None:
     with FaultyServer(answers(b"-LOADING Redis is loading the dataset in memory\r\n")) as server:
-        finished = load(server.port, *settings(connect_timeout="3s", request_timeout="200ms"))
+        finished = invoked_load(server.port, *settings(connect_timeout="3s", request_timeout="200ms"))
     assert finished.status == 3
     assert "the server is loading its data set" in finished.stderr
     assert 'rejected the connection: "LOADING' in finished.complaint
@@ -210,7 +211,7 @@ def test_misconf_is_told_with_its_way_out() -> None:
         admin.bgsave()
         while admin.info("persistence")["rdb_last_bgsave_status"] == "ok":
             pass
-        finished = load(server.port)
+        finished = invoked_load(server.port)
         # Told to end, it would try to save once more.
         server.kill()
     # GETs are answered, and SETs are not: the run is judged by its share of failed requests.
@@ -232,7 +233,7 @@ def hog(server: RealServer, request: bytes, reply: bytes) -> contextlib.ExitStac
 
 def test_maxclients_reached_is_told_with_its_way_out() -> None:
     with RealServer.redis("--maxclients", "3") as server, hog(server, b"PING\r\n", b"+PONG"):
-        finished = load(server.port)
+        finished = invoked_load(server.port)
     assert finished.status == 3
     assert 'rejected the connection: "ERR max number of clients reached"' in finished.complaint
     assert "raise its maxclients" in finished.complaint
@@ -241,7 +242,7 @@ def test_maxclients_reached_is_told_with_its_way_out() -> None:
 @pytest.mark.parametrize(("accepted", "status"), [((), 1), (("--max-failures", "100%"), 0)])
 def test_maxclients_that_leaves_some_connections_is_a_failure_unless_accepted(accepted, status) -> None:
     with RealServer.redis("--maxclients", "3") as server:
-        finished = load(server.port, "--connections", "5", *accepted)
+        finished = invoked_load(server.port, "--connections", "5", *accepted)
     assert finished.status == status
     assert finished.counts["ok"] == finished.counts["planned"] > 0
     verdict = finished.result["verdict"]
@@ -253,7 +254,7 @@ def test_maxclients_that_leaves_some_connections_is_a_failure_unless_accepted(ac
 
 def test_a_memcached_that_is_full_is_told_with_its_way_out() -> None:
     with RealServer.memcached("-c", "20") as server, hog(server, b"version\r\n", b"VERSION"):
-        finished = load(server.port, "--protocol", "memcache")
+        finished = invoked_load(server.port, "--protocol", "memcache")
     assert finished.status == 3
     assert "start it with a larger -c" in finished.complaint
 
@@ -286,7 +287,7 @@ def test_the_soft_limit_is_raised_without_a_word() -> None:
 
 def test_localhost_works() -> None:
     with RealServer.redis() as server:
-        assert load(server.port, host="localhost").status == 0
+        assert invoked_load(server.port, host="localhost").status == 0
 
 
 def has_ipv6() -> bool:
@@ -299,7 +300,7 @@ def has_ipv6() -> bool:
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
 def test_an_ipv6_address_works() -> None:
     with FaultyServer(polite(), host="::1") as server:
-        finished = load(server.port, host="::1")
+        finished = invoked_load(server.port, host="::1")
     assert finished.status == 0
     assert finished.records[0]["target"] == f"[::1]:{server.port}"
     assert finished.counts["ok"] == finished.counts["planned"] > 0
@@ -308,7 +309,7 @@ def test_an_ipv6_address_works() -> None:
 def test_an_address_of_one_link_only_is_taken_with_its_scope() -> None:
     # Nobody listens there; but that is found out by trying, and the address is the one that was asked for.
     host = f"fe80::1%{socket.if_indextoname(1)}"
-    finished = load(free_port(), host=host)
+    finished = invoked_load(free_port(), host=host)
     assert finished.status == 3
     assert f"[{host}]" in finished.complaint
     assert "failed" not in finished.complaint
@@ -318,7 +319,7 @@ def test_a_connection_that_fails_at_first_joins_the_load() -> None:
     # The first asks which server it is; the second greets in vain, and the third is let in.
     script = by_connection(polite(), says(b"-ERR busy\r\n", closes), polite())
     with FaultyServer(script) as server:
-        finished = load(server.port, "--duration", "1s")
+        finished = invoked_load(server.port, "--duration", "1s")
     assert finished.status == 0
     warnings = finished.result["verdict"]["warnings"]
     assert any('answered the greeting with "ERR busy"' in warning for warning in warnings)
@@ -329,4 +330,4 @@ def test_good_replies_are_good() -> None:
     # What the faults are told apart from.
     assert good_reply([b"GET", b"0"]) == b"$-1\r\n"
     with FaultyServer(polite()) as server:
-        assert load(server.port).status == 0
+        assert invoked_load(server.port).status == 0

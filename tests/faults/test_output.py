@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from command import Running, load, loadgen, short
 from faulty_server import FaultyServer, polite
+from in_process import invoked_load
 from real_servers import free_port
 
 LONG = ("--duration", "300s", "--set", "general.interval=50ms")
@@ -74,7 +75,7 @@ def test_a_disk_that_fills_up_ends_the_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("path", "reason"), [("/", "Is a directory"), ("/no/such/folder/x", "No such file")])
 def test_a_file_that_cannot_be_opened_is_named(path: str, reason: str) -> None:
-    finished = load(free_port(), "--output", path)
+    finished = invoked_load(free_port(), "--output", path)
     assert finished.status == 3
     assert f"results could not be written to {path}: {reason}" in finished.complaint
     assert finished.stdout == ""

@@ -5,24 +5,32 @@ from __future__ import annotations
 import re
 
 import pytest
-from command import Running, load, settings, short
+from command import Running, settings, short
 from faulty_server import FaultyServer, Peer, answers, closes, never_answers, polite, says
+from in_process import invoked_load
 from real_servers import RealServer
+
+from loadgen.runner import crew
+from loadgen.units import NS_PER_S
 
 PREFILL = ("--prefill", "--duration", "1s")
 
-# A stall is found after 30 s, or 3 s when the server answers with errors: here sooner.
-REFUSED_SOON = "import loadgen.runner.crew; loadgen.runner.crew.REFUSED_NS = 250_000_000"
-STALLED_SOON = f"{REFUSED_SOON}; loadgen.runner.crew.STALL_NS = 1_000_000_000"
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stall is found after 30 s, or 3 s when the server answers with errors: here sooner."""
+    monkeypatch.setattr(crew, "REFUSED_NS", NS_PER_S // 4)
+    monkeypatch.setattr(crew, "STALL_NS", NS_PER_S)
 
 
 def timeout(text: str) -> list[str]:
     return ["--set", f"workload.prefill_timeout={text}"]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_prefill_into_a_full_redis_ends_with_its_words_and_a_remedy() -> None:
     with RealServer.redis("--maxmemory", "3mb", "--maxmemory-policy", "noeviction") as server:
-        finished = load(server.port, *PREFILL, "--keys", "100000", prologue=REFUSED_SOON)
+        finished = invoked_load(server.port, *PREFILL, "--keys", "100000")
         stored = server.client().dbsize()
     assert finished.status == 3
     line = finished.complaint
@@ -40,11 +48,12 @@ def test_a_prefill_that_takes_too_long_says_how_far_it_came() -> None:
         polite(after=never_answers, requests=10)(peer)
 
     with FaultyServer(slow) as server:
-        finished = load(server.port, *PREFILL, *timeout("1s"), *settings(request_timeout="10s"))
+        finished = invoked_load(server.port, *PREFILL, *timeout("1s"), *settings(request_timeout="10s"))
     assert finished.status == 3
     assert "The prefill had written 20 of 1,000 keys after 1 s (workload.prefill_timeout)" in finished.complaint
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(
     ("script", "words"),
     [
@@ -57,7 +66,7 @@ def test_a_prefill_that_takes_too_long_says_how_far_it_came() -> None:
 def test_a_prefill_that_gets_nowhere_says_what_it_is_up_against(script: object, words: str) -> None:
     with FaultyServer(script) as server:  # type: ignore[arg-type]
         soon = settings(request_timeout="100ms", connect_timeout="100ms")
-        finished = load(server.port, *PREFILL, *soon, prologue=STALLED_SOON)
+        finished = invoked_load(server.port, *PREFILL, *soon)
     assert finished.status == 3
     assert "The prefill stalled at 0 of 1,000 keys" in finished.complaint
     assert words in finished.stderr
@@ -85,9 +94,10 @@ def test_a_prefill_goes_on_after_the_servers_restart() -> None:
     assert finished.result["connections"]["reconnects"] >= 1
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_value_that_the_server_never_takes_ends_the_prefill() -> None:
     with RealServer.memcached() as server:
-        finished = load(server.port, "--protocol", "memcache", *PREFILL, "--value-length", "2MB", prologue=REFUSED_SOON)
+        finished = invoked_load(server.port, "--protocol", "memcache", *PREFILL, "--value-length", "2MB")
     assert finished.status == 3
     assert "SERVER_ERROR object too large for cache" in finished.complaint
     assert "larger -I" in finished.complaint

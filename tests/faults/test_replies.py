@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from command import Finished, load, settings
+from command import Finished, settings
 from faulty_server import (
     FaultyServer,
     Peer,
@@ -18,6 +18,7 @@ from faulty_server import (
     resets,
     says,
 )
+from in_process import invoked_load
 from real_servers import RealServer
 
 OOM = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
@@ -30,7 +31,7 @@ def meets(*scripts: Script, options: tuple[str, ...] = (), timeout: str = "5s") 
     """A run whose first two connections meet a script each, or the same one; all later ones are served well."""
     first = scripts if len(scripts) == 2 else scripts * 2
     with FaultyServer(by_connection(ASKS, *first, polite())) as server:
-        return load(server.port, "--duration", "600ms", *settings(request_timeout=timeout), *options)
+        return invoked_load(server.port, "--duration", "600ms", *settings(request_timeout=timeout), *options)
 
 
 def valid(finished: Finished) -> bool:
@@ -55,7 +56,7 @@ def failed(finished: Finished) -> bool:
 )
 def test_an_error_reply_is_counted_by_its_class_and_shown(reply: str) -> None:
     with FaultyServer(answers(f"-{reply}\r\n".encode(), b"SET")) as server:
-        finished = load(server.port)
+        finished = invoked_load(server.port)
     word = reply.split()[0]
     assert failed(finished)
     assert finished.counts["error_replies"] == finished.result["commands"]["set"]["planned"] > 0
@@ -66,14 +67,14 @@ def test_an_error_reply_is_counted_by_its_class_and_shown(reply: str) -> None:
 
 def test_a_memcached_that_is_out_of_memory_is_counted_by_its_class() -> None:
     with FaultyServer(answers(b"SERVER_ERROR out of memory storing object\r\n", b"set")) as server:
-        finished = load(server.port, "--protocol", "memcache")
+        finished = invoked_load(server.port, "--protocol", "memcache")
     assert finished.counts["error_classes"] == {"SERVER_ERROR": finished.result["commands"]["set"]["planned"]}
     assert finished.result["error_examples"]["SERVER_ERROR"] == "SERVER_ERROR out of memory storing object"
 
 
 def test_a_run_in_which_nothing_went_well_has_failed() -> None:
     with FaultyServer(answers(OOM, b"SET")) as server:
-        finished = load(server.port, "--mix", "set=1")
+        finished = invoked_load(server.port, "--mix", "set=1")
     assert failed(finished)
     assert "(100 %) failed (limit 1 %)" in finished.complaint
     assert "OOM command not allowed" in finished.complaint
@@ -82,7 +83,7 @@ def test_a_run_in_which_nothing_went_well_has_failed() -> None:
 
 def test_a_redis_that_is_out_of_memory_goes_on_reading() -> None:
     with RealServer.redis("--maxmemory", "1mb", "--maxmemory-policy", "noeviction") as server:
-        finished = load(server.port)
+        finished = invoked_load(server.port)
         calls = server.client().info("commandstats")
     commands = finished.result["commands"]
     assert failed(finished)
@@ -93,7 +94,7 @@ def test_a_redis_that_is_out_of_memory_goes_on_reading() -> None:
 
 def test_a_value_beyond_the_servers_limit_is_an_error_reply_with_its_remedy() -> None:
     with RealServer.memcached() as server:
-        finished = load(server.port, "--protocol", "memcache", "--mix", "set=1", "--value-length", "2MB")
+        finished = invoked_load(server.port, "--protocol", "memcache", "--mix", "set=1", "--value-length", "2MB")
     assert failed(finished)
     assert "SERVER_ERROR object too large for cache" in finished.complaint
     assert "larger -I" in finished.complaint
@@ -211,9 +212,9 @@ def test_memory_is_bounded_when_a_server_stops_reading() -> None:
         *settings(request_timeout="300ms"),
     )
     with FaultyServer(polite()) as server:
-        usual = load(server.port, *options[4:], "--duration", "500ms", "--rate", "100", "--arrival", "constant")
+        usual = invoked_load(server.port, *options[4:], "--duration", "500ms", "--rate", "100", "--arrival", "constant")
     with FaultyServer(polite(after=never_reads, requests=10)) as server:
-        finished = load(server.port, *options, "--duration", "1s")
+        finished = invoked_load(server.port, *options, "--duration", "1s")
     assert finished.counts["planned"] == 100_000
     assert finished.counts["unsent"] > 90_000
     # Two connections of four requests each are 32 KB; the 100,000 that were due are 400 MB, or 4 MB as bare records.

@@ -97,13 +97,15 @@ def test_every_loadgen_command_in_the_documents_works(document: str, command: st
         assert "throughput" in ran.stdout
     elif words[0] == "selftest":
         at_home = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
-        subprocess.run(
+        ran = subprocess.run(
             [*LOADGEN, *words, "--keep-anyway", "--seconds", "0.05"],
             check=True,
             capture_output=True,
-            timeout=110,
+            text=True,
+            timeout=280,
             env=at_home,
         )
+        assert "floor at" in ran.stdout
     else:
         with RealServer.redis() as server:
             here = [] if "--embedded" in words else [f'target.endpoints=["127.0.0.1:{server.port}"]']

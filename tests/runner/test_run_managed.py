@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from command import Finished, Running, loadgen, wait_until
+from command import Finished, Running, wait_until
+from in_process import invoked
 from places import SERVERS, SUPPORT
 from real_servers import RealServer
 from runs import redis_info
@@ -22,7 +23,7 @@ BRIEFLY = [
 
 
 def run(server: Path, *more: str) -> Finished:
-    return loadgen("run", "--server", str(server), *BRIEFLY, *more)
+    return invoked("run", "--server", str(server), *BRIEFLY, *more)
 
 
 def planted(folder: Path, fault: str) -> Path:
@@ -91,13 +92,13 @@ def test_the_servers_cpu_is_what_it_says_itself() -> None:
 
 
 def test_embedded_shows_its_cpu_too() -> None:
-    done = loadgen("run", "--embedded", *BRIEFLY, "--duration", "200ms")
+    done = invoked("run", "--embedded", *BRIEFLY, "--duration", "200ms")
     assert done.result["server"]["cpu_us_per_request"] > 0
 
 
 def test_a_server_that_is_not_ours_has_no_figures() -> None:
     with RealServer.redis() as server:
-        done = loadgen("run", "--port", str(server.port), *BRIEFLY, "--duration", "200ms")
+        done = invoked("run", "--port", str(server.port), *BRIEFLY, "--duration", "200ms")
     assert done.result.get("server") is None
 
 
@@ -136,7 +137,7 @@ def test_errors_in_the_servers_log_are_shown(tmp_path: Path) -> None:
 
 
 def test_a_search_whose_server_crashes_says_how_it_ended(tmp_path: Path) -> None:
-    done = loadgen(
+    done = invoked(
         *("saturate", "--server", str(planted(tmp_path, "crashes")), *BRIEFLY),
         *("--set", "slo.p99=5s", "--set", "workload.saturation_search.sample_window=200ms"),
     )
@@ -145,7 +146,7 @@ def test_a_search_whose_server_crashes_says_how_it_ended(tmp_path: Path) -> None
 
 
 def test_two_options_that_name_the_server_are_one_too_many() -> None:
-    done = loadgen("run", "--embedded", "--server", str(SERVERS / "redis.toml"))
+    done = invoked("run", "--embedded", "--server", str(SERVERS / "redis.toml"))
     assert done.status == 2
     assert "keep one of them" in done.stderr
 
@@ -153,15 +154,15 @@ def test_two_options_that_name_the_server_are_one_too_many() -> None:
 def test_an_option_that_names_a_server_wins_over_the_files_own(tmp_path: Path) -> None:
     config = tmp_path / "own.toml"
     config.write_text((SERVERS / "memcached.toml").read_text() + "[general]\nthreads = 1\n")
-    done = loadgen("run", str(config), "--server", str(SERVERS / "redis.toml"), *BRIEFLY, "--duration", "100ms")
+    done = invoked("run", str(config), "--server", str(SERVERS / "redis.toml"), *BRIEFLY, "--duration", "100ms")
     assert done.records[0]["identity"].startswith("redis")
-    done = loadgen("run", str(config), *BRIEFLY, "--duration", "100ms")
+    done = invoked("run", str(config), *BRIEFLY, "--duration", "100ms")
     assert done.records[0]["identity"].startswith("memcached")
 
 
 def test_embedded_takes_the_place_of_several_servers(tmp_path: Path) -> None:
     config = tmp_path / "two.toml"
     config.write_text('[target]\nendpoints = ["127.0.0.1:1", "127.0.0.1:2"]\n')
-    done = loadgen("run", str(config), "--embedded", *BRIEFLY, "--duration", "100ms")
+    done = invoked("run", str(config), "--embedded", *BRIEFLY, "--duration", "100ms")
     assert done.status == 0
     assert done.result["connections"]["opened"] == 4

@@ -20,7 +20,8 @@ from typing import Any
 
 import psutil
 import pytest
-from command import Finished, Running, loadgen, wait_until
+from command import Finished, Running, wait_until
+from in_process import invoked
 from places import SERVERS, SUPPORT
 from real_servers import HOST, RealServer, free_port
 
@@ -64,6 +65,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         if parent.stat().st_uid == os.geteuid() and parent != Path(tempfile.gettempdir()):
             parent.chmod(0o755)
     monkeypatch.setenv("TMPDIR", str(path))
+    monkeypatch.setattr(tempfile, "tempdir", str(path))
     yield path
     left = at_work_in(path)
     for process in left:
@@ -103,7 +105,7 @@ def planted(tmp_path: Path, fault: str, *more: str) -> Path:
 
 
 def smoke(config: Path, *arguments: str | Path) -> Finished:
-    return loadgen("smoke", str(config), "--format", "json", *map(str, arguments))
+    return invoked("smoke", str(config), "--format", "json", *map(str, arguments))
 
 
 def ended(finished: Finished) -> list[dict[str, Any]]:
@@ -356,7 +358,7 @@ def test_a_file_of_a_matrix_that_is_wrong_is_told_before_anything_starts(tmp_pat
     ],
 )
 def test_a_command_line_that_names_no_server_or_two_is_refused(arguments: list[str], words: str) -> None:
-    finished = loadgen("smoke", *arguments)
+    finished = invoked("smoke", *arguments)
     assert finished.status == 2
     assert words in finished.stderr
 

@@ -21,7 +21,6 @@ from loadgen.stats.trial import Block, Limit, RateVerdict, Trial, hopeless, judg
 MS = 1_000_000
 P99 = Limit(0.99, 10 * MS)
 SERVICE_RATE = 2000.0
-SEEDS = 200
 
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
 
@@ -165,15 +164,22 @@ def md1_limit(quantile: float, limit_s: float) -> float:
     return low
 
 
+# How many searches, how long one takes in the mean at most, and which share of the answers is within 3 % at least: few
+# seeds know the latter two to 10 s and 7 %.
+@pytest.mark.parametrize(
+    ("seeds", "most_s", "least_within"), [(40, 130, 0.9), pytest.param(200, 120, 0.97, marks=pytest.mark.law)]
+)
 @pytest.mark.parametrize(
     ("exponential", "limit_ns", "tolerance"),
     [(True, 10 * MS, 0.04), (False, 4 * MS, 0.04)],
     ids=["M/M/1", "M/D/1"],
 )
-def test_the_answer_is_near_the_truth(exponential: bool, limit_ns: int, tolerance: float) -> None:
+def test_the_answer_is_near_the_truth(
+    exponential: bool, limit_ns: int, tolerance: float, seeds: int, most_s: float, least_within: float
+) -> None:
     truth = (mm1_limit if exponential else md1_limit)(0.99, limit_ns / 1e9)
     rows = []
-    for seed in range(SEEDS):
+    for seed in range(seeds):
         queue = Queue(exponential, seed)
         answer = search(SearchSettings(limits=(Limit(0.99, limit_ns),), bisect_tolerance=tolerance), queue.trial)
         assert answer.hi_per_s is not None
@@ -191,8 +197,8 @@ def test_the_answer_is_near_the_truth(exponential: bool, limit_ns: int, toleranc
     assert abs(np.mean(lo + hi) / 2) <= 0.01
     assert lo.std(ddof=1) <= 0.02
     assert np.mean(lo > 0.05) <= 0.01
-    assert seconds.mean() <= 120
-    assert within >= 0.97
+    assert seconds.mean() <= most_s
+    assert within >= least_within
 
 
 def test_md1_truth_agrees_with_its_simulation() -> None:
@@ -356,20 +362,21 @@ def test_the_third_confirmation_is_asked_for_only_when_two_disagree() -> None:
 
 def test_start_rate_is_the_first_rate_where_there_is_no_burst() -> None:
     law = Law(linear(800.0))
-    search(SearchSettings(limits=(P99,), burst_s=0, start_rate_per_s=123), law.trial)
+    search(SearchSettings(limits=(P99,), start_rate_per_s=123, max_rate_per_s=5000), law.trial)
     assert law.probes[0].rate_per_s == 123
 
 
 def test_a_burst_has_the_search_begin_at_three_fifths_of_what_it_achieved() -> None:
     law = Law(linear(800.0))
     search(SearchSettings(limits=(P99,)), law.trial)
-    assert (law.probes[0].purpose, law.probes[0].rate_per_s, law.probes[0].length_s) == (Purpose.BURST, 0.0, 3.0)
+    assert (law.probes[0].purpose, law.probes[0].rate_per_s) == (Purpose.BURST, 0.0)
+    assert law.probes[0].length_s == pytest.approx(3)
     assert law.probes[1].rate_per_s == pytest.approx(600)
 
 
 def test_step_multiplier_is_the_first_step_up_and_grows() -> None:
     answer = search(
-        SearchSettings(limits=(P99,), burst_s=0, start_rate_per_s=100, step_multiplier=1.5, max_rate_per_s=5000),
+        SearchSettings(limits=(P99,), start_rate_per_s=100, step_multiplier=1.5, max_rate_per_s=5000),
         Law(lambda _: 100.0).trial,
     )
     assert rates(answer.steps, Purpose.CLIMB) == pytest.approx([100, 150, 337.5, 1350, 5000])
@@ -380,6 +387,7 @@ def test_sample_window_scales_every_length_and_drain_window_precedes_each_look()
     search(SearchSettings(limits=(P99,), sample_window_s=1.0, drain_window_s=0.25), law.trial)
     first = [probe.length_s for probe in law.probes if probe.rate_per_s == law.probes[1].rate_per_s and not probe.fresh]
     assert first[:6] == pytest.approx([0.4, 0.8, 1.6, 3.2, 6.4, 8.0])
+    assert (law.probes[0].purpose, law.probes[0].length_s) == (Purpose.BURST, pytest.approx(0.6))
     assert {probe.settle_s for probe in law.probes} == {0.25}
     assert {probe.length_s for probe in law.probes if probe.fresh} <= {1.6}
 

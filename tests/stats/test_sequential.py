@@ -377,25 +377,28 @@ def test_no_rounds_have_no_false_alarms_to_tell_of() -> None:
         false_alarms([], {"a": 0.05}, GATE, 1)
 
 
+# How many suites are simulated, and by how much a share of them may be off: two standard errors where they are few.
+@pytest.mark.parametrize(("suites", "off"), [(200, 0.03), pytest.param(1000, 0.0, marks=pytest.mark.law)])
 @pytest.mark.parametrize(("metrics", "one_sided"), [(1, True), (3, True), (6, False)])
 def test_a_thing_held_against_itself_differs_in_one_suite_of_twenty_at_most(
-    simulations: ModuleType, metrics: int, one_sided: bool
+    simulations: ModuleType, metrics: int, one_sided: bool, suites: int, off: float
 ) -> None:
     rule = Rule.within(20, metrics, one_sided=one_sided)
     for kind in simulations.NOISES:
-        same = simulations.simulate(kind, [0.0] * metrics, rule, suites=1000, seed=1)
-        assert same.found <= 0.05, (kind, same)
+        same = simulations.simulate(kind, [0.0] * metrics, rule, suites=suites, seed=1)
+        assert same.found <= 0.05 + off, (kind, same)
         if kind.sigma <= 0.04 and not kind.spiked:
-            assert same.unclear <= 0.1, (kind, same)
+            assert same.unclear <= 0.1 + off, (kind, same)
 
 
+@pytest.mark.parametrize(("suites", "off"), [(400, 0.03), pytest.param(3000, 0.0, marks=pytest.mark.law)])
 @pytest.mark.parametrize("shifts", [[0.05], [0.05, 0.05, 0.05], [0.05, 0.0, 0.0]], ids=["one", "all", "one of three"])
 def test_a_gate_catches_the_threshold_in_9_suites_of_10_where_noise_is_four(
-    simulations: ModuleType, shifts: list[float]
+    simulations: ModuleType, shifts: list[float], suites: int, off: float
 ) -> None:
     rule = Rule.within(20, len(shifts), one_sided=True)
-    caught = simulations.simulate(simulations.Noise(0.04), shifts, rule, suites=3000, seed=3)
-    assert caught.caught >= 0.9, caught
+    caught = simulations.simulate(simulations.Noise(0.04), shifts, rule, suites=suites, seed=3)
+    assert caught.caught >= 0.9 - off, caught
 
 
 def test_simulated_noise_has_the_sigma_and_the_correlation_that_it_says(simulations: ModuleType) -> None:

@@ -22,7 +22,7 @@ from typing import Any, Self
 import places
 import psutil
 
-TIMEOUT_S = 40.0
+TIMEOUT_S = 120.0
 """Past it a run counts as hanging, and is killed."""
 
 MARK = "LOADGEN_TEST_RUN"

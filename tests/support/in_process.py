@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 
+import psutil
 from command import Finished, check_accounts, short
 
 from loadgen.cli.main import main
@@ -22,21 +23,30 @@ def invoked(*arguments: str) -> Finished:
         tempfile.TemporaryFile("w+", encoding="utf-8") as stderr,
     ):
         before = sys.stdout, sys.stderr
+        others = children()
         sys.stdout, sys.stderr = stdout, stderr
         try:
             status = main(list(arguments))
         finally:
             sys.stdout, sys.stderr = before
+        assert children() <= others, "it left a process behind"
         texts = []
         for stream in (stdout, stderr):
             stream.flush()
             stream.seek(0)
             texts.append(stream.read())
     finished = Finished(status, *texts)
-    assert "Traceback" not in finished.stderr, finished.stderr
+    for text in texts:
+        assert "Traceback" not in text, text
+        assert "Exception ignored" not in text, text
     if finished.stdout.startswith('{"type"'):
         check_accounts(finished.records)
     return finished
+
+
+def children() -> set[psutil.Process]:
+    """Every process that this one has started, directly or not, and that still runs."""
+    return set(psutil.Process().children(recursive=True))
 
 
 def invoked_load(port: int | None, *arguments: str, host: str = "127.0.0.1") -> Finished:

@@ -36,6 +36,7 @@ _KNEE_BASE_SHARE = 0.3
 _KNEE_MIN_THROUGHPUT_RATIO = 0.99
 _KNEE_FACTOR = 3
 # Parts of a sample window: with cachecannon's 5 s, trials of 2 s that extend to 40 s, as in measurement.md (d).
+_BURST_WINDOWS = 0.6
 _FIRST_LOOK_WINDOWS = 0.4
 _LAST_LOOK_WINDOWS = 8.0
 _CONFIRM_WINDOWS = 1.6
@@ -159,7 +160,8 @@ class SearchSettings:
     step_multiplier: float = 1.05
     """The least factor of the first step up while nothing has failed; each further one is squared, up to 4."""
     sample_window_s: float = 5.0
-    """The scale of all lengths: a first look is 0.4 of it (2 s), the longest 8 (40 s), a confirmation 1.6 (8 s)."""
+    """The scale of all lengths: the closed-loop burst is 0.6 of it (3 s), a first look 0.4 (2 s), the longest look 8
+    (40 s), a confirmation 1.6 (8 s)."""
     drain_window_s: float = 0.5
     """How long a changed rate is offered before it is measured."""
     stop_after_failures: int = 3
@@ -172,8 +174,6 @@ class SearchSettings:
     """How narrow the bracket must be to end the search, as a share of its lower end."""
     max_bisect_steps: int = 8
     """The most rates tried inside the bracket."""
-    burst_s: float = 3.0
-    """How long the closed-loop burst lasts; 0 for none."""
 
     def __post_init__(self) -> None:
         wrong = {
@@ -187,7 +187,6 @@ class SearchSettings:
             "min_throughput_ratio is outside 0 to 1": not 0 <= self.min_throughput_ratio <= 1,
             "bisect_tolerance is outside 0 to 1": not 0 <= self.bisect_tolerance <= 1,
             "max_bisect_steps is negative": self.max_bisect_steps < 0,
-            "the burst's length is negative": not 0 <= self.burst_s < math.inf,
             "a limit's quantile is outside 0 to 1": not all(0 < limit.quantile < 1 for limit in self.limits),
             "a limit is not above 0": not all(limit.limit_ns > 0 for limit in self.limits),
         }
@@ -271,8 +270,8 @@ class Search:
 
     def _measure_capacity(self) -> Generator[Probe, Trial, None]:
         settings = self._settings
-        if settings.burst_s and settings.max_rate_per_s >= ANY_RATE_PER_S:
-            trial = yield self._probe(Purpose.BURST, 0.0, settings.burst_s)
+        if settings.max_rate_per_s >= ANY_RATE_PER_S:
+            trial = yield self._probe(Purpose.BURST, 0.0, _BURST_WINDOWS * settings.sample_window_s)
             self._spent_s += settings.drain_window_s + trial.length_s
             self._capacity_per_s = min(trial.achieved_per_s, settings.max_rate_per_s)
 
