@@ -67,10 +67,9 @@ def test_its_cpu_does_not_sleep_and_is_there_for_whoever_wants_it(cpu: int) -> N
 
 def test_it_ends_with_its_parent_however_that_ends() -> None:
     script = (
-        "import os, signal; from loadgen.host import awake, cgroup; cgroup.quota = lambda groups: None\n"
+        "import os, psutil, signal; from loadgen.host import awake, cgroup; cgroup.quota = lambda groups: None\n"
         "with awake.kept([max(os.sched_getaffinity(0))]):\n"
-        "    print(*[p for p in os.listdir('/proc') if p.isdigit() and f'PPid:\\t{os.getpid()}\\n' in"
-        " open(f'/proc/{p}/status').read()], flush=True)\n"
+        "    print(*[child.pid for child in psutil.Process().children()], flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, check=False, text=True)

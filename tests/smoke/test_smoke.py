@@ -39,6 +39,7 @@ seed = 1
 [connection]
 connections = 2
 pipeline_depth = 4
+request_timeout = "30s"
 
 [workload.keyspace]
 count = 100
@@ -47,6 +48,11 @@ count = 100
 # What the machine does to the generator while tests share it is not what these runs are about.
 lag = "30s"
 shortfall = 1
+
+[smoke]
+# Nor is how much and how quickly it is answered meanwhile.
+requests = 1
+p999 = "30s"
 """
 
 REDIS = ["redis-server", "--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--save", ""]
@@ -177,7 +183,7 @@ def test_a_server_that_runs_already_is_tested_and_left_running(config: Path) -> 
 
 def test_the_planted_server_without_a_fault_passes(tmp_path: Path, config: Path) -> None:
     """What fails below does so for its fault, and not for being small."""
-    finished = smoke(config, "--server", planted(tmp_path, "none"), "--set", "smoke.requests=1")
+    finished = smoke(config, "--server", planted(tmp_path, "none"))
     assert finished.status == 0
     assert states(finished) == dict.fromkeys(CRITERIA, True)
 
@@ -208,7 +214,7 @@ def test_a_server_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path, 
 
 
 def test_a_server_that_dies_under_load_is_told_by_its_signal(tmp_path: Path, config: Path) -> None:
-    finished = smoke(config, "--server", planted(tmp_path, "crashes"), "--set", "smoke.requests=1")
+    finished = smoke(config, "--server", planted(tmp_path, "crashes"), "--request-timeout", "1s")
     # How fast it was until then, if it came so far at all, is not what is asked.
     assert [name for name in failed(finished) if name != "p99.9"] == ["still up", "completed", "connection errors"]
     assert "SIGSEGV" in found(finished, "still up")
@@ -217,13 +223,13 @@ def test_a_server_that_dies_under_load_is_told_by_its_signal(tmp_path: Path, con
 
 
 def test_an_error_in_the_log_is_told(tmp_path: Path, config: Path) -> None:
-    finished = smoke(config, "--server", planted(tmp_path, "complains"), "--set", "smoke.requests=1")
+    finished = smoke(config, "--server", planted(tmp_path, "complains"))
     only(finished, "log")
     assert "panicked at src/store.rs:7" in found(finished, "log")
 
 
 def test_an_error_that_the_server_tells_of_as_it_ends_is_told(tmp_path: Path, config: Path) -> None:
-    finished = smoke(config, "--server", planted(tmp_path, "leaks"), "--set", "smoke.requests=1")
+    finished = smoke(config, "--server", planted(tmp_path, "leaks"))
     only(finished, "log")
     assert "LeakSanitizer" in found(finished, "log")
     [record] = ended(finished)
@@ -231,14 +237,14 @@ def test_an_error_that_the_server_tells_of_as_it_ends_is_told(tmp_path: Path, co
 
 
 def test_a_server_that_was_restarted_under_the_load_is_told(tmp_path: Path, config: Path) -> None:
-    finished = smoke(config, "--server", planted(tmp_path, "restarts"), "--set", "smoke.requests=1")
+    finished = smoke(config, "--server", planted(tmp_path, "restarts"))
     only(finished, "still up")
     assert "was restarted under the load" in found(finished, "still up")
 
 
 def test_a_server_of_another_protocol_is_told(tmp_path: Path, config: Path) -> None:
     command = ["memcached", "-l", "{host}", "-p", "{port}", "-U", "0", "-u", "nobody"]
-    finished = smoke(config, "--server", server_file(tmp_path / "other.toml", command, 'ready_timeout = "1s"'))
+    finished = smoke(config, "--server", server_file(tmp_path / "other.toml", command))
     only(finished, "server up", unreached=CRITERIA[1:])
     assert "ERROR" in found(finished, "server up")
 
@@ -265,25 +271,24 @@ def test_a_wrong_answer_is_told_and_no_load_follows(tmp_path: Path, config: Path
 
 
 def test_slow_replies_are_told(tmp_path: Path, config: Path) -> None:
-    patient = ("--set", "connection.request_timeout=30s", "--set", "smoke.requests=1")
-    finished = smoke(config, "--server", planted(tmp_path, "dawdles"), *patient, *FEW)
+    finished = smoke(config, "--server", planted(tmp_path, "dawdles"), "--set", "smoke.p999=100ms", *FEW)
     only(finished, "p99.9")
 
 
 def test_misses_only_are_told(tmp_path: Path, config: Path) -> None:
-    finished = smoke(config, "--server", planted(tmp_path, "forgets"), "--set", "smoke.requests=1")
+    finished = smoke(config, "--server", planted(tmp_path, "forgets"))
     only(finished, "hit rate")
     assert found(finished, "hit rate").startswith("0 % (0 of ")
 
 
 def test_error_replies_are_told(tmp_path: Path, config: Path) -> None:
-    finished = smoke(config, "--server", planted(tmp_path, "refuses"), "--set", "smoke.requests=1")
+    finished = smoke(config, "--server", planted(tmp_path, "refuses"))
     only(finished, "error replies")
     assert "OOM no room" in found(finished, "error replies")
 
 
 def test_a_request_without_an_answer_is_told(tmp_path: Path, config: Path) -> None:
-    settings = ["--set", "smoke.requests=1", "--request-timeout", "200ms"]
+    settings = ["--request-timeout", "200ms"]
     finished = smoke(config, "--server", planted(tmp_path, "stalls"), *settings)
     missed = failed(finished)
     assert {"completed", "timeouts"} <= set(missed) <= {"completed", "connection errors", "timeouts", "p99.9"}
@@ -305,7 +310,7 @@ def test_no_requests_are_told(config: Path) -> None:
     ],
 )
 def test_a_fault_that_smoke_allows_passes(tmp_path: Path, config: Path, fault: str, allowed: str) -> None:
-    settings = ["--set", "smoke.requests=1", "--set", f"smoke.{allowed}", *(FEW if fault == "dawdles" else ())]
+    settings = ["--set", f"smoke.{allowed}", *(FEW if fault == "dawdles" else ())]
     assert smoke(config, "--server", planted(tmp_path, fault), *settings).status == 0
 
 
@@ -318,7 +323,7 @@ def test_a_matrix_tests_every_file_and_fails_when_one_does(tmp_path: Path, confi
     planted(folder, "forgets")
     server_file(folder / "absent.toml", ["no-such-server", "{port}"])
     planted(folder, "none")
-    finished = smoke(config, "--matrix", folder / "*.toml", "--set", "smoke.requests=1")
+    finished = smoke(config, "--matrix", folder / "*.toml")
     assert finished.status == 1
     assert [(record["name"], record["passed"]) for record in ended(finished)] == [
         ("absent", False),
