@@ -31,9 +31,11 @@ import orjson
 
 from loadgen import config
 from loadgen.events import Result
+from loadgen.plan import Plan
 from loadgen.runner.run import Run
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.units import NS_PER_MS
+from loadgen.worker.process import WorkerProcesses
 
 EVERY_S = 0.1
 LENGTH_S = 1.5
@@ -95,7 +97,7 @@ def stopping(pids: Callable[[], list[int]], for_s: float, active: Callable[[], b
 def load(port: int, rate: int, pids: Callable[[Stirred], list[int]], for_s: float, *settings: str) -> Result:
     """A run on a server, with these processes stopped for so long in every 100 ms of it."""
     lines = [*COMMON, *settings, f'target.endpoints=["127.0.0.1:{port}"]', f"workload.rate_limit={rate}"]
-    run = Stirred(config.resolve(config.load(None, lines)), lambda event: None)
+    run = Stirred(config.resolve(config.load(None, lines)))
     with stopping(lambda: pids(run), for_s, run.is_loading):
         return run.result()
 
@@ -105,8 +107,12 @@ class Stirred(Run):
 
     loaded = False
 
+    def __init__(self, told: Plan) -> None:
+        self.processes = WorkerProcesses()
+        super().__init__(told, lambda event: None, make_member=self.processes)
+
     def workers(self) -> list[int]:
-        return [worker.process.pid for worker in self.crew.workers]
+        return [worker.pid for worker in self.processes.made]
 
     def is_loading(self) -> bool:
         """Whether the load runs; the workers get their CPU when it begins. True ever after is False."""

@@ -105,13 +105,11 @@ def test_debug_prints_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 
 def test_an_error_in_a_worker_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def begin_load(crew: Crew, *arguments: object, **named: object) -> None:
+    def put_on(crew: Crew, *arguments: object, **named: object) -> None:
         crew.tell_all(PutOn(cast(Any, "no load"), 0))
+        crew.hear(time.monotonic_ns() + 60_000_000_000)
 
-    monkeypatch.setattr(Crew, "begin_load", begin_load)
-    monkeypatch.setattr(
-        Crew, "follow", lambda crew, *arguments, **named: crew.hear(time.monotonic_ns() + 60_000_000_000)
-    )
+    monkeypatch.setattr(Crew, "put_on", put_on)
     with FaultyServer(polite()) as server:
         finished = invoked_load(server.port)
     assert finished.status == 70

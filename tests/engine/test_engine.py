@@ -6,6 +6,7 @@ Whole runs against fake servers; the bytes that came are held against what was c
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sysconfig
@@ -22,6 +23,7 @@ from runs import plan, profile_of
 from loadgen.engine._engine import Engine
 from loadgen.events import Event, PhaseBegan, Result
 from loadgen.runner.run import Run
+from loadgen.worker.process import WorkerProcesses
 
 TOO_LARGE = b"SERVER_ERROR object too large for cache\r\n"
 
@@ -129,13 +131,13 @@ def test_without_a_warmup_every_byte_of_the_load_belongs_to_the_measure_phase() 
 
 
 def test_a_worker_held_up_over_the_end_of_its_window_counts_no_time_below_zero() -> None:
+    workers = WorkerProcesses()
     timers: list[threading.Timer] = []
 
     def hold_up() -> None:
-        worker = held_up.crew.workers[0].process
-        worker.send_signal(signal.SIGSTOP)
+        os.kill(workers.made[0].pid, signal.SIGSTOP)
         time.sleep(1.2)
-        worker.send_signal(signal.SIGCONT)
+        os.kill(workers.made[0].pid, signal.SIGCONT)
 
     def emit(event: Event) -> None:
         if isinstance(event, PhaseBegan) and event.phase == "measure":
@@ -144,7 +146,7 @@ def test_a_worker_held_up_over_the_end_of_its_window_counts_no_time_below_zero()
 
     with FaultyServer(polite()) as server:
         settings = ["general.warmup=0s", "general.duration=1s", "workload.rate_limit=1000"]
-        held_up = Run(plan(server.port, *settings, "connection.request_timeout=50ms"), emit)
+        held_up = Run(plan(server.port, *settings, "connection.request_timeout=50ms"), emit, make_member=workers)
         result = held_up.result()
     timers[0].join()
     assert not result.failure

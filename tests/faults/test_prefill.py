@@ -10,7 +10,7 @@ from faulty_server import FaultyServer, Peer, answers, closes, never_answers, po
 from in_process import invoked_load
 from real_servers import RealServer
 
-from loadgen.runner import crew
+from loadgen.runner import prefill
 from loadgen.units import NS_PER_S
 
 PREFILL = ("--prefill", "--duration", "1s")
@@ -19,8 +19,8 @@ PREFILL = ("--prefill", "--duration", "1s")
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stall is found after 30 s, or 3 s when the server answers with errors: here sooner."""
-    monkeypatch.setattr(crew, "REFUSED_NS", NS_PER_S // 4)
-    monkeypatch.setattr(crew, "STALL_NS", NS_PER_S)
+    monkeypatch.setattr(prefill, "REFUSED_NS", NS_PER_S // 4)
+    monkeypatch.setattr(prefill, "STALL_NS", NS_PER_S)
 
 
 def timeout(text: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -11,10 +13,12 @@ from faulty_server import FaultyServer, Peer, by_connection, closes, good_reply,
 from runs import plan
 
 from loadgen.events import SearchEnded
+from loadgen.runner.member import MakeMember
 from loadgen.runner.search import Saturation
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.stats.search import Outcome, SearchSettings
 from loadgen.stats.trial import Limit
+from loadgen.worker.process import WorkerProcess, WorkerProcesses
 
 
 class CountingServer:
@@ -37,7 +41,9 @@ class CountingServer:
                 self.first_s = self.first_s or time.monotonic()
 
 
-def search_at(port: int, *settings: str, settle_s: float = 0.05, stop: Stop = NEVER) -> Saturation:
+def search_at(
+    port: int, *settings: str, settle_s: float = 0.05, stop: Stop = NEVER, make_member: MakeMember = WorkerProcess
+) -> Saturation:
     """One whose only rate is 1000/s, which passes on any machine: a first look of 0.2 s, and two fresh starts."""
     told = plan(port, "workload.rate_limit=1000", "connection.connections=2", *settings)
     return Saturation(
@@ -50,6 +56,7 @@ def search_at(port: int, *settings: str, settle_s: float = 0.05, stop: Stop = NE
         ),
         lambda event: None,
         stop=stop,
+        make_member=make_member,
     )
 
 
@@ -87,8 +94,8 @@ def test_an_interrupt_between_two_loads_counts_no_load_twice(monkeypatch: pytest
         stop = Stop()
         search = search_at(server.port, stop=stop)
         # The first one is before the first load.
-        interrupt = when(search.crew.open_connections, 3, stop.set)
-        monkeypatch.setattr(search.crew, "open_connections", interrupt)
+        interrupt = when(search.crew.connections.open, 3, stop.set)
+        monkeypatch.setattr(search.crew.connections, "open", interrupt)
         ended = search.result()
     assert ended.interrupted
     assert ended.unaccounted == 0
@@ -111,8 +118,9 @@ def test_a_worker_that_dies_in_a_later_load_adds_only_what_it_counted_in_it(
     before = 0
     with FaultyServer(serve) as server:
         # A settling time as long as this has no report before its end.
-        search = search_at(server.port, "general.threads=2", "connection.request_timeout=1s", settle_s=0.3)
-        begin = search.crew.begin_load
+        workers = WorkerProcesses()
+        settings = ("general.threads=2", "connection.request_timeout=1s")
+        search = search_at(server.port, *settings, settle_s=0.3, make_member=workers)
 
         def kill() -> None:
             nonlocal before
@@ -121,9 +129,9 @@ def test_a_worker_that_dies_in_a_later_load_adds_only_what_it_counted_in_it(
                 # What its last report had in flight nobody will count any more.
                 silent.set()
             delay_s = 0.15 if before_it_spoke else 0.5
-            threading.Timer(delay_s, lambda: search.crew.workers[0].process.kill()).start()
+            threading.Timer(delay_s, lambda: os.kill(workers.made[0].pid, signal.SIGKILL)).start()
 
-        monkeypatch.setattr(search.crew, "begin_load", when(begin, 2, kill))
+        monkeypatch.setattr(search.crew, "put_on", when(search.crew.put_on, 2, kill))
         ended = search.result()
     assert "was killed by SIGKILL" in ended.failure
     assert ended.unaccounted == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadgen.host import machine as host
+from loadgen.host import machine
 from loadgen.host.machine import CpuTimes
 
 STAT = "cpu  100 0 50 800 10 0 5 {steal} 70 0\ncpu0 100 0 50 800 10 0 5 {steal} 70 0\nintr 12\n"
@@ -25,7 +25,7 @@ def home(tmp_path: Path) -> dict[str, str]:
 
 def test_guest_time_is_not_counted_twice(proc: Path) -> None:
     (proc / "stat").write_text(STAT.format(steal=35))
-    assert host.cpu_times(proc) == CpuTimes(ticks=1000, stolen=35)
+    assert machine.cpu_times(proc) == CpuTimes(ticks=1000, stolen=35)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_guest_time_is_not_counted_twice(proc: Path) -> None:
 )
 def test_what_is_no_account_of_cpu_time_is_none(proc: Path, text: str) -> None:
     (proc / "stat").write_text(text)
-    assert host.cpu_times(proc) is None
+    assert machine.cpu_times(proc) is None
 
 
 def test_the_difference_of_two_readings_has_the_steal_in_between() -> None:
@@ -50,32 +50,32 @@ def test_steal_that_the_kernel_takes_back_is_none_at_all() -> None:
 
 def test_a_watch_tells_the_steal_since_it_began(proc: Path) -> None:
     (proc / "stat").write_text(STAT.format(steal=35))
-    watch = host.HostWatch(proc)
+    watch = machine.HostWatch(proc)
     (proc / "stat").write_text(STAT.format(steal=135))
     assert watch.signs().steal_share == 1.0
 
 
 def test_a_machine_that_keeps_no_account_has_no_signs(proc: Path) -> None:
-    assert host.HostWatch(proc / "absent").signs().steal_share is None
-    assert host.clock_source(proc / "absent") == ""
+    assert machine.HostWatch(proc / "absent").signs().steal_share is None
+    assert machine.clock_source(proc / "absent") == ""
 
 
 def test_the_clock_source_is_one_word(proc: Path) -> None:
     (proc / "current_clocksource").write_text("tsc\n")
-    assert host.clock_source(proc / "current_clocksource") == "tsc"
+    assert machine.clock_source(proc / "current_clocksource") == "tsc"
 
 
 def test_a_fingerprint_names_host_cpus_and_kernel(proc: Path) -> None:
     (proc / "cpuinfo").write_text("processor\t: 0\nmodel name\t: AMD: EPYC\n\nprocessor\t: 1\nmodel name\t: other\n")
     system = os.uname()
     whole = f"{system.nodename}: {os.cpu_count()} × AMD: EPYC, {system.sysname} {system.release}"
-    assert host.fingerprint(proc) == whole
+    assert machine.fingerprint(proc) == whole
 
 
 def test_a_cpu_without_a_model_goes_by_its_machine(proc: Path) -> None:
     (proc / "cpuinfo").write_text("processor\t: 0\nBogoMIPS\t: 50.00\n")
-    assert f"× {os.uname().machine}, " in host.fingerprint(proc)
-    assert host.fingerprint(proc / "absent") == host.fingerprint(proc)
+    assert f"× {os.uname().machine}, " in machine.fingerprint(proc)
+    assert machine.fingerprint(proc / "absent") == machine.fingerprint(proc)
 
 
 @pytest.mark.parametrize(
@@ -89,32 +89,32 @@ def test_a_cpu_without_a_model_goes_by_its_machine(proc: Path) -> None:
     ],
 )
 def test_state_lies_where_the_specification_has_it(environment: dict[str, str], directory: Path | None) -> None:
-    assert host.state_directory(environment) == directory
+    assert machine.state_directory(environment) == directory
 
 
 def test_what_is_stored_is_found_again_and_nothing_beside_it(home: dict[str, str]) -> None:
-    assert host.store("selftest.json", "one", home)
-    assert host.store("selftest.json", "zwölf", home)
-    assert host.stored("selftest.json", home) == "zwölf"
-    directory = host.state_directory(home)
+    assert machine.store("selftest.json", "one", home)
+    assert machine.store("selftest.json", "zwölf", home)
+    assert machine.stored("selftest.json", home) == "zwölf"
+    directory = machine.state_directory(home)
     assert directory is not None
     assert [path.name for path in directory.iterdir()] == ["selftest.json"]
 
 
 def test_nothing_stored_is_empty(home: dict[str, str]) -> None:
-    assert host.stored("selftest.json", home) == ""
-    assert host.stored("selftest.json", {}) == ""
+    assert machine.stored("selftest.json", home) == ""
+    assert machine.stored("selftest.json", {}) == ""
 
 
 def test_a_home_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / ".local").write_text("a file where a folder should be")
-    assert not host.store("selftest.json", "text", {"HOME": str(tmp_path)})
-    assert not host.store("selftest.json", "text", {})
+    assert not machine.store("selftest.json", "text", {"HOME": str(tmp_path)})
+    assert not machine.store("selftest.json", "text", {})
 
 
 def test_what_cannot_take_its_name_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "loadgen" / "selftest.json").mkdir(parents=True)
-    assert not host.store("selftest.json", "text", {"XDG_STATE_HOME": str(tmp_path)})
+    assert not machine.store("selftest.json", "text", {"XDG_STATE_HOME": str(tmp_path)})
     assert [path.name for path in (tmp_path / "loadgen").iterdir()] == ["selftest.json"]
 
 
@@ -132,4 +132,4 @@ def test_what_cannot_take_its_name_leaves_nothing_behind(tmp_path: Path) -> None
 def test_a_virtual_machine_is_told_by_what_its_kernel_says(tmp_path: Path, path: str, text: str, virtual: bool) -> None:
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / path).write_text(text)
-    assert host.is_virtual(tmp_path) is virtual
+    assert machine.is_virtual(tmp_path) is virtual

@@ -10,7 +10,7 @@ import pytest
 from loadgen import __version__
 from loadgen.cli.verbs.selftest import kept
 from loadgen.errors import ExitCode
-from loadgen.host import machine as host
+from loadgen.host import machine
 from loadgen.host.neighbours import Busy, NeighbourWatch
 from loadgen.selftest import reach as selftest
 from loadgen.selftest.reach import Reach, SelfTest
@@ -69,7 +69,7 @@ def test_figures_of_a_busy_host_are_not_kept_unless_they_are_to_be(
     busy: Busy, words: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    taken = SelfTest(__version__, host.fingerprint(), "2026-11-28T10:00:00Z", (Reach(1, 2.0, False, 1.0),), 10, 20)
+    taken = SelfTest(__version__, machine.fingerprint(), "2026-11-28T10:00:00Z", (Reach(1, 2.0, False, 1.0),), 10, 20)
     assert kept(taken, busy) is (ExitCode.CANNOT_TELL if words else ExitCode.YES)
     said = capsys.readouterr().err
     assert selftest.kept(__version__) == (None if words else taken)

@@ -97,8 +97,8 @@ worker ← units phase errors secret signs snapshot plan engine._engine host
 runner ← units phase errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.judging
     judge.diagnosis judge.failures host worker
 compare ← units percentiles phase errors signs server_plan snapshot slo overload plan events stats judge.causes
-    judge.verdict judge.failures compare.comparison host target.talk target runner record.write record.read record
-    __init__
+    judge.verdict judge.failures compare.comparison host target.talk target worker runner record.write record.read
+    record __init__
 smoke ← units errors server_plan plan events judge.judging smoke.criteria host target.talk target runner __init__
 
 # TOML and pydantic.

@@ -5,6 +5,7 @@ Real workers against the built-in server with trouble planted in it. Laws with t
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import statistics
@@ -21,11 +22,14 @@ from in_process import invoked
 from quiet import law_of_time
 from runs import endpoints, plan, sets
 
-from loadgen.events import Event, PhaseBegan, Result, Sample
+from loadgen.events import Event, Result, Sample
+from loadgen.phase import Phase
 from loadgen.plan import Plan
 from loadgen.runner.run import Run
+from loadgen.runner.timeline import At
 from loadgen.target.embedded import EmbeddedServer
 from loadgen.units import NS_PER_MS, NS_PER_S
+from loadgen.worker.process import WorkerProcesses
 
 pytestmark = pytest.mark.timing
 
@@ -144,29 +148,26 @@ class Stopped(Run):
     """A run whose worker is stopped for a while in the middle of its window."""
 
     def __init__(self, told: Plan, after_s: float, for_s: float) -> None:
-        super().__init__(told, self.hear)
-        self.after_s, self.for_s = after_s, for_s
+        self.workers = WorkerProcesses()
         self.stopped_s = 0.0
-        self.stopper: threading.Thread | None = None
+        self.began_s = 0.0
+        timeline = (
+            At(Phase.MEASURE, int(after_s * NS_PER_S), self.halt),
+            At(Phase.MEASURE, int((after_s + for_s) * NS_PER_S), self.go_on),
+        )
+        super().__init__(told, lambda event: None, timeline=timeline, make_member=self.workers)
 
-    def hear(self, event: Event) -> None:
-        if isinstance(event, PhaseBegan) and event.phase == "measure":
-            self.stopper = threading.Thread(target=self.stop)
-            self.stopper.start()
+    def halt(self) -> None:
+        os.kill(self.workers.made[0].pid, signal.SIGSTOP)
+        self.began_s = time.monotonic()
 
-    def stop(self) -> None:
-        worker = self.crew.workers[0].process
-        time.sleep(self.after_s)
-        worker.send_signal(signal.SIGSTOP)
-        began_s = time.monotonic()
-        time.sleep(self.for_s)
-        worker.send_signal(signal.SIGCONT)
-        self.stopped_s = time.monotonic() - began_s
+    def go_on(self) -> None:
+        os.kill(self.workers.made[0].pid, signal.SIGCONT)
+        self.stopped_s = time.monotonic() - self.began_s
 
     def outcome(self) -> Result:
         result = self.result()
-        assert self.stopper is not None
-        self.stopper.join()
+        assert self.stopped_s > 0
         assert result.unaccounted == 0
         return result
 

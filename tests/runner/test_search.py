@@ -18,7 +18,7 @@ from runs import endpoints, redis_calls, redis_calls_of, sets
 from loadgen import __version__
 from loadgen.cli.verbs import selftest as verb
 from loadgen.errors import ExitCode
-from loadgen.host import machine as host
+from loadgen.host import machine
 from loadgen.host.neighbours import Busy
 from loadgen.selftest import reach as selftest
 from loadgen.selftest.reach import Reach, SelfTest
@@ -263,7 +263,7 @@ def test_a_self_test_is_kept_and_later_runs_say_where_they_stood(state: Path) ->
 
 def known(closed_per_s: float, **more: Any) -> SelfTest:
     reaches = (Reach(1, closed_per_s, False, closed_per_s / 2), Reach(8, 4 * closed_per_s, True, closed_per_s))
-    fields = {"version": __version__, "fingerprint": host.fingerprint(), "taken": "2026-11-21T10:00:00Z", **more}
+    fields = {"version": __version__, "fingerprint": machine.fingerprint(), "taken": "2026-11-21T10:00:00Z", **more}
     return SelfTest(reaches=reaches, floor_p50_ns=30_000, floor_p99_ns=41_000, **fields)
 
 

@@ -14,6 +14,7 @@ from runs import plan
 from loadgen.compare.comparison import Candidate, ComparisonSettings
 from loadgen.compare.rounds import Contestant, Interrupted, Rounds
 from loadgen.events import Event, PhaseBegan, Result, Sample
+from loadgen.judge.verdict import VerdictLimits
 from loadgen.plan import Plan
 from loadgen.runner.run import Run
 from loadgen.runner.search import Saturation
@@ -143,7 +144,9 @@ def test_rounds_in_another_thread_end_when_their_token_is_set() -> None:
         seen.set()
 
     with FaultyServer(answers(b"+PONG\r\n", to=b"INFO")) as server, ThreadPoolExecutor(1) as threads:
-        contestant = Contestant(Candidate("a", "endpoint", identity="a"), plan(server.port, *LONG), None)
+        contestant = Contestant(
+            Candidate("a", "endpoint", identity="a"), plan(server.port, *LONG), None, VerdictLimits()
+        )
         running = threads.submit(Rounds([contestant], settings, 1, emit, stop=stop).next)
         assert seen.wait(30)
         stop.set()

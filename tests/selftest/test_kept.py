@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from loadgen.host import machine as host
+from loadgen.host import machine
 from loadgen.selftest import reach as selftest
 from loadgen.selftest.reach import FILE, Reach, SelfTest
 
-TEST = SelfTest("1", host.fingerprint(), "2026-01-01T00:00:00Z", (Reach(1, 2.0, False, 1.0),), 10, 20)
+TEST = SelfTest("1", machine.fingerprint(), "2026-01-01T00:00:00Z", (Reach(1, 2.0, False, 1.0),), 10, 20)
 
 
 @pytest.fixture

@@ -28,9 +28,10 @@ from loadgen.host import awake, machine
 from loadgen.judge import failures
 from loadgen.judge.verdict import VerdictLimits
 from loadgen.overload import of_window
-from loadgen.phase import OF_A_LOAD, Phase
+from loadgen.phase import OF_A_LOAD
 from loadgen.plan import Endpoint, Plan, Segment
-from loadgen.runner.crew import START_AHEAD_NS, Crew, EndedEarly
+from loadgen.runner.crew import START_AHEAD_NS, Crew
+from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.server_plan import ServerPlan
 from loadgen.snapshot import Snapshot
@@ -38,6 +39,7 @@ from loadgen.target.process import ProcessTree
 from loadgen.target.server import ManagedServer
 from loadgen.target.talk.identity import identify
 from loadgen.units import NS_PER_S
+from loadgen.worker.process import WorkerProcesses
 
 # An idle candidate that uses more of a CPU than this takes it from the one that is measured.
 MOST_IDLE_CPU = 0.01
@@ -92,6 +94,7 @@ class Side:
     server: ManagedServer | None
     plan: Plan
     crew: Crew
+    workers: WorkerProcesses
     stretches: dict[str, Stretch] = field(default_factory=dict)
     """By loop, all slices merged."""
     idle_cpu_ns: int = 0
@@ -114,9 +117,9 @@ class Side:
 
     def usage_ns(self) -> int:
         """CPU time of its server and of its workers until now, as far as they can be asked."""
-        crew = [ProcessTree(worker.process.pid).usage() for worker in self.crew.workers]
+        workers = [ProcessTree(worker.pid).usage() for worker in self.workers.made]
         server = self.server.usage() if self.server is not None else None
-        return sum(usage.cpu_ns for usage in (*crew, server) if usage is not None)
+        return sum(usage.cpu_ns for usage in (*workers, server) if usage is not None)
 
 
 class Rounds:
@@ -289,8 +292,9 @@ class Rounds:
             plan = plan.at(Endpoint(server.host, server.port, server.host))
         if not self.identities[place]:
             self.identities[place] = identify(plan)
-        crew = Crew(plan, self.teller(contestant.candidate), server=server, stop=self.stop)
-        return Side(contestant, server, plan, crew)
+        workers, tell = WorkerProcesses(), self.teller(contestant.candidate)
+        crew = Crew(plan, tell, make_member=workers, server=server, stop=self.stop)
+        return Side(contestant, server, plan, crew, workers)
 
     def teller(self, candidate: Candidate) -> Callable[[Event], None]:
         def tell(event: Event) -> None:
@@ -373,8 +377,8 @@ class Rounds:
         length_ns, crew = self.settings.slice_ns, side.crew
         others = [other for other in sides.values() if other is not side]
         self.only(side, sides)
-        if crew.order is not None:
-            crew.open_connections()
+        if crew.load is not None:
+            crew.connections.open()
         self.check_connected(side)
         load = replace(
             side.plan.load,
@@ -387,13 +391,8 @@ class Rounds:
         began_ns, own_ns = time.monotonic_ns(), time.process_time_ns()
         before = side.server.usage() if side.server is not None else None
         idle_before = [(other.usage_ns(), other.server.usage() if other.server else None) for other in others]
-        crew.begin(Phase.MEASURE)
-        crew.begin_load(load)
-        crew.follow(Phase.WARMUP)
-        crew.follow(Phase.MEASURE)
-        crew.begin(Phase.DRAIN)
-        crew.drain()
-        if crew.failure or self.stop.is_set:
+        counted = crew.put_on(load)
+        if counted.ended_early:
             raise EndedEarly
         after = side.server.usage() if side.server is not None else None
         own = {"loadgen's front end": time.process_time_ns() - own_ns}
@@ -403,14 +402,13 @@ class Rounds:
             if now is not None and then is not None:
                 other.idle_cpu_ns += (now - then).cpu_ns
                 other.idle_ns += time.monotonic_ns() - began_ns
-        measured = crew.settled(Phase.MEASURE)
-        self.check_answers(side, measured)
+        self.check_answers(side, counted.measured)
         return Stretch(
-            measured,
+            counted.measured,
             length_ns,
-            sent=sum(crew.settled(phase).sent for phase in OF_A_LOAD),
+            sent=sum(counted.phases[phase].sent for phase in OF_A_LOAD),
             cpu_ns=(after - before).cpu_ns if before is not None and after is not None else None,
-            workers=crew.signs(),
+            workers=counted.signs,
             own_cpu_ns=own,
         )
 
@@ -444,13 +442,13 @@ class Rounds:
 
     def check_connected(self, side: Side) -> None:
         """Raises TargetError where more connections are missing than may: fewer of them are another load."""
-        crew = side.crew
-        if any(crew.down()):
-            crew.reopen()
-        for endpoint in crew.without_connection()[:1]:
-            raise TargetError(f"{side.name}: {crew.why_gone(endpoint)}")
+        crew, connections = side.crew, side.crew.connections
+        if any(connections.down()):
+            connections.reopen()
+        for endpoint in connections.without()[:1]:
+            raise TargetError(f"{side.name}: {connections.why_gone(endpoint)}")
         allowed, asked = side.limits.connections, side.plan.wire.connections
-        if allowed is not None and (missing := sum(crew.down())) > allowed * asked:
+        if allowed is not None and (missing := sum(connections.down())) > allowed * asked:
             why = f" ({'; '.join(crew.warnings)})" if crew.warnings else ""
             raise TargetError(f"{side.name}: {missing} of {asked} connections were not there{why}.")
 

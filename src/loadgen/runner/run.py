@@ -6,30 +6,36 @@ It reads no config and prints nothing. Whatever happens to a worker, the others'
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from loadgen import slo
 from loadgen.events import Event, Result, Sample
-from loadgen.host import machine
 from loadgen.judge import diagnosis, failures, verdict
 from loadgen.judge.judging import BY_DEFAULT, Judging
 from loadgen.overload import Overload, of_window
-from loadgen.phase import COUNTED, OF_A_LOAD, Phase
+from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Plan
-from loadgen.runner.crew import Crew, EndedEarly
+from loadgen.runner.crew import Crew
+from loadgen.runner.ended_early import EndedEarly
+from loadgen.runner.intervals import Interval
+from loadgen.runner.load import Counted
+from loadgen.runner.member import MakeMember
 from loadgen.runner.phases import ByPhase
 from loadgen.runner.stop import NEVER, Stop
+from loadgen.runner.timeline import At
 from loadgen.runner.watch import ServerWatch
-from loadgen.signs import Ceiling, HostSigns, Signs
+from loadgen.signs import Ceiling, Signs
 from loadgen.snapshot import Backlog, Snapshot
 from loadgen.usage import WatchedServer
+from loadgen.worker.process import WorkerProcess
 
 
 class Run:
     """One run of a Plan. `emit` gets every event but the Result, which `result` returns.
 
     `ceiling` is what this host's self-test reached, where there was one; `server` is the one under load, where we watch
-    it; `stop` ends the run early when somebody sets it, from any thread.
+    it; `stop` ends the run early when somebody sets it, from any thread; the actions of `timeline` are done at their
+    times; `make_member` makes each worker.
     """
 
     def __init__(
@@ -42,6 +48,8 @@ class Run:
         server: WatchedServer | None = None,
         judging: Judging = BY_DEFAULT,
         stop: Stop = NEVER,
+        timeline: Iterable[At] = (),
+        make_member: MakeMember = WorkerProcess,
     ) -> None:
         self.plan = plan
         self.judging = judging
@@ -49,12 +57,11 @@ class Run:
         self.embedded = embedded
         self.ceiling = ceiling
         self.watch = ServerWatch(server) if server is not None else None
-        self.crew = Crew(plan, emit, server=server, stop=stop)
-        self.crew.interval_ended = self.sample
+        self.timeline = timeline
+        self.crew = Crew(plan, emit, make_member=make_member, server=server, stop=stop)
         self.before: dict[str, Snapshot] = {}
         self.interval_p99_ns: list[int] = []
         self.backlogs: list[Backlog] = []
-        self.host = HostSigns()
         self.by_phase = ByPhase(plan.load.phases)
 
     def result(self) -> Result:
@@ -68,59 +75,49 @@ class Run:
                 crew.connect()
                 if self.plan.workload.prefill:
                     crew.prefill()
-                self.load()
             except EndedEarly:
-                pass
-            crew.begin(Phase.DRAIN)
-            crew.drain()
-            return self.sum_up()
+                counted = crew.drain()
+            else:
+                counted = self.load()
+            return self.sum_up(counted)
 
-    def load(self) -> None:
-        plan, crew = self.plan, self.crew
+    def load(self) -> Counted:
         if self.watch is not None:
             self.watch.begin()
-        crew.begin_load(plan.load)
-        if plan.load.warmup_ns:
-            crew.begin(Phase.WARMUP)
-            crew.follow(Phase.WARMUP)
-        crew.begin(Phase.MEASURE)
-        watch = machine.HostWatch()
-        try:
-            crew.follow(Phase.MEASURE)
-        finally:
-            self.host = watch.signs()
+        return self.crew.put_on(self.plan.load, interval_ended=self.sample, timeline=self.timeline)
 
-    def sample(self, phase: Phase, number: int, interval_ns: int, so_far: Snapshot) -> None:
+    def sample(self, ended: Interval) -> None:
+        phase, so_far = ended.phase, ended.so_far
         before = self.before.get(phase, Snapshot())
         interval = so_far - before
         self.before[phase] = so_far
+        interval_ns = self.plan.load.interval_ns
         if phase == Phase.MEASURE:
             self.backlogs.append(so_far.backlog)
-        if phase == Phase.MEASURE and interval_ns == self.plan.load.interval_ns and interval.latency().count:
+            self.by_phase.add(interval, (ended.number - 1) * interval_ns, ended.length_ns)
+        if phase == Phase.MEASURE and ended.length_ns == interval_ns and interval.latency().count:
             self.interval_p99_ns.append(interval.latency().quantile(0.99))
-        if phase == Phase.MEASURE:
-            self.by_phase.add(interval, (number - 1) * self.plan.load.interval_ns, interval_ns)
         used = self.watch.interval() if self.watch is not None else None
         now, then = so_far.backlog, before.backlog
         # What began, and what more waits than did before.
         offered = max(0, interval.total.planned + now.requests - then.requests) if self.plan.load.open_loop else 0
-        self.emit(Sample(phase, time.time(), interval_ns, interval, used, offered, now.age_ns > then.age_ns))
+        self.emit(Sample(phase, time.time(), ended.length_ns, interval, used, offered, now.age_ns > then.age_ns))
 
-    def sum_up(self) -> Result:
+    def sum_up(self, counted: Counted) -> Result:
         """The Result of all workers, the dead ones' last words included."""
         plan, crew = self.plan, self.crew
-        gone = [] if crew.failure or crew.stop.is_set else crew.gone()
-        phases: dict[str, Snapshot] = {phase: crew.settled(phase) for phase in COUNTED}
-        measured = phases[Phase.MEASURE]
-        duration_ns = crew.window_ns()
+        gone = [] if counted.ended_early else crew.connections.gone()
+        # To look for the servers that are gone, connections are greeted again.
+        phases = {**counted.phases, Phase.PRECHECK: crew.settled(Phase.PRECHECK)}
+        measured, duration_ns = counted.measured, counted.length_ns
         server = self.watch.report(sum(phases[phase].sent for phase in OF_A_LOAD)) if self.watch else None
         for endpoint in gone[:1]:
-            crew.failure = crew.failure or crew.why_gone(endpoint)
+            crew.failure = crew.failure or crew.connections.why_gone(endpoint)
         failed_because = self.failed_because(phases)
         nothing_good = () if failed_because else tuple(filter(None, (failures.nothing_good(measured.total),)))
         # Requests that failed where all may are no reason to doubt the rest; what nobody waited for is one.
         accepted = not measured.total.unfinished
-        signs = Signs(crew.signs(), self.host, tuple(self.interval_p99_ns), self.ceiling)
+        signs = Signs(counted.signs, counted.host, tuple(self.interval_p99_ns), self.ceiling)
         judged = verdict.judge(
             self.judging.limits,
             measured,

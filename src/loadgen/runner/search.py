@@ -11,21 +11,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from loadgen import slo
-from loadgen.events import Event, Progress, SearchEnded, StepTaken
-from loadgen.host import machine
+from loadgen.events import Event, PhaseBegan, Progress, SearchEnded, StepTaken
 from loadgen.judge import diagnosis, failures, verdict
 from loadgen.judge.judging import BY_DEFAULT, Judging
-from loadgen.phase import Phase
+from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Plan, Segment
-from loadgen.runner.crew import Crew, EndedEarly
+from loadgen.runner.crew import Crew
+from loadgen.runner.ended_early import EndedEarly
+from loadgen.runner.intervals import Interval
+from loadgen.runner.load import Counted
+from loadgen.runner.member import MakeMember
 from loadgen.runner.stop import NEVER, Stop
-from loadgen.signs import HostSigns, Signs
+from loadgen.signs import Signs
 from loadgen.snapshot import Snapshot
 from loadgen.stats.search import Outcome, Probe, Purpose, Search, SearchAnswer, SearchSettings
 from loadgen.stats.trial import Block, Limit, Trial, hopeless
 from loadgen.units import NS_PER_S
 from loadgen.usage import WatchedServer
-from loadgen.worker.messages import PutOn
+from loadgen.worker.process import WorkerProcess
 
 # One block may be bad by chance, whatever it says of the rate.
 LEAST_BLOCKS = 2
@@ -67,7 +70,7 @@ class Saturation:
     """The search for the highest rate that meets the settings' limits.
 
     `emit` gets every event but the last, which `result` returns. `server` is the one under load, where we watch it;
-    `stop` ends the search early when somebody sets it, from any thread.
+    `stop` ends the search early when somebody sets it, from any thread; `make_member` makes each worker.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Saturation:
         server: WatchedServer | None = None,
         judging: Judging = BY_DEFAULT,
         stop: Stop = NEVER,
+        make_member: MakeMember = WorkerProcess,
     ) -> None:
         self.plan = plan
         self.verdict_limits = judging.limits
@@ -87,13 +91,10 @@ class Saturation:
         self.embedded = embedded
         self.settings = settings
         self.search = Search(settings)
-        self.crew = Crew(plan, self.tell, server=server, stop=stop)
-        self.crew.interval_ended = self.interval_ended
+        self.crew = Crew(plan, self.tell, make_member=make_member, server=server, stop=stop)
         self.answer: SearchAnswer | None = None
         self.loads: dict[str, Snapshot] = {Phase.WARMUP: Snapshot(), Phase.MEASURE: Snapshot()}
         """All rates' requests together."""
-        self.newest: PutOn | None = None
-        """Of the newest load that is among them."""
         self.part: Observation | None = None
         """Of the rate in hand, the loads so far: more than one where its verdict was open."""
         self.probe: Probe | None = None
@@ -105,7 +106,6 @@ class Saturation:
         self.never_opened = 0
         """Connections, when all had been tried."""
         self.given_up = False
-        self.host = HostSigns()
 
     def result(self) -> SearchEnded:
         """Searches to the end, or as far as it comes.
@@ -116,13 +116,13 @@ class Saturation:
         with crew.at_work():
             try:
                 crew.connect()
-                self.never_opened = sum(crew.down())
+                self.never_opened = sum(crew.connections.down())
                 if self.plan.workload.prefill:
                     crew.prefill()
                 crew.begin(Phase.SEARCH)
                 self.follow_the_search()
             except EndedEarly:
-                self.drain()
+                crew.drain()
             phases = self.loads | {phase: crew.settled(phase) for phase in (Phase.PRECHECK, Phase.PREFILL)}
         return SearchEnded(
             plan=self.plan,
@@ -150,9 +150,10 @@ class Saturation:
         asked = self.search.next(None)
         while isinstance(asked, Probe):
             self.probe = asked
-            part = self.put_on(asked, warmup_ns)
-            if self.gone():
+            counted = self.offer(asked, warmup_ns)
+            if counted.ended_early or self.gone():
                 return
+            part = self.observed(asked, counted)
             self.part = self.part + part if self.part is not None and asked.continues else part
             taken = len(self.search.steps)
             self.failed = failures.of_requests((self.part.measured,), self.verdict_limits.failures, self.crew.examples)
@@ -164,11 +165,10 @@ class Saturation:
         if asked.outcome is not Outcome.NEVER_PASSED:
             self.failed = ""
 
-    def put_on(self, probe: Probe, warmup_ns: int) -> Observation:
-        """Offers one rate; the first of all after the plan's warm-up."""
-        crew = self.crew
-        if crew.order is not None:
-            crew.open_connections(fresh=probe.fresh and not probe.continues)
+    def offer(self, probe: Probe, warmup_ns: int) -> Counted:
+        """Puts one rate on, the first of all after the plan's warm-up, and adds the load to all that were."""
+        if self.crew.load is not None:
+            self.crew.connections.open(fresh=probe.fresh and not probe.continues)
         done_s = self.part.length_ns / NS_PER_S if self.part is not None and probe.continues else 0.0
         length_ns = max(1, round((probe.length_s - done_s) * NS_PER_S))
         rate_per_s = probe.rate_per_s
@@ -181,61 +181,49 @@ class Saturation:
             requests=0,
         )
         self.before, self.blocks, self.given_up = Snapshot(), [], False
-        begun = crew.begin_load(load)
-        crew.follow(Phase.WARMUP)
-        watch = machine.HostWatch()
-        crew.follow(Phase.MEASURE, given_up=lambda: self.given_up)
-        self.host = watch.signs()
-        if self.given_up:
-            crew.end_load()
-            length_ns = max(1, crew.stopped_ns - begun.measure_ns)
-        self.drain()
-        return self.counted(probe, length_ns)
+        counted = self.crew.put_on(
+            load,
+            interval_ended=self.interval_ended,
+            enough=lambda: self.given_up,
+        )
+        for phase in self.loads:
+            self.loads[phase] += counted.phases.get(phase, Snapshot())
+        return counted
 
-    def drain(self) -> None:
-        """Waits for what is open, and adds the load to all that were."""
-        crew = self.crew
-        crew.drain()
-        # Between two loads the workers still know the one before, which has been counted.
-        if crew.order is not self.newest:
-            self.newest = crew.order
-            for phase in (Phase.WARMUP, Phase.MEASURE):
-                self.loads[phase] += crew.settled(phase)
-
-    def counted(self, probe: Probe, length_ns: int) -> Observation:
-        measured = self.crew.merged(Phase.MEASURE)
+    def observed(self, probe: Probe, counted: Counted) -> Observation:
+        """The load as a part of what is found out of its rate."""
         # What was answered in the drain, and what never was, belongs to the last block.
-        last = self.block(probe.limits, measured - self.before)
-        limited_by = ""
+        last = self.block(probe.limits, counted.measured - self.before)
+        length_ns, limited_by = max(1, counted.length_ns), ""
         if probe.purpose is not Purpose.BURST:
             judged = verdict.judge(
                 self.verdict_limits,
-                measured,
-                Signs(self.crew.signs(), self.host),
+                counted.measured,
+                Signs(counted.signs, counted.host),
                 open_loop=True,
                 spin=self.plan.wire.spin,
                 duration_ns=length_ns,
             )
             limited_by = judged.reasons[0] if judged.reasons else ""
-        return Observation(length_ns, measured, (*self.blocks, last), limited_by)
+        return Observation(length_ns, counted.measured, (*self.blocks, last), limited_by)
 
-    def interval_ended(self, phase: Phase, number: int, interval_ns: int, so_far: Snapshot) -> None:
+    def interval_ended(self, ended: Interval) -> None:
         """Counts a block, and looks whether the rate is hopeless."""
         assert self.probe is not None
-        if phase != Phase.MEASURE:
+        if ended.phase != Phase.MEASURE:
             return
-        self.blocks.append(self.block(self.probe.limits, so_far - self.before))
-        self.before = so_far
+        self.blocks.append(self.block(self.probe.limits, ended.so_far - self.before))
+        self.before = ended.so_far
         if self.probe.purpose is Purpose.BURST:
             return
-        elapsed_ns = number * interval_ns
+        elapsed_ns = ended.number * ended.length_ns
         due = round(self.probe.rate_per_s * elapsed_ns / NS_PER_S)
-        ended = so_far.total.ok + so_far.total.not_ok
-        part = Observation(elapsed_ns, so_far, tuple(self.blocks), "")
+        over = ended.so_far.total.ok + ended.so_far.total.not_ok
+        part = Observation(elapsed_ns, ended.so_far, tuple(self.blocks), "")
         if self.probe.continues and self.part is not None:
             part = self.part + part
-        trial = replace(part.trial(self.probe.limits), offered_per_s=self.probe.rate_per_s, backlog=max(0, due - ended))
-        self.given_up = number >= LEAST_BLOCKS and bool(hopeless(trial, self.probe.limits))
+        trial = replace(part.trial(self.probe.limits), offered_per_s=self.probe.rate_per_s, backlog=max(0, due - over))
+        self.given_up = ended.number >= LEAST_BLOCKS and bool(hopeless(trial, self.probe.limits))
 
     def block(self, limits: tuple[Limit, ...], counted: Snapshot) -> Block:
         pairs = [_exceeding(counted, limit, self.plan.wire.request_timeout_ns) for limit in limits]
@@ -243,16 +231,18 @@ class Saturation:
 
     def gone(self) -> bool:
         """Whether a server has no connection left: then the search ends, and why is said."""
-        crew = self.crew
-        if not crew.failure and crew.without_connection():
+        crew, connections = self.crew, self.crew.connections
+        if not crew.failure and connections.without():
             # A rate that is too high may well end with all of them on their way back.
-            crew.open_connections()
-            for endpoint in crew.without_connection()[:1]:
-                crew.failure = crew.why_gone(endpoint)
+            connections.open()
+            for endpoint in connections.without()[:1]:
+                crew.failure = connections.why_gone(endpoint)
         return bool(crew.failure)
 
     def tell(self, event: Event) -> None:
-        """A crew's event; its progress is that of the rate in hand."""
+        """A crew's event; its progress is that of the rate in hand, and the phases of each load are not told of."""
+        if isinstance(event, PhaseBegan) and event.phase in OF_A_LOAD:
+            return
         if isinstance(event, Progress) and event.phase in (Phase.WARMUP, Phase.MEASURE) and self.probe is not None:
             rate = f"{self.probe.rate_per_s:,.0f} req/s" if self.probe.rate_per_s else "closed loop"
             event = replace(event, phase=f"step {len(self.search.steps) + 1}, {self.probe.purpose} {rate}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from loadgen.host import machine as host
+from loadgen.host import machine
 from loadgen.plan import Plan
 from loadgen.signs import Ceiling
 
@@ -54,13 +54,13 @@ class SelfTest:
 
 def keep(test: SelfTest) -> bool:
     """Keeps it for this host; says whether that could be done."""
-    return host.store(FILE, json.dumps(asdict(test), indent=1) + "\n")
+    return machine.store(FILE, json.dumps(asdict(test), indent=1) + "\n")
 
 
 def kept(version: str) -> SelfTest | None:
     """The self-test that this version took on this machine; None when there is none that can be used."""
     try:
-        record = json.loads(host.stored(FILE))
+        record = json.loads(machine.stored(FILE))
         reaches = tuple(Reach(**reach) for reach in record.pop("reaches"))
         test = SelfTest(**record, reaches=reaches)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -69,4 +69,4 @@ def kept(version: str) -> SelfTest | None:
     numbers += [number for reach in reaches for number in (reach.depth, reach.closed_per_s, reach.open_per_s)]
     if not isinstance(test.taken, str) or not all(isinstance(number, int | float) for number in numbers):
         return None
-    return test if (test.version, test.fingerprint) == (version, host.fingerprint()) else None
+    return test if (test.version, test.fingerprint) == (version, machine.fingerprint()) else None

@@ -35,16 +35,20 @@ from loadgen.units import NS_PER_MS
 from loadgen.worker.messages import (
     OTHER_FILES,
     VERSION,
+    ClockReading,
     Connect,
     Connected,
     Drained,
     EndLoad,
     Failed,
+    Goodbye,
+    Greeting,
     IntervalEnded,
     Order,
     Progressed,
     PutOn,
     Report,
+    TellTime,
     WriteKeys,
     Written,
 )
@@ -111,6 +115,10 @@ class Pipe(asyncio.Protocol):
         data = pickle.dumps(message)
         self.transport.write(struct.pack("!i", len(data)) + data)
 
+    def close(self) -> None:
+        """What was sent goes out before."""
+        self.transport.close()
+
 
 _OUR_KINDS = {*Failure, "greeting", "greeted by GET"}
 """What an example can be of besides a class of errors."""
@@ -157,6 +165,10 @@ class Worker:
             case EndLoad():
                 self.forget_timers()
                 self.engine.stop()
+            case TellTime():
+                self.pipe.send(ClockReading(time.monotonic_ns()))
+            case Goodbye():
+                self.pipe.close()
 
     def put_on(self, order: PutOn) -> None:
         self.order, load = order, order.load
@@ -345,13 +357,14 @@ async def work(channel: socket.socket) -> None:
         gc.collect()
         gc.freeze()
         gc.disable()
+        pipe.send(Greeting(time.monotonic_ns()))
 
     def fail(error: BaseException) -> None:
         if isinstance(error, MemoryError):
             pipe.send(Failed("memory ran out"))
         else:
             pipe.send(Failed(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))))
-        pipe.transport.close()
+        pipe.close()
 
     def closed() -> None:
         if not gone.done():

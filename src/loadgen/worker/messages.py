@@ -1,6 +1,7 @@
 """What is said between a worker and its crew: frozen values, pickled. No I/O.
 
-The crew says Hello, then orders; the worker says reports, and Failed when it cannot go on. Neither imports the other.
+The crew says Hello, then orders; the worker says a Greeting, then reports, and Failed when it cannot go on. Neither
+imports the other. A time in a message is one of the worker's own monotonic clock; the crew translates it.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from loadgen.plan import Load, Plan
 from loadgen.signs import WorkerSigns
 from loadgen.snapshot import Snapshot
 
-VERSION = 2
-"""Of these messages. A worker that was started by another version says so, and ends."""
+VERSION = 3
+"""Of these messages. Each side says its version first, and refuses another one."""
 
 OTHER_FILES = 32
 """Descriptors that a worker needs beside one for each connection."""
@@ -28,7 +29,7 @@ OPENED_AT_A_TIME = 256
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first message: the plan, and which of its workers this one is."""
+    """The first message: the plan, and which of its workers this one is; a Greeting follows."""
 
     plan: Plan
     index: int
@@ -72,10 +73,36 @@ class EndLoad:
     """End the load's window now, and drain."""
 
 
-Order = Connect | WriteKeys | PutOn | EndLoad
+@dataclass(frozen=True, slots=True)
+class TellTime:
+    """Say what the monotonic clock shows; a ClockReading follows at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """The last message: close all connections and end."""
+
+
+Order = Connect | WriteKeys | PutOn | EndLoad | TellTime | Goodbye
 
 
 # ── What a worker says ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """The first message: the worker has its plan, and waits for orders."""
+
+    clock_ns: int
+    """What its monotonic clock showed."""
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """What the worker's monotonic clock showed when it was asked."""
+
+    clock_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,3 +160,7 @@ class Failed:
     words: str
     traceback: str = ""
     """Where an error of ours arose; empty when the system had too little of something."""
+
+
+Message = Greeting | ClockReading | Report | Failed
+"""All that a worker says."""

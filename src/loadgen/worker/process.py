@@ -1,8 +1,9 @@
-"""One worker process, as whoever started it sees it: told, heard, and ended."""
+"""Worker processes of this host, as their parent sees them: started, told, heard, and ended."""
 
 from __future__ import annotations
 
 import contextlib
+import resource
 import signal
 import socket
 import subprocess
@@ -11,20 +12,31 @@ from multiprocessing.connection import Connection
 
 from loadgen.errors import WorkerError
 from loadgen.host.stop_signals import held_back
-from loadgen.phase import Phase
 from loadgen.plan import Plan
-from loadgen.snapshot import Snapshot
-from loadgen.worker.messages import Drained, Hello, Order
+from loadgen.worker.messages import OTHER_FILES, Hello, Message, Order
+
+
+def check_file_limit(connections: int) -> None:
+    """Raises WorkerError, saying how to get more, where a worker needs more open files than are allowed."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    needed = connections + OTHER_FILES
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise WorkerError(
+            f"{connections} connections in one worker need {needed} open files, and the hard limit is {hard}: raise it "
+            f"(as root, ulimit -n {needed}, or nofile in /etc/security/limits.conf), or spread the connections over "
+            "more workers (general.threads)."
+        )
 
 
 class WorkerProcess:
-    """One worker, as its parent sees it."""
+    """A worker of a plan in a process of its own. Raises WorkerError when it cannot be started."""
 
     def __init__(self, plan: Plan, index: int) -> None:
+        check_file_limit(sum(plan.workers[index].connections))
         ours, theirs = socket.socketpair()
         try:
             with held_back():
-                self.process = subprocess.Popen(
+                self._process = subprocess.Popen(
                     # -P: what lies in the current folder must not pass for a module.
                     [sys.executable, "-P", "-c", "from loadgen.worker.main import main; main()", str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
@@ -39,50 +51,53 @@ class WorkerProcess:
             ) from None
         finally:
             theirs.close()
-        self.index = index
-        self.pipe = Connection(ours.detach())
-        self.last: dict[Phase, Snapshot] = {}
-        """The newest snapshot of each phase."""
-        self.down: tuple[int, ...] = ()
-        """Connections to each endpoint that are not ready."""
-        self.final: Drained | None = None
-        self.alive = True
-        self.last_words = ""
-        self.tell(Hello(plan, index))
+        self.pid = self._process.pid
+        self._pipe = Connection(ours.detach())
 
     def tell(self, message: Hello | Order) -> None:
-        # If it has died, the next read finds out.
+        """Sends a message; to a process that has ended, nothing is sent."""
         with contextlib.suppress(OSError):
-            self.pipe.send(message)
+            self._pipe.send(message)
 
-    def kill(self, last_words: str) -> None:
-        self.last_words = last_words
-        self.process.kill()
+    def fileno(self) -> int:
+        """Readable when `hear` has something to return or to raise."""
+        return self._pipe.fileno()
 
-    def death(self) -> str:
-        """How it ended, in words."""
-        name = f"Worker {self.index}"
-        if self.last_words:
-            return f"{name} {self.last_words}"
+    def hear(self) -> Message:
+        """The next message. Raises EOFError when there will be none: how the process ended, to follow its name."""
         try:
-            status = self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            return f"{name} closed its pipe"
-        if status == -signal.SIGKILL:
-            return f"{name} was killed by SIGKILL, as the kernel does when memory runs out"
-        if status < 0:
-            return f"{name} was killed by {signal.Signals(-status).name}"
-        return f"{name} ended with exit status {status}"
+            message: Message = self._pipe.recv()
+        except (EOFError, OSError):
+            raise EOFError(self._death()) from None
+        return message
 
-    def close(self) -> None:
-        """Tells it to end."""
-        self.alive = False
-        self.pipe.close()
+    def _death(self) -> str:
+        try:
+            status = self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            return "closed its pipe"
+        if status == -signal.SIGKILL:
+            return "was killed by SIGKILL, as the kernel does when memory runs out"
+        if status < 0:
+            return f"was killed by {signal.Signals(-status).name}"
+        return f"ended with exit status {status}"
 
     def end(self) -> None:
-        """Waits until it has ended after `close`, or sees to it."""
+        """Closes the pipe, at which the process ends; one that does not is killed. A second call does nothing."""
+        self._pipe.close()
         try:
-            self.process.wait(2)
+            self._process.wait(2)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self._process.kill()
+            self._process.wait()
+
+
+class WorkerProcesses:
+    """Makes worker processes for a crew, and knows which they are."""
+
+    def __init__(self) -> None:
+        self.made: list[WorkerProcess] = []
+
+    def __call__(self, plan: Plan, index: int) -> WorkerProcess:
+        self.made.append(WorkerProcess(plan, index))
+        return self.made[-1]

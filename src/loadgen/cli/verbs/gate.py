@@ -16,7 +16,7 @@ from loadgen.cli.options.kind import FILE_NAME, TEXT, choice
 from loadgen.compare.results import Stored
 from loadgen.config import presets
 from loadgen.errors import ExitCode, LoadgenError
-from loadgen.host import machine as host
+from loadgen.host import machine
 
 
 class OtherHost(LoadgenError):
@@ -60,7 +60,7 @@ def run(args: Given) -> ExitCode:
     field = Contestants(args, "gate", presets.CONFIGS.named(args.config))
     found = field.candidates([args.baseline, args.candidate or ""])
     for each in found:
-        if isinstance(each, Stored) and each.candidate.host not in ("", host.fingerprint()):
+        if isinstance(each, Stored) and each.candidate.host not in ("", machine.fingerprint()):
             raise OtherHost(
                 f"{each.candidate.name} was measured on another machine ({each.candidate.host}), so it says nothing of "
                 "this one; name a server file as --baseline, and both run here."

@@ -1,0 +1,121 @@
+"""The connections of a plan: opened by the members, and counted as they last reported them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from loadgen.errors import TargetError
+from loadgen.events import Progress
+from loadgen.judge import diagnosis
+from loadgen.phase import Failure, Phase
+from loadgen.plan import Endpoint
+from loadgen.runner.ended_early import EndedEarly
+from loadgen.runner.watch import fate_of
+from loadgen.worker.messages import OPENED_AT_A_TIME, Connect, Connected
+
+if TYPE_CHECKING:
+    from loadgen.runner.crew import Crew
+
+# A server that is loading its data set is asked again this often, until the connect timeout.
+LOADING_INTERVAL_S = 0.2
+
+
+class Connections:
+    """All connections of a crew, to all endpoints of its plan."""
+
+    def __init__(self, crew: Crew) -> None:
+        self.crew = crew
+        self.plan = crew.plan
+
+    # ── Opened ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def establish(self) -> None:
+        """Opens all, and has every one greet its server. A server that is loading is waited for.
+
+        Raises TargetError when a server cannot be reached at all, or rejects every connection.
+        """
+        crew, asked = self.crew, self.plan.wire.connections
+        began_ns = time.monotonic_ns()
+        down = self.open()
+        crew.begin(Phase.PRECHECK)
+        while any(down) and crew.examples.get(Failure.TURNED_AWAY, "").startswith("LOADING"):
+            elapsed_ns = time.monotonic_ns() - began_ns
+            if elapsed_ns >= self.plan.wire.connect_timeout_ns:
+                break
+            note = "the server is loading its data set"
+            crew.emit(Progress(Phase.CONNECT, asked - sum(down), asked, elapsed_ns, note))
+            crew.pause(LOADING_INTERVAL_S)
+            down = self.open()
+        for place, endpoint in enumerate(self.plan.target.endpoints):
+            if down[place] == diagnosis.planned_connections(self.plan, place):
+                raise TargetError(self.why_not(endpoint))
+            if down[place]:
+                words = diagnosis.some_down(self.plan, place, down[place], crew.failures(), crew.examples)
+                crew.warnings.append(words)
+        crew.warnings += diagnosis.greeting_remarks(self.plan, crew.examples)
+
+    def open(self, fresh: bool = False) -> tuple[int, ...]:
+        """Opens those that are down, or all anew; returns how many to each endpoint did not become ready."""
+        crew = self.crew
+        for seat in crew.living():
+            seat.final = None  # After an earlier load, it has more to say again.
+        rounds = max(-(-sum(own.connections) // OPENED_AT_A_TIME) for own in self.plan.workers)
+        crew.tell_all(Connect(fresh))
+        crew.gather(Connected, rounds * self.plan.wire.connect_timeout_ns)
+        return self.down()
+
+    def reopen(self) -> None:
+        """After a drain: opens what is down. A server that recycles its connections may have closed any at the end."""
+        seats = self.crew.seats
+        finals = [seat.final for seat in seats]
+        with contextlib.suppress(EndedEarly):
+            self.open()
+        for seat, final in zip(seats, finals, strict=True):
+            seat.final = final
+
+    # ── Counted ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def down(self) -> tuple[int, ...]:
+        """How many connections to each endpoint were not ready when the members last spoke."""
+        return tuple(map(sum, zip(*(seat.down for seat in self.crew.seats if seat.down), strict=True)))
+
+    def without(self) -> list[Endpoint]:
+        """The servers to which no connection was ready when the members last spoke."""
+        down = self.down()
+        return [
+            endpoint
+            for place, endpoint in enumerate(self.plan.target.endpoints)
+            if down[place] == diagnosis.planned_connections(self.plan, place)
+        ]
+
+    def gone(self) -> list[Endpoint]:
+        """After a drain: the servers to which no connection was ready then, and none can be made now."""
+        if self.without():
+            self.reopen()
+        return self.without()
+
+    # ── Why they are not there ──────────────────────────────────────────────────────────────────────────────────────
+
+    def why_not(self, endpoint: Endpoint) -> str:
+        """Why no connection to a server became ready, and what to do about it."""
+        crew = self.crew
+        return self._departed(endpoint) or diagnosis.why_not(self.plan, endpoint, crew.failures(), crew.examples)
+
+    def why_gone(self, endpoint: Endpoint) -> str:
+        """That no connection to a server was left when its load ended, and why."""
+        failures = self.crew.failures(Phase.MEASURE)
+        return self._departed(endpoint) or diagnosis.gone(endpoint, failures, self.crew.examples)
+
+    def _departed(self, endpoint: Endpoint) -> str:
+        """How a server that we started ended or went deaf, in its own last words; empty where it did neither."""
+        crew, server = self.crew, self.crew.server
+        if server is None:
+            return ""
+        if fate := fate_of(server):
+            return f"{diagnosis.ended(fate, server.complaints(), server.last_words())}."
+        if Failure.REFUSED in crew.failures() | crew.failures(Phase.MEASURE):
+            where = diagnosis.address(endpoint)
+            return f"{diagnosis.deaf(server.name, where, server.complaints(), server.last_words())}."
+        return ""

@@ -1,0 +1,54 @@
+"""The intervals of a load, put together from all members' reports. It reads no clock and hears nobody itself."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from loadgen.phase import Phase
+from loadgen.snapshot import Snapshot
+from loadgen.worker.messages import IntervalEnded
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A stretch of one phase that all members have reported."""
+
+    phase: Phase
+    number: int
+    """Which one of the phase, from 1."""
+    length_ns: int
+    """The last one of a phase may be short."""
+    so_far: Snapshot
+    """All members' counts, from the begin of the phase to the end of the interval."""
+
+
+class Intervals:
+    """Reports come in as members make them; an interval goes out when it has the last one that it needs."""
+
+    def __init__(self, members: int) -> None:
+        self._members = range(members)
+        self._reports: dict[tuple[Phase, int], dict[int, IntervalEnded]] = defaultdict(dict)
+        self.newest: dict[Phase, int] = defaultdict(int)
+        """The number of the newest interval of each phase that has gone out."""
+
+    def add(self, member: int, report: IntervalEnded) -> None:
+        self._reports[report.phase, report.number][member] = report
+
+    def complete(self, finals: Mapping[int, Mapping[Phase, Snapshot]]) -> list[Interval]:
+        """Takes out the intervals that every member has reported, in order.
+
+        `finals` has the last counts of each member that has drained: it has nothing left to report.
+        """
+        found = []
+        for (phase, number), reports in sorted(self._reports.items()):
+            others = [member for member in self._members if member not in reports]
+            if not all(member in finals for member in others):
+                continue
+            del self._reports[phase, number]
+            self.newest[phase] = number
+            snapshots = [*(r.snapshot for r in reports.values()), *(finals[member][phase] for member in others)]
+            longest_ns = max(report.length_ns for report in reports.values())
+            found.append(Interval(phase, number, longest_ns, sum(snapshots, Snapshot())))
+        return found

@@ -1,0 +1,140 @@
+"""One load of a crew: followed from its begin to its end, and what it came to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from loadgen.events import Progress
+from loadgen.host import machine
+from loadgen.phase import Phase
+from loadgen.runner.ended_early import EndedEarly
+from loadgen.runner.intervals import Interval, Intervals
+from loadgen.runner.timeline import At, Timeline
+from loadgen.signs import HostSigns, WorkerSigns
+from loadgen.snapshot import Snapshot
+from loadgen.worker.messages import Drained, EndLoad, IntervalEnded, PutOn
+
+if TYPE_CHECKING:
+    from loadgen.runner.crew import Crew
+
+# How long the report of a phase's last interval is waited for before the next phase is said to begin.
+LATE_NS = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a load came to once it was drained: all members together, the dead ones' last reports included."""
+
+    phases: Mapping[str, Snapshot] = field(default_factory=dict)
+    """Every phase that requests belong to; of those before the load, until now."""
+    length_ns: int = 0
+    """The measure window as it was: to the last member's end, or to where the load was stopped."""
+    signs: tuple[WorkerSigns, ...] = ()
+    """What the machine did to each member that came to the end of the load."""
+    host: HostSigns = field(default_factory=HostSigns)
+    """What the machine did over the measure window."""
+    ended_early: bool = False
+    """The stop token was set, or a worker or the watched server died: no other load follows."""
+
+    @property
+    def measured(self) -> Snapshot:
+        """The requests of the measure window, by intended time."""
+        return self.phases.get(Phase.MEASURE, Snapshot())
+
+
+class LoadUnderWay:
+    """A load that the members are told of, while it goes on. See `Crew.put_on`."""
+
+    def __init__(
+        self,
+        crew: Crew,
+        order: PutOn,
+        *,
+        interval_ended: Callable[[Interval], None] | None,
+        enough: Callable[[], bool],
+        timeline: Iterable[At],
+    ) -> None:
+        self.crew = crew
+        self.order = order
+        self.interval_ended = interval_ended
+        self.enough = enough
+        self.timeline = Timeline(timeline, {Phase.WARMUP: order.start_ns, Phase.MEASURE: order.measure_ns})
+        self.intervals = Intervals(len(crew.seats))
+        self.stopped_ns: int | None = None
+        """When the members were told to end it early."""
+        self.host = HostSigns()
+
+    def follow(self) -> None:
+        """Hears the members to the end of the measure window. Raises EndedEarly as `Crew.hear` does."""
+        crew = self.crew
+        if self.order.load.warmup_ns:
+            crew.begin(Phase.WARMUP)
+            self.follow_phase(Phase.WARMUP, self.order.start_ns, self.order.measure_ns)
+        crew.begin(Phase.MEASURE)
+        watch = machine.HostWatch()
+        try:
+            self.follow_phase(Phase.MEASURE, self.order.measure_ns, self.order.end_ns)
+        finally:
+            self.host = watch.signs()
+        if self.enough():
+            self.end()
+
+    def follow_phase(self, phase: Phase, from_ns: int, until_ns: int) -> None:
+        """Hears the members until the end of a phase, tells how far it has come, and does what is due.
+
+        A window that its requests end is left when every member has had the last reply. Raises EndedEarly when a server
+        cannot be reached any more to send it the rest.
+        """
+        crew, load = self.crew, self.order.load
+        length_ns = until_ns - from_ns
+        interval_ns = load.interval_ns or crew.plan.load.interval_ns
+        intervals = -(-length_ns // interval_ns) if load.interval_ns else 0
+        reached_ns = time.monotonic_ns()
+        while (now_ns := time.monotonic_ns()) < until_ns + (self.intervals.newest[phase] < intervals) * LATE_NS:
+            if all(seat.final is not None for seat in crew.living()):
+                return
+            for action in self.timeline.due(now_ns):
+                action.do()
+            next_ns = self.timeline.next_ns
+            crew.hear(min(max(until_ns, now_ns + LATE_NS), now_ns + interval_ns // 4, next_ns or until_ns + LATE_NS))
+            if self.enough():
+                return
+            done_ns = min(max(time.monotonic_ns() - from_ns, 0), length_ns)
+            if not load.requests or phase != Phase.MEASURE:
+                crew.emit(Progress(phase, done_ns, length_ns, done_ns))
+                continue
+            crew.emit(Progress(phase, crew.merged(phase).total.ended, load.requests, done_ns, unit="requests"))
+            reached_ns = now_ns if not crew.connections.without() else reached_ns
+            if now_ns - reached_ns > crew.plan.wire.connect_timeout_ns + interval_ns:
+                [endpoint, *_] = crew.connections.without()
+                crew.failure = crew.connections.why_gone(endpoint)
+                raise EndedEarly
+
+    def note(self, member: int, report: IntervalEnded | Drained) -> None:
+        """Tells the leader of each interval that every member has reported, or had nothing left to report in.
+
+        After the load was told to end, what is reported is no interval of it.
+        """
+        if self.stopped_ns is not None:
+            return
+        if isinstance(report, IntervalEnded):
+            self.intervals.add(member, report)
+        finals = {seat.index: seat.last for seat in self.crew.seats if seat.final is not None}
+        for interval in self.intervals.complete(finals):
+            if self.interval_ended is not None:
+                self.interval_ended(interval)
+
+    def end(self) -> None:
+        """Has the members end the load now; a drain waits for what is open."""
+        self.stopped_ns = self.stopped_ns or time.monotonic_ns()
+        self.crew.tell_all(EndLoad())
+
+    @property
+    def length_ns(self) -> int:
+        """How long the measure window was: to the last member's end, as far as they have said it."""
+        ends_ns = [seat.final.window_end_ns for seat in self.crew.seats if seat.final is not None]
+        end_ns = max(ends_ns, default=self.order.end_ns)
+        return max(0, (end_ns if self.stopped_ns is None else min(end_ns, self.stopped_ns)) - self.order.measure_ns)
