@@ -1,7 +1,9 @@
-"""`loadgen gate` and `loadgen compare` as commands: real servers, a few short rounds, exit statuses and files.
+"""`loadgen gate` and `loadgen compare` as commands: what takes part, exit statuses and files.
 
-Whether an answer is right is asked with made-up rounds (test_contest) and at length (benchmark/gates.py): on a machine
-that tests share, a handful of short rounds prove nothing but differences as large as those planted here.
+A few gates have real servers and short rounds: one that fails, one that passes, and those that something ends. The
+others have rounds that are made up. Whether an answer is right is asked in test_contest and at length
+(benchmark/gates.py): on a machine that tests share, a handful of short rounds prove nothing but differences as large as
+those planted here.
 """
 
 from __future__ import annotations
@@ -12,14 +14,19 @@ import shlex
 import signal
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from command import Finished, Record, Running, loadgen, wait_until
+from command import Finished, Record, Running, wait_until
+from constructed_rounds import Constructed
 from in_process import invoked
 from places import ROOT
-from real_servers import RealServer
+
+from loadgen.compare.comparison import ComparisonSettings
+from loadgen.compare.rounds import Contestant
 
 LOAD = """\
 [general]
@@ -34,7 +41,7 @@ request_timeout = "30s"
 prefill = true
 
 [workload.keyspace]
-count = 1000
+count = 50
 
 [verdict]
 lag = "30s"
@@ -94,7 +101,7 @@ def plain_in(folder: Path) -> str:
 
 def slow_in(folder: Path) -> str:
     """Takes so long for a request that it cannot be taken for the plain one, whatever the machine does."""
-    return server(folder, "slow", "--delay", "1ms")
+    return server(folder, "slow", "--delay", "5ms")
 
 
 @pytest.fixture
@@ -114,7 +121,30 @@ def comparison(done: Finished) -> Record:
 
 def gate(load: Path, baseline: str, candidate: str, *more: str) -> Finished:
     arguments = ["--baseline", baseline, "--server", candidate, "--format", "json", *more]
-    return loadgen("gate", str(load), *arguments, timeout_s=100)
+    return invoked("gate", str(load), *arguments)
+
+
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch) -> MadeUp:
+    """Has the commands of a test ask no servers: a candidate whose name says so is slow."""
+    rounds = MadeUp()
+    monkeypatch.setattr("loadgen.compare.contest.Rounds", rounds.of)
+    return rounds
+
+
+class MadeUp:
+    """Rounds that are made up; `began` has the names of the candidates of each comparison that has any."""
+
+    def __init__(self) -> None:
+        self.sigma = 0.02
+        self.began: list[list[str]] = []
+
+    def of(self, found: Sequence[Contestant], settings: ComparisonSettings, seed: int, *_: object, **__: object) -> Any:
+        names = [each.candidate.name for each in found]
+        self.began += [names] * bool(names)
+        rounds = Constructed([{"throughput": 0.1} if name == "slow" else {} for name in names], self.sigma, seed)
+        rounds.rate_per_s = settings.rate_per_s
+        return rounds
 
 
 @pytest.fixture(scope="module")
@@ -186,27 +216,34 @@ def test_rounds_too_few_to_be_sure_are_refused_before_anything_runs(load: Path, 
     assert "allow 6 at least (--rounds 6)" in done.stderr
 
 
-def test_a_command_and_an_address_can_be_baselines(load: Path, plain: str) -> None:
-    done = gate(load, "loadgen serve --port {port} --delay 1ms", plain)
-    assert done.status == 0
-    with RealServer.redis() as redis:
-        done = gate(load, f"127.0.0.1:{redis.port}", plain)
-        assert comparison(done)["a"]["kind"] == "endpoint"
-        assert redis.redis().ping()
+@pytest.mark.parametrize(
+    ("baseline", "kind"), [("loadgen serve --port {port} --delay 1ms", "server"), ("127.0.0.1:6379", "endpoint")]
+)
+def test_a_command_and_an_address_can_be_baselines(
+    baseline: str, kind: str, load: Path, plain: str, made_up: MadeUp
+) -> None:
+    done = gate(load, baseline, plain)
+    assert (done.status, comparison(done)["answer"]) == (0, "PASS")
+    assert comparison(done)["a"]["kind"] == kind
+    assert made_up.began == [[comparison(done)["a"]["name"], "plain"]]
 
 
+@pytest.mark.usefixtures("made_up")
 def test_the_candidate_is_the_configs_own_target_where_none_is_named(plain: str, slow: str, tmp_path: Path) -> None:
     config = text(tmp_path / "own.toml", LOAD + Path(slow).read_text())
-    done = loadgen("gate", str(config), "--baseline", plain, "--format", "json", timeout_s=100)
-    assert (done.status, comparison(done)["b"]["name"]) == (1, "own")
+    done = invoked("gate", str(config), "--baseline", plain, "--format", "json")
+    assert (done.status, comparison(done)["b"]["name"]) == (0, "own")
 
 
 def test_a_stored_result_is_a_baseline_of_this_host_and_said_to_be_weaker(
-    load: Path, slow: str, tmp_path: Path, green: tuple[Finished, Path]
+    load: Path, slow: str, tmp_path: Path, made_up: MadeUp
 ) -> None:
-    stored = green[1]
+    stored = tmp_path / "stored.json"
+    assert gate(load, slow, plain_in(tmp_path), "--output", str(stored)).status == 0
+    made_up.began.clear()
     done = gate(load, str(stored), slow)
     assert (done.status, comparison(done)["answer"]) == (1, "FAIL")
+    assert made_up.began == [["slow"]]
     assert comparison(done)["paired"] is False
     assert any("stored" in note for note in comparison(done)["notes"])
     record = records_of(stored)[-1]
@@ -216,23 +253,20 @@ def test_a_stored_result_is_a_baseline_of_this_host_and_said_to_be_weaker(
     assert "another machine" in refused.complaint
 
 
+@pytest.mark.usefixtures("made_up")
 def test_runs_of_the_run_verb_are_results_to_compare_with(load: Path, plain: str, tmp_path: Path) -> None:
-    runs = tmp_path / "runs.json"
-    with runs.open("w") as file:
-        for _ in range(5):
-            done = loadgen(
-                "run", str(load), "--server", plain, "--duration", "100ms", "--warmup", "0s", "--format", "json"
-            )
-            assert done.status == 0
-            file.write(done.stdout)
+    brief = ("--duration", "300ms", "--warmup", "0s", "--format", "json")
+    done = invoked("run", str(load), "--server", plain, *brief)
+    assert done.status == 0
+    runs = text(tmp_path / "runs.json", 5 * done.stdout)
     record = comparison(gate(load, str(runs), plain))
     assert len(record["rounds"]) == 5
-    assert record["metrics"]["throughput"]["a"] > 0
+    assert record["metrics"]["throughput"]["a"] == pytest.approx(done.result["throughput"], abs=1)
 
 
 def test_a_stored_result_of_another_load_is_no_baseline(load: Path, plain: str, tmp_path: Path) -> None:
     runs = tmp_path / "runs.json"
-    loadgen(
+    invoked(
         "run", str(load), "--server", plain, "-c", "9", "--duration", "50ms", "--format", "json", "--output", str(runs)
     )
     done = gate(load, str(runs), plain)
@@ -240,21 +274,9 @@ def test_a_stored_result_of_another_load_is_no_baseline(load: Path, plain: str, 
     assert "runs was measured under another load than plain (conns 9, not 8): take its results anew" in done.stderr
 
 
-def fickle_in(folder: Path, name: str, first: str) -> str:
-    """Slow at every other start: at its first one where `first` is "slow"."""
-    starts, parity = folder / f"{name}.starts", 1 if first == "slow" else 0
-    script = (
-        f"echo >> {starts}; if [ $(($(wc -l < {starts}) % 2)) = {parity} ]; then delay=1ms; else delay=1us; fi; "
-        f"exec {sys.executable} -m loadgen serve --host {{host}} --port {{port}} --delay $delay"
-    )
-    command = f'[target]\nprotocol = "resp"\n\n[target.server]\ncommand = ["sh", "-c", "{script}"]\n'
-    return str(text(folder / f"{name}.toml", command))
-
-
-def test_a_noisy_host_is_refused_with_the_reason(load: Path, tmp_path: Path) -> None:
-    # As if the machine were quick and slow in turns: each is the slower one in every other round.
-    pair = fickle_in(tmp_path, "baseline", "slow"), fickle_in(tmp_path, "candidate", "fast")
-    done = gate(load, *pair, "--set", "gate.noise='8%'", "--set", "gate.throughput='-5%'")
+def test_a_noisy_host_is_refused_with_the_reason(load: Path, plain: str, slow: str, made_up: MadeUp) -> None:
+    made_up.sigma = 1.0
+    done = gate(load, plain, plain, "--set", "gate.noise='8%'", "--set", "gate.throughput='-5%'")
     assert (done.status, comparison(done)["answer"]) == (4, "REFUSED")
     assert "round to round" in comparison(done)["refused"]
 
@@ -317,33 +339,34 @@ def test_what_cannot_be_compared_is_said_before_anything_runs(
 def test_what_a_comparison_does_not_act_on_is_said(load: Path, plain: str, tmp_path: Path) -> None:
     more = '[slo]\np99 = "1s"\n[[workload.phase]]\nfor = "1s"\nrate = 10\n'
     config = text(tmp_path / "more.toml", load.read_text() + more)
-    done = loadgen("compare", plain, "no-such-server --port {port}", str(config), "--format", "json")
+    done = invoked("compare", plain, "no-such-server --port {port}", str(config), "--format", "json")
     assert done.status == 3
     for key in ("workload.phase", "slo"):
         assert f"warning: {config}: {key} is not acted on by compare" in done.stderr
 
 
 def test_a_comparison_has_an_answer_for_each_judged_metric_of_each_candidate(
-    load: Path, plain: str, slow: str, tmp_path: Path
+    load: Path, plain: str, slow: str, tmp_path: Path, made_up: MadeUp
 ) -> None:
     same = str(text(tmp_path / "same.toml", Path(plain).read_text()))
-    done = loadgen("compare", plain, slow, same, str(load), "--format", "json", timeout_s=100)
+    done = invoked("compare", plain, slow, same, str(load), "--format", "json")
     assert done.status == 0
+    assert made_up.began == [["plain", "slow", "same"]]
     records = [record for record in done.records if record["type"] == "comparison"]
     assert [(record["a"]["name"], record["b"]["name"]) for record in records] == [("plain", "slow"), ("plain", "same")]
     assert records[0]["metrics"]["throughput"]["answer"] == "worse"
     assert set(records[0]["metrics"]) == {"throughput", "rss"}
-    rounds = [record for record in done.records if record["type"] == "round"]
-    assert all(sorted(record["order"]) == [0, 0, 1, 1, 2, 2] for record in rounds)
 
 
-def test_a_thing_compared_with_itself_tells_this_hosts_noise(load: Path, plain: str) -> None:
-    done = loadgen("compare", "--aa", plain, str(load), "--format", "json", "--rounds", "6", timeout_s=100)
+def test_a_thing_compared_with_itself_tells_this_hosts_noise(load: Path, plain: str, made_up: MadeUp) -> None:
+    done = invoked("compare", "--aa", plain, str(load), "--format", "json", "--rounds", "6")
     assert done.status == 0
+    assert made_up.began == [["plain", "plain (2)"]]
     record = done.records[-1]
     assert record["type"] == "noise"
     # Those that the file's gate judges.
     assert set(record["noise"]) == {"throughput"}
+    assert 0 < record["noise"]["throughput"] < 0.1
     assert set(record["false_alarms"]) == {"throughput", "any"}
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from faulty_server import FaultyServer, Script, closes, polite, resets
 from in_process import invoked_load
+from quiet import law_of_time
 
 from loadgen.target.embedded import EmbeddedServer
+
+pytestmark = pytest.mark.timing
 
 HALF_A_SECOND = ("--duration", "500ms")
 
@@ -22,6 +25,7 @@ def recycling(protocol: str, every: int) -> EmbeddedServer:
     ("protocol", "every", "connections", "more"),
     [("resp", 1, 1, ()), ("resp", 20, 1, ()), ("memcache", 5, 8, ()), ("resp", 3, 2, ("--rate", "500"))],
 )
+@law_of_time
 def test_a_connection_that_had_worked_is_reopened_at_once_and_nothing_fails(protocol, every, connections, more) -> None:
     load = ("--connections", str(connections), "--pipeline", "1", "--protocol", protocol, *HALF_A_SECOND, *more)
     with recycling(protocol, every) as server:
@@ -36,6 +40,7 @@ def test_a_connection_that_had_worked_is_reopened_at_once_and_nothing_fails(prot
     assert finished.result["connections"]["failed"] == 0
 
 
+@law_of_time
 def test_what_a_server_has_received_when_it_closes_is_lost() -> None:
     depth = 8
     with recycling("resp", 20) as server:
@@ -56,6 +61,7 @@ def test_a_prefill_over_recycled_connections_stores_every_key() -> None:
 
 
 @pytest.mark.parametrize(("ends", "answers"), [(closes, 0), (closes, 1), (resets, 1)])
+@law_of_time
 def test_the_next_connection_waits_only_after_one_that_answered_nothing(ends: Script, answers: int) -> None:
     with FaultyServer(polite(after=ends, requests=answers)) as server:
         finished = invoked_load(server.port, "--connections", "1", "--pipeline", "1", *HALF_A_SECOND)

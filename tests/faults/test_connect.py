@@ -6,7 +6,7 @@ import contextlib
 import resource
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from command import Running, load, settings, short
@@ -25,13 +25,14 @@ from faulty_server import (
 from in_process import invoked, invoked_load
 from real_servers import RealServer, free_port
 
-SOON = settings(connect_timeout="300ms", request_timeout="200ms")
+# Of a server that says something, however busy the machine is.
+PATIENT = settings(connect_timeout="3s")
 
 
-def complaint_about(script: Script, *arguments: str) -> str:
+def complaint_about(script: Script, *arguments: str, patience: Sequence[str] = PATIENT) -> str:
     """What is said about a server that no connection can be made to."""
     with FaultyServer(script) as server:
-        finished = invoked_load(server.port, *SOON, *arguments)
+        finished = invoked_load(server.port, *patience, *arguments)
     assert finished.status == 3
     assert "result" not in {record["type"] for record in finished.records}
     line = finished.complaint
@@ -75,7 +76,7 @@ def test_one_of_two_servers_that_is_not_there_is_named() -> None:
 
 
 def test_a_port_that_accepts_and_never_answers_is_given_up_after_the_connect_timeout() -> None:
-    line = complaint_about(never_answers)
+    line = complaint_about(never_answers, patience=settings(connect_timeout="300ms"))
     assert "did not answer within 0.3 s" in line
     assert "connection.connect_timeout" in line
 
@@ -131,7 +132,7 @@ def test_a_server_that_does_not_know_hello_is_told_apart() -> None:
 
 def test_words_from_a_server_cannot_move_the_cursor() -> None:
     with FaultyServer(answers(b"-ERR \x1b[2J\x07gone\r\n")) as server:
-        finished = invoked_load(server.port, *SOON)
+        finished = invoked_load(server.port, *PATIENT)
     assert finished.status == 1
     assert "\\x1b[2J\\x07gone" in finished.complaint
     assert "\x1b" not in finished.stderr
@@ -178,7 +179,7 @@ def test_a_needless_password_is_told() -> None:
 
 def test_a_server_that_stays_loading_is_given_up_after_the_connect_timeout() -> None:
     with FaultyServer(answers(b"-LOADING Redis is loading the dataset in memory\r\n")) as server:
-        finished = invoked_load(server.port, *settings(connect_timeout="3s", request_timeout="200ms"))
+        finished = invoked_load(server.port, *settings(connect_timeout="6s", request_timeout="200ms"))
     assert finished.status == 3
     assert "the server is loading its data set" in finished.stderr
     assert 'rejected the connection: "LOADING' in finished.complaint

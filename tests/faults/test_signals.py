@@ -7,11 +7,12 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from random import Random
 
 import pytest
-from command import Finished, Running, settings, short
-from faulty_server import FaultyServer, answers, never_answers, polite
+from command import TIMEOUT_S, Finished, Running, settings, short
+from faulty_server import FaultyServer, Peer, answers, never_answers, polite
 from real_servers import RealServer
 
 LONG = ("--duration", "300s", "--set", "general.interval=100ms")
@@ -96,9 +97,18 @@ def test_an_interrupt_during_the_warm_up_measures_nothing() -> None:
 
 @pytest.mark.parametrize("rate", [[], ["--rate", "5000", "--arrival", "constant"]])
 def test_a_second_interrupt_does_not_wait_for_what_is_open(rate: list[str]) -> None:
-    with FaultyServer(polite(after=never_answers, requests=50)) as server:
+    silent = threading.Semaphore(0)
+
+    def falls_silent(peer: Peer) -> None:
+        silent.release()
+        never_answers(peer)
+
+    with FaultyServer(polite(after=falls_silent, requests=50)) as server:
         with Running(*short(server.port), *LONG, *PATIENT, *rate) as running:
-            running.wait_for("sample", 2)
+            for _ in range(2):
+                assert silent.acquire(timeout=TIMEOUT_S)
+            # A report that is complete has all replies of both connections in it.
+            running.wait_for("sample", 3 + sum(b'"sample"' in line for line in running.lines))
             running.interrupt()
             running.wait_for("phase", phase="drain")
             # Two signals less than 100 ms apart would count as one.

@@ -139,7 +139,7 @@ def test_errors_in_the_servers_log_are_shown(tmp_path: Path) -> None:
 def test_a_search_whose_server_crashes_says_how_it_ended(tmp_path: Path) -> None:
     done = invoked(
         *("saturate", "--server", str(planted(tmp_path, "crashes")), *BRIEFLY),
-        *("--set", "slo.p99=5s", "--set", "workload.saturation_search.sample_window=200ms"),
+        *("--set", "slo.p99=5s", "--set", "workload.saturation_search.sample_window=200ms", "--request-timeout", "1s"),
     )
     assert done.status == 3
     assert "SIGSEGV" in done.complaint
