@@ -33,7 +33,8 @@ from loadgen import config
 from loadgen.events import Result
 from loadgen.plan import Plan
 from loadgen.runner.run import Run
-from loadgen.target.embedded import EmbeddedServer
+from loadgen.server_plan import builtin
+from loadgen.target.server import ManagedServer
 from loadgen.units import NS_PER_MS
 from loadgen.worker.process import WorkerProcesses
 
@@ -141,7 +142,7 @@ def names(result: Result, cause: str) -> bool:
 
 def stopped(number: int) -> Found:
     rate, for_s = (10_000, 20_000, 40_000)[number % 3], (0.06, 0.08)[number // 3 % 2]
-    with EmbeddedServer() as server:
+    with ManagedServer(builtin()) as server:
         quietly(server.pid, CPUS[0])
         result = load(server.port, rate, Stirred.workers, for_s, *SHALLOW)
     return Found(names(result, "was stopped for"), f"{rate}/s, {for_s * 1000:.0f} ms: {accounts(result)}")
@@ -149,14 +150,14 @@ def stopped(number: int) -> Found:
 
 def served_by_a_stopped_server(number: int) -> Found:
     rate = (2_000, 5_000, 10_000)[number % 3]
-    with EmbeddedServer() as server:
+    with ManagedServer(builtin()) as server:
         quietly(server.pid, CPUS[0])
         result = load(server.port, rate, lambda run: [server.pid], 0.08, *SHALLOW)
     return Found(result.valid, f"{rate}/s: {accounts(result)}")
 
 
 def descheduled(number: int) -> Found:
-    with EmbeddedServer(options=SLOW) as server:
+    with ManagedServer(builtin("resp", *SLOW)) as server:
         quietly(server.pid, CPUS[0])
         hog = subprocess.Popen([sys.executable, "-c", HOG])
         try:
@@ -181,7 +182,7 @@ while True:
 
 def under_a_quota(number: int) -> Found:
     rate = (20_000, 30_000, 40_000)[number % 3]
-    with EmbeddedServer() as server, quota() as group:
+    with ManagedServer(builtin()) as server, quota() as group:
         quietly(server.pid, CPUS[0])
         settings = [*COMMON, *SHALLOW, f'target.endpoints=["127.0.0.1:{server.port}"]', f"workload.rate_limit={rate}"]
         command = [sys.executable, "-m", "loadgen", "--format", "json", *(w for s in settings for w in ("--set", s))]

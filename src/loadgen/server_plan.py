@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loadgen.protocol import PROTOCOLS
+
 HOST = "127.0.0.1"
 """Managed servers listen on loopback, whatever else they are told."""
 
@@ -49,3 +51,11 @@ class ServerPlan:
     """The file that its standard output and error are appended to; empty is one in its fresh folder, gone with it."""
     log_patterns: tuple[str, ...] = ()
     """Regular expressions that mark a line of its log as an error, besides those that are always looked for."""
+
+
+def builtin(protocol: str = "resp", *options: str, name: str = "loadgen serve") -> ServerPlan:
+    """The built-in server, with further arguments of `loadgen serve`."""
+    wire = PROTOCOLS[protocol].wire
+    return ServerPlan(
+        name, ("loadgen", "serve", "--host", "{host}", "--port", "{port}", "--protocol", wire, *options), protocol
+    )

@@ -25,6 +25,7 @@ from loadgen.judge.verdict import VerdictLimits
 from loadgen.server_plan import ServerPlan
 from loadgen.signs import PauseAccount
 from loadgen.snapshot import Snapshot, Tally
+from loadgen.target.servers import GivenEndpoints, Managed
 from loadgen.units import NS_PER_S
 
 BOTH_LOOPS = {"throughput": 0.05, "p99": 0.1, "server_cpu": 0.05, "rss": 0.05}
@@ -46,9 +47,22 @@ REDIS = (
 )
 
 
+def on_cpu(own: Contestant, cpu: int) -> Managed:
+    assert isinstance(own.servers, Managed)
+    return Managed(replace(own.servers.plan, cpus=(cpu,)))
+
+
 def managed(*more: str, name: str = "redis", program: tuple[str, ...] = REDIS) -> Contestant:
     plan = config.resolve(config.load(None, [*SETTINGS, "workload.prefill=true", "workload.arrival=poisson"]))
-    return Contestant(Candidate(name, "server"), plan, ServerPlan(name, (*program, *more), "resp"), LIMITS)
+    servers = Managed(ServerPlan(name, (*program, *more), "resp"))
+    return Contestant(Candidate(name, "server"), plan, servers, LIMITS)
+
+
+def running(server: RealServer) -> Contestant:
+    """A server that runs already."""
+    plan = config.resolve(config.load(None, [*SETTINGS, endpoints(server), "workload.prefill=true"]))
+    servers = GivenEndpoints(plan.target.endpoints)
+    return Contestant(Candidate(str(server.port), "endpoint"), plan, servers, LIMITS)
 
 
 def rounds_of(*contestants: Contestant, settings: ComparisonSettings = SHORT, seed: int = 1) -> Rounds:
@@ -164,10 +178,9 @@ def test_the_cpus_of_load_and_servers_are_kept_from_sleeping(
             super().check_connected(side)
 
     own = managed()
-    assert own.server is not None
     pinned = replace(
         own,
-        server=replace(own.server, cpus=(last,)),
+        servers=on_cpu(own, last),
         plan=replace(own.plan, workers=tuple(replace(worker, cpu=first) for worker in own.plan.workers)),
     )
     rounds = Looking([pinned], replace(SHORT, awake=said), 1, lambda event: None)
@@ -333,12 +346,8 @@ def test_a_round_in_which_requests_failed_is_run_again_once() -> None:
 
 def test_both_candidates_get_the_same_keys_and_requests() -> None:
     with RealServer.redis() as a, RealServer.redis() as b:
-        contestants = []
-        for server in (a, b):
-            plan = config.resolve(config.load(None, [*SETTINGS, endpoints(server), "workload.prefill=true"]))
-            contestants.append(Contestant(Candidate(str(server.port), "endpoint"), plan, None, LIMITS))
         # At a rate, a count is the schedule's and not the servers'.
-        rounds_of(*contestants, settings=replace(SHORT, thresholds={"p99": 0.1})).next()
+        rounds_of(running(a), running(b), settings=replace(SHORT, thresholds={"p99": 0.1})).next()
         calls = [redis_calls(server) for server in (a, b)]
         assert calls[0]["get"] == calls[1]["get"] > 0
         assert calls[0]["set"] == calls[1]["set"] > 2000
@@ -347,9 +356,7 @@ def test_both_candidates_get_the_same_keys_and_requests() -> None:
 
 def test_a_server_that_is_not_ours_is_neither_watched_nor_ended() -> None:
     with RealServer.redis() as server:
-        plan = config.resolve(config.load(None, [*SETTINGS, endpoints(server), "workload.prefill=true"]))
-        rounds = rounds_of(Contestant(Candidate("theirs", "endpoint"), plan, None, LIMITS))
-        [values] = rounds.next().values
+        [values] = rounds_of(running(server)).next().values
         assert {"server_cpu", "rss"}.isdisjoint(values)
         assert server.redis().ping()
 
@@ -385,8 +392,7 @@ def test_servers_are_pinned_where_they_are_told_to() -> None:
             super().check_connected(side)
 
     own = managed()
-    assert own.server is not None
-    Looking([replace(own, server=replace(own.server, cpus=(cpu,)))], SHORT, 1, lambda event: None).next()
+    Looking([replace(own, servers=on_cpu(own, cpu))], SHORT, 1, lambda event: None).next()
     assert {tuple(cpus) for cpus in seen} == {(cpu,)}
 
 

@@ -17,12 +17,12 @@ from itertools import repeat
 
 import pytest
 import uvloop
+from builtin_servers import built_in
 from places import SUPPORT
 from runs import plan
 
 from loadgen.engine._engine import Engine
 from loadgen.plan import Plan
-from loadgen.target.embedded import EmbeddedServer
 from loadgen.units import NS_PER_S
 
 REQUESTS = 100_000
@@ -80,7 +80,7 @@ async def blocks_kept(port: int, meanwhile: Callable[[int], object], *settings: 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_allocated_blocks_are_flat_over_100_000_requests(shape: str) -> None:
-    with EmbeddedServer() as server:
+    with built_in() as server:
         assert uvloop.run(blocks_kept(server.port, lambda done: None, *MIXED, *SHAPES[shape])) < ALLOWED
 
 
@@ -90,7 +90,7 @@ def test_a_block_kept_for_one_request_in_fifty_would_be_seen() -> None:
     def keep(done: int) -> None:
         kept.extend([] for _ in range(done // 50 - len(kept)))
 
-    with EmbeddedServer() as server:
+    with built_in() as server:
         assert uvloop.run(blocks_kept(server.port, keep, *MIXED, *SHAPES["closed loop"])) > ALLOWED
 
 
@@ -163,7 +163,7 @@ def asked_for(counter: ctypes.PyDLL, port: int, *settings: str) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="calls the epoll reactor without a loop")
 @pytest.mark.parametrize("shape", SHAPES)
 def test_no_allocator_is_asked_over_100_000_requests(counter: ctypes.PyDLL, shape: str) -> None:
-    with EmbeddedServer() as server:
+    with built_in() as server:
         assert asked_for(counter, server.port, *MIXED, *SHAPES[shape]) < ALLOWED
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from builtin_servers import built_in
 from faulty_server import FaultyServer, Script, closes, polite, resets
 from in_process import invoked_load
 from quiet import law_of_time
 
-from loadgen.target.embedded import EmbeddedServer
+from loadgen.target.server import ManagedServer
 
 pytestmark = pytest.mark.timing
 
@@ -17,8 +18,8 @@ MOST_WITH_BACKOFF = 12
 """How often one connection can be opened in half a second and a bit, when it waits 50 ms at least in between."""
 
 
-def recycling(protocol: str, every: int) -> EmbeddedServer:
-    return EmbeddedServer(protocol, options=["--close-after", str(every)])
+def recycling(protocol: str, every: int) -> ManagedServer:
+    return built_in(protocol, options=["--close-after", str(every)])
 
 
 @pytest.mark.parametrize(

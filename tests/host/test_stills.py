@@ -13,13 +13,14 @@ from collections.abc import Sequence
 
 import pytest
 import uvloop
+from builtin_servers import built_in
 from counted import snapshot_of
 from quiet import law_of_time
 from runs import plan, profile_of
 
 from loadgen.engine._engine import Engine
 from loadgen.engine._histogram import Histogram
-from loadgen.target.embedded import EmbeddedServer
+from loadgen.target.server import ManagedServer
 from loadgen.units import NS_PER_MS, NS_PER_S
 
 pytestmark = pytest.mark.timing
@@ -38,7 +39,7 @@ def lags(
     `options` are the server's.
     """
 
-    async def loaded(server: EmbeddedServer) -> tuple[Histogram, ...]:
+    async def loaded(server: ManagedServer) -> tuple[Histogram, ...]:
         heard: asyncio.Queue[str] = asyncio.Queue()
         told = plan(
             server.port,
@@ -62,7 +63,7 @@ def lags(
         assert counts.lag.sum == counts.lag_ours.sum + counts.lag_backpressure.sum
         return counts.lag_ours, counts.lag_backpressure
 
-    with EmbeddedServer(options=options) as server:
+    with built_in(options=options) as server:
         ours, backpressure = uvloop.run(loaded(server))
     return ours, backpressure
 

@@ -27,7 +27,7 @@ secret ←
 greeting ←
 severity ← errors
 signs ← algebra
-server_plan ←
+server_plan ← protocol
 usage ← units
 snapshot ← algebra engine._histogram
 slo ← units percentiles snapshot
@@ -92,7 +92,7 @@ selftest ← signs plan host
 host._awake ←
 host ← units signs host._awake
 target.talk ← protocol errors escape secret greeting plan
-target ← units errors escape secret server_plan usage events target.talk
+target ← units errors escape secret server_plan usage plan events target.talk
 worker ← units phase errors secret signs snapshot plan engine._engine host
 runner ← units phase errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.judging
     judge.diagnosis judge.failures host worker

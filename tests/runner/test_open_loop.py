@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy
 import pytest
+from builtin_servers import built_in
 from in_process import invoked
 from quiet import law_of_time
 from runs import endpoints, plan, sets
@@ -27,7 +28,7 @@ from loadgen.phase import Phase
 from loadgen.plan import Plan
 from loadgen.runner.run import Run
 from loadgen.runner.timeline import At
-from loadgen.target.embedded import EmbeddedServer
+from loadgen.target.server import ManagedServer
 from loadgen.units import NS_PER_MS, NS_PER_S
 from loadgen.worker.process import WorkerProcesses
 
@@ -86,7 +87,7 @@ def stalled_runs(stalls: Stalls) -> tuple[StalledRun, StalledRun]:
     trouble = ["--stall", "200ms", "--every", "1s", "--delay", "50us"]
     common = ("general.warmup=1s", "connection.connections=4", "connection.pipeline_depth=1")
     paced = (f"general.duration={stalls.open_loop}s", f"workload.rate_limit={RATE_PER_S}", "workload.arrival=poisson")
-    with EmbeddedServer(options=trouble) as server:
+    with built_in(options=trouble) as server:
         open_loop = StalledRun(plan(server.port, *common, *paced))
         closed_loop = StalledRun(plan(server.port, *common, f"general.duration={stalls.closed_loop}s"))
     return open_loop, closed_loop
@@ -173,15 +174,15 @@ class Stopped(Run):
 
 
 @pytest.fixture(scope="module")
-def healthy() -> Iterator[EmbeddedServer]:
-    with EmbeddedServer() as server:
+def healthy() -> Iterator[ManagedServer]:
+    with built_in() as server:
         yield server
 
 
 # Each rate with each kind of arrivals, once.
 @pytest.mark.parametrize("number", [pytest.param(n, marks=[pytest.mark.law] * (n >= 4)) for n in range(20)])
 @law_of_time
-def test_a_generator_that_was_stopped_distrusts_itself_and_says_why(number: int, healthy: EmbeddedServer) -> None:
+def test_a_generator_that_was_stopped_distrusts_itself_and_says_why(number: int, healthy: ManagedServer) -> None:
     told = plan(
         healthy.port,
         "general.duration=1500ms",
@@ -206,13 +207,13 @@ def test_a_generator_that_was_stopped_distrusts_itself_and_says_why(number: int,
 
 
 @law_of_time
-def test_a_closed_loop_that_was_stopped_is_valid_with_a_warning(healthy: EmbeddedServer) -> None:
+def test_a_closed_loop_that_was_stopped_is_valid_with_a_warning(healthy: ManagedServer) -> None:
     result = Stopped(plan(healthy.port, "general.duration=1s"), 0.3, 0.2).outcome()
     assert result.valid
     assert any("worker 0 was stopped for" in warning for warning in result.warnings)
 
 
-def test_an_invalid_run_prints_everything_and_ends_with_4(healthy: EmbeddedServer) -> None:
+def test_an_invalid_run_prints_everything_and_ends_with_4(healthy: ManagedServer) -> None:
     # No generator keeps to a limit of a nanosecond.
     done = invoked(
         "--format",
@@ -232,7 +233,7 @@ def test_an_invalid_run_prints_everything_and_ends_with_4(healthy: EmbeddedServe
 
 
 def test_a_black_hole_makes_every_percentile_a_lower_bound_and_loses_nothing() -> None:
-    with EmbeddedServer(options=["--blackhole"]) as server:
+    with built_in(options=["--blackhole"]) as server:
         settings = ("workload.rate_limit=500", "connection.request_timeout=300ms", "general.duration=1s")
         done = invoked("--format", "verbose", *sets(endpoints(server.port), *settings, "general.warmup=0s"))
         told = plan(server.port, *settings, "general.warmup=0s")
@@ -256,7 +257,7 @@ def test_a_black_hole_makes_every_percentile_a_lower_bound_and_loses_nothing() -
 @law_of_time
 def test_a_server_at_half_the_offered_rate_has_its_whole_backlog_counted() -> None:
     events: list[Event] = []
-    with EmbeddedServer(options=["--delay", "1ms"]) as server:
+    with built_in(options=["--delay", "1ms"]) as server:
         told = plan(
             server.port,
             "general.warmup=0s",
@@ -281,7 +282,7 @@ def test_a_server_at_half_the_offered_rate_has_its_whole_backlog_counted() -> No
 
 def test_a_backlog_takes_no_memory() -> None:
     peaks = []
-    with EmbeddedServer(options=["--delay", "1ms"]) as server:
+    with built_in(options=["--delay", "1ms"]) as server:
         for rate in (2000, 400_000):
             told = plan(
                 server.port,
@@ -485,7 +486,7 @@ def test_least_inflight_passes_by_a_connection_that_does_not_answer() -> None:
 
 @law_of_time
 def test_a_full_socket_is_backpressure() -> None:
-    with EmbeddedServer(options=["--slow-read", "1MB"]) as server:
+    with built_in(options=["--slow-read", "1MB"]) as server:
         told = plan(
             server.port,
             "general.warmup=0s",
@@ -504,7 +505,7 @@ def test_a_full_socket_is_backpressure() -> None:
     assert result.measured.lag_backpressure.sum + ours.sum == lag.sum
 
 
-def test_spinning_counts_what_the_server_counted_and_says_what_it_takes(healthy: EmbeddedServer) -> None:
+def test_spinning_counts_what_the_server_counted_and_says_what_it_takes(healthy: ManagedServer) -> None:
     done = invoked(
         "--format",
         "json",

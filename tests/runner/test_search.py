@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builtin_servers import built_in
 from command import Finished, Running
 from in_process import invoked
 from quiet import law_of_time
@@ -22,7 +23,6 @@ from loadgen.host import machine
 from loadgen.host.neighbours import Busy
 from loadgen.selftest import reach as selftest
 from loadgen.selftest.reach import Reach, SelfTest
-from loadgen.target.embedded import EmbeddedServer
 
 HURRIED = sets(
     "general.threads=1",
@@ -67,7 +67,7 @@ def steps(done: Finished) -> list[dict[str, Any]]:
 @pytest.mark.timing
 @law_of_time
 def test_a_search_finds_what_a_server_of_known_speed_can_take() -> None:
-    with EmbeddedServer(options=["--delay", "500us"]) as server:
+    with built_in(options=["--delay", "500us"]) as server:
         done = searched(server.port, "slo.p99=20ms", "workload.saturation_search.sample_window=1s")
     record = answer(done)
     assert done.status == 0, done.stderr
@@ -92,7 +92,7 @@ def test_every_request_of_a_search_is_one_that_the_server_counted() -> None:
 
 
 def test_a_plain_run_with_the_table_searches_too() -> None:
-    with EmbeddedServer() as server:
+    with built_in() as server:
         done = searched(server.port, "slo.p99=10s", *up_to(500), word="run")
     record = answer(done)
     assert done.status == 0
@@ -105,7 +105,7 @@ def test_a_plain_run_with_the_table_searches_too() -> None:
 @pytest.mark.timing
 @law_of_time
 def test_without_an_slo_the_knee_is_searched() -> None:
-    with EmbeddedServer(options=["--delay", "500us"]) as server:
+    with built_in(options=["--delay", "500us"]) as server:
         done = searched(server.port)
     record = answer(done)
     assert record["limits"] == []
@@ -125,7 +125,7 @@ def test_connections_that_never_opened_fail_a_search_as_they_fail_a_run() -> Non
 
 
 def test_a_limit_that_no_rate_meets_is_a_no() -> None:
-    with EmbeddedServer(options=["--delay", "2ms"]) as server:
+    with built_in(options=["--delay", "2ms"]) as server:
         done = searched(server.port, "slo.p50=1ms")
     record = answer(done)
     assert (done.status, record["outcome"]) == (1, "never passed")
@@ -134,7 +134,7 @@ def test_a_limit_that_no_rate_meets_is_a_no() -> None:
 
 
 def test_a_generator_that_gives_out_first_is_named_and_not_the_server() -> None:
-    with EmbeddedServer() as server:
+    with built_in() as server:
         done = searched(server.port, "slo.p99=1s", "verdict.lag=1ns", "verdict.lag_share=0")
     record = answer(done)
     assert (done.status, record["outcome"]) == (4, "generator-limited")
@@ -143,7 +143,7 @@ def test_a_generator_that_gives_out_first_is_named_and_not_the_server() -> None:
 
 
 def test_a_limit_on_one_command_judges_that_command_alone() -> None:
-    with EmbeddedServer() as server:
+    with built_in() as server:
         done = searched(server.port, "slo.get.p99=10s", *up_to(300))
     assert done.status == 0
     [limit] = steps(done)[0]["limits"]
@@ -152,7 +152,7 @@ def test_a_limit_on_one_command_judges_that_command_alone() -> None:
 
 def test_steps_are_told_as_they_happen_and_an_interrupt_keeps_them() -> None:
     with (
-        EmbeddedServer() as server,
+        built_in() as server,
         Running("saturate", "--format", "json", *HURRIED, *sets(endpoints(server.port), "slo.p99=1s")) as run,
     ):
         run.wait_for("step", 1)
@@ -168,7 +168,7 @@ def test_steps_are_told_as_they_happen_and_an_interrupt_keeps_them() -> None:
 def test_a_server_that_dies_in_a_search_ends_it() -> None:
     settings = (*HURRIED, *sets("slo.p99=1s", "connection.request_timeout=500ms"))
     with (
-        EmbeddedServer() as server,
+        built_in() as server,
         Running("saturate", "--format", "json", *settings, *sets(endpoints(server.port))) as run,
     ):
         run.wait_for("step", 1)
@@ -181,7 +181,7 @@ def test_a_server_that_dies_in_a_search_ends_it() -> None:
 
 def test_a_worker_that_dies_in_a_search_ends_it() -> None:
     with (
-        EmbeddedServer() as server,
+        built_in() as server,
         Running("saturate", "--format", "json", *HURRIED, *sets(endpoints(server.port), "slo.p99=1s")) as run,
     ):
         run.wait_for("step", 1)
@@ -193,7 +193,7 @@ def test_a_worker_that_dies_in_a_search_ends_it() -> None:
 
 def test_a_search_is_shown_in_every_format(tmp_path: Path) -> None:
     stored = tmp_path / "search.json"
-    with EmbeddedServer() as server:
+    with built_in() as server:
         settings = sets(endpoints(server.port), "slo.p99=10s", *up_to(300))
         done = invoked("saturate", "--format", "clean", "--json", str(stored), *HURRIED, *settings)
     assert done.status == 0
@@ -218,7 +218,7 @@ LOOSE = sets("general.duration=300ms", "general.warmup=0s", "verdict.lag=30s", "
     ],
 )
 def test_slos_decide_the_exit_status_of_a_valid_run(slos: tuple[str, ...], status: int, word: str) -> None:
-    with EmbeddedServer() as server:
+    with built_in() as server:
         done = invoked("--format", "json", *LOOSE, *sets(endpoints(server.port), "workload.rate_limit=1000", *slos))
     assert done.status == status, done.stderr
     assert [check["answer"] for check in done.result["slo"]] == [word] * len(slos)
@@ -226,7 +226,7 @@ def test_slos_decide_the_exit_status_of_a_valid_run(slos: tuple[str, ...], statu
 
 
 def test_a_percentile_that_is_only_bounded_from_below_leaves_the_slo_open() -> None:
-    with EmbeddedServer(options=["--blackhole"]) as server:
+    with built_in(options=["--blackhole"]) as server:
         # One request at a time is sent and times out; the median is one that was never sent.
         load = ("workload.rate_limit=100", "connection.connections=1", "connection.pipeline_depth=1")
         settings = (*load, "connection.request_timeout=1s", "slo.p50=10s", "verdict.failures=false")
@@ -254,7 +254,7 @@ def test_a_self_test_is_kept_and_later_runs_say_where_they_stood(state: Path) ->
     assert 0 < record["floor_p50_ns"] <= record["floor_p99_ns"]
     kept = json.loads(state.read_text())
     assert kept == {name: value for name, value in record.items() if name != "type"}
-    with EmbeddedServer() as server:
+    with built_in() as server:
         ran = invoked("--format", "json", *LOOSE, *sets(endpoints(server.port), "general.threads=1"))
     standing = ran.result["standing"]
     assert standing["ceiling_per_s"] == pytest.approx(record["reaches"][0]["closed_per_s"], rel=0.01)
@@ -269,7 +269,7 @@ def known(closed_per_s: float, **more: Any) -> SelfTest:
 
 def test_a_run_above_half_of_the_ceiling_is_warned_of(state: Path) -> None:
     assert selftest.keep(known(1000))
-    with EmbeddedServer() as server:
+    with built_in() as server:
         done = invoked("--format", "verbose", *LOOSE, *sets(endpoints(server.port), "general.threads=1"))
     words = " ".join(done.stdout.split())
     assert "of this host's ceiling" in words

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 
 import psutil
 import pytest
-from builtin_servers import HOST, Wire, resp
+from builtin_servers import HOST, Wire, built_in, resp
 
 from loadgen.server._memcache import MemcacheConnection
 from loadgen.server._redis import RedisConnection
-from loadgen.target.embedded import EmbeddedServer
+from loadgen.target.server import ManagedServer
 
 MIB = 1 << 20
 
@@ -25,12 +25,12 @@ MOST_GROWTH = 16 * MIB + HELD + 44 * MIB
 
 
 @contextlib.contextmanager
-def small_server(protocol: str = "resp") -> Iterator[EmbeddedServer]:
-    with EmbeddedServer(protocol, max_memory_bytes=16 * MIB) as server:
+def small_server(protocol: str = "resp") -> Iterator[ManagedServer]:
+    with built_in(protocol, max_memory_bytes=16 * MIB) as server:
         yield server
 
 
-def connected(server: EmbeddedServer) -> socket.socket:
+def connected(server: ManagedServer) -> socket.socket:
     return socket.create_connection((HOST, server.port), timeout=20)
 
 
@@ -40,9 +40,9 @@ def push(connection: socket.socket, data: bytes) -> None:
         connection.sendall(data)
 
 
-def answers(server: EmbeddedServer) -> bool:
+def answers(server: ManagedServer) -> bool:
     with connected(server) as connection:
-        connection.sendall(b"version\r\n" if server.protocol == "memcache" else resp(b"PING"))
+        connection.sendall(b"version\r\n" if server.plan.protocol == "memcache" else resp(b"PING"))
         return connection.recv(100).endswith(b"\r\n")
 
 

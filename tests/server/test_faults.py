@@ -23,18 +23,19 @@ from typing import Any
 import hiredis
 import pytest
 import redis
-from builtin_servers import HOST, Wire, converse, resp
+from builtin_servers import HOST, Wire, built_in, converse, resp
 from conversations import MEMCACHE, RESP
 from pymemcache.client.base import Client
 from quiet import law_of_time
 from real_servers import ask
 
 from loadgen.cli.main import main
+from loadgen.runner.watch import fate_of
 from loadgen.server._faults import Trouble
 from loadgen.server._memcache import MemcacheConnection
 from loadgen.server._null import NullMemcacheConnection, NullRedisConnection
 from loadgen.server._redis import RedisConnection
-from loadgen.target.embedded import EmbeddedServer
+from loadgen.target.server import ManagedServer
 
 pytestmark = pytest.mark.timing
 
@@ -76,11 +77,11 @@ both = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: proto
 both_loops = pytest.mark.parametrize("loop", LOOPS)
 
 
-def troubled(protocol: Protocol, options: str, loop: str = "uvloop") -> EmbeddedServer:
-    return EmbeddedServer(protocol.name, options=["--loop", loop, *options.split()])
+def troubled(protocol: Protocol, options: str, loop: str = "uvloop") -> ManagedServer:
+    return built_in(protocol.name, options=["--loop", loop, *options.split()])
 
 
-def connected(server: EmbeddedServer) -> socket.socket:
+def connected(server: ManagedServer) -> socket.socket:
     connection = socket.create_connection((HOST, server.port), timeout=20)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
@@ -179,7 +180,7 @@ def test_a_signal_ends_a_server_that_is_busy_for_a_minute():
         other.sendall(resp(b"INFO"))
         assert silent(other)
         os.kill(server.pid, signal.SIGTERM)
-        assert server.wait(10) == 0
+        assert fate_of(server, 10) == "loadgen serve ended with exit status 0"
 
 
 # ── Service times ───────────────────────────────────────────────────────────────────────────────────────────────────

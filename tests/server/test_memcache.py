@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-from builtin_servers import Wire, converse
+from builtin_servers import Wire, built_in, converse
 from conversations import MEMCACHE, MIB, store
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,14 +15,13 @@ from real_servers import RealServer, ask
 
 from loadgen.server._memcache import MemcacheConnection
 from loadgen.server._store import ITEM_OVERHEAD_BYTES
-from loadgen.target.embedded import EmbeddedServer
 
 LONG = b"k" * 251
 
 
 @pytest.fixture(scope="module")
 def server():
-    with EmbeddedServer("memcache") as running:
+    with built_in("memcache") as running:
         yield running
 
 
@@ -202,7 +201,7 @@ def test_every_command_is_counted_once_where_it_belongs(client):
 
 @pytest.mark.parametrize("eviction", ["lru", "fifo", "noeviction"])
 def test_memory_is_bounded_and_evictions_are_counted(eviction):
-    with EmbeddedServer("memcache", max_memory_bytes=MIB, eviction=eviction) as small:
+    with built_in("memcache", max_memory_bytes=MIB, eviction=eviction) as small:
         client = Client(("127.0.0.1", small.port), timeout=10)
         kept = MIB // (ITEM_OVERHEAD_BYTES + 8 + 300)
         answer = converse(small.port, b"".join(store(300, key=b"key%05d" % i) for i in range(5000)) + b"quit\r\n")

@@ -9,22 +9,22 @@ import sys
 
 import pytest
 import redis
-from builtin_servers import HOST, Wire, converse, resident_bytes, resp
+from builtin_servers import HOST, Wire, built_in, converse, resident_bytes, resp
 from conversations import RESP, lines
 from hypothesis import given
 from hypothesis import strategies as st
 from real_servers import RealServer, ask
 
+from loadgen.runner.watch import fate_of
 from loadgen.server._redis import RedisConnection
 from loadgen.server._store import ITEM_OVERHEAD_BYTES
-from loadgen.target.embedded import EmbeddedServer
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 
 @pytest.fixture(scope="module")
 def server():
-    with EmbeddedServer("resp") as running:
+    with built_in("resp") as running:
         yield running
 
 
@@ -258,7 +258,7 @@ def test_every_command_is_counted_once_where_it_belongs(client):
 
 
 def test_a_large_value_comes_back_unchanged(server, client):
-    with EmbeddedServer("resp", max_memory_bytes=400 << 20) as roomy, redis.Redis(port=roomy.port) as large:
+    with built_in("resp", max_memory_bytes=400 << 20) as roomy, redis.Redis(port=roomy.port) as large:
         value = bytes(range(256)) * (100 << 12)
         large.set("k", value)
         assert large.get("k") == value
@@ -267,7 +267,7 @@ def test_a_large_value_comes_back_unchanged(server, client):
 
 @linux
 def test_a_value_beyond_the_memory_is_refused_without_being_kept():
-    with EmbeddedServer("resp", max_memory_bytes=1 << 20) as small, redis.Redis(port=small.port) as client:
+    with built_in("resp", max_memory_bytes=1 << 20) as small, redis.Redis(port=small.port) as client:
         before = resident_bytes(small.pid)
         with pytest.raises(redis.exceptions.OutOfMemoryError, match="used memory > 'maxmemory'"):
             client.set("k", bytes(100 << 20))
@@ -278,7 +278,7 @@ def test_a_value_beyond_the_memory_is_refused_without_being_kept():
 @pytest.mark.parametrize("eviction", ["lru", "fifo"])
 def test_memory_is_bounded_and_evictions_are_counted(eviction):
     with (
-        EmbeddedServer("resp", max_memory_bytes=1 << 20, eviction=eviction) as small,
+        built_in("resp", max_memory_bytes=1 << 20, eviction=eviction) as small,
         redis.Redis(port=small.port) as client,
     ):
         with client.pipeline(transaction=False) as pipeline:
@@ -295,7 +295,7 @@ def test_memory_is_bounded_and_evictions_are_counted(eviction):
 
 def test_without_eviction_writes_are_refused_when_full():
     with (
-        EmbeddedServer("resp", max_memory_bytes=10 * (ITEM_OVERHEAD_BYTES + 10), eviction="noeviction") as small,
+        built_in("resp", max_memory_bytes=10 * (ITEM_OVERHEAD_BYTES + 10), eviction="noeviction") as small,
         redis.Redis(port=small.port) as client,
     ):
         for i in range(10):
@@ -358,9 +358,9 @@ def test_a_client_that_vanishes_leaves_nothing_behind(server, client):
 
 
 def test_shutdown_ends_the_server():
-    with EmbeddedServer("resp") as ending:
+    with built_in("resp") as ending:
         assert converse(ending.port, resp(b"SHUTDOWN", b"NOSAVE")) == b""
-        assert ending.wait(10) == 0
+        assert fate_of(ending, 10) == "loadgen serve ended with exit status 0"
 
 
 def test_inline_commands_are_answered_on_a_plain_socket(server):

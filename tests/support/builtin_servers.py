@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import resource
 import socket
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from loadgen.server._connection import Service
 from loadgen.server._faults import Trouble
 from loadgen.server._store import Store
+from loadgen.server_plan import builtin
+from loadgen.target.server import ManagedServer
 
 HOST = "127.0.0.1"
+
+
+def built_in(
+    protocol: str = "resp",
+    *,
+    max_memory_bytes: int | None = None,
+    eviction: str | None = None,
+    options: Sequence[str] = (),
+) -> ManagedServer:
+    """The built-in server in a process of its own; memory and eviction are the server's own defaults unless given."""
+    limits = {"--max-memory": max_memory_bytes, "--eviction": eviction}
+    words = [word for option, value in limits.items() if value is not None for word in (option, str(value))]
+    plan = builtin(protocol, *words, *options)
+    # One that answers nothing is there when it listens.
+    return ManagedServer(replace(plan, precheck="none") if "--blackhole" in options else plan)
 
 
 class Transport:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from builtin_servers import built_in
 from misbehaving_server import BURNT_S
 from places import SUPPORT
 from real_servers import HOST, RealServer, ask, free_port
@@ -27,7 +28,6 @@ from loadgen.events import Progress
 from loadgen.server_plan import ServerPlan
 from loadgen.target import folder
 from loadgen.target import port as port_module
-from loadgen.target.embedded import EmbeddedServer
 from loadgen.target.process import ProcessTree
 from loadgen.target.server import ManagedServer, ServerError
 from loadgen.usage import WatchedServer
@@ -673,7 +673,7 @@ def test_what_a_wrapper_starts_is_counted():
 
 
 def test_the_embedded_server_is_watched_too():
-    with EmbeddedServer() as server:
+    with built_in() as server:
         watched: WatchedServer = server
         usage = watched.usage()
         assert usage.cpu_ns > 0
@@ -683,7 +683,7 @@ def test_the_embedded_server_is_watched_too():
         assert comes_true(watched.fate)
         assert watched.fate().startswith("loadgen serve was killed by SIGKILL")
         assert watched.usage() is None
-    with EmbeddedServer() as server:
+    with built_in() as server:
         pass
     assert server.fate() == ""
 

@@ -6,6 +6,7 @@ import re
 import threading
 
 import pytest
+from builtin_servers import built_in
 from faulty_server import (
     FaultyServer,
     Peer,
@@ -20,7 +21,6 @@ from real_servers import RealServer, free_port
 from runs import memcached_stats, plan
 
 from loadgen.errors import TargetError
-from loadgen.target.embedded import EmbeddedServer
 from loadgen.target.talk.sanity import Question, check, greet
 
 PATIENCE_S = 0.3
@@ -86,7 +86,7 @@ def test_memcached_is_sane_and_keeps_nothing_of_ours() -> None:
 
 @pytest.mark.parametrize("name", ["resp", "resp3", "memcache", "ping"])
 def test_the_built_in_server_is_sane(name: str) -> None:
-    with EmbeddedServer("memcache" if name == "memcache" else "resp") as server:
+    with built_in("memcache" if name == "memcache" else "resp") as server:
         assert check(plan(server.port, protocol(name))).endswith("answered right")
 
 

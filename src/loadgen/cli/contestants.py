@@ -10,7 +10,7 @@ import itertools
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadgen import config, output, record
@@ -29,6 +29,7 @@ from loadgen.errors import UsageError
 from loadgen.events import Event
 from loadgen.runner.stop import Stop
 from loadgen.server_plan import ServerPlan
+from loadgen.target.servers import servers_of
 
 RESULT_FILES = (".json", ".ndjson", ".jsonl")
 
@@ -77,6 +78,23 @@ def syntax(table: str, *positionals: Positional, groups: Sequence[OptionGroup] =
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a word of the command line comes to, before CPUs are given out."""
+
+    settings: Config
+    server: ServerPlan | None
+    """The server that is started for it; None: it runs already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """The CPUs of the load, and of the servers that name none; empty: none are pinned."""
+
+    load: tuple[int, ...] = ()
+    servers: tuple[int, ...] = ()
+
+
 class Contestants:
     """The candidates of one command line. Raises UsageError or ConfigError for what is wrong with them."""
 
@@ -94,19 +112,13 @@ class Contestants:
         """The CONFIG by itself, for its tables that are not of a server."""
         for key in self.in_vain():
             self.warnings[f"{file}: {key} is not acted on by {table}: rounds have loads of their own"] = None
-        if self.settings.general.seed is None:
-            # All candidates get the same requests.
-            seed = int.from_bytes(os.urandom(6))
-            self.flags["general.seed"] = Flag(table, seed)
-        self.server_cpus: tuple[int, ...] = ()
+        # All candidates get the same requests.
+        seed = self.settings.general.seed
+        self.seed = seed if seed is not None else int.from_bytes(os.urandom(6))
+        if seed is None:
+            self.flags["general.seed"] = Flag(table, self.seed)
         self.stop = Stop()
         """Ends the rounds: it is set by Ctrl-C."""
-
-    @property
-    def seed(self) -> int:
-        seed = self.load({}).general.seed
-        assert seed is not None
-        return seed
 
     def in_vain(self) -> list[str]:
         """What the CONFIG asks for and only other verbs do."""
@@ -121,31 +133,27 @@ class Contestants:
     def candidates(self, words: Sequence[str]) -> list[Contestant | Stored]:
         """What these words name; an empty one is the CONFIG's own [target]."""
         found = [self.of(word) for word in words]
-        if self.pin([each.server for each in found if isinstance(each, Contestant) and each.server is not None]):
-            found = [self.of(word) for word in words]
-        return told_apart(found)
+        pins = self.pins([each.server for each in found if isinstance(each, Named) and each.server is not None])
+        return told_apart([each if isinstance(each, Stored) else self.contestant(each, pins) for each in found])
 
-    def pin(self, servers: Sequence[ServerPlan]) -> bool:
-        """Gives load and servers CPUs of their own, where nobody has said otherwise: what shares a CPU, waits."""
+    def pins(self, servers: Sequence[ServerPlan]) -> Pins:
+        """CPUs of their own for load and servers, where nobody has said otherwise: what shares a CPU, waits."""
         cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         if not servers or self.settings.general.cpu_list is not None or len(cpus) < 2:
-            return False
+            return Pins()
         taken = {cpu for server in servers for cpu in server.cpus}
         ours = [cpu for cpu in cpus if cpu not in taken][: len(cpus) // 2]
         if not ours:
             self.notes.append("the servers' cpu_list leaves the load no CPU of its own: it is not pinned")
-            return False
-        self.server_cpus = tuple(cpu for cpu in cpus if cpu not in ours)
-        self.flags["general.cpu_list"] = Flag(self.table, ",".join(map(str, ours)))
-        if "threads" not in self.settings.general.model_fields_set:
-            self.flags["general.threads"] = Flag(self.table, len(ours))
-        theirs = {server.cpus or self.server_cpus for server in servers}
+            return Pins()
+        pins = Pins(tuple(ours), tuple(cpu for cpu in cpus if cpu not in ours))
+        theirs = {server.cpus or pins.servers for server in servers}
         listed = " and ".join(_listed(each) for each in sorted(theirs))
         self.notes.append(
             f"load on CPU {_listed(ours)}, servers on CPU {listed}; change with general.cpu_list and the server's "
             "cpu_list"
         )
-        return True
+        return pins
 
     def judging(
         self, found: Sequence[Contestant | Stored], judged: Mapping[str, float] | None = None
@@ -207,11 +215,11 @@ class Contestants:
         self.warnings |= dict.fromkeys(settings.warnings)
         return settings
 
-    def of(self, word: str) -> Contestant | Stored:
+    def of(self, word: str) -> Named | Stored:
         """The candidate that a word names."""
         if not word:
             assert self.file is not None, "without a CONFIG, somebody else is named"
-            return self.contestant(self.load({}), self.file.stem)
+            return named(self.load({}), self.file.stem)
         path = Path(word)
         if "{port}" in word:
             return self.command(word)
@@ -229,23 +237,22 @@ class Contestants:
             '(127.0.0.1:6379), a command ("redis-server --port {port}") or a result file (result.json).'
         )
 
-    def server_file(self, path: Path) -> Contestant:
-        return self.contestant(self.load({}, path), path.stem)
+    def server_file(self, path: Path) -> Named:
+        return named(self.load({}, path), path.stem)
 
-    def endpoint(self, address: str) -> Contestant:
-        return self.contestant(self.load({"target.endpoints": Flag(address, [address])}), address)
+    def endpoint(self, address: str) -> Named:
+        return named(self.load({"target.endpoints": Flag(address, [address])}), address)
 
-    def command(self, text: str) -> Contestant:
+    def command(self, text: str) -> Named:
         try:
             words = shlex.split(text)
         except ValueError as error:
             raise UsageError(f'"{_quoted(text)}" cannot be split into words: {error}.') from None
-        return self.contestant(
-            self.load({"target.server": Flag(_quoted(text), {"command": words})}), Path(words[0]).name
-        )
+        return named(self.load({"target.server": Flag(_quoted(text), {"command": words})}), Path(words[0]).name)
 
-    def contestant(self, settings: Config, name: str) -> Contestant:
-        plan = config.resolve(settings)
+    def contestant(self, found: Named, pins: Pins) -> Contestant:
+        settings, server = found.settings, found.server
+        plan = config.resolve(settings, pins.load)
         if "prefill" not in settings.workload.model_fields_set and plan.target.speaks.has_keys:
             # Each round begins with an empty server, which would only be asked what it does not have.
             plan = replace(plan, workload=replace(plan.workload, prefill=True))
@@ -257,14 +264,17 @@ class Contestants:
         # A rate of the CONFIG's is not that of the slices: the settings have theirs.
         arrival = "poisson" if settings.workload.arrival is None else settings.workload.arrival
         plan = replace(plan, load=replace(plan.load, profile=(), arrival=arrival))
-        server, load = config.server_plan(settings, name), record.load(plan)
+        load = record.load(plan)
         if server is None:
-            address = ",".join(str(endpoint) for endpoint in plan.target.endpoints)
-            return Contestant(Candidate(address, "endpoint", load=load), plan, None, limits)
-        return Contestant(Candidate(server.name, "server", load=load), plan, self.pinned(server), limits)
+            candidate = Candidate(",".join(str(endpoint) for endpoint in plan.target.endpoints), "endpoint", load=load)
+        else:
+            candidate = Candidate(server.name, "server", load=load)
+            server = replace(server, cpus=server.cpus or pins.servers)
+        return Contestant(candidate, plan, servers_of(plan.target, server), limits)
 
-    def pinned(self, server: ServerPlan) -> ServerPlan:
-        return replace(server, cpus=server.cpus or self.server_cpus)
+
+def named(settings: Config, name: str) -> Named:
+    return Named(settings, config.server_plan(settings, name))
 
 
 def check_loads(found: Sequence[Contestant | Stored]) -> None:

@@ -17,16 +17,15 @@ from loadgen.errors import ExitCode, UsageError
 from loadgen.events import Configured, Event, Result, ServerAwaited
 from loadgen.host import machine
 from loadgen.judge.judging import Judging
-from loadgen.plan import Endpoint, Plan
+from loadgen.plan import Plan
 from loadgen.runner.run import Run
 from loadgen.runner.search import Saturation
 from loadgen.runner.stop import Stop
 from loadgen.selftest import reach
-from loadgen.server_plan import HOST
+from loadgen.server_plan import HOST, builtin
 from loadgen.severity import Severity
 from loadgen.stats.search import SearchSettings
-from loadgen.target.embedded import EmbeddedServer
-from loadgen.target.server import ManagedServer
+from loadgen.target.servers import servers_of
 from loadgen.target.talk.identity import identify
 from loadgen.usage import WatchedServer
 
@@ -132,17 +131,15 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
     with contextlib.ExitStack() as stack:
         plans = plans_of(given, flags, settings)
         outputs = stack.enter_context(output.opened(wanted(given, settings)))
-        server: ManagedServer | EmbeddedServer | None = None
+        own = config.server_plan(settings, name_of(given, flags))
         if given.embedded:
-            server = stack.enter_context(EmbeddedServer(plans[0].target.speaks.wire))
-        elif (told := config.server_plan(settings, name_of(given, flags))) is not None:
+            own = builtin(plans[0].target.protocol)
+        elif own is not None:
             sought = config.search_settings(settings) if config.wants_search(settings) else None
-            outputs.emit(ServerAwaited(told.name, header(settings, plans[0], sought)))
-            server = stack.enter_context(ManagedServer(told, outputs.emit))
-        if server is not None:
-            here = Endpoint(server.host, server.port, server.host)
-            plans = tuple(plan.at(here) for plan in plans)
-        yield Session(settings, plans, given.embedded, server, outputs, identify(plans[0]))
+            outputs.emit(ServerAwaited(own.name, header(settings, plans[0], sought)))
+        up = stack.enter_context(servers_of(plans[0].target, own).up(outputs.emit))
+        plans = tuple(plan.at(*up.endpoints) for plan in plans)
+        yield Session(settings, plans, given.embedded, up.server, outputs, identify(plans[0]))
 
 
 def header(

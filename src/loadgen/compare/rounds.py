@@ -29,14 +29,14 @@ from loadgen.judge import failures
 from loadgen.judge.verdict import VerdictLimits
 from loadgen.overload import of_window
 from loadgen.phase import OF_A_LOAD
-from loadgen.plan import Endpoint, Plan, Segment
+from loadgen.plan import Plan, Segment
 from loadgen.runner.crew import START_AHEAD_NS, Crew
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.stop import NEVER, Stop
-from loadgen.server_plan import ServerPlan
 from loadgen.snapshot import Snapshot
 from loadgen.target.process import ProcessTree
 from loadgen.target.server import ManagedServer
+from loadgen.target.servers import Servers
 from loadgen.target.talk.identity import identify
 from loadgen.units import NS_PER_S
 from loadgen.worker.process import WorkerProcesses
@@ -80,8 +80,8 @@ class Contestant:
     candidate: Candidate
     plan: Plan
     """The load on it. Of a server that is started for each round, the address is put in then."""
-    server: ServerPlan | None
-    """None: it runs already, and is neither restarted nor watched."""
+    servers: Servers
+    """What is started is started for each round, and watched; what is given is neither restarted nor watched."""
     limits: VerdictLimits
     """From where on the generator distrusts its own numbers, and how many requests and connections may fail."""
 
@@ -281,20 +281,18 @@ class Rounds:
         if self.settings.awake is Awake.NEVER or (self.settings.awake is Awake.VM and not machine.is_virtual()):
             return []
         cpus = {worker.cpu for side in sides.values() for worker in side.plan.workers if worker.cpu is not None}
-        cpus |= {cpu for side in sides.values() if side.contestant.server for cpu in side.contestant.server.cpus}
+        cpus |= {cpu for side in sides.values() for cpu in side.contestant.servers.cpus}
         return sorted(cpus)
 
     def start(self, place: int, stack: contextlib.ExitStack) -> Side:
         contestant = self.contestants[place]
-        plan, server = contestant.plan, None
-        if contestant.server is not None:
-            server = stack.enter_context(ManagedServer(contestant.server, self.teller(contestant.candidate)))
-            plan = plan.at(Endpoint(server.host, server.port, server.host))
+        up = stack.enter_context(contestant.servers.up(self.teller(contestant.candidate)))
+        plan = contestant.plan.at(*up.endpoints)
         if not self.identities[place]:
             self.identities[place] = identify(plan)
         workers, tell = WorkerProcesses(), self.teller(contestant.candidate)
-        crew = Crew(plan, tell, make_member=workers, server=server, stop=self.stop)
-        return Side(contestant, server, plan, crew, workers)
+        crew = Crew(plan, tell, make_member=workers, server=up.server, stop=self.stop)
+        return Side(contestant, up.server, plan, crew, workers)
 
     def teller(self, candidate: Candidate) -> Callable[[Event], None]:
         def tell(event: Event) -> None:

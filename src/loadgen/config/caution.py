@@ -37,7 +37,7 @@ def _never_acted_on(config: Config, document: Document) -> Iterator[Problem]:
 def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Path, str]]:
     """Keys that are acted on, but not in this configuration."""
     general, connection, workload = config.general, config.connection, config.workload
-    workers = worker_count(config)
+    workers = worker_count(general.threads, config)
     if general.threads > workers:
         least = general.threads * max(1, config.target.servers)
         yield (

@@ -14,13 +14,13 @@ from loadgen.errors import TargetError
 from loadgen.events import Configured, Event, Overall, Part, Progress, Result
 from loadgen.host import machine
 from loadgen.judge.judging import Judging
-from loadgen.plan import Endpoint, Plan
+from loadgen.plan import Plan
 from loadgen.runner.run import Run
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.runner.watch import FATE_PATIENCE_S, fate_of
-from loadgen.server_plan import ServerPlan
 from loadgen.smoke.criteria import Finding, Observed, SmokeEnded, SmokeLimits, judge
 from loadgen.target.server import ManagedServer, ServerError
+from loadgen.target.servers import Servers
 from loadgen.target.talk import sanity
 from loadgen.target.talk.identity import identify
 from loadgen.units import NS_PER_S
@@ -35,8 +35,8 @@ class Case:
     name: str
     plan: Plan
     """Of a server that is yet to be started, the address is put in then."""
-    server: ServerPlan | None
-    """None: it runs already, and goes on afterwards."""
+    servers: Servers
+    """What is started is ended after the test; what is given goes on."""
     limits: SmokeLimits
     judging: Judging
     """By what the load's result is judged; the test itself has its own limits."""
@@ -76,19 +76,14 @@ class SmokeTest:
         return ended if ended.failed else replace(ended, last_words=())
 
     def go(self) -> None:
-        case = self.case
-        if case.server is None:
-            self.test(case.plan, None, time.monotonic_ns())
-            return
-        began_ns = time.monotonic_ns()
-        server = ManagedServer(case.server, self.emit)
+        began_ns, server = time.monotonic_ns(), None
         try:
-            with server:
-                here = Endpoint(server.host, server.port, server.host)
-                self.test(case.plan.at(here), server, began_ns)
+            with self.case.servers.up(self.emit) as up:
+                server = up.server
+                self.test(self.case.plan.at(*up.endpoints), server, began_ns)
         finally:
             # What it says when it is stopped, of memory that leaked or locks that were held, counts too.
-            if self.course.up is not None:
+            if server is not None and self.course.up is not None:
                 self.course = replace(self.course, complaints=server.complaints())
                 self.last_words = server.last_words()
 

@@ -27,7 +27,8 @@ from loadgen.output.paper.sink import Sink
 from loadgen.runner.run import Run
 from loadgen.runner.stop import Stop
 from loadgen.selftest.reach import Reach, SelfTest, keep
-from loadgen.target.embedded import EmbeddedServer
+from loadgen.server_plan import builtin
+from loadgen.target.server import ManagedServer
 from loadgen.units import NS_PER_S, parse_duration, shown
 
 DEPTHS = (1, 8, 32)
@@ -76,11 +77,11 @@ def run(args: Given) -> int:
     say = _print if args.format == "clean" else _say_nothing
     bar = output.create_progress(sys.stderr)
     watch, began_s = neighbours.NeighbourWatch(), time.monotonic()
-    with contextlib.closing(bar), EmbeddedServer("resp", options=["--null"]) as server:
+    null = replace(builtin("resp", "--null"), cpus=tuple(cpus[-1:]) if len(cpus) > 1 else ())
+    with contextlib.closing(bar), ManagedServer(null) as server:
         pins = ["general.threads=1"]
         where = "server and worker on the only CPU: the ceiling is theirs together"
         if len(cpus) > 1:
-            os.sched_setaffinity(server.pid, {cpus[-1]})
             pins.append(f'general.cpu_list="{cpus[0]}"')
             where = f"one worker on CPU {cpus[0]}, null server on CPU {cpus[-1]}"
         bench = _Bench(f"127.0.0.1:{server.port}", args.seconds, pins, bar.emit)

@@ -20,13 +20,11 @@ from loadgen.cli.options.load import CONFIG, GROUPS, REFUSED, refused
 from loadgen.config import presets
 from loadgen.errors import ConfigError, ExitCode, UsageError
 from loadgen.runner.stop import Stop
-from loadgen.server_plan import ServerPlan
+from loadgen.server_plan import builtin
 from loadgen.severity import Severity
 from loadgen.smoke.criteria import SmokeBegan, SmokeEnded
 from loadgen.smoke.test import Case, run_all
-
-# What --embedded starts: a server like any other here, which is watched and has a log.
-BUILTIN = ("loadgen", "serve", "--host", "{host}", "--port", "{port}")
+from loadgen.target.servers import servers_of
 
 NO_SEARCH = "workload.saturation_search is not acted on: a smoke test puts on the load of [workload] itself"
 
@@ -117,11 +115,12 @@ def case_of(settings: config.Config, name: str, embedded: bool) -> Case:
     plan = config.resolve(settings)
     server = config.server_plan(settings, name)
     if embedded:
-        server = ServerPlan("built-in server", (*BUILTIN, "--protocol", plan.target.speaks.wire), plan.target.protocol)
+        # A server like any other here, which is watched and has a log.
+        server = builtin(plan.target.protocol, name="built-in server")
     return Case(
         name=server.name if server is not None else ", ".join(map(str, plan.target.endpoints)),
         plan=plan,
-        server=server,
+        servers=servers_of(plan.target, server),
         limits=config.smoke_limits(settings),
         judging=config.judging(settings),
         embedded=embedded,

@@ -23,8 +23,11 @@ from loadgen.server_plan import HOST, ServerPlan
 from loadgen.units import MAX_DURATION_NS
 
 
-def resolve(config: Config) -> Plan:
-    """The plan of a run. Reads DNS and, where no seed is given, the system's entropy.
+def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
+    """The plan of a run. Where the configuration names no CPUs, workers are pinned to `cpus`: one to each, unless it
+    says how many workers there are.
+
+    Reads DNS and, where no seed is given, the system's entropy.
 
     The address of a server that is yet to be started has the port 0, unless it is told a certain one: whoever starts it
     replaces the address.
@@ -76,7 +79,7 @@ def resolve(config: Config) -> Plan:
             phases=phases(workload),
         ),
         seed=seed,
-        workers=_workers(config, seed),
+        workers=_workers(config, seed, cpus),
     )
 
 
@@ -122,10 +125,11 @@ def _endpoints(target: schema.Target) -> tuple[Endpoint, ...]:
     return tuple(_lookup(*parse_endpoint(text)) for text in target.endpoints)
 
 
-def _workers(config: Config, seed: int) -> tuple[WorkerPlan, ...]:
-    connections = config.connection.connections
-    workers = worker_count(config)
-    cpus = parse_cpu_list(config.general.cpu_list) if config.general.cpu_list is not None else (None,)
+def _workers(config: Config, seed: int, given: tuple[int, ...]) -> tuple[WorkerPlan, ...]:
+    connections, general = config.connection.connections, config.general
+    one_each = given and general.cpu_list is None and "threads" not in general.model_fields_set
+    workers = worker_count(len(given) if one_each else general.threads, config)
+    cpus = parse_cpu_list(general.cpu_list) if general.cpu_list is not None else given or (None,)
     split = split_connections(connections, config.target.servers, workers)
     ranges = split_range(config.workload.keyspace.count, workers)
     return tuple(

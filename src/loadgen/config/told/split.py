@@ -9,12 +9,12 @@ from loadgen.config.tables.schema import Config
 _MASK = 2**64 - 1
 
 
-def worker_count(config: Config) -> int:
-    """How many workers are used: `threads`, but no more than can each have a connection to every endpoint.
+def worker_count(threads: int, config: Config) -> int:
+    """How many workers are used of so many `threads`: no more than can each have a connection to every endpoint.
 
     A key decides by ketama which endpoint it goes to, so a worker that could not reach one could not send all its keys.
     """
-    return max(1, min(config.general.threads, config.connection.connections // config.target.servers))
+    return max(1, min(threads, config.connection.connections // config.target.servers))
 
 
 def split_connections(connections: int, endpoints: int, workers: int) -> list[tuple[int, ...]]:

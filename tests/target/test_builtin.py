@@ -1,4 +1,4 @@
-"""`loadgen serve` and EmbeddedServer as processes: they start, say where, stop cleanly, and are never left behind."""
+"""The built-in server as a process, of `loadgen serve` and of a run: it starts, says where, stops, and none is left."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import subprocess
 import sys
 
 import pytest
-from builtin_servers import HOST, converse
+from builtin_servers import HOST, built_in, converse
 from real_servers import ask
 
 from loadgen.cli.options import parse
 from loadgen.cli.verbs import serve
 from loadgen.errors import TargetError
-from loadgen.target.embedded import EmbeddedServer
 
 QUESTIONS = {"resp": (b"PING\r\n", b"+PONG\r\n"), "memcache": (b"get k\r\n", b"END\r\n")}
 
@@ -52,11 +51,9 @@ def serving(*options: str, stdin: int = subprocess.DEVNULL):
 @pytest.mark.parametrize("protocol", QUESTIONS)
 def test_the_embedded_server_answers_while_it_is_open_and_is_gone_after(protocol):
     question, answer = QUESTIONS[protocol]
-    with EmbeddedServer(protocol) as server:
+    with built_in(protocol) as server:
         assert ask(server.port, question, b"\r\n") == answer
-        assert server.alive()
         pid = server.pid
-    assert not server.alive()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     with pytest.raises(ConnectionRefusedError):
@@ -64,14 +61,14 @@ def test_the_embedded_server_answers_while_it_is_open_and_is_gone_after(protocol
 
 
 def test_two_embedded_servers_are_two():
-    with EmbeddedServer() as one, EmbeddedServer() as two:
+    with built_in() as one, built_in() as two:
         assert one.port != two.port
         assert ask(one.port, b"SET k 1\r\n", b"\r\n") == b"+OK\r\n"
         assert ask(two.port, b"GET k\r\n", b"\r\n") == b"$-1\r\n"
 
 
 def test_memory_and_eviction_reach_the_server():
-    with EmbeddedServer("resp", max_memory_bytes=12345678, eviction="fifo") as server:
+    with built_in("resp", max_memory_bytes=12345678, eviction="fifo") as server:
         assert b"12345678" in converse(server.port, b"CONFIG GET maxmemory\r\nQUIT\r\n")
         assert b"allkeys-fifo" in converse(server.port, b"CONFIG GET maxmemory-policy\r\nQUIT\r\n")
 
@@ -83,8 +80,9 @@ def test_the_server_ends_when_its_parent_is_killed():
             sys.executable,
             "-c",
             "import time\n"
-            "from loadgen.target.embedded import EmbeddedServer\n"
-            "with EmbeddedServer() as server:\n"
+            "from loadgen.server_plan import builtin\n"
+            "from loadgen.target.server import ManagedServer\n"
+            "with ManagedServer(builtin()) as server:\n"
             "    print(server.pid, flush=True)\n"
             "    input()\n",
         ],
@@ -101,16 +99,14 @@ def test_the_server_ends_when_its_parent_is_killed():
 
 
 def test_ctrl_c_at_the_terminal_does_not_reach_the_embedded_server():
-    with EmbeddedServer() as server:
+    with built_in() as server:
         assert os.getpgid(server.pid) != os.getpgid(0)
 
 
 def test_a_server_that_does_not_start_says_why_in_one_sentence():
-    with pytest.raises(TargetError) as raised, EmbeddedServer("gopher"):
+    sentence = r"loadgen serve ended with exit status 2 before it was ready; its log ends with \"[^\n]*gopher[^\n]*\"\."
+    with pytest.raises(TargetError, match=f"^{sentence}$"), built_in(options=["--eviction", "gopher"]):
         pass
-    assert "did not start" in str(raised.value)
-    assert "gopher" in str(raised.value)
-    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
