@@ -11,6 +11,7 @@ import constructed_comparisons
 import pytest
 
 from loadgen.compare.results import read
+from loadgen.compare.shape import Shape
 from loadgen.errors import UsageError
 from loadgen.record import encode
 
@@ -150,12 +151,12 @@ LOAD = {"conns": 50, "pipeline": 1, "weights": {"get": 80, "set": 20, "delete": 
 
 def test_results_say_under_which_load_they_were_taken(tmp_path: Path) -> None:
     found = read(written(tmp_path, {**CONFIG, **LOAD, "arrival": "constant", "duration_secs": 3.0}, result()))
-    assert found.candidate.load == {key: LOAD[key] for key in ("conns", "pipeline", "weights", "prefill")}
+    assert found.candidate.shape.record() == {key: LOAD[key] for key in ("conns", "pipeline", "weights", "prefill")}
     opened = {**CONFIG, **LOAD, "loop": "open", "arrival": "constant", "ratelimit": 5}
-    assert read(written(tmp_path, opened, result(loop="open"))).candidate.load["arrival"] == "constant"
+    assert read(written(tmp_path, opened, result(loop="open"))).candidate.shape.arrival == "constant"
     compared = {"type": "comparison", "ts": "2026", "host": "box", "rate_per_s": 0, "rounds": [{"a": {}, "b": {}}]}
     record = {**compared, "b": {"name": "b", "identity": None, "load": {"conns": 7}}}
-    assert read(written(tmp_path, record)).candidate.load == {"conns": 7}
+    assert read(written(tmp_path, record)).candidate.shape == Shape(conns=7)
 
 
 def test_results_of_two_loads_are_not_of_one_thing(tmp_path: Path) -> None:

@@ -23,12 +23,12 @@ from hypothesis import strategies as st
 from loadgen.cli.main import main
 from loadgen.cli.verbs.history import append, read_history
 from loadgen.compare.comparison import Candidate, Compared, ComparisonSettings, Row
+from loadgen.compare.shape import Shape
 from loadgen.events import Configured, Event, Result
 from loadgen.history.history import METRICS, Point, Series, Setup, to_point, to_points, to_rows
 from loadgen.output.formats.history import Ramp, clean, records
 from loadgen.output.paper.color import Paint
 from loadgen.record import encode, ndjson
-from loadgen.record.write.load import load_of
 from loadgen.stats.sequential import Shift
 
 GROUP = Setup("mio", "box: 2 × CPU", "closed", 0.0, "4 connections")
@@ -143,8 +143,10 @@ def test_a_comparison_is_appended_as_b_in_multiples_of_a() -> None:
 
 def test_comparisons_under_different_loads_are_in_different_rows(tmp_path: Path) -> None:
     records = [json.loads(line) for line in Path(a_result(tmp_path)).read_text().splitlines()]
-    load = load_of(records[0])
-    groups = {of_comparison(compared(b=Candidate("uring", "server", load={**load, "conns": c}))).group for c in (1, 2)}
+    shape = Shape.read(records[0])
+    groups = {
+        of_comparison(compared(b=Candidate("uring", "server", shape=replace(shape, conns=c)))).group for c in (1, 2)
+    }
     assert sorted(group.load.partition(" ×")[0] for group in groups) == [
         "2 workers, 1 connections",
         "2 workers, 2 connections",

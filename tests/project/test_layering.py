@@ -83,7 +83,8 @@ judge.verdict ← units signs snapshot stats judge.causes
 judge.judging ← slo judge.verdict
 judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape snapshot judge.diagnosis
-compare.comparison ← percentiles severity events stats
+compare.shape ← plan
+compare.comparison ← percentiles severity events stats compare.shape
 history ← units escape stats compare.comparison record.read
 smoke.criteria ← units phase escape severity snapshot plan events judge.causes judge.diagnosis
 selftest ← signs plan host
@@ -96,10 +97,9 @@ target ← units errors escape secret server_plan usage plan events target.talk
 worker ← units phase errors secret signs snapshot plan engine._engine host
 runner ← units phase errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.judging
     judge.diagnosis judge.failures host worker
-compare ← units percentiles phase errors signs server_plan snapshot slo overload plan events stats judge.causes
-    judge.verdict judge.failures compare.comparison host target.talk target worker runner record.write record.read
-    record __init__
-smoke ← units errors server_plan plan events judge.judging smoke.criteria host target.talk target runner __init__
+compare ← units percentiles phase errors signs snapshot slo overload plan events stats judge.causes judge.verdict
+    judge.failures compare.shape compare.comparison host target.talk target runner record.read record __init__
+smoke ← units errors plan events judge.judging smoke.criteria host target.talk target runner __init__
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.comparison smoke.criteria host
@@ -110,10 +110,10 @@ config ← units lazy protocol errors escape plan engine._ketama config.tables c
 
 # Events to JSON, and back.
 record.schema ← percentiles phase stats compare.comparison smoke.criteria
-record.write ← units percentiles escape signs usage snapshot slo overload plan events stats compare.comparison
-    smoke.criteria record.schema
+record.write ← units percentiles escape signs usage snapshot slo overload plan events stats compare.shape
+    compare.comparison smoke.criteria record.schema
 record.read ← units percentiles phase protocol signs usage snapshot slo overload plan events stats judge.judging
-    compare.comparison smoke.criteria
+    compare.shape compare.comparison smoke.criteria
 record ← phase errors escape events compare.comparison smoke.criteria record.write record.read
 
 # Events to text.
@@ -129,8 +129,8 @@ output ← lazy errors events output.words output.paper output.pictures output.r
 # The command.
 cli.options ← units errors escape
 cli.flags ← protocol errors escape plan config cli.options
-cli ← errors escape severity server_plan usage plan events stats judge.judging compare.comparison selftest host
-    target.talk target runner compare config.tables config record output cli.options cli.flags __init__
+cli ← errors escape severity server_plan usage plan events stats judge.judging compare.shape compare.comparison selftest
+    host target.talk target runner compare config.tables config output cli.options cli.flags __init__
 cli.verbs ← units protocol errors escape severity server_plan events server.builtin judge.verdict compare.comparison
     history smoke.criteria selftest host target runner compare smoke config record output.paper output.formats output
     cli.options cli.flags cli __init__

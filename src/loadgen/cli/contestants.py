@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loadgen import config, output, record
+from loadgen import config, output
 from loadgen.cli import interrupts
 from loadgen.cli.flags import flags_of
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
@@ -24,6 +24,7 @@ from loadgen.compare.comparison import Candidate, Compared, ComparisonSettings, 
 from loadgen.compare.contest import Contest, rule_for
 from loadgen.compare.results import Stored
 from loadgen.compare.rounds import MOST_FAILED, Contestant
+from loadgen.compare.shape import Shape
 from loadgen.config import Config, Flag, presets
 from loadgen.errors import UsageError
 from loadgen.events import Event
@@ -264,11 +265,12 @@ class Contestants:
         # A rate of the CONFIG's is not that of the slices: the settings have theirs.
         arrival = "poisson" if settings.workload.arrival is None else settings.workload.arrival
         plan = replace(plan, load=replace(plan.load, profile=(), arrival=arrival))
-        load = record.load(plan)
+        shape = Shape.of(plan)
         if server is None:
-            candidate = Candidate(",".join(str(endpoint) for endpoint in plan.target.endpoints), "endpoint", load=load)
+            address = ",".join(str(endpoint) for endpoint in plan.target.endpoints)
+            candidate = Candidate(address, "endpoint", shape=shape)
         else:
-            candidate = Candidate(server.name, "server", load=load)
+            candidate = Candidate(server.name, "server", shape=shape)
             server = replace(server, cpus=server.cpus or pins.servers)
         return Contestant(candidate, plan, servers_of(plan.target, server), limits)
 
@@ -281,7 +283,7 @@ def check_loads(found: Sequence[Contestant | Stored]) -> None:
     """Raises UsageError where a stored result says that another load was on it than on the others."""
     for one, other in itertools.permutations(found, 2):
         a, b = one.candidate, other.candidate
-        if isinstance(one, Stored) and (different := record.differences(a.load, b.load)):
+        if isinstance(one, Stored) and (different := a.shape.differences(b.shape)):
             raise UsageError(
                 f"{a.name} was measured under another load than {b.name} ({'; '.join(different)}): take its results "
                 "anew, or give the CONFIG the same."

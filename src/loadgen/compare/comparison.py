@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
+from loadgen.compare.shape import Shape
 from loadgen.events import Ending, Event
 from loadgen.percentiles import COMPARED
 from loadgen.severity import Severity
@@ -113,8 +113,8 @@ class Candidate:
     """Of results: the fingerprint of the machine that they were taken on; empty when they do not say."""
     taken: str = ""
     """Of results: when, ISO 8601."""
-    load: Mapping[str, Any] = field(default_factory=dict)
-    """What load it is measured under, as `record.load` has it; of results, as far as they say."""
+    shape: Shape = field(default_factory=Shape)
+    """Of the load that it is measured under; of results, as far as they say."""
 
 
 @dataclass(frozen=True, slots=True)

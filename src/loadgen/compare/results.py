@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from loadgen.compare.comparison import METRICS, Candidate
+from loadgen.compare.shape import Shape
 from loadgen.errors import UsageError
 from loadgen.record import ndjson
 from loadgen.record.read.metrics import metrics, rate_per_s
-from loadgen.record.write.load import differences, load_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def read(path: Path) -> Stored:
         for record in ndjson.read(str(path)):
             match record["type"]:
                 case "config":
-                    config = {"identity": record.get("server"), **record, "load": load_of(record)}
+                    config = {"identity": record.get("server"), **record, "shape": Shape.read(record)}
                 case "result":
                     if len({part[end] for part in config.get("profile", ()) for end in ("from_per_s", "to_per_s")}) > 1:
                         raise UsageError(f"{path}: has a result whose rate changed; latency is compared at one rate.")
@@ -53,7 +53,7 @@ def read(path: Path) -> Stored:
                     about = {
                         "host": record["host"],
                         "identity": record["b"]["identity"],
-                        "load": record["b"].get("load"),
+                        "shape": Shape.read(record["b"].get("load") or {}),
                     }
                     stored = _with(stored, own, about, str(record["ts"]))
     except (ArithmeticError, KeyError, TypeError, ValueError, AttributeError):
@@ -72,14 +72,15 @@ def read(path: Path) -> Stored:
 
 def _with(stored: Stored, values: list[dict[str, float]], about: Mapping[str, Any], taken: str) -> Stored:
     host, identity = str(about.get("host") or ""), str(about.get("identity") or "")
-    known, load = stored.candidate, about.get("load") or {}
+    known, shape = stored.candidate, about.get("shape", Shape())
     if known.host and host and host != known.host:
         raise UsageError(f"{known.name}: has results of two machines ({known.host}; {host}): keep those of one.")
     if known.identity and identity and identity != known.identity:
         raise UsageError(f"{known.name}: has results of two servers ({known.identity}; {identity}): keep those of one.")
-    if found := differences(known.load, load):
+    if found := known.shape.differences(shape):
         raise UsageError(f"{known.name}: has results of two loads ({'; '.join(found)}): keep those of one.")
-    known = replace(known, host=known.host or host, identity=known.identity or identity, load={**load, **known.load})
+    shape = known.shape.or_else(shape)
+    known = replace(known, host=known.host or host, identity=known.identity or identity, shape=shape)
     return replace(stored, candidate=replace(known, taken=taken), values=(*stored.values, *values))
 
 

@@ -28,13 +28,12 @@ from loadgen.events import (
 from loadgen.phase import Phase
 from loadgen.record.read import Reading, Record
 from loadgen.record.write import comparison, run, search, smoke
-from loadgen.record.write.load import differences, load
 from loadgen.smoke.criteria import SmokeBegan, SmokeEnded
 
 MOST_EXACT = 2**53 - 1
 """The largest integer of which JavaScript and jq, whose numbers are doubles, read every one apart."""
 
-__all__ = ["RECORDS", "WITHOUT_RECORD", "Reading", "Record", "differences", "encode", "load", "to_line", "to_record"]
+__all__ = ["RECORDS", "WITHOUT_RECORD", "Reading", "Record", "encode", "to_line", "to_record"]
 
 
 def encode(event: Event) -> bytes:

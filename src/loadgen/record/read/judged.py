@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from loadgen.compare.comparison import Candidate, Compared, ComparisonSettings, Idle, NoiseFound, Round, RoundEnded, Row
+from loadgen.compare.shape import Shape
 from loadgen.events import Result
 from loadgen.plan import Plan
 from loadgen.record.read import run
@@ -108,7 +109,7 @@ def _candidate(record: Fields) -> Candidate:
         identity=record.text("identity"),
         host=str(record.may("host", "")),
         taken=record.text("taken"),
-        load=dict(record.may("load", {})),
+        shape=Shape.read(record.may("load", {})),
     )
 
 

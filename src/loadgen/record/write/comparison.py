@@ -92,7 +92,7 @@ def _about(candidate: Candidate) -> dict[str, Any]:
 
 
 def _candidate(candidate: Candidate) -> dict[str, Any]:
-    return {**_about(candidate), "host": text(candidate.host) or None, "load": dict(candidate.load)}
+    return {**_about(candidate), "host": text(candidate.host) or None, "load": candidate.shape.record()}
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from loadgen.compare.shape import Shape
 from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample, per_s
 from loadgen.overload import Overload
 from loadgen.plan import Plan, Segment
 from loadgen.record.write.accounts import all_counts, connections, counts, examples, totals, verdict
 from loadgen.record.write.latency import in_ns, in_us, lag_payloads, payloads
-from loadgen.record.write.load import load
 from loadgen.record.write.search import quantile_limit
 from loadgen.record.write.spelling import cpu_us, number, percent, secs, share, text, texts, timestamp
 from loadgen.signs import Signs
@@ -36,7 +36,7 @@ def config(event: Configured) -> dict[str, Any]:
         "embedded": event.embedded,
         "protocol": plan.target.speaks.record_name,
         "tls": False,
-        **load(plan),
+        **Shape.of(plan).record(),
         **({"zipf_exponent": keyspace.zipf_exponent} if keyspace.distribution == "zipf" else {}),
         **({"key_prefix": keyspace.prefix} if keyspace.prefix else {}),
         "engine": "uvloop",

@@ -1,0 +1,92 @@
+"""The shape of a load: what two servers must have been measured under, both alike, to be compared. A value; no I/O.
+
+How much of it there is, rate and time, is not part of a shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from loadgen.plan import Plan, Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """Fields as a `config` record calls them; None for what is not known of a stored result."""
+
+    threads: int | None = None
+    conns: int | None = None
+    pipeline: int | None = None
+    batch_size: int | None = None
+    refill: str | None = None
+    keyspace: int | None = None
+    key_size: int | None = None
+    key_distribution: str | None = None
+    value_size: int | None = None
+    weights: Weights | None = None
+    prefill: bool | None = None
+    backfill_on_miss: bool | None = None
+    arrival: str | None = None
+
+    @classmethod
+    def of(cls, plan: Plan) -> Shape:
+        """The shape of a plan's load."""
+        wire, workload = plan.wire, plan.workload
+        return cls(
+            threads=len(plan.workers),
+            conns=wire.connections,
+            pipeline=wire.pipeline_depth,
+            batch_size=wire.batch_size,
+            refill=wire.refill,
+            keyspace=workload.keyspace.count,
+            key_size=workload.keyspace.length,
+            key_distribution=workload.keyspace.distribution,
+            value_size=workload.value_bytes,
+            weights=workload.weights,
+            prefill=workload.prefill,
+            backfill_on_miss=workload.backfill_on_miss,
+            arrival=plan.load.arrival,
+        )
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> Shape:
+        """What a record says of a load's shape, but for what has no meaning in its `loop`.
+
+        Raises TypeError or KeyError where the record is not as loadgen writes it.
+        """
+        found = {field.name: record.get(field.name) for field in fields(cls)}
+        if (weights := found["weights"]) is not None:
+            found["weights"] = Weights(weights["get"], weights["set"], weights["delete"])
+        shape = cls(**found)
+        match record.get("loop"):
+            case "open":
+                return replace(shape, refill=None)
+            case "closed":
+                return replace(shape, arrival=None)
+        return shape
+
+    def record(self) -> dict[str, Any]:
+        """What is known, as a record has it."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def or_else(self, other: Shape) -> Shape:
+        """This shape; what is not known of it is taken from another."""
+        mine = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return replace(other, **{name: value for name, value in mine if value is not None})
+
+    def differences(self, other: Shape) -> list[str]:
+        """In what it differs from another, such as "conns 50, not 100"; what is not known of one is no difference."""
+        pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
+        both = [(name, _words(a), _words(b)) for name, a, b in pairs if a is not None and b is not None]
+        return [f"{name} {ours}, not {theirs}" for name, ours, theirs in both if ours != theirs]
+
+
+def _words(value: object) -> str:
+    """In the words of a config file; of weights only the ratios count."""
+    if isinstance(value, Weights):
+        weights = asdict(value)
+        whole = sum(weights.values())
+        return " / ".join(f"{weight / whole:.0%} {command}" for command, weight in weights.items() if weight)
+    return str(value).lower() if isinstance(value, bool) else str(value)
