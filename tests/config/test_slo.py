@@ -1,5 +1,6 @@
 """What must hold of a result, from where on the generator is distrusted, and what the search is told."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from loadgen.config.tables.share import format_tolerance, parse_share, parse_tol
 from loadgen.errors import ConfigError
 from loadgen.judge.verdict import VerdictLimits
 from loadgen.slo import Objective, Unit
-from loadgen.stats.search import SearchSettings
+from loadgen.stats.search import Probe, Search, SearchSettings
 from loadgen.stats.trial import Limit
 
 MS = 10**6
@@ -240,7 +241,7 @@ def test_without_percentiles_a_knee_is_searched() -> None:
     ratio=st.floats(0, 1),
     count=st.integers(0, 100),
 )
-def test_what_loads_is_never_refused_by_the_search(
+def test_whatever_loads_can_be_searched(
     start: float, most: float, multiplier: float, window_ns: int, ratio: float, count: int
 ) -> None:
     told = {"start_rate": start, "max_rate": most, "step_multiplier": multiplier, "sample_window": f"{window_ns}ns",
@@ -251,4 +252,6 @@ def test_what_loads_is_never_refused_by_the_search(
         with pytest.raises(ConfigError, match="above max_rate"):
             load(None, flags=flags)
     else:
-        search_settings(load(None, flags=flags))
+        asked = Search(search_settings(load(None, flags=flags))).next(None)
+        assert isinstance(asked, Probe)
+        assert 0 < asked.length_s < math.inf

@@ -426,13 +426,6 @@ def test_min_throughput_ratio_fails_a_rate_that_is_not_achieved() -> None:
         assert answer.lo_per_s == pytest.approx(800 / ratio, rel=0.04)
 
 
-def test_settings_that_cannot_be_searched_are_all_named() -> None:
-    with pytest.raises(
-        ValueError, match=r"start_rate is not above 0.*step_multiplier is not above 1.*max_bisect_steps"
-    ):
-        SearchSettings(start_rate_per_s=0, step_multiplier=1, max_bisect_steps=-1)
-
-
 def test_a_probe_is_followed_by_its_trial() -> None:
     machine = Search(SearchSettings(limits=(P99,)))
     with pytest.raises(ValueError, match="begins with no trial"):

@@ -73,6 +73,10 @@ AGAIN = 3
 """One in so many slices of a round may be measured again."""
 
 
+MOST_NOISE = 0.08
+"""Unless a gate is told otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class ComparisonSettings:
     """How rounds are run and judged, from `[compare]` or `[gate]`."""
@@ -92,7 +96,7 @@ class ComparisonSettings:
     """The offered rate at which latency is compared; 0: `load_share` of what the first candidate reaches."""
     load_share: float = 0.4
     max_rounds: int = 20
-    noise: float = 0.08
+    noise: float = MOST_NOISE
     """Where σ of a metric's differences between rounds is above it (for a threshold of 5 %, and in proportion for
     others), a gate gives the metric up as soon as the rounds left are too few for an answer by plan."""
     idle: Idle = Idle.RUN

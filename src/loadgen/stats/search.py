@@ -150,7 +150,7 @@ class SearchAnswer:
 class SearchSettings:
     """What to search for and how long to look: cachecannon's keys, each with its meaning in the sequential method.
 
-    Raises ValueError when the search could not run.
+    The bounds of each are those of its key, which the configuration holds.
     """
 
     limits: tuple[Limit, ...] = ()
@@ -174,25 +174,6 @@ class SearchSettings:
     """How narrow the bracket must be to end the search, as a share of its lower end."""
     max_bisect_steps: int = 8
     """The most rates tried inside the bracket."""
-
-    def __post_init__(self) -> None:
-        wrong = {
-            "start_rate is not above 0": not 0 < self.start_rate_per_s < math.inf,
-            "start_rate is above max_rate": self.start_rate_per_s > self.max_rate_per_s,
-            "step_multiplier is not above 1": not 1 < self.step_multiplier < math.inf,
-            "sample_window is not above 0": not 0 < self.sample_window_s < math.inf,
-            "drain_window is negative": not 0 <= self.drain_window_s < math.inf,
-            "stop_after_failures is below 1": self.stop_after_failures < 1,
-            "max_rate is not a number": not self.max_rate_per_s < math.inf,
-            "min_throughput_ratio is outside 0 to 1": not 0 <= self.min_throughput_ratio <= 1,
-            "bisect_tolerance is outside 0 to 1": not 0 <= self.bisect_tolerance <= 1,
-            "max_bisect_steps is negative": self.max_bisect_steps < 0,
-            "a limit's quantile is outside 0 to 1": not all(0 < limit.quantile < 1 for limit in self.limits),
-            "a limit is not above 0": not all(limit.limit_ns > 0 for limit in self.limits),
-        }
-        problems = [problem for problem, holds in wrong.items() if holds]
-        if problems:
-            raise ValueError(f"the saturation search cannot run: {'; '.join(problems)}")
 
 
 @dataclass(slots=True)

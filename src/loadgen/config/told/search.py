@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from loadgen.config.tables.objectives import limits
 from loadgen.config.tables.schema import Config, SaturationSearch
+from loadgen.config.told.settings import settings_of
 from loadgen.stats.search import SearchSettings
 from loadgen.stats.trial import Limit
-from loadgen.units import NS_PER_S
 
 
 def wants_search(config: Config) -> bool:
@@ -17,18 +17,7 @@ def wants_search(config: Config) -> bool:
 def search_settings(config: Config) -> SearchSettings:
     """The search's settings; its defaults where the configuration has no [workload.saturation_search]."""
     search = config.workload.saturation_search or SaturationSearch()
-    return SearchSettings(
-        limits=_limits(config, search),
-        start_rate_per_s=search.start_rate,
-        step_multiplier=search.step_multiplier,
-        sample_window_s=search.sample_window / NS_PER_S,
-        drain_window_s=search.drain_window / NS_PER_S,
-        stop_after_failures=search.stop_after_failures,
-        max_rate_per_s=search.max_rate,
-        min_throughput_ratio=search.min_throughput_ratio,
-        bisect_tolerance=search.bisect_tolerance,
-        max_bisect_steps=search.max_bisect_steps,
-    )
+    return settings_of(SearchSettings, search, limits=_limits(config, search))
 
 
 def _limits(config: Config, search: SaturationSearch) -> tuple[Limit, ...]:
