@@ -10,18 +10,14 @@ import pytest
 from constructed_rounds import USUAL, Constructed, Effects
 from scipy import stats
 
-from loadgen.compare.comparison import (
-    METRICS,
-    Candidate,
-    Compared,
-    ComparisonSettings,
-    GateAnswer,
-    Round,
-    RoundEnded,
-)
+from loadgen.compare.answers import Compared, GateAnswer
+from loadgen.compare.candidate import Candidate
 from loadgen.compare.contest import Contest
+from loadgen.compare.metric import METRICS
 from loadgen.compare.results import Stored
+from loadgen.compare.round import Round, RoundEnded
 from loadgen.compare.rounds import Contestant, Interrupted
+from loadgen.compare.settings import ComparisonSettings
 from loadgen.errors import TargetError, UsageError
 from loadgen.events import Event
 from loadgen.stats.sequential import Shift

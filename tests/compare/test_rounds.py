@@ -15,8 +15,9 @@ from real_servers import RealServer
 from runs import SETTINGS, endpoints, redis_calls
 
 from loadgen import config
-from loadgen.compare.comparison import Awake, Candidate, ComparisonSettings, Idle
+from loadgen.compare.candidate import Candidate
 from loadgen.compare.rounds import Contestant, RequestsFailed, Rounds, Side
+from loadgen.compare.settings import Awake, ComparisonSettings, Idle
 from loadgen.compare.stretch import Stretch
 from loadgen.errors import TargetError
 from loadgen.events import Event

@@ -10,7 +10,8 @@ from config_problems import problem
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.compare.comparison import METRICS, Awake, ComparisonSettings, Idle
+from loadgen.compare.metric import METRICS
+from loadgen.compare.settings import Awake, ComparisonSettings, Idle
 from loadgen.config import compare_settings, dump, gate_settings, json_schema, load, smoke_limits
 from loadgen.config.tables.change import (
     MAX_CHANGE,

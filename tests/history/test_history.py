@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 
 from loadgen.cli.main import main
 from loadgen.cli.verbs.history import append, read_history
-from loadgen.compare.comparison import Candidate, Compared, ComparisonSettings, Row
+from loadgen.compare.answers import Compared, Row
+from loadgen.compare.candidate import Candidate
+from loadgen.compare.settings import ComparisonSettings
 from loadgen.compare.shape import Shape
 from loadgen.events import Configured, Event, Result
 from loadgen.history.history import METRICS, Point, Series, Setup, to_point, to_points, to_rows

@@ -26,7 +26,9 @@ from constructed_comparisons import (
 )
 from rendered import emit_all
 
-from loadgen.compare.comparison import Compared, ComparisonSettings, ContestBegan, NoiseFound, Row
+from loadgen.compare.answers import Compared, NoiseFound, Row
+from loadgen.compare.round import ContestBegan
+from loadgen.compare.settings import ComparisonSettings
 from loadgen.events import Event
 from loadgen.output import create
 from loadgen.output.paper.color import Paint

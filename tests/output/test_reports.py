@@ -23,7 +23,7 @@ from constructed_comparisons import (
     three,
 )
 
-from loadgen.compare.comparison import Compared
+from loadgen.compare.answers import Compared
 from loadgen.errors import OutputError
 from loadgen.output.pictures.svg import svg, write_plot
 from loadgen.output.reports.annotations import annotations

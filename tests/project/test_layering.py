@@ -84,8 +84,12 @@ judge.judging ← slo judge.verdict
 judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape snapshot judge.diagnosis
 compare.shape ← plan
-compare.comparison ← percentiles severity events stats compare.shape
-history ← units escape stats compare.comparison record.read
+compare.metric ← percentiles
+compare.settings ←
+compare.candidate ← compare.shape
+compare.round ← events compare.candidate
+compare.answers ← severity events stats compare.settings compare.candidate
+history ← units escape stats compare.metric record.read
 smoke.criteria ← units phase escape severity snapshot plan events judge.causes judge.diagnosis
 selftest ← signs plan host
 
@@ -98,40 +102,44 @@ worker ← units phase errors secret signs snapshot plan engine._engine host
 runner ← units phase errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.judging
     judge.diagnosis judge.failures host worker
 compare ← units percentiles phase errors signs snapshot slo overload plan events stats judge.causes judge.verdict
-    judge.failures compare.shape compare.comparison host target.talk target runner record.read record __init__
+    judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round compare.answers host
+    target.talk target runner record.read record __init__
 smoke ← units errors plan events judge.judging smoke.criteria host target.talk target runner __init__
 
 # TOML and pydantic.
-config.tables ← units percentiles protocol errors slo stats judge.verdict compare.comparison smoke.criteria host
+config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.criteria
+    host
 config.document ← errors secret config.tables
-config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.comparison smoke.criteria
+config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.criteria
     config.tables
 config ← units lazy protocol errors escape plan engine._ketama config.tables config.document config.told
 
 # Events to JSON, and back.
-record.schema ← percentiles phase stats compare.comparison smoke.criteria
-record.write ← units percentiles escape signs usage snapshot slo overload plan events stats compare.shape
-    compare.comparison smoke.criteria record.schema
+record.schema ← percentiles phase stats compare.metric compare.settings compare.answers smoke.criteria
+record.write ← units percentiles escape signs usage snapshot slo overload plan events stats compare.shape compare.metric
+    compare.candidate compare.round compare.answers smoke.criteria record.schema
 record.read ← units percentiles phase protocol signs usage snapshot slo overload plan events stats judge.judging
-    compare.shape compare.comparison smoke.criteria
-record ← phase errors escape events compare.comparison smoke.criteria record.write record.read
+    compare.shape compare.settings compare.candidate compare.round compare.answers smoke.criteria
+record ← phase errors escape events compare.round compare.answers smoke.criteria record.write record.read
 
 # Events to text.
 output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.causes judge.verdict
-    compare.comparison smoke.criteria
+    compare.metric compare.candidate compare.round compare.answers smoke.criteria
 output.paper ← percentiles errors escape output.words
-output.pictures ← escape stats compare.comparison output.words output.paper
+output.pictures ← escape stats compare.answers output.words output.paper
 output.formats ← units percentiles phase escape severity usage slo plan events stats judge.causes judge.verdict
-    compare.comparison history smoke.criteria record output.words output.paper output.pictures
-output.reports ← escape events stats compare.comparison output.words output.paper output.formats
+    compare.metric compare.candidate compare.round compare.answers history smoke.criteria record output.words
+    output.paper output.pictures
+output.reports ← escape events stats compare.answers output.words output.paper output.formats
 output ← lazy errors events output.words output.paper output.pictures output.reports output.formats
 
 # The command.
 cli.options ← units errors escape
 cli.flags ← protocol errors escape plan config cli.options
-cli ← errors escape severity server_plan usage plan events stats judge.judging compare.shape compare.comparison selftest
-    host target.talk target runner compare config.tables config output cli.options cli.flags __init__
-cli.verbs ← units protocol errors escape severity server_plan events server.builtin judge.verdict compare.comparison
+cli ← errors escape severity server_plan usage plan events stats judge.judging compare.shape compare.settings
+    compare.candidate compare.answers selftest host target.talk target runner compare config.tables config output
+    cli.options cli.flags __init__
+cli.verbs ← units protocol errors escape severity server_plan events server.builtin judge.verdict compare.answers
     history smoke.criteria selftest host target runner compare smoke config record output.paper output.formats output
     cli.options cli.flags cli __init__
 cli.main ← errors escape config cli.options cli.flags cli __init__

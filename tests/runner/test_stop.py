@@ -11,8 +11,9 @@ import pytest
 from faulty_server import FaultyServer, answers, never_answers, polite
 from runs import plan
 
-from loadgen.compare.comparison import Candidate, ComparisonSettings
+from loadgen.compare.candidate import Candidate
 from loadgen.compare.rounds import Contestant, Interrupted, Rounds
+from loadgen.compare.settings import ComparisonSettings
 from loadgen.events import Event, PhaseBegan, Result, Sample
 from loadgen.judge.verdict import VerdictLimits
 from loadgen.plan import Plan

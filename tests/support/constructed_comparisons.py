@@ -8,16 +8,11 @@ from dataclasses import replace
 
 from constructed_events import START_S
 
-from loadgen.compare.comparison import (
-    METRICS,
-    Candidate,
-    Compared,
-    ComparisonSettings,
-    NoiseFound,
-    Round,
-    RoundEnded,
-    Row,
-)
+from loadgen.compare.answers import Compared, NoiseFound, Row
+from loadgen.compare.candidate import Candidate
+from loadgen.compare.metric import METRICS
+from loadgen.compare.round import Round, RoundEnded
+from loadgen.compare.settings import ComparisonSettings
 from loadgen.events import Event
 from loadgen.stats.sequential import Shift
 

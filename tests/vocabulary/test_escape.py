@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from rendered import output_for
 
 from loadgen import escape
-from loadgen.compare.comparison import Compared
+from loadgen.compare.answers import Compared
 from loadgen.engine._histogram import Histogram
 from loadgen.output import FORMATS
 from loadgen.output.paper.sink import Sink

@@ -20,10 +20,12 @@ from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import COUNT, LITERAL, TIME
 from loadgen.cli.options.load import ANY_KEY, CONVERSATION, GENERATOR, KEYS, LOAD, MEMTIER, REFUSED, RESULTS, refused
 from loadgen.compare import results
-from loadgen.compare.comparison import Candidate, Compared, ComparisonSettings, NoiseFound
+from loadgen.compare.answers import Compared, NoiseFound
+from loadgen.compare.candidate import Candidate
 from loadgen.compare.contest import Contest, rule_for
 from loadgen.compare.results import Stored
 from loadgen.compare.rounds import MOST_FAILED, Contestant
+from loadgen.compare.settings import ComparisonSettings
 from loadgen.compare.shape import Shape
 from loadgen.config import Config, Flag, presets
 from loadgen.errors import UsageError

@@ -16,20 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from loadgen import __version__
-from loadgen.compare.comparison import (
-    METRICS,
-    Candidate,
-    Compared,
-    ComparisonSettings,
-    ContestBegan,
-    Metric,
-    NoiseFound,
-    Round,
-    RoundEnded,
-    Row,
-)
+from loadgen.compare.answers import Compared, NoiseFound, Row
+from loadgen.compare.candidate import Candidate
+from loadgen.compare.metric import METRICS, Metric
 from loadgen.compare.results import Stored
+from loadgen.compare.round import ContestBegan, Round, RoundEnded
 from loadgen.compare.rounds import Contestant, Interrupted, Rounds
+from loadgen.compare.settings import ComparisonSettings
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.events import Event
 from loadgen.host import machine

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from loadgen.compare.comparison import METRICS, Candidate
+from loadgen.compare.candidate import Candidate
+from loadgen.compare.metric import METRICS
 from loadgen.compare.shape import Shape
 from loadgen.errors import UsageError
 from loadgen.record import ndjson

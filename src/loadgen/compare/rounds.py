@@ -20,7 +20,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from loadgen.compare import stretch
-from loadgen.compare.comparison import AGAIN, METRICS, Awake, Candidate, ComparisonSettings, Idle, Round
+from loadgen.compare.candidate import Candidate
+from loadgen.compare.metric import METRICS
+from loadgen.compare.round import Round
+from loadgen.compare.settings import Awake, ComparisonSettings, Idle
 from loadgen.compare.stretch import CLOSED, OPEN, Stretch
 from loadgen.errors import LoadgenError, TargetError
 from loadgen.events import Event, Overall, Part, Progress
@@ -59,6 +62,10 @@ MOST_HITS_APART = 0.01
 # Of requests in a slice: how fast a failure is says nothing. Where a CONFIG has [verdict] failures, that holds.
 MOST_FAILED = 0.001
 MOST_UNFINISHED = 0.001
+
+
+AGAIN = 3
+"""One in so many slices of a round may be measured again."""
 
 
 class Interrupted(Exception):

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from loadgen.compare.comparison import METRICS as COMPARED
-from loadgen.compare.comparison import Metric
+from loadgen.compare.metric import METRICS as COMPARED
+from loadgen.compare.metric import Metric
 from loadgen.escape import printable
 from loadgen.record.read import metrics
 from loadgen.stats.change import Change, change

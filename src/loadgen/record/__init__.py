@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from loadgen.compare.comparison import Compared, ContestBegan, NoiseFound, RoundEnded
+from loadgen.compare.answers import Compared, NoiseFound
+from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.escape import json_line
 from loadgen.events import (
     Configured,

@@ -15,7 +15,7 @@ from loadgen import output, record
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import FILE_NAME, choice
 from loadgen.cli.options.load import COLORS, FORMATS
-from loadgen.compare.comparison import Compared
+from loadgen.compare.answers import Compared
 from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
 from loadgen.record import ndjson

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from loadgen.compare.comparison import METRICS, ComparisonSettings
+from loadgen.compare.metric import METRICS
+from loadgen.compare.settings import ComparisonSettings
 from loadgen.config.tables.change import (
     CHANGE,
     format_change,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.compare.comparison import MOST_NOISE, Awake, ComparisonSettings, Idle
+from loadgen.compare.settings import MOST_NOISE, Awake, ComparisonSettings, Idle
 from loadgen.config.tables.objectives import objectives
 from loadgen.config.tables.rounds import RoundsTable
 from loadgen.config.tables.schema import Config

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from loadgen.compare.comparison import Compared, ContestBegan, NoiseFound, RoundEnded
+from loadgen.compare.answers import Compared, NoiseFound
+from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.events import (
     Configured,
     Event,

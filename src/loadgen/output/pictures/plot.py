@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from itertools import groupby
 
-from loadgen.compare.comparison import Row
+from loadgen.compare.answers import Row
 from loadgen.output.paper.color import Paint
 from loadgen.output.paper.layout import width
 from loadgen.output.pictures.scale import Scale

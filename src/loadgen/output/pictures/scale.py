@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadgen.compare.comparison import Row
+from loadgen.compare.answers import Row
 from loadgen.output.words import comparison
 
 # An interval that reaches further than this many thresholds, and than so many times any estimate, is cut: one metric

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement
 
-from loadgen.compare.comparison import Compared, Row
+from loadgen.compare.answers import Compared, Row
 from loadgen.escape import printable
 from loadgen.output.paper.sink import write_file
 from loadgen.output.paper.xml import serialized

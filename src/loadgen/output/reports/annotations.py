@@ -6,7 +6,7 @@ docs.github.com/actions/reference/workflows-and-actions/workflow-commands; `esca
 import contextlib
 import sys
 
-from loadgen.compare.comparison import Compared, GateAnswer
+from loadgen.compare.answers import Compared, GateAnswer
 from loadgen.escape import workflow_message, workflow_property
 from loadgen.output.words import comparison
 from loadgen.stats.sequential import Shift

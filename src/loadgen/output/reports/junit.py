@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
-from loadgen.compare.comparison import Compared, Row
+from loadgen.compare.answers import Compared, Row
 from loadgen.output.paper.sink import write_file
 from loadgen.output.paper.xml import serialized
 from loadgen.output.words import comparison

@@ -6,7 +6,7 @@ Names come from outside and are escaped: a table stays a table, and nothing beco
 from __future__ import annotations
 
 from loadgen import escape
-from loadgen.compare.comparison import Compared, GateAnswer, Row
+from loadgen.compare.answers import Compared, GateAnswer, Row
 from loadgen.output.paper.sink import write_file
 from loadgen.output.words import comparison, figures
 from loadgen.stats.sequential import Shift

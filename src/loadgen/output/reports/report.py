@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from loadgen.compare.comparison import Compared
+from loadgen.compare.answers import Compared
 from loadgen.events import Progress
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 

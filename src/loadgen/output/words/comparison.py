@@ -9,7 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from loadgen.compare.comparison import METRICS, Candidate, Compared, GateAnswer, Metric, NoiseFound, Round, Row
+from loadgen.compare.answers import Compared, GateAnswer, NoiseFound, Row
+from loadgen.compare.candidate import Candidate
+from loadgen.compare.metric import METRICS, Metric
+from loadgen.compare.round import Round
 from loadgen.escape import printable
 from loadgen.judge.causes import percent
 from loadgen.output.words import figures

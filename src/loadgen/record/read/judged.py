@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadgen.compare.comparison import Candidate, Compared, ComparisonSettings, Idle, NoiseFound, Round, RoundEnded, Row
+from loadgen.compare.answers import Compared, NoiseFound, Row
+from loadgen.compare.candidate import Candidate
+from loadgen.compare.round import Round, RoundEnded
+from loadgen.compare.settings import ComparisonSettings, Idle
 from loadgen.compare.shape import Shape
 from loadgen.events import Result
 from loadgen.plan import Plan

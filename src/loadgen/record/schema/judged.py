@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from loadgen.compare.comparison import METRICS, GateAnswer, Idle
+from loadgen.compare.answers import GateAnswer
+from loadgen.compare.metric import METRICS
+from loadgen.compare.settings import Idle
 from loadgen.percentiles import COMPARED
 from loadgen.record.schema.load import LOAD
 from loadgen.record.schema.shape import (

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loadgen.compare.comparison import METRICS, Candidate, Compared, NoiseFound, RoundEnded, Row
+from loadgen.compare.answers import Compared, NoiseFound, Row
+from loadgen.compare.candidate import Candidate
+from loadgen.compare.metric import METRICS
+from loadgen.compare.round import RoundEnded
 from loadgen.record.write.spelling import finite, number, secs, text, texts, timestamp
 
 # A thousandth of a nanosecond, of a byte or of a request per second.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from loadgen.compare.comparison import Compared, ContestBegan, NoiseFound, RoundEnded
+from loadgen.compare.answers import Compared, NoiseFound
+from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
 from loadgen.output.formats.clean.comparison import Comparison
 from loadgen.output.formats.clean.run import Run

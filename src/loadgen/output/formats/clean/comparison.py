@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from loadgen.compare.comparison import (
-    METRICS,
-    Candidate,
-    Compared,
-    ContestBegan,
-    GateAnswer,
-    NoiseFound,
-    RoundEnded,
-    Row,
-)
+from loadgen.compare.answers import Compared, GateAnswer, NoiseFound, Row
+from loadgen.compare.candidate import Candidate
+from loadgen.compare.metric import METRICS
+from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.escape import printable
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width
 from loadgen.output.paper.page import Page

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loadgen.compare.comparison import Compared, ContestBegan, NoiseFound, RoundEnded
+from loadgen.compare.answers import Compared, NoiseFound
+from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
 from loadgen.output.formats.format import Format, Kind, on
 from loadgen.output.formats.quiet import comparison, run, search, smoke

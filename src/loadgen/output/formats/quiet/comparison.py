@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.compare.comparison import Compared, GateAnswer, NoiseFound
+from loadgen.compare.answers import Compared, GateAnswer, NoiseFound
 from loadgen.output.words import comparison
 
 

@@ -5,7 +5,8 @@ Latencies are whole microseconds; every line that is not one per interval or per
 
 from __future__ import annotations
 
-from loadgen.compare.comparison import Compared, ContestBegan, NoiseFound, RoundEnded
+from loadgen.compare.answers import Compared, NoiseFound
+from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
 from loadgen.output.formats.format import Laid, on
 from loadgen.output.formats.verbose.comparison import Comparison

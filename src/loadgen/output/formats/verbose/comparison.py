@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadgen.compare.comparison import Candidate, Compared, NoiseFound, RoundEnded, Row
+from loadgen.compare.answers import Compared, NoiseFound, Row
+from loadgen.compare.candidate import Candidate
+from loadgen.compare.round import RoundEnded
 from loadgen.judge.causes import percent
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
