@@ -25,8 +25,8 @@ from constructed_rounds import Constructed
 from in_process import invoked
 from places import ROOT
 
-from loadgen.compare.comparison import ComparisonSettings
 from loadgen.compare.rounds import Contestant
+from loadgen.compare.settings import ComparisonSettings
 
 LOAD = """\
 [general]

@@ -21,19 +21,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgen.cli.main import main
-from loadgen.cli.verbs.history import append, read_history
 from loadgen.compare.answers import Compared, Row
 from loadgen.compare.candidate import Candidate
 from loadgen.compare.settings import ComparisonSettings
 from loadgen.compare.shape import Shape
 from loadgen.events import Configured, Event, Result
-from loadgen.history.history import METRICS, Point, Series, Setup, to_point, to_points, to_rows
+from loadgen.history.file import append, read
+from loadgen.history.point import METRICS, Point, Setup, to_point
+from loadgen.history.results import to_points
+from loadgen.history.series import Series, to_rows
 from loadgen.output.formats.history import Ramp, clean, records
 from loadgen.output.paper.color import Paint
 from loadgen.record import encode, ndjson
 from loadgen.stats.sequential import Shift
 
 GROUP = Setup("mio", "box: 2 × CPU", "closed", 0.0, "4 connections")
+
+
+def kept_in(file: Path) -> list[Point]:
+    """The points of a history that is there."""
+    return read(file, lambda remark: None, new=False)
 
 
 def point(day: int, valid: bool = True, group: Setup = GROUP, **values: float) -> Point:
@@ -245,7 +252,7 @@ def test_lines_that_are_appended_at_once_stay_whole(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    kept = read_history(file, new=False)
+    kept = kept_in(file)
     assert sorted(point.values["throughput"] for point in kept) == list(range(1, 801))
 
 
@@ -289,7 +296,7 @@ def test_a_line_that_was_cut_off_is_left_out_and_takes_no_other_with_it(
     assert main(["history", str(file), a_result(tmp_path)]) == 0
     warnings = capsys.readouterr().err
     assert warnings == ("" if cut == -1 else f"warning: {file}:2: is no point of a history, and is left out\n")
-    kept = read_history(file, new=False)
+    kept = kept_in(file)
     assert len(kept) == (3 if cut == -1 else 2)
     assert kept[-1].group != GROUP
 
@@ -379,7 +386,7 @@ def test_a_full_disk_is_said_and_what_it_took_can_be_gone_on_with(tmp_path: Path
     assert finished.status == 3
     assert re.search(r"the disk took 50 of \d+ bytes", finished.complaint)
     assert main(["history", str(file), result]) == 0
-    assert len(read_history(file, new=False)) == 1
+    assert len(kept_in(file)) == 1
 
 
 def test_an_empty_file_may_be_begun_but_has_nothing_to_draw(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,7 +89,7 @@ compare.settings ←
 compare.candidate ← compare.shape
 compare.round ← events compare.candidate
 compare.answers ← severity events stats compare.settings compare.candidate
-history ← units escape stats compare.metric record.read
+history ← units errors escape stats compare.metric record.read record
 smoke.criteria ← units phase escape severity snapshot plan events judge.causes judge.diagnosis
 selftest ← signs plan host
 
@@ -103,12 +103,12 @@ runner ← units phase errors escape signs usage snapshot slo overload plan even
     judge.diagnosis judge.failures host worker
 compare ← units percentiles phase errors signs snapshot slo overload plan events stats judge.causes judge.verdict
     judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round compare.answers host
-    target.talk target runner record.read record __init__
+    target.talk target worker runner record.read record __init__
 smoke ← units errors plan events judge.judging smoke.criteria host target.talk target runner __init__
 
 # TOML and pydantic.
-config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.criteria
-    host
+config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings
+    smoke.criteria host
 config.document ← errors secret config.tables
 config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.criteria
     config.tables
@@ -116,8 +116,8 @@ config ← units lazy protocol errors escape plan engine._ketama config.tables c
 
 # Events to JSON, and back.
 record.schema ← percentiles phase stats compare.metric compare.settings compare.answers smoke.criteria
-record.write ← units percentiles escape signs usage snapshot slo overload plan events stats compare.shape compare.metric
-    compare.candidate compare.round compare.answers smoke.criteria record.schema
+record.write ← units percentiles escape signs usage snapshot slo overload plan events stats compare.shape
+    compare.metric compare.candidate compare.round compare.answers smoke.criteria record.schema
 record.read ← units percentiles phase protocol signs usage snapshot slo overload plan events stats judge.judging
     compare.shape compare.settings compare.candidate compare.round compare.answers smoke.criteria
 record ← phase errors escape events compare.round compare.answers smoke.criteria record.write record.read

@@ -22,6 +22,7 @@ from loadgen.runner.search import Saturation
 from loadgen.runner.stop import NEVER, Alarm, Stop
 from loadgen.stats.search import SearchSettings
 from loadgen.stats.trial import Limit
+from loadgen.target.servers import GivenEndpoints
 from loadgen.units import NS_PER_S
 
 LONG = ("general.duration=300s", "general.interval=50ms", "connection.request_timeout=300s")
@@ -145,9 +146,9 @@ def test_rounds_in_another_thread_end_when_their_token_is_set() -> None:
         seen.set()
 
     with FaultyServer(answers(b"+PONG\r\n", to=b"INFO")) as server, ThreadPoolExecutor(1) as threads:
-        contestant = Contestant(
-            Candidate("a", "endpoint", identity="a"), plan(server.port, *LONG), None, VerdictLimits()
-        )
+        told = plan(server.port, *LONG)
+        servers = GivenEndpoints(told.target.endpoints)
+        contestant = Contestant(Candidate("a", "endpoint", identity="a"), told, servers, VerdictLimits())
         running = threads.submit(Rounds([contestant], settings, 1, emit, stop=stop).next)
         assert seen.wait(30)
         stop.set()

@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Container, Mapping
 
-from loadgen.compare.comparison import Round
+from loadgen.compare.round import Round
 from loadgen.percentiles import COMPARED
 
 USUAL = {

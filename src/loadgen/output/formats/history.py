@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TextIO
 
-from loadgen.history.history import TREND_P, LevelShift, Point, PointRow, Series
+from loadgen.history.point import Point
+from loadgen.history.series import TREND_P, LevelShift, PointRow, Series
 from loadgen.output.paper.color import Paint
 from loadgen.output.paper.layout import WIDTH, indented, rule
 from loadgen.output.words import figures
