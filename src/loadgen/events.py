@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from loadgen.errors import ExitCode
 from loadgen.judge.judging import Judging
 from loadgen.overload import Overload
 from loadgen.phase import Phase
 from loadgen.plan import LoadPhase, Plan
+from loadgen.reason import Code, Reason, words_of
 from loadgen.severity import Severity
 from loadgen.signs import Signs
 from loadgen.slo import Attainment, Evaluation
@@ -24,23 +26,23 @@ from loadgen.stats.trial import Limit
 from loadgen.units import NS_PER_S, NS_PER_US
 from loadgen.usage import ServerReport, Usage
 
-NOTHING_MEASURED = "no requests were measured"
-NOT_FOUND = "the search ended before it had an answer"
+NOTHING_MEASURED = Reason(Code.NOTHING_MEASURED, "no requests were measured", Severity.INVALID)
+NOT_FOUND = Reason(Code.UNFINISHED, "the search ended before it had an answer", Severity.COULD_NOT_RUN)
 
 _NO_ANSWER = {
-    Outcome.NEVER_PASSED: "no rate passed",
-    Outcome.GENERATOR_LIMITED: "the generator reached its limit before the server",
-    Outcome.UNCONFIRMED: "rates that had passed failed again on new connections",
+    Outcome.NEVER_PASSED: Reason(Code.NO_RATE_PASSED, "no rate passed", Severity.BREACHED),
+    Outcome.GENERATOR_LIMITED: Reason(
+        Code.GENERATOR_LIMITED, "the generator reached its limit before the server", Severity.UNKNOWN
+    ),
+    Outcome.UNCONFIRMED: Reason(
+        Code.UNCONFIRMED, "rates that had passed failed again on new connections", Severity.UNKNOWN
+    ),
 }
 
-
-_SEARCHED = {
-    Outcome.FOUND: Severity.GOOD,
-    Outcome.NEVER_FAILED: Severity.GOOD,
-    Outcome.NEVER_PASSED: Severity.BREACHED,
-    Outcome.GENERATOR_LIMITED: Severity.UNKNOWN,
-    Outcome.WIDE: Severity.UNKNOWN,
-    Outcome.UNCONFIRMED: Severity.UNKNOWN,
+_ATTAINED = {
+    Attainment.MET: Severity.GOOD,
+    Attainment.UNKNOWN: Severity.UNKNOWN,
+    Attainment.BREACHED: Severity.BREACHED,
 }
 
 
@@ -189,42 +191,38 @@ class PhaseCounted:
 
 
 @dataclass(frozen=True, slots=True)
-class Result(Ending):
-    """How it ended. Printed also when the run was cut short."""
+class LoadEnded(Ending):
+    """How load that was put on a server ended: what a run and a search have in common."""
 
     plan: Plan
-    measured: Snapshot
-    """The requests of the measure window, by intended time."""
-    duration_ns: int
-    """The window as it was: shorter than planned when interrupted."""
-    phases: Mapping[str, Snapshot] = field(default_factory=dict)
-    """precheck, prefill, warmup, measure: what `totals` is summed from."""
-    max_rss_bytes: int = 0
-    """The largest worker's."""
-    embedded: bool = False
-    interrupted: bool = False
-    failed_because: tuple[str, ...] = ()
-    """That more requests or connections failed than is allowed, one sentence each; empty when the run is a success."""
-    reasons: tuple[str, ...] = ()
-    """Why the run is invalid, one sentence each; empty when it is valid."""
-    failure: str = ""
-    """Why it could not run to its end, in a sentence; empty when it did."""
-    warnings: tuple[str, ...] = ()
-    """What to know about a run that is still valid, one sentence each."""
-    examples: dict[str, str] = field(default_factory=dict)
+    phases: Mapping[str, Snapshot] = field(default_factory=dict, kw_only=True)
+    """precheck, prefill, warmup, measure: what `totals` is summed from; of a search, over all rates."""
+    embedded: bool = field(default=False, kw_only=True)
+    interrupted: bool = field(default=False, kw_only=True)
+    reasons: tuple[Reason, ...] = field(default=(), kw_only=True)
+    """Why it does not hold, as far as that does not follow from the counts."""
+    notes: tuple[Reason, ...] = field(default=(), kw_only=True)
+    """What to know where it holds."""
+    examples: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     """The first error reply of each class, and the first failure of each reason, in the server's or kernel's words."""
-    signs: Signs = field(default_factory=Signs)
-    """What the machine did to the generator over the measure window."""
-    overload: Overload | None = None
-    """What was offered, served and left waiting in the window; None in a closed loop, which is offered nothing."""
-    checks: tuple[Evaluation, ...] = ()
-    """The objectives, held against what was measured."""
-    server: ServerReport | None = None
-    """Of a server that we watched."""
-    by_phase: tuple[PhaseCounted, ...] = ()
-    """For each of the plan's phases that was reached; empty where there is one rate."""
-    wall_s: float = field(default_factory=time.time)
+    wall_s: float = field(default_factory=time.time, kw_only=True)
     """Unix time."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def measured(self) -> Snapshot:
+            """The requests of the measure window, or of all rates' windows, by intended time."""
+
+    @property
+    @abstractmethod
+    def lacks(self) -> tuple[Reason, ...]:
+        """What it does not have without which it is no result."""
+
+    @property
+    @abstractmethod
+    def answers(self) -> Iterable[Severity]:
+        """What is to be said of each thing that was asked, where it holds."""
 
     @property
     def overall(self) -> Snapshot:
@@ -238,12 +236,24 @@ class Result(Ending):
         return sum(abs(tally.balance) for s in (self.measured, *others) for tally in s.tallies.values())
 
     @property
-    def invalid_because(self) -> tuple[str, ...]:
-        """`reasons`, and what no run is valid with: a failure, nothing measured, accounts that do not add up."""
-        own = [self.failure] if self.failure else []
-        if not self.measured.total.planned:
-            own.append(NOTHING_MEASURED)
-        return (*self.reasons, *own, *_accounts(self.unaccounted))
+    def failure(self) -> str:
+        """Why it did not come to its end, in a sentence; empty when it did."""
+        return words_of(self.reasons, Severity.COULD_NOT_RUN)
+
+    @property
+    def failed_because(self) -> tuple[Reason, ...]:
+        """That more requests or connections failed than is allowed."""
+        return self.of(Severity.FAILED)
+
+    @property
+    def invalid_because(self) -> tuple[Reason, ...]:
+        """What no result is valid with: `reasons`, a failure, what it lacks, accounts that do not add up."""
+        said = (*self.of(Severity.INVALID), *self.of(Severity.COULD_NOT_RUN))
+        return (*said, *self.lacks, *_accounts(self.unaccounted))
+
+    def of(self, severity: Severity) -> tuple[Reason, ...]:
+        """The reasons of one severity."""
+        return tuple(reason for reason in self.reasons if reason.severity is severity)
 
     @property
     def valid(self) -> bool:
@@ -252,16 +262,38 @@ class Result(Ending):
 
     @property
     def severity(self) -> Severity:
-        answers = {check.answer for check in self.checks}
-        holds = {
-            Severity.INTERRUPTED: self.interrupted,
-            Severity.COULD_NOT_RUN: self.failure,
-            Severity.FAILED: self.failed_because,
-            Severity.INVALID: self.invalid_because,
-            Severity.BREACHED: Attainment.BREACHED in answers,
-            Severity.UNKNOWN: Attainment.UNKNOWN in answers,
-        }
-        return Severity.gravest(severity for severity, why in holds.items() if why)
+        said = (reason.severity for reason in (*self.failed_because, *self.invalid_because))
+        return Severity.gravest([*[Severity.INTERRUPTED] * self.interrupted, *said, *self.answers])
+
+
+@dataclass(frozen=True, slots=True)
+class Result(LoadEnded):
+    """How a run ended. Printed also when it was cut short."""
+
+    measured: Snapshot
+    """The requests of the measure window, by intended time."""
+    duration_ns: int
+    """The window as it was: shorter than planned when interrupted."""
+    max_rss_bytes: int = 0
+    """The largest worker's."""
+    signs: Signs = field(default_factory=Signs)
+    """What the machine did to the generator over the measure window."""
+    overload: Overload | None = None
+    """What was offered, served and left waiting in the window; None in a closed loop, which is offered nothing."""
+    checks: tuple[Evaluation, ...] = ()
+    """The plan's objectives, held against what was measured."""
+    server: ServerReport | None = None
+    """Of a server that we watched."""
+    by_phase: tuple[PhaseCounted, ...] = ()
+    """For each of the plan's phases that was reached; empty where there is one rate."""
+
+    @property
+    def lacks(self) -> tuple[Reason, ...]:
+        return () if self.measured.total.planned else (NOTHING_MEASURED,)
+
+    @property
+    def answers(self) -> Iterable[Severity]:
+        return (_ATTAINED[check.answer] for check in self.checks)
 
     @property
     def throughput_per_s(self) -> float:
@@ -301,75 +333,42 @@ class StepTaken(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class SearchEnded(Ending):
+class SearchEnded(LoadEnded):
     """How a saturation search ended. Printed also when it was cut short: then `answer` is None."""
 
-    plan: Plan
     limits: tuple[Limit, ...]
     """What a rate had to meet; empty for a knee."""
     answer: SearchAnswer | None
-    phases: Mapping[str, Snapshot] = field(default_factory=dict)
-    """precheck, prefill, warmup, measure: over all probes."""
-    embedded: bool = False
-    interrupted: bool = False
-    failure: str = ""
-    """Why it could not run to its end, in a sentence; empty when it did."""
-    failed_because: tuple[str, ...] = ()
-    """That too many requests failed at every rate, in one sentence; empty otherwise."""
-    warnings: tuple[str, ...] = ()
-    examples: dict[str, str] = field(default_factory=dict)
-    """As in a Result."""
-    wall_s: float = field(default_factory=time.time)
-    """Unix time."""
 
     @property
     def measured(self) -> Snapshot:
-        """The requests of all probes' measure windows."""
         return self.phases.get(Phase.MEASURE, Snapshot())
 
     @property
-    def overall(self) -> Snapshot:
-        """As in a Result."""
-        return sum(self.phases.values(), Snapshot())
+    def lacks(self) -> tuple[Reason, ...]:
+        """An answer; where the search failed, that says so."""
+        return () if self.answer is not None or self.failure else (NOT_FOUND,)
 
     @property
-    def unaccounted(self) -> int:
-        """As in a Result."""
-        return sum(abs(tally.balance) for snapshot in self.phases.values() for tally in snapshot.tallies.values())
+    def answers(self) -> Iterable[Severity]:
+        wide = self.answer is not None and self.answer.outcome is Outcome.WIDE
+        return (*[Severity.UNKNOWN] * wide, *(why.severity for why in self.no_answer))
 
     @property
-    def invalid_because(self) -> tuple[str, ...]:
-        """What no answer can be believed with, one sentence each; a search that was stopped early has none."""
-        own = [self.failure] if self.failure else []
-        if self.answer is None and not self.failure:
-            own.append(NOT_FOUND)
-        return (*own, *_accounts(self.unaccounted))
-
-    @property
-    def no_answer(self) -> str:
+    def no_answer(self) -> tuple[Reason, ...]:
         """Why the search has none though it came to its end; empty when it has, or did not come so far."""
-        return _NO_ANSWER.get(self.answer.outcome, "") if self.answer is not None else ""
+        why = _NO_ANSWER.get(self.answer.outcome) if self.answer is not None else None
+        return (why,) if why is not None else ()
 
     @property
     def valid(self) -> bool:
         """Whether it has an answer, and that can be believed."""
         return not (self.failed_because or self.invalid_because or self.no_answer)
 
-    @property
-    def severity(self) -> Severity:
-        holds = {
-            Severity.INTERRUPTED: self.interrupted,
-            Severity.COULD_NOT_RUN: self.failure or self.answer is None,
-            Severity.FAILED: self.failed_because,
-            Severity.INVALID: self.unaccounted,
-            _SEARCHED[self.answer.outcome] if self.answer is not None else Severity.GOOD: True,
-        }
-        return Severity.gravest(severity for severity, why in holds.items() if why)
 
-
-def _accounts(unaccounted: int) -> tuple[str, ...]:
+def _accounts(unaccounted: int) -> tuple[Reason, ...]:
     sentence = f"{unaccounted} planned requests are not accounted for, which is a bug in loadgen"
-    return (sentence,) * bool(unaccounted)
+    return (Reason(Code.UNACCOUNTED, sentence, Severity.INVALID),) * bool(unaccounted)
 
 
 def per_s(count: int, window_ns: int) -> float:

@@ -32,7 +32,9 @@ from loadgen.history.results import to_points
 from loadgen.history.series import Series, to_rows
 from loadgen.output.formats.history import Ramp, clean, records
 from loadgen.output.paper.color import Paint
+from loadgen.reason import Code, Reason
 from loadgen.record import encode, ndjson
+from loadgen.severity import Severity
 from loadgen.stats.sequential import Shift
 
 GROUP = Setup("mio", "box: 2 × CPU", "closed", 0.0, "4 connections")
@@ -163,13 +165,22 @@ def test_comparisons_under_different_loads_are_in_different_rows(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "spoilt", [{"failure": "It died."}, {"refused": "Too noisy."}, {"interrupted": True}, {"rows": ()}]
+    "spoilt",
+    [
+        {"reasons": (Reason(Code.SERVER_ENDED, "It died.", Severity.COULD_NOT_RUN),)},
+        {"reasons": (Reason(Code.HOST_NOISY, "Too noisy.", Severity.UNKNOWN),)},
+        {"interrupted": True},
+        {"rows": ()},
+    ],
 )
 def test_a_comparison_that_did_not_come_to_its_end_is_not_valid(spoilt: dict[str, Any]) -> None:
     assert not of_comparison(compared(**spoilt)).valid
 
 
-@pytest.mark.parametrize("spoilt", [{"reasons": ("The generator was late.",)}, {"interrupted": True}])
+LATE = Reason(Code.GENERATOR_LATE, "The generator was late.", Severity.INVALID)
+
+
+@pytest.mark.parametrize("spoilt", [{"reasons": (LATE,)}, {"interrupted": True}])
 def test_a_run_that_is_invalid_or_cut_short_is_kept_as_not_valid(spoilt: dict[str, Any], tmp_path: Path) -> None:
     [point] = of_file(result_file(tmp_path / "result.json", with_result(**spoilt)))
     assert not point.valid

@@ -15,6 +15,7 @@ from in_process import invoked
 from loadgen.errors import ExitCode
 from loadgen.events import Result
 from loadgen.judge import diagnosis, failures
+from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.slo import Attainment, Evaluation, Objective, Unit
 from loadgen.snapshot import Snapshot, Tally
@@ -117,9 +118,11 @@ def test_the_order_of_answers(interrupted: bool, failure: str, failed: bool, inv
     result = replace(
         result,
         interrupted=interrupted,
-        failure=failure,
-        failed_because=("many failed",) * failed,
-        reasons=("it was late",) * invalid,
+        reasons=(
+            *[Reason(Code.SERVER_GONE, failure, Severity.COULD_NOT_RUN)] * bool(failure),
+            *[Reason(Code.REQUESTS_FAILED, "many failed", Severity.FAILED)] * failed,
+            *[Reason(Code.GENERATOR_LATE, "it was late", Severity.INVALID)] * invalid,
+        ),
         checks=(Evaluation(OBJECTIVE, 1, answer),),
     )
     of_the_slo = {

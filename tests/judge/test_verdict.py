@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from loadgen.judge.causes import CLOCK_SOURCES, percent, span
 from loadgen.judge.verdict import Verdict, VerdictLimits, judge
+from loadgen.reason import Code
+from loadgen.severity import Severity
 from loadgen.signs import Ceiling, HostSigns, PauseAccount, Signs, WorkerSigns
 from loadgen.snapshot import Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
@@ -53,6 +55,22 @@ def sent(late: int = 0, late_ns: int = LAG_NS, of: int = 10_000, response_p99_ns
     )
 
 
+@dataclass(frozen=True)
+class Said:
+    """A verdict's words, and the codes beside them."""
+
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    codes: tuple[Code, ...] = field(default=(), compare=False)
+
+
+def said(verdict: Verdict) -> Said:
+    assert {reason.severity for reason in verdict.reasons} <= {Severity.INVALID}
+    assert {note.severity for note in verdict.notes} <= {Severity.GOOD}
+    words = (tuple(one.words for one in some) for some in (verdict.reasons, verdict.notes))
+    return Said(*words, tuple(one.code for one in (*verdict.reasons, *verdict.notes)))
+
+
 def judged(
     measured: Snapshot,
     *workers: WorkerSigns,
@@ -63,9 +81,9 @@ def judged(
     spin: bool = False,
     steady: bool = True,
     limits: VerdictLimits = LIMITS,
-) -> Verdict:
+) -> Said:
     signs = Signs(workers or QUIET.workers, host, tuple(p99s), ceiling)
-    return judge(limits, measured, signs, open_loop=open_loop, spin=spin, duration_ns=WINDOW_NS, steady=steady)
+    return said(judge(limits, measured, signs, open_loop=open_loop, spin=spin, duration_ns=WINDOW_NS, steady=steady))
 
 
 LATE = "p99 of the generator's own send lag was 101 ms, over the limit of 9.2 ms (10 % of the p99 response time): "
@@ -74,17 +92,17 @@ LATE = "p99 of the generator's own send lag was 101 ms, over the limit of 9.2 ms
 
 
 def test_a_run_on_a_quiet_machine_is_valid_without_a_word() -> None:
-    assert judged(sent()) == Verdict()
+    assert judged(sent()) == Said()
 
 
 def test_nothing_planned_and_nothing_known_is_nothing_said() -> None:
     for open_loop in (True, False):
         assert judge(LIMITS, Snapshot(), Signs(), open_loop=open_loop, spin=False, duration_ns=0) == Verdict()
-    assert judged(Snapshot(), worker(overdue=1)) == Verdict()
+    assert judged(Snapshot(), worker(overdue=1)) == Said()
 
 
 def test_a_stop_invalidates_the_run_and_is_said_once() -> None:
-    assert judged(sent(late=200), stopped(0, 200 * NS_PER_MS)) == Verdict(
+    assert judged(sent(late=200), stopped(0, 200 * NS_PER_MS)) == Said(
         (
             LATE + "worker 0 was stopped for 200 ms (SIGSTOP, a debugger, swapping, a suspended machine); "
             "run it again undisturbed",
@@ -126,11 +144,11 @@ def test_a_stop_invalidates_the_run_and_is_said_once() -> None:
     ],
 )
 def test_a_reason_names_its_cause(signs: list[WorkerSigns], why: str) -> None:
-    assert judged(sent(late=200), *signs) == Verdict((LATE + why,))
+    assert judged(sent(late=200), *signs) == Said((LATE + why,))
 
 
 def test_stolen_time_is_a_cause() -> None:
-    assert judged(sent(late=200), host=HostSigns(0.032, "tsc")) == Verdict(
+    assert judged(sent(late=200), host=HostSigns(0.032, "tsc")) == Said(
         (LATE + "CPU steal was 3.2 % (the hypervisor ran others); use a machine whose CPUs are its own",)
     )
 
@@ -141,7 +159,7 @@ def test_a_slow_clock_is_the_cause_only_where_nothing_else_is() -> None:
         "choose a quicker clock (/sys/devices/system/clocksource/clocksource0)"
     )
     hpet = HostSigns(0.0, "hpet")
-    assert judged(sent(late=200), host=hpet) == Verdict((LATE + words,))
+    assert judged(sent(late=200), host=hpet) == Said((LATE + words,))
     (reason,) = judged(sent(late=200), stopped(0, 200 * NS_PER_MS), host=hpet).reasons
     assert "stopped" in reason
     assert "hpet" not in reason
@@ -179,7 +197,7 @@ def test_what_took_less_than_a_third_of_the_lag_is_not_its_cause() -> None:
 
 @pytest.mark.parametrize("signs", [QUIET, Signs(), Signs((), HostSigns(0.005, "tsc"))])
 def test_without_a_cause_that_is_said(signs: Signs) -> None:
-    verdict = judge(LIMITS, sent(late=200), signs, open_loop=True, spin=False, duration_ns=WINDOW_NS)
+    verdict = said(judge(LIMITS, sent(late=200), signs, open_loop=True, spin=False, duration_ns=WINDOW_NS))
     assert verdict.reasons == (
         LATE + "the machine does not say why; use more workers (general.threads) or a lower rate",
     )
@@ -211,7 +229,7 @@ def test_the_limits_of_the_plan_count() -> None:
 
 def test_more_overdue_than_the_shortfall_is_invalid() -> None:
     busy = replace(worker(overdue=120), cpu_ns=WINDOW_NS)
-    assert judged(sent(), busy) == Verdict(
+    assert judged(sent(), busy) == Said(
         (
             "the generator had 120 of 10,000 requests (1.2 %) still to send 10 ms after the window had closed, over "
             "the limit of 0.5 %: worker 0 used 100 % of its CPU; use more workers (general.threads) or a lower rate",
@@ -278,7 +296,7 @@ SIGNS = {
 
 @pytest.mark.parametrize(("signs", "words"), SIGNS.values(), ids=SIGNS)
 def test_a_sign_is_a_warning_where_the_numbers_hold(signs: WorkerSigns, words: str) -> None:
-    assert judged(sent(), signs) == Verdict((), (words,))
+    assert judged(sent(), signs) == Said((), (words,))
 
 
 def test_steal_and_a_slow_clock_are_warnings_where_the_numbers_hold() -> None:
@@ -303,20 +321,20 @@ def test_steal_and_a_slow_clock_are_warnings_where_the_numbers_hold() -> None:
 )
 @pytest.mark.parametrize("open_loop", [True, False])
 def test_within_its_limit_a_sign_goes_without_saying(signs: WorkerSigns, open_loop: bool) -> None:
-    assert judged(sent(), signs, open_loop=open_loop) == Verdict()
+    assert judged(sent(), signs, open_loop=open_loop) == Said()
 
 
 def test_steal_within_its_limit_goes_without_saying() -> None:
-    assert judged(sent(), host=HostSigns(0.01, "tsc")) == Verdict()
+    assert judged(sent(), host=HostSigns(0.01, "tsc")) == Said()
 
 
 @pytest.mark.parametrize("source", ["", *sorted(CLOCK_SOURCES)])
 def test_a_quick_clock_and_an_unknown_one_go_without_saying(source: str) -> None:
-    assert judged(sent(), host=HostSigns(None, source)) == Verdict()
+    assert judged(sent(), host=HostSigns(None, source)) == Said()
 
 
 def test_a_worker_that_polls_may_use_its_cpu_up() -> None:
-    assert judged(sent(), worker(cpu_ns=WINDOW_NS), spin=True) == Verdict()
+    assert judged(sent(), worker(cpu_ns=WINDOW_NS), spin=True) == Said()
 
 
 def test_of_a_pause_only_what_made_up_a_good_part_of_it_is_said() -> None:
@@ -409,7 +427,7 @@ def test_a_shared_core_is_said_in_one_line_in_a_closed_loop_too() -> None:
 
 
 def test_late_sends_that_show_beyond_p99_are_said_with_their_cause() -> None:
-    assert judged(sent(late=33), stopped(0, 120 * NS_PER_MS)) == Verdict(
+    assert judged(sent(late=33), stopped(0, 120 * NS_PER_MS)) == Said(
         (),
         (
             "0.33 % of requests were sent more than 9.2 ms late by the generator, so percentiles above p99.67 are in "
@@ -430,18 +448,18 @@ def test_a_lag_beyond_the_table_counts_as_late() -> None:
 
 
 def test_wake_ups_within_a_millisecond_are_no_news() -> None:
-    assert judged(sent(late=90, late_ns=999 * NS_PER_US, response_p99_ns=NS_PER_MS)) == Verdict()
+    assert judged(sent(late=90, late_ns=999 * NS_PER_US, response_p99_ns=NS_PER_MS)) == Said()
 
 
 def test_a_tail_that_the_response_time_dwarfs_is_not_said() -> None:
     measured = sent(late=33, late_ns=20 * NS_PER_MS, response_p99_ns=NS_PER_MS)
     assert judged(measured).warnings != ()
     slow = samples((NS_PER_US, 9950), (300 * NS_PER_MS, 50))
-    assert judged(replace(measured, response={"get": slow})) == Verdict()
+    assert judged(replace(measured, response={"get": slow})) == Said()
 
 
 def test_a_closed_loop_has_no_tail_of_its_own() -> None:
-    assert judged(sent(late=33), open_loop=False) == Verdict()
+    assert judged(sent(late=33), open_loop=False) == Said()
 
 
 CEILING = Ceiling(1600.0, 30 * NS_PER_US, 90 * NS_PER_US, "2026-07-01")
@@ -459,8 +477,8 @@ def test_a_run_near_the_ceiling_is_told_so() -> None:
 
 
 def test_far_from_the_ceiling_and_without_a_self_test_nothing_is_said() -> None:
-    assert judged(sent(), ceiling=replace(CEILING, throughput_per_s=2000.0)) == Verdict()
-    assert judged(sent(), ceiling=replace(CEILING, throughput_per_s=0.0)) == Verdict()
+    assert judged(sent(), ceiling=replace(CEILING, throughput_per_s=2000.0)) == Said()
+    assert judged(sent(), ceiling=replace(CEILING, throughput_per_s=0.0)) == Said()
     cut_short = judge(LIMITS, sent(), replace(QUIET, ceiling=CEILING), open_loop=True, spin=False, duration_ns=0)
     assert cut_short == Verdict()
 
@@ -480,11 +498,11 @@ def test_a_drift_is_said_with_its_size(open_loop: bool) -> None:
 
 
 def test_a_drift_that_the_rate_explains_is_none() -> None:
-    assert judged(sent(), p99s=RISING, steady=False) == Verdict()
+    assert judged(sent(), p99s=RISING, steady=False) == Said()
 
 
 def test_how_sure_a_drift_must_be_is_the_plans_to_say() -> None:
-    assert judged(sent(), p99s=RISING, limits=VerdictLimits(drift_p=0.0)) == Verdict()
+    assert judged(sent(), p99s=RISING, limits=VerdictLimits(drift_p=0.0)) == Said()
 
 
 @pytest.mark.parametrize(
@@ -498,7 +516,7 @@ def test_how_sure_a_drift_must_be_is_the_plans_to_say() -> None:
     ids=["too few", "none", "too small", "noise"],
 )
 def test_what_is_no_drift_is_not_said(p99s: list[int]) -> None:
-    assert judged(sent(), p99s=p99s) == Verdict()
+    assert judged(sent(), p99s=p99s) == Said()
 
 
 # ── Words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -527,3 +545,20 @@ def test_a_span_has_three_digits(ns: int, words: str) -> None:
 )
 def test_a_percentage_has_two_digits(share: float, words: str) -> None:
     assert percent(share) == words
+
+
+@pytest.mark.parametrize(
+    ("verdict", "codes"),
+    [
+        (judged(sent(late=200)), (Code.GENERATOR_LATE,)),
+        (judged(sent(), worker(overdue=120)), (Code.GENERATOR_SHORT,)),
+        (judged(sent(late=33, late_ns=100 * NS_PER_S)), (Code.LATE_TAIL,)),
+        (judged(sent(), throttled()), (Code.CPU_QUOTA,)),
+        (judged(sent(), ceiling=CEILING), (Code.NEAR_CEILING,)),
+        (judged(sent(), p99s=RISING), (Code.DRIFT,)),
+        (judged(sent(), host=HostSigns(0.011, "acpi_pm")), (Code.CPU_STOLEN, Code.SLOW_CLOCK)),
+        (judged(sent()), ()),
+    ],
+)
+def test_everything_that_is_said_has_its_code(verdict: Said, codes: tuple[Code, ...]) -> None:
+    assert verdict.codes == codes

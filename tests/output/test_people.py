@@ -14,6 +14,8 @@ from loadgen.events import Configured, Event, Result, ServerAwaited
 from loadgen.output import create
 from loadgen.output.words import figures, sentences, slo
 from loadgen.plan import Endpoint, Segment, Weights
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
 from loadgen.signs import Signs
 from loadgen.slo import Attainment, Evaluation, Objective, Unit
 from loadgen.snapshot import Snapshot, Tally
@@ -226,7 +228,7 @@ P50 = {"clean": (3, 2, 2), "verbose": (2, 1, 1)}
 @pytest.mark.parametrize("format", ["clean", "verbose"])
 def test_a_warning_is_shown_to_its_end(format: str) -> None:
     warning = f"worker 0 was kept from its CPU: {'as follows, ' * 20}give workers CPUs that nothing else uses."
-    result = dataclasses.replace(result_of("closed_loop"), warnings=(warning,))
+    result = dataclasses.replace(result_of("closed_loop"), notes=(Reason(Code.DRIFT, warning),))
     assert warning in " ".join(text(format, [result]).split())
     configured = dataclasses.replace(closed_loop()[0], warnings=(warning,))
     printed = re.sub(r"^\S+Z WARN", "", text(format, [configured]), flags=re.M)
@@ -355,7 +357,11 @@ def test_quiet_says_what_is_wrong() -> None:
         "  errors=110  INVALID: A worker's CPU was 99 % busy.; Sends fell short of the plan by 3 %.  "
         "warning: The 127.0.0.1:6381 endpoint was away for 1.2 s, so that its keys were neither read nor written.\n"
     )
-    died = dataclasses.replace(result_of("zero_requests"), interrupted=False, reasons=("worker 1 died",))
+    died = dataclasses.replace(
+        result_of("zero_requests"),
+        interrupted=False,
+        reasons=(Reason(Code.WORKER_DIED, "worker 1 died", Severity.INVALID),),
+    )
     assert text("quiet", [died]) == "no requests were measured  INVALID: worker 1 died\n"
 
 

@@ -26,6 +26,7 @@ escape ←
 secret ←
 greeting ←
 severity ← errors
+reason ← severity
 signs ← algebra
 server_plan ← protocol
 usage ← units
@@ -33,7 +34,7 @@ snapshot ← algebra engine._histogram
 slo ← units percentiles snapshot
 overload ← units snapshot
 plan ← units protocol greeting
-events ← units phase errors severity signs usage snapshot slo overload plan stats judge.judging
+events ← units phase errors severity reason signs usage snapshot slo overload plan stats judge.judging
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.
 _buffer ←
@@ -78,19 +79,19 @@ server.builtin ← units protocol errors server._server __init__
 
 # What counts, and what judges.
 stats ←
-judge.causes ← units signs
-judge.verdict ← units signs snapshot stats judge.causes
+judge.causes ← units reason signs
+judge.verdict ← units severity reason signs snapshot stats judge.causes
 judge.judging ← slo judge.verdict
 judge.diagnosis ← units phase protocol escape greeting snapshot plan
-judge.failures ← units escape snapshot judge.diagnosis
+judge.failures ← units escape severity reason snapshot judge.diagnosis
 compare.shape ← plan
 compare.metric ← percentiles
 compare.settings ←
 compare.candidate ← compare.shape
 compare.round ← events compare.candidate
-compare.answers ← severity events stats compare.settings compare.candidate
+compare.answers ← severity reason events stats compare.settings compare.candidate
 history ← units errors escape stats compare.metric record.read record
-smoke.criteria ← units phase escape severity snapshot plan events judge.causes judge.diagnosis
+smoke.criteria ← units phase escape severity reason snapshot plan events judge.causes judge.diagnosis
 selftest ← signs plan host
 
 # What touches the machine: its processes, other servers, and the workers.
@@ -99,11 +100,11 @@ host ← units signs host._awake
 target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret server_plan usage plan events target.talk
 worker ← units phase errors secret signs snapshot plan engine._engine host
-runner ← units phase errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.judging
-    judge.diagnosis judge.failures host worker
-compare ← units percentiles phase errors signs snapshot slo overload plan events stats judge.causes judge.verdict
-    judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round compare.answers host
-    target.talk target worker runner record.read record __init__
+runner ← units phase errors escape severity reason signs usage snapshot slo overload plan events stats judge.verdict
+    judge.judging judge.diagnosis judge.failures host worker
+compare ← units percentiles phase errors severity reason signs snapshot slo overload plan events stats judge.causes
+    judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
+    compare.answers host target.talk target worker runner record.read record __init__
 smoke ← units errors plan events judge.judging smoke.criteria host target.talk target runner __init__
 
 # TOML and pydantic.
@@ -115,11 +116,11 @@ config.told ← units errors server_plan plan stats judge.verdict judge.judging 
 config ← units lazy protocol errors escape plan engine._ketama config.tables config.document config.told
 
 # Events to JSON, and back.
-record.schema ← percentiles phase stats compare.metric compare.settings compare.answers smoke.criteria
-record.write ← units percentiles escape signs usage snapshot slo overload plan events stats compare.shape
-    compare.metric compare.candidate compare.round compare.answers smoke.criteria record.schema
-record.read ← units percentiles phase protocol signs usage snapshot slo overload plan events stats judge.judging
-    compare.shape compare.settings compare.candidate compare.round compare.answers smoke.criteria
+record.schema ← percentiles phase reason stats compare.metric compare.settings compare.answers smoke.criteria
+record.write ← units percentiles escape severity reason signs usage snapshot slo overload plan events stats
+    compare.shape compare.metric compare.candidate compare.round compare.answers smoke.criteria record.schema
+record.read ← units percentiles phase protocol severity reason signs usage snapshot slo overload plan events stats
+    judge.judging compare.shape compare.settings compare.candidate compare.round compare.answers smoke.criteria
 record ← phase errors escape events compare.round compare.answers smoke.criteria record.write record.read
 
 # Events to text.
@@ -136,7 +137,7 @@ output ← lazy errors events output.words output.paper output.pictures output.r
 # The command.
 cli.options ← units errors escape
 cli.flags ← protocol errors escape plan config cli.options
-cli ← errors escape severity server_plan usage plan events stats judge.judging compare.shape compare.settings
+cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.shape compare.settings
     compare.candidate compare.answers selftest host target.talk target runner compare config.tables config output
     cli.options cli.flags __init__
 cli.verbs ← units protocol errors escape severity server_plan events server.builtin judge.verdict compare.answers

@@ -195,8 +195,8 @@ def test_a_generator_that_was_stopped_distrusts_itself_and_says_why(number: int,
     run = Stopped(told, 0.3 + number / 100, 0.2)
     result = run.outcome()
     assert not result.valid
-    assert "p99 of the generator's own send lag was" in result.reasons[0]
-    assert "worker 0 was stopped for" in result.reasons[0]
+    assert "p99 of the generator's own send lag was" in result.reasons[0].words
+    assert "worker 0 was stopped for" in result.reasons[0].words
     # Whoever was due meanwhile, all but what the pipelines held, is charged to the generator; and nobody else is, but
     # those who were due when the machine itself held it up.
     pauses = result.signs.workers[0].pauses
@@ -210,7 +210,7 @@ def test_a_generator_that_was_stopped_distrusts_itself_and_says_why(number: int,
 def test_a_closed_loop_that_was_stopped_is_valid_with_a_warning(healthy: ManagedServer) -> None:
     result = Stopped(plan(healthy.port, "general.duration=1s"), 0.3, 0.2).outcome()
     assert result.valid
-    assert any("worker 0 was stopped for" in warning for warning in result.warnings)
+    assert any("worker 0 was stopped for" in note.words for note in result.notes)
 
 
 def test_an_invalid_run_prints_everything_and_ends_with_4(healthy: ManagedServer) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from loadgen.events import Result
 from loadgen.plan import Plan, Weights
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
 from loadgen.signs import Signs
 from loadgen.smoke.criteria import CRITERIA, Check, Finding, Observed, SmokeEnded, SmokeLimits, judge
 from loadgen.snapshot import ConnectionCounts, Histogram, Snapshot, Tally
@@ -48,9 +50,8 @@ def result(
     """A clean load of 5000 requests, but for what is said here."""
     response = {"get": histogram(*[NS_PER_MS] * 5000) if latency is None else latency}
     snapshot = Snapshot(tallies=tallies, response=response, **(measured or {}))
-    return Result(
-        plan or constructed_events.plan(), snapshot, NS_PER_S, {"measure": snapshot, **(phases or {})}, **more
-    )
+    all_phases = {"measure": snapshot, **(phases or {})}
+    return Result(plan or constructed_events.plan(), snapshot, NS_PER_S, phases=all_phases, **more)
 
 
 def check(name: str, judged: Result | None, limits: SmokeLimits = DEFAULTS, course: Observed = WELL) -> Check:
@@ -245,7 +246,11 @@ def test_an_interrupted_load_is_neither_passed_nor_failed() -> None:
 
 def test_a_worker_that_died_is_not_the_servers_fault() -> None:
     cut = {"get": Tally(planned=4000, ok=3990, hits=3990, lost=10)}
-    died = result(tallies=cut, failure="Worker 1 was killed by SIGKILL.", signs=Signs())
+    died = result(
+        tallies=cut,
+        reasons=(Reason(Code.WORKER_DIED, "Worker 1 was killed by SIGKILL.", Severity.COULD_NOT_RUN),),
+        signs=Signs(),
+    )
     assert missed(WELL, died) == []
     assert check("completed", died).found == "Worker 1 was killed by SIGKILL."
     test = ended(WELL, died)

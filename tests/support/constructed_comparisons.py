@@ -14,6 +14,8 @@ from loadgen.compare.metric import METRICS
 from loadgen.compare.round import Round, RoundEnded
 from loadgen.compare.settings import ComparisonSettings
 from loadgen.events import Event
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
 from loadgen.stats.sequential import Shift
 
 REDIS = Candidate("redis", "server", "redis 7.0.15")
@@ -95,6 +97,17 @@ DOUBTFUL = row("p99", Shift.UNCLEAR, None, None, None, why="the generator ran la
 OPEN = row("p99", Shift.UNCLEAR, 0.31, None, 2.5, more=3)
 
 
+CPUS = "load on CPU 0, servers on CPU 1; change with general.cpu_list and the server's cpu_list"
+
+
+def ended_early(words: str) -> Reason:
+    return Reason(Code.COULD_NOT_RUN, words, Severity.COULD_NOT_RUN)
+
+
+def noisy(words: str) -> Reason:
+    return Reason(Code.HOST_NOISY, words, Severity.UNKNOWN)
+
+
 def compared(rows: tuple[Row, ...], settings: ComparisonSettings, ended: list[RoundEnded] | None = None) -> Compared:
     taken = [event.round for event in ended or []]
     return Compared(
@@ -109,7 +122,7 @@ def compared(rows: tuple[Row, ...], settings: ComparisonSettings, ended: list[Ro
         values=(tuple(r.values[0] for r in taken), tuple(r.values[1] for r in taken)),
         host="4 CPUs of a kind, Linux 6.1",
         version="0.1.0",
-        notes=("load on CPU 0, servers on CPU 1; change with general.cpu_list and the server's cpu_list",),
+        notes=(Reason(Code.CPUS_SHARED_OUT, CPUS),),
         took_s=61.5,
         wall_s=START_S + 99,
     )
@@ -131,11 +144,11 @@ def gate_inconclusive() -> list[Event]:
 
 def gate_refused() -> list[Event]:
     why = "throughput differs from round to round by σ = 12.1 % on this host (limit 8.0 %)"
-    return [replace(compared((replace(UNCLEAR, metric="throughput", why=why), SAME), GATE), refused=why)]
+    return [replace(compared((replace(UNCLEAR, metric="throughput", why=why), SAME), GATE), reasons=(noisy(why),))]
 
 
 def gate_could_not_run() -> list[Event]:
-    return [replace(compared((), GATE), failure="valkey ended in round 1: killed by SIGSEGV")]
+    return [replace(compared((), GATE), reasons=(ended_early("valkey ended in round 1: killed by SIGSEGV"),))]
 
 
 def better() -> list[Event]:
@@ -170,7 +183,9 @@ def noise() -> list[Event]:
 
 
 def noise_interrupted() -> list[Event]:
-    found = NoiseFound(REDIS, "4 CPUs of a kind, Linux 6.1", 2, {}, {}, interrupted=True, failure="redis ended")
+    found = NoiseFound(
+        REDIS, "4 CPUs of a kind, Linux 6.1", 2, {}, {}, interrupted=True, reasons=(ended_early("redis ended"),)
+    )
     return [replace(found, wall_s=START_S + 99)]
 
 
@@ -217,7 +232,6 @@ def anything(seed: int) -> Compared:
         paired=chance.random() < 0.5,
         rate_per_s=chance.choice([0.0, 1e5 / 3]),
         values=(({"p99": float("inf")},), ({"throughput": 1e9}, {})),
-        failure=chance.choice(["", "it ended"]),
-        refused=chance.choice(["", "too noisy"]),
+        reasons=(*chance.choice([(), (ended_early("it ended"),)]), *chance.choice([(), (noisy("too noisy"),)])),
         interrupted=chance.random() < 0.2,
     )

@@ -15,6 +15,8 @@ from loadgen.judge import failures
 from loadgen.judge.judging import Judging
 from loadgen.overload import of_window
 from loadgen.plan import Endpoint, Keyspace, Load, Plan, Segment, Target, Weights, Wire, WorkerPlan, Workload
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
 from loadgen.signs import Ceiling, HostSigns, PauseAccount, Signs, WorkerSigns
 from loadgen.slo import Attainment, Evaluation, Objective, Unit, check
 from loadgen.snapshot import Backlog, ConnectionCounts, Snapshot, Tally
@@ -157,7 +159,9 @@ def closed_loop() -> list[Event]:
         *phases("measure"),
         *(sample(n, counted(good(800, 200, misses=8), 10 + n)) for n in range(3)),
         *phases("drain"),
-        Result(plan(cpus=True), measured, 3 * S, before(measured), 45_600_000, wall_s=START_S + 10),
+        Result(
+            plan(cpus=True), measured, 3 * S, phases=before(measured), max_rss_bytes=45_600_000, wall_s=START_S + 10
+        ),
     ]
 
 
@@ -177,9 +181,9 @@ def schedule() -> list[Event]:
             the_plan,
             measured,
             3 * S,
-            before(measured),
-            45_600_000,
-            warnings=("A core was shared.",),
+            phases=before(measured),
+            max_rss_bytes=45_600_000,
+            notes=(Reason(Code.CPU_AWAITED, "A core was shared."),),
             wall_s=START_S + 10,
         ),
     ]
@@ -213,11 +217,17 @@ def errors_of_all_kinds() -> list[Event]:
             plan(endpoints=4),
             measured,
             3 * S,
-            before(measured),
-            45_600_000,
-            reasons=("A worker's CPU was 99 % busy.", "Sends fell short of the plan by 3 %."),
-            warnings=(
-                "The 127.0.0.1:6381 endpoint was away for 1.2 s, so that its keys were neither read nor written.",
+            phases=before(measured),
+            max_rss_bytes=45_600_000,
+            reasons=(
+                Reason(Code.GENERATOR_LATE, "A worker's CPU was 99 % busy.", Severity.INVALID),
+                Reason(Code.GENERATOR_SHORT, "Sends fell short of the plan by 3 %.", Severity.INVALID),
+            ),
+            notes=(
+                Reason(
+                    Code.CONNECTIONS_DOWN,
+                    "The 127.0.0.1:6381 endpoint was away for 1.2 s, so that its keys were neither read nor written.",
+                ),
             ),
             examples={
                 "OOM": "OOM command not allowed when used memory > 'maxmemory'.\x1b[2J",
@@ -251,9 +261,9 @@ def failed() -> list[Event]:
             the_plan,
             measured,
             3 * S,
-            before(measured),
-            failed_because=tuple(f"{sentence}; {failures.ACCEPT}" for sentence in (too_many, unopened)),
-            warnings=("10 of 50 connections to 127.0.0.1:6379 could not be opened.",),
+            phases=before(measured),
+            reasons=failures.reasons(f"{too_many}; {failures.ACCEPT}", unopened),
+            notes=(Reason(Code.CONNECTIONS_DOWN, "10 of 50 connections to 127.0.0.1:6379 could not be opened."),),
             examples=words,
             checks=check(slo, measured, 3 * S),
             wall_s=START_S + 10,
@@ -267,7 +277,7 @@ def embedded() -> list[Event]:
         Configured(plan(), "0.1.0", embedded=True, wall_s=START_S),
         *phases("measure"),
         sample(0, measured),
-        Result(plan(), measured, 3 * S, before(measured), embedded=True, wall_s=START_S + 10),
+        Result(plan(), measured, 3 * S, phases=before(measured), embedded=True, wall_s=START_S + 10),
     ]
 
 
@@ -276,7 +286,7 @@ def interrupted() -> list[Event]:
     return [
         Configured(plan(), "0.1.0", wall_s=START_S),
         *phases("warmup", "measure", "drain"),
-        Result(plan(), measured, 1_234_567_890, before(measured), interrupted=True, wall_s=START_S + 10),
+        Result(plan(), measured, 1_234_567_890, phases=before(measured), interrupted=True, wall_s=START_S + 10),
     ]
 
 
@@ -286,7 +296,7 @@ def zero_requests() -> list[Event]:
     return [
         Configured(plan(), "0.1.0", wall_s=START_S),
         *phases("prefill"),
-        Result(plan(), Snapshot(), 0, {"prefill": prefill}, interrupted=True, wall_s=START_S + 10),
+        Result(plan(), Snapshot(), 0, phases={"prefill": prefill}, interrupted=True, wall_s=START_S + 10),
     ]
 
 
@@ -296,7 +306,7 @@ def ping() -> list[Event]:
         Configured(plan(protocol="ping"), "0.1.0", wall_s=START_S),
         *phases("measure"),
         sample(0, measured),
-        Result(plan(protocol="ping"), measured, 3 * S, {"measure": measured}, wall_s=START_S + 10),
+        Result(plan(protocol="ping"), measured, 3 * S, phases={"measure": measured}, wall_s=START_S + 10),
     ]
 
 
@@ -306,7 +316,7 @@ def unbalanced() -> list[Event]:
     return [
         Configured(plan(), "0.1.0", wall_s=START_S),
         *phases("measure"),
-        Result(plan(), measured, 3 * S, {"measure": measured}, wall_s=START_S + 10),
+        Result(plan(), measured, 3 * S, phases={"measure": measured}, wall_s=START_S + 10),
     ]
 
 
@@ -344,7 +354,7 @@ def busy() -> list[Event]:
         Configured(the_plan, "0.1.0", wall_s=START_S),
         *phases("connect", "prefill", "warmup", "measure", "drain"),
         sample(0, measured),
-        Result(the_plan, measured, 3 * S, before(measured), 10**9, wall_s=START_S + 10),
+        Result(the_plan, measured, 3 * S, phases=before(measured), max_rss_bytes=10**9, wall_s=START_S + 10),
     ]
 
 
@@ -386,8 +396,8 @@ def objectives() -> list[Event]:
             the_plan,
             measured,
             3 * S,
-            before(measured),
-            45_600_000,
+            phases=before(measured),
+            max_rss_bytes=45_600_000,
             signs=SIGNS,
             checks=check(OBJECTIVES, measured, 3 * S),
             wall_s=START_S + 10,
@@ -414,8 +424,14 @@ def many_phases() -> list[Event]:
             the_plan,
             measured,
             3 * S,
-            before(measured),
-            reasons=("The p99 of the generator's own lag was 1.2 ms, 15 % of the p99 of response time.",),
+            phases=before(measured),
+            reasons=(
+                Reason(
+                    Code.GENERATOR_LATE,
+                    "The p99 of the generator's own lag was 1.2 ms, 15 % of the p99 of response time.",
+                    Severity.INVALID,
+                ),
+            ),
             signs=replace(SIGNS, ceiling=None),
             checks=checks,
             wall_s=START_S + 10,
@@ -447,7 +463,15 @@ def watched() -> list[Event]:
         replace(sample(0, counted(good(800, 200, misses=8), 10)), server=used(870)),
         replace(sample(1, counted(good(800, 200), 11)), server=used(15_870, 1_234_500_000, 1)),
         sample(2, counted(good(800, 200), 12)),
-        Result(plan(), measured, 3 * S, before(measured), 45_600_000, server=report, wall_s=START_S + 10),
+        Result(
+            plan(),
+            measured,
+            3 * S,
+            phases=before(measured),
+            max_rss_bytes=45_600_000,
+            server=report,
+            wall_s=START_S + 10,
+        ),
     ]
 
 
@@ -480,7 +504,15 @@ def overloaded() -> list[Event]:
         Configured(told, "0.1.0", server="redis 7.0.15", host="4 CPUs of a kind, Linux 6.1", wall_s=START_S),
         *phases("measure"),
         *rows,
-        Result(told, measured, 3 * S, before(measured), 45_600_000, overload=account, wall_s=START_S + 10),
+        Result(
+            told,
+            measured,
+            3 * S,
+            phases=before(measured),
+            max_rss_bytes=45_600_000,
+            overload=account,
+            wall_s=START_S + 10,
+        ),
     ]
 
 

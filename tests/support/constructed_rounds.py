@@ -8,6 +8,7 @@ from collections.abc import Container, Mapping
 
 from loadgen.compare.round import Round
 from loadgen.percentiles import COMPARED
+from loadgen.reason import Code
 
 USUAL = {
     "throughput": 100_000.0,
@@ -35,7 +36,7 @@ class Constructed:
         self.number = 0
         self.rate_per_s = 60_000.0
         self.identities = ["server 1"] * len(effects)
-        self.notes: dict[str, None] = {}
+        self.notes: dict[str, Code] = {}
 
     def next(self) -> Round:
         self.number += 1

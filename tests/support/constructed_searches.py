@@ -7,6 +7,8 @@ from collections.abc import Callable
 from constructed_events import START_S, S, before, counted, good, phases, plan
 
 from loadgen.events import Configured, Event, PhaseBegan, Progress, SearchEnded, StepTaken
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
 from loadgen.snapshot import Tally
 from loadgen.stats.search import Outcome, Purpose, SearchAnswer, SearchSettings, Step
 from loadgen.stats.trial import NO_LIMIT_NS, Exceedance, Judgement, Limit, RateVerdict
@@ -76,7 +78,7 @@ def found() -> list[Event]:
     why = "152000/s passed 2 of 3 fresh trials, and 158000/s is too much"
     ended = answer(Outcome.FOUND, 152_000.4, 158_000.0, True, taken, why)
     measured = counted({"get": Tally(planned=9000, ok=8990, timeouts=10, hits=8990)}, 40, open_loop=True)
-    return searched(taken, SearchEnded(plan(), (P99, P999), ended, before(measured), wall_s=START_S + 99))
+    return searched(taken, SearchEnded(plan(), (P99, P999), ended, phases=before(measured), wall_s=START_S + 99))
 
 
 def generator_limited() -> list[Event]:
@@ -89,10 +91,10 @@ def generator_limited() -> list[Event]:
     why = f"the generator gave out at 4e+08/s: {spoilt}"
     ended = answer(Outcome.GENERATOR_LIMITED, 123_456_789.0, None, True, taken, why)
     measured = counted(good(800, 200), 41, open_loop=True)
-    warnings = ("A core was shared.",)
+    notes = (Reason(Code.CPU_AWAITED, "A core was shared."),)
     return searched(
         taken,
-        SearchEnded(plan(), (P99,), ended, before(measured), embedded=True, warnings=warnings, wall_s=START_S + 99),
+        SearchEnded(plan(), (P99,), ended, phases=before(measured), embedded=True, notes=notes, wall_s=START_S + 99),
     )
 
 
@@ -105,12 +107,12 @@ def knee() -> list[Event]:
     ]
     ended = answer(Outcome.WIDE, 150_000.0, 190_000.0, False, taken, "max_bisect_steps (1) were spent")
     measured = counted({"get": Tally(planned=1000, ok=990, hits=990)}, 42, open_loop=True)
-    return searched(taken, SearchEnded(plan(), (), ended, before(measured), wall_s=START_S + 99))
+    return searched(taken, SearchEnded(plan(), (), ended, phases=before(measured), wall_s=START_S + 99))
 
 
 def interrupted() -> list[Event]:
     measured = counted(good(800, 200), 43, open_loop=True)
-    ended = SearchEnded(plan(), (P99,), None, before(measured), interrupted=True, wall_s=START_S + 99)
+    ended = SearchEnded(plan(), (P99,), None, phases=before(measured), interrupted=True, wall_s=START_S + 99)
     return searched([step(1, 150_000.0, RateVerdict.PASS, limits=(P99,))], ended)
 
 
@@ -120,7 +122,7 @@ def failed() -> list[Event]:
         plan(),
         (P99,),
         None,
-        failure="127.0.0.1:6379 closed all 50 connections.",
+        reasons=(Reason(Code.SERVER_GONE, "127.0.0.1:6379 closed all 50 connections.", Severity.COULD_NOT_RUN),),
         examples={"eof": "closed by the server"},
         wall_s=START_S + 99,
     )

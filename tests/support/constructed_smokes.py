@@ -8,6 +8,8 @@ from dataclasses import replace
 from constructed_events import RUNS, START_S, closed_loop
 
 from loadgen.events import Event, Result
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
 from loadgen.smoke.criteria import CRITERIA, Check, SmokeBegan, SmokeEnded
 
 LIMITS = {"timeouts": "0", "p99.9": "< 100 ms", "hit rate": "> 0", "requests measured": "≥ 1,000"}
@@ -61,7 +63,7 @@ def not_up() -> SmokeEnded:
 
 def doubtful() -> SmokeEnded:
     """Nothing is wrong with the server, but the generator had no CPU."""
-    reasons = ("the generator fell behind by 3.1 % of the plan",)
+    reasons = (Reason(Code.GENERATOR_SHORT, "the generator fell behind by 3.1 % of the plan", Severity.INVALID),)
     return SmokeEnded(
         "memcached", "memcached 1.6", checks(), replace(passed().result or result_of("ping"), reasons=reasons)
     )

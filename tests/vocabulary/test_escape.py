@@ -21,12 +21,12 @@ from constructed_searches import SEARCHES
 from constructed_smokes import SMOKES, matrix
 from hypothesis import given
 from hypothesis import strategies as st
-from rendered import output_for
+from rendered import emit_all
 
 from loadgen import escape
 from loadgen.compare.answers import Compared
 from loadgen.engine._histogram import Histogram
-from loadgen.output import FORMATS
+from loadgen.output import FORMATS, create
 from loadgen.output.paper.sink import Sink
 from loadgen.output.pictures.svg import svg
 from loadgen.output.reports.annotations import annotations
@@ -141,17 +141,14 @@ SAID = {
     "identity",
     "host",
     "taken",
-    "failure",
-    "notes",
+    "words",
     "why",
     "doubts",
     "last_words",
     "found",
     "note",
-    "refused",
     "version",
     "clock_source",
-    "invalid_because",
 }
 SCENES = {
     name: scene() for name, scene in {**RUNS, **SEARCHES, **SMOKES, **GATES, **COMPARISONS, "matrix": matrix}.items()
@@ -182,9 +179,7 @@ def every_output(scene: str, words: str) -> Iterator[tuple[str, str]]:
     events = [said(event, words) for event in SCENES[scene]]
     for format in FORMATS:
         stream = io.StringIO()
-        output = output_for(scene, format, stream, "always")
-        for event in events:
-            output.emit(event)
+        emit_all(events, create(format, stream, color="always"))
         yield format, stream.getvalue()
     for event in events:
         if isinstance(event, Compared):

@@ -32,8 +32,10 @@ from places import ROOT
 
 from loadgen.events import Event, PhaseBegan, Progress, Result, Sample, SearchEnded
 from loadgen.plan import Segment
+from loadgen.reason import Code, Reason
 from loadgen.record import encode, to_record
 from loadgen.record.schema import records as schema
+from loadgen.severity import Severity
 from loadgen.signs import Signs
 from loadgen.slo import Attainment, Evaluation, Objective, Unit
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally, decode_v2
@@ -128,7 +130,7 @@ def test_connections_are_those_of_the_whole_run_and_active_of_the_end() -> None:
     }
     assert (result["conns_active"], result["conns_failed"]) == (50, 2)
     refused = Snapshot(connections=ConnectionCounts(failed=3, active=7), failures={"refused": 3})
-    result = result_of([Result(plan(), Snapshot(), 0, {"precheck": refused})])
+    result = result_of([Result(plan(), Snapshot(), 0, phases={"precheck": refused})])
     assert (result["conns_active"], result["conns_failed"]) == (0, 3)
 
 
@@ -299,7 +301,9 @@ def test_what_a_search_does_not_know_is_null() -> None:
 )
 def test_a_search_without_an_answer_or_with_wrong_accounts_is_invalid(search: str, reason: str) -> None:
     (record,) = records(SEARCHES[search](), "saturation")
-    assert record["verdict"] == {"valid": False, "failed_because": [], "reasons": [reason], "warnings": []}
+    verdict = record["verdict"]
+    said = (verdict["valid"], verdict["failed_because"], verdict["reasons"], verdict["warnings"])
+    assert said == (False, [], [reason], [])
     assert record["unaccounted"] == (10 if search == "search_knee" else 0)
 
 
@@ -414,7 +418,8 @@ def test_words_that_are_no_unicode_are_still_written() -> None:
 
 
 def test_the_verdict_is_invalid_for_a_reason_only() -> None:
-    assert result_of(closed_loop())["verdict"] == {"valid": True, "failed_because": [], "reasons": [], "warnings": []}
+    none: dict[str, list[str]] = {"failed_because": [], "reasons": [], "warnings": []}
+    assert result_of(closed_loop())["verdict"] == {"valid": True, **none, "codes": none}
     verdict = result_of(errors_of_all_kinds())["verdict"]
     assert (verdict["valid"], len(verdict["reasons"]), len(verdict["warnings"])) == (False, 2, 1)
     assert result_of(zero_requests())["verdict"]["reasons"] == ["no requests were measured"]
@@ -429,12 +434,12 @@ def test_accounts_that_do_not_add_up_make_a_run_invalid() -> None:
 def test_a_request_missing_in_any_phase_is_noticed_once(phase: str) -> None:
     good, bad = counted({"get": Tally(planned=9, ok=9)}, 1), counted({"get": Tally(planned=9, ok=8)}, 1)
     phases = {"prefill": good, "warmup": good, "measure": good} | {phase: bad}
-    assert Result(plan(), phases["measure"], S, phases).unaccounted == 1
+    assert Result(plan(), phases["measure"], S, phases=phases).unaccounted == 1
 
 
 def test_two_errors_in_the_accounts_do_not_cancel_out() -> None:
     measured = counted({"get": Tally(planned=9, ok=8), "set": Tally(planned=8, ok=9)}, 1)
-    assert Result(plan(), measured, S, {"measure": measured}).unaccounted == 2
+    assert Result(plan(), measured, S, phases={"measure": measured}).unaccounted == 2
 
 
 def test_time_stamps_are_rfc_3339_in_utc() -> None:
@@ -457,12 +462,16 @@ def test_every_field_is_documented() -> None:
 
 
 def test_a_run_that_failed_is_invalid_for_that() -> None:
-    failed = dataclasses.replace(closed_loop()[-1], failure="Worker 1 was killed by SIGKILL.")
+    failed = dataclasses.replace(
+        closed_loop()[-1],
+        reasons=(Reason(Code.WORKER_DIED, "Worker 1 was killed by SIGKILL.", Severity.COULD_NOT_RUN),),
+    )
     assert result_of([failed])["verdict"] == {
         "valid": False,
         "failed_because": [],
         "reasons": ["Worker 1 was killed by SIGKILL."],
         "warnings": [],
+        "codes": {"failed_because": [], "reasons": ["worker-died"], "warnings": []},
     }
 
 

@@ -30,6 +30,7 @@ from loadgen.compare.shape import Shape
 from loadgen.config import Config, Flag, presets
 from loadgen.errors import UsageError
 from loadgen.events import Event
+from loadgen.reason import Code, Reason
 from loadgen.runner.stop import Stop
 from loadgen.server_plan import ServerPlan
 from loadgen.target.servers import servers_of
@@ -110,7 +111,7 @@ class Contestants:
         if file is None:
             self.flags = {key: Flag(table, value) for key, value in WITHOUT_FILE.items()} | self.flags
         self.warnings: dict[str, None] = {}
-        self.notes: list[str] = []
+        self.notes: list[Reason] = []
         self.settings = config.load(file, args.set, self.flags)
         """The CONFIG by itself, for its tables that are not of a server."""
         for key in self.in_vain():
@@ -147,15 +148,17 @@ class Contestants:
         taken = {cpu for server in servers for cpu in server.cpus}
         ours = [cpu for cpu in cpus if cpu not in taken][: len(cpus) // 2]
         if not ours:
-            self.notes.append("the servers' cpu_list leaves the load no CPU of its own: it is not pinned")
+            words = "the servers' cpu_list leaves the load no CPU of its own: it is not pinned"
+            self.notes.append(Reason(Code.CPUS_SHARED_OUT, words))
             return Pins()
         pins = Pins(tuple(ours), tuple(cpu for cpu in cpus if cpu not in ours))
         theirs = {server.cpus or pins.servers for server in servers}
         listed = " and ".join(_listed(each) for each in sorted(theirs))
-        self.notes.append(
+        words = (
             f"load on CPU {_listed(ours)}, servers on CPU {listed}; change with general.cpu_list and the server's "
             "cpu_list"
         )
+        self.notes.append(Reason(Code.CPUS_SHARED_OUT, words))
         return pins
 
     def judging(

@@ -10,6 +10,7 @@ from enum import StrEnum
 from loadgen.compare.candidate import Candidate
 from loadgen.compare.settings import ComparisonSettings
 from loadgen.events import Ending
+from loadgen.reason import Reason, words_of
 from loadgen.severity import Severity
 from loadgen.stats.sequential import Shift
 
@@ -91,16 +92,24 @@ class Compared(Ending):
     host: str = ""
     """The fingerprint of this machine."""
     version: str = ""
-    notes: tuple[str, ...] = ()
-    """What to know about it, one sentence each."""
-    failure: str = ""
-    """Why it could not run to its end, in a sentence; empty when it did."""
-    refused: str = ""
-    """Why metrics cannot be judged on this host, in a sentence; empty when all can."""
+    reasons: tuple[Reason, ...] = ()
+    """Why it could not run to its end, and why metrics cannot be judged on this host."""
+    notes: tuple[Reason, ...] = ()
+    """What to know about it."""
     interrupted: bool = False
     took_s: float = 0.0
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
+
+    @property
+    def failure(self) -> str:
+        """Why it could not run to its end, in a sentence; empty when it did."""
+        return words_of(self.reasons, Severity.COULD_NOT_RUN)
+
+    @property
+    def refused(self) -> str:
+        """Why metrics cannot be judged on this host, in a sentence; empty when all can."""
+        return words_of(self.reasons, Severity.UNKNOWN)
 
     @property
     def verdict(self) -> GateAnswer:
@@ -139,12 +148,18 @@ class NoiseFound(Ending):
     """By metric: how often a gate's rule would call the thing worse than itself, from resampled rounds; and, under
     "any", how often it would do so of one metric or more."""
     interrupted: bool = False
-    failure: str = ""
+    reasons: tuple[Reason, ...] = ()
+    """Why it could not run to its end; empty when it did."""
     took_s: float = 0.0
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
     @property
+    def failure(self) -> str:
+        """As in a Compared."""
+        return words_of(self.reasons, Severity.COULD_NOT_RUN)
+
+    @property
     def severity(self) -> Severity:
-        holds = {Severity.INTERRUPTED: self.interrupted, Severity.COULD_NOT_RUN: self.failure}
-        return Severity.gravest(severity for severity, why in holds.items() if why)
+        said = (reason.severity for reason in self.reasons)
+        return Severity.gravest([*[Severity.INTERRUPTED] * self.interrupted, *said])

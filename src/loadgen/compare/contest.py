@@ -23,10 +23,12 @@ from loadgen.compare.results import Stored
 from loadgen.compare.round import ContestBegan, Round, RoundEnded
 from loadgen.compare.rounds import Contestant, Interrupted, Rounds
 from loadgen.compare.settings import ComparisonSettings
-from loadgen.errors import LoadgenError, UsageError
+from loadgen.errors import LoadgenError, UsageError, WorkerError
 from loadgen.events import Event
 from loadgen.host import machine
+from loadgen.reason import Code, Reason
 from loadgen.runner.stop import NEVER, Stop
+from loadgen.severity import Severity
 from loadgen.stats.noise import noise
 from loadgen.stats.rank_sum import RankSum
 from loadgen.stats.ranks import RankTest
@@ -69,7 +71,7 @@ class Contest:
         settings: ComparisonSettings,
         seed: int,
         emit: Callable[[Event], None],
-        notes: Sequence[str] = (),
+        notes: Sequence[Reason] = (),
         *,
         stop: Stop = NEVER,
     ) -> None:
@@ -88,7 +90,7 @@ class Contest:
             {(place, name): t for place in self.pairs for name, t in settings.thresholds.items()}, self.rule
         )
         self.began_s = time.monotonic()
-        self.failure = ""
+        self.failed: tuple[Reason, ...] = ()
         self.interrupted = False
 
     @property
@@ -117,7 +119,8 @@ class Contest:
         except (Interrupted, KeyboardInterrupt):
             self.interrupted = True
         except LoadgenError as error:
-            self.failure = str(error)
+            code = Code.WORKER_DIED if isinstance(error, WorkerError) else Code.COULD_NOT_RUN
+            self.failed = (Reason(code, str(error), Severity.COULD_NOT_RUN),)
 
     def take(self, ended: Round, most: int, gate: bool) -> None:
         self.ended.append(ended)
@@ -148,7 +151,7 @@ class Contest:
             noise={name: sigma for name in judged if (sigma := self.noise(1, name)) is not None},
             false_alarms=false_alarms(rounds, judged, self.rule, self.seed) if len(rounds) >= LEAST_FOR_NOISE else {},
             interrupted=self.interrupted,
-            failure=self.failure,
+            reasons=self.failed,
             took_s=time.monotonic() - self.began_s,
         )
 
@@ -206,16 +209,17 @@ class Contest:
 
     def compared(self, place: int) -> Compared:
         rows = tuple(self.row(place, name) for name in self.settings.thresholds)
-        notes = [*self.notes, *self.rounds.notes, *self.late_notes(place)]
+        rounds_notes = (Reason(code, words) for words, code in self.rounds.notes.items())
+        notes = [*self.notes, *rounds_notes, *self.late_notes(place)]
         if not self.paired(place):
-            notes += [STORED, *self.too_few(place)]
+            notes += [Reason(Code.STORED, STORED), *self.too_few(place)]
         here = machine.fingerprint()
         for each in (self.candidate(0), self.candidate(place)):
             if each.host not in ("", here):
-                notes.append(
-                    f"{each.name} was measured on another machine ({each.host}): the difference is theirs, too"
-                )
-        refused = [why for name in self.settings.thresholds if (why := self.noisy(place, name))]
+                words = f"{each.name} was measured on another machine ({each.host}): the difference is theirs, too"
+                notes.append(Reason(Code.OTHER_MACHINE, words))
+        noisy = (self.noisy(place, name) for name in self.settings.thresholds)
+        refused = [Reason(Code.HOST_NOISY, words, Severity.UNKNOWN) for words in noisy if words]
         return Compared(
             a=self.candidate(0),
             b=self.candidate(place),
@@ -228,33 +232,34 @@ class Contest:
             values=(tuple(self.values[0]), tuple(self.values[place])),
             host=here,
             version=__version__,
+            reasons=(*self.failed, *refused),
             notes=tuple(notes),
-            failure=self.failure,
-            refused="; ".join(refused),
             interrupted=self.interrupted,
             took_s=time.monotonic() - self.began_s,
         )
 
-    def late_notes(self, place: int) -> list[str]:
+    def late_notes(self, place: int) -> list[Reason]:
         """What became of slices and rounds in which the host took a CPU away."""
-        notes = []
+        notes: list[Reason] = []
         if repeated := sum(ended.repeated for ended in self.ended):
             listed = "1 slice was" if repeated == 1 else f"{repeated} slices were"
-            notes.append(f"{listed} measured again, because the host took a CPU away while they were measured")
+            words = f"{listed} measured again, because the host took a CPU away while they were measured"
+            notes.append(Reason(Code.MEASURED_AGAIN, words))
         late = [ended for ended in self.ended if any(ended.late)]
         doubts = [doubt for ended in late for doubt in ended.doubts]
         if doubts and any(self.late_rounds(place, name) for name in self.settings.thresholds):
             many = f" ({len(doubts)} such warnings; the last is shown)" if len(doubts) > 1 else ""
-            notes.append(f"{doubts[-1]}{many}")
+            notes.append(Reason(Code.ROUNDS_LATE, f"{doubts[-1]}{many}"))
         return notes
 
-    def too_few(self, place: int) -> list[str]:
+    def too_few(self, place: int) -> list[Reason]:
         """Whether so few independent runs could tell any difference from chance, however large it is."""
         a, b = len(self.values[0]), len(self.values[place])
         alpha = self.rule.alphas[-1] / len(self.suite.thresholds)
         if math.comb(a + b, a) >= (1 if self.settings.one_sided else 2) / alpha:
             return []
-        return [f"{a} and {b} runs cannot tell a difference from chance, however large it is: store more of them"]
+        words = f"{a} and {b} runs cannot tell a difference from chance, however large it is: store more of them"
+        return [Reason(Code.TOO_FEW, words)]
 
     def row(self, place: int, name: str) -> Row:
         metric, threshold, key = METRICS[name], self.settings.thresholds[name], (place, name)

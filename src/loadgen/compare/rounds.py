@@ -33,6 +33,7 @@ from loadgen.judge.verdict import VerdictLimits
 from loadgen.overload import of_window
 from loadgen.phase import OF_A_LOAD
 from loadgen.plan import Plan, Segment
+from loadgen.reason import Code
 from loadgen.runner.crew import START_AHEAD_NS, Crew
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.stop import NEVER, Stop
@@ -157,7 +158,7 @@ class Rounds:
         self.rate_per_s = settings.rate_per_s
         """Of the open-loop slices; found on the first contestant before the first round, where none is given."""
         self.identities: list[str] = [contestant.candidate.identity for contestant in contestants]
-        self.notes: dict[str, None] = {}
+        self.notes: dict[str, Code] = {}
         """What to know about all rounds so far, each once."""
         judged = [METRICS[name] for name in settings.thresholds]
         self.loops = [loop for loop in (CLOSED, OPEN) if any(metric.loop == loop for metric in judged)] or [CLOSED]
@@ -170,7 +171,7 @@ class Rounds:
                 self.rate_per_s = self.fitting_rate_per_s()
             except RequestsFailed as failed:
                 first = self.contestants[0].candidate.name
-                self.notes[f"what {first} can do was measured again: {failed}".rstrip(".")] = None
+                self.notes[f"what {first} can do was measured again: {failed}".rstrip(".")] = Code.MEASURED_AGAIN
                 self.rate_per_s = self.fitting_rate_per_s()
         self.number += 1
         again = False
@@ -180,12 +181,13 @@ class Rounds:
                 return self.round()
             except Spinning as spinning:
                 self.alone = True
-                self.notes[f"{spinning}; each candidate was run alone in its part of the round instead"] = None
+                words = f"{spinning}; each candidate was run alone in its part of the round instead"
+                self.notes[words] = Code.RAN_ALONE
             except RequestsFailed as failed:
                 if again:
                     raise
                 again = True
-                self.notes[f"round {self.number} was run again: {failed}".rstrip(".")] = None
+                self.notes[f"round {self.number} was run again: {failed}".rstrip(".")] = Code.MEASURED_AGAIN
 
     def round(self) -> Round:
         order: list[int] = []
@@ -249,7 +251,7 @@ class Rounds:
                     f"response times are compared at {rate_per_s:,.0f} req/s, and not at {asked_per_s:,.0f} "
                     f"({self.settings.load_share:.3g} of what {side.name} reaches): a worker would be busy for more "
                     "than half of the time, and late itself"
-                ] = None
+                ] = Code.RATE_LOWERED
             return rate_per_s
 
     # ── Servers and crews ───────────────────────────────────────────────────────────────────────────────────────────
@@ -272,7 +274,8 @@ class Rounds:
                     if side.plan.workload.prefill:
                         side.crew.prefill()
                 if stack.enter_context(awake.kept(self.to_keep_awake(sides))):
-                    self.notes["CPUs are kept from sleeping while servers are measured; change with awake"] = None
+                    words = "CPUs are kept from sleeping while servers are measured; change with awake"
+                    self.notes[words] = Code.KEPT_AWAKE
                 yield sides
             except EndedEarly:
                 raise self.stopped(sides) from None
@@ -360,7 +363,7 @@ class Rounds:
         if busy and self.settings.idle is Idle.RUN:
             raise Spinning(_spinning(busy))
         if busy:
-            self.notes[f"{_spinning(busy)}, although it had been stopped"] = None
+            self.notes[f"{_spinning(busy)}, although it had been stopped"] = Code.IDLE_BUSY
 
     # ── Load ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -434,7 +437,7 @@ class Rounds:
             self.notes[
                 f"{side.name} was overloaded at this rate: its response times say how long a slice is; compare at a "
                 "lower rate"
-            ] = None
+            ] = Code.OVERLOADED
         reasons = stretch.reasons(side.limits, side.stretches[OPEN], spin=side.plan.wire.spin)
         return [f"{side.name}: {reason}" for reason in reasons]
 
@@ -443,7 +446,8 @@ class Rounds:
         merged = [sum((s.measured for s in side.stretches.values()), Snapshot()).hit_rate for side in sides]
         rates = [rate for rate in merged if rate is not None]
         if rates and max(rates) - min(rates) > MOST_HITS_APART:
-            self.notes["hit rates differ by more than 1 %, and a miss is quicker than a hit: not the same work"] = None
+            words = "hit rates differ by more than 1 %, and a miss is quicker than a hit: not the same work"
+            self.notes[words] = Code.HIT_RATES_DIFFER
 
     def check_connected(self, side: Side) -> None:
         """Raises TargetError where more connections are missing than may: fewer of them are another load."""
@@ -454,7 +458,7 @@ class Rounds:
             raise TargetError(f"{side.name}: {connections.why_gone(endpoint)}")
         allowed, asked = side.limits.connections, side.plan.wire.connections
         if allowed is not None and (missing := sum(connections.down())) > allowed * asked:
-            why = f" ({'; '.join(crew.warnings)})" if crew.warnings else ""
+            why = f" ({'; '.join(note.words for note in crew.notes)})" if crew.notes else ""
             raise TargetError(f"{side.name}: {missing} of {asked} connections were not there{why}.")
 
     def check_answers(self, side: Side, measured: Snapshot) -> None:
@@ -471,14 +475,14 @@ class Rounds:
     def stopped(self, sides: dict[int, Side]) -> LoadgenError | Interrupted:
         """Why a round did not come to its end."""
         for side in sides.values():
-            if side.crew.failure:
+            for ended in side.crew.failed:
                 hint = (
                     ' It had been stopped and resumed (compare.idle = "stop"), which some servers take for an error '
                     '(EINTR): leave idle at "run".'
                     if side.was_stopped and side.server is not None and side.server.fate()
                     else ""
                 )
-                return TargetError(f"{side.name}: {side.crew.failure}{hint}")
+                return TargetError(f"{side.name}: {ended.words}{hint}")
         return Interrupted()
 
 

@@ -102,7 +102,7 @@ def reasons(limits: VerdictLimits, stretch: Stretch, *, spin: bool) -> tuple[str
         duration_ns=stretch.length_ns,
     )
     blame = own_blame(stretch)
-    return tuple(f"{reason}{f'; {blame}' if blame else ''}" for reason in judged.reasons)
+    return tuple(f"{reason.words}{f'; {blame}' if blame else ''}" for reason in judged.reasons)
 
 
 def own_blame(stretch: Stretch) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from loadgen.reason import Code
 from loadgen.signs import Signs, WorkerSigns
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
@@ -37,6 +38,8 @@ class Cause:
     """How much of the workers' time it took, all of them together; 0 where that is not known."""
     is_sign: bool
     """It is beyond its limit, so it is worth saying even where nothing was late."""
+    code: Code
+    """What it is called where it is said by itself."""
 
 
 def causes(
@@ -61,14 +64,16 @@ def _busy(workers: Sequence[WorkerSigns], cpu_share: float, pause_ns: int, open_
         share = percent(max(worker.cpu_ns / worker.wall_ns for worker in full))
         used = f"used {share} of its CPU" if len(full) == 1 else f"used up to {share} of a CPU each"
         effect, remedy = (OWN_LATENCY, LESS_LOAD) if open_loop else (OWN_LIMIT, MORE_WORKERS)
-        yield Cause(f"{_names(full)} {used}", effect, remedy, sum(worker.cpu_ns for worker in full), True)
+        yield Cause(
+            f"{_names(full)} {used}", effect, remedy, sum(worker.cpu_ns for worker in full), True, Code.CPU_BUSY
+        )
         return
     late = _most(workers, lambda worker: worker.pauses.busy_ns)
     if late:
         cost_ns = sum(worker.pauses.busy_ns for worker in workers)
         words = f"{_names(late)} had too much to do at once, and fell behind by {span(cost_ns)} in all"
         is_sign = any(_stood_still(worker, worker.pauses.busy_ns, pause_ns) for worker in workers)
-        yield Cause(words, OWN_LATENCY, LESS_LOAD if open_loop else MORE_WORKERS, cost_ns, is_sign)
+        yield Cause(words, OWN_LATENCY, LESS_LOAD if open_loop else MORE_WORKERS, cost_ns, is_sign, Code.CPU_BUSY)
 
 
 def _queued(workers: Sequence[WorkerSigns], queue_share: float, pause_ns: int) -> Iterator[Cause]:
@@ -89,6 +94,7 @@ def _queued(workers: Sequence[WorkerSigns], queue_share: float, pause_ns: int) -
             "reserve CPUs for the workers (general.cpu_list)",
             sum(map(_queued_ns, workers)),
             bool(beyond),
+            Code.CPU_AWAITED,
         )
 
 
@@ -103,6 +109,7 @@ def _stopped(workers: Sequence[WorkerSigns], pause_ns: int) -> Iterator[Cause]:
             "run it again undisturbed",
             sum(worker.pauses.stopped_ns for worker in workers),
             any(_stood_still(worker, worker.pauses.stopped_ns, pause_ns) for worker in workers),
+            Code.WORKER_STOPPED,
         )
 
 
@@ -121,6 +128,7 @@ def _throttled(workers: Sequence[WorkerSigns]) -> Iterator[Cause]:
         "raise the quota of the control group (cpu.max), or use a lower rate or fewer workers (general.threads)",
         sum(map(_held_ns, workers)),
         True,
+        Code.CPU_QUOTA,
     )
 
 
@@ -147,6 +155,7 @@ def _stolen(signs: Signs, steal_share: float) -> Iterator[Cause]:
             "use a machine whose CPUs are its own",
             share * sum(worker.wall_ns for worker in signs.workers),
             share > steal_share,
+            Code.CPU_STOLEN,
         )
 
 
@@ -158,6 +167,7 @@ def _slow_clock(source: str) -> Iterator[Cause]:
             "choose a quicker clock (/sys/devices/system/clocksource/clocksource0)",
             0,
             True,
+            Code.SLOW_CLOCK,
         )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 
 from loadgen.escape import printable
 from loadgen.judge import diagnosis
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.units import percent_beside
 
@@ -57,6 +59,13 @@ def of_connections(asked: int, never_opened: int, limit: float | None, why: str 
         f"{never_opened:,} of {asked:,} connections never opened (limit {bound}, and at least 1){why}: see "
         "whether the server allows so many, or open fewer (connection.connections)"
     )
+
+
+def reasons(requests: str, connections: str) -> tuple[Reason, ...]:
+    """Reasons of what failed beyond its limit: sentences of `of_requests` and `of_connections`, either may be empty."""
+    accepted = f"{connections}; {ACCEPT}" if connections else ""
+    said = ((Code.REQUESTS_FAILED, requests), (Code.CONNECTIONS_FAILED, accepted))
+    return tuple(Reason(code, words, Severity.FAILED) for code, words in said if words)
 
 
 def nothing_good(tally: Tally) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadgen.judge.causes import LESS_LOAD, MORE_WORKERS, OWN_LATENCY, OWN_LIMIT, Cause, causes, percent, span
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
 from loadgen.signs import Ceiling, Signs, WorkerSigns
 from loadgen.snapshot import Snapshot
 from loadgen.stats.trend import trend
@@ -62,11 +64,11 @@ class VerdictLimits:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Sentences without a full stop: what, how much, why, what to do."""
+    """In sentences without a full stop: what, how much, why, what to do."""
 
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     """Why the numbers are not the server's; empty when they are. A closed loop has none: it promises no schedule."""
-    warnings: tuple[str, ...] = ()
+    notes: tuple[Reason, ...] = ()
     """What to know of numbers that hold."""
 
 
@@ -97,20 +99,22 @@ def judge(
     tails = [*_in_doubt(limits, measured), *_tail(limits, measured)] if open_loop else []
     culprits = {doubt: _culprits(possible, doubt, duration_ns) for doubt in doubts or tails}
     named = {cause for some in culprits.values() for cause in some}
-    sentences = [*_sentences(culprits, spin)]
-    reasons, warnings = (sentences, []) if doubts else ([], sentences)
-    warnings += [f"{c.words}, so {c.effect}; {c.remedy}" for c in possible if c.is_sign and c not in named]
+    said = [*_said(culprits, spin, Severity.INVALID if doubts else Severity.GOOD)]
+    reasons, notes = (said, []) if doubts else ([], said)
+    notes += [Reason(c.code, f"{c.words}, so {c.effect}; {c.remedy}") for c in possible if c.is_sign and c not in named]
     if signs.ceiling is not None:
-        warnings += _near_ceiling(limits, measured, signs.ceiling, open_loop, duration_ns)
+        near = _near_ceiling(limits, measured, signs.ceiling, open_loop, duration_ns)
+        notes += (Reason(Code.NEAR_CEILING, words) for words in near)
     if steady:
-        warnings += _drift(limits, signs.interval_p99_ns)
-    return Verdict(tuple(reasons), tuple(warnings))
+        notes += (Reason(Code.DRIFT, words) for words in _drift(limits, signs.interval_p99_ns))
+    return Verdict(tuple(reasons), tuple(notes))
 
 
 @dataclass(frozen=True, slots=True)
 class _Doubt:
     """That requests were sent late."""
 
+    code: Code
     words: str
     late_ns: float
     """By so much; 0 where that is not the point. What took less time in all is not its cause."""
@@ -121,7 +125,7 @@ def _late(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
     if late_ns > limit_ns:
         share = f" ({percent(limits.lag_share)} of the p99 response time)" if limit_ns > limits.lag_ns else ""
         words = f"p99 of the generator's own send lag was {span(late_ns)}, over the limit of {span(limit_ns)}{share}"
-        yield _Doubt(words, late_ns)
+        yield _Doubt(Code.GENERATOR_LATE, words, late_ns)
 
 
 def _in_doubt(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
@@ -132,7 +136,7 @@ def _in_doubt(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
             f"p99 of the generator's own send lag was at least {span(least_ns)} and at most {span(most_ns)} (limit "
             f"{span(limit_ns)}), as it stood still while connections were down, or sockets full, for an unknown time"
         )
-        yield _Doubt(words, most_ns)
+        yield _Doubt(Code.GENERATOR_LATE, words, most_ns)
 
 
 def _lag_limit_ns(limits: VerdictLimits, measured: Snapshot) -> float:
@@ -147,7 +151,7 @@ def _overdue(limits: VerdictLimits, measured: Snapshot, workers: Iterable[Worker
             f"the generator had {overdue:,} of {planned:,} requests ({share}) still to send 10 ms after the window had "
             f"closed, over the limit of {limit}"
         )
-        yield _Doubt(words, 0)
+        yield _Doubt(Code.GENERATOR_SHORT, words, 0)
 
 
 def _tail(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
@@ -161,7 +165,7 @@ def _tail(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
             f"{percent(share)} of requests were sent more than {span(late_ns)} late by the generator, so percentiles "
             f"above p{100 - 100 * share:.2f} are in part its own"
         )
-        yield _Doubt(words, late_ns)
+        yield _Doubt(Code.LATE_TAIL, words, late_ns)
 
 
 def _culprits(possible: Iterable[Cause], doubt: _Doubt, duration_ns: int) -> list[Cause]:
@@ -176,12 +180,12 @@ def _culprits(possible: Iterable[Cause], doubt: _Doubt, duration_ns: int) -> lis
     return costly[:2] or [cause for cause in by_cost if cause.is_sign and not cause.cost_ns]
 
 
-def _sentences(culprits: Mapping[_Doubt, Sequence[Cause]], spin: bool) -> Iterator[str]:
+def _said(culprits: Mapping[_Doubt, Sequence[Cause]], spin: bool, severity: Severity) -> Iterator[Reason]:
     """Each doubt with its causes and their remedies, which are said once of several doubts."""
     said: set[str] = set()
     for doubt, some in culprits.items():
         blame = _blame(some, doubt, spin)
-        yield f"{doubt.words}: {SAME_CAUSE if blame in said else blame}"
+        yield Reason(doubt.code, f"{doubt.words}: {SAME_CAUSE if blame in said else blame}", severity)
         said.add(blame)
 
 

@@ -11,6 +11,7 @@ from loadgen.events import Progress
 from loadgen.judge import diagnosis
 from loadgen.phase import Failure, Phase
 from loadgen.plan import Endpoint
+from loadgen.reason import Code, Reason
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.watch import fate_of
 from loadgen.worker.messages import OPENED_AT_A_TIME, Connect, Connected
@@ -53,8 +54,8 @@ class Connections:
                 raise TargetError(self.why_not(endpoint))
             if down[place]:
                 words = diagnosis.some_down(self.plan, place, down[place], crew.failures(), crew.examples)
-                crew.warnings.append(words)
-        crew.warnings += diagnosis.greeting_remarks(self.plan, crew.examples)
+                crew.notes.append(Reason(Code.CONNECTIONS_DOWN, words))
+        crew.notes += (Reason(Code.GREETING, words) for words in diagnosis.greeting_remarks(self.plan, crew.examples))
 
     def open(self, fresh: bool = False) -> tuple[int, ...]:
         """Opens those that are down, or all anew; returns how many to each endpoint did not become ready."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from loadgen.events import Progress
 from loadgen.host import machine
 from loadgen.phase import Phase
+from loadgen.reason import Code
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.intervals import Interval, Intervals
 from loadgen.runner.timeline import At, Timeline
@@ -110,7 +111,7 @@ class LoadUnderWay:
             reached_ns = now_ns if not crew.connections.without() else reached_ns
             if now_ns - reached_ns > crew.plan.wire.connect_timeout_ns + interval_ns:
                 [endpoint, *_] = crew.connections.without()
-                crew.failure = crew.connections.why_gone(endpoint)
+                crew.ended_by(Code.SERVER_GONE, crew.connections.why_gone(endpoint))
                 raise EndedEarly
 
     def note(self, member: int, report: IntervalEnded | Drained) -> None:

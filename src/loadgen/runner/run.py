@@ -6,7 +6,7 @@ It reads no config and prints nothing. Whatever happens to a worker, the others'
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from loadgen import slo
 from loadgen.events import Event, Result, Sample
@@ -15,6 +15,7 @@ from loadgen.judge.judging import BY_DEFAULT, Judging
 from loadgen.overload import Overload, of_window
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Plan
+from loadgen.reason import Code, Reason
 from loadgen.runner.crew import Crew
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.intervals import Interval
@@ -24,6 +25,7 @@ from loadgen.runner.phases import ByPhase
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.runner.timeline import At
 from loadgen.runner.watch import ServerWatch
+from loadgen.severity import Severity
 from loadgen.signs import Ceiling, Signs
 from loadgen.snapshot import Backlog, Snapshot
 from loadgen.usage import WatchedServer
@@ -112,11 +114,15 @@ class Run:
         measured, duration_ns = counted.measured, counted.length_ns
         server = self.watch.report(sum(phases[phase].sent for phase in OF_A_LOAD)) if self.watch else None
         for endpoint in gone[:1]:
-            crew.failure = crew.failure or crew.connections.why_gone(endpoint)
+            crew.ended_by(Code.SERVER_GONE, crew.connections.why_gone(endpoint))
         failed_because = self.failed_because(phases)
-        nothing_good = () if failed_because else tuple(filter(None, (failures.nothing_good(measured.total),)))
         # Requests that failed where all may are no reason to doubt the rest; what nobody waited for is one.
-        accepted = not measured.total.unfinished
+        doubtful = Severity.INVALID if measured.total.unfinished else Severity.GOOD
+        nothing_good = [
+            Reason(Code.NO_GOOD_REPLY, words, doubtful)
+            for words in (failures.nothing_good(measured.total),)
+            if words and not failed_because
+        ]
         signs = Signs(counted.signs, counted.host, tuple(self.interval_p99_ns), self.ceiling)
         judged = verdict.judge(
             self.judging.limits,
@@ -135,15 +141,15 @@ class Run:
             max_rss_bytes=crew.max_rss_bytes,
             embedded=self.embedded,
             interrupted=crew.stop.is_set,
-            failed_because=failed_because,
             reasons=(
+                *failed_because,
                 *self.restarted(),
-                *filter(None, (diagnosis.garbled(measured, crew.examples),)),
-                *(nothing_good if not accepted else ()),
+                *self.garbled(measured),
+                *(nothing_good if doubtful is Severity.INVALID else ()),
                 *judged.reasons,
+                *crew.failed,
             ),
-            failure=crew.failure,
-            warnings=(*crew.warnings, *(nothing_good if accepted else ()), *judged.warnings),
+            notes=(*crew.notes, *(nothing_good if doubtful is Severity.GOOD else ()), *judged.notes),
             examples=crew.examples,
             signs=signs,
             overload=self.overload(phases, duration_ns),
@@ -152,10 +158,10 @@ class Run:
             by_phase=self.by_phase.counted(),
         )
 
-    def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[str, ...]:
+    def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[Reason, ...]:
         """What failed beyond its limit. A run that came to no end is not judged: what it lost, its end took along."""
         crew, limits, asked = self.crew, self.judging.limits, self.plan.wire.connections
-        if crew.failure:
+        if crew.failed:
             return ()
         # No fault is planned, so the whole window is judged.
         requests = failures.of_requests((phases[Phase.MEASURE],), limits.failures, crew.examples)
@@ -164,7 +170,7 @@ class Run:
         why = diagnosis.because(overall.failures, crew.examples)
         connections = failures.of_connections(asked, asked - opened, limits.connections, why)
         accepting = failures.accepting(phases[Phase.MEASURE].total)
-        return (f"{requests}{accepting}",) * bool(requests) + (f"{connections}; {failures.ACCEPT}",) * bool(connections)
+        return failures.reasons(f"{requests}{accepting}" if requests else "", connections)
 
     def overload(self, phases: Mapping[str, Snapshot], duration_ns: int) -> Overload | None:
         plan = self.plan
@@ -175,8 +181,13 @@ class Run:
         measured, warmup = phases[Phase.MEASURE], phases[Phase.WARMUP]
         return of_window(measured, duration_ns, self.backlogs, warmup=warmup, offered_per_s=rate_per_s)
 
-    def restarted(self) -> tuple[str, ...]:
+    def restarted(self) -> Iterator[Reason]:
         """Numbers of two processes are not of one server."""
-        if self.watch is None or self.watch.server.fate() or not self.watch.server.restarted():
-            return ()
-        return (f"{self.watch.server.name} was restarted while load was on it: another process answers now",)
+        if self.watch is not None and not self.watch.server.fate() and self.watch.server.restarted():
+            words = f"{self.watch.server.name} was restarted while load was on it: another process answers now"
+            yield Reason(Code.SERVER_RESTARTED, words, Severity.INVALID)
+
+    def garbled(self, measured: Snapshot) -> Iterator[Reason]:
+        """After a reply that is none, no other can be relied on."""
+        if words := diagnosis.garbled(measured, self.crew.examples):
+            yield Reason(Code.GARBLED, words, Severity.INVALID)

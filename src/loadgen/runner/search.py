@@ -16,6 +16,7 @@ from loadgen.judge import diagnosis, failures, verdict
 from loadgen.judge.judging import BY_DEFAULT, Judging
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Plan, Segment
+from loadgen.reason import Code, Reason
 from loadgen.runner.crew import Crew
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.intervals import Interval
@@ -131,19 +132,18 @@ class Saturation:
             phases=phases,
             embedded=self.embedded,
             interrupted=crew.stop.is_set,
-            failure=crew.failure,
-            failed_because=self.failed_because(phases) if self.answer is not None else (),
-            warnings=tuple(crew.warnings),
+            reasons=(*crew.failed, *(self.failed_because(phases) if self.answer is not None else ())),
+            notes=tuple(crew.notes),
             examples=crew.examples,
         )
 
-    def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[str, ...]:
+    def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[Reason, ...]:
         overall = sum(phases.values(), Snapshot())
         why = diagnosis.because(overall.failures, self.crew.examples)
         limit = self.verdict_limits.connections
         connections = failures.of_connections(self.plan.wire.connections, self.never_opened, limit, why)
         requests = f"{self.failed}{failures.accepting(overall.total)}" if self.failed else ""
-        return (requests,) * bool(requests) + (f"{connections}; {failures.ACCEPT}",) * bool(connections)
+        return failures.reasons(requests, connections)
 
     def follow_the_search(self) -> None:
         warmup_ns = self.plan.load.warmup_ns
@@ -204,7 +204,7 @@ class Saturation:
                 spin=self.plan.wire.spin,
                 duration_ns=length_ns,
             )
-            limited_by = judged.reasons[0] if judged.reasons else ""
+            limited_by = judged.reasons[0].words if judged.reasons else ""
         return Observation(length_ns, counted.measured, (*self.blocks, last), limited_by)
 
     def interval_ended(self, ended: Interval) -> None:
@@ -232,12 +232,12 @@ class Saturation:
     def gone(self) -> bool:
         """Whether a server has no connection left: then the search ends, and why is said."""
         crew, connections = self.crew, self.crew.connections
-        if not crew.failure and connections.without():
+        if not crew.failed and connections.without():
             # A rate that is too high may well end with all of them on their way back.
             connections.open()
             for endpoint in connections.without()[:1]:
-                crew.failure = connections.why_gone(endpoint)
-        return bool(crew.failure)
+                crew.ended_by(Code.SERVER_GONE, connections.why_gone(endpoint))
+        return bool(crew.failed)
 
     def tell(self, event: Event) -> None:
         """A crew's event; its progress is that of the rate in hand, and the phases of each load are not told of."""

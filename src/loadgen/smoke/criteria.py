@@ -16,6 +16,7 @@ from loadgen.judge.causes import span
 from loadgen.judge.diagnosis import because
 from loadgen.phase import Phase
 from loadgen.plan import Plan
+from loadgen.reason import Reason
 from loadgen.severity import Severity
 from loadgen.snapshot import Snapshot
 from loadgen.units import percent_beside
@@ -104,8 +105,8 @@ class SmokeEnded(Ending):
         return tuple(check for check in self.checks if check.passed is False)
 
     @property
-    def doubts(self) -> tuple[str, ...]:
-        """Why the numbers cannot be told from the generator's own, one sentence each; empty when they can."""
+    def doubts(self) -> tuple[Reason, ...]:
+        """Why the numbers cannot be told from the generator's own; empty when they can."""
         return self.result.invalid_because if self.result is not None else ()
 
     @property

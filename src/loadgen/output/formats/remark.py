@@ -26,9 +26,9 @@ def _result(event: Result) -> None:
         case Severity.COULD_NOT_RUN:
             _say(event.failure)
         case Severity.FAILED:
-            _say(f"FAILED: {event.failed_because[0]}")
+            _say(f"FAILED: {event.failed_because[0].words}")
         case Severity.INVALID:
-            _say(event.invalid_because[0])
+            _say(event.invalid_because[0].words)
         case Severity.BREACHED | Severity.UNKNOWN:
             _say(f"SLO {slo.summary(event.checks)}")
 
@@ -38,7 +38,7 @@ def _search(event: SearchEnded) -> None:
     if event.failure:
         _say(event.failure)
     elif event.failed_because and not event.interrupted:
-        _say(f"FAILED: {event.failed_because[0]}")
+        _say(f"FAILED: {event.failed_because[0].words}")
     elif event.severity is not Severity.GOOD and event.answer is not None and not event.interrupted:
         _say(event.answer.reason)
 
@@ -51,7 +51,7 @@ def _smoke(event: SmokeEnded) -> None:
         first = event.failed[0]
         _say(f"{event.server}: FAIL: {first.name}: {first.found}")
     elif event.doubts:
-        _say(f"{event.server}: {event.doubts[0]}")
+        _say(f"{event.server}: {event.doubts[0].words}")
 
 
 def _say(words: str) -> None:

@@ -202,7 +202,7 @@ def cut_short(event: Compared | NoiseFound) -> list[str]:
 
 
 def notes(compared: Compared) -> list[str]:
-    return [printable(note, _LONGEST) for note in compared.notes]
+    return [printable(note.words, _LONGEST) for note in compared.notes]
 
 
 def count(event: Compared | NoiseFound) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from loadgen.escape import printable
-from loadgen.events import Configured, Result, Sample, SearchEnded, per_s
+from loadgen.events import Configured, LoadEnded, Result, Sample, SearchEnded, per_s
 from loadgen.judge.verdict import VerdictLimits
 from loadgen.output.words import figures
 from loadgen.overload import BACKLOG_NS, lateness_ns
@@ -50,7 +50,6 @@ _MAX_FAILURE = 2000
 """A sentence on failures lists several kinds with their remedies, and how to accept them at its end."""
 
 Spell = Callable[[int], str]
-Ended = Result | SearchEnded
 
 
 def targets(plan: Plan) -> str:
@@ -129,12 +128,12 @@ def refill(plan: Plan) -> str:
 
 def notes(event: Configured) -> list[str]:
     """What to know before the first number."""
-    return [EMBEDDED] * event.embedded + warnings(event)
+    return [EMBEDDED] * event.embedded + [printable(warning, _MAX_SENTENCE) for warning in event.warnings]
 
 
-def warnings(event: Configured | Ended) -> list[str]:
+def warnings(ended: LoadEnded) -> list[str]:
     """What to know about a run that is valid all the same."""
-    return [printable(warning, _MAX_SENTENCE) for warning in event.warnings]
+    return [printable(note.words, _MAX_SENTENCE) for note in ended.notes]
 
 
 def aim(plan: Plan, spell: Spell = str) -> str:
@@ -176,13 +175,13 @@ def hit_rate(result: Result, spell: Spell = str) -> str:
     return f"{figures.percent(rate, spell)} ({figures.plural(get.hits, 'hit', spell)}, {misses})"
 
 
-def errors(ended: Ended, spell: Spell = str) -> str:
+def errors(ended: LoadEnded, spell: Spell = str) -> str:
     total = ended.measured.total
     part = total.not_ok / total.planned if total.planned else 0.0
     return f"{spell(total.not_ok)} ({figures.percent(figures.share(part, 2), spell)})"
 
 
-def error_classes(ended: Ended, spell: Spell = str) -> dict[str, str]:
+def error_classes(ended: LoadEnded, spell: Spell = str) -> dict[str, str]:
     """Every class that there is, by its name. Timeouts and connection errors are there even when there was none."""
     total, overall = ended.measured.total, ended.overall
     connection_errors = overall.connections.failed + overall.connections.closed
@@ -269,7 +268,7 @@ def _as_configured(phase: LoadPhase, spell: Spell) -> str:
             return f"{lasts} of {shape} between {low} and {high} req/s"
 
 
-def accounts(ended: Ended) -> str:
+def accounts(ended: LoadEnded) -> str:
     """Where every planned request ended; empty when it adds up, for then it goes without saying."""
     if not ended.unaccounted:
         return ""
@@ -281,7 +280,7 @@ def accounts(ended: Ended) -> str:
     )
 
 
-def examples(ended: Ended) -> list[str]:
+def examples(ended: LoadEnded) -> list[str]:
     """The first error of each kind, in the words that came."""
     return [f"first {printable(kind)}: {printable(words)}" for kind, words in ended.examples.items() if words]
 
@@ -374,21 +373,21 @@ def _closed_loop(result: Result) -> str:
     return CLOSED_LOOP_SLO if judged else CLOSED_LOOP
 
 
-def verdict(ended: Ended) -> list[str]:
+def verdict(ended: LoadEnded) -> list[str]:
     """`valid`, or a line for each reason why the run is no success, why it is invalid, why a search has no answer."""
-    no_answer = [f"NO ANSWER: {ended.no_answer}"] if isinstance(ended, SearchEnded) and ended.no_answer else []
+    no_answer = [f"NO ANSWER: {why.words}" for why in ended.no_answer] if isinstance(ended, SearchEnded) else []
     invalid = [f"INVALID: {reason}" for reason in reasons(ended)]
     return [*failures(ended), *invalid, *no_answer] or ["valid"]
 
 
-def failures(ended: Ended) -> list[str]:
+def failures(ended: LoadEnded) -> list[str]:
     """That more failed than may, and how to accept that."""
-    return [f"FAILED: {printable(words, _MAX_FAILURE)}" for words in ended.failed_because]
+    return [f"FAILED: {printable(why.words, _MAX_FAILURE)}" for why in ended.failed_because]
 
 
-def reasons(ended: Ended) -> list[str]:
+def reasons(ended: LoadEnded) -> list[str]:
     """Why the run is invalid."""
-    return [printable(reason, _MAX_SENTENCE) for reason in ended.invalid_because]
+    return [printable(reason.words, _MAX_SENTENCE) for reason in ended.invalid_because]
 
 
 def _with(count: int, parts: Mapping[str, int], spell: Spell) -> str:

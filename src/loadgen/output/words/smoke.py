@@ -35,7 +35,7 @@ def server(ended: SmokeEnded) -> str:
 def reasons(ended: SmokeEnded) -> list[str]:
     """Why it did not pass: each criterion that was not met, and what makes the numbers doubtful."""
     missed = (f"{check.name}: {found(check)}{f', not {check.limit}' * bool(check.limit)}" for check in ended.failed)
-    return [*missed, *(printable(doubt, _LONGEST) for doubt in ended.doubts)]
+    return [*missed, *(printable(doubt.words, _LONGEST) for doubt in ended.doubts)]
 
 
 def measured(ended: SmokeEnded) -> list[str]:

@@ -13,6 +13,8 @@ from loadgen.events import Result
 from loadgen.plan import Plan
 from loadgen.record.read import run
 from loadgen.record.read.fields import Fields
+from loadgen.record.read.reasons import reason, reasons
+from loadgen.severity import Severity
 from loadgen.smoke.criteria import Check, SmokeEnded
 from loadgen.stats.sequential import Shift
 
@@ -82,9 +84,11 @@ def compared(record: Fields) -> Compared:
         values=(a, b),
         host=record.text("host"),
         version=record.text("version"),
-        notes=record.texts("notes"),
-        failure=record.text("failure"),
-        refused=record.text("refused"),
+        reasons=(
+            *reason(record, "failure", Severity.COULD_NOT_RUN),
+            *reason(record, "refused", Severity.UNKNOWN),
+        ),
+        notes=reasons(record, "notes"),
         interrupted=bool(record.get("interrupted", False)),
         took_s=float(record.may("took_secs", 0.0)),
         wall_s=record.wall_s(),
@@ -99,7 +103,7 @@ def noise(record: Fields) -> NoiseFound:
         noise=_values(record.get("noise", {})),
         false_alarms=_values(record.get("false_alarms", {})),
         interrupted=bool(record.get("interrupted", False)),
-        failure=record.text("failure"),
+        reasons=reason(record, "failure", Severity.COULD_NOT_RUN),
         took_s=float(record.may("took_secs", 0.0)),
         wall_s=record.wall_s(),
     )

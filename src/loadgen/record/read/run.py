@@ -26,7 +26,9 @@ from loadgen.protocol import PROTOCOLS
 from loadgen.record.read.accounts import checks, commands, connections, errors, examples, others
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.latency import shown, shown_in_us, whole
+from loadgen.record.read.reasons import reasons, without
 from loadgen.record.read.search import quantile_limits
+from loadgen.severity import Severity
 from loadgen.signs import Ceiling, HostSigns, PauseAccount, Signs, WorkerSigns
 from loadgen.slo import Objective, Unit
 from loadgen.snapshot import Backlog, Histogram, Snapshot, Tally
@@ -202,8 +204,8 @@ def result(record: Fields, plan: Plan) -> Result:
         max_rss_bytes=record.part("client").count("max_rss_bytes"),
         embedded=bool(record.get("embedded", False)),
         interrupted=bool(record.get("interrupted", False)),
-        failed_because=verdict.texts("failed_because"),
-        warnings=verdict.texts("warnings"),
+        reasons=reasons(verdict, "failed_because", Severity.FAILED),
+        notes=reasons(verdict, "warnings"),
         examples=examples(record),
         signs=_signs(record),
         overload=_overload(record.part("overload")) if record.may("overload") else None,
@@ -213,7 +215,8 @@ def result(record: Fields, plan: Plan) -> Result:
         wall_s=record.wall_s(),
     )
     # What follows from the counts is said again when it is asked.
-    return replace(ended, reasons=tuple(why for why in verdict.texts("reasons") if why not in ended.invalid_because))
+    said = without(reasons(verdict, "reasons", Severity.INVALID), ended.invalid_because)
+    return replace(ended, reasons=(*ended.reasons, *said))
 
 
 def _phase(record: Fields) -> PhaseCounted:

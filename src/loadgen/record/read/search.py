@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from loadgen.events import SearchEnded, StepTaken
 from loadgen.phase import Phase
 from loadgen.plan import Plan
+from loadgen.reason import Reason
 from loadgen.record.read.accounts import commands, connections, errors, examples, others
 from loadgen.record.read.fields import Fields
+from loadgen.record.read.reasons import reasons
+from loadgen.severity import Severity
 from loadgen.snapshot import Snapshot
 from loadgen.stats.search import Outcome, Purpose, SearchAnswer, Step
 from loadgen.stats.trial import NO_LIMIT_NS, Exceedance, Judgement, Limit, RateVerdict
@@ -56,12 +59,17 @@ def ended(record: Fields, plan: Plan, steps: Sequence[Step]) -> SearchEnded:
         phases={"others": others(record, measured), Phase.MEASURE: measured},
         embedded=bool(record.get("embedded", False)),
         interrupted=bool(record.get("interrupted", False)),
-        failure=record.text("failure"),
-        failed_because=record.part("verdict").texts("failed_because"),
-        warnings=record.part("verdict").texts("warnings"),
+        reasons=(*_failure(record), *reasons(record.part("verdict"), "failed_because", Severity.FAILED)),
+        notes=reasons(record.part("verdict"), "warnings"),
         examples=examples(record),
         wall_s=record.wall_s(),
     )
+
+
+def _failure(record: Fields) -> tuple[Reason, ...]:
+    """Why the search did not come to its end: the first of the verdict's reasons too, which has its code."""
+    said = reasons(record.part("verdict"), "reasons", Severity.COULD_NOT_RUN)
+    return tuple(why for why in said if why.words == record.text("failure"))[:1]
 
 
 def _answer(record: Fields, steps: Sequence[Step]) -> SearchAnswer:

@@ -8,6 +8,8 @@ from loadgen.compare.settings import Idle
 from loadgen.percentiles import COMPARED
 from loadgen.record.schema.load import LOAD
 from loadgen.record.schema.shape import (
+    CODE_OR_NULL,
+    CODES,
     COUNT,
     COUNT_OR_NULL,
     NUMBER,
@@ -49,6 +51,7 @@ def smoke(result: Schema) -> Schema:
                 )
             ),
             "reasons": TEXTS,
+            "codes": object_of({"reasons": CODES}),
             "throughput": COUNT_OR_NULL,
             **{f"{name}_us": COUNT_OR_NULL for name, _, _ in COMPARED},
             "hit_pct": PERCENT_OR_NULL,
@@ -132,6 +135,7 @@ COMPARISON = object_of(
         "notes": TEXTS,
         "failure": TEXT_OR_NULL,
         "refused": TEXT_OR_NULL,
+        "codes": object_of({"notes": CODES, "failure": CODE_OR_NULL, "refused": CODE_OR_NULL}),
         "interrupted": TRUTH,
     }
 )
@@ -147,6 +151,7 @@ NOISE = object_of(
         "false_alarms": map_of(SHARE),
         "interrupted": TRUTH,
         "failure": TEXT_OR_NULL,
+        "codes": object_of({"failure": CODE_OR_NULL}),
         "took_secs": NUMBER,
     }
 )

@@ -12,6 +12,7 @@ from loadgen.phase import Phase
 from loadgen.record.schema.judged import COMPARISON, NOISE, ROUND, smoke
 from loadgen.record.schema.load import LOAD
 from loadgen.record.schema.shape import (
+    CODES,
     COUNT,
     COUNT_OR_NULL,
     LOOP,
@@ -78,7 +79,8 @@ _TOTALS = object_of(
 _CONNECTIONS = object_of(
     {"opened": COUNT, "failed": COUNT, "closed": COUNT, "reconnects": COUNT, "failures": map_of(COUNT)}
 )
-_VERDICT = object_of({"valid": TRUTH, "failed_because": TEXTS, "reasons": TEXTS, "warnings": TEXTS})
+_SAID = ("failed_because", "reasons", "warnings")
+_VERDICT = object_of({"valid": TRUTH, **dict.fromkeys(_SAID, TEXTS), "codes": object_of(dict.fromkeys(_SAID, CODES))})
 _METRICS = (*PERCENTILES, "errors", "timeouts", "hit_rate_min", "throughput_min")
 _OBJECTIVE: Schema = {
     "metric": {"enum": list(_METRICS)},

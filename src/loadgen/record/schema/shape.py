@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from loadgen.reason import Code
+
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
@@ -20,6 +22,9 @@ SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
 TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 PERCENT_OR_NULL: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": 100}
 TIMESTAMP: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"}
+CODE: Schema = {"enum": [str(code) for code in Code if code is not Code.UNNAMED]}
+CODES: Schema = {"type": "array", "items": CODE}
+CODE_OR_NULL: Schema = {"enum": [*CODE["enum"], None]}
 LOOP: Schema = {"enum": ["closed", "open"]}
 
 

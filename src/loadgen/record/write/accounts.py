@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from loadgen.events import Result, SearchEnded
-from loadgen.record.write.spelling import tallied, text, texts
+from loadgen.events import LoadEnded, SearchEnded
+from loadgen.record.write.spelling import codes, tallied, text, words
 from loadgen.snapshot import Snapshot, Tally
 
 # Crucible's names have its meanings throughout: `hits` and `misses` are of GETs, `errors` are all that went wrong.
@@ -44,15 +44,19 @@ def connections(overall: Snapshot) -> dict[str, Any]:
     }
 
 
-def verdict(event: Result | SearchEnded) -> dict[str, Any]:
-    no_answer = [event.no_answer] if isinstance(event, SearchEnded) and event.no_answer else []
+def verdict(event: LoadEnded) -> dict[str, Any]:
+    no_answer = event.no_answer if isinstance(event, SearchEnded) else ()
+    said = {
+        "failed_because": event.failed_because,
+        "reasons": (*event.invalid_because, *no_answer),
+        "warnings": event.notes,
+    }
     return {
         "valid": event.valid,
-        "failed_because": texts(event.failed_because),
-        "reasons": texts([*event.invalid_because, *no_answer]),
-        "warnings": texts(event.warnings),
+        **{name: words(reasons) for name, reasons in said.items()},
+        "codes": {name: codes(reasons) for name, reasons in said.items()},
     }
 
 
-def examples(event: Result | SearchEnded) -> dict[str, str]:
+def examples(event: LoadEnded) -> dict[str, str]:
     return {text(kind): text(words) for kind, words in event.examples.items()}

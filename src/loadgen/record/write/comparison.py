@@ -5,14 +5,16 @@ Changes are shares, B / A - 1, so that -0.05 is 5 % less than A's; metrics are i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from loadgen.compare.answers import Compared, NoiseFound, Row
 from loadgen.compare.candidate import Candidate
 from loadgen.compare.metric import METRICS
 from loadgen.compare.round import RoundEnded
-from loadgen.record.write.spelling import finite, number, secs, text, texts, timestamp
+from loadgen.reason import Reason
+from loadgen.record.write.spelling import codes, finite, number, secs, text, texts, timestamp, words
+from loadgen.severity import Severity
 
 # A thousandth of a nanosecond, of a byte or of a request per second.
 _DIGITS = 3
@@ -63,9 +65,10 @@ def comparison(event: Compared) -> dict[str, Any]:
         "took_secs": finite(event.took_s, _DIGITS),
         "rounds": _rounds(event),
         "round_counts": [len(side) for side in event.values],
-        "notes": texts(event.notes),
+        "notes": words(event.notes),
         "failure": text(event.failure) or None,
         "refused": text(event.refused) or None,
+        "codes": {"notes": codes(event.notes), **_codes(event.reasons, "failure", "refused")},
         "interrupted": event.interrupted,
     }
 
@@ -81,8 +84,18 @@ def noise(event: NoiseFound) -> dict[str, Any]:
         "false_alarms": {name: finite(share, _SHARE_DIGITS) for name, share in event.false_alarms.items()},
         "interrupted": event.interrupted,
         "failure": text(event.failure) or None,
+        "codes": _codes(event.reasons, "failure"),
         "took_secs": finite(event.took_s, _DIGITS),
     }
+
+
+_SEVERITIES = {"failure": Severity.COULD_NOT_RUN, "refused": Severity.UNKNOWN}
+
+
+def _codes(reasons: Iterable[Reason], *fields: str) -> dict[str, str | None]:
+    """The code of what each of these fields says; null where it is null."""
+    found = {reason.severity: str(reason.code) for reason in reasons}
+    return {field: found.get(_SEVERITIES[field]) for field in fields}
 
 
 def _about(candidate: Candidate) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from loadgen.percentiles import COMPARED
+from loadgen.reason import Code
 from loadgen.record.write import run
 from loadgen.record.write.latency import in_us
-from loadgen.record.write.spelling import cpu_us, percent, text, texts, timestamp
+from loadgen.record.write.spelling import codes, cpu_us, percent, text, texts, timestamp, words
 from loadgen.smoke.criteria import SmokeEnded
 
 
@@ -32,7 +33,8 @@ def smoke(event: SmokeEnded) -> dict[str, Any]:
             }
             for check in event.checks
         ],
-        "reasons": [*(f"{check.name}: {text(check.found)}" for check in event.failed), *texts(event.doubts)],
+        "reasons": [*(f"{check.name}: {text(check.found)}" for check in event.failed), *words(event.doubts)],
+        "codes": {"reasons": [*(str(Code.CRITERION) for _ in event.failed), *codes(event.doubts)]},
         "throughput": int(result.throughput_per_s) if result is not None else None,
         **{f"{name}_us": latency.get(f"{name}_us") for name, _, _ in COMPARED},
         "hit_pct": percent(measured.hit_rate) if measured is not None else None,

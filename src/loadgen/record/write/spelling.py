@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from loadgen.escape import json_text
+from loadgen.reason import Reason
 from loadgen.record.schema.shape import MAX_INTEGER
 from loadgen.units import NS_PER_S
 
@@ -46,6 +47,15 @@ def timestamp(wall_s: float) -> str:
 
 def texts(sentences: Iterable[str]) -> list[str]:
     return [text(sentence) for sentence in sentences]
+
+
+def words(reasons: Iterable[Reason]) -> list[str]:
+    return [text(reason.words) for reason in reasons]
+
+
+def codes(reasons: Iterable[Reason]) -> list[str]:
+    """The codes of reasons, in the order of their `words`."""
+    return [str(reason.code) for reason in reasons]
 
 
 def text(words: str) -> str:

@@ -142,7 +142,7 @@ class Run:
             *fact("client", sentences.client(event)),
             *fact("standing", sentences.standing(event, figures.grouped)),
             "",
-            *(self._latency(event) if total.planned else [NOTHING_MEASURED]),
+            *(self._latency(event) if total.planned else [NOTHING_MEASURED.words]),
             "",
             *self._by_phase(event),
             *self._objectives(event),

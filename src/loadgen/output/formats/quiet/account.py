@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.events import NOT_FOUND, NOTHING_MEASURED, Result, SearchEnded
+from loadgen.events import NOT_FOUND, NOTHING_MEASURED, LoadEnded, Result
 from loadgen.output.words import figures, sentences
 from loadgen.units import NS_PER_US
 from loadgen.usage import ServerReport
@@ -14,11 +14,12 @@ def server(report: ServerReport | None) -> list[str]:
     return [] if cpu is None else [f"server={figures.latency_word(cpu * NS_PER_US)}/req"]
 
 
-def remarks(event: Result | SearchEnded) -> list[str]:
+def remarks(event: LoadEnded) -> list[str]:
     """What keeps a reader from taking the figures as they stand."""
     warnings = sentences.warnings(event)
     strain = sentences.overload(event) if isinstance(event, Result) else []
-    reasons = [reason for reason in sentences.reasons(event) if reason not in (NOTHING_MEASURED, NOT_FOUND)]
+    said = {NOTHING_MEASURED.words, NOT_FOUND.words}
+    reasons = [reason for reason in sentences.reasons(event) if reason not in said]
     return [
         *(["interrupted"] if event.interrupted else []),
         *sentences.fate(event.server if isinstance(event, Result) else None),

@@ -19,7 +19,7 @@ def result(event: Result) -> str:
 def _measured(event: Result) -> list[str]:
     total, latency = event.measured.total, event.measured.latency()
     if not total.planned:
-        return [NOTHING_MEASURED]
+        return [NOTHING_MEASURED.words]
     hits = figures.share(event.measured.hit_rate)
     shown = ((label, figures.quantile(latency, q, figures.latency_word)) for _, label, q in IN_ROWS)
     objectives = slo.summary(event.checks)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from loadgen.events import Result, SearchEnded
+from loadgen.events import LoadEnded
 from loadgen.output.words import sentences
 
 
-def balance(event: Result | SearchEnded) -> list[str]:
+def balance(event: LoadEnded) -> list[str]:
     accounts = sentences.accounts(event)
     return [accounts] if accounts else []
 
 
-def verdict(event: Result | SearchEnded) -> list[str]:
+def verdict(event: LoadEnded) -> list[str]:
     warnings = (f"warning: {warning}" for warning in sentences.warnings(event))
     return [*warnings, *(f"verdict: {words}" for words in sentences.verdict(event))]

@@ -173,7 +173,7 @@ def _result(event: Result) -> list[str]:
         *account.verdict(event),
         *(f"slo: {slo.line(check)}" for check in event.checks),
     ]
-    table = _latency(event) if total.planned else [NOTHING_MEASURED]
+    table = _latency(event) if total.planned else [NOTHING_MEASURED.words]
     return [*hung(facts), *table, *hung([*phases, *remarks])]
 
 

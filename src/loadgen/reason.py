@@ -1,0 +1,94 @@
+"""Why a result does not hold, and what to know of one that does: a code for programs, words for people. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from loadgen.severity import Severity
+
+
+class Code(StrEnum):
+    """What a reason is about. Words may change from one loadgen to the next, a code does not."""
+
+    meaning: str
+    """For `docs/RESULTS.md`."""
+
+    def __new__(cls, value: str, meaning: str = "") -> Self:
+        code = str.__new__(cls, value)
+        code._value_ = value
+        code.meaning = meaning
+        return code
+
+    # The load did not come to its end.
+    SERVER_GONE = "server-gone", "a server accepts no connection any more"
+    SERVER_ENDED = "server-ended", "a server that loadgen started has ended"
+    LOCKED_OUT = "locked-out", "a server wants other credentials for every request"
+    WORKER_DIED = "worker-died", "one of loadgen's own worker processes died"
+    COULD_NOT_RUN = "could-not-run", "a round of a comparison could not be run, for any other reason"
+    UNFINISHED = "unfinished", "the search was ended before it had an answer"
+
+    # More failed than may.
+    REQUESTS_FAILED = "requests-failed", "more requests failed than `[verdict] failures` allows"
+    CONNECTIONS_FAILED = "connections-failed", "more connections never opened than `[verdict] connections` allows"
+    CRITERION = "criterion", "a criterion of `[smoke]` is not met"
+
+    # The numbers are not the server's, or there are none.
+    NOTHING_MEASURED = "nothing-measured", "no request was measured"
+    UNACCOUNTED = "unaccounted", "planned requests ended nowhere or twice: a bug in loadgen"
+    NO_GOOD_REPLY = "no-good-reply", "no request got a good reply"
+    GARBLED = "garbled", "replies were none that the protocol allows, or those to other requests"
+    SERVER_RESTARTED = "server-restarted", "another process of the server answered from some time on"
+    GENERATOR_LATE = "generator-late", "p99 of the generator's own send lag is over its limit, or may be"
+    GENERATOR_SHORT = "generator-short", "the generator had too many requests still to send when the window closed"
+
+    # There is no answer.
+    NO_RATE_PASSED = "no-rate-passed", "a search found no rate that meets the limits"
+    GENERATOR_LIMITED = "generator-limited", "a search came to the generator's limit before the server's"
+    UNCONFIRMED = "unconfirmed", "rates that had passed failed again on new connections"
+    HOST_NOISY = "host-noisy", "a metric differs too much from round to round to be judged on this host"
+
+    # The result holds; what to know of it.
+    LATE_TAIL = "late-tail", "some requests were sent late by the generator, which shows in the last percentiles"
+    CPU_BUSY = "cpu-busy", "a worker used up its CPU, or fell behind with what it had to do"
+    CPU_AWAITED = "cpu-awaited", "a worker waited for a CPU"
+    CPU_QUOTA = "cpu-quota", "a CPU quota held a worker up"
+    CPU_STOLEN = "cpu-stolen", "the hypervisor gave CPU time to others"
+    WORKER_STOPPED = "worker-stopped", "a worker was stopped from outside"
+    SLOW_CLOCK = "slow-clock", "reading the clock takes a system call on this machine"
+    NEAR_CEILING = "near-ceiling", "the load came near to what this host's self-test reached"
+    DRIFT = "drift", "response time rose or fell over the window"
+    CONNECTIONS_DOWN = "connections-down", "some connections could not be opened at first"
+    GREETING = "greeting", "the server did not answer the greeting as expected, and was used all the same"
+    CPUS_SHARED_OUT = "cpus-shared-out", "which CPUs the load and the servers of a comparison have"
+    KEPT_AWAKE = "kept-awake", "CPUs were kept from sleeping while servers were measured"
+    RAN_ALONE = "ran-alone", "candidates ran alone, as an idle one used a CPU"
+    IDLE_BUSY = "idle-busy", "a server that was stopped used a CPU all the same"
+    MEASURED_AGAIN = "measured-again", "slices, a round or a capacity were measured again"
+    RATE_LOWERED = "rate-lowered", "response times are compared at a lower rate, as a worker would be late itself"
+    OVERLOADED = "overloaded", "a candidate was overloaded at the rate of the comparison"
+    HIT_RATES_DIFFER = "hit-rates-differ", "candidates had different hit rates, so they did not do the same work"
+    ROUNDS_LATE = "rounds-late", "rounds in which the generator was late are left out of a metric"
+    STORED = "stored", "at least one side of the comparison is a stored result"
+    OTHER_MACHINE = "other-machine", "one side of the comparison was measured on another machine"
+    TOO_FEW = "too-few", "so few stored runs cannot tell any difference from chance"
+
+    UNNAMED = "unnamed", "the result is of an older loadgen, which wrote no codes"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Something that is said of a result."""
+
+    code: Code
+    words: str
+    """A sentence."""
+    severity: Severity = Severity.GOOD
+    """What it makes of the result; GOOD where the result holds all the same."""
+
+
+def words_of(reasons: Iterable[Reason], severity: Severity) -> str:
+    """The words of the reasons of one severity, as one sentence; empty where there is none."""
+    return "; ".join(reason.words for reason in reasons if reason.severity is severity)
