@@ -23,7 +23,7 @@ from loadgen.config.tables.change import (
     parse_rise,
 )
 from loadgen.errors import ConfigError
-from loadgen.smoke.criteria import SmokeLimits
+from loadgen.smoke.limits import SmokeLimits
 
 MS = 10**6
 S = 10**9

@@ -15,7 +15,8 @@ from rendered import emit_all
 from loadgen.cli.verbs.smoke import tally_of
 from loadgen.events import Event
 from loadgen.output import create
-from loadgen.smoke.criteria import CRITERIA, SmokeBegan, SmokeEnded
+from loadgen.smoke.criteria import CRITERIA
+from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
 PEOPLE = ("clean", "verbose", "quiet")
 

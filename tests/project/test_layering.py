@@ -91,7 +91,12 @@ compare.candidate ← compare.shape
 compare.round ← events compare.candidate
 compare.answers ← severity reason events stats compare.settings compare.candidate
 history ← units errors escape stats compare.metric record.read record
-smoke.criteria ← units phase escape severity reason snapshot plan events judge.causes judge.diagnosis
+smoke.limits ←
+smoke.observed ←
+smoke.check ←
+smoke.ended ← severity events smoke.check
+smoke.criteria ← units phase escape snapshot plan events judge.causes judge.diagnosis smoke.limits smoke.observed
+    smoke.check
 selftest ← signs plan host
 
 # What touches the machine: its processes, other servers, and the workers.
@@ -100,36 +105,37 @@ host ← units signs host._awake
 target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret server_plan usage plan events target.talk
 worker ← units phase errors secret signs snapshot plan engine._engine host
-runner ← units phase errors escape severity reason signs usage snapshot slo overload plan events stats judge.verdict
-    judge.judging judge.diagnosis judge.failures host worker
-compare ← units percentiles phase errors severity reason signs snapshot slo overload plan events stats judge.causes
-    judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
-    compare.answers host target.talk target worker runner record.read record __init__
-smoke ← units errors plan events judge.judging smoke.criteria host target.talk target runner __init__
+runner ← units phase errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.judging
+    judge.diagnosis judge.failures host worker
+compare ← units percentiles phase errors signs snapshot slo overload plan events stats judge.causes judge.verdict
+    judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round compare.answers host
+    target.talk target worker runner record.read record __init__
+smoke ← units errors plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host target.talk
+    target runner __init__
 
 # TOML and pydantic.
-config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings
-    smoke.criteria host
+config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits
+    host
 config.document ← errors secret config.tables
-config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.criteria
+config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.limits
     config.tables
 config ← units lazy protocol errors escape plan engine._ketama config.tables config.document config.told
 
 # Events to JSON, and back.
-record.schema ← percentiles phase reason stats compare.metric compare.settings compare.answers smoke.criteria
-record.write ← units percentiles escape severity reason signs usage snapshot slo overload plan events stats
-    compare.shape compare.metric compare.candidate compare.round compare.answers smoke.criteria record.schema
-record.read ← units percentiles phase protocol severity reason signs usage snapshot slo overload plan events stats
-    judge.judging compare.shape compare.settings compare.candidate compare.round compare.answers smoke.criteria
-record ← phase errors escape events compare.round compare.answers smoke.criteria record.write record.read
+record.schema ← percentiles phase stats compare.metric compare.settings compare.answers smoke.criteria
+record.write ← units percentiles escape signs usage snapshot slo overload plan events stats compare.shape
+    compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
+record.read ← units percentiles phase protocol signs usage snapshot slo overload plan events stats judge.judging
+    compare.shape compare.settings compare.candidate compare.round compare.answers smoke.check smoke.ended
+record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
 
 # Events to text.
 output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.causes judge.verdict
-    compare.metric compare.candidate compare.round compare.answers smoke.criteria
+    compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.answers output.words output.paper
 output.formats ← units percentiles phase escape severity usage slo plan events stats judge.causes judge.verdict
-    compare.metric compare.candidate compare.round compare.answers history smoke.criteria record output.words
+    compare.metric compare.candidate compare.round compare.answers history smoke.check smoke.ended record output.words
     output.paper output.pictures
 output.reports ← escape events stats compare.answers output.words output.paper output.formats
 output ← lazy errors events output.words output.paper output.pictures output.reports output.formats
@@ -141,7 +147,7 @@ cli ← errors escape severity reason server_plan usage plan events stats judge.
     compare.candidate compare.answers selftest host target.talk target runner compare config.tables config output
     cli.options cli.flags __init__
 cli.verbs ← units protocol errors escape severity server_plan events server.builtin judge.verdict compare.answers
-    history smoke.criteria selftest host target runner compare smoke config record output.paper output.formats output
+    history smoke.ended selftest host target runner compare smoke config record output.paper output.formats output
     cli.options cli.flags cli __init__
 cli.main ← errors escape config cli.options cli.flags cli __init__
 entry ← cli.main

@@ -14,7 +14,11 @@ from loadgen.plan import Plan, Weights
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.signs import Signs
-from loadgen.smoke.criteria import CRITERIA, Check, Finding, Observed, SmokeEnded, SmokeLimits, judge
+from loadgen.smoke.check import Check
+from loadgen.smoke.criteria import CRITERIA, judge
+from loadgen.smoke.ended import SmokeEnded
+from loadgen.smoke.limits import SmokeLimits
+from loadgen.smoke.observed import Finding, Observed
 from loadgen.snapshot import ConnectionCounts, Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_MS, NS_PER_S
 

@@ -10,7 +10,9 @@ from constructed_events import RUNS, START_S, closed_loop
 from loadgen.events import Event, Result
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
-from loadgen.smoke.criteria import CRITERIA, Check, SmokeBegan, SmokeEnded
+from loadgen.smoke.check import Check
+from loadgen.smoke.criteria import CRITERIA
+from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
 LIMITS = {"timeouts": "0", "p99.9": "< 100 ms", "hit rate": "> 0", "requests measured": "≥ 1,000"}
 FOUND = {"server up": "answered after 0.01 s", "p99.9": "222 µs", "timeouts": "0", "requests measured": "3,000"}

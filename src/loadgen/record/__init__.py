@@ -29,7 +29,7 @@ from loadgen.events import (
 from loadgen.phase import Phase
 from loadgen.record.read import Reading, Record
 from loadgen.record.write import comparison, run, search, smoke
-from loadgen.smoke.criteria import SmokeBegan, SmokeEnded
+from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
 MOST_EXACT = 2**53 - 1
 """The largest integer of which JavaScript and jq, whose numbers are doubles, read every one apart."""

@@ -1,4 +1,4 @@
-"""A smoke test's criteria and what it found: values and pure functions, from a run's Result to PASS or FAIL.
+"""A smoke test's criteria: pure functions from what was seen and a run's Result to a check for each.
 
 It starts no server and puts no load on one; the verb does. A criterion that was not reached is not passed. Where the
 log is looked through, and what the bytes of an answer have to be, is not known here.
@@ -6,18 +6,18 @@ log is looked through, and what the bytes of an answer have to be, is not known 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from loadgen.escape import printable
-from loadgen.events import Ending, Event, Result
+from loadgen.events import Result
 from loadgen.judge.causes import span
 from loadgen.judge.diagnosis import because
 from loadgen.phase import Phase
 from loadgen.plan import Plan
-from loadgen.reason import Reason
-from loadgen.severity import Severity
+from loadgen.smoke.check import Check
+from loadgen.smoke.limits import SmokeLimits
+from loadgen.smoke.observed import Finding, Observed
 from loadgen.snapshot import Snapshot
 from loadgen.units import percent_beside
 
@@ -37,123 +37,6 @@ CRITERIA = (
 """The names of a smoke test's checks, in their order."""
 
 _OF_THE_LOAD = CRITERIA[4:]
-
-
-@dataclass(frozen=True, slots=True)
-class SmokeLimits:
-    """`[smoke]`: what a freshly built server must meet. Each is the most, or the least, that passes."""
-
-    connection_errors: int = 0
-    timeouts: int = 0
-    error_replies: int = 0
-    p999_ns: int = 100_000_000
-    hit_rate: float | None = 0.0
-    """The share of GETs that must hit, where sets precede gets; 0 asks for any hit at all, None for nothing."""
-    requests: int = 1000
-    """The least that must be measured."""
-    log: bool = True
-    """Whether a line in its log that tells of an error fails the test."""
-    sanity: bool = True
-    """Whether PING, SET and GET of a key of our own must be answered right before the load."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One criterion, held against what was found."""
-
-    name: str
-    """One of CRITERIA."""
-    passed: bool | None
-    """None: it does not apply here (`found` says why), or the test ended before it could be judged."""
-    found: str
-    """What was found, such as "1.92 ms" or "killed by SIGSEGV 2.1 s into the load"."""
-    limit: str = ""
-    """What would pass, such as "< 100 ms"; empty where that goes without saying."""
-
-
-@dataclass(frozen=True, slots=True)
-class SmokeBegan(Event):
-    """Servers are going to be tested, one after the other."""
-
-    matrix: bool
-    """Of each server a row is wanted, and nothing of its load."""
-    wall_s: float = field(default_factory=time.time)
-    """Unix time."""
-
-
-@dataclass(frozen=True, slots=True)
-class SmokeEnded(Ending):
-    """How one smoke test ended."""
-
-    server: str
-    """The server file's stem, the program's name, or the endpoint."""
-    identity: str
-    """Name and version in the server's own words; empty when it did not come so far."""
-    checks: tuple[Check, ...]
-    """One for each of CRITERIA, in their order."""
-    result: Result | None = None
-    """Of the load; None when it did not come so far."""
-    last_words: tuple[str, ...] = ()
-    """The end of the server's log, where the test failed and there is one."""
-    interrupted: bool = False
-    wall_s: float = field(default_factory=time.time)
-    """Unix time."""
-
-    @property
-    def failed(self) -> tuple[Check, ...]:
-        """The criteria that were not met."""
-        return tuple(check for check in self.checks if check.passed is False)
-
-    @property
-    def doubts(self) -> tuple[Reason, ...]:
-        """Why the numbers cannot be told from the generator's own; empty when they can."""
-        return self.result.invalid_because if self.result is not None else ()
-
-    @property
-    def passed(self) -> bool:
-        return not self.failed and not self.doubts and not self.interrupted
-
-    @property
-    def severity(self) -> Severity:
-        holds = {
-            Severity.INTERRUPTED: self.interrupted,
-            Severity.FAILED: self.failed,
-            Severity.INVALID: self.doubts,
-        }
-        return Severity.gravest(severity for severity, why in holds.items() if why)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What came of a step that is not the load."""
-
-    good: bool
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """How far a smoke test came, and what was seen apart from the load's counts. None: it did not come so far."""
-
-    up: Finding | None = None
-    sanity: Finding | None = None
-    failure: str = ""
-    """Why the load could not begin, in a sentence; empty when it did, or was not tried."""
-    still_up: Finding | None = None
-    complaints: tuple[str, ...] | None = None
-    """Lines of the server's log that tell of an error; None where there is no log to be seen."""
-    interrupted: bool = False
-
-    @property
-    def obstacle(self) -> str:
-        """Why what follows was not reached."""
-        if self.up is not None and not self.up.good:
-            return "not reached: the server did not come up"
-        if self.sanity is not None and not self.sanity.good:
-            return "not reached: it answered wrong before the load"
-        if self.failure:
-            return "not reached: the load could not begin"
-        return "not reached: interrupted" if self.interrupted else "not reached"
 
 
 def judge(limits: SmokeLimits, course: Observed, result: Result | None = None) -> tuple[Check, ...]:

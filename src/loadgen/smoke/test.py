@@ -18,7 +18,10 @@ from loadgen.plan import Plan
 from loadgen.runner.run import Run
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.runner.watch import FATE_PATIENCE_S, fate_of
-from loadgen.smoke.criteria import Finding, Observed, SmokeEnded, SmokeLimits, judge
+from loadgen.smoke.criteria import judge
+from loadgen.smoke.ended import SmokeEnded
+from loadgen.smoke.limits import SmokeLimits
+from loadgen.smoke.observed import Finding, Observed
 from loadgen.target.server import ManagedServer, ServerError
 from loadgen.target.servers import Servers
 from loadgen.target.talk import sanity

@@ -22,7 +22,7 @@ from loadgen.errors import ConfigError, ExitCode, UsageError
 from loadgen.runner.stop import Stop
 from loadgen.server_plan import builtin
 from loadgen.severity import Severity
-from loadgen.smoke.criteria import SmokeBegan, SmokeEnded
+from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.smoke.test import Case, run_all
 from loadgen.target.servers import servers_of
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from loadgen.config.tables.table import Table, duration_key
 from loadgen.config.tables.values import Count, PositiveDuration, ShareOrFalse
-from loadgen.smoke.criteria import SmokeLimits
+from loadgen.smoke.limits import SmokeLimits
 from loadgen.units import format_duration
 
 _LIMITS = SmokeLimits()

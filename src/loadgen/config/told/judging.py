@@ -9,7 +9,7 @@ from loadgen.config.tables.schema import Config
 from loadgen.config.told.settings import settings_of
 from loadgen.judge.judging import Judging
 from loadgen.judge.verdict import VerdictLimits
-from loadgen.smoke.criteria import SmokeLimits
+from loadgen.smoke.limits import SmokeLimits
 
 
 def judging(config: Config) -> Judging:

@@ -23,7 +23,7 @@ from loadgen.events import (
 )
 from loadgen.output.paper import layout
 from loadgen.output.paper.sink import Sink
-from loadgen.smoke.criteria import SmokeBegan, SmokeEnded
+from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
 Kind = TypeVar("Kind", bound=Event)
 

@@ -7,7 +7,7 @@ from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import remark
 from loadgen.output.words import slo
 from loadgen.severity import Severity
-from loadgen.smoke.criteria import SmokeEnded
+from loadgen.smoke.ended import SmokeEnded
 
 
 class Remark(Format):

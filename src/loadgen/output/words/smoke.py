@@ -5,7 +5,8 @@ from __future__ import annotations
 from loadgen.escape import printable
 from loadgen.output.words import figures, sentences
 from loadgen.percentiles import COMPARED
-from loadgen.smoke.criteria import Check, SmokeEnded
+from loadgen.smoke.check import Check
+from loadgen.smoke.ended import SmokeEnded
 from loadgen.units import NS_PER_US
 
 _LONGEST = 500

@@ -13,7 +13,7 @@ from loadgen.events import Event, Result, StepTaken
 from loadgen.plan import Plan
 from loadgen.record.read import judged, run, search
 from loadgen.record.read.fields import Fields
-from loadgen.smoke.criteria import SmokeBegan
+from loadgen.smoke.ended import SmokeBegan
 
 Record = Mapping[str, Any]
 

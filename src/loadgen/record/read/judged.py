@@ -15,7 +15,8 @@ from loadgen.record.read import run
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.reasons import reason, reasons
 from loadgen.severity import Severity
-from loadgen.smoke.criteria import Check, SmokeEnded
+from loadgen.smoke.check import Check
+from loadgen.smoke.ended import SmokeEnded
 from loadgen.stats.sequential import Shift
 
 Values = dict[str, float]

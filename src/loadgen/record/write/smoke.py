@@ -9,7 +9,7 @@ from loadgen.reason import Code
 from loadgen.record.write import run
 from loadgen.record.write.latency import in_us
 from loadgen.record.write.spelling import codes, cpu_us, percent, text, texts, timestamp, words
-from loadgen.smoke.criteria import SmokeEnded
+from loadgen.smoke.ended import SmokeEnded
 
 
 def smoke(event: SmokeEnded) -> dict[str, Any]:

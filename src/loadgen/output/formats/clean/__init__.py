@@ -13,7 +13,7 @@ from loadgen.output.formats.format import Laid, on
 from loadgen.output.paper.color import Paint
 from loadgen.output.paper.page import Page
 from loadgen.output.paper.sink import Sink
-from loadgen.smoke.criteria import SmokeBegan, SmokeEnded
+from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
 
 class Clean(Laid):

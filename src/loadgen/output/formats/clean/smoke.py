@@ -6,7 +6,8 @@ from loadgen.escape import printable
 from loadgen.output.paper.layout import WIDTH, fact, indented, rule, width
 from loadgen.output.paper.page import Page
 from loadgen.output.words import figures, sentences, smoke
-from loadgen.smoke.criteria import Check, SmokeBegan, SmokeEnded
+from loadgen.smoke.check import Check
+from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
 _ANSWER_STYLES = {True: "green", False: "bold red", None: "dim"}
 

@@ -10,7 +10,7 @@ from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, Sea
 from loadgen.output.formats.format import Format, Kind, on
 from loadgen.output.formats.quiet import comparison, run, search, smoke
 from loadgen.output.paper.sink import Sink
-from loadgen.smoke.criteria import SmokeBegan, SmokeEnded
+from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
 
 class Quiet(Format):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadgen.output.formats.quiet.account import server
 from loadgen.output.words import smoke
-from loadgen.smoke.criteria import SmokeEnded
+from loadgen.smoke.ended import SmokeEnded
 
 
 def ended(event: SmokeEnded) -> str:

@@ -15,7 +15,7 @@ from loadgen.output.formats.verbose.search import Search
 from loadgen.output.formats.verbose.smoke import Smoke
 from loadgen.output.paper.log import Log
 from loadgen.output.paper.sink import Sink
-from loadgen.smoke.criteria import SmokeBegan, SmokeEnded
+from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
 
 class Verbose(Laid):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
 from loadgen.output.words import smoke
-from loadgen.smoke.criteria import SmokeEnded
+from loadgen.smoke.ended import SmokeEnded
 
 
 class Smoke:
