@@ -94,10 +94,11 @@ history ← units errors escape stats compare.metric record.read record
 smoke.limits ←
 smoke.observed ←
 smoke.check ←
-smoke.ended ← severity events smoke.check
+smoke.ended ← severity reason events smoke.check
 smoke.criteria ← units phase escape snapshot plan events judge.causes judge.diagnosis smoke.limits smoke.observed
     smoke.check
-selftest ← signs plan host
+selftest.reach ← signs plan host
+selftest.bench ← units errors plan events judge.verdict selftest.reach runner
 
 # What touches the machine: its processes, other servers, and the workers.
 host._awake ←
@@ -105,11 +106,11 @@ host ← units signs host._awake
 target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret server_plan usage plan events target.talk
 worker ← units phase errors secret signs snapshot plan engine._engine host
-runner ← units phase errors escape signs usage snapshot slo overload plan events stats judge.verdict judge.judging
-    judge.diagnosis judge.failures host worker
-compare ← units percentiles phase errors signs snapshot slo overload plan events stats judge.causes judge.verdict
-    judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round compare.answers host
-    target.talk target worker runner record.read record __init__
+runner ← units phase errors escape severity reason signs usage snapshot slo overload plan events stats judge.verdict
+    judge.judging judge.diagnosis judge.failures host worker
+compare ← units percentiles phase errors severity reason signs snapshot slo overload plan events stats judge.causes
+    judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
+    compare.answers host target.talk target worker runner record.read record __init__
 smoke ← units errors plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host target.talk
     target runner __init__
 
@@ -122,11 +123,12 @@ config.told ← units errors server_plan plan stats judge.verdict judge.judging 
 config ← units lazy protocol errors escape plan engine._ketama config.tables config.document config.told
 
 # Events to JSON, and back.
-record.schema ← percentiles phase stats compare.metric compare.settings compare.answers smoke.criteria
-record.write ← units percentiles escape signs usage snapshot slo overload plan events stats compare.shape
-    compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
-record.read ← units percentiles phase protocol signs usage snapshot slo overload plan events stats judge.judging
-    compare.shape compare.settings compare.candidate compare.round compare.answers smoke.check smoke.ended
+record.schema ← percentiles phase reason stats compare.metric compare.settings compare.answers smoke.criteria
+record.write ← units percentiles escape severity reason signs usage snapshot slo overload plan events stats
+    compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
+record.read ← units percentiles phase protocol severity reason signs usage snapshot slo overload plan events stats
+    judge.judging compare.shape compare.settings compare.candidate compare.round compare.answers smoke.check
+    smoke.ended
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
 
 # Events to text.
@@ -144,10 +146,10 @@ output ← lazy errors events output.words output.paper output.pictures output.r
 cli.options ← units errors escape
 cli.flags ← protocol errors escape plan config cli.options
 cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.shape compare.settings
-    compare.candidate compare.answers selftest host target.talk target runner compare config.tables config output
-    cli.options cli.flags __init__
-cli.verbs ← units protocol errors escape severity server_plan events server.builtin judge.verdict compare.answers
-    history smoke.ended selftest host target runner compare smoke config record output.paper output.formats output
+    compare.candidate compare.answers selftest.reach host target.talk target runner compare config.tables config
+    output cli.options cli.flags __init__
+cli.verbs ← units protocol errors escape severity server_plan plan server.builtin compare.answers history smoke.ended
+    selftest.reach selftest.bench host target runner compare smoke config record output.paper output.formats output
     cli.options cli.flags cli __init__
 cli.main ← errors escape config cli.options cli.flags cli __init__
 entry ← cli.main

@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
@@ -18,31 +17,21 @@ from loadgen import __version__, config, output
 from loadgen.cli import interrupts
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import ValueKind, choice
-from loadgen.errors import ExitCode, WorkerError
-from loadgen.events import Event, Overall, Part, Progress, Result
+from loadgen.errors import ExitCode
 from loadgen.host import machine, neighbours
 from loadgen.host.neighbours import Busy
-from loadgen.judge.verdict import VerdictLimits
 from loadgen.output.paper.sink import Sink
-from loadgen.runner.run import Run
+from loadgen.plan import Plan
 from loadgen.runner.stop import Stop
-from loadgen.selftest.reach import Reach, SelfTest, keep
+from loadgen.selftest.bench import FLOOR_RATE_PER_S, Bench
+from loadgen.selftest.reach import SelfTest, keep
 from loadgen.server_plan import builtin
-from loadgen.target.server import ManagedServer
+from loadgen.target.servers import Managed
 from loadgen.units import NS_PER_S, parse_duration, shown
 
-DEPTHS = (1, 8, 32)
 CONNECTIONS = 50
-FLOOR_RATE_PER_S = 1000
-# An open loop's ceiling is looked for as a part of the closed loop's, halving so many times.
-HALVINGS = 6
-# A rate that achieves less was beyond the server, so it says nothing of the generator.
-LEAST_ACHIEVED = 0.99
 # As a part of a measurement.
 WARMUP = 0.2
-# What starting, connecting and draining take beside, and no more than that.
-AROUND_S = 1.0
-MEASUREMENTS = len(DEPTHS) * (1 + HALVINGS) + 1
 
 
 def _seconds(word: str) -> float:
@@ -78,13 +67,13 @@ def run(args: Given) -> int:
     bar = output.create_progress(sys.stderr)
     watch, began_s = neighbours.NeighbourWatch(), time.monotonic()
     null = replace(builtin("resp", "--null"), cpus=tuple(cpus[-1:]) if len(cpus) > 1 else ())
-    with contextlib.closing(bar), ManagedServer(null) as server:
-        pins = ["general.threads=1"]
-        where = "server and worker on the only CPU: the ceiling is theirs together"
-        if len(cpus) > 1:
-            pins.append(f'general.cpu_list="{cpus[0]}"')
-            where = f"one worker on CPU {cpus[0]}, null server on CPU {cpus[-1]}"
-        bench = _Bench(f"127.0.0.1:{server.port}", args.seconds, pins, bar.emit)
+    where = "server and worker on the only CPU: the ceiling is theirs together"
+    if len(cpus) > 1:
+        where = f"one worker on CPU {cpus[0]}, null server on CPU {cpus[-1]}"
+    stop = Stop()
+    with contextlib.closing(bar), Managed(null).up(bar.emit) as up, interrupts.caught(stop):
+        plan = plan_of(args.seconds, cpus[0] if len(cpus) > 1 else None).at(*up.endpoints)
+        bench = Bench(plan, bar.emit, stop=stop)
         say(f"loadgen {__version__} selftest on {machine.fingerprint()}")
         say(f"{where}, {CONNECTIONS} connections\n")
         say(f"{'depth':>5}{'closed loop':>20}{'open loop, valid up to':>28}")
@@ -122,77 +111,16 @@ def kept(test: SelfTest, busy: Busy, *, anyway: bool = False) -> ExitCode:
     return ExitCode.YES
 
 
-class _Bench:
-    """One worker against one null server, measured again and again."""
-
-    def __init__(self, endpoint: str, seconds: float, pins: list[str], emit: Callable[[Event], None]) -> None:
-        self._seconds = seconds
-        self._emit = emit
-        self.begun = 0
-        """How many measurements have begun."""
-        self._wall_ns = self._waited_ns = 0
-        self._settings = [
-            f'target.endpoints=["{endpoint}"]',
-            f"connection.connections={CONNECTIONS}",
-            f"general.warmup={WARMUP * seconds:.3f}s",
-            f"general.duration={seconds:.3f}s",
-            "general.seed=1",
-            *pins,
-        ]
-
-    def measure(self, depth: int, rate_per_s: float = 0.0) -> Result:
-        settings = [f"connection.pipeline_depth={depth}", f"workload.rate_limit={rate_per_s:.3f}"]
-        plan = config.resolve(config.load(None, [*self._settings, *settings]))
-        self.begun += 1
-        stop = Stop()
-        with interrupts.caught(stop):
-            result = Run(plan, self.tell, stop=stop).result()
-        if result.interrupted:
-            raise KeyboardInterrupt
-        if result.failure:
-            raise WorkerError(result.failure)
-        self._wall_ns += sum(worker.wall_ns for worker in result.signs.workers)
-        self._waited_ns += sum(worker.queued_ns or 0 for worker in result.signs.workers)
-        return result
-
-    @property
-    def waited(self) -> float:
-        """The share of all measurements' time in which the worker was ready to run and had no CPU."""
-        return self._waited_ns / self._wall_ns if self._wall_ns else 0.0
-
-    def tell(self, event: Event) -> None:
-        """Passes on how far all measurements have come."""
-        if isinstance(event, Progress):
-            each_s = AROUND_S + (1 + WARMUP) * self._seconds
-            rest_ns = round((MEASUREMENTS - self.begun + 1) * each_s * NS_PER_S)
-            self._emit(replace(event, overall=Overall((Part("measurement", self.begun, MEASUREMENTS),), rest_ns)))
-
-    def reaches(self) -> Iterator[Reach]:
-        for depth in DEPTHS:
-            closed = self.measure(depth)
-            [worker] = closed.signs.workers
-            is_bound = worker.cpu_ns < VerdictLimits().cpu_share * worker.wall_ns
-            yield Reach(depth, closed.throughput_per_s, is_bound, self.open_ceiling(depth, closed.throughput_per_s))
-
-    def open_ceiling(self, depth: int, closed_per_s: float) -> float:
-        """The highest rate, to a 64th of the closed loop's, that is kept up with a valid verdict."""
-        low, high = 0.0, 1.0
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            result = self.measure(depth, middle * closed_per_s)
-            if (
-                result.valid
-                and result.throughput_per_s >= LEAST_ACHIEVED * result.measured.total.planned / self._seconds
-            ):
-                low = middle
-            else:
-                high = middle
-        return low * closed_per_s
-
-    def floor(self) -> tuple[int, int]:
-        """p50 and p99 of response time at a rate that nobody has to wait at."""
-        latency = self.measure(1, FLOOR_RATE_PER_S).measured.latency()
-        return latency.quantile(0.5), latency.quantile(0.99)
+def plan_of(seconds: float, cpu: int | None) -> Plan:
+    """One worker's load in a closed loop, for so long, on a CPU or on any."""
+    settings = [
+        f"connection.connections={CONNECTIONS}",
+        f"general.warmup={WARMUP * seconds:.3f}s",
+        f"general.duration={seconds:.3f}s",
+        "general.seed=1",
+        "general.threads=1",
+    ]
+    return config.resolve(config.load(None, settings), () if cpu is None else (cpu,))
 
 
 def _print(line: str) -> None:

@@ -1,0 +1,102 @@
+"""The bench of a self-test: one worker against one server that does nothing, measured again and again.
+
+It knows which loads say what a generator can do. Where the server is, and what becomes of the figures, others know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from loadgen.errors import WorkerError
+from loadgen.events import Event, Overall, Part, Progress, Result
+from loadgen.judge.verdict import VerdictLimits
+from loadgen.plan import Plan, Segment
+from loadgen.runner.run import Run
+from loadgen.runner.stop import NEVER, Stop
+from loadgen.selftest.reach import Reach
+from loadgen.units import NS_PER_S
+
+DEPTHS = (1, 8, 32)
+FLOOR_RATE_PER_S = 1000
+# An open loop's ceiling is looked for as a part of the closed loop's, halving so many times.
+HALVINGS = 6
+# A rate that achieves less was beyond the server, so it says nothing of the generator.
+LEAST_ACHIEVED = 0.99
+# What starting, connecting and draining take beside, and no more than that.
+AROUND_S = 1.0
+MEASUREMENTS = len(DEPTHS) * (1 + HALVINGS) + 1
+
+
+class Bench:
+    """Measurements of a plan's one worker: at other depths and rates than the plan's, for as long as the plan says.
+
+    `emit` gets how far all of them have come. Raises WorkerError when one cannot be made, and KeyboardInterrupt when
+    `stop` is set.
+    """
+
+    def __init__(self, plan: Plan, emit: Callable[[Event], None], *, stop: Stop = NEVER) -> None:
+        self.plan = plan
+        self.emit = emit
+        self.stop = stop
+        self.begun = 0
+        """How many measurements have begun."""
+        self._wall_ns = self._waited_ns = 0
+
+    def measure(self, depth: int, rate_per_s: float = 0.0) -> Result:
+        """One load at this pipeline depth: at a rate, or in a closed loop where it is 0."""
+        plan, length_ns = self.plan, self.plan.load.window_ns
+        profile = (Segment(length_ns, rate_per_s, rate_per_s),) if rate_per_s else ()
+        plan = replace(
+            plan,
+            wire=replace(plan.wire, pipeline_depth=depth, batch_size=depth),
+            load=replace(plan.load, profile=profile, arrival="poisson" if profile else "constant"),
+        )
+        self.begun += 1
+        result = Run(plan, self.tell, stop=self.stop).result()
+        if result.interrupted:
+            raise KeyboardInterrupt
+        if result.failure:
+            raise WorkerError(result.failure)
+        self._wall_ns += sum(worker.wall_ns for worker in result.signs.workers)
+        self._waited_ns += sum(worker.queued_ns or 0 for worker in result.signs.workers)
+        return result
+
+    @property
+    def waited(self) -> float:
+        """The share of all measurements' time in which the worker was ready to run and had no CPU."""
+        return self._waited_ns / self._wall_ns if self._wall_ns else 0.0
+
+    def tell(self, event: Event) -> None:
+        """Passes on how far all measurements have come."""
+        if isinstance(event, Progress):
+            load = self.plan.load
+            each_ns = round(AROUND_S * NS_PER_S) + load.warmup_ns + load.window_ns
+            rest_ns = (MEASUREMENTS - self.begun + 1) * each_ns
+            self.emit(replace(event, overall=Overall((Part("measurement", self.begun, MEASUREMENTS),), rest_ns)))
+
+    def reaches(self) -> Iterator[Reach]:
+        """What the worker reaches at each depth, as soon as it is known."""
+        for depth in DEPTHS:
+            closed = self.measure(depth)
+            [worker] = closed.signs.workers
+            is_bound = worker.cpu_ns < VerdictLimits().cpu_share * worker.wall_ns
+            yield Reach(depth, closed.throughput_per_s, is_bound, self.open_ceiling(depth, closed.throughput_per_s))
+
+    def open_ceiling(self, depth: int, closed_per_s: float) -> float:
+        """The highest rate, to a 64th of the closed loop's, that is kept up with a valid verdict."""
+        low, high = 0.0, 1.0
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            result = self.measure(depth, middle * closed_per_s)
+            offered_per_s = result.measured.total.planned * NS_PER_S / self.plan.load.window_ns
+            if result.valid and result.throughput_per_s >= LEAST_ACHIEVED * offered_per_s:
+                low = middle
+            else:
+                high = middle
+        return low * closed_per_s
+
+    def floor(self) -> tuple[int, int]:
+        """p50 and p99 of response time at a rate that nobody has to wait at."""
+        latency = self.measure(1, FLOOR_RATE_PER_S).measured.latency()
+        return latency.quantile(0.5), latency.quantile(0.99)
