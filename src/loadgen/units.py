@@ -111,6 +111,20 @@ def parse_rate(text: str | int | float) -> float:
     return float(Decimal(match[1]) * _COUNT_UNITS[match[2]])
 
 
+def percent(share: float) -> str:
+    """0.0033 is "0.33 %"."""
+    value = 100 * share
+    return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
+
+
+def span(ns: float) -> str:
+    """A length of time in three digits: 101_023_743 is "101 ms"."""
+    for unit, scale in (("s", NS_PER_S), ("ms", NS_PER_MS), ("µs", NS_PER_US)):
+        if ns >= 0.9995 * scale:
+            return f"{ns / scale:.3g} {unit}" if ns < 999.5 * scale else f"{ns / scale:.0f} {unit}"
+    return f"{ns:.0f} ns"
+
+
 def percent_beside(share: float, limit: float) -> tuple[str, str]:
     """A share and its limit: "4.98 %" and "5 %".
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
-from loadgen.judge.causes import CLOCK_SOURCES, percent, span
+from loadgen.judge.causes import CLOCK_SOURCES
 from loadgen.judge.verdict import Verdict, VerdictLimits, judge
 from loadgen.reason import Code
 from loadgen.severity import Severity
@@ -520,31 +520,6 @@ def test_what_is_no_drift_is_not_said(p99s: list[int]) -> None:
 
 
 # ── Words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("ns", "words"),
-    [
-        (0, "0 ns"),
-        (999, "999 ns"),
-        (999_600, "1 ms"),
-        (9_200_000, "9.2 ms"),
-        (101_056_511, "101 ms"),
-        (999_499_999, "999 ms"),
-        (1_500_000_000, "1.5 s"),
-        (1_234_000_000_000, "1234 s"),
-    ],
-)
-def test_a_span_has_three_digits(ns: int, words: str) -> None:
-    assert span(ns) == words
-
-
-@pytest.mark.parametrize(
-    ("share", "words"),
-    [(0.0033, "0.33 %"), (0.005, "0.5 %"), (0.0996, "10 %"), (0.625, "62 %"), (0.999, "100 %"), (12.0, "1200 %")],
-)
-def test_a_percentage_has_two_digits(share: float, words: str) -> None:
-    assert percent(share) == words
 
 
 @pytest.mark.parametrize(

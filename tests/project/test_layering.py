@@ -95,8 +95,7 @@ smoke.limits ←
 smoke.observed ←
 smoke.check ←
 smoke.ended ← severity reason events smoke.check
-smoke.criteria ← units phase escape snapshot plan events judge.causes judge.diagnosis smoke.limits smoke.observed
-    smoke.check
+smoke.criteria ← units phase escape snapshot plan events judge.diagnosis smoke.limits smoke.observed smoke.check
 selftest.reach ← signs plan host
 selftest.bench ← units errors plan events judge.verdict selftest.reach runner
 
@@ -108,9 +107,9 @@ target ← units errors escape secret server_plan usage plan events target.talk
 worker ← units phase errors secret signs snapshot plan engine._engine host
 runner ← units phase errors escape severity reason signs usage snapshot slo overload plan events stats judge.verdict
     judge.judging judge.diagnosis judge.failures host worker
-compare ← units percentiles phase errors severity reason signs snapshot slo overload plan events stats judge.causes
-    judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
-    compare.answers host target.talk target worker runner record.read record __init__
+compare ← units percentiles phase errors severity reason signs snapshot slo overload plan events stats judge.verdict
+    judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round compare.answers host
+    target.talk target worker runner record.read record __init__
 smoke ← units errors plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host target.talk
     target runner __init__
 
@@ -132,13 +131,13 @@ record.read ← units percentiles phase protocol severity reason signs usage sna
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
 
 # Events to text.
-output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.causes judge.verdict
+output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.verdict
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.answers output.words output.paper
-output.formats ← units percentiles phase escape severity usage slo plan events stats judge.causes judge.verdict
-    compare.metric compare.candidate compare.round compare.answers history smoke.check smoke.ended record output.words
-    output.paper output.pictures
+output.formats ← units percentiles phase escape severity usage slo plan events stats judge.verdict compare.metric
+    compare.candidate compare.round compare.answers history smoke.check smoke.ended record output.words output.paper
+    output.pictures
 output.reports ← escape events stats compare.answers output.words output.paper output.formats
 output ← lazy errors events output.words output.paper output.pictures output.reports output.formats
 

@@ -1,10 +1,10 @@
-"""Durations and sizes mean what the files of crucible and cachecannon mean by them, exactly."""
+"""Durations and sizes mean what the files of crucible and cachecannon mean by them; and how numbers are spelled."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.units import MAX_DURATION_NS, format_duration, parse_duration, parse_size, percent_beside
+from loadgen.units import MAX_DURATION_NS, format_duration, parse_duration, parse_size, percent, percent_beside, span
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,28 @@ def test_a_share_never_looks_as_if_it_were_on_the_other_side_of_its_limit(share:
     left, right = (float(each.removesuffix(" %")) for each in words)
     if abs(share - limit) > 1e-12:
         assert (left > right, left < right) == (share > limit, share < limit), words
+
+
+@pytest.mark.parametrize(
+    ("ns", "words"),
+    [
+        (0, "0 ns"),
+        (999, "999 ns"),
+        (999_600, "1 ms"),
+        (9_200_000, "9.2 ms"),
+        (101_056_511, "101 ms"),
+        (999_499_999, "999 ms"),
+        (1_500_000_000, "1.5 s"),
+        (1_234_000_000_000, "1234 s"),
+    ],
+)
+def test_a_span_has_three_digits(ns: int, words: str) -> None:
+    assert span(ns) == words
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.0033, "0.33 %"), (0.005, "0.5 %"), (0.0996, "10 %"), (0.625, "62 %"), (0.999, "100 %"), (12.0, "1200 %")],
+)
+def test_a_percentage_has_two_digits(share: float, words: str) -> None:
+    assert percent(share) == words

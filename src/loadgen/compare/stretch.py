@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 
 from loadgen.events import per_s
 from loadgen.judge import verdict
-from loadgen.judge.causes import span
 from loadgen.judge.verdict import VerdictLimits
 from loadgen.percentiles import COMPARED
 from loadgen.signs import Signs, WorkerSigns
 from loadgen.slo import response_ns
 from loadgen.snapshot import Snapshot
-from loadgen.units import NS_PER_MS
+from loadgen.units import NS_PER_MS, span
 
 CLOSED, OPEN = "closed", "open"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from loadgen.reason import Code
 from loadgen.signs import Signs, WorkerSigns
-from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
+from loadgen.units import percent, span
 
 OWN_LATENCY = "part of this latency is the generator's own"
 OWN_LIMIT = "the generator, not the server, may be the limit"
@@ -189,17 +189,3 @@ def _names(workers: Sequence[WorkerSigns]) -> str:
     if len(workers) > _MOST_NAMED:
         return f"{len(workers)} workers"
     return f"workers {', '.join(map(str, others))} and {last}" if others else f"worker {last}"
-
-
-def percent(share: float) -> str:
-    """0.0033 is "0.33 %"."""
-    value = 100 * share
-    return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
-
-
-def span(ns: float) -> str:
-    """A length of time in three digits: 101_023_743 is "101 ms"."""
-    for unit, scale in (("s", NS_PER_S), ("ms", NS_PER_MS), ("µs", NS_PER_US)):
-        if ns >= 0.9995 * scale:
-            return f"{ns / scale:.3g} {unit}" if ns < 999.5 * scale else f"{ns / scale:.0f} {unit}"
-    return f"{ns:.0f} ns"

@@ -10,13 +10,13 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadgen.judge.causes import LESS_LOAD, MORE_WORKERS, OWN_LATENCY, OWN_LIMIT, Cause, causes, percent, span
+from loadgen.judge.causes import LESS_LOAD, MORE_WORKERS, OWN_LATENCY, OWN_LIMIT, Cause, causes
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.signs import Ceiling, Signs, WorkerSigns
 from loadgen.snapshot import Snapshot
 from loadgen.stats.trend import trend
-from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, percent_beside
+from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, percent, percent_beside, span
 
 # A cause must have taken this part of the window: less can hardly have moved a percentile.
 _LEAST_SHARE = 0.001

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from loadgen.escape import printable
 from loadgen.events import Result
-from loadgen.judge.causes import span
 from loadgen.judge.diagnosis import because
 from loadgen.phase import Phase
 from loadgen.plan import Plan
@@ -19,7 +18,7 @@ from loadgen.smoke.check import Check
 from loadgen.smoke.limits import SmokeLimits
 from loadgen.smoke.observed import Finding, Observed
 from loadgen.snapshot import Snapshot
-from loadgen.units import percent_beside
+from loadgen.units import percent_beside, span
 
 CRITERIA = (
     "server up",

@@ -14,11 +14,10 @@ from loadgen.compare.candidate import Candidate
 from loadgen.compare.metric import METRICS, Metric
 from loadgen.compare.round import Round
 from loadgen.escape import printable
-from loadgen.judge.causes import percent
 from loadgen.output.words import figures
 from loadgen.percentiles import COMPARED
 from loadgen.stats.sequential import Shift
-from loadgen.units import format_duration
+from loadgen.units import format_duration, percent
 
 BASELINE, CANDIDATE = "baseline", "candidate"
 

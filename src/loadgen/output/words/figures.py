@@ -11,8 +11,6 @@ from loadgen.snapshot import Histogram, has_few_samples
 from loadgen.units import NS_PER_S, NS_PER_US, format_duration
 from loadgen.usage import Usage
 
-"""The columns of every latency, as (label, quantile)."""
-
 NOTHING = "-"
 """What stands where there is no number: a percentile of no request, a hit rate without a GET."""
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from loadgen.compare.answers import Compared, NoiseFound, Row
 from loadgen.compare.candidate import Candidate
 from loadgen.compare.round import RoundEnded
-from loadgen.judge.causes import percent
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
 from loadgen.output.words import comparison, figures
+from loadgen.units import percent
 
 
 class Comparison:
