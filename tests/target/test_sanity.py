@@ -35,7 +35,7 @@ def complaint(script: Script, name: str = "resp", *settings: str) -> str:
     """What is said of a server with this script."""
     with FaultyServer(script) as server:
         with pytest.raises(TargetError) as raised:
-            check(plan(server.port, protocol(name), *settings), PATIENCE_S)
+            check(plan(server.port, protocol(name), *settings).target, PATIENCE_S)
     words = str(raised.value)
     assert words.startswith(f"127.0.0.1:{server.port} ")
     return words
@@ -69,7 +69,7 @@ def resets_once_asked(peer: Peer) -> None:
 @pytest.mark.parametrize("name", ["resp", "resp3", "ping"])
 def test_redis_is_sane_and_keeps_nothing_of_ours(name: str) -> None:
     with RealServer.redis() as server:
-        words = check(plan(server, protocol(name)))
+        words = check(plan(server, protocol(name)).target)
         calls = server.client().info("commandstats")
         assert server.client().dbsize() == 0
     asked = {"resp": "PING, SET, GET", "resp3": "HELLO, PING, SET, GET", "ping": "PING"}[name]
@@ -79,7 +79,7 @@ def test_redis_is_sane_and_keeps_nothing_of_ours(name: str) -> None:
 
 def test_memcached_is_sane_and_keeps_nothing_of_ours() -> None:
     with RealServer.memcached() as server:
-        assert check(plan(server, protocol("memcache"))) == "version, set, get answered right"
+        assert check(plan(server, protocol("memcache")).target) == "version, set, get answered right"
         stats = memcached_stats(server.port)[0]
     assert (stats["total_items"], stats["curr_items"]) == (1, 0)
 
@@ -87,18 +87,18 @@ def test_memcached_is_sane_and_keeps_nothing_of_ours() -> None:
 @pytest.mark.parametrize("name", ["resp", "resp3", "memcache", "ping"])
 def test_the_built_in_server_is_sane(name: str) -> None:
     with built_in("memcache" if name == "memcache" else "resp") as server:
-        assert check(plan(server.port, protocol(name))).endswith("answered right")
+        assert check(plan(server.port, protocol(name)).target).endswith("answered right")
 
 
 @pytest.mark.parametrize("name", ["resp", "resp3"])
 def test_a_password_is_sent_and_never_shown(name: str) -> None:
     with RealServer.redis() as server:
         server.client().config_set("requirepass", "secret-1")
-        check(plan(server, protocol(name), "target.password=secret-1"))
+        check(plan(server, protocol(name), "target.password=secret-1").target)
         with pytest.raises(TargetError, match="WRONGPASS") as wrong:
-            check(plan(server, protocol(name), "target.password=secret-2"))
+            check(plan(server, protocol(name), "target.password=secret-2").target)
         with pytest.raises(TargetError, match="NOAUTH"):
-            check(plan(server, protocol(name)))
+            check(plan(server, protocol(name)).target)
     assert "secret" not in str(wrong.value)
 
 
@@ -106,12 +106,12 @@ def test_every_endpoint_is_asked() -> None:
     with RealServer.redis() as right, FaultyServer(answers(b"+NO\r\n", to=b"GET")) as wrong:
         both = plan(right, f'target.endpoints=["127.0.0.1:{right.port}", "127.0.0.1:{wrong.port}"]')
         with pytest.raises(TargetError, match=f"127.0.0.1:{wrong.port} answered GET"):
-            check(both)
+            check(both.target)
 
 
 def test_a_small_server_that_is_right_passes() -> None:
     with FaultyServer(stores) as server:
-        assert check(plan(server.port)) == "PING, SET, GET answered right"
+        assert check(plan(server.port).target) == "PING, SET, GET answered right"
 
 
 @pytest.mark.parametrize(
@@ -151,8 +151,8 @@ def test_a_greeting_that_is_refused_is_said_and_the_rest_is_judged(name: str, to
         stores(peer, {to: reply})
 
     with FaultyServer(script) as server:
-        greet(plan(server.port, protocol(name)))
-        words = check(plan(server.port, protocol(name)))
+        greet(plan(server.port, protocol(name)).target)
+        words = check(plan(server.port, protocol(name)).target)
     assert words == f"SET, GET answered right; PING was answered with {repr(reply)[1:]}"
 
 
@@ -182,8 +182,8 @@ def test_a_server_that_closes_the_connection_on_a_greeting_is_asked_by_a_get(
                     peer.send(good_reply(request))
 
     with FaultyServer(script) as server:
-        greet(plan(server.port, protocol(name)))
-        assert check(plan(server.port, protocol(name))) == words
+        greet(plan(server.port, protocol(name)).target)
+        assert check(plan(server.port, protocol(name)).target) == words
 
 
 def test_an_answer_that_is_right_but_for_one_byte_is_wrong() -> None:
@@ -244,9 +244,9 @@ def test_what_a_server_says_cannot_move_the_cursor() -> None:
 def test_a_greeting_finds_out_who_is_not_there() -> None:
     port = free_port()
     with pytest.raises(TargetError, match=rf"127\.0\.0\.1:{port} cannot be reached \(Connection refused\)"):
-        greet(plan(port))
+        greet(plan(port).target)
     with RealServer.redis() as server:
-        greet(plan(server))
+        greet(plan(server).target)
         assert "cmdstat_set" not in server.client().info("commandstats")
 
 
@@ -281,5 +281,5 @@ def test_an_answer_that_comes_in_drops_is_not_waited_for_beyond_patience() -> No
 
     with FaultyServer(script) as server:
         with pytest.raises(TargetError, match=r"answered PING with 'x+' within 0\.3 s"):
-            check(plan(server.port), PATIENCE_S)
+            check(plan(server.port).target, PATIENCE_S)
         dropped.set()

@@ -272,7 +272,7 @@ def test_no_reply_of_a_random_kind_is_an_error_or_outlasts_the_deadline() -> Non
             address = ready.Address("127.0.0.1", server.port, protocol)
             states.add(ready.ask(address, 10).state)
             assert ready.instance(address, 10) in (ready.Instance(), None), words
-            assert "redis" not in identify(plan(server.port, f"target.protocol={protocol}")), words
+            assert "redis" not in identify(plan(server.port, f"target.protocol={protocol}").target), words
     assert found - {Silence.BROKEN} == {*ReplyKind, Silence.CLOSED} - {ReplyKind.CUT}
     assert {ready.State.READY, ready.State.SILENT, ready.State.FOREIGN} <= states
 
@@ -289,7 +289,7 @@ def test_a_run_goes_on_whatever_info_answers(name: str) -> None:
             peer.send(good_reply(request))
 
     with FaultyServer(script) as server:
-        assert identify(plan(server.port)) == ""
+        assert identify(plan(server.port).target) == ""
 
 
 def test_a_whole_run_goes_on_when_info_answers_null() -> None:
@@ -302,7 +302,7 @@ def test_a_whole_run_goes_on_when_info_answers_null() -> None:
 def test_a_version_is_cut_and_found_in_text_that_has_no_end() -> None:
     text = b"# Server\r\nredis_version:" + b"7" * 200_000 + b"\r\nrun_id:"
     with FaultyServer(answers(b"$%d\r\n%b" % (10 * len(text), text * 10), to=b"INFO")) as server:
-        assert identify(plan(server.port)) == "redis " + "7" * identity.LONGEST_VERSION
+        assert identify(plan(server.port).target) == "redis " + "7" * identity.LONGEST_VERSION
 
 
 def test_many_silent_servers_are_not_waited_for_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +311,7 @@ def test_many_silent_servers_are_not_waited_for_one_after_the_other(monkeypatch:
     with FaultyServer(never_answers) as server:
         asks: Plan = plan(server.port)
         began_s = time.monotonic()
-        assert identify(asks.at(*asks.target.endpoints * 100)) == ""
+        assert identify(asks.at(*asks.target.endpoints * 100).target) == ""
         assert time.monotonic() - began_s < 5
 
 
@@ -336,14 +336,14 @@ def test_a_process_id_of_any_length_is_no_trouble(protocol: str, reply: bytes, p
 def test_a_server_behind_a_password_says_who_it_is() -> None:
     with RealServer.redis() as server:
         server.client().config_set("requirepass", "secret-1")
-        assert identify(plan(server, "target.password=secret-1")).startswith("redis ")
-        assert identify(plan(server, "target.password=wrong")) == identify(plan(server)) == ""
+        assert identify(plan(server, "target.password=secret-1").target).startswith("redis ")
+        assert identify(plan(server, "target.password=wrong").target) == identify(plan(server).target) == ""
 
 
 @pytest.mark.parametrize("version", [b"VERSION 1.6.18\r\n", b"VERSION 1.6.18\n"])
 def test_memcached_says_who_it_is(version: bytes) -> None:
     with FaultyServer(answers(version)) as server:
-        assert identify(plan(server.port, "target.protocol=memcache")) == "memcached 1.6.18"
+        assert identify(plan(server.port, "target.protocol=memcache").target) == "memcached 1.6.18"
 
 
 def test_a_line_without_an_end_is_cut() -> None:

@@ -97,7 +97,9 @@ def test_what_a_server_echoes_is_in_no_output(protocol: str, to: bytes, spelled:
         )
         said = ready.ask(ready.Address("127.0.0.1", server.port, "resp", "", "hunter2-hunter2"))
         try:
-            words = sanity.check(plan(server.port, f"target.protocol={protocol}", "target.password=hunter2-hunter2"))
+            words = sanity.check(
+                plan(server.port, f"target.protocol={protocol}", "target.password=hunter2-hunter2").target
+            )
         except TargetError as error:
             words = str(error)
     for text in (finished.stdout, finished.stderr, said.words, words):

@@ -139,7 +139,7 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
             outputs.emit(ServerAwaited(own.name, header(settings, plans[0], sought)))
         up = stack.enter_context(servers_of(plans[0].target, own).up(outputs.emit))
         plans = tuple(plan.at(*up.endpoints) for plan in plans)
-        yield Session(settings, plans, given.embedded, up.server, outputs, identify(plans[0]))
+        yield Session(settings, plans, given.embedded, up.server, outputs, identify(plans[0].target))
 
 
 def header(

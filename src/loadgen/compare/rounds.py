@@ -299,7 +299,7 @@ class Rounds:
         up = stack.enter_context(contestant.servers.up(self.teller(contestant.candidate)))
         plan = contestant.plan.at(*up.endpoints)
         if not self.identities[place]:
-            self.identities[place] = identify(plan)
+            self.identities[place] = identify(plan.target)
         workers, tell = WorkerProcesses(), self.teller(contestant.candidate)
         crew = Crew(plan, tell, make_member=workers, server=up.server, stop=self.stop)
         return Side(contestant, up.server, plan, crew, workers)

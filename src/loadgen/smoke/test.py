@@ -94,12 +94,12 @@ class SmokeTest:
         """All of it but the start and the stop."""
         try:
             if server is None:
-                sanity.greet(plan)
+                sanity.greet(plan.target)
         except TargetError as error:
             self.course = Observed(up=Finding(False, str(error)))
             return
         self.course = Observed(up=Finding(True, f"answered after {(time.monotonic_ns() - began_ns) / NS_PER_S:.2f} s"))
-        self.identity = identify(plan)
+        self.identity = identify(plan.target)
         warnings, embedded = self.case.warnings, self.case.embedded
         fingerprint, judging = machine.fingerprint(), self.case.judging
         self.emit(Configured(plan, __version__, warnings, embedded, self.identity, host=fingerprint, judging=judging))
@@ -112,7 +112,7 @@ class SmokeTest:
         if not self.case.limits.sanity:
             return True
         try:
-            finding = Finding(True, sanity.check(plan))
+            finding = Finding(True, sanity.check(plan.target))
         except TargetError as error:
             finding = Finding(False, str(error))
         self.course = replace(self.course, sanity=finding)
@@ -138,7 +138,7 @@ def still_up(plan: Plan, server: ManagedServer | None) -> Finding:
     """Whether the server runs and answers, when all is done."""
     wrong = ""
     try:
-        sanity.greet(plan)
+        sanity.greet(plan.target)
     except TargetError as error:
         wrong = str(error)
     if server is not None:

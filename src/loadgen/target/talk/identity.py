@@ -6,7 +6,7 @@ import contextlib
 import re
 import time
 
-from loadgen.plan import Endpoint, Plan
+from loadgen.plan import Endpoint, Target
 from loadgen.protocol import Wire
 from loadgen.secret import masked
 from loadgen.target.talk import memcache
@@ -29,33 +29,33 @@ LONGEST_VERSION = 64
 """In characters; the rest of a longer one is left out."""
 
 
-def identify(plan: Plan) -> str:
+def identify(target: Target) -> str:
     """The name and version of the server at each endpoint, such as `redis 7.0.15`; empty where none says.
 
     Asks on a connection of its own, once per endpoint: `INFO server`, or memcache's `version`. It never takes more than
     2 s, whatever the servers answer, and however slowly.
     """
-    ask = _ASKED[plan.target.speaks.wire]
+    ask = _ASKED[target.speaks.wire]
     names: dict[str, None] = {}
     deadline_s = time.monotonic() + PATIENCE_FOR_ALL_S
-    for endpoint in plan.target.endpoints:
+    for endpoint in target.endpoints:
         with contextlib.suppress(NoAnswerError):
-            name = ask(endpoint, plan, min(PATIENCE_S, deadline_s - time.monotonic()))
-            names[masked(name, plan.target.password)] = None
+            name = ask(endpoint, target, min(PATIENCE_S, deadline_s - time.monotonic()))
+            names[masked(name, target.password)] = None
     return ", ".join(filter(None, names))
 
 
-def _resp(endpoint: Endpoint, plan: Plan, timeout_s: float) -> str:
+def _resp(endpoint: Endpoint, target: Target, timeout_s: float) -> str:
     with Conversation(endpoint.address, endpoint.port, timeout_s) as conversation:
         asker = Asker(conversation)
-        if plan.target.password:
-            asker.ask(b"AUTH", *filter(None, (plan.target.username.encode(), plan.target.password.encode())))
+        if target.password:
+            asker.ask(b"AUTH", *filter(None, (target.username.encode(), target.password.encode())))
         info = asker.ask(b"INFO", b"server").said
     found = ((name, re.search(rf"^{field}:([^\r\n]+)", info, re.MULTILINE)) for field, name in RESP_NAMES.items())
     return next((f"{name} {match[1][:LONGEST_VERSION]}" for name, match in found if match), "")
 
 
-def _memcache(endpoint: Endpoint, plan: Plan, timeout_s: float) -> str:
+def _memcache(endpoint: Endpoint, target: Target, timeout_s: float) -> str:
     with Conversation(endpoint.address, endpoint.port, timeout_s) as conversation:
         word, _, version = memcache.line(conversation, b"version\r\n").strip().partition(" ")
     return f"memcached {version[:LONGEST_VERSION]}" if word == "VERSION" else ""

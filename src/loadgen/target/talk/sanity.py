@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from loadgen import greeting
 from loadgen.errors import TargetError
 from loadgen.escape import printable
-from loadgen.plan import Endpoint, Plan
+from loadgen.plan import Endpoint, Target
 from loadgen.protocol import Wire
 from loadgen.secret import masked
 from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence
@@ -70,8 +70,8 @@ class Question:
         return is_error and whole and not greeting.is_turned_away(words.removeprefix("-"))
 
 
-def check(plan: Plan, patience_s: float = PATIENCE_S) -> str:
-    """Asks every server of a plan, and says which questions all of them answered right.
+def check(target: Target, patience_s: float = PATIENCE_S) -> str:
+    """Asks every server of a target, and says which questions all of them answered right.
 
     One key with a value of its own is written, read and deleted again. Raises TargetError, with what came and what was
     due, at the first answer that is wrong, does not come, or does not come in time.
@@ -79,43 +79,43 @@ def check(plan: Plan, patience_s: float = PATIENCE_S) -> str:
     token = uuid.uuid4().hex
     # A value may hold any bytes: one with a null and the end of a line in it finds out who stops or splits at them.
     key, value = f"loadgen:smoke:{token}", b"\0\xff\r\n" + token.encode()
-    dialect = _DIALECTS[plan.target.speaks.wire]
-    storing = dialect.storing(key, value) if plan.target.speaks.has_keys else ()
+    dialect = _DIALECTS[target.speaks.wire]
+    storing = dialect.storing(key, value) if target.speaks.has_keys else ()
     answered: dict[str, None] = {}
     refused: dict[str, None] = {}
-    for endpoint in plan.target.endpoints:
+    for endpoint in target.endpoints:
         with contextlib.ExitStack() as stack:
-            conversation, greetings = _greeted(stack, plan, endpoint, patience_s)
+            conversation, greetings = _greeted(stack, target, endpoint, patience_s)
             try:
                 for question in storing:
-                    _ask(conversation, endpoint, question, patience_s, plan.target.password)
+                    _ask(conversation, endpoint, question, patience_s, target.password)
             finally:
                 if storing:
                     conversation.allow(patience_s)
                     _tell(conversation, dialect.removal(key))
         for question, reply in greetings:
             if question.refused(reply):
-                refused[f"{question.name} was answered with {_shown(reply, plan.target.password)}"] = None
+                refused[f"{question.name} was answered with {_shown(reply, target.password)}"] = None
             else:
                 answered[question.name] = None
         answered |= {question.name.partition(" ")[0]: None for question in storing}
     return "; ".join([f"{', '.join(answered)} answered right" if answered else "not asked anything", *refused])
 
 
-def greet(plan: Plan, patience_s: float = PATIENCE_S) -> None:
-    """Raises TargetError when a server of the plan cannot be reached, or will not serve us.
+def greet(target: Target, patience_s: float = PATIENCE_S) -> None:
+    """Raises TargetError when a server of the target cannot be reached, or will not serve us.
 
     It is asked as the load asks it; an error reply after which requests can still succeed is an answer.
     """
-    for endpoint in plan.target.endpoints:
+    for endpoint in target.endpoints:
         with contextlib.ExitStack() as stack:
-            _greeted(stack, plan, endpoint, patience_s)
+            _greeted(stack, target, endpoint, patience_s)
 
 
 def _greeted(
-    stack: contextlib.ExitStack, plan: Plan, endpoint: Endpoint, patience_s: float
+    stack: contextlib.ExitStack, target: Target, endpoint: Endpoint, patience_s: float
 ) -> tuple[Conversation, list[tuple[Question, bytes]]]:
-    """A conversation that has begun with the plan's greeting, and how that was answered.
+    """A conversation that has begun with the target's greeting, and how that was answered.
 
     A server that closes the connection on a PING or a `version` is greeted by a GET on another.
     """
@@ -123,9 +123,9 @@ def _greeted(
     for by_get in (False, True):
         conversation = _connected(stack, endpoint, patience_s)
         try:
-            questions = _DIALECTS[plan.target.speaks.wire].greetings(plan, by_get)
+            questions = _DIALECTS[target.speaks.wire].greetings(target, by_get)
             return conversation, [
-                (each, _ask(conversation, endpoint, each, patience_s, plan.target.password)) for each in questions
+                (each, _ask(conversation, endpoint, each, patience_s, target.password)) for each in questions
             ]
         except _ClosedError as error:
             closed.append(error)
@@ -139,7 +139,7 @@ def _greeted(
 class _Dialect:
     """How each thing is asked for on a wire."""
 
-    greetings: Callable[[Plan, bool], Sequence[Question]]
+    greetings: Callable[[Target, bool], Sequence[Question]]
     """What the load's connections are opened with; if the second is true, with a GET in the place of the probe."""
     storing: Callable[[str, bytes], Sequence[Question]]
     """A key is written with a value, and read."""
@@ -147,22 +147,22 @@ class _Dialect:
     """The request that deletes a key."""
 
 
-def _memcache_greetings(plan: Plan, by_get: bool) -> Sequence[Question]:
+def _memcache_greetings(target: Target, by_get: bool) -> Sequence[Question]:
     if by_get:
         return [Question("get", b"get loadgen:smoke\r\n", b"", b"\r\n", greets=True)]
     version = Question("version", b"version\r\n", b"VERSION ", b"\r\n", greets=True)
-    return [version] if plan.target.speaks.question(plan.target.precheck) else []
+    return [version] if target.speaks.question(target.precheck) else []
 
 
-def _resp_greetings(plan: Plan, by_get: bool) -> Sequence[Question]:
-    user, password = plan.target.username.encode(), plan.target.password.encode()
-    question = plan.target.speaks.question(plan.target.precheck)
+def _resp_greetings(target: Target, by_get: bool) -> Sequence[Question]:
+    user, password = target.username.encode(), target.password.encode()
+    question = target.speaks.question(target.precheck)
     ping = Question("PING", command(b"PING"), b"+PONG\r\n", greets=True)
-    if plan.target.speaks.begins_with_hello:
+    if target.speaks.begins_with_hello:
         credentials = (b"AUTH", user or b"default", password) if password else ()
         # What a server says of itself here is its own; where that ends shows by the answer to a PING behind it.
         hello = command(b"HELLO", b"3", *credentials) + ping.asked
-        return [Question("HELLO", hello, b"%", b"\r\n" + ping.due), *([ping] if plan.target.precheck == "ping" else [])]
+        return [Question("HELLO", hello, b"%", b"\r\n" + ping.due), *([ping] if target.precheck == "ping" else [])]
     greetings = []
     if password:
         greetings.append(Question("AUTH", command(b"AUTH", *filter(None, (user, password))), b"+OK\r\n", greets=True))
