@@ -13,7 +13,7 @@ from in_process import invoked_load
 from real_servers import RealServer
 from runs import plan
 
-from loadgen.plan import Plan
+from loadgen.plan import Endpoint, Plan, Target
 from loadgen.target.talk import conversation as conversation_module
 from loadgen.target.talk import identity, memcache, ready
 from loadgen.target.talk.conversation import MOST_BYTES, Conversation, NoAnswerError, Silence
@@ -193,15 +193,20 @@ def drips(begin: bytes, stopped: threading.Event) -> Script:
     return script
 
 
+def only(port: int, protocol: str, **more: str) -> Target:
+    """A target of one server."""
+    return Target(protocol, (Endpoint("127.0.0.1", port, "127.0.0.1"),), **more)
+
+
 @pytest.mark.parametrize("begin", [b"", b"$100000\r\n", b"+", b"%1\r\n$5\r\nproto\r\n$100000\r\n", b"VERSION "])
 @pytest.mark.parametrize("protocol", ["resp", "memcache"])
 def test_an_answer_that_comes_in_drops_ends_with_the_deadline(begin: bytes, protocol: str) -> None:
     stopped = threading.Event()
     with FaultyServer(drips(begin, stopped)) as server:
         began_s = time.monotonic()
-        address = ready.Address("127.0.0.1", server.port, protocol)
-        assert ready.ask(address, PATIENCE_S).state is not ready.State.READY or protocol == "memcache"
-        assert ready.instance(address, PATIENCE_S) in (ready.Instance(), None)
+        target = only(server.port, protocol)
+        assert ready.ask(target, PATIENCE_S).state is not ready.State.READY or protocol == "memcache"
+        assert ready.instance(target, PATIENCE_S) in (ready.Instance(), None)
         # Two questions, each with a deadline, beside whatever else this machine does.
         assert time.monotonic() - began_s < 2 * PATIENCE_S + 5
         stopped.set()
@@ -223,7 +228,7 @@ def test_an_endless_answer_is_cut_at_its_size_and_takes_no_memory(begin: bytes, 
         tracemalloc.start()
         try:
             for protocol in ("resp", "memcache"):
-                ready.instance(ready.Address("127.0.0.1", server.port, protocol), 30)
+                ready.instance(only(server.port, protocol), 30)
                 with Conversation("127.0.0.1", server.port, 30) as conversation:
                     assert Asker(conversation).ask(b"INFO").kind in (ReplyKind.CUT, ReplyKind.GARBAGE)
                     assert conversation.received <= MOST_BYTES
@@ -269,9 +274,9 @@ def test_no_reply_of_a_random_kind_is_an_error_or_outlasts_the_deadline() -> Non
             except NoAnswerError as end:
                 found.add(end.silence)
             protocol = ("resp", "memcache")[case % 2]
-            address = ready.Address("127.0.0.1", server.port, protocol)
-            states.add(ready.ask(address, 10).state)
-            assert ready.instance(address, 10) in (ready.Instance(), None), words
+            target = only(server.port, protocol)
+            states.add(ready.ask(target, 10).state)
+            assert ready.instance(target, 10) in (ready.Instance(), None), words
             assert "redis" not in identify(plan(server.port, f"target.protocol={protocol}").target), words
     assert found - {Silence.BROKEN} == {*ReplyKind, Silence.CLOSED} - {ReplyKind.CUT}
     assert {ready.State.READY, ready.State.SILENT, ready.State.FOREIGN} <= states
@@ -329,8 +334,8 @@ def test_many_silent_servers_are_not_waited_for_one_after_the_other(monkeypatch:
 def test_a_process_id_of_any_length_is_no_trouble(protocol: str, reply: bytes, pid: int) -> None:
     data = b"$%d\r\n%b\r\n" % (len(reply), reply) if protocol == "resp" else reply
     with FaultyServer(then_closes(data)) as server:
-        address = ready.Address("127.0.0.1", server.port, protocol)
-        assert ready.instance(address, 10) == ready.Instance(pid)
+        target = only(server.port, protocol)
+        assert ready.instance(target, 10) == ready.Instance(pid)
 
 
 def test_a_server_behind_a_password_says_who_it_is() -> None:
@@ -355,9 +360,9 @@ def test_a_line_without_an_end_is_cut() -> None:
 # ── How a server is greeted that was just started ───────────────────────────────────────────────────────────────────
 
 
-def state(script: Script, protocol: str = "resp", **address: str) -> ready.State:
+def state(script: Script, protocol: str = "resp", **more: str) -> ready.State:
     with FaultyServer(script) as server:
-        return ready.ask(ready.Address("127.0.0.1", server.port, protocol, **address), PATIENCE_S).state
+        return ready.ask(only(server.port, protocol, **more), PATIENCE_S).state
 
 
 def closes_on(*commands: bytes) -> Script:

@@ -16,6 +16,7 @@ from runs import plan
 from loadgen.config import dump, load, resolve
 from loadgen.config.tables import password as password_module
 from loadgen.errors import ConfigError, TargetError
+from loadgen.plan import Endpoint, Target
 from loadgen.secret import LONG, MASK, SHORT, masked
 from loadgen.target.log import ServerLog
 from loadgen.target.talk import ready, sanity
@@ -95,7 +96,8 @@ def test_what_a_server_echoes_is_in_no_output(protocol: str, to: bytes, spelled:
             "--warmup",
             "0s",
         )
-        said = ready.ask(ready.Address("127.0.0.1", server.port, "resp", "", "hunter2-hunter2"))
+        here = Endpoint("127.0.0.1", server.port, "127.0.0.1")
+        said = ready.ask(Target("resp", (here,), "", "hunter2-hunter2"))
         try:
             words = sanity.check(
                 plan(server.port, f"target.protocol={protocol}", "target.password=hunter2-hunter2").target

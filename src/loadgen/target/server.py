@@ -17,6 +17,7 @@ from typing import Self
 
 from loadgen.errors import LoadgenError, TargetError
 from loadgen.events import Progress
+from loadgen.plan import Endpoint, Target
 from loadgen.server_plan import HOST, ServerPlan
 from loadgen.target import build, folder, port, program
 from loadgen.target.keeper_process import KeeperProcess, StartError, Task
@@ -129,7 +130,7 @@ class ManagedServer:
         """
         if self._instance is None or self._kept is None:
             return False
-        now = ready.instance(self._address())
+        now = ready.instance(self._target())
         return now is not None and now != ready.Instance() and now != self._instance
 
     def pause(self) -> None:
@@ -213,25 +214,26 @@ class ManagedServer:
             stop_timeout_s=plan.stop_timeout_ns / NS_PER_S,
         )
 
-    def _address(self) -> ready.Address:
-        plan = self.plan
-        return ready.Address(HOST, self.port, plan.protocol, plan.username, plan.password, plan.precheck)
+    def _target(self) -> Target:
+        """Itself, as it is spoken to."""
+        plan, here = self.plan, Endpoint(HOST, self.port, HOST)
+        return Target(plan.protocol, (here,), plan.username, plan.password, plan.precheck)
 
     def _await_ready(self) -> None:
         """Returns when this very server answers as its protocol has it."""
         assert self._kept is not None
-        address, began = self._address(), time.monotonic()
+        target, began = self._target(), time.monotonic()
         deadline = began + self.plan.ready_timeout_ns / NS_PER_S
         answer = ready.Readiness(ready.State.SILENT)
         while (left := deadline - time.monotonic()) > 0:
             self._tell(time.monotonic() - began)
-            asked = ready.ask(address, min(left, ready.ANSWER_TIMEOUT_S))
+            asked = ready.ask(target, min(left, ready.ANSWER_TIMEOUT_S))
             # A question that the deadline cut short says less than the answer before it.
             if left >= ready.ANSWER_TIMEOUT_S or asked.state is not ready.State.SILENT or not answer.words:
                 answer = asked
             if answer.state not in (ready.State.SILENT, ready.State.BUSY):
                 # Who answers says more than what it answers.
-                self._instance = ready.instance(address)
+                self._instance = ready.instance(target)
                 self._see_that_it_is_ours()
             # Our own may have ended because it was somebody else who answered.
             self._kept.hear(0 if answer.state is ready.State.READY else _INTERVAL_S)

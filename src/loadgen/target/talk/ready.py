@@ -12,7 +12,8 @@ from enum import Enum
 
 from loadgen import greeting
 from loadgen.escape import printable
-from loadgen.protocol import PROTOCOLS, Protocol, Wire
+from loadgen.plan import Target
+from loadgen.protocol import Wire
 from loadgen.secret import masked
 from loadgen.target.talk import memcache
 from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence
@@ -65,51 +66,38 @@ class Instance:
     run_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a server is to answer, and how it is spoken to."""
-
-    host: str
-    port: int
-    protocol: str
-    """As in a Plan."""
-    username: str = ""
-    password: str = ""
-    precheck: str = "ping"
-    """As in a Plan."""
-
-
-def ask(address: Address, timeout_s: float = ANSWER_TIMEOUT_S) -> Readiness:
-    """Greets the server once, as the load will: by PING, HELLO or memcache's `version`, after AUTH with a password.
+def ask(target: Target, timeout_s: float = ANSWER_TIMEOUT_S) -> Readiness:
+    """Greets a target's only server once, as the load will: by PING, HELLO or memcache's `version`, after AUTH with a
+    password.
 
     A server that closes the connection on PING or `version` is asked by a GET on another. Without a precheck it is
     ready when it accepts a connection.
     """
-    found = _ask(address, timeout_s)
-    return replace(found, words=printable(masked(found.words, address.password)))
+    found = _ask(target, timeout_s)
+    return replace(found, words=printable(masked(found.words, target.password)))
 
 
-def _ask(address: Address, timeout_s: float) -> Readiness:
+def _ask(target: Target, timeout_s: float) -> Readiness:
     try:
-        return _asked(address, timeout_s, by_get=False)
+        return _asked(target, timeout_s, by_get=False)
     except NoAnswerError as end:
-        if end.silence not in (Silence.CLOSED, Silence.BROKEN) or _question(address) not in ("PING", "version"):
+        if end.silence not in (Silence.CLOSED, Silence.BROKEN) or _question(target) not in ("PING", "version"):
             return _silent(end)
     try:
-        return _asked(address, timeout_s, by_get=True)
+        return _asked(target, timeout_s, by_get=True)
     except NoAnswerError as end:
         return _silent(end)
 
 
-def instance(address: Address, timeout_s: float = ANSWER_TIMEOUT_S) -> Instance | None:
+def instance(target: Target, timeout_s: float = ANSWER_TIMEOUT_S) -> Instance | None:
     """Which process answers there; None when none does, and empty when it does not say: it need not."""
     try:
-        with Conversation(address.host, address.port, timeout_s) as conversation:
-            if _speaks(address).wire is Wire.MEMCACHE:
+        with Conversation(*_where(target), timeout_s) as conversation:
+            if target.speaks.wire is Wire.MEMCACHE:
                 return _instance(memcache.stats(conversation))
             asker = Asker(conversation)
-            if address.password:
-                asker.ask(*_auth(address))
+            if target.password:
+                asker.ask(*_auth(target))
             return _instance(asker.ask(b"INFO", b"server").said)
     except NoAnswerError as end:
         # Who is there and says nothing, or closes the connection on the question, need not say.
@@ -125,37 +113,38 @@ def _silent(end: NoAnswerError) -> Readiness:
     return Readiness(State.SILENT, end.silence.value if end.silence is Silence.REFUSED else end.words)
 
 
-def _speaks(address: Address) -> Protocol:
-    return PROTOCOLS[address.protocol]
+def _where(target: Target) -> tuple[str, int]:
+    [endpoint] = target.endpoints
+    return endpoint.address, endpoint.port
 
 
-def _question(address: Address) -> str:
+def _question(target: Target) -> str:
     # RESP3's HELLO is the load's: whether a server is there, it answers by PING as well, and before HELLO was known.
-    return _speaks(address).server.question(address.precheck)
+    return target.speaks.server.question(target.precheck)
 
 
-def _asked(address: Address, timeout_s: float, *, by_get: bool) -> Readiness:
-    question = _question(address)
-    with Conversation(address.host, address.port, timeout_s) as conversation:
-        if _speaks(address).wire is Wire.MEMCACHE:
+def _asked(target: Target, timeout_s: float, *, by_get: bool) -> Readiness:
+    question = _question(target)
+    with Conversation(*_where(target), timeout_s) as conversation:
+        if target.speaks.wire is Wire.MEMCACHE:
             if not question:
                 return Readiness(State.READY)
             line = memcache.line(conversation, b"get %b\r\n" % _KEY if by_get else b"version\r\n")
             return _found_memcache(line, "END" if by_get else "VERSION ")
         asker = Asker(conversation)
-        if address.password:
-            found = _found(asker.ask(*_auth(address)), due=(ReplyKind.TEXT,))
+        if target.password:
+            found = _found(asker.ask(*_auth(target)), due=(ReplyKind.TEXT,))
             if found.state is not State.READY:
                 return found
         if not question:
             return Readiness(State.READY)
-        version = b"%d" % _speaks(address).version
+        version = b"%d" % target.speaks.version
         words = (b"GET", _KEY) if by_get else (b"HELLO", version) if question == "HELLO" else (b"PING",)
         return _found(asker.ask(*words), due=(ReplyKind.TEXT,) if question == "PING" and not by_get else _ANY)
 
 
-def _auth(address: Address) -> tuple[bytes, ...]:
-    return (b"AUTH", *filter(None, (address.username.encode(), address.password.encode())))
+def _auth(target: Target) -> tuple[bytes, ...]:
+    return (b"AUTH", *filter(None, (target.username.encode(), target.password.encode())))
 
 
 def _found(reply: Reply, due: tuple[ReplyKind, ...]) -> Readiness:
