@@ -78,7 +78,8 @@ async def blocks_kept(port: int, meanwhile: Callable[[int], object], *settings: 
         engine.close()
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+# The other shapes are held to more: below, blocks may not even be asked for.
+@pytest.mark.parametrize("shape", ["closed loop", "paced"])
 def test_allocated_blocks_are_flat_over_100_000_requests(shape: str) -> None:
     with built_in() as server:
         assert uvloop.run(blocks_kept(server.port, lambda done: None, *MIXED, *SHAPES[shape])) < ALLOWED

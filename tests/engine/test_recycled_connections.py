@@ -10,8 +10,6 @@ from quiet import law_of_time
 
 from loadgen.target.server import ManagedServer
 
-pytestmark = pytest.mark.timing
-
 HALF_A_SECOND = ("--duration", "500ms")
 
 MOST_WITH_BACKOFF = 12

@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Sequence
 
-import pytest
 import uvloop
 from builtin_servers import built_in
 from counted import snapshot_of
@@ -22,8 +21,6 @@ from loadgen.engine._engine import Engine
 from loadgen.engine._histogram import Histogram
 from loadgen.target.server import ManagedServer
 from loadgen.units import NS_PER_MS, NS_PER_S
-
-pytestmark = pytest.mark.timing
 
 PAUSE_NS = 100 * NS_PER_MS
 LENGTH_NS = 400 * NS_PER_MS

@@ -32,8 +32,6 @@ from loadgen.target.server import ManagedServer
 from loadgen.units import NS_PER_MS, NS_PER_S
 from loadgen.worker.process import WorkerProcesses
 
-pytestmark = pytest.mark.timing
-
 HOST = "127.0.0.1"
 
 # What the generator promises of itself is at stake here, so its limits are its own again.
@@ -505,6 +503,7 @@ def test_a_full_socket_is_backpressure() -> None:
     assert result.measured.lag_backpressure.sum + ours.sum == lag.sum
 
 
+@pytest.mark.timing
 def test_spinning_counts_what_the_server_counted_and_says_what_it_takes(healthy: ManagedServer) -> None:
     done = invoked(
         "--format",

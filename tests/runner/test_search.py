@@ -64,7 +64,6 @@ def steps(done: Finished) -> list[dict[str, Any]]:
     return [record for record in done.records if record["type"] == "step"]
 
 
-@pytest.mark.timing
 @law_of_time
 def test_a_search_finds_what_a_server_of_known_speed_can_take() -> None:
     with built_in(options=["--delay", "500us"]) as server:
@@ -102,7 +101,6 @@ def test_a_plain_run_with_the_table_searches_too() -> None:
     assert record["capacity_per_s"] is None  # A closed loop keeps to no rate, so with a max_rate there is none.
 
 
-@pytest.mark.timing
 @law_of_time
 def test_without_an_slo_the_knee_is_searched() -> None:
     with built_in(options=["--delay", "500us"]) as server:

@@ -37,8 +37,6 @@ from loadgen.server._null import NullMemcacheConnection, NullRedisConnection
 from loadgen.server._redis import RedisConnection
 from loadgen.target.server import ManagedServer
 
-pytestmark = pytest.mark.timing
-
 MS = 0.001
 
 
@@ -75,6 +73,14 @@ LOOPS = ["uvloop", "asyncio"]
 
 both = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
 both_loops = pytest.mark.parametrize("loop", LOOPS)
+# Each protocol and each loop once: trouble knows of neither. The other two pairs are for `make laws`.
+pairs = pytest.mark.parametrize(
+    ("protocol", "loop"),
+    [
+        pytest.param(protocol, loop, id=f"{protocol.name}-{loop}", marks=[pytest.mark.law] * other)
+        for protocol, loop, other in zip(PROTOCOLS * 2, [*LOOPS, *reversed(LOOPS)], (0, 0, 1, 1), strict=True)
+    ],
+)
 
 
 def troubled(protocol: Protocol, options: str, loop: str = "uvloop") -> ManagedServer:
@@ -121,8 +127,7 @@ def silent(connection: socket.socket, timeout_s: float = 0.2) -> bool:
 # ── Freezes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@both_loops
-@both
+@pairs
 @law_of_time
 def test_a_stall_lasts_as_long_as_planted_and_comes_on_an_absolute_schedule(protocol, loop):
     stall, every, duration = 0.040, 0.200, 1.7
@@ -186,8 +191,7 @@ def test_a_signal_ends_a_server_that_is_busy_for_a_minute():
 # ── Service times ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@both_loops
-@both
+@pairs
 @law_of_time
 def test_a_delay_makes_the_capacity_its_inverse(protocol, loop):
     delay, depth, count = 0.0005, 32, 1500
@@ -368,8 +372,7 @@ def test_a_connection_is_not_closed_before_a_long_answer_is_whole():
         assert wire.transport.closed
 
 
-@both_loops
-@both
+@pairs
 def test_a_black_hole_greets_and_is_silent_from_the_first_data_command_on(protocol, loop):
     with troubled(protocol, "--blackhole", loop) as server, connected(server) as connection:
         connection.sendall(protocol.greeting)
@@ -396,8 +399,7 @@ def test_a_black_hole_takes_a_second_ping_for_data():
         assert answer.count(b"PONG") == 1
 
 
-@both_loops
-@both
+@pairs
 @law_of_time
 def test_a_slow_reader_holds_up_its_sender_and_keeps_its_rate(protocol, loop):
     rate = 1_000_000

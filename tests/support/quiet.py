@@ -110,7 +110,10 @@ class Unjudged(pytest.skip.Exception):
 
 
 def law_of_time(test: Callable[P, None]) -> Callable[P, None]:
-    """Makes a test a law: it is tried again when it fails on a disturbed machine, and unjudged if it always does."""
+    """Makes a test a law: it is tried again when it fails on a disturbed machine, and unjudged if it always does.
+
+    A law is marked `timing`, too.
+    """
 
     @functools.wraps(test)
     def attempted(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -132,7 +135,7 @@ def law_of_time(test: Callable[P, None]) -> Callable[P, None]:
         raise Unjudged(f"not judged, in its last {failed}", _use_item_location=True)
 
     attempted.is_law_of_time = True  # type: ignore[attr-defined]
-    return attempted
+    return pytest.mark.timing(attempted)
 
 
 class Laws:
