@@ -12,13 +12,13 @@ from places import ROOT
 
 GENERATORS = {"bare C", "loadgen", "redis-benchmark"}
 GOALS = (
-    "50×1 redis: loadgen ÷ bare C",
-    "50×1 redis: loadgen ÷ redis-benchmark",
+    "4×8 redis: loadgen ÷ bare C",
+    "4×8 redis: loadgen ÷ redis-benchmark",
     "4×8 loadgen: memcached ÷ redis",
     "encode GET, resp",
     "decode 64 B GET reply, resp",
     "record",
-    "memory of each of 1,000 connections",
+    "memory of each of 200 connections",
     "1 MiB values: CPU per byte, loadgen ÷ bare recv",
     "loadgen --version ÷ python -c pass",
 )
@@ -26,7 +26,7 @@ GOALS = (
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, ROOT / "benchmark" / "bench.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=110)
+    return subprocess.run(command, capture_output=True, text=True, timeout=280)
 
 
 PROGRAMS = ("redis-server", "redis-benchmark", "memcached")
@@ -42,9 +42,7 @@ def test_a_quick_benchmark_has_a_row_for_everything_and_every_figure_is_a_number
 
     runs = written["figures"]["shapes"]["runs"]
     assert {run["generator"] for run in runs if run["server"] == "redis"} >= GENERATORS
-    assert {(run["server"], run["shape"]) for run in runs} == {
-        (s, c) for s in ("redis", "memcached") for c in ("50×1", "4×8")
-    }
+    assert {(run["server"], run["shape"]) for run in runs} == {("redis", "4×8"), ("memcached", "4×8")}
     assert all(math.isfinite(value) for run in runs for figures in run["rounds"] for value in figures.values())
     assert all(figures["requests_per_s"] > 0 for run in runs for figures in run["rounds"])
 

@@ -242,8 +242,10 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "loadgen" / selftest.FILE
 
 
-@pytest.mark.timing
-def test_a_self_test_is_kept_and_later_runs_say_where_they_stood(state: Path) -> None:
+@law_of_time
+def test_a_self_test_is_kept_and_later_runs_say_where_they_stood(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each ceiling to a half, and not to a 64th of the closed loop.
+    monkeypatch.setattr(verb, "HALVINGS", 1)
     done = invoked("selftest", "--seconds", "0.05", "--keep-anyway", "--format", "json")
     assert done.status == 0, done.stderr
     [record] = done.records
@@ -263,6 +265,17 @@ def known(closed_per_s: float, **more: Any) -> SelfTest:
     reaches = (Reach(1, closed_per_s, False, closed_per_s / 2), Reach(8, 4 * closed_per_s, True, closed_per_s))
     fields = {"version": __version__, "fingerprint": machine.fingerprint(), "taken": "2026-11-21T10:00:00Z", **more}
     return SelfTest(reaches=reaches, floor_p50_ns=30_000, floor_p99_ns=41_000, **fields)
+
+
+def test_a_self_test_prints_a_row_for_each_depth(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    test = known(1000)
+    monkeypatch.setattr(verb._Bench, "reaches", lambda bench: iter(test.reaches))
+    monkeypatch.setattr(verb._Bench, "floor", lambda bench: (test.floor_p50_ns, test.floor_p99_ns))
+    done = invoked("selftest", "--keep-anyway")
+    assert done.status == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.endswith("req/s")]
+    assert rows == [["1", "1,000", "req/s", "500", "req/s"], ["8", "≥", "4,000", "req/s", "1,000", "req/s"]]
+    assert "floor at 1,000 req/s: p50 30.0 µs, p99 41.0 µs" in done.stdout
 
 
 def test_a_run_above_half_of_the_ceiling_is_warned_of(state: Path) -> None:
