@@ -8,6 +8,7 @@ those planted here.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -382,11 +383,17 @@ def test_ctrl_c_ends_all_servers_and_prints_what_there_is(load: Path, plain: str
     assert len(record["rounds"]) >= 2
 
 
+def runs(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def test_a_killed_gate_leaves_no_server(load: Path, plain: str) -> None:
     arguments = ["gate", str(load), "--baseline", plain, "--server", plain, "--format", "json", "--rounds", "60"]
     with Running(*arguments) as running:
         running.wait_for("round", 1)
         processes = running.processes()
         running.process.send_signal(signal.SIGKILL)
-        wait_until(lambda: not any(map(psutil.pid_exists, (process.pid for process in processes[1:]))))
+        wait_until(lambda: not any(map(runs, processes)))
         running.gone()

@@ -21,7 +21,7 @@ import pytest
 from builtin_servers import built_in
 from in_process import invoked
 from quiet import law_of_time
-from runs import endpoints, plan, sets
+from runs import endpoints, judging, plan, sets
 
 from loadgen.events import Event, Result, Sample
 from loadgen.phase import Phase
@@ -146,7 +146,7 @@ def it_is_none_of_the_generators_lag(open_loop: Result) -> None:
 class Stopped(Run):
     """A run whose worker is stopped for a while in the middle of its window."""
 
-    def __init__(self, told: Plan, after_s: float, for_s: float) -> None:
+    def __init__(self, told: Plan, after_s: float, for_s: float, *limits: str) -> None:
         self.workers = WorkerProcesses()
         self.stopped_s = 0.0
         self.began_s = 0.0
@@ -154,7 +154,9 @@ class Stopped(Run):
             At(Phase.MEASURE, int(after_s * NS_PER_S), self.halt),
             At(Phase.MEASURE, int((after_s + for_s) * NS_PER_S), self.go_on),
         )
-        super().__init__(told, lambda event: None, timeline=timeline, make_member=self.workers)
+        super().__init__(
+            told, lambda event: None, timeline=timeline, make_member=self.workers, judging=judging(*limits)
+        )
 
     def halt(self) -> None:
         os.kill(self.workers.made[0].pid, signal.SIGSTOP)
@@ -188,9 +190,8 @@ def test_a_generator_that_was_stopped_distrusts_itself_and_says_why(number: int,
         # At some, more fall due while it is stopped than all pipelines hold together.
         f"workload.rate_limit={(1000, 5000)[number % 2]}",
         f"workload.arrival={('poisson', 'constant')[number // 2 % 2]}",
-        *JUDGED,
     )
-    run = Stopped(told, 0.3 + number / 100, 0.2)
+    run = Stopped(told, 0.3 + number / 100, 0.2, *JUDGED)
     result = run.outcome()
     assert not result.valid
     assert "p99 of the generator's own send lag was" in result.reasons[0].words

@@ -14,6 +14,7 @@ from real_servers import HOST, RealServer, ask
 
 from loadgen import config
 from loadgen.events import Event, Result
+from loadgen.judge.judging import Judging
 from loadgen.plan import Plan
 from loadgen.runner.run import Run
 
@@ -49,6 +50,11 @@ def plan(servers: Servers, *settings: str) -> Plan:
     return config.resolve(config.load(None, [*SETTINGS, endpoints(servers), *settings]))
 
 
+def judging(*settings: str) -> Judging:
+    """What these `--set` settings judge a result by."""
+    return config.judging(config.load(None, [*SETTINGS, *settings]))
+
+
 def profile_of(told: Plan) -> list[tuple[int, float, float, int]]:
     """The plan's profile as an engine takes it."""
     return [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in told.load.profile]
@@ -57,7 +63,7 @@ def profile_of(told: Plan) -> list[tuple[int, float, float, int]]:
 def measure(servers: Servers, *settings: str, events: list[Event] | None = None) -> Result:
     """Runs it, and holds what must hold for every run against a healthy server."""
     heard: list[Event] = [] if events is None else events
-    result = Run(plan(servers, *settings), heard.append).result()
+    result = Run(plan(servers, *settings), heard.append, judging=judging(*settings)).result()
     assert result.valid, result.invalid_because
     assert result.unaccounted == 0
     overall = result.overall
