@@ -1,0 +1,52 @@
+"""Where requests and connections ended, and what to make of it, in records. No I/O."""
+
+from __future__ import annotations
+
+from loadgen.record.schema.field import field, fields, part
+from loadgen.record.schema.shape import (
+    CODES,
+    COUNT,
+    TEXTS,
+    TRUTH,
+    Schema,
+    map_of,
+    object_of,
+)
+
+COUNTS = part(
+    field("planned", COUNT, "requests due in the measure phase"),
+    field("ok", COUNT, "good replies, misses too"),
+    fields(
+        dict.fromkeys(("done", "not_done"), COUNT),
+        "of `ok`: found, stored, deleted or answered, and not (GET and DELETE not found, SET not stored)",
+    ),
+    field("error_replies", COUNT, "answered by an error"),
+    field(
+        "error_classes",
+        map_of(COUNT),
+        (
+            "in `counts` only: error replies by class, which is the reply's first word. Those to backfills are "
+            "among them"
+        ),
+    ),
+    field("timeouts", COUNT, "no reply before the timeout"),
+    field("late", COUNT, "of `timeouts`: the reply came after all, and was dropped"),
+    field("lost", COUNT, "in flight, or waiting to be written, when their connection went"),
+    field("corrupt", COUNT, "answered by bytes that are no reply to them"),
+    field("unfinished", COUNT, "still open when the drain ended"),
+    field("unsent", COUNT, "of `lost` and `unfinished`: never wholly given to the kernel"),
+)
+
+TALLY: Schema = {name: shape for name, shape in COUNTS.shapes.items() if name != "error_classes"}
+"""As in COUNTS, of one command."""
+COMMANDS = map_of(object_of(TALLY))
+TOTALS = object_of(
+    {"sent": COUNT, "received": COUNT, "commands": map_of(object_of({"sent": COUNT, "received": COUNT}))}
+)
+
+CONNECTIONS = object_of(
+    {"opened": COUNT, "failed": COUNT, "closed": COUNT, "reconnects": COUNT, "failures": map_of(COUNT)}
+)
+
+_SAID = ("failed_because", "reasons", "warnings")
+VERDICT = object_of({"valid": TRUTH, **dict.fromkeys(_SAID, TEXTS), "codes": object_of(dict.fromkeys(_SAID, CODES))})
