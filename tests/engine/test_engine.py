@@ -18,7 +18,7 @@ import pytest
 import uvloop
 from faulty_server import FaultyServer, Peer, by_connection, good_reply, is_load, polite
 from places import SUPPORT
-from runs import plan, profile_of
+from runs import judging, plan, profile_of
 
 from loadgen.engine._engine import Engine
 from loadgen.events import Event, PhaseBegan, Result
@@ -32,7 +32,8 @@ NEVER_AT_ONCE = 16_000_000
 
 
 def run(port: int, *settings: str) -> Result:
-    result = Run(plan(port, "general.warmup=0s", *settings), lambda event: None).result()
+    settings = ("general.warmup=0s", *settings)
+    result = Run(plan(port, *settings), lambda event: None, judging=judging(*settings)).result()
     assert result.unaccounted == 0
     return result
 
@@ -149,7 +150,12 @@ def test_a_worker_held_up_over_the_end_of_its_window_counts_no_time_below_zero()
 
     with FaultyServer(polite()) as server:
         settings = ["general.warmup=0s", "general.duration=1s", "workload.rate_limit=1000"]
-        held_up = Run(plan(server.port, *settings, "connection.request_timeout=50ms"), emit, make_member=workers)
+        held_up = Run(
+            plan(server.port, *settings, "connection.request_timeout=50ms"),
+            emit,
+            make_member=workers,
+            judging=judging(),
+        )
         result = held_up.result()
     timers[0].join()
     assert not result.failure

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 from faulty_server import FaultyServer, Peer, good_reply, is_load, polite
-from runs import plan
+from runs import judging, plan
 
 from loadgen.events import Result
 from loadgen.runner.run import Run
@@ -20,8 +20,8 @@ ANSWERED_S = 0.02
 
 
 def run(port: int, *settings: str) -> Result:
-    one = ("general.warmup=0s", "connection.connections=1", f"connection.pipeline_depth={DEPTH}")
-    result = Run(plan(port, *one, *settings), lambda event: None).result()
+    one = ("general.warmup=0s", "connection.connections=1", f"connection.pipeline_depth={DEPTH}", *settings)
+    result = Run(plan(port, *one), lambda event: None, judging=judging(*one)).result()
     assert result.unaccounted == 0
     return result
 

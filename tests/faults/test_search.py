@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 from faulty_server import FaultyServer, Peer, by_connection, closes, good_reply, is_load, polite
-from runs import plan
+from runs import judging, plan
 
 from loadgen.events import SearchEnded
 from loadgen.runner.member import MakeMember
@@ -57,6 +57,7 @@ def search_at(
         lambda event: None,
         stop=stop,
         make_member=make_member,
+        judging=judging(*settings),
     )
 
 

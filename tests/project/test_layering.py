@@ -97,7 +97,7 @@ smoke.check ←
 smoke.ended ← severity reason events smoke.check
 smoke.criteria ← units phase escape snapshot plan events judge.diagnosis smoke.limits smoke.observed smoke.check
 selftest.reach ← signs plan host
-selftest.bench ← units errors plan events judge.verdict selftest.reach runner
+selftest.bench ← units errors plan events judge.verdict judge.judging selftest.reach runner
 
 # What touches the machine: its processes, other servers, and the workers.
 host._awake ←

@@ -9,7 +9,7 @@ import pytest
 from faulty_server import FaultyServer, polite
 from hypothesis import given
 from hypothesis import strategies as st
-from runs import plan
+from runs import judging, plan
 
 from loadgen.errors import WorkerError
 from loadgen.plan import Plan
@@ -94,7 +94,7 @@ def test_members_whose_clocks_differ_have_their_load_at_the_same_time() -> None:
 
     with FaultyServer(polite()) as server:
         told = plan(server.port, "general.threads=2", "workload.rate_limit=2000", "general.duration=1s")
-        run = Run(told, lambda event: None, make_member=elsewhere)
+        run = Run(told, lambda event: None, make_member=elsewhere, judging=judging())
         began_s = time.monotonic()
         result = run.result()
     assert time.monotonic() - began_s < 30
@@ -111,7 +111,7 @@ def test_members_whose_clocks_differ_have_their_load_at_the_same_time() -> None:
 
 def test_workers_of_this_host_are_measured_to_have_its_clock() -> None:
     with FaultyServer(polite()) as server:
-        run = Run(plan(server.port, "general.threads=2"), lambda event: None)
+        run = Run(plan(server.port, "general.threads=2"), lambda event: None, judging=judging())
         result = run.result()
     offsets = [seat.offset for seat in run.crew.seats]
     assert [offset.ns for offset in offsets if offset is not None] == [0, 0]
@@ -125,6 +125,6 @@ def test_a_member_of_another_version_is_refused() -> None:
             return replace(message, version=VERSION - 1) if isinstance(message, Greeting) else message
 
     with FaultyServer(polite()) as server:
-        run = Run(plan(server.port), lambda event: None, make_member=Older)
+        run = Run(plan(server.port), lambda event: None, make_member=Older, judging=judging())
         with pytest.raises(WorkerError, match=f"speaks version {VERSION - 1} of the messages"):
             run.result()

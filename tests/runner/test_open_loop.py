@@ -39,7 +39,7 @@ JUDGED = ("verdict.lag=100us", "verdict.shortfall=0.005")
 
 
 def run(told: Plan) -> Result:
-    result = Run(told, lambda event: None).result()
+    result = Run(told, lambda event: None, judging=judging()).result()
     assert result.unaccounted == 0
     return result
 
@@ -68,7 +68,7 @@ class StalledRun:
 
     def __init__(self, told: Plan) -> None:
         self.periods: list[Sample] = []
-        self.result = Run(told, self.hear).result()
+        self.result = Run(told, self.hear, judging=judging()).result()
         assert self.result.unaccounted == 0
 
     def hear(self, event: Event) -> None:
@@ -265,7 +265,7 @@ def test_a_server_at_half_the_offered_rate_has_its_whole_backlog_counted() -> No
             "workload.rate_limit=2000",
             "connection.request_timeout=2s",
         )
-        result = Run(told, events.append).result()
+        result = Run(told, events.append, judging=judging()).result()
     total = result.measured.total
     assert result.unaccounted == 0
     assert total.planned == 4000

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from in_process import invoked, invoked_load
 from real_servers import RealServer
-from runs import measure, plan, redis_calls
+from runs import judging, measure, plan, redis_calls
 
 from loadgen import config
 from loadgen.engine._workload import apportioned
@@ -30,7 +30,8 @@ UNTIMED = ("general.duration=0s", "general.warmup=0s")
 
 def run(port: int, *settings: str, events: list[Event] | None = None) -> Result:
     heard: list[Event] = [] if events is None else events
-    result = Run(plan(port, *UNTIMED, *settings), heard.append).result()
+    settings = (*UNTIMED, *settings)
+    result = Run(plan(port, *settings), heard.append, judging=judging(*settings)).result()
     assert result.unaccounted == 0
     return result
 
@@ -145,7 +146,7 @@ def test_a_server_that_is_gone_ends_it() -> None:
                 server.__exit__(None, None, None)
 
         told = plan(server.port, *UNTIMED, "general.requests=1000000", "connection.connect_timeout=300ms")
-        result = Run(told, emit).result()
+        result = Run(told, emit, judging=judging()).result()
     assert result.failure
     assert 0 < result.measured.total.planned < 1_000_000
     assert result.unaccounted == 0

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from faulty_server import FaultyServer, answers, never_answers, polite
-from runs import plan
+from runs import judging, plan
 
 from loadgen.compare.candidate import Candidate
 from loadgen.compare.rounds import Contestant, Interrupted, Rounds
@@ -69,7 +69,7 @@ def in_a_thread(told: Plan, stop: Stop, seen: threading.Event, *, at: str = "") 
         if (isinstance(event, PhaseBegan) and event.phase == at) or (isinstance(event, Sample) and not at):
             seen.set()
 
-    return Run(told, emit, stop=stop).result()
+    return Run(told, emit, stop=stop, judging=judging()).result()
 
 
 def test_a_run_in_another_thread_drains_when_its_token_is_set() -> None:
@@ -107,7 +107,7 @@ def test_a_token_that_was_set_before_ends_the_next_load_before_its_first_request
     stop.set()
     with FaultyServer(polite()) as server:
         for _ in range(2):
-            result = Run(plan(server.port, *LONG), lambda event: None, stop=stop).result()
+            result = Run(plan(server.port, *LONG), lambda event: None, stop=stop, judging=judging()).result()
             assert result.interrupted
             assert result.measured.total.planned == 0
 
@@ -131,7 +131,7 @@ def test_a_search_in_another_thread_ends_when_its_token_is_set() -> None:
 
     with FaultyServer(polite()) as server, ThreadPoolExecutor(1) as threads:
         told = plan(server.port, *LONG, "workload.rate_limit=1000")
-        running = threads.submit(Saturation(told, settings, emit, stop=stop).result)
+        running = threads.submit(Saturation(told, settings, emit, stop=stop, judging=judging()).result)
         assert seen.wait(30)
         stop.set()
         ended = running.result(30)

@@ -11,7 +11,7 @@ from faulty_server import FaultyServer, polite
 from hypothesis import given
 from hypothesis import strategies as st
 from real_servers import RealServer
-from runs import plan
+from runs import judging, plan
 
 from loadgen.events import Event, Sample
 from loadgen.phase import Phase
@@ -60,7 +60,7 @@ def test_a_server_that_is_paused_at_an_offset_answers_nothing_from_then_on_until
             At(Phase.MEASURE, 200 * NS_PER_MS, lambda: os.kill(server.pid, signal.SIGSTOP)),
         )
         told = plan(server.port, "general.duration=1s", "general.interval=100ms", "workload.rate_limit=2000")
-        result = Run(told, emit, timeline=timeline).result()
+        result = Run(told, emit, timeline=timeline, judging=judging()).result()
     assert result.unaccounted == 0
     answered = [sample.interval.total.answered for sample in samples]
     assert len(answered) == 10
@@ -89,7 +89,7 @@ def test_an_action_is_done_by_the_leader_at_its_time_and_not_after_the_load() ->
     ]
     with FaultyServer(polite()) as server:
         told = plan(server.port, "general.warmup=200ms", "general.duration=500ms")
-        Run(told, emit, timeline=timeline).result()
+        Run(told, emit, timeline=timeline, judging=judging()).result()
     assert [*done_ns] == ["warmup", "measure"]
     # The measure window begins no earlier than it is said to, but for the report that is waited for.
     assert done_ns["warmup"] < begun_ns["measure"]

@@ -10,6 +10,7 @@ from constructed_events import plan as constructed_plan
 
 from loadgen.errors import WorkerError
 from loadgen.events import Event, Progress, Result
+from loadgen.judge.judging import Judging
 from loadgen.plan import Plan
 from loadgen.reason import Code, Reason
 from loadgen.runner.stop import NEVER, Stop
@@ -30,7 +31,8 @@ class MadeUp:
 
     plans: list[Plan]
 
-    def __init__(self, plan: Plan, emit: Callable[[Event], None], *, stop: Stop = NEVER) -> None:
+    def __init__(self, plan: Plan, emit: Callable[[Event], None], *, judging: Judging, stop: Stop = NEVER) -> None:
+        assert judging == Judging()
         self.plans.append(plan)
         self.plan = plan
         emit(Progress("measure", 1, 2, 1))

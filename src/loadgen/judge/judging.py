@@ -16,6 +16,3 @@ class Judging:
     """What the result must meet."""
     limits: VerdictLimits = field(default_factory=VerdictLimits)
     """From where on a number is distrusted, and how many requests and connections may fail."""
-
-
-BY_DEFAULT = Judging()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from loadgen import slo
 from loadgen.events import Event, Result, Sample
 from loadgen.judge import diagnosis, failures, verdict
-from loadgen.judge.judging import BY_DEFAULT, Judging
+from loadgen.judge.judging import Judging
 from loadgen.overload import Overload, of_window
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Plan
@@ -48,7 +48,7 @@ class Run:
         embedded: bool = False,
         ceiling: Ceiling | None = None,
         server: WatchedServer | None = None,
-        judging: Judging = BY_DEFAULT,
+        judging: Judging,
         stop: Stop = NEVER,
         timeline: Iterable[At] = (),
         make_member: MakeMember = WorkerProcess,

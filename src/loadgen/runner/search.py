@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from loadgen import slo
 from loadgen.events import Event, PhaseBegan, Progress, SearchEnded, StepTaken
 from loadgen.judge import diagnosis, failures, verdict
-from loadgen.judge.judging import BY_DEFAULT, Judging
+from loadgen.judge.judging import Judging
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Plan, Segment
 from loadgen.reason import Code, Reason
@@ -82,7 +82,7 @@ class Saturation:
         *,
         embedded: bool = False,
         server: WatchedServer | None = None,
-        judging: Judging = BY_DEFAULT,
+        judging: Judging,
         stop: Stop = NEVER,
         make_member: MakeMember = WorkerProcess,
     ) -> None:

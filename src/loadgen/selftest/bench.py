@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from loadgen.errors import WorkerError
 from loadgen.events import Event, Overall, Part, Progress, Result
+from loadgen.judge.judging import Judging
 from loadgen.judge.verdict import VerdictLimits
 from loadgen.plan import Plan, Segment
 from loadgen.runner.run import Run
@@ -53,7 +54,7 @@ class Bench:
             load=replace(plan.load, profile=profile, arrival="poisson" if profile else "constant"),
         )
         self.begun += 1
-        result = Run(plan, self.tell, stop=self.stop).result()
+        result = Run(plan, self.tell, judging=Judging(), stop=self.stop).result()
         if result.interrupted:
             raise KeyboardInterrupt
         if result.failure:
