@@ -173,6 +173,15 @@ def test_the_built_in_server_passes(config: Path, protocol: str) -> None:
     assert states(finished) == dict.fromkeys(CRITERIA, True)
 
 
+def test_objectives_are_asked_and_printed_and_do_not_decide(config: Path) -> None:
+    finished = smoke(config, "--embedded", "--set", "slo.throughput_min=1e9")
+    assert finished.status == 0
+    [record] = ended(finished)
+    [asked] = record["result"]["slo"]
+    assert (asked["metric"], asked["answer"]) == ("throughput_min", "breached")
+    assert finished.records[0]["slo"] == [{"metric": "throughput_min", "command": "all", "limit": 1e9, "unit": "per_s"}]
+
+
 def test_a_server_that_runs_already_is_tested_and_left_running(config: Path) -> None:
     with RealServer.redis() as server:
         finished = smoke(config, "--port", str(server.port))
