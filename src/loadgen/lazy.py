@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` itself takes longer to import than all that is here.
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 
 def lazily(package: str, places: Mapping[str, str]) -> Callable[[str], Any]:
@@ -14,6 +16,8 @@ def lazily(package: str, places: Mapping[str, str]) -> Callable[[str], Any]:
     def get(name: str) -> Any:
         if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        from importlib import import_module
+
         module, _, attribute = places[name].partition(":")
         value = getattr(import_module(f"{package}.{module}"), attribute or name)
         setattr(sys.modules[package], name, value)

@@ -18,6 +18,7 @@ TABLE = """
 units ←
 algebra ←
 lazy ←
+version ←
 percentiles ←
 phase ←
 protocol ←
@@ -75,7 +76,7 @@ server._memcache ← server._store server._connection
 server._null ← server._connection server._resp server._description server._redis server._memcache
 server._server ← engine._clock server._store server._faults server._connection server._redis server._memcache
     server._null
-server.builtin ← units protocol errors server._server __init__
+server.builtin ← units version protocol errors server._server
 
 # What counts, and what judges.
 stats ←
@@ -97,7 +98,6 @@ smoke.check ←
 smoke.ended ← severity reason events smoke.check
 smoke.criteria ← units phase escape snapshot plan events judge.diagnosis smoke.limits smoke.observed smoke.check
 selftest.reach ← signs plan host
-selftest.bench ← units errors plan events judge.verdict judge.judging selftest.reach runner
 
 # What touches the machine: its processes, other servers, and the workers.
 host._awake ←
@@ -109,9 +109,9 @@ runner ← units phase errors escape severity reason signs usage snapshot slo ov
     judge.judging judge.diagnosis judge.failures host worker
 compare ← units percentiles phase errors severity reason signs snapshot slo overload plan events stats judge.verdict
     judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round compare.answers host
-    target.talk target worker runner record.read record __init__
+    target.talk target worker runner record.read record version
 smoke ← units errors plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host target.talk
-    target runner __init__
+    target runner version
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits
@@ -141,19 +141,26 @@ output.formats ← units percentiles phase escape severity usage slo plan events
 output.reports ← escape events stats compare.answers output.words output.paper output.formats
 output ← lazy errors events output.words output.paper output.pictures output.reports output.formats
 
+# The library.
+library ← units phase errors server_plan usage plan events judge.judging compare.shape compare.candidate compare.answers
+    target runner compare config record
+__init__ ← lazy version errors reason snapshot slo events _resp _memcache compare.answers runner library
+
+# What measures by the library.
+selftest.bench ← units errors events judge.verdict selftest.reach runner library
+
 # The command.
 cli.options ← units errors escape
 cli.flags ← protocol errors escape plan config cli.options
 cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.shape compare.settings
     compare.candidate compare.answers selftest.reach host target.talk target runner compare config.tables config
-    output cli.options cli.flags __init__
-cli.verbs ← units protocol errors escape severity server_plan plan server.builtin compare.answers history smoke.ended
+    output cli.options cli.flags version
+cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench host target runner compare smoke config record output.paper output.formats output
-    cli.options cli.flags cli __init__
-cli.main ← errors escape config cli.options cli.flags cli __init__
+    cli.options cli.flags cli version __init__
+cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry
-__init__ ←
 """
 
 
@@ -382,7 +389,7 @@ def test_a_forbidden_import_is_found(path: str, source: str, complaint: str) -> 
             "from loadgen.worker.main import main\nfrom loadgen.plan import Plan\nimport json",
         ),
         ("loadgen/server/builtin.py", "import uvloop\nfrom loadgen.server._server import Server"),
-        ("loadgen/cli/main.py", "from loadgen import __version__\nfrom loadgen.cli import session"),
+        ("loadgen/cli/main.py", "from loadgen.version import __version__\nfrom loadgen.cli import session"),
         ("loadgen/engine/_engine.pyx", "from loadgen.engine._clock cimport now_ns\nfrom libc.stdint cimport int64_t"),
         ("loadgen/engine/_engine.pyi", "from loadgen.plan import Plan"),
         ("loadgen/_codec.pyx", '"""Text may say:\nimport time\n"""\n# from loadgen import errors'),

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from constructed_events import plan as constructed_plan
 
+import loadgen
 from loadgen.errors import WorkerError
 from loadgen.events import Event, Progress, Result
 from loadgen.judge.judging import Judging
@@ -20,7 +20,7 @@ from loadgen.signs import Signs, WorkerSigns
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.units import NS_PER_S
 
-PLAN = replace(constructed_plan(), workers=constructed_plan().workers[:1])
+PLAN = loadgen.Plan("127.0.0.1:1", threads=1, connections=4, warmup="200ms", duration="1s", seed=1)
 CLOSED_PER_S = 64_000
 VALID_UP_TO = 40_000
 DIED = Reason(Code.WORKER_DIED, "It died.", Severity.COULD_NOT_RUN)
@@ -31,7 +31,9 @@ class MadeUp:
 
     plans: list[Plan]
 
-    def __init__(self, plan: Plan, emit: Callable[[Event], None], *, judging: Judging, stop: Stop = NEVER) -> None:
+    def __init__(
+        self, plan: Plan, emit: Callable[[Event], None], *, judging: Judging, stop: Stop = NEVER, **more: object
+    ) -> None:
         assert judging == Judging()
         self.plans.append(plan)
         self.plan = plan
@@ -57,7 +59,7 @@ class MadeUp:
 def plans(monkeypatch: pytest.MonkeyPatch) -> list[Plan]:
     """The plans that a bench has run."""
     monkeypatch.setattr(MadeUp, "plans", [], raising=False)
-    monkeypatch.setattr("loadgen.selftest.bench.Run", MadeUp)
+    monkeypatch.setattr("loadgen.library.run.Run", MadeUp)
     return MadeUp.plans
 
 

@@ -12,11 +12,12 @@ from collections.abc import Iterable
 
 from real_servers import HOST, RealServer, ask
 
+import loadgen
 from loadgen import config
+from loadgen.config.loader import parse_override
 from loadgen.events import Event, Result
 from loadgen.judge.judging import Judging
 from loadgen.plan import Plan
-from loadgen.runner.run import Run
 
 # Short, and with timeouts that no busy machine runs into; a test's own settings win.
 SETTINGS = (
@@ -39,20 +40,30 @@ Servers = RealServer | tuple[RealServer, ...] | int
 """One or several, or just a port."""
 
 
-def endpoints(servers: Servers) -> str:
+def addresses(servers: Servers) -> list[str]:
     listed = servers if isinstance(servers, tuple) else (servers,)
-    ports = [server if isinstance(server, int) else server.port for server in listed]
-    return "target.endpoints=" + json.dumps([f"{HOST}:{port}" for port in ports])
+    return [f"{HOST}:{server if isinstance(server, int) else server.port}" for server in listed]
+
+
+def endpoints(servers: Servers) -> str:
+    """The servers as a setting of the command."""
+    return f"target.endpoints={json.dumps(addresses(servers))}"
+
+
+def described(servers: Servers, *settings: str) -> loadgen.Plan:
+    """A short load with these `--set` settings, as the library has it."""
+    given = {".".join(key): value for key, value in map(parse_override, [*SETTINGS, *settings])}
+    return loadgen.Plan(settings={"target.endpoints": addresses(servers), **given})
 
 
 def plan(servers: Servers, *settings: str) -> Plan:
-    """The plan of these `--set` settings."""
-    return config.resolve(config.load(None, [*SETTINGS, endpoints(servers), *settings]))
+    """The same, resolved."""
+    return config.resolve(described(servers, *settings).config)
 
 
 def judging(*settings: str) -> Judging:
     """What these `--set` settings judge a result by."""
-    return config.judging(config.load(None, [*SETTINGS, *settings]))
+    return config.judging(described(1, *settings).config)
 
 
 def profile_of(told: Plan) -> list[tuple[int, float, float, int]]:
@@ -63,7 +74,7 @@ def profile_of(told: Plan) -> list[tuple[int, float, float, int]]:
 def measure(servers: Servers, *settings: str, events: list[Event] | None = None) -> Result:
     """Runs it, and holds what must hold for every run against a healthy server."""
     heard: list[Event] = [] if events is None else events
-    result = Run(plan(servers, *settings), heard.append, judging=judging(*settings)).result()
+    result = loadgen.run(described(servers, *settings), on_event=heard.append)
     assert result.valid, result.invalid_because
     assert result.unaccounted == 0
     overall = result.overall

@@ -24,7 +24,7 @@ from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.candidate import Candidate
 from loadgen.compare.contest import Contest, rule_for
 from loadgen.compare.results import Stored
-from loadgen.compare.rounds import MOST_FAILED, Contestant
+from loadgen.compare.rounds import Contestant
 from loadgen.compare.settings import ComparisonSettings
 from loadgen.compare.shape import Shape
 from loadgen.config import Config, Flag, presets
@@ -258,18 +258,7 @@ class Contestants:
 
     def contestant(self, found: Named, pins: Pins) -> Contestant:
         settings, server = found.settings, found.server
-        plan = config.resolve(settings, pins.load)
-        if "prefill" not in settings.workload.model_fields_set and plan.target.speaks.has_keys:
-            # Each round begins with an empty server, which would only be asked what it does not have.
-            plan = replace(plan, workload=replace(plan.workload, prefill=True))
-        limits = config.judging(settings).limits
-        if "failures" not in settings.verdict.model_fields_set:
-            limits = replace(limits, failures=MOST_FAILED)
-        if "connections" not in settings.verdict.model_fields_set:
-            limits = replace(limits, connections=0.0)
-        # A rate of the CONFIG's is not that of the slices: the settings have theirs.
-        arrival = "poisson" if settings.workload.arrival is None else settings.workload.arrival
-        plan = replace(plan, load=replace(plan.load, profile=(), arrival=arrival))
+        plan, limits = config.contested(settings, pins.load)
         shape = Shape.of(plan)
         if server is None:
             address = ",".join(str(endpoint) for endpoint in plan.target.endpoints)

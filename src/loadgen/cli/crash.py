@@ -12,9 +12,9 @@ import sys
 import tempfile
 import traceback
 
-from loadgen import __version__
 from loadgen.errors import InternalError
 from loadgen.escape import printable
+from loadgen.version import __version__
 
 LONGEST_TRACEBACK = 1 << 20
 """In characters; of a longer one its end is kept, where the error is."""

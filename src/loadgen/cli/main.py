@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from types import ModuleType
 
-from loadgen import __version__
+from loadgen.version import __version__
 
 GROUPS = {
     "load": {

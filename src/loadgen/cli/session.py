@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loadgen import __version__, config, output
+from loadgen import config, output
 from loadgen.cli import interrupts
 from loadgen.cli.flags import WITHOUT_FILE, Flags, flags_of
 from loadgen.cli.options import Given
@@ -28,6 +28,7 @@ from loadgen.stats.search import SearchSettings
 from loadgen.target.servers import servers_of
 from loadgen.target.talk.identity import identify
 from loadgen.usage import WatchedServer
+from loadgen.version import __version__
 
 SEARCH = "workload.saturation_search"
 """The table that makes a load a search."""

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from loadgen import __version__
 from loadgen.compare.answers import Compared, NoiseFound, Row
 from loadgen.compare.candidate import Candidate
 from loadgen.compare.metric import METRICS, Metric
@@ -42,6 +41,7 @@ from loadgen.stats.sequential import (
     more_rounds,
 )
 from loadgen.stats.signed_rank import SignedRank
+from loadgen.version import __version__
 
 Values = Mapping[str, float]
 Key = tuple[int, str]

@@ -60,8 +60,7 @@ RATE_LOOKS = 5
 # As shares of GETs.
 MOST_HITS_APART = 0.01
 
-# Of requests in a slice: how fast a failure is says nothing. Where a CONFIG has [verdict] failures, that holds.
-MOST_FAILED = 0.001
+# Of requests in a slice: how fast a failure is says nothing.
 MOST_UNFINISHED = 0.001
 
 

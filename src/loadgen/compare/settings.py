@@ -33,6 +33,9 @@ class Awake(StrEnum):
 MOST_NOISE = 0.08
 """Unless a gate is told otherwise."""
 
+MOST_FAILED = 0.001
+"""Of requests in a slice, unless [verdict] failures says otherwise: how fast a failure is says nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class ComparisonSettings:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from loadgen.config.loader import load
     from loadgen.config.server_file import is_server_file
     from loadgen.config.tables.schema import MAX_SEED, Config
+    from loadgen.config.told.contested import contested
     from loadgen.config.told.judging import compare_settings, gate_settings, judging, smoke_limits
     from loadgen.config.told.plans import resolve, server_plan
     from loadgen.config.told.search import search_settings, wants_search
@@ -30,6 +31,7 @@ __all__ = [
     "Config",
     "Flag",
     "compare_settings",
+    "contested",
     "default",
     "dump",
     "example",
@@ -58,6 +60,7 @@ __getattr__ = lazily(
         "MAX_SEED": "tables.schema",
         "Config": "tables.schema",
         "compare_settings": "told.judging",
+        "contested": "told.contested",
         "gate_settings": "told.judging",
         "judging": "told.judging",
         "smoke_limits": "told.judging",

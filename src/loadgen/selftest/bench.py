@@ -10,10 +10,9 @@ from dataclasses import replace
 
 from loadgen.errors import WorkerError
 from loadgen.events import Event, Overall, Part, Progress, Result
-from loadgen.judge.judging import Judging
 from loadgen.judge.verdict import VerdictLimits
-from loadgen.plan import Plan, Segment
-from loadgen.runner.run import Run
+from loadgen.library.plan import Plan
+from loadgen.library.run import run
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.selftest.reach import Reach
 from loadgen.units import NS_PER_S
@@ -46,15 +45,9 @@ class Bench:
 
     def measure(self, depth: int, rate_per_s: float = 0.0) -> Result:
         """One load at this pipeline depth: at a rate, or in a closed loop where it is 0."""
-        plan, length_ns = self.plan, self.plan.load.window_ns
-        profile = (Segment(length_ns, rate_per_s, rate_per_s),) if rate_per_s else ()
-        plan = replace(
-            plan,
-            wire=replace(plan.wire, pipeline_depth=depth, batch_size=depth),
-            load=replace(plan.load, profile=profile, arrival="poisson" if profile else "constant"),
-        )
         self.begun += 1
-        result = Run(plan, self.tell, judging=Judging(), stop=self.stop).result()
+        plan = self.plan.replace(pipeline_depth=depth, rate=rate_per_s)
+        result = run(plan, on_event=self.tell, stop=self.stop)
         if result.interrupted:
             raise KeyboardInterrupt
         if result.failure:
@@ -71,8 +64,8 @@ class Bench:
     def tell(self, event: Event) -> None:
         """Passes on how far all measurements have come."""
         if isinstance(event, Progress):
-            load = self.plan.load
-            each_ns = round(AROUND_S * NS_PER_S) + load.warmup_ns + load.window_ns
+            load = self.plan.config.general
+            each_ns = round(AROUND_S * NS_PER_S) + load.warmup + load.duration
             rest_ns = (MEASUREMENTS - self.begun + 1) * each_ns
             self.emit(replace(event, overall=Overall((Part("measurement", self.begun, MEASUREMENTS),), rest_ns)))
 
@@ -90,7 +83,7 @@ class Bench:
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             result = self.measure(depth, middle * closed_per_s)
-            offered_per_s = result.measured.total.planned * NS_PER_S / self.plan.load.window_ns
+            offered_per_s = result.measured.total.planned * NS_PER_S / self.plan.config.general.duration
             if result.valid and result.throughput_per_s >= LEAST_ACHIEVED * offered_per_s:
                 low = middle
             else:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import uvloop
 
-from loadgen import __version__
 from loadgen.errors import TargetError
 from loadgen.protocol import PROTOCOLS, Wire
 from loadgen.server._server import DEFAULT_MAX_MEMORY_BYTES, EVICTION_POLICIES, MEMCACHE_MAX_ITEM_BYTES, Server, Trouble
 from loadgen.units import format_duration
+from loadgen.version import __version__
 
 LOOPS = ("uvloop", "asyncio")
 

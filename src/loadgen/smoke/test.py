@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from loadgen import __version__
 from loadgen.errors import TargetError
 from loadgen.events import Configured, Event, Overall, Part, Progress, Result
 from loadgen.host import machine
@@ -27,6 +26,7 @@ from loadgen.target.servers import Servers
 from loadgen.target.talk import sanity
 from loadgen.target.talk.identity import identify
 from loadgen.units import NS_PER_S
+from loadgen.version import __version__
 
 Emit = Callable[[Event], None]
 

@@ -13,7 +13,8 @@ import time
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
-from loadgen import __version__, config, output
+import loadgen
+from loadgen import output
 from loadgen.cli import interrupts
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import ValueKind, choice
@@ -21,13 +22,12 @@ from loadgen.errors import ExitCode
 from loadgen.host import machine, neighbours
 from loadgen.host.neighbours import Busy
 from loadgen.output.paper.sink import Sink
-from loadgen.plan import Plan
 from loadgen.runner.stop import Stop
 from loadgen.selftest.bench import FLOOR_RATE_PER_S, Bench
 from loadgen.selftest.reach import SelfTest, keep
 from loadgen.server_plan import builtin
-from loadgen.target.servers import Managed
 from loadgen.units import NS_PER_S, parse_duration, shown
+from loadgen.version import __version__
 
 CONNECTIONS = 50
 # As a part of a measurement.
@@ -67,12 +67,13 @@ def run(args: Given) -> int:
     bar = output.create_progress(sys.stderr)
     watch, began_s = neighbours.NeighbourWatch(), time.monotonic()
     null = replace(builtin("resp", "--null"), cpus=tuple(cpus[-1:]) if len(cpus) > 1 else ())
+    server = loadgen.Server(null, is_builtin=True)
     where = "server and worker on the only CPU: the ceiling is theirs together"
     if len(cpus) > 1:
         where = f"one worker on CPU {cpus[0]}, null server on CPU {cpus[-1]}"
+    plan = plan_of(server, args.seconds, cpus[0] if len(cpus) > 1 else None)
     stop = Stop()
-    with contextlib.closing(bar), Managed(null).up(bar.emit) as up, interrupts.caught(stop):
-        plan = plan_of(args.seconds, cpus[0] if len(cpus) > 1 else None).at(*up.endpoints)
+    with contextlib.closing(bar), server, interrupts.caught(stop):
         bench = Bench(plan, bar.emit, stop=stop)
         say(f"loadgen {__version__} selftest on {machine.fingerprint()}")
         say(f"{where}, {CONNECTIONS} connections\n")
@@ -111,16 +112,17 @@ def kept(test: SelfTest, busy: Busy, *, anyway: bool = False) -> ExitCode:
     return ExitCode.YES
 
 
-def plan_of(seconds: float, cpu: int | None) -> Plan:
+def plan_of(server: loadgen.Server, seconds: float, cpu: int | None) -> loadgen.Plan:
     """One worker's load in a closed loop, for so long, on a CPU or on any."""
-    settings = [
-        f"connection.connections={CONNECTIONS}",
-        f"general.warmup={WARMUP * seconds:.3f}s",
-        f"general.duration={seconds:.3f}s",
-        "general.seed=1",
-        "general.threads=1",
-    ]
-    return config.resolve(config.load(None, settings), () if cpu is None else (cpu,))
+    return loadgen.Plan(
+        server,
+        connections=CONNECTIONS,
+        warmup=f"{WARMUP * seconds:.3f}s",
+        duration=f"{seconds:.3f}s",
+        seed=1,
+        threads=1,
+        cpu_list=None if cpu is None else str(cpu),
+    )
 
 
 def _print(line: str) -> None:

@@ -1,0 +1,67 @@
+"""Two servers held against each other, from a program: `compare`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+
+from loadgen import config
+from loadgen.compare.answers import Compared
+from loadgen.compare.candidate import Candidate
+from loadgen.compare.contest import Contest
+from loadgen.compare.rounds import Contestant
+from loadgen.compare.shape import Shape
+from loadgen.events import Event
+from loadgen.library.plan import Plan
+from loadgen.library.server import Server
+from loadgen.runner.stop import NEVER, Stop
+from loadgen.target.servers import servers_of
+
+
+def compare(
+    a: str | Server,
+    b: str | Server,
+    plan: Plan,
+    *,
+    rounds: int | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+    stop: Stop = NEVER,
+) -> Compared:
+    """Compares two servers under the plan's load, in rounds of short slices: which is better at what, and by how much.
+
+    `a` and `b` are addresses, or Servers, each of which is started anew for every round unless it runs within `with`.
+    `rounds` is the most rounds; that and how they are run are keys of `compare` in the plan's `settings`, such as
+    `{"compare.slice": "500ms"}`. Latency is compared at the plan's rate, or without one at a share of what `a` reaches.
+    The plan's target, lengths and objectives do not count. Give load and servers CPUs of their own (`cpu_list`): what
+    shares a CPU waits.
+
+    `on_event` gets progress and rounds, and at last the Compared. When somebody sets `stop`, the answers are those of
+    the rounds that had ended. Raises UsageError for settings by which there can be no answer; a server that cannot be
+    measured is the Compared's `failure`.
+    """
+    if rounds is not None:
+        plan = plan.replace(settings={**plan.settings, "compare.rounds": rounds})
+    if plan.config.general.seed is None:
+        # Both get the same requests.
+        plan = plan.replace(seed=int.from_bytes(os.urandom(6)))
+    seed = plan.config.general.seed
+    assert seed is not None, "it was given or drawn"
+    settings = config.compare_settings(plan.config)
+    if not settings.rate_per_s:
+        settings = replace(settings, rate_per_s=plan.config.workload.rate_limit)
+    found = [_contestant(each, plan) for each in (a, b)]
+    if found[0].candidate.name == found[1].candidate.name:
+        found[1] = replace(found[1], candidate=replace(found[1].candidate, name=f"{found[1].candidate.name} (2)"))
+    [compared] = Contest(found, settings, seed, on_event, stop=stop).result()
+    on_event(compared)
+    return compared
+
+
+def _contestant(each: str | Server, plan: Plan) -> Contestant:
+    if isinstance(each, Server) and each.is_running:
+        each = each.endpoint
+    told, limits = config.contested(plan.replace(target=each).config)
+    started = each.plan if isinstance(each, Server) else None
+    name, kind = (each, "endpoint") if isinstance(each, str) else (each.plan.name, "server")
+    return Contestant(Candidate(name, kind, shape=Shape.of(told)), told, servers_of(told.target, started), limits)

@@ -1,0 +1,143 @@
+"""A load as a program describes it: by keywords, which the tables of the configuration check as they check TOML."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, cast
+
+from loadgen import config
+from loadgen.config import presets
+from loadgen.library.loading import Loading
+from loadgen.library.server import Server
+from loadgen.plan import Endpoint
+from loadgen.server_plan import HOST
+
+KEYS = {
+    "protocol": "target.protocol",
+    "username": "target.username",
+    "password": "target.password",
+    "connections": "connection.connections",
+    "pipeline_depth": "connection.pipeline_depth",
+    "connect_timeout": "connection.connect_timeout",
+    "request_timeout": "connection.request_timeout",
+    "commands": "workload.commands",
+    "keys": "workload.keyspace.count",
+    "key_bytes": "workload.keyspace.length",
+    "value_bytes": "workload.values.length",
+    "prefill": "workload.prefill",
+    "rate": "workload.rate_limit",
+    "arrival": "workload.arrival",
+    "warmup": "general.warmup",
+    "duration": "general.duration",
+    "requests": "general.requests",
+    "interval": "general.interval",
+    "threads": "general.threads",
+    "cpu_list": "general.cpu_list",
+    "seed": "general.seed",
+    "slo": "slo",
+}
+"""Each keyword of a Plan, and the key of the configuration that it is."""
+
+
+class Plan:
+    """A load on a server, checked and ready to be run, any number of times and in any thread.
+
+    `target` is an address (`"127.0.0.1:6379"`), several of them, or a `Server`; without one, that of `file`, or the
+    protocol's usual port on this host. `file` is a configuration in TOML, or the name of a preset, over which the
+    keywords go. `settings` has any other key of the configuration, by its dotted name: `{"verdict.lag": "30s"}`. A
+    value is what TOML would have there: `duration="10s"`, `commands={"get": 80, "set": 20}`, `slo={"p99": "1ms"}`. A
+    keyword that is not given is as in `file`, or has the default that `loadgen config --keys` names.
+
+    Raises ConfigError with every problem found, UsageError for a preset that there is not.
+    """
+
+    def __init__(
+        self,
+        target: str | Sequence[str] | Server | None = None,
+        *,
+        file: str | Path | None = None,
+        settings: Mapping[str, object] | None = None,
+        protocol: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        connections: int | None = None,
+        pipeline_depth: int | None = None,
+        connect_timeout: str | None = None,
+        request_timeout: str | None = None,
+        commands: Mapping[str, int] | None = None,
+        keys: int | None = None,
+        key_bytes: int | None = None,
+        value_bytes: int | str | None = None,
+        prefill: bool | None = None,
+        rate: float | None = None,
+        arrival: str | None = None,
+        warmup: str | None = None,
+        duration: str | None = None,
+        requests: int | None = None,
+        interval: str | None = None,
+        threads: int | None = None,
+        cpu_list: str | None = None,
+        seed: int | None = None,
+        slo: Mapping[str, object] | None = None,
+    ) -> None:
+        given = locals()
+        self._keywords: dict[str, Any] = {
+            name: value for name, value in given.items() if name != "self" and value is not None
+        }
+        flags = {key: config.Flag(name, _plain(given[name])) for name, key in KEYS.items() if given[name] is not None}
+        flags |= {key: config.Flag("settings", _plain(value)) for key, value in (settings or {}).items()}
+        self.server = target if isinstance(target, Server) else None
+        """The server that is started for each run, where one is."""
+        if self.server is not None:
+            told = self.server.plan
+            for name in ("protocol", "username", "password", "precheck"):
+                if value := getattr(told, name):
+                    flags.setdefault(f"target.{name}", config.Flag("target", value))
+            # Its address is known when it runs.
+            flags["target.endpoints"] = config.Flag("target", [f"{HOST}:1"])
+        elif target is not None:
+            addresses = [target] if isinstance(target, str) else list(cast(Sequence[str], target))
+            flags["target.endpoints"] = config.Flag("target", addresses)
+        path = presets.CONFIGS.named(None if file is None else str(file))
+        self.config = config.load(path, (), flags)
+        """The configuration that it comes to."""
+        if (described := config.server_plan(self.config, path.stem if path is not None else "")) is not None:
+            self.server = Server(described)
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The keys that were given beside the keywords."""
+        return dict(self._keywords.get("settings", {}))
+
+    @contextlib.contextmanager
+    def up(self) -> Iterator[Loading]:
+        """Resolves the plan, with its server there, which is started where no one runs.
+
+        A seed that is not given is drawn anew. Raises TargetError when the server does not start, or a host's name
+        cannot be resolved.
+        """
+        told, judging = config.resolve(self.config), config.judging(self.config)
+        if self.server is None:
+            yield Loading(told, judging, None)
+            return
+        with self.server.up() as server:
+            yield Loading(told.at(Endpoint(server.host, server.port, server.host)), judging, server)
+
+    def replace(self, **keywords: Any) -> Self:
+        """The same with other values for these keywords."""
+        return type(self)(**{**self._keywords, **keywords})
+
+    def __repr__(self) -> str:
+        shown = {name: "…" if name == "password" else value for name, value in self._keywords.items()}
+        return f"Plan({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def _plain(value: object) -> object:
+    """A value as TOML has it: dicts and lists."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(inner) for inner in value]
+    return value

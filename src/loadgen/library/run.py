@@ -1,0 +1,41 @@
+"""One load, put on from a program: `run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from loadgen.events import Event, Result
+from loadgen.library.plan import Plan
+from loadgen.runner.run import Run
+from loadgen.runner.stop import NEVER, Stop
+from loadgen.runner.timeline import At
+
+
+def run(
+    plan: Plan,
+    *,
+    on_event: Callable[[Event], None] = lambda event: None,
+    stop: Stop = NEVER,
+    timeline: Iterable[At] = (),
+) -> Result:
+    """Puts the plan's load on its server, and returns what came of it. Works in any thread.
+
+    `on_event` gets every event on the way, and at last the Result. When somebody sets `stop`, from any thread, the load
+    ends, and the Result is of what there is: it says `interrupted`. The actions of `timeline` are done at their times.
+
+    A server whose requests fail, or a generator that was late, is no error: the Result says so (`valid`,
+    `failed_because`, `invalid_because`). Raises TargetError when there is no server to measure, WorkerError when the
+    load's own processes cannot run.
+    """
+    with plan.up() as loading:
+        result = Run(
+            loading.plan,
+            on_event,
+            judging=loading.judging,
+            embedded=plan.server is not None and plan.server.is_builtin,
+            server=loading.server,
+            stop=stop,
+            timeline=timeline,
+        ).result()
+    on_event(result)
+    return result

@@ -1,0 +1,45 @@
+"""The highest rate of a server, searched from a program: `search`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from loadgen import config
+from loadgen.events import Event, SearchEnded
+from loadgen.library.plan import Plan
+from loadgen.runner.search import Saturation
+from loadgen.runner.stop import NEVER, Stop
+
+SEARCH = "workload.saturation_search"
+
+
+def search(
+    plan: Plan,
+    *,
+    on_event: Callable[[Event], None] = lambda event: None,
+    stop: Stop = NEVER,
+    **limits: object,
+) -> SearchEnded:
+    """Searches the highest rate at which the plan's server meets `limits`, such as `p99="1ms"`.
+
+    Without limits, the rate has to meet the plan's `slo`; without an `slo`, the knee of the latency is searched. How
+    the search goes is a matter of the plan's `settings`, keys of `workload.saturation_search`. `on_event` gets every
+    event on the way, and at last the SearchEnded. When somebody sets `stop`, the search ends without an answer.
+
+    Raises ConfigError for limits that are wrong, and TargetError and WorkerError as `run` does.
+    """
+    if limits:
+        plan = plan.replace(settings={**plan.settings, f"{SEARCH}.slo": limits})
+    settings = config.search_settings(plan.config)
+    with plan.up() as loading:
+        ended = Saturation(
+            loading.plan,
+            settings,
+            on_event,
+            judging=loading.judging,
+            embedded=plan.server is not None and plan.server.is_builtin,
+            server=loading.server,
+            stop=stop,
+        ).result()
+    on_event(ended)
+    return ended

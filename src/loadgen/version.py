@@ -1,0 +1,3 @@
+"""The version of loadgen."""
+
+__version__ = "0.1.0"

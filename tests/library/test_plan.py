@@ -1,0 +1,110 @@
+"""Plans by keyword: each keyword is a key of the configuration, checked as it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import loadgen
+from loadgen import config
+from loadgen.config.tables.schema import Config
+from loadgen.library.plan import KEYS
+
+GIVEN: dict[str, Any] = {
+    "protocol": "resp3",
+    "username": "someone",
+    "password": "secret",
+    "connections": 7,
+    "pipeline_depth": 3,
+    "connect_timeout": "3s",
+    "request_timeout": "4s",
+    "commands": {"get": 1, "set": 2, "delete": 3},
+    "keys": 1234,
+    "key_bytes": 20,
+    "value_bytes": 100,
+    "prefill": True,
+    "rate": 5000,
+    "arrival": "constant",
+    "warmup": "1s",
+    "duration": "2s",
+    "interval": "100ms",
+    "threads": 1,
+    "cpu_list": "0",
+    "seed": 42,
+    "slo": {"p99": "1ms", "get": {"p50": "100us"}},
+}
+
+
+def at(settings: Config, key: str) -> object:
+    value: object = settings
+    for name in key.split("."):
+        value = getattr(value, name)
+    return value
+
+
+@pytest.mark.parametrize("keyword", sorted(KEYS))
+def test_a_keyword_is_its_key_of_the_configuration(keyword: str) -> None:
+    value: object = GIVEN.get(keyword, 1000)
+    # A username needs a password, a password a protocol that has one.
+    beside = {"username": {"password": "secret"}, "key_bytes": {"keys": 1234}}.get(keyword, {})
+    plan = loadgen.Plan(**{keyword: value, **beside})
+    by_key = config.load(None, (), {KEYS[name]: given for name, given in {keyword: value, **beside}.items()})
+    assert at(plan.config, KEYS[keyword]) == at(by_key, KEYS[keyword])
+    # `requests` also takes duration and warm-up away, as it does in a file.
+    assert plan.config == by_key
+    assert at(plan.config, KEYS[keyword]) != at(config.load(None), KEYS[keyword])
+
+
+def test_every_problem_is_named_at_once_by_its_keyword() -> None:
+    with pytest.raises(loadgen.ConfigError) as raised:
+        loadgen.Plan(connections=0, duration="soon", settings={"verdict.lagg": "1s"})
+    problems = raised.value.problems
+    assert [problem.partition(":")[0] for problem in problems] == ["connections", "duration", "settings"]
+    assert "verdict.lagg" in problems[2]
+
+
+def test_addresses_are_one_or_several() -> None:
+    assert loadgen.Plan("127.0.0.1:7000").config.target.endpoints == ("127.0.0.1:7000",)
+    several = loadgen.Plan(["127.0.0.1:7000", "127.0.0.1:7001"], connections=2)
+    assert several.config.target.endpoints == ("127.0.0.1:7000", "127.0.0.1:7001")
+
+
+def test_keywords_go_over_a_file_and_settings_are_any_other_key(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("[connection]\nconnections = 9\npipeline_depth = 2\n[general]\nduration = '7s'\n")
+    plan = loadgen.Plan(file=path, pipeline_depth=4, settings={"verdict.lag": "30s"})
+    assert (plan.config.connection.connections, plan.config.connection.pipeline_depth) == (9, 4)
+    assert plan.config.verdict.lag == 30_000_000_000
+    assert loadgen.Plan(file="quick-test").config.connection.connections > 1
+    with pytest.raises(loadgen.UsageError, match="no file and no preset"):
+        loadgen.Plan(file="quick-tst")
+
+
+def test_the_server_of_a_file_is_started_unless_another_target_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('[target.server]\ncommand = ["redis-server", "--port", "{port}"]\n')
+    plan = loadgen.Plan(file=path)
+    assert plan.server is not None
+    assert plan.server.plan.command == ("redis-server", "--port", "{port}")
+    assert loadgen.Plan("127.0.0.1:7000", file=path).server is None
+
+
+def test_a_servers_protocol_and_password_are_the_plans_unless_it_has_its_own() -> None:
+    server = loadgen.serve("memcache")
+    assert loadgen.Plan(server).config.target.protocol == "memcache"
+    assert loadgen.Plan(loadgen.serve(), protocol="resp3").config.target.protocol == "resp3"
+
+
+def test_a_plan_with_other_keywords_keeps_the_rest() -> None:
+    plan = loadgen.Plan("127.0.0.1:7000", connections=5, rate=100, settings={"verdict.lag": "30s"})
+    other = plan.replace(rate=200)
+    assert (plan.config.workload.rate_limit, other.config.workload.rate_limit) == (100, 200)
+    assert other.config.connection.connections == 5
+    assert other.config.verdict.lag == plan.config.verdict.lag
+    assert "rate=200" in repr(other)
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "secret" not in repr(loadgen.Plan(password="secret"))
