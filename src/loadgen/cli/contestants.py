@@ -161,7 +161,7 @@ class Contestants:
         self.notes.append(Reason(Code.CPUS_SHARED_OUT, words))
         return pins
 
-    def judging(
+    def settings_for(
         self, found: Sequence[Contestant | Stored], judged: Mapping[str, float] | None = None
     ) -> ComparisonSettings:
         """How rounds are run and judged; by these thresholds for being worse, where they are `judged` by others.
@@ -187,7 +187,7 @@ class Contestants:
 
     def compare(self, found: Sequence[Contestant | Stored], wanted: output.Wanted) -> list[Compared]:
         """Holds them against each other, and prints how that goes and what came of it."""
-        settings = self.judging(found)
+        settings = self.settings_for(found)
         with self.outputs(wanted) as emit:
             ended = Contest(found, settings, self.seed, emit, self.notes, stop=self.stop).result()
             for compared in ended:
@@ -200,7 +200,7 @@ class Contestants:
         if isinstance(found[0], Stored):
             raise UsageError("--aa runs the candidate: name a server file, an address or a command, not results.")
         # A false alarm is one of a gate's, so its thresholds are what is asked about.
-        settings = self.judging(found, config.gate_settings(self.settings).thresholds)
+        settings = self.settings_for(found, config.gate_settings(self.settings).thresholds)
         with self.outputs(wanted) as emit:
             noise = Contest(found, settings, self.seed, emit, self.notes, stop=self.stop).noise_of_itself()
             emit(noise)
