@@ -14,7 +14,8 @@ from loadgen._codec cimport REPLY, Codec, Decoder
 from loadgen.engine._histogram cimport Counts, counts_free, counts_init, counts_record
 from loadgen.engine._random cimport Random, random_below, random_seed, random_unit
 from loadgen.engine._recorder cimport Recorder
-from loadgen._request cimport GET, HIT, MEASURE, Request
+from loadgen._request cimport HIT, MEASURE, Request
+from loadgen.engine._sink cimport ANSWERED_WELL
 
 cdef extern from "time.h" nogil:
     cdef struct timespec:
@@ -44,6 +45,7 @@ def encode_get(Codec codec, int64_t calls):
     cdef Random random
     cdef int64_t i, written = 0
     cdef double began
+    cdef int get = codec.commands.number("get")
     cdef char *out = <char *>malloc(BATCH * (codec.longest + 64) + 64)
     cdef char *at = out
     if out == NULL:
@@ -51,7 +53,7 @@ def encode_get(Codec codec, int64_t calls):
     random_seed(&random, 1, 1)
     memset(requests, 0, sizeof(requests))
     for i in range(DIFFERENT):
-        requests[i].command = GET
+        requests[i].command = get
         requests[i].key = random_below(&random, KEYS)
     with nogil:
         began = cpu_ns()
@@ -76,6 +78,7 @@ def decode_get(Codec codec, bytes reply, int64_t calls):
     cdef double began
     cdef Py_ssize_t length = len(reply)
     cdef bytes replies = reply * BATCH
+    cdef int get = codec.commands.number("get")
     cdef const char *start = replies
     memset(&decoder, 0, sizeof(decoder))
     with nogil:
@@ -84,7 +87,7 @@ def decode_get(Codec codec, bytes reply, int64_t calls):
             if i % BATCH == 0:
                 cursor.at = start
                 cursor.end = start + BATCH * length
-            if codec.decode(&decoder, &cursor, GET) == REPLY:
+            if codec.decode(&decoder, &cursor, get) == REPLY:
                 hits += decoder.outcome == HIT
         began = cpu_ns() - began
     if hits != calls:
@@ -135,11 +138,13 @@ def record_reply(int64_t calls):
     fill_latencies(latencies)
     memset(&request, 0, sizeof(request))
     request.phase = MEASURE
+    request.outcome = HIT
+    recorder.note_planned(&request)
     with nogil:
         began = cpu_ns()
         for i in range(calls):
-            recorder.replied(&request, HIT, latencies[i % DIFFERENT])
+            recorder.note_ended(&request, ANSWERED_WELL, True, latencies[i % DIFFERENT])
         began = cpu_ns() - began
-    if recorder.tallies[MEASURE][GET].ok != calls:
+    if recorder.counts(MEASURE)["tallies"]["get"]["ok"] != calls:
         raise AssertionError("replies were not counted")
     return began / calls

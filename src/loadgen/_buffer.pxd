@@ -1,6 +1,6 @@
 # A cursor over bytes that somebody else owns, and the few ways of writing bytes fast.
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
 
 cdef struct Cursor:
@@ -13,28 +13,56 @@ cdef enum:
     BLOCK = 64
 
 
-cdef inline uint64_t hex8(uint32_t value) noexcept nogil:
-    """The eight lower-case hex digits of value, most significant first in memory (little-endian machines)."""
-    cdef uint64_t x = value
-    x = (x >> 16) | ((x & 0xFFFF) << 32)
-    x = ((x & <uint64_t>0x0000FF000000FF00) >> 8) | ((x & <uint64_t>0x000000FF000000FF) << 16)
-    x = ((x & <uint64_t>0x00F000F000F000F0) >> 4) | ((x & <uint64_t>0x000F000F000F000F) << 8)
-    cdef uint64_t letters = ((x + <uint64_t>0x0606060606060606) >> 4) & <uint64_t>0x0101010101010101
-    return x + <uint64_t>0x3030303030303030 + letters * 0x27
+cdef extern from * nogil:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    #ifdef __SSE2__
+    #include <emmintrin.h>
+    #endif
+
+    /* Sixteen lower-case hex digits, the most significant first. */
+    static inline void loadgen_hex16(char *out, uint64_t value) {
+    #ifdef __SSE2__
+        const __m128i nibble = _mm_set1_epi8(15), nine = _mm_set1_epi8(9);
+        __m128i bytes = _mm_cvtsi64_si128((long long)__builtin_bswap64(value));
+        __m128i high = _mm_and_si128(_mm_srli_epi16(bytes, 4), nibble), low = _mm_and_si128(bytes, nibble);
+        __m128i digits = _mm_unpacklo_epi8(high, low);
+        __m128i letters = _mm_and_si128(_mm_cmpgt_epi8(digits, nine), _mm_set1_epi8('a' - '0' - 10));
+        _mm_storeu_si128((__m128i *)out, _mm_add_epi8(_mm_add_epi8(digits, _mm_set1_epi8('0')), letters));
+    #else
+        for (int i = 0; i < 16; i++) out[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
+    #endif
+    }
+    """
+    void hex16 "loadgen_hex16"(char *out, uint64_t value)
 
 
 cdef inline void write_key(char *out, uint64_t key, int length) noexcept nogil:
     """The key's id in lower-case hex, zero-padded to length. The id fits: the config has checked it."""
-    cdef uint64_t digits[2]
-    digits[0] = hex8(<uint32_t>(key >> 32))
-    digits[1] = hex8(<uint32_t>key)
-    if length == 16:
-        memcpy(out, digits, 16)
-    elif length > 16:
-        memset(out, c'0', length - 16)
-        memcpy(out + length - 16, digits, 16)
+    cdef char digits[16]
+    if length >= 16:
+        if length > 16:
+            memset(out, c'0', length - 16)
+        hex16(out + length - 16, key)
     else:
-        memcpy(out, <char *>digits + 16 - length, length)
+        hex16(digits, key)
+        memcpy(out, digits + 16 - length, length)
+
+
+cdef inline void copy_value(char *out, const char *value, Py_ssize_t length) noexcept nogil:
+    """Copies a value. A short one goes as a whole block, for which there must be room on both sides."""
+    if length <= BLOCK:
+        memcpy(out, value, BLOCK)
+    else:
+        memcpy(out, value, length)
+
+
+cdef inline uint64_t word_at(const char *at) noexcept nogil:
+    """Eight bytes, the first one lowest (little-endian machines)."""
+    cdef uint64_t word
+    memcpy(&word, at, 8)
+    return word
 
 
 cdef inline const char *find_newline(Cursor *c) noexcept nogil:

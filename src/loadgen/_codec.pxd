@@ -7,7 +7,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from loadgen._buffer cimport Cursor
-from loadgen._request cimport Request
+from loadgen._request cimport KINDS, Command, Commands, Request
 
 cdef enum Decoded:
     NEED_MORE = 0         # the rest, if any, is a cut-off head; give it again with more behind it
@@ -36,12 +36,25 @@ cdef struct Decoder:
 
 
 cdef class Codec:
+    cdef readonly Commands commands  # the run's table, whose rows requests and replies are told by
+    cdef const Command *rows         # its rows; borrowed from it
+
     # Bytes that a request takes in the out-buffer at most, a spliced value's not among them.
     cdef readonly Py_ssize_t longest
 
-    # Writes the request at `out`, which has room for `longest` + BLOCK bytes; returns the length. A SET's value is
-    # copied from `value`; when `value` is NULL its place stays empty: it belongs before the last two bytes.
+    # Writes the request at `out`, which has room for `longest` + BLOCK bytes; returns the length. The value of a
+    # command that has one is copied from `value`, behind which BLOCK bytes can be read; when `value` is NULL its place
+    # stays empty: it belongs before the last two bytes.
     cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil
 
-    # Takes at most one reply off the cursor. On REPLY, `outcome` has what it said.
+    # Takes at most one reply off the cursor, for a command that is a row of the table, or -1 where no request waits for
+    # one. On REPLY, `outcome` has what it said.
     cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil
+
+    # To be called once, by the subclass. None: the table of a run that names no other.
+    cdef int use(self, commands) except -1
+
+
+cdef inline int kind_of(const Command *rows, int command) noexcept nogil:
+    """The kind of a row; KINDS for a command below 0."""
+    return rows[command].kind if command >= 0 else KINDS

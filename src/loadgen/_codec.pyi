@@ -1,5 +1,8 @@
+from loadgen._request import Commands
+
 class Codec:
     longest: int
+    commands: Commands
     def encoded(self, command: str, key: int = 0, value: bytes = b"") -> bytes: ...
     def decoder(self) -> Replies: ...
 

@@ -6,8 +6,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from loadgen._buffer cimport BLOCK, Cursor
-from loadgen._request cimport ERROR_REPLY, PING, Request
-from loadgen._request import COMMAND_NAMES, OUTCOME_NAMES
+from loadgen._request cimport ERROR_REPLY, Commands, Request
+from loadgen._request import OUTCOME_NAMES
 
 
 cdef class Codec:
@@ -19,15 +19,20 @@ cdef class Codec:
     cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil:
         return NOT_THE_PROTOCOL
 
+    cdef int use(self, commands) except -1:
+        self.commands = Commands() if commands is None else commands
+        self.rows = self.commands.rows
+        return 0
+
     def encoded(self, str command, uint64_t key=0, bytes value=b""):
-        """The bytes of one request. Raises ValueError when a SET's `value` has another length than the codec's."""
+        """The bytes of one request. Raises ValueError when its `value` has another length than the codec's."""
         cdef Request request
         memset(&request, 0, sizeof(request))
-        request.command = COMMAND_NAMES.index(command)
+        request.command = self.commands.number(command)
         request.key = key
         cdef bytes out = PyBytes_FromStringAndSize(NULL, self.longest + BLOCK)
         cdef Py_ssize_t around = self.encode(&request, NULL, PyBytes_AS_STRING(out))
-        cdef bytes padded = value.ljust(self.longest)
+        cdef bytes padded = value.ljust(self.longest + BLOCK)
         cdef Py_ssize_t length = self.encode(&request, padded, PyBytes_AS_STRING(out))
         if length != around + len(value):
             raise ValueError(f"{command} takes a value of {length - around} bytes, not {len(value)}")
@@ -60,7 +65,7 @@ cdef class Replies:
     def feed(self, bytes data, commands, list replies=None):
         cdef bytes text = self.head + data
         cdef list line = None if isinstance(commands, str) else commands
-        cdef int expected = COMMAND_NAMES.index(commands) if line is None else 0
+        cdef int expected = self.codec.commands.number(commands) if line is None else 0
         cdef Decoded what
         cdef Cursor c
         if replies is None:
@@ -75,12 +80,12 @@ cdef class Replies:
             c.end = block + len(text)
             while True:
                 if line is not None:
-                    expected = COMMAND_NAMES.index(line[0]) if line else PING
+                    expected = self.codec.commands.number(line[0]) if line else -1
                 what = self.codec.decode(&self.d, &c, expected)
                 if what == NEED_MORE:
                     break
                 if what == NOT_THE_PROTOCOL or what == REPLY and line is not None and not line:
-                    to = COMMAND_NAMES[expected] if line is None or line else "no request"
+                    to = self.codec.commands.names[expected] if line is None or line else "no request"
                     raise ValueError(f"not a reply to {to}: {text[len(text) - (c.end - c.at):][:40]!r}")
                 replies.append(self.said() if what == REPLY else "push")
                 if what == REPLY and line is not None:

@@ -1,4 +1,12 @@
 from loadgen._codec import Codec
+from loadgen._request import Commands
 
 class Memcache(Codec):
-    def __init__(self, key_length: int = 16, value_bytes: int = 64, *, prefix: bytes = b"") -> None: ...
+    def __init__(
+        self,
+        key_length: int = 16,
+        value_bytes: int = 64,
+        *,
+        prefix: bytes = b"",
+        commands: Commands | None = None,
+    ) -> None: ...

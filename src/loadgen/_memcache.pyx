@@ -7,10 +7,10 @@ one asked for, which finds replies that are out of step; whatever the cut, decod
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from loadgen._buffer cimport Cursor, find_newline, read_decimal, write_key
-from loadgen._codec cimport ANOTHER_KEY, ERROR_TEXT, HEAD, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder
+from loadgen._buffer cimport BLOCK, Cursor, copy_value, find_newline, read_decimal, write_key
+from loadgen._codec cimport ANOTHER_KEY, ERROR_TEXT, HEAD, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, kind_of
 from loadgen._request cimport (
-    BACKFILL, DELETE, DELETED, ERROR_REPLY, GET, HIT, MISS, NOT_FOUND, NOT_STORED, OK, PING, SET, STORED, Request,
+    ASK, DELETED, ERROR_REPLY, HIT, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED, WRITE, Request,
 )
 
 # Where in a reply a Decoder is.
@@ -33,38 +33,38 @@ cdef class Memcache(Codec):
     """The codec of a keyspace whose keys all have `key_length` bytes and whose values all have `value_bytes`.
 
     Keys begin with `prefix`, which counts among their bytes and stands in the templates: it costs a request nothing.
+    `commands` is the run's table.
     """
 
-    def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b""):
+    def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b"", commands=None):
         if key_length <= len(prefix) or value_bytes < 0:
             raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
+        self.use(commands)
         middle = b" 0 0 %d\r\n" % value_bytes
         memcpy(self.set_middle, <const char *>middle, len(middle))
         self.set_middle_length = len(middle)
-        fill(&self.head[GET], b"get " + prefix)
-        fill(&self.head[SET], b"set " + prefix)
-        fill(&self.head[DELETE], b"delete " + prefix)
+        fill(&self.head[READ], b"get " + prefix)
+        fill(&self.head[WRITE], b"set " + prefix)
+        fill(&self.head[REMOVE], b"delete " + prefix)
         self.id_length = key_length - len(prefix)
         self.value_bytes = value_bytes
         self.longest = 16 + key_length + len(middle) + value_bytes + 2
 
     cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil:
         cdef char *at = out
-        cdef int what = request.command
-        if what == BACKFILL:
-            what = SET
-        if what > DELETE:
+        cdef int kind = self.rows[request.command].kind
+        if kind > REMOVE:
             memcpy(at, b"version\r\n", 9)
             return 9
-        memcpy(at, self.head[what].bytes, BLOCK)
-        at += self.head[what].length
+        memcpy(at, self.head[kind].bytes, BLOCK)
+        at += self.head[kind].length
         write_key(at, request.key, self.id_length)
         at += self.id_length
-        if what == SET:
+        if kind == WRITE:
             memcpy(at, self.set_middle, BLOCK)
             at += self.set_middle_length
             if value != NULL:
-                memcpy(at, value, self.value_bytes)
+                copy_value(at, value, self.value_bytes)
                 at += self.value_bytes
         at[0] = c'\r'
         at[1] = c'\n'
@@ -74,6 +74,7 @@ cdef class Memcache(Codec):
         cdef const char *newline
         cdef const char *end
         cdef Py_ssize_t length
+        cdef int kind = kind_of(self.rows, command)
         if d.state == LONG_ERROR:
             return skip_error(d, c)
         if d.state == VALUE:
@@ -93,14 +94,14 @@ cdef class Memcache(Codec):
         length = end - c.at
         if newline - c.at >= HEAD:
             pass  # as when it is cut, nothing but an error
-        elif command == GET:
+        elif kind == READ:
             if length > 6 and memcmp(c.at, b"VALUE ", 6) == 0:
-                return begin_value(d, c, newline, &self.head[GET], self.id_length)
+                return begin_value(d, c, newline, &self.head[READ], self.id_length)
             d.outcome = MISS
             if length == 3 and memcmp(c.at, b"END", 3) == 0:
                 c.at = newline + 1
                 return REPLY
-        elif command == SET or command == BACKFILL:
+        elif kind == WRITE:
             d.outcome = STORED
             if length == 6 and memcmp(c.at, b"STORED", 6) == 0:
                 c.at = newline + 1
@@ -109,7 +110,7 @@ cdef class Memcache(Codec):
             if length == 10 and memcmp(c.at, b"NOT_STORED", 10) == 0:
                 c.at = newline + 1
                 return REPLY
-        elif command == DELETE:
+        elif kind == REMOVE:
             d.outcome = DELETED
             if length == 7 and memcmp(c.at, b"DELETED", 7) == 0:
                 c.at = newline + 1
@@ -118,7 +119,7 @@ cdef class Memcache(Codec):
             if length == 9 and memcmp(c.at, b"NOT_FOUND", 9) == 0:
                 c.at = newline + 1
                 return REPLY
-        elif command == PING:
+        elif kind == ASK:
             d.outcome = OK
             if length > 8 and memcmp(c.at, b"VERSION ", 8) == 0:
                 c.at = newline + 1

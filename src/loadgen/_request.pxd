@@ -2,16 +2,15 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-# Commands.
+# Kinds of commands: which replies they have, and what a hit and a miss are.
 cdef enum:
-    GET = 0
-    SET = 1
-    DELETE = 2
-    PING = 3       # also memcache's `version`: the question that any server answers
-    BACKFILL = 4   # a SET that a GET's miss asked for; on the wire a SET, counted apart
-    HELLO = 5      # RESP3's greeting
-    AUTH = 6
-    COMMANDS = 7
+    READ = 0      # a value, or none
+    WRITE = 1     # stores a value
+    REMOVE = 2
+    ASK = 3       # the question that any server answers: PING, memcache's `version`
+    GREET = 4     # RESP3's HELLO
+    LOG_IN = 5    # AUTH
+    KINDS = 6
 
 # Which part of the run a request belongs to, by its intended time; none belongs to the drain, but bytes move in it.
 cdef enum:
@@ -22,7 +21,7 @@ cdef enum:
     DRAINING = 4
     PHASES = 5
 
-# What a reply said. The first four are the good answer to a command, the next three its empty one.
+# What a reply said.
 cdef enum:
     HIT = 0
     STORED = 1
@@ -32,13 +31,38 @@ cdef enum:
     NOT_STORED = 5
     NOT_FOUND = 6
     ERROR_REPLY = 7
+    NO_OUTCOME = 255
+
+cdef enum:
+    MOST_COMMANDS = 16
+
+# A row of a run's table of commands.
+cdef struct Command:
+    uint8_t kind
+    uint8_t hit       # the outcome that is its good answer …
+    uint8_t miss      # … and its empty one, or NO_OUTCOME
+    bint has_value    # it carries one
+    bint in_total     # it counts in the totals of its phase; what another request caused, a backfill, is counted apart
+
+# A run's table of commands. A request's command is the number of a row.
+cdef class Commands:
+    cdef readonly tuple names
+    cdef Command rows[MOST_COMMANDS]
+    cdef int count
+
+    # The row of that name.
+    cdef int number(self, str name) except -1
+    # The first row of a kind; -1 where there is none.
+    cdef int first(self, int kind) noexcept
 
 cdef struct Request:
-    int64_t intended_ns  # when the schedule wanted it sent; in a closed loop the send time
-    int64_t send_ns      # when its last byte went to the kernel; until then when it was encoded
+    int64_t intended_ns  # when the schedule wanted it sent; in a closed loop the time at which it was made
+    int64_t made_ns      # when it was encoded, and its timeout began
+    int64_t send_ns      # when its last byte went to the kernel; while it has not, `made_ns`
     int64_t ready_ns     # with a schedule: the intended time, moved on by as long as the server had it wait
     uint64_t key         # the key's id
     uint64_t end         # the connection's count of bytes written once this request is out
-    uint8_t command
+    uint8_t command      # a row of the run's table
     uint8_t phase
+    uint8_t outcome      # what its reply said, once there is one
     uint8_t resent       # its bytes went to a connection before, which the server closed before they reached it

@@ -1,4 +1,5 @@
 from loadgen._codec import Codec
+from loadgen._request import Commands
 
 class Resp(Codec):
     def __init__(
@@ -10,4 +11,5 @@ class Resp(Codec):
         username: str = "",
         password: str = "",
         prefix: bytes = b"",
+        commands: Commands | None = None,
     ) -> None: ...

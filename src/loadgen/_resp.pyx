@@ -7,13 +7,13 @@ them, no server sends them, and what looks like them comes of replies that are o
 key it is for.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport UINT64_MAX, int64_t
 from libc.string cimport memchr, memcmp, memcpy
 
-from loadgen._buffer cimport BLOCK, Cursor, find_newline, read_decimal, write_key
-from loadgen._codec cimport ERROR_TEXT, HEAD, NEED_MORE, NOT_A_REPLY, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder
+from loadgen._buffer cimport BLOCK, Cursor, copy_value, find_newline, read_decimal, word_at, write_key
+from loadgen._codec cimport ERROR_TEXT, HEAD, NEED_MORE, NOT_A_REPLY, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, kind_of
 from loadgen._request cimport (
-    AUTH, BACKFILL, DELETE, DELETED, ERROR_REPLY, GET, HELLO, HIT, MISS, NOT_FOUND, NOT_STORED, OK, PING, SET, STORED,
+    ASK, DELETED, ERROR_REPLY, GREET, HIT, LOG_IN, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED, WRITE,
     Request,
 )
 
@@ -35,11 +35,16 @@ cdef int64_t LONGEST_BULK = (<int64_t>1) << 40
 cdef int64_t MOST_ELEMENTS = (<int64_t>1) << 31
 
 
-cdef void fill(Template *t, bytes text) except *:
+# The names that commands with a key have on the wire, by kind.
+cdef dict VERBS = {READ: b"GET", WRITE: b"SET", REMOVE: b"DEL"}
+
+
+cdef int fill(char *block, bytes text) except -1:
+    """Puts a text into a block, and returns its length."""
     if len(text) > BLOCK:
         raise ValueError(f"a template of {len(text)} bytes does not fit in a block of {BLOCK}")
-    memcpy(t.bytes, <const char *>text, len(text))
-    t.length = len(text)
+    memcpy(block, <const char *>text, len(text))
+    return len(text)
 
 
 cdef bytes command(parts):
@@ -50,76 +55,104 @@ cdef class Resp(Codec):
     """The codec of a keyspace whose keys all have `key_length` bytes and whose values all have `value_bytes`.
 
     Keys begin with `prefix`, which counts among their bytes and stands in the templates: it costs a request nothing.
-    With `version` 3, the `hello` request asks for RESP3; with a password it, or the `auth` request of version 2, sends
-    it.
+    With `version` 3, a command that greets asks for RESP3; with a password it, or the one that logs in under version 2,
+    sends it. `commands` is the run's table.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, int version=2, str username="",
-                  str password="", bytes prefix=b""):
+                  str password="", bytes prefix=b"", commands=None):
+        cdef int number
+        cdef Form *form
         if key_length <= len(prefix) or value_bytes < 0:
             raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
-        fill(&self.head[GET], b"*2\r\n$3\r\nGET\r\n$%d\r\n%s" % (key_length, prefix))
-        fill(&self.head[SET], b"*3\r\n$3\r\nSET\r\n$%d\r\n%s" % (key_length, prefix))
-        fill(&self.head[DELETE], b"*2\r\n$3\r\nDEL\r\n$%d\r\n%s" % (key_length, prefix))
-        fill(&self.set_middle, b"\r\n$%d\r\n" % value_bytes)
+        self.use(commands)
         credentials = [username.encode() or b"default", password.encode()] if password else []
-        self.whole = (
-            command([b"PING"]),
-            command([b"HELLO", b"%d" % version, *([b"AUTH", *credentials] if password else [])]),
-            command([b"AUTH", *credentials[0 if username else 1:]]),
-        )
-        for what, text in zip((PING, HELLO, AUTH), self.whole):
-            self.greeting[what - PING].bytes = text
-            self.greeting[what - PING].length = len(text)
+        whole = {
+            ASK: command([b"PING"]),
+            GREET: command([b"HELLO", b"%d" % version, *([b"AUTH", *credentials] if password else [])]),
+            LOG_IN: command([b"AUTH", *credentials[0 if username else 1:]]),
+        }
         self.id_length = key_length - len(prefix)
         self.value_bytes = value_bytes
-        self.longest = max(self.head[SET].length + self.id_length + self.set_middle.length + value_bytes + 2,
-                           max(map(len, self.whole)))
+        self.longest = 0
+        self.wholes = []
+        for number in range(self.commands.count):
+            form = &self.forms[number]
+            kind = self.rows[number].kind
+            if kind in whole:
+                self.wholes.append(whole[kind])
+                form.whole = self.wholes[len(self.wholes) - 1]
+                form.whole_length = len(whole[kind])
+                self.longest = max(self.longest, form.whole_length)
+                continue
+            parts = 3 if kind == WRITE else 2
+            form.head_length = fill(
+                form.head, b"*%d\r\n$3\r\n%s\r\n$%d\r\n%s" % (parts, VERBS[kind], key_length, prefix))
+            if kind == WRITE:
+                form.middle_length = fill(form.middle, b"\r\n$%d\r\n" % value_bytes)
+            self.longest = max(self.longest, form.head_length + self.id_length + form.middle_length
+                               + (value_bytes if kind == WRITE else 0) + 2)
+        length_line = b"$%d\r\n" % value_bytes
+        self.hit_bytes = len(length_line) + value_bytes + 2
+        if len(length_line) > 8 or self.hit_bytes < 8:
+            self.hit_bytes = 0
+        else:
+            self.hit_head = int.from_bytes(length_line, "little")
+            self.hit_mask = UINT64_MAX >> 64 - 8 * len(length_line)
 
     cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil:
-        cdef int what = request.command
+        cdef const Form *form = &self.forms[request.command]
         cdef char *at = out
-        if what == BACKFILL:
-            what = SET
-        if what > DELETE:
-            memcpy(at, self.greeting[what - PING].bytes, self.greeting[what - PING].length)
-            return self.greeting[what - PING].length
-        memcpy(at, self.head[what].bytes, BLOCK)
-        at += self.head[what].length
+        if form.whole != NULL:
+            memcpy(at, form.whole, form.whole_length)
+            return form.whole_length
+        memcpy(at, form.head, BLOCK)
+        at += form.head_length
         write_key(at, request.key, self.id_length)
         at += self.id_length
-        if what == SET:
-            memcpy(at, self.set_middle.bytes, BLOCK)
-            at += self.set_middle.length
+        if form.middle_length:
+            memcpy(at, form.middle, BLOCK)
+            at += form.middle_length
             if value != NULL:
-                memcpy(at, value, self.value_bytes)
+                copy_value(at, value, self.value_bytes)
                 at += self.value_bytes
         at[0] = c'\r'
         at[1] = c'\n'
         return at + 2 - out
 
     cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil:
-        cdef const char *newline
-        cdef const char *after
-        cdef int64_t length
-        # The common case first: a bulk string whose length line is all here.
-        if d.state == BETWEEN and command == GET and c.at < c.end and c.at[0] == c'$':
-            newline = find_newline(c)
-            if newline == NULL:
-                return cut_off(c)
-            after = read_decimal(c.at + 1, newline, &length)
-            if after == newline - 1 and after[0] == c'\r' and length <= LONGEST_BULK and is_plain(c.at + 1, after):
-                d.outcome = HIT
-                return skip_body(d, c, newline + 1, length + 2)
-        return decode_any(d, c, command)
+        cdef int kind = kind_of(self.rows, command)
+        cdef Py_ssize_t here = c.end - c.at
+        # The common cases first: a value as long as this run's own are, none, and the word that a value was stored.
+        if d.state == BETWEEN:
+            if kind == READ:
+                if (self.hit_bytes and here >= self.hit_bytes and word_at(c.at) & self.hit_mask == self.hit_head
+                        and c.at[self.hit_bytes - 2] == c'\r' and c.at[self.hit_bytes - 1] == c'\n'):
+                    c.at += self.hit_bytes
+                    d.outcome = HIT
+                    return REPLY
+                if here >= 5 and is_word(c.at, b"$-1\r\n"):
+                    c.at += 5
+                    d.outcome = MISS
+                    return REPLY
+            elif kind == WRITE and here >= 5 and is_word(c.at, b"+OK\r\n"):
+                c.at += 5
+                d.outcome = STORED
+                return REPLY
+        return decode_any(d, c, kind)
 
 
-cdef Decoded decode_any(Decoder *d, Cursor *c, int command) noexcept nogil:
+cdef inline bint is_word(const char *at, const char *word) noexcept nogil:
+    """Whether five bytes are those of a word."""
+    return memcmp(at, word, 4) == 0 and at[4] == word[4]
+
+
+cdef Decoded decode_any(Decoder *d, Cursor *c, int asked) noexcept nogil:
     """Any reply, also one that the last read cut. A loop, so that no number of attributes can exhaust the stack."""
     cdef int what = GO_ON
     while what == GO_ON:
         if d.state == BETWEEN:
-            what = begin(d, c, command)
+            what = begin(d, c, asked)
         elif d.state == LONG_ERROR:
             what = skip_error(d, c)
         elif d.state == BODY:
@@ -131,8 +164,8 @@ cdef Decoded decode_any(Decoder *d, Cursor *c, int command) noexcept nogil:
     return <Decoded>what
 
 
-cdef int begin(Decoder *d, Cursor *c, int command) noexcept nogil:
-    """A reply, an attribute or a push, from its type byte."""
+cdef int begin(Decoder *d, Cursor *c, int asked) noexcept nogil:
+    """A reply to a kind of command, an attribute or a push, from its type byte."""
     cdef const char *newline
     cdef const char *digits
     cdef const char *after
@@ -163,31 +196,31 @@ cdef int begin(Decoder *d, Cursor *c, int command) noexcept nogil:
     if newline - c.at >= HEAD:
         return NOT_THE_PROTOCOL
     if kind == c'+':
-        if command == GET or command == DELETE or command == HELLO:
+        if asked == READ or asked == REMOVE or asked == GREET:
             return NOT_THE_PROTOCOL
         d.outcome = OK
-        if command == SET or command == BACKFILL:
+        if asked == WRITE:
             if newline - 1 - digits != 2 or digits[0] != c'O' or digits[1] != c'K':
                 return NOT_THE_PROTOCOL
             d.outcome = STORED
         c.at = newline + 1
         return REPLY
     if kind == c'_':
-        if newline - 1 != digits or not empty_answer(d, command):
+        if newline - 1 != digits or not empty_answer(d, asked):
             return NOT_THE_PROTOCOL
         c.at = newline + 1
         return REPLY
     if kind == c',' or kind == c'#' or kind == c'(':
         return NOT_THE_PROTOCOL
     if kind == c':':
-        if command != DELETE or not is_integer(digits, newline - 1):
+        if asked != REMOVE or not is_integer(digits, newline - 1):
             return NOT_THE_PROTOCOL
         d.outcome = NOT_FOUND if digits[0] == c'-' or digits[0] == c'0' else DELETED
         c.at = newline + 1
         return REPLY
     if digits[0] == c'-':
         # Null, as a string or as an array: any command may be answered by either.
-        if kind != c'$' and kind != c'*' or not is_minus_one(digits, newline - 1) or not empty_answer(d, command):
+        if kind != c'$' and kind != c'*' or not is_minus_one(digits, newline - 1) or not empty_answer(d, asked):
             return NOT_THE_PROTOCOL
         c.at = newline + 1
         return REPLY
@@ -197,10 +230,10 @@ cdef int begin(Decoder *d, Cursor *c, int command) noexcept nogil:
     if kind == c'!':
         return blob_error(d, c, newline + 1, length)
     if kind == c'$' or kind == c'=':
-        # PING may echo; nothing but a GET has another reason to answer with a string.
-        if command != GET and command != PING:
+        # PING may echo; nothing but a read has another reason to answer with a string.
+        if asked != READ and asked != ASK:
             return NOT_THE_PROTOCOL
-        d.outcome = HIT if command == GET else OK
+        d.outcome = HIT if asked == READ else OK
         return skip_body(d, c, newline + 1, length + 2)
     # An aggregate.
     if length > MOST_ELEMENTS:
@@ -209,7 +242,7 @@ cdef int begin(Decoder *d, Cursor *c, int command) noexcept nogil:
         d.state = PUSH
     elif kind == c'|':
         d.state = ATTRIBUTE
-    elif command == HELLO:
+    elif asked == GREET:
         d.state = AGGREGATE
         d.outcome = OK
     else:
@@ -338,13 +371,13 @@ cdef inline Decoded cut_off(Cursor *c) noexcept nogil:
     return NEED_MORE if c.end - c.at < HEAD else NOT_THE_PROTOCOL
 
 
-cdef inline bint empty_answer(Decoder *d, int command) noexcept nogil:
+cdef inline bint empty_answer(Decoder *d, int asked) noexcept nogil:
     """A null: no value, or not stored. No other command answers so."""
-    if command == GET:
+    if asked == READ:
         d.outcome = MISS
         return True
     d.outcome = NOT_STORED
-    return command == SET or command == BACKFILL
+    return asked == WRITE
 
 
 cdef inline Decoded skip_body(Decoder *d, Cursor *c, const char *body, int64_t length) noexcept nogil:

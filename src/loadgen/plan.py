@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass, replace
 
 from loadgen import greeting
+from loadgen.command import COMMANDS, Command
 from loadgen.protocol import PROTOCOLS, Protocol
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 
@@ -223,6 +224,19 @@ class Plan:
     workers: tuple[WorkerPlan, ...]
     test: str = ""
     """Of several loads that follow each other, which one it is, such as `GET`; else empty."""
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """The table of what this run can send, its greetings too."""
+        return COMMANDS
+
+    @property
+    def mix(self) -> tuple[tuple[str, int], ...]:
+        """What its load sends: commands by name, in the table's order, and how often each in proportion."""
+        if not self.target.speaks.has_keys:
+            return (("ping", 1),)
+        weights = self.workload.weights
+        return (("get", weights.get), ("set", weights.set), ("delete", weights.delete))
 
     def at(self, *endpoints: Endpoint) -> Plan:
         """The same load on other servers, of the same protocol and with the same credentials."""

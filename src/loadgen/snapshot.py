@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from loadgen.algebra import Addable, by_name, counted, state
+from loadgen.command import APART, COMMANDS
 from loadgen.engine._histogram import Histogram as Histogram  # part of what a snapshot is, for those who read one
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
@@ -90,7 +91,7 @@ class ConnectionCounts(Addable):
     active: int = state(0, operator.add)
 
 
-_SHOWN_ORDER = ("get", "set", "delete", "ping", "backfill")
+_SHOWN_ORDER = tuple(command.name for command in COMMANDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class Snapshot(Addable):
     @property
     def total(self) -> Tally:
         """All commands of the configured mix; backfills stand apart."""
-        return sum((t for command, t in self.tallies.items() if command != "backfill"), Tally())
+        return sum((t for command, t in self.tallies.items() if command not in APART), Tally())
 
     @property
     def sent(self) -> int:
@@ -193,7 +194,7 @@ def _of(histograms: Mapping[str, Histogram], command: str) -> Histogram:
     """One command's, or the sum over the configured mix."""
     if command != "all":
         return histograms.get(command, Histogram())
-    return sum((h for c, h in histograms.items() if c != "backfill"), Histogram())
+    return sum((h for c, h in histograms.items() if c not in APART), Histogram())
 
 
 LEAST_BEYOND = 100

@@ -19,6 +19,7 @@ import pytest
 import tomli
 import uvloop
 from counted import snapshot_of
+from engines import engine_of
 from faulty_server import FaultyServer, Peer, good_reply
 from in_process import invoked
 from real_servers import HOST, RealServer, ask
@@ -39,9 +40,9 @@ from runs import (
     stores,
 )
 
-from loadgen.engine._engine import PHASE_NAMES, Engine
 from loadgen.engine._ketama import Ketama
 from loadgen.events import Event, Result, Sample
+from loadgen.phase import COUNTED
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
 
 CONFIGS = sorted(places.CONFIGS.glob("*.toml"))
@@ -564,7 +565,7 @@ async def driven(server: RealServer, reactor: str, *settings: str) -> tuple[dict
     heard: asyncio.Queue[str] = asyncio.Queue()
     told = plan(server, *settings)
     load = told.load
-    engine = Engine(asyncio.get_running_loop(), told, 0, heard.put_nowait, reactor)
+    engine = engine_of(told, heard.put_nowait, reactor=reactor)
     try:
         for begin, end in (
             (engine.connect, "connected"),
@@ -574,7 +575,7 @@ async def driven(server: RealServer, reactor: str, *settings: str) -> tuple[dict
             begin()
             assert await asyncio.wait_for(heard.get(), 60) == end
         tallies: dict[str, Tally] = {}
-        for phase in PHASE_NAMES:
+        for phase in COUNTED:
             for command, tally in snapshot_of(engine.counts(phase)).tallies.items():
                 tallies[command] = tallies.get(command, Tally()) + tally
         return tallies, engine.connection_counts()

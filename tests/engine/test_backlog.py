@@ -17,8 +17,8 @@ from loadgen.engine._backlog import count
 from loadgen.engine._histogram import Histogram
 from loadgen.engine._ketama import Ketama
 from loadgen.engine._recorder import Recorder
-from loadgen.engine._schedule import Arrivals, Even, Poisson, Schedule
-from loadgen.engine._workload import Workload
+from loadgen.engine._schedule import Arrivals, Even, Paced, Poisson
+from loadgen.engine._workload import Mix
 
 S = 1_000_000_000
 MEASURE = PHASE_NAMES.index("measure")
@@ -29,12 +29,13 @@ STAIRS = [(S // 3, 50.0, 50.0, 0), (S // 3, 0.0, 0.0, 0), (S // 2, 800.0, 800.0,
 FLAT = [(2 * S, 377.7, 377.7, 0)]
 
 
-def mixed(weights: tuple[int, int, int] | None = (80, 20, 0)) -> Workload:
-    return Workload(weights, _keys.create("uniform", 100, 1, 1.0, 1), Ketama(["a"], 3, 100), 0, 1)
+def mixed(weights: tuple[int, int, int] | None = (80, 20, 0)) -> Mix:
+    named = list(zip(("get", "set", "delete"), weights, strict=True)) if weights else [("ping", 1)]
+    return Mix(named, _keys.create("uniform", 100, 1, 1.0, 1), Ketama(["a"], 3, 100), 0, 1)
 
 
-def schedule(profile: list[tuple[int, float, float, int]], arrivals: Arrivals, start_ns: int = 0) -> Schedule:
-    made = Schedule(profile, 1.0, arrivals)
+def schedule(profile: list[tuple[int, float, float, int]], arrivals: Arrivals, start_ns: int = 0) -> Paced:
+    made = Paced(profile, 1.0, arrivals)
     made.begin(start_ns)
     return made
 

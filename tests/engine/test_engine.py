@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from engines import engine_of
 from faulty_server import FaultyServer, Peer, by_connection, good_reply, is_load, polite
 from places import SUPPORT
 from runs import judging, plan, profile_of
 
-from loadgen.engine._engine import Engine
 from loadgen.events import Event, PhaseBegan, Result
 from loadgen.runner.run import Run
 from loadgen.worker.process import WorkerProcesses
@@ -273,7 +273,7 @@ def test_a_connection_that_is_greeted_when_a_load_ends_is_replaced_for_the_next(
     async def loads(port: int) -> None:
         heard: asyncio.Queue[str] = asyncio.Queue()
         told = plan(port, "connection.connections=1", "workload.rate_limit=100", "connection.request_timeout=100ms")
-        engine = Engine(asyncio.get_running_loop(), told, 0, heard.put_nowait)
+        engine = engine_of(told, heard.put_nowait)
         engine.connect()
         assert await heard.get() == "connected"
         engine.load(time.monotonic_ns(), 0, 300_000_000, profile_of(told))
@@ -295,7 +295,7 @@ def test_stopping_after_a_load_that_was_stopped_plans_nothing_more() -> None:
     async def stopped_twice(port: int) -> int:
         heard: asyncio.Queue[str] = asyncio.Queue()
         told = plan(port, "workload.rate_limit=1000", "general.duration=10s")
-        engine = Engine(asyncio.get_running_loop(), told, 0, heard.put_nowait)
+        engine = engine_of(told, heard.put_nowait)
         engine.connect()
         assert await heard.get() == "connected"
         engine.load(time.monotonic_ns(), 0, 10**10, profile_of(told))

@@ -14,10 +14,12 @@ import sysconfig
 import time
 from collections.abc import Callable, Iterable
 from itertools import repeat
+from typing import Any, cast
 
 import pytest
 import uvloop
 from builtin_servers import built_in
+from engines import engine_of
 from places import SUPPORT
 from runs import plan
 
@@ -57,7 +59,7 @@ async def blocks_kept(port: int, meanwhile: Callable[[int], object], *settings: 
     """How many more blocks there are after REQUESTS requests; `meanwhile` is told now and then how many have been."""
     heard: asyncio.Queue[str] = asyncio.Queue()
     told = plan(port, *settings)
-    engine = Engine(asyncio.get_running_loop(), told, 0, heard.put_nowait)
+    engine = engine_of(told, heard.put_nowait)
     try:
         engine.connect()
         assert await heard.get() == "connected"
@@ -140,7 +142,7 @@ def asked_for(counter: ctypes.PyDLL, port: int, *settings: str) -> int:
     """How many blocks were asked for while an engine went through REQUESTS requests."""
     loop = NoLoop()
     told = plan(port, *settings)
-    engine = Engine(loop, told, 0, lambda what: None)  # type: ignore[arg-type]
+    engine = engine_of(told, lambda what: None, loop=cast(Any, loop))
     assert loop.ready is not None
 
     try:

@@ -18,7 +18,7 @@ from loadgen._memcache import Memcache
 from loadgen._request import PHASE_NAMES
 from loadgen._resp import Resp
 from loadgen.engine._histogram import Histogram
-from loadgen.engine._pipeline import InventedPipeline
+from loadgen.engine._pipeline_face import PipelineFace
 from loadgen.engine._recorder import Recorder
 from loadgen.snapshot import Snapshot, Tally
 
@@ -30,7 +30,7 @@ REFUSED = b"-OOM no memory left\r\n"
 GARBAGE = b"HTTP/1.1 400 Bad Request\r\n"
 
 
-class Line(InventedPipeline):
+class Line(PipelineFace):
     """A pipeline of RESP. `get` sends a GET of the measure phase at its intended time."""
 
     def __new__(
@@ -445,7 +445,7 @@ def test_a_reply_to_nobody_is_told_and_not_counted() -> None:
 
 def test_memcache_replies_are_matched_the_same_way() -> None:
     recorder = Recorder()
-    line = InventedPipeline(Memcache(), recorder, 8, TIMEOUT)
+    line = PipelineFace(Memcache(), recorder, 8, TIMEOUT)
     for command in ("get", "get", "set", "delete", "set"):
         line.push(command, "measure", 0, 0, key=0xBEEF)
     replies = (
@@ -484,7 +484,7 @@ def test_a_value_is_of_the_key_that_was_asked_for(length: int, asked: int, repli
     reply = b"VALUE %b 0 5\r\nhello\r\nEND\r\n" % replied
     for cut in (0, 5, 6, 7, 12, len(reply) - 8, len(reply) - 1):
         recorder = Recorder()
-        line = InventedPipeline(Memcache(length), recorder, 8, TIMEOUT)
+        line = PipelineFace(Memcache(length), recorder, 8, TIMEOUT)
         line.push("get", "measure", 0, 0, key=asked)
         line.push("get", "measure", 0, 0, key=asked)
         end = line.feed(reply[:cut], 10)
@@ -497,7 +497,7 @@ def test_a_value_is_of_the_key_that_was_asked_for(length: int, asked: int, repli
 
 def test_a_reply_of_a_stream_that_is_out_of_step_is_seen_at_once() -> None:
     recorder = Recorder()
-    line = InventedPipeline(Memcache(), recorder, 8, TIMEOUT)
+    line = PipelineFace(Memcache(), recorder, 8, TIMEOUT)
     for key in range(4):
         line.push("get", "measure", 0, 0, key=key)
     value = b"VALUE %016x 0 5\r\nhello\r\nEND\r\n"
@@ -835,7 +835,7 @@ def test_any_order_of_events_comes_to_the_counts_of_a_plain_model() -> None:
 
 
 def test_a_codec_without_a_protocol_understands_nothing() -> None:
-    line = InventedPipeline(Codec(), Recorder(), 1, TIMEOUT)
+    line = PipelineFace(Codec(), Recorder(), 1, TIMEOUT)
     line.push("get", "measure", 0, 0)
     assert line.feed(b"+OK\r\n", 1) == "corrupt reply"
 

@@ -7,10 +7,10 @@ from counted import snapshot_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen._request import COMMAND_NAMES, PHASE_NAMES
+from loadgen._request import PHASE_NAMES, Commands
 from loadgen._resp import Resp
 from loadgen.engine._histogram import Histogram
-from loadgen.engine._pipeline import InventedPipeline
+from loadgen.engine._pipeline_face import PipelineFace
 from loadgen.engine._recorder import Recorder
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
 
@@ -24,7 +24,7 @@ def answer(
     recorder: Recorder, *replies: bytes, command: str = "get", phase: str = "measure", took_ns: int = 10
 ) -> None:
     """Has one request answered by each of these replies."""
-    line = InventedPipeline(Resp(), recorder, 1, TIMEOUT)
+    line = PipelineFace(Resp(), recorder, 1, TIMEOUT)
     for reply in replies:
         line.push(command, phase, 0, 0)
         assert line.feed(reply, took_ns) == "fed"
@@ -55,7 +55,7 @@ def test_each_command_and_phase_is_counted_by_itself() -> None:
 
 def test_every_field_of_a_tally_is_the_recorders_of_that_name() -> None:
     recorder = Recorder()
-    line = InventedPipeline(Resp(), recorder, 64, TIMEOUT)
+    line = PipelineFace(Resp(), recorder, 64, TIMEOUT)
 
     def push(n: int, at_ns: int, written: bool = True) -> None:
         for _ in range(n):
@@ -174,7 +174,7 @@ def test_now_minus_before_is_what_happened_in_between(
     record(alone, second)
     since = snapshot(recorder) - before
     assert since.total == snapshot(alone).total
-    for command in COMMAND_NAMES:
+    for command in Commands().names:
         assert since.tallies.get(command, Tally()) == snapshot(alone).tallies.get(command, Tally())
         assert since.latency(command).buckets() == snapshot(alone).latency(command).buckets()
     assert {kind: n for kind, n in since.errors.items() if n} == dict(snapshot(alone).errors)
@@ -202,7 +202,7 @@ def test_connections_that_are_active_add_up_over_workers_and_stay_what_they_are_
 @pytest.mark.parametrize("clock", ["response", "service"])
 def test_the_latency_of_all_commands_is_the_union_of_each(clock: str) -> None:
     recorder = Recorder(True)
-    line = InventedPipeline(Resp(), recorder, 8, TIMEOUT)
+    line = PipelineFace(Resp(), recorder, 8, TIMEOUT)
     for n, command in enumerate(GOOD):
         line.push(command, "measure", 0, 100 * n)
     line.feed(b"".join(GOOD.values()), 500)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.engine._schedule import Arrivals, Even, Poisson, Schedule
+from loadgen.engine._schedule import Arrivals, Even, Paced, Poisson
 from loadgen.plan import Segment
 
 S = 1_000_000_000
@@ -21,8 +21,8 @@ DAY = 86_400 * S
 Profile = Sequence[tuple[int, float, float, int]]
 
 
-def begun(profile: Profile, arrivals: Arrivals | None = None, start_ns: int = 0, scale: float = 1.0) -> Schedule:
-    schedule = Schedule(profile, scale, arrivals or Even())
+def begun(profile: Profile, arrivals: Arrivals | None = None, start_ns: int = 0, scale: float = 1.0) -> Paced:
+    schedule = Paced(profile, scale, arrivals or Even())
     schedule.begin(start_ns)
     return schedule
 
@@ -87,7 +87,7 @@ def test_a_schedule_ends_with_its_profile() -> None:
 @pytest.mark.parametrize("segment", [(S, -1.0, 1.0, 0), (-1, 1.0, 1.0, 0)])
 def test_a_negative_rate_or_length_is_refused(segment: tuple[int, float, float, int]) -> None:
     with pytest.raises(ValueError, match="below 0"):
-        Schedule([segment], 1.0, Even())
+        Paced([segment], 1.0, Even())
 
 
 # ── Evenly, at a rate that changes ──────────────────────────────────────────────────────────────────────────────────

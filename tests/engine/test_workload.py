@@ -10,7 +10,7 @@ import pytest
 
 from loadgen.engine._ketama import Ketama
 from loadgen.engine._keys import Keys, Zipf
-from loadgen.engine._workload import Workload
+from loadgen.engine._workload import Mix
 
 COMMANDS = ("get", "set", "delete")
 DRAWS = 100_000
@@ -25,11 +25,12 @@ def workload(
     keys: Keys | None = None,
     names: list[str] = ONE,
     server: int = 0,
-) -> Workload:
-    return Workload(weights, keys or Keys(1000, seed), Ketama(names, 16, 1000), server, seed)
+) -> Mix:
+    named = list(zip(COMMANDS, weights, strict=True)) if weights else [("ping", 1)]
+    return Mix(named, keys or Keys(1000, seed), Ketama(names, 16, 1000), server, seed)
 
 
-def commands(work: Workload, draws: int = DRAWS) -> list[str]:
+def commands(work: Mix, draws: int = DRAWS) -> list[str]:
     return [command for command, _ in work.drawn(draws)]
 
 

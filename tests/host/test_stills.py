@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import uvloop
 from builtin_servers import built_in
 from counted import snapshot_of
+from engines import engine_of
 from quiet import law_of_time
 from runs import plan, profile_of
 
-from loadgen.engine._engine import Engine
 from loadgen.engine._histogram import Histogram
 from loadgen.target.server import ManagedServer
 from loadgen.units import NS_PER_MS, NS_PER_S
@@ -46,7 +46,7 @@ def lags(
             *settings,
         )
         loop = asyncio.get_running_loop()
-        engine = Engine(loop, told, 0, heard.put_nowait)
+        engine = engine_of(told, heard.put_nowait)
         engine.connect()
         assert await heard.get() == "connected"
         engine.load(time.monotonic_ns(), warmup_ns, LENGTH_NS, profile_of(told))

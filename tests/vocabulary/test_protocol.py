@@ -6,7 +6,7 @@ import typing
 
 import pytest
 
-from loadgen._request import COMMAND_NAMES
+from loadgen.command import COMMANDS
 from loadgen.config.tables import values
 from loadgen.protocol import PROTOCOLS, Wire
 
@@ -56,4 +56,4 @@ def test_a_connection_begins_with_the_requests_of_its_protocol(
     protocol: str, precheck: str, authenticated: bool, greetings: tuple[str, ...]
 ) -> None:
     assert PROTOCOLS[protocol].greetings(precheck, authenticated=authenticated) == greetings
-    assert {*greetings} <= {*COMMAND_NAMES}
+    assert {*greetings} <= {command.name for command in COMMANDS}

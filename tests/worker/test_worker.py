@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
-from typing import Any, cast
-from unittest.mock import Mock
 
 import uvloop
 from faulty_server import FaultyServer, polite
 from runs import plan
 
+from loadgen.engine._reactor import create
+from loadgen.engine._time import Monotonic
 from loadgen.plan import Load
 from loadgen.units import NS_PER_S
 from loadgen.worker.main import Pipe, Worker
-from loadgen.worker.messages import Connect, Drained, IntervalEnded, PutOn, Report
+from loadgen.worker.messages import Connect, Connected, Drained, EndLoad, IntervalEnded, PutOn, Report
 
 
 class Said(Pipe):
@@ -29,6 +27,10 @@ class Said(Pipe):
         assert isinstance(message, Report)
         self.reports.append(message)
 
+    async def until(self, kind: type[Report]) -> None:
+        while not isinstance(self.reports[-1:][0] if self.reports else None, kind):
+            await asyncio.sleep(0.001)
+
 
 def ended(report: Report) -> tuple[str, int]:
     """Which interval of which phase it tells of."""
@@ -36,76 +38,38 @@ def ended(report: Report) -> tuple[str, int]:
     return report.phase, report.number
 
 
-def test_every_interval_is_reported_before_the_end_however_late_the_loops_timers_are() -> None:
-    async def drained_before_any_timer(port: int) -> list[Report]:
+def test_every_interval_is_reported_before_the_end_however_late_the_worker_is() -> None:
+    async def told(port: int) -> list[Report]:
         said = Said()
-        own = Worker(said, plan(port), 0)
+        own = Worker(said, plan(port), 0, create(asyncio.get_running_loop(), Monotonic()))
         own.obey(Connect())
-        while not said.reports:
-            await asyncio.sleep(0.001)
-        second_ago = time.monotonic_ns() - NS_PER_S
-        # All of it is past, and the loop gets no turn in which a timer could ring.
+        await said.until(Connected)
+        second_ago = own.time.now() - NS_PER_S
+        # All of it is past: the load is over with the first wake-up.
         own.obey(PutOn(Load(NS_PER_S // 10, NS_PER_S // 2, NS_PER_S // 4), second_ago))
-        own.mode_ended("drained")
-        own.forget_timers()
+        await said.until(Drained)
         own.engine.close()
         return said.reports[1:]
 
     with FaultyServer(polite()) as server:
-        reports = uvloop.run(drained_before_any_timer(server.port))
+        reports = uvloop.run(told(server.port))
     *intervals, drained = reports
     assert [ended(report) for report in intervals] == [("warmup", 1), ("measure", 1), ("measure", 2)]
     assert isinstance(drained, Drained)
 
 
-class HandRung:
-    """A loop whose timers ring when the test says so."""
-
-    def __init__(self) -> None:
-        self.rings: list[Callable[[], object]] = []
-
-    def call_later(self, delay_s: float, ring: Callable[[], object]) -> Mock:
-        self.rings.append(ring)
-        return Mock()
-
-
-async def rung(port: int, start_ns: int, ring: Callable[[HandRung], None]) -> list[Report]:
-    """What a worker says of a load of a warm-up interval and four measured ones whose timers ring as told."""
-    said = Said()
-    own = Worker(said, plan(port), 0)
-    own.loop = loop = cast(Any, HandRung())
-    own.obey(PutOn(Load(NS_PER_S // 4, NS_PER_S, NS_PER_S // 4), start_ns))
-    ring(loop)
-    own.forget_timers()
-    own.engine.close()
-    return said.reports
-
-
-def test_what_is_due_is_done_in_order_though_the_loops_timers_ring_in_another() -> None:
-    def in_reverse(loop: HandRung) -> None:
-        while loop.rings:
-            loop.rings.pop()()
+def test_nothing_of_a_load_that_is_stopped_is_reported_but_its_end() -> None:
+    async def told(port: int) -> list[Report]:
+        said = Said()
+        own = Worker(said, plan(port), 0, create(asyncio.get_running_loop(), Monotonic()))
+        own.obey(Connect())
+        await said.until(Connected)
+        own.obey(PutOn(Load(0, NS_PER_S, NS_PER_S // 4), own.time.now() + 3600 * NS_PER_S))
+        own.obey(EndLoad())
+        await said.until(Drained)
+        own.engine.close()
+        return said.reports[1:]
 
     with FaultyServer(polite()) as server:
-        # The warm-up's last interval ends where the measurement begins.
-        reports = uvloop.run(rung(server.port, time.monotonic_ns() - 2 * NS_PER_S, in_reverse))
-    assert [ended(report) for report in reports] == [
-        ("warmup", 1),
-        *(("measure", number) for number in (1, 2, 3, 4)),
-    ]
-
-
-def test_a_timer_that_rings_early_is_set_again() -> None:
-    set_again: list[int] = []
-
-    def early(loop: HandRung) -> None:
-        for _ in range(20):
-            before = len(loop.rings)
-            loop.rings.pop(0)()
-            set_again.append(len(loop.rings) - before)
-
-    with FaultyServer(polite()) as server:
-        reports = uvloop.run(rung(server.port, time.monotonic_ns() + 60 * NS_PER_S, early))
-    assert not reports
-    # One timer out, the same one in.
-    assert set_again == [0] * 20
+        reports = uvloop.run(told(server.port))
+    assert [type(report) for report in reports] == [Drained]

@@ -7,15 +7,15 @@ from loadgen._request import PHASE_NAMES
 
 from loadgen.engine._histogram cimport counter_of, lowest_equivalent
 from loadgen.engine._recorder cimport Recorder
-from loadgen._request cimport COMMANDS
+from loadgen._request cimport MOST_COMMANDS
 from loadgen.engine._schedule cimport Schedule
 from loadgen.engine._workload cimport Workload
 
 
 cdef int64_t backlog_count(Schedule schedule, Workload workload, Recorder recorder, int phase, int64_t until_ns,
                            int64_t now_ns, int64_t most) noexcept:
-    cdef int64_t counted[COMMANDS]
-    cdef int64_t mixed[COMMANDS]
+    cdef int64_t counted[MOST_COMMANDS]
+    cdef int64_t mixed[MOST_COMMANDS]
     cdef int64_t n = 0, youngest, oldest, in_counter_until_ns
     cdef int command
     memset(counted, 0, sizeof(counted))
@@ -27,7 +27,7 @@ cdef int64_t backlog_count(Schedule schedule, Workload workload, Recorder record
         n += schedule.skip(min(until_ns, in_counter_until_ns), most - n)
         youngest = now_ns - schedule.taken_ns
         workload.mix(n, mixed)
-        for command in range(COMMANDS):
+        for command in range(recorder.commands):
             if mixed[command] > counted[command]:
                 recorder.never_sent(phase, command, mixed[command] - counted[command], youngest, oldest)
                 counted[command] = mixed[command]

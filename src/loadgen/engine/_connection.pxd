@@ -1,4 +1,4 @@
-# A pipeline on a non-blocking socket: connect, receive, send, and why it went.
+# A pipeline on a stream: connect, receive, send, and why it went.
 #
 # It reads no clock and decides nothing: the engine says when to connect, what to send and when to give up.
 
@@ -6,8 +6,8 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from loadgen._codec cimport Codec
 from loadgen.engine._pipeline cimport Pipeline, pipeline_room
-from loadgen.engine._recorder cimport Recorder
 from loadgen._request cimport Request
+from loadgen.engine._transport cimport Address, Transport
 from loadgen.engine._values cimport Values
 
 cdef enum:
@@ -21,10 +21,10 @@ cdef enum:
     NO_FAILURE = 0
     REFUSED = 1
     CONNECT_TIMEOUT = 2
-    UNREACHABLE = 3     # any errno of connect(2) that has no name of its own here
+    UNREACHABLE = 3     # any error of connecting that has no name of its own here
     TURNED_AWAY = 4     # the greeting was answered with an error
     END_OF_FILE = 5     # the server closed it
-    RESET = 6           # any errno of recv(2) or send(2), and ECONNRESET of connect(2)
+    RESET = 6           # any error of reading or writing, and ECONNRESET of connecting
     STALLED = 7         # its requests timed out
     PROTOCOL = 8        # bytes that are not the protocol
     UNASKED = 9         # a reply to no request
@@ -46,9 +46,10 @@ cdef struct Splice:
 
 cdef struct Connection:
     Pipeline pipe
-    int fd
+    int stream           # -1 where it has none
     int state
-    int lane             # the server it belongs to
+    int server           # its place among the endpoints
+    void *sink           # hears how its requests end; borrowed
     int failure
     int error            # errno behind the failure, or 0
     bint watched_for_room  # the reactor reports when it can be written again
@@ -75,42 +76,30 @@ cdef struct Connection:
     int64_t doubt_ns     # of the wait of what is not out yet: as much more may be the generator's than is certain
 
 
-# Where to connect to: a sockaddr, ready for connect(2).
-cdef struct Address:
-    char bytes[128]
-    uint32_t length
-    int family
-
-
-cdef int address_of(Address *a, str numeric, int port) except -1
-
 # Makes an unused connection whose longest request takes `longest` bytes in the out-buffer.
 cdef int connection_init(Connection *c, uint32_t depth, size_t longest, bint spliced) except -1
 cdef void connection_free(Connection *c) noexcept
 
 # Starts connecting: False, with failure and error set, when that failed at once.
-cdef bint connection_begin(Connection *c, const Address *to) noexcept nogil
-# The socket became writable: 1 connected, 0 not yet, -1 failed.
-cdef int connection_finish(Connection *c) noexcept nogil
-cdef void connection_close(Connection *c) noexcept nogil
-
-# Whether the socket takes bytes at this moment: a system call.
-cdef bint connection_is_writable(const Connection *c) noexcept nogil
+cdef bint connection_begin(Connection *c, Transport net, const Address *to) noexcept nogil
+# The stream became writable: 1 connected, 0 not yet, -1 failed.
+cdef int connection_finish(Connection *c, Transport net) noexcept nogil
+cdef void connection_close(Connection *c, Transport net) noexcept nogil
 
 # Encodes a request whose slot in the pipeline is filled. There is room for as many as connection_room says.
 cdef void connection_encode(Connection *c, Request *r, Codec codec, Values values) noexcept nogil
 
 # Writes as much as the kernel takes, says how many bytes that was, and moves the pipeline's `written` on. False, with
 # failure and error set, when the connection has gone, if only after some of them.
-cdef bint connection_flush(Connection *c, Values values, int64_t *sent) noexcept nogil
+cdef bint connection_flush(Connection *c, Transport net, Values values, int64_t *sent) noexcept nogil
 
 # How far the server's machine had received what was written, as `Request.end` counts, when the server ended the
 # connection in good order; what lies behind that, the server never saw. A connection that was cut off does not say, and
 # then all was received, as where the kernel does not say (Linux does).
-cdef uint64_t connection_received(const Connection *c) noexcept nogil
+cdef uint64_t connection_received(const Connection *c, Transport net) noexcept nogil
 
 # Reads once into `buffer`, behind the pipeline's kept bytes, or discards the body that is being skipped.
-cdef Read connection_read(Connection *c, char *buffer, size_t size, int64_t *received) noexcept nogil
+cdef Read connection_read(Connection *c, Transport net, char *buffer, size_t size, int64_t *received) noexcept nogil
 
 
 cdef inline uint32_t connection_room(const Connection *c) noexcept nogil:

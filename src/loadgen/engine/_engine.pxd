@@ -1,19 +1,21 @@
 # One worker's loop: it decides which connection sends what, and when; everything else does as it is told.
 #
-# A lane is one server's part of it: the connections to that server, what is sent to them, and when. With one server
-# there is one lane; with several, every key has its lane (ketama), and a lane that waits holds up no other.
+# With one server there is one lane; with several, every key has its lane (ketama), and a lane that waits holds up no
+# other.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from loadgen.engine._busy cimport Busy, Evidence
+from loadgen._request cimport Commands
 from loadgen.engine._connection cimport Connection
 from loadgen.engine._ketama cimport Ketama
+from loadgen.engine._lane cimport Lane
 from loadgen.engine._pauses cimport Pauses
-from loadgen.engine._pipeline cimport Owed, Requeued
-from loadgen.engine._pool cimport Pool
+from loadgen.engine._pool cimport Pool, Sender
 from loadgen.engine._random cimport Random
+from loadgen.engine._reactor cimport Reactor
+from loadgen.engine._recorder cimport Recorder
 from loadgen.engine._schedule cimport Schedule
-from loadgen.engine._workload cimport Workload
+from loadgen.engine._time cimport Time
 
 # Which connection a due request goes to. Each of these passes over connections without room.
 cdef enum:
@@ -39,29 +41,12 @@ cdef struct Waiting:
     int64_t age_ns   # of the oldest
 
 
-cdef class Lane:
-    cdef int first            # its connections: first … first + count - 1
-    cdef int count
-    cdef int next             # where the search for room begins
-    cdef int server           # its place on the circle
-    cdef Workload workload
-    cdef double share         # of the offered rate, in this worker and at this server
-    cdef double offset        # of its evenly spaced requests among those of all lanes, in gaps
-    cdef uint64_t seed
-    cdef Schedule schedule    # None in a closed loop
-    cdef Busy busy            # whether what is due waits for room, and whose doing that is
-    cdef Evidence seen        # of the pause that is being looked into
-    cdef bint in_question     # there is one: something was due in it
-    cdef Owed owed
-    cdef Requeued requeued    # what goes out before anything new
-    cdef uint64_t next_key    # of the prefill, up to
-    cdef uint64_t last_key    # and without this one
-    cdef int64_t left         # requests of the measure window that are still to be sent
-
-    cdef int reserve(self, uint64_t slots) except -1
-
-
-cdef class Engine(Pool):
+cdef class Engine(Sender):
+    cdef Pool pool
+    cdef readonly Reactor reactor
+    cdef readonly Time time
+    cdef Recorder recorder
+    cdef Commands table
     cdef Ketama ketama
     cdef Random choice        # of the connection for a request, where that is random
     cdef Pauses pauses
@@ -73,9 +58,8 @@ cdef class Engine(Pool):
     cdef int distribution
     cdef bint poisson
     cdef bint spin
-    cdef bint closed_loop
+    cdef bint closed_loop     # of the newest load
     cdef bint when_drained    # a closed loop refills a pipeline when none of its requests is open any more
-    cdef bint backfill
     cdef uint32_t batch
     cdef int64_t request_timeout_ns
     cdef int64_t tick_ns      # how often all connections are looked at
@@ -93,7 +77,7 @@ cdef class Engine(Pool):
     cdef Waiting left_waiting  # the backlog when it ended
     cdef int64_t ended_ns     # when the measure window ended, as it did; 0 before
     cdef int64_t drained_ns   # when what is open then counts as unfinished
-    cdef int64_t overdue      # requests of the window that were sent long after it closed, for no reason but our own
+    cdef int64_t left_behind  # requests of the window that were never sent, for no reason but our own
     cdef int64_t answered_in_time  # requests of the measure window that were answered before it closed …
     cdef int64_t ok_in_time        # … and answered well
     cdef int64_t cpu_from_ns, cpu_to_ns  # the process's CPU clock at measure_ns and end_ns; 0 before
@@ -101,11 +85,13 @@ cdef class Engine(Pool):
     cdef int n_touched
 
     # The way of a request, in order.
-    cdef bint next_request(self, Connection *c, Lane lane, int64_t now_ns) noexcept
+    cdef void refill(self, Lane lane, Connection *c, int64_t now_ns) noexcept
     cdef void fill_all(self) noexcept
     cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept
+    cdef bint send_due(self, Lane lane, Connection *c, uint32_t most, int64_t now_ns) noexcept
     cdef Connection *with_room(self, Lane lane) noexcept
     cdef Connection *least_inflight(self, Lane lane) noexcept
+    cdef int64_t pending_keys(self) noexcept
 
     # Pauses of a lane in which something was due.
     cdef void look_before(self, Lane lane) noexcept
@@ -114,7 +100,8 @@ cdef class Engine(Pool):
 
     # The measure window: it begins, all of its requests are on their way, it is over.
     cdef void begin_window(self, int64_t now_ns) noexcept
-    cdef void issued(self, Lane lane, int64_t now_ns) noexcept
+    cdef void issued(self, int64_t now_ns) noexcept
+    cdef void move_window(self, int64_t now_ns) noexcept
     cdef void end_window(self, int64_t now_ns) noexcept
     cdef Waiting waiting(self, int phase, int64_t now_ns) noexcept
 
@@ -123,6 +110,8 @@ cdef class Engine(Pool):
     cdef void plan_wake(self, int64_t now_ns) noexcept
     cdef bint wants_connections(self, Lane lane) noexcept
     cdef void finish(self, int64_t now_ns) noexcept
-    cdef void finish_requeued(self, int64_t now_ns) noexcept
+    cdef void leave_all(self, int64_t now_ns) noexcept
     cdef int64_t leave(self, Lane lane, int phase, int64_t until_ns, int64_t now_ns) noexcept
     cdef void tell(self, str what) noexcept
+    cdef Schedule schedule(self, Lane lane, list profile)
+    cdef int64_t overdue(self) noexcept

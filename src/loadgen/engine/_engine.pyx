@@ -1,30 +1,27 @@
 """One worker's loop: what is sent on which connection, and when. `_engine.pxd` has the map."""
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from loadgen.engine import _keys, _reactor, _workload
+from loadgen.engine import _keys, _workload
 from loadgen._request import PHASE_NAMES
 
+from loadgen._request cimport DRAINING, MEASURE, PRECHECK, PREFILL, WARMUP, WRITE, Commands
 from loadgen.engine._backlog cimport backlog_count
-from loadgen.engine._busy cimport (
-    Evidence, busy_block, busy_end, busy_is_behind, busy_ours, busy_paused, pause_kind,
-)
-from loadgen.engine._clock cimport monotonic_ns, process_cpu_ns
+from loadgen.engine._busy cimport Evidence, busy_block, busy_end, busy_is_behind, busy_paused, pause_kind
 from loadgen.engine._connection cimport (
-    CONNECT_TIMEOUT, DOWN, READY, STALLED, connection_encode, connection_has_unsent, connection_is_writable,
-    connection_room,
+    CONNECT_TIMEOUT, DOWN, READY, STALLED, connection_encode, connection_has_unsent, connection_room,
 )
 from loadgen.engine._keys cimport Keys
+from loadgen.engine._lane cimport NOTHING_DUE, TAKEN_LAST, Taken, has_owed, has_requeued
 from loadgen.engine._pauses cimport LATE_NS, Pauses
-from loadgen.engine._pipeline cimport (
-    has_requeued, pipeline_expire, pipeline_is_stalled, pipeline_open, pipeline_push, take_requeued,
-)
+from loadgen.engine._pipeline cimport pipeline_expire, pipeline_is_stalled, pipeline_open
 from loadgen.engine._pool cimport OPENING
 from loadgen.engine._random cimport random_below, random_seed
-from loadgen._request cimport BACKFILL, DRAINING, MEASURE, PRECHECK, PREFILL, SET, WARMUP, Request
-from loadgen.engine._schedule cimport NEVER, Even, Poisson, Schedule
+from loadgen.engine._schedule cimport NEVER, Closed, Even, Paced, Poisson, Schedule
+from loadgen.engine._sink cimport Sink
+from loadgen.engine._transport cimport Sockets, Transport
+from loadgen.engine._workload cimport Mix, Prefill
 
 cdef enum:
     CHOICE_STREAM = 8
@@ -38,10 +35,6 @@ cdef int64_t BACKLOG_NS = 200 * MS
 # More requests than anybody waits for.
 cdef int64_t UNLIMITED = 1 << 62
 
-# What a healthy machine may take to wake us at the end of a window. Requests of the window that are sent later than
-# this, though there was room for them, are ones that the generator did not manage.
-cdef int64_t OVERDUE_NS = 10_000_000
-
 # While a lane is blocked, only replies wake the worker. That it slept no longer than it had to shows in the lateness of
 # a timer which fires this often meanwhile.
 cdef int64_t BEAT_NS = 1_000_000
@@ -49,85 +42,67 @@ cdef int64_t BEAT_NS = 1_000_000
 DISTRIBUTIONS = {"roundrobin": ROUNDROBIN, "greedy": GREEDY, "random": RANDOM, "least_inflight": LEAST_INFLIGHT}
 
 
-cdef class Lane:
-    """One server's part of a worker."""
+cdef class Engine(Sender):
+    """One worker of a run: `plan` and its own part of it, on a reactor and a transport.
 
-    def __dealloc__(self):
-        free(self.owed.keys)
-        free(self.requeued.ring)
-
-    cdef int reserve(self, uint64_t slots) except -1:
-        """What is owed and requeued is never more than what all its connections can have in flight."""
-        cdef uint64_t n = 1
-        while n < slots:
-            n *= 2
-        self.owed.keys = <uint64_t *>calloc(n, sizeof(uint64_t))
-        self.requeued.ring = <Request *>calloc(n, sizeof(Request))
-        if self.owed.keys == NULL or self.requeued.ring == NULL:
-            raise MemoryError()
-        self.owed.mask = self.requeued.mask = n - 1
-        return 0
-
-
-cdef class Engine(Pool):
-    """One worker of a run: `plan` and its own part of it.
-
-    `connect()`, `write_keys()`, `load()` and `stop()` begin a mode; `notify` is called, on the loop, with "connected",
-    "written" or "drained" when it is over. `counts(phase)` can be asked for at any time.
+    `connect()`, `write_keys()`, `load()` and `stop()` begin a mode; when it is over, and nothing of this is at work,
+    `notify` is called with "connected", "written" or "drained". `counts(phase)` can be asked for at any time.
     """
 
-    def __cinit__(self, loop, plan, int index, notify, str reactor="auto"):
+    def __cinit__(self, plan, int index, notify, Reactor reactor, Transport net=None):
         cdef Lane lane
         cdef Keys keys
         cdef int i, n
         own = plan.workers[index]
         self.index = index
         self.shares = [worker.share for worker in plan.workers]
-        self.notify = lambda what: loop.call_soon(notify, what)
+        self.notify = notify
+        self.reactor = reactor
+        self.time = reactor.time
+        self.table = Commands(plan.commands)
+        self.recorder = Recorder(False, self.table)
         self.batch = plan.wire.batch_size
         self.distribution = DISTRIBUTIONS[plan.wire.request_distribution]
         self.poisson = plan.load.arrival == "poisson"
         self.spin = plan.wire.spin
         self.closed_loop = True
         self.when_drained = plan.wire.refill == "drained"
-        self.backfill = plan.workload.backfill_on_miss
         self.request_timeout_ns = plan.wire.request_timeout_ns
         self.tick_ns = min(max(plan.wire.request_timeout_ns // 10, MS), 100 * MS)
-        self.quick_tick_ns = max(MS, self.n_connections * 1000)
-        self.pauses = Pauses()
+        self.pauses = Pauses(self.time)
         random_seed(&self.choice, own.seed, CHOICE_STREAM)
         keyspace = plan.workload.keyspace
         self.ketama = Ketama([str(e) for e in plan.target.endpoints], keyspace.length, keyspace.count,
                              keyspace.prefix.encode())
-        self.touched = <Connection **>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection *))
+        self.pool = Pool(plan, index, self.table, reactor, Sockets() if net is None else net, self)
+        self.quick_tick_ns = max(MS, self.pool.n_connections * 1000)
+        self.touched = <Connection **>PyMem_Calloc(max(self.pool.n_connections, 1), sizeof(Connection *))
         if self.touched == NULL:
             raise MemoryError()
-        mix = plan.workload.weights
-        weights = (mix.get, mix.set, mix.delete) if plan.target.speaks.has_keys else None
         popularity = _keys.create(keyspace.distribution, keyspace.count, 0, keyspace.zipf_exponent, plan.seed)
         shares = _workload.shares(popularity, self.ketama)
         self.lanes = []
         n = 0
-        for server in range(self.n_servers):
-            lane = Lane()
+        for server in range(self.pool.n_servers):
+            count = own.connections[server]
+            lane = Lane(self.recorder, count * plan.wire.pipeline_depth, backfill=plan.workload.backfill_on_miss)
             lane.server = server
             lane.first = n
-            lane.count = own.connections[server]
-            lane.reserve(<uint64_t>lane.count * plan.wire.pipeline_depth)
+            lane.count = count
             # Each lane has a seed of its own: what one server is sent does not depend on how fast another is.
             seed = own.seed + server * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
             keys = _keys.create(keyspace.distribution, keyspace.count, seed, keyspace.zipf_exponent, plan.seed)
-            lane.workload = Workload(weights, keys, self.ketama, server, seed)
+            lane.mix = Mix(plan.mix, keys, self.ketama, server, seed, self.table)
+            lane.prefill = Prefill(self.ketama, server, self.table.first(WRITE), own.prefill_first,
+                                   own.prefill_first + own.prefill_count)
             lane.seed = seed
             lane.share = own.share * shares[server]
-            lane.offset = (index + server / self.n_servers) / len(plan.workers)
-            lane.next_key = own.prefill_first
-            lane.last_key = own.prefill_first + own.prefill_count
+            lane.offset = (index + server / self.pool.n_servers) / len(plan.workers)
             self.lanes.append(lane)
             for i in range(n, n + lane.count):
-                self.add(i, server, plan, &lane.owed, &lane.requeued)
+                self.pool.add(i, server, plan, lane)
             n += lane.count
-        self.reactor = _reactor.create(loop, self, reactor)
+        reactor.serve(self.pool)
 
     def __dealloc__(self):
         PyMem_Free(self.touched)
@@ -136,16 +111,18 @@ cdef class Engine(Pool):
 
     cdef void fill(self, Connection *c, int64_t now_ns) noexcept:
         """A connection has room: sends as much as is to be sent."""
-        cdef Lane lane = <Lane>self.lanes[c.lane]
+        cdef Lane lane = <Lane>c.sink
+        if self.mode != LOAD and self.mode != DRAIN and self.mode != WRITE_KEYS:
+            return
+        if lane.schedule.closed:
+            self.refill(lane, c, now_ns)
+        elif lane.busy.blocked or has_owed(&lane.owed) or has_requeued(&lane.requeued):
+            self.dispatch(lane, c, now_ns)
+
+    cdef void refill(self, Lane lane, Connection *c, int64_t now_ns) noexcept:
+        """In a closed loop: fills a connection's room, batch by batch."""
         cdef uint32_t room
         cdef bint more = True, again = False
-        if self.mode == LOAD or self.mode == DRAIN:
-            if not self.closed_loop:
-                if lane.busy.blocked or lane.owed.head != lane.owed.tail or has_requeued(&lane.requeued):
-                    self.dispatch(lane, c, now_ns)
-                return
-        elif self.mode != WRITE_KEYS:
-            return
         if self.when_drained and self.mode == LOAD and pipeline_open(&c.pipe):
             return
         while more and c.state == READY:
@@ -154,62 +131,30 @@ cdef class Engine(Pool):
                 return
             if again:
                 # Writing the batch before took its time.
-                now_ns = monotonic_ns()
+                now_ns = self.time.now_ns()
             again = True
-            for _ in range(room):
-                more = self.next_request(c, lane, now_ns)
-                if not more:
-                    break
+            more = self.send_due(lane, c, room, now_ns)
             if connection_has_unsent(c) and not c.watched_for_room:
-                self.flush(c, now_ns)
+                self.pool.flush(c, now_ns)
 
-    cdef inline bint next_request(self, Connection *c, Lane lane, int64_t now_ns) noexcept:
-        """Encodes the next request for a connection with room, where no schedule says when; False: there is none."""
-        cdef Request *r
-        cdef bint owed = lane.owed.head != lane.owed.tail
-        if has_requeued(&lane.requeued):
-            r = pipeline_push(&c.pipe)
-            take_requeued(&lane.requeued, r)
-            r.send_ns = now_ns
-            connection_encode(c, r, self.codec, self.values)
-            return True
-        if self.mode == LOAD:
-            if now_ns >= self.end_ns:
+    cdef bint send_due(self, Lane lane, Connection *c, uint32_t most, int64_t now_ns) noexcept:
+        """Encodes what is to go out now, up to so many requests, for which there is room. False: that was all."""
+        cdef Taken taken
+        while most:
+            taken = lane.take(&c.pipe, now_ns)
+            if taken == NOTHING_DUE:
                 return False
-        elif self.mode == WRITE_KEYS:
-            if not owed:
-                while lane.next_key < lane.last_key and self.ketama.owner(lane.next_key) != lane.server:
-                    lane.next_key += 1
-                if lane.next_key == lane.last_key:
-                    return False
-        else:
-            return False
-        if lane.left == 0 and not owed and self.mode == LOAD and now_ns >= self.measure_ns:
-            return False
-        r = pipeline_push(&c.pipe)
-        if owed:
-            r.key = lane.owed.keys[lane.owed.head & lane.owed.mask]
-            lane.owed.head += 1
-            r.command = SET if self.mode == WRITE_KEYS else BACKFILL
-        elif self.mode == WRITE_KEYS:
-            r.key = lane.next_key
-            lane.next_key += 1
-            r.command = SET
-        else:
-            lane.workload.next(r)
-        r.phase = PREFILL if self.mode == WRITE_KEYS else WARMUP if now_ns < self.measure_ns else MEASURE
-        r.intended_ns = r.send_ns = now_ns
-        self.recorder.planned(r)
-        connection_encode(c, r, self.codec, self.values)
-        if r.phase == MEASURE and not owed:
-            self.issued(lane, now_ns)
+            connection_encode(c, &c.pipe.ring[(c.pipe.tail - 1) & c.pipe.mask], self.pool.codec, self.pool.values)
+            if taken == TAKEN_LAST:
+                self.issued(now_ns)
+            most -= 1
         return True
 
     cdef void fill_all(self) noexcept:
         cdef int i
-        for i in range(self.n_connections):
-            if self.connections[i].state == READY:
-                self.fill(&self.connections[i], monotonic_ns())
+        for i in range(self.pool.n_connections):
+            if self.pool.connections[i].state == READY:
+                self.fill(&self.pool.connections[i], self.time.now_ns())
 
     cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept:
         """Sends what is due. What finds no room stays due, and counts from its intended time.
@@ -218,20 +163,18 @@ cdef class Engine(Pool):
         """
         cdef Connection *c
         cdef Connection *gathering = NULL
-        cdef Request *r
-        cdef bint owed, again, any_has_room = freed == NULL or not lane.busy.blocked
+        cdef uint32_t most
+        cdef bint any_has_room = freed == NULL or not lane.busy.blocked
         cdef int i
         if self.sweeping:
             return
         self.n_touched = 0
         while True:
-            again = has_requeued(&lane.requeued)
-            # Nothing begins after the end of the window, also where that is not heard of yet.
-            owed = lane.owed.head != lane.owed.tail and self.mode == LOAD and now_ns < self.end_ns
-            if not again and not owed and (lane.schedule.next_ns > now_ns or lane.schedule.next_ns >= self.end_ns):
+            if not lane.has_due(now_ns):
                 if busy_end(&lane.busy):
                     self.plan_wake(now_ns)
                 break
+            most = 1
             if gathering != NULL and connection_room(gathering):
                 c = gathering
             elif any_has_room:
@@ -245,45 +188,22 @@ cdef class Engine(Pool):
             if c == NULL:
                 busy_block(&lane.busy, now_ns)
                 break
-            r = pipeline_push(&c.pipe)
-            if again:
-                take_requeued(&lane.requeued, r)
-            elif owed:
-                r.key = lane.owed.keys[lane.owed.head & lane.owed.mask]
-                lane.owed.head += 1
-                r.command = BACKFILL
-                r.intended_ns = now_ns
-            else:
-                lane.workload.next(r)
-                r.intended_ns = lane.schedule.next_ns
-                lane.schedule.advance()
-            if again:
-                # Until now it waited for the server, which had closed its connection, but for our pauses.
-                r.ready_ns = now_ns - min(lane.busy.dry_ns, now_ns - r.intended_ns)
-            else:
-                r.ready_ns = now_ns - busy_ours(&lane.busy, r.intended_ns, now_ns)
-                c.doubt_ns = max(c.doubt_ns, lane.busy.doubt_ns)
-                # But for us it would have gone in the window.
-                self.overdue += now_ns > self.end_ns + OVERDUE_NS and r.ready_ns < self.end_ns
-            r.send_ns = now_ns
-            if not again:
-                r.phase = WARMUP if r.intended_ns < self.measure_ns else MEASURE
-                self.recorder.planned(r)
-            connection_encode(c, r, self.codec, self.values)
-            if r.phase == MEASURE and not owed and not again:
-                self.issued(lane, now_ns)
+            if c == gathering and c.pipe.tail - c.pipe.written < self.batch:
+                most = min(connection_room(c), self.batch - (c.pipe.tail - c.pipe.written))
+            self.send_due(lane, c, most, now_ns)
+            c.doubt_ns = max(c.doubt_ns, lane.busy.doubt_ns)
             if not c.touched:
                 c.touched = True
                 self.touched[self.n_touched] = c
                 self.n_touched += 1
             if c.out_end - c.out_at and c.pipe.tail - c.pipe.written >= self.batch and not c.watched_for_room:
-                self.flush(c, monotonic_ns())
+                self.pool.flush(c, self.time.now_ns())
                 gathering = NULL
         for i in range(self.n_touched):
             c = self.touched[i]
             c.touched = False
             if c.state == READY and not c.watched_for_room and connection_has_unsent(c):
-                self.flush(c, monotonic_ns())
+                self.pool.flush(c, self.time.now_ns())
 
     cdef Connection *with_room(self, Lane lane) noexcept:
         """The connection for the next due request, or NULL when none has room."""
@@ -298,7 +218,7 @@ cdef class Engine(Pool):
         for _ in range(lane.count):
             if at >= lane.count:
                 at = 0
-            c = &self.connections[lane.first + at]
+            c = &self.pool.connections[lane.first + at]
             at += 1
             if c.state == READY and connection_room(c):
                 lane.next = at
@@ -312,7 +232,7 @@ cdef class Engine(Pool):
         for _ in range(lane.count):
             if at >= lane.count:
                 at = 0
-            c = &self.connections[lane.first + at]
+            c = &self.pool.connections[lane.first + at]
             at += 1
             if c.state == READY and connection_room(c) and (
                     least == NULL or c.pipe.tail - c.pipe.head < least.pipe.tail - least.pipe.head):
@@ -326,53 +246,57 @@ cdef class Engine(Pool):
 
     cdef void begin_window(self, int64_t now_ns) noexcept:
         cdef Lane lane
-        self.phase = MEASURE
+        self.pool.phase = MEASURE
         self.pauses.begin(now_ns)
-        self.cpu_from_ns = process_cpu_ns()
-        if not self.closed_loop:
-            for lane in self.lanes:
-                if lane.schedule.next_ns < self.measure_ns - BACKLOG_NS:
-                    # The window would begin with the warm-up's backlog, and show that instead of what is measured.
-                    self.leave(lane, WARMUP, self.measure_ns, now_ns)
-                    # What waited for the pauses of the warm-up is gone, and with it what they may excuse.
-                    if busy_end(&lane.busy):
-                        busy_block(&lane.busy, self.measure_ns)
+        self.cpu_from_ns = self.time.process_cpu_ns()
+        for lane in self.lanes:
+            if lane.schedule.next_ns < self.measure_ns - BACKLOG_NS:
+                # The window would begin with the warm-up's backlog, and show that instead of what is measured.
+                self.leave(lane, WARMUP, self.measure_ns, now_ns)
+                # What waited for the pauses of the warm-up is gone, and with it what they may excuse.
+                if busy_end(&lane.busy):
+                    busy_block(&lane.busy, self.measure_ns)
         if self.lanes_to_go == 0 and self.mode == LOAD:
             # No request of it is this worker's.
             self.mode = DRAIN
             self.next_tick_ns = now_ns
 
-    cdef void issued(self, Lane lane, int64_t now_ns) noexcept:
-        """Takes a request from those that the window is to have. When none is left, only replies are waited for."""
-        lane.left -= 1
-        if lane.left:
-            return
-        if not self.closed_loop:
-            lane.schedule.end()
+    cdef void issued(self, int64_t now_ns) noexcept:
+        """A lane has sent all that the window is to have. When the last one has, only replies are waited for."""
+        cdef Lane lane
         self.lanes_to_go -= 1
         if self.lanes_to_go or self.mode != LOAD:
             return
         self.mode = DRAIN
         self.drained_ns = now_ns + self.request_timeout_ns
-        if self.phase == WARMUP:
+        if self.pool.phase == WARMUP:
             self.begin_window(now_ns)
         for lane in self.lanes:
-            lane.owed.head = lane.owed.tail
+            lane.forgive()
         self.next_tick_ns = now_ns
         self.plan_wake(now_ns)
+
+    cdef void move_window(self, int64_t now_ns) noexcept:
+        """The window ends now, if it has not yet."""
+        cdef Lane lane
+        self.end_ns = min(self.end_ns, now_ns)
+        self.measure_ns = min(self.measure_ns, self.end_ns)
+        for lane in self.lanes:
+            lane.end_ns = self.end_ns
+            lane.measure_ns = min(lane.measure_ns, self.end_ns)
 
     cdef void end_window(self, int64_t now_ns) noexcept:
         """Its time is over or, with a number of requests, its last reply has come or is not waited for any more."""
         self.left_waiting = self.waiting(MEASURE, min(now_ns, self.end_ns))
-        self.phase = DRAINING
+        self.pool.phase = DRAINING
         self.answered_in_time = self.recorder.answered(MEASURE)
         self.ok_in_time = self.recorder.answered_well(MEASURE)
         self.pauses.end(now_ns)
-        self.cpu_to_ns = process_cpu_ns()
+        self.cpu_to_ns = self.time.process_cpu_ns()
         if self.mode == LOAD:
             self.ended_ns = self.end_ns
         else:
-            self.ended_ns = self.heard_ns if self.answered_in_time == self.requests > 0 else now_ns
+            self.ended_ns = self.pool.heard_ns if self.answered_in_time == self.requests > 0 else now_ns
 
     cdef Waiting waiting(self, int phase, int64_t now_ns) noexcept:
         cdef Waiting waiting
@@ -381,8 +305,6 @@ cdef class Engine(Pool):
         if phase == MEASURE:
             from_ns, until_ns = self.measure_ns, min(now_ns, self.end_ns)
         waiting.requests = waiting.age_ns = 0
-        if self.closed_loop:
-            return waiting
         for lane in self.lanes:
             before = lane.schedule.due_before(min(from_ns, until_ns))
             n = lane.schedule.due_before(until_ns) - before
@@ -396,25 +318,25 @@ cdef class Engine(Pool):
     # ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     cdef void on_timer(self) noexcept:
-        cdef int64_t now_ns = monotonic_ns()
+        cdef int64_t now_ns = self.time.now_ns()
         cdef bint begins = self.mode == ARMED and now_ns >= self.start_ns
         cdef Lane lane
-        if now_ns > self.late_ns:
+        if now_ns > self.pool.late_ns:
             self.woke_late(now_ns)
-        elif self.mode == LOAD and self.phase == MEASURE:
+        elif self.mode == LOAD and self.pool.phase == MEASURE:
             self.pauses.refresh(now_ns)
         if begins:
             self.mode = LOAD
-            self.phase = WARMUP
+            self.pool.phase = WARMUP
         if self.mode == LOAD:
-            if self.phase == WARMUP and now_ns >= self.measure_ns:
+            if self.pool.phase == WARMUP and now_ns >= self.measure_ns:
                 self.begin_window(now_ns)
             # What came in a pause is read before it is counted what came in time.
             if self.mode == LOAD and now_ns >= self.end_ns and not self.sweeping:
                 self.end_window(now_ns)
                 self.mode = DRAIN
                 for lane in self.lanes:
-                    lane.owed.head = lane.owed.tail
+                    lane.forgive()
         if begins and self.closed_loop:
             self.fill_all()
         if not self.closed_loop and (self.mode == LOAD or self.mode == DRAIN):
@@ -434,9 +356,9 @@ cdef class Engine(Pool):
         To know that, all that had come meanwhile is read before anything is sent.
         """
         cdef Lane lane
-        self.late_ns = NEVER
+        self.pool.late_ns = NEVER
         # In the drain, pauses matter while requests of the window are still being sent.
-        if (self.mode == LOAD and self.phase == MEASURE) or (self.mode == DRAIN and self.is_behind()):
+        if (self.mode == LOAD and self.pool.phase == MEASURE) or (self.mode == DRAIN and self.is_behind()):
             self.pauses.woke(self.wake_ns, now_ns)
         if self.closed_loop or self.sweeping or (self.mode != LOAD and self.mode != DRAIN):
             return
@@ -455,12 +377,12 @@ cdef class Engine(Pool):
         """Whether requests of the window have yet to be sent."""
         cdef Lane lane
         for lane in self.lanes:
-            if has_requeued(&lane.requeued) or (not self.closed_loop and lane.schedule.next_ns < self.end_ns):
+            if lane.is_behind():
                 return True
         return False
 
     cdef void on_swept(self) noexcept:
-        cdef int64_t now_ns = monotonic_ns()
+        cdef int64_t now_ns = self.time.now_ns()
         cdef Lane lane
         self.sweeping = False
         if self.closed_loop or (self.mode != LOAD and self.mode != DRAIN):
@@ -480,14 +402,14 @@ cdef class Engine(Pool):
         cdef int i
         memset(&lane.seen, 0, sizeof(Evidence))
         for i in range(lane.first, lane.first + lane.count):
-            c = &self.connections[i]
+            c = &self.pool.connections[i]
             c.written_before = c.pipe.written
             if c.state != READY:
                 continue
             lane.seen.ready += 1
             if not c.watched_for_room:
                 lane.seen.room |= connection_room(c) != 0
-            elif connection_is_writable(c):
+            elif self.pool.net.is_writable(c.stream):
                 lane.seen.stuck += 1
                 c.doubt_ns += self.paused_to_ns - self.paused_from_ns
             else:
@@ -499,7 +421,7 @@ cdef class Engine(Pool):
         cdef Connection *c
         cdef int i
         for i in range(lane.first, lane.first + lane.count):
-            c = &self.connections[i]
+            c = &self.pool.connections[i]
             if c.state == READY:
                 lane.seen.ready_after += 1
                 # What a socket took only now, because it was writable again, was not owed in the pause.
@@ -517,33 +439,33 @@ cdef class Engine(Pool):
         cdef bint waiting = False
         cdef Connection *c
         cdef Lane lane
-        for i in range(self.n_connections):
-            c = &self.connections[i]
+        for i in range(self.pool.n_connections):
+            c = &self.pool.connections[i]
             if c.state == READY:
                 if c.pipe.head == c.pipe.tail:
                     continue
-                pipeline_expire(&c.pipe, self.recorder, now_ns)
+                pipeline_expire(&c.pipe, <Sink>c.sink, now_ns)
                 # While draining, there is nothing that another connection could do better.
                 if self.mode != DRAIN and pipeline_is_stalled(&c.pipe, now_ns):
-                    self.fail(c, STALLED, now_ns)
+                    self.pool.fail(c, STALLED, now_ns)
                 elif self.when_drained and self.mode == LOAD and self.closed_loop:
                     # Timeouts have drained it as replies do; no reply may come that would say so.
                     self.fill(c, now_ns)
                 open += pipeline_open(&c.pipe)
             elif c.state == DOWN:
-                if now_ns >= c.retry_ns and self.opening < OPENING and self.wants_connections(<Lane>self.lanes[c.lane]):
-                    self.open_one(c, now_ns)
+                if now_ns >= c.retry_ns and self.pool.opening < OPENING and self.wants_connections(<Lane>c.sink):
+                    self.pool.open_one(c, now_ns)
             elif now_ns >= c.deadline_ns:
-                self.fail(c, CONNECT_TIMEOUT, now_ns)
+                self.pool.fail(c, CONNECT_TIMEOUT, now_ns)
         if self.mode == WRITE_KEYS:
             for lane in self.lanes:
                 for i in range(lane.first, lane.first + lane.count):
-                    if lane.owed.head == lane.owed.tail:
+                    if not has_owed(&lane.owed):
                         break
-                    c = &self.connections[i]
+                    c = &self.pool.connections[i]
                     if c.state == READY:
                         self.fill(c, now_ns)
-                open += lane.last_key - lane.next_key + <uint32_t>(lane.owed.tail - lane.owed.head)
+            open += self.pending_keys()
             if open == 0:
                 self.mode = IDLE
                 self.tell("written")
@@ -551,14 +473,24 @@ cdef class Engine(Pool):
             waiting = self.is_behind()
             if waiting:
                 # Requests of the window are still being sent: the time that they take belongs to it.
-                self.cpu_to_ns = process_cpu_ns()
+                self.cpu_to_ns = self.time.process_cpu_ns()
                 self.pauses.end(now_ns)
             if open + waiting == 0 or now_ns >= self.drained_ns:
                 # Not now_ns: what was sent since this wake-up began would be younger than nothing.
-                self.finish(monotonic_ns())
+                self.finish(self.time.now_ns())
         if self.mode == LOAD or self.mode == IDLE or waiting:
             return self.tick_ns
         return min(self.tick_ns, self.quick_tick_ns)
+
+    cdef int64_t pending_keys(self) noexcept:
+        """Keys that the prefill has not sent yet, or has to send again."""
+        cdef int64_t keys = 0
+        cdef Lane lane
+        cdef Prefill prefill
+        for lane in self.lanes:
+            prefill = <Prefill>lane.prefill
+            keys += prefill.last_key - prefill.next_key + <uint32_t>(lane.owed.tail - lane.owed.head)
+        return keys
 
     cdef void plan_wake(self, int64_t now_ns) noexcept:
         cdef int64_t wake_ns = self.next_tick_ns
@@ -567,58 +499,52 @@ cdef class Engine(Pool):
             wake_ns = min(wake_ns, self.start_ns)
         if self.mode == LOAD:
             wake_ns = min(wake_ns, self.measure_ns if now_ns < self.measure_ns else self.end_ns)
-            if not self.closed_loop:
-                for lane in self.lanes:
-                    if not lane.busy.blocked:
-                        wake_ns = min(wake_ns, lane.schedule.next_ns)
-        if not self.closed_loop and (self.mode == LOAD or self.mode == DRAIN):
+            for lane in self.lanes:
+                if not lane.busy.blocked:
+                    wake_ns = min(wake_ns, lane.schedule.next_ns)
+        if self.mode == LOAD or self.mode == DRAIN:
             for lane in self.lanes:
                 if lane.busy.blocked:
                     wake_ns = min(wake_ns, now_ns + BEAT_NS)
         self.wake_ns = max(wake_ns, now_ns)
-        self.late_ns = NEVER if self.sweeping else self.wake_ns + LATE_NS
+        self.pool.late_ns = NEVER if self.sweeping else self.wake_ns + LATE_NS
         self.reactor.wake_at(wake_ns)
 
     cdef bint wants_connections(self, Lane lane) noexcept:
         """Whether those of its connections that are down are to be opened: there is something to be sent."""
         if self.mode == DRAIN:
-            return has_requeued(&lane.requeued) or (not self.closed_loop and lane.schedule.next_ns < self.end_ns)
+            return lane.is_behind()
         return self.mode == WRITE_KEYS or self.mode == ARMED or self.mode == LOAD
 
     cdef void recycled(self, Connection *c, int64_t now_ns) noexcept:
-        if not self.wants_connections(<Lane>self.lanes[c.lane]):
+        if not self.wants_connections(<Lane>c.sink):
             return
-        if self.opening < OPENING:
-            self.open_one(c, now_ns)
+        if self.pool.opening < OPENING:
+            self.pool.open_one(c, now_ns)
         else:
             self.next_tick_ns = min(self.next_tick_ns, now_ns + self.quick_tick_ns)
             self.plan_wake(now_ns)
 
-    cdef void finish_requeued(self, int64_t now_ns) noexcept:
-        cdef Request r
+    cdef void leave_all(self, int64_t now_ns) noexcept:
+        """What is open, or was to go out once more, is unfinished."""
         cdef Lane lane
+        self.pool.leave_all(now_ns)
         for lane in self.lanes:
-            while has_requeued(&lane.requeued):
-                take_requeued(&lane.requeued, &r)
-                self.recorder.unfinished(&r, r.resent, now_ns)
-                if not r.resent:
-                    self.recorder.unsent(&r)
+            lane.finish_requeued(now_ns)
 
     cdef void finish(self, int64_t now_ns) noexcept:
         """The drain is over: what is still open, or was never sent, is unfinished."""
         cdef Lane lane
         cdef bint behind
-        if self.mode == DRAIN and self.phase == MEASURE:
+        if self.mode == DRAIN and self.pool.phase == MEASURE:
             self.end_window(now_ns)
         elif self.ended_ns == 0:
             self.ended_ns = self.end_ns
         self.leave_all(now_ns)
-        self.finish_requeued(now_ns)
-        if not self.closed_loop:
-            for lane in self.lanes:
-                behind = busy_is_behind(&lane.busy, self.end_ns, now_ns)
-                self.leave(lane, WARMUP, min(self.measure_ns, self.end_ns), now_ns)
-                self.overdue += behind * self.leave(lane, MEASURE, self.end_ns, now_ns)
+        for lane in self.lanes:
+            behind = busy_is_behind(&lane.busy, self.end_ns, now_ns)
+            self.leave(lane, WARMUP, min(self.measure_ns, self.end_ns), now_ns)
+            self.left_behind += behind * self.leave(lane, MEASURE, self.end_ns, now_ns)
         self.mode = IDLE
         if self.spin:
             self.reactor.spin(False)
@@ -627,7 +553,7 @@ cdef class Engine(Pool):
     cdef int64_t leave(self, Lane lane, int phase, int64_t until_ns, int64_t now_ns) noexcept:
         """What is due before a time and has not been sent never will be: how many requests that is."""
         cdef int64_t most = lane.left if phase == MEASURE else UNLIMITED
-        cdef int64_t n = backlog_count(lane.schedule, lane.workload, self.recorder, phase, until_ns, now_ns, most)
+        cdef int64_t n = backlog_count(lane.schedule, lane.mix, self.recorder, phase, until_ns, now_ns, most)
         if phase == MEASURE:
             lane.left -= n
         return n
@@ -637,7 +563,7 @@ cdef class Engine(Pool):
         self.tell("connected")
 
     cdef void tell(self, str what) noexcept:
-        self.notify(what)
+        self.reactor.soon(self.notify, what)
 
     # ── What the worker asks for ────────────────────────────────────────────────────────────────────────────────────
 
@@ -646,18 +572,22 @@ cdef class Engine(Pool):
 
         After a load, connections on which replies may still come are replaced first, and all of them if `fresh`.
         """
-        cdef int64_t now_ns = monotonic_ns()
+        cdef int64_t now_ns = self.time.now_ns()
         self.mode = CONNECT
-        self.phase = PRECHECK
+        self.pool.phase = PRECHECK
         self.next_tick_ns = now_ns
-        self.open_all(fresh, now_ns)
+        self.pool.open_all(fresh, now_ns)
         self.plan_wake(now_ns)
 
     def write_keys(self):
         """Writes every key of this worker's share until each has been stored once."""
-        cdef int64_t now_ns = monotonic_ns()
+        cdef int64_t now_ns = self.time.now_ns()
+        cdef Lane lane
         self.mode = WRITE_KEYS
-        self.phase = PREFILL
+        self.pool.phase = PREFILL
+        self.pool.scheduled = False
+        for lane in self.lanes:
+            lane.send(lane.prefill, Closed(), self.table.first(WRITE), PREFILL, PREFILL, 0, NEVER)
         self.fill_all()
         self.next_tick_ns = now_ns
         self.plan_wake(now_ns)
@@ -671,7 +601,7 @@ cdef class Engine(Pool):
         `profile` is the run's, as `Schedule` takes it, and empty for a closed loop; the warmup keeps up the rate with
         which it begins. What an earlier load counted is forgotten.
         """
-        cdef int64_t now_ns = monotonic_ns()
+        cdef int64_t now_ns = self.time.now_ns()
         cdef Lane lane
         self.start_ns = start_ns
         self.measure_ns = start_ns + warmup_ns
@@ -681,11 +611,11 @@ cdef class Engine(Pool):
         self.next_tick_ns = now_ns
         self.loads += 1
         self.closed_loop = not profile
-        self.recorder.scheduled = not self.closed_loop
+        self.recorder.scheduled = self.pool.scheduled = not self.closed_loop
         for phase in (WARMUP, MEASURE, DRAINING):
             self.recorder.clear(phase)
-            self.rx[phase] = self.tx[phase] = 0
-        self.overdue = self.answered_in_time = self.ok_in_time = 0
+            self.pool.rx[phase] = self.pool.tx[phase] = 0
+        self.left_behind = self.answered_in_time = self.ok_in_time = 0
         self.cpu_from_ns = self.cpu_to_ns = self.ended_ns = 0
         parts = [UNLIMITED] * len(self.lanes)
         self.requests = UNLIMITED
@@ -696,41 +626,58 @@ cdef class Engine(Pool):
         if profile:
             _, rate_per_s, _, _ = profile[0]
             profile = [(warmup_ns, rate_per_s, rate_per_s, 0), *profile]
+        backfill = self.table.number("backfill") if "backfill" in self.table.names else 0
         for lane, part in zip(self.lanes, parts):
             lane.left = part
-            lane.owed.backfill = self.backfill
-            lane.in_question = False
-            busy_end(&lane.busy)
-            if not self.closed_loop:
-                # Each load has a stream of its own: a rate that is tried twice does not see the same luck twice.
-                arrivals = Poisson(lane.seed + self.loads) if self.poisson else Even(lane.offset)
-                lane.schedule = Schedule(profile if lane.left else profile[:1], lane.share, arrivals)
-                lane.schedule.begin(start_ns)
+            lane.send(lane.mix, self.schedule(lane, profile), backfill, WARMUP, MEASURE, self.measure_ns, self.end_ns)
         if self.spin:
             self.reactor.spin(True)
         self.plan_wake(now_ns)
 
+    cdef Schedule schedule(self, Lane lane, list profile):
+        """A lane's own for a new load, whose first segment is the warm-up; None: a closed loop."""
+        if not profile:
+            return Closed()
+        # Each load has a stream of its own: a rate that is tried twice does not see the same luck twice.
+        arrivals = Poisson(lane.seed + self.loads) if self.poisson else Even(lane.offset)
+        paced = Paced(profile if lane.left else profile[:1], lane.share, arrivals)
+        paced.begin(self.start_ns)
+        return paced
+
     def stop(self):
         """Ends the window now and drains; nothing that was planned for later counts."""
-        cdef int64_t now_ns = monotonic_ns()
+        cdef int64_t now_ns = self.time.now_ns()
         if self.mode == LOAD:
-            self.end_ns = min(self.end_ns, now_ns)
-            self.measure_ns = min(self.measure_ns, self.end_ns)
+            self.move_window(now_ns)
             self.drained_ns = self.end_ns + self.request_timeout_ns
             self.next_tick_ns = now_ns
             self.plan_wake(now_ns)
         elif self.mode != DRAIN:
             # A load before this one may have been stopped too: nothing of its schedule falls due any more.
-            self.end_ns = min(self.end_ns, now_ns)
+            self.move_window(now_ns)
             self.finish(now_ns)
 
     def close(self):
         """Gives every descriptor back. Requests still open are counted as unfinished."""
-        self.leave_all(monotonic_ns())
-        self.finish_requeued(monotonic_ns())
-        self.close_all()
+        self.leave_all(self.time.now_ns())
         self.mode = IDLE
-        self.reactor.close()
+        self.pool.close()
+
+    def connection_counts(self):
+        """Fields of `snapshot.ConnectionCounts`, by name."""
+        return self.pool.connection_counts()
+
+    def failure_counts(self):
+        """How many attempts failed or connections went, by reason."""
+        return self.pool.failure_counts()
+
+    def down(self):
+        """How many connections to each server are not ready."""
+        return self.pool.down()
+
+    def failure_examples(self):
+        """The first failure of each reason and the first error reply of each class, in words."""
+        return {**self.pool.failure_examples(), **self.recorder.examples()}
 
     def signs(self):
         """Of the measure window: fields of `signs.WorkerSigns` by name, the pauses as those of `signs.PauseAccount`.
@@ -743,8 +690,16 @@ cdef class Engine(Pool):
             "cpu_ns": self.cpu_ns(),
             "queued_ns": pauses.without_cpu_ns(),
             "pauses": pauses.counted(),
-            "overdue": self.overdue,
+            "overdue": self.left_behind + self.overdue(),
         }
+
+    cdef int64_t overdue(self) noexcept:
+        """Requests of the window that were sent long after it closed, for no reason but our own."""
+        cdef int64_t overdue = 0
+        cdef Lane lane
+        for lane in self.lanes:
+            overdue += lane.overdue
+        return overdue
 
     def counts(self, phase):
         """What `Recorder.counts` says of a phase, one of PHASE_NAMES, with the bytes received and sent in it.
@@ -754,12 +709,12 @@ cdef class Engine(Pool):
         cdef int number = PHASE_NAMES.index(phase)
         cdef int64_t answered = 0, ok = 0
         if number == MEASURE:
-            answered = self.answered_in_time if self.phase == DRAINING else self.recorder.answered(MEASURE)
-            ok = self.ok_in_time if self.phase == DRAINING else self.recorder.answered_well(MEASURE)
+            answered = self.answered_in_time if self.pool.phase == DRAINING else self.recorder.answered(MEASURE)
+            ok = self.ok_in_time if self.pool.phase == DRAINING else self.recorder.answered_well(MEASURE)
         return {
             **self.recorder.counts(number),
-            "rx_bytes": self.rx[number],
-            "tx_bytes": self.tx[number],
+            "rx_bytes": self.pool.rx[number],
+            "tx_bytes": self.pool.tx[number],
             "answered_in_time": answered,
             "ok_in_time": ok,
         }
@@ -772,9 +727,9 @@ cdef class Engine(Pool):
         cdef int number = PHASE_NAMES.index(phase)
         cdef Waiting waiting
         waiting.requests = waiting.age_ns = 0
-        if not self.closed_loop and (number == WARMUP or number == MEASURE):
-            waiting = self.left_waiting if number == MEASURE and self.phase == DRAINING else (
-                self.waiting(number, monotonic_ns()))
+        if number == WARMUP or number == MEASURE:
+            waiting = self.left_waiting if number == MEASURE and self.pool.phase == DRAINING else (
+                self.waiting(number, self.time.now_ns()))
         return waiting
 
     def window_end_ns(self):
@@ -785,4 +740,4 @@ cdef class Engine(Pool):
         """CPU time of this process over the measure window, as far as it has come."""
         if self.cpu_from_ns == 0:
             return 0
-        return (self.cpu_to_ns or process_cpu_ns()) - self.cpu_from_ns
+        return (self.cpu_to_ns or self.time.process_cpu_ns()) - self.cpu_from_ns

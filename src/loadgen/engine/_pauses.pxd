@@ -6,6 +6,8 @@
 
 from libc.stdint cimport int64_t
 
+from loadgen.engine._time cimport Time
+
 # What a kernel's timer and a busy loop do on a healthy machine is below this.
 cdef enum:
     LATE_NS = 1_000_000
@@ -14,11 +16,11 @@ cdef enum:
 cdef struct Account:
     int64_t at_ns
     int64_t cpu_ns
-    int64_t queued_ns  # ready to run without a CPU; stays 0 where the kernel does not say
+    int64_t queued_ns  # ready to run without a CPU; stays -1 where the kernel does not say
 
 
 cdef class Pauses:
-    cdef int schedstat  # a descriptor of /proc's file; -1 where there is none
+    cdef Time time
     cdef Account began
     cdef Account before
     cdef Account ended

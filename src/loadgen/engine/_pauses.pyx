@@ -1,32 +1,16 @@
 """How late the worker's loop wakes, and where the time went. `_pauses.pxd` says what is told apart, and how."""
 
-import os
-
 from libc.stdint cimport int64_t
-from libc.stdlib cimport strtoll
-
-from loadgen.engine._clock cimport thread_cpu_ns
-
-cdef extern from "<unistd.h>" nogil:
-    ssize_t pread(int fd, void *buffer, size_t size, long offset)
 
 # The account before a pause is at most this old, so that little of what happened before it is taken for part of it.
 cdef int64_t FRESH_NS = 10_000_000
 
 
 cdef class Pauses:
-    """One worker's pauses since `begin`. To be used by one thread, whose account it reads."""
+    """One worker's pauses since `begin`, by the clocks of its thread."""
 
-    def __cinit__(self):
-        self.schedstat = -1
-        try:
-            self.schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            pass  # This kernel keeps no such account, or does not show it.
-
-    def __dealloc__(self):
-        if self.schedstat >= 0:
-            os.close(self.schedstat)
+    def __cinit__(self, Time time):
+        self.time = time
 
     cdef void begin(self, int64_t now_ns) noexcept:
         self.count = self.longest_ns = self.busy_ns = self.queued_ns = self.stopped_ns = 0
@@ -54,17 +38,9 @@ cdef class Pauses:
 
     cdef Account account(self, int64_t now_ns) noexcept:
         cdef Account a
-        cdef char text[96]
-        cdef char *rest
-        cdef ssize_t n = pread(self.schedstat, text, sizeof(text) - 1, 0) if self.schedstat >= 0 else -1
         a.at_ns = now_ns
-        a.cpu_ns = thread_cpu_ns()
-        a.queued_ns = 0
-        if n > 0:
-            # "<ns on a CPU> <ns waiting for one> <time slices>": proc(5), Documentation/scheduler/sched-stats.
-            text[n] = 0
-            strtoll(text, &rest, 10)
-            a.queued_ns = strtoll(rest, NULL, 10)
+        a.cpu_ns = self.time.thread_cpu_ns()
+        a.queued_ns = self.time.queued_ns()
         return a
 
     def counted(self):
@@ -83,4 +59,4 @@ cdef class Pauses:
 
     def without_cpu_ns(self):
         """How long the thread was ready to run and had no CPU, pauses or not; None where the kernel does not say."""
-        return self.ended.queued_ns - self.began.queued_ns if self.schedstat >= 0 else None
+        return self.ended.queued_ns - self.began.queued_ns if self.ended.queued_ns >= 0 else None

@@ -1,18 +1,19 @@
 # The connections of one worker, and the bytes on them: opened a few at a time, greeted, read, written, dropped, and
 # tried again.
 #
-# What is sent on a connection that is ready, and when one that is down is tried again, is for the subclass to say.
+# What is sent on a connection that is ready, and when one that is down is tried again, is for its sender to say.
 
 from libc.stdint cimport int64_t, uint8_t
 
 from loadgen._buffer cimport Cursor
 from loadgen._codec cimport Codec
-from loadgen.engine._connection cimport FAILURES, Address, Connection
-from loadgen.engine._pipeline cimport Owed, Requeued
+from loadgen._request cimport PHASES
+from loadgen.engine._connection cimport FAILURES, Connection
 from loadgen.engine._random cimport Random
 from loadgen.engine._reactor cimport Reactor, Watcher
-from loadgen.engine._recorder cimport Recorder
-from loadgen._request cimport PHASES
+from loadgen.engine._sink cimport Sink
+from loadgen.engine._time cimport Time
+from loadgen.engine._transport cimport Address, Transport
 from loadgen.engine._values cimport Values
 
 cdef enum:
@@ -22,11 +23,29 @@ cdef enum:
     OPENING = 256
 
 
+# Who uses a pool: it is told when there is room, and when it is time.
+cdef class Sender:
+    # A connection has room, to be filled as far as there is something to send.
+    cdef void fill(self, Connection *c, int64_t now_ns) noexcept
+    # This wake-up is late, and nothing that it brought has been looked at.
+    cdef void woke_late(self, int64_t now_ns) noexcept
+    # Each connection is ready, or has failed once.
+    cdef void all_tried(self) noexcept
+    # The server has closed a connection that it had answered on, and it may be opened again at once.
+    cdef void recycled(self, Connection *c, int64_t now_ns) noexcept
+    # As a reactor's Watcher is told.
+    cdef void on_timer(self) noexcept
+    cdef void on_swept(self) noexcept
+
+
 cdef class Pool(Watcher):
+    cdef Sender sender            # None after `close`, which breaks the cycle
     cdef Reactor reactor
+    cdef Time time
+    cdef Transport net
     cdef Codec codec
     cdef Values values
-    cdef Recorder recorder
+    cdef bint scheduled           # sends are told to the sinks
     cdef Random random            # of reconnect backoff
     cdef Connection *connections  # owned
     cdef int n_connections
@@ -54,17 +73,10 @@ cdef class Pool(Watcher):
     cdef int64_t rx[PHASES]
     cdef int64_t tx[PHASES]
 
-    # The subclass's: a connection has room, to be filled as far as there is something to send.
-    cdef void fill(self, Connection *c, int64_t now_ns) noexcept
-    # The subclass's: this wake-up is late, and nothing that it brought has been looked at.
-    cdef void woke_late(self, int64_t now_ns) noexcept
-    # The subclass's: each connection is ready, or has failed once.
-    cdef void all_tried(self) noexcept
-    # The subclass's: the server has closed a connection that it had answered on, and it may be opened again at once.
-    cdef void recycled(self, Connection *c, int64_t now_ns) noexcept
-
-    cdef int add(self, int number, int server, plan, Owed *owed, Requeued *requeued) except -1
+    # Makes a connection, closed as yet, to a server; `sink`, which is to outlive it, hears of its requests.
+    cdef int add(self, int number, int server, plan, Sink sink) except -1
     cdef Py_ssize_t longest_request(self, plan) except -1
+    cdef int close(self) except -1  # every descriptor is given back
 
     # Bytes.
     cdef void receive(self, Connection *c) noexcept
@@ -82,7 +94,6 @@ cdef class Pool(Watcher):
     cdef void fail(self, Connection *c, int reason, int64_t now_ns) noexcept
     cdef void drop(self, Connection *c, int64_t now_ns) noexcept
     cdef void leave_all(self, int64_t now_ns) noexcept  # what is open is unfinished, and what comes is not heard
-    cdef void close_all(self) noexcept
 
     cdef void explain(self, Connection *c) noexcept
     cdef void explain_garbage(self, Connection *c, int reason, Cursor *cursor) noexcept

@@ -1,14 +1,17 @@
-"""Which sockets are ready, and what time it is to wake.
+"""Which streams are ready, and what is to be done at what time.
 
-On Linux one epoll descriptor of our own, which uvloop watches as if it were one socket: a wake-up hands up to 256 ready
-sockets to compiled code, without libuv's cost per handle. Elsewhere `loop.add_reader` for each socket.
+On Linux one epoll descriptor of our own: a wake-up hands up to 256 ready sockets to compiled code, without libuv's cost
+per handle. A worker process sleeps in it, and gives uvloop its turn when uvloop's own descriptor, which is one of its
+members, has something; on a loop that others use too, uvloop watches it as if it were one socket. Where there is no
+epoll, the loop watches each socket.
 """
 
 import os
+from heapq import heappop, heappush
 
 from libc.stdint cimport int64_t, uint32_t
 
-from loadgen.engine._clock cimport monotonic_ns, timer_arm, timer_clear, timer_open
+from loadgen.engine._clock cimport timer_arm, timer_clear, timer_open
 
 cdef extern from * nogil:
     """
@@ -42,11 +45,16 @@ cdef int64_t NEVER = 1 << 62
 # How long to spin before uvloop gets its turn, which costs about a microsecond.
 cdef int64_t TURN_NS = 50_000
 
+# What has been handed to uvloop is done, and what that writes is in the kernel, after a few of its turns: callbacks
+# run before it looks at descriptors, it writes after that, and a callback may call for another. Meanwhile nobody
+# sleeps.
+cdef int TURNS = 8
+
 
 cdef class Watcher:
     """Whoever a reactor reports to."""
 
-    cdef void on_socket(self, void *owner, bint readable, bint writable) noexcept:
+    cdef void on_stream(self, void *owner, bint readable, bint writable) noexcept:
         pass
 
     cdef void on_timer(self) noexcept:
@@ -57,120 +65,253 @@ cdef class Watcher:
 
 
 cdef class Reactor:
-    """Only its subclasses can be used."""
+    """What is ready, and what is due. Only its subclasses can be used."""
 
-    def __cinit__(self, loop, Watcher watcher):
-        self.loop = loop
+    def __cinit__(self, *arguments, **options):
+        self.calls = []
+        self.wake_ns = NEVER
+
+    cdef int serve(self, Watcher watcher) except -1:
         self.watcher = watcher
-        self.timer = timer_open()
-        if self.timer < 0:
-            raise OSError("the kernel gives no timer descriptor")
+        return 0
 
-    cdef int watch(self, int fd, void *owner, bint writing) noexcept:
+    cdef int watch(self, int stream, void *owner, bint writing) noexcept:
         return -1
 
-    cdef void forget(self, int fd) noexcept:
+    cdef void forget(self, int stream) noexcept:
         pass
 
-    cdef void wake_at(self, int64_t at_ns) noexcept:
-        if self.spinning:
-            self.due_ns = at_ns
-        else:
-            timer_arm(self.timer, max(at_ns, 1))
-
     cdef void spin(self, bint on) noexcept:
-        if on and not self.spinning:
-            self.due_ns = NEVER
-            self.loop.call_soon(self.on_turn)
-        self.spinning = on
+        pass
 
     cdef void sweep(self) noexcept:
         self.sweeping = True
 
-    cdef void look(self) noexcept:
+    cdef void arm(self) noexcept:
         pass
 
-    def on_turn(self):
-        """Spins for a while, and asks the loop, which has other things to see to, for another turn."""
-        cdef int64_t now_ns = monotonic_ns(), until_ns = now_ns + TURN_NS
-        while self.spinning and now_ns < until_ns:
-            if now_ns >= self.due_ns:
-                self.due_ns = NEVER
+    cdef void wake_at(self, int64_t at_ns) noexcept:
+        self.wake_ns = at_ns
+        self.arm()
+
+    cdef int64_t next_ns(self) noexcept:
+        return min(self.wake_ns, <int64_t>self.calls[0][0]) if self.calls else self.wake_ns
+
+    cdef void ring(self) noexcept:
+        cdef int64_t now_ns = self.time.now_ns()
+        if self.wake_ns <= now_ns:
+            self.wake_ns = NEVER
+            if self.watcher is not None:
                 self.watcher.on_timer()
-            self.look()
-            now_ns = monotonic_ns()
-        if self.spinning:
-            self.loop.call_soon(self.on_turn)
+        while self.calls and <int64_t>self.calls[0][0] <= now_ns:
+            _, _, call = heappop(self.calls)
+            call()
+            self.turn()
+        self.arm()
+
+    def at(self, int64_t at_ns, call):
+        """Calls something at a monotonic time: not before it, in order, and after the watcher had its turn."""
+        self.numbers += 1
+        heappush(self.calls, (at_ns, self.numbers, call))
+        self.arm()
+
+    def forget_calls(self):
+        """Nothing that `at` was told is called any more."""
+        self.calls.clear()
+        self.arm()
+
+    def soon(self, call, *arguments):
+        """Calls something as soon as the compiled code that is at work has come to its end."""
+        raise NotImplementedError
+
+    def turn(self):
+        """Something was handed to the event loop, which is to have its turn."""
 
     def close(self):
         """Stops reporting and gives the descriptors back."""
+        self.watcher = None
+        self.calls.clear()
+
+
+cdef class Looped(Reactor):
+    """A reactor on an event loop, which has other things to see to. Only its subclasses can be used."""
+
+    def __cinit__(self, loop, Time time, **options):
+        self.loop = loop
+        self.time = time
+        self.armed_ns = NEVER
+        self.timer = timer_open()
+        if self.timer < 0:
+            raise OSError("the kernel gives no timer descriptor")
+
+    cdef void arm(self) noexcept:
+        cdef int64_t at_ns = self.next_ns()
+        if at_ns != self.armed_ns and not self.ringing and not self.spinning:
+            self.armed_ns = at_ns
+            timer_arm(self.timer, max(at_ns, 1))
+
+    cdef void ring(self) noexcept:
+        self.ringing = True
+        Reactor.ring(self)
+        self.ringing = False
+        self.armed_ns = NEVER
+        self.arm()
+
+    cdef void look(self) noexcept:
+        pass
+
+    cdef void spin(self, bint on) noexcept:
+        self.spinning = on
+        if on and not self.turning:
+            self.turning = True
+            self.loop.call_soon(self.on_turn)
+        if not on:
+            self.armed_ns = NEVER
+            self.arm()
+
+    cdef void spin_a_while(self) noexcept:
+        """Looks again and again, for as long as the loop can wait."""
+        cdef int64_t now_ns = self.time.now_ns(), until_ns = now_ns + TURN_NS
+        while self.spinning and now_ns < until_ns:
+            if now_ns >= self.next_ns():
+                self.ring()
+            self.look()
+            now_ns = self.time.now_ns()
+
+    def on_turn(self):
+        """Spins, and asks the loop for another turn."""
+        self.turning = self.spinning
+        if self.spinning:
+            self.spin_a_while()
+            self.loop.call_soon(self.on_turn)
+
+    def soon(self, call, *arguments):
+        self.loop.call_soon(call, *arguments)
+
+    def close(self):
+        self.spinning = self.ringing = False
+        if self.watcher is not None:
+            self.leave()
+            os.close(self.timer)
+        Reactor.close(self)
+
+    def leave(self):
+        """Takes everything off the loop."""
         raise NotImplementedError
 
 
-cdef class EpollReactor(Reactor):
-    """One epoll descriptor for all sockets and the timer, watched by the loop."""
+cdef class EpollReactor(Looped):
+    """One epoll descriptor for all sockets and the timer.
+
+    With `alone`, the loop is all this reactor's: it sleeps in its own epoll, where the loop's timers do not wake it.
+    The loop has its turn when one of its descriptors is ready, or something has been handed to it. Without `alone`, or
+    on a loop that does not tell its own descriptor, the loop watches this one.
+    """
 
     cdef int epoll
+    cdef int loops_own    # the descriptor that is readable when the loop has something to do; -1 on a shared loop
+    cdef int turns        # that the loop is to have before this sleeps again
     cdef epoll_event events[BATCH]
 
-    def __cinit__(self, loop, Watcher watcher):
+    def __cinit__(self, loop, Time time, *, bint alone=False):
+        self.loops_own = loop._get_backend_id() if alone and hasattr(loop, "_get_backend_id") else -1
+        self.turns = TURNS
         self.epoll = epoll_create1(EPOLL_CLOEXEC)
         if self.epoll < 0:
             raise OSError("the kernel gives no epoll descriptor")
         # Edge-triggered: each expiry reports once, and nobody has to read the timer.
-        cdef epoll_event event
-        event.events = EPOLLIN | EPOLLET
-        event.data.ptr = NULL
-        epoll_ctl(self.epoll, EPOLL_CTL_ADD, self.timer, &event)
-        loop.add_reader(self.epoll, self.on_ready)
+        self.add(self.timer, EPOLLIN | EPOLLET, NULL)
 
-    cdef int watch(self, int fd, void *owner, bint writing) noexcept:
+    cdef int add(self, int fd, uint32_t events, void *owner) noexcept:
+        cdef epoll_event event
+        event.events = events
+        event.data.ptr = owner
+        return epoll_ctl(self.epoll, EPOLL_CTL_ADD, fd, &event)
+
+    cdef int serve(self, Watcher watcher) except -1:
+        self.watcher = watcher
+        if self.loops_own < 0:
+            self.loop.add_reader(self.epoll, self.on_ready)
+            return 0
+        if self.add(self.loops_own, EPOLLIN, <void *>self) < 0:
+            raise OSError("the event loop's descriptor cannot be watched")
+        self.turning = True
+        self.loop.call_soon(self.on_turn)
+        return 0
+
+    cdef int watch(self, int stream, void *owner, bint writing) noexcept:
         cdef epoll_event event
         event.events = EPOLLIN | EPOLLOUT if writing else EPOLLIN
         event.data.ptr = owner
-        if epoll_ctl(self.epoll, EPOLL_CTL_MOD, fd, &event) == 0:
+        if epoll_ctl(self.epoll, EPOLL_CTL_MOD, stream, &event) == 0:
             return 0
-        return epoll_ctl(self.epoll, EPOLL_CTL_ADD, fd, &event)
+        return epoll_ctl(self.epoll, EPOLL_CTL_ADD, stream, &event)
 
-    cdef void forget(self, int fd) noexcept:
+    cdef void forget(self, int stream) noexcept:
         cdef epoll_event event
-        epoll_ctl(self.epoll, EPOLL_CTL_DEL, fd, &event)
+        epoll_ctl(self.epoll, EPOLL_CTL_DEL, stream, &event)
+
+    cdef int report(self, int timeout_ms) noexcept:
+        """Reports what is ready, after having waited for that: how much it was."""
+        cdef int i
+        cdef uint32_t what
+        cdef int n = epoll_wait(self.epoll, self.events, BATCH, timeout_ms)
+        for i in range(n):
+            if self.events[i].data.ptr == NULL:
+                self.ring()
+            elif self.events[i].data.ptr == <void *>self:
+                self.turns = TURNS
+            elif self.watcher is not None:
+                what = self.events[i].events
+                # An error or a hang-up is found by reading.
+                self.watcher.on_stream(self.events[i].data.ptr, (what & ~EPOLLOUT) != 0, (what & EPOLLOUT) != 0)
+        if self.sweeping and 0 <= n < BATCH:
+            # What was readable when the sweep was asked for has been among these, or among those before.
+            self.sweeping = False
+            if self.watcher is not None:
+                self.watcher.on_swept()
+        return n
 
     cdef void look(self) noexcept:
         self.on_ready()
 
     def on_ready(self):
-        """Serves what is ready, and what has become ready meanwhile, until nothing is or a batch is through.
-
-        Asking once more costs less than the way back through uvloop. It does not wait for more: a wait with a timeout
-        arms a kernel timer, which costs more than that way, and one without would keep uvloop from its turn.
-        """
-        cdef int i, n, served = 0
-        cdef uint32_t what
+        """Serves what is ready, and what has become ready meanwhile, until nothing is or a batch is through."""
+        cdef int n, served = 0
         while served < BATCH or self.sweeping:
-            n = epoll_wait(self.epoll, self.events, BATCH, 0)
+            n = self.report(0)
             if n <= 0 and not self.sweeping:
                 return
             served += n
-            for i in range(n):
-                if self.events[i].data.ptr == NULL:
-                    self.watcher.on_timer()
-                    continue
-                what = self.events[i].events
-                # An error or a hang-up is found by reading.
-                self.watcher.on_socket(self.events[i].data.ptr, (what & ~EPOLLOUT) != 0, (what & EPOLLOUT) != 0)
-            if self.sweeping and n < BATCH:
-                # What was readable when the sweep was asked for has been among these, or among those before.
-                self.sweeping = False
-                self.watcher.on_swept()
 
-    def close(self):
-        self.spinning = False
-        if self.watcher is not None:
+    def on_turn(self):
+        """Does what there is to do until the loop has something to do too, and asks it for another turn."""
+        if self.watcher is None or self.loops_own < 0 and not self.spinning:
+            self.turning = False
+            return
+        if self.spinning:
+            self.spin_a_while()
+        elif self.turns:
+            self.turns -= 1
+            self.on_ready()
+        else:
+            while not (self.turns or self.spinning or self.watcher is None):
+                if self.report(0 if self.sweeping else -1) < 0:
+                    # A signal came, which the loop hears of.
+                    self.turns = TURNS
+        self.loop.call_soon(self.on_turn)
+
+    def soon(self, call, *arguments):
+        self.turns = TURNS
+        self.loop.call_soon(call, *arguments)
+
+    def turn(self):
+        self.turns = TURNS
+
+    def leave(self):
+        if self.loops_own < 0:
             self.loop.remove_reader(self.epoll)
-            os.close(self.epoll)
-            os.close(self.timer)
-            self.watcher = None
+        os.close(self.epoll)
 
 
 cdef class Descriptor:
@@ -181,40 +322,44 @@ cdef class Descriptor:
 
     def readable(self):
         if self.reactor.watcher is not None:
-            self.reactor.watcher.on_socket(self.owner, True, False)
+            self.reactor.watcher.on_stream(self.owner, True, False)
 
     def writable(self):
         if self.reactor.watcher is not None:
-            self.reactor.watcher.on_socket(self.owner, False, True)
+            self.reactor.watcher.on_stream(self.owner, False, True)
 
 
-cdef class LoopReactor(Reactor):
+cdef class LoopReactor(Looped):
     """The loop's own readers and writers, a callback each: works wherever asyncio does."""
 
     cdef dict watched
 
-    def __cinit__(self, loop, Watcher watcher):
+    def __cinit__(self, loop, Time time, **options):
         self.watched = {}
-        loop.add_reader(self.timer, self.on_timer)
 
-    cdef int watch(self, int fd, void *owner, bint writing) noexcept:
-        cdef Descriptor w = self.watched.get(fd)
+    cdef int serve(self, Watcher watcher) except -1:
+        self.watcher = watcher
+        self.loop.add_reader(self.timer, self.on_timer)
+        return 0
+
+    cdef int watch(self, int stream, void *owner, bint writing) noexcept:
+        cdef Descriptor w = self.watched.get(stream)
         if w is None:
             w = Descriptor.__new__(Descriptor)
             w.reactor = self
             w.owner = owner
-            self.watched[fd] = w
-            self.loop.add_reader(fd, w.readable)
+            self.watched[stream] = w
+            self.loop.add_reader(stream, w.readable)
         if writing:
-            self.loop.add_writer(fd, w.writable)
+            self.loop.add_writer(stream, w.writable)
         else:
-            self.loop.remove_writer(fd)
+            self.loop.remove_writer(stream)
         return 0
 
-    cdef void forget(self, int fd) noexcept:
-        if self.watched.pop(fd, None) is not None:
-            self.loop.remove_reader(fd)
-            self.loop.remove_writer(fd)
+    cdef void forget(self, int stream) noexcept:
+        if self.watched.pop(stream, None) is not None:
+            self.loop.remove_reader(stream)
+            self.loop.remove_writer(stream)
 
     cdef void sweep(self) noexcept:
         # The loop has its readers of this turn called before the second of these.
@@ -226,21 +371,19 @@ cdef class LoopReactor(Reactor):
 
     def on_timer(self):
         timer_clear(self.timer)
-        if self.watcher is not None:
-            self.watcher.on_timer()
+        self.ring()
 
-    def close(self):
-        self.spinning = False
-        if self.watcher is not None:
-            for fd in list(self.watched):
-                self.forget(fd)
-            self.loop.remove_reader(self.timer)
-            os.close(self.timer)
-            self.watcher = None
+    def leave(self):
+        for stream in list(self.watched):
+            self.forget(stream)
+        self.loop.remove_reader(self.timer)
 
 
-def create(loop, Watcher watcher, str kind="auto"):
-    """The reactor for this machine: `epoll` where there is one, else `loop`; `kind` asks for one by name."""
+def create(loop, Time time, str kind="auto", *, bint alone=False):
+    """The reactor for this machine: `epoll` where there is one, else `loop`; `kind` asks for one by name.
+
+    With `alone`, nothing else is on the loop that needs its timers.
+    """
     if kind == "epoll" or (kind == "auto" and LOADGEN_EPOLL):
-        return EpollReactor(loop, watcher)
-    return LoopReactor(loop, watcher)
+        return EpollReactor(loop, time, alone=alone)
+    return LoopReactor(loop, time)

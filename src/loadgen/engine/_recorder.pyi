@@ -1,7 +1,11 @@
 from typing import Any
 
-class Recorder:
+from loadgen._request import Commands
+from loadgen.engine._sink import Sink
+
+class Recorder(Sink):
     scheduled: bool
-    def __init__(self, scheduled: bool = False) -> None: ...
+    table: Commands
+    def __init__(self, scheduled: bool = False, table: Commands | None = None) -> None: ...
     def counts(self, phase: int) -> dict[str, Any]: ...
     def examples(self) -> dict[str, str]: ...

@@ -1,108 +1,89 @@
 """What happened, counted. It reads no clock and knows no connection. `_recorder.pxd` has the layout and hot path."""
 
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
-from loadgen._request import COMMAND_NAMES
+from loadgen.engine._sink import END_NAMES
 
 from loadgen.engine._histogram cimport Histogram, counts_clear, counts_free, counts_init, counts_record_waiting
-from loadgen._request cimport BACKFILL
+from loadgen.engine._sink cimport CORRUPT, UNFINISHED
 
 
-cdef class Recorder:
-    """One worker's counts. `scheduled`: response and service time differ, and send lag exists."""
+cdef class Recorder(Sink):
+    """One worker's counts, for the commands of `table`.
 
-    def __cinit__(self, bint scheduled=False):
+    `scheduled`: response and service time differ, and lag exists.
+    """
+
+    def __cinit__(self, bint scheduled=False, table=None):
+        cdef int i, slots
         self.scheduled = scheduled
-        for phase in range(PHASES):
-            counts_init(&self.lag[phase])
-            counts_init(&self.lag_ours[phase])
-            counts_init(&self.lag_backpressure[phase])
-            counts_init(&self.lag_unsure[phase])
-            counts_init(&self.lag_unsure_most[phase])
-            for command in range(COMMANDS):
-                counts_init(&self.response[phase][command])
-                counts_init(&self.failed[phase][command])
-                counts_init(&self.service[phase][command])
+        self.table = Commands() if table is None else table
+        self.rows = self.table.rows
+        self.commands = self.table.count
+        slots = PHASES * self.commands
+        self.tallies = <Tally *>calloc(slots, sizeof(Tally))
+        self.response = <Counts *>calloc(slots, sizeof(Counts))
+        self.failed = <Counts *>calloc(slots, sizeof(Counts))
+        self.service = <Counts *>calloc(slots, sizeof(Counts))
+        if self.tallies == NULL or self.response == NULL or self.failed == NULL or self.service == NULL:
+            raise MemoryError()
+        for i in range(slots):
+            counts_init(&self.response[i])
+            counts_init(&self.failed[i])
+            counts_init(&self.service[i])
+        for i in range(PHASES):
+            counts_init(&self.lag[i])
+            counts_init(&self.lag_ours[i])
+            counts_init(&self.lag_backpressure[i])
+            counts_init(&self.lag_unsure[i])
+            counts_init(&self.lag_unsure_most[i])
 
     def __dealloc__(self):
-        for phase in range(PHASES):
-            counts_free(&self.lag[phase])
-            counts_free(&self.lag_ours[phase])
-            counts_free(&self.lag_backpressure[phase])
-            counts_free(&self.lag_unsure[phase])
-            counts_free(&self.lag_unsure_most[phase])
-            for command in range(COMMANDS):
-                counts_free(&self.response[phase][command])
-                counts_free(&self.failed[phase][command])
-                counts_free(&self.service[phase][command])
+        cdef int i
+        for i in range(PHASES):
+            counts_free(&self.lag[i])
+            counts_free(&self.lag_ours[i])
+            counts_free(&self.lag_backpressure[i])
+            counts_free(&self.lag_unsure[i])
+            counts_free(&self.lag_unsure_most[i])
+        for i in range(PHASES * self.commands):
+            if self.response != NULL:
+                counts_free(&self.response[i])
+            if self.failed != NULL:
+                counts_free(&self.failed[i])
+            if self.service != NULL:
+                counts_free(&self.service[i])
+        free(self.tallies)
+        free(self.response)
+        free(self.failed)
+        free(self.service)
 
-    cdef void timed_out(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil:
-        self.tallies[r.phase][r.command].timeouts += 1
-        counts_record_censored(&self.failed[r.phase][r.command], now_ns - r.intended_ns)
-        self.waited(r, sent, now_ns)
+    cdef void planned(self, const Request *r) noexcept nogil:
+        self.note_planned(r)
 
-    cdef void late(self, const Request *r) noexcept nogil:
-        self.tallies[r.phase][r.command].late += 1
+    cdef void ended(self, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil:
+        self.note_ended(r, how, sent, now_ns)
 
-    cdef void lost(self, const Request *r) noexcept nogil:
-        self.tallies[r.phase][r.command].lost += 1
+    cdef void sent(self, const Request *r, int64_t ours_ns, int64_t doubt_ns) noexcept nogil:
+        cdef int64_t lag_ns = r.send_ns - r.intended_ns
+        if r.resent:
+            # That it is sent again is the server's doing, and its lag has been counted.
+            return
+        counts_record(&self.lag[r.phase], lag_ns)
+        counts_record(&self.lag_ours[r.phase], ours_ns)
+        counts_record(&self.lag_backpressure[r.phase], lag_ns - ours_ns)
+        if doubt_ns:
+            counts_record(&self.lag_unsure[r.phase], ours_ns)
+            counts_record(&self.lag_unsure_most[r.phase], min(ours_ns + doubt_ns, lag_ns))
 
     cdef void unsent(self, const Request *r) noexcept nogil:
-        self.tallies[r.phase][r.command].unsent += 1
+        self.tallies[r.phase * self.commands + r.command].unsent += 1
 
-    cdef void corrupt(self, const Request *r) noexcept nogil:
-        self.tallies[r.phase][r.command].corrupt += 1
+    cdef void late(self, const Request *r) noexcept nogil:
+        self.tallies[r.phase * self.commands + r.command].late += 1
 
-    cdef void unfinished(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil:
-        self.tallies[r.phase][r.command].unfinished += 1
-        self.waited(r, sent, now_ns)
-
-    cdef void never_sent(self, int phase, int command, int64_t n, int64_t youngest, int64_t oldest) noexcept nogil:
-        cdef Tally *t = &self.tallies[phase][command]
-        t.planned += n
-        t.unfinished += n
-        t.unsent += n
-        counts_record_waiting(&self.response[phase][command], n, youngest, oldest)
-
-    cdef int64_t answered(self, int phase) noexcept nogil:
-        cdef int64_t sum = 0
-        cdef int command
-        for command in range(COMMANDS):
-            if command != BACKFILL:
-                sum += (self.tallies[phase][command].ok + self.tallies[phase][command].errors
-                        + self.tallies[phase][command].corrupt)
-        return sum
-
-    cdef int64_t answered_well(self, int phase) noexcept nogil:
-        cdef int64_t sum = 0
-        cdef int command
-        for command in range(COMMANDS):
-            if command != BACKFILL:
-                sum += self.tallies[phase][command].ok
-        return sum
-
-    cdef void clear(self, int phase) noexcept nogil:
-        cdef int i
-        counts_clear(&self.lag[phase])
-        counts_clear(&self.lag_ours[phase])
-        counts_clear(&self.lag_backpressure[phase])
-        counts_clear(&self.lag_unsure[phase])
-        counts_clear(&self.lag_unsure_most[phase])
-        for i in range(COMMANDS):
-            counts_clear(&self.response[phase][i])
-            counts_clear(&self.failed[phase][i])
-            counts_clear(&self.service[phase][i])
-            memset(&self.tallies[phase][i], 0, sizeof(Tally))
-        for i in range(self.known_classes):
-            self.classes[i].count[phase] = 0
-
-    cdef void waited(self, const Request *r, bint sent, int64_t now_ns) noexcept nogil:
-        """Counts an open request at its age, as the lower bound that it is."""
-        counts_record_censored(&self.response[r.phase][r.command], now_ns - r.intended_ns)
-        if self.scheduled and sent:
-            counts_record_censored(&self.service[r.phase][r.command], now_ns - r.send_ns)
-
-    cdef void classified(self, int phase, const char *text, int length) noexcept nogil:
+    cdef void error_text(self, const Request *r, const char *text, int length) noexcept nogil:
         """Counts an error reply by its first word; when there are too many words, under the last one's class."""
         cdef int word = 0, i
         cdef ErrorClass *c
@@ -111,7 +92,7 @@ cdef class Recorder:
         for i in range(self.known_classes):
             c = &self.classes[i]
             if c.name_length == word and memcmp(c.name, text, word) == 0:
-                c.count[phase] += 1
+                c.count[r.phase] += 1
                 return
         if self.known_classes < CLASSES:
             self.known_classes += 1
@@ -123,7 +104,48 @@ cdef class Recorder:
             if self.known_classes == CLASSES:
                 c.name_length = 5
                 memcpy(c.name, b"other", 5)
-        self.classes[self.known_classes - 1].count[phase] += 1
+        self.classes[self.known_classes - 1].count[r.phase] += 1
+
+    cdef void never_sent(self, int phase, int command, int64_t n, int64_t youngest, int64_t oldest) noexcept nogil:
+        cdef int slot = phase * self.commands + command
+        cdef Tally *t = &self.tallies[slot]
+        t.planned += n
+        t.ended[<int>UNFINISHED] += n
+        t.unsent += n
+        counts_record_waiting(&self.response[slot], n, youngest, oldest)
+
+    cdef int64_t answered(self, int phase) noexcept nogil:
+        cdef int64_t sum = 0
+        cdef int command
+        cdef Tally *t
+        for command in range(self.commands):
+            if self.rows[command].in_total:
+                t = &self.tallies[phase * self.commands + command]
+                sum += t.ended[<int>ANSWERED_WELL] + t.ended[<int>ANSWERED_WITH_ERROR] + t.ended[<int>CORRUPT]
+        return sum
+
+    cdef int64_t answered_well(self, int phase) noexcept nogil:
+        cdef int64_t sum = 0
+        cdef int command
+        for command in range(self.commands):
+            if self.rows[command].in_total:
+                sum += self.tallies[phase * self.commands + command].ended[<int>ANSWERED_WELL]
+        return sum
+
+    cdef void clear(self, int phase) noexcept nogil:
+        cdef int i
+        counts_clear(&self.lag[phase])
+        counts_clear(&self.lag_ours[phase])
+        counts_clear(&self.lag_backpressure[phase])
+        counts_clear(&self.lag_unsure[phase])
+        counts_clear(&self.lag_unsure_most[phase])
+        for i in range(phase * self.commands, (phase + 1) * self.commands):
+            counts_clear(&self.response[i])
+            counts_clear(&self.failed[i])
+            counts_clear(&self.service[i])
+            memset(&self.tallies[i], 0, sizeof(Tally))
+        for i in range(self.known_classes):
+            self.classes[i].count[phase] = 0
 
     def counts(self, int phase):
         """What one phase has come to: fields of `snapshot.Snapshot`, by name.
@@ -131,15 +153,16 @@ cdef class Recorder:
         `tallies` are {command: {field of Tally: count}}, `response`, `service` and `failed` {command: Histogram};
         commands never planned are left out.
         """
+        cdef int slot
         tallies, response, service, failed = {}, {}, {}, {}
-        for command, name in enumerate(COMMAND_NAMES):
-            if self.tallies[phase][command].planned == 0:
+        for slot, name in enumerate(self.table.names, phase * self.commands):
+            if self.tallies[slot].planned == 0:
                 continue
-            tallies[name] = self.tallies[phase][command]
-            response[name] = Histogram.copy_of(&self.response[phase][command])
-            failed[name] = Histogram.copy_of(&self.failed[phase][command])
+            tallies[name] = tally(&self.tallies[slot])
+            response[name] = Histogram.copy_of(&self.response[slot])
+            failed[name] = Histogram.copy_of(&self.failed[slot])
             if self.scheduled:
-                service[name] = Histogram.copy_of(&self.service[phase][command])
+                service[name] = Histogram.copy_of(&self.service[slot])
         errors = {self.classes[i].name[:self.classes[i].name_length].decode("latin-1"): self.classes[i].count[phase]
                   for i in range(self.known_classes) if self.classes[i].count[phase]}
         return {
@@ -160,3 +183,10 @@ cdef class Recorder:
         return {self.classes[i].name[:self.classes[i].name_length].decode("latin-1"):
                 self.classes[i].example[:self.classes[i].example_length].decode("utf-8", "replace")
                 for i in range(self.known_classes)}
+
+
+cdef dict tally(const Tally *t):
+    """Fields of `snapshot.Tally`, by name."""
+    cdef int end
+    ended = {name: t.ended[end] for end, name in enumerate(END_NAMES)}
+    return {"planned": t.planned, **ended, "hits": t.hits, "misses": t.misses, "late": t.late, "unsent": t.unsent}

@@ -44,23 +44,40 @@ cdef struct Piece:
     double requests   # due in it
 
 
+# A closed loop's schedule, or a row of intended times.
 cdef class Schedule:
-    cdef int64_t next_ns  # the intended time of the next request
+    cdef bint closed      # the reply to a request makes the next one due: always, and at no time of its own
+    cdef bint over        # `end` has been called
+    cdef int64_t next_ns  # the intended time of the next request; NEVER in a closed loop
     cdef int64_t taken_ns  # and of the last one that `skip` took
-    cdef Arrivals arrivals
-    cdef Piece *pieces    # owned
-    cdef int n_pieces
-    cdef int at           # the piece that next_ns lies in
-    cdef int64_t start_ns
 
-    # Moves on to the request after it.
+    # Moves on to the request after the next.
     cdef void advance(self) noexcept nogil
     # Takes every request that is due before a time, of `most` at most, and says how many those are. However many, it
     # takes no longer than a few thousand of them would.
     cdef int64_t skip(self, int64_t until_ns, int64_t most) noexcept nogil
     # How many are due from the next one on and before a time: of a Poisson stream, as many as can be expected.
     cdef int64_t due_before(self, int64_t until_ns) noexcept nogil
-    # The integral of the rate, up to a time.
-    cdef double integral(self, int64_t until_ns) noexcept nogil
     # There is none after those that it has given.
     cdef void end(self) noexcept nogil
+
+    cdef inline bint is_due(self, int64_t now_ns, int64_t end_ns) noexcept nogil:
+        """Whether a request is to go out now; none is that would belong to a time from `end_ns` on."""
+        if self.closed:
+            return not self.over and now_ns < end_ns
+        return self.next_ns <= now_ns and self.next_ns < end_ns
+
+
+cdef class Closed(Schedule):
+    pass
+
+
+cdef class Paced(Schedule):
+    cdef Arrivals arrivals
+    cdef Piece *pieces    # owned
+    cdef int n_pieces
+    cdef int at           # the piece that next_ns lies in
+    cdef int64_t start_ns
+
+    # The integral of the rate, up to a time.
+    cdef double integral(self, int64_t until_ns) noexcept nogil

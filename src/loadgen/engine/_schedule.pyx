@@ -136,6 +136,31 @@ cdef double time_of_swing(const Piece *p, double due) noexcept nogil:
 
 
 cdef class Schedule:
+    """When requests go out. Only its subclasses can be used."""
+
+    cdef void advance(self) noexcept nogil:
+        pass
+
+    cdef int64_t skip(self, int64_t until_ns, int64_t most) noexcept nogil:
+        return 0
+
+    cdef int64_t due_before(self, int64_t until_ns) noexcept nogil:
+        return 0
+
+    cdef void end(self) noexcept nogil:
+        self.over = True
+        self.next_ns = NEVER
+
+
+cdef class Closed(Schedule):
+    """Whenever there is room: nothing is ever late, and nothing is left behind."""
+
+    def __cinit__(self):
+        self.closed = True
+        self.next_ns = NEVER
+
+
+cdef class Paced(Schedule):
     """A row of intended times.
 
     `profile` is [(length_ns, from_per_s, to_per_s, period_ns), …] as `plan.Segment` has it, each rate taken `scale`
@@ -222,6 +247,7 @@ cdef class Schedule:
         return p.before + p.requests
 
     cdef void end(self) noexcept nogil:
+        self.over = True
         self.at = self.n_pieces
         self.next_ns = NEVER
 

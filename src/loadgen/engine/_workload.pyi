@@ -1,13 +1,22 @@
 from collections.abc import Sequence
 
+from loadgen._request import Commands
 from loadgen.engine._ketama import Ketama
 from loadgen.engine._keys import Keys
 
 def shares(keys: Keys, ketama: Ketama) -> list[float]: ...
 def apportioned(total: int, shares: Sequence[float]) -> list[int]: ...
 
-class Workload:
+class Workload: ...
+
+class Mix(Workload):
     def __init__(
-        self, weights: tuple[int, int, int] | None, keys: Keys, ketama: Ketama, server: int, seed: int
+        self,
+        weights: Sequence[tuple[str, float]],
+        keys: Keys,
+        ketama: Ketama,
+        server: int,
+        seed: int,
+        table: Commands | None = None,
     ) -> None: ...
     def drawn(self, n: int) -> list[tuple[str, int]]: ...

@@ -5,11 +5,8 @@ from fractions import Fraction
 from libc.math cimport pow
 from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
 
-from loadgen._request import COMMAND_NAMES
-
 from loadgen.engine._keys cimport Zipf
 from loadgen.engine._random cimport random_next, random_seed
-from loadgen._request cimport DELETE, GET, PING, SET
 
 cdef enum:
     COMMAND_STREAM = 1
@@ -47,54 +44,66 @@ def apportioned(total, shares):
 
 
 cdef class Workload:
+    """What is sent. Only its subclasses can be used."""
+
+    cdef bint next(self, Request *request) noexcept nogil:
+        return False
+
+    cdef void mix(self, int64_t n, int64_t *of_command) noexcept nogil:
+        pass
+
+
+cdef class Mix(Workload):
     """Commands by weight and keys by popularity, for one server of a circle.
 
-    `weights` are (get, set, delete), any non-negative numbers, or None for PINGs only.
+    `weights` are (name of a command of the table, its weight), any non-negative numbers of which one is above 0.
     """
 
-    def __cinit__(self, weights, Keys keys, Ketama ketama, int server, uint64_t seed):
+    def __cinit__(self, weights, Keys keys, Ketama ketama, int server, uint64_t seed, table=None):
+        cdef Part *part
         random_seed(&self.random, seed, COMMAND_STREAM)
         self.keys = keys
         self.ketama = ketama
+        self.table = Commands() if table is None else table
         self.server = server
         self.routed = ketama.servers > 1
-        self.only = PING if weights is None else -1
-        if weights is not None:
-            total = sum(weights)
-            if total <= 0 or min(weights) < 0:
-                raise ValueError(f"the weights of a mix are not negative and not all 0, but these are {weights}")
-            # Thresholds of 2**64 itself do not fit; the top draw then still is the last command with a weight.
-            self.get_below = min(int(weights[0] * 2**64 / total), UINT64_MAX)
-            self.set_below = min(int((weights[0] + weights[1]) * 2**64 / total), UINT64_MAX)
-            self.gets = weights[0] / total
-            self.sets = weights[1] / (weights[1] + weights[2]) if weights[1] + weights[2] else 1
-            if weights[1] == weights[2] == 0:
-                self.only = GET
-            elif weights[2] == 0 and weights[0] == 0:
-                self.only = SET
+        total = sum(weight for _, weight in weights)
+        if total <= 0 or min(weight for _, weight in weights) < 0:
+            raise ValueError(f"the weights of a mix are not negative and not all 0, but these are {weights}")
+        before = 0
+        for name, weight in weights:
+            if weight == 0:
+                continue
+            part = &self.parts[self.n_parts]
+            part.command = self.table.number(name)
+            part.share = weight / (total - before)
+            before += weight
+            # A threshold of 2**64 itself does not fit; nobody asks for the last one's.
+            part.below = min(int(before * 2**64 / total), UINT64_MAX)
+            self.n_parts += 1
 
-    cdef int next_command(self) noexcept nogil:
-        cdef uint64_t draw
-        if self.only >= 0:
-            return self.only
-        draw = random_next(&self.random)
-        return GET if draw < self.get_below else SET if draw <= self.set_below else DELETE
-
-    cdef void mix(self, int64_t n, int64_t *of_command) noexcept nogil:
-        if self.only >= 0:
-            of_command[self.only] = n
-            return
-        of_command[GET] = <int64_t>(n * self.gets + 0.5)
-        of_command[SET] = <int64_t>((n - of_command[GET]) * self.sets + 0.5)
-        of_command[DELETE] = n - of_command[GET] - of_command[SET]
-
-    cdef void next(self, Request *request) noexcept nogil:
-        cdef uint64_t key
-        request.command = self.next_command()
+    cdef bint next(self, Request *request) noexcept nogil:
+        cdef uint64_t draw, key
+        cdef int i = 0, last = self.n_parts - 1
+        if last:
+            # A mix of one command has no draws to make.
+            draw = random_next(&self.random)
+            while i < last and draw >= self.parts[i].below:
+                i += 1
+        request.command = self.parts[i].command
         key = self.keys.draw()
         while self.routed and self.ketama.owner(key) != self.server:
             key = self.keys.draw()
         request.key = key
+        return True
+
+    cdef void mix(self, int64_t n, int64_t *of_command) noexcept nogil:
+        cdef int64_t left = n, here
+        cdef int i
+        for i in range(self.n_parts):
+            here = left if i == self.n_parts - 1 else <int64_t>(left * self.parts[i].share + 0.5)
+            of_command[self.parts[i].command] = here
+            left -= here
 
     def drawn(self, int n):
         """The next n requests, as (command, key id)."""
@@ -102,5 +111,26 @@ cdef class Workload:
         requests = []
         for _ in range(n):
             self.next(&request)
-            requests.append((COMMAND_NAMES[request.command], request.key))
+            requests.append((self.table.names[request.command], request.key))
         return requests
+
+
+cdef class Prefill(Workload):
+    """Each key from `first` on and before `last` that belongs to a server, once, written by a command of the table."""
+
+    def __cinit__(self, Ketama ketama, int server, int command, uint64_t first, uint64_t last):
+        self.ketama = ketama
+        self.server = server
+        self.command = command
+        self.next_key = first
+        self.last_key = last
+
+    cdef bint next(self, Request *request) noexcept nogil:
+        while self.next_key < self.last_key and self.ketama.owner(self.next_key) != self.server:
+            self.next_key += 1
+        if self.next_key == self.last_key:
+            return False
+        request.command = self.command
+        request.key = self.next_key
+        self.next_key += 1
+        return True

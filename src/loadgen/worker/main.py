@@ -14,17 +14,17 @@ import resource
 import socket
 import struct
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from math import ceil
 from pathlib import Path
 from typing import Any, cast
 
 import uvloop
 
 from loadgen.engine._engine import Engine
+from loadgen.engine._reactor import Reactor, create
+from loadgen.engine._time import Monotonic
 from loadgen.host import cgroup
 from loadgen.phase import COUNTED, Failure, Phase
 from loadgen.plan import Load, Plan
@@ -54,7 +54,7 @@ from loadgen.worker.messages import (
 )
 
 # How often a prefill says how far it has come.
-PREFILL_INTERVAL_S = 0.25
+PREFILL_INTERVAL_NS = 250 * NS_PER_MS
 
 ConnectionEvents = tuple[ConnectionCounts, dict[str, int]]
 """Counts of connections, and how often they failed or went, by reason."""
@@ -127,7 +127,7 @@ _OUR_KINDS = {*Failure, "greeting", "greeted by GET"}
 class Worker:
     """An engine, and what it is told and says."""
 
-    def __init__(self, pipe: Pipe, plan: Plan, index: int) -> None:
+    def __init__(self, pipe: Pipe, plan: Plan, index: int, reactor: Reactor) -> None:
         self.password = plan.target.password
         own = plan.workers[index]
         if own.cpu is not None and hasattr(os, "sched_setaffinity"):
@@ -139,10 +139,9 @@ class Worker:
         """Of the newest load."""
         self.intervals = 0
         """How many of the phase's intervals have been reported."""
-        self.timers: dict[asyncio.TimerHandle, tuple[int, Callable[[], None]]] = {}
-        """What is to be done, and when, unless the load is stopped before."""
-        self.loop = asyncio.get_running_loop()
-        self.engine = Engine(self.loop, plan, index, self.mode_ended)
+        self.reactor = reactor
+        self.time = reactor.time
+        self.engine = Engine(plan, index, self.mode_ended, reactor)
         self.groups = cgroup.groups()
         self.throttled = cgroup.throttling(self.groups)
         """By the groups' quotas, when the present load began."""
@@ -159,67 +158,29 @@ class Worker:
             case WriteKeys():
                 self.enter(Phase.PREFILL)
                 self.engine.write_keys()
-                self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
+                self.report_prefill_later()
             case PutOn():
                 self.put_on(order)
             case EndLoad():
-                self.forget_timers()
+                self.reactor.forget_calls()
                 self.engine.stop()
             case TellTime():
-                self.pipe.send(ClockReading(time.monotonic_ns()))
+                self.pipe.send(ClockReading(self.time.now()))
             case Goodbye():
                 self.pipe.close()
 
     def put_on(self, order: PutOn) -> None:
         self.order, load = order, order.load
         self.throttled = cgroup.throttling(self.groups)
-        self.forget_timers()
+        self.reactor.forget_calls()
         profile = [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in load.profile]
         for phase in (Phase.WARMUP, Phase.MEASURE):
             self.ended.pop(phase, None)  # An earlier load's; the engine forgets that too.
         self.enter(Phase.WARMUP)
         self.engine.load(order.start_ns, load.warmup_ns, load.window_ns, profile, load.requests)
         self.report_intervals(load, Phase.WARMUP, order.start_ns, load.warmup_ns)
-        self.at(order.measure_ns, lambda: self.enter(Phase.MEASURE))
+        self.reactor.at(order.measure_ns, lambda: self.enter(Phase.MEASURE))
         self.report_intervals(load, Phase.MEASURE, order.measure_ns, load.window_ns)
-
-    def at(self, at_ns: int, do: Callable[[], None]) -> None:
-        """Does something at a monotonic time, and after what is due before it, unless the load is stopped before.
-
-        The loop's timers are coarse: a timer can ring a millisecond early, and of two that are due at about the same
-        time the later can ring first.
-        """
-        delay_s = ceil(max(0, at_ns - time.monotonic_ns()) / NS_PER_MS) / 1000
-        timer: asyncio.TimerHandle = self.loop.call_later(delay_s, lambda: self.ring(timer))
-        self.timers[timer] = at_ns, do
-
-    def ring(self, timer: asyncio.TimerHandle) -> None:
-        if timer not in self.timers:
-            return
-        at_ns, do = self.timers[timer]
-        now_ns = time.monotonic_ns()
-        if now_ns < at_ns:
-            # An interval that were reported now would lack what the engine still sends in it.
-            del self.timers[timer]
-            self.at(at_ns, do)
-        else:
-            self.catch_up(now_ns)
-
-    def forget_timers(self) -> None:
-        for timer in self.timers:
-            timer.cancel()
-        self.timers.clear()
-
-    def catch_up(self, now_ns: int) -> None:
-        """Does what is due, in order."""
-        while self.timers:
-            timer = min(self.timers, key=lambda timer: self.timers[timer][0])
-            at_ns, do = self.timers[timer]
-            if at_ns > now_ns:
-                return
-            timer.cancel()
-            del self.timers[timer]
-            do()
 
     def enter(self, phase: Phase) -> None:
         self.ended[self.phase] = self.connections_in(self.phase)
@@ -245,7 +206,7 @@ class Worker:
         counts = self.engine.counts(phase)
         connections, failures = self.connections_in(phase)
         own = {
-            "at_ns": time.monotonic_ns(),
+            "at_ns": self.time.now(),
             "tallies": {command: Tally(**tally) for command, tally in counts["tallies"].items()},
             "errors": {self.masked(kind): count for kind, count in counts["errors"].items()},
             "failures": failures,
@@ -287,9 +248,8 @@ class Worker:
                 self.drained()
 
     def drained(self) -> None:
-        # A load can be over before the last of the loop's timers has rung.
-        self.catch_up(time.monotonic_ns())
-        self.forget_timers()
+        # A load that is stopped, or has had its requests, is over before its time.
+        self.reactor.forget_calls()
         self.report_rest()
         finals = {phase: self.snapshot(phase) for phase in COUNTED}
         end_ns = self.engine.window_end_ns()
@@ -307,7 +267,10 @@ class Worker:
     def report_prefill(self) -> None:
         if self.phase == Phase.PREFILL:
             self.say(Progressed, Phase.PREFILL)
-            self.loop.call_later(PREFILL_INTERVAL_S, self.report_prefill)
+            self.report_prefill_later()
+
+    def report_prefill_later(self) -> None:
+        self.reactor.at(self.time.now() + PREFILL_INTERVAL_NS, self.report_prefill)
 
     def report_intervals(self, load: Load, phase: Phase, start_ns: int, length_ns: int, done: int = 0) -> None:
         """At the end of each interval of a phase, and at its own end when that leaves one short."""
@@ -323,7 +286,7 @@ class Worker:
             self.report_intervals(load, phase, start_ns, length_ns, done + 1)
             self.say(IntervalEnded, phase, number=done + 1, length_ns=until_ns - from_ns)
 
-        self.at(start_ns + until_ns, report)
+        self.reactor.at(start_ns + until_ns, report)
 
     def report_rest(self) -> None:
         """What a window that its requests ended has left of an interval."""
@@ -349,7 +312,7 @@ async def work(channel: socket.socket) -> None:
                 return
             if message.version != VERSION:
                 raise RuntimeError(f"it was told messages of version {message.version}, and knows {VERSION}")
-            worker = Worker(pipe, message.plan, message.index)
+            worker = Worker(pipe, message.plan, message.index, create(loop, Monotonic(), alone=True))
         except Exception as error:
             fail(error)
             return
@@ -357,7 +320,7 @@ async def work(channel: socket.socket) -> None:
         gc.collect()
         gc.freeze()
         gc.disable()
-        pipe.send(Greeting(time.monotonic_ns()))
+        pipe.send(Greeting(worker.time.now()))
 
     def fail(error: BaseException) -> None:
         if isinstance(error, MemoryError):
@@ -365,6 +328,8 @@ async def work(channel: socket.socket) -> None:
         else:
             pipe.send(Failed(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))))
         pipe.close()
+        if worker is not None:
+            worker.reactor.turn()
 
     def closed() -> None:
         if not gone.done():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from loadgen.command import APART
 from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample
 from loadgen.judge.judging import Judging
 from loadgen.overload import Overload
@@ -172,7 +173,7 @@ def _overload(record: Fields) -> Overload:
 
 def _first(tallies: dict[str, Tally]) -> str:
     """A command of the mix to book the latency of all commands under."""
-    return next((command for command in tallies if command != "backfill"), "all")
+    return next((command for command in tallies if command not in APART), "all")
 
 
 def _rates(record: Fields, interval_ns: int) -> dict[str, Tally]:

@@ -1,7 +1,7 @@
 from loadgen._codec import Codec
 from loadgen.engine._recorder import Recorder
 
-class InventedPipeline:
+class PipelineFace:
     recorder: Recorder
     def __init__(
         self, codec: Codec, recorder: Recorder, depth: int, timeout_ns: int, *, backfill: bool = False

@@ -1,0 +1,112 @@
+"""A pipeline's face for tests, with its lane and without a connection."""
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+
+from loadgen._request import PHASE_NAMES
+
+from loadgen._buffer cimport Cursor
+from loadgen._codec cimport Codec
+from loadgen._request cimport Request
+from loadgen.engine._lane cimport Lane, has_requeued, take_requeued
+from loadgen.engine._pipeline cimport (
+    Pipeline, pipeline_abandon, pipeline_expire, pipeline_feed, pipeline_finish, pipeline_free, pipeline_init,
+    pipeline_is_stalled, pipeline_open, pipeline_push, pipeline_room,
+)
+from loadgen.engine._recorder cimport Recorder
+
+cdef enum:
+    OWED = 1024
+
+
+cdef class PipelineFace:
+    """A pipeline with invented bytes and times: its face for tests.
+
+    Requests are written at once; `recorder` has what became of them.
+    """
+
+    cdef Pipeline p
+    cdef Lane lane
+    cdef uint64_t ended  # requests ever pushed: each counts as one byte
+    cdef readonly Recorder recorder
+    cdef Codec codec
+
+    def __cinit__(self, Codec codec, Recorder recorder, uint32_t depth, int64_t timeout_ns, *, bint backfill=False):
+        pipeline_init(&self.p, depth, timeout_ns)
+        self.codec = codec
+        self.recorder = recorder
+        # What is owed is taken out now and then only.
+        self.lane = Lane(recorder, max(depth, OWED), backfill=backfill)
+
+    def __dealloc__(self):
+        pipeline_free(&self.p)
+
+    @property
+    def room(self):
+        return pipeline_room(&self.p)
+
+    @property
+    def open(self):
+        """Requests that can still end well."""
+        return pipeline_open(&self.p)
+
+    def push(self, str command, str phase, int64_t intended_ns, int64_t send_ns, *, uint64_t key=0, bint written=True):
+        """Sends a request. Raises ValueError when there is no room."""
+        if pipeline_room(&self.p) == 0:
+            raise ValueError("the pipeline is full")
+        cdef Request *r = pipeline_push(&self.p)
+        r.command = self.recorder.table.number(command)
+        r.phase = PHASE_NAMES.index(phase)
+        r.key = key
+        r.intended_ns = intended_ns
+        r.made_ns = r.send_ns = r.ready_ns = send_ns
+        r.end = self.ended = self.ended + 1
+        self.recorder.planned(r)
+        if written:
+            self.p.written = self.p.tail
+            if self.recorder.scheduled:
+                self.recorder.sent(r, 0, 0)
+
+    def feed(self, bytes data, int64_t now_ns):
+        """Receives bytes. Returns "fed", "answers nobody", "corrupt reply" or "wrong answer"."""
+        cdef bytes text = self.p.keep[:self.p.kept] + data
+        cdef Cursor c
+        c.at = PyBytes_AS_STRING(text)
+        c.end = c.at + len(text)
+        return ("fed", "answers nobody", "corrupt reply", "wrong answer")[
+            <int>pipeline_feed(&self.p, self.codec, self.lane, self.recorder.scheduled, &c, now_ns)]
+
+    def expire(self, int64_t now_ns):
+        """Counts what is past its timeout. Returns whether the connection would be closed as stalled."""
+        pipeline_expire(&self.p, self.lane, now_ns)
+        return bool(pipeline_is_stalled(&self.p, now_ns))
+
+    def abandon(self, received=None):
+        """The connection went, after the server had received so many of all requests pushed so far; None: all."""
+        pipeline_abandon(&self.p, self.lane, self.ended if received is None else received, 0)
+
+    def take_requeued(self, int64_t send_ns):
+        """Sends the oldest request that was requeued. Raises ValueError when there is none."""
+        if not has_requeued(&self.lane.requeued):
+            raise ValueError("nothing is requeued")
+        cdef Request *r = pipeline_push(&self.p)
+        take_requeued(&self.lane.requeued, r)
+        r.made_ns = r.send_ns = send_ns
+        r.end = self.ended = self.ended + 1
+        self.p.written = self.p.tail
+        if self.recorder.scheduled:
+            self.recorder.sent(r, 0, 0)
+
+    @property
+    def requeued(self):
+        """How many requests wait to be sent on another connection."""
+        return <int>(self.lane.requeued.tail - self.lane.requeued.head)
+
+    def finish(self, int64_t now_ns):
+        pipeline_finish(&self.p, self.lane, now_ns)
+
+    def owed_now(self):
+        """The keys that have to be written, oldest first; they are taken out."""
+        keys = [self.lane.owed.keys[i & self.lane.owed.mask] for i in range(self.lane.owed.head, self.lane.owed.tail)]
+        self.lane.owed.head = self.lane.owed.tail
+        return keys

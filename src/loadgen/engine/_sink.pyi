@@ -1,0 +1,3 @@
+END_NAMES: tuple[str, ...]
+
+class Sink: ...

@@ -1,0 +1,28 @@
+"""What hears how each request ended. `_sink.pxd` has the interface; this one hears nothing."""
+
+END_NAMES = ("ok", "errors", "timeouts", "lost", "corrupt", "unfinished")
+
+
+cdef class Sink:
+    """Only its subclasses can be used."""
+
+    cdef void planned(self, const Request *r) noexcept nogil:
+        pass
+
+    cdef void ended(self, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil:
+        pass
+
+    cdef void sent(self, const Request *r, int64_t ours_ns, int64_t doubt_ns) noexcept nogil:
+        pass
+
+    cdef void unsent(self, const Request *r) noexcept nogil:
+        pass
+
+    cdef void late(self, const Request *r) noexcept nogil:
+        pass
+
+    cdef void error_text(self, const Request *r, const char *text, int length) noexcept nogil:
+        pass
+
+    cdef bint takes_back(self, const Request *r) noexcept nogil:
+        return False

@@ -1,0 +1,213 @@
+"""TCP sockets that do not block, behind the interface that `_transport.pxd` draws."""
+
+import socket
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, ENOTCONN, errno
+from libc.string cimport memset
+
+cdef extern from * nogil:
+    """
+    #include <fcntl.h>
+    #ifdef __linux__
+    #include <linux/sockios.h>
+    #include <sys/ioctl.h>
+    #endif
+    #include <netinet/in.h>
+    #include <netinet/tcp.h>
+    #include <poll.h>
+    #include <sys/socket.h>
+    #include <sys/uio.h>
+    #include <unistd.h>
+
+    #ifndef MSG_NOSIGNAL
+    #define MSG_NOSIGNAL 0
+    #endif
+
+    static int loadgen_socket(int family) {
+        int one = 1, fd = socket(family, SOCK_STREAM, 0);
+        if (fd < 0) return -1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+        return fd;
+    }
+
+    static int loadgen_is_writable(int fd) {
+        struct pollfd p = {fd, POLLOUT, 0};
+        return poll(&p, 1, 0) == 1;
+    }
+
+    static int loadgen_socket_error(int fd) {
+        int error = 0;
+        socklen_t length = sizeof error;
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
+        return error;
+    }
+
+    static int loadgen_has_peer(int fd) {
+        struct sockaddr_storage peer;
+        socklen_t length = sizeof peer;
+        return getpeername(fd, (struct sockaddr *)&peer, &length) == 0;
+    }
+
+    static ssize_t loadgen_writev(int fd, struct iovec *parts, int n) {
+        struct msghdr message = {0};
+        message.msg_iov = parts;
+        message.msg_iovlen = n;
+        return sendmsg(fd, &message, MSG_NOSIGNAL);
+    }
+
+    /* What the peer has not acknowledged, also after it has ended the connection. */
+    static int loadgen_unacknowledged(int fd) {
+        int bytes = 0;
+    #ifdef __linux__
+        if (ioctl(fd, SIOCOUTQ, &bytes) < 0) return 0;
+    #endif
+        return bytes;
+    }
+
+    /* Linux takes the bytes off a TCP socket without copying them anywhere; elsewhere they are read and dropped. */
+    static ssize_t loadgen_discard(int fd, char *scratch, size_t size, size_t wanted) {
+    #ifdef __linux__
+        return recv(fd, 0, wanted, MSG_TRUNC);
+    #else
+        return recv(fd, scratch, wanted < size ? wanted : size, 0);
+    #endif
+    }
+    """
+    cdef struct sockaddr:
+        pass
+    int MSG_NOSIGNAL
+    int new_socket "loadgen_socket"(int family)
+    bint c_is_writable "loadgen_is_writable"(int fd)
+    int socket_error "loadgen_socket_error"(int fd)
+    bint has_peer "loadgen_has_peer"(int fd)
+    int c_unacknowledged "loadgen_unacknowledged"(int fd)
+    ssize_t c_writev "loadgen_writev"(int fd, iovec *parts, int n)
+    ssize_t c_discard "loadgen_discard"(int fd, char *scratch, size_t size, size_t wanted)
+    int c_connect "connect"(int fd, const sockaddr *to, unsigned int length)
+    ssize_t c_send "send"(int fd, const void *bytes, size_t n, int flags)
+    ssize_t c_recv "recv"(int fd, void *bytes, size_t n, int flags)
+    int c_close "close"(int fd)
+
+
+cdef class Transport:
+    """Streams. Only its subclasses can be used."""
+
+    cdef int connect(self, const Address *to) noexcept nogil:
+        return -EAGAIN
+
+    cdef int connected(self, int stream) noexcept nogil:
+        return 0
+
+    cdef ssize_t read(self, int stream, char *bytes, size_t size) noexcept nogil:
+        return -EAGAIN
+
+    cdef ssize_t discard(self, int stream, char *scratch, size_t size, size_t wanted) noexcept nogil:
+        return self.read(stream, scratch, min(size, wanted))
+
+    cdef ssize_t write(self, int stream, const char *bytes, size_t size) noexcept nogil:
+        return -EAGAIN
+
+    cdef ssize_t write_parts(self, int stream, iovec *parts, int n) noexcept nogil:
+        """One part after the other, until one is not taken whole."""
+        cdef ssize_t taken, sum = 0
+        cdef int i
+        for i in range(n):
+            taken = self.write(stream, <char *>parts[i].iov_base, parts[i].iov_len)
+            if taken < 0:
+                return sum if sum else taken
+            sum += taken
+            if <size_t>taken < parts[i].iov_len:
+                break
+        return sum
+
+    cdef bint is_writable(self, int stream) noexcept nogil:
+        return False
+
+    cdef int unacknowledged(self, int stream) noexcept nogil:
+        return 0
+
+    cdef void close(self, int stream) noexcept nogil:
+        pass
+
+
+cdef class Sockets(Transport):
+    """The kernel's TCP sockets."""
+
+    cdef int connect(self, const Address *to) noexcept nogil:
+        cdef int error, stream = new_socket(to.family)
+        if stream < 0:
+            return -errno
+        if c_connect(stream, <const sockaddr *>to.bytes, to.length) == 0 or errno == EINPROGRESS or errno == EINTR:
+            return stream
+        error = errno
+        c_close(stream)
+        return -error
+
+    cdef int connected(self, int stream) noexcept nogil:
+        cdef int error = socket_error(stream)
+        return -error if error else has_peer(stream)
+
+    cdef ssize_t read(self, int stream, char *bytes, size_t size) noexcept nogil:
+        return outcome(c_recv(stream, bytes, size, 0))
+
+    cdef ssize_t discard(self, int stream, char *scratch, size_t size, size_t wanted) noexcept nogil:
+        return outcome(c_discard(stream, scratch, size, wanted))
+
+    cdef ssize_t write(self, int stream, const char *bytes, size_t size) noexcept nogil:
+        return outcome(c_send(stream, bytes, size, MSG_NOSIGNAL))
+
+    cdef ssize_t write_parts(self, int stream, iovec *parts, int n) noexcept nogil:
+        return outcome(c_writev(stream, parts, n))
+
+    cdef bint is_writable(self, int stream) noexcept nogil:
+        return c_is_writable(stream)
+
+    cdef int unacknowledged(self, int stream) noexcept nogil:
+        return c_unacknowledged(stream)
+
+    cdef void close(self, int stream) noexcept nogil:
+        c_close(stream)
+
+
+cdef inline ssize_t outcome(ssize_t n) noexcept nogil:
+    """What a system call on a stream came to; one that a signal broke off is to be tried again, as is one too early."""
+    if n >= 0:
+        return n
+    return -EAGAIN if errno == EINTR or errno == ENOTCONN else -errno
+
+
+cdef int address_of(Address *a, str numeric, int port) except -1:
+    """A numeric IPv4 or IPv6 address, the latter with its numeric scope if it is a link's own, and a port."""
+    cdef bytes packed
+    family = socket.AF_INET6 if ":" in numeric else socket.AF_INET
+    numeric, _, scope = numeric.partition("%")
+    packed = socket.inet_pton(family, numeric)
+    memset(a, 0, sizeof(Address))
+    a.family = family
+    a.length = fill_address(a.bytes, family, PyBytes_AS_STRING(packed), port, int(scope or 0))
+    return 0
+
+
+cdef extern from * nogil:
+    """
+    static unsigned loadgen_fill_address(char *bytes, int family, const char *packed, int port, unsigned scope) {
+        if (family == AF_INET6) {
+            struct sockaddr_in6 *six = (struct sockaddr_in6 *)bytes;
+            six->sin6_family = AF_INET6;
+            six->sin6_port = htons(port);
+            six->sin6_scope_id = scope;
+            memcpy(&six->sin6_addr, packed, 16);
+            return sizeof *six;
+        }
+        struct sockaddr_in *four = (struct sockaddr_in *)bytes;
+        four->sin_family = AF_INET;
+        four->sin_port = htons(port);
+        memcpy(&four->sin_addr, packed, 4);
+        return sizeof *four;
+    }
+    """
+    unsigned int fill_address "loadgen_fill_address"(
+        char *bytes, int family, const char *packed, int port, unsigned int scope)
