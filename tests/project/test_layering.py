@@ -21,6 +21,7 @@ lazy ←
 version ←
 percentiles ←
 phase ←
+command ←
 protocol ←
 errors ←
 escape ←
@@ -31,10 +32,10 @@ reason ← severity
 signs ← algebra
 server_plan ← protocol
 usage ← units
-snapshot ← algebra engine._histogram
+snapshot ← algebra command engine._histogram
 slo ← units percentiles snapshot
 overload ← units snapshot
-plan ← units protocol greeting
+plan ← units command protocol greeting
 events ← units phase errors severity reason signs usage snapshot slo overload plan stats judge.judging
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.
@@ -54,16 +55,23 @@ engine._keys ← engine._random
 engine._values ← engine._random
 engine._workload ← _request engine._random engine._ketama engine._keys
 engine._schedule ← engine._random
-engine._recorder ← _request engine._histogram
+engine._sink ← _request
+engine._recorder ← _request engine._histogram engine._sink
 engine._backlog ← _request engine._histogram engine._workload engine._schedule engine._recorder
-engine._pipeline ← _buffer _request _codec engine._recorder
-engine._connection ← _buffer _request _codec engine._values engine._recorder engine._pipeline
-engine._pauses ← engine._clock
-engine._reactor ← engine._clock
-engine._pool ← _buffer _request _codec _resp _memcache engine._clock engine._random engine._values engine._schedule
-    engine._recorder engine._pipeline engine._connection engine._reactor
-engine._engine ← _request engine._clock engine._random engine._busy engine._ketama engine._keys engine._workload
-    engine._schedule engine._backlog engine._pipeline engine._connection engine._pauses engine._reactor engine._pool
+engine._pipeline ← _buffer _request _codec engine._sink
+engine._lane ← _request engine._busy engine._workload engine._schedule engine._sink engine._recorder engine._pipeline
+engine._pipeline_face ← _buffer _request _codec engine._recorder engine._pipeline engine._lane
+engine._time ← engine._clock
+engine._transport ←
+engine._connection ← _buffer _request _codec engine._values engine._pipeline engine._transport
+engine._pauses ← engine._time
+engine._simulated ← engine._time engine._transport engine._reactor
+engine._reactor ← engine._clock engine._time
+engine._pool ← _buffer _request _codec _resp _memcache engine._random engine._values engine._schedule engine._sink
+    engine._pipeline engine._transport engine._connection engine._time engine._reactor
+engine._engine ← _request engine._random engine._busy engine._ketama engine._keys engine._workload engine._schedule
+    engine._sink engine._recorder engine._backlog engine._pipeline engine._lane engine._time engine._transport
+    engine._connection engine._pauses engine._reactor engine._pool
 
 # The built-in server: compiled but for `builtin`, which runs it.
 server._store ←
@@ -104,7 +112,7 @@ host._awake ←
 host ← units signs host._awake
 target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret server_plan usage plan events target.talk
-worker ← units phase errors secret signs snapshot plan engine._engine host
+worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._engine host
 runner ← units phase errors escape severity reason signs usage snapshot slo overload plan events stats judge.verdict
     judge.judging judge.diagnosis judge.failures host worker
 compare ← units percentiles phase errors severity reason signs snapshot slo overload plan events stats judge.verdict
@@ -125,7 +133,7 @@ config ← units lazy protocol errors escape plan engine._ketama config.tables c
 record.schema ← percentiles phase reason stats compare.metric compare.settings compare.answers smoke.criteria
 record.write ← units percentiles escape severity reason signs usage snapshot slo overload plan events stats
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
-record.read ← units percentiles phase protocol severity reason signs usage snapshot slo overload plan events stats
+record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan events stats
     judge.judging compare.shape compare.settings compare.candidate compare.round compare.answers smoke.check
     smoke.ended
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
@@ -190,16 +198,14 @@ DOORS: dict[str, set[str]] = {
     "rich": {"output"},
     "psutil": {"target"},
     "time.h": {"engine._clock", "server._connection", "server._faults"},
-    "sys/socket.h": {"engine._connection", "server._connection"},
+    "sys/socket.h": {"engine._transport", "server._connection"},
 }
 # They are told the time.
 WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) and not row.startswith("__")} - {
     "engine._clock",
-    "engine._connection",
-    "engine._pauses",
+    "engine._time",
+    "engine._transport",
     "engine._reactor",
-    "engine._pool",
-    "engine._engine",
 }
 CLOCKS = {"time", "datetime", "libc.time", "posix.time", "cpython.time"}
 COMPILERS_OWN = {"cython", "libc", "posix", "cpython"}
@@ -390,7 +396,7 @@ def test_a_forbidden_import_is_found(path: str, source: str, complaint: str) -> 
         ),
         ("loadgen/server/builtin.py", "import uvloop\nfrom loadgen.server._server import Server"),
         ("loadgen/cli/main.py", "from loadgen.version import __version__\nfrom loadgen.cli import session"),
-        ("loadgen/engine/_engine.pyx", "from loadgen.engine._clock cimport now_ns\nfrom libc.stdint cimport int64_t"),
+        ("loadgen/engine/_engine.pyx", "from loadgen.engine._time cimport Time\nfrom libc.stdint cimport int64_t"),
         ("loadgen/engine/_engine.pyi", "from loadgen.plan import Plan"),
         ("loadgen/_codec.pyx", '"""Text may say:\nimport time\n"""\n# from loadgen import errors'),
     ],

@@ -36,7 +36,7 @@ cdef class PipelineFace:
         self.codec = codec
         self.recorder = recorder
         # What is owed is taken out now and then only.
-        self.lane = Lane(recorder, max(depth, OWED), backfill=backfill)
+        self.lane = Lane(recorder, max(depth, <uint32_t>OWED), backfill=backfill)
 
     def __dealloc__(self):
         pipeline_free(&self.p)

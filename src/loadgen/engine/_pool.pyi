@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, final
 
 from loadgen.engine._reactor import Watcher
 
@@ -7,6 +7,7 @@ OPENED_AT_A_TIME: int
 
 class Sender: ...
 
+@final
 class Pool(Watcher):
     def __init__(self, *arguments: Any) -> None: ...
     def connection_counts(self) -> dict[str, int]: ...

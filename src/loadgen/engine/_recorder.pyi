@@ -3,6 +3,8 @@ from typing import Any
 from loadgen._request import Commands
 from loadgen.engine._sink import Sink
 
+END_NAMES: tuple[str, ...]
+
 class Recorder(Sink):
     scheduled: bool
     table: Commands

@@ -19,8 +19,7 @@ cdef class Workload:
 # A command of a mix, which are in the order of the table.
 cdef struct Part:
     int command
-    uint64_t below    # a draw of 64 bits below this, and not below an earlier part's, is this command; the last has the
-                      # rest
+    uint64_t below    # a draw of 64 bits below this, and not below an earlier part's, is this command's
     double share      # of what the parts before it leave
 
 
