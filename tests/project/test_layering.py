@@ -133,8 +133,8 @@ config ← units lazy protocol errors escape plan engine._ketama config.tables c
 record.schema ← percentiles phase reason stats compare.metric compare.settings compare.answers smoke.criteria
 record.write ← units percentiles escape severity reason signs usage snapshot slo overload plan events stats
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
-record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan events stats
-    judge.judging compare.shape compare.settings compare.candidate compare.round compare.answers smoke.check
+record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan events
+    stats judge.judging compare.shape compare.settings compare.candidate compare.round compare.answers smoke.check
     smoke.ended
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
 
