@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from loadgen.engine._reactor import Reactor
 from loadgen.engine._time import Time
@@ -11,10 +11,6 @@ class Stream:
     number: int
     port: int
     def __init__(self, number: int, port: int) -> None: ...
-
-class Server(Protocol):
-    def connected(self, stream: Stream, now_ns: int) -> bool: ...
-    def received(self, stream: Stream, data: bytes, now_ns: int) -> None: ...
 
 class World(Reactor):
     net: Transport
