@@ -10,10 +10,11 @@ import re
 from pathlib import Path
 
 import pytest
-from constructed_comparisons import COMPARISONS
+from constructed_comparisons import COMPARISONS, GATES
 from constructed_events import RUNS
 from constructed_smokes import matrix
 from in_process import invoked
+from rendered import ALL
 
 from loadgen import output
 from loadgen.errors import OutputError, UsageError
@@ -172,3 +173,50 @@ def test_a_reader_that_stands_still_does_not_make_a_view_a_failure(
             told(full, "clean")
     os.close(reader)
     assert (tmp_path / "results.json").read_text(encoding="utf-8") == printed("json")
+
+
+def test_a_table_ndjson_and_every_report_at_once(
+    stdout: Stdout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = {kind: str(tmp_path / kind) for kind in ("json", "plot", "junit", "markdown")}
+    with contextlib.redirect_stdout(stdout), output.opened(Wanted(annotations=True, **paths)) as outputs:
+        for event in GATES["gate_failed"]():
+            outputs.emit(event)
+    assert "GATE" in stdout.text
+    begins = {kind: Path(path).read_text(encoding="utf-8")[:5] for kind, path in paths.items()}
+    assert begins == {"json": '{"typ', "plot": "<svg ", "junit": "<?xml", "markdown": "## ❌ "}
+    assert capsys.readouterr().err.startswith("::error title=")
+
+
+class Terminal(Stdout):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("run", "remark"),
+    [
+        ("closed_loop", ""),
+        ("failed", "loadgen: FAILED: 1,000 of 1,500 requests"),
+        ("errors_of_all_kinds", "loadgen: A worker's CPU was 99 % busy."),
+        ("objectives", "loadgen: SLO BREACHED"),
+        ("interrupted", ""),
+        ("search_failed", "loadgen: 127.0.0.1:6379 closed all 50 connections."),
+        ("search_interrupted", ""),
+        ("smoke_failed", "loadgen: crucible-with-a-very-long-name: FAIL: still up: it was killed by SIGSEGV"),
+        ("smoke_doubtful", "loadgen: memcached: the generator fell behind"),
+        ("gate_failed", ""),
+    ],
+)
+def test_who_does_not_see_the_results_is_told_what_the_exit_status_rests_on(
+    run: str, remark: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remarks = []
+    for stdout, live in ((Stdout(), True), (Terminal(), True), (Stdout(), False)):
+        with contextlib.redirect_stdout(stdout), output.opened(Wanted("json", live=live)) as outputs:
+            for event in ALL[run]():
+                outputs.emit(event)
+        remarks.append(capsys.readouterr().err)
+    assert remarks[0].startswith(remark)
+    assert bool(remarks[0]) is bool(remark)
+    assert remarks[1:] == ["", ""]
