@@ -26,6 +26,7 @@ from constructed_rounds import Constructed
 from in_process import invoked
 from places import ROOT
 
+from loadgen.compare import contest
 from loadgen.compare.rounds import Contestant
 from loadgen.compare.settings import ComparisonSettings
 
@@ -129,7 +130,7 @@ def gate(load: Path, baseline: str, candidate: str, *more: str) -> Finished:
 def made_up(monkeypatch: pytest.MonkeyPatch) -> MadeUp:
     """Has the commands of a test ask no servers: a candidate whose name says so is slow."""
     rounds = MadeUp()
-    monkeypatch.setattr("loadgen.compare.contest.Rounds", rounds.of)
+    monkeypatch.setattr(contest, "Rounds", rounds.of)
     return rounds
 
 

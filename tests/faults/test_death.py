@@ -178,8 +178,8 @@ def test_a_worker_that_runs_out_of_memory_says_so() -> None:
 def test_a_killed_command_leaves_no_worker_and_no_server_behind() -> None:
     with Running(*short(None), *LONG, "--threads", "2") as running:
         running.wait_for("sample", 1)
-        # Two workers, the server, and the command.
-        assert len(running.processes()) == 4
+        # Two workers, the server and its keeper, and the command.
+        assert len(running.processes()) == 5
         running.process.kill()
         running.process.wait()
         running.gone()
