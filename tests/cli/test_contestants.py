@@ -51,11 +51,11 @@ def test_each_candidate_is_read_once_and_its_plan_resolved_once(monkeypatch: pyt
 
         return call
 
-    for name in ("load", "resolve"):
+    for name in ("load", "contested"):
         monkeypatch.setattr(config, name, counting(name))
     found_by(file)
     # The CONFIG by itself, and each candidate under it.
-    assert (calls.count("load"), calls.count("resolve")) == (3, 2)
+    assert (calls.count("load"), calls.count("contested")) == (3, 2)
 
 
 def test_load_and_servers_have_cpus_of_their_own_and_one_seed(file: Path) -> None:
