@@ -412,7 +412,7 @@ def test_simulated_noise_has_the_sigma_and_the_correlation_that_it_says(simulati
 
 def test_the_simulations_print_a_line_for_each_noise_of_each_rule() -> None:
     command = [sys.executable, BENCHMARK / "simulations.py", "--suites", "5"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     for kind in ("normal 2%", "normal 4%", "normal 6%", "t₃ 6%", "normal 4%, spiked", "normal 6%, spiked"):

@@ -37,7 +37,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def ask(port: int, request: bytes, end: bytes, timeout_s: float = 2.0) -> bytes:
+def ask(port: int, request: bytes, end: bytes, timeout_s: float = 20.0) -> bytes:
     """Sends `request` on a connection of its own and returns what comes back, up to and including `end`."""
     with socket.create_connection((HOST, port), timeout=timeout_s) as connection:
         connection.sendall(request)

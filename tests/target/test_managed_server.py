@@ -205,8 +205,8 @@ def test_every_thread_of_a_pinned_server_is_pinned():
             scripted("deaf", ready_timeout_ns=300_000_000),
             r"odd did not answer on 127.* within 300ms \(nothing listens there\): see that its command has \{port\}",
         ),
-        (scripted("mute", ready_timeout_ns=2_000_000_000), r"within 2s \(it accepts connections and says nothing\)"),
-        (scripted("still-loading", ready_timeout_ns=2_000_000_000), r'within 2s \(it answers "LOADING .*raise'),
+        (scripted("mute", ready_timeout_ns=5_000_000_000), r"within 5s \(it accepts connections and says nothing\)"),
+        (scripted("still-loading", ready_timeout_ns=5_000_000_000), r'within 5s \(it answers "LOADING .*raise'),
         (replace(REDIS, protocol="memcache"), r"but not as the protocol memcache has it \(\"-ERR unknown command"),
         (replace(MEMCACHED, protocol="resp"), r"but not as the protocol resp has it \(\"ERROR\"\)"),
         (

@@ -25,17 +25,19 @@ from loadgen.target.talk.sanity import Question, check, greet
 
 PATIENCE_S = 0.3
 """For answers that never come."""
+ANSWERED_S = 30.0
+"""For those that come, however busy the machine is."""
 
 
 def protocol(name: str) -> str:
     return f"target.protocol={name}"
 
 
-def complaint(script: Script, name: str = "resp", *settings: str) -> str:
+def complaint(script: Script, name: str = "resp", *settings: str, patience_s: float = ANSWERED_S) -> str:
     """What is said of a server with this script."""
     with FaultyServer(script) as server:
         with pytest.raises(TargetError) as raised:
-            check(plan(server.port, protocol(name), *settings).target, PATIENCE_S)
+            check(plan(server.port, protocol(name), *settings).target, patience_s)
     words = str(raised.value)
     assert words.startswith(f"127.0.0.1:{server.port} ")
     return words
@@ -209,7 +211,7 @@ def test_an_answer_that_is_right_but_for_one_byte_is_wrong() -> None:
     ],
 )
 def test_silence_is_told_from_an_answer(script: Script, words: str) -> None:
-    assert re.search(words, complaint(script))
+    assert re.search(words, complaint(script, patience_s=PATIENCE_S))
 
 
 def test_the_key_is_deleted_even_where_its_get_is_answered_wrong() -> None:
@@ -238,7 +240,7 @@ def test_each_check_has_a_key_of_its_own() -> None:
 
 
 def test_what_a_server_says_cannot_move_the_cursor() -> None:
-    assert "\x1b" not in complaint(says(b"-ERR \x1b[2J\r\n"))
+    assert "\x1b" not in complaint(says(b"-ERR \x1b[2J\r\n"), patience_s=PATIENCE_S)
 
 
 def test_a_greeting_finds_out_who_is_not_there() -> None:

@@ -21,6 +21,8 @@ from loadgen.target.talk.identity import identify
 from loadgen.target.talk.resp import MOST_ELEMENTS, Asker, Reply, ReplyKind
 
 PATIENCE_S = 0.3
+ANSWERED_S = 30.0
+"""Of a server that answers: longer than any machine keeps it waiting."""
 
 SEED = 20261128
 
@@ -70,7 +72,7 @@ def then_closes(data: bytes) -> Script:
     return script
 
 
-def asked(script: Script, *words: bytes, patience_s: float = PATIENCE_S) -> Reply | Silence:
+def asked(script: Script, *words: bytes, patience_s: float = ANSWERED_S) -> Reply | Silence:
     """What comes of one question to a server with this script."""
     with FaultyServer(script) as server:
         try:
@@ -360,9 +362,9 @@ def test_a_line_without_an_end_is_cut() -> None:
 # ── How a server is greeted that was just started ───────────────────────────────────────────────────────────────────
 
 
-def state(script: Script, protocol: str = "resp", **more: str) -> ready.State:
+def state(script: Script, protocol: str = "resp", patience_s: float = ANSWERED_S, **more: str) -> ready.State:
     with FaultyServer(script) as server:
-        return ready.ask(only(server.port, protocol, **more), PATIENCE_S).state
+        return ready.ask(only(server.port, protocol, **more), patience_s).state
 
 
 def closes_on(*commands: bytes) -> Script:
@@ -405,7 +407,7 @@ def test_a_proxy_that_closes_on_the_greeting_is_ready() -> None:
 def test_without_a_precheck_a_server_is_ready_when_it_accepts_a_connection() -> None:
     for protocol in ("resp", "memcache"):
         assert state(never_answers, protocol, precheck="none") is ready.State.READY
-        assert state(never_answers, protocol) is ready.State.SILENT
+        assert state(never_answers, protocol, PATIENCE_S) is ready.State.SILENT
     # A password is sent all the same, and its refusal is final.
     locked = answers(b"-WRONGPASS no\r\n", to=b"AUTH")
     assert state(locked, precheck="none", password="x") is ready.State.LOCKED
