@@ -12,7 +12,7 @@ from loadgen.cli.verbs.selftest import kept
 from loadgen.errors import ExitCode
 from loadgen.host import machine
 from loadgen.host.neighbours import Busy, NeighbourWatch
-from loadgen.selftest import reach as selftest
+from loadgen.selftest import reach
 from loadgen.selftest.reach import Reach, SelfTest
 
 ME = os.getpid()
@@ -72,8 +72,8 @@ def test_figures_of_a_busy_host_are_not_kept_unless_they_are_to_be(
     taken = SelfTest(__version__, machine.fingerprint(), "2026-11-28T10:00:00Z", (Reach(1, 2.0, False, 1.0),), 10, 20)
     assert kept(taken, busy) is (ExitCode.CANNOT_TELL if words else ExitCode.YES)
     said = capsys.readouterr().err
-    assert selftest.kept(__version__) == (None if words else taken)
+    assert reach.kept(__version__) == (None if words else taken)
     if words:
         assert f"as this host was busy: {words}. Stop what else runs" in said
     assert kept(taken, busy, anyway=True) is ExitCode.YES
-    assert selftest.kept(__version__) == taken
+    assert reach.kept(__version__) == taken

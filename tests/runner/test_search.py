@@ -21,7 +21,7 @@ from loadgen.cli.verbs import selftest as verb
 from loadgen.errors import ExitCode
 from loadgen.host import machine
 from loadgen.host.neighbours import Busy
-from loadgen.selftest import reach as selftest
+from loadgen.selftest import reach
 from loadgen.selftest.reach import Reach, SelfTest
 
 HURRIED = sets(
@@ -239,7 +239,7 @@ def test_a_percentile_that_is_only_bounded_from_below_leaves_the_slo_open() -> N
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path / "loadgen" / selftest.FILE
+    return tmp_path / "loadgen" / reach.FILE
 
 
 @law_of_time
@@ -279,7 +279,7 @@ def test_a_self_test_prints_a_row_for_each_depth(state: Path, monkeypatch: pytes
 
 
 def test_a_run_above_half_of_the_ceiling_is_warned_of(state: Path) -> None:
-    assert selftest.keep(known(1000))
+    assert reach.keep(known(1000))
     with built_in() as server:
         done = invoked("--format", "verbose", *LOOSE, *sets(endpoints(server.port), "general.threads=1"))
     words = " ".join(done.stdout.split())
@@ -302,15 +302,15 @@ def test_a_run_above_half_of_the_ceiling_is_warned_of(state: Path) -> None:
 def test_a_kept_file_that_is_none_is_no_self_test(text: str, state: Path) -> None:
     state.parent.mkdir(parents=True)
     state.write_text(text)
-    assert selftest.kept(__version__) is None
+    assert reach.kept(__version__) is None
 
 
 @pytest.mark.parametrize("other", [{"version": "0.0.0"}, {"fingerprint": "another machine"}])
 def test_a_self_test_of_another_machine_or_version_is_not_used(other: dict[str, str], state: Path) -> None:
-    assert selftest.keep(known(1000))
-    assert selftest.kept(__version__) == known(1000)
-    assert selftest.keep(known(1000, **other))
-    assert selftest.kept(__version__) is None
+    assert reach.keep(known(1000))
+    assert reach.kept(__version__) == known(1000)
+    assert reach.keep(known(1000, **other))
+    assert reach.kept(__version__) is None
 
 
 def test_a_self_test_that_cannot_be_kept_is_said(

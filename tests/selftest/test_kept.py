@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from loadgen.host import machine
-from loadgen.selftest import reach as selftest
-from loadgen.selftest.reach import FILE, Reach, SelfTest
+from loadgen.selftest.reach import FILE, Reach, SelfTest, keep, kept
 
 TEST = SelfTest("1", machine.fingerprint(), "2026-01-01T00:00:00Z", (Reach(1, 2.0, False, 1.0),), 10, 20)
 
@@ -19,13 +18,13 @@ TEST = SelfTest("1", machine.fingerprint(), "2026-01-01T00:00:00Z", (Reach(1, 2.
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert selftest.keep(TEST)
+    assert keep(TEST)
     return tmp_path / "loadgen" / FILE
 
 
 def test_what_was_kept_is_found_by_the_same_version(file: Path) -> None:
-    assert selftest.kept("1") == TEST
-    assert selftest.kept("2") is None
+    assert kept("1") == TEST
+    assert kept("2") is None
 
 
 def reach(**changed: Any) -> dict[str, Any]:
@@ -38,10 +37,10 @@ def reach(**changed: Any) -> dict[str, Any]:
 )
 def test_a_file_with_something_else_in_it_is_none(file: Path, changed: dict[str, Any]) -> None:
     file.write_text(json.dumps(asdict(TEST) | changed))
-    assert selftest.kept("1") is None
+    assert kept("1") is None
 
 
 @pytest.mark.parametrize("text", ["", "null", "[1]", "{}", "[" * 100_000])
 def test_a_file_that_is_no_self_test_at_all_is_none(file: Path, text: str) -> None:
     file.write_text(text)
-    assert selftest.kept("1") is None
+    assert kept("1") is None
