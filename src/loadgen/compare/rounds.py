@@ -474,7 +474,7 @@ class Rounds:
     def stopped(self, sides: dict[int, Side]) -> LoadgenError | Interrupted:
         """Why a round did not come to its end."""
         for side in sides.values():
-            for ended in side.crew.failed:
+            for ended in side.crew.failure.reasons:
                 hint = (
                     ' It had been stopped and resumed (compare.idle = "stop"), which some servers take for an error '
                     '(EINTR): leave idle at "run".'

@@ -22,6 +22,7 @@ from loadgen.plan import Load, Plan
 from loadgen.reason import Code, Reason
 from loadgen.runner.connections import Connections
 from loadgen.runner.ended_early import EndedEarly
+from loadgen.runner.failure import LoadFailure
 from loadgen.runner.intervals import Interval
 from loadgen.runner.load import Counted, LoadUnderWay
 from loadgen.runner.member import MakeMember
@@ -29,7 +30,6 @@ from loadgen.runner.prefill import Prefill
 from loadgen.runner.seat import Seat
 from loadgen.runner.stop import NEVER, Alarm, Stop
 from loadgen.runner.timeline import At
-from loadgen.severity import Severity
 from loadgen.signs import HostSigns
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.units import NS_PER_S
@@ -61,8 +61,6 @@ GRACE_NS = 10 * NS_PER_S
 # How often each member is asked for the time: the quickest answer says best how far its clock is from ours.
 CLOCK_READINGS = 3
 
-BEFORE_A_LOAD = (Phase.CONNECT, Phase.PRECHECK, Phase.PREFILL)
-
 
 class Crew:
     """The members that a plan's workers are. `emit` gets the events of connecting, prefilling and a load's progress.
@@ -91,8 +89,8 @@ class Crew:
         self.phase = Phase.CONNECT
         self.load: LoadUnderWay | None = None
         """The newest; None before the first."""
-        self.failed: tuple[Reason, ...] = ()
-        """What ended the load, such as a member's death, or the watched server's; empty where nothing did."""
+        self.failure = LoadFailure()
+        """What ended the load, such as a member's death, or the watched server's."""
         self.notes: list[Reason] = []
         self.examples: dict[str, str] = {}
         self.max_rss_bytes = 0
@@ -158,7 +156,7 @@ class Crew:
         to end the load there; the actions of `timeline` are done at their times. Where the interval of the load is 0,
         members say nothing before they have drained: to report takes a worker most of a millisecond.
         """
-        if self.failed:
+        if self.failure:
             # Something died since the load before.
             return Counted(ended_early=True)
         for seat in self.seats:
@@ -174,7 +172,7 @@ class Crew:
     def drain(self) -> Counted:
         """Waits for what is open, but not where the stop token is set twice; returns what has been counted."""
         self.begin(Phase.DRAIN)
-        ended_early = self.stop.is_set or bool(self.failed)
+        ended_early = self.stop.is_set or bool(self.failure)
         while not self.stop.is_urgent:
             if ended_early:
                 self.end_load()
@@ -188,7 +186,7 @@ class Crew:
             length_ns=self.load.length_ns if self.load is not None else 0,
             signs=tuple(seat.final.signs for seat in self.seats if seat.final is not None),
             host=self.load.host if self.load is not None else HostSigns(),
-            ended_early=self.stop.is_set or bool(self.failed),
+            ended_early=self.stop.is_set or bool(self.failure),
         )
 
     def end_load(self) -> None:
@@ -263,11 +261,11 @@ class Crew:
         self.max_rss_bytes = max(self.max_rss_bytes, report.max_rss_bytes)
         if self.load is not None and isinstance(report, IntervalEnded | Drained):
             self.load.note(seat.index, report)
-        if not isinstance(report, IntervalEnded) or self.failed:
+        if not isinstance(report, IntervalEnded) or self.failure:
             return
         # Without a precheck, or after it, nothing else says that no request can succeed.
         if words := diagnosis.locked_out(self.plan, report.snapshot, report.examples):
-            self.ended_by(Code.LOCKED_OUT, words)
+            self.failure.ended_by(Code.LOCKED_OUT, words)
             raise EndedEarly
 
     def gather(self, kind: type[Message], patience_ns: int) -> None:
@@ -302,26 +300,15 @@ class Crew:
     # ── Failure ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def on_member_death(self, seat: Seat, how: str) -> None:
-        """A member died: the load ends, with what the others count. See `fail`."""
+        """A member died: the load ends, with what the others count. See `LoadFailure.died`."""
         seat.is_alive = False
         death = f"Worker {seat.index} {seat.last_words or how}"
-        self.fail(Code.WORKER_DIED, death, WorkerError, "; what it had counted up to its last report is included")
+        kept = "; what it had counted up to its last report is included"
+        self.failure.died(self.phase, Code.WORKER_DIED, death, WorkerError, kept)
 
     def check_server(self) -> None:
-        """Looks whether the watched server died: as with a member, what it had answered is kept. See `fail`."""
-        if self.server is None or self.failed or not (fate := self.server.fate()):
+        """Looks whether the watched server died: as with a member, what it had answered is kept."""
+        if self.server is None or self.failure or not (fate := self.server.fate()):
             return
         words = diagnosis.ended(fate, self.server.complaints(), self.server.last_words())
-        self.fail(Code.SERVER_ENDED, words, TargetError)
-
-    def fail(self, code: Code, words: str, error: type[TargetError | WorkerError], kept: str = "") -> None:
-        """Something died that the load needs: raises the error before a load, and EndedEarly before its drain."""
-        if self.phase in BEFORE_A_LOAD:
-            raise error(f"{words}; nothing had been measured yet.")
-        self.ended_by(code, f"{words}{kept}.")
-        if self.phase != Phase.DRAIN:
-            raise EndedEarly
-
-    def ended_by(self, code: Code, words: str) -> None:
-        """Keeps what ended the load: the first thing that did counts."""
-        self.failed = self.failed or (Reason(code, words, Severity.COULD_NOT_RUN),)
+        self.failure.died(self.phase, Code.SERVER_ENDED, words, TargetError)

@@ -111,7 +111,7 @@ class LoadUnderWay:
             reached_ns = now_ns if not crew.connections.without() else reached_ns
             if now_ns - reached_ns > crew.plan.wire.connect_timeout_ns + interval_ns:
                 [endpoint, *_] = crew.connections.without()
-                crew.ended_by(Code.SERVER_GONE, crew.connections.why_gone(endpoint))
+                crew.failure.ended_by(Code.SERVER_GONE, crew.connections.why_gone(endpoint))
                 raise EndedEarly
 
     def note(self, member: int, report: IntervalEnded | Drained) -> None:

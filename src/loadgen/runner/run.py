@@ -114,7 +114,7 @@ class Run:
         measured, duration_ns = counted.measured, counted.length_ns
         server = self.watch.report(sum(phases[phase].sent for phase in OF_A_LOAD)) if self.watch else None
         for endpoint in gone[:1]:
-            crew.ended_by(Code.SERVER_GONE, crew.connections.why_gone(endpoint))
+            crew.failure.ended_by(Code.SERVER_GONE, crew.connections.why_gone(endpoint))
         failed_because = self.failed_because(phases)
         # Requests that failed where all may are no reason to doubt the rest; what nobody waited for is one.
         doubtful = Severity.INVALID if measured.total.unfinished else Severity.GOOD
@@ -147,7 +147,7 @@ class Run:
                 *self.garbled(measured),
                 *(nothing_good if doubtful is Severity.INVALID else ()),
                 *judged.reasons,
-                *crew.failed,
+                *crew.failure.reasons,
             ),
             notes=(*crew.notes, *(nothing_good if doubtful is Severity.GOOD else ()), *judged.notes),
             examples=crew.examples,
@@ -161,7 +161,7 @@ class Run:
     def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[Reason, ...]:
         """What failed beyond its limit. A run that came to no end is not judged: what it lost, its end took along."""
         crew, limits, asked = self.crew, self.judging.limits, self.plan.wire.connections
-        if crew.failed:
+        if crew.failure:
             return ()
         # No fault is planned, so the whole window is judged.
         requests = failures.of_requests((phases[Phase.MEASURE],), limits.failures, crew.examples)

@@ -132,7 +132,7 @@ class Saturation:
             phases=phases,
             embedded=self.embedded,
             interrupted=crew.stop.is_set,
-            reasons=(*crew.failed, *(self.failed_because(phases) if self.answer is not None else ())),
+            reasons=(*crew.failure.reasons, *(self.failed_because(phases) if self.answer is not None else ())),
             notes=tuple(crew.notes),
             examples=crew.examples,
         )
@@ -232,12 +232,12 @@ class Saturation:
     def gone(self) -> bool:
         """Whether a server has no connection left: then the search ends, and why is said."""
         crew, connections = self.crew, self.crew.connections
-        if not crew.failed and connections.without():
+        if not crew.failure and connections.without():
             # A rate that is too high may well end with all of them on their way back.
             connections.open()
             for endpoint in connections.without()[:1]:
-                crew.ended_by(Code.SERVER_GONE, connections.why_gone(endpoint))
-        return bool(crew.failed)
+                crew.failure.ended_by(Code.SERVER_GONE, connections.why_gone(endpoint))
+        return bool(crew.failure)
 
     def tell(self, event: Event) -> None:
         """A crew's event; its progress is that of the rate in hand, and the phases of each load are not told of."""
