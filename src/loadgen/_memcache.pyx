@@ -43,6 +43,10 @@ cdef class Memcache(Codec):
         middle = b" 0 0 %d\r\n" % value_bytes
         memcpy(self.set_middle, <const char *>middle, len(middle))
         self.set_middle_length = len(middle)
+        hit_line = b" 0 %d\r\n" % value_bytes
+        memcpy(self.hit_line, <const char *>hit_line, len(hit_line))
+        self.hit_line_length = len(hit_line)
+        self.hit_bytes = 6 + key_length + len(hit_line) + value_bytes + 7
         fill(&self.head[READ], b"get " + prefix)
         fill(&self.head[WRITE], b"set " + prefix)
         fill(&self.head[REMOVE], b"delete " + prefix)
@@ -75,6 +79,10 @@ cdef class Memcache(Codec):
         cdef const char *end
         cdef Py_ssize_t length
         cdef int kind = kind_of(self.rows, command)
+        # The common case first: a value as this run's own are, whole.
+        if d.state == BETWEEN and kind == READ and c.end - c.at >= self.hit_bytes and self.take_own(d, c):
+            d.outcome = HIT
+            return REPLY
         if d.state == LONG_ERROR:
             return skip_error(d, c)
         if d.state == VALUE:
@@ -128,6 +136,23 @@ cdef class Memcache(Codec):
             c.at = newline + 1
             return REPLY
         return NOT_THE_PROTOCOL
+
+    cdef bint take_own(self, const Decoder *d, Cursor *c) noexcept nogil:
+        cdef const char *at = c.at + 6
+        # A key's prefix stands behind the `get ` that it was asked for with.
+        cdef int prefix_length = self.head[READ].length - 4
+        if (d.asked == NULL or memcmp(c.at, b"VALUE ", 6) != 0
+                or prefix_length and memcmp(at, self.head[READ].bytes + 4, prefix_length) != 0
+                or not is_id(at + prefix_length, d.asked.key, self.id_length)):
+            return False
+        at += prefix_length + self.id_length
+        if memcmp(at, self.hit_line, self.hit_line_length) != 0:
+            return False
+        at += self.hit_line_length + self.value_bytes
+        if memcmp(at, b"\r\nEND\r\n", 7) != 0:
+            return False
+        c.at = at + 7
+        return True
 
 
 cdef Decoded skip_error(Decoder *d, Cursor *c) noexcept nogil:
