@@ -1,0 +1,52 @@
+"""The table of commands: rows in Python, numbers in compiled code."""
+
+from __future__ import annotations
+
+import pytest
+from counted import snapshot_of
+
+from loadgen._memcache import Memcache
+from loadgen._request import KIND_NAMES, ROWS, Commands
+from loadgen._resp import Resp
+from loadgen.command import APART, COMMANDS, Kind
+from loadgen.engine._pipeline_face import PipelineFace
+from loadgen.engine._recorder import Recorder
+
+OTHERS = Commands(
+    [("look", "read", True), ("put", "write", True), ("put again", "write", False), ("hail", "ask", True)]
+)
+MEASURE = 3
+
+
+def test_compiled_code_has_the_same_rows_and_kinds() -> None:
+    assert tuple(COMMANDS) == ROWS
+    assert tuple(Kind) == KIND_NAMES
+    assert {"backfill"} == APART
+
+
+def test_a_table_has_room_for_sixteen_commands_each_of_another_name() -> None:
+    assert len(Commands([(f"c{i}", "read", True) for i in range(16)]).names) == 16
+    with pytest.raises(ValueError, match="up to 16 commands"):
+        Commands([(f"c{i}", "read", True) for i in range(17)])
+    with pytest.raises(ValueError, match="another name"):
+        Commands([("get", "read", True), ("get", "write", True)])
+
+
+@pytest.mark.parametrize("codec", [Resp, Memcache])
+def test_a_run_with_a_table_of_its_own_sends_and_counts_by_it(codec: type[Resp | Memcache]) -> None:
+    own, usual = codec(16, 4, commands=OTHERS), codec(16, 4)
+    for ours, theirs, value in (("look", "get", b""), ("put", "set", b"abcd"), ("put again", "set", b"abcd")):
+        assert own.encoded(ours, 7, value) == usual.encoded(theirs, 7, value)
+    assert own.encoded("hail") == usual.encoded("ping")
+    recorder = Recorder(False, OTHERS)
+    line = PipelineFace(own, recorder, 8, 10**9)
+    for command in ("look", "put", "put again", "hail"):
+        line.push(command, "measure", 0, 0)
+    if codec is Resp:
+        line.feed(b"$-1\r\n+OK\r\n$-1\r\n+PONG\r\n", 100)
+    else:
+        line.feed(b"END\r\nSTORED\r\nNOT_STORED\r\nVERSION 1\r\n", 100)
+    counted = snapshot_of(recorder.counts(MEASURE))
+    answers = {name: (tally.hits, tally.misses) for name, tally in counted.tallies.items()}
+    # A hit and a miss are what the row's kind says; a question has no empty answer.
+    assert answers == {"look": (0, 1), "put": (1, 0), "put again": (0, 1), "hail": (1, 0)}
