@@ -21,7 +21,7 @@ from loadgen.cli.verbs import selftest as verb
 from loadgen.errors import ExitCode
 from loadgen.host import machine
 from loadgen.host.neighbours import Busy
-from loadgen.selftest import reach
+from loadgen.selftest import bench, reach
 from loadgen.selftest.reach import Reach, SelfTest
 
 HURRIED = sets(
@@ -245,7 +245,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @law_of_time
 def test_a_self_test_is_kept_and_later_runs_say_where_they_stood(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Each ceiling to a half, and not to a 64th of the closed loop.
-    monkeypatch.setattr(verb, "HALVINGS", 1)
+    monkeypatch.setattr(bench, "HALVINGS", 1)
     done = invoked("selftest", "--seconds", "0.05", "--keep-anyway", "--format", "json")
     assert done.status == 0, done.stderr
     [record] = done.records
@@ -269,8 +269,8 @@ def known(closed_per_s: float, **more: Any) -> SelfTest:
 
 def test_a_self_test_prints_a_row_for_each_depth(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     test = known(1000)
-    monkeypatch.setattr(verb._Bench, "reaches", lambda bench: iter(test.reaches))
-    monkeypatch.setattr(verb._Bench, "floor", lambda bench: (test.floor_p50_ns, test.floor_p99_ns))
+    monkeypatch.setattr(bench.Bench, "reaches", lambda _: iter(test.reaches))
+    monkeypatch.setattr(bench.Bench, "floor", lambda _: (test.floor_p50_ns, test.floor_p99_ns))
     done = invoked("selftest", "--keep-anyway")
     assert done.status == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.endswith("req/s")]
