@@ -6,6 +6,7 @@ after the other, when does each end? (D. V. Lindley, "The theory of queues with 
 
 from __future__ import annotations
 
+import errno
 import random
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -95,9 +96,10 @@ def ran(
     pauses: Sequence[Stretch] = (),
     queued: bool = False,
     requests: int = 0,
+    server_of: type[Server] = Server,
 ) -> Ran:
     """A load without a warm-up that begins at START_NS; 0/s: a closed loop."""
-    server = Server(queue)
+    server = server_of(queue)
     world = server.world = World(server, START_NS - NS_PER_S)
     told = plan(1, "workload.commands.set=0", "workload.commands.get=1", "connection.request_timeout=1h", *settings)
     heard: list[str] = []
@@ -235,6 +237,27 @@ def test_a_backlog_that_a_pause_made_is_ours_until_nothing_waits_any_more() -> N
     # As much as the pause took is ours; that the server needs 0.9 ms for what is sent each is not.
     assert came.measured.lag_ours.sum >= 0.99 * (waited.sum - came.measured.lag_backpressure.sum)
     assert came.measured.lag_backpressure.max <= 1_100_000
+
+
+# ── Connections that go ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("error", [0, errno.ECONNRESET], ids=["ended", "cut off"])
+def test_what_was_in_flight_when_a_connection_went_is_lost_and_nothing_else(error: int) -> None:
+    class Going(Server):
+        """It ends each connection with the hundredth request on it."""
+
+        def received(self, stream: Stream, data: bytes, now_ns: int) -> None:
+            super().received(stream, data, now_ns)
+            if data != PING and len(self.came) % 100 == 0:
+                self.world.hang_up(stream, now_ns, error)
+
+    shape = ("connection.connections=1", "connection.pipeline_depth=1")
+    came = ran(Queue(10 * NS_PER_US), *shape, rate_per_s=1000, server_of=Going)
+    total = came.measured.total
+    # Every hundredth is lost, as the server hangs up before its answer is ready.
+    assert len(came.came) == total.planned == 1000
+    assert (total.ok, total.lost) == (990, 10)
 
 
 # ── Pacing, and numbers of requests ─────────────────────────────────────────────────────────────────────────────────

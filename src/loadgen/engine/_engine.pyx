@@ -587,7 +587,7 @@ cdef class Engine(Sender):
         self.pool.phase = PREFILL
         self.pool.scheduled = False
         for lane in self.lanes:
-            lane.send(lane.prefill, Closed(), self.table.first(WRITE), PREFILL, PREFILL, 0, NEVER)
+            lane.begin(lane.prefill, Closed(), self.table.first(WRITE), PREFILL, PREFILL, 0, NEVER)
         self.fill_all()
         self.next_tick_ns = now_ns
         self.plan_wake(now_ns)
@@ -629,7 +629,7 @@ cdef class Engine(Sender):
         backfill = self.table.number("backfill") if "backfill" in self.table.names else 0
         for lane, part in zip(self.lanes, parts):
             lane.left = part
-            lane.send(lane.mix, self.schedule(lane, profile), backfill, WARMUP, MEASURE, self.measure_ns, self.end_ns)
+            lane.begin(lane.mix, self.schedule(lane, profile), backfill, WARMUP, MEASURE, self.measure_ns, self.end_ns)
         if self.spin:
             self.reactor.spin(True)
         self.plan_wake(now_ns)

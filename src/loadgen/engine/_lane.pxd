@@ -69,8 +69,8 @@ cdef class Lane(Sink):
     cdef int reserve(self, uint64_t slots) except -1
 
     # The requests from now on.
-    cdef void send(self, Workload workload, Schedule schedule, int owed_command, int before, int after,
-                   int64_t measure_ns, int64_t end_ns) noexcept
+    cdef void begin(self, Workload workload, Schedule schedule, int owed_command, int before, int after,
+                    int64_t measure_ns, int64_t end_ns) noexcept
 
     # Puts the next request that is to go out, but for its bytes, into the pipeline, which has room.
     cdef Taken take(self, Pipeline *p, int64_t now_ns) noexcept

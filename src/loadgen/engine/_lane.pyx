@@ -38,8 +38,8 @@ cdef class Lane(Sink):
         self.owed.mask = self.requeued.mask = n - 1
         return 0
 
-    cdef void send(self, Workload workload, Schedule schedule, int owed_command, int before, int after,
-                   int64_t measure_ns, int64_t end_ns) noexcept:
+    cdef void begin(self, Workload workload, Schedule schedule, int owed_command, int before, int after,
+                    int64_t measure_ns, int64_t end_ns) noexcept:
         self.workload = workload
         self.schedule = schedule
         self.owed_command = owed_command

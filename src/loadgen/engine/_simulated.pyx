@@ -34,7 +34,7 @@ cdef class World(Reactor):
     """A world with an engine in it, which begins at `start_ns`.
 
     `server` has `connected(stream, now_ns)`, which says whether the stream is accepted, and `received(stream, data,
-    now_ns)`; it answers through `reply`, `hang_up` and `reset`, each at a time of its own.
+    now_ns)`; it answers through `reply` and `hang_up`, each at a time of its own.
     """
 
     def __cinit__(self, server, int64_t start_ns=1_000_000_000):
@@ -64,10 +64,6 @@ cdef class World(Reactor):
             stream.error = error
             self.has_news(stream)
         self.happens(at_ns, end)
-
-    def call(self, int64_t at_ns, what):
-        """Anything that is to happen in the world at a time."""
-        self.happens(at_ns, what)
 
     def pause(self, int64_t from_ns, int64_t until_ns, *, bint queued=False):
         """The engine's thread does nothing for a while: it is stopped or, if `queued`, waits for a CPU.
