@@ -50,9 +50,9 @@ class ServerReport:
     """Of the moments at which it was looked at, once per interval; so for the two below."""
     max_threads: int
     max_fds: int
-    fate: str = ""
+    exit_report: str = ""
     """How it ended before it was told to, in a sentence; empty when it did not."""
-    complaints: tuple[str, ...] = ()
+    log_errors: tuple[str, ...] = ()
     """Lines of its log that tell of an error, as far as they have come."""
 
     @property
@@ -69,13 +69,13 @@ class WatchedServer(Protocol):
     def usage(self) -> Usage | None:
         """What its processes have used until now; None when they are gone or the system does not say."""
 
-    def fate(self) -> str:
+    def exit_report(self) -> str:
         """How it ended, though nobody told it to, in a sentence; empty while it lives."""
 
-    def complaints(self) -> tuple[str, ...]:
+    def log_errors(self) -> tuple[str, ...]:
         """Lines of its log so far that tell of an error."""
 
-    def last_words(self) -> tuple[str, ...]:
+    def log_tail(self) -> tuple[str, ...]:
         """The last lines of its log, fit to be shown."""
 
     def restarted(self) -> bool:

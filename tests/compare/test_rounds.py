@@ -16,7 +16,7 @@ from runs import SETTINGS, endpoints, redis_calls
 
 from loadgen import config
 from loadgen.compare.candidate import Candidate
-from loadgen.compare.rounds import Contestant, RequestsFailed, Rounds, Side
+from loadgen.compare.rounds import Contender, Contestant, RequestsFailed, Rounds
 from loadgen.compare.settings import Awake, ComparisonSettings, Idle
 from loadgen.compare.stretch import Stretch
 from loadgen.errors import TargetError
@@ -74,7 +74,7 @@ def test_every_round_starts_each_server_anew_and_ends_it() -> None:
     seen: list[tuple[int, int]] = []
 
     class Watched(Rounds):
-        def start(self, *arguments: object) -> Side:  # type: ignore[override]
+        def start(self, *arguments: object) -> Contender:  # type: ignore[override]
             side = super().start(*arguments)  # type: ignore[arg-type]
             assert side.server is not None
             seen.append((self.number, side.server.pid))
@@ -133,7 +133,7 @@ def test_the_rate_leaves_each_worker_half_of_its_cpu(cost: float, fixed: float, 
     class Costly(Rounds):
         """As if the server answered 100,000 requests per second, and each cost the worker so much CPU."""
 
-        def measure(self, sides: dict[int, Side], side: Side, rate_per_s: float) -> Stretch:
+        def measure(self, sides: dict[int, Contender], side: Contender, rate_per_s: float) -> Stretch:
             taken = super().measure(sides, side, 0.0)
             if not rate_per_s:
                 tally = Tally(planned=10_000, ok=10_000)
@@ -172,7 +172,7 @@ def test_the_cpus_of_load_and_servers_are_kept_from_sleeping(
     policies: list[set[tuple[int, ...]]] = []
 
     class Looking(Rounds):
-        def check_connected(self, side: Side) -> None:
+        def check_connected(self, side: Contender) -> None:
             children = psutil.Process().children()
             idle = [child for child in children if os.sched_getscheduler(child.pid) == os.SCHED_IDLE]
             policies.append({tuple(child.cpu_affinity() or []) for child in idle})
@@ -206,7 +206,7 @@ def test_workers_say_nothing_while_a_slice_is_measured() -> None:
     heard: list[int] = []
 
     class Looking(Rounds):
-        def measure(self, sides: dict[int, Side], side: Side, rate_per_s: float) -> Stretch:
+        def measure(self, sides: dict[int, Contender], side: Contender, rate_per_s: float) -> Stretch:
             taken = super().measure(sides, side, rate_per_s)
             assert side.crew.load is not None
             heard.append(sum(side.crew.load.intervals.newest.values()))
@@ -220,10 +220,10 @@ def test_workers_say_nothing_while_a_slice_is_measured() -> None:
 @pytest.mark.parametrize(("idle", "state_of_others"), [(Idle.RUN, "runs"), (Idle.STOP, "stopped")])
 def test_an_idle_server_runs_unless_it_is_to_be_stopped(idle: Idle, state_of_others: str) -> None:
     states: list[tuple[str, str]] = []
-    started: list[Side] = []
+    started: list[Contender] = []
 
     class Looking(Rounds):
-        def check_connected(self, side: Side) -> None:
+        def check_connected(self, side: Contender) -> None:
             assert side.server is not None
             for other in started:
                 assert other.server is not None
@@ -231,7 +231,7 @@ def test_an_idle_server_runs_unless_it_is_to_be_stopped(idle: Idle, state_of_oth
                 states.append(("own" if other is side else "other", "stopped" if state == "stopped" else "runs"))
             super().check_connected(side)
 
-        def start(self, *arguments: object) -> Side:  # type: ignore[override]
+        def start(self, *arguments: object) -> Contender:  # type: ignore[override]
             side = super().start(*arguments)  # type: ignore[arg-type]
             started.append(side)
             return side
@@ -305,7 +305,7 @@ class Spoilt(Rounds):
 
     spoilt: tuple[int, ...] = ()
 
-    def measure(self, sides: dict[int, Side], side: Side, loop: str) -> Stretch:
+    def measure(self, sides: dict[int, Contender], side: Contender, loop: str) -> Stretch:
         taken = super().measure(sides, side, loop)
         self.measured = [*getattr(self, "measured", []), side.name]
         if len(self.measured) not in self.spoilt:
@@ -331,7 +331,7 @@ def test_a_round_in_which_requests_failed_is_run_again_once() -> None:
     class Failing(Rounds):
         failures = 0
 
-        def check_answers(self, side: Side, measured: Snapshot) -> None:
+        def check_answers(self, side: Contender, measured: Snapshot) -> None:
             if self.failures:
                 self.failures -= 1
                 raise RequestsFailed(f"{side.name}: 3 % of requests failed (timeouts 3).")
@@ -387,7 +387,7 @@ def test_servers_are_pinned_where_they_are_told_to() -> None:
     seen: list[list[int]] = []
 
     class Looking(Rounds):
-        def check_connected(self, side: Side) -> None:
+        def check_connected(self, side: Contender) -> None:
             assert side.server is not None
             seen.append(psutil.Process(side.server.pid).cpu_affinity() or [])
             super().check_connected(side)

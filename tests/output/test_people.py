@@ -398,7 +398,7 @@ def test_how_a_server_ended_is_said_and_what_its_log_tells(format: str) -> None:
 def test_of_many_lines_of_a_log_three_are_shown_and_never_is_a_single_one_hidden() -> None:
     report = result_of("watched").server
     assert report is not None
-    lasts = [sentences.complaints(dataclasses.replace(report, complaints=("ERROR",) * n))[3:] for n in (3, 4, 5)]
+    lasts = [sentences.log_errors(dataclasses.replace(report, log_errors=("ERROR",) * n))[3:] for n in (3, 4, 5)]
     assert lasts == [[], ["its log: ERROR"], ["and 2 more lines of that kind"]]
 
 

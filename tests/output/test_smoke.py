@@ -67,7 +67,7 @@ def test_every_criterion_has_a_row_with_its_limit_and_its_answer() -> None:
 
 def test_the_last_words_of_the_server_are_shown_where_it_failed() -> None:
     assert text("clean", [failed()]).endswith("no room \\ud800\n")
-    assert "server's log" not in text("clean", [replace(failed(), last_words=())])
+    assert "server's log" not in text("clean", [replace(failed(), log_tail=())])
 
 
 def test_the_events_of_the_load_are_in_verbose_only() -> None:

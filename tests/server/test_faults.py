@@ -30,8 +30,8 @@ from quiet import law_of_time
 from real_servers import ask
 
 from loadgen.cli.main import main
-from loadgen.runner.watch import fate_of
-from loadgen.server._faults import Trouble
+from loadgen.runner.watch import exit_report_within
+from loadgen.server._faults import Faults
 from loadgen.server._memcache import MemcacheConnection
 from loadgen.server._null import NullMemcacheConnection, NullRedisConnection
 from loadgen.server._redis import RedisConnection
@@ -73,7 +73,7 @@ LOOPS = ["uvloop", "asyncio"]
 
 both = pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda protocol: protocol.name)
 both_loops = pytest.mark.parametrize("loop", LOOPS)
-# Each protocol and each loop once: trouble knows of neither. The other two pairs are for `make laws`.
+# Each protocol and each loop once: faults knows of neither. The other two pairs are for `make laws`.
 pairs = pytest.mark.parametrize(
     ("protocol", "loop"),
     [
@@ -185,7 +185,7 @@ def test_a_signal_ends_a_server_that_is_busy_for_a_minute():
         other.sendall(resp(b"INFO"))
         assert silent(other)
         os.kill(server.pid, signal.SIGTERM)
-        assert fate_of(server, 10) == "loadgen serve ended with exit status 0"
+        assert exit_report_within(server, 10) == "loadgen serve ended with exit status 0"
 
 
 # ── Service times ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -328,7 +328,7 @@ REFUSALS = [
 @pytest.mark.parametrize(("command", "answers"), REFUSALS)
 def test_memcache_commands_are_refused_whole_and_noreply_silently(command, answers):
     for step in (len(command), 1000, 1):
-        with Wire(MemcacheConnection, trouble=Trouble(error_rate=1.0)) as wire:
+        with Wire(MemcacheConnection, faults=Faults(error_rate=1.0)) as wire:
             for at in range(0, len(command), step):
                 wire.feed(command[at : at + step])
             wire.feed(b"version\r\n")
@@ -336,7 +336,7 @@ def test_memcache_commands_are_refused_whole_and_noreply_silently(command, answe
 
 
 def test_a_value_that_is_too_large_is_answered_once():
-    with Wire(MemcacheConnection, trouble=Trouble(error_rate=1.0)) as wire:
+    with Wire(MemcacheConnection, faults=Faults(error_rate=1.0)) as wire:
         wire.feed(b"set k 0 0 2000000\r\n" + b"x" * 2_000_000 + b"\r\nversion\r\n")
         assert wire.finish() == b"SERVER_ERROR object too large for cache\r\nVERSION 1.6.0-loadgen\r\n"
 
@@ -361,7 +361,7 @@ def test_a_connection_is_closed_after_exactly_so_many_answers(protocol):
 
 def test_a_connection_is_not_closed_before_a_long_answer_is_whole():
     value = 300_000
-    with Wire(MemcacheConnection, trouble=Trouble(close_after=2)) as wire:
+    with Wire(MemcacheConnection, faults=Faults(close_after=2)) as wire:
         wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         wire.feed(b"set k 0 0 %d\r\n%b\r\n" % (value, b"x" * value))
         assert wire.receive(8) == b"STORED\r\n"
@@ -451,7 +451,7 @@ def test_command_by_command_the_answers_are_the_same_wherever_the_input_is_cut(n
         wire.feed(data)
         expected = wire.finish()
     for cut in [0, *cuts]:
-        with Wire(connection, trouble=Trouble(close_after=10**9, delay_ns=1)) as wire:
+        with Wire(connection, faults=Faults(close_after=10**9, delay_ns=1)) as wire:
             wire.feed(data[:cut])
             wire.feed(data[cut:])
             assert wire.finish() == expected, f"cut at {cut}"
@@ -569,16 +569,16 @@ NULL_MEMCACHE = [
 ]
 NULL = [("resp", NullRedisConnection, NULL_RESP), ("memcache", NullMemcacheConnection, NULL_MEMCACHE)]
 null = pytest.mark.parametrize(("name", "connection", "vectors"), NULL, ids=[row[0] for row in NULL])
-TROUBLES = pytest.mark.parametrize("trouble", [None, {"delay_ns": 1}], ids=["at once", "command by command"])
+TROUBLES = pytest.mark.parametrize("faults", [None, {"delay_ns": 1}], ids=["at once", "command by command"])
 
 
 @TROUBLES
 @null
-def test_null_answers_each_command_right_alone_and_cut_anywhere(name, connection, vectors, trouble):
+def test_null_answers_each_command_right_alone_and_cut_anywhere(name, connection, vectors, faults):
     for request, answer in vectors:
         cuts = range(len(request)) if len(request) < 1000 else [0, 5, 30, 35, 20_000, 35_000, len(request) - 1]
         for cut in cuts:
-            with Wire(connection, trouble=trouble and Trouble(**trouble)) as wire:
+            with Wire(connection, faults=faults and Faults(**faults)) as wire:
                 wire.feed(request[:cut])
                 wire.feed(request[cut:])
                 assert wire.finish() == answer, (request[:100], cut)
@@ -587,11 +587,11 @@ def test_null_answers_each_command_right_alone_and_cut_anywhere(name, connection
 
 @TROUBLES
 @null
-def test_null_answers_pipelines_right_whole_and_in_pieces(name, connection, vectors, trouble):
+def test_null_answers_pipelines_right_whole_and_in_pieces(name, connection, vectors, faults):
     requests = b"".join(request for request, _ in vectors * 3)
     answers = b"".join(answer for _, answer in vectors * 3)
     for step in (len(requests), 1, 7, 100, 16384):
-        with Wire(connection, trouble=trouble and Trouble(**trouble)) as wire:
+        with Wire(connection, faults=faults and Faults(**faults)) as wire:
             for at in range(0, len(requests), step):
                 wire.feed(requests[at : at + step])
             assert wire.finish() == answers, step

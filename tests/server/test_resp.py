@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from real_servers import RealServer, ask
 
-from loadgen.runner.watch import fate_of
+from loadgen.runner.watch import exit_report_within
 from loadgen.server._redis import RedisConnection
 from loadgen.server._store import ITEM_OVERHEAD_BYTES
 
@@ -360,7 +360,7 @@ def test_a_client_that_vanishes_leaves_nothing_behind(server, client):
 def test_shutdown_ends_the_server():
     with built_in("resp") as ending:
         assert converse(ending.port, resp(b"SHUTDOWN", b"NOSAVE")) == b""
-        assert fate_of(ending, 10) == "loadgen serve ended with exit status 0"
+        assert exit_report_within(ending, 10) == "loadgen serve ended with exit status 0"
 
 
 def test_inline_commands_are_answered_on_a_plain_socket(server):

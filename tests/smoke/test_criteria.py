@@ -27,7 +27,7 @@ WELL = Observed(
     up=Finding(True, "answered after 0.10 s"),
     sanity=Finding(True, "PING, SET, GET answered right"),
     still_up=Finding(True, "it answers"),
-    complaints=(),
+    log_errors=(),
 )
 GETS, SETS = Tally(planned=4000, ok=4000, hits=3000, misses=1000), Tally(planned=1000, ok=1000, hits=1000)
 TALLIES = {"get": GETS, "set": SETS}
@@ -109,18 +109,18 @@ def test_a_server_that_is_gone_at_the_end_fails() -> None:
 
 
 def test_a_line_of_the_log_that_tells_of_an_error_fails() -> None:
-    log = check("log", result(), course=replace(WELL, complaints=("panicked at \x1b[1m", "Assertion failed")))
+    log = check("log", result(), course=replace(WELL, log_errors=("panicked at \x1b[1m", "Assertion failed")))
     assert (log.passed, log.found) == (False, '"panicked at \\x1b[1m", and 1 more')
 
 
 def test_a_log_that_is_not_seen_is_not_judged() -> None:
-    log = check("log", result(), course=replace(WELL, complaints=None))
+    log = check("log", result(), course=replace(WELL, log_errors=None))
     assert (log.passed, log.found) == (None, "loadgen did not start it, so its log is not seen")
 
 
 @pytest.mark.parametrize("name", ["sanity", "log"])
 def test_a_step_that_is_switched_off_is_not_judged(name: str) -> None:
-    course = replace(WELL, sanity=None, complaints=("panicked",))
+    course = replace(WELL, sanity=None, log_errors=("panicked",))
     found = check(name, result(), SmokeLimits(sanity=False, log=False), course)
     assert (found.passed, found.found) == (None, f"switched off (smoke.{name})")
 

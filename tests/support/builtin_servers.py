@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from loadgen.server._connection import Service
-from loadgen.server._faults import Trouble
+from loadgen.server._faults import Faults
 from loadgen.server._store import Store
 from loadgen.server_plan import builtin
 from loadgen.target.server import ManagedServer
@@ -78,11 +78,11 @@ class Wire:
         *,
         max_memory_bytes: int = 64 << 20,
         max_item_bytes: int = 1 << 20,
-        trouble: Trouble | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self.store = Store(max_memory_bytes)
         self.stopped = 0
-        self.service = Service(self.store, max_item_bytes, "test", self._stop, trouble)
+        self.service = Service(self.store, max_item_bytes, "test", self._stop, faults)
         with socket.create_server((HOST, 0)) as listener:
             self.peer = socket.create_connection(listener.getsockname())
             self.sock, _ = listener.accept()

@@ -454,8 +454,8 @@ def watched() -> list[Event]:
         max_rss_bytes=12_345_678,
         max_threads=5,
         max_fds=61,
-        fate="crucible was killed by SIGSEGV 2.1 s into the load",
-        complaints=("thread 'main' panicked at src/store.rs:42\x1b[2J", "ERROR out of slots", "ERROR 3", "ERROR 4"),
+        exit_report="crucible was killed by SIGSEGV 2.1 s into the load",
+        log_errors=("thread 'main' panicked at src/store.rs:42\x1b[2J", "ERROR out of slots", "ERROR 3", "ERROR 4"),
     )
     return [
         Configured(plan(), "0.1.0", server="crucible 0.3", host="4 CPUs of a kind, Linux 6.1", wall_s=START_S),

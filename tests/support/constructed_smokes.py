@@ -35,7 +35,7 @@ def result_of(run: str) -> Result:
 
 def passed() -> SmokeEnded:
     result = replace(result_of("watched"), signs=result_of("closed_loop").signs)
-    report = replace(result.server, fate="", complaints=()) if result.server is not None else None
+    report = replace(result.server, exit_report="", log_errors=()) if result.server is not None else None
     return SmokeEnded("redis", "redis 7.0.15", checks(), replace(result, server=report), wall_s=START_S + 11)
 
 

@@ -13,7 +13,7 @@ import pytest
 from real_servers import ask
 
 from loadgen.server_plan import ServerPlan
-from loadgen.target.log import MOST_COMPLAINTS, MOST_LAST_WORDS, ServerLog, is_complaint
+from loadgen.target.log import MOST_LOG_ERRORS, MOST_TAIL_LINES, ServerLog, is_error_line
 from loadgen.target.server import ManagedServer
 
 REDIS = ServerPlan(
@@ -77,10 +77,10 @@ def path(tmp_path: Path) -> Path:
     ],
 )
 def test_what_a_broken_program_prints_is_a_complaint(line, path):
-    assert is_complaint(line)
+    assert is_error_line(line)
     # The quick look that comes before must not miss it.
     with log_of(path, f"ready\n{line}\nready\n") as log:
-        assert log.complaints() == (line,)
+        assert log.log_errors() == (line,)
 
 
 @pytest.mark.parametrize(
@@ -102,53 +102,53 @@ def test_what_a_broken_program_prints_is_a_complaint(line, path):
     ],
 )
 def test_what_a_sound_program_prints_is_none(line):
-    assert not is_complaint(line)
+    assert not is_error_line(line)
 
 
 def test_a_log_that_grows_is_read_on_from_where_it_was(path):
     with log_of(path, "begin\n") as log, path.open("a") as writer:
-        assert log.complaints() == ()
+        assert log.log_errors() == ()
         for count in (1, 2):
             writer.write(PANIC)
             writer.flush()
-            assert log.complaints() == log.complaints() == (PANIC.strip(),) * count
+            assert log.log_errors() == log.log_errors() == (PANIC.strip(),) * count
 
 
 def test_a_line_in_two_parts_is_one(path):
     with log_of(path, "the server pan") as log, path.open("a") as writer:
-        assert log.complaints() == ()
+        assert log.log_errors() == ()
         writer.write("icked")
         writer.flush()
-        assert log.complaints() == ("the server panicked",)
+        assert log.log_errors() == ("the server panicked",)
         writer.write(" again\n")
         writer.flush()
-        assert log.complaints() == ("the server panicked again",)
+        assert log.log_errors() == ("the server panicked again",)
 
 
 def test_what_was_there_before_is_not_this_servers(path):
     with log_of(path, PANIC + "ready\n", start=len(PANIC)) as log:
-        assert (log.complaints(), log.last_words()) == ((), ("ready",))
+        assert (log.log_errors(), log.log_tail()) == ((), ("ready",))
 
 
 def test_a_log_that_is_begun_anew_is_read_from_its_begin(path):
     with log_of(path, "a long line that is thrown away\n" * 10) as log:
-        assert log.complaints() == ()
+        assert log.log_errors() == ()
         path.write_text(PANIC)
-        assert (log.complaints(), log.last_words()) == ((PANIC.strip(),), (PANIC.strip(),))
+        assert (log.log_errors(), log.log_tail()) == ((PANIC.strip(),), (PANIC.strip(),))
 
 
 def test_complaints_and_last_words_are_few_short_and_printable(path):
     lines = [f"panic {number} \x1b[2J{'x' * 100_000}" for number in range(100)]
     with log_of(path, "\n".join(lines) + "\n" + "end\n" * 100) as log:
-        complaints = log.complaints()
-        assert [line.split()[1] for line in complaints] == [str(number) for number in range(MOST_COMPLAINTS)]
-        assert log.last_words() == ("end",) * MOST_LAST_WORDS
-        assert all(len(line) <= 300 and line.isprintable() for line in complaints)
+        log_errors = log.log_errors()
+        assert [line.split()[1] for line in log_errors] == [str(number) for number in range(MOST_LOG_ERRORS)]
+        assert log.log_tail() == ("end",) * MOST_TAIL_LINES
+        assert all(len(line) <= 300 and line.isprintable() for line in log_errors)
 
 
 def test_a_line_that_never_ends_takes_little_memory(path):
     with log_of(path, "panic " + "x" * 10_000_000) as log:
-        assert len(log.complaints()) == 1
+        assert len(log.log_errors()) == 1
         assert len(log._begun) < 10_000
 
 
@@ -158,12 +158,12 @@ def test_a_removed_log_is_read_to_its_end_and_known_after(path):
         writer.write(f"ready\n{PANIC}")
         writer.flush()
         log.close()
-        assert (log.complaints(), log.last_words()) == ((PANIC.strip(),), ("ready", PANIC.strip()))
+        assert (log.log_errors(), log.log_tail()) == ((PANIC.strip(),), ("ready", PANIC.strip()))
 
 
 def test_words_of_ones_own_are_found_in_lines_that_have_no_others(path):
     with log_of(path, "ready\nERROR 7\n", patterns=(r"^ERROR \d",)) as log:
-        assert log.complaints() == ("ERROR 7",)
+        assert log.log_errors() == ("ERROR 7",)
 
 
 @pytest.mark.parametrize("level", ["debug", "notice"])
@@ -173,8 +173,8 @@ def test_a_sound_redis_has_no_complaints_from_start_to_end(level):
         refused = ask(server.port, b"SET k %b\r\n" % (b"x" * 60_000) * 30, b"-OOM")
         assert b"-OOM command not allowed" in refused
         assert b"+Background" in ask(server.port, b"BGSAVE\r\n", b"\r\n")
-    assert "bye bye" in server.last_words()[-1]
-    assert server.complaints() == ()
+    assert "bye bye" in server.log_tail()[-1]
+    assert server.log_errors() == ()
 
 
 def test_a_sound_memcached_has_no_complaints_from_start_to_end():
@@ -182,8 +182,8 @@ def test_a_sound_memcached_has_no_complaints_from_start_to_end():
     with ManagedServer(replace(MEMCACHED, command=command)) as server:
         many = b"".join(b"set k%d 0 0 90000\r\n%b\r\n" % (number, b"x" * 90_000) for number in range(40))
         assert b"SERVER_ERROR out of memory" in ask(server.port, many, b"out of memory")
-    assert any("SERVER_ERROR out of memory" in line for line in server.last_words())
-    assert server.complaints() == ()
+    assert any("SERVER_ERROR out of memory" in line for line in server.log_tail())
+    assert server.log_errors() == ()
 
 
 @pytest.mark.parametrize(
@@ -200,8 +200,8 @@ def test_a_redis_that_crashes_complains_of_it(command, signal, complaint):
         with contextlib.suppress(ConnectionError):
             ask(server.port, command + b"\r\n", b"\r\n")
         deadline = time.monotonic() + 30
-        while not server.fate() and time.monotonic() < deadline:
+        while not server.exit_report() and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert server.fate() == f"redis was killed by {signal}"
-        assert any(complaint in line for line in server.complaints())
-        assert any("REDIS BUG REPORT START" in line for line in server.complaints())
+        assert server.exit_report() == f"redis was killed by {signal}"
+        assert any(complaint in line for line in server.log_errors())
+        assert any("REDIS BUG REPORT START" in line for line in server.log_errors())

@@ -76,8 +76,8 @@ def folders() -> set[Path]:
 
 def said(server: ManagedServer, word: str) -> str:
     """What a misbehaving server has printed about itself, as soon as it has."""
-    assert comes_true(lambda: any(line.startswith(f"{word} ") for line in server.last_words()))
-    return next(line for line in server.last_words() if line.startswith(f"{word} ")).partition(" ")[2]
+    assert comes_true(lambda: any(line.startswith(f"{word} ") for line in server.log_tail()))
+    return next(line for line in server.log_tail() if line.startswith(f"{word} ")).partition(" ")[2]
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +106,7 @@ def test_a_server_answers_while_it_is_open_and_is_gone_after(plan, question, ans
         assert ask(server.port, question, b"\r\n") == answer
         assert os.getpgid(server.pid) == server.pid
         assert len(folders()) == 1
-        assert (watched.fate(), watched.complaints()) == ("", ())
+        assert (watched.exit_report(), watched.log_errors()) == ("", ())
         assert server.endpoint == f"127.0.0.1:{server.port}"
         assert not server.restarted()
     with pytest.raises(ProcessLookupError):
@@ -114,7 +114,7 @@ def test_a_server_answers_while_it_is_open_and_is_gone_after(plan, question, ans
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((HOST, server.port))
     server.stop()
-    assert (server.fate(), server.complaints(), server.usage()) == ("", (), None)
+    assert (server.exit_report(), server.log_errors(), server.usage()) == ("", (), None)
 
 
 def test_the_word_loadgen_is_this_very_loadgen(tmp_path, monkeypatch):
@@ -145,15 +145,15 @@ def test_a_log_of_ones_own_is_appended_to_and_stays(tmp_path):
     log = tmp_path / "kept.log"
     log.write_text("thread 'main' panicked long ago\n")
     with ManagedServer(scripted("wordy", log=str(log))) as server:
-        assert server.last_words()[0] == "warming up"
-        assert len(server.complaints()) == 1
-        assert "index out of bounds" in server.complaints()[0]
+        assert server.log_tail()[0] == "warming up"
+        assert len(server.log_errors()) == 1
+        assert "index out of bounds" in server.log_errors()[0]
     assert log.read_text().startswith("thread 'main' panicked long ago\nwarming up\n")
 
 
 def test_a_pattern_of_ones_own_marks_a_line():
     with ManagedServer(scripted("wordy", log_patterns=("^warming",))) as server:
-        assert [line.split()[0] for line in server.complaints()] == ["warming", "thread"]
+        assert [line.split()[0] for line in server.log_errors()] == ["warming", "thread"]
 
 
 def test_a_server_that_is_loading_is_waited_for():
@@ -167,7 +167,7 @@ def test_a_password_is_given_before_it_is_asked():
         assert not server.restarted()
         with pytest.raises(ServerError, match=r"wants another password than target\.password .*WRONGPASS"):
             ManagedServer(replace(plan, password="sesam")).__enter__()
-    assert server.fate() == ""
+    assert server.exit_report() == ""
 
 
 @LINUX_ONLY
@@ -236,7 +236,7 @@ def test_a_program_of_another_kind_is_not_executed(tmp_path):
 def test_the_end_of_the_log_goes_with_the_error():
     with pytest.raises(ServerError) as raised:
         ManagedServer(scripted("exits")).__enter__()
-    assert raised.value.last_words == ("cannot open the store: no such folder",)
+    assert raised.value.log_tail == ("cannot open the store: no such folder",)
 
 
 def test_a_port_that_is_in_use_is_refused_before_the_start_with_its_holder():
@@ -389,19 +389,19 @@ def test_a_crash_is_its_fate():
     with ManagedServer(scripted("good")) as server:
         with contextlib.suppress(ConnectionError):
             ask(server.port, b"CRASH\r\n", b"\r\n")
-        assert comes_true(server.fate)
-        assert server.fate() == "odd was killed by SIGSEGV"
+        assert comes_true(server.exit_report)
+        assert server.exit_report() == "odd was killed by SIGSEGV"
         assert server.usage() is None
-    assert server.fate() == "odd was killed by SIGSEGV"
+    assert server.exit_report() == "odd was killed by SIGSEGV"
 
 
 def test_a_shutdown_that_somebody_else_asked_for_is_its_fate():
     with ManagedServer(REDIS) as server:
         with contextlib.suppress(ConnectionError):
             ask(server.port, b"SHUTDOWN\r\n", b"\r\n")
-        assert comes_true(server.fate)
-        assert server.fate() == "redis ended with exit status 0"
-        assert "bye bye" in server.last_words()[-1]
+        assert comes_true(server.exit_report)
+        assert server.exit_report() == "redis ended with exit status 0"
+        assert "bye bye" in server.log_tail()[-1]
 
 
 def test_a_restart_is_seen_by_who_answers():
@@ -411,7 +411,7 @@ def test_a_restart_is_seen_by_who_answers():
         with contextlib.suppress(ConnectionError):
             ask(server.port, b"SHUTDOWN\r\n", b"\r\n")
         assert comes_true(server.restarted)
-        assert server.fate() == ""
+        assert server.exit_report() == ""
 
 
 def test_a_server_that_ignores_sigterm_is_killed():
@@ -419,7 +419,7 @@ def test_a_server_that_ignores_sigterm_is_killed():
         pid = server.pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    assert server.fate() == ""
+    assert server.exit_report() == ""
 
 
 @LINUX_ONLY
@@ -451,7 +451,7 @@ def test_a_paused_server_uses_no_cpu_and_can_be_stopped(plan):
 def test_a_paused_server_ends_in_good_order():
     with ManagedServer(REDIS) as server:
         server.pause()
-    assert "bye bye" in server.last_words()[-1]
+    assert "bye bye" in server.log_tail()[-1]
 
 
 def test_ctrl_c_at_the_terminal_reaches_neither_server_nor_keeper():
@@ -516,8 +516,8 @@ def test_a_server_whose_keeper_is_killed_ends_with_it(plan):
         if plan is REDIS:
             # At once. As root, memcached becomes nobody, and then is told nothing of its parent's death: that is ours.
             assert is_over(server.pid)
-        assert comes_true(server.fate)
-        assert server.fate() == f"{plan.name} was killed, as the process that kept it was"
+        assert comes_true(server.exit_report)
+        assert server.exit_report() == f"{plan.name} was killed, as the process that kept it was"
         assert is_over(server.pid)
 
 
@@ -599,7 +599,7 @@ def test_whoever_ends_the_keeper_ends_the_server():
     with ManagedServer(REDIS) as server:
         os.kill(psutil.Process(server.pid).ppid(), signal.SIGTERM)
         assert is_over(server.pid)
-        assert comes_true(server.fate)
+        assert comes_true(server.exit_report)
 
 
 # ── What it uses ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -678,14 +678,14 @@ def test_the_embedded_server_is_watched_too():
         usage = watched.usage()
         assert usage.cpu_ns > 0
         assert usage.rss_bytes == pytest.approx(psutil.Process(server.pid).memory_info().rss, rel=0.1)
-        assert (watched.name, watched.fate(), watched.complaints()) == ("loadgen serve", "", ())
+        assert (watched.name, watched.exit_report(), watched.log_errors()) == ("loadgen serve", "", ())
         os.kill(server.pid, signal.SIGKILL)
-        assert comes_true(watched.fate)
-        assert watched.fate().startswith("loadgen serve was killed by SIGKILL")
+        assert comes_true(watched.exit_report)
+        assert watched.exit_report().startswith("loadgen serve was killed by SIGKILL")
         assert watched.usage() is None
     with built_in() as server:
         pass
-    assert server.fate() == ""
+    assert server.exit_report() == ""
 
 
 def test_a_server_that_takes_long_to_be_ready_is_said_to_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

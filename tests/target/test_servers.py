@@ -26,7 +26,7 @@ def test_a_managed_server_answers_where_it_says_until_it_is_taken_down() -> None
         assert up.server is not None
         assert (there.host, there.port, there.address) == (HOST, up.server.port, HOST)
         assert ask(there.port, b"PING\r\n", b"\r\n") == b"+PONG\r\n"
-        assert up.server.fate() == ""
+        assert up.server.exit_report() == ""
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((there.host, there.port))
 

@@ -14,7 +14,7 @@ from in_process import invoked_load
 from real_servers import RealServer
 
 from loadgen import greeting
-from loadgen.judge.diagnosis import remedied
+from loadgen.judge.diagnosis import with_remedy
 from loadgen.server_plan import ServerPlan
 from loadgen.target.server import ManagedServer
 
@@ -101,7 +101,7 @@ def test_an_error_after_which_requests_succeed_is_a_warning(
 )
 def test_an_error_of_a_live_server_turns_nobody_away(words: str, remedy: str) -> None:
     assert not greeting.is_turned_away(words)
-    assert remedy in remedied(words)
+    assert remedy in with_remedy(words)
 
 
 def test_an_error_after_which_no_request_succeeds_turns_away() -> None:

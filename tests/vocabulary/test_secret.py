@@ -113,8 +113,8 @@ def test_a_log_is_quoted_without_it(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("panic: --requirepass hunter2 is no good\nlast hunter2\n")
     log = ServerLog(os.open(path, os.O_RDONLY), password="hunter2")
-    assert log.complaints() == (f"panic: --requirepass {MASK} is no good",)
-    assert log.last_words()[-1] == f"last {MASK}"
+    assert log.log_errors() == (f"panic: --requirepass {MASK} is no good",)
+    assert log.log_tail()[-1] == f"last {MASK}"
     log.close()
 
 

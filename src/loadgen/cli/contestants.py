@@ -138,7 +138,9 @@ class Contestants:
         """What these words name; an empty one is the CONFIG's own [target]."""
         found = [self.of(word) for word in words]
         pins = self.pins([each.server for each in found if isinstance(each, Named) and each.server is not None])
-        return told_apart([each if isinstance(each, Stored) else self.contestant(each, pins) for each in found])
+        return with_distinct_names(
+            [each if isinstance(each, Stored) else self.contestant(each, pins) for each in found]
+        )
 
     def pins(self, servers: Sequence[ServerPlan]) -> Pins:
         """CPUs of their own for load and servers, where nobody has said otherwise: what shares a CPU, waits."""
@@ -284,7 +286,7 @@ def check_loads(found: Sequence[Contestant | Stored]) -> None:
             )
 
 
-def told_apart(found: Sequence[Contestant | Stored]) -> list[Contestant | Stored]:
+def with_distinct_names(found: Sequence[Contestant | Stored]) -> list[Contestant | Stored]:
     """The same, with different names: of equal ones, the later are numbered."""
     seen: dict[str, int] = {}
     renamed: list[Contestant | Stored] = []

@@ -64,7 +64,7 @@ STATUSES = {
 }
 
 
-LONGEST_COMPLAINT = 2000
+LONGEST_ERROR = 2000
 
 DEBUG = "--debug"
 
@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None, imported: Callable[[], None] = lambda: N
     try:
         return act(arguments, imported)
     except KeyboardInterrupt:
-        complain("loadgen: interrupted.")
+        print_error("loadgen: interrupted.")
         return 130
     except Exception as error:
         return crashed(error, debug=DEBUG in words)
@@ -94,8 +94,8 @@ def crashed(error: Exception, *, debug: bool) -> int:
     text = crash.traceback_of(error)
     path = crash.kept(text)
     if debug:
-        complain(*text.splitlines())
-    complain(f"loadgen: {crash.sentence(error, path)}")
+        print_error(*text.splitlines())
+    print_error(f"loadgen: {crash.sentence(error, path)}")
     # What was printed so far is all that there is, whether or not it can be written.
     try:
         sys.stdout.flush()
@@ -152,7 +152,9 @@ def near_verb(word: str) -> str:
 def no_such_verb(word: str, near: str) -> int:
     from loadgen.escape import printable
 
-    complain(f'loadgen: there is no verb, no file and no preset "{printable(word, 60)}"; did you mean the verb {near}?')
+    print_error(
+        f'loadgen: there is no verb, no file and no preset "{printable(word, 60)}"; did you mean the verb {near}?'
+    )
     return 2
 
 
@@ -163,7 +165,7 @@ def no_help_for(word: str) -> int:
 
     near = get_close_matches(word[:40].lower(), VERBS, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(VERBS)}."
-    complain(f'loadgen: there is no verb "{printable(word, 60)}"; {hint}')
+    print_error(f'loadgen: there is no verb "{printable(word, 60)}"; {hint}')
     return 2
 
 
@@ -180,15 +182,15 @@ def dispatch(verb: str, arguments: list[str], imported: Callable[[], None]) -> i
     except HelpWanted:
         return say(help_text(verb, module))
     except ConfigError as error:
-        complain(*(f"loadgen: {problem}" for problem in error.problems))
+        print_error(*(f"loadgen: {problem}" for problem in error.problems))
         return error.exit_code
     except OutputError as error:
         if not isinstance(error, ReaderGone):
-            complain(f"loadgen: {error}")
+            print_error(f"loadgen: {error}")
         forget_stdout()
         return error.exit_code
     except LoadgenError as error:
-        complain(f"loadgen: {error}")
+        print_error(f"loadgen: {error}")
         return error.exit_code
 
 
@@ -227,14 +229,14 @@ def say(text: str) -> int:
         sys.stdout.write(text)
         sys.stdout.flush()
     except (OSError, ValueError) as error:
-        complain(f"loadgen: standard output could not be written: {getattr(error, 'strerror', None) or error}")
+        print_error(f"loadgen: standard output could not be written: {getattr(error, 'strerror', None) or error}")
         with suppress(OSError):
             forget_stdout()
         return 3
     return 0
 
 
-def complain(*lines: str) -> None:
+def print_error(*lines: str) -> None:
     """Lines to standard error, if there is one; on a terminal none is broken within a word.
 
     They repeat what a user or a server said: each is escaped, and stays one line.
@@ -243,7 +245,7 @@ def complain(*lines: str) -> None:
 
     from loadgen.escape import printable
 
-    text = "\n".join(printable(line, LONGEST_COMPLAINT) for line in lines)
+    text = "\n".join(printable(line, LONGEST_ERROR) for line in lines)
     if sys.stderr is None:
         return
     with suppress(OSError, ValueError):

@@ -51,7 +51,7 @@ MOST_IDLE_CPU = 0.01
 # Candidates are looked at without load before the first round's slices: so long, and so often while one is not at rest,
 # as a server may have work left of its prefill.
 REST_S = 0.2
-REST_LOOKS = 8
+REST_READINGS = 8
 
 # Of a CPU. What a worker has to do comes in bursts: one that is busier is late itself in too many of them.
 MOST_BUSY = 0.5
@@ -94,7 +94,7 @@ class Contestant:
 
 
 @dataclass(slots=True)
-class Side:
+class Contender:
     """One contestant within a round: its server, its workers, and what its slices came to."""
 
     contestant: Contestant
@@ -190,25 +190,25 @@ class Rounds:
 
     def round(self) -> Round:
         order: list[int] = []
-        sides: dict[int, Side] = {}
+        contenders: dict[int, Contender] = {}
         for places, turns in self.parts():
-            with self.sides(places) as started:
+            with self.contenders(places) as started:
                 self.check_at_rest(started)
                 for loop in self.loops:
                     for place in turns:
                         self.slice(started, started[place], loop)
-                self.look(started)
-                sides |= started
+                self.observe_servers(started)
+                contenders |= started
                 order += turns
-        in_order = [sides[place] for place in range(len(self.contestants))]
+        in_order = [contenders[place] for place in range(len(self.contestants))]
         self.compare_hits(in_order)
-        late = tuple(self.late(side) for side in in_order)
-        values = [stretch.values(side.stretches, side.rss_bytes) for side in in_order]
+        late = tuple(self.late(contender) for contender in in_order)
+        values = [stretch.values(contender.stretches, contender.rss_bytes) for contender in in_order]
         return Round(
             self.number,
             tuple(order),
             tuple({n: v for n, v in own.items() if n not in out} for own, out in zip(values, late, strict=True)),
-            doubts=tuple(doubt for side in in_order for doubt in self.doubts(side)),
+            doubts=tuple(doubt for contender in in_order for doubt in self.doubts(contender)),
             late=late if any(late) else (),
             repeated=self.course.repeated,
             took_s=self.course.end(),
@@ -229,18 +229,18 @@ class Rounds:
 
     def fitting_rate_per_s(self) -> float:
         """The share that is asked for of what the first contestant reaches, or what leaves workers half of a CPU."""
-        with self.sides([0]) as sides:
-            side = sides[0]
+        with self.contenders([0]) as contenders:
+            contender = contenders[0]
             for _ in range(self.settings.slices):
-                self.slice(sides, side, CLOSED)
-            values = stretch.values(side.stretches, 0)
+                self.slice(contenders, contender, CLOSED)
+            values = stretch.values(contender.stretches, 0)
             if "throughput" not in values:
-                raise TargetError(f"{side.name} answered nothing within its slices: make them longer (--slice).")
+                raise TargetError(f"{contender.name} answered nothing within its slices: make them longer (--slice).")
             asked_per_s = rate_per_s = values["throughput"] * self.settings.load_share
-            if side.plan.wire.spin:
+            if contender.plan.wire.spin:
                 return asked_per_s  # A worker that polls is always busy.
             for _ in range(RATE_LOOKS):
-                busy = self.measure(sides, side, rate_per_s).busy
+                busy = self.measure(contenders, contender, rate_per_s).busy
                 if busy <= MOST_BUSY:
                     break
                 # Fewer requests have less in common: each of them costs more.
@@ -248,94 +248,99 @@ class Rounds:
             if rate_per_s < asked_per_s:
                 self.notes[
                     f"response times are compared at {rate_per_s:,.0f} req/s, and not at {asked_per_s:,.0f} "
-                    f"({self.settings.load_share:.3g} of what {side.name} reaches): a worker would be busy for more "
-                    "than half of the time, and late itself"
+                    f"({self.settings.load_share:.3g} of what {contender.name} reaches): a worker would be busy for "
+                    "more than half of the time, and late itself"
                 ] = Code.RATE_LOWERED
             return rate_per_s
 
     # ── Servers and crews ───────────────────────────────────────────────────────────────────────────────────────────
 
     @contextlib.contextmanager
-    def sides(self, places: Sequence[int]) -> Iterator[dict[int, Side]]:
+    def contenders(self, places: Sequence[int]) -> Iterator[dict[int, Contender]]:
         """The contestants at these places, started in this order, connected and filled, by place.
 
         Raises Interrupted when the stop token was set in the meantime.
         """
-        sides: dict[int, Side] = {}
+        contenders: dict[int, Contender] = {}
         with contextlib.ExitStack() as stack:
             for place in places:
-                sides[place] = self.start(place, stack)
+                contenders[place] = self.start(place, stack)
             try:
-                for side in sides.values():
-                    self.only(side, sides)
-                    stack.enter_context(side.crew.at_work())
-                    side.crew.connect()
-                    if side.plan.workload.prefill:
-                        side.crew.prefill()
-                if stack.enter_context(awake.kept(self.to_keep_awake(sides))):
+                for contender in contenders.values():
+                    self.pause_others(contender, contenders)
+                    stack.enter_context(contender.crew.at_work())
+                    contender.crew.connect()
+                    if contender.plan.workload.prefill:
+                        contender.crew.prefill()
+                if stack.enter_context(awake.kept(self.to_keep_awake(contenders))):
                     words = "CPUs are kept from sleeping while servers are measured; change with awake"
                     self.notes[words] = Code.KEPT_AWAKE
-                yield sides
+                yield contenders
             except EndedEarly:
-                raise self.stopped(sides) from None
+                raise self.stopped(contenders) from None
             finally:
-                for side in sides.values():
-                    if side.server is not None:
-                        side.server.resume()
+                for contender in contenders.values():
+                    if contender.server is not None:
+                        contender.server.resume()
             if self.stop.is_set:
                 raise Interrupted
 
-    def to_keep_awake(self, sides: dict[int, Side]) -> list[int]:
+    def to_keep_awake(self, contenders: dict[int, Contender]) -> list[int]:
         """The CPUs that are not to sleep: those that workers and servers are pinned to."""
         if self.settings.awake is Awake.NEVER or (self.settings.awake is Awake.VM and not machine.is_virtual()):
             return []
-        cpus = {worker.cpu for side in sides.values() for worker in side.plan.workers if worker.cpu is not None}
-        cpus |= {cpu for side in sides.values() for cpu in side.contestant.servers.cpus}
+        cpus = {
+            worker.cpu
+            for contender in contenders.values()
+            for worker in contender.plan.workers
+            if worker.cpu is not None
+        }
+        cpus |= {cpu for contender in contenders.values() for cpu in contender.contestant.servers.cpus}
         return sorted(cpus)
 
-    def start(self, place: int, stack: contextlib.ExitStack) -> Side:
+    def start(self, place: int, stack: contextlib.ExitStack) -> Contender:
         contestant = self.contestants[place]
-        up = stack.enter_context(contestant.servers.up(self.teller(contestant.candidate)))
+        up = stack.enter_context(contestant.servers.up(self.emitter(contestant.candidate)))
         plan = contestant.plan.at(*up.endpoints)
         if not self.identities[place]:
             self.identities[place] = identify(plan.target)
-        workers, tell = WorkerProcesses(), self.teller(contestant.candidate)
+        workers, tell = WorkerProcesses(), self.emitter(contestant.candidate)
         crew = Crew(plan, tell, make_member=workers, server=up.server, stop=self.stop)
-        return Side(contestant, up.server, plan, crew, workers)
+        return Contender(contestant, up.server, plan, crew, workers)
 
-    def teller(self, candidate: Candidate) -> Callable[[Event], None]:
+    def emitter(self, candidate: Candidate) -> Callable[[Event], None]:
         def tell(event: Event) -> None:
             if isinstance(event, Progress):
                 self.emit(replace(event, overall=self.course.overall(), target=candidate.name))
 
         return tell
 
-    def only(self, chosen: Side, sides: dict[int, Side]) -> None:
+    def pause_others(self, chosen: Contender, contenders: dict[int, Contender]) -> None:
         """Where idle servers are to be stopped, stops those of all others: none of them uses a CPU in the meantime."""
         if self.settings.idle is not Idle.STOP:
             return
-        for side in sides.values():
-            if side.server is None:
+        for contender in contenders.values():
+            if contender.server is None:
                 continue
-            if side is chosen:
-                side.server.resume()
+            if contender is chosen:
+                contender.server.resume()
             else:
-                side.server.pause()
-                side.was_stopped = True
+                contender.server.pause()
+                contender.was_stopped = True
 
-    def check_at_rest(self, sides: dict[int, Side]) -> None:
+    def check_at_rest(self, contenders: dict[int, Contender]) -> None:
         """Before any slice, without load: raises Spinning where a server uses a CPU all the same."""
-        watched = [side for side in sides.values() if side.server is not None]
-        if self.at_rest or self.settings.idle is not Idle.RUN or len(sides) == 1:
+        watched = [contender for contender in contenders.values() if contender.server is not None]
+        if self.at_rest or self.settings.idle is not Idle.RUN or len(contenders) == 1:
             return
         busy = dict[str, float]()
-        for _ in range(REST_LOOKS):
-            before = [side.server.usage() for side in watched if side.server is not None]
+        for _ in range(REST_READINGS):
+            before = [contender.server.usage() for contender in watched if contender.server is not None]
             watched[0].crew.pause(REST_S) if watched else None
-            after = [side.server.usage() for side in watched if side.server is not None]
+            after = [contender.server.usage() for contender in watched if contender.server is not None]
             used = [
-                (side.name, (now - then).cpu_share)
-                for side, then, now in zip(watched, before, after, strict=True)
+                (contender.name, (now - then).cpu_share)
+                for contender, then, now in zip(watched, before, after, strict=True)
                 if now is not None and then is not None
             ]
             busy = {name: share for name, share in used if share > MOST_IDLE_CPU}
@@ -344,20 +349,20 @@ class Rounds:
                 return
         raise Spinning(_spinning(busy))
 
-    def look(self, sides: dict[int, Side]) -> None:
+    def observe_servers(self, contenders: dict[int, Contender]) -> None:
         """What is seen of servers when their slices are over.
 
         Raises TargetError where one is not the one that began, Spinning where one was not idle.
         """
-        for side in sides.values():
-            self.only(side, sides)
-            if side.server is None:
+        for contender in contenders.values():
+            self.pause_others(contender, contenders)
+            if contender.server is None:
                 continue
-            if side.server.restarted():
-                raise TargetError(f"{side.name} was restarted while load was on it: another process answers now.")
-            if (usage := side.server.usage()) is not None:
-                side.rss_bytes = usage.rss_bytes
-        shares = {s.name: s.idle_cpu_ns / s.idle_ns for s in sides.values() if s.idle_ns}
+            if contender.server.restarted():
+                raise TargetError(f"{contender.name} was restarted while load was on it: another process answers now.")
+            if (usage := contender.server.usage()) is not None:
+                contender.rss_bytes = usage.rss_bytes
+        shares = {s.name: s.idle_cpu_ns / s.idle_ns for s in contenders.values() if s.idle_ns}
         busy = {name: share for name, share in shares.items() if share > MOST_IDLE_CPU}
         if busy and self.settings.idle is Idle.RUN:
             raise Spinning(_spinning(busy))
@@ -366,29 +371,31 @@ class Rounds:
 
     # ── Load ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def slice(self, sides: dict[int, Side], side: Side, loop: str) -> None:
+    def slice(self, contenders: dict[int, Contender], contender: Contender, loop: str) -> None:
         """A slice of load on one side, added to what it had; measured again where the host took a CPU away meanwhile.
 
         Of a round's slices, one in AGAIN is measured again at most.
         """
         self.course.slices += 1
         rate_per_s = self.rate_per_s if loop == OPEN else 0.0
-        taken = self.measure(sides, side, rate_per_s)
-        while stretch.is_spoilt(side.limits, taken, loop, spin=side.plan.wire.spin) and self.course.may_repeat():
+        taken = self.measure(contenders, contender, rate_per_s)
+        while (
+            stretch.is_spoilt(contender.limits, taken, loop, spin=contender.plan.wire.spin) and self.course.may_repeat()
+        ):
             self.course.repeated += 1
-            taken = stretch.better(taken, self.measure(sides, side, rate_per_s), loop)
-        side.add(loop, taken)
+            taken = stretch.better(taken, self.measure(contenders, contender, rate_per_s), loop)
+        contender.add(loop, taken)
 
-    def measure(self, sides: dict[int, Side], side: Side, rate_per_s: float) -> Stretch:
+    def measure(self, contenders: dict[int, Contender], contender: Contender, rate_per_s: float) -> Stretch:
         """One stretch of load on one side, while the others are idle: at a rate, or in a closed loop where it is 0."""
-        length_ns, crew = self.settings.slice_ns, side.crew
-        others = [other for other in sides.values() if other is not side]
-        self.only(side, sides)
+        length_ns, crew = self.settings.slice_ns, contender.crew
+        others = [other for other in contenders.values() if other is not contender]
+        self.pause_others(contender, contenders)
         if crew.load is not None:
             crew.connections.open()
-        self.check_connected(side)
+        self.check_connected(contender)
         load = replace(
-            side.plan.load,
+            contender.plan.load,
             warmup_ns=self.settings.settle_ns,
             duration_ns=length_ns,
             interval_ns=0,
@@ -396,12 +403,12 @@ class Rounds:
             requests=0,
         )
         began_ns, own_ns = time.monotonic_ns(), time.process_time_ns()
-        before = side.server.usage() if side.server is not None else None
+        before = contender.server.usage() if contender.server is not None else None
         idle_before = [(other.usage_ns(), other.server.usage() if other.server else None) for other in others]
         counted = crew.put_on(load)
         if counted.ended_early:
             raise EndedEarly
-        after = side.server.usage() if side.server is not None else None
+        after = contender.server.usage() if contender.server is not None else None
         own = {"loadgen's front end": time.process_time_ns() - own_ns}
         for other, (then_ns, then) in zip(others, idle_before, strict=True):
             own[f"idle {other.name}"] = other.usage_ns() - then_ns
@@ -409,7 +416,7 @@ class Rounds:
             if now is not None and then is not None:
                 other.idle_cpu_ns += (now - then).cpu_ns
                 other.idle_ns += time.monotonic_ns() - began_ns
-        self.check_answers(side, counted.measured)
+        self.check_answers(contender, counted.measured)
         return Stretch(
             counted.measured,
             length_ns,
@@ -421,67 +428,71 @@ class Rounds:
 
     # ── What is wrong ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def late(self, side: Side) -> tuple[str, ...]:
-        if OPEN not in side.stretches:
+    def late(self, contender: Contender) -> tuple[str, ...]:
+        if OPEN not in contender.stretches:
             return ()
-        return stretch.late_metrics(side.limits, side.stretches[OPEN], spin=side.plan.wire.spin)
+        return stretch.late_metrics(contender.limits, contender.stretches[OPEN], spin=contender.plan.wire.spin)
 
-    def doubts(self, side: Side) -> list[str]:
+    def doubts(self, contender: Contender) -> list[str]:
         """What speaks against a side's latency in this round."""
-        if OPEN not in side.stretches:
+        if OPEN not in contender.stretches:
             return []
-        stretch_of_all = side.stretches[OPEN]
+        stretch_of_all = contender.stretches[OPEN]
         account = of_window(stretch_of_all.measured, stretch_of_all.length_ns, load_ns=self.settings.slice_ns)
         if account.named:
             self.notes[
-                f"{side.name} was overloaded at this rate: its response times say how long a slice is; compare at a "
-                "lower rate"
+                f"{contender.name} was overloaded at this rate: its response times say how long a slice is; compare at "
+                "a lower rate"
             ] = Code.OVERLOADED
-        reasons = stretch.reasons(side.limits, side.stretches[OPEN], spin=side.plan.wire.spin)
-        return [f"{side.name}: {reason}" for reason in reasons]
+        reasons = stretch.reasons(contender.limits, contender.stretches[OPEN], spin=contender.plan.wire.spin)
+        return [f"{contender.name}: {reason}" for reason in reasons]
 
-    def compare_hits(self, sides: Sequence[Side]) -> None:
+    def compare_hits(self, contenders: Sequence[Contender]) -> None:
         """Notes when some find more of their keys than others: a miss is quicker than a hit."""
-        merged = [sum((s.measured for s in side.stretches.values()), Snapshot()).hit_rate for side in sides]
+        merged = [
+            sum((s.measured for s in contender.stretches.values()), Snapshot()).hit_rate for contender in contenders
+        ]
         rates = [rate for rate in merged if rate is not None]
         if rates and max(rates) - min(rates) > MOST_HITS_APART:
             words = "hit rates differ by more than 1 %, and a miss is quicker than a hit: not the same work"
             self.notes[words] = Code.HIT_RATES_DIFFER
 
-    def check_connected(self, side: Side) -> None:
+    def check_connected(self, contender: Contender) -> None:
         """Raises TargetError where more connections are missing than may: fewer of them are another load."""
-        crew, connections = side.crew, side.crew.connections
+        crew, connections = contender.crew, contender.crew.connections
         if any(connections.down()):
             connections.reopen()
         for endpoint in connections.without()[:1]:
-            raise TargetError(f"{side.name}: {connections.why_gone(endpoint)}")
-        allowed, asked = side.limits.connections, side.plan.wire.connections
+            raise TargetError(f"{contender.name}: {connections.why_gone(endpoint)}")
+        allowed, asked = contender.limits.connections, contender.plan.wire.connections
         if allowed is not None and (missing := sum(connections.down())) > allowed * asked:
             why = f" ({'; '.join(note.words for note in crew.notes)})" if crew.notes else ""
-            raise TargetError(f"{side.name}: {missing} of {asked} connections were not there{why}.")
+            raise TargetError(f"{contender.name}: {missing} of {asked} connections were not there{why}.")
 
-    def check_answers(self, side: Side, measured: Snapshot) -> None:
+    def check_answers(self, contender: Contender, measured: Snapshot) -> None:
         """Raises RequestsFailed where too many failed, or were left open, for the rest to be compared."""
-        limit, total = side.limits.failures, measured.total
-        if words := failures.of_requests((measured,), limit, side.crew.examples):
-            raise RequestsFailed(f"{side.name}: {words}; its figures are not comparable{failures.accepting(total)}.")
+        limit, total = contender.limits.failures, measured.total
+        if words := failures.of_requests((measured,), limit, contender.crew.examples):
+            raise RequestsFailed(
+                f"{contender.name}: {words}; its figures are not comparable{failures.accepting(total)}."
+            )
         if total.unfinished > MOST_UNFINISHED * total.planned:
             raise RequestsFailed(
-                f"{side.name}: {total.unfinished:,} of {total.planned:,} requests were still open when the drain "
+                f"{contender.name}: {total.unfinished:,} of {total.planned:,} requests were still open when the drain "
                 "ended, so its figures are not comparable; lower the rate (--rate)."
             )
 
-    def stopped(self, sides: dict[int, Side]) -> LoadgenError | Interrupted:
+    def stopped(self, contenders: dict[int, Contender]) -> LoadgenError | Interrupted:
         """Why a round did not come to its end."""
-        for side in sides.values():
-            for ended in side.crew.failure.reasons:
+        for contender in contenders.values():
+            for ended in contender.crew.failure.reasons:
                 hint = (
                     ' It had been stopped and resumed (compare.idle = "stop"), which some servers take for an error '
                     '(EINTR): leave idle at "run".'
-                    if side.was_stopped and side.server is not None and side.server.fate()
+                    if contender.was_stopped and contender.server is not None and contender.server.exit_report()
                     else ""
                 )
-                return TargetError(f"{side.name}: {ended.words}{hint}")
+                return TargetError(f"{contender.name}: {ended.words}{hint}")
         return Interrupted()
 
 

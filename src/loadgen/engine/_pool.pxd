@@ -81,7 +81,7 @@ cdef class Pool(Watcher):
     # Bytes.
     cdef void receive(self, Connection *c) noexcept
     cdef void flush(self, Connection *c, int64_t now_ns) noexcept
-    cdef void hear_out(self, Connection *c, int64_t now_ns) noexcept
+    cdef void read_the_rest(self, Connection *c, int64_t now_ns) noexcept
 
     # The life of a connection. Those on which replies may still come are replaced first, and all of them if `fresh`.
     cdef void open_all(self, bint fresh, int64_t now_ns) noexcept

@@ -233,12 +233,12 @@ cdef class Pool(Watcher):
         if not unsent:
             c.doubt_ns = 0
         if not alive:
-            self.hear_out(c, now_ns)
+            self.read_the_rest(c, now_ns)
         elif unsent != c.watched_for_room:
             c.watched_for_room = unsent
             self.reactor.watch(c.stream, c, unsent)
 
-    cdef void hear_out(self, Connection *c, int64_t now_ns) noexcept:
+    cdef void read_the_rest(self, Connection *c, int64_t now_ns) noexcept:
         """The server takes nothing more; what it has answered is read before the connection is dropped."""
         cdef Cursor cursor
         cdef int64_t received = 1

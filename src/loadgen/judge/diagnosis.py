@@ -56,7 +56,7 @@ def remedy(words: str) -> str:
     return next((remedy for starts, remedy in REMEDIES if words.startswith(starts)), "")
 
 
-def remedied(words: str) -> str:
+def with_remedy(words: str) -> str:
     """An error reply in quotes, and after it what to do about it where that is known."""
     return f'"{printable(words)}"' + (f": {remedy(words)}" if remedy(words) else "")
 
@@ -84,7 +84,7 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
             )
         case Failure.TURNED_AWAY:
             # AUTH's own error says more than that of the PING that follows.
-            return f"{where} rejected the connection: {remedied(examples.get('WRONGPASS', examples.get(most, '')))}."
+            return f"{where} rejected the connection: {with_remedy(examples.get('WRONGPASS', examples.get(most, '')))}."
         case Failure.PROTOCOL | Failure.UNASKED_REPLY:
             other = _other_protocol(plan.target.speaks, words)
             return f"{where} does not speak {plan.target.protocol}, it sent {words}: {other}."
@@ -115,7 +115,7 @@ def greeting_remarks(plan: Plan, examples: Mapping[str, str]) -> Iterator[str]:
     asked = plan.target.speaks.question(plan.target.precheck)
     skip = f'target.precheck = "none" skips {asked}' if asked else "the load goes on"
     if "greeting" in examples:
-        yield f"{where} answered the greeting with {remedied(examples['greeting'])}; {skip}"
+        yield f"{where} answered the greeting with {with_remedy(examples['greeting'])}; {skip}"
     if "greeted by GET" in examples:
         yield (
             f"{where} closes a connection on {asked}, as proxies do that do not know it, and was greeted by a GET "
@@ -131,7 +131,7 @@ def locked_out(plan: Plan, phase: Snapshot, examples: Mapping[str, str]) -> str:
         words = examples.get(name, name)
         if greeting.is_locked(words):
             where = address(plan.target.endpoints[0]) if len(plan.target.endpoints) == 1 else "A server"
-            return f"{where} rejects every request with {remedied(words)}."
+            return f"{where} rejects every request with {with_remedy(words)}."
     return ""
 
 
@@ -172,7 +172,7 @@ def headway(since: Snapshot, down: int, examples: Mapping[str, str]) -> str:
     """What a prefill that gets nowhere is up against: what happened `since` it last moved, what is down."""
     if since.errors:
         most = max(since.errors, key=lambda name: since.errors[name])
-        return f"the server answers {remedied(examples.get(most, most))}"
+        return f"the server answers {with_remedy(examples.get(most, most))}"
     if since.total.timeouts and since.failures.keys() <= {Failure.STALLED, Failure.CONNECT_TIMEOUT}:
         return f"{since.total.timeouts:,} requests timed out: see whether the server is stuck"
     if down:
@@ -188,23 +188,23 @@ def gone(endpoint: Endpoint, failures: Mapping[str, int], examples: Mapping[str,
     )
 
 
-def ended(fate: str, complaints: Sequence[str], last_words: Sequence[str]) -> str:
+def ended(exit_report: str, log_errors: Sequence[str], log_tail: Sequence[str]) -> str:
     """How a server that we started ended, in a sentence without its full stop, with its own last words."""
-    return f"{fate}; {said(complaints, last_words)}"
+    return f"{exit_report}; {said(log_errors, log_tail)}"
 
 
-def deaf(name: str, where: str, complaints: Sequence[str], last_words: Sequence[str]) -> str:
+def deaf(name: str, where: str, log_errors: Sequence[str], log_tail: Sequence[str]) -> str:
     """That a server that we started runs, and nothing listens any more where it did."""
-    return f"{name} runs, and no longer listens on {where}; {said(complaints, last_words)}"
+    return f"{name} runs, and no longer listens on {where}; {said(log_errors, log_tail)}"
 
 
-def said(complaints: Sequence[str], last_words: Sequence[str]) -> str:
+def said(log_errors: Sequence[str], log_tail: Sequence[str]) -> str:
     """What the log of a server that we started says of an error; where it says nothing of one, how it ends."""
-    lines = [*complaints[-_MOST_QUOTED:]] or [*last_words[-_MOST_QUOTED:]]
+    lines = [*log_errors[-_MOST_QUOTED:]] or [*log_tail[-_MOST_QUOTED:]]
     if not lines:
         return "its log is empty"
     quoted = " | ".join(printable(line) for line in lines)
-    return f'its log {"says" if complaints else "ends with"} "{quoted}"'
+    return f'its log {"says" if log_errors else "ends with"} "{quoted}"'
 
 
 def garbled(measured: Snapshot, examples: Mapping[str, str]) -> str:

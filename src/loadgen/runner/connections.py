@@ -13,7 +13,7 @@ from loadgen.phase import Failure, Phase
 from loadgen.plan import Endpoint
 from loadgen.reason import Code, Reason
 from loadgen.runner.ended_early import EndedEarly
-from loadgen.runner.watch import fate_of
+from loadgen.runner.watch import exit_report_within
 from loadgen.worker.messages import OPENED_AT_A_TIME, Connect, Connected
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Connections:
     def open(self, fresh: bool = False) -> tuple[int, ...]:
         """Opens those that are down, or all anew; returns how many to each endpoint did not become ready."""
         crew = self.crew
-        for seat in crew.living():
+        for seat in crew.running():
             seat.final = None  # After an earlier load, it has more to say again.
         rounds = max(-(-sum(own.connections) // OPENED_AT_A_TIME) for own in self.plan.workers)
         crew.tell_all(Connect(fresh))
@@ -114,9 +114,9 @@ class Connections:
         crew, server = self.crew, self.crew.server
         if server is None:
             return ""
-        if fate := fate_of(server):
-            return f"{diagnosis.ended(fate, server.complaints(), server.last_words())}."
+        if exit_report := exit_report_within(server):
+            return f"{diagnosis.ended(exit_report, server.log_errors(), server.log_tail())}."
         if Failure.REFUSED in crew.failures() | crew.failures(Phase.MEASURE):
             where = diagnosis.address(endpoint)
-            return f"{diagnosis.deaf(server.name, where, server.complaints(), server.last_words())}."
+            return f"{diagnosis.deaf(server.name, where, server.log_errors(), server.log_tail())}."
         return ""

@@ -217,10 +217,10 @@ class Crew:
     # ── Messages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def tell_all(self, order: Order) -> None:
-        for seat in self.living():
+        for seat in self.running():
             seat.tell(order)
 
-    def living(self) -> list[Seat]:
+    def running(self) -> list[Seat]:
         return [seat for seat in self.seats if seat.is_alive]
 
     def hear(self, until_ns: int) -> list[tuple[Seat, Message]]:
@@ -231,7 +231,7 @@ class Crew:
         """
         self.check_server()
         assert self.alarm is not None, "the crew is at work"
-        by_fileno = {seat.fileno(): seat for seat in self.living() if seat.final is None}
+        by_fileno = {seat.fileno(): seat for seat in self.running() if seat.final is None}
         timeout_s = max(0.0, (until_ns - time.monotonic_ns()) / NS_PER_S)
         heard: list[tuple[Seat, Message]] = []
         for ready in wait([*by_fileno, self.alarm.fileno()], timeout_s):
@@ -246,9 +246,9 @@ class Crew:
                 self.on_member_death(seat, str(ended))
                 continue
             if isinstance(message, Failed):
-                seat.last_words = f"failed: {printable(message.words)}"
+                seat.log_tail = f"failed: {printable(message.words)}"
                 if message.traceback:
-                    raise InternalError(f"worker {seat.index} {seat.last_words}", message.traceback)
+                    raise InternalError(f"worker {seat.index} {seat.log_tail}", message.traceback)
                 continue
             if isinstance(message, Report):
                 self.note(seat, message)
@@ -274,13 +274,11 @@ class Crew:
         One that stays silent for longer than this, and GRACE_NS, is ended.
         """
         patience_ns += GRACE_NS
-        waited_ns, heard = 0, {seat.index for seat in self.living() if kind is Drained and seat.final is not None}
-        while missing := [seat for seat in self.living() if seat.index not in heard]:
+        waited_ns, heard = 0, {seat.index for seat in self.running() if kind is Drained and seat.final is not None}
+        while missing := [seat for seat in self.running() if seat.index not in heard]:
             if waited_ns >= patience_ns:
                 for seat in missing:
-                    seat.last_words = (
-                        f"said nothing for {patience_ns / NS_PER_S:.0f} s, stopped or stuck, and was ended"
-                    )
+                    seat.log_tail = f"said nothing for {patience_ns / NS_PER_S:.0f} s, stopped or stuck, and was ended"
                     seat.end()
                 for seat in missing:
                     self.on_member_death(seat, "")
@@ -300,15 +298,15 @@ class Crew:
     # ── Failure ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def on_member_death(self, seat: Seat, how: str) -> None:
-        """A member died: the load ends, with what the others count. See `LoadFailure.died`."""
+        """A member died: the load ends, with what the others count. See `LoadFailure.on_death`."""
         seat.is_alive = False
-        death = f"Worker {seat.index} {seat.last_words or how}"
+        death = f"Worker {seat.index} {seat.log_tail or how}"
         kept = "; what it had counted up to its last report is included"
-        self.failure.died(self.phase, Code.WORKER_DIED, death, WorkerError, kept)
+        self.failure.on_death(self.phase, Code.WORKER_DIED, death, WorkerError, kept)
 
     def check_server(self) -> None:
         """Looks whether the watched server died: as with a member, what it had answered is kept."""
-        if self.server is None or self.failure or not (fate := self.server.fate()):
+        if self.server is None or self.failure or not (exit_report := self.server.exit_report()):
             return
-        words = diagnosis.ended(fate, self.server.complaints(), self.server.last_words())
-        self.failure.died(self.phase, Code.SERVER_ENDED, words, TargetError)
+        words = diagnosis.ended(exit_report, self.server.log_errors(), self.server.log_tail())
+        self.failure.on_death(self.phase, Code.SERVER_ENDED, words, TargetError)

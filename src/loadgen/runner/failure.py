@@ -28,7 +28,7 @@ class LoadFailure:
         """Keeps what ended the load, in a sentence."""
         self.reasons = self.reasons or (Reason(code, words, Severity.COULD_NOT_RUN),)
 
-    def died(
+    def on_death(
         self, phase: Phase, code: Code, words: str, error: type[TargetError | WorkerError], kept: str = ""
     ) -> None:
         """Something that the load needs died in this phase; `words` say what, `kept` what becomes of its counts.

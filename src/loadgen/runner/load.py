@@ -95,7 +95,7 @@ class LoadUnderWay:
         intervals = -(-length_ns // interval_ns) if load.interval_ns else 0
         reached_ns = time.monotonic_ns()
         while (now_ns := time.monotonic_ns()) < until_ns + (self.intervals.newest[phase] < intervals) * LATE_NS:
-            if all(seat.final is not None for seat in crew.living()):
+            if all(seat.final is not None for seat in crew.running()):
                 return
             for action in self.timeline.due(now_ns):
                 action.do()

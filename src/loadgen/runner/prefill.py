@@ -38,16 +38,16 @@ class Prefill:
             self._moved, self._moved_ns = written, now_ns
         since = written - self._moved
         elapsed_ns, stalled_ns = now_ns - self._began_ns, now_ns - self._moved_ns
-        obstacle = diagnosis.headway(since, down, examples)
+        cause = diagnosis.headway(since, down, examples)
         if not is_over:
-            self._check(f"{done:,} of {self._total:,} keys", elapsed_ns, stalled_ns, since, obstacle)
-        note = "" if stalled_ns < REFUSED_NS else f"no key written for {stalled_ns / NS_PER_S:.0f} s, {obstacle}"
+            self._check(f"{done:,} of {self._total:,} keys", elapsed_ns, stalled_ns, since, cause)
+        note = "" if stalled_ns < REFUSED_NS else f"no key written for {stalled_ns / NS_PER_S:.0f} s, {cause}"
         return Progress(Phase.PREFILL, done, self._total, elapsed_ns, note)
 
-    def _check(self, so_far: str, elapsed_ns: int, stalled_ns: int, since: Snapshot, obstacle: str) -> None:
+    def _check(self, so_far: str, elapsed_ns: int, stalled_ns: int, since: Snapshot, cause: str) -> None:
         if self._limit_ns and elapsed_ns > self._limit_ns:
             after = f"after {self._limit_ns / NS_PER_S:g} s (workload.prefill_timeout)"
-            raise TargetError(f"The prefill had written {so_far} {after}; {obstacle}.")
+            raise TargetError(f"The prefill had written {so_far} {after}; {cause}.")
         if stalled_ns > (REFUSED_NS if since.total.errors else STALL_NS):
             since_when = f"none written for {stalled_ns / NS_PER_S:.0f} s"
-            raise TargetError(f"The prefill stalled at {so_far}, {since_when}; {obstacle}.")
+            raise TargetError(f"The prefill stalled at {so_far}, {since_when}; {cause}.")

@@ -183,7 +183,7 @@ class Run:
 
     def restarted(self) -> Iterator[Reason]:
         """Numbers of two processes are not of one server."""
-        if self.watch is not None and not self.watch.server.fate() and self.watch.server.restarted():
+        if self.watch is not None and not self.watch.server.exit_report() and self.watch.server.restarted():
             words = f"{self.watch.server.name} was restarted while load was on it: another process answers now"
             yield Reason(Code.SERVER_RESTARTED, words, Severity.INVALID)
 

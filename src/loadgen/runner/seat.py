@@ -37,7 +37,7 @@ class Seat:
         self.final: Drained | None = None
         """What it said when it had drained the newest load."""
         self.is_alive = True
-        self.last_words = ""
+        self.log_tail = ""
         """Why it cannot go on, where it could say so; follows its name in a sentence."""
         self.offset: ClockOffset | None = None
         """How far its clock is ahead of ours; None before it has told the time."""

@@ -7,16 +7,16 @@ import time
 from loadgen.usage import ServerReport, Usage, WatchedServer
 
 # A server that died has closed its connections a moment before the system says that it is gone.
-FATE_PATIENCE_S = 1.0
-_FATE_INTERVAL_S = 0.01
+EXIT_PATIENCE_S = 1.0
+_EXIT_INTERVAL_S = 0.01
 
 
-def fate_of(server: WatchedServer, patience_s: float = FATE_PATIENCE_S) -> str:
+def exit_report_within(server: WatchedServer, patience_s: float = EXIT_PATIENCE_S) -> str:
     """How it ended, as soon as that is known; empty when it lives on."""
     deadline = time.monotonic() + patience_s
-    while not (fate := server.fate()) and time.monotonic() < deadline:
-        time.sleep(_FATE_INTERVAL_S)
-    return fate
+    while not (exit_report := server.exit_report()) and time.monotonic() < deadline:
+        time.sleep(_EXIT_INTERVAL_S)
+    return exit_report
 
 
 class ServerWatch:
@@ -59,6 +59,6 @@ class ServerWatch:
             max_rss_bytes=self.max_rss_bytes,
             max_threads=self.max_threads,
             max_fds=self.max_fds,
-            fate=self.server.fate(),
-            complaints=self.server.complaints(),
+            exit_report=self.server.exit_report(),
+            log_errors=self.server.log_errors(),
         )

@@ -12,11 +12,11 @@
 #
 # Every byte of input passes `process`, whether it was just read or had to wait. There it goes one of two ways: to
 # `consume`, by which a protocol executes all that has come as fast as it can, or, when trouble is planted in the
-# server, to `endure`, which takes one command at a time and asks `_faults` what is to happen to it.
+# server, to `handle_under_faults`, which takes one command at a time and asks `_faults` what is to happen to it.
 
 from libc.stdint cimport int64_t
 
-from loadgen.server._faults cimport Trouble
+from loadgen.server._faults cimport Faults
 from loadgen.server._store cimport Store
 
 cdef enum:
@@ -47,7 +47,7 @@ cdef class Window:
 cdef class Service:
     """What all connections of one server share: the store, the counts and the buffers."""
     cdef readonly Store store
-    cdef readonly Trouble trouble  # None: none is planted
+    cdef readonly Faults faults  # None: none is planted
     cdef bint reads_slowly         # that is planted
     cdef object call_soon          # the event loop's; None before the server listens
     cdef bint in_round             # a connection has been read in this round of the event loop
@@ -123,7 +123,7 @@ cdef class Connection:
     # whole one left, or the connection is blocked, closing, or waiting for a large argument. It is called again with
     # the bytes it left and what came after them.
     cdef int consume(self) except -1
-    # The same command by command, for `endure`. What is at `at`: AWAITED, CONTROL or DATA.
+    # The same command by command, for `handle_under_faults`. What is at `at`: AWAITED, CONTROL or DATA.
     cdef int next_command(self) except -1
     # Executes what next_command found. False: the peer does not read, and the rest of its answer comes by a next call.
     cdef bint execute_command(self) except -1
@@ -134,7 +134,7 @@ cdef class Connection:
 
     cdef int process(self, char *data, Py_ssize_t size) except -1
     cdef int go_on(self) except -1
-    cdef int endure(self) except -1
+    cdef int handle_under_faults(self) except -1
     cdef int slow_down(self, Py_ssize_t read_bytes) except -1
     cdef int keep_rest(self) except -1
     cdef bint make_room(self, Py_ssize_t room) except -1  # False: it would hold too much

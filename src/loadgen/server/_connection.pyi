@@ -2,7 +2,7 @@ from asyncio import BaseTransport
 from collections.abc import Callable
 from typing import final
 
-from loadgen.server._faults import Trouble
+from loadgen.server._faults import Faults
 from loadgen.server._store import Store
 
 @final
@@ -12,7 +12,7 @@ class Window:
 @final
 class Service:
     store: Store
-    trouble: Trouble | None
+    faults: Faults | None
     max_item_bytes: int
     version: str
     connections: set[Connection]
@@ -26,7 +26,7 @@ class Service:
         max_item_bytes: int,
         version: str,
         stop: Callable[[], None],
-        trouble: Trouble | None = None,
+        faults: Faults | None = None,
     ) -> None: ...
     def listening_on(self, host: str, port: int, call_soon: Callable[..., object]) -> None: ...
     def end_round(self) -> None: ...

@@ -12,7 +12,7 @@ import asyncio
 import socket
 import time
 
-from loadgen.server._faults cimport Trouble
+from loadgen.server._faults cimport Faults
 from loadgen.server._store cimport Store
 
 cdef extern from "<sys/socket.h>" nogil:
@@ -107,10 +107,10 @@ cdef class Service:
         if self.read_buffer == NULL or self.out == NULL:
             raise MemoryError()
 
-    def __init__(self, Store store not None, int64_t max_item_bytes, str version, stop, Trouble trouble=None):
+    def __init__(self, Store store not None, int64_t max_item_bytes, str version, stop, Faults faults=None):
         self.store = store
-        self.trouble = trouble
-        self.reads_slowly = trouble is not None and trouble.read_bytes_per_s > 0
+        self.faults = faults
+        self.reads_slowly = faults is not None and faults.read_bytes_per_s > 0
         self.max_item_bytes = max_item_bytes
         self.version = version
         self.stop = stop
@@ -131,7 +131,7 @@ cdef class Service:
         self.call_soon = call_soon
 
     cdef int begin_round(self) except -1:
-        if self.call_soon is not None and self.trouble.takes_time():
+        if self.call_soon is not None and self.faults.takes_time():
             self.in_round = True
             self.call_soon(self.end_round)
         return 0
@@ -217,7 +217,7 @@ cdef class Connection:
             window.at = self.service.read_buffer
             window.size = READ_BYTES
         if self.service.reads_slowly:
-            window.size = min(window.size, self.service.trouble.read_most())
+            window.size = min(window.size, self.service.faults.read_most())
         return window
 
     def buffer_updated(self, Py_ssize_t size):
@@ -272,7 +272,7 @@ cdef class Connection:
         """The loop's timer: reads again if that is due. It may come early."""
         if self.closing:
             return
-        left_ns = self.service.trouble.left_ns(self.read_at_ns)
+        left_ns = self.service.faults.left_ns(self.read_at_ns)
         if left_ns > 0:
             asyncio.get_running_loop().call_later(left_ns / 1e9, self.read_on)
             return
@@ -303,10 +303,10 @@ cdef class Connection:
         self.at = 0
         self.turn_left = TURN_BYTES
         if not self.closing:
-            if self.service.trouble is None:
+            if self.service.faults is None:
                 self.consume()
             else:
-                self.endure()
+                self.handle_under_faults()
         self.flush()
         if self.closing:
             self.own_start = self.own_end = 0
@@ -322,12 +322,12 @@ cdef class Connection:
             self.transport.pause_reading()
         return 0
 
-    cdef int endure(self) except -1:
-        cdef Trouble trouble = self.service.trouble
+    cdef int handle_under_faults(self) except -1:
+        cdef Faults faults = self.service.faults
         cdef bint answered
         cdef int found
         if not self.service.in_round:
-            trouble.arrive()
+            faults.arrive()
             self.service.begin_round()
         while not self.blocked and not self.closing and not self.deaf:
             found = self.next_command()
@@ -335,30 +335,30 @@ cdef class Connection:
                 return 0
             if found == CONTROL:
                 answered = self.execute_command()
-            elif trouble.blackhole:
+            elif faults.blackhole:
                 self.deaf = True
                 break
             else:
-                trouble.serve()
+                faults.serve()
                 self.service.now_ns = unix_ns()
                 self.data_commands += 1
                 answered = True
-                if trouble.fails():
+                if faults.fails():
                     self.refuse_command()
                 else:
                     answered = self.execute_command()
-            if answered and 0 < trouble.close_after <= self.data_commands:
+            if answered and 0 < faults.close_after <= self.data_commands:
                 self.close_after_replies()
-            if trouble.takes_time():
+            if faults.takes_time():
                 self.flush()
         if self.deaf:
             self.at = self.size
         return 0
 
     cdef int slow_down(self, Py_ssize_t read_bytes) except -1:
-        cdef Trouble trouble = self.service.trouble
-        self.read_at_ns = trouble.read_again_at(self.read_at_ns, read_bytes)
-        left_ns = trouble.left_ns(self.read_at_ns)
+        cdef Faults faults = self.service.faults
+        self.read_at_ns = faults.read_again_at(self.read_at_ns, read_bytes)
+        left_ns = faults.left_ns(self.read_at_ns)
         if left_ns > 0 and not self.closing:
             self.slowed = self.paused = True
             self.transport.pause_reading()

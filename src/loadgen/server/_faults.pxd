@@ -1,6 +1,6 @@
-# Trouble planted in the built-in server on purpose: when it is frozen, how long a command takes, which one fails, how
-# slowly it reads. It says when and whether, and keeps the one thread of the server waiting; it knows no connection, no
-# protocol and no event loop. `Connection.endure` asks it command by command, `_server` arms the timer of the freezes.
+# Faults of the built-in server, made on purpose: freezes, delays, errors, closed connections and slow reads. Faults
+# decides when each fault happens, and blocks the server's only thread. Faults knows no connection, no protocol and no
+# event loop: `Connection.handle_under_faults` calls it for each command, and `_server` arms the timer of the freezes.
 #
 # Two laws that a measurement can be held against:
 #
@@ -18,7 +18,7 @@ from libc.stdint cimport int64_t, uint64_t
 from loadgen.engine._random cimport Random
 
 
-cdef class Trouble:
+cdef class Faults:
     # What is planted; 0 where it is not.
     cdef readonly int64_t stall_ns
     cdef readonly int64_t every_ns

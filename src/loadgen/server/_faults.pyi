@@ -1,7 +1,7 @@
 from typing import final
 
 @final
-class Trouble:
+class Faults:
     stall_ns: int
     every_ns: int
     delay_ns: int

@@ -34,7 +34,7 @@ cdef enum:
 
 
 @cython.final
-cdef class Trouble:
+cdef class Faults:
     def __init__(
         self, *, int64_t stall_ns=0, int64_t every_ns=0, int64_t delay_ns=0, int64_t jitter_ns=0, bint blackhole=False,
         double error_rate=0.0, int64_t close_after=0, int64_t read_bytes_per_s=0, uint64_t seed=0,

@@ -1,7 +1,7 @@
-from loadgen.server._faults import Trouble
+from loadgen.server._faults import Faults
 from loadgen.server._store import EVICTION_POLICIES, Store
 
-__all__ = ["DEFAULT_MAX_MEMORY_BYTES", "EVICTION_POLICIES", "MEMCACHE_MAX_ITEM_BYTES", "Server", "Trouble"]
+__all__ = ["DEFAULT_MAX_MEMORY_BYTES", "EVICTION_POLICIES", "MEMCACHE_MAX_ITEM_BYTES", "Faults", "Server"]
 
 DEFAULT_MAX_MEMORY_BYTES: int
 MEMCACHE_MAX_ITEM_BYTES: int
@@ -24,7 +24,7 @@ class Server:
         max_item_bytes: int | None = None,
         version: str = "",
         null: bool = False,
-        trouble: Trouble | None = None,
+        faults: Faults | None = None,
     ) -> None: ...
     async def start(self) -> None: ...
     def ask_to_stop(self) -> None: ...

@@ -22,10 +22,10 @@ from loadgen.server._memcache cimport MemcacheConnection
 from loadgen.server._null cimport NullMemcacheConnection, NullRedisConnection
 from loadgen.server._redis cimport RedisConnection
 
-from loadgen.server._faults import Trouble
+from loadgen.server._faults import Faults
 from loadgen.server._store import EVICTION_POLICIES, ITEM_OVERHEAD_BYTES, Store
 
-__all__ = ["DEFAULT_MAX_MEMORY_BYTES", "EVICTION_POLICIES", "MEMCACHE_MAX_ITEM_BYTES", "Server", "Trouble"]
+__all__ = ["DEFAULT_MAX_MEMORY_BYTES", "EVICTION_POLICIES", "MEMCACHE_MAX_ITEM_BYTES", "Server", "Faults"]
 
 DEFAULT_MAX_MEMORY_BYTES = 256 << 20
 MEMCACHE_MAX_ITEM_BYTES = 1 << 20
@@ -64,12 +64,12 @@ class Server:
     `max_item_bytes` bounds one item: for memcache it is counted as memcached counts it, 1 MiB unless given; for RESP a
     value may take what the memory allows, up to the protocol's 512 MiB.
     `version` is what the server calls itself. Port 0 takes a free one. `null` answers the data commands without a
-    store; `trouble` is what is planted, and this server's alone: it remembers what has happened.
+    store; `faults` is what is planted, and this server's alone: it remembers what has happened.
     """
 
     def __init__(
         self, host="127.0.0.1", port=0, protocol="resp", *, max_memory_bytes=DEFAULT_MAX_MEMORY_BYTES,
-        eviction="lru", max_item_bytes=None, version="", null=False, trouble=None,
+        eviction="lru", max_item_bytes=None, version="", null=False, faults=None,
     ):
         if protocol not in _PROTOCOLS:
             raise ValueError(f"protocol must be resp or memcache, not {protocol!r}")
@@ -81,7 +81,7 @@ class Server:
         self.protocol = protocol
         self.store = Store(max_memory_bytes, eviction)
         self._connection = (_NULL_PROTOCOLS if null else _PROTOCOLS)[protocol]
-        self._service = Service(self.store, max_item_bytes, version, self.ask_to_stop, trouble)
+        self._service = Service(self.store, max_item_bytes, version, self.ask_to_stop, faults)
         self._listener = None
         self._timer = -1
         self._asked_to_stop = asyncio.Event()
@@ -91,22 +91,22 @@ class Server:
         loop = asyncio.get_running_loop()
         cdef Service service = self._service
         connection = self._connection
-        slow = service.trouble is not None and service.trouble.read_bytes_per_s > 0
+        slow = service.faults is not None and service.faults.read_bytes_per_s > 0
         listener = await _listen(loop, self.host, self.port, SLOW_SEGMENT_BYTES if slow else 0)
         self.host, self.port = listener.getsockname()[:2]
         service.listening_on(self.host, self.port, loop.call_soon)
         self._listener = await loop.create_server(lambda: connection(service), sock=listener, backlog=BACKLOG)
-        if service.trouble is not None and service.trouble.stall_ns > 0:
+        if service.faults is not None and service.faults.stall_ns > 0:
             self._timer = timer_open()
             if self._timer < 0:
                 raise OSError(errno, os.strerror(errno))
             loop.add_reader(self._timer, self._freeze)
-            timer_arm(self._timer, service.trouble.start())
+            timer_arm(self._timer, service.faults.start())
 
     def _freeze(self):
         cdef Service service = self._service
         timer_clear(self._timer)
-        timer_arm(self._timer, service.trouble.freeze())
+        timer_arm(self._timer, service.faults.freeze())
 
     def ask_to_stop(self):
         """Makes `asked_to_stop` return; a client's SHUTDOWN does the same."""

@@ -14,7 +14,7 @@ import uvloop
 
 from loadgen.errors import TargetError
 from loadgen.protocol import PROTOCOLS, Wire
-from loadgen.server._server import DEFAULT_MAX_MEMORY_BYTES, EVICTION_POLICIES, MEMCACHE_MAX_ITEM_BYTES, Server, Trouble
+from loadgen.server._server import DEFAULT_MAX_MEMORY_BYTES, EVICTION_POLICIES, MEMCACHE_MAX_ITEM_BYTES, Faults, Server
 from loadgen.units import format_duration
 from loadgen.version import __version__
 
@@ -23,7 +23,7 @@ LOOPS = ("uvloop", "asyncio")
 # More open files than any server here needs; some systems take no more even where they say that there is no limit.
 MOST_FILES = 10_240 if sys.platform == "darwin" else 1_048_576
 
-__all__ = ["EVICTION_POLICIES", "LOOPS", "BuiltinServer", "Trouble"]
+__all__ = ["EVICTION_POLICIES", "LOOPS", "BuiltinServer", "Faults"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class BuiltinServer:
     """Stop when standard input, a pipe, ends."""
     null: bool = False
     """Answer the data commands without a store."""
-    trouble: Trouble | None = None
+    faults: Faults | None = None
     """What is planted; it serves for one run."""
 
     def run(self) -> None:
@@ -66,7 +66,7 @@ class BuiltinServer:
             max_item_bytes=self.max_item_bytes if self.protocol == Wire.MEMCACHE else None,
             version=__version__,
             null=self.null,
-            trouble=self.trouble,
+            faults=self.faults,
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -86,7 +86,7 @@ class BuiltinServer:
         print(
             f"loadgen built-in server ({self.protocol}) listening on {address}:{server.port}, "
             f"{_shown(self.max_memory_bytes)}, {self.eviction}; Ctrl-C stops it"
-            f"{'; null: nothing is stored' if self.null else ''}{_planted(self.trouble)}",
+            f"{'; null: nothing is stored' if self.null else ''}{_planted(self.faults)}",
             flush=True,
         )
         await server.asked_to_stop()
@@ -115,17 +115,17 @@ def _stop_at_eof(loop: asyncio.AbstractEventLoop, server: Server) -> None:
         raise TargetError("--stop-at-eof needs a pipe as standard input.") from None
 
 
-def _planted(trouble: Trouble | None) -> str:
-    if trouble is None:
+def _planted(faults: Faults | None) -> str:
+    if faults is None:
         return ""
     parts = {
-        f"stall {format_duration(trouble.stall_ns)} every {format_duration(trouble.every_ns)}": trouble.stall_ns,
-        f"delay {format_duration(trouble.delay_ns)}": trouble.delay_ns,
-        f"jitter {format_duration(trouble.jitter_ns)}": trouble.jitter_ns,
-        "blackhole": trouble.blackhole,
-        f"errors {trouble.error_rate * 100:.6g}%": trouble.error_rate,
-        f"close after {trouble.close_after}": trouble.close_after,
-        f"slow read {trouble.read_bytes_per_s} B/s": trouble.read_bytes_per_s,
+        f"stall {format_duration(faults.stall_ns)} every {format_duration(faults.every_ns)}": faults.stall_ns,
+        f"delay {format_duration(faults.delay_ns)}": faults.delay_ns,
+        f"jitter {format_duration(faults.jitter_ns)}": faults.jitter_ns,
+        "blackhole": faults.blackhole,
+        f"errors {faults.error_rate * 100:.6g}%": faults.error_rate,
+        f"close after {faults.close_after}": faults.close_after,
+        f"slow read {faults.read_bytes_per_s} B/s": faults.read_bytes_per_s,
     }
     return "; planted: " + ", ".join(text for text, amount in parts.items() if amount)
 

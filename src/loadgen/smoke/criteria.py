@@ -44,9 +44,9 @@ def judge(limits: SmokeLimits, course: Observed, result: Result | None = None) -
 
 
 def _steps(limits: SmokeLimits, course: Observed) -> Iterator[Check]:
-    yield _step("server up", course.up, course.obstacle)
-    yield _step("sanity", course.sanity, course.obstacle if limits.sanity else "switched off (smoke.sanity)")
-    yield _step("still up", course.still_up, course.obstacle)
+    yield _step("server up", course.up, course.not_reached_because)
+    yield _step("sanity", course.sanity, course.not_reached_because if limits.sanity else "switched off (smoke.sanity)")
+    yield _step("still up", course.still_up, course.not_reached_because)
     yield _log(limits, course)
 
 
@@ -57,19 +57,21 @@ def _step(name: str, finding: Finding | None, otherwise: str) -> Check:
 def _log(limits: SmokeLimits, course: Observed) -> Check:
     if not limits.log:
         return Check("log", None, "switched off (smoke.log)")
-    if course.complaints is None:
+    if course.log_errors is None:
         reached = course.still_up is not None
-        return Check("log", None, "loadgen did not start it, so its log is not seen" if reached else course.obstacle)
-    if not course.complaints:
+        return Check(
+            "log", None, "loadgen did not start it, so its log is not seen" if reached else course.not_reached_because
+        )
+    if not course.log_errors:
         return Check("log", True, "no error")
-    others = f", and {len(course.complaints) - 1:,} more" if len(course.complaints) > 1 else ""
-    return Check("log", False, f'"{printable(course.complaints[0])}"{others}')
+    others = f", and {len(course.log_errors) - 1:,} more" if len(course.log_errors) > 1 else ""
+    return Check("log", False, f'"{printable(course.log_errors[0])}"{others}')
 
 
 def _no_load(course: Observed) -> Iterator[Check]:
     for name in _OF_THE_LOAD:
         failed = name == "completed" and course.failure
-        yield Check(name, False, course.failure) if failed else Check(name, None, course.obstacle)
+        yield Check(name, False, course.failure) if failed else Check(name, None, course.not_reached_because)
 
 
 def _load(limits: SmokeLimits, result: Result, course: Observed) -> Iterator[Check]:

@@ -33,7 +33,7 @@ class SmokeEnded(Ending):
     """One for each of `criteria.CRITERIA`, in their order."""
     result: Result | None = None
     """Of the load; None when it did not come so far."""
-    last_words: tuple[str, ...] = ()
+    log_tail: tuple[str, ...] = ()
     """The end of the server's log, where the test failed and there is one."""
     interrupted: bool = False
     wall_s: float = field(default_factory=time.time)

@@ -22,12 +22,12 @@ class Observed:
     failure: str = ""
     """Why the load could not begin, in a sentence; empty when it did, or was not tried."""
     still_up: Finding | None = None
-    complaints: tuple[str, ...] | None = None
+    log_errors: tuple[str, ...] | None = None
     """Lines of the server's log that tell of an error; None where there is no log to be seen."""
     interrupted: bool = False
 
     @property
-    def obstacle(self) -> str:
+    def not_reached_because(self) -> str:
         """Why what follows was not reached."""
         if self.up is not None and not self.up.good:
             return "not reached: the server did not come up"

@@ -16,7 +16,7 @@ from loadgen.judge.judging import Judging
 from loadgen.plan import Plan
 from loadgen.runner.run import Run
 from loadgen.runner.stop import NEVER, Stop
-from loadgen.runner.watch import FATE_PATIENCE_S, fate_of
+from loadgen.runner.watch import EXIT_PATIENCE_S, exit_report_within
 from loadgen.smoke.criteria import judge
 from loadgen.smoke.ended import SmokeEnded
 from loadgen.smoke.limits import SmokeLimits
@@ -54,29 +54,29 @@ class SmokeTest:
         self.case = case
         self.emit = emit
         self.stop = stop
-        self.course = Observed()
+        self.observed = Observed()
         self.identity = ""
         self.result: Result | None = None
-        self.last_words: tuple[str, ...] = ()
+        self.log_tail: tuple[str, ...] = ()
 
     def ended(self) -> SmokeEnded:
         """Runs it to its end, or as far as it comes. Raises WorkerError when the generator cannot do its part."""
         try:
             self.go()
         except ServerError as error:
-            self.course = Observed(up=Finding(False, str(error)))
-            self.last_words = error.last_words
+            self.observed = Observed(up=Finding(False, str(error)))
+            self.log_tail = error.log_tail
         except KeyboardInterrupt:
-            self.course = replace(self.course, interrupted=True)
+            self.observed = replace(self.observed, interrupted=True)
         ended = SmokeEnded(
             server=self.case.name,
             identity=self.identity,
-            checks=judge(self.case.limits, self.course, self.result),
+            checks=judge(self.case.limits, self.observed, self.result),
             result=self.result,
-            last_words=self.last_words,
-            interrupted=self.course.interrupted or (self.result is not None and self.result.interrupted),
+            log_tail=self.log_tail,
+            interrupted=self.observed.interrupted or (self.result is not None and self.result.interrupted),
         )
-        return ended if ended.failed else replace(ended, last_words=())
+        return ended if ended.failed else replace(ended, log_tail=())
 
     def go(self) -> None:
         began_ns, server = time.monotonic_ns(), None
@@ -86,9 +86,9 @@ class SmokeTest:
                 self.test(self.case.plan.at(*up.endpoints), server, began_ns)
         finally:
             # What it says when it is stopped, of memory that leaked or locks that were held, counts too.
-            if server is not None and self.course.up is not None:
-                self.course = replace(self.course, complaints=server.complaints())
-                self.last_words = server.last_words()
+            if server is not None and self.observed.up is not None:
+                self.observed = replace(self.observed, log_errors=server.log_errors())
+                self.log_tail = server.log_tail()
 
     def test(self, plan: Plan, server: ManagedServer | None, began_ns: int) -> None:
         """All of it but the start and the stop."""
@@ -96,16 +96,18 @@ class SmokeTest:
             if server is None:
                 sanity.greet(plan.target)
         except TargetError as error:
-            self.course = Observed(up=Finding(False, str(error)))
+            self.observed = Observed(up=Finding(False, str(error)))
             return
-        self.course = Observed(up=Finding(True, f"answered after {(time.monotonic_ns() - began_ns) / NS_PER_S:.2f} s"))
+        self.observed = Observed(
+            up=Finding(True, f"answered after {(time.monotonic_ns() - began_ns) / NS_PER_S:.2f} s")
+        )
         self.identity = identify(plan.target)
         warnings, embedded = self.case.warnings, self.case.embedded
         fingerprint, judging = machine.fingerprint(), self.case.judging
         self.emit(Configured(plan, __version__, warnings, embedded, self.identity, host=fingerprint, judging=judging))
         if self.is_sane(plan):
             self.load(plan, server)
-        self.course = replace(self.course, still_up=still_up(plan, server))
+        self.observed = replace(self.observed, still_up=still_up(plan, server))
 
     def is_sane(self, plan: Plan) -> bool:
         """Whether it answers right, or need not."""
@@ -115,7 +117,7 @@ class SmokeTest:
             finding = Finding(True, sanity.check(plan.target))
         except TargetError as error:
             finding = Finding(False, str(error))
-        self.course = replace(self.course, sanity=finding)
+        self.observed = replace(self.observed, sanity=finding)
         return finding.good
 
     def load(self, plan: Plan, server: ManagedServer | None) -> None:
@@ -129,7 +131,7 @@ class SmokeTest:
                 stop=self.stop,
             ).result()
         except TargetError as error:
-            self.course = replace(self.course, failure=str(error))
+            self.observed = replace(self.observed, failure=str(error))
         else:
             self.emit(self.result)
 
@@ -142,13 +144,13 @@ def still_up(plan: Plan, server: ManagedServer | None) -> Finding:
     except TargetError as error:
         wrong = str(error)
     if server is not None:
-        wrong = fate_of(server, FATE_PATIENCE_S if wrong else 0.0) or wrong
+        wrong = exit_report_within(server, EXIT_PATIENCE_S if wrong else 0.0) or wrong
         if not wrong and server.restarted():
             wrong = f"{server.name} was restarted under the load: another process answers now"
     return Finding(not wrong, wrong or "it answers")
 
 
-def teller(emit: Emit, case: Case, number: int, total: int) -> Emit:
+def naming(emit: Emit, case: Case, number: int, total: int) -> Emit:
     """Passes on a test's events; where there are several tests, its progress says which of them it is."""
 
     def tell(event: Event) -> None:
@@ -164,10 +166,10 @@ def run_all(cases: Sequence[Case], emit: Emit, *, stop: Stop = NEVER) -> Iterato
     interrupted = False
     for number, case in enumerate(cases, 1):
         if interrupted:
-            course = Observed(interrupted=True)
-            ended = SmokeEnded(case.name, "", judge(case.limits, course), interrupted=True)
+            observed = Observed(interrupted=True)
+            ended = SmokeEnded(case.name, "", judge(case.limits, observed), interrupted=True)
         else:
-            ended = SmokeTest(case, teller(emit, case, number, len(cases)), stop=stop).ended()
+            ended = SmokeTest(case, naming(emit, case, number, len(cases)), stop=stop).ended()
         emit(ended)
         yield ended
         interrupted = ended.interrupted or stop.is_set

@@ -31,11 +31,11 @@ _SHOWN = 3
 
 
 class BuildError(TargetError):
-    """The program is not there after its build; `last_words` are the last lines that the build printed."""
+    """The program is not there after its build; `log_tail` are the last lines that the build printed."""
 
-    def __init__(self, sentence: str, last_words: tuple[str, ...] = ()) -> None:
+    def __init__(self, sentence: str, log_tail: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
-        self.last_words = last_words
+        self.log_tail = log_tail
 
 
 def run(plan: ServerPlan, emit: Callable[[Progress], None]) -> None:
@@ -51,20 +51,20 @@ def run(plan: ServerPlan, emit: Callable[[Progress], None]) -> None:
                     f"The build of {plan.name} ({command}) was not done within "
                     f"{format_duration(plan.build_timeout_ns)} and was ended{_quoted(log)}: raise "
                     "target.server.build_timeout.",
-                    log.last_words(),
+                    log.log_tail(),
                 )
             kept.hear(min(_TOLD_S, limit_s - took_s))
         if kept.end.status != 0:
             raise BuildError(
                 f"The program {plan.command[0]} of target.server.command is not there, and its build ({command}, run "
                 f"in {Path.cwd()}) {kept.end}{_quoted(log)}: mend the build, or correct target.server.build.",
-                log.last_words(),
+                log.log_tail(),
             )
         if program.is_absent(plan.command[0], os.environ | dict(plan.env)):
             raise BuildError(
                 f"The program {plan.command[0]} of target.server.command is not there after its build ({command}) "
                 "either: name in target.server.command what target.server.build makes.",
-                log.last_words(),
+                log.log_tail(),
             )
 
 
@@ -109,5 +109,5 @@ def _tell(plan: ServerPlan, took_s: float, emit: Callable[[Progress], None]) -> 
 
 def _quoted(log: ServerLog) -> str:
     """The last lines as the middle of a sentence; empty when there is none."""
-    said = log.last_words()[-_SHOWN:]
+    said = log.log_tail()[-_SHOWN:]
     return f' after it had said "{" / ".join(said)}"' if said else " without a word"

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from loadgen.escape import printable
 from loadgen.secret import masked
 
-MOST_COMPLAINTS = 20
+MOST_LOG_ERRORS = 20
 """The first ones tell what went wrong; what follows follows from it."""
 
-MOST_LAST_WORDS = 20
+MOST_TAIL_LINES = 20
 
 _LONGEST_LINE = 8192
 """In bytes; what is behind it is not looked through."""
@@ -53,7 +53,7 @@ _BUILTIN = re.compile("|".join(f"(?:{expression})" for _, expression in _ALWAYS)
 _HINTS = tuple(hint for hint, _ in _ALWAYS)
 
 
-def is_complaint(line: str) -> bool:
+def is_error_line(line: str) -> bool:
     """Whether a line tells of an error by the words that are always looked for."""
     return _BUILTIN.search(line) is not None
 
@@ -71,25 +71,25 @@ class ServerLog:
         self._own = [re.compile(pattern) for pattern in patterns]
         self._begun = b""
         """A line whose end has not come yet."""
-        self._complaints: list[str] = []
+        self._errors: list[str] = []
         self._last: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Reads it to its end, and lets it go; what was found stays."""
         if self._file >= 0:
-            self._complaints, self._last = list(self.complaints()), self.last_words()
+            self._errors, self._last = list(self.log_errors()), self.log_tail()
             self._begun = b""
             os.close(self._file)
             self._file = -1
 
-    def complaints(self) -> tuple[str, ...]:
+    def log_errors(self) -> tuple[str, ...]:
         """The first lines that tell of an error, as they stand, and printable."""
         if self._file >= 0:
             self._take()
         unended = self._judged(self._begun)
-        return (*self._complaints, *unended)[:MOST_COMPLAINTS]
+        return (*self._errors, *unended)[:MOST_LOG_ERRORS]
 
-    def last_words(self) -> tuple[str, ...]:
+    def log_tail(self) -> tuple[str, ...]:
         """The last lines that are not empty, printable; none when nothing was written."""
         if self._file < 0:
             return self._last
@@ -98,7 +98,7 @@ class ServerLog:
         lines = os.pread(self._file, _TAIL, begin).splitlines()
         # The first of them is in all likelihood the end of one.
         whole = lines[1:] if begin > self._start and len(lines) > 1 else lines
-        return tuple(self._shown(line) for line in whole if line.strip())[-MOST_LAST_WORDS:]
+        return tuple(self._shown(line) for line in whole if line.strip())[-MOST_TAIL_LINES:]
 
     def _take(self) -> None:
         """Looks through what has come since."""
@@ -110,14 +110,14 @@ class ServerLog:
             self._read += len(chunk)
             *lines, begun = (self._begun + chunk).split(b"\n")
             self._begun = begun[:_LONGEST_LINE]
-            if len(self._complaints) < MOST_COMPLAINTS and (self._own or _may_complain(lines)):
-                self._complaints += [said for line in lines for said in self._judged(line)]
-                del self._complaints[MOST_COMPLAINTS:]
+            if len(self._errors) < MOST_LOG_ERRORS and (self._own or _may_hold_errors(lines)):
+                self._errors += [said for line in lines for said in self._judged(line)]
+                del self._errors[MOST_LOG_ERRORS:]
 
     def _judged(self, line: bytes) -> tuple[str, ...]:
         """The line, if it tells of an error."""
         text = line[:_LONGEST_LINE].decode(errors="replace")
-        if is_complaint(text) or any(pattern.search(text) for pattern in self._own):
+        if is_error_line(text) or any(pattern.search(text) for pattern in self._own):
             return (self._shown(line),)
         return ()
 
@@ -126,7 +126,7 @@ class ServerLog:
         return printable(masked(text, self._password), _LONGEST_SHOWN)
 
 
-def _may_complain(lines: Sequence[bytes]) -> bool:
+def _may_hold_errors(lines: Sequence[bytes]) -> bool:
     """Whether it pays to look at each of them: most logs are long, and their lines are in order."""
     text = b"\n".join(lines).lower()
     return any(hint in text for hint in _HINTS)

@@ -40,11 +40,11 @@ _IN_USE = re.compile(r"(?i:\b(?:address|port)\b.{0,40}\bin use\b)|EADDRINUSE")
 
 
 class ServerError(TargetError):
-    """A managed server could not be started, in one sentence; `last_words` are the last lines of its log."""
+    """A managed server could not be started, in one sentence; `log_tail` are the last lines of its log."""
 
-    def __init__(self, sentence: str, last_words: tuple[str, ...] = ()) -> None:
+    def __init__(self, sentence: str, log_tail: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
-        self.last_words = last_words
+        self.log_tail = log_tail
 
 
 class _PortTakenError(ServerError):
@@ -105,22 +105,24 @@ class ManagedServer:
 
     def usage(self) -> Usage | None:
         """What its processes have used until now; None when it has ended or the system does not say."""
-        return self._tree.usage() if self._tree is not None and self._kept is not None and not self.fate() else None
+        return (
+            self._tree.usage() if self._tree is not None and self._kept is not None and not self.exit_report() else None
+        )
 
-    def fate(self) -> str:
+    def exit_report(self) -> str:
         """How it ended, though nobody told it to, in a sentence without its full stop; empty while it lives."""
         if self._kept is not None and not self._fate:
             self._kept.hear()
             self._fate = f"{self.name} {self._kept.end}" if self._kept.end is not None else ""
         return self._fate
 
-    def complaints(self) -> tuple[str, ...]:
+    def log_errors(self) -> tuple[str, ...]:
         """Lines of its log so far that tell of an error: the first 20. After `stop`, those of its end too."""
-        return self._log.complaints() if self._log is not None else ()
+        return self._log.log_errors() if self._log is not None else ()
 
-    def last_words(self) -> tuple[str, ...]:
+    def log_tail(self) -> tuple[str, ...]:
         """The last lines of its log, 20 at most, fit to be shown."""
-        return self._log.last_words() if self._log is not None else ()
+        return self._log.log_tail() if self._log is not None else ()
 
     def restarted(self) -> bool:
         """Whether another process answers than did at the start, though nobody asked for it; also, that data is lost.
@@ -147,7 +149,7 @@ class ManagedServer:
         if self._kept is None:
             return
         try:
-            self.fate()
+            self.exit_report()
         finally:
             self._kept.close()
             self._kept = self._tree = None
@@ -163,7 +165,7 @@ class ManagedServer:
             try:
                 build.run(plan, self._emit)
             except build.BuildError as error:
-                raise ServerError(str(error), error.last_words) from None
+                raise ServerError(str(error), error.log_tail) from None
 
     def _start(self) -> None:
         """Starts its program."""
@@ -243,7 +245,7 @@ class ManagedServer:
                 return
             if answer.state in (ready.State.LOCKED, ready.State.FOREIGN, ready.State.UNWILLING):
                 break
-        raise ServerError(self._not_ready(answer), self.last_words())
+        raise ServerError(self._not_ready(answer), self.log_tail())
 
     def _tell(self, waited_s: float) -> None:
         """How long it has been waited for, once that is long enough to be wondered at."""
@@ -268,12 +270,12 @@ class ManagedServer:
         raise _PortTakenError(
             f"Another process than {self.name} answers on {self.endpoint}: {stranger}; stop it, or leave "
             "target.server.port out for a free one.",
-            self.last_words(),
+            self.log_tail(),
         )
 
     def _ended_early(self) -> ServerError:
         assert self._kept is not None
-        end, said = self._kept.end, self.last_words()
+        end, said = self._kept.end, self.log_tail()
         assert end is not None
         if end.others and end.status == 0:
             return ServerError(

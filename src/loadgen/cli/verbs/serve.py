@@ -6,7 +6,7 @@ from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import PORT_OR_ANY, SHARE, TEXT, TIME_NS, ValueKind, choice, whole
 from loadgen.errors import ExitCode, UsageError
 from loadgen.protocol import Wire
-from loadgen.server.builtin import EVICTION_POLICIES, LOOPS, BuiltinServer, Trouble
+from loadgen.server.builtin import EVICTION_POLICIES, LOOPS, BuiltinServer, Faults
 from loadgen.units import parse_size, shown
 
 _DEFAULT = BuiltinServer()
@@ -84,7 +84,7 @@ SYNTAX = Syntax(
 )
 
 
-def _trouble(args: Given) -> Trouble | None:
+def _faults_of(args: Given) -> Faults | None:
     """What the options plant; None for nothing. Raises UsageError where they contradict each other."""
     if bool(args.stall) != bool(args.every):
         raise UsageError("--stall and --every need each other: for how long, and how often.")
@@ -101,7 +101,7 @@ def _trouble(args: Given) -> Trouble | None:
         raise UsageError(f"--blackhole answers no data command, so there is nothing for {' and '.join(moot)} to do.")
     if not (args.stall or args.slow_read or args.blackhole or moot):
         return None
-    return Trouble(
+    return Faults(
         stall_ns=args.stall,
         every_ns=args.every,
         delay_ns=args.delay,
@@ -126,6 +126,6 @@ def run(args: Given) -> int:
         loop=args.loop,
         stop_at_eof=args.stop_at_eof,
         null=args.null,
-        trouble=_trouble(args),
+        faults=_faults_of(args),
     ).run()
     return ExitCode.YES

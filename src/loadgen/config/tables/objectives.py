@@ -35,7 +35,7 @@ class Percentiles(Table):
     )
 
     @model_validator(mode="after")
-    def _says_something(self) -> Percentiles:
+    def _has_a_bound(self) -> Percentiles:
         if all(getattr(self, name) is None for name in type(self).model_fields):
             raise ValueError('names no objective; write at least one, such as p999 = "1ms"')
         return self

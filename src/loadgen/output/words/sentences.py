@@ -225,19 +225,19 @@ def server(report: ServerReport) -> str:
     )
 
 
-def fate(report: ServerReport | None) -> list[str]:
+def exit_report(report: ServerReport | None) -> list[str]:
     """How the server ended though nobody told it to; empty when it lives, or nobody watched."""
-    return [printable(report.fate, _MAX_SENTENCE)] if report is not None and report.fate else []
+    return [printable(report.exit_report, _MAX_SENTENCE)] if report is not None and report.exit_report else []
 
 
-def complaints(report: ServerReport | None) -> list[str]:
+def log_errors(report: ServerReport | None) -> list[str]:
     """What its log tells of errors, as far as that is shown."""
     if report is None:
         return []
-    rest = len(report.complaints) - _MOST_COMPLAINTS
+    rest = len(report.log_errors) - _MOST_COMPLAINTS
     # A line that says "one more" would take the place of that one.
     rest = rest if rest > 1 else 0
-    shown = [f"its log: {printable(line)}" for line in report.complaints[: len(report.complaints) - rest]]
+    shown = [f"its log: {printable(line)}" for line in report.log_errors[: len(report.log_errors) - rest]]
     return shown + [f"and {figures.plural(rest, 'more line')} of that kind"] * (rest > 0)
 
 

@@ -95,6 +95,6 @@ def found(check: Check) -> str:
     return printable(check.found, _LONGEST)
 
 
-def last_words(ended: SmokeEnded) -> list[str]:
+def log_tail(ended: SmokeEnded) -> list[str]:
     """The end of the server's log, each line cut to a length."""
-    return [printable(line) for line in ended.last_words]
+    return [printable(line) for line in ended.log_tail]

@@ -34,7 +34,7 @@ def smoke(record: Fields, plan: Plan, result: Result | None) -> SmokeEnded:
             for each in record.parts("checks")
         ),
         result=result,
-        last_words=record.texts("last_words"),
+        log_tail=record.texts("last_words"),
         interrupted=bool(record.get("interrupted", False)),
         wall_s=record.wall_s(),
     )

@@ -316,6 +316,6 @@ def _server(record: Fields) -> ServerReport:
         max_rss_bytes=rss,
         max_threads=threads,
         max_fds=fds,
-        fate=str(record.may("fate", "")),
-        complaints=record.texts("complaints"),
+        exit_report=str(record.may("fate", "")),
+        log_errors=record.texts("complaints"),
     )

@@ -217,8 +217,8 @@ def _server(report: ServerReport) -> dict[str, Any]:
         "max_rss_bytes": report.max_rss_bytes,
         "max_threads": report.max_threads,
         "max_fds": report.max_fds,
-        "fate": text(report.fate) or None,
-        "complaints": texts(report.complaints),
+        "fate": text(report.exit_report) or None,
+        "complaints": texts(report.log_errors),
     }
 
 

@@ -39,6 +39,6 @@ def smoke(event: SmokeEnded) -> dict[str, Any]:
         **{f"{name}_us": latency.get(f"{name}_us") for name, _, _ in COMPARED},
         "hit_pct": percent(measured.hit_rate) if measured is not None else None,
         "server_cpu_us_per_request": cpu_us(watched.cpu_us_per_request) if watched is not None else None,
-        "last_words": texts(event.last_words),
+        "last_words": texts(event.log_tail),
         "result": run.result(result) if result is not None else None,
     }

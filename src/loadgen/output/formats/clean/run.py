@@ -182,8 +182,8 @@ class Run:
             return []
         return [
             *fact("server", sentences.server(report)),
-            *(self._paint(line, "bold red") for line in facts("", sentences.fate(report))),
-            *(self._paint(line, "yellow") for line in facts("", sentences.complaints(report))),
+            *(self._paint(line, "bold red") for line in facts("", sentences.exit_report(report))),
+            *(self._paint(line, "yellow") for line in facts("", sentences.log_errors(report))),
         ]
 
     def _objectives(self, event: Result) -> list[str]:

@@ -50,7 +50,7 @@ class Smoke:
             "",
             self._paint(f"{'criterion':<{_NAME}}{'limit':<{_LIMIT}}{'':<{_ANSWER}}found", "bold"),
             *(line for check in event.checks for line in self._check(check)),
-            *self._last_words(event),
+            *self._log_tail(event),
         ]
 
     def _check(self, check: Check) -> list[str]:
@@ -58,10 +58,10 @@ class Smoke:
         lines = indented(smoke.found(check), len(label), label)
         return [self._paint(line, _ANSWER_STYLES[check.passed]) for line in lines]
 
-    def _last_words(self, event: SmokeEnded) -> list[str]:
-        if not event.last_words:
+    def _log_tail(self, event: SmokeEnded) -> list[str]:
+        if not event.log_tail:
             return []
-        lines = (line for words in smoke.last_words(event) for line in indented(words, 2) or [""])
+        lines = (line for words in smoke.log_tail(event) for line in indented(words, 2) or [""])
         return ["", self._paint("the end of the server's log", "bold"), *(self._paint(line, "dim") for line in lines)]
 
     def _row(self, event: SmokeEnded) -> list[str]:

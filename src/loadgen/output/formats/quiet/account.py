@@ -22,7 +22,7 @@ def remarks(event: LoadEnded) -> list[str]:
     reasons = [reason for reason in sentences.reasons(event) if reason not in said]
     return [
         *(["interrupted"] if event.interrupted else []),
-        *sentences.fate(event.server if isinstance(event, Result) else None),
+        *sentences.exit_report(event.server if isinstance(event, Result) else None),
         *(["built-in server"] if event.embedded else []),
         *sentences.failures(event),
         *([f"OVERLOAD: {strain[0]}"] if strain else []),

@@ -157,7 +157,7 @@ def _result(event: Result) -> list[str]:
         f"throughput: {event.throughput_per_s:.2f} req/s",
         *(f"overload: {words}" for words in sentences.overload(event)),
         *([f"server: {sentences.server(event.server)}"] if event.server is not None else []),
-        *(f"  {trouble}" for trouble in sentences.fate(event.server) + sentences.complaints(event.server)),
+        *(f"  {trouble}" for trouble in sentences.exit_report(event.server) + sentences.log_errors(event.server)),
         f"bandwidth: {sentences.bandwidth(event, event.measured)}",
         *([f"hit_rate: {hit_rate}"] if hit_rate else []),
     ]

@@ -34,5 +34,5 @@ def _smoke(event: SmokeEnded) -> list[str]:
             f"  {check.name}: {smoke.answer(check)}, {smoke.found(check)}{limit}"
             for check, limit in zip(event.checks, limits, strict=True)
         ),
-        *(f"  log: {words}" for words in smoke.last_words(event)),
+        *(f"  log: {words}" for words in smoke.log_tail(event)),
     ]
