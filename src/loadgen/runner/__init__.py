@@ -1,1 +1,1 @@
-"""What leads a load: the crew of workers, a run, a search, and the watch on a server."""
+"""The leaders of a load: the crew of workers, a run, a search, and the watch on a server."""

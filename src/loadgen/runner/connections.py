@@ -1,4 +1,4 @@
-"""The connections of a plan: opened by the members, and counted as they last reported them."""
+"""The connections of a plan: opened by the members, and counted from the members' last reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from loadgen.worker.messages import OPENED_AT_A_TIME, Connect, Connected
 if TYPE_CHECKING:
     from loadgen.runner.crew import Crew
 
-# A server that is loading its data set is asked again this often, until the connect timeout.
+# The time between attempts to greet a server that is loading its data set, until the connect timeout.
 LOADING_INTERVAL_S = 0.2
 
 
@@ -33,7 +33,7 @@ class Connections:
     # ── Opened ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def establish(self) -> None:
-        """Opens all, and has every one greet its server. A server that is loading is waited for.
+        """Open all connections, each of which greets its server. Wait for a server that is loading its data set.
 
         Raises TargetError when a server cannot be reached at all, or rejects every connection.
         """
@@ -58,17 +58,17 @@ class Connections:
         crew.notes += (Reason(Code.GREETING, words) for words in diagnosis.greeting_remarks(self.plan, crew.examples))
 
     def open(self, fresh: bool = False) -> tuple[int, ...]:
-        """Opens those that are down, or all anew; returns how many to each endpoint did not become ready."""
+        """Open the connections that are down, or all anew. Return how many to each endpoint did not become ready."""
         crew = self.crew
         for seat in crew.running():
-            seat.final = None  # After an earlier load, it has more to say again.
+            seat.final = None  # After an earlier load, the member reports again.
         rounds = max(-(-sum(own.connections) // OPENED_AT_A_TIME) for own in self.plan.workers)
         crew.tell_all(Connect(fresh))
         crew.gather(Connected, rounds * self.plan.wire.connect_timeout_ns)
         return self.down()
 
     def reopen(self) -> None:
-        """After a drain: opens what is down. A server that recycles its connections may have closed any at the end."""
+        """Open the connections that are down after a drain: a server that recycles connections may have closed some."""
         seats = self.crew.seats
         finals = [seat.final for seat in seats]
         with contextlib.suppress(EndedEarly):
@@ -79,11 +79,11 @@ class Connections:
     # ── Counted ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def down(self) -> tuple[int, ...]:
-        """How many connections to each endpoint were not ready when the members last spoke."""
+        """Return how many connections to each endpoint were not ready at the members' last reports."""
         return tuple(map(sum, zip(*(seat.down for seat in self.crew.seats if seat.down), strict=True)))
 
     def without(self) -> list[Endpoint]:
-        """The servers to which no connection was ready when the members last spoke."""
+        """Return the servers to which no connection was ready at the members' last reports."""
         down = self.down()
         return [
             endpoint
@@ -92,25 +92,25 @@ class Connections:
         ]
 
     def gone(self) -> list[Endpoint]:
-        """After a drain: the servers to which no connection was ready then, and none can be made now."""
+        """Return the servers to which no connection was ready after a drain, and to which none can be made now."""
         if self.without():
             self.reopen()
         return self.without()
 
-    # ── Why they are not there ──────────────────────────────────────────────────────────────────────────────────────
+    # ── Diagnosis ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def why_not(self, endpoint: Endpoint) -> str:
-        """Why no connection to a server became ready, and what to do about it."""
+        """Return why no connection to a server became ready, and what to do about it."""
         crew = self.crew
         return self._departed(endpoint) or diagnosis.why_not(self.plan, endpoint, crew.failures(), crew.examples)
 
     def why_gone(self, endpoint: Endpoint) -> str:
-        """That no connection to a server was left when its load ended, and why."""
+        """Return a sentence: no connection to a server was left when its load ended, and why."""
         failures = self.crew.failures(Phase.MEASURE)
         return self._departed(endpoint) or diagnosis.gone(endpoint, failures, self.crew.examples)
 
     def _departed(self, endpoint: Endpoint) -> str:
-        """How a server that we started ended or went deaf, in its own last words; empty where it did neither."""
+        """Return how the watched server ended or stopped listening, with the end of its log; empty for neither."""
         crew, server = self.crew, self.crew.server
         if server is None:
             return ""

@@ -1,7 +1,7 @@
-"""All members together: made, greeted, told what to do, heard, and ended.
+"""A crew: all members of a plan. The crew makes the members, sends them orders, receives their reports, and ends them.
 
-A crew does not know what a member is, which load it is given, and what is made of the counts: that is for its leader, a
-run, a search or a round of a comparison. It reads no config, prints nothing, and works in any thread.
+A crew does not know what a member is, which load it is given, or what the counts are used for: a crew's leader is a
+run, a search or a round of a comparison. A crew reads no config, prints nothing, and works in any thread.
 """
 
 from __future__ import annotations
@@ -52,21 +52,21 @@ from loadgen.worker.messages import (
     Written,
 )
 
-# Between telling the members when to start and that time: enough for each to be told.
+# The time from sending the order of a load to its start: enough for the order to reach every member.
 START_AHEAD_NS = 50_000_000
 
-# How long a member may stay silent past the time at which it must have reported.
+# The time that a member may stay silent past the time at which its report is due.
 GRACE_NS = 10 * NS_PER_S
 
-# How often each member is asked for the time: the quickest answer says best how far its clock is from ours.
+# The clock readings requested from each member: the quickest answer gives the narrowest bounds on the clock's offset.
 CLOCK_READINGS = 3
 
 
 class Crew:
-    """The members that a plan's workers are. `emit` gets the events of connecting, prefilling and a load's progress.
+    """A plan's workers, as members. `emit` receives the events of connecting, prefilling and a load's progress.
 
-    `make_member` makes each member. `server` is the one under load, where we watch it: when it ends, so does the load.
-    So does the load when somebody sets `stop`.
+    `make_member` makes each member. `server` is the server under load, if it is watched. The load ends early when the
+    watched server ends, or when `stop` is set.
     """
 
     def __init__(
@@ -88,16 +88,16 @@ class Crew:
         self.connections = Connections(self)
         self.phase = Phase.CONNECT
         self.load: LoadUnderWay | None = None
-        """The newest; None before the first."""
+        """The newest load; None before the first."""
         self.failure = LoadFailure()
-        """What ended the load, such as a member's death, or the watched server's."""
+        """The failure that ended the load, such as the death of a member or of the watched server."""
         self.notes: list[Reason] = []
         self.examples: dict[str, str] = {}
         self.max_rss_bytes = 0
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Makes the members and, whatever happens, ends them. Raises WorkerError when one cannot be made."""
+        """Make the members, and end them on exit in any case. Raises WorkerError when a member cannot be made."""
         with self.stop.alarm() as self.alarm:
             try:
                 for index in range(len(self.plan.workers)):
@@ -105,7 +105,7 @@ class Crew:
                     self.seats[index].tell(Hello(self.plan, index))
                 yield
             finally:
-                # All of them end at the same time.
+                # Every member receives Goodbye before the first is waited for, so that all end at the same time.
                 self.tell_all(Goodbye())
                 for seat in self.seats:
                     seat.end()
@@ -117,10 +117,10 @@ class Crew:
         self.emit(PhaseBegan(phase, time.time()))
 
     def connect(self) -> None:
-        """Greets the members, and has them open every connection.
+        """Greet the members, measure the offsets of their clocks, and open every connection.
 
-        Raises WorkerError where a member speaks another version of the messages, TargetError as
-        `Connections.establish` does, and EndedEarly as `hear` does.
+        Raises WorkerError when a member uses another version of the messages, TargetError as `Connections.establish`
+        does, and EndedEarly as `hear` does.
         """
         self.begin(Phase.CONNECT)
         self.gather(Greeting, self.plan.wire.connect_timeout_ns)
@@ -130,7 +130,7 @@ class Crew:
         self.connections.establish()
 
     def prefill(self) -> None:
-        """Writes every key. Raises TargetError, with a diagnosis, when that takes too long or gets nowhere."""
+        """Write every key. Raises TargetError, with a diagnosis, when the prefill takes too long or stalls."""
         self.begin(Phase.PREFILL)
         prefill = Prefill(self.plan, time.monotonic_ns())
         self.tell_all(WriteKeys())
@@ -150,17 +150,17 @@ class Crew:
         enough: Callable[[], bool] = lambda: False,
         timeline: Iterable[At] = (),
     ) -> Counted:
-        """Puts a load on the servers, follows it to its end or as far as it comes, and waits for what is open.
+        """Put a load on the servers, follow the load to its end or early end, and wait for the open requests.
 
-        `interval_ended` gets each interval that all members have reported; `enough` is asked after each report whether
-        to end the load there; the actions of `timeline` are done at their times. Where the interval of the load is 0,
-        members say nothing before they have drained: to report takes a worker most of a millisecond.
+        `interval_ended` receives each interval that all members have reported. `enough` is called after each report,
+        and ends the load by returning True. The actions of `timeline` are done at their times. If the interval of the
+        load is 0, members report nothing before they have drained: a report takes a worker most of a millisecond.
         """
         if self.failure:
-            # Something died since the load before.
+            # The load before failed, or something has died since.
             return Counted(ended_early=True)
         for seat in self.seats:
-            # A member that dies before it speaks of this load has counted nothing in it.
+            # A member that dies before its first report of this load has counted nothing in this load.
             seat.forget(*OF_A_LOAD)
         order = PutOn(load, time.monotonic_ns() + START_AHEAD_NS)
         self.load = LoadUnderWay(self, order, interval_ended=interval_ended, enough=enough, timeline=timeline)
@@ -170,7 +170,7 @@ class Crew:
         return self.drain()
 
     def drain(self) -> Counted:
-        """Waits for what is open, but not where the stop token is set twice; returns what has been counted."""
+        """Wait for the open requests, unless the stop token is set twice. Return the load's counts."""
         self.begin(Phase.DRAIN)
         ended_early = self.stop.is_set or bool(self.failure)
         while not self.stop.is_urgent:
@@ -190,7 +190,7 @@ class Crew:
         )
 
     def end_load(self) -> None:
-        """Has the members end what they do."""
+        """Order the members to end their load, prefill or connecting."""
         if self.load is not None:
             self.load.end()
         else:
@@ -199,11 +199,11 @@ class Crew:
     # ── Counts ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def merged(self, phase: Phase) -> Snapshot:
-        """All members' newest snapshots of a phase."""
+        """Return the sum of all members' newest snapshots of a phase."""
         return sum((seat.last[phase] for seat in self.seats if phase in seat.last), Snapshot())
 
     def settled(self, phase: Phase) -> Snapshot:
-        """The same at the end; what was in flight in a member that has not said its last word counts as lost."""
+        """Return the final sum of a phase. Requests in flight count as lost when a member's final report is missing."""
         merged = self.merged(phase)
         if all(seat.final is not None for seat in self.seats):
             return merged
@@ -211,7 +211,7 @@ class Crew:
         return replace(merged, tallies={c: t + open_now.get(c, Tally()) for c, t in merged.tallies.items()})
 
     def failures(self, phase: Phase = Phase.PRECHECK) -> dict[str, int]:
-        """How often connections failed in a phase, by reason."""
+        """Return how often connections failed in a phase, by reason."""
         return dict(self.merged(phase).failures)
 
     # ── Messages ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -224,10 +224,10 @@ class Crew:
         return [seat for seat in self.seats if seat.is_alive]
 
     def hear(self, until_ns: int) -> list[tuple[Seat, Message]]:
-        """The next messages, none when the time comes first.
+        """Return the next messages; none when `until_ns` comes first.
 
-        Raises EndedEarly when the stop token was set, or a member or the watched server has died, and InternalError
-        when a member came upon a bug.
+        Raises EndedEarly when the stop token was set, when a member or the watched server has died, or when no request
+        can succeed; WorkerError or TargetError for a death before the load; InternalError for a bug in a member.
         """
         self.check_server()
         assert self.alarm is not None, "the crew is at work"
@@ -256,22 +256,22 @@ class Crew:
         return heard
 
     def note(self, seat: Seat, report: Report) -> None:
-        """Takes in a report. Raises EndedEarly when it says that no request can succeed."""
+        """Record a member's report. Raises EndedEarly when the report shows that no request can succeed."""
         self.examples = {**report.examples, **self.examples}
         self.max_rss_bytes = max(self.max_rss_bytes, report.max_rss_bytes)
         if self.load is not None and isinstance(report, IntervalEnded | Drained):
             self.load.note(seat.index, report)
         if not isinstance(report, IntervalEnded) or self.failure:
             return
-        # Without a precheck, or after it, nothing else says that no request can succeed.
+        # Without a precheck, or after it, only this check finds that no request can succeed.
         if words := diagnosis.locked_out(self.plan, report.snapshot, report.examples):
             self.failure.ended_by(Code.LOCKED_OUT, words)
             raise EndedEarly
 
     def gather(self, kind: type[Message], patience_ns: int) -> None:
-        """Waits for one message of this kind from every living member.
+        """Wait for one message of this kind from every living member.
 
-        One that stays silent for longer than this, and GRACE_NS, is ended.
+        A member that stays silent for longer than `patience_ns` plus GRACE_NS is ended.
         """
         patience_ns += GRACE_NS
         waited_ns, heard = 0, {seat.index for seat in self.running() if kind is Drained and seat.final is not None}
@@ -286,11 +286,11 @@ class Crew:
             began_ns = time.monotonic_ns()
             said = self.hear(began_ns + min(NS_PER_S, patience_ns - waited_ns))
             heard |= {seat.index for seat, message in said if isinstance(message, kind)}
-            # At most the second that was asked for: while this process is stopped (Ctrl-Z), so are the workers.
+            # Count at most the second that was asked for: Ctrl-Z stops this process and the workers together.
             waited_ns += min(time.monotonic_ns() - began_ns, NS_PER_S)
 
     def pause(self, seconds: float) -> None:
-        """Hears the members for so long."""
+        """Wait for this many seconds, and record the members' reports meanwhile."""
         until_ns = time.monotonic_ns() + int(seconds * NS_PER_S)
         while time.monotonic_ns() < until_ns:
             self.hear(until_ns)
@@ -298,14 +298,14 @@ class Crew:
     # ── Failure ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def on_member_death(self, seat: Seat, how: str) -> None:
-        """A member died: the load ends, with what the others count. See `LoadFailure.on_death`."""
+        """Record a member's death: the load ends, and all counts up to then are kept. See `LoadFailure.on_death`."""
         seat.is_alive = False
         death = f"Worker {seat.index} {seat.log_tail or how}"
         kept = "; what it had counted up to its last report is included"
         self.failure.on_death(self.phase, Code.WORKER_DIED, death, WorkerError, kept)
 
     def check_server(self) -> None:
-        """Looks whether the watched server died: as with a member, what it had answered is kept."""
+        """Record the watched server's death, if it has died: the counts of what the server had answered are kept."""
         if self.server is None or self.failure or not (exit_report := self.server.exit_report()):
             return
         words = diagnosis.ended(exit_report, self.server.log_errors(), self.server.log_tail())

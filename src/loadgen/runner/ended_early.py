@@ -1,7 +1,10 @@
-"""The exception by which a load ends before its time."""
+"""The exception that ends a load early."""
 
 from __future__ import annotations
 
 
 class EndedEarly(Exception):
-    """The load ends early: its stop token was set, or a worker or the watched server died. Never leaves the crew."""
+    """The load ends early: its stop token was set, a worker or the watched server died, or no request can succeed.
+
+    The crew or its leader catches it.
+    """

@@ -1,6 +1,6 @@
-"""What ended a load before its time: something that it needs has died, or no request can succeed any more.
+"""The failure that ended a load early: something that the load needs has died, or no request can succeed any more.
 
-It knows neither members nor servers: whoever finds that one has died says so.
+This file knows neither members nor servers: the caller that finds a death reports it here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BEFORE_A_LOAD = (Phase.CONNECT, Phase.PRECHECK, Phase.PREFILL)
 
 
 class LoadFailure:
-    """The first thing that ended a load; nothing that follows from it counts."""
+    """The first failure that ended a load. Later failures follow from the first and are ignored."""
 
     def __init__(self) -> None:
         self.reasons: tuple[Reason, ...] = ()
@@ -25,15 +25,15 @@ class LoadFailure:
         return bool(self.reasons)
 
     def ended_by(self, code: Code, words: str) -> None:
-        """Keeps what ended the load, in a sentence."""
+        """Record the failure that ended the load, in a sentence, unless one is recorded already."""
         self.reasons = self.reasons or (Reason(code, words, Severity.COULD_NOT_RUN),)
 
     def on_death(
         self, phase: Phase, code: Code, words: str, error: type[TargetError | WorkerError], kept: str = ""
     ) -> None:
-        """Something that the load needs died in this phase; `words` say what, `kept` what becomes of its counts.
+        """Record a death in this phase; `words` say what died, `kept` what happens to its counts.
 
-        Raises the error where nothing had been measured yet, and EndedEarly before the drain.
+        Raises `error` when nothing had been measured yet, and EndedEarly before the drain.
         """
         if phase in BEFORE_A_LOAD:
             raise error(f"{words}; nothing had been measured yet.")

@@ -1,4 +1,4 @@
-"""The intervals of a load, put together from all members' reports. It reads no clock and hears nobody itself."""
+"""The intervals of a load, merged from all members' reports. This file reads no clock and receives no messages."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ class Interval:
 
     phase: Phase
     number: int
-    """Which one of the phase, from 1."""
+    """The place in the phase, from 1."""
     length_ns: int
-    """The last one of a phase may be short."""
+    """The last interval of a phase may be short."""
     so_far: Snapshot
-    """All members' counts, from the begin of the phase to the end of the interval."""
+    """All members' counts, from the beginning of the phase to the end of the interval."""
 
 
 class Intervals:
-    """Reports come in as members make them; an interval goes out when it has the last one that it needs."""
+    """The members' reports of unfinished intervals. `complete` returns each interval that has all of its reports."""
 
     def __init__(self, members: int) -> None:
         self._members = range(members)
         self._reports: dict[tuple[Phase, int], dict[int, IntervalEnded]] = defaultdict(dict)
         self.newest: dict[Phase, int] = defaultdict(int)
-        """The number of the newest interval of each phase that has gone out."""
+        """The number of the newest complete interval of each phase."""
 
     def add(self, member: int, report: IntervalEnded) -> None:
         self._reports[report.phase, report.number][member] = report
 
     def complete(self, finals: Mapping[int, Mapping[Phase, Snapshot]]) -> list[Interval]:
-        """Takes out the intervals that every member has reported, in order.
+        """Remove and return the intervals that every member has reported, in order.
 
-        `finals` has the last counts of each member that has drained: it has nothing left to report.
+        `finals` has the last counts of each member that has drained and so reports no more intervals.
         """
         found = []
         for (phase, number), reports in sorted(self._reports.items()):

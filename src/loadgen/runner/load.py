@@ -1,4 +1,4 @@
-"""One load of a crew: followed from its begin to its end, and what it came to."""
+"""One load of a crew: the load in progress, and its counts after the drain."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from loadgen.worker.messages import Drained, EndLoad, IntervalEnded, PutOn
 if TYPE_CHECKING:
     from loadgen.runner.crew import Crew
 
-# How long the report of a phase's last interval is waited for before the next phase is said to begin.
+# The longest wait for the report of a phase's last interval before the next phase begins.
 LATE_NS = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a load came to once it was drained: all members together, the dead ones' last reports included."""
+    """The counts of a load after its drain: all members together, the dead members' last reports included."""
 
     phases: Mapping[str, Snapshot] = field(default_factory=dict)
-    """Every phase that requests belong to; of those before the load, until now."""
+    """Every phase that requests belong to; the phases before the load have their counts up to now."""
     length_ns: int = 0
-    """The measure window as it was: to the last member's end, or to where the load was stopped."""
+    """The real length of the measure window: to the last member's end, or to the time of an early end."""
     signs: tuple[WorkerSigns, ...] = ()
-    """What the machine did to each member that came to the end of the load."""
+    """The machine's effects on each member that drained the load."""
     host: HostSigns = field(default_factory=HostSigns)
-    """What the machine did over the measure window."""
+    """The machine over the measure window."""
     ended_early: bool = False
-    """The stop token was set, or a worker or the watched server died: no other load follows."""
+    """True when the stop token was set or the load failed: no other load follows."""
 
     @property
     def measured(self) -> Snapshot:
@@ -47,7 +47,7 @@ class Counted:
 
 
 class LoadUnderWay:
-    """A load that the members are told of, while it goes on. See `Crew.put_on`."""
+    """A load in progress, by the order that the members receive. See `Crew.put_on`."""
 
     def __init__(
         self,
@@ -65,11 +65,11 @@ class LoadUnderWay:
         self.timeline = Timeline(timeline, {Phase.WARMUP: order.start_ns, Phase.MEASURE: order.measure_ns})
         self.intervals = Intervals(len(crew.seats))
         self.stopped_ns: int | None = None
-        """When the members were told to end it early."""
+        """The time at which the members were ordered to end the load early."""
         self.host = HostSigns()
 
     def follow(self) -> None:
-        """Hears the members to the end of the measure window. Raises EndedEarly as `Crew.hear` does."""
+        """Receive the members' reports until the measure window ends. Raises EndedEarly as `Crew.hear` does."""
         crew = self.crew
         if self.order.load.warmup_ns:
             crew.begin(Phase.WARMUP)
@@ -84,10 +84,10 @@ class LoadUnderWay:
             self.end()
 
     def follow_phase(self, phase: Phase, from_ns: int, until_ns: int) -> None:
-        """Hears the members until the end of a phase, tells how far it has come, and does what is due.
+        """Receive the members' reports until the end of a phase, emit the progress, and do the actions that are due.
 
-        A window that its requests end is left when every member has had the last reply. Raises EndedEarly when a server
-        cannot be reached any more to send it the rest.
+        A window with a number of requests ends when every member has its last reply. Raises EndedEarly when a server
+        can no longer be reached to send it the rest of the requests.
         """
         crew, load = self.crew, self.order.load
         length_ns = until_ns - from_ns
@@ -115,9 +115,9 @@ class LoadUnderWay:
                 raise EndedEarly
 
     def note(self, member: int, report: IntervalEnded | Drained) -> None:
-        """Tells the leader of each interval that every member has reported, or had nothing left to report in.
+        """Pass to `interval_ended` each interval that every member has reported, or had drained before.
 
-        After the load was told to end, what is reported is no interval of it.
+        After the order to end the load, reports belong to no interval.
         """
         if self.stopped_ns is not None:
             return
@@ -129,13 +129,13 @@ class LoadUnderWay:
                 self.interval_ended(interval)
 
     def end(self) -> None:
-        """Has the members end the load now; a drain waits for what is open."""
+        """Order the members to end the load now; a drain waits for the open requests."""
         self.stopped_ns = self.stopped_ns or time.monotonic_ns()
         self.crew.tell_all(EndLoad())
 
     @property
     def length_ns(self) -> int:
-        """How long the measure window was: to the last member's end, as far as they have said it."""
+        """The real length of the measure window: to the last member's reported end, or to an earlier `end`."""
         ends_ns = [seat.final.window_end_ns for seat in self.crew.seats if seat.final is not None]
         end_ns = max(ends_ns, default=self.order.end_ns)
         return max(0, (end_ns if self.stopped_ns is None else min(end_ns, self.stopped_ns)) - self.order.measure_ns)

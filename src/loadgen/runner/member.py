@@ -1,4 +1,4 @@
-"""A worker as its crew sees it. Nothing here knows whether a member is a process, a machine or a simulation."""
+"""A worker's interface to its crew. This file does not know if a member is a process, a machine or a simulation."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from loadgen.worker.messages import Hello, Message, Order
 
 
 class Member(Protocol):
-    """A worker: it is told a Hello and then orders, and says a Greeting and then reports (see `worker.messages`)."""
+    """A worker: receives a Hello and then orders, sends a Greeting and then reports (see `worker.messages`)."""
 
     def tell(self, message: Hello | Order) -> None:
-        """Sends a message. A member that has gone is told nothing, and `hear` finds that out."""
+        """Send a message. A message to a member that has ended is dropped; `hear` then raises EOFError."""
 
     def fileno(self) -> int:
-        """The descriptor that is readable when `hear` has something to return or to raise."""
+        """Return the descriptor that is readable when `hear` has something to return or to raise."""
 
     def hear(self) -> Message:
-        """The next message. Raises EOFError when there will be none; its text is how the member ended."""
+        """Return the next message. Raises EOFError when there will be none; its text says how the member ended."""
 
     def end(self) -> None:
-        """Ends the member, and waits until it has ended. A second call does nothing."""
+        """End the member, and wait until it has ended. A second call does nothing."""
 
 
 MakeMember = Callable[[Plan, int], Member]
-"""Makes the worker of a plan that has this index. Raises WorkerError when it cannot be made."""
+"""A function that makes the worker with this index of a plan. Raises WorkerError when the worker cannot be made."""

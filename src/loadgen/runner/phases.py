@@ -1,4 +1,4 @@
-"""The intervals of a run, gathered by the phase of the load that they lie in. Values; no I/O."""
+"""The intervals of a run, summed by phase of the load. Values; no I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadgen.snapshot import Snapshot
 
 
 class ByPhase:
-    """What each phase came to, as its intervals are told one after the other."""
+    """The counts of each phase, summed from its intervals."""
 
     def __init__(self, phases: Sequence[LoadPhase]) -> None:
         self._phases = phases
@@ -20,7 +20,7 @@ class ByPhase:
         self._lengths_ns = [0] * len(phases)
 
     def add(self, interval: Snapshot, from_ns: int, length_ns: int) -> None:
-        """Counts an interval that begins so long after the window does, if it lies within one phase."""
+        """Add an interval that begins `from_ns` after the window begins, if the interval lies within one phase."""
         begin_ns = 0
         for place, end_ns in enumerate(self._ends_ns):
             if begin_ns <= from_ns and from_ns + length_ns <= end_ns:
@@ -29,5 +29,5 @@ class ByPhase:
             begin_ns = end_ns
 
     def counted(self) -> tuple[PhaseCounted, ...]:
-        """Every phase in its order; one that no interval lies in has counts of nothing."""
+        """Return every phase in order; a phase without an interval has counts of zero."""
         return tuple(map(PhaseCounted, self._phases, self._lengths_ns, self._sums))

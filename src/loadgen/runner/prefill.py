@@ -1,4 +1,4 @@
-"""How a prefill gets on: how many keys are written, and whether it stalls. It is told the time, and hears nobody."""
+"""The progress of a prefill: keys written, and stalls. The time is an argument; this file receives no messages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from loadgen.plan import Plan
 from loadgen.snapshot import Snapshot
 from loadgen.units import NS_PER_S
 
-# A prefill in which no key has been confirmed for this long goes nowhere; when the server answers with errors, sooner.
+# A prefill has stalled when no key has been confirmed for this long; sooner when the server answers with errors.
 STALL_NS = 30 * NS_PER_S
 REFUSED_NS = 3 * NS_PER_S
 
 
 class Prefill:
-    """The headway of a prefill that begins at `began_ns`."""
+    """The progress of a prefill that begins at `began_ns`."""
 
     def __init__(self, plan: Plan, began_ns: int) -> None:
         self._total = plan.workload.keyspace.count
@@ -29,9 +29,9 @@ class Prefill:
     def progress(
         self, now_ns: int, written: Snapshot, down: int, examples: Mapping[str, str], *, is_over: bool
     ) -> Progress:
-        """How far it has come, by what all members have counted; `down` connections are not ready.
+        """Return the progress. `written` is the sum of all members' counts; `down` connections are not ready.
 
-        Raises TargetError, with a diagnosis, when it takes too long or gets nowhere, unless it is over.
+        Raises TargetError, with a diagnosis, when the prefill takes too long or stalls, unless the prefill is over.
         """
         done = written.total.hits
         if done > self._moved.total.hits:

@@ -1,6 +1,6 @@
 """One run of a Plan: its workers connect, prefill, load and drain, and their counts become events and one Result.
 
-It reads no config and prints nothing. Whatever happens to a worker, the others' counts are kept.
+A run reads no config and prints nothing. When a worker fails, the other workers' counts are kept.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from loadgen.worker.process import WorkerProcess
 
 
 class Run:
-    """One run of a Plan. `emit` gets every event but the Result, which `result` returns.
+    """One run of a Plan. `emit` receives every event but the Result, which `result` returns.
 
-    `ceiling` is what this host's self-test reached, where there was one; `server` is the one under load, where we watch
-    it; `stop` ends the run early when somebody sets it, from any thread; the actions of `timeline` are done at their
-    times; `make_member` makes each worker.
+    `ceiling` is the result of this host's self-test, if there is one; `server` is the server under load, if it is
+    watched; `stop` ends the run early when any thread sets it; the actions of `timeline` are done at their times;
+    `make_member` makes each worker.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Run:
         self.by_phase = ByPhase(plan.load.phases)
 
     def result(self) -> Result:
-        """Runs it to its end, or as far as it comes.
+        """Run to the end or to an early end, and return the Result.
 
         Raises TargetError or WorkerError when there is nothing to measure: no worker, no connection, no prefill.
         """
@@ -101,22 +101,22 @@ class Run:
             self.interval_p99_ns.append(interval.latency().quantile(0.99))
         used = self.watch.interval() if self.watch is not None else None
         now, then = so_far.backlog, before.backlog
-        # What began, and what more waits than did before.
+        # The requests that began, plus the growth of the backlog.
         offered = max(0, interval.total.planned + now.requests - then.requests) if self.plan.load.open_loop else 0
         self.emit(Sample(phase, time.time(), ended.length_ns, interval, used, offered, now.age_ns > then.age_ns))
 
     def sum_up(self, counted: Counted) -> Result:
-        """The Result of all workers, the dead ones' last words included."""
+        """Return the Result of all workers, the dead workers' last reports included."""
         plan, crew = self.plan, self.crew
         gone = [] if counted.ended_early else crew.connections.gone()
-        # To look for the servers that are gone, connections are greeted again.
+        # `gone` may have opened connections again, and their greetings count in the precheck.
         phases = {**counted.phases, Phase.PRECHECK: crew.settled(Phase.PRECHECK)}
         measured, duration_ns = counted.measured, counted.length_ns
         server = self.watch.report(sum(phases[phase].sent for phase in OF_A_LOAD)) if self.watch else None
         for endpoint in gone[:1]:
             crew.failure.ended_by(Code.SERVER_GONE, crew.connections.why_gone(endpoint))
         failed_because = self.failed_because(phases)
-        # Requests that failed where all may are no reason to doubt the rest; what nobody waited for is one.
+        # Where every request may fail, failed requests are a note. Unfinished requests make the run invalid.
         doubtful = Severity.INVALID if measured.total.unfinished else Severity.GOOD
         nothing_good = [
             Reason(Code.NO_GOOD_REPLY, words, doubtful)
@@ -159,7 +159,7 @@ class Run:
         )
 
     def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[Reason, ...]:
-        """What failed beyond its limit. A run that came to no end is not judged: what it lost, its end took along."""
+        """Return what failed beyond its limit. A load that failed is not judged: its early end caused its losses."""
         crew, limits, asked = self.crew, self.judging.limits, self.plan.wire.connections
         if crew.failure:
             return ()
@@ -176,18 +176,18 @@ class Run:
         plan = self.plan
         if not plan.load.open_loop:
             return None
-        # Without a number of requests, what was offered is what was planned, Poisson stream or not.
+        # Without a number of requests, the planned requests are the offered load, also for a Poisson stream.
         rate_per_s = plan.load.rate_per_s if plan.load.requests else 0.0
         measured, warmup = phases[Phase.MEASURE], phases[Phase.WARMUP]
         return of_window(measured, duration_ns, self.backlogs, warmup=warmup, offered_per_s=rate_per_s)
 
     def restarted(self) -> Iterator[Reason]:
-        """Numbers of two processes are not of one server."""
+        """Yield a reason when the server was restarted under load: the counts are then those of two processes."""
         if self.watch is not None and not self.watch.server.exit_report() and self.watch.server.restarted():
             words = f"{self.watch.server.name} was restarted while load was on it: another process answers now"
             yield Reason(Code.SERVER_RESTARTED, words, Severity.INVALID)
 
     def garbled(self, measured: Snapshot) -> Iterator[Reason]:
-        """After a reply that is none, no other can be relied on."""
+        """Yield a reason when replies were malformed or out of step: the other replies are not reliable then."""
         if words := diagnosis.garbled(measured, self.crew.examples):
             yield Reason(Code.GARBLED, words, Severity.INVALID)

@@ -1,8 +1,8 @@
-"""The saturation search on real servers: each rate that `stats.search` asks for is put on, counted and handed back.
+"""The saturation search on real servers: puts on each rate that `stats.search` asks for, and returns the counts.
 
-It decides nothing: which rate is next and when the search is over are the search's business, whether a rate passed is
-the trial's. It prints nothing. A rate is one load of the same workers: settle, measure, drain; so each of its requests
-is accounted for before the next rate begins.
+This file decides nothing and prints nothing: `stats.search` chooses the next rate and the end of the search, and
+`stats.trial` decides if a rate passed. The same workers put on every load and drain each one, so every request of a
+load is accounted for before the next load begins.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from loadgen.units import NS_PER_S
 from loadgen.usage import WatchedServer
 from loadgen.worker.process import WorkerProcess
 
-# One block may be bad by chance, whatever it says of the rate.
+# The fewest blocks before a rate is given up: a single block may be bad by chance.
 LEAST_BLOCKS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one load at a rate came to."""
+    """The result of one load at a rate, or the sum of several."""
 
     length_ns: int
     measured: Snapshot
@@ -70,8 +70,8 @@ class Observation:
 class Saturation:
     """The search for the highest rate that meets the settings' limits.
 
-    `emit` gets every event but the last, which `result` returns. `server` is the one under load, where we watch it;
-    `stop` ends the search early when somebody sets it, from any thread; `make_member` makes each worker.
+    `emit` receives every event but the last, which `result` returns. `server` is the server under load, if it is
+    watched; `stop` ends the search early when any thread sets it; `make_member` makes each worker.
     """
 
     def __init__(
@@ -95,21 +95,20 @@ class Saturation:
         self.crew = Crew(plan, self.tell, make_member=make_member, server=server, stop=stop)
         self.answer: SearchAnswer | None = None
         self.loads: dict[str, Snapshot] = {Phase.WARMUP: Snapshot(), Phase.MEASURE: Snapshot()}
-        """All rates' requests together."""
+        """The requests of all rates together."""
         self.part: Observation | None = None
-        """Of the rate in hand, the loads so far: more than one where its verdict was open."""
+        """The sum of the loads at the current rate: more than one load when the verdict was open."""
         self.probe: Probe | None = None
         self.before = Snapshot()
         self.blocks: list[Block] = []
         self.failed = ""
-        """That too many requests failed at the rate that was tried last: of a search without a rate that passed, the
-        lowest."""
+        """The sentence that too many requests failed at the last rate, the lowest if no rate passed; or empty."""
         self.never_opened = 0
-        """Connections, when all had been tried."""
+        """The connections that were down after all had been tried."""
         self.given_up = False
 
     def result(self) -> SearchEnded:
-        """Searches to the end, or as far as it comes.
+        """Search to the end or to an early end, and return the last event.
 
         Raises TargetError or WorkerError when there is nothing to search: no worker, no connection, no prefill.
         """
@@ -166,7 +165,7 @@ class Saturation:
             self.failed = ""
 
     def offer(self, probe: Probe, warmup_ns: int) -> Counted:
-        """Puts one rate on, the first of all after the plan's warm-up, and adds the load to all that were."""
+        """Put one rate on, and add its counts to those of all loads. The first rate follows the plan's warm-up."""
         if self.crew.load is not None:
             self.crew.connections.open(fresh=probe.fresh and not probe.continues)
         done_s = self.part.length_ns / NS_PER_S if self.part is not None and probe.continues else 0.0
@@ -191,8 +190,8 @@ class Saturation:
         return counted
 
     def observed(self, probe: Probe, counted: Counted) -> Observation:
-        """The load as a part of what is found out of its rate."""
-        # What was answered in the drain, and what never was, belongs to the last block.
+        """Return the result of a load."""
+        # Requests that were answered in the drain, or never, belong to the last block.
         last = self.block(probe.limits, counted.measured - self.before)
         length_ns, limited_by = max(1, counted.length_ns), ""
         if probe.purpose is not Purpose.BURST:
@@ -208,7 +207,7 @@ class Saturation:
         return Observation(length_ns, counted.measured, (*self.blocks, last), limited_by)
 
     def interval_ended(self, ended: Interval) -> None:
-        """Counts a block, and looks whether the rate is hopeless."""
+        """Count a block, and give the rate up if it is hopeless."""
         assert self.probe is not None
         if ended.phase != Phase.MEASURE:
             return
@@ -230,17 +229,17 @@ class Saturation:
         return Block(tuple(requests for requests, _ in pairs), tuple(exceeding for _, exceeding in pairs))
 
     def gone(self) -> bool:
-        """Whether a server has no connection left: then the search ends, and why is said."""
+        """Return True when the search cannot go on; a server without a connection is recorded as the failure."""
         crew, connections = self.crew, self.crew.connections
         if not crew.failure and connections.without():
-            # A rate that is too high may well end with all of them on their way back.
+            # A load at too high a rate may end while all connections are being reopened.
             connections.open()
             for endpoint in connections.without()[:1]:
                 crew.failure.ended_by(Code.SERVER_GONE, connections.why_gone(endpoint))
         return bool(crew.failure)
 
     def tell(self, event: Event) -> None:
-        """A crew's event; its progress is that of the rate in hand, and the phases of each load are not told of."""
+        """Emit an event of the crew, with the current rate in a progress event, without the phases of each load."""
         if isinstance(event, PhaseBegan) and event.phase in OF_A_LOAD:
             return
         if isinstance(event, Progress) and event.phase in (Phase.WARMUP, Phase.MEASURE) and self.probe is not None:
@@ -250,14 +249,14 @@ class Saturation:
 
 
 def _exceeding(counted: Snapshot, limit: Limit, timeout_ns: int) -> tuple[int, int]:
-    """How many of a limit's requests ended, and how many of them did not end well within it."""
+    """Return how many of a limit's requests ended, and how many of these did not end well within the limit."""
     requests, above = slo.exceeding(counted, limit.limit_ns, limit.command)
-    # Below the limit, an unfinished request could still have met it; nobody waited to see.
+    # An unfinished request younger than the limit could still have met it, but the drain ended before.
     if limit.limit_ns >= timeout_ns:
         above += counted.tally(limit.command or "all").unfinished
     return requests, min(above, requests)
 
 
 def _quantile(counted: Snapshot, limit: Limit) -> int:
-    """0 where there is none: nothing ended, or too many requests failed."""
+    """Return the response time of the limit's quantile in ns; 0 when nothing ended, or too many requests failed."""
     return slo.response_ns(counted, limit.quantile, limit.command or "all") or 0

@@ -1,4 +1,4 @@
-"""One member's place in its crew: what it last reported, whether it is there, and how its clock runs against ours."""
+"""A member's place in its crew: the member's last reports, its state, and the offset of its clock from ours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from loadgen.worker.messages import (
 
 
 class Seat:
-    """A member in its crew. All times that it takes and gives are ours: it translates them by the clocks' offset."""
+    """A member in its crew. Times are by our clock on this side: the seat converts them by the clocks' offset."""
 
     def __init__(self, member: Member, index: int) -> None:
         self.member = member
@@ -35,12 +35,12 @@ class Seat:
         self.down: tuple[int, ...] = ()
         """Connections to each endpoint that are not ready."""
         self.final: Drained | None = None
-        """What it said when it had drained the newest load."""
+        """The member's last report of the newest load, after the drain."""
         self.is_alive = True
         self.log_tail = ""
-        """Why it cannot go on, where it could say so; follows its name in a sentence."""
+        """Why the member cannot go on, if known; follows its name in a sentence."""
         self.offset: ClockOffset | None = None
-        """How far its clock is ahead of ours; None before it has told the time."""
+        """The lead of the member's clock over ours; None before the first reading."""
         self._asked_ns = 0
 
     def fileno(self) -> int:
@@ -56,11 +56,11 @@ class Seat:
 
     @property
     def ahead_ns(self) -> int:
-        """How far its clock is ahead of ours."""
+        """The lead of the member's clock over ours; 0 before the first reading."""
         return self.offset.ns if self.offset is not None else 0
 
     def hear(self) -> Message:
-        """Its next message. Raises EOFError as `Member.hear` does, and WorkerError for one of another version."""
+        """Return the next message. Raises EOFError as `Member.hear` does, WorkerError for another message version."""
         message = self.member.hear()
         if isinstance(message, Report):
             self.last[message.phase] = message.snapshot
@@ -86,7 +86,7 @@ class Seat:
         self.offset = found if self.offset is None else self.offset & found
 
     def forget(self, *phases: Phase) -> None:
-        """Forgets what it counted in these phases, which begin anew."""
+        """Discard the member's counts of these phases, which begin anew."""
         for phase in phases:
             self.last.pop(phase, None)
 

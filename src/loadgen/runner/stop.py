@@ -1,7 +1,7 @@
-"""The request that a load ends, made by another thread, a signal's handler or a user interface.
+"""The stop token: a request to end a load, made by another thread, a signal's handler or a user interface.
 
-A stop token is given to whoever leads a load. It knows nothing of signals, workers and loads: what becomes of the load
-is for its leader.
+A stop token is passed to the leader of a load, which decides how the load ends. This file knows nothing of signals,
+workers and loads.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from threading import RLock
 class Stop:
     """A stop token. `set` may be called from any thread, from a signal's handler, and before the load begins.
 
-    The first `set` ends a load's window: what is open is awaited and counted. A second `set` ends the wait too. One
-    token serves several loads, at the same time or one after the other; a token that is set stays set.
+    The first `set` ends a load's window; the open requests are awaited and counted. A second `set` ends the wait too.
+    One token serves several loads, at the same time or one after the other. A token that is set stays set.
     """
 
     def __init__(self) -> None:
-        # More than two calls ask for nothing more.
+        # A third call has no effect.
         self._calls: deque[None] = deque(maxlen=2)
         self._alarms: list[Alarm] = []
-        # A signal's handler may call `set` while its own thread is in here.
+        # Reentrant: a signal's handler may call `set` while its own thread holds the lock.
         self._lock = RLock()
 
     def set(self) -> None:
-        """Asks the load to end; the second time, not to wait for what is open."""
+        """Request the end of the load; the second time, without waiting for the open requests."""
         with self._lock:
             self._calls.append(None)
             for alarm in tuple(self._alarms):
@@ -40,17 +40,17 @@ class Stop:
 
     @property
     def is_urgent(self) -> bool:
-        """Whether it was set twice: what is open is not to be awaited."""
+        """True when the token was set twice: the open requests are not awaited."""
         return len(self._calls) > 1
 
     @property
     def is_awaited(self) -> bool:
-        """Whether a load is under way that ends when this token is set."""
+        """True when a load is under way that ends when this token is set."""
         return bool(self._alarms)
 
     @contextlib.contextmanager
     def alarm(self) -> Iterator[Alarm]:
-        """An alarm that rings at each `set` from now on; at once, where the token is set already."""
+        """Open an alarm that rings at each `set` from now on, and at once if the token is set already."""
         with contextlib.closing(Alarm()) as alarm:
             with self._lock:
                 self._alarms.append(alarm)
@@ -75,12 +75,12 @@ class Alarm:
         return self._end.fileno()
 
     def ring(self) -> None:
-        # A socket that is full is readable, which is all that is asked.
+        # A full socket is readable already.
         with contextlib.suppress(BlockingIOError):
             self._bell.send(b"!")
 
     def heed(self) -> None:
-        """Takes note of every ring until now: the descriptor is not readable before the next one."""
+        """Clear every ring until now: the descriptor is not readable before the next ring."""
         with contextlib.suppress(BlockingIOError):
             self._end.recv(4096)
 
@@ -91,7 +91,7 @@ class Alarm:
 
 class _Never(Stop):
     def set(self) -> None:
-        """Raises RuntimeError: this token belongs to all loads that were given none of their own."""
+        """Raise RuntimeError: all loads without a token of their own share this token."""
         raise RuntimeError("NEVER is the token of loads that nobody stops: give the load a Stop of its own")
 
 

@@ -1,4 +1,4 @@
-"""A watched server over the length of one load: what it used, at most and in all. Prints nothing, starts nothing."""
+"""The resource use of a watched server over one load: totals and peaks. This file prints and starts nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import time
 
 from loadgen.usage import ServerReport, Usage, WatchedServer
 
-# A server that died has closed its connections a moment before the system says that it is gone.
+# The connections of a server that died close a moment before the system reports its exit.
 EXIT_PATIENCE_S = 1.0
 _EXIT_INTERVAL_S = 0.01
 
 
 def exit_report_within(server: WatchedServer, patience_s: float = EXIT_PATIENCE_S) -> str:
-    """How it ended, as soon as that is known; empty when it lives on."""
+    """Return how the server ended, as soon as that is known; empty when the server still runs after `patience_s`."""
     deadline = time.monotonic() + patience_s
     while not (exit_report := server.exit_report()) and time.monotonic() < deadline:
         time.sleep(_EXIT_INTERVAL_S)
@@ -20,13 +20,13 @@ def exit_report_within(server: WatchedServer, patience_s: float = EXIT_PATIENCE_
 
 
 class ServerWatch:
-    """From `begin` to `report`; looked at whenever `interval` is called."""
+    """The use of a server from `begin` to `report`, read each time that `interval` is called."""
 
     def __init__(self, server: WatchedServer) -> None:
         self.server = server
         self.began: Usage | None = None
         self.newest: Usage | None = None
-        """Before it ended, if it did."""
+        """The last reading; the last before the server's end, if the server has ended."""
         self.max_rss_bytes = self.max_threads = self.max_fds = 0
 
     def begin(self) -> None:
@@ -42,13 +42,13 @@ class ServerWatch:
         return now
 
     def interval(self) -> Usage | None:
-        """What it used since the last look; None when it is gone."""
+        """Return the use since the last reading; None when the server has ended or the system does not say."""
         before = self.newest
         now = self.look()
         return now - before if now is not None and before is not None else None
 
     def report(self, requests: int) -> ServerReport | None:
-        """What it used since `begin`, for so many requests; None when that is not known."""
+        """Return the use since `begin`, in which `requests` were sent; None when the use is not known."""
         self.look()
         if self.began is None or self.newest is None:
             return None
