@@ -1,8 +1,8 @@
-"""Where events become text: a folder or a file per format, each a table from kinds of events to what renders them.
+"""Events as text: a folder or a file per format, each a table from kinds of events to the functions that render them.
 
-A format knows events, snapshots and plans; not where they come from, nor who else reads them. A new one is a file in
-`formats` and a line in its `create`. Each event is flushed before `emit` returns; what cannot be written raises
-OutputError. What CI systems read of a gate is written when all has ended.
+A format knows events, snapshots and plans. It does not know where events come from or who else reads them. A new format
+is a file in `formats` and a case in `formats.create`. Each event is flushed before `emit` returns; `emit` raises
+OutputError when the text cannot be written. Reports of a gate for CI systems are written after the last event.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ __getattr__ = lazily(
 
 
 def no_csv(what: str) -> UsageError:
-    """The refusal of what has no row in redis-benchmark's table."""
+    """Return the error for `--format csv` with `what`, which has no row in redis-benchmark's table."""
     return UsageError(f"the format csv has a row for each load, and {what} has none; --format json has all figures.")
 
 
 def create_progress(stream: TextIO | None, *, color: str = "auto") -> Output:
-    """What shows Progress events on standard error: to be given each event before the output is, and closed at last."""
+    """Return the output of Progress events on a stream. Pass it each event before the results' output, and close it."""
     from loadgen.output.formats import progress
     from loadgen.output.paper.color import wants_color
 

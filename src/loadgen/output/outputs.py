@@ -1,8 +1,8 @@
-"""All outputs of one command, opened and closed in one place: what standard output shows, the files beside it, reports
-for CI, progress, and the remark that an exit status rests on.
+"""All outputs of one command, opened and closed in one place: standard output, files, reports for CI, progress, and the
+remark that explains an exit status.
 
-With a file for the results, standard output shows them for people all the same. It is then a view, and one that cannot
-be written any longer (a pager that was closed, a full disk) is left alone: the file is what counts.
+When the results go to a file, standard output still shows them for people, as a view. A view that can no longer be
+written (a closed pager, a full disk) is dropped without failing the command, since the file holds the results.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ from loadgen.output.paper.sink import open_results, remark, settle
 from loadgen.output.reports.report import Report
 
 STDOUT = "-"
-"""The name by which an option means standard output."""
+"""The value of a file option that names standard output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which outputs a command's options ask for."""
+    """The outputs that a command's options ask for."""
 
     format: str | None = "clean"
-    """That of the results, one of FORMATS; None where the command writes them itself."""
+    """The format of the results, one of FORMATS; None when the command writes the results itself."""
     color: str = "auto"
     """auto, always or never."""
     file: str | None = None
-    """Gets the results instead of standard output."""
+    """A file that gets the results instead of standard output."""
     json: str | None = None
-    """A file that gets the results as JSON besides."""
+    """A file that gets the results as JSON as well."""
     plot: str | None = None
     """A file that gets a comparison's intervals as SVG."""
     junit: str | None = None
     """A file that gets a comparison as JUnit XML."""
     markdown: str | None = None
-    """A file that Markdown of a comparison is added to."""
+    """A file that gets Markdown of a comparison appended."""
     annotations: bool = False
     """A comparison's answers are printed on standard error as GitHub's workflow commands."""
     live: bool = True
-    """The command measures: standard error shows progress, and the remark on an ending that is not good; beside a file,
-    standard output has a view. Otherwise, an earlier result is shown."""
+    """True when the command measures: standard error shows progress and the remark on an ending that is not good, and
+    standard output has a view beside a file. False when the command shows an earlier result."""
 
 
 class View:
-    """What standard output shows beside a file: gone quietly when it cannot be written."""
+    """The results on standard output beside a file; dropped when standard output cannot be written."""
 
     def __init__(self, output: Output, file: str) -> None:
         self._output: Output | None = output
@@ -77,18 +77,18 @@ class View:
 
 
 class Outputs:
-    """Several outputs as one: each is told of an event in the same order."""
+    """Several outputs as one. Each receives every event, always in the same order of outputs."""
 
     def __init__(self, outputs: Sequence[Output]) -> None:
         self._outputs = outputs
 
     def emit(self, event: Event) -> None:
-        """Raises OutputError when the results cannot be written."""
+        """Pass the event to each output. Raise OutputError when the results cannot be written."""
         for output in self._outputs:
             output.emit(event)
 
     def close(self) -> None:
-        """Closes every one. Raises the first OutputError of theirs when all are closed."""
+        """Close every output, then raise the first error that closing raised."""
         trouble: LoadgenError | None = None
         for output in self._outputs:
             try:
@@ -101,11 +101,11 @@ class Outputs:
 
 @contextlib.contextmanager
 def opened(wanted: Wanted) -> Iterator[Outputs]:
-    """Opens what is wanted, and closes it in the end.
+    """Open the outputs that are wanted, and close them at the end.
 
-    Progress is told of an event first, so that what is shown starts on a clean line, and the remark comes last. Beside
-    a file, standard output shows the results too: in the format of the file, or in clean where that is JSON. Raises
-    OutputError when an output cannot be written, UsageError when two options name one file.
+    Progress receives each event first, so that the results start on a clean line; the remark comes last. Beside a file,
+    standard output shows the results too: in the format of the file, or in `clean` when the file is JSON. Raise
+    OutputError when an output cannot be written, UsageError when two options name the same file.
     """
     options = (("-o", wanted.file), ("--json", wanted.json))
     files = {option: path for option, path in options if path not in (None, STDOUT)}
@@ -113,7 +113,7 @@ def opened(wanted: Wanted) -> Iterator[Outputs]:
         raise UsageError(f"-o and --json both name {wanted.file}: give each a file of its own, or leave one out.")
     with contextlib.ExitStack() as stack:
         streams = {option: stack.enter_context(open_results(str(path))) for option, path in files.items()}
-        # Beside a file, what standard output shows is a view, and a reader that takes no more of it has seen enough.
+        # Beside a file, standard output is a view: its reader may stop reading without failing the command.
         stack.callback(settle, sys.stdout if files and wanted.live else None)
         outputs = Outputs(
             [
@@ -128,7 +128,7 @@ def opened(wanted: Wanted) -> Iterator[Outputs]:
 
 
 def _results(wanted: Wanted, streams: dict[str, TextIO]) -> Iterator[Output]:
-    """The files, then what standard output shows."""
+    """Yield the outputs of files, then that of standard output."""
     if wanted.format is None:
         return
     if "-o" in streams:
@@ -146,7 +146,7 @@ def _results(wanted: Wanted, streams: dict[str, TextIO]) -> Iterator[Output]:
 
 
 def _reports(wanted: Wanted) -> Iterator[Output]:
-    """Files beside the results; each library that writes one is loaded only where it is wanted."""
+    """Yield the reports beside the results. The module of a report is imported only when the report is wanted."""
     plot, junit, markdown = wanted.plot, wanted.junit, wanted.markdown
     if plot:
         from loadgen.output.pictures.svg import write_plot
@@ -167,5 +167,5 @@ def _reports(wanted: Wanted) -> Iterator[Output]:
 
 
 def _is_seen() -> bool:
-    """Whether the results stand on a terminal, for somebody to read."""
+    """Return True when the results are shown on a terminal."""
     return sys.stdout is not None and not sys.stdout.closed and sys.stdout.isatty()

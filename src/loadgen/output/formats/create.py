@@ -9,14 +9,14 @@ from loadgen.output.paper.color import Paint, wants_color
 from loadgen.output.paper.sink import Sink
 
 FORMATS = ("clean", "verbose", "json", "quiet")
-"""Those that every command has; a run also has csv, with a row for each load."""
+"""The formats of every command. A run also has csv, with a row for each load."""
 
 
 def create(format: str, stream: TextIO | None, *, color: str = "auto") -> Output:
-    """The output that writes `format`, one of FORMATS, to `stream`; `color` is auto, always or never.
+    """Return an output that writes `format`, one of FORMATS or csv, to `stream`; `color` is auto, always or never.
 
-    `stream` may be None, as sys.stdout is where it was closed. Raises OutputError when it cannot be written at all,
-    ValueError for a format or colour that there is not.
+    Raise OutputError when `stream` is closed or None (as sys.stdout is in a process started with it closed), ValueError
+    for an unknown format or colour.
     """
     if color not in ("auto", "always", "never"):
         raise ValueError(f'color is "auto", "always" or "never", not "{color}"')

@@ -44,7 +44,7 @@ class Csv(Format):
 
 
 def row(event: Result) -> list[str]:
-    """What a load came to; zeros where nothing was measured."""
+    """Return the cells of a load's row; latencies are 0 when nothing was measured."""
     latency = event.measured.latency()
     quantiles = [latency.quantile(q) if latency.count else 0 for _, _, q in percentiles("p50", "p95", "p99")]
     mean, least, most = (latency.mean, latency.min, latency.max) if latency.count else (0.0, 0, 0)
@@ -56,7 +56,7 @@ def row(event: Result) -> list[str]:
 
 
 def line(cells: tuple[str, ...] | list[str]) -> str:
-    """Every cell in quotes, as redis-benchmark writes them."""
+    """Return a line with every cell in quotes, as redis-benchmark writes them."""
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(cells)
     return text.getvalue()

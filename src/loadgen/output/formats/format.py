@@ -1,7 +1,7 @@
-"""Every output, and every format as a table: for each kind of event, what renders it.
+"""The interface of outputs, and formats as tables from kinds of events to the functions that render them.
 
-A format names the events of which it says nothing, too. An event that is in neither fails a test of every format, so a
-new one is not forgotten.
+A format also names the kinds of events that it does not show. A kind that is in neither fails a test of every format,
+so that no format misses a new event.
 """
 
 from __future__ import annotations
@@ -35,31 +35,31 @@ OF_SEARCHES: Kinds = frozenset({StepTaken, SearchEnded})
 OF_TESTS: Kinds = frozenset({SmokeBegan, SmokeEnded})
 OF_COMPARISONS: Kinds = frozenset({ContestBegan, RoundEnded, Compared, NoiseFound})
 OF_RESULTS = OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS
-"""All but Progress."""
+"""All kinds of events but Progress."""
 
 
 class Output(Protocol):
-    """Where the events of a command go: to a stream, or to a file of its own."""
+    """A destination of a command's events: a stream, or a file."""
 
     def emit(self, event: Event) -> None:
-        """Raises OutputError when it cannot be written."""
+        """Write the event. Raise OutputError when it cannot be written."""
 
     def close(self) -> None:
-        """To be called once, after the last event, however the command ends. Raises OutputError as `emit` does."""
+        """End the output: to be called once, however the command ends. Raise OutputError as `emit` does."""
 
 
 def on(kind: type[Kind], render: Callable[[Kind], None]) -> Table:
-    """A row of a table: what renders events of this kind."""
+    """Return a row of a table: the kind of event and the function that renders it."""
     return {kind: render}
 
 
 class Format:
-    """An output that looks in its table for what renders an event."""
+    """An output that renders each event with the function in its table."""
 
     silent: ClassVar[Kinds]
-    """The events of which the format says nothing."""
+    """The kinds of events that the format does not show."""
     logs_tests: ClassVar[bool] = False
-    """Whether the load of a smoke test is shown before the test's answer."""
+    """True when the load of a single smoke test is shown before the test's answer."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -73,11 +73,11 @@ class Format:
             self.table[kind](event)
 
     def close(self) -> None:
-        """Nothing is kept back."""
+        """Do nothing: a format writes each event at once."""
 
 
 class Laid(Format):
-    """A format whose lines are as wide as the terminal is at the moment, or 80 columns where there is none."""
+    """A format whose lines are as wide as the terminal at the time of the event, or 80 columns without one."""
 
     def __init__(self, sink: Sink, table: Table) -> None:
         super().__init__(table)

@@ -1,6 +1,6 @@
-"""How results changed over time: a row of blocks for each metric and what it amounts to, or a record.
+"""The text of `loadgen history`: for each metric, a row of blocks and its statistics, or a JSON record.
 
-It knows rows of points; not where they are kept. Pure functions to text.
+This module knows rows of points. It does not know where the points are stored. Pure functions to text.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from loadgen.output.paper.layout import WIDTH, indented, rule
 from loadgen.output.words import figures
 
 _LABEL = 16
-"""The width of the first column, which the longest name of a metric fits into."""
+"""The width of the first column; the longest label of a metric fits."""
 
 _COLUMNS = WIDTH - _LABEL
-"""Of more points than this, neighbours share a column."""
+"""The columns of a row of blocks. Neighbours share a column when there are more points."""
 
 _MANIFOLD = 10.0
-"""A change from which on percentages say less than a factor."""
+"""Changes of this share or more are printed as a factor, not in percent."""
 
 _LOOPS = {"closed": "closed loop", "search": "saturation search", "rounds": "compared in rounds, B as a multiple of A"}
 _DIRECTIONS = {1: "rises", -1: "falls", 0: "level"}
 
 
 class Ramp:
-    """The signs that a row of points is drawn with: blocks, or digits on a terminal whose encoding has none."""
+    """The signs that draw a row of points: blocks, or digits where the stream's encoding has no blocks."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self.levels, self.invalid = "▁▂▃▄▅▆▇█", "×"
@@ -41,7 +41,7 @@ class Ramp:
             self.levels, self.invalid = "12345678", "x"
 
     def draw(self, course: Series) -> str:
-        """A column for each point, or for neighbours their median; between the least point and the largest."""
+        """Return a sign for each point, or for the median of neighbours, scaled from the least to the largest value."""
         least, most = (min(course.values), max(course.values)) if course.values else (0.0, 0.0)
         count = len(course.points)
         columns = min(count, _COLUMNS)
@@ -59,7 +59,7 @@ class Ramp:
 
 
 def clean(rows: Iterable[PointRow], metrics: Sequence[str], paint: Paint, ramp: Ramp) -> str:
-    """A block for each row, 80 columns wide: what its points have in common, and every metric."""
+    """Return a block of lines, 80 columns wide, for each row: the facts that its points share, then each metric."""
     return "\n".join("".join(f"{line}\n" for line in _block(row, metrics, paint, ramp)) for row in rows)
 
 
@@ -79,7 +79,7 @@ def _block(row: PointRow, metrics: Sequence[str], paint: Paint, ramp: Ramp) -> l
 
 
 def _points(row: PointRow, ramp: Ramp) -> str:
-    """How many, since when, and how many of them are not valid."""
+    """Return how many points there are, their first and last day, and how many are not valid."""
     first, last = (_when(point) for point in (row.points[0], row.points[-1]))
     span = first if len(row.points) == 1 else f"{first} to {last}"
     invalid = sum(not point.valid for point in row.points)
@@ -88,12 +88,12 @@ def _points(row: PointRow, ramp: Ramp) -> str:
 
 
 def _when(point: Point) -> str:
-    """The day, and what the point is called by."""
+    """Return the point's day and its label."""
     return f"{point.ts[:10]} ({point.label})" if point.label else point.ts[:10]
 
 
 def _course(course: Series, paint: Paint, ramp: Ramp) -> list[str]:
-    # Not wrapped: a row that begins with a gap must keep it.
+    # Not wrapped: wrapping would drop leading blanks, which stand for points without the metric.
     drawn = f"{course.metric.label:<{_LABEL}}{ramp.draw(course)}".rstrip()
     if not course.known:
         return [drawn, *_fact("", "no valid point")]
@@ -109,14 +109,14 @@ def _course(course: Series, paint: Paint, ramp: Ramp) -> list[str]:
 
 
 def _last(course: Series) -> str:
-    """The newest number, and how unusual it is."""
+    """Return the newest value and its change against the median of the values before it."""
     change = course.change
     beside = f", {_change(change)} against the median before it" if change is not None else ""
     return f"last {_amount(course, course.known[-1])}{beside}"
 
 
 def _extent(course: Series) -> str:
-    """What there was until now; nothing new of one point."""
+    """Return the first value, the median, and the range; empty for a single point."""
     if len(course.known) == 1:
         return ""
     known, metric = course.known, course.metric.name
@@ -135,7 +135,7 @@ def _spelled(value: float, unit: str) -> str:
 
 
 def _change(part: float) -> str:
-    """ "−5.1 %"; of what has become very large, "× 123"."""
+    """Return a change: "−5.1 %", or "× 123" from _MANIFOLD on."""
     return figures.change(part) if part < _MANIFOLD else f"× {part + 1:.3g}"
 
 
@@ -154,7 +154,7 @@ def _style(course: Series, direction: float) -> str:
 
 
 def records(rows: Iterable[PointRow], metrics: Sequence[str]) -> bytes:
-    """NDJSON, a `trend` record for each row and metric; what cannot be known is null."""
+    """Return NDJSON: a `trend` record for each row and metric, with null for values that cannot be known."""
     lines = (json.dumps(_record(row, course), ensure_ascii=False) for row in rows for course in row.courses(metrics))
     return "".join(f"{line}\n" for line in lines).encode()
 

@@ -9,7 +9,7 @@ from loadgen.record import RECORDS, WITHOUT_RECORD, encode
 
 
 class Json(Format):
-    """The records as they are. Those of a single smoke test's load come before its own."""
+    """The records of events. The records of a single smoke test's load come before the test's own."""
 
     silent = WITHOUT_RECORD
     logs_tests = True

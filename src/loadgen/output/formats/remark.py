@@ -1,4 +1,4 @@
-"""What an exit status that is not 0 rests on, in a sentence on standard error: for whoever does not see the results."""
+"""The reason for an exit status that is not 0, as one line on standard error, for users who do not see the results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadgen.smoke.ended import SmokeEnded
 
 
 class Remark(Format):
-    """A line for an ending that is not good; of what was interrupted nothing, as who did that knows."""
+    """A line for an ending that is not good. An interrupted ending gets none, as the user interrupted it."""
 
     silent = OF_RESULTS - {Result, SearchEnded, SmokeEnded} | {Progress}
 
@@ -34,7 +34,7 @@ def _result(event: Result) -> None:
 
 
 def _search(event: SearchEnded) -> None:
-    """A failure is named also where the search was interrupted."""
+    """Print the reason; a failure to run is named even when the search was interrupted."""
     if event.failure:
         _say(event.failure)
     elif event.failed_because and not event.interrupted:
@@ -44,7 +44,7 @@ def _search(event: SearchEnded) -> None:
 
 
 def _smoke(event: SmokeEnded) -> None:
-    """The server, and by what it failed first, or why it cannot be told."""
+    """Print the server and the first criterion that failed, or the first reason to doubt the numbers."""
     if event.interrupted:
         return
     if event.failed:

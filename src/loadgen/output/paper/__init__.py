@@ -1,1 +1,1 @@
-"""What text is written on: streams, widths, colours, log lines."""
+"""The surfaces that text is written on: streams, widths, colours, log lines."""

@@ -1,4 +1,4 @@
-"""The columns of tables that end in percentiles. It knows widths, and not what stands in them."""
+"""The columns of tables that end in percentiles. It knows widths, and does not know what the cells mean."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from loadgen.percentiles import IN_ROWS
 
 _FIRST = 8
 _PERCENTILE, _WIDEST = 8, 12
-"""The widths of a percentile, from the least to the most."""
+"""The least and the greatest width of a percentile."""
 
 _CHOICES = ((0, 1, 2, 3, 4, 5), (0, 1, 2, 3, 5), (0, 2, 3, 5), (0, 2, 5))
-"""The places, among all percentiles, of those that are shown; fewer where there is less room."""
+"""Indices in IN_ROWS of the percentiles shown: the first choice that fits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What stands left of the percentiles, and the bar between."""
+    """The widths of the cells left of the percentiles, and the bar between."""
 
     widths: tuple[int, ...]
     bar: str
 
     @property
     def left(self) -> int:
-        """The width of everything left of the bar, so that other tables' percentiles stand under these."""
+        """The width of everything left of the bar, for other tables to align their percentiles."""
         return _FIRST + sum(self.widths)
 
     def cells(self, words: Sequence[str]) -> list[str]:
-        """Each as wide as its column."""
+        """Return the words, each as wide as its column."""
         return [f"{word:>{width}}" for word, width in zip(words, self.widths, strict=True)]
 
     def line(self, first: str, cells: Sequence[str], percentiles: Sequence[str]) -> str:
-        """A line of one kind: a word, cells of the right width, and a word for each percentile."""
+        """Return a line: a word, cells from `cells`, and a word for each percentile."""
         return f"{first:<{_FIRST}}{''.join(cells)}{self.percentiles(percentiles)}"
 
     def header(self, first: str, *words: str) -> str:
-        """The line above."""
+        """Return the line above the rows."""
         return self.line(first, self.cells(words), [label for _, label, _ in IN_ROWS])
 
     def percentiles(self, words: Sequence[str]) -> str:
-        """Of all percentiles, those that there is room for; where there is plenty, a marked one has its blank too."""
+        """Return the bar and the percentiles that fit. In wide columns, marked ones have a blank before the unit."""
         room = width() - self.left - len(self.bar)
         chosen = next((places for places in _CHOICES if len(places) * _PERCENTILE <= room), _CHOICES[-1])
         each = min(_WIDEST, max(_PERCENTILE, room // len(chosen)))
@@ -52,7 +52,7 @@ class Columns:
         return self.bar + "".join(f"{word:>{each}}" for word in shown)
 
     def row(self, label: str, count: int, percentiles: Sequence[str]) -> str:
-        """A label that may be as long as it likes, a count, which is then scaled, and percentiles."""
+        """Return a row of a label, a count and percentiles. The count is scaled when the label is long."""
         counted = f"{count:,}"
         if len(label) + 1 + len(counted) > self.left:
             counted = figures.rate(count)
@@ -61,4 +61,4 @@ class Columns:
 
 PLAIN = Columns((7, 7, 7), " │")
 WATCHED = Columns((6, 6, 6, 5), "│")
-"""With one for the server's CPU: each as narrow as the widest number allows, to stay within 80 columns."""
+"""With a column for the server's CPU. Columns are as narrow as the widest number allows, to fit 80 columns."""

@@ -1,7 +1,7 @@
-"""How text is laid out: a label with its words wrapped beside it, and lines with a hanging indent.
+"""The layout of text: a label with its words wrapped beside it, and lines with a hanging indent.
 
-It does not know what is said, nor in which colour. How wide a line is, is what the innermost `at` says: 80 columns
-where there is none.
+It does not know what the text says, nor its colour. The innermost `at` sets the width of a line; without one, a line
+has 80 columns.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 WIDTH = 80
-"""Of a line where there is no terminal."""
+"""The columns of a line without a terminal."""
 
 NARROWEST, WIDEST = 60, 200
-"""A terminal that is narrower or wider is taken for one of these."""
+"""The bounds of a line's width, whatever the terminal's width is."""
 
 _width: ContextVar[int] = ContextVar("width", default=WIDTH)
 
 
 def width() -> int:
-    """The columns of a line."""
+    """Return the columns of a line."""
     return _width.get()
 
 
 @contextmanager
 def at(columns: int) -> Iterator[None]:
-    """Lays out what is laid out within for lines of so many columns, as far as these are bearable."""
+    """Set the columns of lines within the context, bounded by NARROWEST and WIDEST."""
     token = _width.set(max(NARROWEST, min(WIDEST, columns)))
     try:
         yield
@@ -36,7 +36,7 @@ def at(columns: int) -> Iterator[None]:
 
 
 def rule() -> str:
-    """A line across."""
+    """Return a horizontal line as wide as a line of text."""
     return "─" * width()
 
 
@@ -45,17 +45,17 @@ _LABEL = 14
 
 
 def facts(label: str, sentences: Sequence[str]) -> list[str]:
-    """A label and what there is to say, each beginning on a line of its own."""
+    """Return a label and its sentences, each sentence beginning on a line of its own."""
     return [line for number, words in enumerate(sentences) for line in fact("" if number else label, words)]
 
 
 def fact(label: str, words: str) -> list[str]:
-    """A label and its words, wrapped beside it; nothing without words."""
+    """Return a label with its words wrapped beside it; nothing without words."""
     return indented(words, _LABEL, label)
 
 
 def indented(words: str, indent: int, label: str = "") -> list[str]:
-    """Words at an indent, beside a label that is shorter; what is longer than a line by itself is not broken."""
+    """Return words wrapped at an indent, beside a shorter label. A word that is longer than a line is not broken."""
     return textwrap.wrap(
         words,
         width(),
@@ -67,13 +67,13 @@ def indented(words: str, indent: int, label: str = "") -> list[str]:
 
 
 def wrapped(line: str, columns: int | None = None) -> list[str]:
-    """A line, continued two columns further in; `columns` wide, if not as wide as lines are."""
+    """Return a line wrapped at `columns`, or at `width()`; its continuations are indented by two columns."""
     columns = width() if columns is None else columns
     return textwrap.wrap(line, columns, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def hung(lines: Sequence[str]) -> list[str]:
-    """The lines wrapped, each keeping its own indent."""
+    """Return the lines wrapped, each at its own indent."""
     indents = [" " * (len(line) - len(line.lstrip())) for line in lines]
     return [
         indent + part

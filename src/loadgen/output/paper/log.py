@@ -1,4 +1,4 @@
-"""Log lines: a time stamp in UTC, a level, and words that go on below themselves. It knows no event."""
+"""Log lines: a time stamp in UTC, a level, and wrapped words. It knows no event."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from loadgen.output.paper.sink import Sink
 
 
 class Log:
-    """A sink that is written to by the line."""
+    """A log written to a sink line by line."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
     def say(self, wall_s: float, *lines: str, level: str = "INFO") -> None:
-        """Each line under its time, wrapped at 80 columns; `wall_s` is Unix time."""
+        """Write lines after a time stamp, wrapped at the width of a line; `wall_s` is Unix time."""
         stamp = _stamp(wall_s, level)
         parts = [part for line in lines for part in wrapped(line, width() - len(stamp))]
         if parts:
             self._sink.write("".join(f"{stamp}{part}\n" for part in parts))
 
     def say_on_one_line(self, wall_s: float, line: str) -> None:
-        """A row of figures, which is not wrapped, so that a program can cut it at its blanks."""
+        """Write a row of figures, unwrapped so that programs can split it at blanks."""
         self._sink.write(f"{_stamp(wall_s, 'INFO')}{line}\n")
 
     def block(self, *lines: str) -> None:
-        """Lines without a time, as they are."""
+        """Write lines unchanged, without a time stamp."""
         self._sink.write("".join(f"{line}\n" for line in lines))
 
 

@@ -7,12 +7,12 @@ from loadgen.output.paper.sink import Sink
 
 
 class Page:
-    """A sink that is written to by the line, and the colours that it has."""
+    """A page written to a sink line by line, and the painter of its colours."""
 
     def __init__(self, sink: Sink, paint: Paint) -> None:
         self._sink = sink
         self.paint = paint
 
     def print(self, *lines: str) -> None:
-        """Each line with its end; all of them at once."""
+        """Write the lines, all in one write."""
         self._sink.write("".join(f"{line}\n" for line in lines))

@@ -1,8 +1,8 @@
-"""Where results go: bytes written at once and whole, or one sentence about why not.
+"""The streams that results are written to: a write succeeds whole, or raises OutputError with one sentence.
 
-Knows streams and their encodings; does not know what is written. It writes past the stream's own buffer, so that
-nothing is left there to fail a second time when the interpreter closes it. A reader that is slow is not waited for
-while there is something better to do: what it has not taken is kept, and `settle` sees to it in the end.
+It knows streams and their encodings, and does not know what is written. Writes bypass the stream's own buffer, so that
+the interpreter finds nothing there to fail on when it closes the stream. A write does not wait for a slow reader: bytes
+that the reader has not taken are kept, and `settle` writes them at the end.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from typing import Any, TextIO
 from loadgen.errors import OutputError, ReaderGone
 from loadgen.escape import guarded, printable
 
-# What the signs used in outputs become where the stream's encoding has none of them.
-# The pieces of interval plots among them: a plot is to be read there too.
+# ASCII for the signs of outputs, for streams whose encoding lacks one. The pieces of interval plots are included, so
+# that plots stay readable.
 _ASCII = str.maketrans("µ≥≤─│…–−σ├┤┼●◄►┊", "u><-|.--s[]+o<>:")
 
 
 _LONGEST = 2000
-"""Of a remark on standard error, in characters: whole sentences, and no flood."""
+"""Characters of a remark on standard error: room for whole sentences, and a bound."""
 
 _PIECE = 4096
-"""Bytes of one write: a pipe that is ready takes as much without waiting (PIPE_BUF)."""
+"""Bytes of one write: a pipe that is ready takes as many without blocking (PIPE_BUF)."""
 
 _KEPT = 4 << 20
-"""So many bytes are kept for a reader that is slow; then it is waited for."""
+"""Bytes kept for a slow reader. Beyond them, a write waits for the reader."""
 
 PATIENCE_S = 30.0
-"""A reader that takes nothing for so long is given up."""
+"""The time after which a reader that takes nothing is given up."""
 
 READER_S = 10.0
-"""So long `-o FIFO` waits for somebody to open its other end."""
+"""The time that `-o FIFO` waits for a reader to open the FIFO."""
 
 _waiting: dict[int, Sink] = {}
-"""Those that have not written everything."""
+"""The sinks with bytes left to write, by id."""
 
 
 class Sink:
-    """A text stream that is written through: as far as its reader keeps up, every write has reached the kernel."""
+    """An unbuffered text stream: a write has reached the kernel when it returns, as far as the reader keeps up."""
 
     def __init__(self, stream: TextIO | None) -> None:
-        """`stream` is None where there is none, as sys.stdout is when it was closed before the start."""
+        """`stream` may be None, as sys.stdout is when it was closed before the start. Raise OutputError then."""
         self._name = _name(stream)
         if stream is None or stream.closed:
             raise _refusal(self._name)
@@ -61,7 +61,7 @@ class Sink:
 
     @property
     def columns(self) -> int | None:
-        """How wide a terminal the stream is now; None where it is none, or does not say."""
+        """The width of the stream's terminal now; None when the stream is no terminal or its width is unknown."""
         try:
             if not self.stream.isatty():
                 return None
@@ -73,9 +73,9 @@ class Sink:
             return None
 
     def write(self, text: str) -> None:
-        """Text in the stream's own encoding; signs it lacks are replaced by their nearest ASCII.
+        """Write text in the stream's own encoding, in the nearest ASCII when the encoding lacks a sign.
 
-        What came from outside has been escaped where it was put in; what slipped through is escaped here.
+        Callers escape text from outside; this escapes what they missed.
         """
         text = guarded(text)
         try:
@@ -85,12 +85,12 @@ class Sink:
         self._write(data)
 
     def write_utf8(self, data: bytes) -> None:
-        """UTF-8, whatever the stream's encoding is: for formats whose encoding is not a matter of locale."""
+        """Write UTF-8, whatever the stream's encoding is: for formats whose encoding does not depend on the locale."""
         self._write(data)
 
     def _write(self, data: bytes) -> None:
         try:
-            # What others wrote to the stream comes first.
+            # Text that others left in the stream's buffer goes out first.
             self.stream.flush()
             if self._file is None:
                 self.stream.write(data.decode())
@@ -107,7 +107,7 @@ class Sink:
             raise _refusal(self._name) from error
 
     def settle(self) -> None:
-        """Writes what is left. Raises OutputError when the reader takes nothing for `PATIENCE_S`."""
+        """Write the bytes left. Raise OutputError when the reader takes nothing for `PATIENCE_S`."""
         while self._rest:
             before = len(self._rest)
             try:
@@ -125,7 +125,7 @@ class Sink:
                 )
 
     def _push(self, patience_s: float) -> None:
-        """Writes until the reader would have to be waited for longer than this, or nothing is left."""
+        """Write until no bytes are left or the reader takes none. Wait up to `patience_s` for the first write only."""
         while self._rest and (self._ready is None or self._ready.poll(patience_s * 1000)):
             written = self._file.write(self._rest[:_PIECE])
             if written is None:
@@ -144,9 +144,9 @@ class Sink:
 
 
 def settle(view: TextIO | None = None) -> None:
-    """Waits for readers that are slow, each as long as it takes something.
+    """Write the bytes left in all sinks, waiting for each reader as long as it takes some.
 
-    Raises OutputError for the first that does not, when all the others have had theirs; not for that of `view`.
+    Raise the first OutputError after all sinks are done. An error of the sink on `view` is ignored.
     """
     trouble: OutputError | None = None
     while _waiting:
@@ -161,7 +161,7 @@ def settle(view: TextIO | None = None) -> None:
 
 
 def open_results(path: str) -> TextIO:
-    """The file that `-o` names, empty, or a FIFO that has a reader. Raises OutputError when it cannot be written."""
+    """Open the file that `-o` names, emptied, or a FIFO once it has a reader. Raise OutputError when that fails."""
     try:
         if _is_fifo(path):
             return os.fdopen(_with_reader(path), "w", encoding="utf-8")
@@ -171,14 +171,14 @@ def open_results(path: str) -> TextIO:
 
 
 def write_lines(stream: TextIO | None, lines: Iterable[bytes]) -> None:
-    """Lines in UTF-8, as they are. Raises OutputError when they cannot be written."""
+    """Write lines of UTF-8 unchanged. Raise OutputError when they cannot be written."""
     sink = Sink(stream)
     for line in lines:
         sink.write_utf8(line)
 
 
 def write_file(path: str, text: str, *, append: bool = False) -> None:
-    """A file beside the results, whole, in UTF-8. Raises OutputError when it cannot be written."""
+    """Write a file beside the results, in UTF-8. Raise OutputError when it cannot be written."""
     try:
         with Path(path).open("a" if append else "w", encoding="utf-8") as file:
             file.write(text)
@@ -187,14 +187,14 @@ def write_file(path: str, text: str, *, append: bool = False) -> None:
 
 
 def remark(text: str) -> None:
-    """One line on standard error, if there is one that takes it."""
+    """Print one line on standard error. Errors are ignored."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
             print(printable(text, _LONGEST), file=sys.stderr, flush=True)
 
 
 def _poll(file: Any) -> select.poll | None:
-    """What says whether a file takes more; None where it is no descriptor."""
+    """Return a poll object that reports when a file can be written; None when the file has no descriptor."""
     try:
         ready = select.poll()
         ready.register(file, select.POLLOUT)
@@ -210,7 +210,7 @@ def _is_fifo(path: str) -> bool:
 
 
 def _with_reader(path: str) -> int:
-    """A FIFO, open for writing when somebody has opened it for reading."""
+    """Open a FIFO for writing once a reader has opened it. Raise OutputError after READER_S."""
     until_s = time.monotonic() + READER_S
     while True:
         try:

@@ -1,4 +1,4 @@
-"""XML as text, with everything that came from outside escaped. It knows no event and no picture."""
+"""XML as text, with all attributes and texts escaped. It knows no event and no picture."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 from loadgen.escape import xml
 
 _LONGEST = 1000
-"""Of one text or attribute, in characters."""
+"""Characters of one text or attribute."""
 
 
 def serialized(root: ElementTree.Element) -> str:
-    """The tree, indented, with a line end; changes it. A style sheet is ours, and keeps its lines."""
+    """Modify the tree, and return it as indented text with a line end. The constant style sheet is not escaped."""
     for element in root.iter():
         for name, value in element.attrib.items():
             element.set(name, xml(value, _LONGEST))

@@ -1,1 +1,1 @@
-"""Intervals drawn: in a terminal and as SVG, on one scale."""
+"""Plots of intervals, in a terminal and as SVG, on one scale."""

@@ -1,8 +1,8 @@
-"""Intervals drawn in a terminal: a row for each metric on one scale in percent, as wide as lines are.
+"""A plot of intervals in a terminal: a row for each metric, on one scale in percent, as wide as a line.
 
     throughput       ├──●──┤   ┊         │
 
-A vertical line is no change, a dotted one the threshold, an arrow an interval that goes on beyond the scale.
+A vertical line marks no change, a dotted one the threshold, an arrow an interval that continues beyond the scale.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _LABEL = 17
 _TICKS = 7
 
 Cells = list[tuple[str, str]]
-"""One for each column: a sign and its style."""
+"""For each column, a sign and its style."""
 
 
 def lines(rows: Sequence[Row], one_sided: bool, paint: Paint) -> list[str]:
-    """The scale, then the rows of which there is an estimate; nothing where there is none."""
+    """Return the scale, then the rows that have an estimate; nothing without such rows."""
     drawn = [row for row in rows if row.effect is not None]
     if not drawn:
         return []
@@ -40,12 +40,12 @@ def lines(rows: Sequence[Row], one_sided: bool, paint: Paint) -> list[str]:
 
 
 def _room() -> int:
-    """The columns that a row is drawn in."""
+    """Return the columns of a row's drawing."""
     return width() - _LABEL - 1
 
 
 def _axis(scale: Scale) -> str:
-    """Each tick's words around its column, as far as there is room for them."""
+    """Return the labels of ticks, each centred on its column; a label that would touch another is left out."""
     room = _room()
     cells = [" "] * (room + 1)
     free = 0

@@ -1,6 +1,6 @@
-"""The intervals of a comparison as a picture: one SVG file that needs nothing else, in light and dark.
+"""A plot of a comparison's intervals as one self-contained SVG file, in light and dark.
 
-No scripts, no fonts and no links: it may be put in a page as it is. Text from outside is escaped where it is written.
+The file has no scripts, fonts or links, so a page can include it. Text from outside is escaped where it is written.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from loadgen.stats.sequential import Shift
 
 _WIDTH = 820
 _LEFT, _RIGHT = 150, 560
-"""Between these the intervals are drawn; labels are to the left, answers to the right."""
+"""The horizontal extent of intervals; labels are to the left of it, answers to the right."""
 
 _ROW = 34
 _HEAD = 58
-"""Of a panel: its title, and what is drawn."""
+"""The height of a panel's title and subtitle."""
 _AXIS = 30
 _TICKS = 7
 
 _NAME = 40
-"""Longer names are cut: two of them have to fit beside one another."""
+"""Characters of a name: two names fit beside each other in a title."""
 
 _FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
 _SIZE, _TITLE_SIZE, _SMALL_SIZE = "13", "15", "12"
@@ -36,8 +36,8 @@ _SIZE, _TITLE_SIZE, _SMALL_SIZE = "13", "15", "12"
 _INK, _PAPER = "#1f2328", "#ffffff"
 _COLORS = {Shift.WORSE: "#c62828", Shift.BETTER: "#1565c0", Shift.SAME: "#2e7d32", Shift.UNCLEAR: "#8a6100"}
 
-# Attributes alone make the picture: many programs that draw SVG know no style sheet. Browsers have this one for pages
-# that are dark.
+# Attributes alone define the picture, since many programs that draw SVG ignore style sheets. Browsers use this one on
+# dark pages.
 _DARK = {Shift.WORSE: "#ff7b72", Shift.BETTER: "#79c0ff", Shift.SAME: "#7ee787", Shift.UNCLEAR: "#e3b341"}
 _STYLE = " ".join(
     [
@@ -53,12 +53,12 @@ _MINOR = {"fill-opacity": "0.75", "font-size": _SMALL_SIZE}
 
 
 def write_plot(path: str, ended: Sequence[Compared]) -> None:
-    """Writes the file anew. Raises OutputError when it cannot be written."""
+    """Write the file, replacing an existing one. Raise OutputError when it cannot be written."""
     write_file(path, svg(ended))
 
 
 def svg(ended: Sequence[Compared]) -> str:
-    """The document: a panel for each pair, below one another."""
+    """Return the document: a panel for each pair, one below the other."""
     heights = [_HEAD + _ROW * max(1, len(_drawn(compared))) + _AXIS for compared in ended]
     height = sum(heights) + 8
     root = Element(
@@ -147,7 +147,7 @@ def _row(group: Element, row: Row, scale: Scale, y: float, one_sided: bool) -> N
 
 
 def _end(drawn: Element, stroke: Mapping[str, str], x: float, y: float, beyond: int) -> None:
-    """A bar where the interval ends, an arrow where it goes on beyond the scale."""
+    """Draw an end of an interval: a bar, or an arrow when the interval continues beyond the scale."""
     shape = f"M{_n(x - 7 * beyond)} {_n(y - 6)}L{_n(x)} {_n(y)}L{_n(x - 7 * beyond)} {_n(y + 6)}"
     SubElement(drawn, "path", {**stroke, "d": shape if beyond else f"M{_n(x)} {_n(y - 6)}V{_n(y + 6)}"})
 
@@ -155,7 +155,7 @@ def _end(drawn: Element, stroke: Mapping[str, str], x: float, y: float, beyond: 
 def _text(
     parent: Element, x: float, y: float, words: str, look: Mapping[str, str] = _PLAIN, anchor: str = "start"
 ) -> None:
-    """Words at a place; `look` has what differs from plain ink."""
+    """Draw words at a place; `look` has the attributes that differ from plain ink."""
     SubElement(parent, "text", {**_PLAIN, **look, "x": _n(x), "y": _n(y), "text-anchor": anchor}).text = words
 
 

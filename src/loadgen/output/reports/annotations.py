@@ -1,6 +1,6 @@
 """A gate's answer as workflow commands, which GitHub shows beside the change.
 
-docs.github.com/actions/reference/workflows-and-actions/workflow-commands; `escape` spells what comes from outside.
+Source: docs.github.com/actions/reference/workflows-and-actions/workflow-commands. `escape` escapes text from outside.
 """
 
 import contextlib
@@ -15,15 +15,15 @@ _LONGEST = 1000
 
 
 def write_annotations(compared: Compared) -> None:
-    """Prints them on standard error, if there is one: as they are, for they are commands."""
+    """Print the commands on standard error without further escaping, as GitHub parses them. Ignore errors."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
             print(*annotations(compared), sep="\n", end="\n" * bool(annotations(compared)), file=sys.stderr, flush=True)
 
 
 def annotations(compared: Compared) -> list[str]:
-    """A line for each metric that is worse, or for what kept the gate from running; one warning where nobody can tell;
-    none where all is well."""
+    """Return the commands: none for PASS, an error for each metric that is worse (FAIL), an error that the gate could
+    not run (ERROR), or a warning that there is no answer (INCONCLUSIVE, REFUSED)."""
     against = f"{comparison.candidate(compared.b)} against {comparison.candidate(compared.a)}"
     match compared.verdict:
         case GateAnswer.PASS:

@@ -1,9 +1,9 @@
 """A gate's answer as JUnit XML, which every CI system reads: a test suite with a test case for each metric.
 
-The shape is the one that is common to them (Jenkins' and pytest's): testsuites, testsuite with counts, testcase with
-nothing in it, or with failure, error or skipped. A metric that is worse is a failure; a gate that could not be run to
-its end has an error; a metric that nobody can tell of is skipped, so it is not red. Times are those of the rounds that
-an answer rests on: metrics share rounds, and their times do not add up to the suite's.
+The shape is the common one (Jenkins' and pytest's): testsuites, testsuite with counts, testcase that is empty or has a
+failure, error or skipped. A metric that is worse is a failure. A gate that could not run to its end has an error. An
+unclear metric is skipped, so that it is not red. Times are those of the rounds that an answer rests on: metrics share
+rounds, so their times do not add up to the suite's.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _CLASS = "loadgen.gate"
 
 
 def write_junit(path: str, compared: Compared) -> None:
-    """Writes the file anew. Raises OutputError when it cannot be written."""
+    """Write the file, replacing an existing one. Raise OutputError when it cannot be written."""
     write_file(path, junit(compared))
 
 
 def junit(compared: Compared) -> str:
-    """The document. A gate that could not be run to its end has a case of its own for that, which is an error."""
+    """Return the document. Rounds that ended early have a test case of their own, an error or skipped."""
     cases = [_case(row, compared) for row in compared.rows]
     took = f"{compared.took_s:.3f}"
     failure = comparison.cut_short(compared)[0] if compared.failure else None

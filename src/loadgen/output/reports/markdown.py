@@ -1,6 +1,6 @@
-"""A gate's answer as Markdown, for the summary of a GitHub job: the verdict as heading, a table, and why.
+"""A gate's answer as Markdown for the summary of a GitHub job: the verdict as heading, a table, and the reasons.
 
-Names come from outside and are escaped: a table stays a table, and nothing becomes a link or an image.
+Names come from outside and are escaped, so that they cannot break the table or become links or images.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _SIGNS = {
 
 
 def append_markdown(path: str, compared: Compared) -> None:
-    """Adds to the file, as a job's summary is added to by each step. Raises OutputError when it cannot be written."""
+    """Append to the file, as each step of a job appends to its summary. Raise OutputError when it cannot be written."""
     write_file(path, markdown(compared), append=True)
 
 
 def markdown(compared: Compared) -> str:
-    """The section, with an empty line after it."""
+    """Return the section, with an empty line after it."""
     a, b = map(_escaped, comparison.pair(compared))
     sure = f"{comparison.confidence(compared)} interval of it"
     headings = ["metric", a, b, "change", sure, "change that matters", "answer"]

@@ -1,4 +1,4 @@
-"""What is written of comparisons when all of them have ended, beside the results."""
+"""A report that is written beside the results when all comparisons have ended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from loadgen.output.formats.format import OF_RESULTS, Format, on
 
 
 class Report(Format):
-    """Has `write` write the comparisons that ended, in their order; nothing where there was none."""
+    """An output that passes the comparisons, in the order in which they ended, to `write` when it is closed.
+
+    `write` is not called when no comparison ended.
+    """
 
     silent = OF_RESULTS - {Compared} | {Progress}
 

@@ -1,7 +1,7 @@
-"""What a comparison says in words, the same in every format for people. Pure functions to plain text.
+"""Comparisons in words, the same in every format for people. Pure functions to plain text.
 
-A change is that from the first candidate to the other, in the metric's own direction: less throughput is "−5 %", more
-latency "+5 %". The two are called by their names; in a gate, baseline and candidate.
+A change is the change from the first candidate to the other, in the metric's own direction: less throughput is "−5 %",
+more latency "+5 %". The two are printed by name; in a gate, as baseline and candidate.
 """
 
 from __future__ import annotations
@@ -27,47 +27,47 @@ SHORT = {
     "rss": "memory",
     **{name: label for name, label, _ in COMPARED},
 }
-"""What a column is called; other metrics by their names."""
+"""The headings of metrics in narrow columns. Any other metric is printed by its name."""
 
 _LONGEST_NAME = 60
 
 _LONGEST = 700
-"""A note is a sentence of our own, whose words from outside have been cut already."""
+"""Characters of a note: a sentence of loadgen's, in which text from outside has been cut already."""
 
 _OPEN = "…"
-"""The end of an interval that is not known from so few rounds."""
+"""The end of an interval that the rounds are too few to bound."""
 
 
 class Doubts:
-    """The doubts of rounds, without those that were said of the same candidate in an earlier round."""
+    """A filter of the rounds' doubts: of each candidate, the first round that has doubts is shown."""
 
     def __init__(self) -> None:
         self._doubted: set[str] = set()
 
     def fresh(self, ended: Round) -> list[str]:
-        """Those of this round that are to be said."""
+        """Return the doubts of this round about candidates that no earlier round had doubts about."""
         told = [words for words in ended.doubts if _doubted(words) not in self._doubted]
         self._doubted |= {_doubted(words) for words in told}
         return [printable(words, _LONGEST) for words in told]
 
 
 def _doubted(doubt: str) -> str:
-    """The candidate that a doubt is of, which it begins with."""
+    """Return the name of the candidate, with which a doubt begins."""
     return doubt.partition(":")[0]
 
 
 def roles(names: Sequence[str], gate: bool) -> list[str]:
-    """What candidates are called: by their names, and in a gate by what they are there for."""
+    """Return what the candidates are printed as: their names, or in a gate their roles."""
     return [BASELINE, CANDIDATE] if gate and len(names) == 2 else [printable(name, _LONGEST_NAME) for name in names]
 
 
 def pair(compared: Compared) -> list[str]:
-    """What the two are called: see `roles`."""
+    """Return the `roles` of the two that are compared."""
     return roles([compared.a.name, compared.b.name], compared.settings.one_sided)
 
 
 def cut(names: Sequence[str], width: int) -> list[str]:
-    """Names that fit a column, told apart where they begin alike: "builtin-uvloop" may be "…-uvloop"."""
+    """Return names cut to a column; names that begin alike keep their ends: "builtin-uvloop" may become "…-uvloop"."""
     short = [printable(name, width) for name in names]
     if len(set(short)) == len(set(names)):
         return short
@@ -75,7 +75,7 @@ def cut(names: Sequence[str], width: int) -> list[str]:
 
 
 def candidate(one: Candidate) -> str:
-    """Name, and what it calls itself: "redis (redis 7.0.15)"."""
+    """Return a candidate's name, identity, and date if it is a stored result: "redis (redis 7.0.15)"."""
     about = [one.identity, f"results of {one.taken}" if one.taken else "results" * (one.kind == "results")]
     said = ", ".join(printable(words) for words in about if words)
     return f"{printable(one.name)} ({said})" if said else printable(one.name)
@@ -90,7 +90,7 @@ def label(metric: str) -> str:
 
 
 def change(ended: Round, place: int, metric: str) -> float | None:
-    """Of a candidate against the first, in this round alone; None where one of them does not have the metric."""
+    """Return the change of a candidate against the first in this round alone; None when either lacks the metric."""
     a, b = ended.values[0].get(metric), ended.values[place].get(metric)
     return b / a - 1 if a and b is not None else None
 
@@ -100,9 +100,10 @@ def is_better(metric: Metric, part: float) -> bool:
 
 
 def band(row: Row, one_sided: bool) -> tuple[float, float]:
-    """The changes that nobody minds, from and to: a threshold is a share of what is worse when there is more of it.
+    """Return the lowest and the highest change within the threshold, as shares of the metric.
 
-    That is 1 / 1.05 - 1 for a throughput with a threshold of 5 %. To a gate no change for the better is too large.
+    The threshold is a share of the cost, the time per request for a throughput: with 5 %, a throughput may change by
+    1 / 1.05 - 1. A gate (`one_sided`) has no bound for a change to the better.
     """
     worse, better = math.log1p(row.threshold), -math.inf if one_sided else -math.log1p(row.threshold)
     edges = (-worse, -better) if METRICS[row.metric].higher_is_better else (better, worse)
@@ -115,7 +116,7 @@ def threshold(row: Row) -> str:
 
 
 def interval(row: Row) -> str:
-    """Such as "[−5.6, −4.7]", in percent; empty where there is nothing, or too little, to estimate from."""
+    """Return an interval in percent: "[−5.6, −4.7]"; empty without an estimate or when both ends are unknown."""
     if row.effect is None or row.ci_low is row.ci_high is None:
         return ""
     low, high = (_OPEN if end is None else figures.change(end, "") for end in (row.ci_low, row.ci_high))
@@ -123,25 +124,25 @@ def interval(row: Row) -> str:
 
 
 def effect(row: Row) -> str:
-    """Such as "−5.1 % [−5.6, −4.7]"; empty where there is none."""
+    """Return the change and its interval: "−5.1 % [−5.6, −4.7]"; empty without an estimate."""
     return f"{figures.change(row.effect)} {interval(row)}".strip() if row.effect is not None else ""
 
 
 def a_and_b(row: Row) -> tuple[str, str]:
-    """The medians of both."""
+    """Return the medians of the two."""
     unit = METRICS[row.metric].unit
     return figures.amount(row.a, unit), figures.amount(row.b, unit)
 
 
 def answer(row: Row, one_sided: bool) -> str:
-    """A word or two: "worse", "same", "not worse" of a gate, "can't tell"."""
+    """Return the answer in a word or two: "worse", "better", "same" ("not worse" in a gate), "can't tell"."""
     if row.answer is Shift.UNCLEAR:
         return "can't tell"
     return "not worse" if one_sided and row.answer is Shift.SAME else str(row.answer)
 
 
 def sentence(row: Row, compared: Compared) -> str:
-    """The answer and what it rests on: "candidate is worse: throughput −5.1 %, 90 % interval [−5.6, −4.7]"."""
+    """Return the answer and its grounds: "candidate is worse: throughput −5.1 %, 90 % interval [−5.6, −4.7]"."""
     one_sided = compared.settings.one_sided
     a, b = pair(compared)
     told = f"{label(row.metric)} {_effect_in_words(row, confidence(compared))}".strip()
@@ -163,7 +164,7 @@ def _effect_in_words(row: Row, sure: str) -> str:
 
 
 def _why_unclear(row: Row) -> list[str]:
-    """What keeps a metric from its answer, and what it would take."""
+    """Return the reasons why the answer is unclear, and how many more rounds may make it clear."""
     why = []
     if row.effect is not None:
         why += [f"the interval does not rule {threshold(row)} out"] if interval(row) else []
@@ -181,7 +182,7 @@ def _why_unclear(row: Row) -> list[str]:
 
 
 def reasons(compared: Compared) -> list[str]:
-    """What a gate's verdict rests on, a sentence for each."""
+    """Return the reasons for a gate's verdict, a sentence each."""
     if compared.verdict is GateAnswer.ERROR:
         return [printable(compared.failure, _LONGEST)]
     unclear = Shift.UNCLEAR
@@ -193,7 +194,7 @@ def reasons(compared: Compared) -> list[str]:
 
 
 def cut_short(event: Compared | NoiseFound) -> list[str]:
-    """Why there were fewer rounds than there should be."""
+    """Return the reasons why the rounds ended early: a failure, an interruption."""
     return [
         *([printable(event.failure, _LONGEST)] if event.failure else []),
         *(["interrupted"] if event.interrupted else []),
@@ -205,7 +206,7 @@ def notes(compared: Compared) -> list[str]:
 
 
 def count(event: Compared | NoiseFound) -> str:
-    """How many rounds there were, and how long all took: "8 rounds in 1 min 40 s"; empty of results alone."""
+    """Return how many rounds ran and how long all took: "8 rounds in 1 min 40 s"; empty for stored results alone."""
     if isinstance(event, NoiseFound):
         rounds = [event.rounds]
     else:
@@ -215,7 +216,7 @@ def count(event: Compared | NoiseFound) -> str:
 
 
 def settings(compared: Compared, spell: Callable[[int], str] = str) -> list[str]:
-    """How it was run: rounds, slices, rate, seed."""
+    """Return the settings of a comparison: rounds, slices, rate, seed."""
     told = compared.settings
     rate = f"latency at {figures.whole_rate(compared.rate_per_s, spell)} req/s"
     paired = [
@@ -230,12 +231,12 @@ def settings(compared: Compared, spell: Callable[[int], str] = str) -> list[str]
 
 
 def confidence(compared: Compared) -> str:
-    """Of the intervals: "90 %"."""
+    """Return the confidence of the intervals: "90 %"."""
     return f"{100 * compared.confidence:.3g} %"
 
 
 def noise(event: NoiseFound) -> list[tuple[str, str, str]]:
-    """By metric: its label, σ from round to round, and how often it would be called worse than itself."""
+    """Return each metric's label, σ from round to round, and how often identical servers would be called worse."""
     return [
         (
             label(metric) if metric in METRICS else metric,
@@ -247,14 +248,14 @@ def noise(event: NoiseFound) -> list[tuple[str, str, str]]:
 
 
 def alarms(event: NoiseFound) -> str:
-    """How often one metric or more would be called worse than itself."""
+    """Return how often a gate would fail identical servers in at least one metric."""
     if "any" not in event.false_alarms:
         return "there were too few rounds to say how often this would raise a false alarm"
     return f"this gate would fail {_percent(event.false_alarms['any'])} of the time on identical servers"
 
 
 def columns(rounds: Sequence[Round]) -> list[str]:
-    """The metrics that these rounds have of any candidate, in the order in which they are shown."""
+    """Return the metrics that any candidate has in these rounds, in the order of METRICS."""
     return [name for name in METRICS if any(name in values for ended in rounds for values in ended.values)]
 
 

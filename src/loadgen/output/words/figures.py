@@ -12,13 +12,13 @@ from loadgen.units import NS_PER_S, NS_PER_US, format_duration
 from loadgen.usage import Usage
 
 NOTHING = "-"
-"""What stands where there is no number: a percentile of no request, a hit rate without a GET."""
+"""The sign for a number that does not exist: a percentile of no request, a hit rate without a GET."""
 
 AT_LEAST = "≥"
-"""Before a percentile that rests on requests which had not been answered."""
+"""The sign before a percentile that is a lower bound, as requests in it were not answered in time."""
 
 FEW_SAMPLES = "~"
-"""Before a percentile that few samples lie beyond."""
+"""The sign before a percentile that few samples lie beyond."""
 
 _MINUS = "−"
 
@@ -28,42 +28,42 @@ _BYTES = ((" B", 1.0), (" KB", 1e3), (" MB", 1e6), (" GB", 1e9), (" TB", 1e12))
 
 
 def latency(ns: float) -> str:
-    """42500 is "42.5 µs"."""
+    """Return a time for people: 42500 is "42.5 µs"."""
     return _scaled(ns, _TIMES)
 
 
 def latency_us(ns: float) -> str:
-    """In whole microseconds: 42700 is "43"."""
+    """Return whole microseconds: 42700 is "43"."""
     return f"{ns / NS_PER_US:.0f}"
 
 
 def latency_word(ns: float) -> str:
-    """42500 is "42.5us": `latency` without a blank, so that a line can be split at them."""
+    """Return `latency` as one word, so that a line can be split at its blanks: 42500 is "42.5us"."""
     return word(latency(ns))
 
 
 def latency_beside(ns: float) -> str:
-    """What stands beside its limit, with a digit more, to be told apart from it: 1002000 is "1.002ms"."""
+    """Return a time with one more digit, to differ from the limit that it is printed beside: 1002000 is "1.002ms"."""
     return word(_scaled(ns, _TIMES, 1))
 
 
 def limit(ns: int) -> str:
-    """A limit as it was written, such as "1ms"; one that was measured, as `latency_beside`."""
+    """Return a limit as it was configured, such as "1ms"; a limit that was measured, as `latency_beside`."""
     return format_duration(ns) if ns % NS_PER_US == 0 else latency_beside(ns)
 
 
 def mark(histogram: Histogram, q: float) -> str:
-    """What a quantile is to be marked with; AT_LEAST wins where both signs are due."""
+    """Return the sign of a quantile: AT_LEAST, else FEW_SAMPLES, or empty."""
     return mark_of_interval(histogram, q) or (FEW_SAMPLES if has_few_samples(histogram, q) else "")
 
 
 def mark_of_interval(histogram: Histogram, q: float) -> str:
-    """The same for one interval, without FEW_SAMPLES: the tail of a single second would nearly always carry it."""
+    """Return `mark` of an interval, without FEW_SAMPLES: nearly every tail of a single second has few samples."""
     return AT_LEAST if histogram.is_lower_bound(q) else ""
 
 
 def marked(sign: str, words: str) -> str:
-    """A sign takes the place of the blank before the unit, so that it costs no width: "42.5 µs" is "~42.5µs"."""
+    """Return the words after their sign. The blank before the unit is dropped to keep the width: "~42.5µs"."""
     return sign + words.replace(" ", "") if sign else words
 
 
@@ -73,29 +73,29 @@ def quantile(
     spell: Callable[[float], str] = latency,
     mark: Callable[[Histogram, float], str] = mark,
 ) -> str:
-    """A quantile in words, and what it is marked with."""
+    """Return a quantile in words, with its sign; NOTHING for an empty histogram."""
     return marked(mark(histogram, q), spell(histogram.quantile(q))) if histogram.count else NOTHING
 
 
 def quantiles(
     histogram: Histogram, spell: Callable[[float], str] = latency, mark: Callable[[Histogram, float], str] = mark
 ) -> list[str]:
-    """Every one of IN_ROWS in words."""
+    """Return every quantile of IN_ROWS in words."""
     return [quantile(histogram, q, spell, mark) for _, _, q in IN_ROWS]
 
 
 def rate(value: float) -> str:
-    """246913 is "247K"."""
+    """Return a rate scaled to three digits: 246913 is "247K"."""
     return _scaled(value, _COUNTS)
 
 
 def size(value: float) -> str:
-    """Bytes in powers of 1000: 12345678 is "12.3 MB"."""
+    """Return bytes in powers of 1000: 12345678 is "12.3 MB"."""
     return _scaled(value, _BYTES)
 
 
 def share(part: float | None, digits: int = 1) -> str:
-    """A fraction as a percentage without its sign: 0.9987 is "99.9". Only all is 100 and only none is 0."""
+    """Return a fraction in percent, without the sign: 0.9987 is "99.9". Only exactly 1 is "100", and only 0 is "0"."""
     if part is None:
         return NOTHING
     shown, step = f"{100 * part:.{digits}f}", 10.0**-digits
@@ -107,12 +107,12 @@ def share(part: float | None, digits: int = 1) -> str:
 
 
 def cpu(used: Usage) -> str:
-    """CPUs kept busy, in percent of one: "87%", or "1590%" on sixteen."""
+    """Return the CPU time used, in percent of one CPU: "87%", or "1590%" on sixteen CPUs."""
     return f"{100 * used.cpu_share:.0f}%"
 
 
 def change(part: float | None, unit: str = " %") -> str:
-    """A change as a percentage with its sign: -0.051 is "−5.1 %", and what rounds to nothing has none."""
+    """Return a change in percent with its sign: -0.051 is "−5.1 %". A change that rounds to 0 has no sign."""
     if part is None:
         return NOTHING
     size = 100 * abs(part)
@@ -122,21 +122,21 @@ def change(part: float | None, unit: str = " %") -> str:
 
 
 def tick(part: float) -> str:
-    """A mark of a scale of changes, which is a round number: "+2.5 %"."""
+    """Return the label of a tick on a scale of changes, a round number: "+2.5 %"."""
     percent = round(100 * part, 9)
     sign = "" if not percent else _MINUS if percent < 0 else "+"
     return f"{sign}{abs(percent):.3g}{' %' if percent else ''}"
 
 
 def amount(value: float | None, unit: str) -> str:
-    """A metric in its unit: per_s, ns or bytes."""
+    """Return the value of a metric in its unit: per_s, ns or bytes."""
     if value is None:
         return NOTHING
     return {"per_s": f"{rate(value)}/s", "ns": latency(value), "bytes": size(value)}[unit]
 
 
 def left(ns: float) -> str:
-    """A time to wait, in the two largest units and rounded up: 99.2 s is "1 min 40 s"."""
+    """Return a time to wait in its two largest units, rounded up: 99.2 s is "1 min 40 s"."""
     seconds = math.ceil(ns / NS_PER_S)
     if seconds < 60:
         return f"{seconds} s"
@@ -147,49 +147,49 @@ def left(ns: float) -> str:
 
 
 def count(number: int, noun: str, took_s: float) -> str:
-    """What a verb ends with: "8 rounds in 1 min 40 s"."""
+    """Return how much was done and how long that took: "8 rounds in 1 min 40 s"."""
     return f"{plural(number, noun, grouped)} in {left(took_s * NS_PER_S)}"
 
 
 def grouped(count: int) -> str:
-    """1234567 is "1,234,567"; log lines, which programs read too, use `str` instead."""
+    """Return 1234567 as "1,234,567". Log lines use `str` instead, since programs read them too."""
     return f"{count:,}"
 
 
 def whole_rate(value: float, spell: Callable[[int], str] = str) -> str:
-    """A rate cut off and not scaled, so that near ones are told apart: 152340.9 is "152340", and 12.345 is "12.3"."""
+    """Return a rate cut off, not scaled, so that similar rates differ: 152340.9 is "152340", 12.345 is "12.3"."""
     return spell(int(value)) if value >= 100 else f"{value:.3g}"
 
 
 def percent(words: str, spell: Callable[[int], str]) -> str:
-    """ "80 %" for people, who read grouped counts; "80%" in a log line, as scripts know it."""
+    """Return "80 %" for people, where `spell` groups counts; "80%" for log lines, as scripts parse it."""
     return f"{words}%" if spell is str else f"{words} %"
 
 
 def time(ns: float, spell: Callable[[int], str]) -> str:
-    """ "42.5 µs" for people, "42.5us" in a log line."""
+    """Return "42.5 µs" for people, "42.5us" for log lines."""
     return latency_word(ns) if spell is str else latency(ns)
 
 
 def spaced(words: str, spell: Callable[[int], str]) -> str:
-    """A time as it was written, "1ms", with the blank that people get: "1 ms"."""
+    """Return a time such as "1ms" with a blank for people, "1 ms"; unchanged for log lines."""
     return words if spell is str else re.sub(r"(?<=\d)(?=[a-zµ])", " ", words).replace(" us", " µs")
 
 
 def plural(count: int, noun: str, spell: Callable[[int], str] = str) -> str:
-    """2 and "worker" is "2 workers"."""
+    """Return a count with its noun: 2 and "worker" is "2 workers"."""
     return f"{spell(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def word(words: str) -> str:
-    """Without a blank and in ASCII, so that a line can be split at its blanks."""
+    """Return the words without blanks and with "u" for "µ", so that a line can be split at its blanks."""
     return words.replace(" ", "").replace("µ", "u")
 
 
 def _scaled(value: float, units: tuple[tuple[str, float], ...], more_digits: int = 0) -> str:
     for unit, scale in units:
         number = value / scale
-        # 999.5 would round to 1000: that is the next unit's 1.00.
+        # 999.5 would round to 1000, which is 1.00 of the next unit.
         if number < 999.5 or unit == units[-1][0]:
             break
     if number == int(number) and scale == 1.0:

@@ -1,6 +1,6 @@
-"""What a Progress event says in words. Pure functions to plain text.
+"""Progress events in words. Pure functions to plain text.
 
-Rates and rests come from the event's own clock.
+Rates and remaining times are computed from the event's own clock.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _UNITS: dict[str, str] = {Phase.PREFILL: "keys", Phase.CONNECT: "connections"}
 
 
 def title(event: Progress) -> str:
-    """Where in the whole it is, of which server, and which phase: "round 3/8, slice 5/24, redis".
+    """Return the place in the whole, the server and the phase: "round 3/8, slice 5/24, redis".
 
-    The phases of a slice are too short to be read.
+    The phase of a slice is left out, as it is too short to be read.
     """
     if event.overall is None:
         return ": ".join(filter(None, [printable(event.target, LONGEST_TARGET), printable(event.phase)]))
@@ -30,7 +30,7 @@ def title(event: Progress) -> str:
 
 
 def share(event: Progress) -> float:
-    """How much is done: of a phase, or, in whole parts, of what it is a part of. 0 to 1."""
+    """Return the share that is done, 0 to 1: of the phase, or of the whole, counted in its finished parts."""
     if event.overall is None:
         return min(1.0, event.done / event.total)
     share = 0.0
@@ -46,7 +46,10 @@ def done(event: Progress) -> str:
 
 
 def words(event: Progress) -> str:
-    """`52.3 %, 123K keys/s, 8 s left`: rate and rest at the mean speed so far, or the most that the whole may take."""
+    """Return share, rate and time left at the mean rate so far; or the most time left of the whole, where known.
+
+    For example "52.3 %, 123K keys/s, 8 s left".
+    """
     if event.overall is not None and event.overall.left_ns is not None:
         return f"at most {figures.left(event.overall.left_ns)} left"
     unit = event.unit or _UNITS.get(event.phase)

@@ -1,6 +1,6 @@
-"""What a saturation search says in words, the same in every format for people. Pure functions to plain text.
+"""Saturation searches in words, the same in every format for people. Pure functions to plain text.
 
-`spell` is how counts are written: `str`, or `figures.grouped`.
+`spell` writes counts: `str`, or `figures.grouped` for people.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from loadgen.stats.trial import NO_LIMIT_NS, Limit, RateVerdict
 KNEE = "the knee: beyond it p99 leaves its level at a low rate, or replies no longer keep up with the offered rate"
 
 _LONGEST_WHY = 500
-"""Why is a sentence of our own, whose words from outside have been cut already."""
+"""Characters of a reason: a sentence of loadgen's, in which text from outside has been cut already."""
 
-# FOUND and UNCONFIRMED need no words: whether the answer is confirmed is said of each.
+# FOUND and UNCONFIRMED have no words: `sureness` says of every answer whether it is confirmed.
 _OUTCOMES = {
     Outcome.GENERATOR_LIMITED: "the generator reached its limit before the server",
     Outcome.NEVER_FAILED: "the server passed at the highest rate that may be tried",
@@ -29,24 +29,24 @@ _OUTCOMES = {
 
 
 def aim(limits: Sequence[Limit]) -> str:
-    """What is searched for: "HIGHEST RATE THAT MEETS p99 <= 1ms"."""
+    """Return the aim of a search: "HIGHEST RATE THAT MEETS p99 <= 1ms"."""
     return f"HIGHEST RATE THAT MEETS {', '.join(map(_limit, limits))}" if limits else "HIGHEST RATE BEFORE THE KNEE"
 
 
 def terms(limits: Sequence[Limit]) -> str:
-    """The same without blanks between a percentile and its limit: "p99<=1ms"; "knee" without limits."""
+    """Return the limits without blanks around "<=": "p99<=1ms"; "knee" without limits."""
     return ", ".join(_limit(limit).replace(" <= ", "<=") for limit in limits) or "knee"
 
 
 def found(ended: SearchEnded, spell: Callable[[int], str] = str) -> str:
-    """The answer and how sure it is: "152000 to 158000 req/s (confirmed)"."""
+    """Return the answer and its sureness: "152000 to 158000 req/s (confirmed)"."""
     if ended.answer is None:
         return "not known"
     return f"{interval(ended.answer, spell)} ({sureness(ended.answer)})"
 
 
 def interval(answer: SearchAnswer, spell: Callable[[int], str] = str) -> str:
-    """Where the highest rate lies: between two ends, or beyond the one that is known."""
+    """Return the interval of the highest rate; one of its ends may be unknown."""
     lo = figures.whole_rate(answer.lo_per_s, spell)
     if answer.hi_per_s is None:
         return f"at least {lo} req/s" if answer.lo_per_s else "not known"
@@ -55,30 +55,30 @@ def interval(answer: SearchAnswer, spell: Callable[[int], str] = str) -> str:
 
 
 def sureness(answer: SearchAnswer) -> str:
-    """What to think of the interval."""
+    """Return whether the interval is confirmed, and the outcome when it needs a word."""
     confirmed = ["confirmed"] if answer.confirmed else ["not confirmed"] * bool(answer.lo_per_s)
     outcome = [_OUTCOMES[answer.outcome]] if answer.outcome in _OUTCOMES else []
     return "; ".join([*confirmed, *outcome]) or answer.outcome
 
 
 def reason(answer: SearchAnswer) -> str:
-    """Why it ended as it did."""
+    """Return the reason for the answer."""
     return printable(answer.reason, _LONGEST_WHY)
 
 
 def capacity(answer: SearchAnswer, spell: Callable[[int], str] = str) -> str:
-    """What the server can do at all; empty when that was not tried."""
+    """Return the server's throughput in a closed loop; empty when that was not tried."""
     rate = figures.whole_rate(answer.capacity_per_s, spell)
     return f"{rate} req/s in a closed loop" if answer.capacity_per_s else ""
 
 
 def effort(answer: SearchAnswer) -> str:
-    """What the answer took: "14 steps, 92.3s of load"."""
+    """Return the cost of the answer: "14 steps, 92.3s of load"."""
     return f"{figures.plural(len(answer.steps), 'step')}, {answer.spent_s:.1f}s of load"
 
 
 def verdict(step: Step) -> str:
-    """PASS or FAIL; where the longest look left that open, which way it leans."""
+    """Return PASS, FAIL or GENERATOR; for an INCONCLUSIVE step, "leans" and the side of the point estimate."""
     match step.judgement.verdict:
         case RateVerdict.INCONCLUSIVE:
             return "leans PASS" if step.passed else "leans FAIL"
@@ -89,7 +89,7 @@ def verdict(step: Step) -> str:
 
 
 def worst(step: Step) -> tuple[str, str, str]:
-    """The limit that is furthest exceeded, or nearest to it: its name, what was measured, and what it is."""
+    """Return the name, measured value and limit of the percentile with the highest ratio of value to limit."""
     pairs = [(e.limit, x_ns) for e, x_ns in zip(step.judgement.exceedances, step.x_ns, strict=True)]
     if not pairs:
         return "", "", ""
@@ -99,7 +99,7 @@ def worst(step: Step) -> tuple[str, str, str]:
 
 
 def percentiles(step: Step) -> list[str]:
-    """What was measured of each limit: "p99 812.0us of 1ms"."""
+    """Return the measured value of each limited percentile: "p99 812.0us of 1ms"."""
     return [
         f"{_name(e.limit)} {_measured(x_ns)} of {_bound(e.limit)}"
         for e, x_ns in zip(step.judgement.exceedances, step.x_ns, strict=True)
@@ -107,28 +107,28 @@ def percentiles(step: Step) -> list[str]:
 
 
 def why(step: Step) -> str:
-    """What the verdict rests on."""
+    """Return the reason for a step's verdict."""
     return printable(step.judgement.why, _LONGEST_WHY)
 
 
 def surprise(step: Step) -> str:
-    """Why a step failed that its percentiles alone would let pass; empty when they say it all."""
+    """Return the reason for a verdict that the percentiles do not explain; empty when they do."""
     exceeded = any(e.verdict is RateVerdict.FAIL for e in step.judgement.exceedances)
     spoilt = step.judgement.verdict is RateVerdict.GENERATOR_LIMITED
     said = spoilt or (step.judgement.verdict is RateVerdict.FAIL and not exceeded)
-    # Read by people only, who get a blank before the sign.
+    # Only `clean` shows this text, and prints a blank before the sign.
     return re.sub(r"(?<=\d)%", " %", why(step)) if said else ""
 
 
 def totals(ended: SearchEnded, spell: Callable[[int], str] = str) -> str:
-    """Over all phases, as the server's own counters have it."""
+    """Return requests and replies over all phases, to be compared with the server's own counters."""
     tallies = ended.overall.tallies.values()
     sent, received = sum(tally.sent for tally in tallies), sum(tally.received for tally in tallies)
     return f"{spell(sent)} requests sent, {spell(received)} replies received"
 
 
 def connections(ended: SearchEnded, spell: Callable[[int], str] = str) -> str:
-    """What happened to them over all phases; confirmations open new ones."""
+    """Return the counts of connections over all phases; each confirmation opens new ones."""
     counts = ended.overall.connections
     reconnects = figures.plural(counts.reconnects, "reconnect", spell)
     return f"{spell(counts.opened)} opened, {spell(counts.failed)} failed, {spell(counts.closed)} closed, {reconnects}"

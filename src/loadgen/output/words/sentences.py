@@ -1,6 +1,6 @@
-"""What a plan and a result say in words, the same in every format for people. Pure functions from values to plain text.
+"""Plans and results in words, the same in every format for people. Pure functions from values to plain text.
 
-`spell` is how counts are written: `str`, or `figures.grouped`.
+`spell` writes counts: `str`, or `figures.grouped` for people.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ CLOSED_LOOP_SLO = "closed loop: the SLO is held against service times; use --rat
 BOUNDS = f"{figures.AT_LEAST} lower bound: some requests were not answered in time"
 FEW_SAMPLES = f"{figures.FEW_SAMPLES} rough: fewer than {LEAST_BEYOND} samples above it"
 ROWS_UNMARKED = "(rows are not marked)"
-"""Of the rows of intervals, whose tails would nearly always be."""
+"""Added to FEW_SAMPLES. Rows of intervals carry no FEW_SAMPLES: nearly all of them would."""
 
 NO_REQUESTS = "n/a (no requests)"
-"""Where CPU time per request would stand."""
+"""The words in place of CPU time per request when no request was sent."""
 
 PHASE_PERCENTILES = percentiles("p50", "p99")
-"""Those that are shown of each phase of a load."""
+"""The percentiles shown for each phase of a load."""
 
 _MOST_SEGMENTS = 6
-"""So many lines of a schedule are shown."""
+"""The most lines of a schedule that are shown."""
 
 _MOST_PHASES = 12
-"""So many phases of a load are shown."""
+"""The most phases of a load that are shown."""
 
 _MOST_COMPLAINTS = 3
-"""So many lines of a server's log are shown."""
+"""The most lines of a server's log that are shown."""
 
 _MAX_SENTENCE = 500
-"""A reason or a warning is a sentence of our own, whose words from outside have been cut already."""
+"""Characters of a reason or warning: a sentence of loadgen's, in which text from outside has been cut already."""
 
 _MAX_FAILURE = 2000
-"""A sentence on failures lists several kinds with their remedies, and how to accept them at its end."""
+"""Characters of a sentence on failures: several kinds with their remedies, and at the end how to accept them."""
 
 Spell = Callable[[int], str]
 
@@ -57,7 +57,7 @@ def targets(plan: Plan) -> str:
 
 
 def started(event: Configured) -> str:
-    """Of a server that was awaited, where it is and what it calls itself: "127.0.0.1:41234 (redis 7.0.15)"."""
+    """Return the address and identity of a server that has started: "127.0.0.1:41234 (redis 7.0.15)"."""
     return f"{targets(event.plan)}{f' ({printable(event.server)})' if event.server else ''}"
 
 
@@ -68,7 +68,7 @@ def workers(plan: Plan) -> str:
 
 
 def mix(plan: Plan, spell: Spell = str) -> str:
-    """80 and 20 are "80% GET, 20% SET", and so are 4 and 1."""
+    """Return the mix of commands: weights of 80 and 20, or of 4 and 1, are "80% GET, 20% SET"."""
     if not plan.target.speaks.has_keys:
         return "PING"
     weights = {
@@ -90,7 +90,7 @@ def keyspace(plan: Plan, spell: Spell = str) -> str:
 
 
 def schedule(plan: Plan, spell: Spell = str) -> list[str]:
-    """The offered rate in a line and, where it changes, what it begins with, a line each; none in a closed loop."""
+    """Return the offered rate and a line for each segment of a rate that changes; empty in a closed loop."""
     if not plan.load.open_loop:
         return []
     rate = f"{figures.whole_rate(plan.load.rate_per_s, spell)} req/s"
@@ -112,32 +112,32 @@ def _segment(segment: Segment, spell: Spell) -> str:
 
 
 def _length(ns: int) -> str:
-    """As it was written; what a division has left over, in seconds."""
+    """Return a length as configured; one that is no whole number of milliseconds, in seconds."""
     return format_duration(ns) if ns % NS_PER_MS == 0 else f"{ns / NS_PER_S:.6g}s"
 
 
 def extras(plan: Plan) -> list[str]:
-    """What happens beside the load."""
+    """Return the writes beside the load: prefill and backfill."""
     return ["prefill"] * plan.workload.prefill + ["backfill on miss"] * plan.workload.backfill_on_miss
 
 
 def refill(plan: Plan) -> str:
-    """How a closed loop refills a pipeline, where that is not slot by slot; empty for an open one."""
+    """Return how a closed loop refills a pipeline, unless slot by slot; empty in an open loop."""
     return "" if plan.load.open_loop or plan.wire.refill == "slot" else "refilled when drained"
 
 
 def notes(event: Configured) -> list[str]:
-    """What to know before the first number."""
+    """Return the notes above the first number: the built-in server, and warnings on the configuration."""
     return [EMBEDDED] * event.embedded + [printable(warning, _MAX_SENTENCE) for warning in event.warnings]
 
 
 def warnings(ended: LoadEnded) -> list[str]:
-    """What to know about a run that is valid all the same."""
+    """Return the warnings about an ending that may be valid all the same."""
     return [printable(note.words, _MAX_SENTENCE) for note in ended.notes]
 
 
 def aim(plan: Plan, spell: Spell = str) -> str:
-    """What ends the measured time: "60s", "100,000 requests", or "100,000 requests, 60s at most"."""
+    """Return the planned end of the measure phase: "60s", "100,000 requests", or "100,000 requests, 60s at most"."""
     if not plan.load.requests:
         return format_duration(plan.load.duration_ns)
     limit = f", {format_duration(plan.load.duration_ns)} at most" if plan.load.duration_ns else ""
@@ -145,7 +145,7 @@ def aim(plan: Plan, spell: Spell = str) -> str:
 
 
 def duration(result: Result, spell: Spell = str) -> str:
-    """How long was measured, and how much of what was asked for that is, where it is not all."""
+    """Return how long was measured, and how much of the plan that is when less than planned was measured."""
     seconds, plan = f"{result.duration_ns / 1e9:.2f}s", result.plan
     planned = result.measured.total.planned
     if not plan.load.requests:
@@ -164,7 +164,7 @@ def bandwidth(result: Result, snapshot: Snapshot) -> str:
 
 
 def hit_rate(result: Result, spell: Spell = str) -> str:
-    """Empty when no GET was answered: there is no rate to speak of, and not one of 0 %."""
+    """Return the hit rate with its counts; empty when no GET was answered, as the rate is then unknown, not 0 %."""
     get = result.measured.tallies.get("get", Tally())
     rate = figures.share(result.measured.hit_rate, 2)
     if rate == figures.NOTHING:
@@ -182,7 +182,7 @@ def errors(ended: LoadEnded, spell: Spell = str) -> str:
 
 
 def error_classes(ended: LoadEnded, spell: Spell = str) -> dict[str, str]:
-    """Every class that there is, by its name. Timeouts and connection errors are there even when there was none."""
+    """Return the classes of errors that occurred, by name. Timeouts and connection errors are included even when 0."""
     total, overall = ended.measured.total, ended.overall
     connection_errors = overall.connections.failed + overall.connections.closed
     classes = {
@@ -204,7 +204,7 @@ def connections(result: Result, spell: Spell = str) -> str:
 
 
 def client(result: Result) -> str:
-    """What the load cost on this side."""
+    """Return the generator's CPU time per request, workers and peak memory."""
     cpu = result.cpu_us_per_request
     spent = NO_REQUESTS if cpu is None else f"{cpu:.2f} µs CPU per request"
     memory = f", peak {figures.size(result.max_rss_bytes)}" if result.max_rss_bytes else ""
@@ -212,7 +212,7 @@ def client(result: Result) -> str:
 
 
 def server(report: ServerReport) -> str:
-    """What the load cost on the other side: "4.71 µs CPU/req, 87 % of a CPU, 12.3 MB, 5 threads, 61 files"."""
+    """Return the server's resource use: "4.71 µs CPU/req, 87 % of a CPU, 12.3 MB, 5 threads, 61 files"."""
     cpu = report.cpu_us_per_request
     return ", ".join(
         [
@@ -226,29 +226,29 @@ def server(report: ServerReport) -> str:
 
 
 def exit_report(report: ServerReport | None) -> list[str]:
-    """How the server ended though nobody told it to; empty when it lives, or nobody watched."""
+    """Return how the server exited before loadgen stopped it; empty when it did not, or was not watched."""
     return [printable(report.exit_report, _MAX_SENTENCE)] if report is not None and report.exit_report else []
 
 
 def log_errors(report: ServerReport | None) -> list[str]:
-    """What its log tells of errors, as far as that is shown."""
+    """Return the first lines of the server's log that report errors, and how many more there are."""
     if report is None:
         return []
     rest = len(report.log_errors) - _MOST_COMPLAINTS
-    # A line that says "one more" would take the place of that one.
+    # A single further line is shown itself: "and 1 more line" would take as much room.
     rest = rest if rest > 1 else 0
     shown = [f"its log: {printable(line)}" for line in report.log_errors[: len(report.log_errors) - rest]]
     return shown + [f"and {figures.plural(rest, 'more line')} of that kind"] * (rest > 0)
 
 
 def phase(phase: LoadPhase, spell: Spell = str) -> str:
-    """A phase of the load as it was configured: "ramp 1,000 to 9,000 for 40s"."""
+    """Return a phase of the load as configured: "ramp 1,000 to 9,000 for 40s"."""
     ends = [figures.whole_rate(rate, spell) for rate in dict.fromkeys((phase.from_per_s, phase.to_per_s))]
     return f"{phase.shape} {' to '.join(ends)} for {_length(phase.length_ns)}"
 
 
 def phases(plan: Plan, spell: Spell = str) -> str:
-    """The phases as configured: "10s at 10,000 req/s, 20s from 10,000 to 50,000 req/s"; empty where there are none."""
+    """Return the phases as configured: "10s at 10,000 req/s, 20s from 10,000 to 50,000 req/s"; empty without phases."""
     shown = [_as_configured(phase, spell) for phase in plan.load.phases[:_MOST_PHASES]]
     rest = len(plan.load.phases) - len(shown)
     return ", ".join([*shown, *([f"and {spell(rest)} more"] if rest else [])])
@@ -269,7 +269,7 @@ def _as_configured(phase: LoadPhase, spell: Spell) -> str:
 
 
 def accounts(ended: LoadEnded) -> str:
-    """Where every planned request ended; empty when it adds up, for then it goes without saying."""
+    """Return the accounts of planned requests when they do not add up; empty when they do."""
     if not ended.unaccounted:
         return ""
     total = ended.measured.total
@@ -281,12 +281,12 @@ def accounts(ended: LoadEnded) -> str:
 
 
 def examples(ended: LoadEnded) -> list[str]:
-    """The first error of each kind, in the words that came."""
+    """Return the first error of each kind, in the words of the server or the kernel."""
     return [f"first {printable(kind)}: {printable(words)}" for kind, words in ended.examples.items() if words]
 
 
 def latencies(result: Result) -> list[tuple[str, Histogram]]:
-    """The rows of the final table: all requests, then each command; with a schedule, the send lag and its two parts."""
+    """Return the final table's rows: all requests, each command, and in an open loop the send lag and its two parts."""
     measured = result.measured
     names = {command: command if command == "all" else command.upper() for command in ("all", *measured.commands)}
     if not result.plan.load.open_loop:
@@ -304,7 +304,7 @@ def latencies(result: Result) -> list[tuple[str, Histogram]]:
 
 
 def standing(result: Result, spell: Spell = str) -> str:
-    """How far the host could have gone; empty when no self-test of it is known."""
+    """Return the throughput as a share of the host's ceiling; empty when no self-test of the host is known."""
     ceiling, part = result.signs.ceiling, result.share_of_ceiling
     if ceiling is None or part is None:
         return ""
@@ -317,7 +317,7 @@ def standing(result: Result, spell: Spell = str) -> str:
 
 
 def overload(result: Result, spell: Spell = str) -> list[str]:
-    """What the server was offered and served, where that is less; and what the warm-up had left. Empty for neither."""
+    """Return the rates of an overloaded server, and the requests that the warm-up left unsent; empty for neither."""
     account = result.overload
     if account is None:
         return []
@@ -334,7 +334,7 @@ def overload(result: Result, spell: Spell = str) -> list[str]:
 
 
 def strain(event: Sample, limits: VerdictLimits | None) -> list[str]:
-    """What a row should not be read without: a backlog, or a generator that was itself late, beyond a limit."""
+    """Return the warnings on a row: a backlog beyond BACKLOG_NS, and a generator that was late beyond its limits."""
     words, backlog = [], event.interval.backlog
     if backlog.age_ns > BACKLOG_NS:
         served = per_s(event.interval.total.answered, event.interval_ns)
@@ -346,13 +346,13 @@ def strain(event: Sample, limits: VerdictLimits | None) -> list[str]:
 
 
 def _flow(offered_per_s: float, served_per_s: float, backlog: Backlog) -> str:
-    """ "offered 120K/s, served 66.0K/s, backlog 2.00 s"."""
+    """Return rates and backlog: "offered 120K/s, served 66.0K/s, backlog 2.00 s"."""
     rates = f"offered {figures.rate(offered_per_s)}/s, served {figures.rate(served_per_s)}/s"
     return f"{rates}, backlog {figures.latency(backlog.age_ns)}"
 
 
 def closing(result: Result) -> list[str]:
-    """What to know about the latency just shown, and what its signs mean, as far as there are any."""
+    """Return the notes on the latencies shown above them, and on the signs that occur there."""
     histograms = [histogram for _, histogram in latencies(result)]
     bounds = any(histogram.censored for histogram in histograms)
     few = any(figures.mark(h, q) == figures.FEW_SAMPLES for h in histograms for _, _, q in IN_ROWS)
@@ -368,25 +368,25 @@ def closing(result: Result) -> list[str]:
 
 
 def _closed_loop(result: Result) -> str:
-    """What its latencies are; where objectives were held against them, also that."""
+    """Return the note that latencies are service times, and that objectives were judged by them when they were."""
     judged = any(check.objective.unit is Unit.NS for check in result.checks)
     return CLOSED_LOOP_SLO if judged else CLOSED_LOOP
 
 
 def verdict(ended: LoadEnded) -> list[str]:
-    """`valid`, or a line for each reason why the run is no success, why it is invalid, why a search has no answer."""
+    """Return `valid`, or a line for each reason: FAILED, INVALID, and for a search NO ANSWER."""
     no_answer = [f"NO ANSWER: {why.words}" for why in ended.no_answer] if isinstance(ended, SearchEnded) else []
     invalid = [f"INVALID: {reason}" for reason in reasons(ended)]
     return [*failures(ended), *invalid, *no_answer] or ["valid"]
 
 
 def failures(ended: LoadEnded) -> list[str]:
-    """That more failed than may, and how to accept that."""
+    """Return the reasons of failure: more failed than is allowed, and how to accept that."""
     return [f"FAILED: {printable(why.words, _MAX_FAILURE)}" for why in ended.failed_because]
 
 
 def reasons(ended: LoadEnded) -> list[str]:
-    """Why the run is invalid."""
+    """Return the reasons why the result is invalid."""
     return [printable(reason.words, _MAX_SENTENCE) for reason in ended.invalid_because]
 
 

@@ -1,6 +1,6 @@
-"""What objectives and their answers are in words, the same in every format for people. Pure functions to plain text.
+"""Objectives and their answers in words, the same in every format for people. Pure functions to plain text.
 
-`spell` is how counts are written: `str`, or `figures.grouped`.
+`spell` writes counts: `str`, or `figures.grouped` for people.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _NAMES = {
 
 
 def name(objective: Objective) -> str:
-    """What is limited: "get p99.9", "hit rate"."""
+    """Return the name of an objective: "get p99.9", "hit rate"."""
     return f"{objective.command} {_NAMES.get(objective.metric, objective.metric)}".strip()
 
 
 def limit(objective: Objective, spell: Callable[[int], str] = str) -> str:
-    """What it must be: "<= 1ms", ">= 90%"."""
+    """Return the limit of an objective: "<= 1ms", ">= 90%"."""
     value = (
         figures.spaced(figures.limit(round(objective.limit)), spell)
         if objective.unit is Unit.NS
@@ -34,9 +34,9 @@ def limit(objective: Objective, spell: Callable[[int], str] = str) -> str:
 
 
 def measured(check: Evaluation, spell: Callable[[int], str] = str) -> str:
-    """What it is: "1.202ms", with the mark of a percentile that is not to be relied on.
+    """Return the measured value, with the sign of a percentile that is a lower bound or rests on few samples.
 
-    Where too many requests failed for the percentile to be a good reply's: how many did.
+    When the percentile lies among requests that failed, return the share of failed requests instead.
     """
     if check.measured is None:
         return f"{figures.percent(figures.share(check.failed), spell)} failed" if check.failed else figures.NOTHING
@@ -45,17 +45,17 @@ def measured(check: Evaluation, spell: Callable[[int], str] = str) -> str:
 
 
 def answer(check: Evaluation) -> str:
-    """A breach is loud."""
+    """Return the answer; BREACHED is in capitals."""
     return check.answer.upper() if check.answer is Attainment.BREACHED else str(check.answer)
 
 
 def line(check: Evaluation) -> str:
-    """All of it: "get p99 <= 1ms: 1.202ms, BREACHED"."""
+    """Return an objective and its answer: "get p99 <= 1ms: 1.202ms, BREACHED"."""
     return f"{name(check.objective)} {limit(check.objective)}: {measured(check)}, {answer(check)}"
 
 
 def summary(checks: Sequence[Evaluation], spell: Callable[[int], str] = str) -> str:
-    """What they come to together: "met", or what is not and how far; empty when there is no objective."""
+    """Return the answer of all objectives: "met", or those breached or unknown; empty without objectives."""
     breaches = [_breach(check, spell) for check in checks if check.answer is Attainment.BREACHED]
     unknown = [name(check.objective) for check in checks if check.answer is Attainment.UNKNOWN]
     parts = [f"BREACHED: {', '.join(breaches)}"] * bool(breaches) + [f"unknown: {', '.join(unknown)}"] * bool(unknown)

@@ -1,4 +1,4 @@
-"""`--format clean`: a table for people, 80 columns wide or as a terminal is, in colour where there is one."""
+"""`--format clean`: tables for people, as wide as the terminal or 80 columns without one, in colour on a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
 
 class Clean(Laid):
-    """Rows as things happen, and tables of what they came to. Of a smoke test's load, nothing."""
+    """Rows while a command runs, and tables of its results. The load of a smoke test is not shown."""
 
     silent = frozenset({Progress})
 

@@ -1,4 +1,4 @@
-"""What the end of a run and that of a search have in common: errors, whether all adds up, and the verdict."""
+"""The lines that the end of a run and of a search share: errors, accounts that do not add up, and the verdict."""
 
 from __future__ import annotations
 

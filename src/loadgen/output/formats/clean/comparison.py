@@ -1,4 +1,4 @@
-"""`--format clean` of comparisons: a row per round, then for each pair a table, its intervals drawn, and the answer."""
+"""`--format clean` of comparisons: a row per round, then for each pair a table, a plot of intervals and the answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loadgen.output.pictures import plot
 from loadgen.output.words import comparison, figures
 
 HEADER_EVERY = 25
-"""Rounds after which the header comes again: about a terminal's height."""
+"""The header is repeated after this many rounds: about a terminal's height."""
 
 _VERDICT_STYLES = {
     GateAnswer.PASS: "bold green",
@@ -27,26 +27,26 @@ _VERDICT_STYLES = {
 }
 
 _ROUND, _NAME, _CHANGE = 8, 12, 10
-"""The widths of a round's columns; names stand there of more candidates than two."""
+"""The widths of a round's columns; the column of names is shown for more than two candidates."""
 
 _AMOUNT = 12
-"""The width of a metric's column for each of the two."""
+"""The width of the column of medians of each of the two candidates."""
 
 _LONGEST = 700
 
 
 class Comparison:
-    """Rounds as they end, and what they came to."""
+    """A row for each round when it ends, and the answers."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
         self._paint = page.paint
         self._rounds = 0
         self._named = False
-        """Whether it has been said who takes part."""
+        """True when the candidates have been printed."""
         self._doubts = comparison.Doubts()
         self._columns: list[str] = []
-        """The metrics of the rounds' table."""
+        """The metrics shown in the table of rounds."""
 
     def began(self, event: ContestBegan) -> None:
         self._page.print(*self._begun(event))
@@ -63,7 +63,7 @@ class Comparison:
     # ── Rounds ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _headed(self, event: RoundEnded) -> list[str]:
-        """Who takes part, before the first round; the header above a row where one is due."""
+        """Return the lines above a row: the candidates before the first round, and the header when one is due."""
         named: list[str] = []
         if not self._rounds:
             room = width() - _ROUND - (_NAME if len(event.candidates) > 2 else 0)
@@ -79,7 +79,7 @@ class Comparison:
         return [*named, *header]
 
     def _begun(self, event: ContestBegan | RoundEnded) -> list[str]:
-        """The title and who takes part, once; before they are started, nobody knows what they call themselves."""
+        """Return the title and the candidates, once. They have no identity yet: a server reports it after its start."""
         if self._named:
             return []
         self._named = True
@@ -88,7 +88,7 @@ class Comparison:
         return [self._paint(title, "bold"), rule(), *who]
 
     def _round(self, event: RoundEnded) -> list[str]:
-        """What changed from the first in this round alone: a row for each other one, named where there are several."""
+        """Return a row for each candidate but the first: its changes from the first in this round."""
         ended = event.round
         lines = []
         names = comparison.cut([one.name for one in event.candidates], _NAME - 1)
@@ -173,7 +173,7 @@ def _row(metric: str, a: str, b: str, change: str, interval: str, answer: str) -
 
 
 def _who(candidates: Sequence[Candidate], gate: bool) -> list[str]:
-    """Who takes part: in a gate, as what."""
+    """Return the lines that name the candidates; in a gate, with their roles."""
     if gate:
         roles = comparison.roles([one.name for one in candidates], True)
         named = zip(roles, candidates, strict=True)

@@ -21,10 +21,10 @@ from loadgen.units import format_duration
 from loadgen.usage import ServerReport
 
 HEADER_EVERY = 25
-"""Rows after which the header comes again: about a terminal's height."""
+"""The header is repeated after this many rows: about a terminal's height."""
 
 _HEADINGS = ("req/s", "err/s", "hit%", "srv%")
-"""The last is what the server keeps busy, in percent of a CPU."""
+"""The last column is the server's CPU time, in percent of one CPU."""
 
 _PHASE_HEADINGS = ("offered", "achieved", "p50", "p99", "errors")
 
@@ -32,7 +32,7 @@ _ANSWER_STYLES = {Attainment.MET: "green", Attainment.BREACHED: "bold red", Atta
 
 
 class Run:
-    """The load that is shown, and how far its rows have come."""
+    """The load of one run after another: the plan of the current one, and how many of its rows are printed."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -42,7 +42,7 @@ class Run:
         self._rows = 0
         self._columns = PLAIN
         self._awaits = False
-        """The header is there, but for the server that is being started."""
+        """True when the header is printed without the address of the server, which is still starting."""
 
     def awaited(self, event: ServerAwaited) -> None:
         self._awaits = True
@@ -63,7 +63,7 @@ class Run:
             self._page.print("", self._paint(step_header(), "bold"))
 
     def sample(self, event: Sample) -> None:
-        """A row; nothing of the warm-up."""
+        """Print a row for an interval of the measure phase, and nothing for one of the warm-up."""
         if event.phase == Phase.MEASURE:
             strain = (indented(words, 10) for words in sentences.strain(event, self._limits))
             beside = (self._paint(line, "yellow") for lines in strain for line in lines)
@@ -99,7 +99,7 @@ class Run:
         ]
 
     def _headed(self, event: Sample) -> list[str]:
-        """The header above a row, where one is due: also as soon as a server is watched."""
+        """Return the header above a row when one is due: after HEADER_EVERY rows, and when the columns change."""
         columns = WATCHED if event.server is not None else self._columns
         due = self._rows % HEADER_EVERY == 0 or columns is not self._columns
         self._rows += 1
@@ -160,7 +160,7 @@ class Run:
         return [self._paint(f"{title}{labels}", "bold"), *rows]
 
     def _by_phase(self, event: Result) -> list[str]:
-        """A row for each phase of the load, with an empty line after them."""
+        """Return the table of the load's phases, with an empty line after it; nothing without phases."""
         if not event.by_phase:
             return []
         rows = [self._paint(f"{'phase (req/s)':<14}" + "".join(f"{word:>9}" for word in _PHASE_HEADINGS), "bold")]
@@ -177,7 +177,7 @@ class Run:
         return [*rows, ""]
 
     def _server(self, report: ServerReport | None) -> list[str]:
-        """What the load cost on the other side, and what went wrong there; nothing where nobody watched."""
+        """Return the server's resource use, exit and log errors; nothing when the server was not watched."""
         if report is None:
             return []
         return [
@@ -187,7 +187,7 @@ class Run:
         ]
 
     def _objectives(self, event: Result) -> list[str]:
-        """A row for each, between empty lines."""
+        """Return the table of objectives, with an empty line after it; nothing without objectives."""
         if not event.checks:
             return []
         first, second, third = (20, 22, 20) if width() >= WIDTH else (17, 16, 16)

@@ -1,4 +1,4 @@
-"""`--format clean` of a saturation search: a row per rate that was tried, and the answer."""
+"""`--format clean` of a saturation search: a row per step, and the answer."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _VERDICT_STYLES = {
 
 
 class Search:
-    """Rates as they have been tried, and what they came to."""
+    """A row for each step when it ends, and the answer."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
 
     def step(self, event: StepTaken) -> None:
-        """A row, and below it why, where the percentile in it does not say so."""
+        """Print a row, and below it the reason for a verdict that the row's percentile does not explain."""
         step = event.step
         tried = _tried(str(event.number), step.purpose, _cell(step.rate_per_s), _cell(step.achieved_per_s))
         verdict = self._page.paint(search.verdict(step), _VERDICT_STYLES[step.judgement.verdict])
@@ -77,11 +77,11 @@ def _limited(name: str, measured: str, limit: str) -> str:
 
 
 def step_header() -> str:
-    """The names of the columns of steps."""
+    """Return the header of the table of steps."""
     return f"{_tried('step', 'purpose', 'req/s', 'achieved')}{_limited('worst limit', 'measured', 'limit')}  verdict"
 
 
 def _cell(rate_per_s: float) -> str:
-    """Ten columns at most."""
+    """Return a rate in at most ten columns: in full when it fits, else scaled."""
     words = figures.whole_rate(rate_per_s, figures.grouped)
     return words if len(words) <= 10 else figures.rate(rate_per_s)

@@ -1,4 +1,4 @@
-"""`--format clean` of smoke tests: the answer first, then a row for each criterion; of many tests, a row for each."""
+"""`--format clean` of smoke tests: the answer, then a row for each criterion; of a matrix, a row for each test."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _NAME, _LIMIT, _ANSWER = 19, 12, 6
 """The widths of a criterion's first columns."""
 
 _SERVER, _IDENTITY, _WIDEST_IDENTITY = 18, 13, 40
-"""A longer name has a line of its own, as a cut one may be another server's too; a longer identity is cut."""
+"""A longer name gets a line of its own, since two cut names may look alike; a longer identity is cut."""
 
 
 class Smoke:
-    """Tests as they end: a single one whole; of a matrix a row for each, and below it why it did not pass."""
+    """A single test in full; of a matrix, a row for each test when it ends, and below it why the test did not pass."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
         self._paint = page.paint
         self._is_matrix = False
         self._explained: set[str] = set()
-        """The signs whose meaning has been said."""
+        """The notes on signs (≥, ~) that have been printed."""
 
     def began(self, event: SmokeBegan) -> None:
         self._is_matrix = event.matrix
@@ -80,7 +80,7 @@ class Smoke:
         ]
 
     def _fresh(self, event: SmokeEnded) -> list[str]:
-        """What the signs in this row mean, as far as no row before had them."""
+        """Return the notes on signs in this row that no earlier row had."""
         notes = [note for note in smoke.marks(event) if note not in self._explained]
         self._explained |= {*notes}
         return notes
@@ -89,11 +89,11 @@ class Smoke:
 _HEADINGS = ("server", "identity", "req/s", "p50", "p99", "p99.9", "hit%", "CPU/req", "")
 
 _SHORT = {"CANNOT TELL": "?", "INTERRUPTED": "stop"}
-"""What the last column has no room for."""
+"""Short forms of verdicts that are wider than the last column."""
 
 
 def _row(name: str, identity: str, *cells: str) -> str:
-    """Its cells; the identity goes first where there is no room, and grows where there is."""
+    """Return a row of the matrix. The identity grows in a wide row; a narrow row leaves it out, and p99.9."""
     rate, p50, p99, p999, hits, cpu, verdict = cells
     room = _IDENTITY + width() - WIDTH
     called = f"{_short(identity, min(room, _WIDEST_IDENTITY) - 1):<{min(room, _WIDEST_IDENTITY)}}" if room > 0 else ""
@@ -102,13 +102,13 @@ def _row(name: str, identity: str, *cells: str) -> str:
 
 
 def _unsaid(identity: str, server: str) -> str:
-    """What an identity says beside the name that stands before it: only the version, of a server called after it."""
+    """Return the identity; only its version when room is short and the server's name begins with the identity's."""
     name, blank, version = identity.rpartition(" ")
     return version if blank and width() <= WIDTH and server.startswith(name) else identity
 
 
 def _short(identity: str, longest: int) -> str:
-    """A name and version, of which the version is what has to be read: "memca… 1.6.18"."""
+    """Return a name and version cut to `longest`; the name is cut, so that the version can be read: "memca… 1.6.18"."""
     words = printable(identity)
     name, _, version = words.rpartition(" ")
     if len(words) <= longest or not name or len(version) > longest - 3:

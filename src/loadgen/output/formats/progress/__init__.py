@@ -1,6 +1,6 @@
-"""How far a long phase has come, on standard error: a bar on a terminal, elsewhere a line per stall.
+"""The progress of a long phase, on standard error: a bar on a terminal, elsewhere a line per stall.
 
-What cannot be written is let go: a run does not fail because nobody watches it.
+Errors of writing progress are ignored: a run does not fail because standard error is closed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from loadgen.output.formats.progress.lines import Lines
 
 
 def create(stream: TextIO | None, color: bool) -> Output:
-    """What suits the stream: a bar where it is a terminal that can move its cursor."""
+    """Return a bar for a terminal that can move its cursor, lines for any other stream."""
     if stream is None or stream.closed or not stream.isatty():
         return Lines(stream)
     from loadgen.output.formats.progress import bar

@@ -19,11 +19,10 @@ NARROWEST_BAR, WIDEST_BAR = 4, 24
 
 
 class Bar(Format):
-    """A bar below whatever the results print, redrawn on each Progress event and gone at every other one.
+    """A bar below the results, redrawn on each Progress event and cleared on every other event.
 
-    A stall is a line above it, as it is where no terminal is.
-
-    It goes first: an output that shares its terminal must be given an event after this.
+    A stall is printed as a line above the bar, as in Lines. Pass each event to the bar before the output that shares
+    its terminal.
     """
 
     silent: ClassVar[Kinds] = frozenset()
@@ -48,7 +47,7 @@ class Bar(Format):
         self.close()
 
     def close(self) -> None:
-        """Clears the bar and shows the cursor again; to be called before the program leaves in any way."""
+        """Clear the bar and show the cursor again. Call it before the program ends in any way."""
         bar, self._bar = self._bar, None
         if bar is not None:
             with contextlib.suppress(OSError, ValueError):
@@ -78,12 +77,12 @@ class Bar(Format):
 
 
 class _Console(Console):
-    """rich ends the whole program when its stream is a closed pipe; here the bar just stays away."""
+    """A console that goes quiet when its stream is a closed pipe; rich's own would exit the program."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
 
 
 def create(stream: TextIO, color: bool) -> Bar | Lines:
-    """A bar; lines where the terminal cannot move its cursor."""
+    """Return a bar, or lines when the terminal cannot move its cursor."""
     return Lines(stream) if Console(file=stream).is_dumb_terminal else Bar(stream, color)

@@ -1,4 +1,4 @@
-"""Progress where no terminal is: a line when a phase stalls."""
+"""Progress on a stream that is no terminal: a line when a phase stalls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_NOTE = 500
 
 
 class Lines(Format):
-    """Where no terminal is: a plain line when a phase stalls, and again every five seconds while it does."""
+    """A plain line when a phase stalls, repeated every STALL_LINE_EVERY_NS while the stall lasts."""
 
     silent = OF_RESULTS
 
@@ -24,10 +24,10 @@ class Lines(Format):
         super().__init__(on(Progress, self.line))
         self._stream = stream
         self._printed: tuple[str, int] = ("", 0)
-        """The phase and its elapsed time at the last line."""
+        """The phase of the last line, and the phase's elapsed time then."""
 
     def is_due(self, event: Progress) -> bool:
-        """Whether `line` would print this one."""
+        """Return True when `line` would print this event."""
         phase, elapsed_ns = self._printed
         again = phase == event.phase and elapsed_ns <= event.elapsed_ns < elapsed_ns + STALL_LINE_EVERY_NS
         return bool(event.note) and not again

@@ -14,7 +14,7 @@ from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
 
 class Quiet(Format):
-    """A line for every ending; of a smoke test's load, nothing."""
+    """A line for every ending. The load of a smoke test is not shown."""
 
     silent = frozenset(
         {Progress, ServerAwaited, Configured, PhaseBegan, Sample, StepTaken, SmokeBegan, ContestBegan, RoundEnded}

@@ -1,4 +1,4 @@
-"""What the lines of a run, a search and a smoke test have in common."""
+"""The parts that the lines of a run, a search and a smoke test share."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from loadgen.usage import ServerReport
 
 
 def server(report: ServerReport | None) -> list[str]:
-    """The CPU time that a request cost a server that was watched; nothing where none was."""
+    """Return the server's CPU time per request; empty when no server was watched or no request was sent."""
     cpu = report.cpu_us_per_request if report is not None else None
     return [] if cpu is None else [f"server={figures.latency_word(cpu * NS_PER_US)}/req"]
 
 
 def remarks(event: LoadEnded) -> list[str]:
-    """What keeps a reader from taking the figures as they stand."""
+    """Return the facts that a reader of the figures must know: interruption, failures, overload, doubts, warnings."""
     warnings = sentences.warnings(event)
     strain = sentences.overload(event) if isinstance(event, Result) else []
     said = {NOTHING_MEASURED.words, NOT_FOUND.words}

@@ -1,4 +1,4 @@
-"""`--format quiet` of a run: throughput, hit rate and tail of all commands, and what is wrong if anything is."""
+"""`--format quiet` of a run: throughput, hit rate and percentiles of all commands, and the reasons to doubt them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN = ("p50", "p99", "p99.9", "max")
 
 
 def result(event: Result) -> str:
-    """The line."""
+    """Return the line."""
     test = f"{event.plan.test}: " if event.plan.test else ""
     return test + "  ".join([*_measured(event), *remarks(event)])
 

@@ -1,4 +1,4 @@
-"""`--format quiet` of a saturation search: its answer, and what is wrong with it if anything is."""
+"""`--format quiet` of a saturation search: its answer, and the reasons to doubt the answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from loadgen.output.words import search
 
 
 def ended(event: SearchEnded) -> str:
-    """The line."""
+    """Return the line."""
     return "  ".join([*_found(event), *remarks(event)])
 
 

@@ -1,6 +1,7 @@
-"""`--format verbose`: log lines with a time stamp, one per interval, and the results as a block, much as crucible's.
+"""`--format verbose`: log lines with a time stamp, one per interval, and the results as a block, much like crucible's.
 
-Latencies are whole microseconds; every line that is not one per interval or per step of a search fits 80 columns.
+Latencies are whole microseconds. Lines are wrapped as in `clean`, except those per interval
+and per step of a search.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
 
 class Verbose(Laid):
-    """A log of all that happens. The load of a single smoke test is logged before its answer."""
+    """A log of all events but Progress. The load of a single smoke test is logged before the test's answer."""
 
     silent = frozenset({Progress, SmokeBegan, ContestBegan})
     logs_tests = True
 
     def __init__(self, sink: Sink) -> None:
         log, explained = Log(sink), set[str]()
-        # The signs beside percentiles are explained once, by the load or by its test.
+        # Run and Smoke share `explained`, so that each sign beside percentiles is explained once.
         run, search, smoke, comparison = Run(log, explained), Search(log), Smoke(log, explained), Comparison(log)
         super().__init__(
             sink,

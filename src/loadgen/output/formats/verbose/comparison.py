@@ -14,7 +14,7 @@ from loadgen.units import percent
 
 
 class Comparison:
-    """A log of the rounds, and what they came to."""
+    """A log of the rounds and the answers."""
 
     def __init__(self, log: Log) -> None:
         self._log = log

@@ -1,4 +1,4 @@
-"""`--format verbose` of a run: a line per interval, and the results as a block, much as crucible's."""
+"""`--format verbose` of a run: a line per interval, and the results as a block, much like crucible's."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from loadgen.usage import Usage
 
 
 class Run:
-    """The load that is logged."""
+    """A log of one run after another, and the plan of the current one."""
 
     def __init__(self, log: Log, explained: set[str]) -> None:
         self._log = log
         self._plan: Plan | None = None
         self._limits: VerdictLimits | None = None
         self._awaits = False
-        """The header is there, but for the server that is being started."""
+        """True when the header is logged without the address of the server, which is still starting."""
         self._explained = explained
 
     def awaited(self, event: ServerAwaited) -> None:
@@ -55,7 +55,7 @@ class Run:
         self._log.say(event.wall_s, _phase(event.phase, self._plan))
 
     def sample(self, event: Sample) -> None:
-        """A row; nothing of the warm-up."""
+        """Log a row for an interval of the measure phase, and nothing for one of the warm-up."""
         if event.phase == Phase.MEASURE:
             self._log.say_on_one_line(event.wall_s, _sample(event))
             self._log.say(event.wall_s, *sentences.strain(event, self._limits), level="WARN")
@@ -99,7 +99,7 @@ def _load(event: Configured) -> list[str]:
 
 
 def _schedule(plan: Plan) -> list[str]:
-    """The rate, what it changes to, and the way to the connections; nothing in a closed loop."""
+    """Return the lines on the offered rate, its segments, the phases and the distribution; empty in a closed loop."""
     rates = sentences.schedule(plan)
     if not rates:
         return []
@@ -143,7 +143,7 @@ def _usage(used: Usage | None) -> list[str]:
 
 
 def _result(event: Result) -> list[str]:
-    """The block after the headline: `name: value`, then the latency as a table, then what to make of it."""
+    """Return the block: `name: value` facts, the table of latencies, then phases, notes and the verdict."""
     total = event.measured.total
     hit_rate = sentences.hit_rate(event)
     facts = [
@@ -186,7 +186,7 @@ def _counted(each: PhaseCounted) -> str:
 
 
 def _client(event: Result) -> str:
-    """The load's cost on this side, in the words that scripts know."""
+    """Return the generator's CPU time and memory, in the words that scripts parse."""
     cpu = event.cpu_us_per_request
     spent = "no request to count CPU by" if cpu is None else f"{cpu:.2f} us of CPU per request"
     memory = f", {figures.size(event.max_rss_bytes)} each at most" if event.max_rss_bytes else ""
@@ -194,7 +194,7 @@ def _client(event: Result) -> str:
 
 
 def _latency(event: Result) -> list[str]:
-    """The labels as wide as the widest, then the percentiles."""
+    """Return the table of latencies; the column of labels is as wide as the widest label."""
     rows = [["latency (us)", *(label for _, label, _ in IN_ROWS)]]
     for label, histogram in sentences.latencies(event):
         rows.append([f"  {label}", *figures.quantiles(histogram, figures.latency_us)])

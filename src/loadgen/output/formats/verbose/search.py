@@ -1,4 +1,4 @@
-"""`--format verbose` of a saturation search: a line per rate that was tried, and the answer as a block."""
+"""`--format verbose` of a saturation search: a line per step, and the answer as a block."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadgen.output.words import figures, search, sentences
 
 
 class Search:
-    """A log of the rates, and what they came to."""
+    """A log of the steps and the answer."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -32,7 +32,7 @@ def _step(event: StepTaken) -> str:
 
 
 def _search(event: SearchEnded) -> list[str]:
-    """The answer first, then what it rests on."""
+    """Return the block: the answer first, then its reasons and counts."""
     answer = event.answer
     facts = [
         ("because", search.reason(answer) if answer else ""),

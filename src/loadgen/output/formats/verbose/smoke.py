@@ -1,4 +1,4 @@
-"""`--format verbose` of smoke tests: a line for each, and below it why, the load's figures and every criterion."""
+"""`--format verbose` of smoke tests: a line for each, and below it reasons, the load's figures and every criterion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Smoke:
 
 
 def _smoke(event: SmokeEnded) -> list[str]:
-    """What is below the answer: why, the load's figures, every criterion, the end of the log."""
+    """Return the lines below the answer: reasons, the load's figures, every criterion, the end of the log."""
     measured = ", ".join(smoke.measured(event))
     limits = (f" ({check.limit})" if check.limit else "" for check in event.checks)
     return [
