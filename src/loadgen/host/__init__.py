@@ -1,1 +1,1 @@
-"""What the machine says of itself, and what is asked of it."""
+"""The machine that loadgen runs on: its CPUs and quotas, idle CPUs kept awake, stop signals, and stored results."""

@@ -4,8 +4,8 @@ cdef extern from * nogil:
     """
     #include <unistd.h>
 
-    /* Each turn waits for the one before it, so that a sibling on the same core keeps most of it. PAUSE would do so
-       better, and have a hypervisor give the CPU away: it takes many of them for a wait on a lock. */
+    /* Each turn depends on the turn before it, so a sibling on the same core keeps most of the core. PAUSE would leave
+       the sibling more, but a hypervisor takes many PAUSEs for a wait on a lock and gives the CPU away. */
     static inline void loadgen_turn(void) {
         static volatile unsigned count;
         count = count + 1;
@@ -14,13 +14,13 @@ cdef extern from * nogil:
     int getppid()
     void turn "loadgen_turn"()
 
-# A millisecond or so.
+# The turns between two calls of getppid: about a millisecond.
 cdef enum:
     TURNS = 1_000_000
 
 
 def stay(int parent):
-    """Runs until another process than `parent` is the parent."""
+    """Keep the CPU busy until `parent` is no longer the parent process."""
     cdef int _turn
     with nogil:
         while getppid() == parent:

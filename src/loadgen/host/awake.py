@@ -1,9 +1,8 @@
 """CPUs that do not sleep while something is timed on them.
 
-A CPU with nothing to do sleeps, and what wakes it has to wait until it does: for microseconds on metal, and for
-milliseconds where a hypervisor runs others meanwhile. A request then takes longer the less there is to do, and the
-generator sends late without being busy. A process of the policy SCHED_IDLE (sched(7)) keeps its CPU awake, and gives
-way to whatever else wants to run. Standard library only.
+An idle CPU sleeps, and waking the CPU takes microseconds on metal, and milliseconds where a hypervisor runs other
+guests meanwhile. So a request takes longer at a lower load, and the generator sends late without being busy. A process
+with the policy SCHED_IDLE (sched(7)) keeps its CPU awake, and yields to every other process. Standard library only.
 """
 
 from __future__ import annotations
@@ -20,20 +19,20 @@ from loadgen.host.stop_signals import held_back
 
 
 def can_be_kept() -> bool:
-    """Whether this system knows the policy, and no quota of CPU is used up by those that do nothing."""
+    """True when this system has SCHED_IDLE, and no CPU quota that the idle processes would use up."""
     return hasattr(os, "SCHED_IDLE") and cgroup.quota(cgroup.groups()) is None
 
 
 @contextlib.contextmanager
 def kept(cpus: Iterable[int]) -> Iterator[list[int]]:
-    """These CPUs do not sleep: those that it gives, as some may not be kept from it."""
+    """Keep these CPUs awake until the context ends; yield the CPUs for which that is permitted."""
     with contextlib.ExitStack() as stack:
         with held_back():
             started = {}
             for cpu in cpus if can_be_kept() else ():
                 with contextlib.suppress(OSError):
                     started[cpu] = stack.enter_context(_process(cpu))
-        # Each says a byte when it has its policy, and ends without one where it may not have it.
+        # Each process writes a byte once SCHED_IDLE is set, and ends without writing where that is not permitted.
         yield [cpu for cpu, process in started.items() if process.stdout is not None and process.stdout.read(1)]
 
 
@@ -54,7 +53,7 @@ def _process(cpu: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def main(cpu: int, parent: int) -> None:
-    """Keeps a CPU awake for as long as the parent lives."""
+    """Keep a CPU awake until the parent process ends."""
     os.sched_setaffinity(0, {cpu})
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     sys.stdout.write(".")

@@ -1,8 +1,7 @@
-"""The CPU that this process's control groups leave it: quotas, and how often they were used up. Standard library only.
+"""The CPU quotas of this process's control groups, and the throttling by them. Standard library only.
 
-Linux's control groups, version 2 (cgroup-v2.rst: `cpu.max`, `cpu.stat`) and version 1 (sched-bwc.rst:
-`cpu.cfs_quota_us`), read where this process sees them: in a container, that is up to the container's own group.
-Elsewhere there are none.
+Linux has control groups of version 2 (cgroup-v2.rst: `cpu.max`, `cpu.stat`) and version 1 (sched-bwc.rst:
+`cpu.cfs_quota_us`). A process in a container sees the groups up to the container's own. Other systems have none.
 """
 
 from __future__ import annotations
@@ -21,26 +20,26 @@ _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 @dataclass(frozen=True, slots=True)
 class Throttling:
-    """What quotas have cost since the groups were made; `now - before` is what they cost in between."""
+    """The throttling by quotas since the groups were made; `now - before` is the throttling in between."""
 
     count: int = 0
     """Periods in which a quota was used up."""
     ns: int = 0
-    """How long something in the group then waited for the next period."""
+    """The time for which something in the group then waited for the next period."""
 
     def __sub__(self, before: Throttling) -> Throttling:
         return Throttling(self.count - before.count, self.ns - before.ns)
 
 
 def groups(proc: Path = PROC) -> tuple[Path, ...]:
-    """The directories of the groups that bound this process's CPU: its own first, then all above it that it sees."""
+    """Return the directories of the groups that bound this process's CPU: its own group, then the ancestors it sees."""
     own = dict(_own(_read(proc / "cgroup")))
     found: list[Path] = []
     for controllers, root, mount in _mounts(_read(proc / "mountinfo")):
         path = own.get("cpu" if "cpu" in controllers else "") if controllers & {"", "cpu"} else None
         if path is None:
             continue
-        # The mount may show a part of the hierarchy only, of which this process's group is the top, or is outside.
+        # The mount may show only a part of the hierarchy. This process's group may be the part's top, or outside.
         inside = Path(path).relative_to(root).parts if Path(path).is_relative_to(root) else ()
         if ".." not in inside:
             found += [mount.joinpath(*inside[:n]) for n in range(len(inside), -1, -1)]
@@ -48,12 +47,12 @@ def groups(proc: Path = PROC) -> tuple[Path, ...]:
 
 
 def quota(directories: tuple[Path, ...]) -> float | None:
-    """The least of these groups' quotas, in CPUs: 0.25 is a quarter of one. None where there is none."""
+    """Return the least of these groups' quotas, in CPUs: 0.25 is a quarter of a CPU. None without a quota."""
     return min((cpus for directory in directories if (cpus := _quota(directory)) is not None), default=None)
 
 
 def throttling(directories: tuple[Path, ...]) -> Throttling | None:
-    """How often these groups' quotas were used up; None where no group says."""
+    """Return the throttling by these groups' quotas, summed; None when no group reports any."""
     said = [Throttling(*counts) for directory in directories if (counts := _throttled(directory)) is not None]
     return Throttling(sum(t.count for t in said), sum(t.ns for t in said)) if said else None
 
@@ -63,7 +62,7 @@ def _quota(directory: Path) -> float | None:
     if not quota_us:
         quota_us = _read(directory / "cpu.cfs_quota_us").strip()
         period_us = _read(directory / "cpu.cfs_period_us").strip()
-    # Version 2 writes "max", version 1 "-1", for none.
+    # Without a quota, version 2 writes "max", version 1 "-1".
     if not (quota_us.isdecimal() and period_us.isdecimal()) or not int(quota_us) or not int(period_us):
         return None
     return int(quota_us) / int(period_us)
@@ -78,7 +77,7 @@ def _throttled(directory: Path) -> tuple[int, int] | None:
 
 
 def _own(text: str) -> Iterator[tuple[str, str]]:
-    """This process's group by controller, "" for version 2. "3:cpu,cpuacct:/a" is a line of cgroups(7)."""
+    """Yield each controller ("" for version 2) and this process's group. "3:cpu,cpuacct:/a" is a line of cgroups(7)."""
     for line in text.splitlines():
         _, controllers, path = (*line.split(":", 2), "", "")[:3]
         for controller in controllers.split(","):
@@ -86,7 +85,7 @@ def _own(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _mounts(text: str) -> Iterator[tuple[set[str], str, Path]]:
-    """Each hierarchy that is mounted: its controllers, {""} for version 2, what of it is mounted, and where.
+    """Yield each mounted hierarchy: its controllers, {""} for version 2, the mounted group, and the mount point.
 
     "31 25 0:26 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct" is a line of proc_pid_mountinfo(5).
     """

@@ -1,6 +1,6 @@
-"""What the machine says of itself, and where results that hold for this machine alone are kept. Standard library only.
+"""Facts about the machine, and the files of results that hold for this machine alone. Standard library only.
 
-Linux says most of it; what a system does not say is None, or empty, and never an error.
+Most facts come from Linux. A fact that the system does not report is None, or empty, and never an error.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ _STEAL = 7
 
 @dataclass(frozen=True, slots=True)
 class CpuTimes:
-    """What became of all CPUs' time since the machine started; `now - before` is what became of it in between."""
+    """The time of all CPUs since the machine started, in ticks; `now - before` is the time in between."""
 
     ticks: int
     stolen: int
-    """Of the ticks: a hypervisor gave them to others while a process wanted to run."""
+    """The ticks that a hypervisor gave to other guests while a process wanted to run."""
 
     def __sub__(self, before: CpuTimes) -> CpuTimes:
         return CpuTimes(self.ticks - before.ticks, self.stolen - before.stolen)
 
     @property
     def steal_share(self) -> float | None:
-        """The stolen part; None of no time at all. The kernel may take a little back: never less than 0."""
+        """The stolen share of the ticks, at least 0: the kernel may take a little back. None without ticks."""
         return max(0.0, self.stolen / self.ticks) if self.ticks > 0 else None
 
 
 class HostWatch:
-    """The machine from now on."""
+    """The signs of the host since the watch was made."""
 
     def __init__(self, proc: Path = PROC) -> None:
         self.proc = proc
         self.began = cpu_times(proc)
 
     def signs(self) -> HostSigns:
-        """What it has done until now."""
+        """Return the share of time stolen until now, and the clock source."""
         now = cpu_times(self.proc)
         share = (now - self.began).steal_share if now is not None and self.began is not None else None
         return HostSigns(share, clock_source())
@@ -62,7 +62,7 @@ def cpu_times(proc: Path = PROC) -> CpuTimes | None:
 
 
 def clock_source(path: Path = CLOCK_SOURCE) -> str:
-    """What the kernel tells the time by, such as `tsc`."""
+    """Return the kernel's clock source, such as `tsc`; empty when the system does not report one."""
     return _read(path).strip()
 
 
@@ -72,14 +72,14 @@ def _cpu_info(proc: Path) -> list[tuple[str, str]]:
 
 
 def is_virtual(root: Path = Path("/")) -> bool:
-    """Whether a hypervisor is under this kernel, as far as it says."""
+    """True when the kernel reports that it runs under a hypervisor."""
     if any(key == "flags" and "hypervisor" in value.split() for key, value in _cpu_info(root / "proc")):
         return True
     return (root / "sys/hypervisor/type").exists() or (root / "proc/device-tree/hypervisor").exists()
 
 
 def fingerprint(proc: Path = PROC) -> str:
-    """The machine in a line: host name, CPUs, kernel. Where it differs, numbers of one machine say nothing of another.
+    """Return the machine in a line: host name, CPUs, kernel. Numbers of different fingerprints are not comparable.
 
     "box: 2 × AMD EPYC 7R13, Linux 6.8.0-31-generic".
     """
@@ -90,11 +90,11 @@ def fingerprint(proc: Path = PROC) -> str:
 
 
 def state_directory(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Where programs keep what they know of this machine (XDG Base Directory Specification 0.8); None without a home.
+    """Return the directory for this machine's state (XDG Base Directory Specification 0.8); None without a home.
 
-    It may not be there yet, and it may not be writable.
+    The directory may not exist yet, and may not be writable.
     """
-    # The specification has a relative path ignored.
+    # The specification says to ignore a relative path.
     if (state := environment.get("XDG_STATE_HOME", "")).startswith("/"):
         return Path(state, "loadgen")
     home = environment.get("HOME", "")
@@ -102,13 +102,13 @@ def state_directory(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def stored(name: str, environment: Mapping[str, str] = os.environ) -> str:
-    """What `store` kept under this name; empty when there is nothing, or nothing that can be read."""
+    """Return the text that `store` wrote under this name; empty when there is none, or when it cannot be read."""
     directory = state_directory(environment)
     return _read(directory / name) if directory is not None else ""
 
 
 def store(name: str, text: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """Keeps the text under a file name, whole or not at all; says whether it could."""
+    """Write the text under a file name, whole or not at all; return True when it was written."""
     directory = state_directory(environment)
     if directory is None:
         return False

@@ -1,7 +1,7 @@
-"""What others did with this machine's CPUs in the meantime, by the kernel's account. Standard library only.
+"""The use of this machine's CPUs by other programs, by the kernel's account. Standard library only.
 
-`NeighbourWatch` looks at the beginning and at the end; `Busy` is what it saw, as a value, and says from where on a
-machine is too busy for figures that are to be kept. Where a system does not say, nothing is held against it.
+`NeighbourWatch` reads the accounts at the beginning and at the end; `Busy` is the difference as a value, and gives the
+reasons why a machine was too busy for figures that are to be kept. A share that the system does not report is 0.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from loadgen.host.machine import PROC, cpu_times
 from loadgen.units import percent_beside
 
 MOST_STOLEN = 0.02
-"""Of all CPUs' time, given to others by a hypervisor."""
+"""The largest share of all CPUs' time that a hypervisor may give to others."""
 MOST_WAITED = 0.02
-"""Of a worker's time, ready to run and without a CPU."""
+"""The largest share of its time that a worker may be ready to run and without a CPU."""
 MOST_OTHERS = 0.05
-"""Of all CPUs' time, used by other processes."""
+"""The largest share of all CPUs' time that other processes may use."""
 
 _MOST_NAMED = 3
 
-# In proc(5)'s stat, counted from behind the name in brackets: parent, user and system time, start.
+# Fields of proc(5)'s stat, counted from behind the name in brackets: parent, user and system time, start.
 _PARENT, _USER, _SYSTEM, _START = 1, 11, 12, 19
-# The columns of /proc/stat's first line that are processes' time: user, nice, system.
+# The first columns of /proc/stat's first line are processes' time: user, nice, system.
 _OF_PROCESSES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """How much of the machine others had, as shares; `names` has the other processes that used the most CPU."""
+    """The shares of the machine that others had; `names` has the other processes that used the most CPU."""
 
     stolen: float = 0.0
     waited: float = 0.0
@@ -41,7 +41,7 @@ class Busy:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why figures that were taken in that time are not to be kept; none when they are."""
+        """The reasons not to keep figures that were taken in that time; empty when they may be kept."""
         who = f" ({', '.join(self.names)})" if self.names else ""
         found = (
             (self.stolen, MOST_STOLEN, "CPU steal was", ""),
@@ -61,7 +61,7 @@ class _Process:
 
 
 class NeighbourWatch:
-    """The machine from now on. This process and what it starts are not others."""
+    """The use of the CPUs since the watch was made. This process and its descendants are not others."""
 
     def __init__(self, proc: Path = PROC) -> None:
         self.proc = proc
@@ -71,13 +71,13 @@ class NeighbourWatch:
         self.ended_s = _own_s()
 
     def busy(self, waited: float) -> Busy:
-        """What it saw until now; `waited` is the workers' own account of their waits."""
+        """Return the shares until now; `waited` is the share of time for which the workers report waiting."""
         now, used, processes = cpu_times(self.proc), _ticks_of_processes(self.proc), _processes(self.proc)
         if now is None or self.total is None or (span := now - self.total).ticks <= 0:
             return Busy(waited=waited)
         own = _own_family(processes)
         spent = {pid: self._spent(pid, process) for pid, process in processes.items()}
-        # This process's own time and that of its ended children are exact; of the living, the processes' accounts are.
+        # os.times() is exact for this process and its ended children; running descendants have their accounts in /proc.
         ours = (_own_s() - self.ended_s) * os.sysconf("SC_CLK_TCK") + sum(spent[pid] for pid in own - {os.getpid()})
         others = max(0.0, (used - self.used - ours) / span.ticks)
         most = sorted(spent.keys() - own, key=lambda pid: -spent[pid])[:_MOST_NAMED]
@@ -85,7 +85,7 @@ class NeighbourWatch:
         return Busy(span.steal_share or 0.0, waited, others, tuple(dict.fromkeys(names)))
 
     def _spent(self, pid: int, process: _Process) -> int:
-        """In ticks, since the beginning or since it was started."""
+        """Return the process's ticks since the watch was made, or since the process started if that was later."""
         before = self.processes.get(pid)
         return process.ticks - (before.ticks if before is not None and before.start == process.start else 0)
 
@@ -96,7 +96,7 @@ def _own_s() -> float:
 
 
 def _own_family(processes: Mapping[int, _Process]) -> set[int]:
-    """This process and its descendants."""
+    """Return the ids of this process and its descendants."""
     own = {os.getpid()}
     while found := {pid for pid, process in processes.items() if process.parent in own} - own:
         own |= found
@@ -110,7 +110,7 @@ def _ticks_of_processes(proc: Path) -> int:
 
 
 def _processes(proc: Path) -> dict[int, _Process]:
-    """Every process that there is; none where the system does not say."""
+    """Return every process by its id; empty when the system does not report processes."""
     found = {}
     for entry in proc.glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError, IndexError):

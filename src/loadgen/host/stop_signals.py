@@ -11,10 +11,10 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Processes that are started within never get the stop signals: they inherit that these signals stay blocked.
+    """Keep the stop signals from processes that are started within: they inherit the blocked signals.
 
-    A terminal sends Ctrl-C, and `timeout` SIGTERM, to the whole process group; but whoever started a process decides
-    when that process ends.
+    A terminal sends Ctrl-C, and `timeout` SIGTERM, to the whole process group; but the process that started another
+    decides when the other ends.
     """
     old = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
