@@ -1,1 +1,1 @@
-"""Servers under test: start them, ask them, stop them."""
+"""Servers under test: start, question and stop servers."""

@@ -1,6 +1,7 @@
-"""The build of a server's program that is not there: run once, watched, bounded in time, and ended with loadgen.
+"""The build of a missing server program: run once, watched, bounded in time, and ended with loadgen.
 
-It is kept as a server is, so that nothing is left of it, however loadgen ends. What it builds it does not know.
+A keeper runs the build, as it runs a server, so that no process of the build outlives loadgen. This file does not know
+what is built.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from loadgen.target.log import ServerLog
 from loadgen.units import NS_PER_S, format_duration
 
 _TOLD_S = 0.5
-"""How often it is said how long it has taken."""
+"""The interval of progress events."""
 
-# What a build that is ended has to clean up in.
+# The time in which a build that is ended can clean up.
 _STOP_TIMEOUT_S = 5.0
 
 _SHOWN = 3
@@ -31,7 +32,7 @@ _SHOWN = 3
 
 
 class BuildError(TargetError):
-    """The program is not there after its build; `log_tail` are the last lines that the build printed."""
+    """The program is missing after its build; `log_tail` holds the last lines that the build printed."""
 
     def __init__(self, sentence: str, log_tail: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
@@ -39,7 +40,7 @@ class BuildError(TargetError):
 
 
 def run(plan: ServerPlan, emit: Callable[[Progress], None]) -> None:
-    """Returns when the build of `plan` has made its program. `emit` gets how long it has taken. Raises BuildError."""
+    """Build the program of `plan`. `emit` receives the time taken so far. Raises BuildError."""
     command = shlex.join(plan.build)
     with _started(plan) as (kept, log):
         began, limit_s = time.monotonic(), plan.build_timeout_ns / NS_PER_S
@@ -70,7 +71,7 @@ def run(plan: ServerPlan, emit: Callable[[Progress], None]) -> None:
 
 @contextmanager
 def _started(plan: ServerPlan) -> Iterator[tuple[KeeperProcess, ServerLog]]:
-    """The running build and what it prints."""
+    """Start the build, and yield its process and its log."""
     own = folder.fresh(f"{plan.name}-build")
     try:
         path, *first = program.found(plan.build[0], os.environ, "target.server.build")
@@ -108,6 +109,6 @@ def _tell(plan: ServerPlan, took_s: float, emit: Callable[[Progress], None]) -> 
 
 
 def _quoted(log: ServerLog) -> str:
-    """The last lines as the middle of a sentence; empty when there is none."""
+    """Return the build's last lines as the middle of a sentence."""
     said = log.log_tail()[-_SHOWN:]
     return f' after it had said "{" / ".join(said)}"' if said else " without a word"

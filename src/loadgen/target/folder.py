@@ -1,7 +1,7 @@
-"""The folders of managed servers in the temporary directory: what they are called, and those of dead runs.
+"""The folders of managed servers in the temporary directory: their names, and the removal of abandoned ones.
 
-A server's keeper removes its folder, and loadgen does where the keeper was killed. Where both were, it stays, and the
-next run removes it: it has the keeper's mark, and nobody holds its lock any more.
+A server's keeper removes the server's folder, or loadgen does if the keeper was killed. If both were killed, the next
+run removes the folder, which has the keeper's mark but whose lock no process holds.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _NAME = re.compile(r"loadgen-[A-Za-z0-9._-]{0,40}-[0-9a-f]{12}")
 
 
 def fresh(name: str) -> Path:
-    """A path at which nothing is yet, for a server called `name`."""
+    """Return an unused path for the folder of a server called `name`."""
     return Path(tempfile.gettempdir(), f"loadgen-{_UNFIT.sub('-', name)[:40]}-{os.urandom(6).hex()}")
 
 
 def remove_abandoned() -> None:
-    """Removes the folders that dead runs of this user have left; never one whose keeper lives, or another's."""
+    """Remove the folders that dead runs of this user have left; never those of a living keeper or another user."""
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         for entry in entries:
             if _NAME.fullmatch(entry.name):
@@ -36,18 +36,18 @@ def remove_abandoned() -> None:
 
 
 def _remove(path: str) -> None:
-    """Raises OSError, in most cases because it is in use or not ours."""
+    """Remove an abandoned folder. Raises OSError, mostly because the folder is in use or another user's."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         if os.fstat(folder).st_uid != os.geteuid():
             return
-        # O_NONBLOCK: a FIFO of this name is not waited for.
+        # O_NONBLOCK: opening a FIFO of this name would block.
         mark = os.open(MARK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         try:
             found = os.fstat(mark)
             if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
                 return
-            # Raises when its keeper lives. Held while we remove it, so that no two do.
+            # Raises while the keeper lives. The lock keeps a second run from removing the same folder.
             fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(path, ignore_errors=True)
         finally:

@@ -1,13 +1,13 @@
-"""The parent of a managed server: starts it, says how it ends, and leaves nothing of it behind.
+"""The keeper, the parent process of a managed server: starts the server, reports its end, and leaves nothing behind.
 
-A script in a process of its own, which imports nothing of loadgen and knows neither ports nor protocols. Its standard
-input is a pipe whose other end only loadgen holds: there it is told what to start, as one line of JSON, and later on
-`pause` or `resume`. When that pipe ends, because a run is over or because loadgen was killed, the server is ended and
-its folder removed. Standard output has one line of JSON for whatever happened.
+A keeper is a script in a process of its own, which imports nothing of loadgen and knows neither ports nor protocols.
+Standard input is a pipe whose other end only loadgen holds. The first line is the task, in JSON; later lines are
+`pause` or `resume`. When the pipe ends, because a run is over or because loadgen was killed, the keeper ends the server
+and removes its folder. Standard output has one line of JSON for each event.
 
-Only its own children are ever signalled, and these cannot be mistaken: the number of a child that has not been waited
-for is given to nobody else. On Linux it adopts what the server leaves behind, so that daemons are ended too; elsewhere
-a process that leaves the server's group is lost.
+A keeper signals only its own children, whose process ids cannot be those of others: the system does not reuse the id of
+a child that has not been waited for. On Linux a keeper adopts the processes that the server leaves behind, so that
+daemons are ended too; elsewhere a process that leaves the server's group is lost.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-# Whoever signals the keeper ends the server.
+# Signals to the keeper that end the server.
 _ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
-# What a killed process leaves behind becomes ours by then, to be killed next.
+# The time until the children of a killed process have become the keeper's own, to be killed next.
 _ORPHANED_S = 0.02
 _LONGEST_SLEEP_S = 1.0
 
 MARK = ".loadgen"
-"""A file in the server's folder, locked as long as its keeper lives: what stays behind without a lock is nobody's."""
+"""A file in the server's folder, locked as long as the keeper lives: a folder without a lock is abandoned."""
 
 # From prctl(2).
 _PR_SET_PDEATHSIG = 1
@@ -43,12 +43,12 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Keeper:
-    """Of one server. `task` has program, arguments, env, files, cwd, cpus, log, folder and stop_timeout_s."""
+    """The keeper of one server. `task` has program, arguments, env, files, cwd, cpus, log, folder, stop_timeout_s."""
 
     def __init__(self, task: dict[str, Any]) -> None:
         self.task = task
         self.pid = 0
-        """The server's, until it has been waited for: as long is its group's number its own."""
+        """The server's process id until the server has been waited for, which is also the id of its group; then 0."""
         self.paused = False
         self.told = b""
         self.alarm, self.bell = os.pipe()
@@ -62,7 +62,7 @@ class Keeper:
             tell(failed="folder", errno=error.errno)
             return
         try:
-            # A server that gives up root must still be able to look into its folder.
+            # A server that gives up root must still be able to read its folder.
             folder.chmod(0o755)
             if self._prepare(folder) and self._start():
                 self._wait()
@@ -84,11 +84,11 @@ class Keeper:
     # ── The start ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _prepare(self, folder: Path) -> bool:
-        """Whether the folder is marked as in use, and has the server's files; if not, why not has been told."""
+        """Mark the folder as in use and write the server's files into it. On failure, report it and return False."""
         try:
             mark(folder)
             for name, text in self.task["files"].items():
-                # Not followed, not overwritten: the folder is new, and only ours.
+                # O_EXCL neither follows a link nor overwrites a file: the folder is new, and only ours.
                 file = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
                 with os.fdopen(file, "w", encoding="utf-8", newline="") as written:
                     written.write(text)
@@ -98,12 +98,12 @@ class Keeper:
         return True
 
     def _start(self) -> bool:
-        """Whether the server's program runs now; if it does not, why not has been told."""
+        """Start the server's program. On failure, report it and return False."""
         step = "log"
         try:
             log = os.open(self.task["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             step = "fork"
-            # Python's pipes are closed by exec: that this one ends says that the server's program runs.
+            # exec closes Python's pipes: the end of this pipe means that the server's program runs.
             failure, own_failure = os.pipe()
             me, pid = os.getpid(), os.fork()
         except OSError as error:
@@ -125,7 +125,7 @@ class Keeper:
         return True
 
     def _become(self, keeper: int, log: int, failure: int) -> NoReturn:
-        """In the child: becomes the server, or says into `failure` what could not be done."""
+        """Become the server, in the child; on failure, write the step and the errno into `failure`."""
         step, task = "group", self.task
         try:
             os.setpgid(0, 0)
@@ -134,13 +134,13 @@ class Keeper:
                 if os.getppid() != keeper:
                     os._exit(1)
             for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
-                # Python ignores these, and what is ignored stays so.
+                # Python ignores these signals, and exec keeps ignored signals ignored.
                 signal.signal(ignored, signal.SIG_DFL)
             step = "cpus"
             if task["cpus"]:
                 os.sched_setaffinity(0, task["cpus"])
                 if os.sched_getaffinity(0) != set(task["cpus"]):
-                    # The kernel leaves out those that there are not, and says nothing.
+                    # The kernel silently leaves out CPUs that do not exist.
                     raise OSError(errno.EINVAL, "no such CPU")
             step = "cwd"
             os.chdir(task["cwd"])
@@ -157,7 +157,7 @@ class Keeper:
     # ── While it runs ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _wait(self) -> None:
-        """Until nobody needs the server any more."""
+        """Wait for the end of standard input or an ending signal, and follow orders and children's ends meanwhile."""
         while True:
             ready = select.select([0, self.alarm], [], [])[0]
             if self.alarm in ready:
@@ -178,7 +178,7 @@ class Keeper:
             self.paused = True
             self._signal(signal.SIGSTOP)
             if self.pid:
-                # A signal takes effect a moment later: it has when the system says so.
+                # SIGSTOP takes effect a moment later: wait until the system reports the stop.
                 status = os.waitpid(self.pid, os.WUNTRACED)[1]
                 if not os.WIFSTOPPED(status):
                     self._has_ended(status)
@@ -193,7 +193,7 @@ class Keeper:
         tell(ended=os.waitstatus_to_exitcode(status), others=others)
 
     def _reap(self) -> bool:
-        """Waits for children that have ended, without waiting; whether there are others."""
+        """Reap the children that have ended, without blocking. Return True when other children remain."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -205,18 +205,18 @@ class Keeper:
                 self._has_ended(status)
 
     def _signals(self) -> set[int]:
-        """Those that have come since the last call."""
+        """Return the signals that have come since the last call."""
         with contextlib.suppress(BlockingIOError):
             return set(os.read(self.alarm, 4096))
         return set()
 
     def _signal(self, number: int) -> None:
-        """To the server's group, and to what was adopted."""
+        """Send a signal to the server's group and to adopted processes."""
         if self.pid:
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, number)
         for child in children():
-            # One that has joined the group has had its signal.
+            # A child that is in the group has already received the signal.
             with contextlib.suppress(OSError):
                 if not self.pid or os.getpgid(child) != self.pid:
                     os.kill(child, number)
@@ -224,10 +224,10 @@ class Keeper:
     # ── The end ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _end(self) -> None:
-        """Asks what is left of the server to end, gives it time, and kills it."""
+        """Send SIGTERM to the remaining processes of the server, wait for `stop_timeout_s`, then kill them."""
         deadline = time.monotonic() + self.task["stop_timeout_s"]
         self._signal(signal.SIGTERM)
-        # A stopped process hears of it when it goes on.
+        # A stopped process receives SIGTERM only after SIGCONT.
         self._signal(signal.SIGCONT)
         while (left := self._reap()) and (patience := deadline - time.monotonic()) > 0:
             self._sleep(patience)
@@ -235,37 +235,37 @@ class Keeper:
         while left:
             self._signal(signal.SIGKILL)
             self._sleep(pause_s)
-            # What the system does not let us kill, or does not end before its disk has answered, is waited for.
+            # Keep waiting for processes that we may not kill, or that do not end before their disk has answered.
             pause_s = min(2 * pause_s, _LONGEST_SLEEP_S)
             left = self._reap()
 
     def _sleep(self, most_s: float) -> None:
-        """Until a signal comes, such as that of a child's end."""
+        """Wait for a signal, such as that of a child's end, for `most_s` at most."""
         select.select([self.alarm], [], [], most_s)
         self._signals()
 
 
 def mark(folder: Path) -> None:
-    """Marks the folder as in use until this process ends, however it ends. The server does not inherit the lock."""
+    """Mark the folder as in use until this process ends, however it ends. The server does not inherit the lock."""
     new = folder / f"{MARK}-new"
     fcntl.flock(os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), fcntl.LOCK_EX)
-    # A mark is locked from its first moment on.
+    # The rename makes the mark appear already locked.
     new.rename(folder / MARK)
 
 
 def children() -> list[int]:
-    """This process's children, as Linux has them in proc(5); elsewhere none are known."""
+    """Return this process's children by proc(5) on Linux; elsewhere none."""
     found, me = [], os.getpid()
     for entry in Path("/proc").glob("[0-9]*/stat") if sys.platform == "linux" else ():
         with contextlib.suppress(OSError):
-            # Behind the name in brackets, which may have brackets of its own: state, parent.
+            # State and parent follow the name in brackets, which may have brackets of its own.
             if int(entry.read_bytes().rpartition(b")")[2].split()[1]) == me:
                 found.append(int(entry.parent.name))
     return found
 
 
 def tell(**words: object) -> None:
-    """One line to loadgen, as long as it is there."""
+    """Write one line of JSON to loadgen; ignore that loadgen has gone."""
     with contextlib.suppress(OSError):
         os.write(1, json.dumps(words).encode() + b"\n")
 
@@ -274,7 +274,7 @@ def main() -> None:
     line = b""
     while not line.endswith(b"\n"):
         if not (received := os.read(0, 65536)):
-            # loadgen went before it had said what to start.
+            # loadgen ended before it sent the task.
             return
         line += received
     Keeper(json.loads(line)).run()

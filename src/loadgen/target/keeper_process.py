@@ -1,4 +1,4 @@
-"""A keeper as loadgen sees it: told what to start, heard, and let go. It knows no ports, protocols or logs."""
+"""A keeper's process, seen from loadgen: its start, its messages and its end. This file knows no ports or protocols."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from dataclasses import asdict, dataclass, field
 from loadgen.errors import LoadgenError
 from loadgen.target import keeper
 
-# A keeper says whether the server's program runs, and obeys, within this time, or something is very wrong.
+# The time in which a keeper must report the start of the server's program, or carry out an order.
 ANSWER_TIMEOUT_S = 30.0
 
-# What a killed process may take to be gone, over what it was given to end by itself.
+# The time that a killed process may take to end, after the task's stop timeout.
 KILL_TIMEOUT_S = 5.0
 
 
 class KeeperError(LoadgenError):
-    """The keeper could not start, or could not be understood."""
+    """The keeper could not start, or does not answer."""
 
 
 class StartError(LoadgenError):
@@ -38,35 +38,35 @@ class StartError(LoadgenError):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to start."""
+    """A program to start, and its surroundings."""
 
     program: str
-    """Its path."""
+    """The path of the program."""
     arguments: tuple[str, ...]
     env: dict[str, str]
-    """Added to our own."""
+    """Added to loadgen's own environment."""
     cwd: str
     cpus: tuple[int, ...]
     log: str
-    """Created where it is not there, and appended to."""
+    """The path of the log, which is created if missing and appended to."""
     folder: str
-    """Must not be there yet; removed at the end."""
+    """The path of a folder that must not exist yet, and is removed at the end."""
     stop_timeout_s: float
     files: dict[str, str] = field(default_factory=dict)
-    """Written into the folder first: their names and texts."""
+    """The names and texts of files that are written into the folder first."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a program ended before it was told to."""
+    """The end of a program that was not ordered to end."""
 
     status: int | None
-    """Its exit status, or less than 0 for a signal's number; None: its keeper was killed, and the program with it."""
+    """The exit status, or a signal's number below 0; None when the keeper was killed, and the program with it."""
     others: bool
-    """Whether processes that it had started live on."""
+    """True when processes that the program started live on."""
 
     def __str__(self) -> str:
-        """As the rest of a sentence about it."""
+        """Return the end as the rest of a sentence about the program."""
         if self.status is None:
             return "was killed, as the process that kept it was"
         if self.status < 0:
@@ -81,9 +81,10 @@ class End:
 
 
 class KeeperProcess:
-    """From its start to `close`. Raises StartError when the program cannot be started, KeeperError for anything else.
+    """A keeper and its program, from the construction to `close`.
 
-    `pid` is the program's; it leads a process group of its own.
+    `pid` is the program's, which leads a process group of its own. Raises StartError when the program cannot be
+    started, and KeeperError for anything else.
     """
 
     def __init__(self, task: Task) -> None:
@@ -91,17 +92,17 @@ class KeeperProcess:
         self.pid = 0
         self.end: End | None = None
         self._program = -1
-        """A pidfd of the program, where the system has such: unlike a number, it is never another process's."""
+        """A pidfd of the program, if the system has pidfds: unlike a process id, a pidfd is never another process's."""
         self._heard = b""
         self._done: set[str] = set()
         self._closed = False
         try:
             self.process = subprocess.Popen(
-                # -I -S: in milliseconds, and whatever the environment is like; that is for the server.
+                # -I -S: starts in milliseconds, and ignores the environment, which is for the server.
                 [sys.executable, "-I", "-S", keeper.__file__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                # Not ours: whoever waits for the end of our standard error need not wait for the keeper.
+                # Not inherited: a reader of our standard error need not wait for the keeper to end.
                 stderr=subprocess.DEVNULL,
                 cwd="/",
                 # A terminal's Ctrl-C is for loadgen, which still needs the server to drain.
@@ -121,7 +122,7 @@ class KeeperProcess:
             raise
 
     def hear(self, timeout_s: float = 0.0) -> None:
-        """Takes note of what the keeper has said; waits for it as long as is given, and not when the program ended."""
+        """Process the keeper's messages; wait for `timeout_s` at most, and not when the program has ended."""
         if self._closed or self.end is not None:
             return
         if timeout_s > 0:
@@ -139,14 +140,14 @@ class KeeperProcess:
             self._note(json.loads(line))
 
     def pause(self) -> None:
-        """Stops every process of the program's group; returns when it has stopped."""
+        """Stop every process of the program's group, and return when the program has stopped."""
         self._ask("pause")
 
     def resume(self) -> None:
         self._ask("resume")
 
     def close(self) -> None:
-        """Has the program ended, and returns when nothing is left of it; may be called again."""
+        """End the program, and return when no process of it is left. May be called again."""
         if self._closed:
             return
         self.hear()
@@ -155,11 +156,11 @@ class KeeperProcess:
             assert pipe is not None
             with contextlib.suppress(OSError):
                 pipe.close()
-        # A process that hangs in the kernel cannot be killed: its keeper goes on waiting for it, and we do not.
+        # A process that hangs in the kernel cannot be killed: the keeper keeps waiting, loadgen does not.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(self.task.stop_timeout_s + KILL_TIMEOUT_S)
         if self.process.returncode:
-            # It was killed itself.
+            # The keeper itself was killed.
             self._kill()
             shutil.rmtree(self.task.folder, ignore_errors=True)
         if self._program >= 0:
@@ -174,7 +175,7 @@ class KeeperProcess:
         self._await(lambda: word in self._done or self.end is not None)
 
     def _tell(self, line: str) -> None:
-        # If it has died, the next read finds out.
+        # If the keeper has died, the next read finds out.
         with contextlib.suppress(OSError):
             words = memoryview(line.encode() + b"\n")
             while words:
@@ -201,7 +202,7 @@ class KeeperProcess:
                 self._done.add(word)
 
     def _kill(self) -> None:
-        """For a program whose keeper was killed: those that changed their user did not die with it."""
+        """Kill a program whose keeper was killed: a program that changed its user did not die with the keeper."""
         if self._program >= 0:
             with contextlib.suppress(OSError):
                 signal.pidfd_send_signal(self._program, signal.SIGKILL)

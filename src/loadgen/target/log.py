@@ -1,6 +1,7 @@
-"""A server's log as it grows: the lines that tell of an error, and the last ones.
+"""A server's log as it grows: the lines that report an error, and the last lines.
 
-It reads what was appended since it was last asked, and keeps a bounded part of it. Who writes the log it does not know.
+Each call reads what was appended since the last one, and keeps a bounded part. This file does not know who writes the
+log.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from loadgen.escape import printable
 from loadgen.secret import masked
 
 MOST_LOG_ERRORS = 20
-"""The first ones tell what went wrong; what follows follows from it."""
+"""The limit on error lines kept: the first lines show the cause, and later errors follow from it."""
 
 MOST_TAIL_LINES = 20
 
 _LONGEST_LINE = 8192
-"""In bytes; what is behind it is not looked through."""
+"""In bytes; the rest of a longer line is not searched."""
 _LONGEST_SHOWN = 300
 _CHUNK = 1 << 18
 _TAIL = 1 << 15
 
-# What runtimes, allocators, sanitizers and servers print when a program is broken. Each is text in lower case that must
-# be there at all, which is found quickly, and the expression that decides. Not meant are error *replies* that a verbose
-# server logs (OOM command not allowed; SERVER_ERROR out of memory storing object) and names of settings that have such
-# words in them (oom-score-adj, --panic-on-oom).
+# What runtimes, allocators, sanitizers and servers print when a program is broken. Each entry is a text in lower case
+# that a match contains, which is found quickly, and the expression that decides. Excluded are error *replies* that a
+# verbose server logs (OOM command not allowed; SERVER_ERROR out of memory storing object) and names of settings that
+# contain such words (oom-score-adj, --panic-on-oom).
 _ALWAYS: tuple[tuple[bytes, str], ...] = (
     # Rust, Go, the kernel, redis ("Guru Meditation: Panic called at …"), PostgreSQL.
     (b"panic", r"(?i:(?<![-\w])panic(?:ked|king)?\b(?![-=]))"),
@@ -54,14 +55,14 @@ _HINTS = tuple(hint for hint, _ in _ALWAYS)
 
 
 def is_error_line(line: str) -> bool:
-    """Whether a line tells of an error by the words that are always looked for."""
+    """True when a line matches one of the built-in expressions for errors."""
     return _BUILTIN.search(line) is not None
 
 
 class ServerLog:
-    """What is appended to a file from `start` on. It owns the descriptor: a removed file can still be read to its end.
+    """The part of a log file from `start` on. Owns the descriptor: a removed file can still be read to its end.
 
-    `patterns` are regular expressions that mark a line besides those that are always looked for; `password` is masked.
+    `patterns` are regular expressions that mark a line as an error, beside the built-in ones; `password` is masked.
     """
 
     def __init__(self, file: int, start: int = 0, patterns: Sequence[str] = (), password: str = "") -> None:
@@ -70,12 +71,12 @@ class ServerLog:
         self._start = self._read = start
         self._own = [re.compile(pattern) for pattern in patterns]
         self._begun = b""
-        """A line whose end has not come yet."""
+        """The beginning of a line whose end has not been written yet."""
         self._errors: list[str] = []
         self._last: tuple[str, ...] = ()
 
     def close(self) -> None:
-        """Reads it to its end, and lets it go; what was found stays."""
+        """Read the file to its end, and close it. The lines found remain available."""
         if self._file >= 0:
             self._errors, self._last = list(self.log_errors()), self.log_tail()
             self._begun = b""
@@ -83,27 +84,27 @@ class ServerLog:
             self._file = -1
 
     def log_errors(self) -> tuple[str, ...]:
-        """The first lines that tell of an error, as they stand, and printable."""
+        """Return the first lines that report an error, made printable."""
         if self._file >= 0:
             self._take()
         unended = self._judged(self._begun)
         return (*self._errors, *unended)[:MOST_LOG_ERRORS]
 
     def log_tail(self) -> tuple[str, ...]:
-        """The last lines that are not empty, printable; none when nothing was written."""
+        """Return the last lines that are not empty, made printable; none when nothing was written."""
         if self._file < 0:
             return self._last
         size = os.fstat(self._file).st_size
         begin = max(self._start if size >= self._start else 0, size - _TAIL)
         lines = os.pread(self._file, _TAIL, begin).splitlines()
-        # The first of them is in all likelihood the end of one.
+        # The first line is most likely the end of a longer one.
         whole = lines[1:] if begin > self._start and len(lines) > 1 else lines
         return tuple(self._shown(line) for line in whole if line.strip())[-MOST_TAIL_LINES:]
 
     def _take(self) -> None:
-        """Looks through what has come since."""
+        """Search what was appended since the last call."""
         if os.fstat(self._file).st_size < self._read:
-            # The server has cut it off to begin anew.
+            # The server has truncated the file to begin anew.
             self._start = self._read = 0
             self._begun = b""
         while chunk := os.pread(self._file, _CHUNK, self._read):
@@ -115,7 +116,7 @@ class ServerLog:
                 del self._errors[MOST_LOG_ERRORS:]
 
     def _judged(self, line: bytes) -> tuple[str, ...]:
-        """The line, if it tells of an error."""
+        """Return the line, made printable, if it reports an error."""
         text = line[:_LONGEST_LINE].decode(errors="replace")
         if is_error_line(text) or any(pattern.search(text) for pattern in self._own):
             return (self._shown(line),)
@@ -127,6 +128,6 @@ class ServerLog:
 
 
 def _may_hold_errors(lines: Sequence[bytes]) -> bool:
-    """Whether it pays to look at each of them: most logs are long, and their lines are in order."""
+    """True when one of the lines may report an error. A quick test: most logs are long and have no errors."""
     text = b"\n".join(lines).lower()
     return any(hint in text for hint in _HINTS)

@@ -1,4 +1,4 @@
-"""Loopback ports: one that is free, whether one is taken, and by whom. It listens for a moment at most."""
+"""Loopback ports: find a free port, check a port, and name its listener. Listens for a moment at most."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import psutil
 
 
 def free(host: str) -> int:
-    """A TCP port that nobody listens on at this moment."""
+    """Return a TCP port on which no process listens at this moment."""
     with socket.create_server((host, 0)) as probe:
         return int(probe.getsockname()[1])
 
 
 def is_taken(host: str, port: int) -> bool:
-    """Whether a server could not listen there, as somebody else does."""
+    """True when another process listens on the port, so that a server could not."""
     try:
-        # SO_REUSEADDR, which is set here: connections that are being forgotten are in nobody's way.
+        # create_server sets SO_REUSEADDR, so that connections in TIME_WAIT do not count as a listener.
         socket.create_server((host, port)).close()
     except OSError as error:
-        # Ports that only some may use are for the server to try.
+        # Privileged ports are for the server to try.
         return error.errno == errno.EADDRINUSE
     return False
 
@@ -41,7 +41,7 @@ class Listener:
 
 
 def listener(port: int) -> Listener | None:
-    """Who listens there; None where the system does not say."""
+    """Return the process that listens on the port; None when there is none or the system does not say."""
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
             address, listens = connection.laddr, connection.status == psutil.CONN_LISTEN

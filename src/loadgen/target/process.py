@@ -1,7 +1,7 @@
-"""What a process and all that it started use, as the operating system counts it.
+"""The resource use of a process and its descendants, as the operating system counts it.
 
-It signals and starts nobody. On Linux the CPU time is exact to the nanosecond: clock_gettime(2) reads the CPU clock of
-a whole process, ended threads included. Children that have ended are known in ticks of 10 ms only, from their parents.
+This file signals and starts no process. On Linux the CPU time is exact to the nanosecond: clock_gettime(2) reads the
+CPU clock of a whole process, ended threads included. Ended children are known from their parents, in ticks of 10 ms.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _CPUCLOCK_SCHED = 2
 
 
 class ProcessTree:
-    """A process and its descendants, whichever there are when it is asked.
+    """A process and its descendants at the time of each call.
 
-    `root` must be a child of this process that has not been waited for, or its number could be another's. Without
-    `counts_root`, only its children and theirs are counted: it is one that keeps them and does nothing else.
+    `root` must be a child of this process that has not been waited for, or its id could be another process's. Without
+    `counts_root`, only the descendants are counted: the root is a keeper, which does nothing else.
     """
 
     def __init__(self, root: int, *, counts_root: bool = True) -> None:
@@ -36,12 +36,12 @@ class ProcessTree:
         self._most_cpu_ns = 0
 
     def usage(self) -> Usage | None:
-        """What they have used until now; None when none of them is there, or the system does not say.
+        """Return the use until now; None when no process is left, or the system does not say.
 
         Memory that processes share is counted for each of them.
         """
         at_ns, living, rss_bytes, threads, fds = time.monotonic_ns(), 0, 0, 0, 0
-        # A child that ends while we look is missing in one sample. The other way round it would be counted twice.
+        # A child that ends during this call is missing in one reading. In the reverse order it would be counted twice.
         cpu_ns = 0 if self._counts_root else _of_ended_children(self._root)
         for pid in self.pids():
             with contextlib.suppress(psutil.Error, OSError):
@@ -56,12 +56,12 @@ class ProcessTree:
                 fds += _fds(process)
         if not living:
             return None
-        # Ticks are cut off: a child's time may seem to shrink by one when it ends.
+        # Ticks are rounded down: a child's time may seem to shrink by a tick when the child ends.
         self._most_cpu_ns = max(self._most_cpu_ns, cpu_ns)
         return Usage(at_ns, self._most_cpu_ns, rss_bytes, threads, fds)
 
     def pids(self) -> list[int]:
-        """Those that are counted, parents before their children."""
+        """Return the processes that are counted, parents before their children."""
         return [*([self._root] if self._counts_root else []), *_descendants(self._root)]
 
 
@@ -81,9 +81,9 @@ def _of_ended_children(pid: int) -> int:
 
 
 def _fds(process: psutil.Process) -> int:
-    """0 where another user's process does not say."""
+    """Return the number of open files; 0 where the system does not say, as for another user's process."""
     with contextlib.suppress(psutil.Error, OSError):
-        # Since 6.2, Linux says how many there are without listing thousands of them.
+        # Since 6.2, Linux reports the number without listing thousands of files.
         return (_ON_LINUX and Path(f"/proc/{process.pid}/fd").stat().st_size) or int(process.num_fds())
     return 0
 
@@ -102,7 +102,7 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _children(pid: int) -> Iterator[int]:
-    """By proc_tid_children(5): psutil looks through every process of the host, which takes a hundred times as long."""
+    """Yield the children by proc_tid_children(5). psutil reads every process of the host, a hundred times as slow."""
     with contextlib.suppress(OSError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             with contextlib.suppress(OSError):

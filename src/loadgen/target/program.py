@@ -1,4 +1,4 @@
-"""Which program a command names. It is found before anything is started, so that a sentence can say what is missing."""
+"""The program that a command names, found before anything is started, so that an error can say what is missing."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _COMMAND = "target.server.command"
 
 
 def found(program: str, environment: Mapping[str, str], key: str = _COMMAND) -> tuple[str, ...]:
-    """The path of a program that `key` names, and the arguments that stand before its own.
+    """Return the path of a program named by the config key `key`, and the arguments before the program's own.
 
-    The word `loadgen` is this very loadgen, not one that PATH happens to have: results are to be of this version.
-    Raises TargetError.
+    The word `loadgen` means this very loadgen, not one found in PATH: results must be of this version. Raises
+    TargetError.
     """
     if program == OURSELVES:
-        # -P: what lies in the server's folder must not pass for a module.
+        # -P: files in the server's folder must not be imported as modules.
         return (sys.executable, "-P", "-m", "loadgen")
     if "/" in program:
         return (_checked(Path(program).absolute(), key),)
@@ -37,7 +37,7 @@ def found(program: str, environment: Mapping[str, str], key: str = _COMMAND) -> 
 
 
 def is_absent(program: str, environment: Mapping[str, str]) -> bool:
-    """Whether there is no such program, not even one that cannot be executed."""
+    """True when no such file exists, executable or not; for a name without a slash, when PATH has no such program."""
     if program == OURSELVES:
         return False
     if "/" in program:

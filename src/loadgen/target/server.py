@@ -1,7 +1,7 @@
-"""A server that loadgen starts itself, as long as it runs: where it is, what it uses, what it says, how it ended.
+"""A server process that loadgen started: its address, resource use, log and exit.
 
-It knows what a server is told and how it is found to be ready. The process that starts and ends it is its keeper's;
-what load it is for, and what a run makes of its fate, is not known here.
+This file knows how a server is configured and how its readiness is found. The keeper's process starts and ends the
+server. This file does not know what load the server is for, or what a run concludes from the server's exit.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from loadgen.units import NS_PER_S, format_duration
 from loadgen.usage import Usage
 
 START_ATTEMPTS = 5
-"""A free port is only free until somebody takes it: a server that came too late is started again on another."""
+"""Another process may take a free port before the server does: the server is then started again on another port."""
 
-# How often a server is asked whether it is ready; that it has ended is heard at once.
+# The time between questions to a server that is not ready; its end is found at once.
 _INTERVAL_S = 0.01
 
-# A server that takes longer to be ready is said to be waited for.
+# The time after which waiting for a server to be ready is reported.
 _WONDER_S = 2.0
 
 _IN_USE = re.compile(r"(?i:\b(?:address|port)\b.{0,40}\bin use\b)|EADDRINUSE")
 
 
 class ServerError(TargetError):
-    """A managed server could not be started, in one sentence; `log_tail` are the last lines of its log."""
+    """A managed server could not be started, in one sentence; `log_tail` holds the last lines of its log."""
 
     def __init__(self, sentence: str, log_tail: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
@@ -48,14 +48,14 @@ class ServerError(TargetError):
 
 
 class _PortTakenError(ServerError):
-    """Somebody was faster: on another port it may go well."""
+    """Another process took the port first: the server may start on another port."""
 
 
 class ManagedServer:
-    """A context manager: `__enter__` starts the server and returns when it answers; `host`, `port` and `pid` say where.
+    """A server as a context manager: `__enter__` starts the server and returns when the server answers.
 
-    It is in a process group of its own, and ends with this process, however that ends. `emit` gets how long it is
-    waited for. Raises ServerError. One thread may use it.
+    `host`, `port` and `pid` are known then. The server has a process group of its own, and ends with this process,
+    however this process ends. `emit` receives the time spent waiting. Raises ServerError. For use by one thread.
     """
 
     def __init__(self, plan: ServerPlan, emit: Callable[[Progress], None] = lambda progress: None) -> None:
@@ -71,7 +71,7 @@ class ManagedServer:
         self._instance: ready.Instance | None = None
         self._fate = ""
         self._began_s = 0.0
-        """When its program was started, in Unix time."""
+        """The start of the server's program, in Unix time."""
 
     @property
     def endpoint(self) -> str:
@@ -104,31 +104,31 @@ class ManagedServer:
     # ── While it runs ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def usage(self) -> Usage | None:
-        """What its processes have used until now; None when it has ended or the system does not say."""
+        """Return the use of the server's processes until now; None when it has ended or the system does not say."""
         return (
             self._tree.usage() if self._tree is not None and self._kept is not None and not self.exit_report() else None
         )
 
     def exit_report(self) -> str:
-        """How it ended, though nobody told it to, in a sentence without its full stop; empty while it lives."""
+        """Return how the server ended before `stop`, in a sentence without its full stop; empty when it did not."""
         if self._kept is not None and not self._fate:
             self._kept.hear()
             self._fate = f"{self.name} {self._kept.end}" if self._kept.end is not None else ""
         return self._fate
 
     def log_errors(self) -> tuple[str, ...]:
-        """Lines of its log so far that tell of an error: the first 20. After `stop`, those of its end too."""
+        """Return the first 20 lines of the log so far that report an error. After `stop`, the log is complete."""
         return self._log.log_errors() if self._log is not None else ()
 
     def log_tail(self) -> tuple[str, ...]:
-        """The last lines of its log, 20 at most, fit to be shown."""
+        """Return the last lines of the log, 20 at most, made printable."""
         return self._log.log_tail() if self._log is not None else ()
 
     def restarted(self) -> bool:
-        """Whether another process answers than did at the start, though nobody asked for it; also, that data is lost.
+        """True when another process answers than at the start, which also means that data is lost.
 
-        It is asked by INFO or `stats`, on a connection of its own: not a question for the time of a load. False where
-        it does not say or does not answer.
+        Sends INFO or `stats` on a connection of its own, so not to be called during a load. False when the server does
+        not identify itself or does not answer.
         """
         if self._instance is None or self._kept is None:
             return False
@@ -136,7 +136,7 @@ class ManagedServer:
         return now is not None and now != ready.Instance() and now != self._instance
 
     def pause(self) -> None:
-        """Stops its whole process group by SIGSTOP: it uses no CPU until `resume`."""
+        """Stop the server's whole process group by SIGSTOP: the group uses no CPU until `resume`."""
         if self._kept is not None:
             self._kept.pause()
 
@@ -145,7 +145,7 @@ class ManagedServer:
             self._kept.resume()
 
     def stop(self) -> None:
-        """Ends it by SIGTERM, or SIGKILL where that does not help; nothing is left of it. May be called again."""
+        """End the server and all its processes by SIGTERM, or SIGKILL after the timeout. May be called again."""
         if self._kept is None:
             return
         try:
@@ -159,7 +159,7 @@ class ManagedServer:
     # ── The start ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _have_program(self) -> None:
-        """Builds the program where it is not there and can be built."""
+        """Build the program if it is missing and the plan has a build."""
         plan = self.plan
         if plan.build and program.is_absent(plan.command[0], os.environ | dict(plan.env)):
             try:
@@ -168,7 +168,7 @@ class ManagedServer:
                 raise ServerError(str(error), error.log_tail) from None
 
     def _start(self) -> None:
-        """Starts its program."""
+        """Start the server's program."""
         plan = self.plan
         if plan.port and port.is_taken(HOST, plan.port):
             holder = port.listener(plan.port) or "another process"
@@ -185,7 +185,7 @@ class ManagedServer:
         except StartError as error:
             raise ServerError(_why_not(plan, task, error)) from None
         self.pid = self._kept.pid
-        # The keeper is counted only by what it keeps, so that daemons are too, and what has ended.
+        # Counting the keeper's descendants includes daemons and ended processes.
         self._tree = ProcessTree(self._kept.process.pid, counts_root=False)
         self._log = ServerLog(os.open(task.log, os.O_RDONLY), end_of_log, plan.log_patterns, plan.password)
 
@@ -217,12 +217,12 @@ class ManagedServer:
         )
 
     def _target(self) -> Target:
-        """Itself, as it is spoken to."""
+        """Return the server as the target of a load."""
         plan, here = self.plan, Endpoint(HOST, self.port, HOST)
         return Target(plan.protocol, (here,), plan.username, plan.password, plan.precheck)
 
     def _await_ready(self) -> None:
-        """Returns when this very server answers as its protocol has it."""
+        """Wait until this very server answers by its protocol."""
         assert self._kept is not None
         target, began = self._target(), time.monotonic()
         deadline = began + self.plan.ready_timeout_ns / NS_PER_S
@@ -230,14 +230,14 @@ class ManagedServer:
         while (left := deadline - time.monotonic()) > 0:
             self._tell(time.monotonic() - began)
             asked = ready.ask(target, min(left, ready.ANSWER_TIMEOUT_S))
-            # A question that the deadline cut short says less than the answer before it.
+            # A question that the deadline cut short is no better than the answer before it.
             if left >= ready.ANSWER_TIMEOUT_S or asked.state is not ready.State.SILENT or not answer.words:
                 answer = asked
             if answer.state not in (ready.State.SILENT, ready.State.BUSY):
-                # Who answers says more than what it answers.
+                # First check which process answers; its answer may not be our server's.
                 self._instance = ready.instance(target)
                 self._see_that_it_is_ours()
-            # Our own may have ended because it was somebody else who answered.
+            # Our server may have ended while another process answered on the port.
             self._kept.hear(0 if answer.state is ready.State.READY else _INTERVAL_S)
             if self._kept.end is not None:
                 raise self._ended_early()
@@ -248,7 +248,7 @@ class ManagedServer:
         raise ServerError(self._not_ready(answer), self.log_tail())
 
     def _tell(self, waited_s: float) -> None:
-        """How long it has been waited for, once that is long enough to be wondered at."""
+        """Emit the time spent waiting, once the wait has been long."""
         if waited_s < _WONDER_S:
             return
         limit_ns = self.plan.ready_timeout_ns
@@ -257,13 +257,13 @@ class ManagedServer:
         self._emit(Progress("ready", waited_ns, limit_ns, waited_ns, words))
 
     def _see_that_it_is_ours(self) -> None:
-        """Raises ServerError when it is a process of somebody else's that answers on our port."""
+        """Raise ServerError when a process that is not ours answers on our port."""
         assert self._tree is not None
         ours, said = self._tree.pids(), self._instance.pid if self._instance is not None else 0
         if said in ours:
             return
-        # A server in a container says a number of its own, and something else listens for it: that was started by us
-        # all the same, and after us.
+        # A server in a container reports a process id of its own, and another process listens for the container: a
+        # listener that began after our start is taken as ours.
         stranger = port.listener(self.port)
         if stranger is None or stranger.pid in ours or (stranger.pid != said and stranger.began_s >= self._began_s):
             return
@@ -288,7 +288,7 @@ class ManagedServer:
         return (_PortTakenError if _IN_USE.search("\n".join(said)) else ServerError)(sentence, said)
 
     def _not_ready(self, answer: ready.Readiness) -> str:
-        """Why it was given up, in a sentence."""
+        """Return why the server was given up, in a sentence."""
         patience = format_duration(self.plan.ready_timeout_ns)
         match answer.state:
             case ready.State.LOCKED:
@@ -318,7 +318,7 @@ class ManagedServer:
 
 
 def _why_not(plan: ServerPlan, task: Task, error: StartError) -> str:
-    """Why its program could not be started, in a sentence."""
+    """Return why the server's program could not be started, in a sentence."""
     match error.step:
         case "folder":
             return f"The folder {task.folder} could not be made ({error}): set TMPDIR to one that can be written to."

@@ -1,7 +1,7 @@
-"""The servers of a target, to be brought up before a load and taken down after it.
+"""The servers of a target, brought up before a load and taken down after it.
 
-Servers stack: endpoints that are given are there already, managed servers are loadgen's own (the built-in one too), and
-whatever is to stand before servers, such as a proxy, brings up those first. What load they are for is not known here.
+Servers stack: given endpoints run already, managed servers are loadgen's own (the built-in one too), and a server that
+stands before others, such as a proxy, brings up the others first. This file does not know the load.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ class Up:
 
     endpoints: tuple[Endpoint, ...]
     server: ManagedServer | None = None
-    """The one that loadgen started, which can be watched; None where all were given."""
+    """The server that loadgen started, which can be watched; None when all endpoints were given."""
 
 
 class Servers(Protocol):
-    """What can be brought up."""
+    """Servers that can be brought up."""
 
     @property
     def cpus(self) -> tuple[int, ...]:
-        """The CPUs that what loadgen starts is pinned to; empty: none."""
+        """The CPUs to which started servers are pinned; empty for none."""
 
     def up(self, emit: Callable[[Progress], None]) -> contextlib.AbstractContextManager[Up]:
-        """Entered, the servers answer; left, what was started is gone. `emit` gets how long they are waited for.
+        """Start the servers on entry, which returns when they answer, and end the started ones on exit.
 
-        Raises ServerError.
+        `emit` receives the time spent waiting. Raises ServerError.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class GivenEndpoints:
-    """Servers that somebody else runs: nothing is started, watched or ended."""
+    """Servers that others run: nothing is started, watched or ended."""
 
     endpoints: tuple[Endpoint, ...]
 
@@ -72,5 +72,5 @@ class Managed:
 
 
 def servers_of(target: Target, managed: ServerPlan | None) -> GivenEndpoints | Managed:
-    """The servers of a target: the managed one, where there is one, in place of the target's endpoints."""
+    """Return the servers of a target: the managed server, if there is one, else the target's endpoints."""
     return GivenEndpoints(target.endpoints) if managed is None else Managed(managed)

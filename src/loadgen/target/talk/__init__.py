@@ -1,1 +1,1 @@
-"""Talking to a server before and beside the load: bounded in time and in size, whatever it answers."""
+"""Conversations with a server before and beside the load, bounded in time and in size whatever the server answers."""

@@ -1,6 +1,6 @@
-"""One connection on which a server is asked, with one deadline and one limit for everything that it says.
+"""One connection for questions to a server, with one deadline and one limit on the bytes received.
 
-It knows bytes and time. What the bytes mean is for `resp`, and for those who ask.
+This file knows bytes and time. The meaning of the bytes is for `resp`, `memcache` and the callers.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import Self
 
 MOST_BYTES = 1 << 18
-"""What a server may say in one conversation: Redis' whole INFO is some 7 KB, memcached's `stats` 3 KB."""
+"""The most bytes received in one conversation: Redis' whole INFO is some 7 KB, memcached's `stats` 3 KB."""
 
 _CHUNK = 1 << 16
 
 
 class Silence(Enum):
-    """Why there is no answer."""
+    """The reason for a missing answer."""
 
     REFUSED = "nothing listens there"
     CLOSED = "it closed the connection"
@@ -37,7 +37,7 @@ class NoAnswerError(Exception):
 
 
 class Conversation:
-    """A context manager: connects on `__enter__`.
+    """A conversation with one server, as a context manager that connects on `__enter__`.
 
     `timeout_s` runs from the construction to the end, over connecting, sending and everything received, unless `allow`
     begins it anew. Each method raises NoAnswerError.
@@ -45,7 +45,7 @@ class Conversation:
 
     def __init__(self, host: str, port: int, timeout_s: float, most_bytes: int = MOST_BYTES) -> None:
         self.received = 0
-        """Bytes so far."""
+        """The bytes received so far."""
         self._where = (host, port)
         self._deadline_s = time.monotonic() + timeout_s
         self._most_bytes = most_bytes
@@ -65,20 +65,20 @@ class Conversation:
             self._socket.close()
 
     def allow(self, timeout_s: float) -> None:
-        """Has the deadline run anew, for what is asked next."""
+        """Restart the deadline for the next question."""
         self._deadline_s = time.monotonic() + timeout_s
 
     def tell(self, request: bytes) -> None:
-        """Sends it, whole."""
+        """Send the whole request."""
         connection = self._connection()
         try:
-            # The timeout of sendall is one for all that it sends.
+            # The timeout of sendall covers the whole request.
             connection.sendall(request)
         except OSError as error:
             raise _no_answer(error) from None
 
     def hear(self) -> bytes:
-        """The next bytes, at least one."""
+        """Return the next bytes, at least one."""
         if self.received >= self._most_bytes:
             raise NoAnswerError(Silence.ENDLESS)
         connection = self._connection()

@@ -1,4 +1,4 @@
-"""Which server it is that answers, in its own words: what a reader of the results wants to know first."""
+"""The name and version of a server, in the server's own words, for the readers of results."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from loadgen.target.talk import memcache
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.target.talk.resp import Asker
 
-# A server that does not say who it is within this time is measured all the same; so are many, each of which takes it.
+# The time for a server, and for all servers, to answer; servers that do not answer are measured all the same.
 PATIENCE_S = 1.0
 PATIENCE_FOR_ALL_S = 2.0
 
-# Servers that speak RESP call themselves redis for compatibility; what they are stands in a field of their own.
+# Servers that speak RESP report redis_version for compatibility, and their own version in a field of their own.
 RESP_NAMES = {
     "loadgen_version": "loadgen serve",
     "dragonfly_version": "dragonfly",
@@ -30,9 +30,9 @@ LONGEST_VERSION = 64
 
 
 def identify(target: Target) -> str:
-    """The name and version of the server at each endpoint, such as `redis 7.0.15`; empty where none says.
+    """Return the name and version of the server at each endpoint, such as `redis 7.0.15`; empty when none answers.
 
-    Asks on a connection of its own, once per endpoint: `INFO server`, or memcache's `version`. It never takes more than
+    Sends `INFO server`, or memcache's `version`, once per endpoint on a connection of its own. Never takes more than
     2 s, whatever the servers answer, and however slowly.
     """
     ask = _ASKED[target.speaks.wire]

@@ -1,4 +1,4 @@
-"""memcache's text protocol on a conversation: a line, or a listing up to its `END`."""
+"""memcache's text protocol on a conversation: the answer is a line, or a listing up to its `END`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _END = re.compile(rb"(?:^|\n)(?:END|ERROR)\r?\n\Z")
 
 
 def line(conversation: Conversation, request: bytes) -> str:
-    """The first line of an answer without its end, cut to 4 KiB; bytes that are no UTF-8 are escaped.
+    """Return the first line of an answer without its end, cut to 4 KiB, with bytes that are not UTF-8 escaped.
 
-    Words whose end does not come are an answer too, if a wrong one. Raises NoAnswerError.
+    A line whose end does not come is returned as well. Raises NoAnswerError when nothing came.
     """
     conversation.tell(request)
     heard = b""
@@ -29,7 +29,7 @@ def line(conversation: Conversation, request: bytes) -> str:
 
 
 def stats(conversation: Conversation) -> str:
-    """What `stats` lists; of a listing without an end, as far as it came within the conversation's limits.
+    """Return the listing of `stats`; without its end, the part that came within the conversation's limits.
 
     Raises NoAnswerError when nothing came.
     """

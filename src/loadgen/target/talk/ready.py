@@ -1,6 +1,6 @@
-"""Whether a server that was just started answers yet, and which process it says it is.
+"""The readiness of a server that was just started, and the process id that it reports.
 
-Each question goes on a fresh connection and waits for a bounded time. It knows which question a protocol has for that
+Each question uses a fresh connection and waits for a bounded time. This file knows the protocols' questions
 (redis.io/docs/latest/develop/reference/protocol-spec, memcached's protocol.txt), and nothing of processes.
 """
 
@@ -20,57 +20,57 @@ from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silenc
 from loadgen.target.talk.resp import Asker, Reply, ReplyKind
 
 ANSWER_TIMEOUT_S = 1.0
-"""A server that has accepted a connection and says nothing for so long is asked again on another."""
+"""A server that has accepted a connection but does not answer for this long is asked again on another connection."""
 
-# A process id has at most seven digits on Linux, and ten anywhere; a run id forty characters.
+# A process id has at most seven digits on Linux, and ten anywhere; a run id has forty characters.
 _PID = re.compile(r"^(?:process_id:|STAT pid )(\d{1,10})\b", re.MULTILINE)
 _RUN_ID = re.compile(r"^run_id:(\w{1,64})\b", re.MULTILINE)
 
-# A key that nobody has, for servers that close a connection on a question that is no request for data.
+# An absent key, for servers that close a connection on any request other than one for data.
 _KEY = b"loadgen:ready"
 
 _ANY = (ReplyKind.TEXT, ReplyKind.OTHER)
 
 
 class State(Enum):
-    """How far a server is."""
+    """The state of a starting server."""
 
     READY = "ready"
     SILENT = "silent"
-    """Nothing listens, or what listens has not answered yet."""
+    """Nothing listens, or the listener has not answered yet."""
     BUSY = "busy"
-    """It answers that it is loading: it will be ready."""
+    """The server answers that it is loading, and will be ready."""
     LOCKED = "locked"
-    """It wants a password, or another one."""
+    """The server requires a password, or another password."""
     FOREIGN = "foreign"
-    """It answers, but not as this protocol has it: waiting does not help."""
+    """The answer does not follow this protocol: waiting does not help."""
     UNWILLING = "unwilling"
-    """It answers that it serves nobody, or not us, for another reason than a password."""
+    """The server answers that it serves no requests, or not ours, for another reason than a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What a server is found to be, and what it said."""
+    """The state of a server, and its answer."""
 
     state: State
     words: str = ""
-    """Its own; of `ask`, fit to be shown."""
+    """The server's own words; as returned by `ask`, printable and without the password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """Which process answers, in the server's own words; another one after a restart."""
+    """The identity of a server's process, as the server reports it; a restart changes it."""
 
     pid: int = 0
-    """0: it does not say."""
+    """0 when the server does not say."""
     run_id: str = ""
 
 
 def ask(target: Target, timeout_s: float = ANSWER_TIMEOUT_S) -> Readiness:
-    """Greets a target's only server once, as the load will: by PING, HELLO or memcache's `version`, after AUTH with a
-    password.
+    """Greet a target's only server once, as the load will: by PING, HELLO or memcache's `version`, after AUTH if the
+    target has a password.
 
-    A server that closes the connection on PING or `version` is asked by a GET on another. Without a precheck it is
+    A server that closes the connection on PING or `version` is sent a GET on another. Without a precheck, a server is
     ready when it accepts a connection.
     """
     found = _ask(target, timeout_s)
@@ -90,7 +90,7 @@ def _ask(target: Target, timeout_s: float) -> Readiness:
 
 
 def instance(target: Target, timeout_s: float = ANSWER_TIMEOUT_S) -> Instance | None:
-    """Which process answers there; None when none does, and empty when it does not say: it need not."""
+    """Return the process that answers; None when nothing listens, an empty Instance when the server does not say."""
     try:
         with Conversation(*_where(target), timeout_s) as conversation:
             if target.speaks.wire is Wire.MEMCACHE:
@@ -100,7 +100,7 @@ def instance(target: Target, timeout_s: float = ANSWER_TIMEOUT_S) -> Instance | 
                 asker.ask(*_auth(target))
             return _instance(asker.ask(b"INFO", b"server").said)
     except NoAnswerError as end:
-        # Who is there and says nothing, or closes the connection on the question, need not say.
+        # A server that listens need not answer this question, and may close the connection on it.
         return None if end.silence is Silence.REFUSED else Instance()
 
 
@@ -119,7 +119,7 @@ def _where(target: Target) -> tuple[str, int]:
 
 
 def _question(target: Target) -> str:
-    # RESP3's HELLO is the load's: whether a server is there, it answers by PING as well, and before HELLO was known.
+    # The plain protocol's question, even if the load sends HELLO 3: PING suffices, and old servers know no HELLO.
     return target.speaks.server.question(target.precheck)
 
 
@@ -160,7 +160,7 @@ def _found_memcache(line: str, due: str) -> Readiness:
 
 
 def _found_error(words: str) -> Readiness:
-    """Of a server that is there."""
+    """Return the readiness of a server that answered with an error."""
     if greeting.is_loading(words):
         return Readiness(State.BUSY, words)
     if greeting.is_locked(words):

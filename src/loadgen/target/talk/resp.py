@@ -1,7 +1,7 @@
-"""RESP on a conversation: one question, one reply of any type, understood as far as what a server says of itself needs.
+"""RESP on a conversation: one question and one reply of any type. Only texts and errors are decoded.
 
-hiredis does the parsing. It takes a server at its word on how many elements an aggregate has, so that is looked at
-first: what a reply claims never decides how much memory it takes.
+hiredis parses the replies. hiredis allocates the number of elements that an aggregate claims to have, so the claimed
+numbers are checked first: the claims of a reply never decide how much memory the reply takes.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import hiredis
 from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence
 
 MOST_ELEMENTS = 10_000
-"""Of all aggregates of a conversation together. HELLO has seven, and some for each module."""
+"""The limit for all aggregates of a conversation together. HELLO's reply has seven, and some for each module."""
 
-# A line that begins an aggregate. Longer counts are refused by hiredis itself.
+# A line that begins an aggregate. hiredis itself rejects longer counts.
 _AGGREGATE = re.compile(rb"(?<=\n)[*%~>|](\d{1,18})\r(?=\n)")
 _LONGEST_HEAD = 24
 
@@ -25,17 +25,17 @@ _NOTHING = object()
 
 
 class ReplyKind(Enum):
-    """What a reply is."""
+    """The kind of a reply."""
 
     TEXT = "text"
-    """A status, a bulk string or a verbatim one."""
+    """A status, a bulk string or a verbatim string."""
     CUT = "cut"
-    """Text whose end did not come within the conversation's limits, as far as it came."""
+    """The beginning of a text whose end did not come within the conversation's limits."""
     ERROR = "error"
     OTHER = "other"
-    """Well-formed, and of a type that says nothing here: null, a number, a boolean, an aggregate."""
+    """A well-formed reply without text: null, a number, a boolean, an aggregate."""
     GARBAGE = "garbage"
-    """No RESP, or more of it than is taken."""
+    """Not RESP, or beyond the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +44,21 @@ class Reply:
 
     kind: ReplyKind
     text: str
-    """Of a text or an error, in full; of anything else its first line, cut."""
+    """A text or an error in full; of any other kind the first line, cut."""
 
     @property
     def said(self) -> str:
-        """Text, whole or not; empty for anything else."""
+        """The text, whole or cut; empty for any other kind."""
         return self.text if self.kind in (ReplyKind.TEXT, ReplyKind.CUT) else ""
 
 
 def command(*words: bytes) -> bytes:
-    """A request in RESP."""
+    """Return a request in RESP."""
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
 
 
 class Asker:
-    """Asks on a conversation. After garbage it can go no further."""
+    """Questions and replies on a conversation. After GARBAGE, no further question is possible."""
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
@@ -68,14 +68,14 @@ class Asker:
         """The beginning of a line whose end has not come yet."""
 
     def ask(self, *words: bytes) -> Reply:
-        """The reply to a command; pushes, which answer nobody, are passed over. Raises NoAnswerError."""
+        """Return the reply to a command; skip pushes, which are no replies. Raises NoAnswerError."""
         self._conversation.tell(command(*words))
         heard = b""
         while True:
             try:
                 reply = self._reader.gets()
             except (hiredis.HiredisError, TypeError, ValueError, MemoryError):
-                # TypeError: a map with a key that Python can have none of.
+                # TypeError: a map with a key that Python cannot hash.
                 return Reply(ReplyKind.GARBAGE, _shown(heard))
             if isinstance(reply, hiredis.PushNotification):
                 continue
@@ -95,7 +95,7 @@ class Asker:
             self._reader.feed(more)
 
     def _claims_too_much(self, more: bytes) -> bool:
-        """Whether all aggregates so far, this text's too, say that they have more elements than is taken."""
+        """True when the aggregates so far, those of `more` included, claim more elements than MOST_ELEMENTS."""
         lines = b"\n" + self._line + more
         self._elements += sum(int(count) for count in _AGGREGATE.findall(lines))
         self._line = lines.rpartition(b"\n")[2][:_LONGEST_HEAD]
@@ -116,5 +116,5 @@ def _text(said: bytes) -> str:
 
 
 def _shown(heard: bytes) -> str:
-    """The first line, cut."""
+    """Return the first line, cut."""
     return _text(heard[:200].partition(b"\n")[0].rstrip(b"\r"))

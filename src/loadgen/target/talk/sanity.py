@@ -1,7 +1,7 @@
-"""Whether a server answers right before any load: PING, SET and GET of a key of our own, byte by byte on a socket.
+"""The check of a server's answers before any load: PING, SET and GET of a key of our own, byte by byte on a socket.
 
-It knows the protocols from their own pages (redis.io/docs/latest/develop/reference/protocol-spec, memcached's
-protocol.txt) and nothing of the codecs that the load goes through: an error in one of them is not hidden by the other.
+This file follows the protocols' own pages (redis.io/docs/latest/develop/reference/protocol-spec, memcached's
+protocol.txt) and does not use the codecs of the load, so that an error in a codec cannot hide here.
 """
 
 from __future__ import annotations
@@ -21,48 +21,48 @@ from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silenc
 from loadgen.target.talk.resp import command
 
 PATIENCE_S = 5.0
-"""How long connecting, and each answer, may take. How quickly a server answers is for the load to find out."""
+"""The longest time for connecting, and for each answer. The load measures how quickly a server answers."""
 
 TTL_S = 60
-"""Our key goes by itself after this, should it not be deleted."""
+"""The lifetime of our key, in case the key is not deleted."""
 
 _LONGEST_ANSWER = 65536
 _LONGEST_TALK = 8 * _LONGEST_ANSWER
-"""Some answers on one connection."""
+"""The limit for the few answers on one connection."""
 
 
 class _ClosedError(TargetError):
-    """A server closed the connection on a greeting that it need not know."""
+    """A server closed the connection on a greeting that it need not support."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and the answer that is due."""
+    """A request, and the answer that is due."""
 
     name: str
     """For people: the command and its key, never a password."""
     asked: bytes
     due: bytes
-    """The whole answer; with `end`, how it begins."""
+    """The whole answer; with `end`, its beginning."""
     end: bytes = b""
-    """How an answer ends of which not everything is known beforehand."""
+    """The end of an answer that is not wholly known beforehand."""
     greets: bool = False
-    """It only asks for a sign of life: a server may refuse it, or not know it, and serve us all the same."""
+    """True for a sign of life: a server that answers with an error may serve other requests all the same."""
 
     def judge(self, received: bytes) -> bool | None:
-        """Whether that is the answer; None while more of it may come."""
+        """Return True for the right answer, False for a wrong one, and None while more bytes may come."""
         if self.greets and self.refused(received):
             return True
         begun = received[: len(self.due)]
         if not self.due.startswith(begun):
-            # The rest of a wrong line is read too, to be shown.
+            # Read the rest of a wrong line as well, to show the whole line.
             return False if received.endswith(b"\n") or len(received) > _LONGEST_ANSWER else None
         if self.end:
             return True if received.endswith(self.end) else False if len(received) > _LONGEST_ANSWER else None
         return None if len(received) < len(self.due) else received == self.due
 
     def refused(self, received: bytes) -> bool:
-        """Whether that is one error reply, and one after which other requests can still succeed."""
+        """True for a single error reply after which other requests can still succeed."""
         words = received.decode(errors="replace")
         in_resp = self.asked.startswith(b"*")
         is_error = words.startswith("-" if in_resp else ("ERROR", "CLIENT_ERROR", "SERVER_ERROR"))
@@ -71,13 +71,13 @@ class Question:
 
 
 def check(target: Target, patience_s: float = PATIENCE_S) -> str:
-    """Asks every server of a target, and says which questions all of them answered right.
+    """Question every server of a target, and return which questions were answered right, as words.
 
-    One key with a value of its own is written, read and deleted again. Raises TargetError, with what came and what was
-    due, at the first answer that is wrong, does not come, or does not come in time.
+    A key of our own is written, read and deleted again. Raises TargetError, with the answer received and the answer
+    due, at the first answer that is wrong, missing or late.
     """
     token = uuid.uuid4().hex
-    # A value may hold any bytes: one with a null and the end of a line in it finds out who stops or splits at them.
+    # The null and the line end in the value find servers that stop or split a value at them.
     key, value = f"loadgen:smoke:{token}", b"\0\xff\r\n" + token.encode()
     dialect = _DIALECTS[target.speaks.wire]
     storing = dialect.storing(key, value) if target.speaks.has_keys else ()
@@ -103,9 +103,9 @@ def check(target: Target, patience_s: float = PATIENCE_S) -> str:
 
 
 def greet(target: Target, patience_s: float = PATIENCE_S) -> None:
-    """Raises TargetError when a server of the target cannot be reached, or will not serve us.
+    """Raise TargetError when a server of the target cannot be reached, or refuses to serve.
 
-    It is asked as the load asks it; an error reply after which requests can still succeed is an answer.
+    The greeting is that of the load. An error reply after which requests can still succeed counts as an answer.
     """
     for endpoint in target.endpoints:
         with contextlib.ExitStack() as stack:
@@ -115,9 +115,9 @@ def greet(target: Target, patience_s: float = PATIENCE_S) -> None:
 def _greeted(
     stack: contextlib.ExitStack, target: Target, endpoint: Endpoint, patience_s: float
 ) -> tuple[Conversation, list[tuple[Question, bytes]]]:
-    """A conversation that has begun with the target's greeting, and how that was answered.
+    """Return a conversation that has begun with the target's greeting, and the answers to the greeting.
 
-    A server that closes the connection on a PING or a `version` is greeted by a GET on another.
+    A server that closes the connection on PING or `version` is greeted by a GET on another connection.
     """
     closed: list[_ClosedError] = []
     for by_get in (False, True):
@@ -132,19 +132,19 @@ def _greeted(
     raise closed[0]
 
 
-# ── What is asked ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Questions ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
 class _Dialect:
-    """How each thing is asked for on a wire."""
+    """The questions in one wire protocol."""
 
     greetings: Callable[[Target, bool], Sequence[Question]]
-    """What the load's connections are opened with; if the second is true, with a GET in the place of the probe."""
+    """Returns the greeting of the load's connections; if the second argument is true, with a GET for the probe."""
     storing: Callable[[str, bytes], Sequence[Question]]
-    """A key is written with a value, and read."""
+    """Returns the questions that write a key with a value, and read the key."""
     removal: Callable[[str], bytes]
-    """The request that deletes a key."""
+    """Returns the request that deletes a key."""
 
 
 def _memcache_greetings(target: Target, by_get: bool) -> Sequence[Question]:
@@ -160,7 +160,7 @@ def _resp_greetings(target: Target, by_get: bool) -> Sequence[Question]:
     ping = Question("PING", command(b"PING"), b"+PONG\r\n", greets=True)
     if target.speaks.begins_with_hello:
         credentials = (b"AUTH", user or b"default", password) if password else ()
-        # What a server says of itself here is its own; where that ends shows by the answer to a PING behind it.
+        # The content of HELLO's reply varies by server; the answer to a PING sent behind HELLO marks its end.
         hello = command(b"HELLO", b"3", *credentials) + ping.asked
         return [Question("HELLO", hello, b"%", b"\r\n" + ping.due), *([ping] if target.precheck == "ping" else [])]
     greetings = []
@@ -198,7 +198,7 @@ _DIALECTS = {
 }
 
 
-# ── How it is asked ─────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _connected(stack: contextlib.ExitStack, endpoint: Endpoint, patience_s: float) -> Conversation:
@@ -210,7 +210,7 @@ def _connected(stack: contextlib.ExitStack, endpoint: Endpoint, patience_s: floa
 
 
 def _ask(conversation: Conversation, endpoint: Endpoint, question: Question, patience_s: float, password: str) -> bytes:
-    """The answer, as far as it was needed to see that it is right."""
+    """Send a question, and return its answer. Raises TargetError when the answer is wrong or does not come."""
     received, silence, closed = b"", "", False
     conversation.allow(patience_s)
     try:
@@ -246,12 +246,12 @@ def _unless_whole(received: bytes, silence: str) -> str:
 
 
 def _tell(conversation: Conversation, request: bytes) -> None:
-    """Sends it and waits for any answer: whether our key can be deleted is not what a server is judged by."""
+    """Send a request, wait for any answer, and ignore failures: deleting our key is not part of the check."""
     with contextlib.suppress(NoAnswerError):
         conversation.tell(request)
         conversation.hear()
 
 
 def _shown(answer: bytes, password: str = "") -> str:
-    """An answer with everything escaped that is no plain letter, and without the password."""
+    """Return an answer with unprintable bytes escaped and the password masked."""
     return printable(masked(repr(answer)[1:], password))
