@@ -1,8 +1,8 @@
-"""Events as JSON records, one line of NDJSON each. The one door to orjson. No I/O.
+"""Events as JSON records, one line of NDJSON each. The only importer of orjson. No I/O.
 
-`Configured` → `config` · a phase begins → `phase` · each interval → `sample` · the end → `result`; of a search, each
-rate → `step` · the end → `saturation`; of a smoke test, the end → `smoke`; of a comparison, each round → `round` · the
-end → `comparison`, or `noise`. `docs/RESULTS.md` says what each field means, `schema` what it may hold.
+Of a run: `config`, a `phase` as each begins, a `sample` per interval, `result`. Of a search: a `step` per rate,
+`saturation`. Of a smoke test: `smoke`. Of a comparison: a `round` per round, then `comparison` or `noise`.
+`docs/RESULTS.md` has the meaning of each field, `schema` the values that it may hold.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ from loadgen.record.write import comparison, run, search, smoke
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
 MOST_EXACT = 2**53 - 1
-"""The largest integer of which JavaScript and jq, whose numbers are doubles, read every one apart."""
+"""The largest integer up to which doubles, the numbers of JavaScript and jq, hold every integer exactly."""
 
 __all__ = ["RECORDS", "WITHOUT_RECORD", "Reading", "Record", "encode", "to_line", "to_record"]
 
 
 def encode(event: Event) -> bytes:
-    """One line of NDJSON, or nothing for an event that has no record."""
+    """Return the event's record as a line of NDJSON; empty for an event without a record."""
     record = to_record(event)
     return b"" if record is None else to_line(_portable(record))
 
 
 def to_line(record: Record) -> bytes:
-    """A record that was read, as a line of NDJSON again."""
+    """Return a record that was read as a line of NDJSON."""
     return json_line(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def _portable(value: Any) -> Any:
-    """The value as every reader of JSON takes it.
+    """Return the value in a form that every reader of JSON accepts.
 
-    Without halves of surrogate pairs, as a command line can hold them, and with an integer that no double holds rounded
-    to the double that JavaScript and jq would take it for.
+    Lone surrogates, which a command line can hold, are escaped. An integer above MOST_EXACT becomes the nearest double,
+    as JavaScript and jq would read it.
     """
     match value:
         case str():
@@ -68,9 +68,9 @@ def _portable(value: Any) -> Any:
 
 
 def to_record(event: Event) -> dict[str, Any] | None:
-    """The event as plain values for JSON, or None: progress and the samples of the warm-up are not part of a result.
+    """Return the event as plain values for JSON; None for progress and samples of the warm-up, which are no results.
 
-    What cannot be known (a percentile of no request, a hit rate without a GET) is None, never 0 and never NaN.
+    A value that cannot be known (a percentile of no request, a hit rate without a GET) is None, never 0 or NaN.
     """
     if type(event) in WITHOUT_RECORD or (isinstance(event, Sample) and event.phase != Phase.MEASURE):
         return None
@@ -89,7 +89,7 @@ RECORDS: Mapping[type[Event], Callable[[Any], dict[str, Any]]] = {
     Compared: comparison.comparison,
     NoiseFound: comparison.noise,
 }
-"""What makes the record of an event."""
+"""By kind of event, the function that makes its record."""
 
 WITHOUT_RECORD: frozenset[type[Event]] = frozenset({Progress, ServerAwaited, SmokeBegan, ContestBegan})
-"""The events whose content is in records of later ones, or that are no part of a result."""
+"""The events that are no part of a result, or whose content is in the record of a later event."""

@@ -1,7 +1,6 @@
-"""The lines of a file of JSON that an earlier command wrote: results, or a history. It does not know what they mean.
+"""The lines of a file of JSON that an earlier command wrote: results, or a history. It does not know their meaning.
 
-Redirection may have changed the file on its way: PowerShell puts a byte order mark before it, and older ones write
-UTF-16. Both are read.
+Files that PowerShell redirected are read too: with a byte order mark, or in UTF-16 from older versions.
 """
 
 from __future__ import annotations
@@ -21,24 +20,24 @@ from loadgen.escape import printable
 STDIN = "-"
 
 LONGEST = 1 << 30
-"""Bytes of a file: what has no end must not fill the memory. A result takes some 20 KB, a row of one less than 1 KB."""
+"""Bytes of a file: a bound on endless input. A result takes some 20 KB, a row of one less than 1 KB."""
 
 LONGEST_LINE = 1 << 24
-"""Bytes: neither must what has no end of line."""
+"""Bytes of a line: a bound on input without line ends."""
 
 LONGEST_UTF16 = 1 << 28
-"""Bytes of a file in UTF-16, which is read whole."""
+"""Bytes of a file in UTF-16, which is held in memory whole."""
 
 
 def read(path: str) -> list[Mapping[str, Any]]:
-    """The records of a file, or of standard input for `-`. Raises UsageError when they cannot be read."""
+    """Return the records of a file, or of standard input for `-`. Raise UsageError when they cannot be read."""
     return [_record(line, number, path) for number, line in lines(path)]
 
 
 def lines(path: str) -> Iterator[tuple[int, bytes]]:
-    """Lines in UTF-8 that are not empty, with their numbers.
+    """Yield the lines that are not blank, in UTF-8, with their numbers.
 
-    Raises UsageError when they cannot be read, or when no program of ours wrote them.
+    Raise UsageError when the file cannot be read, or is too long to be a file of loadgen.
     """
     try:
         if path == STDIN and sys.stdin is None:
@@ -50,7 +49,7 @@ def lines(path: str) -> Iterator[tuple[int, bytes]]:
 
 
 def parsed(line: bytes) -> Any:
-    """What a line says. Raises ValueError for what is no JSON in UTF-8."""
+    """Return the value of a line. Raise ValueError when the line is not JSON in UTF-8."""
     try:
         return json.loads(line.decode())
     except RecursionError as error:
@@ -58,7 +57,7 @@ def parsed(line: bytes) -> Any:
 
 
 def shown(path: str) -> str:
-    """The file's name as messages repeat it."""
+    """Return the file's name for messages."""
     return "standard input" if path == STDIN else printable(path)
 
 
@@ -81,7 +80,7 @@ def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _as_utf8(first: bytes, rest: BinaryIO, name: str) -> BinaryIO:
-    """A file that began with this line of UTF-16, as UTF-8. Raises UsageError when it is too large or no UTF-16."""
+    """Return a UTF-16 file that began with `first` as UTF-8. Raise UsageError when it is too large or not UTF-16."""
     data = first + rest.read(LONGEST_UTF16 + 1)
     try:
         if len(data) <= LONGEST_UTF16:

@@ -1,1 +1,1 @@
-"""What events say in words, the same in every format for people."""
+"""Events in words, the same in every format for people."""

@@ -1,4 +1,4 @@
-"""How numbers are printed: three significant digits for people, whole microseconds in log lines. Pure functions."""
+"""The spelling of numbers: three significant digits for people, whole microseconds in log lines. Pure functions."""
 
 from __future__ import annotations
 

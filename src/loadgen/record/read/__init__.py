@@ -1,7 +1,8 @@
-"""Records back into events, so that an earlier result can be shown in any format. No I/O.
+"""Events from records, so that an earlier result can be shown in any format. No I/O.
 
-What outputs show of an event is in its records, and comes out of them as it went in. Between the percentiles that a row
-of an interval has, its histogram is made up; what a plan has and no output shows is empty.
+Every value that outputs show of an event is in its record, and is read back unchanged. Two things are not restored: the
+histogram of an interval is exact only at the percentiles of its row, and the parts of a plan that no output shows are
+empty.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ class Reading:
 
     def __init__(self) -> None:
         self.missing: dict[str, None] = {}
-        """The dotted names of fields that this loadgen writes and the records lack, such as `sample.commands`."""
+        """The dotted names of the fields that the records lack and this loadgen writes, such as `sample.commands`."""
         self._plan: Plan | None = None
         self._result: Result | None = None
         self._steps: list[StepTaken] = []
         self._gate = False
-        """A gate's answer is among the records."""
+        """True when a gate's answer is among the records."""
 
     def events(self, records: Sequence[Record]) -> Iterator[Event]:
-        """Raises ValueError, KeyError, TypeError or AttributeError at a record that is not as loadgen writes it."""
+        """Yield the events. Raise ValueError, KeyError, TypeError or AttributeError at a record of unknown form."""
         kinds = [str(record["type"]) for record in records]
         self._gate = any(record.get("gate", False) for record in records)
         if "smoke" in kinds:
@@ -44,7 +45,7 @@ class Reading:
 
     @property
     def plan(self) -> Plan:
-        """That of the last `config` record; one of which nothing is known where there was none."""
+        """The plan of the last `config` record; an empty plan when there was none, which counts as missing."""
         if self._plan is None:
             self.missing["config"] = None
             return run.plan(Fields({}, "config", {}))

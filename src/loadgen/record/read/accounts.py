@@ -1,4 +1,4 @@
-"""Where requests and connections ended, out of a record: what a run and a search have in common. No I/O."""
+"""The objects that records of runs and searches share, read back: counts, connections, answers, examples. No I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadgen.slo import Attainment, Evaluation, Objective
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
 
 _NAMES = {"errors": "error_replies", "hits": "done", "misses": "not_done"}
-"""The fields of a tally that records call otherwise."""
+"""The fields of a tally that have another name in records."""
 
 
 def tally(record: Fields) -> Tally:
@@ -19,20 +19,20 @@ def tally(record: Fields) -> Tally:
 
 
 def commands(record: Fields) -> dict[str, Tally]:
-    """By command, what became of its requests."""
+    """Return the tally of each command."""
     found = record.part("commands")
     return {str(command): tally(found.part(command)) for command in found.values}
 
 
 def errors(record: Fields) -> dict[str, int]:
-    """Error replies by class."""
+    """Return the error replies by class."""
     counts = record.part("counts")
     classes = counts.part(counts.named("error_classes", "errors"))
     return {str(kind): int(count) for kind, count in classes.values.items()}
 
 
 def connections(record: Fields, active: int = 0) -> tuple[ConnectionCounts, dict[str, int]]:
-    """What happened to connections over all phases, and by which reason they failed or were closed."""
+    """Return the counts of connections over all phases, and of their failures and closures by reason."""
     found = record.part("connections")
     opened, failed, closed, reconnects = (found.count(name) for name in ("opened", "failed", "closed", "reconnects"))
     failures = {str(reason): int(count) for reason, count in found.part("failures").values.items()}
@@ -40,7 +40,7 @@ def connections(record: Fields, active: int = 0) -> tuple[ConnectionCounts, dict
 
 
 def others(record: Fields, measured: Snapshot) -> Snapshot:
-    """All phases but the one that was measured, as far as totals tell of them."""
+    """Return a snapshot of all phases but the measured one, as far as `totals` and `unaccounted` describe them."""
     totals = record.part("totals")
     sent = max(0, totals.count("sent") - sum(tally.sent for tally in measured.tallies.values()))
     received = max(0, totals.count("received") - sum(tally.received for tally in measured.tallies.values()))
@@ -55,7 +55,7 @@ def others(record: Fields, measured: Snapshot) -> Snapshot:
 
 
 def checks(record: Fields, objective: Callable[[Fields], Objective]) -> tuple[Evaluation, ...]:
-    """Objectives held against what was measured; none where there was no [slo]."""
+    """Return the evaluations of the objectives; none when the run had no [slo]."""
     return tuple(
         Evaluation(
             objective(each),
@@ -70,5 +70,5 @@ def checks(record: Fields, objective: Callable[[Fields], Objective]) -> tuple[Ev
 
 
 def examples(record: Fields) -> dict[str, str]:
-    """The first error of each kind, in the words that came."""
+    """Return the first error of each kind, in the words of the server or the kernel."""
     return {str(kind): str(words) for kind, words in record.part("error_examples").values.items()}

@@ -1,4 +1,4 @@
-"""The ends of smoke tests, and the events of comparisons, out of their records. No I/O."""
+"""The ends of smoke tests and the events of comparisons, from their records. No I/O."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Values = dict[str, float]
 
 
 def smoke(record: Fields, plan: Plan, result: Result | None) -> SmokeEnded:
-    """How a smoke test ended. `result` is that of its load where the record itself does not hold it."""
+    """Return the end of a smoke test. `result` is the result of its load, used when the record does not hold one."""
     if record.get("result", None) is not None:
         result = run.result(record.part("result"), plan)
     return SmokeEnded(
@@ -63,7 +63,7 @@ def compared(record: Fields) -> Compared:
     rows = {name: metrics.part(name) for name in metrics.values}
     rounds = record.get("rounds", [])
     sides = zip(("a", "b"), record.get("round_counts", [len(rounds)] * 2), strict=True)
-    # Where one side has fewer rounds than the other, empty ones stand for the rest.
+    # A side with fewer rounds than the other is padded with empty rounds in the record.
     a, b = (tuple(_values(both[side]) for both in rounds[:count]) for side, count in sides)
     return Compared(
         a=_candidate(record.part("a")),

@@ -1,4 +1,4 @@
-"""Histograms out of records: whole ones from their payloads, and what a row says of one. No I/O."""
+"""Histograms from records: exact ones from payloads, approximate ones from percentiles. No I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadgen.record.read.fields import Fields
 from loadgen.snapshot import Histogram, decode_v2
 from loadgen.units import NS_PER_US
 
-# Where `Histogram.to_bytes` has them, in bytes: the sum in two words; then min, max, censored and least censored.
+# Offsets in `Histogram.to_bytes`, in bytes: the sum, in two words; then min, max, censored and least censored.
 _SUM, _ENDS = 2 * 8, 4 * 8
 
 _NEVER = 2**63 - 1
@@ -18,9 +18,9 @@ _NEVER = 2**63 - 1
 
 
 def whole(payload: str | None, said: Fields) -> Histogram:
-    """The histogram of a V2 payload, with the exact ends and the lower bounds that stand beside it in `said`.
+    """Return the histogram of a V2 payload, with the exact sum, min, max and censored samples from `said`.
 
-    Without a payload, what `said` says of its quantiles: see `shown`.
+    Without a payload, return `shown(said)`.
     """
     if payload is None:
         return shown(said)
@@ -39,17 +39,17 @@ def whole(payload: str | None, said: Fields) -> Histogram:
 
 
 def shown(said: Fields) -> Histogram:
-    """A histogram with the quantiles that are said, in nanoseconds; between them it is made up."""
+    """Return a histogram with the quantiles in `said`, in nanoseconds; values between the quantiles are invented."""
     return _of(said, "ns", 1)
 
 
 def shown_in_us(said: Fields, count: int) -> Histogram:
-    """The same from whole microseconds, which is what rows held before they had nanoseconds; of `count` samples."""
+    """Return `shown` of quantiles in whole microseconds, with `count` samples: older rows have no nanoseconds."""
     return _of(said, "us", NS_PER_US, count)
 
 
 def _of(said: Fields, unit: str, scale: int, count: int | None = None) -> Histogram:
-    """Samples in blocks that end at the quantiles' ranks, so that each rank asked for has the value that was said."""
+    """Return a histogram of blocks of equal samples, each ending at a quantile's rank with that quantile's value."""
     total = said.count(said.named("samples", "count")) if count is None else count
     histogram = Histogram()
     ends = [(q, said.may(f"{name}_{unit}")) for name, _, q in PERCENTILES.values()]
@@ -68,13 +68,13 @@ def _of(said: Fields, unit: str, scale: int, count: int | None = None) -> Histog
 
 
 def _rank(name: str) -> float:
-    """Where a field such as `p999_ns` lies among the quantiles; what is none comes last."""
+    """Return the quantile of a field such as `p999_ns`; 2, after all quantiles, for any other field."""
     found = PERCENTILES.get(name.partition("_")[0])
     return 2.0 if found is None else found.quantile
 
 
 def _bounded(histogram: Histogram, least_ns: int) -> Histogram:
-    """The same histogram, every quantile of which from `least_ns` up is a lower bound."""
+    """Return the histogram with every quantile from `least_ns` up marked as a lower bound."""
     data = bytearray(histogram.to_bytes())
     struct.pack_into("2q", data, _ENDS + 2 * 8, histogram.count, least_ns)
     return Histogram.from_bytes(bytes(data))

@@ -10,7 +10,7 @@ from loadgen.units import NS_PER_US
 
 
 def metrics(record: Mapping[str, Any]) -> dict[str, Any]:
-    """By name, as the record has them; None where it has none. Raises KeyError for what is no `result`."""
+    """Return the metrics by name; None for a metric that the record lacks. Raise KeyError when it is no `result`."""
     response, server = record["latency"]["all"]["response"], record.get("server") or {}
     cpu_us = server.get("cpu_us_per_request")
     return {
@@ -22,11 +22,11 @@ def metrics(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def at_least(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """The percentiles among them whose truth may be higher, for requests had not been answered."""
+    """Return the percentiles among the metrics that are lower bounds, as requests were not answered."""
     bounds = record["latency"]["all"]["response"]["lower_bounds"]
     return tuple(name for name, _, _ in COMPARED if f"{name}_ns" in bounds)
 
 
 def rate_per_s(record: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
-    """The rate that was offered, by the `config` record before it; 0 in a closed loop."""
+    """Return the offered rate, from the `config` record before the `result`; 0 in a closed loop."""
     return config.get("ratelimit") or 0 if record["loop"] == "open" else 0

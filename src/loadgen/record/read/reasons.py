@@ -1,4 +1,4 @@
-"""What is said of a result, out of a record: its sentences, with the codes that stand beside them. No I/O."""
+"""Reasons from records: sentences, and the codes that stand beside them. No I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadgen.severity import Severity
 
 
 def reasons(record: Fields, name: str, severity: Severity = Severity.GOOD) -> tuple[Reason, ...]:
-    """The sentences of a field, which are of one severity. UNNAMED where an older or a newer loadgen wrote them."""
+    """Return the reasons of a field, all of one severity. An older or newer loadgen's may have the code UNNAMED."""
     codes = [*record.may("codes", {}).get(name, ())]
     sentences = record.texts(name)
     return tuple(
@@ -21,13 +21,13 @@ def reasons(record: Fields, name: str, severity: Severity = Severity.GOOD) -> tu
 
 
 def reason(record: Fields, name: str, severity: Severity) -> tuple[Reason, ...]:
-    """The same for a field that holds one sentence, or null."""
+    """Return the reason of a field that holds one sentence; empty when the field is null."""
     words = record.text(name)
     return (Reason(_code(record.may("codes", {}).get(name, "")), words, severity),) * bool(words)
 
 
 def without(said: Iterable[Reason], others: Iterable[Reason]) -> tuple[Reason, ...]:
-    """Those whose words none of the others has."""
+    """Return the reasons whose words are in none of the others."""
     known = {other.words for other in others}
     return tuple(one for one in said if one.words not in known)
 

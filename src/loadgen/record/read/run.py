@@ -1,4 +1,4 @@
-"""The events of a run out of its records: `config`, `phase`, `sample` and `result`. No I/O."""
+"""The events of a run, from its records: `config`, `phase`, `sample` and `result`. No I/O."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def configured(record: Fields) -> Configured:
 
 
 def plan(record: Fields) -> Plan:
-    """The plan of a `config` record: what outputs show of one. What they do not, such as a password, is empty."""
+    """Return the plan of a `config` record. Parts that no output shows, such as a password, are empty."""
     weights = record.part("weights")
     return Plan(
         target=Target(
@@ -115,7 +115,7 @@ def _segment(record: Fields) -> Segment:
 
 
 def _workers(count: int, cpu_list: str) -> tuple[WorkerPlan, ...]:
-    """So many, on these CPUs; their shares of the load are not recorded."""
+    """Return `count` workers on these CPUs, with equal shares: their true shares of the load are not recorded."""
     if count > MOST_WORKERS:
         raise ValueError(f"{count} workers are more than any machine has CPUs")
     cpus = [int(cpu) for cpu in cpu_list.split(",") if cpu]
@@ -172,12 +172,12 @@ def _overload(record: Fields) -> Overload:
 
 
 def _first(tallies: dict[str, Tally]) -> str:
-    """A command of the mix to book the latency of all commands under."""
+    """Return a command of the mix, under which the latency of all commands is stored."""
     return next((command for command in tallies if command not in APART), "all")
 
 
 def _rates(record: Fields, interval_ns: int) -> dict[str, Tally]:
-    """What a row that has rates only comes to, in whole requests."""
+    """Return tallies in whole requests for a row of an older loadgen, which has rates only."""
     record.get("commands", None)
     answered = round(record.number("req_s") * interval_ns / NS_PER_S)
     failed = round(record.number("err_s") * interval_ns / NS_PER_S)
@@ -194,7 +194,7 @@ def usage(record: Fields, interval_ns: int) -> Usage:
 
 
 def result(record: Fields, plan: Plan) -> Result:
-    """The Result of a run of this plan."""
+    """Return the Result of a run of this plan."""
     measured = _measured(record)
     verdict = record.part("verdict")
     ended = Result(
@@ -215,7 +215,7 @@ def result(record: Fields, plan: Plan) -> Result:
         by_phase=tuple(map(_phase, record.parts("phases"))) if "phases" in record else (),
         wall_s=record.wall_s(),
     )
-    # What follows from the counts is said again when it is asked.
+    # `invalid_because` derives some reasons from the counts, so the record's copies of those are dropped.
     said = without(reasons(verdict, "reasons", Severity.INVALID), ended.invalid_because)
     return replace(ended, reasons=(*ended.reasons, *said))
 
@@ -256,7 +256,7 @@ def _measured(record: Fields) -> Snapshot:
 
 
 def _in_time(record: Fields) -> int:
-    """Replies within the window; of an old record, as many as the whole requests per second come to."""
+    """Return the replies within the window; for an older record, from the throughput in whole requests per second."""
     if "responses_in_time" in record:
         return record.count("responses_in_time")
     record.get("responses_in_time", None)
@@ -268,7 +268,7 @@ def _lags(record: Fields, lag: Fields) -> dict[str, Any]:
     parts = {"lag": lag, "lag_ours": lag.part("ours"), "lag_backpressure": lag.part("backpressure")}
     lags = {name: whole(payloads.get(name), said) for name, said in parts.items()}
     if (most := lag.may("ours_at_most")) and most != lag.get("ours", {}):
-        # Of which requests more may be the generator's is not in a record.
+        # A record does not say of which requests the lag is uncertain, so all of `lag_ours` is taken as uncertain.
         lags |= {"lag_unsure": lags["lag_ours"], "lag_unsure_most": whole(None, lag.part("ours_at_most"))}
     return lags
 
@@ -286,7 +286,7 @@ def _ceiling(record: Fields) -> Ceiling:
 
 
 def _worker(record: Fields) -> WorkerSigns:
-    """One worker's signs: of the lengths of time, their shares are what is known."""
+    """Return one worker's signs. The record has shares of time only, so they become parts of one second."""
     paused, share = record.part("paused"), record.may("queue_share")
     parts = (paused.count(name) for name in ("busy_ns", "queued_ns", "stopped_ns"))
     return WorkerSigns(

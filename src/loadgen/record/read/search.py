@@ -1,4 +1,4 @@
-"""The events of a saturation search out of its records: `step` and `saturation`. No I/O."""
+"""The events of a saturation search, from its records: `step` and `saturation`. No I/O."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def step(record: Fields) -> StepTaken:
 
 
 def ended(record: Fields, plan: Plan, steps: Sequence[Step]) -> SearchEnded:
-    """How a search of this plan ended, with the steps that it took."""
+    """Return the end of a search of this plan, with its steps."""
     counts, failures = connections(record)
     measured = Snapshot(tallies=commands(record), errors=errors(record), connections=counts, failures=failures)
     return SearchEnded(
@@ -67,7 +67,7 @@ def ended(record: Fields, plan: Plan, steps: Sequence[Step]) -> SearchEnded:
 
 
 def _failure(record: Fields) -> tuple[Reason, ...]:
-    """Why the search did not come to its end: the first of the verdict's reasons too, which has its code."""
+    """Return the reason why the search did not run to its end: the verdict's reason with the words of `failure`."""
     said = reasons(record.part("verdict"), "reasons", Severity.COULD_NOT_RUN)
     return tuple(why for why in said if why.words == record.text("failure"))[:1]
 

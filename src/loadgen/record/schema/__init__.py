@@ -1,1 +1,1 @@
-"""What JSON records may hold, as JSON Schema 2020-12."""
+"""The JSON Schema (2020-12) of records, and the tables of their fields."""

@@ -1,4 +1,4 @@
-"""Where requests and connections ended, and what to make of it, in records. No I/O."""
+"""The objects that records of runs and searches share: counts, totals, connections, verdict. No I/O."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COUNTS = part(
 )
 
 TALLY: Schema = {name: shape for name, shape in COUNTS.shapes.items() if name != "error_classes"}
-"""As in COUNTS, of one command."""
+"""The fields of COUNTS for one command."""
 COMMANDS = map_of(object_of(TALLY))
 TOTALS = object_of(
     {"sent": COUNT, "received": COUNT, "commands": map_of(object_of({"sent": COUNT, "received": COUNT}))}

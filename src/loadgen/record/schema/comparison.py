@@ -1,4 +1,4 @@
-"""The records `round`, `comparison` and `noise`: servers held against each other. No I/O."""
+"""The records `round`, `comparison` and `noise`: servers compared with each other. No I/O."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from loadgen.record.schema.shape import (
 )
 from loadgen.stats.sequential import Shift
 
-# Nothing can be less than none: a change of -1 is a fall to 0.
+# The least change is -1, a fall to 0.
 _CHANGE_OR_NULL: Schema = {"type": ["number", "null"], "minimum": -1}
 _ABOUT: Schema = {
     "name": TEXT,

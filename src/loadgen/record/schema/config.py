@@ -1,4 +1,4 @@
-"""The record `config`: what load is put on which server, and how it is judged. No I/O."""
+"""The record `config`: the server, the load, and the limits that the result is judged by. No I/O."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ from loadgen.record.schema.shape import (
 
 
 def marked(values: Schema) -> Schema:
-    """The values, and the names of those that are to be read with care."""
+    """Return the values' fields, and the lists that name those which are lower bounds or rest on few samples."""
     return {**values, "lower_bounds": names_of(values), "few_samples": names_of(values)}
 
 
 def names_of(values: Schema) -> Schema:
-    """Names of some of these fields."""
+    """Return the schema of a list of names of these fields."""
     return {**array_of({"enum": list(values)}), "uniqueItems": True}
 
 

@@ -1,4 +1,4 @@
-"""What says which load a server was measured under, as JSON Schema. No I/O."""
+"""The fields that describe the load on a server, as JSON Schema. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objectives, and what became of them, in records. No I/O."""
+"""Objectives and their answers in records. No I/O."""
 
 from __future__ import annotations
 

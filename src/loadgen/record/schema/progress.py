@@ -1,4 +1,4 @@
-"""The records `phase` and `sample`: a load as it goes. No I/O."""
+"""The records `phase` and `sample`, written while a load runs. No I/O."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What the JSON records may hold, as JSON Schema 2020-12. No I/O.
+"""The JSON Schema (2020-12) of all records, and the tables of their fields. No I/O.
 
-No record has a field that is not in its table: a field added to `events` and not to a table fails the tests.
+A test fails when a record has a field that is not in its table.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TABLES = {
     "comparison": (COMPARISON, METRIC),
     "noise": (NOISE,),
 }
-"""By its heading, the tables of a section of `docs/RESULTS.md`."""
+"""By heading, the tables of a section of `docs/RESULTS.md`."""
 
 RECORD: Schema = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -1,4 +1,4 @@
-"""The pieces that JSON Schemas of records are made of. No I/O."""
+"""The JSON Schemas of values that records are built of. No I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TEXT: Schema = {"type": "string"}
 TEXTS: Schema = {"type": "array", "items": TEXT}
 TRUTH: Schema = {"type": "boolean"}
 MAX_INTEGER = 2**53 - 1
-"""The greatest integer that every reader of JSON takes exactly: many read numbers as doubles."""
+"""The greatest integer that every reader of JSON holds exactly: many read numbers as doubles."""
 
 COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}
 NUMBER: Schema = {"type": "number", "minimum": 0}

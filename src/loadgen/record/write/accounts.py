@@ -1,4 +1,4 @@
-"""Where requests and connections ended, and what to make of it: what a run and a search have in common. No I/O."""
+"""The objects that records of runs and searches share: counts, totals, connections, verdict, examples. No I/O."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from loadgen.events import LoadEnded, SearchEnded
 from loadgen.record.write.spelling import codes, tallied, text, words
 from loadgen.snapshot import Snapshot, Tally
 
-# Crucible's names have its meanings throughout: `hits` and `misses` are of GETs, `errors` are all that went wrong.
+# `hits`, `misses` and `errors` keep crucible's meanings in every record: hits and misses of GETs, all requests that
+# failed. So these fields of a tally, which differ, have other names.
 _NAMES = {"errors": "error_replies", "hits": "done", "misses": "not_done"}
 
 
 def counts(tally: Tally) -> dict[str, int]:
-    """Every field of the tally."""
+    """Return every field of the tally."""
     return {_NAMES.get(name, name): count for name, count in asdict(tally).items()}
 
 
 def all_counts(measured: Snapshot) -> dict[str, Any]:
-    """Those of the whole mix, with the error replies by class."""
+    """Return the counts of all commands, with the error replies by class."""
     return {**counts(measured.total), "error_classes": tallied(measured.errors)}
 
 

@@ -1,6 +1,6 @@
-"""The records of a comparison: `round`, `comparison` and, of a thing with itself, `noise`. No I/O.
+"""The records of a comparison: `round`, `comparison` and, of a candidate with itself, `noise`. No I/O.
 
-Changes are shares, B / A - 1, so that -0.05 is 5 % less than A's; metrics are in the units of `comparison.METRICS`.
+Changes are shares, B / A - 1: -0.05 is 5 % less than A's. Metrics are in the units of `metric.METRICS`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from loadgen.reason import Reason
 from loadgen.record.write.spelling import codes, finite, number, secs, text, texts, timestamp, words
 from loadgen.severity import Severity
 
-# A thousandth of a nanosecond, of a byte or of a request per second.
+# Decimals of metrics: a thousandth of a nanosecond, of a byte or of a request per second.
 _DIGITS = 3
 
-# A ten-thousandth of a percent.
+# Decimals of shares: a ten-thousandth of a percent.
 _SHARE_DIGITS = 6
 
 
@@ -93,7 +93,7 @@ _SEVERITIES = {"failure": Severity.COULD_NOT_RUN, "refused": Severity.UNKNOWN}
 
 
 def _codes(reasons: Iterable[Reason], *fields: str) -> dict[str, str | None]:
-    """The code of what each of these fields says; null where it is null."""
+    """Return the code of the sentence in each of these fields; null for a field that is null."""
     found = {reason.severity: str(reason.code) for reason in reasons}
     return {field: found.get(_SEVERITIES[field]) for field in fields}
 
@@ -132,7 +132,7 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _rounds(event: Compared) -> list[dict[str, Any]]:
-    """Both sides of each round; of stored results there may be more on one side, and then the other is empty."""
+    """Return both sides of each round. Of stored results, a side with fewer rounds is padded with empty ones."""
     a, b = ([_values(values) for values in side] for side in event.values)
     count = max(len(a), len(b))
     return [

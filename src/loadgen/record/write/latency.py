@@ -1,4 +1,4 @@
-"""Histograms in JSON: percentiles in crucible's microseconds or in nanoseconds, and the whole as a payload. No I/O."""
+"""Histograms in JSON: percentiles in crucible's microseconds or in nanoseconds, and all counts as a payload. No I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadgen.units import NS_PER_US
 
 
 def in_us(histogram: Histogram) -> dict[str, Any]:
-    """The names and the whole microseconds, cut off and not rounded, of crucible's benchmark."""
+    """Return percentiles under the names of crucible's benchmark, in whole microseconds, cut off as crucible does."""
     quantiles = [(name, q) for name, _, q in IN_ROWS]
     cut = {f"{name}_us": histogram.quantile(q) // NS_PER_US if histogram.count else None for name, q in quantiles}
     return {
@@ -27,7 +27,7 @@ def in_ns(histogram: Histogram) -> dict[str, Any]:
         "mean_ns": round(histogram.mean, 1),
         **{f"{name}_ns": histogram.quantile(q) for name, q in quantiles},
     }
-    # The mean rests on every sample, so one that is a lower bound makes it one.
+    # The mean includes every sample, so a single censored sample makes the mean a lower bound.
     bounds = ["mean_ns"] * bool(histogram.censored)
     bounds += [f"{name}_ns" for name, q in [("min", 0.0), *quantiles] if histogram.is_lower_bound(q)]
     return {
@@ -51,6 +51,6 @@ def payloads(measured: Snapshot) -> dict[str, Any]:
 
 
 def lag_payloads(measured: Snapshot) -> dict[str, str]:
-    """The send lag of an open loop, and its two parts."""
+    """Return the payloads of an open loop's send lag and of its two parts."""
     parts = {"lag": measured.lag, "lag_ours": measured.lag_ours, "lag_backpressure": measured.lag_backpressure}
     return {name: encode_v2(histogram) for name, histogram in parts.items()}

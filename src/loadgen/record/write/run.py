@@ -20,7 +20,7 @@ from loadgen.units import MAX_DURATION_NS, NS_PER_S
 from loadgen.usage import ServerReport, Usage
 
 SCHEMA_VERSION = 2
-"""Raised when a field of a record goes, or changes its name, unit or meaning; not when one is added."""
+"""Raised when a field of a record is removed or changes its name, unit or meaning; not when a field is added."""
 
 
 def config(event: Configured) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def sample(event: Sample) -> dict[str, Any]:
 
 
 def _strain(event: Sample) -> dict[str, Any]:
-    """What makes an interval's latency another than the server's."""
+    """Return the causes of latency that is not the server's alone: offered rate, backlog, the generator's lag."""
     return {
         "offered_s": number(round(per_s(event.offered, event.interval_ns), 3)),
         "backlog": {**asdict(event.interval.backlog), "growing": event.growing},

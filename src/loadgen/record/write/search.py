@@ -78,7 +78,7 @@ def _answer(answer: SearchAnswer) -> dict[str, Any]:
 
 
 def quantile_limit(limit: Limit) -> dict[str, Any]:
-    """A quantile's limit; null where the quantile is only looked at."""
+    """Return a quantile and its limit; the limit is null when the quantile is measured but not limited."""
     return {
         "metric": f"p{limit.quantile * 100:.10g}".replace(".", ""),
         "quantile": limit.quantile,

@@ -1,4 +1,4 @@
-"""How single values are spelled in JSON, the same in every record. No I/O."""
+"""The JSON forms of single values, the same in every record. No I/O."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from loadgen.units import NS_PER_S
 
 
 def percent(part: float | None) -> float | None:
-    """A fraction as a percentage of at most four decimals, so that no reader sees 33.33333333333333."""
+    """Return a fraction in percent with at most four decimals: 33.3333, not 33.33333333333333."""
     return None if part is None else round(100.0 * part, 4)
 
 
 def number(value: float) -> int | float:
-    """Without a fraction where there is none; beyond what every reader takes exactly, as the double that it is."""
+    """Return a whole number as an integer when every reader holds it exactly; any other number as a double."""
     return int(value) if abs(value) <= MAX_INTEGER and value == int(value) else float(value)
 
 
 def share(part_ns: int | None, whole_ns: int) -> float | None:
-    """A part of a length of time; None when either is not known."""
+    """Return a share of a length of time; None when either length is unknown."""
     return round(part_ns / whole_ns, 6) if part_ns is not None and whole_ns > 0 else None
 
 
 def cpu_us(per_request: float | None) -> float | None:
-    """A server's CPU time per request, to the nanosecond; None when nothing was sent."""
+    """Return a server's CPU time per request, to the nanosecond; None when no request was sent."""
     return None if per_request is None else round(per_request, 3)
 
 
 def finite(value: float | None, digits: int) -> int | float | None:
-    """A number rounded; None for one that JSON does not have, such as the end of an interval that is open."""
+    """Return a rounded number; None for a number that JSON lacks, such as the open end of an interval."""
     return number(round(value, digits)) if value is not None and math.isfinite(value) else None
 
 
@@ -54,12 +54,12 @@ def words(reasons: Iterable[Reason]) -> list[str]:
 
 
 def codes(reasons: Iterable[Reason]) -> list[str]:
-    """The codes of reasons, in the order of their `words`."""
+    """Return the codes of reasons, in the order of their `words`."""
     return [str(reason.code) for reason in reasons]
 
 
 def text(words: str) -> str:
-    """Words from a server, a kernel or a file name."""
+    """Return words from a server, the kernel or a file name, cut to a length and with lone surrogates escaped."""
     return json_text(words)
 
 
