@@ -1,18 +1,18 @@
 # One accepted connection of the built-in server, below its protocol: where received bytes wait, how replies leave, and
-# what happens when a peer does not read them. It knows no command; `_resp` and `_memcache` subclass it.
+# what happens when a peer does not read them. `Connection` knows no command; `_resp` and `_memcache` subclass it.
 #
-#   read:   the shared read buffer, used by every connection in turn. Only what is left of it after a read, the start of
-#           a command whose end has not come, is kept, in the connection's own buffer, and reads go behind it until it
-#           is consumed. A large argument is received straight into the bytes object that will be stored.
-#   write:  the shared out buffer collects the replies to one read, then one send(2). What the kernel does not take goes
-#           to the transport, and until the transport has got rid of it the connection is blocked: it executes no
-#           further command and reads nothing. So a peer that does not read costs at most one read, one out buffer and
-#           one value. A peer that reads all of it, and asks for much with little, has its turn ended for it: it is
-#           blocked until the event loop has been round.
+#   read:   every connection reads into the shared read buffer. After a read, an incomplete command at the end of the
+#           buffer is copied to the connection's own buffer, and further reads go behind it until it is consumed. A
+#           large argument is received straight into the bytes object that will be stored.
+#   write:  the shared out buffer collects the replies to one read, then one send(2). The bytes that the kernel does not
+#           take go to the transport, and the connection is blocked until the transport has sent them: the connection
+#           executes no further command and reads nothing. So a peer that does not read costs at most one read, one out
+#           buffer and one value. A peer that reads, and whose small commands have large replies, is blocked at the end
+#           of its turn, until the event loop's next round.
 #
-# Every byte of input passes `process`, whether it was just read or had to wait. There it goes one of two ways: to
-# `consume`, by which a protocol executes all that has come as fast as it can, or, when trouble is planted in the
-# server, to `handle_under_faults`, which takes one command at a time and asks `_faults` what is to happen to it.
+# Every byte of input passes `process`, whether it was just read or had to wait. `process` calls `consume`, by which a
+# protocol executes every complete command as fast as it can. When faults are planted in the server, `process` calls
+# `handle_under_faults` instead, which takes one command at a time and applies the faults to each.
 
 from libc.stdint cimport int64_t
 
@@ -24,33 +24,33 @@ cdef enum:
     OWN_BYTES = 65536            # the least size of a connection's own buffer
     LEAST_READ_BYTES = 16384     # with less room than this, the own buffer is compacted or grown
     OUT_BYTES = 262144           # replies collected before a send
-    TURN_BYTES = 1048576         # about so much is answered in one turn; then the others have theirs
+    TURN_BYTES = 1048576         # replies of one turn, about; then the other connections have theirs
     SHORT_BYTES = 1024           # room that any short reply fits in
     LARGE_BYTES = 32768          # an argument or a value of this size is worth a read or a write of its own
     MAX_WINDOW_BYTES = 67108864  # the most that one read may fill
     COMMANDS = 64                # room for a protocol's command numbers
-    LEAST_HELD_BYTES = 67108864  # however little the items may take, so much may be held beside them
+    LEAST_HELD_BYTES = 67108864  # the least bound on held_bytes, however little the items may take
 
-# What next_command finds. Trouble comes to data commands only: a greeting is answered, and a question about the server.
+# Results of next_command. Faults apply to data commands only: greetings and questions about the server are answered.
 cdef enum:
-    AWAITED = 0  # the next command is not there as a whole
+    AWAITED = 0  # the next command is incomplete
     CONTROL = 1  # a command that is no data command, or a part of a data command that takes no service
     DATA = 2
 
 
 cdef class Window:
-    """What get_buffer returns: memory to read into, borrowed from whoever set it, for the time of one read."""
+    """The result of get_buffer: memory to read into, borrowed from its owner for the time of one read."""
     cdef char *at
     cdef Py_ssize_t size
 
 
 cdef class Service:
-    """What all connections of one server share: the store, the counts and the buffers."""
+    """The state that all connections of one server share: the store, the counts and the buffers."""
     cdef readonly Store store
-    cdef readonly Faults faults  # None: none is planted
-    cdef bint reads_slowly         # that is planted
+    cdef readonly Faults faults    # None when no faults are planted
+    cdef bint reads_slowly         # slow reading is planted
     cdef object call_soon          # the event loop's; None before the server listens
-    cdef bint in_round             # a connection has been read in this round of the event loop
+    cdef bint in_round             # input was read in this round of the event loop; set only when faults take time
     cdef readonly int64_t max_item_bytes
     cdef readonly str version
     cdef object stop  # called without arguments when a peer asks the server to end
@@ -61,8 +61,9 @@ cdef class Service:
     cdef Py_ssize_t out_size
     cdef int64_t now_ns  # Unix time of this call of `process`
     cdef double started_at
-    # What all connections hold beside the items and what each has for itself (its first OWN_BYTES): commands of which
-    # more is to come, and replies that are not read. At the bound a value is refused, and another connection is closed.
+    # The bytes that all connections hold beside the items and beside the first OWN_BYTES of each: incomplete commands,
+    # and replies that are not read. At the bound a large value is refused; a connection that holds anything else is
+    # closed.
     cdef readonly int64_t held_bytes
     cdef readonly int64_t max_held_bytes
     cdef readonly str host
@@ -87,23 +88,23 @@ cdef class Connection:
     cdef int fd            # the transport's; -1 when there is none
     cdef readonly int64_t id
     cdef bint full     # the transport holds bytes that the kernel has not taken
-    cdef bint resting  # its turn is over
-    cdef bint blocked  # either of these
-    cdef int64_t turn_left  # bytes of replies
+    cdef bint resting  # the turn is over, until the event loop's next round
+    cdef bint blocked  # full or resting
+    cdef int64_t turn_left  # bytes of replies left in the turn
     cdef bint paused   # reading is paused: blocked or slowed
-    cdef bint overfull  # no room is left for what comes next: it is turned away
+    cdef bint overfull  # no room is left for further input: the connection is turned away
     cdef bint closing  # no command is executed any more; closes when the replies are out
 
-    # Its parts of the service's held_bytes.
-    cdef int64_t held_own       # of `own`
-    cdef int64_t held_large     # of large arguments
-    cdef int64_t held_table     # of what a protocol keeps for each argument
-    cdef int64_t held_unread    # of what waits in the transport
+    # This connection's parts of the service's held_bytes.
+    cdef int64_t held_own       # `own`, beyond its first OWN_BYTES
+    cdef int64_t held_large     # large arguments
+    cdef int64_t held_table     # the protocol's table of arguments
+    cdef int64_t held_unread    # bytes that wait in the transport
 
-    # What is planted on this connection.
-    cdef int64_t data_commands  # so far
-    cdef bint deaf              # reads, and neither executes nor answers anything any more
-    cdef bint slowed            # does not read before read_at_ns, a monotonic time
+    # The state of the faults on this connection.
+    cdef int64_t data_commands  # served so far
+    cdef bint deaf              # input is read and dropped: nothing is executed or answered any more
+    cdef bint slowed            # no read before read_at_ns, a monotonic time
     cdef int64_t read_at_ns
 
     cdef char *own  # owned, NULL when there is none; own[own_start:own_end] is input not yet consumed
@@ -111,25 +112,27 @@ cdef class Connection:
     cdef Py_ssize_t own_end
     cdef Py_ssize_t own_capacity
 
-    cdef char *large_at         # where the rest of a large argument goes; NULL: it is dropped
-    cdef Py_ssize_t large_left  # how much of it is still to come; reads go nowhere else until it is 0
+    cdef char *large_at         # where the rest of a large argument goes; NULL: the rest is dropped
+    cdef Py_ssize_t large_left  # bytes of the argument still to come; reads go nowhere else until this is 0
 
     # The input in hand, during `process`: everything before data + at is consumed.
     cdef char *data
     cdef Py_ssize_t size
     cdef Py_ssize_t at
 
-    # The protocol: executes the commands in data from `at` on, moves `at` behind each, and returns when there is no
-    # whole one left, or the connection is blocked, closing, or waiting for a large argument. It is called again with
-    # the bytes it left and what came after them.
+    # The protocol's. Execute the commands in data from `at` on, and move `at` behind each. Return when no complete
+    # command is left, or the connection is blocked, closing, or waiting for a large argument. The next call gets the
+    # bytes that were left and those that came after them.
     cdef int consume(self) except -1
-    # The same command by command, for `handle_under_faults`. What is at `at`: AWAITED, CONTROL or DATA.
+    # The same command by command, for `handle_under_faults`. Return the kind of the input at `at`: AWAITED, CONTROL or
+    # DATA.
     cdef int next_command(self) except -1
-    # Executes what next_command found. False: the peer does not read, and the rest of its answer comes by a next call.
+    # Execute the command that next_command found. False: the peer does not read, and a later call sends the rest.
     cdef bint execute_command(self) except -1
-    # Answers it with a planted error instead; it must be DATA.
+    # Answer that command, which must be DATA, with a planted error instead.
     cdef int refuse_command(self) except -1
-    # The argument's `total` bytes start at data + start, and data ends before them: the rest is received into `into`.
+    # Receive the rest of an argument into `into`, or drop it for NULL. The argument's `total` bytes start at
+    # data + start, and data ends before they do.
     cdef int receive_large(self, char *into, Py_ssize_t start, Py_ssize_t total) except -1
 
     cdef int process(self, char *data, Py_ssize_t size) except -1
@@ -137,21 +140,21 @@ cdef class Connection:
     cdef int handle_under_faults(self) except -1
     cdef int slow_down(self, Py_ssize_t read_bytes) except -1
     cdef int keep_rest(self) except -1
-    cdef bint make_room(self, Py_ssize_t room) except -1  # False: it would hold too much
-    # One of its parts of held_bytes becomes `size`. False: that is too much, and nothing has changed.
+    cdef bint make_room(self, Py_ssize_t room) except -1  # False: held_bytes would exceed its bound
+    # Set one of this connection's parts of held_bytes. False: the bound would be exceeded, and nothing has changed.
     cdef bint hold(self, int64_t *part, int64_t size) noexcept
-    cdef int let_go(self) except -1    # its parts become nothing
-    cdef int turn_away(self) except -1  # closes it, after saying that it holds too much
-    cdef int wait_for_peer(self, object rest, Py_ssize_t size) except -1  # what the kernel has not taken
+    cdef int let_go(self) except -1    # frees `own` and sets all parts to 0
+    cdef int turn_away(self) except -1  # replies too_much and closes the connection
+    cdef int wait_for_peer(self, object rest, Py_ssize_t size) except -1  # passes the transport what is not sent
     cdef int spend(self, Py_ssize_t size) except -1
-    # The protocol: what is said then.
+    # The protocol's: the reply to a connection that holds too much.
     cdef bytes too_much(self)
 
-    # Room for a reply of up to `size` ≤ OUT_BYTES bytes; the caller writes it and adds to out_size what it wrote.
+    # Return room for a reply of up to `size` ≤ OUT_BYTES bytes; the caller writes the reply and adds to out_size.
     cdef char *reply_room(self, Py_ssize_t size) except NULL
     cdef int reply(self, const char *text, Py_ssize_t size) except -1
     cdef int reply_bytes(self, bytes text) except -1
-    # A value and what ends it; a large value is not copied.
+    # Reply a value and the bytes that end it; a large value is not copied.
     cdef int reply_value(self, bytes value, const char *end, Py_ssize_t end_size) except -1
     cdef int flush(self) except -1
     cdef int write(self, const char *at, Py_ssize_t size) except -1

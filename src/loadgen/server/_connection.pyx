@@ -1,4 +1,4 @@
-"""Sockets of the built-in server below any protocol; `_connection.pxd` says how bytes come, wait and leave."""
+"""The built-in server's sockets, below any protocol; `_connection.pxd` describes how bytes come, wait and leave."""
 
 cimport cython
 from cpython.buffer cimport PyBuffer_FillInfo
@@ -47,7 +47,7 @@ cdef extern from * nogil:
 
 
 cdef char *write_decimal(char *out, int64_t value) noexcept nogil:
-    """Writes value in decimal and returns the byte after it; needs up to 20 bytes."""
+    """Write `value` in decimal, in up to 20 bytes; return the address behind the digits."""
     cdef char digits[20]
     cdef int n = 0
     cdef uint64_t rest
@@ -71,7 +71,7 @@ cdef char *write_decimal(char *out, int64_t value) noexcept nogil:
 
 
 cdef bint read_integer(const char *at, Py_ssize_t size, int64_t *value) noexcept nogil:
-    """Reads a 64-bit decimal that fills exactly `size` bytes; False when something else is there."""
+    """Read a 64-bit decimal that fills exactly `size` bytes; False when the bytes are anything else."""
     cdef bint negative = size > 0 and at[0] == c'-'
     cdef const char *end = at + size
     cdef uint64_t v = 0
@@ -137,7 +137,7 @@ cdef class Service:
         return 0
 
     def end_round(self):
-        """The loop's next round begins."""
+        """Note that the loop's next round begins; called by the loop."""
         self.in_round = False
 
     cdef void reset_counts(self):
@@ -190,7 +190,7 @@ cdef class Connection:
         self.let_go()
 
     def abort(self):
-        """Closes at once; what was not yet sent is lost."""
+        """Close at once; bytes not yet sent are lost."""
         self.closing = True
         if self.transport is not None:
             self.transport.abort()
@@ -209,7 +209,8 @@ cdef class Connection:
                 window.at = self.own + self.own_end
                 window.size = self.own_capacity - self.own_end
             else:
-                # What is read now is read for nothing. A loop that reads does not bear that its transport is closed.
+                # This read is dropped. buffer_updated closes the connection: a loop about to read must not find its
+                # transport closed.
                 self.overfull = True
                 window.at = self.service.read_buffer
                 window.size = READ_BYTES
@@ -257,7 +258,7 @@ cdef class Connection:
         self.go_on()
 
     cdef int go_on(self) except -1:
-        """One reason to be blocked is gone."""
+        """Continue after one reason to be blocked has ended, unless another is left."""
         self.blocked = self.full or self.resting
         if self.blocked or self.closing or not self.paused:
             return 0
@@ -269,7 +270,7 @@ cdef class Connection:
         return 0
 
     def read_on(self):
-        """The loop's timer: reads again if that is due. It may come early."""
+        """Resume reading if that is due. The loop's timer calls this, and may be early."""
         if self.closing:
             return
         left_ns = self.service.faults.left_ns(self.read_at_ns)
@@ -312,7 +313,7 @@ cdef class Connection:
             self.own_start = self.own_end = 0
             if self.transport is not None:
                 if not self.full and self.fd >= 0:
-                    # The loop closes it in its next round only.
+                    # The loop closes the socket only in its next round.
                     shutdown(self.fd, SHUT_RDWR)
                 self.transport.close()
             return 0
@@ -387,7 +388,7 @@ cdef class Connection:
         return 0
 
     cdef bint make_room(self, Py_ssize_t room) except -1:
-        """Makes at least `room` bytes free behind own_end, by moving what is there to the front, or growing twofold."""
+        """Make at least `room` bytes free behind own_end, by moving the input to the front or growing twofold."""
         cdef Py_ssize_t pending = self.own_end - self.own_start
         cdef Py_ssize_t capacity
         cdef char *grown
@@ -504,7 +505,7 @@ cdef class Connection:
         return self.reply(end + (sent - size), end_size - (sent - size))
 
     cdef int spend(self, Py_ssize_t size) except -1:
-        """So much has been answered in this turn."""
+        """Subtract `size` bytes of replies from this turn, and end the turn when none are left."""
         self.turn_left -= size
         if self.turn_left <= 0 and not self.resting and self.service.call_soon is not None:
             self.resting = self.blocked = True
@@ -525,11 +526,11 @@ cdef class Connection:
         if self.fd < 0:
             return 0
         if not self.full:
-            # The last words leave together with the end of the connection, so that nobody asks for more in between.
+            # The last replies leave together with the end of the connection, so that no command is sent in between.
             sent = send(self.fd, at, size, MSG_MORE if self.closing else 0)
             if sent < 0:
                 if errno != EAGAIN and errno != EINTR:
-                    # The peer is gone. The transport will find that out too; nothing more is to be said to it.
+                    # The peer is gone: a write to the transport would fail as well.
                     self.closing = True
                     self.transport.abort()
                     return 0
@@ -542,7 +543,7 @@ cdef class Connection:
         if self.transport is None:
             return 0
         if not self.hold(&self.held_unread, self.held_unread + size):
-            # Nothing can be said to a peer that does not read.
+            # A peer that does not read cannot receive an error reply.
             self.abort()
             return 0
         self.transport.write(rest)

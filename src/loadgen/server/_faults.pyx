@@ -1,4 +1,4 @@
-"""Trouble that the built-in server makes on purpose; `_faults.pxd` says what and by which laws."""
+"""The faults that the built-in server makes on purpose; `_faults.pxd` describes them and their laws."""
 
 cimport cython
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
@@ -24,10 +24,10 @@ cdef extern from * nogil:
     bint sleep_until "loadgen_sleep_until"(int64_t at_ns)
 
 cdef enum:
-    # A sleep ends late by the timer slack, 50 µs on Linux, and what it takes to wake up: that much is spun through.
+    # A sleep ends late by the timer slack, 50 µs on Linux, and by the wake-up: the last part of a wait spins instead.
     SPIN_NS = 80000
     NS_PER_S = 1000000000
-    # Slow reading goes in steps of this length: some times what the timers of both loops resolve, 1 ms.
+    # Slow reading goes in steps of this length: several times the resolution of both loops' timers, 1 ms.
     SLICE_NS = 10000000
     JITTERS = 1  # streams of the seed
     FAILURES = 2
@@ -97,7 +97,7 @@ cdef class Faults:
         return max(1, self.read_bytes_per_s // (NS_PER_S // SLICE_NS))
 
     cdef int64_t read_again_at(self, int64_t read_at_ns, Py_ssize_t read_bytes) noexcept:
-        # Who has been quiet may catch up on one slice, so that late timers do not lower the rate, and on no more.
+        # A connection that was idle may catch up on one slice, so that late timers do not lower the rate, and no more.
         cdef int64_t from_ns = max(read_at_ns, monotonic_ns() - SLICE_NS)
         return from_ns + <int64_t>(<double>read_bytes / self.read_bytes_per_s * NS_PER_S)
 

@@ -1,8 +1,8 @@
-# memcache's text protocol as the built-in server speaks it: parsing in place, the commands, memcached's wording.
+# memcache's text protocol in the built-in server: parsing in place, the commands, memcached's wording.
 #
-# A line is executed when its newline is there. A storage command is then remembered until its data block is there; a
-# get of many keys is remembered between two keys when the peer does not read. So at every moment a connection is in
-# one of three states: at a line, in a storage command, or in a get.
+# A line is executed when its newline has come. A storage command is then kept until its data block has come; a get of
+# many keys is kept between two keys while the peer does not read. So a connection is always in one of three states: at
+# a line, in a storage command, or in a get.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
@@ -10,7 +10,7 @@ from loadgen.server._connection cimport Connection
 
 cdef enum:
     MAX_KEY_BYTES = 250
-    MAX_TOKENS = 24  # of a line that is not a get; the rest of the line is left in the last one
+    MAX_TOKENS = 24  # of a line that is not a get; the rest of the line is ignored
 
 # The commands' numbers, for the counts.
 cdef enum:
@@ -36,22 +36,22 @@ cdef struct Token:
 cdef struct Storage:  # a storage command that waits for its data
     int command       # SET, ADD, … ; -1: no such command waits
     bint noreply
-    bint dropped  # the answer is given already; its data only has to pass
+    bint dropped  # the answer has been given; the data is skipped
     uint32_t flags
     int64_t expires_at_ns
-    uint64_t version  # cas: which one the client has seen
-    Py_ssize_t size   # of its data, without the CRLF
+    uint64_t version  # cas: the version that the client has seen
+    Py_ssize_t size   # of the data, without the CRLF
 
 
 cdef class MemcacheConnection(Connection):
     cdef Storage storage
     cdef bytes key             # of the storage command
-    cdef bytes large           # its data, when large
-    cdef bint large_received   # all of it is in `large`, or was dropped
+    cdef bytes large           # the storage command's data, when large
+    cdef bint large_received   # all of the data is in `large`, or was dropped
     cdef Py_ssize_t scanned    # bytes of the line at `at` in which no newline was found
-    cdef Py_ssize_t next_key   # in a get: where in its line the next key is sought; 0: in no get
-    cdef Py_ssize_t line_size  # of the line of that get, without its newline
-    cdef bint with_version     # that get is a gets
+    cdef Py_ssize_t next_key   # in a get: where in the line the next key is sought; 0: not in a get
+    cdef Py_ssize_t line_size  # of the get's line, without CR and LF
+    cdef bint with_version     # the get is a gets
 
     cdef int read_line(self) except -1
     cdef int execute(self, const char *line, Py_ssize_t size) except -1
@@ -67,7 +67,7 @@ cdef class MemcacheConnection(Connection):
 
 
 cdef inline int go_on(MemcacheConnection c) except -1:
-    """Goes on where the connection is, if there is enough input for that."""
+    """Continue the get, the storage command or the line that the connection is in, if there is enough input."""
     if c.next_key > 0:
         return c.continue_get()
     if c.storage.command != NO_COMMAND:

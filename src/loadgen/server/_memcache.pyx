@@ -25,12 +25,12 @@ from loadgen.server._store cimport NOEVICTION, Item, Store, value_of
 
 cdef enum:
     MAX_LINE_BYTES = 2048         # memcached closes at a longer line that is not a get
-    MAX_GET_LINE_BYTES = 262144   # memcached knows no bound here; this is 1,000 of the longest keys
+    MAX_GET_LINE_BYTES = 262144   # memcached has no bound here; this is 1,000 of the longest keys
     MAX_VALUE_BYTES = 1073741824
     MONTH_S = 2592000          # an expiry up to 30 days is relative, a larger one is a Unix time
     MAX_EXPIRY_S = 9000000000  # int64 nanoseconds hold it
-    # What memcached keeps with an item on a 64-bit machine, which counts towards its largest item: a header of 48
-    # bytes, the cas value, a NUL behind the key, the CRLF, and 4 bytes of flags unless they are 0.
+    # The bytes that memcached keeps with an item on a 64-bit machine and counts towards its largest item: a header of
+    # 48 bytes, the cas value, a NUL behind the key, the CRLF, and 4 bytes of flags unless they are 0.
     MEMCACHED_ITEM_BYTES = 59
     MEMCACHED_FLAGS_BYTES = 4
 
@@ -47,7 +47,7 @@ _PLANTED = b"SERVER_ERROR planted\r\n"
 
 
 cdef int tokenize(const char *line, Py_ssize_t size, Token *tokens) noexcept nogil:
-    """Cuts a line at its spaces; returns the number of tokens, MAX_TOKENS when there may be more."""
+    """Split a line at its spaces; return the number of tokens, MAX_TOKENS when there may be more."""
     cdef const char *end = line + size
     cdef int count = 0
     while count < MAX_TOKENS:
@@ -72,7 +72,7 @@ cdef inline bytes bytes_of(const Token *token):
 
 
 cdef int64_t expiry_ns(int64_t exptime_s, int64_t now_ns) noexcept nogil:
-    """The Unix time in ns that memcache's exptime means; 0: never, 1: it is over."""
+    """Return the Unix time in ns that memcache's exptime means; 0: never, 1: already expired."""
     if exptime_s == 0:
         return 0
     if exptime_s < 0:
@@ -110,7 +110,7 @@ cdef class MemcacheConnection(Connection):
         if memchr(line + self.scanned, c'\n', size - self.scanned) == NULL:
             self.read_line()
             return AWAITED
-        # A storage command's line is executed without ado: it is its data that are waited for.
+        # A storage command's line is CONTROL; the command is DATA once its data block has come.
         while line[0] == c' ':
             line += 1
         while line[word] > c' ':
@@ -192,7 +192,7 @@ cdef class MemcacheConnection(Connection):
     # ---- get
 
     cdef int start_get(self, Py_ssize_t keys_at, Py_ssize_t size, bint with_version) except -1:
-        # Every key is looked at before the first is answered: an error replaces all answers.
+        # Every key is checked before the first is answered: an error replaces all answers.
         cdef const char *line = self.data + self.at
         cdef Py_ssize_t at = keys_at, start
         cdef bint any_key = False
@@ -285,7 +285,7 @@ cdef class MemcacheConnection(Connection):
             self.refuse_storage(command, _TOO_LARGE)
         elif not self.service.store.fits(tokens[1].size, size):
             self.refuse_storage(command, _OUT_OF_MEMORY)
-        # Last: from here on, data is what comes next.
+        # Set last: from here on, the next input is the data.
         storage.command = command
         return 0
 
@@ -405,7 +405,7 @@ def _add_delta(MemcacheConnection c, list words):
     c.service.hits[command] += 1
     value = (value + delta) % 2**64 if command == INCR else max(0, value - delta)
     text = str(value).encode()
-    # As memcached does: a number that got shorter keeps its place, filled with spaces.
+    # As memcached does: a number that became shorter keeps its length, filled with spaces.
     new = text.ljust(len(old))
     if not c.service.store.put(PyBytes_AS_STRING(<bytes>words[1]), len(words[1]), new, item.flags, item.expires_at_ns):
         return c.say(b"SERVER_ERROR out of memory in incr\r\n", noreply)
@@ -413,7 +413,7 @@ def _add_delta(MemcacheConnection c, list words):
 
 
 cdef object _unsigned(bytes text):
-    """The 64-bit number that these digits are, or None."""
+    """Return the unsigned 64-bit number that the text spells, or None."""
     if not text.isdigit() or len(text) > 20:
         return None
     value = int(text)

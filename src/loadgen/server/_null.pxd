@@ -1,10 +1,10 @@
 # The built-in server without a store, for tests of the load generator by itself: a GET finds a fixed value, a SET and a
-# DELETE succeed, and nothing is kept. What is no data command goes the way of the ordinary server, and so does a data
-# command that works on more than one item's being there (INCR, EXPIRE, …): on a store that stays empty.
+# DELETE succeed, and nothing is kept. Every other command is executed as in the ordinary server, on a store that stays
+# empty: commands that are no data commands, and data commands whose answer depends on an item (INCR, EXPIRE, …).
 #
-# A command that is there as a whole and in its plainest form is answered from a look at its beginning and its lengths;
-# nothing else of it is read, so what is wrong further on is not noticed. Any other form, and a command that a read cut
-# off, is parsed by the protocol it comes from, and answered the same.
+# A complete command in its plainest form is answered by its beginning and its lengths; the rest is not read, so an
+# error further on goes unnoticed. Any other form, and a command that a read cut off, is parsed by the protocol's own
+# class, and answered the same.
 
 from loadgen.server._memcache cimport MemcacheConnection
 from loadgen.server._redis cimport RedisConnection
@@ -14,7 +14,7 @@ cdef enum:
 
 
 cdef class NullRedisConnection(RedisConnection):
-    # Answers the plain commands at `at`, and says whether there was one.
+    # Answer the plain commands at `at`; return True when there was one.
     cdef bint answer_plain(self) except -1
 
 

@@ -1,4 +1,4 @@
-"""The built-in server without a store; `_null.pxd` says what is answered how."""
+"""The built-in server without a store; `_null.pxd` describes its answers."""
 
 from libc.string cimport memchr, memcmp, memcpy
 
@@ -11,7 +11,7 @@ from loadgen.server._redis cimport RedisConnection
 from loadgen.server._resp cimport COMPLETE
 
 cdef enum:
-    SHORTEST_BYTES = 14  # of a plain RESP command: PING, and all of GET, SET and DEL before their key's size
+    SHORTEST_BYTES = 14  # of a plain RESP command: PING, and the part of GET, SET and DEL before the key's size
     MAX_DIGITS = 9       # of a plain command's sizes: no larger argument arrives in one read
 
 cdef bytes VALUE = NULL_VALUE_BYTES * b"x"
@@ -25,7 +25,7 @@ cdef Py_ssize_t rest_of_get_bytes = len(REST_OF_GET)
 
 
 cdef inline const char *read_size(const char *at, const char *end, Py_ssize_t *size) noexcept nogil:
-    """Reads a size; returns what is behind it, NULL when no digit is at `at`, or too many."""
+    """Read a size of up to MAX_DIGITS digits; return the address behind them, NULL when no digit is at `at`."""
     cdef const char *start = at
     cdef Py_ssize_t n = 0
     while at < end and c'0' <= at[0] <= c'9' and at - start < MAX_DIGITS:
@@ -36,7 +36,7 @@ cdef inline const char *read_size(const char *at, const char *end, Py_ssize_t *s
 
 
 cdef inline const char *behind_bulk(const char *at, const char *end) noexcept nogil:
-    """Behind the bulk string whose $ is before `at`; NULL when it is not there as a whole."""
+    """Return the address behind the bulk string whose $ is before `at`; NULL when the string is incomplete."""
     cdef Py_ssize_t size
     at = read_size(at, end, &size)
     if at == NULL or end - at < size + 4 or at[0] != c'\r':
@@ -114,9 +114,9 @@ cdef inline bint is_key(const char *at, const char *end) noexcept nogil:
 
 
 cdef const char *behind_data(const char *at, const char *line_end) noexcept nogil:
-    """How far a set's data reaches, whose line is `key flags exptime size`, ends with CRLF, and ends at `line_end`.
+    """Return the address behind the data of a set whose line, from `at` to `line_end`, is `key flags exptime size`.
 
-    NULL when it is not of that form.
+    NULL when the line has another form. A CRLF follows at `line_end`.
     """
     cdef const char *space
     cdef Py_ssize_t size

@@ -1,17 +1,17 @@
-# Redis' commands as the built-in server executes them, and Redis' wording of what is wrong with one.
+# Redis' commands in the built-in server, and Redis' wording of errors.
 #
-# GET, SET, DEL and PING in their plainest forms are executed from the spans of the input, with no look into a table.
-# Every other command, and every other form, takes its words as Python objects and has a function in the .pyx. What is
-# asked about the server, and not about its keys, is answered from `_description`.
+# GET, SET, DEL and PING in their plainest forms are executed from the spans of the input, without a lookup in a table.
+# Every other command, and every other form, takes its words as Python objects and has a function in the .pyx. Questions
+# about the server, not about its keys, are answered from `_description`.
 
 from loadgen.server._resp cimport RespConnection
 
 
 cdef class RedisConnection(RespConnection):
-    cdef bytes name    # what CLIENT SETNAME said
-    cdef bint greeted  # the PING that opens a conversation, which is no data command, has been
+    cdef bytes name    # the connection's, set by CLIENT SETNAME or HELLO
+    cdef bint greeted  # the PING that opens a conversation, which is no data command, has come
 
-    cdef bytes command_name(self)  # of the command in hand; what is too long for one is cut
+    cdef bytes command_name(self)  # of the command in hand; cut where it is longer than any name
     cdef int execute_any(self) except -1
     cdef int get_item(self) except -1
     cdef int set_item(self) except -1

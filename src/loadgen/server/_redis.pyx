@@ -29,14 +29,14 @@ _SECOND = 1_000_000_000
 _MAX_EXPIRY_NS = 2**62
 
 cdef enum:
-    LONGEST_NAME = 64              # of a command: more of what is asked for is not looked at
-    MOST_CONTROL_ARGUMENTS = 256   # of commands that are not about keys: no reply grows without bound
+    LONGEST_NAME = 64              # of a command; a longer word is cut before the lookup
+    MOST_CONTROL_ARGUMENTS = 256   # of commands that are no data commands, so that no reply grows without bound
     LONGEST_PATTERN = 128          # of CONFIG GET
-    LONGEST_LABEL = 128            # of a connection's name; so much of a wrong word is repeated
+    LONGEST_LABEL = 128            # of a connection's name, and of a wrong word that an error repeats
 
 
 cdef inline bint is_word(const char *at, const char *upper, int size) noexcept nogil:
-    """Whether the letters at `at` are those of `upper`, in either case."""
+    """True when the letters at `at` are those of `upper`, in either case."""
     cdef int i
     for i in range(size):
         if (at[i] & 0xDF) != upper[i]:
@@ -195,7 +195,7 @@ def _set(RedisConnection c, list args):
 
 
 cdef int64_t _expiry(RedisConnection c, bytes amount, object unit_ns, bint absolute, bytes command) except -1:
-    """The Unix time in ns that an amount of time units means; 0 when it was wrong, and that has been replied."""
+    """Return the Unix time in ns that an amount of time units means; reply an error and return 0 for a wrong amount."""
     cdef int64_t value
     if not read_integer(PyBytes_AS_STRING(amount), len(amount), &value):
         c.error(b"ERR value is not an integer or out of range")
@@ -316,7 +316,7 @@ def _shutdown(RedisConnection c, list args):
 
 
 cdef bint _is_user(RedisConnection c, bytes user) except -1:
-    """There is one user, `default`, who needs no password; any other has been answered."""
+    """True for `default`, the only user, who needs no password; reply an error for any other."""
     if user == b"default":
         return True
     c.error(b"WRONGPASS invalid username-password pair or user is disabled.")
@@ -335,7 +335,10 @@ def _auth(RedisConnection c, list args):
 
 
 cdef bint _is_name(RedisConnection c, bytes name) except -1:
-    """Whether a connection may have this name: no spaces, no control characters, as Redis has it, and not too long."""
+    """True when a connection may have this name: as in Redis, no spaces or control characters, and not too long.
+
+    Else an error is replied.
+    """
     if len(name) > LONGEST_LABEL:
         c.error(b"ERR Client names cannot be longer than %d bytes here." % LONGEST_LABEL)
         return False

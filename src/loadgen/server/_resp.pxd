@@ -1,9 +1,9 @@
-# RESP2 and RESP3 as the built-in server speaks them: commands parsed in place, and replies of every kind. It knows no
+# RESP2 and RESP3 in the built-in server: commands parsed in place, and replies of every kind. `RespConnection` knows no
 # command; `_redis` subclasses it.
 #
-# A command's arguments are spans of the input in hand, relative to its first byte, so that they stay right when the
-# input moves; a large argument, and one that an inline command had to unquote, is a bytes object of its own. Parsing
-# goes on where it stopped when the input ended: nothing is parsed twice, wherever the reads cut it.
+# A command's arguments are spans of the input in hand, relative to the command's first byte, so that the spans stay
+# right when the input moves. A large argument, and every word of an inline command, is a bytes object of its own. After
+# the input has ended, parsing continues where it stopped: no argument is parsed twice, wherever the reads cut it.
 
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t
@@ -13,7 +13,7 @@ from loadgen.server._connection cimport Connection
 cdef enum:
     MAX_BULK_BYTES = 536870912  # Redis' proto-max-bulk-len
 
-# What parse says.
+# The results of parse.
 cdef enum:
     NEED_MORE = 0
     COMPLETE = 1
@@ -31,27 +31,27 @@ cdef class RespConnection(Connection):
     cdef Argument *arguments  # owned
     cdef Py_ssize_t capacity
     cdef Py_ssize_t expected  # arguments that the command has; 0: its head has not been read
-    cdef Py_ssize_t count     # of them, how many are complete
-    cdef Py_ssize_t parsed    # bytes of the command that are behind us
+    cdef Py_ssize_t count     # arguments that are complete
+    cdef Py_ssize_t parsed    # bytes of the command that are parsed
     cdef Py_ssize_t bulk      # size of the argument whose bytes are next; -1: its head is next
-    cdef int64_t total        # bytes of its arguments, to bound the command
-    cdef bint refused         # an argument was too large for the store, and was dropped on arrival
+    cdef int64_t total        # bytes of all arguments, to bound the command
+    cdef bint refused         # an argument was too large, to store or to hold, and was dropped on arrival
 
     cdef int parse(self) except -1
     cdef int parse_inline(self, const char *at, Py_ssize_t size) except -1
     cdef int parse_argument(self) except -1
-    cdef bint grow_arguments(self) except -1  # False: it would hold too much
+    cdef bint grow_arguments(self) except -1  # False: held_bytes would exceed its bound
     cdef int end_command(self) except -1
     cdef int protocol_error(self, bytes text) except -1
 
     cdef const char *at_argument(self, Py_ssize_t i) noexcept
     cdef bytes argument(self, Py_ssize_t i)
 
-    # The commands: executes the one in hand, which has at least a name, and replies to it.
+    # The subclass's. Execute the command in hand, which has at least a name, and reply to it.
     cdef int execute(self) except -1
-    # Whether the one in hand is a data command, in the sense of next_command.
+    # True when the command in hand is a data command, in the sense of next_command.
     cdef bint is_data(self) except -1
-    # Counts the one in hand as not executed.
+    # Count the command in hand as not executed.
     cdef int reject(self) except -1
 
     cdef int integer(self, int64_t value) except -1

@@ -1,5 +1,5 @@
 """The built-in server's RESP side. Source: the RESP2 and RESP3 specifications (redis.io/docs/latest/develop/reference/
-protocol-spec); what they leave open is as in redis-server 7.0, with which the tests compare it byte by byte."""
+protocol-spec); where they leave a choice, redis-server 7.0, with which the tests compare the replies byte by byte."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
@@ -20,19 +20,19 @@ from loadgen.server._connection cimport (
 )
 
 cdef enum:
-    MAX_ARGUMENTS = 65536           # no client needs more; Redis takes 1,048,576, and longer for it
-    FREE_TABLE = 1024               # so many arguments of a connection are not held against it
+    MAX_ARGUMENTS = 65536           # no client needs more; Redis accepts 1,048,576, and takes longer for them
+    FREE_TABLE = 1024               # arguments of a connection that do not count towards held_bytes
     MAX_COMMAND_BYTES = 1073741824  # Redis' client-query-buffer-limit
     MAX_INLINE_BYTES = 65536        # Redis' PROTO_INLINE_MAX_SIZE
     MAX_HEAD_BYTES = 32             # no valid *N or $N is longer
 
-# What read_head says beside NEED_MORE and COMPLETE.
+# The results of read_head beside NEED_MORE and COMPLETE.
 cdef enum:
     BAD = 2
     TOO_LONG = 3
 
 cdef inline int read_head(const char *at, Py_ssize_t size, int64_t *value, Py_ssize_t *used) noexcept nogil:
-    """Reads the decimal and the CRLF of a *N or $N; `at` is behind the first byte, `used` what was read."""
+    """Read the decimal and the CRLF of a *N or $N; `at` is behind the first byte, `used` becomes the bytes read."""
     cdef Py_ssize_t n = 0
     cdef int64_t v = 0
     while n < size and c'0' <= at[n] <= c'9' and n < 10:
@@ -46,7 +46,7 @@ cdef inline int read_head(const char *at, Py_ssize_t size, int64_t *value, Py_ss
 
 
 cdef int read_odd_head(const char *at, Py_ssize_t size, int64_t *value, Py_ssize_t *used) noexcept nogil:
-    # Cut off, negative, or not a number; which of them can only be said when its line has ended.
+    # The head is cut off, negative, or not a number; only the end of its line shows which.
     cdef const char *end = <const char *>memchr(at, c'\n', min(size, <Py_ssize_t>MAX_HEAD_BYTES))
     if end == NULL:
         return TOO_LONG if size >= MAX_HEAD_BYTES else NEED_MORE
@@ -57,7 +57,7 @@ cdef int read_odd_head(const char *at, Py_ssize_t size, int64_t *value, Py_ssize
 
 
 cdef list split_inline(bytes line):
-    """An inline command's words, unquoted as Redis does it; None when a quote is open, or no space follows it."""
+    """Return an inline command's words, unquoted as in Redis; None when a quote stays open, or no space follows it."""
     cdef const char *at = PyBytes_AS_STRING(line)
     cdef const char *end = at + PyBytes_GET_SIZE(line)
     cdef char quote
@@ -214,7 +214,7 @@ cdef class RespConnection(Connection):
                     Py_INCREF(own)
                     argument.own = <PyObject *>own
                     self.receive_large(PyBytes_AS_STRING(own), self.at + self.parsed, self.bulk)
-                # Its bytes are not in the input: what comes next there is its CRLF.
+                # The argument's bytes are not in the input: the next bytes there are its CRLF.
                 self.bulk = 0
                 return NEED_MORE
             argument.start = self.parsed
@@ -288,7 +288,7 @@ cdef class RespConnection(Connection):
     # ---- the arguments of the command in hand
 
     cdef inline const char *at_argument(self, Py_ssize_t i) noexcept:
-        """The argument's first byte, valid until the command ends; `arguments[i].size` is its size."""
+        """Return the address of the argument's bytes, valid until the command ends; `arguments[i].size` is the size."""
         if self.arguments[i].own != NULL:
             return PyBytes_AS_STRING(<bytes>self.arguments[i].own)
         return self.data + self.at + self.arguments[i].start
@@ -339,7 +339,7 @@ cdef class RespConnection(Connection):
         return self.reply(b"+OK\r\n", 5)
 
     cdef int answer(self, value) except -1:
-        """Any reply: int, bytes (bulk), str (simple), None, list, dict, frozenset; the last two are arrays in RESP2."""
+        """Reply an int, bytes (bulk), str (simple), None, list, dict or frozenset; the last two are arrays in RESP2."""
         if value is None:
             self.null()
         elif isinstance(value, int):
@@ -363,7 +363,7 @@ cdef class RespConnection(Connection):
         return 0
 
     cdef int text(self, bytes value) except -1:
-        """Lines for people: a bulk string in RESP2, a verbatim string in RESP3."""
+        """Reply lines for people: a bulk string in RESP2, a verbatim string in RESP3."""
         if self.protocol == 2:
             return self.bulk_string(value)
         self.head(c'=', len(value) + 4)

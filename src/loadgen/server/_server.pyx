@@ -1,13 +1,13 @@
-"""The built-in server: a small RESP or memcache server for runs without setup, for self-tests and for planted trouble.
+"""The built-in server: a small RESP or memcache server for runs without setup, for self-tests and for planted faults.
 
     server = Server(port=0, protocol="resp", max_memory_bytes=256 << 20)
     await server.start()
     ... server.port ...
     await server.stop()
 
-It runs on uvloop or on asyncio's own loop. Its parts: `_store` keeps the items, `_connection` moves bytes,
-`_resp` speaks RESP, `_redis` and `_memcache` know the commands, `_null` answers without a
-store, `_faults` says what goes wrong and when.
+The server runs on uvloop or on asyncio's own loop. Its parts: `_store` keeps the items, `_connection` moves bytes,
+`_resp` parses and writes RESP, `_redis` and `_memcache` execute the commands, `_null` answers without a store,
+`_faults` decides when the planted faults happen.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ __all__ = ["DEFAULT_MAX_MEMORY_BYTES", "EVICTION_POLICIES", "MEMCACHE_MAX_ITEM_B
 
 DEFAULT_MAX_MEMORY_BYTES = 256 << 20
 MEMCACHE_MAX_ITEM_BYTES = 1 << 20
-# Thousands of connections at a run's start must not wait for repeated SYNs; the kernel cuts it to its own bound.
+# Thousands of connections at a run's start must not wait for repeated SYNs. The kernel cuts this to its own bound.
 BACKLOG = 8192
-# What a slow reader asks its peers to send in one segment: that of Ethernet. A sender's buffer grows with its segments,
-# and with those of loopback, 64 KiB, it would take 4 MB before it holds anyone up; so it takes 200 KB.
+# The segment size, Ethernet's, that a slow reader asks of its peers. A sender's buffer grows with its segments: with
+# those of loopback, 64 KiB, the buffer would take 4 MB before the sender blocks; with these it takes 200 KB.
 SLOW_SEGMENT_BYTES = 1460
 
 
-# asyncio's own loop knows a buffered protocol by its class, uvloop by its methods.
+# asyncio's own loop recognises a buffered protocol by its class, uvloop by its methods.
 class _RespProtocol(RedisConnection, asyncio.BufferedProtocol):
     __slots__ = ()
 
@@ -58,13 +58,13 @@ _NULL_PROTOCOLS = {"resp": _NullRespProtocol, "memcache": _NullMemcacheProtocol}
 
 
 class Server:
-    """One listening socket, its connections, and what they share. `host` and `port` say where it listens, once started.
+    """One listening socket, its connections, and their shared state. `host` and `port` are the address, once started.
 
-    `max_memory_bytes` bounds the items (`_store` says how they are counted), `eviction` is one of EVICTION_POLICIES.
-    `max_item_bytes` bounds one item: for memcache it is counted as memcached counts it, 1 MiB unless given; for RESP a
-    value may take what the memory allows, up to the protocol's 512 MiB.
-    `version` is what the server calls itself. Port 0 takes a free one. `null` answers the data commands without a
-    store; `faults` is what is planted, and this server's alone: it remembers what has happened.
+    `max_memory_bytes` bounds the items, counted as `_store` counts them; `eviction` is one of EVICTION_POLICIES.
+    `max_item_bytes` bounds one item. For memcache the item is counted as memcached counts it, and the default is 1 MiB;
+    for RESP a value may be as large as the memory allows, up to the protocol's 512 MiB.
+    `version` is the server's own version in its replies. Port 0 takes a free port. `null` answers the data commands
+    without a store. `faults` has the planted faults and their state, so each server needs its own.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Server:
         self._asked_to_stop = asyncio.Event()
 
     async def start(self):
-        """Listens on the first address that `host` resolves to; raises OSError when it cannot."""
+        """Listen on the first address that `host` resolves to. Raises OSError when that fails."""
         loop = asyncio.get_running_loop()
         cdef Service service = self._service
         connection = self._connection
@@ -109,14 +109,14 @@ class Server:
         timer_arm(self._timer, service.faults.freeze())
 
     def ask_to_stop(self):
-        """Makes `asked_to_stop` return; a client's SHUTDOWN does the same."""
+        """Make `asked_to_stop` return; a client's SHUTDOWN does the same."""
         self._asked_to_stop.set()
 
     async def asked_to_stop(self):
         await self._asked_to_stop.wait()
 
     async def stop(self):
-        """Stops listening and closes every connection, whatever it still has to say."""
+        """Stop listening and close every connection at once; replies not yet sent are lost."""
         listener, self._listener = self._listener, None
         if listener is None:
             return

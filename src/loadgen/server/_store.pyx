@@ -1,4 +1,4 @@
-"""A bounded key-value store for the built-in server; `_store.pxd` says how it is laid out and who owns what."""
+"""A bounded key-value store for the built-in server; `_store.pxd` describes its layout and the owners of memory."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -18,7 +18,7 @@ ITEM_OVERHEAD_BYTES = ITEM_OVERHEAD
 
 
 cdef uint64_t hash_of(const char *key, Py_ssize_t size) noexcept nogil:
-    """Multiply and fold, eight bytes at a time; the constant is 2**64 divided by the golden ratio."""
+    """Hash by multiplying and folding, eight bytes at a time; the constant is 2**64 divided by the golden ratio."""
     cdef uint64_t h = <uint64_t>size
     cdef uint64_t word
     while size > 0:
@@ -44,9 +44,9 @@ cdef inline int64_t bytes_of(Item *item) noexcept:
 cdef class Store:
     """At most `max_bytes` of items, each counted as its key and value and `ITEM_OVERHEAD_BYTES`.
 
-    When full, `eviction` says what goes: `lru` the least recently used item, `fifo` the one inserted first, and with
-    `noeviction` nothing does and the write is refused. Expired items are found when they are asked for; until then they
-    count. Times are Unix nanoseconds, and 0 as an expiry means never.
+    When the store is full, `lru` evicts the least recently used item, `fifo` the item inserted first, and `noeviction`
+    refuses the write. An expired item counts until a lookup finds it. Times are Unix nanoseconds, and 0 as an expiry
+    means never.
     """
 
     def __init__(self, int64_t max_bytes, str eviction="lru"):
@@ -78,27 +78,27 @@ cdef class Store:
         return self.items
 
     def get(self, bytes key not None, int64_t now_ns=0):
-        """The value, or None."""
+        """Return the value, or None."""
         cdef Item *item = self.find(PyBytes_AS_STRING(key), len(key), now_ns)
         return None if item == NULL else value_of(item)
 
     def set(
         self, bytes key not None, bytes value not None, *, uint32_t flags=0, int64_t expires_at_ns=0
     ):
-        """Whether the value was stored; False when there is no room for it, and then nothing has changed."""
+        """Store the value and return True; False when there is no room for it, and then nothing has changed."""
         return self.put(PyBytes_AS_STRING(key), len(key), value, flags, expires_at_ns)
 
     def delete(self, bytes key not None, int64_t now_ns=0):
-        """Whether there was such an item."""
+        """Remove the item; return True when there was one."""
         return self.remove(PyBytes_AS_STRING(key), len(key), now_ns)
 
     cpdef void clear(self) noexcept:
-        """Removes every item; the counts of evicted and expired items stay."""
+        """Remove every item; the counts of evicted and expired items stay."""
         while self.oldest != NULL:
             self.drop(self.oldest)
 
     def keys(self):
-        """The keys from the next to be evicted to the last."""
+        """Return the keys from the next to be evicted to the last."""
         cdef Item *item = self.oldest
         keys = []
         while item != NULL:
@@ -107,7 +107,7 @@ cdef class Store:
         return keys
 
     def reset_counts(self):
-        """Makes the counts of evicted and expired items zero."""
+        """Set the counts of evicted and expired items to zero."""
         self.evicted = self.expired = 0
 
     cdef Item *find(self, const char *key, Py_ssize_t size, int64_t now_ns) noexcept:
@@ -142,7 +142,7 @@ cdef class Store:
             if made == NULL:
                 raise MemoryError()
         while self.used_bytes + growth > self.max_bytes:
-            # What is about to be overwritten does not go to make room for itself. It fits, so there is another.
+            # An item is not evicted to make room for its own new value. The value fits, so there is another item.
             victim = self.oldest if self.oldest != item else item.newer
             self.drop(victim)
             self.evicted += 1
@@ -188,7 +188,7 @@ cdef class Store:
         cdef Item *item = self.buckets[hash & self.mask]
         while item != NULL:
             if item.hash == hash and item.key_size == size and memcmp(key_of(item), key, size) == 0:
-                # Every caller touches these next; asked for together, they are waited for once instead of three times.
+                # Every caller touches these next; prefetched together, they cost one wait instead of three.
                 prefetch(item.value)
                 prefetch(item.newer)
                 prefetch(item.older)
@@ -216,7 +216,7 @@ cdef class Store:
             self.oldest = item.newer
 
     cdef void drop(self, Item *item) noexcept:
-        """Takes an item out of both lists and frees it."""
+        """Take an item out of both lists and free it."""
         cdef Item **at = &self.buckets[item.hash & self.mask]
         while at[0] != item:
             at = &at[0].next

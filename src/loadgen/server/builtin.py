@@ -1,4 +1,4 @@
-"""The built-in server, run in this process until it is told to stop: what `loadgen serve` does."""
+"""The built-in server, run in this process until a signal or a client stops it, as `loadgen serve` does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from loadgen.version import __version__
 
 LOOPS = ("uvloop", "asyncio")
 
-# More open files than any server here needs; some systems take no more even where they say that there is no limit.
+# More open files than any server here needs; some systems accept no more even where they report no limit.
 MOST_FILES = 10_240 if sys.platform == "darwin" else 1_048_576
 
 __all__ = ["EVICTION_POLICIES", "LOOPS", "BuiltinServer", "Faults"]
@@ -28,28 +28,28 @@ __all__ = ["EVICTION_POLICIES", "LOOPS", "BuiltinServer", "Faults"]
 
 @dataclass(frozen=True, slots=True)
 class BuiltinServer:
-    """A server that does not run yet; `run` runs it."""
+    """A built-in server before its start; `run` runs the server."""
 
     protocol: str = "resp"
     host: str = "127.0.0.1"
     port: int | None = None
-    """0 takes a free one, None the protocol's usual one."""
+    """0 takes a free port, None the protocol's usual port."""
     max_memory_bytes: int = DEFAULT_MAX_MEMORY_BYTES
     eviction: str = "lru"
     max_item_bytes: int = MEMCACHE_MAX_ITEM_BYTES
-    """For memcache only: RESP values may take what the memory allows."""
+    """For memcache only: a RESP value may be as large as the memory allows."""
     loop: str = "uvloop"
     stop_at_eof: bool = False
     """Stop when standard input, a pipe, ends."""
     null: bool = False
     """Answer the data commands without a store."""
     faults: Faults | None = None
-    """What is planted; it serves for one run."""
+    """The planted faults; a `Faults` object serves one run."""
 
     def run(self) -> None:
-        """Prints one line when it listens; returns after SIGINT, SIGTERM, SIGHUP or a SHUTDOWN. Raises TargetError."""
+        """Print a line when the server listens; return after SIGINT, SIGTERM, SIGHUP or SHUTDOWN. Raises TargetError."""
         raise_file_limit()
-        # What there is now stays to the end, and what comes is freed by reference counts: a collection is only a pause.
+        # Objects made so far stay to the end, and later ones are freed by reference counts: a collection only pauses.
         gc.freeze()
         gc.disable()
         runner = uvloop.run if self.loop == "uvloop" else asyncio.run
@@ -71,7 +71,7 @@ class BuiltinServer:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-                continue  # nohup: it outlives its terminal.
+                continue  # nohup: the server outlives its terminal.
             loop.add_signal_handler(number, server.ask_to_stop)
         try:
             await server.start()
@@ -94,7 +94,7 @@ class BuiltinServer:
 
 
 def raise_file_limit() -> None:
-    """A server takes as many connections as this system lets it, as caches do."""
+    """Raise the limit of open files to what this system permits, up to MOST_FILES, as caches do."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
