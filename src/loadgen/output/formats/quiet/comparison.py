@@ -7,7 +7,7 @@ from loadgen.output.words import comparison
 
 
 def compared(event: Compared) -> str:
-    """The line."""
+    """Return the line."""
     gate = event.settings.one_sided
     answers = [
         f"{comparison.column(row.metric)} {comparison.answer(row, gate)} {comparison.effect(row)}" for row in event.rows
@@ -20,6 +20,6 @@ def compared(event: Compared) -> str:
 
 
 def noise(event: NoiseFound) -> str:
-    """The line."""
+    """Return the line."""
     told = [f"{metric} σ={sigma}" for metric, sigma, _ in comparison.noise(event)]
     return "  ".join([*told, comparison.alarms(event), *comparison.cut_short(event)])

@@ -1,7 +1,7 @@
 """`--format verbose`: log lines with a time stamp, one per interval, and the results as a block, much like crucible's.
 
-Latencies are whole microseconds. Lines are wrapped as in `clean`, except those per interval
-and per step of a search.
+Latencies are whole microseconds. Lines are wrapped at the width that `clean` has, except
+those per interval and per step of a search.
 """
 
 from __future__ import annotations
