@@ -23,7 +23,7 @@ _LABEL = 16
 _COLUMNS = WIDTH - _LABEL
 """The columns of a row of blocks. Neighbours share a column when there are more points."""
 
-_MANIFOLD = 10.0
+_AS_FACTOR = 10.0
 """Changes of this share or more are printed as a factor, not in percent."""
 
 _LOOPS = {"closed": "closed loop", "search": "saturation search", "rounds": "compared in rounds, B as a multiple of A"}
@@ -135,8 +135,8 @@ def _spelled(value: float, unit: str) -> str:
 
 
 def _change(part: float) -> str:
-    """Return a change: "−5.1 %", or "× 123" from _MANIFOLD on."""
-    return figures.change(part) if part < _MANIFOLD else f"× {part + 1:.3g}"
+    """Return a change: "−5.1 %", or "× 123" from _AS_FACTOR on."""
+    return figures.change(part) if part < _AS_FACTOR else f"× {part + 1:.3g}"
 
 
 def _painted_step(course: Series, step: LevelShift, paint: Paint) -> list[str]:

@@ -24,23 +24,23 @@ def _result(event: Result) -> None:
         case Severity.GOOD | Severity.INTERRUPTED:
             return
         case Severity.COULD_NOT_RUN:
-            _say(event.failure)
+            _print(event.failure)
         case Severity.FAILED:
-            _say(f"FAILED: {event.failed_because[0].words}")
+            _print(f"FAILED: {event.failed_because[0].words}")
         case Severity.INVALID:
-            _say(event.invalid_because[0].words)
+            _print(event.invalid_because[0].words)
         case Severity.BREACHED | Severity.UNKNOWN:
-            _say(f"SLO {slo.summary(event.checks)}")
+            _print(f"SLO {slo.summary(event.checks)}")
 
 
 def _search(event: SearchEnded) -> None:
     """Print the reason; a failure to run is named even when the search was interrupted."""
     if event.failure:
-        _say(event.failure)
+        _print(event.failure)
     elif event.failed_because and not event.interrupted:
-        _say(f"FAILED: {event.failed_because[0].words}")
+        _print(f"FAILED: {event.failed_because[0].words}")
     elif event.severity is not Severity.GOOD and event.answer is not None and not event.interrupted:
-        _say(event.answer.reason)
+        _print(event.answer.reason)
 
 
 def _smoke(event: SmokeEnded) -> None:
@@ -49,10 +49,10 @@ def _smoke(event: SmokeEnded) -> None:
         return
     if event.failed:
         first = event.failed[0]
-        _say(f"{event.server}: FAIL: {first.name}: {first.found}")
+        _print(f"{event.server}: FAIL: {first.name}: {first.found}")
     elif event.doubts:
-        _say(f"{event.server}: {event.doubts[0].words}")
+        _print(f"{event.server}: {event.doubts[0].words}")
 
 
-def _say(words: str) -> None:
+def _print(words: str) -> None:
     remark(f"loadgen: {words}")

@@ -16,7 +16,7 @@ from loadgen.output.words import comparison
 # interval does not squeeze the others.
 _MOST_THRESHOLDS, _MOST_EFFECTS = 4.0, 1.5
 
-# The least range of a scale, for metrics that did not change at all: one percent.
+# The least range of a scale, one percent, for metrics that did not change at all.
 _LEAST = 0.01
 
 _MARGIN = 0.04
@@ -38,9 +38,8 @@ class Scale:
         edges = [edge for row in rows for edge in comparison.band(row, one_sided) if math.isfinite(edge)]
         effects = [row.effect for row in rows if row.effect is not None]
         ends = [end for row in rows for end in (row.ci_low, row.ci_high) if end is not None]
-        most = max(
-            [_MOST_THRESHOLDS * abs(edge) for edge in edges] + [1.5 * abs(effect) for effect in effects] + [0.01]
-        )
+        reach = [_MOST_THRESHOLDS * abs(edge) for edge in edges] + [_MOST_EFFECTS * abs(effect) for effect in effects]
+        most = max([_LEAST, *reach])
         points = [0.0, *edges, *effects, *(max(-most, min(most, end)) for end in ends)]
         margin = _MARGIN * max(max(points) - min(points), _LEAST)
         return cls(min(points) - margin, max(points) + margin)

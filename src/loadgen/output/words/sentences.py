@@ -40,7 +40,7 @@ _MOST_SEGMENTS = 6
 _MOST_PHASES = 12
 """The most phases of a load that are shown."""
 
-_MOST_COMPLAINTS = 3
+_MOST_LOG_ERRORS = 3
 """The most lines of a server's log that are shown."""
 
 _MAX_SENTENCE = 500
@@ -234,7 +234,7 @@ def log_errors(report: ServerReport | None) -> list[str]:
     """Return the first lines of the server's log that report errors, and how many more there are."""
     if report is None:
         return []
-    rest = len(report.log_errors) - _MOST_COMPLAINTS
+    rest = len(report.log_errors) - _MOST_LOG_ERRORS
     # A single further line is shown itself: "and 1 more line" would take as much room.
     rest = rest if rest > 1 else 0
     shown = [f"its log: {printable(line)}" for line in report.log_errors[: len(report.log_errors) - rest]]

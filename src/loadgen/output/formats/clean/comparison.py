@@ -84,7 +84,7 @@ class Comparison:
             return []
         self._named = True
         title = f"{'GATE' if event.gate else 'COMPARISON'}: at most {figures.plural(event.max_rounds, 'round')}"
-        who = _who([replace(one, identity="") for one in event.candidates], event.gate)
+        who = _candidates([replace(one, identity="") for one in event.candidates], event.gate)
         return [self._paint(title, "bold"), rule(), *who]
 
     def _round(self, event: RoundEnded) -> list[str]:
@@ -113,7 +113,7 @@ class Comparison:
             "",
             self._paint(f"{'GATE' if gate else 'COMPARISON'}{' (interrupted)' * event.interrupted}", "bold"),
             rule(),
-            *_who((event.a, event.b), gate),
+            *_candidates((event.a, event.b), gate),
             *fact("rounds", ", ".join(comparison.settings(event, figures.grouped))),
             *fact("took", comparison.count(event)),
             *(self._paint(line, "bold red") for line in fact("failure", printable(event.failure, _LONGEST))),
@@ -172,7 +172,7 @@ def _row(metric: str, a: str, b: str, change: str, interval: str, answer: str) -
     return f"{metric:<17}{both}{change:>10}{interval:>16}  {answer}"
 
 
-def _who(candidates: Sequence[Candidate], gate: bool) -> list[str]:
+def _candidates(candidates: Sequence[Candidate], gate: bool) -> list[str]:
     """Return the lines that name the candidates; in a gate, with their roles."""
     if gate:
         roles = comparison.roles([one.name for one in candidates], True)

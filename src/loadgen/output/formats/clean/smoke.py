@@ -71,7 +71,7 @@ class Smoke:
         because = [line for reason in reasons for line in indented(reason, 2)]
         name = printable(event.server)
         alone = [name] if len(name) >= _SERVER else []
-        row = _row("" if alone else name, _unsaid(event.identity, name), *cells, "")
+        row = _row("" if alone else name, _beside_name(event.identity, name), *cells, "")
         return [
             *(line for words in alone for line in indented(words, 0)),
             f"{row}{self._paint(verdict, smoke.style(event))}",
@@ -101,7 +101,7 @@ def _row(name: str, identity: str, *cells: str) -> str:
     return f"{name:<{_SERVER}}{called}{rate:>5}{p50:>8}{p99:>8}{tail}{hits:>6}{cpu:>8}  {verdict}"
 
 
-def _unsaid(identity: str, server: str) -> str:
+def _beside_name(identity: str, server: str) -> str:
     """Return the identity; only its version when room is short and the server's name begins with the identity's."""
     name, blank, version = identity.rpartition(" ")
     return version if blank and width() <= WIDTH and server.startswith(name) else identity

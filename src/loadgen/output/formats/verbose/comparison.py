@@ -23,7 +23,7 @@ class Comparison:
 
     def round(self, event: RoundEnded) -> None:
         if not self._named:
-            self._log.say(event.wall_s, *_who(event.candidates, event.gate))
+            self._log.say(event.wall_s, *_candidates(event.candidates, event.gate))
             self._named = True
         self._log.say(event.wall_s, *_round(event))
         self._log.say(event.wall_s, *self._doubts.fresh(event.round), level="WARN")
@@ -37,7 +37,7 @@ class Comparison:
         self._log.block(*hung(_noise(event)))
 
 
-def _who(candidates: Sequence[Candidate], gate: bool) -> list[str]:
+def _candidates(candidates: Sequence[Candidate], gate: bool) -> list[str]:
     roles = comparison.roles([one.name for one in candidates], gate) if gate else ["candidate"] * len(candidates)
     return [f"{role}: {comparison.candidate(one)}" for role, one in zip(roles, candidates, strict=True)]
 
@@ -60,7 +60,7 @@ def _compared(event: Compared) -> list[str]:
     gate = event.settings.one_sided
     answers = [comparison.sentence(row, event) for row in event.rows] or ["no round ended"]
     return [
-        *_who((event.a, event.b), gate),
+        *_candidates((event.a, event.b), gate),
         f"rounds: {', '.join(comparison.settings(event))}",
         *_took(event),
         *(_row(row, event) for row in event.rows),
