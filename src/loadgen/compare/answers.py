@@ -1,4 +1,4 @@
-"""What a comparison comes to: a row for each metric, and how it ended. Values; no I/O."""
+"""The results of a comparison: a row for each metric, and the ending. Values; no I/O."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from loadgen.stats.sequential import Shift
 
 
 class GateAnswer(StrEnum):
-    """What a gate says."""
+    """The answer of a gate."""
 
     PASS = "PASS"
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
-    """A metric is unclear after the most rounds allowed, or it never came so far."""
+    """A metric is unclear after the most rounds allowed, or the gate ended before."""
     REFUSED = "REFUSED"
-    """This host is too noisy to judge a metric on, and no other is worse."""
+    """This host is too noisy to judge a metric on, and no other metric is worse."""
     ERROR = "ERROR"
-    """It could not be run to its end: a server did not start, died or failed."""
+    """The gate could not run to its end: a server did not start, died or failed."""
 
 
 _GATED = {
@@ -48,12 +48,12 @@ class Row:
     """Hodges and Lehmann's estimate of B / A - 1; None when there is nothing to estimate it from."""
     ci_low: float | None
     ci_high: float | None
-    """Its confidence interval."""
+    """The confidence interval of the effect."""
     p: float | None
-    """Exact, of the test that the rule applies: one-sided for a gate, two-sided for a comparison; not yet corrected for
-    the number of metrics, which the answer is."""
+    """The exact p of the rule's test: one-sided for a gate, two-sided for a comparison. The p is not corrected for the
+    number of metrics; the answer is."""
     rounds: int
-    """From how many."""
+    """The number of rounds that the row rests on."""
     threshold: float
     """The change that matters, as a share."""
     a: float | None
@@ -62,18 +62,18 @@ class Row:
     noise: float | None
     """σ of the rounds' differences, as a share."""
     more_rounds: int | None = None
-    """Where the answer is unclear: how many more it would probably take; None where that cannot be said."""
+    """For an unclear answer, the probable number of further rounds to a clear one; None when that is not known."""
     why: str = ""
-    """Where the answer is unclear, what keeps it from being clear, in a sentence."""
+    """For an unclear answer, the reason beside the number of rounds, in a sentence."""
     level: float | None = None
-    """Where the answer is unclear, the p that would have been needed to find a change; None where there is no p."""
+    """For an unclear answer, the p that would have been needed to find a change; None when there is no p."""
     took_s: float = 0.0
-    """How long its rounds took."""
+    """The time that the row's rounds took."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compared(Ending):
-    """How a comparison of two ended. Printed also when it was cut short."""
+    """The ending of a comparison of two candidates, also of one that was cut short."""
 
     a: Candidate
     b: Candidate
@@ -81,21 +81,21 @@ class Compared(Ending):
     """In the order of METRICS; empty when no round ended."""
     settings: ComparisonSettings
     confidence: float
-    """Of the intervals, such as 0.9."""
+    """The confidence of the intervals, such as 0.9."""
     paired: bool
-    """Whether both ran in the same rounds; otherwise at least one is a stored result, and the answer is weaker."""
+    """True when both ran in the same rounds; otherwise at least one is a stored result, and the answer is weaker."""
     seed: int
     rate_per_s: float = 0.0
-    """The offered rate of the open-loop slices; 0 where there were none."""
+    """The offered rate of the open-loop slices; 0 when there were none."""
     values: tuple[tuple[Mapping[str, float], ...], tuple[Mapping[str, float], ...]] = ((), ())
-    """Of A and of B: each round's metrics."""
+    """Each round's metrics, of A and of B."""
     host: str = ""
     """The fingerprint of this machine."""
     version: str = ""
     reasons: tuple[Reason, ...] = ()
-    """Why it could not run to its end, and why metrics cannot be judged on this host."""
+    """Why the comparison could not run to its end, and why metrics cannot be judged on this host."""
     notes: tuple[Reason, ...] = ()
-    """What to know about it."""
+    """Remarks for the reader of the answers."""
     interrupted: bool = False
     took_s: float = 0.0
     wall_s: float = field(default_factory=time.time)
@@ -103,7 +103,7 @@ class Compared(Ending):
 
     @property
     def failure(self) -> str:
-        """Why it could not run to its end, in a sentence; empty when it did."""
+        """Why the comparison could not run to its end, in a sentence; empty when it did."""
         return words_of(self.reasons, Severity.COULD_NOT_RUN)
 
     @property
@@ -113,7 +113,7 @@ class Compared(Ending):
 
     @property
     def verdict(self) -> GateAnswer:
-        """The answer of a gate: one metric that is worse is enough to fail it, and all must be clear to pass it."""
+        """The answer of a gate: one worse metric fails the gate, and every metric must be clear to pass."""
         answers = {row.answer for row in self.rows}
         if self.failure:
             return GateAnswer.ERROR
@@ -131,13 +131,13 @@ class Compared(Ending):
             return Severity.INTERRUPTED
         if self.settings.one_sided or self.failure:
             return _GATED[self.verdict]
-        # It is no matter of right and wrong who is better: any answer is one.
+        # In a comparison, any clear answer is a good ending, whichever candidate is better.
         return Severity.GOOD if any(row.answer is not Shift.UNCLEAR for row in self.rows) else Severity.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class NoiseFound(Ending):
-    """What `--aa` found: a thing compared with itself."""
+    """The ending of `--aa`, which compares a candidate with itself."""
 
     candidate: Candidate
     host: str
@@ -145,11 +145,11 @@ class NoiseFound(Ending):
     noise: Mapping[str, float]
     """By metric: σ of the rounds' differences, as a share."""
     false_alarms: Mapping[str, float]
-    """By metric: how often a gate's rule would call the thing worse than itself, from resampled rounds; and, under
-    "any", how often it would do so of one metric or more."""
+    """By metric: how often a gate's rule would call the candidate worse than itself, from resampled rounds; under
+    "any", how often for one metric or more."""
     interrupted: bool = False
     reasons: tuple[Reason, ...] = ()
-    """Why it could not run to its end; empty when it did."""
+    """Why the rounds could not run to their end; empty when they did."""
     took_s: float = 0.0
     wall_s: float = field(default_factory=time.time)
     """Unix time."""

@@ -1,4 +1,4 @@
-"""One of the things compared. A value; no I/O."""
+"""A candidate of a comparison: a server, an endpoint or stored results. A value; no I/O."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from loadgen.compare.shape import Shape
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One of the things compared."""
+    """A candidate of a comparison."""
 
     name: str
     """A server file's stem, an endpoint, a program's name, or a result file's name."""
@@ -18,8 +18,8 @@ class Candidate:
     identity: str = ""
     """Name and version in the server's own words."""
     host: str = ""
-    """Of results: the fingerprint of the machine that they were taken on; empty when they do not say."""
+    """For results, the fingerprint of the machine that they were taken on; empty when they do not say."""
     taken: str = ""
-    """Of results: when, ISO 8601."""
+    """For results, the time at which they were taken, in ISO 8601."""
     shape: Shape = field(default_factory=Shape)
-    """Of the load that it is measured under; of results, as far as they say."""
+    """The shape of the load on the candidate; for results, as far as they say."""

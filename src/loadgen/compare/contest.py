@@ -1,10 +1,10 @@
-"""A comparison from its first round to its answers: rounds while they are wanted, then what they say.
+"""A comparison from its first round to its answers.
 
-How a round is run is for `rounds` to know; when to look, what is decided and on what grounds, for
-`stats.sequential.Suite`, which is told the evidence here. It prints nothing.
+`rounds` runs each round. `stats.sequential.Suite` receives the evidence here, and decides when to look, what the answer
+is and on what grounds. This file prints nothing.
 
-A difference is that of logarithms, ln(bad_B / bad_A): above 0 where B is worse, whichever way the metric is good. So
-a twentieth more and a twentieth less are as far from 0, and B / A comes back out as a power of e.
+A difference is that of logarithms, ln(bad_B / bad_A): above 0 where B is worse, for metrics of either direction. Ratios
+of 20 / 19 and 19 / 20 are equally far from 0, and B / A is a power of e.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ from loadgen.version import __version__
 
 Values = Mapping[str, float]
 Key = tuple[int, str]
-"""The place of a candidate, and the name of a metric in which it is held against the first."""
+"""The place of a candidate that is compared with the first, and the name of a metric."""
 
-# A metric of which more rounds are left out, because the generator ran late, is not waited for.
+# A metric stays unclear when more than this share of its rounds is left out because the generator ran late.
 MOST_LATE = 0.5
 
 STORED = (
@@ -55,14 +55,15 @@ STORED = (
     "now where you can"
 )
 
-# A limit on noise is said for a threshold of this size.
+# The threshold for which `ComparisonSettings.noise` is given.
 NOISE_THRESHOLD = 0.05
 
 
 class Contest:
-    """The first candidate against each of the others. `emit` gets progress and rounds; `result` returns the answers.
+    """The comparison of the first candidate with each of the others.
 
-    When `stop` is set, the round in hand is given up, and the answers are those of the rounds before.
+    `emit` receives progress and rounds; `result` returns the answers. When `stop` is set, the current round is
+    discarded, and the answers are those of the rounds before.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Contest:
         self.live = [place for place, each in enumerate(found) if isinstance(each, Contestant)]
         self.rounds = Rounds([each for each in found if isinstance(each, Contestant)], settings, seed, emit, stop=stop)
         self.values: list[list[Values]] = [list(each.values) if isinstance(each, Stored) else [] for each in found]
-        """By candidate, its metrics of each round."""
+        """By candidate, the metrics of each round."""
         self.ended: list[Round] = []
         self.rule = rule_for(settings, len(self.pairs), live=bool(self.live))
         self.suite: Suite[Key] = Suite(
@@ -95,18 +96,18 @@ class Contest:
 
     @property
     def pairs(self) -> range:
-        """The candidates that are held against the first."""
+        """The candidates that are compared with the first."""
         return range(1, len(self.found))
 
     def result(self) -> list[Compared]:
-        """Runs rounds until every metric has its answer, or as many as are allowed."""
+        """Run rounds until every metric has its answer, or as many as are allowed, and return the answers."""
         self.run_rounds(lambda: self.suite.finished, gate=self.settings.one_sided)
         if not self.live:
             self.suite.look(self.evidence())
         return [self.compared(place) for place in self.pairs]
 
     def run_rounds(self, enough: Callable[[], bool], *, gate: bool) -> None:
-        """Rounds until there are enough, the last look has been, or something ends them."""
+        """Run rounds until `enough` returns True, the last look is over, or an interrupt or an error ends them."""
         last = self.rule.looks[-1]
         if self.live:
             self.emit(ContestBegan(tuple(map(self.candidate, self.live)), last, gate))
@@ -129,14 +130,14 @@ class Contest:
         self.emit(RoundEnded(ended, tuple(map(self.candidate, self.live)), most, gate))
 
     def candidate(self, place: int) -> Candidate:
-        """With what it called itself when it was first asked."""
+        """Return the candidate, with the identity that its server gave first."""
         candidate = self.found[place].candidate
         if place not in self.live:
             return candidate
         return replace(candidate, identity=self.rounds.identities[self.live.index(place)])
 
     def noise_of_itself(self) -> NoiseFound:
-        """Of two that are the same: how much they differ, after as many rounds as are allowed."""
+        """Run as many rounds as are allowed, and return the differences between two candidates that are the same."""
         self.run_rounds(lambda: False, gate=False)
         thresholds = self.settings.thresholds
         rounds = [
@@ -158,12 +159,12 @@ class Contest:
     # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def evidence(self) -> dict[Key, RankTest]:
-        """What the rounds say, for each metric that both of a pair have often enough."""
+        """Return the test of each metric that both of a pair have in enough rounds."""
         found = {key: self.tested(*key) for key in self.suite.thresholds if not self.mostly_late(*key)}
         return {key: test for key, test in found.items() if test is not None}
 
     def tested(self, place: int, name: str) -> RankTest | None:
-        """What the rounds say of one metric of this candidate against the first; None where they say nothing."""
+        """Return the test of one metric of this candidate against the first; None without values on both sides."""
         if self.paired(place):
             differences = self.differences(place, name)
             return SignedRank(differences) if differences else None
@@ -171,7 +172,7 @@ class Contest:
         return RankSum(a, b) if a and b else None
 
     def late_rounds(self, place: int, name: str) -> int:
-        """The rounds that are left out of a metric because the generator ran late on either side."""
+        """Return the number of rounds left out of a metric because the generator ran late on either side."""
         sides = [self.live.index(side) for side in (0, place) if side in self.live]
         return sum(any(name in ended.late[side] for side in sides) for ended in self.ended if ended.late)
 
@@ -179,19 +180,19 @@ class Contest:
         return self.late_rounds(place, name) > MOST_LATE * len(self.ended)
 
     def differences(self, place: int, name: str) -> list[float]:
-        """By how much worse it was than the first, in each round that knows the metric of both."""
+        """Return how much worse the candidate was than the first, in each round that has the metric of both."""
         rounds = zip(self.values[0], self.values[place], strict=True)
         return [badness(name, b) - badness(name, a) for a, b in rounds if name in a and name in b]
 
     def badness(self, place: int, name: str) -> list[float]:
-        """How bad one candidate was by itself, in each of its rounds that knows the metric."""
+        """Return the badness of one candidate in each of its rounds that has the metric."""
         return [badness(name, values) for values in self.values[place] if name in values]
 
     def paired(self, place: int) -> bool:
         return 0 in self.live and place in self.live
 
     def noisy(self, place: int, name: str) -> str:
-        """Why a gate has given a metric up on this machine; empty when it has not."""
+        """Return why the gate has given a metric up on this machine; empty when it has not."""
         if (place, name) not in self.suite.given_up:
             return ""
         threshold, sigma = self.settings.thresholds[name], self.suite.grounds[place, name].spread
@@ -239,7 +240,7 @@ class Contest:
         )
 
     def late_notes(self, place: int) -> list[Reason]:
-        """What became of slices and rounds in which the host took a CPU away."""
+        """Return notes on the slices and rounds in which the host took a CPU away."""
         notes: list[Reason] = []
         if repeated := sum(ended.repeated for ended in self.ended):
             listed = "1 slice was" if repeated == 1 else f"{repeated} slices were"
@@ -253,7 +254,7 @@ class Contest:
         return notes
 
     def too_few(self, place: int) -> list[Reason]:
-        """Whether so few independent runs could tell any difference from chance, however large it is."""
+        """Return a note when there are too few independent runs to tell any difference from chance."""
         a, b = len(self.values[0]), len(self.values[place])
         alpha = self.rule.alphas[-1] / len(self.suite.thresholds)
         if math.comb(a + b, a) >= (1 if self.settings.one_sided else 2) / alpha:
@@ -276,7 +277,7 @@ class Contest:
             metric=name,
             answer=answer,
             effect=self.change(metric, found.estimate),
-            # With few rounds there is no bound on one side or on both.
+            # With few rounds, one or both bounds do not exist.
             ci_low=low if low > -1 else None,
             ci_high=high if high < math.inf else None,
             p=self.rule.p(found),
@@ -292,13 +293,13 @@ class Contest:
         )
 
     def why_unknown(self, place: int, name: str) -> str:
-        """Why there is nothing to estimate a metric from."""
+        """Return why there is nothing to estimate a metric from."""
         if late := self.late_rounds(place, name):
             return f"the generator ran late in {late} of {_rounds(len(self.ended))}"
         return f"{METRICS[name].noun} was not measured on both sides"
 
     def why_unclear(self, place: int, name: str, found: RankTest) -> str:
-        """What keeps a metric from its answer, as far as more than the number of rounds does."""
+        """Return what keeps a metric from its answer, beside the number of rounds; empty for nothing else."""
         late = self.late_rounds(place, name)
         spoilt = f"the generator ran late in {late} of {_rounds(len(self.ended))}, which are left out" if late else ""
         return "; ".join(filter(None, [spoilt, self.noisy(place, name)]))
@@ -308,12 +309,12 @@ class Contest:
         return statistics.median(values) if values else None
 
     def change(self, metric: Metric, difference: float) -> float:
-        """A difference of badness as the change of the metric itself: B / A - 1."""
+        """Return a difference of badness as the change of the metric itself: B / A - 1."""
         return math.expm1(-difference if metric.higher_is_better else difference)
 
 
 def rule_for(settings: ComparisonSettings, pairs: int, *, live: bool) -> Rule:
-    """When to look, and what is enough for an answer. Raises UsageError where so few live rounds can give none."""
+    """Return the rule for looks and answers. Raises UsageError when live rounds are too few to find a difference."""
     judged = len(settings.thresholds) * pairs
     least = least_rounds(judged, one_sided=settings.one_sided)
     if live and settings.max_rounds < least:
@@ -327,7 +328,7 @@ def rule_for(settings: ComparisonSettings, pairs: int, *, live: bool) -> Rule:
 
 
 def badness(name: str, values: Values) -> float:
-    """A metric's logarithm, turned so that more is worse."""
+    """Return a metric's logarithm, with the sign chosen so that more is worse."""
     return math.log(values[name]) * (-1 if METRICS[name].higher_is_better else 1)
 
 

@@ -1,4 +1,4 @@
-"""What is compared: one number per server and round. Values; no I/O."""
+"""The metrics of a comparison: one number per server and round. Values; no I/O."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from loadgen.percentiles import COMPARED
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number per server and round."""
+    """A number per server and round."""
 
     name: str
-    """In files and records: throughput, p50, p99, p999, server_cpu, rss."""
+    """The name in files and records: throughput, p50, p99, p999, server_cpu, rss."""
     label: str
-    """For people."""
+    """The name for people."""
     unit: str
     """per_s, ns or bytes."""
     higher_is_better: bool = False
     loop: str = ""
-    """The slices that it is taken from: closed or open; empty: either."""
+    """The loop of the slices that the metric is taken from: closed or open; empty for either."""
 
     @property
     def noun(self) -> str:
-        """As the subject of a sentence: "p99 response time"."""
+        """The label as the subject of a sentence: "p99 response time"."""
         return f"{self.label} time" if self.label.endswith(" response") else self.label
 
 
@@ -36,4 +36,4 @@ METRICS = {
         Metric("rss", "server memory", "bytes"),
     )
 }
-"""In the order in which they are shown."""
+"""In the order of output."""

@@ -1,7 +1,7 @@
-"""What an earlier result file says of a server: metrics, run by run, with what they may be compared with.
+"""A candidate of a comparison, read from a result file: the metrics of each run, and the conditions of the runs.
 
-A file is what `--format json` wrote: `result` records of runs, any number of them, or a `comparison` record, of which
-the candidate, B, is taken. It reads; it judges nothing.
+A result file was written by `--format json`. The file has `result` records of runs, any number of them, or `comparison`
+records, of which the candidate, B, is taken. This file reads, and judges nothing.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from loadgen.record.read.metrics import metrics, rate_per_s
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A candidate that has run before."""
+    """A candidate with stored results."""
 
     candidate: Candidate
     values: tuple[Mapping[str, float], ...]
-    """Run by run, or round by round, its metrics, in the units of `comparison.METRICS`."""
+    """The metrics of each run or round, in the units of `metric.METRICS`."""
     rate_per_s: float = 0.0
-    """The rate at which latency was taken; 0 where none was."""
+    """The offered rate at which latency was measured; 0 when latency was not."""
 
 
 def read(path: Path) -> Stored:
-    """The results in a file. Raises UsageError, in a sentence, when there are none that can be used."""
+    """Return the results in a file. Raises UsageError, in a sentence, when no result can be used."""
     stored = Stored(Candidate(path.stem, "results"), ())
     rates: set[float] = set()
     names: set[str] = set()
@@ -89,11 +89,11 @@ def _of_result(record: Mapping[str, Any]) -> dict[str, float]:
     if not record["verdict"]["valid"]:
         return {}
     if record["loop"] == "closed":
-        # Its CPU per request is that of a server with more to do, which is not what rounds take.
+        # Rounds take the CPU per request of an open loop; a closed loop keeps the server busier.
         return _numbers({"throughput": record["throughput"]})
     return _numbers({name: value for name, value in metrics(record).items() if name not in ("throughput", "rss")})
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    """Those that are metrics, and have a ratio to another."""
+    """Return the values that are metrics and above 0, and so have a ratio to another value."""
     return {name: float(value) for name, value in values.items() if name in METRICS and value is not None and value > 0}

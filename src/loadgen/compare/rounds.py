@@ -1,14 +1,14 @@
 """Rounds of a comparison on real servers: restarted, filled alike, and loaded in slices that mirror each other in time.
 
-It decides nothing: what the rounds say, and whether another is wanted, is for who leads. It prints nothing.
+This file decides nothing and prints nothing: `contest` evaluates the rounds and decides when to stop.
 
-A round is the unit of comparison, as what one start of a server happens to be like (its memory's layout, its place
-in caches) lasts as long as the process. Within a round the candidates have their slices in an order and then in the
-reverse, ABBA or BAAB, again and again, so that a drift of the machine that is straight in time falls on all alike.
-Slices are short and many, as what else goes on in a machine comes and goes slowly: neighbours have it in common.
+A round is the unit of comparison, because the accidents of a server's start (the layout of its memory, its place in
+caches) last as long as the process. Within a round, the candidates have their slices in an order and then in the
+reverse, ABBA or BAAB, again and again, so that a linear drift of the machine affects all candidates alike. Slices are
+short and many: other activity on a machine comes and goes slowly, so it affects neighbouring slices alike.
 
-While one candidate is measured, the others run and are idle. One that uses a CPU all the same is noticed; from then on
-each has its part of the round for itself.
+While one candidate is measured, the others run and are idle. When an idle candidate uses a CPU all the same, each
+candidate has its part of the round for itself from then on.
 """
 
 from __future__ import annotations
@@ -45,39 +45,39 @@ from loadgen.target.talk.identity import identify
 from loadgen.units import NS_PER_S
 from loadgen.worker.process import WorkerProcesses
 
-# An idle candidate that uses more of a CPU than this takes it from the one that is measured.
+# The share of a CPU beyond which an idle candidate disturbs the measured one.
 MOST_IDLE_CPU = 0.01
 
-# Candidates are looked at without load before the first round's slices: so long, and so often while one is not at rest,
-# as a server may have work left of its prefill.
+# Before the first round's slices, the CPU use of candidates without load is read over this time, and this often while a
+# candidate is not at rest: a server may still have work left from its prefill.
 REST_S = 0.2
 REST_READINGS = 8
 
-# Of a CPU. What a worker has to do comes in bursts: one that is busier is late itself in too many of them.
+# The most of a CPU that a worker may use. Work comes in bursts: a busier worker is itself late in too many of them.
 MOST_BUSY = 0.5
 RATE_LOOKS = 5
 
-# As shares of GETs.
+# The largest difference of hit rates, as a share of GETs.
 MOST_HITS_APART = 0.01
 
-# Of requests in a slice: how fast a failure is says nothing.
+# The largest share of unfinished requests in a slice: a failure has no response time.
 MOST_UNFINISHED = 0.001
 
 
 AGAIN = 3
-"""One in so many slices of a round may be measured again."""
+"""One in this many slices of a round may be measured again."""
 
 
 class Interrupted(Exception):
-    """The stop token was set: the round in hand says nothing."""
+    """The stop token was set: the current round is discarded."""
 
 
 class RequestsFailed(TargetError):
-    """So many requests of a slice failed that the rest cannot be compared."""
+    """Too many requests of a slice failed for the rest to be comparable."""
 
 
 class Spinning(Exception):
-    """A candidate that should be idle uses a CPU; the text says which, and how much."""
+    """A candidate that should be idle uses a CPU; the text says which candidate, and how much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +86,16 @@ class Contestant:
 
     candidate: Candidate
     plan: Plan
-    """The load on it. Of a server that is started for each round, the address is put in then."""
+    """The load on the candidate. The address of a server that is started for each round is put in then."""
     servers: Servers
-    """What is started is started for each round, and watched; what is given is neither restarted nor watched."""
+    """A server of our own is started for each round, and watched; a given server is neither restarted nor watched."""
     limits: VerdictLimits
-    """From where on the generator distrusts its own numbers, and how many requests and connections may fail."""
+    """The limits on the generator's own influence, and on failed requests and connections."""
 
 
 @dataclass(slots=True)
 class Contender:
-    """One contestant within a round: its server, its workers, and what its slices came to."""
+    """One contestant within a round: its server, its workers, and the counts of its slices."""
 
     contestant: Contestant
     server: ManagedServer | None
@@ -105,11 +105,11 @@ class Contender:
     stretches: dict[str, Stretch] = field(default_factory=dict)
     """By loop, all slices merged."""
     idle_cpu_ns: int = 0
-    """What the server used while others were measured."""
+    """The server's CPU time while others were measured."""
     idle_ns: int = 0
     rss_bytes: int = 0
     was_stopped: bool = False
-    """By SIGSTOP, so as to use no CPU while another was measured."""
+    """True when SIGSTOP has stopped the server, so as to use no CPU while another was measured."""
 
     @property
     def name(self) -> str:
@@ -123,14 +123,14 @@ class Contender:
         self.stretches[loop] = self.stretches[loop] + taken if loop in self.stretches else taken
 
     def usage_ns(self) -> int:
-        """CPU time of its server and of its workers until now, as far as they can be asked."""
+        """Return the CPU time of the server and the workers until now, as far as it is known."""
         workers = [ProcessTree(worker.pid).usage() for worker in self.workers.made]
         server = self.server.usage() if self.server is not None else None
         return sum(usage.cpu_ns for usage in (*workers, server) if usage is not None)
 
 
 class Rounds:
-    """Runs rounds of the contestants, one for each call of `next`. `emit` gets progress only.
+    """Rounds of the contestants, one for each call of `next`. `emit` receives progress only.
 
     Raises TargetError or WorkerError when a candidate cannot be measured, Interrupted when `stop` is set.
     """
@@ -151,20 +151,20 @@ class Rounds:
         self.random = random.Random(seed)
         self.number = 0
         self.alone = settings.idle is Idle.ALONE
-        """Each candidate has its part of a round for itself."""
+        """True when each candidate has its part of a round for itself."""
         self.at_rest = False
-        """Whether idle candidates have been found to use no CPU to speak of."""
+        """True when idle candidates have been found to use hardly any CPU."""
         self.rate_per_s = settings.rate_per_s
-        """Of the open-loop slices; found on the first contestant before the first round, where none is given."""
+        """The rate of the open-loop slices; if not given, found on the first contestant before the first round."""
         self.identities: list[str] = [contestant.candidate.identity for contestant in contestants]
         self.notes: dict[str, Code] = {}
-        """What to know about all rounds so far, each once."""
+        """Remarks on the rounds so far, each once, by their words."""
         judged = [METRICS[name] for name in settings.thresholds]
         self.loops = [loop for loop in (CLOSED, OPEN) if any(metric.loop == loop for metric in judged)] or [CLOSED]
         self.course = Turns(settings, len(self.loops) * len(contestants))
 
     def next(self) -> Round:
-        """The next round. One in which too many requests failed is run once more before that is the end."""
+        """Run the next round. A round in which too many requests failed is run again, once."""
         if OPEN in self.loops and not self.rate_per_s:
             try:
                 self.rate_per_s = self.fitting_rate_per_s()
@@ -215,7 +215,7 @@ class Rounds:
         )
 
     def parts(self) -> list[tuple[list[int], list[int]]]:
-        """The parts of a round: the candidates that run in it, as they are started, and whose turn each slice is."""
+        """Return the parts of a round: the candidates in the order of their start, and the candidate of each slice."""
         everybody = range(len(self.contestants))
         if self.alone:
             return [
@@ -228,7 +228,7 @@ class Rounds:
         return [(self.random.sample(everybody, len(everybody)), turns)]
 
     def fitting_rate_per_s(self) -> float:
-        """The share that is asked for of what the first contestant reaches, or what leaves workers half of a CPU."""
+        """Return `load_share` of the first contestant's throughput, or less if workers would use over half of a CPU."""
         with self.contenders([0]) as contenders:
             contender = contenders[0]
             for _ in range(self.settings.slices):
@@ -243,7 +243,7 @@ class Rounds:
                 busy = self.measure(contenders, contender, rate_per_s).busy
                 if busy <= MOST_BUSY:
                     break
-                # Fewer requests have less in common: each of them costs more.
+                # At a lower rate, requests share fewer system calls, and each request costs more.
                 rate_per_s *= MOST_BUSY / busy
             if rate_per_s < asked_per_s:
                 self.notes[
@@ -257,7 +257,7 @@ class Rounds:
 
     @contextlib.contextmanager
     def contenders(self, places: Sequence[int]) -> Iterator[dict[int, Contender]]:
-        """The contestants at these places, started in this order, connected and filled, by place.
+        """Start the contestants at these places in this order, connect and fill them, and yield them by place.
 
         Raises Interrupted when the stop token was set in the meantime.
         """
@@ -286,7 +286,7 @@ class Rounds:
                 raise Interrupted
 
     def to_keep_awake(self, contenders: dict[int, Contender]) -> list[int]:
-        """The CPUs that are not to sleep: those that workers and servers are pinned to."""
+        """Return the CPUs to keep from sleeping: the CPUs that workers and servers are pinned to."""
         if self.settings.awake is Awake.NEVER or (self.settings.awake is Awake.VM and not machine.is_virtual()):
             return []
         cpus = {
@@ -316,7 +316,7 @@ class Rounds:
         return tell
 
     def pause_others(self, chosen: Contender, contenders: dict[int, Contender]) -> None:
-        """Where idle servers are to be stopped, stops those of all others: none of them uses a CPU in the meantime."""
+        """If idle servers are to be stopped, stop the servers of all other contenders, and resume the chosen one's."""
         if self.settings.idle is not Idle.STOP:
             return
         for contender in contenders.values():
@@ -329,7 +329,7 @@ class Rounds:
                 contender.was_stopped = True
 
     def check_at_rest(self, contenders: dict[int, Contender]) -> None:
-        """Before any slice, without load: raises Spinning where a server uses a CPU all the same."""
+        """Raise Spinning when a server uses a CPU without load, before any slice."""
         watched = [contender for contender in contenders.values() if contender.server is not None]
         if self.at_rest or self.settings.idle is not Idle.RUN or len(contenders) == 1:
             return
@@ -350,9 +350,9 @@ class Rounds:
         raise Spinning(_spinning(busy))
 
     def observe_servers(self, contenders: dict[int, Contender]) -> None:
-        """What is seen of servers when their slices are over.
+        """Record the servers' memory when their slices are over, and check the servers.
 
-        Raises TargetError where one is not the one that began, Spinning where one was not idle.
+        Raises TargetError when a server was restarted, Spinning when a server was not idle.
         """
         for contender in contenders.values():
             self.pause_others(contender, contenders)
@@ -372,9 +372,9 @@ class Rounds:
     # ── Load ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def slice(self, contenders: dict[int, Contender], contender: Contender, loop: str) -> None:
-        """A slice of load on one side, added to what it had; measured again where the host took a CPU away meanwhile.
+        """Measure a slice of load on one contender, and add it to the others. Repeat it if the host took a CPU away.
 
-        Of a round's slices, one in AGAIN is measured again at most.
+        One in AGAIN of a round's slices is measured again at most.
         """
         self.course.slices += 1
         rate_per_s = self.rate_per_s if loop == OPEN else 0.0
@@ -387,7 +387,7 @@ class Rounds:
         contender.add(loop, taken)
 
     def measure(self, contenders: dict[int, Contender], contender: Contender, rate_per_s: float) -> Stretch:
-        """One stretch of load on one side, while the others are idle: at a rate, or in a closed loop where it is 0."""
+        """Put load on one contender while the others are idle: at a rate, or in a closed loop when the rate is 0."""
         length_ns, crew = self.settings.slice_ns, contender.crew
         others = [other for other in contenders.values() if other is not contender]
         self.pause_others(contender, contenders)
@@ -426,7 +426,7 @@ class Rounds:
             own_cpu_ns=own,
         )
 
-    # ── What is wrong ───────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Checks ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def late(self, contender: Contender) -> tuple[str, ...]:
         if OPEN not in contender.stretches:
@@ -434,7 +434,7 @@ class Rounds:
         return stretch.late_metrics(contender.limits, contender.stretches[OPEN], spin=contender.plan.wire.spin)
 
     def doubts(self, contender: Contender) -> list[str]:
-        """What speaks against a side's latency in this round."""
+        """Return why a contender's latency in this round is in part the generator's, one sentence each."""
         if OPEN not in contender.stretches:
             return []
         stretch_of_all = contender.stretches[OPEN]
@@ -448,7 +448,7 @@ class Rounds:
         return [f"{contender.name}: {reason}" for reason in reasons]
 
     def compare_hits(self, contenders: Sequence[Contender]) -> None:
-        """Notes when some find more of their keys than others: a miss is quicker than a hit."""
+        """Note when hit rates differ: a miss is quicker than a hit."""
         merged = [
             sum((s.measured for s in contender.stretches.values()), Snapshot()).hit_rate for contender in contenders
         ]
@@ -458,7 +458,7 @@ class Rounds:
             self.notes[words] = Code.HIT_RATES_DIFFER
 
     def check_connected(self, contender: Contender) -> None:
-        """Raises TargetError where more connections are missing than may: fewer of them are another load."""
+        """Raise TargetError when more connections are missing than allowed: fewer connections are another load."""
         crew, connections = contender.crew, contender.crew.connections
         if any(connections.down()):
             connections.reopen()
@@ -470,7 +470,7 @@ class Rounds:
             raise TargetError(f"{contender.name}: {missing} of {asked} connections were not there{why}.")
 
     def check_answers(self, contender: Contender, measured: Snapshot) -> None:
-        """Raises RequestsFailed where too many failed, or were left open, for the rest to be compared."""
+        """Raise RequestsFailed when too many requests failed, or stayed open, for the rest to be comparable."""
         limit, total = contender.limits.failures, measured.total
         if words := failures.of_requests((measured,), limit, contender.crew.examples):
             raise RequestsFailed(
@@ -483,7 +483,7 @@ class Rounds:
             )
 
     def stopped(self, contenders: dict[int, Contender]) -> LoadgenError | Interrupted:
-        """Why a round did not come to its end."""
+        """Return the exception for a round that ended early."""
         for contender in contenders.values():
             for ended in contender.crew.failure.reasons:
                 hint = (
@@ -497,12 +497,12 @@ class Rounds:
 
 
 class Turns:
-    """How far the rounds have come, for those who watch; and how many slices of a round may be measured again."""
+    """The progress of the rounds, and the budget of slices that may be measured again."""
 
     def __init__(self, settings: ComparisonSettings, turns: int) -> None:
         self.settings = settings
         self.total = turns * settings.slices
-        """Slices in a round."""
+        """The number of slices in a round."""
         self.number = self.slices = self.repeated = 0
         self.began_ns = time.monotonic_ns()
         self.longest_ns = 0
@@ -513,7 +513,7 @@ class Turns:
         self.began_ns = time.monotonic_ns()
 
     def end(self) -> float:
-        """The round is over; how long it took, in seconds."""
+        """End the round, and return the time it took, in seconds."""
         took_ns = time.monotonic_ns() - self.began_ns
         self.longest_ns = max(self.longest_ns, took_ns)
         return took_ns / NS_PER_S
@@ -522,14 +522,14 @@ class Turns:
         return self.number > 0 and self.repeated < self.total // AGAIN
 
     def overall(self) -> Overall:
-        """Before the first round, nothing is known of its length."""
+        """Return the progress, with the time left once the first round has begun."""
         rounds = Part("round", max(1, self.number), self.settings.max_rounds)
         if not self.number:
             return Overall((rounds,))
         return Overall((rounds, Part("slice", min(max(1, self.slices), self.total), self.total)), self.left_ns())
 
     def left_ns(self) -> int:
-        """The time that all rounds allowed still take, by those that have ended, or by what their slices add up to."""
+        """Return the time left if all allowed rounds run, by the longest round so far or the sum of its slices."""
         spent_ns = time.monotonic_ns() - self.began_ns
         own = self.settings
         round_ns = max(self.longest_ns, self.total * (own.settle_ns + own.slice_ns + START_AHEAD_NS))
@@ -537,6 +537,6 @@ class Turns:
 
 
 def _spinning(busy: dict[str, float]) -> str:
-    """ "mio used 100 % of a CPU while it should have been idle"."""
+    """Return words such as "mio used 100 % of a CPU while idle"."""
     listed = " and ".join(f"{name} used {100 * share:.3g} %" for name, share in busy.items())
     return f"{listed} of a CPU while idle"

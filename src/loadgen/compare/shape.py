@@ -1,6 +1,6 @@
-"""The shape of a load: what two servers must have been measured under, both alike, to be compared. A value; no I/O.
+"""The shape of a load, which must be the same for two servers to be compared. A value; no I/O.
 
-How much of it there is, rate and time, is not part of a shape.
+The amount of load, rate and time, is not part of a shape.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from loadgen.plan import Plan, Weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """Fields as a `config` record calls them; None for what is not known of a stored result."""
+    """The shape of a load. Fields are named as in a `config` record; None for what a stored result does not say."""
 
     threads: int | None = None
     conns: int | None = None
@@ -32,7 +32,7 @@ class Shape:
 
     @classmethod
     def of(cls, plan: Plan) -> Shape:
-        """The shape of a plan's load."""
+        """Return the shape of a plan's load."""
         wire, workload = plan.wire, plan.workload
         return cls(
             threads=len(plan.workers),
@@ -52,9 +52,9 @@ class Shape:
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> Shape:
-        """What a record says of a load's shape, but for what has no meaning in its `loop`.
+        """Return the shape that a record describes, without the fields that have no meaning in its `loop`.
 
-        Raises TypeError or KeyError where the record is not as loadgen writes it.
+        Raises TypeError or KeyError when the record is not as loadgen writes it.
         """
         found = {field.name: record.get(field.name) for field in fields(cls)}
         if (weights := found["weights"]) is not None:
@@ -68,23 +68,23 @@ class Shape:
         return shape
 
     def record(self) -> dict[str, Any]:
-        """What is known, as a record has it."""
+        """Return the known fields, as a record has them."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def or_else(self, other: Shape) -> Shape:
-        """This shape; what is not known of it is taken from another."""
+        """Return this shape, with its unknown fields taken from another."""
         mine = ((field.name, getattr(self, field.name)) for field in fields(self))
         return replace(other, **{name: value for name, value in mine if value is not None})
 
     def differences(self, other: Shape) -> list[str]:
-        """In what it differs from another, such as "conns 50, not 100"; what is not known of one is no difference."""
+        """Return the differences from another shape, such as "conns 50, not 100"; unknown fields do not differ."""
         pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
         both = [(name, _words(a), _words(b)) for name, a, b in pairs if a is not None and b is not None]
         return [f"{name} {ours}, not {theirs}" for name, ours, theirs in both if ours != theirs]
 
 
 def _words(value: object) -> str:
-    """In the words of a config file; of weights only the ratios count."""
+    """Return a value in the words of a config file; weights as their shares."""
     if isinstance(value, Weights):
         weights = asdict(value)
         whole = sum(weights.values())

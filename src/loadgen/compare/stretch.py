@@ -1,8 +1,7 @@
-"""Slices of load on one server, merged: what was counted, what it cost, and which of it is the generator's own.
+"""Slices of load on one server, merged: the counts, the CPU time, and the generator's own share of the latency.
 
-Values and pure functions: they measure nothing. A slice in which the host took a CPU away from the generator says
-little of the server; `is_spoilt` tells such a one apart, and `late_metrics` the percentiles that a merged row of slices
-has no answer for.
+Values and pure functions, which measure nothing. `is_spoilt` finds a slice in which the host took a CPU away from the
+generator, which says little of the server. `late_metrics` names the percentiles that merged slices cannot give.
 """
 
 from __future__ import annotations
@@ -22,31 +21,31 @@ from loadgen.units import NS_PER_MS, span
 CLOSED, OPEN = "closed", "open"
 
 
-# In a closed loop nothing is late: a slice is spoilt where a worker had no CPU for more than this share of it.
+# In a closed loop no request is late: a slice is spoilt when a worker had no CPU for more than this share of it.
 MOST_TAKEN = 0.10
 
 # Beyond p99 the timers of a healthy machine are late by 60 to 200 µs.
 _LEAST_TAIL_NS = NS_PER_MS
 
-# Of what the workers waited for a CPU, the share from which on those who used one meanwhile are named; and of the time
-# that they had none, the share that such waits must be.
+# A process of ours is named when it used at least this share of the time that the workers waited for a CPU, and when
+# these waits are at least this share of the time that they had no CPU.
 _LEAST_OWN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One slice on one server, or several of them merged: counts, and not percentiles."""
+    """One slice on one server, or several slices merged: counts, and not percentiles."""
 
     measured: Snapshot
     length_ns: int
     sent: int = 0
-    """From the begin of settling to the end of the drain."""
+    """The requests sent from the beginning of settling to the end of the drain."""
     cpu_ns: int | None = None
-    """What the server used in that time; None where it is not ours to be asked."""
+    """The server's CPU time over the same time; None for a server that loadgen did not start."""
     workers: tuple[WorkerSigns, ...] = ()
-    """What the machine did to the generator."""
+    """The machine's effects on the generator."""
     own_cpu_ns: Mapping[str, int] = field(default_factory=dict)
-    """CPU time of loadgen's other processes and of idle servers meanwhile, by what they are called."""
+    """The CPU time of loadgen's other processes and of idle servers over the same time, by name."""
 
     def __add__(self, later: Stretch) -> Stretch:
         known = self.cpu_ns is not None and later.cpu_ns is not None
@@ -62,27 +61,27 @@ class Stretch:
 
     @property
     def busy(self) -> float:
-        """How much of a CPU the worker with the most to do used, as a share."""
+        """The share of a CPU that the busiest worker used."""
         return max((w.cpu_ns / w.wall_ns for w in self.workers if w.wall_ns), default=0.0)
 
     @property
     def taken_ns(self) -> int:
-        """How long the worker that fared worst had no CPU."""
+        """The longest time that any worker had no CPU."""
         return max(((w.queued_ns or w.pauses.queued_ns) + w.pauses.stopped_ns for w in self.workers), default=0)
 
 
 def values(stretches: Mapping[str, Stretch], rss_bytes: int) -> dict[str, float]:
-    """The metrics of one server in one round, from the slices of each loop; what is 0 has no ratio to anything."""
+    """Return the metrics of one server in one round, from each loop's slices, without 0s, which have no ratio."""
     found: dict[str, float] = {}
     if (closed := stretches.get(CLOSED)) is not None:
-        # In a closed loop each reply brings on a request, so those of the window are as many as the replies in it. The
-        # replies themselves cannot be told apart by where in a window of a quarter of a second they fell.
+        # In a closed loop each reply triggers a request, so the window's requests are as many as the replies in it.
+        # Replies are not counted by the time at which they came in a window of a quarter of a second.
         found["throughput"] = per_s(closed.measured.total.ok, closed.length_ns)
     if (opened := stretches.get(OPEN)) is not None:
-        # Of good replies, behind which those that failed rank: a quick error is no quick answer.
+        # Failed requests rank behind the good replies: a quick error is not a quick answer.
         quantiles = {name: response_ns(opened.measured, q) for name, _, q in COMPARED}
         found |= {name: float(value) for name, value in quantiles.items() if value is not None}
-    # At an equal rate both do the same work; in a closed loop, the quicker one does more of it.
+    # At an equal rate all servers do the same work; in a closed loop, a quicker server does more.
     work = opened if opened is not None else closed
     if work is not None and work.cpu_ns and work.sent:
         found["server_cpu"] = work.cpu_ns / work.sent
@@ -91,7 +90,7 @@ def values(stretches: Mapping[str, Stretch], rss_bytes: int) -> dict[str, float]
 
 
 def reasons(limits: VerdictLimits, stretch: Stretch, *, spin: bool) -> tuple[str, ...]:
-    """Why the latency of an open loop's slices is in part the generator's, a sentence each; none when it is not."""
+    """Return why the latency of open-loop slices is in part the generator's, a sentence each; empty when it is not."""
     judged = verdict.judge(
         limits,
         stretch.measured,
@@ -105,19 +104,19 @@ def reasons(limits: VerdictLimits, stretch: Stretch, *, spin: bool) -> tuple[str
 
 
 def own_blame(stretch: Stretch) -> str:
-    """That loadgen's other processes, or an idle server, had the CPU that a worker waited for; empty where not."""
+    """Return which of loadgen's other processes or idle servers used the CPU that a worker waited for; or empty."""
     waited_ns = sum(worker.queued_ns or 0 for worker in stretch.workers)
     if waited_ns < _LEAST_OWN * stretch.taken_ns:
-        # Most of what it lost, it lost while nobody here could have had its CPU.
+        # Most of the lost time was not spent waiting for a CPU that another process used.
         return ""
     used = {name: cpu_ns for name, cpu_ns in stretch.own_cpu_ns.items() if cpu_ns >= _LEAST_OWN * waited_ns > 0}
     return ", ".join(f"{name} used {span(cpu_ns)} of CPU meanwhile" for name, cpu_ns in used.items())
 
 
 def is_spoilt(limits: VerdictLimits, stretch: Stretch, loop: str, *, spin: bool) -> bool:
-    """Whether the host took a CPU away, so that the slice is worth being measured again.
+    """True when the host took a CPU away, so that measuring the slice again may help.
 
-    A generator that has too much to do will have so again: of that, the round's doubts tell.
+    An overloaded generator would be overloaded again: the round's doubts report the overload.
     """
     if loop == OPEN:
         too_much = stretch.busy > limits.cpu_share and not spin
@@ -126,7 +125,7 @@ def is_spoilt(limits: VerdictLimits, stretch: Stretch, loop: str, *, spin: bool)
 
 
 def better(one: Stretch, other: Stretch, loop: str) -> Stretch:
-    """The one of two slices that the host did less to, whichever server fared better by it."""
+    """Return the one of two slices that the host disturbed less, regardless of the server's numbers."""
 
     def harm(stretch: Stretch) -> float:
         return float(stretch.measured.lag_ours.quantile(0.99)) if loop == OPEN else float(stretch.taken_ns)
@@ -135,10 +134,10 @@ def better(one: Stretch, other: Stretch, loop: str) -> Stretch:
 
 
 def late_metrics(limits: VerdictLimits, stretch: Stretch, *, spin: bool) -> tuple[str, ...]:
-    """The percentiles of an open loop's slices that are in part the generator's, by name.
+    """Return the percentiles of open-loop slices that are in part the generator's, by name.
 
-    One is where the generator's own lag at the same quantile is beyond both limits of `[verdict]`, `lag` and
-    `lag_share`; beyond p99, beyond a millisecond too. p99 and p99.9 are as well where the verdict says so of the whole.
+    A percentile is when the generator's own lag at the same quantile exceeds both limits of `[verdict]`, `lag` and
+    `lag_share`; for p99.9, also a millisecond. p99 and p99.9 are as well when the verdict on the whole is invalid.
     """
     latency, lag = stretch.measured.latency(), stretch.measured.lag_ours
 

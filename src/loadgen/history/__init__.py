@@ -1,1 +1,1 @@
-"""Results over time."""
+"""Histories: results over time."""

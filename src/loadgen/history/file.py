@@ -1,4 +1,4 @@
-"""The file of a history: a line for each point, read and appended to. What its points say is not known here."""
+"""The file of a history: one line per point, read and appended to. This file does not interpret the points."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from loadgen.history.results import to_points
 from loadgen.record import ndjson
 
 BEGINNING = b'{"type": "history"'
-"""Of every line that we wrote, cut off or not."""
+"""The beginning of every line that loadgen wrote, cut off or not."""
 
 
 def read(path: Path, remark: Callable[[str], None], *, new: bool) -> list[Point]:
-    """The points of a history. Lines that a program was killed in are left out, with a remark.
+    """Return the points of a history. A line that was cut off by a kill is left out, with a remark.
 
-    Raises UsageError when it cannot be read, when its first line is no point, and, unless it may be `new`, when it is
-    not there or empty.
+    Raises UsageError when the file cannot be read, when its first line is not a point, and, unless `new`, when the file
+    is missing or empty.
     """
     points: list[Point] = []
     if not new or path.exists():
@@ -40,7 +40,7 @@ def read(path: Path, remark: Callable[[str], None], *, new: bool) -> list[Point]
 
 
 def read_results(path: str, name: str, label: str) -> list[Point]:
-    """The points of a result file, or of standard input. Raises UsageError when there are none that can be used."""
+    """Return the points of a result file or of standard input. Raises UsageError when none can be used."""
     shown = ndjson.shown(path)
     try:
         points = to_points(ndjson.read(path), printable(name), printable(label))
@@ -52,14 +52,14 @@ def read_results(path: str, name: str, label: str) -> list[Point]:
 
 
 def append(path: Path, points: Sequence[Point]) -> None:
-    """Adds a line for each point, all of them in one write, so that jobs which append at once do not mix their lines.
+    """Append a line for each point, all lines in one write, so that jobs which append at once do not mix their lines.
 
-    Raises OutputError when they cannot be written.
+    Raises OutputError when the lines cannot be written.
     """
     lines = "".join(json.dumps(point.to_record(), ensure_ascii=False) + "\n" for point in points).encode()
     try:
         with path.open("a+b", buffering=0) as file:
-            # A line that was cut off must not take the next one with it.
+            # End a line that was cut off, so that the next line is whole.
             if size := file.seek(0, os.SEEK_END):
                 file.seek(size - 1)
                 lines = lines if file.read(1) == b"\n" else b"\n" + lines
@@ -71,7 +71,7 @@ def append(path: Path, points: Sequence[Point]) -> None:
 
 
 def fresh_of(added: Sequence[Point], points: Sequence[Point]) -> list[Point]:
-    """Those of `added` that are not among `points`: a job that is run again brings results that it brought before."""
+    """Return the points of `added` that are not in `points`: a repeated job adds the same results again."""
     seen = {(point.ts, point.group) for point in points}
     fresh: list[Point] = []
     for point in added:

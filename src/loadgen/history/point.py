@@ -1,7 +1,7 @@
-"""One result as a history keeps it, and what it has in common with others. Values; no I/O.
+"""A point, one result in a history, and its setup, which comparable points share. Values; no I/O.
 
-A point is written to a line of a history and read back from it. How it comes out of a result file is for `results` to
-know. Points of different hosts, servers, loads or rates have different setups.
+A point is written to a line of a history and read back from that line. `results` makes points from a result file.
+Points of different hosts, servers, loads or rates have different setups.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from loadgen.compare.metric import Metric
 from loadgen.escape import printable
 
 METRICS = {"capacity": Metric("capacity", "capacity", "per_s", higher_is_better=True), **COMPARED}
-"""In the order in which they are shown. Capacity is the highest rate at which a search's limits were still met."""
+"""In the order of output. Capacity is the highest rate at which a search's limits were still met."""
 
 _LONGEST_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What points must have in common to be in one row."""
+    """The properties that points must share to be in one row."""
 
     name: str
-    """As given, or the server's: its file's stem, its own words without the version, its address. Of a comparison,
-    "B / A"."""
+    """As given, else the server's: its file's stem, its own words without the version, or its address. For a
+    comparison, "B / A"."""
     host: str
-    """The machine's fingerprint; empty where the result does not say."""
+    """The machine's fingerprint; empty when the result does not say."""
     loop: str
     """`closed`, `open`, `search`, or `rounds` of a comparison."""
     rate_per_s: float
-    """The offered rate; 0 where there is none, or where it follows from what a server reached."""
+    """The offered rate; 0 when there is none, or when it depends on the throughput of a server."""
     load: str
-    """The rest of what the server was asked to do, in words; empty where the result does not say."""
+    """The rest of the load, in words; empty when the result does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,17 @@ class Point:
     """ISO 8601, with its zone."""
     group: Setup
     valid: bool
-    """Whether the numbers are the server's; those of others are kept, and left out of every statistic."""
+    """True when the numbers are the server's. Points that are not valid are kept, but left out of every statistic."""
     values: Mapping[str, float]
-    """By metric, in the unit of METRICS; of a comparison, B's as a multiple of A's."""
+    """By metric, in the unit of METRICS; for a comparison, B's value divided by A's."""
     at_least: tuple[str, ...] = ()
-    """The metrics whose truth may be higher, for requests had not been answered."""
+    """The metrics whose true value may be higher, because requests had not been answered."""
     label: str = ""
-    """What somebody calls it by, such as a commit."""
+    """The user's name for the point, such as a commit."""
     version: str = ""
-    """Of loadgen."""
+    """The version of loadgen."""
     server: str = ""
-    """Name and version in its own words."""
+    """Name and version in the server's own words."""
     seed: int | None = None
 
     @property
@@ -65,14 +65,14 @@ class Point:
         return datetime.fromisoformat(self.ts)
 
     def to_record(self) -> dict[str, Any]:
-        """As it stands in a file: flat, and small."""
+        """Return the point as a line of a file has it: flat, and small."""
         record = asdict(self)
         group = record.pop("group")
         return {"type": "history", "ts": record.pop("ts"), **group, **record}
 
 
 def to_point(record: object) -> Point:
-    """The reverse of `Point.to_record`. Raises ValueError for what is none."""
+    """Return the point of a record, the reverse of `Point.to_record`. Raises ValueError for any other record."""
     try:
         if not isinstance(record, dict) or record["type"] != "history" or not isinstance(record["valid"], bool):
             raise ValueError("it is no point of a history")

@@ -1,4 +1,4 @@
-"""The points of a result file, taken from its records as plain values of JSON. No I/O."""
+"""The points of a result file, made from its records, which are plain JSON values. No I/O."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LONGEST_NAME = 80
 
 
 def to_points(records: Iterable[Mapping[str, Any]], name: str = "", label: str = "") -> list[Point]:
-    """The points of a result file's records, in their order; none where nothing was measured.
+    """Return the points of a result file's records, in their order; none when nothing was measured.
 
-    `result`, `saturation` and `comparison` records are points; of what came before them, `config` says what was asked.
-    Raises ValueError for records that are not as loadgen writes them.
+    `result`, `saturation` and `comparison` records become points; the last `config` record before them describes the
+    load. Raises ValueError for records that are not as loadgen writes them.
     """
     points: list[Point] = []
     config: Mapping[str, Any] = {}
@@ -48,24 +48,24 @@ def _of_run(record: Mapping[str, Any], config: Mapping[str, Any], name: str, lab
 
 def _of_search(record: Mapping[str, Any], config: Mapping[str, Any], name: str, label: str) -> Point:
     limits = [_limit(limit) for limit in record["limits"] if limit["limit_ns"] is not None]
-    # A lower end of 0 says that no rate passed, not that the server can do nothing.
+    # A lower end of 0 means that no rate passed, not a capacity of 0.
     values = {"capacity": record["lo_per_s"] or None}
     group = _group(name, config, "search", 0.0, limits or ["knee"])
     return _point(record, config, group, label, _is_valid(record), values)
 
 
 def _limit(limit: Mapping[str, Any]) -> str:
-    """ "p99 <= 1ms", and of one command, "get p99 <= 1ms"."""
+    """Return a limit such as "p99 <= 1ms", or "get p99 <= 1ms" for one command."""
     command = "" if limit["command"] == "all" else f"{limit['command']} "
     return f"{command}{limit['metric']} <= {format_duration(int(limit['limit_ns']))}"
 
 
 def _of_comparison(record: Mapping[str, Any], config: Mapping[str, Any], name: str, label: str) -> Point:
-    """Ratios of what ran side by side: what the machine was like that night is in both, and goes."""
+    """Return the ratios B / A of servers that ran side by side: the state of the machine that night cancels out."""
     effects = {metric: row["effect"] for metric, row in record["metrics"].items()}
     values = {metric: None if effect is None else 1 + effect for metric, effect in effects.items()}
     both = f"{words_of(record['b']['name'])} / {words_of(record['a']['name'])}"
-    # The offered rate follows from what A reached, and differs every time; a ratio hardly minds.
+    # The offered rate follows from A's throughput, and differs every time, which hardly changes a ratio.
     asked = {**config, **(record["b"].get("load") or {}), "host": record["host"]}
     group = _group(name or both, asked, "rounds", 0.0)
     about = {"version": record["version"], "identity": record["b"]["identity"]}
@@ -99,12 +99,12 @@ def _point(
 
 
 def _is_valid(record: Mapping[str, Any]) -> bool:
-    """What was cut short measured another length of time than its neighbours."""
+    """True for a valid result that was not cut short: an interrupted result measured a shorter time than the others."""
     return record["verdict"]["valid"] is True and not record["interrupted"]
 
 
 def _group(name: str, config: Mapping[str, Any], loop: str, rate_per_s: float, also: Sequence[str] = ()) -> Setup:
-    # What another version of a server does is what a history is there to show.
+    # Leave out the version: a history shows the versions of one server in one row.
     own_words = re.sub(r"\s+v?\d\S*$", "", words_of(config.get("identity") or ""))
     found = name or own_words or words_of(config.get("target") or "")
     load = ", ".join(filter(None, [_load(config), *also]))
@@ -112,7 +112,7 @@ def _group(name: str, config: Mapping[str, Any], loop: str, rate_per_s: float, a
 
 
 def _load(config: Mapping[str, Any]) -> str:
-    """What was asked of the server, as far as `config` says."""
+    """Return the load in words, as far as `config` describes it."""
     if "conns" not in config:
         return ""
     mix = ", ".join(f"{weight} {command}" for command, weight in config["weights"].items() if weight)

@@ -1,4 +1,4 @@
-"""What a row of points says, metric by metric: levels, trends, steps. Values and pure functions; no I/O."""
+"""The levels, trends and steps of each metric over a row of points. Values and pure functions; no I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loadgen.stats.trend import Trend, trend
 
 TREND_P = 0.01
 STEP_P = 0.001
-"""Only what chance would do more rarely than this is said. A step is looked for at every place, night after night."""
+"""A trend or a step is reported below its p. The p of steps is lower: every place is tested, night after night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Series:
 
     @property
     def unit(self) -> str:
-        """The metric's, or `ratio`."""
+        """The metric's unit, or `ratio` for comparisons."""
         return "ratio" if self.points[0].group.loop == "rounds" else self.metric.unit
 
     @property
@@ -36,17 +36,17 @@ class Series:
 
     @property
     def values(self) -> list[float]:
-        """Of the points that count."""
+        """The values of the points that count."""
         return [point.values[self.metric.name] for point in self.known]
 
     @property
     def median(self) -> float:
-        """Raises ValueError when no point counts."""
+        """The median of the values. Raises ValueError when no point counts."""
         return statistics.median(self.values)
 
     @property
     def change(self) -> float | None:
-        """The last value against the median of those before it, as a share; None without any, or where that is 0."""
+        """The last value's change from the median of the values before, as a share; None if that is missing or 0."""
         *before, last = self.values or [0.0]
         usual = statistics.median(before) if before else 0.0
         return last / usual - 1 if usual else None
@@ -57,7 +57,7 @@ class Series:
 
     @property
     def step(self) -> LevelShift | None:
-        """The step between two levels, where there is one that chance would hardly make."""
+        """The step between two levels, if there is one with a p below STEP_P."""
         found: Change | None = change(values := self.values)
         if found is None or found.p >= STEP_P:
             return None
@@ -65,18 +65,18 @@ class Series:
         return LevelShift(self.known[found.index], after / before - 1 if before else None, found.p)
 
     def is_worse(self, direction: float) -> bool:
-        """Whether it is bad news that values go this way: above 0, up."""
+        """True when values that move in this direction get worse; above 0 is up."""
         return (direction < 0) if self.metric.higher_is_better else (direction > 0)
 
 
 @dataclass(frozen=True, slots=True)
 class LevelShift:
-    """From one level to another."""
+    """A step from one level to another."""
 
     first: Point
-    """On the new level."""
+    """The first point on the new level."""
     change: float | None
-    """Of the medians on either side, as a share; None from 0."""
+    """The change of the medians on either side, as a share; None when the earlier median is 0."""
     p: float
 
 
@@ -89,7 +89,7 @@ class PointRow:
     """By time; at least one."""
 
     def courses(self, metrics: Iterable[str]) -> list[Series]:
-        """Those metrics, in the order of METRICS, that any of the points has a value of."""
+        """Return the series of these metrics, in the order of METRICS, that any of the points has a value of."""
         wanted = set(metrics)
         return [
             Series(metric, self.points)
@@ -99,7 +99,7 @@ class PointRow:
 
 
 def to_rows(points: Iterable[Point], last: int) -> list[PointRow]:
-    """The last so many points of each group, groups in the order in which they first appear."""
+    """Return the last `last` points of each group, groups in the order in which they first appear."""
     groups: dict[Setup, list[Point]] = {}
     for point in points:
         groups.setdefault(point.group, []).append(point)

@@ -1,4 +1,4 @@
-"""One criterion of a smoke test, held against what was found. A value; no I/O."""
+"""One criterion of a smoke test, applied to the findings. A value; no I/O."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One criterion, held against what was found."""
+    """One criterion, applied to the findings."""
 
     name: str
     """One of `criteria.CRITERIA`."""
     passed: bool | None
-    """None: it does not apply here (`found` says why), or the test ended before it could be judged."""
+    """None when the criterion does not apply (`found` says why), or when the test ended before it was judged."""
     found: str
-    """What was found, such as "1.92 ms" or "killed by SIGSEGV 2.1 s into the load"."""
+    """The finding, such as "1.92 ms" or "killed by SIGSEGV 2.1 s into the load"."""
     limit: str = ""
-    """What would pass, such as "< 100 ms"; empty where that goes without saying."""
+    """The limit that passes, such as "< 100 ms"; empty where the name of the check implies the limit."""

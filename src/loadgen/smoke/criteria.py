@@ -1,7 +1,7 @@
-"""A smoke test's criteria: pure functions from what was seen and a run's Result to a check for each.
+"""A smoke test's criteria: pure functions from the observations and a run's Result to a check for each criterion.
 
-It starts no server and puts no load on one; the verb does. A criterion that was not reached is not passed. Where the
-log is looked through, and what the bytes of an answer have to be, is not known here.
+This file starts no server and no load; `smoke.test` does. A criterion that was not reached is not passed. How the log
+is searched, and which bytes are a right answer, is not known here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OF_THE_LOAD = CRITERIA[4:]
 
 
 def judge(limits: SmokeLimits, course: Observed, result: Result | None = None) -> tuple[Check, ...]:
-    """Every one of CRITERIA, in their order, held against a test's course and, if it came so far, its load's result."""
+    """Return a check for each of CRITERIA, in their order, from a test's observations and its load's result, if any."""
     return (*_steps(limits, course), *(_no_load(course) if result is None else _load(limits, result, course)))
 
 
@@ -75,7 +75,7 @@ def _no_load(course: Observed) -> Iterator[Check]:
 
 
 def _load(limits: SmokeLimits, result: Result, course: Observed) -> Iterator[Check]:
-    # The precheck, prefill and warm-up are load on the server too: what goes wrong in them counts.
+    # The precheck, prefill and warm-up are load on the server too: their failures count.
     everything = sum((s for phase, s in result.phases.items() if phase != Phase.MEASURE), result.measured)
     checks = (
         _completed(limits, everything, result, course),
@@ -98,10 +98,10 @@ def _most(name: str, count: int, limit: int, why: str = "") -> Check:
 
 
 def _completed(limits: SmokeLimits, everything: Snapshot, result: Result, course: Observed) -> Check:
-    """Timeouts that are allowed, and error replies, are for criteria of their own."""
+    """Check that every request was answered. Allowed timeouts, and error replies, have criteria of their own."""
     alive = course.still_up is not None and course.still_up.good
     if alive and result.failure and len(result.signs.workers) < len(result.plan.workers):
-        # What was in flight in a worker of ours that died is nothing that the server left undone.
+        # The server is not to blame for the requests in flight in a worker that died.
         return Check("completed", None, result.failure)
     tallies = everything.tallies.values()
     timeouts = sum(tally.timeouts for tally in tallies)
@@ -129,7 +129,7 @@ def _error_replies(limits: SmokeLimits, everything: Snapshot, result: Result) ->
 
 
 def _p999(limits: SmokeLimits, measured: Snapshot) -> Check:
-    """Of the good replies: requests that failed have criteria of their own, which may allow them."""
+    """Check the p99.9 of the good replies. Failed requests have criteria of their own, which may allow them."""
     limit = f"< {span(limits.p999_ns)}"
     good = measured.good_latency("all")
     if not good.count:
@@ -159,7 +159,7 @@ def _hit_rate(limits: SmokeLimits, plan: Plan, measured: Snapshot) -> Check:
 
 
 def _no_hits_asked(limits: SmokeLimits, plan: Plan) -> str:
-    """Why no GET needs to hit; empty where one does."""
+    """Return why no GET needs to hit; empty when one does."""
     if limits.hit_rate is None:
         return "switched off (smoke.hit_rate)"
     if not plan.target.speaks.has_keys:

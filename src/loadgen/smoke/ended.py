@@ -1,4 +1,4 @@
-"""The events of smoke tests: they begin, and one after the other ends. Values; no I/O."""
+"""The events of smoke tests: the beginning of all tests, and the end of each. Values; no I/O."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from loadgen.smoke.check import Check
 
 @dataclass(frozen=True, slots=True)
 class SmokeBegan(Event):
-    """Servers are going to be tested, one after the other."""
+    """The beginning of tests of servers, one after the other."""
 
     matrix: bool
-    """Of each server a row is wanted, and nothing of its load."""
+    """True when the output is one row per server, and nothing of its load."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
@@ -28,11 +28,11 @@ class SmokeEnded(Ending):
     server: str
     """The server file's stem, the program's name, or the endpoint."""
     identity: str
-    """Name and version in the server's own words; empty when it did not come so far."""
+    """Name and version in the server's own words; empty when the test ended before."""
     checks: tuple[Check, ...]
     """One for each of `criteria.CRITERIA`, in their order."""
     result: Result | None = None
-    """Of the load; None when it did not come so far."""
+    """The result of the load; None when the test ended before."""
     log_tail: tuple[str, ...] = ()
     """The end of the server's log, where the test failed and there is one."""
     interrupted: bool = False
@@ -46,7 +46,7 @@ class SmokeEnded(Ending):
 
     @property
     def doubts(self) -> tuple[Reason, ...]:
-        """Why the numbers cannot be told from the generator's own; empty when they can."""
+        """The reasons why the load's numbers are not the server's; empty when they are, or without a result."""
         return self.result.invalid_because if self.result is not None else ()
 
     @property

@@ -1,4 +1,4 @@
-"""What is seen of a server in a smoke test, apart from its load's counts. Values; no I/O."""
+"""The observations of a server in a smoke test, beside its load's counts. Values; no I/O."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came of a step that is not the load."""
+    """The result of a step other than the load."""
 
     good: bool
     words: str
@@ -15,20 +15,20 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """How far a smoke test came, and what was seen apart from the load's counts. None: it did not come so far."""
+    """The observations of a smoke test, step by step, beside the load's counts. None for a step not reached."""
 
     up: Finding | None = None
     sanity: Finding | None = None
     failure: str = ""
-    """Why the load could not begin, in a sentence; empty when it did, or was not tried."""
+    """Why the load could not begin, in a sentence; empty when the load began, or was not tried."""
     still_up: Finding | None = None
     log_errors: tuple[str, ...] | None = None
-    """Lines of the server's log that tell of an error; None where there is no log to be seen."""
+    """The lines of the server's log that report an error; None when loadgen cannot see a log."""
     interrupted: bool = False
 
     @property
     def not_reached_because(self) -> str:
-        """Why what follows was not reached."""
+        """Why the steps that are None were not reached."""
         if self.up is not None and not self.up.good:
             return "not reached: the server did not come up"
         if self.sanity is not None and not self.sanity.good:

@@ -1,6 +1,6 @@
-"""Smoke tests of real servers: each started, asked, loaded, looked at and stopped before the next one.
+"""Smoke tests of real servers: each server is started, questioned, loaded, checked and stopped before the next one.
 
-What passes is for `smoke` to say, what is printed for outputs: this finds out.
+This file collects the observations. `smoke.criteria` decides what passes, and outputs decide what is printed.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ Emit = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One server to be tested, and what it is to be tested with."""
+    """One server to be tested, with the plan and the limits of its test."""
 
     name: str
     plan: Plan
-    """Of a server that is yet to be started, the address is put in then."""
+    """The address is put in when the servers are up."""
     servers: Servers
-    """What is started is ended after the test; what is given goes on."""
+    """A server that the test starts is ended after the test; a given server runs on."""
     limits: SmokeLimits
     judging: Judging
-    """By what the load's result is judged; the test itself has its own limits."""
+    """The rules for the load's result; the test itself has its own limits."""
     embedded: bool
     warnings: tuple[str, ...]
 
 
 class SmokeTest:
-    """One smoke test of one server. `emit` gets the events of its load, which ends early when `stop` is set."""
+    """One smoke test of one server. `emit` receives the events of its load, which ends early when `stop` is set."""
 
     def __init__(self, case: Case, emit: Emit, *, stop: Stop = NEVER) -> None:
         self.case = case
@@ -60,7 +60,7 @@ class SmokeTest:
         self.log_tail: tuple[str, ...] = ()
 
     def ended(self) -> SmokeEnded:
-        """Runs it to its end, or as far as it comes. Raises WorkerError when the generator cannot do its part."""
+        """Run the test to its end or an early end. Raises WorkerError when the generator fails."""
         try:
             self.go()
         except ServerError as error:
@@ -85,13 +85,13 @@ class SmokeTest:
                 server = up.server
                 self.test(self.case.plan.at(*up.endpoints), server, began_ns)
         finally:
-            # What it says when it is stopped, of memory that leaked or locks that were held, counts too.
+            # Errors logged while the server stops, such as leaked memory or held locks, count too.
             if server is not None and self.observed.up is not None:
                 self.observed = replace(self.observed, log_errors=server.log_errors())
                 self.log_tail = server.log_tail()
 
     def test(self, plan: Plan, server: ManagedServer | None, began_ns: int) -> None:
-        """All of it but the start and the stop."""
+        """Run the test between the server's start and its stop."""
         try:
             if server is None:
                 sanity.greet(plan.target)
@@ -110,7 +110,7 @@ class SmokeTest:
         self.observed = replace(self.observed, still_up=still_up(plan, server))
 
     def is_sane(self, plan: Plan) -> bool:
-        """Whether it answers right, or need not."""
+        """Check the server's answers. True when they are right, or when the check is switched off."""
         if not self.case.limits.sanity:
             return True
         try:
@@ -137,7 +137,7 @@ class SmokeTest:
 
 
 def still_up(plan: Plan, server: ManagedServer | None) -> Finding:
-    """Whether the server runs and answers, when all is done."""
+    """Check that the server still runs and answers after the load."""
     wrong = ""
     try:
         sanity.greet(plan.target)
@@ -151,7 +151,7 @@ def still_up(plan: Plan, server: ManagedServer | None) -> Finding:
 
 
 def naming(emit: Emit, case: Case, number: int, total: int) -> Emit:
-    """Passes on a test's events; where there are several tests, its progress says which of them it is."""
+    """Return an emitter that passes on a test's events; with several tests, progress events number the test."""
 
     def tell(event: Event) -> None:
         if isinstance(event, Progress) and total > 1:
@@ -162,7 +162,7 @@ def naming(emit: Emit, case: Case, number: int, total: int) -> Emit:
 
 
 def run_all(cases: Sequence[Case], emit: Emit, *, stop: Stop = NEVER) -> Iterator[SmokeEnded]:
-    """One test after the other, each server stopped before the next is started; after an interrupt, none."""
+    """Run one test after the other, and stop each server before the next starts. After an interrupt, run no more."""
     interrupted = False
     for number, case in enumerate(cases, 1):
         if interrupted:
