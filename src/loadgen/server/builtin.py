@@ -47,7 +47,7 @@ class BuiltinServer:
     """The planted faults; a `Faults` object serves one run."""
 
     def run(self) -> None:
-        """Print a line when the server listens; return after SIGINT, SIGTERM, SIGHUP or SHUTDOWN. Raises TargetError."""
+        """Print a line when the server listens; return after SIGINT, SIGTERM, SIGHUP, SHUTDOWN. Raises TargetError."""
         raise_file_limit()
         # Objects made so far stay to the end, and later ones are freed by reference counts: a collection only pauses.
         gc.freeze()
