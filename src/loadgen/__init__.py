@@ -1,7 +1,7 @@
-"""loadgen puts load on cache servers that speak RESP or memcache, and says what happened.
+"""loadgen puts load on cache servers that speak RESP or memcache, and reports what happened.
 
-The names here are the library: docs/LIBRARY.md. Each is imported when it is first asked for, as whoever imports a part
-of loadgen, such as a worker, imports this file too.
+The names in `__all__` are the library: docs/LIBRARY.md. Each name is imported on first use, because every import of a
+part of loadgen, such as a worker's, runs this file too.
 """
 
 from __future__ import annotations
@@ -103,10 +103,11 @@ __getattr__ = lazily(
 
 
 class _Face(ModuleType):
-    """This package. Its `events` and `compare` are functions, also when the modules of the same names are imported.
+    """This package as a module whose `events` and `compare` stay functions when modules of those names are imported.
 
-    The import system would put those modules in their place; they are found by `from loadgen.events import …` all the
-    same. See "Customizing module attribute access" in Python's reference.
+    The import system sets each imported submodule as an attribute of its package, which would replace the functions.
+    `from loadgen.events import …` finds the modules without the attributes. See "Customizing module attribute access"
+    in Python's reference.
     """
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -1,7 +1,7 @@
 """Frozen values that add (over workers) and subtract (over time), field by field. No I/O.
 
-A field's metadata says how: `counted` for what adds up, `by_name` for mappings of such, `state` for what is as it is
-now. So a new field is written in one place.
+The metadata of a field is its rule: `counted` for sums, `by_name` for mappings of sums, `state` for current values. A
+new field is therefore written in one place.
 """
 
 from __future__ import annotations
@@ -15,17 +15,21 @@ _ADD, _SUBTRACT = "add", "subtract"
 
 
 def counted(default: Any = MISSING, *, factory: Callable[[], Any] | Any = MISSING) -> Any:
-    """A number, or another value that adds and subtracts."""
+    """Return a field for a number, or for another value that adds and subtracts."""
     return _field(operator.add, operator.sub, default, factory)
 
 
 def by_name() -> Any:
-    """A mapping of such values. A name that only one side has keeps its value."""
+    """Return a field for a mapping from names to values that add and subtract.
+
+    A sum has the names of both sides, a difference those of the later side. A name that only one side has keeps its
+    value.
+    """
     return _field(_merge, _difference, MISSING, dict)
 
 
 def state(default: Any, add: Callable[[Any, Any], Any]) -> Any:
-    """What is as it is now: a difference has the later one. `add` merges two workers' states."""
+    """Return a field for a current value: a difference has the later value, and `add` merges those of two workers."""
     return _field(add, lambda now, before: now, default, MISSING)
 
 
@@ -37,7 +41,7 @@ def _field(add: Callable[[Any, Any], Any], subtract: Callable[[Any, Any], Any], 
 
 
 class Addable:
-    """A dataclass each of whose fields says how it is added."""
+    """A dataclass that adds and subtracts by the rules of its fields."""
 
     __slots__ = ()
 

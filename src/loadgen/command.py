@@ -1,6 +1,6 @@
 """The commands that a run can send, as the rows of a table. Values; no I/O.
 
-Compiled code sizes its counts by such a table and knows a command by the number of its row: `_request.Commands`.
+Compiled code sizes its counters by such a table and identifies a command by its row number: `_request.Commands`.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """What a command does: which replies it has, and what a hit and a miss are. `_request.KIND_NAMES`."""
+    """The kind of a command, as in `_request.KIND_NAMES`: which replies are possible, and what a hit and a miss are."""
 
     READ = "read"
-    """A hit is a value, a miss is none."""
+    """A value is a hit, no value is a miss."""
     WRITE = "write"
-    """Carries a value. A hit is that it was stored."""
+    """The request carries a value. A hit is that the value was stored."""
     REMOVE = "remove"
     """A hit is that there was a value to remove."""
     ASK = "ask"
-    """The question that any server answers: PING, memcache's `version`."""
+    """A request that any server answers: PING, memcache's `version`."""
     GREET = "greet"
     LOG_IN = "log in"
 
 
 class Command(NamedTuple):
-    """A row."""
+    """A row of the table."""
 
     name: str
     kind: Kind
     in_total: bool = True
-    """Whether it counts in the totals of its phase. What another request caused, a backfill, is counted apart."""
+    """True when the command counts in the totals of its phase. A backfill, caused by another request, does not."""
 
 
 COMMANDS = (
@@ -42,7 +42,7 @@ COMMANDS = (
     Command("hello", Kind.GREET),
     Command("auth", Kind.LOG_IN),
 )
-"""Every command of cache servers that loadgen sends, in the order of the table and in which they are shown."""
+"""Every command that loadgen sends to cache servers, in the order of the table and of outputs."""
 
 APART = frozenset(command.name for command in COMMANDS if not command.in_total)
-"""The names of those that no total counts."""
+"""The names of the commands that count in no total."""

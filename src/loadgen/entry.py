@@ -1,10 +1,10 @@
-"""The process of a command, from its first line to its last: whoever asks it to stop gets the exit status for that.
+"""The entry point of the `loadgen` process, which a signal ends with the exit status of an interruption.
 
-To import this is to be that process. It imports next to nothing before it hears signals: what a command needs takes a
-while to be imported, and that while can be interrupted too.
+Importing this module installs the signal handlers, so nothing but that process may import it. The module imports almost
+nothing before them: the imports of a command take a while, and must be interruptible too.
 """
 
-import _signal  # type: ignore[import-not-found]  # what `signal` is made of; that takes longer to import
+import _signal  # type: ignore[import-not-found]  # the core of `signal`, which takes longer to import
 import os
 import time
 
@@ -12,7 +12,7 @@ _STOP_SIGNALS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 _INTERRUPTED = 130
 _WORDS = b"loadgen: interrupted.\n"
 
-# Signals less than this apart are one: `timeout` sends its signal to a process and then to the group that it is in.
+# Signals less than this apart count as one: `timeout` sends its signal to a process and then to the process's group.
 _SAME_SIGNAL_S = 0.1
 
 _began_s = 0.0
@@ -20,7 +20,7 @@ _inside = False
 
 
 def _interrupt(number: int, frame: object) -> None:
-    """The first signal ends what is done, in good order; a second one, later, ends the process."""
+    """Raise KeyboardInterrupt on the first signal; end the process on a later one, or when `main` does not run yet."""
     global _began_s
     now_s = time.monotonic()
     if _inside and not _began_s:
@@ -30,23 +30,23 @@ def _interrupt(number: int, frame: object) -> None:
         try:
             os.write(2, _WORDS)
         finally:
-            # Workers and keepers see their pipes end, and put their own things in order.
+            # Workers and keepers see the end of their pipes, and clean up themselves.
             os._exit(_INTERRUPTED)
 
 
 for _number in _STOP_SIGNALS:
-    if _number != _signal.SIGHUP or _signal.getsignal(_number) is not _signal.SIG_IGN:  # nohup's wish is respected
+    if _number != _signal.SIGHUP or _signal.getsignal(_number) is not _signal.SIG_IGN:  # nohup's SIG_IGN stays
         _signal.signal(_number, _interrupt)
 
 
 def _heed() -> None:
-    """Raises KeyboardInterrupt for a signal whose own was lost: importlib and what it runs may swallow one."""
+    """Raise KeyboardInterrupt again after a signal: importlib, and the code that it runs, may swallow the first."""
     if _began_s:
         raise KeyboardInterrupt
 
 
 def main() -> int:
-    """Runs the command line of this process; returns the exit status."""
+    """Run the command line of this process, and return the exit status."""
     global _inside
     _inside = True
     try:
@@ -55,12 +55,12 @@ def main() -> int:
         _heed()
         status = main(imported=_heed)
     except BaseException as error:
-        # A compiled module that is interrupted while it is imported turns that into an error of its own.
+        # A compiled module whose import is interrupted turns KeyboardInterrupt into an error of its own.
         if not _began_s and not isinstance(error, KeyboardInterrupt):
             raise
         status = _INTERRUPTED
         os.write(2, _WORDS)
-    # Whoever goes on pressing must not see how the interpreter ends.
+    # A further Ctrl-C must not print a traceback of the interpreter's shutdown.
     for number in _STOP_SIGNALS:
         _signal.signal(number, _signal.SIG_IGN)
     return status

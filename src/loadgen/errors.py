@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions that carry one clear sentence and the exit code that belongs to it. No I/O."""
+"""The exceptions that end a command, each with sentences for the user, and the exit codes of all verbs. No I/O."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What a verb's exit status says, the same for every verb."""
+    """The exit status of a verb, with the same meaning for every verb."""
 
     YES = 0
-    """It ran, and where something was judged, the answer is yes."""
+    """The verb ran, and where something was judged, the answer is yes."""
     NO = 1
-    """It was judged, and the answer is no."""
+    """The verb ran and judged something, and the answer is no."""
     USAGE = 2
     """The command line or the config is wrong."""
     COULD_NOT_RUN = 3
@@ -19,13 +19,13 @@ class ExitCode(IntEnum):
     CANNOT_TELL = 4
     """The run is invalid or inconclusive."""
     INTERNAL = 70
-    """An error of loadgen's own, which says nothing about a server; EX_SOFTWARE of sysexits.h."""
+    """A bug in loadgen, which says nothing about a server; EX_SOFTWARE of sysexits.h."""
     INTERRUPTED = 130
-    """Stopped by Ctrl-C, after draining and printing what there was."""
+    """The verb was stopped by Ctrl-C; it drained and printed the results so far."""
 
 
 class LoadgenError(Exception):
-    """An end of the program that needs no traceback: its text is for the user, in whole sentences."""
+    """An error that ends the program without a traceback: its text is whole sentences for the user."""
 
     exit_code: ExitCode = ExitCode.COULD_NOT_RUN
 
@@ -37,7 +37,7 @@ class UsageError(LoadgenError):
 
 
 class ConfigError(LoadgenError):
-    """The config is wrong; `problems` has every error found, one sentence each, in the order of the file."""
+    """The config is wrong. `problems` has a sentence for every error found, in the order of the file."""
 
     exit_code = ExitCode.USAGE
 
@@ -55,17 +55,17 @@ class WorkerError(LoadgenError):
 
 
 class OutputError(LoadgenError):
-    """The results could not be written where they were meant to go."""
+    """The results could not be written to their destination."""
 
 
 class ReaderGone(OutputError):
-    """Whoever read the results has closed the pipe, as `head` does: that is not worth a word."""
+    """The reader of the results has closed the pipe, as `head` does. No message is printed."""
 
 
 class InternalError(Exception):
-    """A bug of ours in another process, in one sentence; `traceback` is where it arose.
+    """A bug of loadgen in another process: a sentence, and the `traceback` of that process.
 
-    It is no LoadgenError: nothing that handles the ends that a user can cause may take it for one of them.
+    InternalError is no LoadgenError, so that code which handles the errors that users can cause does not catch it.
     """
 
     def __init__(self, sentence: str, traceback: str) -> None:

@@ -1,8 +1,8 @@
-"""Text from outside, made harmless: one function for each place that it goes to. Pure functions.
+"""Escapes for text from outside, one function for each destination. Pure functions.
 
-From outside is whatever a server, a configuration, a file name, an environment or a command line has said. In every
-target, such text stays on its line, moves no cursor, turns no reading direction, gives no command to whatever reads the
-output, and is cut to a length.
+Text from outside comes from a server, a configuration, a file name, an environment or a command line. In every
+destination, such text stays on its line, moves no cursor, changes no reading direction, gives no command to the reader
+of the output, and is cut to a length.
 """
 
 from __future__ import annotations
@@ -10,34 +10,34 @@ from __future__ import annotations
 import re
 
 LONGEST = 160
-"""Characters of a text that are shown, unless the caller says another number."""
+"""The most characters of a text that are shown, by default."""
 
 LONGEST_IN_JSON = 4096
-"""The same in a record, which programs read and people search."""
+"""The same for a record, which programs read and people search."""
 
-# A CI system takes some lines of a log for commands. GitHub's begin with `::name`, after blanks, and have another `::`;
-# Azure's and TeamCity's, and GitHub's older ones, have `##name[` anywhere. Our line breaks can bring any word to the
+# CI systems execute some lines of a log as commands. GitHub's begin with `::name`, after blanks, and have another `::`;
+# Azure's and TeamCity's, and GitHub's older ones, have `##name[` anywhere. Our line breaks can move any word to the
 # beginning of a line.
 _COMMAND = re.compile(r"(?<!\S):(?=:[A-Za-z].*::)|#(?=#\w*\[)")
 
-# In Markdown, what no backslash takes the meaning from. GitHub makes a link of every bare address.
+# Markup of Markdown that a backslash does not escape. GitHub makes a link of every bare address.
 _MARKUP = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "://": "&#58;//", "www.": "www&#46;"}
 
-# What an output of ours may hold beside printable characters: its own line ends and colours.
+# The parts of our own outputs that are not printable characters: line ends and colours.
 _OURS = re.compile(r"(\n|\x1b\[[0-9;]*m)")
 
 
 def printable(words: str, longest: int = LONGEST) -> str:
-    """For a terminal or a log: on one line, cut to `longest` characters, with `\\x1b` for what is no sign."""
+    """Escape for a terminal or a log: one line, at most `longest` characters, unprintable ones spelled as `\\x1b`."""
     if len(words) > longest:
-        # Cut before the escapes, which can be long, and after.
+        # Cut here and again below, as escapes lengthen the text.
         words = words[: longest - 1] + "…"
     shown = _COMMAND.sub(_spelled, "".join(map(_sign, words)))
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 def guarded(text: str) -> str:
-    """For a whole output of ours on its way out: only its own line ends and colours are kept as they are."""
+    """Escape a whole output of ours before it is written; only its own line ends and colours are kept."""
     text = _COMMAND.sub(_spelled, text)
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
@@ -45,7 +45,7 @@ def guarded(text: str) -> str:
 
 
 def markdown(words: str, longest: int = LONGEST) -> str:
-    """For a line or a table's cell of Markdown: it becomes no markup, no link, no image and no other cell."""
+    """Escape for a line or a table's cell of Markdown: the text becomes no markup, link, image or other cell."""
     plain = re.sub(r"([\\`*_\[\]~@#!])", r"\\\1", " ".join(printable(words, longest).split()))
     for sign, entity in _MARKUP.items():
         plain = plain.replace(sign, entity)
@@ -53,30 +53,30 @@ def markdown(words: str, longest: int = LONGEST) -> str:
 
 
 def xml(words: str, longest: int = LONGEST) -> str:
-    """For an attribute or an element of XML (JUnit, SVG), whose library escapes the markup but not what XML forbids."""
+    """Escape the characters that XML forbids, for an attribute or an element; the XML library escapes the markup."""
     return "".join(c if _is_xml(c) else f"\\u{ord(c):04x}" for c in printable(words, longest))
 
 
 def workflow_message(words: str, longest: int = LONGEST) -> str:
-    """For the message of a workflow command, as GitHub's own toolkit does it (`packages/core/src/command.ts`)."""
+    """Escape for the message of a workflow command, as GitHub's toolkit does (`packages/core/src/command.ts`)."""
     return printable(words, longest).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def workflow_property(words: str, longest: int = LONGEST) -> str:
-    """For a property of a workflow command, such as its title."""
+    """Escape for a property of a workflow command, such as its title."""
     return workflow_message(words, longest).replace(":", "%3A").replace(",", "%2C")
 
 
 def json_text(words: str, longest: int = LONGEST_IN_JSON) -> str:
-    """For a string of JSON: cut, and with the halves of surrogate pairs, which JSON has no spelling for, escaped."""
+    """Cut for a string of JSON in UTF-8, and escape lone surrogates, which UTF-8 cannot encode."""
     cut = words if len(words) <= longest else words[: longest - 1] + "…"
     return cut.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def json_line(line: bytes) -> bytes:
-    """For one line of JSON in UTF-8: what is no sign, which only its strings have, is spelled as an escape.
+    """Escape unprintable characters and CI commands in one line of JSON in UTF-8; only strings contain any.
 
-    `str.splitlines` takes some of these for the end of a record: U+0085, U+2028 and U+2029.
+    `str.splitlines` takes some unprintable characters for the end of a record: U+0085, U+2028 and U+2029.
     """
     text = line.decode("utf-8")
     if text.removesuffix("\n").isprintable() and "##" not in text:

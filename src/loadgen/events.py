@@ -1,6 +1,6 @@
-"""What a run says as it goes: frozen events. No I/O.
+"""The events of a running verb, as frozen values. No I/O.
 
-Everything above a worker is a fold over these.
+Everything above a worker is a fold over Events.
 """
 
 from __future__ import annotations
@@ -48,21 +48,21 @@ _ATTAINED = {
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that a verb says as it goes. Every output is told of all of them, of any verb."""
+    """An event of a running verb. Every output receives all events of every verb."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending(Event, ABC):
-    """How a verb ended, or one of the several loads, tests or comparisons that a command consists of."""
+    """The end of a verb, or of one of the loads, tests or comparisons that a command consists of."""
 
     @property
     @abstractmethod
     def severity(self) -> Severity:
-        """The gravest of what can be said of it."""
+        """The gravest severity of all that this ending reports."""
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit status of a command that ends so."""
+        """The exit status of a command with this ending."""
         return self.severity.code
 
 
@@ -74,35 +74,35 @@ class Configured(Event):
     version: str
     warnings: tuple[str, ...] = ()
     embedded: bool = False
-    """The target is loadgen's own built-in server, which the figures describe."""
+    """True when the target is loadgen's built-in server: the figures then describe that server."""
     server: str = ""
-    """Name and version in the server's own words; empty when it does not say."""
+    """Name and version in the server's own words; empty when the server does not report them."""
     search: SearchSettings | None = None
-    """A search follows, and not a run of the plan's own load."""
+    """The settings of the search that follows; None when a run of the plan's own load follows."""
     host: str = ""
     """The fingerprint of this machine."""
     judging: Judging = field(default_factory=Judging)
-    """What the result will be held against."""
+    """The objectives and limits that the result will be judged by."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAwaited(Event):
-    """The server of a load is being started, which may take long; a Configured follows when it answers.
+    """The server of a load is being started, which may take long. A Configured follows when the server answers.
 
-    Not part of a result: the Configured has all of it.
+    This event is not part of a result: the Configured has all of its facts.
     """
 
     name: str
-    """What outputs call the server."""
+    """The server's name in outputs."""
     load: Configured
-    """What is known before: all but the server's port and identity."""
+    """The facts known so far: all but the server's port and identity."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseBegan(Event):
-    """`phase` is connect, precheck, prefill, warmup, measure or drain; search, where rates are tried."""
+    """A phase began: connect, precheck, prefill, warmup, measure or drain; search, where rates are tried."""
 
     phase: str
     wall_s: float
@@ -111,48 +111,48 @@ class PhaseBegan(Event):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of several that a verb does one after the other, such as round 3 of 8."""
+    """One of a series of steps of a verb, such as round 3 of 8."""
 
     name: str
     """A noun: round, slice, server, rate."""
     number: int
     """From 1."""
     total: int
-    """How many there are at most."""
+    """The highest number that there may be."""
 
     def __str__(self) -> str:
-        """ "round 3/8"."""
+        """Return the name and the numbers: "round 3/8"."""
         return f"{self.name} {self.number}/{self.total}"
 
 
 @dataclass(frozen=True, slots=True)
 class Overall:
-    """How far a verb has come that puts on several loads."""
+    """The progress of a verb that puts on several loads."""
 
     parts: tuple[Part, ...]
     """The outermost first: rounds, then slices."""
     left_ns: int | None = None
-    """How long the rest takes at most; None where that is not known."""
+    """The most time that the rest takes; None where that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress(Event):
-    """How far a long phase has come; for standard error only, not part of a result."""
+    """The progress of a long phase; for standard error only, not part of a result."""
 
     phase: str
     done: int
     total: int
-    """In `unit`s or, without one, in keys (prefill), connections (connect) or nanoseconds (ready, warmup,
+    """In `unit` or, when that is empty, in keys (prefill), connections (connect) or nanoseconds (ready, warmup,
     measure, drain)."""
     elapsed_ns: int
     note: str = ""
-    """A stall's diagnosis, in words."""
+    """The diagnosis of a stall, in words."""
     overall: Overall | None = None
-    """Where in a longer whole this phase is; None where the phase is all there is."""
+    """The progress of the verb that the phase is part of; None when the verb puts on one load."""
     target: str = ""
-    """The name of the server that the phase is about, where there are several."""
+    """The name of the phase's server, where there are several servers."""
     unit: str = ""
-    """`requests`, of a measure window that ends with a number of them."""
+    """`requests` for a measure window that a number of requests ends; else empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,44 +165,44 @@ class Sample(Event):
     interval_ns: int
     interval: Snapshot
     server: Usage | None = None
-    """What a server that we watch used in it; its requests are those sent in `interval`."""
+    """The resource use of a watched server in the interval, whose requests are those sent in `interval`."""
     offered: int = 0
-    """Requests that fell due in it, with a schedule."""
+    """Requests that fell due in the interval, with a schedule."""
     growing: bool = False
-    """What waits at its end (`interval.backlog`) is older than what waited at its begin."""
+    """True when the backlog at the interval's end (`interval.backlog`) is older than that at its start."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseCounted:
-    """What the intervals that lie within one phase of the load came to, by the time at which things happened.
+    """The counts of the intervals that lie within one phase of the load, by the time of each event.
 
-    An interval that two phases share is in neither, so over all phases there may be less than in the whole window.
+    An interval that two phases share is in neither, so all phases together may have less than the whole window.
     """
 
     phase: LoadPhase
     counted_ns: int
-    """How much of the phase these intervals are."""
+    """The length of these intervals together."""
     counted: Snapshot
 
     @property
     def achieved_per_s(self) -> float:
-        """Replies before the timeout, error replies too, per second."""
+        """Replies before the timeout, error replies included, per second."""
         return per_s(self.counted.total.answered, self.counted_ns)
 
 
 @dataclass(frozen=True, slots=True)
 class LoadEnded(Ending):
-    """How load that was put on a server ended: what a run and a search have in common."""
+    """The end of load on a server: the fields that a run and a search have in common."""
 
     plan: Plan
     phases: Mapping[str, Snapshot] = field(default_factory=dict, kw_only=True)
-    """precheck, prefill, warmup, measure: what `totals` is summed from; of a search, over all rates."""
+    """The counts of precheck, prefill, warmup and measure, which `totals` sums; of a search, over all rates."""
     embedded: bool = field(default=False, kw_only=True)
     interrupted: bool = field(default=False, kw_only=True)
     reasons: tuple[Reason, ...] = field(default=(), kw_only=True)
-    """Why it does not hold, as far as that does not follow from the counts."""
+    """The reasons why the result does not hold, except those that follow from the counts."""
     notes: tuple[Reason, ...] = field(default=(), kw_only=True)
-    """What to know where it holds."""
+    """Remarks on a result that holds."""
     examples: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     """The first error reply of each class, and the first failure of each reason, in the server's or kernel's words."""
     wall_s: float = field(default_factory=time.time, kw_only=True)
@@ -217,47 +217,47 @@ class LoadEnded(Ending):
     @property
     @abstractmethod
     def lacks(self) -> tuple[Reason, ...]:
-        """What it does not have without which it is no result."""
+        """A reason for each thing that the result lacks and must have."""
 
     @property
     @abstractmethod
     def answers(self) -> Iterable[Severity]:
-        """What is to be said of each thing that was asked, where it holds."""
+        """The severity of the answer to each question that was asked, where the result holds."""
 
     @property
     def overall(self) -> Snapshot:
-        """All phases together; of `connections`, only the events add up: `active` means nothing here."""
+        """The sum of all phases. Of `connections`, only events add up: `active` has no meaning here."""
         return sum(self.phases.values(), Snapshot())
 
     @property
     def unaccounted(self) -> int:
-        """Planned requests, of any phase, that ended nowhere or twice: not 0 is a bug in loadgen."""
+        """The number of planned requests, of any phase, that ended nowhere or twice; above 0 is a bug in loadgen."""
         others = (snapshot for phase, snapshot in self.phases.items() if phase != Phase.MEASURE)
         return sum(abs(tally.balance) for s in (self.measured, *others) for tally in s.tallies.values())
 
     @property
     def failure(self) -> str:
-        """Why it did not come to its end, in a sentence; empty when it did."""
+        """The reason why the load did not reach its end, in a sentence; empty when it did."""
         return words_of(self.reasons, Severity.COULD_NOT_RUN)
 
     @property
     def failed_because(self) -> tuple[Reason, ...]:
-        """That more requests or connections failed than is allowed."""
+        """The reasons that more requests or connections failed than is allowed."""
         return self.of(Severity.FAILED)
 
     @property
     def invalid_because(self) -> tuple[Reason, ...]:
-        """What no result is valid with: `reasons`, a failure, what it lacks, accounts that do not add up."""
+        """The reasons why the result is invalid: from `reasons`, a failure, `lacks`, accounts that do not add up."""
         said = (*self.of(Severity.INVALID), *self.of(Severity.COULD_NOT_RUN))
         return (*said, *self.lacks, *_accounts(self.unaccounted))
 
     def of(self, severity: Severity) -> tuple[Reason, ...]:
-        """The reasons of one severity."""
+        """Return the reasons of one severity."""
         return tuple(reason for reason in self.reasons if reason.severity is severity)
 
     @property
     def valid(self) -> bool:
-        """Whether it can be used as it stands: nothing failed beyond its limit, and the numbers are the server's."""
+        """True when nothing failed beyond its limit, and the numbers are the server's."""
         return not self.failed_because and not self.invalid_because
 
     @property
@@ -268,24 +268,24 @@ class LoadEnded(Ending):
 
 @dataclass(frozen=True, slots=True)
 class Result(LoadEnded):
-    """How a run ended. Printed also when it was cut short."""
+    """The end of a run, which outputs print for a run that was cut short too."""
 
     measured: Snapshot
     """The requests of the measure window, by intended time."""
     duration_ns: int
-    """The window as it was: shorter than planned when interrupted."""
+    """The actual length of the window: shorter than planned when interrupted."""
     max_rss_bytes: int = 0
-    """The largest worker's."""
+    """The resident memory of the largest worker."""
     signs: Signs = field(default_factory=Signs)
-    """What the machine did to the generator over the measure window."""
+    """The machine's effects on the generator over the measure window."""
     overload: Overload | None = None
-    """What was offered, served and left waiting in the window; None in a closed loop, which is offered nothing."""
+    """The requests offered, served and waiting in the window; None in a closed loop, which offers no rate."""
     checks: tuple[Evaluation, ...] = ()
-    """The plan's objectives, held against what was measured."""
+    """The plan's objectives, each compared with what was measured."""
     server: ServerReport | None = None
-    """Of a server that we watched."""
+    """The report of a watched server; None without one."""
     by_phase: tuple[PhaseCounted, ...] = ()
-    """For each of the plan's phases that was reached; empty where there is one rate."""
+    """The counts of each of the plan's phases that was reached; empty where there is one rate."""
 
     @property
     def lacks(self) -> tuple[Reason, ...]:
@@ -297,26 +297,26 @@ class Result(LoadEnded):
 
     @property
     def throughput_per_s(self) -> float:
-        """Replies that came within the window, error replies too, per second.
+        """Replies that came within the window, error replies included, per second.
 
-        Those that the drain brought do not count: with them, an overloaded server would seem to keep up.
+        Replies that came in the drain do not count: with them, an overloaded server would seem to keep up.
         """
         return per_s(self.measured.answered_in_time, self.duration_ns)
 
     @property
     def ok_per_s(self) -> float:
-        """Good replies that came within the window, per second: what objectives and searches count."""
+        """Good replies that came within the window, per second. Objectives and searches use this rate."""
         return per_s(self.measured.ok_in_time, self.duration_ns)
 
     @property
     def cpu_us_per_request(self) -> float | None:
-        """The workers' CPU time per request that they sent, backfills too; None when they sent none."""
+        """The workers' CPU time per request sent, backfills included; None when none was sent."""
         sent = self.measured.sent
         return self.measured.cpu_ns / NS_PER_US / sent if sent else None
 
     @property
     def share_of_ceiling(self) -> float | None:
-        """The throughput as a part of what the host's self-test reached; None when none is known."""
+        """The throughput as a share of the ceiling of the host's self-test; None without a self-test."""
         ceiling = self.signs.ceiling
         return self.throughput_per_s / ceiling.throughput_per_s if ceiling and ceiling.throughput_per_s else None
 
@@ -334,10 +334,10 @@ class StepTaken(Event):
 
 @dataclass(frozen=True, slots=True)
 class SearchEnded(LoadEnded):
-    """How a saturation search ended. Printed also when it was cut short: then `answer` is None."""
+    """The end of a saturation search, which outputs print for one that was cut short too: `answer` is then None."""
 
     limits: tuple[Limit, ...]
-    """What a rate had to meet; empty for a knee."""
+    """The limits that a rate had to meet; empty for a knee."""
     answer: SearchAnswer | None
 
     @property
@@ -346,7 +346,7 @@ class SearchEnded(LoadEnded):
 
     @property
     def lacks(self) -> tuple[Reason, ...]:
-        """An answer; where the search failed, that says so."""
+        """NOT_FOUND when there is no answer and no failure that explains its absence."""
         return () if self.answer is not None or self.failure else (NOT_FOUND,)
 
     @property
@@ -356,13 +356,13 @@ class SearchEnded(LoadEnded):
 
     @property
     def no_answer(self) -> tuple[Reason, ...]:
-        """Why the search has none though it came to its end; empty when it has, or did not come so far."""
+        """The reason why a search that reached its end has no answer; empty otherwise."""
         why = _NO_ANSWER.get(self.answer.outcome) if self.answer is not None else None
         return (why,) if why is not None else ()
 
     @property
     def valid(self) -> bool:
-        """Whether it has an answer, and that can be believed."""
+        """True when the search has an answer, and no reason against it."""
         return not (self.failed_because or self.invalid_because or self.no_answer)
 
 
@@ -372,5 +372,5 @@ def _accounts(unaccounted: int) -> tuple[Reason, ...]:
 
 
 def per_s(count: int, window_ns: int) -> float:
-    """A count as a rate; 0.0 over an empty window."""
+    """Return a count as a rate; 0.0 over an empty window."""
     return count * NS_PER_S / window_ns if window_ns > 0 else 0.0

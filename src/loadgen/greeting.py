@@ -1,16 +1,16 @@
-"""How a connection is greeted: what an error means that comes in reply to the first question on it.
+"""The meaning of an error reply to a greeting, the first request on a connection. Pure functions.
 
-The question is asked to find a server that is there and will serve us. An error reply comes from a server that is
-there: only those after which no request on the connection can succeed keep it from being used. Pure functions.
+A greeting finds out that a server is there and serves us. An error reply comes from a server that is there, so the
+connection is used, unless no later request on the connection can succeed.
 """
 
 from __future__ import annotations
 
 LOADING = ("LOADING",)
-"""The server reads its data set, and is asked again."""
+"""The server is reading its data set; the greeting is repeated."""
 
 LOCKED = (
-    # Redis and its kin; the last two before 6.0 and before 2.8.
+    # Redis and its forks; the last two are from before 6.0 and before 2.8.
     "NOAUTH",
     "WRONGPASS",
     "ERR invalid password",
@@ -19,7 +19,7 @@ LOCKED = (
     "CLIENT_ERROR unauthenticated",
     "ERROR authentication required",
 )
-"""The server wants credentials, or others than it was given."""
+"""The server requires credentials, or other ones than it received."""
 
 CLOSING = (
     # Redis' protected mode, maxclients, and a request that it cannot read.
@@ -29,10 +29,10 @@ CLOSING = (
     # memcached's -c.
     "ERROR Too many open connections",
 )
-"""The server closes the connection behind these words."""
+"""The server closes the connection after these words."""
 
 TURNED_AWAY = (*LOADING, *LOCKED, *CLOSING)
-"""How error replies begin after which no request on the same connection can succeed."""
+"""The beginnings of error replies after which no request on the same connection can succeed."""
 
 
 def is_loading(words: str) -> bool:
@@ -44,5 +44,5 @@ def is_locked(words: str) -> bool:
 
 
 def is_turned_away(words: str) -> bool:
-    """Whether an error reply, without its type byte, says that no request on the connection can succeed."""
+    """True when an error reply, without its type byte, means that no request on the connection can succeed."""
     return words.startswith(TURNED_AWAY)

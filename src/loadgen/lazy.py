@@ -1,17 +1,17 @@
-"""Names of a package that are imported when they are first asked for: a command imports only what it uses. No I/O."""
+"""Names of a package that are imported on first use, so that a command imports only what it uses. No I/O."""
 
 from __future__ import annotations
 
 import sys
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # `typing` itself takes longer to import than all that is here.
+if TYPE_CHECKING:  # `typing` takes longer to import than this whole module.
     from collections.abc import Callable, Mapping
     from typing import Any
 
 
 def lazily(package: str, places: Mapping[str, str]) -> Callable[[str], Any]:
-    """A package's `__getattr__`, by the place of each name: `module:name`, the module being relative to the package."""
+    """Return a package's `__getattr__`. `places` has `module` or `module:name`, relative to the package, by name."""
 
     def get(name: str) -> Any:
         if name not in places:

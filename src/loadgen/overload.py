@@ -1,8 +1,8 @@
-"""Overload: what was offered, what was served of it, and what waited. Values and pure functions; no I/O.
+"""Overload of a server: requests offered, served and waiting. Values and pure functions; no I/O.
 
-A server that is offered more than it can serve leaves a queue that grows for as long as the load lasts: its response
-times are then those of the queue, and say how long the load lasted. That is no fault of the numbers, and so is named
-and not judged; whether it was wanted is for an SLO to say.
+When a server is offered more than it can serve, a queue grows for as long as the load lasts. The response times are
+then those of the queue, and depend on the length of the load. The numbers are right, so overload is named and not
+judged; an SLO says if it is acceptable.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from itertools import pairwise
 from loadgen.snapshot import Backlog, Snapshot
 from loadgen.units import NS_PER_MS, NS_PER_S
 
-# A server that pauses leaves a backlog for as long as it takes to work it off: a shorter one is no news.
+# A pause of the server leaves a backlog until the server has worked it off. A younger backlog is not reported.
 BACKLOG_NS = 200 * NS_PER_MS
-# A window that is shorter than that of most runs, such as a slice of a comparison, is judged by this part of itself.
+# The limit in a short window, such as a slice of a comparison, is this share of the window.
 _BACKLOG_SHARE = 0.1
-# Of what was offered: chance, and what is on its way when the window closes, come to less.
+# Served over offered. Chance, and the requests in flight when the window closes, account for less than the rest.
 _SERVED_SHARE = 0.99
-# What a queue may shrink by, from one interval to the next, and still be one that only grows.
+# The share by which a queue may shrink from one interval to the next and still count as one that only grows.
 _SHRINKS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Overload:
-    """The account of an open loop's measure window."""
+    """The requests offered, served and waiting in an open loop's measure window."""
 
     offered_per_s: float
     served_per_s: float
-    """Replies that came within the window, to its own requests."""
+    """Replies to the window's own requests that came within the window."""
     backlog: Backlog
-    """When the window closed; with a number of requests, the longest there was."""
+    """The backlog when the window closed; the oldest one in a window that a number of requests ended."""
     growing: bool
-    """It had been shorter half way."""
+    """True when the backlog is beyond its limit, and was younger half way."""
     only_grew: bool
-    """It was never worked off, and at no interval's end shorter than at the one before."""
+    """True when the backlog is growing, and at no interval's end was younger than at the end before."""
     left_by_warmup: int
-    """Requests of the warm-up that were not sent, so that the window could begin without them."""
+    """Requests of the warm-up that were left unsent, so that the window could begin without them."""
     named: bool
-    """Less was served than was offered, and what waited was no pause of the server's."""
+    """True when less was served than offered, and the backlog was longer than a pause of the server explains."""
 
 
 def of_window(
@@ -52,11 +52,11 @@ def of_window(
     offered_per_s: float = 0.0,
     load_ns: int = 0,
 ) -> Overload:
-    """The account of a window of `duration_ns`.
+    """Return the Overload of a window of `duration_ns`.
 
-    `backlogs` are those at the ends of its intervals. `offered_per_s` is given for a window that its requests ended:
-    it lasted as long as they took, and so would seem to have been offered what was served. `load_ns` is the length of
-    one load, where the window is that of several.
+    `backlogs` are those at the ends of its intervals. `offered_per_s` is given for a window that a number of requests
+    ended: such a window lasts as long as its requests take, so that its counts would make the offered rate the served
+    one. `load_ns` is the length of one load, where the window is that of several loads.
     """
     ages = [backlog.age_ns for backlog in backlogs]
     longest = max(backlogs, key=lambda backlog: backlog.age_ns, default=Backlog())
@@ -80,14 +80,14 @@ def of_window(
 
 
 def offered_served(measured: Snapshot, duration_ns: int) -> tuple[float, float]:
-    """Requests due within a window, and replies to them that came within it, per second; 0 over an empty window."""
+    """Return the requests due in a window, and the replies to them within it, per second; 0 over an empty window."""
     if duration_ns <= 0:
         return 0.0, 0.0
     return measured.total.planned * NS_PER_S / duration_ns, measured.answered_in_time * NS_PER_S / duration_ns
 
 
 def lateness_ns(interval: Snapshot, lag_ns: int, lag_share: float) -> int:
-    """The p99 of the generator's own lag where it exceeds both limits of the verdict; otherwise 0."""
+    """Return the p99 of the generator's own lag when it exceeds both limits of the verdict; otherwise 0."""
     if not interval.lag_ours.count:
         return 0
     response = interval.latency()

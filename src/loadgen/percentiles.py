@@ -1,4 +1,4 @@
-"""The percentiles that results have: what each is called in files and in print, and its quantile. Values; no I/O."""
+"""The percentiles of results: the name of each in files, its label in print, and its quantile. Values; no I/O."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ PERCENTILES = {
 
 
 def percentiles(*names: str) -> tuple[Percentile, ...]:
-    """These, in the order given."""
+    """Return the percentiles of these names, in the order given."""
     return tuple(PERCENTILES[name] for name in names)
 
 
 IN_ROWS = percentiles("p50", "p90", "p99", "p999", "p9999", "max")
-"""Those of a row per interval, as in crucible's benchmark."""
+"""The percentiles in the row of an interval, as in crucible's benchmark."""
 
 COMPARED = percentiles("p50", "p99", "p999")
-"""Those that servers are compared by, and that results over time keep."""
+"""The percentiles that comparisons and results over time use."""

@@ -1,6 +1,7 @@
-"""The phases of a run, and why connections fail: words that compiled code counts by number. Values; no I/O.
+"""The phases of a run, and the reasons why connections fail. Values; no I/O.
 
-`_request.PHASE_NAMES` and `_pool.FAILURE_NAMES` are the same words, in the order of their numbers.
+Compiled code counts by the number of a word: `_request.PHASE_NAMES` and `_pool.FAILURE_NAMES` have the words of COUNTED
+and Failure, in the order of their numbers.
 """
 
 from __future__ import annotations
@@ -12,31 +13,31 @@ class Phase(StrEnum):
     """A part of a run."""
 
     CONNECT = "connect"
-    """Connections are opened. What is asked on them belongs to the precheck."""
+    """Connections are opened. The requests of their greetings belong to the precheck."""
     PRECHECK = "precheck"
     PREFILL = "prefill"
     WARMUP = "warmup"
     MEASURE = "measure"
     SEARCH = "search"
-    """One load after the other. The requests of each belong to its warm-up, measurement and drain."""
+    """One load after another. The requests of a load belong to its warm-up, measurement and drain."""
     DRAIN = "drain"
 
 
 COUNTED = (Phase.PRECHECK, Phase.PREFILL, Phase.WARMUP, Phase.MEASURE, Phase.DRAIN)
-"""Those that requests and bytes belong to, in order."""
+"""The phases that requests and bytes belong to, in order."""
 
 OF_A_LOAD = (Phase.WARMUP, Phase.MEASURE, Phase.DRAIN)
-"""Those that each load has."""
+"""The phases of each load."""
 
 
 class Failure(StrEnum):
-    """Why an attempt to connect failed, or a connection went."""
+    """The reason why an attempt to connect failed, or why a connection ended."""
 
     REFUSED = "refused"
     CONNECT_TIMEOUT = "connect timeout"
     UNREACHABLE = "unreachable"
     TURNED_AWAY = "turned away"
-    """By an error reply to a greeting after which no request can succeed."""
+    """The greeting got an error reply after which no request can succeed."""
     CLOSED_BY_SERVER = "closed by server"
     RESET = "reset"
     STALLED = "stalled"
@@ -47,4 +48,4 @@ class Failure(StrEnum):
     LOCAL_LIMIT = "local limit"
     """No descriptor, port or memory was left on this machine."""
     WRONG_ANSWER = "wrong answer"
-    """A reply that no server gives to that request."""
+    """The value of another key than the request asked for."""

@@ -1,8 +1,8 @@
 """The plan of a run: frozen values that pickle small, with every number resolved and every seed drawn.
 
-A `Plan` is made by `loadgen.config` and read by everything else. Every worker gets the whole of it. By what a run's
-numbers are judged is not in it but in a `judge.judging.Judging`, which no worker gets. It knows nothing of TOML, files
-or outputs.
+`loadgen.config` makes a Plan, everything else reads it, and every worker receives all of it. The objectives and limits
+that judge a run are not in the Plan but in a `judge.judging.Judging`, which no worker receives. This module knows
+nothing of TOML, files or outputs.
 Times are int nanoseconds, sizes are bytes, rates are requests per second.
 """
 
@@ -36,7 +36,7 @@ class Keyspace:
 
     count: int
     length: int
-    """Of a whole key, its prefix included."""
+    """The length of a whole key, its prefix included."""
     distribution: str
     """`uniform` or `zipf`."""
     zipf_exponent: float
@@ -57,8 +57,8 @@ class Weights:
 class Segment:
     """A stretch of time over which the offered rate runs along a straight line, or swings.
 
-    Without a period the rate goes straight from `from_per_s` to `to_per_s`. With one it swings between the two, like a
-    cosine, beginning at `from_per_s`; the last swing may be cut off.
+    Without a period the rate goes straight from `from_per_s` to `to_per_s`. With a period the rate swings between the
+    two like a cosine, beginning at `from_per_s`; the last swing may be cut off.
     """
 
     length_ns: int
@@ -68,7 +68,7 @@ class Segment:
 
     @property
     def requests(self) -> float:
-        """How many requests fall due in it: the integral of the rate."""
+        """The number of requests that fall due in the segment: the integral of the rate."""
         middle, swing = (self.from_per_s + self.to_per_s) / 2, (self.to_per_s - self.from_per_s) / 2
         straight = middle * self.length_ns / NS_PER_S
         if not self.period_ns:
@@ -79,26 +79,26 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class LoadPhase:
-    """One `[[workload.phase]]` as it was configured: a stretch with a row of its own in a result."""
+    """One `[[workload.phase]]` as configured: a stretch of the load with a row of its own in a result."""
 
     shape: str
     """constant, ramp, step, sine or burst."""
     length_ns: int
     from_per_s: float
     to_per_s: float
-    """The rates that it goes between, over all workers."""
+    """The rates that the phase goes between, over all workers."""
     requests: float
-    """How many fall due in it."""
+    """The number of requests that fall due in the phase."""
 
     @property
     def offered_per_s(self) -> float:
-        """Its mean rate."""
+        """The mean rate of the phase."""
         return self.requests * NS_PER_S / self.length_ns if self.length_ns else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The servers that get the load: where they are, and how a connection to one begins."""
+    """The servers under load: their addresses, and how a connection to one begins."""
 
     protocol: str
     """`resp`, `resp3`, `memcache` or `ping`."""
@@ -107,23 +107,23 @@ class Target:
     password: str = ""
     """Empty: no AUTH is sent."""
     precheck: str = "ping"
-    """What a connection is asked before any load, after its AUTH: `ping`, `hello` or `none`. RESP3 says HELLO anyway,
-    and memcache has `version` for `ping`."""
+    """The first request of a connection, after its AUTH and before any load: `ping`, `hello` or `none`. RESP3 always
+    sends HELLO, and memcache sends `version` for `ping`."""
 
     @property
     def speaks(self) -> Protocol:
-        """The protocol's row; RESP's for a name that a newer loadgen wrote in a record."""
+        """The row of the protocol; RESP's row for an unknown name, which a newer loadgen wrote in a record."""
         return PROTOCOLS.get(self.protocol, PROTOCOLS["resp"])
 
     @property
     def turned_away_by(self) -> tuple[str, ...]:
-        """How error replies begin after which no request on the same connection can succeed."""
+        """The beginnings of error replies after which no request on the same connection can succeed."""
         return greeting.TURNED_AWAY
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How requests travel: the connections of all workers, and what is on its way on each."""
+    """The connections of all workers, and how requests are sent on them."""
 
     connections: int
     pipeline_depth: int
@@ -132,18 +132,18 @@ class Wire:
     connect_timeout_ns: int
     request_timeout_ns: int
     request_distribution: str
-    """Which connection a due request goes to when there is a schedule: `roundrobin`, `greedy`, `random` or
+    """The choice of the connection for a due request, with a schedule: `roundrobin`, `greedy`, `random` or
     `least_inflight`."""
     refill: str = "slot"
-    """When a closed loop sends again on a connection: `slot`, as soon as a reply has made room, or `drained`, when
-    every request on it has ended, by its reply or its timeout."""
+    """The moment at which a closed loop sends again on a connection: `slot`, as soon as a reply has made room, or
+    `drained`, when every request on the connection has ended, by its reply or its timeout."""
     spin: bool = False
-    """The workers ask for what is ready and due again and again instead of sleeping until the kernel wakes them."""
+    """The workers poll for ready sockets and due requests instead of sleeping until the kernel wakes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What is sent: keys, values, the mix of commands, and which keys are written beside it."""
+    """The requests to send: keys, values, the mix of commands, and the keys that are written beside the mix."""
 
     keyspace: Keyspace
     weights: Weights
@@ -158,35 +158,35 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How long, and how fast: a warm-up and the measure window that follows it.
+    """The length and the rate of a load: a warm-up and the measure window that follows it.
 
-    A run puts on its plan's own load, a search one for each rate that it tries, a comparison one for each slice.
+    A run puts on its plan's own load, a search puts on one load for each rate, a comparison one for each slice.
     """
 
     warmup_ns: int
     duration_ns: int
-    """Of the measure window; 0: no limit, as `requests` ends it."""
+    """The length of the measure window; 0: no limit, as `requests` ends the window."""
     interval_ns: int
-    """How often a worker reports; 0: once, when it has drained."""
+    """The time between a worker's reports; 0: one report, after the drain."""
     profile: tuple[Segment, ...] = ()
-    """The offered rate over all workers, from the start of the measure window to its end; the warm-up keeps up the rate
-    that it begins with. Empty: a closed loop."""
+    """The offered rate over all workers, from the start of the measure window to its end. The warm-up has the rate that
+    the profile begins with. Empty: a closed loop."""
     arrival: str = "constant"
-    """How due times lie in the profile: `constant` (evenly) or `poisson`. `constant` in a closed loop, where there are
-    none."""
+    """The spacing of due times in the profile: `constant` (even) or `poisson`. `constant` in a closed loop, which has
+    no due times."""
     requests: int = 0
-    """How many requests the measure window has, over all workers; 0: as many as its duration allows."""
+    """The number of requests of the measure window, over all workers; 0: as many as its duration allows."""
     phases: tuple[LoadPhase, ...] = ()
-    """What the profile was configured by, where it is more than one rate; empty otherwise."""
+    """The configured phases of the profile, where it has more than one rate; empty otherwise."""
 
     @property
     def window_ns(self) -> int:
-        """How long the measure window is, at most."""
+        """The longest that the measure window may last."""
         return self.duration_ns or MAX_DURATION_NS
 
     @property
     def open_loop(self) -> bool:
-        """Whether a schedule says when requests are sent, and not the replies."""
+        """True when a schedule, and not the replies, decides when requests are sent."""
         return bool(self.profile)
 
     @property
@@ -202,19 +202,19 @@ class WorkerPlan:
 
     seed: int
     cpu: int | None
-    """The CPU that the process is pinned to."""
+    """The CPU that the process is pinned to; None: not pinned."""
     connections: tuple[int, ...]
-    """How many connections it opens to each of the plan's endpoints, in their order."""
+    """The number of connections that the worker opens to each of the plan's endpoints, in their order."""
     share: float
-    """Which part of the offered rate is its own; those of all workers add up to 1."""
+    """The worker's share of the offered rate; the shares of all workers add up to 1."""
     prefill_first: int
     prefill_count: int
-    """It prefills the ids prefill_first … prefill_first + prefill_count - 1."""
+    """The worker prefills the ids prefill_first … prefill_first + prefill_count - 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole run. Every worker gets the Plan and its index in `workers`."""
+    """A whole run. Every worker receives the Plan and its own index in `workers`."""
 
     target: Target
     wire: Wire
@@ -223,21 +223,21 @@ class Plan:
     seed: int
     workers: tuple[WorkerPlan, ...]
     test: str = ""
-    """Of several loads that follow each other, which one it is, such as `GET`; else empty."""
+    """The name of this load in a series of loads, such as `GET`; else empty."""
 
     @property
     def commands(self) -> tuple[Command, ...]:
-        """The table of what this run can send, its greetings too."""
+        """The table of the commands that this run can send, greetings included."""
         return COMMANDS
 
     @property
     def mix(self) -> tuple[tuple[str, int], ...]:
-        """What its load sends: commands by name, in the table's order, and how often each in proportion."""
+        """The commands that the load sends: their names, in the table's order, each with its weight."""
         if not self.target.speaks.has_keys:
             return (("ping", 1),)
         weights = self.workload.weights
         return (("get", weights.get), ("set", weights.set), ("delete", weights.delete))
 
     def at(self, *endpoints: Endpoint) -> Plan:
-        """The same load on other servers, of the same protocol and with the same credentials."""
+        """Return the plan with the same load on other servers, of the same protocol and with the same credentials."""
         return replace(self, target=replace(self.target, endpoints=endpoints))

@@ -1,4 +1,4 @@
-"""The protocols, a row each: whatever depends on the protocol asks its row. Values; no I/O.
+"""The protocols, one row each: all code that depends on the protocol reads its row. Values; no I/O.
 
 Limits are from redis.io (proto-max-bulk-len) and from memcached's protocol.txt and its option -I.
 """
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Wire(StrEnum):
-    """What bytes look like: which codec the load goes through, and how a server is spoken to beside it."""
+    """The format of the bytes: it decides the codec of the load, and of requests to a server beside the load."""
 
     RESP = "resp"
     MEMCACHE = "memcache"
@@ -18,24 +18,24 @@ class Wire(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A value of `target.protocol`, and what follows from it."""
+    """A value of `target.protocol`, and the properties of that protocol."""
 
     name: str
     record_name: str
-    """In records: the enum of crucible's benchmark."""
+    """The name in records: the enum of crucible's benchmark."""
     wire: Wire
     port: int
-    """The one that is meant where none is given."""
+    """The default port."""
     version: int = 0
-    """Of RESP; 0 for memcache."""
+    """The version of RESP; 0 for memcache."""
     probe: str = "PING"
-    """The command that asks for a sign of life, for people."""
+    """The command that finds out if a server answers, in words for people."""
     has_keys: bool = True
-    """Whether its requests name keys. Without, nothing is stored, prefilled or hit."""
+    """True when requests name keys. Without keys, nothing is stored, prefilled or hit."""
     authenticates: bool = True
-    """Whether a connection can log in."""
+    """True when a connection can log in."""
     begins_with_hello: bool = False
-    """Whether a connection is of this protocol only after a HELLO."""
+    """True when a connection speaks this protocol only after a HELLO."""
     knows_hello: bool = True
     longest_key: int | None = None
     """In bytes; None where the configuration's own limit is below the protocol's."""
@@ -44,19 +44,22 @@ class Protocol:
 
     @property
     def server(self) -> Protocol:
-        """The protocol that a server is started with, and asked by whether it is there."""
+        """The protocol that a server is started with, and in which it is asked for a sign of life."""
         return PROTOCOLS[self.wire]
 
     def question(self, precheck: str) -> str:
-        """The command that a connection begins with, for people; empty for none. `precheck` is as in a Plan."""
+        """Return the command of a connection's greeting, in words for people; empty for none.
+
+        `precheck` is as in a Target.
+        """
         if self.begins_with_hello or precheck == "hello":
             return "HELLO"
         return "" if precheck == "none" else self.probe
 
     def greetings(self, precheck: str, *, authenticated: bool) -> tuple[str, ...]:
-        """The requests that a connection of the load begins with, by the names that `_request` has for them.
+        """Return the requests that a connection of the load begins with, by their names in `_request`.
 
-        `authenticated` says whether there is a password. RESP3's HELLO carries it.
+        `authenticated` is True when there is a password. RESP3's HELLO carries the password.
         """
         if self.begins_with_hello:
             return ("hello",)
@@ -78,7 +81,7 @@ PROTOCOLS = {
             authenticates=False,
             knows_hello=False,
             longest_key=250,
-            # Its longest item, of which it takes some for its own head.
+            # The longest item, less what memcached needs for the item's header.
             longest_value=2**30 - 512,
         ),
         Protocol("ping", "Ping", Wire.RESP, 6379, version=2, has_keys=False),

@@ -1,4 +1,4 @@
-"""Why a result does not hold, and what to know of one that does: a code for programs, words for people. No I/O."""
+"""Reasons why a result does not hold, and remarks on one that does: a code for programs, words for people. No I/O."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadgen.severity import Severity
 
 
 class Code(StrEnum):
-    """What a reason is about. Words may change from one loadgen to the next, a code does not."""
+    """The subject of a reason. The words may change from one version of loadgen to the next, a code does not."""
 
     meaning: str
     """For `docs/RESULTS.md`."""
@@ -22,7 +22,7 @@ class Code(StrEnum):
         code.meaning = meaning
         return code
 
-    # The load did not come to its end.
+    # The load did not reach its end.
     SERVER_GONE = "server-gone", "a server accepts no connection any more"
     SERVER_ENDED = "server-ended", "a server that loadgen started has ended"
     LOCKED_OUT = "locked-out", "a server wants other credentials for every request"
@@ -30,7 +30,7 @@ class Code(StrEnum):
     COULD_NOT_RUN = "could-not-run", "a round of a comparison could not be run, for any other reason"
     UNFINISHED = "unfinished", "the search was ended before it had an answer"
 
-    # More failed than may.
+    # More failed than is allowed.
     REQUESTS_FAILED = "requests-failed", "more requests failed than `[verdict] failures` allows"
     CONNECTIONS_FAILED = "connections-failed", "more connections never opened than `[verdict] connections` allows"
     CRITERION = "criterion", "a criterion of `[smoke]` is not met"
@@ -50,7 +50,7 @@ class Code(StrEnum):
     UNCONFIRMED = "unconfirmed", "rates that had passed failed again on new connections"
     HOST_NOISY = "host-noisy", "a metric differs too much from round to round to be judged on this host"
 
-    # The result holds; what to know of it.
+    # Remarks on a result that holds.
     LATE_TAIL = "late-tail", "some requests were sent late by the generator, which shows in the last percentiles"
     CPU_BUSY = "cpu-busy", "a worker used up its CPU, or fell behind with what it had to do"
     CPU_AWAITED = "cpu-awaited", "a worker waited for a CPU"
@@ -80,15 +80,15 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Something that is said of a result."""
+    """A statement about a result."""
 
     code: Code
     words: str
     """A sentence."""
     severity: Severity = Severity.GOOD
-    """What it makes of the result; GOOD where the result holds all the same."""
+    """The severity for the result; GOOD where the result holds all the same."""
 
 
 def words_of(reasons: Iterable[Reason], severity: Severity) -> str:
-    """The words of the reasons of one severity, as one sentence; empty where there is none."""
+    """Return the words of the reasons of one severity, as one sentence; empty where there is none."""
     return "; ".join(reason.words for reason in reasons if reason.severity is severity)

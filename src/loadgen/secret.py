@@ -1,6 +1,7 @@
-"""A password in text from outside: found however it is spelled, and masked. Pure functions.
+"""Masking of a password in text from outside, in each of its spellings. Pure functions.
 
-A server may repeat what it was sent in an error, a log its command line: as it is, escaped, as hex or base64.
+An error reply may repeat what the server received, and a log the server's command line: verbatim, escaped, as hex or
+base64.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from urllib.parse import quote
 MASK = "***"
 
 LONG = 8
-"""So many characters of a password's beginning are no chance."""
+"""A match with this many characters of a password's beginning is not by chance."""
 
 SHORT = 4
-"""A password of fewer characters is masked only where it stands as a word: it is found in every text by chance."""
+"""A password of fewer characters is masked only where it is a whole word, as any text may contain it by chance."""
 
 
 def masked(text: str, password: str) -> str:
-    """The text with `***` for each occurrence of the password, and for its beginning where the text was cut in it.
+    """Return the text with `***` for each occurrence of the password, and for a beginning of it at the text's end.
 
-    A server may cut what it repeats and go on: a beginning of LONG characters is masked wherever it stands.
+    A server may cut what it repeats and go on, so a beginning of LONG characters is masked anywhere in the text.
     """
     if not password or not text:
         return text
@@ -44,7 +45,7 @@ def masked(text: str, password: str) -> str:
 
 @lru_cache(maxsize=16)
 def _spellings(password: str) -> tuple[str, ...]:
-    """The ways in which a program may print it, the longest first."""
+    """Return the ways in which a program may print the password, the longest first."""
     data = password.encode(errors="surrogateescape")
     ways = {
         password,

@@ -1,4 +1,4 @@
-"""How grave something is that is said of a result. No I/O."""
+"""The severity of a statement about a result. No I/O."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from loadgen.errors import ExitCode
 
 
 class Severity(Enum):
-    """From the gravest to the least: of everything that is said of one result, or of several, the gravest counts.
+    """The severities from the gravest to the least. Of all statements on one result, or several, the gravest counts.
 
-    Nothing is judged of a load that was interrupted, or that did not come to its end. One in which requests failed is
-    no success, whoever was late. Numbers that are the generator's own answer no question about a server's objectives.
+    A load that was interrupted, or did not reach its end, is not judged. A load in which requests failed is no success,
+    even if the generator was late. Numbers that are the generator's own say nothing about a server's objectives.
     """
 
     code: ExitCode
-    """The exit status of a command whose result this is the gravest thing to be said of."""
+    """The exit status of a command whose gravest severity this is."""
 
     INTERRUPTED = "interrupted", ExitCode.INTERRUPTED
     COULD_NOT_RUN = "could not run", ExitCode.COULD_NOT_RUN
@@ -31,6 +31,6 @@ class Severity(Enum):
 
     @classmethod
     def gravest(cls, severities: Iterable[Severity]) -> Severity:
-        """The one that stands for all of these; GOOD where there is none."""
+        """Return the gravest of these severities; GOOD where there is none."""
         found = {*severities}
         return next((severity for severity in cls if severity in found), cls.GOOD)
