@@ -1,10 +1,10 @@
-"""Did values that came one after the other step from one level to another, and after which of them?
+"""A test for a step from one level to another in a series of values, and the place of the step.
 
-One step at most, whatever the distribution. Whether there is one is asked of the split at which the ranks on either
-side differ most, held against the same search over shuffled values (Pettitt, Applied Statistics 28, 1979, with each
-split weighted by its own variance; the permutation test as in Matteson and James's E-divisive, JASA 109, 2014). Where
-it is, is where the values lie closest to a median on either side: ranks know no distances, and place a clear step too
-near the middle. A slow drift is a step to it too.
+The test finds one step at most, whatever the distribution. The evidence of a step is the largest difference of ranks
+between the two sides of a split, compared with the same search over shuffled values (Pettitt, Applied Statistics 28,
+1979, with each split weighted by its own variance; the permutation test as in Matteson and James's E-divisive, JASA
+109, 2014). The place of the step is the split at which the values lie closest to a median on either side: ranks have no
+distances, and place a clear step too near the middle. The test takes a slow drift for a step too.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# On fewer values a level does not rest.
+# Fewer values do not make a level.
 _LEAST_ON_A_SIDE = 4
 _SHUFFLES = 1999
-# With so many shuffles that differ as much, p is beyond any level that a step would be believed at.
+# With so many shuffles that differ as much, p is above any level at which a step would be accepted.
 _ENOUGH = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Where the values most seem to step."""
+    """The likeliest step in a series of values."""
 
     index: int
-    """Of the first value on the new level."""
+    """The index of the first value on the new level."""
     p: float
-    """How often values without an order would differ as much at any split; at least 0.0005, for so many are tried."""
+    """The share of random orders that differ as much at any split; at least 0.0005, by the number of shuffles."""
 
 
 def change(values: Sequence[float], seed: int = 1) -> Change | None:
-    """The likeliest step; None of fewer than 8 values, and of values that are all the same."""
+    """Return the likeliest step; None for fewer than 8 values, and for values that are all the same."""
     if len(values) < 2 * _LEAST_ON_A_SIDE or len(set(values)) == 1:
         return None
     ranks = _centred_ranks(values)
@@ -50,14 +50,14 @@ def change(values: Sequence[float], seed: int = 1) -> Change | None:
 
 
 def _centred_ranks(values: Sequence[float]) -> list[float]:
-    """Ranks less their mean; equal values share one."""
+    """Return the ranks less their mean; equal values share a rank."""
     order = sorted(values)
     middle = len(order) / 2
     return [(bisect_left(order, value) + bisect_right(order, value)) / 2 - middle for value in values]
 
 
 def _widest(ranks: Sequence[float]) -> float:
-    """How much ranks differ at the split where they do most."""
+    """Return the difference of ranks at the split where they differ most."""
     n, total, most = len(ranks), 0.0, 0.0
     for index, rank in enumerate(ranks[: n - _LEAST_ON_A_SIDE], 1):
         total += rank
@@ -67,7 +67,7 @@ def _widest(ranks: Sequence[float]) -> float:
 
 
 def _place(values: Sequence[float]) -> int:
-    """How many values are before the split at which two levels fit best."""
+    """Return the number of values before the split at which two levels fit best."""
     splits = range(_LEAST_ON_A_SIDE, len(values) - _LEAST_ON_A_SIDE + 1)
     return min(splits, key=lambda index: _distance(values[:index]) + _distance(values[index:]))
 

@@ -1,8 +1,8 @@
-"""Wilcoxon's rank-sum test, which is Mann and Whitney's, exact: do values of B lie above those of A, and by how much?
+"""Wilcoxon's rank-sum test, which is Mann and Whitney's, exact: the shift of the values of B against those of A.
 
-For samples that were not taken in pairs. What changed between the one and the other is in the answer, so it is weaker
-than that of `signed_rank` where pairs are to be had. Mann and Whitney, Ann. Math. Statist. 18 (1947); Moses for the
-interval (Hollander and Wolfe, Nonparametric Statistical Methods, chapter 4).
+The test is for samples that were not taken in pairs. A change between the two samples enters the answer, so the answer
+is weaker than that of `signed_rank` where pairs are available. Mann and Whitney, Ann. Math. Statist. 18 (1947); Moses
+for the interval (Hollander and Wolfe, Nonparametric Statistical Methods, chapter 4).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from loadgen.stats.ranks import Null, RankTest, doubled_ranks, width_for
 class RankSum(RankTest):
     """The test on two samples, each of at least one value, all of them finite, or ValueError.
 
-    A shift above 0 is one of B above A. Ties have their mean rank, and p is that of all ways to deal out the ranks as
-    they are.
+    A shift above 0 means that B lies above A. Ties have their mean rank, and p counts all ways to deal out the ranks,
+    ties included.
     """
 
     a: Sequence[float]
@@ -55,7 +55,7 @@ class RankSum(RankTest):
 
     @cached_property
     def _untied(self) -> Null:
-        # A rank less its place in the hand is how many of A it lies above: their sum counts pairs, from 0.
+        # A rank less its place in the hand is the number of A's values below it: the sum counts pairs, from 0.
         n, m = len(self.a), len(self.b)
         null = _sums_of_hands(tuple(range(1, n + m + 1)), m)
         least = m * (m + 1) // 2
@@ -68,7 +68,7 @@ class RankSum(RankTest):
 
 @lru_cache(maxsize=256)
 def _sums_of_hands(ranks: tuple[int, ...], hand: int) -> Null:
-    """All ways to take so many of the ranks."""
+    """Return the distribution of the sum of a hand of ranks, over all ways to take so many."""
     arrangements = math.comb(len(ranks), hand)
     width = width_for(arrangements)
     counts = [1] + [0] * hand

@@ -1,7 +1,7 @@
-"""What tests by ranks have in common: an exact null distribution, and a shift that is estimated by inverting the test.
+"""The base of tests by ranks: an exact null distribution, and a shift that is estimated by inverting the test.
 
-It knows counts of equally likely arrangements and a row of possible shifts. Which arrangements those are, and what a
-shift is between, is for `signed_rank` and `rank_sum` to say.
+This file knows counts of equally likely arrangements and a row of possible shifts. `signed_rank` and `rank_sum` define
+the arrangements, and the values that a shift is between.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ _ROUNDING = 1 + 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Null:
-    """How many of equally likely arrangements have each value of a statistic, as one integer: a polynomial at 2^width.
+    """The number of equally likely arrangements by value of a statistic, as one integer: a polynomial at 2^width.
 
-    Multiplying by 1 + x^r is then a shift and a sum. What a stretch of its coefficients sums to is that stretch modulo
-    2^width - 1, as a decimal number's digits sum to it modulo 9; `width` leaves room for all arrangements.
+    Multiplying by 1 + x^r is then a shift and a sum. The sum of a range of coefficients is that range modulo
+    2^width - 1, as the sum of a decimal number's digits is the number modulo 9; `width` leaves room for all
+    arrangements.
     """
 
     counts: int
@@ -32,11 +33,11 @@ class Null:
     """The largest value that the statistic can have."""
 
     def at_least(self, value: int) -> float:
-        """The share of arrangements in which the statistic is `value` or more."""
+        """Return the share of arrangements in which the statistic is `value` or more."""
         return self._share(self.counts >> max(0, value) * self.width)
 
     def at_most(self, value: int) -> float:
-        """The share of arrangements in which the statistic is `value` or less."""
+        """Return the share of arrangements in which the statistic is `value` or less."""
         return self._share(self.counts & ((1 << max(0, value + 1) * self.width) - 1))
 
     def _share(self, counts: int) -> float:
@@ -44,13 +45,13 @@ class Null:
 
 
 def width_for(arrangements: int) -> int:
-    """The bits that a coefficient needs so that their sum, too, is less than 2^width - 1."""
+    """Return the bits of a coefficient, so that the sum of all coefficients, too, is less than 2^width - 1."""
     return arrangements.bit_length() + 1
 
 
 @lru_cache(maxsize=1024)
 def critical(null: Null, alpha: float) -> int:
-    """The largest value that the statistic is at or below with a probability of alpha at most; -1: there is none."""
+    """Return the largest value that the statistic is at or below with a probability of at most alpha; -1 for none."""
     low, high = -1, null.top
     while low < high:
         middle = (low + high + 1) // 2
@@ -62,32 +63,32 @@ def critical(null: Null, alpha: float) -> int:
 
 
 class RankTest(ABC):
-    """The hypothesis that there is no shift, and how large the shift is."""
+    """A test of the hypothesis that there is no shift, and an estimate of the shift."""
 
     @property
     @abstractmethod
     def rounds(self) -> int:
-        """From how many rounds it speaks."""
+        """The number of rounds that the test rests on."""
 
     @cached_property
     @abstractmethod
     def _statistic(self) -> int:
-        """Of `_null`; larger where the shift is."""
+        """The value of `_null`'s statistic; larger for a larger shift."""
 
     @cached_property
     @abstractmethod
     def _null(self) -> Null:
-        """Given which values are tied, without a shift."""
+        """The distribution of the statistic without a shift, given which values are tied."""
 
     @cached_property
     @abstractmethod
     def _untied(self) -> Null:
-        """Of as many values that all differ: how many of `_shifts` lie above the true one."""
+        """The distribution of the number of `_shifts` above the true shift, for as many values that all differ."""
 
     @cached_property
     @abstractmethod
     def _shifts(self) -> Sequence[float]:
-        """Every shift at which the statistic of the values, moved back by it, changes; ascending."""
+        """The shifts at which the statistic of the values, moved back by the shift, changes; ascending."""
 
     @property
     @abstractmethod
@@ -96,41 +97,41 @@ class RankTest(ABC):
 
     @cached_property
     def p_greater(self) -> float:
-        """Exact, one-sided: how often there would be as much for a shift above 0 if there were none."""
+        """The exact one-sided p: the probability of as much evidence for a shift above 0 when there is no shift."""
         return self._null.at_least(self._statistic)
 
     @cached_property
     def p_less(self) -> float:
-        """The same for a shift below 0."""
+        """The exact one-sided p for a shift below 0."""
         return self._null.at_most(self._statistic)
 
     @cached_property
     def p(self) -> float:
-        """Two-sided: twice the smaller of the two, and at most 1."""
+        """The two-sided p: twice the smaller one-sided p, and at most 1."""
         return min(1.0, 2 * min(self.p_greater, self.p_less))
 
     @cached_property
     def estimate(self) -> float:
-        """The shift: the median of all possible ones (Hodges and Lehmann, Ann. Math. Statist. 34, 1963)."""
+        """The shift: the median of all possible shifts (Hodges and Lehmann, Ann. Math. Statist. 34, 1963)."""
         return statistics.median(self._shifts)
 
     def lower(self, confidence: float) -> float:
-        """What the shift is not below, with this confidence; minus infinity where the values are too few for it.
+        """Return the shift's lower bound with this confidence; minus infinity when the values are too few for it.
 
         The bound is a possible shift, counted in from the end by the null distribution of values that all differ, and
-        belongs to the interval. So its confidence is no less than was asked for, with ties too (Hollander and Wolfe,
+        belongs to the interval. So the bound has at least this confidence, with ties too (Hollander and Wolfe,
         Nonparametric Statistical Methods, 3.3 and 4.3).
         """
         outside = self._outside(confidence)
         return self._shifts[outside] if outside >= 0 else -inf
 
     def upper(self, confidence: float) -> float:
-        """What the shift is not above, with this confidence; infinity where the values are too few for it."""
+        """Return the shift's upper bound with this confidence; infinity when the values are too few for it."""
         outside = self._outside(confidence)
         return self._shifts[-1 - outside] if outside >= 0 else inf
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        """Both bounds, each with half of what the confidence leaves: 0.9 is 95 % on either side."""
+        """Return both bounds, with half of the rest of the confidence outside each: 0.9 is 95 % for each bound."""
         one_side = (1 + confidence) / 2
         return self.lower(one_side), self.upper(one_side)
 
@@ -141,7 +142,7 @@ class RankTest(ABC):
 
 
 def doubled_ranks(values: Sequence[float]) -> list[int]:
-    """Each value's rank, from 1, times two: tied values share their mean rank, which then is a whole number."""
+    """Return each value's rank, from 1, times two: tied values share their mean rank, whose double is whole."""
     order = sorted(range(len(values)), key=values.__getitem__)
     ranks, start = [0] * len(values), 0
     for end in range(1, len(order) + 1):

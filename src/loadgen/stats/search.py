@@ -1,21 +1,21 @@
 """The saturation search: the highest offered rate at which response time still meets its limits, as an interval.
 
-A pure state machine: it asks for probes, is fed what they observed, and ends in an answer. It does no I/O, reads no
-clock and draws no random number, so the same trials give the same answer. How a trial is judged is `stats.trial`'s.
+The search is a pure state machine: it returns probes, is passed their trials, and ends in an answer. It does no I/O,
+reads no clock and draws no random number, so the same trials give the same answer. `stats.trial` judges each trial.
 
-The method is that of MLRsearch and Shivam et al. (USENIX ATC 2008), rough far away and precise near the answer:
+The method is that of MLRsearch and Shivam et al. (USENIX ATC 2008), rough far from the answer and precise near it:
 
-1. A closed-loop burst says what the server can do at all, X̂. The first rate tried is 0.6·X̂.
-2. A rate is measured for 2 s, and longer, up to 40 s, for as long as its verdict is open (`trial.judge`).
-3. The next rate is where 1/x_q, as a line through what was seen near the limit (a secant, while that is two rates),
-   reaches the limit: for M/M/1 it is exactly linear in the rate. It is moved 1.5 % to the further side and kept 10 %
-   inside the bracket; where the line says nothing, the bracket is halved.
-4. When the bracket is narrow enough, the rate that all trials together point to must pass 2 of 3 fresh trials, or it
-   steps down by 1 to 2 %, and by more when it fails again.
+1. A closed-loop burst measures the server's capacity, X̂. The first rate tried is 0.6·X̂.
+2. A rate is measured for 2 s, and longer, up to 40 s, while its verdict is open (`trial.judge`).
+3. The next rate is where 1/x_q reaches the limit, by a line through the points near the limit (a secant, while there
+   are two rates): for M/M/1, 1/x_q is exactly linear in the rate. The rate is moved 1.5 % to the further side and kept
+   10 % inside the bracket; where there is no such line, the bracket is halved.
+4. When the bracket is narrow enough, the rate that all trials together point to must pass 2 of 3 fresh trials. A rate
+   that fails is lowered by 1 to 2 %, and by more at each further failure.
 
-Without limits the knee is searched: the last rate that achieves 99 % of what is offered with a p99 of at most three
-times that at 0.3·X̂. A rate at which the generator fell behind says nothing of the server: it bounds the search, under
-that name.
+Without limits the search is for the knee: the last rate that achieves 99 % of the offered rate, with a p99 of at most
+three times the p99 at 0.3·X̂. A rate at which the generator fell behind shows nothing of the server: such a rate bounds
+the search as GENERATOR_LIMITED.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from enum import StrEnum
 from loadgen.stats.trial import NO_LIMIT_NS, Judgement, Limit, RateVerdict, Trial, judge
 
 ANY_RATE_PER_S = 1e8
-"""The `max_rate` that means that none was set (cachecannon's default)."""
+"""The `max_rate` that stands for no maximum (cachecannon's default)."""
 
-# X̂ is what a closed loop achieves; an SLO is met up to a fair part of it, and the line through 1/x_q needs some load.
+# X̂ is a closed loop's rate. An SLO is met up to a fair part of X̂, and the line through 1/x_q needs some load.
 _FIRST_SHARE = 0.6
 _KNEE_BASE_SHARE = 0.3
 _KNEE_MIN_THROUGHPUT_RATIO = 0.99
@@ -43,15 +43,15 @@ _CONFIRM_WINDOWS = 1.6
 _BLOCKS_PER_FIRST_LOOK = 8
 # A probe whose verdict is open is continued until it has this many times its length.
 _EXTENSION = 2.0
-# So far beyond the guess, on the side that is still far, to have the answer between two probes and not on one.
+# The next rate is this share beyond the guess, on the further side, so that the answer lies between two probes.
 _NUDGE = 0.015
 _INSIDE = 0.10
-# A climb never goes further at once: beyond, a server is buried in a backlog that spoils what follows.
+# The largest factor of one step up: a larger step leaves the server a backlog that spoils the trials after it.
 _MOST_GROWTH = 4.0
 # Points whose quantile is within this factor of its limit lie near enough for 1/x_q to be a line.
 _NEAR_FACTOR = 3.0
-# A confirmation that fails moves the answer down to where the line says: by at least 1 %, at most 2 % at first, and at
-# most twice as much each time it fails again, up to a half, to follow a server that starts afresh much slower.
+# A failed confirmation moves the answer down towards the line's crossing: by at least 1 %, and at first by at most 2 %.
+# Each further failure doubles the most, up to a half, to follow a server that is much slower after a fresh start.
 _LEAST_STEP_DOWN = 0.01
 _STEP_DOWN = 0.02
 _MOST_STEPS_DOWN = 8
@@ -59,37 +59,37 @@ _CONFIRMATIONS = 3
 
 
 class Purpose(StrEnum):
-    """Why a probe is asked for."""
+    """The reason for a probe."""
 
     BURST = "burst"
-    """A closed loop, to see what the server can do at all. Its rate is 0."""
+    """A closed loop that measures the server's capacity. Its rate is 0."""
     BASE = "base"
-    """A low rate whose p99 the knee is measured by."""
+    """A low rate, whose p99 defines the knee."""
     CLIMB = "climb"
     """No rate has failed yet, or none has passed."""
     REFINE = "refine"
-    """Between a rate that passed and one that failed."""
+    """The rate lies between a rate that passed and one that failed."""
     CONFIRM = "confirm"
     """The answer's lower end again, on a fresh start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A trial that is asked for."""
+    """A trial that the search requests."""
 
     purpose: Purpose
     rate_per_s: float
     length_s: float
-    """How long is to be measured in all: a probe that continues the last one includes what that has measured."""
+    """The time to measure in all; a probe that continues the last one includes the time already measured."""
     settle_s: float
-    """How long to offer the rate before measuring begins, also when it continues."""
+    """The time for which the rate is offered before measuring begins, also when the probe continues the last one."""
     block_s: float
     limits: tuple[Limit, ...]
-    """What exceedances and quantiles are to be counted for, in this order."""
+    """The limits for which exceedances and quantiles are counted, in this order."""
     continues: bool = False
-    """It is at the rate of the last probe, and the trial to report is the two merged."""
+    """True when the probe continues the last one at the same rate; the trial to report merges the two."""
     fresh: bool = False
-    """Begin on new connections (and a restarted server, where it is ours): each start settles differently."""
+    """True to begin on new connections (and a server restarted, if managed): each start settles differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +104,15 @@ class Step:
     judgement: Judgement
     x_ns: tuple[int, ...]
     passed: bool
-    """Which side of the bracket the rate went to. An INCONCLUSIVE one goes to where its estimate lies."""
+    """True when the rate became the bracket's lower end. An INCONCLUSIVE rate goes to the side of its estimate."""
 
 
 class Outcome(StrEnum):
-    """How a search ended."""
+    """The end of a search."""
 
     FOUND = "found"
     GENERATOR_LIMITED = "generator-limited"
-    """The generator gave out before the server did: the server's limit is above `lo_per_s`, and unknown."""
+    """The generator reached its limit before the server: the server's limit is above `lo_per_s`, and unknown."""
     NEVER_FAILED = "never failed"
     """The server passed at the highest rate that may be tried."""
     NEVER_PASSED = "never passed"
@@ -126,7 +126,7 @@ class Outcome(StrEnum):
 class SearchAnswer:
     """The highest rate that meets the limits, as an interval: never one number.
 
-    Its ends rest on rates that were judged and are no confidence bounds. Simulated on M/M/1 and M/D/1 at p99, the lower
+    The ends rest on rates that were judged and are no confidence bounds. Simulated on M/M/1 and M/D/1 at p99, the lower
     end has a bias of under 1 % and a standard deviation of under 2 %; the truth lies between the ends in half of the
     searches, and within 3 % of them in nearly all.
     """
@@ -135,60 +135,60 @@ class SearchAnswer:
     lo_per_s: float
     """The highest rate known to pass; 0 when none did."""
     hi_per_s: float | None
-    """The lowest rate above it at which the server failed; None when it failed at none."""
+    """The lowest rate above `lo_per_s` at which the server failed; None when the server failed at no rate."""
     confirmed: bool
-    """`lo_per_s` passed 2 of 3 fresh trials."""
+    """True when `lo_per_s` passed 2 of 3 fresh trials."""
     reason: str
     steps: tuple[Step, ...]
     capacity_per_s: float
-    """What the closed-loop burst achieved; 0 when there was none."""
+    """The rate that the closed-loop burst achieved; 0 when there was no burst."""
     spent_s: float
-    """Time measured and settled, over all probes."""
+    """The time measured and settled, over all probes."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
-    """What to search for and how long to look: cachecannon's keys, each with its meaning in the sequential method.
+    """The settings of a search: cachecannon's keys, each with its meaning in the sequential method.
 
-    The bounds of each are those of its key, which the configuration holds.
+    The configuration holds the bounds of each key.
     """
 
     limits: tuple[Limit, ...] = ()
-    """`slo`: all of them must pass. None: the knee is searched."""
+    """`slo`: all of the limits must pass. Without limits the search is for the knee."""
     start_rate_per_s: float = 1000.0
-    """The first rate tried when no burst has said better; and, while nothing passes, how far down the search goes."""
+    """The first rate tried when there was no burst. While nothing passes, the search goes down to this rate."""
     step_multiplier: float = 1.05
-    """The least factor of the first step up while nothing has failed; each further one is squared, up to 4."""
+    """The least factor of the first step up while nothing has failed; each further step squares it, up to 4."""
     sample_window_s: float = 5.0
     """The scale of all lengths: the closed-loop burst is 0.6 of it (3 s), a first look 0.4 (2 s), the longest look 8
     (40 s), a confirmation 1.6 (8 s)."""
     drain_window_s: float = 0.5
-    """How long a changed rate is offered before it is measured."""
+    """The time for which a changed rate is offered before it is measured."""
     stop_after_failures: int = 3
-    """How many rates may fail in a row, with none passed, before the search gives up."""
+    """The number of rates that may fail in a row, with none passed, before the search gives up."""
     max_rate_per_s: float = ANY_RATE_PER_S
-    """No rate above it is tried. Setting it also skips the closed-loop burst, which keeps to no rate."""
+    """The highest rate that is tried. Setting it also skips the closed-loop burst, which keeps to no rate."""
     min_throughput_ratio: float = 0.9
     """The least share of the offered rate that must be achieved for a rate to pass; at least 0.99 for the knee."""
     bisect_tolerance: float = 0.05
-    """How narrow the bracket must be to end the search, as a share of its lower end."""
+    """The width of the bracket, as a share of its lower end, at which the search ends."""
     max_bisect_steps: int = 8
     """The most rates tried inside the bracket."""
 
 
 @dataclass(slots=True)
 class _Bracket:
-    """What is known of where the answer lies."""
+    """The rates between which the answer lies, and the points measured so far."""
 
     lo: float = 0.0
     """The highest rate that passed."""
     fail: float = math.inf
     """The lowest rate at which the server failed."""
     ceiling: float = math.inf
-    """The lowest rate that the generator could not keep up."""
+    """The lowest rate that the generator could not sustain."""
     ceiling_reason: str = ""
     points: list[tuple[float, float, float]] = field(default_factory=list)
-    """Rate, how far the worst quantile is below its limit (1/x_q in units of the limit's), seconds measured."""
+    """(rate, margin, seconds measured); the margin is the worst quantile's limit / x_q, at least 1 within the limit."""
 
     @property
     def top(self) -> float:
@@ -196,7 +196,7 @@ class _Bracket:
 
 
 class Search:
-    """One saturation search. `next(None)` gives the first probe; `next(trial)` the one after it, or the answer."""
+    """One saturation search. `next(None)` returns the first probe; `next(trial)` the next probe, or the answer."""
 
     def __init__(self, settings: SearchSettings) -> None:
         self._settings = settings
@@ -216,9 +216,9 @@ class Search:
         return tuple(self._steps)
 
     def next(self, last_trial: Trial | None) -> Probe | SearchAnswer:
-        """Take what the last probe observed, and say what is to be done next. After the answer, it stays the answer.
+        """Take the last probe's trial, and return the next probe or the answer. After the answer, return it again.
 
-        Raises ValueError when a trial is missing, or when there was no probe for it.
+        Raises ValueError when a trial is missing, or when there was no probe for the trial.
         """
         if self._answer is not None:
             return self._answer
@@ -257,7 +257,7 @@ class Search:
             self._capacity_per_s = min(trial.achieved_per_s, settings.max_rate_per_s)
 
     def _measure_base(self) -> Generator[Probe, Trial, SearchAnswer | None]:
-        """Turn the knee into a limit, three times the p99 of a low rate. The answer where that is the end already."""
+        """Turn the knee into a limit, three times the p99 of a low rate. Return the answer if the search ends here."""
         self._limits = (Limit(0.99, NO_LIMIT_NS),)
         rate = _KNEE_BASE_SHARE * self._capacity_per_s or min(
             self._settings.start_rate_per_s, self._settings.max_rate_per_s
@@ -308,12 +308,12 @@ class Search:
             yield from self._try_for_bracket(Purpose.REFINE, self._inside())
 
     def _narrow(self) -> bool:
-        """The bracket is narrow enough; rates less than 1/s apart are one (cachecannon's rule)."""
+        """True when the bracket is narrow enough; rates within 1/s of each other are one (cachecannon's rule)."""
         width = self._bracket.top - self._bracket.lo
         return width <= max(self._settings.bisect_tolerance * self._bracket.lo, 1.0)
 
     def _inside(self) -> float:
-        """The next rate inside the bracket."""
+        """Return the next rate inside the bracket."""
         lo, hi = self._bracket.lo, self._bracket.top
         guess = self._guess()
         if guess is None or not lo < guess < hi:
@@ -323,7 +323,7 @@ class Search:
         return min(max(guess, lo + margin), hi - margin)
 
     def _conclude(self) -> Generator[Probe, Trial, SearchAnswer]:
-        """Confirm the lower end, stepping down from it for as long as it does not hold."""
+        """Confirm the lower end, stepping down as long as the rate is not confirmed."""
         bracket = self._bracket
         rate, failed = self._lower_end(), math.inf
         for refuted in range(_MOST_STEPS_DOWN + 1):
@@ -340,13 +340,13 @@ class Search:
         return self._end(Outcome.UNCONFIRMED, self._held(failed), False, reason)
 
     def _held(self, below: float) -> float:
-        """The highest rate that has passed at all, below one that did not hold."""
+        """Return the highest rate that has passed at all, below a rate that was not confirmed; 0 for none."""
         below = min(below, self._bracket.fail)
         passed = (step.rate_per_s for step in self._steps if step.passed and step.purpose is not Purpose.BASE)
         return max((rate for rate in passed if rate < below), default=0.0)
 
     def _lower_end(self) -> float:
-        """The rate to confirm: where the line through all trials has it, which owes less to luck than the last pass."""
+        """Return the rate to confirm: the crossing of the line through all trials, which varies less than one pass."""
         bracket = self._bracket
         guess = self._guess()
         if guess is None or not self._narrow() or bracket.ceiling < bracket.fail or guess >= bracket.fail:
@@ -360,7 +360,7 @@ class Search:
         return most if guess is None else min(max(guess, most), least)
 
     def _confirm(self, rate: float) -> Generator[Probe, Trial, RateVerdict]:
-        """PASS when 2 of 3 fresh trials pass; the third is spared when two agree. What the generator spoilt is none."""
+        """Return PASS when 2 of 3 fresh trials pass; two that agree suffice. Generator-limited trials do not count."""
         needed = _CONFIRMATIONS // 2 + 1
         passed = failed = spoilt = 0
         while passed < needed and failed < needed:
@@ -402,7 +402,7 @@ class Search:
         )
 
     def _try_for_bracket(self, purpose: Purpose, rate: float) -> Generator[Probe, Trial, bool]:
-        """Judge a rate and move the bracket by it. One that the generator spoilt is tried again to be believed."""
+        """Judge a rate and move the bracket by it. The ceiling moves only when a rate is generator-limited twice."""
         bracket = self._bracket
         for _ in range(2):
             step, trial = yield from self._try(purpose, rate)
@@ -456,18 +456,18 @@ class Search:
         return Probe(purpose, rate, length_s, settings.drain_window_s, block_s, self._limits, fresh=fresh)
 
     def _guess(self) -> float | None:
-        """Where the line through the points near the limit meets it; None when they show no such line."""
+        """Return the rate at which the line through the points near the limit meets it; None without such a line."""
         near = [p for p in self._bracket.points if 1 / _NEAR_FACTOR <= p[1] <= _NEAR_FACTOR]
         one_sided = len({margin >= 1 for _, margin, _ in near}) == 1
         if one_sided and self._capacity_per_s > max(rate for rate, _, _ in near):
-            # A server at its capacity has no margin left: the end of the line that the burst has seen.
+            # A server at its capacity has no margin left: the burst's rate is the end of the line.
             near.append((self._capacity_per_s, 0.0, max(length_s for _, _, length_s in near)))
         return _crossing(near)
 
 
 def _crossing(points: Sequence[tuple[float, float, float]]) -> float | None:
-    """The rate at which the weighted least-squares line through (rate, margin) falls to a margin of 1."""
-    # A quantile's error is a share of it, and so is its inverse's: a far margin is known less well.
+    """Return the rate at which the weighted least-squares line through (rate, margin) falls to a margin of 1."""
+    # The error of a quantile is proportional to the quantile, and so is its inverse's: a large margin weighs less.
     weights = [length_s / max(margin, 1.0) ** 2 for _, margin, length_s in points]
     total = sum(weights)
     if total <= 0:

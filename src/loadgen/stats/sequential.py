@@ -1,8 +1,8 @@
-"""Whether a thing is better, worse or the same, asked at a few looks while rounds come in.
+"""A sequential test of B against A: better, worse or the same, judged at a few looks while rounds come in.
 
-It knows differences d = ln(bad_B / bad_A) of each round, by metric: above 0 where B is worse, whichever way the metric
-is good (of throughput, bad is the time per request). It does not know how rounds are run, nor when somebody runs out of
-patience. Comparisons, simulations (`benchmark/simulations.py`) and resampled false alarms all go through `Suite`.
+This file knows the differences d = ln(bad_B / bad_A) of each round, by metric: above 0 where B is worse, whichever way
+the metric is good (for throughput, bad is the time per request). It does not know how rounds are run, nor when a run is
+interrupted. Comparisons, simulations (`benchmark/simulations.py`) and resampled false alarms all go through `Suite`.
 """
 
 from __future__ import annotations
@@ -20,58 +20,58 @@ from loadgen.stats.ranks import RankTest
 from loadgen.stats.signed_rank import SignedRank
 
 Key = TypeVar("Key", bound=Hashable)
-"""What a judged metric is called by: its name, or a pair of things and its name."""
+"""The key of a judged metric: its name, or a pair of things and its name."""
 
 
 class Shift(StrEnum):
-    """Of B against A."""
+    """The shift of B against A."""
 
     BETTER = "better"
     WORSE = "worse"
     SAME = "same"
-    """A change as large as the threshold is ruled out. Of a one-sided rule: one for the worse."""
+    """A change as large as the threshold is ruled out; by a one-sided rule, a change for the worse."""
     UNCLEAR = "unclear"
 
 
-# With fewer rounds one spoilt round has too much of a say.
+# With fewer rounds one disturbed round has too much weight.
 _FIRST_LOOK = 8
 _ALPHAS = (0.02, 0.02, 0.03)
 _ALPHA_OF_ONE_LOOK = 0.05
-# Looks that lie closer than this learn too little from one another to share α.
+# A look that comes sooner after another adds too little evidence for its share of α.
 _LEAST_BETWEEN_LOOKS = 2
 _POWER = 0.9
-# A spread of fewer differences is a guess.
+# The spread of fewer differences is too uncertain.
 LEAST_FOR_NOISE = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When to look, and what is enough for an answer.
+    """The times of the looks, and the evidence that is enough for an answer.
 
     The threshold is the change that matters. B is the SAME where the confidence interval of the shift lies within the
-    threshold: a change that matters is ruled out, however much the rounds differ. It is WORSE where all three hold: a
-    test without a shift would say so with a probability p of no more than the look's α, corrected for the number of
-    judged metrics as Holm does it; the estimated shift is nearer to the threshold than to none, beyond `least_share` of
-    it; and the interval does not rule the threshold out. Else it is UNCLEAR, and more rounds are wanted until the last
-    look. So the more rounds there are, the nearer to the threshold lies what separates SAME from WORSE.
+    threshold: a change that matters is ruled out, however much the rounds differ. B is WORSE where three conditions
+    hold: p, the probability of as much evidence without a shift, is at most the look's α, corrected by Holm's method
+    for the number of judged metrics; the estimated shift is nearer to the threshold than to none, beyond `least_share`
+    of it; and the interval does not rule the threshold out. Else B is UNCLEAR, and more rounds are wanted until the
+    last look. So with more rounds, the boundary between SAME and WORSE lies nearer to the threshold.
 
-    A one-sided rule, a gate's, looks for WORSE only; what is better is the SAME to it. A two-sided one spends α on both
-    directions alike, and is SAME where the bounds on either side lie within the threshold.
+    A one-sided rule, a gate's, looks for WORSE only, and reports SAME for a change for the better. A two-sided rule
+    spends α on both directions alike, and reports SAME where the bounds on either side lie within the threshold.
 
-    A threshold t is a share of what is worse when more: its bounds are ±ln(1 + t), its least shift ln(1 + share · t).
+    A threshold t is a share of the bad quantity: its bounds are ±ln(1 + t), its least shift is ln(1 + least_share · t).
     """
 
     looks: tuple[int, ...] = (8, 14, 20)
-    """After how many rounds."""
+    """The numbers of rounds after which to look."""
     alphas: tuple[float, ...] = _ALPHAS
-    """By look. Holm's guarantee is their sum; that the same rounds are looked at, and `least_share`, keep it lower."""
+    """α by look. Holm's guarantee is the sum; looks at the same rounds, and `least_share`, keep the error lower."""
     one_sided: bool = True
     pass_confidence: float = 0.95
-    """Of each bound by itself."""
+    """The confidence of each bound by itself."""
     least_share: float = 0.5
     most_noise: float = math.inf
-    """In thresholds: where σ of a metric's rounds is above it, the rounds that are left have to be enough for an answer
-    by plan, or the metric is given up."""
+    """The largest σ of a metric's rounds, in thresholds. Above it, a metric is given up unless the rounds that are left
+    are planned to be enough for an answer."""
 
     def __post_init__(self) -> None:
         if not self.looks or list(self.looks) != sorted(set(self.looks)) or len(self.looks) != len(self.alphas):
@@ -79,12 +79,12 @@ class Rule:
 
     @classmethod
     def within(cls, max_rounds: int, metrics: int, *, one_sided: bool, most_noise: float = math.inf) -> Rule:
-        """The rule for so many judged metrics and at most so many rounds, the last of which is always a look.
+        """Return the rule for so many judged metrics and at most so many rounds; the last round is always a look.
 
         The first look is at 8 rounds, or as soon after as differences that all have one sign are enough for α shared
         among all metrics; the second is halfway to the last. Where that leaves too little room there is one look, at
-        `max_rounds`, with an α of 5 %. Below `least_rounds` it cannot find a difference, only the SAME or UNCLEAR;
-        below 5 nothing is the SAME either, for no bound has a confidence of 95 %.
+        `max_rounds`, with an α of 5 %. Below `least_rounds` the rule cannot find a difference, only SAME or UNCLEAR;
+        below 5 rounds it cannot find SAME either, as no bound has a confidence of 95 %.
         """
         first = max(_FIRST_LOOK, _reach(_ALPHAS[0], metrics, one_sided))
         if max_rounds < first + 2 * _LEAST_BETWEEN_LOOKS:
@@ -93,25 +93,25 @@ class Rule:
 
     @property
     def confidence(self) -> float:
-        """Of the interval whose two bounds are asked whether it is the SAME: 0.9 where each has 0.95."""
+        """The confidence of the interval that decides on SAME: 0.9 where each of the two bounds has 0.95."""
         return 2 * self.pass_confidence - 1
 
     def alpha(self, rounds: int) -> float:
-        """Of the look at so many rounds; between looks, that of the one before, and before the first, the first's."""
+        """Return α of the look at so many rounds: between looks, of the look before; before the first, of the first."""
         return self.alphas[max(0, bisect_right(self.looks, rounds) - 1)]
 
     def p(self, found: RankTest) -> float:
-        """Of the test that the rule applies."""
+        """Return p of the test that the rule applies."""
         return found.p_greater if self.one_sided else found.p
 
 
 def least_rounds(metrics: int, *, one_sided: bool) -> int:
-    """Below so many rounds no rule that `Rule.within` makes for so many judged metrics can find a difference."""
+    """Return the fewest rounds with which a rule of `Rule.within` for so many judged metrics can find a difference."""
     return _reach(_ALPHA_OF_ONE_LOOK, metrics, one_sided)
 
 
 def _reach(alpha: float, metrics: int, one_sided: bool) -> int:
-    """From how many rounds on the least p there is, of differences with one sign, is within alpha / metrics."""
+    """Return the fewest rounds at which the least p, of differences with one sign, is within alpha / metrics."""
     return math.ceil(math.log2((1 if one_sided else 2) * metrics / alpha))
 
 
@@ -121,10 +121,10 @@ def judge(
     rule: Rule,
     decided: Mapping[Key, Shift] | None = None,
 ) -> dict[Key, Shift]:
-    """A look: the answer for each of `thresholds`, which are the judged metrics, as shares.
+    """Return the answer of one look for each of `thresholds`, which are the judged metrics, as shares.
 
-    What an earlier look decided stays so. A metric without evidence is UNCLEAR, and still one of those that α is shared
-    among. The look is that of the metric with the most rounds.
+    An answer that an earlier look decided stays. A metric without evidence is UNCLEAR, and α is still shared with it.
+    The look is that of the metric with the most rounds.
     """
     before = {name: answer for name, answer in (decided or {}).items() if answer is not Shift.UNCLEAR}
     judged = {name: evidence[name] for name in thresholds if name in evidence}
@@ -136,9 +136,9 @@ def judge(
 
 
 def _shifted(judged: Mapping[Key, RankTest], metrics: int, rule: Rule, before: Mapping[Key, Shift]) -> set[Key]:
-    """The metrics that have a shift: Holm's step-down (Scand. J. Statist. 6, 1979), at one of several looks.
+    """Return the metrics that have a shift: Holm's step-down (Scand. J. Statist. 6, 1979), at one of several looks.
 
-    What was found at an earlier look stays found, and leaves its α to the others (Ye et al., Statist. Med. 32, 2013).
+    A shift found at an earlier look stays, and leaves its α to the other metrics (Ye et al., Statist. Med. 32, 2013).
     """
     alpha = rule.alpha(max((found.rounds for found in judged.values()), default=0))
     shifted = {name for name, answer in before.items() if answer in (Shift.BETTER, Shift.WORSE)}
@@ -163,11 +163,11 @@ def _answer(found: RankTest, threshold: float, rule: Rule, shifted: bool) -> Shi
 
 
 def more_rounds(found: RankTest, threshold: float, rule: Rule) -> int | None:
-    """How many more rounds it would probably take until there is an answer; at least 1. None from fewer than 3.
+    """Return the rounds that an answer would probably still need, at least 1; None from fewer than 3 rounds.
 
-    R = ((z_confidence + z_0.90) · σ / gap)² in all, where the gap is between the estimated shift and the bound that it
-    must be told from: the threshold, to be the SAME, or the least shift that is WORSE or BETTER, whichever is further.
-    Without a shift that is ln(1 + threshold). It is planning by the normal distribution, for one metric.
+    R = ((z_confidence + z_0.90) · σ / gap)² in all. The gap is the distance between the estimated shift and the bound
+    that decides: the threshold, for SAME, or the least shift that is WORSE or BETTER, whichever is further. Without a
+    shift the gap is ln(1 + threshold). The plan uses the normal distribution, for one metric.
     """
     if found.rounds < 3:
         return None
@@ -179,10 +179,10 @@ def more_rounds(found: RankTest, threshold: float, rule: Rule) -> int | None:
 
 
 class Suite(Generic[Key]):
-    """A comparison as it goes: rounds end one after the other, and at the rule's looks it is judged.
+    """A comparison in progress: rounds end one after the other, and the rule's looks judge it.
 
-    `thresholds` are the judged metrics. Who has the evidence calls `round_ended`; where it is all of differences of
-    pairs, `add` keeps them.
+    `thresholds` are the judged metrics. A caller that has the evidence sets `rounds` and calls `look`; where all of the
+    evidence is differences of pairs, `add` keeps the differences.
     """
 
     def __init__(self, thresholds: Mapping[Key, float], rule: Rule) -> None:
@@ -190,23 +190,23 @@ class Suite(Generic[Key]):
         self.rule = rule
         self.rounds = 0
         self.answers = dict.fromkeys(thresholds, Shift.UNCLEAR)
-        """By judged metric, as of the last look."""
+        """The answers of the last look, by judged metric."""
         self.grounds: dict[Key, RankTest] = {}
-        """The evidence at the look that gave an answer; of a metric without an answer, the last look's."""
+        """The evidence at the look that gave an answer; for a metric without an answer, at the last look."""
         self.level = rule.alphas[0] / max(1, len(thresholds))
-        """The largest p that a further metric would have been found to have a shift with, at the last look."""
+        """The largest p with which the last look would have found a shift of a further metric."""
         self.given_up: set[Key] = set()
-        """Too noisy to be answered by the rounds that are left."""
+        """The metrics too noisy to be answered by the rounds that are left."""
         self._differences: dict[Key, list[float]] = {name: [] for name in thresholds}
         self._waited_for = set(thresholds)
 
     @property
     def finished(self) -> bool:
-        """No look is left, or no metric is waited for: each has its answer, has no evidence, or is given up."""
+        """True when no look is left, or each metric has its answer, has no evidence, or is given up."""
         return self.rounds >= self.rule.looks[-1] or not self._waited_for
 
     def add(self, differences: Mapping[Key, float]) -> None:
-        """A round's differences, by metric; a metric may be missing from a round."""
+        """Add a round's differences, by metric, and look when the rule says so. A metric may miss from a round."""
         for name, row in self._differences.items():
             if name in differences:
                 row.append(differences[name])
@@ -216,11 +216,11 @@ class Suite(Generic[Key]):
 
     @property
     def is_look(self) -> bool:
-        """Whether the rounds so far are to be looked at."""
+        """True when the rule has a look after the rounds so far."""
         return self.rounds in self.rule.looks
 
     def look(self, evidence: Mapping[Key, RankTest]) -> None:
-        """Asks what the rounds so far say."""
+        """Judge the rounds so far, and update the answers."""
         unclear = {name for name, answer in self.answers.items() if answer is Shift.UNCLEAR}
         self.answers = judge(evidence, self.thresholds, self.rule, self.answers)
         self.grounds |= {name: found for name, found in evidence.items() if name in unclear}
@@ -240,12 +240,12 @@ class Suite(Generic[Key]):
 def false_alarms(
     rounds: Sequence[Mapping[str, float]], thresholds: Mapping[str, float], rule: Rule, seed: int, suites: int = 1000
 ) -> dict[str, float]:
-    """How often the rule would find a difference in a thing held against itself, given such rounds: shares of suites.
+    """Return how often the rule finds a difference between a thing and itself, given such rounds: shares of suites.
 
-    By judged metric, and under "any" for one or more of them. What a one-sided rule finds is WORSE, a two-sided one
-    WORSE or BETTER: either is a false alarm. Each suite draws whole rounds, with replacement, for metrics of a round
-    depend on each other; and turns each round's signs or not, all of them together, for which of two equal things is
-    called B is a coin's throw. With few rounds it knows few kinds of noise.
+    The shares are by judged metric, and under "any" for one or more of them. A one-sided rule finds WORSE, a two-sided
+    rule WORSE or BETTER: either is a false alarm. Each suite draws whole rounds, with replacement, as the metrics of a
+    round depend on each other. The signs of a round are turned or not at random, all together, as either of two equal
+    things may be called B. Few rounds have few kinds of noise.
     """
     if not rounds:
         raise ValueError("false alarms are resampled from rounds, and there are none")

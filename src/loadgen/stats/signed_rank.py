@@ -1,8 +1,8 @@
-"""Wilcoxon's signed-rank test, exact: do differences of pairs lie above 0, or below, and by how much?
+"""Wilcoxon's signed-rank test, exact: the shift of differences of pairs above or below 0.
 
-It asks that a difference is as likely to be on either side of their centre, and that they do not depend on each other;
-nothing of their distribution otherwise. Wilcoxon, Biometrics Bulletin 1 (1945); Tukey for the interval (Hollander and
-Wolfe, Nonparametric Statistical Methods, chapter 3).
+The test assumes that the differences are distributed alike on both sides of their centre and do not depend on each
+other, and nothing else. Wilcoxon, Biometrics Bulletin 1 (1945); Tukey for the interval (Hollander and Wolfe,
+Nonparametric Statistical Methods, chapter 3).
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from loadgen.stats.ranks import Null, RankTest, doubled_ranks, width_for
 class SignedRank(RankTest):
     """The test on differences, one from each round: at least one, all of them finite, or ValueError.
 
-    Ties have their mean rank, and p is that of all ways to sign the ranks as they are. Differences of 0 are left out of
-    p, as Wilcoxon did; the estimate and the bounds are of all, for a row of zeros does say that nothing differs.
+    Ties have their mean rank, and p counts all ways to sign the ranks, ties included. Differences of 0 are left out of
+    p, as in Wilcoxon's paper. The estimate and the bounds include them, as a row of zeros does show that nothing
+    differs.
     """
 
     differences: Sequence[float]
@@ -58,14 +59,14 @@ class SignedRank(RankTest):
 
     @cached_property
     def _shifts(self) -> Sequence[float]:
-        """Walsh's averages, of each difference with itself and with every other one."""
+        """Walsh's averages: the mean of each difference with itself and with every other difference."""
         row = self.differences
         return sorted((one + other) / 2 for place, one in enumerate(row) for other in row[place:])
 
 
 @lru_cache(maxsize=256)
 def _sums_of_subsets(ranks: tuple[int, ...]) -> Null:
-    """Each rank is in the sum or not, as its difference is positive or not: all 2^n ways."""
+    """Return the distribution of the sum of positive differences' ranks, over all 2^n ways to sign them."""
     width = width_for(1 << len(ranks))
     counts = 1
     for rank in ranks:

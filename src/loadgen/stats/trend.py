@@ -1,7 +1,7 @@
-"""Mann and Kendall's test: do values that came one after the other rise or fall, more than chance would have them do?
+"""Mann and Kendall's test for a trend: a series of values rises or falls more than by chance.
 
-It asks for no distribution, only that the values do not depend on each other. Mann, Econometrica 13 (1945); Kendall,
-Rank Correlation Methods (1975), for ties.
+The test assumes no distribution, only that the values do not depend on each other. Mann, Econometrica 13 (1945);
+Kendall, Rank Correlation Methods (1975), for ties.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Up to here p is counted out; beyond, the normal distribution is as close as anybody needs (Mann's own advice).
+# Up to this many values p is counted exactly; beyond, the normal distribution is close enough (Mann's own advice).
 _MOST_EXACT = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """How much values rise: `s` is the pairs of which the later value is larger, less those of which it is smaller."""
+    """The rise of values: `s` is the pairs whose later value is larger, less the pairs whose later value is smaller."""
 
     s: int
     p: float
-    """How often values without a trend would have an s at least as far from 0, on either side."""
+    """The probability that values without a trend have an s at least as far from 0, on either side."""
 
     @property
     def direction(self) -> int:
-        """1: they rise, -1: they fall, 0: neither."""
+        """1: the values rise, -1: they fall, 0: neither."""
         return (self.s > 0) - (self.s < 0)
 
 
 def trend(values: Sequence[float]) -> Trend:
-    """The test, two-sided: exact for up to 10 values that all differ, else with corrections for ties and continuity."""
+    """Test for a trend, two-sided: exact for up to 10 values that all differ, else corrected for ties, continuity."""
     s, seen = 0, list[float]()
     for value in values:
         s += bisect_left(seen, value) - (len(seen) - bisect_right(seen, value))
@@ -40,7 +40,7 @@ def trend(values: Sequence[float]) -> Trend:
     if n <= _MOST_EXACT and len(ties) == n:
         return Trend(s, _exact_p(n, s))
     variance = (_spread(n) - sum(_spread(t) for t in ties.values())) / 18
-    # s moves in steps of two: of the step at which it stands, half belongs to the tail.
+    # s moves in steps of two, and half of the step at s belongs to the tail.
     return Trend(s, math.erfc((abs(s) - 1) / math.sqrt(2 * variance)) if s else 1.0)
 
 
@@ -49,8 +49,8 @@ def _spread(n: int) -> int:
 
 
 def _exact_p(n: int, s: int) -> float:
-    """The part of all orders of n different values whose s is as far from 0."""
-    # orders[k] is how many orders have k falling pairs; the m-th value, put in, adds from 0 to m - 1 of them.
+    """Return the share of all orders of n different values whose s is at least as far from 0."""
+    # orders[k] is the number of orders with k falling pairs; inserting the m-th value adds from 0 to m - 1 of these.
     orders = [1]
     for m in range(2, n + 1):
         wider = [0] * (len(orders) + m - 1)
@@ -58,6 +58,6 @@ def _exact_p(n: int, s: int) -> float:
             for added in range(m):
                 wider[falling + added] += count
         orders = wider
-    # s is all pairs less twice the falling ones, and as often s as -s.
+    # s is the number of pairs less twice the falling ones; s and -s are equally frequent.
     fewest = (n * (n - 1) // 2 - abs(s)) // 2
     return min(1.0, 2 * sum(orders[: fewest + 1]) / math.factorial(n))

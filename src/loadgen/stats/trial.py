@@ -1,6 +1,6 @@
-"""What was observed at one offered rate, and whether it meets the limits.
+"""The observations at one offered rate, and the verdict on whether they meet the limits.
 
-This file knows counts and how sure they make us. It does not know which rate to try next, and it measures nothing.
+This file knows counts and their confidence bounds. It does not choose the next rate, and it measures nothing.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ NO_LIMIT_NS = 2**63 - 1
 
 # One-sided 95 % of the normal distribution; `_student` widens it where blocks are few.
 _Z = 1.64
-# Neighbouring blocks are summed until about this many are left: a queue near saturation remembers for many of its
-# service times, and blocks that remember each other make the standard error too small.
+# Neighbouring blocks are summed until about this many are left: near saturation a queue's state is correlated over many
+# service times, and correlated blocks make the standard error too small.
 _MOST_BATCHES = 20
-# Requests that exceed come in clusters, as what delays one delays those behind it. A pass must be sure enough even when
-# they come this many at a time. Simulated on M/M/1: below 8 rates pass by luck, and 12 costs a fifth more time.
+# Slow requests are clustered: a delay hits every request queued behind it. A pass must be sure enough even when slow
+# requests come this many at a time. Simulated on M/M/1: below 8 rates pass by luck, and 12 costs a fifth more time.
 _CLUSTER = 8
 # A rate is hopeless when this share of its requests exceeds a limit, or 1.5 × the share allowed where that is more.
 _HOPELESS_SHARE = 0.20
 # A backlog that takes four times the longest limit to serve will not be served in time.
 _HOPELESS_LIMITS = 4
-# A shortfall of throughput this small may be what was in flight at the two ends of the window.
+# A shortfall of this many requests may be those in flight at the two ends of the window.
 _IN_FLIGHT = 10
 
 
@@ -37,7 +37,7 @@ class Limit:
     """Between 0 and 1, both excluded."""
     limit_ns: int
     command: str = ""
-    """The command whose requests are meant; empty for all of them."""
+    """The command whose requests are meant; empty for all commands."""
 
     def __str__(self) -> str:
         name = f"p{self.quantile * 100:.10g}".replace(".", "")
@@ -57,10 +57,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """Everything observed at one rate since its probe began, with the parts that were continued merged."""
+    """The observations at one rate since its probe began, with continued parts merged."""
 
     length_s: float
-    """How long was measured, without the wait before it."""
+    """The measured time, without the wait before it."""
     offered_per_s: float
     achieved_per_s: float
     """Good replies received per second of the measured time."""
@@ -70,13 +70,13 @@ class Trial:
     backlog: int = 0
     """Requests due and unanswered at the end of the measured time."""
     limited_by: str = ""
-    """Why the generator, not the server, spoilt the trial; empty when it did not."""
+    """The reason why the generator, not the server, spoilt the trial; empty when it did not."""
     failed: str = ""
-    """That more of its requests failed than may; empty when they did not."""
+    """The reason when more of the trial's requests failed than may; empty when they did not."""
 
 
 class RateVerdict(StrEnum):
-    """What a trial says about its rate."""
+    """The verdict of a trial on its rate."""
 
     PASS = "PASS"
     FAIL = "FAIL"
@@ -95,7 +95,7 @@ class Exceedance:
 
     @property
     def allowed(self) -> float:
-        """The share that may exceed it: 0.01 for a p99."""
+        """The share that may exceed the limit: 0.01 for a p99."""
         return 1 - self.limit.quantile
 
     @property
@@ -111,7 +111,7 @@ class Exceedance:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict, what it rests on, and why in words."""
+    """A verdict, the exceedances that it rests on, and the reason in words."""
 
     verdict: RateVerdict
     exceedances: tuple[Exceedance, ...]
@@ -119,18 +119,18 @@ class Judgement:
 
     @property
     def leans_to_pass(self) -> bool:
-        """What the point estimates alone say: every limit is exceeded by no more than the share allowed."""
+        """True when, by the point estimates alone, no limit is exceeded by more than the share allowed."""
         return all(e.ratio <= e.allowed for e in self.exceedances)
 
 
 def judge(trial: Trial, limits: Sequence[Limit], min_throughput_ratio: float) -> Judgement:
-    """Judge a trial: it passes only when every limit does, and fails when one does.
+    """Judge a trial: the trial passes only when every limit passes, and fails when one limit fails.
 
     With y_b = exceeding − (1 − q)·requests for block b, a limit passes when ȳ + 1.64·SE < 0 and fails when
     ȳ − 1.64·SE > 0; in between the verdict is INCONCLUSIVE and more should be measured. SE is that of batch means, with
     Student's t, and at least that of independent requests at the limit (of clusters of them for a pass), so that a p99
     is not passed on 50 requests of which none exceeded. A trial in which too many requests failed has failed, whatever
-    its limits are. The generator's fault outranks all: the server was not tried.
+    its limits are. GENERATOR_LIMITED outranks all other verdicts: the server was not tested.
     """
     exceedances = tuple(_exceedance(trial.blocks, i, limit) for i, limit in enumerate(limits))
     if trial.limited_by:
@@ -146,7 +146,7 @@ def judge(trial: Trial, limits: Sequence[Limit], min_throughput_ratio: float) ->
 
 
 def hopeless(trial: Trial, limits: Sequence[Limit]) -> str:
-    """Why a trial need not run to its end, as the server has failed already; empty when it should go on."""
+    """Return the reason to end a trial early, as the server has failed already; empty when it should go on."""
     longest_s = max((limit.limit_ns for limit in limits), default=NO_LIMIT_NS) / 1e9
     if trial.backlog > max(_IN_FLIGHT, trial.offered_per_s * _HOPELESS_LIMITS * longest_s):
         return f"the backlog of {trial.backlog} requests takes over {_HOPELESS_LIMITS} times the longest limit to serve"
@@ -164,7 +164,7 @@ def _shortfall(trial: Trial, min_throughput_ratio: float) -> str:
     if missing <= 0 or (trial.offered_per_s - trial.achieved_per_s) * trial.length_s <= _IN_FLIGHT:
         return ""
     ratio = trial.achieved_per_s / trial.offered_per_s
-    # Rounded down, so that it does not look like enough.
+    # Rounded down, so that a shortfall does not look like enough.
     achieved, least = math.floor(10_000 * ratio) / 100, 100 * min_throughput_ratio
     return f"{achieved:.2f}% of the offered rate was achieved, and {least:.6g}% is the least that passes"
 
@@ -187,13 +187,13 @@ def _exceedance(blocks: Sequence[Block], index: int, limit: Limit) -> Exceedance
     # At the limit itself n independent requests vary by n·q·(1 − q); dependent ones vary more, never less.
     independent = requests * allowed * (1 - allowed)
     below = width * math.sqrt(max(between, independent))
-    # A spell in which little exceeded varies little as well: by its own variance, luck would look like certainty. Were
-    # the true share the one allowed, the variance would be as many times larger as the share is.
+    # When few requests exceeded, their variance is small as well, and luck would look like certainty. If the true share
+    # were the share allowed, the variance would be larger by the ratio of the two shares.
     at_limit = between * max(1.0, allowed / max(ratio, 1 / requests))
     above = max(width * math.sqrt(at_limit), _Z * math.sqrt(_CLUSTER * independent))
     return Exceedance(limit, ratio, max(0.0, ratio - below / requests), min(1.0, ratio + above / requests))
 
 
 def _student(degrees: int) -> float:
-    """Student's t at the same tail as `_Z`: the first term of Abramowitz & Stegun 26.7.5."""
+    """Return Student's t at the same tail as `_Z`: the first term of Abramowitz & Stegun 26.7.5."""
     return _Z + (_Z**3 + _Z) / (4 * degrees)
