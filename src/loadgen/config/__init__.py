@@ -1,9 +1,9 @@
-"""TOML → Config → Plan: the only room that knows TOML and pydantic.
+"""Configurations: TOML → Config → Plan. The only room that uses TOML and pydantic.
 
-`load` reads and checks everything that the user said, `resolve` turns it into what workers are told, `server_plan`
-into what a server is started with, `judging`, `search_settings`, `smoke_limits`, `compare_settings` and `gate_settings`
-into what those are told who judge. `dump`, `example` and `json_schema` show a configuration, every key there is, and
-what a program may write.
+`load` reads and checks a file, flags and `--set`. `resolve` returns the plan of a run, `contested` that of a slice, and
+`server_plan` that of a server to start. `judging`, `search_settings`, `smoke_limits`, `compare_settings` and
+`gate_settings` return the settings of the rooms that judge. `dump`, `example` and `json_schema` return a configuration
+as text, a file with every key, and a schema for programs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was given and is not acted on as it stands: no key is ever silently ignored. Defaults need no caution."""
+"""Cautions: one for each given key that is not acted on as it stands. No key is silently ignored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loadgen.units import format_duration, parse_count, parse_duration
 
 
 def cautions(config: Config, document: Document) -> Iterator[Problem]:
-    """One caution for each key or table that the document gives in vain; `config` is what it was validated to."""
+    """Yield a caution for each key or table of the document without effect; `config` is the validated document."""
     yield from document.cautions
     yield from _never_acted_on(config, document)
     for path, sentence in _not_acted_on_here(config, document):
@@ -35,7 +35,7 @@ def _never_acted_on(config: Config, document: Document) -> Iterator[Problem]:
 
 
 def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Path, str]]:
-    """Keys that are acted on, but not in this configuration."""
+    """Yield keys that are acted on, but not in this configuration, each with the reason."""
     general, connection, workload = config.general, config.connection, config.workload
     workers = worker_count(general.threads, config)
     if general.threads > workers:
@@ -86,7 +86,7 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
 
 
 def _of_the_schedule(config: Config, document: Document) -> Iterator[tuple[Path, str]]:
-    """When requests are due, and for how long."""
+    """Yield such keys that say when requests are due, and for how long."""
     general, workload = config.general, config.workload
     if not workload.scheduled:
         yield (
@@ -139,5 +139,5 @@ def _value(config: Config, path: Path) -> object:
 
 
 def _raw(document: Document, path: Path) -> object:
-    """What the user wrote for this key; None for nothing."""
+    """Return the value that the user wrote for this key; None when there is none."""
     return next((value for known, value in document.values() if known == path), None)

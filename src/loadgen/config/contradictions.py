@@ -1,6 +1,6 @@
-"""What must hold between keys, or on this machine: each rule yields a Problem that names every key it looked at.
+"""The rules between keys, and between keys and this machine. Each rule yields Problems that name the keys involved.
 
-A rule's keys have each passed their own checks; which of them the user gave is not its business.
+Each key has passed its own checks before, or has its default. Which keys the user gave is not known here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from loadgen.protocol import PROTOCOLS
 from loadgen.units import MAX_DURATION_NS
 
 FEW_KEYS = 2**12
-"""Where each server owns one of so few keys, it owns one of any number; only otherwise all of them are gone through."""
+"""The number of keys to try first: servers that each own one of so few keys own one of any larger number too."""
 
 _PROTOCOL = ("target", "protocol")
 _USERNAME = ("target", "username")
@@ -46,7 +46,7 @@ _PHASE = ("workload", "phase")
 
 
 def contradictions(config: Config) -> Iterator[Problem]:
-    """Every contradiction in the configuration."""
+    """Yield every contradiction in the configuration."""
     for rule in _RULES:
         yield from rule(config)
 
@@ -156,7 +156,7 @@ def _every_server_owns_a_key(config: Config) -> Iterator[Problem]:
     keyspace = config.workload.keyspace
     if config.target.servers == 1 or not _ids_fit(keyspace):
         return
-    # As they are named on the circle, which is not always how they are written: a port can have leading zeros.
+    # The names on the ketama circle, which differ from the configured text where a port has leading zeros.
     servers = [str(Endpoint(host, port, "")) for host, port in map(parse_endpoint, config.target.endpoints)]
     for count in sorted({min(keyspace.count, FEW_KEYS), keyspace.count}):
         try:
@@ -244,7 +244,7 @@ def _phases_fit_a_plan(config: Config) -> Iterator[Problem]:
 
 
 def _objectives_can_be_judged(config: Config) -> Iterator[Problem]:
-    """A verdict on less than was asked for would look like a yes, so such an objective is no mere caution."""
+    """Yield each objective without requests to judge: a verdict that left it out would look like a yes."""
     slo, commands, ping = config.slo, config.workload.commands, not PROTOCOLS[config.target.protocol].has_keys
     for command, table in slo.by_command() if slo is not None else ():
         if command and ping:

@@ -11,11 +11,11 @@ _IN_WORDS = {
     "workload.rate_limit": "0: as fast as replies come",
     "verdict.failures": "1%",
 }
-"""Defaults that depend on the machine, or that a number does not say as it would be typed."""
+"""Texts of defaults that depend on the machine, or whose number is not what a user would type; empty shows none."""
 
 
 def default(key: str) -> str:
-    """What a dotted key is when nobody gives it; empty where it has no default that says anything."""
+    """Return the default of a dotted key as text; empty for none, and for a switch, a table or a list."""
     if key in _IN_WORDS:
         return _IN_WORDS[key]
     value: object = Config().model_dump(mode="json")

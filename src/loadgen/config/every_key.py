@@ -22,7 +22,7 @@ machine, or is not acted on yet. In quotes, durations take ns, us, ms, s, m and 
 
 
 def example() -> str:
-    """TOML that loads to the default configuration, without a warning."""
+    """Return TOML that loads to the default configuration, without a warning."""
     lines = [*_comment(_HEADER)]
     explained: set[tuple[str, str]] = set()
     for path, table in tables():
@@ -32,13 +32,13 @@ def example() -> str:
 
 
 def _table(path: Path, table: type[Table], explained: set[tuple[str, str]]) -> Iterator[str]:
-    """A table's lines. A key that a former table has too, with the same meaning, is in `explained` and is not again."""
+    """Yield a table's lines. A key is explained once: `explained` has the keys of former tables, with their texts."""
     field = dict(keys(dict(tables())[path[:-1]]))[str(path[-1])]
     yield from _comment((table.__doc__ or "").split("\n")[0])
     if reason := inert(field):
         yield from _comment(f"The table {reason.reason}.")
     optional = _optional(path)
-    # A list has an example, with every key in some table of it.
+    # The example of a list of tables has every key in at least one table.
     for index, entry in enumerate(field.examples[0] if is_list(field) and field.examples else [{}]):
         yield from [""] if index else []
         yield f"{'# ' if optional else ''}{header(path)}"
@@ -52,7 +52,7 @@ def _table(path: Path, table: type[Table], explained: set[tuple[str, str]]) -> I
                 explained.add((name, key.description or ""))
             default = _default(name, key)
             off = optional or inert(key) or default is None or key.default_factory
-            # An empty list or table shows nothing of what can be in it.
+            # An empty list or table does not show its elements; an example does.
             shown = entry.get(name, key.examples[0] if default in (None, (), {}) and key.examples else default)
             yield f"{'# ' if off else ''}{name} = {toml_value(shown)}"
 
@@ -71,7 +71,7 @@ def _default(name: str, field: FieldInfo) -> object:
 
 
 def _optional(path: Path) -> FieldInfo | None:
-    """The key whose absence is the default for the table at `path`, or for one round it."""
+    """Return the key of the table at `path`, or of one around it, that is absent by default; None if all are there."""
     table: type[Table] = Config
     by_path = dict(tables())
     for depth, part in enumerate(path, start=1):

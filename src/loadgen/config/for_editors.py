@@ -12,9 +12,9 @@ from loadgen.config.tables.tree import alias, tables
 
 
 def json_schema() -> dict[str, Any]:
-    """A JSON Schema of the 2020-12 draft. Durations are strings such as "10s", or numbers of seconds.
+    """Return a JSON Schema of the 2020-12 draft. Durations are strings such as "10s", or numbers of seconds.
 
-    Counts, rates and sizes are numbers, or strings with a unit such as "10k"; a string's bounds are not in the schema.
+    Counts, rates and sizes are numbers, or strings with a unit such as "10k". The schema has no bounds for strings.
     """
     schema = Config.model_json_schema(schema_generator=_WithoutNull)
     for path, table in tables():
@@ -30,7 +30,7 @@ def json_schema() -> dict[str, Any]:
 
 
 class _WithoutNull(GenerateJsonSchema):
-    """TOML has no null: a key that is not set is left out."""
+    """A schema generator without null: TOML has none, and a key that is not set is left out."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])

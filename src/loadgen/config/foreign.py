@@ -1,6 +1,6 @@
-"""Files of cachecannon and of crucible's benchmark, told from ours by their keys, and what they mean otherwise there.
+"""Files of cachecannon and of crucible's benchmark: recognised by their keys, and read as those tools read them.
 
-They have one shape, which is ours too, so that a file without a key that only theirs have is taken for one of ours.
+The files of both tools and of loadgen have one shape. A file is taken for loadgen's unless a key in it is only theirs.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ THEIRS: tuple[Path, ...] = (
     ("admin", "parquet_interval"),
     ("momento",),
 )
-"""Keys and tables that only they act on."""
+"""Keys and tables that only those tools act on."""
 
 OLDER_SPELLINGS = ("pool_size", "set_on_miss")
-"""Theirs, too."""
+"""Spellings of keys that only files of those tools have."""
 
 OURS: tuple[Path, ...] = (
     ("general", "seed"),
@@ -48,7 +48,7 @@ OURS: tuple[Path, ...] = (
     ("compare",),
     ("gate",),
 )
-"""Keys and tables that they do not have: a file with one of them was written for us."""
+"""Keys and tables that those tools do not have: a file with one of these was written for loadgen."""
 
 _REFILL = ("connection", "refill")
 
@@ -59,16 +59,17 @@ _BOTH = (
 
 
 def as_theirs(config: Config, document: Document) -> tuple[Config, list[Problem]]:
-    """The configuration with the pattern that a file of theirs has there, and a sentence that says so.
+    """Return the configuration, with the refill of those tools if the file is theirs, and the caution that says so.
 
-    Of a closed loop only, and where there is a pipeline. A refill that is given, in whatever layer, is left alone.
+    Only a closed loop with a pipeline is changed. A file whose batch size is not the pipeline's depth gets the caution
+    alone. A refill that is given in any layer stays, without a caution.
     """
     connection = config.connection
     told = _told_by(document)
     if told is None or config.workload.scheduled or document.given(_REFILL):
         return config, []
     if connection.pipeline_depth == 1 or not PROTOCOLS[config.target.protocol].has_keys:
-        # Their PING has one request in flight.
+        # In those tools PING has one request in flight.
         return config, []
     if connection.batch_size != connection.pipeline_depth:
         sentence = (
@@ -85,7 +86,7 @@ def as_theirs(config: Config, document: Document) -> tuple[Config, list[Problem]
 
 
 def _told_by(document: Document) -> Path | None:
-    """The first key of the file that only theirs have; None when there is none, or the file is ours."""
+    """Return the first key of the file that only those tools have; None for none, and for a file of loadgen's."""
     found = sorted((origin, path) for path, origin in document.origins.items() if not origin.typed)
     if any(_one_of(OURS, path) for _, path in found):
         return None

@@ -1,5 +1,7 @@
-"""Reads a configuration: a file, a server file over it, flags over these, and `--set` over all; every problem found is
-reported at once."""
+"""The reader of a configuration: a file, a server file over it, flags over both, and `--set` over all.
+
+All problems are reported at once.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,10 @@ from loadgen.errors import ConfigError
 _ENDPOINTS = ("target", "endpoints")
 
 MOST_SHOWN = 50
-"""Of problems: nobody reads more before the first are mended."""
+"""The most problems in one error: a user mends the first ones before reading more."""
 
 LONGEST_SHOWN = 1000
-"""Of a problem, in characters."""
+"""The longest problem, in characters; the rest is cut off."""
 
 _SERVER = ("target", "server")
 
@@ -40,14 +42,14 @@ def load(
     flags: Mapping[str, object] | None = None,
     server: Path | None = None,
 ) -> Config:
-    """The configuration of `path`, or all defaults when None, as overridden by a server file and the command line.
+    """Return the configuration of `path`, all defaults when None, overridden by a server file and the command line.
 
-    `server` is a file with a [target] alone, which takes the place of the one in `path`. `flags` maps dotted keys to
-    values, or to `Flag`s that also say which option gave them. `overrides` are what follows `--set`, "TABLE.KEY=VALUE":
-    the value is TOML, or text when it is no TOML, as in `general.duration=10s`. Where two give the same key, a flag
-    wins over the files, and `--set` over a flag; of two `--set`, the later.
+    `server` is a file with a [target] alone, which replaces the [target] of `path`. `flags` maps dotted keys to values,
+    or to `Flag`s that also name the option. `overrides` are the words after each `--set`, "TABLE.KEY=VALUE": the value
+    is TOML, or text when it is no TOML, as in `general.duration=10s`. When a key is given twice, a flag wins over the
+    files, `--set` over a flag, and a later `--set` over an earlier one.
 
-    Raises ConfigError with every problem found. `warnings` of the result has what is not acted on.
+    Raises ConfigError with every problem found. `warnings` of the result names the keys that are not acted on.
     """
     document = Document()
     unreadable: list[str] = []
@@ -59,7 +61,7 @@ def load(
             unreadable += error.problems
     malformed = _add_command_line(document, overrides, flags or {})
 
-    # What the command line says may only contradict itself because the file that it goes with could not be read.
+    # While a file is unreadable, the command line may seem to contradict itself: the rules between keys do not apply.
     config, problems = _validate(document, rules_hold=not unreadable)
     source = str(path or server or "the command line")
     if unreadable or problems or malformed:
@@ -69,7 +71,7 @@ def load(
 
 
 def _add_command_line(document: Document, overrides: Sequence[str], flags: Mapping[str, object]) -> list[str]:
-    """Adds flags and `--set`, and returns a sentence for each of the latter that is malformed."""
+    """Add flags and `--set` to the document; return a sentence for each malformed `--set`."""
     given: list[tuple[KeyPath, object, Origin]] = []
     for index, (key, given_value) in enumerate(flags.items()):
         flag = given_value if isinstance(given_value, Flag) else Flag("the command line", given_value)
@@ -82,7 +84,7 @@ def _add_command_line(document: Document, overrides: Sequence[str], flags: Mappi
             malformed.append(str(error))
         else:
             given.append((set_path, value, Origin.by_set(index, dotted(set_path))))
-    # Whoever names another server than the files do wants that one, and not to be told of a contradiction.
+    # A server named on the command line replaces that of the files, and does not contradict it.
     for named, instead_of in ((_ENDPOINTS, _SERVER), (_SERVER, _ENDPOINTS)):
         if any(key_path[: len(named)] == named for key_path, _, _ in given):
             document.drop(instead_of)
@@ -92,7 +94,7 @@ def _add_command_line(document: Document, overrides: Sequence[str], flags: Mappi
 
 
 def parse_override(text: str) -> tuple[tuple[str, ...], object]:
-    """The key and the value of "TABLE.KEY=VALUE". Raises ValueError with a whole sentence."""
+    """Return the key and the value of "TABLE.KEY=VALUE". Raises ValueError with a whole sentence."""
     key, equals, value = text.partition("=")
     shape = "write --set TABLE.KEY=VALUE, such as --set general.duration=10s"
     if not equals:
@@ -122,7 +124,7 @@ def _typed(text: str) -> object:
         tree = tomli.loads(f"value = {text}")
     except (ValueError, RecursionError):
         return text
-    # Text with a line end could have brought further keys along.
+    # A value with a line end may have added further keys.
     return tree["value"] if len(tree) == 1 else text
 
 
@@ -131,9 +133,9 @@ def _printable(text: str) -> str:
 
 
 def _validate(document: Document, rules_hold: bool) -> tuple[Config, list[Problem]]:
-    """The configuration, and every problem, contradictions too if `rules_hold`.
+    """Return the configuration and every problem; contradictions between keys only if `rules_hold`.
 
-    With problems, keys that are wrong in themselves have their defaults in it.
+    Keys that are wrong by themselves have their defaults in the configuration.
     """
     problems = list(document.problems)
     known = {path for path, _ in document.values()}
@@ -144,9 +146,9 @@ def _validate(document: Document, rules_hold: bool) -> tuple[Config, list[Proble
             break
         except ValidationError as error:
             found = list(problems_in(error))
-        # A table may be wrong only for lack of the key that was taken from it, which is no problem of its own.
+        # A table may be wrong only because a wrong key was left out of it: that is no problem of its own.
         problems += [problem for problem in found if not any(_within(wrong, problem.paths[0]) for wrong in bad)]
-        # Without the wrong keys, what is left can be held against itself, so that nothing is left to a second attempt.
+        # The wrong keys are left out and the rest is checked again, so that one attempt finds every problem.
         bad |= {_removable(problem.paths[0], known, bad) for problem in found}
     for contradiction in contradictions(config) if rules_hold else ():
         if not any(_within(path, wrong) for path in contradiction.paths for wrong in bad):
@@ -159,7 +161,7 @@ def _within(path: KeyPath, outer: KeyPath) -> bool:
 
 
 def _removable(path: KeyPath, present: set[KeyPath], bad: set[KeyPath]) -> KeyPath:
-    """The key to leave out for an error at `path`: itself, or the list or the table that it would have to be in."""
+    """Return the key to leave out for an error at `path`: the key itself, or the list or the table around it."""
     names = tuple(part for part in path if isinstance(part, str))
     while names not in present or names in bad:
         assert names, "an empty document is valid"
@@ -168,10 +170,10 @@ def _removable(path: KeyPath, present: set[KeyPath], bad: set[KeyPath]) -> KeyPa
 
 
 def _in_order(problems: list[Problem], document: Document, source: str) -> list[str]:
-    """Whole sentences, each with its place, in the order of the places."""
+    """Return whole sentences, each with its place, sorted by place."""
     placed = []
     for problem in problems:
-        # Of contradicting keys, one that the user wrote is the one to look at.
+        # Of contradicting keys, the first that the user wrote gives the place.
         path = next((path for path in problem.paths if path in document.origins), problem.paths[0])
         exact = problem.origin or document.origins.get(path)
         origin = exact or document.origin(path)
@@ -179,9 +181,9 @@ def _in_order(problems: list[Problem], document: Document, source: str) -> list[
         place = (origin.order, origin.where) if origin else ((-1, 0, 0), source)
         sentence = problem.sentence
         if origin is not None and origin.typed:
-            # A shell takes quotes away.
+            # A shell removes quotes.
             sentence = sentence.replace(", without quotes", "")
-        # A flag says which key it is, and is what the user typed.
+        # A flag names the key by itself, as the user typed it.
         placed.append((*place, sentence if origin is not None and origin.flag else f"{key}: {sentence}"))
     sentences = [_cut(f"{where}: {sentence}") for _, where, sentence in sorted(placed)]
     if len(sentences) > MOST_SHOWN:

@@ -1,7 +1,7 @@
-"""Configurations and server files that come with loadgen, by name: `quick-test`, `redis`.
+"""Presets: configurations and server files that come with loadgen, by name: `quick-test`, `redis`.
 
-They are files of the package, or of the repository where loadgen is run from there. A file that exists under the name
-as it is written wins over a preset; a folder does not.
+Presets are files of the package, or of the repository when loadgen runs from there. An existing file of the same name
+wins over a preset; a folder does not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REPOSITORY = _PACKAGE.parents[1]
 
 
 def is_there(word: str) -> bool:
-    """Whether a word names a file, or something else to be read, and no folder; what may not be read is there."""
+    """True when a path exists and is no folder, and when a lack of permission hides whether it exists."""
     try:
         return Path(word).exists() and not Path(word).is_dir()
     except PermissionError:
@@ -34,7 +34,7 @@ class Shelf:
     """Presets of one kind."""
 
     kind: str
-    """What they are called in messages."""
+    """The name of the kind in messages."""
     folder: Path
 
     @property
@@ -42,16 +42,16 @@ class Shelf:
         return sorted(path.stem for path in self.folder.glob("*.toml"))
 
     def path(self, name: str) -> Path | None:
-        """The preset of this name, with or without `.toml`; None where there is none."""
+        """Return the preset of this name, with or without `.toml`; None when there is none."""
         path = self.folder / f"{name.removesuffix('.toml')}.toml"
         return path if name.removesuffix(".toml") in self.names else None
 
     def file(self, word: str) -> Path:
-        """The file that a word names: as a path, else as a preset; of neither, the path, which loading complains of."""
+        """Return the file that a word names: a path, or else a preset. For neither, return the path as it is."""
         return Path(word) if is_there(word) else self.path(word) or Path(word)
 
     def named(self, word: str | None) -> Path | None:
-        """The same where a word is given. Raises UsageError for a name that is neither a file nor a preset."""
+        """Return the file of a word, None for None. Raises UsageError for a name of neither a file nor a preset."""
         if word is None:
             return None
         file = self.file(word)
@@ -62,15 +62,15 @@ class Shelf:
         return file
 
     def near(self, word: str) -> str:
-        """The preset that a word was perhaps meant to be; empty when none is near."""
+        """Return the preset with the most similar name; empty when none is similar."""
         return next(iter(get_close_matches(word.lower()[:80].removesuffix(".toml"), self.names, n=1)), "")
 
     def matching(self, pattern: str) -> list[Path]:
-        """The presets whose names match a pattern with wildcards."""
+        """Return the presets whose names match a pattern with wildcards."""
         return [self.folder / f"{name}.toml" for name in self.names if fnmatchcase(name, pattern)]
 
     def about(self, name: str) -> str:
-        """The first sentence of the comment that a preset begins with."""
+        """Return the first sentence, up to a colon, of the comment that a preset begins with."""
         lines = (self.folder / f"{name}.toml").read_text(encoding="utf-8").splitlines()
         comment = []
         for line in lines:

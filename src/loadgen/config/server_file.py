@@ -1,4 +1,4 @@
-"""A server file: a TOML file that describes a server and nothing else, to be put under whatever load."""
+"""A server file: a TOML file that describes a server and nothing else; any load can be put on the server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SERVER_LAYER = 1
 
 
 def is_server_file(path: Path) -> bool:
-    """Whether a file has a [target] and nothing else. One that cannot be read has not: loading it says why."""
+    """True when a file has a [target] and nothing else. False for an unreadable file, which `load` reports."""
     try:
         return read(path).tree.keys() == {_TARGET}
     except ConfigError:
@@ -24,9 +24,9 @@ def is_server_file(path: Path) -> bool:
 
 
 def lay_over(document: Document, file: TomlFile) -> None:
-    """Puts the file's [target] in place of the document's; what else is in the file becomes problems of the document.
+    """Replace the document's [target] with the file's; other tables of the file become problems of the document.
 
-    Of the document's own [target] nothing stays: half of one server, and half of another, would be no server.
+    No key of the document's own [target] stays: half of one server and half of another would describe no server.
     """
     origins = {
         path: Origin.in_file(file.source, line, column, dotted(path), layer=_SERVER_LAYER)

@@ -1,1 +1,1 @@
-"""A configuration as the user wrote it: texts, positions, origins and problems. It knows no key's meaning."""
+"""A configuration as the user wrote it: texts, positions, origins and problems, without the meaning of keys."""

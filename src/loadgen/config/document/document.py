@@ -1,7 +1,7 @@
-"""What the user said, in the file, in flags and by `--set`, as one tree of raw values that remembers each key's origin.
+"""A document: the file, flags and `--set` of a user as one tree of raw values, with the origin of each key.
 
-It knows TOML's values but not what a key means, except that some keys have an older spelling, which is replaced here so
-that a later layer wins whatever spelling each of them used.
+The values are TOML's, and the meaning of keys is not known here. Only older spellings of keys are: they are replaced,
+so that a later layer wins whichever spelling each layer used.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _ALIASES = {
 
 
 class Document:
-    """The tree, and the origin of each path in it. Layers are added in order, a later one overriding an earlier one."""
+    """The tree, and the origin of each path in it. Layers are added in order; a later one overrides an earlier one."""
 
     def __init__(self) -> None:
         self.tree: dict[str, object] = {}
         self.origins: dict[Path, Origin] = {}
         self.problems: list[Problem] = []
-        """What is wrong already: keys given in both their spellings though neither wins, tables in the wrong file."""
+        """Problems before validation: keys given in both spellings where neither wins, tables in the wrong file."""
         self.cautions: list[Problem] = []
-        """Keys of the file that were set aside for their older spelling, which wins."""
+        """Cautions for keys of the file that are not acted on, as their older spelling is given too and wins."""
 
     def add_file(self, file: TomlFile) -> None:
-        """The file's own layer, which must come first."""
+        """Add the file's layer, which must be the first."""
         self.tree = deepcopy(file.tree)
         for path, (line, column) in file.positions.items():
             self.origins[path] = Origin.in_file(file.source, line, column, dotted(path))
@@ -55,7 +55,7 @@ class Document:
             self.origins[new] = self.origins.pop(old)
 
     def add(self, path: Path, value: object, origin: Origin) -> None:
-        """One key from the command line."""
+        """Add a key from the command line."""
         if path in _ALIASES:
             path, _ = _ALIASES[path]
         branch = self.tree
@@ -64,31 +64,31 @@ class Document:
             if not isinstance(inner, dict):
                 inner = branch[str(part)] = {}
             branch = inner
-        # A copy, as a later key may go into it.
+        # A copy, as a later key may be added to it.
         branch[str(path[-1])] = deepcopy(value)
-        # What stood below an overridden key is gone with it.
+        # Keys below an overridden key are overridden with it.
         self._forget(path)
         self.origins[path] = origin
         self.cautions = [caution for caution in self.cautions if path not in caution.paths]
 
     def replace(self, table: str, value: object, origins: dict[Path, Origin]) -> None:
-        """A table that comes in place of the one there is; of `origins`, those in the table count."""
+        """Replace a table. Only the origins of keys in the table are added."""
         self.drop((table,))
         self.tree[table] = deepcopy(value)
         self.origins |= {path: origin for path, origin in origins.items() if path[0] == table}
 
     def drop(self, path: Path) -> None:
-        """Takes a key out again, with all that stands below it."""
+        """Remove a key, with every key below it."""
         if parent := self._table_at(path[:-1]):
             parent.pop(str(path[-1]), None)
         self._forget(path)
 
     def given(self, path: Path) -> bool:
-        """Whether the user gave this key, or something in this table."""
+        """True when the user gave this key, or a key in this table."""
         return any(known[: len(path)] == path for known in self.origins)
 
     def origin(self, path: Path) -> Origin | None:
-        """The nearest origin: the key's own, or that of the table or list it stands in, or of the first key in it."""
+        """Return the nearest origin: the key's own, or that of the first key in it, or those of its table or list."""
         for length in range(len(path), 0, -1):
             if found := self.origins.get(path[:length]):
                 return found
@@ -97,7 +97,7 @@ class Document:
         return None
 
     def without(self, bad: set[Path]) -> dict[str, object]:
-        """A copy of the tree that lacks the keys of `bad`."""
+        """Return a copy of the tree without the keys of `bad`."""
         pruned = deepcopy(self.tree)
         for path in bad:
             parent: object = pruned
@@ -108,7 +108,7 @@ class Document:
         return pruned
 
     def values(self) -> Iterator[tuple[Path, object]]:
-        """Every path in the tree with its raw value, outer before inner; lists are values."""
+        """Yield every path in the tree with its raw value, outer before inner; lists are values."""
 
         def walk(path: Path, branch: dict[str, object]) -> Iterator[tuple[Path, object]]:
             for name, value in branch.items():
@@ -119,7 +119,7 @@ class Document:
         return walk((), self.tree)
 
     def _forget(self, path: Path) -> None:
-        """Where the key, and what stood below it, came from."""
+        """Remove the origins of a key and of every key below it."""
         for stale in [known for known in self.origins if known[: len(path)] == path]:
             del self.origins[stale]
 

@@ -1,4 +1,4 @@
-"""Where a key was given: a place in a file, a flag, or `--set`."""
+"""The origin of a key: a place in a file, a flag, or `--set`."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _FLAGS = 2
-"""The layer of flags, after those of files; `--set` is the one after it."""
+"""The layer of flags, after those of files; `--set` is the next layer."""
 
 
 class Flag(NamedTuple):
     """A value given by a command-line option, with the option's spelling for messages."""
 
     option: str
-    """As the user would write it: `--connections`."""
+    """The option as a user writes it: `--connections`."""
     value: object
 
 
 @dataclass(frozen=True, order=True)
 class Origin:
-    """Orders as a reader meets them: the file from top to bottom, then a server file, then flags, then `--set`."""
+    """An origin. Origins sort in reading order: the file from top to bottom, a server file, flags, `--set`."""
 
     order: tuple[int, int, int]
     where: str
-    """What a message begins with: `bench.toml:7:1`, `--connections`, `--set`."""
+    """The beginning of a message: `bench.toml:7:1`, `--connections`, `--set`."""
     key: str
-    """The dotted key as it was written there, which may be an older spelling."""
+    """The dotted key as written there, perhaps in an older spelling."""
 
     @property
     def typed(self) -> bool:
-        """Whether it was given on the command line."""
+        """True when the key was given on the command line."""
         return self.order[0] >= _FLAGS
 
     @property
     def flag(self) -> bool:
-        """Whether it was given by a flag of its own, which `where` names."""
+        """True when the key was given by a flag of its own, which `where` names."""
         return self.order[0] == _FLAGS and self.where.startswith("-")
 
     @classmethod
     def in_file(cls, source: str, line: int, column: int, key: str, layer: int = 0) -> Origin:
-        """`layer` is 0 for the file, 1 for a server file."""
+        """Return the origin of a key in a file. `layer` is 0 for the configuration's file, 1 for a server file."""
         return cls((layer, line, column), f"{source}:{line}:{column}", key)
 
     @classmethod

@@ -1,7 +1,7 @@
-"""Where each key of a TOML text stands: key path → (line, column), both counted from 1, in characters.
+"""The position of each key in a TOML text: key path → (line, column), both counted from 1, in characters.
 
-TOML parsers give values without places, so this scans the text a second time. It relies on tomli having accepted the
-text, and so judges no syntax: it only has to find where keys, strings, arrays and inline tables begin and end.
+TOML parsers return values without positions, so the text is scanned a second time. tomli has accepted the text: the
+scan checks no syntax, and only finds where keys, strings, arrays and inline tables begin and end.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _STRING = re.compile(
 
 
 def key_positions(text: str) -> dict[Path, Position]:
-    """The position of every key, table and array element that tomli finds in `text`, which must be valid TOML.
+    """Return the position of every key, table and array element that tomli finds in `text`, which must be valid TOML.
 
-    A table stands where its own header names it, or else where a longer header or a dotted key first does.
+    A table's position is in its own header, or else in the first longer header or dotted key that names the table.
     """
-    # tomli counts a CRLF as one character, and its own errors' columns should agree with ours.
+    # tomli counts a CRLF as one character, and the columns in its errors should agree with ours.
     text = text.replace("\r\n", "\n")
     scan = _Scan(text)
     scan.document()
@@ -93,13 +93,13 @@ class _Scan:
         self._value(path)
 
     def _key(self) -> list[tuple[str, int]]:
-        """The parts of a dotted key, each with its offset; stops on the first character after it."""
+        """Return the parts of a dotted key, each with its offset, and stop on the first character after the key."""
         parts = []
         while True:
             self._skip(_SPACES)
             start = self.at
             if match := _STRING.match(self.text, start):
-                # Only tomli knows every escape.
+                # tomli decodes the escapes.
                 name = str(tomli.loads(f"name = {match[0]}")["name"])
             else:
                 match = _BARE_KEY.match(self.text, start)
@@ -149,7 +149,7 @@ class _Scan:
         return self.text.startswith(token, self.at)
 
     def _skip(self, pattern: re.Pattern[str]) -> bool:
-        """Skips what matches; true unless the text has ended."""
+        """Skip what matches. Return True unless the text has ended."""
         match = pattern.match(self.text, self.at)
         assert match is not None, "every pattern that is skipped matches the empty string"
         self.at = match.end()

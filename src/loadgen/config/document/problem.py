@@ -1,4 +1,4 @@
-"""What is wrong with one key, and how pydantic's errors become sentences that say what to do."""
+"""Problems with keys. pydantic's errors become sentences that say what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from loadgen.config.tables.tree import alias, header, holds_table, keys, subtabl
 _TABLES: dict[Path, type[Table]] = dict(tables())
 
 _SECRET: set[Path] = {("target", "password"), ("target", "server", "env")}
-"""Keys whose values, and tables of which none, are repeated, as messages end up in logs."""
+"""Keys, and tables of keys, whose values no message repeats, as messages end up in logs."""
 
 _LONGEST_SHOWN = 60
 
 _ELSEWHERE: dict[Path, str] = {
     ("ratelimit",): "write rate_limit in [workload], or [[workload.phase]] for one that changes"
 }
-"""What other tools' tables are here, by their names there (rpc-perf's)."""
+"""The equivalents of other tools' tables (rpc-perf's), by their names there."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A key, or several that contradict each other, the one to be named first."""
+    """A problem with a key, or with several that contradict each other, the one to name first."""
 
     paths: tuple[Path, ...]
     sentence: str
-    """Completes "table.key: "."""
+    """The text after "table.key: "."""
     origin: Origin | None = None
-    """Where to look, if not where the document says that a key of `paths` came from."""
+    """The place to name; None for the place that the document has for `paths`."""
 
 
 def problems_in(error: ValidationError) -> Iterator[Problem]:
-    """One problem for each of pydantic's errors."""
+    """Yield a problem for each of pydantic's errors."""
     for details in error.errors(include_url=False):
         path: Path = details["loc"]
         yield Problem((path,), _sentence(details, path))
@@ -111,7 +111,7 @@ def _unknown(path: Path, value: object) -> str:
 
 
 def _names(path: Path) -> Path:
-    """The path of a key in the schema, where all tables of a list are one."""
+    """Return the path of a key in the schema, where all tables of a list are one."""
     return tuple(part for part in path if isinstance(part, str))
 
 
@@ -136,14 +136,14 @@ def _no_choice(path: Path, value: object) -> str:
 
 
 def _example(path: Path) -> str:
-    """A list as it may be written for this key."""
+    """Return an example of a list for this key."""
     field = dict(keys(_TABLES[_names(path[:-1])]))[str(path[-1])]
     assert field.examples, "every key that holds a list has an example"
     return toml_value(field.examples[0])
 
 
 def _words(annotation: object) -> Iterator[str]:
-    """The words of a Literal, also of one that may be left out."""
+    """Yield the words of a Literal, also of an optional one."""
     for choice in get_args(annotation):
         if isinstance(choice, str):
             yield choice

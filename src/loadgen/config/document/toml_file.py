@@ -1,4 +1,4 @@
-"""One TOML file, read: its values, and where each of them stands. It knows nothing of what the keys mean."""
+"""A TOML file: its values, and the position of each, without the meaning of keys."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from loadgen.config.tables.table import Path as KeyPath
 from loadgen.errors import ConfigError
 
 MAX_BYTES = 2**20
-"""No configuration is as long; it keeps a path that was meant for something else from being read whole."""
+"""The longest file. No configuration is as long; the bound keeps a file of another kind from being read whole."""
 
 MAX_NESTING = 16
-"""No key is as deep; it keeps hostile nesting from exhausting the stack of whatever walks the values."""
+"""The deepest nesting. No key is as deep; the bound keeps hostile files from exhausting the stack."""
 
 
 MAX_KEYS = 2048
-"""Keys, tables and elements of lists: what is looked at one by one, and may be looked for among all others."""
+"""The most keys, tables and elements of lists: each is examined, and may be searched for among all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class TomlFile:
-    """What a file says."""
+    """The content of a file."""
 
     source: str
-    """Its path, as it was given."""
+    """The path, as it was given."""
     tree: dict[str, object]
     positions: dict[KeyPath, Position]
 
 
 def read(path: Path) -> TomlFile:
-    """The file at `path`. Raises ConfigError with the one reason why it cannot be taken in."""
+    """Return the file at `path`. Raises ConfigError with one reason when the file cannot be read or parsed."""
     text = _text(path)
     try:
         tree = tomli.loads(text)
@@ -54,13 +54,13 @@ def read(path: Path) -> TomlFile:
 
 
 def counted(value: object) -> int:
-    """How many keys and elements there are in a value, those in others too."""
+    """Return the number of keys and elements in a value, at every depth."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return len(inner) + sum(map(counted, inner))
 
 
 def nested(value: object, levels: int) -> bool:
-    """Whether `value` has more than `levels` tables and lists within each other."""
+    """True when `value` has more than `levels` tables and lists within each other."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return isinstance(value, (dict, list)) and (levels == 0 or any(nested(element, levels - 1) for element in inner))
 

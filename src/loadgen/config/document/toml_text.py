@@ -1,4 +1,4 @@
-"""TOML, written: one value, and a whole Config."""
+"""The writer of TOML: one value, and a whole Config."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from loadgen.config.tables.tree import header, inert, is_list, subtable
 from loadgen.errors import ConfigError
 from loadgen.secret import MASK, masked
 
-# Beyond this, a double has no fraction digits left to lose, and its integer spelling grows long.
+# Above this bound a float without a fraction keeps its float spelling, as the integer spelling grows long.
 _MAX_PLAIN_FLOAT = 1e15
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def toml_value(value: object) -> str:
-    """A value as TOML, on one line. Raises TypeError for what TOML has no notation for."""
+    """Return a value as TOML, on one line. Raises TypeError for a type that TOML has no notation for."""
     match value:
         case bool():
             return "true" if value else "false"
         case str():
-            # A JSON string is a TOML basic string, except that TOML wants DEL escaped as well.
+            # A JSON string is a TOML basic string, except that TOML requires DEL to be escaped as well.
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case int():
             return str(value)
@@ -48,10 +48,10 @@ def _key(name: str) -> str:
 
 
 def dump(config: Config, *, show_secrets: bool = True) -> str:
-    """The configuration as TOML with every default filled in; it loads again to an equal Config.
+    """Return the configuration as TOML with every default filled in; the text loads to an equal Config.
 
     Keys that are not set, and keys that are not acted on and have their default, are left out. Without `show_secrets`,
-    `***` stands for the password, also where a server is started with it, and for each variable of its environment.
+    `***` replaces the password, also in the server's command, build and files, and each variable of its environment.
     """
     written = config.model_dump(mode="json")
     if not show_secrets:
@@ -60,7 +60,7 @@ def dump(config: Config, *, show_secrets: bool = True) -> str:
 
 
 def _known(target: Target) -> str:
-    """The password; empty where it cannot be read, which is for whoever needs it to say."""
+    """Return the password; empty when it cannot be read, which `resolve` reports."""
     try:
         return password(target)
     except ConfigError:

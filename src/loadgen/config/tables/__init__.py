@@ -1,1 +1,1 @@
-"""What may be written in a configuration: tables, keys, and the kinds of their values."""
+"""The tables and keys of a configuration, and the kinds of their values."""

@@ -1,6 +1,6 @@
 """A change of a metric as text: `"5%"` where both directions matter, `"-5%"` or `"+10%"` where one does.
 
-A change is a share of what was there before, 0.05 for 5 %. None is written as `false`: the metric is not judged.
+A change is a share of the value before, 0.05 for 5 %. None is written as `false`: the metric is not judged.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from decimal import Decimal
 from loadgen.config.tables.share import format_share
 
 MAX_CHANGE = 10.0
-"""1000 %: a metric that may grow to more than eleven times what it was is as well left out."""
+"""1000 %: a metric that may grow to more than eleven times its value is better left out."""
 
 CHANGE = r"[0-9]{1,4}(?:\.[0-9]+)?\s*%"
 
@@ -21,7 +21,7 @@ _OR_FALSE = "or false to leave the metric out"
 
 
 def parse_change(value: object) -> float | None:
-    """A change either way: a percentage, or a number below 1. Raises ValueError for what is none."""
+    """Return a change in either direction: a percentage, or a number below 1. Raises ValueError for anything else."""
     if value is False:
         return None
     if isinstance(value, str) and (match := _SIGNED.fullmatch(value)):
@@ -34,7 +34,7 @@ def parse_change(value: object) -> float | None:
 
 
 def parse_fall(value: object) -> float | None:
-    """How far a metric that gets worse by falling may fall: `"-5%"` is 0.05. Raises ValueError."""
+    """Return the fall to allow a metric that gets worse by falling: `"-5%"` is 0.05. Raises ValueError."""
     change = _parse_signed(value, "-", "5%", "a throughput gets worse by falling")
     if change is not None and change >= 1:
         raise ValueError('can never be judged, as nothing falls by more than 100%; write less, such as "-5%"')
@@ -42,22 +42,22 @@ def parse_fall(value: object) -> float | None:
 
 
 def parse_rise(value: object) -> float | None:
-    """How far a metric that gets worse by rising may rise: `"+10%"` is 0.1. Raises ValueError."""
+    """Return the rise to allow a metric that gets worse by rising: `"+10%"` is 0.1. Raises ValueError."""
     return _parse_signed(value, "+", "10%", "it gets worse by rising")
 
 
 def format_change(change: float | None) -> str | bool:
-    """What `parse_change` reads back."""
+    """Return the value that `parse_change` reads back."""
     return False if change is None else format_share(change)
 
 
 def format_fall(change: float | None) -> str | bool:
-    """What `parse_fall` reads back."""
+    """Return the value that `parse_fall` reads back."""
     return False if change is None else f"-{format_share(change)}"
 
 
 def format_rise(change: float | None) -> str | bool:
-    """What `parse_rise` reads back."""
+    """Return the value that `parse_rise` reads back."""
     return False if change is None else f"+{format_share(change)}"
 
 

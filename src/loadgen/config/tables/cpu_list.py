@@ -11,7 +11,7 @@ _RANGE = re.compile(r"\s*([0-9]{1,6})\s*(?:-\s*([0-9]{1,6})\s*)?", re.ASCII)
 
 
 def parse_cpu_list(text: str) -> tuple[int, ...]:
-    """The CPUs' numbers in the order written. Raises ValueError when malformed, empty, or naming a CPU twice."""
+    """Return the CPUs' numbers in the order written. Raises ValueError when malformed, empty, or naming a CPU twice."""
     cpus: list[int] = []
     for part in text.split(","):
         match = _RANGE.fullmatch(part)
@@ -29,16 +29,16 @@ def parse_cpu_list(text: str) -> tuple[int, ...]:
 
 
 def usable_cpus() -> int:
-    """How many CPUs this process may use whole: those it may run on, and no more than a CPU quota pays for."""
+    """Return the number of CPUs that this process may use whole, by its affinity mask and its CPU quota; at least 1."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     paid = cgroup.quota(cgroup.groups())
     return allowed if paid is None else max(1, min(allowed, int(paid)))
 
 
 def absent_cpus(cpus: tuple[int, ...]) -> list[int]:
-    """Those of `cpus` that this machine does not have."""
+    """Return those of `cpus` that this machine does not have."""
     present = set(range(os.cpu_count() or 1))
     if hasattr(os, "sched_getaffinity"):
-        # Where CPUs in the middle are offline, the numbers go beyond their count.
+        # When CPUs in the middle are offline, some numbers are above the count.
         present |= os.sched_getaffinity(0)
     return [cpu for cpu in cpus if cpu not in present]

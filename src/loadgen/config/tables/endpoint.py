@@ -10,11 +10,11 @@ _HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-
                         r"(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?", re.ASCII)  # fmt: skip
 
 _LONGEST_SHOWN = 80
-"""Of an address, in characters."""
+"""The longest address in a message, in characters; the rest is cut off."""
 
 
 def parse_endpoint(text: str) -> tuple[str, int]:
-    """The host, without brackets, and the port. Raises ValueError with what is wrong and how to write it."""
+    """Return the host, without brackets, and the port. Raises ValueError with the mistake and the right form."""
     shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
     if text.startswith(("/", "./", "unix:")) or text.endswith(".sock"):
         raise ValueError(
@@ -58,7 +58,7 @@ def _is_ipv6(host: str) -> bool:
 
 def _is_ipv4_or_name(host: str) -> bool:
     if re.fullmatch(r"[0-9.]+", host, re.ASCII):
-        # The C library would take "127.1" or "1" for an address as well, hardly ever what was meant.
+        # The C library accepts "127.1" and "1" as addresses too, which is hardly ever meant.
         try:
             ipaddress.IPv4Address(host)
         except ValueError:

@@ -1,4 +1,4 @@
-"""`[slo]`: the tables, and the objectives and the limits of a search that they come to."""
+"""`[slo]`: its tables, and the objectives and search limits made from them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from loadgen.slo import Objective, Unit
 from loadgen.stats.trial import Limit
 
 _METRICS = (*PERCENTILES, "errors", "timeouts", "hit_rate_min", "throughput_min")
-"""In the order in which they are shown."""
+"""The metrics, in the order in which they are shown."""
 
 COMMANDS = ("get", "set", "delete")
-"""Those that can have objectives of their own. All that the protocol "ping" sends is PING, so [slo] is PING's."""
+"""The commands that can have objectives of their own. The protocol "ping" sends only PING, which [slo] judges."""
 
 
 class Percentiles(Table):
@@ -79,7 +79,7 @@ class Slo(GetSlo):
     delete: CommandSlo | None = Field(default=None)
 
     def by_command(self) -> Iterator[tuple[str, CommandSlo]]:
-        """Each table with the command that it is for: itself first, with no command."""
+        """Yield each table with its command: this table first, with an empty command."""
         yield "", self
         for command in COMMANDS:
             if (table := getattr(self, command)) is not None:
@@ -87,7 +87,7 @@ class Slo(GetSlo):
 
 
 def objectives(slo: Slo | None) -> tuple[Objective, ...]:
-    """All objectives: those over all commands, then by command, each time in one order of metrics."""
+    """Return all objectives: those over all commands, then those by command, always in one order of metrics."""
     return tuple(
         Objective(metric, limit, _unit(metric, limit), command)
         for command, table in (slo.by_command() if slo is not None else ())
@@ -97,7 +97,7 @@ def objectives(slo: Slo | None) -> tuple[Objective, ...]:
 
 
 def limits(percentiles: Percentiles, command: str = "") -> tuple[Limit, ...]:
-    """The percentiles as limits of the saturation search."""
+    """Return the percentiles as limits of the saturation search."""
     return tuple(
         Limit(PERCENTILES[name].quantile, limit_ns, command)
         for name in Percentiles.model_fields

@@ -1,4 +1,4 @@
-"""The password of `[target]`: as it stands there, from the environment, or from a file."""
+"""The password of `[target]`: written there, from the environment, or from a file."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from loadgen.config.tables.schema import Target
 from loadgen.errors import ConfigError
 
 MOST_BYTES = 65536
-"""A file that has more than this has no password."""
+"""The longest password file; a longer one is refused."""
 
 
 def password(target: Target, environment: Mapping[str, str] = os.environ) -> str:
-    """The password; empty for none. Raises ConfigError where it is not where the configuration says."""
+    """Return the password; empty for none. Raises ConfigError when the variable or the file named has no valid one."""
     if target.password_env:
         if not (found := environment.get(target.password_env, "")):
             raise ConfigError([f"target.password_env: {target.password_env} is not set in the environment, or empty."])
@@ -40,7 +40,7 @@ def _of_file(path: str) -> str:
         raise ConfigError([f"{key} is no text in UTF-8."]) from None
     if len(data) > MOST_BYTES:
         raise ConfigError([f"{key} has more than {MOST_BYTES} bytes, which is no password."])
-    # As editors and `echo` write it. Blanks may be a part of it.
+    # Editors and `echo` add the line end. Blanks may belong to the password.
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise ConfigError([f"{key} is empty."])

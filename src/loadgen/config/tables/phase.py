@@ -1,6 +1,6 @@
-"""One entry of `[[workload.phase]]`: how the offered rate runs for a while, by its shape.
+"""One entry of `[[workload.phase]]`: the offered rate over a length of time, given by a shape.
 
-What it comes to in segments is `profile`'s. A key that its shape does not use is an error, as it would do nothing.
+`told.profile` makes the segments of a phase. A key that the shape does not use is an error, as it would do nothing.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ MAX_SEGMENTS = 100_000
 """The most segments of a profile: every worker is sent all of them, and goes through them in memory."""
 
 _USED_BY = {"steps": ("step",), "period": ("sine", "burst"), "width": ("burst",)}
-"""The shapes that each of these keys is for."""
+"""The shapes that use each of these keys."""
 
 _BURST_PERIOD_NS = NS_PER_S
 
 _WIDTHS_PER_PERIOD = 10
-"""How many bursts of the default width would fill a period."""
+"""The number of bursts of the default width that would fill a period."""
 
 
 class Phase(Table):
@@ -120,5 +120,5 @@ class Phase(Table):
 
     @property
     def rates(self) -> tuple[float, float]:
-        """The rates that it goes between."""
+        """The first and the last rate; one rate twice for a constant shape."""
         return self.rate if isinstance(self.rate, tuple) else (self.rate, self.rate)

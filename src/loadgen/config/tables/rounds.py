@@ -1,7 +1,7 @@
-"""`[compare]` and `[gate]`: how rounds of two servers are run, and which change of which metric matters.
+"""`[compare]` and `[gate]`: the rounds of two servers, and for each metric the change that matters.
 
-A metric that is not to be judged is `false`, in both tables: what is left out has its default, so that a table that
-eases one limit does not drop the others without a word.
+In both tables, `false` means that a metric is not judged. A metric that is left out has its default, so that a table
+that eases one limit does not silently drop the others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from loadgen.config.tables.values import MAX_RATE_PER_S, Count, Duration, Positi
 from loadgen.units import format_duration
 
 MAX_ROUNDS = 60
-"""Half an hour of two servers, and as many as a rule's exact test is sure to be computed for at once."""
+"""Half an hour of two servers, and few enough for a rule's exact test to be computed at once."""
 
 _MIN_ROUNDS = 5
 _SETTINGS = ComparisonSettings(thresholds={}, one_sided=True)
@@ -45,7 +45,7 @@ Change = Annotated[
         {"type": "string", "pattern": rf"^\s*{CHANGE}\s*$"},
     ),
 ]
-"""A change either way, as a share, or None for false."""
+"""A change in either direction, as a share; None for false."""
 
 Fall = Annotated[
     float | None,
@@ -53,7 +53,7 @@ Fall = Annotated[
     PlainSerializer(format_fall, when_used="json"),
     _or_false({"type": "string", "pattern": rf"^\s*-\s*{CHANGE}\s*$"}),
 ]
-"""How far something may fall, as a positive share, or None for false."""
+"""A fall that matters, as a positive share; None for false."""
 
 Rise = Annotated[
     float | None,
@@ -61,11 +61,11 @@ Rise = Annotated[
     PlainSerializer(format_rise, when_used="json"),
     _or_false({"type": "string", "pattern": rf"^\s*\+\s*{CHANGE}\s*$"}),
 ]
-"""How far something may rise, as a share, or None for false."""
+"""A rise that matters, as a share; None for false."""
 
 
 class RoundsTable(Table):
-    """How two servers are measured in turn."""
+    """The keys that both tables have for rounds, in which two servers are measured in turn."""
 
     slice: PositiveDuration = duration_key(
         format_duration(_SETTINGS.slice_ns), "How long one slice of load on one server is measured."
@@ -126,12 +126,12 @@ class RoundsTable(Table):
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """By metric, the change that matters, as a share, for those that are judged."""
+        """The change that matters, as a share, for each metric that is judged."""
         return {name: change for name in METRICS if (change := getattr(self, name)) is not None}
 
 
 def _key(default: str | bool, what: str) -> Any:
-    """A metric's field, whose default is written as a user would write it, and is validated like that."""
+    """Return a metric's field. The default is what a user would write, and is validated like that."""
     return Field(default=default, description=what)
 
 

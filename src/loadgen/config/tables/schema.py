@@ -1,11 +1,11 @@
-"""The configuration's tables and keys: what each means, its kind, its bounds and its default.
+"""The configuration's tables and keys: the meaning, the kind, the bounds and the default of each key.
 
-A bound that holds for a key alone stands here; what must hold between keys is in `contradictions`. The vocabulary is
-that of crucible's benchmark and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`,
-`general.interval`, `general.requests`, `target.username`, `target.password`, `target.password_env`,
-`target.password_file`, `target.precheck`, `target.server`, `connection.refill`, `workload.arrival`, `workload.phase`,
-`workload.spin`, `workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `slo`, `verdict`, `smoke`, `compare` and
-`gate`. `foreign` has them as a list.
+Bounds of a single key are here, rules between keys in `contradictions`. The vocabulary is that of crucible's benchmark
+and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`, `general.interval`,
+`general.requests`, `target.username`, `target.password`, `target.password_env`, `target.password_file`,
+`target.precheck`, `target.server`, `connection.refill`, `workload.arrival`, `workload.phase`, `workload.spin`,
+`workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `slo`, `verdict`, `smoke`, `compare` and `gate`.
+`foreign.OURS` lists them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ MAX_REQUESTS = 2**53 - 1
 """The greatest count that every reader of JSON takes exactly."""
 
 MAX_SEED = 2**53 - 1
-"""The same."""
+"""The greatest seed, for the same reason."""
 
 _MIN_INTERVAL_NS = 1_000_000
 """The event loop's timers have millisecond resolution."""
@@ -207,12 +207,12 @@ class Target(Table):
 
     @property
     def has_password(self) -> bool:
-        """Whether a password is given, in one way or another."""
+        """True when a password is given, in any of the three ways."""
         return bool(self.password or self.password_env or self.password_file)
 
     @property
     def servers(self) -> int:
-        """How many servers there are to be reached: those of `endpoints`, or the one that is started."""
+        """The number of servers: those of `endpoints`, or the one that is started."""
         return len(self.endpoints) or 1
 
 
@@ -298,7 +298,7 @@ class Keyspace(Table):
 
     @property
     def id_length(self) -> int:
-        """Characters of a key after its prefix."""
+        """The number of characters of a key after its prefix."""
         return self.length - len(self.prefix)
 
 
@@ -432,7 +432,7 @@ class Workload(Table):
 
     @property
     def scheduled(self) -> bool:
-        """Whether something says when requests are due; otherwise it is a closed loop."""
+        """True when a rate, phases or a search set when requests are due; False for a closed loop."""
         return bool(self.rate_limit or self.phase or self.saturation_search)
 
 
@@ -575,11 +575,11 @@ class Config(Table):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One sentence for each key that was given and is not acted on as it stands, with the place that gave it."""
+        """One sentence for each given key that is not acted on as it stands, with the place of the key."""
         return self._warnings
 
     def warned(self, warnings: tuple[str, ...]) -> Config:
-        """The same configuration, with `warnings`."""
+        """Return the same configuration with `warnings`."""
         copy = self.model_copy()
         copy._warnings = warnings
         return copy

@@ -1,6 +1,6 @@
 """`[target.server]`: a server that loadgen itself starts, watches and ends.
 
-It knows what may be written there. Which port `{port}` becomes, and how a process is started, it does not know.
+Only the keys are known here, not the port that replaces `{port}`, nor how a process is started.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _PLACEHOLDER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
 """Other braces, such as those of JSON, are left as they are."""
 
 OURS = ("server.log", ".loadgen", ".loadgen-new")
-"""What loadgen itself puts into a server's folder: its log, and the mark that it is in use."""
+"""The files that loadgen itself puts into a server's folder: the log, and the marks of a folder in use."""
 
 _LONGEST_NAME = 255
-"""In bytes: NAME_MAX of Linux's file systems."""
+"""The longest file name in bytes: NAME_MAX of Linux's file systems."""
 
 _SPLIT_COMMAND = '["redis-server", "--port", "{port}"]'
 
 
 def has_port(server: Server) -> bool:
-    """Whether the server is told its port: on its command line, in its environment or in a file of its own."""
+    """True when the server is given its port: on its command line, in its environment or in a file of its own."""
     return any("{port}" in text for text in (*server.command, *server.env.values(), *server.files.values()))
 
 
@@ -83,10 +83,10 @@ def _regular_expression(text: str) -> str:
 
 
 BuildWord = Annotated[str, AfterValidator(_for_a_process), AfterValidator(_without_placeholders)]
-"""Text that a build is given as it stands: there is no port yet, and no folder."""
+"""A word of a build command, without placeholders: there is no port yet, and no folder."""
 
 Word = Annotated[str, AfterValidator(_for_a_process), AfterValidator(_with_placeholders)]
-"""Text that the server is given, placeholders filled in."""
+"""Text for the server, in which placeholders are filled in."""
 
 FilePath = Annotated[
     str, AfterValidator(_some_name), AfterValidator(_for_a_process), AfterValidator(_without_placeholders)

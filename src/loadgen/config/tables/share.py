@@ -11,7 +11,7 @@ from loadgen.units import parse_count
 _BELOW_100 = r"[0-9]{1,2}(?:\.[0-9]+)?"
 
 PERCENT = rf"\s*(100(?:\.0+)?|{_BELOW_100})\s*%\s*"
-"""What a percentage is, as a regular expression."""
+"""A percentage, as a regular expression."""
 
 PERCENT_BELOW_100 = rf"\s*{_BELOW_100}\s*%\s*"
 
@@ -19,7 +19,7 @@ _PERCENT = re.compile(PERCENT, re.ASCII)
 
 
 def parse_share(value: object) -> float:
-    """The share as a number, 0 to 1. Raises ValueError for what is none."""
+    """Return the share as a number from 0 to 1. Raises ValueError for anything else."""
     if isinstance(value, str) and (match := _PERCENT.fullmatch(value)):
         # In decimal, so that "0.1%" is the same number as 0.001.
         return float(Decimal(match[1]) / 100)
@@ -29,12 +29,12 @@ def parse_share(value: object) -> float:
 
 
 def format_share(share: float) -> str:
-    """A share as a percentage, of which no digit is lost: the shortest text of a double has at most 17."""
+    """Return a share as a percentage, without losing a digit: the shortest text of a double has at most 17."""
     return f"{(Decimal(repr(share)) * 100).normalize():f}%"
 
 
 def parse_tolerance(value: object) -> int | float:
-    """How many of something may be: a count, or a share of all, below 1, as a float. Raises ValueError."""
+    """Return a tolerance: a count as an int, or a share of all, below 1, as a float. Raises ValueError."""
     share: float | None = None
     with suppress(ValueError):
         value = parse_count(value) if isinstance(value, str) else value
@@ -48,7 +48,7 @@ def parse_tolerance(value: object) -> int | float:
 
 
 def format_tolerance(tolerance: int | float) -> int | str:
-    """What `parse_tolerance` reads back: a share is written as a percentage, as 0.0 could be taken for a count."""
+    """Return what `parse_tolerance` reads back. A share becomes a percentage, as 0.0 could be taken for a count."""
     if isinstance(tolerance, int):
         return tolerance
     return format_share(tolerance)

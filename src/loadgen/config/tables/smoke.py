@@ -1,4 +1,4 @@
-"""`[smoke]`: what a server must meet to pass a smoke test. How that is found out is not known here."""
+"""`[smoke]`: the criteria of a smoke test. The test itself is not known here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every table of the configuration is."""
+"""The base of the configuration's tables."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Path = tuple[str | int, ...]
 
 
 class Table(BaseModel):
-    """A table: frozen, every key known, no value taken for another type than it is written in.
+    """A table: frozen, without unknown keys, and strict, so that no value is converted to another type.
 
-    A key that Python does not take as a name, such as `for`, is a field's alias.
+    A key that is no Python name, such as `for`, is a field's alias.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True, serialize_by_alias=True)
 
 
 def duration_key(default: str, description: str) -> Any:
-    """A duration's field, whose default is text, as a user would write it, and is validated like one."""
+    """Return a duration's field. The default is text, as a user would write it, and is validated like that."""
     return Field(default=default, description=description)

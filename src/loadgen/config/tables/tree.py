@@ -1,4 +1,4 @@
-"""The schema seen as a tree: which table stands at which path, and which marks a key carries."""
+"""The schema as a tree: the table at each path, and the marks of each key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loadgen.config.tables.values import Alias, Inert
 
 
 def subtable(field: FieldInfo) -> type[Table] | None:
-    """The table that a key holds, or of which it holds a list, or None when it holds a value."""
+    """Return the Table type of a key: its own, or that of its list's elements. None for a key with a plain value."""
     for kind in (field.annotation, *get_args(field.annotation)):
         if isinstance(kind, type) and issubclass(kind, Table):
             return kind
@@ -21,22 +21,22 @@ def subtable(field: FieldInfo) -> type[Table] | None:
 
 
 def is_list(field: FieldInfo) -> bool:
-    """Whether a key that holds tables holds a list of them, written as `[[workload.phase]]`."""
+    """True when a key that holds tables holds a list of them, written as `[[workload.phase]]`."""
     return get_origin(field.annotation) is tuple
 
 
 def holds_table(field: FieldInfo) -> bool:
-    """Whether a key's value is written as a table, if only as one whose keys are the user's own."""
+    """True when a key's value is written as a table, also one whose keys the user chooses."""
     return subtable(field) is not None or get_origin(field.annotation) is dict
 
 
 def keys(table: type[Table]) -> Iterator[tuple[str, FieldInfo]]:
-    """A table's keys, as TOML spells them: Python has no name for some."""
+    """Return a table's keys as TOML spells them: some are no Python names."""
     return ((field.alias or name, field) for name, field in table.model_fields.items())
 
 
 def tables(path: Path = (), table: type[Table] = Config) -> Iterator[tuple[Path, type[Table]]]:
-    """Every table with its path, outer before inner, in the schema's order, beginning with the root.
+    """Yield every table with its path, outer before inner, in the schema's order, beginning with the root.
 
     The path of a list's tables is that of the list.
     """
@@ -47,27 +47,27 @@ def tables(path: Path = (), table: type[Table] = Config) -> Iterator[tuple[Path,
 
 
 def values(table: type[Table]) -> Iterator[tuple[str, FieldInfo]]:
-    """A table's keys that hold values, not tables."""
+    """Return a table's keys that hold values, not tables."""
     return ((name, field) for name, field in keys(table) if subtable(field) is None)
 
 
 def alias(field: FieldInfo) -> Alias | None:
-    """The older spelling of a key, if it has one."""
+    """Return the mark of a key's older spelling; None when the key has none."""
     return next((mark for mark in field.metadata if isinstance(mark, Alias)), None)
 
 
 def inert(field: FieldInfo) -> Inert | None:
-    """The mark of a key that is not acted on, if it has it."""
+    """Return the mark of a key that is not acted on; None for other keys."""
     return next((mark for mark in field.metadata if isinstance(mark, Inert)), None)
 
 
 def dotted(path: Path) -> str:
-    """`workload.keyspace.count`; an element of a list is `target.endpoints[0]`."""
+    """Return a path as text: `workload.keyspace.count`, or `target.endpoints[0]` for an element of a list."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
 def header(path: Path) -> str:
-    """What stands above a table's keys: `[workload.keyspace]`, or `[[workload.phase]]` for each table of a list."""
+    """Return the header of a table: `[workload.keyspace]`, or `[[workload.phase]]` for each table of a list."""
     names = tuple(part for part in path if isinstance(part, str))
     table: type[Table] = Config
     listed = False

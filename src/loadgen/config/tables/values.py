@@ -1,4 +1,4 @@
-"""The kinds of value a key can have, and its marks. A validator's ValueError is a sentence for the user."""
+"""The kinds of values that keys have, and the marks of keys. A validator's ValueError is a sentence for the user."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ MAX_RATE_PER_S = 1e9
 
 @dataclass(frozen=True)
 class Alias:
-    """Marks a key that older files spell otherwise."""
+    """The mark of a key that has another spelling in older files."""
 
     name: str
     wins: bool = False
-    """Whether the older spelling prevails where a file has both; otherwise both at once is an error."""
+    """True when the older spelling wins in a file that has both; otherwise both in one file are an error."""
 
 
 @dataclass(frozen=True)
 class Inert:
-    """Marks a key that is accepted, so that other tools' files load, and not acted on: using it is warned of."""
+    """The mark of a key that is accepted, so that other tools' files load, but not acted on, with a warning."""
 
     reason: str
-    """Completes "key: …" to a sentence."""
+    """The text after "key: "."""
     unless: object = None
-    """The value that asks for nothing which is not done anyway, and so needs no warning."""
+    """The value that needs no warning, as it asks for what is done anyway."""
 
 
 def _positive(ns: int) -> int:
@@ -82,10 +82,10 @@ Size = Annotated[
 
 @dataclass(frozen=True)
 class InText:
-    """Marks a number that may be text too, with a unit. In JSON Schema, the bounds are the number's.
+    """The mark of a number that may also be text with a unit. In JSON Schema, the bounds are the number's.
 
-    It stands behind the bounds of a key that may be left out, `Annotated[int, Field(ge=1), COUNT_IN_TEXT] | None`: they
-    are the schema's then.
+    In an optional key the mark comes after the bounds, `Annotated[int, Field(ge=1), COUNT_IN_TEXT] | None`: the schema
+    has the bounds then.
     """
 
     parse: Callable[[str], int | float]
@@ -99,7 +99,7 @@ class InText:
         return {**plain, "type": [plain["type"], "string"], "pattern": f"^{self.pattern}$"}
 
     def read(self, value: object) -> object:
-        """What is no text is left to the number's own validation."""
+        """Return the number in a text; return anything else as it is, for the number's own validation."""
         return self.parse(value) if isinstance(value, str) else value
 
 
@@ -156,7 +156,7 @@ Tolerance = Annotated[
         }
     ),
 ]
-"""How many may go wrong: an int is a count, a float is a share of all."""
+"""The most that may go wrong: an int is a count, a float a share of all."""
 
 
 def _rates(value: object) -> float | tuple[float, float]:
@@ -213,7 +213,7 @@ CpuList = Annotated[str, AfterValidator(_cpu_list)]
 
 
 MAX_KEY_PREFIX = 40
-"""With it, what a codec writes before a key's id still fits in one block of bytes."""
+"""The longest prefix, with which the bytes that a codec writes before a key's id fit in one block."""
 
 
 def _key_prefix(text: str) -> str:

@@ -1,1 +1,1 @@
-"""What a configuration comes to: plans, and the settings of those who judge."""
+"""The values made from a configuration: plans, and the settings of the rooms that judge."""

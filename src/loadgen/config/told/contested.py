@@ -1,4 +1,4 @@
-"""What a comparison puts on a server: the load of a configuration, as rounds have it."""
+"""The load that a comparison puts on a server: that of a configuration, adapted to rounds."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from loadgen.plan import Plan
 
 
 def contested(config: Config, cpus: tuple[int, ...] = ()) -> tuple[Plan, VerdictLimits]:
-    """The plan of a contestant, with its workers on these CPUs where there are some, and by what a slice is judged.
+    """Return the plan of a contestant, its workers pinned to `cpus` if there are any, and the limits of a slice.
 
-    What the configuration leaves open is decided for rounds. Raises TargetError and ConfigError as `resolve` does.
+    Keys that the configuration leaves open get defaults for rounds. Raises TargetError and ConfigError as `resolve`.
     """
     plan = resolve(config, cpus)
     if "prefill" not in config.workload.model_fields_set and plan.target.speaks.has_keys:
-        # Each round begins with an empty server, which would only be asked what it does not have.
+        # A server that is started for a round is empty: without a prefill every GET would miss.
         plan = replace(plan, workload=replace(plan.workload, prefill=True))
-    # A rate of the configuration's is not that of the slices: the settings have theirs.
+    # The rate of the slices comes from the comparison's settings, not from the configuration's load.
     arrival = "poisson" if config.workload.arrival is None else config.workload.arrival
     plan = replace(plan, load=replace(plan.load, profile=(), arrival=arrival))
     limits = judging(config).limits

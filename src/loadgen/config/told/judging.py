@@ -1,4 +1,4 @@
-"""By what a configuration has results judged: objectives, limits, a smoke test's criteria, a comparison's settings."""
+"""The settings of judges: objectives, limits, a smoke test's criteria, a comparison's settings."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from loadgen.smoke.limits import SmokeLimits
 
 
 def judging(config: Config) -> Judging:
-    """By what the result of the configuration's plan is judged: `[slo]` and `[verdict]`."""
+    """Return the objectives of `[slo]` and the limits of `[verdict]`, by which a result is judged."""
     return Judging(objectives(config.slo), settings_of(VerdictLimits, config.verdict))
 
 
 def smoke_limits(config: Config) -> SmokeLimits:
-    """The smoke test's criteria, of `[smoke]`."""
+    """Return the smoke test's criteria, from `[smoke]`."""
     return settings_of(SmokeLimits, config.smoke)
 
 
 def compare_settings(config: Config) -> ComparisonSettings:
-    """How a comparison's rounds are run and judged, of `[compare]`, which gives up no metric for its noise."""
+    """Return the settings of a comparison's rounds, from `[compare]`; no metric is given up for its noise."""
     return _rounds(config.compare, one_sided=False, noise=MOST_NOISE)
 
 
 def gate_settings(config: Config) -> ComparisonSettings:
-    """How a gate's rounds are run and judged, of `[gate]`: by thresholds without their signs."""
+    """Return the settings of a gate's rounds, from `[gate]`; the thresholds are without their signs."""
     return _rounds(config.gate, one_sided=True)
 
 

@@ -1,6 +1,6 @@
-"""From a Config to a Plan: names looked up, CPUs assigned, the load divided among workers, seeds drawn.
+"""Plans made from a Config: names looked up, CPUs assigned, the load divided among workers, seeds drawn.
 
-And to the plan of the server that is to be started, if there is one.
+The plan of a server to be started is made here too.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from loadgen.units import MAX_DURATION_NS
 
 
 def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
-    """The plan of a run. Where the configuration names no CPUs, workers are pinned to `cpus`: one to each, unless it
-    says how many workers there are.
+    """Return the plan of a run.
 
-    Reads DNS and, where no seed is given, the system's entropy.
+    When the configuration names no CPUs, workers are pinned to `cpus`: one to each, unless the configuration gives the
+    number of workers. Reads DNS and, without a seed, the system's entropy.
 
-    The address of a server that is yet to be started has the port 0, unless it is told a certain one: whoever starts it
-    replaces the address.
+    The address of a server that is still to be started has the port 0, unless the configuration gives a port; the
+    caller that starts the server replaces the address.
 
-    Raises TargetError when a host's name cannot be resolved, and ConfigError when a password is not where it should be.
+    Raises TargetError when a host's name cannot be resolved, and ConfigError when the password cannot be read.
     """
     connection, workload = config.connection, config.workload
-    # A shift, not a modulus: every seed is as likely.
+    # 53 random bits, so that every seed is equally likely.
     seed = config.general.seed if config.general.seed is not None else int.from_bytes(os.urandom(8)) >> 11
     return Plan(
         target=Target(
@@ -84,10 +84,10 @@ def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
 
 
 def server_plan(config: Config, name: str) -> ServerPlan | None:
-    """What a server is started with; None where there is no [target.server].
+    """Return the plan of the server to start; None without a [target.server].
 
-    `name` is what outputs call it; where it is empty, that is the program's name. Relative paths are taken from the
-    folder that this process is in, as the server is started in another one.
+    `name` is the server's name in outputs; empty takes the program's name. Relative paths are resolved against the
+    current folder of this process, as the server is started in another one.
     """
     target, server = config.target, config.target.server
     if server is None:
@@ -95,7 +95,7 @@ def server_plan(config: Config, name: str) -> ServerPlan | None:
     program, *arguments = server.command
     return ServerPlan(
         name=name or Path(program).name,
-        # Without a slash it is looked for in PATH, and with a placeholder in front it is no relative path.
+        # A program without a slash is looked up in PATH; one that begins with a placeholder is no relative path.
         command=(_absolute(program) if "/" in program and not program.startswith("{") else program, *arguments),
         protocol=target.protocol,
         username=target.username,
@@ -146,7 +146,7 @@ def _workers(config: Config, seed: int, given: tuple[int, ...]) -> tuple[WorkerP
 
 
 def _lowest_terms(commands: Commands) -> Weights:
-    """The mix in its smallest whole numbers, so that 80:20 and 4:1 are the same plan."""
+    """Return the mix in its smallest whole numbers, so that 80:20 and 4:1 are the same plan."""
     shared = math.gcd(commands.get, commands.set, commands.delete)
     return Weights(get=commands.get // shared, set=commands.set // shared, delete=commands.delete // shared)
 
@@ -160,7 +160,7 @@ def _lookup(host: str, port: int) -> Endpoint:
             f"The host {host} cannot be resolved ({reason}): check its spelling (-h, or target.endpoints), or write "
             "its numeric address."
         ) from None
-    # Caches listen on IPv4 more often than on IPv6, and a plan carries one address: "localhost" should just work.
+    # A plan carries one address, and caches listen on IPv4 more often than on IPv6: "localhost" means IPv4 first.
     addresses = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)
     address = addresses[0][4]
     scope = f"%{address[3]}" if len(address) == 4 and address[3] else ""

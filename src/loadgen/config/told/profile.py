@@ -1,4 +1,4 @@
-"""What a workload's phases, or its one rate, come to: segments of time with a rate each. Pure arithmetic."""
+"""The profile of a workload: its phases, or its one rate, as segments of time with a rate each. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadgen.plan import LoadPhase, Segment
 
 
 def profile(workload: Workload, duration_ns: int) -> tuple[Segment, ...]:
-    """The offered rate over the measured time; empty when no schedule is given, or when the search sets the rate."""
+    """Return the offered rate over the measured time; empty without a schedule, or when the search sets the rate."""
     if workload.saturation_search is not None:
         return ()
     if workload.phase:
@@ -20,7 +20,7 @@ def profile(workload: Workload, duration_ns: int) -> tuple[Segment, ...]:
 
 
 def phases(workload: Workload) -> tuple[LoadPhase, ...]:
-    """The phases as they are configured, each with what falls due in it."""
+    """Return the phases as configured, each with the number of requests due in it."""
     if workload.saturation_search is not None:
         return ()
     return tuple(
@@ -30,7 +30,7 @@ def phases(workload: Workload) -> tuple[LoadPhase, ...]:
 
 
 def segments(phase: Phase) -> Iterator[Segment]:
-    """A phase's segments, which last exactly as long as it does."""
+    """Yield a phase's segments, which together last exactly as long as the phase."""
     first, last = phase.rates
     match phase.shape:
         case "step":
@@ -38,7 +38,7 @@ def segments(phase: Phase) -> Iterator[Segment]:
             stairs = phase.steps
             for stair in range(stairs):
                 length = (stair + 1) * phase.lasts // stairs - stair * phase.lasts // stairs
-                # The last stair is the second rate itself, not what rounding makes of it.
+                # The last stair is exactly the second rate, without rounding.
                 rate = last if stair == stairs - 1 else first + (last - first) * stair / (stairs - 1)
                 yield from _flat(length, rate)
         case "burst":
@@ -57,7 +57,7 @@ def segments(phase: Phase) -> Iterator[Segment]:
 
 
 def most_segments(phase: Phase) -> int:
-    """At most so many segments come of a phase, counted without making them."""
+    """Return an upper bound of a phase's number of segments, without making them."""
     if phase.shape == "burst":
         assert phase.period is not None, "a burst's defaults are filled in"
         return 2 * -(-phase.lasts // phase.period)
@@ -65,6 +65,6 @@ def most_segments(phase: Phase) -> int:
 
 
 def _flat(length_ns: int, rate_per_s: float) -> Iterator[Segment]:
-    """A segment of one rate, unless it would last no time."""
+    """Yield a segment of one rate; none when its length is 0."""
     if length_ns:
         yield Segment(length_ns, rate_per_s, rate_per_s)

@@ -1,4 +1,4 @@
-"""What a configuration asks of the saturation search."""
+"""The settings of the saturation search, made from a configuration."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from loadgen.stats.trial import Limit
 
 
 def wants_search(config: Config) -> bool:
-    """Whether the highest rate is to be searched for, and not one load to be put on."""
+    """True when the configuration asks for a search of the highest rate, and not for one load."""
     return config.workload.saturation_search is not None
 
 
 def search_settings(config: Config) -> SearchSettings:
-    """The search's settings; its defaults where the configuration has no [workload.saturation_search]."""
+    """Return the search's settings; the defaults when the configuration has no [workload.saturation_search]."""
     search = config.workload.saturation_search or SaturationSearch()
     return settings_of(SearchSettings, search, limits=_limits(config, search))
 
 
 def _limits(config: Config, search: SaturationSearch) -> tuple[Limit, ...]:
-    """The search's own, or else the percentiles of [slo]; none means that the knee is searched."""
+    """Return the search's own limits, or else the percentiles of [slo]; empty means a search for the knee."""
     if search.slo is not None:
         return limits(search.slo)
     if config.slo is None:

@@ -1,4 +1,4 @@
-"""A table's keys as the settings of those who act on them: a frozen value whose fields are named after the keys."""
+"""Settings made from a table: a frozen value whose fields are named after the table's keys."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from loadgen.units import NS_PER_S
 
 Settings = TypeVar("Settings")
 
-# A field has its unit last in its name, and a key has none: its values carry theirs.
+# A field's name ends with its unit. A key's name has none, as its value carries the unit.
 _UNITS = ("_per_s", "_ns", "_s")
 
 
 def settings_of(kind: type[Settings], table: Table, **beside: object) -> Settings:
-    """A value of this dataclass. Each field is taken from the table's key of its name without its unit, but for those
-    that are given beside it, which no key says as it stands.
+    """Return a value of this dataclass: each field from `beside`, or from the key of the field's name without its unit.
 
-    A time is in seconds where the field's name ends so. Raises AttributeError for a field that nothing says: a setting
-    that nobody can set is no default but a mistake.
+    A time is in seconds when the field's name ends in `_s`. Raises AttributeError for a field with neither: a setting
+    that no key can set is a mistake, not a default.
     """
     found: dict[str, Any] = {
         field.name: _value(field.name, table)

@@ -1,4 +1,4 @@
-"""How a run is divided among its workers: connections, rate, key ids and seeds. Pure arithmetic."""
+"""The division of a run among its workers: connections, key ids and seeds. Pure arithmetic."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ _MASK = 2**64 - 1
 
 
 def worker_count(threads: int, config: Config) -> int:
-    """How many workers are used of so many `threads`: no more than can each have a connection to every endpoint.
+    """Return the number of workers: `threads`, but no more than can each have a connection to every endpoint.
 
-    A key decides by ketama which endpoint it goes to, so a worker that could not reach one could not send all its keys.
+    Ketama assigns each key to an endpoint, so a worker without a connection to every endpoint could not send all keys.
     """
     return max(1, min(threads, config.connection.connections // config.target.servers))
 
 
 def split_connections(connections: int, endpoints: int, workers: int) -> list[tuple[int, ...]]:
-    """For each worker, its connections to each endpoint.
+    """Return, for each worker, its number of connections to each endpoint.
 
     Endpoints' totals differ by at most 1, workers' totals as well, and so do workers' connections to one endpoint.
     """
     shares = [[0] * endpoints for _ in range(workers)]
     base, extra = divmod(connections, endpoints)
-    # Dealt like cards, one endpoint after the other and never starting over, so that remainders spread too.
+    # Dealt like cards: an endpoint continues where the one before ended, so that remainders are spread too.
     dealt = 0
     for endpoint in range(endpoints):
         total = base + (endpoint < extra)
@@ -35,16 +35,16 @@ def split_connections(connections: int, endpoints: int, workers: int) -> list[tu
 
 
 def split_range(count: int, workers: int) -> list[tuple[int, int]]:
-    """For each worker, the first and the number of its ids: contiguous, covering 0 … count-1, even to within 1."""
+    """Return each worker's first id and number of ids: contiguous, covering 0 … count-1, even to within 1."""
     bounds = [worker * count // workers for worker in range(workers + 1)]
     return [(first, end - first) for first, end in pairwise(bounds)]
 
 
 def worker_seed(run_seed: int, index: int) -> int:
-    """A worker's seed: output number `index` of a SplitMix64 generator that starts from the run's seed; 0 … 2^64-1.
+    """Return a worker's seed: output `index` of a SplitMix64 generator that starts from the run's seed; 0 … 2^64-1.
 
     Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014; constants of Vigna's
-    splitmix64.c. Unlike seed + index, it gives unrelated streams to the workers of runs whose seeds are neighbours.
+    splitmix64.c. Unlike seed + index, the generator gives unrelated streams to workers of runs with adjacent seeds.
     """
     z = (run_seed + (index + 1) * 0x9E3779B97F4A7C15) & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
