@@ -1,4 +1,4 @@
-"""What `compare` and `gate` are given on the command line, turned into what takes part in rounds.
+"""The candidates of `compare` and `gate`: words of the command line, turned into contestants of rounds.
 
 A candidate is written as a server file, an address, a command with {port} in it, or a result file.
 """
@@ -37,7 +37,7 @@ from loadgen.target.servers import servers_of
 
 RESULT_FILES = (".json", ".ndjson", ".jsonl")
 
-# Without a CONFIG: redis-benchmark's own number of connections, and keys enough that they are not all in a CPU's cache.
+# Defaults without a CONFIG: redis-benchmark's number of connections, and more keys than a CPU's cache holds.
 WITHOUT_FILE = {
     "connection.connections": 50,
     "workload.keyspace.count": 100_000,
@@ -51,7 +51,7 @@ CANDIDATES = (
 
 
 def rounds(table: str) -> OptionGroup:
-    """The options for how rounds are run; `table` is the config's, compare or gate."""
+    """Return the options of rounds; `table` is the configuration's, compare or gate."""
     rows = (
         ("rounds", COUNT, "the most rounds"),
         ("slice", TIME, "how long one stretch of load on one server is measured"),
@@ -64,7 +64,7 @@ def rounds(table: str) -> OptionGroup:
 
 
 def syntax(table: str, *positionals: Positional, groups: Sequence[OptionGroup] = ()) -> Syntax:
-    """What a verb that runs rounds takes: its own words and groups, and the load's flags."""
+    """Return the syntax of a verb that runs rounds: its own words and groups, and the load's flags."""
     load = LOAD.without("--duration", "--warmup", "--requests", "--tests")
     memtier = MEMTIER.without("--test-time", "--rate-limiting")
     return Syntax(
@@ -84,23 +84,23 @@ def syntax(table: str, *positionals: Positional, groups: Sequence[OptionGroup] =
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a word of the command line comes to, before CPUs are given out."""
+    """A candidate that a word of the command line names, before CPUs are assigned."""
 
     settings: Config
     server: ServerPlan | None
-    """The server that is started for it; None: it runs already."""
+    """The server that is started for the candidate; None for one that runs already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """The CPUs of the load, and of the servers that name none; empty: none are pinned."""
+    """The CPUs of the load, and of the servers that name none; empty when nothing is pinned."""
 
     load: tuple[int, ...] = ()
     servers: tuple[int, ...] = ()
 
 
 class Contestants:
-    """The candidates of one command line. Raises UsageError or ConfigError for what is wrong with them."""
+    """The candidates of one command line. Raises UsageError or ConfigError for invalid ones."""
 
     def __init__(self, args: Given, table: str, file: Path | None) -> None:
         self.args = args
@@ -113,7 +113,7 @@ class Contestants:
         self.warnings: dict[str, None] = {}
         self.notes: list[Reason] = []
         self.settings = config.load(file, args.set, self.flags)
-        """The CONFIG by itself, for its tables that are not of a server."""
+        """The CONFIG by itself, for the tables that do not describe a server."""
         for key in self.in_vain():
             self.warnings[f"{file}: {key} is not acted on by {table}: rounds have loads of their own"] = None
         # All candidates get the same requests.
@@ -122,10 +122,10 @@ class Contestants:
         if seed is None:
             self.flags["general.seed"] = Flag(table, self.seed)
         self.stop = Stop()
-        """Ends the rounds: it is set by Ctrl-C."""
+        """The token that ends the rounds; Ctrl-C sets it."""
 
     def in_vain(self) -> list[str]:
-        """What the CONFIG asks for and only other verbs do."""
+        """Return the keys of the CONFIG that only other verbs act on."""
         workload = self.settings.workload
         asked = {
             "workload.phase": workload.phase,
@@ -135,7 +135,7 @@ class Contestants:
         return [key for key, value in asked.items() if value]
 
     def candidates(self, words: Sequence[str]) -> list[Contestant | Stored]:
-        """What these words name; an empty one is the CONFIG's own [target]."""
+        """Return the candidates that these words name; an empty word is the CONFIG's own [target]."""
         found = [self.of(word) for word in words]
         pins = self.pins([each.server for each in found if isinstance(each, Named) and each.server is not None])
         return with_distinct_names(
@@ -143,7 +143,7 @@ class Contestants:
         )
 
     def pins(self, servers: Sequence[ServerPlan]) -> Pins:
-        """CPUs of their own for load and servers, where nobody has said otherwise: what shares a CPU, waits."""
+        """Return separate CPUs for load and servers, unless general.cpu_list is set: what shares a CPU waits."""
         cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         if not servers or self.settings.general.cpu_list is not None or len(cpus) < 2:
             return Pins()
@@ -166,9 +166,9 @@ class Contestants:
     def settings_for(
         self, found: Sequence[Contestant | Stored], judged: Mapping[str, float] | None = None
     ) -> ComparisonSettings:
-        """How rounds are run and judged; by these thresholds for being worse, where they are `judged` by others.
+        """Return the settings of the rounds. Thresholds in `judged` replace the table's, for one-sided judging.
 
-        Raises UsageError where the candidates were measured under different loads.
+        Raises UsageError when the candidates were measured under different loads or at different rates.
         """
         settings = (config.gate_settings if self.table == "gate" else config.compare_settings)(self.settings)
         if not settings.rate_per_s:
@@ -188,7 +188,7 @@ class Contestants:
         return settings
 
     def compare(self, found: Sequence[Contestant | Stored], wanted: output.Wanted) -> list[Compared]:
-        """Holds them against each other, and prints how that goes and what came of it."""
+        """Run the comparison, emit its events, and return the answer of each comparison with the first candidate."""
         settings = self.settings_for(found)
         with self.outputs(wanted) as emit:
             ended = Contest(found, settings, self.seed, emit, self.notes, stop=self.stop).result()
@@ -197,11 +197,11 @@ class Contestants:
         return ended
 
     def compare_with_itself(self, word: str, wanted: output.Wanted) -> NoiseFound:
-        """What differs between two of the same, and how often that would raise an alarm."""
+        """Compare a candidate with itself: return the differences, and how often they would raise an alarm."""
         found = self.candidates([word, word])
         if isinstance(found[0], Stored):
             raise UsageError("--aa runs the candidate: name a server file, an address or a command, not results.")
-        # A false alarm is one of a gate's, so its thresholds are what is asked about.
+        # A false alarm is one of a gate's, so the gate's thresholds apply.
         settings = self.settings_for(found, config.gate_settings(self.settings).thresholds)
         with self.outputs(wanted) as emit:
             noise = Contest(found, settings, self.seed, emit, self.notes, stop=self.stop).noise_of_itself()
@@ -210,7 +210,7 @@ class Contestants:
 
     @contextlib.contextmanager
     def outputs(self, wanted: output.Wanted) -> Iterator[Callable[[Event], None]]:
-        """Where events go."""
+        """Print the warnings, open the outputs, and yield the function that emits events to them."""
         for warning in self.warnings:
             output.remark(f"warning: {warning}")
         if wanted.format == "csv":
@@ -224,7 +224,7 @@ class Contestants:
         return settings
 
     def of(self, word: str) -> Named | Stored:
-        """The candidate that a word names."""
+        """Return the candidate that a word names."""
         if not word:
             assert self.file is not None, "without a CONFIG, somebody else is named"
             return named(self.load({}), self.file.stem)
@@ -276,7 +276,7 @@ def named(settings: Config, name: str) -> Named:
 
 
 def check_loads(found: Sequence[Contestant | Stored]) -> None:
-    """Raises UsageError where a stored result says that another load was on it than on the others."""
+    """Raise UsageError when a stored result was measured under another load than the other candidates."""
     for one, other in itertools.permutations(found, 2):
         a, b = one.candidate, other.candidate
         if isinstance(one, Stored) and (different := a.shape.differences(b.shape)):
@@ -287,7 +287,7 @@ def check_loads(found: Sequence[Contestant | Stored]) -> None:
 
 
 def with_distinct_names(found: Sequence[Contestant | Stored]) -> list[Contestant | Stored]:
-    """The same, with different names: of equal ones, the later are numbered."""
+    """Return the candidates with distinct names: of equal names, the later ones are numbered."""
     seen: dict[str, int] = {}
     renamed: list[Contestant | Stored] = []
     for each in found:
@@ -304,6 +304,6 @@ def _listed(cpus: Sequence[int]) -> str:
 
 
 def _quoted(command: str) -> str:
-    """The program that a command names: what follows may be a password, or the environment."""
+    """Return the program of a command, for messages: the rest may hold a password, or the environment."""
     program, blank, _ = command.partition(" ")
     return f"{program} …" if blank else program

@@ -1,6 +1,6 @@
-"""An error of loadgen's own: what is said of it in one line, and the file that its traceback is kept in.
+"""An internal error of loadgen: its message in one line, and the file that keeps its traceback.
 
-It is the last thing that a process does, after an error of any kind: memory may be short, and nothing here may raise.
+These functions run last in a process, after an error of any kind: memory may be short, and nothing here may raise.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from loadgen.escape import printable
 from loadgen.version import __version__
 
 LONGEST_TRACEBACK = 1 << 20
-"""In characters; of a longer one its end is kept, where the error is."""
+"""The longest traceback in characters; of a longer one the end is kept, where the error is."""
 
 
 def traceback_of(error: BaseException) -> str:
-    """The whole traceback, the other process's first where it arose in one; shorter where memory does not suffice."""
+    """Return the whole traceback, after that of another process if the error arose there; less when memory is short."""
     try:
         inner = f"{error.traceback}\n" if isinstance(error, InternalError) else ""
         return (inner + "".join(traceback.format_exception(error)))[-LONGEST_TRACEBACK:]
@@ -30,9 +30,9 @@ def traceback_of(error: BaseException) -> str:
 
 
 def kept(text: str) -> str:
-    """Writes a traceback to a new file that only this user can read, in the folder for temporary files.
+    """Write a traceback to a new file that only this user can read, in the folder for temporary files.
 
-    Returns its path; empty when it cannot be written.
+    Return the file's path; empty when the file cannot be written.
     """
     with contextlib.suppress(Exception):
         handle, path = tempfile.mkstemp(prefix="loadgen-error-", suffix=".txt")
@@ -43,7 +43,7 @@ def kept(text: str) -> str:
 
 
 def sentence(error: BaseException, path: str) -> str:
-    """What a user is told, on one line."""
+    """Return the message for the user, on one line."""
     said = printable(str(error))
     words = said if isinstance(error, InternalError) else type(error).__name__ + (f": {said}" if said else "")
     where = f"report it with {path}" if path else "report it with what --debug prints"

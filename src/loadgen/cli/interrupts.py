@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP set a stop token: the only place that catches signals while a load is under way."""
+"""Ctrl-C, SIGTERM and SIGHUP set a stop token. No other module catches signals while a load is under way."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SAME_SIGNAL_NS = 100_000_000
 
 @contextmanager
 def caught(stop: Stop) -> Iterator[None]:
-    """Each stop signal sets `stop` while a load waits for it, and raises KeyboardInterrupt while no load does.
+    """Set `stop` at each stop signal while a load waits for the token; raise KeyboardInterrupt while no load does.
 
-    So a server that is just being started is ended at once, and a load drains. The third signal to a load raises
+    A server that is being started is thus ended at once, and a load drains. The third signal to a load raises
     KeyboardInterrupt, wherever the load hangs, and a later one ends the process. For the main thread only.
     """
     before_ns = 0
@@ -48,7 +48,7 @@ def caught(stop: Stop) -> Iterator[None]:
 
 @contextmanager
 def handled(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Gives the signals that ask to stop this handler; but where SIGHUP is ignored (nohup), it stays so."""
+    """Handle the stop signals by `handler` until the end. SIGHUP stays ignored if it is ignored (nohup)."""
     old = {number: signal.signal(number, handler) for number in heeded()}
     try:
         yield
@@ -62,8 +62,8 @@ def heeded() -> list[signal.Signals]:
 
 
 def end_at_once() -> NoReturn:
-    """Ends the process as interrupted: the user does not wait for what is still to be put in order.
+    """End the process as interrupted, without cleaning up: the user does not wait for that.
 
-    Workers and keepers see their pipes end, and put their own things in order.
+    Workers and keepers see their pipes end, and clean up after themselves.
     """
     os._exit(ExitCode.INTERRUPTED)

@@ -1,4 +1,4 @@
-"""argv → verb. A first word that is no verb means `run`. Imports as little as it can: `--version` must be quick."""
+"""The command: argv → verb. A first word that is no verb means `run`. Imports are few, so that `--version` is quick."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ DEBUG = "--debug"
 
 
 def main(argv: list[str] | None = None, imported: Callable[[], None] = lambda: None) -> int:
-    """Runs the verb that the arguments ask for; returns the exit status. An error of our own is exit status 70.
+    """Run the verb that the arguments name, and return the exit status. An internal error is exit status 70.
 
-    `imported` is called when all that the verb needs is imported, and before it does anything; it may raise.
+    `imported` is called after the verb's imports and before the verb runs, and may raise.
     """
     words = sys.argv[1:] if argv is None else argv
-    # With any verb, anywhere: a bug may be in what reads a verb's own options.
+    # --debug is accepted anywhere, with any verb: the bug may be in the parser of the verb's options.
     arguments = [word for word in words if word != DEBUG]
     try:
         return act(arguments, imported)
@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None, imported: Callable[[], None] = lambda: N
 
 
 def crashed(error: Exception, *, debug: bool) -> int:
-    """Says in one line that the error is ours, and where its traceback is."""
+    """Print one line about the internal error and the file of its traceback; return the exit status."""
     from loadgen.cli import crash
     from loadgen.errors import ExitCode
 
@@ -96,7 +96,7 @@ def crashed(error: Exception, *, debug: bool) -> int:
     if debug:
         print_error(*text.splitlines())
     print_error(f"loadgen: {crash.sentence(error, path)}")
-    # What was printed so far is all that there is, whether or not it can be written.
+    # The output ends here, whether or not the rest of it can be written.
     try:
         sys.stdout.flush()
     except (AttributeError, OSError, ValueError):
@@ -120,7 +120,7 @@ def act(arguments: list[str], imported: Callable[[], None]) -> int:
 
 
 def overview() -> str:
-    """The help text of the command itself."""
+    """Return the help text of the command itself."""
     from shutil import get_terminal_size
 
     width = get_terminal_size((100, 24)).columns
@@ -133,14 +133,14 @@ def overview() -> str:
 
 
 def _hung(left: str, what: str, width: int) -> str:
-    """An entry, whose explanation goes on below itself."""
+    """Return an entry with its explanation wrapped, further lines indented below the first."""
     from textwrap import wrap
 
     return "\n".join(wrap(what, max(width, 40), initial_indent=left, subsequent_indent=" " * len(left)))
 
 
 def near_verb(word: str) -> str:
-    """The verb that a first word was perhaps meant to be; empty when it is a file or a preset, or near to none."""
+    """Return the verb most similar to a first word; empty when the word is a file or a preset, or similar to none."""
     from difflib import get_close_matches
 
     from loadgen.config import presets
@@ -195,14 +195,14 @@ def dispatch(verb: str, arguments: list[str], imported: Callable[[], None]) -> i
 
 
 def settled(status: int) -> int:
-    """The status, when readers that are slow have taken all results. Raises OutputError where one takes nothing."""
+    """Return the status after slow readers have taken all results. Raises OutputError when a reader takes nothing."""
     if (sink := sys.modules.get("loadgen.output.paper.sink")) is not None:
         sink.settle()
     return status
 
 
 def help_text(verb: str, module: ModuleType) -> str:
-    """A verb's help, with the default of each key."""
+    """Return a verb's help, with the default of each key."""
     import shutil
 
     from loadgen import config
@@ -220,7 +220,7 @@ def help_text(verb: str, module: ModuleType) -> str:
 
 
 def say(text: str) -> int:
-    """Prints a verb's plain result; a stdout that is full or closed is said, not thrown."""
+    """Print plain text and return the exit status; a full or closed stdout is reported, not raised."""
     from contextlib import suppress
 
     try:
@@ -237,9 +237,9 @@ def say(text: str) -> int:
 
 
 def print_error(*lines: str) -> None:
-    """Lines to standard error, if there is one; on a terminal none is broken within a word.
+    """Print lines to standard error, if there is one; on a terminal they are wrapped between words.
 
-    They repeat what a user or a server said: each is escaped, and stays one line.
+    The lines may repeat the words of a user or a server: each is escaped, and stays one line.
     """
     from contextlib import suppress
 
@@ -261,7 +261,7 @@ def print_error(*lines: str) -> None:
 
 
 def forget_stdout() -> None:
-    """What cannot be written now must not be tried again, and complained about, when the interpreter ends."""
+    """Send stdout to /dev/null, so that the interpreter does not fail on the unwritten rest when it ends."""
     import os
 
     null = os.open(os.devnull, os.O_WRONLY)

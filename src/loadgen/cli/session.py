@@ -1,4 +1,4 @@
-"""A session: a configuration, resolved, with its server there and its outputs open, as a verb's words name them."""
+"""A session: a resolved configuration with its server running and its outputs open, as a command line names them."""
 
 from __future__ import annotations
 
@@ -36,32 +36,32 @@ SEARCH = "workload.saturation_search"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A configuration, resolved, with its server there and its outputs open."""
+    """A resolved configuration with its server running and its outputs open."""
 
     settings: config.Config
     plans: tuple[Plan, ...]
-    """The loads, one after another: more than one where tests are named."""
+    """The loads, run one after another; several when tests are named."""
     embedded: bool
     server: WatchedServer | None
-    """The server, where it was started for this session."""
+    """The server if it was started for this session, else None."""
     outputs: output.Outputs
     identity: str
-    """What the server calls itself."""
+    """The server's own name and version."""
 
     def emit(self, event: Event) -> None:
         self.outputs.emit(event)
 
     @property
     def judging(self) -> Judging:
-        """By what the loads' results are judged."""
+        """The settings by which the loads' results are judged."""
         return config.judging(self.settings)
 
     def announce(self, plan: Plan, sought: SearchSettings | None = None) -> None:
-        """The header of a load."""
+        """Emit the header of a load."""
         self.emit(header(self.settings, plan, sought, embedded=self.embedded, identity=self.identity))
 
     def measure(self) -> ExitCode:
-        """Puts the loads on, prints what came of each, and returns the gravest answer of all."""
+        """Run the loads, emit the result of each, and return the exit code of the gravest."""
         found: list[Severity] = []
         for plan in self.plans:
             found.append(self.measure_one(plan).severity)
@@ -89,7 +89,7 @@ class Session:
         return result
 
     def search(self) -> ExitCode:
-        """Searches the highest rate that meets the limits, and prints how that went."""
+        """Search the highest rate that meets the limits, emit the steps and the answer, and return its exit code."""
         settings = config.search_settings(self.settings)
         [plan] = self.plans
         self.announce(plan, settings)
@@ -111,9 +111,9 @@ class Session:
 
 @contextlib.contextmanager
 def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
-    """The session that the options name; with `force_search` its configuration has a search, if only by default.
+    """Open the session that the options name; with `force_search` a configuration without a search gets the default.
 
-    Raises LoadgenError for whatever keeps it from being opened.
+    Raises LoadgenError when the session cannot be opened.
     """
     flags = flags_of(given)
     check_target(given, flags)
@@ -146,13 +146,13 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
 def header(
     settings: config.Config, plan: Plan, sought: SearchSettings | None, *, embedded: bool = False, identity: str = ""
 ) -> Configured:
-    """What is said of a load before it begins; `identity` is empty while nobody knows which server it is."""
+    """Return the event that precedes a load; `identity` is empty while the server is not identified."""
     judging = config.judging(settings)
     return Configured(plan, __version__, settings.warnings, embedded, identity, sought, machine.fingerprint(), judging)
 
 
 def check_target(given: Given, flags: Flags, matrix: str | None = None) -> None:
-    """Raises UsageError where the flags name no server, or more than one."""
+    """Raise UsageError when the flags name no server, or more than one."""
     host, port = flags.target.address.host, flags.target.address.port
     address = host or port
     named = [
@@ -170,15 +170,15 @@ def check_target(given: Given, flags: Flags, matrix: str | None = None) -> None:
 
 
 def settings_of(given: Given, flags: Flags, server: Path | None = None) -> config.Config:
-    """The configuration that the words name: file, flags and --set. Raises UsageError or ConfigError."""
+    """Return the configuration that file, flags and --set make. Raises UsageError or ConfigError."""
     file = presets.CONFIGS.named(given.config)
     keys: dict[str, object] = {} if file is not None else without_file(given)
     keys |= flags.keys
     if SEARCH in flags.keys and "general.duration" not in flags.keys:
-        # A search says itself how long each rate is measured.
+        # A search has its own length for each rate.
         keys.pop("general.duration", None)
     if given.embedded:
-        # One server, whose port is known when it runs, in place of any that the file names.
+        # One server in place of those of the file; its port is known when the server runs.
         keys["target.endpoints"] = config.Flag("--embedded", [f"{HOST}:1"])
     address = flags.target.address
     if not address:
@@ -187,20 +187,20 @@ def settings_of(given: Given, flags: Flags, server: Path | None = None) -> confi
         protocol = flags.keys.get("target.protocol")
         at = address.endpoint(str(protocol.value) if protocol else "")
         settings = config.load(file, given.set, {**keys, "target.endpoints": at}, server=server)
-        # The protocol may stand in the file only, and the port be its own.
+        # Only the file may give the protocol, and with the protocol the default port.
         if (own := address.endpoint(settings.target.protocol)) != at:
             settings = config.load(file, given.set, {**keys, "target.endpoints": own}, server=server)
     return settings.warned((*flags.remarks, *settings.warnings))
 
 
 def without_file(given: Given) -> dict[str, object]:
-    """What holds where no file is named; a number of requests by --set needs neither a warm-up nor a duration."""
+    """Return the defaults without a file; with a number of requests by --set, neither a warm-up nor a duration."""
     counted = any(override.partition("=")[0].strip() == "general.requests" for override in given.set)
     return {key: value for key, value in WITHOUT_FILE.items() if not (counted and key.startswith("general."))}
 
 
 def plans_of(given: Given, flags: Flags, settings: config.Config) -> tuple[Plan, ...]:
-    """What is to be run, one after another: a load for each test, or the one load of the configuration."""
+    """Return the loads to run one after another: one for each test, or the one load of the configuration."""
     if not flags.tests:
         return (config.resolve(settings),)
     option = given.word("tests")
@@ -209,7 +209,7 @@ def plans_of(given: Given, flags: Flags, settings: config.Config) -> tuple[Plan,
     for number, test in enumerate(flags.tests):
         keys = {key: config.Flag(spelling, value) for key, value in test.keys().items()}
         if number:
-            # Another seed for each test: it is in the result, and so it can be repeated alone.
+            # Each test has a seed of its own, which is in the result: a test can be repeated alone.
             keys["general.seed"] = config.Flag(spelling, (plans[0].seed + number) % (config.MAX_SEED + 1))
         plan = config.resolve(settings_of(given, flags.having(keys), server=flags.target.file))
         prefill = plan.workload.prefill and not number
@@ -218,11 +218,11 @@ def plans_of(given: Given, flags: Flags, settings: config.Config) -> tuple[Plan,
 
 
 def wanted(given: Given, settings: config.Config) -> output.Wanted:
-    """The outputs that the options and [admin] name."""
+    """Return the outputs that the options and [admin] name."""
     admin = settings.admin
     return output.Wanted(admin.format, admin.color, file=given.output, json=given.json, plot=given.get("plot"))
 
 
 def name_of(given: Given, flags: Flags) -> str:
-    """What to call a server that is described by one of these files."""
+    """Return the name of a server that the server file or the CONFIG describes: the file's, without its suffix."""
     return flags.target.file.stem if flags.target.file is not None else Path(given.config or "").stem

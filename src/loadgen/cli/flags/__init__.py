@@ -1,6 +1,6 @@
-"""What flags come to: keys of the configuration, the server's address, and redis-benchmark's and memtier's arithmetic.
+"""The meaning of flags: configuration keys, the server's address, and redis-benchmark's and memtier's arithmetic.
 
-It knows what each flag means in which tool. It opens nothing, and of files it knows only whether they are there.
+The meaning of each flag in each tool is known here. No file is opened; only the existence of files is checked.
 """
 
 from loadgen.cli.flags.reading import WITHOUT_FILE, Flags, flags_of

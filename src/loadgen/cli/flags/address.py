@@ -1,4 +1,4 @@
-"""Where the server is, in the words of several tools: -h and -p, a URI, memtier's --server."""
+"""The server's address, in the flags of several tools: -h and -p, a URI, memtier's --server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TLS_SCHEMES = ("rediss", "valkeys")
 
 @dataclass(frozen=True, slots=True)
 class GivenAddress:
-    """Where a server is that runs already, as far as flags say."""
+    """The address of a server that runs already, as far as flags give it."""
 
     host: Word | None = None
     port: Word | None = None
@@ -30,7 +30,7 @@ class GivenAddress:
         return self.host is not None or self.port is not None
 
     def endpoint(self, protocol: str) -> Flag:
-        """As the configuration has it, with the protocol's own port where none was given."""
+        """Return the configuration's endpoints for this address, with the protocol's port when none was given."""
         blamed = self.host or self.port
         assert blamed is not None, "an address has a host or a port"
         host = str(self.host.value) if self.host is not None else HOST
@@ -40,18 +40,18 @@ class GivenAddress:
 
 @dataclass(frozen=True, slots=True)
 class GivenTarget:
-    """Which server the flags name: one at an address, or one that is started from a file."""
+    """The server that the flags name: one at an address, or one that is started from a file."""
 
     address: GivenAddress = GivenAddress()
     file: Path | None = None
     keys: tuple[tuple[str, Flag], ...] = ()
-    """What a URI says of the user and the password."""
+    """The keys for the user and the password of a URI."""
 
 
 def target_of(given: Given, *, memtier: bool) -> GivenTarget:
-    """The server that the flags name. `memtier` says that flags which only memtier has stand beside these.
+    """Return the server that the flags name. `memtier` is True when flags that only memtier has are given too.
 
-    Raises UsageError for a URI that is none, and for a server file that there is not.
+    Raises UsageError for a malformed URI, and for a server file that does not exist.
     """
     host, port, uri = given.word("host"), given.word("port"), given.word("uri")
     keys: tuple[tuple[str, Flag], ...] = ()
@@ -69,7 +69,7 @@ def target_of(given: Given, *, memtier: bool) -> GivenTarget:
 
 
 def _without_port(host: Word) -> None:
-    """Raises UsageError for a host that a port follows; more than one colon is an IPv6 address."""
+    """Raise UsageError for a host with a port after it; a host with several colons is an IPv6 address."""
     name, _, port = str(host.value).rpartition(":")
     if name and ":" not in name and port.isdecimal():
         shown, number = printable(name, 60), printable(port, 10)
@@ -77,7 +77,7 @@ def _without_port(host: Word) -> None:
 
 
 def _server_file(server: Word, *, an_address: bool) -> Path | None:
-    """The server file that `--server` names; None where it is an address, as in memtier."""
+    """Return the server file that `--server` names; None for an address, as in memtier."""
     word = str(server.value)
     if presets.is_there(word) or Path(word).suffix == ".toml" or "/" in word:
         return presets.SERVERS.file(word)
@@ -95,7 +95,7 @@ def _server_file(server: Word, *, an_address: bool) -> Path | None:
 
 
 def read_uri(word: Word) -> tuple[GivenAddress, tuple[tuple[str, Flag], ...]]:
-    """The address in a URI, and the keys for its user and password. Raises UsageError."""
+    """Return the address in a URI, and the keys for its user and password. Raises UsageError."""
     try:
         uri = urlsplit(str(word.value))
         host, port = uri.hostname, uri.port
@@ -111,7 +111,7 @@ def read_uri(word: Word) -> tuple[GivenAddress, tuple[tuple[str, Flag], ...]]:
         raise UsageError(f"{word.spelling}: SELECT is not there yet: the load is on database 0; leave the path out.")
     user, _, _ = uri.netloc.rpartition("@")
     name, colon, password = user.partition(":")
-    # As in redis-cli: what stands alone is the password.
+    # As in redis-cli, a single part is the password.
     parts = (("target.username", name if colon else ""), ("target.password", password if colon else name))
     keys = tuple((key, Flag(word.spelling, unquote(text))) for key, text in parts if text)
     address = GivenAddress(word._replace(value=host or HOST), word._replace(value=port) if port is not None else None)
@@ -119,7 +119,7 @@ def read_uri(word: Word) -> tuple[GivenAddress, tuple[tuple[str, Flag], ...]]:
 
 
 def read_credentials(word: Word) -> tuple[tuple[str, Flag], ...]:
-    """The keys of memtier's `[USER:]PASSWORD`."""
+    """Return the keys of memtier's `[USER:]PASSWORD`."""
     name, colon, password = str(word.value).partition(":")
     if not colon:
         return (("target.password", Flag(word.spelling, name)),)

@@ -1,4 +1,4 @@
-"""memtier's arithmetic: what it counts for each thread or connection, counted over all of them."""
+"""memtier's arithmetic: its numbers for each thread or connection, as totals over all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadgen.errors import UsageError
 THREADS = 4
 CLIENTS = 50
 LAST_KEY = 10_000_000
-"""Its defaults, where a number counts for each."""
+"""memtier's defaults of --threads, --clients and --key-maximum."""
 
 _CONNECTIONS = "connection.connections"
 _REQUESTS = "general.requests"
@@ -19,14 +19,14 @@ _KEYS = "workload.keyspace.count"
 
 
 def signs(given: Given) -> bool:
-    """Whether a flag is given that only memtier has, but for `--clients`, which means something else beside it."""
+    """True when a flag is given that only memtier has, other than `--clients`, whose meaning depends on the others."""
     return any(word.option.only == MEMTIER_TOOL and word.spelling != "--clients" for word in given.words)
 
 
 def totals(given: Given, keys: dict[str, Flag]) -> dict[str, Flag]:
-    """The keys that `--clients`, `--requests` and `--rate-limiting` come to over all threads and connections.
+    """Return the keys of `--clients`, `--requests` and `--rate-limiting`, as totals over all threads and connections.
 
-    `keys` has what the flags say. Raises UsageError where the number of connections is left to a CONFIG.
+    `keys` has the keys of all flags. Raises UsageError when the number of connections is left to a CONFIG.
     """
     found: dict[str, Flag] = {}
     connections, requests, rate = keys.get(_CONNECTIONS), keys.get(_REQUESTS), given.word("rate_limiting")
@@ -51,7 +51,7 @@ def totals(given: Given, keys: dict[str, Flag]) -> dict[str, Flag]:
 
 
 def key_count(given: Given) -> tuple[str, Flag] | None:
-    """The size of the keyspace that `--key-minimum` and `--key-maximum` span. Raises UsageError."""
+    """Return the key of the keyspace's size, from `--key-minimum` and `--key-maximum`. Raises UsageError."""
     least, most = given.word("key_minimum"), given.word("key_maximum")
     if least is None and most is None:
         return None
@@ -67,5 +67,5 @@ def key_count(given: Given) -> tuple[str, Flag] | None:
 
 
 def _times(each: object, number: object) -> object:
-    """A product of two counts; something that is no count is left for the configuration to refuse."""
+    """Return the product of two counts; anything else is returned as it is, for the configuration to refuse."""
     return each * number if isinstance(each, int | float) and isinstance(number, int) else each

@@ -1,4 +1,4 @@
-"""How often each command is sent, as text: ours with names, memtier's without."""
+"""The command mix as text: loadgen's with names, memtier's without."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ COMMANDS = ("get", "set", "delete")
 
 
 def read_mix(text: str) -> Weights:
-    """The weights of `get=80,set=20`; what is left out is not sent. Raises ValueError."""
+    """Return the weights of `get=80,set=20`; a command that is left out has weight 0. Raises ValueError."""
     weights = dict.fromkeys(COMMANDS, 0)
     shape = "write weights in whole numbers, such as get=80,set=20"
     for part in text.split(","):
@@ -24,7 +24,7 @@ def read_mix(text: str) -> Weights:
 
 
 def read_ratio(text: str) -> Weights:
-    """The weights of memtier's `SET:GET`. Raises ValueError."""
+    """Return the weights of memtier's `SET:GET`. Raises ValueError."""
     parts = text.split(":")
     if len(parts) != 2 or not all(map(_is_weight, parts)):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""redis-benchmark's tests by name: what each sends, and which of them loadgen lacks. No I/O."""
+"""redis-benchmark's tests by name: the load of each, and the tests that loadgen does not have. No I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadgen.escape import printable
 from loadgen.plan import Weights
 
 REQUESTS = 100_000
-"""Of each test, where nobody says how many: redis-benchmark's own number."""
+"""The requests of each test when no number is given: redis-benchmark's own default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,12 @@ class NamedTest:
     """One test: a load of one command."""
 
     title: str
-    """What results call it, as redis-benchmark does: `GET`."""
+    """The test's name in results, as in redis-benchmark's: `GET`."""
     weights: Weights | None
-    """Its mix; None for PING, which has no keys."""
+    """The test's mix; None for PING, which has no keys."""
 
     def keys(self) -> dict[str, object]:
-        """The keys of the configuration that make a load this test."""
+        """Return the configuration keys that make a load this test."""
         if self.weights is None:
             return {"target.protocol": "ping"}
         return {f"workload.commands.{name}": getattr(self.weights, name) for name in ("get", "set", "delete")}
@@ -31,7 +31,7 @@ class NamedTest:
 
 PING = NamedTest("PING_MBULK", None)
 
-# In the order in which redis-benchmark runs them, whatever the order in which they are asked for.
+# In the order in which redis-benchmark runs them, whatever the order on the command line.
 TESTS = {
     "ping": PING,
     "ping_mbulk": PING,
@@ -47,7 +47,7 @@ LACKING = (
 
 
 def tests_of(names: str) -> tuple[NamedTest, ...]:
-    """The tests that `-t` names, in redis-benchmark's order. Raises ValueError for those that there are not."""
+    """Return the tests that `-t` names, in redis-benchmark's order. Raises ValueError for unknown tests."""
     asked = [name.strip().lower() for name in names.split(",") if name.strip()]
     if not asked:
         raise ValueError(f"names no test; write some of {_listed(_own())}, such as get,set")

@@ -1,4 +1,4 @@
-"""A verb's options, read as a whole: which tool's meaning a flag has can depend on its neighbours."""
+"""The reader of a verb's options. It reads all of them together, as the meaning of a flag can depend on the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loadgen.cli.options import Given, ended
 from loadgen.config import Flag
 from loadgen.errors import UsageError
 
-# Somebody who gives no file wants an answer in seconds, over as many connections as other tools open.
+# Defaults without a file: an answer within seconds, over as many connections as other tools open.
 WITHOUT_FILE: dict[str, object] = {
     "general.warmup": "1s",
     "general.duration": "10s",
@@ -25,26 +25,26 @@ _REQUESTS = "general.requests"
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """All that a command line says of a load."""
+    """The load that a command line describes."""
 
     keys: dict[str, Flag]
-    """Keys of the configuration, but for the server's address."""
+    """Keys of the configuration, without the server's address."""
     target: GivenTarget
     tests: tuple[NamedTest, ...] = ()
-    """To be run one after another; empty for one load of the configuration's mix."""
+    """The tests to run one after another; empty for one load of the configuration's mix."""
     remarks: tuple[str, ...] = ()
-    """What whoever typed the flags should know, one sentence each."""
+    """Remarks on the flags for the user, one sentence each."""
 
     def __bool__(self) -> bool:
         return bool(self.keys or self.target.address or self.target.file or self.tests)
 
     def having(self, keys: Mapping[str, Flag]) -> Flags:
-        """The same, with further keys."""
+        """Return the same flags with further keys."""
         return replace(self, keys={**self.keys, **keys})
 
 
 def flags_of(given: Given) -> Flags:
-    """Reads a verb's options. Raises UsageError where they contradict each other, or a value is none."""
+    """Return the meaning of a verb's options. Raises UsageError for a contradiction or an invalid value."""
     is_memtier = memtier.signs(given)
     target = target_of(given, memtier=is_memtier)
     is_memtier = is_memtier or (target.address.host is not None and target.address.host is given.word("server"))
@@ -57,7 +57,7 @@ def flags_of(given: Given) -> Flags:
         elif word.option.name in ("key_minimum", "key_maximum") and (count := memtier.key_count(given)) is not None:
             keys |= dict([count])
     if "verdict.failures" in keys:
-        # One flag accepts what failed of either kind.
+        # One flag bounds both failed requests and failed connections.
         keys["verdict.connections"] = keys["verdict.failures"]
     tests = _tests(given, keys)
     weights, remarks = _mix(given)
@@ -72,7 +72,7 @@ def flags_of(given: Given) -> Flags:
         keys |= memtier.totals(given, keys)
     if _REQUESTS in keys:
         for key in ("general.warmup", "general.duration"):
-            # Nor does a file's count: whoever types a number wants as many.
+            # The file's warm-up and duration do not count either: a typed number of requests is sent in full.
             keys.setdefault(key, Flag(keys[_REQUESTS].option, 0))
     return Flags(keys, target, tests, remarks)
 
@@ -94,7 +94,7 @@ def _tests(given: Given, keys: dict[str, Flag]) -> tuple[NamedTest, ...]:
 
 
 def _mix(given: Given) -> tuple[dict[str, Flag], tuple[str, ...]]:
-    """The keys of the last of --mix and --ratio, and what to know about it."""
+    """Return the keys of the last of --mix and --ratio, and remarks on it."""
     words = [word for word in given.words if word.option.name in ("mix", "ratio")]
     if not words:
         return {}, ()

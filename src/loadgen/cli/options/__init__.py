@@ -1,7 +1,7 @@
-"""The command line as data: which options a verb has, what values they take, and how words become them.
+"""The command line as data: the options of a verb, the kinds of their values, and the parser of words.
 
 A flag is one row, an `Option`, in the table of a verb or in one that verbs share (`load`). `parse` turns words into a
-`Given`, `help` a table into text. What a value means for a run is for `flags` and the verbs.
+`Given`, `help` a table into text. The meaning of values is known to `flags` and the verbs only.
 """
 
 from loadgen.cli.options.given import Given, Word

@@ -1,4 +1,4 @@
-"""What a command line gave: each word that counted, with the flag that it was typed after."""
+"""A parsed command line: each option with its value and the flag as typed, and the words without a flag."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ class Word(NamedTuple):
 
     option: Option
     spelling: str
-    """The flag, of its several, that was typed: the one to be blamed."""
+    """The spelling of the flag that was typed, for messages."""
     value: Any
 
 
 class Given:
-    """The options and the words of a command line, by name; what was not given has its default."""
+    """The options and the words of a command line, by name; an option that was not given has its default."""
 
     def __init__(self, syntax: Syntax, words: Sequence[Word], positionals: dict[str, Any]) -> None:
         self.words = tuple(words)
-        """In the order in which they were typed."""
+        """The options in the order in which they were typed."""
         self._values: dict[str, Any] = dict(positionals)
         for option in syntax.options():
             off = False if option.kind is None and not option.key else None
@@ -32,16 +32,16 @@ class Given:
             self._values[name] = [*(self._values[name] or ()), word.value] if word.option.many else word.value
 
     def __getattr__(self, name: str) -> Any:
-        """The value of an option, or of a positional."""
+        """Return the value of an option, or of a positional."""
         try:
             return self._values[name]
         except KeyError:
             raise AttributeError(name) from None
 
     def get(self, name: str) -> Any:
-        """The same for a name that not every verb has; None where this one has not."""
+        """Return the value of a name that not every verb has; None when this verb does not have the name."""
         return self._values.get(name)
 
     def word(self, name: str) -> Word | None:
-        """The word that an option's value comes from; None where it was not given."""
+        """Return the word that gave an option its value; None when the option was not given."""
         return next((word for word in reversed(self.words) if word.option.name == name), None)

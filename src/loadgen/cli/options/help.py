@@ -1,4 +1,4 @@
-"""A verb's table of flags as help text, aligned, with the default of each."""
+"""The help text of a verb: its table of flags, aligned, with the default of each."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from loadgen.cli.options.option import Option, OptionGroup, Positional, Syntax
 
 WIDTH = 100
 COLUMN = 30
-"""Where explanations begin."""
+"""The column in which explanations begin."""
 
 
 def help_of(verb: str, about: str, syntax: Syntax, default: Callable[[str], str], width: int = WIDTH) -> str:
-    """The help text. `default` says what a configuration key is when nobody gives it; empty keeps silent of it."""
+    """Return the help text. `default` returns the default of a configuration key as text; empty shows none."""
     words = "".join(f" {_usage(each)}" for each in syntax.positionals)
     lines = [f"usage: loadgen {verb}{words} [options]", "", *_paragraphs(about, width)]
     if syntax.positionals:

@@ -1,7 +1,7 @@
-"""The kinds of value that an option takes: each reads a word, or says in a sentence what is wrong with it.
+"""The kinds of values that options take: each reads a word, or raises ValueError with a sentence.
 
-The sentence follows the flag that was typed: `-p: 99999 is not a port; ports are 1 to 65535`. Values of configuration
-keys are checked there; here they are only brought into the form in which a file would have them.
+The sentence follows the flag that was typed: `-p: 99999 is not a port; ports are 1 to 65535`. The configuration checks
+the values of its keys; here they are only converted to the form that they have in a file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from loadgen import units
 
 @dataclass(frozen=True, slots=True)
 class ValueKind:
-    """How a value is read. `read` raises ValueError with a sentence."""
+    """A kind of value: its name in help texts, and its reader. `read` raises ValueError with a sentence."""
 
     metavar: str
     read: Callable[[str], object]
@@ -45,7 +45,7 @@ def _number(word: str, least: int, most: int, what: str) -> int:
 
 
 def _literal(word: str) -> int | float | str:
-    """As TOML would have it: a number where it is one, else text."""
+    """Return a word as TOML would read it: a number if it is one, else text."""
     for read in (int, float):
         try:
             return read(word) if len(word) <= 40 else word
@@ -73,12 +73,12 @@ def _share(word: str) -> float:
 
 
 def _allowance(word: str) -> float:
-    """As a share, and none is one too."""
+    """Return a share, which may be 0."""
     return 0.0 if word in ("0", "0%") else _share(word)
 
 
 def choice(names: Sequence[str]) -> ValueKind:
-    """One of some words."""
+    """Return the kind of a value that is one of `names`."""
 
     def read(word: str) -> str:
         if word in names:
@@ -91,7 +91,7 @@ def choice(names: Sequence[str]) -> ValueKind:
 
 
 def whole(metavar: str, least: int, most: int) -> ValueKind:
-    """A whole number within bounds."""
+    """Return the kind of a whole number within bounds."""
     return ValueKind(metavar, lambda word: _number(word, least, most, f"a whole number from {least} to {most}"))
 
 
@@ -99,9 +99,9 @@ TEXT = ValueKind("TEXT", _text)
 FILE = ValueKind("FILE", lambda word: Path(_text(word)))
 FILE_NAME = ValueKind("FILE", _text)
 TIME = ValueKind("TIME", _text)
-"""Of a configuration key: read there."""
+"""A time for a configuration key, which the configuration reads."""
 TIME_NS = ValueKind("TIME", _time)
-"""More than 0, as nanoseconds."""
+"""A time of more than 0, read as nanoseconds."""
 COUNT = ValueKind("N", units.parse_count)
 RATE = ValueKind("N", units.parse_rate)
 SIZE = ValueKind("SIZE", units.parse_size)

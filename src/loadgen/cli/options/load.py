@@ -1,7 +1,7 @@
 """The flags of the verbs that put load on servers: one row each.
 
-Letters are redis-benchmark's and valkey-benchmark's, with their meaning; ours are long. memtier's long ones are in a
-table of their own. A row with a key sets that key of the configuration, and no more; what the others do is in `flags`.
+Letters mean what they mean in redis-benchmark and valkey-benchmark; loadgen's own flags are long. memtier's long flags
+have a table of their own. A row with a key only sets that key of the configuration; `flags` acts on the other rows.
 """
 
 from __future__ import annotations
@@ -169,6 +169,6 @@ REFUSED = (*REDIS_BENCHMARK, *VALKEY_BENCHMARK, *MEMTIER_REFUSED)
 
 
 def refused(why: str, *spellings: str) -> tuple[Option, ...]:
-    """Rows of the tables above that a verb knows and has no use for."""
+    """Return rows of the tables above as refused, for a verb that has no use for them."""
     rows = [option for group in GROUPS for option in group.options if set(spellings) & set(option.spellings)]
     return tuple(Option(row.spellings, "", row.kind, also=row.also, refusal=why) for row in rows)

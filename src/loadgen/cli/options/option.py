@@ -1,4 +1,4 @@
-"""What a verb takes on its command line, as frozen values: options in groups, and words that have no flag."""
+"""The syntax of a verb's command line, as frozen values: options in groups, and words without a flag."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ class Option:
     """One row of a table of flags."""
 
     spellings: tuple[str, ...]
-    """As they are typed, such as `-c` and `--connections`; the last is the one that messages recommend."""
+    """The flags as typed, such as `-c` and `--connections`; messages recommend the last."""
     what: str
-    """What it does, for the help text; empty keeps it out of there."""
+    """The explanation in the help text; empty keeps the option out of the text."""
     kind: ValueKind | None = None
-    """Of its value; None for a switch."""
+    """The kind of the value; None for a switch."""
     metavar: str = ""
     """The value's name in the help text; empty takes the kind's."""
     key: str = ""
-    """The configuration's key that it sets, such as `connection.connections`, if it is no more than that."""
+    """The configuration key that the option sets, such as `connection.connections`; empty if it does anything else."""
     sets: object = True
-    """What a switch sets; of an option whose value may be left out, what it then is."""
+    """The value that a switch sets, and that of an option whose value is left out."""
     bare: bool = False
-    """Whether its value may be left out."""
+    """True when the value may be left out."""
     many: bool = False
-    """Whether it may be repeated: then its value is a list."""
+    """True when the option may be repeated; the value is then a list."""
     default: object = None
-    """What the verb sees when it is not given; a list for `many`."""
+    """The value when the option is not given; a list for `many`."""
     also: tuple[str, ...] = ()
-    """Other tools' spellings of the same, accepted and not listed in the help text."""
+    """Other tools' spellings of the option, accepted but not listed in the help text."""
     only: str = ""
-    """The tool that it is taken from, where loadgen has another name for it; such options have a section of their
+    """The tool that the option comes from, when loadgen has another name for it; these options have a section of their
     own."""
     betrays: Callable[[str], str] | None = None
-    """Recognises a value that belongs to another tool's flag of this spelling: the sentence to refuse it with, or
-    nothing."""
+    """Recognises a value that belongs to another tool's flag of this spelling: returns the sentence to refuse it with,
+    or an empty one."""
     refusal: str = ""
-    """Why it is refused, and what to do instead, where loadgen does not have it yet."""
+    """The reason why the option is refused, and what to do instead; empty for an option that is acted on."""
     harmless: tuple[str, ...] = ()
-    """Values of a refused option that ask for nothing that is not done anyway; `""` is that of a switch."""
+    """Values of a refused option that are accepted, as they ask for what is done anyway; `""` is a switch's."""
     required: bool = False
 
     @property
     def name(self) -> str:
-        """By which the verb asks for its value: `max_memory` for `--max-memory`."""
+        """The name of the value in a `Given`: `max_memory` for `--max-memory`, or the key."""
         return self.key or self.spellings[-1].lstrip("-").replace("-", "_")
 
     @property
@@ -68,7 +68,7 @@ class Positional:
     what: str
     least: int = 0
     most: int | None = 1
-    """None: any number. With 1, the verb sees a word or None, and else a list."""
+    """The most words; None for any number. The value is a word or None when this is 1, and else a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +80,21 @@ class OptionGroup:
     about: str = ""
 
     def without(self, *spellings: str) -> OptionGroup:
-        """The same, but for these options."""
+        """Return the group without these options."""
         kept = tuple(each for each in self.options if not set(spellings) & set(each.spellings))
         return OptionGroup(self.title, kept, self.about)
 
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """All that a verb takes."""
+    """The options and words that a verb takes."""
 
     groups: tuple[OptionGroup, ...]
     positionals: tuple[Positional, ...] = ()
     refused: tuple[Option, ...] = ()
-    """Options of other tools, or of other verbs, that are known and turned down by name."""
+    """Options of other tools, or of other verbs, that are known and refused by name."""
 
     def options(self) -> Iterator[Option]:
-        """Those that are acted on."""
+        """Yield the options that are acted on."""
         for group in self.groups:
             yield from group.options

@@ -1,4 +1,4 @@
-"""Words → Given. One sentence says what is wrong, and blames the flag that was typed."""
+"""The parser of a command line: words → Given. An error is one sentence that names the flag as typed."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from loadgen.escape import printable
 
 
 class HelpWanted(Exception):
-    """The words ask for the verb's help text, and nothing else is done."""
+    """Raised when the words ask for the verb's help text, and for nothing else."""
 
 
 def parse(syntax: Syntax, words: Sequence[str]) -> Given:
-    """Reads a verb's command line. Raises UsageError for what is wrong with it, HelpWanted for `--help`."""
+    """Read a verb's command line. Raises UsageError for the first mistake, HelpWanted for `--help`."""
     return _Parser(syntax, words).given()
 
 
@@ -77,7 +77,7 @@ class _Parser:
             raise UsageError(ended(f"{spelling}: {error}")) from None
 
     def split(self, word: str) -> tuple[str, str | None]:
-        """The flag, and the value that is written together with it: `--port=1`, or `-p1` where `-p` takes one."""
+        """Return the flag, and the value in the same word, if any: `--port=1`, or `-p1` where `-p` takes a value."""
         if word in self.known:
             return word, None
         spelling, equals, value = word.partition("=")
@@ -89,7 +89,7 @@ class _Parser:
         return word, None
 
     def has_value(self) -> bool:
-        """Whether the next word can be a value: negative numbers and `-` can, flags cannot."""
+        """True when the next word can be a value: negative numbers and `-` can, flags cannot."""
         if not self.rest:
             return False
         word = self.rest[0]
@@ -104,7 +104,7 @@ class _Parser:
         raise UsageError(f"{spelling}: needs a value ({option.shown_value}){after}.")
 
     def offered(self) -> list[str]:
-        """The long flags that are acted on."""
+        """Return the long flags that are acted on."""
         return [name for option in self.syntax.options() for name in option.all_spellings if name.startswith("--")]
 
     def hint(self, spelling: str) -> str:
@@ -117,7 +117,7 @@ class _Parser:
 
 
 def ended(sentence: str) -> str:
-    """With a full stop, unless the sentence ends in a question."""
+    """Return the sentence with a full stop, unless it ends in a question mark."""
     return sentence if sentence.endswith("?") else f"{sentence}."
 
 
@@ -126,7 +126,7 @@ def _betrayed(option: Option, value: str | None) -> str:
 
 
 def _placed(positionals: Sequence[Positional], loose: Sequence[str]) -> dict[str, Any]:
-    """The words without a flag, by name. Raises UsageError where there are too few or too many."""
+    """Return the words without a flag, by name. Raises UsageError for too few or too many."""
     rest = list(loose)
     values: dict[str, Any] = {}
     for each in positionals:

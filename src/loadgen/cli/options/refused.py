@@ -1,6 +1,6 @@
-"""Flags of redis-benchmark, valkey-benchmark and memtier that loadgen does not have: what it says instead.
+"""Flags of redis-benchmark, valkey-benchmark and memtier that loadgen refuses, each with the sentence for the user.
 
-A row is known and refused by name. Where a value asks for what is done anyway, the row lets it pass.
+A flag in these rows is refused by name. A value that asks for what is done anyway is accepted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _no(*spellings: str, why: str, kind: ValueKind | None = None, harmless: tupl
 
 
 def _memtier(*spellings: str, why: str = "", kind: ValueKind | None = None, harmless: tuple[str, ...] = ()) -> Option:
-    """One that only memtier has; without a reason it asks for what is done anyway."""
+    """Return a row for a flag that only memtier has; a flag without a reason asks for what is done anyway."""
     what = "refused" if why else ""
     return Option(spellings, what, kind, refusal=why, harmless=harmless if why else ("",), only=MEMTIER_TOOL)
 

@@ -1,4 +1,5 @@
-"""Values that give away which tool's flag was meant where one letter means two things: the sentence for each."""
+"""Values that show which tool's flag was meant, for flags with two meanings. Each function returns the sentence that
+refuses such a value; empty for other values."""
 
 from __future__ import annotations
 
@@ -15,25 +16,25 @@ PROTOCOLS = {
     "memcache_text": "memcache",
     "ping": "ping",
 }
-"""What other tools call a protocol, and what it is called here."""
+"""Protocols by their names in other tools."""
 
 
 def of_threads(value: str) -> str:
-    """memtier's `-t 4`, for `-t get,set`."""
+    """Recognise memtier's `-t 4`, where `-t` names tests."""
     if value.isascii() and value.isdigit():
         return f"names tests, as in redis-benchmark, such as -t get,set; for worker processes write --threads {value}"
     return ""
 
 
 def of_duration(value: str) -> str:
-    """`-d 10s`, for a value's size."""
+    """Recognise `-d 10s`, where `-d` is a value's size."""
     if _TIME.fullmatch(value):
         return f"is the size of a value in bytes, as in redis-benchmark; for a time write --duration {value}"
     return ""
 
 
 def of_protocol(value: str) -> str:
-    """memtier's `-P memcache_text`, for a pipeline's depth."""
+    """Recognise memtier's `-P memcache_text`, where `-P` is a pipeline's depth."""
     if value in PROTOCOLS or value.startswith("memcache"):
         name = PROTOCOLS.get(value, value)
         return f"is the pipeline's depth, as in redis-benchmark; for the protocol write --protocol {name}"
@@ -41,19 +42,19 @@ def of_protocol(value: str) -> str:
 
 
 def of_address(value: str) -> str:
-    """memtier's `-s host`, for redis-benchmark's Unix socket."""
+    """Recognise memtier's `-s host`, where `-s` is a Unix socket, as in redis-benchmark."""
     if "/" not in value and not value.endswith(".sock"):
         return f"is a Unix socket, as in redis-benchmark; for the server's address write -h {value}"
     return ""
 
 
 def of_all_keys(value: str) -> str:
-    """memtier's `--requests allkeys`."""
+    """Recognise memtier's `--requests allkeys`."""
     return "takes a number here: allkeys is not there yet" if value == "allkeys" else ""
 
 
 def of_user(value: str) -> str:
-    """`-u name`, for a URI."""
+    """Recognise `-u name`, where `-u` is a URI."""
     if "://" not in value:
         return f"is the server's URI, such as redis://user:password@host:6379; for a user write --user {value}"
     return ""

@@ -1,1 +1,1 @@
-"""What a command line can ask for: one file per verb, with `SYNTAX` and `run(given)`."""
+"""The verbs of the command line: one file each, with `SYNTAX` and `run(given)`."""

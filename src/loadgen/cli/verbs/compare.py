@@ -33,7 +33,7 @@ SYNTAX = syntax(
 
 
 def run(args: Given) -> ExitCode:
-    """Runs rounds until each metric has its answer. Raises LoadgenError for what keeps it from beginning."""
+    """Run rounds until each metric has its answer. Raises LoadgenError when the rounds cannot begin."""
     words, file = list(args.candidates), None
     last = presets.CONFIGS.file(words[-1])
     if len(words) > 1 and not presets.SERVERS.path(words[-1]) and is_config(last):
@@ -47,10 +47,10 @@ def run(args: Given) -> ExitCode:
     wanted = session.wanted(args, field.settings)
     if args.aa:
         return field.compare_with_itself(words[0], wanted).exit_code
-    # All have been in the same rounds. One that has its answer is enough.
+    # All candidates were in the same rounds: one answer is enough.
     return min(compared.exit_code for compared in field.compare(field.candidates(words), wanted))
 
 
 def is_config(file: Path) -> bool:
-    """Whether a file is there that has more than a [target]."""
+    """True when the file exists and has more than a [target]."""
     return file.suffix == ".toml" and presets.is_there(str(file)) and not config.is_server_file(file)

@@ -18,10 +18,10 @@ from loadgen.escape import printable
 from loadgen.output.paper.sink import Sink, remark
 
 EVERY_KEY = ""
-"""Of `--example` without a name."""
+"""The value of `--example` without a name."""
 
 SERVER = "server/"
-"""Before the name of a server file, where a configuration has the same name."""
+"""The prefix of a server file's name, needed when a configuration has the same name."""
 
 SYNTAX = Syntax(
     (
@@ -48,7 +48,7 @@ SYNTAX = Syntax(
 
 
 def run(given: Given) -> int:
-    """Prints what was asked for. Raises ConfigError with every error in the file."""
+    """Print what the options ask for. Raises ConfigError with every error in the file."""
     if sum((given.config is not None, bool(given.schema), given.example is not None, bool(given.list))) != 1:
         raise UsageError("name a CONFIG file or a preset, or --list, --example or --schema.")
     if given.schema:
@@ -66,7 +66,7 @@ def run(given: Given) -> int:
 
 
 def listed() -> Iterator[str]:
-    """The presets, each with what it is in a line."""
+    """Yield the lines that list the presets, each with one sentence about it."""
     for title, shelf, use in (
         ("configurations", presets.CONFIGS, "loadgen NAME --embedded"),
         ("server files", presets.SERVERS, "loadgen run --server NAME"),
@@ -84,7 +84,7 @@ def listed() -> Iterator[str]:
 
 
 def preset(name: str) -> str:
-    """A preset's text. Raises UsageError where there is none of this name."""
+    """Return a preset's text. Raises UsageError when no preset has this name."""
     path = presets.CONFIGS.path(name) or presets.SERVERS.path(name.removeprefix(SERVER))
     if path is None:
         near = presets.CONFIGS.near(name) or presets.SERVERS.near(name)
@@ -94,5 +94,5 @@ def preset(name: str) -> str:
 
 
 def write(text: str) -> None:
-    """Raises OutputError when standard output does not take it."""
+    """Write text to standard output. Raises OutputError when that fails."""
     Sink(sys.stdout).write(text if text.endswith("\n") else text + "\n")

@@ -56,7 +56,7 @@ SYNTAX = syntax(
 
 
 def run(args: Given) -> ExitCode:
-    """Runs rounds until the answer is clear. Raises LoadgenError for what keeps it from beginning."""
+    """Run rounds until the answer is clear. Raises LoadgenError when the rounds cannot begin."""
     field = Contestants(args, "gate", presets.CONFIGS.named(args.config))
     found = field.candidates([args.baseline, args.candidate or ""])
     for each in found:

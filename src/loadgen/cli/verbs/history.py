@@ -22,7 +22,7 @@ from loadgen.output.paper.color import Paint, wants_color
 from loadgen.output.paper.sink import Sink
 
 MOST_POINTS = 500
-"""A step is looked for among shuffles of them all, which takes a second or two of so many."""
+"""The most points of a row. The search for a step shuffles all of them, which takes a second or two for so many."""
 
 
 def _metrics(word: str) -> list[str]:
@@ -65,10 +65,10 @@ SYNTAX = Syntax(
 
 
 def run(args: Given) -> ExitCode:
-    """Appends all the results or none, and draws. Raises UsageError for a file that is not what it should be."""
+    """Append all results or none, and draw the rows. Raises UsageError for a malformed file."""
     if (args.label or args.name) and not args.results:
         raise UsageError("--label and --name are for results that are appended: name a RESULT too.")
-    # What cannot be drawn is not appended either, so that the same command can be tried again.
+    # A standard output that cannot be used raises before results are appended: the command can be repeated.
     sink = Sink(sys.stdout)
     points = file.read(Path(args.file), remark, new=bool(args.results))
     added = [point for path in args.results for point in file.read_results(path, args.name, args.label)]

@@ -21,7 +21,7 @@ from loadgen.escape import printable
 from loadgen.record import ndjson
 
 MOST_NAMED = 6
-"""So many missing fields are named."""
+"""The most missing fields that are named."""
 
 
 SYNTAX = Syntax(
@@ -48,7 +48,7 @@ SYNTAX = Syntax(
 
 
 def run(args: Given) -> ExitCode:
-    """Prints the records of the file. Raises UsageError when they are none that loadgen wrote."""
+    """Print the records of the file. Raises UsageError for records that loadgen did not write."""
     reading, shown = record.Reading(), printable(args.file)
     records = ndjson.read(args.file)
     try:
@@ -74,7 +74,7 @@ def run(args: Given) -> ExitCode:
 
 
 def copy(records: Sequence[record.Record], file: str | None) -> None:
-    """Writes the records as they are, what this loadgen does not know of them too."""
+    """Write the records as they are, with the fields that this loadgen does not know."""
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(output.open_results(file)) if file else sys.stdout
         stack.callback(output.settle)
@@ -82,7 +82,7 @@ def copy(records: Sequence[record.Record], file: str | None) -> None:
 
 
 def unknown(missing: Sequence[str], shown: str) -> Iterator[str]:
-    """What the records do not say, a sentence for each kind."""
+    """Yield a sentence for each kind of fact that the records lack."""
     if "config" in missing:
         yield f"{shown} has no config record, so the server and the load are not known"
     fields = [name for name in missing if name != "config"]

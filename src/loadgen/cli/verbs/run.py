@@ -12,6 +12,6 @@ SYNTAX = Syntax(GROUPS, (CONFIG,), refused=REFUSED)
 
 
 def run(given: Given) -> ExitCode:
-    """Loads the config, runs it, prints it. Raises LoadgenError for whatever ends it before there is a result."""
+    """Run the configured load or search, and print its result. Raises LoadgenError when there is no result."""
     with session.opened(given) as opened:
         return opened.search() if config.wants_search(opened.settings) else opened.measure()

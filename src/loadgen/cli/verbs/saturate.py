@@ -20,6 +20,6 @@ SYNTAX = Syntax(
 
 
 def run(given: Given) -> ExitCode:
-    """Searches by [workload.saturation_search], or by its defaults. Raises LoadgenError as `loadgen run` does."""
+    """Search by [workload.saturation_search], or by its defaults. Raises LoadgenError as `loadgen run` does."""
     with session.opened(given, force_search=True) as opened:
         return opened.search()

@@ -30,7 +30,7 @@ from loadgen.units import NS_PER_S, parse_duration, shown
 from loadgen.version import __version__
 
 CONNECTIONS = 50
-# As a part of a measurement.
+# The warm-up, as a share of a measurement.
 WARMUP = 0.2
 
 
@@ -61,7 +61,7 @@ SYNTAX = Syntax(
 
 
 def run(args: Given) -> int:
-    """Measures, prints and keeps. Raises LoadgenError when the built-in server or a worker cannot run."""
+    """Measure, print and keep the figures. Raises LoadgenError when the built-in server or a worker cannot run."""
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     say = _print if args.format == "clean" else _say_nothing
     bar = output.create_progress(sys.stderr)
@@ -100,7 +100,7 @@ def run(args: Given) -> int:
 
 
 def kept(test: SelfTest, busy: Busy, *, anyway: bool = False) -> ExitCode:
-    """Keeps the figures, unless others had too much of this host while they were taken: YES or CANNOT_TELL."""
+    """Keep the figures, and return YES. Return CANNOT_TELL if other processes used too much of the host meanwhile."""
     if busy.reasons and not anyway:
         output.remark(
             f"loadgen: the figures are not kept, as this host was busy: {'; '.join(busy.reasons)}. Stop what else runs "
@@ -113,7 +113,7 @@ def kept(test: SelfTest, busy: Busy, *, anyway: bool = False) -> ExitCode:
 
 
 def plan_of(server: loadgen.Server, seconds: float, cpu: int | None) -> loadgen.Plan:
-    """One worker's load in a closed loop, for so long, on a CPU or on any."""
+    """Return the plan of one worker in a closed loop for `seconds`, pinned to `cpu` if there is one."""
     return loadgen.Plan(
         server,
         connections=CONNECTIONS,

@@ -85,7 +85,7 @@ SYNTAX = Syntax(
 
 
 def _faults_of(args: Given) -> Faults | None:
-    """What the options plant; None for nothing. Raises UsageError where they contradict each other."""
+    """Return the faults that the options plant; None for none. Raises UsageError when options contradict each other."""
     if bool(args.stall) != bool(args.every):
         raise UsageError("--stall and --every need each other: for how long, and how often.")
     if args.stall and args.stall >= args.every:
@@ -115,7 +115,7 @@ def _faults_of(args: Given) -> Faults | None:
 
 
 def run(args: Given) -> int:
-    """Serves until SIGINT, SIGTERM or a client's SHUTDOWN. Raises TargetError when it cannot listen."""
+    """Serve until SIGINT, SIGTERM or a client's SHUTDOWN. Raises TargetError when it cannot listen."""
     BuiltinServer(
         protocol=args.protocol,
         host=args.host,

@@ -55,7 +55,7 @@ SYNTAX = Syntax(
 
 
 def run(given: Given) -> ExitCode:
-    """Tests, prints, and says whether all passed. Raises LoadgenError for what keeps it from beginning, or ends it."""
+    """Test the servers, print the results, and return the gravest exit code. Raises LoadgenError for other failures."""
     cases, settings = cases_of(given)
     for warning in dict.fromkeys(warning for case in cases for warning in case.warnings):
         output.remark(f"warning: {warning}")
@@ -72,11 +72,11 @@ def run(given: Given) -> ExitCode:
     return Severity.gravest(each.severity for each in ended).code
 
 
-# ── What is tested ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── The servers to test ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def cases_of(given: Given) -> tuple[list[Case], config.Config]:
-    """Every server to be tested, in order, and the settings for what all have in common.
+    """Return a case for each server, in order, and the settings of the first, for the outputs of all.
 
     Raises UsageError or ConfigError, the latter with the problems of all files.
     """
@@ -100,7 +100,7 @@ def cases_of(given: Given) -> tuple[list[Case], config.Config]:
 
 
 def matched(pattern: str) -> list[Path]:
-    """The files of a pattern, or else the server presets, sorted. Raises UsageError when there is none."""
+    """Return the files that a pattern matches, or else the server presets, sorted. Raises UsageError for none."""
     root = Path(pattern).anchor
     try:
         files = sorted(file for file in Path(root).glob(pattern.removeprefix(root)) if file.is_file())
@@ -115,7 +115,7 @@ def case_of(settings: config.Config, name: str, embedded: bool) -> Case:
     plan = config.resolve(settings)
     server = config.server_plan(settings, name)
     if embedded:
-        # A server like any other here, which is watched and has a log.
+        # In a smoke test the built-in server is one like any other: watched, and with a log.
         server = builtin(plan.target.protocol, name="built-in server")
     return Case(
         name=server.name if server is not None else ", ".join(map(str, plan.target.endpoints)),
@@ -128,11 +128,11 @@ def case_of(settings: config.Config, name: str, embedded: bool) -> Case:
     )
 
 
-# ── How they end ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── The tally of answers ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def tally_of(ended: Sequence[SmokeEnded], took_s: float) -> str:
-    """How many tests there were, and how they ended: "19 servers in 2 min 5 s: 17 PASS, 2 FAIL"."""
+    """Return the number of tests, and how they ended: "19 servers in 2 min 5 s: 17 PASS, 2 FAIL"."""
     counts = Counter(output.smoke_verdict(each) for each in ended)
     listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     return f"{output.count(len(ended), 'server', took_s)}: {listed}"
