@@ -53,8 +53,8 @@ def quota(directories: tuple[Path, ...]) -> float | None:
 
 def throttling(directories: tuple[Path, ...]) -> Throttling | None:
     """Return the throttling by these groups' quotas, summed; None when no group reports any."""
-    said = [Throttling(*counts) for directory in directories if (counts := _throttled(directory)) is not None]
-    return Throttling(sum(t.count for t in said), sum(t.ns for t in said)) if said else None
+    reported = [Throttling(*counts) for directory in directories if (counts := _throttled(directory)) is not None]
+    return Throttling(sum(t.count for t in reported), sum(t.ns for t in reported)) if reported else None
 
 
 def _quota(directory: Path) -> float | None:
@@ -69,8 +69,8 @@ def _quota(directory: Path) -> float | None:
 
 
 def _throttled(directory: Path) -> tuple[int, int] | None:
-    said = dict(line.partition(" ")[::2] for line in _read(directory / "cpu.stat").splitlines())
-    count, us, ns = (said.get(key, "") for key in ("nr_throttled", "throttled_usec", "throttled_time"))
+    reported = dict(line.partition(" ")[::2] for line in _read(directory / "cpu.stat").splitlines())
+    count, us, ns = (reported.get(key, "") for key in ("nr_throttled", "throttled_usec", "throttled_time"))
     if not count.isdecimal():
         return None
     return int(count), int(us) * NS_PER_US if us.isdecimal() else int(ns) if ns.isdecimal() else 0

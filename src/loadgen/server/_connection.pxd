@@ -103,7 +103,7 @@ cdef class Connection:
 
     # The state of the faults on this connection.
     cdef int64_t data_commands  # served so far
-    cdef bint deaf              # input is read and dropped: nothing is executed or answered any more
+    cdef bint dropping          # input is read and dropped: nothing is executed or answered any more
     cdef bint slowed            # no read before read_at_ns, a monotonic time
     cdef int64_t read_at_ns
 
@@ -143,7 +143,7 @@ cdef class Connection:
     cdef bint make_room(self, Py_ssize_t room) except -1  # False: held_bytes would exceed its bound
     # Set one of this connection's parts of held_bytes. False: the bound would be exceeded, and nothing has changed.
     cdef bint hold(self, int64_t *part, int64_t size) noexcept
-    cdef int let_go(self) except -1    # frees `own` and sets all parts to 0
+    cdef int release_held(self) except -1  # frees `own` and sets all parts to 0
     cdef int turn_away(self) except -1  # replies too_much and closes the connection
     cdef int wait_for_peer(self, object rest, Py_ssize_t size) except -1  # passes the transport what is not sent
     cdef int spend(self, Py_ssize_t size) except -1

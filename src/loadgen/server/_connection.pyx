@@ -187,7 +187,7 @@ cdef class Connection:
         self.closing = True
         self.large_left = 0
         self.service.connections.discard(self)
-        self.let_go()
+        self.release_held()
 
     def abort(self):
         """Close at once; bytes not yet sent are lost."""
@@ -330,14 +330,14 @@ cdef class Connection:
         if not self.service.in_round:
             faults.arrive()
             self.service.begin_round()
-        while not self.blocked and not self.closing and not self.deaf:
+        while not self.blocked and not self.closing and not self.dropping:
             found = self.next_command()
             if found == AWAITED:
                 return 0
             if found == CONTROL:
                 answered = self.execute_command()
             elif faults.blackhole:
-                self.deaf = True
+                self.dropping = True
                 break
             else:
                 faults.serve()
@@ -352,7 +352,7 @@ cdef class Connection:
                 self.close_after_replies()
             if faults.takes_time():
                 self.flush()
-        if self.deaf:
+        if self.dropping:
             self.at = self.size
         return 0
 
@@ -419,7 +419,7 @@ cdef class Connection:
         part[0] = size
         return True
 
-    cdef int let_go(self) except -1:
+    cdef int release_held(self) except -1:
         free(self.own)
         self.own = NULL
         self.own_start = self.own_end = self.own_capacity = 0

@@ -206,7 +206,7 @@ class Search:
         self._limits = settings.limits
         self._min_throughput_ratio = settings.min_throughput_ratio
         self._bracket = _Bracket()
-        self._asked: Generator[Probe, Trial, SearchAnswer] = self._search()
+        self._probes: Generator[Probe, Trial, SearchAnswer] = self._search()
         self._answer: SearchAnswer | None = None
         self._begun = False
 
@@ -226,7 +226,7 @@ class Search:
             raise ValueError("a search begins with no trial, and each of its probes is followed by one")
         self._begun = True
         try:
-            return self._asked.send(last_trial) if last_trial is not None else next(self._asked)
+            return self._probes.send(last_trial) if last_trial is not None else next(self._probes)
         except StopIteration as end:
             answer: SearchAnswer = end.value
             self._answer = answer
@@ -332,14 +332,14 @@ class Search:
                 return self._end(*self._outcome(rate))
             if verdict is RateVerdict.GENERATOR_LIMITED:
                 reason = f"the generator fell behind again and again while {rate:,.0f}/s was confirmed"
-                return self._end(Outcome.GENERATOR_LIMITED, self._held(failed), False, reason)
+                return self._end(Outcome.GENERATOR_LIMITED, self._highest_passed(failed), False, reason)
             # Three short trials can fail by chance, so the upper end is a step above the rate that failed them.
             bracket.fail = min(bracket.fail, rate * (1 + _LEAST_STEP_DOWN), self._settings.max_rate_per_s)
             failed, rate = rate, self._lower(rate, _STEP_DOWN * 2**refuted)
         reason = f"rates that had passed did not pass 2 of 3 fresh trials, down to {failed:,.0f}/s"
-        return self._end(Outcome.UNCONFIRMED, self._held(failed), False, reason)
+        return self._end(Outcome.UNCONFIRMED, self._highest_passed(failed), False, reason)
 
-    def _held(self, below: float) -> float:
+    def _highest_passed(self, below: float) -> float:
         """Return the highest rate that has passed at all, below a rate that was not confirmed; 0 for none."""
         below = min(below, self._bracket.fail)
         passed = (step.rate_per_s for step in self._steps if step.passed and step.purpose is not Purpose.BASE)
@@ -370,7 +370,7 @@ class Search:
                 if spoilt > _CONFIRMATIONS:
                     return RateVerdict.GENERATOR_LIMITED
                 continue
-            self._learn(rate, trial)
+            self._add_point(rate, trial)
             passed, failed = passed + step.passed, failed + (not step.passed)
         return RateVerdict.PASS if passed >= needed else RateVerdict.FAIL
 
@@ -411,14 +411,14 @@ class Search:
         else:
             bracket.ceiling, bracket.ceiling_reason = rate, step.judgement.why
             return False
-        self._learn(rate, trial)
+        self._add_point(rate, trial)
         if step.passed:
             bracket.lo = rate
         else:
             bracket.fail = rate
         return step.passed
 
-    def _learn(self, rate: float, trial: Trial) -> None:
+    def _add_point(self, rate: float, trial: Trial) -> None:
         margin = min(
             (limit.limit_ns / max(1, x) for limit, x in zip(self._limits, trial.x_ns, strict=True)), default=0.0
         )

@@ -86,7 +86,7 @@ class Rule:
         `max_rounds`, with an α of 5 %. Below `least_rounds` the rule cannot find a difference, only SAME or UNCLEAR;
         below 5 rounds it cannot find SAME either, as no bound has a confidence of 95 %.
         """
-        first = max(_FIRST_LOOK, _reach(_ALPHAS[0], metrics, one_sided))
+        first = max(_FIRST_LOOK, _fewest_rounds(_ALPHAS[0], metrics, one_sided))
         if max_rounds < first + 2 * _LEAST_BETWEEN_LOOKS:
             return cls((max_rounds,), (_ALPHA_OF_ONE_LOOK,), one_sided, most_noise=most_noise)
         return cls((first, (first + max_rounds) // 2, max_rounds), _ALPHAS, one_sided, most_noise=most_noise)
@@ -107,10 +107,10 @@ class Rule:
 
 def least_rounds(metrics: int, *, one_sided: bool) -> int:
     """Return the fewest rounds with which a rule of `Rule.within` for so many judged metrics can find a difference."""
-    return _reach(_ALPHA_OF_ONE_LOOK, metrics, one_sided)
+    return _fewest_rounds(_ALPHA_OF_ONE_LOOK, metrics, one_sided)
 
 
-def _reach(alpha: float, metrics: int, one_sided: bool) -> int:
+def _fewest_rounds(alpha: float, metrics: int, one_sided: bool) -> int:
     """Return the fewest rounds at which the least p, of differences with one sign, is within alpha / metrics."""
     return math.ceil(math.log2((1 if one_sided else 2) * metrics / alpha))
 
@@ -198,12 +198,12 @@ class Suite(Generic[Key]):
         self.given_up: set[Key] = set()
         """The metrics too noisy to be answered by the rounds that are left."""
         self._differences: dict[Key, list[float]] = {name: [] for name in thresholds}
-        self._waited_for = set(thresholds)
+        self._pending = set(thresholds)
 
     @property
     def finished(self) -> bool:
         """True when no look is left, or each metric has its answer, has no evidence, or is given up."""
-        return self.rounds >= self.rule.looks[-1] or not self._waited_for
+        return self.rounds >= self.rule.looks[-1] or not self._pending
 
     def add(self, differences: Mapping[Key, float]) -> None:
         """Add a round's differences, by metric, and look when the rule says so. A metric may miss from a round."""
@@ -228,7 +228,7 @@ class Suite(Generic[Key]):
         shifted = sum(answer in (Shift.BETTER, Shift.WORSE) for answer in self.answers.values())
         self.level = self.rule.alpha(self.rounds) / max(1, len(self.thresholds) - shifted)
         self.given_up = {name for name in left & evidence.keys() if self._is_hopeless(name, evidence[name])}
-        self._waited_for = left & evidence.keys() - self.given_up
+        self._pending = left & evidence.keys() - self.given_up
 
     def _is_hopeless(self, name: Key, found: RankTest) -> bool:
         if found.rounds < LEAST_FOR_NOISE or found.spread <= self.rule.most_noise * self.thresholds[name]:
