@@ -1,4 +1,4 @@
-# A cursor over bytes that somebody else owns, and the few ways of writing bytes fast.
+# A cursor over borrowed bytes, and inline functions that read and write bytes fast.
 
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
@@ -7,7 +7,7 @@ cdef struct Cursor:
     const char *at   # next byte to read; borrowed from the read buffer, valid during one feed
     const char *end  # one past the last byte received
 
-# Templates are copied as whole blocks of this many bytes, which compiles to a few vector moves; whoever owns an
+# Templates are copied as whole blocks of this many bytes, which compiles to a few vector moves. The owner of an
 # out-buffer leaves this much room behind the longest request.
 cdef enum:
     BLOCK = 64
@@ -39,7 +39,7 @@ cdef extern from * nogil:
 
 
 cdef inline void write_key(char *out, uint64_t key, int length) noexcept nogil:
-    """The key's id in lower-case hex, zero-padded to length. The id fits: the config has checked it."""
+    """Write a key's id in lower-case hex, zero-padded to length. The config has checked that the id fits."""
     cdef char digits[16]
     if length >= 16:
         if length > 16:
@@ -51,7 +51,7 @@ cdef inline void write_key(char *out, uint64_t key, int length) noexcept nogil:
 
 
 cdef inline void copy_value(char *out, const char *value, Py_ssize_t length) noexcept nogil:
-    """Copies a value. A short one goes as a whole block, for which there must be room on both sides."""
+    """Copy a value. A short one is copied as a whole block, for which both buffers must have room."""
     if length <= BLOCK:
         memcpy(out, value, BLOCK)
     else:
@@ -59,7 +59,7 @@ cdef inline void copy_value(char *out, const char *value, Py_ssize_t length) noe
 
 
 cdef inline uint64_t word_at(const char *at) noexcept nogil:
-    """Eight bytes, the first one lowest (little-endian machines)."""
+    """Return eight bytes as a word, the first byte lowest (little-endian machines)."""
     cdef uint64_t word
     memcpy(&word, at, 8)
     return word
@@ -70,7 +70,7 @@ cdef inline const char *find_newline(Cursor *c) noexcept nogil:
 
 
 cdef inline const char *read_decimal(const char *at, const char *end, int64_t *value) noexcept nogil:
-    """Reads a non-negative decimal; returns the byte after it, or NULL where there is none of 1 to 18 digits."""
+    """Read a non-negative decimal. Return the place after it, or NULL where there is none of 1 to 18 digits."""
     cdef const char *start = at
     cdef int64_t v = 0
     while at < end and at - start < 18 and c'0' <= at[0] <= c'9':

@@ -1,4 +1,4 @@
-"""The interface that every wire protocol implements, and its face for plain bytes: `_codec.pxd` says what it asks."""
+"""The interface that every wire protocol implements (see `_codec.pxd`), and its face for plain bytes."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint64_t
@@ -25,7 +25,7 @@ cdef class Codec:
         return 0
 
     def encoded(self, str command, uint64_t key=0, bytes value=b""):
-        """The bytes of one request. Raises ValueError when its `value` has another length than the codec's."""
+        """Return the bytes of one request. Raises ValueError when `value` has another length than the codec's."""
         cdef Request request
         memset(&request, 0, sizeof(request))
         request.command = self.commands.number(command)
@@ -39,18 +39,18 @@ cdef class Codec:
         return out[:length]
 
     def decoder(self):
-        """A `Replies` that decodes this protocol's byte stream."""
+        """Return a `Replies` that decodes this protocol's byte stream."""
         return Replies(self)
 
 
 cdef class Replies:
-    """One connection's byte stream, decoded: the sans-IO face of a codec for tests and tools.
+    """The decoder of one connection's byte stream: the sans-IO face of a codec for tests and tools.
 
-    `feed` takes bytes, whole or cut anywhere, and returns the replies completed by them as outcome names; an error
-    reply is `("error reply", text)`, a push `"push"`. `commands` is the command that all of them answer, or a list of
-    those in line, from which each reply takes the first. A list given as `replies` is what they are appended to, so
-    that those before a refusal are not lost. Raises ValueError where the bytes are not the protocol: there the stream
-    ends.
+    `feed` takes bytes, whole or cut anywhere, and returns the outcome names of the replies that they complete; an error
+    reply is `("error reply", text)`, a push `"push"`. `commands` is the command that all replies answer, or a list of
+    the commands in line, from which each reply removes the first. Replies are appended to the list `replies` when it is
+    given, so that those before a ValueError are not lost. Raises ValueError where the bytes are not the protocol, which
+    ends the stream.
     """
 
     cdef Codec codec
@@ -70,7 +70,7 @@ cdef class Replies:
         cdef Cursor c
         if replies is None:
             replies = []
-        # In a block of their own size, so that a sanitizer sees a step over either end.
+        # A block of exactly this size, so that a sanitizer detects a step over either end.
         cdef char *block = <char *>malloc(len(text))
         if block == NULL and text:
             raise MemoryError()

@@ -11,14 +11,14 @@ cdef struct Template:
 
 
 cdef class Memcache(Codec):
-    cdef int id_length           # of a key's bytes, those after its prefix
+    cdef int id_length           # bytes of a key after its prefix
     cdef Py_ssize_t value_bytes
-    cdef Template head[KINDS]    # up to the key's id, its prefix too: of a read, a write, a removal
+    cdef Template head[KINDS]    # all before the key's id, the prefix included: of a read, a write, a removal
     cdef char set_middle[BLOCK]  # between a set's key and its value: flags, exptime, length
     cdef int set_middle_length
-    cdef char hit_line[BLOCK]    # behind the key of a value as this run's own are: flags, length, line end
+    cdef char hit_line[BLOCK]    # behind the key, in a reply with a value of this run's own: flags, length, line end
     cdef int hit_line_length
-    cdef Py_ssize_t hit_bytes    # of such a reply
+    cdef Py_ssize_t hit_bytes    # the length of such a reply
 
-    # Takes a reply of that kind to the request that is asked for off the cursor, if it is all here.
+    # Take such a reply to `d.asked` off the cursor, which has `hit_bytes` bytes at least; False when it is another one.
     cdef bint take_own(self, const Decoder *d, Cursor *c) noexcept nogil

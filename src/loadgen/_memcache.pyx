@@ -1,7 +1,7 @@
 """memcache's text protocol (memcached's doc/protocol.txt), as a client of a cache speaks it: get, set, delete, version.
 
-This file does not know what a connection is. A value is skipped without a look at it, but its key is compared with the
-one asked for, which finds replies that are out of step; whatever the cut, decoding goes on where it stopped.
+This file does not know connections. A value is skipped unread, but its key is compared with the requested one, which
+detects replies that are out of step. A reply may be cut anywhere between two reads.
 """
 
 from libc.stdint cimport int64_t, uint64_t
@@ -13,7 +13,7 @@ from loadgen._request cimport (
     ASK, DELETED, ERROR_REPLY, HIT, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED, WRITE, Request,
 )
 
-# Where in a reply a Decoder is.
+# The states of a Decoder: its position within a reply.
 cdef enum:
     BETWEEN = 0
     VALUE = 1       # skipping a value and its line end: d.skip bytes are to come, then `END`
@@ -32,8 +32,8 @@ cdef void fill(Template *t, bytes text) except *:
 cdef class Memcache(Codec):
     """The codec of a keyspace whose keys all have `key_length` bytes and whose values all have `value_bytes`.
 
-    Keys begin with `prefix`, which counts among their bytes and stands in the templates: it costs a request nothing.
-    `commands` is the run's table.
+    Keys begin with `prefix`, which `key_length` includes. The prefix is part of the templates, so that it costs a
+    request nothing. `commands` is the run's table.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b"", commands=None):
@@ -79,7 +79,7 @@ cdef class Memcache(Codec):
         cdef const char *end
         cdef Py_ssize_t length
         cdef int kind = kind_of(self.rows, command)
-        # The common case first: a value as this run's own are, whole.
+        # The common case first: a whole value of this run's own length.
         if d.state == BETWEEN and kind == READ and c.end - c.at >= self.hit_bytes and self.take_own(d, c):
             d.outcome = HIT
             return REPLY
@@ -101,7 +101,7 @@ cdef class Memcache(Codec):
             return NOT_THE_PROTOCOL
         length = end - c.at
         if newline - c.at >= HEAD:
-            pass  # as when it is cut, nothing but an error
+            pass  # only an error is so long, as when the line is cut
         elif kind == READ:
             if length > 6 and memcmp(c.at, b"VALUE ", 6) == 0:
                 return begin_value(d, c, newline, &self.head[READ], self.id_length)
@@ -139,7 +139,7 @@ cdef class Memcache(Codec):
 
     cdef bint take_own(self, const Decoder *d, Cursor *c) noexcept nogil:
         cdef const char *at = c.at + 6
-        # A key's prefix stands behind the `get ` that it was asked for with.
+        # The template is `get ` and the prefix.
         cdef int prefix_length = self.head[READ].length - 4
         if (d.asked == NULL or memcmp(c.at, b"VALUE ", 6) != 0
                 or prefix_length and memcmp(at, self.head[READ].bytes + 4, prefix_length) != 0
@@ -156,7 +156,7 @@ cdef class Memcache(Codec):
 
 
 cdef Decoded skip_error(Decoder *d, Cursor *c) noexcept nogil:
-    """Passes over what is left of a long error's line."""
+    """Pass over the rest of a long error's line."""
     cdef const char *newline = find_newline(c)
     if newline == NULL:
         c.at = max(c.at, c.end - 1)
@@ -170,10 +170,10 @@ cdef Decoded skip_error(Decoder *d, Cursor *c) noexcept nogil:
 
 
 cdef Decoded begin_value(Decoder *d, Cursor *c, const char *newline, const Template *get, int id_length) noexcept nogil:
-    """`VALUE <key> <flags> <bytes> [<cas>]`: compares the key, finds the length and passes over the value."""
+    """Read `VALUE <key> <flags> <bytes> [<cas>]`: compare the key, find the length and pass over the value."""
     cdef const char *at = c.at + 6
     cdef int64_t number = 0
-    # A key's prefix stands behind the `get ` that it was asked for with.
+    # The template is `get ` and the prefix.
     cdef int prefix_length = get.length - 4
     cdef bint asked_for = (
         d.asked != NULL and newline - at > prefix_length + id_length
@@ -205,7 +205,7 @@ cdef Decoded begin_value(Decoder *d, Cursor *c, const char *newline, const Templ
 
 
 cdef inline bint is_id(const char *at, uint64_t key, int length) noexcept nogil:
-    """Whether a key's id stands there, in so many characters, and a space behind it."""
+    """True when a key's id in `length` characters, and a space behind it, are at that place."""
     cdef char last[16]
     cdef int here = min(length, 16)
     cdef const char *end = at + length
@@ -220,11 +220,11 @@ cdef inline bint is_id(const char *at, uint64_t key, int length) noexcept nogil:
 
 
 cdef Decoded skip_value(Decoder *d, Cursor *c) noexcept nogil:
-    """Passes over what is left of a value, its line end, and `END`."""
+    """Pass over the rest of a value, its line end, and `END`."""
     cdef int64_t here = c.end - c.at
     if d.skip > 0:
         if here < d.skip:
-            # A line end that is cut in two is looked at in each half.
+            # Each half of a line end that is cut in two is checked.
             d.skip -= here
             c.at = c.end
             return NOT_THE_PROTOCOL if d.skip == 1 and here > 0 and (c.at - 1)[0] != c'\r' else NEED_MORE
@@ -244,7 +244,7 @@ cdef Decoded skip_value(Decoder *d, Cursor *c) noexcept nogil:
 
 
 cdef bint is_error(Decoder *d, const char *at, const char *end) noexcept nogil:
-    """`ERROR`, `CLIENT_ERROR …` and `SERVER_ERROR …`, whose text is kept."""
+    """True for `ERROR`, `CLIENT_ERROR …` and `SERVER_ERROR …`, whose text is kept."""
     cdef Py_ssize_t length = end - at
     cdef Py_ssize_t word
     if length >= 5 and memcmp(at, b"ERROR", 5) == 0:

@@ -1,18 +1,18 @@
-# What travels through the code: a request that carries its own history, and the words for what becomes of it.
+# A request, which carries its own history, and the numbers of commands, kinds, phases and outcomes.
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 
-# Kinds of commands: which replies they have, and what a hit and a miss are.
+# The kinds of commands. A kind decides which replies are possible, and what a hit and a miss are.
 cdef enum:
-    READ = 0      # a value, or none
+    READ = 0      # the reply is a value, or none
     WRITE = 1     # stores a value
     REMOVE = 2
-    ASK = 3       # the question that any server answers: PING, memcache's `version`
+    ASK = 3       # a request that any server answers: PING, memcache's `version`
     GREET = 4     # RESP3's HELLO
     LOG_IN = 5    # AUTH
     KINDS = 6
 
-# Which part of the run a request belongs to, by its intended time; none belongs to the drain, but bytes move in it.
+# The phase that a request belongs to, by its intended time. No request belongs to the drain, but bytes do.
 cdef enum:
     PRECHECK = 0   # a connection's greeting, also after a reconnect
     PREFILL = 1
@@ -21,7 +21,7 @@ cdef enum:
     DRAINING = 4
     PHASES = 5
 
-# What a reply said.
+# The outcomes of replies.
 cdef enum:
     HIT = 0
     STORED = 1
@@ -39,10 +39,10 @@ cdef enum:
 # A row of a run's table of commands.
 cdef struct Command:
     uint8_t kind
-    uint8_t hit       # the outcome that is its good answer …
-    uint8_t miss      # … and its empty one, or NO_OUTCOME
-    bint has_value    # it carries one
-    bint in_total     # it counts in the totals of its phase; what another request caused, a backfill, is counted apart
+    uint8_t hit       # the outcome that is a hit
+    uint8_t miss      # the outcome that is a miss, or NO_OUTCOME
+    bint has_value    # its requests carry a value
+    bint in_total     # it counts in the totals of its phase; a backfill, caused by another request, does not
 
 # A run's table of commands. A request's command is the number of a row.
 cdef class Commands:
@@ -50,19 +50,19 @@ cdef class Commands:
     cdef Command rows[MOST_COMMANDS]
     cdef int count
 
-    # The row of that name.
+    # Return the number of the row of that name.
     cdef int number(self, str name) except -1
-    # The first row of a kind; -1 where there is none.
+    # Return the number of the first row of a kind; -1 where there is none.
     cdef int first(self, int kind) noexcept
 
 cdef struct Request:
     int64_t intended_ns  # when the schedule wanted it sent; in a closed loop the time at which it was made
     int64_t made_ns      # when it was encoded, and its timeout began
     int64_t send_ns      # when its last byte went to the kernel; while it has not, `made_ns`
-    int64_t ready_ns     # with a schedule: the intended time, moved on by as long as the server had it wait
+    int64_t ready_ns     # with a schedule: the intended time, plus the time for which the server had it wait
     uint64_t key         # the key's id
-    uint64_t end         # the connection's count of bytes written once this request is out
+    uint64_t end         # the connection's count of written bytes once this request is out
     uint8_t command      # a row of the run's table
     uint8_t phase
-    uint8_t outcome      # what its reply said, once there is one
-    uint8_t resent       # its bytes went to a connection before, which the server closed before they reached it
+    uint8_t outcome      # the outcome of its reply, once there is one
+    uint8_t resent       # sent before, on a connection that the server closed before the bytes reached it

@@ -1,10 +1,10 @@
-"""A run's table of commands, and the names of what `_request.pxd` numbers."""
+"""A run's table of commands, and the names for the numbers in `_request.pxd`."""
 
 OUTCOME_NAMES = ("hit", "stored", "deleted", "ok", "miss", "not stored", "not found", "error reply")
 PHASE_NAMES = ("precheck", "prefill", "warmup", "measure", "drain")
 KIND_NAMES = ("read", "write", "remove", "ask", "greet", "log in")
 
-# The table of a run that names no other: (name, kind, whether it counts in totals), as fields of `command.Command`.
+# The default table: (name, kind, in_total), as in `command.Command`.
 ROWS = (
     ("get", "read", True),
     ("set", "write", True),
@@ -25,9 +25,9 @@ cdef int miss_of(int kind) noexcept:
 
 
 cdef class Commands:
-    """A table of commands: `rows` are (name, one of KIND_NAMES, whether it counts in totals).
+    """A table of commands: `rows` are (name, one of KIND_NAMES, True when it counts in totals).
 
-    Raises ValueError for more than 16 rows, and where two have one name.
+    Raises ValueError for more than 16 rows, and for two rows of one name.
     """
 
     def __cinit__(self, rows=ROWS):

@@ -1,4 +1,4 @@
-# RESP2 and RESP3, client side. Nothing in a request depends on the version: HELLO asks for it, replies show theirs.
+# RESP2 and RESP3, client side. Of the requests only HELLO depends on the version; replies show theirs.
 
 from libc.stdint cimport uint64_t
 
@@ -6,21 +6,21 @@ from loadgen._buffer cimport BLOCK
 from loadgen._codec cimport Codec
 from loadgen._request cimport MOST_COMMANDS
 
-# How a command of the table is written. What never changes of it stands in blocks that are copied whole.
+# The bytes of a command of the table. The constant parts are blocks that are copied whole.
 cdef struct Form:
-    char head[BLOCK]     # up to the key's id, its prefix too
+    char head[BLOCK]     # all before the key's id, the prefix included
     int head_length
     char middle[BLOCK]   # between the key and the value
-    int middle_length    # 0: it has no value
-    const char *whole    # of a command without a key: all of it; borrowed
+    int middle_length    # 0: the command has no value
+    const char *whole    # all bytes of a command without a key; borrowed from `wholes`
     int whole_length
 
 
 cdef class Resp(Codec):
-    cdef int id_length        # of a key's bytes, those after its prefix
+    cdef int id_length        # bytes of a key after its prefix
     cdef Py_ssize_t value_bytes
     cdef Form forms[MOST_COMMANDS]
-    cdef list wholes          # whose bytes the forms borrow
-    cdef uint64_t hit_head    # a value's length line as this run's own values have it, in the lowest bytes …
-    cdef uint64_t hit_mask    # … which these are
-    cdef Py_ssize_t hit_bytes  # of such a reply; 0 where it is not looked for
+    cdef list wholes          # owns the bytes that the forms borrow
+    cdef uint64_t hit_head    # the length line of this run's own values, in the lowest bytes
+    cdef uint64_t hit_mask    # the mask of those bytes
+    cdef Py_ssize_t hit_bytes  # the length of a reply with such a value; 0: such a reply has no fast path

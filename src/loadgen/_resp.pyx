@@ -1,10 +1,9 @@
 """RESP2 and RESP3 (https://redis.io/docs/latest/develop/reference/protocol-spec/), as a client of a cache speaks them.
 
-This file does not know what a connection is. Replies are decoded in place; a body is skipped without a look at it;
-whatever the cut, decoding goes on where it stopped. Streamed aggregates and strings (`*?`, `$?`), which no server sends
-unasked, are refused; so are a carriage return within a line, a plus sign and a leading zero: hiredis takes none of
-them, no server sends them, and what looks like them comes of replies that are out of step. No reply of RESP says which
-key it is for.
+This file does not know connections. Replies are decoded in place, and a body is skipped unread. A reply may be cut
+anywhere between two reads. Streamed aggregates and strings (`*?`, `$?`) are refused, because no server sends them
+unasked. A carriage return within a line, a plus sign and a leading zero are refused too: hiredis accepts none of them,
+no server sends them, and replies that are out of step may look like them. A reply of RESP does not name its key.
 """
 
 from libc.stdint cimport UINT64_MAX, int64_t
@@ -17,7 +16,7 @@ from loadgen._request cimport (
     Request,
 )
 
-# Where in a reply a Decoder is.
+# The states of a Decoder: its position within a reply.
 cdef enum:
     BETWEEN = 0    # at a type byte
     BODY = 1       # skipping the body of a reply: d.skip bytes are to come
@@ -26,21 +25,21 @@ cdef enum:
     ATTRIBUTE = 4  # the same, in an attribute: the reply itself comes after it
     LONG_ERROR = 5  # skipping the rest of an error line
 
-# What the steps below answer beside a Decoded: a step was taken, and the reply goes on behind it.
+# What the steps below return besides a Decoded: the step is done, and the reply goes on after it.
 cdef enum:
     GO_ON = -1
 
-# proto-max-bulk-len can be raised to this; Redis itself allows no more in an aggregate than fits an int.
+# proto-max-bulk-len can be raised to this. Redis allows no more elements in an aggregate than fit in an int.
 cdef int64_t LONGEST_BULK = (<int64_t>1) << 40
 cdef int64_t MOST_ELEMENTS = (<int64_t>1) << 31
 
 
-# The names that commands with a key have on the wire, by kind.
+# The names on the wire of commands with a key, by kind.
 cdef dict VERBS = {READ: b"GET", WRITE: b"SET", REMOVE: b"DEL"}
 
 
 cdef int fill(char *block, bytes text) except -1:
-    """Puts a text into a block, and returns its length."""
+    """Copy a text into a block, and return its length."""
     if len(text) > BLOCK:
         raise ValueError(f"a template of {len(text)} bytes does not fit in a block of {BLOCK}")
     memcpy(block, <const char *>text, len(text))
@@ -54,9 +53,9 @@ cdef bytes command(parts):
 cdef class Resp(Codec):
     """The codec of a keyspace whose keys all have `key_length` bytes and whose values all have `value_bytes`.
 
-    Keys begin with `prefix`, which counts among their bytes and stands in the templates: it costs a request nothing.
-    With `version` 3, a command that greets asks for RESP3; with a password it, or the one that logs in under version 2,
-    sends it. `commands` is the run's table.
+    Keys begin with `prefix`, which `key_length` includes. The prefix is part of the templates, so that it costs a
+    request nothing. A command that greets asks for `version`, 2 or 3. With a password, commands that greet or log in
+    send the credentials. `commands` is the run's table.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, int version=2, str username="",
@@ -123,7 +122,7 @@ cdef class Resp(Codec):
     cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil:
         cdef int kind = kind_of(self.rows, command)
         cdef Py_ssize_t here = c.end - c.at
-        # The common cases first: a value as long as this run's own are, none, and the word that a value was stored.
+        # The common cases first: a value of this run's own length, no value, and the status that a value was stored.
         if d.state == BETWEEN:
             if kind == READ:
                 if (self.hit_bytes and here >= self.hit_bytes and word_at(c.at) & self.hit_mask == self.hit_head
@@ -143,12 +142,12 @@ cdef class Resp(Codec):
 
 
 cdef inline bint is_word(const char *at, const char *word) noexcept nogil:
-    """Whether five bytes are those of a word."""
+    """True when five bytes are those of a word."""
     return memcmp(at, word, 4) == 0 and at[4] == word[4]
 
 
 cdef Decoded decode_any(Decoder *d, Cursor *c, int asked) noexcept nogil:
-    """Any reply, also one that the last read cut. A loop, so that no number of attributes can exhaust the stack."""
+    """Decode any reply, also one that the last read cut. A loop, so that no number of attributes exhausts the stack."""
     cdef int what = GO_ON
     while what == GO_ON:
         if d.state == BETWEEN:
@@ -165,7 +164,7 @@ cdef Decoded decode_any(Decoder *d, Cursor *c, int asked) noexcept nogil:
 
 
 cdef int begin(Decoder *d, Cursor *c, int asked) noexcept nogil:
-    """A reply to a kind of command, an attribute or a push, from its type byte."""
+    """Decode a reply to a kind of command, an attribute or a push, from its type byte."""
     cdef const char *newline
     cdef const char *digits
     cdef const char *after
@@ -219,7 +218,7 @@ cdef int begin(Decoder *d, Cursor *c, int asked) noexcept nogil:
         c.at = newline + 1
         return REPLY
     if digits[0] == c'-':
-        # Null, as a string or as an array: any command may be answered by either.
+        # Null, as a string or as an array: either may stand for a null answer.
         if kind != c'$' and kind != c'*' or not is_minus_one(digits, newline - 1) or not empty_answer(d, asked):
             return NOT_THE_PROTOCOL
         c.at = newline + 1
@@ -230,7 +229,7 @@ cdef int begin(Decoder *d, Cursor *c, int asked) noexcept nogil:
     if kind == c'!':
         return blob_error(d, c, newline + 1, length)
     if kind == c'$' or kind == c'=':
-        # PING may echo; nothing but a read has another reason to answer with a string.
+        # A string answers a read, or a PING that echoes.
         if asked != READ and asked != ASK:
             return NOT_THE_PROTOCOL
         d.outcome = HIT if asked == READ else OK
@@ -269,7 +268,7 @@ cdef int skip_error(Decoder *d, Cursor *c) noexcept nogil:
 
 
 cdef int skip_elements(Decoder *d, Cursor *c) noexcept nogil:
-    """Goes on in an aggregate: up to its end, or that of the bytes."""
+    """Pass over elements of an aggregate, up to its end or the end of the bytes."""
     cdef const char *newline
     cdef int what
     while True:
@@ -290,7 +289,7 @@ cdef int skip_elements(Decoder *d, Cursor *c) noexcept nogil:
 
 
 cdef bint begin_element(Decoder *d, Cursor *c, const char *newline) noexcept nogil:
-    """Reads the first line of an aggregate's element; False where it is none, as a push."""
+    """Read the first line of an aggregate's element; False where it is none, such as a push."""
     cdef char kind = c.at[0]
     cdef const char *digits = c.at + 1
     cdef int64_t length = 0
@@ -322,7 +321,7 @@ cdef bint begin_element(Decoder *d, Cursor *c, const char *newline) noexcept nog
 
 
 cdef Decoded blob_error(Decoder *d, Cursor *c, const char *body, int64_t length) noexcept nogil:
-    """RESP3's error with a length. Its beginning is kept as the error's text."""
+    """Decode RESP3's error with a length. Its beginning is kept as the error's text."""
     cdef int64_t wanted = min(length, ERROR_TEXT)
     if c.end - body < wanted:
         return NEED_MORE
@@ -337,12 +336,12 @@ cdef inline bint is_type(char kind) noexcept nogil:
 
 
 cdef inline bint is_line(const char *at, const char *newline) noexcept nogil:
-    """Whether a line ends in CR LF, and has no other CR; its beginning may be the CR."""
+    """True when a line ends in CR LF and has no other CR. The line may begin with that CR."""
     return (newline - 1)[0] == c'\r' and memchr(at, c'\r', newline - 1 - at) == NULL
 
 
 cdef inline bint is_plain(const char *digits, const char *end) noexcept nogil:
-    """Whether digits have no zero in front."""
+    """True when digits have no leading zero."""
     return digits[0] != c'0' or end - digits == 1
 
 
@@ -351,7 +350,7 @@ cdef inline bint is_minus_one(const char *digits, const char *end) noexcept nogi
 
 
 cdef bint is_integer(const char *digits, const char *end) noexcept nogil:
-    """Whether that is an integer of 64 bits."""
+    """True for an integer of 64 bits."""
     cdef bint negative = digits[0] == c'-'
     cdef const char *at = digits + negative
     cdef Py_ssize_t length = end - at
@@ -367,12 +366,12 @@ cdef bint is_integer(const char *digits, const char *end) noexcept nogil:
 
 
 cdef inline Decoded cut_off(Cursor *c) noexcept nogil:
-    """No line end yet: a head that fits is kept, a longer one is nothing that RESP has."""
+    """Return NEED_MORE for a head without its line end, or NOT_THE_PROTOCOL when it is longer than any of RESP."""
     return NEED_MORE if c.end - c.at < HEAD else NOT_THE_PROTOCOL
 
 
 cdef inline bint empty_answer(Decoder *d, int asked) noexcept nogil:
-    """A null: no value, or not stored. No other command answers so."""
+    """Set the outcome of a null: no value, or not stored. False for a command that no null answers."""
     if asked == READ:
         d.outcome = MISS
         return True
@@ -381,7 +380,7 @@ cdef inline bint empty_answer(Decoder *d, int asked) noexcept nogil:
 
 
 cdef inline Decoded skip_body(Decoder *d, Cursor *c, const char *body, int64_t length) noexcept nogil:
-    """Passes over a body and the line end behind it, all counted in length."""
+    """Pass over a body and the line end behind it; `length` counts both."""
     if c.end - body < length:
         c.at = body
         d.skip = length
@@ -392,7 +391,7 @@ cdef inline Decoded skip_body(Decoder *d, Cursor *c, const char *body, int64_t l
 
 
 cdef Decoded skip_rest(Decoder *d, Cursor *c) noexcept nogil:
-    """The same where d.skip bytes are still to come. A line end that is cut in two is looked at in each half."""
+    """Pass over the d.skip bytes that are still to come. Each half of a line end that is cut in two is checked."""
     cdef int64_t here = c.end - c.at
     cdef int64_t rest = d.skip
     if here < rest:

@@ -1,4 +1,4 @@
-"""What the machine did to the generator while it measured: frozen values that a verdict is made from. No I/O."""
+"""The signs of what slowed the generator while it measured: frozen values that a verdict is made from. No I/O."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _both_known(a: int | None, b: int | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class PauseAccount(Addable):
-    """How late one worker's event loop woke, over as long as its signs are of, by where the time had gone.
+    """The lateness of one worker's event loop in waking, over the time of its signs, in three parts by cause.
 
     Only wake-ups more than a millisecond late count. The three parts add up to the whole.
     """
@@ -28,9 +28,9 @@ class PauseAccount(Addable):
     busy_ns: int = counted(0)
     """The worker was running: it had too much to do."""
     queued_ns: int = counted(0)
-    """It was ready to run, and others had its CPU."""
+    """The worker was ready to run, and others had its CPU."""
     stopped_ns: int = counted(0)
-    """It was not even ready to run: stopped by a signal, a debugger, a suspended machine, a page fault."""
+    """The worker was not ready to run: stopped by a signal, a debugger, a suspended machine, a page fault."""
 
     @property
     def total_ns(self) -> int:
@@ -39,7 +39,7 @@ class PauseAccount(Addable):
 
 @dataclass(frozen=True, slots=True)
 class WorkerSigns(Addable):
-    """One worker over its measure window, and for as long after it as requests of the window were still being sent.
+    """The signs of one worker over its measure window, and until the last request of the window was sent.
 
     The sum of two is the same worker over two windows.
     """
@@ -49,44 +49,44 @@ class WorkerSigns(Addable):
     cpu_ns: int = counted(0)
     """User and system time of the process."""
     queued_ns: int | None = state(0, _both_known)
-    """Ready to run, without a CPU (`run_delay` of Linux's schedstat); None where the system does not say."""
+    """The time ready to run without a CPU (`run_delay` of Linux's schedstat); None where the system does not tell."""
     pauses: PauseAccount = counted(PauseAccount())
     overdue: int = counted(0)
-    """Requests of the window that were sent more than 10 ms after it closed, or never, for no reason but our own."""
+    """Requests of the window sent more than 10 ms after it closed, or never, for a reason of the generator's alone."""
     throttled: int | None = state(None, _both_known)
-    """Periods of the load in which a CPU quota of its control groups was used up; None where nobody says."""
+    """Periods of the load in which a CPU quota of the worker's control groups was used up; None where unknown."""
     throttled_ns: int = counted(0)
-    """How long something in those groups then waited for the next period."""
+    """The time for which something in those groups then waited for the next period."""
     quota_cpus: float | None = state(None, _later)
     """The least of those quotas, in CPUs; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostSigns:
-    """The machine over the measure window."""
+    """The signs of the machine over the measure window."""
 
     steal_share: float | None = None
-    """The part of all CPUs' time that a hypervisor gave to others; None where the system does not say."""
+    """The share of all CPUs' time that a hypervisor gave to others; None where unknown."""
     clock_source: str = ""
-    """What the kernel tells the time by, such as `tsc`; empty where it does not say."""
+    """The kernel's clock source, such as `tsc`; empty where unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """What this host's self-test (`loadgen selftest`) reached at a depth like the run's, for as many workers."""
+    """The result of this host's self-test (`loadgen selftest`) at a depth like the run's, for as many workers."""
 
     throughput_per_s: float
-    """Of all the run's workers together, in the run's kind of loop."""
+    """The throughput of all the run's workers together, in the run's kind of loop."""
     floor_p50_ns: int
     floor_p99_ns: int
     """Response time at a low rate against a server that does nothing."""
     taken: str
-    """When, as an ISO 8601 date."""
+    """The date of the self-test, in ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """Everything that the machine said."""
+    """All signs of one load."""
 
     workers: tuple[WorkerSigns, ...] = ()
     host: HostSigns = HostSigns()

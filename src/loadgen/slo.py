@@ -1,8 +1,8 @@
-"""Service level objectives: what a result must meet, and whether it does. Values and pure functions.
+"""Service level objectives, and the check of a result against them. Values and pure functions.
 
-Only a good reply meets an objective: a request that failed exceeds every latency, however soon it did.
+Only a good reply meets an objective: a failed request exceeds every latency, however soon it failed.
 
-It knows snapshots; what a breach leads to (an exit status, a red line) is for others to say.
+This module reads snapshots. It does not know what a breach leads to, such as an exit status or a red line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from loadgen.units import NS_PER_S
 
 
 class Unit(StrEnum):
-    """What an objective's limit, and what is measured for it, are in."""
+    """The unit of an objective's limit and of the value measured for it."""
 
     NS = "ns"
     COUNT = "count"
@@ -28,15 +28,15 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """One line of `[slo]`: `metric` must not exceed `limit`, or, where it ends in `_min`, not fall below it."""
+    """One line of `[slo]`: `metric` must not exceed `limit`; one whose name ends in `_min` must not fall below it."""
 
     metric: str
-    """One of PERCENTILES, of response time, where `max` is the exact one; or `errors`, `timeouts`, `hit_rate_min`,
+    """A percentile of response time, named as in PERCENTILES (`max` is exact); or `errors`, `timeouts`, `hit_rate_min`,
     `throughput_min`."""
     limit: float
     unit: Unit
     command: str = ""
-    """The command whose requests are meant, such as `get`; empty for all of the mix."""
+    """The command whose requests count, such as `get`; empty for all of the mix."""
 
     @property
     def is_floor(self) -> bool:
@@ -44,32 +44,32 @@ class Objective:
 
 
 class Attainment(StrEnum):
-    """Whether an objective is met."""
+    """The answer to an objective."""
 
     MET = "met"
     BREACHED = "breached"
     UNKNOWN = "unknown"
-    """There was nothing to measure it by, or what is still unanswered could turn it into a breach."""
+    """Nothing was measured, or requests that are still unanswered could breach the objective."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """An objective held against what was measured."""
+    """An objective compared with what was measured."""
 
     objective: Objective
     measured: float | None
     """In the objective's unit; None when there was nothing to measure."""
     answer: Attainment
     is_lower_bound: bool = False
-    """The latency rests on requests that were not answered: the true one is at least this."""
+    """True when the latency rests on unanswered requests: the true latency is at least `measured`."""
     has_few_samples: bool = False
-    """Fewer than 100 samples lie beyond the percentile."""
+    """True when fewer than 100 samples lie beyond the percentile."""
     failed: float = 0.0
-    """The share of requests that failed, where the percentile lies among them, so that `measured` is None."""
+    """The share of failed requests, where the percentile lies among them, so that `measured` is None."""
 
 
 def check(objectives: Iterable[Objective], measured: Snapshot, duration_ns: int) -> tuple[Evaluation, ...]:
-    """Each objective held against what was measured in a window of this length, in their order."""
+    """Compare each objective with what was measured in a window of this length; the Evaluations keep the order."""
     return tuple(
         _check_latency(objective, measured)
         if objective.metric in PERCENTILES
@@ -79,7 +79,7 @@ def check(objectives: Iterable[Objective], measured: Snapshot, duration_ns: int)
 
 
 _TABLE_END_NS = 2**36
-"""From here on samples share one counter, the overflow: all it says of a quantile is that it is not below."""
+"""From here on all samples share the overflow counter, so a quantile in it is known only to be at least this."""
 
 
 def _check_latency(objective: Objective, measured: Snapshot) -> Evaluation:
@@ -102,43 +102,43 @@ def _check_latency(objective: Objective, measured: Snapshot) -> Evaluation:
 
 
 def ranked(measured: Snapshot, q: float, command: str = "all") -> tuple[Histogram, int, int]:
-    """The good replies' response times, which of them in rising order is the quantile, and of how many requests it is.
+    """Return the good replies' response times, the quantile's rank among them from the least, and the requests ranked.
 
-    Requests that failed rank behind all good ones, so the quantile may lie beyond these. The unfinished stand among
-    them, at the age that they reached.
+    Failed requests rank behind all good ones, so the rank may exceed the number of good replies. Unfinished requests
+    are among the good ones, at the age that they reached.
     """
     good = measured.good_latency(command)
     requests = good.count + measured.tally(command).failed
-    # In integers, to nine decimals of q, as a histogram ranks.
+    # In integers, to nine decimals of q, as in Histogram's own quantiles.
     return good, max(1, -(-round(q * 1_000_000_000) * requests // 1_000_000_000)), requests
 
 
 def response_ns(measured: Snapshot, q: float, command: str = "all") -> int | None:
-    """The response time that the fraction q of all requests had a good reply within; None where fewer had one."""
+    """Return the response time within which the fraction q of all requests got a good reply; None where fewer did."""
     good, rank, _ = ranked(measured, q, command)
     return good.quantile(_middle(rank, good)) if rank <= good.count else None
 
 
 def _middle(rank: int, histogram: Histogram) -> float:
-    """A fraction whose quantile has this rank: half a rank below it, as the quantile's own rank is rounded up."""
+    """Return a fraction whose quantile has this rank: half a rank less, because a quantile's rank is rounded up."""
     return (rank - 0.5) / histogram.count
 
 
 def exceeding(measured: Snapshot, limit_ns: int, command: str = "") -> tuple[int, int]:
-    """How many requests a limit on response time holds for, and how many of them exceeded it for certain.
+    """Return how many requests a limit on response time applies to, and how many of them exceeded it for certain.
 
-    Those that failed are among the latter. The unfinished are where the age that they reached exceeds the limit.
+    A failed request exceeded the limit. An unfinished request did when the age that it reached exceeds the limit.
     """
     good, failed = measured.good_latency(command or "all"), measured.tally(command or "all").failed
     return good.count + failed, good.above(limit_ns) + failed
 
 
 def _least_equivalent(value_ns: int) -> int:
-    """The least that a quantile of `value_ns` can be in truth.
+    """Return the least true value that a quantile of `value_ns` can stand for.
 
-    A quantile is its counter's largest value (`highest_equivalent` in _histogram.pxd), up to 0.1 % above the truth: of
-    1 ms it is 1000447 ns. An objective is breached only where the whole counter lies above the limit, so that rounding
-    alone breaches none; what exceeds a limit by less than 0.1 % may be met. The values of a counter agree in their
+    A quantile is its counter's largest value (`highest_equivalent` in _histogram.pxd), up to 0.1 % above the true one:
+    1000447 ns for 1 ms. An objective is breached only where the whole counter lies above the limit, so that rounding
+    alone breaches none; a value less than 0.1 % above the limit may pass. The values of a counter agree in their
     leading 11 bits.
     """
     shift = max(0, value_ns.bit_length() - 11)
@@ -153,7 +153,7 @@ def _check_count(objective: Objective, value: float | None) -> Evaluation:
 
 
 def _measure(objective: Objective, measured: Snapshot, duration_ns: int) -> float | None:
-    """What an objective that is no latency is about, in its unit; None when there was nothing to measure."""
+    """Return the value of a metric that is no latency, in the objective's unit; None when nothing was measured."""
     tally = measured.tally(objective.command or "all")
     match objective.metric:
         case "errors":
@@ -163,7 +163,7 @@ def _measure(objective: Objective, measured: Snapshot, duration_ns: int) -> floa
         case "hit_rate_min":
             return measured.hit_rate
         case "throughput_min":
-            # Which of one command's good replies came within the window, and which with the drain, is not told apart.
+            # A single command's good replies within the window are not counted apart from those in the drain.
             good = tally.ok if objective.command else measured.ok_in_time
             return good * NS_PER_S / duration_ns if duration_ns > 0 else None
     raise ValueError(f'there is no metric "{objective.metric}"')

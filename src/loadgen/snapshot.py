@@ -1,6 +1,6 @@
-"""What was counted: frozen values that add (over workers) and subtract (over time). No I/O.
+"""Counts of a load: frozen values that add (over workers) and subtract (over time). No I/O.
 
-`now - before` is an interval, `sum` over workers is the run. The one door to `hdrh`, the HDR interchange format.
+`now - before` is an interval, `sum` over workers is the run. Only this module uses `hdrh`, the HDR interchange format.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 from loadgen.algebra import Addable, by_name, counted, state
 from loadgen.command import APART, COMMANDS
-from loadgen.engine._histogram import Histogram as Histogram  # part of what a snapshot is, for those who read one
+from loadgen.engine._histogram import Histogram as Histogram  # part of a snapshot, for its readers
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Tally(Addable):
-    """What became of the requests of one command: each planned one ends in exactly one of the six places."""
+    """The requests of one command by their end: each planned request ends in exactly one of six places."""
 
     planned: int = counted(0)
     ok: int = counted(0)
@@ -28,7 +28,7 @@ class Tally(Addable):
     """Answered by an error reply."""
     timeouts: int = counted(0)
     lost: int = counted(0)
-    """In flight, or waiting to be written, when the connection went."""
+    """In flight, or waiting to be written, when the connection ended."""
     corrupt: int = counted(0)
     """Answered by bytes that are no reply to it."""
     unfinished: int = counted(0)
@@ -59,7 +59,7 @@ class Tally(Addable):
 
     @property
     def failed(self) -> int:
-        """Requests that ended badly. What was still open when the drain ended did not end."""
+        """Requests that ended badly. A request still open when the drain ended did not end."""
         return self.errors + self.timeouts + self.lost + self.corrupt
 
     @property
@@ -69,24 +69,24 @@ class Tally(Addable):
 
     @property
     def ended(self) -> int:
-        """Requests of which it is known how they ended."""
+        """Requests whose end is known."""
         return self.ok + self.failed
 
     @property
     def balance(self) -> int:
-        """planned minus every place where a request can end: 0, or the requests that are still in flight."""
+        """`planned` minus the requests in every place: 0, or the number of requests that are still in flight."""
         return self.planned - self.ok - self.not_ok
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionCounts(Addable):
-    """`active` is how many are ready now; the others count events."""
+    """Counts of connection events, and in `active` the number of connections that are ready now."""
 
     opened: int = counted(0)
     failed: int = counted(0)
     """Attempts that did not become ready: refused, timed out, or turned away in the greeting."""
     closed: int = counted(0)
-    """Ready connections that went, from either side."""
+    """Ready connections that ended, from either side."""
     reconnects: int = counted(0)
     active: int = state(0, operator.add)
 
@@ -96,29 +96,29 @@ _SHOWN_ORDER = tuple(command.name for command in COMMANDS)
 
 @dataclass(frozen=True, slots=True)
 class Backlog(Addable):
-    """What was due by a schedule at a time, and had not been sent."""
+    """The requests of a schedule that were due at some time and not yet sent."""
 
     requests: int = counted(0)
-    """Of a Poisson stream, as many as can be expected: those that have not been sent have not been drawn."""
+    """For a Poisson stream the expected number, because the due times of unsent requests have not been drawn."""
     age_ns: int = state(0, max)
-    """How long the oldest had been due."""
+    """The time since the oldest was due."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot(Addable):
-    """Everything one worker, or all of them, counted in one phase up to `at_ns`.
+    """All counts of one worker, or of all workers, in one phase up to `at_ns`.
 
-    `now - earlier` is what happened since; `connections.active` and `backlog` stay what they are now.
+    `now - earlier` has the counts in between; `connections.active` and `backlog` keep their later values.
     """
 
     at_ns: int = state(0, max)
-    """Monotonic time at which it was taken."""
+    """Monotonic time at which the snapshot was taken."""
     tallies: Mapping[str, Tally] = by_name()
     """By command: get, set, delete, ping, backfill; hello and auth in the precheck."""
     response: Mapping[str, Histogram] = by_name()
     """By command: reply minus intended time."""
     service: Mapping[str, Histogram] = by_name()
-    """By command: reply minus send time. Empty in a closed loop, where it is the response time."""
+    """By command: reply minus send time. Empty in a closed loop, where it equals the response time."""
     lag: Histogram = counted(factory=Histogram)
     """Send minus intended time, all commands. Empty in a closed loop."""
     errors: Mapping[str, int] = by_name()
@@ -135,28 +135,28 @@ class Snapshot(Addable):
     lag_ours: Histogram = counted(factory=Histogram)
     """The part of each send's lag in which a connection had room and its socket took bytes: the generator was late."""
     lag_backpressure: Histogram = counted(factory=Histogram)
-    """The rest: every pipeline was full, the socket took no more, or no connection was up, and the server was busy."""
+    """The rest of the lag, the busy server's: all pipelines full, the socket took no bytes, or no connection was up."""
     lag_unsure: Histogram = counted(factory=Histogram)
-    """Of the sends of which more may be the generator's: the part in `lag_ours`."""
+    """The part in `lag_ours` of the sends whose lag may be the generator's in a larger part."""
     lag_unsure_most: Histogram = counted(factory=Histogram)
-    """And the most that it can be."""
+    """The largest part of the same sends' lag that may be the generator's."""
     failed: Mapping[str, Histogram] = by_name()
-    """By command, those of `response` that are no good replies: error replies, and timeouts at their age."""
+    """By command, the part of `response` without a good reply: error replies, and timeouts at their age."""
     ok_in_time: int = counted(0)
     """Of `answered_in_time`: good replies."""
     backlog: Backlog = state(Backlog(), operator.add)
-    """Of the phase's requests, at `at_ns` or, when the phase was over by then, at its end."""
+    """The backlog of the phase's requests, at `at_ns` or, when the phase was over by then, at its end."""
 
     @property
     def lag_ours_at_most(self) -> Histogram:
-        """The generator's part of each send's lag if all that is in doubt was its own; `lag_ours` when nothing is."""
+        """The most that may be the generator's part of each send's lag; `lag_ours` when no part is in doubt."""
         if not self.lag_unsure_most.count:
             return self.lag_ours
         return self.lag_ours - self.lag_unsure + self.lag_unsure_most
 
     @property
     def total(self) -> Tally:
-        """All commands of the configured mix; backfills stand apart."""
+        """The sum over all commands of the configured mix, without backfills."""
         return sum((t for command, t in self.tallies.items() if command not in APART), Tally())
 
     @property
@@ -166,50 +166,50 @@ class Snapshot(Addable):
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """The commands of which there was any request, in the order in which they are shown."""
+        """The commands with any request, in the order of outputs."""
         present = [command for command, tally in self.tallies.items() if tally.planned]
         return tuple(sorted(present, key=lambda c: _SHOWN_ORDER.index(c) if c in _SHOWN_ORDER else len(_SHOWN_ORDER)))
 
     @property
     def hit_rate(self) -> float | None:
-        """Of the GETs that were answered well, the fraction that found their key; None when there was none."""
+        """The fraction of well-answered GETs that found their key; None when there was no such GET."""
         get = self.tallies.get("get", Tally())
         return get.hits / (get.hits + get.misses) if get.hits + get.misses else None
 
     def latency(self, command: str = "all", clock: str = "response") -> Histogram:
-        """The latency of one command, or of all in the configured mix; `clock` is `response` or `service`."""
+        """Return the latency of one command, or of all in the configured mix; `clock` is `response` or `service`."""
         histograms = self.service if clock == "service" and self.service else self.response
         return _of(histograms, command)
 
     def good_latency(self, command: str = "all") -> Histogram:
-        """The response time of requests that did not fail; the unfinished are in it at their age."""
+        """Return the response time of requests that did not fail; unfinished ones are in it at their age."""
         return _of(self.response, command) - _of(self.failed, command)
 
     def tally(self, command: str = "all") -> Tally:
-        """The tally of one command, or of all in the configured mix."""
+        """Return the tally of one command, or of all in the configured mix."""
         return self.total if command == "all" else self.tallies.get(command, Tally())
 
 
 def _of(histograms: Mapping[str, Histogram], command: str) -> Histogram:
-    """One command's, or the sum over the configured mix."""
+    """Return the histogram of one command, or the sum over the configured mix."""
     if command != "all":
         return histograms.get(command, Histogram())
     return sum((h for c, h in histograms.items() if c not in APART), Histogram())
 
 
 LEAST_BEYOND = 100
-"""A percentile that fewer samples than this lie beyond is one that the next run may well contradict."""
+"""With fewer samples than this beyond a percentile, the next run may well contradict it."""
 
 
 def has_few_samples(histogram: Histogram, q: float) -> bool:
-    """Whether too few samples lie beyond the quantile for it to be relied on; never of the maximum, which is exact."""
+    """True when too few samples lie beyond a quantile to rely on it; False for the maximum, which is exact."""
     return 0 < q < 1 and histogram.count > 0 and histogram.beyond(q) < LEAST_BEYOND
 
 
 def encode_v2(histogram: Histogram) -> str:
-    """The counts as a base64 HdrHistogram V2 payload (lowest 1, highest 2**36 - 1, 3 digits), as in `.hlog` files.
+    """Return the counts as a base64 HdrHistogram V2 payload (lowest 1, highest 2**36 - 1, 3 digits), as in `.hlog`.
 
-    The exact min, max, sum and what lies in overflow are not part of that format.
+    The exact min, max and sum, and the samples in overflow, are not part of that format.
     """
     from hdrh.histogram import HdrHistogram
 
@@ -220,7 +220,7 @@ def encode_v2(histogram: Histogram) -> str:
 
 
 def decode_v2(payload: str) -> Histogram:
-    """The histogram in a base64 V2 payload written with 3 digits; min, max and sum are those of its counters."""
+    """Return the histogram of a base64 V2 payload written with 3 digits; min, max and sum are those of its counters."""
     from hdrh.histogram import HdrHistogram
 
     hdr = HdrHistogram.decode(payload.encode("ascii"))

@@ -1,4 +1,7 @@
-"""Durations and sizes as people write them, and as the program counts them: int nanoseconds and int bytes. No I/O."""
+"""Durations, sizes, counts and rates, from the spelling of people to numbers and back. No I/O.
+
+Inside the program a duration is int nanoseconds, and a size is int bytes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ NS_PER_MIN = 60 * NS_PER_S
 NS_PER_HOUR = 60 * NS_PER_MIN
 
 MAX_DURATION_NS = 100 * 365 * 24 * NS_PER_HOUR
-"""A hundred years: two of them, added to a monotonic clock, still fit in a signed 64-bit integer."""
+"""A hundred years: twice this, added to a monotonic clock, still fits in a signed 64-bit integer."""
 
 _DURATION_UNITS = {
     "ns": 1,
@@ -23,7 +26,7 @@ _DURATION_UNITS = {
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), NS_PER_HOUR),
 }
 
-# The spelling in which a duration is written back, largest unit first.
+# The units in which a duration is written, the largest first.
 _WRITTEN_UNITS = (("h", NS_PER_HOUR), ("m", NS_PER_MIN), ("s", NS_PER_S), ("ms", NS_PER_MS), ("us", NS_PER_US))
 
 _SIZE_UNITS = {
@@ -34,7 +37,7 @@ _SIZE_UNITS = {
     "kB": 1000,
 }
 
-# As redis.conf has them, where case tells 64kb (65,536 bytes) from 64KB (64,000).
+# The lower-case units of redis.conf: 64kb is 65,536 bytes, and 64KB above is 64,000.
 _SIZE_UNITS |= {f"{letter}b": 1024**power for power, letter in enumerate("kmg", start=1)}
 _SIZE_UNITS |= {letter: 1000**power for power, letter in enumerate("kmg", start=1)}
 
@@ -45,24 +48,25 @@ _COUNT_UNITS = {"": 1} | {
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", re.ASCII)
 
 COUNT = r"\s*[0-9]+(\.[0-9]+)?\s*[kmgKMG]?\s*"
-"""What `parse_count` takes, as a regular expression; that the number is whole, it does not say."""
+"""The texts that `parse_count` accepts, as a regular expression, which does not check that the number is whole."""
 
 RATE = r"\s*([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?)\s*([kmgKMG]?)\s*(?:/s)?\s*"
-"""What `parse_rate` takes, as a regular expression."""
+"""The texts that `parse_rate` accepts, as a regular expression."""
 
 _RATE = re.compile(RATE, re.ASCII)
 
-# No count of nanoseconds or bytes in range needs as many digits; it bounds the work on a hostile number.
+# No count of nanoseconds or bytes in range needs this many digits. The limit bounds the work on a hostile number.
 _MAX_DIGITS = 40
 
 
 def parse_duration(text: str | int | float) -> int:
-    """The nanoseconds of a duration.
+    """Return the nanoseconds of a duration.
 
     Text is a decimal number and a unit: ns, us, ms, s/sec/secs, m/min/mins or h/hr/hrs/hour/hours; no unit means
     seconds. A number that is not text is seconds as well.
 
-    Raises ValueError when it is none, negative, longer than a hundred years, or no whole number of nanoseconds.
+    Raises ValueError when `text` is no duration, negative, longer than a hundred years, or no whole number of
+    nanoseconds.
     """
     hint = 'write a number and a unit (ns us ms s m h), such as "10s" or "500ms"'
     ns = _count(text, _DURATION_UNITS, f"is not a duration; {hint}", default_unit=NS_PER_S)
@@ -74,10 +78,10 @@ def parse_duration(text: str | int | float) -> int:
 
 
 def parse_size(text: str | int | float) -> int:
-    """The bytes of a size: a decimal number and B, KB, MB, GB (powers of 1000) or KiB, MiB, GiB (powers of 1024).
+    """Return the bytes of a size: a decimal number and B, KB, MB, GB (powers of 1000) or KiB, MiB, GiB (of 1024).
 
     As in redis.conf, kb, mb and gb are powers of 1024, and k, m and g of 1000. No unit, or a number that is not text,
-    means bytes. Raises ValueError when it is none, negative, or no whole number of bytes.
+    means bytes. Raises ValueError when `text` is no size, negative, or no whole number of bytes.
     """
     hint = 'write a number and a unit, such as "64B", "64KB" (64000) or "64KiB" (65536)'
     size = _count(text, _SIZE_UNITS, f"is not a size; {hint}", default_unit=1)
@@ -87,9 +91,9 @@ def parse_size(text: str | int | float) -> int:
 
 
 def parse_count(text: str | int | float) -> int:
-    """A count: a whole number, or a decimal number and k, m or g (powers of 1000): "10k" is 10000.
+    """Return a count: a whole number, or a decimal number and k, m or g (powers of 1000): "10k" is 10000.
 
-    Raises ValueError when it is none, negative, or no whole number.
+    Raises ValueError when `text` is no count, negative, or no whole number.
     """
     hint = 'write a whole number, such as "10000" or "10k"'
     count = _count(text, _COUNT_UNITS, f"is not a count; {hint}", default_unit=1)
@@ -99,9 +103,9 @@ def parse_count(text: str | int | float) -> int:
 
 
 def parse_rate(text: str | int | float) -> float:
-    """Requests per second: a decimal number, if you like with k, m or g (powers of 1000) and "/s": "10k", "2.5k/s".
+    """Return requests per second: a decimal number, with an optional k, m or g (powers of 1000) and "/s": "2.5k/s".
 
-    Raises ValueError when it is none, or negative.
+    Raises ValueError when `text` is no rate, or negative.
     """
     refusal = f'{shown(text)} is not a rate; write requests per second, such as "5000" or "5k"'
     number = text if isinstance(text, str) else _text(text)
@@ -112,13 +116,13 @@ def parse_rate(text: str | int | float) -> float:
 
 
 def percent(share: float) -> str:
-    """0.0033 is "0.33 %"."""
+    """Return a share in percent: 0.0033 is "0.33 %"."""
     value = 100 * share
     return f"{value:.0f} %" if value >= 10 else f"{value:.2g} %"
 
 
 def span(ns: float) -> str:
-    """A length of time in three digits: 101_023_743 is "101 ms"."""
+    """Return a length of time in three digits: 101_023_743 is "101 ms"."""
     for unit, scale in (("s", NS_PER_S), ("ms", NS_PER_MS), ("µs", NS_PER_US)):
         if ns >= 0.9995 * scale:
             return f"{ns / scale:.3g} {unit}" if ns < 999.5 * scale else f"{ns / scale:.0f} {unit}"
@@ -126,10 +130,10 @@ def span(ns: float) -> str:
 
 
 def percent_beside(share: float, limit: float) -> tuple[str, str]:
-    """A share and its limit: "4.98 %" and "5 %".
+    """Return a share and its limit in percent: "4.98 %" and "5 %".
 
-    The limit is exact. The share has up to two decimals, as in the line that counts errors, or as many as it takes to
-    see on which side of the limit it is.
+    The limit is exact. The share has up to two decimals, as in the line that counts errors, or as many as show on which
+    side of the limit the share is.
     """
     bound = Decimal(f"{100 * limit:.12g}")
     for decimals in range(2, 16):
@@ -141,7 +145,7 @@ def percent_beside(share: float, limit: float) -> tuple[str, str]:
 
 
 def format_duration(ns: int) -> str:
-    """The shortest exact spelling of a duration that `parse_duration` reads back: 1500000000 is "1500ms"."""
+    """Return the shortest exact spelling of a duration that `parse_duration` reads back: 1500000000 is "1500ms"."""
     if ns == 0:
         return "0s"
     for unit, scale in _WRITTEN_UNITS:
@@ -151,13 +155,13 @@ def format_duration(ns: int) -> str:
 
 
 def _plain(number: Decimal) -> str:
-    """Without zeros at its end, and without an exponent."""
+    """Return a number without trailing zeros in its fraction, and without an exponent."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _count(value: str | int | float, units: dict[str, int], refusal: str, default_unit: int) -> int | None:
-    """`value` in the smallest unit, or None when that would be no whole number."""
+    """Return `value` in the smallest unit, or None when that would be no whole number."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)) or len(_text(value)) > _MAX_DIGITS:
         raise ValueError(f"{shown(value)} {refusal}")
     if isinstance(value, str):
@@ -166,7 +170,7 @@ def _count(value: str | int | float, units: dict[str, int], refusal: str, defaul
             raise ValueError(f"{shown(value)} {refusal}")
         number, scale = Decimal(match[1]), units[match[2]]
     else:
-        # Through its shortest text, so that 0.1 means a tenth and not the binary fraction beside it.
+        # By its shortest text, so that 0.1 means a tenth and not the nearest binary fraction.
         try:
             number, scale = Decimal(_text(value)), default_unit
         except InvalidOperation:
@@ -178,13 +182,13 @@ def _count(value: str | int | float, units: dict[str, int], refusal: str, defaul
 
 
 def _text(value: object) -> str:
-    """Decimal text; a huge int is not spelled out, since CPython refuses to beyond 4300 digits."""
+    """Return decimal text. A huge int is not spelled out, because CPython refuses more than 4300 digits."""
     if isinstance(value, int) and value.bit_length() > 256:
         return "a number of too many digits to spell out"
     return str(value)
 
 
 def shown(value: object) -> str:
-    """A value as messages repeat it: text in quotes, and cut where it is long."""
+    """Return a value as messages repeat it: text in quotes, cut when it is long."""
     text = f'"{value}"' if isinstance(value, str) else _text(value)
     return text if len(text) <= _MAX_DIGITS + 2 else text[:_MAX_DIGITS] + "…"

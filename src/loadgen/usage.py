@@ -1,6 +1,6 @@
-"""What a server's processes use, as the operating system counts it. Values; no I/O.
+"""The resource use of a server's processes, as the operating system counts it. Values; no I/O.
 
-`now - before` is what was used in between. Not to be mixed up with the generator's own share, in `signs`.
+`now - before` is the use in between. The generator's own use is in `signs`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from loadgen.units import NS_PER_US
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A server's process and its children at a moment, or, as a difference, since one."""
+    """A reading of a server's process and its children, or the difference of two readings."""
 
     at_ns: int
-    """Monotonic time; of a difference, its length."""
+    """Monotonic time; in a difference, its length."""
     cpu_ns: int
-    """User and system time of all its threads and children, those that have ended too."""
+    """User and system time of all threads and children, including those that have ended."""
     rss_bytes: int
-    """Resident memory; of a difference, that of its end. So for the two below."""
+    """Resident memory; in a difference, the later reading's. The same holds for the two fields below."""
     threads: int
     fds: int
     """Open files."""
@@ -30,30 +30,30 @@ class Usage:
 
     @property
     def cpu_share(self) -> float:
-        """Of a difference: CPUs kept busy, 1.0 for one."""
+        """The number of CPUs kept busy, for a difference; 1.0 is one CPU."""
         return self.cpu_ns / self.at_ns if self.at_ns > 0 else 0.0
 
     def cpu_us_per_request(self, requests: int) -> float | None:
-        """Of a difference in which so many requests were sent; None for none."""
+        """Return the CPU time per request in µs, for a difference; None when `requests` is 0."""
         return self.cpu_ns / NS_PER_US / requests if requests else None
 
 
 @dataclass(frozen=True, slots=True)
 class ServerReport:
-    """What the server under load used and said, from the begin of the warm-up to the end of the drain."""
+    """The resource use, end and log of the server under load, from the start of the warm-up to the end of the drain."""
 
     name: str
     used: Usage
     requests: int
-    """Sent to it in that time."""
+    """Requests sent to the server in that time."""
     max_rss_bytes: int
-    """Of the moments at which it was looked at, once per interval; so for the two below."""
+    """The largest of the readings, one per interval. The same holds for the two fields below."""
     max_threads: int
     max_fds: int
     exit_report: str = ""
-    """How it ended before it was told to, in a sentence; empty when it did not."""
+    """The way in which the server ended by itself, in a sentence; empty when it did not."""
     log_errors: tuple[str, ...] = ()
-    """Lines of its log that tell of an error, as far as they have come."""
+    """The lines of the log that report an error, as far as the log has been read."""
 
     @property
     def cpu_us_per_request(self) -> float | None:
@@ -61,22 +61,22 @@ class ServerReport:
 
 
 class WatchedServer(Protocol):
-    """A server that can be looked at while load is on it."""
+    """A server that can be read while it is under load."""
 
     @property
     def name(self) -> str: ...
 
     def usage(self) -> Usage | None:
-        """What its processes have used until now; None when they are gone or the system does not say."""
+        """Return the use of its processes until now; None when they are gone or the system does not report it."""
 
     def exit_report(self) -> str:
-        """How it ended, though nobody told it to, in a sentence; empty while it lives."""
+        """Return the way in which the server ended by itself, in a sentence; empty while it runs."""
 
     def log_errors(self) -> tuple[str, ...]:
-        """Lines of its log so far that tell of an error."""
+        """Return the lines of its log so far that report an error."""
 
     def log_tail(self) -> tuple[str, ...]:
-        """The last lines of its log, fit to be shown."""
+        """Return the last lines of its log, fit to be shown."""
 
     def restarted(self) -> bool:
-        """Whether another process answers now than did at the start. It is asked over a connection: after the load."""
+        """True when another process answers now than at the start. Opens a connection, so only for after the load."""
