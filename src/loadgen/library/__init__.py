@@ -1,1 +1,1 @@
-"""The library: plans by keyword, and what can be done with one. `import loadgen` has its names; see docs/LIBRARY.md."""
+"""The library: plans by keyword, and functions on a plan. `import loadgen` has its names; see docs/LIBRARY.md."""

@@ -11,9 +11,9 @@ from loadgen.units import parse_duration
 
 
 def at(phase: str, offset: str, do: Callable[[], object]) -> At:
-    """Does something at an offset, such as `"1500ms"`, of a phase: `warmup` or `measure`. For the `timeline` of `run`.
+    """Return an action for the `timeline` of `run`: call `do` at an offset of a phase, `warmup` or `measure`.
 
-    Raises UsageError for what is no phase of a load, or no duration.
+    Raises UsageError when `phase` is no phase of a load, or `offset` is no duration such as `"1500ms"`.
     """
     if phase not in (Phase.WARMUP, Phase.MEASURE):
         raise UsageError(f'an action is at an offset of "warmup" or of "measure", not of "{phase}".')

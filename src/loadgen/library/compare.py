@@ -1,4 +1,4 @@
-"""Two servers held against each other, from a program: `compare`."""
+"""A comparison of two servers, from a program: `compare`."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def compare(
     on_event: Callable[[Event], None] = lambda event: None,
     stop: Stop = NEVER,
 ) -> Compared:
-    """Compares two servers under the plan's load, in rounds of short slices: which is better at what, and by how much.
+    """Compare two servers under the plan's load, in rounds of short slices: which is better at what, and by how much.
 
-    `a` and `b` are addresses, or Servers, each of which is started anew for every round unless it runs within `with`.
-    `rounds` is the most rounds; that and how they are run are keys of `compare` in the plan's `settings`, such as
-    `{"compare.slice": "500ms"}`. Latency is compared at the plan's rate, or without one at a share of what `a` reaches.
-    The plan's target, lengths and objectives do not count. Give load and servers CPUs of their own (`cpu_list`): what
-    shares a CPU waits.
+    `a` and `b` are addresses or Servers. A Server is started anew for every round unless it runs within `with`.
+    `rounds` is the most rounds. It and the rules for rounds are keys of `compare` in the plan's `settings`, such as
+    `{"compare.slice": "500ms"}`. Latency is compared at the plan's rate, or without one at a share of `a`'s capacity.
+    The plan's target, lengths and objectives are not used. Give load and servers CPUs of their own (`cpu_list`):
+    processes that share a CPU wait for it.
 
-    `on_event` gets progress and rounds, and at last the Compared. When somebody sets `stop`, the answers are those of
-    the rounds that had ended. Raises UsageError for settings by which there can be no answer; a server that cannot be
-    measured is the Compared's `failure`.
+    `on_event` receives progress and rounds, and last the Compared. When `stop` is set, the answers are those of the
+    rounds that had ended. Raises UsageError for settings that allow no answer. A server that cannot be measured is the
+    Compared's `failure`.
     """
     if rounds is not None:
         plan = plan.replace(settings={**plan.settings, "compare.rounds": rounds})
     if plan.config.general.seed is None:
-        # Both get the same requests.
+        # One seed, so that both servers receive the same requests.
         plan = plan.replace(seed=int.from_bytes(os.urandom(6)))
     seed = plan.config.general.seed
     assert seed is not None, "it was given or drawn"

@@ -1,4 +1,4 @@
-"""One load as a stream of its events, for a loop that goes on beside it: `events`."""
+"""One load as a stream of its events, for a loop that runs beside the load: `events`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from loadgen.runner.timeline import At
 class Events:
     """The events of one load, for one `for` or `async for`; the last one is the Result.
 
-    The load is put on by a thread of its own when the loop begins. A loop that is left early ends the load at once,
-    without waiting for what is open; so does a task that is cancelled. What `run` raises, the loop raises.
+    A thread of its own puts on the load when the loop begins. A loop that is left early, or a task that is cancelled,
+    ends the load at once, without waiting for open requests. The loop raises the errors of `run`.
     """
 
     def __init__(self, plan: Plan, timeline: Iterable[At] = ()) -> None:
@@ -30,7 +30,7 @@ class Events:
         self._begun = False
 
     def stop(self) -> None:
-        """Ends the load, from any thread; the events of its end still come. The second time, what is open is left."""
+        """End the load, from any thread; the events of its end still come. A second call does not wait for replies."""
         self._token.set()
 
     def __iter__(self) -> Iterator[Event]:
@@ -49,7 +49,7 @@ class Events:
         queue: asyncio.Queue[Event | _End] = asyncio.Queue()
 
         def put(said: Event | _End) -> None:
-            # A loop that is closed has nobody left who listens.
+            # A loop that is closed takes no more events.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(queue.put_nowait, said)
 
@@ -79,14 +79,14 @@ class Events:
         put(end)
 
     def _leave(self, thread: Thread) -> None:
-        """Ends a load that goes on: nobody listens any more."""
+        """End a load that still runs at once, as nothing takes its events any more."""
         if thread.is_alive():
             self._token.set()
             self._token.set()
 
 
 class _End:
-    """The end of a stream, and the error that was raised instead of a Result."""
+    """The end of a stream, with any error that was raised instead of a Result."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self._error = error
@@ -97,5 +97,5 @@ class _End:
 
 
 def events(plan: Plan, *, timeline: Iterable[At] = ()) -> Events:
-    """The events of the plan's load, one after the other: `for event in loadgen.events(plan)`, or `async for`."""
+    """Return the events of the plan's load, one after another: `for event in loadgen.events(plan)`, or `async for`."""
     return Events(plan, timeline)

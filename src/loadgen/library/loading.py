@@ -1,4 +1,4 @@
-"""A described plan when its load is about to be put on."""
+"""A plan whose load is about to be put on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from loadgen.target.server import ManagedServer
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """A plan with every number resolved, whose server is there."""
+    """A plan with every number resolved, and its server, which runs."""
 
     plan: Plan
     judging: Judging
     server: ManagedServer | None
-    """Where it was started by us."""
+    """The server when loadgen started it; else None."""

@@ -1,4 +1,4 @@
-"""A load as a program describes it: by keywords, which the tables of the configuration check as they check TOML."""
+"""A load described by keywords, which the tables of the configuration check as they check TOML."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ KEYS = {
     "seed": "general.seed",
     "slo": "slo",
 }
-"""Each keyword of a Plan, and the key of the configuration that it is."""
+"""Each keyword of a Plan, and its key in the configuration."""
 
 
 class Plan:
     """A load on a server, checked and ready to be run, any number of times and in any thread.
 
-    `target` is an address (`"127.0.0.1:6379"`), several of them, or a `Server`; without one, that of `file`, or the
-    protocol's usual port on this host. `file` is a configuration in TOML, or the name of a preset, over which the
-    keywords go. `settings` has any other key of the configuration, by its dotted name: `{"verdict.lag": "30s"}`. A
-    value is what TOML would have there: `duration="10s"`, `commands={"get": 80, "set": 20}`, `slo={"p99": "1ms"}`. A
-    keyword that is not given is as in `file`, or has the default that `loadgen config --keys` names.
+    `target` is an address (`"127.0.0.1:6379"`), several of them, or a `Server`. The default is the target of `file`, or
+    the protocol's usual port on this host. `file` is a configuration in TOML, or the name of a preset; keywords
+    override it. `settings` has any other key of the configuration, by its dotted name: `{"verdict.lag": "30s"}`. Values
+    are those of TOML: `duration="10s"`, `commands={"get": 80, "set": 20}`, `slo={"p99": "1ms"}`. A keyword that is not
+    given has its value in `file`, or the default that `loadgen config --keys` lists.
 
-    Raises ConfigError with every problem found, UsageError for a preset that there is not.
+    Raises ConfigError with every problem found, UsageError for an unknown preset.
     """
 
     def __init__(
@@ -89,31 +89,31 @@ class Plan:
         flags = {key: config.Flag(name, _plain(given[name])) for name, key in KEYS.items() if given[name] is not None}
         flags |= {key: config.Flag("settings", _plain(value)) for key, value in (settings or {}).items()}
         self.server = target if isinstance(target, Server) else None
-        """The server that is started for each run, where one is."""
+        """The server that is started for each run; None when none is started."""
         if self.server is not None:
             told = self.server.plan
             for name in ("protocol", "username", "password", "precheck"):
                 if value := getattr(told, name):
                     flags.setdefault(f"target.{name}", config.Flag("target", value))
-            # Its address is known when it runs.
+            # The server's address is known when it runs: this one takes its place in the checks.
             flags["target.endpoints"] = config.Flag("target", [f"{HOST}:1"])
         elif target is not None:
             addresses = [target] if isinstance(target, str) else list(cast(Sequence[str], target))
             flags["target.endpoints"] = config.Flag("target", addresses)
         path = presets.CONFIGS.named(None if file is None else str(file))
         self.config = config.load(path, (), flags)
-        """The configuration that it comes to."""
+        """The configuration that `file` and the keywords make."""
         if (described := config.server_plan(self.config, path.stem if path is not None else "")) is not None:
             self.server = Server(described)
 
     @property
     def settings(self) -> Mapping[str, object]:
-        """The keys that were given beside the keywords."""
+        """The keys that were given in `settings`."""
         return dict(self._keywords.get("settings", {}))
 
     @contextlib.contextmanager
     def up(self) -> Iterator[Loading]:
-        """Resolves the plan, with its server there, which is started where no one runs.
+        """Resolve the plan, and yield it with its server, which is started unless it runs.
 
         A seed that is not given is drawn anew. Raises TargetError when the server does not start, or a host's name
         cannot be resolved.
@@ -126,7 +126,7 @@ class Plan:
             yield Loading(told.at(Endpoint(server.host, server.port, server.host)), judging, server)
 
     def replace(self, **keywords: Any) -> Self:
-        """The same with other values for these keywords."""
+        """Return the same plan with other values for these keywords."""
         return type(self)(**{**self._keywords, **keywords})
 
     def __repr__(self) -> str:
@@ -135,7 +135,7 @@ class Plan:
 
 
 def _plain(value: object) -> object:
-    """A value as TOML has it: dicts and lists."""
+    """Return a value with the types of TOML: dicts and lists."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, tuple):

@@ -10,10 +10,10 @@ from loadgen.record import Reading, ndjson
 
 
 def read(path: str | Path) -> list[Event]:
-    """The events of a file that `--format json`, or `--json FILE`, has written, in their order.
+    """Return the events of a file that `--format json`, or `--json FILE`, has written, in their order.
 
-    They are the values that `run`, `search` and `compare` give: a Result is a Result. Raises UsageError for a file that
-    cannot be read, or is none that loadgen wrote.
+    The events have the types that `run`, `search` and `compare` return, such as Result. Raises UsageError for a file
+    that cannot be read, or that loadgen did not write.
     """
     try:
         return [*Reading().events(ndjson.read(str(path)))]

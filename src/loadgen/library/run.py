@@ -18,12 +18,12 @@ def run(
     stop: Stop = NEVER,
     timeline: Iterable[At] = (),
 ) -> Result:
-    """Puts the plan's load on its server, and returns what came of it. Works in any thread.
+    """Put the plan's load on its server, and return the Result. Works in any thread.
 
-    `on_event` gets every event on the way, and at last the Result. When somebody sets `stop`, from any thread, the load
-    ends, and the Result is of what there is: it says `interrupted`. The actions of `timeline` are done at their times.
+    `on_event` receives every event on the way, and last the Result. When `stop` is set, from any thread, the load ends,
+    and the Result has what was measured so far, with `interrupted` set. The actions of `timeline` run at their times.
 
-    A server whose requests fail, or a generator that was late, is no error: the Result says so (`valid`,
+    Requests that fail, or a generator that was late, raise no error: the Result reports them (`valid`,
     `failed_because`, `invalid_because`). Raises TargetError when there is no server to measure, WorkerError when the
     load's own processes cannot run.
     """

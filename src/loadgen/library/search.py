@@ -20,11 +20,11 @@ def search(
     stop: Stop = NEVER,
     **limits: object,
 ) -> SearchEnded:
-    """Searches the highest rate at which the plan's server meets `limits`, such as `p99="1ms"`.
+    """Search for the highest rate at which the plan's server meets `limits`, such as `p99="1ms"`.
 
-    Without limits, the rate has to meet the plan's `slo`; without an `slo`, the knee of the latency is searched. How
-    the search goes is a matter of the plan's `settings`, keys of `workload.saturation_search`. `on_event` gets every
-    event on the way, and at last the SearchEnded. When somebody sets `stop`, the search ends without an answer.
+    Without limits, the rate has to meet the plan's `slo`; without an `slo`, the search is for the knee of the latency.
+    The keys of `workload.saturation_search` in the plan's `settings` configure the search. `on_event` receives every
+    event on the way, and last the SearchEnded. When `stop` is set, the search ends without an answer.
 
     Raises ConfigError for limits that are wrong, and TargetError and WorkerError as `run` does.
     """

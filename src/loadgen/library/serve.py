@@ -7,8 +7,9 @@ from loadgen.server_plan import builtin
 
 
 def serve(protocol: str = "resp", *options: str) -> Server:
-    """loadgen's own server, in a process of its own: `with loadgen.serve() as server:`, or as the target of a Plan.
+    """Return loadgen's own server, for a process of its own: `with loadgen.serve() as server:`, or a Plan's target.
 
-    It speaks `resp` or `memcache`. `options` are further words of `loadgen serve`, such as `"--max-memory", "64MiB"`.
+    The server speaks `resp` or `memcache`. `options` are further arguments of `loadgen serve`, such as
+    `"--max-memory", "64MiB"`.
     """
     return Server(builtin(protocol, *options, name="built-in server"), is_builtin=True)

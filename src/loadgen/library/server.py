@@ -18,29 +18,35 @@ from loadgen.usage import Usage
 
 
 class Server:
-    """A server of our own. Make one by `file` or `command`, or, of the built-in server, by `loadgen.serve`.
+    """A server that loadgen starts. Make one by `file` or `command`, or the built-in server by `loadgen.serve`.
 
-    As the target of a Plan, each run starts a server of its own and ends it. Within `with`, one server is started,
-    which all runs meanwhile share; `host`, `port` and `pid` say where it is. One thread at a time may use it. No server
-    stays behind, however this process ends.
+    When a Server is the target of a Plan, each run starts a process of its own and ends it. Within `with`, one process
+    is started, which all runs share; `host`, `port` and `pid` are those of that process. One thread at a time may use a
+    Server. No process outlives this one, however this one ends.
     """
 
     def __init__(self, plan: ServerPlan, *, is_builtin: bool = False) -> None:
-        """`plan` says how the server is started; `is_builtin`, that it is loadgen's own."""
+        """Take the plan that the server is started by. `is_builtin` is True for loadgen's own server."""
         self.plan = plan
         self.is_builtin = is_builtin
-        """Whether it is loadgen's own server, whose figures say little of others."""
+        """True for loadgen's own server, whose figures say little of other servers."""
         self._running: ManagedServer | None = None
 
     @classmethod
     def file(cls, name: str | Path) -> Self:
-        """The server of a server file, or of the server preset of that name, such as `redis`. Raises ConfigError."""
+        """Return the server of a server file, or of the server preset of that name, such as `redis`.
+
+        Raises ConfigError when the file is wrong.
+        """
         path = presets.SERVERS.file(str(name))
         return cls._of(config.load(None, server=path), path.stem)
 
     @classmethod
     def command(cls, command: str, *, protocol: str = "resp", name: str = "") -> Self:
-        """The server that a command starts; `{port}` in it is the port that it is to listen on. Raises ConfigError."""
+        """Return the server that a command starts, in which `{port}` stands for the port to listen on.
+
+        Raises ConfigError when the command or the protocol is wrong.
+        """
         flags = {
             "target.server": config.Flag("command", {"command": shlex.split(command)}),
             "target.protocol": config.Flag("protocol", protocol),
@@ -55,13 +61,13 @@ class Server:
 
     @property
     def protocol(self) -> str:
-        """How the server is spoken to, unless a Plan says otherwise: `resp`, `resp3`, `memcache` or `ping`."""
+        """The protocol of the server, unless a Plan has another one: `resp`, `resp3`, `memcache` or `ping`."""
         return self.plan.protocol
 
     # ── While it runs ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def __enter__(self) -> Self:
-        """Starts the server, and returns when it answers. Raises TargetError where it does not."""
+        """Start the server, and return when it answers. Raises TargetError when it does not."""
         if self._running is not None:
             raise UsageError("the server runs already: one `with` at a time.")
         self._running = ManagedServer(self.plan).__enter__()
@@ -76,7 +82,7 @@ class Server:
 
     @contextlib.contextmanager
     def up(self) -> Iterator[ManagedServer]:
-        """The server that runs within `with`; where none does, one that is started now and ended at last."""
+        """Yield the server that runs within `with`, or else one that is started now and ended afterwards."""
         if self._running is not None:
             yield self._running
         else:
@@ -91,12 +97,12 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started by `with`."""
+        """True within `with`."""
         return self._running is not None
 
     @property
     def endpoint(self) -> str:
-        """Its address, as a Plan takes it."""
+        """The server's address, in the form that a Plan takes."""
         return self._started.endpoint
 
     @property
@@ -109,17 +115,17 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """Of the process that was started, which may have others."""
+        """The id of the process that was started, which may have children."""
         return self._started.pid
 
     def pause(self) -> None:
-        """Stops all its processes by SIGSTOP: it answers nothing until `resume`."""
+        """Stop all the server's processes by SIGSTOP: the server answers nothing until `resume`."""
         self._started.pause()
 
     def resume(self) -> None:
-        """Lets a paused server go on."""
+        """Continue a paused server."""
         self._started.resume()
 
     def usage(self) -> Usage | None:
-        """What its processes have used until now; None when they are gone or the system does not say."""
+        """Return the use of its processes until now; None when they are gone or the system does not report it."""
         return self._started.usage()

@@ -1,1 +1,1 @@
-"""One worker process, and how its parent sees it."""
+"""One worker process, its messages, and its parent's view of it."""

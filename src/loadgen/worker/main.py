@@ -1,7 +1,7 @@
-"""One worker process: told a Plan, it answers with Reports.
+"""One worker process: it receives a Plan and orders, and answers with Reports.
 
-It speaks pickles, framed as `multiprocessing.connection` frames them, over the socket whose descriptor is its one
-argument. When that socket closes, whoever started it is gone, and so is it. It imports nothing of the front end.
+Messages are pickles, framed as in `multiprocessing.connection`, over the socket whose descriptor is the only argument.
+When the socket closes, the parent is gone, and the worker ends. This module imports nothing of the front end.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ from loadgen.worker.messages import (
     Written,
 )
 
-# How often a prefill says how far it has come.
+# The time between two reports on the progress of a prefill.
 PREFILL_INTERVAL_NS = 250 * NS_PER_MS
 
 ConnectionEvents = tuple[ConnectionCounts, dict[str, int]]
-"""Counts of connections, and how often they failed or went, by reason."""
+"""Counts of connections, and the number of those that failed or ended, by reason."""
 
 
 def raise_file_limit(connections: int) -> int:
-    """Raises the soft limit on open files as far as needed and allowed; returns what it then is."""
+    """Raise the soft limit on open files as far as needed and allowed; return that limit, or the need if it is less."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + OTHER_FILES
     if soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -72,18 +72,18 @@ def raise_file_limit(connections: int) -> int:
 
 
 def max_rss_bytes() -> int:
-    """The most memory this process has had resident."""
+    """Return the most memory that this process has had resident."""
     if sys.platform == "linux":
-        # getrusage would count what the process had been before it became this program.
+        # getrusage also counts the memory of the process before its exec.
         with Path("/proc/self/status").open(encoding="ascii") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 class Pipe(asyncio.Protocol):
-    """Messages to and from whoever started this process.
+    """The channel of messages to and from the parent process.
 
-    What is sent waits in the loop's own buffer, so that a reader who is slow does not hold up the load.
+    Sent messages wait in the loop's own buffer, so that a slow reader does not hold up the load.
     """
 
     transport: asyncio.Transport
@@ -111,21 +111,21 @@ class Pipe(asyncio.Protocol):
 
     def send(self, message: object) -> None:
         if self.transport.is_closing():
-            return  # Whoever started this process has gone, and it is about to go too.
+            return  # The parent is gone, and this process is about to end.
         data = pickle.dumps(message)
         self.transport.write(struct.pack("!i", len(data)) + data)
 
     def close(self) -> None:
-        """What was sent goes out before."""
+        """Close the channel after all sent messages have been written."""
         self.transport.close()
 
 
 _OUR_KINDS = {*Failure, "greeting", "greeted by GET"}
-"""What an example can be of besides a class of errors."""
+"""The kinds of examples that are not a class of error replies."""
 
 
 class Worker:
-    """An engine, and what it is told and says."""
+    """An engine, with the orders to it and its reports."""
 
     def __init__(self, pipe: Pipe, plan: Plan, index: int, reactor: Reactor) -> None:
         self.password = plan.target.password
@@ -136,17 +136,17 @@ class Worker:
         self.pipe = pipe
         self.index = index
         self.order: PutOn | None = None
-        """Of the newest load."""
+        """The order of the newest load."""
         self.intervals = 0
-        """How many of the phase's intervals have been reported."""
+        """The number of the phase's intervals that have been reported."""
         self.reactor = reactor
         self.time = reactor.time
         self.engine = Engine(plan, index, self.mode_ended, reactor)
         self.groups = cgroup.groups()
         self.throttled = cgroup.throttling(self.groups)
-        """By the groups' quotas, when the present load began."""
+        """The throttling by the groups' quotas when the present load began."""
         self.phase = Phase.PRECHECK
-        # Connection counts and failures: as they were when the present phase began, and of phases that have ended.
+        # Connection counts and failures: the totals when the present phase began, and those of phases that have ended.
         self.began: ConnectionEvents = (ConnectionCounts(), {})
         self.ended: dict[Phase, ConnectionEvents] = {}
 
@@ -175,7 +175,7 @@ class Worker:
         self.reactor.forget_calls()
         profile = [(s.length_ns, s.from_per_s, s.to_per_s, s.period_ns) for s in load.profile]
         for phase in (Phase.WARMUP, Phase.MEASURE):
-            self.ended.pop(phase, None)  # An earlier load's; the engine forgets that too.
+            self.ended.pop(phase, None)  # The counts of an earlier load, which the engine drops too.
         self.enter(Phase.WARMUP)
         self.engine.load(order.start_ns, load.warmup_ns, load.window_ns, profile, load.requests)
         self.report_intervals(load, Phase.WARMUP, order.start_ns, load.warmup_ns)
@@ -192,17 +192,17 @@ class Worker:
         return ConnectionCounts(**self.engine.connection_counts()), self.engine.failure_counts()
 
     def connections_in(self, phase: Phase) -> ConnectionEvents:
-        """What happened to connections while this phase was the present one, each time that it was."""
+        """Return the connection events of all the times in which this phase was the present one."""
         counts, failures = self.ended.get(phase, (ConnectionCounts(), {}))
         if phase == self.phase:
             (now, failures_now), (began, failures_began) = self.connections_now(), self.began
-            # Only the events add up: how many are active is a state.
+            # Only events add up; the number of active connections is a state.
             counts = replace(counts + (now - began), active=now.active)
             failures = {k: failures.get(k, 0) + n - failures_began.get(k, 0) for k, n in failures_now.items()}
         return counts, {k: n for k, n in failures.items() if n}
 
     def snapshot(self, phase: Phase) -> Snapshot:
-        """The whole of a phase so far; of connections, what happened while it was the present one."""
+        """Return all counts of a phase so far; of connections, the events while the phase was the present one."""
         counts = self.engine.counts(phase)
         connections, failures = self.connections_in(phase)
         own = {
@@ -217,12 +217,12 @@ class Worker:
         return Snapshot(**{**counts, **own})
 
     def examples(self) -> dict[str, str]:
-        """The first words of each kind that a server said, which may repeat the password that it was sent."""
+        """Return the first example of each kind, without the password, which a server's words may repeat."""
         examples = self.engine.failure_examples()
         return {self.masked(kind): masked(words, self.password) for kind, words in examples.items()}
 
     def masked(self, kind: str) -> str:
-        """A class of errors, which is the first word of one; the names of failures are our own."""
+        """Return a kind without the password. Only a class of errors, the first word of a reply, may contain it."""
         return kind if kind in _OUR_KINDS else masked(kind, self.password)
 
     def say(self, report: Callable[..., Report], phase: Phase, **more: Any) -> None:
@@ -238,7 +238,7 @@ class Worker:
         )
 
     def mode_ended(self, event: str) -> None:
-        """What the engine tells: `connected`, `written` or `drained`."""
+        """Report the end of a mode of the engine: `connected`, `written` or `drained`."""
         match event:
             case "connected":
                 self.say(Connected, Phase.PRECHECK)
@@ -248,7 +248,7 @@ class Worker:
                 self.drained()
 
     def drained(self) -> None:
-        # A load that is stopped, or has had its requests, is over before its time.
+        # A load that was stopped, or has sent all its requests, ends before its time.
         self.reactor.forget_calls()
         self.report_rest()
         finals = {phase: self.snapshot(phase) for phase in COUNTED}
@@ -273,7 +273,7 @@ class Worker:
         self.reactor.at(self.time.now() + PREFILL_INTERVAL_NS, self.report_prefill)
 
     def report_intervals(self, load: Load, phase: Phase, start_ns: int, length_ns: int, done: int = 0) -> None:
-        """At the end of each interval of a phase, and at its own end when that leaves one short."""
+        """Schedule a report at the end of each interval of a phase, and at the phase's end for a short last one."""
         if not load.interval_ns:
             return
         from_ns = done * load.interval_ns
@@ -289,7 +289,7 @@ class Worker:
         self.reactor.at(start_ns + until_ns, report)
 
     def report_rest(self) -> None:
-        """What a window that its requests ended has left of an interval."""
+        """Report the last interval, cut short, of a window that a number of requests ended."""
         order = self.order
         if order is None or not order.load.requests or self.phase != Phase.MEASURE:
             return
@@ -299,7 +299,7 @@ class Worker:
 
 
 async def work(channel: socket.socket) -> None:
-    """Obeys until the channel closes. The first message is a Hello, each later one an order."""
+    """Carry out orders until the channel closes. The first message is a Hello, each later one an order."""
     loop = asyncio.get_running_loop()
     gone = loop.create_future()
     worker: Worker | None = None
@@ -316,7 +316,7 @@ async def work(channel: socket.socket) -> None:
         except Exception as error:
             fail(error)
             return
-        # Nothing is allocated per request, so there is nothing for the collector to find while the load runs.
+        # No object is allocated per request, so the garbage collector would find nothing while the load runs.
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -335,9 +335,9 @@ async def work(channel: socket.socket) -> None:
         if not gone.done():
             gone.set_result(None)
 
-    # What goes wrong in a callback would else be printed, and the worker would go on with half its work undone.
+    # By default an error in a callback is printed, and the worker would go on with half its work undone.
     loop.set_exception_handler(lambda loop, context: fail(context.get("exception") or RuntimeError(context["message"])))
-    # The same for what is raised where compiled code can raise nothing.
+    # The same for an error in compiled code that cannot raise one.
     sys.unraisablehook = lambda raised: fail(raised.exc_value or RuntimeError(str(raised.err_msg)))
     pipe = Pipe(received, closed)
     await loop.create_connection(lambda: pipe, sock=channel)

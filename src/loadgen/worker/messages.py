@@ -1,7 +1,7 @@
-"""What is said between a worker and its crew: frozen values, pickled. No I/O.
+"""The messages between a worker and its crew: frozen values, pickled. No I/O.
 
-The crew says Hello, then orders; the worker says a Greeting, then reports, and Failed when it cannot go on. Neither
-imports the other. A time in a message is one of the worker's own monotonic clock; the crew translates it.
+The crew sends a Hello, then orders. The worker sends a Greeting, then reports, and a Failed when it cannot go on.
+Neither imports the other. The times in messages are of the worker's own monotonic clock; the crew converts them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from loadgen.signs import WorkerSigns
 from loadgen.snapshot import Snapshot
 
 VERSION = 3
-"""Of these messages. Each side says its version first, and refuses another one."""
+"""The version of these messages. Each side sends its version first, and refuses another one."""
 
 OTHER_FILES = 32
 """Descriptors that a worker needs beside one for each connection."""
@@ -24,12 +24,12 @@ OPENED_AT_A_TIME = 256
 """Connections that a worker opens at once, each of which may take the whole connect timeout."""
 
 
-# ── What a worker is told ───────────────────────────────────────────────────────────────────────────────────────────
+# ── Messages to a worker ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first message: the plan, and which of its workers this one is; a Greeting follows."""
+    """The first message: the plan, and the worker's index in it; a Greeting follows."""
 
     plan: Plan
     index: int
@@ -64,7 +64,7 @@ class PutOn:
 
     @property
     def end_ns(self) -> int:
-        """And at which it ends, unless its requests end it before."""
+        """Monotonic time at which the measure window ends, unless its requests end it before."""
         return self.measure_ns + self.load.window_ns
 
 
@@ -75,7 +75,7 @@ class EndLoad:
 
 @dataclass(frozen=True, slots=True)
 class TellTime:
-    """Say what the monotonic clock shows; a ClockReading follows at once."""
+    """Report the time of the monotonic clock; a ClockReading follows at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Goodbye:
 Order = Connect | WriteKeys | PutOn | EndLoad | TellTime | Goodbye
 
 
-# ── What a worker says ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── Messages from a worker ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,24 +94,24 @@ class Greeting:
     """The first message: the worker has its plan, and waits for orders."""
 
     clock_ns: int
-    """What its monotonic clock showed."""
+    """The time of the worker's monotonic clock."""
     version: int = VERSION
 
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """What the worker's monotonic clock showed when it was asked."""
+    """The time of the worker's monotonic clock when it received TellTime."""
 
     clock_ns: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What every report has."""
+    """The fields of every report."""
 
     phase: Phase
     snapshot: Snapshot
-    """The phase so far, not only the interval."""
+    """The whole phase so far, not only the interval."""
     down: tuple[int, ...] = ()
     """Connections to each endpoint that are not ready."""
     examples: Mapping[str, str] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class Connected(Report):
 
 
 class Progressed(Report):
-    """How far a prefill has come."""
+    """The progress of a prefill."""
 
 
 class Written(Report):
@@ -136,9 +136,9 @@ class IntervalEnded(Report):
     """An interval of a load's phase is over."""
 
     number: int
-    """Which one of the phase, from 1."""
+    """The number of the interval in its phase, from 1."""
     length_ns: int
-    """The last one of a phase may be short."""
+    """The last interval of a phase may be short."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,21 +146,21 @@ class Drained(Report):
     """A load is over."""
 
     finals: Mapping[Phase, Snapshot]
-    """Every phase."""
+    """The counts of every phase."""
     signs: WorkerSigns
-    """What the machine did to the worker in the measure window."""
+    """The machine's effects on the worker in the measure window."""
     window_end_ns: int
-    """When the measure window ended, monotonic; with a number of requests, the last reply's time."""
+    """Monotonic time at which the measure window ended; with a number of requests, that of the last reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The last thing that a worker says when it cannot go on."""
+    """The last message of a worker that cannot go on."""
 
     words: str
     traceback: str = ""
-    """Where an error of ours arose; empty when the system had too little of something."""
+    """The traceback of a bug in loadgen; empty when the system ran out of something."""
 
 
 Message = Greeting | ClockReading | Report | Failed
-"""All that a worker says."""
+"""Every message from a worker."""

@@ -1,4 +1,4 @@
-"""Worker processes of this host, as their parent sees them: started, told, heard, and ended."""
+"""Worker processes of this host from their parent's side: start, messages and end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loadgen.worker.messages import OTHER_FILES, Hello, Message, Order
 
 
 def check_file_limit(connections: int) -> None:
-    """Raises WorkerError, saying how to get more, where a worker needs more open files than are allowed."""
+    """Raise WorkerError, with the remedy, when a worker needs more open files than are allowed."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     needed = connections + OTHER_FILES
     if hard != resource.RLIM_INFINITY and needed > hard:
@@ -37,7 +37,7 @@ class WorkerProcess:
         try:
             with held_back():
                 self._process = subprocess.Popen(
-                    # -P: what lies in the current folder must not pass for a module.
+                    # -P: a file in the current folder must not be imported as a module.
                     [sys.executable, "-P", "-c", "from loadgen.worker.main import main; main()", str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -55,16 +55,16 @@ class WorkerProcess:
         self._pipe = Connection(ours.detach())
 
     def tell(self, message: Hello | Order) -> None:
-        """Sends a message; to a process that has ended, nothing is sent."""
+        """Send a message; nothing is sent to a process that has ended."""
         with contextlib.suppress(OSError):
             self._pipe.send(message)
 
     def fileno(self) -> int:
-        """Readable when `hear` has something to return or to raise."""
+        """Return the descriptor that is readable when `hear` returns or raises at once."""
         return self._pipe.fileno()
 
     def hear(self) -> Message:
-        """The next message. Raises EOFError when there will be none: how the process ended, to follow its name."""
+        """Return the next message. Raises EOFError when there is none: the end of the process, in words after its name."""
         try:
             message: Message = self._pipe.recv()
         except (EOFError, OSError):
@@ -83,7 +83,7 @@ class WorkerProcess:
         return f"ended with exit status {status}"
 
     def end(self) -> None:
-        """Closes the pipe, at which the process ends; one that does not is killed. A second call does nothing."""
+        """Close the pipe, at which the process ends; kill one that does not. A second call does nothing."""
         self._pipe.close()
         try:
             self._process.wait(2)
@@ -93,7 +93,7 @@ class WorkerProcess:
 
 
 class WorkerProcesses:
-    """Makes worker processes for a crew, and knows which they are."""
+    """A factory of worker processes for a crew; `made` has all of them."""
 
     def __init__(self) -> None:
         self.made: list[WorkerProcess] = []
