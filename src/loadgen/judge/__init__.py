@@ -1,1 +1,1 @@
-"""What is said of a run's own numbers: whether they hold, and what held the generator up."""
+"""The judgement on a run's own numbers: their validity, and the causes that held the generator up."""

@@ -1,6 +1,6 @@
-"""What may have held the generator up, by the machine's signs: causes in words, with their cost and their remedy.
+"""Causes that may have held the generator up, from the machine's signs: each in words, with its cost and its remedy.
 
-Pure functions. They do not know whether anything was late: `verdict` does, and chooses among them.
+Pure functions. They do not know whether anything was late: `verdict` does, and chooses among the causes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LESS_LOAD = f"{MORE_WORKERS} or a lower rate"
 _MACHINES_LATENCY = "part of this latency is the machine's"
 
 CLOCK_SOURCES = {"tsc", "kvm-clock", "arch_sys_counter", "hyperv_clocksource_tsc_page"}
-"""Those that Linux reads without a system call. `xen` is none of them: on EC2 it is one, and slow."""
+"""Clock sources that Linux reads without a system call. `xen` is not one of them: on EC2 it takes one, and is slow."""
 
 # More workers than this are counted, and not named one by one.
 _MOST_NAMED = 8
@@ -30,22 +30,22 @@ class Cause:
     """Something that kept the generator from sending in time, or may have."""
 
     words: str
-    """What it did, and how much."""
+    """The event and its size."""
     effect: str
-    """What that does to the numbers of a run that is valid all the same."""
+    """The effect on the numbers of a run that is valid all the same."""
     remedy: str
     cost_ns: float
-    """How much of the workers' time it took, all of them together; 0 where that is not known."""
+    """The time that it took from all workers together; 0 where that is not known."""
     is_sign: bool
-    """It is beyond its limit, so it is worth saying even where nothing was late."""
+    """True when it is beyond its limit, so that it is reported even where nothing was late."""
     code: Code
-    """What it is called where it is said by itself."""
+    """The code of the reason when the cause is reported by itself."""
 
 
 def causes(
     signs: Signs, *, cpu_share: float, queue_share: float, steal_share: float, pause_ns: int, open_loop: bool
 ) -> tuple[Cause, ...]:
-    """At most one of each kind, over all workers. The limits from which on they are signs are those of `[verdict]`."""
+    """Return at most one cause of each kind, over all workers. A cause beyond its limit of `[verdict]` is a sign."""
     workers = [worker for worker in signs.workers if worker.wall_ns > 0]
     throttled = [worker for worker in workers if _is_throttled(worker)]
     return (
@@ -86,7 +86,7 @@ def _queued(workers: Sequence[WorkerSigns], queue_share: float, pause_ns: int) -
     if named:
         share = percent(max(_queued_ns(worker) / worker.wall_ns for worker in named))
         up_to = "" if len(named) == 1 else "up to "
-        # A quota that was never used up kept nobody waiting.
+        # A quota that was never used up kept no worker waiting.
         whose = "other programs" if all(worker.throttled == 0 for worker in named) else "other programs or a CPU quota"
         yield Cause(
             f"{_names(named)} waited for a CPU {up_to}{share} of the time ({whose})",
@@ -114,7 +114,7 @@ def _stopped(workers: Sequence[WorkerSigns], pause_ns: int) -> Iterator[Cause]:
 
 
 def _throttled(workers: Sequence[WorkerSigns]) -> Iterator[Cause]:
-    """Of workers whose CPU quota was used up."""
+    """Yield the cause for workers whose CPU quota was used up."""
     if not workers:
         return
     share = percent(max(_held_ns(worker) / worker.wall_ns for worker in workers))
@@ -133,12 +133,12 @@ def _throttled(workers: Sequence[WorkerSigns]) -> Iterator[Cause]:
 
 
 def _is_throttled(worker: WorkerSigns) -> bool:
-    """Whether its CPU quota took a good part of the time in which it did not run."""
+    """True when the worker's CPU quota took at least half of the time in which it was kept from running."""
     return bool(worker.throttled) and worker.throttled_ns >= _held_ns(worker) / 2 > 0
 
 
 def _held_ns(worker: WorkerSigns) -> int:
-    """How long it did not run though it should have: kernels count a quota's time as waiting or not at all."""
+    """Return how long a worker was kept from running. Kernels count a quota's time as waiting for a CPU, or not."""
     return max(_queued_ns(worker), worker.pauses.stopped_ns)
 
 
@@ -172,19 +172,19 @@ def _slow_clock(source: str) -> Iterator[Cause]:
 
 
 def _most(workers: Sequence[WorkerSigns], part_ns: Callable[[WorkerSigns], int]) -> list[WorkerSigns]:
-    """Those that it took the most from, down to half as much."""
+    """Return the worker with the largest part, and those with at least half as much."""
     most_ns = max(map(part_ns, workers), default=0)
     return [worker for worker in workers if most_ns and part_ns(worker) >= most_ns / 2]
 
 
 def _stood_still(worker: WorkerSigns, part_ns: int, pause_ns: int) -> bool:
-    """Whether it paused for too long, to a good part for the reason that took `part_ns` of its pauses."""
+    """True when a worker paused for too long, and `part_ns` is at least half of the largest part of its pauses."""
     pauses = worker.pauses
     return pauses.longest_ns > pause_ns and part_ns >= max(pauses.busy_ns, pauses.queued_ns, pauses.stopped_ns) / 2 > 0
 
 
 def _names(workers: Sequence[WorkerSigns]) -> str:
-    """ "worker 0", "workers 0, 1 and 3", "24 workers"."""
+    """Return names such as "worker 0", "workers 0, 1 and 3", "24 workers"."""
     *others, last = (worker.index for worker in workers)
     if len(workers) > _MOST_NAMED:
         return f"{len(workers)} workers"

@@ -1,6 +1,6 @@
-"""What is wrong with a server, and what to do about it, in one sentence. Pure functions from counts and words to text.
+"""Sentences on problems with a server and their remedies. Pure functions from counts and words to text.
 
-It knows the reasons for failures as `_engine` names them, and error replies as servers word them; it asks nobody.
+This module knows the names of `phase.Failure` and the wording of servers' error replies. It sends no requests.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from loadgen.protocol import Protocol, Wire
 from loadgen.snapshot import Snapshot
 from loadgen.units import NS_PER_S
 
-# How error replies begin, and what a user can do about them. The first that fits counts.
+# The beginnings of error replies, and what a user can do about them. The first match counts.
 REMEDIES = (
     (("WRONGPASS", "ERR invalid password"), "correct target.username and target.password (--user, --password)"),
     (("NOAUTH",), "set target.username and target.password (--user, --password)"),
@@ -44,7 +44,7 @@ REMEDIES = (
     (("SERVER_ERROR",), "see the log of the server, or of the proxy before it"),
 )
 
-# Lines of a server's log that are quoted in a sentence.
+# The most lines of a server's log that a sentence quotes.
 _MOST_QUOTED = 2
 TIMEOUTS_REMEDY = "see whether the server is stuck or overloaded, or raise connection.request_timeout"
 LOST_REMEDY = "see in its log why the server closes connections"
@@ -52,22 +52,25 @@ CORRUPT_REMEDY = "check target.protocol, and run `loadgen smoke`"
 
 
 def remedy(words: str) -> str:
-    """What a user can do about an error reply; empty where that is not known."""
+    """Return what a user can do about an error reply; empty where that is not known."""
     return next((remedy for starts, remedy in REMEDIES if words.startswith(starts)), "")
 
 
 def with_remedy(words: str) -> str:
-    """An error reply in quotes, and after it what to do about it where that is known."""
+    """Return an error reply in quotes, followed by its remedy where one is known."""
     return f'"{printable(words)}"' + (f": {remedy(words)}" if remedy(words) else "")
 
 
 def address(endpoint: Endpoint) -> str:
-    """The server as the user wrote it, with what its name was resolved to."""
+    """Return the server's address as the user wrote it, with the address that its name was resolved to."""
     return str(endpoint) if endpoint.address == endpoint.host else f"{endpoint} ({endpoint.address})"
 
 
 def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
-    """Why no connection to a server became ready: how often attempts failed by reason, the first of each in words."""
+    """Return why no connection to a server became ready, in sentences.
+
+    `failures` has the number of failed attempts by reason, `examples` the first failure of each reason in words.
+    """
     where = address(endpoint)
     most = max(failures, key=lambda name: failures[name], default="")
     words = printable(examples.get(most, ""))
@@ -110,7 +113,7 @@ def _unasked(plan: Plan) -> str:
 
 
 def greeting_remarks(plan: Plan, examples: Mapping[str, str]) -> Iterator[str]:
-    """What to know of how connections were greeted that can be used all the same."""
+    """Yield remarks on the greetings of connections that were used although the greeting failed."""
     where = address(plan.target.endpoints[0]) if len(plan.target.endpoints) == 1 else "A server"
     asked = plan.target.speaks.question(plan.target.precheck)
     skip = f'target.precheck = "none" skips {asked}' if asked else "the load goes on"
@@ -124,7 +127,7 @@ def greeting_remarks(plan: Plan, examples: Mapping[str, str]) -> Iterator[str]:
 
 
 def locked_out(plan: Plan, phase: Snapshot, examples: Mapping[str, str]) -> str:
-    """That a server wants other credentials for every request of the load, in a sentence; empty when it does not."""
+    """Return the sentence that a server wants other credentials for every request; empty when it does not."""
     if phase.total.ok:
         return ""
     for name in phase.errors:
@@ -136,7 +139,7 @@ def locked_out(plan: Plan, phase: Snapshot, examples: Mapping[str, str]) -> str:
 
 
 def _other_protocol(protocol: Protocol, words: str) -> str:
-    """What to do about a server that sent `words`, a bytes literal without its b."""
+    """Return the remedy for a server that sent `words`, a bytes literal without its b."""
     text = words[1:]
     if text.startswith("\\x15\\x03"):
         return "it wants TLS, which is not supported yet"
@@ -149,7 +152,7 @@ def _other_protocol(protocol: Protocol, words: str) -> str:
 
 
 def some_down(plan: Plan, place: int, down: int, failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
-    """That some connections to the server at this place could not be opened, and why."""
+    """Return the sentence that some connections to the server at this place could not be opened, and why."""
     where = address(plan.target.endpoints[place])
     return (
         f"{down} of {planned_connections(plan, place)} connections to {where} could not be "
@@ -162,14 +165,14 @@ def planned_connections(plan: Plan, place: int) -> int:
 
 
 def because(failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
-    """The reasons for failures in brackets, the most frequent first; empty when there are none."""
+    """Return the reasons for failures in brackets, the most frequent first; empty when there are none."""
     names = sorted(failures, key=lambda name: -failures[name])
     words = [f"{name}: {printable(examples[name])}" if examples.get(name) else name for name in names]
     return f" ({'; '.join(words)})" if words else ""
 
 
 def headway(since: Snapshot, down: int, examples: Mapping[str, str]) -> str:
-    """What a prefill that gets nowhere is up against: what happened `since` it last moved, what is down."""
+    """Return the likely cause of a stalled prefill, from the counts `since` its last progress and what is down."""
     if since.errors:
         most = max(since.errors, key=lambda name: since.errors[name])
         return f"the server answers {with_remedy(examples.get(most, most))}"
@@ -181,7 +184,7 @@ def headway(since: Snapshot, down: int, examples: Mapping[str, str]) -> str:
 
 
 def gone(endpoint: Endpoint, failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
-    """That a server was not there any more when the run ended: `failures` are those of its last phase."""
+    """Return the sentence that a server was gone when the run ended. `failures` are those of the run's last phase."""
     return (
         f"No connection to {address(endpoint)} was left when the run ended, and none could be made"
         f"{because(failures, examples)}: see whether the server still runs."
@@ -189,17 +192,17 @@ def gone(endpoint: Endpoint, failures: Mapping[str, int], examples: Mapping[str,
 
 
 def ended(exit_report: str, log_errors: Sequence[str], log_tail: Sequence[str]) -> str:
-    """How a server that we started ended, in a sentence without its full stop, with its own last words."""
+    """Return how a server that loadgen started ended, with its log, in a sentence without its full stop."""
     return f"{exit_report}; {said(log_errors, log_tail)}"
 
 
 def deaf(name: str, where: str, log_errors: Sequence[str], log_tail: Sequence[str]) -> str:
-    """That a server that we started runs, and nothing listens any more where it did."""
+    """Return the sentence that a server that loadgen started runs but no longer listens on its address."""
     return f"{name} runs, and no longer listens on {where}; {said(log_errors, log_tail)}"
 
 
 def said(log_errors: Sequence[str], log_tail: Sequence[str]) -> str:
-    """What the log of a server that we started says of an error; where it says nothing of one, how it ends."""
+    """Return the errors in the log of a server that loadgen started, or the end of the log where it has none."""
     lines = [*log_errors[-_MOST_QUOTED:]] or [*log_tail[-_MOST_QUOTED:]]
     if not lines:
         return "its log is empty"
@@ -208,7 +211,7 @@ def said(log_errors: Sequence[str], log_tail: Sequence[str]) -> str:
 
 
 def garbled(measured: Snapshot, examples: Mapping[str, str]) -> str:
-    """That replies were no replies, after which none can be relied on; empty when all were."""
+    """Return that some replies were invalid, after which none can be relied on; empty when all were valid."""
     if not measured.total.corrupt:
         return ""
     if Failure.WRONG_ANSWER in examples and Failure.PROTOCOL not in examples:

@@ -1,7 +1,7 @@
-"""Requests and connections that failed, held against what is allowed: whether what was measured is a success at all.
+"""Requests and connections that failed, compared with the limits on them. Pure functions from counts to sentences.
 
-One rule for a run, the rates of a search and the slices of comparisons; each has a limit of its own. What was still
-open when the drain ended is not among the failures: that is overload. Pure functions from counts to sentences.
+One rule holds for a run, the rates of a search and the slices of comparisons; each has a limit of its own. Requests
+still open when the drain ended are no failures: they are overload.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ ACCEPT = "to accept this: --max-failures 100%"
 
 
 def accepting(counted: Tally) -> str:
-    """How to accept what failed, to be put behind the sentence; bytes that are no reply are never accepted."""
+    """Return how to accept the failures, to follow the sentence; empty with bytes that are no reply."""
     return "" if counted.corrupt else f"; {ACCEPT}"
 
 
-# So many classes of error replies are named, each with what to do about it.
+# The most classes of error replies that are named, each with its remedy.
 _MOST_CLASSES = 3
 _LONGEST_REPLY = 80
 
 
 def exceeded(tally: Tally, limit: float | None) -> bool:
-    """Whether a larger share than `limit` of the planned requests failed; any may where it is None."""
+    """True when a larger share than `limit` of the planned requests failed; a limit of None allows any share."""
     return limit is not None and tally.failed > limit * tally.planned
 
 
 def of_requests(intervals: Iterable[Snapshot], limit: float | None, examples: Mapping[str, str]) -> str:
-    """That too many requests failed in these stretches of a load: how many of what kind, and what to do; else empty.
+    """Return the sentence that too many requests failed in these stretches of a load, by kind, with remedies, or empty.
 
-    Where faults are planned, the stretches that are judged are those outside the faults and the recovery from them.
+    Where faults are planned, the judged stretches are those outside the faults and the recovery from them.
     """
     judged = sum(intervals, Snapshot())
     if limit is None or not exceeded(judged.total, limit):
@@ -48,9 +48,9 @@ def of_requests(intervals: Iterable[Snapshot], limit: float | None, examples: Ma
 
 
 def of_connections(asked: int, never_opened: int, limit: float | None, why: str = "") -> str:
-    """That too many of the connections asked for never opened; else empty. One may always be missing.
+    """Return the sentence that too many of the connections asked for never opened, or empty. One may always be missing.
 
-    `why` is the reasons in brackets.
+    `why` has the reasons in brackets.
     """
     if limit is None or never_opened <= max(1.0, limit * asked):
         return ""
@@ -62,14 +62,14 @@ def of_connections(asked: int, never_opened: int, limit: float | None, why: str 
 
 
 def reasons(requests: str, connections: str) -> tuple[Reason, ...]:
-    """Reasons of what failed beyond its limit: sentences of `of_requests` and `of_connections`, either may be empty."""
+    """Return the Reasons for the sentences of `of_requests` and `of_connections`, either of which may be empty."""
     accepted = f"{connections}; {ACCEPT}" if connections else ""
     said = ((Code.REQUESTS_FAILED, requests), (Code.CONNECTIONS_FAILED, accepted))
     return tuple(Reason(code, words, Severity.FAILED) for code, words in said if words)
 
 
 def nothing_good(tally: Tally) -> str:
-    """That no request got a good reply, and what became of them; empty when one did, or none was planned."""
+    """Return that no request got a good reply, with the requests by end; empty when one did, or none was planned."""
     if not tally.planned or tally.ok:
         return ""
     ends = {
@@ -84,7 +84,7 @@ def nothing_good(tally: Tally) -> str:
 
 
 def kinds(counted: Snapshot, examples: Mapping[str, str]) -> str:
-    """The failures by kind, the most frequent first, each with its remedy."""
+    """Return the failures by kind, the most frequent first, each with its remedy."""
     total = counted.total
     went = diagnosis.because(counted.failures, {})
     ends = [
@@ -97,7 +97,7 @@ def kinds(counted: Snapshot, examples: Mapping[str, str]) -> str:
 
 
 def _classes(errors: Mapping[str, int], examples: Mapping[str, str]) -> str:
-    """The classes of error replies in brackets, the most frequent with the server's words and what to do about them."""
+    """Return the classes of error replies in brackets, the most frequent with the server's words and the remedy."""
     names = sorted(errors, key=lambda name: -errors[name])
     named: list[str] = []
     advised: set[str] = set()

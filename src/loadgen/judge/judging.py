@@ -1,4 +1,4 @@
-"""By what a run's numbers are judged: objectives and limits. A frozen value beside the plan; no worker is sent it."""
+"""The objectives and limits that a run's numbers are judged by: a frozen value, which no worker receives."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from loadgen.slo import Objective
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """What the result of a plan is held against. Without arguments: no objective, and every limit at its default."""
+    """The objectives and limits for the result of a plan. Without arguments: no objective, and the default limits."""
 
     slo: tuple[Objective, ...] = ()
-    """What the result must meet."""
+    """The objectives that the result must meet."""
     limits: VerdictLimits = field(default_factory=VerdictLimits)
-    """From where on a number is distrusted, and how many requests and connections may fail."""
+    """The limits beyond which a number is distrusted, and the requests and connections that may fail."""

@@ -1,7 +1,7 @@
-"""The generator's verdict on its own numbers: are they the server's, or ours? Values and pure functions.
+"""The verdict on a run's numbers: the server's, or distorted by the generator. Values and pure functions.
 
-It is handed what was counted and what the kernel said of the worker processes; it measures nothing. What may have held
-the generator up, and what helps, is for `causes` to say.
+The verdict follows from the counts and from the kernel's data on the worker processes; this module measures nothing.
+The causes that may have held the generator up, and their remedies, are from `causes`.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from loadgen.snapshot import Snapshot
 from loadgen.stats.trend import trend
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, percent, percent_beside, span
 
-# A cause must have taken this part of the window: less can hardly have moved a percentile.
+# The least share of the window that a cause must have taken: less can hardly have moved a percentile.
 _LEAST_SHARE = 0.001
-# A late send was busy, queued or stopped until it went, so that the cause that took the most took a third at least.
+# Before a late send its worker was busy, queued or stopped, so the largest of these causes took a third at least.
 _LEAST_OF_LATE = 1 / 3
-# Late sends show beyond p99.95, or not at all. What a healthy machine's timers do there, 60 to 200 µs, is no news.
+# A smaller share of late sends does not reach p99.95. A healthy machine's timers are 60 to 200 µs late there: normal.
 _LEAST_TAIL = 0.0005
 _LEAST_TAIL_NS = NS_PER_MS
-# Fewer intervals hardly show a trend, and a smaller drift changes nobody's mind.
+# Fewer intervals hardly show a trend, and a smaller drift does not matter.
 _LEAST_INTERVALS = 8
 _LEAST_DRIFT = 0.05
 
 
 SAME_CAUSE = "for the same reason"
-"""In place of causes and remedies that another sentence has."""
+"""Stands for causes and remedies that another sentence has."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictLimits:
-    """`[verdict]`: from where on a number is distrusted, or a sign is said."""
+    """`[verdict]`: the limits beyond which a number is distrusted, or a sign is reported."""
 
     lag_ns: int = 100 * NS_PER_US
-    """An open-loop run is invalid when the p99 of our own lag exceeds this and `lag_share` both."""
+    """An open-loop run is invalid when the p99 of the generator's own lag exceeds both this and `lag_share`."""
     lag_share: float = 0.10
     """As a share of the p99 of response time."""
     shortfall: float = 0.005
-    """An open-loop run is invalid when more than this share of the plan was not sent in time for a reason of ours."""
+    """An open-loop run is invalid when the generator left more than this share of the plan unsent in time."""
     cpu_share: float = 0.95
     """Sign: a worker used more than this share of one CPU (not with `spin`, which uses all of it)."""
     queue_share: float = 0.01
@@ -57,19 +57,19 @@ class VerdictLimits:
     drift_p: float = 0.01
     """Sign: the p99 of the intervals rises or falls by Mann and Kendall's test at this level."""
     failures: float | None = 0.01
-    """A run has failed when more than this share of its requests did; None: any may."""
+    """A run has failed when more than this share of its requests failed; None: no limit."""
     connections: float | None = 0.01
-    """Likewise of the connections asked for, those that never opened; one may always be missing."""
+    """A run has failed when more than this share of its connections never opened; one may always be missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """In sentences without a full stop: what, how much, why, what to do."""
+    """The verdict in sentences without a full stop: the fact, its size, the cause and the remedy."""
 
     reasons: tuple[Reason, ...] = ()
-    """Why the numbers are not the server's; empty when they are. A closed loop has none: it promises no schedule."""
+    """Why the numbers are not the server's; empty when they are. A closed loop has none: it has no schedule to keep."""
     notes: tuple[Reason, ...] = ()
-    """What to know of numbers that hold."""
+    """Remarks on numbers that hold."""
 
 
 def judge(
@@ -82,10 +82,10 @@ def judge(
     duration_ns: int,
     steady: bool = True,
 ) -> Verdict:
-    """The verdict on a window of `duration_ns`.
+    """Return the verdict on a window of `duration_ns`.
 
-    `spin`: the workers poll, so that a CPU they use up says nothing. `steady`: the offered rate does not change over
-    the window, so that response time should not either.
+    `spin`: the workers poll, so that a fully used CPU is no sign. `steady`: the offered rate does not change over the
+    window, so that response time should not change either.
     """
     possible = causes(
         signs,
@@ -112,12 +112,12 @@ def judge(
 
 @dataclass(frozen=True, slots=True)
 class _Doubt:
-    """That requests were sent late."""
+    """A sentence that requests were sent late."""
 
     code: Code
     words: str
     late_ns: float
-    """By so much; 0 where that is not the point. What took less time in all is not its cause."""
+    """The lateness; 0 where it plays no part. A cause must have taken a third of it."""
 
 
 def _late(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
@@ -129,7 +129,7 @@ def _late(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
 
 
 def _in_doubt(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
-    """That the generator stood still while nobody can say whether the server waited for it."""
+    """Yield a doubt when it is unknown how much of the lag the generator caused, and the limit lies in that range."""
     least_ns, most_ns = measured.lag_ours.quantile(0.99), measured.lag_ours_at_most.quantile(0.99)
     if least_ns <= (limit_ns := _lag_limit_ns(limits, measured)) < most_ns:
         words = (
@@ -155,7 +155,7 @@ def _overdue(limits: VerdictLimits, measured: Snapshot, workers: Iterable[Worker
 
 
 def _tail(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
-    """Late sends, too few to move the p99, that show in the percentiles beyond it."""
+    """Yield a doubt for late sends that are too few to move the p99, and show in the percentiles beyond it."""
     lag, late_ns = measured.lag_ours, max(_lag_limit_ns(limits, measured), _LEAST_TAIL_NS)
     late = lag.overflow + sum(count for value_ns, count in lag.buckets() if value_ns > late_ns)
     share = late / lag.count if lag.count else 0.0
@@ -169,9 +169,9 @@ def _tail(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
 
 
 def _culprits(possible: Iterable[Cause], doubt: _Doubt, duration_ns: int) -> list[Cause]:
-    """The cause that took the most time, and a second that took at least half as much.
+    """Return the cause that took the most time, and a second one that took at least half as much.
 
-    Where none took enough, those that are signs but whose time is not known: a slow clock.
+    If no cause took enough time, return the signs without a known cost, such as a slow clock.
     """
     by_cost = sorted(possible, key=lambda cause: -cause.cost_ns)
     most_ns = by_cost[0].cost_ns if by_cost else 0
@@ -181,7 +181,7 @@ def _culprits(possible: Iterable[Cause], doubt: _Doubt, duration_ns: int) -> lis
 
 
 def _said(culprits: Mapping[_Doubt, Sequence[Cause]], spin: bool, severity: Severity) -> Iterator[Reason]:
-    """Each doubt with its causes and their remedies, which are said once of several doubts."""
+    """Yield each doubt with its causes and their remedies. The same causes are named once for several doubts."""
     said: set[str] = set()
     for doubt, some in culprits.items():
         blame = _blame(some, doubt, spin)

@@ -1,1 +1,1 @@
-"""What this host's generator can do."""
+"""The self-test: the most load that the generator reaches on this host."""

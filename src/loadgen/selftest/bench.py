@@ -1,6 +1,7 @@
-"""The bench of a self-test: one worker against one server that does nothing, measured again and again.
+"""The bench of a self-test: repeated measurements of one worker against one server that does nothing.
 
-It knows which loads say what a generator can do. Where the server is, and what becomes of the figures, others know.
+This module chooses the loads that show what a generator can do. It does not know where the server is, or what the
+figures are used for.
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from loadgen.units import NS_PER_S
 
 DEPTHS = (1, 8, 32)
 FLOOR_RATE_PER_S = 1000
-# An open loop's ceiling is looked for as a part of the closed loop's, halving so many times.
+# The ceiling of an open loop is searched as a share of the closed loop's, in this many halvings.
 HALVINGS = 6
-# A rate that achieves less was beyond the server, so it says nothing of the generator.
+# A rate of which a smaller share is achieved was beyond the server, so it says nothing about the generator.
 LEAST_ACHIEVED = 0.99
-# What starting, connecting and draining take beside, and no more than that.
+# The most time that starting, connecting and draining add to a load.
 AROUND_S = 1.0
 MEASUREMENTS = len(DEPTHS) * (1 + HALVINGS) + 1
 
 
 class Bench:
-    """Measurements of a plan's one worker: at other depths and rates than the plan's, for as long as the plan says.
+    """Measurements of a plan's one worker: at other depths and rates than the plan's, each as long as the plan's.
 
-    `emit` gets how far all of them have come. Raises WorkerError when one cannot be made, and KeyboardInterrupt when
-    `stop` is set.
+    `emit` receives the progress of all measurements. Raises WorkerError when a measurement fails, and KeyboardInterrupt
+    when `stop` is set.
     """
 
     def __init__(self, plan: Plan, emit: Callable[[Event], None], *, stop: Stop = NEVER) -> None:
@@ -40,11 +41,11 @@ class Bench:
         self.emit = emit
         self.stop = stop
         self.begun = 0
-        """How many measurements have begun."""
+        """The number of measurements that have begun."""
         self._wall_ns = self._waited_ns = 0
 
     def measure(self, depth: int, rate_per_s: float = 0.0) -> Result:
-        """One load at this pipeline depth: at a rate, or in a closed loop where it is 0."""
+        """Put on one load at this pipeline depth: at a rate, or in a closed loop when the rate is 0."""
         self.begun += 1
         plan = self.plan.replace(pipeline_depth=depth, rate=rate_per_s)
         result = run(plan, on_event=self.tell, stop=self.stop)
@@ -62,7 +63,7 @@ class Bench:
         return self._waited_ns / self._wall_ns if self._wall_ns else 0.0
 
     def tell(self, event: Event) -> None:
-        """Passes on how far all measurements have come."""
+        """Emit the progress of all measurements."""
         if isinstance(event, Progress):
             load = self.plan.config.general
             each_ns = round(AROUND_S * NS_PER_S) + load.warmup + load.duration
@@ -70,7 +71,7 @@ class Bench:
             self.emit(replace(event, overall=Overall((Part("measurement", self.begun, MEASUREMENTS),), rest_ns)))
 
     def reaches(self) -> Iterator[Reach]:
-        """What the worker reaches at each depth, as soon as it is known."""
+        """Yield the Reach of the worker at each depth, as soon as it is known."""
         for depth in DEPTHS:
             closed = self.measure(depth)
             [worker] = closed.signs.workers
@@ -78,7 +79,7 @@ class Bench:
             yield Reach(depth, closed.throughput_per_s, is_bound, self.open_ceiling(depth, closed.throughput_per_s))
 
     def open_ceiling(self, depth: int, closed_per_s: float) -> float:
-        """The highest rate, to a 64th of the closed loop's, that is kept up with a valid verdict."""
+        """Return the highest rate, to a 64th of the closed loop's, that is achieved with a valid verdict."""
         low, high = 0.0, 1.0
         for _ in range(HALVINGS):
             middle = (low + high) / 2
@@ -91,6 +92,6 @@ class Bench:
         return low * closed_per_s
 
     def floor(self) -> tuple[int, int]:
-        """p50 and p99 of response time at a rate that nobody has to wait at."""
+        """Return p50 and p99 of response time at a rate so low that no request waits."""
         latency = self.measure(1, FLOOR_RATE_PER_S).measured.latency()
         return latency.quantile(0.5), latency.quantile(0.99)

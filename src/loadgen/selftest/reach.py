@@ -1,6 +1,6 @@
-"""What this host's generator can do, as `loadgen selftest` found it: kept per host, and held against each run.
+"""The result of `loadgen selftest`, the most that the generator reaches: kept per host, and compared with each run.
 
-It measures nothing. What was found on another machine, or by another version, says nothing of this one and is not used.
+This module measures nothing. The result of another machine, or of another version, is not used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Reach:
     depth: int
     closed_per_s: float
     closed_is_bound: bool
-    """The server was the limit: the worker could have done more."""
+    """True when the server was the limit, and the worker could have done more."""
     open_per_s: float
     """The highest offered rate at which the verdict was valid."""
 
@@ -42,23 +42,23 @@ class SelfTest:
     """Response time at a low rate."""
 
     def ceiling(self, plan: Plan, cpus: int) -> Ceiling | None:
-        """What as many workers as the plan's reach at the depth measured that is nearest below its own."""
+        """Return the ceiling of the plan's number of workers, from the nearest measured depth up to the plan's own."""
         below = [reach for reach in self.reaches if reach.depth <= plan.wire.pipeline_depth]
         if not below:
             return None
         reach = below[-1]
         per_worker = reach.open_per_s if plan.load.open_loop else reach.closed_per_s
-        # Workers that share a CPU share what it can do.
+        # Workers that share a CPU share its capacity.
         return Ceiling(per_worker * min(len(plan.workers), cpus), self.floor_p50_ns, self.floor_p99_ns, self.taken)
 
 
 def keep(test: SelfTest) -> bool:
-    """Keeps it for this host; says whether that could be done."""
+    """Store a self-test for this host. True when it could be stored."""
     return machine.store(FILE, json.dumps(asdict(test), indent=1) + "\n")
 
 
 def kept(version: str) -> SelfTest | None:
-    """The self-test that this version took on this machine; None when there is none that can be used."""
+    """Return the self-test that this version took on this machine; None when there is none that can be used."""
     try:
         record = json.loads(machine.stored(FILE))
         reaches = tuple(Reach(**reach) for reach in record.pop("reaches"))

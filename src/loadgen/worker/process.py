@@ -64,7 +64,7 @@ class WorkerProcess:
         return self._pipe.fileno()
 
     def hear(self) -> Message:
-        """Return the next message. Raises EOFError when there is none: the end of the process, in words after its name."""
+        """Return the next message. Raises EOFError after the last: how the process ended, in words after its name."""
         try:
             message: Message = self._pipe.recv()
         except (EOFError, OSError):
