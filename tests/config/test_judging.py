@@ -103,6 +103,13 @@ def test_every_key_of_a_gate_reaches_it() -> None:
     )
 
 
+def test_rounds_are_at_the_rate_of_the_load_where_their_table_has_none() -> None:
+    load_only = load(None, ["workload.rate_limit=300"])
+    assert (compare_settings(load_only).rate_per_s, gate_settings(load_only).rate_per_s) == (300, 300)
+    both = load(None, ["workload.rate_limit=300", "compare.rate=5000", "gate.rate=7000"])
+    assert (compare_settings(both).rate_per_s, gate_settings(both).rate_per_s) == (5000, 7000)
+
+
 def test_a_gate_whose_one_limit_is_eased_keeps_the_others() -> None:
     assert gate_settings(load(None, ["gate.throughput=-20%"])).thresholds == {
         "throughput": 0.2,

@@ -115,9 +115,9 @@ target ← units errors escape secret server_plan usage plan events target.talk
 worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._engine host
 runner ← units phase errors escape severity reason signs usage snapshot slo overload plan events stats judge.verdict
     judge.judging judge.diagnosis judge.failures host worker
-compare ← units percentiles phase errors severity reason signs snapshot slo overload plan events stats judge.verdict
-    judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round compare.answers host
-    target.talk target worker runner record.read record version
+compare ← units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events stats
+    judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
+    compare.answers host target.talk target worker runner record.read record version
 smoke ← units errors plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host target.talk
     target runner version
 
@@ -150,8 +150,8 @@ output.reports ← escape events stats compare.answers output.words output.paper
 output ← lazy errors events output.words output.paper output.pictures output.reports output.formats
 
 # The library.
-library ← units phase errors server_plan usage plan events judge.judging compare.shape compare.candidate compare.answers
-    target runner compare config record
+library ← units phase errors server_plan usage plan events judge.judging compare.answers target runner compare config
+    record
 __init__ ← lazy version errors reason snapshot slo events _resp _memcache compare.answers runner library
 
 # What measures by the library.
@@ -160,9 +160,8 @@ selftest.bench ← units errors events judge.verdict selftest.reach runner libra
 # The command.
 cli.options ← units errors escape
 cli.flags ← protocol errors escape plan config cli.options
-cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.shape compare.settings
-    compare.candidate compare.answers selftest.reach host target.talk target runner compare config.tables config
-    output cli.options cli.flags version
+cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.answers selftest.reach
+    host target.talk target runner compare config.tables config output cli.options cli.flags version
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench host target runner compare smoke config record output.paper output.formats output
     cli.options cli.flags cli version __init__

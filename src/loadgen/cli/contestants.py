@@ -6,7 +6,6 @@ A candidate is written as a server file, an address, a command with {port} in it
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,19 +20,15 @@ from loadgen.cli.options.kind import COUNT, LITERAL, TIME
 from loadgen.cli.options.load import ANY_KEY, CONVERSATION, GENERATOR, KEYS, LOAD, MEMTIER, REFUSED, RESULTS, refused
 from loadgen.compare import results
 from loadgen.compare.answers import Compared, NoiseFound
-from loadgen.compare.candidate import Candidate
-from loadgen.compare.contest import Contest, rule_for
+from loadgen.compare.comparison import Comparison, contestant
 from loadgen.compare.results import Stored
 from loadgen.compare.rounds import Contestant
-from loadgen.compare.settings import ComparisonSettings
-from loadgen.compare.shape import Shape
 from loadgen.config import Config, Flag, presets
 from loadgen.errors import UsageError
 from loadgen.events import Event
 from loadgen.reason import Code, Reason
 from loadgen.runner.stop import Stop
 from loadgen.server_plan import ServerPlan
-from loadgen.target.servers import servers_of
 
 RESULT_FILES = (".json", ".ndjson", ".jsonl")
 
@@ -138,9 +133,7 @@ class Contestants:
         """Return the candidates that these words name; an empty word is the CONFIG's own [target]."""
         found = [self.of(word) for word in words]
         pins = self.pins([each.server for each in found if isinstance(each, Named) and each.server is not None])
-        return with_distinct_names(
-            [each if isinstance(each, Stored) else self.contestant(each, pins) for each in found]
-        )
+        return [each if isinstance(each, Stored) else self.contestant(each, pins) for each in found]
 
     def pins(self, servers: Sequence[ServerPlan]) -> Pins:
         """Return separate CPUs for load and servers, unless general.cpu_list is set: what shares a CPU waits."""
@@ -163,50 +156,24 @@ class Contestants:
         self.notes.append(Reason(Code.CPUS_SHARED_OUT, words))
         return pins
 
-    def settings_for(
-        self, found: Sequence[Contestant | Stored], judged: Mapping[str, float] | None = None
-    ) -> ComparisonSettings:
-        """Return the settings of the rounds. Thresholds in `judged` replace the table's, for one-sided judging.
-
-        Raises UsageError when the candidates were measured under different loads or at different rates.
-        """
-        settings = (config.gate_settings if self.table == "gate" else config.compare_settings)(self.settings)
-        if not settings.rate_per_s:
-            settings = replace(settings, rate_per_s=self.settings.workload.rate_limit)
-        check_loads(found)
-        if judged is not None:
-            settings = replace(settings, one_sided=True, thresholds=judged)
-        rule_for(settings, len(found) - 1, live=any(isinstance(each, Contestant) for each in found))
-        for each in found:
-            if isinstance(each, Stored) and each.rate_per_s and settings.rate_per_s not in (0, each.rate_per_s):
-                raise UsageError(
-                    f"{each.candidate.name} was measured at {each.rate_per_s:g}/s and not at "
-                    f"{settings.rate_per_s:g}/s: latency is compared at one rate."
-                )
-            if isinstance(each, Stored) and each.rate_per_s:
-                settings = replace(settings, rate_per_s=each.rate_per_s)
-        return settings
-
     def compare(self, found: Sequence[Contestant | Stored], wanted: output.Wanted) -> list[Compared]:
-        """Run the comparison, emit its events, and return the answer of each comparison with the first candidate."""
-        settings = self.settings_for(found)
+        """Compare the candidates, and print the progress and the answers."""
+        settings = (config.gate_settings if self.table == "gate" else config.compare_settings)(self.settings)
+        comparison = Comparison(found, settings, self.seed, self.notes)
         with self.outputs(wanted) as emit:
-            ended = Contest(found, settings, self.seed, emit, self.notes, stop=self.stop).result()
-            for compared in ended:
-                emit(compared)
-        return ended
+            return comparison.run(emit, stop=self.stop)
 
     def compare_with_itself(self, word: str, wanted: output.Wanted) -> NoiseFound:
-        """Compare a candidate with itself: return the differences, and how often they would raise an alarm."""
+        """Compare a candidate with itself, and print the noise and the rate of false alarms."""
         found = self.candidates([word, word])
         if isinstance(found[0], Stored):
             raise UsageError("--aa runs the candidate: name a server file, an address or a command, not results.")
-        # A false alarm is one of a gate's, so the gate's thresholds apply.
-        settings = self.settings_for(found, config.gate_settings(self.settings).thresholds)
+        # A false alarm is a gate's, so the gate's thresholds count.
+        thresholds = config.gate_settings(self.settings).thresholds
+        settings = replace(config.compare_settings(self.settings), one_sided=True, thresholds=thresholds)
+        comparison = Comparison(found, settings, self.seed, self.notes)
         with self.outputs(wanted) as emit:
-            noise = Contest(found, settings, self.seed, emit, self.notes, stop=self.stop).noise_of_itself()
-            emit(noise)
-        return noise
+            return comparison.run_noise(emit, stop=self.stop)
 
     @contextlib.contextmanager
     def outputs(self, wanted: output.Wanted) -> Iterator[Callable[[Event], None]]:
@@ -261,42 +228,13 @@ class Contestants:
     def contestant(self, found: Named, pins: Pins) -> Contestant:
         settings, server = found.settings, found.server
         plan, limits = config.contested(settings, pins.load)
-        shape = Shape.of(plan)
-        if server is None:
-            address = ",".join(str(endpoint) for endpoint in plan.target.endpoints)
-            candidate = Candidate(address, "endpoint", shape=shape)
-        else:
-            candidate = Candidate(server.name, "server", shape=shape)
+        if server is not None:
             server = replace(server, cpus=server.cpus or pins.servers)
-        return Contestant(candidate, plan, servers_of(plan.target, server), limits)
+        return contestant(plan, server, limits)
 
 
 def named(settings: Config, name: str) -> Named:
     return Named(settings, config.server_plan(settings, name))
-
-
-def check_loads(found: Sequence[Contestant | Stored]) -> None:
-    """Raise UsageError when a stored result was measured under another load than the other candidates."""
-    for one, other in itertools.permutations(found, 2):
-        a, b = one.candidate, other.candidate
-        if isinstance(one, Stored) and (different := a.shape.differences(b.shape)):
-            raise UsageError(
-                f"{a.name} was measured under another load than {b.name} ({'; '.join(different)}): take its results "
-                "anew, or give the CONFIG the same."
-            )
-
-
-def with_distinct_names(found: Sequence[Contestant | Stored]) -> list[Contestant | Stored]:
-    """Return the candidates with distinct names: of equal names, the later ones are numbered."""
-    seen: dict[str, int] = {}
-    renamed: list[Contestant | Stored] = []
-    for each in found:
-        name = each.candidate.name
-        seen[name] = seen.get(name, 0) + 1
-        if seen[name] > 1:
-            each = replace(each, candidate=replace(each.candidate, name=f"{name} ({seen[name]})"))
-        renamed.append(each)
-    return renamed
 
 
 def _listed(cpus: Sequence[int]) -> str:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 
 from loadgen import config
 from loadgen.compare.answers import Compared
-from loadgen.compare.candidate import Candidate
-from loadgen.compare.contest import Contest
+from loadgen.compare.comparison import Comparison, contestant
 from loadgen.compare.rounds import Contestant
-from loadgen.compare.shape import Shape
 from loadgen.events import Event
 from loadgen.library.plan import Plan
 from loadgen.library.server import Server
 from loadgen.runner.stop import NEVER, Stop
-from loadgen.target.servers import servers_of
 
 
 def compare(
@@ -47,14 +43,8 @@ def compare(
         plan = plan.replace(seed=int.from_bytes(os.urandom(6)))
     seed = plan.config.general.seed
     assert seed is not None, "it was given or drawn"
-    settings = config.compare_settings(plan.config)
-    if not settings.rate_per_s:
-        settings = replace(settings, rate_per_s=plan.config.workload.rate_limit)
     found = [_contestant(each, plan) for each in (a, b)]
-    if found[0].candidate.name == found[1].candidate.name:
-        found[1] = replace(found[1], candidate=replace(found[1].candidate, name=f"{found[1].candidate.name} (2)"))
-    [compared] = Contest(found, settings, seed, on_event, stop=stop).result()
-    on_event(compared)
+    [compared] = Comparison(found, config.compare_settings(plan.config), seed).run(on_event, stop=stop)
     return compared
 
 
@@ -62,6 +52,4 @@ def _contestant(each: str | Server, plan: Plan) -> Contestant:
     if isinstance(each, Server) and each.is_running:
         each = each.endpoint
     told, limits = config.contested(plan.replace(target=each).config)
-    started = each.plan if isinstance(each, Server) else None
-    name, kind = (each, "endpoint") if isinstance(each, str) else (each.plan.name, "server")
-    return Contestant(Candidate(name, kind, shape=Shape.of(told)), told, servers_of(told.target, started), limits)
+    return contestant(told, each.plan if isinstance(each, Server) else None, limits)

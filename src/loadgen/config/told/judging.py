@@ -24,14 +24,22 @@ def smoke_limits(config: Config) -> SmokeLimits:
 
 def compare_settings(config: Config) -> ComparisonSettings:
     """Return the settings of a comparison's rounds, from `[compare]`; no metric is given up for its noise."""
-    return _rounds(config.compare, one_sided=False, noise=MOST_NOISE)
+    return _rounds(config, config.compare, one_sided=False, noise=MOST_NOISE)
 
 
 def gate_settings(config: Config) -> ComparisonSettings:
     """Return the settings of a gate's rounds, from `[gate]`; the thresholds are without their signs."""
-    return _rounds(config.gate, one_sided=True)
+    return _rounds(config, config.gate, one_sided=True)
 
 
-def _rounds(table: RoundsTable, **beside: object) -> ComparisonSettings:
-    idle, awake = Idle(table.idle), Awake(table.awake)
-    return settings_of(ComparisonSettings, table, max_rounds=table.rounds, idle=idle, awake=awake, **beside)
+def _rounds(config: Config, table: RoundsTable, **beside: object) -> ComparisonSettings:
+    """Return the settings of one table; a table without a rate has the rate of the load."""
+    return settings_of(
+        ComparisonSettings,
+        table,
+        rate_per_s=table.rate or config.workload.rate_limit,
+        max_rounds=table.rounds,
+        idle=Idle(table.idle),
+        awake=Awake(table.awake),
+        **beside,
+    )
