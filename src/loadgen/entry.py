@@ -39,7 +39,7 @@ for _number in _STOP_SIGNALS:
         _signal.signal(_number, _interrupt)
 
 
-def _heed() -> None:
+def _raise_if_interrupted() -> None:
     """Raise KeyboardInterrupt again after a signal: importlib, and the code that it runs, may swallow the first."""
     if _began_s:
         raise KeyboardInterrupt
@@ -52,8 +52,8 @@ def main() -> int:
     try:
         from loadgen.cli.main import main
 
-        _heed()
-        status = main(imported=_heed)
+        _raise_if_interrupted()
+        status = main(imported=_raise_if_interrupted)
     except BaseException as error:
         # A compiled module whose import is interrupted turns KeyboardInterrupt into an error of its own.
         if not _began_s and not isinstance(error, KeyboardInterrupt):

@@ -32,16 +32,16 @@ def printable(words: str, longest: int = LONGEST) -> str:
     if len(words) > longest:
         # Cut here and again below, as escapes lengthen the text.
         words = words[: longest - 1] + "…"
-    shown = _COMMAND.sub(_spelled, "".join(map(_sign, words)))
+    shown = _COMMAND.sub(_escape_match, "".join(map(_escape_char, words)))
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
 
 
 def guarded(text: str) -> str:
     """Escape a whole output of ours before it is written; only its own line ends and colours are kept."""
-    text = _COMMAND.sub(_spelled, text)
+    text = _COMMAND.sub(_escape_match, text)
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
-    return "".join(part if _OURS.fullmatch(part) else "".join(map(_sign, part)) for part in _OURS.split(text))
+    return "".join(part if _OURS.fullmatch(part) else "".join(map(_escape_char, part)) for part in _OURS.split(text))
 
 
 def markdown(words: str, longest: int = LONGEST) -> str:
@@ -81,15 +81,15 @@ def json_line(line: bytes) -> bytes:
     text = line.decode("utf-8")
     if text.removesuffix("\n").isprintable() and "##" not in text:
         return line
-    told = _COMMAND.sub(lambda found: _json_escape(found.group()), text)
-    return "".join(c if c.isprintable() or c == "\n" else _json_escape(c) for c in told).encode("utf-8")
+    escaped = _COMMAND.sub(lambda found: _json_escape(found.group()), text)
+    return "".join(c if c.isprintable() or c == "\n" else _json_escape(c) for c in escaped).encode("utf-8")
 
 
-def _sign(c: str) -> str:
+def _escape_char(c: str) -> str:
     return c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
 
 
-def _spelled(found: re.Match[str]) -> str:
+def _escape_match(found: re.Match[str]) -> str:
     return f"\\x{ord(found.group()):02x}"
 
 

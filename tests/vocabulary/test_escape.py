@@ -209,7 +209,7 @@ def test_a_thousand_server_texts_through_every_output():
 
 def test_words_that_are_not_escaped_are_found(monkeypatch):
     """The control of the test above: with the guards off, it fails."""
-    monkeypatch.setattr(escape, "_sign", lambda c: c)
+    monkeypatch.setattr(escape, "_escape_char", lambda c: c)
     monkeypatch.setattr(escape, "_COMMAND", re.compile("(?!)"))
     with pytest.raises(AssertionError):
         test_a_thousand_server_texts_through_every_output()

@@ -42,11 +42,11 @@ def test_every_interval_is_reported_before_the_end_however_late_the_worker_is() 
     async def told(port: int) -> list[Report]:
         said = Said()
         own = Worker(said, plan(port), 0, create(asyncio.get_running_loop(), Monotonic()))
-        own.obey(Connect())
+        own.execute(Connect())
         await said.until(Connected)
         second_ago = own.time.now() - NS_PER_S
         # All of it is past: the load is over with the first wake-up.
-        own.obey(PutOn(Load(NS_PER_S // 10, NS_PER_S // 2, NS_PER_S // 4), second_ago))
+        own.execute(PutOn(Load(NS_PER_S // 10, NS_PER_S // 2, NS_PER_S // 4), second_ago))
         await said.until(Drained)
         own.engine.close()
         return said.reports[1:]
@@ -62,10 +62,10 @@ def test_nothing_of_a_load_that_is_stopped_is_reported_but_its_end() -> None:
     async def told(port: int) -> list[Report]:
         said = Said()
         own = Worker(said, plan(port), 0, create(asyncio.get_running_loop(), Monotonic()))
-        own.obey(Connect())
+        own.execute(Connect())
         await said.until(Connected)
-        own.obey(PutOn(Load(0, NS_PER_S, NS_PER_S // 4), own.time.now() + 3600 * NS_PER_S))
-        own.obey(EndLoad())
+        own.execute(PutOn(Load(0, NS_PER_S, NS_PER_S // 4), own.time.now() + 3600 * NS_PER_S))
+        own.execute(EndLoad())
         await said.until(Drained)
         own.engine.close()
         return said.reports[1:]

@@ -193,15 +193,15 @@ def gone(endpoint: Endpoint, failures: Mapping[str, int], examples: Mapping[str,
 
 def ended(exit_report: str, log_errors: Sequence[str], log_tail: Sequence[str]) -> str:
     """Return how a server that loadgen started ended, with its log, in a sentence without its full stop."""
-    return f"{exit_report}; {said(log_errors, log_tail)}"
+    return f"{exit_report}; {_log_words(log_errors, log_tail)}"
 
 
 def deaf(name: str, where: str, log_errors: Sequence[str], log_tail: Sequence[str]) -> str:
     """Return the sentence that a server that loadgen started runs but no longer listens on its address."""
-    return f"{name} runs, and no longer listens on {where}; {said(log_errors, log_tail)}"
+    return f"{name} runs, and no longer listens on {where}; {_log_words(log_errors, log_tail)}"
 
 
-def said(log_errors: Sequence[str], log_tail: Sequence[str]) -> str:
+def _log_words(log_errors: Sequence[str], log_tail: Sequence[str]) -> str:
     """Return the errors in the log of a server that loadgen started, or the end of the log where it has none."""
     lines = [*log_errors[-_MOST_QUOTED:]] or [*log_tail[-_MOST_QUOTED:]]
     if not lines:

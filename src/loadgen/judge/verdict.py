@@ -97,10 +97,10 @@ def judge(
     )
     doubts = [*_late(limits, measured), *_overdue(limits, measured, signs.workers)] if open_loop else []
     tails = [*_in_doubt(limits, measured), *_tail(limits, measured)] if open_loop else []
-    culprits = {doubt: _culprits(possible, doubt, duration_ns) for doubt in doubts or tails}
-    named = {cause for some in culprits.values() for cause in some}
-    said = [*_said(culprits, spin, Severity.INVALID if doubts else Severity.GOOD)]
-    reasons, notes = (said, []) if doubts else ([], said)
+    main_causes = {doubt: _main_causes(possible, doubt, duration_ns) for doubt in doubts or tails}
+    named = {cause for some in main_causes.values() for cause in some}
+    stated = [*_reasons(main_causes, spin, Severity.INVALID if doubts else Severity.GOOD)]
+    reasons, notes = (stated, []) if doubts else ([], stated)
     notes += [Reason(c.code, f"{c.words}, so {c.effect}; {c.remedy}") for c in possible if c.is_sign and c not in named]
     if signs.ceiling is not None:
         near = _near_ceiling(limits, measured, signs.ceiling, open_loop, duration_ns)
@@ -168,7 +168,7 @@ def _tail(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
         yield _Doubt(Code.LATE_TAIL, words, late_ns)
 
 
-def _culprits(possible: Iterable[Cause], doubt: _Doubt, duration_ns: int) -> list[Cause]:
+def _main_causes(possible: Iterable[Cause], doubt: _Doubt, duration_ns: int) -> list[Cause]:
     """Return the cause that took the most time, and a second one that took at least half as much.
 
     If no cause took enough time, return the signs without a known cost, such as a slow clock.
@@ -180,18 +180,18 @@ def _culprits(possible: Iterable[Cause], doubt: _Doubt, duration_ns: int) -> lis
     return costly[:2] or [cause for cause in by_cost if cause.is_sign and not cause.cost_ns]
 
 
-def _said(culprits: Mapping[_Doubt, Sequence[Cause]], spin: bool, severity: Severity) -> Iterator[Reason]:
+def _reasons(main_causes: Mapping[_Doubt, Sequence[Cause]], spin: bool, severity: Severity) -> Iterator[Reason]:
     """Yield each doubt with its causes and their remedies. The same causes are named once for several doubts."""
-    said: set[str] = set()
-    for doubt, some in culprits.items():
-        blame = _blame(some, doubt, spin)
-        yield Reason(doubt.code, f"{doubt.words}: {SAME_CAUSE if blame in said else blame}", severity)
-        said.add(blame)
+    given: set[str] = set()
+    for doubt, some in main_causes.items():
+        explanation = _explanation(some, doubt, spin)
+        yield Reason(doubt.code, f"{doubt.words}: {SAME_CAUSE if explanation in given else explanation}", severity)
+        given.add(explanation)
 
 
-def _blame(culprits: Sequence[Cause], doubt: _Doubt, spin: bool) -> str:
-    if culprits:
-        return ", and ".join(c.words for c in culprits) + "; " + ", and ".join(c.remedy for c in culprits)
+def _explanation(main_causes: Sequence[Cause], doubt: _Doubt, spin: bool) -> str:
+    if main_causes:
+        return ", and ".join(c.words for c in main_causes) + "; " + ", and ".join(c.remedy for c in main_causes)
     if 0 < doubt.late_ns <= NS_PER_MS and not spin:
         return f"most likely the kernel woke it late; poll instead of sleeping (workload.spin), or {MORE_WORKERS}"
     return f"the machine does not say why; {LESS_LOAD}"

@@ -37,40 +37,40 @@ class Events:
         queue: SimpleQueue[Event | _End] = SimpleQueue()
         thread = self._started(queue.put)
         try:
-            while isinstance(said := queue.get(), Event):
-                yield said
-            said.check()
+            while isinstance(item := queue.get(), Event):
+                yield item
+            item.check()
         finally:
-            self._leave(thread)
+            self._end_now(thread)
             thread.join()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[Event | _End] = asyncio.Queue()
 
-        def put(said: Event | _End) -> None:
+        def put(item: Event | _End) -> None:
             # A loop that is closed takes no more events.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(queue.put_nowait, said)
+                loop.call_soon_threadsafe(queue.put_nowait, item)
 
         thread = self._started(put)
         try:
-            while isinstance(said := await queue.get(), Event):
-                yield said
-            said.check()
+            while isinstance(item := await queue.get(), Event):
+                yield item
+            item.check()
         finally:
-            self._leave(thread)
+            self._end_now(thread)
             await asyncio.to_thread(thread.join)
 
     def _started(self, put: Callable[[Event | _End], None]) -> Thread:
         if self._begun:
             raise UsageError("these events have been asked for before: each load is one stream.")
         self._begun = True
-        thread = Thread(target=self._lead, args=(put,), name="loadgen", daemon=True)
+        thread = Thread(target=self._run, args=(put,), name="loadgen", daemon=True)
         thread.start()
         return thread
 
-    def _lead(self, put: Callable[[Event | _End], None]) -> None:
+    def _run(self, put: Callable[[Event | _End], None]) -> None:
         end = _End()
         try:
             run(self._plan, on_event=put, stop=self._token, timeline=self._timeline)
@@ -78,7 +78,7 @@ class Events:
             end = _End(error)
         put(end)
 
-    def _leave(self, thread: Thread) -> None:
+    def _end_now(self, thread: Thread) -> None:
         """End a load that still runs at once, as nothing takes its events any more."""
         if thread.is_alive():
             self._token.set()

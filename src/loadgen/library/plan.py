@@ -118,12 +118,12 @@ class Plan:
         A seed that is not given is drawn anew. Raises TargetError when the server does not start, or a host's name
         cannot be resolved.
         """
-        told, judging = config.resolve(self.config), config.judging(self.config)
+        resolved, judging = config.resolve(self.config), config.judging(self.config)
         if self.server is None:
-            yield Loading(told, judging, None)
+            yield Loading(resolved, judging, None)
             return
         with self.server.up() as server:
-            yield Loading(told.at(Endpoint(server.host, server.port, server.host)), judging, server)
+            yield Loading(resolved.at(Endpoint(server.host, server.port, server.host)), judging, server)
 
     def replace(self, **keywords: Any) -> Self:
         """Return the same plan with other values for these keywords."""

@@ -48,7 +48,7 @@ class Bench:
         """Put on one load at this pipeline depth: at a rate, or in a closed loop when the rate is 0."""
         self.begun += 1
         plan = self.plan.replace(pipeline_depth=depth, rate=rate_per_s)
-        result = run(plan, on_event=self.tell, stop=self.stop)
+        result = run(plan, on_event=self.emit_progress, stop=self.stop)
         if result.interrupted:
             raise KeyboardInterrupt
         if result.failure:
@@ -62,7 +62,7 @@ class Bench:
         """The share of all measurements' time in which the worker was ready to run and had no CPU."""
         return self._waited_ns / self._wall_ns if self._wall_ns else 0.0
 
-    def tell(self, event: Event) -> None:
+    def emit_progress(self, event: Event) -> None:
         """Emit the progress of all measurements."""
         if isinstance(event, Progress):
             load = self.plan.config.general

@@ -150,7 +150,7 @@ class Worker:
         self.began: ConnectionEvents = (ConnectionCounts(), {})
         self.ended: dict[Phase, ConnectionEvents] = {}
 
-    def obey(self, order: Order) -> None:
+    def execute(self, order: Order) -> None:
         match order:
             case Connect(fresh):
                 self.enter(Phase.PRECHECK)
@@ -225,7 +225,7 @@ class Worker:
         """Return a kind without the password. Only a class of errors, the first word of a reply, may contain it."""
         return kind if kind in _OUR_KINDS else masked(kind, self.password)
 
-    def say(self, report: Callable[..., Report], phase: Phase, **more: Any) -> None:
+    def send_report(self, report: Callable[..., Report], phase: Phase, **more: Any) -> None:
         self.pipe.send(
             report(
                 phase=phase,
@@ -241,9 +241,9 @@ class Worker:
         """Report the end of a mode of the engine: `connected`, `written` or `drained`."""
         match event:
             case "connected":
-                self.say(Connected, Phase.PRECHECK)
+                self.send_report(Connected, Phase.PRECHECK)
             case "written":
-                self.say(Written, Phase.PREFILL)
+                self.send_report(Written, Phase.PREFILL)
             case _:
                 self.drained()
 
@@ -253,7 +253,7 @@ class Worker:
         self.report_rest()
         finals = {phase: self.snapshot(phase) for phase in COUNTED}
         end_ns = self.engine.window_end_ns()
-        self.say(Drained, self.phase, finals=finals, signs=self.signs(), window_end_ns=end_ns)
+        self.send_report(Drained, self.phase, finals=finals, signs=self.signs(), window_end_ns=end_ns)
 
     def signs(self) -> WorkerSigns:
         found = self.engine.signs()
@@ -266,7 +266,7 @@ class Worker:
 
     def report_prefill(self) -> None:
         if self.phase == Phase.PREFILL:
-            self.say(Progressed, Phase.PREFILL)
+            self.send_report(Progressed, Phase.PREFILL)
             self.report_prefill_later()
 
     def report_prefill_later(self) -> None:
@@ -284,7 +284,7 @@ class Worker:
         def report() -> None:
             self.intervals = done + 1
             self.report_intervals(load, phase, start_ns, length_ns, done + 1)
-            self.say(IntervalEnded, phase, number=done + 1, length_ns=until_ns - from_ns)
+            self.send_report(IntervalEnded, phase, number=done + 1, length_ns=until_ns - from_ns)
 
         self.reactor.at(start_ns + until_ns, report)
 
@@ -295,7 +295,7 @@ class Worker:
             return
         rest_ns = self.engine.window_end_ns() - order.measure_ns - self.intervals * order.load.interval_ns
         if rest_ns > 0:
-            self.say(IntervalEnded, Phase.MEASURE, number=self.intervals + 1, length_ns=rest_ns)
+            self.send_report(IntervalEnded, Phase.MEASURE, number=self.intervals + 1, length_ns=rest_ns)
 
 
 async def work(channel: socket.socket) -> None:
@@ -308,7 +308,7 @@ async def work(channel: socket.socket) -> None:
         nonlocal worker
         try:
             if worker is not None:
-                worker.obey(message)
+                worker.execute(message)
                 return
             if message.version != VERSION:
                 raise RuntimeError(f"it was told messages of version {message.version}, and knows {VERSION}")

@@ -68,10 +68,10 @@ class WorkerProcess:
         try:
             message: Message = self._pipe.recv()
         except (EOFError, OSError):
-            raise EOFError(self._death()) from None
+            raise EOFError(self._ending()) from None
         return message
 
-    def _death(self) -> str:
+    def _ending(self) -> str:
         try:
             status = self._process.wait(5)
         except subprocess.TimeoutExpired:
