@@ -8,12 +8,15 @@ import re
 
 import pytest
 from constructed_events import S, closed_loop
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loadgen.events import Overall, Part, PhaseBegan, Progress
 from loadgen.output import create_progress
 from loadgen.output.formats.progress.bar import Bar
 from loadgen.output.formats.progress.lines import Lines
 from loadgen.output.words import figures
+from loadgen.units import parse_duration
 
 
 class Terminal(io.StringIO):
@@ -194,7 +197,14 @@ def test_a_bar_of_the_whole_never_goes_back() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(0, "0 s"), (0.1, "1 s"), (59.5, "1 min"), (99.2, "1 min 40 s"), (3599.5, "1 h"), (7260, "2 h 1 min")],
+    [(0, "0 s"), (59.5, "1 min"), (99.2, "1 min 40 s"), (3599.5, "1 h"), (7260, "2 h 1 min")],
 )
 def test_what_is_left_is_rounded_up_and_said_in_two_units(seconds: float, words: str) -> None:
     assert figures.left(seconds * S) == words
+
+
+@given(st.integers(0, 100 * 3600 * S))
+def test_what_is_left_is_rounded_up_by_less_than_its_last_unit(ns: int) -> None:
+    words = figures.left(ns)
+    read = sum(parse_duration(number + unit) for number, unit in re.findall(r"(\d+) (\w+)", words))
+    assert 0 <= read - ns < (S if ns <= 3599 * S else 60 * S)
