@@ -50,6 +50,11 @@ cdef inline void write_key(char *out, uint64_t key, int length) noexcept nogil:
         memcpy(out, digits + 16 - length, length)
 
 
+cdef inline void write_short_key(char *out, uint64_t key, int length) noexcept nogil:
+    """`write_key` for a length of up to 16. Writes 16 bytes: what stands behind the key is to be written afterwards."""
+    hex16(out, key << 4 * (16 - length))
+
+
 cdef inline void copy_value(char *out, const char *value, Py_ssize_t length) noexcept nogil:
     """Copy a value. A short one is copied as a whole block, for which both buffers must have room."""
     if length <= BLOCK:

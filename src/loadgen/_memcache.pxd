@@ -1,7 +1,9 @@
 # memcache's text protocol, client side.
 
+from libc.stdint cimport uint64_t
+
 from loadgen._buffer cimport BLOCK, Cursor
-from loadgen._codec cimport Codec, Decoder
+from loadgen._codec cimport Codec, Decoded, Decoder
 from loadgen._request cimport KINDS
 
 # The bytes before a key's id, in one block to copy.
@@ -19,6 +21,11 @@ cdef class Memcache(Codec):
     cdef char hit_line[BLOCK]    # behind the key, in a reply with a value of this run's own: flags, length, line end
     cdef int hit_line_length
     cdef Py_ssize_t hit_bytes    # the length of such a reply
+    cdef bint quick              # keys have up to 16 bytes behind the prefix, and values fit in a block
+
+    # A request of any form, and any reply. Methods, so that no compiler puts their frames into `encode` and `decode`.
+    cdef Py_ssize_t encode_any(self, int kind, uint64_t key, const char *value, char *out) noexcept nogil
+    cdef Decoded decode_any(self, Decoder *d, Cursor *c, int kind) noexcept nogil
 
     # Take such a reply to `d.asked` off the cursor, which has `hit_bytes` bytes at least; False when it is another one.
     cdef bint take_own(self, const Decoder *d, Cursor *c) noexcept nogil

@@ -7,7 +7,7 @@ detects replies that are out of step. A reply may be cut anywhere between two re
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
-from loadgen._buffer cimport BLOCK, Cursor, copy_value, find_newline, read_decimal, write_key
+from loadgen._buffer cimport BLOCK, Cursor, copy_value, find_newline, read_decimal, write_key, write_short_key
 from loadgen._codec cimport ANOTHER_KEY, ERROR_TEXT, HEAD, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, kind_of
 from loadgen._request cimport (
     ASK, DELETED, ERROR_REPLY, HIT, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED, WRITE, Request,
@@ -52,17 +52,34 @@ cdef class Memcache(Codec):
         fill(&self.head[REMOVE], b"delete " + prefix)
         self.id_length = key_length - len(prefix)
         self.value_bytes = value_bytes
+        self.quick = self.id_length <= 16 and value_bytes <= BLOCK
         self.longest = 16 + key_length + len(middle) + value_bytes + 2
 
     cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil:
-        cdef char *at = out
         cdef int kind = self.rows[request.command].kind
+        cdef char *at
+        if not self.quick or kind > REMOVE or kind == WRITE and value == NULL:
+            return self.encode_any(kind, request.key, value, out)
+        memcpy(out, self.head[kind].bytes, BLOCK)
+        at = out + self.head[kind].length
+        write_short_key(at, request.key, self.id_length)
+        at += self.id_length
+        if kind == WRITE:
+            memcpy(at, self.set_middle, BLOCK)
+            at += self.set_middle_length
+            memcpy(at, value, BLOCK)
+            at += self.value_bytes
+        memcpy(at, b"\r\n", 2)
+        return at + 2 - out
+
+    cdef Py_ssize_t encode_any(self, int kind, uint64_t key, const char *value, char *out) noexcept nogil:
+        cdef char *at = out
         if kind > REMOVE:
             memcpy(at, b"version\r\n", 9)
             return 9
         memcpy(at, self.head[kind].bytes, BLOCK)
         at += self.head[kind].length
-        write_key(at, request.key, self.id_length)
+        write_key(at, key, self.id_length)
         at += self.id_length
         if kind == WRITE:
             memcpy(at, self.set_middle, BLOCK)
@@ -70,19 +87,21 @@ cdef class Memcache(Codec):
             if value != NULL:
                 copy_value(at, value, self.value_bytes)
                 at += self.value_bytes
-        at[0] = c'\r'
-        at[1] = c'\n'
+        memcpy(at, b"\r\n", 2)
         return at + 2 - out
 
     cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil:
-        cdef const char *newline
-        cdef const char *end
-        cdef Py_ssize_t length
         cdef int kind = kind_of(self.rows, command)
         # The common case first: a whole value of this run's own length.
         if d.state == BETWEEN and kind == READ and c.end - c.at >= self.hit_bytes and self.take_own(d, c):
             d.outcome = HIT
             return REPLY
+        return self.decode_any(d, c, kind)
+
+    cdef Decoded decode_any(self, Decoder *d, Cursor *c, int kind) noexcept nogil:
+        cdef const char *newline
+        cdef const char *end
+        cdef Py_ssize_t length
         if d.state == LONG_ERROR:
             return skip_error(d, c)
         if d.state == VALUE:

@@ -31,6 +31,7 @@ cdef enum:
     NOT_STORED = 5
     NOT_FOUND = 6
     ERROR_REPLY = 7
+    OUTCOMES = 8
     NO_OUTCOME = 255
 
 cdef enum:

@@ -2,8 +2,8 @@
 
 from libc.stdint cimport uint64_t
 
-from loadgen._buffer cimport BLOCK
-from loadgen._codec cimport Codec
+from loadgen._buffer cimport BLOCK, Cursor
+from loadgen._codec cimport Codec, Decoded, Decoder
 from loadgen._request cimport MOST_COMMANDS
 
 # The bytes of a command of the table. The constant parts are blocks that are copied whole.
@@ -14,6 +14,7 @@ cdef struct Form:
     int middle_length    # 0: the command has no value
     const char *whole    # all bytes of a command without a key; borrowed from `wholes`
     int whole_length
+    bint quick           # its key has up to 16 bytes behind the prefix, and its value, if any, fits in a block
 
 
 cdef class Resp(Codec):
@@ -24,3 +25,7 @@ cdef class Resp(Codec):
     cdef uint64_t hit_head    # the length line of this run's own values, in the lowest bytes
     cdef uint64_t hit_mask    # the mask of those bytes
     cdef Py_ssize_t hit_bytes  # the length of a reply with such a value; 0: such a reply has no fast path
+
+    # A request of any form, and any reply. Methods, so that no compiler puts their frames into `encode` and `decode`.
+    cdef Py_ssize_t encode_any(self, const Form *form, uint64_t key, const char *value, char *out) noexcept nogil
+    cdef Decoded decode_any(self, Decoder *d, Cursor *c, int kind) noexcept nogil

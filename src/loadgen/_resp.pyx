@@ -9,7 +9,7 @@ no server sends them, and replies that are out of step may look like them. A rep
 from libc.stdint cimport UINT64_MAX, int64_t
 from libc.string cimport memchr, memcmp, memcpy
 
-from loadgen._buffer cimport BLOCK, Cursor, copy_value, find_newline, read_decimal, word_at, write_key
+from loadgen._buffer cimport BLOCK, Cursor, copy_value, find_newline, read_decimal, word_at, write_key, write_short_key
 from loadgen._codec cimport ERROR_TEXT, HEAD, NEED_MORE, NOT_A_REPLY, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, kind_of
 from loadgen._request cimport (
     ASK, DELETED, ERROR_REPLY, GREET, HIT, LOG_IN, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED, WRITE,
@@ -89,6 +89,7 @@ cdef class Resp(Codec):
                 form.head, b"*%d\r\n$3\r\n%s\r\n$%d\r\n%s" % (parts, VERBS[kind], key_length, prefix))
             if kind == WRITE:
                 form.middle_length = fill(form.middle, b"\r\n$%d\r\n" % value_bytes)
+            form.quick = self.id_length <= 16 and (kind != WRITE or value_bytes <= BLOCK)
             self.longest = max(self.longest, form.head_length + self.id_length + form.middle_length
                                + (value_bytes if kind == WRITE else 0) + 2)
         length_line = b"$%d\r\n" % value_bytes
@@ -101,13 +102,28 @@ cdef class Resp(Codec):
 
     cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil:
         cdef const Form *form = &self.forms[request.command]
+        cdef char *at = out + form.head_length
+        if not form.quick or form.middle_length and value == NULL:
+            return self.encode_any(form, request.key, value, out)
+        memcpy(out, form.head, BLOCK)
+        write_short_key(at, request.key, self.id_length)
+        at += self.id_length
+        if form.middle_length:
+            memcpy(at, form.middle, BLOCK)
+            at += form.middle_length
+            memcpy(at, value, BLOCK)
+            at += self.value_bytes
+        memcpy(at, b"\r\n", 2)
+        return at + 2 - out
+
+    cdef Py_ssize_t encode_any(self, const Form *form, uint64_t key, const char *value, char *out) noexcept nogil:
         cdef char *at = out
         if form.whole != NULL:
             memcpy(at, form.whole, form.whole_length)
             return form.whole_length
         memcpy(at, form.head, BLOCK)
         at += form.head_length
-        write_key(at, request.key, self.id_length)
+        write_key(at, key, self.id_length)
         at += self.id_length
         if form.middle_length:
             memcpy(at, form.middle, BLOCK)
@@ -115,8 +131,7 @@ cdef class Resp(Codec):
             if value != NULL:
                 copy_value(at, value, self.value_bytes)
                 at += self.value_bytes
-        at[0] = c'\r'
-        at[1] = c'\n'
+        memcpy(at, b"\r\n", 2)
         return at + 2 - out
 
     cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil:
@@ -138,29 +153,28 @@ cdef class Resp(Codec):
                 c.at += 5
                 d.outcome = STORED
                 return REPLY
-        return decode_any(d, c, kind)
+        return self.decode_any(d, c, kind)
+
+    cdef Decoded decode_any(self, Decoder *d, Cursor *c, int kind) noexcept nogil:
+        """Any reply, also one that the last read cut. A loop, so that no number of attributes exhausts the stack."""
+        cdef int what = GO_ON
+        while what == GO_ON:
+            if d.state == BETWEEN:
+                what = begin(d, c, kind)
+            elif d.state == LONG_ERROR:
+                what = skip_error(d, c)
+            elif d.state == BODY:
+                what = skip_rest(d, c)
+                if what == REPLY:
+                    d.state = BETWEEN
+            else:
+                what = skip_elements(d, c)
+        return <Decoded>what
 
 
 cdef inline bint is_word(const char *at, const char *word) noexcept nogil:
     """True when five bytes are those of a word."""
     return memcmp(at, word, 4) == 0 and at[4] == word[4]
-
-
-cdef Decoded decode_any(Decoder *d, Cursor *c, int asked) noexcept nogil:
-    """Decode any reply, also one that the last read cut. A loop, so that no number of attributes exhausts the stack."""
-    cdef int what = GO_ON
-    while what == GO_ON:
-        if d.state == BETWEEN:
-            what = begin(d, c, asked)
-        elif d.state == LONG_ERROR:
-            what = skip_error(d, c)
-        elif d.state == BODY:
-            what = skip_rest(d, c)
-            if what == REPLY:
-                d.state = BETWEEN
-        else:
-            what = skip_elements(d, c)
-    return <Decoded>what
 
 
 cdef int begin(Decoder *d, Cursor *c, int asked) noexcept nogil:

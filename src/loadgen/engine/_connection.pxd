@@ -6,7 +6,6 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from loadgen._codec cimport Codec
 from loadgen.engine._pipeline cimport Pipeline, pipeline_room
-from loadgen._request cimport Request
 from loadgen.engine._transport cimport Address, Transport
 from loadgen.engine._values cimport Values
 
@@ -86,8 +85,8 @@ cdef bint connection_begin(Connection *c, Transport net, const Address *to) noex
 cdef int connection_finish(Connection *c, Transport net) noexcept nogil
 cdef void connection_close(Connection *c, Transport net) noexcept nogil
 
-# Encodes a request whose slot in the pipeline is filled. There is room for as many as connection_room says.
-cdef void connection_encode(Connection *c, Request *r, Codec codec, Values values) noexcept nogil
+# Encodes the newest n requests of the pipeline. There is room for as many as connection_room says.
+cdef void connection_encode(Connection *c, uint32_t n, Codec codec, Values values) noexcept nogil
 
 # Writes as much as the kernel takes, says how many bytes that was, and moves the pipeline's `written` on. False, with
 # failure and error set, when the connection has gone, if only after some of them.

@@ -8,6 +8,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove
 
 from loadgen._buffer cimport BLOCK
+from loadgen._request cimport Command, Request
 from loadgen.engine._transport cimport iovec
 from loadgen.engine._values cimport POOL
 
@@ -84,26 +85,37 @@ cdef void connection_close(Connection *c, Transport net) noexcept nogil:
     c.watched_for_room = False
 
 
-cdef void connection_encode(Connection *c, Request *r, Codec codec, Values values) noexcept nogil:
-    cdef Py_ssize_t length
-    cdef Splice *s
-    if c.out_capacity - c.out_end < c.longest + BLOCK:
+cdef void connection_encode(Connection *c, uint32_t n, Codec codec, Values values) noexcept nogil:
+    cdef const Command *rows = codec.rows
+    cdef bint has_value, spliced = c.splices != NULL
+    cdef uint32_t i = c.pipe.tail - n
+    cdef char *start
+    cdef char *out
+    cdef Request *r
+    if c.out_capacity - c.out_end < n * c.longest + BLOCK:
         compact(c)
-    if not codec.rows[r.command].has_value:
-        length = codec.encode(r, NULL, c.out + c.out_end)
-    elif c.splices == NULL:
-        length = codec.encode(r, values.next(), c.out + c.out_end)
-    else:
-        length = codec.encode(r, NULL, c.out + c.out_end)
-        s = &c.splices[c.splice_tail & c.pipe.mask]
-        s.at = c.out_end + length - 2
-        s.start = values.next_start()
-        s.left = values.value_bytes
-        c.splice_tail += 1
-        c.encoded += values.value_bytes
-    c.out_end += length
-    c.encoded += length
-    r.end = c.encoded
+    start = out = c.out + c.out_end
+    # No range: the indices go round at 2**32.
+    while i != c.pipe.tail:
+        r = &c.pipe.ring[i & c.pipe.mask]
+        i += 1
+        has_value = rows[r.command].has_value
+        out += codec.encode(r, values.next() if has_value and not spliced else NULL, out)
+        if has_value and spliced:
+            splice(c, values, out - c.out - 2)
+        r.end = c.encoded + (out - start)
+    c.encoded += out - start
+    c.out_end += out - start
+
+
+cdef void splice(Connection *c, Values values, size_t at) noexcept nogil:
+    """Puts the next value before byte `at` of the out-buffer."""
+    cdef Splice *s = &c.splices[c.splice_tail & c.pipe.mask]
+    s.at = at
+    s.start = values.next_start()
+    s.left = values.value_bytes
+    c.splice_tail += 1
+    c.encoded += values.value_bytes
 
 
 cdef void compact(Connection *c) noexcept nogil:

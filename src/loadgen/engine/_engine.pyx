@@ -13,7 +13,7 @@ from loadgen.engine._connection cimport (
     CONNECT_TIMEOUT, DOWN, READY, STALLED, connection_encode, connection_has_unsent, connection_room,
 )
 from loadgen.engine._keys cimport Keys
-from loadgen.engine._lane cimport NOTHING_DUE, TAKEN_LAST, Taken, has_owed, has_requeued
+from loadgen.engine._lane cimport Taken, has_owed, has_requeued
 from loadgen.engine._pauses cimport LATE_NS, Pauses
 from loadgen.engine._pipeline cimport pipeline_expire, pipeline_is_stalled, pipeline_open
 from loadgen.engine._pool cimport OPENING
@@ -139,16 +139,11 @@ cdef class Engine(Sender):
 
     cdef bint send_due(self, Lane lane, Connection *c, uint32_t most, int64_t now_ns) noexcept:
         """Encodes what is to go out now, up to so many requests, for which there is room. False: that was all."""
-        cdef Taken taken
-        while most:
-            taken = lane.take(&c.pipe, now_ns)
-            if taken == NOTHING_DUE:
-                return False
-            connection_encode(c, &c.pipe.ring[(c.pipe.tail - 1) & c.pipe.mask], self.pool.codec, self.pool.values)
-            if taken == TAKEN_LAST:
-                self.issued(now_ns)
-            most -= 1
-        return True
+        cdef Taken taken = lane.take(&c.pipe, most, now_ns)
+        connection_encode(c, taken.requests, self.pool.codec, self.pool.values)
+        if taken.last:
+            self.issued(now_ns)
+        return taken.requests == most
 
     cdef void fill_all(self) noexcept:
         cdef int i

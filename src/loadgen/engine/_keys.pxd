@@ -9,7 +9,10 @@ cdef class Keys:
     cdef Random random
     cdef readonly uint64_t count
 
+    # The id of the next key.
     cdef uint64_t draw(self) noexcept nogil
+    # The ids of the next n keys, as n calls of `draw` would return them.
+    cdef void fill(self, uint64_t *ids, int n) noexcept nogil
 
 
 cdef class Zipf(Keys):

@@ -3,7 +3,7 @@
 from libc.math cimport exp, expm1, fabs, log, log1p, pow
 from libc.stdint cimport uint64_t
 
-from loadgen.engine._random cimport random_below, random_next, random_seed, random_unit
+from loadgen.engine._random cimport Random, random_below, random_next, random_seed, random_unit
 
 # The streams of randomness drawn from a worker's seed by this file.
 cdef enum:
@@ -22,6 +22,14 @@ cdef class Keys:
 
     cdef uint64_t draw(self) noexcept nogil:
         return random_below(&self.random, self.count)
+
+    cdef void fill(self, uint64_t *ids, int n) noexcept nogil:
+        # The generator's state stays in registers meanwhile.
+        cdef Random random = self.random
+        cdef int i
+        for i in range(n):
+            ids[i] = random_below(&random, self.count)
+        self.random = random
 
     def drawn(self, int n):
         """The next n ids, as a list."""
@@ -71,6 +79,11 @@ cdef class Zipf(Keys):
             k = 1 if x < 1.5 else self.count if x >= <double>self.count else <uint64_t>(x + 0.5)
             if k - x <= self.shortcut or u >= self.h(k + 0.5) - pow(k, -self.exponent):
                 return self.scatter(k - 1)
+
+    cdef void fill(self, uint64_t *ids, int n) noexcept nogil:
+        cdef int i
+        for i in range(n):
+            ids[i] = self.draw()
 
     cdef uint64_t scatter(self, uint64_t rank) noexcept nogil:
         """A bijection of the ids: a four-round Feistel network over the next even number of bits, walked until it

@@ -32,10 +32,9 @@ cdef struct Requeued:
     uint32_t tail
 
 # What there was to send.
-cdef enum Taken:
-    NOTHING_DUE = 0
-    TAKEN = 1
-    TAKEN_LAST = 2    # and with it all that the window is to have
+cdef struct Taken:
+    uint32_t requests
+    bint last         # among them is the last one that the measure window is to have
 
 
 cdef class Lane(Sink):
@@ -72,8 +71,12 @@ cdef class Lane(Sink):
     cdef void begin(self, Workload workload, Schedule schedule, int owed_command, int before, int after,
                     int64_t measure_ns, int64_t end_ns) noexcept
 
-    # Puts the next request that is to go out, but for its bytes, into the pipeline, which has room.
-    cdef Taken take(self, Pipeline *p, int64_t now_ns) noexcept
+    # Puts the next requests that are to go out now, up to so many, into the pipeline, which has room for them.
+    cdef Taken take(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept
+    cdef void take_requeued(self, Pipeline *p, int64_t now_ns) noexcept
+    cdef void take_owed(self, Pipeline *p, int64_t now_ns) noexcept
+    cdef void take_asked(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept
+    cdef void take_due(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept
 
     # Whether any request is to go out now.
     cdef bint has_due(self, int64_t now_ns) noexcept

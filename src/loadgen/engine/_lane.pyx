@@ -1,9 +1,11 @@
 """One server's part of a worker. `_lane.pxd` says what it decides."""
 
+from libc.stdint cimport uint8_t
 from libc.stdlib cimport calloc, free
 
 from loadgen.engine._busy cimport busy_end, busy_ours
 from loadgen._request cimport MEASURE, MISS, PRECHECK, PREFILL, WARMUP
+from loadgen.engine._pipeline cimport pipeline_push
 from loadgen.engine._schedule cimport Closed, Schedule
 from loadgen.engine._sink cimport ANSWERED_WELL, UNFINISHED, End
 
@@ -54,48 +56,85 @@ cdef class Lane(Sink):
 
     # ── Requests ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    cdef Taken take(self, Pipeline *p, int64_t now_ns) noexcept:
-        cdef Request *r = &p.ring[p.tail & p.mask]
-        cdef bint owed
-        if has_requeued(&self.requeued):
-            take_requeued(&self.requeued, r)
-            p.tail += 1
-            # Until now it waited for the server, which had closed its connection, but for our pauses.
-            r.ready_ns = now_ns - min(self.busy.dry_ns, now_ns - r.intended_ns)
-            r.made_ns = r.send_ns = now_ns
-            return TAKEN
-        # Nothing begins after the end of the window, also where that is not heard of yet.
-        owed = self.pays and has_owed(&self.owed) and now_ns < self.end_ns
-        if not owed and not self.schedule.is_due(now_ns, self.end_ns):
-            return NOTHING_DUE
-        r.intended_ns = now_ns if owed or self.schedule.closed else self.schedule.next_ns
-        r.phase = self.before if r.intended_ns < self.measure_ns else self.after
-        if owed:
-            r.key = self.owed.keys[self.owed.head & self.owed.mask]
-            r.command = self.owed_command
-            self.owed.head += 1
-        elif r.phase == MEASURE and self.left == 0 or not self.workload.next(r):
-            self.schedule.end()
-            return NOTHING_DUE
-        p.tail += 1
-        r.resent = False
-        r.made_ns = r.send_ns = now_ns
+    cdef Taken take(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept:
+        cdef Taken taken
+        cdef uint32_t first = p.tail
+        cdef int64_t left = self.left
+        while has_requeued(&self.requeued) and p.tail - first < most:
+            self.take_requeued(p, now_ns)
+        # Nothing begins after the end of the window, even before the engine has ended it.
+        while self.pays and has_owed(&self.owed) and now_ns < self.end_ns and p.tail - first < most:
+            self.take_owed(p, now_ns)
         if self.schedule.closed:
-            r.ready_ns = now_ns
+            self.take_asked(p, first + most - p.tail, now_ns)
         else:
-            if not owed:
-                self.schedule.advance()
+            self.take_due(p, first + most - p.tail, now_ns)
+        taken.requests = p.tail - first
+        taken.last = left != 0 and self.left == 0
+        if taken.last:
+            self.schedule.end()
+        return taken
+
+    cdef void take_requeued(self, Pipeline *p, int64_t now_ns) noexcept:
+        cdef Request *r = &p.ring[p.tail & p.mask]
+        take_requeued(&self.requeued, r)
+        p.tail += 1
+        # Until now it waited for the server, which had closed its connection, but for our pauses.
+        r.ready_ns = now_ns - min(self.busy.dry_ns, now_ns - r.intended_ns)
+        r.made_ns = r.send_ns = now_ns
+
+    cdef void take_owed(self, Pipeline *p, int64_t now_ns) noexcept:
+        cdef Request *r = pipeline_push(p)
+        r.key = self.owed.keys[self.owed.head & self.owed.mask]
+        self.owed.head += 1
+        r.command = self.owed_command
+        r.phase = self.before if now_ns < self.measure_ns else self.after
+        r.intended_ns = r.made_ns = r.send_ns = r.ready_ns = now_ns
+        self.recorder.note_planned(r)
+
+    cdef void take_asked(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept:
+        """In a closed loop: every request is due when there is room for it."""
+        cdef uint8_t phase = self.before if now_ns < self.measure_ns else self.after
+        cdef Request *r
+        cdef uint32_t n = most, i
+        if self.schedule.over or now_ns >= self.end_ns:
+            return
+        if phase == MEASURE:
+            n = min(n, self.left)
+        n = self.workload.fill(p.ring, p.mask, p.tail, n)
+        for i in range(n):
+            r = &p.ring[(p.tail + i) & p.mask]
+            r.phase = phase
+            r.resent = False
+            r.intended_ns = r.made_ns = r.send_ns = r.ready_ns = now_ns
+            self.recorder.note_planned(r)
+        p.tail += n
+        if phase == MEASURE:
+            self.left -= n
+        if n < most:
+            self.schedule.end()
+
+    cdef void take_due(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept:
+        """With a schedule: every request whose time has come."""
+        cdef uint32_t first = p.tail, i
+        cdef Request *r
+        while p.tail - first < most and self.schedule.is_due(now_ns, self.end_ns):
+            r = &p.ring[p.tail & p.mask]
+            r.intended_ns = self.schedule.next_ns
+            r.phase = self.before if r.intended_ns < self.measure_ns else self.after
+            if r.phase == MEASURE and self.left == 0:
+                self.schedule.end()
+                break
+            pipeline_push(p)
+            r.made_ns = r.send_ns = now_ns
+            self.schedule.advance()
             r.ready_ns = now_ns - busy_ours(&self.busy, r.intended_ns, now_ns)
             # But for us it would have gone in the window.
             self.overdue += now_ns > self.end_ns + OVERDUE_NS and r.ready_ns < self.end_ns
-        self.recorder.note_planned(r)
-        if owed or r.phase != MEASURE:
-            return TAKEN
-        self.left -= 1
-        if self.left:
-            return TAKEN
-        self.schedule.end()
-        return TAKEN_LAST
+            self.left -= r.phase == MEASURE
+        self.workload.fill(p.ring, p.mask, first, p.tail - first)
+        for i in range(p.tail - first):
+            self.recorder.note_planned(&p.ring[(first + i) & p.mask])
 
     cdef bint has_due(self, int64_t now_ns) noexcept:
         return (has_requeued(&self.requeued) or self.schedule.is_due(now_ns, self.end_ns)

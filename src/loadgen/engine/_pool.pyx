@@ -322,7 +322,7 @@ cdef class Pool(Watcher):
         r.intended_ns = r.made_ns = r.send_ns = r.ready_ns = now_ns
         c.greetings += 1
         (<Sink>c.sink).planned(r)
-        connection_encode(c, r, self.codec, self.values)
+        connection_encode(c, 1, self.codec, self.values)
         self.flush(c, now_ns)
 
     cdef void greeted(self, Connection *c, int64_t now_ns) noexcept:

@@ -4,19 +4,23 @@
 
 from libc.stdint cimport int64_t
 
-from loadgen.engine._histogram cimport Counts, counts_record, counts_record_censored
-from loadgen._request cimport PHASES, Command, Commands, Request
-from loadgen.engine._sink cimport (
-    ANSWERED_WELL, ANSWERED_WITH_ERROR, ENDS, TIMED_OUT, UNFINISHED, End, Sink,
-)
+from loadgen.engine._histogram cimport Counts, counts_record
+from loadgen._request cimport OUTCOMES, PHASES, Commands, Request
+from loadgen.engine._sink cimport ANSWERED_WELL, ENDS, End, Sink
 
 cdef struct Tally:
     int64_t planned     # the sum of `ended`, once nothing is open
     int64_t ended[ENDS]
-    int64_t hits        # of those that were answered well
-    int64_t misses      # of the same
+    int64_t outcomes[OUTCOMES]  # of those that were answered well, by what the reply said
     int64_t late        # of timeouts: answered after all
     int64_t unsent      # of timeouts, lost and unfinished
+
+# Of one command in one phase.
+cdef struct Account:
+    Tally tally
+    Counts response
+    Counts failed       # of response: error replies, and timeouts at their age
+    Counts service      # used with a schedule only: without, it would equal response
 
 # Error replies are counted by the first word of their text.
 cdef enum:
@@ -34,13 +38,9 @@ cdef struct ErrorClass:
 
 cdef class Recorder(Sink):
     cdef readonly Commands table
-    cdef const Command *rows  # of the table; borrowed from it
-    cdef int commands         # how many rows
-    cdef Tally *tallies       # a slot each, and so the next three; owned
-    cdef Counts *response
-    cdef Counts *failed       # of response: error replies, and timeouts at their age
-    cdef Counts *service      # used with a schedule only: without, it would equal response
-    cdef Counts lag[PHASES]   # the same, and so the next two, which it is the sum of
+    cdef int commands         # rows of the table
+    cdef Account *accounts    # one per slot; owned
+    cdef Counts lag[PHASES]   # used with a schedule only, as are the next four; the sum of the next two
     cdef Counts lag_ours[PHASES]
     cdef Counts lag_backpressure[PHASES]
     cdef Counts lag_unsure[PHASES]       # of requests of which more may be ours: what is so for certain
@@ -58,30 +58,20 @@ cdef class Recorder(Sink):
     # Forgets a phase, for another load in the same process.
     cdef void clear(self, int phase) noexcept nogil
 
+    # The latencies of a request that was not answered well.
+    cdef void note_failed(self, Account *account, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil
+
     cdef inline void note_planned(self, const Request *r) noexcept nogil:
-        self.tallies[r.phase * self.commands + r.command].planned += 1
+        self.accounts[r.phase * self.commands + r.command].tally.planned += 1
 
     cdef inline void note_ended(self, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil:
         """`ended`, for those who know that their sink is a recorder; so is `note_planned`."""
-        cdef int slot = r.phase * self.commands + r.command
-        cdef Tally *t = &self.tallies[slot]
-        t.ended[<int>how] += 1
-        if how == ANSWERED_WELL:
-            t.hits += r.outcome == self.rows[r.command].hit
-            t.misses += r.outcome == self.rows[r.command].miss
-        elif how == ANSWERED_WITH_ERROR:
-            counts_record(&self.failed[slot], now_ns - r.intended_ns)
-        elif how == TIMED_OUT or how == UNFINISHED:
-            # Its true latency is at least what it has waited. What was not sent has waited for a reply since its
-            # intended time, but has no service time.
-            if how == TIMED_OUT:
-                counts_record_censored(&self.failed[slot], now_ns - r.intended_ns)
-            counts_record_censored(&self.response[slot], now_ns - r.intended_ns)
-            if self.scheduled and sent:
-                counts_record_censored(&self.service[slot], now_ns - r.send_ns)
+        cdef Account *account = &self.accounts[r.phase * self.commands + r.command]
+        account.tally.ended[<int>how] += 1
+        if how != ANSWERED_WELL:
+            self.note_failed(account, r, how, sent, now_ns)
             return
-        else:
-            return
-        counts_record(&self.response[slot], now_ns - r.intended_ns)
+        account.tally.outcomes[r.outcome] += 1
+        counts_record(&account.response, now_ns - r.intended_ns)
         if self.scheduled:
-            counts_record(&self.service[slot], now_ns - r.send_ns)
+            counts_record(&account.service, now_ns - r.send_ns)

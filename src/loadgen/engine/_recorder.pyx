@@ -5,8 +5,11 @@ from libc.string cimport memcmp, memcpy, memset
 
 from loadgen.engine._sink import END_NAMES
 
-from loadgen.engine._histogram cimport Histogram, counts_clear, counts_free, counts_init, counts_record_waiting
-from loadgen.engine._sink cimport CORRUPT, UNFINISHED
+from loadgen.engine._histogram cimport (
+    Histogram, counts_clear, counts_free, counts_init, counts_record, counts_record_censored, counts_record_waiting,
+)
+from loadgen._request cimport NO_OUTCOME, Command
+from loadgen.engine._sink cimport ANSWERED_WITH_ERROR, CORRUPT, TIMED_OUT, UNFINISHED
 
 
 cdef class Recorder(Sink):
@@ -19,19 +22,15 @@ cdef class Recorder(Sink):
         cdef int i, slots
         self.scheduled = scheduled
         self.table = Commands() if table is None else table
-        self.rows = self.table.rows
         self.commands = self.table.count
         slots = PHASES * self.commands
-        self.tallies = <Tally *>calloc(slots, sizeof(Tally))
-        self.response = <Counts *>calloc(slots, sizeof(Counts))
-        self.failed = <Counts *>calloc(slots, sizeof(Counts))
-        self.service = <Counts *>calloc(slots, sizeof(Counts))
-        if self.tallies == NULL or self.response == NULL or self.failed == NULL or self.service == NULL:
+        self.accounts = <Account *>calloc(slots, sizeof(Account))
+        if self.accounts == NULL:
             raise MemoryError()
         for i in range(slots):
-            counts_init(&self.response[i])
-            counts_init(&self.failed[i])
-            counts_init(&self.service[i])
+            counts_init(&self.accounts[i].response)
+            counts_init(&self.accounts[i].failed)
+            counts_init(&self.accounts[i].service)
         for i in range(PHASES):
             counts_init(&self.lag[i])
             counts_init(&self.lag_ours[i])
@@ -47,23 +46,34 @@ cdef class Recorder(Sink):
             counts_free(&self.lag_backpressure[i])
             counts_free(&self.lag_unsure[i])
             counts_free(&self.lag_unsure_most[i])
+        if self.accounts == NULL:
+            return
         for i in range(PHASES * self.commands):
-            if self.response != NULL:
-                counts_free(&self.response[i])
-            if self.failed != NULL:
-                counts_free(&self.failed[i])
-            if self.service != NULL:
-                counts_free(&self.service[i])
-        free(self.tallies)
-        free(self.response)
-        free(self.failed)
-        free(self.service)
+            counts_free(&self.accounts[i].response)
+            counts_free(&self.accounts[i].failed)
+            counts_free(&self.accounts[i].service)
+        free(self.accounts)
 
     cdef void planned(self, const Request *r) noexcept nogil:
         self.note_planned(r)
 
     cdef void ended(self, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil:
         self.note_ended(r, how, sent, now_ns)
+
+    cdef void note_failed(self, Account *account, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil:
+        if how == ANSWERED_WITH_ERROR:
+            counts_record(&account.failed, now_ns - r.intended_ns)
+            counts_record(&account.response, now_ns - r.intended_ns)
+            if self.scheduled:
+                counts_record(&account.service, now_ns - r.send_ns)
+        elif how == TIMED_OUT or how == UNFINISHED:
+            # Its true latency is at least what it has waited. What was not sent has waited for a reply since its
+            # intended time, but has no service time.
+            if how == TIMED_OUT:
+                counts_record_censored(&account.failed, now_ns - r.intended_ns)
+            counts_record_censored(&account.response, now_ns - r.intended_ns)
+            if self.scheduled and sent:
+                counts_record_censored(&account.service, now_ns - r.send_ns)
 
     cdef void sent(self, const Request *r, int64_t ours_ns, int64_t doubt_ns) noexcept nogil:
         cdef int64_t lag_ns = r.send_ns - r.intended_ns
@@ -78,10 +88,10 @@ cdef class Recorder(Sink):
             counts_record(&self.lag_unsure_most[r.phase], min(ours_ns + doubt_ns, lag_ns))
 
     cdef void unsent(self, const Request *r) noexcept nogil:
-        self.tallies[r.phase * self.commands + r.command].unsent += 1
+        self.accounts[r.phase * self.commands + r.command].tally.unsent += 1
 
     cdef void late(self, const Request *r) noexcept nogil:
-        self.tallies[r.phase * self.commands + r.command].late += 1
+        self.accounts[r.phase * self.commands + r.command].tally.late += 1
 
     cdef void error_text(self, const Request *r, const char *text, int length) noexcept nogil:
         """Counts an error reply by its first word; when there are too many words, under the last one's class."""
@@ -107,20 +117,19 @@ cdef class Recorder(Sink):
         self.classes[self.known_classes - 1].count[r.phase] += 1
 
     cdef void never_sent(self, int phase, int command, int64_t n, int64_t youngest, int64_t oldest) noexcept nogil:
-        cdef int slot = phase * self.commands + command
-        cdef Tally *t = &self.tallies[slot]
-        t.planned += n
-        t.ended[<int>UNFINISHED] += n
-        t.unsent += n
-        counts_record_waiting(&self.response[slot], n, youngest, oldest)
+        cdef Account *account = &self.accounts[phase * self.commands + command]
+        account.tally.planned += n
+        account.tally.ended[<int>UNFINISHED] += n
+        account.tally.unsent += n
+        counts_record_waiting(&account.response, n, youngest, oldest)
 
     cdef int64_t answered(self, int phase) noexcept nogil:
         cdef int64_t sum = 0
         cdef int command
         cdef Tally *t
         for command in range(self.commands):
-            if self.rows[command].in_total:
-                t = &self.tallies[phase * self.commands + command]
+            if self.table.rows[command].in_total:
+                t = &self.accounts[phase * self.commands + command].tally
                 sum += t.ended[<int>ANSWERED_WELL] + t.ended[<int>ANSWERED_WITH_ERROR] + t.ended[<int>CORRUPT]
         return sum
 
@@ -128,8 +137,8 @@ cdef class Recorder(Sink):
         cdef int64_t sum = 0
         cdef int command
         for command in range(self.commands):
-            if self.rows[command].in_total:
-                sum += self.tallies[phase * self.commands + command].ended[<int>ANSWERED_WELL]
+            if self.table.rows[command].in_total:
+                sum += self.accounts[phase * self.commands + command].tally.ended[<int>ANSWERED_WELL]
         return sum
 
     cdef void clear(self, int phase) noexcept nogil:
@@ -140,10 +149,10 @@ cdef class Recorder(Sink):
         counts_clear(&self.lag_unsure[phase])
         counts_clear(&self.lag_unsure_most[phase])
         for i in range(phase * self.commands, (phase + 1) * self.commands):
-            counts_clear(&self.response[i])
-            counts_clear(&self.failed[i])
-            counts_clear(&self.service[i])
-            memset(&self.tallies[i], 0, sizeof(Tally))
+            counts_clear(&self.accounts[i].response)
+            counts_clear(&self.accounts[i].failed)
+            counts_clear(&self.accounts[i].service)
+            memset(&self.accounts[i].tally, 0, sizeof(Tally))
         for i in range(self.known_classes):
             self.classes[i].count[phase] = 0
 
@@ -153,16 +162,18 @@ cdef class Recorder(Sink):
         `tallies` are {command: {field of Tally: count}}, `response`, `service` and `failed` {command: Histogram};
         commands never planned are left out.
         """
-        cdef int slot
+        cdef int number
+        cdef Account *account
         tallies, response, service, failed = {}, {}, {}, {}
-        for slot, name in enumerate(self.table.names, phase * self.commands):
-            if self.tallies[slot].planned == 0:
+        for number, name in enumerate(self.table.names):
+            account = &self.accounts[phase * self.commands + number]
+            if account.tally.planned == 0:
                 continue
-            tallies[name] = tally(&self.tallies[slot])
-            response[name] = Histogram.copy_of(&self.response[slot])
-            failed[name] = Histogram.copy_of(&self.failed[slot])
+            tallies[name] = tally(&account.tally, &self.table.rows[number])
+            response[name] = Histogram.copy_of(&account.response)
+            failed[name] = Histogram.copy_of(&account.failed)
             if self.scheduled:
-                service[name] = Histogram.copy_of(&self.service[slot])
+                service[name] = Histogram.copy_of(&account.service)
         errors = {self.classes[i].name[:self.classes[i].name_length].decode("latin-1"): self.classes[i].count[phase]
                   for i in range(self.known_classes) if self.classes[i].count[phase]}
         return {
@@ -185,8 +196,10 @@ cdef class Recorder(Sink):
                 for i in range(self.known_classes)}
 
 
-cdef dict tally(const Tally *t):
+cdef dict tally(const Tally *t, const Command *row):
     """Fields of `snapshot.Tally`, by name."""
     cdef int end
     ended = {name: t.ended[end] for end, name in enumerate(END_NAMES)}
-    return {"planned": t.planned, **ended, "hits": t.hits, "misses": t.misses, "late": t.late, "unsent": t.unsent}
+    hits = t.outcomes[row.hit] if row.hit != NO_OUTCOME else 0
+    misses = t.outcomes[row.miss] if row.miss != NO_OUTCOME else 0
+    return {"planned": t.planned, **ended, "hits": hits, "misses": misses, "late": t.late, "unsent": t.unsent}

@@ -1,6 +1,6 @@
 # What to send next: a command by the mix's weights and a key by popularity, or each key of a part of the keyspace once.
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from loadgen._request cimport MOST_COMMANDS, Commands, Request
 from loadgen.engine._keys cimport Keys
@@ -9,8 +9,9 @@ from loadgen.engine._random cimport Random
 
 
 cdef class Workload:
-    # Fills in the command and the key of the next request. False: there is none.
-    cdef bint next(self, Request *request) noexcept nogil
+    # Sets the command and the key of the next n requests, in the slots of a ring from `at` on. Returns for how many
+    # requests; less than n when the workload has no more.
+    cdef uint32_t fill(self, Request *ring, uint32_t mask, uint32_t at, uint32_t n) noexcept nogil
     # How many requests of each command are among the first n that are counted and never sent: as the weights say, and
     # never fewer than among the first n - 1.
     cdef void mix(self, int64_t n, int64_t *of_command) noexcept nogil
@@ -32,6 +33,9 @@ cdef class Mix(Workload):
     cdef bint routed            # … when there is more than one
     cdef Part parts[MOST_COMMANDS]
     cdef int n_parts
+
+    cdef uint64_t own_key(self) noexcept nogil
+    cdef void assign(self, Request *ring, uint32_t mask, uint32_t at, const uint64_t *keys, int n) noexcept nogil
 
 
 cdef class Prefill(Workload):

@@ -3,13 +3,17 @@
 from fractions import Fraction
 
 from libc.math cimport pow
-from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
 
 from loadgen.engine._keys cimport Zipf
-from loadgen.engine._random cimport random_next, random_seed
+from loadgen.engine._random cimport Random, random_next, random_seed
 
 cdef enum:
     COMMAND_STREAM = 1
+
+# Keys are drawn this many at a time.
+cdef enum:
+    FILLED_AT_ONCE = 64
 
 
 # So many of the most popular keys are looked up one by one; the rest is taken to be spread as evenly as the keys are.
@@ -46,8 +50,8 @@ def apportioned(total, shares):
 cdef class Workload:
     """What is sent. Only its subclasses can be used."""
 
-    cdef bint next(self, Request *request) noexcept nogil:
-        return False
+    cdef uint32_t fill(self, Request *ring, uint32_t mask, uint32_t at, uint32_t n) noexcept nogil:
+        return 0
 
     cdef void mix(self, int64_t n, int64_t *of_command) noexcept nogil:
         pass
@@ -82,20 +86,45 @@ cdef class Mix(Workload):
             part.below = min(int(before * 2**64 / total), UINT64_MAX)
             self.n_parts += 1
 
-    cdef bint next(self, Request *request) noexcept nogil:
-        cdef uint64_t draw, key
-        cdef int i = 0, last = self.n_parts - 1
-        if last:
-            # A mix of one command has no draws to make.
-            draw = random_next(&self.random)
-            while i < last and draw >= self.parts[i].below:
-                i += 1
-        request.command = self.parts[i].command
-        key = self.keys.draw()
-        while self.routed and self.ketama.owner(key) != self.server:
+    cdef uint32_t fill(self, Request *ring, uint32_t mask, uint32_t at, uint32_t n) noexcept nogil:
+        cdef uint64_t keys[FILLED_AT_ONCE]
+        cdef uint32_t end = at + n
+        cdef int i, m
+        while at != end:
+            m = min(end - at, <uint32_t>FILLED_AT_ONCE)
+            if self.routed:
+                for i in range(m):
+                    keys[i] = self.own_key()
+            else:
+                self.keys.fill(keys, m)
+            self.assign(ring, mask, at, keys, m)
+            at += m
+        return n
+
+    cdef uint64_t own_key(self) noexcept nogil:
+        """The next key that belongs to this server."""
+        cdef uint64_t key = self.keys.draw()
+        while self.ketama.owner(key) != self.server:
             key = self.keys.draw()
-        request.key = key
-        return True
+        return key
+
+    cdef void assign(self, Request *ring, uint32_t mask, uint32_t at, const uint64_t *keys, int n) noexcept nogil:
+        """Sets these keys, and commands by weight. A mix of one command draws no random number."""
+        cdef Random random = self.random  # The generator's state stays in registers meanwhile.
+        cdef const Part *part
+        cdef Request *r
+        cdef uint64_t draw
+        cdef int i, last = self.n_parts - 1
+        for i in range(n):
+            r = &ring[(at + i) & mask]
+            r.key = keys[i]
+            part = self.parts
+            if last:
+                draw = random_next(&random)
+                while part != &self.parts[last] and draw >= part.below:
+                    part += 1
+            r.command = part.command
+        self.random = random
 
     cdef void mix(self, int64_t n, int64_t *of_command) noexcept nogil:
         cdef int64_t left = n, here
@@ -107,11 +136,14 @@ cdef class Mix(Workload):
 
     def drawn(self, int n):
         """The next n requests, as (command, key id)."""
-        cdef Request request
+        cdef Request ring[FILLED_AT_ONCE]
+        cdef int i
         requests = []
-        for _ in range(n):
-            self.next(&request)
-            requests.append((self.table.names[request.command], request.key))
+        while n:
+            i = min(n, FILLED_AT_ONCE)
+            self.fill(ring, FILLED_AT_ONCE - 1, 0, i)
+            requests += [(self.table.names[request.command], request.key) for request in ring[:i]]
+            n -= i
         return requests
 
 
@@ -125,12 +157,14 @@ cdef class Prefill(Workload):
         self.next_key = first
         self.last_key = last
 
-    cdef bint next(self, Request *request) noexcept nogil:
-        while self.next_key < self.last_key and self.ketama.owner(self.next_key) != self.server:
+    cdef uint32_t fill(self, Request *ring, uint32_t mask, uint32_t at, uint32_t n) noexcept nogil:
+        cdef uint32_t filled = 0
+        cdef Request *r
+        while filled < n and self.next_key < self.last_key:
+            if self.ketama.owner(self.next_key) == self.server:
+                r = &ring[(at + filled) & mask]
+                r.command = self.command
+                r.key = self.next_key
+                filled += 1
             self.next_key += 1
-        if self.next_key == self.last_key:
-            return False
-        request.command = self.command
-        request.key = self.next_key
-        self.next_key += 1
-        return True
+        return filled
