@@ -80,6 +80,7 @@ protocol = "resp"
 [target.server]
 command = ["loadgen", "serve", "--host", "{{host}}", "--port", "{{port}}"{options}]
 """
+BRIEF = ("--duration", "50ms", "--warmup", "0s", "--format", "json")
 
 
 @pytest.fixture
@@ -257,8 +258,7 @@ def test_a_stored_result_is_a_baseline_of_this_host_and_said_to_be_weaker(
 
 @pytest.mark.usefixtures("made_up")
 def test_runs_of_the_run_verb_are_results_to_compare_with(load: Path, plain: str, tmp_path: Path) -> None:
-    brief = ("--duration", "300ms", "--warmup", "0s", "--format", "json")
-    done = invoked("run", str(load), "--server", plain, *brief)
+    done = invoked("run", str(load), "--server", plain, *BRIEF)
     assert done.status == 0
     runs = text(tmp_path / "runs.json", 5 * done.stdout)
     record = comparison(gate(load, str(runs), plain))
@@ -268,9 +268,7 @@ def test_runs_of_the_run_verb_are_results_to_compare_with(load: Path, plain: str
 
 def test_a_stored_result_of_another_load_is_no_baseline(load: Path, plain: str, tmp_path: Path) -> None:
     runs = tmp_path / "runs.json"
-    invoked(
-        "run", str(load), "--server", plain, "-c", "9", "--duration", "50ms", "--format", "json", "--output", str(runs)
-    )
+    invoked("run", str(load), "--server", plain, "-c", "9", *BRIEF, "--output", str(runs))
     done = gate(load, str(runs), plain)
     assert (done.status, done.stdout) == (2, "")
     assert "runs was measured under another load than plain (conns 9, not 8): take its results anew" in done.stderr

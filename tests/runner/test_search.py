@@ -14,7 +14,7 @@ from in_process import invoked
 from quiet import law_of_time
 from real_servers import RealServer
 from records import check_record
-from runs import endpoints, redis_calls, redis_calls_of, sets
+from runs import endpoints, redis_calls, redis_calls_of, sets, up_to
 
 from loadgen import __version__
 from loadgen.cli.verbs import selftest as verb
@@ -37,12 +37,6 @@ HURRIED = sets(
     "verdict.lag=30s",
     "verdict.shortfall=1",
 )
-
-
-def up_to(rate: int) -> tuple[str, ...]:
-    """The only rate that is tried, and passes on any machine."""
-    table = "workload.saturation_search"
-    return f"{table}.start_rate={rate}", f"{table}.max_rate={rate}", f"{table}.min_throughput_ratio=0.01"
 
 
 def searched(port: int, *settings: str, word: str = "saturate") -> Finished:

@@ -228,7 +228,7 @@ def short(port: int | None, host: str = "127.0.0.1") -> list[str]:
     return [
         *("run", *(["--host", host, "--port", str(port)] if port is not None else ["--embedded"])),
         *("--format", "json", "--threads", "1", "--seed", "1"),
-        *("--connections", "2", "--pipeline", "4", "--keys", "1000", "--duration", "200ms", "--warmup", "0s"),
+        *("--connections", "2", "--pipeline", "4", "--keys", "1000", "--duration", "100ms", "--warmup", "0s"),
         # What the machine does to the generator while tests share it is not what these runs are about.
         *("--set", "verdict.lag=30s", "--set", "verdict.shortfall=1"),
     ]

@@ -5,6 +5,7 @@ Latencies are drawn from a fixed seed and times are made up, so that every run i
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -79,7 +80,13 @@ def plan(
 
 
 def latencies(count: int, seed: int, typical_ns: float = 45_000, *, unanswered: int = 0) -> Histogram:
-    """Log-normal latencies, and `unanswered` requests at an age of a second."""
+    """Log-normal latencies, and `unanswered` requests at an age of a second; the caller's own."""
+    return Histogram() + _drawn(count, seed, typical_ns, unanswered)
+
+
+@functools.cache
+def _drawn(count: int, seed: int, typical_ns: float, unanswered: int) -> Histogram:
+    """Each distribution is drawn once: many tests construct the same runs."""
     drawn, histogram = random.Random(seed), Histogram()
     for _ in range(count - unanswered):
         histogram.record(int(typical_ns * drawn.lognormvariate(0, 0.5)))

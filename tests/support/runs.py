@@ -21,8 +21,8 @@ from loadgen.plan import Plan
 
 # Short, and with timeouts that no busy machine runs into; a test's own settings win.
 SETTINGS = (
-    "general.duration=0.2s",
-    "general.warmup=50ms",
+    "general.duration=0.1s",
+    "general.warmup=20ms",
     "general.seed=42",
     "general.threads=1",
     "connection.connections=4",
@@ -59,6 +59,12 @@ def described(servers: Servers, *settings: str) -> loadgen.Plan:
 def plan(servers: Servers, *settings: str) -> Plan:
     """The same, resolved."""
     return config.resolve(described(servers, *settings).config)
+
+
+def up_to(rate: int) -> tuple[str, ...]:
+    """Settings of a search that tries this rate only, which passes on any machine where limits are loose."""
+    table = "workload.saturation_search"
+    return f"{table}.start_rate={rate}", f"{table}.max_rate={rate}", f"{table}.min_throughput_ratio=0.01"
 
 
 def judging(*settings: str) -> Judging:
