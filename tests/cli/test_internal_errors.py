@@ -117,7 +117,7 @@ def test_an_error_in_a_worker_is_one_too(monkeypatch: pytest.MonkeyPatch) -> Non
     assert said, finished.stderr
     assert said["words"].startswith("worker 0 failed: AttributeError: 'str' object has no attribute")
     text = Path(said["path"]).read_text()
-    assert re.search(r'File ".*worker/main\.py", line \d+, in obey', text)
+    assert re.search(r'File ".*worker/main\.py", line \d+, in execute', text)
     assert not any(record["type"] == "result" for record in finished.records)
 
 
