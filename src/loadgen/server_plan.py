@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loadgen.plan import Endpoint, Target
 from loadgen.protocol import PROTOCOLS
 
 HOST = "127.0.0.1"
@@ -22,13 +23,8 @@ class ServerPlan:
     command: tuple[str, ...]
     """The program and its arguments, in which `{host}`, `{port}` and `{dir}` stand for the server's address and for a
     fresh folder of its own. A program named `loadgen` is this very loadgen."""
-    protocol: str
-    """As in a Target. The server is ready when it answers in this protocol."""
-    username: str = ""
-    password: str = ""
-    """Empty: no AUTH is sent."""
-    precheck: str = "ping"
-    """As in a Target."""
+    target: Target
+    """The server as a target: its address on loopback, and the protocol and credentials that it is checked with."""
     env: tuple[tuple[str, str], ...] = ()
     """Variables added to this process's own environment; `{port}` and so on are replaced here too."""
     files: tuple[tuple[str, str], ...] = ()
@@ -39,8 +35,6 @@ class ServerPlan:
     """The longest that the build may take."""
     cwd: str = ""
     """The folder that the server is started in; empty: its fresh folder."""
-    port: int = 0
-    """0: a free port."""
     ready_timeout_ns: int = 60_000_000_000
     """The longest that the server may take until it answers."""
     stop_timeout_ns: int = 5_000_000_000
@@ -52,10 +46,18 @@ class ServerPlan:
     log_patterns: tuple[str, ...] = ()
     """Regular expressions that mark a line of the log as an error, besides the built-in ones."""
 
+    @property
+    def port(self) -> int:
+        """The port that the server is to listen on; 0: a free port."""
+        return self.target.endpoints[0].port
+
+
+def loopback(protocol: str, port: int = 0) -> Target:
+    """Return the target of a managed server that asks for no password. Port 0: a free port."""
+    return Target(protocol, (Endpoint(HOST, port, HOST),))
+
 
 def builtin(protocol: str = "resp", *options: str, name: str = "loadgen serve") -> ServerPlan:
     """Return the plan of the built-in server, with further arguments of `loadgen serve`."""
-    wire = PROTOCOLS[protocol].wire
-    return ServerPlan(
-        name, ("loadgen", "serve", "--host", "{host}", "--port", "{port}", "--protocol", wire, *options), protocol
-    )
+    command = ("loadgen", "serve", "--host", "{host}", "--port", "{port}", "--protocol", PROTOCOLS[protocol].wire)
+    return ServerPlan(name, (*command, *options), loopback(protocol))

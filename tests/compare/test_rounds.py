@@ -23,7 +23,7 @@ from loadgen.errors import TargetError
 from loadgen.events import Event
 from loadgen.host import awake, machine
 from loadgen.judge.verdict import VerdictLimits
-from loadgen.server_plan import ServerPlan
+from loadgen.server_plan import ServerPlan, loopback
 from loadgen.signs import PauseAccount
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.target.servers import GivenEndpoints, Managed
@@ -55,7 +55,7 @@ def on_cpu(own: Contestant, cpu: int) -> Managed:
 
 def managed(*more: str, name: str = "redis", program: tuple[str, ...] = REDIS) -> Contestant:
     plan = config.resolve(config.load(None, [*SETTINGS, "workload.prefill=true", "workload.arrival=poisson"]))
-    servers = Managed(ServerPlan(name, (*program, *more), "resp"))
+    servers = Managed(ServerPlan(name, (*program, *more), loopback("resp")))
     return Contestant(Candidate(name, "server"), plan, servers, LIMITS)
 
 

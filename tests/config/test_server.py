@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from loadgen.config import Config, Flag, dump, is_server_file, json_schema, load, resolve, server_plan
 from loadgen.errors import ConfigError
-from loadgen.plan import Endpoint
-from loadgen.server_plan import ServerPlan
+from loadgen.plan import Endpoint, Target
+from loadgen.server_plan import HOST, ServerPlan, loopback
 
 S = 10**9
 SERVER = "[target.server]\n"
@@ -45,7 +45,7 @@ def told(tmp_path: Path, text: str, name: str = "") -> ServerPlan:
 
 
 def test_a_command_is_all_that_a_server_needs(tmp_path: Path) -> None:
-    assert told(tmp_path, STARTED) == ServerPlan("redis-server", ("redis-server", "--port", "{port}"), "resp")
+    assert told(tmp_path, STARTED) == ServerPlan("redis-server", ("redis-server", "--port", "{port}"), loopback("resp"))
 
 
 def test_every_key_reaches_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,15 +75,12 @@ LISTEN = "{port}"
     assert told(tmp_path, text, "mine") == ServerPlan(
         name="mine",
         command=(str(tmp_path / "bin/server"), "{host}:{port}", "{dir}"),
-        protocol="resp3",
-        username="u",
-        password="p",
+        target=Target("resp3", (Endpoint(HOST, 7000, HOST),), "u", "p"),
         env=(("LISTEN", "{port}"), ("A B", "")),
         files=(("a.conf", "port {port} {other}"),),
         build=("make", "{x}"),
         build_timeout_ns=3 * S,
         cwd=str(tmp_path / "work"),
-        port=7000,
         ready_timeout_ns=2 * S,
         stop_timeout_ns=0,
         cpus=(0,),
@@ -290,7 +287,7 @@ def test_endpoints_on_the_command_line_stand_in_place_of_a_files_server_and_the_
     assert (elsewhere.target.server, elsewhere.target.endpoints) == (None, ("a:1",))
     started = loaded(tmp_path, '[target]\nendpoints = ["a:1"]\n', 'target.server.command=["s", "{port}"]')
     assert started.target.endpoints == ()
-    assert server_plan(started, "") == ServerPlan("s", ("s", "{port}"), "resp")
+    assert server_plan(started, "") == ServerPlan("s", ("s", "{port}"), loopback("resp"))
     changed = server_plan(loaded(tmp_path, STARTED, "target.server.port=7", "target.server.env.A=b"), "")
     assert changed is not None
     assert (changed.port, changed.env, changed.command[0]) == (7, (("A", "b"),), "redis-server")
@@ -306,7 +303,7 @@ def test_a_server_file_takes_the_place_of_the_whole_target(tmp_path: Path) -> No
     one = loaded(tmp_path, config, server=STARTED)
     assert (one.target.protocol, one.target.endpoints, one.general.threads, one.warnings) == ("resp", (), 1, ())
     two = loaded(tmp_path, f'{STARTED}env = {{ A = "b" }}\nport = 7', server=STARTED.replace("redis", "valkey"))
-    assert server_plan(two, "") == ServerPlan("valkey-server", ("valkey-server", "--port", "{port}"), "resp")
+    assert server_plan(two, "") == ServerPlan("valkey-server", ("valkey-server", "--port", "{port}"), loopback("resp"))
 
 
 def test_a_server_file_may_name_an_endpoint_and_how_to_log_in(tmp_path: Path) -> None:
@@ -321,7 +318,7 @@ def test_a_server_file_needs_no_other_file_and_gives_way_to_the_command_line(tmp
     config = load(None, ["target.server.port=7"], {"target.protocol": Flag("--protocol", "resp3")}, server=path)
     plan = server_plan(config, "")
     assert plan is not None
-    assert (plan.port, plan.protocol) == (7, "resp3")
+    assert (plan.port, plan.target.protocol) == (7, "resp3")
 
 
 def test_a_problem_of_a_server_file_has_its_place_there(tmp_path: Path) -> None:

@@ -30,12 +30,12 @@ greeting ←
 severity ← errors
 reason ← severity
 signs ← algebra
-server_plan ← protocol
 usage ← units
 snapshot ← algebra command engine._histogram
 slo ← units percentiles snapshot
 overload ← units snapshot
 plan ← units command protocol greeting
+server_plan ← protocol plan
 events ← units phase errors severity reason signs usage snapshot slo overload plan stats judge.judging
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.

@@ -30,7 +30,9 @@ def built_in(
     words = [word for option, value in limits.items() if value is not None for word in (option, str(value))]
     plan = builtin(protocol, *words, *options)
     # One that answers nothing is there when it listens.
-    return ManagedServer(replace(plan, precheck="none") if "--blackhole" in options else plan)
+    return ManagedServer(
+        replace(plan, target=replace(plan.target, precheck="none")) if "--blackhole" in options else plan
+    )
 
 
 class Transport:

@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 from real_servers import ask
 
-from loadgen.server_plan import ServerPlan
+from loadgen.server_plan import ServerPlan, loopback
 from loadgen.target.log import MOST_LOG_ERRORS, MOST_TAIL_LINES, ServerLog, is_error_line
 from loadgen.target.server import ManagedServer
 
 REDIS = ServerPlan(
     "redis",
     ("redis-server", "--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--enable-debug-command", "local"),
-    "resp",
+    loopback("resp"),
 )
 MEMCACHED = ServerPlan(
-    "memcached", ("memcached", "-l", "{host}", "-p", "{port}", "-U", "0", "-u", "nobody", "-vv"), "memcache"
+    "memcached", ("memcached", "-l", "{host}", "-p", "{port}", "-U", "0", "-u", "nobody", "-vv"), loopback("memcache")
 )
 PANIC = "thread 'main' panicked at src/store.rs:7: index out of bounds\n"
 

@@ -25,7 +25,7 @@ from places import SUPPORT
 from real_servers import HOST, RealServer, ask, free_port
 
 from loadgen.events import Progress
-from loadgen.server_plan import ServerPlan
+from loadgen.server_plan import ServerPlan, loopback
 from loadgen.target import folder
 from loadgen.target import port as port_module
 from loadgen.target.process import ProcessTree
@@ -36,17 +36,23 @@ MISBEHAVING = str(SUPPORT / "misbehaving_server.py")
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="Linux adopts orphans, and pins")
 
 REDIS = ServerPlan(
-    "redis", ("redis-server", "--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--save", ""), "resp"
+    "redis", ("redis-server", "--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--save", ""), loopback("resp")
 )
 MEMCACHED = ServerPlan(
-    "memcached", ("memcached", "-l", "{host}", "-p", "{port}", "-U", "0", "-u", "nobody", "-t", "2"), "memcache"
+    "memcached",
+    ("memcached", "-l", "{host}", "-p", "{port}", "-U", "0", "-u", "nobody", "-t", "2"),
+    loopback("memcache"),
 )
-BUILTIN = ServerPlan("builtin", ("loadgen", "serve", "--host", "{host}", "--port", "{port}"), "resp")
+BUILTIN = ServerPlan("builtin", ("loadgen", "serve", "--host", "{host}", "--port", "{port}"), loopback("resp"))
 
 
 def scripted(way: str, *arguments: str, **others: object) -> ServerPlan:
     command = (sys.executable, MISBEHAVING, "{port}", way, *arguments)
-    return replace(ServerPlan("odd", command, "resp", ready_timeout_ns=20_000_000_000), **others)
+    return replace(ServerPlan("odd", command, loopback("resp"), ready_timeout_ns=20_000_000_000), **others)
+
+
+def with_password(plan: ServerPlan, password: str) -> ServerPlan:
+    return replace(plan, target=replace(plan.target, password=password))
 
 
 def is_over(pid: int, timeout_s: float = 20) -> bool:
@@ -162,11 +168,11 @@ def test_a_server_that_is_loading_is_waited_for():
 
 
 def test_a_password_is_given_before_it_is_asked():
-    plan = replace(REDIS, command=(*REDIS.command, "--requirepass", "sesame"), password="sesame")
+    plan = with_password(replace(REDIS, command=(*REDIS.command, "--requirepass", "sesame")), "sesame")
     with ManagedServer(plan) as server:
         assert not server.restarted()
         with pytest.raises(ServerError, match=r"wants another password than target\.password .*WRONGPASS"):
-            ManagedServer(replace(plan, password="sesam")).__enter__()
+            ManagedServer(with_password(plan, "sesam")).__enter__()
     assert server.exit_report() == ""
 
 
@@ -207,8 +213,11 @@ def test_every_thread_of_a_pinned_server_is_pinned():
         ),
         (scripted("mute", ready_timeout_ns=5_000_000_000), r"within 5s \(it accepts connections and says nothing\)"),
         (scripted("still-loading", ready_timeout_ns=5_000_000_000), r'within 5s \(it answers "LOADING .*raise'),
-        (replace(REDIS, protocol="memcache"), r"but not as the protocol memcache has it \(\"-ERR unknown command"),
-        (replace(MEMCACHED, protocol="resp"), r"but not as the protocol resp has it \(\"ERROR\"\)"),
+        (
+            replace(REDIS, target=loopback("memcache")),
+            r"but not as the protocol memcache has it \(\"-ERR unknown command",
+        ),
+        (replace(MEMCACHED, target=loopback("resp")), r"but not as the protocol resp has it \(\"ERROR\"\)"),
         (
             replace(REDIS, command=("redis-server", "--port", "{port}", "--daemonize", "yes", "--dir", "{dir}")),
             "redis put itself in the background",
@@ -242,7 +251,7 @@ def test_the_end_of_the_log_goes_with_the_error():
 def test_a_port_that_is_in_use_is_refused_before_the_start_with_its_holder():
     with RealServer.redis() as holder:
         with pytest.raises(ServerError) as raised:
-            ManagedServer(replace(REDIS, port=holder.port, command=("false",))).__enter__()
+            ManagedServer(replace(REDIS, target=loopback("resp", holder.port), command=("false",))).__enter__()
         sentence = f"Port {holder.port} of [target.server] is in use by redis-server (pid {holder.pid})"
         assert str(raised.value).startswith(sentence)
         assert ask(holder.port, b"PING\r\n", b"\r\n") == b"+PONG\r\n"
@@ -250,10 +259,10 @@ def test_a_port_that_is_in_use_is_refused_before_the_start_with_its_holder():
 
 def test_a_port_of_ones_own_is_taken():
     port = free_port()
-    with ManagedServer(replace(REDIS, port=port)) as server:
+    with ManagedServer(replace(REDIS, target=loopback("resp", port))) as server:
         assert server.port == port
     # Connections that are being forgotten are in nobody's way.
-    with ManagedServer(replace(REDIS, port=port)) as server:
+    with ManagedServer(replace(REDIS, target=loopback("resp", port))) as server:
         assert server.port == port
 
 
@@ -469,6 +478,7 @@ def test_nothing_is_left_when_loadgen_is_killed(state):
             "-c",
             "import sys, psutil\n"
             "from loadgen.target.server import ManagedServer\n"
+            "from loadgen.plan import Endpoint, Target\n"
             "from loadgen.server_plan import ServerPlan\n"
             f"with ManagedServer({plan!r}) as server:\n"
             f"    if {state == 'paused'}:\n"
@@ -530,6 +540,7 @@ def test_the_next_run_removes_the_folder_of_one_that_was_killed_with_its_keeper(
                 "-c",
                 "import psutil\n"
                 "from loadgen.target.server import ManagedServer\n"
+                "from loadgen.plan import Endpoint, Target\n"
                 "from loadgen.server_plan import ServerPlan\n"
                 f"with ManagedServer({REDIS!r}) as server:\n"
                 "    print(server.pid, psutil.Process(server.pid).ppid(), flush=True)\n"

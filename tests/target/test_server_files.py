@@ -35,7 +35,7 @@ def plan_of(name: str) -> ServerPlan:
 
 
 def answers(plan: ServerPlan, port: int) -> bool:
-    question, end = PING[plan.protocol]
+    question, end = PING[plan.target.protocol]
     try:
         return ask(port, question, end).startswith((b"+PONG", b"VERSION "))
     except OSError:
@@ -141,7 +141,7 @@ def test_memcached_is_set_up_as_the_file_is_called(name: str, folder: Path) -> N
 def test_memcached_starts_for_those_who_are_not_root(folder: Path) -> None:
     plan = plan_of("memcached")
     somebody = ("setpriv", "--reuid=12345", "--regid=12345", "--clear-groups")
-    with started(ServerPlan(plan.name, (*somebody, *plan.command), plan.protocol), folder):
+    with started(ServerPlan(plan.name, (*somebody, *plan.command), plan.target), folder):
         pass
 
 

@@ -15,7 +15,7 @@ from real_servers import RealServer
 
 from loadgen import greeting
 from loadgen.judge.diagnosis import with_remedy
-from loadgen.server_plan import ServerPlan
+from loadgen.server_plan import ServerPlan, loopback
 from loadgen.target.server import ManagedServer
 
 SHORT = ("--duration", "200ms", "--warmup", "0s", "--threads", "1")
@@ -141,7 +141,7 @@ def test_a_user_who_may_only_get_and_set_is_served() -> None:
 def test_renamed_commands_are_no_obstacle_to_a_managed_server_either() -> None:
     renamed = ("--rename-command", "PING", "x-ping", "--rename-command", "INFO", "x-info")
     command = ("redis-server", "--port", "{port}", "--save", "", *renamed)
-    with ManagedServer(ServerPlan("redis", command, "resp")) as server:
+    with ManagedServer(ServerPlan("redis", command, loopback("resp"))) as server:
         finished = invoked_load(server.port, *SHORT)
     good(finished)
     assert finished.records[0]["identity"] is None

@@ -91,9 +91,8 @@ class Plan:
         self.server = target if isinstance(target, Server) else None
         """The server that is started for each run; None when none is started."""
         if self.server is not None:
-            told = self.server.plan
             for name in ("protocol", "username", "password", "precheck"):
-                if value := getattr(told, name):
+                if value := getattr(self.server.plan.target, name):
                     flags.setdefault(f"target.{name}", config.Flag("target", value))
             # The server's address is known when it runs: this one takes its place in the checks.
             flags["target.endpoints"] = config.Flag("target", [f"{HOST}:1"])

@@ -62,7 +62,7 @@ class Server:
     @property
     def protocol(self) -> str:
         """The protocol of the server, unless a Plan has another one: `resp`, `resp3`, `memcache` or `ping`."""
-        return self.plan.protocol
+        return self.plan.target.protocol
 
     # ── While it runs ───────────────────────────────────────────────────────────────────────────────────────────────
 

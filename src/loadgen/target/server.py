@@ -187,7 +187,7 @@ class ManagedServer:
         self.pid = self._kept.pid
         # Counting the keeper's descendants includes daemons and ended processes.
         self._tree = ProcessTree(self._kept.process.pid, counts_root=False)
-        self._log = ServerLog(os.open(task.log, os.O_RDONLY), end_of_log, plan.log_patterns, plan.password)
+        self._log = ServerLog(os.open(task.log, os.O_RDONLY), end_of_log, plan.log_patterns, plan.target.password)
 
     def _task(self) -> Task:
         plan = self.plan
@@ -218,8 +218,7 @@ class ManagedServer:
 
     def _target(self) -> Target:
         """Return the server as the target of a load."""
-        plan, here = self.plan, Endpoint(HOST, self.port, HOST)
-        return Target(plan.protocol, (here,), plan.username, plan.password, plan.precheck)
+        return replace(self.plan.target, endpoints=(Endpoint(HOST, self.port, HOST),))
 
     def _await_ready(self) -> None:
         """Wait until this very server answers by its protocol."""
@@ -298,8 +297,8 @@ class ManagedServer:
                 )
             case ready.State.FOREIGN:
                 return (
-                    f"{self.name} answers on {self.endpoint}, but not as the protocol {self.plan.protocol} has it "
-                    f'("{answer.words}"): correct target.protocol.'
+                    f"{self.name} answers on {self.endpoint}, but not as the protocol {self.plan.target.protocol} has "
+                    f'it ("{answer.words}"): correct target.protocol.'
                 )
             case ready.State.UNWILLING:
                 return (

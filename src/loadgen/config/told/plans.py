@@ -38,13 +38,7 @@ def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
     # 53 random bits, so that every seed is equally likely.
     seed = config.general.seed if config.general.seed is not None else int.from_bytes(os.urandom(8)) >> 11
     return Plan(
-        target=Target(
-            protocol=config.target.protocol,
-            endpoints=_endpoints(config.target),
-            username=config.target.username,
-            password=password(config.target),
-            precheck=config.target.precheck,
-        ),
+        target=_target(config.target),
         wire=Wire(
             connections=connection.connections,
             pipeline_depth=connection.pipeline_depth,
@@ -97,16 +91,12 @@ def server_plan(config: Config, name: str) -> ServerPlan | None:
         name=name or Path(program).name,
         # A program without a slash is looked up in PATH; one that begins with a placeholder is no relative path.
         command=(_absolute(program) if "/" in program and not program.startswith("{") else program, *arguments),
-        protocol=target.protocol,
-        username=target.username,
-        password=password(target),
-        precheck=target.precheck,
+        target=_target(target),
         env=tuple(server.env.items()),
         files=tuple(server.files.items()),
         build=server.build,
         build_timeout_ns=server.build_timeout,
         cwd=_absolute(server.cwd) if server.cwd else "",
-        port=server.port,
         ready_timeout_ns=server.ready_timeout,
         stop_timeout_ns=server.stop_timeout,
         cpus=parse_cpu_list(server.cpu_list) if server.cpu_list is not None else (),
@@ -117,6 +107,16 @@ def server_plan(config: Config, name: str) -> ServerPlan | None:
 
 def _absolute(path: str) -> str:
     return str(Path(path).absolute())
+
+
+def _target(target: schema.Target) -> Target:
+    return Target(
+        protocol=target.protocol,
+        endpoints=_endpoints(target),
+        username=target.username,
+        password=password(target),
+        precheck=target.precheck,
+    )
 
 
 def _endpoints(target: schema.Target) -> tuple[Endpoint, ...]:
