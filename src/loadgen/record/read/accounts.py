@@ -6,15 +6,13 @@ from collections.abc import Callable
 from dataclasses import fields
 
 from loadgen.record.read.fields import Fields
+from loadgen.record.schema.accounts import CONNECTION_COUNTS, TALLY_NAMES
 from loadgen.slo import Attainment, Evaluation, Objective
 from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
 
-_NAMES = {"errors": "error_replies", "hits": "done", "misses": "not_done"}
-"""The fields of a tally that have another name in records."""
-
 
 def tally(record: Fields) -> Tally:
-    names = {field.name: record.named(_NAMES.get(field.name, field.name), field.name) for field in fields(Tally)}
+    names = {field.name: record.named(TALLY_NAMES.get(field.name, field.name), field.name) for field in fields(Tally)}
     return Tally(**{field: record.count(name) for field, name in names.items()})
 
 
@@ -34,9 +32,9 @@ def errors(record: Fields) -> dict[str, int]:
 def connections(record: Fields, active: int = 0) -> tuple[ConnectionCounts, dict[str, int]]:
     """Return the counts of connections over all phases, and of their failures and closures by reason."""
     found = record.part("connections")
-    opened, failed, closed, reconnects = (found.count(name) for name in ("opened", "failed", "closed", "reconnects"))
+    counts = {name: found.count(name) for name in CONNECTION_COUNTS}
     failures = {str(reason): int(count) for reason, count in found.part("failures").values.items()}
-    return ConnectionCounts(opened, failed, closed, reconnects, active), failures
+    return ConnectionCounts(**counts, active=active), failures
 
 
 def others(record: Fields, measured: Snapshot) -> Snapshot:

@@ -37,6 +37,10 @@ COUNTS = part(
     field("unsent", COUNT, "of `lost` and `unfinished`: never wholly given to the kernel"),
 )
 
+TALLY_NAMES = {"errors": "error_replies", "hits": "done", "misses": "not_done"}
+"""The fields of a Tally that have another name in records: there, as in crucible's, `errors` are all failed requests,
+and `hits` and `misses` are of GETs."""
+
 TALLY: Schema = {name: shape for name, shape in COUNTS.shapes.items() if name != "error_classes"}
 """The fields of COUNTS for one command."""
 COMMANDS = map_of(object_of(TALLY))
@@ -44,9 +48,9 @@ TOTALS = object_of(
     {"sent": COUNT, "received": COUNT, "commands": map_of(object_of({"sent": COUNT, "received": COUNT}))}
 )
 
-CONNECTIONS = object_of(
-    {"opened": COUNT, "failed": COUNT, "closed": COUNT, "reconnects": COUNT, "failures": map_of(COUNT)}
-)
+CONNECTION_COUNTS = ("opened", "failed", "closed", "reconnects")
+"""The fields of ConnectionCounts that add up over phases."""
+CONNECTIONS = object_of({**dict.fromkeys(CONNECTION_COUNTS, COUNT), "failures": map_of(COUNT)})
 
 _SAID = ("failed_because", "reasons", "warnings")
 VERDICT = object_of({"valid": TRUTH, **dict.fromkeys(_SAID, TEXTS), "codes": object_of(dict.fromkeys(_SAID, CODES))})

@@ -6,17 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from loadgen.events import LoadEnded, SearchEnded
+from loadgen.record.schema.accounts import CONNECTION_COUNTS, TALLY_NAMES
 from loadgen.record.write.spelling import codes, tallied, text, words
 from loadgen.snapshot import Snapshot, Tally
-
-# `hits`, `misses` and `errors` keep crucible's meanings in every record: hits and misses of GETs, all requests that
-# failed. So these fields of a tally, which differ, have other names.
-_NAMES = {"errors": "error_replies", "hits": "done", "misses": "not_done"}
 
 
 def counts(tally: Tally) -> dict[str, int]:
     """Return every field of the tally."""
-    return {_NAMES.get(name, name): count for name, count in asdict(tally).items()}
+    return {TALLY_NAMES.get(name, name): count for name, count in asdict(tally).items()}
 
 
 def all_counts(measured: Snapshot) -> dict[str, Any]:
@@ -36,13 +33,8 @@ def totals(overall: Snapshot) -> dict[str, Any]:
 
 
 def connections(overall: Snapshot) -> dict[str, Any]:
-    return {
-        "opened": overall.connections.opened,
-        "failed": overall.connections.failed,
-        "closed": overall.connections.closed,
-        "reconnects": overall.connections.reconnects,
-        "failures": tallied(overall.failures),
-    }
+    events = {name: getattr(overall.connections, name) for name in CONNECTION_COUNTS}
+    return {**events, "failures": tallied(overall.failures)}
 
 
 def verdict(event: LoadEnded) -> dict[str, Any]:
