@@ -44,7 +44,7 @@ class Protocol:
 
     @property
     def server(self) -> Protocol:
-        """The protocol that a server is started with, and in which it is asked for a sign of life."""
+        """The protocol that a server is started with, and that readiness checks use."""
         return PROTOCOLS[self.wire]
 
     def question(self, precheck: str) -> str:

@@ -49,7 +49,7 @@ class WorkerSigns(Addable):
     cpu_ns: int = counted(0)
     """User and system time of the process."""
     queued_ns: int | None = state(0, _both_known)
-    """The time ready to run without a CPU (`run_delay` of Linux's schedstat); None where the system does not tell."""
+    """The time ready to run without a CPU (`run_delay` of Linux's schedstat); None where unknown."""
     pauses: PauseAccount = counted(PauseAccount())
     overdue: int = counted(0)
     """Requests of the window sent more than 10 ms after it closed, or never, for a reason of the generator's alone."""

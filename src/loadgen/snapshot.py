@@ -34,13 +34,13 @@ class Tally(Addable):
     unfinished: int = counted(0)
     """Still open when the drain ended."""
     hits: int = counted(0)
-    """Of ok: found (GET), stored (SET), deleted (DELETE), answered (PING)."""
+    """The part of `ok` that was found (GET), stored (SET), deleted (DELETE), answered (PING)."""
     misses: int = counted(0)
-    """Of ok: not found (GET, DELETE), not stored (SET)."""
+    """The part of `ok` that was not found (GET, DELETE) or not stored (SET)."""
     late: int = counted(0)
-    """Of timeouts: the reply came after all, and was dropped."""
+    """The part of `timeouts` whose reply came after all, and was dropped."""
     unsent: int = counted(0)
-    """Of timeouts, lost and unfinished: its last byte never went to the kernel."""
+    """The part of `timeouts`, `lost` and `unfinished` whose last byte never went to the kernel."""
 
     @property
     def sent(self) -> int:
@@ -129,7 +129,7 @@ class Snapshot(Addable):
     rx_bytes: int = counted(0)
     tx_bytes: int = counted(0)
     answered_in_time: int = counted(0)
-    """Of the measure phase: replies that came before the window closed, backfills left out."""
+    """Replies of the measure phase that came before the window closed, backfills left out."""
     cpu_ns: int = counted(0)
     """User and system time of the worker processes."""
     lag_ours: Histogram = counted(factory=Histogram)
@@ -143,7 +143,7 @@ class Snapshot(Addable):
     failed: Mapping[str, Histogram] = by_name()
     """By command, the part of `response` without a good reply: error replies, and timeouts at their age."""
     ok_in_time: int = counted(0)
-    """Of `answered_in_time`: good replies."""
+    """The good replies in `answered_in_time`."""
     backlog: Backlog = state(Backlog(), operator.add)
     """The backlog of the phase's requests, at `at_ns` or, when the phase was over by then, at its end."""
 
