@@ -69,9 +69,12 @@ engine._simulated ← engine._time engine._transport engine._reactor
 engine._reactor ← engine._clock engine._time
 engine._pool ← _buffer _request _codec _resp _memcache engine._random engine._values engine._schedule engine._sink
     engine._pipeline engine._transport engine._connection engine._time engine._reactor
-engine._engine ← _request engine._random engine._busy engine._ketama engine._keys engine._workload engine._schedule
+engine._window ← _request engine._recorder engine._time engine._pauses
+engine._choice ← engine._random engine._lane engine._connection
+engine._evidence ← engine._busy engine._lane engine._transport engine._connection
+engine._engine ← _request engine._busy engine._ketama engine._keys engine._workload engine._schedule
     engine._sink engine._recorder engine._backlog engine._pipeline engine._lane engine._time engine._transport
-    engine._connection engine._pauses engine._reactor engine._pool
+    engine._connection engine._pauses engine._reactor engine._pool engine._window engine._choice engine._evidence
 
 # The built-in server: compiled but for `builtin`, which runs it.
 server._store ←

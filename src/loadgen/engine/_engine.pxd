@@ -6,23 +6,16 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from loadgen._request cimport Commands
+from loadgen.engine._choice cimport Choice
 from loadgen.engine._connection cimport Connection
 from loadgen.engine._ketama cimport Ketama
 from loadgen.engine._lane cimport Lane
-from loadgen.engine._pauses cimport Pauses
 from loadgen.engine._pool cimport Pool, Sender
-from loadgen.engine._random cimport Random
 from loadgen.engine._reactor cimport Reactor
 from loadgen.engine._recorder cimport Recorder
 from loadgen.engine._schedule cimport Schedule
 from loadgen.engine._time cimport Time
-
-# Which connection a due request goes to. Each of these passes over connections without room.
-cdef enum:
-    ROUNDROBIN = 0       # the next one round for each send: what falls due together goes together
-    GREEDY = 1           # the first
-    RANDOM = 2           # any, each as likely
-    LEAST_INFLIGHT = 3   # the one with the fewest requests in flight; of several, the next one round
+from loadgen.engine._window cimport Window
 
 # What the engine is doing. A mode ends by itself (all connected, all keys written, window over, all answered), and then
 # the worker is told.
@@ -48,14 +41,13 @@ cdef class Engine(Sender):
     cdef Recorder recorder
     cdef Commands table
     cdef Ketama ketama
-    cdef Random choice        # of the connection for a request, where that is random
-    cdef Pauses pauses
+    cdef Choice choice        # of the connection for a due request
+    cdef Window window        # of the newest load
     cdef list lanes
     cdef int index            # of the worker
     cdef list shares          # of the load, of all workers
     cdef object notify        # called with "connected", "written", "drained" when a mode ends
     cdef int mode
-    cdef int distribution
     cdef bint poisson
     cdef bint spin
     cdef bint closed_loop     # of the newest load
@@ -69,18 +61,10 @@ cdef class Engine(Sender):
     cdef bint sweeping        # a pause is being looked into: nothing is sent before what had come meanwhile is read
     cdef int64_t paused_from_ns, paused_to_ns  # that pause
     cdef uint64_t loads       # how many there have been
-    cdef int64_t start_ns     # of the warmup
-    cdef int64_t measure_ns   # of the measure window,
-    cdef int64_t end_ns       # and its end, unless its requests end it before
     cdef int64_t requests     # that this worker's measure window has; UNLIMITED: as many as its time allows
     cdef int lanes_to_go      # lanes with any of them left
     cdef Waiting left_waiting  # the backlog when it ended
-    cdef int64_t ended_ns     # when the measure window ended, as it did; 0 before
-    cdef int64_t drained_ns   # when what is open then counts as unfinished
     cdef int64_t left_behind  # requests of the window that were never sent, for no reason but our own
-    cdef int64_t answered_in_time  # requests of the measure window that were answered before it closed …
-    cdef int64_t ok_in_time        # … and answered well
-    cdef int64_t cpu_from_ns, cpu_to_ns  # the process's CPU clock at measure_ns and end_ns; 0 before
     cdef Connection **touched  # connections with requests of the dispatch under way; owned
     cdef int n_touched
 
@@ -89,19 +73,14 @@ cdef class Engine(Sender):
     cdef void fill_all(self) noexcept
     cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept
     cdef bint send_due(self, Lane lane, Connection *c, uint32_t most, int64_t now_ns) noexcept
-    cdef Connection *with_room(self, Lane lane) noexcept
-    cdef Connection *least_inflight(self, Lane lane) noexcept
     cdef int64_t pending_keys(self) noexcept
 
-    # Pauses of a lane in which something was due.
-    cdef void look_before(self, Lane lane) noexcept
-    cdef void look_after(self, Lane lane) noexcept
     cdef bint is_behind(self) noexcept
 
     # The measure window: it begins, all of its requests are on their way, it is over.
     cdef void begin_window(self, int64_t now_ns) noexcept
     cdef void issued(self, int64_t now_ns) noexcept
-    cdef void move_window(self, int64_t now_ns) noexcept
+    cdef void cut_window(self, int64_t now_ns) noexcept
     cdef void end_window(self, int64_t now_ns) noexcept
     cdef Waiting waiting(self, int phase, int64_t now_ns) noexcept
 

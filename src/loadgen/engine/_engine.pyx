@@ -1,30 +1,28 @@
 """One worker's loop: what is sent on which connection, and when. `_engine.pxd` has the map."""
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.string cimport memset
 
 from loadgen.engine import _keys, _workload
 from loadgen._request import PHASE_NAMES
 
 from loadgen._request cimport DRAINING, MEASURE, PRECHECK, PREFILL, WARMUP, WRITE, Commands
 from loadgen.engine._backlog cimport backlog_count
-from loadgen.engine._busy cimport Evidence, busy_block, busy_end, busy_is_behind, busy_paused, pause_kind
+from loadgen.engine._busy cimport busy_block, busy_end, busy_is_behind, busy_paused, pause_kind
+from loadgen.engine._choice cimport ROUNDROBIN, Choice
 from loadgen.engine._connection cimport (
     CONNECT_TIMEOUT, DOWN, READY, STALLED, connection_encode, connection_has_unsent, connection_room,
 )
+from loadgen.engine._evidence cimport evidence_after, evidence_before
 from loadgen.engine._keys cimport Keys
 from loadgen.engine._lane cimport Taken, has_owed, has_requeued
-from loadgen.engine._pauses cimport LATE_NS, Pauses
+from loadgen.engine._pauses cimport LATE_NS
 from loadgen.engine._pipeline cimport pipeline_expire, pipeline_is_stalled, pipeline_open
 from loadgen.engine._pool cimport OPENING
-from loadgen.engine._random cimport random_below, random_seed
 from loadgen.engine._schedule cimport NEVER, Closed, Even, Paced, Poisson, Schedule
 from loadgen.engine._sink cimport Sink
 from loadgen.engine._transport cimport Sockets, Transport
+from loadgen.engine._window cimport Window
 from loadgen.engine._workload cimport Mix, Prefill
-
-cdef enum:
-    CHOICE_STREAM = 8
 
 cdef int64_t MS = 1_000_000
 
@@ -38,9 +36,6 @@ cdef int64_t UNLIMITED = 1 << 62
 # While a lane is blocked, only replies wake the worker. That it slept no longer than it had to shows in the lateness of
 # a timer which fires this often meanwhile.
 cdef int64_t BEAT_NS = 1_000_000
-
-DISTRIBUTIONS = {"roundrobin": ROUNDROBIN, "greedy": GREEDY, "random": RANDOM, "least_inflight": LEAST_INFLIGHT}
-
 
 cdef class Engine(Sender):
     """One worker of a run: `plan` and its own part of it, on a reactor and a transport.
@@ -62,15 +57,14 @@ cdef class Engine(Sender):
         self.table = Commands(plan.commands)
         self.recorder = Recorder(False, self.table)
         self.batch = plan.wire.batch_size
-        self.distribution = DISTRIBUTIONS[plan.wire.request_distribution]
         self.poisson = plan.load.arrival == "poisson"
         self.spin = plan.wire.spin
         self.closed_loop = True
         self.when_drained = plan.wire.refill == "drained"
         self.request_timeout_ns = plan.wire.request_timeout_ns
         self.tick_ns = min(max(plan.wire.request_timeout_ns // 10, MS), 100 * MS)
-        self.pauses = Pauses(self.time)
-        random_seed(&self.choice, own.seed, CHOICE_STREAM)
+        self.window = Window(self.time, self.recorder)
+        self.choice = Choice(plan.wire.request_distribution, own.seed)
         keyspace = plan.workload.keyspace
         self.ketama = Ketama([str(e) for e in plan.target.endpoints], keyspace.length, keyspace.count,
                              keyspace.prefix.encode())
@@ -173,8 +167,8 @@ cdef class Engine(Sender):
             if gathering != NULL and connection_room(gathering):
                 c = gathering
             elif any_has_room:
-                c = self.with_room(lane)
-                if self.distribution == ROUNDROBIN and c != NULL and not c.watched_for_room:
+                c = self.choice.of(lane, self.pool.connections)
+                if self.choice.rule == ROUNDROBIN and c != NULL and not c.watched_for_room:
                     gathering = c
             elif freed != NULL and freed.state == READY and connection_room(freed):
                 c = freed
@@ -200,57 +194,19 @@ cdef class Engine(Sender):
             if c.state == READY and not c.watched_for_room and connection_has_unsent(c):
                 self.pool.flush(c, self.time.now_ns())
 
-    cdef Connection *with_room(self, Lane lane) noexcept:
-        """The connection for the next due request, or NULL when none has room."""
-        cdef int at = lane.next
-        cdef Connection *c
-        if self.distribution == LEAST_INFLIGHT:
-            return self.least_inflight(lane)
-        if self.distribution == GREEDY:
-            at = 0
-        elif self.distribution == RANDOM:
-            at = random_below(&self.choice, lane.count)
-        for _ in range(lane.count):
-            if at >= lane.count:
-                at = 0
-            c = &self.pool.connections[lane.first + at]
-            at += 1
-            if c.state == READY and connection_room(c):
-                lane.next = at
-                return c
-        return NULL
-
-    cdef Connection *least_inflight(self, Lane lane) noexcept:
-        cdef int at = lane.next, chosen = 0
-        cdef Connection *c
-        cdef Connection *least = NULL
-        for _ in range(lane.count):
-            if at >= lane.count:
-                at = 0
-            c = &self.pool.connections[lane.first + at]
-            at += 1
-            if c.state == READY and connection_room(c) and (
-                    least == NULL or c.pipe.tail - c.pipe.head < least.pipe.tail - least.pipe.head):
-                least, chosen = c, at
-                if c.pipe.tail == c.pipe.head:
-                    break
-        lane.next = chosen
-        return least
-
     # ── The measure window ──────────────────────────────────────────────────────────────────────────────────────────
 
     cdef void begin_window(self, int64_t now_ns) noexcept:
         cdef Lane lane
         self.pool.phase = MEASURE
-        self.pauses.begin(now_ns)
-        self.cpu_from_ns = self.time.process_cpu_ns()
+        self.window.begin(now_ns)
         for lane in self.lanes:
-            if lane.schedule.next_ns < self.measure_ns - BACKLOG_NS:
+            if lane.schedule.next_ns < self.window.measure_ns - BACKLOG_NS:
                 # The window would begin with the warm-up's backlog, and show that instead of what is measured.
-                self.leave(lane, WARMUP, self.measure_ns, now_ns)
+                self.leave(lane, WARMUP, self.window.measure_ns, now_ns)
                 # What waited for the pauses of the warm-up is gone, and with it what they may excuse.
                 if busy_end(&lane.busy):
-                    busy_block(&lane.busy, self.measure_ns)
+                    busy_block(&lane.busy, self.window.measure_ns)
         if self.lanes_to_go == 0 and self.mode == LOAD:
             # No request of it is this worker's.
             self.mode = DRAIN
@@ -263,7 +219,7 @@ cdef class Engine(Sender):
         if self.lanes_to_go or self.mode != LOAD:
             return
         self.mode = DRAIN
-        self.drained_ns = now_ns + self.request_timeout_ns
+        self.window.drained_ns = now_ns + self.request_timeout_ns
         if self.pool.phase == WARMUP:
             self.begin_window(now_ns)
         for lane in self.lanes:
@@ -271,34 +227,31 @@ cdef class Engine(Sender):
         self.next_tick_ns = now_ns
         self.plan_wake(now_ns)
 
-    cdef void move_window(self, int64_t now_ns) noexcept:
-        """The window ends now, if it has not yet."""
+    cdef void cut_window(self, int64_t now_ns) noexcept:
+        """The window ends now, if its end is still to come."""
         cdef Lane lane
-        self.end_ns = min(self.end_ns, now_ns)
-        self.measure_ns = min(self.measure_ns, self.end_ns)
+        self.window.cut(now_ns)
         for lane in self.lanes:
-            lane.end_ns = self.end_ns
-            lane.measure_ns = min(lane.measure_ns, self.end_ns)
+            lane.end_ns = self.window.end_ns
+            lane.measure_ns = min(lane.measure_ns, self.window.end_ns)
 
     cdef void end_window(self, int64_t now_ns) noexcept:
-        """Its time is over or, with a number of requests, its last reply has come or is not waited for any more."""
-        self.left_waiting = self.waiting(MEASURE, min(now_ns, self.end_ns))
+        """The window's time is over or, with a number of requests, its last reply has come or is given up."""
+        cdef Window w = self.window
+        self.left_waiting = self.waiting(MEASURE, min(now_ns, w.end_ns))
         self.pool.phase = DRAINING
-        self.answered_in_time = self.recorder.answered(MEASURE)
-        self.ok_in_time = self.recorder.answered_well(MEASURE)
-        self.pauses.end(now_ns)
-        self.cpu_to_ns = self.time.process_cpu_ns()
+        w.end(now_ns)
         if self.mode == LOAD:
-            self.ended_ns = self.end_ns
+            w.ended_ns = w.end_ns
         else:
-            self.ended_ns = self.pool.heard_ns if self.answered_in_time == self.requests > 0 else now_ns
+            w.ended_ns = self.pool.heard_ns if w.answered == self.requests > 0 else now_ns
 
     cdef Waiting waiting(self, int phase, int64_t now_ns) noexcept:
         cdef Waiting waiting
-        cdef int64_t before, n, from_ns = self.start_ns, until_ns = min(now_ns, self.measure_ns)
+        cdef int64_t before, n, from_ns = self.window.start_ns, until_ns = min(now_ns, self.window.measure_ns)
         cdef Lane lane
         if phase == MEASURE:
-            from_ns, until_ns = self.measure_ns, min(now_ns, self.end_ns)
+            from_ns, until_ns = self.window.measure_ns, min(now_ns, self.window.end_ns)
         waiting.requests = waiting.age_ns = 0
         for lane in self.lanes:
             before = lane.schedule.due_before(min(from_ns, until_ns))
@@ -314,20 +267,20 @@ cdef class Engine(Sender):
 
     cdef void on_timer(self) noexcept:
         cdef int64_t now_ns = self.time.now_ns()
-        cdef bint begins = self.mode == ARMED and now_ns >= self.start_ns
+        cdef bint begins = self.mode == ARMED and now_ns >= self.window.start_ns
         cdef Lane lane
         if now_ns > self.pool.late_ns:
             self.woke_late(now_ns)
         elif self.mode == LOAD and self.pool.phase == MEASURE:
-            self.pauses.refresh(now_ns)
+            self.window.pauses.refresh(now_ns)
         if begins:
             self.mode = LOAD
             self.pool.phase = WARMUP
         if self.mode == LOAD:
-            if self.pool.phase == WARMUP and now_ns >= self.measure_ns:
+            if self.pool.phase == WARMUP and now_ns >= self.window.measure_ns:
                 self.begin_window(now_ns)
             # What came in a pause is read before it is counted what came in time.
-            if self.mode == LOAD and now_ns >= self.end_ns and not self.sweeping:
+            if self.mode == LOAD and now_ns >= self.window.end_ns and not self.sweeping:
                 self.end_window(now_ns)
                 self.mode = DRAIN
                 for lane in self.lanes:
@@ -354,16 +307,16 @@ cdef class Engine(Sender):
         self.pool.late_ns = NEVER
         # In the drain, pauses matter while requests of the window are still being sent.
         if (self.mode == LOAD and self.pool.phase == MEASURE) or (self.mode == DRAIN and self.is_behind()):
-            self.pauses.woke(self.wake_ns, now_ns)
+            self.window.pauses.woke(self.wake_ns, now_ns)
         if self.closed_loop or self.sweeping or (self.mode != LOAD and self.mode != DRAIN):
             return
         self.paused_from_ns = self.wake_ns
         self.paused_to_ns = now_ns
         for lane in self.lanes:
             lane.in_question = (lane.busy.blocked or has_requeued(&lane.requeued)
-                                or lane.schedule.next_ns < min(now_ns, self.end_ns))
+                                or lane.schedule.next_ns < min(now_ns, self.window.end_ns))
             if lane.in_question:
-                self.look_before(lane)
+                evidence_before(lane, self.pool.connections, self.pool.net, now_ns - self.wake_ns)
                 self.sweeping = True
         if self.sweeping:
             self.reactor.sweep()
@@ -385,44 +338,11 @@ cdef class Engine(Sender):
         for lane in self.lanes:
             if lane.in_question:
                 lane.in_question = False
-                self.look_after(lane)
+                evidence_after(lane, self.pool.connections)
                 busy_paused(&lane.busy, pause_kind(&lane.seen), self.paused_from_ns, self.paused_to_ns,
                             self.paused_from_ns if has_requeued(&lane.requeued) else lane.schedule.next_ns)
             self.dispatch(lane, NULL, now_ns)
         self.plan_wake(now_ns)
-
-    cdef void look_before(self, Lane lane) noexcept:
-        """What the pause found: nothing of what came in it has been read."""
-        cdef Connection *c
-        cdef int i
-        memset(&lane.seen, 0, sizeof(Evidence))
-        for i in range(lane.first, lane.first + lane.count):
-            c = &self.pool.connections[i]
-            c.written_before = c.pipe.written
-            if c.state != READY:
-                continue
-            lane.seen.ready += 1
-            if not c.watched_for_room:
-                lane.seen.room |= connection_room(c) != 0
-            elif self.pool.net.is_writable(c.stream):
-                lane.seen.stuck += 1
-                c.doubt_ns += self.paused_to_ns - self.paused_from_ns
-            else:
-                # The server has yet to take what is on its way.
-                lane.seen.owed += 1
-
-    cdef void look_after(self, Lane lane) noexcept:
-        """What it left: all that came in it has been read."""
-        cdef Connection *c
-        cdef int i
-        for i in range(lane.first, lane.first + lane.count):
-            c = &self.pool.connections[i]
-            if c.state == READY:
-                lane.seen.ready_after += 1
-                # What a socket took only now, because it was writable again, was not owed in the pause.
-                lane.seen.owed += max(0, <int32_t>(c.written_before - c.pipe.head))
-            elif c.state != DOWN:
-                lane.seen.opening += 1
 
     cdef int64_t tick(self, int64_t now_ns) noexcept:
         """Looks at every connection: what has timed out, what is due to be tried again, what is over.
@@ -468,9 +388,8 @@ cdef class Engine(Sender):
             waiting = self.is_behind()
             if waiting:
                 # Requests of the window are still being sent: the time that they take belongs to it.
-                self.cpu_to_ns = self.time.process_cpu_ns()
-                self.pauses.end(now_ns)
-            if open + waiting == 0 or now_ns >= self.drained_ns:
+                self.window.prolong(now_ns)
+            if open + waiting == 0 or now_ns >= self.window.drained_ns:
                 # Not now_ns: what was sent since this wake-up began would be younger than nothing.
                 self.finish(self.time.now_ns())
         if self.mode == LOAD or self.mode == IDLE or waiting:
@@ -491,9 +410,9 @@ cdef class Engine(Sender):
         cdef int64_t wake_ns = self.next_tick_ns
         cdef Lane lane
         if self.mode == ARMED:
-            wake_ns = min(wake_ns, self.start_ns)
+            wake_ns = min(wake_ns, self.window.start_ns)
         if self.mode == LOAD:
-            wake_ns = min(wake_ns, self.measure_ns if now_ns < self.measure_ns else self.end_ns)
+            wake_ns = min(wake_ns, self.window.measure_ns if now_ns < self.window.measure_ns else self.window.end_ns)
             for lane in self.lanes:
                 if not lane.busy.blocked:
                     wake_ns = min(wake_ns, lane.schedule.next_ns)
@@ -533,13 +452,13 @@ cdef class Engine(Sender):
         cdef bint behind
         if self.mode == DRAIN and self.pool.phase == MEASURE:
             self.end_window(now_ns)
-        elif self.ended_ns == 0:
-            self.ended_ns = self.end_ns
+        elif self.window.ended_ns == 0:
+            self.window.ended_ns = self.window.end_ns
         self.leave_all(now_ns)
         for lane in self.lanes:
-            behind = busy_is_behind(&lane.busy, self.end_ns, now_ns)
-            self.leave(lane, WARMUP, min(self.measure_ns, self.end_ns), now_ns)
-            self.left_behind += behind * self.leave(lane, MEASURE, self.end_ns, now_ns)
+            behind = busy_is_behind(&lane.busy, self.window.end_ns, now_ns)
+            self.leave(lane, WARMUP, min(self.window.measure_ns, self.window.end_ns), now_ns)
+            self.left_behind += behind * self.leave(lane, MEASURE, self.window.end_ns, now_ns)
         self.mode = IDLE
         if self.spin:
             self.reactor.spin(False)
@@ -598,10 +517,7 @@ cdef class Engine(Sender):
         """
         cdef int64_t now_ns = self.time.now_ns()
         cdef Lane lane
-        self.start_ns = start_ns
-        self.measure_ns = start_ns + warmup_ns
-        self.end_ns = self.measure_ns + duration_ns
-        self.drained_ns = self.end_ns + self.request_timeout_ns
+        self.window.plan(start_ns, warmup_ns, duration_ns, self.request_timeout_ns)
         self.mode = ARMED
         self.next_tick_ns = now_ns
         self.loads += 1
@@ -610,8 +526,7 @@ cdef class Engine(Sender):
         for phase in (WARMUP, MEASURE, DRAINING):
             self.recorder.clear(phase)
             self.pool.rx[phase] = self.pool.tx[phase] = 0
-        self.left_behind = self.answered_in_time = self.ok_in_time = 0
-        self.cpu_from_ns = self.cpu_to_ns = self.ended_ns = 0
+        self.left_behind = 0
         parts = [UNLIMITED] * len(self.lanes)
         self.requests = UNLIMITED
         if requests:
@@ -624,7 +539,8 @@ cdef class Engine(Sender):
         backfill = self.table.number("backfill") if "backfill" in self.table.names else 0
         for lane, part in zip(self.lanes, parts):
             lane.left = part
-            lane.begin(lane.mix, self.schedule(lane, profile), backfill, WARMUP, MEASURE, self.measure_ns, self.end_ns)
+            lane.begin(lane.mix, self.schedule(lane, profile), backfill, WARMUP, MEASURE, self.window.measure_ns,
+                       self.window.end_ns)
         if self.spin:
             self.reactor.spin(True)
         self.plan_wake(now_ns)
@@ -636,20 +552,20 @@ cdef class Engine(Sender):
         # Each load has a stream of its own: a rate that is tried twice does not see the same luck twice.
         arrivals = Poisson(lane.seed + self.loads) if self.poisson else Even(lane.offset)
         paced = Paced(profile if lane.left else profile[:1], lane.share, arrivals)
-        paced.begin(self.start_ns)
+        paced.begin(self.window.start_ns)
         return paced
 
     def stop(self):
         """Ends the window now and drains; nothing that was planned for later counts."""
         cdef int64_t now_ns = self.time.now_ns()
         if self.mode == LOAD:
-            self.move_window(now_ns)
-            self.drained_ns = self.end_ns + self.request_timeout_ns
+            self.cut_window(now_ns)
+            self.window.drained_ns = self.window.end_ns + self.request_timeout_ns
             self.next_tick_ns = now_ns
             self.plan_wake(now_ns)
         elif self.mode != DRAIN:
             # A load before this one may have been stopped too: nothing of its schedule falls due any more.
-            self.move_window(now_ns)
+            self.cut_window(now_ns)
             self.finish(now_ns)
 
     def close(self):
@@ -679,10 +595,10 @@ cdef class Engine(Sender):
 
         All but `overdue` go on for as long as requests of the window are still being sent.
         """
-        pauses = self.pauses
+        pauses = self.window.pauses
         return {
             "wall_ns": pauses.wall_ns(),
-            "cpu_ns": self.cpu_ns(),
+            "cpu_ns": self.window.cpu_ns(),
             "queued_ns": pauses.without_cpu_ns(),
             "pauses": pauses.counted(),
             "overdue": self.left_behind + self.overdue(),
@@ -704,8 +620,8 @@ cdef class Engine(Sender):
         cdef int number = PHASE_NAMES.index(phase)
         cdef int64_t answered = 0, ok = 0
         if number == MEASURE:
-            answered = self.answered_in_time if self.pool.phase == DRAINING else self.recorder.answered(MEASURE)
-            ok = self.ok_in_time if self.pool.phase == DRAINING else self.recorder.answered_well(MEASURE)
+            answered = self.window.answered if self.pool.phase == DRAINING else self.recorder.answered(MEASURE)
+            ok = self.window.answered_well if self.pool.phase == DRAINING else self.recorder.answered_well(MEASURE)
         return {
             **self.recorder.counts(number),
             "rx_bytes": self.pool.rx[number],
@@ -729,10 +645,8 @@ cdef class Engine(Sender):
 
     def window_end_ns(self):
         """When the measure window ended, monotonic: with a number of requests, the time of the last reply. 0 before."""
-        return self.ended_ns
+        return self.window.ended_ns
 
     def cpu_ns(self):
-        """CPU time of this process over the measure window, as far as it has come."""
-        if self.cpu_from_ns == 0:
-            return 0
-        return (self.cpu_to_ns or self.time.process_cpu_ns()) - self.cpu_from_ns
+        """The CPU time of this process over the measure window, as far as the window has come."""
+        return self.window.cpu_ns()
