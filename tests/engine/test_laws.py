@@ -293,3 +293,38 @@ def test_the_same_seed_gives_the_same_run_to_the_nanosecond() -> None:
     a, b = one(), one()
     assert a.came == b.came
     assert a.measured == b.measured
+
+
+# ── The end of a drain ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_an_ended_drain_reads_the_replies_that_have_arrived_and_waits_for_no_other(ended: bool) -> None:
+    """A server serves nothing from half a second on, but for one last millisecond after the load was stopped."""
+    stop_ns = START_NS + 600 * NS_PER_MS
+    last = (stop_ns + 5 * NS_PER_MS, stop_ns + 6 * NS_PER_MS)
+    queue = Queue(100 * NS_PER_US, [(START_NS + 500 * NS_PER_MS, last[0]), (last[1], START_NS + 10**6 * NS_PER_S)])
+    server = Server(queue)
+    world = server.world = World(server, START_NS - NS_PER_S)
+    told = plan(
+        1, "workload.commands.set=0", "workload.commands.get=1", "connection.request_timeout=1h",
+        "connection.connections=1", "connection.pipeline_depth=16",
+    )  # fmt: skip
+    heard: list[str] = []
+    engine = Engine(told, 0, heard.append, world, world.net)
+    engine.connect()
+    world.run(START_NS - NS_PER_S // 2)
+    engine.load(START_NS, 0, 10 * NS_PER_S, [(10 * NS_PER_S, 2000, 2000, 0)])
+    world.run(stop_ns)
+    before = snapshot_of(engine.counts("measure")).total
+    engine.stop()
+    if ended:
+        engine.end_drain()
+    world.run(stop_ns + NS_PER_S)
+    assert heard == ["connected", *["drained"] * ended]
+    total = snapshot_of(engine.counts("measure")).total
+    if ended:
+        assert total.ok - before.ok == 10
+        assert total.unfinished == total.planned - total.ok > 16
+        assert (total.lost, total.timeouts) == (0, 0)
+    engine.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -143,6 +144,49 @@ def test_a_search_whose_server_crashes_says_how_it_ended(tmp_path: Path) -> None
     )
     assert done.status == 3
     assert "SIGSEGV" in done.complaint
+
+
+@pytest.mark.parametrize(
+    ("command", "record"),
+    [
+        (("run", "--rate", "2000", "--duration", "60s", "--set", "general.interval=200ms"), "sample"),
+        (("saturate", "--set", "slo.p99=5s", "--set", "workload.saturation_search.sample_window=1s"), "step"),
+    ],
+    ids=["run", "search"],
+)
+def test_a_server_that_is_killed_in_an_open_loop_ends_the_command_long_before_the_request_timeout(
+    command: tuple[str, ...], record: str
+) -> None:
+    """Requests that fall due after the server's end have no connection to go out on: the drain does not wait for it."""
+    verb, *more = command
+    with Running(verb, "--server", str(SERVERS / "redis.toml"), *BRIEFLY, *more, "--request-timeout", "60s") as running:
+        running.wait_for(record)
+        [server] = servers_of(running)
+        began_s = time.monotonic()
+        server.send_signal(signal.SIGKILL)
+        done = running.finish()
+        assert time.monotonic() - began_s < 60
+    assert done.status == 3
+    assert "SIGKILL" in done.complaint
+    [ended] = [each for each in done.records if each["type"] in ("result", "saturation")]
+    assert ended["verdict"]["codes"]["reasons"] == ["server-ended"]
+    assert ended["unaccounted"] == 0
+
+
+def test_a_server_that_is_killed_in_the_drain_ends_the_drain() -> None:
+    arguments = ["--rate", "2000", "--duration", "1s", "--request-timeout", "60s"]
+    with Running("run", "--server", str(SERVERS / "redis.toml"), *BRIEFLY, *arguments) as running:
+        running.wait_for("phase", phase="measure")
+        [server] = servers_of(running)
+        server.suspend()
+        running.wait_for("phase", phase="drain")
+        began_s = time.monotonic()
+        server.send_signal(signal.SIGKILL)
+        done = running.finish()
+        assert time.monotonic() - began_s < 60
+    assert done.status == 3
+    assert done.counts["unfinished"] > 0
+    assert "server-ended" in done.result["verdict"]["codes"]["reasons"]
 
 
 def test_two_options_that_name_the_server_are_one_too_many() -> None:

@@ -33,6 +33,9 @@ cdef int64_t BACKLOG_NS = 200 * MS
 # More requests than anybody waits for.
 cdef int64_t UNLIMITED = 1 << 62
 
+# The time in which a worker reads the replies that have arrived from a server that has ended.
+cdef int64_t LAST_REPLIES_NS = 100 * MS
+
 # While a lane is blocked, only replies wake the worker. That it slept no longer than it had to shows in the lateness of
 # a timer which fires this often meanwhile.
 cdef int64_t BEAT_NS = 1_000_000
@@ -567,6 +570,14 @@ cdef class Engine(Sender):
             # A load before this one may have been stopped too: nothing of its schedule falls due any more.
             self.cut_window(now_ns)
             self.finish(now_ns)
+
+    def end_drain(self):
+        """End a drain, after `stop`, as soon as the replies that have arrived are read: no other reply will come."""
+        cdef int64_t now_ns = self.time.now_ns()
+        if self.mode == LOAD or self.mode == DRAIN:
+            self.drained_ns = min(self.drained_ns, now_ns + LAST_REPLIES_NS)
+            self.next_tick_ns = min(self.next_tick_ns, self.drained_ns)
+            self.plan_wake(now_ns)
 
     def close(self):
         """Gives every descriptor back. Requests still open are counted as unfinished."""

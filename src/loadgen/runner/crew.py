@@ -37,6 +37,7 @@ from loadgen.usage import WatchedServer
 from loadgen.worker.messages import (
     ClockReading,
     Drained,
+    EndDrain,
     EndLoad,
     Failed,
     Goodbye,
@@ -170,12 +171,17 @@ class Crew:
         return self.drain()
 
     def drain(self) -> Counted:
-        """Wait for the open requests, unless the stop token is set twice. Return the load's counts."""
+        """Wait for the open requests, unless the stop token is set twice or the watched server has ended.
+
+        Return the load's counts.
+        """
         self.begin(Phase.DRAIN)
         ended_early = self.stop.is_set or bool(self.failure)
         while not self.stop.is_urgent:
             if ended_early:
                 self.end_load()
+            if self.server is not None and self.server.exit_report():
+                self.tell_all(EndDrain())
             try:
                 self.gather(Drained, self.plan.wire.request_timeout_ns)
                 break

@@ -33,10 +33,9 @@ class LoadFailure:
     ) -> None:
         """Record a death in this phase; `words` say what died, `kept` what happens to its counts.
 
-        Raises `error` when nothing had been measured yet, and EndedEarly before the drain.
+        Raises `error` when nothing had been measured yet, and EndedEarly in later phases.
         """
         if phase in BEFORE_A_LOAD:
             raise error(f"{words}; nothing had been measured yet.")
         self.ended_by(code, f"{words}{kept}.")
-        if phase != Phase.DRAIN:
-            raise EndedEarly
+        raise EndedEarly

@@ -39,6 +39,7 @@ from loadgen.worker.messages import (
     Connect,
     Connected,
     Drained,
+    EndDrain,
     EndLoad,
     Failed,
     Goodbye,
@@ -164,6 +165,8 @@ class Worker:
             case EndLoad():
                 self.reactor.forget_calls()
                 self.engine.stop()
+            case EndDrain():
+                self.engine.end_drain()
             case TellTime():
                 self.pipe.send(ClockReading(self.time.now()))
             case Goodbye():

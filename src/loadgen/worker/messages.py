@@ -14,7 +14,7 @@ from loadgen.plan import Load, Plan
 from loadgen.signs import WorkerSigns
 from loadgen.snapshot import Snapshot
 
-VERSION = 3
+VERSION = 4
 """The version of these messages. Each side sends its version first, and refuses another one."""
 
 OTHER_FILES = 32
@@ -74,6 +74,11 @@ class EndLoad:
 
 
 @dataclass(frozen=True, slots=True)
+class EndDrain:
+    """End the drain now: the server has ended, so no reply follows but those that have arrived."""
+
+
+@dataclass(frozen=True, slots=True)
 class TellTime:
     """Report the time of the monotonic clock; a ClockReading follows at once."""
 
@@ -83,7 +88,7 @@ class Goodbye:
     """The last message: close all connections and end."""
 
 
-Order = Connect | WriteKeys | PutOn | EndLoad | TellTime | Goodbye
+Order = Connect | WriteKeys | PutOn | EndLoad | EndDrain | TellTime | Goodbye
 
 
 # ── Messages from a worker ──────────────────────────────────────────────────────────────────────────────────────────
