@@ -1,4 +1,4 @@
-"""What was due and was never sent, counted in bulk. `_backlog.pxd` says how."""
+"""The requests that were due and were never sent, counted in bulk; `_backlog.pxd` describes how."""
 
 from libc.stdint cimport int64_t
 from libc.string cimport memset
@@ -22,7 +22,7 @@ cdef int64_t backlog_count(Schedule schedule, Workload workload, Recorder record
     memset(mixed, 0, sizeof(mixed))
     while n < most and schedule.next_ns < until_ns:
         oldest = now_ns - schedule.next_ns
-        # The youngest that the same counter takes is due at most a nanosecond before this.
+        # The requests whose ages fall into the same counter are due before this.
         in_counter_until_ns = now_ns - lowest_equivalent(counter_of(oldest)) + 1
         n += schedule.skip(min(until_ns, in_counter_until_ns), most - n)
         youngest = now_ns - schedule.taken_ns
@@ -36,5 +36,5 @@ cdef int64_t backlog_count(Schedule schedule, Workload workload, Recorder record
 
 def count(Schedule schedule, Workload workload, Recorder recorder, str phase, int64_t until_ns, int64_t now_ns,
           int64_t most):
-    """`backlog_count` for tests: how many requests it took from the schedule."""
+    """Call `backlog_count`, for tests; return the number of requests taken from the schedule."""
     return backlog_count(schedule, workload, recorder, PHASE_NAMES.index(phase), until_ns, now_ns, most)

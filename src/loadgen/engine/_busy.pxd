@@ -1,36 +1,36 @@
-# Whose a lane's waits are: the server's, or those of a generator that stood still. Times and states in, lengths out.
+# The part of a lane's waits that a stopped generator caused, not the server. Times and states in, lengths out.
 #
-# A busy period of a lane goes from the first request that could not go out at its time until none is waiting. A pause
-# of the generator in it (the thread stopped, or without a CPU) during which the server ran dry sets back by as much all
-# that waits, and what falls due later: a wait in the period is the generator's up to the sum of those pauses. A pause
-# to whose end replies were owed sets nothing back, because the server was busy all along. Where neither is certain, the
-# pause is in doubt, and makes an upper bound.
+# A busy period of a lane lasts from the first request that could not be sent at its time until no request is waiting. A
+# pause of the generator (the thread stopped, or without a CPU) during which the server ran dry delays, by its length,
+# every request that waits or falls due later in the period: a wait in the period is the generator's up to the sum of
+# those pauses. A pause to whose end replies were outstanding delays nothing, because the server was busy all along.
+# Where neither is certain, the pause is in doubt, and counts for an upper bound.
 #
 # This file knows no clock, no socket and no request.
 
 from libc.stdint cimport int64_t
 
-# What is known of a pause once it is over.
+# The kinds of a pause that is over.
 cdef enum Pause:
-    SERVED = 0    # replies were owed throughout: nothing was lost by it
-    DRY = 1       # what was due had room, or no reply was owed any more: the server waited for us
+    SERVED = 0    # replies were outstanding throughout: the pause delayed nothing
+    DRY = 1       # due requests had room, or no reply was outstanding any more: the server waited for the generator
     IN_DOUBT = 2  # either may be true
 
-# What is seen of a lane's connections before a pause, on waking, and once every readable socket was drained.
+# The state of a lane's connections before a pause, on waking, and after every readable socket was drained.
 cdef struct Evidence:
-    bint room         # one with room for another request, on a socket that took bytes
-    int ready         # how many could carry load
-    int stuck         # how many of those had a full socket, which was writable on waking
-    int ready_after   # once drained: how many could carry load,
-    int opening       # how many wait for the server to accept or to greet,
-    int64_t owed      # and how many requests had gone out whole and were not answered
+    bint room         # a connection had room for another request, on a socket that took bytes
+    int ready         # connections that could carry load
+    int stuck         # connections of those whose socket was full, and was writable on waking
+    int ready_after   # after draining: connections that could carry load
+    int opening       # after draining: connections that wait for the server to accept or to greet
+    int64_t owed      # after draining: requests that had been sent whole and were not answered
 
 
 cdef struct Busy:
-    bint blocked          # what is due waits for room, which only a reply or a reconnect brings
-    int64_t blocked_ns    # since when
+    bint blocked          # due requests wait for room, which only a reply or a reconnect brings
+    int64_t blocked_ns    # the time from which the lane was blocked
     int64_t dry_ns        # pauses of this period in which the server ran dry
-    int64_t doubt_ns      # pauses of this period of which that is not certain
+    int64_t doubt_ns      # pauses of this period that are in doubt
 
 
 cdef inline Pause pause_kind(const Evidence *e) noexcept nogil:
@@ -38,14 +38,14 @@ cdef inline Pause pause_kind(const Evidence *e) noexcept nogil:
         return DRY
     if e.owed or e.opening and not e.ready:
         return SERVED
-    # Nobody could be sent anything, a connection went meanwhile, or a socket took bytes again at an unknown time.
+    # No connection could carry load, a connection was lost meanwhile, or a socket took bytes again at an unknown time.
     if e.ready == 0 or e.ready_after < e.ready or e.stuck:
         return IN_DOUBT
     return DRY
 
 
 cdef inline void busy_paused(Busy *b, Pause kind, int64_t from_ns, int64_t to_ns, int64_t due_ns) noexcept nogil:
-    """A pause is over, of which what lies in the period counts. The first request that waits was due at `due_ns`."""
+    """Count the part of a finished pause that lies in the period. The first request that waits was due at `due_ns`."""
     if not b.blocked:
         from_ns = max(from_ns, due_ns)
     if from_ns >= to_ns:
@@ -59,14 +59,14 @@ cdef inline void busy_paused(Busy *b, Pause kind, int64_t from_ns, int64_t to_ns
 
 
 cdef inline void busy_block(Busy *b, int64_t now_ns) noexcept nogil:
-    """A due request finds no room."""
+    """Note that a due request finds no room."""
     if not b.blocked:
         b.blocked = True
         b.blocked_ns = now_ns
 
 
 cdef inline int64_t busy_ours(const Busy *b, int64_t intended_ns, int64_t now_ns) noexcept nogil:
-    """Of the wait of a request that goes out now: the generator's part, for certain."""
+    """Return the part of the wait of a request sent now that is certainly the generator's."""
     cdef int64_t wait_ns = now_ns - intended_ns
     if not b.blocked:
         return wait_ns
@@ -75,12 +75,12 @@ cdef inline int64_t busy_ours(const Busy *b, int64_t intended_ns, int64_t now_ns
 
 
 cdef inline bint busy_is_behind(const Busy *b, int64_t end_ns, int64_t now_ns) noexcept nogil:
-    """Whether what was due before `end_ns`, and still waits, would have gone by then but for the generator."""
+    """True when requests due before `end_ns` that still wait would have been sent by then but for the generator."""
     return not b.blocked or b.dry_ns > now_ns - end_ns
 
 
 cdef inline bint busy_end(Busy *b) noexcept nogil:
-    """None is waiting. Whether the lane was blocked."""
+    """End the period, as no request is waiting; return True when the lane was blocked."""
     cdef bint blocked = b.blocked
     b.blocked = False
     b.dry_ns = b.doubt_ns = 0

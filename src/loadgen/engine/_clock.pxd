@@ -1,6 +1,6 @@
 # The monotonic clock, and the timer that wakes the engine. Time is int64 nanoseconds everywhere.
 #
-# Only the engine, its pauses, the reactor and the built-in server cimport this: all else takes the time as an argument.
+# Only `_time`, the reactor and the built-in server cimport this: all else takes a `Time`, or the time as an argument.
 
 from libc.stdint cimport int64_t
 
@@ -60,7 +60,7 @@ cdef extern from * nogil:
     #endif
     """
     int64_t monotonic_ns "loadgen_monotonic_ns"()
-    # CPU time that this process, or this thread, has used.
+    # The CPU time that this process, and this thread, has used.
     int64_t process_cpu_ns "loadgen_process_cpu_ns"()
     int64_t thread_cpu_ns "loadgen_thread_cpu_ns"()
 

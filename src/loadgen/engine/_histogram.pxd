@@ -1,8 +1,8 @@
 # HDR counts of nanoseconds: 3 significant digits from 1 ns to 2**36 - 1 ns (68.7 s) in 27,648 counters.
 #
-# A value below 2048 has a counter of its own; above, each power of two is cut in 1024 equal parts. Beside the counts
-# stand exact min, max and sum. A value too large for the table is counted in `overflow`, never clamped. The layout
-# is that of HdrHistogram (lowest 1, 3 digits), so its V2 payloads carry these counts without loss.
+# A value below 2048 has a counter of its own; above, each power of two is divided into 1024 equal parts. Exact min, max
+# and sum are kept beside the counts. A value too large for the table is counted in `overflow`, never clamped. The
+# layout is that of HdrHistogram (lowest 1, 3 digits), so its V2 payloads carry these counts without loss.
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -13,21 +13,21 @@ cdef extern from * nogil:
     """
     typedef __int128 loadgen_int128;
     """
-    # Cython only has to know that it is a whole number: its true size is C's business.
+    # For Cython this is any integer type; the C compiler has its true size.
     ctypedef long long int128 "loadgen_int128"
 
 cdef enum:
     COUNTERS = 27648
 
 cdef struct Counts:
-    int64_t *counts        # COUNTERS of them; owned by whoever called counts_init
+    int64_t *counts        # COUNTERS of them; owned by the caller of counts_init
     int64_t total          # all samples, those in overflow too
     int64_t overflow
     int128 sum             # ten billion requests that waited for seconds come to more than 64 bits
     int64_t min
     int64_t max
     int64_t censored       # samples that are only a lower bound: timeouts and unfinished requests
-    int64_t least_censored  # the smallest of them: a quantile from here up is itself only a lower bound
+    int64_t least_censored  # the smallest censored sample: a quantile from here up is itself only a lower bound
 
 
 cdef int counts_init(Counts *h) except -1
@@ -41,7 +41,7 @@ cdef inline uint64_t counter_of(uint64_t value) noexcept nogil:
 
 
 cdef inline int64_t highest_equivalent(int64_t counter) noexcept nogil:
-    """The largest value that falls into a counter."""
+    """Return the largest value that falls into a counter."""
     cdef int64_t shift
     if counter < 2048:
         return counter
@@ -71,12 +71,12 @@ cdef inline void counts_record_censored(Counts *h, int64_t value) noexcept nogil
 
 
 cdef inline int64_t lowest_equivalent(int64_t counter) noexcept nogil:
-    """The smallest value that falls into a counter, or into one that the table would have if it went on."""
+    """Return the smallest value that falls into a counter; a counter beyond the table's end is computed alike."""
     return counter if counter < 2048 else ((counter & 1023) + 1024) << ((counter >> 10) - 1)
 
 
 cdef inline void counts_record_waiting(Counts *h, int64_t n, int64_t youngest, int64_t oldest) noexcept nogil:
-    """n > 0 ages of requests that still wait, evenly from the youngest to the oldest, which lie in one counter."""
+    """Record n > 0 ages of requests that wait, spread evenly from the youngest to the oldest, both in one counter."""
     cdef uint64_t counter = counter_of(<uint64_t>oldest)
     h.total += n
     h.sum += <int128>(youngest + oldest) * n // 2
@@ -91,8 +91,8 @@ cdef inline void counts_record_waiting(Counts *h, int64_t n, int64_t youngest, i
 
 
 cdef class Histogram:
-    cdef Counts h       # Its table is there when something has been recorded into it.
-    cdef bytes packed   # Its counters; None where the table has newer ones.
+    cdef Counts h       # the table is allocated at the first recording
+    cdef bytes packed   # the packed counters; None when the table has newer ones
 
     cdef Counts *table(self) except NULL
     cdef bytes entries(self)

@@ -1,4 +1,4 @@
-"""HDR counts as a value: merge, subtract, ask for quantiles. `_histogram.pxd` has the layout and the hot path."""
+"""HDR counts as a value: merging, subtraction, quantiles. `_histogram.pxd` has the layout and the hot path."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
@@ -7,13 +7,13 @@ from libc.string cimport memcpy, memset
 
 cdef enum:
     HEADER = 8 * sizeof(int64_t)
-    # Bytes of a packed counter: how many lie before it, and its count.
+    # The most bytes of a packed counter: the number of zero counters before it, and its count.
     MOST_ZEROS = 3
     MOST_COUNT = 9
     MOST_PACKED = (MOST_ZEROS + MOST_COUNT) * COUNTERS
 
-# Counters are packed here, and then copied at their length: the pages of a table that is made for each histogram would
-# cost a worker, which has a load to keep going, more than all the rest of a report.
+# Counters are packed here, and then copied at their length. A worker must keep its load going, and the pages of a
+# buffer allocated for each histogram would cost the worker more than all the rest of a report.
 cdef unsigned char _packed[MOST_PACKED]
 
 
@@ -38,7 +38,7 @@ cdef void counts_clear(Counts *h) noexcept nogil:
 
 
 cdef void counts_zero(Counts *h) noexcept nogil:
-    """All but the table."""
+    """Reset everything but the table."""
     h.total = h.overflow = h.censored = 0
     h.sum = 0
     h.min = h.least_censored = INT64_MAX
@@ -46,7 +46,7 @@ cdef void counts_zero(Counts *h) noexcept nogil:
 
 
 cdef (int64_t, int64_t) touched(const Counts *h) noexcept nogil:
-    """The counters that may be non-zero, as first and one past the last."""
+    """Return the range of counters that may be non-zero, as first and one past the last."""
     if h.total == h.overflow:
         return 0, 0
     return <int64_t>counter_of(h.min), min(<int64_t>counter_of(h.max), COUNTERS - 1) + 1
@@ -54,12 +54,12 @@ cdef (int64_t, int64_t) touched(const Counts *h) noexcept nogil:
 
 # ── Packed counters ─────────────────────────────────────────────────────────────────────────────────────────────────
 #
-# Those that are not 0, in rising order: how many that are 0 lie before each, and its count, both as LEB128 (seven bits
-# a byte, the lowest first, the top bit where more follow). There is one way to pack a table.
+# The counters that are not 0, in rising order: the number of zero counters before each, and its count, both as LEB128
+# (seven bits a byte, the lowest first, the top bit where more follow). Each table has exactly one packed form.
 
 
 cdef struct Entry:
-    const unsigned char *at     # behind it
+    const unsigned char *at     # behind the entry
     const unsigned char *end
     int64_t counter             # -1 before the first, COUNTERS behind the last
     int64_t count
@@ -71,7 +71,7 @@ cdef inline Entry before_first(bytes packed) noexcept:
 
 
 cdef inline int64_t number(const unsigned char **at) noexcept nogil:
-    """Reads one of ours, and goes behind it."""
+    """Read a number that `put` wrote, and move `at` behind it."""
     cdef int64_t value = at[0][0] & 127
     cdef int shift = 7
     while at[0][0] >= 128:
@@ -83,7 +83,7 @@ cdef inline int64_t number(const unsigned char **at) noexcept nogil:
 
 
 cdef inline bint go_on(Entry *entry) noexcept nogil:
-    """To the next entry; False behind the last."""
+    """Move to the next entry; False behind the last."""
     if entry.at == entry.end:
         entry.counter, entry.count = COUNTERS, 0
         return False
@@ -140,7 +140,7 @@ cdef bytes merged(bytes a, bytes b):
 
 
 cdef inline const unsigned char *checked(const unsigned char *at, const unsigned char *end, int most) noexcept nogil:
-    """Behind the number there; NULL where none of ours, of that many bytes at most, ends before `end`."""
+    """Return the address behind the number at `at`; NULL when none of at most `most` bytes ends before `end`."""
     cdef int length = 1
     while at < end and at[0] >= 128 and length < most:
         at += 1
@@ -151,7 +151,7 @@ cdef inline const unsigned char *checked(const unsigned char *at, const unsigned
 
 
 cdef bint coherent(const Counts *h, bytes packed) noexcept:
-    """Whether counts that came from outside could have been recorded: what everything else here takes for granted."""
+    """True when counts that came from outside could have been recorded, as all other code here assumes."""
     cdef Entry entry = before_first(packed)
     cdef int64_t in_table = 0, lowest = -1
     cdef const unsigned char *behind
@@ -183,9 +183,9 @@ cdef bint coherent(const Counts *h, bytes packed) noexcept:
 cdef class Histogram:
     """Counts of int nanoseconds with 3 significant digits, exact `min`, `max` and `sum`.
 
-    Arithmetic gives new histograms: `a + b` has the samples of both, bit for bit as if recorded in one; `a - b` has
-    what was recorded into `a` since it equalled `b`, with `min` and `max` as wide as their counters, and raises
-    ValueError where that cannot be. One that nothing is recorded into takes a few kilobytes.
+    Arithmetic returns new histograms: `a + b` has the samples of both, bit for bit as if recorded in one; `a - b` has
+    the samples recorded into `a` since `a` equalled `b`, with `min` and `max` as wide as their counters, and raises
+    ValueError when `a` cannot have equalled `b`. A histogram that is not recorded into takes a few kilobytes.
     """
 
     def __cinit__(self):
@@ -208,7 +208,7 @@ cdef class Histogram:
         return Histogram.of(h, pack(h))
 
     cdef Counts *table(self) except NULL:
-        """To be recorded into: its counters in a table, which are packed when they are next asked for."""
+        """Return the counts with a table to record into; `entries` packs the table when it is next called."""
         cdef Entry entry
         cdef Counts own
         if self.h.counts == NULL:
@@ -227,7 +227,7 @@ cdef class Histogram:
         return self.packed
 
     def record(self, int64_t value, *, bint censored=False):
-        """Counts one value of ≥ 0 ns; `censored` marks one that is only known to be at least this."""
+        """Count one value of ≥ 0 ns; `censored` marks a value that is only a lower bound."""
         if value < 0:
             raise ValueError(f"a histogram counts values from 0 ns, not {value}")
         if censored:
@@ -236,7 +236,7 @@ cdef class Histogram:
             counts_record(self.table(), value)
 
     def record_many(self, int64_t value, int64_t count):
-        """Counts one value of ≥ 0 ns `count` times."""
+        """Count one value of ≥ 0 ns `count` times."""
         if value < 0 or count < 1:
             raise ValueError(f"a histogram cannot count {value} ns {count} times")
         cdef Counts *h = self.table()
@@ -251,22 +251,22 @@ cdef class Histogram:
 
     @property
     def count(self):
-        """How many samples there are."""
+        """The number of samples."""
         return self.h.total
 
     @property
     def overflow(self):
-        """How many of them were larger than 68.7 s; they are in `count`, `sum` and `max`."""
+        """The number of samples larger than 68.7 s; these are in `count`, `sum` and `max`."""
         return self.h.overflow
 
     @property
     def censored(self):
-        """How many of them are lower bounds: timeouts and unfinished requests."""
+        """The number of samples that are lower bounds: timeouts and unfinished requests."""
         return self.h.censored
 
     @property
     def least_censored(self):
-        """The smallest of those lower bounds in ns; None when there is none."""
+        """The smallest sample that is a lower bound, in ns; None when there is none."""
         return self.h.least_censored if self.h.censored else None
 
     @property
@@ -289,18 +289,18 @@ cdef class Histogram:
         return <double>self.h.sum / self.h.total if self.h.total else 0.0
 
     def quantile(self, double q):
-        """The sample of rank ⌈q·count⌉ as its counter's largest value, never above `max`; 0 when there is none.
+        """Return the sample of rank ⌈q·count⌉ as its counter's largest value, never above `max`; 0 without samples.
 
         So truth ≤ reported ≤ truth × 1.001. q is taken to nine decimals, in integers: 0.07 of 100 is rank 7.
         """
         return self.sample_of_rank(self.rank_of(q)) if self.h.total else 0
 
     def beyond(self, double q):
-        """How many samples rank above the quantile. Raises ValueError for a q outside 0 … 1."""
+        """Return the number of samples that rank above the quantile. Raises ValueError for a q outside 0 … 1."""
         return self.h.total - self.rank_of(q)
 
     def above(self, int64_t value):
-        """How many samples lie in counters that are wholly above a value: none that is not greater than it."""
+        """Return the number of samples in counters that are wholly above a value: each of these samples is greater."""
         cdef Entry entry = before_first(self.entries())
         cdef int64_t n = self.h.overflow if self.h.max > value else 0
         cdef int64_t counter = <int64_t>counter_of(max(value, 0))
@@ -310,9 +310,9 @@ cdef class Histogram:
         return n
 
     def is_lower_bound(self, double q):
-        """Whether `quantile(q)` rests on requests that had not been answered: the truth is then at least that.
+        """True when `quantile(q)` rests on requests that had not been answered: the truth is then at least as large.
 
-        It does not where even all of them, being longer than the quantile, could not lift it out of its counter.
+        False when these requests, even if all took longer than the quantile, could not lift it out of its counter.
         """
         if self.h.censored == 0 or self.quantile(q) < self.h.least_censored:
             return False
@@ -334,7 +334,7 @@ cdef class Histogram:
         return self.h.max
 
     def buckets(self):
-        """The non-zero counters as (largest value in ns, count), in rising order; overflow is not among them."""
+        """Return the non-zero counters as (largest value in ns, count), in rising order, without the overflow."""
         cdef Entry entry = before_first(self.entries())
         found = []
         while go_on(&entry):
@@ -405,8 +405,8 @@ cdef class Histogram:
         return Histogram.from_bytes, (self.to_bytes(),)
 
     def to_bytes(self):
-        """Native int64s: total, overflow, sum's low and high half, min, max, censored, least_censored; then the packed
-        counters. Histograms that are equal, and no others, have equal bytes.
+        """Return native int64s: total, overflow, sum's low and high half, min, max, censored, least_censored; then the
+        packed counters. Equal histograms, and no others, have equal bytes.
         """
         cdef int64_t header[8]
         header[0], header[1], header[4], header[5] = self.h.total, self.h.overflow, self.h.min, self.h.max
@@ -416,7 +416,7 @@ cdef class Histogram:
 
     @staticmethod
     def from_bytes(bytes data):
-        """The histogram that `to_bytes` wrote. Raises ValueError when it did not."""
+        """Return the histogram that `to_bytes` wrote. Raises ValueError for other bytes."""
         cdef const int64_t *header = <const int64_t *>PyBytes_AS_STRING(data)
         cdef Counts h
         if len(data) < HEADER:

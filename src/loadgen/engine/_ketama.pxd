@@ -1,4 +1,4 @@
-# Which of several servers a key belongs to: consistent hashing as memcached's clients have it.
+# The server that a key belongs to, of several: consistent hashing as in memcached's clients.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
@@ -9,7 +9,7 @@ cdef struct Point:
 
 cdef class Ketama:
     cdef readonly int servers
-    cdef int key_length          # its prefix included
+    cdef int key_length          # the prefix included
     cdef bytes prefix
     cdef const char *prefix_text  # of `prefix`
     cdef int prefix_length

@@ -1,4 +1,4 @@
-"""Ketama, libmemcached's variant without weights: which server a key belongs to.
+"""Ketama, libmemcached's variant without weights: the server that a key belongs to.
 
 Each server has 160 points on a circle of 2**32, four from every MD5 digest of `host:port-n`. A key belongs to the first
 point at or after the first four bytes of its own MD5.
@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 
 from loadgen._buffer cimport write_key
 
-# Below this many keys every id's server is looked up once, when the run starts.
+# Up to this many keys, the server of every id is looked up once, when the run starts.
 cdef enum:
     TABLE = 1 << 24
     POINTS_PER_SERVER = 160
@@ -32,9 +32,9 @@ _fill_sines()
 
 
 cdef uint32_t md5_first_word(const char *text, int length) noexcept nogil:
-    """The first four bytes of the MD5 (RFC 1321) of at most 65,536 bytes, little-endian, as ketama reads them.
+    """Return the first four bytes of the MD5 (RFC 1321) of at most 65,536 bytes, little-endian, as ketama reads them.
 
-    hashlib's would need a Python object per key, and the lookup of a large keyspace is on a request's way.
+    hashlib would need a Python object per key, and with a large keyspace each request looks up its key.
     """
     cdef uint32_t state[4]
     cdef uint32_t block[16]
@@ -79,8 +79,8 @@ cdef uint32_t md5_first_word(const char *text, int length) noexcept nogil:
 cdef class Ketama:
     """The circle of the servers named `names` ("host:port", in the config's order) for keys of `key_length` characters.
 
-    Keys begin with `prefix`, which counts among their characters. `count` is the number of ids that will be asked for.
-    Raises ValueError when a server would own none of them.
+    Keys begin with `prefix`, which counts among their characters. `count` is the number of ids that will be looked up.
+    Raises ValueError when a server would own none of the ids.
     """
 
     def __cinit__(self, names, int key_length, uint64_t count, bytes prefix=b""):
@@ -138,7 +138,7 @@ cdef class Ketama:
         return self.points[0 if low == self.length else low].server
 
     def shares(self, uint64_t count):
-        """How much of the keyspace each server owns: fractions that add up to 1, exact for up to 2**24 keys."""
+        """Return each server's part of the keyspace: fractions that add up to 1, exact for up to 2**24 keys."""
         cdef uint64_t i, step = 1 if count <= TABLE else count // TABLE, seen = 0
         cdef list owned = [0] * self.servers
         if self.servers == 1:
@@ -149,5 +149,5 @@ cdef class Ketama:
         return [n / seen for n in owned]
 
     def owner_of(self, uint64_t key):
-        """The index of the server that a key's id belongs to."""
+        """Return the index of the server that a key's id belongs to."""
         return self.owner(key)

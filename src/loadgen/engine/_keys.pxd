@@ -1,4 +1,4 @@
-# Which key a request is for: ids 0 … count-1, drawn by popularity.
+# The keys of requests: ids 0 … count-1, drawn by popularity.
 
 from libc.stdint cimport uint64_t
 
@@ -9,9 +9,9 @@ cdef class Keys:
     cdef Random random
     cdef readonly uint64_t count
 
-    # The id of the next key.
+    # Return the id of the next key.
     cdef uint64_t draw(self) noexcept nogil
-    # The ids of the next n keys, as n calls of `draw` would return them.
+    # Set the ids of the next n keys, as n calls of `draw` would return them.
     cdef void fill(self, uint64_t *ids, int n) noexcept nogil
 
 

@@ -1,4 +1,4 @@
-"""Which key a request is for: uniform, or Zipf over the ranks of a seeded permutation of the ids."""
+"""The keys of requests: uniform, or Zipf over the ranks of a seeded permutation of the ids."""
 
 from libc.math cimport exp, expm1, fabs, log, log1p, pow
 from libc.stdint cimport uint64_t
@@ -32,12 +32,12 @@ cdef class Keys:
         self.random = random
 
     def drawn(self, int n):
-        """The next n ids, as a list."""
+        """Return the next n ids, as a list."""
         return [self.draw() for _ in range(n)]
 
 
 cdef class Zipf(Keys):
-    """The key of rank k is drawn with a probability in proportion to 1 / k**exponent.
+    """Ids by Zipf's law: the key of rank k is drawn with a probability in proportion to 1 / k**exponent.
 
     Rejection-inversion (Hörmann and Derflinger, 1996): exact for every exponent > 0 and every count, without a table.
     `layout_seed` fixes which id has which rank, the same for all workers of a run.
@@ -61,7 +61,7 @@ cdef class Zipf(Keys):
         self.half_mask = (<uint64_t>1 << self.half_bits) - 1
 
     cdef double h(self, double x) noexcept nogil:
-        """The integral of x**-exponent from 1: (x**(1-s) - 1) / (1-s), and ln x at s = 1."""
+        """Return the integral of x**-exponent from 1: (x**(1-s) - 1) / (1-s), and ln x at s = 1."""
         cdef double one_less = 1 - self.exponent
         cdef double ln = log(x)
         return ln if fabs(one_less) < 1e-9 else expm1(one_less * ln) / one_less
@@ -86,8 +86,8 @@ cdef class Zipf(Keys):
             ids[i] = self.draw()
 
     cdef uint64_t scatter(self, uint64_t rank) noexcept nogil:
-        """A bijection of the ids: a four-round Feistel network over the next even number of bits, walked until it
-        lands inside. A hash modulo count would let popular ranks collide."""
+        """Return the id of a rank, by a bijection: a four-round Feistel network over the next even number of bits,
+        repeated until the result is an id. A hash modulo count would let popular ranks collide."""
         cdef uint64_t left, right, mixed
         cdef int i
         while True:
@@ -103,14 +103,14 @@ cdef class Zipf(Keys):
                 return rank
 
     def id_of_rank(self, uint64_t rank):
-        """The id of the key of rank 0 (the most popular) … count-1."""
+        """Return the id of the key of rank 0 (the most popular) … count-1."""
         if rank >= self.count:
             raise IndexError(f"there is no rank {rank} among {self.count} keys")
         return self.scatter(rank)
 
 
 def create(str distribution, uint64_t count, uint64_t seed, double exponent, uint64_t layout_seed):
-    """The `Keys` of a distribution, by its name in the config."""
+    """Return the `Keys` of a distribution, by its name in the config."""
     if distribution == "zipf":
         return Zipf(count, seed, exponent, layout_seed)
     return Keys(count, seed)

@@ -1,8 +1,8 @@
-"""How late the worker's loop wakes, and where the time went. `_pauses.pxd` says what is told apart, and how."""
+"""The late wake-ups of the worker's loop; `_pauses.pxd` describes the kinds of pauses and how they are told apart."""
 
 from libc.stdint cimport int64_t
 
-# The account before a pause is at most this old, so that little of what happened before it is taken for part of it.
+# The account before a pause is at most this old, so that little of the time before the pause counts as part of it.
 cdef int64_t FRESH_NS = 10_000_000
 
 
@@ -44,7 +44,7 @@ cdef class Pauses:
         return a
 
     def counted(self):
-        """The pauses between `begin` and `end`: fields of `signs.PauseAccount`, by name."""
+        """Return the pauses between `begin` and `end`: fields of `signs.PauseAccount`, by name."""
         return {
             "count": self.count,
             "longest_ns": self.longest_ns,
@@ -54,9 +54,9 @@ cdef class Pauses:
         }
 
     def wall_ns(self):
-        """How long was watched."""
+        """Return the time that was watched."""
         return self.ended.at_ns - self.began.at_ns
 
     def without_cpu_ns(self):
-        """How long the thread was ready to run and had no CPU, pauses or not; None where the kernel does not say."""
+        """Return the time ready to run without a CPU, in pauses or not; None where the kernel does not report this."""
         return self.ended.queued_ns - self.began.queued_ns if self.ended.queued_ns >= 0 else None

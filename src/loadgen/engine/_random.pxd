@@ -1,7 +1,7 @@
 # Seeded pseudo-random numbers: xoshiro256++ (Blackman and Vigna, 2019), seeded by splitmix64 (Steele et al., 2014).
 #
-# Every stream of choices (commands, keys, values, arrivals, backoff) has a Random of its own, so that a change
-# in how many numbers one of them draws does not move the others.
+# Every stream of choices (commands, keys, values, arrivals, backoff) has a Random of its own, so that a change in the
+# number of draws of one stream does not change the others.
 
 from libc.stdint cimport uint64_t
 
@@ -30,7 +30,7 @@ cdef inline uint64_t splitmix64(uint64_t *state) noexcept nogil:
 
 
 cdef inline void random_seed(Random *r, uint64_t seed, uint64_t stream) noexcept nogil:
-    """Equal (seed, stream) pairs give equal sequences; different streams of one seed are independent."""
+    """Seed a Random: equal (seed, stream) pairs give equal sequences; different streams of one seed are independent."""
     cdef uint64_t state = seed
     state = splitmix64(&state) ^ (stream * <uint64_t>0xD1342543DE82EF95)
     r.s0 = splitmix64(&state)
@@ -40,7 +40,7 @@ cdef inline void random_seed(Random *r, uint64_t seed, uint64_t stream) noexcept
 
 
 cdef inline uint64_t random_next(Random *r) noexcept nogil:
-    """64 uniform bits."""
+    """Return 64 uniform bits."""
     cdef uint64_t sum = r.s0 + r.s3
     cdef uint64_t result = ((sum << 23) | (sum >> 41)) + r.s0
     cdef uint64_t shifted = r.s1 << 17
@@ -54,10 +54,10 @@ cdef inline uint64_t random_next(Random *r) noexcept nogil:
 
 
 cdef inline uint64_t random_below(Random *r, uint64_t bound) noexcept nogil:
-    """Uniform in 0 … bound-1, with a bias below bound / 2**64 (Lemire's multiplication without the rejection)."""
+    """Return a number uniform in 0 … bound-1, with a bias below bound / 2**64 (Lemire's method without rejection)."""
     return mulhi(random_next(r), bound)
 
 
 cdef inline double random_unit(Random *r) noexcept nogil:
-    """Uniform in [0, 1) on a grid of 2**-53."""
+    """Return a number uniform in [0, 1), on a grid of 2**-53."""
     return <double>(random_next(r) >> 11) * (1.0 / 9007199254740992.0)

@@ -1,6 +1,6 @@
-"""When to send, where a schedule says so; in a closed loop there is none, and replies do.
+"""The intended times of requests; in a closed loop there are none, and replies make requests due.
 
-This file reads no clock: a schedule is told when it begins. `_schedule.pxd` says how profile and arrivals make one.
+This file reads no clock: a schedule is passed its beginning. `_schedule.pxd` describes profile and arrivals.
 """
 
 from libc.math cimport M_PI, cos, fabs, floor, lgamma, log, log1p, sin, sqrt
@@ -13,17 +13,17 @@ cdef int64_t NEVER = 1 << 62
 
 cdef enum:
     ARRIVAL_STREAM = 7
-    # A stretch with fewer requests of a Poisson stream is gone through one by one: the stream stays what its seed says.
+    # A stretch of a Poisson stream with fewer requests is gone through one by one, so that the stream stays as seeded.
     MANY = 1024
     FEW = 2
-    # Halving a bracket so often would bring any period below a nanosecond by itself.
+    # Halving a bracket this many times alone brings any period below a nanosecond.
     STEPS = 80
 
 cdef double NS = 1e-9
 
 
 cdef class Arrivals:
-    """Where in the integral of the rate requests fall. Only its subclasses can be used."""
+    """The values of the rate's integral at which requests fall. Only the subclasses can be used."""
 
     cdef double next(self) noexcept nogil:
         return 0
@@ -32,7 +32,7 @@ cdef class Arrivals:
         return 0
 
     def take(self, int n):
-        """The next n values, as a list."""
+        """Return the next n values, as a list."""
         return [self.next() for _ in range(n)]
 
 
@@ -47,7 +47,7 @@ cdef class Even(Arrivals):
         return self.count - 1 + self.offset
 
     cdef int64_t leap(self, double until, int64_t most) noexcept nogil:
-        # All but the last few, of which rounding may move one over the end.
+        # The last few are left, as rounding may move one over the end.
         cdef int64_t n = min(<int64_t>floor(until - self.offset) - self.count - FEW, most)
         if n <= 0:
             return 0
@@ -56,7 +56,7 @@ cdef class Even(Arrivals):
 
 
 cdef class Poisson(Arrivals):
-    """A Poisson stream: independent exponential gaps. Several of them together are one again."""
+    """A Poisson stream: independent exponential gaps. Several such streams together are a Poisson stream again."""
 
     def __cinit__(self, uint64_t seed):
         random_seed(&self.random, seed, ARRIVAL_STREAM)
@@ -66,7 +66,7 @@ cdef class Poisson(Arrivals):
         return self.due
 
     cdef int64_t leap(self, double until, int64_t most) noexcept nogil:
-        # What lies in a stretch is a Poisson number, and what comes after it does not depend on it.
+        # The number of requests in a stretch has a Poisson distribution, and later requests do not depend on it.
         cdef double mean = until - self.due
         if mean < MANY:
             return 0
@@ -75,7 +75,7 @@ cdef class Poisson(Arrivals):
 
 
 cdef int64_t poisson_number(Random *random, double mean) noexcept nogil:
-    """A draw from the Poisson distribution of a mean of at least 10.
+    """Draw from the Poisson distribution of a mean of at least 10.
 
     W. Hörmann, "The transformed rejection method for generating Poisson random variables", Insurance: Mathematics and
     Economics 12 (1993), algorithm PTRS.
@@ -98,14 +98,14 @@ cdef int64_t poisson_number(Random *random, double mean) noexcept nogil:
 
 
 cdef double due_by(const Piece *p, double t) noexcept nogil:
-    """Requests due from the piece's beginning until t seconds after it."""
+    """Return the requests due from the piece's beginning until t seconds after it."""
     if p.period_s:
         return (p.rate + p.swing) * t - p.swing * p.period_s / (2 * M_PI) * sin(2 * M_PI * t / p.period_s)
     return (p.rate + p.slope * t / 2) * t
 
 
 cdef double time_of(const Piece *p, double due) noexcept nogil:
-    """The inverse of `due_by`, in ns."""
+    """Return the inverse of `due_by`, in ns."""
     if p.period_s:
         return time_of_swing(p, due) * 1e9
     if p.slope == 0:
@@ -117,7 +117,7 @@ cdef double time_of(const Piece *p, double due) noexcept nogil:
 
 
 cdef double time_of_swing(const Piece *p, double due) noexcept nogil:
-    """The same where the rate swings, in seconds: by Newton's method inside a bracket."""
+    """Return the same in seconds for a rate that swings, by Newton's method inside a bracket."""
     cdef double middle = p.rate + p.swing
     cdef double low = floor(due / (middle * p.period_s)) * p.period_s, high = low + p.period_s
     cdef double t = due / middle, excess, rate, guess
@@ -136,7 +136,7 @@ cdef double time_of_swing(const Piece *p, double due) noexcept nogil:
 
 
 cdef class Schedule:
-    """When requests go out. Only its subclasses can be used."""
+    """The intended times of requests. Only the subclasses can be used."""
 
     cdef void advance(self) noexcept nogil:
         pass
@@ -153,7 +153,7 @@ cdef class Schedule:
 
 
 cdef class Closed(Schedule):
-    """Whenever there is room: nothing is ever late, and nothing is left behind."""
+    """A closed loop's schedule: a request is due whenever there is room, so no request is late or left behind."""
 
     def __cinit__(self):
         self.closed = True
@@ -163,8 +163,8 @@ cdef class Closed(Schedule):
 cdef class Paced(Schedule):
     """A row of intended times.
 
-    `profile` is [(length_ns, from_per_s, to_per_s, period_ns), …] as `plan.Segment` has it, each rate taken `scale`
-    times. It has ended when the profile has.
+    `profile` is [(length_ns, from_per_s, to_per_s, period_ns), …] as in `plan.Segment`, with each rate multiplied by
+    `scale`. The schedule ends with the profile.
     """
 
     def __cinit__(self, profile, double scale, Arrivals arrivals):
@@ -197,7 +197,7 @@ cdef class Paced(Schedule):
         free(self.pieces)
 
     def begin(self, int64_t start_ns):
-        """Places the row's beginning at a monotonic time. To be called once."""
+        """Place the row's beginning at a monotonic time. To be called once."""
         self.start_ns = start_ns
         self.advance()
 
@@ -221,7 +221,7 @@ cdef class Paced(Schedule):
             leapt = self.arrivals.leap(until, most - n)
             if leapt:
                 n += leapt
-                # No later than this, and little earlier.
+                # The last request is due no later than this, and little earlier.
                 self.taken_ns = until_ns - 1
             self.advance()
         return n
@@ -252,16 +252,16 @@ cdef class Paced(Schedule):
         self.next_ns = NEVER
 
     def skipped(self, int64_t until_ns, int64_t most):
-        """Takes every request due before a time, of `most` at most: how many, and the last one's time in ns."""
+        """Take every request due before a time, at most `most`; return how many, and the last one's time in ns."""
         n = self.skip(until_ns, most)
         return n, self.taken_ns
 
     def due(self, int64_t until_ns):
-        """How many are due from the next one on and before a time: of a Poisson stream, as many as can be expected."""
+        """Return how many are due from the next one on and before a time: for a Poisson stream, the expected number."""
         return self.due_before(until_ns)
 
     def times(self, int n):
-        """The next n intended times in ns, as a list; shorter when the profile ends."""
+        """Return the next n intended times in ns, as a list; shorter when the profile ends."""
         row = []
         while len(row) < n and self.next_ns != NEVER:
             row.append(self.next_ns)

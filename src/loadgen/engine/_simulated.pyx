@@ -1,4 +1,4 @@
-"""A world in which time is a number: the engine's clock, streams and reactor in one. `_simulated.pxd` has the idea."""
+"""A world in which time is a number: the engine's clock, streams and reactor in one; see `_simulated.pxd`."""
 
 from collections import deque
 from heapq import heappop, heappush
@@ -12,7 +12,7 @@ cdef int64_t NEVER = 1 << 62
 
 
 cdef class SimulatedTime(Time):
-    """A clock that stands still until the world moves it. No CPU time passes but what is waited for."""
+    """A clock that stands still until the world moves it. No CPU time is used; only waits for a CPU count."""
 
     cdef int64_t now_ns(self) noexcept nogil:
         return self.at_ns
@@ -33,8 +33,8 @@ cdef class Stream:
 cdef class World(Reactor):
     """A world with an engine in it, which begins at `start_ns`.
 
-    `server` has `connected(stream, now_ns)`, which says whether the stream is accepted, and `received(stream, data,
-    now_ns)`; it answers through `reply` and `hang_up`, each at a time of its own.
+    `server` has `connected(stream, now_ns)`, which returns True to accept the stream, and `received(stream, data,
+    now_ns)`. The server answers through `reply` and `hang_up`, each at a time of its own.
     """
 
     def __cinit__(self, server, int64_t start_ns=1_000_000_000):
@@ -48,17 +48,17 @@ cdef class World(Reactor):
         self.handed = deque()
         self.pauses = []
 
-    # ── What a server does ──────────────────────────────────────────────────────────────────────────────────────────
+    # ── The server's actions ────────────────────────────────────────────────────────────────────────────────────────
 
     def reply(self, Stream stream, int64_t at_ns, bytes data):
-        """Bytes that come to the engine's side at a time."""
+        """Deliver bytes to the engine's side at a time."""
         def come():
             stream.inbound += data
             self.has_news(stream)
         self.happens(at_ns, come)
 
     def hang_up(self, Stream stream, int64_t at_ns, int error=0):
-        """The server ends a stream, in good order or, with an errno, by cutting it off."""
+        """End a stream from the server's side at a time, in good order or, with an errno, by cutting it off."""
         def end():
             stream.ended = True
             stream.error = error
@@ -66,9 +66,9 @@ cdef class World(Reactor):
         self.happens(at_ns, end)
 
     def pause(self, int64_t from_ns, int64_t until_ns, *, bint queued=False):
-        """The engine's thread does nothing for a while: it is stopped or, if `queued`, waits for a CPU.
+        """Stop the engine's thread for a while; if `queued`, the thread waits for a CPU.
 
-        Pauses are told in order, and do not overlap.
+        Pauses are passed in order, and do not overlap.
         """
         self.pauses.append((from_ns, until_ns, queued))
 
@@ -103,7 +103,7 @@ cdef class World(Reactor):
     # ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def run(self, int64_t until_ns):
-        """Goes on to a time, through everything that happens before it."""
+        """Run to a time, through every event up to that time."""
         cdef int64_t own_ns, world_ns
         while True:
             while self.handed:
@@ -123,7 +123,7 @@ cdef class World(Reactor):
         self.clock.at_ns = until_ns
 
     cdef int64_t own_ns(self) noexcept:
-        """When the engine has something to do next: at once, or at its own time; but not in a pause."""
+        """Return the time of the engine's next action: at once, or at its own time; but not in a pause."""
         cdef int64_t at_ns = self.clock.at_ns if self.ready or self.sweeping else max(self.next_ns(), self.clock.at_ns)
         while self.pauses and <int64_t>self.pauses[0][1] <= self.clock.at_ns:
             from_ns, until_ns, queued = self.pauses.pop(0)
@@ -134,9 +134,9 @@ cdef class World(Reactor):
         return at_ns
 
     cdef int act(self) except -1:
-        """One wake-up: what is due, and then each stream that has something."""
+        """Wake the engine up once: run what is due, and then report each stream that has something."""
         cdef Stream stream
-        # What a pause that is over took is known before anything is done after it.
+        # A pause that is over is accounted for before anything is done after it.
         self.own_ns()
         if self.next_ns() <= self.clock.at_ns:
             self.ring()

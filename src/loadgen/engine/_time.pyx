@@ -1,4 +1,4 @@
-"""The clocks of this machine, behind the interface that `_time.pxd` draws."""
+"""The clocks of this machine, behind the interface of `_time.pxd`."""
 
 import os
 
@@ -11,7 +11,7 @@ cdef extern from "<unistd.h>" nogil:
 
 
 cdef class Time:
-    """A clock. Only its subclasses can be used."""
+    """A clock. Only the subclasses can be used."""
 
     cdef int64_t now_ns(self) noexcept nogil:
         return 0
@@ -26,19 +26,19 @@ cdef class Time:
         return -1
 
     def now(self):
-        """The monotonic clock, in ns."""
+        """Return the monotonic time, in ns."""
         return self.now_ns()
 
 
 cdef class Monotonic(Time):
-    """The kernel's clocks. To be used by one thread, the one that makes it: its account is what is read."""
+    """The kernel's clocks. Only the thread that makes this object may use it: the account read is that thread's."""
 
     def __cinit__(self):
         self.schedstat = -1
         try:
             self.schedstat = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            pass  # This kernel keeps no such account, or does not show it.
+            pass  # This kernel keeps no such account, or does not show the account.
 
     def __dealloc__(self):
         if self.schedstat >= 0:

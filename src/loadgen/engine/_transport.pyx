@@ -1,4 +1,4 @@
-"""TCP sockets that do not block, behind the interface that `_transport.pxd` draws."""
+"""TCP sockets that do not block, behind the interface of `_transport.pxd`."""
 
 import socket
 
@@ -58,7 +58,7 @@ cdef extern from * nogil:
         return sendmsg(fd, &message, MSG_NOSIGNAL);
     }
 
-    /* What the peer has not acknowledged, also after it has ended the connection. */
+    /* The bytes that the peer has not acknowledged, also after the peer has ended the connection. */
     static int loadgen_unacknowledged(int fd) {
         int bytes = 0;
     #ifdef __linux__
@@ -93,7 +93,7 @@ cdef extern from * nogil:
 
 
 cdef class Transport:
-    """Streams. Only its subclasses can be used."""
+    """Streams. Only the subclasses can be used."""
 
     cdef int connect(self, const Address *to) noexcept nogil:
         return -EAGAIN
@@ -111,7 +111,7 @@ cdef class Transport:
         return -EAGAIN
 
     cdef ssize_t write_parts(self, int stream, iovec *parts, int n) noexcept nogil:
-        """One part after the other, until one is not taken whole."""
+        """Write one part after the other, until a part is not taken whole."""
         cdef ssize_t taken, sum = 0
         cdef int i
         for i in range(n):
@@ -173,14 +173,14 @@ cdef class Sockets(Transport):
 
 
 cdef inline ssize_t outcome(ssize_t n) noexcept nogil:
-    """What a system call on a stream came to; one that a signal broke off is to be tried again, as is one too early."""
+    """Return a system call's result, or its errno below zero; EAGAIN for a call cut short by a signal or too early."""
     if n >= 0:
         return n
     return -EAGAIN if errno == EINTR or errno == ENOTCONN else -errno
 
 
 cdef int address_of(Address *a, str numeric, int port) except -1:
-    """A numeric IPv4 or IPv6 address, the latter with its numeric scope if it is a link's own, and a port."""
+    """Fill in a numeric IPv4 or IPv6 address and a port; a link-local IPv6 address has its numeric scope."""
     cdef bytes packed
     family = socket.AF_INET6 if ":" in numeric else socket.AF_INET
     numeric, _, scope = numeric.partition("%")

@@ -1,4 +1,4 @@
-# The bytes that values are made of: one pool of seeded random bytes, from which every value is a slice.
+# The bytes of values: one pool of seeded random bytes, of which every value is a slice.
 
 from libc.stdint cimport uint64_t
 
@@ -22,8 +22,8 @@ cdef class Values:
     cdef uint64_t window
     cdef char *pool          # POOL bytes, then the first SPLICE of them again; owned
 
-    # The next value's bytes, when it is shorter than SPLICE.
+    # Return the next value's bytes, for values shorter than SPLICE.
     cdef const char *next(self) noexcept nogil
 
-    # Where in the pool the next spliced value begins; it goes round at POOL.
+    # Return the place in the pool at which the next spliced value begins; the value wraps round at POOL.
     cdef uint64_t next_start(self) noexcept nogil

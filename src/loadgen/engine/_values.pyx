@@ -1,4 +1,4 @@
-"""The bytes that values are made of: random and seeded, so that nothing on their way can compress them."""
+"""The bytes of values: random and seeded, so that nothing on the way to the server can compress them."""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdlib cimport free, malloc
@@ -38,7 +38,7 @@ cdef class Values:
         return random_next(&self.random) & (POOL - 1)
 
     def drawn(self):
-        """The next value, as bytes."""
+        """Return the next value, as bytes."""
         cdef uint64_t start
         if self.value_bytes < SPLICE:
             return PyBytes_FromStringAndSize(self.next(), self.value_bytes)

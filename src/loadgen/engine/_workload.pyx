@@ -1,4 +1,4 @@
-"""What to send next. The sequence depends on the seed alone, not on time or replies."""
+"""The next request. The sequence of requests depends on the seed alone, not on time or replies."""
 
 from fractions import Fraction
 
@@ -16,13 +16,13 @@ cdef enum:
     FILLED_AT_ONCE = 64
 
 
-# So many of the most popular keys are looked up one by one; the rest is taken to be spread as evenly as the keys are.
+# So many of the most popular keys are looked up one by one; the others are assumed to be spread as evenly as all keys.
 cdef enum:
     LOOKED_UP = 1 << 20
 
 
 def shares(Keys keys, Ketama ketama):
-    """How much of the requests each server of a circle gets: fractions that add up to 1."""
+    """Return each server's share of the requests, for the servers of a circle: fractions that add up to 1."""
     cdef uint64_t rank, last = min(keys.count, <uint64_t>LOOKED_UP)
     even = ketama.shares(keys.count)
     if ketama.servers == 1 or not isinstance(keys, Zipf):
@@ -37,7 +37,7 @@ def shares(Keys keys, Ketama ketama):
 
 
 def apportioned(total, shares):
-    """Whole numbers in proportion to shares that add up to `total`: by largest remainder, of equal ones the first."""
+    """Return whole numbers with the sum `total`, in proportion to shares: by largest remainder, of equals the first."""
     parts = [Fraction(share) for share in shares]
     exact = [total * part / sum(parts) for part in parts]
     given = [int(part) for part in exact]
@@ -48,7 +48,7 @@ def apportioned(total, shares):
 
 
 cdef class Workload:
-    """What is sent. Only its subclasses can be used."""
+    """The requests to send. Only the subclasses can be used."""
 
     cdef uint32_t fill(self, Request *ring, uint32_t mask, uint32_t at, uint32_t n) noexcept nogil:
         return 0
@@ -60,7 +60,7 @@ cdef class Workload:
 cdef class Mix(Workload):
     """Commands by weight and keys by popularity, for one server of a circle.
 
-    `weights` are (name of a command of the table, its weight), any non-negative numbers of which one is above 0.
+    `weights` are (name of a command of the table, weight): non-negative numbers, of which at least one is above 0.
     """
 
     def __cinit__(self, weights, Keys keys, Ketama ketama, int server, uint64_t seed, table=None):
@@ -82,7 +82,7 @@ cdef class Mix(Workload):
             part.command = self.table.number(name)
             part.share = weight / (total - before)
             before += weight
-            # A threshold of 2**64 itself does not fit; nobody asks for the last one's.
+            # A threshold of 2**64 itself does not fit; the last part's threshold is not used.
             part.below = min(int(before * 2**64 / total), UINT64_MAX)
             self.n_parts += 1
 
@@ -102,14 +102,14 @@ cdef class Mix(Workload):
         return n
 
     cdef uint64_t own_key(self) noexcept nogil:
-        """The next key that belongs to this server."""
+        """Return the next key that belongs to this server."""
         cdef uint64_t key = self.keys.draw()
         while self.ketama.owner(key) != self.server:
             key = self.keys.draw()
         return key
 
     cdef void assign(self, Request *ring, uint32_t mask, uint32_t at, const uint64_t *keys, int n) noexcept nogil:
-        """Sets these keys, and commands by weight. A mix of one command draws no random number."""
+        """Set these keys, and commands by weight. A mix of one command draws no random number."""
         cdef Random random = self.random  # The generator's state stays in registers meanwhile.
         cdef const Part *part
         cdef Request *r
@@ -135,7 +135,7 @@ cdef class Mix(Workload):
             left -= here
 
     def drawn(self, int n):
-        """The next n requests, as (command, key id)."""
+        """Return the next n requests, as (command, key id)."""
         cdef Request ring[FILLED_AT_ONCE]
         cdef int i
         requests = []
