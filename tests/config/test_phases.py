@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
-from config_problems import problems
+from config_problems import found, problems
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -157,115 +157,59 @@ def reloaded(config: Config, tmp_path: Path) -> Config:
 
 # ── What is wrong ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-RATE = 'must be a rate, such as 5000 or "5k", or the two that the phase goes between, such as [1000, 5000], '
-
 
 @pytest.mark.parametrize(
-    ("body", "place_and_key", "sentence"),
+    ("body", "place_and_key", "code"),
     [
-        ("rate = 5", "1:12: workload.phase[0].for", "is missing from [[workload.phase]]; add it"),
-        ("for = '1s'", "1:12: workload.phase[0].rate", "is missing from [[workload.phase]]; add it"),
-        ("for = 0\nrate = 5", "2:1: workload.phase[0].for", 'must be longer than 0; write a duration such as "10s"'),
-        ("for = 1\nrate = -1", "3:1: workload.phase[0].rate", f"{RATE}each from 0 to 1000000000 requests per second"),
-        ("for = 1\nrate = nan", "3:1: workload.phase[0].rate", RATE),
-        ("for = 1\nrate = 1e10", "3:1: workload.phase[0].rate", RATE),
-        ("for = 1\nrate = true", "3:1: workload.phase[0].rate", RATE),
-        ("for = 1\nrate = '5x'", "3:1: workload.phase[0].rate", '"5x" is not a rate; write requests per second'),
-        ("for = 1\nshape = 'ramp'\nrate = [1, 2, 3]", "4:1: workload.phase[0].rate", RATE),
-        ("for = 1\nshape = 'ramp'\nrate = [1, -2]", "4:1: workload.phase[0].rate", RATE),
-        (
-            "for = 1\nrate = [1, 2]",
-            "3:1: workload.phase[0].rate",
-            'has two rates, and the shape "constant" has one; write one, or a shape such as "ramp"',
-        ),
+        ("rate = 5", "1:12: workload.phase[0].for", "missing"),
+        ("for = '1s'", "1:12: workload.phase[0].rate", "missing"),
+        ("for = 0\nrate = 5", "2:1: workload.phase[0].for", "too-small"),
+        ("for = 1\nrate = -1", "3:1: workload.phase[0].rate", "malformed"),
+        ("for = 1\nrate = nan", "3:1: workload.phase[0].rate", "malformed"),
+        ("for = 1\nrate = 1e10", "3:1: workload.phase[0].rate", "malformed"),
+        ("for = 1\nrate = true", "3:1: workload.phase[0].rate", "malformed"),
+        ("for = 1\nrate = '5x'", "3:1: workload.phase[0].rate", "malformed"),
+        ("for = 1\nshape = 'ramp'\nrate = [1, 2, 3]", "4:1: workload.phase[0].rate", "malformed"),
+        ("for = 1\nshape = 'ramp'\nrate = [1, -2]", "4:1: workload.phase[0].rate", "malformed"),
+        ("for = 1\nrate = [1, 2]", "3:1: workload.phase[0].rate", "rates-of-shape"),
         *(
             (
                 f"for = 1\nshape = '{shape}'\nrate = 5",
                 "4:1: workload.phase[0].rate",
-                f'has one rate, and the shape "{shape}" goes between two; write them as [from, to]',
+                "rates-of-shape",
             )
             for shape in ("ramp", "step", "sine", "burst")
         ),
-        (
-            "for = 1\nshape = 'rmp'\nrate = [1, 2]",
-            "3:1: workload.phase[0].shape",
-            'must be one of "constant", "ramp", "step", "sine", "burst", not "rmp"; did you mean "ramp"?',
-        ),
-        (
-            "for = 1\nshape = 'ramp'\nrate = [1, 2]\nperiod = '1s'",
-            "5:1: workload.phase[0].period",
-            'is not used by the shape "ramp"; leave it out, or write the shape "sine" or "burst"',
-        ),
-        (
-            "for = 1\nrate = 1\nsteps = 3",
-            "4:1: workload.phase[0].steps",
-            'is not used by the shape "constant"; leave it out, or write the shape "step"',
-        ),
-        (
-            "for = 1\nshape = 'sine'\nrate = [1, 2]\nwidth = '1s'",
-            "5:1: workload.phase[0].width",
-            'is not used by the shape "sine"; leave it out, or write the shape "burst"',
-        ),
-        (
-            "for = 1\nshape = 'step'\nrate = [1, 2]\nsteps = 1",
-            "5:1: workload.phase[0].steps",
-            "must be at least 2, not 1",
-        ),
-        (
-            "for = 5\nshape = 'burst'\nrate = [1, 2]\nwidth = '1s'",
-            "5:1: workload.phase[0].width",
-            "must be shorter than the period, which is 1s, not 1s",
-        ),
-        (
-            "for = 1\nshape = 'burst'\nrate = [1, 2]\nperiod = '1ns'",
-            "1:12: workload.phase[0].width",
-            "must be shorter than the period, which is 1ns, not 1ns",
-        ),
-        (
-            "for = '900ms'\nshape = 'burst'\nrate = [1, 2]",
-            "1:12: workload.phase[0]",
-            "lasts 900ms, and its first burst would come after 900ms; make it longer, or its period shorter",
-        ),
-        ("for = 1\nrate = 1\nstep = 3", "4:1: workload.phase[0].step", "unknown key; did you mean steps?"),
-        (
-            "for = 1\nrate = 1\nzzz = 3",
-            "4:1: workload.phase[0].zzz",
-            "unknown key; the keys of [[workload.phase]] are for, shape, rate, steps, period, width",
-        ),
-        ("for = 1\nrate = 1\nprefill = true", "4:1: workload.phase[0].prefill", "unknown key; prefill belongs in"),
-        (
-            "for = 1\nrate = 0",
-            "1:12: workload.phase",
-            "every rate is 0, so there is nothing to send; give a phase a rate",
-        ),
-        (
-            "for = '60y'\nrate = 1",
-            "2:1: workload.phase[0].for",
-            '"60y" is not a duration; write a number and a unit (ns us ms s m h), such as "10s" or "500ms"',
-        ),
+        ("for = 1\nshape = 'rmp'\nrate = [1, 2]", "3:1: workload.phase[0].shape", "no-choice"),
+        ("for = 1\nshape = 'ramp'\nrate = [1, 2]\nperiod = '1s'", "5:1: workload.phase[0].period", "not-for-shape"),
+        ("for = 1\nrate = 1\nsteps = 3", "4:1: workload.phase[0].steps", "not-for-shape"),
+        ("for = 1\nshape = 'sine'\nrate = [1, 2]\nwidth = '1s'", "5:1: workload.phase[0].width", "not-for-shape"),
+        ("for = 1\nshape = 'step'\nrate = [1, 2]\nsteps = 1", "5:1: workload.phase[0].steps", "too-small"),
+        ("for = 5\nshape = 'burst'\nrate = [1, 2]\nwidth = '1s'", "5:1: workload.phase[0].width", "too-large"),
+        ("for = 1\nshape = 'burst'\nrate = [1, 2]\nperiod = '1ns'", "1:12: workload.phase[0].width", "too-large"),
+        ("for = '900ms'\nshape = 'burst'\nrate = [1, 2]", "1:12: workload.phase[0]", "no-burst"),
+        ("for = 1\nrate = 1\nstep = 3", "4:1: workload.phase[0].step", "unknown"),
+        ("for = 1\nrate = 1\nzzz = 3", "4:1: workload.phase[0].zzz", "unknown"),
+        ("for = 1\nrate = 1\nprefill = true", "4:1: workload.phase[0].prefill", "unknown"),
+        ("for = 1\nrate = 0", "1:12: workload.phase", "nothing-to-send"),
+        ("for = '60y'\nrate = 1", "2:1: workload.phase[0].for", "malformed"),
         (
             f"for = '{60 * 365 * 24}h'\nrate = 1\n[[workload.phase]]\nfor = '{60 * 365 * 24}h'\nrate = 1",
             "1:12: workload.phase",
-            "the phases last longer than 100 years in all; make them shorter",
+            "too-long",
         ),
         (
             "for = '1s'\nrate = 1\n[[workload.phase]]\nfor = '60s'\nshape = 'burst'\nrate = [1, 2]\nperiod = '1ms'",
             "4:12: workload.phase[1]",
-            "the phases come to 120001 stretches of one rate, and this one to 120000 of them; "
-            "make its period longer, or its steps fewer, for at most 100000",
+            "many-segments",
         ),
-        (
-            "for = 1\nrate = 1\n[workload]\nrate_limit = 5",
-            "5:1: workload.rate_limit",
-            "workload.rate_limit and workload.phase both set the rate; set rate_limit to 0, or leave the phases out",
-        ),
+        ("for = 1\nrate = 1\n[workload]\nrate_limit = 5", "5:1: workload.rate_limit", "two-rates"),
     ],
 )
 def test_a_wrong_phase_is_named_with_its_place_and_what_would_be_right(
-    tmp_path: Path, body: str, place_and_key: str, sentence: str
+    tmp_path: Path, body: str, place_and_key: str, code: str
 ) -> None:
-    [problem] = problems(tmp_path, f"[[workload.phase]]\n{body}\n")
-    assert problem.startswith(f"bench.toml:{place_and_key}: {sentence}")
+    assert found(tmp_path, f"[[workload.phase]]\n{body}\n") == [(place_and_key, code)]
 
 
 def test_each_of_several_phases_is_checked_and_named_by_its_place(tmp_path: Path) -> None:

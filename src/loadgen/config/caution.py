@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from loadgen.config.document.document import Document
 from loadgen.config.document.problem import Problem
 from loadgen.config.tables.objectives import COMMANDS, Percentiles
+from loadgen.config.tables.refused import ProblemCode
 from loadgen.config.tables.schema import Config, General, Keyspace
 from loadgen.config.tables.table import Path
 from loadgen.config.tables.tree import inert, tables
@@ -22,7 +23,7 @@ def cautions(config: Config, document: Document) -> Iterator[Problem]:
     yield from _never_acted_on(config, document)
     for path, sentence in _not_acted_on_here(config, document):
         if document.given(path):
-            yield Problem((path,), sentence)
+            yield Problem((path,), ProblemCode.CAUTION, sentence)
 
 
 def _never_acted_on(config: Config, document: Document) -> Iterator[Problem]:
@@ -31,7 +32,7 @@ def _never_acted_on(config: Config, document: Document) -> Iterator[Problem]:
             path = (*table_path, name)
             if (mark := inert(field)) and document.given(path) and (value := _value(config, path)) != mark.unless:
                 assert value is not None, "TOML has no null, so what was given has a value"
-                yield Problem((path,), mark.reason)
+                yield Problem((path,), ProblemCode.CAUTION, mark.reason)
 
 
 def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Path, str]]:

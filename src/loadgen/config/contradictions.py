@@ -12,6 +12,7 @@ from loadgen.config.tables.cpu_list import absent_cpus, parse_cpu_list
 from loadgen.config.tables.endpoint import parse_endpoint
 from loadgen.config.tables.objectives import GetSlo
 from loadgen.config.tables.phase import MAX_SEGMENTS
+from loadgen.config.tables.refused import ProblemCode
 from loadgen.config.tables.schema import Config, Keyspace
 from loadgen.config.tables.server import has_port
 from loadgen.config.tables.table import Path
@@ -57,7 +58,9 @@ def _cpus_exist(config: Config) -> Iterator[Problem]:
         if cpus is not None and (absent := absent_cpus(parse_cpu_list(cpus))):
             listed = ", ".join(map(str, absent[:8])) + (", …" if len(absent) > 8 else "")
             yield Problem(
-                ((*table, "cpu_list"),), f"names CPU {listed}, which this machine does not have; name CPUs that it has"
+                ((*table, "cpu_list"),),
+                ProblemCode.ABSENT_CPU,
+                f"names CPU {listed}, which this machine does not have; name CPUs that it has",
             )
 
 
@@ -65,6 +68,7 @@ def _one_server_or_endpoints(config: Config) -> Iterator[Problem]:
     if config.target.server is not None and config.target.endpoints:
         yield Problem(
             (_ENDPOINTS, _SERVER),
+            ProblemCode.TWO_TARGETS,
             "names servers that are there, and [target.server] describes one to be started; keep one of them",
         )
 
@@ -74,6 +78,7 @@ def _server_is_told_its_port(config: Config) -> Iterator[Problem]:
     if server is not None and not server.port and not has_port(server):
         yield Problem(
             ((*_SERVER, "command"), (*_SERVER, "port")),
+            ProblemCode.NO_PORT,
             "does not tell the server its port; write {port} where the program takes it, "
             "or set target.server.port to the one it listens on anyway",
         )
@@ -86,11 +91,13 @@ def _only_resp_authenticates(config: Config) -> Iterator[Problem]:
             if value:
                 yield Problem(
                     (path, _PROTOCOL),
+                    ProblemCode.RESP_ONLY,
                     "is for RESP only; leave it out with memcache, whose text protocol has no log-in here",
                 )
     elif target.username and not target.has_password:
         yield Problem(
             (_USERNAME, _PASSWORD),
+            ProblemCode.NO_PASSWORD,
             "needs a password; add password, of any text where the server asks this user for none",
         )
 
@@ -107,13 +114,19 @@ def _passwords(config: Config) -> list[tuple[Path, str | None]]:
 def _one_password(config: Config) -> Iterator[Problem]:
     given = [path for path, value in _passwords(config) if value]
     if len(given) > 1:
-        yield Problem(tuple(given), "gives a second password; keep one of password, password_env and password_file")
+        yield Problem(
+            tuple(given),
+            ProblemCode.TWO_PASSWORDS,
+            "gives a second password; keep one of password, password_env and password_file",
+        )
 
 
 def _only_resp_knows_hello(config: Config) -> Iterator[Problem]:
     if config.target.precheck == "hello" and not PROTOCOLS[config.target.protocol].knows_hello:
         yield Problem(
-            (_PRECHECK, _PROTOCOL), 'is "hello", which memcache does not have; write "ping", which asks for its version'
+            (_PRECHECK, _PROTOCOL),
+            ProblemCode.RESP_ONLY,
+            'is "hello", which memcache does not have; write "ping", which asks for its version',
         )
 
 
@@ -122,6 +135,7 @@ def _every_endpoint_gets_a_connection(config: Config) -> Iterator[Problem]:
     if connections < endpoints:
         yield Problem(
             (_CONNECTIONS, _ENDPOINTS),
+            ProblemCode.FEW_CONNECTIONS,
             f"{connections} {'connection' if connections == 1 else 'connections'} cannot reach {endpoints} endpoints; "
             f"set connection.connections to at least {endpoints}, or name fewer in target.endpoints",
         )
@@ -133,6 +147,7 @@ def _ids_fit_keys(config: Config) -> Iterator[Problem]:
     if digits < 1:
         yield Problem(
             (_KEY_LENGTH, _KEY_PREFIX),
+            ProblemCode.KEYS_DO_NOT_FIT,
             f"{keyspace.length} characters leave none for a key's id after a prefix of {prefix}; "
             f"set workload.keyspace.length to at least {prefix + len(f'{keyspace.count - 1:x}')}",
         )
@@ -141,6 +156,7 @@ def _ids_fit_keys(config: Config) -> Iterator[Problem]:
         after = " after the prefix" if prefix else ""
         yield Problem(
             (_KEY_COUNT, _KEY_LENGTH),
+            ProblemCode.KEYS_DO_NOT_FIT,
             f"{keyspace.count} keys do not fit in {digits} hex digits{after}; "
             f"set workload.keyspace.length to at least {needed}, or count to at most {16**digits}",
         )
@@ -164,6 +180,7 @@ def _every_server_owns_a_key(config: Config) -> Iterator[Problem]:
         except ValueError as error:
             problem = Problem(
                 (_KEY_COUNT, _ENDPOINTS),
+                ProblemCode.SERVER_WITHOUT_KEYS,
                 f"{error}; set workload.keyspace.count higher, or name fewer servers in target.endpoints",
             )
         else:
@@ -175,7 +192,9 @@ def _protocol_takes_the_key(config: Config) -> Iterator[Problem]:
     length, protocol = config.workload.keyspace.length, PROTOCOLS[config.target.protocol]
     if protocol.longest_key is not None and length > protocol.longest_key:
         yield Problem(
-            (_KEY_LENGTH, _PROTOCOL), f"must be at most {protocol.longest_key} on {protocol.name}, not {length}"
+            (_KEY_LENGTH, _PROTOCOL),
+            ProblemCode.PROTOCOL_LIMIT,
+            f"must be at most {protocol.longest_key} on {protocol.name}, not {length}",
         )
 
 
@@ -184,7 +203,9 @@ def _protocol_takes_the_value(config: Config) -> Iterator[Problem]:
     limit = PROTOCOLS[config.target.protocol].longest_value
     if length > limit:
         yield Problem(
-            (_VALUE_LENGTH, _PROTOCOL), f"must be at most {limit} bytes on {config.target.protocol}, not {length}"
+            (_VALUE_LENGTH, _PROTOCOL),
+            ProblemCode.PROTOCOL_LIMIT,
+            f"must be at most {limit} bytes on {config.target.protocol}, not {length}",
         )
 
 
@@ -192,7 +213,9 @@ def _some_command_has_weight(config: Config) -> Iterator[Problem]:
     commands = config.workload.commands
     if commands.get == commands.set == commands.delete == 0:
         yield Problem(
-            (_COMMANDS,), "every weight is 0, so there is nothing to send; give one of get, set and delete a weight"
+            (_COMMANDS,),
+            ProblemCode.NOTHING_TO_SEND,
+            "every weight is 0, so there is nothing to send; give one of get, set and delete a weight",
         )
 
 
@@ -202,6 +225,7 @@ def _ping_has_no_keys(config: Config) -> Iterator[Problem]:
             if wanted:
                 yield Problem(
                     (path, _PROTOCOL),
+                    ProblemCode.NO_KEYS,
                     'writes keys, and the protocol "ping" has none; set it to false, or the protocol to "resp"',
                 )
 
@@ -211,6 +235,7 @@ def _search_can_climb(config: Config) -> Iterator[Problem]:
     if search is not None and search.start_rate > search.max_rate:
         yield Problem(
             ((*_SEARCH, "start_rate"), (*_SEARCH, "max_rate")),
+            ProblemCode.START_ABOVE_MAX,
             f"the search would start at {search.start_rate:g}/s, above max_rate, {search.max_rate:g}/s; swap them",
         )
 
@@ -219,6 +244,7 @@ def _one_thing_sets_the_rate(config: Config) -> Iterator[Problem]:
     if config.workload.rate_limit and config.workload.phase:
         yield Problem(
             (_RATE_LIMIT, _PHASE),
+            ProblemCode.TWO_RATES,
             "workload.rate_limit and workload.phase both set the rate; set rate_limit to 0, or leave the phases out",
         )
 
@@ -226,18 +252,23 @@ def _one_thing_sets_the_rate(config: Config) -> Iterator[Problem]:
 def _phases_send_something(config: Config) -> Iterator[Problem]:
     phases = config.workload.phase
     if phases and not any(rate for phase in phases for rate in phase.rates):
-        yield Problem((_PHASE,), "every rate is 0, so there is nothing to send; give a phase a rate")
+        yield Problem(
+            (_PHASE,), ProblemCode.NOTHING_TO_SEND, "every rate is 0, so there is nothing to send; give a phase a rate"
+        )
 
 
 def _phases_fit_a_plan(config: Config) -> Iterator[Problem]:
     phases = config.workload.phase
     if sum(phase.lasts for phase in phases) > MAX_DURATION_NS:
-        yield Problem((_PHASE,), "the phases last longer than 100 years in all; make them shorter")
+        yield Problem(
+            (_PHASE,), ProblemCode.TOO_LONG, "the phases last longer than 100 years in all; make them shorter"
+        )
     made = [most_segments(phase) for phase in phases]
     if (total := sum(made)) > MAX_SEGMENTS:
         worst = made.index(max(made))
         yield Problem(
             ((*_PHASE, worst), _PHASE),
+            ProblemCode.MANY_SEGMENTS,
             f"the phases come to {total} stretches of one rate, and this one to {made[worst]} of them; "
             f"make its period longer, or its steps fewer, for at most {MAX_SEGMENTS}",
         )
@@ -250,16 +281,19 @@ def _objectives_can_be_judged(config: Config) -> Iterator[Problem]:
         if command and ping:
             yield Problem(
                 (("slo", command), _PROTOCOL),
+                ProblemCode.NEVER_JUDGED,
                 f'can never be judged, as the protocol "ping" sends no {command}; write its objectives in [slo]',
             )
         elif command and getattr(commands, command) == 0:
             yield Problem(
                 (("slo", command), (*_COMMANDS, command)),
+                ProblemCode.NEVER_JUDGED,
                 f"can never be judged, as workload.commands.{command} is 0; leave it out, or give {command} a weight",
             )
         elif isinstance(table, GetSlo) and table.hit_rate_min is not None and (ping or commands.get == 0):
             yield Problem(
                 (("slo", "hit_rate_min"), (*_COMMANDS, "get")),
+                ProblemCode.NEVER_JUDGED,
                 "can never be judged, as no GET is sent; leave it out, or give get a weight",
             )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from loadgen.config.document.document import Document
 from loadgen.config.document.problem import Problem
+from loadgen.config.tables.refused import ProblemCode
 from loadgen.config.tables.schema import Config
 from loadgen.config.tables.table import Path
 from loadgen.protocol import PROTOCOLS
@@ -76,13 +77,13 @@ def as_theirs(config: Config, document: Document) -> tuple[Config, list[Problem]
             f"is a key of cachecannon's, which sends {connection.batch_size} (batch_size) as soon as so many replies "
             'have made room; here connection.refill is "slot", which sends as soon as one has, or "drained"'
         )
-        return config, [Problem((told,), sentence)]
+        return config, [Problem((told,), ProblemCode.CAUTION, sentence)]
     sentence = (
         "is a key of cachecannon's and crucible's, so connection.refill = \"drained\" is used, unless it is given: "
         f"{_BOTH}"
     )
     drained = connection.model_copy(update={"refill": "drained"})
-    return config.model_copy(update={"connection": drained}), [Problem((told,), sentence)]
+    return config.model_copy(update={"connection": drained}), [Problem((told,), ProblemCode.CAUTION, sentence)]
 
 
 def _told_by(document: Document) -> Path | None:

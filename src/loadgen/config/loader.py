@@ -6,6 +6,7 @@ All problems are reported at once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from loadgen.config.document.problem import Problem, problems_in
 from loadgen.config.document.toml_file import MAX_NESTING, nested, read
 from loadgen.config.foreign import as_theirs
 from loadgen.config.server_file import lay_over
+from loadgen.config.tables.refused import ProblemCode
 from loadgen.config.tables.schema import Config
 from loadgen.config.tables.table import Path as KeyPath
 from loadgen.config.tables.tree import dotted
@@ -34,6 +36,31 @@ LONGEST_SHOWN = 1000
 """The longest problem, in characters; the rest is cut off."""
 
 _SERVER = ("target", "server")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Located:
+    """A problem at its place. Located problems sort in the order of the places."""
+
+    order: tuple[int, int, int]
+    where: str
+    """`bench.toml:7:1`, `--connections`, `--set`."""
+    words: str
+    """The key and the sentence; the sentence alone after a flag, which names the key by itself."""
+    code: ProblemCode
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A configuration that was read and checked, with the problems found."""
+
+    config: Config
+    document: Document
+    problems: tuple[Located, ...]
+    unreadable: tuple[str, ...]
+    """A sentence for each file that cannot be read."""
+    malformed: tuple[str, ...]
+    """A sentence for each malformed `--set`."""
 
 
 def load(
@@ -51,6 +78,22 @@ def load(
 
     Raises ConfigError with every problem found. `warnings` of the result names the keys that are not acted on.
     """
+    checked = check(path, overrides, flags, server)
+    source = str(path or server or "the command line")
+    if checked.unreadable or checked.problems or checked.malformed:
+        raise ConfigError([*checked.unreadable, *_sentences(checked.problems, source), *checked.malformed])
+    config, of_another_tool = as_theirs(checked.config, checked.document)
+    warned = [*cautions(config, checked.document), *of_another_tool]
+    return config.warned(tuple(_sentences(_located(warned, checked.document, source), source)))
+
+
+def check(
+    path: Path | None,
+    overrides: Sequence[str] = (),
+    flags: Mapping[str, object] | None = None,
+    server: Path | None = None,
+) -> Checked:
+    """Read and check a configuration as `load` does, and return the problems with their codes, in order."""
     document = Document()
     unreadable: list[str] = []
     for file, add in ((path, document.add_file), (server, partial(lay_over, document))):
@@ -63,11 +106,8 @@ def load(
 
     # While a file is unreadable, the command line may seem to contradict itself: the rules between keys do not apply.
     config, problems = _validate(document, rules_hold=not unreadable)
-    source = str(path or server or "the command line")
-    if unreadable or problems or malformed:
-        raise ConfigError([*unreadable, *_in_order(problems, document, source), *malformed])
-    config, of_another_tool = as_theirs(config, document)
-    return config.warned(tuple(_in_order([*cautions(config, document), *of_another_tool], document, source)))
+    located = _located(problems, document, str(path or server or "the command line"))
+    return Checked(config, document, tuple(located), tuple(unreadable), tuple(malformed))
 
 
 def _add_command_line(document: Document, overrides: Sequence[str], flags: Mapping[str, object]) -> list[str]:
@@ -169,9 +209,9 @@ def _removable(path: KeyPath, present: set[KeyPath], bad: set[KeyPath]) -> KeyPa
     return names
 
 
-def _in_order(problems: list[Problem], document: Document, source: str) -> list[str]:
-    """Return whole sentences, each with its place, sorted by place."""
-    placed = []
+def _located(problems: list[Problem], document: Document, source: str) -> list[Located]:
+    """Return the problems, each at its place, sorted by place."""
+    located = []
     for problem in problems:
         # Of contradicting keys, the first that the user wrote gives the place.
         path = next((path for path in problem.paths if path in document.origins), problem.paths[0])
@@ -184,8 +224,14 @@ def _in_order(problems: list[Problem], document: Document, source: str) -> list[
             # A shell removes quotes.
             sentence = sentence.replace(", without quotes", "")
         # A flag names the key by itself, as the user typed it.
-        placed.append((*place, sentence if origin is not None and origin.flag else f"{key}: {sentence}"))
-    sentences = [_cut(f"{where}: {sentence}") for _, where, sentence in sorted(placed)]
+        words = sentence if origin is not None and origin.flag else f"{key}: {sentence}"
+        located.append(Located(*place, words, problem.code))
+    return sorted(located)
+
+
+def _sentences(problems: Sequence[Located], source: str) -> list[str]:
+    """Return whole sentences, each with its place."""
+    sentences = [_cut(f"{problem.where}: {problem.words}") for problem in problems]
     if len(sentences) > MOST_SHOWN:
         sentences[MOST_SHOWN:] = [f"{source}: and {len(sentences) - MOST_SHOWN:,} more problems"]
     return sentences

@@ -8,6 +8,7 @@ from loadgen.config.document.document import Document
 from loadgen.config.document.origin import Origin
 from loadgen.config.document.problem import Problem
 from loadgen.config.document.toml_file import TomlFile, read
+from loadgen.config.tables.refused import ProblemCode
 from loadgen.config.tables.tree import dotted
 from loadgen.errors import ConfigError
 
@@ -37,8 +38,10 @@ def lay_over(document: Document, file: TomlFile) -> None:
     for name in file.tree:
         if name != _TARGET:
             sentence = "a server file describes a server: only [target] belongs in it; move the rest to a CONFIG file"
-            document.problems.append(Problem(((name,),), sentence, origins[name,]))
+            document.problems.append(Problem(((name,),), ProblemCode.NOT_OF_A_SERVER, sentence, origins[name,]))
     if isinstance(target, dict) and not target.keys() & {"server", "endpoints"}:
         nowhere = Origin.in_file(file.source, 1, 1, _TARGET, layer=_SERVER_LAYER)
         sentence = "names no server; write [target.server] with its command, or endpoints in [target]"
-        document.problems.append(Problem(((_TARGET,),), sentence, origins.get((_TARGET,), nowhere)))
+        document.problems.append(
+            Problem(((_TARGET,),), ProblemCode.NO_SERVER, sentence, origins.get((_TARGET,), nowhere))
+        )

@@ -12,6 +12,7 @@ from copy import deepcopy
 from loadgen.config.document.origin import Origin
 from loadgen.config.document.problem import Problem
 from loadgen.config.document.toml_file import TomlFile
+from loadgen.config.tables.refused import ProblemCode
 from loadgen.config.tables.table import Path
 from loadgen.config.tables.tree import alias, dotted, tables
 
@@ -45,10 +46,10 @@ class Document:
             if new in self.origins:
                 if old_wins:
                     sentence = f"is not acted on, as {old[-1]}, its older spelling, is given too and wins"
-                    self.cautions.append(Problem((new,), sentence, self.origins[new]))
+                    self.cautions.append(Problem((new,), ProblemCode.CAUTION, sentence, self.origins[new]))
                 else:
                     sentence = f"is an older spelling of {new[-1]}, which is given too; keep one of them"
-                    self.problems.append(Problem((old,), sentence, self.origins[old]))
+                    self.problems.append(Problem((old,), ProblemCode.TWO_SPELLINGS, sentence, self.origins[old]))
             parent = self._table_at(old[:-1])
             assert parent is not None, "a key with a position has a table round it"
             parent[str(new[-1])] = parent.pop(str(old[-1]))

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from loadgen.config.document.origin import Origin
 from loadgen.config.document.toml_text import toml_value
+from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.table import Path, Table
 from loadgen.config.tables.tree import alias, header, holds_table, keys, subtable, tables
 
@@ -33,6 +34,8 @@ class Problem:
     """A problem with a key, or with several that contradict each other, the one to name first."""
 
     paths: tuple[Path, ...]
+    code: ProblemCode
+    """The same for all problems of one kind, whatever the words."""
     sentence: str
     """The text after "table.key: "."""
     origin: Origin | None = None
@@ -43,7 +46,37 @@ def problems_in(error: ValidationError) -> Iterator[Problem]:
     """Yield a problem for each of pydantic's errors."""
     for details in error.errors(include_url=False):
         path: Path = details["loc"]
-        yield Problem((path,), _sentence(details, path))
+        yield Problem((path,), _code(details), _sentence(details, path))
+
+
+_CODES = {
+    "extra_forbidden": ProblemCode.UNKNOWN,
+    "missing": ProblemCode.MISSING,
+    "literal_error": ProblemCode.NO_CHOICE,
+    "int_type": ProblemCode.WRONG_TYPE,
+    "int_from_float": ProblemCode.WRONG_TYPE,
+    "int_parsing_size": ProblemCode.WRONG_TYPE,
+    "float_type": ProblemCode.WRONG_TYPE,
+    "finite_number": ProblemCode.WRONG_TYPE,
+    "bool_type": ProblemCode.WRONG_TYPE,
+    "string_type": ProblemCode.WRONG_TYPE,
+    "tuple_type": ProblemCode.WRONG_TYPE,
+    "model_type": ProblemCode.WRONG_TYPE,
+    "dict_type": ProblemCode.WRONG_TYPE,
+    "too_short": ProblemCode.EMPTY,
+    "greater_than_equal": ProblemCode.TOO_SMALL,
+    "greater_than": ProblemCode.TOO_SMALL,
+    "less_than_equal": ProblemCode.TOO_LARGE,
+    "multiple_of": ProblemCode.NOT_A_MULTIPLE,
+}
+"""The code of each of pydantic's types of errors, apart from `value_error`."""
+
+
+def _code(error: ErrorDetails) -> ProblemCode:
+    if error["type"] == "value_error":
+        refused = error.get("ctx", {})["error"]
+        return refused.code if isinstance(refused, Refused) else ProblemCode.MALFORMED
+    return _CODES.get(error["type"], ProblemCode.INVALID)
 
 
 def _sentence(error: ErrorDetails, path: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.share import format_share
 
 MAX_CHANGE = 10.0
@@ -37,7 +38,9 @@ def parse_fall(value: object) -> float | None:
     """Return the fall to allow a metric that gets worse by falling: `"-5%"` is 0.05. Raises ValueError."""
     change = _parse_signed(value, "-", "5%", "a throughput gets worse by falling")
     if change is not None and change >= 1:
-        raise ValueError('can never be judged, as nothing falls by more than 100%; write less, such as "-5%"')
+        raise Refused(
+            ProblemCode.TOO_LARGE, 'can never be judged, as nothing falls by more than 100%; write less, such as "-5%"'
+        )
     return change
 
 

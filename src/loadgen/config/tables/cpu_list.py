@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.host import cgroup
 
 _RANGE = re.compile(r"\s*([0-9]{1,6})\s*(?:-\s*([0-9]{1,6})\s*)?", re.ASCII)
@@ -24,7 +25,7 @@ def parse_cpu_list(text: str) -> tuple[int, ...]:
             )
         cpus.extend(range(first, last + 1))
     if len(set(cpus)) < len(cpus):
-        raise ValueError(f'"{text}" names a CPU twice; name each once')
+        raise Refused(ProblemCode.TWICE, f'"{text}" names a CPU twice; name each once')
     return tuple(cpus)
 
 

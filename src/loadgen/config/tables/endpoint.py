@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from loadgen.config.tables.refused import ProblemCode, Refused
+
 # RFC 1123 labels, plus the underscore that container networks and some resolvers use.
 _HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
                         r"(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?", re.ASCII)  # fmt: skip
@@ -17,9 +19,10 @@ def parse_endpoint(text: str) -> tuple[str, int]:
     """Return the host, without brackets, and the port. Raises ValueError with the mistake and the right form."""
     shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
     if text.startswith(("/", "./", "unix:")) or text.endswith(".sock"):
-        raise ValueError(
+        raise Refused(
+            ProblemCode.NOT_SUPPORTED,
             f'"{shown}" is a Unix socket, which is not supported yet; have the server listen on TCP and write '
-            'host:port, such as "127.0.0.1:6379"'
+            'host:port, such as "127.0.0.1:6379"',
         )
     if "://" in text:
         raise ValueError(f'"{shown}" is a URL; write host:port, such as "127.0.0.1:6379"')

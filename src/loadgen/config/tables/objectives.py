@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
+from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.table import Table
 from loadgen.config.tables.values import MAX_RATE_PER_S, RATE_IN_TEXT, Number, PositiveDuration, Share, Tolerance
 from loadgen.percentiles import PERCENTILES
@@ -37,7 +38,7 @@ class Percentiles(Table):
     @model_validator(mode="after")
     def _has_a_bound(self) -> Percentiles:
         if all(getattr(self, name) is None for name in type(self).model_fields):
-            raise ValueError('names no objective; write at least one, such as p999 = "1ms"')
+            raise Refused(ProblemCode.NO_OBJECTIVE, 'names no objective; write at least one, such as p999 = "1ms"')
         return self
 
 

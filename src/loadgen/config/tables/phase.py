@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.table import Table
 from loadgen.config.tables.values import COUNT_IN_TEXT, PositiveDuration, Rates
 from loadgen.units import NS_PER_S, format_duration
@@ -63,9 +64,15 @@ class Phase(Table):
     def _fits_the_shape(cls, rate: Rates, info: ValidationInfo) -> Rates:
         shape = info.data.get("shape")
         if shape == "constant" and isinstance(rate, tuple):
-            raise ValueError('has two rates, and the shape "constant" has one; write one, or a shape such as "ramp"')
+            raise Refused(
+                ProblemCode.RATES_OF_SHAPE,
+                'has two rates, and the shape "constant" has one; write one, or a shape such as "ramp"',
+            )
         if shape not in (None, "constant") and not isinstance(rate, tuple):
-            raise ValueError(f'has one rate, and the shape "{shape}" goes between two; write them as [from, to]')
+            raise Refused(
+                ProblemCode.RATES_OF_SHAPE,
+                f'has one rate, and the shape "{shape}" goes between two; write them as [from, to]',
+            )
         return rate
 
     @field_validator("steps", "period", "width")
@@ -75,7 +82,10 @@ class Phase(Table):
         users = _USED_BY[str(info.field_name)]
         if value is not None and shape is not None and shape not in users:
             quoted = " or ".join(f'"{user}"' for user in users)
-            raise ValueError(f'is not used by the shape "{shape}"; leave it out, or write the shape {quoted}')
+            raise Refused(
+                ProblemCode.NOT_FOR_SHAPE,
+                f'is not used by the shape "{shape}"; leave it out, or write the shape {quoted}',
+            )
         return value
 
     @field_validator("steps")
@@ -103,8 +113,9 @@ class Phase(Table):
             return width
         width = max(1, period // _WIDTHS_PER_PERIOD) if width is None else width
         if width >= period:
-            raise ValueError(
-                f"must be shorter than the period, which is {format_duration(period)}, not {format_duration(width)}"
+            raise Refused(
+                ProblemCode.TOO_LARGE,
+                f"must be shorter than the period, which is {format_duration(period)}, not {format_duration(width)}",
             )
         return width
 
@@ -112,9 +123,10 @@ class Phase(Table):
     def _bursts_at_all(self) -> Phase:
         rest = (self.period or 0) - (self.width or 0)
         if self.shape == "burst" and rest >= self.lasts:
-            raise ValueError(
+            raise Refused(
+                ProblemCode.NO_BURST,
                 f"lasts {format_duration(self.lasts)}, and its first burst would come after {format_duration(rest)}; "
-                "make it longer, or its period shorter"
+                "make it longer, or its period shorter",
             )
         return self
 

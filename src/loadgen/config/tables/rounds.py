@@ -21,6 +21,7 @@ from loadgen.config.tables.change import (
     parse_fall,
     parse_rise,
 )
+from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.table import Table, duration_key
 from loadgen.config.tables.values import MAX_RATE_PER_S, Count, Duration, PositiveDuration, Rate, Share
 from loadgen.units import format_duration
@@ -121,7 +122,10 @@ class RoundsTable(Table):
     @model_validator(mode="after")
     def _judges_something(self) -> RoundsTable:
         if not self.thresholds:
-            raise ValueError("judges nothing, as every metric is false; leave one of them out, or write its change")
+            raise Refused(
+                ProblemCode.NO_OBJECTIVE,
+                "judges nothing, as every metric is false; leave one of them out, or write its change",
+            )
         return self
 
     @property

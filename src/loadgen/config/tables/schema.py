@@ -18,6 +18,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from loadgen.config.tables.cpu_list import usable_cpus
 from loadgen.config.tables.objectives import Percentiles, Slo
 from loadgen.config.tables.phase import Phase
+from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.rounds import Compare, Gate
 from loadgen.config.tables.server import Server
 from loadgen.config.tables.smoke import Smoke
@@ -122,14 +123,14 @@ class General(Table):
     @classmethod
     def _something_ends_it(cls, duration: int, info: ValidationInfo) -> int:
         if duration == 0 and info.data.get("requests") == 0:
-            raise ValueError('must be longer than 0; write a duration such as "10s"')
+            raise Refused(ProblemCode.TOO_SMALL, 'must be longer than 0; write a duration such as "10s"')
         return duration
 
     @field_validator("interval")
     @classmethod
     def _timers_can_keep_it(cls, interval: int) -> int:
         if interval < _MIN_INTERVAL_NS:
-            raise ValueError('must be at least "1ms"')
+            raise Refused(ProblemCode.TOO_SMALL, 'must be at least "1ms"')
         return interval
 
 
@@ -199,10 +200,10 @@ class Target(Table):
     @classmethod
     def _some_and_distinct(cls, endpoints: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if not endpoints and info.data.get("server") is None:
-            raise ValueError('names no server; write at least one, such as ["127.0.0.1:6379"]')
+            raise Refused(ProblemCode.NO_SERVER, 'names no server; write at least one, such as ["127.0.0.1:6379"]')
         for index, endpoint in enumerate(endpoints):
             if endpoint in endpoints[:index]:
-                raise ValueError(f'names "{endpoint}" twice; name each server once')
+                raise Refused(ProblemCode.TWICE, f'names "{endpoint}" twice; name each server once')
         return endpoints
 
     @property

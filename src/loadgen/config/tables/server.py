@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
+from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.table import Table, duration_key
 from loadgen.config.tables.values import CpuList, Duration, PositiveDuration
 
@@ -43,32 +44,38 @@ def _is_list(command: object) -> object:
         words = []
     # A list of texts is spelled alike in JSON and in TOML.
     shown = json.dumps(words, ensure_ascii=False) if words else _SPLIT_COMMAND
-    raise ValueError(f"is one text, and no shell takes it apart; write a list: {shown}")
+    raise Refused(ProblemCode.WRONG_TYPE, f"is one text, and no shell takes it apart; write a list: {shown}")
 
 
 def _for_a_process(text: str) -> str:
     if "\0" in text:
-        raise ValueError("has a null character, which no process can be given; leave it out")
+        raise Refused(ProblemCode.BAD_CHARACTER, "has a null character, which no process can be given; leave it out")
     return text
 
 
 def _with_placeholders(text: str) -> str:
     for found in _PLACEHOLDER.findall(text):
         if found not in PLACEHOLDERS:
-            raise ValueError(f"has {found}, which stands for nothing; what is filled in is {', '.join(PLACEHOLDERS)}")
+            raise Refused(
+                ProblemCode.BAD_PLACEHOLDER,
+                f"has {found}, which stands for nothing; what is filled in is {', '.join(PLACEHOLDERS)}",
+            )
     return text
 
 
 def _without_placeholders(text: str) -> str:
     for found in _PLACEHOLDER.findall(text):
         if found in PLACEHOLDERS:
-            raise ValueError(f"has {found}, which is filled in in command, env and files only; write the path itself")
+            raise Refused(
+                ProblemCode.BAD_PLACEHOLDER,
+                f"has {found}, which is filled in in command, env and files only; write the path itself",
+            )
     return text
 
 
 def _some_name(text: str) -> str:
     if not text:
-        raise ValueError("is empty; write a path, or leave the key out")
+        raise Refused(ProblemCode.EMPTY, "is empty; write a path, or leave the key out")
     return text
 
 
@@ -78,7 +85,7 @@ def _regular_expression(text: str) -> str:
     except re.error as error:
         raise ValueError(f'"{text}" is not a regular expression ({error}); write one of Python\'s re') from None
     if re.search(text, ""):
-        raise ValueError(f'"{text}" is found in every line; write what marks an error')
+        raise Refused(ProblemCode.MATCHES_ALL, f'"{text}" is found in every line; write what marks an error')
     return text
 
 
@@ -163,14 +170,18 @@ class Server(Table):
     @classmethod
     def _names_a_program(cls, command: tuple[str, ...]) -> tuple[str, ...]:
         if not command[0]:
-            raise ValueError("names no program, as its first text is empty; write the program's name there")
+            raise Refused(
+                ProblemCode.NO_PROGRAM, "names no program, as its first text is empty; write the program's name there"
+            )
         return command
 
     @field_validator("build")
     @classmethod
     def _names_a_builder(cls, build: tuple[str, ...]) -> tuple[str, ...]:
         if build and not build[0]:
-            raise ValueError("names no program, as its first text is empty; write the program's name there")
+            raise Refused(
+                ProblemCode.NO_PROGRAM, "names no program, as its first text is empty; write the program's name there"
+            )
         return build
 
     @field_validator("files")
@@ -178,12 +189,15 @@ class Server(Table):
     def _stay_in_their_folder(cls, files: dict[str, str]) -> dict[str, str]:
         for name in files:
             if not name or name in (".", "..") or "/" in name or "\0" in name or len(name.encode()) > _LONGEST_NAME:
-                raise ValueError(
+                raise Refused(
+                    ProblemCode.BAD_NAME,
                     f"names a file {json.dumps(name, ensure_ascii=False)}, as none in the server's own folder can be; "
-                    "write a name without a slash, such as server.toml"
+                    "write a name without a slash, such as server.toml",
                 )
             if name in OURS:
-                raise ValueError(f'names a file "{name}", which is loadgen\'s own; write another name')
+                raise Refused(
+                    ProblemCode.BAD_NAME, f'names a file "{name}", which is loadgen\'s own; write another name'
+                )
         return files
 
     @field_validator("env")
@@ -191,5 +205,7 @@ class Server(Table):
     def _names_variables(cls, env: dict[str, str]) -> dict[str, str]:
         for name in env:
             if not name or "=" in name or "\0" in name:
-                raise ValueError(f'names a variable "{name}", as none can be; write one such as LISTEN')
+                raise Refused(
+                    ProblemCode.BAD_NAME, f'names a variable "{name}", as none can be; write one such as LISTEN'
+                )
         return env

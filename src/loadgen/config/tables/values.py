@@ -19,6 +19,7 @@ from pydantic_core.core_schema import CoreSchema, no_info_before_validator_funct
 
 from loadgen.config.tables.cpu_list import parse_cpu_list
 from loadgen.config.tables.endpoint import parse_endpoint
+from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.share import PERCENT, PERCENT_BELOW_100, format_tolerance, parse_share, parse_tolerance
 from loadgen.units import COUNT, RATE, format_duration, parse_count, parse_duration, parse_rate, parse_size
 
@@ -47,7 +48,7 @@ class Inert:
 
 def _positive(ns: int) -> int:
     if ns == 0:
-        raise ValueError('must be longer than 0; write a duration such as "10s"')
+        raise Refused(ProblemCode.TOO_SMALL, 'must be longer than 0; write a duration such as "10s"')
     return ns
 
 
@@ -186,9 +187,13 @@ Rates = Annotated[
 
 def _spoken(protocol: object) -> object:
     if protocol in ("memcachebinary", "memcache-binary"):
-        raise ValueError(f'"{protocol}" is not supported; write "memcache" for memcache\'s text protocol')
+        raise Refused(
+            ProblemCode.NOT_SUPPORTED, f'"{protocol}" is not supported; write "memcache" for memcache\'s text protocol'
+        )
     if protocol == "momento":
-        raise ValueError('"momento" is not supported; write one of "resp", "resp3", "memcache", "ping"')
+        raise Refused(
+            ProblemCode.NOT_SUPPORTED, '"momento" is not supported; write one of "resp", "resp3", "memcache", "ping"'
+        )
     return protocol
 
 
@@ -218,9 +223,15 @@ MAX_KEY_PREFIX = 40
 
 def _key_prefix(text: str) -> str:
     if not all("!" <= c <= "~" for c in text):
-        raise ValueError('has a character that a key may not have everywhere; write visible ASCII, such as "user:"')
+        raise Refused(
+            ProblemCode.BAD_CHARACTER,
+            'has a character that a key may not have everywhere; write visible ASCII, such as "user:"',
+        )
     if len(text) > MAX_KEY_PREFIX:
-        raise ValueError(f"has {len(text)} characters, and a prefix has at most {MAX_KEY_PREFIX}; make it shorter")
+        raise Refused(
+            ProblemCode.TOO_LARGE,
+            f"has {len(text)} characters, and a prefix has at most {MAX_KEY_PREFIX}; make it shorter",
+        )
     return text
 
 
@@ -229,17 +240,19 @@ KeyPrefix = Annotated[str, AfterValidator(_key_prefix)]
 
 def _not_tls(wanted: bool) -> bool:
     if wanted:
-        raise ValueError(
-            "TLS is not supported yet; write tls = false and name a port that the server answers in plain text"
+        raise Refused(
+            ProblemCode.NOT_SUPPORTED,
+            "TLS is not supported yet; write tls = false and name a port that the server answers in plain text",
         )
     return wanted
 
 
 def _not_cluster(wanted: bool) -> bool:
     if wanted:
-        raise ValueError(
+        raise Refused(
+            ProblemCode.NOT_SUPPORTED,
             "cluster topology is not supported yet; "
-            "write cluster = false, and endpoints that each serve every key sent to them"
+            "write cluster = false, and endpoints that each serve every key sent to them",
         )
     return wanted
 

@@ -1,0 +1,412 @@
+"""The sentence of each kind of problem: other tests have the codes and the places of problems only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from config_problems import found, problem
+
+from loadgen.config.tables.refused import ProblemCode
+
+SENTENCES = [
+    (
+        '[general]\ncpu_list = "99999"',
+        "absent-cpu",
+        "names CPU 99999, which this machine does not have; name CPUs that it has",
+    ),
+    (
+        '[target.server]\ncommand = ["s", "\\u0000"]',
+        "bad-character",
+        "has a null character, which no process can be given; leave it out",
+    ),
+    (
+        '[workload.keyspace]\nprefix = "a b"',
+        "bad-character",
+        'has a character that a key may not have everywhere; write visible ASCII, such as "user:"',
+    ),
+    (
+        "[target.server]\nenv = { 'A=B' = '' }\ncommand = [\"s\", \"{port}\"]",
+        "bad-name",
+        'names a variable "A=B", as none can be; write one such as LISTEN',
+    ),
+    (
+        '[target.server]\nfiles = { "../x" = \'\' }\ncommand = ["s", "{port}"]',
+        "bad-name",
+        'names a file "../x", as none in the server\'s own folder can be; write a name without a slash, such as '
+        "server.toml",
+    ),
+    (
+        "[target.server]\nfiles = { 'server.log' = '' }\ncommand = [\"s\", \"{port}\"]",
+        "bad-name",
+        'names a file "server.log", which is loadgen\'s own; write another name',
+    ),
+    (
+        '[target.server]\ncommand = ["s", "{prt}"]',
+        "bad-placeholder",
+        "has {prt}, which stands for nothing; what is filled in is {host}, {port}, {dir}",
+    ),
+    (
+        '[target.server]\nbuild = ["make", "{dir}/x"]\ncommand = ["s", "{port}"]',
+        "bad-placeholder",
+        "has {dir}, which is filled in in command, env and files only; write the path itself",
+    ),
+    (
+        "[target.server]\ncommand = []",
+        "empty",
+        'must not be empty; write a list such as ["redis-server", "--bind", "{host}", "--port", "{port}", "--dir", '
+        '"{dir}"]',
+    ),
+    ('[target.server]\ncwd = ""\ncommand = ["s", "{port}"]', "empty", "is empty; write a path, or leave the key out"),
+    (
+        '[target]\nendpoints = ["a:1", "b:1"]',
+        "few-connections",
+        "1 connection cannot reach 2 endpoints; set connection.connections to at least 2, or name fewer in "
+        "target.endpoints",
+    ),
+    ('[target]\npassword_env = ""', "invalid", 'string should have at least 1 character, not ""'),
+    (
+        "[workload.keyspace]\nlength = 4",
+        "keys-do-not-fit",
+        "1000000 keys do not fit in 4 hex digits; set workload.keyspace.length to at least 5, or count to at most "
+        "65536",
+    ),
+    ('[general]\nthreads = "two"', "malformed", '"two" is not a count; write a whole number, such as "10000" or "10k"'),
+    (
+        '[general]\nthreads = "1.5"',
+        "malformed",
+        '"1.5" is not a whole number; write a whole number, such as "10000" or "10k"',
+    ),
+    (
+        '[workload]\nrate_limit = "5x"',
+        "malformed",
+        '"5x" is not a rate; write requests per second, such as "5000" or "5k"',
+    ),
+    (
+        "[general]\nduration = -1",
+        "malformed",
+        '-1 is not a duration; write a number and a unit (ns us ms s m h), such as "10s" or "500ms"',
+    ),
+    (
+        '[general]\ncpu_list = "0-"',
+        "malformed",
+        '"0-" is not a list of CPUs; write numbers and ranges, such as "0-3,8"',
+    ),
+    ('[general]\ncpu_list = "3-1"', "malformed", '"3-1" has the range 3-1, which ends before it begins; write 1-3'),
+    ('[target]\nendpoints = [\n "h"]', "malformed", '"h" has no port; write host:port, such as "h:6379"'),
+    ('[target]\nendpoints = ["h:0"]', "malformed", '"h:0" has port 0, and ports are 1 to 65535'),
+    (
+        "[[workload.phase]]\nfor = 1\nrate = -1",
+        "malformed",
+        'must be a rate, such as 5000 or "5k", or the two that the phase goes between, such as [1000, 5000], each from '
+        "0 to 1000000000 requests per second",
+    ),
+    (
+        "[slo]\nerrors = -1",
+        "malformed",
+        'is neither a count, such as 0 or 10, nor a share below 1, such as 0.001 or "0.1%"',
+    ),
+    (
+        "[slo]\nhit_rate_min = 90",
+        "malformed",
+        'is not a share; write a number from 0 to 1, such as 0.1, or a percentage, such as "10%"',
+    ),
+    (
+        "[compare]\np99 = 5",
+        "malformed",
+        'is not a change that matters; write a percentage, such as "5%", or false to leave the metric out',
+    ),
+    ('[compare]\np99 = "0%"', "malformed", "must be more than 0% and at most 1000%, or false to leave the metric out"),
+    ('[compare]\nthroughput = "-5%"', "malformed", 'has a sign, and a change either way matters here; write "5%"'),
+    ('[gate]\nthroughput = "+5%"', "malformed", 'has the wrong sign; a throughput gets worse by falling: write "-5%"'),
+    ('[gate]\nthroughput = "7 %"', "malformed", 'has no sign; a throughput gets worse by falling: write "-7 %"'),
+    ('[gate]\np99 = "-5%"', "malformed", 'has the wrong sign; it gets worse by rising: write "+5%"'),
+    (
+        "[gate]\nserver_cpu = 0.05",
+        "malformed",
+        'is not a change with its sign; it gets worse by rising: write "+10%", or false to leave the metric out',
+    ),
+    (
+        "[gate]\nthroughput = -0.05",
+        "malformed",
+        'is not a change with its sign; a throughput gets worse by falling: write "-5%", or false to leave the metric '
+        "out",
+    ),
+    (
+        '[target.server]\nlog_patterns = ["E", "("]\ncommand = ["s", "{port}"]',
+        "malformed",
+        '"(" is not a regular expression (missing ), unterminated subpattern at position 0); write one of Python\'s re',
+    ),
+    (
+        "[[workload.phase]]\nfor = '1s'\nrate = 1\n"
+        "[[workload.phase]]\nfor = '60s'\nshape = 'burst'\nrate = [1, 2]\nperiod = '1ms'",
+        "many-segments",
+        "the phases come to 120001 stretches of one rate, and this one to 120000 of them; make its period longer, or "
+        "its steps fewer, for at most 100000",
+    ),
+    (
+        '[target.server]\nlog_patterns = ["E?"]\ncommand = ["s", "{port}"]',
+        "matches-all",
+        '"E?" is found in every line; write what marks an error',
+    ),
+    ("[target.server]\n", "missing", "is missing from [target.server]; add it"),
+    (
+        "[slo.delete]\np99 = 1",
+        "never-judged",
+        "can never be judged, as workload.commands.delete is 0; leave it out, or give delete a weight",
+    ),
+    (
+        "[slo]\nhit_rate_min = 1\n[workload.commands]\nget = 0",
+        "never-judged",
+        "can never be judged, as no GET is sent; leave it out, or give get a weight",
+    ),
+    (
+        '[slo.get]\np99 = 1\n[target]\nprotocol = "ping"',
+        "never-judged",
+        'can never be judged, as the protocol "ping" sends no get; write its objectives in [slo]',
+    ),
+    (
+        "[[workload.phase]]\nfor = '900ms'\nshape = 'burst'\nrate = [1, 2]",
+        "no-burst",
+        "lasts 900ms, and its first burst would come after 900ms; make it longer, or its period shorter",
+    ),
+    (
+        '[target]\nprotocol = "RESP3"',
+        "no-choice",
+        'must be one of "resp", "resp3", "memcache", "ping", not "RESP3"; did you mean "resp3"?',
+    ),
+    ('[workload]\narrival = "even"', "no-choice", 'must be one of "constant", "poisson", not "even"'),
+    (
+        '[target]\nprotocol = "ping"\n[workload]\nprefill = true',
+        "no-keys",
+        'writes keys, and the protocol "ping" has none; set it to false, or the protocol to "resp"',
+    ),
+    (
+        "[workload.saturation_search]\nslo = {}",
+        "no-objective",
+        'names no objective; write at least one, such as p999 = "1ms"',
+    ),
+    (
+        "[gate]\nthroughput = false\np99 = false\nserver_cpu = false",
+        "no-objective",
+        "judges nothing, as every metric is false; leave one of them out, or write its change",
+    ),
+    (
+        '[target]\nusername = "x"',
+        "no-password",
+        "needs a password; add password, of any text where the server asks this user for none",
+    ),
+    (
+        '[target.server]\ncommand = ["s"]',
+        "no-port",
+        "does not tell the server its port; write {port} where the program takes it, or set target.server.port to the "
+        "one it listens on anyway",
+    ),
+    (
+        '[target.server]\ncommand = ["", "{port}"]',
+        "no-program",
+        "names no program, as its first text is empty; write the program's name there",
+    ),
+    ("[target]\nendpoints = []", "no-server", 'names no server; write at least one, such as ["127.0.0.1:6379"]'),
+    ("[gate]\nslices = 3", "not-a-multiple", "must be a multiple of 2, not 3"),
+    (
+        "[[workload.phase]]\nfor = 1\nshape = 'ramp'\nrate = [1, 2]\nperiod = '1s'",
+        "not-for-shape",
+        'is not used by the shape "ramp"; leave it out, or write the shape "sine" or "burst"',
+    ),
+    (
+        '[target]\nprotocol = "memcachebinary"',
+        "not-supported",
+        '"memcachebinary" is not supported; write "memcache" for memcache\'s text protocol',
+    ),
+    (
+        '[target]\nprotocol = "momento"',
+        "not-supported",
+        '"momento" is not supported; write one of "resp", "resp3", "memcache", "ping"',
+    ),
+    (
+        "[target]\ntls = true",
+        "not-supported",
+        "TLS is not supported yet; write tls = false and name a port that the server answers in plain text",
+    ),
+    (
+        "[target]\ncluster = true",
+        "not-supported",
+        "cluster topology is not supported yet; write cluster = false, and endpoints that each serve every key sent to "
+        "them",
+    ),
+    (
+        '[target]\nendpoints = ["/tmp/x.sock"]',
+        "not-supported",
+        '"/tmp/x.sock" is a Unix socket, which is not supported yet; have the server listen on TCP and write '
+        'host:port, such as "127.0.0.1:6379"',
+    ),
+    (
+        "[workload.commands]\nget = 0\nset = 0",
+        "nothing-to-send",
+        "every weight is 0, so there is nothing to send; give one of get, set and delete a weight",
+    ),
+    (
+        "[[workload.phase]]\nfor = 1\nrate = 0",
+        "nothing-to-send",
+        "every rate is 0, so there is nothing to send; give a phase a rate",
+    ),
+    (
+        '[target]\nprotocol = "memcache"\n[workload.keyspace]\nlength = 251',
+        "protocol-limit",
+        "must be at most 250 on memcache, not 251",
+    ),
+    (
+        '[workload.values]\nlength = "513MiB"',
+        "protocol-limit",
+        "must be at most 536870912 bytes on resp, not 537919488",
+    ),
+    (
+        "[[workload.phase]]\nfor = 1\nrate = [1, 2]",
+        "rates-of-shape",
+        'has two rates, and the shape "constant" has one; write one, or a shape such as "ramp"',
+    ),
+    (
+        "[[workload.phase]]\nfor = 1\nshape = 'ramp'\nrate = 5",
+        "rates-of-shape",
+        'has one rate, and the shape "ramp" goes between two; write them as [from, to]',
+    ),
+    (
+        '[target]\nprotocol = "memcache"\npassword = "x"',
+        "resp-only",
+        "is for RESP only; leave it out with memcache, whose text protocol has no log-in here",
+    ),
+    (
+        '[target]\nprotocol = "memcache"\nprecheck = "hello"',
+        "resp-only",
+        'is "hello", which memcache does not have; write "ping", which asks for its version',
+    ),
+    (
+        '[target]\nendpoints = ["a:1", "b:1"]\n[connection]\nconnections = 2\n[workload.keyspace]\ncount = 1',
+        "server-without-keys",
+        "none of the 1 keys belongs to a:1; set workload.keyspace.count higher, or name fewer servers in "
+        "target.endpoints",
+    ),
+    (
+        "[workload.saturation_search]\nstart_rate = 3\nmax_rate = 2",
+        "start-above-max",
+        "the search would start at 3/s, above max_rate, 2/s; swap them",
+    ),
+    ('[general]\nthreads = "9k"', "too-large", "must be at most 4096, not 9000"),
+    (
+        "[[workload.phase]]\nfor = 5\nshape = 'burst'\nrate = [1, 2]\nwidth = '1s'",
+        "too-large",
+        "must be shorter than the period, which is 1s, not 1s",
+    ),
+    (
+        '[gate]\nthroughput = "-100%"',
+        "too-large",
+        'can never be judged, as nothing falls by more than 100%; write less, such as "-5%"',
+    ),
+    (
+        '[workload.keyspace]\nprefix = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"',
+        "too-large",
+        "has 41 characters, and a prefix has at most 40; make it shorter",
+    ),
+    ("[general]\nthreads = 99999999999999999999", "too-large", "must be at most 4096, not 99999999999999999999"),
+    (
+        "[[workload.phase]]\nfor = '525600h'\nrate = 1\n[[workload.phase]]\nfor = '525600h'\nrate = 1",
+        "too-long",
+        "the phases last longer than 100 years in all; make them shorter",
+    ),
+    ("[general]\nthreads = 0", "too-small", "must be at least 1, not 0"),
+    ("[general]\nduration = 0", "too-small", 'must be longer than 0; write a duration such as "10s"'),
+    ('[general]\ninterval = "1us"', "too-small", 'must be at least "1ms"'),
+    ("[workload.keyspace]\nzipf_exponent = 0", "too-small", "must be more than 0, not 0"),
+    ('[general]\ncpu_list = "0,0"', "twice", '"0,0" names a CPU twice; name each once'),
+    ('[target]\nendpoints = ["h:1", "h:1"]', "twice", 'names "h:1" twice; name each server once'),
+    (
+        '[target]\npassword = "a"\npassword_env = "B"',
+        "two-passwords",
+        "gives a second password; keep one of password, password_env and password_file",
+    ),
+    (
+        "[[workload.phase]]\nfor = 1\nrate = 1\n[workload]\nrate_limit = 5",
+        "two-rates",
+        "workload.rate_limit and workload.phase both set the rate; set rate_limit to 0, or leave the phases out",
+    ),
+    (
+        "[workload]\nset_on_miss = true\nbackfill_on_miss = true",
+        "two-spellings",
+        "is an older spelling of backfill_on_miss, which is given too; keep one of them",
+    ),
+    (
+        '[target]\nendpoints = ["a:1"]\n[target.server]\ncommand = ["s", "{port}"]',
+        "two-targets",
+        "names servers that are there, and [target.server] describes one to be started; keep one of them",
+    ),
+    ('[workload.saturation_search]\nslo = {p98 = "1s"}', "unknown", "unknown key; did you mean p99?"),
+    (
+        "[workload]\nspin = true\nrate = 5",
+        "unknown",
+        "unknown key; rate belongs in [[workload.phase]] or [compare] or [gate]",
+    ),
+    (
+        "[workload.slo]\np99 = 1",
+        "unknown",
+        "unknown table; slo belongs elsewhere: write [slo] or [workload.saturation_search.slo]",
+    ),
+    ("[get]\np99 = 1", "unknown", "unknown table; get belongs elsewhere: write [slo.get]"),
+    (
+        "[[workload.phase]]\nfor = 1\nrate = 1\nzzz = 3",
+        "unknown",
+        "unknown key; the keys of [[workload.phase]] are for, shape, rate, steps, period, width",
+    ),
+    (
+        "zzz = 1\n",
+        "unknown",
+        "unknown key; the tables are general, target, connection, workload, slo, verdict, smoke, compare, gate, "
+        "timestamps, admin, momento",
+    ),
+    ("[general]\nthreads = true", "wrong-type", "must be a whole number, without quotes, not true"),
+    ("general = 3", "wrong-type", "must be a table; write [general] and its keys below, not 3"),
+    (
+        '[target]\nendpoints = "127.0.0.1:6379"',
+        "wrong-type",
+        'must be a list, such as ["127.0.0.1:6379"], not "127.0.0.1:6379"',
+    ),
+    ("[target]\nendpoints = [6379]", "wrong-type", "must be text in quotes, not 6379"),
+    ('[target]\ntls = "no"', "wrong-type", 'must be true or false, without quotes, not "no"'),
+    ("[workload]\nrate_limit = inf", "wrong-type", "must be a number, without quotes, not inf"),
+    (
+        '[target.server]\ncommand = "redis-server --port {port}"',
+        "wrong-type",
+        'is one text, and no shell takes it apart; write a list: ["redis-server", "--port", "{port}"]',
+    ),
+    (
+        '[target.server]\nenv = "A=5"\ncommand = ["s", "{port}"]',
+        "wrong-type",
+        "must be a table; write [target.server.env] and its keys below, not what it is",
+    ),
+    (
+        '[target.server]\nenv = { A = 5 }\ncommand = ["s", "{port}"]',
+        "wrong-type",
+        "must be text in quotes, not what it is",
+    ),
+    (
+        "[workload]\nphase = 5",
+        "wrong-type",
+        "must be a list of tables; write [[workload.phase]] above the keys of each",
+    ),
+]
+
+ELSEWHERE = {ProblemCode.CAUTION, ProblemCode.NOT_OF_A_SERVER}
+"""Cautions are tested in test_cautions, a server file in test_server."""
+
+
+@pytest.mark.parametrize(("text", "code", "sentence"), SENTENCES)
+def test_a_problem_says_what_is_wrong_and_what_would_be_right(
+    tmp_path: Path, text: str, code: str, sentence: str
+) -> None:
+    [(place_and_key, its_code)] = found(tmp_path, text)
+    assert its_code == code
+    assert problem(tmp_path, text) == f"bench.toml:{place_and_key}: {sentence}"
+
+
+def test_every_code_has_its_sentence_tested() -> None:
+    assert {ProblemCode(code) for _, code, _ in SENTENCES} == {*ProblemCode} - ELSEWHERE
