@@ -66,8 +66,8 @@ def as_theirs(config: Config, document: Document) -> tuple[Config, list[Problem]
     alone. A refill that is given in any layer stays, without a caution.
     """
     connection = config.connection
-    told = _told_by(document)
-    if told is None or config.workload.scheduled or document.given(_REFILL):
+    key = _key_of_theirs(document)
+    if key is None or config.workload.scheduled or document.given(_REFILL):
         return config, []
     if connection.pipeline_depth == 1 or not PROTOCOLS[config.target.protocol].has_keys:
         # In those tools PING has one request in flight.
@@ -77,16 +77,16 @@ def as_theirs(config: Config, document: Document) -> tuple[Config, list[Problem]
             f"is a key of cachecannon's, which sends {connection.batch_size} (batch_size) as soon as so many replies "
             'have made room; here connection.refill is "slot", which sends as soon as one has, or "drained"'
         )
-        return config, [Problem((told,), ProblemCode.CAUTION, sentence)]
+        return config, [Problem((key,), ProblemCode.CAUTION, sentence)]
     sentence = (
         "is a key of cachecannon's and crucible's, so connection.refill = \"drained\" is used, unless it is given: "
         f"{_BOTH}"
     )
     drained = connection.model_copy(update={"refill": "drained"})
-    return config.model_copy(update={"connection": drained}), [Problem((told,), ProblemCode.CAUTION, sentence)]
+    return config.model_copy(update={"connection": drained}), [Problem((key,), ProblemCode.CAUTION, sentence)]
 
 
-def _told_by(document: Document) -> Path | None:
+def _key_of_theirs(document: Document) -> Path | None:
     """Return the first key of the file that only those tools have; None for none, and for a file of loadgen's."""
     found = sorted((origin, path) for path, origin in document.origins.items() if not origin.typed)
     if any(_one_of(OURS, path) for _, path in found):

@@ -11,7 +11,7 @@ from loadgen.units import parse_size, shown
 
 _DEFAULT = BuiltinServer()
 
-TROUBLE = (
+ABOUT_FAULTS = (
     "Options may be combined. They concern data commands: GET, SET and all others that work on keys, and PING but for "
     "the one that opens a conversation. Greetings and questions about the server are answered as ever."
 )
@@ -78,7 +78,7 @@ SYNTAX = Syntax(
                 Option(("--slow-read",), "the most to read from a connection in one second", BYTES, default=0),
                 Option(("--seed",), "of jitter and errors (default: 0)", whole("N", 0, (1 << 64) - 1), default=0),
             ),
-            TROUBLE,
+            ABOUT_FAULTS,
         ),
     )
 )
@@ -115,7 +115,7 @@ def _faults_of(args: Given) -> Faults | None:
 
 
 def run(args: Given) -> int:
-    """Serve until SIGINT, SIGTERM or a client's SHUTDOWN. Raises TargetError when it cannot listen."""
+    """Serve until SIGINT, SIGTERM, SIGHUP or a client's SHUTDOWN. Raises TargetError when it cannot listen."""
     BuiltinServer(
         protocol=args.protocol,
         host=args.host,

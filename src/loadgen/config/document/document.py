@@ -68,7 +68,7 @@ class Document:
         # A copy, as a later key may be added to it.
         branch[str(path[-1])] = deepcopy(value)
         # Keys below an overridden key are overridden with it.
-        self._forget(path)
+        self._remove_origins(path)
         self.origins[path] = origin
         self.cautions = [caution for caution in self.cautions if path not in caution.paths]
 
@@ -82,7 +82,7 @@ class Document:
         """Remove a key, with every key below it."""
         if parent := self._table_at(path[:-1]):
             parent.pop(str(path[-1]), None)
-        self._forget(path)
+        self._remove_origins(path)
 
     def given(self, path: Path) -> bool:
         """True when the user gave this key, or a key in this table."""
@@ -119,7 +119,7 @@ class Document:
 
         return walk((), self.tree)
 
-    def _forget(self, path: Path) -> None:
+    def _remove_origins(self, path: Path) -> None:
         """Remove the origins of a key and of every key below it."""
         for stale in [known for known in self.origins if known[: len(path)] == path]:
             del self.origins[stale]

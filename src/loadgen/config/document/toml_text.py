@@ -55,11 +55,11 @@ def dump(config: Config, *, show_secrets: bool = True) -> str:
     """
     written = config.model_dump(mode="json")
     if not show_secrets:
-        _mask(written["target"], _known(config.target))
+        _mask(written["target"], _readable_password(config.target))
     return "\n".join(_lines((), config, written)).lstrip("\n") + "\n"
 
 
-def _known(target: Target) -> str:
+def _readable_password(target: Target) -> str:
     """Return the password; empty when it cannot be read, which `resolve` reports."""
     try:
         return password(target)
