@@ -40,6 +40,7 @@ cdef int64_t LAST_REPLIES_NS = 100 * MS
 # a timer which fires this often meanwhile.
 cdef int64_t BEAT_NS = 1_000_000
 
+
 cdef class Engine(Sender):
     """One worker of a run: `plan` and its own part of it, on a reactor and a transport.
 
@@ -575,8 +576,8 @@ cdef class Engine(Sender):
         """End a drain, after `stop`, as soon as the replies that have arrived are read: no other reply will come."""
         cdef int64_t now_ns = self.time.now_ns()
         if self.mode == LOAD or self.mode == DRAIN:
-            self.drained_ns = min(self.drained_ns, now_ns + LAST_REPLIES_NS)
-            self.next_tick_ns = min(self.next_tick_ns, self.drained_ns)
+            self.window.drained_ns = min(self.window.drained_ns, now_ns + LAST_REPLIES_NS)
+            self.next_tick_ns = min(self.next_tick_ns, self.window.drained_ns)
             self.plan_wake(now_ns)
 
     def close(self):
