@@ -7,7 +7,6 @@ from loadgen.engine._time import Time
 from loadgen.engine._transport import Transport
 from loadgen.plan import Plan
 
-
 class Engine(Sender):
     reactor: Reactor
     time: Time
