@@ -1,4 +1,4 @@
-"""Which connection a due request goes to. `_choice.pxd` lists the rules."""
+"""The choice of a connection for a due request. `_choice.pxd` lists the rules."""
 
 from libc.stdint cimport uint64_t
 
@@ -12,7 +12,7 @@ RULES = {"roundrobin": ROUNDROBIN, "greedy": GREEDY, "random": RANDOM, "least_in
 
 
 cdef class Choice:
-    """The rule of that name, one of RULES; random choices depend on the seed alone."""
+    """A choice by the rule of that name, one of RULES. Random choices depend on the seed alone."""
 
     def __cinit__(self, str rule, uint64_t seed):
         self.rule = RULES[rule]

@@ -1,6 +1,6 @@
-# One worker's loop: it decides which connection sends what, and when; everything else does as it is told.
+# One worker's loop: it decides which connection sends what, and when. Its pool and its lanes carry that out.
 #
-# With one server there is one lane; with several, every key has its lane (ketama), and a lane that waits holds up no
+# Each server has a lane. With several servers, ketama assigns every key to a lane, and a lane that waits delays no
 # other.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
@@ -17,18 +17,18 @@ from loadgen.engine._schedule cimport Schedule
 from loadgen.engine._time cimport Time
 from loadgen.engine._window cimport Window
 
-# What the engine is doing. A mode ends by itself (all connected, all keys written, window over, all answered), and then
-# the worker is told.
+# The modes of an engine. A mode ends by itself: all connected, all keys written, start time reached, window over, all
+# answered. The engine calls `notify` at the end of CONNECT, WRITE_KEYS and DRAIN.
 cdef enum:
     IDLE = 0
     CONNECT = 1
     WRITE_KEYS = 2
-    ARMED = 3    # the load has its start time, which is to come
+    ARMED = 3    # a load is planned, and its start time is to come
     LOAD = 4
     DRAIN = 5
 
 
-# What is due and has not been sent.
+# Requests that are due and have not been sent.
 cdef struct Waiting:
     int64_t requests
     int64_t age_ns   # of the oldest
@@ -41,34 +41,34 @@ cdef class Engine(Sender):
     cdef Recorder recorder
     cdef Commands table
     cdef Ketama ketama
-    cdef Choice choice        # of the connection for a due request
+    cdef Choice choice        # picks the connection for a due request
     cdef Window window        # of the newest load
     cdef list lanes
     cdef int index            # of the worker
-    cdef list shares          # of the load, of all workers
+    cdef list shares          # each worker's share of the load
     cdef object notify        # called with "connected", "written", "drained" when a mode ends
     cdef int mode
     cdef bint poisson
     cdef bint spin
-    cdef bint closed_loop     # of the newest load
-    cdef bint when_drained    # a closed loop refills a pipeline when none of its requests is open any more
+    cdef bint closed_loop     # the newest load is a closed loop
+    cdef bint when_drained    # a closed loop refills a pipeline only when none of its requests is open
     cdef uint32_t batch
     cdef int64_t request_timeout_ns
-    cdef int64_t tick_ns      # how often all connections are looked at
-    cdef int64_t quick_tick_ns  # the same while waiting for a mode to end
+    cdef int64_t tick_ns      # between two checks of all connections
+    cdef int64_t quick_tick_ns  # the same while a mode is about to end
     cdef int64_t next_tick_ns
-    cdef int64_t wake_ns      # when the timer is to fire next
-    cdef bint sweeping        # a pause is being looked into: nothing is sent before what had come meanwhile is read
-    cdef int64_t paused_from_ns, paused_to_ns  # that pause
-    cdef uint64_t loads       # how many there have been
-    cdef int64_t requests     # that this worker's measure window has; UNLIMITED: as many as its time allows
-    cdef int lanes_to_go      # lanes with any of them left
-    cdef Waiting left_waiting  # the backlog when it ended
-    cdef int64_t left_behind  # requests of the window that were never sent, for no reason but our own
-    cdef Connection **touched  # connections with requests of the dispatch under way; owned
+    cdef int64_t wake_ns      # when the timer fires next
+    cdef bint sweeping        # a pause is being examined: no due request is sent until all that arrived in it is read
+    cdef int64_t paused_from_ns, paused_to_ns  # the bounds of that pause
+    cdef uint64_t loads       # the number of loads so far
+    cdef int64_t requests     # of this worker's measure window; UNLIMITED: as many as the window's time allows
+    cdef int lanes_to_go      # lanes that still have requests of the window to send
+    cdef Waiting left_waiting  # the backlog at the end of the window
+    cdef int64_t left_behind  # requests of the window that were never sent because of the generator alone
+    cdef Connection **touched  # connections with requests of the current dispatch; owned
     cdef int n_touched
 
-    # The way of a request, in order.
+    # The path of a request, in order.
     cdef void refill(self, Lane lane, Connection *c, int64_t now_ns) noexcept
     cdef void fill_all(self) noexcept
     cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept
@@ -77,7 +77,7 @@ cdef class Engine(Sender):
 
     cdef bint is_behind(self) noexcept
 
-    # The measure window: it begins, all of its requests are on their way, it is over.
+    # The measure window: its beginning, the last of its requests sent, an early end, its end.
     cdef void begin_window(self, int64_t now_ns) noexcept
     cdef void issued(self, int64_t now_ns) noexcept
     cdef void cut_window(self, int64_t now_ns) noexcept

@@ -1,4 +1,4 @@
-"""One worker's loop: what is sent on which connection, and when. `_engine.pxd` has the map."""
+"""One worker's loop: it decides what is sent on which connection, and when. `_engine.pxd` lists state and steps."""
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
@@ -26,26 +26,26 @@ from loadgen.engine._workload cimport Mix, Prefill
 
 cdef int64_t MS = 1_000_000
 
-# A lane whose warm-up has left a backlog older than this begins the measure window without it. A server that pauses
-# leaves less.
+# A lane whose warm-up left a backlog older than this begins the measure window without that backlog. Pauses of a server
+# leave younger ones.
 cdef int64_t BACKLOG_NS = 200 * MS
 
-# More requests than anybody waits for.
+# More requests than any load has.
 cdef int64_t UNLIMITED = 1 << 62
 
 # The time in which a worker reads the replies that have arrived from a server that has ended.
 cdef int64_t LAST_REPLIES_NS = 100 * MS
 
-# While a lane is blocked, only replies wake the worker. That it slept no longer than it had to shows in the lateness of
-# a timer which fires this often meanwhile.
+# While a lane is blocked, only replies wake the worker, and a pause of the worker would not show. A timer that fires
+# this often shows a pause by its lateness.
 cdef int64_t BEAT_NS = 1_000_000
 
 
 cdef class Engine(Sender):
-    """One worker of a run: `plan` and its own part of it, on a reactor and a transport.
+    """The engine of worker `index` of `plan`, on a reactor and a transport (None: the kernel's sockets).
 
-    `connect()`, `write_keys()`, `load()` and `stop()` begin a mode; when it is over, and nothing of this is at work,
-    `notify` is called with "connected", "written" or "drained". `counts(phase)` can be asked for at any time.
+    `connect()`, `write_keys()`, `load()` and `stop()` begin a mode. At the end of a mode, and outside of the engine's
+    own code, `notify` is called with "connected", "written" or "drained". `counts(phase)` may be called at any time.
     """
 
     def __cinit__(self, plan, int index, notify, Reactor reactor, Transport net=None):
@@ -87,7 +87,7 @@ cdef class Engine(Sender):
             lane.server = server
             lane.first = n
             lane.count = count
-            # Each lane has a seed of its own: what one server is sent does not depend on how fast another is.
+            # Each lane has a seed of its own, so that the requests to a server do not depend on another server's speed.
             seed = own.seed + server * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
             keys = _keys.create(keyspace.distribution, keyspace.count, seed, keyspace.zipf_exponent, plan.seed)
             lane.mix = Mix(plan.mix, keys, self.ketama, server, seed, self.table)
@@ -105,10 +105,10 @@ cdef class Engine(Sender):
     def __dealloc__(self):
         PyMem_Free(self.touched)
 
-    # ── The way of a request ────────────────────────────────────────────────────────────────────────────────────────
+    # ── The path of a request ───────────────────────────────────────────────────────────────────────────────────────
 
     cdef void fill(self, Connection *c, int64_t now_ns) noexcept:
-        """A connection has room: sends as much as is to be sent."""
+        """Send on a connection that has room, as much as is due and finds room."""
         cdef Lane lane = <Lane>c.sink
         if self.mode != LOAD and self.mode != DRAIN and self.mode != WRITE_KEYS:
             return
@@ -118,7 +118,7 @@ cdef class Engine(Sender):
             self.dispatch(lane, c, now_ns)
 
     cdef void refill(self, Lane lane, Connection *c, int64_t now_ns) noexcept:
-        """In a closed loop: fills a connection's room, batch by batch."""
+        """Fill a connection's room in a closed loop, batch by batch."""
         cdef uint32_t room
         cdef bint more = True, again = False
         if self.when_drained and self.mode == LOAD and pipeline_open(&c.pipe):
@@ -128,7 +128,7 @@ cdef class Engine(Sender):
             if room == 0:
                 return
             if again:
-                # Writing the batch before took its time.
+                # Writing the previous batch took time.
                 now_ns = self.time.now_ns()
             again = True
             more = self.send_due(lane, c, room, now_ns)
@@ -136,7 +136,7 @@ cdef class Engine(Sender):
                 self.pool.flush(c, now_ns)
 
     cdef bint send_due(self, Lane lane, Connection *c, uint32_t most, int64_t now_ns) noexcept:
-        """Encodes what is to go out now, up to so many requests, for which there is room. False: that was all."""
+        """Encode the requests to send now, at most `most`, for which there is room. False when there were fewer."""
         cdef Taken taken = lane.take(&c.pipe, most, now_ns)
         connection_encode(c, taken.requests, self.pool.codec, self.pool.values)
         if taken.last:
@@ -150,9 +150,9 @@ cdef class Engine(Sender):
                 self.fill(&self.pool.connections[i], self.time.now_ns())
 
     cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept:
-        """Sends what is due. What finds no room stays due, and counts from its intended time.
+        """Send a lane's due requests. A request without room stays due, and counts from its intended time.
 
-        In a blocked lane only `freed` has room; without it, any connection may have.
+        In a blocked lane only `freed` has room. When `freed` is NULL, any connection may have room.
         """
         cdef Connection *c
         cdef Connection *gathering = NULL
@@ -206,18 +206,19 @@ cdef class Engine(Sender):
         self.window.begin(now_ns)
         for lane in self.lanes:
             if lane.schedule.next_ns < self.window.measure_ns - BACKLOG_NS:
-                # The window would begin with the warm-up's backlog, and show that instead of what is measured.
+                # Otherwise the window would begin with the warm-up's backlog, and show that instead of the load.
                 self.leave(lane, WARMUP, self.window.measure_ns, now_ns)
-                # What waited for the pauses of the warm-up is gone, and with it what they may excuse.
+                # The requests that waited because of pauses in the warm-up are gone. Those pauses must not count for
+                # the waits of later requests.
                 if busy_end(&lane.busy):
                     busy_block(&lane.busy, self.window.measure_ns)
         if self.lanes_to_go == 0 and self.mode == LOAD:
-            # No request of it is this worker's.
+            # This worker has no request of the window.
             self.mode = DRAIN
             self.next_tick_ns = now_ns
 
     cdef void issued(self, int64_t now_ns) noexcept:
-        """A lane has sent all that the window is to have. When the last one has, only replies are waited for."""
+        """Count a lane that has sent all its requests of the window. After the last lane, the drain begins."""
         cdef Lane lane
         self.lanes_to_go -= 1
         if self.lanes_to_go or self.mode != LOAD:
@@ -232,7 +233,7 @@ cdef class Engine(Sender):
         self.plan_wake(now_ns)
 
     cdef void cut_window(self, int64_t now_ns) noexcept:
-        """The window ends now, if its end is still to come."""
+        """Move the window's end to `now_ns`, if the end is later."""
         cdef Lane lane
         self.window.cut(now_ns)
         for lane in self.lanes:
@@ -240,7 +241,7 @@ cdef class Engine(Sender):
             lane.measure_ns = min(lane.measure_ns, self.window.end_ns)
 
     cdef void end_window(self, int64_t now_ns) noexcept:
-        """The window's time is over or, with a number of requests, its last reply has come or is given up."""
+        """End the window: its time is over or, with a number of requests, no more replies are awaited."""
         cdef Window w = self.window
         self.left_waiting = self.waiting(MEASURE, min(now_ns, w.end_ns))
         self.pool.phase = DRAINING
@@ -283,7 +284,7 @@ cdef class Engine(Sender):
         if self.mode == LOAD:
             if self.pool.phase == WARMUP and now_ns >= self.window.measure_ns:
                 self.begin_window(now_ns)
-            # What came in a pause is read before it is counted what came in time.
+            # The replies that arrived in a pause are read before the replies in time are counted.
             if self.mode == LOAD and now_ns >= self.window.end_ns and not self.sweeping:
                 self.end_window(now_ns)
                 self.mode = DRAIN
@@ -295,7 +296,7 @@ cdef class Engine(Sender):
             for lane in self.lanes:
                 if not lane.busy.blocked:
                     self.dispatch(lane, NULL, now_ns)
-        # Nothing has timed out, and nothing is over, whose reply may have been there before a pause was.
+        # No tick during a sweep: a reply that arrived in the pause must not be taken for a timeout or a missing reply.
         if now_ns >= self.next_tick_ns and not self.sweeping:
             self.next_tick_ns = now_ns + self.tick(now_ns)
         self.plan_wake(now_ns)
@@ -303,9 +304,9 @@ cdef class Engine(Sender):
     # ── Pauses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     cdef void woke_late(self, int64_t now_ns) noexcept:
-        """The timer should have fired long ago. If something was due, whose doing is it that it waited?
+        """Record a pause of the worker. If requests were due in it, gather evidence of who made them wait.
 
-        To know that, all that had come meanwhile is read before anything is sent.
+        For that evidence, the reactor reads all that arrived in the pause before anything is sent.
         """
         cdef Lane lane
         self.pool.late_ns = NEVER
@@ -326,7 +327,7 @@ cdef class Engine(Sender):
             self.reactor.sweep()
 
     cdef bint is_behind(self) noexcept:
-        """Whether requests of the window have yet to be sent."""
+        """True when requests of the window have yet to be sent."""
         cdef Lane lane
         for lane in self.lanes:
             if lane.is_behind():
@@ -349,9 +350,9 @@ cdef class Engine(Sender):
         self.plan_wake(now_ns)
 
     cdef int64_t tick(self, int64_t now_ns) noexcept:
-        """Looks at every connection: what has timed out, what is due to be tried again, what is over.
+        """Check every connection for timeouts, stalls and retries that are due, and end a mode that is over.
 
-        Returns after how long to look again.
+        Return the time until the next tick, in ns.
         """
         cdef int i
         cdef int64_t open = 0
@@ -364,11 +365,11 @@ cdef class Engine(Sender):
                 if c.pipe.head == c.pipe.tail:
                     continue
                 pipeline_expire(&c.pipe, <Sink>c.sink, now_ns)
-                # While draining, there is nothing that another connection could do better.
+                # In the drain, a new connection would gain nothing.
                 if self.mode != DRAIN and pipeline_is_stalled(&c.pipe, now_ns):
                     self.pool.fail(c, STALLED, now_ns)
                 elif self.when_drained and self.mode == LOAD and self.closed_loop:
-                    # Timeouts have drained it as replies do; no reply may come that would say so.
+                    # Timeouts may have drained the pipeline, and then no reply triggers the refill.
                     self.fill(c, now_ns)
                 open += pipeline_open(&c.pipe)
             elif c.state == DOWN:
@@ -391,17 +392,17 @@ cdef class Engine(Sender):
         elif self.mode == DRAIN:
             waiting = self.is_behind()
             if waiting:
-                # Requests of the window are still being sent: the time that they take belongs to it.
+                # Requests of the window are still being sent: that time belongs to the window.
                 self.window.prolong(now_ns)
             if open + waiting == 0 or now_ns >= self.window.drained_ns:
-                # Not now_ns: what was sent since this wake-up began would be younger than nothing.
+                # Not now_ns: requests sent since this wake-up began would have a negative age.
                 self.finish(self.time.now_ns())
         if self.mode == LOAD or self.mode == IDLE or waiting:
             return self.tick_ns
         return min(self.tick_ns, self.quick_tick_ns)
 
     cdef int64_t pending_keys(self) noexcept:
-        """Keys that the prefill has not sent yet, or has to send again."""
+        """Return the number of keys that the prefill has not sent yet or has to send again."""
         cdef int64_t keys = 0
         cdef Lane lane
         cdef Prefill prefill
@@ -429,7 +430,7 @@ cdef class Engine(Sender):
         self.reactor.wake_at(wake_ns)
 
     cdef bint wants_connections(self, Lane lane) noexcept:
-        """Whether those of its connections that are down are to be opened: there is something to be sent."""
+        """True when a lane has something to send, so that its connections that are down are to be opened."""
         if self.mode == DRAIN:
             return lane.is_behind()
         return self.mode == WRITE_KEYS or self.mode == ARMED or self.mode == LOAD
@@ -444,14 +445,14 @@ cdef class Engine(Sender):
             self.plan_wake(now_ns)
 
     cdef void leave_all(self, int64_t now_ns) noexcept:
-        """What is open, or was to go out once more, is unfinished."""
+        """End all open and requeued requests as unfinished."""
         cdef Lane lane
         self.pool.leave_all(now_ns)
         for lane in self.lanes:
             lane.finish_requeued(now_ns)
 
     cdef void finish(self, int64_t now_ns) noexcept:
-        """The drain is over: what is still open, or was never sent, is unfinished."""
+        """End the drain. Requests that are still open or were never sent are unfinished."""
         cdef Lane lane
         cdef bint behind
         if self.mode == DRAIN and self.pool.phase == MEASURE:
@@ -469,7 +470,7 @@ cdef class Engine(Sender):
         self.tell("drained")
 
     cdef int64_t leave(self, Lane lane, int phase, int64_t until_ns, int64_t now_ns) noexcept:
-        """What is due before a time and has not been sent never will be: how many requests that is."""
+        """Count a phase's unsent requests that are due before `until_ns` as unfinished, and return their number."""
         cdef int64_t most = lane.left if phase == MEASURE else UNLIMITED
         cdef int64_t n = backlog_count(lane.schedule, lane.mix, self.recorder, phase, until_ns, now_ns, most)
         if phase == MEASURE:
@@ -483,12 +484,12 @@ cdef class Engine(Sender):
     cdef void tell(self, str what) noexcept:
         self.reactor.soon(self.notify, what)
 
-    # ── What the worker asks for ────────────────────────────────────────────────────────────────────────────────────
+    # ── The worker's calls ──────────────────────────────────────────────────────────────────────────────────────────
 
     def connect(self, bint fresh=False):
-        """Opens every connection that is down and greets the server on it. Those that fail are tried again with load.
+        """Open every connection that is down, and greet the server on it. Failed ones are retried during the load.
 
-        After a load, connections on which replies may still come are replaced first, and all of them if `fresh`.
+        After a load, first replace the connections on which replies may still arrive; with `fresh`, replace all.
         """
         cdef int64_t now_ns = self.time.now_ns()
         self.mode = CONNECT
@@ -498,7 +499,7 @@ cdef class Engine(Sender):
         self.plan_wake(now_ns)
 
     def write_keys(self):
-        """Writes every key of this worker's share until each has been stored once."""
+        """Write every key of this worker's share until each has been stored once."""
         cdef int64_t now_ns = self.time.now_ns()
         cdef Lane lane
         self.mode = WRITE_KEYS
@@ -511,13 +512,13 @@ cdef class Engine(Sender):
         self.plan_wake(now_ns)
 
     def load(self, int64_t start_ns, int64_t warmup_ns, int64_t duration_ns, profile, requests=0):
-        """Sends load from `start_ns`, monotonic, which may be past; the last `duration_ns` are measured.
+        """Send load from the monotonic time `start_ns`, which may be past, and measure the last `duration_ns` of it.
 
-        With `requests` the measure window has exactly so many over all workers, each lane its part of them by its share
-        of the rate, and ends when the last one has, unless `duration_ns` end it before.
+        With `requests`, the measure window has exactly that many over all workers, each lane its part by its share of
+        the rate. The window then ends with its last reply, or after `duration_ns` when some are not sent by then.
 
-        `profile` is the run's, as `Schedule` takes it, and empty for a closed loop; the warmup keeps up the rate with
-        which it begins. What an earlier load counted is forgotten.
+        `profile` is the run's, as `Paced` takes it, and empty for a closed loop. The warm-up has the rate with which
+        the profile begins. The counts of an earlier load are dropped.
         """
         cdef int64_t now_ns = self.time.now_ns()
         cdef Lane lane
@@ -550,17 +551,17 @@ cdef class Engine(Sender):
         self.plan_wake(now_ns)
 
     cdef Schedule schedule(self, Lane lane, list profile):
-        """A lane's own for a new load, whose first segment is the warm-up; None: a closed loop."""
+        """Return a lane's schedule for a new load. A profile's first segment is the warm-up; without one: closed."""
         if not profile:
             return Closed()
-        # Each load has a stream of its own: a rate that is tried twice does not see the same luck twice.
+        # Each load has a random stream of its own, so that a rate that is tried twice meets different arrivals.
         arrivals = Poisson(lane.seed + self.loads) if self.poisson else Even(lane.offset)
         paced = Paced(profile if lane.left else profile[:1], lane.share, arrivals)
         paced.begin(self.window.start_ns)
         return paced
 
     def stop(self):
-        """Ends the window now and drains; nothing that was planned for later counts."""
+        """End the window now and drain. Requests that were planned for later do not count."""
         cdef int64_t now_ns = self.time.now_ns()
         if self.mode == LOAD:
             self.cut_window(now_ns)
@@ -568,7 +569,7 @@ cdef class Engine(Sender):
             self.next_tick_ns = now_ns
             self.plan_wake(now_ns)
         elif self.mode != DRAIN:
-            # A load before this one may have been stopped too: nothing of its schedule falls due any more.
+            # Without the cut, requests of this load's schedule, or of a stopped load's, would still fall due.
             self.cut_window(now_ns)
             self.finish(now_ns)
 
@@ -581,31 +582,31 @@ cdef class Engine(Sender):
             self.plan_wake(now_ns)
 
     def close(self):
-        """Gives every descriptor back. Requests still open are counted as unfinished."""
+        """Close every descriptor. Requests that are still open count as unfinished."""
         self.leave_all(self.time.now_ns())
         self.mode = IDLE
         self.pool.close()
 
     def connection_counts(self):
-        """Fields of `snapshot.ConnectionCounts`, by name."""
+        """Return the fields of `snapshot.ConnectionCounts`, by name."""
         return self.pool.connection_counts()
 
     def failure_counts(self):
-        """How many attempts failed or connections went, by reason."""
+        """Return the number of failed attempts and lost connections, by reason."""
         return self.pool.failure_counts()
 
     def down(self):
-        """How many connections to each server are not ready."""
+        """Return the number of connections to each server that are not ready."""
         return self.pool.down()
 
     def failure_examples(self):
-        """The first failure of each reason and the first error reply of each class, in words."""
+        """Return the texts of the first failure of each reason and of the first error reply of each class."""
         return {**self.pool.failure_examples(), **self.recorder.examples()}
 
     def signs(self):
-        """Of the measure window: fields of `signs.WorkerSigns` by name, the pauses as those of `signs.PauseAccount`.
+        """Return the measure window's fields of `signs.WorkerSigns` by name, its pauses as those of `PauseAccount`.
 
-        All but `overdue` go on for as long as requests of the window are still being sent.
+        All but `overdue` also cover the time after the window in which its requests are still being sent.
         """
         pauses = self.window.pauses
         return {
@@ -617,7 +618,7 @@ cdef class Engine(Sender):
         }
 
     cdef int64_t overdue(self) noexcept:
-        """Requests of the window that were sent long after it closed, for no reason but our own."""
+        """Return how many requests of the window were sent long after its end because of the generator alone."""
         cdef int64_t overdue = 0
         cdef Lane lane
         for lane in self.lanes:
@@ -625,9 +626,10 @@ cdef class Engine(Sender):
         return overdue
 
     def counts(self, phase):
-        """What `Recorder.counts` says of a phase, one of PHASE_NAMES, with the bytes received and sent in it.
+        """Return the `Recorder.counts` of a phase, one of PHASE_NAMES, with the bytes received and sent in it.
 
-        Of the measure phase also how many of its requests were answered while it lasted, and how many of them well.
+        For the measure phase, `answered_in_time` and `ok_in_time` are its requests that were answered, and answered
+        well, before the window ended; for other phases 0.
         """
         cdef int number = PHASE_NAMES.index(phase)
         cdef int64_t answered = 0, ok = 0
@@ -643,9 +645,9 @@ cdef class Engine(Sender):
         }
 
     def backlog(self, phase):
-        """Requests of a phase that are due and unsent, and the oldest's age in ns; of a phase that is over, at its end.
+        """Return a phase's number of due and unsent requests and the oldest's age in ns: fields of `snapshot.Backlog`.
 
-        As fields of `snapshot.Backlog`, by name. Of a Poisson stream, as many requests as can be expected.
+        For a phase that is over, the values are those at its end. For a Poisson stream, the number is the expected one.
         """
         cdef int number = PHASE_NAMES.index(phase)
         cdef Waiting waiting
@@ -656,9 +658,9 @@ cdef class Engine(Sender):
         return waiting
 
     def window_end_ns(self):
-        """When the measure window ended, monotonic: with a number of requests, the time of the last reply. 0 before."""
+        """Return the monotonic time of the window's end; 0 before. With a number of requests: of the last reply."""
         return self.window.ended_ns
 
     def cpu_ns(self):
-        """The CPU time of this process over the measure window, as far as the window has come."""
+        """Return the CPU time of this process over the measure window, up to now when the window is not over."""
         return self.window.cpu_ns()

@@ -1,4 +1,4 @@
-# What a lane's connections say about a pause of the generator: see `_busy.Evidence`, which these functions fill in.
+# The evidence of a lane's connections about a pause of the generator. These functions fill in `_busy.Evidence`.
 
 from libc.stdint cimport int64_t
 
@@ -7,7 +7,7 @@ from loadgen.engine._lane cimport Lane
 from loadgen.engine._transport cimport Transport
 
 
-# On waking from a pause of `pause_ns`, before anything that came in the pause has been read.
+# Call on waking from a pause of `pause_ns`, before anything that arrived in the pause is read.
 cdef void evidence_before(Lane lane, Connection *connections, Transport net, int64_t pause_ns) noexcept
-# Once everything that came in the pause has been read, and before anything is sent.
+# Call once everything that arrived in the pause has been read, before anything is sent.
 cdef void evidence_after(Lane lane, Connection *connections) noexcept

@@ -1,4 +1,4 @@
-"""What a lane's connections say about a pause of the generator."""
+"""The evidence of a lane's connections about a pause of the generator."""
 
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
@@ -23,7 +23,7 @@ cdef void evidence_before(Lane lane, Connection *connections, Transport net, int
             lane.seen.stuck += 1
             c.doubt_ns += pause_ns
         else:
-            # The server has yet to take what is on its way.
+            # The server has yet to take the bytes that are on their way.
             lane.seen.owed += 1
 
 
@@ -34,7 +34,7 @@ cdef void evidence_after(Lane lane, Connection *connections) noexcept:
         c = &connections[i]
         if c.state == READY:
             lane.seen.ready_after += 1
-            # What a socket took only now, because it was writable again, was not owed in the pause.
+            # Requests that a socket took only now, because it was writable again, were not owed in the pause.
             lane.seen.owed += max(0, <int32_t>(c.written_before - c.pipe.head))
         elif c.state != DOWN:
             lane.seen.opening += 1

@@ -1,4 +1,4 @@
-"""The connections of one worker. `_pool.pxd` says what they go through."""
+"""The connections of one worker. `_pool.pxd` describes their life."""
 
 import os
 
@@ -34,14 +34,14 @@ OPENED_AT_A_TIME = OPENING
 cdef enum:
     BACKOFF_STREAM = 6
 
-# A connection that went tries again after 100 ms, then after twice as long each time up to 5 s; up to a half of that
-# is taken off at random.
+# A lost connection is retried after 100 ms, then after twice as long each time, up to 5 s. Up to half of the delay is
+# subtracted at random.
 cdef int64_t FIRST_BACKOFF_NS = 100_000_000
 cdef int64_t LONGEST_BACKOFF_NS = 5_000_000_000
 
 
 cdef class Sender:
-    """Who uses a pool. Only its subclasses can be used."""
+    """The user of a pool. This base class does nothing."""
 
     cdef void fill(self, Connection *c, int64_t now_ns) noexcept:
         pass
@@ -64,7 +64,7 @@ cdef class Sender:
 
 @cython.final
 cdef class Pool(Watcher):
-    """The connections of worker `index` of a plan, which `sender` uses."""
+    """The connections of worker `index` of a plan, for `sender`."""
 
     def __cinit__(self, plan, int index, Commands table, Reactor reactor, Transport net, Sender sender):
         cdef int server, i
@@ -89,7 +89,7 @@ cdef class Pool(Watcher):
         greetings = speaks.greetings(target.precheck, authenticated=bool(target.password))
         self.turned_away_by = tuple(words.encode() for words in target.turned_away_by)
         self.hello_counts = speaks.begins_with_hello
-        # Where PINGs are the load, a server that knows none is of no use.
+        # A protocol without keys has PINGs as its load, so a server without PING cannot be used.
         self.may_ask_by_get = speaks.has_keys and "ping" in greetings
         for i, greeting in enumerate(greetings):
             self.greetings[i] = table.number(greeting)
@@ -137,10 +137,11 @@ cdef class Pool(Watcher):
         free(self.buffer)
 
     cdef Py_ssize_t longest_request(self, plan) except -1:
-        """What a request takes in an out-buffer: a spliced value takes nothing, but a password may be long."""
+        """Return the most bytes of a request in an out-buffer. A spliced value takes none, but a password may be long.
+        """
         if plan.workload.value_bytes < SPLICE:
             return self.codec.longest
-        # What a codec puts around a key or credentials fits in two blocks.
+        # The bytes that a codec puts around a key or credentials fit in two blocks.
         credentials = len(plan.target.username.encode()) + len(plan.target.password.encode())
         return 2 * BLOCK + max(plan.workload.keyspace.length, credentials)
 
@@ -158,7 +159,7 @@ cdef class Pool(Watcher):
         cdef int64_t now_ns
         cdef bint refused
         if self.over:
-            # It says something that nobody waits for, or goes.
+            # The server sends bytes that are no longer awaited, or closes the connection.
             self.reactor.forget(c.stream)
             c.abandoned = True
             return
@@ -176,7 +177,7 @@ cdef class Pool(Watcher):
                 self.sender.woke_late(now_ns)
             self.flush(c, now_ns)
             if refused and c.state == READY:
-                # Its reply has come already, and its place in the out-buffer may be free only now.
+                # The refused request has had its reply, and its place in the out-buffer may be free only now.
                 self.sender.fill(c, self.time.now_ns())
         if readable and c.state > CONNECTING:
             self.receive(c)
@@ -223,7 +224,7 @@ cdef class Pool(Watcher):
             while i != c.pipe.written:
                 r = &c.pipe.ring[i & c.pipe.mask]
                 if self.scheduled:
-                    # What waited for the socket to take bytes was ours until it was encoded only.
+                    # When bytes waited for the socket, the generator's part of the lag ends with the encoding.
                     ours_ns = (r.made_ns if waited else now_ns) - r.ready_ns
                     r.send_ns = now_ns
                     (<Sink>c.sink).sent(r, ours_ns, c.doubt_ns)
@@ -239,7 +240,7 @@ cdef class Pool(Watcher):
             self.reactor.watch(c.stream, c, unsent)
 
     cdef void read_the_rest(self, Connection *c, int64_t now_ns) noexcept:
-        """The server takes nothing more; what it has answered is read before the connection is dropped."""
+        """Read the replies on a connection that takes no more bytes, then drop the connection."""
         cdef Cursor cursor
         cdef int64_t received = 1
         cdef uint32_t kept
@@ -281,10 +282,10 @@ cdef class Pool(Watcher):
         self.open_more(now_ns)
 
     cdef void open_more(self, int64_t now_ns) noexcept:
-        """In the connect phase, the next few; in all others, connections wait for their retry time."""
+        """Open the next connections of the connect phase. In other phases, connections wait for their retry time."""
         if not self.connecting or self.in_open_more:
             return
-        # A refusal comes back here while the loop is running, and the loop itself goes on with the next.
+        # A connect that is refused at once calls this function from within the loop, which itself opens the next.
         self.in_open_more = True
         while self.next_to_open < self.n_connections and self.opening < OPENING:
             self.next_to_open += 1
@@ -304,7 +305,7 @@ cdef class Pool(Watcher):
             self.fail(c, LOCAL, now_ns)
 
     cdef void greet(self, Connection *c, int64_t now_ns) noexcept:
-        """Sends the next greeting: one at a time, as AUTH's refusal must not be hidden by what follows it."""
+        """Send the next greeting. Greetings go one at a time, so that later replies cannot hide a refused AUTH."""
         cdef Request *r
         if c.state == CONNECTING:
             c.state = GREETING
@@ -326,7 +327,7 @@ cdef class Pool(Watcher):
         self.flush(c, now_ns)
 
     cdef void greeted(self, Connection *c, int64_t now_ns) noexcept:
-        """A reply to the greeting came, or a part of it."""
+        """Handle a reply to the greeting, or a part of one."""
         if c.pipe.head != c.pipe.tail:
             return
         if c.pipe.decoder.outcome == ERROR_REPLY and self.turns_away(c):
@@ -335,7 +336,7 @@ cdef class Pool(Watcher):
             self.greet(c, now_ns)
 
     cdef bint turns_away(self, Connection *c) noexcept:
-        """Keeps the words of an error in reply to a greeting, and says whether they are the end of the connection."""
+        """Keep the text of an error in reply to a greeting. True when the error ends the connection."""
         cdef int asked = self.greetings[c.greetings - 1]
         text = <bytes>c.pipe.decoder.error[:c.pipe.decoder.error_length]
         turned_away = text.startswith(self.turned_away_by) or self.hello_counts and self.codec.rows[asked].kind == GREET
@@ -362,10 +363,10 @@ cdef class Pool(Watcher):
         self.drop(c, now_ns)
 
     cdef void drop(self, Connection *c, int64_t now_ns) noexcept:
-        """The connection went, or never came; c.failure says why. Its requests are lost, and it will try again.
+        """Drop a connection that was lost or never became ready; c.failure is the reason. Its requests are lost.
 
-        A server that ends a connection on which it has answered recycles it: the next is opened at once, and has the
-        requests that had not reached the server.
+        The connection is retried after a backoff. When the server ends a connection on which it has answered, it
+        recycles the connection: that is retried at once, and requests that had not reached the server are sent again.
         """
         cdef int was = c.state
         cdef bint hung_up = c.failure == END_OF_FILE or c.failure == RESET
@@ -382,14 +383,14 @@ cdef class Pool(Watcher):
         pipeline_abandon(&c.pipe, <Sink>c.sink, received, now_ns)
         c.by_get = ask_by_get or was == READY and c.by_get
         if ask_by_get:
-            # As proxies do that do not know the question. It is no failure unless a GET is met with the same.
+            # Proxies close a connection on a command that they do not know. It is a failure only if a GET ends so too.
             self.opening -= 1
             self.open_one(c, now_ns)
             return
         self.failures[c.failure] += 1
         self.explain(c)
         if self.connecting and c.failure == CONNECT_TIMEOUT and self.opened == 0:
-            # It has answered nobody: the others, a few at a time, would only wait as long again.
+            # No connection has become ready yet: the others, OPENING at a time, would only time out as well.
             self.next_to_open = self.n_connections
         if was == READY:
             self.active -= 1
@@ -411,13 +412,13 @@ cdef class Pool(Watcher):
             self.examples[name] = os.strerror(c.error) if c.error else ""
 
     cdef void explain_garbage(self, Connection *c, int reason, Cursor *cursor) noexcept:
-        """Keeps the first bytes that were not understood, or that belong to another request than the oldest."""
+        """Keep the first bytes that were not understood, or that belong to another request than the oldest."""
         name = FAILURE_NAMES[reason]
         if name in self.examples:
             return
         words = repr(<bytes>cursor.at[:min(cursor.end - cursor.at, 40)])[1:]
         if reason == WRONG_VALUE:
-            # The pipeline has left the request behind.
+            # The request has left the pipeline, and is the one before its head.
             table = self.codec.commands
             key = c.pipe.ring[(c.pipe.head - 1) & c.pipe.mask].key
             asked = self.codec.encoded(table.names[table.first(READ)], key)
@@ -429,15 +430,16 @@ cdef class Pool(Watcher):
         cdef int i
         for i in range(self.n_connections):
             c = &self.connections[i]
-            # Also one that is being greeted, and one whose last request was refused and is not all out.
+            # This includes a connection that is being greeted, and one whose last request was refused and is partly
+            # unsent.
             c.abandoned = c.pipe.head != c.pipe.tail or connection_has_unsent(c)
             pipeline_finish(&c.pipe, <Sink>c.sink, now_ns)
         self.over = True
 
-    # ── What the worker asks for ────────────────────────────────────────────────────────────────────────────────────
+    # ── The worker's calls ──────────────────────────────────────────────────────────────────────────────────────────
 
     def connection_counts(self):
-        """Fields of `snapshot.ConnectionCounts`, by name."""
+        """Return the fields of `snapshot.ConnectionCounts`, by name."""
         return {
             "opened": self.opened,
             "failed": self.failed,
@@ -447,11 +449,11 @@ cdef class Pool(Watcher):
         }
 
     def failure_counts(self):
-        """How many attempts failed or connections went, by reason."""
+        """Return the number of failed attempts and lost connections, by reason."""
         return {FAILURE_NAMES[i]: self.failures[i] for i in range(1, FAILURES) if self.failures[i]}
 
     def down(self):
-        """How many connections to each server are not ready."""
+        """Return the number of connections to each server that are not ready."""
         cdef int i
         down = [0] * self.n_servers
         for i in range(self.n_connections):
@@ -459,5 +461,5 @@ cdef class Pool(Watcher):
         return down
 
     def failure_examples(self):
-        """The first failure of each reason, in words."""
+        """Return the text of the first failure of each reason."""
         return self.examples

@@ -1,7 +1,7 @@
-# The measure window of one worker's load: when it begins and ends, and what the worker and its process did in it.
+# The measure window of one worker's load: its times, and the replies, pauses and CPU time in it.
 #
-# A window knows times and counts. It does not know lanes, connections or modes: the engine says when a window begins,
-# when its time is over, and when its last request was sent.
+# A window does not know lanes, connections or modes. The engine calls a window when the window begins, when its time is
+# over, and when its last request was sent.
 
 from libc.stdint cimport int64_t
 
@@ -17,8 +17,8 @@ cdef class Window:
     cdef int64_t start_ns     # of the warm-up
     cdef int64_t measure_ns   # of the window
     cdef int64_t end_ns       # of the window, unless a number of requests ends it earlier
-    cdef int64_t drained_ns   # requests that are open then count as unfinished
-    cdef int64_t ended_ns     # when the window ended, as it did; 0 before
+    cdef int64_t drained_ns   # when requests that are still open count as unfinished
+    cdef int64_t ended_ns     # when the window really ended; 0 before
     cdef int64_t answered     # requests of the window that were answered before it ended
     cdef int64_t answered_well  # and those of them that were answered well
     cdef int64_t cpu_from_ns  # the process's CPU clock when the window began; 0 before
@@ -26,12 +26,12 @@ cdef class Window:
 
     # Set the times of a new load, and forget the load before.
     cdef void plan(self, int64_t start_ns, int64_t warmup_ns, int64_t duration_ns, int64_t patience_ns) noexcept
-    # The window ends now, if its end is still to come.
+    # Move the window's end to `now_ns`, if the end is later.
     cdef void cut(self, int64_t now_ns) noexcept
     cdef void begin(self, int64_t now_ns) noexcept
-    # The window's time is over: what has been answered by now was answered in time.
+    # End the window: requests that have been answered by now were answered in time.
     cdef void end(self, int64_t now_ns) noexcept
-    # Requests of the window are still being sent after its end: CPU time and pauses until now belong to the window.
+    # Count CPU time and pauses until now, because requests of the window are still being sent after its end.
     cdef void prolong(self, int64_t now_ns) noexcept
-    # The CPU time of this process over the window, as far as it has come.
+    # Return the CPU time of this process over the window, up to now when the window is not over.
     cdef int64_t cpu_ns(self) noexcept

@@ -6,7 +6,7 @@ from loadgen._request cimport MEASURE
 
 
 cdef class Window:
-    """A window that no load has been planned for yet."""
+    """A measure window, without a planned load at first."""
 
     def __cinit__(self, Time time, Recorder recorder):
         self.time = time
