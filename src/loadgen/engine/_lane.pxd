@@ -1,8 +1,8 @@
-# One server's part of a worker: the connections to it, what they are sent, and when.
+# One server's part of a worker: the connections to the server, the requests on them, and the times of requests.
 #
-# A lane makes the requests: first those that go out once more, then those that are owed, then those that its schedule
-# has due, which its workload fills in. It is also the sink of their ends: it decides what is owed after one, and tells
-# the recorder. It knows no socket and no clock.
+# A lane makes requests: first the requeued ones, then those for owed keys, then those that are due by its schedule and
+# filled in by its workload. A lane is also the sink of its requests: after an end, it decides what is owed and passes
+# the end to the recorder. A lane knows no socket and no clock.
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
@@ -14,77 +14,77 @@ from loadgen.engine._schedule cimport Schedule
 from loadgen.engine._sink cimport Sink
 from loadgen.engine._workload cimport Workload
 
-# Keys that somebody still has to write: what a prefill could not store yet, what a read missed with backfill on. It
-# never overflows, because whoever sends empties it first, so that keys owed and requests in flight together are never
-# more than all pipelines' slots.
+# Keys that are still to be written: keys that a prefill could not store yet, and keys that a read missed with backfill
+# on. The ring never overflows, because owed keys are sent first, so that owed keys and requests in flight together are
+# never more than all pipelines' slots.
 cdef struct Owed:
     uint64_t *keys    # owned
     uint32_t mask
     uint32_t head
     uint32_t tail
 
-# Requests that a server which closed their connection had not received: they are for whichever connection has room.
-# Bounded as what is owed.
+# Requests that the server had not received when it closed their connection. Any connection that has room sends them.
+# Bounded as `Owed` is.
 cdef struct Requeued:
     Request *ring     # owned
     uint32_t mask
     uint32_t head
     uint32_t tail
 
-# What there was to send.
+# The result of `take`.
 cdef struct Taken:
     uint32_t requests
-    bint last         # among them is the last one that the measure window is to have
+    bint last         # the last request of the measure window is among them
 
 
 cdef class Lane(Sink):
     cdef Recorder recorder
     cdef int first            # its connections: first … first + count - 1
     cdef int count
-    cdef int next             # where the search for room begins
-    cdef int server           # its place on the circle
-    cdef Workload prefill     # what the prefill sends,
-    cdef Workload mix         # and a load,
-    cdef Workload workload    # and the one of these that is sent now
+    cdef int next             # the connection at which the next search for room begins
+    cdef int server           # the server's number, on ketama's circle too
+    cdef Workload prefill     # the requests of a prefill
+    cdef Workload mix         # the requests of a load
+    cdef Workload workload    # whichever of the two is sent now
     cdef Schedule schedule
     cdef double share         # of the offered rate, in this worker and at this server
-    cdef double offset        # of its evenly spaced requests among those of all lanes, in gaps
+    cdef double offset        # of the lane's evenly spaced requests among those of all lanes, in gaps
     cdef uint64_t seed
-    cdef Busy busy            # whether what is due waits for room, and whose doing that is
-    cdef Evidence seen        # of the pause that is being looked into
-    cdef bint in_question     # there is one: something was due in it
+    cdef Busy busy            # whether due requests wait for room, and who makes them wait
+    cdef Evidence seen        # of the pause that is being examined
+    cdef bint in_question     # a pause in which something was due is being examined
     cdef Owed owed
-    cdef bint pays            # what is owed is sent
-    cdef bint backfill        # a read's miss owes its key
-    cdef int owed_command     # what writes a key that is owed
+    cdef bint pays            # owed keys are sent
+    cdef bint backfill        # a read that misses owes its key
+    cdef int owed_command     # the command that writes an owed key
     cdef Requeued requeued
-    cdef int64_t measure_ns   # requests from here on are of the phase `after`, and those before of the phase `before`
-    cdef int64_t end_ns       # none is due from here on
+    cdef int64_t measure_ns   # requests from this time on belong to the phase `after`, earlier ones to `before`
+    cdef int64_t end_ns       # no request is due from this time on
     cdef int before
     cdef int after
     cdef int64_t left         # requests of the measure window that are still to be sent
-    cdef int64_t overdue      # those that were sent long after it closed, for no reason but our own
+    cdef int64_t overdue      # requests of the window that were sent long after its end because of the generator alone
 
     cdef int reserve(self, uint64_t slots) except -1
 
-    # The requests from now on.
+    # Set the source and the times of the requests from now on.
     cdef void begin(self, Workload workload, Schedule schedule, int owed_command, int before, int after,
                     int64_t measure_ns, int64_t end_ns) noexcept
 
-    # Puts the next requests that are to go out now, up to so many, into the pipeline, which has room for them.
+    # Push the requests to send now, at most `most`, into a pipeline that has room for them.
     cdef Taken take(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept
     cdef void take_requeued(self, Pipeline *p, int64_t now_ns) noexcept
     cdef void take_owed(self, Pipeline *p, int64_t now_ns) noexcept
     cdef void take_asked(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept
     cdef void take_due(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept
 
-    # Whether any request is to go out now.
+    # True when a request is to be sent now.
     cdef bint has_due(self, int64_t now_ns) noexcept
-    # Whether requests of the window have yet to be sent.
+    # True when requests of the window have yet to be sent.
     cdef bint is_behind(self) noexcept
-    # Nothing is owed any more, and nothing will be sent that is.
+    # Drop the owed keys, and send none from now on.
     cdef void forgive(self) noexcept
-    # What goes out once more has not, and never will.
+    # End the requeued requests as unfinished.
     cdef void finish_requeued(self, int64_t now_ns) noexcept
 
 
@@ -107,6 +107,6 @@ cdef inline void requeue(Requeued *q, const Request *r) noexcept nogil:
 
 
 cdef inline void take_requeued(Requeued *q, Request *r) noexcept nogil:
-    """The oldest, into the slot of a new request. There must be one."""
+    """Move the oldest request into the slot of a new request. There must be one."""
     r[0] = q.ring[q.head & q.mask]
     q.head += 1

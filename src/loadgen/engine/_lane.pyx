@@ -1,4 +1,4 @@
-"""One server's part of a worker. `_lane.pxd` says what it decides."""
+"""One server's part of a worker. `_lane.pxd` describes its decisions."""
 
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport calloc, free
@@ -9,8 +9,8 @@ from loadgen.engine._pipeline cimport pipeline_push
 from loadgen.engine._schedule cimport Closed, Schedule
 from loadgen.engine._sink cimport ANSWERED_WELL, UNFINISHED, End
 
-# What a healthy machine may take to wake us at the end of a window. Requests of the window that are sent later than
-# this, though there was room for them, are ones that the generator did not manage.
+# The time that a healthy machine may take to wake the worker at the end of a window. A request of the window that is
+# sent later than this, though there was room for it, is one that the generator did not manage.
 cdef int64_t OVERDUE_NS = 10_000_000
 
 
@@ -29,7 +29,7 @@ cdef class Lane(Sink):
         free(self.requeued.ring)
 
     cdef int reserve(self, uint64_t slots) except -1:
-        """What is owed and requeued is never more than what all its connections can have in flight."""
+        """Allocate room for owed keys and requeued requests: as many as all connections can have in flight."""
         cdef uint64_t n = 1
         while n < slots:
             n *= 2
@@ -62,7 +62,7 @@ cdef class Lane(Sink):
         cdef int64_t left = self.left
         while has_requeued(&self.requeued) and p.tail - first < most:
             self.take_requeued(p, now_ns)
-        # Nothing begins after the end of the window, even before the engine has ended it.
+        # No owed key is sent after the window's end, even before the engine has ended the window.
         while self.pays and has_owed(&self.owed) and now_ns < self.end_ns and p.tail - first < most:
             self.take_owed(p, now_ns)
         if self.schedule.closed:
@@ -79,7 +79,7 @@ cdef class Lane(Sink):
         cdef Request *r = &p.ring[p.tail & p.mask]
         take_requeued(&self.requeued, r)
         p.tail += 1
-        # Until now it waited for the server, which had closed its connection, but for our pauses.
+        # The request has waited for the server, which had closed its connection, except in the generator's own pauses.
         r.ready_ns = now_ns - min(self.busy.dry_ns, now_ns - r.intended_ns)
         r.made_ns = r.send_ns = now_ns
 
@@ -93,7 +93,7 @@ cdef class Lane(Sink):
         self.recorder.note_planned(r)
 
     cdef void take_asked(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept:
-        """In a closed loop: every request is due when there is room for it."""
+        """Push requests of a closed loop, in which a request is due as soon as there is room."""
         cdef uint8_t phase = self.before if now_ns < self.measure_ns else self.after
         cdef Request *r
         cdef uint32_t n = most, i
@@ -115,7 +115,7 @@ cdef class Lane(Sink):
             self.schedule.end()
 
     cdef void take_due(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept:
-        """With a schedule: every request whose time has come."""
+        """Push the requests of a schedule whose time has come."""
         cdef uint32_t first = p.tail, i
         cdef Request *r
         while p.tail - first < most and self.schedule.is_due(now_ns, self.end_ns):
@@ -129,7 +129,7 @@ cdef class Lane(Sink):
             r.made_ns = r.send_ns = now_ns
             self.schedule.advance()
             r.ready_ns = now_ns - busy_ours(&self.busy, r.intended_ns, now_ns)
-            # But for us it would have gone in the window.
+            # Without the generator's delay, the request would have been sent in the window.
             self.overdue += now_ns > self.end_ns + OVERDUE_NS and r.ready_ns < self.end_ns
             self.left -= r.phase == MEASURE
         self.workload.fill(p.ring, p.mask, first, p.tail - first)
@@ -155,7 +155,7 @@ cdef class Lane(Sink):
             if not r.resent:
                 self.recorder.unsent(&r)
 
-    # ── Their ends ──────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Ends of requests ────────────────────────────────────────────────────────────────────────────────────────────
 
     cdef void planned(self, const Request *r) noexcept nogil:
         self.recorder.note_planned(r)
@@ -166,7 +166,7 @@ cdef class Lane(Sink):
             if self.backfill and r.outcome == MISS and r.phase != PRECHECK:
                 owe(&self.owed, r.key)
         elif r.phase == PREFILL and how != UNFINISHED:
-            # Its key has yet to be stored.
+            # The request's key has yet to be stored.
             owe(&self.owed, r.key)
 
     cdef void sent(self, const Request *r, int64_t ours_ns, int64_t doubt_ns) noexcept nogil:

@@ -1,6 +1,6 @@
 """One connection without a socket: requests in flight, matched to replies in order, timed out, lost.
 
-`_pipeline.pxd` draws it.
+`_pipeline.pxd` has a drawing of the ring.
 """
 
 from libc.stdint cimport int32_t
@@ -55,7 +55,7 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Sink sink, bint scheduled, Curs
                 p.refused_end = r.end
                 p.written += 1
                 if scheduled:
-                    # Its bytes were on their way when it was encoded, and nobody will ask when the last one went.
+                    # The flush will not report this request. It counts as sent when it was encoded.
                     sink.sent(r, r.send_ns - r.ready_ns, 0)
             late = p.head != p.expired
             p.head += 1
@@ -83,7 +83,7 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Sink sink, bint scheduled, Curs
 
 
 cdef inline void leave(Pipeline *p, Sink sink, End how, int64_t now_ns) noexcept nogil:
-    """The oldest request leaves the pipeline without a reply. If it is still open, it has ended like that."""
+    """Remove the oldest request, which has no reply. If the request is still open, its end is `how`."""
     cdef Request *r = &p.ring[p.head & p.mask]
     if p.head == p.expired:
         sink.ended(r, how, r.resent or p.head != p.written, now_ns)

@@ -1,4 +1,4 @@
-"""A pipeline's face for tests, with its lane and without a connection."""
+"""The Python face of a pipeline, for tests: with a lane, and without a connection."""
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t, uint32_t, uint64_t
@@ -20,9 +20,9 @@ cdef enum:
 
 
 cdef class PipelineFace:
-    """A pipeline with invented bytes and times: its face for tests.
+    """A pipeline that tests pass invented bytes and times.
 
-    Requests are written at once; `recorder` has what became of them.
+    Requests are written at once, unless `push` has `written=False`. `recorder` has the ends of requests.
     """
 
     cdef Pipeline p
@@ -35,7 +35,7 @@ cdef class PipelineFace:
         pipeline_init(&self.p, depth, timeout_ns)
         self.codec = codec
         self.recorder = recorder
-        # What is owed is taken out now and then only.
+        # Tests take owed keys out only now and then.
         self.lane = Lane(recorder, max(depth, <uint32_t>OWED), backfill=backfill)
 
     def __dealloc__(self):
@@ -47,11 +47,11 @@ cdef class PipelineFace:
 
     @property
     def open(self):
-        """Requests that can still end well."""
+        """The number of requests that have not ended: replies may still arrive in time."""
         return pipeline_open(&self.p)
 
     def push(self, str command, str phase, int64_t intended_ns, int64_t send_ns, *, uint64_t key=0, bint written=True):
-        """Sends a request. Raises ValueError when there is no room."""
+        """Send a request. Raise ValueError when there is no room."""
         if pipeline_room(&self.p) == 0:
             raise ValueError("the pipeline is full")
         cdef Request *r = pipeline_push(&self.p)
@@ -68,7 +68,7 @@ cdef class PipelineFace:
                 self.recorder.sent(r, 0, 0)
 
     def feed(self, bytes data, int64_t now_ns):
-        """Receives bytes. Returns "fed", "answers nobody", "corrupt reply" or "wrong answer"."""
+        """Receive bytes. Return "fed", "answers nobody", "corrupt reply" or "wrong answer"."""
         cdef bytes text = self.p.keep[:self.p.kept] + data
         cdef Cursor c
         c.at = PyBytes_AS_STRING(text)
@@ -77,16 +77,16 @@ cdef class PipelineFace:
             <int>pipeline_feed(&self.p, self.codec, self.lane, self.recorder.scheduled, &c, now_ns)]
 
     def expire(self, int64_t now_ns):
-        """Counts what is past its timeout. Returns whether the connection would be closed as stalled."""
+        """Count requests that are past their timeout. True when the connection would be closed as stalled."""
         pipeline_expire(&self.p, self.lane, now_ns)
         return bool(pipeline_is_stalled(&self.p, now_ns))
 
     def abandon(self, received=None):
-        """The connection went, after the server had received so many of all requests pushed so far; None: all."""
+        """Lose the connection after the server received `received` of all requests pushed so far; None: all."""
         pipeline_abandon(&self.p, self.lane, self.ended if received is None else received, 0)
 
     def take_requeued(self, int64_t send_ns):
-        """Sends the oldest request that was requeued. Raises ValueError when there is none."""
+        """Send the oldest requeued request. Raise ValueError when there is none."""
         if not has_requeued(&self.lane.requeued):
             raise ValueError("nothing is requeued")
         cdef Request *r = pipeline_push(&self.p)
@@ -99,14 +99,14 @@ cdef class PipelineFace:
 
     @property
     def requeued(self):
-        """How many requests wait to be sent on another connection."""
+        """The number of requests that wait to be sent on another connection."""
         return <int>(self.lane.requeued.tail - self.lane.requeued.head)
 
     def finish(self, int64_t now_ns):
         pipeline_finish(&self.p, self.lane, now_ns)
 
     def owed_now(self):
-        """The keys that have to be written, oldest first; they are taken out."""
+        """Take out the owed keys, and return them, oldest first."""
         keys = [self.lane.owed.keys[i & self.lane.owed.mask] for i in range(self.lane.owed.head, self.lane.owed.tail)]
         self.lane.owed.head = self.lane.owed.tail
         return keys

@@ -137,11 +137,10 @@ cdef class Pool(Watcher):
         free(self.buffer)
 
     cdef Py_ssize_t longest_request(self, plan) except -1:
-        """Return the most bytes of a request in an out-buffer. A spliced value takes none, but a password may be long.
-        """
+        """Return the most bytes that a request takes in an out-buffer, where a spliced value takes none."""
         if plan.workload.value_bytes < SPLICE:
             return self.codec.longest
-        # The bytes that a codec puts around a key or credentials fit in two blocks.
+        # The bytes that a codec puts around a key or credentials fit in two blocks. A password may be long.
         credentials = len(plan.target.username.encode()) + len(plan.target.password.encode())
         return 2 * BLOCK + max(plan.workload.keyspace.length, credentials)
 

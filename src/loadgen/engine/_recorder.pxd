@@ -1,6 +1,6 @@
-# What happened to the requests of one worker: a tally and latency counts per phase and command.
+# The counts of one worker's requests: a tally and latencies per phase and command.
 #
-# Everything is sized by the run's table of commands: of phase p and command c, the slot p * commands + c.
+# The arrays have the size of the run's table of commands: phase p and command c have the slot p * commands + c.
 
 from libc.stdint cimport int64_t
 
@@ -9,18 +9,18 @@ from loadgen._request cimport OUTCOMES, PHASES, Commands, Request
 from loadgen.engine._sink cimport ANSWERED_WELL, ENDS, End, Sink
 
 cdef struct Tally:
-    int64_t planned     # the sum of `ended`, once nothing is open
+    int64_t planned     # the sum of `ended`, once no request is open
     int64_t ended[ENDS]
-    int64_t outcomes[OUTCOMES]  # of those that were answered well, by what the reply said
-    int64_t late        # of timeouts: answered after all
-    int64_t unsent      # of timeouts, lost and unfinished
+    int64_t outcomes[OUTCOMES]  # requests that were answered well, by the reply's outcome
+    int64_t late        # timeouts that were answered later
+    int64_t unsent      # timeouts, lost and unfinished requests whose last byte was never sent
 
-# Of one command in one phase.
+# The counts of one command in one phase.
 cdef struct Account:
     Tally tally
     Counts response
-    Counts failed       # of response: error replies, and timeouts at their age
-    Counts service      # used with a schedule only: without, it would equal response
+    Counts failed       # the part of `response` that is error replies, and timeouts at their age
+    Counts service      # used with a schedule only: without one, it would equal `response`
 
 # Error replies are counted by the first word of their text.
 cdef enum:
@@ -40,32 +40,32 @@ cdef class Recorder(Sink):
     cdef readonly Commands table
     cdef int commands         # rows of the table
     cdef Account *accounts    # one per slot; owned
-    cdef Counts lag[PHASES]   # used with a schedule only, as are the next four; the sum of the next two
+    cdef Counts lag[PHASES]   # used with a schedule only, as are the next four; a lag is the sum of the next two
     cdef Counts lag_ours[PHASES]
     cdef Counts lag_backpressure[PHASES]
-    cdef Counts lag_unsure[PHASES]       # of requests of which more may be ours: what is so for certain
-    cdef Counts lag_unsure_most[PHASES]  # and at most
+    cdef Counts lag_unsure[PHASES]       # requests whose part of ours is in doubt: the part that is certain
+    cdef Counts lag_unsure_most[PHASES]  # the same requests: the largest possible part
     cdef public bint scheduled
     cdef ErrorClass classes[CLASSES]
     cdef int known_classes
 
-    # n requests of one command that were due, and never sent, while the load went on: their ages lie in one counter.
+    # Count n requests of one command that were due and never sent. Their ages lie in one counter of a histogram.
     cdef void never_sent(self, int phase, int command, int64_t n, int64_t youngest, int64_t oldest) noexcept nogil
-    # Replies in time to a phase's requests, those counted apart left out.
+    # Return how many of a phase's requests were answered before their timeout, of the commands that count in totals.
     cdef int64_t answered(self, int phase) noexcept nogil
-    # The good ones among them.
+    # Return how many of those were answered well.
     cdef int64_t answered_well(self, int phase) noexcept nogil
-    # Forgets a phase, for another load in the same process.
+    # Reset a phase, for another load in the same process.
     cdef void clear(self, int phase) noexcept nogil
 
-    # The latencies of a request that was not answered well.
+    # Record the latencies of a request that was not answered well.
     cdef void note_failed(self, Account *account, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil
 
     cdef inline void note_planned(self, const Request *r) noexcept nogil:
         self.accounts[r.phase * self.commands + r.command].tally.planned += 1
 
     cdef inline void note_ended(self, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil:
-        """`ended`, for those who know that their sink is a recorder; so is `note_planned`."""
+        """Do the same as `ended`, for callers whose sink is known to be a recorder. `note_planned` is such, too."""
         cdef Account *account = &self.accounts[r.phase * self.commands + r.command]
         account.tally.ended[<int>how] += 1
         if how != ANSWERED_WELL:

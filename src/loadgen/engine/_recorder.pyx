@@ -1,4 +1,7 @@
-"""What happened, counted. It reads no clock and knows no connection. `_recorder.pxd` has the layout and hot path."""
+"""The counts of one worker's requests. `_recorder.pxd` has the layout and hot path.
+
+A recorder reads no clock and knows no connection.
+"""
 
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
@@ -15,7 +18,7 @@ from loadgen.engine._sink cimport ANSWERED_WITH_ERROR, CORRUPT, TIMED_OUT, UNFIN
 cdef class Recorder(Sink):
     """One worker's counts, for the commands of `table`.
 
-    `scheduled`: response and service time differ, and lag exists.
+    With `scheduled`, response and service time differ, and there is a lag.
     """
 
     def __cinit__(self, bint scheduled=False, table=None):
@@ -67,8 +70,8 @@ cdef class Recorder(Sink):
             if self.scheduled:
                 counts_record(&account.service, now_ns - r.send_ns)
         elif how == TIMED_OUT or how == UNFINISHED:
-            # Its true latency is at least what it has waited. What was not sent has waited for a reply since its
-            # intended time, but has no service time.
+            # The true latency is at least the wait so far. A request that was not sent has waited for a reply since
+            # its intended time, but has no service time.
             if how == TIMED_OUT:
                 counts_record_censored(&account.failed, now_ns - r.intended_ns)
             counts_record_censored(&account.response, now_ns - r.intended_ns)
@@ -78,7 +81,7 @@ cdef class Recorder(Sink):
     cdef void sent(self, const Request *r, int64_t ours_ns, int64_t doubt_ns) noexcept nogil:
         cdef int64_t lag_ns = r.send_ns - r.intended_ns
         if r.resent:
-            # That it is sent again is the server's doing, and its lag has been counted.
+            # The server caused the second send, and the lag of the first one has been counted.
             return
         counts_record(&self.lag[r.phase], lag_ns)
         counts_record(&self.lag_ours[r.phase], ours_ns)
@@ -94,7 +97,7 @@ cdef class Recorder(Sink):
         self.accounts[r.phase * self.commands + r.command].tally.late += 1
 
     cdef void error_text(self, const Request *r, const char *text, int length) noexcept nogil:
-        """Counts an error reply by its first word; when there are too many words, under the last one's class."""
+        """Count an error reply by its first word. With too many words, the last class counts all others as `other`."""
         cdef int word = 0, i
         cdef ErrorClass *c
         while word < length and word < CLASS_NAME and <unsigned char>text[word] > c' ':
@@ -157,10 +160,10 @@ cdef class Recorder(Sink):
             self.classes[i].count[phase] = 0
 
     def counts(self, int phase):
-        """What one phase has come to: fields of `snapshot.Snapshot`, by name.
+        """Return the counts of one phase: fields of `snapshot.Snapshot`, by name.
 
-        `tallies` are {command: {field of Tally: count}}, `response`, `service` and `failed` {command: Histogram};
-        commands never planned are left out.
+        `tallies` are {command: {field of Tally: count}}, `response`, `service` and `failed` {command: Histogram}.
+        Commands without a planned request are left out.
         """
         cdef int number
         cdef Account *account
@@ -190,14 +193,14 @@ cdef class Recorder(Sink):
         }
 
     def examples(self):
-        """The first error reply of each class, in the server's words."""
+        """Return the first error reply of each class, in the server's words."""
         return {self.classes[i].name[:self.classes[i].name_length].decode("latin-1"):
                 self.classes[i].example[:self.classes[i].example_length].decode("utf-8", "replace")
                 for i in range(self.known_classes)}
 
 
 cdef dict tally(const Tally *t, const Command *row):
-    """Fields of `snapshot.Tally`, by name."""
+    """Return the fields of `snapshot.Tally`, by name."""
     cdef int end
     ended = {name: t.ended[end] for end, name in enumerate(END_NAMES)}
     hits = t.outcomes[row.hit] if row.hit != NO_OUTCOME else 0
