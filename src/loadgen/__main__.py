@@ -1,4 +1,4 @@
-"""`python -m loadgen`."""
+"""The entry of `python -m loadgen`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A pipeline on a non-blocking socket. `_connection.pxd` says what each function promises."""
+"""A pipeline on a non-blocking socket. `_connection.pxd` describes each function."""
 
 from libc.errno cimport (
     EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN, ECONNREFUSED, ECONNRESET, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPIPE,
@@ -16,7 +16,7 @@ from loadgen.engine._values cimport POOL
 cdef enum:
     PARTS = 16
 
-# A body with at least this much still to come is not worth copying into the read buffer.
+# A body with more bytes than this still to come is not worth copying into the read buffer.
 cdef enum:
     DISCARD = 65536
 
@@ -65,7 +65,7 @@ cdef int connection_finish(Connection *c, Transport net) noexcept nogil:
 
 cdef void blame_connect(Connection *c, int error) noexcept nogil:
     c.error = error
-    # A server that closes at once may be seen to have done so before it is seen to have accepted.
+    # When a server closes at once, the kernel may report the close before the accept.
     c.failure = (REFUSED if error == ECONNREFUSED
                  else RESET if error == ECONNRESET
                  else LOCAL if is_local(error)
@@ -73,7 +73,7 @@ cdef void blame_connect(Connection *c, int error) noexcept nogil:
 
 
 cdef bint is_local(int error) noexcept nogil:
-    """Whether it is this machine that has no descriptor, port, memory or protocol left for another stream."""
+    """True when this machine has no descriptor, port, memory or protocol left for another stream."""
     return (error == EMFILE or error == ENFILE or error == EADDRNOTAVAIL or error == ENOBUFS or error == ENOMEM
             or error == EAFNOSUPPORT)
 
@@ -95,7 +95,7 @@ cdef void connection_encode(Connection *c, uint32_t n, Codec codec, Values value
     if c.out_capacity - c.out_end < n * c.longest + BLOCK:
         compact(c)
     start = out = c.out + c.out_end
-    # No range: the indices go round at 2**32.
+    # No range: the indices wrap at 2**32.
     while i != c.pipe.tail:
         r = &c.pipe.ring[i & c.pipe.mask]
         i += 1
@@ -109,7 +109,7 @@ cdef void connection_encode(Connection *c, uint32_t n, Codec codec, Values value
 
 
 cdef void splice(Connection *c, Values values, size_t at) noexcept nogil:
-    """Puts the next value before byte `at` of the out-buffer."""
+    """Put the next value before byte `at` of the out-buffer."""
     cdef Splice *s = &c.splices[c.splice_tail & c.pipe.mask]
     s.at = at
     s.start = values.next_start()
@@ -119,10 +119,10 @@ cdef void splice(Connection *c, Values values, size_t at) noexcept nogil:
 
 
 cdef void compact(Connection *c) noexcept nogil:
-    """Moves what is unsent to the front of the out-buffer."""
+    """Move the unsent bytes to the front of the out-buffer."""
     cdef uint32_t i = c.splice_head
     memmove(c.out, c.out + c.out_at, c.out_end - c.out_at)
-    # No range: the indices go round at 2**32.
+    # No range: the indices wrap at 2**32.
     while i != c.splice_tail:
         c.splices[i & c.pipe.mask].at -= c.out_at
         i += 1
@@ -162,7 +162,7 @@ cdef bint connection_flush(Connection *c, Transport net, Values values, int64_t 
 
 
 cdef ssize_t flush_spliced(Connection *c, Transport net, Values values) noexcept nogil:
-    """One gathered write of out-buffer pieces and pool pieces, in their order."""
+    """Write out-buffer pieces and pool pieces in their order, with one gathered write."""
     cdef iovec parts[PARTS]
     cdef int n = 0
     cdef uint32_t at_splice = c.splice_head
@@ -209,7 +209,7 @@ cdef ssize_t flush_spliced(Connection *c, Transport net, Values values) noexcept
 
 
 cdef uint64_t connection_received(const Connection *c, Transport net) noexcept nogil:
-    # A FIN acknowledges what has come, and sending after it fails with EPIPE. A RST says nothing of what it cuts off.
+    # A FIN acknowledges the received bytes, and sending after a FIN fails with EPIPE. After a RST, nothing is known.
     if c.failure != END_OF_FILE and c.error != EPIPE:
         return UINT64_MAX
     return c.written - net.unacknowledged(c.stream)
@@ -219,7 +219,7 @@ cdef Read connection_read(Connection *c, Transport net, char *buffer, size_t siz
     cdef ssize_t n
     cdef bint discarded = c.pipe.decoder.skip > DISCARD
     if discarded:
-        # The line end behind a body is always looked at.
+        # The line end behind a body is always decoded.
         n = net.discard(c.stream, buffer, size, c.pipe.decoder.skip - 2)
     else:
         memcpy(buffer, c.pipe.keep, c.pipe.kept)

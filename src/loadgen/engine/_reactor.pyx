@@ -1,9 +1,9 @@
-"""Which streams are ready, and what is to be done at what time.
+"""Ready streams and calls at given times.
 
-On Linux one epoll descriptor of our own: a wake-up hands up to 256 ready sockets to compiled code, without libuv's cost
-per handle. A worker process sleeps in it, and gives uvloop its turn when uvloop's own descriptor, which is one of its
-members, has something; on a loop that others use too, uvloop watches it as if it were one socket. Where there is no
-epoll, the loop watches each socket.
+On Linux, a reactor has an epoll descriptor of its own: a wake-up passes up to 256 ready sockets to compiled code,
+without libuv's cost per handle. A worker process sleeps in this epoll. The epoll also watches uvloop's own descriptor,
+and uvloop has its turn when that is ready. On a loop that others use too, uvloop watches the epoll descriptor like one
+socket. Without epoll, the loop watches each socket.
 """
 
 import os
@@ -42,17 +42,17 @@ cdef extern from * nogil:
 
 
 cdef int64_t NEVER = 1 << 62
-# How long to spin before uvloop gets its turn, which costs about a microsecond.
+# The time of spinning between two turns of uvloop. A turn costs about a microsecond.
 cdef int64_t TURN_NS = 50_000
 
-# What has been handed to uvloop is done, and what that writes is in the kernel, after a few of its turns: callbacks
-# run before it looks at descriptors, it writes after that, and a callback may call for another. Meanwhile nobody
-# sleeps.
+# The turns of uvloop after which a callback handed to uvloop has run and its writes are in the kernel: in a turn,
+# callbacks run before uvloop looks at descriptors, uvloop writes after that, and a callback may schedule another. The
+# reactor does not sleep until then.
 cdef int TURNS = 8
 
 
 cdef class Watcher:
-    """Whoever a reactor reports to."""
+    """The receiver of a reactor's reports. This base class ignores them."""
 
     cdef void on_stream(self, void *owner, bint readable, bint writable) noexcept:
         pass
@@ -65,7 +65,7 @@ cdef class Watcher:
 
 
 cdef class Reactor:
-    """What is ready, and what is due. Only its subclasses can be used."""
+    """The source of reports on ready streams and times. Only its subclasses can be used."""
 
     def __cinit__(self, *arguments, **options):
         self.calls = []
@@ -110,31 +110,31 @@ cdef class Reactor:
         self.arm()
 
     def at(self, int64_t at_ns, call):
-        """Calls something at a monotonic time: not before it, in order, and after the watcher had its turn."""
+        """Call `call` at a monotonic time or later. Calls run in order of time, after the watcher's on_timer."""
         self.numbers += 1
         heappush(self.calls, (at_ns, self.numbers, call))
         self.arm()
 
     def forget_calls(self):
-        """Nothing that `at` was told is called any more."""
+        """Drop all calls that `at` has scheduled."""
         self.calls.clear()
         self.arm()
 
     def soon(self, call, *arguments):
-        """Calls something as soon as the compiled code that is at work has come to its end."""
+        """Call `call` as soon as the compiled code that is running has returned."""
         raise NotImplementedError
 
     def turn(self):
-        """Something was handed to the event loop, which is to have its turn."""
+        """Give the event loop its turn, because something was handed to the loop."""
 
     def close(self):
-        """Stops reporting and gives the descriptors back."""
+        """Stop reporting, and close the reactor's descriptors."""
         self.watcher = None
         self.calls.clear()
 
 
 cdef class Looped(Reactor):
-    """A reactor on an event loop, which has other things to see to. Only its subclasses can be used."""
+    """A reactor on an event loop, which also runs other callbacks. Only its subclasses can be used."""
 
     def __cinit__(self, loop, Time time, **options):
         self.loop = loop
@@ -170,7 +170,7 @@ cdef class Looped(Reactor):
             self.arm()
 
     cdef void spin_a_while(self) noexcept:
-        """Looks again and again, for as long as the loop can wait."""
+        """Look again and again, for TURN_NS at most."""
         cdef int64_t now_ns = self.time.now_ns(), until_ns = now_ns + TURN_NS
         while self.spinning and now_ns < until_ns:
             if now_ns >= self.next_ns():
@@ -179,7 +179,7 @@ cdef class Looped(Reactor):
             now_ns = self.time.now_ns()
 
     def on_turn(self):
-        """Spins, and asks the loop for another turn."""
+        """Spin, and schedule another turn on the loop."""
         self.turning = self.spinning
         if self.spinning:
             self.spin_a_while()
@@ -196,21 +196,21 @@ cdef class Looped(Reactor):
         Reactor.close(self)
 
     def leave(self):
-        """Takes everything off the loop."""
+        """Remove everything from the loop."""
         raise NotImplementedError
 
 
 cdef class EpollReactor(Looped):
-    """One epoll descriptor for all sockets and the timer.
+    """A reactor with one epoll descriptor for all sockets and the timer.
 
-    With `alone`, the loop is all this reactor's: it sleeps in its own epoll, where the loop's timers do not wake it.
-    The loop has its turn when one of its descriptors is ready, or something has been handed to it. Without `alone`, or
-    on a loop that does not tell its own descriptor, the loop watches this one.
+    With `alone`, nothing else uses the loop. The reactor sleeps in its own epoll, where the loop's timers do not wake
+    it, and the loop has its turn when one of the loop's descriptors is ready or something has been handed to the loop.
+    Without `alone`, or on a loop that does not expose its descriptor, the loop watches the epoll descriptor.
     """
 
     cdef int epoll
     cdef int loops_own    # the descriptor that is readable when the loop has something to do; -1 on a shared loop
-    cdef int turns        # that the loop is to have before this sleeps again
+    cdef int turns        # of the loop, before the reactor sleeps again
     cdef epoll_event events[BATCH]
 
     def __cinit__(self, loop, Time time, *, bint alone=False):
@@ -219,7 +219,7 @@ cdef class EpollReactor(Looped):
         self.epoll = epoll_create1(EPOLL_CLOEXEC)
         if self.epoll < 0:
             raise OSError("the kernel gives no epoll descriptor")
-        # Edge-triggered: each expiry reports once, and nobody has to read the timer.
+        # Edge-triggered: each expiry is reported once, and the timer need not be read.
         self.add(self.timer, EPOLLIN | EPOLLET, NULL)
 
     cdef int add(self, int fd, uint32_t events, void *owner) noexcept:
@@ -252,7 +252,7 @@ cdef class EpollReactor(Looped):
         epoll_ctl(self.epoll, EPOLL_CTL_DEL, stream, &event)
 
     cdef int report(self, int timeout_ms) noexcept:
-        """Reports what is ready, after having waited for that: how much it was."""
+        """Wait for ready streams, report them, and return their number; below 0 when a signal came."""
         cdef int i
         cdef uint32_t what
         cdef int n = epoll_wait(self.epoll, self.events, BATCH, timeout_ms)
@@ -266,7 +266,7 @@ cdef class EpollReactor(Looped):
                 # An error or a hang-up is found by reading.
                 self.watcher.on_stream(self.events[i].data.ptr, (what & ~EPOLLOUT) != 0, (what & EPOLLOUT) != 0)
         if self.sweeping and 0 <= n < BATCH:
-            # What was readable when the sweep was asked for has been among these, or among those before.
+            # Every stream that was readable when the sweep began has been reported now or before.
             self.sweeping = False
             if self.watcher is not None:
                 self.watcher.on_swept()
@@ -276,7 +276,10 @@ cdef class EpollReactor(Looped):
         self.on_ready()
 
     def on_ready(self):
-        """Serves what is ready, and what has become ready meanwhile, until nothing is or a batch is through."""
+        """Report ready streams, also those that become ready meanwhile, until none is left or BATCH are reported.
+
+        A sweep goes on until it is complete.
+        """
         cdef int n, served = 0
         while served < BATCH or self.sweeping:
             n = self.report(0)
@@ -285,7 +288,7 @@ cdef class EpollReactor(Looped):
             served += n
 
     def on_turn(self):
-        """Does what there is to do until the loop has something to do too, and asks it for another turn."""
+        """Report ready streams until the loop has something to do too, then schedule another turn."""
         if self.watcher is None or self.loops_own < 0 and not self.spinning:
             self.turning = False
             return
@@ -297,7 +300,7 @@ cdef class EpollReactor(Looped):
         else:
             while not (self.turns or self.spinning or self.watcher is None):
                 if self.report(0 if self.sweeping else -1) < 0:
-                    # A signal came, which the loop hears of.
+                    # A signal came, which the loop handles.
                     self.turns = TURNS
         self.loop.call_soon(self.on_turn)
 
@@ -315,7 +318,7 @@ cdef class EpollReactor(Looped):
 
 
 cdef class Descriptor:
-    """One descriptor on a loop's own list."""
+    """The callbacks of one descriptor that a loop watches."""
 
     cdef LoopReactor reactor
     cdef void *owner
@@ -330,7 +333,7 @@ cdef class Descriptor:
 
 
 cdef class LoopReactor(Looped):
-    """The loop's own readers and writers, a callback each: works wherever asyncio does."""
+    """A reactor on the loop's own readers and writers, a callback each. It works wherever asyncio does."""
 
     cdef dict watched
 
@@ -362,7 +365,7 @@ cdef class LoopReactor(Looped):
             self.loop.remove_writer(stream)
 
     cdef void sweep(self) noexcept:
-        # The loop has its readers of this turn called before the second of these.
+        # The loop calls the readers of this turn before on_swept.
         self.loop.call_soon(self.loop.call_soon, self.on_swept)
 
     def on_swept(self):
@@ -380,9 +383,9 @@ cdef class LoopReactor(Looped):
 
 
 def create(loop, Time time, str kind="auto", *, bint alone=False):
-    """The reactor for this machine: `epoll` where there is one, else `loop`; `kind` asks for one by name.
+    """Return a reactor for this machine: `epoll` where there is one, else `loop`. `kind` selects one by name.
 
-    With `alone`, nothing else is on the loop that needs its timers.
+    With `alone`, nothing else on the loop needs the loop's timers.
     """
     if kind == "epoll" or (kind == "auto" and LOADGEN_EPOLL):
         return EpollReactor(loop, time, alone=alone)

@@ -1,5 +1,6 @@
-# What hears how each request ended. The recorder is one sink, a lane another: it decides what is owed after that, and
-# tells the recorder. A history of single requests, or a correlation of several by their values, would be others.
+# The receiver of the ends of requests. The recorder is one sink. A lane is another, which decides what is owed after an
+# end and passes the end to the recorder. A history of single requests, or a correlation of several by their values,
+# would be others.
 #
 # A request is planned once, and ends once.
 
@@ -7,37 +8,37 @@ from libc.stdint cimport int64_t
 
 from loadgen._request cimport Request
 
-# How a request ended: the columns of an account that adds up to what was planned.
+# The ends of a request. Their counts add up to the number of planned requests.
 cdef enum End:
     ANSWERED_WELL = 0
     ANSWERED_WITH_ERROR = 1
     TIMED_OUT = 2
-    LOST = 3           # its connection went
-    CORRUPT = 4        # its reply was no reply to it
-    UNFINISHED = 5     # it was open, or never sent, when the load was over
+    LOST = 3           # the connection was lost
+    CORRUPT = 4        # the bytes received were no reply to the request
+    UNFINISHED = 5     # open, or never sent, when the load was over
     ENDS = 6
 
 
 cdef class Sink:
     cdef void planned(self, const Request *r) noexcept nogil
 
-    # It has ended. `sent`: its last byte had gone to the kernel. Of a reply, `r.outcome` has what it said. A timeout is
-    # told at its deadline, and not at the time at which it was found.
+    # The request has ended. `sent`: its last byte had gone to the kernel. After a reply, `r.outcome` is the reply's
+    # outcome. For a timeout, `now_ns` is the deadline, and not the time at which the timeout was found.
     cdef void ended(self, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil
 
-    # With a schedule: its last byte went to the kernel at r.send_ns. So much of the delay was the generator's for
-    # certain, and as much more may have been.
+    # With a schedule: the request's last byte went to the kernel at r.send_ns. `ours_ns` of the delay was the
+    # generator's for certain, and up to `doubt_ns` more may have been.
     cdef void sent(self, const Request *r, int64_t ours_ns, int64_t doubt_ns) noexcept nogil
 
-    # Beside the end of a request that no reply came to: its last byte never went to the kernel.
+    # Called beside the end of a request without a reply, when its last byte never went to the kernel.
     cdef void unsent(self, const Request *r) noexcept nogil
 
-    # A reply to a request that had timed out.
+    # A reply came to a request that had timed out.
     cdef void late(self, const Request *r) noexcept nogil
 
-    # The text of an error reply, beside its end.
+    # Called beside the end of a request with an error reply, with the text of the reply.
     cdef void error_text(self, const Request *r, const char *text, int length) noexcept nogil
 
-    # A request that a server which closed its connection had not received. True: it goes out once more, and has not
-    # ended.
+    # The server closed the connection before it received the request. True when the sink sends the request once more:
+    # the request has not ended.
     cdef bint takes_back(self, const Request *r) noexcept nogil

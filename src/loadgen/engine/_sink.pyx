@@ -1,10 +1,10 @@
-"""What hears how each request ended. `_sink.pxd` has the interface; this one hears nothing."""
+"""The receiver of the ends of requests. `_sink.pxd` describes the interface."""
 
 END_NAMES = ("ok", "errors", "timeouts", "lost", "corrupt", "unfinished")
 
 
 cdef class Sink:
-    """Only its subclasses can be used."""
+    """A sink that ignores all calls. Only its subclasses can be used."""
 
     cdef void planned(self, const Request *r) noexcept nogil:
         pass
