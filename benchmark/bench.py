@@ -1,4 +1,4 @@
-"""Measures what load costs loadgen, beside other generators and bare C on this machine. README.md says how to read it.
+"""Measure the CPU that load costs loadgen, beside other generators and bare C. README.md explains the figures.
 
 .venv/bin/python benchmark/bench.py            everything, as in `make bench`
 .venv/bin/python benchmark/bench.py --only shapes,micro --rounds 9 --against HEAD~1

@@ -1,10 +1,10 @@
-"""How often `loadgen gate` is right on this host: a server against itself, and against itself with a planted delay.
+"""Measure how often `loadgen gate` is right on this host.
 
 .venv/bin/python benchmark/gates.py            20 gates of each kind, as in `make gates`: an hour or more
 .venv/bin/python benchmark/gates.py --only planted --gates 5
 
-A gate of a server against itself should be red in at most 1 of 20. One against itself with 5 % more service time should
-be red in at least 18 of 20, and its interval should cover what was planted in as many.
+A gate of a server against itself should fail in at most 1 of 20. A gate of a server against itself with 5 % more
+service time should fail in at least 18 of 20, and its interval should cover the planted difference in as many.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ LOADGEN = [sys.executable, "-m", "loadgen"]
 CONFIG = ROOT / "benchmark/config/gate.toml"
 REDIS = ROOT / "server/config/redis.toml"
 
-# Long beside what a request takes otherwise, and short enough that the server spins through it: so it is CPU time too.
+# Long beside the rest of a request's service time, and short enough that the server spins through the delay, so that
+# the delay is CPU time too.
 DELAY_NS = 50_000
 PLANTED = 0.05
 
-# 2: a config that is wrong, which no gate gets over.
+# The exit statuses of a gate that was held. 2, a wrong config, is not one of them.
 ANSWERED = (0, 1, 4)
 
 SERVER_FILE = """\
@@ -107,7 +108,7 @@ def planted(folder: Path, options: argparse.Namespace) -> Iterator[str]:
     """The built-in server against itself with 5 % more service time: every red is right."""
     baseline, candidate = folder / "delay.toml", folder / "delay-and-5-percent.toml"
     baseline.write_text(SERVER_FILE.format(delay_ns=DELAY_NS))
-    # The delay is not all of the service time: what is planted is 5 % of the whole, as it is seen from outside.
+    # The delay is not all of the service time. The planted difference is 5 % of the whole, as seen from outside.
     whole_ns = 1e9 / throughput_of(baseline)
     candidate.write_text(SERVER_FILE.format(delay_ns=DELAY_NS + round(PLANTED * whole_ns)))
     effect = 1 / (1 + PLANTED) - 1

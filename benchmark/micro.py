@@ -1,6 +1,6 @@
-"""Builds _micro.pyx against the package's .pxd files, runs its loops, and reads what they say.
+"""Build _micro.pyx against the package's .pxd files, run its loops, and read their figures.
 
-python micro.py FOLDER CALLS    (in FOLDER lies the built module) prints ns per call by name, as JSON
+python micro.py FOLDER CALLS    prints ns per call by name, as JSON; FOLDER has the built module
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main(folder: str, calls: str) -> None:
 
     n = int(calls)
     codecs = {"resp": Resp(16, VALUE_BYTES), "memcache": Memcache(16, VALUE_BYTES)}
-    # The first round of each loop warms caches and clock, and is not looked at.
+    # The first round of each loop warms caches and clock, and is ignored.
     figures = {}
     for calls_now in (n // 10 + 1, n):
         for protocol, codec in codecs.items():

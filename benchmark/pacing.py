@@ -1,6 +1,6 @@
-"""What it costs loadgen to keep to a schedule: open loop at half of what its closed loop reaches, in the same round.
+"""The cost of a schedule in loadgen: an open loop at half of its closed loop's throughput, in the same round.
 
-Beside it stands bare C that keeps to the same rate, sleeping between due times as loadgen does.
+Bare C is measured beside loadgen at the same rate, and sleeps between due times as loadgen does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from processes import run
 from sections import Report, Settings, ratios, say
 from table import Goal, spread, table
 
-# Whether the run was valid is what is measured, so that must not end it.
+# Lag and shortfall are what is measured, so they must not make a run invalid.
 OPEN_LOOP = ["--set", "verdict.lag=30s", "--set", "verdict.shortfall=1"]
 
 

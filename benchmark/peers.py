@@ -1,7 +1,7 @@
-"""The generators that are compared, one class each: which command makes a shape of load, and how its figures are read.
+"""The generators that are compared, one class each: the command for a shape of load, and the reading of its figures.
 
-All of them are given the same: one thread, 80 % GET and 20 % SET, 10,000 keys of 16 bytes, all of which exist, and
-values of 64 bytes. It starts no server and judges nothing.
+All generators have the same load: one thread, 80 % GET and 20 % SET, 10,000 keys of 16 bytes, all of which exist, and
+values of 64 bytes. This file starts no server and judges nothing.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ VALUE_BYTES = 64
 GETS = 0.8
 FIRST_MEMTIER_KEY = 10_000_000
 
-# What a login shell gives a process: loadgen has to raise it by itself.
+# The soft limit on open files that a login shell sets. loadgen has to raise the limit by itself.
 USUAL_FILES = 1024
 
-# How long loadgen runs before it measures.
+# loadgen's warm-up before the measured time.
 WARMUP_S = 0.2
 
-# With so many requests, a generator's rate is found before it is measured.
+# The requests of the run that finds a generator's rate before the generator is measured, and the fewest of any run.
 TRIAL_REQUESTS = 10_000
 
 

@@ -1,6 +1,6 @@
-"""Processes: pinned to a CPU, run to their end, and what they cost.
+"""Processes that are pinned to a CPU and run to their end, and the cost of each.
 
-It does not know what the programs are. Whatever is started here is ended here, by its own id.
+This file does not know the programs. A process that is started here is ended here, by its own id.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# How often a running process is looked at for its peak memory, which goes when it ends.
+# The time between two readings of a running process's peak memory, which cannot be read after its end.
 LOOK_EVERY_S = 0.05
 
-# No program here runs for longer than its own duration and this.
+# The longest that a program may run when its memory is read.
 PATIENCE_S = 180.0
 
 
@@ -46,7 +46,7 @@ def pinned(cpu: int | None, soft_files: int | None = None) -> Iterator[None]:
     """What is started meanwhile runs on `cpu`, with a soft limit of `soft_files` open files (None: all allowed)."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     own_cpus = os.sched_getaffinity(0) if cpu is not None else set()
-    # macOS refuses a soft limit of "no limit" as such.
+    # macOS refuses a soft limit of "no limit".
     most = 65536 if hard == resource.RLIM_INFINITY else hard
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft_files or most, most), hard))
     if cpu is not None:
@@ -94,7 +94,8 @@ def run(
             line = " ".join([*(f"{name}={value}" for name, value in (environment or {}).items()), *command])
             raise BenchmarkError(f"`{line}` ended with {process.returncode}: {why}")
     if not peaks:
-        # Linux hands a program the peak of whoever started it, so this is only for systems without /proc.
+        # On Linux, a program inherits the peak of the process that started it, so this is only for systems without
+        # /proc.
         peaks = {process.pid: usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)}
     children = [peak for pid, peak in peaks.items() if pid != process.pid]
     return Ended(said, wall_s, usage.ru_utime + usage.ru_stime, sum(peaks.values()), max(children, default=0))
@@ -105,7 +106,7 @@ def watch(pid: int, began: float) -> dict[int, int]:
     peaks: dict[int, int] = {}
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
         for one in (pid, *children_of(pid)):
-            # Zero is a process that has just been started, or ended.
+            # Zero means that the process has just been started or has ended.
             peaks[one] = max(peaks.get(one, 0), peak_rss_bytes(one))
         if time.perf_counter() - began > PATIENCE_S:
             raise BenchmarkError(f"process {pid} did not end within {PATIENCE_S:.0f} s")

@@ -1,7 +1,7 @@
-"""What a closed loop's throughput owes to when it refills a pipeline: `connection.refill`, slot against drained, redis.
+"""The effect of `connection.refill` on a closed loop's throughput: slot against drained, on redis.
 
-Beside the throughput stand two figures that other programs of the machine disturb less: how many requests the server
-finds in one read, and what CPU time it spends on a request.
+Two more figures are measured, which other programs of the machine disturb less: the number of requests that the server
+finds in one read, and the server's CPU time per request.
 """
 
 from __future__ import annotations

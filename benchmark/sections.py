@@ -1,7 +1,7 @@
-"""What the benchmark measures, a section each.
+"""The measurements of the benchmark, a section each.
 
-Rounds are interleaved: all that a ratio compares runs within one round, in an order that moves on from round to round.
-A ratio is taken within its round, and the median is that of the ratios.
+Rounds are interleaved: both sides of a ratio run within one round, in an order that rotates from round to round. A
+ratio is taken within its round, and the median is that of the ratios.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The servers under load: redis-server and memcached, on a free port, pinned, filled, ended by their own pid.
 
-It knows both protocols as far as writing keys and asking for counters goes, and nothing of generators.
+This file knows as much of both protocols as it takes to write keys and read counters, and nothing of generators.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def installed(kind: str) -> bool:
 def started(kind: str, cpu: int | None) -> Iterator[Server]:
     """A server of the given kind. Raises BenchmarkError when it does not start."""
     with tempfile.TemporaryDirectory(prefix="loadgen-bench-") as folder:
-        # memcached gives up root, so the folder it works in must be open to others.
+        # memcached gives up root, so its working folder must be open to others.
         Path(folder).chmod(0o755)
         for _ in range(START_ATTEMPTS):
             port = free_port()

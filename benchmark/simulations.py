@@ -1,7 +1,7 @@
-"""How often the rule of comparisons errs, simulated with the code that ships: `make simulate`.
+"""Simulate how often the rule of comparisons errs, with the code that ships: `make simulate`.
 
 A suite is a comparison of one thing with itself, or with one that is 5 % worse, on a host whose noise is known. Seeds
-are fixed: the same numbers come out every time.
+are fixed, so that the numbers are the same every time.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from loadgen.stats.sequential import Rule, Shift, Suite
 
 THRESHOLD = 0.05
 CORRELATION = 0.5
-# A spoilt round is one in ten, and a fifth off either way.
+# One round in ten is spoilt, by a fifth up or down.
 SPIKES, SPIKE = 0.1, 0.2
-# With fewer degrees of freedom, Student's distribution has no σ.
+# The fewest degrees of freedom with which Student's distribution has a σ.
 FREEDOM = 3
 
 
@@ -41,7 +41,8 @@ class Noise:
         """A round's differences of metrics that are correlated, and that a spoilt round spoils alike."""
         scale = self.sigma
         if self.heavy:
-            # A normal deviate over the root of a mean square of three is Student's; its variance is 3.
+            # A normal deviate, divided by the root of the mean square of three others, has Student's distribution with
+            # 3 degrees of freedom. Its variance is 3.
             scale /= math.sqrt(chance.gammavariate(FREEDOM / 2, 2) / FREEDOM) * math.sqrt(FREEDOM / (FREEDOM - 2))
         spike = chance.choice((-SPIKE, SPIKE)) if self.spiked and chance.random() < SPIKES else 0.0
         shared = math.sqrt(CORRELATION) * chance.gauss()

@@ -1,16 +1,16 @@
-"""Whether a generator that stands still is found out, and one that does not is left alone: 20 times for each trouble.
+"""Check that a stopped generator makes a run invalid, and a stopped server does not: 20 runs for each kind of trouble.
 
 .venv/bin/python benchmark/stills.py            all of it, as in `make stills`: some ten minutes, Linux
 .venv/bin/python benchmark/stills.py --only quota --times 5
 
 `stopped`      the workers are stopped for 60 or 80 ms of every 100, at 10,000 to 40,000 requests/s: invalid, "stopped"
 `quota`        the generator has a CPU quota of a quarter (needs root and a `cpu` controller): invalid, "CPU quota"
-`server`       the server is stopped for 80 ms of every 100: not the generator's
-`descheduled`  twice what the server takes, and a real-time process takes the worker's CPU for 10 ms of every 100, while
-               the server owes replies to more than that (needs root): not the generator's
+`server`       the server is stopped for 80 ms of every 100: valid
+`descheduled`  the load is twice what the server takes, and a real-time process takes the worker's CPU for 10 ms of
+               every 100, while the server owes more than 10 ms of replies (needs root): valid
 
-Where root allows it, workers and server are real-time processes on a CPU each, so that other programs of this machine
-do not stop them as well. What they did all the same shows in the accounts, which are printed for each run.
+With root, workers and server are real-time processes on a CPU each, so that other programs of this machine do not stop
+them as well. The accounts that are printed for each run show the stops that happened all the same.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ COMMON = (
     "workload.commands.set=0",
 )
 SHALLOW = ("connection.connections=2", "connection.pipeline_depth=1")
-# 400 requests at the 100 µs that this server takes for each: 40 ms of work, for pauses of 10 ms.
+# 400 requests in flight, at 100 µs each: the server has 40 ms of work, and the pauses are of 10 ms.
 SLOW, DEEP = ["--delay", "100us"], ("connection.connections=4", "connection.pipeline_depth=100")
 
 
