@@ -1,4 +1,4 @@
-"""Rounds on real servers: what is restarted, in which order, with which requests, and what the others do meanwhile."""
+"""Rounds on real servers: restarts, the order of slices, the requests, and what idle servers do."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ BOTH_LOOPS = {"throughput": 0.05, "p99": 0.1, "server_cpu": 0.05, "rss": 0.05}
 SHORT = ComparisonSettings(
     thresholds=BOTH_LOOPS,
     one_sided=True,
-    slice_ns=100_000_000,
-    settle_ns=20_000_000,
+    slice_ns=50_000_000,
+    settle_ns=10_000_000,
     slices=2,
     rate_per_s=2000,
     max_rounds=4,
 )
+CLOSED = replace(SHORT, thresholds={"throughput": 0.05})
 SEEDS = (1, 1, 5)
 # What the machine does to the generator while tests share it spoils no slice.
 LIMITS = VerdictLimits(lag_ns=30 * NS_PER_S, shortfall=1.0)
@@ -80,7 +81,7 @@ def test_every_round_starts_each_server_anew_and_ends_it() -> None:
             seen.append((self.number, side.server.pid))
             return side
 
-    rounds = Watched((managed(name="a"), managed(name="b")), SHORT, 1, lambda event: None)
+    rounds = Watched((managed(name="a"), managed(name="b")), CLOSED, 1, lambda event: None)
     for number in (1, 2):
         rounds.next()
         assert not any(psutil.pid_exists(pid) for started, pid in seen if started == number)
@@ -89,8 +90,7 @@ def test_every_round_starts_each_server_anew_and_ends_it() -> None:
 
 
 def test_slices_mirror_each_other_and_who_is_first_is_the_seeds_to_say() -> None:
-    closed = replace(SHORT, thresholds={"throughput": 0.05})
-    orders = [rounds_of(managed(name="a"), managed(name="b"), settings=closed, seed=s).next().order for s in SEEDS]
+    orders = [rounds_of(managed(name="a"), managed(name="b"), settings=CLOSED, seed=s).next().order for s in SEEDS]
     assert orders[0] == orders[1]
     assert all(order == tuple(reversed(order)) and sorted(order) == [0, 0, 1, 1] for order in orders)
     assert orders[1] != orders[2]
@@ -107,7 +107,7 @@ def test_a_round_has_every_metric_of_every_candidate() -> None:
 
 
 def test_only_the_loops_of_judged_metrics_are_run() -> None:
-    [closed] = rounds_of(managed(), settings=replace(SHORT, thresholds={"throughput": 0.05})).next().values
+    [closed] = rounds_of(managed(), settings=CLOSED).next().values
     assert set(closed) == {"throughput", "server_cpu", "rss"}
     [opened] = rounds_of(managed(), settings=replace(SHORT, thresholds={"p99": 0.05})).next().values
     assert set(opened) == {"p50", "p99", "p999", "server_cpu", "rss"}
@@ -184,7 +184,7 @@ def test_the_cpus_of_load_and_servers_are_kept_from_sleeping(
         servers=on_cpu(own, last),
         plan=replace(own.plan, workers=tuple(replace(worker, cpu=first) for worker in own.plan.workers)),
     )
-    rounds = Looking([pinned], replace(SHORT, awake=said), 1, lambda event: None)
+    rounds = Looking([pinned], replace(CLOSED, awake=said), 1, lambda event: None)
     rounds.next()
     assert all(cpus == ({(first,), (last,)} if kept else set()) for cpus in policies)
     assert bool(policies)
@@ -197,7 +197,7 @@ def test_cpus_that_nobody_is_pinned_to_are_not_kept_from_sleeping() -> None:
 
 def test_nothing_is_said_of_cpus_that_could_not_be_kept_from_sleeping(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(awake, "kept", lambda cpus: contextlib.nullcontext([]))
-    rounds = rounds_of(managed(), settings=replace(SHORT, awake=Awake.ALWAYS))
+    rounds = rounds_of(managed(), settings=replace(CLOSED, awake=Awake.ALWAYS))
     rounds.next()
     assert not any("sleeping" in note for note in rounds.notes)
 
@@ -213,7 +213,9 @@ def test_workers_say_nothing_while_a_slice_is_measured() -> None:
             assert taken.measured.total.ok > 0
             return taken
 
-    Looking((managed(name="a"),), replace(SHORT, slice_ns=1_200_000_000), 1, lambda event: None).next()
+    own = managed()
+    talkative = replace(own, plan=replace(own.plan, load=replace(own.plan.load, interval_ns=20_000_000)))
+    Looking([talkative], SHORT, 1, lambda event: None).next()
     assert set(heard) == {0}
 
 
@@ -236,16 +238,17 @@ def test_an_idle_server_runs_unless_it_is_to_be_stopped(idle: Idle, state_of_oth
             started.append(side)
             return side
 
-    settings = replace(SHORT, thresholds={"throughput": 0.05}, idle=idle)
+    settings = replace(CLOSED, idle=idle)
     Looking((managed(name="a"), managed(name="b")), settings, 1, lambda event: None).next()
     assert set(states) == {("own", "runs"), ("other", state_of_others)}
 
 
 def test_a_server_that_uses_a_cpu_although_it_was_stopped_is_a_note() -> None:
-    # Its helper is not of its process group, so that the group's SIGSTOP does not reach it.
-    start = "subprocess.Popen([sys.executable, '-c', 'while True: pass'], start_new_session=True)"
+    # The helper is not in the server's process group, so that the group's SIGSTOP does not reach the helper.
+    helper = "import time\nwhile True: time.sleep(0.0002)"
+    start = f"subprocess.Popen([sys.executable, '-c', {helper!r}], start_new_session=True)"
     busy = (sys.executable, "-c", f"import os, subprocess, sys; {start}; os.execvp(sys.argv[1], sys.argv[1:])", *REDIS)
-    settings = replace(SHORT, thresholds={"throughput": 0.05}, idle=Idle.STOP)
+    settings = replace(CLOSED, idle=Idle.STOP)
     rounds = rounds_of(managed(name="a"), managed(name="busy", program=busy), settings=settings)
     rounds.next()
     [note] = [note for note in rounds.notes if "of a CPU" in note]
@@ -259,7 +262,7 @@ IDLE_SERVER = (sys.executable, str(SUPPORT / "idle_server.py"), "{port}")
 @pytest.mark.parametrize("idle", [Idle.RUN, Idle.ALONE])
 def test_a_server_that_dies_of_an_interrupted_wait_gets_its_round(idle: Idle) -> None:
     candidates = (managed(name="a"), managed(name="mio", program=(*IDLE_SERVER, "eintr")))
-    rounds = rounds_of(*candidates, settings=replace(SHORT, thresholds={"throughput": 0.05}, idle=idle))
+    rounds = rounds_of(*candidates, settings=replace(CLOSED, idle=idle))
     ended = rounds.next()
     assert all(values["throughput"] > 0 for values in ended.values)
     assert rounds.alone is (idle is Idle.ALONE)
@@ -268,7 +271,7 @@ def test_a_server_that_dies_of_an_interrupted_wait_gets_its_round(idle: Idle) ->
 @LINUX_ONLY
 def test_a_server_that_dies_of_being_stopped_is_quoted_and_the_key_is_named() -> None:
     candidates = (managed(name="a"), managed(name="mio", program=(*IDLE_SERVER, "eintr")))
-    rounds = rounds_of(*candidates, settings=replace(SHORT, thresholds={"throughput": 0.05}, idle=Idle.STOP))
+    rounds = rounds_of(*candidates, settings=replace(CLOSED, idle=Idle.STOP))
     with pytest.raises(TargetError) as raised:
         rounds.next()
     words = str(raised.value)
@@ -281,7 +284,7 @@ def test_a_server_that_dies_of_being_stopped_is_quoted_and_the_key_is_named() ->
 def test_where_an_idle_server_spins_each_is_run_alone_and_it_is_named() -> None:
     told: list[Event] = []
     candidates = (managed(name="a"), managed(name="uring", program=(*IDLE_SERVER, "spins")))
-    rounds = Rounds(candidates, replace(SHORT, thresholds={"throughput": 0.05}), 1, told.append)
+    rounds = Rounds(candidates, CLOSED, 1, told.append)
     ended = rounds.next()
     assert all(values["throughput"] > 0 for values in ended.values)
     assert ended.order in ((0, 0, 1, 1), (1, 1, 0, 0))
@@ -295,7 +298,7 @@ def test_where_an_idle_server_spins_each_is_run_alone_and_it_is_named() -> None:
 
 
 def test_a_server_at_rest_is_not_taken_for_one_that_spins() -> None:
-    rounds = rounds_of(managed(name="a"), managed(name="b"), settings=replace(SHORT, thresholds={"throughput": 0.05}))
+    rounds = rounds_of(managed(name="a"), managed(name="b"), settings=CLOSED)
     rounds.next()
     assert (rounds.at_rest, rounds.alone, rounds.notes) == (True, False, {})
 
@@ -314,7 +317,7 @@ class Spoilt(Rounds):
 
 
 def test_a_slice_in_which_the_host_took_a_cpu_away_is_measured_again_within_a_third_more() -> None:
-    settings = replace(SHORT, thresholds={"throughput": 0.05}, slice_ns=30_000_000, slices=4)
+    settings = replace(CLOSED, slice_ns=30_000_000, slices=4)
     rounds = Spoilt((managed(name="a"), managed(name="b")), settings, 1, lambda event: None)
     rounds.spoilt = (2,)
     ended = rounds.next()
@@ -336,7 +339,7 @@ def test_a_round_in_which_requests_failed_is_run_again_once() -> None:
                 self.failures -= 1
                 raise RequestsFailed(f"{side.name}: 3 % of requests failed (timeouts 3).")
 
-    rounds = Failing((managed(name="a"),), replace(SHORT, thresholds={"throughput": 0.05}), 1, lambda event: None)
+    rounds = Failing((managed(name="a"),), CLOSED, 1, lambda event: None)
     rounds.failures = 1
     assert rounds.next().number == 1
     assert list(rounds.notes) == ["round 1 was run again: a: 3 % of requests failed (timeouts 3)"]
@@ -393,7 +396,7 @@ def test_servers_are_pinned_where_they_are_told_to() -> None:
             super().check_connected(side)
 
     own = managed()
-    Looking([replace(own, servers=on_cpu(own, cpu))], SHORT, 1, lambda event: None).next()
+    Looking([replace(own, servers=on_cpu(own, cpu))], CLOSED, 1, lambda event: None).next()
     assert {tuple(cpus) for cpus in seen} == {(cpu,)}
 
 

@@ -1,12 +1,16 @@
-"""Rounds of comparisons that never ran, with values that are made up: for what comes of them."""
+"""Rounds of comparisons that did not run, with made-up values: for tests of what is done with rounds."""
 
 from __future__ import annotations
 
 import math
 import random
 from collections.abc import Container, Mapping
+from dataclasses import replace
+
+import pytest
 
 from loadgen.compare.round import Round
+from loadgen.compare.rounds import Rounds
 from loadgen.percentiles import COMPARED
 from loadgen.reason import Code
 
@@ -53,3 +57,19 @@ class Constructed:
             name: usual * effects.get(name, 1.0) * math.exp(self.random.gauss(0, self.sigma / math.sqrt(2)))
             for name, usual in USUAL.items()
         }
+
+
+def run_first_rounds_only(patch: pytest.MonkeyPatch) -> None:
+    """Has each comparison run its first round; every later round has the values of the first, times noise."""
+    drawn, run = random.Random(1), Rounds.next
+    firsts: dict[Rounds, Round] = {}
+
+    def next_round(rounds: Rounds) -> Round:
+        if rounds not in firsts:
+            return firsts.setdefault(rounds, run(rounds))
+        rounds.number += 1
+        first = firsts[rounds]
+        values = [{name: value * drawn.lognormvariate(0, 0.01) for name, value in own.items()} for own in first.values]
+        return replace(first, number=rounds.number, values=tuple(values))
+
+    patch.setattr(Rounds, "next", next_round)

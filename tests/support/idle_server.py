@@ -1,7 +1,7 @@
-"""A server of RESP that is peculiar while it is idle: `idle_server.py PORT WAY`. It keeps nothing, and says OK to all.
+"""A RESP server that is peculiar while it is idle: `idle_server.py PORT WAY`. It stores nothing and answers OK to all.
 
-eintr: where its wait is interrupted, as epoll_wait(2) is by SIGCONT, it takes that for the end (some servers do).
-spins: it never sleeps, as a server that polls a submission queue.
+eintr: the server exits when its wait is interrupted, as SIGCONT interrupts epoll_wait(2). Some servers do this.
+spins: the server polls several thousand times a second, as a server with a submission queue does, and so uses a CPU.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import os
 import re
 import socket
 import sys
+import time
 
 EPOLL_CTL_ADD, EPOLLIN = 1, 1
+# Some percent of a CPU: more than a server at rest uses, and enough is left for what else the machine does.
+POLL_S = 0.0002
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -36,6 +39,7 @@ def main(port: int, way: str) -> None:
             print("Error: Interrupted system call (os error 4)", file=sys.stderr, flush=True)
             sys.exit(1)
         if not count:
+            time.sleep(POLL_S)
             continue
         ready = connections[found.fd]
         if ready is listener:
