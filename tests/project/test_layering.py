@@ -138,7 +138,7 @@ record.write ← units percentiles escape severity reason signs usage snapshot s
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
 record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan events
     stats judge.judging compare.shape compare.settings compare.candidate compare.round compare.answers smoke.check
-    smoke.ended
+    smoke.ended record.schema
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
 
 # Events to text.
