@@ -215,6 +215,7 @@ def test_a_request_refused_early_has_its_send_lag_counted_like_any_other() -> No
             "workload.commands.get=0",
             "workload.rate_limit=50",
             "connection.connections=1",
+            "general.duration=0.2s",
         )
     measured = result.measured
     assert measured.total.errors == 10
