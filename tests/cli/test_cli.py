@@ -1,4 +1,4 @@
-"""The command line as a user meets it: what goes where, what wins over what, and how it ends."""
+"""The command line: where each output goes, which setting wins over which, and the exit statuses."""
 
 from __future__ import annotations
 

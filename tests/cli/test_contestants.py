@@ -1,4 +1,4 @@
-"""The candidates of a command line: what is read of them, how often, and which CPUs they get."""
+"""The candidates of a command line: what is read from each, how often it is read, and which CPUs a candidate gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real runs against real servers: what is reported is what the server's own counters say."""
+"""Real runs against real servers: the reported numbers are those of the server's own counters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flags of several tools: what each comes to, what is refused and how, and that the table in docs/FLAGS.md is true."""
+"""Flags of several tools: the settings that they stand for, refused flags, and the table in docs/FLAGS.md."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""`loadgen gate` and `loadgen compare` as commands: what takes part, exit statuses and files.
+"""`loadgen gate` and `loadgen compare` as commands: candidates, exit statuses and files.
 
-A few gates have real servers and short rounds: one that fails, one that passes, and those that something ends. The
-others have rounds that are made up. Whether an answer is right is asked in test_contest and at length
-(benchmark/gates.py): on a machine that tests share, a handful of short rounds prove nothing but differences as large as
-those planted here.
+A few gates have real servers and short rounds: one that fails, one that passes, and some that are ended early. All
+other comparisons have made-up rounds. tests/compare/test_contest.py and, at length, benchmark/gates.py test whether
+an answer is right: on a machine that tests share, a few short rounds prove only differences as large as those planted
+here.
 """
 
 from __future__ import annotations

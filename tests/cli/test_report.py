@@ -1,4 +1,4 @@
-"""`loadgen report`: an earlier result, shown as the command itself showed it."""
+"""`loadgen report` shows an earlier result as the command itself showed it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparisons as a whole, on rounds whose values are made up: when they end, what they answer, what they refuse."""
+"""Whole comparisons on made-up rounds: when they end, what they answer, and what they refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What earlier result files say, and what is wrong with those that say nothing."""
+"""Earlier result files: their values, and the sentence about a file that has none."""
 
 from __future__ import annotations
 

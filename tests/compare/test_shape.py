@@ -1,4 +1,4 @@
-"""The shape of a load: what a plan and a record say of it, and in what two differ."""
+"""The shape of a load: the description made from a plan or a record, and the differences of two shapes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What slices of load come to as metrics."""
+"""The metrics that are computed from slices of load."""
 
 from __future__ import annotations
 

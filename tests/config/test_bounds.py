@@ -1,4 +1,4 @@
-"""Configurations that are large or written for something else: read in time that grows with their size, or refused."""
+"""Large configurations, and files of other programs, are refused or read in a time that grows with their size."""
 
 from __future__ import annotations
 

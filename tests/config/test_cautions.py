@@ -1,4 +1,4 @@
-"""A key that is accepted and not acted on is warned of, where it stands; a default never is."""
+"""A key that is accepted and not acted on gets a warning with its place in the file; a default gets none."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Files of cachecannon and of crucible's benchmark keep their tools' pattern, and a sentence says so."""
+"""Files of cachecannon and of crucible's benchmark keep their own tool's semantics, and a sentence says so."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""[smoke], [compare] and [gate]: what those who judge a server are told, and which change of which metric matters."""
+"""[smoke], [compare] and [gate]: the settings that each table gives, and the thresholds of the metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What loads, what it means, and what wins over what."""
+"""Configurations that load: the values they come to, and which source of a value wins."""
 
 import os
 import re

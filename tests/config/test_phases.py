@@ -1,4 +1,4 @@
-"""What [[workload.phase]] takes, and the profile that it comes to: as long as the phases, with their requests."""
+"""[[workload.phase]]: the keys it takes, and the profile it gives: its length and its number of requests."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every key that tomli finds has a position, and at that position its name is written."""
+"""Every key that tomli finds has a position, and the key's name stands at that position."""
 
 import re
 

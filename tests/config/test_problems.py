@@ -1,4 +1,4 @@
-"""What is wrong is said at once, where it stands, and with what to do about it."""
+"""All problems of a configuration are reported together, each with its place and its remedy."""
 
 import os
 import re

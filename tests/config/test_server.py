@@ -1,4 +1,4 @@
-"""[target.server] and server files: what is started, what stands in its place, and what cannot be meant."""
+"""[target.server] and server files: the command that is started, placeholders, and combinations that are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that are taken from a table by the names of their fields."""
+"""Settings are taken from a table by the names of their fields."""
 
 from __future__ import annotations
 

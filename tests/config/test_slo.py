@@ -1,4 +1,4 @@
-"""What must hold of a result, from where on the generator is distrusted, and what the search is told."""
+"""Objectives of a result, limits of the generator's verdict, and settings of the search, as configuration keys."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What was due and never sent: in bulk as one by one, on invented times."""
+"""Requests that were due and never sent: counting them in bulk equals counting them one by one, on invented times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose a lane's waits are, as arithmetic on invented times, and against a queue simulated with and without pauses."""
+"""The part of a lane's waits that is the generator's: on invented times, and against a simulated queue with pauses."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One worker's engine under servers that no real one is: what stays whole when they refuse early, what is counted when.
+"""One worker's engine against fake servers: requests stay whole when a server refuses early, and counts are exact.
 
-Whole runs against fake servers; the bytes that came are held against what was counted.
+Whole runs; the bytes that the servers received are compared with the counts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which server a key belongs to: beside hashlib's MD5, and beside another ketama."""
+"""The server that a key belongs to, against hashlib's MD5 and against another implementation of ketama."""
 
 from __future__ import annotations
 

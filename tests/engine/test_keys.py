@@ -1,4 +1,4 @@
-"""Which key: every draw inside the keyspace, as often as the distribution says, the same for the same seed."""
+"""Keys: every draw is inside the keyspace, as frequent as the distribution says, and the same for the same seed."""
 
 from __future__ import annotations
 

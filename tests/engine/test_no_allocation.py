@@ -1,4 +1,4 @@
-"""No Python object per request: blocks stay flat over 100,000 requests, and the allocators are not even asked.
+"""No Python object is made per request: blocks stay flat over 100,000 requests, and no allocator is called.
 
 An engine runs in this process, against the built-in server in another.
 """

@@ -1,4 +1,4 @@
-"""What a reactor calls, and when: on every loop, watched by it or asleep by itself."""
+"""The calls that a reactor makes and their order, on every loop, whether the loop waits or the reactor does."""
 
 from __future__ import annotations
 

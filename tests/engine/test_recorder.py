@@ -1,4 +1,4 @@
-"""What was counted: each command and phase by itself, errors by class, and workers' counts merged."""
+"""The recorder's counts: by command and phase, errors by class, and the counts of several workers merged."""
 
 from __future__ import annotations
 

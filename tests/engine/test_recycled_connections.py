@@ -1,4 +1,4 @@
-"""Servers that close connections after some answers, as proxies and pools do: they work, and nobody waits for them."""
+"""Servers that close each connection after some answers, as proxies do: every request works without a wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a closed loop sends again on a connection: slot by slot, or once the pipeline has drained."""
+"""When a closed loop sends again on a connection: slot by slot, or after the pipeline has drained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When to send: invented profiles and starts in, exact intended times out."""
+"""Schedules: invented profiles and starts in, exact intended times out."""
 
 from __future__ import annotations
 

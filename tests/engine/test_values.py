@@ -1,4 +1,4 @@
-"""The bytes of values: of the asked size, seeded, and such that nothing can compress them."""
+"""The bytes of values: they have the asked size, depend on the seed, and cannot be compressed."""
 
 from __future__ import annotations
 

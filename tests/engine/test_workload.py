@@ -1,4 +1,4 @@
-"""What to send: commands by their weights, keys of the right server, the same for the same seed."""
+"""Workloads: commands follow their weights, keys are the right server's, and the same seed gives the same requests."""
 
 from __future__ import annotations
 

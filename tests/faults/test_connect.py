@@ -1,4 +1,4 @@
-"""A server that is not there, not the right one, or not willing: exit 3 before any load, and one sentence about it."""
+"""A server that is absent, of another kind or unwilling: exit status 3 before any load, and one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server, a worker or the command itself dies or stops: what was measured is printed, and nobody is left behind."""
+"""A server, a worker or the command dies or stops: what was measured is printed, and no process is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A config or a command line that is wrong: exit 2, a sentence for each thing wrong, nothing on standard output."""
+"""A wrong config or command line: exit status 2, a sentence for each problem, nothing on standard output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results that cannot be written: one sentence, exit 3, and no load for nobody."""
+"""Results that cannot be written: one sentence, exit status 3, and no load without a reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A prefill that cannot be done: it ends with exit 3, how far it came, and what it was up against."""
+"""A prefill that fails: exit status 3, the number of keys written, and the cause."""
 
 from __future__ import annotations
 

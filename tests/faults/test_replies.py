@@ -1,4 +1,4 @@
-"""A server that answers with errors, wrongly, late or not at all while the load runs: it is counted, and said."""
+"""A server that answers with errors, wrongly, late or not at all under load: each case is counted and reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A saturation search to which something happens: whatever it is, each request is counted once."""
+"""Faults during a saturation search: each request is counted once."""
 
 from __future__ import annotations
 

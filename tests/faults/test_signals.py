@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in every phase: the first drains and prints what there is (exit 130), the second aborts."""
+"""Ctrl-C and SIGTERM in every phase: the first drains and prints the results (exit status 130), the second aborts."""
 
 from __future__ import annotations
 

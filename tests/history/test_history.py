@@ -1,4 +1,4 @@
-"""`loadgen history`: what is appended, what is refused, and what is said of a row of results."""
+"""`loadgen history`: what is appended, what is refused, and the sentences about a row of results."""
 
 from __future__ import annotations
 

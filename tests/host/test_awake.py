@@ -1,4 +1,4 @@
-"""CPUs that are kept from sleeping: by which processes, for how long, and at whose cost."""
+"""CPUs that are kept from sleeping: the processes that do it, how long they run, and their cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the machine says of itself, read from files as Linux writes them; and what is kept for it."""
+"""The description of the machine, read from files as Linux writes them, and the files that are kept for the machine."""
 
 from __future__ import annotations
 

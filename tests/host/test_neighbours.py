@@ -1,4 +1,4 @@
-"""What others had of a machine while a self-test ran, on made-up accounts of the kernel's; and what is kept of it."""
+"""CPU use of other programs during a self-test, on made-up kernel accounts, and whether the self-test is kept."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A loop that stands still, in this process: whether the server ran dry meanwhile decides whose the waits are.
+"""A loop that stands still, in this process: the waits are the server's if the server ran dry meanwhile, else ours.
 
-The loop sleeps where it should serve; the server answers at once, or is stopped before, until well after.
+The loop sleeps where it should serve. The server answers at once, or was stopped before and runs again well after.
 """
 
 from __future__ import annotations

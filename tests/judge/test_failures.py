@@ -1,4 +1,4 @@
-"""Failed requests and connections against their limits, what is said of them, and which answer of a run is graver."""
+"""Failed requests and connections against their limits, the sentences about them, and which answer is graver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `import loadgen` offers, and what it imports."""
+"""The names that `import loadgen` offers, and the modules that it imports."""
 
 from __future__ import annotations
 

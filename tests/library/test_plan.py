@@ -1,4 +1,4 @@
-"""Plans by keyword: each keyword is a key of the configuration, checked as it is there."""
+"""Plans by keyword: each keyword is a key of the configuration, with the same checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the formats for people say of comparisons and gates, and where intervals are drawn."""
+"""Comparisons and gates in the formats for people, and the places where intervals are drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every format has in common: golden files, 80 columns, colour, and streams that cannot be written."""
+"""What all formats share: golden files, 80 columns, colour, and streams that cannot be written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several outputs at once: what a terminal shows beside a file for the results and one for their JSON."""
+"""Several outputs at once: a terminal beside a file for the results and a file for the JSON records."""
 
 from __future__ import annotations
 

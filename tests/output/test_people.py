@@ -1,4 +1,4 @@
-"""What the formats for people say, and how numbers are spelled."""
+"""The formats for people: their contents, and the spelling of numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar on a terminal, a line per stall elsewhere, and never a reason to fail."""
+"""Progress on standard error: a bar on a terminal, one line per stall elsewhere; a failure of it changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CI systems and browsers read of a gate: JUnit XML, Markdown, workflow commands, SVG."""
+"""The reports of a gate for CI systems and browsers: JUnit XML, Markdown, workflow commands, SVG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results and their readers: slow ones get all of them, and nobody waits for those that do not read."""
+"""Outputs and their readers: a slow reader gets everything, and no load waits for a reader that does not read."""
 
 from __future__ import annotations
 

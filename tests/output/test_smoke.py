@@ -1,4 +1,4 @@
-"""What the formats for people say of smoke tests."""
+"""Smoke tests in the formats for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every format says of every event how it renders it, or that it is silent about it."""
+"""Every format has, for every event, a renderer or an entry that it is silent about the event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark still runs: its tables have their rows, and figures are numbers. How large is not asked here."""
+"""The benchmark runs, its tables have their rows, and its figures are numbers. Their size is not tested."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""A law of time on a disturbed machine: it is tried again and counted, and a run with too many unjudged laws fails."""
+"""A law of time on a disturbed machine is tried again and counted; a run with too many unjudged laws fails."""
 
 from __future__ import annotations
 

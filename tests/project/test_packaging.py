@@ -1,4 +1,4 @@
-"""What is shipped: sdist → wheel → an installed command."""
+"""The packages: an sdist, the wheel built from it, and the command installed from the wheel."""
 
 import fcntl
 import hashlib

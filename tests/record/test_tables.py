@@ -1,4 +1,4 @@
-"""The tables of docs/RESULTS.md are those that the JSON Schema is made of."""
+"""The tables of docs/RESULTS.md and the JSON Schema have the same source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a member's clock is from ours; and loads on members whose clocks are not ours."""
+"""The offset between a member's clock and ours, and loads on members whose clocks differ from ours."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The open loop is honest: what a stalled server, a stopped generator, a black hole or a slow server do to the numbers.
+"""The open loop: the effect of a stalled server, a stopped generator, a black hole and a slow server on the numbers.
 
-Real workers against the built-in server with trouble planted in it. Laws with tolerances, no assertion on speed.
+Real workers against the built-in server with planted trouble. The laws have tolerances; no speed is asserted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What each phase of a load came to, by the intervals that lie in it."""
+"""The totals of each phase of a load are the sums of the intervals in it."""
 
 from __future__ import annotations
 

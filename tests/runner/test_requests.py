@@ -1,4 +1,4 @@
-"""A number of requests: exactly so many of the measure phase, over all workers, connections and servers."""
+"""A number of requests: the measure phase has exactly so many, over all workers, connections and servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`loadgen run` with a server of its own: what it used beside its load, and how the run ends when the server does."""
+"""`loadgen run` with a managed server: the server's resource use, and the end of a run whose server ends."""
 
 from __future__ import annotations
 

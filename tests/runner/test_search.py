@@ -1,4 +1,4 @@
-"""The saturation search on real servers, and the self-test: whole commands, what they print, and how they end."""
+"""The saturation search on real servers, and the self-test: whole commands, their output and their exit statuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stop token ends loads, searches and rounds, in any thread, whoever sets it; none of them catches a signal."""
+"""A stop token ends loads, searches and rounds, from any thread; none of them catches a signal."""
 
 from __future__ import annotations
 

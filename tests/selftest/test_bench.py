@@ -1,4 +1,4 @@
-"""The bench of a self-test: which loads it puts on its server, and what it makes of their results."""
+"""The bench of a self-test: the loads that it puts on its server, and the figures made from their results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a self-test, and what of a file that nobody wrote so."""
+"""The file of a self-test: what is kept in it, and what is read from a broken one."""
 
 from __future__ import annotations
 

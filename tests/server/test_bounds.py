@@ -1,4 +1,4 @@
-"""The built-in server among hostile clients: its memory as a process, seen from outside, and that it serves on."""
+"""The built-in server among hostile clients: the memory of its process is bounded, and it goes on serving."""
 
 from __future__ import annotations
 

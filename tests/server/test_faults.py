@@ -1,7 +1,7 @@
-"""Trouble planted in the built-in server, held against its laws, and the null mode: from outside, over real sockets.
+"""Trouble planted in the built-in server, and the null mode, held against their laws over real sockets.
 
-A law is about lengths and counts that the server promises; how fast it is otherwise is asserted nowhere. Times are
-medians over several occasions, since this process, which takes them, is held up now and then itself.
+A law is about lengths and counts that the server promises; speed is not asserted. Times are medians over several
+occasions, because this process, which takes them, is delayed now and then itself.
 """
 
 from __future__ import annotations

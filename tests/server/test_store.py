@@ -1,4 +1,4 @@
-"""The built-in server's store against a slow and plain model, and its bound against the process' real memory."""
+"""The built-in server's store, against a slow plain model, and its bound, against the real memory of the process."""
 
 from __future__ import annotations
 

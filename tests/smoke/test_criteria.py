@@ -1,4 +1,4 @@
-"""The criteria of a smoke test, each held against invented counts: met, missed, not reached, not applicable."""
+"""The criteria of a smoke test on invented counts: met, missed, not reached, not applicable."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`loadgen smoke` on real servers: a clean one passes, each planted fault fails by its own reason, and nothing is left.
+"""`loadgen smoke` on real servers: a healthy one passes, each planted fault has its own reason, no process is left.
 
-Every run here is the real command. What it leaves behind is looked for by the folder in which it makes its own, where
-servers work too: redis-server overwrites the environment that other processes of a run are found by.
+Every run here is the real command. Leftover processes are found by the working folder of the run, which servers
+share: redis-server overwrites the environment that marks the other processes of a run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The search for a step, on steps that were planted and on values that have none."""
+"""The search for a step, on values with planted steps and on values without any."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways of talking to the built-in server: a connection without an event loop, and bytes over real sockets."""
+"""Ways to talk to the built-in server: a connection without an event loop, and bytes over real sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real command in a process of its own, with a hard time limit, and what must hold whatever happens to it.
+"""The real command in a process of its own, with a time limit, and the checks that hold for every run.
 
 No run may print a traceback, leave a process behind, or end with accounts that do not add up: `loadgen` and `Running`
 check that for every test that uses them.

@@ -1,4 +1,4 @@
-"""Comparisons that never were, as events with invented numbers. See `constructed_events`."""
+"""Constructed comparisons: events with invented numbers. See `constructed_events`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that never were, as events with invented numbers: what each output and each record is tested on.
+"""Constructed runs: events with invented numbers, on which outputs and records are tested.
 
 Latencies are drawn from a fixed seed and times are made up, so that every run is the same to the last digit.
 """

@@ -1,4 +1,4 @@
-"""Saturation searches that never were, as events with invented numbers. See `constructed_events`."""
+"""Constructed saturation searches: events with invented numbers. See `constructed_events`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Smoke tests that never were, as events with invented numbers. See `constructed_events`."""
+"""Constructed smoke tests: events with invented numbers. See `constructed_events`."""
 
 from __future__ import annotations
 

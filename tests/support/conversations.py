@@ -1,4 +1,4 @@
-"""Conversations with the built-in server, and where they may be cut: the replies must be the same wherever that is."""
+"""Conversations with the built-in server, and the places where they are cut: the replies must not depend on the cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What compiled code counted, as a Snapshot."""
+"""The counts of compiled code as a Snapshot."""
 
 from __future__ import annotations
 

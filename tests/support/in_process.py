@@ -1,8 +1,7 @@
-"""The command in this process: for what a command line, a file or an answer comes to.
+"""The command in the test's own process: for tests of a command line, a file or an answer.
 
-For tests in which a process of its own is not the point.
-Starting an interpreter and its libraries takes longer than most of what such a test asks. What signals, closed streams
-and deaths do is for `command`.
+Starting an interpreter and its libraries takes longer than most such tests. Tests of signals, closed streams and
+deaths need a process and use `command`.
 """
 
 from __future__ import annotations

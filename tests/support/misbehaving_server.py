@@ -1,9 +1,9 @@
-"""A small RESP server in a process of its own that is not as a managed server should be, in one way.
+"""A small RESP server in a process of its own that misbehaves, as a managed server, in one way.
 
     python misbehaving_server.py PORT WAY
 
-It answers PING, and further words that tests need: CRASH, BURN and ORPHAN. What it has to say of itself it prints, one
-`word value` per line.
+It answers PING, and further words that tests need: CRASH, BURN and ORPHAN. It prints facts about itself, one `word
+value` per line.
 """
 
 from __future__ import annotations

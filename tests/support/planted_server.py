@@ -1,9 +1,9 @@
-"""A small RESP server in a process of its own that has one fault: what a smoke test must find.
+"""A small RESP server in a process of its own that has one fault, which a smoke test must find.
 
     python planted_server.py PORT [FAULT]
 
-It stores, and answers right, but for its fault. All but `dies`, `mute` and `leaks` begin with the first request that is
-not of a smoke test's own key: the server is in order when it is started and asked.
+But for its fault, it stores and answers correctly. All faults but `dies`, `mute` and `leaks` begin with the first
+request for a key that is not a smoke test's own, so that the server passes the checks before the load.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Laws of time on a machine that may stop or be busy: the machine is watched, and a spoilt attempt is no answer.
+"""Laws of time on a machine that may stop or be busy: the machine is watched, and a spoilt attempt does not count.
 
-A virtual machine's CPU is taken away for milliseconds now and then, and other programs want it too. Nothing in the
-machine can tell the server under test from one that is late. So somebody with nothing to do but to wake in time sits on
-each CPU meanwhile, and the kernel's account says what other programs used.
+A virtual machine loses its CPU for milliseconds now and then, and other programs use it too. Nothing in the machine
+can tell the server under test from one that is late. So a process on each CPU does nothing but wake in time, and the
+kernel's account says what other programs used.
 
-A law that fails while the machine is disturbed is tried again. A law that cannot be judged in the end is counted by
-`Laws`, and a run with too many of them has not tested anything: it fails.
+A law that fails while the machine is disturbed is tried again. `Laws` counts each law that could not be judged in the
+end, and a run with too many of them fails, because it has tested nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Constructed runs of every verb, and how each format prints them."""
+"""Constructed runs of every verb, as each format prints them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whole runs for tests, and what the server counted of them.
+"""Whole runs for tests, and the server's counts of them.
 
 `measure` runs a plan here, with real worker processes, and returns the Result. Servers' counters are read over
-connections of their own, whose every byte is known.
+separate connections, whose every byte is known.
 """
 
 from __future__ import annotations

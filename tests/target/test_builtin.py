@@ -1,4 +1,4 @@
-"""The built-in server as a process, of `loadgen serve` and of a run: it starts, says where, stops, and none is left."""
+"""The built-in server as a process, of `loadgen serve` and of a run: it starts, prints its address and stops."""
 
 from __future__ import annotations
 

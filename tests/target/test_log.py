@@ -1,4 +1,4 @@
-"""A managed server's log: which lines tell of an error, in files that grow, are cut off and removed; and real ones."""
+"""A managed server's log: the lines that report an error, in files that grow, are cut or are removed; and real logs."""
 
 from __future__ import annotations
 

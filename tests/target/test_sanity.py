@@ -1,4 +1,4 @@
-"""What a server must answer before it gets any load: real servers do, and each kind of wrong answer is shown."""
+"""The questions a server must answer before any load: real servers answer them, and each wrong answer is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every server file that is shipped starts the server that its name promises, and that answers."""
+"""Every shipped server file starts the server that its name promises, and the server answers."""
 
 from __future__ import annotations
 

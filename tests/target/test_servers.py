@@ -1,4 +1,4 @@
-"""Servers that are brought up for a load: those that are given, and those that are loadgen's own."""
+"""The servers of a load: given addresses, and servers that loadgen starts."""
 
 from __future__ import annotations
 

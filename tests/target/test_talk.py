@@ -1,4 +1,4 @@
-"""What a server says of itself, of any type and size, at any pace: no answer takes long, grows or is our error."""
+"""A server's answers about itself, of any type, size and pace: none takes long, grows without bound or crashes us."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every verb's ending has its exit status with it."""
+"""The ending of every verb has its exit status."""
 
 import pytest
 from rendered import ALL

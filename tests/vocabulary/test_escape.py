@@ -1,4 +1,4 @@
-"""Text from outside, in every target: it stays a line, gives no command, and is cut."""
+"""Text from outside, in every output: it stays on one line, gives no command, and is cut when it is long."""
 
 from __future__ import annotations
 

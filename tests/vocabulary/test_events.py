@@ -1,4 +1,4 @@
-"""The JSON records: what is in them, and what never is."""
+"""The JSON records: the fields they have, and the values they never contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The greeting is a question, not a gate: a live server is used, whatever it thinks of a PING."""
+"""The greeting is a question, not a condition: a server that answers is used, whatever it says to a PING."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Overload: named where less was served than was offered and a queue grew, on invented counts; and in one real run."""
+"""Overload is named where less was served than offered and a queue grew: on invented counts, and in one real run."""
 
 from __future__ import annotations
 

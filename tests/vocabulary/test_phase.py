@@ -1,4 +1,4 @@
-"""The words of phases and failures are those of compiled code."""
+"""The words for phases and failures are the same in Python and in compiled code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rows of the protocols: what each comes to for a connection, a server and a configuration."""
+"""The rows of the protocols: what each means for a connection, a server and a configuration."""
 
 from __future__ import annotations
 

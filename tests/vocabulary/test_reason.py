@@ -1,4 +1,4 @@
-"""Codes of what is said of a result: in the records, in the documents, and back."""
+"""The codes of reasons: in records, in the documents, and read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A password is never shown: not in what a server echoes, in a log, in a record, or in a printed configuration."""
+"""A password is never shown: not in a server's echo, a log, a record or a printed configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objectives held against counts: every metric at, below and above its limit, and what cannot be known."""
+"""Objectives against counts: every metric at, below and above its limit, and values that cannot be known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Durations and sizes mean what the files of crucible and cachecannon mean by them; and how numbers are spelled."""
+"""Durations and sizes mean what crucible's and cachecannon's files mean by them; and the spelling of numbers."""
 
 import math
 

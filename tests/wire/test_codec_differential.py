@@ -1,8 +1,7 @@
-"""The codecs beside a second opinion: hiredis for RESP, a few plain lines of Python for memcache.
+"""The codecs against a second opinion: hiredis for RESP, a few plain lines of Python for memcache.
 
-hiredis sees some things otherwise, and the streams keep to what both can say: an attribute comes out of it as a reply
-of its own, and counts as an element where it stands inside an aggregate; it knows neither blob errors nor streamed
-types.
+hiredis differs in some points, and the streams contain only what both can express: hiredis returns an attribute as a
+reply of its own and counts it as an element inside an aggregate; it knows neither blob errors nor streamed types.
 """
 
 from __future__ import annotations

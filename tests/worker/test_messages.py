@@ -1,4 +1,4 @@
-"""What is said between a crew and its workers, beside the plan."""
+"""The messages between a crew and its workers, other than the plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One worker in this process: what it says, in what order."""
+"""One worker in this process: its messages and their order."""
 
 from __future__ import annotations
 
