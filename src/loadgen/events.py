@@ -72,7 +72,8 @@ class Configured(Event):
 
     plan: Plan
     version: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
+    """Remarks on the configuration."""
     embedded: bool = False
     """True when the target is loadgen's built-in server: the figures then describe that server."""
     server: str = ""

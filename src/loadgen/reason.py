@@ -62,6 +62,7 @@ class Code(StrEnum):
     DRIFT = "drift", "response time rose or fell over the window"
     CONNECTIONS_DOWN = "connections-down", "some connections could not be opened at first"
     GREETING = "greeting", "the server did not answer the greeting as expected, and was used all the same"
+    CONFIGURATION = "configuration", "a key of the configuration or an option is not acted on as it stands"
     CPUS_SHARED_OUT = "cpus-shared-out", "which CPUs the load and the servers of a comparison have"
     KEPT_AWAKE = "kept-awake", "CPUs were kept from sleeping while servers were measured"
     RAN_ALONE = "ran-alone", "candidates ran alone, as an idle one used a CPU"

@@ -37,6 +37,8 @@ from loadgen.output.paper.color import Paint
 from loadgen.output.pictures.plot import lines
 from loadgen.output.pictures.scale import Scale
 from loadgen.output.words import comparison, figures
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
 
 PEOPLE = ("clean", "verbose", "quiet")
 
@@ -159,7 +161,8 @@ def test_a_metric_that_one_of_them_lacks_has_no_change() -> None:
 def test_a_round_s_doubts_are_shown_whole() -> None:
     [ended] = rounds(1, {})
     words = ("worker 0 had no CPU, and this is " + "long " * 60 + "to its cause", "worker 1 neither", "a third")
-    doubted = replace(ended, round=replace(ended.round, doubts=words))
+    doubts = tuple(Reason(Code.GENERATOR_LATE, each, Severity.INVALID) for each in words)
+    doubted = replace(ended, round=replace(ended.round, doubts=doubts))
     for format in ("clean", "verbose"):
         printed = re.sub(r"\S+Z WARN ", "", text(format, [doubted]))
         assert all(" ".join(doubt.split()) in " ".join(printed.split()) for doubt in words)
@@ -179,7 +182,10 @@ def test_the_candidates_are_named_before_the_first_round_and_once() -> None:
 def test_a_doubt_that_comes_again_is_shown_once_of_each_candidate(format: str) -> None:
     ended = rounds(3, {})
     doubts = [("redis: late by 1 ms",), ("redis: late by 2 ms", "valkey: late by 3 ms"), ("valkey: late by 4 ms",)]
-    events = [replace(e, round=replace(e.round, doubts=d)) for e, d in zip(ended, doubts, strict=True)]
+    events = [
+        replace(each, round=replace(each.round, doubts=tuple(Reason(Code.GENERATOR_LATE, one) for one in words)))
+        for each, words in zip(ended, doubts, strict=True)
+    ]
     assert re.findall(r"late by \d", text(format, events)) == ["late by 1", "late by 3"]
 
 

@@ -246,7 +246,7 @@ def test_a_warning_is_shown_to_its_end(format: str) -> None:
     warning = f"worker 0 was kept from its CPU: {'as follows, ' * 20}give workers CPUs that nothing else uses."
     result = dataclasses.replace(result_of("closed_loop"), notes=(Reason(Code.DRIFT, warning),))
     assert warning in " ".join(text(format, [result]).split())
-    configured = dataclasses.replace(closed_loop()[0], warnings=(warning,))
+    configured = dataclasses.replace(closed_loop()[0], warnings=(Reason(Code.CONFIGURATION, warning),))
     printed = re.sub(r"^\S+Z WARN", "", text(format, [configured]), flags=re.M)
     assert warning in " ".join(printed.split())
 

@@ -100,7 +100,7 @@ compare.shape ← plan
 compare.metric ← percentiles
 compare.settings ←
 compare.candidate ← compare.shape
-compare.round ← events compare.candidate
+compare.round ← reason events compare.candidate
 compare.answers ← severity reason events stats compare.settings compare.candidate
 history ← units errors escape stats compare.metric record.read record
 smoke.limits ←
@@ -121,8 +121,8 @@ runner ← units phase errors escape severity reason signs usage snapshot slo ov
 compare ← units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events stats
     judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
     compare.answers host target.talk target worker runner record.read record version
-smoke ← units errors plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host target.talk
-    target runner version
+smoke ← units errors reason plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host
+    target.talk target runner version
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits

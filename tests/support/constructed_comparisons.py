@@ -52,7 +52,8 @@ def rounds(
             for place in range(len(candidates))
         ]
         forth = [*range(len(candidates))] if number % 2 else [*reversed(range(len(candidates)))]
-        doubt = ("valkey: the generator had no CPU for 12 ms of a slice",) if number <= doubts else ()
+        words = "valkey: the generator had no CPU for 12 ms of a slice"
+        doubt = (Reason(Code.GENERATOR_LATE, words, Severity.INVALID),) if number <= doubts else ()
         late = ((), ("p99",)) if doubt else ()
         taken = Round(number, (*forth, *reversed(forth)), tuple(sides), doubt, late, repeated=len(doubt), took_s=7.0)
         ended.append(RoundEnded(taken, candidates, 20, gate, START_S + 10 * number))

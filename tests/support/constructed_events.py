@@ -181,7 +181,7 @@ def schedule() -> list[Event]:
     measured = counted(tallies, 2, open_loop=True)
     interval = counted(good(800, 200, misses=30), 20, open_loop=True)
     return [
-        Configured(the_plan, "0.1.0", ("zipf is slower to draw.",), wall_s=START_S),
+        Configured(the_plan, "0.1.0", (Reason(Code.CONFIGURATION, "zipf is slower to draw."),), wall_s=START_S),
         *phases("warmup", "measure"),
         sample(0, interval),
         Result(

@@ -12,7 +12,8 @@ import pytest
 from loadgen.compare.round import Round
 from loadgen.compare.rounds import Rounds
 from loadgen.percentiles import COMPARED
-from loadgen.reason import Code
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
 
 USUAL = {
     "throughput": 100_000.0,
@@ -48,7 +49,8 @@ class Constructed:
         if self.number not in self.late:
             return Round(self.number, (0, 1, 1, 0), tuple(values), took_s=2.0)
         values[-1] = {name: value for name, value in values[-1].items() if name not in LATENCIES}
-        doubt = (f"the generator was late in round {self.number}",)
+        words = f"the generator was late in round {self.number}"
+        doubt = (Reason(Code.GENERATOR_LATE, words, Severity.INVALID),)
         nothing = ((),) * (len(values) - 1)
         return Round(self.number, (0, 1, 1, 0), tuple(values), doubt, (*nothing, LATENCIES), repeated=3, took_s=2.0)
 

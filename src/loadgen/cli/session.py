@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from loadgen.events import Configured, Event, Result, ServerAwaited
 from loadgen.host import machine
 from loadgen.judge.judging import Judging
 from loadgen.plan import Plan
+from loadgen.reason import Code, Reason
 from loadgen.runner.run import Run
 from loadgen.runner.search import Saturation
 from loadgen.runner.stop import Stop
@@ -148,7 +149,13 @@ def header(
 ) -> Configured:
     """Return the event that precedes a load; `identity` is empty while the server is not identified."""
     judging = config.judging(settings)
-    return Configured(plan, __version__, settings.warnings, embedded, identity, sought, machine.fingerprint(), judging)
+    warnings = remarks(settings.warnings)
+    return Configured(plan, __version__, warnings, embedded, identity, sought, machine.fingerprint(), judging)
+
+
+def remarks(warnings: Iterable[str]) -> tuple[Reason, ...]:
+    """Return the warnings of a configuration as reasons."""
+    return tuple(Reason(Code.CONFIGURATION, words) for words in warnings)
 
 
 def check_target(given: Given, flags: Flags, matrix: str | None = None) -> None:

@@ -250,7 +250,7 @@ class Contest:
         doubts = [doubt for ended in late for doubt in ended.doubts]
         if doubts and any(self.late_rounds(place, name) for name in self.settings.thresholds):
             many = f" ({len(doubts)} such warnings; the last is shown)" if len(doubts) > 1 else ""
-            notes.append(Reason(Code.ROUNDS_LATE, f"{doubts[-1]}{many}"))
+            notes.append(Reason(Code.ROUNDS_LATE, f"{doubts[-1].words}{many}"))
         return notes
 
     def too_few(self, place: int) -> list[Reason]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from loadgen.compare.candidate import Candidate
 from loadgen.events import Event
+from loadgen.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Round:
     """The candidates in the order of the slices, such as (0, 1, 1, 0, 1, 0, 0, 1)."""
     values: tuple[Mapping[str, float], ...]
     """By candidate, the metrics: throughput per second, percentiles and CPU per request in ns, memory in bytes."""
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Reason, ...] = ()
     """Why percentiles of a candidate are in part the generator's, one sentence each."""
     late: tuple[tuple[str, ...], ...] = ()
     """By candidate, the metrics that are left out of `values` because of these doubts; empty when none is."""

@@ -33,7 +33,7 @@ from loadgen.judge.verdict import VerdictLimits
 from loadgen.overload import of_window
 from loadgen.phase import OF_A_LOAD
 from loadgen.plan import Plan, Segment
-from loadgen.reason import Code
+from loadgen.reason import Code, Reason
 from loadgen.runner.crew import START_AHEAD_NS, Crew
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.stop import NEVER, Stop
@@ -433,7 +433,7 @@ class Rounds:
             return ()
         return stretch.late_metrics(contender.limits, contender.stretches[OPEN], spin=contender.plan.wire.spin)
 
-    def doubts(self, contender: Contender) -> list[str]:
+    def doubts(self, contender: Contender) -> list[Reason]:
         """Return why a contender's latency in this round is in part the generator's, one sentence each."""
         if OPEN not in contender.stretches:
             return []
@@ -445,7 +445,7 @@ class Rounds:
                 "a lower rate"
             ] = Code.OVERLOADED
         reasons = stretch.reasons(contender.limits, contender.stretches[OPEN], spin=contender.plan.wire.spin)
-        return [f"{contender.name}: {reason}" for reason in reasons]
+        return [replace(reason, words=f"{contender.name}: {reason.words}") for reason in reasons]
 
     def compare_hits(self, contenders: Sequence[Contender]) -> None:
         """Note when hit rates differ: a miss is quicker than a hit."""

@@ -7,12 +7,13 @@ generator, which says little of the server. `late_metrics` names the percentiles
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from loadgen.events import per_s
 from loadgen.judge import verdict
 from loadgen.judge.verdict import VerdictLimits
 from loadgen.percentiles import COMPARED
+from loadgen.reason import Reason
 from loadgen.signs import Signs, WorkerSigns
 from loadgen.slo import response_ns
 from loadgen.snapshot import Snapshot
@@ -89,7 +90,7 @@ def values(stretches: Mapping[str, Stretch], rss_bytes: int) -> dict[str, float]
     return {name: value for name, value in found.items() if value > 0}
 
 
-def reasons(limits: VerdictLimits, stretch: Stretch, *, spin: bool) -> tuple[str, ...]:
+def reasons(limits: VerdictLimits, stretch: Stretch, *, spin: bool) -> tuple[Reason, ...]:
     """Return why the latency of open-loop slices is in part the generator's, a sentence each; empty when it is not."""
     judged = verdict.judge(
         limits,
@@ -100,7 +101,9 @@ def reasons(limits: VerdictLimits, stretch: Stretch, *, spin: bool) -> tuple[str
         duration_ns=stretch.length_ns,
     )
     blame = own_blame(stretch)
-    return tuple(f"{reason.words}{f'; {blame}' if blame else ''}" for reason in judged.reasons)
+    if not blame:
+        return judged.reasons
+    return tuple(replace(reason, words=f"{reason.words}; {blame}") for reason in judged.reasons)
 
 
 def own_blame(stretch: Stretch) -> str:

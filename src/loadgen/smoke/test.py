@@ -14,6 +14,7 @@ from loadgen.events import Configured, Event, Overall, Part, Progress, Result
 from loadgen.host import machine
 from loadgen.judge.judging import Judging
 from loadgen.plan import Plan
+from loadgen.reason import Reason
 from loadgen.runner.run import Run
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.runner.watch import EXIT_PATIENCE_S, exit_report_within
@@ -44,7 +45,8 @@ class Case:
     judging: Judging
     """The rules for the load's result; the test itself has its own limits."""
     embedded: bool
-    warnings: tuple[str, ...]
+    warnings: tuple[Reason, ...]
+    """Remarks on the configuration."""
 
 
 class SmokeTest:

@@ -57,8 +57,8 @@ SYNTAX = Syntax(
 def run(given: Given) -> ExitCode:
     """Test the servers, print the results, and return the gravest exit code. Raises LoadgenError for other failures."""
     cases, settings = cases_of(given)
-    for warning in dict.fromkeys(warning for case in cases for warning in case.warnings):
-        output.remark(f"warning: {warning}")
+    for words in dict.fromkeys(warning.words for case in cases for warning in case.warnings):
+        output.remark(f"warning: {words}")
     wanted = session.wanted(given, settings)
     if wanted.format == "csv":
         raise output.no_csv("a smoke test")
@@ -124,7 +124,7 @@ def case_of(settings: config.Config, name: str, embedded: bool) -> Case:
         limits=config.smoke_limits(settings),
         judging=config.judging(settings),
         embedded=embedded,
-        warnings=(*settings.warnings, *([NO_SEARCH] if config.wants_search(settings) else ())),
+        warnings=session.remarks([*settings.warnings, *([NO_SEARCH] if config.wants_search(settings) else ())]),
     )
 
 

@@ -46,7 +46,7 @@ class Doubts:
 
     def fresh(self, ended: Round) -> list[str]:
         """Return the doubts of this round about candidates that no earlier round had doubts about."""
-        told = [words for words in ended.doubts if _doubted(words) not in self._doubted]
+        told = [doubt.words for doubt in ended.doubts if _doubted(doubt.words) not in self._doubted]
         self._doubted |= {_doubted(words) for words in told}
         return [printable(words, _LONGEST) for words in told]
 

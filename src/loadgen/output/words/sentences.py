@@ -128,7 +128,7 @@ def refill(plan: Plan) -> str:
 
 def notes(event: Configured) -> list[str]:
     """Return the notes above the first number: the built-in server, and warnings on the configuration."""
-    return [EMBEDDED] * event.embedded + [printable(warning, _MAX_SENTENCE) for warning in event.warnings]
+    return [EMBEDDED] * event.embedded + [printable(warning.words, _MAX_SENTENCE) for warning in event.warnings]
 
 
 def warnings(ended: LoadEnded) -> list[str]:

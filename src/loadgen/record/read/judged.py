@@ -50,7 +50,7 @@ def round_ended(record: Fields, gate: bool) -> RoundEnded:
         number=record.count("number"),
         order=tuple(map(int, record.get("order", ()))),
         values=tuple(map(_values, record.get("values", ()))),
-        doubts=record.texts("doubts"),
+        doubts=reasons(record, "doubts", Severity.INVALID),
         late=late if any(late) else (),
         repeated=int(record.may("repeated", 0)),
         took_s=float(record.may("took_secs", 0.0)),

@@ -48,7 +48,7 @@ def configured(record: Fields) -> Configured:
         plan=plan(record),
         judging=Judging(tuple(map(objective, record.parts("slo")))),
         version=record.text("version"),
-        warnings=record.texts("warnings"),
+        warnings=reasons(record, "warnings"),
         embedded=bool(record.get("embedded", False)),
         server=record.text(record.named("identity", "server")),
         search=None if search is None else SearchSettings(limits=quantile_limits(record.parts("search"))),

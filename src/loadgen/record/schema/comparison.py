@@ -61,6 +61,7 @@ ROUND = record(
         ),
     ),
     field("doubts", TEXTS, "why percentiles of a candidate are in part the generator's, as sentences"),
+    field("codes", object_of({"doubts": CODES}), "`doubts`: the code of every sentence there, see [Codes](#codes)"),
     field("late", array_of(TEXTS), "for each candidate, the metrics that are left out of its `values` for that reason"),
     field("repeated", COUNT, "how many slices were measured again, because the host had taken a CPU away meanwhile"),
     field("took_secs", NUMBER, "how long the round took"),

@@ -6,6 +6,7 @@ from loadgen.record.schema.field import field, fields, record
 from loadgen.record.schema.load import LOAD
 from loadgen.record.schema.objective import LIMIT, OBJECTIVE
 from loadgen.record.schema.shape import (
+    CODES,
     COUNT,
     COUNT_OR_NULL,
     LOOP,
@@ -144,7 +145,8 @@ CONFIG = record(
     field("cpu_list", TEXT, "CPUs that workers are pinned to, such as `0,1`; absent when they are not", optional=True),
     field("seed", COUNT, "gives the same requests again, with the same config and number of workers"),
     field("test", TEXT, "of several tests (`-t`), which one this is, such as `GET`; only there", optional=True),
-    field("warnings", TEXTS, "sentences"),
+    field("warnings", TEXTS, "remarks on the configuration, as sentences"),
+    field("codes", object_of({"warnings": CODES}), "`warnings`: the code of every sentence there, see [Codes](#codes)"),
     field(
         "host",
         TEXT_OR_NULL,

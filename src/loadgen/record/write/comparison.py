@@ -13,7 +13,7 @@ from loadgen.compare.candidate import Candidate
 from loadgen.compare.metric import METRICS
 from loadgen.compare.round import RoundEnded
 from loadgen.reason import Reason
-from loadgen.record.write.spelling import codes, finite, number, secs, text, texts, timestamp, words
+from loadgen.record.write.spelling import codes, finite, number, secs, text, timestamp, words
 from loadgen.severity import Severity
 
 # Decimals of metrics: a thousandth of a nanosecond, of a byte or of a request per second.
@@ -34,7 +34,8 @@ def round_ended(event: RoundEnded) -> dict[str, Any]:
         "about": [_about(candidate) for candidate in event.candidates],
         "order": list(ended.order),
         "values": [_values(values) for values in ended.values],
-        "doubts": texts(ended.doubts),
+        "doubts": words(ended.doubts),
+        "codes": {"doubts": codes(ended.doubts)},
         "late": [list(names) for names in ended.late or ((),) * len(ended.values)],
         "repeated": ended.repeated,
         "took_secs": finite(ended.took_s, _DIGITS),

@@ -12,7 +12,7 @@ from loadgen.plan import Plan, Segment
 from loadgen.record.write.accounts import all_counts, connections, counts, examples, totals, verdict
 from loadgen.record.write.latency import in_ns, in_us, lag_payloads, payloads
 from loadgen.record.write.search import quantile_limit
-from loadgen.record.write.spelling import cpu_us, number, percent, secs, share, text, texts, timestamp
+from loadgen.record.write.spelling import codes, cpu_us, number, percent, secs, share, text, texts, timestamp, words
 from loadgen.signs import Signs
 from loadgen.slo import Evaluation, Objective
 from loadgen.snapshot import Snapshot, Tally
@@ -56,7 +56,8 @@ def config(event: Configured) -> dict[str, Any]:
         **({"test": plan.test} if plan.test else {}),
         "slo": [_objective(objective) for objective in event.judging.slo],
         "verdict_limits": asdict(event.judging.limits),
-        "warnings": texts(event.warnings),
+        "warnings": words(event.warnings),
+        "codes": {"warnings": codes(event.warnings)},
         "host": text(event.host) or None,
     }
 
