@@ -700,7 +700,7 @@ def test_the_embedded_server_is_watched_too():
 
 
 def test_a_server_that_takes_long_to_be_ready_is_said_to_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadgen.target.server._WONDER_S", 0.1)
+    monkeypatch.setattr("loadgen.target.server._LONG_WAIT_S", 0.1)
     told: list[Progress] = []
     with pytest.raises(ServerError, match=r"raise target\.server\.ready_timeout"):
         ManagedServer(scripted("still-loading", ready_timeout_ns=400_000_000), told.append).__enter__()

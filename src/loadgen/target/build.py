@@ -21,7 +21,7 @@ from loadgen.target.keeper_process import KeeperProcess, Task
 from loadgen.target.log import ServerLog
 from loadgen.units import NS_PER_S, format_duration
 
-_TOLD_S = 0.5
+_PROGRESS_S = 0.5
 """The interval of progress events."""
 
 # The time in which a build that is ended can clean up.
@@ -46,7 +46,7 @@ def run(plan: ServerPlan, emit: Callable[[Progress], None]) -> None:
         began, limit_s = time.monotonic(), plan.build_timeout_ns / NS_PER_S
         while kept.end is None:
             took_s = time.monotonic() - began
-            _tell(plan, took_s, emit)
+            _report_progress(plan, took_s, emit)
             if took_s >= limit_s:
                 raise BuildError(
                     f"The build of {plan.name} ({command}) was not done within "
@@ -54,7 +54,7 @@ def run(plan: ServerPlan, emit: Callable[[Progress], None]) -> None:
                     "target.server.build_timeout.",
                     log.log_tail(),
                 )
-            kept.hear(min(_TOLD_S, limit_s - took_s))
+            kept.hear(min(_PROGRESS_S, limit_s - took_s))
         if kept.end.status != 0:
             raise BuildError(
                 f"The program {plan.command[0]} of target.server.command is not there, and its build ({command}, run "
@@ -102,7 +102,7 @@ def _started(plan: ServerPlan) -> Iterator[tuple[KeeperProcess, ServerLog]]:
         kept.close()
 
 
-def _tell(plan: ServerPlan, took_s: float, emit: Callable[[Progress], None]) -> None:
+def _report_progress(plan: ServerPlan, took_s: float, emit: Callable[[Progress], None]) -> None:
     limit_ns, took_ns = plan.build_timeout_ns, min(plan.build_timeout_ns, int(took_s * NS_PER_S))
     words = f"building {plan.name}, {took_s:.0f} s, limit {format_duration(limit_ns)}"
     emit(Progress("ready", took_ns, limit_ns, took_ns, words))

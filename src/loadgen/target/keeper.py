@@ -50,11 +50,11 @@ class Keeper:
         self.pid = 0
         """The server's process id until the server has been waited for, which is also the id of its group; then 0."""
         self.paused = False
-        self.told = b""
+        self.partial_line = b""
         self.alarm, self.bell = os.pipe()
 
     def run(self) -> None:
-        self._hear_signals()
+        self._catch_signals()
         folder = Path(self.task["folder"])
         try:
             folder.mkdir()
@@ -70,7 +70,7 @@ class Keeper:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _hear_signals(self) -> None:
+    def _catch_signals(self) -> None:
         for end in (self.alarm, self.bell):
             os.set_blocking(end, False)
         signal.set_wakeup_fd(self.bell, warn_on_full_buffer=False)
@@ -110,7 +110,7 @@ class Keeper:
             tell(failed=step, errno=error.errno)
             return False
         if pid == 0:
-            self._become(me, log, own_failure)
+            self._exec(me, log, own_failure)
         self.pid = pid
         os.close(log)
         os.close(own_failure)
@@ -124,7 +124,7 @@ class Keeper:
         tell(pid=pid)
         return True
 
-    def _become(self, keeper: int, log: int, failure: int) -> NoReturn:
+    def _exec(self, keeper: int, log: int, failure: int) -> NoReturn:
         """Become the server, in the child; on failure, write the step and the errno into `failure`."""
         step, task = "group", self.task
         try:
@@ -169,11 +169,11 @@ class Keeper:
                 received = os.read(0, 4096)
                 if not received:
                     return
-                *words, self.told = (self.told + received).split(b"\n")
+                *words, self.partial_line = (self.partial_line + received).split(b"\n")
                 for word in words:
-                    self._obey(word)
+                    self._carry_out(word)
 
-    def _obey(self, word: bytes) -> None:
+    def _carry_out(self, word: bytes) -> None:
         if word == b"pause" and not self.paused:
             self.paused = True
             self._signal(signal.SIGSTOP)
@@ -181,13 +181,13 @@ class Keeper:
                 # SIGSTOP takes effect a moment later: wait until the system reports the stop.
                 status = os.waitpid(self.pid, os.WUNTRACED)[1]
                 if not os.WIFSTOPPED(status):
-                    self._has_ended(status)
+                    self._on_end(status)
         elif word == b"resume" and self.paused:
             self.paused = False
             self._signal(signal.SIGCONT)
         tell(done=word.decode())
 
-    def _has_ended(self, status: int) -> None:
+    def _on_end(self, status: int) -> None:
         self.pid = 0
         others = self._reap()
         tell(ended=os.waitstatus_to_exitcode(status), others=others)
@@ -202,7 +202,7 @@ class Keeper:
             if pid == 0:
                 return True
             if pid == self.pid:
-                self._has_ended(status)
+                self._on_end(status)
 
     def _signals(self) -> set[int]:
         """Return the signals that have come since the last call."""

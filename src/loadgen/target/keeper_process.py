@@ -93,7 +93,7 @@ class KeeperProcess:
         self.end: End | None = None
         self._program = -1
         """A pidfd of the program, if the system has pidfds: unlike a process id, a pidfd is never another process's."""
-        self._heard = b""
+        self._partial_line = b""
         self._done: set[str] = set()
         self._closed = False
         try:
@@ -112,10 +112,10 @@ class KeeperProcess:
             raise KeeperError(f"A process to keep the server could not be started ({error.strerror}).") from None
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self._told, self._says = self.process.stdin.fileno(), self.process.stdout.fileno()
-        os.set_blocking(self._says, False)
+        self._stdin, self._stdout = self.process.stdin.fileno(), self.process.stdout.fileno()
+        os.set_blocking(self._stdout, False)
         try:
-            self._tell(json.dumps(asdict(task)))
+            self._send(json.dumps(asdict(task)))
             self._await(lambda: self.pid != 0)
         except BaseException:
             self.close()
@@ -126,16 +126,16 @@ class KeeperProcess:
         if self._closed or self.end is not None:
             return
         if timeout_s > 0:
-            select.select([self._says], [], [], timeout_s)
+            select.select([self._stdout], [], [], timeout_s)
         try:
-            received = os.read(self._says, 65536)
+            received = os.read(self._stdout, 65536)
         except BlockingIOError:
             return
         if not received:
             self.end = End(None, others=False)
             self._kill()
             return
-        *lines, self._heard = (self._heard + received).split(b"\n")
+        *lines, self._partial_line = (self._partial_line + received).split(b"\n")
         for line in lines:
             self._note(json.loads(line))
 
@@ -171,15 +171,15 @@ class KeeperProcess:
         if self._closed or self.end is not None:
             return
         self._done.discard(word)
-        self._tell(word)
+        self._send(word)
         self._await(lambda: word in self._done or self.end is not None)
 
-    def _tell(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         # If the keeper has died, the next read finds out.
         with contextlib.suppress(OSError):
             words = memoryview(line.encode() + b"\n")
             while words:
-                words = words[os.write(self._told, words) :]
+                words = words[os.write(self._stdin, words) :]
 
     def _await(self, said: Callable[[], bool]) -> None:
         deadline = time.monotonic() + ANSWER_TIMEOUT_S

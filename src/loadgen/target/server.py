@@ -34,7 +34,7 @@ START_ATTEMPTS = 5
 _INTERVAL_S = 0.01
 
 # The time after which waiting for a server to be ready is reported.
-_WONDER_S = 2.0
+_LONG_WAIT_S = 2.0
 
 _IN_USE = re.compile(r"(?i:\b(?:address|port)\b.{0,40}\bin use\b)|EADDRINUSE")
 
@@ -69,7 +69,7 @@ class ManagedServer:
         self._tree: ProcessTree | None = None
         self._log: ServerLog | None = None
         self._instance: ready.Instance | None = None
-        self._fate = ""
+        self._exit_report = ""
         self._began_s = 0.0
         """The start of the server's program, in Unix time."""
 
@@ -79,7 +79,7 @@ class ManagedServer:
 
     def __enter__(self) -> Self:
         folder.remove_abandoned()
-        self._have_program()
+        self._build_missing_program()
         for attempt in range(1, START_ATTEMPTS + 1):
             self._kept = self._tree = self._log = self._instance = None
             try:
@@ -87,7 +87,7 @@ class ManagedServer:
                 self._await_ready()
             except BaseException as error:
                 self.stop()
-                self._fate = ""
+                self._exit_report = ""
                 if isinstance(error, _PortTakenError) and not self.plan.port and attempt < START_ATTEMPTS:
                     continue
                 if isinstance(error, LoadgenError) and not isinstance(error, ServerError):
@@ -111,10 +111,10 @@ class ManagedServer:
 
     def exit_report(self) -> str:
         """Return how the server ended before `stop`, in a sentence without its full stop; empty when it did not."""
-        if self._kept is not None and not self._fate:
+        if self._kept is not None and not self._exit_report:
             self._kept.hear()
-            self._fate = f"{self.name} {self._kept.end}" if self._kept.end is not None else ""
-        return self._fate
+            self._exit_report = f"{self.name} {self._kept.end}" if self._kept.end is not None else ""
+        return self._exit_report
 
     def log_errors(self) -> tuple[str, ...]:
         """Return the first 20 lines of the log so far that report an error. After `stop`, the log is complete."""
@@ -158,7 +158,7 @@ class ManagedServer:
 
     # ── The start ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _have_program(self) -> None:
+    def _build_missing_program(self) -> None:
         """Build the program if it is missing and the plan has a build."""
         plan = self.plan
         if plan.build and program.is_absent(plan.command[0], os.environ | dict(plan.env)):
@@ -227,7 +227,7 @@ class ManagedServer:
         deadline = began + self.plan.ready_timeout_ns / NS_PER_S
         answer = ready.Readiness(ready.State.SILENT)
         while (left := deadline - time.monotonic()) > 0:
-            self._tell(time.monotonic() - began)
+            self._report_wait(time.monotonic() - began)
             asked = ready.ask(target, min(left, ready.ANSWER_TIMEOUT_S))
             # A question that the deadline cut short is no better than the answer before it.
             if left >= ready.ANSWER_TIMEOUT_S or asked.state is not ready.State.SILENT or not answer.words:
@@ -235,7 +235,7 @@ class ManagedServer:
             if answer.state not in (ready.State.SILENT, ready.State.BUSY):
                 # First check which process answers; its answer may not be our server's.
                 self._instance = ready.instance(target)
-                self._see_that_it_is_ours()
+                self._check_is_ours()
             # Our server may have ended while another process answered on the port.
             self._kept.hear(0 if answer.state is ready.State.READY else _INTERVAL_S)
             if self._kept.end is not None:
@@ -246,16 +246,16 @@ class ManagedServer:
                 break
         raise ServerError(self._not_ready(answer), self.log_tail())
 
-    def _tell(self, waited_s: float) -> None:
+    def _report_wait(self, waited_s: float) -> None:
         """Emit the time spent waiting, once the wait has been long."""
-        if waited_s < _WONDER_S:
+        if waited_s < _LONG_WAIT_S:
             return
         limit_ns = self.plan.ready_timeout_ns
         words = f"waiting for {self.name} to be ready, {waited_s:.0f} s, limit {limit_ns / NS_PER_S:.3g} s"
         waited_ns = min(limit_ns, int(waited_s * NS_PER_S))
         self._emit(Progress("ready", waited_ns, limit_ns, waited_ns, words))
 
-    def _see_that_it_is_ours(self) -> None:
+    def _check_is_ours(self) -> None:
         """Raise ServerError when a process that is not ours answers on our port."""
         assert self._tree is not None
         ours, said = self._tree.pids(), self._instance.pid if self._instance is not None else 0

@@ -80,7 +80,7 @@ class Asker:
             if isinstance(reply, hiredis.PushNotification):
                 continue
             if reply is not _NOTHING:
-                return _understood(reply, heard)
+                return _reply_of(reply, heard)
             try:
                 more = self._conversation.hear()
             except NoAnswerError as end:
@@ -102,7 +102,7 @@ class Asker:
         return self._elements > MOST_ELEMENTS
 
 
-def _understood(reply: object, heard: bytes) -> Reply:
+def _reply_of(reply: object, heard: bytes) -> Reply:
     match reply:
         case bytes():
             return Reply(ReplyKind.TEXT, _text(reply))

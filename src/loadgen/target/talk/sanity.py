@@ -92,7 +92,7 @@ def check(target: Target, patience_s: float = PATIENCE_S) -> str:
             finally:
                 if storing:
                     conversation.allow(patience_s)
-                    _tell(conversation, dialect.removal(key))
+                    _send_and_ignore(conversation, dialect.removal(key))
         for question, reply in greetings:
             if question.refused(reply):
                 refused[f"{question.name} was answered with {_shown(reply, target.password)}"] = None
@@ -245,7 +245,7 @@ def _unless_whole(received: bytes, silence: str) -> str:
     return "" if received.endswith(b"\n") or not silence else f" {silence}"
 
 
-def _tell(conversation: Conversation, request: bytes) -> None:
+def _send_and_ignore(conversation: Conversation, request: bytes) -> None:
     """Send a request, wait for any answer, and ignore failures: deleting our key is not part of the check."""
     with contextlib.suppress(NoAnswerError):
         conversation.tell(request)
