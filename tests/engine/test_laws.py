@@ -283,6 +283,11 @@ def test_so_many_requests_and_no_more(requests: int, rate_per_s: int) -> None:
     assert came.measured.total.planned == came.measured.total.ok == len(came.came) == requests
 
 
+def test_the_measure_window_is_watched_from_its_beginning_to_its_end() -> None:
+    signs = ran(Queue(NS_PER_US), rate_per_s=1000, seconds=2).signs
+    assert signs["wall_ns"] == 2 * NS_PER_S
+
+
 def test_the_same_seed_gives_the_same_run_to_the_nanosecond() -> None:
     def one() -> Ran:
         stalls = random_stretches(3, 50, 20 * NS_PER_MS, 15 * NS_PER_MS)

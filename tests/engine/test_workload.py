@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 
 import chi_square
 import pytest
@@ -66,6 +67,15 @@ def test_a_mix_of_one_command_is_that_command_only(weights: tuple[int, int, int]
 def test_the_same_seed_sends_the_same_requests_and_another_sends_others() -> None:
     assert workload((8, 1, 1)).drawn(1000) == workload((8, 1, 1)).drawn(1000)
     assert workload((8, 1, 1)).drawn(1000) != workload((8, 1, 1), seed=2).drawn(1000)
+
+
+@pytest.mark.parametrize("keys", [Keys, lambda count, seed: Zipf(count, seed, 1.0, 7)], ids=["uniform", "zipf"])
+@pytest.mark.parametrize("names", [ONE, THREE], ids=["one server", "three"])
+def test_requests_do_not_depend_on_how_many_are_drawn_at_once(
+    keys: Callable[[int, int], Keys], names: list[str]
+) -> None:
+    one_by_one, at_once = (workload((80, 20, 0), keys=keys(1000, 1), names=names) for _ in range(2))
+    assert [one_by_one.drawn(1)[0] for _ in range(700)] == at_once.drawn(200) + at_once.drawn(500)
 
 
 def test_keys_and_commands_are_independent_streams() -> None:
