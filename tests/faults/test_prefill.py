@@ -77,14 +77,12 @@ def test_a_prefill_goes_on_after_the_servers_restart() -> None:
         arguments = [*short(server.port), *PREFILL, "--keys", "20000000", "--pipeline", "64", *timeout("30s")]
         with Running(*arguments) as running:
             admin = server.client(retry_on_error=[ConnectionError])
-            while admin.dbsize() == 0:
-                pass
+            running.wait_until(lambda: admin.dbsize() > 0)
             server.kill()
             server.start()
             running.wait_until_connected(server.port, 2)
             again = server.client()
-            while again.dbsize() == 0:
-                pass
+            running.wait_until(lambda: again.dbsize() > 0)
             running.interrupt()
             finished = running.finish()
     # Keys are still being written to the new server: nobody had to wait for a timeout, and nothing is unaccounted for.

@@ -143,8 +143,7 @@ def test_an_interrupt_before_the_run_says_so_and_nothing_else() -> None:
     with FaultyServer(never_answers) as server:
         with Running(*short(server.port)) as running:
             # It asks which server it is, and waits for the answer.
-            while server.accepted == 0:
-                assert running.process.poll() is None
+            running.wait_until(lambda: server.accepted > 0)
             running.interrupt()
             finished = running.finish()
     assert (finished.status, finished.stdout, finished.stderr) == (130, "", "loadgen: interrupted.\n")
@@ -156,8 +155,7 @@ def test_interrupts_end_even_a_run_whose_reader_has_stopped_reading() -> None:
         arguments = [*short(server.port), "--duration", "300s", "--set", "general.interval=1ms"]
         with Running(*arguments, stdout=writer) as running:
             # The load is not held up; only its results wait.
-            while has_room(writer):
-                assert running.process.poll() is None
+            running.wait_until(lambda: not has_room(writer))
             os.close(writer)
             while not ends_within(running, 0.3):
                 running.interrupt()
@@ -174,8 +172,7 @@ def has_room(pipe: int) -> bool:
 def test_whatever_asks_to_stop_before_the_load_ends_as_interrupted(number: signal.Signals) -> None:
     with FaultyServer(never_answers) as server:
         with Running(*short(server.port)) as running:
-            while server.accepted == 0:
-                assert running.process.poll() is None
+            running.wait_until(lambda: server.accepted > 0)
             running.process.send_signal(number)
             finished = running.finish()
     assert (finished.status, finished.stdout, finished.stderr) == (130, "", "loadgen: interrupted.\n")

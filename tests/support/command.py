@@ -116,13 +116,28 @@ class Running:
         assert self.process.stderr is not None
         self.errors = self.process.stderr.read()
 
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Waits until the condition holds, and fails when the run ends before that."""
+
+        def ended() -> bool:
+            return self.process.poll() is not None
+
+        wait_until(lambda: condition() or ended(), self.timeout_s)
+        assert not ended(), f"it ended too early: {self.errors.decode()}"
+
     def wait_for(self, kind: str, count: int = 1, **fields: Any) -> None:
         """Waits until so many records of a type, with these fields, have come."""
 
+        wanted = {"type": kind, **fields}
+        looked_at = found = 0
+
         def there() -> bool:
-            records = [json.loads(line) for line in self.lines if line.endswith(b"\n")]
-            wanted = {"type": kind, **fields}
-            return sum(bool(wanted.items() <= record.items()) for record in records) >= count
+            nonlocal looked_at, found
+            for line in self.lines[looked_at:]:
+                if line.endswith(b"\n"):
+                    looked_at += 1
+                    found += wanted.items() <= json.loads(line).items()
+            return found >= count
 
         with self.news:
             assert self.news.wait_for(lambda: there() or self.process.poll() is not None, self.timeout_s), "it hangs"
