@@ -367,7 +367,7 @@ def test_a_server_that_is_not_ours_is_neither_watched_nor_ended() -> None:
 
 def test_a_candidate_whose_requests_fail_ends_the_comparison_with_class_and_remedy() -> None:
     full = managed("--maxmemory", "1mb", "--maxmemory-policy", "noeviction", name="full")
-    with pytest.raises(TargetError, match=r"full: .* % *\) failed .*OOM [\d,]+, .*raise its memory limit"):
+    with pytest.raises(TargetError, match=r"full: .* % *\) failed .*OOM [\d,]+, .*raise the server's memory limit"):
         rounds_of(replace(full, plan=replace(full.plan, workload=replace(full.plan.workload, prefill=False)))).next()
 
 

@@ -183,7 +183,7 @@ def test_a_server_that_stays_loading_is_given_up_after_the_connect_timeout() -> 
     assert finished.status == 3
     assert "the server is loading its data set" in finished.stderr
     assert 'rejected the connection: "LOADING' in finished.complaint
-    assert "try again when it has read its data set" in finished.complaint
+    assert "try again when the server has read its data set" in finished.complaint
     # It was asked more than once.
     assert server.accepted > 1 + 2
 
@@ -237,7 +237,7 @@ def test_maxclients_reached_is_told_with_its_way_out() -> None:
         finished = invoked_load(server.port)
     assert finished.status == 3
     assert 'rejected the connection: "ERR max number of clients reached"' in finished.complaint
-    assert "raise its maxclients" in finished.complaint
+    assert "raise the server's maxclients" in finished.complaint
 
 
 @pytest.mark.parametrize(("accepted", "status"), [((), 1), (("--max-failures", "100%"), 0)])
@@ -257,7 +257,7 @@ def test_a_memcached_that_is_full_is_told_with_its_way_out() -> None:
     with RealServer.memcached("-c", "20") as server, hog(server, b"version\r\n", b"VERSION"):
         finished = invoked_load(server.port, "--protocol", "memcache")
     assert finished.status == 3
-    assert "start it with a larger -c" in finished.complaint
+    assert "start the server with a larger -c" in finished.complaint
 
 
 # ── This machine ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -39,7 +39,7 @@ def test_a_prefill_into_a_full_redis_ends_with_its_words_and_a_remedy() -> None:
     assert stalled is not None, line
     assert 0 < int(stalled[1].replace(",", "")) <= stored
     assert 'the server answers "OOM command not allowed' in line
-    assert "raise its memory limit, let it evict, or write fewer or smaller values" in line
+    assert "raise the server's memory limit, allow eviction, or write fewer or smaller values" in line
 
 
 def test_a_prefill_that_takes_too_long_says_how_far_it_came() -> None:
@@ -60,7 +60,10 @@ def test_a_prefill_that_takes_too_long_says_how_far_it_came() -> None:
         (answers(b"", to=b"SET"), "requests timed out: see whether the server is stuck"),
         (polite(after=closes), "connections are down"),
         (polite(after=says(b"@\r\n")), "connections are down (protocol: '@\\r\\n"),
-        (answers(b"-READONLY You can't write against a read only replica.\r\n", to=b"SET"), "name its master"),
+        (
+            answers(b"-READONLY You can't write against a read only replica.\r\n", to=b"SET"),
+            "name the replica's master",
+        ),
     ],
 )
 def test_a_prefill_that_gets_nowhere_says_what_it_is_up_against(script: object, words: str) -> None:

@@ -78,7 +78,7 @@ def test_a_run_in_which_nothing_went_well_has_failed() -> None:
     assert failed(finished)
     assert "(100 %) failed (limit 1 %)" in finished.complaint
     assert "OOM command not allowed" in finished.complaint
-    assert "raise its memory limit" in finished.complaint
+    assert "raise the server's memory limit" in finished.complaint
 
 
 def test_a_redis_that_is_out_of_memory_goes_on_reading() -> None:

@@ -105,7 +105,7 @@ def test_a_stop_invalidates_the_run_and_is_said_once() -> None:
     assert judged(sent(late=200), stopped(0, 200 * NS_PER_MS)) == Said(
         (
             LATE + "worker 0 was stopped for 200 ms (SIGSTOP, a debugger, swapping, a suspended machine); "
-            "run it again undisturbed",
+            "repeat the run undisturbed",
         )
     )
 
@@ -133,13 +133,13 @@ def test_a_stop_invalidates_the_run_and_is_said_once() -> None:
         ),
         (
             [worker(pauses=PauseAccount(3, 90 * NS_PER_MS, busy_ns=240 * NS_PER_MS))],
-            "worker 0 had too much to do at once, and fell behind by 240 ms in all; "
+            "worker 0 had too much work at once, and fell behind by 240 ms in total; "
             "use more workers (general.threads) or a lower rate",
         ),
         (
             [stopped(0, 200 * NS_PER_MS), stopped(1, 150 * NS_PER_MS), stopped(2, 50 * NS_PER_MS)],
             "workers 0 and 1 were stopped for up to 200 ms (SIGSTOP, a debugger, swapping, a suspended machine); "
-            "run it again undisturbed",
+            "repeat the run undisturbed",
         ),
     ],
 )
@@ -149,14 +149,14 @@ def test_a_reason_names_its_cause(signs: list[WorkerSigns], why: str) -> None:
 
 def test_stolen_time_is_a_cause() -> None:
     assert judged(sent(late=200), host=HostSigns(0.032, "tsc")) == Said(
-        (LATE + "CPU steal was 3.2 % (the hypervisor ran others); use a machine whose CPUs are its own",)
+        (LATE + "CPU steal was 3.2 % (the hypervisor ran other machines); use a machine with dedicated CPUs",)
     )
 
 
 def test_a_slow_clock_is_the_cause_only_where_nothing_else_is() -> None:
     words = (
-        "the kernel tells the time by hpet, which takes a system call to read; "
-        "choose a quicker clock (/sys/devices/system/clocksource/clocksource0)"
+        "the kernel's clock source is hpet, which takes a system call to read; "
+        "choose a faster clock source (/sys/devices/system/clocksource/clocksource0)"
     )
     hpet = HostSigns(0.0, "hpet")
     assert judged(sent(late=200), host=hpet) == Said((LATE + words,))
@@ -171,7 +171,7 @@ def test_the_cause_that_took_the_most_time_comes_first_and_one_of_half_as_much_s
     assert reason == (
         LATE + "worker 0 was stopped for 1 s (SIGSTOP, a debugger, swapping, a suspended machine), "
         "and worker 0 waited for a CPU 6 % of the time (other programs or a CPU quota); "
-        "run it again undisturbed, and reserve CPUs for the workers (general.cpu_list)"
+        "repeat the run undisturbed, and reserve CPUs for the workers (general.cpu_list)"
     )
     (reason,) = judged(sent(late=200), replace(both, queued_ns=NS_PER_S * 4 // 10)).reasons
     assert "waited for a CPU" not in reason
@@ -192,26 +192,24 @@ def test_what_took_less_than_a_third_of_the_lag_is_not_its_cause() -> None:
     (reason,) = judged(sent(late=200), stopped(0, 34 * NS_PER_MS)).reasons
     assert reason.startswith(LATE + "worker 0 was stopped for 34 ms")
     (reason,) = judged(sent(late=200), stopped(0, 33 * NS_PER_MS)).reasons
-    assert reason == LATE + "the machine does not say why; use more workers (general.threads) or a lower rate"
+    assert reason == LATE + "the cause is unknown; use more workers (general.threads) or a lower rate"
 
 
 @pytest.mark.parametrize("signs", [QUIET, Signs(), Signs((), HostSigns(0.005, "tsc"))])
 def test_without_a_cause_that_is_said(signs: Signs) -> None:
     verdict = said(judge(LIMITS, sent(late=200), signs, open_loop=True, spin=False, duration_ns=WINDOW_NS))
-    assert verdict.reasons == (
-        LATE + "the machine does not say why; use more workers (general.threads) or a lower rate",
-    )
+    assert verdict.reasons == (LATE + "the cause is unknown; use more workers (general.threads) or a lower rate",)
 
 
 def test_a_lag_too_short_for_a_pause_is_laid_on_the_kernels_wake_ups() -> None:
     what = "p99 of the generator's own send lag was 150 µs, over the limit of 100 µs: "
     short = sent(late=200, late_ns=150 * NS_PER_US, response_p99_ns=NS_PER_MS)
     assert judged(short).reasons == (
-        what + "most likely the kernel woke it late; "
+        what + "the kernel probably woke the generator late; "
         "poll instead of sleeping (workload.spin), or use more workers (general.threads)",
     )
     assert judged(short, spin=True).reasons == (
-        what + "the machine does not say why; use more workers (general.threads) or a lower rate",
+        what + "the cause is unknown; use more workers (general.threads) or a lower rate",
     )
 
 
@@ -231,7 +229,7 @@ def test_more_overdue_than_the_shortfall_is_invalid() -> None:
     busy = replace(worker(overdue=120), cpu_ns=WINDOW_NS)
     assert judged(sent(), busy) == Said(
         (
-            "the generator had 120 of 10,000 requests (1.2 %) still to send 10 ms after the window had closed, over "
+            "the generator had not sent 120 of 10,000 requests (1.2 %) 10 ms after the window had closed, over "
             "the limit of 0.5 %: worker 0 used 100 % of its CPU; use more workers (general.threads) or a lower rate",
         )
     )
@@ -239,7 +237,7 @@ def test_more_overdue_than_the_shortfall_is_invalid() -> None:
 
 def test_a_shortfall_without_a_cause_is_not_laid_on_the_kernels_wake_ups() -> None:
     (reason,) = judged(sent(), worker(overdue=120)).reasons
-    assert reason.endswith(": the machine does not say why; use more workers (general.threads) or a lower rate")
+    assert reason.endswith(": the cause is unknown; use more workers (general.threads) or a lower rate")
 
 
 def test_overdue_requests_of_all_workers_count_together() -> None:
@@ -253,7 +251,7 @@ def test_both_reasons_are_given() -> None:
 
 def test_a_cause_of_two_reasons_is_said_with_its_remedy_once() -> None:
     first, second = judged(sent(late=200), replace(stopped(0, NS_PER_S), overdue=500)).reasons
-    assert first.endswith("; run it again undisturbed")
+    assert first.endswith("; repeat the run undisturbed")
     assert second.endswith(", over the limit of 0.5 %: for the same reason")
 
 
@@ -284,11 +282,11 @@ SIGNS = {
     "stopped": (
         stopped(0, 31 * NS_PER_MS),
         "worker 0 was stopped for 31 ms (SIGSTOP, a debugger, swapping, a suspended machine), "
-        "so part of this latency is the machine's; run it again undisturbed",
+        "so part of this latency is the machine's; repeat the run undisturbed",
     ),
     "busy": (
         worker(pauses=PauseAccount(1, 31 * NS_PER_MS, busy_ns=31 * NS_PER_MS)),
-        "worker 0 had too much to do at once, and fell behind by 31 ms in all, "
+        "worker 0 had too much work at once, and fell behind by 31 ms in total, "
         "so part of this latency is the generator's own; use more workers (general.threads) or a lower rate",
     ),
 }
@@ -301,10 +299,10 @@ def test_a_sign_is_a_warning_where_the_numbers_hold(signs: WorkerSigns, words: s
 
 def test_steal_and_a_slow_clock_are_warnings_where_the_numbers_hold() -> None:
     assert judged(sent(), host=HostSigns(0.011, "acpi_pm")).warnings == (
-        "CPU steal was 1.1 % (the hypervisor ran others), so part of this latency is the machine's; "
-        "use a machine whose CPUs are its own",
-        "the kernel tells the time by acpi_pm, which takes a system call to read, so part of this latency is the "
-        "generator's own; choose a quicker clock (/sys/devices/system/clocksource/clocksource0)",
+        "CPU steal was 1.1 % (the hypervisor ran other machines), so part of this latency is the machine's; "
+        "use a machine with dedicated CPUs",
+        "the kernel's clock source is acpi_pm, which takes a system call to read, so part of this latency is the "
+        "generator's own; choose a faster clock source (/sys/devices/system/clocksource/clocksource0)",
     )
 
 
@@ -393,7 +391,7 @@ def test_pauses_of_which_nobody_can_say_whose_they_were_make_an_upper_bound() ->
     verdict = judged(measured, stopped(0, 200 * NS_PER_MS))
     assert verdict.reasons == ()
     assert verdict.warnings[0].startswith(
-        "p99 of the generator's own send lag was at least 1 µs and at most 101 ms (limit 9.2 ms), as it stood still "
+        "p99 of the generator's own send lag was at least 1 µs and at most 101 ms (limit 9.2 ms), as the generator "
     )
     assert "worker 0 was stopped for 200 ms" in verdict.warnings[0]
     # What is certain already is said as that.
@@ -430,9 +428,9 @@ def test_late_sends_that_show_beyond_p99_are_said_with_their_cause() -> None:
     assert judged(sent(late=33), stopped(0, 120 * NS_PER_MS)) == Said(
         (),
         (
-            "0.33 % of requests were sent more than 9.2 ms late by the generator, so percentiles above p99.67 are in "
-            "part its own: worker 0 was stopped for 120 ms (SIGSTOP, a debugger, swapping, a suspended machine); "
-            "run it again undisturbed",
+            "the generator sent 0.33 % of requests more than 9.2 ms late, so percentiles above p99.67 are in part the "
+            "generator's own: worker 0 was stopped for 120 ms (SIGSTOP, a debugger, swapping, a suspended machine); "
+            "repeat the run undisturbed",
         ),
     )
 
@@ -444,7 +442,7 @@ def test_a_tail_is_said_from_p9995_down(late: int, is_said: bool) -> None:
 
 def test_a_lag_beyond_the_table_counts_as_late() -> None:
     (warning,) = judged(sent(late=33, late_ns=100 * NS_PER_S)).warnings
-    assert warning.startswith("0.33 % of requests were sent more than 9.2 ms late")
+    assert warning.startswith("the generator sent 0.33 % of requests more than 9.2 ms late")
 
 
 def test_wake_ups_within_a_millisecond_are_no_news() -> None:
@@ -467,11 +465,11 @@ CEILING = Ceiling(1600.0, 30 * NS_PER_US, 90 * NS_PER_US, "2026-07-01")
 
 def test_a_run_near_the_ceiling_is_told_so() -> None:
     assert judged(sent(), ceiling=CEILING).warnings == (
-        "62 % of this host's ceiling was reached (1,600 requests/s in the self-test of 2026-07-01): "
+        "62 % of this host's ceiling was reached (1,600 req/s in the self-test of 2026-07-01): "
         "part of this latency is the generator's own; use more workers (general.threads) or a lower rate",
     )
     assert judged(sent(), ceiling=CEILING, open_loop=False).warnings == (
-        "62 % of this host's ceiling was reached (1,600 requests/s in the self-test of 2026-07-01): "
+        "62 % of this host's ceiling was reached (1,600 req/s in the self-test of 2026-07-01): "
         "the generator, not the server, may be the limit; use more workers (general.threads)",
     )
 
@@ -488,7 +486,7 @@ RISING = [NS_PER_MS * value for value in (10, 11, 12, 14, 16, 18, 20, 25, 30)]
 
 @pytest.mark.parametrize("open_loop", [True, False])
 def test_a_drift_is_said_with_its_size(open_loop: bool) -> None:
-    hint = "it had not settled; warm up longer (general.warmup), or see what else ran"
+    hint = "it had not settled; warm up longer (general.warmup), or check what else ran"
     assert judged(sent(), p99s=RISING, open_loop=open_loop).warnings == (
         f"the p99 response time rose over the window, from 11 ms in its first third to 25 ms in its last: {hint}",
     )

@@ -73,18 +73,19 @@ def test_a_change_is_within_half_a_unit_of_its_second_digit_and_keeps_the_order(
         (WORSE, COMPARE, "valkey is worse than redis: throughput −5.1 %, 90 % interval [−5.6, −4.7]"),
         (BETTER, COMPARE, "valkey is better than redis: throughput +8.3 %, 90 % interval [+7.1, +9.5]"),
         (SAME, COMPARE, "server CPU/req is the same within 5 %: +0.03 %, 90 % interval [−1.2, +1.3]"),
-        (SAME, GATE, "server CPU/req is not worse by 5 %: +0.03 %, 90 % interval [−1.2, +1.3]"),
+        (SAME, GATE, "server CPU/req is not worse by 5 % or more: +0.03 %, 90 % interval [−1.2, +1.3]"),
         (
             UNCLEAR,
             GATE,
-            "can't tell: p99 response +4.1 %, 90 % interval [−2.1, +13]; the interval does not rule 10 % out; "
-            "the change is nearer to none than to that; σ = 2.1 % from round to round; about 12 more rounds would tell",
+            "can't tell: p99 response +4.1 %, 90 % interval [−2.1, +13]; the interval does not exclude a change of "
+            "10 %; the estimate is nearer to no change; the noise from round to round is σ = 2.1 %; "
+            "about 12 more rounds would give an answer",
         ),
         (
             replace(UNCLEAR, p=0.03, more_rounds=None),
             GATE,
-            "can't tell: p99 response +4.1 %, 90 % interval [−2.1, +13]; the interval does not rule 10 % out; "
-            "p = 0.03, and a change needs 0.0067; σ = 2.1 % from round to round",
+            "can't tell: p99 response +4.1 %, 90 % interval [−2.1, +13]; the interval does not exclude a change of "
+            "10 %; p = 0.03 is above the 0.0067 that a change needs; the noise from round to round is σ = 2.1 %",
         ),
         (DOUBTFUL, GATE, "can't tell: p99 response; the generator ran late in 5 of 8 rounds"),
     ],

@@ -98,7 +98,7 @@ DOUBTFUL = row("p99", Shift.UNCLEAR, None, None, None, why="the generator ran la
 OPEN = row("p99", Shift.UNCLEAR, 0.31, None, 2.5, more=3)
 
 
-CPUS = "load on CPU 0, servers on CPU 1; change with general.cpu_list and the server's cpu_list"
+CPUS = "the load runs on CPU 0, servers run on CPU 1; to change that, set general.cpu_list and the server's cpu_list"
 
 
 def ended_early(words: str) -> Reason:

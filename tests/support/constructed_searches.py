@@ -68,14 +68,18 @@ def found() -> list[Event]:
         step(1, 150_740.7, RateVerdict.PASS),
         step(2, 201_234.0, RateVerdict.FAIL, x_ns=1_001_500),
         step(
-            3, 174_000.0, RateVerdict.FAIL, Purpose.REFINE, why="p99: 31% exceed it, and over 20% is given up at once"
+            3,
+            174_000.0,
+            RateVerdict.FAIL,
+            Purpose.REFINE,
+            why="p99: 31 % of requests exceed the limit, and the step ends early above 20 %",
         ),
         step(4, 158_000.0, RateVerdict.INCONCLUSIVE, Purpose.REFINE, x_ns=1_000_100),
         step(5, 152_000.0, RateVerdict.INCONCLUSIVE, Purpose.REFINE, passed=True),
         step(6, 152_000.0, RateVerdict.PASS, Purpose.CONFIRM),
         step(7, 152_000.0, RateVerdict.PASS, Purpose.CONFIRM),
     ]
-    why = "152000/s passed 2 of 3 fresh trials, and 158000/s is too much"
+    why = "152,000 req/s passed 2 of 3 fresh trials, and 158,000 req/s is too high"
     ended = answer(Outcome.FOUND, 152_000.4, 158_000.0, True, taken, why)
     measured = counted({"get": Tally(planned=9000, ok=8990, timeouts=10, hits=8990)}, 40, open_loop=True)
     return searched(taken, SearchEnded(plan(), (P99, P999), ended, phases=before(measured), wall_s=START_S + 99))
@@ -84,11 +88,17 @@ def found() -> list[Event]:
 def generator_limited() -> list[Event]:
     spoilt = "2.1 % of the plan was not sent in time, for a reason of the generator's, as its worker 1 had no CPU."
     taken = [
-        step(1, 100.0, RateVerdict.FAIL, x_ns=900_000, why="73.1% of the offered rate was achieved"),
+        step(
+            1,
+            100.0,
+            RateVerdict.FAIL,
+            x_ns=900_000,
+            why="73.10 % of the offered rate was achieved, and 95 % is the least that passes",
+        ),
         step(2, 123_456_789.0, RateVerdict.PASS),
         step(3, 400_000_000.0, RateVerdict.GENERATOR_LIMITED, x_ns=0, why=spoilt),
     ]
-    why = f"the generator gave out at 4e+08/s: {spoilt}"
+    why = f"the generator reached its limit at 400,000,000 req/s: {spoilt}"
     ended = answer(Outcome.GENERATOR_LIMITED, 123_456_789.0, None, True, taken, why)
     measured = counted(good(800, 200), 41, open_loop=True)
     notes = (Reason(Code.CPU_AWAITED, "A core was shared."),)
@@ -105,7 +115,14 @@ def knee() -> list[Event]:
         step(1, 75_000.0, RateVerdict.PASS, Purpose.BASE, limits=(Limit(0.99, NO_LIMIT_NS),), x_ns=823_045),
         step(2, 150_000.0, RateVerdict.PASS, limits=limit),
     ]
-    ended = answer(Outcome.WIDE, 150_000.0, 190_000.0, False, taken, "max_bisect_steps (1) were spent")
+    ended = answer(
+        Outcome.WIDE,
+        150_000.0,
+        190_000.0,
+        False,
+        taken,
+        "max_bisect_steps (1) ran out before the interval was narrow enough",
+    )
     measured = counted({"get": Tally(planned=1000, ok=990, hits=990)}, 42, open_loop=True)
     return searched(taken, SearchEnded(plan(), (), ended, phases=before(measured), wall_s=START_S + 99))
 

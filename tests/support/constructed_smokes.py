@@ -14,7 +14,7 @@ from loadgen.smoke.check import Check
 from loadgen.smoke.criteria import CRITERIA
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 
-LIMITS = {"timeouts": "0", "p99.9": "< 100 ms", "hit rate": "> 0", "requests measured": "≥ 1,000"}
+LIMITS = {"timeouts": "0", "p99.9": "< 100 ms", "hit rate": "> 0", "requests measured": ">= 1,000"}
 FOUND = {"server up": "answered after 0.01 s", "p99.9": "222 µs", "timeouts": "0", "requests measured": "3,000"}
 
 
@@ -22,7 +22,7 @@ def checks(**failed: str) -> tuple[Check, ...]:
     """All of CRITERIA, met but for those that are named with what was found; `_` stands for a blank."""
     found = {name.replace("_", " "): words for name, words in failed.items()}
     return tuple(
-        Check(name, name not in found, found.get(name, FOUND.get(name, "as it should be")), LIMITS.get(name, ""))
+        Check(name, name not in found, found.get(name, FOUND.get(name, "as expected")), LIMITS.get(name, ""))
         for name in CRITERIA
     )
 

@@ -71,7 +71,7 @@ def good(finished: Finished) -> None:
 @pytest.mark.parametrize(
     ("to", "reply", "words", "arguments"),
     [
-        (b"PING", "MISCONF Errors writing to the AOF file: No space left on device", "make it able to save", ()),
+        (b"PING", "MISCONF Errors writing to the AOF file: No space left on device", "let the server save", ()),
         (b"HELLO", "ERR unknown command 'HELLO'", "", HELLO),
         (b"AUTH", "ERR Client sent AUTH, but no password is set", "leave target.password out", ("--password", "x")),
         (b"version", "SERVER_ERROR not supported", "", ("--protocol", "memcache")),
@@ -92,9 +92,9 @@ def test_an_error_after_which_requests_succeed_is_a_warning(
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
-        ("MISCONF Errors writing to the AOF file: No space left on device", "make it able to save"),
+        ("MISCONF Errors writing to the AOF file: No space left on device", "let the server save"),
         ("NOPERM this user has no permissions to run the 'ping' command", "allow this user"),
-        ("BUSY Redis is busy running a script", "wait for its script"),
+        ("BUSY Redis is busy running a script", "wait for the server's script"),
         ("ERR unknown command 'PING'", ""),
         ("ERROR", ""),
     ],

@@ -48,11 +48,11 @@ CANDIDATES = (
 def rounds(table: str) -> OptionGroup:
     """Return the options of rounds; `table` is the configuration's, compare or gate."""
     rows = (
-        ("rounds", COUNT, "the most rounds"),
-        ("slice", TIME, "how long one stretch of load on one server is measured"),
-        ("slices", COUNT, "how many of them each server has in a round; an even number"),
-        ("settle", TIME, "how long it goes on before it is measured"),
-        ("load_share", LITERAL, "share of the first server's capacity at which latency is compared"),
+        ("rounds", COUNT, "maximum number of rounds"),
+        ("slice", TIME, "time for which one slice of load on one server is measured"),
+        ("slices", COUNT, "number of slices of each server in a round; an even number"),
+        ("settle", TIME, "time under load before a slice is measured"),
+        ("load_share", LITERAL, "share of the first server's closed-loop rate at which response times are compared"),
     )
     options = (Option((f"--{key.replace('_', '-')}",), what, kind, key=f"{table}.{key}") for key, kind, what in rows)
     return OptionGroup(f"rounds, keys of [{table}]", tuple(options))
@@ -143,15 +143,15 @@ class Contestants:
         taken = {cpu for server in servers for cpu in server.cpus}
         ours = [cpu for cpu in cpus if cpu not in taken][: len(cpus) // 2]
         if not ours:
-            words = "the servers' cpu_list leaves the load no CPU of its own: it is not pinned"
+            words = "the servers' cpu_list leaves the load no CPU of its own, so the load is not pinned"
             self.notes.append(Reason(Code.CPUS_SHARED_OUT, words))
             return Pins()
         pins = Pins(tuple(ours), tuple(cpu for cpu in cpus if cpu not in ours))
         theirs = {server.cpus or pins.servers for server in servers}
         listed = " and ".join(_listed(each) for each in sorted(theirs))
         words = (
-            f"load on CPU {_listed(ours)}, servers on CPU {listed}; change with general.cpu_list and the server's "
-            "cpu_list"
+            f"the load runs on CPU {_listed(ours)}, servers run on CPU {listed}; to change that, set general.cpu_list "
+            "and the server's cpu_list"
         )
         self.notes.append(Reason(Code.CPUS_SHARED_OUT, words))
         return pins

@@ -10,22 +10,22 @@ from loadgen.version import __version__
 
 GROUPS = {
     "load": {
-        "run": "put load on a server and say what happened (the default verb)",
+        "run": "put load on a server and report the results (the default verb)",
         "saturate": "find the highest rate at which a server meets its SLO",
         "serve": "run the built-in server",
     },
     "judge": {
-        "smoke": "start a server, ask it, load it, stop it: PASS or FAIL",
-        "compare": "run servers in turns, and say which is better at what",
+        "smoke": "start, query, load and stop a server: PASS or FAIL",
+        "compare": "measure servers in turns, and compare every metric",
         "gate": "judge a server against a baseline, for CI",
     },
     "results": {
         "report": "show an earlier result, from its JSON file, in any format",
-        "history": "append results to a file, and draw how they changed",
+        "history": "append results to a file, and draw them over time",
     },
     "set up": {
-        "config": "presets, the resolved configuration, every key, the schema",
-        "selftest": "find what the generator itself can do on this host",
+        "config": "print a configuration, the presets, every key or the schema",
+        "selftest": "measure the limits of the generator itself on this host",
     },
 }
 VERBS = [verb for verbs in GROUPS.values() for verb in verbs]
@@ -33,19 +33,19 @@ VERBS = [verb for verbs in GROUPS.values() for verb in verbs]
 OVERVIEW = """usage: loadgen [run] [CONFIG] [options]
        loadgen VERB [arguments]
 
-Puts load on cache servers that speak RESP or memcache, and says what happened.
+Put load on cache servers that speak RESP or memcache, and report the results.
 
 first commands to try:
   loadgen quick-test --embedded
-      a load on the built-in server: nothing else is needed
+      load on the built-in server; nothing else is needed
   loadgen run -h 127.0.0.1 -p 6379 -n 100k -t set,get -q
-      redis-benchmark's flags, on a server of yours
+      redis-benchmark's flags, for a server of yours
   loadgen compare redis builtin-uvloop
-      two servers, started here, in turns
+      two servers, started by loadgen and measured in turns
 
 {verbs}
 
-`loadgen VERB --help` or `loadgen help VERB` says more.
+`loadgen VERB --help` or `loadgen help VERB` prints the help of a verb.
 Options: --version, --help, and with any verb --debug, which
 prints the traceback of an internal error.
 
@@ -54,11 +54,11 @@ exit status:
 """
 
 STATUSES = {
-    0: "yes: it ran, and where something was judged, the answer is yes",
-    1: "judged, and the answer is no",
+    0: "yes: the command ran, and every judgement passed",
+    1: "no: a judgement failed",
     2: "the command line or the configuration is wrong",
-    3: "it could not run",
-    4: "it cannot tell",
+    3: "the command could not run",
+    4: "no answer: the result is invalid or inconclusive",
     70: "an internal error: a bug in loadgen, which says nothing about a server",
     130: "interrupted",
 }

@@ -51,7 +51,7 @@ Key = tuple[int, str]
 MOST_LATE = 0.5
 
 STORED = (
-    "at least one of the two is a stored result: what has changed on this host since is in the difference, so run both "
+    "at least one of the two is a stored result, so the difference includes changes on this host since then; run both "
     "now where you can"
 )
 
@@ -199,9 +199,9 @@ class Contest:
         limit = self.settings.noise * threshold / NOISE_THRESHOLD
         return (
             f"{METRICS[name].label} differs from round to round by σ = {100 * sigma:.1f} % on this host (limit "
-            f"{100 * limit:.1f} %), and a change of {100 * threshold:.3g} % cannot be told from that in "
-            f"{self.settings.max_rounds} rounds; give the host nothing else to do, measure longer slices, or give the "
-            "metric a wider threshold"
+            f"{100 * limit:.1f} %), and {self.settings.max_rounds} rounds cannot tell a change of "
+            f"{100 * threshold:.3g} % from that noise; give the host nothing else to do, measure longer slices, or "
+            "widen the metric's threshold"
         )
 
     def noise(self, place: int, name: str) -> float | None:
@@ -217,7 +217,7 @@ class Contest:
         here = machine.fingerprint()
         for each in (self.candidate(0), self.candidate(place)):
             if each.host not in ("", here):
-                words = f"{each.name} was measured on another machine ({each.host}): the difference is theirs, too"
+                words = f"{each.name} was measured on another machine ({each.host}), which adds to the difference"
                 notes.append(Reason(Code.OTHER_MACHINE, words))
         noisy = (self.noisy(place, name) for name in self.settings.thresholds)
         refused = [Reason(Code.HOST_NOISY, words, Severity.UNKNOWN) for words in noisy if words]
@@ -259,7 +259,7 @@ class Contest:
         alpha = self.rule.alphas[-1] / len(self.suite.thresholds)
         if math.comb(a + b, a) >= (1 if self.settings.one_sided else 2) / alpha:
             return []
-        words = f"{a} and {b} runs cannot tell a difference from chance, however large it is: store more of them"
+        words = f"{a} and {b} runs are too few to tell any difference from chance: store more runs"
         return [Reason(Code.TOO_FEW, words)]
 
     def row(self, place: int, name: str) -> Row:

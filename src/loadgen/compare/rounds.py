@@ -273,7 +273,7 @@ class Rounds:
                     if contender.plan.workload.prefill:
                         contender.crew.prefill()
                 if stack.enter_context(awake.kept(self.to_keep_awake(contenders))):
-                    words = "CPUs are kept from sleeping while servers are measured; change with awake"
+                    words = "CPUs are kept from sleeping while servers are measured; to change that, set awake"
                     self.notes[words] = Code.KEPT_AWAKE
                 yield contenders
             except EndedEarly:
@@ -441,8 +441,8 @@ class Rounds:
         account = of_window(stretch_of_all.measured, stretch_of_all.length_ns, load_ns=self.settings.slice_ns)
         if account.named:
             self.notes[
-                f"{contender.name} was overloaded at this rate: its response times say how long a slice is; compare at "
-                "a lower rate"
+                f"{contender.name} was overloaded at this rate, so its response times depend on the length of a slice; "
+                "compare at a lower rate"
             ] = Code.OVERLOADED
         reasons = stretch.reasons(contender.limits, contender.stretches[OPEN], spin=contender.plan.wire.spin)
         return [replace(reason, words=f"{contender.name}: {reason.words}") for reason in reasons]
@@ -454,7 +454,7 @@ class Rounds:
         ]
         rates = [rate for rate in merged if rate is not None]
         if rates and max(rates) - min(rates) > MOST_HITS_APART:
-            words = "hit rates differ by more than 1 %, and a miss is quicker than a hit: not the same work"
+            words = "hit rates differ by more than 1 %, and a miss is quicker than a hit: the work differs"
             self.notes[words] = Code.HIT_RATES_DIFFER
 
     def check_connected(self, contender: Contender) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from loadgen.config.tables.schema import Config
 
 _IN_WORDS = {
-    "general.threads": "the CPUs that this process may use",
+    "general.threads": "one for each CPU that this process may use",
     "general.requests": "",
     "workload.arrival": "poisson",
-    "workload.rate_limit": "0: as fast as replies come",
+    "workload.rate_limit": "0, a closed loop",
     "verdict.failures": "1%",
 }
 """Texts of defaults that depend on the machine, or whose number is not what a user would type; empty shows none."""

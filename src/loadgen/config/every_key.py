@@ -15,9 +15,9 @@ from loadgen.config.tables.tree import alias, header, inert, is_list, keys, tabl
 _WIDTH = 100
 
 _HEADER = """\
-Every key of a configuration, with its default. A key that is commented out has no default, or one that depends on the
-machine, or is not acted on yet. In quotes, durations take ns, us, ms, s, m and h, counts and rates k, m and g
-("10k"), and sizes the units of redis.conf ("64kb") and others ("64KiB").
+Every key of a configuration, with its default. A commented key has no default, has one that depends on the machine, or
+is not acted on. A value with a unit is written in quotes: ns, us, ms, s, m and h for durations, k, m and g for counts
+and rates ("10k"), and for sizes the units of redis.conf ("64kb") and others ("64KiB").
 """
 
 

@@ -71,7 +71,7 @@ def _busy(workers: Sequence[WorkerSigns], cpu_share: float, pause_ns: int, open_
     late = _most(workers, lambda worker: worker.pauses.busy_ns)
     if late:
         cost_ns = sum(worker.pauses.busy_ns for worker in workers)
-        words = f"{_names(late)} had too much to do at once, and fell behind by {span(cost_ns)} in all"
+        words = f"{_names(late)} had too much work at once, and fell behind by {span(cost_ns)} in total"
         is_sign = any(_stood_still(worker, worker.pauses.busy_ns, pause_ns) for worker in workers)
         yield Cause(words, OWN_LATENCY, LESS_LOAD if open_loop else MORE_WORKERS, cost_ns, is_sign, Code.CPU_BUSY)
 
@@ -106,7 +106,7 @@ def _stopped(workers: Sequence[WorkerSigns], pause_ns: int) -> Iterator[Cause]:
         yield Cause(
             f"{_names(named)} {stopped} (SIGSTOP, a debugger, swapping, a suspended machine)",
             _MACHINES_LATENCY,
-            "run it again undisturbed",
+            "repeat the run undisturbed",
             sum(worker.pauses.stopped_ns for worker in workers),
             any(_stood_still(worker, worker.pauses.stopped_ns, pause_ns) for worker in workers),
             Code.WORKER_STOPPED,
@@ -150,9 +150,9 @@ def _stolen(signs: Signs, steal_share: float) -> Iterator[Cause]:
     share = signs.host.steal_share
     if share:
         yield Cause(
-            f"CPU steal was {percent(share)} (the hypervisor ran others)",
+            f"CPU steal was {percent(share)} (the hypervisor ran other machines)",
             _MACHINES_LATENCY,
-            "use a machine whose CPUs are its own",
+            "use a machine with dedicated CPUs",
             share * sum(worker.wall_ns for worker in signs.workers),
             share > steal_share,
             Code.CPU_STOLEN,
@@ -162,9 +162,9 @@ def _stolen(signs: Signs, steal_share: float) -> Iterator[Cause]:
 def _slow_clock(source: str) -> Iterator[Cause]:
     if source and source not in CLOCK_SOURCES:
         yield Cause(
-            f"the kernel tells the time by {source}, which takes a system call to read",
+            f"the kernel's clock source is {source}, which takes a system call to read",
             OWN_LATENCY,
-            "choose a quicker clock (/sys/devices/system/clocksource/clocksource0)",
+            "choose a faster clock source (/sys/devices/system/clocksource/clocksource0)",
             0,
             True,
             Code.SLOW_CLOCK,

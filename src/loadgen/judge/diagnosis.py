@@ -22,23 +22,26 @@ REMEDIES = (
     (("ERR AUTH ", "ERR Client sent AUTH"), "leave target.password out"),
     (("NOPERM",), "allow this user the commands and the keys (ACL SETUSER)"),
     (("ERR operation not permitted",), "set target.password (--password)"),
-    (("CLIENT_ERROR unauthenticated", "ERROR authentication required"), "start it without authentication"),
-    (("DENIED",), "switch its protected mode off, or run loadgen on its machine"),
-    (("LOADING",), "try again when it has read its data set"),
-    (("OOM", "SERVER_ERROR out of memory"), "raise its memory limit, let it evict, or write fewer or smaller values"),
-    (("MISCONF",), "make it able to save to its disk, or set its stop-writes-on-bgsave-error to no"),
-    (("READONLY",), "name its master in target.endpoints, or send no SET and no DELETE"),
-    (("MASTERDOWN",), "wait until it has its master again"),
-    (("ERR max number of clients",), "raise its maxclients, or open fewer connections"),
-    (("ERROR Too many open connections",), "start it with a larger -c, or open fewer connections"),
-    (("SERVER_ERROR object too large",), "start it with a larger -I, or write smaller values"),
+    (("CLIENT_ERROR unauthenticated", "ERROR authentication required"), "start the server without authentication"),
+    (("DENIED",), "switch the server's protected mode off, or run loadgen on the server's machine"),
+    (("LOADING",), "try again when the server has read its data set"),
+    (
+        ("OOM", "SERVER_ERROR out of memory"),
+        "raise the server's memory limit, allow eviction, or write fewer or smaller values",
+    ),
+    (("MISCONF",), "let the server save to its disk, or set stop-writes-on-bgsave-error to no"),
+    (("READONLY",), "name the replica's master in target.endpoints, or send no SET and no DELETE"),
+    (("MASTERDOWN",), "wait until the replica has its master again"),
+    (("ERR max number of clients",), "raise the server's maxclients, or open fewer connections"),
+    (("ERROR Too many open connections",), "start the server with a larger -c, or open fewer connections"),
+    (("SERVER_ERROR object too large",), "start the server with a larger -I, or write smaller values"),
     (("NOPROTO", "ERR unknown command 'HELLO'", "ERR unknown command `HELLO`"), 'set target.protocol to "resp"'),
     (
         ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"),
-        "name a server that is no cluster node: clusters are not supported yet",
+        "clusters are not supported yet: name a server that is no cluster node",
     ),
-    (("BUSY",), "wait for its script to end, or send it SCRIPT KILL"),
-    (("NOREPLICAS",), "give it its replicas back, or set its min-replicas-to-write to 0"),
+    (("BUSY",), "wait for the server's script to end, or send SCRIPT KILL"),
+    (("NOREPLICAS",), "restore the server's replicas, or set min-replicas-to-write to 0"),
     (("WRONGTYPE",), "use an empty database: keys of the same names hold other types"),
     (("ERR unknown command",), "leave the command out of workload.commands, or check target.protocol"),
     (("SERVER_ERROR",), "see the log of the server, or of the proxy before it"),
@@ -47,7 +50,7 @@ REMEDIES = (
 # The most lines of a server's log that a sentence quotes.
 _MOST_QUOTED = 2
 TIMEOUTS_REMEDY = "see whether the server is stuck or overloaded, or raise connection.request_timeout"
-LOST_REMEDY = "see in its log why the server closes connections"
+LOST_REMEDY = "see in the server's log why it closes connections"
 CORRUPT_REMEDY = "check target.protocol, and run `loadgen smoke`"
 
 

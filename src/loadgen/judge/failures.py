@@ -56,8 +56,8 @@ def of_connections(asked: int, never_opened: int, limit: float | None, why: str 
         return ""
     _, bound = percent_beside(never_opened / asked, limit)
     return (
-        f"{never_opened:,} of {asked:,} connections never opened (limit {bound}, and at least 1){why}: see "
-        "whether the server allows so many, or open fewer (connection.connections)"
+        f"{never_opened:,} of {asked:,} connections never opened (limit {bound}, and at least 1){why}: raise "
+        "the server's limit on connections, or open fewer (connection.connections)"
     )
 
 

@@ -134,7 +134,8 @@ def _in_doubt(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
     if least_ns <= (limit_ns := _lag_limit_ns(limits, measured)) < most_ns:
         words = (
             f"p99 of the generator's own send lag was at least {span(least_ns)} and at most {span(most_ns)} (limit "
-            f"{span(limit_ns)}), as it stood still while connections were down, or sockets full, for an unknown time"
+            f"{span(limit_ns)}), as the generator stood still for an unknown part of the time in which connections "
+            "were down or sockets full"
         )
         yield _Doubt(Code.GENERATOR_LATE, words, most_ns)
 
@@ -148,7 +149,7 @@ def _overdue(limits: VerdictLimits, measured: Snapshot, workers: Iterable[Worker
     if planned and overdue > limits.shortfall * planned:
         share, limit = percent_beside(overdue / planned, limits.shortfall)
         words = (
-            f"the generator had {overdue:,} of {planned:,} requests ({share}) still to send 10 ms after the window had "
+            f"the generator had not sent {overdue:,} of {planned:,} requests ({share}) 10 ms after the window had "
             f"closed, over the limit of {limit}"
         )
         yield _Doubt(Code.GENERATOR_SHORT, words, 0)
@@ -162,8 +163,8 @@ def _tail(limits: VerdictLimits, measured: Snapshot) -> Iterator[_Doubt]:
     shown = 0.999 if share > 0.001 else 0.9999
     if share > _LEAST_TAIL and lag.quantile(shown) > limits.lag_share * measured.latency().quantile(shown):
         words = (
-            f"{percent(share)} of requests were sent more than {span(late_ns)} late by the generator, so percentiles "
-            f"above p{100 - 100 * share:.2f} are in part its own"
+            f"the generator sent {percent(share)} of requests more than {span(late_ns)} late, so percentiles above "
+            f"p{100 - 100 * share:.2f} are in part the generator's own"
         )
         yield _Doubt(Code.LATE_TAIL, words, late_ns)
 
@@ -193,8 +194,10 @@ def _explanation(main_causes: Sequence[Cause], doubt: _Doubt, spin: bool) -> str
     if main_causes:
         return ", and ".join(c.words for c in main_causes) + "; " + ", and ".join(c.remedy for c in main_causes)
     if 0 < doubt.late_ns <= NS_PER_MS and not spin:
-        return f"most likely the kernel woke it late; poll instead of sleeping (workload.spin), or {MORE_WORKERS}"
-    return f"the machine does not say why; {LESS_LOAD}"
+        return (
+            f"the kernel probably woke the generator late; poll instead of sleeping (workload.spin), or {MORE_WORKERS}"
+        )
+    return f"the cause is unknown; {LESS_LOAD}"
 
 
 def _near_ceiling(
@@ -204,7 +207,7 @@ def _near_ceiling(
     if reached_per_s > limits.ceiling_share * ceiling.throughput_per_s > 0:
         yield (
             f"{percent(reached_per_s / ceiling.throughput_per_s)} of this host's ceiling was reached "
-            f"({ceiling.throughput_per_s:,.0f} requests/s in the self-test of {ceiling.taken}): "
+            f"({ceiling.throughput_per_s:,.0f} req/s in the self-test of {ceiling.taken}): "
             + (f"{OWN_LATENCY}; {LESS_LOAD}" if open_loop else f"{OWN_LIMIT}; {MORE_WORKERS}")
         )
 
@@ -218,5 +221,5 @@ def _drift(limits: VerdictLimits, interval_p99_ns: Sequence[int]) -> Iterator[st
         yield (
             f"the p99 response time {'rose' if found.direction > 0 else 'fell'} over the window, from {span(first_ns)} "
             f"in its first third to {span(last_ns)} in its last: it had not settled; warm up longer (general.warmup), "
-            "or see what else ran"
+            "or check what else ran"
         )

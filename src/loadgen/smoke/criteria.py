@@ -59,9 +59,8 @@ def _log(limits: SmokeLimits, course: Observed) -> Check:
         return Check("log", None, "switched off (smoke.log)")
     if course.log_errors is None:
         reached = course.still_up is not None
-        return Check(
-            "log", None, "loadgen did not start it, so its log is not seen" if reached else course.not_reached_because
-        )
+        words = "loadgen did not start the server, so its log is unknown" if reached else course.not_reached_because
+        return Check("log", None, words)
     if not course.log_errors:
         return Check("log", True, "no error")
     others = f", and {len(course.log_errors) - 1:,} more" if len(course.log_errors) > 1 else ""
@@ -88,13 +87,13 @@ def _load(limits: SmokeLimits, result: Result, course: Observed) -> Iterator[Che
     )
     for check in checks:
         if result.interrupted and check.passed is not None:
-            yield replace(check, passed=None, found=f"{check.found} until it was interrupted")
+            yield replace(check, passed=None, found=f"{check.found} before the interruption")
         else:
             yield check
 
 
 def _most(name: str, count: int, limit: int, why: str = "") -> Check:
-    return Check(name, count <= limit, f"{count:,}{why}", f"≤ {limit:,}" if limit else "0")
+    return Check(name, count <= limit, f"{count:,}{why}", f"<= {limit:,}" if limit else "0")
 
 
 def _completed(limits: SmokeLimits, everything: Snapshot, result: Result, course: Observed) -> Check:
@@ -134,11 +133,11 @@ def _p999(limits: SmokeLimits, measured: Snapshot) -> Check:
     good = measured.good_latency("all")
     if not good.count:
         failed = measured.tally("all").failed
-        return Check("p99.9", None, "no request was answered well" if failed else "no request was measured", limit)
+        return Check("p99.9", None, "no request got a good reply" if failed else "no request was measured", limit)
     value, is_lower_bound = good.quantile(0.999), good.is_lower_bound(0.999)
     found = f"{'≥ ' * is_lower_bound}{span(value)}"
     if is_lower_bound and value <= limits.p999_ns:
-        found += ", and requests without an answer could raise it"
+        found += ", and unanswered requests may raise it"
     return Check("p99.9", value <= limits.p999_ns and not is_lower_bound, found, limit)
 
 
@@ -146,7 +145,7 @@ def _hit_rate(limits: SmokeLimits, plan: Plan, measured: Snapshot) -> Check:
     why_not = _no_hits_asked(limits, plan)
     get = measured.tallies.get("get")
     if not why_not and (get is None or not get.hits + get.misses):
-        why_not = "no GET was answered well"
+        why_not = "no GET got a good reply"
     if why_not or limits.hit_rate is None or get is None:
         return Check("hit rate", None, why_not)
     answered = get.hits + get.misses
@@ -155,7 +154,7 @@ def _hit_rate(limits: SmokeLimits, plan: Plan, measured: Snapshot) -> Check:
     found = f"{shown} ({get.hits:,} of {answered:,} GETs)"
     if not limits.hit_rate:
         return Check("hit rate", share > 0, found, "> 0")
-    return Check("hit rate", share >= limits.hit_rate, found, f"≥ {limit}")
+    return Check("hit rate", share >= limits.hit_rate, found, f">= {limit}")
 
 
 def _no_hits_asked(limits: SmokeLimits, plan: Plan) -> str:
@@ -163,14 +162,14 @@ def _no_hits_asked(limits: SmokeLimits, plan: Plan) -> str:
     if limits.hit_rate is None:
         return "switched off (smoke.hit_rate)"
     if not plan.target.speaks.has_keys:
-        return "there are no GETs in this protocol"
+        return "this protocol has no GET"
     if not plan.workload.weights.get:
-        return "there are no GETs in this load"
+        return "this load has no GET"
     if not (plan.workload.weights.set or plan.workload.prefill or plan.workload.backfill_on_miss):
-        return "no key is written in this load before it is read"
+        return "this load reads keys that nothing writes"
     return ""
 
 
 def _requests(limits: SmokeLimits, measured: Snapshot) -> Check:
     ok = measured.total.ok
-    return Check("requests measured", ok >= limits.requests, f"{ok:,}", f"≥ {limits.requests:,}")
+    return Check("requests measured", ok >= limits.requests, f"{ok:,}", f">= {limits.requests:,}")

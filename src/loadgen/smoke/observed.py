@@ -32,7 +32,7 @@ class Observed:
         if self.up is not None and not self.up.good:
             return "not reached: the server did not come up"
         if self.sanity is not None and not self.sanity.good:
-            return "not reached: it answered wrong before the load"
+            return "not reached: the server gave a wrong answer before the load"
         if self.failure:
             return "not reached: the load could not begin"
         return "not reached: interrupted" if self.interrupted else "not reached"

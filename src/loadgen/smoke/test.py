@@ -149,7 +149,7 @@ def still_up(plan: Plan, server: ManagedServer | None) -> Finding:
         wrong = exit_report_within(server, EXIT_PATIENCE_S if wrong else 0.0) or wrong
         if not wrong and server.restarted():
             wrong = f"{server.name} was restarted under the load: another process answers now"
-    return Finding(not wrong, wrong or "it answers")
+    return Finding(not wrong, wrong or "the server answers")
 
 
 def naming(emit: Emit, case: Case, number: int, total: int) -> Emit:

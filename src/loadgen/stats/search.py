@@ -242,7 +242,7 @@ class Search:
         bracket = self._bracket
         if not bracket.lo:
             if bracket.fail <= bracket.ceiling:
-                reason = f"every rate that was tried failed, down to {bracket.fail:,.0f}/s"
+                reason = f"every rate that was tried failed, down to {bracket.fail:,.0f} req/s"
                 return self._end(Outcome.NEVER_PASSED, 0.0, False, reason)
             return self._end(Outcome.GENERATOR_LIMITED, 0.0, False, self._generator_reason())
         if bracket.top < math.inf:
@@ -264,12 +264,12 @@ class Search:
         )
         step, trial = yield from self._try(Purpose.BASE, rate)
         if step.judgement.verdict is RateVerdict.GENERATOR_LIMITED:
-            reason = f"the generator fell behind at the base rate of {rate:,.0f}/s: {step.judgement.why}"
+            reason = f"the generator fell behind at the base rate of {rate:,.0f} req/s: {step.judgement.why}"
             return self._end(Outcome.GENERATOR_LIMITED, 0.0, False, reason)
         if trial.failed:
-            return self._end(Outcome.NEVER_PASSED, 0.0, False, f"at the base rate of {rate:,.0f}/s {trial.failed}")
+            return self._end(Outcome.NEVER_PASSED, 0.0, False, f"at the base rate of {rate:,.0f} req/s {trial.failed}")
         if not trial.x_ns[0]:
-            reason = f"the base rate of {rate:,.0f}/s has no p99: more than 1 % of its requests had no good reply"
+            reason = f"the base rate of {rate:,.0f} req/s has no p99: over 1 % of its requests got no good reply"
             return self._end(Outcome.NEVER_PASSED, 0.0, False, reason)
         self._limits = (Limit(0.99, _KNEE_FACTOR * trial.x_ns[0]),)
         self._min_throughput_ratio = max(self._min_throughput_ratio, _KNEE_MIN_THROUGHPUT_RATIO)
@@ -331,12 +331,12 @@ class Search:
             if verdict is RateVerdict.PASS:
                 return self._end(*self._outcome(rate))
             if verdict is RateVerdict.GENERATOR_LIMITED:
-                reason = f"the generator fell behind again and again while {rate:,.0f}/s was confirmed"
+                reason = f"the generator fell behind repeatedly while {rate:,.0f} req/s was being confirmed"
                 return self._end(Outcome.GENERATOR_LIMITED, self._highest_passed(failed), False, reason)
             # Three short trials can fail by chance, so the upper end is a step above the rate that failed them.
             bracket.fail = min(bracket.fail, rate * (1 + _LEAST_STEP_DOWN), self._settings.max_rate_per_s)
             failed, rate = rate, self._lower(rate, _STEP_DOWN * 2**refuted)
-        reason = f"rates that had passed did not pass 2 of 3 fresh trials, down to {failed:,.0f}/s"
+        reason = f"rates that had passed did not pass 2 of 3 fresh trials, down to {failed:,.0f} req/s"
         return self._end(Outcome.UNCONFIRMED, self._highest_passed(failed), False, reason)
 
     def _highest_passed(self, below: float) -> float:
@@ -377,16 +377,17 @@ class Search:
     def _outcome(self, lo: float) -> tuple[Outcome, float, bool, str]:
         bracket, settings = self._bracket, self._settings
         if bracket.top == math.inf:
-            return Outcome.NEVER_FAILED, lo, True, f"the server passed at max_rate, {settings.max_rate_per_s:,.0f}/s"
+            return Outcome.NEVER_FAILED, lo, True, f"the server passed at max_rate ({settings.max_rate_per_s:,.0f}/s)"
         if bracket.ceiling < bracket.fail:
             return Outcome.GENERATOR_LIMITED, lo, True, self._generator_reason()
         if not self._narrow():
-            reason = f"max_bisect_steps ({settings.max_bisect_steps}) were spent before the interval was narrow enough"
+            reason = f"max_bisect_steps ({settings.max_bisect_steps}) ran out before the interval was narrow enough"
             return Outcome.WIDE, lo, True, reason
-        return Outcome.FOUND, lo, True, f"{lo:,.0f}/s passed 2 of 3 fresh trials, and {bracket.fail:,.0f}/s is too much"
+        reason = f"{lo:,.0f} req/s passed 2 of 3 fresh trials, and {bracket.fail:,.0f} req/s is too high"
+        return Outcome.FOUND, lo, True, reason
 
     def _generator_reason(self) -> str:
-        return f"the generator reached its limit at {self._bracket.ceiling:,.0f}/s: {self._bracket.ceiling_reason}"
+        return f"the generator reached its limit at {self._bracket.ceiling:,.0f} req/s: {self._bracket.ceiling_reason}"
 
     def _end(self, outcome: Outcome, lo: float, confirmed: bool, reason: str) -> SearchAnswer:
         hi = self._bracket.fail

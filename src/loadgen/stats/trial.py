@@ -106,7 +106,9 @@ class Exceedance:
         return RateVerdict.FAIL if self.low > self.allowed else RateVerdict.INCONCLUSIVE
 
     def __str__(self) -> str:
-        return f"{self.limit}: {self.ratio:.3%} exceed ({self.low:.3%} to {self.high:.3%}), {self.allowed:.3g} allowed"
+        ratio, low, high = (f"{100 * share:.3f} %" for share in (self.ratio, self.low, self.high))
+        allowed = f"{100 * self.allowed:.3g} %"
+        return f"{self.limit}: {ratio} of requests exceed the limit ({low} to {high}; {allowed} may)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,8 @@ def hopeless(trial: Trial, limits: Sequence[Limit]) -> str:
         exceeding = sum(block.exceeding[i] for block in trial.blocks)
         share = max(_HOPELESS_SHARE, 1.5 * (1 - limit.quantile))
         if requests > _IN_FLIGHT and exceeding > share * requests:
-            return f"{limit}: {exceeding / requests:.0%} exceed it, and over {share:.0%} is given up at once"
+            told, most = (f"{100 * part:.0f} %" for part in (exceeding / requests, share))
+            return f"{limit}: {told} of requests exceed the limit, and the step ends early above {most}"
     return ""
 
 
@@ -166,7 +169,7 @@ def _shortfall(trial: Trial, min_throughput_ratio: float) -> str:
     ratio = trial.achieved_per_s / trial.offered_per_s
     # Rounded down, so that a shortfall does not look like enough.
     achieved, least = math.floor(10_000 * ratio) / 100, 100 * min_throughput_ratio
-    return f"{achieved:.2f}% of the offered rate was achieved, and {least:.6g}% is the least that passes"
+    return f"{achieved:.2f} % of the offered rate was achieved, and {least:.6g} % is the least that passes"
 
 
 def _exceedance(blocks: Sequence[Block], index: int, limit: Limit) -> Exceedance:

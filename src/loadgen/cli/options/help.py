@@ -24,7 +24,7 @@ def help_of(verb: str, about: str, syntax: Syntax, default: Callable[[str], str]
         if any(option.what for option in group.options):
             lines += ["", *_group(group, default, width)]
     if names := [option.spellings[-1] for option in syntax.refused if option.what]:
-        lines += ["", "known from other tools, not there yet, and refused by name:"]
+        lines += ["", "flags of other tools that loadgen does not have yet, refused by name:"]
         lines += textwrap.wrap(", ".join(names), width - 2, initial_indent="  ", subsequent_indent="  ",
                                break_on_hyphens=False)  # fmt: skip
     return "\n".join(lines) + "\n"

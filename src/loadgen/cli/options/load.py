@@ -51,11 +51,11 @@ TARGET = OptionGroup(
     (
         Option(("-h", "--host"), "the server's host (default: 127.0.0.1)", TEXT, "HOST"),
         Option(("-p", "--port"), "the server's port (default: 6379, or 11211 for memcache)", PORT),
-        Option(("-u", "--uri"), "both and more, as redis://[[USER:]PASSWORD@]HOST[:PORT]", TEXT, "URI",
+        Option(("-u", "--uri"), "host, port, user and password, as redis://[[USER:]PASSWORD@]HOST[:PORT]", TEXT, "URI",
                betrays=tells.of_user),
         Option(("--embedded",), "run against the built-in server, started for this run"),
-        Option(("--server",), "a server to be started for this run, watched and ended: a server file, or the name of "
-               "a preset such as redis; as in memtier, an address is that of a server that runs", TEXT, "FILE"),
+        Option(("--server",), "the server to start for this run, watch and stop: a server file, or the name of a "
+               "preset such as redis; as in memtier, an address names a running server", TEXT, "FILE"),
     ),
 )  # fmt: skip
 
@@ -63,105 +63,105 @@ CONVERSATION = OptionGroup(
     "protocol and log-in",
     (
         Option(("--protocol",), "resp, resp3, memcache or ping", ValueKind("NAME", _protocol), key="target.protocol"),
-        Option(("-3",), "speak RESP3", key="target.protocol", sets="resp3"),
-        Option(("--user",), "for AUTH", TEXT, "NAME", key="target.username", also=("--username",)),
-        Option(("-a", "--password"), "for AUTH", TEXT, "PASSWORD", key="target.password"),
+        Option(("-3",), "the same as --protocol resp3", key="target.protocol", sets="resp3"),
+        Option(("--user",), "user for AUTH", TEXT, "NAME", key="target.username", also=("--username",)),
+        Option(("-a", "--password"), "password for AUTH", TEXT, "PASSWORD", key="target.password"),
     ),
 )
 
 LOAD = OptionGroup(
     "load",
     (
-        Option(("-n", "--requests"), "requests in all, over all connections, exactly; then no warm-up and no duration "
+        Option(("-n", "--requests"), "exact number of requests, over all connections; no warm-up and no duration "
                "unless given", COUNT, key="general.requests", betrays=tells.of_all_keys),
-        Option(("--duration",), "how long to measure, such as 10s", TIME, key="general.duration"),
-        Option(("--warmup",), "how long to run before measuring", TIME, key="general.warmup"),
-        Option(("-t", "--tests"), "one test after another, each with -n requests (100k without CONFIG), in "
-               "redis-benchmark's order: ping, set, get",
+        Option(("--duration",), "time to measure, such as 10s", TIME, key="general.duration"),
+        Option(("--warmup",), "time under load before the measurement", TIME, key="general.warmup"),
+        Option(("-t", "--tests"), "tests to run one after another, in redis-benchmark's order (ping, set, get), each "
+               "with -n requests (100k without CONFIG)",
                TEXT, "NAMES", betrays=tells.of_threads),
         Option(("--mix",), "command weights, such as get=6,set=3,delete=1 (default: get=80,set=20)", TEXT, "WEIGHTS"),
         Option(("-c", "--connections"), "connections in all", COUNT, key="connection.connections"),
-        Option(("-P", "--pipeline"), "requests in flight on each connection", COUNT, key="connection.pipeline_depth",
-               betrays=tells.of_protocol),
-        Option(("--batch-size",), "the most requests written at once", COUNT, key="connection.batch_size"),
-        Option(("--refill",), "when a closed loop sends again on a connection: slot (as soon as a reply has made room) "
-               "or drained (when all replies have come)", TEXT, "NAME", key="connection.refill"),
+        Option(("-P", "--pipeline"), "maximum number of requests in flight on each connection", COUNT,
+               key="connection.pipeline_depth", betrays=tells.of_protocol),
+        Option(("--batch-size",), "maximum number of requests in one send", COUNT, key="connection.batch_size"),
+        Option(("--refill",), "moment of the next send in a closed loop: slot (as soon as a reply has made room) or "
+               "drained (when all replies have come)", TEXT, "NAME", key="connection.refill"),
         Option(("--rate",), "requests per second over all connections", RATE,
                key="workload.rate_limit", also=("--rps",)),
-        Option(("--arrival",), "how requests lie in time at a rate: poisson or constant", TEXT, "NAME",
+        Option(("--arrival",), "arrival times of requests at a rate: poisson or constant", TEXT, "NAME",
                key="workload.arrival"),
-        Option(("--connect-timeout",), "how long a connection may take to be made", TIME,
+        Option(("--connect-timeout",), "maximum time to open a connection", TIME,
                key="connection.connect_timeout", also=("--connection-timeout",)),
-        Option(("--request-timeout",), "how long a reply may take", TIME, key="connection.request_timeout"),
-        Option(("--max-failures",), "how many requests may fail, and connections never open, such as 5%", ALLOWANCE,
-               key="verdict.failures"),
+        Option(("--request-timeout",), "maximum time until a reply", TIME, key="connection.request_timeout"),
+        Option(("--max-failures",), "share of requests that may fail, and of connections that never open, such as 5%",
+               ALLOWANCE, key="verdict.failures"),
     ),
 )  # fmt: skip
 
 KEYS = OptionGroup(
     "keys and values",
     (
-        Option(("-r", "--keys"), "how many keys there are, drawn at random", COUNT, key="workload.keyspace.count"),
-        Option(("--key-prefix",), "what every key begins with", TEXT, "TEXT", key="workload.keyspace.prefix"),
-        Option(("--key-length",), "characters of a key, its prefix included", COUNT, key="workload.keyspace.length"),
-        Option(("-d", "--value-length"), "bytes of a value, such as 64, 64kb (65,536) or 64KB (64,000)", SIZE,
+        Option(("-r", "--keys"), "number of keys, drawn at random", COUNT, key="workload.keyspace.count"),
+        Option(("--key-prefix",), "beginning of every key", TEXT, "TEXT", key="workload.keyspace.prefix"),
+        Option(("--key-length",), "characters in a key, its prefix included", COUNT, key="workload.keyspace.length"),
+        Option(("-d", "--value-length"), "bytes in a value, such as 64, 64kb (65,536) or 64KB (64,000)", SIZE,
                key="workload.values.length", betrays=tells.of_duration, also=("--value-size",)),
-        Option(("--prefill",), "write every key before the load", key="workload.prefill"),
-        Option(("--backfill",), "write a key that a GET missed", key="workload.backfill_on_miss"),
+        Option(("--prefill",), "write each key once before the load", key="workload.prefill"),
+        Option(("--backfill",), "send a SET for each key that a GET misses", key="workload.backfill_on_miss"),
     ),
 )  # fmt: skip
 
 GENERATOR = OptionGroup(
     "generator",
     (
-        Option(("--threads",), "worker processes", COUNT, key="general.threads"),
+        Option(("--threads",), "number of worker processes", COUNT, key="general.threads"),
         Option(("--cpu-list",), "CPUs to pin workers to, such as 0-3,8", TEXT, "CPUS", key="general.cpu_list"),
-        Option(("--seed",), "what everything random comes from", COUNT, key="general.seed"),
-        Option(("--spin",), "poll instead of sleeping; takes a whole core per worker", key="workload.spin"),
+        Option(("--seed",), "seed of everything random", COUNT, key="general.seed"),
+        Option(("--spin",), "poll instead of sleeping; each worker takes a whole core", key="workload.spin"),
     ),
 )
 
 RESULTS = OptionGroup(
     "results",
     (
-        Option(("--format",), "how results look", choice(FORMATS), key="admin.format"),
+        Option(("--format",), "format of the results", choice(FORMATS), key="admin.format"),
         Option(("-q", "--quiet"), "the same as --format quiet", key="admin.format", sets="quiet"),
         Option(("--csv",), "the same as --format csv: redis-benchmark's columns", key="admin.format", sets="csv"),
-        Option(("-o", "--output"), "write the results there; standard output shows them for people all the same",
+        Option(("-o", "--output"), "write the results to FILE; standard output still shows them for people",
                FILE_NAME, also=("--out-file",)),
-        Option(("--json",), "write the results there too, as --format json does", FILE_NAME,
+        Option(("--json",), "also write the results to FILE, as --format json does", FILE_NAME,
                also=("--json-out-file",)),
-        Option(("--color",), "when to use colour", choice(COLORS), key="admin.color"),
+        Option(("--color",), "use of colour; auto: on a terminal", choice(COLORS), key="admin.color"),
     ),
 )  # fmt: skip
 
 ANY_KEY = OptionGroup(
     "any key",
     (
-        Option(("--set",), "any key of the configuration, typed as TOML; may be repeated, and wins over flags, as "
-               "flags win over files", TEXT, "TABLE.KEY=VALUE", many=True, default=[]),
+        Option(("--set",), "set any key of the configuration to a TOML value; may be repeated; wins over flags, which "
+               "win over files", TEXT, "TABLE.KEY=VALUE", many=True, default=[]),
     ),
 )  # fmt: skip
 
 MEMTIER = OptionGroup(
     "memtier's names",
     (
-        Option(("--clients",), "connections; for each thread where other flags of memtier's stand beside it", COUNT,
+        Option(("--clients",), "connections; for each thread when another flag that only memtier has is given", COUNT,
                key="connection.connections", only=MEMTIER_TOOL),
-        Option(("--test-time",), "--duration", TIME, "SECONDS", key="general.duration", only=MEMTIER_TOOL),
-        Option(("--data-size",), "--value-length", SIZE, key="workload.values.length", only=MEMTIER_TOOL),
-        Option(("--ratio",), "--mix, as SET:GET", TEXT, "SET:GET", only=MEMTIER_TOOL),
-        Option(("--key-minimum",), "the first key's number: 0 or 1", COUNT, only=MEMTIER_TOOL),
-        Option(("--key-maximum",), "the last key's number", COUNT, only=MEMTIER_TOOL),
-        Option(("--key-pattern",), "R:R (uniform) or Z:Z (zipf)", ValueKind("SET:GET", _pattern),
+        Option(("--test-time",), "as --duration", TIME, "SECONDS", key="general.duration", only=MEMTIER_TOOL),
+        Option(("--data-size",), "as --value-length", SIZE, key="workload.values.length", only=MEMTIER_TOOL),
+        Option(("--ratio",), "as --mix, but written SET:GET", TEXT, "SET:GET", only=MEMTIER_TOOL),
+        Option(("--key-minimum",), "number of the first key: 0 or 1", COUNT, only=MEMTIER_TOOL),
+        Option(("--key-maximum",), "number of the last key", COUNT, only=MEMTIER_TOOL),
+        Option(("--key-pattern",), "popularity of keys: R:R (uniform) or Z:Z (zipf)", ValueKind("SET:GET", _pattern),
                key="workload.keyspace.distribution", only=MEMTIER_TOOL),
-        Option(("--key-zipf-exp",), "zipf's exponent", LITERAL, "N", key="workload.keyspace.zipf_exponent",
+        Option(("--key-zipf-exp",), "exponent of zipf", LITERAL, "N", key="workload.keyspace.zipf_exponent",
                only=MEMTIER_TOOL),
-        Option(("--rate-limiting",), "--rate, for each connection", RATE, only=MEMTIER_TOOL),
-        Option(("--authenticate",), "for AUTH", TEXT, "[USER:]PASSWORD", only=MEMTIER_TOOL),
+        Option(("--rate-limiting",), "as --rate, but for each connection", RATE, only=MEMTIER_TOOL),
+        Option(("--authenticate",), "user and password for AUTH", TEXT, "[USER:]PASSWORD", only=MEMTIER_TOOL),
     ),
-    "as in memtier: --clients count for each thread, and --requests for each of these, where another flag that only "
-    "memtier has stands beside them",
+    "As in memtier, --clients counts for each thread, and --requests for each connection, when another flag that only "
+    "memtier has is given.",
 )  # fmt: skip
 
 GROUPS = (TARGET, CONVERSATION, LOAD, KEYS, GENERATOR, RESULTS, ANY_KEY, MEMTIER)

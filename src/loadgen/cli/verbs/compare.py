@@ -1,8 +1,8 @@
-"""Compare servers in turns on this host, and say of each metric whether the second is better, worse or the same.
+"""Measure servers in turns on this host, and report for each metric whether the second is better, worse or the same.
 
-A candidate is a server file (server/config/redis.toml), which is started anew for each round; the address of a server
-that runs; a command with {port} in it; or a file of earlier results. Of more than two, all are held against the first.
-The last file may be a CONFIG, whose load and [compare] hold for all.
+A candidate is a server file such as server/config/redis.toml, whose server is started anew for each round; the address
+of a running server; a command with {port} in it; or a file of earlier results. Each further candidate is compared with
+the first. The last word may name a CONFIG, whose load and [compare] apply to all.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from loadgen.errors import ExitCode, UsageError
 
 SYNTAX = syntax(
     "compare",
-    Positional("candidates", "CANDIDATE", "A B [MORE …] [CONFIG]", least=1, most=None),
+    Positional("candidates", "CANDIDATE", "A B [MORE …] [CONFIG]; with --aa, A [CONFIG]", least=1, most=None),
     groups=(
         OptionGroup(
             "comparison",
             (
-                Option(("--aa",), "compare one candidate with itself: this host's noise and false alarms"),
+                Option(("--aa",), "compare one candidate with itself, for this host's noise and false alarms"),
                 Option(("--plot",), "write the intervals as an SVG picture", FILE_NAME),
             ),
         ),

@@ -1,4 +1,4 @@
-"""Print the resolved configuration of a file, or list every error in it; and the presets that come with loadgen."""
+"""Print the resolved configuration of a file, or every error in the file; or print the presets of loadgen."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ SERVER = "server/"
 SYNTAX = Syntax(
     (
         OptionGroup(
-            "what to print",
+            "options",
             (
                 Option(("--list",), "print the presets: configurations and server files that come with loadgen"),
                 Option(
                     ("--example",),
-                    "print a preset, or without a NAME a commented file with every key and its default",
+                    "print the preset NAME; without NAME, a commented file with every key and its default",
                     TEXT,
                     "NAME",
                     sets=EVERY_KEY,
                     bare=True,
                 ),
-                Option(("--schema",), "print the JSON Schema of such files"),
+                Option(("--schema",), "print the JSON Schema of configurations"),
                 Option(("--show-secrets",), "print passwords and a server's environment as they are, not as ***"),
             ),
         ),
         ANY_KEY,
     ),
-    (Positional("config", "CONFIG", "the TOML file, or the preset, to check and to print as it is resolved"),),
+    (Positional("config", "CONFIG", "a TOML file, or the name of a preset, to check and to print with all defaults"),),
 )
 
 

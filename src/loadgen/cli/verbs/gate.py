@@ -1,7 +1,8 @@
-"""Judge a server against a baseline: PASS (exit status 0), FAIL (1), or 4 where that cannot be told, with the reason.
+"""Judge a server against a baseline: PASS (exit status 0), FAIL (1) or no answer (4), with the reasons.
 
-REF is a server file, a command with {port} in it or an address, which is run now, in turns with the candidate; or a
-file of earlier results of this host, which is weaker. The candidate is the CONFIG's [target], or what --server names.
+REF is a server file, a command with {port} in it or an address: the baseline is measured now, in turns with the
+candidate. REF may also be a file of earlier results of this host, which is weaker evidence. The candidate is the
+[target] of CONFIG, or the server that --server names.
 """
 
 from __future__ import annotations
@@ -27,29 +28,29 @@ class OtherHost(LoadgenError):
 
 SYNTAX = syntax(
     "gate",
-    Positional("config", "CONFIG", "the load, and the thresholds in its [gate]: a TOML file or a preset", least=1),
+    Positional("config", "CONFIG", "a TOML file or a preset, with the load and the thresholds in [gate]", least=1),
     groups=(
         OptionGroup(
-            "who is judged",
+            "baseline and candidate",
             (
-                Option(("--baseline",), "what the candidate is held against", TEXT, "REF", required=True),
-                Option(("--server", "--candidate"), "the candidate, if not the CONFIG's [target]", TEXT, "FILE"),
+                Option(("--baseline",), "the baseline of the candidate", TEXT, "REF", required=True),
+                Option(("--server", "--candidate"), "the candidate, in place of the [target] of CONFIG", TEXT, "FILE"),
             ),
         ),
         OptionGroup(
             "reports for CI",
             (
-                Option(("--junit",), "write JUnit XML, a test case for each metric", FILE_NAME),
-                Option(("--markdown",), 'append Markdown, as to "$GITHUB_STEP_SUMMARY"', FILE_NAME),
+                Option(("--junit",), "write JUnit XML, with a test case for each metric", FILE_NAME),
+                Option(("--markdown",), 'append Markdown, for example to "$GITHUB_STEP_SUMMARY"', FILE_NAME),
                 Option(("--plot",), "write the intervals as an SVG picture", FILE_NAME),
                 Option(
                     ("--annotations",),
-                    "print ::error lines on standard error, which GitHub shows beside the change; auto is in its jobs",
+                    "print ::error lines, which GitHub shows beside the change, on standard error; auto: in its jobs",
                     choice(("auto", "always", "never")),
                     default="auto",
                 ),
             ),
-            "beside the results; each may be given",
+            "Written beside the results; any of them can be combined.",
         ),
     ),
 )

@@ -1,7 +1,7 @@
-"""Append results to a file, and draw how they changed over time: by metric, with what drifts and what steps.
+"""Append results to a file, and draw each metric over time, with its drifts and steps.
 
-Results of different hosts, servers, loads or rates are drawn apart. It judges nothing: the exit status is 0 whatever it
-finds, and `loadgen gate` is what stops a change.
+Results of different hosts, servers, loads or rates are drawn in separate rows. Nothing is judged: the exit status is 0
+whatever the history shows, and `loadgen gate` is the verb that stops a change.
 """
 
 from __future__ import annotations
@@ -38,26 +38,33 @@ SYNTAX = Syntax(
         OptionGroup(
             "options",
             (
-                Option(("--label",), "what to call these results by, such as a commit", TEXT, default=""),
-                Option(("--name",), "the row they belong to (default: their server's name)", TEXT, default=""),
+                Option(("--label",), "label of the appended results, such as a commit", TEXT, default=""),
+                Option(
+                    ("--name",), "row of the appended results (default: the name of their server)", TEXT, default=""
+                ),
                 Option(("--last",), "draw the last N points of each row", whole("N", 1, MOST_POINTS), default=60),
                 Option(
                     ("--metric",),
-                    f"draw only these of {', '.join(METRICS)} (default: all)",
+                    f"metrics to draw, out of {', '.join(METRICS)} (default: all)",
                     ValueKind("NAME[,NAME]", _metrics),
                     default=list(METRICS),
                 ),
-                Option(("--format",), "how they are drawn", choice(("clean", "json")), default="clean"),
-                Option(("--color",), "when to use colour", choice(("auto", "always", "never")), default="auto"),
+                Option(("--format",), "format of the history", choice(("clean", "json")), default="clean"),
+                Option(
+                    ("--color",),
+                    "use of colour; auto: on a terminal",
+                    choice(("auto", "always", "never")),
+                    default="auto",
+                ),
             ),
         ),
     ),
     (
-        Positional("file", "FILE", "the history; it is begun when it is not there", least=1),
+        Positional("file", "FILE", "the file of the history; created when it does not exist", least=1),
         Positional(
             "results",
             "RESULT",
-            "what --format json wrote, to be appended first; - is standard input",
+            "results that --format json wrote, to be appended before drawing; - is standard input",
             most=None,
         ),
     ),

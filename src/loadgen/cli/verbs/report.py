@@ -1,7 +1,7 @@
-"""Show an earlier result in any format: a JSON file of run, saturate, smoke, compare or gate.
+"""Show an earlier result of run, saturate, smoke, compare or gate in any format.
 
-It prints what the command itself would have printed. FILE is what --json FILE or --format json wrote. The exit status
-is 0 whatever the result was: it is shown, and not judged again.
+FILE is the JSON that --json FILE or --format json wrote. The output is the same as that of the command itself. The exit
+status is 0 whatever the result is, as the result is not judged again.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ SYNTAX = Syntax(
         OptionGroup(
             "results",
             (
-                Option(("--format",), "how they look", choice(FORMATS), default="clean"),
-                Option(("-o", "--output"), "write them there instead of standard output", FILE_NAME),
-                Option(("--color",), "when to use colour", choice(COLORS), default="auto"),
+                Option(("--format",), "format of the results", choice(FORMATS), default="clean"),
+                Option(("-o", "--output"), "write the results to FILE instead of standard output", FILE_NAME),
+                Option(("--color",), "use of colour; auto: on a terminal", choice(COLORS), default="auto"),
             ),
         ),
         OptionGroup(
-            "of a comparison or a gate",
+            "for a comparison or a gate",
             (
                 Option(("--plot",), "write the intervals as an SVG picture", FILE_NAME),
-                Option(("--junit",), "write JUnit XML, a test case for each metric", FILE_NAME),
+                Option(("--junit",), "write JUnit XML, with a test case for each metric", FILE_NAME),
                 Option(("--markdown",), "append Markdown", FILE_NAME),
             ),
         ),

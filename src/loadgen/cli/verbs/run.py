@@ -1,4 +1,4 @@
-"""Put load on a server and report what happened: results on standard output, progress on standard error."""
+"""Put load on a server, and report the results on standard output, with progress on standard error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search the highest rate at which a server still meets its SLO; without an SLO, the knee of its latency."""
+"""Search for the highest rate at which a server meets its SLO; without an SLO, for the knee of its latency."""
 
 from __future__ import annotations
 

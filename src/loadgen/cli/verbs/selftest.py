@@ -1,6 +1,6 @@
-"""Find what the generator itself can do on this host, against a server that does nothing, and keep it.
+"""Measure the limits of the generator itself on this host, against a server that does nothing, and keep the figures.
 
-Later runs say where they stood: which share of this ceiling, and how much of their latency is the floor's.
+Later runs report their throughput as a share of this ceiling, beside the floor of latency.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ SYNTAX = Syntax(
         OptionGroup(
             "options",
             (
-                Option(("--format",), "how it is printed", choice(("clean", "json")), default="clean"),
+                Option(("--format",), "format of the figures", choice(("clean", "json")), default="clean"),
                 Option(
                     ("--seconds",),
-                    "how long each measurement lasts (default: 1)",
+                    "length of each measurement, in seconds (default: 1)",
                     ValueKind("S", _seconds),
                     default=1.0,
                 ),
-                Option(("--keep-anyway",), "keep the figures even where the host was busy while they were taken"),
+                Option(("--keep-anyway",), "keep the figures even when the host was busy during the measurements"),
             ),
         ),
     )

@@ -1,4 +1,4 @@
-"""Run the built-in server in this process until it is told to stop."""
+"""Run the built-in server in this process until a signal or a client's SHUTDOWN stops the server."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from loadgen.units import parse_size, shown
 _DEFAULT = BuiltinServer()
 
 ABOUT_FAULTS = (
-    "Options may be combined. They concern data commands: GET, SET and all others that work on keys, and PING but for "
-    "the one that opens a conversation. Greetings and questions about the server are answered as ever."
+    "Faults can be combined. They affect data commands: GET, SET and all others on keys, and PING, except a PING that "
+    "opens a conversation. Greetings and questions about the server are answered as usual."
 )
 
 
@@ -32,51 +32,62 @@ SYNTAX = Syntax(
         OptionGroup(
             "server",
             (
-                Option(("-p", "--port"), "0 takes a free one (default: 6379, or 11211 for memcache)", PORT_OR_ANY),
-                Option(("-h", "--host"), "the address to listen on", TEXT, "HOST", default=_DEFAULT.host),
-                Option(("--protocol",), "what it speaks", choice(sorted(Wire)), default=_DEFAULT.protocol),
+                Option(
+                    ("-p", "--port"),
+                    "port to listen on; 0 takes a free one (default: 6379, or 11211 for memcache)",
+                    PORT_OR_ANY,
+                ),
+                Option(("-h", "--host"), "address to listen on", TEXT, "HOST", default=_DEFAULT.host),
+                Option(("--protocol",), "protocol of the server", choice(sorted(Wire)), default=_DEFAULT.protocol),
                 Option(
                     ("--max-memory",),
-                    "bound on the items, such as 1GiB or, as in redis.conf, 256mb (default: 256MiB)",
+                    "maximum size of all items, such as 1GiB or, as in redis.conf, 256mb (default: 256MiB)",
                     BYTES,
                     default=_DEFAULT.max_memory_bytes,
                 ),
                 Option(
                     ("--eviction",),
-                    "what goes when the memory is full: the least recently used, the first inserted, or nothing, and "
-                    "writes are refused",
+                    "item to remove when the memory is full: the least recently used (lru), the first inserted (fifo), "
+                    "or none, so that writes are refused (noeviction)",
                     choice(EVICTION_POLICIES),
                     default=_DEFAULT.eviction,
                 ),
                 Option(
                     ("--max-item-size",),
-                    "memcache: the largest item, as memcached counts it (default: 1MiB)",
+                    "memcache: maximum size of one item, as memcached counts it (default: 1MiB)",
                     BYTES,
                     default=_DEFAULT.max_item_bytes,
                 ),
-                Option(("--loop",), "the event loop", choice(LOOPS), default=_DEFAULT.loop),
+                Option(("--loop",), "event loop", choice(LOOPS), default=_DEFAULT.loop),
                 Option(
                     ("--stop-at-eof",),
-                    "stop when standard input, a pipe, ends: for programs that start this server and may die",
+                    "stop at the end of standard input, a pipe: for programs that start this server and may die",
                 ),
                 Option(
                     ("--null",),
-                    "answer GET, SET, DELETE and PING as fast as can be without a store; a GET finds 64 bytes",
+                    "answer GET, SET, DELETE and PING as fast as possible, without a store; every GET returns 64 bytes",
                 ),
             ),
         ),
         OptionGroup(
-            "trouble planted on purpose",
+            "planted faults",
             (
                 Option(("--stall",), "freeze the whole server for this long; needs --every", TIME_NS, default=0),
-                Option(("--every",), "from the beginning of one stall to that of the next", TIME_NS, default=0),
+                Option(("--every",), "time from the beginning of one stall to that of the next", TIME_NS, default=0),
                 Option(("--delay",), "service time of a command, such as 200us", TIME_NS, default=0),
-                Option(("--jitter",), "a further service time, uniform from 0 to this", TIME_NS, default=0),
-                Option(("--blackhole",), "read, and answer neither a first data command nor what follows it"),
-                Option(("--error-rate",), "share that is refused, such as 1% or 0.01", SHARE, default=0.0),
-                Option(("--close-after",), "close a connection that has had so many answers", MANY, default=0),
-                Option(("--slow-read",), "the most to read from a connection in one second", BYTES, default=0),
-                Option(("--seed",), "of jitter and errors (default: 0)", whole("N", 0, (1 << 64) - 1), default=0),
+                Option(("--jitter",), "additional service time, uniform from 0 to this", TIME_NS, default=0),
+                Option(
+                    ("--blackhole",),
+                    "read, but answer neither the first data command of a connection nor any command after it",
+                ),
+                Option(
+                    ("--error-rate",), "share of data commands that are refused, such as 1% or 0.01", SHARE, default=0.0
+                ),
+                Option(("--close-after",), "close a connection after N answers to data commands", MANY, default=0),
+                Option(
+                    ("--slow-read",), "maximum number of bytes read from a connection in one second", BYTES, default=0
+                ),
+                Option(("--seed",), "seed of jitter and errors (default: 0)", whole("N", 0, (1 << 64) - 1), default=0),
             ),
             ABOUT_FAULTS,
         ),

@@ -1,7 +1,7 @@
-"""Start a server, ask it PING, SET and GET, put load on it, stop it: PASS or FAIL, with the reasons.
+"""Start a server, send it PING, SET and GET, put load on it, and stop it: PASS or FAIL, with the reasons.
 
-[smoke] has the criteria. The load is CONFIG's own: a saturation search is not made, and [slo] is printed, not judged.
-With --matrix every server file that the pattern names is tested, one after the other.
+The criteria are in [smoke]. The load is that of CONFIG, without a saturation search; [slo] is printed, but not judged.
+With --matrix, every server file that matches the pattern is tested, one after the other.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ SYNTAX = Syntax(
             (
                 Option(
                     ("--matrix",),
-                    "every server file of a pattern in quotes, such as 'server/config/*.toml', where ** reaches into "
-                    "folders; or every server preset of one, such as 'redis*'",
+                    "test every server file that matches a pattern in quotes, such as 'server/config/*.toml', where ** "
+                    "matches folders; or every server preset, such as 'redis*'",
                     TEXT,
                     "GLOB",
                 ),

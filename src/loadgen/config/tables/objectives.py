@@ -22,17 +22,17 @@ COMMANDS = ("get", "set", "delete")
 
 
 class Percentiles(Table):
-    """What response time is good enough; at least one."""
+    """The limits of response time; at least one."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
-    p50: PositiveDuration | None = Field(default=None, description="The highest p50 that passes.", examples=["200us"])
-    p90: PositiveDuration | None = Field(default=None, description="The highest p90 that passes.", examples=["400us"])
-    p95: PositiveDuration | None = Field(default=None, description="The highest p95 that passes.", examples=["450us"])
-    p99: PositiveDuration | None = Field(default=None, description="The highest p99 that passes.", examples=["500us"])
-    p999: PositiveDuration | None = Field(default=None, description="The highest p99.9 that passes.", examples=["1ms"])
+    p50: PositiveDuration | None = Field(default=None, description="Maximum p50 of response time.", examples=["200us"])
+    p90: PositiveDuration | None = Field(default=None, description="Maximum p90 of response time.", examples=["400us"])
+    p95: PositiveDuration | None = Field(default=None, description="Maximum p95 of response time.", examples=["450us"])
+    p99: PositiveDuration | None = Field(default=None, description="Maximum p99 of response time.", examples=["500us"])
+    p999: PositiveDuration | None = Field(default=None, description="Maximum p99.9 of response time.", examples=["1ms"])
     p9999: PositiveDuration | None = Field(
-        default=None, description="The highest p99.99 that passes.", examples=["5ms"]
+        default=None, description="Maximum p99.99 of response time.", examples=["5ms"]
     )
 
     @model_validator(mode="after")
@@ -43,37 +43,35 @@ class Percentiles(Table):
 
 
 class CommandSlo(Percentiles):
-    """What must hold for the requests of this one command."""
+    """The objectives for the requests of this command alone."""
 
-    max: PositiveDuration | None = Field(
-        default=None, description="The longest response time that passes.", examples=["50ms"]
-    )
+    max: PositiveDuration | None = Field(default=None, description="Maximum response time.", examples=["50ms"])
     errors: Tolerance | None = Field(
         default=None,
         description=(
-            "How many requests may end badly: by an error reply, a timeout, lost, corrupt or unfinished. "
+            "Maximum number of requests that end in an error reply, a timeout, lost, corrupt or unfinished. "
             'A whole number is a count; 0.001 or "0.1%" is a share of the requests.'
         ),
         examples=[0],
     )
     timeouts: Tolerance | None = Field(
-        default=None, description="How many of them may time out, as a count or a share.", examples=["0.1%"]
+        default=None, description="Maximum number of requests that time out, as a count or a share.", examples=["0.1%"]
     )
     throughput_min: Annotated[Number, Field(gt=0, le=MAX_RATE_PER_S), RATE_IN_TEXT] | None = Field(
-        default=None, description="The least requests per second that pass.", examples=[10_000]
+        default=None, description="Minimum number of good replies per second.", examples=[10_000]
     )
 
 
 class GetSlo(CommandSlo):
-    """What must hold for GETs."""
+    """The objectives for GETs."""
 
     hit_rate_min: Share | None = Field(
-        default=None, description='The least share of GETs that must hit: 0.9 or "90%".', examples=["90%"]
+        default=None, description='Minimum share of GETs that hit: 0.9 or "90%".', examples=["90%"]
     )
 
 
 class Slo(GetSlo):
-    """What the result must meet, over all commands; for one command alone, in [slo.get] and so on."""
+    """The objectives of the result, over all commands; those of one command alone are in [slo.get] and so on."""
 
     get: GetSlo | None = Field(default=None)
     set: CommandSlo | None = Field(default=None)

@@ -27,36 +27,36 @@ _WIDTHS_PER_PERIOD = 10
 
 
 class Phase(Table):
-    """How the rate runs for a while: phases follow one another, and what is measured lasts as long as all of them."""
+    """The rate over a length of time. Phases follow one another, and the measurement lasts as long as all of them."""
 
-    lasts: PositiveDuration = Field(alias="for", description="How long it lasts.")
+    lasts: PositiveDuration = Field(alias="for", description="Length of the phase.")
     shape: Literal["constant", "ramp", "step", "sine", "burst"] = Field(
         default="constant",
         description=(
             '"constant" (the default: one rate), "ramp" (a straight line between two rates), "step" (equal stairs), '
-            '"sine" (swings, beginning at the first rate) or "burst" (the first rate, and the second for a while at '
-            "the end of each period)."
+            '"sine" (swings, beginning at the first rate) or "burst" (the first rate, and the second rate for the '
+            "last part of each period)."
         ),
     )
     rate: Rates = Field(
         description=(
-            "Requests per second over all workers: a number if the shape is constant, otherwise [from, to]; "
-            "0 is silence."
+            "Requests per second over all workers: one number for the shape constant, otherwise [from, to]; "
+            "0 sends nothing."
         )
     )
     steps: Annotated[int, Field(ge=2, le=MAX_SEGMENTS), COUNT_IN_TEXT] | None = Field(
         default=None,
-        description="For step: how many stairs there are, the first and the last rate being two of them. Default: 2.",
+        description="For step: number of stairs; the first and the last rate are two of them. Default: 2.",
     )
     period: PositiveDuration | None = Field(
         default=None,
         description=(
-            "For sine and burst: the time from one swing or burst to the next. "
-            "Default: for sine the whole phase, for burst 1s."
+            "For sine and burst: time from one swing or burst to the next. "
+            "Default: the whole phase for sine, 1s for burst."
         ),
     )
     width: PositiveDuration | None = Field(
-        default=None, description="For burst: how long each lasts. Default: a tenth of the period."
+        default=None, description="For burst: length of each burst. Default: a tenth of the period."
     )
 
     @field_validator("rate")

@@ -69,7 +69,7 @@ class RoundsTable(Table):
     """The keys that both tables have for rounds, in which two servers are measured in turn."""
 
     slice: PositiveDuration = duration_key(
-        format_duration(_SETTINGS.slice_ns), "How long one slice of load on one server is measured."
+        format_duration(_SETTINGS.slice_ns), "Time for which one slice of load on one server is measured."
     )
     slices: Count = Field(
         default=_SETTINGS.slices,
@@ -77,45 +77,45 @@ class RoundsTable(Table):
         le=1000,
         multiple_of=2,
         description=(
-            "How many slices each server has in a round, of each kind of load; an even number. Of all slices of a "
-            "round, a third more at most are measured again, where the host took a CPU away meanwhile."
+            "Number of slices of each server in a round, for each kind of load; an even number. Slices during which "
+            "the host took a CPU away are measured again: in each round, at most a third as many as all slices."
         ),
     )
-    settle: Duration = duration_key(format_duration(_SETTINGS.settle_ns), "How long it goes on before it is measured.")
+    settle: Duration = duration_key(format_duration(_SETTINGS.settle_ns), "Time under load before a slice is measured.")
     rate: Rate = Field(
         default=_SETTINGS.rate_per_s,
         ge=0,
         le=MAX_RATE_PER_S,
         description=(
-            "The rate at which response times are compared, in requests per second; 0 takes load_share of what the "
-            "first server reaches, or less: what leaves each worker half of its CPU, as one that is busy sends late."
+            "Rate at which response times are compared, in requests per second. 0 takes load_share of the first "
+            "server's closed-loop rate, or less, to leave each worker half of its CPU: a busy worker sends late."
         ),
     )
     load_share: Share = Field(
         default=_SETTINGS.load_share,
         gt=0,
-        description="The share of what the first server reaches in a closed loop at which response times are compared.",
+        description="Share of the first server's closed-loop rate at which response times are compared.",
     )
     rounds: Count = Field(
         default=_SETTINGS.max_rounds,
         ge=_MIN_ROUNDS,
         le=MAX_ROUNDS,
-        description="Maximum number of rounds; fewer are run where the answers are clear before.",
+        description="Maximum number of rounds; fewer are run when the answers are clear earlier.",
     )
     idle: Literal["run", "stop", "alone"] = Field(
         default=_SETTINGS.idle.value,
         description=(
-            "The other servers while one is measured. run: they stay idle and are watched; where one uses more than "
-            "1 % of a CPU all the same, each is run alone. stop: they are stopped by SIGSTOP, which some servers do "
-            "not survive. alone: each is started, measured and ended by itself, in turns."
+            'The other servers while one is measured: "run" (they stay idle and are watched; when one uses more than 1 '
+            '% of a CPU, each server is run alone), "stop" (SIGSTOP stops them, which some servers do not survive) or '
+            '"alone" (each server is started, measured and ended by itself, in turns).'
         ),
     )
     awake: Literal["vm", "always", "never"] = Field(
         default=_SETTINGS.awake.value,
         description=(
-            "Whether the CPUs that load and servers are pinned to are kept from sleeping while a server is measured, "
-            "each by a process that gives way to everything else (SCHED_IDLE): what wakes a sleeping CPU waits for it. "
-            "vm: in a virtual machine, where that can take milliseconds. Never where a quota of CPU would be used up."
+            "Keep the CPUs to which load and servers are pinned from sleeping while a server is measured, by a process "
+            'on each that gives way to everything else (SCHED_IDLE): "vm" (in a virtual machine, where the wake-up of '
+            'a CPU can take milliseconds), "always" or "never". Never done when the process would use up a CPU quota.'
         ),
     )
 
@@ -140,14 +140,15 @@ def _key(default: str | bool, what: str) -> Any:
 
 
 class Compare(RoundsTable):
-    """How `loadgen compare` measures, and by metric the change that matters.
+    """The rounds of `loadgen compare`, and for each metric the change that matters.
 
-    The second server is worse or better where the change is beyond chance, nearer to the one that matters than to none,
-    and its 90 % interval does not rule the one that matters out; it is the same where the interval does, either way.
+    The second server is worse or better when the change is beyond chance, is nearer to the change that matters than to
+    none, and has a 90 % interval that does not rule out the change that matters. The second server is the same when the
+    interval rules out that change in both directions.
     """
 
     throughput: Change = _key(
-        "5%", "The smallest change in throughput that matters. false: not judged. The same holds for the keys below."
+        "5%", "The smallest change in throughput that matters; false: not judged. This applies to the keys below too."
     )
     p50: Change = _key("5%", "The smallest change in p50 of response time that matters.")
     p99: Change = _key("10%", "The smallest change in p99 of response time that matters.")
@@ -157,16 +158,16 @@ class Compare(RoundsTable):
 
 
 class Gate(RoundsTable):
-    """How `loadgen gate` measures, and by metric, with its sign, the smallest regression that matters.
+    """The rounds of `loadgen gate`, and for each metric, with its sign, the smallest regression that matters.
 
-    The gate is green for a metric where the 90 % interval of its change rules that regression out, and red where the
-    metric is worse beyond chance, nearer to that regression than to no change, and the interval does not rule it out.
+    A metric passes when the 90 % interval of its change rules out that regression. A metric fails when it is worse
+    beyond chance, is nearer to that regression than to no change, and has an interval that does not rule it out.
     """
 
     throughput: Fall = _key(
         "-5%",
-        "The smallest fall in throughput that matters. false: not judged. The same holds for the keys below; one that "
-        "is left out keeps its default.",
+        "The smallest fall in throughput that matters; false: not judged. This applies to the keys below too. A key "
+        "that is left out keeps its default.",
     )
     p50: Rise = _key(False, "The smallest rise in p50 of response time that matters.")
     p99: Rise = _key("+10%", "The smallest rise in p99 of response time that matters.")
@@ -177,8 +178,8 @@ class Gate(RoundsTable):
         default=_SETTINGS.noise,
         gt=0,
         description=(
-            "The noise, as σ of a metric's change from round to round and for a change of 5% (in proportion for "
-            "others), above which the gate gives a metric up once the rounds left are too few to answer it: REFUSED. "
-            "Where the interval rules the regression out, it passes however noisy the machine is."
+            "Maximum noise, as σ of a metric's change from round to round, for a threshold of 5 % (in proportion for "
+            "others). Above it, the gate gives a metric up (REFUSED) once the rounds left are too few for an answer. "
+            "A metric whose interval rules out the regression passes at any noise."
         ),
     )

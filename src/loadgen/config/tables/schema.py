@@ -68,27 +68,27 @@ class General(Table):
         ge=0,
         le=MAX_REQUESTS,
         description=(
-            "How many requests to measure, over all connections; the run ends when all of them have ended. "
+            "Number of requests to measure, over all connections; the run ends when all of them have ended. "
             "0: as many as the duration allows."
         ),
         examples=[100_000],
     )
     duration: Duration = duration_key(
         "60s",
-        "How long to measure, after the warm-up; with phases, as long as they last. "
-        "With requests there is no limit unless one is given, and the run ends with whichever comes first.",
+        "Time to measure, after the warm-up; with phases, the sum of their lengths. "
+        "With requests there is no limit unless one is given; the run ends at the first of the two.",
     )
     warmup: Duration = duration_key(
         "10s",
-        "How long to put load on the server before measuring; 0 skips it. With requests there is none unless given.",
+        "Time under load before the measurement; 0 skips the warm-up. With requests there is none unless given.",
     )
     threads: Count = Field(
         default_factory=usable_cpus,
         ge=1,
         le=4096,
         description=(
-            "Worker processes. Default: the CPUs that this process may use, by its affinity mask and its CPU quota; "
-            "never more than can each have a connection to every endpoint."
+            "Number of worker processes. Default: one for each CPU that this process may use, by its affinity mask and "
+            "its CPU quota; never more than can each have a connection to every endpoint."
         ),
     )
     cpu_list: CpuList | None = Field(
@@ -99,14 +99,14 @@ class General(Table):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED), COUNT_IN_TEXT] | None = Field(
         default=None,
         description=(
-            "What everything random is drawn from: same seed, config and workers, same requests. "
+            "Seed of everything random: the same seed, configuration and workers give the same requests. "
             "Default: drawn anew, and reported."
         ),
         examples=[42],
     )
-    interval: PositiveDuration = duration_key("1s", "The time between two progress samples; at least 1ms.")
+    interval: PositiveDuration = duration_key("1s", "Time between two progress samples; at least 1ms.")
     io_engine: Annotated[str | None, Inert("is not acted on: there is one I/O engine, chosen for the system")] = Field(
-        default=None, description="Which I/O engine to use.", examples=["auto"]
+        default=None, description="The I/O engine.", examples=["auto"]
     )
 
     @model_validator(mode="before")
@@ -150,43 +150,45 @@ class Target(Table):
         # Lax for the container alone, as TOML has lists and no tuples.
         strict=False,
         description=(
-            "The servers, as host:port or [IPv6]:port; keys are spread over them by ketama. "
-            "Default: 127.0.0.1, port 6379, or 11211 for memcache; none where [target.server] describes the server."
+            "The servers, as host:port or [IPv6]:port; ketama spreads the keys over them. "
+            "Default: 127.0.0.1, port 6379, or 11211 for memcache; none when [target.server] describes the server."
         ),
         examples=[["127.0.0.1:6379"]],
     )
-    username: str = Field(default="", description="Whom to authenticate as; needs a password. RESP only.")
-    password: str = Field(default="", description="Sent by AUTH on every connection; empty sends none. RESP only.")
+    username: str = Field(default="", description="User for AUTH; needs a password. RESP only.")
+    password: str = Field(
+        default="", description=("Password for AUTH, which every connection sends; empty sends none. RESP only.")
+    )
     password_env: str | None = Field(
         default=None,
         min_length=1,
-        description="The environment variable that has the password, in place of password.",
+        description="The environment variable with the password, in place of password.",
         examples=["REDIS_PASSWORD"],
     )
     password_file: str | None = Field(
         default=None,
         min_length=1,
-        description="The file that has the password, in place of password; a line end behind it is left out.",
+        description="The file with the password, in place of password; a line end after the password is left out.",
         examples=["/run/secrets/redis"],
     )
     precheck: Literal["ping", "hello", "none"] = Field(
         default="ping",
         description=(
-            'What each connection is asked before the load, after AUTH: "ping" (memcache: its version), "hello" (RESP '
+            'The request on each connection before the load, after AUTH: "ping" (memcache: version), "hello" (RESP '
             'only) or "none". An error reply is a warning, unless no request can succeed after it. '
-            '"resp3" says HELLO in any case.'
+            '"resp3" sends HELLO in any case.'
         ),
     )
-    tls: Tls = Field(default=False, description="Whether to speak TLS. Not supported yet: true is an error.")
+    tls: Tls = Field(default=False, description="Connect by TLS. Not supported yet: true is an error.")
     tls_hostname: Annotated[str | None, Inert("is not acted on, as tls is false")] = Field(
         default=None, description="The name that the server's certificate must carry.", examples=["cache.example.com"]
     )
     tls_verify: Annotated[bool, Inert("is not acted on, as tls is false")] = Field(
-        default=True, description="Whether to verify the server's certificate."
+        default=True, description="Verify the server's certificate."
     )
     cluster: Cluster = Field(
         default=False,
-        description="Whether to discover a cluster's nodes and slots. Not supported yet: true is an error.",
+        description="Discover a cluster's nodes and slots. Not supported yet: true is an error.",
     )
 
     @field_validator("endpoints", mode="before")
@@ -218,10 +220,13 @@ class Target(Table):
 
 
 class Connection(Table):
-    """Connections, and how they are used."""
+    """Connections and their use."""
 
     connections: Annotated[Count, Alias("pool_size", wins=True)] = Field(
-        default=1, ge=1, le=1_000_000, description="Connections in all, spread evenly over endpoints and workers."
+        default=1,
+        ge=1,
+        le=1_000_000,
+        description=("Number of connections in all, spread evenly over endpoints and workers."),
     )
     pipeline_depth: Count = Field(
         default=1, ge=1, le=65536, description="Maximum number of requests in flight on one connection."
@@ -231,13 +236,15 @@ class Connection(Table):
         description="Maximum number of requests in one send, clamped to 1 … pipeline_depth. Default: pipeline_depth.",
         examples=[1],
     )
-    connect_timeout: PositiveDuration = duration_key("5s", "How long a connection may take to be made.")
-    request_timeout: PositiveDuration = duration_key("1s", "How long a reply may take before it counts as a timeout.")
+    connect_timeout: PositiveDuration = duration_key("5s", "Maximum time to open a connection.")
+    request_timeout: PositiveDuration = duration_key(
+        "1s", "Maximum time until a reply; then the request counts as a timeout."
+    )
     request_distribution: Literal["roundrobin", "greedy", "random", "least_inflight"] = Field(
         default="roundrobin",
         description=(
-            'Which connection a due request goes to when there is a schedule: "roundrobin" (the next in turn for '
-            "each send: what falls due together goes together), "
+            'The connection for a due request when there is a schedule: "roundrobin" (the next in turn for each send: '
+            "requests that are due together are sent together), "
             '"greedy" (the first with room in its pipeline), "random" or "least_inflight" (the one with the fewest '
             "requests in flight)."
         ),
@@ -246,8 +253,8 @@ class Connection(Table):
     refill: Literal["slot", "drained"] = Field(
         default="slot",
         description=(
-            'When a closed loop sends again on a connection: "slot" (as soon as a reply has made room) or "drained" '
-            "(when all of its replies have come or are overdue: the whole pipeline at once, as cachecannon does)."
+            'Moment of the next send on a connection in a closed loop: "slot" (as soon as a reply has made room) or '
+            '"drained" (when all replies have come or are overdue: the whole pipeline at once, as in cachecannon).'
         ),
     )
 
@@ -264,30 +271,31 @@ class Keyspace(Table):
     """The keys: ids from 0, written in lower-case hex after a prefix, and zero-padded."""
 
     prefix: KeyPrefix = Field(
-        default="", description="What every key begins with: visible ASCII, at most 40 characters.", examples=["user:"]
+        default="", description="Beginning of every key: visible ASCII, at most 40 characters.", examples=["user:"]
     )
     length: Count = Field(
         default=ID_LENGTH,
         ge=1,
         le=65536,
         description=(
-            "Characters in a key, its prefix included; at most 250 on memcache. Default: 16 after the prefix."
+            "Number of characters in a key, its prefix included; at most 250 on memcache. Default: 16 after the prefix."
         ),
     )
     count: Count = Field(
         default=1_000_000,
         ge=1,
         le=2**53 - 1,
-        description="How many keys there are; at most 16 to the power of length, without the prefix.",
+        description="Number of keys; at most 16 to the power of length, without the prefix.",
     )
     distribution: Literal["uniform", "zipf"] = Field(
-        default="uniform", description="How popular the keys are: all alike, or the few far more than the many."
+        default="uniform",
+        description='Popularity of the keys: "uniform" (all alike) or "zipf" (few keys far more than the rest).',
     )
     zipf_exponent: Number = Field(
         default=1.0,
         gt=0,
         le=100,
-        description="How skewed zipf is: key k is asked for in proportion to 1/k to this power.",
+        description="Skew of zipf: key k is requested in proportion to 1/k to this power.",
     )
 
     @model_validator(mode="before")
@@ -319,14 +327,14 @@ class Values(Table):
         ge=1,
         le=2**30,
         description=(
-            'Bytes in a value, as a number or as "64KB" or "64KiB". '
+            'Size of a value in bytes, as a number or as "64KB" or "64KiB". '
             "At most 512 MiB on RESP; a server's own limit may be lower."
         ),
     )
 
 
 class SaturationSearch(Table):
-    """The search for the highest rate that meets its slo, or else the percentiles of [slo], or else for the knee."""
+    """The search for the highest rate that meets its slo, or else the percentiles of [slo]; without both, the knee."""
 
     slo: Percentiles | None = Field(default=None)
     start_rate: Rate = Field(
@@ -334,58 +342,62 @@ class SaturationSearch(Table):
         gt=0,
         le=MAX_RATE_PER_S,
         description=(
-            "The first rate tried, in requests per second, when no closed-loop burst has said better; "
-            "and, while none passes, how far down the search goes."
+            "The first rate tried, in requests per second, when there is no closed-loop burst; "
+            "also the rate to which the search goes down while no rate passes."
         ),
     )
     step_multiplier: Number = Field(
         default=1.05,
         gt=1,
         le=1000,
-        description="The least factor of the first step up; each further one is squared, up to 4.",
+        description="Minimum factor of the first step up; each further step squares the factor, up to 4.",
     )
     sample_window: PositiveDuration = duration_key(
         "5s",
-        "The scale of all lengths: a rate is measured for 0.4 of it, up to 8 times it while the answer is open; "
-        "the last rates to be confirmed for 1.6 times it.",
+        "Unit of all lengths: a rate is measured for 0.4 windows, and for up to 8 while the answer is open; "
+        "a rate to be confirmed is measured for 1.6.",
     )
-    drain_window: Duration = duration_key("500ms", "How long a changed rate is offered before it is measured.")
+    drain_window: Duration = duration_key("500ms", "Time for which a changed rate is offered before it is measured.")
     stop_after_failures: Count = Field(
-        default=3, ge=1, description="How many rates may fail in a row, with none passed, before the search gives up."
+        default=3,
+        ge=1,
+        description=("Number of rates that may fail in a row, with none passed, before the search gives up."),
     )
     max_rate: Rate = Field(
         default=100_000_000,
         gt=0,
         le=MAX_RATE_PER_S,
-        description="No rate above it is tried. Setting it also skips the closed-loop burst, which keeps to no rate.",
+        description="Maximum rate tried. A maximum also skips the closed-loop burst, which keeps to no rate.",
     )
     min_throughput_ratio: Number = Field(
         default=0.9,
         ge=0,
         le=1,
         description=(
-            "The least share of the offered rate that must be achieved for a rate to pass; at least 0.99 for the knee."
+            "Minimum share of the offered rate that must be achieved for a rate to pass; at least 0.99 for the knee."
         ),
     )
     bisect_tolerance: Number = Field(
         default=0.05,
         ge=0,
         le=1,
-        description="How narrow the interval round the answer must be to end the search, as a share of its lower end.",
+        description="Width of the interval of the answer at which the search ends, as a share of the lower end.",
     )
-    max_bisect_steps: Count = Field(default=8, ge=0, description="Maximum number of rates tried to narrow it.")
+    max_bisect_steps: Count = Field(
+        default=8, ge=0, description=("Maximum number of rates tried to narrow the interval.")
+    )
 
 
 class Workload(Table):
-    """What is sent, and when."""
+    """The requests: what they are, and when they are sent."""
 
     rate_limit: Rate = Field(
         default=0,
         ge=0,
         le=MAX_RATE_PER_S,
         description=(
-            "The rate offered, in requests per second over all workers; "
-            "0 is a closed loop, where a reply triggers the next request, unless phases or a search set the rate."
+            "Offered rate, in requests per second over all workers; "
+            "0 is a closed loop, in which a reply triggers the next request, unless phases or a search set the rate."
         ),
     )
     phase: tuple[Phase, ...] = Field(
@@ -403,23 +415,23 @@ class Workload(Table):
     arrival: Literal["constant", "poisson"] | None = Field(
         default=None,
         description=(
-            'How requests lie in time when there is a schedule: "poisson" (at random, as those of many independent '
-            'users do) or "constant" (evenly). Default: poisson, if there is a schedule.'
+            'Arrival times of requests when there is a schedule: "poisson" (at random, as those of many independent '
+            'users) or "constant" (evenly spaced). Default: poisson, if there is a schedule.'
         ),
         examples=["poisson"],
     )
     spin: bool = Field(
         default=False,
         description=(
-            "Whether workers poll instead of sleeping until something is ready or due: requests are sent more "
-            "punctually, and each worker takes a whole core."
+            "Poll instead of sleeping until something is ready or due: requests are sent more punctually, and each "
+            "worker takes a whole core."
         ),
     )
-    prefill: bool = Field(default=False, description="Whether to write each key once before the warm-up.")
-    prefill_timeout: Duration = duration_key("300s", "How long the prefill may take; 0 is without limit.")
+    prefill: bool = Field(default=False, description="Write each key once before the warm-up.")
+    prefill_timeout: Duration = duration_key("300s", "Maximum time of the prefill; 0 is without limit.")
     backfill_on_miss: Annotated[bool, Alias("set_on_miss")] = Field(
         default=False,
-        description="Whether a GET that misses is followed by a SET of its key, as a cache-aside client does.",
+        description="Send a SET for each key that a GET misses, as a cache-aside client does.",
     )
     keyspace: Keyspace = Field(default_factory=Keyspace)
     commands: Commands = Field(default_factory=Commands)
@@ -441,7 +453,7 @@ _LIMITS = VerdictLimits()
 
 
 class Verdict(Table):
-    """From where on a run has failed, and from where on the generator distrusts its own numbers.
+    """The limits beyond which a run has failed, is invalid, or has a warning.
 
     A share is a number from 0 to 1, or a "10%" in quotes.
     """
@@ -449,59 +461,62 @@ class Verdict(Table):
     failures: ShareOrFalse = Field(
         default=_LIMITS.failures,
         description=(
-            "A run has failed when more than this share of its requests did, by an error reply, a timeout, lost or "
-            "corrupt; false: any may."
+            "A run has failed when more than this share of its requests ended in an error reply, a timeout, lost or "
+            "corrupt; false: no limit."
         ),
     )
     connections: ShareOrFalse = Field(
         default=_LIMITS.connections,
         description=(
             "A run has failed when more than this share of its connections never opened; one may always be missing; "
-            "false: any may."
+            "false: no limit."
         ),
     )
     lag: Duration = duration_key(
         format_duration(_LIMITS.lag_ns),
-        "With a schedule, a run is invalid when the p99 of our own lag exceeds this and lag_share both.",
+        "With a schedule, a run is invalid when the p99 of the generator's own send lag exceeds both this and "
+        "lag_share.",
     )
-    lag_share: Share = Field(default=_LIMITS.lag_share, description="As a share of the p99 of response time.")
+    lag_share: Share = Field(
+        default=_LIMITS.lag_share, description=("The limit of the same p99 as a share of the p99 of response time.")
+    )
     shortfall: Share = Field(
         default=_LIMITS.shortfall,
         description=(
-            "With a schedule, a run is invalid when more than this share of it was not sent in time for a reason of "
-            "ours."
+            "With a schedule, a run is invalid when more than this share of its requests was not sent in time because "
+            "of the generator."
         ),
     )
     cpu_share: Share = Field(
         default=_LIMITS.cpu_share,
-        description="Warn when a worker uses more than this share of one CPU (not with spin, which uses all).",
+        description="Warn when a worker uses more than this share of one CPU (not with spin, which uses all of it).",
     )
     queue_share: Share = Field(
         default=_LIMITS.queue_share,
-        description="Warn when a worker was ready to run but had no CPU for more than this share of the time.",
+        description="Warn when a worker is ready to run but has no CPU for more than this share of the time.",
     )
     steal_share: Share = Field(
         default=_LIMITS.steal_share,
         description="Warn when CPU steal is more than this share of the CPUs' time.",
     )
     pause: Duration = duration_key(
-        format_duration(_LIMITS.pause_ns), "Warn when a whole process stood still for longer than this."
+        format_duration(_LIMITS.pause_ns), "Warn when a whole process stands still for longer than this."
     )
     ceiling_share: Share = Field(
         default=_LIMITS.ceiling_share,
-        description="Warn when a run reaches more than this share of what this host's self-test reached.",
+        description="Warn when a run reaches more than this share of the rate that this host's self-test reached.",
     )
     drift_p: Share = Field(
         default=_LIMITS.drift_p,
-        description="Warn when the intervals' p99 rises or falls, by Mann and Kendall's test at this level.",
+        description="Warn when the p99 of the intervals rises or falls, by the Mann-Kendall test at this level.",
     )
 
 
 class Timestamps(Table):
-    """Where latency is taken."""
+    """The time stamps of latency."""
 
     enabled: Annotated[bool, Inert("is not acted on: latency is always recorded", unless=True)] = Field(
-        default=True, description="Whether to record latency."
+        default=True, description="Record latency."
     )
     mode: Annotated[
         Literal["userspace", "software"], Inert("is not acted on: latency is taken in user space", unless="userspace")
@@ -509,7 +524,7 @@ class Timestamps(Table):
 
 
 class Admin(Table):
-    """How results are shown."""
+    """The output of results."""
 
     format: Literal["clean", "json", "verbose", "quiet", "csv"] = Field(
         default="clean",
@@ -519,7 +534,7 @@ class Admin(Table):
         ),
     )
     color: Literal["auto", "always", "never"] = Field(
-        default="auto", description='"auto" (on a terminal), "always" or "never".'
+        default="auto", description='Use of colour: "auto" (on a terminal), "always" or "never".'
     )
     listen: Annotated[Address | None, Inert("is not acted on yet: no metrics are served")] = Field(
         default=None, description="The address to serve metrics on.", examples=["127.0.0.1:9090"]
@@ -528,7 +543,7 @@ class Admin(Table):
         default=None, description="The file to write metrics to.", examples=["metrics.parquet"]
     )
     parquet_interval: Annotated[PositiveDuration, Inert("is not acted on yet: no Parquet file is written")] = (
-        duration_key("1s", "The time between two rows of it.")
+        duration_key("1s", "Time between two rows of the Parquet file.")
     )
 
 
@@ -536,18 +551,20 @@ class Momento(Table):
     """Momento's hosted cache."""
 
     cache_name: str = Field(default="default-cache", description="The cache's name.")
-    endpoint: str | None = Field(default=None, description="Its host.", examples=["cell-1.example.com"])
-    ttl_seconds: int = Field(default=3600, ge=0, description="How long an item lives.")
+    endpoint: str | None = Field(default=None, description="The host of the cache.", examples=["cell-1.example.com"])
+    ttl_seconds: int = Field(default=3600, ge=0, description="Lifetime of an item, in seconds.")
     wire_format: Literal["grpc", "protosocket"] = Field(default="grpc", description='"grpc" or "protosocket".')
-    use_private_endpoints: bool = Field(default=False, description="Whether to use private endpoints.")
-    availability_zone: str | None = Field(default=None, description="The zone to stay in.", examples=["use1-az1"])
+    use_private_endpoints: bool = Field(default=False, description="Use private endpoints.")
+    availability_zone: str | None = Field(
+        default=None, description=("The availability zone of the connections."), examples=["use1-az1"]
+    )
 
 
 class Config(Table):
-    """A run's whole configuration: frozen, checked, and every default filled in.
+    """The whole configuration of a run: frozen, checked, and with every default filled in.
 
-    Durations are nanoseconds, sizes are bytes, rates are requests per second.
-    Two are equal when all their keys are; where the keys came from does not count.
+    In Python, durations are nanoseconds, sizes are bytes, and rates are requests per second.
+    Two configurations are equal when all their keys are equal; the origins of the keys do not count.
     """
 
     general: General = Field(default_factory=General)

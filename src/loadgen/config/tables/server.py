@@ -103,29 +103,29 @@ Pattern = Annotated[str, AfterValidator(_regular_expression)]
 
 
 class Server(Table):
-    """A server that is started for the run, watched, and ended with it; instead of endpoints."""
+    """A server that loadgen starts for the run, watches, and stops at the end; in place of endpoints."""
 
     command: Annotated[tuple[Word, ...], BeforeValidator(_is_list)] = Field(
         # Lax for the container alone, as TOML has lists and no tuples.
         strict=False,
         min_length=1,
         description=(
-            "The program and its arguments. Filled in are {host} and {port}, where it is to listen, and {dir}, a fresh "
-            "folder of its own. A relative path to the program is taken from where loadgen is run; "
-            "a program named loadgen is this very loadgen."
+            "The program and its arguments. {host} and {port} are replaced by the address to listen on, {dir} by a "
+            "fresh folder for the server. A relative path to the program starts at the folder in which loadgen runs; a "
+            "program named loadgen is this loadgen itself."
         ),
         examples=[["redis-server", "--bind", "{host}", "--port", "{port}", "--dir", "{dir}"]],
     )
     env: dict[str, Word] = Field(
         default={},
-        description="Added to the environment; {host}, {port} and {dir} are filled in here too.",
+        description="Variables added to the environment; {host}, {port} and {dir} are replaced here too.",
         examples=[{"LISTEN": "{host}:{port}"}],
     )
     files: dict[str, str] = Field(
         default={},
         description=(
-            "Files by name, written into its fresh folder before it starts, for a program that is told its port by a "
-            "file. {host}, {port} and {dir} are filled in; other braces are the file's own."
+            "Files by name, written into the server's fresh folder before the start, for a program that reads its port "
+            "from a file. {host}, {port} and {dir} are replaced; other braces are the file's own."
         ),
         examples=[{"server.toml": 'listen = "{host}:{port}"'}],
     )
@@ -133,35 +133,40 @@ class Server(Table):
         default=(),
         strict=False,
         description=(
-            "What builds the program, run where loadgen is run when the program is not there. Default: nothing does."
+            "The command that builds the program when the program does not exist; run in the folder in which loadgen "
+            "runs. Default: none."
         ),
         examples=[["cargo", "build", "--release"]],
     )
-    build_timeout: PositiveDuration = duration_key("30m", "How long that may take, before it is ended.")
+    build_timeout: PositiveDuration = duration_key("30m", "Maximum time of the build; then the build is ended.")
     cwd: FilePath | None = Field(
-        default=None, description="The folder to start it in. Default: its fresh one.", examples=["server"]
+        default=None, description="The folder to start the server in. Default: its fresh folder.", examples=["server"]
     )
-    port: int = Field(default=0, ge=0, le=65535, description="The port that it listens on; 0 takes a free one.")
+    port: int = Field(default=0, ge=0, le=65535, description="The port that the server listens on; 0 takes a free one.")
     ready_timeout: PositiveDuration = duration_key(
-        "60s", "How long it may take until it answers: one that touches gigabytes of memory first needs half a minute."
+        "60s", "Maximum time until the server answers: one that first touches gigabytes of memory needs half a minute."
     )
-    stop_timeout: Duration = duration_key("5s", "How long it may take to end when it is told to, before it is killed.")
+    stop_timeout: Duration = duration_key(
+        "5s", "Maximum time of the server to end after a stop signal; then the server is killed."
+    )
     cpu_list: CpuList | None = Field(
         default=None,
-        description="CPUs to pin it to, in the kernel's notation. Default: not pinned.",
+        description="CPUs to pin the server to, in the kernel's notation. Default: not pinned.",
         examples=["0-3,8"],
     )
     log: FilePath | None = Field(
         default=None,
-        description="The file that what it prints is appended to. Default: one in its fresh folder, gone with it.",
+        description=(
+            "The file to which the server's output is appended. Default: one in its fresh folder, deleted with it."
+        ),
         examples=["server.log"],
     )
     log_patterns: tuple[Pattern, ...] = Field(
         default=(),
         strict=False,
         description=(
-            "Regular expressions that mark a line of its log as an error, besides panics, failed assertions and other "
-            "such words that are always looked for."
+            "Regular expressions that mark a line of the server's log as an error, besides panics, failed assertions "
+            "and similar words, which always do."
         ),
         examples=[["ERROR"]],
     )

@@ -13,24 +13,24 @@ _LIMITS = SmokeLimits()
 
 
 class Smoke(Table):
-    """What a server must meet to pass `loadgen smoke`."""
+    """The criteria of `loadgen smoke`."""
 
     connection_errors: Count = Field(
-        default=_LIMITS.connection_errors, ge=0, description="Maximum number of connections that may fail or be lost."
+        default=_LIMITS.connection_errors, ge=0, description="Maximum number of connections that fail or are lost."
     )
-    timeouts: Count = Field(default=_LIMITS.timeouts, ge=0, description="Maximum number of requests that may time out.")
+    timeouts: Count = Field(default=_LIMITS.timeouts, ge=0, description="Maximum number of requests that time out.")
     error_replies: Count = Field(default=_LIMITS.error_replies, ge=0, description="Maximum number of error replies.")
-    p999: PositiveDuration = duration_key(format_duration(_LIMITS.p999_ns), "The highest p99.9 that passes.")
+    p999: PositiveDuration = duration_key(format_duration(_LIMITS.p999_ns), "Maximum p99.9 of response time.")
     hit_rate: ShareOrFalse = Field(
         default=_LIMITS.hit_rate,
         description=(
-            'The least share of GETs that must hit, such as 0.9 or "90%", where keys are written before they are read; '
-            "0 asks for any hit at all, false for none."
+            'Minimum share of GETs that hit, such as 0.9 or "90%", when keys are written before they are read; '
+            "0 requires one hit at all, false none."
         ),
     )
-    requests: Count = Field(default=_LIMITS.requests, ge=1, description="The least requests that must be measured.")
-    log: bool = Field(default=_LIMITS.log, description="Whether a line of its log that tells of an error fails it.")
+    requests: Count = Field(default=_LIMITS.requests, ge=1, description="Minimum number of requests measured.")
+    log: bool = Field(default=_LIMITS.log, description="Fail a server whose log has a line that reports an error.")
     sanity: bool = Field(
         default=_LIMITS.sanity,
-        description="Whether it must answer PING, SET and GET of a key of our own right before the load.",
+        description="Require answers to PING, and to SET and GET of a key of loadgen's own, right before the load.",
     )

@@ -150,8 +150,8 @@ def sentence(row: Row, compared: Compared) -> str:
         case Shift.WORSE | Shift.BETTER:
             return f"{b} is {row.answer}{'' if one_sided else f' than {a}'}: {told}"
         case Shift.SAME:
-            said = "not worse by" if one_sided else "the same within"
-            return f"{label(row.metric)} is {said} {threshold(row)}: {told.removeprefix(label(row.metric)).strip()}"
+            said = f"not worse by {threshold(row)} or more" if one_sided else f"the same within {threshold(row)}"
+            return f"{label(row.metric)} is {said}: {told.removeprefix(label(row.metric)).strip()}"
         case _:
             return "; ".join([f"can't tell: {told}", *_why_unclear(row)])
 
@@ -167,17 +167,17 @@ def _why_unclear(row: Row) -> list[str]:
     """Return the reasons why the answer is unclear, and how many more rounds may make it clear."""
     why = []
     if row.effect is not None:
-        why += [f"the interval does not rule {threshold(row)} out"] if interval(row) else []
+        why += [f"the interval does not exclude a change of {threshold(row)}"] if interval(row) else []
         if row.p is not None and row.level is not None and row.p > row.level:
-            why.append(f"p = {row.p:.2g}, and a change needs {row.level:.2g}")
+            why.append(f"p = {row.p:.2g} is above the {row.level:.2g} that a change needs")
         elif row.level is not None and abs(row.effect) < row.threshold / 2:
-            why.append("the change is nearer to none than to that")
+            why.append("the estimate is nearer to no change")
         if row.noise is not None and "σ" not in row.why:
-            why.append(f"σ = {_percent(row.noise)} from round to round")
+            why.append(f"the noise from round to round is σ = {_percent(row.noise)}")
     if row.why:
         why.append(printable(row.why, _LONGEST))
     if row.more_rounds and "σ" not in row.why:
-        why.append(f"about {figures.plural(row.more_rounds, 'more round')} would tell")
+        why.append(f"about {figures.plural(row.more_rounds, 'more round')} would give an answer")
     return why
 
 
@@ -218,10 +218,11 @@ def count(event: Compared | NoiseFound) -> str:
 def settings(compared: Compared, spell: Callable[[int], str] = str) -> list[str]:
     """Return the settings of a comparison: rounds, slices, rate, seed."""
     told = compared.settings
+    each, before = (figures.spaced(format_duration(ns), spell) for ns in (told.slice_ns, told.settle_ns))
     rate = f"latency at {figures.whole_rate(compared.rate_per_s, spell)} req/s"
     paired = [
         f"{figures.plural(len(compared.values[1]), 'round')} (limit {told.max_rounds})",
-        f"{told.slices} slices of {format_duration(told.slice_ns)} each, after {format_duration(told.settle_ns)}",
+        f"{told.slices} slices of {each} each, after {before} of settling",
     ]
     return [
         *(paired if compared.paired else [f"{len(compared.values[0])} and {len(compared.values[1])} rounds"]),
@@ -250,7 +251,7 @@ def noise(event: NoiseFound) -> list[tuple[str, str, str]]:
 def alarms(event: NoiseFound) -> str:
     """Return how often a gate would fail identical servers in at least one metric."""
     if "any" not in event.false_alarms:
-        return "there were too few rounds to say how often this would raise a false alarm"
+        return "too few rounds to estimate how often this gate would fail on identical servers"
     return f"this gate would fail {_percent(event.false_alarms['any'])} of the time on identical servers"
 
 

@@ -23,6 +23,7 @@ FEW_SAMPLES = "~"
 _MINUS = "−"
 
 _TIMES = ((" ns", 1.0), (" µs", 1e3), (" ms", 1e6), (" s", 1e9))
+_UNITS_FOR_PEOPLE = {"us": "µs", "m": "min"}
 _COUNTS = (("", 1.0), ("K", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12))
 _BYTES = ((" B", 1.0), (" KB", 1e3), (" MB", 1e6), (" GB", 1e9), (" TB", 1e12))
 
@@ -172,13 +173,15 @@ def time(ns: float, spell: Callable[[int], str]) -> str:
 
 
 def spaced(words: str, spell: Callable[[int], str]) -> str:
-    """Return a time such as "1ms" with a blank for people, "1 ms"; unchanged for log lines."""
-    return words if spell is str else re.sub(r"(?<=\d)(?=[a-zµ])", " ", words).replace(" us", " µs")
+    """Return a time such as "1ms" or "5m" for people, "1 ms" and "5 min"; unchanged for log lines."""
+    if spell is str:
+        return words
+    return re.sub(r"(?<=\d)[a-zµ]+", lambda unit: f" {_UNITS_FOR_PEOPLE.get(unit[0], unit[0])}", words)
 
 
-def plural(count: int, noun: str, spell: Callable[[int], str] = str) -> str:
-    """Return a count with its noun: 2 and "worker" is "2 workers"."""
-    return f"{spell(count)} {noun}{'' if count == 1 else 's'}"
+def plural(count: int, noun: str, spell: Callable[[int], str] = str, many: str = "") -> str:
+    """Return a count with its noun: 2 and "worker" is "2 workers". `many` is a plural that is not formed by an s."""
+    return f"{spell(count)} {noun if count == 1 else many or f'{noun}s'}"
 
 
 def word(words: str) -> str:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from loadgen.escape import printable
@@ -14,7 +13,7 @@ from loadgen.output.words import figures
 from loadgen.stats.search import Outcome, SearchAnswer, Step
 from loadgen.stats.trial import NO_LIMIT_NS, Limit, RateVerdict
 
-KNEE = "the knee: beyond it p99 leaves its level at a low rate, or replies no longer keep up with the offered rate"
+KNEE = "the knee: at higher rates, p99 rises above its level at a low rate, or replies fall behind the offered rate"
 
 _LONGEST_WHY = 500
 """Characters of a reason: a sentence of loadgen's, in which text from outside has been cut already."""
@@ -24,18 +23,20 @@ _OUTCOMES = {
     Outcome.GENERATOR_LIMITED: "the generator reached its limit before the server",
     Outcome.NEVER_FAILED: "the server passed at the highest rate that may be tried",
     Outcome.NEVER_PASSED: "no rate passed",
-    Outcome.WIDE: "wider than asked for",
+    Outcome.WIDE: "the interval is wider than asked for",
 }
 
 
-def aim(limits: Sequence[Limit]) -> str:
+def aim(limits: Sequence[Limit], spell: Callable[[int], str] = str) -> str:
     """Return the aim of a search: "HIGHEST RATE THAT MEETS p99 <= 1ms"."""
-    return f"HIGHEST RATE THAT MEETS {', '.join(map(_limit, limits))}" if limits else "HIGHEST RATE BEFORE THE KNEE"
+    if not limits:
+        return "HIGHEST RATE BEFORE THE KNEE"
+    return f"HIGHEST RATE THAT MEETS {', '.join(_limit(limit, spell) for limit in limits)}"
 
 
 def terms(limits: Sequence[Limit]) -> str:
     """Return the limits without blanks around "<=": "p99<=1ms"; "knee" without limits."""
-    return ", ".join(_limit(limit).replace(" <= ", "<=") for limit in limits) or "knee"
+    return ", ".join(_limit(limit, str).replace(" <= ", "<=") for limit in limits) or "knee"
 
 
 def found(ended: SearchEnded, spell: Callable[[int], str] = str) -> str:
@@ -72,9 +73,9 @@ def capacity(answer: SearchAnswer, spell: Callable[[int], str] = str) -> str:
     return f"{rate} req/s in a closed loop" if answer.capacity_per_s else ""
 
 
-def effort(answer: SearchAnswer) -> str:
+def effort(answer: SearchAnswer, spell: Callable[[int], str] = str) -> str:
     """Return the cost of the answer: "14 steps, 92.3s of load"."""
-    return f"{figures.plural(len(answer.steps), 'step')}, {answer.spent_s:.1f}s of load"
+    return f"{figures.plural(len(answer.steps), 'step')}, {figures.spaced(f'{answer.spent_s:.1f}s', spell)} of load"
 
 
 def verdict(step: Step) -> str:
@@ -116,15 +117,15 @@ def surprise(step: Step) -> str:
     exceeded = any(e.verdict is RateVerdict.FAIL for e in step.judgement.exceedances)
     spoilt = step.judgement.verdict is RateVerdict.GENERATOR_LIMITED
     said = spoilt or (step.judgement.verdict is RateVerdict.FAIL and not exceeded)
-    # Only `clean` shows this text, and prints a blank before the sign.
-    return re.sub(r"(?<=\d)%", " %", why(step)) if said else ""
+    return why(step) if said else ""
 
 
 def totals(ended: SearchEnded, spell: Callable[[int], str] = str) -> str:
     """Return requests and replies over all phases, to be compared with the server's own counters."""
     tallies = ended.overall.tallies.values()
     sent, received = sum(tally.sent for tally in tallies), sum(tally.received for tally in tallies)
-    return f"{spell(sent)} requests sent, {spell(received)} replies received"
+    replies = figures.plural(received, "reply", spell, "replies")
+    return f"{figures.plural(sent, 'request', spell)} sent, {replies} received"
 
 
 def connections(ended: SearchEnded, spell: Callable[[int], str] = str) -> str:
@@ -138,8 +139,8 @@ def _name(limit: Limit) -> str:
     return f"{limit.command} p{limit.quantile * 100:.10g}".strip()
 
 
-def _limit(limit: Limit) -> str:
-    return f"{_name(limit)} <= {_bound(limit)}"
+def _limit(limit: Limit, spell: Callable[[int], str]) -> str:
+    return f"{_name(limit)} <= {figures.spaced(_bound(limit), spell)}"
 
 
 def _bound(limit: Limit) -> str:

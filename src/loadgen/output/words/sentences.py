@@ -21,11 +21,11 @@ from loadgen.usage import ServerReport
 
 EMBEDDED = "these figures describe loadgen's built-in server, not yours"
 CLOSED_LOOP = "closed loop: these are service times; use --rate to judge an SLO"
-CLOSED_LOOP_SLO = "closed loop: the SLO is held against service times; use --rate to judge response times"
+CLOSED_LOOP_SLO = "closed loop: the SLO is judged by service times; use --rate to judge response times"
 
 BOUNDS = f"{figures.AT_LEAST} lower bound: some requests were not answered in time"
-FEW_SAMPLES = f"{figures.FEW_SAMPLES} rough: fewer than {LEAST_BEYOND} samples above it"
-ROWS_UNMARKED = "(rows are not marked)"
+FEW_SAMPLES = f"{figures.FEW_SAMPLES} imprecise: fewer than {LEAST_BEYOND} samples above it"
+ROWS_UNMARKED = "(not marked in rows)"
 """Added to FEW_SAMPLES. Rows of intervals carry no FEW_SAMPLES: nearly all of them would."""
 
 NO_REQUESTS = "n/a (no requests)"
@@ -103,17 +103,17 @@ def schedule(plan: Plan, spell: Spell = str) -> list[str]:
 
 def _segment(segment: Segment, spell: Spell) -> str:
     low, high = (figures.whole_rate(rate, spell) for rate in (segment.from_per_s, segment.to_per_s))
-    lasts = f"for {_length(segment.length_ns)}"
+    lasts = f"for {_length(segment.length_ns, spell)}"
     if segment.from_per_s == segment.to_per_s:
         return f"{low} req/s {lasts}"
     if segment.period_ns:
-        return f"swing {low} to {high} req/s every {_length(segment.period_ns)} {lasts}"
+        return f"swing {low} to {high} req/s every {_length(segment.period_ns, spell)} {lasts}"
     return f"ramp {low} to {high} req/s {lasts}"
 
 
-def _length(ns: int) -> str:
+def _length(ns: int, spell: Spell) -> str:
     """Return a length as configured; one that is no whole number of milliseconds, in seconds."""
-    return format_duration(ns) if ns % NS_PER_MS == 0 else f"{ns / NS_PER_S:.6g}s"
+    return figures.spaced(format_duration(ns) if ns % NS_PER_MS == 0 else f"{ns / NS_PER_S:.6g}s", spell)
 
 
 def extras(plan: Plan) -> list[str]:
@@ -138,21 +138,22 @@ def warnings(ended: LoadEnded) -> list[str]:
 
 def aim(plan: Plan, spell: Spell = str) -> str:
     """Return the planned end of the measure phase: "60s", "100,000 requests", or "100,000 requests, 60s at most"."""
+    length = figures.spaced(format_duration(plan.load.duration_ns), spell)
     if not plan.load.requests:
-        return format_duration(plan.load.duration_ns)
-    limit = f", {format_duration(plan.load.duration_ns)} at most" if plan.load.duration_ns else ""
+        return length
+    limit = f", {length} at most" if plan.load.duration_ns else ""
     return f"{figures.plural(plan.load.requests, 'request', spell)}{limit}"
 
 
 def duration(result: Result, spell: Spell = str) -> str:
     """Return how long was measured, and how much of the plan that is when less than planned was measured."""
-    seconds, plan = f"{result.duration_ns / 1e9:.2f}s", result.plan
+    seconds, plan = figures.spaced(f"{result.duration_ns / NS_PER_S:.2f}s", spell), result.plan
     planned = result.measured.total.planned
     if not plan.load.requests:
-        return f"{seconds} of {format_duration(plan.load.duration_ns)}, interrupted" if result.interrupted else seconds
+        return f"{seconds} of {aim(plan, spell)}, interrupted" if result.interrupted else seconds
     if planned == plan.load.requests:
         return f"{seconds}, interrupted" if result.interrupted else seconds
-    why = "interrupted" if result.interrupted else "the time was over" if not result.failure else "it could not go on"
+    why = "interrupted" if result.interrupted else "the time was over" if not result.failure else "the run failed"
     return f"{seconds}, {spell(planned)} of {figures.plural(plan.load.requests, 'request', spell)}: {why}"
 
 
@@ -206,8 +207,8 @@ def connections(result: Result, spell: Spell = str) -> str:
 def client(result: Result) -> str:
     """Return the generator's CPU time per request, workers and peak memory."""
     cpu = result.cpu_us_per_request
-    spent = NO_REQUESTS if cpu is None else f"{cpu:.2f} µs CPU per request"
-    memory = f", peak {figures.size(result.max_rss_bytes)}" if result.max_rss_bytes else ""
+    spent = NO_REQUESTS if cpu is None else f"{figures.latency(cpu * NS_PER_US)} CPU/req"
+    memory = f", at most {figures.size(result.max_rss_bytes)} each" if result.max_rss_bytes else ""
     return f"{spent}, {figures.plural(len(result.plan.workers), 'worker')}{memory}"
 
 
@@ -244,7 +245,7 @@ def log_errors(report: ServerReport | None) -> list[str]:
 def phase(phase: LoadPhase, spell: Spell = str) -> str:
     """Return a phase of the load as configured: "ramp 1,000 to 9,000 for 40s"."""
     ends = [figures.whole_rate(rate, spell) for rate in dict.fromkeys((phase.from_per_s, phase.to_per_s))]
-    return f"{phase.shape} {' to '.join(ends)} for {_length(phase.length_ns)}"
+    return f"{phase.shape} {' to '.join(ends)} for {_length(phase.length_ns, spell)}"
 
 
 def phases(plan: Plan, spell: Spell = str) -> str:
@@ -256,7 +257,7 @@ def phases(plan: Plan, spell: Spell = str) -> str:
 
 def _as_configured(phase: LoadPhase, spell: Spell) -> str:
     low, high = (figures.whole_rate(rate, spell) for rate in (phase.from_per_s, phase.to_per_s))
-    lasts = _length(phase.length_ns)
+    lasts = _length(phase.length_ns, spell)
     match phase.shape:
         case "constant":
             return f"{lasts} at {low} req/s"
@@ -276,7 +277,8 @@ def accounts(ended: LoadEnded) -> str:
     return (
         f"THE ACCOUNTS DO NOT ADD UP: planned {total.planned} = ok {total.ok} + error replies {total.errors}"
         f" + timeouts {total.timeouts} + lost {total.lost} + corrupt {total.corrupt} + unfinished {total.unfinished}"
-        f" + {total.balance} nowhere; over all phases {ended.unaccounted}. This is a bug in loadgen: please report it."
+        f" + {total.balance} unaccounted for; over all phases {ended.unaccounted}. "
+        "This is a bug in loadgen: please report it."
     )
 
 
@@ -326,10 +328,10 @@ def overload(result: Result, spell: Spell = str) -> list[str]:
         growing = " and growing" if account.growing else ""
         words.append(f"{_flow(account.offered_per_s, account.served_per_s, account.backlog)}{growing}")
     if account.named and account.only_grew:
-        words.append("the queue only grew, so the response times say how long the run was; try a lower rate")
+        words.append("the backlog only grew, so the response times depend on the length of the run; try a lower rate")
     if account.left_by_warmup:
         left = figures.plural(account.left_by_warmup, "request", spell)
-        words.append(f"the warm-up left {left} unsent: they are not part of what was measured")
+        words.append(f"the warm-up left {left} unsent, which the results do not count")
     return words
 
 
@@ -341,13 +343,13 @@ def strain(event: Sample, limits: VerdictLimits | None) -> list[str]:
         growing = " and growing" if event.growing else ""
         words.append(f"{_flow(per_s(event.offered, event.interval_ns), served, backlog)}{growing}")
     if limits is not None and (late_ns := lateness_ns(event.interval, limits.lag_ns, limits.lag_share)):
-        words.append(f"the generator itself was late: p99 of its own lag {figures.latency(late_ns)}")
+        words.append(f"the generator was late: p99 of its own send lag {figures.latency(late_ns)}")
     return words
 
 
 def _flow(offered_per_s: float, served_per_s: float, backlog: Backlog) -> str:
-    """Return rates and backlog: "offered 120K/s, served 66.0K/s, backlog 2.00 s"."""
-    rates = f"offered {figures.rate(offered_per_s)}/s, served {figures.rate(served_per_s)}/s"
+    """Return rates and backlog: "offered 120K req/s, served 66.0K req/s, backlog 2.00 s"."""
+    rates = f"offered {figures.rate(offered_per_s)} req/s, served {figures.rate(served_per_s)} req/s"
     return f"{rates}, backlog {figures.latency(backlog.age_ns)}"
 
 

@@ -63,7 +63,7 @@ def summary(checks: Sequence[Evaluation], spell: Callable[[int], str] = str) -> 
 
 
 def _breach(check: Evaluation, spell: Callable[[int], str]) -> str:
-    return f"{name(check.objective)} ({measured(check, spell)}, not {limit(check.objective, spell)})"
+    return f"{name(check.objective)} ({measured(check, spell)}, limit {limit(check.objective, spell)})"
 
 
 def _value(objective: Objective, value: float, spell: Callable[[int], str]) -> str:

@@ -35,7 +35,7 @@ def server(ended: SmokeEnded) -> str:
 
 def reasons(ended: SmokeEnded) -> list[str]:
     """Return the reasons why the test did not pass: the criteria not met, and the reasons to doubt the numbers."""
-    missed = (f"{check.name}: {found(check)}{f', not {check.limit}' * bool(check.limit)}" for check in ended.failed)
+    missed = (f"{check.name}: {found(check)}{f' (limit {check.limit})' * bool(check.limit)}" for check in ended.failed)
     return [*missed, *(printable(doubt.words, _LONGEST) for doubt in ended.doubts)]
 
 

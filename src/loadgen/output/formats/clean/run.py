@@ -26,6 +26,9 @@ HEADER_EVERY = 25
 _HEADINGS = ("req/s", "err/s", "hit%", "srv%")
 """The last column is the server's CPU time, in percent of one CPU."""
 
+_LABELS = {"  ours": "  generator"}
+"""The labels of latencies that read otherwise than in `verbose`, whose labels scripts parse."""
+
 _PHASE_HEADINGS = ("offered", "achieved", "p50", "p99", "errors")
 
 _ANSWER_STYLES = {Attainment.MET: "green", Attainment.BREACHED: "bold red", Attainment.UNKNOWN: "yellow"}
@@ -46,7 +49,7 @@ class Run:
 
     def awaited(self, event: ServerAwaited) -> None:
         self._awaits = True
-        self._page.print(*self._configured(event.load, f"{printable(event.name)}, being started"))
+        self._page.print(*self._configured(event.load, f"{printable(event.name)}, starting"))
 
     def configured(self, event: Configured) -> None:
         if self._awaits:
@@ -77,9 +80,10 @@ class Run:
         keyspace = sentences.keyspace(plan, figures.grouped)
         values = figures.plural(plan.workload.value_bytes, "byte", figures.grouped)
         server = printable(event.server)
-        picked = plan.wire.request_distribution if plan.load.open_loop else sentences.refill(plan)
+        picked = f"distribution {plan.wire.request_distribution}" if plan.load.open_loop else sentences.refill(plan)
         pipeline = f"pipeline depth {plan.wire.pipeline_depth}"
         schedule = sentences.schedule(plan, figures.grouped)
+        aim = search.aim(event.search.limits, figures.grouped).lower() if event.search is not None else ""
         stored = [*fact("keys", keyspace), *fact("values", values)] if plan.target.speaks.has_keys else []
         return [
             self._paint(f"loadgen {printable(event.version)}", "bold"),
@@ -89,10 +93,10 @@ class Run:
             *fact("workload", ", ".join([sentences.mix(plan, figures.grouped), *sentences.extras(plan)])),
             *stored,
             *fact("workers", sentences.workers(plan)),
-            *fact("conns", ", ".join(filter(None, [f"{plan.wire.connections:,}", pipeline, picked]))),
+            *fact("connections", ", ".join(filter(None, [f"{plan.wire.connections:,}", pipeline, picked]))),
             *facts("rate", schedule[:1] if plan.load.phases else schedule),
             *fact("phases", sentences.phases(plan, figures.grouped)),
-            *(fact("search", search.aim(event.search.limits).lower()) if event.search is not None else []),
+            *fact("search", aim),
             *fact("seed", str(plan.seed)),
             *(self._paint(line, "yellow") for note in sentences.notes(event) for line in fact("note", note)),
             "",
@@ -125,22 +129,25 @@ class Run:
         total = event.measured.total
         grouped = figures.grouped
         rate = f"{figures.rate(event.throughput_per_s)} req/s"
-        counts = f"{grouped(total.planned)} requests, {grouped(total.answered)} responses"
+        requests, responses = (
+            figures.plural(count, noun, grouped)
+            for count, noun in ((total.planned, "request"), (total.answered, "response"))
+        )
         hit_rate = sentences.hit_rate(event, grouped)
         test = f" OF {event.plan.test}" if event.plan.test else ""
         return [
             "",
             self._paint(f"RESULTS{test} ({sentences.duration(event, figures.grouped)})", "bold"),
             rule(),
-            *fact("throughput", f"{rate} ({counts})"),
+            *fact("throughput", f"{rate} ({requests}, {responses})"),
             *(self._paint(line, "yellow") for line in facts("overload", sentences.overload(event, figures.grouped))),
             *self._server(event.server),
             *account.errors(event, self._paint),
             *fact("bandwidth", sentences.bandwidth(event, event.measured)),
             *fact("hit rate", hit_rate),
             *fact("connections", sentences.connections(event, grouped)),
-            *fact("client", sentences.client(event)),
-            *fact("standing", sentences.standing(event, figures.grouped)),
+            *fact("generator", sentences.client(event)),
+            *fact("self-test", sentences.standing(event, figures.grouped)),
             "",
             *(self._latency(event) if total.planned else [NOTHING_MEASURED.words]),
             "",
@@ -154,7 +161,8 @@ class Run:
 
     def _latency(self, event: Result) -> list[str]:
         columns = self._columns
-        rows = [columns.row(label, h.count, figures.quantiles(h)) for label, h in sentences.latencies(event)]
+        latencies = ((_LABELS.get(label, label), h) for label, h in sentences.latencies(event))
+        rows = [columns.row(label, h.count, figures.quantiles(h)) for label, h in latencies]
         title = f"latency{'count':>{columns.left - len('latency')}}"
         labels = columns.percentiles([label for _, label, _ in IN_ROWS])
         return [self._paint(f"{title}{labels}", "bold"), *rows]
@@ -216,7 +224,7 @@ def _phase(phase: str, plan: Plan | None) -> str:
         case Phase.PREFILL:
             return f"[prefill {figures.plural(plan.workload.keyspace.count, 'key', figures.grouped)}]"
         case Phase.WARMUP:
-            return f"[warmup {format_duration(plan.load.warmup_ns)}]"
+            return f"[warmup {figures.spaced(format_duration(plan.load.warmup_ns), figures.grouped)}]"
         case Phase.MEASURE:
             return f"[running {sentences.aim(plan, figures.grouped)}]"
         case _:

@@ -38,7 +38,7 @@ class Search:
 
     def ended(self, event: SearchEnded) -> None:
         answer, grouped, paint = event.answer, figures.grouped, self._page.paint
-        aim, found = search.aim(event.limits), search.found(event, grouped)
+        aim, found = search.aim(event.limits, grouped), search.found(event, grouped)
         headline = textwrap.wrap(f"{aim}: {found}", width())
         if len(headline) > 1:
             headline = [*textwrap.wrap(f"{aim}:", width()), *indented(found, 2)]
@@ -50,7 +50,7 @@ class Search:
             *(paint(line, _found_style(event)) for line in headline),
             "",
             *fact("because", search.reason(answer) if answer else ""),
-            *fact("took", search.effort(answer) if answer else ""),
+            *fact("took", search.effort(answer, grouped) if answer else ""),
             *fact("capacity", search.capacity(answer, grouped) if answer else ""),
             *account.errors(event, paint),
             *fact("totals", search.totals(event, grouped)),
