@@ -96,9 +96,10 @@ def ran(
     pauses: Sequence[Stretch] = (),
     queued: bool = False,
     requests: int = 0,
+    warmup_ns: int = 0,
     server_of: type[Server] = Server,
 ) -> Ran:
-    """A load without a warm-up that begins at START_NS; 0/s: a closed loop."""
+    """A load whose measure window begins at START_NS; 0/s: a closed loop."""
     server = server_of(queue)
     world = server.world = World(server, START_NS - NS_PER_S)
     told = plan(1, "workload.commands.set=0", "workload.commands.get=1", "connection.request_timeout=1h", *settings)
@@ -111,7 +112,7 @@ def ran(
         world.pause(from_ns, until_ns, queued=queued)
     length_ns = round(seconds * NS_PER_S)
     profile = [(length_ns, rate_per_s, rate_per_s, 0)] if rate_per_s else []
-    engine.load(START_NS, 0, length_ns, profile, requests)
+    engine.load(START_NS - warmup_ns, warmup_ns, length_ns, profile, requests)
     world.run(START_NS + 1000 * NS_PER_S)
     assert heard == ["connected", "drained"]
     try:
@@ -237,6 +238,14 @@ def test_a_backlog_that_a_pause_made_is_ours_until_nothing_waits_any_more() -> N
     # As much as the pause took is ours; that the server needs 0.9 ms for what is sent each is not.
     assert came.measured.lag_ours.sum >= 0.99 * (waited.sum - came.measured.lag_backpressure.sum)
     assert came.measured.lag_backpressure.max <= 1_100_000
+
+
+def test_a_window_that_was_slept_through_is_overdue_and_its_warm_up_is_not() -> None:
+    pause = (START_NS - 50 * NS_PER_MS, START_NS + 150 * NS_PER_MS)
+    shape = ("connection.connections=1", "connection.pipeline_depth=1024")
+    came = ran(Queue(NS_PER_US), *shape, rate_per_s=1000, seconds=0.1, warmup_ns=100 * NS_PER_MS, pauses=[pause])
+    assert came.signs["overdue"] == came.measured.total.planned == 100
+    assert len(came.came) == 200
 
 
 # ── Connections that go ─────────────────────────────────────────────────────────────────────────────────────────────

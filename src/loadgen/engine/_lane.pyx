@@ -130,8 +130,9 @@ cdef class Lane(Sink):
             self.schedule.advance()
             r.ready_ns = now_ns - busy_ours(&self.busy, r.intended_ns, now_ns)
             # Without the generator's delay, the request would have been sent in the window.
-            self.overdue += now_ns > self.end_ns + OVERDUE_NS and r.ready_ns < self.end_ns
-            self.left -= r.phase == MEASURE
+            if r.phase == MEASURE:
+                self.overdue += now_ns > self.end_ns + OVERDUE_NS and r.ready_ns < self.end_ns
+                self.left -= 1
         self.workload.fill(p.ring, p.mask, first, p.tail - first)
         for i in range(p.tail - first):
             self.recorder.note_planned(&p.ring[(first + i) & p.mask])
