@@ -33,7 +33,7 @@ from loadgen.plan import Plan, Weights
 from loadgen.units import NS_PER_S
 
 QUICK_TEST = str(CONFIGS / "quick-test.toml")
-SHORT = sets("general.duration=0.2s", "general.warmup=0s", "connection.request_timeout=30s")
+SHORT = sets("general.duration=0.1s", "general.warmup=0s", "general.threads=1", "connection.request_timeout=30s")
 
 
 def plan_of(*arguments: str) -> Plan:

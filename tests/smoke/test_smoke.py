@@ -31,7 +31,7 @@ PLANTED = SUPPORT / "planted_server.py"
 
 LOAD = """
 [general]
-duration = "0.3s"
+duration = "0.15s"
 warmup = "0s"
 threads = 1
 seed = 1
