@@ -50,9 +50,10 @@ lag = "30s"
 shortfall = 1
 
 [gate]
-slice = "100ms"
+slice = "50ms"
 slices = 2
-settle = "20ms"
+settle = "10ms"
+awake = "never"
 rounds = 5
 rate = 500
 noise = "100%"
@@ -61,9 +62,10 @@ p99 = false
 server_cpu = false
 
 [compare]
-slice = "100ms"
+slice = "50ms"
 slices = 2
-settle = "20ms"
+settle = "10ms"
+awake = "never"
 rounds = 8
 rate = 1000
 throughput = "50%"
@@ -372,7 +374,7 @@ def test_a_thing_compared_with_itself_tells_this_hosts_noise(load: Path, plain: 
 
 def test_ctrl_c_ends_all_servers_and_prints_what_there_is(load: Path, plain: str) -> None:
     arguments = ["gate", str(load), "--baseline", plain, "--server", plain, "--format", "json", "--rounds", "60"]
-    with Running(*arguments, "--slice", "200ms") as running:
+    with Running(*arguments, "--slice", "100ms") as running:
         running.wait_for("round", 2)
         running.interrupt()
         done = running.finish()

@@ -32,7 +32,7 @@ BRIEFLY = ["general.duration=50ms", "general.warmup=0s", "workload.keyspace.coun
 BRIEFLY += ["verdict.lag=30s", "verdict.shortfall=1", "connection.request_timeout=30s"]
 BRIEF_RUN = ["--duration", "50ms", "--warmup", "0s", "--keys", "100", "--format", "json"]
 # That a rate is found where none is given is asked in tests/compare/test_rounds.py.
-ROUNDS = ["rounds=8", "slices=2", "slice=50ms", "settle=10ms", "rate=1000"]
+ROUNDS = ["rounds=8", "slices=2", "slice=50ms", "settle=10ms", "rate=1000", "awake=never"]
 JUDGED = {
     "smoke": ["smoke.requests=1", "smoke.p999=30s"],
     "compare": [f"compare.{setting}" for setting in ROUNDS],
