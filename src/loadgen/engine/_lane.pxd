@@ -73,10 +73,6 @@ cdef class Lane(Sink):
 
     # Push the requests to send now, at most `most`, into a pipeline that has room for them.
     cdef Taken take(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept
-    cdef void take_requeued(self, Pipeline *p, int64_t now_ns) noexcept
-    cdef void take_owed(self, Pipeline *p, int64_t now_ns) noexcept
-    cdef void take_asked(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept
-    cdef void take_due(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept
 
     # True when a request is to be sent now.
     cdef bint has_due(self, int64_t now_ns) noexcept

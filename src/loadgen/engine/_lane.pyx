@@ -61,81 +61,19 @@ cdef class Lane(Sink):
         cdef uint32_t first = p.tail
         cdef int64_t left = self.left
         while has_requeued(&self.requeued) and p.tail - first < most:
-            self.take_requeued(p, now_ns)
+            take_again(self, p, now_ns)
         # No owed key is sent after the window's end, even before the engine has ended the window.
         while self.pays and has_owed(&self.owed) and now_ns < self.end_ns and p.tail - first < most:
-            self.take_owed(p, now_ns)
+            take_owed(self, p, now_ns)
         if self.schedule.closed:
-            self.take_asked(p, first + most - p.tail, now_ns)
+            take_asked(self, p, first + most - p.tail, now_ns)
         else:
-            self.take_due(p, first + most - p.tail, now_ns)
+            take_due(self, p, first + most - p.tail, now_ns)
         taken.requests = p.tail - first
         taken.last = left != 0 and self.left == 0
         if taken.last:
             self.schedule.end()
         return taken
-
-    cdef void take_requeued(self, Pipeline *p, int64_t now_ns) noexcept:
-        cdef Request *r = &p.ring[p.tail & p.mask]
-        take_requeued(&self.requeued, r)
-        p.tail += 1
-        # The request has waited for the server, which had closed its connection, except in the generator's own pauses.
-        r.ready_ns = now_ns - min(self.busy.dry_ns, now_ns - r.intended_ns)
-        r.made_ns = r.send_ns = now_ns
-
-    cdef void take_owed(self, Pipeline *p, int64_t now_ns) noexcept:
-        cdef Request *r = pipeline_push(p)
-        r.key = self.owed.keys[self.owed.head & self.owed.mask]
-        self.owed.head += 1
-        r.command = self.owed_command
-        r.phase = self.before if now_ns < self.measure_ns else self.after
-        r.intended_ns = r.made_ns = r.send_ns = r.ready_ns = now_ns
-        self.recorder.note_planned(r)
-
-    cdef void take_asked(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept:
-        """Push requests of a closed loop, in which a request is due as soon as there is room."""
-        cdef uint8_t phase = self.before if now_ns < self.measure_ns else self.after
-        cdef Request *r
-        cdef uint32_t n = most, i
-        if self.schedule.over or now_ns >= self.end_ns:
-            return
-        if phase == MEASURE:
-            n = min(n, self.left)
-        n = self.workload.fill(p.ring, p.mask, p.tail, n)
-        for i in range(n):
-            r = &p.ring[(p.tail + i) & p.mask]
-            r.phase = phase
-            r.resent = False
-            r.intended_ns = r.made_ns = r.send_ns = r.ready_ns = now_ns
-            self.recorder.note_planned(r)
-        p.tail += n
-        if phase == MEASURE:
-            self.left -= n
-        if n < most:
-            self.schedule.end()
-
-    cdef void take_due(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept:
-        """Push the requests of a schedule whose time has come."""
-        cdef uint32_t first = p.tail, i
-        cdef Request *r
-        while p.tail - first < most and self.schedule.is_due(now_ns, self.end_ns):
-            r = &p.ring[p.tail & p.mask]
-            r.intended_ns = self.schedule.next_ns
-            r.phase = self.before if r.intended_ns < self.measure_ns else self.after
-            if r.phase == MEASURE and self.left == 0:
-                self.schedule.end()
-                break
-            pipeline_push(p)
-            r.made_ns = r.send_ns = now_ns
-            self.schedule.advance()
-            r.ready_ns = now_ns - busy_ours(&self.busy, r.intended_ns, now_ns)
-            # Without the generator's delay, the request would have been sent in the window.
-            if r.phase == MEASURE:
-                self.overdue += now_ns > self.end_ns + OVERDUE_NS and r.ready_ns < self.end_ns
-                self.left -= 1
-        self.workload.fill(p.ring, p.mask, first, p.tail - first)
-        for i in range(p.tail - first):
-            self.recorder.note_planned(&p.ring[(first + i) & p.mask])
 
     cdef bint has_due(self, int64_t now_ns) noexcept:
         return (has_requeued(&self.requeued) or self.schedule.is_due(now_ns, self.end_ns)
@@ -187,3 +125,69 @@ cdef class Lane(Sink):
             return False
         requeue(&self.requeued, r)
         return True
+
+
+cdef inline void take_again(Lane lane, Pipeline *p, int64_t now_ns) noexcept:
+    cdef Request *r = &p.ring[p.tail & p.mask]
+    take_requeued(&lane.requeued, r)
+    p.tail += 1
+    # The request has waited for the server, which had closed its connection, except in the generator's own pauses.
+    r.ready_ns = now_ns - min(lane.busy.dry_ns, now_ns - r.intended_ns)
+    r.made_ns = r.send_ns = now_ns
+
+
+cdef inline void take_owed(Lane lane, Pipeline *p, int64_t now_ns) noexcept:
+    cdef Request *r = pipeline_push(p)
+    r.key = lane.owed.keys[lane.owed.head & lane.owed.mask]
+    lane.owed.head += 1
+    r.command = lane.owed_command
+    r.phase = lane.before if now_ns < lane.measure_ns else lane.after
+    r.intended_ns = r.made_ns = r.send_ns = r.ready_ns = now_ns
+    lane.recorder.note_planned(r)
+
+
+cdef inline void take_asked(Lane lane, Pipeline *p, uint32_t most, int64_t now_ns) noexcept:
+    """Push requests of a closed loop, in which a request is due as soon as there is room."""
+    cdef uint8_t phase = lane.before if now_ns < lane.measure_ns else lane.after
+    cdef Request *r
+    cdef uint32_t n = most, i
+    if lane.schedule.over or now_ns >= lane.end_ns:
+        return
+    if phase == MEASURE:
+        n = min(n, lane.left)
+    n = lane.workload.fill(p.ring, p.mask, p.tail, n)
+    for i in range(n):
+        r = &p.ring[(p.tail + i) & p.mask]
+        r.phase = phase
+        r.resent = False
+        r.intended_ns = r.made_ns = r.send_ns = r.ready_ns = now_ns
+        lane.recorder.note_planned(r)
+    p.tail += n
+    if phase == MEASURE:
+        lane.left -= n
+    if n < most:
+        lane.schedule.end()
+
+
+cdef inline void take_due(Lane lane, Pipeline *p, uint32_t most, int64_t now_ns) noexcept:
+    """Push the requests of a schedule whose time has come."""
+    cdef uint32_t first = p.tail, i
+    cdef Request *r
+    while p.tail - first < most and lane.schedule.is_due(now_ns, lane.end_ns):
+        r = &p.ring[p.tail & p.mask]
+        r.intended_ns = lane.schedule.next_ns
+        r.phase = lane.before if r.intended_ns < lane.measure_ns else lane.after
+        if r.phase == MEASURE and lane.left == 0:
+            lane.schedule.end()
+            break
+        pipeline_push(p)
+        r.made_ns = r.send_ns = now_ns
+        lane.schedule.advance()
+        r.ready_ns = now_ns - busy_ours(&lane.busy, r.intended_ns, now_ns)
+        # Without the generator's delay, the request would have been sent in the window.
+        if r.phase == MEASURE:
+            lane.overdue += now_ns > lane.end_ns + OVERDUE_NS and r.ready_ns < lane.end_ns
+            lane.left -= 1
+    lane.workload.fill(p.ring, p.mask, first, p.tail - first)
+    for i in range(p.tail - first):
+        lane.recorder.note_planned(&p.ring[(first + i) & p.mask])

@@ -35,7 +35,6 @@ cdef class Mix(Workload):
     cdef int n_parts
 
     cdef uint64_t own_key(self) noexcept nogil
-    cdef void assign(self, Request *ring, uint32_t mask, uint32_t at, const uint64_t *keys, int n) noexcept nogil
 
 
 cdef class Prefill(Workload):

@@ -5,6 +5,8 @@ from fractions import Fraction
 from libc.math cimport pow
 from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
 
+cimport cython
+
 from loadgen.engine._keys cimport Zipf
 from loadgen.engine._random cimport Random, random_next, random_seed
 
@@ -58,6 +60,7 @@ cdef class Workload:
         pass
 
 
+@cython.final
 cdef class Mix(Workload):
     """Commands by weight and keys by popularity, for one server of a circle.
 
@@ -98,7 +101,7 @@ cdef class Mix(Workload):
                     keys[i] = self.own_key()
             else:
                 self.keys.fill(keys, m)
-            self.assign(ring, mask, at, keys, m)
+            assign(self, ring, mask, at, keys, m)
             at += m
         return n
 
@@ -108,24 +111,6 @@ cdef class Mix(Workload):
         while self.ketama.owner(key) != self.server:
             key = self.keys.draw()
         return key
-
-    cdef void assign(self, Request *ring, uint32_t mask, uint32_t at, const uint64_t *keys, int n) noexcept nogil:
-        """Set these keys, and commands by weight. A mix of one command draws no random number."""
-        cdef Random random = self.random  # The generator's state stays in registers meanwhile.
-        cdef const Part *part
-        cdef Request *r
-        cdef uint64_t draw
-        cdef int i, last = self.n_parts - 1
-        for i in range(n):
-            r = &ring[(at + i) & mask]
-            r.key = keys[i]
-            part = self.parts
-            if last:
-                draw = random_next(&random)
-                while part != &self.parts[last] and draw >= part.below:
-                    part += 1
-            r.command = part.command
-        self.random = random
 
     cdef void mix(self, int64_t n, int64_t *of_command) noexcept nogil:
         cdef int64_t left = n, here
@@ -148,6 +133,26 @@ cdef class Mix(Workload):
         return requests
 
 
+cdef inline void assign(Mix mix, Request *ring, uint32_t mask, uint32_t at, const uint64_t *keys, int n) noexcept nogil:
+    """Set these keys, and commands by weight. A mix of one command draws no random number."""
+    cdef Random random = mix.random  # The generator's state stays in registers meanwhile.
+    cdef const Part *part
+    cdef Request *r
+    cdef uint64_t draw
+    cdef int i, last = mix.n_parts - 1
+    for i in range(n):
+        r = &ring[(at + i) & mask]
+        r.key = keys[i]
+        part = mix.parts
+        if last:
+            draw = random_next(&random)
+            while part != &mix.parts[last] and draw >= part.below:
+                part += 1
+        r.command = part.command
+    mix.random = random
+
+
+@cython.final
 cdef class Prefill(Workload):
     """Each key from `first` on and before `last` that belongs to a server, once, written by a command of the table."""
 
