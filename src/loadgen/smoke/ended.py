@@ -23,7 +23,7 @@ class SmokeBegan(Event):
 
 @dataclass(frozen=True, slots=True)
 class SmokeEnded(Ending):
-    """How one smoke test ended."""
+    """The end of one smoke test."""
 
     server: str
     """The server file's stem, the program's name, or the endpoint."""
