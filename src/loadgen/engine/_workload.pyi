@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import final
 
 from loadgen._request import Commands
 from loadgen.engine._ketama import Ketama
@@ -9,6 +10,7 @@ def apportioned(total: int, shares: Sequence[float]) -> list[int]: ...
 
 class Workload: ...
 
+@final
 class Mix(Workload):
     def __init__(
         self,
@@ -21,5 +23,6 @@ class Mix(Workload):
     ) -> None: ...
     def drawn(self, n: int) -> list[tuple[str, int]]: ...
 
+@final
 class Prefill(Workload):
     def __init__(self, ketama: Ketama, server: int, command: int, first: int, last: int) -> None: ...
