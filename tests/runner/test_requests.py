@@ -161,7 +161,7 @@ def test_a_duration_given_too_ends_it_when_it_is_over_first() -> None:
         address = ("--port", str(server.port))
         finished = invoked("run", *address, *limited)
         record = invoked("run", *address, *limited, "--format", "json")
-    assert "[running 9,000,000 requests, 100ms at most]" in finished.stdout
+    assert "[running 9,000,000 requests, 100 ms at most]" in finished.stdout
     assert "of 9,000,000 requests: the time was over)" in finished.stdout
     assert record.records[0]["request_limit"] == 9_000_000
     assert record.records[0]["duration_secs"] == record.result["duration_secs"] == 0.1

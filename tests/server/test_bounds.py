@@ -42,7 +42,7 @@ def push(connection: socket.socket, data: bytes) -> None:
 
 def answers(server: ManagedServer) -> bool:
     with connected(server) as connection:
-        connection.sendall(b"version\r\n" if server.plan.protocol == "memcache" else resp(b"PING"))
+        connection.sendall(b"version\r\n" if server.plan.target.protocol == "memcache" else resp(b"PING"))
         return connection.recv(100).endswith(b"\r\n")
 
 
