@@ -198,6 +198,13 @@ def test_a_key_is_its_id_in_hex_at_any_length(length: int) -> None:
         assert codec.encoded("backfill", key, b"\0\xff\n") == b"set " + text + b" 0 0 3\r\n\0\xff\n\r\n"
 
 
+@pytest.mark.parametrize("length", [1, 16, 17])
+def test_a_value_is_sent_whole_at_any_length(length: int) -> None:
+    for value in (bytes(range(size)) for size in range(140)):
+        codec = Memcache(key_length=length, value_bytes=len(value))
+        assert codec.encoded("set", 5, value) == f"set {5:0{length}x} 0 0 {len(value)}\r\n".encode() + value + b"\r\n"
+
+
 @given(key=st.integers(0, 2**64 - 1), length=st.integers(16, 250), value=st.binary(max_size=3000))
 def test_any_set_carries_its_key_length_and_value(key: int, length: int, value: bytes) -> None:
     codec = Memcache(key_length=length, value_bytes=len(value))

@@ -315,6 +315,13 @@ def test_a_key_is_its_id_in_hex_at_any_length(length: int) -> None:
         assert codec.encoded("delete", key) == packed("DEL", text)
 
 
+@pytest.mark.parametrize("length", [1, 16, 17])
+def test_a_value_is_sent_whole_at_any_length(length: int) -> None:
+    for value in (bytes(range(size)) for size in range(140)):
+        codec = Resp(key_length=length, value_bytes=len(value))
+        assert codec.encoded("set", 5, value) == packed("SET", f"{5:0{length}x}", value)
+
+
 @given(key=st.integers(0, 2**64 - 1), length=st.integers(16, 1000), value=st.binary(max_size=3000))
 def test_any_request_is_what_hiredis_would_send(key: int, length: int, value: bytes) -> None:
     codec = Resp(key_length=length, value_bytes=len(value))
