@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from loadgen.errors import ExitCode
+from loadgen.faults.fault import Fault
 from loadgen.judge.judging import Judging
 from loadgen.overload import Overload
 from loadgen.phase import Phase
@@ -171,6 +172,35 @@ class Sample(Event):
     """Requests that fell due in the interval, with a schedule."""
     growing: bool = False
     """True when the backlog at the interval's end (`interval.backlog`) is older than that at its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultBegan(Event):
+    """A fault began on one node."""
+
+    fault: Fault
+    node: int
+    """From 1."""
+    at_ns: int
+    """The monotonic time at which the fault had begun."""
+    wall_s: float
+    """Unix time."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEnded(Event):
+    """A fault ended on one node."""
+
+    fault: Fault
+    node: int
+    at_ns: int
+    """The monotonic time at which the fault had ended: a killed server answers again."""
+    wall_s: float
+    """Unix time."""
+    effects: int
+    """How often the fault took effect in this spell; `kinds.Kind.counts` says of what."""
+    failure: str = ""
+    """Why the fault could not be begun or ended, in a sentence; empty when it was."""
 
 
 @dataclass(frozen=True, slots=True)

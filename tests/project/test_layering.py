@@ -36,7 +36,11 @@ slo ← units percentiles snapshot
 overload ← units snapshot
 plan ← units command protocol greeting
 server_plan ← protocol plan
-events ← units phase errors severity reason signs usage snapshot slo overload plan stats judge.judging
+faults.fault ←
+faults.kinds ← faults.fault
+faults.timeline ← faults.fault
+faults.report ← faults.fault faults.kinds
+events ← units phase errors severity reason signs usage snapshot slo overload plan faults.fault stats judge.judging
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.
 _buffer ←
@@ -123,6 +127,13 @@ compare ← units percentiles phase errors severity reason signs server_plan sna
     compare.answers host target.talk target worker runner record.read record version
 smoke ← units errors reason plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host
     target.talk target runner version
+
+# Faults, and clients on trial.
+faults.interpreter ← errors faults.fault
+trial.plan ← plan faults.fault
+trial.observed ← algebra engine._histogram
+trial.check ← severity
+trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits

@@ -1,0 +1,29 @@
+"""One check of a trial, with its answer. A value; no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loadgen.severity import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One named check of a trial, applied to what was observed."""
+
+    name: str
+    """One of `trial.checks.CHECKS`."""
+    passed: bool | None
+    """None where it cannot be told: the client does not expose what the check needs, or the fault did not fire."""
+    found: str
+    """The finding, such as "2.1 s after the fault ended", or why there is none."""
+    limit: str = ""
+    """The limit that passes, such as "≤ 10 s"."""
+    vital: bool = True
+    """False for a check that a client without the feature does not fail by: its None makes no trial untold."""
+
+    @property
+    def severity(self) -> Severity:
+        if self.passed is None:
+            return Severity.UNKNOWN if self.vital else Severity.GOOD
+        return Severity.GOOD if self.passed else Severity.BREACHED

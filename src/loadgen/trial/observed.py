@@ -1,0 +1,160 @@
+"""What a client on trial was seen to do, as frozen values that add over callers and over time. No I/O.
+
+A caller process reports one `Observed` for each interval, of the operations that ended in the interval. Times are of
+the monotonic clock, which all processes of one host share, in ns.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from loadgen.algebra import Addable, by_name, counted, state
+from loadgen.engine._histogram import Histogram
+
+ERRORS = {
+    "timeout": "the operation's deadline passed",
+    "refused": "no connection could be made: refused, reset or unreachable",
+    "lost": "the connection ended while the operation was under way",
+    "breaker_open": "a circuit breaker refused the operation",
+    "pool_exhausted": "no connection of the pool was free in time",
+    "server": "the server replied with an error",
+    "protocol": "the reply was not of the protocol",
+    "cancelled": "the client cancelled the operation",
+    "other": "any other exception",
+}
+"""The classes of errors that an adapter maps its client's exceptions to, with their meaning."""
+
+WRONG = {
+    "other_key": "the value of another key",
+    "stale": "a value older than one that was acknowledged before the read began",
+    "damaged": "a value that fails its checksum or has the wrong length",
+    "unwritten": "a value that nobody wrote, or wrote after the read had ended",
+    "count": "a counter that is not the sum of its acknowledged increments",
+}
+"""The kinds of wrong answers. A miss is never wrong: a cache may evict."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrongAnswer:
+    """A reply that no correct client could have returned, with both requests named."""
+
+    kind: str
+    """One of `WRONG`."""
+    at_ns: int
+    node: int
+    key: str
+    found: str
+    """What came: "value 17 of writer 2 for key b, written 1.2 s before"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A change of a breaker's state."""
+
+    at_ns: int
+    node: int
+    before: str
+    """`closed`, `half-open` or `open`."""
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts(Addable):
+    """Operations of one kind on one node, by their end."""
+
+    begun: int = counted(0)
+    ok: int = counted(0)
+    """Ended without an exception and without a wrong answer; misses and refused increments included."""
+    misses: int = counted(0)
+    """The part of `ok` that found nothing."""
+    wrong: int = counted(0)
+    errors: Mapping[str, int] = by_name()
+    """By class of `ERRORS`."""
+    overdue: int = counted(0)
+    """Operations that ended more than the caller's tolerance after their deadline."""
+    latency: Histogram = counted(factory=Histogram)
+    """Response time of operations that ended well, in ns, from the intended time."""
+    failed_latency: Histogram = counted(factory=Histogram)
+    """Response time of those that ended by an exception."""
+
+    @property
+    def failed(self) -> int:
+        return sum(self.errors.values())
+
+    @property
+    def ended(self) -> int:
+        return self.ok + self.wrong + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState(Addable):
+    """What a client says of itself for one node now. None: the client does not say."""
+
+    breaker: str | None = state(None, lambda a, b: a if a == b else f"{a}/{b}")
+    consecutive_failures: int | None = state(None, max)
+    total: int | None = state(None, operator.add)
+    """Connections: constructing + idle + active."""
+    constructing: int | None = state(None, operator.add)
+    active: int | None = state(None, operator.add)
+    idle: int | None = state(None, operator.add)
+    waiting: int | None = state(None, operator.add)
+    """Operations that wait for a connection."""
+    most: int | None = state(None, operator.add)
+    """The bound of `total`."""
+    opened: int | None = state(None, operator.add)
+    """Connections opened since the client was made."""
+    closed: int | None = state(None, operator.add)
+    failed_dials: int | None = state(None, operator.add)
+    sockets: int | None = state(None, operator.add)
+    """Established sockets from the caller's process to the node, by the kernel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed(Addable):
+    """One interval of one caller, or of several callers, or several intervals."""
+
+    from_ns: int = state(0, min)
+    to_ns: int = state(0, max)
+    nodes: Mapping[int, Mapping[str, Counts]] = field(
+        default_factory=dict,
+        metadata={
+            "add": lambda a, b: {
+                node: {
+                    name: a.get(node, {}).get(name, Counts()) + b.get(node, {}).get(name, Counts())
+                    for name in {**a.get(node, {}), **b.get(node, {})}
+                }
+                for node in sorted({**a, **b})
+            },
+            "subtract": None,
+        },
+    )
+    """By node (from 1; 0 where the caller does not know the node), then by operation."""
+    states: Mapping[int, NodeState] = by_name()
+    """By node."""
+    transitions: tuple[Transition, ...] = counted(())
+    wrong: tuple[WrongAnswer, ...] = counted(())
+    """The first wrong answers of the interval; `Counts.wrong` counts all."""
+    unread_ns: int = state(0, max)
+    """The longest that reading the client's statistics took, or that the caller's loop did not get to it."""
+    slowest_ns: int = state(0, max)
+    """The longest operation that ended, or is under way."""
+    under_way: int = state(0, operator.add)
+    due: int = counted(0)
+    """Operations that fell due, in an open loop."""
+    backend_loads: int = counted(0)
+    """Values that callers computed because the cache missed: the stampede's loads of the backend."""
+    tasks: int | None = state(None, operator.add)
+    """Tasks or threads in the caller's process that are not the caller's own."""
+
+    def of(self, node: int | None = None, operation: str | None = None) -> Counts:
+        """Return the counts of one node or all, and of one operation or all."""
+        found = [
+            counts
+            for number, by_operation in self.nodes.items()
+            if node is None or number == node
+            for name, counts in by_operation.items()
+            if operation is None or name == operation
+        ]
+        return sum(found, Counts())
