@@ -7,11 +7,15 @@ the monotonic clock, which all processes of one host share, in ns.
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from loadgen.algebra import Addable, by_name, counted, state
 from loadgen.engine._histogram import Histogram
+
+NEVER_NS = 2**63 - 1
+"""A time that is later than any other."""
 
 ERRORS = {
     "timeout": "the operation's deadline passed",
@@ -89,25 +93,41 @@ class Counts(Addable):
 
 
 @dataclass(frozen=True, slots=True)
+class ByOperation(Addable):
+    """The counts of one node."""
+
+    operations: Mapping[str, Counts] = by_name()
+    """By the operation's name."""
+
+
+def _of_known(merge: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return a merge of values that may be None: None where both are, else the known one or the merge of both."""
+    return lambda a, b: b if a is None else a if b is None else merge(a, b)
+
+
+_SUM = _of_known(operator.add)
+
+
+@dataclass(frozen=True, slots=True)
 class NodeState(Addable):
     """What a client says of itself for one node now. None: the client does not say."""
 
-    breaker: str | None = state(None, lambda a, b: a if a == b else f"{a}/{b}")
-    consecutive_failures: int | None = state(None, max)
-    total: int | None = state(None, operator.add)
+    breaker: str | None = state(None, _of_known(lambda a, b: a if a == b else f"{a}/{b}"))
+    consecutive_failures: int | None = state(None, _of_known(max))
+    total: int | None = state(None, _SUM)
     """Connections: constructing + idle + active."""
-    constructing: int | None = state(None, operator.add)
-    active: int | None = state(None, operator.add)
-    idle: int | None = state(None, operator.add)
-    waiting: int | None = state(None, operator.add)
+    constructing: int | None = state(None, _SUM)
+    active: int | None = state(None, _SUM)
+    idle: int | None = state(None, _SUM)
+    waiting: int | None = state(None, _SUM)
     """Operations that wait for a connection."""
-    most: int | None = state(None, operator.add)
+    most: int | None = state(None, _SUM)
     """The bound of `total`."""
-    opened: int | None = state(None, operator.add)
+    opened: int | None = state(None, _SUM)
     """Connections opened since the client was made."""
-    closed: int | None = state(None, operator.add)
-    failed_dials: int | None = state(None, operator.add)
-    sockets: int | None = state(None, operator.add)
+    closed: int | None = state(None, _SUM)
+    failed_dials: int | None = state(None, _SUM)
+    sockets: int | None = state(None, _SUM)
     """Established sockets from the caller's process to the node, by the kernel."""
 
 
@@ -115,22 +135,11 @@ class NodeState(Addable):
 class Observed(Addable):
     """One interval of one caller, or of several callers, or several intervals."""
 
-    from_ns: int = state(0, min)
+    from_ns: int = state(NEVER_NS, min)
+    """`NEVER_NS` for the sum of no interval."""
     to_ns: int = state(0, max)
-    nodes: Mapping[int, Mapping[str, Counts]] = field(
-        default_factory=dict,
-        metadata={
-            "add": lambda a, b: {
-                node: {
-                    name: a.get(node, {}).get(name, Counts()) + b.get(node, {}).get(name, Counts())
-                    for name in {**a.get(node, {}), **b.get(node, {})}
-                }
-                for node in sorted({**a, **b})
-            },
-            "subtract": None,
-        },
-    )
-    """By node (from 1; 0 where the caller does not know the node), then by operation."""
+    nodes: Mapping[int, ByOperation] = by_name()
+    """By node, from 1; 0 where the caller does not know the node."""
     states: Mapping[int, NodeState] = by_name()
     """By node."""
     transitions: tuple[Transition, ...] = counted(())
@@ -145,16 +154,16 @@ class Observed(Addable):
     """Operations that fell due, in an open loop."""
     backend_loads: int = counted(0)
     """Values that callers computed because the cache missed: the stampede's loads of the backend."""
-    tasks: int | None = state(None, operator.add)
+    tasks: int | None = state(None, _SUM)
     """Tasks or threads in the caller's process that are not the caller's own."""
 
     def of(self, node: int | None = None, operation: str | None = None) -> Counts:
         """Return the counts of one node or all, and of one operation or all."""
         found = [
             counts
-            for number, by_operation in self.nodes.items()
+            for number, counted_of in self.nodes.items()
             if node is None or number == node
-            for name, counts in by_operation.items()
+            for name, counts in counted_of.operations.items()
             if operation is None or name == operation
         ]
         return sum(found, Counts())
