@@ -130,6 +130,11 @@ smoke ← units errors reason plan events judge.judging smoke.limits smoke.obser
 
 # Faults, and clients on trial.
 faults.interpreter ← errors faults.fault
+faults.operator ← errors events faults.fault faults.interpreter faults.report faults.timeline
+faults.operator_thread ← faults.operator faults.report faults.timeline
+faults.node ← usage faults.fault faults.interpreter faults.kinds target
+faults.bench ← errors usage server_plan plan events faults.fault faults.interpreter faults.operator
+    faults.operator_thread faults.node target
 trial.plan ← plan faults.fault
 trial.observed ← algebra engine._histogram
 trial.check ← severity

@@ -86,6 +86,8 @@ class Kind:
     least: int = 1
     """The least count with which the fault has had an effect."""
     aliases: tuple[str, ...] = ()
+    ends_process: bool = False
+    """True when the server's process ends in the fault's course, and another one has started by the fault's end."""
 
     def defaults(self) -> dict[str, Value]:
         """Return the default of each parameter."""
@@ -248,6 +250,7 @@ ROWS = (
         "kills the server (SIGKILL), and starts it again at the end",
         "processes killed",
         aliases=("crash",),
+        ends_process=True,
     ),
     Kind("pause", Layer.PROCESS, "stops the server (SIGSTOP), and resumes it at the end", "processes stopped"),
     Kind(
@@ -266,6 +269,7 @@ ROWS = (
         (),
         (Need.ROOT, Need.CGROUP),
         aliases=("oom_killed",),
+        ends_process=True,
     ),
     Kind(
         "fd_limit",
@@ -320,6 +324,7 @@ ROWS = (
         (),
         _RELOADED,
         Judged.SERVER,
+        ends_process=True,
     ),
     Kind(
         "torn_tail",
@@ -329,6 +334,7 @@ ROWS = (
         (Parameter("bytes", Measure.SIZE, 5, "the bytes that are cut off", least=1),),
         (),
         Judged.SERVER,
+        ends_process=True,
     ),
     Kind(
         "bit_flip",
@@ -339,6 +345,7 @@ ROWS = (
         (),
         Judged.SERVER,
         aliases=("corrupt_read", "corrupt_write"),
+        ends_process=True,
     ),
     Kind(
         "crash_mid_write",
@@ -348,6 +355,7 @@ ROWS = (
         (),
         (),
         Judged.SERVER,
+        ends_process=True,
     ),
 )
 """Every kind. Memory pressure and clock jumps are added by the room that judges servers."""

@@ -1,0 +1,123 @@
+"""The bench: the nodes of a load or a trial, with everything that the faults on them need.
+
+A bench is a `target.servers.Servers` in kind: nodes that others run are there already, managed nodes are started in the
+surroundings that their faults need, and proxies are put before the nodes that a fault of the proxy layer is on. This
+file does not know the load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from loadgen.errors import UsageError
+from loadgen.events import Progress
+from loadgen.faults.fault import Fault, Layer
+from loadgen.faults.interpreter import FaultError, Interpreter
+from loadgen.faults.node import Node
+from loadgen.faults.operator import Operator
+from loadgen.faults.operator_thread import OperatorThread
+from loadgen.plan import Endpoint
+from loadgen.server_plan import ServerPlan
+from loadgen.target.server import ManagedServer
+from loadgen.usage import WatchedServer
+
+
+@dataclass(frozen=True, slots=True)
+class BenchUp:
+    """A bench whose nodes answer."""
+
+    endpoints: tuple[Endpoint, ...]
+    """The address of each node, or of the proxy before it: those of the first group of callers."""
+    groups: tuple[tuple[Endpoint, ...], ...]
+    """The same for each group of callers."""
+    server: WatchedServer | None
+    """The server that loadgen started, where it is the only node; else None."""
+    servers: tuple[ManagedServer, ...]
+    """The servers that loadgen started, by node; empty where the nodes were given."""
+    faults: tuple[Fault, ...]
+    """The bench's faults, each with the numbers of the nodes or proxies that it is on."""
+    operator: OperatorThread
+    """Carries out the steps of the faults, which are numbered as in `faults`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Nodes, and the faults that are to come over them. One of `given` and `managed` is empty.
+
+    With several groups of callers, each group has a proxy of its own before each node. Node n of group g has the number
+    (g - 1) × nodes + n in the faults of the proxy layer; the faults of other layers are on nodes.
+    """
+
+    given: tuple[Endpoint, ...] = ()
+    """Nodes that others run."""
+    managed: tuple[ServerPlan, ...] = ()
+    """Nodes that loadgen starts."""
+    faults: tuple[Fault, ...] = ()
+    groups: int = 1
+
+    @property
+    def nodes(self) -> int:
+        """The number of nodes."""
+        return len(self.given) or len(self.managed)
+
+    @property
+    def cpus(self) -> tuple[int, ...]:
+        """The CPUs to which started servers are pinned; empty for none."""
+        return tuple(sorted({cpu for plan in self.managed for cpu in plan.cpus}))
+
+    @property
+    def layers(self) -> frozenset[Layer]:
+        """The layers that the faults are of."""
+        return frozenset(fault.layer for fault in self.faults)
+
+    def check(self) -> None:
+        """Refuse faults that cannot be carried out here, before anything is started.
+
+        Raises UsageError for a node that is not there, FaultError for what this machine or these nodes do not allow.
+        """
+        for number, fault in enumerate(self.faults, 1):
+            most = self._most(fault)
+            if beyond := [node for node in fault.on if not 1 <= node <= most]:
+                nodes = f"there {'is 1 node' if most == 1 else f'are {most} nodes'}"
+                raise UsageError(f"[[fault]] {number}, {fault}: {nodes}, and no node {beyond[0]}; correct its `on`.")
+            if self.given and fault.layer is not Layer.PROXY:
+                raise FaultError(
+                    f"[[fault]] {number}, {fault}: loadgen did not start this server, and a fault of the "
+                    f"{fault.layer} layer takes a server that it did; describe the server in [target.server], or name "
+                    "it by --server."
+                )
+
+    @contextlib.contextmanager
+    def up(self, emit: Callable[[Progress], None]) -> Iterator[BenchUp]:
+        """Bring up the nodes and what stands before them on entry, and end the faults and all of that on exit.
+
+        `emit` receives the time spent waiting for servers. Raises as `check` does, and ServerError.
+        """
+        self.check()
+        with contextlib.ExitStack() as stack:
+            servers = tuple(stack.enter_context(ManagedServer(plan, emit)) for plan in self.managed)
+            endpoints = self.given or tuple(Endpoint(each.host, each.port, each.host) for each in servers)
+            nodes = tuple(map(Node, servers))
+            faults = tuple(replace(fault, on=fault.nodes(self._most(fault))) for fault in self.faults)
+            operator = OperatorThread(Operator(faults, self._interpreters()))
+            stack.callback(operator.finish)
+            yield BenchUp(
+                endpoints=endpoints,
+                groups=(endpoints,) * self.groups,
+                server=nodes[0] if len(nodes) == 1 else None,
+                servers=servers,
+                faults=faults,
+                operator=operator,
+            )
+
+    def _interpreters(self) -> Mapping[Layer, Interpreter]:
+        """Return the interpreter of each layer that the faults are of."""
+        if self.layers:
+            raise FaultError(f"no faults of the {min(self.layers)} layer can be carried out yet.")
+        return {}
+
+    def _most(self, fault: Fault) -> int:
+        """Return the highest number that a node of the fault may have."""
+        return self.nodes * (self.groups if fault.layer is Layer.PROXY else 1)
