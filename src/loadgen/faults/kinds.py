@@ -183,7 +183,7 @@ ROWS = (
         "packets dropped",
         (
             _PROBABILITY,
-            Parameter("every", Measure.COUNT, 0, "drop each packet whose number is a multiple of this; 0: at random"),
+            Parameter("nth", Measure.COUNT, 0, "drop each packet whose number is a multiple of this; 0: at random"),
             _DIRECTION,
         ),
         _PACKETS,
