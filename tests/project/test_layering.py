@@ -138,6 +138,7 @@ faults.bench ← errors usage server_plan plan events faults.fault faults.interp
 trial.plan ← plan faults.fault
 trial.observed ← algebra engine._histogram
 trial.check ← severity
+trial.scenario ← faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
 
 # TOML and pydantic.
@@ -146,7 +147,8 @@ config.tables ← units percentiles protocol errors slo stats judge.verdict comp
 config.document ← errors secret config.tables
 config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.limits
     config.tables
-config ← units lazy protocol errors escape plan engine._ketama config.tables config.document config.told
+config ← units lazy protocol errors escape plan faults.fault faults.kinds trial.observed trial.plan trial.scenario
+    engine._ketama config.tables config.document config.told
 
 # Events to JSON, and back.
 record.schema ← percentiles phase reason stats compare.metric compare.settings compare.answers smoke.criteria

@@ -93,6 +93,21 @@ class Phases:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of a trial's checks."""
+
+    recovery_ns: int = 10_000_000_000
+    """The longest from the end of the last fault until every node is back in the baseline's interval."""
+    refusal_ns: int = 50_000_000
+    """The longest p99 of refusals while a node is down. A refusal waits for no server, but for its turn in the client's
+    own process."""
+    healthy: float = 0.9
+    """The least share of the baseline's rate that nodes without a fault keep, and its inverse for their p99."""
+    unread_ns: int = 200_000_000
+    """The longest that the client's statistics may be unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrialPlan:
     """One scenario with one client."""
 
@@ -113,4 +128,8 @@ class TrialPlan:
     """Groups of callers, each with proxies of its own where a fault splits them."""
     expects: tuple[str, ...] = ()
     """The classes of errors that the scenario expects (`trial.observed.ERRORS`)."""
-    recovery_limit_ns: int = 10_000_000_000
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def recovery_limit_ns(self) -> int:
+        return self.limits.recovery_ns

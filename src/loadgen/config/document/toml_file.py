@@ -34,7 +34,11 @@ class TomlFile:
 
 def read(path: Path) -> TomlFile:
     """Return the file at `path`. Raises ConfigError with one reason when the file cannot be read or parsed."""
-    text = _text(path)
+    return parsed(text_of(path), str(path))
+
+
+def parsed(text: str, path: str) -> TomlFile:
+    """Return the file of a text, which messages call `path`. Raises ConfigError when the text cannot be parsed."""
     try:
         tree = tomli.loads(text)
         if nested(tree, MAX_NESTING):
@@ -43,7 +47,7 @@ def read(path: Path) -> TomlFile:
             raise ConfigError(
                 [f"{path}: has {keys:,} keys and elements of lists; a configuration has {MAX_KEYS:,} at most"]
             )
-        return TomlFile(str(path), tree, key_positions(text))
+        return TomlFile(path, tree, key_positions(text))
     except tomli.TOMLDecodeError as error:
         message = f"{error.msg[:1].lower()}{error.msg[1:]}"
         place = f"{path}:{error.lineno}:{error.colno}"
@@ -65,7 +69,8 @@ def nested(value: object, levels: int) -> bool:
     return isinstance(value, (dict, list)) and (levels == 0 or any(nested(element, levels - 1) for element in inner))
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of a file. Raises ConfigError when the file cannot be read, or is too long or not UTF-8."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)

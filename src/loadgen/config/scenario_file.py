@@ -1,0 +1,337 @@
+"""The reader of a scenario: a TOML text to a `Scenario`, with the position of every problem.
+
+A scenario is no configuration: it describes no server and no load engine. Its tables are few, and are rows here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from loadgen.config.document.toml_file import TomlFile, parsed, text_of
+from loadgen.config.loader import parse_override
+from loadgen.config.tables.table import Path as KeyPath
+from loadgen.config.tables.tree import dotted
+from loadgen.errors import ConfigError
+from loadgen.faults.fault import Fault
+from loadgen.faults.kinds import KINDS, Kind, Measure, Parameter, kind_named
+from loadgen.trial.observed import ERRORS
+from loadgen.trial.plan import Limits
+from loadgen.trial.scenario import Scenario
+from loadgen.units import parse_count, parse_duration, parse_rate, parse_size, shown
+
+Read = Callable[[Any], Any]
+
+PROTOCOLS = ("memcache", "resp", "any")
+MOST_NODES = 16
+"""Each node is a server of this host."""
+
+MOST_CALLERS = 10_000
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"must be text in quotes, not {shown(value)}")
+    return value
+
+
+def _one_of(names: Sequence[str]) -> Read:
+    def read(value: object) -> str:
+        if value in names:
+            return str(value)
+        near = get_close_matches(str(value).lower()[:40], names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"must be one of {', '.join(names)}, not {shown(value)}{hint}")
+
+    return read
+
+
+def _within(least: int, most: int) -> Read:
+    def read(value: object) -> int:
+        count = parse_count(_number(value))
+        if not least <= count <= most:
+            raise ValueError(f"must be from {least:,} to {most:,}, not {shown(value)}")
+        return count
+
+    return read
+
+
+def _number(value: object) -> str | int | float:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError(f"must be a number, or text in quotes, not {shown(value)}")
+    return value
+
+
+def _duration(value: object) -> int:
+    return parse_duration(_number(value))
+
+
+def _some_time(value: object) -> int:
+    if (ns := _duration(value)) == 0:
+        raise ValueError('must be longer than 0; write a duration such as "10s"')
+    return ns
+
+
+def _rate(value: object) -> float:
+    return parse_rate(_number(value))
+
+
+def _share(value: object) -> float:
+    written = _number(value)
+    number, per = (written[:-1], 100) if isinstance(written, str) and written.endswith("%") else (written, 1)
+    try:
+        share = float(number) / per
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f'{shown(value)} is no share; write one from 0 to 1, such as 0.05 or "5%"')
+    return share
+
+
+def _classes(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f'must be a list of classes of errors, such as ["timeout"], not {shown(value)}')
+    return tuple(_one_of([*ERRORS])(each) for each in value)
+
+
+_KEYS: Mapping[str, tuple[str, Read]] = {
+    "title": ("title", _text),
+    "protocol": ("protocol", _one_of(PROTOCOLS)),
+    "nodes": ("nodes", _within(1, MOST_NODES)),
+    "workload": ("workload", _text),
+    "rate": ("rate_per_s", _rate),
+    "concurrency": ("concurrency", _within(1, MOST_CALLERS)),
+    "timeout": ("timeout_ns", _some_time),
+    "groups": ("groups", _within(1, 2)),
+    "expects": ("expects", _classes),
+    "upstream": ("upstream", _text),
+}
+"""By key of the root, the field of a Scenario, and the reader of the key's value."""
+
+_PHASES: Mapping[str, tuple[str, Read]] = {
+    "settle": ("settle_ns", _duration),
+    "baseline": ("baseline_ns", _some_time),
+    "fault": ("fault_ns", _some_time),
+    "recovery": ("recovery_ns", _some_time),
+}
+
+_LIMITS: Mapping[str, tuple[str, Read]] = {
+    "recovery": ("recovery_ns", _some_time),
+    "refusal": ("refusal_ns", _some_time),
+    "healthy": ("healthy", _share),
+    "unread": ("unread_ns", _some_time),
+}
+
+_BY_SET = (0, 0)
+"""The place of a key that `--set` gave."""
+
+_TABLES = ("phases", "limits", "client", "fault")
+
+_MEASURES: Mapping[Measure, Read] = {
+    Measure.DURATION: _duration,
+    Measure.SHARE: _share,
+    Measure.RATE: lambda value: parse_size(_number(value)),
+    Measure.SIZE: lambda value: parse_size(_number(value)),
+    Measure.COUNT: lambda value: parse_count(_number(value)),
+}
+
+_FAULT: Mapping[str, tuple[str, Read]] = {
+    "at": ("at_ns", _duration),
+    "for": ("for_ns", _duration),
+    "every": ("every_ns", _some_time),
+    "times": ("times", _within(1, 10_000)),
+    "stagger": ("stagger_ns", _duration),
+    "seed": ("seed", _within(0, 2**53 - 1)),
+}
+"""The keys of a fault that every kind has, but for `kind`, `layer`, `on` and `group`."""
+
+
+def read(path: Path, overrides: Sequence[str] = ()) -> Scenario:
+    """Return the scenario of a file. `overrides` are the words after each `--set`, such as `phases.fault=20s`.
+
+    Raises ConfigError with a sentence for every problem.
+    """
+    return scenario_of(text_of(path), path.stem, str(path), overrides)
+
+
+def scenario_of(text: str, name: str, source: str, overrides: Sequence[str] = ()) -> Scenario:
+    """Return the scenario of a text that messages call `source`. Raises ConfigError as `read` does."""
+    file = parsed(text, source)
+    problems = [*_overridden(file, overrides)]
+    reader = _Reader(file)
+    scenario = reader.scenario(name)
+    if problems or reader.problems:
+        raise ConfigError([*problems, *(sentence for _, sentence in sorted(reader.problems))])
+    return scenario
+
+
+def _overridden(file: TomlFile, overrides: Sequence[str]) -> Iterator[str]:
+    """Put each override into the file's tree; yield a sentence for each that is malformed."""
+    for override in overrides:
+        key, _, _ = override.partition("=")
+        single = "." not in key and "=" in override
+        try:
+            path, read = parse_override(f"root.{override}" if single else override)
+        except ValueError as error:
+            yield str(error)
+            continue
+        path = path[1:] if single else path
+        branch: Any = file.tree
+        for part in path[:-1]:
+            inner = branch.get(part)
+            branch[part] = inner = inner if isinstance(inner, dict) else {}
+            branch = inner
+        branch[path[-1]] = read
+        file.positions[path] = _BY_SET
+
+
+class _Reader:
+    """One reading of a file, and the problems found on the way."""
+
+    def __init__(self, file: TomlFile) -> None:
+        self.file = file
+        self.problems: list[tuple[tuple[int, int], str]] = []
+
+    def scenario(self, name: str) -> Scenario:
+        tree = self.file.tree
+        values = self._table((), {k: v for k, v in tree.items() if k not in _TABLES}, _KEYS, also=_TABLES)
+        if "title" not in tree:
+            self._problem((), 'title is missing: write one above the tables, such as title = "node 1 is killed"')
+        defaults = Scenario(name, "")
+        phases, limits = self._inner("phases", _PHASES), self._inner("limits", _LIMITS)
+        count = values.get("nodes", defaults.nodes)
+        groups = values.get("groups", 1)
+        values["phases"] = replace(defaults.phases, **phases)
+        values["limits"] = Limits(**limits)
+        values["client"] = self._client()
+        values["faults"] = tuple(self._faults(count, groups, values["phases"].fault_ns))
+        return Scenario(**({"name": name, "title": ""} | values))
+
+    def _client(self) -> dict[str, str | int | float | bool]:
+        table = self._is_table("client")
+        for key, value in table.items():
+            if not isinstance(value, (str, int, float, bool)):
+                self._problem(("client", key), f"must be a number, text, true or false, not {shown(value)}")
+        return table
+
+    def _faults(self, nodes: int, groups: int, window_ns: int) -> Iterator[Fault]:
+        found = self.file.tree.get("fault", [])
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            self._problem(("fault",), "must be a list of tables; write [[fault]] above the keys of each")
+            return
+        for index, table in enumerate(found):
+            fault = self._fault(("fault", index), table, nodes, groups)
+            if fault is not None and fault.at_ns >= window_ns:
+                self._problem(("fault", index, "at"), "the fault begins after the end of the fault phase")
+            if fault is not None:
+                yield fault
+
+    def _fault(self, path: KeyPath, table: dict[str, Any], nodes: int, groups: int) -> Fault | None:
+        written = table.get("kind")
+        if written is None:
+            self._problem(path, f"kind is missing: write one of {', '.join(KINDS)}")
+            return None
+        kind = kind_named(written) if isinstance(written, str) else None
+        if kind is None:
+            near = get_close_matches(str(written).lower().replace("-", "_")[:40], [*KINDS], n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the kinds are {', '.join(KINDS)}"
+            self._problem((*path, "kind"), f"there is no kind of fault {shown(written)}; {hint}")
+            return None
+        if table.get("layer", kind.layer) != kind.layer:
+            self._problem((*path, "layer"), f"a {kind.name} is of the layer {kind.layer}; leave the key out")
+        own = {p.name: (p.name, _parameter(p)) for p in kind.parameters}
+        special = ("kind", "layer", "on", "group")
+        given = {key: value for key, value in table.items() if key not in special}
+        values = self._table(path, given, {**_FAULT, **own}, also=special, of=f"a {kind.name}")
+        common = {field for field, _ in _FAULT.values()}
+        parameters = kind.defaults() | {key: value for key, value in values.items() if key not in common}
+        times = {key: value for key, value in values.items() if key in common}
+        if times.get("times", 1) > 1 and not times.get("every_ns"):
+            self._problem((*path, "times"), "a fault that is repeated needs every, the time between two beginnings")
+            times["times"] = 1
+        return Fault(kind.name, kind.layer, self._on(path, table, kind, nodes, groups), parameters=parameters, **times)
+
+    def _on(self, path: KeyPath, table: dict[str, Any], kind: Kind, nodes: int, groups: int) -> tuple[int, ...]:
+        """Return the numbers of a fault's nodes; those of group 2 follow those of group 1."""
+        written = table.get("on", "all")
+        numbers = [*range(1, nodes + 1)] if written == "all" else written if isinstance(written, list) else [written]
+        for number in numbers:
+            if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= nodes:
+                there = f"the nodes are 1 to {nodes}" if nodes > 1 else "there is one node, 1"
+                self._problem((*path, "on"), f"there is no node {shown(number)}; {there}")
+                return ()
+        if "group" not in table:
+            return tuple(number + nodes * group for group in range(groups) for number in numbers) * (
+                written != "all" or groups > 1
+            )
+        if groups == 1 or kind.layer != "proxy":
+            why = "write groups = 2 above the tables" if groups == 1 else "only a proxy fault can be on one group"
+            self._problem((*path, "group"), why)
+            return ()
+        if table["group"] not in (1, 2):
+            self._problem((*path, "group"), f"must be 1 or 2, not {shown(table['group'])}")
+            return ()
+        return tuple(number + nodes * (table["group"] - 1) for number in numbers)
+
+    # ── Tables ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _inner(self, name: str, rows: Mapping[str, tuple[str, Read]]) -> dict[str, Any]:
+        return self._table((name,), self._is_table(name), rows)
+
+    def _is_table(self, name: str) -> dict[str, Any]:
+        table = self.file.tree.get(name, {})
+        if isinstance(table, dict):
+            return table
+        self._problem((name,), f"must be a table; write [{name}] and its keys below")
+        return {}
+
+    def _table(
+        self,
+        path: KeyPath,
+        table: Mapping[str, Any],
+        rows: Mapping[str, tuple[str, Read]],
+        *,
+        also: Sequence[str] = (),
+        of: str = "",
+    ) -> dict[str, Any]:
+        """Return the values of a table's keys, by field. `also` are keys that are read elsewhere."""
+        found = {}
+        for key, value in table.items():
+            if key not in rows:
+                known = [*also, *rows]
+                near = get_close_matches(key.lower()[:40], known, n=1)
+                hint = (
+                    f"did you mean {near[0]}?" if near else f"the keys{f' of {of}' * bool(of)} are {', '.join(known)}"
+                )
+                self._problem((*path, key), f"unknown key; {hint}")
+                continue
+            field, read = rows[key]
+            try:
+                found[field] = read(value)
+            except ValueError as error:
+                self._problem((*path, key), str(error))
+        return found
+
+    def _problem(self, path: KeyPath, sentence: str) -> None:
+        """Keep a problem with its place: the key's own, or the nearest around it."""
+        known = self.file.positions
+        place = next((known[path[:n]] for n in range(len(path), 0, -1) if path[:n] in known), None)
+        source = self.file.source
+        where = source if place is None else "--set" if place == _BY_SET else f"{source}:{place[0]}:{place[1]}"
+        self.problems.append((place or _BY_SET, f"{where}: {dotted(path)}{': ' * bool(path)}{sentence}"))
+
+
+def _parameter(parameter: Parameter) -> Read:
+    if parameter.measure is Measure.WORD:
+        return _one_of(parameter.words)
+
+    def read(value: object) -> object:
+        found = _MEASURES[parameter.measure](value)
+        if found < parameter.least:
+            raise ValueError(f"must be at least {parameter.least}, not {shown(value)}")
+        return found
+
+    return read
