@@ -141,6 +141,28 @@ trial.check ← severity
 trial.scenario ← faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
 
+# The memcache client: state machines without clock and socket, but for the shell (`client.client`).
+client.errors ←
+client.breaker ←
+client.selection ←
+client.reply ←
+client.connection ←
+client.request ← client.breaker client.connection client.errors client.reply
+client.batch ← client.request
+client.pool ← client.connection
+client.options ← units client.breaker client.pool client.selection
+client.text ← client.reply client.request
+client.meta ← client.reply client.request client.text
+client.stats ← client.breaker client.pool
+client.results ← client.errors
+client.actions ← client.batch client.breaker client.connection client.request
+client.node ← escape client.actions client.breaker client.connection client.errors client.options client.pool
+    client.reply client.request client.stats
+client.core ← client.actions client.batch client.connection client.errors client.meta client.node client.options
+    client.request client.selection client.stats client.text
+client ← units client.actions client.batch client.breaker client.connection client.core client.errors client.meta
+    client.options client.pool client.reply client.request client.results client.stats
+
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits
     host
@@ -227,6 +249,10 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
     "engine._transport",
     "engine._reactor",
 }
+# They are told time and bytes, so that a simulated world can run them.
+SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")}
+WITHOUT_CLOCK |= SANS_IO
+WORLD = {"asyncio", "socket", "ssl", "select", "selectors", "threading", "random", "os"}
 CLOCKS = {"time", "datetime", "libc.time", "posix.time", "cpython.time"}
 COMPILERS_OWN = {"cython", "libc", "posix", "cpython"}
 
@@ -315,6 +341,8 @@ def violations(path: str, source: str) -> list[str]:
                 wrong.append(f"{path} may not use {name}, whose only door is {' and '.join(sorted(doors))}")
         elif row in WITHOUT_CLOCK and name in CLOCKS:
             wrong.append(f"{path} may not read a clock ({name}): it takes the time as an argument")
+        elif row in SANS_IO and top in WORLD:
+            wrong.append(f"{path} may not use {top}: it is told what happens, and returns what is to be done")
         elif not (top in sys.stdlib_module_names or top in COMPILERS_OWN or name.endswith(".h")):
             wrong.append(f"new library {top}: say in tests/project/test_layering.py which module is its door")
     return wrong
@@ -393,6 +421,8 @@ def test_the_table_has_no_circle() -> None:
         ("loadgen/engine/_engine.pyx", "from loadgen.plan import Plan", "may not import plan"),
         ("loadgen/engine/_pipeline.pyx", "from loadgen.engine._clock cimport now_ns", "may not import engine._clock"),
         ("loadgen/engine/_pipeline.pyx", "    import time", "may not read a clock"),
+        ("loadgen/client/breaker.py", "from time import monotonic_ns", "may not read a clock"),
+        ("loadgen/client/core.py", "import asyncio", "may not use asyncio"),
         ("loadgen/engine/_recorder.pyx", "from posix.time cimport clock_gettime", "may not read a clock"),
         ("loadgen/engine/_schedule.pyx", 'cdef extern from "time.h" nogil:', "may not use time.h"),
         (

@@ -1,0 +1,430 @@
+"""The asyncio shell of the client: sockets, one timer and futures around the state machines of `core`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic_ns
+from typing import Any, Self, TypeVar, Unpack
+
+from loadgen.client import meta
+from loadgen.client.actions import Actions, Changed, Close, Dial, Ended, Send
+from loadgen.client.batch import Batch
+from loadgen.client.breaker import Transition
+from loadgen.client.connection import Connection
+from loadgen.client.core import Core
+from loadgen.client.errors import BadKey, CacheError
+from loadgen.client.meta import Item
+from loadgen.client.options import Keywords, Options
+from loadgen.client.reply import ErrorReply
+from loadgen.client.request import Request
+from loadgen.client.results import Results
+from loadgen.client.stats import Stats
+from loadgen.units import NS_PER_S
+
+Key = str | bytes
+AnyKey = TypeVar("AnyKey", str, bytes)
+Value = bytes | bytearray | memoryview
+
+LONGEST_TTL_S = 30 * 24 * 3600
+"""memcached takes a greater number for a time of day since 1970."""
+
+CLOSE_S = 1.0
+"""The time that `close` grants the event loop to close its sockets after the last operation has ended."""
+
+_KEY = re.compile(rb"[^\x00-\x20\x7f]{1,250}")
+
+
+class Client:
+    """A memcache client over several nodes: a pool and a breaker for each, and a deadline on everything.
+
+    A client belongs to the event loop in which it was first used. Operations raise the exceptions of
+    `loadgen.client.errors`; a miss is None or False. docs/CLIENT.md is the guide.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[tuple[str, int]],
+        *,
+        on_transition: Callable[[int, Transition], None] | None = None,
+        **options: Unpack[Keywords],
+    ) -> None:
+        """Make a client of nodes, which are host and port. Nothing is connected before the first operation.
+
+        `on_transition` is called with the index of a node (from 0) and each change of its breaker's state, after the
+        change. The other keywords are the fields of `Options`. Raises ValueError where a value is out of range.
+        """
+        if not nodes:
+            raise ValueError("a client needs at least one node")
+        if len(set(nodes)) < len(nodes):
+            raise ValueError("the same node is named twice")
+        self.options = Options(**options)
+        self._nodes = tuple(nodes)
+        names = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in nodes]
+        self._core = Core(names, self.options, monotonic_ns())
+        self._protocol = self._core.protocol
+        self._on_transition = on_transition
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns = 0
+        self._streams: set[Stream] = set()
+        self._all_gone: asyncio.Future[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # Operations.
+
+    async def get(self, key: Key) -> bytes | None:
+        """Return the value of a key, or None for a miss."""
+        value: bytes | None = await self._ask(self._protocol.get(_checked(key)))
+        return value
+
+    async def gets(self, key: Key) -> tuple[bytes, int] | None:
+        """Return the value of a key and its CAS, which `cas` takes; None for a miss."""
+        found: tuple[bytes, int] | None = await self._ask(self._protocol.gets(_checked(key)))
+        return found
+
+    async def set(self, key: Key, value: Value, ttl_s: int = 0) -> None:
+        """Store a value for `ttl_s` seconds; 0: until it is evicted."""
+        await self._store("set", key, value, ttl_s)
+
+    async def add(self, key: Key, value: Value, ttl_s: int = 0) -> bool:
+        """Store a value if the key is not there; return True when it was stored."""
+        return bool(await self._store("add", key, value, ttl_s))
+
+    async def replace(self, key: Key, value: Value, ttl_s: int = 0) -> bool:
+        """Store a value if the key is there; return True when it was stored."""
+        return bool(await self._store("replace", key, value, ttl_s))
+
+    async def append(self, key: Key, value: Value) -> bool:
+        """Append to the value of a key; return False when the key is not there."""
+        return bool(await self._store("append", key, value, 0))
+
+    async def prepend(self, key: Key, value: Value) -> bool:
+        """Prepend to the value of a key; return False when the key is not there."""
+        return bool(await self._store("prepend", key, value, 0))
+
+    async def cas(self, key: Key, value: Value, cas: int, ttl_s: int = 0) -> bool | None:
+        """Store a value if the key's CAS is still `cas`.
+
+        Returns True when it was stored, False when the item was changed since, None when the key is not there.
+        """
+        if cas < 0:
+            raise ValueError(f"cas is {cas}: it must be a number that `gets` returned")
+        stored: bool | None = await self._store("cas", key, value, ttl_s, cas)
+        return stored
+
+    async def delete(self, key: Key) -> bool:
+        """Delete a key; return False when it was not there."""
+        return bool(await self._ask(self._protocol.delete(_checked(key))))
+
+    async def touch(self, key: Key, ttl_s: int) -> bool:
+        """Give a key a new time to live; return False when it is not there."""
+        return bool(await self._ask(self._protocol.touch(_checked(key), _ttl(ttl_s))))
+
+    async def increment(self, key: Key, delta: int = 1, initial: int | None = None, ttl_s: int = 0) -> int | None:
+        """Add to the decimal number that a key holds, and return the sum.
+
+        A negative `delta` subtracts, and memcached stops at 0. A key that is not there becomes `initial`, for `ttl_s`
+        seconds; without `initial` the result is None.
+        """
+        if not -(1 << 64) < delta < 1 << 64 or not 0 <= (initial or 0) < 1 << 64:
+            raise ValueError("delta and initial must fit in 64 bits, and initial must not be negative")
+        count: int | None = await self._ask(self._protocol.increment(_checked(key), delta, initial, _ttl(ttl_s)))
+        return count
+
+    async def meta_get(self, key: Key, *, vivify_s: int | None = None, recache_s: int | None = None) -> Item | None:
+        """Return an item with its time to live, and with the right to compute it for one caller at a time.
+
+        `vivify_s` makes an empty item of a miss, for so many seconds: the first caller has `won`, others find it
+        `taken`. `recache_s` lets one caller win when fewer seconds are left to live. Needs memcached 1.6.
+        """
+        request = meta.meta_get(
+            _checked(key), *(None if time is None else _ttl(time) for time in (vivify_s, recache_s))
+        )
+        item: Item | None = await self._ask(request)
+        return item
+
+    async def get_many(self, keys: Iterable[AnyKey]) -> Results[AnyKey, bytes]:
+        """Return the values that were found, by key, and in `errors` the keys whose node failed.
+
+        Raises no exception where a node fails. One request goes to each node.
+        """
+        named = {_checked(key): key for key in keys}
+        parts = self._split(named, self._protocol.get_many)
+        found: list[tuple[AnyKey, bytes]] = []
+        errors: dict[AnyKey, CacheError] = {}
+        for about, reply in await self._ask_all(parts):
+            if isinstance(reply, CacheError):
+                errors |= {named[key]: reply for key in about}
+            elif isinstance(reply, dict):
+                found += [(named[key], value) for key, value in reply.items()]
+            elif reply is not None:
+                found.append((named[about[0]], reply))
+        return Results(found, errors)
+
+    async def set_many(self, values: Mapping[AnyKey, Value], ttl_s: int = 0) -> Results[AnyKey, bool]:
+        """Store several values; return True for each key that was stored, and in `errors` the keys that failed."""
+        ttl_s = _ttl(ttl_s)
+        held = {_checked(key): bytes(memoryview(value)) for key, value in values.items()}
+        named = dict(zip(held, values, strict=True))
+        parts = self._split(named, lambda part: self._protocol.set_many({key: held[key] for key in part}, ttl_s))
+        return self._by_key(named, await self._ask_all(parts))
+
+    async def delete_many(self, keys: Iterable[AnyKey]) -> Results[AnyKey, bool]:
+        """Delete several keys; return for each whether it was there, and in `errors` the keys that failed."""
+        named = {_checked(key): key for key in keys}
+        parts = self._split(named, self._protocol.delete_many)
+        return self._by_key(named, await self._ask_all(parts))
+
+    async def version(self, node: int = 0) -> str:
+        """Return the version of a node, by its index."""
+        version: str = await self._ask(self._protocol.version(), node)
+        return version
+
+    async def server_stats(self, node: int = 0, of: str = "") -> dict[str, str]:
+        """Return a node's own statistics (`stats`), or a group of them such as `items`."""
+        if of and not re.fullmatch(r"[a-z]+", of):
+            raise ValueError(f"of is {of!r}: it must be the name of a group of statistics, such as items")
+        found: dict[str, str] = await self._ask(self._protocol.stats(of.encode()), node)
+        return found
+
+    async def close(self) -> None:
+        """Close the client: refuse new operations, let those under way end by their deadlines, close all connections.
+
+        May be called any number of times.
+        """
+        if self._loop is None:
+            self._core.close(monotonic_ns())
+            return
+        if self._all_gone is None:
+            self._all_gone = self._loop.create_future()
+            self._do(self._core.close(monotonic_ns()))
+            self._look_for_end()
+        # Every operation under way ends by its deadline; sockets are closed without waiting for the other side.
+        await asyncio.wait([self._all_gone], timeout=self.options.timeout_s + CLOSE_S)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # What is known without a request.
+
+    def stats(self) -> Stats:
+        """Return the statistics of every node now. No request is sent."""
+        return self._core.stats(monotonic_ns())
+
+    def node_of(self, key: Key) -> int:
+        """Return the index of the node that a key belongs to, from 0. Raises BadKey."""
+        return self._core.selector.owner(_checked(key))
+
+    # Calls.
+
+    async def _store(self, verb: str, key: Key, value: Value, ttl_s: int, cas: int = 0) -> Any:
+        held = value if type(value) is bytes else bytes(memoryview(value))
+        return await self._ask(self._protocol.store(verb, _checked(key), held, _ttl(ttl_s), cas))
+
+    async def _ask(self, request: Request, node: int = 0) -> Any:
+        """Carry one request out: return its reply, or raise its error."""
+        if request.key is None:
+            if not 0 <= node < len(self._nodes):
+                raise ValueError(f"node is {node}: the client has nodes 0 to {len(self._nodes) - 1}")
+            request.node = node
+        await self._finish(request)
+        if request.error is not None:
+            raise request.error
+        return request.reply
+
+    async def _ask_all(self, parts: Sequence[Request]) -> list[tuple[Sequence[bytes], Any]]:
+        """Carry out the parts of a batch: return each reply, or an error in its place, with the keys it is about."""
+        if parts:
+            await self._finish(Batch(parts))
+        return [
+            (about, self._core.nodes[part.node].error_of(reply, None) if isinstance(reply, ErrorReply) else reply)
+            for part in parts
+            for about, reply in _replies(part)
+        ]
+
+    async def _finish(self, call: Request | Batch) -> None:
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        call.owner = future = loop.create_future()
+        self._do(self._core.begin(call, monotonic_ns()))
+        if self._timer is None:
+            self._arm()
+        try:
+            await future
+        except asyncio.CancelledError:
+            self._do(self._core.cancel(call, monotonic_ns()))
+            raise
+
+    def _split(self, keys: Iterable[bytes], make: Callable[[list[bytes]], Request]) -> list[Request]:
+        """Return a request for each node that any of the keys belongs to."""
+        now_ns = monotonic_ns()
+        parts: dict[int, list[bytes]] = {}
+        for key in keys:
+            parts.setdefault(self._core.node_of(key, now_ns), []).append(key)
+        requests = []
+        for node, part in parts.items():
+            request = make(part)
+            request.node = node
+            requests.append(request)
+        return requests
+
+    @staticmethod
+    def _by_key(named: Mapping[bytes, AnyKey], replies: Iterable[tuple[Sequence[bytes], Any]]) -> Results[AnyKey, bool]:
+        done: list[tuple[AnyKey, bool]] = []
+        errors: dict[AnyKey, CacheError] = {}
+        for about, reply in replies:
+            if isinstance(reply, CacheError):
+                errors |= {named[key]: reply for key in about}
+            else:
+                done.append((named[about[0]], bool(reply)))
+        return Results(done, errors)
+
+    # The shell.
+
+    def _do(self, actions: Actions) -> None:
+        """Do what the machine asks for, in its order."""
+        for action in actions:
+            kind = type(action)
+            if kind is Send:
+                action.connection.stream.write(action.data)  # type: ignore[union-attr]
+            elif kind is Ended:
+                future = action.call.owner  # type: ignore[union-attr]
+                if not future.done():
+                    future.set_result(None)
+            elif kind is Close:
+                self._close(action.connection)  # type: ignore[union-attr]
+            elif kind is Dial:
+                self._dial(action.connection)  # type: ignore[union-attr]
+            elif kind is Changed:
+                self._tell(action)  # type: ignore[arg-type]
+        if self._all_gone is not None:
+            self._look_for_end()
+
+    def _dial(self, connection: Connection) -> None:
+        assert self._loop is not None
+        connection.stream = self._loop.create_task(self._connect(connection))
+        self._arm()
+
+    async def _connect(self, connection: Connection) -> None:
+        host, port = self._nodes[connection.node]
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: Stream(self, connection), host, port)
+        except OSError as error:
+            self._do(self._core.on_refused(connection, _reason(error), monotonic_ns()))
+
+    @staticmethod
+    def _close(connection: Connection) -> None:
+        """End a connection without waiting for the other side; or its dial."""
+        stream, connection.stream = connection.stream, None
+        if isinstance(stream, asyncio.Task):
+            stream.cancel()
+        elif stream is not None:
+            stream.abort()
+
+    def _tell(self, changed: Changed) -> None:
+        if self._on_transition is None:
+            return
+        try:
+            self._on_transition(changed.node, changed.transition)
+        except Exception as error:
+            assert self._loop is not None
+            self._loop.call_exception_handler({"message": "on_transition of a Client raised", "exception": error})
+
+    def _arm(self) -> None:
+        """Set the one timer to the earliest time at which the machine has something to do."""
+        next_ns = self._core.next_ns()
+        if next_ns is None or (self._timer is not None and self._timer_ns <= next_ns):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        assert self._loop is not None
+        # uvloop counts timers in whole ms and may fire early: then the timer is set again.
+        delay_s = max(0.001, (next_ns - monotonic_ns()) / NS_PER_S)
+        self._timer, self._timer_ns = self._loop.call_later(delay_s, self._on_timer), next_ns
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._do(self._core.on_time(monotonic_ns()))
+        self._arm()
+
+    def _look_for_end(self) -> None:
+        if self._all_gone is not None and not self._all_gone.done() and self._core.is_closed and not self._streams:
+            self._all_gone.set_result(None)
+
+    # What streams tell.
+
+    def on_made(self, stream: Stream, connection: Connection) -> None:
+        self._streams.add(stream)
+        self._do(self._core.on_open(connection, monotonic_ns()))
+
+    def on_bytes(self, connection: Connection, data: bytes) -> None:
+        self._do(self._core.on_bytes(connection, data, monotonic_ns()))
+
+    def on_lost(self, stream: Stream, connection: Connection, error: Exception | None) -> None:
+        self._streams.discard(stream)
+        why = "the server closed it" if error is None else _reason(error)
+        self._do(self._core.on_close(connection, why, monotonic_ns()))
+
+
+class Stream(asyncio.Protocol):
+    """One connection's socket, which tells the client what happens to it."""
+
+    def __init__(self, client: Client, connection: Connection) -> None:
+        self._client = client
+        self._connection = connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._connection.stream is None:  # Given up while the socket was being connected.
+            assert isinstance(transport, asyncio.WriteTransport)
+            transport.abort()
+            return
+        self._connection.stream = transport
+        self._client.on_made(self, self._connection)
+
+    def data_received(self, data: bytes) -> None:
+        self._client.on_bytes(self._connection, data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._client.on_lost(self, self._connection, error)
+
+
+def _reason(error: Exception) -> str:
+    """Return the system's reason in words."""
+    if isinstance(error, socket.gaierror):
+        return "the name of the host is unknown"
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error) or type(error).__name__
+
+
+def _checked(key: Key) -> bytes:
+    """Return a key as the bytes that are sent. Raises BadKey."""
+    sent = key.encode() if type(key) is str else bytes(key)  # type: ignore[arg-type]
+    if _KEY.fullmatch(sent):
+        return sent
+    raise BadKey("the key must have 1 to 250 bytes, without blanks and control characters", key=sent)
+
+
+def _ttl(ttl_s: int) -> int:
+    if not 0 <= ttl_s <= LONGEST_TTL_S:
+        raise ValueError(
+            f"ttl_s is {ttl_s}: it must be between 0, which never expires, and {LONGEST_TTL_S:,} (30 days)"
+        )
+    return int(ttl_s)
+
+
+def _replies(part: Request) -> Iterable[tuple[Sequence[bytes], Any]]:
+    """Return each reply of a part of a batch with the keys it is about; its one error with all of its keys."""
+    about = [[key] if isinstance(key, bytes) else key for key in part.expected]
+    if part.error is not None:
+        return [([key for keys in about for key in keys], part.error)]
+    return zip(about, part.reply, strict=True)
