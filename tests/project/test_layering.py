@@ -140,6 +140,9 @@ trial.observed ← algebra engine._histogram
 trial.check ← severity
 trial.scenario ← faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
+trial.evidence ← faults.report trial.ended trial.observed trial.plan
+trial.account ← stats faults.report trial.ended trial.evidence trial.observed trial.plan
+trial.checks ← units faults.kinds trial.account trial.check trial.ended trial.evidence trial.observed
 
 # The memcache client: state machines without clock and socket, but for the shell (`client.client`).
 client.errors ←

@@ -16,7 +16,7 @@ from loadgen.config.loader import parse_override
 from loadgen.config.tables.table import Path as KeyPath
 from loadgen.config.tables.tree import dotted
 from loadgen.errors import ConfigError
-from loadgen.faults.fault import Fault
+from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS, Kind, Measure, Parameter, kind_named
 from loadgen.trial.observed import ERRORS
 from loadgen.trial.plan import Limits
@@ -264,10 +264,10 @@ class _Reader:
                 self._problem((*path, "on"), f"there is no node {shown(number)}; {there}")
                 return ()
         if "group" not in table:
-            return tuple(number + nodes * group for group in range(groups) for number in numbers) * (
-                written != "all" or groups > 1
-            )
-        if groups == 1 or kind.layer != "proxy":
+            # A fault of the proxy is on every group's way to the node.
+            ways = groups if kind.layer is Layer.PROXY else 1
+            return tuple(number + nodes * way for way in range(ways) for number in numbers) if written != "all" else ()
+        if groups == 1 or kind.layer is not Layer.PROXY:
             why = "write groups = 2 above the tables" if groups == 1 else "only a proxy fault can be on one group"
             self._problem((*path, "group"), why)
             return ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from loadgen.algebra import Addable, by_name, counted, state
@@ -139,12 +139,17 @@ class Observed(Addable):
     """`NEVER_NS` for the sum of no interval."""
     to_ns: int = state(0, max)
     nodes: Mapping[int, ByOperation] = by_name()
-    """By node, from 1; 0 where the caller does not know the node."""
+    """By node, from 1; 0 where the caller does not know the node, or an operation is on several."""
     states: Mapping[int, NodeState] = by_name()
     """By node."""
     transitions: tuple[Transition, ...] = counted(())
     wrong: tuple[WrongAnswer, ...] = counted(())
     """The first wrong answers of the interval; `Counts.wrong` counts all."""
+    examples: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata={"add": lambda a, b: {**b, **a}, "subtract": lambda now, before: now},
+    )
+    """The first error of each class, in the client's words."""
     unread_ns: int = state(0, max)
     """The longest that reading the client's statistics took, or that the caller's loop did not get to it."""
     slowest_ns: int = state(0, max)

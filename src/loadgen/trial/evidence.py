@@ -1,0 +1,106 @@
+"""The evidence of a trial, as a frozen value: all that its checks are applied to. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from loadgen.faults.report import FaultReport
+from loadgen.trial.ended import NodeFigures
+from loadgen.trial.observed import NodeState, Observed, Transition
+from loadgen.trial.plan import TrialPlan
+
+NOWHERE = 0
+"""The number of the node in `Observed.nodes` where a client does not say which node an operation was on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """How the client ended in every caller process together, after the last operation."""
+
+    states: Mapping[int, NodeState] = field(default_factory=dict)
+    """By node, what the client said of itself after the last operation and before its close."""
+    unfinished: int = 0
+    """Operations that had not ended when the callers no longer waited for them."""
+    hung: int = 0
+    """Caller processes whose client did not close in time."""
+    error: str = ""
+    """The first exception that a close raised."""
+    leaked_sockets: int | None = 0
+    """Sockets to the nodes that were open after the close; None where the kernel does not say."""
+    leaked_tasks: int = 0
+    """Tasks and threads that ran after the close."""
+    leaked: str = ""
+    """The name of the first of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was observed in a trial, and what followed from it."""
+
+    plan: TrialPlan
+    phases: Mapping[str, Observed] = field(default_factory=dict)
+    intervals: tuple[tuple[str, Observed], ...] = ()
+    """Every interval with the name of its phase, in the order of time, all callers together."""
+    faults: tuple[FaultReport, ...] = ()
+    figures: tuple[NodeFigures, ...] = ()
+    closed: Closed | None = None
+    """None where the trial ended before the client was closed."""
+    writers: int = 1
+    """The number of caller processes."""
+    late: str = ""
+    """Why the callers were late themselves, in a clause; empty when they were not."""
+
+    def within(self, *phases: str) -> Iterator[Observed]:
+        """Yield the intervals of these phases."""
+        return (observed for phase, observed in self.intervals if phase in phases)
+
+    @property
+    def transitions(self) -> tuple[Transition, ...]:
+        """The changes of every breaker, in the order of time."""
+        found = (change for _, observed in self.intervals for change in observed.transitions)
+        return tuple(sorted(found, key=lambda change: change.at_ns))
+
+    @property
+    def faulted(self) -> frozenset[int]:
+        """The nodes that a fault was to be on."""
+        return faulted_nodes(self.plan)
+
+    def spells(self, node: int) -> tuple[tuple[int, int | None], ...]:
+        """Return when each fault on a node began and ended, in the order of time; None for an end that is not known."""
+        return spells_of(self.faults, self.plan, node)
+
+
+def real_node(number: int, plan: TrialPlan) -> int:
+    """Return the node that a fault's number means: those of the second group of callers follow the first's."""
+    return (number - 1) % plan.nodes + 1
+
+
+def faulted_nodes(plan: TrialPlan) -> frozenset[int]:
+    """Return the nodes that a fault of the plan is to be on."""
+    return frozenset(real_node(node, plan) for fault in plan.faults for node in fault.nodes(plan.nodes))
+
+
+def spells_of(faults: tuple[FaultReport, ...], plan: TrialPlan, node: int) -> tuple[tuple[int, int | None], ...]:
+    """Return when each fault on a node began and ended, in the order of time."""
+    return tuple(
+        sorted(
+            (
+                (spell.began_ns, spell.ended_ns)
+                for report in faults
+                for spell in report.spells
+                if real_node(spell.node, plan) == node
+            ),
+            key=lambda spell: spell[0],
+        )
+    )
+
+
+def then(earlier: Observed, later: Observed) -> Observed:
+    """Return two stretches of time as one: counts add, and the later state holds.
+
+    The sum of two Observed is that of two callers at one time, whose states add.
+    """
+    both = earlier + later
+    states = {**earlier.states, **later.states}
+    return replace(both, states=states, under_way=later.under_way, tasks=later.tasks)

@@ -1,0 +1,332 @@
+"""Checks on constructed evidence: each passes, fails and cannot tell, and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from constructed_trials import (
+    BASELINE,
+    CLOSED,
+    END,
+    FAULT,
+    KILL,
+    MS,
+    PLAN,
+    RECOVERY,
+    TICK,
+    Changed,
+    S,
+    counts,
+    ended,
+    evidence,
+    report,
+    state,
+)
+
+from loadgen.faults.fault import Fault, Layer
+from loadgen.severity import Severity
+from loadgen.trial.check import Check
+from loadgen.trial.checks import CHECKS, judged
+from loadgen.trial.evidence import Evidence
+from loadgen.trial.observed import ByOperation, Counts, NodeState, Observed, Transition, WrongAnswer
+
+
+def check(name: str, found: Evidence) -> Check:
+    [one] = [each for each in judged(found) if each.name == name]
+    return one
+
+
+def with_node(node: int, of_node: Counts, *, begin: int = FAULT, end: int = END) -> Changed:
+    def changed(at_ns: int, observed: Observed) -> Observed:
+        if not begin <= at_ns < end:
+            return observed
+        return replace(observed, nodes={**observed.nodes, node: ByOperation({"get": of_node})})
+
+    return changed
+
+
+def with_state(node: int, of_node: NodeState, *, begin: int = FAULT, end: int = END) -> Changed:
+    def changed(at_ns: int, observed: Observed) -> Observed:
+        return replace(observed, states={**observed.states, node: of_node}) if begin <= at_ns < end else observed
+
+    return changed
+
+
+def exposing_nothing(at_ns: int, observed: Observed) -> Observed:
+    return replace(observed, states={}, transitions=())
+
+
+def at(when_ns: int, **fields: object) -> Changed:
+    return lambda at_ns, observed: replace(observed, **fields) if at_ns == when_ns else observed  # type: ignore[arg-type]
+
+
+LATE = "the callers were 400 ms late themselves"
+SLOWED = with_node(2, counts(40, 900 * MS))
+
+FAILURES: dict[str, tuple[str, Callable[[], Evidence], str]] = {
+    "another class of error": (
+        "errors expected",
+        lambda: evidence(with_node(1, counts(0, errors={"protocol": 3}), end=RECOVERY)),
+        "unexpected: protocol 30",
+    ),
+    "an error before the fault": (
+        "errors expected",
+        lambda: evidence(with_node(2, counts(39, errors={"timeout": 1}), begin=BASELINE, end=BASELINE + TICK)),
+        "timeout 1 before the fault",
+    ),
+    "a wrong answer": (
+        "answers right",
+        lambda: evidence(
+            lambda at_ns, observed: (
+                replace(
+                    with_node(3, counts(39, wrong=1))(at_ns, observed),
+                    wrong=(WrongAnswer("stale", at_ns, 3, "k", "value 3, 1.2 s old"),),
+                )
+                if at_ns == RECOVERY
+                else observed
+            )
+        ),
+        "1 wrong; the first: stale, asked for k, got value 3, 1.2 s old",
+    ),
+    "a node that stays away": (
+        "recovered",
+        lambda: evidence(with_node(1, counts(0, errors={"refused": 40}))),
+        "node 1 is not back within 10 s",
+    ),
+    "a node that comes back too late": (
+        "recovered",
+        lambda: evidence(
+            down_until_ns=RECOVERY + 6 * S, plan=replace(PLAN, limits=replace(PLAN.limits, recovery_ns=5 * S))
+        ),
+        "node 1 6 s after its fault",
+    ),
+    "slow refusals": (
+        "refusals fast",
+        lambda: evidence(with_node(1, counts(0, errors={"breaker_open": 40}, refused_ns=300 * MS), end=RECOVERY)),
+        "p99 300 ms",
+    ),
+    "waiting behind an open breaker": (
+        "refusals fast",
+        lambda: evidence(
+            with_node(1, counts(0, errors={"timeout": 5}), end=RECOVERY),
+            plan=replace(PLAN, timeout_ns=200 * MS),
+        ),
+        "timeouts while the breaker of node 1 was open: 30",
+    ),
+    "an operation past its deadline": (
+        "deadlines kept",
+        lambda: evidence(with_node(1, counts(0, errors={"timeout": 5}, overdue=2), end=FAULT + TICK)),
+        "2 operations ended after their deadline",
+    ),
+    "an operation that never ends": (
+        "deadlines kept",
+        lambda: evidence(closed=replace(CLOSED, unfinished=3)),
+        "3 had not ended when the trial was over",
+    ),
+    "a pool exhausted by another node": (
+        "pools free",
+        lambda: evidence(with_node(2, counts(38, errors={"pool_exhausted": 2}), end=FAULT + TICK)),
+        "the pool was exhausted 2 on node 2",
+    ),
+    "a healthy node that slows down": ("healthy nodes", lambda: evidence(SLOWED), "node 2 100 %, p99 900 ms"),
+    "a healthy node that does less": (
+        "healthy nodes",
+        lambda: evidence(with_node(3, counts(30))),
+        "node 3 75 %",
+    ),
+    "statistics behind a lock": ("statistics", lambda: evidence(at(FAULT, unread_ns=S)), "unreadable for 1 s"),
+    "connections that do not add up": (
+        "pool arithmetic",
+        lambda: evidence(with_state(1, state(active=3))),
+        "node 1: 0 constructing + 8 idle + 3 active is 11, and the total is 10",
+    ),
+    "more connections than the pool may have": (
+        "pool arithmetic",
+        lambda: evidence(with_state(1, state(most=9))),
+        "node 1: 10 connections, and 9 at most",
+    ),
+    "a connection that is counted as closed and lives": (
+        "pool arithmetic",
+        lambda: evidence(with_state(1, state(closed=3))),
+        "12 opened − 3 closed is not 10",
+    ),
+    "a socket that the pool does not know": (
+        "pool arithmetic",
+        lambda: evidence(closed=replace(CLOSED, states={2: state(active=0, idle=10, sockets=11)})),
+        "node 2: 10 connections at rest, and 11 sockets by the kernel",
+    ),
+    "a breaker that skips a state": (
+        "breaker",
+        lambda: evidence(at(RECOVERY, transitions=(Transition(RECOVERY, 1, "open", "closed"),))),
+        "node 1: open → closed",
+    ),
+    "a breaker that changes from a state that it was not in": (
+        "breaker",
+        lambda: evidence(at(RECOVERY, transitions=(Transition(RECOVERY, 1, "half-open", "closed"),))),
+        "node 1: half-open → closed after the breaker was open",
+    ),
+    "a breaker that stays open": (
+        "breaker",
+        lambda: evidence(closed=replace(CLOSED, states={1: state(breaker="open", active=0, idle=10)})),
+        "at the end node 1's is open",
+    ),
+    "a leaked socket": (
+        "nothing left",
+        lambda: evidence(closed=replace(CLOSED, leaked_sockets=2)),
+        "sockets to nodes: 2",
+    ),
+    "a leaked task": (
+        "nothing left",
+        lambda: evidence(closed=replace(CLOSED, leaked_tasks=1, leaked="Task-9")),
+        "tasks or threads: 1 (Task-9)",
+    ),
+    "a close that hangs": (
+        "nothing left",
+        lambda: evidence(closed=replace(CLOSED, hung=1)),
+        "the client did not close in time",
+    ),
+    "a close that raises": (
+        "nothing left",
+        lambda: evidence(closed=replace(CLOSED, error="OSError: 9")),
+        "its close raised OSError: 9",
+    ),
+}
+
+UNTOLD: dict[str, tuple[str, Callable[[], Evidence], bool]] = {
+    "a fault without effect": ("fault fired", lambda: evidence(faults=[report(effects=0)]), True),
+    "a fault that could not be begun": ("fault fired", lambda: evidence(faults=[report(failure="no nft")]), True),
+    "a fault that nobody began": ("fault fired", lambda: evidence(faults=[]), True),
+    "no operation that ended well": (
+        "answers right",
+        lambda: evidence(lambda at_ns, observed: replace(observed, nodes={1: ByOperation({"get": counts(0)})})),
+        True,
+    ),
+    "no baseline": (
+        "recovered",
+        lambda: evidence(with_node(1, counts(0), begin=0, end=FAULT)),
+        True,
+    ),
+    "too short a recovery": (
+        "recovered",
+        lambda: evidence(
+            with_node(1, counts(0, errors={"lost": 9})),
+            plan=replace(PLAN, limits=replace(PLAN.limits, recovery_ns=11 * S)),
+        ),
+        True,
+    ),
+    "nothing refused": ("refusals fast", lambda: evidence(with_node(1, counts())), False),
+    "a pool that is not exposed": ("pools free", lambda: evidence(exposing_nothing), False),
+    "arithmetic that is not exposed": ("pool arithmetic", lambda: evidence(exposing_nothing), False),
+    "statistics that are not there": ("statistics", lambda: evidence(exposing_nothing), False),
+    "a breaker that is not there": ("breaker", lambda: evidence(exposing_nothing), False),
+    "no healthy node": (
+        "healthy nodes",
+        lambda: evidence(plan=replace(PLAN, faults=(replace(KILL, on=()),))),
+        False,
+    ),
+    "no pool of a healthy node": (
+        "pools free",
+        lambda: evidence(plan=replace(PLAN, faults=(replace(KILL, on=()),))),
+        False,
+    ),
+    "a client that was not closed": ("nothing left", lambda: evidence(closed=None), True),
+    "a kernel that does not say": (
+        "nothing left",
+        lambda: evidence(closed=replace(CLOSED, leaked_sockets=None)),
+        False,
+    ),
+    "callers that were late": ("callers on time", lambda: evidence(late=LATE), False),
+}
+
+OF_TIME = [
+    "a healthy node that slows down",
+    "a healthy node that does less",
+    "statistics behind a lock",
+    "a node that comes back too late",
+    "an operation past its deadline",
+    "slow refusals",
+    "an error before the fault",
+]
+"""The failures that the callers' own lateness may explain."""
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_client_that_does_everything_right_passes(name: str) -> None:
+    assert check(name, evidence()).passed is True
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_fails_its_check_and_says_what_was_found(failure: str) -> None:
+    name, found, words = FAILURES[failure]
+    one = check(name, found())
+    assert one.passed is False, one
+    assert words in one.found
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_fails_the_trial(failure: str) -> None:
+    assert ended(FAILURES[failure][1]()).severity is Severity.BREACHED
+
+
+@pytest.mark.parametrize("case", UNTOLD)
+def test_a_check_without_evidence_cannot_tell(case: str) -> None:
+    name, found, vital = UNTOLD[case]
+    one = check(name, found())
+    assert (one.passed, one.vital) == (None, vital), one
+    assert one.found
+
+
+def test_every_check_has_a_failure_and_a_case_in_which_it_cannot_tell() -> None:
+    of_the_machine_only = {"callers on time"}
+    of_no_client = {"fault fired"}
+    assert {name for name, _, _ in FAILURES.values()} == set(CHECKS) - of_no_client - of_the_machine_only
+    without = {"errors expected", "deadlines kept"}
+    assert {name for name, _, _ in UNTOLD.values()} == set(CHECKS) - without
+
+
+@pytest.mark.parametrize("failure", OF_TIME)
+def test_a_limit_on_time_says_nothing_where_the_callers_were_late_themselves(failure: str) -> None:
+    name, found, _ = FAILURES[failure]
+    one = check(name, replace(found(), late=LATE))
+    assert one.passed is None
+    assert LATE in one.found
+    assert ended(replace(found(), late=LATE)).severity is Severity.UNKNOWN
+
+
+@pytest.mark.parametrize("failure", [each for each in FAILURES if each not in OF_TIME])
+def test_being_late_excuses_nothing_else(failure: str) -> None:
+    name, found, _ = FAILURES[failure]
+    assert (check(name, replace(found(), late=LATE)).passed is False) is (name != "recovered")
+
+
+def test_what_a_client_does_not_expose_is_no_failure_of_the_trial() -> None:
+    assert ended(evidence(exposing_nothing)).severity is Severity.GOOD
+
+
+def test_a_fault_that_did_not_fire_makes_the_trial_untold() -> None:
+    assert ended(evidence(faults=[report(effects=0)])).severity is Severity.UNKNOWN
+
+
+def test_probes_of_a_half_open_breaker_may_time_out() -> None:
+    probes = with_node(1, counts(0, errors={"timeout": 3}), begin=FAULT + S, end=FAULT + S + TICK)
+    assert check("refusals fast", evidence(probes, plan=replace(PLAN, timeout_ns=200 * MS))).passed is True
+
+
+def test_two_writers_breakers_are_not_held_to_one_chain() -> None:
+    both = (Transition(RECOVERY, 1, "half-open", "closed"),)
+    assert check("breaker", evidence(at(RECOVERY, transitions=both), writers=2)).passed is True
+
+
+def test_a_fault_on_one_group_s_way_is_on_the_node_itself() -> None:
+    split = Fault("down", Layer.PROXY, on=(5,))
+    found = evidence(plan=replace(PLAN, groups=2, faults=(split,)), faults=[report(split, node=5)])
+    assert found.faulted == {2}
+    assert found.spells(2) == ((FAULT, RECOVERY),)
+
+
+def test_without_a_fault_only_what_needs_none_is_judged() -> None:
+    names = [each.name for each in judged(evidence(plan=replace(PLAN, faults=()), faults=[]))]
+    assert "fault fired" not in names
+    assert "answers right" in names
