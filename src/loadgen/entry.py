@@ -6,6 +6,7 @@ nothing before them: the imports of a command take a while, and must be interrup
 
 import _signal  # type: ignore[import-not-found]  # the core of `signal`, which takes longer to import
 import os
+import sys
 import time
 
 _STOP_SIGNALS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
@@ -28,6 +29,8 @@ def _interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
     if not _inside or now_s - _began_s >= _SAME_SIGNAL_S:
         try:
+            if (terminal := sys.modules.get("loadgen.output.tui.terminal")) is not None:
+                terminal.restore()
             os.write(2, _WORDS)
         finally:
             # Workers and keepers see the end of their pipes, and clean up themselves.

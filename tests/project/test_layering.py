@@ -193,7 +193,10 @@ output.formats ← units percentiles phase escape severity usage slo plan events
     compare.candidate compare.round compare.answers history smoke.check smoke.ended record output.words output.paper
     output.pictures
 output.reports ← escape events stats compare.answers output.words output.paper output.formats
-output ← lazy errors events output.words output.paper output.pictures output.reports output.formats
+output.tui ← lazy units escape phase percentiles severity snapshot events engine._histogram faults.kinds
+    trial.plan trial.observed trial.ended output.words output.paper
+output ← lazy errors phase events trial.ended output.words output.paper output.pictures output.reports output.formats
+    output.tui
 
 # The library.
 library ← units phase errors server_plan usage plan events judge.judging compare.answers target runner compare config
@@ -241,6 +244,7 @@ DOORS: dict[str, set[str]] = {
     "uvloop": {"worker", "server.builtin"},
     "hiredis": {"target.talk"},
     "rich": {"output"},
+    "textual": {"output.tui"},
     "psutil": {"target"},
     "time.h": {"engine._clock", "server._connection", "server._faults"},
     "sys/socket.h": {"engine._transport", "server._connection"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,6 +65,8 @@ def heeded() -> list[signal.Signals]:
 def end_at_once() -> NoReturn:
     """End the process as interrupted, without cleaning up: the user does not wait for that.
 
-    Workers and keepers see their pipes end, and clean up after themselves.
+    Workers and keepers see their pipes end, and clean up after themselves. A dashboard's terminal is restored.
     """
+    if (terminal := sys.modules.get("loadgen.output.tui.terminal")) is not None:
+        terminal.restore()
     os._exit(ExitCode.INTERRUPTED)

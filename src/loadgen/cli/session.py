@@ -227,7 +227,14 @@ def plans_of(given: Given, flags: Flags, settings: config.Config) -> tuple[Plan,
 def wanted(given: Given, settings: config.Config) -> output.Wanted:
     """Return the outputs that the options and [admin] name."""
     admin = settings.admin
-    return output.Wanted(admin.format, admin.color, file=given.output, json=given.json, plot=given.get("plot"))
+    return output.Wanted(
+        admin.format,
+        admin.color,
+        file=given.output,
+        json=given.json,
+        plot=given.get("plot"),
+        dashboard=output.Dashboard() if given.get("tui") else None,
+    )
 
 
 def name_of(given: Given, flags: Flags) -> str:

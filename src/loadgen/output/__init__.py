@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from loadgen.output.formats.format import Output
     from loadgen.output.outputs import Outputs, Wanted, opened
     from loadgen.output.paper.sink import open_results, remark, settle, write_lines
+    from loadgen.output.tui.dashboard import Dashboard
     from loadgen.output.words.figures import count
     from loadgen.output.words.smoke import verdict as smoke_verdict
 
 __all__ = [
     "FORMATS",
+    "Dashboard",
     "Output",
     "Outputs",
     "Wanted",
@@ -42,6 +44,7 @@ __getattr__ = lazily(
     {
         **dict.fromkeys(("FORMATS", "create"), "formats.create"),
         "Output": "formats.format",
+        "Dashboard": "tui.dashboard",
         **dict.fromkeys(("Outputs", "Wanted", "opened"), "outputs"),
         **dict.fromkeys(("open_results", "remark", "settle", "write_lines"), "paper.sink"),
         "count": "words.figures",

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from loadgen.errors import LoadgenError, OutputError, ReaderGone, UsageError
 from loadgen.events import Event
@@ -20,9 +20,15 @@ from loadgen.output.formats import progress
 from loadgen.output.formats.create import create
 from loadgen.output.formats.format import Output
 from loadgen.output.formats.remark import Remark
+from loadgen.output.held import Held
 from loadgen.output.paper.color import wants_color
 from loadgen.output.paper.sink import open_results, remark, settle
 from loadgen.output.reports.report import Report
+from loadgen.output.tui.dashboard import Dashboard
+from loadgen.output.tui.obstacle import NO_TEXTUAL, obstacle
+
+if TYPE_CHECKING:
+    from loadgen.output.tui.shown import Shown
 
 STDOUT = "-"
 """The value of a file option that names standard output."""
@@ -48,6 +54,9 @@ class Wanted:
     """A file that gets Markdown of a comparison appended."""
     annotations: bool = False
     """A comparison's answers are printed on standard error as GitHub's workflow commands."""
+    dashboard: Dashboard | None = None
+    """A dashboard on the terminal while the command runs; the results are printed after it. Where no dashboard can be
+    shown, standard error says why, and the results are printed as ever."""
     live: bool = True
     """True when the command measures: standard error shows progress and the remark on an ending that is not good, and
     standard output has a view beside a file. False when the command shows an earlier result."""
@@ -106,6 +115,7 @@ def opened(wanted: Wanted) -> Iterator[Outputs]:
     Progress receives each event first, so that the results start on a clean line; the remark comes last. Beside a file,
     standard output shows the results too: in the format of the file, or in `clean` when the file is JSON. Raise
     OutputError when an output cannot be written, UsageError when two options name the same file.
+    With a dashboard, the results on standard output come after it, and there is no other progress.
     """
     options = (("-o", wanted.file), ("--json", wanted.json))
     files = {option: path for option, path in options if path not in (None, STDOUT)}
@@ -115,34 +125,71 @@ def opened(wanted: Wanted) -> Iterator[Outputs]:
         streams = {option: stack.enter_context(open_results(str(path))) for option, path in files.items()}
         # Beside a file, standard output is a view: its reader may stop reading without failing the command.
         stack.callback(settle, sys.stdout if files and wanted.live else None)
+        shown = _dashboard(wanted)
         outputs = Outputs(
             [
-                *([progress.create(sys.stderr, wants_color(sys.stderr, wanted.color))] if wanted.live else []),
-                *_results(wanted, streams),
+                *_progress(wanted, shown),
+                *_results(wanted, streams, shown),
                 *([Remark()] if wanted.live and not _is_seen() else []),
                 *_reports(wanted),
             ]
         )
         stack.callback(outputs.close)
+        if shown is not None:
+            shown.open()
         yield outputs
 
 
-def _results(wanted: Wanted, streams: dict[str, TextIO]) -> Iterator[Output]:
-    """Yield the outputs of files, then that of standard output."""
+def _dashboard(wanted: Wanted) -> Shown | None:
+    """Return the dashboard that is wanted, not yet open; None, with a remark, where it cannot be shown."""
+    if wanted.dashboard is None:
+        return None
+    why = obstacle()
+    if not why:
+        from loadgen.output.tui.shown import Shown
+
+        return Shown(wanted.dashboard, color=wants_color(sys.stdout, wanted.color))
+    if wanted.dashboard.asked or why == NO_TEXTUAL:
+        remark(f"loadgen: {why}")
+    return None
+
+
+def _progress(wanted: Wanted, shown: Shown | None) -> Iterator[Output]:
+    if shown is not None:
+        yield shown
+    elif wanted.live:
+        yield progress.create(sys.stderr, wants_color(sys.stderr, wanted.color))
+
+
+def _results(wanted: Wanted, streams: dict[str, TextIO], shown: Shown | None) -> Iterator[Output]:
+    """Yield the outputs of files, then that of standard output, held back while a dashboard is shown."""
+    for output, format in _formats(wanted, streams):
+        if shown is not None and format is not None:
+            yield Held(output, lambda: shown.is_shown, summary=format == "clean")
+        else:
+            yield output
+
+
+def _formats(wanted: Wanted, streams: dict[str, TextIO]) -> Iterator[tuple[Output, str | None]]:
+    """Yield the outputs of files, each with None, then that of standard output with its format."""
     if wanted.format is None:
         return
     if "-o" in streams:
-        yield create(wanted.format, streams["-o"], color=wanted.color)
+        yield create(wanted.format, streams["-o"], color=wanted.color), None
     if "--json" in streams:
-        yield create("json", streams["--json"], color=wanted.color)
+        yield create("json", streams["--json"], color=wanted.color), None
     if not streams:
-        yield create("json" if wanted.json == STDOUT else wanted.format, sys.stdout, color=wanted.color)
+        format = "json" if wanted.json == STDOUT else wanted.format
+        yield create(format, sys.stdout, color=wanted.color), format
     elif wanted.live:
         for_people = "clean" if "-o" in streams and wanted.format == "json" else wanted.format
         # Beside a file, standard output may be closed.
         with contextlib.suppress(OutputError):
-            shown = create("json" if wanted.json == STDOUT else for_people, sys.stdout, color=wanted.color)
-            yield View(shown, str(wanted.file if "-o" in streams else wanted.json))
+            format = "json" if wanted.json == STDOUT else for_people
+            view = View(
+                create(format, sys.stdout, color=wanted.color), str(wanted.file if "-o" in streams else wanted.json)
+            )
+            yield view, format
 
 
 def _reports(wanted: Wanted) -> Iterator[Output]:

@@ -132,6 +132,8 @@ RESULTS = OptionGroup(
         Option(("--json",), "also write the results to FILE, as --format json does", FILE_NAME,
                also=("--json-out-file",)),
         Option(("--color",), "use of colour; auto: on a terminal", choice(COLORS), key="admin.color"),
+        Option(("--tui",), "show a dashboard while the load runs, and the results after it; q stops the load. It needs "
+               "a terminal and the extra tui: pip install 'loadgen[tui]'"),
     ),
 )  # fmt: skip
 

@@ -43,7 +43,7 @@ SYNTAX = Syntax(
                 ),
             ),
         ),
-        *(group.without("--tests", "--csv") for group in GROUPS),
+        *(group.without("--tests", "--csv", "--tui") for group in GROUPS),
     ),
     (CONFIG,),
     refused=(

@@ -1,0 +1,174 @@
+"""A load as a page shows it: the subject, and its latencies and rates. Pure functions of the state and the time."""
+
+from __future__ import annotations
+
+from loadgen.events import Configured, PhaseBegan
+from loadgen.output.tui.faults import kind
+from loadgen.output.tui.line import Column, Line, cells, cut, headings
+from loadgen.output.tui.load import Load
+from loadgen.output.tui.subject import Block, Stage, Subject
+from loadgen.output.words import figures, progress, sentences
+from loadgen.percentiles import percentiles
+from loadgen.phase import Phase
+from loadgen.snapshot import Histogram
+from loadgen.units import NS_PER_S
+
+_PERCENTILES = percentiles("p50", "p90", "p99", "p999")
+_COLUMNS: tuple[Column, ...] = (
+    ("latency", -14),
+    *((label, 11) for _, label, _ in _PERCENTILES),
+    ("max", 11),
+    ("count", 9),
+)
+_LABEL = 14
+
+
+def subject(load: Load, now_s: float) -> Subject:
+    header, phase = load.header, load.phase
+    length_ns = _length_ns(header, phase)
+    over_ns = (now_s - phase.wall_s) * NS_PER_S if phase is not None else 0.0
+    counted = load.progress is not None and not length_ns
+    share = progress.share(load.progress) if counted and load.progress is not None else None
+    if length_ns:
+        share = min(1.0, over_ns / length_ns)
+    test = f": {header.plan.test}" if header is not None and header.plan.test else ""
+    return Subject(
+        verb="run",
+        what=_what(load),
+        title=f"load{test}",
+        words=_words(header),
+        stages=_stages(load),
+        share=share,
+        left_ns=max(0.0, length_ns - over_ns) if length_ns else None,
+        note=progress.words(load.progress).strip() if counted and load.progress is not None else "",
+        operations="req",
+        rate_per_s=load.rate_per_s,
+        top_per_s=load.top_per_s,
+        latencies=_latencies(load),
+        totals=_totals(load),
+        series=load.series,
+        whole_s=(header.plan.load.warmup_ns + header.plan.load.duration_ns) / NS_PER_S if header is not None else 0.0,
+        sample_s=header.plan.load.interval_ns / NS_PER_S if header is not None else 1.0,
+        faulted=bool(load.faults),
+    )
+
+
+def block(load: Load, width: int, height: int, now_s: float) -> Block:
+    """Return the latencies, rates, connections and warnings in `height` lines at most."""
+    interval = load.sample.interval.latency() if load.sample is not None else Histogram()
+    lines = [
+        headings(_COLUMNS),
+        _row("last interval", interval),
+        _row("so far", load.measured),
+        _fact("rate", _rates(load)),
+        _fact("connections", _connections(load)),
+        *(_fact("faults", words, "warn") for words in _faults(load, now_s)),
+        *_generator(load),
+    ]
+    return Block("latency and load", [cut(line, width) for line in lines[:height]])
+
+
+def _what(load: Load) -> str:
+    if load.header is None:
+        return ""
+    if load.awaited:
+        return f"{load.awaited}, starting"
+    return sentences.started(load.header)
+
+
+def _words(header: Configured | None) -> str:
+    if header is None:
+        return "The load is being prepared."
+    plan = header.plan
+    keys = figures.plural(plan.workload.keyspace.count, "key", figures.grouped)
+    values = f"values of {figures.plural(plan.workload.value_bytes, 'byte', figures.grouped)}"
+    stored = [keys, values] if plan.target.speaks.has_keys else []
+    connections = figures.plural(plan.wire.connections, "connection", figures.grouped)
+    depth = f"{connections} × {plan.wire.pipeline_depth}"
+    rate = (sentences.schedule(plan, figures.grouped) or ["closed loop"])[0]
+    return ", ".join([sentences.mix(plan, figures.grouped), *stored, depth, rate])
+
+
+def _stages(load: Load) -> tuple[Stage, ...]:
+    names = _names(load.header) if load.header is not None else [str(Phase.CONNECT)]
+    now = load.phase.phase if load.phase is not None else ""
+    number = names.index(now) if now in names else -1
+    return tuple(Stage(name, place < number, place == number) for place, name in enumerate(names))
+
+
+def _names(header: Configured) -> list[str]:
+    """Return the names of the phases to come, in order."""
+    plan = header.plan
+    before = [Phase.CONNECT, Phase.PRECHECK, *[Phase.PREFILL] * plan.workload.prefill]
+    load = [*[Phase.WARMUP] * bool(plan.load.warmup_ns), Phase.MEASURE, Phase.DRAIN]
+    return [str(phase) for phase in (*before, *([Phase.SEARCH] if header.search is not None else load))]
+
+
+def _length_ns(header: Configured | None, phase: PhaseBegan | None) -> int:
+    if header is None or phase is None:
+        return 0
+    load = header.plan.load
+    return {Phase.WARMUP.value: load.warmup_ns, Phase.MEASURE.value: 0 if load.requests else load.duration_ns}.get(
+        phase.phase, 0
+    )
+
+
+def _latencies(load: Load) -> Line:
+    if load.sample is None:
+        return ()
+    hit_rate = load.sample.interval.hit_rate
+    return (("hits ", "dim"), (f"{figures.share(hit_rate)} %", "")) if hit_rate is not None else ()
+
+
+def _totals(load: Load) -> Line:
+    share = figures.share(load.failed / load.ended if load.ended else 0.0, 2)
+    errors = figures.plural(load.failed, "error", figures.grouped)
+    return (
+        (figures.plural(load.ended, "request", figures.grouped), ""),
+        ("   ", ""),
+        (f"{errors} ({share} %)", "bad" if load.failed else "dim"),
+    )
+
+
+def _row(label: str, histogram: Histogram) -> Line:
+    quantiles = [figures.quantile(histogram, q, mark=figures.mark_of_interval) for _, _, q in _PERCENTILES]
+    most = figures.quantile(histogram, 1.0, mark=figures.mark_of_interval)
+    words = cells([label, *quantiles, most, figures.rate(histogram.count)], _COLUMNS)
+    return (words[:_LABEL], "dim"), (words[_LABEL:], "")
+
+
+def _fact(label: str, words: str, style: str = "") -> Line:
+    return (f"{label:<{_LABEL}}", "dim"), (words, style)
+
+
+def _rates(load: Load) -> str:
+    achieved = f"achieved {figures.rate(load.rate_per_s)} req/s"
+    if (offered := load.offered_per_s) is None:
+        return f"{achieved}, closed loop"
+    backlog = load.sample.interval.backlog if load.sample is not None else None
+    waiting = figures.plural(backlog.requests, "request", figures.grouped) if backlog is not None else figures.NOTHING
+    return f"offered {figures.rate(offered)} req/s, {achieved}, backlog {waiting}"
+
+
+def _connections(load: Load) -> str:
+    if load.sample is None or load.header is None:
+        return figures.NOTHING
+    counts = load.sample.interval.connections
+    words = f"{figures.grouped(counts.active)} of {figures.grouped(load.header.plan.wire.connections)} active"
+    if used := load.sample.server:
+        words += f", server's CPU {figures.cpu(used)}"
+    return words
+
+
+def _faults(load: Load, now_s: float) -> list[str]:
+    return [
+        f"{kind(event)} on node {event.node}, for {max(0.0, now_s - event.wall_s):.0f} s" for event in load.faults.on
+    ]
+
+
+def _generator(load: Load) -> list[Line]:
+    if load.sample is None:
+        return []
+    if load.strain:
+        return [_fact("strained" if not number else "", words, "warn") for number, words in enumerate(load.strain)]
+    return [_fact("generator", "keeps up", "good")]

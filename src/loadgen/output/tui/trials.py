@@ -1,0 +1,180 @@
+"""The state of trials: a fold over their events. No clock and no I/O."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from loadgen.engine._histogram import Histogram
+from loadgen.escape import printable
+from loadgen.output.tui.faults import Faults
+from loadgen.output.tui.log import Log
+from loadgen.output.tui.series import Point, Series
+from loadgen.severity import Severity
+from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
+from loadgen.trial.plan import TrialPlan
+from loadgen.units import NS_PER_S
+
+SMOOTHED_S = 1.0
+"""The time over which rates and latencies of now are counted, so that figures can be read."""
+
+_LONGEST = 160
+
+_BREAKER_STYLES = {"closed": "good", "half-open": "warn", "open": "bad"}
+ENDED = {
+    Severity.GOOD: ("PASS", "good"),
+    Severity.BREACHED: ("FAIL", "bad"),
+    Severity.FAILED: ("FAIL", "bad"),
+    Severity.INTERRUPTED: ("INTERRUPTED", "warn"),
+    Severity.COULD_NOT_RUN: ("COULD NOT RUN", "bad"),
+}
+"""The word for the end of a trial and its style; any other severity is CAN'T TELL."""
+
+
+@dataclass(slots=True)
+class Node:
+    """One node as the client on trial sees it. The numbers of operations are of the trial so far."""
+
+    state: NodeState
+    ended: int = 0
+    errors: int = 0
+    wrong: int = 0
+    rate_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """One of the newest samples, as far as the figures of now need it."""
+
+    length_s: float
+    ended: Mapping[int, int]
+    latency: Histogram
+
+
+class Trials:
+    """The trial under way, and where it stands among the trials of the command."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.faults = Faults(log)
+        self.began: ChaosBegan | None = None
+        self.plan: TrialPlan | None = None
+        self.number = 0
+        self.phase: TrialPhaseBegan | None = None
+        self.results: list[Severity] = []
+        """The severities of the trials that have ended."""
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin the figures of a trial."""
+        self.series = Series()
+        self.nodes: dict[int, Node] = {}
+        self.top_per_s = 0.0
+        """The highest rate of a second so far."""
+        self.under_way = 0
+        self._recent: deque[_Recent] = deque()
+
+    @property
+    def ended(self) -> int:
+        return sum(node.ended for node in self.nodes.values())
+
+    @property
+    def errors(self) -> int:
+        return sum(node.errors for node in self.nodes.values())
+
+    @property
+    def wrong(self) -> int:
+        return sum(node.wrong for node in self.nodes.values())
+
+    @property
+    def rate_per_s(self) -> float:
+        """Operations that ended in the last second, per second."""
+        return sum(node.rate_per_s for node in self.nodes.values())
+
+    @property
+    def latency(self) -> Histogram:
+        """The response times of the operations that ended well in the last second."""
+        return sum((recent.latency for recent in self._recent), Histogram())
+
+    def chaos_began(self, event: ChaosBegan) -> None:
+        self.began = event
+
+    def trial_began(self, event: TrialBegan) -> None:
+        self.plan, self.number, self.phase = event.plan, event.number, None
+        self.faults.clear()
+        self._forget()
+        self.log.say(event.wall_s, f"trial began: {printable(event.plan.scenario, _LONGEST)}", "bold")
+
+    def phase_began(self, event: TrialPhaseBegan) -> None:
+        self.phase = event
+        self.log.say(event.wall_s, f"phase: {event.phase}", "accent")
+
+    def sample(self, event: TrialSample) -> None:
+        observed = event.observed
+        for number, state in observed.states.items():
+            self._node(number).state = state
+        counts = {number: list(node.operations.values()) for number, node in observed.nodes.items()}
+        for number, each in counts.items():
+            node = self._node(number)
+            node.ended += sum(one.ended for one in each)
+            node.errors += sum(one.failed for one in each)
+            node.wrong += sum(one.wrong for one in each)
+        self.under_way = observed.under_way
+        self._add_recent(event, counts)
+        for transition in observed.transitions:
+            self._changed(event, transition)
+        for answer in observed.wrong:
+            self._wrong(event, answer)
+
+    def trial_ended(self, event: TrialEnded) -> None:
+        self.results.append(event.severity)
+        self.faults.clear()
+        word, style = ENDED.get(event.severity, ("CAN'T TELL", "warn"))
+        why = [f"{check.name}: {check.found}" for check in event.checks if check.severity is event.severity]
+        why = [reason.words for reason in event.reasons if reason.severity is event.severity] + why
+        because = f": {why[0]}" if why and event.severity is not Severity.GOOD else ""
+        self.log.say(event.wall_s, printable(f"{word} {event.plan.scenario}{because}", _LONGEST), style)
+
+    def chaos_ended(self, event: ChaosEnded) -> None:
+        self.phase = None
+
+    def _node(self, number: int) -> Node:
+        return self.nodes.setdefault(number, Node(NodeState()))
+
+    def _add_recent(self, event: TrialSample, counts: Mapping[int, list[Counts]]) -> None:
+        ended = {number: sum(one.ended for one in each) for number, each in counts.items()}
+        everything = [one for each in counts.values() for one in each]
+        length_s = (event.observed.to_ns - event.observed.from_ns) / NS_PER_S
+        failed = sum(one.failed + one.wrong for one in everything)
+        whole = sum(ended.values())
+        self.series.add(Point(event.wall_s, length_s, whole, whole, failed, bool(self.faults)))
+        latency = sum((one.latency for one in everything), Histogram())
+        self._recent.append(_Recent(length_s, ended, latency))
+        while len(self._recent) > 1 and sum(each.length_s for each in self._recent) > SMOOTHED_S * 1.1:
+            self._recent.popleft()
+        over_s = sum(each.length_s for each in self._recent)
+        for number, node in self.nodes.items():
+            recent = sum(each.ended.get(number, 0) for each in self._recent)
+            node.rate_per_s = recent / over_s if over_s > 0 else 0.0
+        self.top_per_s = max(self.top_per_s, self.rate_per_s)
+
+    def _changed(self, event: TrialSample, change: Transition) -> None:
+        words = f"breaker of node {change.node}: {change.before} → {change.after}"
+        self.log.say(_wall_s(event, event.observed, change.at_ns), words, breaker_style(change.after))
+
+    def _wrong(self, event: TrialSample, answer: WrongAnswer) -> None:
+        words = f"wrong answer ({answer.kind}) from node {answer.node}, key {answer.key}: {answer.found}"
+        self.log.say(_wall_s(event, event.observed, answer.at_ns), printable(words, _LONGEST), "bad")
+
+
+def breaker_style(state: str | None) -> str:
+    """Return the style of a breaker's state; the worst of states that differ between callers, as "closed/open"."""
+    states = (state or "").split("/")
+    return next((style for name, style in reversed(_BREAKER_STYLES.items()) if name in states), "dim")
+
+
+def _wall_s(event: TrialSample, observed: Observed, at_ns: int) -> float:
+    """Return the Unix time of a monotonic time within the sample's interval."""
+    return event.wall_s - max(0, observed.to_ns - at_ns) / NS_PER_S
