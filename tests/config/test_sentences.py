@@ -11,6 +11,33 @@ from loadgen.config.tables.refused import ProblemCode
 
 SENTENCES = [
     (
+        '[[fault]]\nkind = "kill"\ndelay = "1s"',
+        "not-of-kind",
+        'is no parameter of the kind "kill"; it has none of its own',
+    ),
+    (
+        '[[fault]]\nkind = "kill"\non = 2',
+        "no-node",
+        "there is 1 node, and no node 2; name nodes that target.endpoints has, or [target.server]",
+    ),
+    (
+        '[[fault]]\nkind = "kill"\nat = "90s"',
+        "never-begins",
+        "the fault would begin after 90s, and the measurement lasts 1m; let it begin sooner, or make general.duration "
+        "longer",
+    ),
+    (
+        '[general]\nrequests = 10\n[[fault]]\nkind = "kill"',
+        "no-known-length",
+        "a measurement of a number of requests may be over before a fault begins; set general.duration instead of "
+        "general.requests",
+    ),
+    (
+        '[[fault]]\nkind = "kill"\n[workload.saturation_search]',
+        "faults-in-a-search",
+        "a search looks for the highest rate of servers without faults; leave out the faults, or the search",
+    ),
+    (
         '[general]\ncpu_list = "99999"',
         "absent-cpu",
         "names CPU 99999, which this machine does not have; name CPUs that it has",
@@ -344,7 +371,7 @@ SENTENCES = [
     (
         "[workload]\nspin = true\nrate = 5",
         "unknown",
-        "unknown key; rate belongs in [[workload.phase]] or [compare] or [gate]",
+        "unknown key; rate belongs in [[workload.phase]] or [[fault]] or [compare] or [gate]",
     ),
     (
         "[workload.slo]\np99 = 1",
@@ -360,8 +387,8 @@ SENTENCES = [
     (
         "zzz = 1\n",
         "unknown",
-        "unknown key; the tables are general, target, connection, workload, slo, verdict, smoke, compare, gate, "
-        "timestamps, admin, momento",
+        "unknown key; the tables are general, target, connection, workload, fault, slo, verdict, smoke, compare, "
+        "gate, timestamps, admin, momento",
     ),
     ("[general]\nthreads = true", "wrong-type", "must be a whole number, without quotes, not true"),
     ("general = 3", "wrong-type", "must be a table; write [general] and its keys below, not 3"),

@@ -34,6 +34,7 @@ GIVEN: dict[str, Any] = {
     "cpu_list": "0",
     "seed": 42,
     "slo": {"p99": "1ms", "get": {"p50": "100us"}},
+    "faults": ({"kind": "kill", "on": (1,), "at": "5s", "for": "2s"},),
 }
 
 
@@ -44,13 +45,18 @@ def at(settings: Config, key: str) -> object:
     return value
 
 
+def plain(value: Any) -> object:
+    """The lists of TOML."""
+    return [{**each, "on": [*each["on"]]} for each in value] if isinstance(value, tuple) else value
+
+
 @pytest.mark.parametrize("keyword", sorted(KEYS))
 def test_a_keyword_is_its_key_of_the_configuration(keyword: str) -> None:
     value: object = GIVEN.get(keyword, 1000)
     # A username needs a password, a password a protocol that has one.
     beside = {"username": {"password": "secret"}, "key_bytes": {"keys": 1234}}.get(keyword, {})
     plan = loadgen.Plan(**{keyword: value, **beside})
-    by_key = config.load(None, (), {KEYS[name]: given for name, given in {keyword: value, **beside}.items()})
+    by_key = config.load(None, (), {KEYS[name]: given for name, given in {keyword: plain(value), **beside}.items()})
     assert at(plan.config, KEYS[keyword]) == at(by_key, KEYS[keyword])
     # `requests` also takes duration and warm-up away, as it does in a file.
     assert plan.config == by_key

@@ -121,7 +121,7 @@ target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret server_plan usage plan events target.talk
 worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._engine host
 runner ← units phase errors escape severity reason signs usage snapshot slo overload plan events stats judge.verdict
-    judge.judging judge.diagnosis judge.failures host worker
+    judge.judging judge.diagnosis judge.failures faults.operator_thread faults.report faults.timeline host worker
 compare ← units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events stats
     judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
     compare.answers host target.talk target worker runner record.read record version
@@ -131,7 +131,7 @@ smoke ← units errors reason plan events judge.judging smoke.limits smoke.obser
 # Faults, and clients on trial.
 faults.interpreter ← errors faults.fault
 faults.operator ← errors events faults.fault faults.interpreter faults.report faults.timeline
-faults.operator_thread ← faults.operator faults.report faults.timeline
+faults.operator_thread ← faults.fault faults.operator faults.report faults.timeline
 faults.node ← usage faults.fault faults.interpreter faults.kinds target
 faults.bench ← errors usage server_plan plan events faults.fault faults.interpreter faults.operator
     faults.operator_thread faults.node target
@@ -168,10 +168,10 @@ client ← units client.actions client.batch client.breaker client.connection cl
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits
-    host
+    faults.kinds host
 config.document ← errors secret config.tables
 config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.limits
-    config.tables
+    faults.fault faults.kinds config.tables
 config ← units lazy protocol errors escape plan faults.fault faults.kinds trial.observed trial.plan trial.scenario
     engine._ketama config.tables config.document config.told
 
@@ -199,8 +199,8 @@ output ← lazy errors phase events trial.ended output.words output.paper output
     output.tui
 
 # The library.
-library ← units phase errors server_plan usage plan events judge.judging compare.answers target runner compare config
-    record
+library ← units phase errors server_plan usage plan events judge.judging compare.answers faults.operator_thread
+    faults.bench target runner compare config record
 __init__ ← lazy version errors reason snapshot slo events _resp _memcache compare.answers runner library
 
 # What measures by the library.
@@ -210,7 +210,8 @@ selftest.bench ← units errors events judge.verdict selftest.reach runner libra
 cli.options ← units errors escape
 cli.flags ← protocol errors escape plan config cli.options
 cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.answers selftest.reach
-    host target.talk target runner compare config.tables config output cli.options cli.flags version
+    faults.operator_thread faults.bench host target.talk runner compare config.tables config output cli.options
+    cli.flags version
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench host target runner compare smoke config record output.paper output.formats output
     cli.options cli.flags cli version __init__

@@ -15,6 +15,8 @@ from loadgen.config import presets
 from loadgen.config.tables.cpu_list import usable_cpus
 from loadgen.errors import ExitCode, UsageError
 from loadgen.events import Configured, Event, Result, ServerAwaited
+from loadgen.faults.bench import bench_of
+from loadgen.faults.operator_thread import OperatorThread
 from loadgen.host import machine
 from loadgen.judge.judging import Judging
 from loadgen.plan import Plan
@@ -26,7 +28,6 @@ from loadgen.selftest import reach
 from loadgen.server_plan import HOST, builtin
 from loadgen.severity import Severity
 from loadgen.stats.search import SearchSettings
-from loadgen.target.servers import servers_of
 from loadgen.target.talk.identity import identify
 from loadgen.usage import WatchedServer
 from loadgen.version import __version__
@@ -45,6 +46,8 @@ class Session:
     embedded: bool
     server: WatchedServer | None
     """The server if it was started for this session, else None."""
+    operator: OperatorThread
+    """Carries out the faults of the configuration."""
     outputs: output.Outputs
     identity: str
     """The server's own name and version."""
@@ -82,6 +85,7 @@ class Session:
             embedded=self.embedded,
             ceiling=ceiling,
             server=self.server,
+            operator=self.operator,
             stop=stop,
         )
         with interrupts.caught(stop):
@@ -128,6 +132,10 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         raise UsageError(
             f"{tests.spelling} runs tests one after another, and {SEARCH} makes a search: keep one of them."
         )
+    if settings.fault and (tests := given.word("tests")) is not None:
+        raise UsageError(
+            f"{tests.spelling} runs tests one after another, and [[fault]] is for one load: keep one of them."
+        )
     for warning in settings.warnings:
         output.remark(f"warning: {warning}")
     with contextlib.ExitStack() as stack:
@@ -136,12 +144,15 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         own = config.server_plan(settings, name_of(given, flags))
         if given.embedded:
             own = builtin(plans[0].target.protocol)
-        elif own is not None:
+        bench = bench_of(plans[0].target, own, config.faults(settings.fault, plans[0].seed))
+        bench.check()
+        if own is not None and not given.embedded:
             sought = config.search_settings(settings) if config.wants_search(settings) else None
             outputs.emit(ServerAwaited(own.name, header(settings, plans[0], sought)))
-        up = stack.enter_context(servers_of(plans[0].target, own).up(outputs.emit))
+        up = stack.enter_context(bench.up(outputs.emit))
         plans = tuple(plan.at(*up.endpoints) for plan in plans)
-        yield Session(settings, plans, given.embedded, up.server, outputs, identify(plans[0].target))
+        identity = identify(plans[0].target)
+        yield Session(settings, plans, given.embedded, up.server, up.operator, outputs, identity)
 
 
 def header(
@@ -156,6 +167,15 @@ def header(
 def remarks(warnings: Iterable[str]) -> tuple[Reason, ...]:
     """Return the warnings of a configuration as reasons."""
     return tuple(Reason(Code.CONFIGURATION, words) for words in warnings)
+
+
+def refuse_faults(settings: config.Config, verb: str) -> None:
+    """Raise UsageError when a configuration has faults, which a verb does not carry out."""
+    if settings.fault:
+        raise UsageError(
+            f"[[fault]] is for loadgen run, and {verb} is of servers without faults: leave the faults out, by "
+            "--set fault=[] for this time."
+        )
 
 
 def check_target(given: Given, flags: Flags, matrix: str | None = None) -> None:

@@ -1,7 +1,8 @@
 """Configurations: TOML → Config → Plan. The only room that uses TOML and pydantic.
 
 `load` reads and checks a file, flags and `--set`. `resolve` returns the plan of a run, `contested` that of a slice, and
-`server_plan` that of a server to start. `judging`, `search_settings`, `smoke_limits`, `compare_settings` and
+`server_plan` that of a server to start. `faults` returns the faults that come over its servers.
+`judging`, `search_settings`, `smoke_limits`, `compare_settings` and
 `gate_settings` return the settings of the rooms that judge. `dump`, `example` and `json_schema` return a configuration
 as text, a file with every key, and a schema for programs.
 """
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from loadgen.config.server_file import is_server_file
     from loadgen.config.tables.schema import MAX_SEED, Config
     from loadgen.config.told.contested import contested
+    from loadgen.config.told.faults import faults
     from loadgen.config.told.judging import compare_settings, gate_settings, judging, smoke_limits
     from loadgen.config.told.plans import resolve, server_plan
     from loadgen.config.told.search import search_settings, wants_search
@@ -35,6 +37,7 @@ __all__ = [
     "default",
     "dump",
     "example",
+    "faults",
     "gate_settings",
     "is_server_file",
     "json_schema",
@@ -61,6 +64,7 @@ __getattr__ = lazily(
         "Config": "tables.schema",
         "compare_settings": "told.judging",
         "contested": "told.contested",
+        "faults": "told.faults",
         "gate_settings": "told.judging",
         "judging": "told.judging",
         "smoke_limits": "told.judging",

@@ -20,7 +20,7 @@ from loadgen.config.told.profile import most_segments
 from loadgen.engine._ketama import Ketama
 from loadgen.plan import Endpoint
 from loadgen.protocol import PROTOCOLS
-from loadgen.units import MAX_DURATION_NS
+from loadgen.units import MAX_DURATION_NS, format_duration
 
 FEW_KEYS = 2**12
 """The number of keys to try first: servers that each own one of so few keys own one of any larger number too."""
@@ -44,6 +44,7 @@ _VALUE_LENGTH = ("workload", "values", "length")
 _SEARCH = ("workload", "saturation_search")
 _RATE_LIMIT = ("workload", "rate_limit")
 _PHASE = ("workload", "phase")
+_FAULT = ("fault",)
 
 
 def contradictions(config: Config) -> Iterator[Problem]:
@@ -298,6 +299,46 @@ def _objectives_can_be_judged(config: Config) -> Iterator[Problem]:
             )
 
 
+def _faults_come_in_the_window(config: Config) -> Iterator[Problem]:
+    """Yield each fault that has no node, or no time, in the measurement."""
+    nodes, window = config.target.servers, config.general.duration
+    for index, fault in enumerate(config.fault):
+        path = ("fault", index)
+        if beyond := [node for node in fault.on if node > nodes]:
+            there = f"there {'is 1 node' if nodes == 1 else f'are {nodes} nodes'}"
+            yield Problem(
+                ((*path, "on"), _ENDPOINTS),
+                ProblemCode.NO_NODE,
+                f"{there}, and no node {beyond[0]}; name nodes that target.endpoints has, or [target.server]",
+            )
+        last = fault.at + (fault.times - 1) * fault.every + (len(fault.on or range(nodes)) - 1) * fault.stagger
+        if window and last >= window:
+            yield Problem(
+                ((*path, "at"), ("general", "duration")),
+                ProblemCode.NEVER_BEGINS,
+                f"the fault would begin after {format_duration(last)}, and the measurement lasts "
+                f"{format_duration(window)}; let it begin sooner, or make general.duration longer",
+            )
+
+
+def _faults_need_a_length_of_time(config: Config) -> Iterator[Problem]:
+    if not config.fault:
+        return
+    if config.general.requests:
+        yield Problem(
+            (_FAULT, ("general", "requests")),
+            ProblemCode.NO_KNOWN_LENGTH,
+            "a measurement of a number of requests may be over before a fault begins; set general.duration instead of "
+            "general.requests",
+        )
+    if config.workload.saturation_search is not None:
+        yield Problem(
+            (_FAULT, _SEARCH),
+            ProblemCode.FAULTS_IN_A_SEARCH,
+            "a search looks for the highest rate of servers without faults; leave out the faults, or the search",
+        )
+
+
 _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _cpus_exist,
     _one_server_or_endpoints,
@@ -317,4 +358,6 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _phases_send_something,
     _phases_fit_a_plan,
     _objectives_can_be_judged,
+    _faults_come_in_the_window,
+    _faults_need_a_length_of_time,
 )

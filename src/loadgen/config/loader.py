@@ -147,7 +147,9 @@ def parse_override(text: str) -> tuple[tuple[str, ...], object]:
     while isinstance(tree, dict) and len(tree) == 1:
         [(name, tree)] = tree.items()
         path.append(name)
-    if tree != 0 or not 2 <= len(path) <= MAX_NESTING:
+    # A list of tables, such as `fault`, is no key of a table.
+    least = 1 if value.lstrip().startswith("[") else 2
+    if tree != 0 or not least <= len(path) <= MAX_NESTING:
         raise ValueError(f"--set {_printable(text)}: does not name a table and a key; {shape}")
     try:
         value.encode()

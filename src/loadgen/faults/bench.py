@@ -18,10 +18,12 @@ from loadgen.faults.interpreter import FaultError, Interpreter
 from loadgen.faults.node import Node
 from loadgen.faults.operator import Operator
 from loadgen.faults.operator_thread import OperatorThread
-from loadgen.plan import Endpoint
+from loadgen.plan import Endpoint, Target
 from loadgen.server_plan import ServerPlan
 from loadgen.target.server import ManagedServer
 from loadgen.usage import WatchedServer
+
+_INTERPRETERS: dict[Layer, Callable[[], Interpreter]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,10 @@ class Bench:
                     f"{fault.layer} layer takes a server that it did; describe the server in [target.server], or name "
                     "it by --server."
                 )
+            if fault.layer not in _INTERPRETERS:
+                raise FaultError(
+                    f"[[fault]] {number}, {fault}: no faults of the {fault.layer} layer can be carried out yet."
+                )
 
     @contextlib.contextmanager
     def up(self, emit: Callable[[Progress], None]) -> Iterator[BenchUp]:
@@ -114,10 +120,13 @@ class Bench:
 
     def _interpreters(self) -> Mapping[Layer, Interpreter]:
         """Return the interpreter of each layer that the faults are of."""
-        if self.layers:
-            raise FaultError(f"no faults of the {min(self.layers)} layer can be carried out yet.")
-        return {}
+        return {layer: _INTERPRETERS[layer]() for layer in self.layers}
 
     def _most(self, fault: Fault) -> int:
         """Return the highest number that a node of the fault may have."""
         return self.nodes * (self.groups if fault.layer is Layer.PROXY else 1)
+
+
+def bench_of(target: Target, managed: ServerPlan | None, faults: tuple[Fault, ...]) -> Bench:
+    """Return the bench of a target: the managed server, if there is one, else the target's endpoints."""
+    return Bench(given=target.endpoints, faults=faults) if managed is None else Bench(managed=(managed,), faults=faults)

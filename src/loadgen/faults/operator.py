@@ -35,6 +35,11 @@ class Operator:
         self._now_ns = now_ns
         self._accounts = [_Account(fault) for fault in faults]
 
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults, numbered as in steps."""
+        return tuple(account.fault for account in self._accounts)
+
     def carry_out(self, step: Step) -> FaultEvent | None:
         """Begin or end a fault on a node, and return the event of that.
 

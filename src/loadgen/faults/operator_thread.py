@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from loadgen.faults.fault import Fault
 from loadgen.faults.operator import FaultEvent, Operator
 from loadgen.faults.report import FaultReport
 from loadgen.faults.timeline import Step
@@ -29,12 +30,19 @@ class OperatorThread:
         self._over = False
         """True when no further fault is to begin."""
         self._reports: tuple[FaultReport, ...] | None = None
-        self._thread = Thread(target=self._run, name="loadgen-faults", daemon=True)
-        self._thread.start()
+        self._thread: Thread | None = None
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults, numbered as in steps."""
+        return self._operator.faults
 
     def post(self, step: Step) -> None:
         """Have a step done after those that were posted before, and return at once."""
         self._posted.put(step)
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="loadgen-faults", daemon=True)
+            self._thread.start()
 
     def news(self) -> list[FaultEvent]:
         """Return the events since the last call, in the order in which they happened."""
@@ -54,7 +62,8 @@ class OperatorThread:
         if self._reports is None:
             self._over = True
             self._posted.put(None)
-            self._thread.join()
+            if self._thread is not None:
+                self._thread.join()
             self._check()
             self._reports = self._operator.reports()
         return self._reports

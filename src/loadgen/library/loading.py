@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loadgen.faults.operator_thread import OperatorThread
 from loadgen.judge.judging import Judging
 from loadgen.plan import Plan
-from loadgen.target.server import ManagedServer
+from loadgen.usage import WatchedServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,5 +16,7 @@ class Loading:
 
     plan: Plan
     judging: Judging
-    server: ManagedServer | None
+    server: WatchedServer | None
     """The server when loadgen started it; else None."""
+    operator: OperatorThread | None = None
+    """Carries out the plan's faults; None without faults."""

@@ -9,6 +9,8 @@ from typing import Any, Self, cast
 
 from loadgen import config
 from loadgen.config import presets
+from loadgen.errors import UsageError
+from loadgen.faults.bench import bench_of
 from loadgen.library.loading import Loading
 from loadgen.library.server import Server
 from loadgen.plan import Endpoint
@@ -37,6 +39,7 @@ KEYS = {
     "cpu_list": "general.cpu_list",
     "seed": "general.seed",
     "slo": "slo",
+    "faults": "fault",
 }
 """Each keyword of a Plan, and its key in the configuration."""
 
@@ -47,8 +50,9 @@ class Plan:
     `target` is an address (`"127.0.0.1:6379"`), several of them, or a `Server`. The default is the target of `file`, or
     the protocol's usual port on this host. `file` is a configuration in TOML, or the name of a preset; keywords
     override it. `settings` has any other key of the configuration, by its dotted name: `{"verdict.lag": "30s"}`. Values
-    are those of TOML: `duration="10s"`, `commands={"get": 80, "set": 20}`, `slo={"p99": "1ms"}`. A keyword that is not
-    given has its value in `file`, or the default that `loadgen config --keys` lists.
+    are those of TOML: `duration="10s"`, `commands={"get": 80, "set": 20}`, `slo={"p99": "1ms"}`,
+    `faults=[{"kind": "kill", "at": "5s", "for": "2s"}]`. A keyword that is not given has its value in `file`, or the
+    default that `loadgen config --keys` lists.
 
     Raises ConfigError with every problem found, UsageError for an unknown preset.
     """
@@ -81,6 +85,7 @@ class Plan:
         cpu_list: str | None = None,
         seed: int | None = None,
         slo: Mapping[str, object] | None = None,
+        faults: Sequence[Mapping[str, object]] | None = None,
     ) -> None:
         given = locals()
         self._keywords: dict[str, Any] = {
@@ -115,9 +120,17 @@ class Plan:
         """Resolve the plan, and yield it with its server, which is started unless it runs.
 
         A seed that is not given is drawn anew. Raises TargetError when the server does not start, or a host's name
-        cannot be resolved.
+        cannot be resolved; FaultError when a fault cannot be carried out here.
         """
         resolved, judging = config.resolve(self.config), config.judging(self.config)
+        if self.config.fault:
+            if self.server is not None and self.server.is_running:
+                raise UsageError("a plan with faults starts its server itself: run it outside of `with server:`.")
+            described = self.server.plan if self.server is not None else None
+            faults = config.faults(self.config.fault, resolved.seed)
+            with bench_of(resolved.target, described, faults).up(lambda progress: None) as up:
+                yield Loading(resolved.at(*up.endpoints), judging, up.server, up.operator)
+            return
         if self.server is None:
             yield Loading(resolved, judging, None)
             return
@@ -137,6 +150,6 @@ def _plain(value: object) -> object:
     """Return a value with the types of TOML: dicts and lists."""
     if isinstance(value, Mapping):
         return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, tuple):
+    if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return value

@@ -25,7 +25,7 @@ def run(
 
     Requests that fail, or a generator that was late, raise no error: the Result reports them (`valid`,
     `failed_because`, `invalid_because`). Raises TargetError when there is no server to measure, WorkerError when the
-    load's own processes cannot run.
+    load's own processes cannot run, FaultError when a fault of the plan cannot be carried out here.
     """
     with plan.up() as loading:
         result = Run(
@@ -34,6 +34,7 @@ def run(
             judging=loading.judging,
             embedded=plan.server is not None and plan.server.is_builtin,
             server=loading.server,
+            operator=loading.operator,
             stop=stop,
             timeline=timeline,
         ).result()

@@ -150,12 +150,14 @@ class Crew:
         interval_ended: Callable[[Interval], None] | None = None,
         enough: Callable[[], bool] = lambda: False,
         timeline: Iterable[At] = (),
+        window_over: Callable[[], object] = lambda: None,
     ) -> Counted:
         """Put a load on the servers, follow the load to its end or early end, and wait for the open requests.
 
         `interval_ended` receives each interval that all members have reported. `enough` is called after each report,
-        and ends the load by returning True. The actions of `timeline` are done at their times. If the interval of the
-        load is 0, members report nothing before they have drained: a report takes a worker most of a millisecond.
+        and ends the load by returning True. The actions of `timeline` are done at their times. `window_over` is called
+        before the drain, after an early end too. If the interval of the load is 0, members report nothing before they
+        have drained: a report takes a worker most of a millisecond.
         """
         if self.failure:
             # The load before failed, or something has died since.
@@ -168,6 +170,7 @@ class Crew:
         self.tell_all(order)
         with contextlib.suppress(EndedEarly):
             self.load.follow()
+        window_over()
         return self.drain()
 
     def drain(self) -> Counted:

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from loadgen import slo
 from loadgen.events import Event, Result, Sample
+from loadgen.faults.operator_thread import OperatorThread
+from loadgen.faults.report import FaultReport
+from loadgen.faults.timeline import steps
 from loadgen.judge import diagnosis, failures, verdict
 from loadgen.judge.judging import Judging
 from loadgen.overload import Overload, of_window
@@ -36,8 +40,8 @@ class Run:
     """One run of a Plan. `emit` receives every event but the Result, which `result` returns.
 
     `ceiling` is the result of this host's self-test, if there is one; `server` is the server under load, if it is
-    watched; `stop` ends the run early when any thread sets it; the actions of `timeline` are done at their times;
-    `make_member` makes each worker.
+    watched; `operator` carries out the faults that come over the servers in the measure window; `stop` ends the run
+    early when any thread sets it; the actions of `timeline` are done at their times; `make_member` makes each worker.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Run:
         embedded: bool = False,
         ceiling: Ceiling | None = None,
         server: WatchedServer | None = None,
+        operator: OperatorThread | None = None,
         judging: Judging,
         stop: Stop = NEVER,
         timeline: Iterable[At] = (),
@@ -55,12 +60,13 @@ class Run:
     ) -> None:
         self.plan = plan
         self.judging = judging
-        self.emit = emit
+        self.operator = operator
+        self.tell = emit
         self.embedded = embedded
         self.ceiling = ceiling
         self.watch = ServerWatch(server) if server is not None else None
-        self.timeline = timeline
-        self.crew = Crew(plan, emit, make_member=make_member, server=server, stop=stop)
+        self.timeline = (*timeline, *self.steps())
+        self.crew = Crew(plan, self.emit, make_member=make_member, server=server, stop=stop)
         self.before: dict[str, Snapshot] = {}
         self.interval_p99_ns: list[int] = []
         self.backlogs: list[Backlog] = []
@@ -83,10 +89,28 @@ class Run:
                 counted = self.load()
             return self.sum_up(counted)
 
+    def emit(self, event: Event) -> None:
+        """Emit an event, after those of the faults that have begun or ended since the last one."""
+        for news in self.operator.news() if self.operator is not None else ():
+            self.tell(news)
+        self.tell(event)
+
+    def steps(self) -> Iterator[At]:
+        """Yield the beginnings and ends of the faults, as actions of the measure window."""
+        if self.operator is not None:
+            for step in steps(self.operator.faults, len(self.plan.target.endpoints), self.plan.load.window_ns):
+                yield At(Phase.MEASURE, step.at_ns, partial(self.operator.post, step))
+
     def load(self) -> Counted:
         if self.watch is not None:
             self.watch.begin()
-        return self.crew.put_on(self.plan.load, interval_ended=self.sample, timeline=self.timeline)
+        return self.crew.put_on(
+            self.plan.load, interval_ended=self.sample, timeline=self.timeline, window_over=self.end_faults
+        )
+
+    def end_faults(self) -> tuple[FaultReport, ...]:
+        """End the faults that are under way, and return what each did; empty without faults."""
+        return self.operator.finish() if self.operator is not None else ()
 
     def sample(self, ended: Interval) -> None:
         phase, so_far = ended.phase, ended.so_far

@@ -30,6 +30,7 @@ class ProblemCode(StrEnum):
     RATES_OF_SHAPE = "rates-of-shape"
     NOT_FOR_SHAPE = "not-for-shape"
     NO_BURST = "no-burst"
+    NOT_OF_KIND = "not-of-kind"
     INVALID = "invalid"
     """Any other error of pydantic's."""
 
@@ -53,6 +54,10 @@ class ProblemCode(StrEnum):
     TOO_LONG = "too-long"
     MANY_SEGMENTS = "many-segments"
     NEVER_JUDGED = "never-judged"
+    NO_NODE = "no-node"
+    NEVER_BEGINS = "never-begins"
+    NO_KNOWN_LENGTH = "no-known-length"
+    FAULTS_IN_A_SEARCH = "faults-in-a-search"
 
     CAUTION = "caution"
     """No error: a key that is not acted on as it stands."""

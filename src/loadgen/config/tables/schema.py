@@ -4,7 +4,7 @@ Bounds of a single key are here, rules between keys in `contradictions`. The voc
 and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`, `general.interval`,
 `general.requests`, `target.username`, `target.password`, `target.password_env`, `target.password_file`,
 `target.precheck`, `target.server`, `connection.refill`, `workload.arrival`, `workload.phase`, `workload.spin`,
-`workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `slo`, `verdict`, `smoke`, `compare` and `gate`.
+`workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `fault`, `slo`, `verdict`, `smoke`, `compare` and `gate`.
 `foreign.OURS` lists them.
 """
 
@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from loadgen.config.tables.cpu_list import usable_cpus
+from loadgen.config.tables.fault import FaultTable
 from loadgen.config.tables.objectives import Percentiles, Slo
 from loadgen.config.tables.phase import Phase
 from loadgen.config.tables.refused import ProblemCode, Refused
@@ -571,6 +572,40 @@ class Config(Table):
     target: Target = Field(default_factory=Target)
     connection: Connection = Field(default_factory=Connection)
     workload: Workload = Field(default_factory=Workload)
+    fault: tuple[FaultTable, ...] = Field(
+        default=(),
+        # Lax for the container alone, as TOML has lists and no tuples.
+        strict=False,
+        examples=[
+            [
+                {"kind": "kill", "layer": "process", "on": 1, "at": "20s", "for": "5s"},
+                {
+                    "kind": "latency",
+                    "on": "all",
+                    "at": "10s",
+                    "for": "2s",
+                    "every": "10s",
+                    "times": 3,
+                    "stagger": "1s",
+                    "seed": 42,
+                    "delay": "100ms",
+                    "jitter": "10ms",
+                    "stream": "downstream",
+                    "toxicity": 1.0,
+                },
+                {"kind": "bandwidth", "rate": "64KB"},
+                {"kind": "timeout", "timeout": "100ms"},
+                {"kind": "slicer", "average_size": 64, "size_variation": 16},
+                {"kind": "limit_data", "bytes": "1KB"},
+                {"kind": "loss", "probability": 0.05, "nth": 0, "direction": "both"},
+                {"kind": "burst_loss", "enter": 0.01, "leave": 0.25, "drop": 1.0},
+                {"kind": "throttle", "burst": "16KiB"},
+                {"kind": "cpu_quota", "share": 0.1},
+                {"kind": "fd_limit", "spare": 0},
+                {"kind": "disk_full", "size": "4MiB"},
+            ]
+        ],
+    )
     slo: Slo | None = Field(default=None)
     verdict: Verdict = Field(default_factory=Verdict)
     smoke: Smoke = Field(default_factory=Smoke)

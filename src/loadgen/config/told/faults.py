@@ -1,0 +1,32 @@
+"""The faults of a configuration: kinds looked up, parameters filled in, seeds drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from loadgen.config.tables.fault import MAX_FAULT_SEED, FaultTable
+from loadgen.config.told.split import worker_seed
+from loadgen.faults.fault import Fault
+from loadgen.faults.kinds import KINDS
+
+_STREAM = 1 << 32
+"""The place of the faults' seeds among the outputs of the generator that workers' seeds are drawn from."""
+
+
+def faults(tables: Iterable[FaultTable], seed: int) -> tuple[Fault, ...]:
+    """Return the faults of `[[fault]]`. `seed` is the run's, from which a fault without a seed draws its own."""
+    return tuple(
+        Fault(
+            kind=table.kind,
+            layer=KINDS[table.kind].layer,
+            on=table.on,
+            at_ns=table.at,
+            for_ns=table.lasts,
+            every_ns=table.every,
+            times=table.times,
+            stagger_ns=table.stagger,
+            parameters=KINDS[table.kind].defaults() | table.given(),
+            seed=worker_seed(seed, _STREAM + number) & MAX_FAULT_SEED if table.seed is None else table.seed,
+        )
+        for number, table in enumerate(tables)
+    )
