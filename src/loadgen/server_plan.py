@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from loadgen.plan import Endpoint, Target
 from loadgen.protocol import PROTOCOLS
+from loadgen.surroundings import SHARED, Surroundings
 
 HOST = "127.0.0.1"
-"""The address that every managed server listens on: loopback."""
+"""The address that managed servers listen on: loopback. A server in a network namespace has an address of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class ServerPlan:
     """The file that standard output and error are appended to; empty: a file that is deleted with the fresh folder."""
     log_patterns: tuple[str, ...] = ()
     """Regular expressions that mark a line of the log as an error, besides the built-in ones."""
+    surroundings: Surroundings = SHARED
+    """The namespaces, limits and libraries that the server is started in."""
 
     @property
     def port(self) -> int:

@@ -35,7 +35,8 @@ snapshot ← algebra command engine._histogram
 slo ← units percentiles snapshot
 overload ← units snapshot
 plan ← units command protocol greeting
-server_plan ← protocol plan
+surroundings ←
+server_plan ← protocol plan surroundings
 faults.fault ←
 faults.kinds ← faults.fault
 faults.timeline ← faults.fault
@@ -118,7 +119,7 @@ selftest.reach ← signs plan host
 host._awake ←
 host ← units signs host._awake
 target.talk ← protocol errors escape secret greeting plan
-target ← units errors escape secret server_plan usage plan events target.talk
+target ← units errors escape secret surroundings server_plan usage plan events target.talk
 worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._engine host
 runner ← units phase errors escape severity reason signs usage snapshot slo overload plan events stats judge.verdict
     judge.judging judge.diagnosis judge.failures faults.operator_thread faults.report faults.timeline host worker
@@ -130,6 +131,11 @@ smoke ← units errors reason plan events judge.judging smoke.limits smoke.obser
 
 # Faults, and clients on trial.
 faults.interpreter ← errors faults.fault
+faults.layer ← errors faults.fault faults.interpreter target
+faults.needs ← faults.kinds target
+faults.surroundings ← surroundings faults.kinds
+faults.net ← faults.fault faults.interpreter faults.layer target
+faults.process ← faults.fault faults.interpreter faults.layer target
 faults.operator ← errors events faults.fault faults.interpreter faults.report faults.timeline
 faults.operator_thread ← faults.fault faults.operator faults.report faults.timeline
 faults.node ← usage faults.fault faults.interpreter faults.kinds target

@@ -480,6 +480,7 @@ def test_nothing_is_left_when_loadgen_is_killed(state):
             "from loadgen.target.server import ManagedServer\n"
             "from loadgen.plan import Endpoint, Target\n"
             "from loadgen.server_plan import ServerPlan\n"
+            "from loadgen.surroundings import Surroundings\n"
             f"with ManagedServer({plan!r}) as server:\n"
             f"    if {state == 'paused'}:\n"
             "        server.pause()\n"
@@ -542,6 +543,7 @@ def test_the_next_run_removes_the_folder_of_one_that_was_killed_with_its_keeper(
                 "from loadgen.target.server import ManagedServer\n"
                 "from loadgen.plan import Endpoint, Target\n"
                 "from loadgen.server_plan import ServerPlan\n"
+                "from loadgen.surroundings import Surroundings\n"
                 f"with ManagedServer({REDIS!r}) as server:\n"
                 "    print(server.pid, psutil.Process(server.pid).ppid(), flush=True)\n"
                 "    input()\n",

@@ -249,6 +249,7 @@ ROWS = (
         Layer.PROCESS,
         "kills the server (SIGKILL), and starts it again at the end",
         "processes killed",
+        (Parameter("data", Measure.WORD, "kept", "the server's files at the new start", ("kept", "gone")),),
         aliases=("crash",),
         ends_process=True,
     ),
@@ -275,7 +276,7 @@ ROWS = (
         "fd_limit",
         Layer.PROCESS,
         "limits the descriptors of the server to those that it has open",
-        "limits set",
+        "connections that could not be accepted",
         (Parameter("spare", Measure.COUNT, 0, "the descriptors that the server may still open"),),
     ),
     # The disk. These are judged on a server's acknowledged writes.

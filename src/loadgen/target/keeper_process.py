@@ -10,9 +10,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from loadgen.errors import LoadgenError
 from loadgen.target import keeper
@@ -29,11 +30,28 @@ class KeeperError(LoadgenError):
 
 
 class StartError(LoadgenError):
-    """The program could not be started: `step` is folder, files, log, fork, group, cpus, cwd or program."""
+    """The program could not be started: `step` is folder, apart, files, log, fork, group, cpus, cwd or program."""
 
-    def __init__(self, step: str, number: int) -> None:
-        super().__init__(os.strerror(number))
+    def __init__(self, step: str, number: int, said: str = "") -> None:
+        super().__init__(said or os.strerror(number))
         self.step = step
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Surroundings that a program does not share with loadgen, set up and removed by the keeper, which is root."""
+
+    net: bool = False
+    """True: the keeper makes a network namespace."""
+    mount: bool = False
+    """True: the keeper makes a mount namespace, and detaches what is mounted at the task's `data` at the end."""
+    commands: tuple[tuple[tuple[str, ...], str], ...] = ()
+    """Commands that the keeper runs in the namespaces before the start, each with its standard input. `{keeper}` and
+    `{loadgen}` stand for the process ids of the keeper and of loadgen."""
+    cgroups: tuple[str, ...] = ()
+    """The paths of control groups to make and to put the program into; `{keeper}` stands for the keeper's pid."""
+    user: tuple[int, int] | None = None
+    """The user and the group that the program runs as; None: the keeper's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +70,12 @@ class Task:
     folder: str
     """The path of a folder that must not exist yet, and is removed at the end."""
     stop_timeout_s: float
+    data: str = ""
+    """The path of the folder for the program's own files: `folder`, or a folder in it. Empty: `folder`."""
     files: dict[str, str] = field(default_factory=dict)
-    """The names and texts of files that are written into the folder first."""
+    """The names and texts of files that are written into the data folder first."""
+    apart: Apart | None = None
+    """None: the program shares everything with loadgen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +105,21 @@ class End:
 class KeeperProcess:
     """A keeper and its program, from the construction to `close`.
 
-    `pid` is the program's, which leads a process group of its own. Raises StartError when the program cannot be
-    started, and KeeperError for anything else.
+    `pid` is the program's, which leads a process group of its own; 0 while the program is killed. Raises StartError
+    when the program cannot be started, and KeeperError for anything else. Orders may be given by another thread than
+    that which asks for the end.
     """
 
     def __init__(self, task: Task) -> None:
-        self.task = task
+        self.task = replace(task, data=task.data or task.folder)
         self.pid = 0
         self.end: End | None = None
         self._program = -1
         """A pidfd of the program, if the system has pidfds: unlike a process id, a pidfd is never another process's."""
+        self.expects_end = False
+        """True while the program is to be killed by the kernel: such an end is kept in `expected_end`, not in `end`."""
+        self.expected_end: End | None = None
+        self._turn = threading.RLock()
         self._partial_line = b""
         self._done: set[str] = set()
         self._closed = False
@@ -115,7 +142,7 @@ class KeeperProcess:
         self._stdin, self._stdout = self.process.stdin.fileno(), self.process.stdout.fileno()
         os.set_blocking(self._stdout, False)
         try:
-            self._send(json.dumps(asdict(task)))
+            self._send(json.dumps(asdict(self.task)))
             self._await(lambda: self.pid != 0)
         except BaseException:
             self.close()
@@ -123,6 +150,15 @@ class KeeperProcess:
 
     def hear(self, timeout_s: float = 0.0) -> None:
         """Process the keeper's messages; wait for `timeout_s` at most, and not when the program has ended."""
+        if not self._turn.acquire(blocking=timeout_s > 0):
+            # Another thread awaits an answer, and processes the messages meanwhile.
+            return
+        try:
+            self._hear(timeout_s)
+        finally:
+            self._turn.release()
+
+    def _hear(self, timeout_s: float) -> None:
         if self._closed or self.end is not None:
             return
         if timeout_s > 0:
@@ -146,6 +182,22 @@ class KeeperProcess:
     def resume(self) -> None:
         self._ask("resume")
 
+    def kill(self) -> None:
+        """Kill every process of the program by SIGKILL, and return when none is left. `end` stays None."""
+        self._ask("kill")
+        self.pid = 0
+
+    def start(self) -> None:
+        """Start the program again, after `kill` or an expected end. Raises StartError."""
+        with self._turn:
+            self._ask("kill")
+            self.expects_end, self.expected_end, self.pid = False, None, 0
+            self._ask("start")
+
+    def empty(self) -> None:
+        """Remove what the program has written into its folder. The program must have been killed."""
+        self._ask("empty")
+
     def close(self) -> None:
         """End the program, and return when no process of it is left. May be called again."""
         if self._closed:
@@ -167,12 +219,13 @@ class KeeperProcess:
             os.close(self._program)
 
     def _ask(self, word: str) -> None:
-        self.hear()
-        if self._closed or self.end is not None:
-            return
-        self._done.discard(word)
-        self._send(word)
-        self._await(lambda: word in self._done or self.end is not None)
+        with self._turn:
+            self.hear()
+            if self._closed or self.end is not None:
+                return
+            self._done.discard(word)
+            self._send(word)
+            self._await(lambda: word in self._done or self.end is not None)
 
     def _send(self, line: str) -> None:
         # If the keeper has died, the next read finds out.
@@ -191,11 +244,16 @@ class KeeperProcess:
     def _note(self, said: dict[str, object]) -> None:
         match said:
             case {"failed": str(step), "errno": int(number)}:
-                raise StartError(step, number)
+                raise StartError(step, number, str(said.get("said") or ""))
             case {"pid": int(pid)}:
                 self.pid = pid
+                if self._program >= 0:
+                    os.close(self._program)
+                    self._program = -1
                 with contextlib.suppress(AttributeError, OSError):
                     self._program = os.pidfd_open(pid)
+            case {"ended": int(status), "others": bool(others)} if self.expects_end:
+                self.expected_end = End(status, others)
             case {"ended": int(status), "others": bool(others)}:
                 self.end = End(status, others)
             case {"done": str(word)}:

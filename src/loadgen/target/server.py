@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,8 @@ from loadgen.errors import LoadgenError, TargetError
 from loadgen.events import Progress
 from loadgen.plan import Endpoint, Target
 from loadgen.server_plan import HOST, ServerPlan
-from loadgen.target import build, folder, port, program
+from loadgen.surroundings import SHARED
+from loadgen.target import apart, build, folder, port, program
 from loadgen.target.keeper_process import KeeperProcess, StartError, Task
 from loadgen.target.log import ServerLog
 from loadgen.target.process import ProcessTree
@@ -35,6 +37,12 @@ _INTERVAL_S = 0.01
 
 # The time after which waiting for a server to be ready is reported.
 _LONG_WAIT_S = 2.0
+
+# A command inside a server's namespaces takes milliseconds.
+_COMMAND_TIMEOUT_S = 10.0
+
+NOTES = "LOADGEN_NOTES"
+"""A variable of a server that is started with a library: the path of the file in which the library takes its notes."""
 
 _IN_USE = re.compile(r"(?i:\b(?:address|port)\b.{0,40}\bin use\b)|EADDRINUSE")
 
@@ -55,7 +63,8 @@ class ManagedServer:
     """A server as a context manager: `__enter__` starts the server and returns when the server answers.
 
     `host`, `port` and `pid` are known then. The server has a process group of its own, and ends with this process,
-    however this process ends. `emit` receives the time spent waiting. Raises ServerError. For use by one thread.
+    however this process ends. `emit` receives the time spent waiting. Raises ServerError. For use by one thread; but
+    the methods under "What faults do" may be called by another thread than those under "While it runs".
     """
 
     def __init__(self, plan: ServerPlan, emit: Callable[[Progress], None] = lambda progress: None) -> None:
@@ -65,6 +74,11 @@ class ManagedServer:
         self.host = HOST
         self.port = plan.port
         self.pid = 0
+        """The process id of the server, which a restart changes."""
+        self.data = Path()
+        """The server's own folder, as loadgen can open it: also where that folder is in a mount namespace."""
+        self.notes = Path()
+        """The file in which the library of the server's surroundings takes its notes."""
         self._kept: KeeperProcess | None = None
         self._tree: ProcessTree | None = None
         self._log: ServerLog | None = None
@@ -84,7 +98,7 @@ class ManagedServer:
             self._kept = self._tree = self._log = self._instance = None
             try:
                 self._start()
-                self._await_ready()
+                self._await_ready(self._report_wait)
             except BaseException as error:
                 self.stop()
                 self._exit_report = ""
@@ -156,6 +170,89 @@ class ManagedServer:
             if self._log is not None:
                 self._log.close()
 
+    # ── What faults do ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def keeper_pid(self) -> int:
+        """The process id of the server's keeper, in whose namespaces the server runs."""
+        return self._running().process.pid
+
+    @property
+    def outer_interface(self) -> str:
+        """The name of the host's end of the server's veth pair."""
+        return f"{apart.PREFIX}{self.keeper_pid}"
+
+    @property
+    def cgroups(self) -> tuple[Path, ...]:
+        """The control groups of the server, one for each hierarchy; empty when the server has none of its own."""
+        task = self._running().task
+        groups = task.apart.cgroups if task.apart is not None else ()
+        return tuple(Path(group.replace("{keeper}", str(self.keeper_pid))) for group in groups)
+
+    def namespace_command(self, *command: str) -> list[str]:
+        """Return a command, whose first word is the name of a tool, as one that runs in the server's namespaces.
+
+        Raises ApartError when the tool is not installed.
+        """
+        nsenter = [apart.tool("nsenter"), "-t", str(self.keeper_pid)]
+        task = self._running().task
+        if task.apart is not None:
+            nsenter += ["-n"] * task.apart.net + ["-m"] * task.apart.mount
+        return [*nsenter, "--", apart.tool(command[0]), *command[1:]]
+
+    def inside(self, *command: str, told: str = "") -> str:
+        """Run a command in the server's namespaces, which reads `told`, and return its output. Raises ServerError."""
+        entering = self.namespace_command(*command)
+        try:
+            ran = subprocess.run(
+                entering, input=told, capture_output=True, text=True, errors="replace", timeout=_COMMAND_TIMEOUT_S
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            words = " ".join(command)
+            raise ServerError(f"The command {words} could not be run beside {self.name}: {error}.") from None
+        if ran.returncode:
+            said = (ran.stderr or ran.stdout).strip().splitlines()
+            reason = said[0] if said else f"exit status {ran.returncode}"
+            raise ServerError(f"The command {' '.join(command)} failed beside {self.name}: {reason}.")
+        return ran.stdout
+
+    def kill(self) -> None:
+        """Kill the server and all its processes by SIGKILL, and return when none is left. `exit_report` stays empty."""
+        self._running().kill()
+        self.pid = 0
+
+    def expect_end(self, *, expected: bool = True) -> None:
+        """Let the server's next end be an expected one, as when the kernel is made to kill it; or no longer."""
+        self._running().expects_end = expected
+
+    def has_ended(self) -> bool:
+        """True while the server is down: killed by `kill`, ended as expected, or ended by itself."""
+        kept = self._running()
+        kept.hear()
+        return kept.pid == 0 or kept.expected_end is not None or kept.end is not None
+
+    def restart(self, *, empty: bool = False) -> None:
+        """Start the server again, on the same port and with the same folder, and return when it answers.
+
+        The server is killed first if it runs. With `empty`, what it has written is removed. Raises ServerError.
+        """
+        kept = self._running()
+        kept.kill()
+        if empty:
+            kept.empty()
+        self._began_s, self._instance = time.time(), None
+        try:
+            kept.start()
+        except StartError as error:
+            raise ServerError(_why_not(self.plan, kept.task, error)) from None
+        self.pid = kept.pid
+        self._await_ready(lambda waited_s: None)
+
+    def _running(self) -> KeeperProcess:
+        if self._kept is None:
+            raise ServerError(f"{self.name} has been stopped.")
+        return self._kept
+
     # ── The start ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _build_missing_program(self) -> None:
@@ -170,14 +267,17 @@ class ManagedServer:
     def _start(self) -> None:
         """Start the server's program."""
         plan = self.plan
-        if plan.port and port.is_taken(HOST, plan.port):
+        netns = plan.surroundings.netns
+        if plan.port and not netns and port.is_taken(HOST, plan.port):
             holder = port.listener(plan.port) or "another process"
             raise ServerError(
                 f"Port {plan.port} of [target.server] is in use by {holder}: stop that, or leave target.server.port "
                 "out for a free one."
             )
         self.port = plan.port or port.free(HOST)
-        task = self._task()
+        pair = apart.free_pair() if netns else None
+        self.host = pair.server if pair is not None else HOST
+        task = self._task(pair)
         end_of_log = Path(task.log).stat().st_size if Path(task.log).is_file() else 0
         self._began_s = time.time()
         try:
@@ -185,20 +285,26 @@ class ManagedServer:
         except StartError as error:
             raise ServerError(_why_not(plan, task, error)) from None
         self.pid = self._kept.pid
+        mount = task.apart is not None and task.apart.mount
+        self.data = Path(f"/proc/{self.keeper_pid}/root{task.data}" if mount else task.data)
         # Counting the keeper's descendants includes daemons and ended processes.
         self._tree = ProcessTree(self._kept.process.pid, counts_root=False)
         self._log = ServerLog(os.open(task.log, os.O_RDONLY), end_of_log, plan.log_patterns, plan.target.password)
 
-    def _task(self) -> Task:
-        plan = self.plan
+    def _task(self, pair: apart.Pair | None) -> Task:
+        plan, surroundings = self.plan, self.plan.surroundings
         own = folder.fresh(plan.name)
+        data = own / "data" if surroundings != SHARED else own
+        self.notes = own / "notes"
 
         def filled(text: str) -> str:
-            for placeholder, value in {"{host}": HOST, "{port}": str(self.port), "{dir}": str(own)}.items():
+            for placeholder, value in {"{host}": self.host, "{port}": str(self.port), "{dir}": str(data)}.items():
                 text = text.replace(placeholder, value)
             return text
 
         env = {name: filled(value) for name, value in plan.env}
+        if surroundings.preload:
+            env |= {"LD_PRELOAD": surroundings.preload, NOTES: str(self.notes)}
         path, *first = program.found(filled(plan.command[0]), os.environ | env)
         if plan.cwd and not Path(plan.cwd).is_dir():
             raise ServerError(f"The folder {plan.cwd} of target.server.cwd is not there: make it, or correct the path.")
@@ -208,26 +314,28 @@ class ManagedServer:
             program=path,
             arguments=(*first, *map(filled, plan.command[1:])),
             env=env,
-            cwd=str(Path(plan.cwd).absolute()) if plan.cwd else str(own),
+            cwd=str(Path(plan.cwd).absolute()) if plan.cwd else str(data),
             cpus=plan.cpus,
             log=str(Path(plan.log).absolute()) if plan.log else str(own / "server.log"),
             folder=str(own),
             files={name: filled(text) for name, text in plan.files},
             stop_timeout_s=plan.stop_timeout_ns / NS_PER_S,
+            data=str(data),
+            apart=apart.task_of(surroundings, pair, str(data), path),
         )
 
     def _target(self) -> Target:
         """Return the server as the target of a load."""
-        return replace(self.plan.target, endpoints=(Endpoint(HOST, self.port, HOST),))
+        return replace(self.plan.target, endpoints=(Endpoint(self.host, self.port, self.host),))
 
-    def _await_ready(self) -> None:
-        """Wait until this very server answers by its protocol."""
+    def _await_ready(self, report: Callable[[float], None]) -> None:
+        """Wait until this very server answers by its protocol; `report` is told the time waited, in seconds."""
         assert self._kept is not None
         target, began = self._target(), time.monotonic()
         deadline = began + self.plan.ready_timeout_ns / NS_PER_S
         answer = ready.Readiness(ready.State.SILENT)
         while (left := deadline - time.monotonic()) > 0:
-            self._report_wait(time.monotonic() - began)
+            report(time.monotonic() - began)
             asked = ready.ask(target, min(left, ready.ANSWER_TIMEOUT_S))
             # A question that the deadline cut short is no better than the answer before it.
             if left >= ready.ANSWER_TIMEOUT_S or asked.state is not ready.State.SILENT or not answer.words:
@@ -258,6 +366,9 @@ class ManagedServer:
     def _check_is_ours(self) -> None:
         """Raise ServerError when a process that is not ours answers on our port."""
         assert self._tree is not None
+        if self.plan.surroundings.netns:
+            # No other process listens at an address of the server's own network.
+            return
         ours, said = self._tree.pids(), self._instance.pid if self._instance is not None else 0
         if said in ours:
             return
@@ -321,6 +432,11 @@ def _why_not(plan: ServerPlan, task: Task, error: StartError) -> str:
     match error.step:
         case "folder":
             return f"The folder {task.folder} could not be made ({error}): set TMPDIR to one that can be written to."
+        case "apart":
+            return (
+                f"The surroundings of {plan.name} could not be set up ({error}): they take root, and a kernel that has "
+                "network namespaces, mount namespaces and control groups."
+            )
         case "files":
             return (
                 f"The files of [target.server.files] could not be written into {task.folder} ({error}): see that there "

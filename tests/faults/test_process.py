@@ -1,0 +1,117 @@
+"""Faults of the process layer on real servers: each has its effect, counts it, and is over after its end."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack, suppress
+
+import pytest
+from kernel_faults import MEMCACHED, REDIS, answers_again, ask_for, fault, server_for
+from real_servers import ask
+
+from loadgen.faults.interpreter import FaultError
+from loadgen.faults.process import ProcessFaults
+from loadgen.target.server import ManagedServer
+
+
+@pytest.fixture
+def plain():
+    """A server that shares everything with loadgen: no root is needed."""
+    with ManagedServer(MEMCACHED) as server:
+        yield server
+
+
+def test_a_killed_server_is_down_until_the_end_and_no_exit_of_its_own_is_reported(plain):
+    faults, kill, pid = ProcessFaults([plain]), fault("kill"), plain.pid
+    faults.begin(kill, 1)
+    assert ask_for(plain, 0.2).errors.keys() == {"ConnectionRefusedError"}
+    assert (plain.exit_report(), plain.usage()) == ("", None)
+    faults.end(kill, 1)
+    assert answers_again(plain)
+    assert plain.pid != pid
+    assert faults.effects(kill, 1) == 1
+    assert not plain.restarted()
+
+
+@pytest.mark.parametrize(("data", "left"), [("kept", b"$1\r\n1\r\n"), ("gone", b"$-1\r\n")])
+def test_a_killed_server_has_its_data_again_or_none(data, left):
+    with ManagedServer(REDIS) as server:
+        faults, kill = ProcessFaults([server]), fault("kill", data=data)
+        assert ask(server.port, b"SET key 1\r\n", b"\r\n") == b"+OK\r\n"
+        faults.begin(kill, 1)
+        faults.end(kill, 1)
+        assert ask(server.port, b"GET key\r\nPING\r\n", b"PONG\r\n") == left + b"+PONG\r\n"
+
+
+def test_a_stopped_server_accepts_and_never_answers_until_it_is_resumed(plain):
+    faults, pause = ProcessFaults([plain]), fault("pause")
+    with socket.create_connection((plain.host, plain.port), timeout=20) as connection:
+        faults.begin(pause, 1)
+        assert ask_for(plain, 0.5).errors.keys() == {"TimeoutError"}
+        connection.sendall(b"mn\r\n")
+        faults.end(pause, 1)
+        assert connection.recv(100) == b"MN\r\n"
+    assert faults.effects(pause, 1) == 1
+
+
+def test_a_server_without_descriptors_leaves_connections_in_the_listeners_queue(plain):
+    faults, limit = ProcessFaults([plain]), fault("fd_limit")
+    faults.begin(limit, 1)
+    with ExitStack() as stack:
+        for _ in range(8):
+            # memcached shortens the queue when it has no descriptor left: some connections are not even queued.
+            with suppress(TimeoutError):
+                stack.enter_context(socket.create_connection((plain.host, plain.port), timeout=0.1))
+        assert "TimeoutError" in ask_for(plain, 0.4).errors
+        assert 1 <= faults.effects(limit, 1) <= 10
+    faults.end(limit, 1)
+    assert answers_again(plain)
+    assert faults.effects(limit, 1) >= 1
+
+
+def test_a_server_with_spare_descriptors_still_accepts_so_many(plain):
+    faults, limit = ProcessFaults([plain]), fault("fd_limit", spare=100)
+    faults.begin(limit, 1)
+    assert ask_for(plain, 0.2).errors == {}
+    faults.end(limit, 1)
+    assert faults.effects(limit, 1) == 0
+
+
+def test_a_quota_throttles_the_server_until_its_end():
+    with server_for(["cpu_quota"]) as server:
+        faults, quota = ProcessFaults([server]), fault("cpu_quota", share=0.01)
+        faults.begin(quota, 1)
+        slow = ask_for(server, 1.0, timeout_s=5)
+        assert max(slow.latencies_s) > 0.05
+        faults.end(quota, 1)
+        assert faults.effects(quota, 1) >= 3
+        throttled = faults.effects(quota, 1)
+        ask_for(server, 0.3)
+        assert faults.effects(quota, 1) == throttled
+
+
+def test_the_kernel_kills_a_server_out_of_memory_and_it_is_started_again():
+    with server_for(["oom"]) as server:
+        faults, oom, pid = ProcessFaults([server]), fault("oom"), server.pid
+        faults.begin(oom, 1)
+        assert ask_for(server, 0.2).answered == 0
+        assert server.exit_report() == ""
+        faults.end(oom, 1)
+        assert answers_again(server)
+        assert server.pid != pid
+        assert faults.effects(oom, 1) == 1
+
+
+def test_a_fault_that_cannot_begin_says_why_and_counts_nothing(plain):
+    faults = ProcessFaults([plain])
+    with pytest.raises(FaultError, match=r"node 1: the server has no control group of its own"):
+        faults.begin(fault("cpu_quota"), 1)
+    with pytest.raises(FaultError, match=r"node 2: there is 1 server of loadgen's own"):
+        faults.begin(fault("kill"), 2)
+    faults.end(fault("cpu_quota"), 1)
+    assert faults.effects(fault("cpu_quota"), 1) == 0
+    faults.begin(fault("pause"), 1)
+    with pytest.raises(FaultError, match="lasts already"):
+        faults.begin(fault("pause"), 1)
+    faults.close()
+    assert answers_again(plain)
