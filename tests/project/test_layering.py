@@ -170,7 +170,7 @@ client.node ← escape client.actions client.breaker client.connection client.er
 client.core ← client.actions client.batch client.connection client.errors client.meta client.node client.options
     client.request client.selection client.stats client.text
 client ← units client.actions client.batch client.breaker client.connection client.core client.errors client.meta
-    client.options client.pool client.reply client.request client.results client.stats
+    client.options client.pool client.request client.results client.stats
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits

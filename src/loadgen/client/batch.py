@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from loadgen.client.request import Request
@@ -21,3 +21,12 @@ class Batch:
         """The caller's own, such as a future."""
         for part in parts:
             part.batch = self
+
+    def replies(self) -> Iterable[tuple[Sequence[bytes], Any]]:
+        """Return each reply, or an exception in its place, with the keys that it is about. Every part has ended."""
+        for part in self.parts:
+            about = [[key] if isinstance(key, bytes) else key for key in part.expected]
+            if part.error is not None:
+                yield [key for keys in about for key in keys], part.error
+            else:
+                yield from zip(about, part.reply, strict=True)

@@ -19,7 +19,6 @@ from loadgen.client.core import Core
 from loadgen.client.errors import BadKey, CacheError
 from loadgen.client.meta import Item
 from loadgen.client.options import Keywords, Options
-from loadgen.client.reply import ErrorReply
 from loadgen.client.request import Request
 from loadgen.client.results import Results
 from loadgen.client.stats import Stats
@@ -241,15 +240,12 @@ class Client:
             raise request.error
         return request.reply
 
-    async def _ask_all(self, parts: Sequence[Request]) -> list[tuple[Sequence[bytes], Any]]:
-        """Carry out the parts of a batch: return each reply, or an error in its place, with the keys it is about."""
+    async def _ask_all(self, parts: Sequence[Request]) -> Iterable[tuple[Sequence[bytes], Any]]:
+        """Carry out the parts of a batch: return each reply, or an exception in its place, with the keys it is about."""
+        batch = Batch(parts)
         if parts:
-            await self._finish(Batch(parts))
-        return [
-            (about, self._core.nodes[part.node].error_of(reply, None) if isinstance(reply, ErrorReply) else reply)
-            for part in parts
-            for about, reply in _replies(part)
-        ]
+            await self._finish(batch)
+        return batch.replies()
 
     async def _finish(self, call: Request | Batch) -> None:
         loop = self._loop
@@ -420,11 +416,3 @@ def _ttl(ttl_s: int) -> int:
             f"ttl_s is {ttl_s}: it must be between 0, which never expires, and {LONGEST_TTL_S:,} (30 days)"
         )
     return int(ttl_s)
-
-
-def _replies(part: Request) -> Iterable[tuple[Sequence[bytes], Any]]:
-    """Return each reply of a part of a batch with the keys it is about; its one error with all of its keys."""
-    about = [[key] if isinstance(key, bytes) else key for key in part.expected]
-    if part.error is not None:
-        return [([key for keys in about for key in keys], part.error)]
-    return zip(about, part.reply, strict=True)

@@ -313,8 +313,10 @@ class Node:
             self._ended(request, now_ns, actions)
             return
         well = all(reply.says_nothing_of_the_node for reply in refused)
-        if not request.replies:
-            request.error = self.error_of(refused[0], request.key)
+        if request.replies:
+            request.reply = [self._error_of(r, None) if type(r) is ErrorReply else r for r in request.reply]
+        else:
+            request.error = self._error_of(refused[0], request.key)
         self._end(request, Outcome.SUCCESS if well else Outcome.FAILURE, now_ns, actions)
         self._ended(request, now_ns, actions)
 
@@ -407,7 +409,7 @@ class Node:
         text = f"the breaker of {self.name} is half-open: its probes are under way"
         return TooManyProbes(text, node=self.index, key=request.key)
 
-    def error_of(self, reply: ErrorReply, key: bytes | None) -> CacheError:
+    def _error_of(self, reply: ErrorReply, key: bytes | None) -> CacheError:
         """Return the exception of a reply that is an error."""
         kind = ServerError if reply.servers else RequestError
         return kind(f"{self.name} replied {printable(reply.text)}", node=self.index, key=key)
