@@ -145,6 +145,7 @@ class FaultTable(Table):
     drop: Share | None = parameter("drop")
     share: Share | None = parameter("share")
     spare: Tally | None = parameter("spare")
+    data: Literal["kept", "gone"] | None = parameter("data")
 
     @field_validator("kind")
     @classmethod
