@@ -141,6 +141,11 @@ faults.operator_thread ← faults.fault faults.operator faults.report faults.tim
 faults.node ← usage faults.fault faults.interpreter faults.kinds target
 faults.bench ← errors usage server_plan plan events faults.fault faults.interpreter faults.operator
     faults.operator_thread faults.node target
+faults.proxy.chain ←
+faults.proxy._pump ← engine._clock engine._time engine._transport faults.proxy.chain
+faults.proxy.api ← version faults.proxy.chain
+faults.proxy ← errors escape events plan server_plan faults.fault faults.interpreter faults.proxy.chain
+    faults.proxy._pump faults.proxy.api target
 trial.plan ← plan faults.fault
 trial.observed ← algebra engine._histogram
 trial.check ← severity
@@ -219,8 +224,8 @@ cli ← errors escape severity reason server_plan usage plan events stats judge.
     faults.operator_thread faults.bench host target.talk runner compare config.tables config output cli.options
     cli.flags version
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
-    selftest.reach selftest.bench host target runner compare smoke config record output.paper output.formats output
-    cli.options cli.flags cli version __init__
+    selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare smoke
+    config record output.paper output.formats output cli.options cli.flags cli version __init__
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry
@@ -248,13 +253,13 @@ DOORS: dict[str, set[str]] = {
     "pydantic_core": {"config"},
     "orjson": {"record"},
     "hdrh": {"snapshot"},
-    "uvloop": {"worker", "server.builtin"},
+    "uvloop": {"worker", "server.builtin", "faults.proxy"},
     "hiredis": {"target.talk"},
     "rich": {"output"},
     "textual": {"output.tui"},
     "psutil": {"target"},
     "time.h": {"engine._clock", "server._connection", "server._faults"},
-    "sys/socket.h": {"engine._transport", "server._connection"},
+    "sys/socket.h": {"engine._transport", "server._connection", "faults.proxy._pump"},
 }
 # They are told the time.
 WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) and not row.startswith("__")} - {

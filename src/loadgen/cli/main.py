@@ -13,6 +13,7 @@ GROUPS = {
         "run": "put load on a server and report the results (the default verb)",
         "saturate": "find the highest rate at which a server meets its SLO",
         "serve": "run the built-in server",
+        "proxy": "run a fault-injecting proxy with Toxiproxy's HTTP API",
     },
     "judge": {
         "smoke": "start, query, load and stop a server: PASS or FAIL",

@@ -12,6 +12,10 @@ class FaultError(LoadgenError):
     """A fault could not be begun or ended, in one sentence."""
 
 
+class EffectsUnknownError(FaultError):
+    """The effects of a fault cannot be counted where it is carried out, in one sentence."""
+
+
 class Interpreter(Protocol):
     """What carries out the faults of one layer on the nodes of a bench.
 
@@ -26,4 +30,7 @@ class Interpreter(Protocol):
         """End the fault on a node, and return when it has ended: a killed server answers again. Raises FaultError."""
 
     def effects(self, fault: Fault, node: int) -> int:
-        """Return how often the fault has taken effect on a node until now. Raises FaultError."""
+        """Return how often the fault has taken effect on a node until now.
+
+        Raises EffectsUnknownError when that cannot be counted, and FaultError.
+        """
