@@ -10,11 +10,13 @@ from loadgen.faults.net import NetFaults, filters
 from loadgen.target.server import ManagedServer
 
 KINDS = ("loss", "black_hole", "syn_drop", "refuse", "rst", "throttle", "link_down")
+QUEUED = ("delay", "reorder", "burst_loss", "duplicate")
+MS = 1_000_000
 
 
 @pytest.fixture(scope="module")
 def server():
-    with server_for(KINDS) as started:
+    with server_for(KINDS + QUEUED) as started:
         yield started
 
 
@@ -85,7 +87,7 @@ def test_two_faults_at_once_have_counters_of_their_own(server: ManagedServer):
 
 def test_the_hosts_own_network_is_refused():
     with ManagedServer(MEMCACHED) as plain, NetFaults([plain]) as faults:
-        for kind in KINDS:
+        for kind in KINDS + QUEUED:
             with pytest.raises(FaultError, match=r"node 1: the server has no network namespace of its own"):
                 faults.begin(fault(kind), 1)
 
@@ -97,3 +99,71 @@ def test_rules_match_the_link_only_in_the_directions_asked_for():
     assert "oifname" not in filters.script("lg-1", fault("loss", direction="in"))
     assert "iifname" not in filters.script("lg-1", fault("loss", direction="out"))
     assert "numgen inc mod 7 == 6 counter" in filters.script("lg-1", fault("loss", nth=7))
+
+
+# ── Packets queued for decisions ────────────────────────────────────────────────────────────────────────────────────
+
+
+def netstat(server: ManagedServer, name: str) -> int:
+    """A counter of TCP in the server's namespace, from proc_net(5)'s netstat."""
+    names, values = (line.split() for line in server.inside("cat", "/proc/self/net/netstat").splitlines()[:2])
+    return int(values[names.index(name)])
+
+
+def test_a_delay_is_added_to_every_answer_until_its_end(server: ManagedServer):
+    with NetFaults([server]) as faults:
+        delay = fault("delay", delay=30 * MS, direction="out")
+        faults.begin(delay, 1)
+        seen = ask_for(server, 1.0, timeout_s=5)
+        faults.end(delay, 1)
+        assert min(seen.latencies_s) >= 0.03
+        assert faults.effects(delay, 1) >= seen.answered
+        assert ask_for(server, 0.3).quantile_s(0.1) < 0.02
+
+
+def test_a_burst_is_lost_and_sent_again(server: ManagedServer):
+    before = netstat(server, "TCPLostRetransmit") + netstat(server, "TCPTimeouts")
+    with NetFaults([server]) as faults:
+        burst = fault("burst_loss", seed=3, enter=0.2, leave=0.5, direction="out")
+        faults.begin(burst, 1)
+        seen = ask_for(server, 1.0, timeout_s=5)
+        faults.end(burst, 1)
+        assert seen.errors == {}
+        assert faults.effects(burst, 1) >= 1
+        assert max(seen.latencies_s) > 0.15 or netstat(server, "TCPTimeouts") > before
+
+
+def test_a_packet_sent_twice_arrives_twice(server: ManagedServer):
+    with NetFaults([server]) as faults:
+        for direction, counter in (("out", "TCPDSACKRecv"), ("in", "TCPDSACKOldSent")):
+            twice, before = fault("duplicate", probability=0.5, direction=direction), netstat(server, counter)
+            faults.begin(twice, 1)
+            seen = ask_for(server, 0.4, timeout_s=5)
+            faults.end(twice, 1)
+            assert seen.errors == {}
+            # RFC 2883: a receiver reports each segment that it had already. Few reports are lost or put together.
+            reported = netstat(server, counter) - before
+            assert faults.effects(twice, 1) / 2 <= reported <= faults.effects(twice, 1)
+
+
+def test_a_packet_held_back_is_overtaken(server: ManagedServer):
+    with NetFaults([server]) as faults:
+        held = fault("reorder", probability=0.2, delay=20 * MS, direction="out")
+        faults.begin(held, 1)
+        seen = ask_for(server, 0.6, timeout_s=5)
+        faults.end(held, 1)
+        late = sum(latency >= 0.02 for latency in seen.latencies_s)
+        assert seen.errors == {}
+        assert 1 <= late <= faults.effects(held, 1) < seen.answered
+
+
+def test_two_queues_at_once_both_decide(server: ManagedServer):
+    with NetFaults([server]) as faults:
+        one, two = (fault("delay", delay=delay * MS, direction="out") for delay in (20, 21))
+        faults.begin(one, 1)
+        faults.begin(two, 1)
+        seen = ask_for(server, 0.4, timeout_s=5)
+        faults.end(one, 1)
+        faults.end(two, 1)
+        assert min(seen.latencies_s) >= 0.041
+        assert min(faults.effects(one, 1), faults.effects(two, 1)) >= seen.answered

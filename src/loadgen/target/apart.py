@@ -30,6 +30,10 @@ INTERFACE = "lg-0"
 _BENCHMARKS = ipaddress.ip_network("198.18.0.0/15")
 _PAIR_BITS = 2
 
+# A packet is one segment, as on a wire: otherwise the kernel passes up to 64 KiB through a veth as one packet, and the
+# loss of a packet would be that of dozens.
+_ONE_SEGMENT = "gso_max_segs 1"
+
 _CGROUPS = Path("/sys/fs/cgroup")
 CONTROLLERS = ("cpu", "memory")
 _ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
@@ -105,9 +109,9 @@ def _linking(pair: Pair) -> list[tuple[tuple[str, ...], str]]:
         "link set lo up\n"
         f"link add {INTERFACE} type veth peer name {outside} netns {{loadgen}}\n"
         f"addr add {pair.server}/{pair.prefix} dev {INTERFACE}\n"
-        f"link set {INTERFACE} up\n"
+        f"link set {INTERFACE} {_ONE_SEGMENT} up\n"
     )
-    outer = f"addr add {pair.host}/{pair.prefix} dev {outside}\nlink set {outside} up\n"
+    outer = f"addr add {pair.host}/{pair.prefix} dev {outside}\nlink set {outside} {_ONE_SEGMENT} up\n"
     return [
         ((ip, "-batch", "-"), inner),
         ((tool("nsenter"), "--net=/proc/{loadgen}/ns/net", ip, "-batch", "-"), outer),

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from loadgen.faults.layer import LayerFaults
 from loadgen.faults.net import filters
 from loadgen.faults.net.link import LinkDown
+from loadgen.faults.net.queued import Queued
 from loadgen.faults.net.throttle import Throttle
+from loadgen.faults.packets.decisions import KINDS as QUEUED
 from loadgen.target.server import ManagedServer
 
 
@@ -16,4 +18,5 @@ class NetFaults(LayerFaults):
 
     def __init__(self, servers: Sequence[ManagedServer]) -> None:
         rules = dict.fromkeys(filters.RULES, filters.Filter)
-        super().__init__(servers, {**rules, "throttle": Throttle, "link_down": LinkDown})
+        queues = dict.fromkeys(QUEUED, Queued)
+        super().__init__(servers, {**rules, **queues, "throttle": Throttle, "link_down": LinkDown})
