@@ -23,20 +23,22 @@ class ManagedProxy:
     """A proxy process as a context manager: `__enter__` starts the process and returns when its API answers.
 
     One process can have a proxy for each node. `url` and `api` are known from `__enter__` on. `emit` receives the time
-    spent waiting. Raises ServerError, a LoadgenError. For use by one thread.
+    spent waiting. `options` are further options of `loadgen proxy`. Raises ServerError, a LoadgenError. For use by one
+    thread.
     """
 
     def __init__(
-        self, seed: int | None = None, emit: Callable[[Progress], None] = lambda progress: None, log: str = ""
+        self,
+        seed: int | None = None,
+        emit: Callable[[Progress], None] = lambda progress: None,
+        options: tuple[str, ...] = (),
     ) -> None:
-        options = ("--seed", str(seed)) if seed is not None else ()
-        verbose = ("--verbose",) if log else ()
+        seeded = ("--seed", str(seed)) if seed is not None else ()
         plan = ServerPlan(
             "loadgen proxy",
-            ("loadgen", "proxy", "--host", "{host}", "--port", "{port}", *options, *verbose),
+            ("loadgen", "proxy", "--host", "{host}", "--port", "{port}", *seeded, *options),
             # A process that accepts connections is ready for the question that the API is then asked.
             Target("memcache", (Endpoint(HOST, 0, HOST),), precheck="none"),
-            log=log,
         )
         self._server = ManagedServer(plan, emit)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,11 +67,18 @@ class Toxic:
 
     def shown(self) -> dict[str, object]:
         """Return the toxic as Toxiproxy's JSON."""
-        toxicity = float(f"{self.toxicity:.9g}")
         return {
             "attributes": self.behaviour.attributes(),
             "name": self.name,
             "type": self.behaviour.name,
             "stream": self.stream,
-            "toxicity": int(toxicity) if toxicity.is_integer() else self.toxicity,
+            "toxicity": _shortest(self.toxicity),
         }
+
+
+def _shortest(number: float) -> float:
+    """Return the number with the fewest digits that is the same float32, as Go writes it; a whole one as an int."""
+    if number.is_integer():
+        return int(number)
+    same = (float(f"{number:.{digits}g}") for digits in range(1, 10))
+    return next(short for short in same if struct.pack("f", short) == struct.pack("f", number))
