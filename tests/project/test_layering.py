@@ -150,6 +150,22 @@ faults.proxy ← errors escape events plan server_plan faults.fault faults.inter
 trial.plan ← plan faults.fault
 trial.observed ← algebra engine._histogram
 trial.check ← severity
+trial.value ←
+trial.ledger ← trial.value
+trial.counters ←
+trial.workloads ← units errors trial.plan
+trial.traffic ← units trial.plan
+trial.schedule ← units trial.plan
+trial.claims ← trial.schedule
+trial.book ← engine._histogram trial.observed trial.plan trial.ledger trial.counters trial.traffic
+trial.adapters ← errors trial.observed trial.plan trial.traffic
+trial.sockets ← plan
+trial.messages ← trial.observed trial.plan
+trial.tasks ← units engine._reactor trial.plan trial.traffic trial.claims trial.book trial.adapters trial.messages
+trial.threads ← units trial.plan trial.traffic trial.claims trial.book trial.adapters trial.messages trial.tasks
+trial.caller ← units errors engine._time engine._reactor worker trial.observed trial.plan trial.traffic trial.schedule
+    trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks trial.threads
+trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller
 trial.scenario ← faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
 trial.evidence ← faults.report trial.ended trial.observed trial.plan
@@ -254,7 +270,10 @@ DOORS: dict[str, set[str]] = {
     "pydantic_core": {"config"},
     "orjson": {"record"},
     "hdrh": {"snapshot"},
-    "uvloop": {"worker", "server.builtin", "faults.proxy"},
+    "uvloop": {"worker", "server.builtin", "faults.proxy", "trial.caller"},
+    "pymemcache": {"trial.adapters"},
+    "aiomcache": {"trial.adapters"},
+    "coredis": {"trial.adapters"},
     "hiredis": {"target.talk"},
     "rich": {"output"},
     "textual": {"output.tui"},

@@ -115,6 +115,10 @@ cdef class Reactor:
         heappush(self.calls, (at_ns, self.numbers, call))
         self.arm()
 
+    def keep_time(self):
+        """Carry out the calls of `at` on the loop, without any stream. An engine serves the reactor by itself."""
+        self.serve(Watcher())
+
     def forget_calls(self):
         """Drop all calls that `at` has scheduled."""
         self.calls.clear()

@@ -74,11 +74,13 @@ class CallerPlan:
     """The deadline of an operation, passed to the factory as `timeout_s`."""
     seed: int
     writer: int
-    """The number of the caller process, which its values carry."""
+    """The number of the caller process, which its values carry: from 1 to `writers`."""
     writers: int
     """The number of caller processes."""
     report_ns: int = 200_000_000
     """The time between reports."""
+    tolerance_ns: int = 100_000_000
+    """The time after its deadline at which an operation is overdue."""
 
 
 @dataclass(frozen=True, slots=True)

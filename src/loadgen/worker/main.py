@@ -9,16 +9,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import pickle
 import resource
 import socket
-import struct
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import uvloop
 
@@ -53,6 +51,7 @@ from loadgen.worker.messages import (
     WriteKeys,
     Written,
 )
+from loadgen.worker.pipe import Pipe
 
 # The time between two reports on the progress of a prefill.
 PREFILL_INTERVAL_NS = 250 * NS_PER_MS
@@ -79,46 +78,6 @@ def max_rss_bytes() -> int:
         with Path("/proc/self/status").open(encoding="ascii") as status:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-class Pipe(asyncio.Protocol):
-    """The channel of messages to and from the parent process.
-
-    Sent messages wait in the loop's own buffer, so that a slow reader does not hold up the load.
-    """
-
-    transport: asyncio.Transport
-
-    def __init__(self, received: Callable[[Any], None], closed: Callable[[], None]) -> None:
-        self.received = received
-        self.closed = closed
-        self.buffer = bytearray()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        while len(self.buffer) >= 4:
-            (length,) = struct.unpack_from("!i", self.buffer)
-            if len(self.buffer) < 4 + length:
-                return
-            message = pickle.loads(self.buffer[4 : 4 + length])
-            del self.buffer[: 4 + length]
-            self.received(message)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.closed()
-
-    def send(self, message: object) -> None:
-        if self.transport.is_closing():
-            return  # The parent is gone, and this process is about to end.
-        data = pickle.dumps(message)
-        self.transport.write(struct.pack("!i", len(data)) + data)
-
-    def close(self) -> None:
-        """Close the channel after all sent messages have been written."""
-        self.transport.close()
 
 
 _OUR_KINDS = {*Failure, "greeting", "greeted by GET"}

@@ -9,11 +9,12 @@ import socket
 import subprocess
 import sys
 from multiprocessing.connection import Connection
+from typing import Any
 
 from loadgen.errors import WorkerError
 from loadgen.host.stop_signals import held_back
 from loadgen.plan import Plan
-from loadgen.worker.messages import OTHER_FILES, Hello, Message, Order
+from loadgen.worker.messages import OTHER_FILES
 
 
 def check_file_limit(connections: int) -> None:
@@ -28,33 +29,34 @@ def check_file_limit(connections: int) -> None:
         )
 
 
-class WorkerProcess:
-    """A worker of a plan in a process of its own. Raises WorkerError when it cannot be started."""
+class MessageProcess:
+    """A child process of ours that receives and sends messages. Raises WorkerError when it cannot be started."""
 
-    def __init__(self, plan: Plan, index: int) -> None:
-        check_file_limit(sum(plan.workers[index].connections))
+    def __init__(self, module: str, name: str, remedy: str, *, stderr: int | None = None) -> None:
+        """Start `main` of a module with the descriptor of its channel as the only argument.
+
+        `name` begins the sentence on a failure to start, such as "Worker 0", and `remedy` ends it.
+        """
         ours, theirs = socket.socketpair()
         try:
             with held_back():
                 self._process = subprocess.Popen(
                     # -P: a file in the current folder must not be imported as a module.
-                    [sys.executable, "-P", "-c", "from loadgen.worker.main import main; main()", str(theirs.fileno())],
+                    [sys.executable, "-P", "-c", f"from {module} import main; main()", str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
+                    stderr=stderr,
                     pass_fds=[theirs.fileno()],
                 )
         except OSError as error:
             ours.close()
-            raise WorkerError(
-                f"Worker {index} could not be started ({error.strerror}): free some memory or raise the limit on "
-                "processes (ulimit -u), or set general.threads to fewer."
-            ) from None
+            raise WorkerError(f"{name} could not be started ({error.strerror}): {remedy}") from None
         finally:
             theirs.close()
         self.pid = self._process.pid
         self._pipe = Connection(ours.detach())
 
-    def tell(self, message: Hello | Order) -> None:
+    def tell(self, message: object) -> None:
         """Send a message; nothing is sent to a process that has ended."""
         with contextlib.suppress(OSError):
             self._pipe.send(message)
@@ -63,13 +65,12 @@ class WorkerProcess:
         """Return the descriptor that is readable when `hear` returns or raises at once."""
         return self._pipe.fileno()
 
-    def hear(self) -> Message:
+    def hear(self) -> Any:
         """Return the next message. Raises EOFError after the last: how the process ended, in words after its name."""
         try:
-            message: Message = self._pipe.recv()
+            return self._pipe.recv()
         except (EOFError, OSError):
             raise EOFError(self._ending()) from None
-        return message
 
     def _ending(self) -> str:
         try:
@@ -90,6 +91,18 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+class WorkerProcess(MessageProcess):
+    """A worker of a plan in a process of its own. Raises WorkerError when it cannot be started."""
+
+    def __init__(self, plan: Plan, index: int) -> None:
+        check_file_limit(sum(plan.workers[index].connections))
+        super().__init__(
+            "loadgen.worker.main",
+            f"Worker {index}",
+            "free some memory or raise the limit on processes (ulimit -u), or set general.threads to fewer.",
+        )
 
 
 class WorkerProcesses:

@@ -1,0 +1,267 @@
+"""The account of one caller process: each operation from its beginning to its end, counted. Sans-IO: told the time.
+
+Every operation that began ends in exactly one count: ok, wrong, or an error of one class; or it is under way. The book
+knows no client and no loop: whoever calls the client tells the book what began, what came back and what was raised.
+Threads must call the book one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from loadgen.engine._histogram import Histogram
+from loadgen.trial.counters import Counters, Increment
+from loadgen.trial.ledger import Ledger, Read, Write, Wrong
+from loadgen.trial.observed import ByOperation, Counts, NodeState, Observed, Transition, WrongAnswer
+from loadgen.trial.plan import CallerPlan
+from loadgen.trial.traffic import Operation
+
+MOST_WRONG = 20
+"""Wrong answers that a report describes."""
+
+EXAMPLE_LENGTH = 200
+"""The most characters of an error's example."""
+
+COUNTER_BEGINS = b"0"
+"""The value from which counters begin."""
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """An operation under way."""
+
+    operation: Operation
+    node: int
+    intended_ns: int
+    begun_ns: int
+    overdue: bool = False
+    write: Write | None = None
+    reads: tuple[Read, ...] = ()
+    increment: Increment | None = None
+    value: bytes = b""
+    """The value of a set."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Counts that are still growing: those of one operation on one node in one interval."""
+
+    begun: int = 0
+    ok: int = 0
+    misses: int = 0
+    wrong: int = 0
+    errors: dict[str, int] = field(default_factory=dict)
+    overdue: int = 0
+    latency: Histogram = field(default_factory=Histogram)
+    failed_latency: Histogram = field(default_factory=Histogram)
+
+    def counts(self) -> Counts:
+        return Counts(
+            begun=self.begun,
+            ok=self.ok,
+            misses=self.misses,
+            wrong=self.wrong,
+            errors=self.errors,
+            overdue=self.overdue,
+            latency=self.latency,
+            failed_latency=self.failed_latency,
+        )
+
+
+class Book:
+    """The operations of one caller process."""
+
+    def __init__(self, plan: CallerPlan, now_ns: int) -> None:
+        self.ledger = Ledger(plan.writer, plan.seed & 0xFFFF_FFFF)
+        self.counters = Counters()
+        self.overdue_ns = plan.timeout_ns + plan.tolerance_ns
+        self.under_way: dict[Call, None] = {}
+        """In the order in which they began."""
+        self._from_ns = now_ns
+        self._due = 0
+        self._renew(0)
+
+    def _renew(self, from_ns: int) -> None:
+        self._from_ns = from_ns
+        self._tallies: dict[tuple[int, str], _Tally] = {}
+        self._wrong: list[WrongAnswer] = []
+        self._transitions: list[Transition] = []
+        self._examples: dict[str, str] = {}
+        self._slowest_ns = 0
+        self._loads = 0
+
+    # ── Operations ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def begin(self, operation: Operation, node: int, intended_ns: int, now_ns: int) -> Call:
+        """Begin an operation on a node (0: several, or not known). The call has the value that a set writes."""
+        call = Call(operation, node, intended_ns, now_ns)
+        match operation.kind:
+            case "get" | "get_many":
+                call.reads = tuple(self.ledger.read(key, now_ns) for key in operation.keys)
+            case "increment":
+                call.increment = self.counters.begin(operation.key, operation.delta)
+            case "set" if not operation.value_bytes:
+                call.value = COUNTER_BEGINS
+            case "set":
+                call.write = self.ledger.write(operation.key, now_ns)
+                call.value = self.ledger.value(call.write, operation.value_bytes)
+            case _:
+                call.write = self.ledger.write(operation.key, now_ns)
+        self.under_way[call] = None
+        self._tally(call).begun += 1
+        return call
+
+    def end(self, call: Call, answer: object, now_ns: int) -> None:
+        """End an operation that returned `answer`: see `adapters` for the answers of each operation."""
+        tally = self._ended(call, now_ns)
+        wrong = self._judge(call, answer, now_ns)
+        if wrong:
+            tally.wrong += 1
+            room = MOST_WRONG - len(self._wrong)
+            self._wrong += [self._named(call, key, finding, now_ns) for key, finding in wrong[:room]]
+            return
+        tally.ok += 1
+        tally.misses += answer is None or answer is False or answer == {}
+        tally.latency.record(max(0, now_ns - call.intended_ns))
+
+    def fail(self, call: Call, error: str, words: str, now_ns: int) -> None:
+        """End an operation that raised an exception: its class of `observed.ERRORS`, and the client's words."""
+        tally = self._ended(call, now_ns)
+        tally.errors[error] = tally.errors.get(error, 0) + 1
+        tally.failed_latency.record(max(0, now_ns - call.intended_ns))
+        self._examples.setdefault(error, words[:EXAMPLE_LENGTH])
+        if call.write is not None:
+            self.ledger.failed(call.write)
+        if call.increment is not None:
+            self.counters.failed(call.increment)
+        for read in call.reads:
+            self.ledger.gave_up(read)
+
+    def loaded(self) -> None:
+        """Count a value that a caller computed because the cache missed."""
+        self._loads += 1
+
+    def changed(self, transition: Transition) -> None:
+        """Note a change of a breaker's state."""
+        self._transitions.append(transition)
+
+    def _ended(self, call: Call, now_ns: int) -> _Tally:
+        del self.under_way[call]
+        tally = self._tally(call)
+        took_ns = now_ns - call.begun_ns
+        self._slowest_ns = max(self._slowest_ns, took_ns)
+        if took_ns > self.overdue_ns and not call.overdue:
+            tally.overdue += 1
+        return tally
+
+    def _tally(self, call: Call) -> _Tally:
+        place = (call.node, call.operation.kind)
+        tally = self._tallies.get(place)
+        if tally is None:
+            tally = self._tallies[place] = _Tally()
+        return tally
+
+    # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _judge(self, call: Call, answer: object, now_ns: int) -> list[tuple[str, Wrong]]:
+        match call.operation.kind:
+            case "get":
+                return self._judge_reads(call, {call.operation.key: answer}, now_ns)
+            case "get_many":
+                if not isinstance(answer, Mapping):
+                    return [(call.operation.key, Wrong("damaged", f"{answer!r:.80} instead of a mapping"))]
+                return self._judge_reads(call, answer, now_ns)
+            case "increment":
+                return self._judge_increment(call, answer)
+            case _ if call.write is not None and answer is False:
+                # Refused, or nothing to delete, or never sent: what the server has is not known.
+                self.ledger.failed(call.write)
+            case _ if call.write is not None:
+                self.ledger.acknowledged(call.write, now_ns)
+        return []
+
+    def _judge_reads(self, call: Call, answers: Mapping[str, object], now_ns: int) -> list[tuple[str, Wrong]]:
+        found = []
+        for read in call.reads:
+            answer = answers.get(read.key)
+            if answer is not None and not isinstance(answer, bytes):
+                found.append((read.key, Wrong("damaged", f"{answer!r:.80} instead of bytes")))
+            elif wrong := self.ledger.judge(read, answer, now_ns):
+                found.append((read.key, wrong))
+        asked = set(call.operation.keys)
+        found += [(str(key), Wrong("other_key", "a key that nobody asked for")) for key in answers if key not in asked]
+        return found
+
+    def _judge_increment(self, call: Call, answer: object) -> list[tuple[str, Wrong]]:
+        assert call.increment is not None, "the call is an increment"
+        if answer is None:
+            self.counters.missed(call.increment)
+            return []
+        if isinstance(answer, bool) or not isinstance(answer, int):
+            self.counters.failed(call.increment)
+            return [(call.operation.key, Wrong("damaged", f"{answer!r:.80} instead of a number"))]
+        words = self.counters.judge(call.increment, answer)
+        return [(call.operation.key, Wrong("count", words))] if words else []
+
+    @staticmethod
+    def _named(call: Call, key: str, wrong: Wrong, now_ns: int) -> WrongAnswer:
+        begun_s = (now_ns - call.begun_ns) / 1e9
+        return WrongAnswer(
+            wrong.kind,
+            now_ns,
+            call.node,
+            key,
+            f"{call.operation.kind} of {key}, begun {begun_s:.3f} s before, returned {wrong.found}",
+        )
+
+    # ── Reports ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def take(
+        self,
+        now_ns: int,
+        *,
+        due: int = 0,
+        states: Mapping[int, NodeState] | None = None,
+        unread_ns: int = 0,
+        tasks: int | None = None,
+    ) -> Observed:
+        """Return what was observed since the last call, and begin the next interval.
+
+        `due` is the number of operations that have fallen due since the beginning of the load.
+        """
+        slowest_ns = max(self._slowest_ns, self._find_overdue(now_ns))
+        nodes: dict[int, dict[str, Counts]] = {}
+        for (node, kind), tally in sorted(self._tallies.items()):
+            nodes.setdefault(node, {})[kind] = tally.counts()
+        observed = Observed(
+            from_ns=self._from_ns,
+            to_ns=now_ns,
+            nodes={node: ByOperation(operations) for node, operations in nodes.items()},
+            states=states or {},
+            transitions=tuple(self._transitions),
+            wrong=tuple(self._wrong),
+            examples=self._examples,
+            unread_ns=unread_ns,
+            slowest_ns=slowest_ns,
+            under_way=len(self.under_way),
+            due=due - self._due,
+            backend_loads=self._loads,
+            tasks=tasks,
+        )
+        self._due = due
+        self._renew(now_ns)
+        return observed
+
+    def _find_overdue(self, now_ns: int) -> int:
+        """Count the operations under way that are past their deadline, each once; return the age of the oldest."""
+        oldest_ns = 0
+        for call in self.under_way:
+            age_ns = now_ns - call.begun_ns
+            oldest_ns = max(oldest_ns, age_ns)
+            if age_ns <= self.overdue_ns:
+                break
+            if not call.overdue:
+                call.overdue = True
+                self._tally(call).overdue += 1
+        return oldest_ns

@@ -1,0 +1,308 @@
+"""The caller processes of a client, as their leader sees them: started, ordered, heard, merged and ended.
+
+    with Callers(plans) as callers:
+        callers.prepare()
+        callers.begin("settle")
+        for interval in callers.hear(0.2): ...
+        callers.enter("baseline")
+        final = callers.stop()
+
+One thread may use Callers, and no method blocks for longer than its timeout says.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from loadgen.errors import InternalError, TargetError, UsageError, WorkerError
+from loadgen.trial.caller import DRAIN_NS, SETTLE_NS
+from loadgen.trial.messages import (
+    CLOSE_NS,
+    Begin,
+    Ended,
+    EnterPhase,
+    Failed,
+    Greeting,
+    Hello,
+    Message,
+    Prepare,
+    Prepared,
+    Report,
+    Stop,
+)
+from loadgen.trial.observed import NodeState, Observed
+from loadgen.trial.plan import CallerPlan
+from loadgen.units import NS_PER_S
+from loadgen.worker.process import MessageProcess
+
+START_AHEAD_NS = 20_000_000
+"""The time from the order to begin to the beginning, so that all callers have the order by then."""
+
+GREETING_NS = 20 * NS_PER_S
+"""The time in which a caller process must have started."""
+
+PREPARE_NS = 30 * NS_PER_S
+"""The time in which the keys must have been written."""
+
+SILENCE_NS = 10 * NS_PER_S
+"""The silence after which a caller process is taken for stuck."""
+
+GRACE_NS = 5 * NS_PER_S
+
+
+class CallerMember(Protocol):
+    """A caller to its leader: see `runner.member.Member`, with the messages of `trial.messages`."""
+
+    def tell(self, message: object) -> None: ...
+    def fileno(self) -> int: ...
+    def hear(self) -> Any: ...
+    def end(self) -> None: ...
+
+
+def process(plan: CallerPlan) -> MessageProcess:
+    """Start a caller process. Raises WorkerError when it cannot be started."""
+    remedy = "free some memory or raise the limit on processes (ulimit -u)."
+    # What the client prints would spoil the outputs; its exceptions are reported.
+    return MessageProcess("loadgen.trial.caller", f"Caller {plan.writer}", remedy, stderr=subprocess.DEVNULL)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One interval of all callers together."""
+
+    phase: str
+    observed: Observed
+    by_writer: dict[int, Observed]
+    """What each caller process observed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The end of all callers of a client."""
+
+    intervals: tuple[Interval, ...]
+    """Intervals that had not been returned by `hear`, the drain included."""
+    states: dict[int, NodeState]
+    """The client's own account of each node when all operations had ended, before the close, with the sockets."""
+    unfinished: int
+    """Operations that had not ended when the drain ended."""
+    close_ns: int | None
+    """The longest that closing a client took; None when one did not close, and was ended by force."""
+    close_error: str
+    """The first exception that a close raised; empty for none."""
+    leaked_sockets: int | None
+    """Sockets to the nodes that were open after the close; None where this cannot be told."""
+    leaked_tasks: int | None
+    """Tasks and threads of the client that were running after the close; None where this cannot be told."""
+    leaked: str
+    """The first of these, by name."""
+
+
+class _Seat:
+    """One caller and what it has said."""
+
+    def __init__(self, plan: CallerPlan, member: CallerMember) -> None:
+        self.plan = plan
+        self.member = member
+        self.heard_ns = time.monotonic_ns()
+        self.prepared: Prepared | None = None
+        self.ended: Ended | None = None
+        self.reports: dict[tuple[int, int], Report] = {}
+        """By part and tick; those that are not merged yet."""
+        self.newest = (-1, -1)
+
+    def note(self, report: Report) -> None:
+        self.newest = (report.part, report.tick)
+        earlier = self.reports.get(self.newest)
+        observed = earlier.observed + report.observed if earlier else report.observed
+        self.reports[self.newest] = Report(report.phase, report.part, report.tick, observed)
+
+    @property
+    def name(self) -> str:
+        return f"Caller {self.plan.writer} of {self.plan.client.name}"
+
+
+class Callers:
+    """The caller processes of one client, a context in which they run."""
+
+    def __init__(self, plans: Sequence[CallerPlan], make: Callable[[CallerPlan], CallerMember] = process) -> None:
+        self._plans = plans
+        self._make = make
+        self._seats: list[_Seat] = []
+        self._part = 0
+        self._has_begun = False
+
+    def __enter__(self) -> Self:
+        """Start the processes. Raises WorkerError when one cannot be started."""
+        try:
+            for plan in self._plans:
+                seat = _Seat(plan, self._make(plan))
+                self._seats.append(seat)
+                seat.member.tell(Hello(plan))
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """End the processes, whatever they do. A second call does nothing."""
+        for seat in self._seats:
+            seat.member.end()
+
+    def filenos(self) -> list[int]:
+        """Return the descriptors of which one is readable when `hear` has something to do."""
+        return [seat.member.fileno() for seat in self._seats if seat.ended is None]
+
+    @property
+    def client_version(self) -> str:
+        """The client's library and version; empty before `prepare` has returned."""
+        return next((seat.prepared.client_version for seat in self._seats if seat.prepared), "")
+
+    # ── Orders ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def prepare(self, patience_ns: int = PREPARE_NS) -> int:
+        """Make the clients and write the shared keys; return the number of keys.
+
+        Raises UsageError when the user's factory or client is at fault, TargetError when no key can be written or the
+        factory fails, WorkerError when a process dies.
+        """
+        for seat in self._seats:
+            seat.member.tell(Prepare(patience_ns))
+        until_ns = time.monotonic_ns() + GREETING_NS + patience_ns
+        while missing := [seat for seat in self._seats if seat.prepared is None]:
+            if time.monotonic_ns() >= until_ns:
+                raise WorkerError(f"{missing[0].name} could not be made: the client did not return from its factory.")
+            self._hear(until_ns)
+        return sum(seat.prepared.written for seat in self._seats if seat.prepared)
+
+    def begin(self, phase: str, start_ns: int | None = None) -> int:
+        """Begin to call, at once or at a monotonic time, in a first phase. Return that time."""
+        start_ns = time.monotonic_ns() + START_AHEAD_NS if start_ns is None else start_ns
+        self._has_begun = True
+        for seat in self._seats:
+            seat.heard_ns = start_ns
+            seat.member.tell(Begin(start_ns, phase))
+        return start_ns
+
+    def enter(self, phase: str) -> None:
+        """Go on in another phase: operations that end from now on belong to it."""
+        self._part += 1
+        for seat in self._seats:
+            seat.member.tell(EnterPhase(phase, self._part))
+
+    def hear(self, timeout_s: float) -> list[Interval]:
+        """Return the intervals that all callers have reported, in order; none when the timeout comes first.
+
+        Raises WorkerError when a process has died or has said nothing for 10 s, InternalError for a bug of ours.
+        """
+        until_ns = time.monotonic_ns() + int(timeout_s * NS_PER_S)
+        while not (found := self._merged()):
+            now_ns = time.monotonic_ns()
+            if now_ns >= until_ns:
+                break
+            self._check_silence(now_ns)
+            self._hear(until_ns)
+        return found
+
+    def stop(self) -> Final:
+        """End the load: wait for operations under way, close the clients, and end the processes.
+
+        A client that hangs in its close is ended by force, which the Final tells. Takes no longer than the deadline of
+        an operation and 12 s.
+        """
+        for seat in self._seats:
+            seat.member.tell(Stop())
+        longest_ns = max(seat.plan.timeout_ns + seat.plan.tolerance_ns for seat in self._seats)
+        until_ns = time.monotonic_ns() + longest_ns + DRAIN_NS + CLOSE_NS + SETTLE_NS + GRACE_NS
+        while any(seat.ended is None for seat in self._seats) and time.monotonic_ns() < until_ns:
+            self._hear(until_ns)
+        self.end()
+        return self._final()
+
+    # ── Messages ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _hear(self, until_ns: int) -> None:
+        """Take one message of each caller that has one, or return at `until_ns`."""
+        by_fileno = {seat.member.fileno(): seat for seat in self._seats if seat.ended is None}
+        timeout_s = max(0.0, (until_ns - time.monotonic_ns()) / NS_PER_S)
+        # At most a second, so that the silence of one caller is noticed.
+        for ready in wait(list(by_fileno), min(timeout_s, 1.0)):
+            assert isinstance(ready, int), "nothing else is waited for"
+            seat = by_fileno[ready]
+            try:
+                message: Message = seat.member.hear()
+            except EOFError as ended:
+                raise WorkerError(f"{seat.name} {ended}.") from None
+            seat.heard_ns = time.monotonic_ns()
+            self._take(seat, message)
+
+    def _take(self, seat: _Seat, message: Message) -> None:
+        match message:
+            case Greeting():
+                pass
+            case Prepared():
+                seat.prepared = message
+            case Report():
+                seat.note(message)
+            case Ended():
+                seat.ended = message
+                seat.note(message.rest)
+            case Failed(words, traceback, is_usage):
+                if traceback:
+                    raise InternalError(words, traceback)
+                raise UsageError(words) if is_usage else TargetError(words)
+
+    def _check_silence(self, now_ns: int) -> None:
+        for seat in self._seats:
+            if self._has_begun and seat.ended is None and now_ns - seat.heard_ns > SILENCE_NS:
+                raise WorkerError(
+                    f"{seat.name} has reported nothing for {SILENCE_NS // NS_PER_S} s: the client keeps the process "
+                    "from its other work."
+                )
+
+    # ── Intervals ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _merged(self, *, all_of_them: bool = False) -> list[Interval]:
+        """Take the intervals that no caller will report on any more."""
+        places = sorted({place for seat in self._seats for place in seat.reports})
+        if not all_of_them:
+            common = min((seat.newest for seat in self._seats if seat.ended is None), default=(self._part + 1, 0))
+            places = [place for place in places if place <= common]
+        return [self._interval(place) for place in places]
+
+    def _interval(self, place: tuple[int, int]) -> Interval:
+        reports = {seat.plan.writer: seat.reports.pop(place) for seat in self._seats if place in seat.reports}
+        by_writer = {writer: report.observed for writer, report in reports.items()}
+        phase = next(iter(reports.values())).phase
+        return Interval(phase, sum(by_writer.values(), Observed()), by_writer)
+
+    def _final(self) -> Final:
+        ended = [seat.ended for seat in self._seats if seat.ended is not None]
+        missing = len(ended) < len(self._seats)
+        states: dict[int, NodeState] = {}
+        for one in ended:
+            for node, state in one.states.items():
+                states[node] = states[node] + state if node in states else state
+        closes = [one.close_ns for one in ended]
+        sockets = [one.leaked_sockets for one in ended]
+        return Final(
+            intervals=tuple(self._merged(all_of_them=True)),
+            states=states,
+            unfinished=sum(one.unfinished for one in ended),
+            close_ns=None if missing or None in closes else max(close for close in closes if close is not None),
+            close_error=next((one.close_error for one in ended if one.close_error), ""),
+            leaked_sockets=None if missing or None in sockets else sum(count for count in sockets if count is not None),
+            leaked_tasks=None if missing else sum(one.leaked_tasks for one in ended),
+            leaked=next((one.leaked for one in ended if one.leaked), ""),
+        )

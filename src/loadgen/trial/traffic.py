@@ -1,0 +1,139 @@
+"""The traffic of callers, drawn from a seed: which operation is next, on which keys. Sans-IO; no clock.
+
+Each caller process has keys of its own, so that its ledger knows every write of a key (`trial.ledger`). Within a
+process its callers share the shared keys, the hot ones among them and the counters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from loadgen.trial.plan import OPERATIONS, CallerPlan, Traffic
+from loadgen.units import NS_PER_S
+
+COUNTERS = 64
+"""The counters of a caller process, at most. They are no other operation's keys, and are never deleted."""
+
+LOAD_NS = 50_000_000
+"""The time that the backend takes to compute a value for which the cache missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One call of a client."""
+
+    kind: str
+    """One of `plan.OPERATIONS`."""
+    keys: tuple[str, ...]
+    """One key, but for a get_many."""
+    value_bytes: int = 0
+    """The length of the value of a set; 0: the value is the beginning of a counter, 0."""
+    ttl_s: int = 0
+    delta: int = 1
+    loads_first: bool = False
+    """True for a set of a value that the backend must compute first, because the cache missed."""
+    win_ttl_s: int = 0
+    """For a get whose miss one caller is to act on, where the client tells callers which: the time to live of the
+    value that this caller then sets. 0: not such a get."""
+
+    @property
+    def key(self) -> str:
+        return self.keys[0]
+
+
+class Names:
+    """The names of the keys of one caller process."""
+
+    def __init__(self, plan: CallerPlan) -> None:
+        self.prefix = f"lg:{plan.writer}:"
+        self.shared = max(plan.traffic.shared_keys // plan.writers, plan.traffic.hot_keys, 1)
+        self.counters = min(self.shared, COUNTERS)
+
+    def shared_key(self, number: int) -> str:
+        return f"{self.prefix}s{number}"
+
+    def own_key(self, caller: int, number: int) -> str:
+        return f"{self.prefix}o{caller}-{number}"
+
+    def counter(self, number: int) -> str:
+        return f"{self.prefix}c{number}"
+
+    def prepared(self, traffic: Traffic) -> tuple[str, ...]:
+        """Return the keys that are written before the first operation, but for the counters."""
+        return () if traffic.shape == "stampede" else tuple(map(self.shared_key, range(self.shared)))
+
+    def prepared_counters(self, traffic: Traffic) -> tuple[str, ...]:
+        """Return the counters that are written before the first operation."""
+        return tuple(map(self.counter, range(self.counters))) if traffic.weights.get("increment") else ()
+
+
+class Draws:
+    """The operations of one caller, one after the other, which follow from the plan's seed alone."""
+
+    def __init__(self, plan: CallerPlan, caller: int) -> None:
+        self.traffic = plan.traffic
+        self.names = Names(plan)
+        self.caller = caller
+        self._random = Random(f"{plan.seed}/{plan.writer}/{caller}")
+        self._kinds = [kind for kind in OPERATIONS if plan.traffic.weights.get(kind)]
+        self._weights = [plan.traffic.weights[kind] for kind in self._kinds]
+
+    def next(self) -> Operation:
+        """Draw the next operation."""
+        if self.traffic.shape == "stampede":
+            return Operation("get", (self.names.shared_key(0),), win_ttl_s=self.stampede_ttl_s())
+        is_slow = self._random.random() < self.traffic.slow_share
+        (kind,) = self._random.choices(self._kinds, self._weights)
+        match kind:
+            case "increment":
+                return Operation(kind, (self.names.counter(self._random.randrange(self.names.counters)),))
+            case "get_many":
+                return Operation(kind, self._batch(is_slow))
+            case "set":
+                return self._set(self._key(), is_slow)
+        return Operation(kind, (self._key(),))
+
+    def after(self, operation: Operation, answer: object) -> Operation | None:
+        """Return the operation that an answer calls for, if any.
+
+        A counter that is missing begins at 0 again. A value that a stampede's get did not find is loaded and set.
+        """
+        if answer is not None:
+            return None
+        if operation.kind == "increment":
+            return Operation("set", operation.keys)
+        if operation.kind == "get" and self.traffic.shape == "stampede":
+            least = self.traffic.value_bytes[0]
+            return Operation("set", operation.keys, least, self.stampede_ttl_s(), loads_first=True)
+        return None
+
+    def stampede_ttl_s(self) -> int:
+        """Return the time to live of the stampede's key: its period in whole seconds, 1 at least."""
+        return max(1, self.traffic.period_ns // NS_PER_S)
+
+    def first(self, key: str) -> Operation:
+        """Return the operation that writes a shared key before the load."""
+        return self._set(key, is_slow=False)
+
+    def _set(self, key: str, is_slow: bool) -> Operation:
+        length = self._between(self.traffic.value_bytes, is_slow)
+        return Operation("set", (key,), length, self._random.randint(*self.traffic.ttl_s))
+
+    def _batch(self, is_slow: bool) -> tuple[str, ...]:
+        count = min(self._between(self.traffic.batch, is_slow), self.names.shared)
+        return tuple(map(self.names.shared_key, self._random.sample(range(self.names.shared), count)))
+
+    def _between(self, bounds: tuple[int, int], is_slow: bool) -> int:
+        """Draw a size: of a long tail the most for a slow operation and the least for any other, else uniformly."""
+        if self.traffic.slow_share:
+            return bounds[is_slow]
+        return self._random.randint(*bounds)
+
+    def _key(self) -> str:
+        traffic = self.traffic
+        if traffic.hot_share and self._random.random() < traffic.hot_share:
+            return self.names.shared_key(self._random.randrange(traffic.hot_keys))
+        if traffic.own_keys:
+            return self.names.own_key(self.caller, self._random.randrange(traffic.own_keys))
+        return self.names.shared_key(self._random.randrange(self.names.shared))

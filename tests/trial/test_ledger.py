@@ -1,0 +1,233 @@
+"""No correct server is ever accused, and what a correct server cannot have returned is found.
+
+A simulated server applies each write at one instant; begins, effects and ends are interleaved at random, in virtual
+time. The definition of a stale value is written a second time here, over the whole history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgen.trial.counters import Counters, Increment
+from loadgen.trial.ledger import MOST_FAILED, Ledger, Read, Write
+from loadgen.trial.value import Seal, sealed
+
+RANDOMS = st.randoms(use_true_random=False)
+NEVER = 10**9
+
+
+@dataclass
+class Op:
+    kind: str
+    begun: int
+    effect: int
+    ended: int
+    fails: bool
+    token: Write | Read | Increment | None = None
+    value: bytes | int | None = None
+    delta: int = 1
+
+
+def drawn(random: Random, kinds: list[str], count: int = 40) -> list[Op]:
+    """Operations of one key. One that fails takes effect while it is under way, later, or never."""
+    ops = []
+    for _ in range(count):
+        begun = random.randrange(0, 1_000) * 10
+        ended = begun + random.randrange(1, 200) * 10
+        fails = random.random() < 0.3
+        effect = random.randrange(begun, ended)
+        if fails:
+            effect = random.choice([effect, ended + random.randrange(0, 5_000), NEVER])
+        ops.append(Op(random.choice(kinds), begun, effect, ended, fails, delta=random.randrange(1, 10)))
+    return ops
+
+
+def moments(random: Random, ops: list[Op]) -> list[tuple[int, int, str, Op]]:
+    """All that happens, in the order of time; at one time ends come first, so that nothing is taken for concurrent."""
+    order = {"end": 0, "begin": 1, "effect": 2, "evict": 3}
+    found = [
+        (at, order[what], what, op)
+        for op in ops
+        for what, at in (("begin", op.begun), ("effect", op.effect), ("end", op.ended))
+    ]
+    evictions = [(random.randrange(10_000), order["evict"], "evict", ops[0]) for _ in range(random.randrange(3))]
+    return sorted([*found, *evictions], key=lambda moment: moment[:2])
+
+
+@given(RANDOMS)
+def test_a_server_that_is_right_is_never_accused(random: Random) -> None:
+    ledger, held = Ledger(1, 7), None
+    for at, _, what, op in moments(random, drawn(random, ["set", "get", "delete"])):
+        match what, op.kind:
+            case "evict", _:
+                held = None
+            case "begin", "get":
+                op.token = ledger.read("k", at)
+            case "begin", _:
+                op.token = ledger.write("k", at)
+            case "effect", "get":
+                op.value = held
+            case "effect", kind:
+                assert isinstance(op.token, Write)
+                held = ledger.value(op.token, 80) if kind == "set" else None
+            case "end", "get":
+                assert isinstance(op.token, Read)
+                if not op.fails:
+                    assert not isinstance(op.value, int)
+                    assert ledger.judge(op.token, op.value, at) is None
+            case "end", _:
+                assert isinstance(op.token, Write)
+                ledger.failed(op.token) if op.fails else ledger.acknowledged(op.token, at)
+
+
+@given(RANDOMS)
+def test_a_value_is_stale_exactly_when_a_later_write_was_acknowledged_before_the_read(random: Random) -> None:
+    """Any value may come back here. The ledger forgets only where writes are acknowledged while a read is under way."""
+    ledger = Ledger(1, 7)
+    writes: list[Op] = []
+    for at, _, what, op in moments(random, drawn(random, ["set", "get", "delete"])):
+        match what, op.kind:
+            case "begin", "get":
+                op.token = ledger.read("k", at)
+            case "begin", _:
+                op.token = ledger.write("k", at)
+                writes.append(op)
+            case "end", "get":
+                sets = [write for write in writes if write.kind == "set"]
+                if not sets:
+                    continue
+                chosen = random.choice(sets)
+                assert isinstance(op.token, Read)
+                assert isinstance(chosen.token, Write)
+                wrong = ledger.judge(op.token, ledger.value(chosen.token, 80), at)
+                stale = (
+                    chosen.ended <= at
+                    and not chosen.fails
+                    and any(
+                        later.begun > chosen.ended and later.ended <= op.begun and not later.fails for later in writes
+                    )
+                )
+                undisturbed = not any(op.begun < write.ended <= at and not write.fails for write in writes)
+                if wrong is not None:
+                    assert wrong.kind == "stale"
+                    assert stale
+                elif undisturbed:
+                    assert not stale
+            case "end", _:
+                assert isinstance(op.token, Write)
+                ledger.failed(op.token) if op.fails else ledger.acknowledged(op.token, at)
+
+
+@given(RANDOMS)
+def test_a_counter_that_is_right_is_never_accused(random: Random) -> None:
+    counters, held = Counters(), 0
+    for at, _, what, op in moments(random, drawn(random, ["increment"])):
+        del at
+        match what:
+            case "evict":
+                held = 0
+            case "begin":
+                op.token = counters.begin("n", op.delta)
+            case "effect":
+                held += op.delta
+                op.value = held
+            case "end":
+                assert isinstance(op.token, Increment)
+                if op.fails:
+                    counters.failed(op.token)
+                else:
+                    assert isinstance(op.value, int)
+                    assert counters.judge(op.token, op.value) is None
+
+
+def counted(counters: Counters, value: int, delta: int = 1) -> str | None:
+    return counters.judge(counters.begin("n", delta), value)
+
+
+def test_an_increment_that_took_effect_twice_is_found_at_once_and_once() -> None:
+    counters = Counters()
+    assert [counted(counters, value) for value in (1, 2, 3)] == [None] * 3
+    assert counted(counters, 5) == "counter n is 5, and all its increments come to 4 at most"
+    assert [counted(counters, value) for value in (6, 7)] == [None] * 2
+
+
+def test_an_increment_that_took_effect_twice_is_found_after_the_counter_was_set_back() -> None:
+    counters = Counters()
+    assert [counted(counters, value) for value in (1, 2, 3, 1, 2)] == [None] * 5
+    assert counted(counters, 4) is not None
+
+
+def test_an_acknowledged_increment_that_was_lost_is_found() -> None:
+    counters = Counters()
+    assert [counted(counters, value, 10) for value in (10, 20, 30)] == [None] * 3
+    found = counted(counters, 30, 10)
+    assert found is not None
+    assert "is 30, was 30 before" in found
+
+
+def test_a_failed_increment_allows_one_more_and_not_two() -> None:
+    counters = Counters()
+    counters.failed(counters.begin("n", 1))
+    assert counted(counters, 2) is None
+    assert counted(counters, 4) is not None
+
+
+def test_a_stale_value_names_both_writes() -> None:
+    ledger = Ledger(1, 7)
+    first = ledger.write("k", 0)
+    ledger.acknowledged(first, 100_000_000)
+    second = ledger.write("k", 200_000_000)
+    ledger.acknowledged(second, 300_000_000)
+    request = ledger.read("k", 400_000_000)
+    wrong = ledger.judge(request, ledger.value(first, 64), 500_000_000)
+    assert wrong is not None
+    assert wrong.kind == "stale"
+    assert wrong.found == (
+        "value 1 of writer 1 for key k, written 0.500 s before; write 2 was acknowledged 0.200 s before"
+    )
+
+
+def test_a_late_reply_names_the_request_that_had_failed() -> None:
+    ledger = Ledger(1, 7)
+    write = ledger.write("a", 0)
+    ledger.acknowledged(write, 1)
+    ledger.gave_up(ledger.read("a", 1_000_000_000))
+    wrong = ledger.judge(ledger.read("b", 1_500_000_000), ledger.value(write, 64), 2_000_000_000)
+    assert wrong is not None
+    assert wrong.kind == "other_key"
+    assert wrong.found == (
+        "value 1 of writer 1 for key a, written 2.000 s before; a get of a that had failed began 1.000 s before"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (sealed(Seal("k", 1, 2, 0, 7), 64), "unwritten"),
+        (sealed(Seal("k", 2, 1, 0, 7), 64), "unwritten"),
+        (sealed(Seal("k", 1, 1, 0, 6), 64), "unwritten"),
+        (sealed(Seal("k", 1, 1, 0, 7), 64)[:-1], "damaged"),
+        (b"17", "damaged"),
+    ],
+)
+def test_a_value_that_nobody_wrote_is_found(value: bytes, kind: str) -> None:
+    ledger = Ledger(1, 7)
+    ledger.acknowledged(ledger.write("k", 0), 1)
+    wrong = ledger.judge(ledger.read("k", 2), value, 3)
+    assert wrong is not None
+    assert wrong.kind == kind
+
+
+def test_a_value_whose_failure_was_forgotten_is_taken_for_right() -> None:
+    ledger = Ledger(1, 7)
+    first = ledger.write("k", 0)
+    ledger.failed(first)
+    for at in range(MOST_FAILED):
+        ledger.failed(ledger.write("k", at + 1))
+    ledger.acknowledged(ledger.write("k", 5_000), 5_001)
+    assert ledger.judge(ledger.read("k", 6_000), ledger.value(first, 64), 6_001) is None
