@@ -117,7 +117,7 @@ def test_a_change_of_bandwidth_sends_at_once_what_was_held_back() -> None:
     link = VirtualLink(slow).arrive((0, b"x" * 500), (0, b"y" * 500)).run_to(50)
     slow.behaviour = slow.behaviour.changed({"rate": 1})
     link.link.update(slow, link.now_ns)
-    assert times(link.touched().run_to(5000).sent) == [50, 550]
+    assert times(link.touched().run_to(5000).sent) == [50, 150, 250, 350, 450, 550]
 
 
 # ── slow_close, timeout, reset_peer ─────────────────────────────────────────────────────────────────────────────────
