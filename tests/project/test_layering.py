@@ -133,9 +133,10 @@ smoke ← units errors reason plan events judge.judging smoke.limits smoke.obser
 faults.interpreter ← errors faults.fault
 faults.layer ← errors faults.fault faults.interpreter target
 faults.needs ← faults.kinds target
-faults.surroundings ← surroundings faults.kinds
+faults.surroundings ← surroundings faults.kinds faults.disk
 faults.packets ← faults.fault
 faults.net ← faults.fault faults.interpreter faults.layer faults.packets target
+faults.disk ← protocol faults.fault faults.interpreter faults.layer faults.needs target
 faults.process ← faults.fault faults.interpreter faults.layer target
 faults.operator ← errors events faults.fault faults.interpreter faults.report faults.timeline
 faults.operator_thread ← faults.fault faults.operator faults.report faults.timeline

@@ -112,6 +112,7 @@ class Keeper:
         step, said = "files", ""
         try:
             mark(folder)
+            Path(self.task["data"]).mkdir(exist_ok=True)
             if self.apart:
                 step = "apart"
                 said = self._set_apart()
@@ -144,7 +145,6 @@ class Keeper:
         if _LIBC.unshare(kinds):
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
-        Path(self.task["data"]).mkdir(exist_ok=True)
         for command, told in apart["commands"]:
             status, said = self._command(self._filled(command), self._filled([told])[0])
             if status:

@@ -77,6 +77,8 @@ class ManagedServer:
         """The process id of the server, which a restart changes."""
         self.data = Path()
         """The server's own folder, as loadgen can open it: also where that folder is in a mount namespace."""
+        self.folder = ""
+        """The path of `data` in the server's own mount namespace."""
         self.notes = Path()
         """The file in which the library of the server's surroundings takes its notes."""
         self._kept: KeeperProcess | None = None
@@ -285,6 +287,7 @@ class ManagedServer:
         except StartError as error:
             raise ServerError(_why_not(plan, task, error)) from None
         self.pid = self._kept.pid
+        self.folder = task.data
         mount = task.apart is not None and task.apart.mount
         self.data = Path(f"/proc/{self.keeper_pid}/root{task.data}" if mount else task.data)
         # Counting the keeper's descendants includes daemons and ended processes.

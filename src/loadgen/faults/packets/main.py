@@ -119,7 +119,7 @@ def run(task: dict[str, Any]) -> None:
     keeper = os.pidfd_open(task["keeper"])
     _say({"open": True})
     while True:
-        ready, _, _ = select.select([queue.kernel, 0, keeper], [], [], queue.wait_s())
+        ready, _, _ = select.select([queue.kernel.fileno(), 0, keeper], [], [], queue.wait_s())
         queue.turn()
         if keeper in ready:
             return

@@ -1,0 +1,117 @@
+"""Servers that are killed, with damage to their files, and started again at the end of the fault."""
+
+from __future__ import annotations
+
+import socket
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from loadgen.faults.disk.files import cut_back, files, flip, tear
+from loadgen.faults.disk.notes import Notes, Number
+from loadgen.faults.fault import Fault
+from loadgen.faults.interpreter import FaultError
+from loadgen.protocol import Wire
+from loadgen.target.server import ManagedServer
+
+
+class Crash(ABC):
+    """A server that is down, and whose files are damaged."""
+
+    def __init__(self, server: ManagedServer, fault: Fault) -> None:
+        if server.has_ended():
+            raise FaultError("the server is down.")
+        self._server = server
+        self._effects = self._damage(fault)
+
+    @abstractmethod
+    def _damage(self, fault: Fault) -> int:
+        """Kill the server and damage its files; return the number of effects."""
+
+    def effects(self) -> int:
+        return self._effects
+
+    def end(self) -> None:
+        if self._server.has_ended():
+            self._server.restart()
+
+
+class PowerCut(Crash):
+    """A server whose files have lost what was not yet durable. It counts the files that were held to their last fsync.
+
+    Where every write was durable before the cut, nothing is lost: `bytes_lost` is 0.
+    """
+
+    bytes_lost = 0
+
+    def _damage(self, fault: Fault) -> int:
+        notes = Notes(self._server)
+        if not notes[Number.WRITES]:
+            raise FaultError(f"{self._server.name} has written nothing that the library could see.")
+        self._server.kill()
+        held, self.bytes_lost = cut_back(files(self._server.data), notes.durable())
+        return held
+
+
+class TornTail(Crash):
+    """A server whose newest file has lost its last bytes. It counts the bytes."""
+
+    def _damage(self, fault: Fault) -> int:
+        self._server.kill()
+        return tear(_newest(self._server), int(fault.parameters["bytes"]))
+
+
+class BitFlip(Crash):
+    """A server of whose newest file one bit has changed. It counts the bits."""
+
+    def _damage(self, fault: Fault) -> int:
+        self._server.kill()
+        flip(_newest(self._server), fault.seed)
+        return 1
+
+
+class CrashMidWrite(Crash):
+    """A server that was killed while it had commands of a pipeline of writes before it. It counts the processes."""
+
+    def _damage(self, fault: Fault) -> int:
+        if self._server.plan.target.speaks.wire is not Wire.RESP:
+            raise FaultError("the pipeline of writes is one of redis' protocol.")
+        with socket.create_connection((self._server.host, self._server.port), _PIPELINE_TIMEOUT_S) as connection:
+            sent, answered = _pipeline(connection)
+            self._server.kill()
+        if not 0 < answered < sent:
+            raise FaultError(f"the server had answered {answered} of {sent} writes when it was killed.")
+        return 1
+
+
+_PIPELINE_TIMEOUT_S = 10.0
+_SET = b"*3\r\n$3\r\nSET\r\n$16\r\nloadgen:crash:%02d\r\n$64\r\n" + b"x" * 64 + b"\r\n"
+_BATCH = b"".join(_SET % number for number in range(100))
+_LEAST_ANSWERED = 200
+
+
+def _pipeline(connection: socket.socket) -> tuple[int, int]:
+    """Send writes without a pause until some are answered; return how many were sent whole, and how many answered."""
+    connection.setblocking(False)
+    sent, answered, deadline = 0, 0, time.monotonic() + _PIPELINE_TIMEOUT_S
+    while answered < _LEAST_ANSWERED and time.monotonic() < deadline:
+        try:
+            sent += connection.send(_BATCH[sent % len(_BATCH) :])
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise FaultError(f"the server takes no writes ({error}).") from None
+        try:
+            answered += connection.recv(65536).count(b"\n")
+        except BlockingIOError:
+            continue
+    return sent // (len(_BATCH) // 100), answered
+
+
+def _newest(server: ManagedServer) -> Path:
+    """Return the file that a server wrote last. Raises FaultError when there is none with a byte in it."""
+    given = {name for name, _ in server.plan.files}
+    found = [path for path in files(server.data, given) if path.stat().st_size]
+    if not found:
+        raise FaultError(f"{server.name} has written no file.")
+    return found[0]

@@ -1,0 +1,239 @@
+/* A library for LD_PRELOAD that stands between a server and its files: it takes notes, and fails what it is told to.
+ *
+ * The notes are a file in shared memory, whose path is in LOADGEN_NOTES: 16 numbers of 64 bits, and a table of the files
+ * that the server has written, each with the size up to which fsync(2) has made it durable. loadgen reads the counters,
+ * and writes the orders, while the server runs. Layout and names are those of notes.py.
+ *
+ * Only regular files are concerned, and never standard input, output and error. What the C library writes by itself,
+ * for fwrite(3), does not pass here; its fsync does.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LOADED, FSYNC_DELAY_NS, FAIL_SHARE, READ_ONLY, SEED, DELAYED, FAILED, REFUSED, WRITES, FSYNCS, DRAWS, NUMBERS = 16 };
+enum { FILES = 4096 };
+
+/* A file, by its device and inode. `inode` is 0 for a free place; a place is never given up. */
+typedef struct {
+    _Atomic uint64_t inode, device, durable, known;
+} File;
+
+typedef struct {
+    _Atomic uint64_t number[NUMBERS];
+    File file[FILES];
+} Notes;
+
+static Notes *notes;
+
+__attribute__((constructor)) static void begin(void) {
+    const char *path = getenv("LOADGEN_NOTES");
+    if (path == NULL) return;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) return;
+    if (ftruncate(fd, sizeof(Notes)) == 0) {
+        void *mapped = mmap(NULL, sizeof(Notes), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (mapped != MAP_FAILED) {
+            notes = mapped;
+            notes->number[LOADED]++;
+        }
+    }
+    close(fd);
+}
+
+/* The C library's own function of a name, looked up once. */
+#define REAL(name)                                                          \
+    ({                                                                      \
+        static __typeof__(&name) found;                                     \
+        if (found == NULL) found = (__typeof__(&name))dlsym(RTLD_NEXT, #name); \
+        found;                                                              \
+    })
+
+/* The file of a descriptor, with its size now; NULL for what is no regular file, or when the table is full. */
+static File *file_of(int fd, uint64_t *size) {
+    struct stat found;
+    if (notes == NULL || fd <= 2 || fstat(fd, &found) != 0 || !S_ISREG(found.st_mode)) return NULL;
+    *size = (uint64_t)found.st_size;
+    for (int n = 0; n < FILES; n++) {
+        File *file = &notes->file[((uint64_t)found.st_ino + (uint64_t)n) % FILES];
+        uint64_t nobody = 0;
+        if (atomic_compare_exchange_strong(&file->inode, &nobody, (uint64_t)found.st_ino)) {
+            file->device = (uint64_t)found.st_dev;
+            file->durable = *size; /* A file that was there before is taken to be on the disk. */
+            file->known = 1;
+            return file;
+        }
+        if (nobody != (uint64_t)found.st_ino) continue;
+        while (!file->known) { /* Another thread is about to fill the place in. */
+        }
+        if (file->device == (uint64_t)found.st_dev) return file;
+    }
+    return NULL;
+}
+
+/* True for the share of calls that are to fail: splitmix64 (Steele, Lea and Flood 2014) of the seed and a count. */
+static int drawn(void) {
+    uint64_t share = notes->number[FAIL_SHARE];
+    if (share == 0) return 0;
+    uint64_t z = notes->number[SEED] + 0x9e3779b97f4a7c15u * ++notes->number[DRAWS];
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return ((z ^ (z >> 31)) >> 32) < share;
+}
+
+/* The errno with which a change of a file is to fail; 0: none. */
+static int refusal(void) {
+    if (notes->number[READ_ONLY]) {
+        notes->number[REFUSED]++;
+        return EROFS;
+    }
+    if (drawn()) {
+        notes->number[FAILED]++;
+        return EIO;
+    }
+    return 0;
+}
+
+/* The errno with which a write is to fail, before it is done; 0: none. */
+static int on_write(int fd) {
+    uint64_t size;
+    File *file = file_of(fd, &size);
+    if (file == NULL) return 0;
+    notes->number[WRITES]++;
+    if (size < file->durable) file->durable = size;
+    return refusal();
+}
+
+/* Counts the kernel's own refusals. */
+static void on_written(int fd, ssize_t done) {
+    int reason = errno;
+    uint64_t size;
+    if (done < 0 && (reason == ENOSPC || reason == EROFS || reason == EDQUOT) && file_of(fd, &size) != NULL)
+        notes->number[REFUSED]++;
+    errno = reason;
+}
+
+#define WRITING(call, fd)                 \
+    int reason = on_write(fd);            \
+    if (reason) {                         \
+        errno = reason;                   \
+        return -1;                        \
+    }                                     \
+    ssize_t done = (call);                \
+    on_written(fd, done);                 \
+    return done
+
+ssize_t write(int fd, const void *bytes, size_t count) {
+    WRITING(REAL(write)(fd, bytes, count), fd);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+    WRITING(REAL(writev)(fd, parts, count), fd);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) {
+    WRITING(REAL(pwrite)(fd, bytes, count, at), fd);
+}
+
+ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
+    WRITING(REAL(pwrite64)(fd, bytes, count, at), fd);
+}
+
+static int syncing(int fd, int (*call)(int)) {
+    uint64_t size;
+    File *file = file_of(fd, &size);
+    if (file == NULL) return call(fd);
+    notes->number[FSYNCS]++;
+    uint64_t delay_ns = notes->number[FSYNC_DELAY_NS];
+    if (delay_ns) {
+        struct timespec left = {(time_t)(delay_ns / 1000000000u), (long)(delay_ns % 1000000000u)};
+        while (nanosleep(&left, &left) != 0 && errno == EINTR) {
+        }
+        notes->number[DELAYED]++;
+    }
+    if (drawn()) {
+        notes->number[FAILED]++;
+        errno = EIO;
+        return -1;
+    }
+    /* The size from before the call: what is written meanwhile need not be durable. */
+    int done = call(fd);
+    if (done == 0) file->durable = size;
+    return done;
+}
+
+int fsync(int fd) {
+    return syncing(fd, REAL(fsync));
+}
+
+int fdatasync(int fd) {
+    return syncing(fd, REAL(fdatasync));
+}
+
+/* True when a path may not be changed: the disk is read-only, and the path is one of a disk. */
+static int closed_off(const char *path) {
+    if (notes == NULL || !notes->number[READ_ONLY]) return 0;
+    if (strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0) return 0;
+    notes->number[REFUSED]++;
+    errno = EROFS;
+    return 1;
+}
+
+static int writes(int flags) {
+    return (flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT);
+}
+
+#define OPENING(call)                                 \
+    mode_t mode = 0;                                  \
+    if (flags & (O_CREAT | __O_TMPFILE)) {            \
+        va_list rest;                                 \
+        va_start(rest, flags);                        \
+        mode = va_arg(rest, mode_t);                  \
+        va_end(rest);                                 \
+    }                                                 \
+    if (writes(flags) && closed_off(path)) return -1; \
+    return call
+
+int open(const char *path, int flags, ...) {
+    OPENING(REAL(open)(path, flags, mode));
+}
+
+int open64(const char *path, int flags, ...) {
+    OPENING(REAL(open64)(path, flags, mode));
+}
+
+int openat(int folder, const char *path, int flags, ...) {
+    OPENING(REAL(openat)(folder, path, flags, mode));
+}
+
+int openat64(int folder, const char *path, int flags, ...) {
+    OPENING(REAL(openat64)(folder, path, flags, mode));
+}
+
+FILE *fopen(const char *path, const char *mode) {
+    return strpbrk(mode, "wa+") && closed_off(path) ? NULL : REAL(fopen)(path, mode);
+}
+
+FILE *fopen64(const char *path, const char *mode) {
+    return strpbrk(mode, "wa+") && closed_off(path) ? NULL : REAL(fopen64)(path, mode);
+}
+
+int rename(const char *from, const char *to) {
+    return closed_off(to) ? -1 : REAL(rename)(from, to);
+}
+
+int unlink(const char *path) {
+    return closed_off(path) ? -1 : REAL(unlink)(path);
+}

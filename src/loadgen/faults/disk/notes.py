@@ -1,0 +1,87 @@
+"""The notes that the library in a server takes: counters, orders, and which bytes of each file are durable.
+
+Layout and names are those of `notes.c`. The file is shared memory: an order takes effect at the server's next call.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from enum import IntEnum
+from pathlib import Path
+
+from loadgen.faults.interpreter import FaultError
+from loadgen.target.server import ManagedServer
+
+_NUMBERS = 16
+_NUMBER_BYTES = 8
+_FILES = 4096
+_FILE = struct.Struct("=QQQQ")
+
+
+class Number(IntEnum):
+    """The places of the numbers."""
+
+    LOADED = 0
+    """Processes into which the library was loaded."""
+    FSYNC_DELAY_NS = 1
+    FAIL_SHARE = 2
+    """The share of calls that fail with EIO, of 2³²."""
+    READ_ONLY = 3
+    SEED = 4
+    DELAYED = 5
+    """Fsyncs that were delayed."""
+    FAILED = 6
+    """Calls that the library let fail with EIO."""
+    REFUSED = 7
+    """Calls that failed because the disk was full or read-only."""
+    WRITES = 8
+    FSYNCS = 9
+
+
+class Notes:
+    """The notes of the library in one server. Raises FaultError when the server did not load it."""
+
+    def __init__(self, server: ManagedServer) -> None:
+        library = server.plan.surroundings.preload
+        if not library:
+            raise FaultError("the server was started without the library: start it with surroundings_for([…]).")
+        if not _loaded(server.pid, library):
+            raise FaultError(
+                f"{server.name} did not load {library}, as statically linked programs do not: use a dynamically "
+                "linked build."
+            )
+        self._path = server.notes
+
+    def __getitem__(self, number: Number) -> int:
+        with self._mapped() as notes:
+            return int.from_bytes(_part(notes, number), "little")
+
+    def __setitem__(self, number: Number, value: int) -> None:
+        with self._mapped() as notes:
+            at = number * _NUMBER_BYTES
+            notes[at : at + _NUMBER_BYTES] = value.to_bytes(_NUMBER_BYTES, "little")
+
+    def durable(self) -> dict[tuple[int, int], int]:
+        """Return the bytes that are durable of each file that the server has written, by device and inode."""
+        with self._mapped() as notes:
+            table = notes[_NUMBERS * _NUMBER_BYTES :][: _FILES * _FILE.size]
+        return {(device, inode): size for inode, device, size, known in _FILE.iter_unpack(table) if known}
+
+    def _mapped(self) -> mmap.mmap:
+        try:
+            with self._path.open("r+b") as file:
+                return mmap.mmap(file.fileno(), 0)
+        except (OSError, ValueError) as error:
+            raise FaultError(f"the notes in {self._path} could not be read ({error}).") from None
+
+
+def _part(notes: mmap.mmap, number: Number) -> bytes:
+    return notes[number * _NUMBER_BYTES : (number + 1) * _NUMBER_BYTES]
+
+
+def _loaded(pid: int, library: str) -> bool:
+    try:
+        return library in Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return False
