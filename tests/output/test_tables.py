@@ -18,7 +18,7 @@ from loadgen.errors import OutputError
 from loadgen.events import Ending, Event, PhaseBegan, Result
 from loadgen.output.formats.clean import Clean
 from loadgen.output.formats.csv import Csv
-from loadgen.output.formats.format import OF_RESULTS, Format
+from loadgen.output.formats.format import OF_COMPARISONS, OF_RESULTS, OF_TESTS, Format
 from loadgen.output.formats.json import Json
 from loadgen.output.formats.progress.bar import Bar
 from loadgen.output.formats.progress.lines import Lines
@@ -29,6 +29,7 @@ from loadgen.output.outputs import Outputs
 from loadgen.output.paper.color import Paint
 from loadgen.output.paper.sink import Sink
 from loadgen.output.reports.report import Report
+from loadgen.output.tui.model import Model
 
 FORMATS: dict[str, Callable[[], Format]] = {
     "clean": lambda: Clean(Sink(io.StringIO()), Paint(False)),
@@ -76,6 +77,10 @@ def test_every_event_is_rendered_or_named_as_left_out(format: str, events: set[t
     one = FORMATS[format]()
     assert set(one.table) | one.silent == events
     assert set(one.table) & one.silent == set()
+
+
+def test_every_event_is_on_the_dashboard_or_is_of_a_verb_without_one(events: set[type[Event]]) -> None:
+    assert Model(0.0).kinds | OF_TESTS | OF_COMPARISONS == events
 
 
 def test_every_format_is_asked(events: set[type[Event]]) -> None:

@@ -65,7 +65,7 @@ class Model:
 
     @property
     def shows_trials(self) -> bool:
-        return self.trials.began is not None
+        return self.trials.began is not None or self.trials.plan is not None
 
     @property
     def faults(self) -> Faults:

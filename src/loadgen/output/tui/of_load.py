@@ -47,7 +47,7 @@ def subject(load: Load, now_s: float) -> Subject:
         latencies=_latencies(load),
         totals=_totals(load),
         series=load.series,
-        whole_s=(header.plan.load.warmup_ns + header.plan.load.duration_ns) / NS_PER_S if header is not None else 0.0,
+        whole_s=0.0,
         sample_s=header.plan.load.interval_ns / NS_PER_S if header is not None else 1.0,
         faulted=bool(load.faults),
     )
@@ -84,7 +84,7 @@ def _words(header: Configured | None) -> str:
     values = f"values of {figures.plural(plan.workload.value_bytes, 'byte', figures.grouped)}"
     stored = [keys, values] if plan.target.speaks.has_keys else []
     connections = figures.plural(plan.wire.connections, "connection", figures.grouped)
-    depth = f"{connections} × {plan.wire.pipeline_depth}"
+    depth = f"{connections}, depth\N{NO-BREAK SPACE}{plan.wire.pipeline_depth}"
     rate = (sentences.schedule(plan, figures.grouped) or ["closed loop"])[0]
     return ", ".join([sentences.mix(plan, figures.grouped), *stored, depth, rate])
 

@@ -14,7 +14,7 @@ from loadgen.units import NS_PER_S
 _LONGEST = 300
 
 _NODE: Column = ("node", -9)
-_BREAKER: Column = ("breaker", -11)
+_BREAKER: Column = ("breaker", -10)
 _COLUMNS: tuple[Column, ...] = (
     ("connections", 11),
     ("active", 8),
@@ -119,7 +119,7 @@ def _totals(trials: Trials) -> Line:
 
 
 def _row(number: int, node: Node | None, columns: tuple[Column, ...], faulted: bool) -> Line:
-    name = ("all" if number == 0 else str(number)) + " fault" * faulted
+    name = ("any" if number == 0 else str(number)) + " fault" * faulted
     first = (cell(name, _NODE[1]), "warn" if faulted else "")
     if node is None:
         return (first,)

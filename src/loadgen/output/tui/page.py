@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -26,12 +27,19 @@ _TABLE_LINES = 8
 """The most lines of the table on a page of 24 lines; a higher page gives it up to a third."""
 
 _MARGIN = 1
-"""Empty columns at both sides."""
+"""Empty columns at both sides, where there is room."""
+
+_NARROW = 60
+"""The columns below which there are no margins."""
+
+_FIRST = ("header", "subject", "throughput", "table", "plots", "events")
+"""The sections in the order in which they get lines of a terminal that has too few for all."""
 
 
 def page(model: Model, now_s: float, columns: int, lines: int) -> Mapping[str, Sequence[Line]]:
     """Return the lines of each section, `lines` at most in all. `now_s` is Unix time."""
-    width = max(1, columns - 2 * _MARGIN)
+    margin = _MARGIN if columns >= _NARROW else 0
+    width = max(1, columns - 2 * margin)
     table_lines = max(_TABLE_LINES, lines // 3)
     if model.shows_trials:
         subject = of_trials.subject(model.trials, now_s)
@@ -45,16 +53,24 @@ def page(model: Model, now_s: float, columns: int, lines: int) -> Mapping[str, S
         "throughput": _throughput(subject, width),
         "table": [heading(block.title, width), *block.lines],
     }
-    free = lines - sum(map(len, sections.values())) - 1
-    least, most = _PLOT_LINES
-    sections["plots"] = _plots(subject, width, max(least, min(most, (free - _EVENTS_LEAST) // 2)))
     free = lines - sum(map(len, sections.values()))
-    sections["events"] = [heading("events (UTC)", width), *model.log.lines(free - 1)] if free > 0 else []
-    return {name: [_indented(line, width) for line in sections[name]] for name in SECTIONS}
+    least, most = _PLOT_LINES
+    sections["plots"] = _plots(subject, width, max(least, min(most, (free - 1 - _EVENTS_LEAST) // 2)))
+    sections["plots"] = sections["plots"] if len(sections["plots"]) <= free else []
+    free -= len(sections["plots"])
+    sections["events"] = [heading("events (UTC)", width), *model.log.lines(free - 1)]
+    return _fitted(sections, lines, margin, width)
 
 
-def _indented(line: Line, width: int) -> Line:
-    return (" " * _MARGIN, ""), *cut(line, width)
+def _fitted(
+    sections: Mapping[str, Sequence[Line]], lines: int, margin: int, width: int
+) -> Mapping[str, Sequence[Line]]:
+    """Return the sections from top to bottom, cut to the size of the terminal."""
+    fitted: dict[str, Sequence[Line]] = {}
+    for name in _FIRST:
+        fitted[name] = [(((" " * margin), ""), *cut(line, width)) for line in sections[name][:lines]]
+        lines -= len(fitted[name])
+    return {name: fitted[name] for name in SECTIONS}
 
 
 def _header(model: Model, subject: Subject, now_s: float, width: int) -> Line:
@@ -81,7 +97,11 @@ def _subject(subject: Subject, width: int, most: int) -> list[Line]:
     title = (subject.title, "alarm" if subject.faulted else "bold")
     right = (("fault on", "warn"),) if subject.faulted else ()
     words = textwrap.wrap(subject.words, width, max_lines=most, placeholder=" …") or [""]
-    return [headed((title,), width, right), *(((line, ""),) for line in words), _stages(subject, width)]
+    return [
+        headed((title,), width, right),
+        *(((line.replace("\N{NO-BREAK SPACE}", " "), ""),) for line in words),
+        _stages(subject, width),
+    ]
 
 
 def _stages(subject: Subject, width: int) -> Line:
@@ -102,7 +122,7 @@ def _throughput(subject: Subject, width: int) -> list[Line]:
     top = round_top(subject.top_per_s)
     rate = f"{figures.rate(round(subject.rate_per_s))} {subject.operations}/s"
     left: tuple[Span, ...] = ((f"{rate:<12}", "bold"),)
-    right: tuple[Span, ...] = ((f" {figures.rate(top)}", "dim"),)
+    right: tuple[Span, ...] = ((f" {_scale(top)}", "dim"),)
     if subject.latencies:
         right = (*right, ("   ", ""), *subject.latencies)
     room = max(4, width - length(left) - length(right))
@@ -121,11 +141,16 @@ def _plots(subject: Subject, width: int, height: int) -> list[Line]:
     shares = [(column.failed, "bad") if column else (None, "") for column in columns[-right:]]
     span = f"{subject.operations}/s, last {figures.left(left * column_s * 1e9)}"
     titles = (
-        heading(span, left, figures.rate(rate_top)),
+        heading(span, left, _scale(rate_top)),
         heading("errors", right, f"{figures.share(min(1.0, share_top), 0)} %"),
     )
     halves = zip(plot(rates, rate_top, left, height), plot(shares, min(1.0, share_top), right, height), strict=True)
     return [(*titles[0], ("  ", ""), *titles[1]), *(_beside(one, other, left) for one, other in halves)]
+
+
+def _scale(top: float) -> str:
+    """Return the rate at the end of a scale, a round number: "20K"."""
+    return re.sub(r"\.0+(?=\D|$)", "", figures.rate(top))
 
 
 def _style(column: Column, style: str) -> str:

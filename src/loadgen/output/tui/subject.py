@@ -47,7 +47,7 @@ class Subject:
     totals: Line
     series: Series
     whole_s: float
-    """The planned time of the series; 0 where there is no plan."""
+    """The time that the plots show at once, if that is possible; 0 where they scroll."""
     sample_s: float
     """The time between samples."""
     faulted: bool

@@ -1,0 +1,185 @@
+"""The dashboard in a real terminal: its frames, its keys, signals, and the terminal as it was afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from command import short
+from in_process import invoked
+from terminals import ENTERED, LEFT, LOADGEN, InTerminal
+
+SUPPORT = str(Path(__file__).parents[2] / "support")
+LONG = ("--duration", "300s", "--set", "general.interval=100ms")
+
+
+def arguments(*others: str) -> list[str]:
+    """A short run of the built-in server with a dashboard, in the format for people."""
+    words = short(None)
+    words[words.index("json")] = "clean"
+    return [LOADGEN, *words, "--tui", *others]
+
+
+def program(words: str) -> tuple[str, ...]:
+    return sys.executable, "-c", f"import sys; sys.path.insert(0, {SUPPORT!r})\n{words}"
+
+
+def restored(terminal: InTerminal) -> None:
+    assert terminal.modes_after == terminal.modes_before
+    assert terminal.written.count(ENTERED) == terminal.written.count(LEFT) == 1
+    # The cursor is seen, and lines wrap again.
+    leaving = terminal.written[terminal.written.rindex(b"\x1b[?2026l") :]
+    assert b"\x1b[?25h" in leaving
+    assert b"\x1b[?7h" in leaving
+    assert "Traceback" not in terminal.text
+
+
+def test_q_ends_a_run_gracefully_and_its_summary_comes_after_the_dashboard() -> None:
+    with InTerminal(*arguments(*LONG)) as terminal:
+        terminal.wait_for("phase: measure")
+        assert not terminal.modes()[3] & (termios.ICANON | termios.ECHO)
+        seen = len(terminal.text)
+        terminal.resize(120, 40)
+        terminal.wait_for(f"q stop{' '}", seen)
+        # An arrow key's last letter is no key.
+        terminal.type("\x1b[q\x1b[nx")
+        terminal.type("q")
+        status = terminal.finish()
+    assert status == 130
+    restored(terminal)
+    assert "RESULTS (" in terminal.after
+    assert "interrupted" in terminal.after
+    assert "p99.99" in terminal.after
+    assert "\n[running" not in terminal.after, "progress was the dashboard's"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_run_as_without_a_dashboard(number: signal.Signals) -> None:
+    with InTerminal(*arguments(*LONG), columns=120, lines=40) as terminal:
+        terminal.wait_for("phase: measure")
+        terminal.kill(number)
+        assert terminal.finish() == 130
+    restored(terminal)
+    assert "RESULTS (" in terminal.after
+
+
+def test_a_process_that_ends_at_once_restores_the_terminal() -> None:
+    words = """
+from loadgen.cli.interrupts import end_at_once
+from loadgen.output.tui import Dashboard, Shown
+Shown(Dashboard(), color=True).open()
+print("an error", file=sys.stderr)
+end_at_once()
+"""
+    with InTerminal(*program(words)) as terminal:
+        assert terminal.finish() == 130
+    restored(terminal)
+    assert terminal.after == "an error\n"
+
+
+def test_a_dashboard_that_fails_leaves_the_results_alone() -> None:
+    words = """
+from constructed_events import RUNS
+from loadgen import output
+from loadgen.output.tui.app import Page
+drawn = Page.draw
+def fails(self):
+    if self.frames == 2:
+        raise RuntimeError("planted")
+    drawn(self)
+Page.draw = fails
+with output.opened(output.Wanted(dashboard=output.Dashboard())) as outputs:
+    first, *events = RUNS["closed_loop"]()
+    outputs.emit(first)
+    shown = outputs._outputs[0]
+    shown._thread.join(20)
+    for event in events:
+        outputs.emit(event)
+"""
+    with InTerminal(*program(words)) as terminal:
+        assert terminal.finish() == 0
+    restored(terminal)
+    assert "planted" in terminal.after
+    assert "RESULTS (3.00 s)" in terminal.after
+    assert "[running 3 s]" in terminal.after, "what comes after the dashboard has gone is printed as ever"
+
+
+def test_what_children_write_to_standard_error_comes_after_the_dashboard() -> None:
+    words = """
+import subprocess
+from loadgen.output.tui import Dashboard, Shown
+shown = Shown(Dashboard(), color=True)
+shown.open()
+subprocess.run(["sh", "-c", "echo from a child >&2"])
+shown.close()
+shown.close()
+"""
+    with InTerminal(*program(words)) as terminal:
+        assert terminal.finish() == 0
+    restored(terminal)
+    assert terminal.after == "from a child\n"
+
+
+def test_without_textual_a_hint_and_plain_text() -> None:
+    words = f"""
+sys.modules["textual"] = None
+from loadgen.cli.main import main
+sys.exit(main({arguments()[1:]!r}))
+"""
+    with InTerminal(*program(words)) as terminal:
+        status = terminal.finish()
+    hint = (
+        "loadgen: the dashboard needs Textual, which is not installed: pip install 'loadgen[tui]'; plain text follows"
+    )
+    assert terminal.text.replace("\r\n", "\n").startswith(hint)
+    assert terminal.text.count("pip install") == 1
+    assert ENTERED not in terminal.written
+    assert "RESULTS (" in terminal.text
+    assert status in (0, 4)
+
+
+def test_without_a_terminal_a_hint_and_the_same_results() -> None:
+    finished = invoked(*short(None), "--tui")
+    assert (
+        finished.stderr == "loadgen: the dashboard needs a terminal as standard input and output; plain text follows\n"
+    )
+    assert finished.result["counts"]["ok"] > 0
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (120, 40)])
+def test_five_frames_a_second_take_a_tenth_of_a_core_at_most(columns: int, lines: int) -> None:
+    words = """
+import time
+from dataclasses import replace
+from dashboard_scenes import TrialSample, trial
+from loadgen.output.tui import Dashboard, Shown
+shown = Shown(Dashboard(skip=lambda: None), color=True)
+shown.open()
+events = trial(36 * 10**9)
+for event in events[:2]:
+    shown.emit(replace(event, wall_s=time.time()))
+def figures():
+    return time.process_time(), time.monotonic(), shown._page.frames
+before = None
+for sample in [event for event in events if isinstance(event, TrialSample)][:22]:
+    shown.emit(replace(sample, wall_s=time.time()))
+    time.sleep(0.2)
+    # The first second has the start in it.
+    before = before or (shown._page.frames > 5 and figures())
+used, took, frames = (now - then for now, then in zip(figures(), before))
+shown.close()
+print(f"{frames / took:.2f} {used / took:.4f}")
+"""
+    with InTerminal(*program(words), columns=columns, lines=lines) as terminal:
+        assert terminal.finish() == 0
+    frames_per_s, core = map(float, terminal.after.split())
+    assert 4 <= frames_per_s <= 6
+    assert core <= 0.10
+    # Each frame is one piece for the terminal.
+    assert terminal.written.count(b"\x1b[?2026h") == terminal.written.count(b"\x1b[?2026l")
+    assert os.environ.get("NO_COLOR") or b"\x1b[36m" in terminal.written
