@@ -201,27 +201,33 @@ config.tables ← units percentiles protocol errors slo stats judge.verdict comp
 config.document ← errors secret config.tables
 config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.limits
     faults.fault faults.kinds config.tables
-config ← units lazy protocol errors escape plan faults.fault faults.kinds trial.observed trial.plan trial.scenario
-    engine._ketama config.tables config.document config.told
+config ← units lazy protocol errors escape plan faults.fault trial.observed trial.plan trial.scenario engine._ketama
+    config.tables config.document config.told
 
 # Events to JSON, and back.
 record.schema ← percentiles phase reason stats compare.metric compare.settings compare.answers smoke.criteria
+    faults.fault trial.checks trial.ended trial.observed
 record.write ← units percentiles escape severity reason signs usage snapshot slo overload plan events stats
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
-record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan events
-    stats judge.judging compare.shape compare.settings compare.candidate compare.round compare.answers smoke.check
-    smoke.ended record.schema
+    faults.fault faults.report trial.check trial.ended trial.observed trial.plan
+record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
+    events stats judge.judging compare.shape compare.settings compare.candidate compare.round compare.answers
+    smoke.check smoke.ended record.schema faults.fault faults.report trial.check trial.ended trial.observed
+    trial.plan
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
+    trial.ended
 
 # Events to text.
 output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.verdict
-    compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended
+    compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.kinds
+    trial.check trial.ended trial.observed trial.plan
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.answers output.words output.paper
-output.formats ← units percentiles phase escape severity usage slo plan events stats judge.verdict compare.metric
-    compare.candidate compare.round compare.answers history smoke.check smoke.ended record output.words output.paper
-    output.pictures
-output.reports ← escape events stats compare.answers output.words output.paper output.formats
+output.formats ← units percentiles phase escape severity usage slo plan events stats judge.verdict
+    compare.metric compare.candidate compare.round compare.answers history smoke.check smoke.ended record
+    output.words output.paper output.pictures trial.check trial.ended trial.observed version
+output.reports ← escape events stats compare.answers output.words output.paper output.formats units trial.check
+    trial.ended
 output.tui ← lazy units escape phase percentiles severity snapshot events engine._histogram faults.kinds
     trial.plan trial.observed trial.ended output.words output.paper
 output ← lazy errors phase events trial.ended output.words output.paper output.pictures output.reports output.formats

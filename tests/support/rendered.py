@@ -9,12 +9,13 @@ from constructed_comparisons import COMPARISONS, GATES
 from constructed_events import RUNS
 from constructed_searches import SEARCHES
 from constructed_smokes import SMOKES, matrix
+from constructed_trials import TRIALS
 
 from loadgen.events import Event
 from loadgen.output import Output, create
 
 PEOPLE = ("clean", "verbose", "quiet")
-ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix}
+ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS
 
 
 def text(format: str, run: str, color: str = "auto") -> str:

@@ -11,17 +11,22 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field, ValidationError
+
+from loadgen.config.document.problem import problems_in
 from loadgen.config.document.toml_file import TomlFile, parsed, text_of
 from loadgen.config.loader import parse_override
+from loadgen.config.tables.fault import FaultTable
 from loadgen.config.tables.table import Path as KeyPath
+from loadgen.config.tables.table import Table
 from loadgen.config.tables.tree import dotted
+from loadgen.config.told.faults import faults
 from loadgen.errors import ConfigError
 from loadgen.faults.fault import Fault, Layer
-from loadgen.faults.kinds import KINDS, Kind, Measure, Parameter, kind_named
 from loadgen.trial.observed import ERRORS
 from loadgen.trial.plan import Limits
 from loadgen.trial.scenario import Scenario
-from loadgen.units import parse_count, parse_duration, parse_rate, parse_size, shown
+from loadgen.units import parse_count, parse_duration, parse_rate, shown
 
 Read = Callable[[Any], Any]
 
@@ -130,23 +135,12 @@ _BY_SET = (0, 0)
 
 _TABLES = ("phases", "limits", "client", "fault")
 
-_MEASURES: Mapping[Measure, Read] = {
-    Measure.DURATION: _duration,
-    Measure.SHARE: _share,
-    Measure.RATE: lambda value: parse_size(_number(value)),
-    Measure.SIZE: lambda value: parse_size(_number(value)),
-    Measure.COUNT: lambda value: parse_count(_number(value)),
-}
 
-_FAULT: Mapping[str, tuple[str, Read]] = {
-    "at": ("at_ns", _duration),
-    "for": ("for_ns", _duration),
-    "every": ("every_ns", _some_time),
-    "times": ("times", _within(1, 10_000)),
-    "stagger": ("stagger_ns", _duration),
-    "seed": ("seed", _within(0, 2**53 - 1)),
-}
-"""The keys of a fault that every kind has, but for `kind`, `layer`, `on` and `group`."""
+class _Faults(Table):
+    """The faults of a scenario."""
+
+    # Lax for the container alone, as TOML has lists and no tuples.
+    fault: tuple[FaultTable, ...] = Field(default=(), strict=False)
 
 
 def read(path: Path, overrides: Sequence[str] = ()) -> Scenario:
@@ -218,63 +212,42 @@ class _Reader:
         return table
 
     def _faults(self, nodes: int, groups: int, window_ns: int) -> Iterator[Fault]:
+        """Yield the faults, whose keys are those of a configuration's `[[fault]]`, and `group`."""
         found = self.file.tree.get("fault", [])
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             self._problem(("fault",), "must be a list of tables; write [[fault]] above the keys of each")
             return
-        for index, table in enumerate(found):
-            fault = self._fault(("fault", index), table, nodes, groups)
-            if fault is not None and fault.at_ns >= window_ns:
+        ours = [{key: value for key, value in table.items() if key != "group"} for table in found]
+        try:
+            tables = _Faults.model_validate({"fault": ours}).fault
+        except ValidationError as error:
+            for problem in problems_in(error):
+                self._problem(problem.paths[0], problem.sentence)
+            return
+        for index, (fault, table) in enumerate(zip(faults(tables, 0), found, strict=True)):
+            if fault.at_ns >= window_ns:
                 self._problem(("fault", index, "at"), "the fault begins after the end of the fault phase")
-            if fault is not None:
-                yield fault
+            on = self._on(("fault", index), fault, table.get("group"), nodes, groups)
+            # Without a seed of its own a fault gets one of the trial.
+            yield replace(fault, on=on, seed=fault.seed if "seed" in table else 0)
 
-    def _fault(self, path: KeyPath, table: dict[str, Any], nodes: int, groups: int) -> Fault | None:
-        written = table.get("kind")
-        if written is None:
-            self._problem(path, f"kind is missing: write one of {', '.join(KINDS)}")
-            return None
-        kind = kind_named(written) if isinstance(written, str) else None
-        if kind is None:
-            near = get_close_matches(str(written).lower().replace("-", "_")[:40], [*KINDS], n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the kinds are {', '.join(KINDS)}"
-            self._problem((*path, "kind"), f"there is no kind of fault {shown(written)}; {hint}")
-            return None
-        if table.get("layer", kind.layer) != kind.layer:
-            self._problem((*path, "layer"), f"a {kind.name} is of the layer {kind.layer}; leave the key out")
-        own = {p.name: (p.name, _parameter(p)) for p in kind.parameters}
-        special = ("kind", "layer", "on", "group")
-        given = {key: value for key, value in table.items() if key not in special}
-        values = self._table(path, given, {**_FAULT, **own}, also=special, of=f"a {kind.name}")
-        common = {field for field, _ in _FAULT.values()}
-        parameters = kind.defaults() | {key: value for key, value in values.items() if key not in common}
-        times = {key: value for key, value in values.items() if key in common}
-        if times.get("times", 1) > 1 and not times.get("every_ns"):
-            self._problem((*path, "times"), "a fault that is repeated needs every, the time between two beginnings")
-            times["times"] = 1
-        return Fault(kind.name, kind.layer, self._on(path, table, kind, nodes, groups), parameters=parameters, **times)
-
-    def _on(self, path: KeyPath, table: dict[str, Any], kind: Kind, nodes: int, groups: int) -> tuple[int, ...]:
+    def _on(self, path: KeyPath, fault: Fault, group: object, nodes: int, groups: int) -> tuple[int, ...]:
         """Return the numbers of a fault's nodes; those of group 2 follow those of group 1."""
-        written = table.get("on", "all")
-        numbers = [*range(1, nodes + 1)] if written == "all" else written if isinstance(written, list) else [written]
-        for number in numbers:
-            if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= nodes:
-                there = f"the nodes are 1 to {nodes}" if nodes > 1 else "there is one node, 1"
-                self._problem((*path, "on"), f"there is no node {shown(number)}; {there}")
-                return ()
-        if "group" not in table:
+        if beyond := [number for number in fault.on if number > nodes]:
+            there = f"the nodes are 1 to {nodes}" if nodes > 1 else "there is one node, 1"
+            self._problem((*path, "on"), f"there is no node {beyond[0]}; {there}")
+        if group is None:
             # A fault of the proxy is on every group's way to the node.
-            ways = groups if kind.layer is Layer.PROXY else 1
-            return tuple(number + nodes * way for way in range(ways) for number in numbers) if written != "all" else ()
-        if groups == 1 or kind.layer is not Layer.PROXY:
-            why = "write groups = 2 above the tables" if groups == 1 else "only a proxy fault can be on one group"
+            ways = groups if fault.layer is Layer.PROXY else 1
+            return tuple(number + nodes * way for way in range(ways) for number in fault.on)
+        if groups == 1 or fault.layer is not Layer.PROXY:
+            why = "write groups = 2 above the tables" if groups == 1 else "only a fault of the proxy is on one group"
             self._problem((*path, "group"), why)
-            return ()
-        if table["group"] not in (1, 2):
-            self._problem((*path, "group"), f"must be 1 or 2, not {shown(table['group'])}")
-            return ()
-        return tuple(number + nodes * (table["group"] - 1) for number in numbers)
+        elif group not in (1, 2):
+            self._problem((*path, "group"), f"must be 1 or 2, not {shown(group)}")
+        else:
+            return tuple(number + nodes * (int(str(group)) - 1) for number in fault.nodes(nodes))
+        return fault.on
 
     # ── Tables ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -295,7 +268,6 @@ class _Reader:
         rows: Mapping[str, tuple[str, Read]],
         *,
         also: Sequence[str] = (),
-        of: str = "",
     ) -> dict[str, Any]:
         """Return the values of a table's keys, by field. `also` are keys that are read elsewhere."""
         found = {}
@@ -303,9 +275,7 @@ class _Reader:
             if key not in rows:
                 known = [*also, *rows]
                 near = get_close_matches(key.lower()[:40], known, n=1)
-                hint = (
-                    f"did you mean {near[0]}?" if near else f"the keys{f' of {of}' * bool(of)} are {', '.join(known)}"
-                )
+                hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
                 self._problem((*path, key), f"unknown key; {hint}")
                 continue
             field, read = rows[key]
@@ -322,16 +292,3 @@ class _Reader:
         source = self.file.source
         where = source if place is None else "--set" if place == _BY_SET else f"{source}:{place[0]}:{place[1]}"
         self.problems.append((place or _BY_SET, f"{where}: {dotted(path)}{': ' * bool(path)}{sentence}"))
-
-
-def _parameter(parameter: Parameter) -> Read:
-    if parameter.measure is Measure.WORD:
-        return _one_of(parameter.words)
-
-    def read(value: object) -> object:
-        found = _MEASURES[parameter.measure](value)
-        if found < parameter.least:
-            raise ValueError(f"must be at least {parameter.least}, not {shown(value)}")
-        return found
-
-    return read

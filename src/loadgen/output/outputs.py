@@ -30,6 +30,9 @@ from loadgen.output.tui.obstacle import NO_TEXTUAL, obstacle
 if TYPE_CHECKING:
     from loadgen.output.tui.shown import Shown
 
+_FOR_PROGRAMS = ("json", "document", "markdown")
+"""The formats of files beside which standard output shows the results for people."""
+
 STDOUT = "-"
 """The value of a file option that names standard output."""
 
@@ -49,7 +52,7 @@ class Wanted:
     plot: str | None = None
     """A file that gets a comparison's intervals as SVG."""
     junit: str | None = None
-    """A file that gets a comparison as JUnit XML."""
+    """A file that gets a comparison or trials as JUnit XML."""
     markdown: str | None = None
     """A file that gets Markdown of a comparison appended."""
     annotations: bool = False
@@ -182,7 +185,7 @@ def _formats(wanted: Wanted, streams: dict[str, TextIO]) -> Iterator[tuple[Outpu
         format = "json" if wanted.json == STDOUT else wanted.format
         yield create(format, sys.stdout, color=wanted.color), format
     elif wanted.live:
-        for_people = "clean" if "-o" in streams and wanted.format == "json" else wanted.format
+        for_people = "clean" if "-o" in streams and wanted.format in _FOR_PROGRAMS else wanted.format
         # Beside a file, standard output may be closed.
         with contextlib.suppress(OutputError):
             format = "json" if wanted.json == STDOUT else for_people
@@ -201,8 +204,10 @@ def _reports(wanted: Wanted) -> Iterator[Output]:
         yield Report(lambda ended: write_plot(plot, ended))
     if junit:
         from loadgen.output.reports.junit import write_junit
+        from loadgen.output.reports.trials_junit import TrialsJunit
 
         yield Report(lambda ended: write_junit(junit, ended[-1]))
+        yield TrialsJunit(junit)
     if markdown:
         from loadgen.output.reports.markdown import append_markdown
 

@@ -2,12 +2,14 @@
 
 Of a run: `config`, a `phase` as each begins, a `sample` per interval, `result`. Of a search: a `step` per rate,
 `saturation`. Of a smoke test: `smoke`. Of a comparison: a `round` per round, then `comparison` or `noise`.
+Of a trial: `trial-began`, a `trial-phase` as each begins, a `trial-sample` per interval, a `fault` as one begins or
+ends, and `trial`.
 `docs/RESULTS.md` has the meaning of each field, `schema` the values that it may hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -18,6 +20,8 @@ from loadgen.escape import json_line
 from loadgen.events import (
     Configured,
     Event,
+    FaultBegan,
+    FaultEnded,
     PhaseBegan,
     Progress,
     Result,
@@ -28,13 +32,14 @@ from loadgen.events import (
 )
 from loadgen.phase import Phase
 from loadgen.record.read import Reading, Record
-from loadgen.record.write import comparison, run, search, smoke
+from loadgen.record.write import comparison, run, search, smoke, trial
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
+from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 
 MOST_EXACT = 2**53 - 1
 """The largest integer up to which doubles, the numbers of JavaScript and jq, hold every integer exactly."""
 
-__all__ = ["RECORDS", "WITHOUT_RECORD", "Reading", "Record", "encode", "to_line", "to_record"]
+__all__ = ["RECORDS", "WITHOUT_RECORD", "Reading", "Record", "encode", "to_document", "to_line", "to_record"]
 
 
 def encode(event: Event) -> bytes:
@@ -46,6 +51,12 @@ def encode(event: Event) -> bytes:
 def to_line(record: Record) -> bytes:
     """Return a record that was read as a line of NDJSON."""
     return json_line(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def to_document(parts: Mapping[str, Any], ended: Iterable[TrialEnded]) -> bytes:
+    """Return trials as one JSON document: `parts`, and `results` with the record of each."""
+    document = {**parts, "results": [RECORDS[TrialEnded](each) for each in ended]}
+    return json_line(orjson.dumps(_portable(document), option=orjson.OPT_APPEND_NEWLINE))
 
 
 def _portable(value: Any) -> Any:
@@ -88,8 +99,16 @@ RECORDS: Mapping[type[Event], Callable[[Any], dict[str, Any]]] = {
     RoundEnded: comparison.round_ended,
     Compared: comparison.comparison,
     NoiseFound: comparison.noise,
+    TrialBegan: trial.began,
+    TrialPhaseBegan: trial.phase,
+    TrialSample: trial.sample,
+    FaultBegan: trial.fault_began,
+    FaultEnded: trial.fault_ended,
+    TrialEnded: trial.ended,
 }
 """By kind of event, the function that makes its record."""
 
-WITHOUT_RECORD: frozenset[type[Event]] = frozenset({Progress, ServerAwaited, SmokeBegan, ContestBegan})
+WITHOUT_RECORD: frozenset[type[Event]] = frozenset(
+    {Progress, ServerAwaited, SmokeBegan, ContestBegan, ChaosBegan, ChaosEnded}
+)
 """The events that are no part of a result, or whose content is in the record of a later event."""

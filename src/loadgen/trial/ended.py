@@ -74,6 +74,20 @@ class NodeFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class PoolPoint:
+    """The pool of one node at one time, over all callers. None: the client does not say."""
+
+    at_ns: int
+    """By the monotonic clock."""
+    phase: str
+    node: int
+    total: int | None
+    active: int | None
+    idle: int | None
+    waiting: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class TrialEnded(Ending):
     """The end of one trial."""
 
@@ -87,6 +101,10 @@ class TrialEnded(Ending):
     transitions: tuple[Transition, ...] = ()
     wrong: tuple[WrongAnswer, ...] = ()
     """The first wrong answers, 20 at most."""
+    pools: tuple[PoolPoint, ...] = ()
+    """The pool of each node once a second; empty where the client does not expose its pool."""
+    leaked_sockets: int | None = None
+    """Connections that the client left open; None where that is not known."""
     client_version: str = ""
     server: str = ""
     """What the nodes call themselves, with version."""

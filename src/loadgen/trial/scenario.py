@@ -89,7 +89,10 @@ class Scenario:
             concurrency=self.concurrency,
             timeout_ns=self.timeout_ns,
             seed=seed,
-            faults=self.faults,
+            faults=tuple(
+                fault if fault.seed else replace(fault, seed=seed + number)
+                for number, fault in enumerate(self.faults, 1)
+            ),
             groups=self.groups,
             expects=self.expects,
             limits=self.limits,

@@ -9,12 +9,13 @@ from loadgen.output.paper.color import Paint, wants_color
 from loadgen.output.paper.sink import Sink
 
 FORMATS = ("clean", "verbose", "json", "quiet")
-"""The formats of every command. A run also has csv, with a row for each load."""
+"""The formats of every command. A run also has csv, with a row for each load; trials have document and markdown."""
 
 
 def create(format: str, stream: TextIO | None, *, color: str = "auto") -> Output:
-    """Return an output that writes `format`, one of FORMATS or csv, to `stream`; `color` is auto, always or never.
+    """Return an output that writes `format` to `stream`: one of FORMATS, csv, document or markdown.
 
+    `color` is auto, always or never.
     Raise OutputError when `stream` is closed or None (as sys.stdout is in a process started with it closed), ValueError
     for an unknown format or colour.
     """
@@ -38,6 +39,14 @@ def create(format: str, stream: TextIO | None, *, color: str = "auto") -> Output
             from loadgen.output.formats.quiet import Quiet
 
             return Quiet(sink)
+        case "document":
+            from loadgen.output.formats.document import Document
+
+            return Document(sink)
+        case "markdown":
+            from loadgen.output.formats.markdown import Markdown
+
+            return Markdown(sink)
         case "csv":
             from loadgen.output.formats.csv import Csv
 

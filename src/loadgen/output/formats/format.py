@@ -14,6 +14,8 @@ from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.events import (
     Configured,
     Event,
+    FaultBegan,
+    FaultEnded,
     PhaseBegan,
     Result,
     Sample,
@@ -24,6 +26,7 @@ from loadgen.events import (
 from loadgen.output.paper import layout
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
+from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 
 Kind = TypeVar("Kind", bound=Event)
 
@@ -34,7 +37,9 @@ OF_LOADS: Kinds = frozenset({Configured, ServerAwaited, PhaseBegan, Sample, Resu
 OF_SEARCHES: Kinds = frozenset({StepTaken, SearchEnded})
 OF_TESTS: Kinds = frozenset({SmokeBegan, SmokeEnded})
 OF_COMPARISONS: Kinds = frozenset({ContestBegan, RoundEnded, Compared, NoiseFound})
-OF_RESULTS = OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS
+OF_TRIALS: Kinds = frozenset({ChaosBegan, TrialBegan, TrialPhaseBegan, TrialSample, TrialEnded, ChaosEnded})
+OF_FAULTS: Kinds = frozenset({FaultBegan, FaultEnded})
+OF_RESULTS = OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS | OF_TRIALS | OF_FAULTS
 """All kinds of events but Progress."""
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from loadgen.events import Progress, Result, SearchEnded
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import remark
-from loadgen.output.words import slo
+from loadgen.output.words import slo, trials
 from loadgen.severity import Severity
 from loadgen.smoke.ended import SmokeEnded
+from loadgen.trial.ended import TrialEnded
 
 
 class Remark(Format):
     """A line for an ending that is not good. An interrupted ending gets none, as the user interrupted it."""
 
-    silent = OF_RESULTS - {Result, SearchEnded, SmokeEnded} | {Progress}
+    silent = OF_RESULTS - {Result, SearchEnded, SmokeEnded, TrialEnded} | {Progress}
 
     def __init__(self) -> None:
-        super().__init__({**on(Result, _result), **on(SearchEnded, _search), **on(SmokeEnded, _smoke)})
+        super().__init__(
+            {**on(Result, _result), **on(SearchEnded, _search), **on(SmokeEnded, _smoke), **on(TrialEnded, _trial)}
+        )
 
 
 def _result(event: Result) -> None:
@@ -52,6 +55,14 @@ def _smoke(event: SmokeEnded) -> None:
         _print(f"{event.server}: FAIL: {first.name}: {first.found}")
     elif event.doubts:
         _print(f"{event.server}: {event.doubts[0].words}")
+
+
+def _trial(event: TrialEnded) -> None:
+    """Print the first reason why a trial did not pass."""
+    if event.severity in (Severity.GOOD, Severity.INTERRUPTED):
+        return
+    first = next(iter(trials.reasons(event)), "")
+    _print(f"{trials.name(event.plan)}: {trials.verdict(event)}{f': {first}' * bool(first)}")
 
 
 def _print(words: str) -> None:

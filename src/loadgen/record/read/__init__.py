@@ -12,9 +12,10 @@ from typing import Any
 
 from loadgen.events import Event, Result, StepTaken
 from loadgen.plan import Plan
-from loadgen.record.read import judged, run, search
+from loadgen.record.read import judged, run, search, trial
 from loadgen.record.read.fields import Fields
 from loadgen.smoke.ended import SmokeBegan
+from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialEnded
 
 Record = Mapping[str, Any]
 
@@ -37,11 +38,19 @@ class Reading:
         self._gate = any(record.get("gate", False) for record in records)
         if "smoke" in kinds:
             yield SmokeBegan(matrix=kinds.count("smoke") > 1)
+        if "trial" in kinds:
+            plans = (Fields(record, "trial", {}).part("plan") for record in records if record["type"] == "trial")
+            yield ChaosBegan(tuple(map(trial.plan, plans)))
+        ended: list[TrialEnded] = []
         for record, kind in zip(records, kinds, strict=True):
             fields = Fields(record, kind, self.missing)
             event = self._event(fields)
             if event is not None:
                 yield event
+            if isinstance(event, TrialEnded):
+                ended.append(event)
+        if ended:
+            yield ChaosEnded(tuple(ended), any(each.interrupted for each in ended))
 
     @property
     def plan(self) -> Plan:
@@ -84,4 +93,4 @@ class Reading:
             case "noise":
                 return judged.noise(record)
             case _:
-                return None
+                return trial.event(record)

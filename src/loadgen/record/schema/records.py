@@ -15,6 +15,18 @@ from loadgen.record.schema.result import RESULT, SERVER, SIGNS, WORKER_SIGNS
 from loadgen.record.schema.search import SATURATION, STEP
 from loadgen.record.schema.shape import Schema
 from loadgen.record.schema.smoke import SMOKE
+from loadgen.record.schema.trial import (
+    COUNTED,
+    FAULT,
+    FAULT_EVENT,
+    OBSERVED,
+    STATE,
+    TRIAL,
+    TRIAL_BEGAN,
+    TRIAL_PHASE,
+    TRIAL_PLAN,
+    TRIAL_SAMPLE,
+)
 
 TABLES = {
     "config": (CONFIG,),
@@ -32,6 +44,11 @@ TABLES = {
     "round": (ROUND,),
     "comparison": (COMPARISON, METRIC),
     "noise": (NOISE,),
+    "trial-began": (TRIAL_BEGAN, TRIAL_PLAN),
+    "trial-phase": (TRIAL_PHASE,),
+    "trial-sample": (TRIAL_SAMPLE, COUNTED, STATE),
+    "fault": (FAULT_EVENT, FAULT),
+    "trial": (TRIAL, OBSERVED),
 }
 """By heading, the tables of a section of `docs/RESULTS.md`."""
 
@@ -39,6 +56,23 @@ RECORD: Schema = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "A line of loadgen --format json",
     "oneOf": [
-        table.schema for table in (CONFIG, PHASE, SAMPLE, RESULT, STEP, SATURATION, SMOKE, ROUND, COMPARISON, NOISE)
+        table.schema
+        for table in (
+            CONFIG,
+            PHASE,
+            SAMPLE,
+            RESULT,
+            STEP,
+            SATURATION,
+            SMOKE,
+            ROUND,
+            COMPARISON,
+            NOISE,
+            TRIAL_BEGAN,
+            TRIAL_PHASE,
+            TRIAL_SAMPLE,
+            FAULT_EVENT,
+            TRIAL,
+        )
     ],
 }

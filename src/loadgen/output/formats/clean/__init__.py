@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.round import ContestBegan, RoundEnded
-from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
+from loadgen.events import (
+    Configured,
+    FaultBegan,
+    FaultEnded,
+    PhaseBegan,
+    Progress,
+    Result,
+    Sample,
+    SearchEnded,
+    ServerAwaited,
+    StepTaken,
+)
 from loadgen.output.formats.clean.comparison import Comparison
 from loadgen.output.formats.clean.run import Run
 from loadgen.output.formats.clean.search import Search
 from loadgen.output.formats.clean.smoke import Smoke
+from loadgen.output.formats.clean.trial import Trial
 from loadgen.output.formats.format import Laid, on
 from loadgen.output.paper.color import Paint
 from loadgen.output.paper.page import Page
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
+from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 
 
 class Clean(Laid):
@@ -24,6 +37,7 @@ class Clean(Laid):
     def __init__(self, sink: Sink, paint: Paint) -> None:
         page = Page(sink, paint)
         run, search, smoke, comparison = Run(page), Search(page), Smoke(page), Comparison(page)
+        trial = Trial(page)
         super().__init__(
             sink,
             {
@@ -40,5 +54,13 @@ class Clean(Laid):
                 **on(RoundEnded, comparison.round),
                 **on(Compared, comparison.compared),
                 **on(NoiseFound, comparison.noise),
+                **on(TrialBegan, trial.trial),
+                **on(TrialPhaseBegan, trial.phase),
+                **on(TrialSample, trial.sample),
+                **on(FaultBegan, trial.fault_began),
+                **on(FaultEnded, trial.fault_ended),
+                **on(TrialEnded, trial.ended),
+                **on(ChaosEnded, trial.all_ended),
+                **on(ChaosBegan, trial.began),
             },
         )

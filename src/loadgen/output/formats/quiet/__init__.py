@@ -7,17 +7,22 @@ from collections.abc import Callable
 from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
-from loadgen.output.formats.format import Format, Kind, on
-from loadgen.output.formats.quiet import comparison, run, search, smoke
+from loadgen.output.formats.format import OF_FAULTS, OF_TRIALS, Format, Kind, on
+from loadgen.output.formats.quiet import comparison, run, search, smoke, trial
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
+from loadgen.trial.ended import TrialEnded
 
 
 class Quiet(Format):
     """A line for every ending. The load of a smoke test is not shown."""
 
-    silent = frozenset(
-        {Progress, ServerAwaited, Configured, PhaseBegan, Sample, StepTaken, SmokeBegan, ContestBegan, RoundEnded}
+    silent = (
+        frozenset(
+            {Progress, ServerAwaited, Configured, PhaseBegan, Sample, StepTaken, SmokeBegan, ContestBegan, RoundEnded}
+        )
+        | OF_FAULTS
+        | (OF_TRIALS - {TrialEnded})
     )
 
     def __init__(self, sink: Sink) -> None:
@@ -31,5 +36,6 @@ class Quiet(Format):
                 **on(SmokeEnded, written(smoke.ended)),
                 **on(Compared, written(comparison.compared)),
                 **on(NoiseFound, written(comparison.noise)),
+                **on(TrialEnded, written(trial.ended)),
             }
         )

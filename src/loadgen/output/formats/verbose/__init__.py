@@ -8,27 +8,41 @@ from __future__ import annotations
 
 from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.round import ContestBegan, RoundEnded
-from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
+from loadgen.events import (
+    Configured,
+    FaultBegan,
+    FaultEnded,
+    PhaseBegan,
+    Progress,
+    Result,
+    Sample,
+    SearchEnded,
+    ServerAwaited,
+    StepTaken,
+)
 from loadgen.output.formats.format import Laid, on
 from loadgen.output.formats.verbose.comparison import Comparison
 from loadgen.output.formats.verbose.run import Run
 from loadgen.output.formats.verbose.search import Search
 from loadgen.output.formats.verbose.smoke import Smoke
+from loadgen.output.formats.verbose.trial import Trial
 from loadgen.output.paper.log import Log
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
+from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 
 
 class Verbose(Laid):
     """A log of all events but Progress. The load of a single smoke test is logged before the test's answer."""
 
-    silent = frozenset({Progress, SmokeBegan, ContestBegan})
+    silent = frozenset({Progress, SmokeBegan, ContestBegan, ChaosBegan})
     logs_tests = True
 
     def __init__(self, sink: Sink) -> None:
         log, explained = Log(sink), set[str]()
         # Run and Smoke share `explained`, so that each sign beside percentiles is explained once.
         run, search, smoke, comparison = Run(log, explained), Search(log), Smoke(log, explained), Comparison(log)
+        trial = Trial(log)
         super().__init__(
             sink,
             {
@@ -43,5 +57,12 @@ class Verbose(Laid):
                 **on(RoundEnded, comparison.round),
                 **on(Compared, comparison.compared),
                 **on(NoiseFound, comparison.noise),
+                **on(TrialBegan, trial.trial),
+                **on(TrialPhaseBegan, trial.phase),
+                **on(TrialSample, trial.sample),
+                **on(FaultBegan, trial.fault_began),
+                **on(FaultEnded, trial.fault_ended),
+                **on(TrialEnded, trial.ended),
+                **on(ChaosEnded, trial.all_ended),
             },
         )

@@ -1,0 +1,36 @@
+"""`chaos --format json`: one JSON document when all trials have ended: `metadata`, `summary`, `results`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loadgen.events import Progress
+from loadgen.output.formats.format import OF_RESULTS, Format, on
+from loadgen.output.paper.sink import Sink
+from loadgen.output.words import trials
+from loadgen.record import to_document
+from loadgen.trial.ended import ChaosEnded
+from loadgen.version import __version__
+
+
+class Document(Format):
+    """The document. `results` has the `trial` record of each trial, see `docs/RESULTS.md`."""
+
+    silent = OF_RESULTS - {ChaosEnded} | {Progress}
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__(on(ChaosEnded, lambda event: sink.write_utf8(to_document(_parts(event), event.trials))))
+
+
+def _parts(event: ChaosEnded) -> dict[str, Any]:
+    """Return everything but the results."""
+    answers = [trials.verdict(each) for each in event.trials]
+    return {
+        "metadata": {"tool": "loadgen chaos", "version": __version__, "interrupted": event.interrupted},
+        "summary": {
+            "trials": len(answers),
+            **{answer.lower().replace(" ", "_"): answers.count(answer) for answer in trials.ANSWERS},
+            "exit_status": int(event.exit_code),
+            "table": [trials.summary(each) for each in event.trials],
+        },
+    }

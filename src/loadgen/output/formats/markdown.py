@@ -1,0 +1,85 @@
+"""`chaos --format markdown`: the answer of all trials as a table, and each trial with its checks and figures.
+
+Words from outside are escaped, so that they cannot break a table or become links or images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loadgen import escape
+from loadgen.events import Progress
+from loadgen.output.formats.format import OF_RESULTS, Format, on
+from loadgen.output.paper.sink import Sink
+from loadgen.output.words import trials
+from loadgen.trial.ended import ChaosEnded, TrialEnded
+
+_LONGEST = 1000
+
+_FIGURES = ("phase", "node", "ok/s", "success", "failure", "p50", "p95", "p99", "max")
+
+
+class Markdown(Format):
+    """The document, when all trials have ended."""
+
+    silent = OF_RESULTS - {ChaosEnded} | {Progress}
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__(on(ChaosEnded, lambda event: sink.write(document(event.trials))))
+
+
+def document(ended: Sequence[TrialEnded]) -> str:
+    """Return the document."""
+    cells = [trials.summary(each) for each in ended]
+    labels = list(dict.fromkeys(label for each in cells for label in each))
+    rows = [[each.get(label, "-") for label in labels] for each in cells]
+    parts = ["# Clients on trial", "", *_table(labels, rows), ""]
+    for each in ended:
+        parts += _trial(each)
+    return "\n".join(parts)
+
+
+def _trial(ended: TrialEnded) -> list[str]:
+    lists = {
+        "Reasons": trials.reasons(ended),
+        "Faults": trials.effects(ended),
+        "Nodes": trials.node_figures(ended),
+        "Errors by class": trials.errors(ended),
+        "Breakers": trials.transitions(ended),
+        "Pools": trials.pools(ended),
+        "Wrong answers": trials.wrong(ended),
+        "Notes": trials.notes(ended),
+    }
+    checks = [[check.name, trials.answer(check), trials.found(check), check.limit] for check in ended.checks]
+    figures = [
+        [row.phase, row.node, row.ok_per_s, f"{row.ok_share} %", f"{row.failed_share} %", *row.latencies]
+        for row in trials.rows(ended)
+    ]
+    return [
+        f"## {trials.verdict(ended)}: {_escaped(trials.name(ended.plan))}",
+        "",
+        _escaped(f"{trials.title(ended.plan)}. {trials.client(ended)}; {trials.setting(ended.plan)}."),
+        "",
+        *(_table(["check", "answer", "found", "limit"], checks) if checks else []),
+        "",
+        *(
+            _table(["phase", "node", "ok/s", "success", "failure", "p50", "p95", "p99", "max"], figures)
+            if figures
+            else []
+        ),
+        "",
+        *(line for title, said in lists.items() if said for line in _list(title, said)),
+    ]
+
+
+def _list(title: str, said: Sequence[str]) -> list[str]:
+    return [f"{title}:", "", *(f"- {_escaped(words)}" for words in said), ""]
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [headings, ["---"] * len(headings), *([_escaped(cell) for cell in row] for row in rows)]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def _escaped(words: str) -> str:
+    return escape.markdown(words, _LONGEST)

@@ -1,0 +1,266 @@
+"""The records of clients on trial: `trial-began`, `trial-phase`, `trial-sample`, `fault` and `trial`. No I/O."""
+
+from __future__ import annotations
+
+from loadgen.faults.fault import Layer
+from loadgen.record.schema.field import field, fields, part, record
+from loadgen.record.schema.latency import LATENCY
+from loadgen.record.schema.shape import (
+    CODES,
+    COUNT,
+    COUNT_OR_NULL,
+    NUMBER,
+    NUMBER_OR_NULL,
+    SHARE,
+    TEXT,
+    TEXT_OR_NULL,
+    TEXTS,
+    TRUTH,
+    Schema,
+    array_of,
+    map_of,
+    object_of,
+)
+from loadgen.trial.checks import CHECKS
+from loadgen.trial.ended import PHASES
+from loadgen.trial.observed import WRONG
+
+SHARE_OR_NULL: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+TRUTH_OR_NULL: Schema = {"type": ["boolean", "null"]}
+AT: Schema = {"type": "number"}
+AT_OR_NULL: Schema = {"type": ["number", "null"]}
+ANY_PHASE: Schema = {"enum": [*PHASES]}
+VALUE: Schema = {"type": ["number", "string", "boolean"]}
+
+FAULT = part(
+    field("kind", TEXT, "its kind, such as `kill`"),
+    field("layer", {"enum": [str(layer) for layer in Layer]}, "the layer in which it happens"),
+    field("on", array_of(COUNT), "the numbers of the nodes, from 1; empty for all"),
+    fields(
+        dict.fromkeys(("at_secs", "for_secs", "every_secs", "stagger_secs"), NUMBER),
+        "when it first begins, how long it lasts (0: to the end), the time between two beginnings (0: once), and "
+        "between a beginning on one node and on the next",
+    ),
+    field("times", COUNT, "how often it begins"),
+    field("parameters", map_of(VALUE), "the kind's own parameters: times in ns, shares from 0 to 1, sizes in bytes"),
+    field("seed", COUNT, "the seed of its draws"),
+)
+
+TRIAL_PLAN = part(
+    field("scenario", TEXT, "the scenario's name; empty for a workload without faults"),
+    field("title", TEXT, "what happens in it"),
+    fields({"client": TEXT, "factory": TEXT}, "the client's name, and the factory that makes it"),
+    field("options", map_of(VALUE), "the settings that the factory was given"),
+    field("protocol", TEXT, "`memcache` or `resp`"),
+    fields({"nodes": COUNT, "groups": COUNT}, "servers, and groups of callers that reach them by ways of their own"),
+    fields({"workload": TEXT, "rate_per_s": NUMBER}, "the workload, and its rate; 0 for a closed loop"),
+    fields({"concurrency": COUNT, "timeout_secs": NUMBER}, "callers, and the deadline of an operation"),
+    field("seed", COUNT, "the seed of everything random"),
+    field(
+        "phases",
+        object_of(dict.fromkeys(PHASES, NUMBER)),
+        "the length of each phase in seconds, `settle`, `baseline`, `fault`, `recovery`; 0: until somebody stops it",
+    ),
+    field("expects", TEXTS, "the classes of errors that the faults may cause"),
+    field(
+        "limits",
+        object_of({"recovery_secs": NUMBER, "refusal_secs": NUMBER, "healthy": SHARE, "unread_secs": NUMBER}),
+        "the limits of the checks: `recovery_secs`, the p99 of refusals (`refusal_secs`), the share that `healthy` "
+        "nodes "
+        "keep, and the longest that statistics may be unreadable (`unread_secs`)",
+    ),
+    field("faults", array_of(FAULT.schema), "the faults; their times count from the start of the fault phase"),
+)
+
+_LATENCY: Schema = {
+    **LATENCY,
+    "properties": {**LATENCY["properties"], "histogram": TEXT},
+    "required": [*LATENCY["required"], "histogram"],
+}
+
+COUNTED = part(
+    fields({"begun": COUNT, "ok": COUNT}, "operations that began, and that ended well in the interval"),
+    field("ok_per_s", NUMBER_OR_NULL, "the latter per second"),
+    fields(
+        {"success": SHARE_OR_NULL, "failure": SHARE_OR_NULL},
+        "the shares that ended well, and by an error or a wrong answer; null where nothing ended",
+    ),
+    field("misses", COUNT, "the part of `ok` that found nothing"),
+    field("wrong", COUNT, "wrong answers"),
+    field("overdue", COUNT, "operations that ended after their deadline"),
+    field("errors", map_of(COUNT), "errors by class"),
+    fields(
+        {"latency": _LATENCY, "failed_latency": _LATENCY},
+        "response times of operations that ended well, and by an error, from the intended time: see "
+        "[latency](#latency); `histogram` has all counts, as in `histograms` of a result",
+    ),
+)
+
+STATE = part(
+    field("breaker", TEXT_OR_NULL, "`closed`, `half-open` or `open`"),
+    fields(
+        dict.fromkeys(
+            (
+                "consecutive_failures",
+                "total",
+                "constructing",
+                "active",
+                "idle",
+                "waiting",
+                "most",
+                "opened",
+                "closed",
+                "failed_dials",
+                "sockets",
+            ),
+            COUNT_OR_NULL,
+        ),
+        "failures in a row; connections in all, being opened, in use and idle; operations that wait for one; the most "
+        "connections; those opened and closed since the start; dials that failed; sockets by the kernel. Null: the "
+        "client does not say",
+    ),
+)
+
+_OBSERVED = (
+    field("secs", NUMBER, "the length of the interval or phase"),
+    field("all", COUNTED.schema, "all nodes together"),
+    field(
+        "by_node",
+        map_of(COUNTED.schema),
+        "each node by its number; `0` for operations whose node is not known, or that are on several",
+    ),
+    field("states", map_of(STATE.schema), "what the client says of each node at the end; empty where it says nothing"),
+    fields(
+        {"unread_secs": NUMBER, "slowest_secs": NUMBER},
+        "the longest that the client's statistics could not be read, and the longest operation",
+    ),
+    fields({"under_way": COUNT, "due": COUNT}, "operations under way at the end, and operations that fell due"),
+    field("backend_loads", COUNT, "values that were computed because the cache missed"),
+    field("tasks", COUNT_OR_NULL, "tasks and threads that are not the caller's own"),
+    field("examples", map_of(TEXT), "the first error of each class, in the client's words"),
+)
+
+OBSERVED = part(*_OBSERVED)
+
+TRIAL_BEGAN = record(
+    "trial-began",
+    field("number", COUNT, "the number of the trial, from 1"),
+    field("plan", TRIAL_PLAN.schema, "the trial: see below"),
+)
+
+TRIAL_PHASE = record(
+    "trial-phase",
+    field("phase", ANY_PHASE, "the phase that begins"),
+    field("secs", NUMBER, "its length; 0: until somebody stops it"),
+)
+
+TRIAL_SAMPLE = record("trial-sample", field("phase", ANY_PHASE, "the phase"), *_OBSERVED)
+
+FAULT_EVENT = record(
+    "fault",
+    fields({"begins": TRUTH, "node": COUNT}, "true for a beginning, false for an end; and the node, from 1"),
+    field("fault", FAULT.schema, "the fault"),
+    field("effects", COUNT_OR_NULL, "how often it took effect in this spell; null for a beginning"),
+    field("failure", TEXT_OR_NULL, "why it could not be begun or ended; null when it was"),
+)
+
+TRIAL = record(
+    "trial",
+    field("plan", TRIAL_PLAN.schema, "the trial, as in `trial-began`"),
+    fields({"client_version": TEXT, "server": TEXT}, "the client's library and the servers, with versions"),
+    field(
+        "verdict",
+        {"enum": ["pass", "fail", "cannot-tell", "could-not-run", "interrupted"]},
+        "the answer",
+    ),
+    field(
+        "checks",
+        array_of(
+            object_of(
+                {
+                    "name": {"enum": [*CHECKS]},
+                    "passed": TRUTH_OR_NULL,
+                    "found": TEXT,
+                    "limit": TEXT_OR_NULL,
+                    "vital": TRUTH,
+                }
+            )
+        ),
+        "every check that applies, with `name`, `found` and `limit` in words: `passed` is null where it cannot be "
+        "told, and `vital` false where the client does "
+        "not expose what the check needs",
+    ),
+    field("phases", map_of(OBSERVED.schema), "what was observed in each phase"),
+    field(
+        "nodes",
+        array_of(
+            object_of(
+                {
+                    "node": COUNT,
+                    "faulted": TRUTH,
+                    "detected_secs": NUMBER_OR_NULL,
+                    "outage_secs": NUMBER_OR_NULL,
+                    "recovered_secs": NUMBER_OR_NULL,
+                }
+            )
+        ),
+        "for each `node` (0: all together), and whether a fault was on it (`faulted`): from the fault to the breaker's "
+        "opening or the first error (`detected_secs`); from the first error to the last (`outage_secs`); from the "
+        "end of "
+        "the last fault to the time back inside the baseline's interval (`recovered_secs`)",
+    ),
+    field(
+        "faults",
+        array_of(
+            object_of(
+                {
+                    "fault": FAULT.schema,
+                    "spells": array_of(object_of({"node": COUNT, "began_secs": AT, "ended_secs": AT_OR_NULL})),
+                    "effects": COUNT,
+                    "fired": TRUTH,
+                    "failure": TEXT_OR_NULL,
+                }
+            )
+        ),
+        "what each `fault` did: its `spells`, when it was on which node (`began_secs`, `ended_secs`), from the start "
+        "of "
+        "the baseline; how often it took effect (`effects`), whether that is at least the least effect of its kind "
+        "(`fired`), and its `failure`",
+    ),
+    field(
+        "transitions",
+        array_of(object_of({"at_secs": AT, "node": COUNT, "before": TEXT, "after": TEXT})),
+        "the changes of breakers, `at_secs` from the start of the baseline, on which `node`, from the state `before` "
+        "to the "
+        "state `after`",
+    ),
+    field(
+        "pools",
+        array_of(
+            object_of(
+                {
+                    "at_secs": AT,
+                    "phase": ANY_PHASE,
+                    "node": COUNT,
+                    **dict.fromkeys(("total", "active", "idle", "waiting"), COUNT_OR_NULL),
+                }
+            )
+        ),
+        "each pool once a second (`at_secs`): connections in all (`total`), in use (`active`) and `idle`, and "
+        "operations "
+        "that wait for one (`waiting`)",
+    ),
+    field(
+        "wrong",
+        array_of(object_of({"at_secs": AT, "kind": {"enum": [*WRONG]}, "node": COUNT, "key": TEXT, "found": TEXT})),
+        "the first wrong answers, 20 at most: the `kind`, the `key` that was asked for, and what was `found`",
+    ),
+    field("leaked_sockets", COUNT_OR_NULL, "connections that the client left open after its close"),
+    fields({"could_not_run": TEXTS, "notes": TEXTS}, "why the trial did not reach its end, and remarks"),
+    field(
+        "codes",
+        object_of({"could_not_run": CODES, "notes": CODES}),
+        "the code of every sentence in these, see [Codes](#codes)",
+    ),
+    field("interrupted", TRUTH, "true when the user ended it"),
+)
