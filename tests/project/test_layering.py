@@ -133,6 +133,7 @@ smoke ← units errors reason plan events judge.judging smoke.limits smoke.obser
 faults.interpreter ← errors faults.fault
 faults.layer ← errors faults.fault faults.interpreter target
 faults.needs ← faults.kinds target
+faults.cleanup ← target
 faults.surroundings ← surroundings faults.kinds faults.disk
 faults.packets ← faults.fault
 faults.net ← faults.fault faults.interpreter faults.layer faults.packets target

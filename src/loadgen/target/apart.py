@@ -73,10 +73,11 @@ def tool(name: str) -> str:
     return path
 
 
-def task_of(surroundings: Surroundings, pair: Pair | None, data: str, program: str) -> Apart | None:
+def task_of(surroundings: Surroundings, pair: Pair | None, data: str, notes: str, program: str) -> Apart | None:
     """Return the surroundings as a keeper's task; None when the server shares everything with loadgen.
 
-    `data` is the server's folder and `program` the path of its program. Raises ApartError.
+    `data` is the server's folder, `notes` the file of its library's notes, and `program` the path of its program.
+    Raises ApartError.
     """
     if not surroundings.apart:
         return None
@@ -88,6 +89,7 @@ def task_of(surroundings: Surroundings, pair: Pair | None, data: str, program: s
         mount=surroundings.tmpfs_bytes > 0,
         commands=tuple(commands),
         cgroups=tuple(f"{folder}/{PREFIX}{{keeper}}" for folder in cgroup_parents()) if surroundings.cgroup else (),
+        shared=(notes,) if surroundings.preload else (),
         user=_identity(surroundings.user, data, program) if surroundings.user else None,
     )
 

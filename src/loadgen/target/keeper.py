@@ -134,7 +134,7 @@ class Keeper:
             with os.fdopen(file, "w", encoding="utf-8", newline="") as written:
                 written.write(text)
         if self.apart and self.apart["user"]:
-            for path in (Path(self.task["folder"]), data, *(data / name for name in self.task["files"])):
+            for path in (data, *(data / name for name in self.task["files"])):
                 os.chown(path, *self.apart["user"])
 
     def _set_apart(self) -> str:
@@ -151,6 +151,10 @@ class Keeper:
                 return f"{' '.join(command[:2])}: {said.strip() or f'exit status {status}'}"
         for group in self.groups:
             Path(group).mkdir()
+        for path in apart["shared"]:
+            Path(path).touch()
+            if apart["user"]:
+                os.chown(path, *apart["user"])
         return ""
 
     def _filled(self, words: list[str]) -> list[str]:

@@ -50,6 +50,8 @@ class Apart:
     `{loadgen}` stand for the process ids of the keeper and of loadgen."""
     cgroups: tuple[str, ...] = ()
     """The paths of control groups to make and to put the program into; `{keeper}` stands for the keeper's pid."""
+    shared: tuple[str, ...] = ()
+    """The paths of files, empty at first, that the program and loadgen both write."""
     user: tuple[int, int] | None = None
     """The user and the group that the program runs as; None: the keeper's own."""
 

@@ -324,7 +324,7 @@ class ManagedServer:
             files={name: filled(text) for name, text in plan.files},
             stop_timeout_s=plan.stop_timeout_ns / NS_PER_S,
             data=str(data),
-            apart=apart.task_of(surroundings, pair, str(data), path),
+            apart=apart.task_of(surroundings, pair, str(data), str(self.notes), path),
         )
 
     def _target(self) -> Target:
