@@ -235,7 +235,9 @@ cdef class Pump:
                 self.dial_next(side.connection)
                 return 0
             side.connecting = False
-            side.writable = True
+            # The server may have sent already, and ended even: the same report may say so.
+            side.readable = side.writable = True
+            side.hung = (events & (EPOLLRDHUP | EPOLLHUP)) != 0
             self.stand(side.connection)
             return 0
         if events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR):
