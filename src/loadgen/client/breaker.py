@@ -174,6 +174,14 @@ class _Window:
             self.total.add(outcome)
             self.buckets[age % len(self.buckets)].add(outcome)
 
+    def succeed(self, age: int) -> None:
+        """The same as `end` with a success, which is what most operations end with."""
+        if 0 <= self.age - age < len(self.buckets):
+            for tally in (self.total, self.buckets[age % len(self.buckets)]):
+                tally.successes += 1
+                tally.consecutive_successes += 1
+                tally.consecutive_failures = 0
+
     def clear(self) -> None:
         self.total.clear()
         for bucket in self.buckets:
@@ -249,6 +257,9 @@ class Breaker:
         """Take a permit back. The outcome of an operation that began in an earlier generation is ignored."""
         self._advance(now_ns)
         if permit.generation != self._generation:
+            return
+        if outcome is Outcome.SUCCESS and self._state is State.CLOSED:
+            self._window.succeed(permit.age)
             return
         if permit.probe:
             del self._probes[permit.probe]

@@ -235,19 +235,29 @@ class Client:
             if not 0 <= node < len(self._nodes):
                 raise ValueError(f"node is {node}: the client has nodes 0 to {len(self._nodes) - 1}")
             request.node = node
-        await self._finish(request)
+        future = self._begin(request)
+        try:
+            await future
+        except asyncio.CancelledError:
+            self._cancel(request)
+            raise
         if request.error is not None:
             raise request.error
         return request.reply
 
     async def _ask_all(self, parts: Sequence[Request]) -> Iterable[tuple[Sequence[bytes], Any]]:
-        """Carry out the parts of a batch: return each reply, or an exception in its place, with the keys it is about."""
+        """Carry out the parts of a batch: return each reply, or an exception in its place, with its keys."""
         batch = Batch(parts)
         if parts:
-            await self._finish(batch)
+            future = self._begin(batch)
+            try:
+                await future
+            except asyncio.CancelledError:
+                self._cancel(batch)
+                raise
         return batch.replies()
 
-    async def _finish(self, call: Request | Batch) -> None:
+    def _begin(self, call: Request | Batch) -> asyncio.Future[None]:
         loop = self._loop
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
@@ -255,11 +265,10 @@ class Client:
         self._do(self._core.begin(call, monotonic_ns()))
         if self._timer is None:
             self._arm()
-        try:
-            await future
-        except asyncio.CancelledError:
-            self._do(self._core.cancel(call, monotonic_ns()))
-            raise
+        return future
+
+    def _cancel(self, call: Request | Batch) -> None:
+        self._do(self._core.cancel(call, monotonic_ns()))
 
     def _split(self, keys: Iterable[bytes], make: Callable[[list[bytes]], Request]) -> list[Request]:
         """Return a request for each node that any of the keys belongs to."""

@@ -283,27 +283,23 @@ class Node:
 
     def _complete(self, request: Request, connection: Connection, now_ns: int, actions: Actions) -> None:
         """Every reply to the request is there."""
-        connection.received, connection.at, connection.replies = b"", 0, []
+        connection.received = b""
+        if request.replies:
+            connection.at, connection.replies = 0, []
         following = request.follow(request.reply) if request.follow is not None else None
         if following is not None:
             request.bytes, request.parse, request.follow = following.bytes, following.parse, following.follow
             self._send(request, connection, actions)
             return
         request.connection = connection.request = None
-        if connection in self._pings:
-            del self._pings[connection]
-            if isinstance(request.reply, ErrorReply):
-                self.pool.discard(connection)
-            else:
-                self.pool.release(connection, now_ns, used=False)
+        refused = _errors_in(request)
+        is_ping = self._pings.pop(connection, None) is not None
+        # After CLIENT_ERROR or ERROR it is not certain that both sides agree where the next command begins.
+        if self._closing or (refused and not all(reply.servers for reply in refused)):
+            self.pool.discard(connection)
         else:
-            replies = request.reply if request.replies else (request.reply,)
-            refused = [reply for reply in replies if type(reply) is ErrorReply]
-            # After CLIENT_ERROR or ERROR it is not certain that both sides agree where the next command begins.
-            if self._closing or any(not reply.servers for reply in refused):
-                self.pool.discard(connection)
-            else:
-                self.pool.release(connection, now_ns)
+            self.pool.release(connection, now_ns, used=not is_ping)
+        if not is_ping:
             self._conclude(request, refused, now_ns, actions)
         self._settle(now_ns, actions)
 
@@ -364,7 +360,7 @@ class Node:
 
     def _settle(self, now_ns: int, actions: Actions) -> None:
         """Give what has become free to those who wait, and close what the pool has given up."""
-        while (granted := self.pool.grant(now_ns)) is not None:
+        while self.pool.has_waiters and (granted := self.pool.grant(now_ns)) is not None:
             self._give(*granted, now_ns, actions)
         if self.pool.doomed:
             self._close_doomed(actions)
@@ -413,3 +409,10 @@ class Node:
         """Return the exception of a reply that is an error."""
         kind = ServerError if reply.servers else RequestError
         return kind(f"{self.name} replied {printable(reply.text)}", node=self.index, key=key)
+
+
+def _errors_in(request: Request) -> Sequence[ErrorReply]:
+    """Return the replies to a request that are errors."""
+    if request.replies:
+        return [reply for reply in request.reply if type(reply) is ErrorReply]
+    return (request.reply,) if type(request.reply) is ErrorReply else ()

@@ -249,6 +249,11 @@ class Pool(Generic[Waiter]):
             self._cancelled,
         )
 
+    @property
+    def has_waiters(self) -> bool:
+        """True while a caller waits for a connection to be free."""
+        return bool(self._waiters)
+
     def _has_room(self) -> bool:
         return len(self._active) + len(self._constructing) < self.settings.max_size
 

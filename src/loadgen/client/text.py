@@ -19,6 +19,13 @@ TOUCHED = reply.words({b"TOUCHED": True, b"NOT_FOUND": False})
 
 def value(received: Received, at: int, expected: bytes) -> tuple[bytes | ErrorReply | None, int] | None:
     """Parse the reply to `get` with one key: the value, or None for a miss."""
+    # Most replies come whole, with nothing behind them: they are read in one go, and any other by the rules below.
+    end = received.find(b"\r\n", at)
+    words = received[at:end].split(b" ")
+    if len(words) == 4 and words[1] == expected and words[0] == b"VALUE" and words[3].isdigit():
+        begin, finish = end + 2, len(received) - 7
+        if finish - begin == int(words[3]) and received.endswith(b"\r\nEND\r\n"):
+            return bytes(received[begin:finish]), finish + 7
     found = item(received, at, expected)
     if found is None:
         return None
