@@ -80,13 +80,21 @@ def more_than_five_in_a_row(counts: Counts) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """Trips when there were enough operations and enough of them failed. Operations under way count as begun."""
+    """Trips when there were enough operations and enough of them failed, or after enough failures in a row.
+
+    Operations under way count as begun. A node that hangs after many good operations fails in a row long before its
+    failures are a large share.
+    """
 
     least_requests: int
     share: float
     """The least share of failures, between 0 and 1."""
+    in_a_row: int = 0
+    """The failures in a row that are enough; 0: only the share counts."""
 
     def __call__(self, counts: Counts) -> bool:
+        if 0 < self.in_a_row <= counts.consecutive_failures:
+            return True
         return counts.requests >= self.least_requests and counts.failures / counts.requests >= self.share
 
 

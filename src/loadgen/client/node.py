@@ -100,7 +100,7 @@ class Node:
         self._settle(now_ns, actions)
 
     def expire(self, request: Request, now_ns: int, actions: Actions) -> None:
-        """Abandon a request whose deadline has passed."""
+        """Abandon a request whose deadline has passed. `on_time`, called next, gives to others what became free."""
         error: CacheError
         if request.stage is Stage.WAITING:
             error = PoolExhausted(
@@ -115,7 +115,6 @@ class Node:
             error = self._timeout(request, "did not reply")
         self._abandon(request)
         self._fail(request, error, now_ns, actions)
-        self._settle(now_ns, actions)
 
     def on_open(self, connection: Connection, now_ns: int, actions: Actions) -> None:
         """Take the news that a dial succeeded."""

@@ -38,6 +38,7 @@ class Keywords(TypedDict, total=False):
     breaker_timeout_s: float
     breaker_min_requests: int
     breaker_failure_ratio: float
+    breaker_consecutive_failures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ class Options:
     """The fewest operations in the window with which the breaker opens."""
     breaker_failure_ratio: float = 0.3
     """The least share of failures with which the breaker opens."""
+    breaker_consecutive_failures: int = 20
+    """The failures in a row with which the breaker opens whatever their share; 0: only the share counts."""
 
     def __post_init__(self) -> None:
         for name in ("timeout_s", "connect_timeout_s", "breaker_timeout_s"):
@@ -88,7 +91,7 @@ class Options:
                 raise ValueError(f"{name} is {value!r}: it must be a number of seconds above 0")
         for name in ("max_conn_lifetime_s", "max_conn_idle_time_s", "health_check_interval_s"):
             _at_least(self, name, 0)
-        for name in ("breaker_interval_s", "breaker_bucket_period_s", "retries"):
+        for name in ("breaker_interval_s", "breaker_bucket_period_s", "breaker_consecutive_failures", "retries"):
             _at_least(self, name, 0)
         for name in ("max_size", "breaker_max_requests", "breaker_min_requests"):
             _at_least(self, name, 1)
@@ -133,7 +136,7 @@ class Options:
             round(self.breaker_interval_s * NS_PER_S),
             round(self.breaker_bucket_period_s * NS_PER_S),
             round(self.breaker_timeout_s * NS_PER_S),
-            Ratio(self.breaker_min_requests, self.breaker_failure_ratio),
+            Ratio(self.breaker_min_requests, self.breaker_failure_ratio, self.breaker_consecutive_failures),
             2 * self.timeout_ns,
         )
 
