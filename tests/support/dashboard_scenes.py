@@ -1,13 +1,12 @@
 """Scenes of the dashboard: events of a trial and of a load with invented numbers, up to a moment in the middle of them.
 
-`python tests/support/dashboard_scenes.py FILE.svg` draws the picture of the README.
+`python tests/support/dashboard_scenes.py` draws the picture of the README, docs/dashboard.svg.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -150,6 +149,7 @@ def second_of_load(second: int, drawn: random.Random) -> Sample:
         counts_of_load({}, 1),
         tallies=tallies,
         response={"get": latency},
+        cpu_ns=S // 5,
         backlog=Backlog(120 if slow else 0, 40 * MS if slow else 0),
     )
     made = sample(second, snapshot, "warmup" if second < 0 else "measure")
@@ -176,7 +176,9 @@ async def picture(scene: str, columns: int, lines: int) -> str:
         return page.export_screenshot(title=f"loadgen {scene}")
 
 
+PICTURE = Path(__file__).parents[2] / "docs" / "dashboard.svg"
+SHOWN = ("chaos", 90, 26)
+"""The scene of PICTURE, and its size."""
+
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(
-        asyncio.run(picture(*(sys.argv[2:3] or ["chaos"]), *map(int, sys.argv[3:5] or (100, 30))))
-    )
+    PICTURE.write_text(asyncio.run(picture(*SHOWN)))

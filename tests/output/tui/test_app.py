@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from html import unescape
 
 import pytest
 from constructed_events import START_S
-from dashboard_scenes import SCENES
+from dashboard_scenes import PICTURE, SCENES, SHOWN, picture
 from textual.pilot import Pilot
 
 from loadgen.output.tui.app import Page
@@ -153,3 +155,12 @@ def test_a_line_that_has_not_changed_is_not_drawn_again() -> None:
             assert again == [("header", 1)]
 
     run(test)
+
+
+def test_the_picture_in_the_documents_is_what_the_dashboard_shows() -> None:
+    """Run `python tests/support/dashboard_scenes.py` to draw it again."""
+
+    def words(svg: str) -> list[str]:
+        return [unescape(text).replace("\xa0", " ").strip() for text in re.findall(r"<text[^>]*>([^<]*)<", svg)]
+
+    assert words(PICTURE.read_text()) == words(asyncio.run(picture(*SHOWN)))

@@ -67,7 +67,7 @@ def test_a_page_of_a_load_has_all_elements(columns: int, lines: int) -> None:
         assert label in found["table"]
     assert re.search(r"rate +offered 50\.0K req/s, achieved \d+\.\dK req/s, backlog 0 requests", found["table"])
     assert re.search(r"connections +50 of 50 active", found["table"])
-    assert re.search(r"generator +keeps up", found["table"])
+    assert re.search(r"generator +keeps up: 2 workers, 10 % of a CPU each", found["table"])
     assert "phase: measure" in found["events"]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from command import short
 from in_process import invoked
-from terminals import ENTERED, LEFT, LOADGEN, InTerminal
+from terminals import ENTERED, FRAME, LEFT, LOADGEN, InTerminal
 
 SUPPORT = str(Path(__file__).parents[2] / "support")
 LONG = ("--duration", "300s", "--set", "general.interval=100ms")
@@ -45,8 +45,11 @@ def test_q_ends_a_run_gracefully_and_its_summary_comes_after_the_dashboard() -> 
         seen = len(terminal.text)
         terminal.resize(120, 40)
         terminal.wait_for(f"q stop{' '}", seen)
-        # An arrow key's last letter is no key.
-        terminal.type("\x1b[q\x1b[nx")
+        # The letter at the end of another key's sequence is no key.
+        terminal.type("\x1b[q\x1bOqx")
+        frames = terminal.written.count(FRAME)
+        terminal.wait_until(lambda: terminal.written.count(FRAME) > frames + 3)
+        assert "stopping" not in terminal.text
         terminal.type("q")
         status = terminal.finish()
     assert status == 130

@@ -167,8 +167,13 @@ def _faults(load: Load, now_s: float) -> list[str]:
 
 
 def _generator(load: Load) -> list[Line]:
-    if load.sample is None:
+    """Return the warnings on the newest interval, and the workers' CPU time in it."""
+    if load.sample is None or load.header is None:
         return []
+    workers = len(load.header.plan.workers)
+    used = load.sample.interval.cpu_ns / load.sample.interval_ns / workers if workers else 0.0
+    each = " each" if workers > 1 else ""
+    cpu = f"{figures.plural(workers, 'worker')}, {100 * used:.0f} % of a CPU{each}"
     if load.strain:
-        return [_fact("strained" if not number else "", words, "warn") for number, words in enumerate(load.strain)]
-    return [_fact("generator", "keeps up", "good")]
+        return [_fact("" if number else "generator", words, "warn") for number, words in enumerate((*load.strain, cpu))]
+    return [_fact("generator", f"keeps up: {cpu}" if load.offered_per_s is not None else cpu, "")]
