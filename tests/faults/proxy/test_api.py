@@ -173,8 +173,9 @@ def test_draws_can_be_read_and_a_seed_repeats_them() -> None:
                 listen = proxy.api.create("one", f"{HOST}:0", f"{HOST}:{server.getsockname()[1]}")
                 proxy.api.add_toxic("one", NewToxic("t", "latency", toxicity=0.5))
                 for _ in range(20):
-                    with socket.create_connection((HOST, int(listen.split(":")[1]))):
+                    with socket.create_connection((HOST, int(listen.split(":")[1])), 20) as client:
                         server.accept()[0].close()
+                        assert client.recv(1) == b""
                 said = proxy.api.draws()
         assert said["seed"] == seed
         assert said["count"] == 20

@@ -241,7 +241,7 @@ class Api:
     # ── Toxics ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _add_toxic(self, proxy: Proxy, body: bytes) -> Response:
-        toxic = toxic_of(body)
+        toxic = _toxic_without_attributes(body)
         if proxy.toxic(toxic.name) is not None:
             raise ApiError(HTTPStatus.CONFLICT, "toxic already exists")
         toxic.behaviour = toxic.behaviour.changed(_attributes(toxic, body))
@@ -301,7 +301,14 @@ def populating(body: bytes) -> list[tuple[str, str, str, bool]]:
 
 
 def toxic_of(body: bytes) -> Toxic:
-    """Return the toxic that a body describes, with the type's default attributes. Raises ApiError."""
+    """Return the toxic that a body describes. Raises ApiError."""
+    toxic = _toxic_without_attributes(body)
+    toxic.behaviour = toxic.behaviour.changed(_attributes(toxic, body))
+    return toxic
+
+
+def _toxic_without_attributes(body: bytes) -> Toxic:
+    """Return the toxic of a body with the attributes of its type's default: they are read last, as by Toxiproxy."""
     given = _decoded(_TOXIC, body)
     stream, name, kind = (str(given.get(each, default)) for each, default in _DEFAULTS)
     if stream.lower() not in STREAMS:
