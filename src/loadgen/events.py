@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.errors import ExitCode
 from loadgen.faults.fault import Fault
+from loadgen.faults.report import FaultReport, Outage
 from loadgen.judge.judging import Judging
 from loadgen.overload import Overload
 from loadgen.phase import Phase
@@ -315,6 +316,12 @@ class Result(LoadEnded):
     """The plan's objectives, each compared with what was measured."""
     server: ServerReport | None = None
     """The report of a watched server; None without one."""
+    began_ns: int = 0
+    """The monotonic time at which the measure window began, from which outputs count the times of faults."""
+    faults: tuple[FaultReport, ...] = ()
+    """What each planned fault did; empty without faults."""
+    outages: tuple[Outage, ...] = ()
+    """What the faults came to on each node, by node and time."""
     by_phase: tuple[PhaseCounted, ...] = ()
     """The counts of each of the plan's phases that was reached; empty where there is one rate."""
 

@@ -137,6 +137,8 @@ class Wire:
     refill: str = "slot"
     """The moment at which a closed loop sends again on a connection: `slot`, as soon as a reply has made room, or
     `drained`, when every request on the connection has ended, by its reply or its timeout."""
+    longest_backoff_ns: int = 5 * NS_PER_S
+    """The longest wait between two attempts to open a connection."""
     spin: bool = False
     """The workers poll for ready sockets and due requests instead of sleeping until the kernel wakes them."""
 
@@ -168,6 +170,8 @@ class Load:
     """The length of the measure window; 0: no limit, as `requests` ends the window."""
     interval_ns: int
     """The time between a worker's reports; 0: one report, after the drain."""
+    moment_ns: int = 0
+    """The time between a worker's reports of what became of each server in the measure window; 0: none."""
     profile: tuple[Segment, ...] = ()
     """The offered rate over all workers, from the start of the measure window to its end. The warm-up has the rate that
     the profile begins with. Empty: a closed loop."""

@@ -41,6 +41,7 @@ class Code(StrEnum):
     NO_GOOD_REPLY = "no-good-reply", "no request got a good reply"
     GARBLED = "garbled", "replies were none that the protocol allows, or those to other requests"
     SERVER_RESTARTED = "server-restarted", "another process of the server answered from some time on"
+    FAULT_NOT_FIRED = "fault-not-fired", "a planned fault had no effect, or could not be carried out"
     GENERATOR_LATE = "generator-late", "p99 of the generator's own send lag is over its limit, or may be"
     GENERATOR_SHORT = "generator-short", "the generator had too many requests still to send when the window closed"
 
@@ -59,6 +60,7 @@ class Code(StrEnum):
     WORKER_STOPPED = "worker-stopped", "a worker was stopped from outside"
     SLOW_CLOCK = "slow-clock", "reading the clock takes a system call on this machine"
     NEAR_CEILING = "near-ceiling", "the load came near to what this host's self-test reached"
+    NOT_BACK = "not-back", "a node was not back inside its baseline's interval after a fault, as far as it was watched"
     DRIFT = "drift", "response time rose or fell over the window"
     CONNECTIONS_DOWN = "connections-down", "some connections could not be opened at first"
     GREETING = "greeting", "the server did not answer the greeting as expected, and was used all the same"

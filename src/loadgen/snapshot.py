@@ -15,6 +15,12 @@ from loadgen.algebra import Addable, by_name, counted, state
 from loadgen.command import APART, COMMANDS
 from loadgen.engine._histogram import Histogram as Histogram  # part of a snapshot, for its readers
 
+
+def _earlier(a: int, b: int) -> int:
+    """Return the earlier of two times, of which 0 is none."""
+    return min(a, b) if a and b else a or b
+
+
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -89,6 +95,31 @@ class ConnectionCounts(Addable):
     """Ready connections that ended, from either side."""
     reconnects: int = counted(0)
     active: int = state(0, operator.add)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCounts(Addable):
+    """What became of one server in a moment of the measure window: requests by their end, and failed attempts to
+    connect. Times are monotonic, in ns."""
+
+    ok: int = counted(0)
+    errors: int = counted(0)
+    timeouts: int = counted(0)
+    lost: int = counted(0)
+    corrupt: int = counted(0)
+    unfinished: int = counted(0)
+    refused: int = counted(0)
+    """Attempts to open a connection that failed, or that the server turned away."""
+    first_failed_ns: int = state(0, _earlier)
+    """The time of the first request that failed, or of the first failed attempt; 0 for none."""
+    last_failed_ns: int = state(0, max)
+    response: Histogram = counted(factory=Histogram)
+    """Response time of requests that were answered well."""
+
+    @property
+    def failed(self) -> int:
+        """Requests that ended badly."""
+        return self.errors + self.timeouts + self.lost + self.corrupt
 
 
 _SHOWN_ORDER = tuple(command.name for command in COMMANDS)

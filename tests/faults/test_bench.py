@@ -1,12 +1,17 @@
 """The bench: nodes that are given or started, and faults that cannot be carried out on them."""
 
 import socket
+import time
 
 import pytest
 
 from loadgen.errors import ExitCode, LoadgenError
-from loadgen.faults.bench import Bench
+from loadgen.events import FaultEnded
+from loadgen.faults.bench import Bench, BenchUp
 from loadgen.faults.fault import Fault, Layer
+from loadgen.faults.kinds import KINDS, Need
+from loadgen.faults.needs import Missing
+from loadgen.faults.timeline import steps
 from loadgen.plan import Endpoint
 from loadgen.server_plan import builtin
 
@@ -64,3 +69,70 @@ def test_groups_number_the_proxies_of_each_node_one_after_another() -> None:
     code, words = refused(Bench(given=GIVEN, groups=2, faults=(Fault("down", Layer.PROXY, on=(6, 7)),)))
     assert code == ExitCode.USAGE
     assert "there are 6 nodes, and no node 7" in words
+
+
+def test_a_fault_that_takes_what_this_machine_lacks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacks = (Missing(Need.NFT, "the command nft is not installed: apt-get install nftables"),)
+    monkeypatch.setattr("loadgen.faults.bench.missing", lambda needs: lacks if Need.NFT in needs else ())
+    code, words = refused(Bench(managed=(builtin(),), faults=(Fault("loss", Layer.NET),)))
+    assert code == ExitCode.COULD_NOT_RUN
+    assert words == (
+        "[[fault]] 1, loss (net) on every node: this machine lacks what the fault needs: nft: the command nft is not "
+        "installed: apt-get install nftables."
+    )
+
+
+def carried_out(up: BenchUp, *, begins: bool) -> None:
+    """Do every beginning, or every end, of the bench's faults, and wait for the events."""
+    expected = [step for step in steps(up.faults, len(up.endpoints), 1) if step.begins is begins]
+    for step in expected:
+        up.operator.post(step)
+    seen, deadline = 0, time.monotonic() + 30
+    while seen < len(expected) and time.monotonic() < deadline:
+        events = up.operator.news()
+        assert not [event for event in events if isinstance(event, FaultEnded) and event.failure]
+        seen += len(events)
+        time.sleep(0.01)
+    assert seen == len(expected)
+
+
+def ping(endpoint: Endpoint) -> bytes:
+    with socket.create_connection((endpoint.host, endpoint.port), timeout=5) as connection:
+        connection.sendall(b"PING\r\n")
+        return connection.recv(100)
+
+
+def test_a_kill_is_no_death_of_a_watched_node_and_the_node_is_back_after_it() -> None:
+    kill = Fault("kill", Layer.PROCESS, parameters=KINDS["kill"].defaults())
+    with Bench(managed=(builtin(),), faults=(kill,)).up(lambda progress: None) as up:
+        carried_out(up, begins=True)
+        with pytest.raises(ConnectionRefusedError):
+            ping(up.endpoints[0])
+        assert up.server is not None
+        assert up.server.exit_report() == ""
+        assert up.server.usage() is None
+        carried_out(up, begins=False)
+        assert ping(up.endpoints[0]) == b"+PONG\r\n"
+        assert up.server.usage() is not None
+        assert not up.server.restarted()
+        [report] = up.operator.finish()
+        assert report.fired
+
+
+def test_a_proxy_stands_before_the_nodes_that_a_fault_of_its_layer_is_on_for_each_group() -> None:
+    down = Fault("down", Layer.PROXY, on=(1, 4), parameters=KINDS["down"].defaults())
+    bench = Bench(managed=(builtin(), builtin()), faults=(down,), groups=2)
+    with bench.up(lambda progress: None) as up:
+        (first, second), (again, third) = up.groups
+        nodes = [Endpoint(each.host, each.port, each.host) for each in up.servers]
+        assert (second, again) == (nodes[1], nodes[0])
+        assert first not in nodes
+        assert third not in nodes
+        assert [ping(each) for group in up.groups for each in group] == 4 * [b"+PONG\r\n"]
+        carried_out(up, begins=True)
+        for cut_off in (first, third):
+            with pytest.raises(ConnectionRefusedError):
+                ping(cut_off)
+        assert [ping(node) for node in nodes] == 2 * [b"+PONG\r\n"]
+        carried_out(up, begins=False)
+        assert [ping(each) for group in up.groups for each in group] == 4 * [b"+PONG\r\n"]

@@ -41,7 +41,8 @@ faults.fault ←
 faults.kinds ← faults.fault
 faults.timeline ← faults.fault
 faults.report ← faults.fault faults.kinds
-events ← units phase errors severity reason signs usage snapshot slo overload plan faults.fault stats judge.judging
+events ← units phase errors severity reason signs usage snapshot slo overload plan faults.fault faults.report stats
+    judge.judging
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.
 _buffer ←
@@ -63,8 +64,10 @@ engine._schedule ← engine._random
 engine._sink ← _request
 engine._recorder ← _request engine._histogram engine._sink
 engine._backlog ← _request engine._histogram engine._workload engine._schedule engine._recorder
+engine._moment ← _request engine._histogram engine._sink
 engine._pipeline ← _buffer _request _codec engine._sink
-engine._lane ← _request engine._busy engine._workload engine._schedule engine._sink engine._recorder engine._pipeline
+engine._lane ← _request engine._busy engine._workload engine._schedule engine._sink engine._recorder engine._moment
+    engine._pipeline
 engine._pipeline_face ← _buffer _request _codec engine._recorder engine._pipeline engine._lane
 engine._time ← engine._clock
 engine._transport ←
@@ -101,6 +104,7 @@ judge.verdict ← units severity reason signs snapshot stats judge.causes
 judge.judging ← slo judge.verdict
 judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape severity reason snapshot judge.diagnosis
+judge.outages ← snapshot stats faults.report
 compare.shape ← plan
 compare.metric ← percentiles
 compare.settings ←
@@ -122,7 +126,8 @@ target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret surroundings server_plan usage plan events target.talk
 worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._engine host
 runner ← units phase errors escape severity reason signs usage snapshot slo overload plan events stats judge.verdict
-    judge.judging judge.diagnosis judge.failures faults.operator_thread faults.report faults.timeline host worker
+    judge.judging judge.diagnosis judge.failures judge.outages faults.kinds faults.operator_thread faults.report
+    faults.timeline host worker
 compare ← units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events stats
     judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
     compare.answers host target.talk target worker runner record.read record version
@@ -142,13 +147,15 @@ faults.process ← faults.fault faults.interpreter faults.layer target
 faults.operator ← errors events faults.fault faults.interpreter faults.report faults.timeline
 faults.operator_thread ← faults.fault faults.operator faults.report faults.timeline
 faults.node ← usage faults.fault faults.interpreter faults.kinds target
-faults.bench ← errors usage server_plan plan events faults.fault faults.interpreter faults.operator
-    faults.operator_thread faults.node target
 faults.proxy.chain ←
 faults.proxy._pump ← engine._clock engine._time engine._transport faults.proxy.chain
 faults.proxy.api ← version faults.proxy.chain
 faults.proxy ← errors escape events plan server_plan faults.fault faults.interpreter faults.proxy.chain
     faults.proxy._pump faults.proxy.api target
+faults.proxies ← plan faults.interpreter faults.proxy.api faults.proxy
+faults.bench ← errors usage server_plan plan events faults.disk faults.fault faults.interpreter faults.kinds
+    faults.layer faults.needs faults.net faults.node faults.operator faults.operator_thread faults.process faults.proxies
+    faults.proxy faults.surroundings target
 trial.plan ← plan faults.fault
 trial.observed ← algebra engine._histogram
 trial.check ← severity
@@ -246,8 +253,8 @@ selftest.bench ← units errors events judge.verdict selftest.reach runner libra
 cli.options ← units errors escape
 cli.flags ← protocol errors escape plan config cli.options
 cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.answers selftest.reach
-    faults.operator_thread faults.bench host target.talk runner compare config.tables config output cli.options
-    cli.flags version
+    faults.operator_thread faults.bench host target.talk runner compare config.tables config output
+    cli.options cli.flags version
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare smoke
     config record output.paper output.formats output cli.options cli.flags cli version __init__

@@ -511,14 +511,14 @@ cdef class Engine(Sender):
         self.next_tick_ns = now_ns
         self.plan_wake(now_ns)
 
-    def load(self, int64_t start_ns, int64_t warmup_ns, int64_t duration_ns, profile, requests=0):
+    def load(self, int64_t start_ns, int64_t warmup_ns, int64_t duration_ns, profile, requests=0, bint moments=False):
         """Send load from the monotonic time `start_ns`, which may be past, and measure the last `duration_ns` of it.
 
         With `requests`, the measure window has exactly that many over all workers, each lane its part by its share of
         the rate. The window then ends with its last reply, or after `duration_ns` when some are not sent by then.
 
         `profile` is the run's, as `Paced` takes it, and empty for a closed loop. The warm-up has the rate with which
-        the profile begins. The counts of an earlier load are dropped.
+        the profile begins. The counts of an earlier load are dropped. With `moments`, `moments()` has counts.
         """
         cdef int64_t now_ns = self.time.now_ns()
         cdef Lane lane
@@ -544,6 +544,8 @@ cdef class Engine(Sender):
         backfill = self.table.number("backfill") if "backfill" in self.table.names else 0
         for lane, part in zip(self.lanes, parts):
             lane.left = part
+            lane.watched = moments
+            lane.moment.clear()
             lane.begin(lane.mix, self.schedule(lane, profile), backfill, WARMUP, MEASURE, self.window.measure_ns,
                        self.window.end_ns)
         if self.spin:
@@ -643,6 +645,14 @@ cdef class Engine(Sender):
             "answered_in_time": answered,
             "ok_in_time": ok,
         }
+
+    def moments(self):
+        """Return the fields of `snapshot.NodeCounts` by name, for each server, of what ended since the last call.
+
+        They are of requests of the measure window. Attempts to connect count from the start of the load.
+        """
+        cdef Lane lane
+        return [lane.moment.take() for lane in self.lanes]
 
     def backlog(self, phase):
         """Return a phase's number of due and unsent requests and the oldest's age in ns: fields of `snapshot.Backlog`.

@@ -8,6 +8,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from loadgen._request cimport Request
 from loadgen.engine._busy cimport Busy, Evidence
+from loadgen.engine._moment cimport Moment
 from loadgen.engine._pipeline cimport Pipeline
 from loadgen.engine._recorder cimport Recorder
 from loadgen.engine._schedule cimport Schedule
@@ -39,6 +40,8 @@ cdef struct Taken:
 
 cdef class Lane(Sink):
     cdef Recorder recorder
+    cdef Moment moment        # what it counted since that was last taken
+    cdef bint watched         # the moment counts
     cdef int first            # its connections: first … first + count - 1
     cdef int count
     cdef int next             # the connection at which the next search for room begins

@@ -19,6 +19,7 @@ cdef class Lane(Sink):
 
     def __cinit__(self, Recorder recorder, uint64_t slots, *, bint backfill=False):
         self.recorder = recorder
+        self.moment = Moment(recorder.table)
         self.backfill = backfill
         self.schedule = Closed()
         self.schedule.end()
@@ -91,6 +92,8 @@ cdef class Lane(Sink):
         while has_requeued(&self.requeued):
             take_requeued(&self.requeued, &r)
             self.recorder.ended(&r, UNFINISHED, r.resent, now_ns)
+            if self.watched:
+                self.moment.note_ended(&r, UNFINISHED, now_ns)
             if not r.resent:
                 self.recorder.unsent(&r)
 
@@ -101,6 +104,8 @@ cdef class Lane(Sink):
 
     cdef void ended(self, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil:
         self.recorder.note_ended(r, how, sent, now_ns)
+        if self.watched:
+            self.moment.note_ended(r, how, now_ns)
         if how == ANSWERED_WELL:
             if self.backfill and r.outcome == MISS and r.phase != PRECHECK:
                 owe(&self.owed, r.key)
@@ -119,6 +124,10 @@ cdef class Lane(Sink):
 
     cdef void error_text(self, const Request *r, const char *text, int length) noexcept nogil:
         self.recorder.error_text(r, text, length)
+
+    cdef void refused(self, int64_t now_ns) noexcept nogil:
+        if self.watched:
+            self.moment.note_refused(now_ns)
 
     cdef bint takes_back(self, const Request *r) noexcept nogil:
         if r.phase != WARMUP and r.phase != MEASURE:

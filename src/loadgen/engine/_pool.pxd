@@ -59,6 +59,7 @@ cdef class Pool(Watcher):
     cdef bint hello_counts        # an error in reply to HELLO is one of these: RESP3 was requested
     cdef bint may_ask_by_get      # a GET replaces a PING or `version` on which the server closes the connection
     cdef int64_t connect_timeout_ns
+    cdef int64_t longest_backoff_ns
     cdef bint connecting          # `open_all` is in progress
     cdef int next_to_open
     cdef int opening

@@ -37,7 +37,6 @@ cdef enum:
 # A lost connection is retried after 100 ms, then after twice as long each time, up to 5 s. Up to half of the delay is
 # subtracted at random.
 cdef int64_t FIRST_BACKOFF_NS = 100_000_000
-cdef int64_t LONGEST_BACKOFF_NS = 5_000_000_000
 
 
 cdef class Sender:
@@ -74,6 +73,7 @@ cdef class Pool(Watcher):
         self.time = reactor.time
         self.net = net
         self.connect_timeout_ns = plan.wire.connect_timeout_ns
+        self.longest_backoff_ns = plan.wire.longest_backoff_ns
         self.late_ns = NEVER
         self.examples = {}
         random_seed(&self.random, own.seed, BACKOFF_STREAM)
@@ -397,11 +397,12 @@ cdef class Pool(Watcher):
         else:
             self.opening -= 1
             self.failed += 1
+            (<Sink>c.sink).refused(now_ns)
         if recycled:
             c.retry_ns = now_ns
             self.sender.recycled(c, now_ns)
         else:
-            c.backoff_ns = min(max(2 * c.backoff_ns, FIRST_BACKOFF_NS), LONGEST_BACKOFF_NS)
+            c.backoff_ns = min(max(2 * c.backoff_ns, FIRST_BACKOFF_NS), self.longest_backoff_ns)
             c.retry_ns = now_ns + <int64_t>(c.backoff_ns * (1 - 0.5 * random_unit(&self.random)))
         self.open_more(now_ns)
 

@@ -39,6 +39,9 @@ cdef class Sink:
     # Called beside the end of a request with an error reply, with the text of the reply.
     cdef void error_text(self, const Request *r, const char *text, int length) noexcept nogil
 
+    # An attempt to open a connection, or the greeting on it, failed.
+    cdef void refused(self, int64_t now_ns) noexcept nogil
+
     # The server closed the connection before it received the request. True when the sink sends the request once more:
     # the request has not ended.
     cdef bint takes_back(self, const Request *r) noexcept nogil

@@ -24,5 +24,8 @@ cdef class Sink:
     cdef void error_text(self, const Request *r, const char *text, int length) noexcept nogil:
         pass
 
+    cdef void refused(self, int64_t now_ns) noexcept nogil:
+        pass
+
     cdef bint takes_back(self, const Request *r) noexcept nogil:
         return False

@@ -8,22 +8,37 @@ file does not know the load.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from loadgen.errors import UsageError
 from loadgen.events import Progress
+from loadgen.faults.disk import DiskFaults
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.interpreter import FaultError, Interpreter
-from loadgen.faults.node import Node
+from loadgen.faults.kinds import needs_of
+from loadgen.faults.layer import LayerFaults
+from loadgen.faults.needs import missing
+from loadgen.faults.net import NetFaults
+from loadgen.faults.node import Node, OnNodes
 from loadgen.faults.operator import Operator
 from loadgen.faults.operator_thread import OperatorThread
+from loadgen.faults.process import ProcessFaults
+from loadgen.faults.proxies import Proxies, in_managed, in_toxiproxy
+from loadgen.faults.proxy.client import ProxyApi
+from loadgen.faults.proxy.managed import ManagedProxy
+from loadgen.faults.surroundings import surroundings_for
 from loadgen.plan import Endpoint, Target
 from loadgen.server_plan import ServerPlan
 from loadgen.target.server import ManagedServer
 from loadgen.usage import WatchedServer
 
-_INTERPRETERS: dict[Layer, Callable[[], Interpreter]] = {}
+_ON_SERVERS: dict[Layer, Callable[[tuple[ManagedServer, ...]], LayerFaults]] = {
+    Layer.NET: NetFaults,
+    Layer.PROCESS: ProcessFaults,
+    Layer.DISK: DiskFaults,
+}
+"""The interpreters of the layers whose faults take servers of our own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +53,8 @@ class BenchUp:
     """The server that loadgen started, where it is the only node; else None."""
     servers: tuple[ManagedServer, ...]
     """The servers that loadgen started, by node; empty where the nodes were given."""
+    proxies: Proxies
+    """The proxies before the nodes."""
     faults: tuple[Fault, ...]
     """The bench's faults, each with the numbers of the nodes or proxies that it is on."""
     operator: OperatorThread
@@ -58,6 +75,8 @@ class Bench:
     """Nodes that loadgen starts."""
     faults: tuple[Fault, ...] = ()
     groups: int = 1
+    toxiproxy: str = ""
+    """The URL of a running Toxiproxy, or `loadgen proxy`, in which the proxies are to be; empty: one is started."""
 
     @property
     def nodes(self) -> int:
@@ -90,9 +109,10 @@ class Bench:
                     f"{fault.layer} layer takes a server that it did; describe the server in [target.server], or name "
                     "it by --server."
                 )
-            if fault.layer not in _INTERPRETERS:
+            if lacks := missing(needs_of([fault.kind])):
                 raise FaultError(
-                    f"[[fault]] {number}, {fault}: no faults of the {fault.layer} layer can be carried out yet."
+                    f"[[fault]] {number}, {fault}: this machine lacks what the fault needs: "
+                    f"{'; '.join(map(str, lacks))}."
                 )
 
     @contextlib.contextmanager
@@ -103,24 +123,49 @@ class Bench:
         """
         self.check()
         with contextlib.ExitStack() as stack:
-            servers = tuple(stack.enter_context(ManagedServer(plan, emit)) for plan in self.managed)
+            faults = tuple(replace(fault, on=fault.nodes(self._most(fault))) for fault in self.faults)
+            surroundings = surroundings_for({fault.kind for fault in faults})
+            servers = tuple(
+                stack.enter_context(ManagedServer(replace(plan, surroundings=surroundings), emit))
+                for plan in self.managed
+            )
             endpoints = self.given or tuple(Endpoint(each.host, each.port, each.host) for each in servers)
             nodes = tuple(map(Node, servers))
-            faults = tuple(replace(fault, on=fault.nodes(self._most(fault))) for fault in self.faults)
-            operator = OperatorThread(Operator(faults, self._interpreters()))
+            interpreters: dict[Layer, Interpreter] = {
+                layer: OnNodes(stack.enter_context(of_layer(servers)), nodes)
+                for layer, of_layer in _ON_SERVERS.items()
+                if layer in self.layers
+            }
+            before = Proxies(endpoints)
+            if Layer.PROXY in self.layers:
+                wanted = {node for fault in faults if fault.layer is Layer.PROXY for node in fault.on}
+                before = stack.enter_context(self._proxies(endpoints, sorted(wanted), emit))
+                interpreters[Layer.PROXY] = before.interpreter()
+            operator = OperatorThread(Operator(faults, interpreters))
             stack.callback(operator.finish)
+            groups = tuple(before.group(number) for number in range(self.groups))
             yield BenchUp(
-                endpoints=endpoints,
-                groups=(endpoints,) * self.groups,
+                endpoints=groups[0],
+                groups=groups,
                 server=nodes[0] if len(nodes) == 1 else None,
                 servers=servers,
+                proxies=before,
                 faults=faults,
                 operator=operator,
             )
 
-    def _interpreters(self) -> Mapping[Layer, Interpreter]:
-        """Return the interpreter of each layer that the faults are of."""
-        return {layer: _INTERPRETERS[layer]() for layer in self.layers}
+    @contextlib.contextmanager
+    def _proxies(
+        self, endpoints: tuple[Endpoint, ...], wanted: Iterable[int], emit: Callable[[Progress], None]
+    ) -> Iterator[Proxies]:
+        """Put a proxy before each of these nodes, in a process of ours or in the Toxiproxy at `toxiproxy`."""
+        if self.toxiproxy:
+            with in_toxiproxy(ProxyApi(self.toxiproxy), endpoints, wanted) as proxies:
+                yield proxies
+            return
+        seed = next(fault.seed for fault in self.faults if fault.layer is Layer.PROXY)
+        with ManagedProxy(seed, emit) as managed:
+            yield in_managed(managed, endpoints, wanted)
 
     def _most(self, fault: Fault) -> int:
         """Return the highest number that a node of the fault may have."""

@@ -35,3 +35,44 @@ class FaultReport:
     def fired(self) -> bool:
         """True when the fault had at least the least effect of its kind (`kinds.Kind.least`)."""
         return not self.failure and self.effects >= KINDS[self.fault.kind].least
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What faults came to on one node of a load, from their beginning. Times are monotonic, in ns.
+
+    Faults on a node at the same time have one outage; those that come later have others.
+    """
+
+    node: int
+    """From 1."""
+    began_ns: int
+    """The beginning of the first fault."""
+    ended_ns: int | None
+    """The end of the last fault; None when it could not be ended."""
+    first_failed_ns: int | None = None
+    """The first request that failed, or the first failed attempt to connect; None when nothing failed."""
+    last_failed_ns: int | None = None
+    back_ns: int | None = None
+    """The time from which the node was back inside the baseline's interval (`stats.recovery`), not before `ended_ns`;
+    None when it was not, or when there was no baseline to tell by."""
+    until_ns: int | None = None
+    """The beginning of the next fault on the node, beyond which nothing of this one was looked for; None: the end."""
+    failed: int = 0
+    """Requests that failed until the node was back."""
+    refused: int = 0
+    """Attempts to connect that failed until then."""
+    has_baseline: bool = True
+    """False when too little was measured before the first fault to tell when the node was back."""
+
+    @property
+    def lasted_ns(self) -> int | None:
+        """The time from the first failure to the last; None when nothing failed."""
+        if self.first_failed_ns is None or self.last_failed_ns is None:
+            return None
+        return self.last_failed_ns - self.first_failed_ns
+
+    @property
+    def recovered_ns(self) -> int | None:
+        """The time from the end of the last fault until the node was back; None when it was not."""
+        return None if self.back_ns is None or self.ended_ns is None else self.back_ns - self.ended_ns

@@ -7,6 +7,7 @@ still open when the drain ended are no failures: they are overload.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from loadgen.escape import printable
 from loadgen.judge import diagnosis
@@ -45,6 +46,16 @@ def of_requests(intervals: Iterable[Snapshot], limit: float | None, examples: Ma
     failed, bound = percent_beside(total.failed / total.planned, limit)
     of_all = f"{total.failed:,} of {total.planned:,} requests ({failed})"
     return f"{of_all} failed (limit {bound}): {kinds(judged, examples)}"
+
+
+def without(measured: Snapshot, explained: Tally) -> Snapshot:
+    """Return the counts of a window less the requests that planned faults explain, all commands together.
+
+    How many error replies of which class were among those is not known, so that no class is named then.
+    """
+    if not explained.planned:
+        return measured
+    return replace(measured, tallies={"all": measured.total - explained}, errors={})
 
 
 def of_connections(asked: int, never_opened: int, limit: float | None, why: str = "") -> str:

@@ -45,6 +45,7 @@ from loadgen.worker.messages import (
     Hello,
     IntervalEnded,
     Message,
+    Moment,
     Order,
     PutOn,
     Report,
@@ -195,6 +196,8 @@ class Crew:
             length_ns=self.load.length_ns if self.load is not None else 0,
             signs=tuple(seat.final.signs for seat in self.seats if seat.final is not None),
             host=self.load.host if self.load is not None else HostSigns(),
+            began_ns=self.load.order.measure_ns if self.load is not None else 0,
+            moments=self.load.moments.series() if self.load is not None else (),
             ended_early=self.stop.is_set or bool(self.failure),
         )
 
@@ -259,6 +262,8 @@ class Crew:
                 if message.traceback:
                     raise InternalError(f"worker {seat.index} {seat.log_tail}", message.traceback)
                 continue
+            if isinstance(message, Moment) and self.load is not None:
+                self.load.moments.add(message)
             if isinstance(message, Report):
                 self.note(seat, message)
             heard.append((seat, message))

@@ -13,6 +13,7 @@ from loadgen.phase import Phase
 from loadgen.reason import Code
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.intervals import Interval, Intervals
+from loadgen.runner.moments import Moments, Series
 from loadgen.runner.timeline import At, Timeline
 from loadgen.signs import HostSigns, WorkerSigns
 from loadgen.snapshot import Snapshot
@@ -37,6 +38,10 @@ class Counted:
     """The machine's effects on each member that drained the load."""
     host: HostSigns = field(default_factory=HostSigns)
     """The machine over the measure window."""
+    began_ns: int = 0
+    """The monotonic time at which the measure window began."""
+    moments: Series = ()
+    """The moments of the measure window, where the load has any."""
     ended_early: bool = False
     """True when the stop token was set or the load failed: no other load follows."""
 
@@ -64,6 +69,7 @@ class LoadUnderWay:
         self.enough = enough
         self.timeline = Timeline(timeline, {Phase.WARMUP: order.start_ns, Phase.MEASURE: order.measure_ns})
         self.intervals = Intervals(len(crew.seats))
+        self.moments = Moments()
         self.stopped_ns: int | None = None
         """The time at which the members were ordered to end the load early."""
         self.host = HostSigns()
@@ -119,6 +125,8 @@ class LoadUnderWay:
 
         After the order to end the load, reports belong to no interval.
         """
+        if isinstance(report, Drained) and report.moment is not None:
+            self.moments.add(report.moment)
         if self.stopped_ns is not None:
             return
         if isinstance(report, IntervalEnded):

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 
 from loadgen import slo
 from loadgen.events import Event, Result, Sample
+from loadgen.faults.kinds import KINDS
 from loadgen.faults.operator_thread import OperatorThread
-from loadgen.faults.report import FaultReport
+from loadgen.faults.report import FaultReport, Outage
 from loadgen.faults.timeline import steps
-from loadgen.judge import diagnosis, failures, verdict
+from loadgen.judge import diagnosis, failures, outages, verdict
 from loadgen.judge.judging import Judging
 from loadgen.overload import Overload, of_window
 from loadgen.phase import OF_A_LOAD, Phase
@@ -34,6 +36,9 @@ from loadgen.signs import Ceiling, Signs
 from loadgen.snapshot import Backlog, Snapshot
 from loadgen.usage import WatchedServer
 from loadgen.worker.process import WorkerProcess
+
+MOMENT_NS = 100_000_000
+"""The resolution of outages and recoveries."""
 
 
 class Run:
@@ -104,9 +109,13 @@ class Run:
     def load(self) -> Counted:
         if self.watch is not None:
             self.watch.begin()
-        return self.crew.put_on(
-            self.plan.load, interval_ended=self.sample, timeline=self.timeline, window_over=self.end_faults
-        )
+        load = replace(self.plan.load, moment_ns=MOMENT_NS) if self.faulty else self.plan.load
+        return self.crew.put_on(load, interval_ended=self.sample, timeline=self.timeline, window_over=self.end_faults)
+
+    @property
+    def faulty(self) -> bool:
+        """True when faults are planned."""
+        return self.operator is not None and bool(self.operator.faults)
 
     def end_faults(self) -> tuple[FaultReport, ...]:
         """End the faults that are under way, and return what each did; empty without faults."""
@@ -139,7 +148,9 @@ class Run:
         server = self.watch.report(sum(phases[phase].sent for phase in OF_A_LOAD)) if self.watch else None
         for endpoint in gone[:1]:
             crew.failure.ended_by(Code.SERVER_GONE, crew.connections.why_gone(endpoint))
-        failed_because = self.failed_because(phases)
+        faults = self.end_faults()
+        found = outages.outages(counted.moments, counted.began_ns, MOMENT_NS, faults)
+        failed_because = self.failed_because(phases, counted, found)
         # Where every request may fail, failed requests are a note. Unfinished requests make the run invalid.
         doubtful = Severity.INVALID if measured.total.unfinished else Severity.GOOD
         nothing_good = [
@@ -155,7 +166,7 @@ class Run:
             open_loop=plan.load.open_loop,
             spin=plan.wire.spin,
             duration_ns=duration_ns,
-            steady=len({rate for s in plan.load.profile for rate in (s.from_per_s, s.to_per_s)}) <= 1,
+            steady=not faults and len({rate for s in plan.load.profile for rate in (s.from_per_s, s.to_per_s)}) <= 1,
         )
         return Result(
             plan=plan,
@@ -167,34 +178,50 @@ class Run:
             interrupted=crew.stop.is_set,
             reasons=(
                 *failed_because,
+                *(self.without_effect(faults) if not counted.ended_early else ()),
                 *self.restarted(),
                 *self.garbled(measured),
                 *(nothing_good if doubtful is Severity.INVALID else ()),
                 *judged.reasons,
                 *crew.failure.reasons,
             ),
-            notes=(*crew.notes, *(nothing_good if doubtful is Severity.GOOD else ()), *judged.notes),
+            notes=(*crew.notes, *not_back(found), *(nothing_good if doubtful is Severity.GOOD else ()), *judged.notes),
             examples=crew.examples,
             signs=signs,
             overload=self.overload(phases, duration_ns),
             checks=slo.check(self.judging.slo, measured, duration_ns),
             server=server,
+            began_ns=counted.began_ns,
+            faults=faults,
+            outages=found,
             by_phase=self.by_phase.counted(),
         )
 
-    def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[Reason, ...]:
-        """Return what failed beyond its limit. A load that failed is not judged: its early end caused its losses."""
+    def failed_because(
+        self, phases: Mapping[str, Snapshot], counted: Counted, found: Iterable[Outage]
+    ) -> tuple[Reason, ...]:
+        """Return what failed beyond its limit. A load that failed is not judged: its early end caused its losses.
+
+        Requests that a fault explains are not judged either.
+        """
         crew, limits, asked = self.crew, self.judging.limits, self.plan.wire.connections
         if crew.failure:
             return ()
-        # No fault is planned, so the whole window is judged.
-        requests = failures.of_requests((phases[Phase.MEASURE],), limits.failures, crew.examples)
+        explained = outages.explained(counted.moments, counted.began_ns, MOMENT_NS, found)
+        judged = failures.without(phases[Phase.MEASURE], explained)
+        requests = failures.of_requests((judged,), limits.failures, crew.examples)
         overall = sum(phases.values(), Snapshot())
         opened = overall.connections.opened - overall.connections.reconnects
         why = diagnosis.because(overall.failures, crew.examples)
         connections = failures.of_connections(asked, asked - opened, limits.connections, why)
         accepting = failures.accepting(phases[Phase.MEASURE].total)
         return failures.reasons(f"{requests}{accepting}" if requests else "", connections)
+
+    def without_effect(self, faults: Iterable[FaultReport]) -> Iterator[Reason]:
+        """Yield a reason for each fault that did not fire: the run shows nothing of it."""
+        for number, report in enumerate(faults, 1):
+            if not report.fired:
+                yield Reason(Code.FAULT_NOT_FIRED, f"[[fault]] {number}, {did_not_fire(report)}", Severity.INVALID)
 
     def overload(self, phases: Mapping[str, Snapshot], duration_ns: int) -> Overload | None:
         plan = self.plan
@@ -215,3 +242,31 @@ class Run:
         """Yield a reason when replies were malformed or out of step: the other replies are not reliable then."""
         if words := diagnosis.garbled(measured, self.crew.examples):
             yield Reason(Code.GARBLED, words, Severity.INVALID)
+
+
+def did_not_fire(report: FaultReport) -> str:
+    """Return that a fault did not fire, and why, in a sentence."""
+    fault, kind = report.fault, KINDS[report.fault.kind]
+    if report.failure:
+        return f"{fault}, has no known effect: {report.failure}"
+    if not report.spells:
+        return f"{fault}, did not begin before the load ended: let it begin sooner, or measure for longer"
+    return (
+        f"{fault}, had no effect: {report.effects:,} {kind.counts}, and at least {kind.least:,} would show one; see "
+        "that requests go to the node while the fault lasts, and that its parameters can be felt"
+    )
+
+
+def not_back(found: Iterable[Outage]) -> Iterator[Reason]:
+    """Yield a remark for each node of which cannot be told when it was back after a fault."""
+    for outage in found:
+        if outage.back_ns is not None:
+            continue
+        why = (
+            "was not back inside its baseline's interval when the load ended"
+            if outage.until_ns is None
+            else "was not back inside its baseline's interval when the next fault began"
+        )
+        if not outage.has_baseline:
+            why = "has no baseline to be back inside of: let the first fault begin half a second or more later"
+        yield Reason(Code.NOT_BACK, f"node {outage.node} {why}")

@@ -17,6 +17,7 @@ from loadgen.worker.messages import (
     Greeting,
     Hello,
     Message,
+    Moment,
     Order,
     PutOn,
     Report,
@@ -75,11 +76,27 @@ class Seat:
                 self._narrow(clock_ns)
             case ClockReading(clock_ns):
                 self._narrow(clock_ns)
+            case Moment():
+                return self._by_our_clock(message)
             case Drained():
-                message = replace(message, window_end_ns=message.window_end_ns - self.ahead_ns)
+                moment = self._by_our_clock(message.moment) if message.moment is not None else None
+                message = replace(message, window_end_ns=message.window_end_ns - self.ahead_ns, moment=moment)
                 self.final = message
                 self.last.update(message.finals)
         return message
+
+    def _by_our_clock(self, moment: Moment) -> Moment:
+        """Return a moment with its times by our clock; 0 stays 0, which is no time."""
+        ahead_ns = self.ahead_ns
+        nodes = (
+            replace(
+                node,
+                first_failed_ns=node.first_failed_ns and node.first_failed_ns - ahead_ns,
+                last_failed_ns=node.last_failed_ns and node.last_failed_ns - ahead_ns,
+            )
+            for node in moment.nodes
+        )
+        return replace(moment, nodes=tuple(nodes)) if ahead_ns else moment
 
     def _narrow(self, clock_ns: int) -> None:
         found = ClockOffset.of_exchange(self._asked_ns, clock_ns, time.monotonic_ns())

@@ -28,7 +28,7 @@ from loadgen.phase import COUNTED, Failure, Phase
 from loadgen.plan import Load, Plan
 from loadgen.secret import masked
 from loadgen.signs import PauseAccount, WorkerSigns
-from loadgen.snapshot import Backlog, ConnectionCounts, Snapshot, Tally
+from loadgen.snapshot import Backlog, ConnectionCounts, NodeCounts, Snapshot, Tally
 from loadgen.units import NS_PER_MS
 from loadgen.worker.messages import (
     OTHER_FILES,
@@ -43,6 +43,7 @@ from loadgen.worker.messages import (
     Goodbye,
     Greeting,
     IntervalEnded,
+    Moment,
     Order,
     Progressed,
     PutOn,
@@ -99,6 +100,8 @@ class Worker:
         """The order of the newest load."""
         self.intervals = 0
         """The number of the phase's intervals that have been reported."""
+        self.moments = 0
+        """The number of the load's moments that have been reported."""
         self.reactor = reactor
         self.time = reactor.time
         self.engine = Engine(plan, index, self.mode_ended, reactor)
@@ -139,7 +142,11 @@ class Worker:
         for phase in (Phase.WARMUP, Phase.MEASURE):
             self.ended.pop(phase, None)  # The counts of an earlier load, which the engine drops too.
         self.enter(Phase.WARMUP)
-        self.engine.load(order.start_ns, load.warmup_ns, load.window_ns, profile, load.requests)
+        self.engine.load(
+            order.start_ns, load.warmup_ns, load.window_ns, profile, load.requests, moments=load.moment_ns > 0
+        )
+        self.moments = 0
+        self.report_moments(load, order.measure_ns)
         self.report_intervals(load, Phase.WARMUP, order.start_ns, load.warmup_ns)
         self.reactor.at(order.measure_ns, lambda: self.enter(Phase.MEASURE))
         self.report_intervals(load, Phase.MEASURE, order.measure_ns, load.window_ns)
@@ -215,7 +222,8 @@ class Worker:
         self.report_rest()
         finals = {phase: self.snapshot(phase) for phase in COUNTED}
         end_ns = self.engine.window_end_ns()
-        self.send_report(Drained, self.phase, finals=finals, signs=self.signs(), window_end_ns=end_ns)
+        rest = self.moment() if self.order is not None and self.order.load.moment_ns else None
+        self.send_report(Drained, self.phase, finals=finals, signs=self.signs(), moment=rest, window_end_ns=end_ns)
 
     def signs(self) -> WorkerSigns:
         found = self.engine.signs()
@@ -249,6 +257,23 @@ class Worker:
             self.send_report(IntervalEnded, phase, number=done + 1, length_ns=until_ns - from_ns)
 
         self.reactor.at(start_ns + until_ns, report)
+
+    def report_moments(self, load: Load, measure_ns: int) -> None:
+        """Schedule a report at the end of each moment of the measure window."""
+        end_ns = (self.moments + 1) * load.moment_ns
+        if not load.moment_ns or end_ns > load.window_ns:
+            return
+
+        def report() -> None:
+            self.pipe.send(self.moment())
+            self.report_moments(load, measure_ns)
+
+        self.reactor.at(measure_ns + end_ns, report)
+
+    def moment(self) -> Moment:
+        """Return the present moment, and begin the next."""
+        self.moments += 1
+        return Moment(self.moments, tuple(NodeCounts(**counts) for counts in self.engine.moments()))
 
     def report_rest(self) -> None:
         """Report the last interval, cut short, of a window that a number of requests ended."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from loadgen.phase import Phase
 from loadgen.plan import Load, Plan
 from loadgen.signs import WorkerSigns
-from loadgen.snapshot import Snapshot
+from loadgen.snapshot import NodeCounts, Snapshot
 
-VERSION = 4
+VERSION = 5
 """The version of these messages. Each side sends its version first, and refuses another one."""
 
 OTHER_FILES = 32
@@ -146,6 +146,15 @@ class IntervalEnded(Report):
     """The last interval of a phase may be short."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What became of each server in a moment of the measure window, by the order of the endpoints."""
+
+    number: int
+    """From 1; a request that ends after the window is in the moment after the last."""
+    nodes: tuple[NodeCounts, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drained(Report):
     """A load is over."""
@@ -154,6 +163,8 @@ class Drained(Report):
     """The counts of every phase."""
     signs: WorkerSigns
     """The machine's effects on the worker in the measure window."""
+    moment: Moment | None = None
+    """The moment after the window's last one, where the load has moments."""
     window_end_ns: int
     """Monotonic time at which the measure window ended; with a number of requests, that of the last reply."""
 
@@ -167,5 +178,5 @@ class Failed:
     """The traceback of a bug in loadgen; empty when the system ran out of something."""
 
 
-Message = Greeting | ClockReading | Report | Failed
+Message = Greeting | ClockReading | Report | Moment | Failed
 """Every message from a worker."""

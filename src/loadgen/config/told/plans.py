@@ -20,7 +20,12 @@ from loadgen.config.told.split import split_connections, split_range, worker_cou
 from loadgen.errors import TargetError
 from loadgen.plan import Endpoint, Keyspace, Load, Plan, Target, Weights, Wire, WorkerPlan, Workload
 from loadgen.server_plan import HOST, ServerPlan
-from loadgen.units import MAX_DURATION_NS
+from loadgen.units import MAX_DURATION_NS, NS_PER_S
+
+_BACKOFF_NS = 5 * NS_PER_S
+
+# The load has to find out within tenths of a second that a server is back after a fault.
+_BACKOFF_UNDER_FAULTS_NS = 100_000_000
 
 
 def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
@@ -48,6 +53,7 @@ def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
             request_distribution=connection.request_distribution,
             refill=connection.refill,
             spin=workload.spin,
+            longest_backoff_ns=_BACKOFF_UNDER_FAULTS_NS if config.fault else _BACKOFF_NS,
         ),
         workload=Workload(
             keyspace=Keyspace(
