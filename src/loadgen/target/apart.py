@@ -66,7 +66,7 @@ def free_pair() -> Pair:
 
 
 def tool(name: str) -> str:
-    """Return the path of a system command, which need not be in the user's PATH. Raises ApartError."""
+    """Return the path of a system command, which need not be in the user's PATH; a path stays. Raises ApartError."""
     path = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:{_ADMIN_PATH}")
     if path is None:
         raise ApartError(f"The command {name} is not installed.")
@@ -90,7 +90,7 @@ def task_of(surroundings: Surroundings, pair: Pair | None, data: str, notes: str
         commands=tuple(commands),
         cgroups=tuple(f"{folder}/{PREFIX}{{keeper}}" for folder in cgroup_parents()) if surroundings.cgroup else (),
         shared=(notes,) if surroundings.preload else (),
-        user=_identity(surroundings.user, data, program) if surroundings.user else None,
+        user=identity(surroundings.user, data, program) if surroundings.user else None,
     )
 
 
@@ -150,7 +150,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _identity(user: str, data: str, program: str) -> tuple[int, int] | None:
+def identity(user: str, data: str, program: str) -> tuple[int, int] | None:
     """Return the ids of a user; None when that user could not enter the folder, or execute the program."""
     try:
         found = pwd.getpwnam(user)

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from loadgen.errors import LoadgenError
 from loadgen.target import keeper
@@ -150,6 +151,12 @@ class KeeperProcess:
             self.close()
             raise
 
+    @property
+    def cgroups(self) -> tuple[Path, ...]:
+        """The control groups that the keeper has made for the program."""
+        groups = self.task.apart.cgroups if self.task.apart is not None else ()
+        return tuple(Path(group.replace("{keeper}", str(self.process.pid))) for group in groups)
+
     def hear(self, timeout_s: float = 0.0) -> None:
         """Process the keeper's messages; wait for `timeout_s` at most, and not when the program has ended."""
         if not self._turn.acquire(blocking=timeout_s > 0):
@@ -217,6 +224,9 @@ class KeeperProcess:
             # The keeper itself was killed.
             self._kill()
             shutil.rmtree(self.task.folder, ignore_errors=True)
+            for group in self.cgroups:
+                with contextlib.suppress(OSError):
+                    group.rmdir()
         if self._program >= 0:
             os.close(self._program)
 

@@ -187,12 +187,10 @@ class ManagedServer:
     @property
     def cgroups(self) -> tuple[Path, ...]:
         """The control groups of the server, one for each hierarchy; empty when the server has none of its own."""
-        task = self._running().task
-        groups = task.apart.cgroups if task.apart is not None else ()
-        return tuple(Path(group.replace("{keeper}", str(self.keeper_pid))) for group in groups)
+        return self._running().cgroups
 
     def namespace_command(self, *command: str) -> list[str]:
-        """Return a command, whose first word is the name of a tool, as one that runs in the server's namespaces.
+        """Return a command, whose first word is the name or the path of a tool, as one in the server's namespaces.
 
         Raises ApartError when the tool is not installed.
         """

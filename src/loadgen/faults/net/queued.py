@@ -6,6 +6,7 @@ Where no process reads the queue, packets pass (`--queue-bypass`).
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import select
@@ -78,8 +79,8 @@ class Queued:
             "keeper": self._server.keeper_pid,
         }
         # -P: modules are not looked for in the current folder.
-        own = [sys.executable, "-P", "-m", "loadgen.faults.packets.main", json.dumps(task)]
-        command = [*self._server.namespace_command("env")[:-1], *own]
+        module = ("-P", "-m", "loadgen.faults.packets.main")
+        command = self._server.namespace_command(sys.executable, *module, json.dumps(task))
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
     def _ask(self, word: str) -> Mapping[str, int]:
@@ -103,8 +104,10 @@ class Queued:
     def _close(self) -> None:
         self._tables.discard(self._table)
         for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+            # A process that has ended takes no more orders.
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
         try:
             self._process.wait(_ANSWER_TIMEOUT_S)
         except subprocess.TimeoutExpired:
