@@ -20,11 +20,11 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws lint type bench simulate gates stills fuzz cover clean
+.PHONY: help run build test laws lint type bench bench-proxy simulate gates stills fuzz cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' Makefile
 
 run: $(BUILT)  ## build, then put load on the built-in server: no other server needed
 	$(BIN)/loadgen $(or $(ARGS),benchmark/config/quick-test.toml --format verbose --embedded)
@@ -50,6 +50,9 @@ type: $(BUILT) $(TOOLS)  ## mypy, and whether each .pyi agrees with its compiled
 
 bench: $(BUILT)  ## CPU per request beside the other generators on this machine, as ratios of one run
 	$(BIN)/python benchmark/bench.py $(ARGS)
+
+bench-proxy: $(BUILT)  ## the cost of loadgen proxy beside Toxiproxy's, which Go builds once: added round trip, throughput
+	LOADGEN_BUILD_TOXIPROXY=1 $(BIN)/python benchmark/proxy.py $(ARGS)
 
 simulate: $(BUILT)  ## how often the rule of comparisons errs, in simulated suites with fixed seeds
 	$(BIN)/python benchmark/simulations.py $(ARGS)

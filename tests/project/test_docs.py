@@ -87,6 +87,8 @@ def test_every_loadgen_command_in_the_documents_works(
     verb, *more = words = shlex.split(command)[1:]
     if verb == "serve":
         serves([*LOADGEN, *words, "--port", "0"])
+    elif verb == "proxy":
+        serves([*LOADGEN, *words, "--port", "0", *(["--listen", "127.0.0.1:0"] if "--listen" in words else [])])
     elif verb == "config":
         assert works(words).stdout
     elif verb in ("compare", "gate"):

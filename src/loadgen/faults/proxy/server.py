@@ -229,7 +229,7 @@ class ProxyServer:
 
     def _announce(self, proxies: Proxies, host: str, port: int) -> None:
         print(
-            f"loadgen proxy: API on http://{address.joined(host, port)}, seed {proxies.seed}; Ctrl-C stops it",
+            f"loadgen proxy: API listening on http://{address.joined(host, port)}, seed {proxies.seed}; Ctrl-C stops it",
             flush=True,
         )
         for proxy in proxies:
