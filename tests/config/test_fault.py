@@ -133,8 +133,8 @@ def test_a_kinds_defaults_are_within_its_own_bounds(row: object) -> None:
         ('kind = "kil"', '6:1: fault[0].kind: there is no kind of fault "kil"; did you mean "kill"?'),
         ("at = 1", "5:3: fault[0].kind: is missing from [[fault]]; add it"),
         (
-            'kind = "kill"\ndelay = "1ms"',
-            '7:1: fault[0].delay: is no parameter of the kind "kill"; it has none of its own',
+            'kind = "pause"\ndelay = "1ms"',
+            '7:1: fault[0].delay: is no parameter of the kind "pause"; it has none of its own',
         ),
         (
             'kind = "reorder"\njitter = "1ms"',

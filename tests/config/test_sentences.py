@@ -11,9 +11,9 @@ from loadgen.config.tables.refused import ProblemCode
 
 SENTENCES = [
     (
-        '[[fault]]\nkind = "kill"\ndelay = "1s"',
+        '[[fault]]\nkind = "pause"\ndelay = "1s"',
         "not-of-kind",
-        'is no parameter of the kind "kill"; it has none of its own',
+        'is no parameter of the kind "pause"; it has none of its own',
     ),
     (
         '[[fault]]\nkind = "kill"\non = 2',

@@ -154,8 +154,8 @@ faults.proxy ← errors escape events plan server_plan faults.fault faults.inter
     faults.proxy._pump faults.proxy.api target
 faults.proxies ← plan faults.interpreter faults.proxy.api faults.proxy
 faults.bench ← errors usage server_plan plan events faults.disk faults.fault faults.interpreter faults.kinds
-    faults.layer faults.needs faults.net faults.node faults.operator faults.operator_thread faults.process faults.proxies
-    faults.proxy faults.surroundings target
+    faults.layer faults.needs faults.net faults.node faults.operator faults.operator_thread faults.process
+    faults.proxies faults.proxy faults.surroundings target
 trial.plan ← plan faults.fault
 trial.observed ← algebra engine._histogram
 trial.check ← severity

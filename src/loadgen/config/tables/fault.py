@@ -134,7 +134,6 @@ class FaultTable(Table):
     average_size: ByteCount | None = parameter("average_size")
     size_variation: ByteCount | None = parameter("size_variation")
     bytes: ByteCount | None = parameter("bytes")
-    size: ByteCount | None = parameter("size")
     stream: Literal["downstream", "upstream"] | None = parameter("stream")
     toxicity: Share | None = parameter("toxicity")
     direction: Literal["both", "in", "out"] | None = parameter("direction")
@@ -144,7 +143,7 @@ class FaultTable(Table):
     leave: Share | None = parameter("leave")
     drop: Share | None = parameter("drop")
     share: Share | None = parameter("share")
-    spare: Tally | None = parameter("spare")
+    spare: ByteCount | None = parameter("spare")
     data: Literal["kept", "gone"] | None = parameter("data")
 
     @field_validator("kind")

@@ -578,7 +578,7 @@ class Config(Table):
         strict=False,
         examples=[
             [
-                {"kind": "kill", "layer": "process", "on": 1, "at": "20s", "for": "5s"},
+                {"kind": "kill", "layer": "process", "on": 1, "at": "20s", "for": "5s", "data": "kept"},
                 {
                     "kind": "latency",
                     "on": "all",
@@ -602,7 +602,7 @@ class Config(Table):
                 {"kind": "throttle", "burst": "16KiB"},
                 {"kind": "cpu_quota", "share": 0.1},
                 {"kind": "fd_limit", "spare": 0},
-                {"kind": "disk_full", "size": "4MiB"},
+                {"kind": "disk_full", "spare": "4KiB"},
             ]
         ],
     )
