@@ -167,11 +167,11 @@ trial.traffic ← units trial.plan
 trial.schedule ← units trial.plan
 trial.claims ← trial.schedule
 trial.book ← engine._histogram trial.observed trial.plan trial.ledger trial.counters trial.traffic
-trial.adapters ← errors trial.observed trial.plan trial.traffic
+trial.adapters ← errors version client client.stats trial.observed trial.plan trial.traffic
 trial.sockets ← plan
 trial.messages ← trial.observed trial.plan
-trial.tasks ← units engine._reactor trial.plan trial.traffic trial.claims trial.book trial.adapters trial.messages
-trial.threads ← units trial.plan trial.traffic trial.claims trial.book trial.adapters trial.messages trial.tasks
+trial.tasks ← units engine._reactor trial.plan trial.traffic trial.claims trial.book trial.adapters
+trial.threads ← units trial.plan trial.traffic trial.claims trial.book trial.adapters trial.tasks
 trial.caller ← units errors engine._time engine._reactor worker trial.observed trial.plan trial.traffic trial.schedule
     trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks trial.threads
 trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller

@@ -24,11 +24,14 @@ def plan(
     seed: int = 1,
     protocol: str = "memcache",
     report_ms: int = 50,
+    shared_keys: int | None = None,
 ) -> CallerPlan:
     """A plan of one caller process."""
     traffic = WORKLOADS[workload]
     if rate_per_s is not None:
         traffic = replace(traffic, rate_per_s=rate_per_s)
+    if shared_keys is not None:
+        traffic = replace(traffic, shared_keys=shared_keys)
     return CallerPlan(
         client=ClientPlan(client, client, options or {}),
         nodes=tuple(Endpoint(HOST, port, HOST) for port in ports),

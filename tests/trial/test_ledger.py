@@ -210,7 +210,7 @@ def test_a_late_reply_names_the_request_that_had_failed() -> None:
     [
         (sealed(Seal("k", 1, 2, 0, 7), 64), "unwritten"),
         (sealed(Seal("k", 2, 1, 0, 7), 64), "unwritten"),
-        (sealed(Seal("k", 1, 1, 0, 6), 64), "unwritten"),
+        (sealed(Seal("k", 1, 1, 0, 6), 64), "stale"),
         (sealed(Seal("k", 1, 1, 0, 7), 64)[:-1], "damaged"),
         (b"17", "damaged"),
     ],
@@ -221,6 +221,17 @@ def test_a_value_that_nobody_wrote_is_found(value: bytes, kind: str) -> None:
     wrong = ledger.judge(ledger.read("k", 2), value, 3)
     assert wrong is not None
     assert wrong.kind == kind
+
+
+def test_a_value_of_an_earlier_run_is_right_until_this_run_has_written_the_key() -> None:
+    ledger, left = Ledger(1, 7), sealed(Seal("k", 1, 9, 0, 6), 64)
+    assert ledger.judge(ledger.read("k", 0), left, 1) is None
+    write = ledger.write("k", 2)
+    assert ledger.judge(ledger.read("k", 3), left, 4) is None
+    ledger.acknowledged(write, 5)
+    wrong = ledger.judge(ledger.read("k", 6), left, 7)
+    assert wrong is not None
+    assert wrong.kind == "stale"
 
 
 def test_a_value_whose_failure_was_forgotten_is_taken_for_right() -> None:

@@ -73,7 +73,8 @@ class Book:
     """The operations of one caller process."""
 
     def __init__(self, plan: CallerPlan, now_ns: int) -> None:
-        self.ledger = Ledger(plan.writer, plan.seed & 0xFFFF_FFFF)
+        # A run is distinguished from earlier ones by its time: the seed, and with it every key, may be the same.
+        self.ledger = Ledger(plan.writer, now_ns & 0xFFFF_FFFF)
         self.counters = Counters()
         self.overdue_ns = plan.timeout_ns + plan.tolerance_ns
         self.under_way: dict[Call, None] = {}

@@ -23,7 +23,6 @@ from typing import Any, Protocol, Self
 from loadgen.errors import InternalError, TargetError, UsageError, WorkerError
 from loadgen.trial.caller import DRAIN_NS, SETTLE_NS
 from loadgen.trial.messages import (
-    CLOSE_NS,
     Begin,
     Ended,
     EnterPhase,
@@ -94,6 +93,10 @@ class Final:
     """Operations that had not ended when the drain ended."""
     close_ns: int | None
     """The longest that closing a client took; None when one did not close, and was ended by force."""
+    hung: int
+    """Caller processes whose client did not close in time, or kept the process from all else, and was ended."""
+    stuck: tuple[str, ...]
+    """A sentence on each caller process that had to be ended before the stop, as it reported nothing any more."""
     close_error: str
     """The first exception that a close raised; empty for none."""
     leaked_sockets: int | None
@@ -111,14 +114,21 @@ class _Seat:
         self.plan = plan
         self.member = member
         self.heard_ns = time.monotonic_ns()
+        """The time of the last message."""
+        self.silent_ns = 0
+        """How long the leader has waited for the next message."""
+        self.stuck = ""
+        """Why the process was ended before its time; empty for one that was not."""
         self.prepared: Prepared | None = None
         self.ended: Ended | None = None
         self.reports: dict[tuple[int, int], Report] = {}
         """By part and tick; those that are not merged yet."""
-        self.newest = (-1, -1)
+        self.newest = (0, -1)
+        self.phase = ""
+        """The phase of the newest report."""
 
     def note(self, report: Report) -> None:
-        self.newest = (report.part, report.tick)
+        self.newest, self.phase = (report.part, report.tick), report.phase
         earlier = self.reports.get(self.newest)
         observed = earlier.observed + report.observed if earlier else report.observed
         self.reports[self.newest] = Report(report.phase, report.part, report.tick, observed)
@@ -126,6 +136,23 @@ class _Seat:
     @property
     def name(self) -> str:
         return f"Caller {self.plan.writer} of {self.plan.client.name}"
+
+    @property
+    def is_over(self) -> bool:
+        """True when the process will send nothing more."""
+        return self.ended is not None or bool(self.stuck)
+
+    def give_up(self, now_ns: int) -> None:
+        """End a process that reports nothing, and note the silence as an observation of its own."""
+        self.member.end()
+        self.stuck = (
+            f"{self.name} reported nothing for {self.silent_ns / NS_PER_S:.0f} s and was ended: the client kept the "
+            "process from all other work."
+        )
+        silence_ns = now_ns - self.heard_ns
+        part, tick = self.newest
+        silence = Observed(from_ns=self.heard_ns, to_ns=now_ns, unread_ns=silence_ns, slowest_ns=silence_ns)
+        self.note(Report(self.phase, part, tick + 1, silence))
 
 
 class Callers:
@@ -136,7 +163,6 @@ class Callers:
         self._make = make
         self._seats: list[_Seat] = []
         self._part = 0
-        self._has_begun = False
 
     def __enter__(self) -> Self:
         """Start the processes. Raises WorkerError when one cannot be started."""
@@ -162,7 +188,7 @@ class Callers:
 
     def filenos(self) -> list[int]:
         """Return the descriptors of which one is readable when `hear` has something to do."""
-        return [seat.member.fileno() for seat in self._seats if seat.ended is None]
+        return [seat.member.fileno() for seat in self._seats if not seat.is_over]
 
     @property
     def client_version(self) -> str:
@@ -189,9 +215,8 @@ class Callers:
     def begin(self, phase: str, start_ns: int | None = None) -> int:
         """Begin to call, at once or at a monotonic time, in a first phase. Return that time."""
         start_ns = time.monotonic_ns() + START_AHEAD_NS if start_ns is None else start_ns
-        self._has_begun = True
         for seat in self._seats:
-            seat.heard_ns = start_ns
+            seat.heard_ns, seat.silent_ns, seat.phase = start_ns, 0, phase
             seat.member.tell(Begin(start_ns, phase))
         return start_ns
 
@@ -204,28 +229,30 @@ class Callers:
     def hear(self, timeout_s: float) -> list[Interval]:
         """Return the intervals that all callers have reported, in order; none when the timeout comes first.
 
-        Raises WorkerError when a process has died or has said nothing for 10 s, InternalError for a bug of ours.
+        A process that has said nothing for 10 s is ended: the client keeps it from all else, which `stop` tells too.
+        Raises WorkerError when a process has died, TargetError when the client's statistics raise, InternalError for a
+        bug of ours.
         """
         until_ns = time.monotonic_ns() + int(timeout_s * NS_PER_S)
-        while not (found := self._merged()):
-            now_ns = time.monotonic_ns()
-            if now_ns >= until_ns:
-                break
-            self._check_silence(now_ns)
+        while not (found := self._merged()) and time.monotonic_ns() < until_ns:
             self._hear(until_ns)
+            for seat in self._seats:
+                if not seat.is_over and seat.silent_ns > SILENCE_NS:
+                    seat.give_up(time.monotonic_ns())
         return found
 
     def stop(self) -> Final:
         """End the load: wait for operations under way, close the clients, and end the processes.
 
-        A client that hangs in its close is ended by force, which the Final tells. Takes no longer than the deadline of
-        an operation and 12 s.
+        A client that hangs in its close is ended by force, which the Final tells. Takes no longer than the deadlines
+        of an operation and of the close, and 7 s.
         """
         for seat in self._seats:
             seat.member.tell(Stop())
-        longest_ns = max(seat.plan.timeout_ns + seat.plan.tolerance_ns for seat in self._seats)
-        until_ns = time.monotonic_ns() + longest_ns + DRAIN_NS + CLOSE_NS + SETTLE_NS + GRACE_NS
-        while any(seat.ended is None for seat in self._seats) and time.monotonic_ns() < until_ns:
+        plans = [seat.plan for seat in self._seats]
+        longest_ns = max(plan.timeout_ns + plan.tolerance_ns + plan.close_ns for plan in plans)
+        until_ns = time.monotonic_ns() + longest_ns + DRAIN_NS + SETTLE_NS + GRACE_NS
+        while any(not seat.is_over for seat in self._seats) and time.monotonic_ns() < until_ns:
             self._hear(until_ns)
         self.end()
         return self._final()
@@ -234,17 +261,20 @@ class Callers:
 
     def _hear(self, until_ns: int) -> None:
         """Take one message of each caller that has one, or return at `until_ns`."""
-        by_fileno = {seat.member.fileno(): seat for seat in self._seats if seat.ended is None}
-        timeout_s = max(0.0, (until_ns - time.monotonic_ns()) / NS_PER_S)
-        # At most a second, so that the silence of one caller is noticed.
-        for ready in wait(list(by_fileno), min(timeout_s, 1.0)):
-            assert isinstance(ready, int), "nothing else is waited for"
-            seat = by_fileno[ready]
+        by_fileno = {seat.member.fileno(): seat for seat in self._seats if not seat.is_over}
+        began_ns = time.monotonic_ns()
+        # At most a second at once, and no more is counted as silence: Ctrl-Z stops the callers and this process.
+        timeout_ns = min(max(0, until_ns - began_ns), NS_PER_S)
+        heard = [by_fileno[ready] for ready in wait(list(by_fileno), timeout_ns / NS_PER_S) if isinstance(ready, int)]
+        now_ns = time.monotonic_ns()
+        for seat in by_fileno.values():
+            seat.silent_ns += min(now_ns - began_ns, NS_PER_S)
+        for seat in heard:
             try:
                 message: Message = seat.member.hear()
             except EOFError as ended:
                 raise WorkerError(f"{seat.name} {ended}.") from None
-            seat.heard_ns = time.monotonic_ns()
+            seat.heard_ns, seat.silent_ns = now_ns, 0
             self._take(seat, message)
 
     def _take(self, seat: _Seat, message: Message) -> None:
@@ -263,21 +293,13 @@ class Callers:
                     raise InternalError(words, traceback)
                 raise UsageError(words) if is_usage else TargetError(words)
 
-    def _check_silence(self, now_ns: int) -> None:
-        for seat in self._seats:
-            if self._has_begun and seat.ended is None and now_ns - seat.heard_ns > SILENCE_NS:
-                raise WorkerError(
-                    f"{seat.name} has reported nothing for {SILENCE_NS // NS_PER_S} s: the client keeps the process "
-                    "from its other work."
-                )
-
     # ── Intervals ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _merged(self, *, all_of_them: bool = False) -> list[Interval]:
         """Take the intervals that no caller will report on any more."""
         places = sorted({place for seat in self._seats for place in seat.reports})
         if not all_of_them:
-            common = min((seat.newest for seat in self._seats if seat.ended is None), default=(self._part + 1, 0))
+            common = min((seat.newest for seat in self._seats if not seat.is_over), default=(self._part + 1, 0))
             places = [place for place in places if place <= common]
         return [self._interval(place) for place in places]
 
@@ -300,6 +322,8 @@ class Callers:
             intervals=tuple(self._merged(all_of_them=True)),
             states=states,
             unfinished=sum(one.unfinished for one in ended),
+            hung=sum(close is None for close in closes) + len(self._seats) - len(ended),
+            stuck=tuple(seat.stuck for seat in self._seats if seat.stuck),
             close_ns=None if missing or None in closes else max(close for close in closes if close is not None),
             close_error=next((one.close_error for one in ended if one.close_error), ""),
             leaked_sockets=None if missing or None in sockets else sum(count for count in sockets if count is not None),

@@ -4,7 +4,8 @@ Each key has one writer process, whose callers read and write the key concurrent
 its keys. The rule for a read that begins at b, ends at e and returns the value of write s:
 
 - A miss is right: a cache may evict, expire, or begin empty after a restart.
-- A value of another key, of another run or of no write that began before e is wrong.
+- A value of another key, or of no write that began before e, is wrong.
+- A value of an earlier run on the same server is right until a write of this run was acknowledged before b.
 - If s was acknowledged at time a, its value is stale when a write (or delete) that began after a was acknowledged
   before b. Two writes that were under way at the same time may have taken effect in either order.
 - If s is under way or has failed, its value is right: a write that timed out may take effect at any later time.
@@ -85,6 +86,7 @@ class Ledger:
     """The writes of one caller process, and the judgement of what its reads return."""
 
     def __init__(self, writer: int, run: int) -> None:
+        """Begin a ledger of a writer process in a run, which has a number that no earlier run on the servers had."""
         self.writer = writer
         self.run = run
         self._histories: dict[str, _History] = {}
@@ -157,7 +159,7 @@ class Ledger:
         if seal.key != request.key:
             return Wrong("other_key", f"{words}{self._late(seal.key, now_ns)}")
         if seal.run != self.run:
-            return Wrong("unwritten", f"{words}, of another run")
+            return None if request.floor_ns < 0 else Wrong("stale", f"{words}, of an earlier run")
         history = self._histories.get(request.key)
         if seal.writer != self.writer or history is None or seal.sequence > history.issued:
             return Wrong("unwritten", f"{words}, which nobody wrote")

@@ -104,7 +104,7 @@ class Ended:
     unfinished: int = 0
     """Operations that had not ended when the drain ended."""
     close_ns: int | None = 0
-    """The time that closing the client took; None: it had not closed after `CLOSE_NS`."""
+    """The time that closing the client took; None: it had not closed in time."""
     close_error: str = ""
     """The exception that closing the client raised."""
     leaked_sockets: int | None = 0
@@ -129,6 +129,3 @@ class Failed:
 
 Message = Greeting | Prepared | Report | Ended | Failed
 """Every message from a caller."""
-
-CLOSE_NS = 5_000_000_000
-"""The time in which a client must have closed."""

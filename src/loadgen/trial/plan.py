@@ -81,6 +81,8 @@ class CallerPlan:
     """The time between reports."""
     tolerance_ns: int = 100_000_000
     """The time after its deadline at which an operation is overdue."""
+    close_ns: int = 5_000_000_000
+    """The time in which the client must have closed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from loadgen.engine._reactor import Reactor
 from loadgen.trial.adapters.adapter import Adapter, said
 from loadgen.trial.book import Book
 from loadgen.trial.claims import Claims
-from loadgen.trial.messages import CLOSE_NS
 from loadgen.trial.plan import CallerPlan
 from loadgen.trial.traffic import LOAD_NS, Draws, Operation
 from loadgen.units import NS_PER_S
@@ -157,7 +156,7 @@ class Tasks:
         """Close the client. Return the time that it took, None when it did not close in time; and its exception."""
         begun_ns = self.now()
         try:
-            async with asyncio.timeout(CLOSE_NS / NS_PER_S) as deadline:
+            async with asyncio.timeout(self.plan.close_ns / NS_PER_S) as deadline:
                 await self.adapter.client.close()
         except TimeoutError as error:
             return (None, "") if deadline.expired() else (self.now() - begun_ns, said(error))

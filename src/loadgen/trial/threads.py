@@ -11,7 +11,6 @@ from typing import Any
 from loadgen.trial.adapters.adapter import Adapter, said
 from loadgen.trial.book import Book
 from loadgen.trial.claims import Claims
-from loadgen.trial.messages import CLOSE_NS
 from loadgen.trial.plan import CallerPlan
 from loadgen.trial.tasks import PAUSE_NS, PREPARING, RETRY_S
 from loadgen.trial.traffic import LOAD_NS, Draws, Operation
@@ -175,7 +174,7 @@ class Threads:
 
         closing = self._started(close)
         self._threads.append(closing)
-        await self._ended([closing], begun_ns + CLOSE_NS)
+        await self._ended([closing], begun_ns + self.plan.close_ns)
         return (None, "") if closing.is_alive() else (self.now() - begun_ns, errors[0])
 
     @property

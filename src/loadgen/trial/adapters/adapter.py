@@ -114,21 +114,17 @@ class Adapter:
 def make(plan: ClientPlan, nodes: Sequence[tuple[str, int]], timeout_s: float) -> Any:
     """Call the factory of a plan. Return what the factory returns: a client, or an awaitable of one.
 
-    Raises UsageError when the factory cannot be imported or called with the plan's options, TargetError when the
-    factory raises anything else.
+    Raises UsageError when the factory cannot be imported, or refuses its arguments by a TypeError or ValueError;
+    TargetError when the factory raises anything else.
     """
     factory = _imported(plan)
     try:
-        inspect.signature(factory).bind(nodes=nodes, timeout_s=timeout_s, **plan.options)
-    except TypeError as error:
-        options = f" and the options {_listed(plan.options)}" if plan.options else ""
-        raise UsageError(
-            f"The factory {plan.factory} cannot be called with nodes, timeout_s{options}: {error}."
-        ) from None
-    except ValueError:
-        pass  # A factory without a signature, such as one in C: the call itself will tell.
-    try:
         return factory(nodes=nodes, timeout_s=timeout_s, **plan.options)
+    except (TypeError, ValueError) as error:
+        options = f", {_listed(plan.options)}" if plan.options else ""
+        raise UsageError(
+            f"The factory {plan.factory} cannot be called with nodes, timeout_s{options}: {said(error)}."
+        ) from error
     except Exception as error:
         raise TargetError(f"The factory {plan.factory} raised {said(error)}.") from error
 

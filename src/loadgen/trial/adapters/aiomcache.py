@@ -1,7 +1,8 @@
 """aiomcache: asyncio, one client for each node behind our selection.
 
 aiomcache has no deadlines of its own, so the adapter ends an operation at `timeout_s` by cancelling it, as its users do
-with `asyncio.timeout`.
+with `asyncio.timeout`. aiomcache 0.8 reads for ever, without a wait, on a connection that has ended while the reply to
+a set, a delete or an increment was awaited: the process then reports nothing more, and is ended.
 """
 
 from __future__ import annotations
@@ -76,6 +77,10 @@ class Aiomcache:
 
     def node_of(self, key: str) -> int:
         return self._selection.node_of(key)
+
+    def error_class(self, error: BaseException) -> str | None:
+        """Return `lost` where an empty line came, which is how aiomcache reads the end of a connection."""
+        return "lost" if isinstance(error, ClientException) and str(error).endswith(("b''", "(b'')")) else None
 
     def stats(self) -> dict[int, NodeState]:
         return {number: _state(client._pool, self._pool_size) for number, client in enumerate(self._clients, 1)}

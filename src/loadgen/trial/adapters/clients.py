@@ -29,6 +29,7 @@ _ROOM = "loadgen.trial.adapters"
 _ONE_EACH = "one client for each node, behind the selection of loadgen"
 
 ROWS = (
+    Row("builtin", f"{_ROOM}.builtin:Builtin", ("memcache",), "loadgen.client", "asyncio; pool and breaker per node"),
     Row("pymemcache", f"{_ROOM}.pymemcache:Pymemcache", ("memcache",), "pymemcache", "HashClient, pooled; threads"),
     Row("aiomcache", f"{_ROOM}.aiomcache:Aiomcache", ("memcache",), "aiomcache", f"asyncio; {_ONE_EACH}"),
     Row("redis-py", f"{_ROOM}.redis_like:redis_py", ("resp",), "redis", f"threads; {_ONE_EACH}"),
