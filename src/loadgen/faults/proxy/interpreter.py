@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 from loadgen.faults.fault import Fault
 from loadgen.faults.interpreter import EffectsUnknownError, FaultError
+from loadgen.faults.proxy import evidence
+from loadgen.faults.proxy.api import address
 from loadgen.faults.proxy.client import NewToxic, ProxyApi, ProxyApiError
+from loadgen.faults.proxy.evidence import Probe
 
 _US, _MS, _KB = 1_000, 1_000_000, 1_000
 
@@ -48,6 +51,10 @@ class _Placed:
     """The connections that had been closed by a stop of the proxy when the current spell of DOWN began."""
     closed: int = 0
     """Those of ended spells of DOWN."""
+    probe: Probe | None = None
+    """How the current spell can be met by a probe, where the proxy does not count; None: it cannot."""
+    met: int | None = None
+    """The probes that met the fault in ended spells; None when no spell could be probed."""
 
 
 class ProxyInterpreter:
@@ -57,6 +64,8 @@ class ProxyInterpreter:
         self._api = api
         self._proxies = dict(proxies)
         self._placed: list[_Placed] = []
+        self._counts: bool | None = None
+        """True when the proxy counts what its toxics do; None before the first question."""
 
     def begin(self, fault: Fault, node: int) -> None:
         placed = self._place(fault, node)
@@ -64,9 +73,10 @@ class ProxyInterpreter:
             raise FaultError(f"The fault {fault.kind} is on node {node} already: let one end before the next begins.")
         try:
             if fault.kind == DOWN:
-                placed.closed_before = self._closed(node) or 0
+                placed.closed_before = self._closed(node)
                 self._api.enable(self._name(node), False)
             else:
+                self._prepare_probe(placed)
                 self._api.add_toxic(self._name(node), toxic_of(fault, placed.toxic))
         except ProxyApiError as error:
             raise FaultError(self._failure("begun", fault, node, error)) from None
@@ -77,8 +87,9 @@ class ProxyInterpreter:
         if not placed.is_on:
             return
         try:
+            placed.met = self._met(placed)
             if fault.kind == DOWN:
-                placed.closed += (self._closed(node) or 0) - placed.closed_before
+                placed.closed += self._closed(node) - placed.closed_before
                 placed.is_on = False
                 if not any(other.is_on for other in self._placed if other.node == node and other.fault.kind == DOWN):
                     self._api.enable(self._name(node), True)
@@ -91,18 +102,22 @@ class ProxyInterpreter:
     def effects(self, fault: Fault, node: int) -> int:
         """Return how often the fault has taken effect on a node until now.
 
-        Raises EffectsUnknownError when the proxy is a Toxiproxy, which does not count, and FaultError.
+        A Toxiproxy does not count: the effects are then connections of our own that met the fault (`evidence`). Raises
+        EffectsUnknownError when no such connection can tell, and FaultError.
         """
         placed = self._place(fault, node)
         try:
             counted = self._api.effects()
+            met = self._met(placed) if counted is None else None
         except ProxyApiError as error:
             raise FaultError(str(error)) from None
         if counted is None:
-            raise EffectsUnknownError(
-                f"The effects of {fault.kind} on node {node} are not known: the Toxiproxy at {self._api.url} does not "
-                "count what its toxics do; use loadgen proxy, which does."
-            )
+            if met is None:
+                raise EffectsUnknownError(
+                    f"The effects of {fault.kind} on node {node} are not known: the Toxiproxy at {self._api.url} does "
+                    "not count what its toxics do; use loadgen proxy, which does."
+                )
+            return met
         proxy = counted.get(self._name(node), {})
         if fault.kind == DOWN:
             now = int(proxy.get("connections", {}).get("closed_by_stop", 0))
@@ -122,12 +137,41 @@ class ProxyInterpreter:
             raise FaultError(f"Node {node} has no proxy: faults of the layer proxy need one before each node.")
         return self._proxies[node]
 
-    def _closed(self, node: int) -> int | None:
-        """Return the connections of a node's proxy that a stop has closed; None when the proxy does not count."""
-        counted = self._api.effects()
-        if counted is None:
-            return None
+    def _closed(self, node: int) -> int:
+        """Return the connections of a node's proxy that a stop has closed; 0 when the proxy does not count."""
+        counted = self._api.effects() or {}
         return int(counted.get(self._name(node), {}).get("connections", {}).get("closed_by_stop", 0))
+
+    # ── Where the proxy does not count ──────────────────────────────────────────────────────────────────────────────
+
+    def _counted_by_proxy(self) -> bool:
+        if self._counts is None:
+            self._counts = self._api.effects() is not None
+        return self._counts
+
+    def _prepare_probe(self, placed: _Placed) -> None:
+        """Find out if the beginning spell can be met by a probe."""
+        if self._counted_by_proxy():
+            return
+        probe = evidence.probe_of(placed.fault)
+        answers = probe is not None and evidence.answers(self._address(placed.node), probe)
+        placed.probe = probe if answers else None
+
+    def _met(self, placed: _Placed) -> int | None:
+        """Return the probes that have met the fault, those of a current spell included; None when none can tell."""
+        if not placed.is_on or self._counted_by_proxy():
+            return placed.met
+        at = self._address(placed.node)
+        if placed.fault.kind == DOWN:
+            return (placed.met or 0) + evidence.refuses(at)
+        if placed.probe is None:
+            return placed.met
+        return (placed.met or 0) + evidence.met(at, placed.probe, placed.fault)
+
+    def _address(self, node: int) -> tuple[str, int]:
+        """Return the address on which the proxy of a node can be reached."""
+        host, port = address.split(str(self._api.proxy(self._name(node))["listen"]))
+        return (self._api.host if host in ("", "::", "0.0.0.0") else host), port
 
     def _failure(self, what: str, fault: Fault, node: int, error: ProxyApiError) -> str:
         if error.status == 400 and "invalid toxic type" in str(error):

@@ -228,10 +228,8 @@ class ProxyServer:
             ) from None
 
     def _announce(self, proxies: Proxies, host: str, port: int) -> None:
-        print(
-            f"loadgen proxy: API listening on http://{address.joined(host, port)}, seed {proxies.seed}; Ctrl-C stops it",
-            flush=True,
-        )
+        url = f"http://{address.joined(host, port)}"
+        print(f"loadgen proxy: API listening on {url}, seed {proxies.seed}; Ctrl-C stops it", flush=True)
         for proxy in proxies:
             state = "" if proxy.enabled else " (disabled)"
             print(f"proxy {printable(proxy.name)}: {proxy.listen} → {printable(proxy.upstream)}{state}", flush=True)
