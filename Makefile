@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws lint type bench bench-proxy simulate gates stills fuzz cover clean
+.PHONY: help run build test laws lint type bench bench-client bench-proxy simulate gates stills fuzz cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -53,6 +53,9 @@ bench: $(BUILT)  ## CPU per request beside the other generators on this machine,
 
 bench-proxy: $(BUILT)  ## the cost of loadgen proxy beside Toxiproxy's, which Go builds once: added round trip, throughput
 	LOADGEN_BUILD_TOXIPROXY=1 $(BIN)/python benchmark/proxy.py $(ARGS)
+
+bench-client: $(BUILT) $(TOOLS)  ## loadgen.client beside pymemcache on one core, as ratios of one run: some minutes
+	$(BIN)/python benchmark/client.py $(ARGS)
 
 simulate: $(BUILT)  ## how often the rule of comparisons errs, in simulated suites with fixed seeds
 	$(BIN)/python benchmark/simulations.py $(ARGS)

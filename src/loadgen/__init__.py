@@ -71,6 +71,7 @@ __getattr__ = lazily(
     {
         "Memcache": "_memcache",
         "Resp": "_resp",
+        "client": "client:",
         "Compared": "compare.answers",
         "ConfigError": "errors",
         "LoadgenError": "errors",

@@ -11,15 +11,19 @@ if TYPE_CHECKING:  # `typing` takes longer to import than this whole module.
 
 
 def lazily(package: str, places: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return a package's `__getattr__`. `places` has `module` or `module:name`, relative to the package, by name."""
+    """Return a package's `__getattr__`.
+
+    `places` has `module`, `module:name`, or `module:` for the module itself, relative to the package, by name.
+    """
 
     def get(name: str) -> Any:
         if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         from importlib import import_module
 
-        module, _, attribute = places[name].partition(":")
-        value = getattr(import_module(f"{package}.{module}"), attribute or name)
+        module, colon, attribute = places[name].partition(":")
+        found = import_module(f"{package}.{module}")
+        value = found if colon and not attribute else getattr(found, attribute or name)
         setattr(sys.modules[package], name, value)
         return value
 
