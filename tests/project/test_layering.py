@@ -179,6 +179,8 @@ trial.scenario ← faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
 trial.evidence ← faults.report trial.ended trial.observed trial.plan
 trial.account ← stats faults.report trial.ended trial.evidence trial.observed trial.plan
+trial.course ← faults.fault faults.timeline trial.plan
+trial.drawn ← units faults.fault faults.kinds trial.plan trial.scenario
 trial.checks ← units faults.kinds trial.account trial.check trial.ended trial.evidence trial.observed
 
 # The memcache client: state machines without clock and socket, but for the shell (`client.client`).
@@ -202,6 +204,8 @@ client.core ← client.actions client.batch client.connection client.errors clie
     client.request client.selection client.stats client.text
 client ← units client.actions client.batch client.breaker client.connection client.core client.errors client.meta
     client.options client.pool client.request client.results client.stats
+trial.trial ← units errors severity reason plan events target.talk runner faults.bench trial.plan trial.callers
+    trial.ended trial.evidence trial.account trial.course trial.checks
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits
@@ -252,12 +256,14 @@ selftest.bench ← units errors events judge.verdict selftest.reach runner libra
 # The command.
 cli.options ← units errors escape
 cli.flags ← protocol errors escape plan config cli.options
-cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.answers selftest.reach
-    faults.operator_thread faults.bench host target.talk runner compare config.tables config output
-    cli.options cli.flags version
+cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.answers
+    selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables config
+    output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
+    trial.adapters trial.scenario trial.drawn
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
-    selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare smoke
-    config record output.paper output.formats output cli.options cli.flags cli version __init__
+    selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
+    smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
+    faults.cleanup trial.workloads trial.adapters trial.ended trial.trial
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry

@@ -19,6 +19,7 @@ GROUPS = {
         "smoke": "start, query, load and stop a server: PASS or FAIL",
         "compare": "measure servers in turns, and compare every metric",
         "gate": "judge a server against a baseline, for CI",
+        "chaos": "put a client on trial under faults",
     },
     "results": {
         "report": "show an earlier result, from its JSON file, in any format",

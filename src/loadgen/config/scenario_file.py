@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from loadgen.config.document.problem import problems_in
 from loadgen.config.document.toml_file import TomlFile, parsed, text_of
+from loadgen.config.document.toml_text import toml_value
 from loadgen.config.loader import parse_override
 from loadgen.config.tables.fault import FaultTable
 from loadgen.config.tables.table import Path as KeyPath
@@ -160,6 +161,18 @@ def scenario_of(text: str, name: str, source: str, overrides: Sequence[str] = ()
     if problems or reader.problems:
         raise ConfigError([*problems, *(sentence for _, sentence in sorted(reader.problems))])
     return scenario
+
+
+def changed(scenario: Scenario, overrides: Sequence[str]) -> Scenario:
+    """Return a scenario that no file has with the keys that `overrides` set. Raises ConfigError as `read` does."""
+    lines = (f"title = {toml_value(scenario.title or 'none')}", f"nodes = {scenario.nodes}")
+    given = scenario_of("\n".join(lines), scenario.name, "the command line", overrides)
+    fields = {name: getattr(given, name) for name, _ in _KEYS.values() if getattr(given, name) != getattr(_PLAIN, name)}
+    return replace(scenario, **{**fields, "title": scenario.title, "client": given.client, "limits": given.limits})
+
+
+_PLAIN = Scenario("", "")
+"""A scenario with the default of every key."""
 
 
 def _overridden(file: TomlFile, overrides: Sequence[str]) -> Iterator[str]:

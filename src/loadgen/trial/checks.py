@@ -30,7 +30,7 @@ PROBES = 3
 OPEN_NS = 5 * NS_PER_S
 """The time after which an open breaker lets probes through: gobreaker's Timeout of upstream's settings."""
 
-P99_FLOOR_NS = 10 * NS_PER_MS
+P99_FLOOR_NS = 25 * NS_PER_MS
 """A p99 of a healthy node up to this length is never a failure: it is that of a busy machine."""
 
 LEGAL = {("closed", "open"), ("open", "half-open"), ("half-open", "open"), ("half-open", "closed")}
@@ -68,8 +68,8 @@ def errors_expected(evidence: Evidence) -> Check:
     """Errors are of the classes that the scenario names, and only from the beginning of the fault on."""
     name, expects = "errors expected", evidence.plan.expects
     limit = ", ".join(expects) or "none"
-    before = _errors(evidence, "baseline")
-    during = sum((_errors(evidence, phase) for phase in AFTER), Counter[str]())
+    before, during = _errors_before(evidence), sum((_errors(evidence, phase) for phase in AFTER), Counter[str]())
+    during += _errors(evidence, "baseline") - before
     strange = {error: count for error, count in during.items() if error not in expects}
     if not before and not strange:
         return Check(name, True, _listed(during) or "no errors", limit)
@@ -295,6 +295,14 @@ def _errors(evidence: Evidence, phase: str) -> Counter[str]:
     return Counter(evidence.phases[phase].of().errors) if phase in evidence.phases else Counter()
 
 
+def _errors_before(evidence: Evidence) -> Counter[str]:
+    """Return the errors of the baseline's intervals that ended before the first fault began."""
+    begins = (began for node in range(1, evidence.plan.nodes + 1) for began, _ in evidence.spells(node))
+    first_ns = min(begins, default=None)
+    whole = (o for o in evidence.within("baseline") if first_ns is None or o.to_ns <= first_ns)
+    return sum((Counter(observed.of().errors) for observed in whole), Counter[str]())
+
+
 def _listed(errors: Mapping[str, int]) -> str:
     return ", ".join(f"{error} {count:,}" for error, count in sorted(errors.items(), key=lambda each: -each[1]))
 
@@ -332,17 +340,13 @@ def _of(evidence: Evidence, node: int, *phases: str) -> Counts:
 def _kept(evidence: Evidence, node: int) -> tuple[float | None, int, int]:
     """Return the share of its rate that a node kept in the fault phase, its p99 then, and the highest that passes.
 
-    The highest p99 is that of the worst tenth of the baseline's intervals, divided by the share of the limits.
+    The highest p99 is that of the worst of the baseline's intervals, divided by the share of the limits.
     """
     before, during = _rate(evidence, node, "baseline"), _rate(evidence, node, "fault")
     if not before or during is None:
         return None, 0, 0
-    levels = sorted(
-        counts_of(observed, node).latency.quantile(P99)
-        for observed in evidence.within("baseline")
-        if counts_of(observed, node).latency.count
-    )
-    worst_ns = levels[-1 - len(levels) // 10] if levels else 0
+    latencies = (counts_of(observed, node).latency for observed in evidence.within("baseline"))
+    worst_ns = max((latency.quantile(P99) for latency in latencies if latency.count), default=0)
     latency = _of(evidence, node, "fault").latency
     p99_ns = latency.quantile(P99) if latency.count else 0
     return during / before, p99_ns, round(max(worst_ns / evidence.plan.limits.healthy, P99_FLOOR_NS))

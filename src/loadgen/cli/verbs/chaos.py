@@ -1,0 +1,196 @@
+"""Put a client on trial: a workload, faults over the nodes, and checks on what the client did.
+
+A scenario has a baseline, a fault and a recovery. Without --scenario and --faults the workload runs without faults,
+until q, Ctrl-C or --duration. docs/CHAOS.md has what each scenario shows and what each number means.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Sequence
+
+from loadgen import output
+from loadgen.cli import interrupts
+from loadgen.cli.options import Given, Option, OptionGroup, Syntax
+from loadgen.cli.options.kind import COUNT, FILE_NAME, TEXT, TIME_NS, choice, whole
+from loadgen.cli.options.load import COLORS
+from loadgen.cli.trials import SERVERS, Case, cases_of
+from loadgen.config import catalogue
+from loadgen.errors import ExitCode, UsageError
+from loadgen.faults.cleanup import cleanup
+from loadgen.runner.stop import Stop
+from loadgen.severity import Severity
+from loadgen.trial.adapters import clients
+from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialEnded
+from loadgen.trial.trial import Trial
+from loadgen.trial.workloads import MEANINGS
+
+FORMATS = {
+    "console": "clean",
+    "clean": "clean",
+    "verbose": "verbose",
+    "json": "document",
+    "ndjson": "json",
+    "markdown": "markdown",
+    "quiet": "quiet",
+}
+"""By the name of a format here, the name of the output."""
+
+MOST_KEPT = 200
+"""Trials of a loop that are kept for the end; of more, those that passed are dropped first."""
+
+SYNTAX = Syntax(
+    (
+        OptionGroup(
+            "what happens",
+            (
+                Option(("--scenario",), "the scenario to run: a name of --list, `all`, or a TOML file", TEXT, "NAME"),
+                Option(("--faults",), "kinds of faults, such as latency,kill: when and where is drawn by seed", TEXT,
+                       "KINDS"),
+                Option(("--seeds",), "number of scenarios to draw, from --seed on", whole("N", 1, 10_000)),
+                Option(("--seed",), "seed of everything random", COUNT),
+                Option(("--quick",), "short phases: 5 s of baseline, a quarter of the fault, 10 s of recovery"),
+                Option(("--duration",), "length of the fault phase; without a scenario, of the workload", TIME_NS),
+                Option(("--loop",), "repeat the scenarios until Ctrl-C"),
+                Option(("--set",), "set a key of the scenario, such as client.max_size=4; may be repeated", TEXT,
+                       "KEY=VALUE", many=True, default=[]),
+            ),
+        ),
+        OptionGroup(
+            "who is on trial",
+            (
+                Option(("--client",), "clients, each in turn: builtin, pymemcache, aiomcache, redis-py, valkey-py, "
+                       "coredis, or module:factory (default: builtin; where only redis can be the node, redis-py)",
+                       TEXT, "NAME[,NAME]"),
+                Option(("--workload",), "the workload: a name of --list (default: the scenario's)", TEXT, "NAME"),
+                Option(("--concurrency",), "callers, such as 100 to 1000", whole("N", 1, 10_000)),
+                Option(("--protocol",), "what the nodes speak, where scenario and client leave it open",
+                       choice(tuple(SERVERS))),
+            ),
+        ),
+        OptionGroup(
+            "nodes",
+            (
+                Option(("--nodes",), "servers to start (default: 3)", whole("N", 1, 16)),
+                Option(("--endpoints",), "nodes that run already; only faults of the proxy can come over them", TEXT,
+                       "HOST:PORT,…"),
+                Option(("--toxiproxy",), "API of a Toxiproxy to put before the nodes (default: loadgen's own proxy)",
+                       TEXT, "URL"),
+            ),
+        ),
+        OptionGroup(
+            "results",
+            (
+                Option(("--format",), "format of the results; json is one document at the end, ndjson a line for each "
+                       "event", choice(tuple(FORMATS)), default="console"),
+                Option(("-q", "--quiet"), "the same as --format quiet"),
+                Option(("-o", "--output"), "write the results to FILE; standard output still shows them for people",
+                       FILE_NAME),
+                Option(("--junit",), "write JUnit XML, with a test case for each check", FILE_NAME),
+                Option(("--color",), "use of colour; auto: on a terminal", choice(COLORS), default="auto"),
+                Option(("--tui",), "show a dashboard while trials run: q ends them, n goes on to the next"),
+                Option(("--no-tui",), "show no dashboard; the default with a scenario"),
+            ),
+        ),
+        OptionGroup(
+            "instead of a trial",
+            (
+                Option(("--list",), "list scenarios, workloads and clients"),
+                Option(("--show",), "print a scenario, to be copied and changed", TEXT, "NAME"),
+                Option(("--cleanup",), "remove what killed commands have left: interfaces, mounts, servers"),
+            ),
+        ),
+    ),
+)  # fmt: skip
+
+
+class Skip:
+    """The wish for the next trial, which a dashboard's key makes."""
+
+    def __init__(self) -> None:
+        self._wished = False
+
+    def wish(self) -> None:
+        self._wished = True
+
+    def taken(self) -> bool:
+        """Return True once for each wish."""
+        wished, self._wished = self._wished, False
+        return wished
+
+
+def run(given: Given) -> ExitCode:
+    """Run the trials, print the results, and return the gravest exit code. Raises LoadgenError for other failures."""
+    if given.list:
+        return _printed(listing())
+    if given.show is not None:
+        return _printed(catalogue.entry(given.show).text)
+    if given.cleanup:
+        removed = cleanup()
+        return _printed("".join(f"removed {each}\n" for each in removed) or "nothing was left behind\n")
+    seed = random.SystemRandom().randrange(1, 2**31) if given.seed is None else given.seed
+    cases = cases_of(given, seed)
+    skip, stop = Skip(), Stop()
+    with output.opened(wanted(given, skip)) as outputs, interrupts.caught(stop):
+        outputs.emit(ChaosBegan(tuple(case.plan for case in cases), given.loop))
+        ended = [*_ended(cases, outputs, stop, skip, loops=given.loop)]
+        end = ChaosEnded(tuple(ended), any(each.interrupted for each in ended))
+        outputs.emit(end)
+    return end.exit_code
+
+
+def _ended(cases: Sequence[Case], outputs: output.Outputs, stop: Stop, skip: Skip, *, loops: bool) -> list[TrialEnded]:
+    """Carry out the trials, in a loop until somebody stops it, and return their ends."""
+    ended: list[TrialEnded] = []
+    number = 0
+    while True:
+        for case in cases:
+            number += 1
+            ended.append(Trial(case.plan, case.bench, outputs.emit, stop, number, case.notes, skip.taken).ended())
+            if len(ended) > MOST_KEPT:
+                good = (index for index, each in enumerate(ended) if each.severity is Severity.GOOD)
+                del ended[next(good, 0)]
+            if stop.is_set:
+                return ended
+        if not loops:
+            return ended
+
+
+def wanted(given: Given, skip: Skip) -> output.Wanted:
+    """Return the outputs that the options name. Without a scenario, a terminal shows the dashboard."""
+    if given.tui and given.no_tui:
+        raise UsageError("--tui and --no-tui contradict each other: keep one of them.")
+    by_default = given.scenario is None and given.faults is None and given.format in ("console", "clean")
+    shown = given.tui or (by_default and not given.no_tui and not given.quiet)
+    return output.Wanted(
+        format="quiet" if given.quiet else FORMATS[given.format],
+        color=given.color,
+        file=given.output,
+        junit=given.junit,
+        dashboard=output.Dashboard(skip=skip.wish, asked=bool(given.tui)) if shown else None,
+    )
+
+
+def _printed(text: str) -> ExitCode:
+    output.write_lines(sys.stdout, [text.encode()])
+    return ExitCode.YES
+
+
+# ── The list ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def listing() -> str:
+    """Return the scenarios with layer, protocol and upstream's names, the workloads and the clients."""
+    lines = ["scenarios: name, layer, nodes' protocol, what happens (the name in pior/memcache)"]
+    for name in catalogue.entries():
+        scenario = catalogue.scenario(name)
+        layers = "+".join(map(str, scenario.layers))
+        upstream = f" ({scenario.upstream})" if scenario.upstream else ""
+        lines.append(f"  {name:<32} {layers:<18} {scenario.protocol:<9} {scenario.title}{upstream}")
+    lines += ["", "workloads"]
+    lines += [f"  {name:<12} {meaning}" for name, meaning in MEANINGS.items()]
+    lines += ["", "clients"]
+    lines += [f"  {row.name:<12} {', '.join(row.protocols):<9} {row.note}" for row in clients.ROWS]
+    lines += ["  module:factory        a client of yours: docs/CHAOS.md has it in ten lines"]
+    return "\n".join(lines) + "\n"

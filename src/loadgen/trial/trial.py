@@ -1,0 +1,214 @@
+"""The leader of one trial: it brings up the bench and the callers, follows the course, and judges what was observed.
+
+The times of phases and faults are a `Course`, and what is made of observations an `Account`: both are told the time and
+are tested without a process. Here is the clock.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from loadgen.errors import LoadgenError, UsageError
+from loadgen.events import Event
+from loadgen.faults.bench import Bench, BenchUp
+from loadgen.plan import Endpoint, Target
+from loadgen.reason import Code, Reason
+from loadgen.runner.stop import Alarm, Stop
+from loadgen.severity import Severity
+from loadgen.target.talk.identity import identify
+from loadgen.trial import checks
+from loadgen.trial.account import Account
+from loadgen.trial.callers import Callers, Final
+from loadgen.trial.course import Course, Do, Enter, Over
+from loadgen.trial.ended import PoolPoint, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.trial.evidence import Closed, Evidence, real_node
+from loadgen.trial.plan import CallerPlan, TrialPlan
+from loadgen.units import NS_PER_MS, NS_PER_S, span
+
+LATE_NS = 150 * NS_PER_MS
+"""A leader that has nothing to do and wakes so much too late was kept from a CPU, and the callers were too."""
+
+MOST_WRONG = 20
+
+_WAIT_S = 0.05
+
+
+def caller_plans(plan: TrialPlan, groups: tuple[tuple[Endpoint, ...], ...]) -> tuple[CallerPlan, ...]:
+    """Return the plan of each caller process: one for each group of callers, with an equal part of the callers."""
+    return tuple(
+        CallerPlan(
+            client=plan.client,
+            nodes=nodes,
+            protocol=plan.protocol,
+            traffic=plan.traffic,
+            concurrency=max(1, plan.concurrency // len(groups)),
+            timeout_ns=plan.timeout_ns,
+            seed=plan.seed,
+            writer=number,
+            writers=len(groups),
+        )
+        for number, nodes in enumerate(groups, 1)
+    )
+
+
+@dataclass(slots=True)
+class Trial:
+    """One trial, in the thread that calls `ended`. It catches no signal: `stop` ends it."""
+
+    plan: TrialPlan
+    bench: Bench
+    emit: Callable[[Event], None]
+    stop: Stop
+    number: int = 1
+    notes: tuple[Reason, ...] = ()
+    skipped: Callable[[], bool] = lambda: False
+    """True when somebody wants the next trial instead."""
+
+    def ended(self) -> TrialEnded:
+        """Carry out the trial, and return its end, which is emitted too.
+
+        A bench or callers that fail make a trial that could not be run. Raises UsageError where the user's own factory
+        or a number of a node is wrong.
+        """
+        self.emit(TrialBegan(self.plan, self.number))
+        account = Account(self.plan, writers=self.plan.groups)
+        try:
+            with self.bench.up(self.emit) as up, Callers(caller_plans(self.plan, up.groups)) as callers:
+                end = _Led(self, account, up, callers).end()
+        except UsageError:
+            raise
+        except LoadgenError as error:
+            why = Reason(Code.COULD_NOT_RUN, str(error).removesuffix("."), Severity.COULD_NOT_RUN)
+            end = ended_of(account.evidence(()), judged=False, reasons=(why,), notes=self.notes)
+        self.emit(end)
+        return end
+
+
+class _Led:
+    """A trial whose nodes and callers are up."""
+
+    def __init__(self, trial: Trial, account: Account, up: BenchUp, callers: Callers) -> None:
+        self._trial = trial
+        self._account = account
+        self._up = up
+        self._callers = callers
+        self._late_ns = 0
+
+    def end(self) -> TrialEnded:
+        """Lead the trial to its end."""
+        plan = self._trial.plan
+        server = identify(Target(plan.protocol, self._up.endpoints[:1]))
+        self._callers.prepare()
+        with self._trial.stop.alarm() as alarm:
+            cut_short = self._follow(alarm)
+        final = self._callers.stop()
+        reports = self._up.operator.finish()
+        self._tell()
+        for interval in final.intervals:
+            self._account.take(interval.phase, interval.observed)
+        late = f"the callers were {span(self._late_ns)} late themselves" if self._late_ns > LATE_NS else ""
+        evidence = self._account.evidence(reports, closed_of(final), late)
+        return ended_of(
+            evidence,
+            judged=not cut_short,
+            interrupted=cut_short and self._trial.stop.is_set,
+            client_version=self._callers.client_version,
+            server=server,
+            notes=self._trial.notes,
+        )
+
+    def _follow(self, alarm: Alarm) -> bool:
+        """Follow the course to its end, or until somebody stops it: return True then."""
+        plan = self._trial.plan
+        start_ns = self._callers.begin("settle" if plan.phases.settle_ns else "baseline")
+        course = Course(plan.phases, self._up.faults, plan.nodes * plan.groups, start_ns)
+        while True:
+            for action in course.due(time.monotonic_ns()):
+                match action:
+                    case Enter(phase, length_ns):
+                        if action.at_ns > start_ns:
+                            self._callers.enter(phase)
+                        self._trial.emit(TrialPhaseBegan(phase, length_ns))
+                    case Do(step):
+                        self._up.operator.post(step)
+                    case Over():
+                        return False
+            self._tell()
+            if self._trial.stop.is_set or self._trial.skipped():
+                return True
+            self._hear(course)
+
+    def _hear(self, course: Course) -> None:
+        """Take what the callers report, for a moment or until the next action is due."""
+        before_ns = time.monotonic_ns()
+        wait_s = _WAIT_S if course.next_ns is None else min(_WAIT_S, (course.next_ns - before_ns) / NS_PER_S)
+        intervals = self._callers.hear(max(0.0, wait_s))
+        took_ns = time.monotonic_ns() - before_ns
+        if course.phase != "settle":
+            self._late_ns = max(self._late_ns, took_ns - int(wait_s * NS_PER_S))
+        for interval in intervals:
+            self._account.take(interval.phase, interval.observed)
+            self._trial.emit(TrialSample(interval.phase, interval.observed))
+
+    def _tell(self) -> None:
+        """Emit what the operator of the faults has done, on the nodes as users number them."""
+        for event in self._up.operator.news():
+            self._trial.emit(replace(event, node=real_node(event.node, self._trial.plan)))
+
+
+def closed_of(final: Final) -> Closed:
+    """Return the end of the callers as evidence."""
+    return Closed(
+        states=final.states,
+        unfinished=final.unfinished,
+        hung=int(final.close_ns is None),
+        error=final.close_error,
+        leaked_sockets=final.leaked_sockets,
+        leaked_tasks=final.leaked_tasks or 0,
+        leaked=final.leaked,
+    )
+
+
+def ended_of(
+    evidence: Evidence,
+    *,
+    judged: bool,
+    interrupted: bool = False,
+    client_version: str = "",
+    server: str = "",
+    reasons: tuple[Reason, ...] = (),
+    notes: tuple[Reason, ...] = (),
+) -> TrialEnded:
+    """Return the end of a trial with this evidence. A trial that was cut short is not judged."""
+    began_ns = min((observed.from_ns for observed in evidence.within("baseline")), default=0)
+    return TrialEnded(
+        plan=evidence.plan,
+        checks=checks.judged(evidence) if judged else (),
+        phases=evidence.phases,
+        figures=evidence.figures,
+        faults=evidence.faults,
+        transitions=evidence.transitions,
+        wrong=tuple(each for observed in evidence.phases.values() for each in observed.wrong)[:MOST_WRONG],
+        pools=tuple(pool_series(evidence)),
+        leaked_sockets=evidence.closed.leaked_sockets if evidence.closed is not None else None,
+        client_version=client_version,
+        server=server,
+        began_ns=began_ns,
+        reasons=reasons,
+        notes=notes,
+        interrupted=interrupted,
+    )
+
+
+def pool_series(evidence: Evidence) -> Iterator[PoolPoint]:
+    """Yield the state of each node's pool, once a second and at the first interval of each phase."""
+    last_ns, last_phase = 0, ""
+    for phase, observed in evidence.intervals:
+        if phase == last_phase and observed.to_ns - last_ns < NS_PER_S:
+            continue
+        last_ns, last_phase = observed.to_ns, phase
+        for node, state in sorted(observed.states.items()):
+            if state.total is not None:
+                yield PoolPoint(observed.to_ns, phase, node, state.total, state.active, state.idle, state.waiting)
