@@ -104,6 +104,12 @@ def test_a_direction_draws_for_itself_however_the_directions_interleave():
     assert one == other
 
 
+def test_one_direction_is_not_the_echo_of_the_other():
+    queue = holding("burst_loss", enter=0.5)
+    pairs = [(queue.on_packet(n, IN, 0), queue.on_packet(n, OUT, 0)) for n in range(200)]
+    assert any(one != other for one, other in pairs)
+
+
 def test_at_the_end_everything_held_passes_and_nothing_is_harmed_any_more():
     queue = holding("delay", delay=10 * MS)
     queue.on_packet(1, IN, 0)

@@ -18,7 +18,7 @@ from loadgen.target.server import ManagedServer
 
 
 class ActiveFault(Protocol):
-    """A fault that has begun on a server. Either method raises LoadgenError."""
+    """A fault that has begun on a server. Either method raises LoadgenError or OSError."""
 
     def effects(self) -> int:
         """Return how often the fault has taken effect since it began. Not called after `end`."""
@@ -28,7 +28,7 @@ class ActiveFault(Protocol):
 
 
 Beginning = Callable[[ManagedServer, Fault], ActiveFault]
-"""Begins a fault on a server, and returns when it has begun. Raises LoadgenError."""
+"""Begins a fault on a server, and returns when it has begun. Raises LoadgenError or OSError."""
 
 
 class LayerFaults:
@@ -73,7 +73,7 @@ class LayerFaults:
         """End every fault that lasts, whether its server still runs or not."""
         while self._active:
             _, active = self._active.popitem()
-            with contextlib.suppress(LoadgenError):
+            with contextlib.suppress(LoadgenError, OSError):
                 active.end()
 
     def __enter__(self) -> Self:
@@ -95,5 +95,5 @@ def _told(fault: Fault, node: int, what: str) -> Iterator[None]:
     """Raise what cannot be done as a FaultError that names the fault."""
     try:
         yield
-    except LoadgenError as error:
+    except (LoadgenError, OSError) as error:
         raise FaultError(f"The fault {fault.kind} could not be {what} on node {node}: {error}") from None
