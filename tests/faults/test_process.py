@@ -59,10 +59,10 @@ def test_a_server_without_descriptors_leaves_connections_in_the_listeners_queue(
     faults, limit = ProcessFaults([plain]), fault("fd_limit")
     faults.begin(limit, 1)
     with ExitStack() as stack:
-        for _ in range(8):
+        for _ in range(4):
             # memcached shortens the queue when it has no descriptor left: some connections are not even queued.
             with suppress(TimeoutError):
-                stack.enter_context(socket.create_connection((plain.host, plain.port), timeout=0.1))
+                stack.enter_context(socket.create_connection((plain.host, plain.port), timeout=0.05))
         assert "TimeoutError" in ask_for(plain, 0.4).errors
         assert faults.effects(limit, 1) >= 1
     faults.end(limit, 1)
