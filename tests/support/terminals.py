@@ -36,6 +36,7 @@ class InTerminal:
         self.resize(columns, lines)
         self.modes_before = self.modes()
         self.written = b""
+        self._text = 0, ""
         self.times: list[tuple[float, int]] = []
         """For each piece that came: the monotonic time, and how many frames began in it."""
         self.pid = os.fork()
@@ -75,7 +76,9 @@ class InTerminal:
     @property
     def text(self) -> str:
         """All that was written, without control sequences."""
-        return SEQUENCES.sub("", self.written.decode("utf-8", "replace"))
+        if self._text[0] != len(self.written):
+            self._text = len(self.written), SEQUENCES.sub("", self.written.decode("utf-8", "replace"))
+        return self._text[1]
 
     @property
     def after(self) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import termios
 from pathlib import Path
 
 import pytest
 from command import short
-from in_process import invoked
 from terminals import ENTERED, FRAME, LEFT, LOADGEN, InTerminal
 
 SUPPORT = str(Path(__file__).parents[2] / "support")
-LONG = ("--duration", "300s", "--set", "general.interval=100ms")
+LONG = ("--duration", "300s", "--set", "general.interval=100ms", "--rate", "500")
 
 
 def arguments(*others: str) -> list[str]:
@@ -127,30 +127,36 @@ shown.close()
     assert terminal.after == "from a child\n"
 
 
-def test_without_textual_a_hint_and_plain_text() -> None:
-    words = f"""
-sys.modules["textual"] = None
-from loadgen.cli.main import main
-sys.exit(main({arguments()[1:]!r}))
+SHOWS = """
+from constructed_events import RUNS
+from loadgen import output
+with output.opened(output.Wanted(dashboard=output.Dashboard(asked={asked}))) as outputs:
+    for event in RUNS["closed_loop"]():
+        outputs.emit(event)
 """
-    with InTerminal(*program(words)) as terminal:
-        status = terminal.finish()
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_without_textual_a_hint_and_plain_text(asked: bool) -> None:
+    with InTerminal(*program(f"sys.modules['textual'] = None\n{SHOWS.format(asked=asked)}")) as terminal:
+        assert terminal.finish() == 0
     hint = (
-        "loadgen: the dashboard needs Textual, which is not installed: pip install 'loadgen[tui]'; plain text follows"
+        "loadgen: the dashboard needs Textual, which is not installed: pip install 'loadgen[tui]'; plain text follows\n"
     )
-    assert terminal.text.replace("\r\n", "\n").startswith(hint)
-    assert terminal.text.count("pip install") == 1
+    assert terminal.after.startswith(hint)
+    assert terminal.after.count("pip install") == 1
     assert ENTERED not in terminal.written
-    assert "RESULTS (" in terminal.text
-    assert status in (0, 4)
+    assert "[running 3 s]" in terminal.after
+    assert "RESULTS (3.00 s)" in terminal.after
 
 
-def test_without_a_terminal_a_hint_and_the_same_results() -> None:
-    finished = invoked(*short(None), "--tui")
-    assert (
-        finished.stderr == "loadgen: the dashboard needs a terminal as standard input and output; plain text follows\n"
-    )
-    assert finished.result["counts"]["ok"] > 0
+@pytest.mark.parametrize("asked", [True, False])
+def test_without_a_terminal_a_hint_for_one_who_asked_and_plain_text(asked: bool) -> None:
+    finished = subprocess.run(program(SHOWS.format(asked=asked)), capture_output=True, text=True, timeout=60)
+    hint = "loadgen: the dashboard needs a terminal as standard input and output; plain text follows\n"
+    assert finished.stderr == hint * asked
+    assert "[running 3 s]" in finished.stdout
+    assert "RESULTS (3.00 s)" in finished.stdout
 
 
 @pytest.mark.timing
