@@ -12,6 +12,7 @@ from dashboard_scenes import OUTAGE, load, trial
 
 from loadgen.events import Configured, Event, FaultBegan, FaultEnded, PhaseBegan, Progress, Sample
 from loadgen.output.tui.line import text
+from loadgen.output.tui.log import Log
 from loadgen.output.tui.model import Model
 from loadgen.output.tui.series import Point, Series, round_top, step_s
 from loadgen.snapshot import Backlog, Histogram, Tally
@@ -156,8 +157,24 @@ def test_a_stall_of_a_phase_is_logged_once() -> None:
 def test_the_log_is_bounded() -> None:
     model = told(*(PhaseBegan("measure", START_S + n) for n in range(1000)))
     assert len(model.log.entries) == 200
-    assert text(model.log.lines(5)[-1]).endswith("phase: measure")
-    assert model.log.lines(0) == []
+    assert [text(line).split("  ") for line in model.log.lines(40, 2)] == [
+        ["12:16:38.2", "phase: measure"],
+        ["12:16:39.2", "phase: measure"],
+    ]
+    assert model.log.lines(40, 0) == []
+
+
+def test_long_words_of_the_log_go_on_below_and_are_never_shown_in_part() -> None:
+    log = Log()
+    log.say(START_S, "the first")
+    log.say(START_S, "words that are longer than a line of this width")
+    assert [text(line) for line in log.lines(34, 3)] == [
+        "12:00:00.2  words that are longer",
+        "            than a line of this",
+        "            width",
+    ]
+    assert len(log.lines(34, 4)) == 4
+    assert log.lines(34, 2) == []
 
 
 def point(end_s: float, counted: int = 10, failed: int = 0, length_s: float = 0.2) -> Point:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from constructed_events import START_S
+from constructed_searches import SEARCHES
 from constructed_trials import TRIALS, S
 from dashboard_scenes import END, SCENES, trial
 
@@ -81,13 +82,13 @@ def test_nothing_is_cut_off(name: str, columns: int, lines: int) -> None:
     assert "…" not in "".join(drawn(name, columns, lines).values())
 
 
-@pytest.mark.parametrize("name", [*SCENES, *TRIALS])
+@pytest.mark.parametrize("name", [*SCENES, *TRIALS, *SEARCHES])
 def test_a_page_never_exceeds_its_terminal(name: str) -> None:
     if name in SCENES:
         model, now_s = scene(name)
     else:
         model, now_s = Model(START_S), START_S + 30
-        for event in TRIALS[name]():
+        for event in (TRIALS | SEARCHES)[name]():
             model.tell(event)
     for columns, lines in (*SIZES, (200, 60), (79, 23), (60, 16), (40, 10), (12, 4), (1, 1)):
         found = page(model, now_s, columns, lines)
@@ -104,9 +105,9 @@ def test_the_newest_events_fill_the_page_and_at_least_five_are_seen(lines: int) 
     for event in trial(END):
         model.tell(event)
     found = page(model, START_S + 37, 80, lines)
-    assert sum(map(len, found.values())) == lines or len(found["events"]) == len(model.log.entries) + 1
+    assert sum(map(len, found.values())) == lines or len(found["events"]) == len(model.log.lines(78, 1000)) + 1
     assert len(found["events"]) > 5
-    assert text(found["events"][-1]).split("  ")[1] == model.log.entries[-1].words
+    assert model.log.entries[-1].words.endswith(text(found["events"][-1]).split("  ")[-1].strip())
 
 
 def test_numbers_of_a_table_end_in_the_same_column_as_their_heading() -> None:
@@ -145,6 +146,18 @@ def test_a_workload_without_faults_has_one_phase_and_no_end() -> None:
         model.tell(event)
     rows = [text(row) for row in page(model, START_S + 1.0, 80, 24)["subject"]]
     assert rows[-1].split() == ["baseline", "until", "you", "stop", "it"]
+
+
+def test_a_search_shows_its_aim_and_the_rates_that_it_has_tried() -> None:
+    model = Model(START_S)
+    for event in SEARCHES["search_found"]()[:-1]:
+        model.tell(event)
+    found = {name: "\n".join(map(text, rows)) for name, rows in page(model, START_S + 20, 80, 24).items()}
+    assert "loadgen saturate" in found["header"]
+    assert "highest rate that meets p99 <= 1 ms" in " ".join(found["subject"].split())
+    assert re.search(r"152K req/s +━+╸?─* 500K", found["throughput"])
+    assert "█" in found["plots"]
+    assert "rate 7: 152K req/s passed" in found["events"]
 
 
 def test_repeated_trials_are_counted_as_runs() -> None:

@@ -20,6 +20,7 @@ from loadgen.output.tui.log import Log
 from loadgen.output.tui.series import Point, Series
 from loadgen.output.words import figures, sentences
 from loadgen.phase import OF_A_LOAD, Phase
+from loadgen.stats.search import Step
 from loadgen.units import NS_PER_S
 
 _LONGEST = 300
@@ -52,12 +53,15 @@ class Load:
         self.top_per_s = 0.0
         self.strain: tuple[str, ...] = ()
         """The warnings on the newest interval."""
-        self.steps = 0
+        self.step: Step | None = None
+        """The newest rate that a search has tried."""
 
     @property
     def rate_per_s(self) -> float:
-        """Replies of the newest interval per second."""
-        return per_s(self.sample.interval.total.answered, self.sample.interval_ns) if self.sample else 0.0
+        """Replies of the newest interval per second; in a search, those at the newest rate that was tried."""
+        if self.sample is not None:
+            return per_s(self.sample.interval.total.answered, self.sample.interval_ns)
+        return self.step.achieved_per_s if self.step is not None else 0.0
 
     @property
     def offered_per_s(self) -> float | None:
@@ -113,8 +117,11 @@ class Load:
             self.misses += get.misses
 
     def step_taken(self, event: StepTaken) -> None:
-        self.steps = event.number
-        step = event.step
+        step = self.step = event.step
+        replies = round(step.achieved_per_s * step.length_s)
+        self.ended += replies
+        self.series.add(Point(event.wall_s, step.length_s, replies, replies, 0, bool(self.faults)))
+        self.top_per_s = max(self.top_per_s, self.rate_per_s)
         passed = "passed" if step.passed else "failed"
         words = f"rate {event.number}: {figures.rate(step.rate_per_s)} req/s {passed}"
         self.log.say(event.wall_s, words, "good" if step.passed else "warn")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,9 @@ from datetime import UTC, datetime
 from loadgen.output.tui.line import Line
 
 KEPT = 200
+
+_INDENT = 12
+"""The columns of the time, in front of the words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,19 @@ class Log:
     def entries(self) -> tuple[Entry, ...]:
         return tuple(self._entries)
 
-    def lines(self, height: int) -> list[Line]:
-        """Return the newest entries, `height` at most, the newest last."""
-        return [_line(entry) for entry in self.entries[-height:]] if height > 0 else []
+    def lines(self, width: int, height: int) -> list[Line]:
+        """Return the newest entries in `height` lines at most, the newest last. Long words go on in further lines."""
+        found: list[Line] = []
+        for entry in reversed(self._entries):
+            lines = _lines(entry, width)
+            if len(found) + len(lines) > height:
+                break
+            found[:0] = lines
+        return found
 
 
-def _line(entry: Entry) -> Line:
+def _lines(entry: Entry, width: int) -> list[Line]:
     clock = datetime.fromtimestamp(entry.wall_s, UTC).isoformat(timespec="milliseconds")[11:21]
-    return ((f"{clock}  ", "dim"), (entry.words, entry.style))
+    first, *rest = textwrap.wrap(entry.words, max(10, width - _INDENT)) or [""]
+    above: Line = (f"{clock:<{_INDENT}}", "dim"), (first, entry.style)
+    return [above, *((((" " * _INDENT), ""), (words, entry.style)) for words in rest)]

@@ -7,7 +7,7 @@ from loadgen.output.tui.faults import kind
 from loadgen.output.tui.line import Column, Line, cells, cut, headings
 from loadgen.output.tui.load import Load
 from loadgen.output.tui.subject import Block, Stage, Subject
-from loadgen.output.words import figures, progress, sentences
+from loadgen.output.words import figures, progress, search, sentences
 from loadgen.percentiles import percentiles
 from loadgen.phase import Phase
 from loadgen.snapshot import Histogram
@@ -33,7 +33,7 @@ def subject(load: Load, now_s: float) -> Subject:
         share = min(1.0, over_ns / length_ns)
     test = f": {header.plan.test}" if header is not None and header.plan.test else ""
     return Subject(
-        verb="run",
+        verb="saturate" if header is not None and header.search is not None else "run",
         what=_what(load),
         title=f"load{test}",
         words=_words(header),
@@ -86,6 +86,8 @@ def _words(header: Configured | None) -> str:
     connections = figures.plural(plan.wire.connections, "connection", figures.grouped)
     depth = f"{connections}, depth\N{NO-BREAK SPACE}{plan.wire.pipeline_depth}"
     rate = (sentences.schedule(plan, figures.grouped) or ["closed loop"])[0]
+    if header.search is not None:
+        rate = search.aim(header.search.limits, figures.grouped).lower()
     return ", ".join([sentences.mix(plan, figures.grouped), *stored, depth, rate])
 
 
@@ -142,12 +144,13 @@ def _fact(label: str, words: str, style: str = "") -> Line:
 
 
 def _rates(load: Load) -> str:
+    if load.sample is None:
+        return figures.NOTHING
     achieved = f"achieved {figures.rate(load.rate_per_s)} req/s"
     if (offered := load.offered_per_s) is None:
         return f"{achieved}, closed loop"
-    backlog = load.sample.interval.backlog if load.sample is not None else None
-    waiting = figures.plural(backlog.requests, "request", figures.grouped) if backlog is not None else figures.NOTHING
-    return f"offered {figures.rate(offered)} req/s, {achieved}, backlog {waiting}"
+    backlog = figures.plural(load.sample.interval.backlog.requests, "request", figures.grouped)
+    return f"offered {figures.rate(offered)} req/s, {achieved}, backlog {backlog}"
 
 
 def _connections(load: Load) -> str:

@@ -58,7 +58,7 @@ def page(model: Model, now_s: float, columns: int, lines: int) -> Mapping[str, S
     sections["plots"] = _plots(subject, width, max(least, min(most, (free - 1 - _EVENTS_LEAST) // 2)))
     sections["plots"] = sections["plots"] if len(sections["plots"]) <= free else []
     free -= len(sections["plots"])
-    sections["events"] = [heading("events (UTC)", width), *model.log.lines(free - 1)]
+    sections["events"] = [heading("events (UTC)", width), *model.log.lines(width, free - 1)]
     return _fitted(sections, lines, margin, width)
 
 
@@ -122,7 +122,7 @@ def _throughput(subject: Subject, width: int) -> list[Line]:
     top = round_top(subject.top_per_s)
     rate = f"{figures.rate(round(subject.rate_per_s))} {subject.operations}/s"
     left: tuple[Span, ...] = ((f"{rate:<12}", "bold"),)
-    right: tuple[Span, ...] = ((f" {_scale(top)}", "dim"),)
+    right: tuple[Span, ...] = ((f" {_scale(top)}", "dim"),) * bool(subject.top_per_s)
     if subject.latencies:
         right = (*right, ("   ", ""), *subject.latencies)
     room = max(4, width - length(left) - length(right))
@@ -141,8 +141,8 @@ def _plots(subject: Subject, width: int, height: int) -> list[Line]:
     shares = [(column.failed, "bad") if column else (None, "") for column in columns[-right:]]
     span = f"{subject.operations}/s, last {figures.left(left * column_s * 1e9)}"
     titles = (
-        heading(span, left, _scale(rate_top)),
-        heading("errors", right, f"{figures.share(min(1.0, share_top), 0)} %"),
+        heading(span, left, _scale(rate_top) if columns else ""),
+        heading("errors", right, f"{figures.share(min(1.0, share_top), 0)} %" if columns else ""),
     )
     halves = zip(plot(rates, rate_top, left, height), plot(shares, min(1.0, share_top), right, height), strict=True)
     return [(*titles[0], ("  ", ""), *titles[1]), *(_beside(one, other, left) for one, other in halves)]
