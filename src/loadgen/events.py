@@ -86,6 +86,8 @@ class Configured(Event):
     """The fingerprint of this machine."""
     judging: Judging = field(default_factory=Judging)
     """The objectives and limits that the result will be judged by."""
+    faults: tuple[Fault, ...] = ()
+    """The faults that will come over the servers."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 

@@ -11,7 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from loadgen.engine._histogram import Histogram
-from loadgen.events import Configured, Event, PhaseBegan, Progress, Result, Sample
+from loadgen.events import Configured, Event, FaultBegan, FaultEnded, PhaseBegan, Progress, Result, Sample
+from loadgen.faults.fault import Fault, Layer
+from loadgen.faults.kinds import KINDS
+from loadgen.faults.report import FaultReport, Outage, Spell
 from loadgen.judge import failures
 from loadgen.judge.judging import Judging
 from loadgen.overload import of_window
@@ -523,6 +526,71 @@ def overloaded() -> list[Event]:
     ]
 
 
+def faults() -> list[Event]:
+    """A node that was killed and came back, one that was slow and did not, and a fault that had no effect."""
+    told = plan(endpoints=2)
+    kill = Fault("kill", Layer.PROCESS, (1,), 1 * S, 2 * S, parameters={"data": "kept"}, seed=11)
+    slow = Fault(
+        "latency", Layer.PROXY, (2,), 4 * S, 500_000_000, every_ns=S, times=2, seed=12,
+        parameters={"delay": 100_000_000, "jitter": 5_000_000, "stream": "downstream", "toxicity": 0.5},
+    )  # fmt: skip
+    cut = Fault("cut", Layer.PROXY, at_ns=5 * S, parameters=KINDS["cut"].defaults(), seed=13)
+    began_ns = 77 * S
+    spells = Spell(1, began_ns + 1_004_000_000, began_ns + 3_040_000_000)
+    others = [Spell(2, began_ns + at * S, began_ns + at * S + 500_000_000) for at in (4, 5)]
+    measured = counted(
+        {"get": Tally(planned=2400, ok=2390, lost=10, hits=2390), "set": Tally(planned=600, ok=600, hits=600)}, 1
+    )
+    words = "[[fault]] 3, cut (proxy) on every node, had no effect: 0 connections cut, and at least 1 would show one"
+    return [
+        Configured(
+            told,
+            "0.1.0",
+            server="redis 7.0.15",
+            host="4 CPUs of a kind, Linux 6.1",
+            wall_s=START_S,
+            faults=(kill, slow, cut),
+        ),
+        *phases("measure"),
+        sample(0, counted(good(800, 200, misses=8), 10)),
+        FaultBegan(kill, 1, spells.began_ns, START_S + 1),
+        sample(1, counted(good(800, 200), 11)),
+        FaultEnded(kill, 1, spells.ended_ns or 0, START_S + 3, 1),
+        FaultEnded(cut, 1, began_ns + 5 * S, START_S + 5, 0, "the proxy has ended\x1b[2J"),
+        sample(2, counted(good(800, 200), 12)),
+        Result(
+            told,
+            measured,
+            6 * S,
+            phases=before(measured),
+            max_rss_bytes=45_600_000,
+            began_ns=began_ns,
+            faults=(
+                FaultReport(kill, (spells,), 1),
+                FaultReport(slow, tuple(others), 1234),
+                FaultReport(cut, (), 0),
+            ),
+            outages=(
+                Outage(
+                    1,
+                    spells.began_ns,
+                    spells.ended_ns,
+                    began_ns + S,
+                    began_ns + 3 * S,
+                    began_ns + 3_200_000_000,
+                    failed=10,
+                    refused=36,
+                ),
+                Outage(2, others[0].began_ns, others[0].ended_ns, back_ns=began_ns + 4_500_000_000),
+                Outage(2, others[1].began_ns, others[1].ended_ns),
+            ),
+            reasons=(Reason(Code.FAULT_NOT_FIRED, words, Severity.INVALID),),
+            notes=(Reason(Code.NOT_BACK, "node 2 was not back inside its baseline's interval when the load ended"),),
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
 RUNS: dict[str, Callable[[], list[Event]]] = {
     run.__name__: run
     for run in (
@@ -540,5 +608,6 @@ RUNS: dict[str, Callable[[], list[Event]]] = {
         many_phases,
         watched,
         overloaded,
+        faults,
     )
 }

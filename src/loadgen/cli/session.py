@@ -161,7 +161,8 @@ def header(
     """Return the event that precedes a load; `identity` is empty while the server is not identified."""
     judging = config.judging(settings)
     warnings = remarks(settings.warnings)
-    return Configured(plan, __version__, warnings, embedded, identity, sought, machine.fingerprint(), judging)
+    faults = config.faults(settings.fault, plan.seed)
+    return Configured(plan, __version__, warnings, embedded, identity, sought, machine.fingerprint(), judging, faults)
 
 
 def remarks(warnings: Iterable[str]) -> tuple[Reason, ...]:

@@ -8,7 +8,7 @@ import io
 from loadgen.events import Configured, Progress, Result
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import Sink
-from loadgen.output.words import sentences
+from loadgen.output.words import faults, sentences
 from loadgen.percentiles import percentiles
 from loadgen.units import NS_PER_MS
 
@@ -49,7 +49,7 @@ def row(event: Result) -> list[str]:
     quantiles = [latency.quantile(q) if latency.count else 0 for _, _, q in percentiles("p50", "p95", "p99")]
     mean, least, most = (latency.mean, latency.min, latency.max) if latency.count else (0.0, 0, 0)
     return [
-        event.plan.test or sentences.mix(event.plan),
+        ", under ".join(filter(None, [event.plan.test or sentences.mix(event.plan), faults.names(event)])),
         f"{event.throughput_per_s:.2f}",
         *(f"{ns / NS_PER_MS:.3f}" for ns in (mean, least, *quantiles, most)),
     ]

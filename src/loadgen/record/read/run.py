@@ -7,6 +7,7 @@ from typing import Any
 
 from loadgen.command import APART
 from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample
+from loadgen.faults.report import Outage
 from loadgen.judge.judging import Judging
 from loadgen.overload import Overload
 from loadgen.phase import Phase
@@ -29,6 +30,7 @@ from loadgen.record.read.fields import Fields
 from loadgen.record.read.latency import shown, shown_in_us, whole
 from loadgen.record.read.reasons import reasons, without
 from loadgen.record.read.search import quantile_limits
+from loadgen.record.read.trial import fault, report
 from loadgen.severity import Severity
 from loadgen.signs import Ceiling, HostSigns, PauseAccount, Signs, WorkerSigns
 from loadgen.slo import Objective, Unit
@@ -53,6 +55,7 @@ def configured(record: Fields) -> Configured:
         server=record.text(record.named("identity", "server")),
         search=None if search is None else SearchSettings(limits=quantile_limits(record.parts("search"))),
         host=record.text("host"),
+        faults=tuple(map(fault, record.parts("faults"))) if "faults" in record else (),
         wall_s=record.wall_s(),
     )
 
@@ -212,12 +215,33 @@ def result(record: Fields, plan: Plan) -> Result:
         overload=_overload(record.part("overload")) if record.may("overload") else None,
         checks=checks(record, objective),
         server=_server(record.part("server")) if record.may("server") else None,
+        faults=tuple(map(report, record.parts("faults"))) if "faults" in record else (),
+        outages=tuple(map(_outage, record.parts("outages"))) if "outages" in record else (),
         by_phase=tuple(map(_phase, record.parts("phases"))) if "phases" in record else (),
         wall_s=record.wall_s(),
     )
     # `invalid_because` derives some reasons from the counts, so the record's copies of those are dropped.
     said = without(reasons(verdict, "reasons", Severity.INVALID), ended.invalid_because)
     return replace(ended, reasons=(*ended.reasons, *said))
+
+
+def _outage(record: Fields) -> Outage:
+    """Return an outage whose times count from the start of the window, as in the record."""
+
+    def at_ns(name: str) -> int | None:
+        return None if record.may(name) is None else record.ns(name)
+
+    return Outage(
+        node=record.count("node"),
+        began_ns=record.ns("began_secs"),
+        ended_ns=at_ns("ended_secs"),
+        first_failed_ns=at_ns("first_failed_secs"),
+        last_failed_ns=at_ns("last_failed_secs"),
+        back_ns=at_ns("back_secs"),
+        failed=record.count("failed"),
+        refused=record.count("refused"),
+        has_baseline=bool(record.get("has_baseline", True)),
+    )
 
 
 def _phase(record: Fields) -> PhaseCounted:

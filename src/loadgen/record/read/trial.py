@@ -54,7 +54,7 @@ def plan(record: Fields) -> TrialPlan:
         concurrency=record.count("concurrency"),
         timeout_ns=record.ns("timeout_secs"),
         seed=record.count("seed"),
-        faults=tuple(map(_fault, record.parts("faults"))),
+        faults=tuple(map(fault, record.parts("faults"))),
         groups=record.count("groups"),
         expects=record.texts("expects"),
         limits=Limits(
@@ -64,10 +64,10 @@ def plan(record: Fields) -> TrialPlan:
 
 
 def _fault_event(record: Fields) -> Event:
-    fault, node = _fault(record.part("fault")), record.count("node")
+    its, node = fault(record.part("fault")), record.count("node")
     if record.get("begins", True):
-        return FaultBegan(fault, node, 0, record.wall_s())
-    return FaultEnded(fault, node, 0, record.wall_s(), record.count("effects"), record.text("failure"))
+        return FaultBegan(its, node, 0, record.wall_s())
+    return FaultEnded(its, node, 0, record.wall_s(), record.count("effects"), record.text("failure"))
 
 
 def _ended(record: Fields) -> TrialEnded:
@@ -77,7 +77,7 @@ def _ended(record: Fields) -> TrialEnded:
         checks=tuple(map(_check, record.parts("checks"))),
         phases={name: _observed(phases.part(name)) for name in phases.values},
         figures=tuple(map(_figures, record.parts("nodes"))),
-        faults=tuple(map(_report, record.parts("faults"))),
+        faults=tuple(map(report, record.parts("faults"))),
         transitions=tuple(
             Transition(each.ns("at_secs"), each.count("node"), each.text("before"), each.text("after"))
             for each in record.parts("transitions")
@@ -97,7 +97,7 @@ def _ended(record: Fields) -> TrialEnded:
     )
 
 
-def _fault(record: Fields) -> Fault:
+def fault(record: Fields) -> Fault:
     return Fault(
         kind=record.text("kind"),
         layer=Layer(record.text("layer")),
@@ -112,11 +112,11 @@ def _fault(record: Fields) -> Fault:
     )
 
 
-def _report(record: Fields) -> FaultReport:
+def report(record: Fields) -> FaultReport:
     spells = tuple(
         Spell(each.count("node"), each.ns("began_secs"), _ns(each, "ended_secs")) for each in record.parts("spells")
     )
-    return FaultReport(_fault(record.part("fault")), spells, record.count("effects"), record.text("failure"))
+    return FaultReport(fault(record.part("fault")), spells, record.count("effects"), record.text("failure"))
 
 
 def _check(record: Fields) -> Check:

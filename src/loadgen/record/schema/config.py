@@ -20,6 +20,7 @@ from loadgen.record.schema.shape import (
     array_of,
     object_of,
 )
+from loadgen.record.schema.trial import FAULT
 
 _SHARE_OR_NULL: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 CONFIG = record(
@@ -94,6 +95,13 @@ CONFIG = record(
         ),
     ),
     field("spin", TRUTH, "the workers poll without sleeping"),
+    field(
+        "faults",
+        array_of(FAULT.schema),
+        "the faults that will come over the servers, with times from the start of the measurement; absent without any. "
+        "The fields are those of `fault`",
+        optional=True,
+    ),
     field(
         "slo",
         array_of(object_of(OBJECTIVE)),

@@ -11,7 +11,7 @@ from loadgen.record.schema.config import CONFIG
 from loadgen.record.schema.latency import LATENCY_NS
 from loadgen.record.schema.objective import CHECKED
 from loadgen.record.schema.progress import PHASE, SAMPLE, USED
-from loadgen.record.schema.result import RESULT, SERVER, SIGNS, WORKER_SIGNS
+from loadgen.record.schema.result import OUTAGE, RESULT, SERVER, SIGNS, WORKER_SIGNS
 from loadgen.record.schema.search import SATURATION, STEP
 from loadgen.record.schema.shape import Schema
 from loadgen.record.schema.smoke import SMOKE
@@ -33,6 +33,7 @@ TABLES = {
     "phase": (PHASE,),
     "sample": (SAMPLE, USED),
     "result": (RESULT,),
+    "outages": (OUTAGE,),
     "latency": (LATENCY_NS,),
     "counts": (COUNTS,),
     "slo": (CHECKED,),

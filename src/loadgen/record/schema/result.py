@@ -22,6 +22,7 @@ from loadgen.record.schema.shape import (
     map_of,
     object_of,
 )
+from loadgen.record.schema.trial import AT, AT_OR_NULL, REPORT
 
 WORKER_SIGNS = part(
     field("index", COUNT, "from 0"),
@@ -117,6 +118,31 @@ _PHASE = object_of(
         "latency": object_of({"all": object_of({"response": LATENCY})}),
         "commands": COMMANDS,
     }
+)
+
+OUTAGE = part(
+    field("node", COUNT, "the node, from 1. Faults on a node at the same time have one outage, later ones have others"),
+    fields(
+        {"began_secs": AT, "ended_secs": AT_OR_NULL},
+        "when the first of the faults had begun, and when the last had ended (null: it could not be), from the start "
+        "of the window",
+    ),
+    fields(
+        {"first_failed_secs": AT_OR_NULL, "last_failed_secs": AT_OR_NULL},
+        "the first and the last request that failed, or attempt to connect, until the node was back; null when nothing "
+        "failed",
+    ),
+    field("outage_secs", NUMBER_OR_NULL, "from the first of these to the last"),
+    field(
+        "back_secs",
+        AT_OR_NULL,
+        "the time from which the node was back inside the baseline's interval, to 0.1 s: its good replies per second "
+        "and their p99, for a second, against the time before the first fault (see METHOD). null when it was not, or "
+        "when there was no baseline (`has_baseline`)",
+    ),
+    field("recovered_secs", NUMBER_OR_NULL, "from the end of the last fault to `back_secs`"),
+    fields({"failed": COUNT, "refused": COUNT}, "requests that failed until then, and attempts to connect"),
+    field("has_baseline", TRUTH, "whether enough was measured before the first fault to tell"),
 )
 
 RESULT = record(
@@ -231,6 +257,20 @@ RESULT = record(
         "slo",
         array_of(CHECK),
         "each objective and what became of it, see below; absent without objectives",
+        optional=True,
+    ),
+    field(
+        "faults",
+        array_of(REPORT),
+        "what each fault did: its `spells`, when it was on which node (`began_secs`, `ended_secs`), from the start of "
+        "the window; how often it took effect (`effects`), whether that is at least the least effect of its kind "
+        "(`fired`), and its `failure`; absent without faults",
+        optional=True,
+    ),
+    field(
+        "outages",
+        array_of(OUTAGE.schema),
+        "what became of each node that faults were on, see below; absent without faults",
         optional=True,
     ),
     field("signs", SIGNS.schema, "what the machine did to the generator in the measure phase, see below"),

@@ -46,6 +46,16 @@ FAULT = part(
     field("seed", COUNT, "the seed of its draws"),
 )
 
+REPORT = object_of(
+    {
+        "fault": FAULT.schema,
+        "spells": array_of(object_of({"node": COUNT, "began_secs": AT, "ended_secs": AT_OR_NULL})),
+        "effects": COUNT,
+        "fired": TRUTH,
+        "failure": TEXT_OR_NULL,
+    }
+)
+
 TRIAL_PLAN = part(
     field("scenario", TEXT, "the scenario's name; empty for a workload without faults"),
     field("title", TEXT, "what happens in it"),
@@ -211,17 +221,7 @@ TRIAL = record(
     ),
     field(
         "faults",
-        array_of(
-            object_of(
-                {
-                    "fault": FAULT.schema,
-                    "spells": array_of(object_of({"node": COUNT, "began_secs": AT, "ended_secs": AT_OR_NULL})),
-                    "effects": COUNT,
-                    "fired": TRUTH,
-                    "failure": TEXT_OR_NULL,
-                }
-            )
-        ),
+        array_of(REPORT),
         "what each `fault` did: its `spells`, when it was on which node (`began_secs`, `ended_secs`), from the start "
         "of "
         "the baseline; how often it took effect (`effects`), whether that is at least the least effect of its kind "

@@ -7,12 +7,14 @@ from typing import Any
 
 from loadgen.compare.shape import Shape
 from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample, per_s
+from loadgen.faults.report import Outage
 from loadgen.overload import Overload
 from loadgen.plan import Plan, Segment
 from loadgen.record.write.accounts import all_counts, connections, counts, examples, totals, verdict
 from loadgen.record.write.latency import in_ns, in_us, lag_payloads, payloads
 from loadgen.record.write.search import quantile_limit
 from loadgen.record.write.spelling import codes, cpu_us, number, percent, secs, share, text, texts, timestamp, words
+from loadgen.record.write.trial import fault, report
 from loadgen.signs import Signs
 from loadgen.slo import Evaluation, Objective
 from loadgen.snapshot import Snapshot, Tally
@@ -54,6 +56,7 @@ def config(event: Configured) -> dict[str, Any]:
         **({"cpu_list": ",".join(map(str, cpus))} if cpus else {}),
         "seed": plan.seed,
         **({"test": plan.test} if plan.test else {}),
+        **({"faults": [fault(each) for each in event.faults]} if event.faults else {}),
         "slo": [_objective(objective) for objective in event.judging.slo],
         "verdict_limits": asdict(event.judging.limits),
         "warnings": words(event.warnings),
@@ -174,6 +177,8 @@ def result(event: Result) -> dict[str, Any]:
         **({"server": _server(event.server)} if event.server is not None else {}),
         "verdict": verdict(event),
         **({"slo": [_check(check) for check in event.checks]} if event.checks else {}),
+        **({"faults": [report(each, event.began_ns) for each in event.faults]} if event.faults else {}),
+        **({"outages": [_outage(each, event.began_ns) for each in event.outages]} if event.faults else {}),
         **({"phases": [_phase(each) for each in event.by_phase]} if event.by_phase else {}),
         "signs": _signs(event.signs),
         "standing": _standing(event),
@@ -181,6 +186,27 @@ def result(event: Result) -> dict[str, Any]:
         "seed": event.plan.seed,
         **({"test": event.plan.test} if event.plan.test else {}),
         "histograms": payloads(measured),
+    }
+
+
+def _outage(outage: Outage, since_ns: int) -> dict[str, Any]:
+    return {
+        "node": outage.node,
+        **{
+            name: None if at_ns is None else secs(at_ns - since_ns)
+            for name, at_ns in (
+                ("began_secs", outage.began_ns),
+                ("ended_secs", outage.ended_ns),
+                ("first_failed_secs", outage.first_failed_ns),
+                ("last_failed_secs", outage.last_failed_ns),
+                ("back_secs", outage.back_ns),
+            )
+        },
+        "outage_secs": None if outage.lasted_ns is None else secs(outage.lasted_ns),
+        "recovered_secs": None if outage.recovered_ns is None else secs(outage.recovered_ns),
+        "failed": outage.failed,
+        "refused": outage.refused,
+        "has_baseline": outage.has_baseline,
     }
 
 

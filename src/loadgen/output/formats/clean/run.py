@@ -12,7 +12,7 @@ from loadgen.output.formats.clean.search import step_header
 from loadgen.output.paper.columns import PLAIN, WATCHED
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width
 from loadgen.output.paper.page import Page
-from loadgen.output.words import figures, search, sentences, slo
+from loadgen.output.words import faults, figures, search, sentences, slo
 from loadgen.percentiles import IN_ROWS
 from loadgen.phase import Phase
 from loadgen.plan import Plan
@@ -97,6 +97,7 @@ class Run:
             *facts("rate", schedule[:1] if plan.load.phases else schedule),
             *fact("phases", sentences.phases(plan, figures.grouped)),
             *fact("search", aim),
+            *facts("faults", [faults.planned(each) for each in event.faults]),
             *fact("seed", str(plan.seed)),
             *(self._paint(line, "yellow") for note in sentences.notes(event) for line in fact("note", note)),
             "",
@@ -143,6 +144,8 @@ class Run:
             *(self._paint(line, "yellow") for line in facts("overload", sentences.overload(event, figures.grouped))),
             *self._server(event.server),
             *account.errors(event, self._paint),
+            *facts("faults", faults.reports(event)),
+            *facts("outages", faults.outages(event)),
             *fact("bandwidth", sentences.bandwidth(event, event.measured)),
             *fact("hit rate", hit_rate),
             *fact("connections", sentences.connections(event, grouped)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadgen.events import NOTHING_MEASURED, Result
 from loadgen.output.formats.quiet.account import remarks, server
-from loadgen.output.words import figures, slo
+from loadgen.output.words import faults, figures, slo
 from loadgen.percentiles import IN_ROWS
 
 _SHOWN = ("p50", "p99", "p99.9", "max")
@@ -29,5 +29,6 @@ def _measured(event: Result) -> list[str]:
         *(f"{label}={value}" for label, value in shown if label in _SHOWN),
         *server(event.server),
         *([f"errors={total.not_ok}"] if total.not_ok else []),
+        *([f"faults: {faults.summary(event)}"] if event.faults else []),
         *([f"SLO {objectives}"] if objectives else []),
     ]

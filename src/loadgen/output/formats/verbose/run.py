@@ -17,7 +17,7 @@ from loadgen.judge.verdict import VerdictLimits
 from loadgen.output.formats.verbose import account
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
-from loadgen.output.words import figures, search, sentences, slo
+from loadgen.output.words import faults, figures, search, sentences, slo
 from loadgen.percentiles import IN_ROWS
 from loadgen.phase import Phase
 from loadgen.plan import Plan
@@ -94,6 +94,7 @@ def _load(event: Configured) -> list[str]:
         *_schedule(plan),
         *([f"search: {search.aim(event.search.limits).lower()}"] if event.search is not None else []),
         *([f"also: {', '.join(extras)}"] if extras else []),
+        *(f"fault {number}: {faults.planned(each)}" for number, each in enumerate(event.faults, 1)),
         f"seed: {plan.seed}",
     ]
 
@@ -158,6 +159,8 @@ def _result(event: Result) -> list[str]:
         *(f"overload: {words}" for words in sentences.overload(event)),
         *([f"server: {sentences.server(event.server)}"] if event.server is not None else []),
         *(f"  {trouble}" for trouble in sentences.exit_report(event.server) + sentences.log_errors(event.server)),
+        *(f"fault {number}: {words}" for number, words in enumerate(faults.reports(event), 1)),
+        *(f"outage: {words}" for words in faults.outages(event)),
         f"bandwidth: {sentences.bandwidth(event, event.measured)}",
         *([f"hit_rate: {hit_rate}"] if hit_rate else []),
     ]
