@@ -193,6 +193,9 @@ class Caller:
         self.claims = Claims(Schedule(self.plan), order.start_ns)
         with self.lock:
             self.book.take(max(self.now(), order.start_ns))  # What was observed while the keys were written.
+        # What has been made until now stays: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         self.driver.begin(self.claims)
         while True:
             report_ns = order.start_ns + (self.tick + 1) * self.plan.report_ns

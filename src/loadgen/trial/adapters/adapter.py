@@ -77,6 +77,8 @@ class Adapter:
 
     def node_of(self, operation: Operation) -> int:
         """Return the number of the operation's node; 0 where it is on several or the client does not say."""
+        if len(operation.keys) == 1:
+            return self._node_of(operation.key)
         nodes = {self._node_of(key) for key in operation.keys}
         return nodes.pop() if len(nodes) == 1 else 0
 

@@ -18,7 +18,8 @@ from aiomcache.exceptions import ClientException, ValidationException
 from loadgen.trial.adapters.per_node import Selection, found, together
 from loadgen.trial.observed import NodeState
 
-ERRORS: Mapping[type[BaseException], str] = {ValidationException: "other", ClientException: "server"}
+ERRORS: Mapping[type[BaseException], str] = {ValidationException: "other", ClientException: "protocol"}
+"""aiomcache raises ClientException for every reply that it did not expect."""
 
 POOL_SIZE = 16
 
@@ -79,8 +80,15 @@ class Aiomcache:
         return self._selection.node_of(key)
 
     def error_class(self, error: BaseException) -> str | None:
-        """Return `lost` where an empty line came, which is how aiomcache reads the end of a connection."""
-        return "lost" if isinstance(error, ClientException) and str(error).endswith(("b''", "(b'')")) else None
+        """Return the class of an exception that has the reply in its text.
+
+        An empty line is how aiomcache reads the end of a connection.
+        """
+        if not isinstance(error, ClientException):
+            return None
+        if str(error).endswith(("b''", "(b'')")):
+            return "lost"
+        return "server" if "_ERROR" in str(error) or "b'ERROR" in str(error) else None
 
     def stats(self) -> dict[int, NodeState]:
         return {number: _state(client._pool, self._pool_size) for number, client in enumerate(self._clients, 1)}
