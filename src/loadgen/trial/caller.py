@@ -81,7 +81,7 @@ class Caller:
         """Done when an order or a bug arrives, or the time is over."""
         self.bug: BaseException | None = None
         """The first exception that nobody expected in a caller."""
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.book = Book(plan, self.now())
         self.phase, self.part, self.tick = "", 0, 0
         self.claims: Claims | None = None
@@ -180,8 +180,9 @@ class Caller:
             yield Operation("set", (key,))
 
     def _transition(self, node: int, before: str, after: str) -> None:
-        # A client may call this from any place, in one of the book's callers too: appending to a list needs no lock.
-        self.book.changed(Transition(self.now(), node, before, after))
+        # A client calls this from any thread. The lock may be held by this thread, where a finalizer calls.
+        with self.lock:
+            self.book.changed(Transition(self.now(), node, before, after))
 
     # ── The load ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -31,7 +31,7 @@ class Threads:
         plan: CallerPlan,
         adapter: Adapter,
         book: Book,
-        lock: threading.Lock,
+        lock: threading.RLock,
         now: Callable[[], int],
         on_bug: Callable[[BaseException], None],
     ) -> None:
