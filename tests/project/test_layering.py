@@ -205,7 +205,7 @@ client.core ← client.actions client.batch client.connection client.errors clie
 client ← units client.actions client.batch client.breaker client.connection client.core client.errors client.meta
     client.options client.pool client.request client.results client.stats
 trial.trial ← units errors severity reason plan events target.talk runner faults.bench trial.plan trial.callers
-    trial.ended trial.evidence trial.account trial.course trial.checks
+    trial.ended trial.evidence trial.account trial.course trial.checks host
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits

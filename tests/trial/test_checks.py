@@ -62,7 +62,7 @@ def at(when_ns: int, **fields: object) -> Changed:
     return lambda at_ns, observed: replace(observed, **fields) if at_ns == when_ns else observed  # type: ignore[arg-type]
 
 
-LATE = "the callers were 400 ms late themselves"
+LATE = "the callers waited 400 ms for a CPU"
 SLOWED = with_node(2, counts(40, 900 * MS))
 
 FAILURES: dict[str, tuple[str, Callable[[], Evidence], str]] = {
@@ -248,6 +248,7 @@ OF_TIME = [
     "an operation past its deadline",
     "slow refusals",
     "an error before the fault",
+    "a pool exhausted by another node",
 ]
 """The failures that the callers' own lateness may explain."""
 

@@ -58,6 +58,9 @@ GRACE_NS = 5 * NS_PER_S
 class CallerMember(Protocol):
     """A caller to its leader: see `runner.member.Member`, with the messages of `trial.messages`."""
 
+    pid: int
+    """The number of the caller's process; 0 for what is no process."""
+
     def tell(self, message: object) -> None: ...
     def fileno(self) -> int: ...
     def hear(self) -> Any: ...
@@ -185,6 +188,10 @@ class Callers:
         """End the processes, whatever they do. A second call does nothing."""
         for seat in self._seats:
             seat.member.end()
+
+    def pids(self) -> list[int]:
+        """Return the processes of the callers that have not ended."""
+        return [seat.member.pid for seat in self._seats if not seat.is_over]
 
     def filenos(self) -> list[int]:
         """Return the descriptors of which one is readable when `hear` has something to do."""

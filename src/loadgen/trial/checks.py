@@ -163,7 +163,8 @@ def pools_free(evidence: Evidence) -> Check | None:
         return Check(name, None, "every node has a fault", limit, vital=False)
     if +vain:
         found = ", ".join(f"{count:,} on node {node}" for node, count in sorted((+vain).items()))
-        return Check(name, False, f"the pool was exhausted {found}", limit)
+        passed, because = _unless_late(evidence, bool(evidence.late))
+        return Check(name, passed, f"the pool was exhausted {found}{because}", limit)
     if not exposed and not any("pool_exhausted" in _errors(evidence, phase) for phase in AFTER):
         return Check(name, None, "the client does not expose its pool", limit, vital=False)
     return Check(name, True, "none", limit)

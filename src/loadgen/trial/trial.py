@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.events import Event
 from loadgen.faults.bench import Bench, BenchUp
+from loadgen.host.waits import waited_ns
 from loadgen.plan import Endpoint, Target
 from loadgen.reason import Code, Reason
 from loadgen.runner.stop import Alarm, Stop
@@ -27,8 +28,9 @@ from loadgen.trial.evidence import Closed, Evidence, real_node
 from loadgen.trial.plan import CallerPlan, TrialPlan
 from loadgen.units import NS_PER_MS, NS_PER_S, span
 
-LATE_NS = 150 * NS_PER_MS
-"""A leader that has nothing to do and wakes so much too late was kept from a CPU, and the callers were too."""
+LATE_NS = 100 * NS_PER_MS
+"""Callers that waited so long for a CPU within one interval, or a leader that wakes so much too late, were kept from the
+CPU by others: limits on time say nothing then."""
 
 MOST_WRONG = 20
 
@@ -95,6 +97,8 @@ class _Led:
         self._up = up
         self._callers = callers
         self._late_ns = 0
+        self._waited: dict[int, int] = {}
+        """By caller process, how long it had waited for a CPU at the last interval."""
 
     def end(self) -> TrialEnded:
         """Lead the trial to its end."""
@@ -108,7 +112,7 @@ class _Led:
         self._tell()
         for interval in final.intervals:
             self._account.take(interval.phase, interval.observed)
-        late = f"the callers were {span(self._late_ns)} late themselves" if self._late_ns > LATE_NS else ""
+        late = f"the callers waited {span(self._late_ns)} for a CPU" if self._late_ns > LATE_NS else ""
         evidence = self._account.evidence(reports, closed_of(final), late)
         return ended_of(
             evidence,
@@ -148,9 +152,21 @@ class _Led:
         took_ns = time.monotonic_ns() - before_ns
         if course.phase != "settle":
             self._late_ns = max(self._late_ns, took_ns - int(wait_s * NS_PER_S))
+        if intervals:
+            self._look_at_waits(course.phase)
         for interval in intervals:
             self._account.take(interval.phase, interval.observed)
             self._trial.emit(TrialSample(interval.phase, interval.observed))
+
+    def _look_at_waits(self, phase: str) -> None:
+        """Note the longest that a caller process has waited for a CPU since the last interval."""
+        for pid in self._callers.pids():
+            now_ns = waited_ns(pid)
+            if now_ns is not None:
+                since_ns = now_ns - self._waited.get(pid, now_ns)
+                self._waited[pid] = now_ns
+                if phase != "settle":
+                    self._late_ns = max(self._late_ns, since_ns)
 
     def _tell(self) -> None:
         """Emit what the operator of the faults has done, on the nodes as users number them."""

@@ -84,4 +84,4 @@ def _state(node: NodeStats) -> NodeState:
 
 def _word(state: object) -> str:
     """Return a state in the spelling of `observed.Transition`."""
-    return str(state).replace("-", "_")
+    return str(state).replace("_", "-")
