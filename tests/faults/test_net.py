@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import ExitStack
+
 import pytest
 from kernel_faults import MEMCACHED, answers_again, ask_for, fault, server_for
 
@@ -95,10 +98,27 @@ def test_the_hosts_own_network_is_refused():
 def test_rules_match_the_link_only_in_the_directions_asked_for():
     both = filters.script("lg-1", fault("loss", probability=0.25))
     assert both.count("numgen random mod 1000000 < 250000 counter name effects drop") == 2
-    assert [line.split()[1] for line in both.splitlines() if "iifname" in line or "oifname" in line] == ['"lg-0"'] * 2
+    matches = [line.split()[:2] for line in both.splitlines() if "counter name" in line]
+    assert matches == [["iifname", '"lg-0"']] * 2 + [["oifname", '"lg-0"']] * 2
     assert "oifname" not in filters.script("lg-1", fault("loss", direction="in"))
     assert "iifname" not in filters.script("lg-1", fault("loss", direction="out"))
     assert "numgen inc mod 7 == 6 counter" in filters.script("lg-1", fault("loss", nth=7))
+
+
+def test_the_share_of_packets_dropped_is_the_probability(server: ManagedServer):
+    with NetFaults([server]) as faults, ExitStack() as stack:
+        half = fault("syn_drop", probability=0.5)
+        faults.begin(half, 1)
+        for _ in range(400):
+            # Each connect sends one packet at once, and the next after a second.
+            connection = stack.enter_context(socket.socket())
+            connection.setblocking(False)
+            connection.connect_ex((server.host, server.port))
+        counters = filters.counted(server.inside("nft", "-j", "list", "counters"))
+        assert counters["seen"] >= 400
+        # Five standard deviations of the binomial distribution.
+        assert abs(counters["effects"] - counters["seen"] / 2) <= 5 * (counters["seen"] / 4) ** 0.5
+        assert faults.effects(half, 1) >= counters["effects"]
 
 
 # ── Packets queued for decisions ────────────────────────────────────────────────────────────────────────────────────

@@ -105,18 +105,20 @@ def test_without_root_surroundings_of_ones_own_are_refused(monkeypatch):
         pass
 
 
-def test_a_server_keeps_its_user_where_nobody_cannot_enter(tmp_path):
+def test_a_server_keeps_its_user_where_nobody_could_not_work(tmp_path):
+    ids, data = (pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("nobody").pw_gid), "/tmp/server/data"
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    assert apart.identity("nobody", "/tmp/server/data", "/bin/sh") == (
-        pwd.getpwnam("nobody").pw_uid,
-        pwd.getpwnam("nobody").pw_gid,
-    )
-    assert apart.identity("nobody", str(closed / "server" / "data"), "/bin/sh") is None
     (closed / "program").write_text("#!/bin/sh\n")
     (closed / "program").chmod(0o755)
-    assert apart.identity("nobody", "/tmp/server/data", str(closed / "program")) is None
-    assert apart.identity("no-such-user", "/tmp/server/data", "/bin/sh") is None
+    assert apart.identity("nobody", data, ["/bin/sh"]) == ids
+    assert apart.identity("nobody", data, ["/bin/sh", "/etc/passwd", "/not/there"], "/tmp") == ids
+    assert apart.identity("nobody", str(closed / "server" / "data"), ["/bin/sh"]) is None
+    assert apart.identity("nobody", data, [str(closed / "program")]) is None
+    assert apart.identity("nobody", data, ["/bin/sh", str(closed / "program")]) is None
+    assert apart.identity("nobody", data, ["/bin/sh", "/etc/shadow"]) is None
+    assert apart.identity("nobody", data, ["/bin/sh"], "/usr") is None
+    assert apart.identity("no-such-user", data, ["/bin/sh"]) is None
 
 
 def test_addresses_are_of_the_benchmark_range_and_never_those_of_an_interface(monkeypatch):

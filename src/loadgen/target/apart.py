@@ -11,6 +11,7 @@ import pwd
 import random
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,10 @@ _ONE_SEGMENT = "gso_max_segs 1"
 _CGROUPS = Path("/sys/fs/cgroup")
 CONTROLLERS = ("cpu", "memory")
 _ADMIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
+
+
+# The bits of permissions, of chmod(1).
+_READ, _WRITE, _EXECUTE = 4, 2, 1
 
 
 class ApartError(LoadgenError):
@@ -73,11 +78,13 @@ def tool(name: str) -> str:
     return path
 
 
-def task_of(surroundings: Surroundings, pair: Pair | None, data: str, notes: str, program: str) -> Apart | None:
+def task_of(
+    surroundings: Surroundings, pair: Pair | None, data: str, notes: str, command: Sequence[str], cwd: str
+) -> Apart | None:
     """Return the surroundings as a keeper's task; None when the server shares everything with loadgen.
 
-    `data` is the server's folder, `notes` the file of its library's notes, and `program` the path of its program.
-    Raises ApartError.
+    `data` is the server's folder and `notes` the file of its library's notes; the server is started by `command`, in
+    `cwd` if that is not empty. Raises ApartError.
     """
     if not surroundings.apart:
         return None
@@ -90,7 +97,7 @@ def task_of(surroundings: Surroundings, pair: Pair | None, data: str, notes: str
         commands=tuple(commands),
         cgroups=tuple(f"{folder}/{PREFIX}{{keeper}}" for folder in cgroup_parents()) if surroundings.cgroup else (),
         shared=(notes,) if surroundings.preload else (),
-        user=identity(surroundings.user, data, program) if surroundings.user else None,
+        user=identity(surroundings.user, data, command, cwd) if surroundings.user else None,
     )
 
 
@@ -150,13 +157,26 @@ def _read(path: Path) -> str:
         return ""
 
 
-def identity(user: str, data: str, program: str) -> tuple[int, int] | None:
-    """Return the ids of a user; None when that user could not enter the folder, or execute the program."""
+def identity(user: str, data: str, command: Sequence[str], cwd: str = "") -> tuple[int, int] | None:
+    """Return the ids of a user; None when a server of that user could not work.
+
+    The user must be able to enter what `data` is in, to execute the command's program, to read the files that the
+    command names, and to write into `cwd`, if that is not empty.
+    """
     try:
         found = pwd.getpwnam(user)
     except KeyError:
         return None
-    paths = [*Path(data).parent.parents, *Path(program).resolve().parents]
-    if not all(path.stat().st_mode & 0o001 for path in paths) or not Path(program).stat().st_mode & 0o001:
-        return None
-    return found.pw_uid, found.pw_gid
+    named = [Path(word).resolve() for word in command[1:] if word.startswith("/") and Path(word).exists()]
+    wanted = [(Path(command[0]).resolve(), _EXECUTE), *((path, _READ) for path in named)]
+    wanted += [(Path(cwd), _WRITE | _EXECUTE)] if cwd else []
+    entered = [*Path(data).parent.parents, *(parent for path, _ in wanted for parent in path.parents)]
+    if all(_allows(path, bits, found.pw_uid) for path, bits in [*wanted, *((path, _EXECUTE) for path in entered)]):
+        return found.pw_uid, found.pw_gid
+    return None
+
+
+def _allows(path: Path, bits: int, uid: int) -> bool:
+    """True when the permissions allow that to a user, as the owner or as anyone; groups are left out."""
+    status = path.stat()
+    return (status.st_mode >> (6 if status.st_uid == uid else 0)) & bits == bits

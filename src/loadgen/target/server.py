@@ -311,18 +311,20 @@ class ManagedServer:
             raise ServerError(f"The folder {plan.cwd} of target.server.cwd is not there: make it, or correct the path.")
         if plan.cpus and not hasattr(os, "sched_setaffinity"):
             raise ServerError("This system pins no processes to CPUs: leave target.server.cpu_list out.")
+        arguments = (*first, *map(filled, plan.command[1:]))
+        cwd = str(Path(plan.cwd).absolute()) if plan.cwd else ""
         return Task(
             program=path,
-            arguments=(*first, *map(filled, plan.command[1:])),
+            arguments=arguments,
             env=env,
-            cwd=str(Path(plan.cwd).absolute()) if plan.cwd else str(data),
+            cwd=cwd or str(data),
             cpus=plan.cpus,
             log=str(Path(plan.log).absolute()) if plan.log else str(own / "server.log"),
             folder=str(own),
             files={name: filled(text) for name, text in plan.files},
             stop_timeout_s=plan.stop_timeout_ns / NS_PER_S,
             data=str(data),
-            apart=apart.task_of(surroundings, pair, str(data), str(self.notes), path),
+            apart=apart.task_of(surroundings, pair, str(data), str(self.notes), (path, *arguments), cwd),
         )
 
     def _target(self) -> Target:

@@ -1,8 +1,9 @@
 """Faults that a packet filter carries out: nftables' rules in a server's network namespace (nft(8)).
 
-Each fault has a table of its own, whose name begins with `lg-`, with one counter. Only TCP packets on the server's end
-of the veth pair are matched: the server's own loopback, and address resolution, stay whole. What nft draws at random
-has no seed; every nth packet is the loss that can be repeated exactly.
+Each fault has a table of its own, whose name begins with `lg-`, with two counters: of the packets that the fault is
+about, and of those that it took. Only TCP packets on the server's end of the veth pair are matched: the server's own
+loopback, and address resolution, stay whole. What nft draws at random has no seed; every nth packet is the loss that
+can be repeated exactly.
 """
 
 from __future__ import annotations
@@ -10,69 +11,70 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from loadgen.faults.fault import Fault, Value
 from loadgen.faults.interpreter import FaultError
 from loadgen.target.apart import INTERFACE, PREFIX
 from loadgen.target.server import ManagedServer
 
-_COUNTER = "effects"
-_SYN = "tcp flags & (syn | ack) == syn"
+SEEN, EFFECTS = "seen", "effects"
+"""The names of the counters of a table."""
+
 # Of a million draws, so many hit: a share to six digits.
 _DRAWS = 1_000_000
 
 _numbers = itertools.count(1)
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is done with TCP packets of one direction, in nft's words."""
+
+    verdict: str
+    concerned: str = ""
+    """The packets that the fault is about; empty: all."""
+    picked: str = ""
+    """Those of them that are taken; empty: all."""
+
+
 def _drawn(share: Value) -> str:
-    return "" if float(share) >= 1 else f"numgen random mod {_DRAWS} < {round(float(share) * _DRAWS)} "
+    return "" if float(share) >= 1 else f"numgen random mod {_DRAWS} < {round(float(share) * _DRAWS)}"
 
 
-def _loss(parameters: Mapping[str, Value]) -> list[str]:
+def _loss(parameters: Mapping[str, Value]) -> Rule:
     nth = int(parameters["nth"])
-    picked = f"numgen inc mod {nth} == {nth - 1} " if nth else _drawn(parameters["probability"])
-    return [f"{picked}counter name {_COUNTER} drop"]
+    return Rule("drop", picked=f"numgen inc mod {nth} == {nth - 1}" if nth else _drawn(parameters["probability"]))
 
 
-def _black_hole(parameters: Mapping[str, Value]) -> list[str]:
-    return [f"counter name {_COUNTER} drop"]
+_SYN = "tcp flags & (syn | ack) == syn"
 
-
-def _syn_drop(parameters: Mapping[str, Value]) -> list[str]:
-    return [f"{_SYN} {_drawn(parameters['probability'])}counter name {_COUNTER} drop"]
-
-
-def _refuse(parameters: Mapping[str, Value]) -> list[str]:
-    return [f"{_SYN} counter name {_COUNTER} reject with tcp reset"]
-
-
-def _rst(parameters: Mapping[str, Value]) -> list[str]:
-    return [f"tcp flags & (syn | rst) == 0 counter name {_COUNTER} reject with tcp reset"]
-
-
-RULES: Mapping[str, Callable[[Mapping[str, Value]], list[str]]] = {
+RULES: Mapping[str, Callable[[Mapping[str, Value]], Rule]] = {
     "loss": _loss,
-    "black_hole": _black_hole,
-    "syn_drop": _syn_drop,
-    "refuse": _refuse,
-    "rst": _rst,
+    "black_hole": lambda parameters: Rule("drop"),
+    "syn_drop": lambda parameters: Rule("drop", _SYN, _drawn(parameters["probability"])),
+    "refuse": lambda parameters: Rule("reject with tcp reset", _SYN),
+    "rst": lambda parameters: Rule("reject with tcp reset", "tcp flags & (syn | rst) == 0"),
 }
-"""The rules of each kind of fault for one direction, after the match of the interface."""
+"""The rule of each kind of fault."""
 
 
 def script(table: str, fault: Fault) -> str:
     """Return nft's script that makes a fault's table. A kind without a direction is about packets to the server."""
     direction = fault.parameters.get("direction", "in")
     chains = [("in", "input", "iifname"), ("out", "output", "oifname")]
-    lines = [f"table inet {table} {{", f" counter {_COUNTER} {{ }}"]
+    rule = RULES[fault.kind](fault.parameters)
+    lines = [f"table inet {table} {{", f" counter {SEEN} {{ }}", f" counter {EFFECTS} {{ }}"]
     for name, hook, match in chains:
         if direction in (name, "both"):
-            lines.append(f" chain {name} {{")
-            lines.append(f"  type filter hook {hook} priority 0;")
+            concerned = f'{match} "{INTERFACE}" meta l4proto tcp {rule.concerned}'
             lines += [
-                f'  {match} "{INTERFACE}" meta l4proto tcp {rule};' for rule in RULES[fault.kind](fault.parameters)
+                f" chain {name} {{",
+                f"  type filter hook {hook} priority 0;",
+                f"  {concerned} counter name {SEEN};",
+                f"  {concerned} {rule.picked} counter name {EFFECTS} {rule.verdict};",
+                " }",
             ]
-            lines.append(" }")
     return "\n".join([*lines, "}", ""])
 
 
@@ -87,8 +89,7 @@ class Filter:
         self._resets = fault.kind == "rst"
 
     def effects(self) -> int:
-        said = self._server.inside("nft", "-j", "list", "counters", "table", "inet", self._table)
-        return counted(said)
+        return counted(self._server.inside("nft", "-j", "list", "counters", "table", "inet", self._table))[EFFECTS]
 
     def end(self) -> None:
         self._server.inside("nft", "delete", "table", "inet", self._table)
@@ -97,9 +98,10 @@ class Filter:
             self._server.inside("ss", "-K", "-t", "state", "established", "sport", f"= :{self._server.port}")
 
 
-def counted(said: str) -> int:
-    """Return the packets of nft's JSON list of one table's counters."""
-    return sum(int(each["counter"]["packets"]) for each in json.loads(said)["nftables"] if "counter" in each)
+def counted(said: str) -> dict[str, int]:
+    """Return the packets of each counter of one table, from nft's JSON list of counters."""
+    found = [each["counter"] for each in json.loads(said)["nftables"] if "counter" in each]
+    return {counter["name"]: int(counter["packets"]) for counter in found}
 
 
 def check(server: ManagedServer) -> None:
