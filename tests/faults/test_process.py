@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -13,6 +14,8 @@ from loadgen.faults.interpreter import FaultError
 from loadgen.faults.process import ProcessFaults
 from loadgen.faults.process.group import Group
 from loadgen.target.server import ManagedServer
+
+LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has prlimit, and queues in /proc")
 
 
 @pytest.fixture
@@ -55,6 +58,7 @@ def test_a_stopped_server_accepts_and_never_answers_until_it_is_resumed(plain):
     assert faults.effects(pause, 1) == 1
 
 
+@LINUX_ONLY
 def test_a_server_without_descriptors_leaves_connections_in_the_listeners_queue(plain):
     faults, limit = ProcessFaults([plain]), fault("fd_limit")
     faults.begin(limit, 1)
@@ -70,6 +74,7 @@ def test_a_server_without_descriptors_leaves_connections_in_the_listeners_queue(
     assert faults.effects(limit, 1) >= 1
 
 
+@LINUX_ONLY
 def test_a_server_with_spare_descriptors_still_accepts_so_many(plain):
     faults, limit = ProcessFaults([plain]), fault("fd_limit", spare=100)
     faults.begin(limit, 1)

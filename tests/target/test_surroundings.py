@@ -68,6 +68,17 @@ def test_a_restart_keeps_address_namespace_and_data_and_an_empty_one_loses_the_d
         assert ask_for(server, 0.1).errors == {}
 
 
+@pytest.mark.usefixtures("rooted")
+def test_surroundings_that_cannot_be_set_up_are_one_sentence_and_leave_nothing(monkeypatch):
+    monkeypatch.setattr(apart, "INTERFACE", "lg-with-a-name-that-is-too-long")
+    before = set(Path("/tmp").glob("loadgen-memcached-*"))
+    with pytest.raises(
+        ServerError, match=r"The surroundings of memcached could not be set up \(.*ip -batch: .*lg-with"
+    ):
+        ManagedServer(replace(MEMCACHED, surroundings=WHOLE)).__enter__()
+    assert set(Path("/tmp").glob("loadgen-memcached-*")) <= before
+
+
 def test_a_restart_with_an_empty_folder_writes_the_plans_files_again():
     plan = replace(MEMCACHED, files=(("given.conf", "port {port}"),))
     with ManagedServer(plan) as server:

@@ -17,7 +17,8 @@ class Pause:
         if server.has_ended():
             raise FaultError("the server is down.")
         server.pause()
-        self._stopped = _state(server.pid) == "T"
+        # The keeper has waited for the stop. Where there is a /proc, the process itself is looked at, too.
+        self._stopped = _state(server.pid) in ("T", "")
 
     def effects(self) -> int:
         return int(self._stopped)
@@ -27,7 +28,7 @@ class Pause:
 
 
 def _state(pid: int) -> str:
-    """Return the state of a process by proc_pid_stat(5); empty when it is gone or the system has no /proc."""
+    """Return the state of a process by proc_pid_stat(5); empty where the system has no /proc."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, IndexError):
