@@ -28,7 +28,7 @@ class Code(StrEnum):
     LOCKED_OUT = "locked-out", "a server wants other credentials for every request"
     WORKER_DIED = "worker-died", "one of loadgen's own worker processes died"
     COULD_NOT_RUN = "could-not-run", "a round of a comparison could not be run, for any other reason"
-    UNFINISHED = "unfinished", "the search was ended before it had an answer"
+    UNFINISHED = "unfinished", "a search or a trial was ended before it had an answer"
 
     # More failed than is allowed.
     REQUESTS_FAILED = "requests-failed", "more requests failed than `[verdict] failures` allows"

@@ -34,6 +34,8 @@ CPU by others: limits on time say nothing then."""
 
 MOST_WRONG = 20
 
+SKIPPED = Reason(Code.UNFINISHED, "the next trial was wanted before the end of this one", Severity.UNKNOWN)
+
 _WAIT_S = 0.05
 
 
@@ -120,6 +122,7 @@ class _Led:
             interrupted=cut_short and self._trial.stop.is_set,
             client_version=self._callers.client_version,
             server=server,
+            reasons=(SKIPPED,) if cut_short and not self._trial.stop.is_set else (),
             notes=self._trial.notes,
         )
 

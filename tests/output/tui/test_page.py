@@ -17,6 +17,7 @@ from loadgen.output.tui.line import STYLES, Line, apart, cut, headed, text
 from loadgen.output.tui.model import Model
 from loadgen.output.tui.page import SECTIONS, page
 from loadgen.trial.ended import ChaosBegan, TrialBegan
+from loadgen.trial.plan import ClientPlan
 
 SIZES = ((80, 24), (120, 40))
 
@@ -146,6 +147,8 @@ def test_a_workload_without_faults_has_one_phase_and_no_end() -> None:
         model.tell(event)
     rows = [text(row) for row in page(model, START_S + 1.0, 80, 24)["subject"]]
     assert rows[-1].split() == ["baseline", "until", "you", "stop", "it"]
+    assert "workload mixed" in rows[0]
+    assert rows[1].strip() == "The callers do their work, and there are no faults."
 
 
 def test_a_search_shows_its_aim_and_the_rates_that_it_has_tried() -> None:
@@ -158,6 +161,15 @@ def test_a_search_shows_its_aim_and_the_rates_that_it_has_tried() -> None:
     assert re.search(r"152K req/s +━+╸?─* 500K", found["throughput"])
     assert "█" in found["plots"]
     assert "rate 7: 152K req/s passed" in found["events"]
+
+
+def test_a_long_name_of_a_client_takes_the_place_of_what_is_less_important() -> None:
+    model = Model(START_S, can_skip=True)
+    [_, began, *_] = trial(0)
+    assert isinstance(began, TrialBegan)
+    model.tell(replace(began, plan=replace(began.plan, client=ClientPlan("my_own_clients:of_a_pool", "x:y"))))
+    header = text(page(model, START_S, 80, 24)["header"][0]).split()
+    assert " ".join(header) == "loadgen chaos my_own_clients:of_a_pool · mixed 0:00.0 n next q stop"
 
 
 def test_repeated_trials_are_counted_as_runs() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -192,3 +193,20 @@ print(f"{frames / took:.2f} {used / took:.4f}")
     # Each frame is one piece for the terminal.
     assert terminal.written.count(b"\x1b[?2026h") == terminal.written.count(b"\x1b[?2026l")
     assert os.environ.get("NO_COLOR") or b"\x1b[36m" in terminal.written
+
+
+def test_n_goes_on_to_the_next_trial_and_q_ends_them_all_with_the_answers_so_far() -> None:
+    trials = [LOADGEN, "chaos", "--scenario", "brief-packet-drop", "--client", "builtin,pymemcache", "--quick", "--tui"]
+    with InTerminal(*trials, "--concurrency", "10", "--nodes", "1") as terminal:
+        terminal.wait_for("1 of 2")
+        terminal.wait_for("phase: baseline")
+        terminal.type("n")
+        terminal.wait_for("2 of 2")
+        seen = len(terminal.text)
+        terminal.wait_for("phase: settle", seen)
+        terminal.type("q")
+        status = terminal.finish()
+    assert status == 130
+    restored(terminal)
+    answers = re.findall(r"^brief-packet-drop +(\w+) +(CANNOT TELL|INTERRUPTED)", terminal.after, re.M)
+    assert answers == [("builtin", "CANNOT TELL"), ("pymemcache", "INTERRUPTED")]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from loadgen import output
 from loadgen.cli import interrupts
@@ -132,7 +132,8 @@ def run(given: Given) -> ExitCode:
     seed = random.SystemRandom().randrange(1, 2**31) if given.seed is None else given.seed
     cases = cases_of(given, seed)
     skip, stop = Skip(), Stop()
-    with output.opened(wanted(given, skip)) as outputs, interrupts.caught(stop):
+    next_one = skip.wish if len(cases) > 1 or given.loop else None
+    with output.opened(wanted(given, stop.set, next_one)) as outputs, interrupts.caught(stop):
         outputs.emit(ChaosBegan(tuple(case.plan for case in cases), given.loop))
         ended = [*_ended(cases, outputs, stop, skip, loops=given.loop)]
         end = ChaosEnded(tuple(ended), any(each.interrupted for each in ended))
@@ -157,8 +158,11 @@ def _ended(cases: Sequence[Case], outputs: output.Outputs, stop: Stop, skip: Ski
             return ended
 
 
-def wanted(given: Given, skip: Skip) -> output.Wanted:
-    """Return the outputs that the options name. Without a scenario, a terminal shows the dashboard."""
+def wanted(given: Given, quit: Callable[[], None], skip: Callable[[], None] | None) -> output.Wanted:
+    """Return the outputs that the options name. Without a scenario, a terminal shows the dashboard.
+
+    `quit` and `skip` are the actions of its keys; `skip` is None where there is no next trial.
+    """
     if given.tui and given.no_tui:
         raise UsageError("--tui and --no-tui contradict each other: keep one of them.")
     by_default = given.scenario is None and given.faults is None and given.format in ("console", "clean")
@@ -168,7 +172,7 @@ def wanted(given: Given, skip: Skip) -> output.Wanted:
         color=given.color,
         file=given.output,
         junit=given.junit,
-        dashboard=output.Dashboard(skip=skip.wish, asked=bool(given.tui)) if shown else None,
+        dashboard=output.Dashboard(skip, quit, asked=bool(given.tui)) if shown else None,
     )
 
 

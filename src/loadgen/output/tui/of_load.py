@@ -34,7 +34,7 @@ def subject(load: Load, now_s: float) -> Subject:
     test = f": {header.plan.test}" if header is not None and header.plan.test else ""
     return Subject(
         verb="saturate" if header is not None and header.search is not None else "run",
-        what=_what(load),
+        what=(_what(load),),
         title=f"load{test}",
         words=_words(header),
         stages=_stages(load),

@@ -33,13 +33,11 @@ def subject(trials: Trials, now_s: float) -> Subject:
     plan, phase = trials.plan, trials.phase
     length_ns = phase.length_ns if phase is not None else 0
     over_ns = (now_s - phase.wall_s) * NS_PER_S if phase is not None else 0.0
-    phases = plan.phases if plan is not None else None
-    whole_ns = phases.settle_ns + phases.baseline_ns + phases.fault_ns + phases.recovery_ns if phases else 0
     return Subject(
         verb="chaos",
         what=_what(plan),
         title=_title(trials),
-        words=printable(plan.title, _LONGEST) if plan is not None else "The nodes are being started.",
+        words=_words(plan),
         stages=_stages(trials),
         share=min(1.0, over_ns / length_ns) if length_ns else None,
         left_ns=max(0.0, length_ns - over_ns) if length_ns else None,
@@ -50,7 +48,7 @@ def subject(trials: Trials, now_s: float) -> Subject:
         latencies=_latencies(trials),
         totals=_totals(trials),
         series=trials.series,
-        whole_s=whole_ns / NS_PER_S,
+        whole_s=_whole_s(plan),
         sample_s=0.2,
         faulted=bool(trials.faults),
     )
@@ -71,17 +69,31 @@ def block(trials: Trials, width: int, height: int) -> Block:
     return Block("servers", lines)
 
 
-def _what(plan: TrialPlan | None) -> str:
+def _what(plan: TrialPlan | None) -> tuple[str, ...]:
     if plan is None:
-        return ""
+        return ()
     nodes = figures.plural(plan.nodes, f"{plan.protocol} node")
-    return f"{printable(plan.client.name, 40)} · {printable(plan.traffic.name, 40)} · {nodes}"
+    return printable(plan.client.name, 40), printable(plan.traffic.name, 40), nodes
+
+
+def _words(plan: TrialPlan | None) -> str:
+    if plan is None:
+        return "The nodes are being started."
+    return printable(plan.title, _LONGEST) or "The callers do their work, and there are no faults."
+
+
+def _whole_s(plan: TrialPlan | None) -> float:
+    """Return the planned time of all phases; 0 for a workload that runs until somebody stops it."""
+    if plan is None or not (plan.phases.baseline_ns or plan.phases.fault_ns):
+        return 0.0
+    phases = plan.phases
+    return (phases.settle_ns + phases.baseline_ns + phases.fault_ns + phases.recovery_ns) / NS_PER_S
 
 
 def _title(trials: Trials) -> str:
     if trials.plan is None or trials.began is None:
         return "trials"
-    name = printable(trials.plan.scenario, 60)
+    name = printable(trials.plan.scenario, 60) or f"workload {printable(trials.plan.traffic.name, 40)}"
     many = len(trials.began.trials)
     if trials.began.loops:
         return f"{name} · run {trials.number}"

@@ -80,8 +80,13 @@ def _header(model: Model, subject: Subject, now_s: float, width: int) -> Line:
     if model.stopping:
         keys = (("stopping", "warn"),)
     runtime = (_runtime(max(0.0, now_s - model.began_s)), "bold")
-    left = ((f"loadgen {subject.verb}", "bold"), (f"   {subject.what}", ""))
-    return apart(left, (runtime, ("   ", ""), *keys), width)
+    right = (runtime, ("   ", ""), *keys)
+    name = f"loadgen {subject.verb}"
+    what = list(subject.what)
+    # The most important part is the first.
+    while len(what) > 1 and len(name) + 3 + len(" · ".join(what)) + 1 + length(right) > width:
+        what.pop()
+    return apart(((name, "bold"), (f"   {' · '.join(what)}", "")), right, width)
 
 
 def _runtime(seconds: float) -> str:

@@ -24,8 +24,8 @@ class Subject:
 
     verb: str
     """The name of the command: run, chaos."""
-    what: str
-    """What is under load or on trial, in a few words."""
+    what: Sequence[str]
+    """The server or the client, then what else there is room for."""
     title: str
     """The title of the section that describes the subject."""
     words: str

@@ -11,6 +11,7 @@ from loadgen.escape import printable
 from loadgen.output.tui.faults import Faults
 from loadgen.output.tui.log import Log
 from loadgen.output.tui.series import Point, Series
+from loadgen.output.words import trials
 from loadgen.severity import Severity
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
@@ -23,14 +24,7 @@ SMOOTHED_S = 1.0
 _LONGEST = 160
 
 _BREAKER_STYLES = {"closed": "good", "half-open": "warn", "open": "bad"}
-ENDED = {
-    Severity.GOOD: ("PASS", "good"),
-    Severity.BREACHED: ("FAIL", "bad"),
-    Severity.FAILED: ("FAIL", "bad"),
-    Severity.INTERRUPTED: ("INTERRUPTED", "warn"),
-    Severity.COULD_NOT_RUN: ("COULD NOT RUN", "bad"),
-}
-"""The word for the end of a trial and its style; any other severity is CAN'T TELL."""
+_END_STYLES = {Severity.GOOD: "good", Severity.BREACHED: "bad", Severity.FAILED: "bad", Severity.COULD_NOT_RUN: "bad"}
 
 
 @dataclass(slots=True)
@@ -105,7 +99,8 @@ class Trials:
         self.plan, self.number, self.phase = event.plan, event.number, None
         self.faults.clear()
         self._forget()
-        self.log.say(event.wall_s, f"trial began: {printable(event.plan.scenario, _LONGEST)}", "bold")
+        what = event.plan.scenario or f"workload {event.plan.traffic.name}"
+        self.log.say(event.wall_s, f"trial began: {printable(what, _LONGEST)} with {event.plan.client.name}", "bold")
 
     def phase_began(self, event: TrialPhaseBegan) -> None:
         self.phase = event
@@ -131,11 +126,15 @@ class Trials:
     def trial_ended(self, event: TrialEnded) -> None:
         self.results.append(event.severity)
         self.faults.clear()
-        word, style = ENDED.get(event.severity, ("CAN'T TELL", "warn"))
+        word, style = trials.verdict(event), _END_STYLES.get(event.severity, "warn")
         why = [f"{check.name}: {check.found}" for check in event.checks if check.severity is event.severity]
         why = [reason.words for reason in event.reasons if reason.severity is event.severity] + why
         because = f": {why[0]}" if why and event.severity is not Severity.GOOD else ""
-        self.log.say(event.wall_s, printable(f"{word} {event.plan.scenario}{because}", _LONGEST), style)
+        self.log.say(
+            event.wall_s,
+            printable(f"{word} {event.plan.scenario or event.plan.traffic.name}{because}", _LONGEST),
+            style,
+        )
 
     def chaos_ended(self, event: ChaosEnded) -> None:
         self.phase = None
