@@ -393,15 +393,27 @@ def test_removal_of_a_stalled_flood_loses_nothing(bench: Bench) -> None:
 
 
 @pytest.fixture(scope="module")
-def own_api() -> Iterator[ProxyApi]:
+def managed() -> Iterator[ManagedProxy]:
     with ManagedProxy(seed=1) as proxy:
-        yield proxy.api
+        yield proxy
 
 
 @pytest.fixture
-def own(own_api: ProxyApi) -> Iterator[Bench]:
-    with made(own_api) as found:
+def own(managed: ManagedProxy) -> Iterator[Bench]:
+    with made(managed.api) as found:
         yield found
+
+
+def test_the_end_is_seen_when_it_comes_with_the_last_bytes(managed: ManagedProxy, own: Bench) -> None:
+    client, server = own.connected()
+    with client, server:
+        passes(server, client)
+        managed.server.pause()
+        server.sendall(b"last")
+        server.close()
+        managed.server.resume()
+        assert client.recv(10) == b"last"
+        assert is_at_end(client)
 
 
 def test_cut_closes_at_a_drawn_byte(own: Bench) -> None:
