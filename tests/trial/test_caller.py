@@ -301,7 +301,8 @@ def test_a_client_that_keeps_its_process_from_all_else_is_ended_and_told(monkeyp
                 seen += interval.observed
         final = callers.stop()
     assert seen.unread_ns >= NS_PER_S
-    assert final.hung == 1
+    assert (final.hung, final.unfinished) == (1, seen.under_way)
+    assert final.unfinished >= 1
     assert final.stuck[0].startswith("Caller 1 of mutant_clients:Tasks reported nothing for ")
     assert not psutil.pid_exists(pid)
 

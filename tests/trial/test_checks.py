@@ -187,6 +187,11 @@ FAILURES: dict[str, tuple[str, Callable[[], Evidence], str]] = {
         lambda: evidence(closed=replace(CLOSED, hung=1)),
         "the client did not close in time",
     ),
+    "a client that keeps its process from all else": (
+        "nothing left",
+        lambda: evidence(closed=replace(CLOSED, hung=1, stuck="Caller 1 of x reported nothing for 10 s.")),
+        "Caller 1 of x reported nothing for 10 s",
+    ),
     "a close that raises": (
         "nothing left",
         lambda: evidence(closed=replace(CLOSED, error="OSError: 9")),

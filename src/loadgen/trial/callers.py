@@ -93,7 +93,7 @@ class Final:
     states: dict[int, NodeState]
     """The client's own account of each node when all operations had ended, before the close, with the sockets."""
     unfinished: int
-    """Operations that had not ended when the drain ended."""
+    """Operations that had not ended when the drain ended, or when their process was ended."""
     close_ns: int | None
     """The longest that closing a client took; None when one did not close, and was ended by force."""
     hung: int
@@ -122,6 +122,8 @@ class _Seat:
         """How long the leader has waited for the next message."""
         self.stuck = ""
         """Why the process was ended before its time; empty for one that was not."""
+        self.under_way = 0
+        """Operations under way at the newest report."""
         self.prepared: Prepared | None = None
         self.ended: Ended | None = None
         self.reports: dict[tuple[int, int], Report] = {}
@@ -132,6 +134,7 @@ class _Seat:
 
     def note(self, report: Report) -> None:
         self.newest, self.phase = (report.part, report.tick), report.phase
+        self.under_way = report.observed.under_way
         earlier = self.reports.get(self.newest)
         observed = earlier.observed + report.observed if earlier else report.observed
         self.reports[self.newest] = Report(report.phase, report.part, report.tick, observed)
@@ -154,7 +157,14 @@ class _Seat:
         )
         silence_ns = now_ns - self.heard_ns
         part, tick = self.newest
-        silence = Observed(from_ns=self.heard_ns, to_ns=now_ns, unread_ns=silence_ns, slowest_ns=silence_ns)
+        # The operation that keeps the process is one at least.
+        silence = Observed(
+            from_ns=self.heard_ns,
+            to_ns=now_ns,
+            unread_ns=silence_ns,
+            slowest_ns=silence_ns,
+            under_way=max(1, self.under_way),
+        )
         self.note(Report(self.phase, part, tick + 1, silence))
 
 
@@ -328,7 +338,7 @@ class Callers:
         return Final(
             intervals=tuple(self._merged(all_of_them=True)),
             states=states,
-            unfinished=sum(one.unfinished for one in ended),
+            unfinished=sum(one.unfinished for one in ended) + sum(seat.under_way for seat in self._seats if seat.stuck),
             hung=sum(close is None for close in closes) + len(self._seats) - len(ended),
             stuck=tuple(seat.stuck for seat in self._seats if seat.stuck),
             close_ns=None if missing or None in closes else max(close for close in closes if close is not None),

@@ -252,7 +252,7 @@ def nothing_left(evidence: Evidence) -> Check:
         return Check(name, None, "the trial ended before the client was closed", limit)
     sockets = f"sockets to nodes: {closed.leaked_sockets}" if closed.leaked_sockets else ""
     tasks = f"tasks or threads: {closed.leaked_tasks} ({closed.leaked})" if closed.leaked_tasks else ""
-    hung = "the client did not close in time" if closed.hung else ""
+    hung = closed.stuck.removesuffix(".") or ("the client did not close in time" if closed.hung else "")
     error = f"its close raised {closed.error}" if closed.error else ""
     if left := [words for words in (hung, error, sockets, tasks) if words]:
         return Check(name, False, ", ".join(left), limit)

@@ -26,6 +26,8 @@ class Closed:
     """Caller processes whose client did not close in time."""
     error: str = ""
     """The first exception that a close raised."""
+    stuck: str = ""
+    """A sentence for each caller process that had to be ended, as the client kept it from all else."""
     leaked_sockets: int | None = 0
     """Sockets to the nodes that were open after the close; None where the kernel does not say."""
     leaked_tasks: int = 0

@@ -182,8 +182,9 @@ def closed_of(final: Final) -> Closed:
     return Closed(
         states=final.states,
         unfinished=final.unfinished,
-        hung=int(final.close_ns is None),
+        hung=final.hung,
         error=final.close_error,
+        stuck=" ".join(final.stuck),
         leaked_sockets=final.leaked_sockets,
         leaked_tasks=final.leaked_tasks or 0,
         leaked=final.leaked,
