@@ -231,8 +231,8 @@ record ← phase errors escape events compare.round compare.answers smoke.ended 
 
 # Events to text.
 output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.verdict
-    compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault faults.kinds
-    faults.report trial.check trial.ended trial.observed trial.plan
+    compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
+    faults.kinds faults.report trial.check trial.ended trial.observed trial.plan
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.answers output.words output.paper
 output.formats ← units percentiles phase escape severity usage slo plan events stats judge.verdict
