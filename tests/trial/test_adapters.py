@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -34,17 +35,23 @@ TIMEOUT_S = 0.2
 Call = Callable[[Operation, bytes], Awaitable[Any]]
 
 
-def servers(name: str) -> tuple[RealServer, RealServer]:
-    is_resp = "resp" in CLIENTS[name].protocols
-    return (RealServer.redis(), RealServer.redis()) if is_resp else (RealServer.memcached(), RealServer.memcached())
+@contextlib.contextmanager
+def servers(name: str) -> Iterator[tuple[RealServer, RealServer]]:
+    """Two servers for a client. They are killed: a memcached that is asked to end takes a second."""
+    make = RealServer.redis if "resp" in CLIENTS[name].protocols else RealServer.memcached
+    with make() as one, make() as other:
+        try:
+            yield one, other
+        finally:
+            one.kill()
+            other.kill()
 
 
 @pytest.fixture(scope="module", params=NAMES)
 def nodes(request: pytest.FixtureRequest) -> Iterator[tuple[str, tuple[RealServer, RealServer]]]:
     """A client's name, and two servers for it."""
-    one, other = servers(request.param)
-    with one, other:
-        yield request.param, (one, other)
+    with servers(request.param) as started:
+        yield request.param, started
 
 
 def run(name: str, ports: list[int], work: Callable[[Adapter, Call], Awaitable[None]]) -> None:
@@ -149,8 +156,7 @@ def raised(name: str, ports: list[int], spoil: Callable[[], None]) -> list[str]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_server_that_was_killed_gives_lost_and_refused(name: str) -> None:
-    one, other = servers(name)
-    with one, other:
+    with servers(name) as (one, other):
         found = raised(name, [one.port, other.port], one.kill)
     assert found
     # pymemcache answers for a server that it takes for dead: with a miss, so that the second error is missing.
@@ -159,8 +165,7 @@ def test_a_server_that_was_killed_gives_lost_and_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_server_that_stands_still_gives_a_timeout(name: str) -> None:
-    one, other = servers(name)
-    with one, other:
+    with servers(name) as (one, other):
         try:
             found = raised(name, [one.port, other.port], lambda: os.kill(one.pid, signal.SIGSTOP))
         finally:
@@ -185,8 +190,7 @@ def test_an_error_reply_is_the_servers(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["redis-py", "valkey-py", "pymemcache"])
 def test_a_pool_without_a_free_connection_is_exhausted(name: str) -> None:
-    one, other = servers(name)
-    with one, other:
+    with servers(name) as (one, _):
         plan = client_named(name, {"pool_size": 1})
         adapter = Adapter(make(plan, [(HOST, one.port)], TIMEOUT_S), name)
         pool = adapter.client._pools[0] if name != "pymemcache" else None

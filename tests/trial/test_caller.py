@@ -41,6 +41,7 @@ def _clients_of_tests(monkeypatch: pytest.MonkeyPatch) -> None:
 def memcached() -> Iterator[RealServer]:
     with RealServer.memcached() as server:
         yield server
+        server.kill()  # One that is asked to end takes a second.
 
 
 def mutant(name: str = "", **options: Any) -> dict[str, Any]:
