@@ -78,6 +78,7 @@ def test_a_hung_node_holds_no_call_longer_than_its_deadline(
             await client.set("k", b"first")
             os.kill(server.pid, signal.SIGSTOP)
             try:
+                await ends_within(lambda: psutil.Process(server.pid).status() == psutil.STATUS_STOPPED)
                 calls = [asyncio.create_task(client.get("k")) for _ in range(20)]
                 began = time.monotonic()
                 ends = await asyncio.gather(*calls, return_exceptions=True)

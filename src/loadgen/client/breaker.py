@@ -20,6 +20,8 @@ from typing import NamedTuple
 DEFAULT_TIMEOUT_NS = 60_000_000_000
 """gobreaker's default."""
 
+_NEVER = 1 << 63
+
 
 class State(IntEnum):
     """The state of a breaker, with gobreaker's numbers."""
@@ -165,16 +167,16 @@ class _Tally:
 class _Window:
     """Counts over the last buckets, which roll as the window ages."""
 
-    __slots__ = ("age", "buckets", "total")
+    __slots__ = ("age", "buckets", "newest", "total")
 
     def __init__(self, buckets: int) -> None:
         self.total = _Tally()
         self.buckets = [_Tally() for _ in range(buckets)]
-        self.age = 0
+        self.clear()
 
     def begin(self) -> None:
         self.total.requests += 1
-        self.buckets[self.age % len(self.buckets)].requests += 1
+        self.newest.requests += 1
 
     def end(self, outcome: Outcome, age: int) -> None:
         """Count an outcome in the bucket of the operation's beginning, if that bucket is still in the window."""
@@ -184,17 +186,23 @@ class _Window:
 
     def succeed(self, age: int) -> None:
         """The same as `end` with a success, which is what most operations end with."""
-        if 0 <= self.age - age < len(self.buckets):
-            for tally in (self.total, self.buckets[age % len(self.buckets)]):
-                tally.successes += 1
-                tally.consecutive_successes += 1
-                tally.consecutive_failures = 0
+        if age != self.age:
+            self.end(Outcome.SUCCESS, age)
+            return
+        total, newest = self.total, self.newest
+        total.successes += 1
+        total.consecutive_successes += 1
+        total.consecutive_failures = 0
+        newest.successes += 1
+        newest.consecutive_successes += 1
+        newest.consecutive_failures = 0
 
     def clear(self) -> None:
         self.total.clear()
         for bucket in self.buckets:
             bucket.clear()
         self.age = 0
+        self.newest = self.buckets[0]
 
     def grow(self, age: int) -> None:
         """Move on to an age: the buckets that leave the window are taken off its counts."""
@@ -204,6 +212,7 @@ class _Window:
         while self.age < age:
             self.age += 1
             self._drop(self.age % len(self.buckets))
+        self.newest = self.buckets[self.age % len(self.buckets)]
 
     def _drop(self, index: int) -> None:
         oldest, total = self.buckets[index], self.total
@@ -241,11 +250,14 @@ class Breaker:
         self._probes: dict[int, int] = {}
         """The deadline of each probe under way, by its number, where probes have deadlines."""
         self._probe = 0
+        self._due_ns = _NEVER
+        """The time from which `_advance` has something to do."""
         self._start_generation(now_ns)
 
     def begin(self, now_ns: int) -> Permit | Refusal:
         """Let an operation pass, or not. A permit goes back by `end`, however the operation ends."""
-        self._advance(now_ns)
+        if now_ns >= self._due_ns:
+            self._advance(now_ns)
         if self._state is State.CLOSED:
             self._window.begin()
             return self._permit
@@ -259,11 +271,13 @@ class Breaker:
             return self._permit
         self._probe += 1
         self._probes[self._probe] = now_ns + self.settings.probe_timeout_ns
+        self._due_ns = min(self._probes.values()) + 1
         return self._permit._replace(probe=self._probe)
 
     def end(self, permit: Permit, outcome: Outcome, now_ns: int) -> None:
         """Take a permit back. The outcome of an operation that began in an earlier generation is ignored."""
-        self._advance(now_ns)
+        if now_ns >= self._due_ns:
+            self._advance(now_ns)
         if permit.generation != self._generation:
             return
         if outcome is Outcome.SUCCESS and self._state is State.CLOSED:
@@ -271,6 +285,7 @@ class Breaker:
             return
         if permit.probe:
             del self._probes[permit.probe]
+            self._due_ns = min(self._probes.values(), default=_NEVER - 1) + 1
         if self._state is State.HALF_OPEN and outcome is Outcome.FAILURE:
             self._change(State.OPEN, now_ns)
             return
@@ -283,29 +298,29 @@ class Breaker:
 
     def state(self, now_ns: int) -> State:
         """Return the state at a time."""
-        self._advance(now_ns)
+        if now_ns >= self._due_ns:
+            self._advance(now_ns)
         return self._state
 
     def counts(self, now_ns: int) -> Counts:
         """Return the counts at a time, without what has left the window."""
-        self._advance(now_ns)
+        if now_ns >= self._due_ns:
+            self._advance(now_ns)
         return self._window.total.frozen()
 
     def _advance(self, now_ns: int) -> None:
-        """Make the transitions that time alone has brought."""
-        if self._state is State.CLOSED:
-            if self._expiry_ns is not None and self._expiry_ns < now_ns:
-                self._start_generation(now_ns)
-            elif self._rolls:
-                age = (now_ns - self._start_ns) // self._period_ns
-                if age > self._window.age:
-                    self._window.grow(age)
-                    self._permit = Permit(self._generation, age)
-        elif self._state is State.OPEN:
-            if self._expiry_ns is not None and self._expiry_ns < now_ns:
-                self._change(State.HALF_OPEN, now_ns)
-        elif self._probes and min(self._probes.values()) < now_ns:
+        """Make the transition that time alone has brought. There is one: `_due_ns` has come."""
+        if self._state is State.OPEN:
+            self._change(State.HALF_OPEN, now_ns)
+        elif self._state is State.HALF_OPEN:
             self._change(State.OPEN, now_ns)
+        elif self._rolls:
+            age = (now_ns - self._start_ns) // self._period_ns
+            self._window.grow(age)
+            self._permit = Permit(self._generation, age)
+            self._due_ns = self._start_ns + (age + 1) * self._period_ns
+        else:
+            self._start_generation(now_ns)
 
     def _change(self, state: State, now_ns: int) -> None:
         self.transitions.append(Transition(now_ns, self._state, state))
@@ -318,8 +333,12 @@ class Breaker:
         self._window.clear()
         self._probes.clear()
         self._permit = Permit(self._generation, 0)
-        self._expiry_ns: int | None = None
+        # Times that are strictly in the past have passed, hence the 1.
         if self._state is State.OPEN:
-            self._expiry_ns = now_ns + self._timeout_ns
-        elif self._state is State.CLOSED and self._interval_ns and not self._rolls:
-            self._expiry_ns = now_ns + self._interval_ns
+            self._due_ns = now_ns + self._timeout_ns + 1
+        elif self._state is State.HALF_OPEN or not self._interval_ns:
+            self._due_ns = _NEVER
+        elif self._rolls:
+            self._due_ns = now_ns + self._period_ns
+        else:
+            self._due_ns = now_ns + self._interval_ns + 1

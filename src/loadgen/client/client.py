@@ -372,9 +372,6 @@ class Client:
         self._streams.add(stream)
         self._do(self._core.on_open(connection, monotonic_ns()))
 
-    def on_bytes(self, connection: Connection, data: bytes) -> None:
-        self._do(self._core.on_bytes(connection, data, monotonic_ns()))
-
     def on_lost(self, stream: Stream, connection: Connection, error: Exception | None) -> None:
         self._streams.discard(stream)
         why = "the server closed it" if error is None else _reason(error)
@@ -397,7 +394,8 @@ class Stream(asyncio.Protocol):
         self._client.on_made(self, self._connection)
 
     def data_received(self, data: bytes) -> None:
-        self._client.on_bytes(self._connection, data)
+        client = self._client
+        client._do(client._core.on_bytes(self._connection, data, monotonic_ns()))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._client.on_lost(self, self._connection, error)

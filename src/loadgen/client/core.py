@@ -41,12 +41,11 @@ class Core:
     def begin(self, call: Request | Batch, now_ns: int) -> Actions:
         """Carry a call out. `node` of a request without a key, and of each part of a batch, says where to."""
         actions: Actions = []
-        if isinstance(call, Batch):
+        if isinstance(call, Request):
+            self._begin(call, call.node if call.key is None else self.selector.owner(call.key), now_ns, actions)
+        else:
             for part in call.parts:
                 self._begin(part, part.node, now_ns, actions)
-        else:
-            node = call.node if call.key is None else self.selector.owner(call.key)
-            self._begin(call, node, now_ns, actions)
         return actions
 
     def cancel(self, call: Request | Batch, now_ns: int) -> Actions:

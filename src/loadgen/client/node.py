@@ -90,6 +90,8 @@ class Node:
             self._close_doomed(actions)
         if connection is None:
             request.stage = Stage.WAITING
+        elif connection.place is Place.ACTIVE:
+            self._send(request, connection, actions)
         else:
             self._give(request, connection, now_ns, actions)
 
@@ -285,14 +287,13 @@ class Node:
         connection.received = b""
         if request.replies:
             connection.at, connection.replies = 0, []
-        following = request.follow(request.reply) if request.follow is not None else None
-        if following is not None:
+        if request.follow is not None and (following := request.follow(request.reply)) is not None:
             request.bytes, request.parse, request.follow = following.bytes, following.parse, following.follow
             self._send(request, connection, actions)
             return
         request.connection = connection.request = None
         refused = _errors_in(request)
-        is_ping = self._pings.pop(connection, None) is not None
+        is_ping = bool(self._pings) and self._pings.pop(connection, None) is not None
         # After CLIENT_ERROR or ERROR it is not certain that both sides agree where the next command begins.
         if self._closing or (refused and not all(reply.servers for reply in refused)):
             self.pool.discard(connection)
@@ -300,7 +301,8 @@ class Node:
             self.pool.release(connection, now_ns, used=not is_ping)
         if not is_ping:
             self._conclude(request, refused, now_ns, actions)
-        self._settle(now_ns, actions)
+        if self.pool.has_waiters or self.pool.doomed:
+            self._settle(now_ns, actions)
 
     def _conclude(self, request: Request, refused: Sequence[ErrorReply], now_ns: int, actions: Actions) -> None:
         if not refused:

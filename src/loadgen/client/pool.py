@@ -135,6 +135,7 @@ class Pool(Generic[Waiter]):
         self.doomed: list[Connection] = []
         """The connections that the pool has given up."""
         self._idle: Idle = KINDS[kind]()
+        self._limited = bool(settings.max_lifetime_ns or settings.max_idle_ns)
         self._constructing: dict[Connection, Waiter | None] = {}
         """For whom each connection is dialled; None after its caller gave up."""
         self._active: set[Connection] = set()
@@ -148,6 +149,13 @@ class Pool(Generic[Waiter]):
 
     def acquire(self, waiter: Waiter, now_ns: int) -> Connection | None:
         """Ask for a connection: return an active one, one to be dialled for the waiter, or None while it waits."""
+        if len(self._idle) and not self._limited:
+            # With an idle connection there is room, and with room nobody waits.
+            self._acquires += 1
+            connection = self._idle.take()
+            connection.place = Place.ACTIVE
+            self._active.add(connection)
+            return connection
         if self._waiters or not self._has_room():
             self._waiters[waiter] = now_ns
             return None
@@ -186,10 +194,11 @@ class Pool(Generic[Waiter]):
         self._active.remove(connection)
         if used:
             connection.used_ns = now_ns
-        if self._is_old(connection, now_ns):
+        if self._limited and self._is_old(connection, now_ns):
             self._close(connection)
         else:
-            self._rest(connection)
+            connection.place = Place.IDLE
+            self._idle.put(connection)
 
     def discard(self, connection: Connection) -> None:
         """Take a connection out, idle or active, that must not be used again."""

@@ -31,28 +31,24 @@ class Request:
     A request is handed to one node. Where it is tried again, it is the same request with the same deadline.
     """
 
-    __slots__ = (
-        "batch",
-        "bytes",
-        "connection",
-        "deadline_ns",
-        "error",
-        "expected",
-        "follow",
-        "key",
-        "name",
-        "node",
-        "owner",
-        "parse",
-        "permit",
-        "reads",
-        "replies",
-        "reply",
-        "retries",
-        "stage",
-        "turn",
-        "written",
-    )
+    # These change as the request is carried out. Most requests keep most of them as they are.
+    node: int = -1
+    turn: int = 0
+    """The position of the node in the key's order of preference."""
+    retries: int = 0
+    deadline_ns: int = 0
+    stage: Stage = Stage.NEW
+    written: bool = False
+    """True once the request was given to a connection: from then on the server may carry it out."""
+    connection: Connection | None = None
+    permit: Permit | None = None
+    """The breaker's permit."""
+    reply: Any = None
+    error: CacheError | None = None
+    batch: Any = None
+    """The `batch.Batch` that the request is a part of."""
+    owner: Any = None
+    """The caller's own, such as a future. The state machines never touch it."""
 
     def __init__(
         self,
@@ -80,20 +76,3 @@ class Request:
         """True when carrying the request out twice does no harm."""
         self.follow = follow
         """Makes the next request of the same operation out of a reply, on the same connection; None: there is none."""
-        self.node = -1
-        self.turn = 0
-        """The position of the node in the key's order of preference."""
-        self.retries = 0
-        self.deadline_ns = 0
-        self.stage = Stage.NEW
-        self.written = False
-        """True once the request was given to a connection: from then on the server may carry it out."""
-        self.connection: Connection | None = None
-        self.permit: Permit | None = None
-        """The breaker's permit."""
-        self.reply: Any = None
-        self.error: CacheError | None = None
-        self.batch: Any = None
-        """The `batch.Batch` that the request is a part of."""
-        self.owner: Any = None
-        """The caller's own, such as a future. The state machines never touch it."""
