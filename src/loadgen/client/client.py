@@ -22,6 +22,7 @@ from loadgen.client.options import Keywords, Options
 from loadgen.client.request import Request
 from loadgen.client.results import Results
 from loadgen.client.stats import Stats
+from loadgen.client.streams import Streams
 from loadgen.units import NS_PER_S
 
 Key = str | bytes
@@ -32,7 +33,7 @@ LONGEST_TTL_S = 30 * 24 * 3600
 """memcached takes a greater number for a time of day since 1970."""
 
 CLOSE_S = 1.0
-"""The time that `close` grants the event loop to close its sockets after the last operation has ended."""
+"""The time that `close` grants the event loop, on a busy machine, after the last deadline has passed."""
 
 _KEY = re.compile(rb"[^\x00-\x20\x7f]{1,250}")
 
@@ -69,7 +70,8 @@ class Client:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
-        self._streams: set[Stream] = set()
+        self._streams: Streams | None = None
+        self._dials: set[asyncio.Task[None]] = set()
         self._all_gone: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -206,12 +208,14 @@ class Client:
         if self._all_gone is None:
             self._all_gone = self._loop.create_future()
             self._do(self._core.close(monotonic_ns()))
-            self._look_for_end()
         # Every operation under way ends by its deadline; sockets are closed without waiting for the other side.
-        await asyncio.wait([self._all_gone], timeout=self.options.timeout_s + CLOSE_S)
+        await asyncio.wait([self._all_gone, *self._dials], timeout=self.options.timeout_s + CLOSE_S)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._streams is not None:
+            self._streams.close()
+            self._streams = None
 
     # What is known without a request.
 
@@ -312,20 +316,36 @@ class Client:
                 self._dial(action.connection)  # type: ignore[union-attr]
             elif kind is Changed:
                 self._tell(action)  # type: ignore[arg-type]
-        if self._all_gone is not None:
-            self._look_for_end()
+            elif self._all_gone is not None and not self._all_gone.done():
+                self._all_gone.set_result(None)
 
     def _dial(self, connection: Connection) -> None:
         assert self._loop is not None
-        connection.stream = self._loop.create_task(self._connect(connection))
+        if self._streams is None:
+            self._streams = Streams(self._loop)
+        connection.stream = dial = self._loop.create_task(self._connect(self._streams, connection))
+        self._dials.add(dial)
+        dial.add_done_callback(self._dials.discard)
         self._arm()
 
-    async def _connect(self, connection: Connection) -> None:
-        host, port = self._nodes[connection.node]
+    async def _connect(self, streams: Streams, connection: Connection) -> None:
         try:
-            await asyncio.get_running_loop().create_connection(lambda: Stream(self, connection), host, port)
+            stream = await streams.connect(*self._nodes[connection.node])
         except OSError as error:
             self._do(self._core.on_refused(connection, _reason(error), monotonic_ns()))
+            return
+        core, do = self._core, self._do
+
+        def received(data: bytes) -> None:
+            do(core.on_bytes(connection, data, monotonic_ns()))
+
+        def lost(error: OSError | None) -> None:
+            why = "the server closed it" if error is None else _reason(error)
+            do(core.on_close(connection, why, monotonic_ns()))
+
+        connection.stream = stream
+        stream.tell(received, lost)
+        do(core.on_open(connection, monotonic_ns()))
 
     @staticmethod
     def _close(connection: Connection) -> None:
@@ -361,44 +381,6 @@ class Client:
         self._timer = None
         self._do(self._core.on_time(monotonic_ns()))
         self._arm()
-
-    def _look_for_end(self) -> None:
-        if self._all_gone is not None and not self._all_gone.done() and self._core.is_closed and not self._streams:
-            self._all_gone.set_result(None)
-
-    # What streams tell.
-
-    def on_made(self, stream: Stream, connection: Connection) -> None:
-        self._streams.add(stream)
-        self._do(self._core.on_open(connection, monotonic_ns()))
-
-    def on_lost(self, stream: Stream, connection: Connection, error: Exception | None) -> None:
-        self._streams.discard(stream)
-        why = "the server closed it" if error is None else _reason(error)
-        self._do(self._core.on_close(connection, why, monotonic_ns()))
-
-
-class Stream(asyncio.Protocol):
-    """One connection's socket, which tells the client what happens to it."""
-
-    def __init__(self, client: Client, connection: Connection) -> None:
-        self._client = client
-        self._connection = connection
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if self._connection.stream is None:  # Given up while the socket was being connected.
-            assert isinstance(transport, asyncio.WriteTransport)
-            transport.abort()
-            return
-        self._connection.stream = transport
-        self._client.on_made(self, self._connection)
-
-    def data_received(self, data: bytes) -> None:
-        client = self._client
-        client._do(client._core.on_bytes(self._connection, data, monotonic_ns()))
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._client.on_lost(self, self._connection, error)
 
 
 def _reason(error: Exception) -> str:
