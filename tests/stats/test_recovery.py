@@ -1,6 +1,7 @@
 """The baseline's interval, and the time from which a server is back inside it."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 
@@ -70,17 +71,40 @@ def test_a_higher_rate_and_a_lower_p99_are_inside() -> None:
 
 
 def test_samples_from_the_next_fault_on_are_not_looked_at() -> None:
-    levels = [*(level(slot) for slot in range(7)), *(level(slot, 0, None) for slot in range(7, 40))]
+    levels = [*(level(slot) for slot in range(6)), *(level(slot, 0, None) for slot in range(6, 40))]
     assert back_at(levels, INSIDE, 0) is None
-    assert back_at(levels, INSIDE, 0, until_ns=7 * SLOT) == 0
-    assert back_at(levels, INSIDE, 3 * SLOT, until_ns=7 * SLOT) is None  # too little is left to tell
+    assert back_at(levels, INSIDE, 0, until_ns=6 * SLOT) == 0
+    assert back_at(levels, INSIDE, 3 * SLOT, until_ns=6 * SLOT) is None  # too little is left to tell
 
 
-def test_noise_like_that_of_the_baseline_is_inside() -> None:
-    before = baseline(noisy(range(50)))
-    assert before is not None
-    found = [back_at(noisy(range(30), seed), before, 0) for seed in range(200)]
-    assert sum(at is not None and at <= 3 * SLOT for at in found) >= 195
+def tailed(slots: range, seed: int) -> list[Level]:
+    """Samples of a host that others disturb: rates ± 15 %, and p99s with a tail of ten times their median."""
+    chance = random.Random(seed)
+    return [
+        level(slot, round(chance.gauss(1000, 150)), round(2 * MS * chance.lognormvariate(0, 0.8))) for slot in slots
+    ]
+
+
+@pytest.mark.parametrize("samples", [noisy, tailed])
+def test_noise_like_that_of_the_baseline_is_inside(samples: Callable[[range, int], list[Level]]) -> None:
+    found = []
+    for seed in range(200):
+        before = baseline(samples(range(20), seed))
+        assert before is not None
+        found.append(back_at(samples(range(20), seed + 1000), before, 0))
+    assert sum(at is not None and at <= 5 * SLOT for at in found) >= 190
+
+
+@pytest.mark.parametrize("samples", [noisy, tailed])
+def test_a_tenth_of_the_rate_or_thirty_times_the_p99_is_outside(samples: Callable[[range, int], list[Level]]) -> None:
+    for seed in range(200):
+        before = baseline(samples(range(20), seed))
+        assert before is not None
+        after = samples(range(20), seed + 1000)
+        slow = [Level(each.from_ns, each.to_ns, each.good, 30 * (each.p99_ns or 0)) for each in after]
+        few = [Level(each.from_ns, each.to_ns, each.good // 10, each.p99_ns) for each in after]
+        assert back_at(slow, before, 0) is None
+        assert back_at(few, before, 0) is None
 
 
 def test_longer_samples_need_to_hold_as_long() -> None:

@@ -1,11 +1,12 @@
 """The baseline of a server before a fault, and the time from which the server is back inside the baseline's interval.
 
 The interval has two sides that matter: a rate of good operations that is not lower, and a p99 that is not higher. Each
-bound is a distance from the median of the samples before the fault: three times their noise (`stats.noise`), and at
-least a tenth of the median, because a quiet baseline would make a bound of nothing. Medians and their distances
-tolerate the few samples that something else disturbed.
+bound is a distance from the median of the samples before the fault: three times their noise (`stats.noise`), at least a
+tenth of the median, because a quiet baseline would make a bound of nothing, and at least so far that nine tenths of the
+samples themselves are inside, because p99s have a long tail. Medians and their distances tolerate the few samples that
+something else disturbed.
 
-One sample says little: of the samples in the second after the time of recovery, four fifths have to be inside. Samples
+One sample says little: of the samples in the second after the time of recovery, seven tenths have to be inside. Samples
 of any length will do, as long as those of the baseline and of the recovery are alike. Times are int nanoseconds.
 """
 
@@ -23,7 +24,7 @@ LEAST_SAMPLES = 5
 HOLD_NS = 1_000_000_000
 """The time for which a server must stay inside."""
 
-STEADY = 0.8
+STEADY = 0.7
 """The share of the samples in that time that must be inside."""
 
 _NOISES = 3.0
@@ -69,8 +70,8 @@ def baseline(levels: Iterable[Level]) -> Baseline | None:
         return None
     rates = [level.rate_per_s for level in known]
     return Baseline(
-        least_per_s=statistics.median(rates) - _distance(rates),
-        most_p99_ns=statistics.median(p99s_ns) + _distance(p99s_ns),
+        least_per_s=min(statistics.median(rates) - _distance(rates), -_ninth_tenth([-rate for rate in rates])),
+        most_p99_ns=max(statistics.median(p99s_ns) + _distance(p99s_ns), _ninth_tenth(p99s_ns)),
     )
 
 
@@ -93,3 +94,8 @@ def back_at(levels: Sequence[Level], inside: Baseline, from_ns: int, until_ns: i
 def _distance(values: Sequence[float]) -> float:
     """Return the distance of a bound from the median of the values."""
     return max(_NOISES * noise(values), _LEAST_DISTANCE * statistics.median(values))
+
+
+def _ninth_tenth(values: Sequence[float]) -> float:
+    """Return the least value that nine tenths of the values do not exceed."""
+    return sorted(values)[-(-9 * len(values) // 10) - 1]
