@@ -61,6 +61,7 @@ class Code(StrEnum):
     SLOW_CLOCK = "slow-clock", "reading the clock takes a system call on this machine"
     NEAR_CEILING = "near-ceiling", "the load came near to what this host's self-test reached"
     NOT_BACK = "not-back", "a node was not back inside its baseline's interval after a fault, as far as it was watched"
+    PROXY_COST = "proxy-cost", "the time that a proxy before a node adds, and the bytes per second that go through it"
     DRIFT = "drift", "response time rose or fell over the window"
     CONNECTIONS_DOWN = "connections-down", "some connections could not be opened at first"
     GREETING = "greeting", "the server did not answer the greeting as expected, and was used all the same"

@@ -13,6 +13,7 @@ from loadgen.faults.kinds import KINDS, Need
 from loadgen.faults.needs import Missing
 from loadgen.faults.timeline import steps
 from loadgen.plan import Endpoint
+from loadgen.reason import Code
 from loadgen.server_plan import builtin
 
 GIVEN = tuple(Endpoint("127.0.0.1", port, "127.0.0.1") for port in (1, 2, 3))
@@ -129,6 +130,8 @@ def test_a_proxy_stands_before_the_nodes_that_a_fault_of_its_layer_is_on_for_eac
         assert first not in nodes
         assert third not in nodes
         assert [ping(each) for group in up.groups for each in group] == 4 * [b"+PONG\r\n"]
+        assert [note.code for note in up.notes] == [Code.PROXY_COST]
+        assert "µs to the median round trip" in up.notes[0].words
         carried_out(up, begins=True)
         for cut_off in (first, third):
             with pytest.raises(ConnectionRefusedError):

@@ -152,8 +152,8 @@ faults.proxy._pump ← engine._clock engine._time engine._transport faults.proxy
 faults.proxy.api ← version faults.proxy.chain
 faults.proxy ← errors escape events plan server_plan faults.fault faults.interpreter faults.proxy.chain
     faults.proxy._pump faults.proxy.api target
-faults.proxies ← plan faults.interpreter faults.proxy.api faults.proxy
-faults.bench ← errors usage server_plan plan events faults.disk faults.fault faults.interpreter faults.kinds
+faults.proxies ← reason plan faults.interpreter faults.proxy.api faults.proxy
+faults.bench ← errors reason usage server_plan plan events faults.disk faults.fault faults.interpreter faults.kinds
     faults.layer faults.needs faults.net faults.node faults.operator faults.operator_thread faults.process
     faults.proxies faults.proxy faults.surroundings target
 trial.plan ← plan faults.fault
@@ -246,7 +246,7 @@ output ← lazy errors phase events trial.ended output.words output.paper output
     output.tui
 
 # The library.
-library ← units phase errors server_plan usage plan events judge.judging compare.answers faults.operator_thread
+library ← units phase errors reason server_plan usage plan events judge.judging compare.answers faults.operator_thread
     faults.bench target runner compare config record
 __init__ ← lazy version errors reason snapshot slo events _resp _memcache compare.answers runner library
 

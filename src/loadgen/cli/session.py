@@ -48,6 +48,8 @@ class Session:
     """The server if it was started for this session, else None."""
     operator: OperatorThread
     """Carries out the faults of the configuration."""
+    notes: tuple[Reason, ...]
+    """Remarks of the bench on the loads' results."""
     outputs: output.Outputs
     identity: str
     """The server's own name and version."""
@@ -86,6 +88,7 @@ class Session:
             ceiling=ceiling,
             server=self.server,
             operator=self.operator,
+            notes=self.notes,
             stop=stop,
         )
         with interrupts.caught(stop):
@@ -152,7 +155,7 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         up = stack.enter_context(bench.up(outputs.emit))
         plans = tuple(plan.at(*up.endpoints) for plan in plans)
         identity = identify(plans[0].target)
-        yield Session(settings, plans, given.embedded, up.server, up.operator, outputs, identity)
+        yield Session(settings, plans, given.embedded, up.server, up.operator, up.notes, outputs, identity)
 
 
 def header(

@@ -29,6 +29,7 @@ from loadgen.faults.proxy.client import ProxyApi
 from loadgen.faults.proxy.managed import ManagedProxy
 from loadgen.faults.surroundings import surroundings_for
 from loadgen.plan import Endpoint, Target
+from loadgen.reason import Reason
 from loadgen.server_plan import ServerPlan
 from loadgen.target.server import ManagedServer
 from loadgen.usage import WatchedServer
@@ -59,6 +60,8 @@ class BenchUp:
     """The bench's faults, each with the numbers of the nodes or proxies that it is on."""
     operator: OperatorThread
     """Carries out the steps of the faults, which are numbered as in `faults`."""
+    notes: tuple[Reason, ...] = ()
+    """Remarks on the results of a load: the cost of the proxies before the nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,7 @@ class Bench:
                 proxies=before,
                 faults=faults,
                 operator=operator,
+                notes=(before.cost(),) if before.api is not None else (),
             )
 
     @contextlib.contextmanager

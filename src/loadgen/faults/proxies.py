@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from loadgen.faults.interpreter import FaultError
+from loadgen.faults.proxy import cost
 from loadgen.faults.proxy.api import address
-from loadgen.faults.proxy.client import ProxyApi
+from loadgen.faults.proxy.client import ProxyApi, ProxyApiError
 from loadgen.faults.proxy.interpreter import ProxyInterpreter
 from loadgen.faults.proxy.managed import ManagedProxy
 from loadgen.plan import Endpoint
+from loadgen.reason import Code, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,15 @@ class Proxies:
         """Return the interpreter of the proxy layer on these proxies. There must be one."""
         assert self.api is not None, "there are proxies"
         return ProxyInterpreter(self.api, self.names)
+
+    def cost(self) -> Reason:
+        """Measure what a proxy adds, before there is a load, and return that as a remark on the results."""
+        assert self.api is not None, "there are proxies"
+        try:
+            words = f"before the load, a proxy {cost.measure(self.api)}"
+        except ProxyApiError as error:
+            words = str(error).removesuffix(".")
+        return Reason(Code.PROXY_COST, words)
 
 
 def in_managed(managed: ManagedProxy, nodes: tuple[Endpoint, ...], wanted: Iterable[int]) -> Proxies:

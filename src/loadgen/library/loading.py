@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from loadgen.faults.operator_thread import OperatorThread
 from loadgen.judge.judging import Judging
 from loadgen.plan import Plan
+from loadgen.reason import Reason
 from loadgen.usage import WatchedServer
 
 
@@ -20,3 +21,5 @@ class Loading:
     """The server when loadgen started it; else None."""
     operator: OperatorThread | None = None
     """Carries out the plan's faults; None without faults."""
+    notes: tuple[Reason, ...] = ()
+    """Remarks of the bench on the load's result."""

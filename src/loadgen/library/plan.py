@@ -129,7 +129,7 @@ class Plan:
             described = self.server.plan if self.server is not None else None
             faults = config.faults(self.config.fault, resolved.seed)
             with bench_of(resolved.target, described, faults).up(lambda progress: None) as up:
-                yield Loading(resolved.at(*up.endpoints), judging, up.server, up.operator)
+                yield Loading(resolved.at(*up.endpoints), judging, up.server, up.operator, up.notes)
             return
         if self.server is None:
             yield Loading(resolved, judging, None)

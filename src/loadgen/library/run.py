@@ -35,6 +35,7 @@ def run(
             embedded=plan.server is not None and plan.server.is_builtin,
             server=loading.server,
             operator=loading.operator,
+            notes=loading.notes,
             stop=stop,
             timeline=timeline,
         ).result()

@@ -45,8 +45,9 @@ class Run:
     """One run of a Plan. `emit` receives every event but the Result, which `result` returns.
 
     `ceiling` is the result of this host's self-test, if there is one; `server` is the server under load, if it is
-    watched; `operator` carries out the faults that come over the servers in the measure window; `stop` ends the run
-    early when any thread sets it; the actions of `timeline` are done at their times; `make_member` makes each worker.
+    watched; `operator` carries out the faults that come over the servers in the measure window; `notes` are further
+    remarks on the result; `stop` ends the run early when any thread sets it; the actions of `timeline` are done at
+    their times; `make_member` makes each worker.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Run:
         ceiling: Ceiling | None = None,
         server: WatchedServer | None = None,
         operator: OperatorThread | None = None,
+        notes: tuple[Reason, ...] = (),
         judging: Judging,
         stop: Stop = NEVER,
         timeline: Iterable[At] = (),
@@ -66,6 +68,7 @@ class Run:
         self.plan = plan
         self.judging = judging
         self.operator = operator
+        self.notes = notes
         self.tell = emit
         self.embedded = embedded
         self.ceiling = ceiling
@@ -185,7 +188,13 @@ class Run:
                 *judged.reasons,
                 *crew.failure.reasons,
             ),
-            notes=(*crew.notes, *not_back(found), *(nothing_good if doubtful is Severity.GOOD else ()), *judged.notes),
+            notes=(
+                *self.notes,
+                *crew.notes,
+                *not_back(found),
+                *(nothing_good if doubtful is Severity.GOOD else ()),
+                *judged.notes,
+            ),
             examples=crew.examples,
             signs=signs,
             overload=self.overload(phases, duration_ns),

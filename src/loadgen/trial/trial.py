@@ -123,7 +123,7 @@ class _Led:
             client_version=self._callers.client_version,
             server=server,
             reasons=(SKIPPED,) if cut_short and not self._trial.stop.is_set else (),
-            notes=self._trial.notes,
+            notes=(*self._trial.notes, *self._up.notes),
         )
 
     def _follow(self, alarm: Alarm) -> bool:
