@@ -14,6 +14,7 @@ from kernel_faults import MEMCACHED, REDIS, answers_again, fault, server_for
 from real_servers import ask as ask_loopback
 
 from loadgen.faults.disk import DiskFaults, files
+from loadgen.faults.disk.crash import PowerCut
 from loadgen.faults.disk.notes import Notes, Number
 from loadgen.faults.interpreter import FaultError
 from loadgen.faults.surroundings import surroundings_for
@@ -99,11 +100,11 @@ def test_a_full_disk_refuses_writes_until_the_end():
 @pytest.mark.parametrize(("fsync", "survives"), [("always", True), ("no", False)])
 def test_a_power_cut_loses_what_was_not_synced_and_nothing_else(fsync: str, survives: bool):
     with server_for(["power_cut"], redis(fsync)) as server:
-        faults, cut = DiskFaults([server]), fault("power_cut")
         assert ask(server, "SET", "key", "1") == b"+OK"
-        faults.begin(cut, 1)
-        faults.end(cut, 1)
-        assert faults.effects(cut, 1) >= 1
+        cut = PowerCut(server, fault("power_cut"))
+        assert cut.effects() >= 1
+        assert (cut.bytes_lost == 0) == survives
+        cut.end()
         assert ask(server, "EXISTS", "key") == (b":1" if survives else b":0")
 
 

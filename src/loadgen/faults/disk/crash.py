@@ -43,6 +43,7 @@ class PowerCut(Crash):
     """
 
     bytes_lost = 0
+    """The bytes that were written and not durable, over all files."""
 
     def _damage(self, fault: Fault) -> int:
         notes = Notes(self._server)
