@@ -66,6 +66,15 @@ def test_a_single_bad_sample_is_no_relapse() -> None:
     assert back_at(after, INSIDE, 0) == 0
 
 
+def test_a_server_that_answers_with_errors_is_not_back_unless_it_did_so_before() -> None:
+    failing = [Level(slot * SLOT, (slot + 1) * SLOT, 1000, 2 * MS, failed=200) for slot in range(20)]
+    well = [level(slot) for slot in range(20, 40)]
+    assert back_at([*failing, *well], INSIDE, 0) == 20 * SLOT
+    before = baseline(failing)
+    assert before is not None
+    assert back_at(failing, before, 0) == 0
+
+
 def test_a_higher_rate_and_a_lower_p99_are_inside() -> None:
     assert back_at([level(slot, 5000, MS) for slot in range(20)], INSIDE, 0) == 0
 

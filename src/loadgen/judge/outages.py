@@ -41,7 +41,7 @@ def outages(series: Series, window_ns: int, moment_ns: int, faults: Iterable[Fau
     found: list[Outage] = []
     for node in nodes:
         levels = [
-            Level(from_ns, from_ns + moment_ns, counts[node - 1].ok, p99_ns(counts[node - 1]))
+            Level(from_ns, from_ns + moment_ns, counts[node - 1].ok, p99_ns(counts[node - 1]), counts[node - 1].failed)
             for from_ns, counts in zip(_begins(window_ns, moment_ns), series[:-1], strict=False)
         ]
         # A baseline is of the time in which no fault was on any node.

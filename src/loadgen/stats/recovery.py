@@ -4,7 +4,7 @@ The interval has two sides that matter: a rate of good operations that is not lo
 bound is a distance from the median of the samples before the fault: three times their noise (`stats.noise`), at least a
 tenth of the median, because a quiet baseline would make a bound of nothing, and at least so far that nine tenths of the
 samples themselves are inside, because p99s have a long tail. Medians and their distances tolerate the few samples that
-something else disturbed.
+something else disturbed. No more of the operations may fail than failed in nine tenths of the samples, or a hundredth.
 
 One sample says little: of the samples in the second after the time of recovery, seven tenths have to be inside. Samples
 of any length will do, as long as those of the baseline and of the recovery are alike. Times are int nanoseconds.
@@ -24,6 +24,9 @@ LEAST_SAMPLES = 5
 HOLD_NS = 1_000_000_000
 """The time for which a server must stay inside."""
 
+MOST_FAILED = 0.01
+"""The share of failed operations that is inside any interval."""
+
 STEADY = 0.7
 """The share of the samples in that time that must be inside."""
 
@@ -41,6 +44,13 @@ class Level:
     good: int
     p99_ns: int | None
     """None where no operation ended well."""
+    failed: int = 0
+    """The operations that ended badly in that time."""
+
+    @property
+    def failed_share(self) -> float:
+        """The part of the operations that ended badly; 0 without any."""
+        return self.failed / (self.good + self.failed) if self.failed else 0.0
 
     @property
     def rate_per_s(self) -> float:
@@ -56,10 +66,17 @@ class Baseline:
     """The least rate of good operations that is inside."""
     most_p99_ns: float
     """The highest p99 that is inside."""
+    most_failed: float = MOST_FAILED
+    """The largest share of failed operations that is inside."""
 
     def has(self, level: Level) -> bool:
         """Return True when a sample is inside."""
-        return level.p99_ns is not None and level.rate_per_s >= self.least_per_s and level.p99_ns <= self.most_p99_ns
+        return (
+            level.p99_ns is not None
+            and level.rate_per_s >= self.least_per_s
+            and level.p99_ns <= self.most_p99_ns
+            and level.failed_share <= self.most_failed
+        )
 
 
 def baseline(levels: Iterable[Level]) -> Baseline | None:
@@ -72,6 +89,7 @@ def baseline(levels: Iterable[Level]) -> Baseline | None:
     return Baseline(
         least_per_s=min(statistics.median(rates) - _distance(rates), -_ninth_tenth([-rate for rate in rates])),
         most_p99_ns=max(statistics.median(p99s_ns) + _distance(p99s_ns), _ninth_tenth(p99s_ns)),
+        most_failed=max(_ninth_tenth([level.failed_share for level in known]), MOST_FAILED),
     )
 
 

@@ -7,7 +7,10 @@ import os
 from loadgen.faults.disk.notes import Notes, Number
 from loadgen.faults.fault import Fault
 from loadgen.faults.interpreter import FaultError
-from loadgen.target.server import ManagedServer
+from loadgen.target.server import ManagedServer, ServerError
+
+ATTEMPTS = 12
+"""The most attempts at making a disk small that a server writes to. The last has 8 MiB of room for its writes."""
 
 
 class DiskFull:
@@ -20,16 +23,32 @@ class DiskFull:
             raise FaultError("the server has no disk of its own: start it with surroundings_for([…]).")
         self._notes = Notes(server)
         self._before = self._notes[Number.REFUSED]
-        found = os.statvfs(server.data)
-        used = (found.f_blocks - found.f_bfree) * found.f_bsize
-        # A size of 0 would be no limit.
-        self._resize(max(found.f_bsize, min(self._size, used + int(fault.parameters["spare"]))))
+        self._fill(int(fault.parameters["spare"]))
 
     def effects(self) -> int:
         return self._notes[Number.REFUSED] - self._before
 
     def end(self) -> None:
         self._resize(self._size)
+
+    def _fill(self, spare: int) -> None:
+        """Make the disk as small as what is in it, and `spare` bytes more.
+
+        The kernel makes no disk smaller than what is in it, and a server under load writes on meanwhile: so the disk is
+        measured again, with twice the room each time.
+        """
+        for attempt in range(ATTEMPTS):
+            found = os.statvfs(self._server.data)
+            used = (found.f_blocks - found.f_bfree) * found.f_bsize
+            room = spare + (found.f_bsize << attempt if attempt else 0)
+            try:
+                # A size of 0 would be no limit.
+                self._resize(max(found.f_bsize, min(self._size, used + room)))
+            except ServerError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+            else:
+                return
 
     def _resize(self, size: int) -> None:
         self._server.inside("mount", "-o", f"remount,size={size}", self._server.folder)
