@@ -30,7 +30,7 @@ PROBES = 3
 OPEN_NS = 5 * NS_PER_S
 """The time after which an open breaker lets probes through: gobreaker's Timeout of upstream's settings."""
 
-P99_FLOOR_NS = 25 * NS_PER_MS
+P99_FLOOR_NS = 50 * NS_PER_MS
 """A p99 of a healthy node up to this length is never a failure: it is that of a busy machine."""
 
 LEGAL = {("closed", "open"), ("open", "half-open"), ("half-open", "open"), ("half-open", "closed")}
@@ -239,8 +239,10 @@ def breaker_legal(evidence: Evidence) -> Check:
         return Check(name, False, broken, limit)
     rest = {node: s.breaker for node, s in evidence.closed.states.items() if s.breaker} if evidence.closed else {}
     unclosed = [f"node {node}'s is {state}" for node, state in sorted({**last, **rest}.items()) if state != "closed"]
-    if unclosed and any(observed.to_ns for observed in evidence.within("recovery")):
-        return Check(name, False, f"at the end {', '.join(unclosed)}", limit)
+    if unclosed:
+        watched_ns = min((_waited_ns(evidence, each) for each in evidence.figures if each.faulted), default=0)
+        told = watched_ns >= evidence.plan.limits.recovery_ns
+        return Check(name, False if told else None, f"at the end {', '.join(unclosed)}", limit, vital=told)
     opened = sum(change.after == "open" for change in changes)
     return Check(name, True, f"transitions: {len(changes)}, to open: {opened}" if changes else "never opened", limit)
 
@@ -341,9 +343,12 @@ def _of(evidence: Evidence, node: int, *phases: str) -> Counts:
 def _kept(evidence: Evidence, node: int) -> tuple[float | None, int, int]:
     """Return the share of its rate that a node kept in the fault phase, its p99 then, and the highest that passes.
 
+    In an open loop the share is exact: the operations on the node that ended well, of those that began, and the
+    operations that began at all, of those that were due. In a closed loop it is a ratio of rates.
     The highest p99 is that of the worst of the baseline's intervals, divided by the share of the limits.
     """
-    before, during = _rate(evidence, node, "baseline"), _rate(evidence, node, "fault")
+    rate = _served if evidence.phases.get("fault", Observed()).due else _rate
+    before, during = rate(evidence, node, "baseline"), rate(evidence, node, "fault")
     if not before or during is None:
         return None, 0, 0
     latencies = (counts_of(observed, node).latency for observed in evidence.within("baseline"))
@@ -351,6 +356,14 @@ def _kept(evidence: Evidence, node: int) -> tuple[float | None, int, int]:
     latency = _of(evidence, node, "fault").latency
     p99_ns = latency.quantile(P99) if latency.count else 0
     return during / before, p99_ns, round(max(worst_ns / evidence.plan.limits.healthy, P99_FLOOR_NS))
+
+
+def _served(evidence: Evidence, node: int, phase: str) -> float | None:
+    """Return the share of operations due on a node that began and ended well; None without any."""
+    observed = evidence.phases.get(phase)
+    if observed is None or not observed.due or not (of_node := observed.of(node)).begun:
+        return None
+    return min(1.0, of_node.ok / of_node.begun) * min(1.0, observed.of().begun / observed.due)
 
 
 def _rate(evidence: Evidence, node: int, phase: str) -> float | None:

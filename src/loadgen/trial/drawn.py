@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from loadgen.faults.fault import Fault
+from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import Kind
 from loadgen.trial.plan import Phases
 from loadgen.trial.scenario import Scenario
@@ -31,6 +31,8 @@ def scenario(kinds: Sequence[Kind], seed: int, nodes: int) -> Scenario:
     return Scenario(
         name=f"seed-{seed}",
         title=f"faults drawn by seed {seed}: {names}",
+        # memcached has no files.
+        protocol="resp" if any(kind.layer is Layer.DISK for kind in kinds) else "any",
         nodes=nodes,
         rate_per_s=600.0,
         phases=PHASES,

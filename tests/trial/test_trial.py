@@ -1,0 +1,67 @@
+"""Four scenarios for real, one of each layer, with a fault and a recovery of a few seconds.
+
+The machine may be busy: what is asserted is what no lateness excuses. A limit on time may be untold (exit status 4).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from command import loadgen
+
+from loadgen.faults.kinds import Need
+from loadgen.faults.needs import missing
+
+SHORT = (
+    *("--set", "phases.settle=300ms", "--set", "phases.baseline=1200ms", "--set", "phases.recovery=2s"),
+    *("--duration", "2s", "--concurrency", "20", "--set", "rate=200", "--seed", "7", "--format", "json"),
+    *("--set", "limits.recovery=30s"),
+)
+
+OF_TIME = {"healthy nodes", "statistics", "refusals fast", "deadlines kept", "recovered"}
+"""The checks whose limits are times, which a busy machine may exceed."""
+
+
+def on_trial(scenario: str, *options: str) -> tuple[int, dict[str, Any]]:
+    done = loadgen("chaos", "--scenario", scenario, *SHORT, *options)
+    assert done.status in (0, 1, 4), done.stderr
+    document = json.loads(done.stdout)
+    [trial] = document["results"]
+    assert document["summary"]["exit_status"] == done.status
+    failed = {check["name"]: check["found"] for check in trial["checks"] if check["passed"] is False}
+    assert not set(failed) - OF_TIME, failed
+    return done.status, trial
+
+
+def answers(trial: dict[str, Any]) -> dict[str, Any]:
+    return {check["name"]: check["passed"] for check in trial["checks"]}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "needs"),
+    [
+        ("total-packet-drop", ()),
+        ("packet-loss-25-pct", (Need.ROOT, Need.NETNS, Need.NFT)),
+        ("kill-1-of-3", ()),
+        ("disk-full", (Need.ROOT, Need.TMPFS)),
+    ],
+)
+def test_a_client_comes_through_a_scenario(scenario: str, needs: tuple[Need, ...]) -> None:
+    if lacks := missing(needs):
+        pytest.skip(f"this machine lacks {'; '.join(map(str, lacks))}")
+    _, trial = on_trial(scenario)
+    found = answers(trial)
+    assert found["fault fired"] is True
+    assert found["answers right"] is True
+    assert found["nothing left"] is True
+    assert [*trial["phases"]][:4] == ["settle", "baseline", "fault", "recovery"]
+    [report] = trial["faults"]
+    assert report["fired"]
+    [spell] = report["spells"]
+    assert 1.0 < spell["ended_secs"] - spell["began_secs"] < 20.0
+    # Every operation that began has ended, in one place.
+    counted = [counts for phase in trial["phases"].values() for counts in phase["by_node"].values()]
+    began = sum(counts["begun"] for counts in counted)
+    assert began == sum(counts["ok"] + counts["wrong"] + sum(counts["errors"].values()) for counts in counted) > 100
