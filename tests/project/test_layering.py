@@ -240,7 +240,7 @@ output.formats ← units percentiles phase escape severity usage slo plan events
     output.words output.paper output.pictures trial.check trial.ended trial.observed version
 output.reports ← escape events stats compare.answers output.words output.paper output.formats units trial.check
     trial.ended
-output.tui ← lazy units escape phase percentiles severity snapshot events stats engine._histogram faults.kinds
+output.tui ← lazy units escape phase percentiles severity snapshot overload events stats engine._histogram faults.kinds
     trial.plan trial.observed trial.ended output.words output.paper
 output ← lazy errors phase events trial.ended output.words output.paper output.pictures output.reports output.formats
     output.tui

@@ -9,13 +9,16 @@ from dataclasses import replace
 import pytest
 from constructed_events import START_S
 from constructed_searches import SEARCHES
-from constructed_trials import TRIALS, S
-from dashboard_scenes import END, SCENES, trial
+from constructed_trials import MS, TRIALS, S
+from dashboard_scenes import END, OUTAGE, SCENES, trial
 
+from loadgen.events import FaultBegan
 from loadgen.output.tui.drawings import bar, plot
 from loadgen.output.tui.line import STYLES, Line, apart, cut, headed, text
 from loadgen.output.tui.model import Model
+from loadgen.output.tui.numbers import rounded
 from loadgen.output.tui.page import SECTIONS, page
+from loadgen.snapshot import Backlog, Histogram
 from loadgen.trial.ended import ChaosBegan, TrialBegan
 from loadgen.trial.plan import ClientPlan
 
@@ -65,13 +68,13 @@ def test_a_page_of_a_load_has_all_elements(columns: int, lines: int) -> None:
     found = drawn("run", columns, lines)
     assert found["header"].split() == ["loadgen", "run", "127.0.0.1:6379", "(redis", "7.0.15)", "0:40.5", "q", "stop"]
     words = " ".join(found["subject"].split())
-    assert "80 % GET, 20 % SET, 1,000,000 keys, values of 64 bytes, 50 connections, depth 8, 50,000 req/s" in words
+    assert "80 % GET, 20 % SET, 1M keys, 64-byte values, depth 8, 50,000 req/s, constant" in words
     assert re.search(r"✓connect +✓precheck +✓prefill +✓warmup +measure +drain +━+╸?─+ +26 s left", found["subject"])
     assert re.search(r"\d+\.\dK req/s +━+╸?─+ 100K +hits 97.0 %", found["throughput"])
     assert "1,800 errors (0.11 %)" in found["throughput"]
     for label in ("p50", "p90", "p99", "p99.9", "max", "count", "last interval", "so far"):
         assert label in found["table"]
-    assert re.search(r"rate +offered 50\.0K req/s, achieved \d+\.\dK req/s, backlog 0 requests", found["table"])
+    assert re.search(r"rate +offered 50\.0K, achieved \d+\.\dK req/s, backlog 0 requests$", found["table"], re.M)
     assert re.search(r"connections +50 of 50 active", found["table"])
     assert re.search(r"generator +keeps up: 2 workers, 10 % of a CPU each", found["table"])
     assert "phase: measure" in found["events"]
@@ -149,6 +152,37 @@ def test_a_workload_without_faults_has_one_phase_and_no_end() -> None:
     assert rows[-1].split() == ["baseline", "until", "you", "stop", "it"]
     assert "workload mixed" in rows[0]
     assert rows[1].strip() == "The callers do their work, and there are no faults."
+
+
+def test_a_load_under_strain_says_what_waits_and_who_was_late() -> None:
+    model, now_s = scene("run")
+    newest = model.load.sample
+    assert newest is not None
+    late = Histogram()
+    late.record_many(30 * MS, 10_000)
+    interval = replace(newest.interval, backlog=Backlog(3_108, 1_550 * MS), lag=late, lag_ours=late)
+    model.tell(replace(newest, interval=interval, growing=True))
+    rows = {text(row).split()[0]: row for row in page(model, now_s, 80, 24)["table"]}
+    assert text(rows["rate"]).endswith("backlog 1.55 s and growing")
+    assert "late: p99 of own lag 30.0 ms; 2 workers, 10 % of a CPU each" in text(rows["generator"])
+    assert {rows[name][-1][1] for name in ("rate", "generator")} == {"warn"}
+
+
+def test_faults_of_a_load_are_shown_while_they_last() -> None:
+    model, now_s = scene("run")
+    model.tell(FaultBegan(OUTAGE, 1, 0, now_s - 3.2))
+    found = {name: "\n".join(map(text, rows)) for name, rows in page(model, now_s, 80, 24).items()}
+    assert re.search(r"faults +down \(proxy\) on node 1, for 3 s", found["table"])
+    assert "fault on" in found["subject"]
+    assert len(found["events"].splitlines()) >= 4
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(0, "0"), (1, "1"), (64, "64"), (20_000, "20K"), (1_250, "1.25K"), (1e6, "1M"), (1e9, "1G"), (500, "500")],
+)
+def test_a_round_number_takes_few_characters(number: float, words: str) -> None:
+    assert rounded(number) == words
 
 
 def test_a_search_shows_its_aim_and_the_rates_that_it_has_tried() -> None:

@@ -42,8 +42,8 @@ class Faults:
             words = f"fault failed: {kind(event)} on node {event.node}: {printable(event.failure, _LONGEST)}"
             self._log.say(event.wall_s, words, "bad")
             return
-        effects = f"{figures.grouped(event.effects)} {KINDS[event.fault.kind].counts}"
-        self._log.say(event.wall_s, f"fault ended: {kind(event)} on node {event.node}, {effects}", "warn")
+        effects = f"{KINDS[event.fault.kind].counts}: {figures.grouped(event.effects)}"
+        self._log.say(event.wall_s, f"fault ended: {kind(event)} on node {event.node}; {effects}", "warn")
 
 
 def kind(event: FaultBegan | FaultEnded) -> str:

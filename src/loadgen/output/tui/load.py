@@ -51,8 +51,8 @@ class Load:
         self.hits = 0
         self.misses = 0
         self.top_per_s = 0.0
-        self.strain: tuple[str, ...] = ()
-        """The warnings on the newest interval."""
+        self.is_strained = False
+        """True when there are warnings on the newest interval."""
         self.step: Step | None = None
         """The newest rate that a search has tried."""
 
@@ -104,10 +104,10 @@ class Load:
         self.series.add(Point(event.wall_s, length_s, total.answered, ended, failed, bool(self.faults)))
         self.top_per_s = max(self.top_per_s, self.rate_per_s)
         limits = self.header.judging.limits if self.header is not None else None
-        strain = tuple(sentences.strain(event, limits))
-        if strain and not self.strain:
+        strain = sentences.strain(event, limits)
+        if strain and not self.is_strained:
             self.log.say(event.wall_s, strain[0], "warn")
-        self.strain = strain
+        self.is_strained = bool(strain)
         if event.phase != Phase.WARMUP:
             self.measured = self.measured + event.interval.latency()
             self.ended += ended

@@ -6,8 +6,10 @@ from loadgen.events import Configured, PhaseBegan
 from loadgen.output.tui.faults import kind
 from loadgen.output.tui.line import Column, Line, cells, cut, headings
 from loadgen.output.tui.load import Load
+from loadgen.output.tui.numbers import rounded
 from loadgen.output.tui.subject import Block, Stage, Subject
 from loadgen.output.words import figures, progress, search, sentences
+from loadgen.overload import BACKLOG_NS, lateness_ns
 from loadgen.percentiles import percentiles
 from loadgen.phase import Phase
 from loadgen.snapshot import Histogram
@@ -60,10 +62,10 @@ def block(load: Load, width: int, height: int, now_s: float) -> Block:
         headings(_COLUMNS),
         _row("last interval", interval),
         _row("so far", load.measured),
-        _fact("rate", _rates(load)),
+        _rates(load),
         _fact("connections", _connections(load)),
         *(_fact("faults", words, "warn") for words in _faults(load, now_s)),
-        *_generator(load),
+        _generator(load),
     ]
     return Block("latency and load", [cut(line, width) for line in lines[:height]])
 
@@ -80,11 +82,9 @@ def _words(header: Configured | None) -> str:
     if header is None:
         return "The load is being prepared."
     plan = header.plan
-    keys = figures.plural(plan.workload.keyspace.count, "key", figures.grouped)
-    values = f"values of {figures.plural(plan.workload.value_bytes, 'byte', figures.grouped)}"
-    stored = [keys, values] if plan.target.speaks.has_keys else []
-    connections = figures.plural(plan.wire.connections, "connection", figures.grouped)
-    depth = f"{connections}, depth\N{NO-BREAK SPACE}{plan.wire.pipeline_depth}"
+    keys = f"{rounded(plan.workload.keyspace.count)} keys"
+    stored = [keys, f"{rounded(plan.workload.value_bytes)}-byte values"] if plan.target.speaks.has_keys else []
+    depth = f"depth\N{NO-BREAK SPACE}{plan.wire.pipeline_depth}"
     rate = (sentences.schedule(plan, figures.grouped) or ["closed loop"])[0]
     if header.search is not None:
         rate = search.aim(header.search.limits, figures.grouped).lower()
@@ -143,14 +143,19 @@ def _fact(label: str, words: str, style: str = "") -> Line:
     return (f"{label:<{_LABEL}}", "dim"), (words, style)
 
 
-def _rates(load: Load) -> str:
+def _rates(load: Load) -> Line:
+    """Return the rates of the newest interval, and what waited at its end."""
     if load.sample is None:
-        return figures.NOTHING
+        return _fact("rate", figures.NOTHING)
     achieved = f"achieved {figures.rate(load.rate_per_s)} req/s"
     if (offered := load.offered_per_s) is None:
-        return f"{achieved}, closed loop"
-    backlog = figures.plural(load.sample.interval.backlog.requests, "request", figures.grouped)
-    return f"offered {figures.rate(offered)} req/s, {achieved}, backlog {backlog}"
+        return _fact("rate", f"{achieved}, closed loop")
+    backlog = load.sample.interval.backlog
+    rates = f"offered {figures.rate(offered)}, {achieved}"
+    if backlog.age_ns <= BACKLOG_NS:
+        return _fact("rate", f"{rates}, backlog {figures.plural(round(backlog.requests), 'request', figures.grouped)}")
+    growing = " and growing" if load.sample.growing else ""
+    return _fact("rate", f"{rates}, backlog {figures.latency(backlog.age_ns)}{growing}", "warn")
 
 
 def _connections(load: Load) -> str:
@@ -169,14 +174,14 @@ def _faults(load: Load, now_s: float) -> list[str]:
     ]
 
 
-def _generator(load: Load) -> list[Line]:
-    """Return the warnings on the newest interval, and the workers' CPU time in it."""
+def _generator(load: Load) -> Line:
+    """Return the workers' CPU time in the newest interval, and whether they were late by their own fault."""
     if load.sample is None or load.header is None:
-        return []
+        return _fact("generator", figures.NOTHING)
     workers = len(load.header.plan.workers)
     used = load.sample.interval.cpu_ns / load.sample.interval_ns / workers if workers else 0.0
-    each = " each" if workers > 1 else ""
-    cpu = f"{figures.plural(workers, 'worker')}, {100 * used:.0f} % of a CPU{each}"
-    if load.strain:
-        return [_fact("" if number else "generator", words, "warn") for number, words in enumerate((*load.strain, cpu))]
-    return [_fact("generator", f"keeps up: {cpu}" if load.offered_per_s is not None else cpu, "")]
+    cpu = f"{figures.plural(workers, 'worker')}, {100 * used:.0f} % of a CPU{' each' * (workers > 1)}"
+    limits = load.header.judging.limits
+    if late_ns := lateness_ns(load.sample.interval, limits.lag_ns, limits.lag_share):
+        return _fact("generator", f"late: p99 of own lag {figures.latency(late_ns)}; {cpu}", "warn")
+    return _fact("generator", f"keeps up: {cpu}" if load.offered_per_s is not None else cpu)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Mapping, Sequence
 
@@ -10,6 +9,7 @@ from loadgen.output.tui import of_load, of_trials
 from loadgen.output.tui.drawings import bar, plot
 from loadgen.output.tui.line import Line, Span, apart, cut, headed, heading, length
 from loadgen.output.tui.model import Model
+from loadgen.output.tui.numbers import rounded
 from loadgen.output.tui.series import Column, round_top, step_s
 from loadgen.output.tui.subject import Subject
 from loadgen.output.words import figures
@@ -127,7 +127,7 @@ def _throughput(subject: Subject, width: int) -> list[Line]:
     top = round_top(subject.top_per_s)
     rate = f"{figures.rate(round(subject.rate_per_s))} {subject.operations}/s"
     left: tuple[Span, ...] = ((f"{rate:<12}", "bold"),)
-    right: tuple[Span, ...] = ((f" {_scale(top)}", "dim"),) * bool(subject.top_per_s)
+    right: tuple[Span, ...] = ((f" {rounded(top)}", "dim"),) * bool(subject.top_per_s)
     if subject.latencies:
         right = (*right, ("   ", ""), *subject.latencies)
     room = max(4, width - length(left) - length(right))
@@ -146,16 +146,11 @@ def _plots(subject: Subject, width: int, height: int) -> list[Line]:
     shares = [(column.failed, "bad") if column else (None, "") for column in columns[-right:]]
     span = f"{subject.operations}/s, last {figures.left(left * column_s * 1e9)}"
     titles = (
-        heading(span, left, _scale(rate_top) if columns else ""),
+        heading(span, left, rounded(rate_top) if columns else ""),
         heading("errors", right, f"{figures.share(min(1.0, share_top), 0)} %" if columns else ""),
     )
     halves = zip(plot(rates, rate_top, left, height), plot(shares, min(1.0, share_top), right, height), strict=True)
     return [(*titles[0], ("  ", ""), *titles[1]), *(_beside(one, other, left) for one, other in halves)]
-
-
-def _scale(top: float) -> str:
-    """Return the rate at the end of a scale, a round number: "20K"."""
-    return re.sub(r"\.0+(?=\D|$)", "", figures.rate(top))
 
 
 def _style(column: Column, style: str) -> str:
