@@ -27,7 +27,7 @@ def test_every_nth_packet_is_lost_and_each_costs_a_retransmission(server: Manage
     with NetFaults([server]) as faults:
         loss = fault("loss", nth=20, direction="in")
         faults.begin(loss, 1)
-        seen = ask_for(server, 1.0, timeout_s=5)
+        seen = ask_for(server, 0.6, timeout_s=5)
         faults.end(loss, 1)
         assert seen.errors == {}
         # The kernel sends a lost packet again after 200 ms at the earliest: a second has room for few losses.
@@ -49,7 +49,7 @@ def test_a_filter_is_seen_by_a_client_until_its_end_and_counts(server: ManagedSe
     with NetFaults([server]) as faults:
         filtered = fault(kind, **parameters)
         faults.begin(filtered, 1)
-        seen = ask_for(server, 0.5)
+        seen = ask_for(server, 0.35)
         faults.end(filtered, 1)
         assert (seen.answered, seen.errors.keys()) == (0, errors)
         assert faults.effects(filtered, 1) >= seen.errors.total()
@@ -61,7 +61,7 @@ def test_a_link_that_is_down_silences_the_server(server: ManagedServer):
     with NetFaults([server]) as faults:
         down = fault("link_down")
         faults.begin(down, 1)
-        assert ask_for(server, 0.5).answered == 0
+        assert ask_for(server, 0.35).answered == 0
         faults.end(down, 1)
         assert answers_again(server)
         assert faults.effects(down, 1) == 1
@@ -71,7 +71,7 @@ def test_a_throttled_server_sends_no_faster_than_the_rate(server: ManagedServer)
     with NetFaults([server]) as faults:
         slow = fault("throttle", rate=20_000, burst=2_000)
         faults.begin(slow, 1)
-        seen = ask_for(server, 1.0, timeout_s=5)
+        seen = ask_for(server, 0.6, timeout_s=5)
         faults.end(slow, 1)
         # A reply is a packet of at least 70 bytes: 314 fit into a second, and tens of thousands without the fault.
         assert 0 < seen.answered <= 1_000
@@ -134,7 +134,7 @@ def test_a_delay_is_added_to_every_answer_until_its_end(server: ManagedServer):
     with NetFaults([server]) as faults:
         delay = fault("delay", delay=30 * MS, direction="out")
         faults.begin(delay, 1)
-        seen = ask_for(server, 1.0, timeout_s=5)
+        seen = ask_for(server, 0.6, timeout_s=5)
         faults.end(delay, 1)
         assert min(seen.latencies_s) >= 0.03
         assert faults.effects(delay, 1) >= seen.answered
@@ -146,7 +146,7 @@ def test_a_burst_is_lost_and_sent_again(server: ManagedServer):
     with NetFaults([server]) as faults:
         burst = fault("burst_loss", seed=3, enter=0.2, leave=0.5, direction="out")
         faults.begin(burst, 1)
-        seen = ask_for(server, 1.0, timeout_s=5)
+        seen = ask_for(server, 0.6, timeout_s=5)
         faults.end(burst, 1)
         assert seen.errors == {}
         assert faults.effects(burst, 1) >= 1

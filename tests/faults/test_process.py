@@ -5,6 +5,9 @@ from __future__ import annotations
 import socket
 import sys
 from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from kernel_faults import MEMCACHED, REDIS, answers_again, ask_for, fault, server_for
@@ -13,6 +16,7 @@ from real_servers import ask
 from loadgen.faults.interpreter import FaultError
 from loadgen.faults.process import ProcessFaults
 from loadgen.faults.process.group import Group
+from loadgen.faults.process.quota import CpuQuota
 from loadgen.target.server import ManagedServer
 
 LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has prlimit, and queues in /proc")
@@ -123,3 +127,36 @@ def test_a_fault_that_cannot_begin_says_why_and_counts_nothing(plain):
         faults.begin(fault("pause"), 1)
     faults.close()
     assert answers_again(plain)
+
+
+# ── Control groups of version 2, whose files are written as cgroup-v2.rst has them: this machine may have version 1 ──
+
+
+def grouped(folder: Path, **files: str) -> ManagedServer:
+    """A server with a control group that has these files, and with nothing else."""
+    for name, text in files.items():
+        (folder / name.replace("_", ".", 1)).write_text(text)
+    return cast("ManagedServer", SimpleNamespace(cgroups=(folder,)))
+
+
+def test_a_quota_of_version_2_is_a_share_of_a_period_and_its_end_is_the_maximum(tmp_path: Path):
+    server = grouped(tmp_path, cpu_max="max 100000\n", cpu_stat="usage_usec 5\nnr_throttled 7\n")
+    quota = CpuQuota(server, fault("cpu_quota", share=0.25))
+    assert (tmp_path / "cpu.max").read_text() == "25000 100000\n"
+    (tmp_path / "cpu.stat").write_text("usage_usec 5\nnr_throttled 10\n")
+    assert quota.effects() == 3
+    quota.end()
+    assert (tmp_path / "cpu.max").read_text() == "max 100000\n"
+
+
+def test_the_groups_of_both_versions_are_told_apart_by_their_files(tmp_path: Path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    assert Group(grouped(first, memory_limit_in_bytes="1"), "memory.limit_in_bytes", "memory.max").version == 1
+    newer = Group(
+        grouped(second, memory_max="max", memory_events="low 0\noom_kill 2\n"), "memory.limit_in_bytes", "memory.max"
+    )
+    assert (newer.version, newer.count("memory.events", "oom_kill"), newer.count("memory.events", "none")) == (2, 2, 0)
+    with pytest.raises(FaultError, match="has no control group of its own"):
+        Group(grouped(second), "cpu.cfs_quota_us", "cpu.max")

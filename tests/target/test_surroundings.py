@@ -145,3 +145,15 @@ def test_addresses_are_of_the_benchmark_range_and_never_those_of_an_interface(mo
     monkeypatch.setattr("psutil.net_if_addrs", lambda: {"lg-1": taken[:2], "lg-2": taken[2:]})
     with pytest.raises(apart.ApartError, match=r"No addresses of 198\.18\.0\.0/29 are free"):
         apart.free_pair()
+
+
+def test_control_groups_are_made_where_both_controllers_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(apart, "_CGROUPS", tmp_path)
+    with pytest.raises(apart.ApartError, match=r"The control group controller cpu is not in"):
+        apart.cgroup_parents()
+    for name in ("cpu", "memory"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cgroup.procs").touch()
+    assert [folder.relative_to(tmp_path).parts[0] for folder in apart.cgroup_parents()] == ["cpu", "memory"]
+    (tmp_path / "cgroup.subtree_control").write_text("cpuset cpu io memory pids\n")
+    assert apart.cgroup_parents() == [tmp_path]
