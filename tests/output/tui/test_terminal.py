@@ -151,6 +151,33 @@ def test_without_textual_a_hint_and_plain_text(asked: bool) -> None:
     assert "RESULTS (3.00 s)" in terminal.after
 
 
+def test_without_utf_8_a_hint_and_plain_text() -> None:
+    with InTerminal(*program(SHOWS.format(asked=True)), environ={"PYTHONIOENCODING": "ascii"}) as terminal:
+        assert terminal.finish() == 0
+    assert terminal.after.startswith("loadgen: the dashboard needs a terminal with UTF-8; plain text follows\n")
+    assert "RESULTS (3.00 s)" in terminal.after
+
+
+def test_a_file_gets_the_results_at_once_and_standard_output_after_the_dashboard(tmp_path: Path) -> None:
+    words = f"""
+from pathlib import Path
+from constructed_events import RUNS
+from loadgen import output
+file = Path({str(tmp_path / "results.json")!r})
+with output.opened(output.Wanted("json", file=str(file), dashboard=output.Dashboard())) as outputs:
+    for event in RUNS["closed_loop"]():
+        outputs.emit(event)
+    print("records so far:", len(file.read_text().splitlines()), file=sys.stderr)
+"""
+    with InTerminal(*program(words)) as terminal:
+        assert terminal.finish() == 0
+    restored(terminal)
+    records = (tmp_path / "results.json").read_text().splitlines()
+    assert sum('"type":"sample"' in record for record in records) == 3
+    assert terminal.after.startswith(f"records so far: {len(records)}\n")
+    assert "RESULTS (3.00 s)" in terminal.after
+
+
 @pytest.mark.parametrize("asked", [True, False])
 def test_without_a_terminal_a_hint_for_one_who_asked_and_plain_text(asked: bool) -> None:
     finished = subprocess.run(program(SHOWS.format(asked=asked)), capture_output=True, text=True, timeout=60)
