@@ -43,6 +43,8 @@ RESULT = """{{"type":"result","ts":"2026-11-21T10:00:00Z","loop":"closed","throu
 MORE_BRIEFLY = {
     "open-loop.toml": [f"slo{table}.{name}=30s" for table, name in (("", "p99"), ("", "p999"), (".get", "p99"))],
     "ramp.toml": ['workload.phase=[{for = "50ms", shape = "ramp", rate = [100, 1000]}]'],
+    "fault-kill.toml": ['fault=[{kind = "kill", at = "20ms", for = "10ms"}]'],
+    "fault-latency.toml": ['fault=[{kind = "latency", at = "10ms"}]'],
     "slo-search.toml": [*up_to(500), "slo.p99=30s", "slo.p999=30s", "workload.saturation_search.sample_window=100ms"],
 }
 
@@ -111,7 +113,11 @@ def test_every_loadgen_command_in_the_documents_works(
         parse(selftest.SYNTAX, more)
     else:
         with RealServer.redis() as server:
-            here = [] if "--embedded" in words else [f'target.endpoints=["127.0.0.1:{server.port}"]']
+            here = (
+                []
+                if "--embedded" in words or "fault-kill" in command
+                else [f'target.endpoints=["127.0.0.1:{server.port}"]']
+            )
             further = [setting for name, settings in MORE_BRIEFLY.items() if name in command for setting in settings]
             fewer = ["-n", "1k"] if "-n" in words else []
             printed = works([*words, *fewer], [*BRIEFLY, *further, *here]).stdout

@@ -9,7 +9,15 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.table import Table, duration_key
@@ -41,6 +49,7 @@ _NODE_SCHEMA = {"type": "integer", "minimum": 1}
 Nodes = Annotated[
     tuple[int, ...],
     BeforeValidator(_nodes),
+    PlainSerializer(lambda nodes: [*nodes] or "all", when_used="json"),
     WithJsonSchema(
         {
             "anyOf": [
