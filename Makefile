@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws lint type bench bench-client bench-proxy simulate gates stills fuzz cover clean
+.PHONY: help run build test laws lint type bench bench-client bench-proxy simulate gates stills trials fuzz cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -62,6 +62,9 @@ simulate: $(BUILT)  ## how often the rule of comparisons errs, in simulated suit
 
 gates: $(BUILT)  ## how often a gate is right on this host, with real servers: an hour or more
 	$(BIN)/python benchmark/gates.py $(ARGS)
+
+trials: $(BUILT)  ## clients under faults at full length, and every scenario once: an hour, as root, nightly in CI
+	$(BIN)/python benchmark/trials.py $(ARGS)
 
 stills: $(BUILT)  ## whether a generator that stands still is found out, and only then: ten minutes, as root
 	$(BIN)/python benchmark/stills.py $(ARGS)

@@ -23,7 +23,8 @@ from real_servers import RealServer
 from runs import sets, up_to
 
 from loadgen.cli.options import parse
-from loadgen.cli.verbs import selftest
+from loadgen.cli.trials import cases_of
+from loadgen.cli.verbs import chaos, selftest
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmark/*.md")])
 LOADGEN = [sys.executable, "-m", "loadgen"]
@@ -108,6 +109,13 @@ def test_every_loadgen_command_in_the_documents_works(
         with RealServer.redis() as server:
             works(["run", "--port", str(server.port), *BRIEF_RUN, "-o", "result.json"])
         assert "throughput" in works(words).stdout
+    elif verb == "chaos":
+        # Trials take their time: tests/trial/test_trial.py runs some. What only prints is run.
+        given = parse(chaos.SYNTAX, more)
+        if given.list or given.show is not None:
+            assert works(words).stdout
+        else:
+            assert cases_of(given, 1)
     elif verb == "selftest":
         # What it does is tested with the search (tests/runner/test_search.py).
         parse(selftest.SYNTAX, more)
