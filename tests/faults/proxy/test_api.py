@@ -166,24 +166,26 @@ def test_metrics_are_there_when_they_are_wanted() -> None:
     assert "process_resident_memory_bytes" in text
 
 
-def test_draws_can_be_read_and_a_seed_repeats_them() -> None:
-    def drawn(seed: int) -> list[tuple[object, ...]]:
-        with ManagedProxy(seed=seed) as proxy:
-            with socket.create_server((HOST, 0)) as server:
-                listen = proxy.api.create("one", f"{HOST}:0", f"{HOST}:{server.getsockname()[1]}")
-                proxy.api.add_toxic("one", NewToxic("t", "latency", toxicity=0.5))
-                for _ in range(20):
-                    with socket.create_connection((HOST, int(listen.split(":")[1])), 20) as client:
-                        server.accept()[0].close()
-                        assert client.recv(1) == b""
-                said = proxy.api.draws()
-        assert said["seed"] == seed
-        assert said["count"] == 20
-        return [(draw["connection"], draw["what"], draw["value"]) for draw in said["draws"]]
+def test_draws_can_be_read_and_a_seed_repeats_them(managed: ManagedProxy) -> None:
+    def drawn(seed: int | None) -> list[tuple[object, ...]]:
+        before = managed.api.draws()["count"]
+        with socket.create_server((HOST, 0)) as server:
+            listen = managed.api.create("one", f"{HOST}:0", f"{HOST}:{server.getsockname()[1]}")
+            managed.api.add_toxic("one", NewToxic("t", "latency", toxicity=0.5, seed=seed))
+            for _ in range(20):
+                with socket.create_connection((HOST, int(listen.split(":")[1])), 20) as client:
+                    server.accept()[0].close()
+                    assert client.recv(1) == b""
+            managed.api.delete("one")
+        said = managed.api.draws()
+        assert said["count"] == before + 20
+        return [(draw["connection"], draw["what"], draw["value"]) for draw in said["draws"][-20:]]
 
-    first = drawn(3)
+    # The seed of the process, where a toxic has none of its own.
+    assert managed.api.draws()["seed"] == 1
+    first = drawn(1)
     assert [number for number, _, _ in first] == list(range(1, 21))
-    assert drawn(3) == first
+    assert drawn(None) == first
     assert drawn(4) != first
 
 

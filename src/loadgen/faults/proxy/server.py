@@ -15,11 +15,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
 
 import uvloop
 
-from loadgen.errors import LoadgenError, TargetError
+from loadgen.errors import LoadgenError, OutputError, TargetError
 from loadgen.escape import printable
 from loadgen.faults.proxy._pump import Pump
 from loadgen.faults.proxy.api import address
@@ -165,19 +164,35 @@ class ProxyServer:
         # What is imported stays to the end: collections need not look at it.
         gc.freeze()
         with contextlib.ExitStack() as stack:
-            uvloop.run(self._serve(self._draw_file(stack)))
+            uvloop.run(self._serve(self._draw_writer(stack)))
 
-    def _draw_file(self, stack: contextlib.ExitStack) -> TextIO | None:
+    def _draw_writer(self, stack: contextlib.ExitStack) -> Callable[[str], None] | None:
+        """Return what writes lines to the file of draws; it raises OutputError, which ends the process."""
         if self.draws_to is None:
             return None
-        try:
-            return stack.enter_context(self.draws_to.open("w", encoding="utf-8"))
-        except OSError as error:
-            raise TargetError(
-                f"The draws cannot be written to {self.draws_to} ({error.strerror}): correct --log-draws."
-            ) from None
+        path = self.draws_to
 
-    async def _serve(self, draw_file: TextIO | None) -> None:
+        def failed(error: OSError) -> OutputError:
+            return OutputError(
+                f"The draws cannot be written to {printable(str(path))} ({error.strerror}): make room for them, or "
+                "correct --log-draws."
+            )
+
+        try:
+            # Unbuffered: each line is in the file when the draw takes effect.
+            file = stack.enter_context(path.open("wb", buffering=0))
+        except OSError as error:
+            raise failed(error) from None
+
+        def write(line: str) -> None:
+            try:
+                file.write(line.encode())
+            except OSError as error:
+                raise failed(error) from None
+
+        return write
+
+    async def _serve(self, write_draw: Callable[[str], None] | None) -> None:
         loop = asyncio.get_running_loop()
         stop: asyncio.Future[None] = loop.create_future()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -186,7 +201,7 @@ class ProxyServer:
             loop.add_signal_handler(number, _settle, stop)
         loop.set_exception_handler(lambda loop, context: _settle(stop, context.get("exception")))
         tell = _print_event if self.verbose else None
-        log = DrawLog(draw_file)
+        log = DrawLog(write_draw)
         sockets = Sockets(loop, tell)
         proxies = Proxies(sockets, log, secrets.randbits(63) if self.seed is None else self.seed)
         offered = Offered(self.proxy_metrics, process_readings if self.runtime_metrics else None)
@@ -229,10 +244,10 @@ class ProxyServer:
 
     def _announce(self, proxies: Proxies, host: str, port: int) -> None:
         url = f"http://{address.joined(host, port)}"
-        print(f"loadgen proxy: API listening on {url}, seed {proxies.seed}; Ctrl-C stops it", flush=True)
+        _say(f"loadgen proxy: API listening on {url}, seed {proxies.seed}; Ctrl-C stops it")
         for proxy in proxies:
             state = "" if proxy.enabled else " (disabled)"
-            print(f"proxy {printable(proxy.name)}: {proxy.listen} → {printable(proxy.upstream)}{state}", flush=True)
+            _say(f"proxy {printable(proxy.name)}: {proxy.listen} → {printable(proxy.upstream)}{state}")
 
 
 def _settle(stop: asyncio.Future[None], error: BaseException | None = None) -> None:
@@ -244,7 +259,13 @@ def _settle(stop: asyncio.Future[None], error: BaseException | None = None) -> N
 
 
 def _print_event(line: str) -> None:
-    print(f"{datetime.now():%H:%M:%S.%f} {printable(line, 500)}", flush=True)
+    _say(f"{datetime.now():%H:%M:%S.%f} {printable(line, 500)}")
+
+
+def _say(line: str) -> None:
+    # The proxy goes on when nobody reads its lines any more.
+    with contextlib.suppress(OSError, ValueError):
+        print(line, flush=True)
 
 
 def raise_file_limit() -> None:

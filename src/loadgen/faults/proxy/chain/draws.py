@@ -1,4 +1,4 @@
-"""Random draws of toxics, seeded and logged: equal seeds give equal draws. No I/O but the log's own file.
+"""Random draws of toxics, seeded and logged: equal seeds give equal draws. No I/O.
 
 Each toxic draws for each connection from a stream of its own, so that a draw depends on the seed, the toxic and the
 connection's number, and not on the order in which connections are served.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from random import Random
-from typing import TextIO
 
 KEPT = 10_000
-"""The number of draws that the log keeps in memory; a file has all of them."""
+"""The number of draws that the log keeps; whoever is told each draw may keep all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +36,17 @@ class Draw:
 
 
 class DrawLog:
-    """The log of all draws of one process."""
+    """The log of all draws of one process. `write` receives each draw as a line of JSON."""
 
-    def __init__(self, file: TextIO | None = None) -> None:
+    def __init__(self, write: Callable[[str], None] | None = None) -> None:
         self.count = 0
         self.kept: deque[Draw] = deque(maxlen=KEPT)
-        self._file = file
+        self._write = write
 
     def add(self, draw: Draw) -> None:
         self.kept.append(draw)
-        if self._file is not None:
-            self._file.write(json.dumps(asdict(draw)) + "\n")
-            self._file.flush()
+        if self._write is not None:
+            self._write(json.dumps(asdict(draw)) + "\n")
 
 
 class Draws:
