@@ -79,6 +79,22 @@ def test_a_server_without_descriptors_leaves_connections_in_the_listeners_queue(
 
 
 @LINUX_ONLY
+def test_a_connection_that_closes_makes_no_room_for_another(plain):
+    faults, limit = ProcessFaults([plain]), fault("fd_limit")
+    with socket.create_connection((plain.host, plain.port), timeout=20) as first:
+        first.sendall(b"mn\r\n")
+        assert first.recv(100) == b"MN\r\n"
+        faults.begin(limit, 1)
+        # What is open goes on.
+        first.sendall(b"mn\r\n")
+        assert first.recv(100) == b"MN\r\n"
+    assert ask_for(plain, 0.5).answered == 0
+    faults.end(limit, 1)
+    assert faults.effects(limit, 1) >= 1
+    assert answers_again(plain)
+
+
+@LINUX_ONLY
 def test_a_server_with_spare_descriptors_still_accepts_so_many(plain):
     faults, limit = ProcessFaults([plain]), fault("fd_limit", spare=100)
     faults.begin(limit, 1)

@@ -275,9 +275,16 @@ ROWS = (
     Kind(
         "fd_limit",
         Layer.PROCESS,
-        "limits the descriptors of the server to those that it has open",
+        "limits the descriptors of the server, so that it can accept no further connection, also when one closes",
         "connections that could not be accepted",
-        (Parameter("spare", Measure.COUNT, 0, "the descriptors that the server may still open"),),
+        (
+            Parameter(
+                "spare",
+                Measure.COUNT,
+                0,
+                "the descriptors that are left for connections, those that are open among them",
+            ),
+        ),
     ),
     # The disk. These are judged on a server's acknowledged writes.
     Kind(

@@ -1,11 +1,14 @@
-"""The file descriptors of a server, limited to those that it has open."""
+"""The file descriptors of a server, limited so that it can accept no further connection."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from loadgen.faults.fault import Fault
@@ -21,7 +24,9 @@ _INTERVAL_S = 0.001
 
 
 class DescriptorLimit:
-    """A server that can accept no connection. It counts the connections that wait for the server to accept them.
+    """A server whose connections go on, and which has no descriptor for another, also when one closes.
+
+    It counts the connections that wait for the server to accept them.
 
     The kernel takes a connection out of the listener's queue only after it has found a descriptor for it: what lies in
     the queue of a server that has none left is what could not be accepted. A connection that its client closes stays
@@ -40,7 +45,7 @@ class DescriptorLimit:
         self._connection = _accepted(server)
         try:
             self._before = _soft_limit(pid)
-            _set(pid, str(_limit(_descriptors(pid), int(fault.parameters["spare"]))))
+            _set(pid, str(_limit(_descriptors(pid, server.port), int(fault.parameters["spare"]))))
         except OSError as error:
             self._connection.close()
             raise FaultError(f"the descriptors of process {pid} could not be limited ({error}).") from None
@@ -76,8 +81,16 @@ def _accepted(server: ManagedServer) -> socket.socket:
     return connection
 
 
-def _descriptors(pid: int) -> set[int]:
-    return {int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()}
+def _descriptors(pid: int, port: int) -> set[int]:
+    """Return the descriptors that a process has open for other things than connections to its port."""
+    connections = {f"socket:[{each.inode}]" for each in _sockets(pid) if each.port == port and each.state != _LISTEN}
+    found = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        # A descriptor may be closed meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            if str(path.readlink()) not in connections:
+                found.add(int(path.name))
+    return found
 
 
 def _soft_limit(pid: int) -> str:
@@ -117,16 +130,26 @@ def _limit(taken: set[int], spare: int) -> int:
 def waiting(pid: int, port: int) -> int:
     """Return the connections that wait to be accepted on a port, in the network namespace of a process.
 
-    For a listener, `rx_queue` of proc_net(5)'s tcp is the length of its queue. 0 when the process is gone.
+    For a listener, `rx_queue` is the length of its queue. 0 when the process is gone.
     """
-    found = 0
+    return sum(each.queued for each in _sockets(pid) if each.port == port and each.state == _LISTEN)
+
+
+@dataclass(frozen=True, slots=True)
+class _Socket:
+    port: int
+    state: str
+    queued: int
+    inode: str
+
+
+def _sockets(pid: int) -> Iterator[_Socket]:
+    """Yield the TCP sockets in the network namespace of a process, by tcp and tcp6 of proc_net(5)."""
     for name in ("tcp", "tcp6"):
         try:
             lines = Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
         except OSError:
             continue
         for line in lines:
-            _, local, _, state, queues = line.split()[:5]
-            if state == _LISTEN and int(local.rpartition(":")[2], 16) == port:
-                found += int(queues.partition(":")[2], 16)
-    return found
+            _, local, _, state, queues, _, _, _, _, inode = line.split()[:10]
+            yield _Socket(int(local.rpartition(":")[2], 16), state, int(queues.partition(":")[2], 16), inode)
