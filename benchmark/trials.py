@@ -209,8 +209,8 @@ def matrix(names: Sequence[str]) -> Iterator[tuple[str, bool]]:
             because = f": {'; '.join(trial['could_not_run'])}" if trial["could_not_run"] else ""
             yield (
                 (
-                    f"- {'ok' if holds else '**NOT OK**'} {name} with {client}: {trial['verdict']}, {began} operations began "
-                    f"and {ended} ended, fault fired: {'yes' if fired else 'no'}{because}"
+                    f"- {'ok' if holds else '**NOT OK**'} {name} with {client}: {trial['verdict']}, "
+                    f"{began} operations began and {ended} ended, fault fired: {'yes' if fired else 'no'}{because}"
                 ),
                 holds,
             )

@@ -41,7 +41,7 @@ def test_phases_and_faults_come_in_their_order() -> None:
         "7.2 +kill 1",
         "9.2 -kill 1",
         "9.2 recovery",
-        "19.2 over",
+        "20.7 over",
     ]
 
 

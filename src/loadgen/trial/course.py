@@ -16,6 +16,11 @@ LEAD_NS = 200_000_000
 """The time from the beginning of the fault phase to the first fault, so that every caller is in the phase by then."""
 
 
+GRACE_NS = 1_500_000_000
+"""The time by which the recovery is longer than planned: a fault may end late, as a server takes time to start, and a
+node is back when it has been so for a second."""
+
+
 @dataclass(frozen=True, slots=True)
 class Enter:
     """A phase begins."""
@@ -86,7 +91,7 @@ def _actions(phases: Phases, faults: tuple[Fault, ...], nodes: int, start_ns: in
         if not length_ns:
             return found
         at_ns += length_ns
-    return [*sorted(found, key=_place), Over(at_ns)]
+    return [*sorted(found, key=_place), Over(at_ns + GRACE_NS * bool(faults))]
 
 
 def _place(action: Action) -> tuple[int, int]:
