@@ -17,9 +17,9 @@ At all times: constructing + idle + active = total ≤ max size, and opened − 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from loadgen.client.connection import Connection, Place
 
@@ -67,59 +67,11 @@ class PoolStats:
         return self.constructing + self.idle + self.active
 
 
-class Idle(Protocol):
-    """The order in which idle connections are used."""
-
-    def __len__(self) -> int: ...
-
-    def put(self, connection: Connection) -> None: ...
-
-    def take(self) -> Connection:
-        """Remove and return the connection to be used next. There is one."""
-
-    def remove(self, connection: Connection) -> None: ...
-
-
-class Stack:
-    """The connection that was put last comes first."""
-
-    def __init__(self) -> None:
-        self._connections: list[Connection] = []
-
-    def __len__(self) -> int:
-        return len(self._connections)
-
-    def put(self, connection: Connection) -> None:
-        self._connections.append(connection)
-
-    def take(self) -> Connection:
-        return self._connections.pop()
-
-    def remove(self, connection: Connection) -> None:
-        self._connections.remove(connection)
-
-
-class Queue:
-    """The connection that was put first comes first."""
-
-    def __init__(self) -> None:
-        self._connections: deque[Connection] = deque()
-
-    def __len__(self) -> int:
-        return len(self._connections)
-
-    def put(self, connection: Connection) -> None:
-        self._connections.append(connection)
-
-    def take(self) -> Connection:
-        return self._connections.popleft()
-
-    def remove(self, connection: Connection) -> None:
-        self._connections.remove(connection)
-
-
-KINDS: dict[str, type[Stack | Queue]] = {"puddle": Stack, "channel": Queue}
-"""The kinds of pools, by the name in the options."""
+KINDS: dict[str, Callable[[deque[Connection]], Callable[[], Connection]]] = {
+    "puddle": lambda idle: idle.pop,
+    "channel": lambda idle: idle.popleft,
+}
+"""The kinds of pools, by the name in the options: the end of the row of idle connections that is used next."""
 
 
 class Pool(Generic[Waiter]):
@@ -134,7 +86,9 @@ class Pool(Generic[Waiter]):
         self.node = node
         self.doomed: list[Connection] = []
         """The connections that the pool has given up."""
-        self._idle: Idle = KINDS[kind]()
+        self._idle: deque[Connection] = deque()
+        """In the order in which they came to rest."""
+        self._next_idle = KINDS[kind](self._idle)
         self._limited = bool(settings.max_lifetime_ns or settings.max_idle_ns)
         self._constructing: dict[Connection, Waiter | None] = {}
         """For whom each connection is dialled; None after its caller gave up."""
@@ -149,10 +103,10 @@ class Pool(Generic[Waiter]):
 
     def acquire(self, waiter: Waiter, now_ns: int) -> Connection | None:
         """Ask for a connection: return an active one, one to be dialled for the waiter, or None while it waits."""
-        if len(self._idle) and not self._limited:
+        if self._idle and not self._limited:
             # With an idle connection there is room, and with room nobody waits.
             self._acquires += 1
-            connection = self._idle.take()
+            connection = self._next_idle()
             connection.place = Place.ACTIVE
             self._active.add(connection)
             return connection
@@ -198,7 +152,7 @@ class Pool(Generic[Waiter]):
             self._close(connection)
         else:
             connection.place = Place.IDLE
-            self._idle.put(connection)
+            self._idle.append(connection)
 
     def discard(self, connection: Connection) -> None:
         """Take a connection out, idle or active, that must not be used again."""
@@ -219,8 +173,8 @@ class Pool(Generic[Waiter]):
     def take_idle(self, now_ns: int) -> list[Connection]:
         """Acquire every idle connection for a health check; those past a limit are closed instead."""
         taken = []
-        while len(self._idle):
-            connection = self._idle.take()
+        while self._idle:
+            connection = self._next_idle()
             if self._is_old(connection, now_ns) or self._is_unused(connection, now_ns):
                 self._close(connection)
             else:
@@ -238,8 +192,8 @@ class Pool(Generic[Waiter]):
 
     def close_idle(self) -> None:
         """Close every idle connection."""
-        while len(self._idle):
-            self._close(self._idle.take())
+        while self._idle:
+            self._close(self._next_idle())
 
     def stats(self) -> PoolStats:
         """Return the pool as it is now."""
@@ -267,8 +221,8 @@ class Pool(Generic[Waiter]):
         return len(self._active) + len(self._constructing) < self.settings.max_size
 
     def _take(self, waiter: Waiter, since_ns: int, now_ns: int) -> Connection:
-        while len(self._idle):
-            connection = self._idle.take()
+        while self._idle:
+            connection = self._next_idle()
             if self._is_old(connection, now_ns) or self._is_unused(connection, now_ns):
                 self._close(connection)
                 continue
@@ -295,7 +249,7 @@ class Pool(Generic[Waiter]):
 
     def _rest(self, connection: Connection) -> None:
         connection.place = Place.IDLE
-        self._idle.put(connection)
+        self._idle.append(connection)
 
     def _close(self, connection: Connection) -> None:
         connection.place = Place.CLOSED
