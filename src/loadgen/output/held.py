@@ -20,13 +20,15 @@ class Held:
         self._output = output
         self._is_shown = is_shown
         self._summary = summary
+        self._silent: Kinds = getattr(output, "silent", frozenset())
+        """The kinds that the output would not show, which need not be kept."""
         self._events: list[Event] = []
 
     def emit(self, event: Event) -> None:
         if not self._is_shown():
             self._release()
             self._output.emit(event)
-        elif not (self._summary and _is_live(event)):
+        elif type(event) not in self._silent and not (self._summary and _is_live(event)):
             self._events.append(event)
 
     def close(self) -> None:
