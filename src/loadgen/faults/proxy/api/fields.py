@@ -6,6 +6,7 @@ type is what the error names.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ class Fields:
     types: Mapping[str, str | Fields]
     go_type: str = ""
     """The type's whole name, for a value that is no object."""
+    inner: str = ""
+    """The struct in the struct that has all fields but those of `own`."""
+    own: frozenset[str] = frozenset()
 
     def decoded(self, value: Value, path: str = "") -> dict[str, object]:
         """Return the fields that the value sets; a struct in it as a dictionary. Raises JsonError."""
@@ -34,7 +38,8 @@ class Fields:
         for name, inner in self._members(value):
             if inner is None:
                 continue
-            where, wanted = f"{path}{name}", self.types[name]
+            outer = f"{path}{self.inner}." if self.inner and name not in self.own else path
+            where, wanted = f"{outer}{name}", self.types[name]
             if isinstance(wanted, Fields):
                 if not isinstance(inner, Object):
                     raise JsonError(self._mismatch(_kind(inner), where, wanted.go_type))
@@ -68,9 +73,12 @@ class Fields:
                 return value
             case "float32" if isinstance(value, Number):
                 try:
-                    return struct.unpack("f", struct.pack("f", float(value)))[0]
+                    single: float = struct.unpack("f", struct.pack("f", float(value)))[0]
                 except OverflowError:
-                    raise JsonError(self._mismatch(f"number {value}", where, wanted)) from None
+                    single = math.inf
+                if math.isinf(single):
+                    raise JsonError(self._mismatch(f"number {value}", where, wanted))
+                return single
             case "int" | "int64" if isinstance(value, Number):
                 if not value.removeprefix("-").isdigit() or len(value) > 20 or int(value) not in INT64:
                     raise JsonError(self._mismatch(f"number {value}", where, wanted))

@@ -30,6 +30,13 @@ _PROXY = Fields(
     {"name": "string", "listen": "string", "upstream": "string", "enabled": "bool"},
     "toxiproxy.Proxy",
 )
+_POPULATED = Fields(
+    "",
+    _PROXY.types,
+    'struct { toxiproxy.Proxy; Enabled *bool "json:\\"enabled\\"" }',
+    inner="Proxy",
+    own=frozenset({"enabled"}),
+)
 _TOXIC = Fields(
     "ToxicWrapper",
     {
@@ -287,7 +294,7 @@ def populating(body: bytes) -> list[tuple[str, str, str, bool]]:
     except JsonError as error:
         raise ApiError(HTTPStatus.BAD_REQUEST, f"bad request body: {error}") from None
     try:
-        decoded = _PROXY.decoded_list(value, '[]struct { toxiproxy.Proxy; Enabled *bool "json:\\"enabled\\"" }')
+        decoded = _POPULATED.decoded_list(value, f"[]{_POPULATED.go_type}")
     except JsonError as error:
         raise ApiError(HTTPStatus.BAD_REQUEST, f"bad request body: {error}") from None
     for number, given in enumerate(decoded, 1):
