@@ -14,7 +14,7 @@ from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.interpreter import FaultError
 from loadgen.faults.kinds import KINDS
 from loadgen.faults.proxy.client import ProxyApiError
-from loadgen.faults.proxy.interpreter import ATTRIBUTES, ProxyInterpreter
+from loadgen.faults.proxy.interpreter import ATTRIBUTES, ProxyInterpreter, toxic_of
 from loadgen.faults.proxy.managed import ManagedProxy
 from loadgen.plan import Endpoint
 
@@ -89,6 +89,29 @@ def test_every_kind_of_the_layer_has_a_toxic_or_is_down() -> None:
     for kind in ATTRIBUTES:
         parameters = {parameter.name for parameter in KINDS[kind].parameters}
         assert parameters == {name for name, _ in ATTRIBUTES[kind].values()} | {"stream", "toxicity"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "attributes"),
+    [
+        ("latency", {"delay": 250_000_000, "jitter": 20_000_000}, {"latency": 250, "jitter": 20}),
+        ("latency", {"delay": 1_600_000}, {"latency": 2, "jitter": 0}),
+        # 0 is another fault, or none.
+        ("latency", {"delay": 1_000}, {"latency": 1, "jitter": 0}),
+        ("bandwidth", {"rate": 125_000}, {"rate": 125}),
+        ("bandwidth", {"rate": 1}, {"rate": 1}),
+        ("bandwidth", {}, {"rate": 0}),
+        ("timeout", {"timeout": 100_000_000}, {"timeout": 100}),
+        ("slicer", {"delay": 10_000}, {"average_size": 64, "size_variation": 16, "delay": 10}),
+        ("limit_data", {"bytes": 77}, {"bytes": 77}),
+    ],
+)
+def test_parameters_become_attributes_in_the_units_of_the_api(
+    kind: str, parameters: dict[str, int], attributes: dict[str, int]
+) -> None:
+    made = toxic_of(fault_of(kind, **parameters, toxicity=0.5, stream="upstream"), "name")
+    assert made.attributes == attributes
+    assert (made.name, made.type, made.stream, made.toxicity, made.seed) == ("name", kind, "upstream", 0.5, 7)
 
 
 def test_a_fault_takes_effect_is_counted_and_ends(managed: ManagedProxy) -> None:
