@@ -177,7 +177,7 @@ trial.caller ← units errors engine._time engine._reactor worker trial.observed
 trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller
 trial.scenario ← faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
-trial.evidence ← faults.report trial.ended trial.observed trial.plan
+trial.evidence ← faults.fault faults.report trial.ended trial.observed trial.plan
 trial.account ← stats faults.report trial.ended trial.evidence trial.observed trial.plan
 trial.course ← faults.fault faults.timeline trial.plan
 trial.drawn ← units faults.fault faults.kinds trial.plan trial.scenario
@@ -232,7 +232,7 @@ record ← phase errors escape events compare.round compare.answers smoke.ended 
 # Events to text.
 output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.verdict
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
-    faults.kinds faults.report trial.check trial.ended trial.observed trial.plan
+    faults.kinds faults.report trial.check trial.ended trial.observed trial.plan trial.evidence
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.answers output.words output.paper
 output.formats ← units percentiles phase escape severity usage slo plan events stats judge.verdict

@@ -342,6 +342,7 @@ def test_a_fault_on_one_group_s_way_is_on_the_node_itself() -> None:
     split = Fault("down", Layer.PROXY, on=(5,))
     found = evidence(plan=replace(PLAN, groups=2, faults=(split,)), faults=[report(split, node=5)])
     assert found.faulted == {2}
+    assert check("fault fired", found).found == "down (proxy) on node 2 of group 2: connections closed or refused 1"
     assert found.spells(2) == ((FAULT, RECOVERY),)
 
 

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from command import loadgen
+from command import Running, loadgen
 
 from loadgen.faults.kinds import Need
 from loadgen.faults.needs import missing
@@ -65,3 +65,25 @@ def test_a_client_comes_through_a_scenario(scenario: str, needs: tuple[Need, ...
     counted = [counts for phase in trial["phases"].values() for counts in phase["by_node"].values()]
     began = sum(counts["begun"] for counts in counted)
     assert began == sum(counts["ok"] + counts["wrong"] + sum(counts["errors"].values()) for counts in counted) > 100
+
+
+def test_an_interrupt_ends_the_faults_and_prints_what_there_is() -> None:
+    long = ("--set", "phases.settle=200ms", "--set", "phases.baseline=500ms", "--set", "phases.fault=300s")
+    words = ("chaos", "--scenario", "single-node-failure", *long, "--concurrency", "10", "--format", "ndjson")
+    with Running(*words) as running:
+        running.wait_for("fault", begins=True)
+        running.interrupt()
+        finished = running.finish()
+    assert finished.status == 130
+    *_, last = finished.records
+    assert (last["type"], last["interrupted"], last["verdict"], last["checks"]) == ("trial", True, "interrupted", [])
+    ends = [record for record in finished.records if record["type"] == "fault" and not record["begins"]]
+    assert len(ends) == 1
+    assert last["phases"]["baseline"]["all"]["ok"] > 0
+
+
+@pytest.mark.parametrize("client", ["nowhere:Client", "os:path"])
+def test_a_factory_that_is_none_is_a_mistake_in_one_sentence(client: str) -> None:
+    done = loadgen("chaos", "--duration", "1s", "--nodes", "1", "--client", client, "-q")
+    assert done.status == 2, done.stdout
+    assert done.stderr.startswith(f"loadgen: The client {client} ") or client in done.stderr

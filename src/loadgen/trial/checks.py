@@ -14,7 +14,7 @@ from loadgen.faults.kinds import KINDS
 from loadgen.trial.account import P99, counts_of
 from loadgen.trial.check import Check
 from loadgen.trial.ended import NodeFigures
-from loadgen.trial.evidence import NOWHERE, Evidence
+from loadgen.trial.evidence import NOWHERE, Evidence, in_words
 from loadgen.trial.observed import Counts, NodeState, Observed
 from loadgen.units import NS_PER_MS, NS_PER_S, percent, span
 
@@ -49,9 +49,11 @@ def fault_fired(evidence: Evidence) -> Check | None:
     if not evidence.plan.faults:
         return None
     name, limit = "fault fired", "every fault"
-    failures = [f"{report.fault}: {report.failure}" for report in evidence.faults if report.failure]
+    failures = [
+        f"{in_words(report.fault, evidence.plan)}: {report.failure}" for report in evidence.faults if report.failure
+    ]
     idle = [
-        f"{report.fault} had no effect: {KINDS[report.fault.kind].counts} {report.effects}, "
+        f"{in_words(report.fault, evidence.plan)} had no effect: {KINDS[report.fault.kind].counts} {report.effects}, "
         f"and at least {KINDS[report.fault.kind].least} had to be"
         for report in evidence.faults
         if not report.failure and not report.fired
@@ -60,7 +62,10 @@ def fault_fired(evidence: Evidence) -> Check | None:
     if failures or idle or missing:
         unbegun = [f"{missing} of {len(evidence.plan.faults)} faults did not begin"] * bool(missing)
         return Check(name, None, "; ".join([*failures, *idle, *unbegun]), limit)
-    did = (f"{report.fault}: {KINDS[report.fault.kind].counts} {report.effects:,}" for report in evidence.faults)
+    did = (
+        f"{in_words(report.fault, evidence.plan)}: {KINDS[report.fault.kind].counts} {report.effects:,}"
+        for report in evidence.faults
+    )
     return Check(name, True, "; ".join(did), limit)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.report import FaultReport
 from loadgen.trial.ended import NodeFigures
 from loadgen.trial.observed import NodeState, Observed, Transition
@@ -76,6 +77,14 @@ class Evidence:
 def real_node(number: int, plan: TrialPlan) -> int:
     """Return the node that a fault's number means: those of the second group of callers follow the first's."""
     return (number - 1) % plan.nodes + 1
+
+
+def in_words(fault: Fault, plan: TrialPlan) -> str:
+    """Return a fault in words, with the numbers of nodes as users know them: "down (proxy) on node 2 of group 2"."""
+    if plan.groups == 1 or fault.layer is not Layer.PROXY or not fault.on:
+        return str(fault)
+    places = (f"node {real_node(node, plan)} of group {(node - 1) // plan.nodes + 1}" for node in fault.on)
+    return f"{fault.kind} ({fault.layer}) on {', '.join(places)}"
 
 
 def faulted_nodes(plan: TrialPlan) -> frozenset[int]:

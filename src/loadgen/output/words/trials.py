@@ -12,6 +12,7 @@ from loadgen.output.words import figures
 from loadgen.severity import Severity
 from loadgen.trial.check import Check
 from loadgen.trial.ended import PHASES, NodeFigures, TrialEnded, TrialSample
+from loadgen.trial.evidence import in_words
 from loadgen.trial.observed import Counts, Observed
 from loadgen.trial.plan import TrialPlan
 from loadgen.units import NS_PER_S, span
@@ -228,9 +229,9 @@ def _range(values: list[int | None]) -> str:
 def effects(ended: TrialEnded) -> list[str]:
     """Return what each fault did: "kill (process) on node 1: processes killed 1"."""
     return [
-        f"{report.fault}: {printable(report.failure, LONGEST)}"
+        f"{in_words(report.fault, ended.plan)}: {printable(report.failure, LONGEST)}"
         if report.failure
-        else f"{report.fault}: {KINDS[report.fault.kind].counts} {report.effects:,}"
+        else f"{in_words(report.fault, ended.plan)}: {KINDS[report.fault.kind].counts} {report.effects:,}"
         for report in ended.faults
     ]
 
