@@ -63,6 +63,9 @@ class DescriptorLimit:
             raise FaultError(f"the limit of process {self._pid} could not be raised again ({error}).") from None
         finally:
             self._connection.close()
+        with contextlib.suppress(FaultError):
+            # A server that has stopped listening needs a moment: without it, the next connects would be lost for 1 s.
+            _accepted(self._server).close()
 
     def _waiting(self) -> int:
         """Return the length of the listener's queue."""
