@@ -67,3 +67,17 @@ def test_what_the_benchmark_cannot_do_is_said(arguments: tuple[str, ...], why: s
     done = bench("--quick", *arguments)
     assert done.returncode in (2, 3)
     assert why in done.stderr
+
+
+def test_the_benchmark_of_proxies_has_both_goals_or_says_what_it_needs(tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "benchmark" / "proxy.py", "--rounds", "1", "--for", "0.05"]
+    done = subprocess.run([*command, "--json", tmp_path / "figures.json"], capture_output=True, text=True, timeout=120)
+    if done.returncode == 3:
+        assert "Toxiproxy 2.12.0 is not built: set LOADGEN_BUILD_TOXIPROXY=1, with Go installed." in done.stderr
+        return
+    assert done.returncode in (0, 1), done.stderr
+    assert "added p50, loadgen proxy ÷ toxiproxy" in done.stdout
+    assert "throughput, toxiproxy ÷ loadgen proxy" in done.stdout
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert set(figures) == {"direct", "loadgen proxy", "toxiproxy 2.12.0"}
+    assert all(value > 0 for way in figures.values() for values in way.values() for value in values)
