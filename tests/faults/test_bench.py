@@ -1,6 +1,7 @@
 """The bench: nodes that are given or started, and faults that cannot be carried out on them."""
 
 import socket
+import threading
 import time
 
 import pytest
@@ -11,10 +12,12 @@ from loadgen.faults.bench import Bench, BenchUp
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS, Need
 from loadgen.faults.needs import Missing
+from loadgen.faults.node import Node, OnNodes
 from loadgen.faults.timeline import steps
 from loadgen.plan import Endpoint
 from loadgen.reason import Code
 from loadgen.server_plan import builtin
+from loadgen.target.server import ManagedServer
 
 GIVEN = tuple(Endpoint("127.0.0.1", port, "127.0.0.1") for port in (1, 2, 3))
 
@@ -139,3 +142,32 @@ def test_a_proxy_stands_before_the_nodes_that_a_fault_of_its_layer_is_on_for_eac
         assert [ping(node) for node in nodes] == 2 * [b"+PONG\r\n"]
         carried_out(up, begins=False)
         assert [ping(each) for group in up.groups for each in group] == 4 * [b"+PONG\r\n"]
+
+
+class Slow:
+    """An interpreter that takes as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def begin(self, fault: Fault, node: int) -> None:
+        self.begun.set()
+        assert self.go.wait(10)
+
+    def end(self, fault: Fault, node: int) -> None: ...
+
+    def effects(self, fault: Fault, node: int) -> int:
+        return 1
+
+
+def test_the_leader_of_a_load_does_not_wait_for_a_fault_to_begin() -> None:
+    with ManagedServer(builtin()) as server:
+        node, slow = Node(server), Slow()
+        faults = OnNodes(slow, (node,))
+        thread = threading.Thread(target=faults.begin, args=(Fault("kill", Layer.PROCESS), 1))
+        thread.start()
+        assert slow.begun.wait(10)
+        assert (node.usage(), node.exit_report()) == (None, "")
+        slow.go.set()
+        thread.join()
+        assert node.usage() is not None

@@ -146,7 +146,7 @@ faults.disk ← protocol faults.fault faults.interpreter faults.layer faults.nee
 faults.process ← faults.fault faults.interpreter faults.layer target
 faults.operator ← errors events faults.fault faults.interpreter faults.report faults.timeline
 faults.operator_thread ← faults.fault faults.operator faults.report faults.timeline
-faults.node ← usage faults.fault faults.interpreter faults.kinds target
+faults.node ← usage faults.fault faults.interpreter target
 faults.proxy.chain ←
 faults.proxy._pump ← engine._clock engine._time engine._transport faults.proxy.chain
 faults.proxy.api ← version faults.proxy.chain

@@ -86,8 +86,6 @@ class Kind:
     least: int = 1
     """The least count with which the fault has had an effect."""
     aliases: tuple[str, ...] = ()
-    ends_process: bool = False
-    """True when the server's process ends in the fault's course, and another one has started by the fault's end."""
 
     def defaults(self) -> dict[str, Value]:
         """Return the default of each parameter."""
@@ -251,7 +249,6 @@ ROWS = (
         "processes killed",
         (Parameter("data", Measure.WORD, "kept", "the server's files at the new start", ("kept", "gone")),),
         aliases=("crash",),
-        ends_process=True,
     ),
     Kind("pause", Layer.PROCESS, "stops the server (SIGSTOP), and resumes it at the end", "processes stopped"),
     Kind(
@@ -270,7 +267,6 @@ ROWS = (
         (),
         (Need.ROOT, Need.CGROUP),
         aliases=("oom_killed",),
-        ends_process=True,
     ),
     Kind(
         "fd_limit",
@@ -332,7 +328,6 @@ ROWS = (
         (),
         _RELOADED,
         Judged.SERVER,
-        ends_process=True,
     ),
     Kind(
         "torn_tail",
@@ -342,7 +337,6 @@ ROWS = (
         (Parameter("bytes", Measure.SIZE, 5, "the bytes that are cut off", least=1),),
         (),
         Judged.SERVER,
-        ends_process=True,
     ),
     Kind(
         "bit_flip",
@@ -353,7 +347,6 @@ ROWS = (
         (),
         Judged.SERVER,
         aliases=("corrupt_read", "corrupt_write"),
-        ends_process=True,
     ),
     Kind(
         "crash_mid_write",
@@ -363,7 +356,6 @@ ROWS = (
         (),
         (),
         Judged.SERVER,
-        ends_process=True,
     ),
 )
 """Every kind. Memory pressure and clock jumps are added by the room that judges servers."""

@@ -8,7 +8,6 @@ from threading import Lock
 
 from loadgen.faults.fault import Fault
 from loadgen.faults.interpreter import Interpreter
-from loadgen.faults.kinds import KINDS
 from loadgen.target.server import ManagedServer
 from loadgen.usage import Usage
 
@@ -16,16 +15,13 @@ from loadgen.usage import Usage
 class Node:
     """A managed server under faults, as a `usage.WatchedServer`.
 
-    While a fault is being begun or ended, and while a fault lasts that ends the server's process, the server has no
-    usage and no exit to report: its end is planned.
+    While a fault is being begun or ended, the server has no usage and no exit to report: its reader does not wait.
     """
 
     def __init__(self, server: ManagedServer) -> None:
         self._server = server
         self._busy = Lock()
         """Held by whoever uses the server: a ManagedServer is for one thread at a time."""
-        self._ended_by: list[Fault] = []
-        """The faults under way that end the server's process."""
 
     @property
     def name(self) -> str:
@@ -36,16 +32,6 @@ class Node:
         """Keep the server for the thread that carries out a fault."""
         with self._busy:
             yield
-
-    def begins(self, fault: Fault) -> None:
-        """Note, within `at_work`, that a fault is about to begin."""
-        if KINDS[fault.kind].ends_process:
-            self._ended_by.append(fault)
-
-    def ended(self, fault: Fault) -> None:
-        """Note, within `at_work`, that a fault has ended."""
-        if fault in self._ended_by:
-            self._ended_by.remove(fault)
 
     def usage(self) -> Usage | None:
         with self._reading() as readable:
@@ -70,12 +56,12 @@ class Node:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[bool]:
-        """Yield True when the server can be read now: the reader does not wait for a fault."""
+        """Yield True when the server can be read now."""
         if not self._busy.acquire(blocking=False):
             yield False
             return
         try:
-            yield not self._ended_by
+            yield True
         finally:
             self._busy.release()
 
@@ -88,22 +74,12 @@ class OnNodes:
         self._nodes = nodes
 
     def begin(self, fault: Fault, node: int) -> None:
-        its = self._nodes[node - 1]
-        with its.at_work():
-            its.begins(fault)
-            try:
-                self._interpreter.begin(fault, node)
-            except BaseException:
-                its.ended(fault)
-                raise
+        with self._nodes[node - 1].at_work():
+            self._interpreter.begin(fault, node)
 
     def end(self, fault: Fault, node: int) -> None:
-        its = self._nodes[node - 1]
-        with its.at_work():
-            try:
-                self._interpreter.end(fault, node)
-            finally:
-                its.ended(fault)
+        with self._nodes[node - 1].at_work():
+            self._interpreter.end(fault, node)
 
     def effects(self, fault: Fault, node: int) -> int:
         with self._nodes[node - 1].at_work():
