@@ -299,6 +299,29 @@ def test_a_stranger_that_does_not_say_who_it_is_is_told_by_its_port(monkeypatch)
         stranger.wait()
 
 
+def test_a_port_that_a_server_of_another_protocol_took_after_the_start_is_left_to_it(monkeypatch):
+    start, others = ManagedServer._start, []
+
+    def start_and_lose_the_port(server):
+        start(server)
+        if not others:
+            # The times of processes are rounded: the other server is to be the younger one for sure.
+            server._began_s -= 60.0
+            # The server itself listens only later.
+            others.append(subprocess.Popen(["memcached", "-u", "nobody", "-l", HOST, "-p", str(server.port)]))
+            assert comes_true(lambda: port_module.is_taken(HOST, server.port))
+
+    monkeypatch.setattr(ManagedServer, "_start", start_and_lose_the_port)
+    late = ("sh", "-c", f"sleep 0.5; exec {' '.join(REDIS.command)}")
+    try:
+        with ManagedServer(replace(REDIS, command=late)) as server:
+            assert ask(server.port, b"PING\r\n", b"\r\n") == b"+PONG\r\n"
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
 def test_ports_are_tried_a_few_times_only(monkeypatch):
     asked = []
     monkeypatch.setattr(port_module, "free", lambda host: asked.append(host) or free_port())

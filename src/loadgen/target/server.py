@@ -355,7 +355,15 @@ class ManagedServer:
                 return
             if answer.state in (ready.State.LOCKED, ready.State.FOREIGN, ready.State.UNWILLING):
                 break
-        raise ServerError(self._not_ready(answer), self.log_tail())
+        # A process that began after ours may have taken the port before ours did: only a container listens for another.
+        taken = answer.state is ready.State.FOREIGN and not self._listens()
+        raise (_PortTakenError if taken else ServerError)(self._not_ready(answer), self.log_tail())
+
+    def _listens(self) -> bool:
+        """Return True when a process of ours listens on the port, or the system does not say who does."""
+        assert self._tree is not None
+        listener = None if self.plan.surroundings.netns else port.listener(self.port)
+        return listener is None or listener.pid in self._tree.pids()
 
     def _report_wait(self, waited_s: float) -> None:
         """Emit the time spent waiting, once the wait has been long."""
