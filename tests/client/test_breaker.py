@@ -144,7 +144,7 @@ def random_trace(seed: int, settings: BreakerSettings, steps: int) -> None:
 def test_random_calls_have_the_answers_of_the_reference(number: int) -> None:
     for seed in range(2_000):
         try:
-            random_trace(seed, SETTINGS[number], 40)
+            random_trace(seed, SETTINGS[number], 32)
         except AssertionError as error:
             raise AssertionError(f"settings {number}, seed {seed}") from error
 

@@ -80,18 +80,18 @@ def test_the_breaker_opens_on_a_killed_node_and_closes_when_it_is_back(pool: str
     closed_loop(world, 20, 1)
     world.nodes[0].kill()
     killed_ns = world.now_ns
-    during = closed_loop(world, 20, 12)
+    during = closed_loop(world, 10, 12)
     opened = next(change for _, change in world.transitions if change.after is State.OPEN)
     assert opened.at_ns - killed_ns < 2e9
     refused = [call for call in during if call.began_ns > opened.at_ns and call.ended_as == "BreakerOpen"]
-    assert len(refused) > 5_000
+    assert len(refused) > 2_000
     assert all(call.took_s == 0 for call in refused)
     # Two times that the breaker was half-open, with three probes at the most.
     later = [time for time in world.dials if time > opened.at_ns + 1e9]
     assert 2 <= len(later) <= 6
     world.nodes[0].start()
     started_ns = world.now_ns
-    after = closed_loop(world, 20, 8)
+    after = closed_loop(world, 10, 8)
     assert world.transitions[-1][1].after is State.CLOSED
     assert world.transitions[-1][1].at_ns - started_ns < 6e9
     assert ends(after[-100:]) == {"ok"}
@@ -100,14 +100,14 @@ def test_the_breaker_opens_on_a_killed_node_and_closes_when_it_is_back(pool: str
 def test_a_node_that_hangs_while_half_open_never_blocks_the_breaker() -> None:
     """Acceptance 4.8: the probes have deadlines."""
     world = World(timeout_s=0.2, **G1)
-    closed_loop(world, 20, 1)
+    closed_loop(world, 10, 1)
     world.nodes[0].hang()
-    closed_loop(world, 20, 30)
+    closed_loop(world, 10, 20)
     states = [change.after for _, change in world.transitions]
-    assert states.count(State.HALF_OPEN) >= 5
+    assert states.count(State.HALF_OPEN) >= 3
     world.nodes[0].resume()
     resumed_ns = world.now_ns
-    after = closed_loop(world, 20, 7)
+    after = closed_loop(world, 10, 7)
     assert world.transitions[-1][1].after is State.CLOSED
     assert world.transitions[-1][1].at_ns - resumed_ns <= 6e9
     assert ends(after[-100:]) == {"ok"}

@@ -153,7 +153,7 @@ class AnyCalls(RuleBasedStateMachine):
         assert not self.waiting or stats.active + stats.constructing == stats.max_size
 
 
-AnyCalls.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnyCalls.TestCase.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
 TestAnyCalls = AnyCalls.TestCase
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -81,3 +82,14 @@ def test_the_benchmark_of_proxies_has_both_goals_or_says_what_it_needs(tmp_path:
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert set(figures) == {"direct", "loadgen proxy", "toxiproxy 2.12.0"}
     assert all(value > 0 for way in figures.values() for values in way.values() for value in values)
+
+
+@pytest.mark.skipif(not shutil.which("memcached"), reason="memcached is not installed")
+def test_the_benchmark_of_clients_has_a_row_for_each_way_and_names_its_goals() -> None:
+    cpus = ",".join(map(str, [*sorted(os.sched_getaffinity(0)), *os.sched_getaffinity(0)][:2]))
+    command = [sys.executable, ROOT / "benchmark/client.py", "--operations", "1000", "--rounds", "1", "--cpus", cpus]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    rows = {line.split()[0] for line in done.stdout.splitlines()[1:6]}
+    assert rows == {"loop", "threads", "client", "client10", "bound"}
+    assert len([line for line in done.stdout.splitlines() if line.startswith("goal: client ≥ ")]) == 2
