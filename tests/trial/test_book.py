@@ -131,6 +131,14 @@ def test_a_set_that_was_refused_supersedes_nothing() -> None:
     assert [wrong.kind for wrong in observed(own).wrong] == ["stale"]
 
 
+def test_an_increment_that_was_refused_may_have_taken_effect_or_not() -> None:
+    own, operation = book(), Operation("increment", ("c",))
+    for answer in (1, False, 3, False, 4):
+        own.end(own.begin(operation, 1, 0, 0), answer, 1)
+    seen = observed(own)
+    assert (seen.of().wrong, seen.of().ok, seen.of().misses) == (0, 5, 2)
+
+
 def test_an_increment_that_took_effect_twice_is_a_wrong_count() -> None:
     own = book()
     for answer in (1, 3):

@@ -142,6 +142,14 @@ def test_a_load_begins_and_is_reported_by_the_clock_that_was_given(memcached: Re
     assert all(one.to_ns >= start_ns + (tick + 1) * NS_PER_S // 10 for tick, one in enumerate(found))
 
 
+def test_a_phase_that_begins_within_an_interval_has_what_ends_from_then_on(memcached: RealServer) -> None:
+    seen = run(plan([memcached.port], **mutant(), rate_per_s=400, report_ms=60_000))
+    first, second = seen.phases["first"], seen.phases["second"]
+    assert first.of().ok > 0
+    assert second.of().ok > 0
+    assert first.to_ns == second.from_ns
+
+
 def test_a_stampede_loads_once_for_each_caller_without_win_flags_and_once_with_them(memcached: RealServer) -> None:
     """Callers that miss within the 50 ms of the first load: all of them load, unless the server names one."""
     loads = {}

@@ -39,7 +39,7 @@ def test_a_value_cut_short_or_run_on_is_found(seal: Seal, length: int, data: st.
     value = sealed(seal, length)
     with pytest.raises(Damaged):
         read(value[: data.draw(st.integers(0, len(value) - 1))])
-    with pytest.raises(Damaged):
+    with pytest.raises(Damaged, match="bytes of a value of"):
         read(value + data.draw(st.binary(min_size=1, max_size=9)))
 
 

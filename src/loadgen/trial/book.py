@@ -199,6 +199,9 @@ class Book:
         if answer is None:
             self.counters.missed(call.increment)
             return []
+        if answer is False:
+            self.counters.failed(call.increment)
+            return []
         if isinstance(answer, bool) or not isinstance(answer, int):
             self.counters.failed(call.increment)
             return [(call.operation.key, Wrong("damaged", f"{answer!r:.80} instead of a number"))]

@@ -170,11 +170,9 @@ class Ledger:
 
     @staticmethod
     def _is_superseded(history: _History, request: Read, sequence: int) -> bool:
-        if sequence in history.open or sequence in history.failed:
+        if sequence in history.open or sequence in history.failed or sequence in history.acknowledged:
             return False
-        ended_ns = history.acknowledged.get(sequence)
-        if ended_ns is not None:
-            return ended_ns < request.floor_ns
+        # When each superseded write was acknowledged is forgotten, but for the latest.
         return sequence > history.forgotten and history.superseded_ns < request.floor_ns
 
     def _words(self, seal: Seal, now_ns: int) -> str:

@@ -11,7 +11,7 @@ adapter, has these methods, which are either all plain (each caller is a thread)
     close()
 
 Keys are str of ASCII, values are bytes. An operation that did not come to an answer raises an exception. An answer of
-False to a set means that the value may not be stored. An adapter may also have, all of them plain:
+False to a set or an increment means that it may not have been carried out. An adapter may also have, all of them plain:
 
     version: the library's name and version
     node_of(key) → the number of the key's node, from 1
