@@ -27,6 +27,7 @@ from constructed_events import (
 )
 from constructed_searches import P99, SEARCHES, found, step
 from constructed_smokes import SMOKES, matrix
+from constructed_trials import TRIALS, chaos, passed
 from jsonschema import Draft202012Validator
 from places import ROOT
 
@@ -45,7 +46,7 @@ from loadgen.stats.trial import NO_LIMIT_NS, Limit, RateVerdict
 RESULTS_MD = ROOT / "docs" / "RESULTS.md"
 
 VALIDATORS = {kind["properties"]["type"]["const"]: Draft202012Validator(kind) for kind in schema.RECORD["oneOf"]}
-ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix}
+ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS
 
 
 def refuse(constant: str) -> None:
@@ -83,7 +84,7 @@ def test_the_schema_is_one() -> None:
 
 @pytest.mark.parametrize("kind", VALIDATORS)
 def test_the_schema_refuses_a_field_that_is_not_in_it(kind: str) -> None:
-    record = records([*schedule(), *found(), *matrix(), *gate_failed(), *noise()], kind)[0]
+    record = records([*schedule(), *found(), *matrix(), *gate_failed(), *noise(), *chaos(passed())], kind)[0]
     assert VALIDATORS[kind].is_valid(record)
     assert not VALIDATORS[kind].is_valid({**record, "surprise": 1})
 
