@@ -92,8 +92,8 @@ def test_the_value_of_another_key_is_wrong_and_names_both_requests() -> None:
     (wrong,) = seen.wrong
     assert (wrong.kind, wrong.node, wrong.key, wrong.at_ns) == ("other_key", 2, "other", 400 * MS)
     assert wrong.found == (
-        "get of other, begun 0.100 s before, returned value 1 of writer 1 for key k, written 0.400 s before; "
-        "a get of k that had failed began 0.398 s before"
+        "value 1 of writer 1 for key k, written 0.400 s before; a get of k that had failed began 0.398 s before; "
+        "this get began 0.100 s before"
     )
 
 

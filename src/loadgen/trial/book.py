@@ -211,13 +211,8 @@ class Book:
     @staticmethod
     def _named(call: Call, key: str, wrong: Wrong, now_ns: int) -> WrongAnswer:
         begun_s = (now_ns - call.begun_ns) / 1e9
-        return WrongAnswer(
-            wrong.kind,
-            now_ns,
-            call.node,
-            key,
-            f"{call.operation.kind} of {key}, begun {begun_s:.3f} s before, returned {wrong.found}",
-        )
+        found = f"{wrong.found}; this {call.operation.kind} began {begun_s:.3f} s before"
+        return WrongAnswer(wrong.kind, now_ns, call.node, key, found)
 
     # ── Reports ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
