@@ -11,7 +11,8 @@ from constructed_events import S, closed_loop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.events import Overall, Part, PhaseBegan, Progress
+from loadgen.events import Event, FaultBegan, FaultEnded, Overall, Part, PhaseBegan, Progress
+from loadgen.faults.fault import Fault, Layer
 from loadgen.output import create_progress
 from loadgen.output.formats.progress.bar import Bar
 from loadgen.output.formats.progress.lines import Lines
@@ -109,6 +110,24 @@ def test_a_bar_is_cleared_before_anything_else_is_printed() -> None:
     progress.emit(PhaseBegan("warmup", 0.0))
     assert stream.getvalue().endswith("\x1b[2K")
     assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1
+
+
+def test_a_bar_names_the_faults_that_last() -> None:
+    kill, there = Fault("kill", Layer.PROCESS), Terminal()
+    bar = create_progress(there)
+    half = Progress("measure", S, 2 * S, S)
+
+    def drawn(*events: Event) -> str:
+        before = len(there.getvalue())
+        for event in events:
+            bar.emit(event)
+        return plain(there.getvalue()[before:])
+
+    assert "kill" not in drawn(half)
+    assert "1 s left, kill on node 2" in drawn(FaultBegan(kill, 2, 0, 0.0), half)
+    drawn(FaultEnded(kill, 2, 0, 0.0, 1))
+    assert "kill" not in drawn(half)
+    bar.close()
 
 
 def test_a_bar_has_no_colour_when_none_is_wanted() -> None:

@@ -6,7 +6,7 @@ Rates and remaining times are computed from the event's own clock.
 from __future__ import annotations
 
 from loadgen.escape import printable
-from loadgen.events import Progress
+from loadgen.events import FaultBegan, FaultEnded, Progress
 from loadgen.output.words import figures
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.units import NS_PER_S
@@ -60,3 +60,8 @@ def words(event: Progress) -> str:
         rest_ns = event.elapsed_ns * (event.total - event.done) / event.done if unit else event.total - event.done
         parts.append(f"{figures.left(rest_ns)} left")
     return ", ".join(parts)
+
+
+def fault(event: FaultBegan | FaultEnded) -> str:
+    """Return a fault that lasts: "kill on node 1"."""
+    return f"{event.fault.kind} on node {event.node}"

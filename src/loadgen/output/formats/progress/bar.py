@@ -10,10 +10,10 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as RichProgress
 
 from loadgen.escape import printable
-from loadgen.events import Event, Progress
+from loadgen.events import Event, FaultBegan, FaultEnded, Progress
 from loadgen.output.formats.format import OF_RESULTS, Format, Kinds, on
 from loadgen.output.formats.progress.lines import Lines
-from loadgen.output.words.progress import share, title, words
+from loadgen.output.words.progress import fault, share, title, words
 
 NARROWEST_BAR, WIDEST_BAR = 4, 24
 
@@ -28,7 +28,16 @@ class Bar(Format):
     silent: ClassVar[Kinds] = frozenset()
 
     def __init__(self, stream: TextIO, color: bool) -> None:
-        super().__init__({**on(Progress, self._progress), **dict.fromkeys(OF_RESULTS, self._anything_else)})
+        super().__init__(
+            {
+                **on(Progress, self._progress),
+                **dict.fromkeys(OF_RESULTS, self._anything_else),
+                **on(FaultBegan, self._fault_began),
+                **on(FaultEnded, self._fault_ended),
+            }
+        )
+        self._faults: list[str] = []
+        """The faults that last, in words."""
         self._console = _Console(file=stream, no_color=not color, highlight=False)
         self._bar: RichProgress | None = None
         self._column = BarColumn(bar_width=WIDEST_BAR)
@@ -43,6 +52,15 @@ class Bar(Format):
             if event.total > 0:
                 self._draw(event)
 
+    def _fault_began(self, event: FaultBegan) -> None:
+        self._faults.append(fault(event))
+        self.close()
+
+    def _fault_ended(self, event: FaultEnded) -> None:
+        if (ended := fault(event)) in self._faults:
+            self._faults.remove(ended)
+        self.close()
+
     def _anything_else(self, event: Event) -> None:
         self.close()
 
@@ -54,7 +72,7 @@ class Bar(Format):
                 bar.stop()
 
     def _draw(self, event: Progress) -> None:
-        where, said = f"{title(event):<8}", words(event)
+        where, said = f"{title(event):<8}", ", ".join([words(event), *self._faults])
         room = self._console.width - len(where) - len(said) - 3
         if room < NARROWEST_BAR:
             where = printable(where, max(1, len(where) - (NARROWEST_BAR - room)))
