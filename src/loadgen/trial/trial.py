@@ -28,7 +28,7 @@ from loadgen.trial.evidence import Closed, Evidence, real_node
 from loadgen.trial.plan import CallerPlan, TrialPlan
 from loadgen.units import NS_PER_MS, NS_PER_S, span
 
-LATE_NS = 100 * NS_PER_MS
+LATE_NS = 50 * NS_PER_MS
 """Callers that waited so long for a CPU within one interval, or a leader that woke so much too late, were kept from the
 CPU by others: limits on time say nothing then."""
 
