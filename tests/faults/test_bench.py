@@ -159,6 +159,9 @@ class Slow:
     def effects(self, fault: Fault, node: int) -> int:
         return 1
 
+    def seen(self, fault: Fault, node: int) -> int | None:
+        return None
+
 
 def test_the_leader_of_a_load_does_not_wait_for_a_fault_to_begin() -> None:
     with ManagedServer(builtin()) as server:

@@ -47,6 +47,9 @@ class Scripted:
         self.call("effects", fault, node, 0)
         return self.counted.get((fault.kind, node), 0)
 
+    def seen(self, fault: Fault, node: int) -> int | None:
+        return 10 * self.counted[fault.kind, node] if node == 1 and (fault.kind, node) in self.counted else None
+
 
 def operator(*faults: Fault, **script: object) -> tuple[Operator, Scripted]:
     scripted = Scripted(**script)  # type: ignore[arg-type]
@@ -87,6 +90,8 @@ def test_a_fault_on_every_node_has_a_spell_on_each() -> None:
     done(its, scripted, PAUSE)
     [report] = its.reports()
     assert [spell.node for spell in report.spells] == [1, 2]
+    # The packets of the nodes where they are counted.
+    assert (report.effects, report.seen, report.counted) == (6, 30, "6 of 30")
     assert scripted.calls[:2] == [("begin", "pause", 1), ("begin", "pause", 2)]
 
 

@@ -34,3 +34,9 @@ class Interpreter(Protocol):
 
         Raises EffectsUnknownError when that cannot be counted, and FaultError.
         """
+
+    def seen(self, fault: Fault, node: int) -> int | None:
+        """Return the packets on a node that the fault was about until now, taken or not.
+
+        None for a fault that is not about packets. Raises FaultError.
+        """

@@ -9,7 +9,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from loadgen.errors import LoadgenError
 from loadgen.faults.fault import Fault
@@ -27,6 +27,14 @@ class ActiveFault(Protocol):
         """End the fault, and return when it has ended."""
 
 
+@runtime_checkable
+class PacketFault(ActiveFault, Protocol):
+    """A fault that is about packets. The method raises LoadgenError or OSError."""
+
+    def seen(self) -> int:
+        """Return the packets that the fault was about since it began, taken or not. Not called after `end`."""
+
+
 Beginning = Callable[[ManagedServer, Fault], ActiveFault]
 """Begins a fault on a server, and returns when it has begun. Raises LoadgenError or OSError."""
 
@@ -40,6 +48,8 @@ class LayerFaults:
         self._active: dict[tuple[str, int], ActiveFault] = {}
         self._ended: Counter[tuple[str, int]] = Counter()
         """The effects of the spells that have ended."""
+        self._seen: Counter[tuple[str, int]] = Counter()
+        """The packets that those spells were about."""
 
     def begin(self, fault: Fault, node: int) -> None:
         key = _key(fault, node)
@@ -60,6 +70,8 @@ class LayerFaults:
         with _told(fault, node, "ended"):
             try:
                 self._ended[key] += active.effects()
+                if isinstance(active, PacketFault):
+                    self._seen[key] += active.seen()
             finally:
                 active.end()
 
@@ -68,6 +80,14 @@ class LayerFaults:
         active = self._active.get(key)
         with _told(fault, node, "counted"):
             return self._ended[key] + (active.effects() if active is not None else 0)
+
+    def seen(self, fault: Fault, node: int) -> int | None:
+        key = _key(fault, node)
+        active = self._active.get(key)
+        if not isinstance(active, PacketFault):
+            return self._seen.get(key)
+        with _told(fault, node, "counted"):
+            return self._seen[key] + active.seen()
 
     def close(self) -> None:
         """End every fault that lasts, whether its server still runs or not."""

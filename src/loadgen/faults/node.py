@@ -84,3 +84,7 @@ class OnNodes:
     def effects(self, fault: Fault, node: int) -> int:
         with self._nodes[node - 1].at_work():
             return self._interpreter.effects(fault, node)
+
+    def seen(self, fault: Fault, node: int) -> int | None:
+        with self._nodes[node - 1].at_work():
+            return self._interpreter.seen(fault, node)

@@ -96,13 +96,18 @@ class Operator:
     def _report(self, account: _Account) -> FaultReport:
         fault = account.fault
         spells = [*account.ended, *(Spell(node, began_ns) for node, began_ns in account.open.items())]
+        seen: list[int | None] = []
         for node in {spell.node for spell in spells}:
             try:
                 account.effects[node] = self._interpreters[fault.layer].effects(fault, node)
+                seen.append(self._interpreters[fault.layer].seen(fault, node))
             except LoadgenError as error:
                 account.failure = account.failure or str(error).removesuffix(".")
         in_order = tuple(sorted(spells, key=lambda spell: (spell.began_ns, spell.node)))
-        return FaultReport(fault, in_order, sum(account.effects.values()), account.failure)
+        packets = [count for count in seen if count is not None]
+        return FaultReport(
+            fault, in_order, sum(account.effects.values()), account.failure, sum(packets) if packets else None
+        )
 
 
 class _Account:

@@ -30,11 +30,18 @@ class FaultReport:
     The kind's row names what is counted."""
     failure: str = ""
     """Why the fault could not be carried out, in a sentence; empty when it was."""
+    seen: int | None = None
+    """The packets that the fault was about, of which it took `effects`; None for a fault that is not about packets."""
 
     @property
     def fired(self) -> bool:
         """True when the fault had at least the least effect of its kind (`kinds.Kind.least`)."""
         return not self.failure and self.effects >= KINDS[self.fault.kind].least
+
+    @property
+    def counted(self) -> str:
+        """The effects in digits, and for packets of how many: "609 of 11,392"."""
+        return f"{self.effects:,}" if self.seen is None else f"{self.effects:,} of {self.seen:,}"
 
 
 @dataclass(frozen=True, slots=True)

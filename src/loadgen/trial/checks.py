@@ -63,7 +63,7 @@ def fault_fired(evidence: Evidence) -> Check | None:
         unbegun = [f"{missing} of {len(evidence.plan.faults)} faults did not begin"] * bool(missing)
         return Check(name, None, "; ".join([*failures, *idle, *unbegun]), limit)
     did = (
-        f"{in_words(report.fault, evidence.plan)}: {KINDS[report.fault.kind].counts} {report.effects:,}"
+        f"{in_words(report.fault, evidence.plan)}: {KINDS[report.fault.kind].counts} {report.counted}"
         for report in evidence.faults
     )
     return Check(name, True, "; ".join(did), limit)

@@ -89,13 +89,19 @@ class Filter:
         self._resets = fault.kind == "rst"
 
     def effects(self) -> int:
-        return counted(self._server.inside("nft", "-j", "list", "counters", "table", "inet", self._table))[EFFECTS]
+        return self._counted()[EFFECTS]
+
+    def seen(self) -> int:
+        return self._counted()[SEEN]
 
     def end(self) -> None:
         self._server.inside("nft", "delete", "table", "inet", self._table)
         if self._resets:
             # The server's ends of connections that were reset have heard nothing of it.
             self._server.inside("ss", "-K", "-t", "state", "established", "sport", f"= :{self._server.port}")
+
+    def _counted(self) -> dict[str, int]:
+        return counted(self._server.inside("nft", "-j", "list", "counters", "table", "inet", self._table))
 
 
 def counted(said: str) -> dict[str, int]:

@@ -57,6 +57,9 @@ class Queued:
     def effects(self) -> int:
         return self._ask("count")["effects"]
 
+    def seen(self) -> int:
+        return self._ask("count")["seen"]
+
     def end(self) -> None:
         try:
             for rule in self._rules:

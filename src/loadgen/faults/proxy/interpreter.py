@@ -124,6 +124,10 @@ class ProxyInterpreter:
             return placed.closed + (now - placed.closed_before if placed.is_on else 0)
         return int(proxy.get("toxics", {}).get(placed.toxic, {}).get("count", 0))
 
+    def seen(self, fault: Fault, node: int) -> int | None:
+        """Return None: a proxy relays bytes, and meets no packets."""
+        return None
+
     def _place(self, fault: Fault, node: int) -> _Placed:
         for placed in self._placed:
             if placed.node == node and placed.fault == fault:

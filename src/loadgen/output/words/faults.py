@@ -64,7 +64,7 @@ def _report(report: FaultReport, since_ns: int) -> str:
     first, more = report.spells[0], len(report.spells) - 1
     until = "not ended" if first.ended_ns is None else f"to {_at(first.ended_ns, since_ns)}"
     again = f", and {figures.plural(more, 'more time')}" if more else ""
-    counted = f"{KINDS[report.fault.kind].counts}: {report.effects:,}"
+    counted = f"{KINDS[report.fault.kind].counts}: {report.counted}"
     return f"{report.fault}: from {_at(first.began_ns, since_ns)} {until}{again}; {counted}"
 
 

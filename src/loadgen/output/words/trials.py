@@ -231,7 +231,7 @@ def effects(ended: TrialEnded) -> list[str]:
     return [
         f"{in_words(report.fault, ended.plan)}: {printable(report.failure, LONGEST)}"
         if report.failure
-        else f"{in_words(report.fault, ended.plan)}: {KINDS[report.fault.kind].counts} {report.effects:,}"
+        else f"{in_words(report.fault, ended.plan)}: {KINDS[report.fault.kind].counts} {report.counted}"
         for report in ended.faults
     ]
 

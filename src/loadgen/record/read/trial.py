@@ -116,7 +116,8 @@ def report(record: Fields) -> FaultReport:
     spells = tuple(
         Spell(each.count("node"), each.ns("began_secs"), _ns(each, "ended_secs")) for each in record.parts("spells")
     )
-    return FaultReport(fault(record.part("fault")), spells, record.count("effects"), record.text("failure"))
+    seen = None if record.get("seen", None) is None else record.count("seen")
+    return FaultReport(fault(record.part("fault")), spells, record.count("effects"), record.text("failure"), seen)
 
 
 def _check(record: Fields) -> Check:

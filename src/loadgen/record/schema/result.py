@@ -263,7 +263,8 @@ RESULT = record(
         "faults",
         array_of(REPORT),
         "what each fault did: its `spells`, when it was on which node (`began_secs`, `ended_secs`), from the start of "
-        "the window; how often it took effect (`effects`), whether that is at least the least effect of its kind "
+        "the window; how often it took effect (`effects`), of how many packets that it was about (`seen`; null where "
+        "it is not about packets), whether that is at least the least effect of its kind "
         "(`fired`), and its `failure`; absent without faults",
         optional=True,
     ),

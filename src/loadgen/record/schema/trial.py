@@ -51,6 +51,7 @@ REPORT = object_of(
         "fault": FAULT.schema,
         "spells": array_of(object_of({"node": COUNT, "began_secs": AT, "ended_secs": AT_OR_NULL})),
         "effects": COUNT,
+        "seen": COUNT_OR_NULL,
         "fired": TRUTH,
         "failure": TEXT_OR_NULL,
     }
@@ -223,9 +224,9 @@ TRIAL = record(
         "faults",
         array_of(REPORT),
         "what each `fault` did: its `spells`, when it was on which node (`began_secs`, `ended_secs`), from the start "
-        "of "
-        "the baseline; how often it took effect (`effects`), whether that is at least the least effect of its kind "
-        "(`fired`), and its `failure`",
+        "of the baseline; how often it took effect (`effects`), of how many packets that it was about (`seen`; null "
+        "where it is not about packets), whether that is at least the least effect of its kind (`fired`), and its "
+        "`failure`",
     ),
     field(
         "transitions",

@@ -179,6 +179,7 @@ def report(of: FaultReport, since_ns: int) -> dict[str, Any]:
             for spell in of.spells
         ],
         "effects": of.effects,
+        "seen": of.seen,
         "fired": of.fired,
         "failure": text(of.failure) or None,
     }
