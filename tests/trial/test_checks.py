@@ -350,3 +350,19 @@ def test_without_a_fault_only_what_needs_none_is_judged() -> None:
     names = [each.name for each in judged(evidence(plan=replace(PLAN, faults=()), faults=[]))]
     assert "fault fired" not in names
     assert "answers right" in names
+
+
+def without_node(node: int) -> Changed:
+    return lambda at_ns, observed: replace(
+        observed, nodes={number: of for number, of in observed.nodes.items() if number != node}
+    )
+
+
+def test_a_node_that_has_no_operation_has_nothing_to_recover() -> None:
+    """A workload of one key is on one node, and the fault on all of them."""
+    on_all = replace(PLAN, faults=(KILL, replace(KILL, on=(2,))))
+    reports = (report(), report(on_all.faults[1], node=2))
+    found = check("recovered", evidence(without_node(2), plan=on_all, faults=reports))
+    assert (found.passed, "node 2" in found.found) == (True, False)
+    none = evidence(lambda at_ns, observed: replace(observed, nodes={}), plan=on_all, faults=reports)
+    assert check("recovered", none).passed is None

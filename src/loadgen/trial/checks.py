@@ -107,7 +107,10 @@ def recovered(evidence: Evidence) -> Check | None:
         return None
     limit_ns = evidence.plan.limits.recovery_ns
     name, limit = "recovered", f"≤ {span(limit_ns)}"
-    touched = [figures for figures in evidence.figures if figures.faulted]
+    faulted = [figures for figures in evidence.figures if figures.faulted]
+    # A node that has none of the workload's keys has nothing to come back to.
+    used = [f for f in faulted if any(counts_of(observed, f.node).begun for observed in evidence.within("baseline"))]
+    touched = used or faulted
     for figures in touched:
         if not any(counts_of(observed, figures.node).ok for observed in evidence.within("baseline")):
             return Check(name, None, f"{_node(figures)} had no operation that ended well before the fault", limit)

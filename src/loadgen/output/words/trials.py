@@ -172,11 +172,19 @@ def listed(errors: Mapping[str, int]) -> str:
 
 def node_figures(ended: TrialEnded) -> list[str]:
     """Return what became of each node that had a fault: "node 1: detected after 0.3 s, failing for 2.0 s, …"."""
-    return [_of_node(figures_) for figures_ in ended.figures if figures_.faulted]
+    begun = sum((observed.of() for observed in ended.phases.values()), Counts()).begun
+    unused = {
+        each.node
+        for each in ended.figures
+        if begun and each.node and not any(observed.of(each.node).begun for observed in ended.phases.values())
+    }
+    return [_of_node(each, is_used=each.node not in unused) for each in ended.figures if each.faulted]
 
 
-def _of_node(of: NodeFigures) -> str:
+def _of_node(of: NodeFigures, *, is_used: bool) -> str:
     where = f"node {of.node}" if of.node else "all nodes"
+    if not is_used:
+        return f"{where}: no operation was on it"
     parts = [
         f"detected after {seconds(of.detected_ns)}" if of.detected_ns is not None else "no error",
         *([f"errors for {seconds(of.outage_ns)}"] if of.outage_ns is not None else []),
