@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Any
 
-from loadgen.client import Client, text
+from loadgen.client import text
 from loadgen.client.actions import Actions, Close
 from loadgen.client.batch import Batch
 from loadgen.client.breaker import Breaker, Outcome, Permit, Refusal, State
@@ -22,10 +22,10 @@ from loadgen.client.connection import Connection
 from loadgen.client.core import Core
 from loadgen.client.errors import CacheTimeout, ConnectionLost
 from loadgen.client.node import Node
-from loadgen.client.options import Keywords
 from loadgen.client.pool import Pool
 from loadgen.client.request import Request, Stage
 from loadgen.client.selection import hash64, jump
+from loadgen.trial.adapters.builtin import Builtin
 
 Patch = tuple[type, str, Any]
 """A class, the name of one of its methods, and the method's replacement."""
@@ -214,10 +214,10 @@ MUTANTS = {mutant.name: mutant for mutant in _ROWS}
 """By name."""
 
 
-def _factory(mutant: Mutant) -> Callable[..., Client]:
-    def make(nodes: Sequence[tuple[str, int]], timeout_s: float, **options: Unpack[Keywords]) -> Client:
+def _factory(mutant: Mutant) -> Callable[..., Builtin]:
+    def make(nodes: Sequence[tuple[str, int]], timeout_s: float, **options: Any) -> Builtin:
         mutant.plant()
-        return Client(nodes, **{**options, "timeout_s": timeout_s})
+        return Builtin(nodes, timeout_s, **options)
 
     return make
 

@@ -6,10 +6,12 @@ The machine may be busy: what is asserted is what no lateness excuses. A limit o
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 from command import Running, loadgen
+from places import ROOT
 
 from loadgen.faults.kinds import Need
 from loadgen.faults.needs import missing
@@ -80,6 +82,42 @@ def test_an_interrupt_ends_the_faults_and_prints_what_there_is() -> None:
     ends = [record for record in finished.records if record["type"] == "fault" and not record["begins"]]
     assert len(ends) == 1
     assert last["phases"]["baseline"]["all"]["ok"] > 0
+
+
+def mutant_on_trial(monkeypatch: pytest.MonkeyPatch, scenario: str, name: str, *options: str) -> dict[str, Any]:
+    """Put a mutant of tests/support/client_mutants.py on trial, without its breaker; it must fail."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "support"))
+    client = ("--client", f"client_mutants:{name}", "--set", "client.breaker=false")
+    done = loadgen("chaos", "--scenario", scenario, *SHORT, *client, *options)
+    assert done.status == 1, done.stderr
+    [trial] = json.loads(done.stdout)["results"]
+    assert trial["verdict"] == "fail"
+    return trial  # type: ignore[no-any-return]
+
+
+def test_a_late_reply_that_is_delivered_is_found_within_10_s_with_both_requests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Acceptance 4.10: the client uses a connection again after a timeout."""
+    reads = ("--workload", "get-heavy", "--set", "rate=300", "--duration", "3s")
+    trial = mutant_on_trial(monkeypatch, "latency-spikes", "late_reply_delivered", *reads)
+    assert answers(trial)["answers right"] is False
+    first = trial["wrong"][0]
+    assert (first["kind"], first["node"]) == ("other_key", 1)
+    assert first["at_secs"] < 10
+    # The request that got the reply, and the one that it belonged to.
+    theirs = re.search(
+        r"for key (lg:\S+), .*; a get of (lg:\S+) that had failed began .*; this get began", first["found"]
+    )
+    assert theirs is not None, first["found"]
+    assert theirs[1] == theirs[2] != first["key"]
+
+
+def test_a_pool_that_leaks_when_a_dial_fails_is_held_against_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = mutant_on_trial(monkeypatch, "single-node-failure", "pool_leaks_on_dial_failure")
+    [pool] = [check for check in trial["checks"] if check["name"] == "pool arithmetic"]
+    assert pool["passed"] is False
+    assert re.search(r"^node 1: 10 connections at rest, and \d sockets by the kernel$", pool["found"])
 
 
 @pytest.mark.parametrize("client", ["nowhere:Client", "os:path"])
