@@ -175,13 +175,13 @@ trial.threads ← units trial.plan trial.traffic trial.claims trial.book trial.a
 trial.caller ← units errors engine._time engine._reactor worker trial.observed trial.plan trial.traffic trial.schedule
     trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks trial.threads
 trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller
-trial.scenario ← faults.fault faults.kinds trial.plan
+trial.scenario ← units faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
 trial.evidence ← faults.fault faults.report trial.ended trial.observed trial.plan
 trial.account ← stats faults.report trial.ended trial.evidence trial.observed trial.plan
 trial.course ← faults.fault faults.timeline trial.plan
 trial.drawn ← units faults.fault faults.kinds trial.plan trial.scenario
-trial.checks ← units faults.kinds trial.account trial.check trial.ended trial.evidence trial.observed
+trial.checks ← units faults.kinds trial.account trial.check trial.ended trial.evidence trial.observed trial.plan
 
 # The memcache client: state machines without clock and socket, but for the shell (`client.client`).
 client.errors ←

@@ -25,7 +25,9 @@ from constructed_trials import (
     state,
 )
 
+from loadgen.config import catalogue
 from loadgen.faults.fault import Fault, Layer
+from loadgen.faults.report import Spell
 from loadgen.severity import Severity
 from loadgen.trial.check import Check
 from loadgen.trial.checks import CHECKS, judged
@@ -331,6 +333,16 @@ def test_a_breaker_that_is_open_is_no_failure_while_it_may_still_close() -> None
     plan = replace(PLAN, limits=replace(PLAN.limits, recovery_ns=11 * S))
     closed = replace(CLOSED, states={1: state(breaker="open", active=0, idle=10)})
     assert check("breaker", evidence(plan=plan, closed=closed)).passed is None
+
+
+def test_quick_sees_that_a_node_whose_fault_ended_late_does_not_come_back() -> None:
+    quick = catalogue.scenario("kill-1-of-3").quick()
+    plan = replace(PLAN, limits=quick.limits, phases=replace(quick.phases, fault_ns=PLAN.phases.fault_ns))
+    late = replace(report(), spells=(Spell(1, FAULT, RECOVERY + S),))
+    down = with_node(1, counts(0, errors={"refused": 40}))
+    found = evidence(down, plan=plan, faults=[late], closed=replace(CLOSED, states={1: state(breaker="open")}))
+    assert check("recovered", found).passed is False
+    assert check("breaker", found).passed is False
 
 
 def test_two_writers_breakers_are_not_held_to_one_chain() -> None:

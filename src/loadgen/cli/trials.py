@@ -14,7 +14,7 @@ from loadgen.errors import LoadgenError, UsageError
 from loadgen.escape import printable
 from loadgen.faults.bench import Bench
 from loadgen.faults.fault import Layer
-from loadgen.faults.kinds import KINDS, Judged, Kind, kind_named
+from loadgen.faults.kinds import KINDS, Judged, Kind, judged, kind_named
 from loadgen.plan import Endpoint
 from loadgen.reason import Code, Reason
 from loadgen.trial import drawn
@@ -31,24 +31,6 @@ SERVERS = {"memcache": "memcached", "resp": "redis"}
 """By protocol, the server file of a node."""
 ON_DISK = {"memcache": "memcached", "resp": "redis-aof"}
 """The same where a fault of the disk is to come: the server has a file."""
-
-ON_SERVERS = frozenset(
-    (
-        "disk_full",
-        "corrupt_read",
-        "corrupt_write",
-        "slow_write",
-        "crash_mid_write",
-        "power_cut",
-        "torn_tail",
-        "bit_flip",
-        "io_error",
-        "memory_pressure",
-        "clock_jump",
-        "crash",
-    )
-)
-"""The names of faults by which a server is judged, where no client is named."""
 
 GROUPS_RULE = (
     "the kinds for disks and processes judge a server's acknowledged writes, and the others judge a client: give each "
@@ -178,7 +160,7 @@ def kinds_of(words: str, *, judges_client: bool) -> list[Kind]:
     names = [word.strip().replace("-", "_") for word in words.split(",") if word.strip()]
     if not names:
         raise UsageError("--faults names no kind: write some, such as latency,kill.")
-    servers = [name for name in names if _judges_server(name)]
+    servers = [name for name in names if judged(name) is Judged.SERVER]
     if servers and len(servers) < len(names) and not judges_client:
         raise UsageError(f"--faults {printable(words, 80)}: {GROUPS_RULE}.")
     if servers and not judges_client:
@@ -187,11 +169,6 @@ def kinds_of(words: str, *, judges_client: bool) -> list[Kind]:
             "cannot do yet; name a client by --client to judge the client."
         )
     return [_kind(name) for name in names]
-
-
-def _judges_server(name: str) -> bool:
-    kind = kind_named(name)
-    return name in ON_SERVERS or (kind is not None and kind.judged is Judged.SERVER)
 
 
 def _kind(name: str) -> Kind:

@@ -362,12 +362,23 @@ ROWS = (
 
 KINDS = {row.name: row for row in ROWS}
 
+_OF_SERVERS = frozenset(("crash", "memory_pressure", "clock_jump"))
+"""The names by which a fault is one for servers, though the kind is one for clients, or is not there yet."""
+
 _NAMED = KINDS | {alias: row for row in ROWS for alias in row.aliases}
 
 
 def kind_named(name: str) -> Kind | None:
     """Return the kind with this name or alias, written with hyphens or underscores; None when there is none."""
     return _NAMED.get(name.replace("-", "_"))
+
+
+def judged(name: str) -> Judged:
+    """Return who is judged under a fault of this name or alias, where the user names nobody."""
+    kind = kind_named(name)
+    if name.replace("-", "_") in _OF_SERVERS:
+        return Judged.SERVER
+    return Judged.CLIENT if kind is None else kind.judged
 
 
 def needs_of(kinds: Iterable[str]) -> tuple[Need, ...]:

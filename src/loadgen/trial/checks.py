@@ -16,6 +16,7 @@ from loadgen.trial.check import Check
 from loadgen.trial.ended import NodeFigures
 from loadgen.trial.evidence import NOWHERE, Evidence, in_words
 from loadgen.trial.observed import Counts, NodeState, Observed
+from loadgen.trial.plan import TOLERANCE_NS
 from loadgen.units import NS_PER_MS, NS_PER_S, percent, span
 
 REFUSALS = frozenset({"breaker_open", "refused"})
@@ -146,11 +147,11 @@ def refusals_fast(evidence: Evidence) -> Check | None:
 
 
 def deadlines_kept(evidence: Evidence) -> Check:
-    """No operation ended, or was still under way, after its deadline."""
+    """No operation ended, or was still under way, more than a tolerance after its deadline."""
     overdue = sum(observed.of().overdue for observed in evidence.phases.values())
     unfinished = evidence.closed.unfinished if evidence.closed is not None else 0
     slowest_ns = max((observed.slowest_ns for observed in evidence.phases.values()), default=0)
-    limit = f"≤ {span(evidence.plan.timeout_ns)}"
+    limit = f"≤ {span(evidence.plan.timeout_ns)} + {span(TOLERANCE_NS)}"
     if not overdue and not unfinished:
         return Check("deadlines kept", True, f"the slowest took {span(slowest_ns)}", limit)
     found = [f"{overdue:,} operations ended after their deadline, the slowest after {span(slowest_ns)}"] * bool(overdue)

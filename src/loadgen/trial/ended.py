@@ -16,6 +16,17 @@ from loadgen.trial.plan import TrialPlan
 
 PHASES = ("settle", "baseline", "fault", "recovery")
 
+VERDICTS = {
+    Severity.GOOD: "pass",
+    Severity.FAILED: "fail",
+    Severity.BREACHED: "fail",
+    Severity.INVALID: "cannot-tell",
+    Severity.UNKNOWN: "cannot-tell",
+    Severity.COULD_NOT_RUN: "could-not-run",
+    Severity.INTERRUPTED: "interrupted",
+}
+"""The answer of a trial by its gravest severity."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChaosBegan(Event):
@@ -115,6 +126,11 @@ class TrialEnded(Ending):
     notes: tuple[Reason, ...] = ()
     interrupted: bool = False
     wall_s: float = field(default_factory=time.time)
+
+    @property
+    def verdict(self) -> str:
+        """The answer: one of the values of VERDICTS."""
+        return VERDICTS[self.severity]
 
     @property
     def severity(self) -> Severity:

@@ -15,6 +15,10 @@ OPERATIONS = ("get", "set", "delete", "increment", "get_many")
 """The operations of an adapter, in the order of outputs."""
 
 
+TOLERANCE_NS = 100_000_000
+"""The time after its deadline at which an operation is overdue: the client has to notice the deadline."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClientPlan:
     """A client on trial."""
@@ -79,7 +83,7 @@ class CallerPlan:
     """The number of caller processes."""
     report_ns: int = 200_000_000
     """The time between reports."""
-    tolerance_ns: int = 100_000_000
+    tolerance_ns: int = TOLERANCE_NS
     """The time after its deadline at which an operation is overdue."""
     close_ns: int = 5_000_000_000
     """The time in which the client must have closed."""

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field, replace
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS, Need, needs_of
 from loadgen.trial.plan import ClientPlan, Limits, Phases, Traffic, TrialPlan
-
-NS_PER_S = 1_000_000_000
+from loadgen.units import NS_PER_S
 
 QUICK = Phases(settle_ns=NS_PER_S, baseline_ns=5 * NS_PER_S, fault_ns=0, recovery_ns=10 * NS_PER_S)
 """The phases of `--quick`, in which the fault phase is a quarter of the scenario's own."""
+
+QUICK_RECOVERY_NS = 8 * NS_PER_S
+"""The longest recovery that passes in `--quick`. The recovery phase is longer, so that a node that does not come back
+is watched for more than the limit; a breaker's open time of 5 s and its probes are shorter."""
 
 QUICK_DIVISOR = 4
 QUICK_LEAST_NS = 2 * NS_PER_S
@@ -66,11 +69,15 @@ class Scenario:
         return needs_of(KINDS[fault.kind].name for fault in self.faults)
 
     def quick(self) -> Scenario:
-        """Return the scenario with short phases. The spells of its faults are shortened by the same factor."""
+        """Return the scenario with short phases, and a limit on recovery that ends before them.
+
+        The spells of its faults are shortened by the factor of the fault phase.
+        """
         fault_ns = max(QUICK_LEAST_NS, self.phases.fault_ns // QUICK_DIVISOR)
         factor = min(1.0, fault_ns / self.phases.fault_ns)
         faults = tuple(_shortened(fault, factor) for fault in self.faults)
-        return replace(self, phases=replace(QUICK, fault_ns=fault_ns), faults=faults)
+        limits = replace(self.limits, recovery_ns=min(self.limits.recovery_ns, QUICK_RECOVERY_NS))
+        return replace(self, phases=replace(QUICK, fault_ns=fault_ns), faults=faults, limits=limits)
 
     def lasting(self, fault_ns: int) -> Scenario:
         """Return the scenario with a fault phase of this length; its faults keep their own times."""

@@ -11,7 +11,7 @@ from loadgen.faults.kinds import KINDS
 from loadgen.output.words import figures
 from loadgen.severity import Severity
 from loadgen.trial.check import Check
-from loadgen.trial.ended import PHASES, NodeFigures, TrialEnded, TrialSample
+from loadgen.trial.ended import PHASES, VERDICTS, NodeFigures, TrialEnded, TrialSample
 from loadgen.trial.evidence import in_words
 from loadgen.trial.observed import Counts, Observed
 from loadgen.trial.plan import TrialPlan
@@ -24,24 +24,18 @@ ALL_NODES = "all"
 
 MOST_WRONG = 5
 
-_VERDICTS = {
-    Severity.GOOD: "PASS",
-    Severity.BREACHED: "FAIL",
-    Severity.FAILED: "FAIL",
-    Severity.UNKNOWN: "CANNOT TELL",
-    Severity.INVALID: "CANNOT TELL",
-    Severity.INTERRUPTED: "INTERRUPTED",
-    Severity.COULD_NOT_RUN: "COULD NOT RUN",
-}
+
+def _spelt(verdict: str) -> str:
+    return verdict.replace("-", " ").upper()
 
 
-ANSWERS = tuple(dict.fromkeys(_VERDICTS.values()))
+ANSWERS = tuple(dict.fromkeys(map(_spelt, VERDICTS.values())))
 """The answers of trials."""
 
 
 def verdict(ended: TrialEnded) -> str:
     """Return PASS, FAIL, CANNOT TELL, COULD NOT RUN, or INTERRUPTED (by the user)."""
-    return _VERDICTS[ended.severity]
+    return _spelt(ended.verdict)
 
 
 def style(ended: TrialEnded) -> str:

@@ -22,7 +22,7 @@ from loadgen.record.schema.shape import (
     object_of,
 )
 from loadgen.trial.checks import CHECKS
-from loadgen.trial.ended import PHASES
+from loadgen.trial.ended import PHASES, VERDICTS
 from loadgen.trial.observed import WRONG
 
 SHARE_OR_NULL: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
@@ -181,7 +181,7 @@ TRIAL = record(
     fields({"client_version": TEXT, "server": TEXT}, "the client's library and the servers, with versions"),
     field(
         "verdict",
-        {"enum": ["pass", "fail", "cannot-tell", "could-not-run", "interrupted"]},
+        {"enum": [*dict.fromkeys(VERDICTS.values())]},
         "the answer",
     ),
     field(

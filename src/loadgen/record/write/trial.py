@@ -9,23 +9,11 @@ from loadgen.faults.fault import Fault
 from loadgen.faults.report import FaultReport
 from loadgen.record.write import latency
 from loadgen.record.write.spelling import codes, number, secs, share, tallied, text, timestamp, words
-from loadgen.severity import Severity
 from loadgen.snapshot import encode_v2
 from loadgen.trial.check import Check
 from loadgen.trial.ended import NodeFigures, PoolPoint, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.trial.observed import Counts, NodeState, Observed
 from loadgen.trial.plan import TrialPlan
-
-VERDICTS = {
-    Severity.GOOD: "pass",
-    Severity.FAILED: "fail",
-    Severity.BREACHED: "fail",
-    Severity.INVALID: "cannot-tell",
-    Severity.UNKNOWN: "cannot-tell",
-    Severity.COULD_NOT_RUN: "could-not-run",
-    Severity.INTERRUPTED: "interrupted",
-}
-"""The answer of a trial by its gravest severity."""
 
 
 def began(event: TrialBegan) -> dict[str, Any]:
@@ -87,7 +75,7 @@ def ended(event: TrialEnded) -> dict[str, Any]:
         "plan": plan(event.plan),
         "client_version": text(event.client_version),
         "server": text(event.server),
-        "verdict": VERDICTS[event.severity],
+        "verdict": event.verdict,
         "checks": [check(each) for each in event.checks],
         "phases": {name: observed(each) for name, each in event.phases.items()},
         "nodes": [figures(each) for each in event.figures],
