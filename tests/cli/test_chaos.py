@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,8 @@ def test_the_default_client_of_a_scenario_for_redis_speaks_redis() -> None:
 
 def test_all_scenarios_of_a_client_are_those_whose_nodes_it_speaks_to() -> None:
     found = {case.plan.scenario for case in cases("--scenario", "all", "--client", "pymemcache")}
-    assert found == {name for name in catalogue.entries() if catalogue.scenario(name).protocol != "resp"}
-    assert len(cases("--scenario", "all")) == len(catalogue.entries())
+    assert found == {name for name in catalogue.scenarios() if catalogue.scenario(name).protocol != "resp"}
+    assert len(cases("--scenario", "all")) == len([*catalogue.scenarios()])
 
 
 def test_options_set_the_plan() -> None:
@@ -168,6 +169,28 @@ def test_drawn_faults_lie_within_the_fault_phase_and_never_twice_on_one_node_at_
         assert on[0] in (1, 2, 3)
         others = [other for other in spells if other[:2] == (kind, on) and other != (kind, on, begin, end)]
         assert all(other[3] <= begin or end <= other[2] for other in others)
+
+
+def test_the_chaos_monkey_draws_its_schedule_from_the_three_kinds_by_seed() -> None:
+    plans = [cases("--scenario", "chaos-monkey", seed=seed)[0].plan for seed in (1, 1, 2, *range(3, 20))]
+    assert plans[0].faults == plans[1].faults != plans[2].faults
+    layers = {fault.layer for plan in plans for fault in plan.faults}
+    assert layers == {Layer.PROXY, Layer.NET, Layer.PROCESS}
+    for plan in plans:
+        assert len({fault.kind for fault in plan.faults}) >= 5
+        for fault in plan.faults:
+            assert 0 <= fault.at_ns < fault.at_ns + fault.for_ns <= plan.phases.fault_ns
+            assert fault.seed
+        for node in (1, 2, 3):
+            spells = sorted((f.at_ns, f.at_ns + f.for_ns) for f in plan.faults if f.on == (node,))
+            assert all(after[0] - before[1] >= 6 * S for before, after in pairwise(spells))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_short_schedule_has_its_faults_within_its_phase(seed: int) -> None:
+    [case] = cases("--scenario", "chaos-monkey", "--duration", "3s", seed=seed)
+    assert 1 <= len(case.plan.faults) <= 3
+    assert all(fault.at_ns + fault.for_ns <= 3 * S for fault in case.plan.faults)
 
 
 def test_a_client_may_be_judged_by_faults_of_the_disk() -> None:

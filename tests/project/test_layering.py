@@ -213,8 +213,8 @@ config.tables ← units percentiles protocol errors slo stats judge.verdict comp
 config.document ← errors secret config.tables
 config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.limits
     faults.fault faults.kinds config.tables
-config ← units lazy protocol errors escape plan faults.fault trial.observed trial.plan trial.scenario engine._ketama
-    config.tables config.document config.told
+config ← units lazy protocol errors escape plan faults.fault faults.kinds trial.observed trial.plan trial.scenario
+    engine._ketama config.tables config.document config.told
 
 # Events to JSON, and back.
 record.schema ← percentiles phase reason stats compare.metric compare.settings compare.answers smoke.criteria

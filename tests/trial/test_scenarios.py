@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ def test_a_scenario_of_the_catalogue_is_whole(name: str) -> None:
     assert "{N}" not in entry.text
     assert scenario.title
     assert not scenario.title.endswith(".")
-    assert scenario.faults
+    assert scenario.faults or scenario.draws
     assert set(scenario.expects) <= set(ERRORS)
     for fault in scenario.faults:
         assert KINDS[fault.kind].layer is fault.layer
@@ -133,7 +134,7 @@ def test_quick_shortens_the_fault_phase_to_a_quarter_and_keeps_every_fault_in_it
 def test_packet_loss_is_always_loss_in_the_network_and_stalled_connections_never_are() -> None:
     for name in catalogue.entries():
         kinds = {(fault.kind, fault.layer) for fault in catalogue.scenario(name).faults}
-        if name.startswith("packet-loss"):
+        if catalogue.entry(name).file.stem.startswith("packet-loss"):
             assert kinds == {("loss", Layer.NET)}
         if name.startswith("stalled-connections"):
             assert kinds == {("bandwidth", Layer.PROXY)}
@@ -146,6 +147,24 @@ def test_the_number_of_a_name_is_the_fault_s() -> None:
     ]
     assert catalogue.scenario("delay-500ms").faults[0].parameters["delay"] == 500_000_000
     assert catalogue.scenario("black-hole-1s").faults[0].for_ns == S
+
+
+def test_two_names_of_one_scenario_differ_in_the_name_only() -> None:
+    for second, first in {"connect-timeout": "syn-drop", "packet-loss": "packet-loss-5-pct"}.items():
+        assert catalogue.entry(second).same_as == first
+        assert catalogue.entry(second).text == catalogue.entry(first).text
+        assert catalogue.scenario(second) == replace(catalogue.scenario(first), name=second)
+    once = [*catalogue.scenarios()]
+    assert {*catalogue.entries()} - {*once} == {"connect-timeout", "packet-loss"}
+
+
+def test_no_two_scenarios_have_the_same_faults() -> None:
+    seen: dict[str, str] = {}
+    for name in catalogue.scenarios():
+        of = catalogue.scenario(name)
+        what = repr(replace(of, name="", title="", upstream="", expects=()))
+        assert what not in seen, f"{name} and {seen[what]}"
+        seen[what] = name
 
 
 def test_hyphen_and_underscore_are_one() -> None:
@@ -193,6 +212,8 @@ def test_set_wins_over_the_file() -> None:
         (MINIMAL + "protocol = 'redis'\n", r"mine.toml:2:1: protocol: must be one of memcache, resp, any"),
         (MINIMAL + "timeout = 'soon'\n", r'timeout: "soon" is not a duration'),
         (MINIMAL + "nodes = 99\n", r"nodes: must be from 1 to 16, not 99"),
+        (MINIMAL + "draws = 'kill'\n", r"draws: must be a list of kinds of faults, such as"),
+        (MINIMAL + "draws = ['kil']\n", r"draws: must be one of .* did you mean kill\?"),
         (MINIMAL + "expects = ['timeouts']\n", r"expects: must be one of timeout.* did you mean timeout\?"),
         (MINIMAL + "[phases]\nfault = 0\n", r"mine.toml:3:1: phases.fault: must be longer than 0"),
         (MINIMAL + "[[fault]]\non = 1\n", r"mine.toml:2:3: fault\[0\].kind: is missing from \[\[fault\]\]"),

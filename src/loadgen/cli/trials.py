@@ -125,9 +125,9 @@ def _scenarios(given: Given, seed: int) -> Iterator[Scenario]:
         for number in range(given.seeds or 1):
             yield _shaped(given, scenario_file.changed(drawn.scenario(kinds, seed + number, nodes), _overrides(given)))
     elif given.scenario is not None:
-        words = [*catalogue.entries()] if given.scenario == ALL else [given.scenario]
+        words = [*catalogue.scenarios()] if given.scenario == ALL else [given.scenario]
         for word in words:
-            yield _shaped(given, catalogue.scenario(word, _overrides(given)))
+            yield drawn.completed(_shaped(given, catalogue.scenario(word, _overrides(given))), seed)
     else:
         yield _without_faults(given)
 

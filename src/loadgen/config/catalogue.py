@@ -1,7 +1,8 @@
 """The catalogue of scenarios that come with loadgen, by name, and the text of each for users to copy.
 
 A file whose name has an N stands for several scenarios that differ in one number: its key `variants` lists the numbers,
-and `{N}` in its text stands for the number.
+and `{N}` in its text stands for the number. A scenario may have a second name, which the key `aliases` gives: a name,
+or in a file with an N a table of names by number. A scenario that runs by its second name is reported by it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from loadgen.config import scenario_file
 from loadgen.config.document.toml_file import parsed
@@ -22,7 +24,8 @@ from loadgen.trial.scenario import Scenario
 
 FOLDER = Path(__file__).parents[1] / "trial" / "scenarios"
 
-_VARIANTS = re.compile(r"^variants = \[.*?\].*\n", re.MULTILINE)
+_OURS = re.compile(r"^(variants|aliases) = .*\n", re.MULTILINE)
+"""The keys that only the catalogue reads: a scenario that is copied has none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,15 @@ class Entry:
     file: Path
     number: str = ""
     """What `{N}` stands for; empty where the file is one scenario."""
+    same_as: str = ""
+    """The first name of the same scenario; empty for the first name itself."""
 
     @property
     def text(self) -> str:
         """The scenario's own text, with its number filled in."""
         text = self.file.read_text(encoding="utf-8")
-        return _VARIANTS.sub("", text).replace("{N}", self.number) if self.number else text
+        text = _OURS.sub("", text)
+        return text.replace("{N}", self.number) if self.number else text
 
 
 @cache
@@ -47,16 +53,25 @@ def entries() -> Mapping[str, Entry]:
     return {entry.name: entry for file in sorted(FOLDER.glob("*.toml")) for entry in _of(file)}
 
 
+def scenarios() -> Iterator[str]:
+    """Yield the name of each scenario once: the first of its names."""
+    return (name for name, entry in entries().items() if not entry.same_as)
+
+
 def _of(file: Path) -> Iterator[Entry]:
     """Yield the scenarios of a file."""
+    tree: Mapping[str, Any] = parsed(file.read_text(encoding="utf-8"), str(file)).tree
+    aliases = tree.get("aliases", {})
     if "N" not in file.stem:
         yield Entry(file.stem, file)
+        if aliases:
+            yield Entry(str(aliases), file, same_as=file.stem)
         return
-    tree = parsed(file.read_text(encoding="utf-8"), str(file)).tree
-    numbers = tree["variants"]
-    assert isinstance(numbers, list)
-    for number in map(str, numbers):
-        yield Entry(file.stem.replace("N", number), file, number)
+    for number in map(str, tree["variants"]):
+        name = file.stem.replace("N", number)
+        yield Entry(name, file, number)
+        if number in aliases:
+            yield Entry(str(aliases[number]), file, number, same_as=name)
 
 
 def entry(word: str) -> Entry:

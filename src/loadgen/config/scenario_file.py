@@ -24,6 +24,7 @@ from loadgen.config.tables.tree import dotted
 from loadgen.config.told.faults import faults
 from loadgen.errors import ConfigError
 from loadgen.faults.fault import Fault, Layer
+from loadgen.faults.kinds import KINDS
 from loadgen.trial.observed import ERRORS
 from loadgen.trial.plan import Limits
 from loadgen.trial.scenario import Scenario
@@ -103,6 +104,14 @@ def _classes(value: object) -> tuple[str, ...]:
     return tuple(_one_of([*ERRORS])(each) for each in value)
 
 
+def _draws(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f'must be a list of kinds of faults, such as ["latency", "kill"], not {shown(value)}')
+    return tuple(
+        _one_of([name for name, kind in KINDS.items() if kind.layer is not Layer.DISK])(each) for each in value
+    )
+
+
 _KEYS: Mapping[str, tuple[str, Read]] = {
     "title": ("title", _text),
     "protocol": ("protocol", _one_of(PROTOCOLS)),
@@ -113,6 +122,7 @@ _KEYS: Mapping[str, tuple[str, Read]] = {
     "timeout": ("timeout_ns", _some_time),
     "groups": ("groups", _within(1, 2)),
     "expects": ("expects", _classes),
+    "draws": ("draws", _draws),
     "upstream": ("upstream", _text),
 }
 """By key of the root, the field of a Scenario, and the reader of the key's value."""

@@ -47,6 +47,8 @@ class Scenario:
     phases: Phases = field(default_factory=lambda: Phases(5 * NS_PER_S, 30 * NS_PER_S, 30 * NS_PER_S, 60 * NS_PER_S))
     faults: tuple[Fault, ...] = ()
     """The nodes of group 2 follow those of group 1: with 3 nodes, node 2 as group 2 sees it is number 5."""
+    draws: tuple[str, ...] = ()
+    """Kinds of faults of which a schedule is drawn by the seed of the trial, besides `faults`."""
     groups: int = 1
     """Groups of callers, each of which reaches the nodes by a way of its own."""
     expects: tuple[str, ...] = ()
@@ -59,14 +61,14 @@ class Scenario:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """The layers of the faults, each once, in the order of `Layer`."""
-        found = {fault.layer for fault in self.faults}
+        """The layers of the faults and of those to be drawn, each once, in the order of `Layer`."""
+        found = {fault.layer for fault in self.faults} | {KINDS[kind].layer for kind in self.draws}
         return tuple(layer for layer in Layer if layer in found)
 
     @property
     def needs(self) -> tuple[Need, ...]:
         """What the machine must offer for the faults."""
-        return needs_of(KINDS[fault.kind].name for fault in self.faults)
+        return needs_of([*(fault.kind for fault in self.faults), *self.draws])
 
     def quick(self) -> Scenario:
         """Return the scenario with short phases, and a limit on recovery that ends before them.

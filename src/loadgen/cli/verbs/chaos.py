@@ -187,11 +187,12 @@ def _printed(text: str) -> ExitCode:
 def listing() -> str:
     """Return the scenarios with layer, protocol and upstream's names, the workloads and the clients."""
     lines = ["scenarios: name, layer, nodes' protocol, what happens (the name in pior/memcache)"]
-    for name in catalogue.entries():
+    for name, entry in catalogue.entries().items():
         scenario = catalogue.scenario(name)
         layers = "+".join(map(str, scenario.layers))
+        title = f"the same as {entry.same_as}" if entry.same_as else scenario.title
         upstream = f" ({scenario.upstream})" if scenario.upstream else ""
-        lines.append(f"  {name:<32} {layers:<18} {scenario.protocol:<9} {scenario.title}{upstream}")
+        lines.append(f"  {name:<32} {layers:<18} {scenario.protocol:<9} {title}{upstream}")
     lines += ["", "workloads"]
     lines += [f"  {name:<12} {meaning}" for name, meaning in MEANINGS.items()]
     lines += ["", "clients"]
