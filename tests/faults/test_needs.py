@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
+from nobody import as_nobody, python_of_nobody
 
 from loadgen.faults import needs
 from loadgen.faults.kinds import Need, needs_of
 from loadgen.faults.surroundings import surroundings_for
 from loadgen.surroundings import SHARED, Surroundings
-
-NOBODY = 65_534
 
 
 @pytest.fixture(autouse=True)
@@ -82,36 +77,7 @@ with ManagedServer(ServerPlan("memcached", command, loopback("memcache"))) as se
 """
 
 
-def as_nobody(*command: str) -> subprocess.CompletedProcess[str]:
-    # Beside this Python's own folder, which may be closed to others, a system's Python finds the same packages.
-    environment = os.environ | {"TMPDIR": "/tmp", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.run(
-        command,
-        env=environment,
-        cwd="/",
-        user=NOBODY,
-        group=NOBODY,
-        extra_groups=[],
-        capture_output=True,
-        text=True,
-    )
-
-
-def python_of_nobody() -> str:
-    """A Python of this version that nobody can run; skips the test where there is none."""
-    version = f"import sys; sys.exit(sys.version_info[:2] != {tuple(sys.version_info[:2])})"
-    for path in (sys.executable, "/usr/bin/python3"):
-        try:
-            if as_nobody(path, "-c", version).returncode == 0:
-                return path
-        except OSError:
-            continue
-    pytest.skip("no Python of this version can be run by nobody")
-
-
 def test_without_root_net_faults_are_missing_and_process_faults_work():
-    if os.geteuid() != 0:
-        pytest.skip("only root can become nobody")
     ran = as_nobody(python_of_nobody(), "-c", AS_NOBODY)
     assert ran.stdout.splitlines() == [
         "root: loadgen does not run as root: run it by sudo",
