@@ -1,7 +1,7 @@
 """Real connections through a proxy: every toxic once, and what happens to connections. Of loadgen and of Toxiproxy.
 
 The tests run on both, where the real server is built: what is asserted is a fact about both. Times are lower bounds of
-the proxy's own waits; the exact ones are in test_toxics, and those against a clock carry the mark `timing`.
+the proxy's own waits; the exact ones are in test_toxics, and those against a clock are laws of time.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import pytest
 import toxiproxy_script as script
+from quiet import law_of_time
 
 from loadgen.faults.proxy.client import NewToxic, ProxyApi
 from loadgen.faults.proxy.managed import ManagedProxy
@@ -65,6 +66,15 @@ class Bench:
 
     def remove(self, name: str) -> None:
         self.api.remove_toxic("bench", name)
+
+    @contextlib.contextmanager
+    def under(self, kind: str, **attributes: int) -> Iterator[None]:
+        """Have a toxic on the proxy in a block, which may be entered again."""
+        self.toxic(kind, **attributes)
+        try:
+            yield
+        finally:
+            self.remove(kind)
 
 
 @pytest.fixture
@@ -476,7 +486,6 @@ def test_a_reset_of_the_client_is_no_trouble(own: Bench) -> None:
 # ── Against a clock ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize(
     ("kind", "attributes", "due_s"),
     [
@@ -485,17 +494,16 @@ def test_a_reset_of_the_client_is_no_trouble(own: Bench) -> None:
         ("slicer", {"average_size": 1000, "delay": 20_000}, 0.16),
     ],
 )
+@law_of_time
 def test_a_toxic_takes_its_time_within_20_ms(bench: Bench, kind: str, attributes: dict[str, int], due_s: float) -> None:
-    bench.toxic(kind, **attributes)
     client, server = bench.connected()
-    with client, server:
+    with client, server, bench.under(kind, **attributes):
         passes(server, client, b"x" * 5000)
         # The slicer's delay follows the last piece too, so the next message waits for it.
         took = sorted(passes(server, client, b"x" * 5000) for _ in range(5))
         assert took[2] == pytest.approx(due_s, abs=0.02)
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize(
     ("kind", "attributes", "due_s"),
     [
@@ -505,20 +513,21 @@ def test_a_toxic_takes_its_time_within_20_ms(bench: Bench, kind: str, attributes
         ("limit_data", {"bytes": 1}, 0.0),
     ],
 )
+@law_of_time
 def test_a_toxic_closes_at_its_time_within_20_ms(
     bench: Bench, kind: str, attributes: dict[str, int], due_s: float
 ) -> None:
-    bench.toxic(kind, **attributes)
     took = []
     for _ in range(5):
-        client, server = bench.connected()
-        with client, server:
-            server.sendall(b"x")
-            began = time.monotonic()
-            if kind == "slow_close":
-                server.close()
-            with contextlib.suppress(ConnectionResetError):
-                while client.recv(10):
-                    pass
-            took.append(time.monotonic() - began)
+        with bench.under(kind, **attributes):
+            client, server = bench.connected()
+            with client, server:
+                server.sendall(b"x")
+                began = time.monotonic()
+                if kind == "slow_close":
+                    server.close()
+                with contextlib.suppress(ConnectionResetError):
+                    while client.recv(10):
+                        pass
+                took.append(time.monotonic() - began)
     assert sorted(took)[2] == pytest.approx(due_s, abs=0.02)

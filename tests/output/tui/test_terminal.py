@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from command import short
+from quiet import law_of_time
 from terminals import ENTERED, FRAME, LEFT, LOADGEN, InTerminal
 
 SUPPORT = str(Path(__file__).parents[2] / "support")
@@ -194,8 +195,8 @@ def test_without_a_terminal_a_hint_for_one_who_asked_and_plain_text(asked: bool)
     assert "RESULTS (3.00 s)" in finished.stdout
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize(("columns", "lines"), [(80, 24), (120, 40)])
+@law_of_time
 def test_five_frames_a_second_take_a_tenth_of_a_core_at_most(columns: int, lines: int) -> None:
     words = """
 import time
