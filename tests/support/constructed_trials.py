@@ -17,7 +17,15 @@ from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.trial.account import Account
 from loadgen.trial.checks import judged
-from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.trial.ended import (
+    ChaosBegan,
+    ChaosEnded,
+    ServerCount,
+    TrialBegan,
+    TrialEnded,
+    TrialPhaseBegan,
+    TrialSample,
+)
 from loadgen.trial.evidence import Closed, Evidence
 from loadgen.trial.observed import ByOperation, Counts, Histogram, NodeState, Observed, Transition, WrongAnswer
 from loadgen.trial.plan import ClientPlan, Phases, Traffic, TrialPlan
@@ -168,6 +176,7 @@ def ended(found: Evidence, **fields: object) -> TrialEnded:
         "wrong": tuple(each for o in found.phases.values() for each in o.wrong)[:20],
         "client_version": "loadgen 0.1.0",
         "server": "memcached 1.6.18",
+        "servers": (ServerCount(1, None), *(ServerCount(node, {"get": 2040, "set": 40}) for node in (2, 3))),
         "began_ns": BASELINE,
         "wall_s": START_S + 18,
     }

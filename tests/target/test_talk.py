@@ -15,7 +15,7 @@ from runs import plan
 
 from loadgen.plan import Endpoint, Plan, Target
 from loadgen.target.talk import conversation as conversation_module
-from loadgen.target.talk import identity, memcache, ready
+from loadgen.target.talk import counters, identity, memcache, ready
 from loadgen.target.talk.conversation import MOST_BYTES, Conversation, NoAnswerError, Silence
 from loadgen.target.talk.identity import identify
 from loadgen.target.talk.resp import MOST_ELEMENTS, Asker, Reply, ReplyKind
@@ -411,3 +411,43 @@ def test_without_a_precheck_a_server_is_ready_when_it_accepts_a_connection() -> 
     # A password is sent all the same, and its refusal is final.
     locked = answers(b"-WRONGPASS no\r\n", to=b"AUTH")
     assert state(locked, precheck="none", password="x") is ready.State.LOCKED
+
+
+# ── Counters ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("protocol", ["memcache", "resp"])
+def test_counters_are_the_operations_since_an_earlier_reading_of_the_same_process(protocol: str) -> None:
+    with RealServer.memcached() if protocol == "memcache" else RealServer.redis() as server:
+        endpoint = Endpoint(server.host, server.port, server.host)
+        before = counters.read(endpoint, protocol)
+        with Conversation(server.host, server.port, ANSWERED_S) as conversation:
+            if protocol == "memcache":
+                for request in (
+                    b"set k 0 0 1\r\n1\r\n",
+                    b"get k\r\n",
+                    b"incr k 1\r\n",
+                    b"delete k\r\n",
+                    b"delete k\r\n",
+                ):
+                    memcache.line(conversation, request)
+            else:
+                asker = Asker(conversation)
+                for words in ("SETEX k 9 1", "GET k", "INCRBY k 1", "DEL k", "UNLINK k", "MGET a b"):
+                    asker.ask(*words.encode().split())
+        after = counters.read(endpoint, protocol)
+        assert before is not None
+        assert after is not None
+        many = {"get_many": 1} if protocol == "resp" else {}
+        assert after.since(before) == {"get": 1, "set": 1, "increment": 1, "delete": 2, **many}
+        server.stop()
+        assert counters.read(endpoint, protocol) is None
+        server.start()
+        another = counters.read(endpoint, protocol)
+        assert another is not None
+        assert another.since(after) is None
+
+
+def test_a_server_that_says_nothing_of_counters_has_none() -> None:
+    with FaultyServer(says(b"ERROR\r\n")) as server:
+        assert counters.read(Endpoint("127.0.0.1", server.port, "127.0.0.1"), "memcache") is None

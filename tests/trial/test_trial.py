@@ -59,6 +59,20 @@ def test_a_client_comes_through_a_scenario(scenario: str) -> None:
     counted = [counts for phase in trial["phases"].values() for counts in phase["by_node"].values()]
     began = sum(counts["begun"] for counts in counted)
     assert began == sum(counts["ok"] + counts["wrong"] + sum(counts["errors"].values()) for counts in counted) > 100
+    assert_servers_counted_the_same(trial)
+
+
+def assert_servers_counted_the_same(trial: dict[str, Any]) -> None:
+    """What the client sent to a node on which nothing failed is what the node's server counted itself."""
+    judged = 0
+    for server in trial["servers"]:
+        of_node = [phase["by_node"].get(str(server["node"]), {}) for phase in trial["phases"].values()]
+        if any(counts.get("errors") for counts in of_node):
+            continue
+        assert server["operations"] is not None
+        assert sum(server["operations"].values()) == sum(counts.get("begun", 0) for counts in of_node)
+        judged += 1
+    assert judged or trial["plan"]["protocol"] == "resp"
 
 
 def test_an_interrupt_ends_the_faults_and_prints_what_there_is() -> None:

@@ -99,6 +99,19 @@ class PoolPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerCount:
+    """The operations that the server of one node counted itself, from the first operation of the callers to the last.
+
+    They are those of the client, its repetitions included: nothing else sends such operations meanwhile.
+    """
+
+    node: int
+    operations: Mapping[str, int] | None
+    """By the operation's name; a memcached counts each key of a get_many as a get. None where the server was started
+    anew, or did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class TrialEnded(Ending):
     """The end of one trial."""
 
@@ -114,6 +127,8 @@ class TrialEnded(Ending):
     """The first wrong answers, 20 at most."""
     pools: tuple[PoolPoint, ...] = ()
     """The pool of each node once a second; empty where the client does not expose its pool."""
+    servers: tuple[ServerCount, ...] = ()
+    """One for each node."""
     leaked_sockets: int | None = None
     """Connections that the client left open; None where that is not known."""
     client_version: str = ""

@@ -18,12 +18,13 @@ from loadgen.plan import Endpoint, Target
 from loadgen.reason import Code, Reason
 from loadgen.runner.stop import Alarm, Stop
 from loadgen.severity import Severity
+from loadgen.target.talk import counters
 from loadgen.target.talk.identity import identify
 from loadgen.trial import checks
 from loadgen.trial.account import Account
 from loadgen.trial.callers import Callers, Final
 from loadgen.trial.course import Course, Do, Enter, Over
-from loadgen.trial.ended import PoolPoint, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.trial.ended import PoolPoint, ServerCount, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.trial.evidence import Closed, Evidence, real_node
 from loadgen.trial.plan import CallerPlan, TrialPlan
 from loadgen.units import NS_PER_MS, NS_PER_S, span
@@ -107,6 +108,7 @@ class _Led:
         plan = self._trial.plan
         server = identify(Target(plan.protocol, self._up.endpoints[:1]))
         self._callers.prepare()
+        counted = self._counted()
         with self._trial.stop.alarm() as alarm:
             cut_short = self._follow(alarm)
         final = self._callers.stop()
@@ -114,6 +116,10 @@ class _Led:
         self._tell()
         for interval in final.intervals:
             self._account.take(interval.phase, interval.observed)
+        servers = tuple(
+            ServerCount(node, now.since(before) if now is not None and before is not None else None)
+            for node, (before, now) in enumerate(zip(counted, self._counted(), strict=True), 1)
+        )
         late = f"the callers waited {span(self._late_ns)} for a CPU" if self._late_ns > LATE_NS else ""
         evidence = self._account.evidence(reports, closed_of(final), late)
         return ended_of(
@@ -122,9 +128,14 @@ class _Led:
             interrupted=cut_short and self._trial.stop.is_set,
             client_version=self._callers.client_version,
             server=server,
+            servers=servers,
             reasons=(SKIPPED,) if cut_short and not self._trial.stop.is_set else (),
             notes=(*self._trial.notes, *self._up.notes),
         )
+
+    def _counted(self) -> list[counters.Counters | None]:
+        """Return the own counters of the server of each node, past any proxy."""
+        return [counters.read(node, self._trial.plan.protocol) for node in self._up.proxies.nodes]
 
     def _follow(self, alarm: Alarm) -> bool:
         """Follow the course to its end, or until somebody stops it: return True then."""
@@ -198,6 +209,7 @@ def ended_of(
     interrupted: bool = False,
     client_version: str = "",
     server: str = "",
+    servers: tuple[ServerCount, ...] = (),
     reasons: tuple[Reason, ...] = (),
     notes: tuple[Reason, ...] = (),
 ) -> TrialEnded:
@@ -215,6 +227,7 @@ def ended_of(
         leaked_sockets=evidence.closed.leaked_sockets if evidence.closed is not None else None,
         client_version=client_version,
         server=server,
+        servers=servers,
         began_ns=began_ns,
         reasons=reasons,
         notes=notes,

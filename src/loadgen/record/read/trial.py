@@ -16,7 +16,15 @@ from loadgen.record.read.reasons import reasons
 from loadgen.severity import Severity
 from loadgen.snapshot import Histogram
 from loadgen.trial.check import Check
-from loadgen.trial.ended import NodeFigures, PoolPoint, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.trial.ended import (
+    NodeFigures,
+    PoolPoint,
+    ServerCount,
+    TrialBegan,
+    TrialEnded,
+    TrialPhaseBegan,
+    TrialSample,
+)
 from loadgen.trial.observed import ByOperation, Counts, NodeState, Observed, Transition, WrongAnswer
 from loadgen.trial.plan import ClientPlan, Limits, Phases, Traffic, TrialPlan
 
@@ -87,6 +95,7 @@ def _ended(record: Fields) -> TrialEnded:
             for each in record.parts("wrong")
         ),
         pools=tuple(map(_pool, record.parts("pools"))),
+        servers=tuple(map(_server, record.parts("servers"))),
         leaked_sockets=record.get("leaked_sockets", None),
         client_version=record.text("client_version"),
         server=record.text("server"),
@@ -95,6 +104,11 @@ def _ended(record: Fields) -> TrialEnded:
         interrupted=bool(record.get("interrupted", False)),
         wall_s=record.wall_s(),
     )
+
+
+def _server(record: Fields) -> ServerCount:
+    counted = record.get("operations", None)
+    return ServerCount(record.count("node"), None if counted is None else {name: int(n) for name, n in counted.items()})
 
 
 def fault(record: Fields) -> Fault:

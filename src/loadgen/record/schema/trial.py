@@ -31,6 +31,7 @@ AT: Schema = {"type": "number"}
 AT_OR_NULL: Schema = {"type": ["number", "null"]}
 ANY_PHASE: Schema = {"enum": [*PHASES]}
 VALUE: Schema = {"type": ["number", "string", "boolean"]}
+OPERATIONS_OR_NULL: Schema = {"anyOf": [map_of(COUNT), {"type": "null"}]}
 
 FAULT = part(
     field("kind", TEXT, "its kind, such as `kill`"),
@@ -255,6 +256,13 @@ TRIAL = record(
         "wrong",
         array_of(object_of({"at_secs": AT, "kind": {"enum": [*WRONG]}, "node": COUNT, "key": TEXT, "found": TEXT})),
         "the first wrong answers, 20 at most: the `kind`, the `key` that was asked for, and what was `found`",
+    ),
+    field(
+        "servers",
+        array_of(object_of({"node": COUNT, "operations": OPERATIONS_OR_NULL})),
+        "for each `node`, the `operations` that its server counted itself since the callers began, by name: those that "
+        "the client sent, repetitions included; a memcached counts each key of a `get_many` as a `get`. Null where the "
+        "server was started anew, or did not answer",
     ),
     field("leaked_sockets", COUNT_OR_NULL, "connections that the client left open after its close"),
     fields({"could_not_run": TEXTS, "notes": TEXTS}, "why the trial did not reach its end, and remarks"),

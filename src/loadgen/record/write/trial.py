@@ -100,6 +100,10 @@ def ended(event: TrialEnded) -> dict[str, Any]:
             }
             for each in event.wrong
         ],
+        "servers": [
+            {"node": each.node, "operations": None if each.operations is None else dict(each.operations)}
+            for each in event.servers
+        ],
         "leaked_sockets": event.leaked_sockets,
         "could_not_run": words(event.reasons),
         "notes": words(event.notes),
