@@ -47,10 +47,11 @@ def test_a_miss_is_right_and_counted() -> None:
         (Operation("delete", ("k",)), False),
         (Operation("increment", ("c",)), None),
         (Operation("get_many", ("k", "l")), {}),
+        (SET, None),
     ):
         own.end(own.begin(operation, 1, 0, 0), answer, MS)
     counts = observed(own).of()
-    assert (counts.ok, counts.misses, counts.wrong) == (4, 4, 0)
+    assert (counts.ok, counts.misses, counts.wrong) == (5, 4, 0), "a set finds nothing, and misses nothing"
 
 
 def test_an_error_is_counted_by_its_class_with_the_first_example() -> None:
