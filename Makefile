@@ -63,7 +63,7 @@ simulate: $(BUILT)  ## how often the rule of comparisons errs, in simulated suit
 gates: $(BUILT)  ## how often a gate is right on this host, with real servers: an hour or more
 	$(BIN)/python benchmark/gates.py $(ARGS)
 
-trials: $(BUILT)  ## clients under faults at full length, and every scenario once: an hour, as root, nightly in CI
+trials: $(BUILT) $(TOOLS)  ## clients under faults at full length, and every scenario once: an hour, as root, nightly in CI
 	$(BIN)/python benchmark/trials.py $(ARGS)
 
 stills: $(BUILT)  ## whether a generator that stands still is found out, and only then: ten minutes, as root
