@@ -202,3 +202,10 @@ def test_a_client_may_be_judged_by_faults_of_the_disk() -> None:
 def test_a_kind_of_the_disk_is_for_nodes_with_a_disk() -> None:
     with pytest.raises(UsageError, match="speaks memcache, and the nodes speak resp"):
         cases("--faults", "disk_full", "--client", "pymemcache")
+
+
+def test_quick_leaves_the_phases_that_set_names() -> None:
+    [case] = cases("--scenario", "kill-1-of-3", "--quick", "--set", "phases.recovery=12s", "--set", "phases.fault=20s")
+    phases = case.plan.phases
+    assert (phases.settle_ns, phases.baseline_ns, phases.recovery_ns) == (10**9, 5 * 10**9, 12 * 10**9)
+    assert phases.fault_ns == 5 * 10**9, "a quarter, as of any scenario"

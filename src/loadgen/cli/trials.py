@@ -142,9 +142,16 @@ def _overrides(given: Given) -> list[str]:
 
 
 def _shaped(given: Given, scenario: Scenario) -> Scenario:
-    """Return a scenario with the lengths that the options ask for."""
+    """Return a scenario with the lengths that the options ask for: --quick leaves the phases that --set names."""
     if given.quick:
+        asked = {override.partition("=")[0].strip() for override in given.set}
+        kept = {
+            f"{name}_ns": getattr(scenario.phases, f"{name}_ns")
+            for name in ("settle", "baseline", "recovery")
+            if f"phases.{name}" in asked
+        }
         scenario = scenario.quick()
+        scenario = replace(scenario, phases=replace(scenario.phases, **kept))
     return scenario if given.duration is None else scenario.lasting(given.duration)
 
 
