@@ -1,33 +1,55 @@
-"""The time that a process waited for a CPU."""
+"""The time that the threads of this process waited for a CPU."""
 
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from loadgen.host.waits import waited_ns
+from loadgen.host import waits
+from loadgen.host.waits import Waits
+
+SPIN = "import time; end = time.monotonic() + 30\nwhile time.monotonic() < end: pass"
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's account is Linux's")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's account is Linux's")
-def test_a_process_that_shares_a_cpu_with_another_waits() -> None:
-    before_ns = waited_ns(os.getpid())
-    assert before_ns is not None
+@pytest.mark.parametrize("main", [True, False], ids=["main thread", "another thread"])
+def test_a_thread_that_shares_a_cpu_with_another_process_waits(main: bool) -> None:
     cpu = min(os.sched_getaffinity(0))
-    spin = "import time; end = time.monotonic() + 30\nwhile time.monotonic() < end: pass"
-    allowed = os.sched_getaffinity(0)
-    other = subprocess.Popen(["taskset", "-c", str(cpu), sys.executable, "-c", spin])
+    waited: list[int] = []
+
+    def work() -> None:
+        allowed = os.sched_getaffinity(0)
+        try:
+            os.sched_setaffinity(0, {cpu})
+            found, end_s = Waits(), time.monotonic() + 20
+            while sum(waited) < 50_000_000 and time.monotonic() < end_s:
+                busy_s = time.monotonic() + 0.05
+                while time.monotonic() < busy_s:
+                    pass
+                waited.append(found.longest_ns() or 0)
+        finally:
+            os.sched_setaffinity(0, allowed)
+
+    other = subprocess.Popen(["taskset", "-c", str(cpu), sys.executable, "-c", SPIN])
     try:
-        os.sched_setaffinity(0, {cpu})
-        end_s = time.monotonic() + 20
-        while (waited_ns(os.getpid()) or 0) - before_ns < 50_000_000:
-            assert time.monotonic() < end_s
+        if main:
+            work()
+        else:
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
     finally:
-        os.sched_setaffinity(0, allowed)
         other.kill()
         other.wait()
+    assert sum(waited) >= 50_000_000
 
 
-def test_a_process_that_is_not_there_has_no_account() -> None:
-    assert waited_ns(2**22 + 1) is None
+def test_waits_count_from_the_last_reading_and_the_longest_thread_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter([{"1": 100, "2": 900}, {"1": 150, "2": 920, "3": 40}, {"1": 150, "3": 45}, {}])
+    monkeypatch.setattr(waits, "_waited_ns", lambda: next(readings))
+    found = Waits()
+    assert [found.longest_ns(), found.longest_ns(), found.longest_ns()] == [50, 5, None]

@@ -172,16 +172,18 @@ trial.sockets ← plan
 trial.messages ← trial.observed trial.plan
 trial.tasks ← units engine._reactor trial.plan trial.traffic trial.claims trial.book trial.adapters
 trial.threads ← units trial.plan trial.traffic trial.claims trial.book trial.adapters trial.tasks
-trial.caller ← units errors engine._time engine._reactor worker trial.observed trial.plan trial.traffic trial.schedule
-    trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks trial.threads
+trial.caller ← units errors host engine._time engine._reactor worker trial.observed trial.plan trial.traffic
+    trial.schedule trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks trial.threads
 trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller
 trial.scenario ← units faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
-trial.evidence ← faults.fault faults.report trial.ended trial.observed trial.plan
+trial.evidence ← faults.fault faults.kinds faults.report trial.ended trial.observed trial.plan
 trial.account ← stats faults.report trial.ended trial.evidence trial.observed trial.plan
 trial.course ← faults.fault faults.timeline trial.plan
 trial.drawn ← units faults.fault faults.kinds trial.plan trial.scenario
-trial.checks ← units faults.kinds trial.account trial.check trial.ended trial.evidence trial.observed trial.plan
+trial.lateness ← units trial.evidence trial.observed
+trial.checks ← units engine._histogram faults.kinds trial.account trial.check trial.ended trial.evidence trial.lateness
+    trial.observed trial.plan
 
 # The memcache client: state machines without clock and socket, but for the shell (`client.client`).
 client.errors ←
@@ -205,7 +207,7 @@ client.core ← client.actions client.batch client.connection client.errors clie
 client ← units client.actions client.batch client.breaker client.connection client.core client.errors client.meta
     client.options client.pool client.request client.results client.stats
 trial.trial ← units errors severity reason plan events target.talk runner faults.bench trial.plan trial.callers
-    trial.ended trial.evidence trial.account trial.course trial.checks host
+    trial.ended trial.evidence trial.account trial.course trial.checks
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits

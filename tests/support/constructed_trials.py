@@ -152,14 +152,13 @@ def evidence(
     plan: TrialPlan = PLAN,
     faults: Sequence[FaultReport] | None = None,
     closed: Closed | None = CLOSED,
-    late: str = "",
     writers: int = 1,
     down_until_ns: int = RECOVERY,
 ) -> Evidence:
     account = Account(plan, writers)
     for phase, observed in intervals(changed, down_until_ns=down_until_ns):
         account.take(phase, observed)
-    return account.evidence((report(),) if faults is None else tuple(faults), closed, late)
+    return account.evidence((report(),) if faults is None else tuple(faults), closed)
 
 
 # ── Events ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -64,8 +64,28 @@ def at(when_ns: int, **fields: object) -> Changed:
     return lambda at_ns, observed: replace(observed, **fields) if at_ns == when_ns else observed  # type: ignore[arg-type]
 
 
-LATE = "the callers waited 400 ms for a CPU"
+def waiting(found: Evidence, wait_ns: int, *, begin: int = 0, end: int = END) -> Evidence:
+    """The evidence with callers that waited so long for a CPU in each interval of a time."""
+    intervals = (
+        (phase, replace(o, waited_ns=wait_ns) if begin <= o.from_ns < end else o) for phase, o in found.intervals
+    )
+    return replace(found, intervals=tuple(intervals))
+
+
+def overdue(at_ns: int, observed: Observed) -> Observed:
+    """Operations that end 400 ms after their deadline."""
+    late = with_node(1, counts(0, errors={"timeout": 5}, overdue=2), end=FAULT + TICK)(at_ns, observed)
+    return replace(late, slowest_ns=1400 * MS) if at_ns == FAULT else late
+
+
 SLOWED = with_node(2, counts(40, 900 * MS))
+
+
+def hanging(at_ns: int, observed: Observed) -> Observed:
+    """A client without a breaker that waits for node 1 until each deadline."""
+    waited = with_node(1, counts(0, errors={"timeout": 9}, refused_ns=S), end=RECOVERY)(at_ns, observed)
+    return exposing_nothing(at_ns, waited)
+
 
 FAILURES: dict[str, tuple[str, Callable[[], Evidence], str]] = {
     "another class of error": (
@@ -119,8 +139,8 @@ FAILURES: dict[str, tuple[str, Callable[[], Evidence], str]] = {
     ),
     "an operation past its deadline": (
         "deadlines kept",
-        lambda: evidence(with_node(1, counts(0, errors={"timeout": 5}, overdue=2), end=FAULT + TICK)),
-        "2 operations ended after their deadline",
+        lambda: evidence(overdue),
+        "2 operations ended after their deadline, the slowest after 1.4 s",
     ),
     "an operation that never ends": (
         "deadlines kept",
@@ -133,6 +153,16 @@ FAILURES: dict[str, tuple[str, Callable[[], Evidence], str]] = {
         "the pool was exhausted 2 on node 2",
     ),
     "a healthy node that slows down": ("healthy nodes", lambda: evidence(SLOWED), "node 2 96 %, p99 900 ms"),
+    "a node that refuses and is waited for": (
+        "refusals fast",
+        lambda: evidence(hanging),
+        "timeouts on a node that refused connections: 45",
+    ),
+    "a healthy node that is a hundred times slower": (
+        "healthy nodes",
+        lambda: evidence(with_node(2, counts(40, 49 * MS), end=RECOVERY)),
+        "node 2 96 %, p99 49 ms (at most 10 ms)",
+    ),
     "a healthy node that does less": (
         "healthy nodes",
         lambda: evidence(with_node(3, counts(20))),
@@ -244,10 +274,17 @@ UNTOLD: dict[str, tuple[str, Callable[[], Evidence], bool]] = {
         lambda: evidence(closed=replace(CLOSED, leaked_sockets=None)),
         False,
     ),
-    "callers that were late": ("callers on time", lambda: evidence(late=LATE), False),
+    "callers that were late": (
+        "callers on time",
+        lambda: waiting(evidence(), 60 * MS, begin=FAULT, end=FAULT + TICK),
+        False,
+    ),
 }
 
 OF_TIME = [
+    "a node that stays away",
+    "a node that refuses and is waited for",
+    "a healthy node that is a hundred times slower",
     "a healthy node that slows down",
     "a healthy node that does less",
     "statistics behind a lock",
@@ -257,7 +294,7 @@ OF_TIME = [
     "an error before the fault",
     "a pool exhausted by another node",
 ]
-"""The failures that the callers' own lateness may explain."""
+"""The failures that waits of the callers for a CPU may explain."""
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -295,18 +332,64 @@ def test_every_check_has_a_failure_and_a_case_in_which_it_cannot_tell() -> None:
 
 
 @pytest.mark.parametrize("failure", OF_TIME)
-def test_a_limit_on_time_says_nothing_where_the_callers_were_late_themselves(failure: str) -> None:
+def test_a_limit_on_time_says_nothing_where_waits_for_a_cpu_explain_what_is_beyond_it(failure: str) -> None:
     name, found, _ = FAILURES[failure]
-    one = check(name, replace(found(), late=LATE))
-    assert one.passed is None
-    assert LATE in one.found
-    assert ended(replace(found(), late=LATE)).severity is Severity.UNKNOWN
+    late = waiting(found(), TICK)
+    one = check(name, late)
+    assert one.passed is None, one
+    assert "the callers waited for a CPU in 85 of 85 intervals, 200 ms at most" in one.found
+    assert ended(late).severity is Severity.UNKNOWN
+
+
+@pytest.mark.parametrize("failure", OF_TIME)
+def test_a_wait_that_is_shorter_than_what_is_beyond_a_limit_excuses_nothing(failure: str) -> None:
+    name, found, _ = FAILURES[failure]
+    for at_ns in (BASELINE, FAULT, RECOVERY):
+        late = waiting(found(), 60 * MS, begin=at_ns, end=at_ns + TICK)
+        assert check(name, late).passed is False
+        assert check("callers on time", late).passed is None
+
+
+@pytest.mark.parametrize("failure", OF_TIME)
+def test_a_wait_at_another_time_excuses_nothing(failure: str) -> None:
+    name, found, _ = FAILURES[failure]
+    if failure != "an error before the fault":
+        assert check(name, waiting(found(), TICK, begin=0, end=BASELINE)).passed is False
 
 
 @pytest.mark.parametrize("failure", [each for each in FAILURES if each not in OF_TIME])
 def test_being_late_excuses_nothing_else(failure: str) -> None:
     name, found, _ = FAILURES[failure]
-    assert (check(name, replace(found(), late=LATE)).passed is False) is (name != "recovered")
+    assert check(name, waiting(found(), TICK)).passed is False
+
+
+def test_an_operation_far_beyond_its_deadline_is_explained_by_waits_as_long_in_its_own_time() -> None:
+    def passed(wait_ns: int, begin: int, end: int) -> bool | None:
+        return check("deadlines kept", waiting(evidence(overdue), wait_ns, begin=begin, end=end)).passed
+
+    # It ended at FAULT + TICK, 300 ms beyond its deadline and the tolerance.
+    assert passed(150 * MS, FAULT - TICK, FAULT + TICK) is None
+    assert passed(140 * MS, FAULT - TICK, FAULT + TICK) is False
+    assert passed(200 * MS, FAULT - 20 * TICK, FAULT - 10 * TICK) is False
+    assert passed(200 * MS, FAULT + TICK, END) is False
+
+
+def test_a_node_is_excused_for_its_absence_by_callers_that_were_late_most_of_the_time() -> None:
+    gone = evidence(with_node(1, counts(0, errors={"refused": 40})))
+    assert check("recovered", waiting(gone, 60 * MS, begin=RECOVERY, end=RECOVERY + 6 * S)).passed is None
+    assert check("recovered", waiting(gone, 60 * MS, begin=RECOVERY, end=RECOVERY + 4 * S)).passed is False
+
+
+def test_a_node_that_hangs_may_be_waited_for_without_a_breaker() -> None:
+    pause = Fault("pause", Layer.PROCESS, on=(1,))
+    found = evidence(hanging, plan=replace(PLAN, faults=(pause,)), faults=[report(pause)])
+    assert (check("refusals fast", found).passed, check("refusals fast", found).vital) == (None, False)
+    assert check("refusals fast", evidence(hanging)).passed is False
+
+
+def test_operations_under_way_when_a_node_goes_down_may_wait_for_their_deadline() -> None:
+    hung = with_node(1, counts(0, errors={"timeout": 9}, refused_ns=S), end=FAULT + S)
+    assert check("refusals fast", evidence(hung)).passed is True
 
 
 def test_what_a_client_does_not_expose_is_no_failure_of_the_trial() -> None:

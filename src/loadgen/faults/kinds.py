@@ -86,6 +86,9 @@ class Kind:
     least: int = 1
     """The least count with which the fault has had an effect."""
     aliases: tuple[str, ...] = ()
+    refuses: bool = False
+    """True where the node refuses or resets connections as long as the fault lasts, so that an operation on it can fail
+    at once. Where a node hangs, its client has to wait to find that out."""
 
     def defaults(self) -> dict[str, Value]:
         """Return the default of each parameter."""
@@ -160,6 +163,7 @@ ROWS = (
         "closes every connection and refuses new ones",
         "connections closed or refused",
         aliases=("disabled",),
+        refuses=True,
     ),
     Kind(
         "cut",
@@ -220,8 +224,8 @@ ROWS = (
         _PACKETS,
         aliases=("connect_timeout",),
     ),
-    Kind("refuse", Layer.NET, "refuses new connections by a reset", "connections refused", (), _PACKETS),
-    Kind("rst", Layer.NET, "resets every connection at its next packet", "resets sent", (), _PACKETS),
+    Kind("refuse", Layer.NET, "refuses new connections by a reset", "connections refused", (), _PACKETS, refuses=True),
+    Kind("rst", Layer.NET, "resets every connection at its next packet", "resets sent", (), _PACKETS, refuses=True),
     Kind(
         "throttle",
         Layer.NET,
@@ -249,6 +253,7 @@ ROWS = (
         "processes killed",
         (Parameter("data", Measure.WORD, "kept", "the server's files at the new start", ("kept", "gone")),),
         aliases=("crash",),
+        refuses=True,
     ),
     Kind("pause", Layer.PROCESS, "stops the server (SIGSTOP), and resumes it at the end", "processes stopped"),
     Kind(

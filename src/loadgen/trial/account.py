@@ -32,8 +32,8 @@ class Account:
         self._phases[phase] = then(self._phases[phase], observed) if phase in self._phases else observed
         self._intervals.append((phase, observed))
 
-    def evidence(self, faults: tuple[FaultReport, ...], closed: Closed | None = None, late: str = "") -> Evidence:
-        """Return everything that the checks need. `late` says why the callers were late, if they were."""
+    def evidence(self, faults: tuple[FaultReport, ...], closed: Closed | None = None) -> Evidence:
+        """Return everything that the checks need."""
         return Evidence(
             plan=self.plan,
             phases=dict(self._phases),
@@ -42,7 +42,6 @@ class Account:
             figures=self.figures(faults),
             closed=closed,
             writers=self._writers,
-            late=late,
         )
 
     def figures(self, faults: tuple[FaultReport, ...]) -> tuple[NodeFigures, ...]:

@@ -224,6 +224,7 @@ class Book:
         due: int = 0,
         states: Mapping[int, NodeState] | None = None,
         unread_ns: int = 0,
+        waited_ns: int = 0,
         tasks: int | None = None,
     ) -> Observed:
         """Return what was observed since the last call, and begin the next interval.
@@ -244,6 +245,7 @@ class Book:
             examples=self._examples,
             unread_ns=unread_ns,
             slowest_ns=slowest_ns,
+            waited_ns=min(waited_ns, now_ns - self._from_ns),
             under_way=len(self.under_way),
             due=due - self._due,
             backend_loads=self._loads,

@@ -29,6 +29,7 @@ import uvloop
 from loadgen.engine._reactor import Reactor, create
 from loadgen.engine._time import Monotonic
 from loadgen.errors import LoadgenError, TargetError, UsageError
+from loadgen.host.waits import Waits
 from loadgen.trial.adapters.adapter import Adapter, make, said
 from loadgen.trial.book import Book
 from loadgen.trial.claims import Claims
@@ -89,6 +90,7 @@ class Caller:
         self.reading: asyncio.Future[dict[int, NodeState]] | None = None
         """The reading of the client's statistics that is under way in a thread."""
         self.asked_ns = 0
+        self.waits = Waits()
         self.reader = ThreadPoolExecutor(1, READER)
         self.others: set[object] = set()
         """The tasks and threads that were there before the client."""
@@ -194,6 +196,7 @@ class Caller:
         self.claims = Claims(Schedule(self.plan), order.start_ns)
         with self.lock:
             self.book.take(max(self.now(), order.start_ns))  # What was observed while the keys were written.
+        self.waits.longest_ns()
         # What has been made until now stays: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
@@ -226,7 +229,10 @@ class Caller:
         with self.lock:
             now_ns = self.now()
             due = self.claims.due(now_ns) if self.claims is not None else 0
-            return self.book.take(now_ns, due=due, states=counted, unread_ns=unread_ns, tasks=others)
+            waited_ns = self.waits.longest_ns() or 0
+            return self.book.take(
+                now_ns, due=due, states=counted, unread_ns=unread_ns, waited_ns=waited_ns, tasks=others
+            )
 
     async def _states(self) -> tuple[dict[int, NodeState], int]:
         """Return what the client says of its nodes, and the time that reading this took or has taken until now.

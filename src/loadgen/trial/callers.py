@@ -199,10 +199,6 @@ class Callers:
         for seat in self._seats:
             seat.member.end()
 
-    def pids(self) -> list[int]:
-        """Return the processes of the callers that have not ended."""
-        return [seat.member.pid for seat in self._seats if not seat.is_over]
-
     def filenos(self) -> list[int]:
         """Return the descriptors of which one is readable when `hear` has something to do."""
         return [seat.member.fileno() for seat in self._seats if not seat.is_over]

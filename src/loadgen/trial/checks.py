@@ -1,21 +1,23 @@
 """The checks of a trial: what a client must have done under a fault, whatever client it is. Pure functions.
 
 Each check is applied to the evidence, and passes, fails or cannot tell. A check of what a client does not expose is not
-vital: its None makes no trial untold. Where the callers were late themselves, a limit on time that is not kept says
-nothing of the client, and the check cannot tell.
+vital: its None makes no trial untold. Where waits of the callers for a CPU explain all of what is beyond a limit on
+time (`lateness`), the check cannot tell.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from loadgen.engine._histogram import Histogram
 from loadgen.faults.kinds import KINDS
+from loadgen.trial import lateness
 from loadgen.trial.account import P99, counts_of
 from loadgen.trial.check import Check
 from loadgen.trial.ended import NodeFigures
 from loadgen.trial.evidence import NOWHERE, Evidence, in_words
-from loadgen.trial.observed import Counts, NodeState, Observed
+from loadgen.trial.observed import NEVER_NS, Counts, NodeState, Observed
 from loadgen.trial.plan import TOLERANCE_NS
 from loadgen.units import NS_PER_MS, NS_PER_S, percent, span
 
@@ -31,8 +33,9 @@ PROBES = 3
 OPEN_NS = 5 * NS_PER_S
 """The time after which an open breaker lets probes through: gobreaker's Timeout of upstream's settings."""
 
-P99_FLOOR_NS = 50 * NS_PER_MS
-"""A p99 of a healthy node up to this length is never a failure: it is that of a busy machine."""
+P99_FLOOR_NS = 10 * NS_PER_MS
+"""A p99 of a healthy node up to this length is never a failure: caller, proxy and server share CPUs, and each may wait
+for the turns of the others, which are milliseconds long."""
 
 LEGAL = {("closed", "open"), ("open", "half-open"), ("half-open", "open"), ("half-open", "closed")}
 """The changes of state that a breaker may make."""
@@ -84,7 +87,9 @@ def errors_expected(evidence: Evidence) -> Check:
     )
     examples = {error: words for o in evidence.phases.values() for error, words in o.examples.items()}
     first = next((examples[error] for error in [*strange, *before] if error in examples), "")
-    only_late = bool(evidence.late) and not {*strange, *before} - OF_TIME
+    only_late = not {*strange, *before} - OF_TIME and all(
+        _stalled(evidence, observed, errors) for observed, errors in _unexpected(evidence)
+    )
     passed, because = _unless_late(evidence, only_late)
     return Check(name, passed, f"{found}{f' ({first})' * bool(first)}{because}", limit)
 
@@ -124,25 +129,40 @@ def recovered(evidence: Evidence) -> Check | None:
     found += [f"{_node(figures)} is not back within {span(_waited_ns(evidence, figures))}" for figures in never]
     # A node that was watched for less than the limit may still come back.
     untold = not late and all(_waited_ns(evidence, figures) < limit_ns for figures in never)
-    passed, because = _unless_late(evidence, bool(evidence.late))
+    explained = all(
+        lateness.mostly_late(evidence, _ended_ns(evidence, each), _ended_ns(evidence, each) + ns if ns else NEVER_NS)
+        for each, ns in [*late, *((each, None) for each in never)]
+    )
+    passed, because = _unless_late(evidence, explained)
     return Check(name, None if untold else passed, "; ".join(found) + because, limit)
 
 
 def refusals_fast(evidence: Evidence) -> Check | None:
-    """While a node is down, the operations that are refused are refused at once, and an open breaker lets none wait."""
+    """While a node is down, operations on it are refused at once, and an open breaker lets none wait.
+
+    A node that refuses connections (`Kind.refuses`) lets any client fail at once: every operation that fails counts,
+    but for those that may have been under way when the node went down. A node that hangs has to be found out by
+    waiting, and without a breaker each operation finds it out anew: only those count that did not wait.
+    """
     if not evidence.plan.faults:
         return None
     limit_ns = evidence.plan.limits.refusal_ns
     name, limit = "refusals fast", f"p99 ≤ {span(limit_ns)}"
     waits = [f"timeouts while the breaker of node {node} was open: {count}" for node, count in _waited_open(evidence)]
-    refused = sum((counts for counts in _refusing(evidence)), Counts()).failed_latency
-    if not refused.count and not waits:
+    refusing = [*_refusing(evidence)]
+    refused = sum((counts for _, counts in refusing), Counts())
+    latency = refused.failed_latency
+    if not latency.count and not waits:
         return Check(name, None, "no operation was refused", limit, vital=False)
-    p99_ns = refused.quantile(P99) if refused.count else 0
-    found = [f"p99 {span(p99_ns)} of {refused.count:,}"] * bool(refused.count)
+    p99_ns = _p99_ns(refused.failed_latency)
+    found = [f"p99 {span(p99_ns)} of {latency.count:,}"] * bool(latency.count)
     if p99_ns <= limit_ns and not waits:
         return Check(name, True, found[0], limit)
-    passed, because = _unless_late(evidence, bool(evidence.late) and not waits)
+    if refused.errors.get("timeout"):
+        found.append(f"timeouts on a node that refused connections: {refused.errors['timeout']:,}")
+    others = [c for o, c in refusing if not lateness.explains(evidence, o, _p99_ns(c.failed_latency), limit_ns)]
+    explained = _p99_ns(sum(others, Counts()).failed_latency) <= limit_ns
+    passed, because = _unless_late(evidence, explained and not waits)
     return Check(name, passed, "; ".join([*found, *waits]) + because, limit)
 
 
@@ -156,7 +176,13 @@ def deadlines_kept(evidence: Evidence) -> Check:
         return Check("deadlines kept", True, f"the slowest took {span(slowest_ns)}", limit)
     found = [f"{overdue:,} operations ended after their deadline, the slowest after {span(slowest_ns)}"] * bool(overdue)
     found += [f"{unfinished:,} had not ended when the trial was over"] * bool(unfinished)
-    passed, because = _unless_late(evidence, bool(evidence.late) and not unfinished)
+    limit_ns = evidence.plan.timeout_ns + TOLERANCE_NS
+    late = all(
+        lateness.explains(evidence, observed, observed.slowest_ns, limit_ns)
+        for _, observed in evidence.intervals
+        if observed.of().overdue
+    )
+    passed, because = _unless_late(evidence, late and not unfinished)
     return Check("deadlines kept", passed, "; ".join(found) + because, limit)
 
 
@@ -172,7 +198,12 @@ def pools_free(evidence: Evidence) -> Check | None:
         return Check(name, None, "every node has a fault", limit, vital=False)
     if +vain:
         found = ", ".join(f"{count:,} on node {node}" for node, count in sorted((+vain).items()))
-        passed, because = _unless_late(evidence, bool(evidence.late))
+        late = all(
+            _stalled(evidence, observed, {"pool_exhausted"})
+            for observed in evidence.within(*AFTER)
+            if any(observed.of(node).errors.get("pool_exhausted") for node in healthy)
+        )
+        passed, because = _unless_late(evidence, late)
         return Check(name, passed, f"the pool was exhausted {found}{because}", limit)
     if not exposed and not any("pool_exhausted" in _errors(evidence, phase) for phase in AFTER):
         return Check(name, None, "the client does not expose its pool", limit, vital=False)
@@ -184,11 +215,13 @@ def healthy_nodes(evidence: Evidence) -> Check | None:
     if not evidence.plan.faults:
         return None
     share = evidence.plan.limits.healthy
-    name, limit = "healthy nodes", f"≥ {percent(share)} of the baseline"
+    name = "healthy nodes"
+    limit = f"≥ {percent(share)} of the baseline; p99 ≤ its worst ÷ {percent(share)}, or {span(P99_FLOOR_NS)}"
     healthy = _healthy(evidence)
     if not healthy:
         return Check(name, None, "every node has a fault, or the client does not tell nodes", limit, vital=False)
     found, lost = [], []
+    explained = True
     for node in healthy:
         kept, p99_ns, most_ns = _kept(evidence, node)
         if kept is None:
@@ -197,9 +230,10 @@ def healthy_nodes(evidence: Evidence) -> Check | None:
         found.append(words)
         if kept < share or p99_ns > most_ns:
             lost.append(f"{words} (at most {span(most_ns)})" if p99_ns > most_ns else words)
+            explained = explained and _slowed(evidence, node, most_ns) and _idled(evidence, share - kept)
     if not lost:
         return Check(name, True, "; ".join(found), limit)
-    passed, because = _unless_late(evidence, bool(evidence.late))
+    passed, because = _unless_late(evidence, explained)
     return Check(name, passed, "; ".join(lost) + because, limit)
 
 
@@ -212,7 +246,12 @@ def statistics_readable(evidence: Evidence) -> Check:
     unread_ns = max(observed.unread_ns for observed in evidence.phases.values())
     if unread_ns <= limit_ns:
         return Check(name, True, f"read within {span(unread_ns)}", limit)
-    passed, because = _unless_late(evidence, bool(evidence.late))
+    late = all(
+        lateness.explains(evidence, observed, observed.unread_ns, limit_ns)
+        for _, observed in evidence.intervals
+        if observed.unread_ns > limit_ns
+    )
+    passed, because = _unless_late(evidence, late)
     return Check(name, passed, f"unreadable for {span(unread_ns)}{because}", limit)
 
 
@@ -274,7 +313,8 @@ def nothing_left(evidence: Evidence) -> Check:
 
 def callers_on_time(evidence: Evidence) -> Check:
     """The callers themselves had the CPU when they were due, so that times are the client's."""
-    return Check("callers on time", None if evidence.late else True, evidence.late or "yes", vital=False)
+    late = lateness.in_words(evidence)
+    return Check("callers on time", None if late else True, late or "yes", vital=False)
 
 
 CHECKS: Mapping[str, Callable[[Evidence], Check | None]] = {
@@ -299,8 +339,56 @@ CHECKS: Mapping[str, Callable[[Evidence], Check | None]] = {
 
 
 def _unless_late(evidence: Evidence, late: bool) -> tuple[bool | None, str]:
-    """Return the answer of a limit that is not kept, and why it is no answer where the callers were late."""
-    return (None, f"; {evidence.late}") if late else (False, "")
+    """Return the answer of a limit that is not kept, and why it is no answer where waits for a CPU explain that."""
+    return (None, f"; {lateness.in_words(evidence) or 'the callers waited for a CPU'}") if late else (False, "")
+
+
+def _stalled(evidence: Evidence, observed: Observed, errors: Iterable[str]) -> bool:
+    """Return True when waits explain errors of time in an interval: they took half of an operation's deadline.
+
+    The nodes have had no CPU in the rest of it. A breaker that is open has seen such errors, at most OPEN_NS before.
+    """
+    since_ns = observed.from_ns - evidence.plan.timeout_ns - OPEN_NS * ("breaker_open" in errors)
+    return 2 * lateness.waited_ns(evidence, since_ns, observed.to_ns) >= evidence.plan.timeout_ns
+
+
+def _slowed(evidence: Evidence, node: int, most_ns: int) -> bool:
+    """Return True when a healthy node's p99 is kept in those intervals whose own waits do not explain theirs."""
+    others = []
+    for observed in evidence.within("fault"):
+        counts = observed.of(node)
+        p99_ns = _p99_ns(counts.latency)
+        if p99_ns <= most_ns or not lateness.explains(evidence, observed, p99_ns, most_ns):
+            others.append(counts)
+    return _p99_ns(sum(others, Counts()).latency) <= most_ns
+
+
+def _idled(evidence: Evidence, missing: float) -> bool:
+    """Return True when waits were as large a share of the fault phase as what a node is missing of its limit."""
+    during = evidence.phases["fault"]
+    return lateness.waited_ns(evidence, during.from_ns, during.to_ns) >= missing * (during.to_ns - during.from_ns)
+
+
+def _p99_ns(latency: Histogram) -> int:
+    return latency.quantile(P99) if latency.count else 0
+
+
+def _unexpected(evidence: Evidence) -> Iterator[tuple[Observed, set[str]]]:
+    """Yield the intervals with errors that the scenario does not expect then, with their classes."""
+    first_ns = _first_ns(evidence)
+    for phase, observed in evidence.intervals:
+        if phase == "settle":
+            continue
+        errors = set(observed.of().errors)
+        early = phase == "baseline" and (first_ns is None or observed.to_ns <= first_ns)
+        if strange := errors if early else errors - {*evidence.plan.expects}:
+            yield observed, strange
+
+
+def _first_ns(evidence: Evidence) -> int | None:
+    """Return the time at which the first fault began; None without one."""
+    begins = (began for node in range(1, evidence.plan.nodes + 1) for began, _ in evidence.spells(node))
+    return min(begins, default=None)
 
 
 def _errors(evidence: Evidence, phase: str) -> Counter[str]:
@@ -309,8 +397,7 @@ def _errors(evidence: Evidence, phase: str) -> Counter[str]:
 
 def _errors_before(evidence: Evidence) -> Counter[str]:
     """Return the errors of the baseline's intervals that ended before the first fault began."""
-    begins = (began for node in range(1, evidence.plan.nodes + 1) for began, _ in evidence.spells(node))
-    first_ns = min(begins, default=None)
+    first_ns = _first_ns(evidence)
     whole = (o for o in evidence.within("baseline") if first_ns is None or o.to_ns <= first_ns)
     return sum((Counter(observed.of().errors) for observed in whole), Counter[str]())
 
@@ -329,14 +416,15 @@ def _soon(ns: int) -> str:
 
 def _waited_ns(evidence: Evidence, figures: NodeFigures) -> int:
     """Return how long a node was watched after its last fault."""
-    spells = (
-        evidence.spells(figures.node)
-        if figures.node != NOWHERE
-        else tuple(spell for node in range(1, evidence.plan.nodes + 1) for spell in evidence.spells(node))
-    )
-    ends = [ended for _, ended in spells if ended is not None]
+    ended_ns = _ended_ns(evidence, figures)
     last_ns = max((observed.to_ns for _, observed in evidence.intervals), default=0)
-    return max(0, last_ns - max(ends)) if ends else 0
+    return max(0, last_ns - ended_ns) if ended_ns else 0
+
+
+def _ended_ns(evidence: Evidence, figures: NodeFigures) -> int:
+    """Return the time at which the last fault on a node ended; 0 where none did."""
+    nodes = range(1, evidence.plan.nodes + 1) if figures.node == NOWHERE else (figures.node,)
+    return max((ended for node in nodes for _, ended in evidence.spells(node) if ended is not None), default=0)
 
 
 def _healthy(evidence: Evidence) -> list[int]:
@@ -383,16 +471,24 @@ def _rate(evidence: Evidence, node: int, phase: str) -> float | None:
     return observed.of(node).ok * NS_PER_S / (observed.to_ns - observed.from_ns)
 
 
-def _refusing(evidence: Evidence) -> Iterator[Counts]:
-    """Yield the counts of each interval and node in which every error was a refusal, while the node had a fault."""
+def _refusing(evidence: Evidence) -> Iterator[tuple[Observed, Counts]]:
+    """Yield the intervals, with the counts of one node, in which operations on the node had to be refused, or were.
+
+    They had to be while the node refused connections, from a deadline after its fault began; they were where every
+    error was a refusal, while the node had any fault.
+    """
     for node in sorted(evidence.faulted):
         spells = evidence.spells(node)
         for observed in evidence.within("fault"):
             if not any(began <= observed.from_ns and (end is None or observed.to_ns <= end) for began, end in spells):
                 continue
             counts = observed.of(node)
-            if counts.errors and set(counts.errors) <= REFUSALS:
-                yield counts
+            had_to = any(
+                began + evidence.plan.timeout_ns <= observed.from_ns and (end is None or observed.to_ns <= end)
+                for began, end in evidence.refusing(node)
+            )
+            if counts.errors and (had_to or set(counts.errors) <= REFUSALS):
+                yield observed, counts
 
 
 def _waited_open(evidence: Evidence) -> Iterator[tuple[int, int]]:

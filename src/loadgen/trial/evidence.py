@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from loadgen.faults.fault import Fault, Layer
+from loadgen.faults.kinds import KINDS
 from loadgen.faults.report import FaultReport
 from loadgen.trial.ended import NodeFigures
 from loadgen.trial.observed import NodeState, Observed, Transition
@@ -51,8 +52,6 @@ class Evidence:
     """None where the trial ended before the client was closed."""
     writers: int = 1
     """The number of caller processes."""
-    late: str = ""
-    """Why the callers were late themselves, in a clause; empty when they were not."""
 
     def within(self, *phases: str) -> Iterator[Observed]:
         """Yield the intervals of these phases."""
@@ -68,6 +67,11 @@ class Evidence:
     def faulted(self) -> frozenset[int]:
         """The nodes that a fault was to be on."""
         return faulted_nodes(self.plan)
+
+    def refusing(self, node: int) -> tuple[tuple[int, int | None], ...]:
+        """Return when faults that let a node refuse connections were on it, as `spells` does."""
+        reports = (report for report in self.faults if KINDS[report.fault.kind].refuses)
+        return spells_of(tuple(reports), self.plan, node)
 
     def spells(self, node: int) -> tuple[tuple[int, int | None], ...]:
         """Return when each fault on a node began and ended, in the order of time; None for an end that is not known."""

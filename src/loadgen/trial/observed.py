@@ -154,6 +154,9 @@ class Observed(Addable):
     """The longest that reading the client's statistics took, or that the caller's loop did not get to it."""
     slowest_ns: int = state(0, max)
     """The longest operation that ended, or is under way."""
+    waited_ns: int = state(0, max)
+    """The longest that a thread of a caller was ready to run and had no CPU, in one interval; 0 where the kernel does
+    not say."""
     under_way: int = state(0, operator.add)
     due: int = counted(0)
     """Operations that fell due, in an open loop."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.events import Event
 from loadgen.faults.bench import Bench, BenchUp
-from loadgen.host.waits import waited_ns
 from loadgen.plan import Endpoint, Target
 from loadgen.reason import Code, Reason
 from loadgen.runner.stop import Alarm, Stop
@@ -27,11 +26,7 @@ from loadgen.trial.course import Course, Do, Enter, Over
 from loadgen.trial.ended import PoolPoint, ServerCount, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.trial.evidence import Closed, Evidence, real_node
 from loadgen.trial.plan import CallerPlan, TrialPlan
-from loadgen.units import NS_PER_MS, NS_PER_S, span
-
-LATE_NS = 50 * NS_PER_MS
-"""Callers that waited so long for a CPU within one interval, or a leader that woke so much too late, were kept from the
-CPU by others: limits on time say nothing then."""
+from loadgen.units import NS_PER_S
 
 MOST_WRONG = 20
 
@@ -99,9 +94,6 @@ class _Led:
         self._account = account
         self._up = up
         self._callers = callers
-        self._late_ns = 0
-        self._waited: dict[int, int] = {}
-        """By caller process, how long it had waited for a CPU at the last interval."""
 
     def end(self) -> TrialEnded:
         """Lead the trial to its end."""
@@ -120,8 +112,7 @@ class _Led:
             ServerCount(node, now.since(before) if now is not None and before is not None else None)
             for node, (before, now) in enumerate(zip(counted, self._counted(), strict=True), 1)
         )
-        late = f"the callers waited {span(self._late_ns)} for a CPU" if self._late_ns > LATE_NS else ""
-        evidence = self._account.evidence(reports, closed_of(final), late)
+        evidence = self._account.evidence(reports, closed_of(final))
         return ended_of(
             evidence,
             judged=not cut_short,
@@ -160,27 +151,11 @@ class _Led:
 
     def _hear(self, course: Course) -> None:
         """Take what the callers report, for a moment or until the next action is due."""
-        before_ns = time.monotonic_ns()
-        wait_s = _WAIT_S if course.next_ns is None else min(_WAIT_S, (course.next_ns - before_ns) / NS_PER_S)
-        intervals = self._callers.hear(max(0.0, wait_s))
-        took_ns = time.monotonic_ns() - before_ns
-        if course.phase != "settle":
-            self._late_ns = max(self._late_ns, took_ns - int(wait_s * NS_PER_S))
-        if intervals:
-            self._look_at_waits(course.phase)
-        for interval in intervals:
+        until_ns = course.next_ns
+        wait_s = _WAIT_S if until_ns is None else min(_WAIT_S, (until_ns - time.monotonic_ns()) / NS_PER_S)
+        for interval in self._callers.hear(max(0.0, wait_s)):
             self._account.take(interval.phase, interval.observed)
             self._trial.emit(TrialSample(interval.phase, interval.observed))
-
-    def _look_at_waits(self, phase: str) -> None:
-        """Note the longest that a caller process has waited for a CPU since the last interval."""
-        for pid in self._callers.pids():
-            now_ns = waited_ns(pid)
-            if now_ns is not None:
-                since_ns = now_ns - self._waited.get(pid, now_ns)
-                self._waited[pid] = now_ns
-                if phase != "settle":
-                    self._late_ns = max(self._late_ns, since_ns)
 
     def _tell(self) -> None:
         """Emit what the operator of the faults has done, on the nodes as users number them."""

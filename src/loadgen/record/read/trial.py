@@ -168,6 +168,7 @@ def _observed(record: Fields) -> Observed:
         states={int(node): _state(states.part(node)) for node in states.values},
         unread_ns=record.ns("unread_secs"),
         slowest_ns=record.ns("slowest_secs"),
+        waited_ns=record.ns("waited_secs"),
         under_way=record.count("under_way"),
         due=record.count("due"),
         backend_loads=record.count("backend_loads"),

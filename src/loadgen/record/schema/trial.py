@@ -146,6 +146,7 @@ _OBSERVED = (
         {"unread_secs": NUMBER, "slowest_secs": NUMBER},
         "the longest that the client's statistics could not be read, and the longest operation",
     ),
+    field("waited_secs", NUMBER, "the longest that a thread of a caller waited for a CPU, within one interval"),
     fields({"under_way": COUNT, "due": COUNT}, "operations under way at the end, and operations that fell due"),
     field("backend_loads", COUNT, "values that were computed because the cache missed"),
     field("tasks", COUNT_OR_NULL, "tasks and threads that are not the caller's own"),

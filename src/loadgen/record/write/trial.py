@@ -219,6 +219,7 @@ def observed(of: Observed) -> dict[str, Any]:
         "states": {str(node): state(each) for node, each in sorted(of.states.items())},
         "unread_secs": secs(of.unread_ns),
         "slowest_secs": secs(of.slowest_ns),
+        "waited_secs": secs(of.waited_ns),
         "under_way": of.under_way,
         "due": of.due,
         "backend_loads": of.backend_loads,
