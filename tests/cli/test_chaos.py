@@ -209,3 +209,11 @@ def test_quick_leaves_the_phases_that_set_names() -> None:
     phases = case.plan.phases
     assert (phases.settle_ns, phases.baseline_ns, phases.recovery_ns) == (10**9, 5 * 10**9, 12 * 10**9)
     assert phases.fault_ns == 5 * 10**9, "a quarter, as of any scenario"
+
+
+def test_the_wish_for_the_next_trial_is_taken_once() -> None:
+    skip = chaos.Skip()
+    assert not skip.taken()
+    skip.wish()
+    skip.wish()
+    assert [skip.taken(), skip.taken()] == [True, False]

@@ -338,6 +338,7 @@ def test_statistics_that_block_are_told_by_the_time_and_stop_no_report(memcached
         ("mutant_clients:make", {"mutant": "x"}, UsageError, "no mutant x"),
         ("mutant_clients:MUTANTS.count", {}, UsageError, "cannot be called"),
         ("os:getcwd", {}, UsageError, "cannot be called"),
+        ("os:path", {}, UsageError, "os:path is not callable"),
         ("mutant_clients:refuse", {}, TargetError, "raised OSError: nothing to connect to"),
     ],
 )

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import pytest
-from command import Running, loadgen
+from command import loadgen
 from places import ROOT
 
 from loadgen.config import catalogue
@@ -73,21 +73,6 @@ def assert_servers_counted_the_same(trial: dict[str, Any]) -> None:
         assert sum(server["operations"].values()) == sum(counts.get("begun", 0) for counts in of_node)
         judged += 1
     assert judged or trial["plan"]["protocol"] == "resp"
-
-
-def test_an_interrupt_ends_the_faults_and_prints_what_there_is() -> None:
-    long = ("--set", "phases.settle=200ms", "--set", "phases.baseline=500ms", "--set", "phases.fault=300s")
-    words = ("chaos", "--scenario", "single-node-failure", *long, "--concurrency", "10", "--format", "ndjson")
-    with Running(*words) as running:
-        running.wait_for("fault", begins=True)
-        running.interrupt()
-        finished = running.finish()
-    assert finished.status == 130
-    *_, last = finished.records
-    assert (last["type"], last["interrupted"], last["verdict"], last["checks"]) == ("trial", True, "interrupted", [])
-    ends = [record for record in finished.records if record["type"] == "fault" and not record["begins"]]
-    assert len(ends) == 1
-    assert last["phases"]["baseline"]["all"]["ok"] > 0
 
 
 def mutant_on_trial(monkeypatch: pytest.MonkeyPatch, scenario: str, name: str, *options: str) -> dict[str, Any]:

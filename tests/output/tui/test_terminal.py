@@ -230,7 +230,9 @@ print(f"{frames / took:.2f} {used / took:.4f}")
     assert os.environ.get("NO_COLOR") or b"\x1b[36m" in terminal.written
 
 
+@pytest.mark.law
 def test_n_goes_on_to_the_next_trial_and_q_ends_them_all_with_the_answers_so_far() -> None:
+    """Nightly, as it takes two real trials: test_app.py has the key itself, and test_chaos.py the wish."""
     trials = [LOADGEN, "chaos", "--scenario", "brief-packet-drop", "--client", "builtin,pymemcache", "--quick", "--tui"]
     with InTerminal(*trials, "--concurrency", "10", "--nodes", "1") as terminal:
         terminal.wait_for("1 of 2")
