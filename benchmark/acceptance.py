@@ -27,6 +27,8 @@ class Row:
     name: str
     words: tuple[str, ...]
     judge: Callable[[Record], Iterator[Finding]]
+    is_ours: bool = True
+    """True for the built-in client: verdicts on other people's clients are findings."""
 
     def attempt(self) -> tuple[list[Finding], bool]:
         """Run the row once. Return its lines, and whether the machine was late."""
@@ -35,7 +37,8 @@ class Row:
         trial["retransmitted"] = retransmitted() - before
         if trial["could_not_run"]:
             return [*passes(trial)], False
-        return [*passes(trial), *self.judge(trial)], was_late(trial)
+        verdict = passes(trial) if self.is_ours else [(f"verdict: {trial['verdict']}", True)]
+        return [*verdict, *self.judge(trial)], was_late(trial)
 
 
 def retransmitted() -> int:
@@ -145,6 +148,26 @@ def failed_over(trial: Record) -> Iterator[Finding]:
     yield f"keys of node 1 that were not found in the fault, as other nodes were asked: {moved}", moved > 0
 
 
+def stampeded(*, wins: bool) -> Callable[[Record], Iterator[Finding]]:
+    """4.17: the loads of the backend are what the servers were sent; one for each expiry, where one caller wins."""
+
+    def judge(trial: Record) -> Iterator[Finding]:
+        loads = sum(phase["backend_loads"] for phase in trial["phases"].values())
+        sets = sum((server["operations"] or {}).get("set", 0) for server in trial["servers"])
+        failed = sum(sum(phase["all"]["errors"].values()) for phase in trial["phases"].values())
+        words = (
+            f"loads of the backend: {loads}, sets that the servers counted: {sets}, operations that failed: {failed}"
+        )
+        yield words, 0 < sets <= loads <= sets + failed
+        secs = sum(phase["secs"] for phase in trial["phases"].values())
+        # A memcached's clock has whole seconds: a time to live of 2 s ends after 1 to 2 s.
+        least, most = secs / 3, secs + 1
+        words = f"{loads} loads in {secs:.0f} s, in which the key expired {least:.0f} to {most:.0f} times"
+        yield words, least <= loads <= most if wins else loads > 3 * most
+
+    return judge
+
+
 def _mapped(trial: Record) -> Iterator[Finding]:
     """Yield whether operations fell to the same nodes as before: selection does not shift when a node is down."""
     shares = [
@@ -176,6 +199,7 @@ _KILL = (
     *phases(settle="200ms", baseline="2s", recovery="10s"),
 )
 # Keys of each caller's own: 10,000 of them, so that the nodes' shares are a third each within 1 %.
+_STAMPEDE = ("--scenario", "stampede", "--duration", "10s", *phases(recovery="9s"))
 _EVEN = ("--workload", "set-heavy", "--set", "rate=600", *phases(recovery="9s"))
 
 ROWS = (
@@ -200,4 +224,6 @@ ROWS = (
         ),
         failed_over,
     ),
+    Row("4.17 stampede, one caller wins", _STAMPEDE, stampeded(wins=True)),
+    Row("4.17 stampede", (*_STAMPEDE, "--client", "aiomcache"), stampeded(wins=False), is_ours=False),
 )
