@@ -71,7 +71,7 @@ def test_a_spell_has_the_times_at_which_the_interpreter_was_done() -> None:
     assert isinstance(ended, FaultEnded)
     assert (began.node, began.at_ns, ended.at_ns, ended.effects, ended.failure) == (1, 2 * S, 5 * S, 3, "")
     [report] = its.reports()
-    assert report.spells == (Spell(1, 2 * S, 5 * S),)
+    assert report.spells == (Spell(1, 2 * S, 5 * S, 3),)
     assert report.effects == 3
     assert report.fired
 

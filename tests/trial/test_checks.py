@@ -27,7 +27,8 @@ from constructed_trials import (
 
 from loadgen.config import catalogue
 from loadgen.faults.fault import Fault, Layer
-from loadgen.faults.report import Spell
+from loadgen.faults.kinds import KINDS
+from loadgen.faults.report import FaultReport, Spell
 from loadgen.severity import Severity
 from loadgen.trial.check import Check
 from loadgen.trial.checks import CHECKS, judged
@@ -398,6 +399,33 @@ def test_what_a_client_does_not_expose_is_no_failure_of_the_trial() -> None:
 
 def test_a_fault_that_did_not_fire_makes_the_trial_untold() -> None:
     assert ended(evidence(faults=[report(effects=0)])).severity is Severity.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("kind", "effects", "fired"),
+    [
+        ("kill", (1, 1, 1), True),
+        ("kill", (1, 0, 1), False),
+        ("down", (9, 0, 1), True),
+        ("down", (9, 3, 0), False),
+        ("loss", (0, 0, 1), True),
+        ("loss", (0, 0, 0), False),
+    ],
+)
+def test_a_spell_without_effect_is_no_fired_fault_where_its_kind_needs_nobody(
+    kind: str, effects: tuple[int, int, int], fired: bool
+) -> None:
+    """Two spells on node 1, and one on node 2. A client may stay away from a node that went down before."""
+    fault = Fault(kind, KINDS[kind].layer, on=(1, 2))
+    spells = [
+        Spell(node, FAULT + at * TICK, FAULT + (at + 1) * TICK, each)
+        for at, (node, each) in enumerate(zip((1, 1, 2), effects, strict=True))
+    ]
+    found = evidence(plan=replace(PLAN, faults=(fault,)), faults=[FaultReport(fault, tuple(spells), sum(effects))])
+    one = check("fault fired", found)
+    assert one.passed is (True if fired else None), one
+    if not fired and sum(effects):
+        assert "had no effect in 1 of 3 spells, first on node" in one.found
 
 
 def test_probes_of_a_half_open_breaker_may_time_out() -> None:

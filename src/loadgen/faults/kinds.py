@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 from loadgen.faults.fault import Layer, Value
 
@@ -70,6 +70,18 @@ class Judged(StrEnum):
     """The server's acknowledged writes, which the next issue's verbs hold against what survived."""
 
 
+class Fires(Enum):
+    """When a fault of the kind takes effect, and so which of its spells must have had one."""
+
+    EACH = "each"
+    """On its own, in each spell."""
+    MET = "met"
+    """When a client uses the node. Clients stay away from a node that has failed: one spell on each node must have had
+    an effect."""
+    CHANCE = "chance"
+    """At random, or when something comes that a client may not do in that time: any of its spells must have had one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of fault."""
@@ -85,6 +97,7 @@ class Kind:
     judged: Judged = Judged.CLIENT
     least: int = 1
     """The least count with which the fault has had an effect."""
+    fires: Fires = Fires.CHANCE
     aliases: tuple[str, ...] = ()
     refuses: bool = False
     """True where the node refuses or resets connections as long as the fault lasts, so that an operation on it can fail
@@ -117,8 +130,8 @@ _QUEUED = (Need.ROOT, Need.NETNS, Need.NFQUEUE)
 _RELOADED = (Need.PRELOAD,)
 
 
-def _toxic(name: str, does: str, counts: str, *parameters: Parameter) -> Kind:
-    return Kind(name, Layer.PROXY, does, counts, (*parameters, _STREAM, _TOXICITY))
+def _toxic(name: str, does: str, counts: str, *parameters: Parameter, fires: Fires = Fires.MET) -> Kind:
+    return Kind(name, Layer.PROXY, does, counts, (*parameters, _STREAM, _TOXICITY), fires=fires)
 
 
 ROWS = (
@@ -130,7 +143,7 @@ ROWS = (
         "chunks held back",
         Parameter("rate", Measure.RATE, 0, "bytes per second, in steps of 1,000"),
     ),
-    _toxic("slow_close", "delays the close of a connection", "closes delayed", _DELAY),
+    _toxic("slow_close", "delays the close of a connection", "closes delayed", _DELAY, fires=Fires.CHANCE),
     _toxic(
         "timeout",
         "drops what passes, and closes the connection after a time without data; 0: never",
@@ -156,6 +169,7 @@ ROWS = (
         "closes a connection after a number of bytes",
         "connections closed",
         Parameter("bytes", Measure.SIZE, 1_000, "the bytes that pass on each connection"),
+        fires=Fires.CHANCE,
     ),
     Kind(
         "down",
@@ -164,6 +178,7 @@ ROWS = (
         "connections closed or refused",
         aliases=("disabled",),
         refuses=True,
+        fires=Fires.MET,
     ),
     Kind(
         "cut",
@@ -204,7 +219,9 @@ ROWS = (
         ),
         _QUEUED,
     ),
-    Kind("delay", Layer.NET, "delays packets", "packets delayed", (_DELAY, _JITTER, _DIRECTION), _QUEUED),
+    Kind(
+        "delay", Layer.NET, "delays packets", "packets delayed", (_DELAY, _JITTER, _DIRECTION), _QUEUED, fires=Fires.MET
+    ),
     Kind(
         "reorder",
         Layer.NET,
@@ -214,7 +231,7 @@ ROWS = (
         _QUEUED,
     ),
     Kind("duplicate", Layer.NET, "sends some packets twice", "packets sent twice", (_PROBABILITY, _DIRECTION), _QUEUED),
-    Kind("black_hole", Layer.NET, "drops every packet", "packets dropped", (_DIRECTION,), _PACKETS),
+    Kind("black_hole", Layer.NET, "drops every packet", "packets dropped", (_DIRECTION,), _PACKETS, fires=Fires.MET),
     Kind(
         "syn_drop",
         Layer.NET,
@@ -225,7 +242,16 @@ ROWS = (
         aliases=("connect_timeout",),
     ),
     Kind("refuse", Layer.NET, "refuses new connections by a reset", "connections refused", (), _PACKETS, refuses=True),
-    Kind("rst", Layer.NET, "resets every connection at its next packet", "resets sent", (), _PACKETS, refuses=True),
+    Kind(
+        "rst",
+        Layer.NET,
+        "resets every connection at its next packet",
+        "resets sent",
+        (),
+        _PACKETS,
+        fires=Fires.MET,
+        refuses=True,
+    ),
     Kind(
         "throttle",
         Layer.NET,
@@ -244,6 +270,7 @@ ROWS = (
         "changes of the link",
         (),
         (Need.ROOT, Need.NETNS),
+        fires=Fires.EACH,
     ),
     # The process.
     Kind(
@@ -254,8 +281,15 @@ ROWS = (
         (Parameter("data", Measure.WORD, "kept", "the server's files at the new start", ("kept", "gone")),),
         aliases=("crash",),
         refuses=True,
+        fires=Fires.EACH,
     ),
-    Kind("pause", Layer.PROCESS, "stops the server (SIGSTOP), and resumes it at the end", "processes stopped"),
+    Kind(
+        "pause",
+        Layer.PROCESS,
+        "stops the server (SIGSTOP), and resumes it at the end",
+        "processes stopped",
+        fires=Fires.EACH,
+    ),
     Kind(
         "cpu_quota",
         Layer.PROCESS,
@@ -272,6 +306,7 @@ ROWS = (
         (),
         (Need.ROOT, Need.CGROUP),
         aliases=("oom_killed",),
+        fires=Fires.EACH,
     ),
     Kind(
         "fd_limit",
@@ -333,6 +368,7 @@ ROWS = (
         (),
         _RELOADED,
         Judged.SERVER,
+        fires=Fires.EACH,
     ),
     Kind(
         "torn_tail",
@@ -342,6 +378,7 @@ ROWS = (
         (Parameter("bytes", Measure.SIZE, 5, "the bytes that are cut off", least=1),),
         (),
         Judged.SERVER,
+        fires=Fires.EACH,
     ),
     Kind(
         "bit_flip",
@@ -352,6 +389,7 @@ ROWS = (
         (),
         Judged.SERVER,
         aliases=("corrupt_read", "corrupt_write"),
+        fires=Fires.EACH,
     ),
     Kind(
         "crash_mid_write",
@@ -361,6 +399,7 @@ ROWS = (
         (),
         (),
         Judged.SERVER,
+        fires=Fires.EACH,
     ),
 )
 """Every kind. Memory pressure and clock jumps are added by the room that judges servers."""

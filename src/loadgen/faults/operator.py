@@ -81,13 +81,15 @@ class Operator:
             account.ended.append(Spell(node, began_ns))
             return self._failed(account, node, error)
         at_ns = self._now_ns()
-        account.ended.append(Spell(node, began_ns, at_ns))
         before = account.effects.get(node, 0)
         try:
             account.effects[node] = self._interpreters[fault.layer].effects(fault, node)
         except LoadgenError as error:
+            account.ended.append(Spell(node, began_ns, at_ns))
             return self._failed(account, node, error)
-        return FaultEnded(fault, node, at_ns, time.time(), account.effects[node] - before)
+        effects = account.effects[node] - before
+        account.ended.append(Spell(node, began_ns, at_ns, effects))
+        return FaultEnded(fault, node, at_ns, time.time(), effects)
 
     def _failed(self, account: _Account, node: int, error: LoadgenError) -> FaultEnded:
         account.failure = account.failure or str(error).removesuffix(".")

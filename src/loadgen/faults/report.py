@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from loadgen.faults.fault import Fault
-from loadgen.faults.kinds import KINDS
+from loadgen.faults.kinds import KINDS, Fires
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,8 @@ class Spell:
     """The time at which the interpreter had begun the fault."""
     ended_ns: int | None = None
     """The time at which the interpreter had ended the fault; None while the fault lasts."""
+    effects: int | None = None
+    """How often the fault took effect in this spell; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,21 @@ class FaultReport:
 
     @property
     def fired(self) -> bool:
-        """True when the fault had at least the least effect of its kind (`kinds.Kind.least`)."""
-        return not self.failure and self.effects >= KINDS[self.fault.kind].least
+        """True when the fault had at least the least effect of its kind (`kinds.Kind.least`), in no idle spell."""
+        return not self.failure and self.effects >= KINDS[self.fault.kind].least and not self.idle
+
+    @property
+    def idle(self) -> tuple[Spell, ...]:
+        """The spells without an effect that should have had one, as the kind takes effect (`kinds.Fires`)."""
+        idle = tuple(spell for spell in self.spells if spell.effects == 0)
+        match KINDS[self.fault.kind].fires:
+            case Fires.EACH:
+                return idle
+            case Fires.MET if self.fault.parameters.get("toxicity", 1.0) == 1.0:
+                met = {spell.node for spell in self.spells if spell.effects != 0}
+                return tuple(spell for spell in idle if spell.node not in met)
+            case _:
+                return ()
 
     @property
     def counted(self) -> str:

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from loadgen.engine._histogram import Histogram
 from loadgen.faults.kinds import KINDS
+from loadgen.faults.report import FaultReport
 from loadgen.trial import lateness
 from loadgen.trial.account import P99, counts_of
 from loadgen.trial.check import Check
 from loadgen.trial.ended import NodeFigures
-from loadgen.trial.evidence import NOWHERE, Evidence, in_words
+from loadgen.trial.evidence import NOWHERE, Evidence, in_words, real_node
 from loadgen.trial.observed import NEVER_NS, Counts, NodeState, Observed
 from loadgen.trial.plan import TOLERANCE_NS
 from loadgen.units import NS_PER_MS, NS_PER_S, percent, span
@@ -57,8 +58,8 @@ def fault_fired(evidence: Evidence) -> Check | None:
         f"{in_words(report.fault, evidence.plan)}: {report.failure}" for report in evidence.faults if report.failure
     ]
     idle = [
-        f"{in_words(report.fault, evidence.plan)} had no effect: {KINDS[report.fault.kind].counts} {report.effects}, "
-        f"and at least {KINDS[report.fault.kind].least} had to be"
+        f"{in_words(report.fault, evidence.plan)} had no effect{_where(report, evidence)}: "
+        f"{KINDS[report.fault.kind].counts} {report.effects}, and at least {KINDS[report.fault.kind].least} had to be"
         for report in evidence.faults
         if not report.failure and not report.fired
     ]
@@ -383,6 +384,14 @@ def _unexpected(evidence: Evidence) -> Iterator[tuple[Observed, set[str]]]:
         early = phase == "baseline" and (first_ns is None or observed.to_ns <= first_ns)
         if strange := errors if early else errors - {*evidence.plan.expects}:
             yield observed, strange
+
+
+def _where(report: FaultReport, evidence: Evidence) -> str:
+    """Return in which spells a fault had no effect, of a fault that had some: " in 4 of 5 spells, first on node 1"."""
+    if not report.effects or not report.idle:
+        return ""
+    node = real_node(report.idle[0].node, evidence.plan)
+    return f" in {len(report.idle)} of {len(report.spells)} spells, first on node {node}"
 
 
 def _first_ns(evidence: Evidence) -> int | None:

@@ -128,7 +128,8 @@ def fault(record: Fields) -> Fault:
 
 def report(record: Fields) -> FaultReport:
     spells = tuple(
-        Spell(each.count("node"), each.ns("began_secs"), _ns(each, "ended_secs")) for each in record.parts("spells")
+        Spell(each.count("node"), each.ns("began_secs"), _ns(each, "ended_secs"), each.get("effects", None))
+        for each in record.parts("spells")
     )
     seen = None if record.get("seen", None) is None else record.count("seen")
     return FaultReport(fault(record.part("fault")), spells, record.count("effects"), record.text("failure"), seen)

@@ -262,7 +262,8 @@ RESULT = record(
     field(
         "faults",
         array_of(REPORT),
-        "what each fault did: its `spells`, when it was on which node (`began_secs`, `ended_secs`), from the start of "
+        "what each fault did: its `spells`, when it was on which node (`began_secs`, `ended_secs`) with its "
+        "`effects`, from the start of "
         "the window; how often it took effect (`effects`), of how many packets that it was about (`seen`; null where "
         "it is not about packets), whether that is at least the least effect of its kind "
         "(`fired`), and its `failure`; absent without faults",

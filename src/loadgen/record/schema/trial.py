@@ -50,7 +50,9 @@ FAULT = part(
 REPORT = object_of(
     {
         "fault": FAULT.schema,
-        "spells": array_of(object_of({"node": COUNT, "began_secs": AT, "ended_secs": AT_OR_NULL})),
+        "spells": array_of(
+            object_of({"node": COUNT, "began_secs": AT, "ended_secs": AT_OR_NULL, "effects": COUNT_OR_NULL})
+        ),
         "effects": COUNT,
         "seen": COUNT_OR_NULL,
         "fired": TRUTH,
@@ -225,7 +227,8 @@ TRIAL = record(
     field(
         "faults",
         array_of(REPORT),
-        "what each `fault` did: its `spells`, when it was on which node (`began_secs`, `ended_secs`), from the start "
+        "what each `fault` did: its `spells`, when it was on which node (`began_secs`, `ended_secs`) with its "
+        "`effects`, from the start "
         "of the baseline; how often it took effect (`effects`), of how many packets that it was about (`seen`; null "
         "where it is not about packets), whether that is at least the least effect of its kind (`fired`), and its "
         "`failure`",

@@ -167,6 +167,7 @@ def report(of: FaultReport, since_ns: int) -> dict[str, Any]:
                 "node": spell.node,
                 "began_secs": secs(spell.began_ns - since_ns),
                 "ended_secs": None if spell.ended_ns is None else secs(spell.ended_ns - since_ns),
+                "effects": spell.effects,
             }
             for spell in of.spells
         ],
