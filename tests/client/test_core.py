@@ -369,3 +369,30 @@ def test_a_storm_of_faults_leaves_nothing_behind(pool: str, seed: int) -> None:
     world.run(1)
     assert world.closed_ns is not None
     assert {world.stats(node).pool.total for node in range(3)} == {0}
+
+
+def with_a_request_on_its_way() -> tuple[World, Call]:
+    """A connection that is open, and has a request whose reply is outstanding; four more wait for the connection."""
+    world = World(timeout_s=0.1, max_size=1, breaker=False)
+    world.get("k")
+    world.run(0.05)
+    world.nodes[0].hang()
+    calls = [world.get("k") for _ in range(5)]
+    world.run(0.01)
+    assert (world.stats().pool.active, world.stats().pool.waiting, world.stats().abandoned) == (1, 4, 0)
+    return world, calls[0]
+
+
+def test_a_connection_that_is_closed_with_a_reply_outstanding_is_counted_as_abandoned() -> None:
+    """By a deadline or by its caller. One that the other side ends is not, and neither is a request that waited."""
+    world, call = with_a_request_on_its_way()
+    world.run(0.2)
+    assert call.ended_as == "CacheTimeout"
+    assert world.stats().abandoned == world.stats().pool.closed == 1
+    world, call = with_a_request_on_its_way()
+    world.cancel(call)
+    assert world.stats().abandoned == 1
+    world, call = with_a_request_on_its_way()
+    world.nodes[0].kill()
+    world.run(0.01)
+    assert (call.ended_as, world.stats().abandoned) == ("ConnectionLost", 0)

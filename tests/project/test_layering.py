@@ -170,8 +170,9 @@ trial.book ← engine._histogram trial.observed trial.plan trial.ledger trial.co
 trial.adapters ← errors version client client.stats trial.observed trial.plan trial.traffic
 trial.sockets ← plan
 trial.messages ← trial.observed trial.plan
-trial.tasks ← units engine._reactor trial.plan trial.traffic trial.claims trial.book trial.adapters
-trial.threads ← units trial.plan trial.traffic trial.claims trial.book trial.adapters trial.tasks
+trial.backend ← units plan
+trial.tasks ← units engine._reactor trial.backend trial.plan trial.traffic trial.claims trial.book trial.adapters
+trial.threads ← units trial.backend trial.plan trial.traffic trial.claims trial.book trial.adapters trial.tasks
 trial.caller ← units errors host engine._time engine._reactor worker trial.observed trial.plan trial.traffic
     trial.schedule trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks trial.threads
 trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller
@@ -207,7 +208,7 @@ client.core ← client.actions client.batch client.connection client.errors clie
 client ← units client.actions client.batch client.breaker client.connection client.core client.errors client.meta
     client.options client.pool client.request client.results client.stats
 trial.trial ← units errors severity reason plan events target.talk runner faults.bench trial.plan trial.callers
-    trial.ended trial.evidence trial.account trial.course trial.checks
+    trial.backend trial.ended trial.evidence trial.account trial.course trial.checks
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits

@@ -169,7 +169,7 @@ def test_only_the_first_wrong_answers_are_described_and_all_are_counted() -> Non
 
 def test_what_is_not_of_operations_is_passed_on_and_counted_once() -> None:
     own = book()
-    own.loaded()
+    own.loads(5)
     own.changed(Transition(5, 1, "closed", "open"))
     states = {1: NodeState(total=3)}
     first = own.take(10, due=7, states=states, unread_ns=4, tasks=2)
@@ -195,3 +195,16 @@ def test_every_operation_that_began_is_in_one_count_or_under_way(steps: list[str
     total += own.take(len(steps))
     assert total.of().begun == begun == total.of().ended + len(open_calls)
     assert total.of().latency.count + total.of().failed_latency.count == total.of().ended
+
+
+def test_loads_that_follow_each_other_closely_are_of_one_expiry() -> None:
+    """A key of 2 s: callers that miss in the same second miss the same expiry, in whatever interval."""
+    own = Book(plan(workload="stampede"), 0)
+    for at_ms in (0, 3, 60, 900, 1_100, 1_101, 2_000, 4_000):
+        own.loads(at_ms * 1_000_000)
+        if at_ms == 60:
+            first = own.take(61_000_000)
+    second = own.take(5_000_000_000)
+    assert (first.backend_loads, first.expiries) == (3, 1)
+    assert (second.backend_loads, second.expiries) == (5, 2)
+    assert ((first + second).backend_loads, (first + second).expiries) == (8, 3)

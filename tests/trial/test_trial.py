@@ -109,3 +109,22 @@ def test_a_pool_that_leaks_when_a_dial_fails_is_held_against_the_kernel(monkeypa
     [pool] = [check for check in trial["checks"] if check["name"] == "pool arithmetic"]
     assert pool["passed"] is False
     assert re.search(r"^node 1: 10 connections at rest, and \d sockets by the kernel$", pool["found"])
+
+
+def test_the_loads_of_each_expiry_are_told_and_are_those_of_the_backend() -> None:
+    """Acceptance 4.17, of 60 callers and some expiries; `make trials` has it of 200 callers and more of them."""
+    words = ("--workload", "stampede", "--nodes", "1", "--concurrency", "60", "--set", "rate=400", "--duration", "6s")
+    found = {}
+    for client in ("builtin", "pymemcache"):
+        done = loadgen("chaos", *words, "--client", client, "--format", "json", "--no-tui")
+        assert done.status == 0, done.stderr
+        [trial] = json.loads(done.stdout)["results"]
+        loads = sum(phase["backend_loads"] for phase in trial["phases"].values())
+        expiries = sum(phase["expiries"] for phase in trial["phases"].values())
+        assert loads == trial["backend_served"]
+        # The key lives for 1 to 2 s, as memcached counts whole seconds.
+        assert 3 <= expiries <= 7
+        found[client] = loads / expiries
+    # By the right that the server gives to one caller, and by every caller that misses within the 50 ms of a load.
+    assert 1 <= found["builtin"] < 1.5
+    assert found["pymemcache"] > 5

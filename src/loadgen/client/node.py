@@ -68,7 +68,7 @@ class Node:
         """The deadline of each health check, the earliest first."""
         self._checked_ns = now_ns
         self._closing = False
-        self._operations = self._timeouts = self._unsolicited = 0
+        self._operations = self._timeouts = self._unsolicited = self._abandoned = 0
 
     def begin(self, request: Request, now_ns: int, actions: Actions) -> None:
         """Carry a request out. Where it ends at once, `ended` is told before this returns."""
@@ -192,6 +192,7 @@ class Node:
                 self._fail(request, self._timeout(request, "did not accept a connection"), now_ns, actions)
         hung = [connection for connection, deadline_ns in self._pings.items() if deadline_ns <= now_ns]
         for connection in hung:
+            self._abandoned += 1
             self._lose(connection, self._timeout(None, "did not reply"), now_ns, actions)
         interval_ns = self._options.health_interval_ns
         if interval_ns and not self._closing and now_ns - self._checked_ns >= interval_ns:
@@ -242,6 +243,7 @@ class Node:
             self._operations,
             self._timeouts,
             self._unsolicited,
+            self._abandoned,
         )
 
     # One request.
@@ -340,6 +342,7 @@ class Node:
         elif request.connection is not None:
             connection, request.connection = request.connection, None
             connection.request = None
+            self._abandoned += 1
             self.pool.discard(connection)
 
     def _refuse_waiting(self, now_ns: int, actions: Actions) -> None:

@@ -25,6 +25,9 @@ class NodeStats:
     """Deadlines that passed: of replies, dials and health checks."""
     unsolicited: int = 0
     """Connections closed because bytes came on them that no request had asked for."""
+    abandoned: int = 0
+    """Connections closed while a reply was outstanding, as its deadline had passed or its caller had cancelled. If the
+    reply comes, it comes late, and nobody reads it."""
 
 
 @dataclass(frozen=True, slots=True)

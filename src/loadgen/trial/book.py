@@ -80,6 +80,9 @@ class Book:
         self.under_way: dict[Call, None] = {}
         """In the order in which they began."""
         self._from_ns = now_ns
+        self._period_ns = plan.traffic.period_ns
+        self._gone_ns: int | None = None
+        """When the stampede's key was first found to be gone, the last time that it was."""
         self._due = 0
         self._renew(0)
 
@@ -90,7 +93,7 @@ class Book:
         self._transitions: list[Transition] = []
         self._examples: dict[str, str] = {}
         self._slowest_ns = 0
-        self._loads = 0
+        self._loads = self._expiries = 0
 
     # ── Operations ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -140,9 +143,16 @@ class Book:
         for read in call.reads:
             self.ledger.gave_up(read)
 
-    def loaded(self) -> None:
-        """Count a value that a caller computed because the cache missed."""
+    def loads(self, now_ns: int) -> None:
+        """Count a value that a caller asks the backend for because the cache missed.
+
+        Callers that miss a key of the stampede do so at about one time: the first of them, more than half of the key's
+        period after the first of the time before, begins another.
+        """
         self._loads += 1
+        if self._gone_ns is None or now_ns - self._gone_ns > self._period_ns // 2:
+            self._gone_ns = now_ns
+            self._expiries += 1
 
     def changed(self, transition: Transition) -> None:
         """Note a change of a breaker's state."""
@@ -249,6 +259,7 @@ class Book:
             under_way=len(self.under_way),
             due=due - self._due,
             backend_loads=self._loads,
+            expiries=self._expiries,
             tasks=tasks,
         )
         self._due = due

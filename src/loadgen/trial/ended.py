@@ -131,6 +131,8 @@ class TrialEnded(Ending):
     """One for each node."""
     leaked_sockets: int | None = None
     """Connections that the client left open; None where that is not known."""
+    backend_served: int | None = None
+    """The values that the backend of a stampede was asked for, by its own count; None without a backend."""
     client_version: str = ""
     server: str = ""
     """What the nodes call themselves, with version."""

@@ -127,6 +127,8 @@ class NodeState(Addable):
     """Connections opened since the client was made."""
     closed: int | None = state(None, _SUM)
     failed_dials: int | None = state(None, _SUM)
+    abandoned: int | None = state(None, _SUM)
+    """Connections given up while a reply was outstanding, since the client was made: late replies, at most so many."""
     sockets: int | None = state(None, _SUM)
     """Established sockets from the caller's process to the node, by the kernel."""
 
@@ -161,7 +163,9 @@ class Observed(Addable):
     due: int = counted(0)
     """Operations that fell due, in an open loop."""
     backend_loads: int = counted(0)
-    """Values that callers computed because the cache missed: the stampede's loads of the backend."""
+    """Values that callers asked the backend for because the cache missed: the stampede's loads of the backend."""
+    expiries: int = counted(0)
+    """Times that the stampede's key was gone: loads of one such time follow each other within half of its period."""
     tasks: int | None = state(None, _SUM)
     """Tasks or threads in the caller's process that are not the caller's own."""
 

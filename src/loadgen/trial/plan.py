@@ -81,6 +81,9 @@ class CallerPlan:
     """The number of the caller process, which its values carry: from 1 to `writers`."""
     writers: int
     """The number of caller processes."""
+    backend: Endpoint | None = None
+    """The backend (`trial.backend`) that a caller asks for a value that the cache did not have; None where the
+    workload loads none."""
     report_ns: int = 200_000_000
     """The time between reports."""
     tolerance_ns: int = TOLERANCE_NS

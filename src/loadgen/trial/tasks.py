@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 
 from loadgen.engine._reactor import Reactor
 from loadgen.trial.adapters.adapter import Adapter, said
+from loadgen.trial.backend import REQUEST
 from loadgen.trial.book import Book
 from loadgen.trial.claims import Claims
 from loadgen.trial.plan import CallerPlan
-from loadgen.trial.traffic import LOAD_NS, Draws, Operation
+from loadgen.trial.traffic import Draws, Operation
 from loadgen.units import NS_PER_S
 
 PREPARING = 16
@@ -100,8 +101,7 @@ class Tasks:
             operation: Operation | None = draws.next()
             while operation is not None and not self._stopping:
                 if operation.loads_first:
-                    await asyncio.sleep(LOAD_NS / NS_PER_S)
-                    self.book.loaded()
+                    await self._load()
                 self._idle.discard(task)
                 succeeded, answer, is_ours = await self._perform(operation, intended_ns)
                 self._idle.add(task)
@@ -111,6 +111,19 @@ class Tasks:
                 intended_ns = self.now()
             # A client that fails or answers without waiting for anything must not keep the loop from the others.
             await asyncio.sleep(0)
+
+    async def _load(self) -> None:
+        """Ask the backend for a value, and wait until it has computed one."""
+        if (backend := self.plan.backend) is None:
+            self.book.loads(self.now())
+            return
+        reader, writer = await asyncio.open_connection(backend.address, backend.port)
+        try:
+            writer.write(REQUEST)
+            self.book.loads(self.now())
+            await reader.read()
+        finally:
+            writer.close()
 
     async def _until(self, at_ns: int) -> None:
         if at_ns <= self.now():

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from loadgen.trial.adapters.adapter import Adapter, said
+from loadgen.trial.backend import REQUEST
 from loadgen.trial.book import Book
 from loadgen.trial.claims import Claims
 from loadgen.trial.plan import CallerPlan
 from loadgen.trial.tasks import PAUSE_NS, PREPARING, RETRY_S
-from loadgen.trial.traffic import LOAD_NS, Draws, Operation
+from loadgen.trial.traffic import Draws, Operation
 from loadgen.units import NS_PER_S
 
 STACK_BYTES = 512 << 10
@@ -123,14 +125,24 @@ class Threads:
             operation: Operation | None = draws.next()
             while operation is not None and not self._stopping.is_set():
                 if operation.loads_first:
-                    time.sleep(LOAD_NS / NS_PER_S)
-                    with self._lock:
-                        self.book.loaded()
+                    self._load()
                 succeeded, answer, is_ours = self._perform(operation, intended_ns)
                 if not succeeded and not claims.schedule.is_open:
                     time.sleep(PAUSE_NS / NS_PER_S)
                 operation = draws.after(operation, answer) if succeeded and is_ours else None
                 intended_ns = self.now()
+
+    def _load(self) -> None:
+        """Ask the backend for a value, and wait until it has computed one."""
+        if (backend := self.plan.backend) is None:
+            with self._lock:
+                self.book.loads(self.now())
+            return
+        with socket.create_connection((backend.address, backend.port)) as connection:
+            connection.sendall(REQUEST)
+            with self._lock:
+                self.book.loads(self.now())
+            connection.recv(1)
 
     def _perform(self, operation: Operation, intended_ns: int) -> tuple[bool, object, bool]:
         """Return whether the client answered, the answer, and whether this caller is to act on a miss."""

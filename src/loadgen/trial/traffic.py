@@ -17,9 +17,6 @@ from loadgen.units import NS_PER_S
 COUNTERS = 64
 """The counters of a caller process, at most. They are no other operation's keys, and are never deleted."""
 
-LOAD_NS = 50_000_000
-"""The time that the backend takes to compute a value for which the cache missed."""
-
 
 @dataclass(frozen=True, slots=True)
 class Operation:

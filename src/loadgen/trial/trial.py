@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from loadgen.errors import LoadgenError, UsageError
@@ -21,6 +22,7 @@ from loadgen.target.talk import counters
 from loadgen.target.talk.identity import identify
 from loadgen.trial import checks
 from loadgen.trial.account import Account
+from loadgen.trial.backend import Backend
 from loadgen.trial.callers import Callers, Final
 from loadgen.trial.course import Course, Do, Enter, Over
 from loadgen.trial.ended import PoolPoint, ServerCount, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
@@ -35,7 +37,9 @@ SKIPPED = Reason(Code.UNFINISHED, "the next trial was wanted before the end of t
 _WAIT_S = 0.05
 
 
-def caller_plans(plan: TrialPlan, groups: tuple[tuple[Endpoint, ...], ...]) -> tuple[CallerPlan, ...]:
+def caller_plans(
+    plan: TrialPlan, groups: tuple[tuple[Endpoint, ...], ...], backend: Endpoint | None = None
+) -> tuple[CallerPlan, ...]:
     """Return the plan of each caller process: one for each group of callers, with an equal part of the callers."""
     return tuple(
         CallerPlan(
@@ -48,6 +52,7 @@ def caller_plans(plan: TrialPlan, groups: tuple[tuple[Endpoint, ...], ...]) -> t
             seed=plan.seed,
             writer=number,
             writers=len(groups),
+            backend=backend,
         )
         for number, nodes in enumerate(groups, 1)
     )
@@ -75,8 +80,11 @@ class Trial:
         self.emit(TrialBegan(self.plan, self.number))
         account = Account(self.plan, writers=self.plan.groups)
         try:
-            with self.bench.up(self.emit) as up, Callers(caller_plans(self.plan, up.groups)) as callers:
-                end = _Led(self, account, up, callers).end()
+            with self._backend() as backend, self.bench.up(self.emit) as up:
+                asked = None if backend is None else backend.endpoint
+                with Callers(caller_plans(self.plan, up.groups, asked)) as callers:
+                    end = _Led(self, account, up, callers).end()
+                end = replace(end, backend_served=None if backend is None else backend.served)
         except UsageError:
             raise
         except LoadgenError as error:
@@ -84,6 +92,10 @@ class Trial:
             end = ended_of(account.evidence(()), judged=False, reasons=(why,), notes=self.notes)
         self.emit(end)
         return end
+
+    def _backend(self) -> AbstractContextManager[Backend | None]:
+        """Return the backend from which the callers load what the cache misses, where the workload has one."""
+        return Backend() if self.plan.traffic.shape == "stampede" else nullcontext()
 
 
 class _Led:

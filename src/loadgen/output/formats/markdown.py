@@ -47,6 +47,8 @@ def _trial(ended: TrialEnded) -> list[str]:
         "Errors by class": trials.errors(ended),
         "Breakers": trials.transitions(ended),
         "Pools": trials.pools(ended),
+        "Connections given up with a reply outstanding": trials.late_replies(ended),
+        "Loads of the backend": trials.loads(ended),
         "Wrong answers": trials.wrong(ended),
         "Notes": trials.notes(ended),
     }

@@ -228,6 +228,30 @@ def _range(values: list[int | None]) -> str:
     return str(known[0]) if len({*known}) == 1 else f"{min(known)}–{max(known)}"
 
 
+def loads(ended: TrialEnded) -> list[str]:
+    """Return the loads of the backend by phase, and its own count of them all; nothing without a backend."""
+    if ended.backend_served is None:
+        return []
+    found = []
+    for phase in PHASES:
+        if (observed := ended.phases.get(phase)) is not None and observed.expiries:
+            each = f"{observed.backend_loads / observed.expiries:.1f} per expiry"
+            times = figures.plural(observed.expiries, "expiry", many="expiries")
+            found.append(f"{phase}: {each} ({figures.plural(observed.backend_loads, 'load')}, {times})")
+    asked = sum(observed.backend_loads for observed in ended.phases.values())
+    return [*found, f"all phases: {figures.plural(asked, 'load')}, by the backend's own count {ended.backend_served:,}"]
+
+
+def late_replies(ended: TrialEnded) -> list[str]:
+    """Return how many connections were given up while a reply was outstanding: "node 1: 33"; nothing where none was.
+
+    The client closes such a connection, so that the reply, should it come, is late and is not read.
+    """
+    last = next((ended.phases[phase] for phase in reversed(PHASES) if phase in ended.phases), None)
+    states = sorted(last.states.items()) if last is not None else []
+    return [f"node {node}: {state.abandoned:,}" for node, state in states if state.abandoned]
+
+
 def effects(ended: TrialEnded) -> list[str]:
     """Return what each fault did: "kill (process) on node 1: processes killed 1"."""
     return [

@@ -97,6 +97,7 @@ def _ended(record: Fields) -> TrialEnded:
         pools=tuple(map(_pool, record.parts("pools"))),
         servers=tuple(map(_server, record.parts("servers"))),
         leaked_sockets=record.get("leaked_sockets", None),
+        backend_served=record.get("backend_served", None),
         client_version=record.text("client_version"),
         server=record.text("server"),
         reasons=reasons(record, "could_not_run", Severity.COULD_NOT_RUN),
@@ -173,6 +174,7 @@ def _observed(record: Fields) -> Observed:
         under_way=record.count("under_way"),
         due=record.count("due"),
         backend_loads=record.count("backend_loads"),
+        expiries=record.count("expiries"),
         tasks=record.get("tasks", None),
         examples=dict(record.get("examples", {})),
     )

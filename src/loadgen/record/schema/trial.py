@@ -125,13 +125,14 @@ STATE = part(
                 "opened",
                 "closed",
                 "failed_dials",
+                "abandoned",
                 "sockets",
             ),
             COUNT_OR_NULL,
         ),
         "failures in a row; connections in all, being opened, in use and idle; operations that wait for one; the most "
-        "connections; those opened and closed since the start; dials that failed; sockets by the kernel. Null: the "
-        "client does not say",
+        "connections; those opened and closed since the start; dials that failed; connections given up while a reply "
+        "was outstanding (`abandoned`); sockets by the kernel. Null: the client does not say",
     ),
 )
 
@@ -150,7 +151,11 @@ _OBSERVED = (
     ),
     field("waited_secs", NUMBER, "the longest that a thread of a caller waited for a CPU, within one interval"),
     fields({"under_way": COUNT, "due": COUNT}, "operations under way at the end, and operations that fell due"),
-    field("backend_loads", COUNT, "values that were computed because the cache missed"),
+    fields(
+        {"backend_loads": COUNT, "expiries": COUNT},
+        "values that the callers of a stampede asked the backend for, as the cache missed, and the times that the key "
+        "was gone",
+    ),
     field("tasks", COUNT_OR_NULL, "tasks and threads that are not the caller's own"),
     field("examples", map_of(TEXT), "the first error of each class, in the client's words"),
 )
@@ -269,6 +274,7 @@ TRIAL = record(
         "server was started anew, or did not answer",
     ),
     field("leaked_sockets", COUNT_OR_NULL, "connections that the client left open after its close"),
+    field("backend_served", COUNT_OR_NULL, "loads by the backend's own count; null where the workload has none"),
     fields({"could_not_run": TEXTS, "notes": TEXTS}, "why the trial did not reach its end, and remarks"),
     field(
         "codes",

@@ -105,6 +105,7 @@ def ended(event: TrialEnded) -> dict[str, Any]:
             for each in event.servers
         ],
         "leaked_sockets": event.leaked_sockets,
+        "backend_served": event.backend_served,
         "could_not_run": words(event.reasons),
         "notes": words(event.notes),
         "codes": {"could_not_run": codes(event.reasons), "notes": codes(event.notes)},
@@ -224,6 +225,7 @@ def observed(of: Observed) -> dict[str, Any]:
         "under_way": of.under_way,
         "due": of.due,
         "backend_loads": of.backend_loads,
+        "expiries": of.expiries,
         "tasks": of.tasks,
         "examples": {name: text(said) for name, said in of.examples.items()},
     }
@@ -249,5 +251,5 @@ def state(of: NodeState) -> dict[str, Any]:
     names = ("consecutive_failures", "total", "constructing", "active", "idle", "waiting", "most", "opened", "closed")
     return {
         "breaker": None if of.breaker is None else text(of.breaker),
-        **{name: getattr(of, name) for name in (*names, "failed_dials", "sockets")},
+        **{name: getattr(of, name) for name in (*names, "failed_dials", "abandoned", "sockets")},
     }

@@ -79,6 +79,7 @@ def _state(node: NodeStats) -> NodeState:
         opened=pool.opened,
         closed=pool.closed,
         failed_dials=pool.failed_dials,
+        abandoned=node.abandoned,
     )
 
 

@@ -104,6 +104,8 @@ class Trial:
             *facts("errors", trials.errors(event)),
             *facts("breakers", trials.transitions(event)),
             *facts("pools", trials.pools(event)),
+            *facts("abandoned", trials.late_replies(event)),
+            *facts("loads", trials.loads(event)),
             *(self._paint(line, "red") for line in facts("wrong answers", trials.wrong(event))),
         )
 

@@ -61,6 +61,8 @@ def _below(event: TrialEnded) -> list[str]:
         *(f"  errors: {words}" for words in trials.errors(event)),
         *(f"  breaker: {words}" for words in trials.transitions(event)),
         *(f"  pool: {words}" for words in trials.pools(event)),
+        *(f"  abandoned: {words}" for words in trials.late_replies(event)),
+        *(f"  loads: {words}" for words in trials.loads(event)),
         *(f"  wrong: {words}" for words in trials.wrong(event)),
     ]
 
