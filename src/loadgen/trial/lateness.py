@@ -1,8 +1,8 @@
 """The callers' own lateness: what their waits for a CPU explain of a limit on time that was not kept. Pure functions.
 
-A caller that has no CPU is late itself, and times that it takes say less of its client. A wait explains as much as it
-lasted: an operation that took 300 ms too long is explained by waits of 300 ms in the time that it took, and not by a
-wait of 50 ms, nor by one at another time.
+A caller that has no CPU is late itself, and times that it takes say less of its client. A wait explains PARTIES times
+as much as it lasted: an operation that took 300 ms too long is explained by waits of 100 ms in the time that it took,
+and not by a wait of 50 ms, nor by one at another time.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from loadgen.units import NS_PER_MS, span
 
 LATE_NS = 50 * NS_PER_MS
 """The wait for a CPU, within one interval, from which on the callers were late in the interval."""
+
+PARTIES = 3
+"""The processes that an operation waits for: the caller, a proxy and a server. They share the CPUs, only the caller is
+watched, and the others are taken to wait as long."""
 
 LATE_SHARE = 0.5
 """The share of late intervals by which it is explained that a node is not back inside the baseline's interval."""
@@ -28,7 +32,7 @@ def explains(evidence: Evidence, observed: Observed, took_ns: int, limit_ns: int
 
     The waits are those in the time that it took.
     """
-    return waited_ns(evidence, observed.to_ns - took_ns, observed.to_ns) >= took_ns - limit_ns
+    return PARTIES * waited_ns(evidence, observed.to_ns - took_ns, observed.to_ns) >= took_ns - limit_ns
 
 
 def mostly_late(evidence: Evidence, from_ns: int, to_ns: int) -> bool:
