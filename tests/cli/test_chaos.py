@@ -12,7 +12,7 @@ from loadgen.cli.options import Given, parse
 from loadgen.cli.trials import Case, cases_of
 from loadgen.cli.verbs import chaos
 from loadgen.config import catalogue
-from loadgen.errors import UsageError
+from loadgen.errors import ConfigError, UsageError
 from loadgen.faults.fault import Layer
 from loadgen.faults.kinds import KINDS
 from loadgen.trial.drawn import scenario as drawn
@@ -89,6 +89,21 @@ def test_several_clients_take_turns_under_one_scenario() -> None:
         ("redis-py", "resp"),
     ]
     assert all(len(case.bench.managed) == 3 for case in found)
+
+
+def test_a_file_names_its_clients_and_the_command_line_wins(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    plain = 'title = "nothing"\n[trial]\nclient = {}\n'
+    path.write_text(plain.format('["pymemcache", "os:path"]'))
+    assert [case.plan.client.name for case in cases("--scenario", str(path))] == ["pymemcache", "os:path"]
+    assert [case.plan.client.name for case in cases("--scenario", str(path), "--client", "builtin")] == ["builtin"]
+    assert [case.plan.client.name for case in cases("--set", "trial.client=pymemcache")] == ["pymemcache"]
+    path.write_text(plain.format('"pymemcach"'))
+    with pytest.raises(UsageError, match=r"did you mean pymemcache\?"):
+        cases("--scenario", str(path))
+    path.write_text(plain.format("[]"))
+    with pytest.raises(ConfigError, match=r"mine.toml:3:1: trial.client: must name a client"):
+        cases("--scenario", str(path))
 
 
 def test_the_default_client_of_a_scenario_for_redis_speaks_redis() -> None:

@@ -55,7 +55,7 @@ def cases_of(given: Given, seed: int) -> list[Case]:
     scenarios = [*_scenarios(given, seed)]
     cases = []
     for scenario in scenarios:
-        for name in names or [_default_client(scenario, given.protocol)]:
+        for name in names or scenario.clients or [_default_client(scenario, given.protocol)]:
             protocol = _protocol(scenario, name, given.protocol)
             if protocol is None:
                 if given.scenario == ALL:

@@ -104,6 +104,13 @@ def _classes(value: object) -> tuple[str, ...]:
     return tuple(_one_of([*ERRORS])(each) for each in value)
 
 
+def _clients(value: object) -> tuple[str, ...]:
+    names = value if isinstance(value, list) else [value]
+    if not names:
+        raise ValueError('must name a client, such as "pymemcache", or be a list of names')
+    return tuple(_text(name).strip() for name in names)
+
+
 def _draws(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError(f'must be a list of kinds of faults, such as ["latency", "kill"], not {shown(value)}')
@@ -141,10 +148,12 @@ _LIMITS: Mapping[str, tuple[str, Read]] = {
     "unread": ("unread_ns", _some_time),
 }
 
+_TRIAL: Mapping[str, tuple[str, Read]] = {"client": ("clients", _clients)}
+
 _BY_SET = (0, 0)
 """The place of a key that `--set` gave."""
 
-_TABLES = ("phases", "limits", "client", "fault")
+_TABLES = ("trial", "phases", "limits", "client", "fault")
 
 
 class _Faults(Table):
@@ -178,7 +187,8 @@ def changed(scenario: Scenario, overrides: Sequence[str]) -> Scenario:
     lines = (f"title = {toml_value(scenario.title or 'none')}", f"nodes = {scenario.nodes}")
     given = scenario_of("\n".join(lines), scenario.name, "the command line", overrides)
     fields = {name: getattr(given, name) for name, _ in _KEYS.values() if getattr(given, name) != getattr(_PLAIN, name)}
-    return replace(scenario, **{**fields, "title": scenario.title, "client": given.client, "limits": given.limits})
+    kept = {"title": scenario.title, "clients": given.clients, "client": given.client, "limits": given.limits}
+    return replace(scenario, **{**fields, **kept})
 
 
 _PLAIN = Scenario("", "")
@@ -223,6 +233,7 @@ class _Reader:
         groups = values.get("groups", 1)
         values["phases"] = replace(defaults.phases, **phases)
         values["limits"] = Limits(**limits)
+        values |= self._inner("trial", _TRIAL)
         values["client"] = self._client()
         values["faults"] = tuple(self._faults(count, groups, values["phases"].fault_ns))
         return Scenario(**({"name": name, "title": ""} | values))

@@ -53,6 +53,8 @@ class Scenario:
     """Groups of callers, each of which reaches the nodes by a way of its own."""
     expects: tuple[str, ...] = ()
     """The classes of errors that the fault may cause."""
+    clients: tuple[str, ...] = ()
+    """The clients on trial, unless the command names others; empty: the default one of the protocol."""
     client: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     """Settings of the built-in client."""
     limits: Limits = field(default_factory=Limits)
