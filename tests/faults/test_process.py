@@ -14,7 +14,7 @@ from kernel_faults import MEMCACHED, REDIS, answers_again, ask_for, fault, serve
 from real_servers import ask
 
 from loadgen.faults.interpreter import FaultError
-from loadgen.faults.process import ProcessFaults
+from loadgen.faults.process import ProcessFaults, memory
 from loadgen.faults.process.group import Group
 from loadgen.faults.process.quota import CpuQuota
 from loadgen.target.server import ManagedServer
@@ -118,7 +118,10 @@ def test_a_quota_throttles_the_server_until_its_end():
         assert group.count("cpu.stat", "nr_throttled") - before <= 1
 
 
-def test_the_kernel_kills_a_server_out_of_memory_and_it_is_started_again():
+# With the long interval, the process that takes the memory goes on after the server's end, and is killed as well.
+@pytest.mark.parametrize("interval_s", [0.01, 0.5])
+def test_the_kernel_kills_a_server_out_of_memory_and_it_is_started_again(interval_s, monkeypatch):
+    monkeypatch.setattr(memory, "_INTERVAL_S", interval_s)
     with server_for(["oom"]) as server:
         faults, oom, pid = ProcessFaults([server]), fault("oom"), server.pid
         faults.begin(oom, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from loadgen.target.server import ManagedServer
 
 _KILL_TIMEOUT_S = 10.0
 _INTERVAL_S = 0.01
+_END_TIMEOUT_S = 2.0
 
 # A process that takes the group's memory until the server has been killed: the server itself may need no more memory
 # for a long time. It ends when its input does. What it takes is an unmapped file in memory, which is not counted as its
@@ -90,7 +92,18 @@ class OutOfMemory:
                 time.sleep(_INTERVAL_S)
             # The eater waits for memory that the limit does not allow: with more, it can read the end of its input.
             self._lift()
-            eater.kill()
+            self._end_of(eater)
         if not self._server.has_ended():
             self._server.expect_end(expected=False)
             raise FaultError(f"the kernel did not kill the server within {_KILL_TIMEOUT_S:.0f} s of its limit.")
+
+    def _end_of(self, eater: subprocess.Popen[bytes]) -> None:
+        """End the eater. Where the kernel killed it, too, after the server, that kill is none of the server."""
+        assert eater.stdin is not None
+        eater.stdin.close()
+        try:
+            by_kernel = eater.wait(_END_TIMEOUT_S) == -signal.SIGKILL
+        except subprocess.TimeoutExpired:
+            by_kernel = False
+            eater.kill()
+        self._before += by_kernel
