@@ -127,7 +127,9 @@ FAILURES: dict[str, tuple[str, Callable[[], Evidence], str]] = {
     ),
     "slow refusals": (
         "refusals fast",
-        lambda: evidence(with_node(1, counts(0, errors={"breaker_open": 40}, refused_ns=300 * MS), end=RECOVERY)),
+        lambda: evidence(
+            with_node(1, counts(0, errors={"refused": 1, "breaker_open": 39}, refused_ns=300 * MS), end=RECOVERY)
+        ),
         "p99 300 ms",
     ),
     "waiting behind an open breaker": (
@@ -199,6 +201,16 @@ FAILURES: dict[str, tuple[str, Callable[[], Evidence], str]] = {
         "breaker",
         lambda: evidence(at(RECOVERY, transitions=(Transition(RECOVERY, 1, "half-open", "closed"),))),
         "node 1: half-open → closed after the breaker was open",
+    ),
+    "a breaker that refuses without having opened": (
+        "breaker",
+        lambda: evidence(with_node(2, counts(38, errors={"breaker_open": 2}))),
+        "node 2: operations that its breaker refused:",
+    ),
+    "a breaker that opens without a failure": (
+        "breaker",
+        lambda: evidence(at(FAULT + 2 * TICK, transitions=(Transition(FAULT + 500 * MS, 3, "closed", "open"),))),
+        "node 3: its breaker opened, and no operation on the node had failed",
     ),
     "a breaker that stays open": (
         "breaker",

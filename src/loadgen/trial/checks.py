@@ -275,7 +275,11 @@ def pool_arithmetic(evidence: Evidence) -> Check:
 
 
 def breaker_legal(evidence: Evidence) -> Check:
-    """Breakers change only between neighbouring states, one change follows from another, and all end closed."""
+    """Breakers change as they may, refuse operations only when they have opened, and all end closed.
+
+    They change between neighbouring states, each change follows from the one before, and none opens on a node without
+    a failure.
+    """
     name, limit = "breaker", "legal transitions, closed at the end"
     last = {node: state.breaker for _, o in evidence.intervals for node, state in o.states.items() if state.breaker}
     changes = evidence.transitions
@@ -286,6 +290,8 @@ def breaker_legal(evidence: Evidence) -> Check:
             return Check(name, False, f"node {change.node}: {change.before} → {change.after}", limit)
     if evidence.writers == 1 and (broken := _broken_chain(evidence)):
         return Check(name, False, broken, limit)
+    if unfounded := _unfounded(evidence, {*last}):
+        return Check(name, False, unfounded, limit)
     rest = {node: s.breaker for node, s in evidence.closed.states.items() if s.breaker} if evidence.closed else {}
     unclosed = [f"node {node}'s is {state}" for node, state in sorted({**last, **rest}.items()) if state != "closed"]
     if unclosed:
@@ -541,6 +547,25 @@ def _miscounted(state: NodeState) -> str:
         live = parts - (state.constructing or 0)
         if state.opened - state.closed != live:
             return f"{state.opened} opened − {state.closed} closed is not {live}, the connections that are there"
+    return ""
+
+
+def _unfounded(evidence: Evidence, exposed: set[int]) -> str:
+    """Return what the callers' own counts say against the breakers that the client exposes; empty for nothing.
+
+    Failures of operations on several nodes may be those of any node.
+    """
+    opened = {change.node for change in evidence.transitions if change.after == "open"}
+    failures: Counter[int] = Counter()
+    for node in sorted({NOWHERE, *exposed, *opened}):
+        errors = sum((Counter(o.of(node).errors) for _, o in evidence.intervals), Counter[str]())
+        refused = errors.pop("breaker_open", 0)
+        failures[node] = errors.total()
+        if refused and node != NOWHERE and node not in opened:
+            return f"node {node}: operations that its breaker refused: {refused:,}, and the breaker never opened"
+    for node in sorted(opened):
+        if not failures[node] + failures[NOWHERE]:
+            return f"node {node}: its breaker opened, and no operation on the node had failed"
     return ""
 
 
