@@ -104,16 +104,15 @@ class Link:
             return
         toxic.behaviour.on_removed(stub)
         before = self._stubs[self._stubs.index(stub) - 1]
-        if stub.closed:
-            pass
-        elif before.interrupt():
+        if not stub.closed:
+            # What the toxic before hands on passes through this stub, which is flushed after it.
+            is_bridged = before.interrupt()
             stub.flush()
-            before.after = stub.after
-            self._stubs.remove(stub)
-            before.begin(now_ns)
-        else:
-            stub.flush()
-            if stub.input_ended:
+            if is_bridged:
+                before.after = stub.after
+                self._stubs.remove(stub)
+                before.begin(now_ns)
+            elif stub.input_ended:
                 stub.close()
         self.run(now_ns)
 
