@@ -1,0 +1,1 @@
+"""Verification: seeded cases against servers and models, shrunk and replayed when they fail."""

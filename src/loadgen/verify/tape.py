@@ -1,0 +1,234 @@
+"""The tape of a case: every random draw, in order. No I/O, no clock.
+
+A tape draws from a seeded generator, or repeats draws that were recorded. The same kind and seed give the same draws
+on every machine, with every version of Python and every PYTHONHASHSEED. Whoever draws puts the simplest choice first:
+0 is the simplest value of every draw, and every draw past the end of recorded ones is 0.
+
+A part of a case that can be left out, such as one operation or one fault, is a span. A span begins with the draw that
+decides whether the part is there, so a tape without the span is the tape of a case without the part.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import accumulate
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
+
+OPERATION = "operation"
+"""The span of one operation."""
+FAULT = "fault"
+"""The span of one fault."""
+
+MOST = 1 << 64
+"""The largest `n` of a draw."""
+
+ANY_BYTE = b"abcdefghijklmnopqrstuvwxyz" + bytes(b for b in range(256) if not 97 <= b <= 122)
+"""All bytes, in the order of simplicity: small letters first."""
+
+_EACH_DRAWN = 16
+"""Bytes that have a draw each. Longer texts have one draw for all bytes."""
+
+_SCALE = 1 << 32
+"""The denominator of probabilities."""
+
+
+class Draw(NamedTuple):
+    """One draw."""
+
+    site: str
+    """What was drawn, such as "key". Constant for a place in the code."""
+    n: int
+    """The number of possible values."""
+    value: int
+    """From 0, the simplest, to n - 1."""
+
+
+class Span(NamedTuple):
+    """The draws of one part of a case, `draws[start:end]`. Spans nest, and do not overlap otherwise."""
+
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The draws and spans of a run that has ended."""
+
+    draws: tuple[Draw, ...] = ()
+    spans: tuple[Span, ...] = ()
+    """By their start; of two that start together, the outer one first."""
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        return tuple(draw.value for draw in self.draws)
+
+
+class Generator:
+    """SplitMix64: a state of 64 bits and a mixing function (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
+    Generators, OOPSLA 2014)."""
+
+    def __init__(self, state: int) -> None:
+        self._state = state % MOST
+
+    def word(self) -> int:
+        """Return the next 64 bits."""
+        self._state = (self._state + 0x9E3779B97F4A7C15) % MOST
+        z = self._state
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % MOST
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB % MOST
+        return z ^ (z >> 31)
+
+    def below(self, n: int) -> int:
+        """Return a number from 0 to n - 1, all equally likely. `n` is at most MOST."""
+        fair = MOST - MOST % n
+        while (word := self.word()) >= fair:
+            pass
+        return word % n
+
+    def index(self, weights: Sequence[int]) -> int:
+        """Return an index of `weights`, in proportion to the weights. Their sum is above 0."""
+        sums = [*accumulate(weights)]
+        return bisect_right(sums, self.below(sums[-1]))
+
+
+Source = Callable[[str, int, Sequence[int] | None], int]
+"""Returns a value below `n` for a site; in proportion to weights where there are `n` weights."""
+
+
+class Tape:
+    """One source of all draws of a case, which records them."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._draws: list[Draw] = []
+        self._spans: list[tuple[str, int, int | None]] = []
+
+    @classmethod
+    def seeded(cls, kind: str, seed: int) -> Tape:
+        """Return a tape that draws from the generator of a kind of case and a seed."""
+        digest = blake2b(f"{kind}/{seed}".encode(), digest_size=8).digest()
+        generator = Generator(int.from_bytes(digest, "big"))
+
+        def source(site: str, n: int, weights: Sequence[int] | None) -> int:
+            return generator.below(n) if weights is None else generator.index(weights)
+
+        return cls(source)
+
+    @classmethod
+    def of(cls, values: Sequence[int]) -> Tape:
+        """Return a tape that repeats values; 0 past the end, and n - 1 for a value that is not below `n`."""
+        rest = iter(values)
+
+        def source(site: str, n: int, weights: Sequence[int] | None) -> int:
+            return min(next(rest, 0), n - 1)
+
+        return cls(source)
+
+    # ── Draws ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def below(self, n: int, site: str) -> int:
+        """Draw a number from 0 to n - 1, all equally likely. `n` is from 1 to MOST."""
+        return self._draw(site, n, None)
+
+    def between(self, least: int, most: int, site: str) -> int:
+        """Draw a number from `least`, the simplest, to `most`."""
+        return least + self._draw(site, most - least + 1, None)
+
+    def choice(self, options: Sequence[T], site: str) -> T:
+        """Draw one of some options, the simplest first, all equally likely."""
+        return options[self._draw(site, len(options), None)]
+
+    def weighted(self, options: Sequence[tuple[int, T]], site: str) -> T:
+        """Draw one of some options, each after its weight, the simplest first.
+
+        An option of weight 0 is never drawn from a seed, but recorded values may name it.
+        """
+        return options[self._draw(site, len(options), [weight for weight, _ in options])][1]
+
+    def chance(self, probability: float, site: str) -> bool:
+        """Draw True with a probability. False is the simplest, even where a seed always draws True."""
+        likely = round(probability * _SCALE)
+        return bool(self._draw(site, 2, (_SCALE - likely, likely)))
+
+    def bytes(self, least: int, most: int, site: str, alphabet: bytes = ANY_BYTE) -> bytes:
+        """Draw `least` to `most` bytes of an alphabet, whose first byte is the simplest.
+
+        Up to 16 bytes have a draw each. Longer ones come of one draw, where 0 is the first byte repeated.
+        """
+        length = self.between(least, most, f"{site}, length")
+        if length <= _EACH_DRAWN:
+            return bytes(alphabet[self.below(len(alphabet), f"{site}, byte")] for _ in range(length))
+        state = self.below(MOST, f"{site}, bytes")
+        if not state:
+            return alphabet[:1] * length
+        generator = Generator(state)
+        return bytes(alphabet[generator.below(len(alphabet))] for _ in range(length))
+
+    # ── Spans ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def span(self, name: str) -> Iterator[None]:
+        """Mark the draws inside as a part that can be left out as a whole."""
+        place = len(self._spans)
+        self._spans.append((name, len(self._draws), None))
+        try:
+            yield
+        finally:
+            name, start, _ = self._spans[place]
+            self._spans[place] = (name, start, len(self._draws))
+
+    def several(self, name: str, most: int, mean: float | None = None) -> Iterator[int]:
+        """Yield 0, 1, 2, … at most `most` times, each inside a span, whose first draw is whether there is one more.
+
+        The number of times is geometric with about this mean. Without a mean it is `most`, while recorded values may
+        end it earlier.
+        """
+        probability = 1.0 if mean is None else mean / (mean + 1)
+        for number in range(most):
+            with self.span(name):
+                if not self.chance(probability, f"one more {name}"):
+                    return
+                yield number
+
+    # ── The record ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def recording(self) -> Recording:
+        """Return what was drawn so far. A span that has not ended yet ends here."""
+        drawn = len(self._draws)
+        spans = (Span(name, start, drawn if end is None else end) for name, start, end in self._spans)
+        return Recording(tuple(self._draws), tuple(span for span in spans if span.end > span.start))
+
+    def _draw(self, site: str, n: int, weights: Sequence[int] | None) -> int:
+        if not 1 <= n <= MOST:
+            raise ValueError(f"{site}: a draw has 1 to 2**64 possible values, not {n}")
+        value = self._source(site, n, weights)
+        self._draws.append(Draw(site, n, value))
+        return value
+
+
+def divergence(before: Recording, now: Recording) -> str:
+    """Return where a replay drew something else than the run that was recorded, in a sentence; empty where it did not.
+
+    The first draw that differs in its site or in its number of values is the one at which the code went another way.
+    """
+    for number, (then, again) in enumerate(zip(before.draws, now.draws, strict=False), 1):
+        if then[:2] != again[:2]:
+            return f"at draw {number} of {len(before.draws)}: {_words(then)} when recorded, {_words(again)} now"
+    if len(before.draws) == len(now.draws):
+        return ""
+    if len(now.draws) < len(before.draws):
+        then = before.draws[len(now.draws)]
+        return f"at draw {len(now.draws) + 1} of {len(before.draws)}: {_words(then)} when recorded, the end now"
+    again = now.draws[len(before.draws)]
+    return f"after the last of {len(before.draws)} draws: the end when recorded, {_words(again)} now"
+
+
+def _words(draw: Draw) -> str:
+    return f'"{draw.site}" below {draw.n}'

@@ -1,0 +1,181 @@
+"""The tape: draws that depend on kind and seed only, and recordings that repeat them or part of them."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgen.verify.tape import ANY_BYTE, MOST, Draw, Generator, Recording, Span, Tape, divergence
+
+
+def drawn(tape: Tape) -> list[object]:
+    """A case of every kind of draw."""
+    return [
+        tape.below(10, "digit"),
+        tape.between(5, 7, "size"),
+        tape.choice("abc", "letter"),
+        tape.weighted([(1, "rare"), (0, "never"), (9, "often")], "frequency"),
+        tape.chance(0.5, "coin"),
+        tape.bytes(0, 40, "value"),
+        [tape.below(MOST, "word") for _ in tape.several("operation", 20, mean=3)],
+    ]
+
+
+def test_the_generator_is_splitmix64() -> None:
+    """The first words of the reference implementation (Vigna, splitmix64.c) for the state 1234567."""
+    generator = Generator(1234567)
+    assert [generator.word() for _ in range(3)] == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+
+
+def test_a_seed_draws_the_same_in_every_process() -> None:
+    program = (
+        "from loadgen.verify.tape import Tape\n"
+        "tape = Tape.seeded('kind', 7)\n"
+        "print([tape.below(1000, 'a') for _ in range(5)], tape.bytes(3, 30, 'b'))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("0", "1")
+    }
+    tape = Tape.seeded("kind", 7)
+    assert said == {f"{[tape.below(1000, 'a') for _ in range(5)]} {tape.bytes(3, 30, 'b')}\n"}
+
+
+def test_draws_of_a_seed_never_change() -> None:
+    """Seeds are kept in banks: a change here makes every one of them another case."""
+    assert drawn(Tape.seeded("kind", 1)) == PINNED
+
+
+def test_another_kind_or_seed_draws_something_else() -> None:
+    tapes = [Tape.seeded("kind", 0), Tape.seeded("kind", 1), Tape.seeded("other", 0)]
+    assert len({tape.below(MOST, "word") for tape in tapes}) == 3
+
+
+@given(st.integers(0, MOST - 1))
+def test_a_recording_repeats_its_run(seed: int) -> None:
+    tape = Tape.seeded("kind", seed)
+    first = drawn(tape)
+    again = Tape.of(tape.recording().values)
+    assert drawn(again) == first
+    assert again.recording() == tape.recording()
+
+
+@given(st.integers(0, MOST - 1), st.data())
+def test_any_values_make_a_case(seed: int, data: st.DataObject) -> None:
+    """Cut, changed or foreign values give draws within their bounds."""
+    values = data.draw(st.lists(st.integers(0, MOST - 1), max_size=60))
+    tape = Tape.of(values)
+    drawn(tape)
+    assert all(0 <= draw.value < draw.n for draw in tape.recording().draws)
+
+
+def test_past_the_end_every_draw_is_the_simplest() -> None:
+    assert drawn(Tape.of(())) == [0, 5, "a", "rare", False, b"", []]
+
+
+def test_a_span_left_out_is_an_operation_left_out() -> None:
+    tape = Tape.seeded("kind", 3)
+    said = [tape.below(100, "number") for _ in tape.several("operation", 6)]
+    recording = tape.recording()
+    span = recording.spans[2]
+    shorter = Tape.of(recording.values[: span.start] + recording.values[span.end :])
+    assert [shorter.below(100, "number") for _ in shorter.several("operation", 6)] == said[:2] + said[3:]
+
+
+def test_spans_nest_and_end_with_an_error() -> None:
+    tape = Tape.seeded("kind", 1)
+
+    def fault() -> None:
+        with tape.span("fault"):
+            tape.below(3, "a")
+            with tape.span("operation"):
+                tape.below(3, "b")
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fault()
+    assert tape.recording().spans == (Span("fault", 0, 2), Span("operation", 1, 2))
+
+
+def test_an_open_span_ends_where_the_recording_does() -> None:
+    tape = Tape.seeded("kind", 1)
+    with tape.span("operation"):
+        tape.below(3, "a")
+        assert tape.recording().spans == (Span("operation", 0, 1),)
+
+
+def test_weights_are_proportions() -> None:
+    tape = Tape.seeded("kind", 5)
+    counts = [0, 0, 0]
+    for _ in range(10_000):
+        counts[tape.weighted([(1, 0), (0, 1), (3, 2)], "which")] += 1
+    assert counts[1] == 0
+    assert abs(counts[0] - 2500) < 200  # more than four standard deviations
+    assert abs(sum(tape.chance(0.1, "coin") for _ in range(10_000)) - 1000) < 130
+
+
+def test_below_is_fair_where_a_remainder_would_not_be() -> None:
+    """Two thirds of all words: the remainder of a word would make the lower half twice as likely as the upper."""
+    n = 2 * MOST // 3
+    tape = Tape.seeded("kind", 5)
+    lower = sum(tape.below(n, "word") < n // 2 for _ in range(10_000))
+    assert abs(lower - 5000) < 220
+
+
+def test_the_simplest_byte_is_a_letter() -> None:
+    assert sorted(ANY_BYTE) == [*range(256)]
+    assert Tape.of((3, 0, 0, 0)).bytes(0, 9, "value") == b"aaa"
+    assert Tape.of((30, 0)).bytes(0, 40, "value") == b"a" * 30
+
+
+def test_a_draw_of_no_values_is_refused() -> None:
+    with pytest.raises(ValueError, match="key: a draw has 1 to"):
+        Tape.seeded("kind", 1).below(0, "key")
+
+
+@pytest.mark.parametrize(
+    ("now", "where"),
+    [
+        ([Draw("key", 8, 1), Draw("value", 9, 2)], ""),
+        ([Draw("key", 8, 5), Draw("value", 9, 0)], ""),
+        ([Draw("key", 8, 1), Draw("value", 10, 2)], 'at draw 2 of 2: "value" below 9 when recorded, "value" below 10'),
+        ([Draw("score", 8, 1), Draw("value", 9, 2)], 'at draw 1 of 2: "key" below 8 when recorded, "score" below 8'),
+        ([Draw("key", 8, 1)], 'at draw 2 of 2: "value" below 9 when recorded, the end now'),
+        ([Draw("key", 8, 1), Draw("value", 9, 2), Draw("more", 2, 0)], "after the last of 2 draws: the end when"),
+    ],
+)
+def test_a_divergence_is_located(now: list[Draw], where: str) -> None:
+    found = divergence(Recording((Draw("key", 8, 1), Draw("value", 9, 2))), Recording(tuple(now)))
+    assert found.startswith(where)
+    assert bool(found) == bool(where)
+
+
+PINNED: list[object] = [
+    2,
+    6,
+    "b",
+    "often",
+    False,
+    b"\xa4I\xa3\x910\xdf\xd3\xca\x8bKC\xdc9\x07\x80j-\x93\x8f\xc8",
+    [
+        8106857450471035489,
+        15080964545696652508,
+        11065302345744235342,
+        10806897369373052993,
+        10913646258808613459,
+        4030865839201352067,
+        3752863802037682170,
+        9106105051273311702,
+        2488307921677504610,
+        14682931691826361939,
+    ],
+]
