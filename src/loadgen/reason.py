@@ -34,9 +34,11 @@ class Code(StrEnum):
     REQUESTS_FAILED = "requests-failed", "more requests failed than `[verdict] failures` allows"
     CONNECTIONS_FAILED = "connections-failed", "more connections never opened than `[verdict] connections` allows"
     CRITERION = "criterion", "a criterion of `[smoke]` is not met"
+    STATE_NOT_REACHED = "state-not-reached", "no case of a campaign reached a state that some case must reach"
 
     # The numbers are not the server's, or there are none.
     NOTHING_MEASURED = "nothing-measured", "no request was measured"
+    NOTHING_JUDGED = "nothing-judged", "no case of a campaign was judged"
     UNACCOUNTED = "unaccounted", "planned requests ended nowhere or twice: a bug in loadgen"
     NO_GOOD_REPLY = "no-good-reply", "no request got a good reply"
     GARBLED = "garbled", "replies were none that the protocol allows, or those to other requests"
@@ -64,6 +66,7 @@ class Code(StrEnum):
     PROXY_COST = "proxy-cost", "the time that a proxy before a node adds, and the bytes per second that go through it"
     DRIFT = "drift", "response time rose or fell over the window"
     CONNECTIONS_DOWN = "connections-down", "some connections could not be opened at first"
+    NO_ARTIFACT = "no-artifact", "the artifact of a failure could not be written"
     GREETING = "greeting", "the server did not answer the greeting as expected, and was used all the same"
     CONFIGURATION = "configuration", "a key of the configuration or an option is not acted on as it stands"
     CPUS_SHARED_OUT = "cpus-shared-out", "which CPUs the load and the servers of a comparison have"

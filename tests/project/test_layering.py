@@ -186,6 +186,15 @@ trial.lateness ← units trial.evidence trial.observed
 trial.checks ← units engine._histogram faults.kinds faults.report trial.account trial.check trial.ended trial.evidence
     trial.lateness trial.observed trial.plan
 
+# Verification: cases, and campaigns of them.
+verify.tape ←
+verify.case ← verify.tape
+verify.shrink ← verify.tape
+verify.artifact ← errors escape verify.tape
+verify.ended ← units severity reason events verify.case
+verify.campaign ← units errors severity reason events verify.tape verify.case verify.shrink verify.artifact verify.ended
+verify.kinds ← errors escape events verify.case
+
 # The memcache client: state machines without clock and socket, but for the shell (`client.client`).
 client.errors ←
 client.breaker ←
@@ -314,6 +323,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 }
 # They are told time and bytes, so that a simulated world can run them.
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")}
+SANS_IO |= {"verify.tape", "verify.case", "verify.shrink", "verify.campaign"}
 WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api"}
 WORLD = {"asyncio", "socket", "ssl", "select", "selectors", "threading", "random", "os"}
 CLOCKS = {"time", "datetime", "libc.time", "posix.time", "cpython.time"}

@@ -1,0 +1,274 @@
+"""A campaign: every seed with every kind, failures told apart, shrunk and kept.
+
+It is told the time, and does no I/O but through what it is given: kinds, `emit`, and `keep`, which writes artifacts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from loadgen.errors import LoadgenError, OutputError
+from loadgen.events import Event, Progress
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
+from loadgen.units import NS_PER_MS, NS_PER_S
+from loadgen.verify.artifact import Artifact, Origin
+from loadgen.verify.case import Kind, Outcome, Verdict
+from loadgen.verify.ended import CampaignEnded, CaseEnded, FailureFound, unreached
+from loadgen.verify.shrink import shrink
+from loadgen.verify.tape import Recording, Tape
+
+MOST_PASSED = 100_000
+"""Cases that passed and are kept for the report; of more, there is the number only."""
+
+PROGRESS_EVERY_NS = 100 * NS_PER_MS
+
+SHRINK = "shrink"
+"""The phase of progress events while a failure is shrunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some kinds, with their subjects up, and the seeds to run each with."""
+
+    suite: str
+    kinds: Sequence[Kind]
+    seeds: Sequence[int]
+    options: Mapping[str, str] = field(default_factory=dict)
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of a campaign."""
+
+    shrink_runs: int = 1000
+    """The most runs to shrink one failure."""
+    shrink_ns: int = 30 * NS_PER_S
+    """The longest time to shrink one failure."""
+    judges_states: bool = False
+    """True when the campaign fails for a state of `Outcome.sometimes` that no case reached."""
+
+
+class Campaign:
+    """A campaign of one batch after the other, and its account."""
+
+    def __init__(
+        self,
+        suite: str,
+        origin: Origin,
+        seeds: int,
+        *,
+        emit: Callable[[Event], None],
+        clock_ns: Callable[[], int],
+        replay: Callable[[Batch, str, int], str],
+        keep: Callable[[Artifact], str] | None = None,
+        limits: Limits = Limits(),
+        host: str = "",
+    ) -> None:
+        """`seeds` is the number of seeds of all batches. `replay` returns the command that runs a kind with a seed
+        again, and `keep` writes an artifact and returns its path; it may raise OutputError."""
+        self.suite = suite
+        self._origin = origin
+        self._seeds = seeds
+        self._emit = emit
+        self._clock_ns = clock_ns
+        self._replay = replay
+        self._keep = keep
+        self._limits = limits
+        self._host = host
+        self._began_ns = clock_ns()
+        self._told_ns = self._began_ns
+        self._seeds_done = 0
+        self._counts: Counter[Verdict] = Counter()
+        self._cases: list[CaseEnded] = []
+        self._failures: dict[tuple[str, str], FailureFound] = {}
+        self._sometimes: Counter[str] = Counter()
+        self._identities: dict[str, None] = {}
+        self._reasons: list[Reason] = []
+        self._notes: list[Reason] = []
+        self._interrupted = False
+
+    def run(self, batch: Batch) -> bool:
+        """Run the cases of a batch. False when the campaign is over: it was interrupted, or a subject is gone.
+
+        What a case was when the interrupt came is not counted; a failure that was being shrunk is kept as far as it is.
+        """
+        self._identities[batch.identity] = None
+        try:
+            for seed in batch.seeds:
+                for kind in batch.kinds:
+                    self._case(batch, kind, seed)
+                self._seeds_done += 1
+                self._progress(batch.suite, self._seeds_done, self._seeds, "seeds")
+        except KeyboardInterrupt:
+            self._interrupted = True
+        except OutputError:
+            raise
+        except LoadgenError as error:
+            self.could_not_run(str(error))
+        return not (self._interrupted or self._reasons)
+
+    def could_not_run(self, words: str) -> None:
+        """Note why the rest of the campaign cannot be run."""
+        self._reasons.append(Reason(Code.COULD_NOT_RUN, words, Severity.COULD_NOT_RUN))
+
+    def interrupt(self) -> None:
+        """Note that the campaign was interrupted between batches."""
+        self._interrupted = True
+
+    def ended(self) -> CampaignEnded:
+        """Return the end of the campaign, as far as it came."""
+        seeds: dict[tuple[str, str], list[int]] = {}
+        for case in self._cases:
+            if case.verdict is Verdict.FAIL:
+                seeds.setdefault((case.kind, case.fingerprint), []).append(case.seed)
+        failures = (replace(each, seeds=tuple(seeds.get(key, ()))) for key, each in self._failures.items())
+        unfinished = self._interrupted or bool(self._reasons)
+        states = unreached(self._sometimes) if self._limits.judges_states and not unfinished else ()
+        return CampaignEnded(
+            suite=self.suite,
+            version=self._origin.version,
+            host=self._host,
+            cases=tuple(self._cases),
+            counts=dict(self._counts),
+            failures=tuple(failures),
+            seeds=self._seeds_done,
+            took_ns=self._clock_ns() - self._began_ns,
+            sometimes=dict(self._sometimes),
+            identity=", ".join(filter(None, self._identities)),
+            reasons=(*self._reasons, *states),
+            notes=tuple(self._notes),
+            interrupted=self._interrupted,
+        )
+
+    # ── One case ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _case(self, batch: Batch, kind: Kind, seed: int) -> None:
+        tape, began_ns = Tape.seeded(kind.name, seed), self._clock_ns()
+        outcome = kind.run(tape)
+        ended = CaseEnded(
+            kind.name,
+            seed,
+            outcome.verdict,
+            self._clock_ns() - began_ns,
+            error=_error(outcome),
+            fingerprint=outcome.fingerprint,
+            trace=outcome.trace,
+            replay=self._replay(batch, kind.name, seed) if outcome.failed else "",
+        )
+        self._count(ended, outcome)
+        if outcome.failed and (kind.name, outcome.fingerprint) not in self._failures:
+            self._new_failure(batch, kind, ended, tape.recording(), outcome)
+
+    def _count(self, ended: CaseEnded, outcome: Outcome) -> None:
+        self._counts[ended.verdict] += 1
+        self._sometimes.update(outcome.sometimes)
+        if ended.verdict is not Verdict.PASS or self._counts[Verdict.PASS] <= MOST_PASSED:
+            self._cases.append(ended)
+        self._emit(ended)
+
+    def _new_failure(self, batch: Batch, kind: Kind, ended: CaseEnded, drawn: Recording, outcome: Outcome) -> None:
+        """Shrink and keep a failure that no earlier case had."""
+        found = _Smallest(kind, outcome, drawn)
+        try:
+            self._shrink(found)
+        finally:
+            # Also when an interrupt ends the shrinking: what there is, is kept.
+            failure = FailureFound(
+                suite=batch.suite,
+                kind=kind.name,
+                seed=ended.seed,
+                outcome=found.outcome,
+                drawn_operations=len(outcome.operations),
+                drawn_faults=len(outcome.faults),
+                took_ns=ended.took_ns,
+                replay=ended.replay,
+                reproduced=found.reproduced,
+                artifact=self._kept(batch, found, ended, drawn),
+            )
+            self._failures[kind.name, outcome.fingerprint] = failure
+            self._emit(failure)
+
+    def _shrink(self, found: _Smallest) -> None:
+        until_ns = self._clock_ns() + self._limits.shrink_ns
+
+        def fails(values: tuple[int, ...]) -> Recording | None:
+            self._progress(SHRINK, found.runs, self._limits.shrink_runs, "runs")
+            return found.fails(values)
+
+        if found.fails(found.recording.values) is None:
+            return
+        found.reproduced = True
+        smaller = shrink(found.recording, fails, lambda: self._clock_ns() >= until_ns, self._limits.shrink_runs)
+        for recording in smaller:
+            found.take(recording)
+
+    def _kept(self, batch: Batch, found: _Smallest, ended: CaseEnded, drawn: Recording) -> str:
+        """Write the artifact; return its path, or empty where it could not be written, with a note."""
+        if self._keep is None:
+            return ""
+        outcome = found.outcome
+        artifact = Artifact(
+            origin=self._origin,
+            suite=batch.suite,
+            kind=ended.kind,
+            seed=ended.seed,
+            options=batch.options,
+            server=batch.identity,
+            invariant=outcome.invariant,
+            message=outcome.message,
+            fingerprint=outcome.fingerprint,
+            operations=outcome.operations,
+            faults=outcome.faults,
+            trace=outcome.trace,
+            reproduced=found.reproduced,
+            tape=drawn,
+            shrunk=found.recording,
+        )
+        try:
+            return self._keep(artifact)
+        except OutputError as error:
+            self._notes.append(Reason(Code.NO_ARTIFACT, str(error)))
+            return ""
+
+    def _progress(self, phase: str, done: int, total: int, unit: str) -> None:
+        now_ns = self._clock_ns()
+        if now_ns - self._told_ns >= PROGRESS_EVERY_NS:
+            self._told_ns = now_ns
+            self._emit(Progress(phase, done, total, now_ns - self._began_ns, unit=unit))
+
+
+class _Smallest:
+    """The smallest case of one failure that is known, and the runs that look for a smaller one."""
+
+    def __init__(self, kind: Kind, outcome: Outcome, recording: Recording) -> None:
+        self.outcome = outcome
+        self.recording = recording
+        self.reproduced = False
+        self.runs = 0
+        self._kind = kind
+        self._fingerprint = outcome.fingerprint
+        self._outcomes: dict[tuple[int, ...], Outcome] = {}
+
+    def fails(self, values: tuple[int, ...]) -> Recording | None:
+        """Run the case of some values; return what it drew when it failed in the same way."""
+        self.runs += 1
+        tape = Tape.of(values)
+        outcome = self._kind.run(tape)
+        if not (outcome.failed and outcome.fingerprint == self._fingerprint):
+            return None
+        recording = tape.recording()
+        self._outcomes[recording.values] = outcome
+        return recording
+
+    def take(self, recording: Recording) -> None:
+        """Take what a run of `fails` drew as the smallest case."""
+        self.recording, self.outcome = recording, self._outcomes[recording.values]
+        self._outcomes.clear()
+
+
+def _error(outcome: Outcome) -> str:
+    return ": ".join(filter(None, [outcome.invariant, outcome.message])) if outcome.verdict is not Verdict.PASS else ""

@@ -1,0 +1,102 @@
+"""The registry of kinds of cases: suites by name, and what a test type of a command line or a seed bank names.
+
+A suite is the kinds that one verb runs. Each suite is a file beside this one, with a row in `SUITES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from loadgen.errors import UsageError
+from loadgen.escape import printable
+from loadgen.events import Event
+from loadgen.verify.case import Kind
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Kinds whose subjects are up."""
+
+    kinds: Sequence[Kind]
+    """In the order in which they were asked for."""
+    identity: str = ""
+    """Name and version of the subjects in their own words: "redis 7.0.15"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """The kinds that one verb runs."""
+
+    name: str
+    """The verb: "properties"."""
+    kinds: tuple[str, ...]
+    """The names of its kinds, which are unique over all suites."""
+    opened: Callable[[Sequence[str], Mapping[str, str], Emit], AbstractContextManager[Opened]]
+    """Brings up subjects, and makes the kinds of these names with options. Raises LoadgenError; UsageError for the
+    value of an option."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What a case depends on beside its seed: the name of each option and its default. `{"ops": "100"}` is `--ops 100`
+    of the verb and of `replay`, and `ops=100` in a seed bank."""
+
+
+SUITES: dict[str, Suite] = {}
+"""By name, every suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a test type names: some kinds of one suite."""
+
+    suite: Suite
+    kinds: tuple[str, ...]
+
+
+def selected(word: str, suites: Mapping[str, Suite] | None = None) -> Selection:
+    """Return the test of a type: a suite's name for all its kinds, or a kind's. Raises UsageError for an unknown type.
+
+    Case and the sign between words do not matter, and "is" may be left out: incr-monotonic is incr_is_monotonic.
+    """
+    suites = SUITES if suites is None else suites
+    wanted = _plain(word)
+    for suite in suites.values():
+        if _plain(suite.name) == wanted:
+            return Selection(suite, suite.kinds)
+    for suite in suites.values():
+        for kind in suite.kinds:
+            if _plain(kind) == wanted:
+                return Selection(suite, (kind,))
+    names = [*suites, *(kind for suite in suites.values() for kind in suite.kinds)]
+    raise UsageError(f'there is no test type "{printable(word, 60)}"; {suggestion(word, names)}')
+
+
+def filtered(suite: Suite, words: str) -> tuple[str, ...]:
+    """Return the kinds of a suite that a list such as "incr_monotonic,ttl" names. Raises UsageError for an unknown one.
+
+    A word names the kind of that name, or all kinds with the word in their name.
+    """
+    found: list[str] = []
+    for word in filter(None, (part.strip() for part in words.split(","))):
+        exact = [kind for kind in suite.kinds if _plain(kind) == _plain(word)]
+        matching = exact or [kind for kind in suite.kinds if _plain(word) in _plain(kind)]
+        if not matching:
+            raise UsageError(f'{suite.name} has no test "{printable(word, 60)}"; {suggestion(word, suite.kinds)}')
+        found += matching
+    if not found:
+        raise UsageError(f"the filter names no test; {suggestion('', suite.kinds)}")
+    return tuple(kind for kind in suite.kinds if kind in found)
+
+
+def suggestion(word: str, names: Sequence[str]) -> str:
+    """Return "did you mean …?", or the list of names when none is similar."""
+    near = get_close_matches(word.lower()[:40].replace("-", "_"), names, n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}."
+
+
+def _plain(word: str) -> str:
+    words = word.lower().replace("-", "_").split("_")
+    return "_".join(part for part in words if part != "is")
