@@ -91,6 +91,24 @@ def test_a_span_left_out_is_an_operation_left_out() -> None:
     assert [shorter.below(100, "number") for _ in shorter.several("operation", 6)] == said[:2] + said[3:]
 
 
+def test_the_draw_that_ends_parts_is_in_no_span() -> None:
+    """So that all of them can be left out, however they ended."""
+    for values in [(1, 1, 1), (1, 0), (1, 1, 1, 1)]:
+        tape = Tape.of((*values, 0, 5))
+        list(tape.several("operation", 3))
+        tape.below(9, "next")
+        recording = tape.recording()
+        rest = Tape.of(recording.values[recording.spans[-1].end :])
+        assert [*rest.several("operation", 3)] == []
+        assert rest.below(9, "next") == recording.draws[-1].value
+
+
+def test_a_part_is_there_with_its_probability() -> None:
+    tape = Tape.seeded("kind", 2)
+    assert abs(sum(len([*tape.perhaps("fault", 0.2)]) for _ in range(5000)) - 1000) < 130
+    assert [*tape.perhaps("fault", 1.0)] == [0]
+
+
 def test_spans_nest_and_end_with_an_error() -> None:
     tape = Tape.seeded("kind", 1)
 

@@ -5,7 +5,7 @@ on every machine, with every version of Python and every PYTHONHASHSEED. Whoever
 0 is the simplest value of every draw, and every draw past the end of recorded ones is 0.
 
 A part of a case that can be left out, such as one operation or one fault, is a span. A span begins with the draw that
-decides whether the part is there, so a tape without the span is the tape of a case without the part.
+decides that there is one more part, so a tape without the span is the tape of a case without the part.
 """
 
 from __future__ import annotations
@@ -174,10 +174,13 @@ class Tape:
     # ── Spans ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
-    def span(self, name: str) -> Iterator[None]:
-        """Mark the draws inside as a part that can be left out as a whole."""
+    def span(self, name: str, start: int | None = None) -> Iterator[None]:
+        """Mark the draws inside, and those from the place `start` on, as a part that can be left out as a whole.
+
+        What is drawn after the part must not depend on the part having been there. `several` and `perhaps` see to that.
+        """
         place = len(self._spans)
-        self._spans.append((name, len(self._draws), None))
+        self._spans.append((name, len(self._draws) if start is None else start, None))
         try:
             yield
         finally:
@@ -188,14 +191,21 @@ class Tape:
         """Yield 0, 1, 2, … at most `most` times, each inside a span, whose first draw is whether there is one more.
 
         The number of times is geometric with about this mean. Without a mean it is `most`, while recorded values may
-        end it earlier.
+        end it earlier. The draw that ends it is in no span, so that any of the parts can be left out, even all.
         """
         probability = 1.0 if mean is None else mean / (mean + 1)
+        site = f"one more {name}"
         for number in range(most):
-            with self.span(name):
-                if not self.chance(probability, f"one more {name}"):
-                    return
+            start = len(self._draws)
+            if not self.chance(probability, site):
+                return
+            with self.span(name, start):
                 yield number
+        self.below(1, site)
+
+    def perhaps(self, name: str, probability: float) -> Iterator[int]:
+        """Yield 0 once with a probability, else nothing: `for _ in tape.perhaps(FAULT, 0.1)` is a part with a span."""
+        yield from self.several(name, 1, probability / (1 - probability) if probability < 1 else None)
 
     # ── The record ────────────────────────────────────────────────────────────────────────────────────────────────────
 

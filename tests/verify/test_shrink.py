@@ -1,0 +1,133 @@
+"""Shrinking: smaller tapes of the same failure, within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from loadgen.verify.shrink import shrink
+from loadgen.verify.tape import FAULT, OPERATION, Recording, Tape
+
+Run = Callable[[Tape], bool]
+"""Runs a case: True when it fails."""
+
+
+def failing(run: Run) -> Recording:
+    """The tape of the first seed that fails."""
+    for seed in range(1000):
+        tape = Tape.seeded("shrunk", seed)
+        if run(tape):
+            return tape.recording()
+    raise AssertionError("no seed fails")
+
+
+def smallest(run: Run, most_runs: int = 2000, first: Run | None = None) -> tuple[Recording, int]:
+    """The last recording of shrinking the first failure (of `first`, where it is given), and the number of runs."""
+    runs = 0
+
+    def fails(values: tuple[int, ...]) -> Recording | None:
+        nonlocal runs
+        runs += 1
+        tape = Tape.of(values)
+        return tape.recording() if run(tape) else None
+
+    best = failing(first or run)
+    for smaller in shrink(best, fails, lambda: False, most_runs):
+        best = smaller
+        assert fails(best.values) == best
+        runs -= 1
+    return best, runs
+
+
+def numbers(tape: Tape) -> list[int]:
+    return [tape.below(1000, "number") for _ in tape.several(OPERATION, 50)]
+
+
+def test_what_does_not_matter_is_left_out() -> None:
+    best, _ = smallest(lambda tape: any(number >= 500 for number in numbers(tape)))
+    assert best.values == (1, 500, 0)
+
+
+def test_two_operations_that_need_each_other_stay() -> None:
+    def run(tape: Tape) -> bool:
+        drawn = numbers(tape)
+        return any(number > 900 for number in drawn) and any(0 < number < 100 for number in drawn)
+
+    best, _ = smallest(run)
+    assert sorted(best.values) == [0, 1, 1, 1, 901]
+
+
+def test_faults_go_first() -> None:
+    """A failure for which a fault or an operation is enough is shrunk to the operation."""
+
+    def causes(tape: Tape) -> list[bool]:
+        faults = [tape.below(10, "fault") for _ in tape.several(FAULT, 5)]
+        return [7 in faults, any(number >= 700 for number in numbers(tape))]
+
+    best, _ = smallest(lambda tape: any(causes(tape)), first=lambda tape: all(causes(tape)))
+    assert best.values == (0, 1, 700, 0)
+
+
+def test_a_part_inside_a_part_goes_alone() -> None:
+    def run(tape: Tape) -> bool:
+        found = [[tape.below(10, "inner") for _ in tape.several("inner", 5)] for _ in tape.several(OPERATION, 5)]
+        return any(9 in inner for inner in found)
+
+    best, _ = smallest(run)
+    assert best.values == (1, 1, 9, 0, 0)
+
+
+def test_draws_before_a_run_are_cut_off() -> None:
+    """A kind that draws everything first fails long before the end of its draws."""
+
+    def run(tape: Tape) -> bool:
+        drawn = [tape.below(1000, "number") for _ in range(200)]
+        return drawn[0] + drawn[1] > 1000
+
+    best, _ = smallest(run)
+    assert sum(best.values[:2]) == 1001
+    assert not any(best.values[2:])
+
+
+def test_runs_are_bounded() -> None:
+    for most in (0, 1, 17):
+        _, runs = smallest(lambda tape: sum(numbers(tape)) > 20_000, most_runs=most)
+        assert runs == most
+
+
+def test_shrinking_ends_when_its_time_is_over() -> None:
+    """It is asked before each run."""
+    left = 5
+
+    def is_over() -> bool:
+        nonlocal left
+        left -= 1
+        return left < 0
+
+    runs: list[tuple[int, ...]] = []
+    recording = failing(lambda tape: sum(numbers(tape)) > 20_000)
+    assert [*shrink(recording, lambda values: runs.append(values), is_over, 1000)] == []
+    assert len(runs) == 5
+
+
+def test_what_a_run_raises_ends_shrinking_with_what_there_is() -> None:
+    runs = 0
+
+    def fails(values: tuple[int, ...]) -> Recording | None:
+        nonlocal runs
+        runs += 1
+        if runs > 10:
+            raise KeyboardInterrupt
+        tape = Tape.of(values)
+        return tape.recording() if sum(numbers(tape)) > 5000 else None
+
+    found: list[Recording] = []
+
+    def shrunk() -> None:
+        for smaller in shrink(failing(lambda tape: sum(numbers(tape)) > 20_000), fails, lambda: False, 1000):
+            found.append(smaller)
+
+    with pytest.raises(KeyboardInterrupt):
+        shrunk()
+    assert len(found[-1].draws) < 100
