@@ -99,6 +99,7 @@ server.builtin ← units version protocol errors server._server
 
 # What counts, and what judges.
 stats ←
+judge.expression ← units
 judge.causes ← units reason signs
 judge.verdict ← units severity reason signs snapshot stats judge.causes
 judge.judging ← slo judge.verdict

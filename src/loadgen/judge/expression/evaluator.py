@@ -1,0 +1,207 @@
+"""The evaluation of a check on measured values: yes, no, or cannot tell.
+
+Numbers are computed exactly, as fractions. A condition with a part that is unknown has an answer where the other parts
+decide it: false `and` unknown is false.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from loadgen.judge.expression.dimension import PER, Kind
+from loadgen.judge.expression.spelling import spell
+from loadgen.judge.expression.syntax import (
+    Call,
+    Chain,
+    Expression,
+    Name,
+    Negative,
+    Not,
+    Quantity,
+    text,
+)
+from loadgen.judge.expression.types import dimension_of, of_call, shown, takes_value
+from loadgen.judge.expression.value import AtLeast, Environment, Scalar, Series, Unknown, exact
+from loadgen.judge.expression.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a check."""
+
+    passed: bool | None
+    """None: it cannot be told."""
+    found: str
+    """The values that were compared: "p99 = 4.2 ms; errors / requests = 0.12 %"; or why it cannot be told."""
+
+
+def evaluate(expression: Expression, vocabulary: Vocabulary, environment: Environment) -> Answer:
+    """Return the answer to an expression in which `types.mistakes` finds nothing."""
+    evaluation = _Evaluation(vocabulary, environment)
+    answer = evaluation.truth(expression)
+    found = "; ".join(dict.fromkeys(evaluation.found))
+    if isinstance(answer, Unknown):
+        return Answer(None, "; ".join(filter(None, [f"cannot tell: {answer.reason}", found])))
+    return Answer(answer, found)
+
+
+Truth = bool | Unknown
+
+_COMPARE: dict[str, Callable[[Fraction, Fraction], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+
+
+class _Evaluation:
+    def __init__(self, vocabulary: Vocabulary, environment: Environment) -> None:
+        self._vocabulary = vocabulary
+        self._environment = environment
+        self.found: list[str] = []
+        """The values of what was compared, in words."""
+
+    # ── Conditions ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def truth(self, expression: Expression) -> Truth:
+        match expression:
+            case Not(operand):
+                answer = self.truth(operand)
+                return answer if isinstance(answer, Unknown) else not answer
+            case Chain(operands, ("and" | "or" as word, *_)):
+                return _joined([self.truth(operand) for operand in operands], decides=word == "or")
+            case Chain(operands, operators):
+                values = [self.value(operand) for operand in operands]
+                self.found += self._in_words(operands, values)
+                pairs = zip(operators, values, values[1:], strict=False)
+                return _joined([_compared(sign, left, right) for sign, left, right in pairs], decides=False)
+        raise TypeError(f"{text(expression)} is no condition")
+
+    def _in_words(self, operands: Sequence[Expression], values: Sequence[Scalar]) -> Iterator[str]:
+        per = next((unit for operand in operands if (unit := _per(operand))), "s")
+        as_share = any(isinstance(each, Quantity) and each.dimension.kind is Kind.SHARE for each in operands)
+        for operand, value in zip(operands, values, strict=True):
+            if not isinstance(value, Unknown) and _is_measured(operand):
+                dimension = dimension_of(operand, self._vocabulary)
+                yield f"{shown(operand)} = {spell(value, dimension, per, as_share=as_share)}"
+
+    # ── Values ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def value(self, expression: Expression) -> Scalar:
+        match expression:
+            case Quantity():
+                return expression.value
+            case Name():
+                return self._environment.scalar(expression.name, self._chosen(expression))
+            case Call():
+                return self._called(expression)
+            case Negative(operand):
+                return _exact(operand, self.value(operand), operator.neg)
+            case Chain(operands, operators):
+                so_far = self.value(operands[0])
+                for sign, operand in zip(operators, operands[1:], strict=True):
+                    so_far = _computed(sign, operands[0], so_far, operand, self.value(operand))
+                return so_far
+        raise TypeError(f"{text(expression)} is no value")
+
+    def _called(self, call: Call) -> Scalar:
+        function, known, by = of_call(call, self._vocabulary)
+        first, *others = call.arguments
+        assert isinstance(first, Name)
+        if takes_value(function, known):
+            return self.value(first)
+        further: list[Series | Fraction] = []
+        for other in others:
+            its = self._series(other) if by is not None else self.value(other)
+            if isinstance(its, Unknown):
+                return its
+            assert isinstance(its, Series | Fraction)
+            further.append(its)
+        series = self._series(first)
+        if isinstance(series, Unknown):
+            return series
+        if len(series.points) < function.least:
+            points = "1 point" if len(series.points) == 1 else f"{len(series.points)} points"
+            return Unknown(f"the series {shown(first)} has {points}, and {call.function} needs {function.least}")
+        found = function.compute(series, *further)
+        return Unknown(f"{found.reason}, in {shown(call)}") if isinstance(found, Unknown) else exact(found)
+
+    def _series(self, name: Expression) -> Series | Unknown:
+        assert isinstance(name, Name)
+        return self._environment.series(name.name, self._chosen(name))
+
+    def _chosen(self, name: Name) -> dict[str, str | int]:
+        return self._vocabulary.chosen(name, [])
+
+
+def _joined(answers: Sequence[Truth], *, decides: bool) -> Truth:
+    """Return the answer to several conditions, of which one that is `decides` decides all."""
+    if any(answer is decides for answer in answers):
+        return decides
+    return next((answer for answer in answers if isinstance(answer, Unknown)), not decides)
+
+
+def _compared(sign: str, left: Scalar, right: Scalar) -> Truth:
+    for value in (left, right):
+        if isinstance(value, Unknown):
+            return value
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        return _COMPARE[sign](left, right)
+    if isinstance(left, AtLeast) and isinstance(right, Fraction):
+        return _bounded(sign, left, right)
+    if isinstance(left, Fraction) and isinstance(right, AtLeast):
+        return _bounded(_TURNED[sign], right, left)
+    return Unknown("both values are only known to be at least what they are")
+
+
+def _bounded(sign: str, value: AtLeast, limit: Fraction) -> Truth:
+    """Compare a lower bound with a limit: what lies above the limit for certain does."""
+    if value.least is None or value.least > limit:
+        return sign in (">", ">=", "!=")
+    if value.least == limit and sign in ("<", ">="):
+        return sign == ">="
+    return Unknown("the true value may be greater than what was measured")
+
+
+def _computed(sign: str, left: Expression, a: Scalar, right: Expression, b: Scalar) -> Scalar:
+    if isinstance(a, Unknown):
+        return a
+    if sign == "/" and b == 0:
+        return Unknown(f"{shown(right)} is 0, and is divided by")
+    compute = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}[sign]
+    return _exact(right, b, lambda known: _exact(left, a, lambda first: compute(first, known)))
+
+
+def _exact(expression: Expression, value: Scalar, compute: Callable[[Fraction], Scalar]) -> Scalar:
+    """Return what is computed of a known value. Of a lower bound nothing is computed."""
+    if isinstance(value, AtLeast):
+        return Unknown(f"the true value of {shown(expression)} may be greater than what was measured")
+    return value if isinstance(value, Unknown) else compute(value)
+
+
+def _is_measured(expression: Expression) -> bool:
+    match expression:
+        case Name() | Call():
+            return True
+        case Negative(operand) | Not(operand):
+            return _is_measured(operand)
+        case Chain(operands, _):
+            return any(map(_is_measured, operands))
+    return False
+
+
+def _per(expression: Expression) -> str:
+    """Return the unit of time of a limit such as 5/min; empty where it has none."""
+    match expression:
+        case Chain(operands, operators) if operators[-1] == "/":
+            last = operands[-1]
+            if isinstance(last, Quantity) and not last.digits and last.unit in PER:
+                return last.unit
+    return ""

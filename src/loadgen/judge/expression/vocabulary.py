@@ -1,0 +1,92 @@
+"""The names that a check can use where it stands, known before anything is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from loadgen.judge.expression.dimension import Dimension
+from loadgen.judge.expression.mistake import Mistake, cut, instead
+from loadgen.judge.expression.syntax import Name
+
+
+class Over(Enum):
+    """What the points of a series are."""
+
+    LEVEL = "a level"
+    """The value at each time, such as memory."""
+    INTERVALS = "a count of each interval"
+    TOTAL = "a count that only grows"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A name that there is."""
+
+    dimension: Dimension
+    """The dimension of its value, and of each point of its series."""
+    meaning: str
+    """For docs/CHECKS.md."""
+    axes: tuple[str, ...] = ()
+    """The axes that selectors can name a part of."""
+    is_scalar: bool = True
+    """True when the name has one value for all of the time."""
+    over: Over | None = None
+    """What the points of its series are; None when it has no series."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The selectors of one kind, of which a name takes one."""
+
+    words: tuple[str, ...] = ()
+    """Selectors that are words: `get`, `set`."""
+    counted: str = ""
+    """The word of selectors with a number: `node` in `node 1`; empty where there is none."""
+    most: int | None = None
+    """The highest number; None where it is not known beforehand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The names, and the axes by which they are selected. The words of the axes are all different."""
+
+    names: Mapping[str, Known]
+    axes: Mapping[str, Axis] = field(default_factory=dict)
+
+    def chosen(self, name: Name, mistakes: list[Mistake]) -> dict[str, str | int]:
+        """Return the selectors of a known name by axis; add what is wrong with them to `mistakes`."""
+        found: dict[str, str | int] = {}
+        axes = {axis: self.axes[axis] for axis in self.names[name.name].axes}
+        for selector in name.selectors:
+            axis = next((a for a, of in axes.items() if selector.word in (*of.words, of.counted)), None)
+            if axis is None:
+                hint = instead(selector.word, _words(list(axes.values())), "selectors")
+                sentence = f"{name.name} has no selector {cut(str(selector))}; {hint}"
+                mistakes.append(Mistake(selector.at, sentence, is_unknown=True))
+            elif wrong := _misnumbered(selector.number, axes[axis], selector.word):
+                mistakes.append(Mistake(selector.at, wrong))
+            elif axis in found:
+                mistakes.append(Mistake(selector.at, f"{name.name} has two selectors of a {axis}; keep one of them"))
+            else:
+                found[axis] = selector.word if selector.number is None else selector.number
+        return found
+
+
+def _words(axes: Sequence[Axis]) -> list[str]:
+    return [word for axis in axes for word in (*axis.words, *[axis.counted] * bool(axis.counted))]
+
+
+def _misnumbered(number: int | None, axis: Axis, word: str) -> str:
+    """Return what is wrong with the number after a selector's word; empty when nothing is."""
+    if word != axis.counted:
+        return f'"{word}" takes no number' if number is not None else ""
+    if number is None:
+        return f'"{word}" needs a number, such as "{word} 1"'
+    if axis.most == 0:
+        return f"there is no {word} here"
+    if number < 1 or (axis.most is not None and number > axis.most):
+        there = "there is one, 1" if axis.most == 1 else f"they are {f'1 to {axis.most}' if axis.most else '1, 2 …'}"
+        return f"there is no {word} {number}; {there}"
+    return ""
