@@ -231,32 +231,32 @@ config ← units lazy protocol errors escape plan faults.fault faults.kinds tria
 
 # Events to JSON, and back.
 record.schema ← percentiles phase reason stats compare.metric compare.settings compare.answers smoke.criteria
-    faults.fault trial.checks trial.ended trial.observed
+    faults.fault trial.checks trial.ended trial.observed verify.case
 record.write ← units percentiles escape severity reason signs usage snapshot slo overload plan events stats
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
-    faults.fault faults.report trial.check trial.ended trial.observed trial.plan
+    faults.fault faults.report trial.check trial.ended trial.observed trial.plan verify.case verify.ended
 record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
     events stats judge.judging compare.shape compare.settings compare.candidate compare.round compare.answers
     smoke.check smoke.ended record.schema faults.fault faults.report trial.check trial.ended trial.observed
     trial.plan
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
-    trial.ended
+    trial.ended verify.ended
 
 # Events to text.
 output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.verdict
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
-    faults.kinds faults.report trial.check trial.ended trial.observed trial.plan trial.evidence
+    faults.kinds faults.report trial.check trial.ended trial.observed trial.plan trial.evidence verify.case verify.ended
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.answers output.words output.paper
 output.formats ← units percentiles phase escape severity usage slo plan events stats judge.verdict
     compare.metric compare.candidate compare.round compare.answers history smoke.check smoke.ended record
-    output.words output.paper output.pictures trial.check trial.ended trial.observed version
+    output.words output.paper output.pictures trial.check trial.ended trial.observed verify.case verify.ended version
 output.reports ← escape events stats compare.answers output.words output.paper output.formats units trial.check
-    trial.ended
+    trial.ended verify.case verify.ended
 output.tui ← lazy units escape phase percentiles severity snapshot overload events stats engine._histogram faults.kinds
     trial.plan trial.observed trial.ended output.words output.paper
-output ← lazy errors phase events trial.ended output.words output.paper output.pictures output.reports output.formats
-    output.tui
+output ← lazy errors phase events trial.ended verify.ended output.words output.paper output.pictures output.reports
+    output.formats output.tui
 
 # The library.
 library ← units phase errors reason server_plan usage plan events judge.judging compare.answers faults.operator_thread

@@ -26,12 +26,16 @@ from loadgen.output.paper.sink import open_results, remark, settle
 from loadgen.output.reports.report import Report
 from loadgen.output.tui.dashboard import Dashboard
 from loadgen.output.tui.obstacle import NO_TEXTUAL, obstacle
+from loadgen.verify.ended import CaseEnded
 
 if TYPE_CHECKING:
     from loadgen.output.tui.shown import Shown
 
 _FOR_PROGRAMS = ("json", "document", "markdown")
 """The formats of files beside which standard output shows the results for people."""
+
+_WITH_CASES = ("verbose", "json")
+"""The formats that print each case of a campaign."""
 
 STDOUT = "-"
 """The value of a file option that names standard output."""
@@ -52,7 +56,7 @@ class Wanted:
     plot: str | None = None
     """A file that gets a comparison's intervals as SVG."""
     junit: str | None = None
-    """A file that gets a comparison or trials as JUnit XML."""
+    """A file that gets a comparison, trials or a campaign as JUnit XML."""
     markdown: str | None = None
     """A file that gets Markdown of a comparison appended."""
     annotations: bool = False
@@ -161,7 +165,9 @@ def _progress(wanted: Wanted, shown: Shown | None) -> Iterator[Output]:
     if shown is not None:
         yield shown
     elif wanted.live:
-        yield progress.create(sys.stderr, wants_color(sys.stderr, wanted.color))
+        # Thousands of cases a second would leave no bar to be seen.
+        unprinted = frozenset[type[Event]]() if wanted.format in _WITH_CASES else frozenset({CaseEnded})
+        yield progress.create(sys.stderr, wants_color(sys.stderr, wanted.color), unprinted)
 
 
 def _results(wanted: Wanted, streams: dict[str, TextIO], shown: Shown | None) -> Iterator[Output]:
@@ -203,11 +209,13 @@ def _reports(wanted: Wanted) -> Iterator[Output]:
 
         yield Report(lambda ended: write_plot(plot, ended))
     if junit:
+        from loadgen.output.reports.campaign_junit import CampaignJunit
         from loadgen.output.reports.junit import write_junit
         from loadgen.output.reports.trials_junit import TrialsJunit
 
         yield Report(lambda ended: write_junit(junit, ended[-1]))
         yield TrialsJunit(junit)
+        yield CampaignJunit(junit)
     if markdown:
         from loadgen.output.reports.markdown import append_markdown
 

@@ -3,7 +3,7 @@
 Of a run: `config`, a `phase` as each begins, a `sample` per interval, `result`. Of a search: a `step` per rate,
 `saturation`. Of a smoke test: `smoke`. Of a comparison: a `round` per round, then `comparison` or `noise`.
 Of a trial: `trial-began`, a `trial-phase` as each begins, a `trial-sample` per interval, a `fault` as one begins or
-ends, and `trial`.
+ends, and `trial`. Of a campaign: `campaign-began`, a `case` as each ends, a `failure` as each is found, and `campaign`.
 `docs/RESULTS.md` has the meaning of each field, `schema` the values that it may hold.
 """
 
@@ -32,14 +32,25 @@ from loadgen.events import (
 )
 from loadgen.phase import Phase
 from loadgen.record.read import Reading, Record
-from loadgen.record.write import comparison, run, search, smoke, trial
+from loadgen.record.write import campaign, comparison, run, search, smoke, trial
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 
 MOST_EXACT = 2**53 - 1
 """The largest integer up to which doubles, the numbers of JavaScript and jq, hold every integer exactly."""
 
-__all__ = ["RECORDS", "WITHOUT_RECORD", "Reading", "Record", "encode", "to_document", "to_line", "to_record"]
+__all__ = [
+    "RECORDS",
+    "WITHOUT_RECORD",
+    "Reading",
+    "Record",
+    "encode",
+    "to_campaign_document",
+    "to_document",
+    "to_line",
+    "to_record",
+]
 
 
 def encode(event: Event) -> bytes:
@@ -55,7 +66,15 @@ def to_line(record: Record) -> bytes:
 
 def to_document(parts: Mapping[str, Any], ended: Iterable[TrialEnded]) -> bytes:
     """Return trials as one JSON document: `parts`, and `results` with the record of each."""
-    document = {**parts, "results": [RECORDS[TrialEnded](each) for each in ended]}
+    return _document({**parts, "results": [RECORDS[TrialEnded](each) for each in ended]})
+
+
+def to_campaign_document(ended: CampaignEnded) -> bytes:
+    """Return a campaign as one JSON document: `metadata`, `summary`, `results`, `failed_seeds` and `failures`."""
+    return _document(campaign.document(ended))
+
+
+def _document(document: Mapping[str, Any]) -> bytes:
     return json_line(orjson.dumps(_portable(document), option=orjson.OPT_APPEND_NEWLINE))
 
 
@@ -105,6 +124,10 @@ RECORDS: Mapping[type[Event], Callable[[Any], dict[str, Any]]] = {
     FaultBegan: trial.fault_began,
     FaultEnded: trial.fault_ended,
     TrialEnded: trial.ended,
+    CampaignBegan: campaign.began,
+    CaseEnded: campaign.case,
+    FailureFound: campaign.failure,
+    CampaignEnded: campaign.ended,
 }
 """By kind of event, the function that makes its record."""
 

@@ -49,6 +49,7 @@ class CaseEnded(Event):
     """The hash of all that the case did and saw; empty where there is none."""
     replay: str = ""
     """The command that runs the failed case again; empty for others."""
+    wall_s: float = field(default_factory=time.time)
 
 
 @dataclass(frozen=True, slots=True)

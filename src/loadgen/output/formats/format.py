@@ -27,6 +27,7 @@ from loadgen.output.paper import layout
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 
 Kind = TypeVar("Kind", bound=Event)
 
@@ -39,7 +40,8 @@ OF_TESTS: Kinds = frozenset({SmokeBegan, SmokeEnded})
 OF_COMPARISONS: Kinds = frozenset({ContestBegan, RoundEnded, Compared, NoiseFound})
 OF_TRIALS: Kinds = frozenset({ChaosBegan, TrialBegan, TrialPhaseBegan, TrialSample, TrialEnded, ChaosEnded})
 OF_FAULTS: Kinds = frozenset({FaultBegan, FaultEnded})
-OF_RESULTS = OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS | OF_TRIALS | OF_FAULTS
+OF_CAMPAIGNS: Kinds = frozenset({CampaignBegan, CaseEnded, FailureFound, CampaignEnded})
+OF_RESULTS = OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS | OF_TRIALS | OF_FAULTS | OF_CAMPAIGNS
 """All kinds of events but Progress."""
 
 

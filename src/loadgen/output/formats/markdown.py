@@ -1,4 +1,4 @@
-"""`chaos --format markdown`: the answer of all trials as a table, and each trial with its checks and figures.
+"""`--format markdown` of trials: the answer of all as a table, and each with its checks and figures; and of campaigns.
 
 Words from outside are escaped, so that they cannot break a table or become links or images.
 """
@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from loadgen import escape
 from loadgen.events import Progress
+from loadgen.output.formats import campaign_markdown
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import trials
 from loadgen.trial.ended import ChaosEnded, TrialEnded
+from loadgen.verify.ended import CampaignEnded
 
 _LONGEST = 1000
 
@@ -20,12 +22,17 @@ _FIGURES = ("phase", "node", "ok/s", "success", "failure", "p50", "p95", "p99", 
 
 
 class Markdown(Format):
-    """The document, when all trials have ended."""
+    """The document, when all trials have ended, or a campaign has."""
 
-    silent = OF_RESULTS - {ChaosEnded} | {Progress}
+    silent = OF_RESULTS - {ChaosEnded, CampaignEnded} | {Progress}
 
     def __init__(self, sink: Sink) -> None:
-        super().__init__(on(ChaosEnded, lambda event: sink.write(document(event.trials))))
+        super().__init__(
+            {
+                **on(ChaosEnded, lambda event: sink.write(document(event.trials))),
+                **on(CampaignEnded, lambda event: sink.write(campaign_markdown.document(event))),
+            }
+        )
 
 
 def document(ended: Sequence[TrialEnded]) -> str:

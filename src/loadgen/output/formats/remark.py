@@ -5,20 +5,27 @@ from __future__ import annotations
 from loadgen.events import Progress, Result, SearchEnded
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import remark
-from loadgen.output.words import slo, trials
+from loadgen.output.words import campaigns, slo, trials
 from loadgen.severity import Severity
 from loadgen.smoke.ended import SmokeEnded
 from loadgen.trial.ended import TrialEnded
+from loadgen.verify.ended import CampaignEnded
 
 
 class Remark(Format):
     """A line for an ending that is not good. An interrupted ending gets none, as the user interrupted it."""
 
-    silent = OF_RESULTS - {Result, SearchEnded, SmokeEnded, TrialEnded} | {Progress}
+    silent = OF_RESULTS - {Result, SearchEnded, SmokeEnded, TrialEnded, CampaignEnded} | {Progress}
 
     def __init__(self) -> None:
         super().__init__(
-            {**on(Result, _result), **on(SearchEnded, _search), **on(SmokeEnded, _smoke), **on(TrialEnded, _trial)}
+            {
+                **on(Result, _result),
+                **on(SearchEnded, _search),
+                **on(SmokeEnded, _smoke),
+                **on(TrialEnded, _trial),
+                **on(CampaignEnded, _campaign),
+            }
         )
 
 
@@ -63,6 +70,14 @@ def _trial(event: TrialEnded) -> None:
         return
     first = next(iter(trials.reasons(event)), "")
     _print(f"{trials.name(event.plan)}: {trials.verdict(event)}{f': {first}' * bool(first)}")
+
+
+def _campaign(event: CampaignEnded) -> None:
+    """Print the first reason, or the first failure with its replay command."""
+    if event.severity in (Severity.GOOD, Severity.INTERRUPTED):
+        return
+    said = [*campaigns.reasons(event), *(f"{campaigns.failed(each)}: {each.replay}" for each in event.failures)]
+    _print(": ".join([f"{event.suite}: {campaigns.verdict(event)}", *said[:1]]))
 
 
 def _print(words: str) -> None:

@@ -22,7 +22,7 @@ from loadgen.escape import guarded, printable
 
 # ASCII for the signs of outputs, for streams whose encoding lacks one. The pieces of interval plots are included, so
 # that plots stay readable.
-_ASCII = str.maketrans("µ≥≤─│…–−σ├┤┼●◄►┊", "u><-|.--s[]+o<>:")
+_ASCII = str.maketrans("µ≥≤─│…–−σ├┤┼●◄►┊✗×→", "u><-|.--s[]+o<>:xx>")
 
 
 _LONGEST = 2000

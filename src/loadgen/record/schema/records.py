@@ -6,6 +6,7 @@ A test fails when a record has a field that is not in its table.
 from __future__ import annotations
 
 from loadgen.record.schema.accounts import COUNTS
+from loadgen.record.schema.campaign import CAMPAIGN, CAMPAIGN_BEGAN, CASE, FAILURE, METADATA, SUMMARY
 from loadgen.record.schema.comparison import COMPARISON, METRIC, NOISE, ROUND
 from loadgen.record.schema.config import CONFIG
 from loadgen.record.schema.latency import LATENCY_NS
@@ -50,6 +51,10 @@ TABLES = {
     "trial-sample": (TRIAL_SAMPLE, COUNTED, STATE),
     "fault": (FAULT_EVENT, FAULT),
     "trial": (TRIAL, OBSERVED),
+    "campaign-began": (CAMPAIGN_BEGAN,),
+    "case": (CASE,),
+    "failure": (FAILURE,),
+    "campaign": (CAMPAIGN, METADATA, SUMMARY),
 }
 """By heading, the tables of a section of `docs/RESULTS.md`."""
 
@@ -74,6 +79,10 @@ RECORD: Schema = {
             TRIAL_SAMPLE,
             FAULT_EVENT,
             TRIAL,
+            CAMPAIGN_BEGAN,
+            CASE,
+            FAILURE,
+            CAMPAIGN,
         )
     ],
 }

@@ -16,6 +16,7 @@ from loadgen.events import (
     ServerAwaited,
     StepTaken,
 )
+from loadgen.output.formats.clean.campaign import Campaign
 from loadgen.output.formats.clean.comparison import Comparison
 from loadgen.output.formats.clean.run import Run
 from loadgen.output.formats.clean.search import Search
@@ -27,17 +28,18 @@ from loadgen.output.paper.page import Page
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 
 
 class Clean(Laid):
-    """Rows while a command runs, and tables of its results. The load of a smoke test is not shown."""
+    """Rows while a command runs, and tables of its results. The load of a smoke test is not shown, nor is each case."""
 
-    silent = frozenset({Progress})
+    silent = frozenset({Progress, CaseEnded})
 
     def __init__(self, sink: Sink, paint: Paint) -> None:
         page = Page(sink, paint)
         run, search, smoke, comparison = Run(page), Search(page), Smoke(page), Comparison(page)
-        trial = Trial(page)
+        trial, campaign = Trial(page), Campaign(page)
         super().__init__(
             sink,
             {
@@ -62,5 +64,8 @@ class Clean(Laid):
                 **on(TrialEnded, trial.ended),
                 **on(ChaosEnded, trial.all_ended),
                 **on(ChaosBegan, trial.began),
+                **on(CampaignBegan, campaign.began),
+                **on(FailureFound, campaign.failure),
+                **on(CampaignEnded, campaign.ended),
             },
         )

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from loadgen.output.formats.format import Output
+from loadgen.output.formats.format import Kinds, Output
 from loadgen.output.formats.progress.lines import Lines
 
 
-def create(stream: TextIO | None, color: bool) -> Output:
-    """Return a bar for a terminal that can move its cursor, lines for any other stream."""
+def create(stream: TextIO | None, color: bool, unprinted: Kinds = frozenset()) -> Output:
+    """Return a bar for a terminal that can move its cursor, lines for any other stream.
+
+    `unprinted` are the kinds of events for which no output prints anything, so that the bar can stay.
+    """
     if stream is None or stream.closed or not stream.isatty():
         return Lines(stream)
     from loadgen.output.formats.progress import bar
 
-    return bar.create(stream, color)
+    return bar.create(stream, color, unprinted)

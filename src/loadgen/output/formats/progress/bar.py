@@ -27,11 +27,13 @@ class Bar(Format):
 
     silent: ClassVar[Kinds] = frozenset()
 
-    def __init__(self, stream: TextIO, color: bool) -> None:
+    def __init__(self, stream: TextIO, color: bool, unprinted: Kinds = frozenset()) -> None:
+        """`unprinted` are the kinds of events for which nothing is printed."""
         super().__init__(
             {
                 **on(Progress, self._progress),
                 **dict.fromkeys(OF_RESULTS, self._anything_else),
+                **dict.fromkeys(unprinted, self._nothing),
                 **on(FaultBegan, self._fault_began),
                 **on(FaultEnded, self._fault_ended),
             }
@@ -63,6 +65,9 @@ class Bar(Format):
 
     def _anything_else(self, event: Event) -> None:
         self.close()
+
+    def _nothing(self, event: Event) -> None:
+        """Leave the bar where it is."""
 
     def close(self) -> None:
         """Clear the bar and show the cursor again. Call it before the program ends in any way."""
@@ -101,6 +106,6 @@ class _Console(Console):
         self.quiet = True
 
 
-def create(stream: TextIO, color: bool) -> Bar | Lines:
+def create(stream: TextIO, color: bool, unprinted: Kinds) -> Bar | Lines:
     """Return a bar, or lines when the terminal cannot move its cursor."""
-    return Lines(stream) if Console(file=stream).is_dumb_terminal else Bar(stream, color)
+    return Lines(stream) if Console(file=stream).is_dumb_terminal else Bar(stream, color, unprinted)

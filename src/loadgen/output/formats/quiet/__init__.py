@@ -7,11 +7,12 @@ from collections.abc import Callable
 from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
-from loadgen.output.formats.format import OF_FAULTS, OF_TRIALS, Format, Kind, on
-from loadgen.output.formats.quiet import comparison, run, search, smoke, trial
+from loadgen.output.formats.format import OF_CAMPAIGNS, OF_FAULTS, OF_TRIALS, Format, Kind, on
+from loadgen.output.formats.quiet import campaign, comparison, run, search, smoke, trial
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import TrialEnded
+from loadgen.verify.ended import CampaignEnded
 
 
 class Quiet(Format):
@@ -23,6 +24,7 @@ class Quiet(Format):
         )
         | OF_FAULTS
         | (OF_TRIALS - {TrialEnded})
+        | (OF_CAMPAIGNS - {CampaignEnded})
     )
 
     def __init__(self, sink: Sink) -> None:
@@ -37,5 +39,6 @@ class Quiet(Format):
                 **on(Compared, written(comparison.compared)),
                 **on(NoiseFound, written(comparison.noise)),
                 **on(TrialEnded, written(trial.ended)),
+                **on(CampaignEnded, written(campaign.ended)),
             }
         )

@@ -21,6 +21,7 @@ from loadgen.events import (
     StepTaken,
 )
 from loadgen.output.formats.format import Laid, on
+from loadgen.output.formats.verbose.campaign import Campaign
 from loadgen.output.formats.verbose.comparison import Comparison
 from loadgen.output.formats.verbose.run import Run
 from loadgen.output.formats.verbose.search import Search
@@ -30,6 +31,7 @@ from loadgen.output.paper.log import Log
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 
 
 class Verbose(Laid):
@@ -42,7 +44,7 @@ class Verbose(Laid):
         log, explained = Log(sink), set[str]()
         # Run and Smoke share `explained`, so that each sign beside percentiles is explained once.
         run, search, smoke, comparison = Run(log, explained), Search(log), Smoke(log, explained), Comparison(log)
-        trial = Trial(log)
+        trial, campaign = Trial(log), Campaign(log)
         super().__init__(
             sink,
             {
@@ -64,5 +66,9 @@ class Verbose(Laid):
                 **on(FaultEnded, trial.fault_ended),
                 **on(TrialEnded, trial.ended),
                 **on(ChaosEnded, trial.all_ended),
+                **on(CampaignBegan, campaign.began),
+                **on(CaseEnded, campaign.case),
+                **on(FailureFound, campaign.failure),
+                **on(CampaignEnded, campaign.ended),
             },
         )

@@ -1,0 +1,116 @@
+"""A campaign as Markdown: the counts, the failed tests with their replay commands, and all results.
+
+Words from outside are escaped, so that they cannot break a table or become links or images.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from loadgen import escape
+from loadgen.output.words import campaigns, figures
+from loadgen.units import span
+from loadgen.verify.case import Verdict
+from loadgen.verify.ended import CampaignEnded, CaseEnded
+
+_LONGEST = 1000
+
+MOST_UNFOLDED = 20
+"""Results that are shown; more are folded."""
+
+MOST_LISTED = 1000
+"""Rows of a table; `--format json` has all."""
+
+_REPLAY = "loadgen replay "
+
+
+def document(ended: CampaignEnded) -> str:
+    """Return the document."""
+    failed = [each for each in ended.cases if each.verdict is Verdict.FAIL]
+    return "\n".join(
+        [
+            f"# {_escaped(ended.suite)}: {campaigns.verdict(ended)}",
+            "",
+            f"Generated: {datetime.fromtimestamp(ended.wall_s, UTC).strftime('%Y-%m-%dT%H:%M:%SZ')} by loadgen "
+            f"{_escaped(ended.version)}  ",
+            f"Suite: {_escaped(ended.suite)}  ",
+            f"Server: {_escaped(ended.identity or 'not known')}",
+            "",
+            *_summary(ended),
+            *_list("Reasons", campaigns.reasons(ended)),
+            *(_failed(ended, failed) if failed else []),
+            *_list("Not judged", campaigns.unjudged(ended)),
+            *_list("States", campaigns.states(ended)),
+            *_list("Notes", campaigns.notes(ended)),
+            *_results(ended),
+        ]
+    )
+
+
+def _summary(ended: CampaignEnded) -> Iterator[str]:
+    counts = [f"{ended.counts.get(each, 0):,}" for each in Verdict]
+    rows = zip(
+        ("Total", *(heading.capitalize() for heading in campaigns.HEADINGS), "Seeds", "Seeds per second", "Duration"),
+        (f"{ended.total:,}", *counts, f"{ended.seeds:,}", figures.rate(ended.seeds_per_s), span(ended.took_ns)),
+        strict=True,
+    )
+    yield from ("## Summary", "")
+    yield from _table(["Metric", "Value"], [*rows])
+    yield from ("", f"Status: **{campaigns.verdict(ended)}**", "")
+
+
+def _failed(ended: CampaignEnded, failed: Sequence[CaseEnded]) -> Iterator[str]:
+    yield from ("## Failed Tests", "")
+    rows = [[each.kind, str(each.seed), each.error, each.replay] for each in failed[:MOST_LISTED]]
+    yield from _table(["Test", "Seed", "Error", "Replay Command"], rows)
+    yield from _more(len(failed))
+    yield ""
+    for failure in ended.failures:
+        yield from (f"### {_escaped(failure.kind)}, seed {failure.seed}", "")
+        yield f"{_escaped(campaigns.invariant(failure))}: {_escaped(campaigns.message(failure))}"
+        yield from ("", f"{_escaped(campaigns.size(failure))}:", "")
+        yield from (f"{number}. {_escaped(step)}" for number, step in enumerate(campaigns.steps(failure), 1))
+        if failure.artifact:
+            yield from ("", f"Artifact: {_escaped(failure.artifact)}")
+        yield ""
+    yield from ("## Add to Regression Bank", "", "```sh")
+    for failure in ended.failures:
+        if failure.replay.startswith(_REPLAY):
+            told = shlex.quote(escape.printable(failure.outcome.fingerprint))
+            yield f"loadgen seeds add {campaigns.replay(failure).removeprefix(_REPLAY)} --description {told}"
+    yield from ("```", "")
+
+
+def _results(ended: CampaignEnded) -> Iterator[str]:
+    """Yield a row for each case; more than MOST_UNFOLDED are folded."""
+    folds = len(ended.cases) > MOST_UNFOLDED
+    yield from ("## All Results", "")
+    if folds:
+        yield from ("<details>", f"<summary>{len(ended.cases):,} results</summary>", "")
+    rows = [
+        [each.kind, str(each.seed), str(each.verdict), campaigns.milliseconds(each.took_ns)]
+        for each in ended.cases[:MOST_LISTED]
+    ]
+    yield from _table(["Test", "Seed", "Result", "ms"], rows)
+    yield from _more(ended.total)
+    yield from ("", "</details>", "") if folds else ("",)
+
+
+def _more(count: int) -> list[str]:
+    left = count - MOST_LISTED
+    return ["", f"and {left:,} more, which --format json has"] if left > 0 else []
+
+
+def _list(title: str, said: Sequence[str]) -> list[str]:
+    return [f"{title}:", "", *(f"- {_escaped(words)}" for words in said), ""] if said else []
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [headings, ["---"] * len(headings), *([_escaped(cell) for cell in row] for row in rows)]
+    return [f"| {' | '.join(cells)} |" for cells in lines]
+
+
+def _escaped(words: str) -> str:
+    return escape.markdown(words, _LONGEST)

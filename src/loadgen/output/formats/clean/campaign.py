@@ -1,0 +1,84 @@
+"""`--format clean` of a campaign: each new failure when it has been shrunk, and at the end a row for each kind.
+
+Cases that pass, and those that fail as an earlier one did, are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loadgen.output.paper.layout import fact, facts, indented, rule, width, wrapped
+from loadgen.output.paper.page import Page
+from loadgen.output.words import campaigns
+from loadgen.verify.ended import CampaignBegan, CampaignEnded, FailureFound
+
+_CELL = 9
+"""The width of a count."""
+
+
+class Campaign:
+    """One campaign."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._paint = page.paint
+
+    def began(self, event: CampaignBegan) -> None:
+        self._page.print(
+            *(self._paint(line, "bold") for line in wrapped(campaigns.title(event))),
+            *fact("options", campaigns.options(event)),
+        )
+
+    def failure(self, event: FailureFound) -> None:
+        self._page.print(
+            "",
+            *(self._paint(line, "bold red") for line in wrapped(campaigns.failed(event))),
+            *fact("invariant", campaigns.invariant(event)),
+            *fact("found", campaigns.message(event)),
+            *fact("size", campaigns.size(event)),
+            *facts("case", campaigns.steps(event)),
+            *fact("diverged", campaigns.divergence(event)),
+            # On one line however long it is, so that it can be copied.
+            *([f"{'replay':<14}{campaigns.replay(event)}"] if event.replay else []),
+            *([f"{'artifact':<14}{campaigns.artifact(event)}"] if event.artifact else []),
+        )
+
+    def ended(self, event: CampaignEnded) -> None:
+        verdict = f"{campaigns.verdict(event)}  "
+        answer = indented(f"{event.suite}: {campaigns.summary(event)}", len(verdict), verdict)
+        self._page.print(
+            rule(),
+            *(self._paint(line, campaigns.style(event)) for line in answer),
+            *(line for words in campaigns.reasons(event) for line in indented(words, len(verdict))),
+            *facts("not judged", campaigns.unjudged(event)),
+            *facts("states", campaigns.states(event)),
+            *(line for note in campaigns.notes(event) for line in fact("note", note)),
+            *self._rows(event),
+            *self._failures(event),
+        )
+
+    def _rows(self, event: CampaignEnded) -> Iterator[str]:
+        rows = campaigns.by_kind(event)
+        if len(rows) < 2:
+            return
+        room = max(4, min(max(len(row.kind) for row in rows), width() - 4 * _CELL)) + 1
+        yield ""
+        yield self._paint(_line(room, "test", campaigns.HEADINGS), "bold")
+        for row in rows:
+            yield self._paint(_line(room, row.kind, campaigns.cells(row)), "red" if row.seeds else "")
+
+    def _failures(self, event: CampaignEnded) -> Iterator[str]:
+        """Yield the list of different failures, where there are several or several seeds have one."""
+        if len(event.failures) < 2 and not any(map(campaigns.others, event.failures)):
+            return
+        yield ""
+        yield self._paint("failures", "bold")
+        for failure in event.failures:
+            yield self._paint(campaigns.failed(failure), "red")
+            yield from indented(": ".join(filter(None, [campaigns.invariant(failure), campaigns.message(failure)])), 2)
+            yield from indented(campaigns.others(failure), 2)
+            yield f"  {campaigns.replay(failure)}"
+
+
+def _line(room: int, first: str, cells: tuple[str, ...] | list[str]) -> str:
+    return f"{first:<{room}}{''.join(f'{cell:>{_CELL}}' for cell in cells)}"

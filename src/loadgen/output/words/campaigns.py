@@ -1,0 +1,210 @@
+"""Campaigns of cases in words, the same in every format for people. Pure functions to plain text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from loadgen.escape import printable
+from loadgen.output.words import figures
+from loadgen.severity import Severity
+from loadgen.units import NS_PER_MS, span
+from loadgen.verify.case import Verdict
+from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
+
+LONGEST = 500
+"""Characters of a finding, in which the subject's words are repeated."""
+
+LONGEST_COMMAND = 4000
+"""Characters of a replay command, which must be whole."""
+
+MOST_STEPS = 40
+"""Operations of a failure that are printed; the artifact has all."""
+
+MOST_SEEDS = 12
+"""Seeds of a failure that are printed."""
+
+_ANSWERS = {
+    Severity.GOOD: "PASS",
+    Severity.FAILED: "FAIL",
+    Severity.BREACHED: "FAIL",
+    Severity.INVALID: "CANNOT TELL",
+    Severity.UNKNOWN: "CANNOT TELL",
+    Severity.COULD_NOT_RUN: "COULD NOT RUN",
+    Severity.INTERRUPTED: "INTERRUPTED",
+}
+
+_VERDICTS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNTOLD: "untold", Verdict.SKIPPED: "skipped"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cases of one kind."""
+
+    kind: str
+    counts: Counter[Verdict]
+    seeds: tuple[int, ...]
+    """The seeds that failed."""
+
+
+def verdict(ended: CampaignEnded) -> str:
+    """Return PASS, FAIL, CANNOT TELL, COULD NOT RUN, or INTERRUPTED (by the user)."""
+    return _ANSWERS[ended.severity]
+
+
+def style(ended: CampaignEnded) -> str:
+    """Return the style of the verdict."""
+    if ended.severity is Severity.GOOD:
+        return "bold green"
+    return "bold red" if ended.failures or ended.severity is Severity.COULD_NOT_RUN else "bold yellow"
+
+
+def title(began: CampaignBegan) -> str:
+    """Return what is run, on what: "properties: 11 tests × 1,000 seeds on redis 7.0.15"."""
+    tests = figures.plural(len(began.kinds), "test")
+    seeds = figures.plural(began.seeds, "seed", figures.grouped)
+    on = f" on {printable(began.identity)}" if began.identity else ""
+    return f"{printable(began.suite)}: {tests} × {seeds}{on}"
+
+
+def options(began: CampaignBegan) -> str:
+    """Return what the cases depend on: "ops 100, server redis"."""
+    return ", ".join(f"{printable(name)} {printable(value)}" for name, value in began.options.items() if value)
+
+
+# ── One failure ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def failed(case: CaseEnded | FailureFound) -> str:
+    """Return the first line of a failure: "✗ FAIL [seed=17] incr_is_monotonic (12 ms)"."""
+    return f"✗ FAIL [seed={case.seed}] {printable(case.kind)} ({milliseconds(case.took_ns)} ms)"
+
+
+def milliseconds(ns: int) -> str:
+    ms = ns / NS_PER_MS
+    return f"{ms:.1f}" if ms < 10 else f"{ms:,.0f}"
+
+
+def invariant(failure: FailureFound) -> str:
+    return printable(failure.outcome.invariant, LONGEST)
+
+
+def message(failure: FailureFound) -> str:
+    return printable(failure.outcome.message, LONGEST)
+
+
+def size(failure: FailureFound) -> str:
+    """Return how small the failure became: "3 of 87 operations, 1 of 4 faults"."""
+    operations = _of(len(failure.outcome.operations), failure.drawn_operations, "operation")
+    faults = _of(len(failure.outcome.faults), failure.drawn_faults, "fault") if failure.drawn_faults else ""
+    again = "" if failure.reproduced else "; the same tape did not fail again, so nothing was shrunk"
+    return ", ".join(filter(None, [operations, faults])) + again
+
+
+def _of(left: int, drawn: int, noun: str) -> str:
+    if left == drawn:
+        return figures.plural(drawn, noun, figures.grouped)
+    return f"{left:,} of {figures.plural(drawn, noun, figures.grouped)}"
+
+
+def steps(failure: FailureFound) -> list[str]:
+    """Return the faults and the operations of the smallest case; of many operations, the last ones."""
+    outcome = failure.outcome
+    left_out = len(outcome.operations) - MOST_STEPS
+    more = [f"… {figures.plural(left_out, 'operation', figures.grouped)} before"] if left_out > 0 else []
+    shown = outcome.operations[-MOST_STEPS:]
+    return [*(f"fault: {printable(words)}" for words in outcome.faults), *more, *(printable(words) for words in shown)]
+
+
+def replay(failure: CaseEnded | FailureFound) -> str:
+    """Return the command, whole and on one line."""
+    return printable(failure.replay, LONGEST_COMMAND)
+
+
+def artifact(failure: FailureFound) -> str:
+    return printable(failure.artifact, LONGEST)
+
+
+def divergence(failure: FailureFound) -> str:
+    return printable(failure.divergence, LONGEST)
+
+
+def others(failure: FailureFound) -> str:
+    """Return the seeds that failed alike: "13 seeds failed alike: 12, 23, 41, …"; empty for one seed."""
+    if len(failure.seeds) < 2:
+        return ""
+    shown = ", ".join(map(str, failure.seeds[:MOST_SEEDS])) + ", …" * (len(failure.seeds) > MOST_SEEDS)
+    return f"{len(failure.seeds):,} seeds failed alike: {shown}"
+
+
+# ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def summary(ended: CampaignEnded) -> str:
+    """Return the counts and the speed: "1,000 seeds, 11,000 cases: 10,990 passed, 10 failed; 820 seeds/s, 1.2 s"."""
+    found = [f"{ended.counts[each]:,} {_VERDICTS[each]}" for each in Verdict if ended.counts.get(each)]
+    cases = figures.plural(ended.total, "case", figures.grouped)
+    seeds = figures.plural(ended.seeds, "seed", figures.grouped)
+    speed = f"{figures.rate(ended.seeds_per_s)} seeds/s, " if ended.seeds else ""
+    counted = f"{seeds}, {cases}{': ' * bool(found)}{', '.join(found)}"
+    return f"{counted}; {speed}{span(ended.took_ns)}"
+
+
+def reasons(ended: CampaignEnded) -> list[str]:
+    """Return why it did not pass, apart from failures: it could not be run, nothing was judged, a state is missing."""
+    return [printable(reason.words, LONGEST) for reason in ended.doubts]
+
+
+def notes(ended: CampaignEnded) -> list[str]:
+    return [printable(note.words, LONGEST) for note in ended.notes]
+
+
+def unjudged(ended: CampaignEnded) -> list[str]:
+    """Return why cases were not judged, each reason once: "xread_ordered skipped 100 times: …"."""
+    found = Counter(
+        (case.kind, case.verdict, case.error)
+        for case in ended.cases
+        if case.verdict in (Verdict.UNTOLD, Verdict.SKIPPED)
+    )
+    return [
+        f"{printable(kind)} {_VERDICTS[answer]} {figures.plural(count, 'time', figures.grouped)}: "
+        f"{printable(error, LONGEST)}"
+        for (kind, answer, error), count in found.items()
+    ]
+
+
+def states(ended: CampaignEnded) -> list[str]:
+    """Return how often each state was reached: "breaker half-open: 12 times"."""
+    return [
+        f"{printable(state)}: {figures.plural(count, 'time', figures.grouped)}"
+        for state, count in ended.sometimes.items()
+    ]
+
+
+def by_kind(ended: CampaignEnded) -> list[Row]:
+    """Return a row for each kind. Of cases that passed and were not kept, no kind is known."""
+    counts: dict[str, Counter[Verdict]] = {}
+    seeds: dict[str, list[int]] = {}
+    for case in ended.cases:
+        counts.setdefault(case.kind, Counter())[case.verdict] += 1
+        if case.verdict is Verdict.FAIL:
+            seeds.setdefault(case.kind, []).append(case.seed)
+    return [Row(kind, found, tuple(seeds.get(kind, ()))) for kind, found in counts.items()]
+
+
+def cells(row: Row) -> list[str]:
+    """Return the counts of a row: passed, failed, untold, skipped."""
+    return [f"{row.counts[each]:,}" for each in _VERDICTS]
+
+
+HEADINGS = tuple(_VERDICTS.values())
+"""The headings of `cells`."""
+
+
+def case(ended: CaseEnded, spell: Callable[[int], str] = str) -> str:
+    """Return one case on one line: "pass [seed=17] incr_is_monotonic (0.4 ms)"."""
+    error = f": {printable(ended.error, LONGEST)}" if ended.error else ""
+    return (
+        f"{ended.verdict} [seed={spell(ended.seed)}] {printable(ended.kind)} ({milliseconds(ended.took_ns)} ms){error}"
+    )
