@@ -66,6 +66,7 @@ class Code(StrEnum):
     PROXY_COST = "proxy-cost", "the time that a proxy before a node adds, and the bytes per second that go through it"
     DRIFT = "drift", "response time rose or fell over the window"
     CONNECTIONS_DOWN = "connections-down", "some connections could not be opened at first"
+    REPLAY_DIFFERS = "replay-differs", "a replay did not fail as the recorded case did"
     NO_ARTIFACT = "no-artifact", "the artifact of a failure could not be written"
     GREETING = "greeting", "the server did not answer the greeting as expected, and was used all the same"
     CONFIGURATION = "configuration", "a key of the configuration or an option is not acted on as it stands"

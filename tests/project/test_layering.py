@@ -193,8 +193,11 @@ verify.case ← verify.tape
 verify.shrink ← verify.tape
 verify.artifact ← errors escape verify.tape
 verify.ended ← units severity reason events verify.case
+verify.replay ← escape verify.tape verify.case verify.artifact
 verify.campaign ← units errors severity reason events verify.tape verify.case verify.shrink verify.artifact verify.ended
+    verify.replay
 verify.kinds ← errors escape events verify.case
+verify.bank ← errors escape verify.tape verify.kinds
 
 # The memcache client: state machines without clock and socket, but for the shell (`client.client`).
 client.errors ←
@@ -267,16 +270,17 @@ __init__ ← lazy version errors reason snapshot slo events _resp _memcache comp
 selftest.bench ← units errors events judge.verdict selftest.reach runner library
 
 # The command.
-cli.options ← units errors escape
+cli.options ← units errors escape verify.tape verify.kinds
 cli.flags ← protocol errors escape plan config cli.options
 cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.answers
     selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables config
     output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
-    trial.adapters trial.scenario trial.drawn
+    trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.ended verify.campaign
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
-    faults.cleanup trial.workloads trial.adapters trial.ended trial.trial
+    faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
+    verify.campaign verify.bank
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry
@@ -324,7 +328,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 }
 # They are told time and bytes, so that a simulated world can run them.
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")}
-SANS_IO |= {"verify.tape", "verify.case", "verify.shrink", "verify.campaign"}
+SANS_IO |= {"verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
 WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api"}
 WORLD = {"asyncio", "socket", "ssl", "select", "selectors", "threading", "random", "os"}
 CLOCKS = {"time", "datetime", "libc.time", "posix.time", "cpython.time"}

@@ -21,6 +21,10 @@ GROUPS = {
         "gate": "judge a server against a baseline, for CI",
         "chaos": "put a client on trial under faults",
     },
+    "verify": {
+        "replay": "run one case again, from its seed or its artifact",
+        "seeds": "keep the seeds of failures, and run them again",
+    },
     "results": {
         "report": "show an earlier result, from its JSON file, in any format",
         "history": "append results to a file, and draw them over time",

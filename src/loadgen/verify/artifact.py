@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,14 @@ class Origin:
     git: str = ""
     """The commit of loadgen's own checkout; empty where it does not run from one."""
     config_hash: str = ""
-    """A hash of suite and options."""
+    """A hash of suite and options, by `hash_of`."""
     spec_hash: str = ""
     """A hash of the spec file; empty for a suite without one."""
+
+
+def hash_of(suite: str, options: Mapping[str, str]) -> str:
+    """Return the hash of what a case depends on beside kind and seed: 16 hexadecimal digits."""
+    return blake2b(json.dumps([suite, sorted(options.items())]).encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

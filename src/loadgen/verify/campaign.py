@@ -14,9 +14,10 @@ from loadgen.events import Event, Progress
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.units import NS_PER_MS, NS_PER_S
-from loadgen.verify.artifact import Artifact, Origin
+from loadgen.verify.artifact import Artifact, Origin, hash_of
 from loadgen.verify.case import Kind, Outcome, Verdict
 from loadgen.verify.ended import CampaignEnded, CaseEnded, FailureFound, unreached
+from loadgen.verify.replay import Replayed
 from loadgen.verify.shrink import shrink
 from loadgen.verify.tape import Recording, Tape
 
@@ -37,7 +38,11 @@ class Batch:
     kinds: Sequence[Kind]
     seeds: Sequence[int]
     options: Mapping[str, str] = field(default_factory=dict)
+    """What each case depends on beside its seed."""
     identity: str = ""
+    """Name and version of the subjects in their own words."""
+    spec_hash: str = ""
+    """A hash of the spec file; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,9 @@ class Limits:
     """The longest time to shrink one failure."""
     judges_states: bool = False
     """True when the campaign fails for a state of `Outcome.sometimes` that no case reached."""
+
+
+LIMITS = Limits()
 
 
 class Campaign:
@@ -65,7 +73,7 @@ class Campaign:
         clock_ns: Callable[[], int],
         replay: Callable[[Batch, str, int], str],
         keep: Callable[[Artifact], str] | None = None,
-        limits: Limits = Limits(),
+        limits: Limits = LIMITS,
         host: str = "",
     ) -> None:
         """`seeds` is the number of seeds of all batches. `replay` returns the command that runs a kind with a seed
@@ -111,6 +119,31 @@ class Campaign:
             self.could_not_run(str(error))
         return not (self._interrupted or self._reasons)
 
+    def replay(self, batch: Batch, artifact: Artifact, path: str, replayed: Callable[[], Replayed]) -> None:
+        """Run one recorded case as `replayed` does, and note where it left the recorded run. Nothing is shrunk."""
+        self._identities[batch.identity] = None
+        began_ns = self._clock_ns()
+        try:
+            found = replayed()
+        except KeyboardInterrupt:
+            self._interrupted = True
+            return
+        except LoadgenError as error:
+            self.could_not_run(str(error))
+            return
+        outcome = found.outcome
+        ended = self._ended(batch, artifact.kind, artifact.seed, outcome, began_ns)
+        self._count(ended, outcome)
+        self._seeds_done += 1
+        if outcome.failed:
+            self._found(_failure(batch, ended, outcome, outcome, path, divergence=found.divergence))
+        if found.remark:
+            self._notes.append(Reason(Code.REPLAY_DIFFERS, found.remark))
+
+    @property
+    def interrupted(self) -> bool:
+        return self._interrupted
+
     def could_not_run(self, words: str) -> None:
         """Note why the rest of the campaign cannot be run."""
         self._reasons.append(Reason(Code.COULD_NOT_RUN, words, Severity.COULD_NOT_RUN))
@@ -149,19 +182,22 @@ class Campaign:
     def _case(self, batch: Batch, kind: Kind, seed: int) -> None:
         tape, began_ns = Tape.seeded(kind.name, seed), self._clock_ns()
         outcome = kind.run(tape)
-        ended = CaseEnded(
-            kind.name,
+        ended = self._ended(batch, kind.name, seed, outcome, began_ns)
+        self._count(ended, outcome)
+        if outcome.failed and (kind.name, outcome.fingerprint) not in self._failures:
+            self._new_failure(batch, kind, ended, tape.recording(), outcome)
+
+    def _ended(self, batch: Batch, kind: str, seed: int, outcome: Outcome, began_ns: int) -> CaseEnded:
+        return CaseEnded(
+            kind,
             seed,
             outcome.verdict,
             self._clock_ns() - began_ns,
             error=_error(outcome),
             fingerprint=outcome.fingerprint,
             trace=outcome.trace,
-            replay=self._replay(batch, kind.name, seed) if outcome.failed else "",
+            replay=self._replay(batch, kind, seed) if outcome.failed else "",
         )
-        self._count(ended, outcome)
-        if outcome.failed and (kind.name, outcome.fingerprint) not in self._failures:
-            self._new_failure(batch, kind, ended, tape.recording(), outcome)
 
     def _count(self, ended: CaseEnded, outcome: Outcome) -> None:
         self._counts[ended.verdict] += 1
@@ -177,20 +213,12 @@ class Campaign:
             self._shrink(found)
         finally:
             # Also when an interrupt ends the shrinking: what there is, is kept.
-            failure = FailureFound(
-                suite=batch.suite,
-                kind=kind.name,
-                seed=ended.seed,
-                outcome=found.outcome,
-                drawn_operations=len(outcome.operations),
-                drawn_faults=len(outcome.faults),
-                took_ns=ended.took_ns,
-                replay=ended.replay,
-                reproduced=found.reproduced,
-                artifact=self._kept(batch, found, ended, drawn),
-            )
-            self._failures[kind.name, outcome.fingerprint] = failure
-            self._emit(failure)
+            path = self._kept(batch, found, ended, drawn)
+            self._found(_failure(batch, ended, found.outcome, outcome, path, reproduced=found.reproduced))
+
+    def _found(self, failure: FailureFound) -> None:
+        self._failures[failure.kind, failure.outcome.fingerprint] = failure
+        self._emit(failure)
 
     def _shrink(self, found: _Smallest) -> None:
         until_ns = self._clock_ns() + self._limits.shrink_ns
@@ -212,7 +240,7 @@ class Campaign:
             return ""
         outcome = found.outcome
         artifact = Artifact(
-            origin=self._origin,
+            origin=replace(self._origin, config_hash=hash_of(batch.suite, batch.options), spec_hash=batch.spec_hash),
             suite=batch.suite,
             kind=ended.kind,
             seed=ended.seed,
@@ -268,6 +296,31 @@ class _Smallest:
         """Take what a run of `fails` drew as the smallest case."""
         self.recording, self.outcome = recording, self._outcomes[recording.values]
         self._outcomes.clear()
+
+
+def _failure(
+    batch: Batch,
+    ended: CaseEnded,
+    smallest: Outcome,
+    drawn: Outcome,
+    artifact: str,
+    *,
+    reproduced: bool = True,
+    divergence: str = "",
+) -> FailureFound:
+    return FailureFound(
+        suite=batch.suite,
+        kind=ended.kind,
+        seed=ended.seed,
+        outcome=smallest,
+        drawn_operations=len(drawn.operations),
+        drawn_faults=len(drawn.faults),
+        took_ns=ended.took_ns,
+        replay=ended.replay,
+        reproduced=reproduced,
+        artifact=artifact,
+        divergence=divergence,
+    )
 
 
 def _error(outcome: Outcome) -> str:

@@ -26,6 +26,8 @@ class Opened:
     """In the order in which they were asked for."""
     identity: str = ""
     """Name and version of the subjects in their own words: "redis 7.0.15"."""
+    spec_hash: str = ""
+    """A hash of the spec file that the kinds were made from; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def filtered(suite: Suite, words: str) -> tuple[str, ...]:
 def suggestion(word: str, names: Sequence[str]) -> str:
     """Return "did you mean …?", or the list of names when none is similar."""
     near = get_close_matches(word.lower()[:40].replace("-", "_"), names, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}."
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names) or 'none'}."
 
 
 def _plain(word: str) -> str:

@@ -1,0 +1,107 @@
+"""Run one case again: that of FILE, the artifact of a failure, or the one that --seed and --test name.
+
+The case of an artifact is its shrunk one. An artifact of another version of loadgen is refused unless --force is given,
+as the same tape may be another case there. Where a replay draws or does anything else than was recorded, it says at
+which draw or operation. The exit status is 1 when the case fails again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from loadgen import output
+from loadgen.cli import verification
+from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
+from loadgen.cli.options.kind import TEXT
+from loadgen.cli.options.verification import ARTIFACT, RESULTS, SEED, of_suites
+from loadgen.cli.verification import Job, Run
+from loadgen.errors import ExitCode, UsageError
+from loadgen.escape import printable
+from loadgen.verify import artifact, kinds
+from loadgen.verify.artifact import Artifact
+from loadgen.verify.campaign import Campaign
+from loadgen.verify.kinds import Opened, Suite, suggestion
+from loadgen.verify.replay import replayed
+from loadgen.version import __version__
+
+
+def syntax(suites: Mapping[str, Suite]) -> Syntax:
+    return Syntax(
+        (
+            OptionGroup(
+                "which case",
+                (
+                    Option(("--seed",), "the seed of the case", SEED),
+                    Option(("--test",), "the test: a kind of case, or a verb for all its kinds", TEXT, "TEST"),
+                    Option(("--whole",), "of an artifact, run the case as it was drawn, not the shrunk one"),
+                    Option(("--force",), "run the artifact of another version all the same"),
+                    ARTIFACT,
+                ),
+            ),
+            of_suites(suites.values()),
+            RESULTS,
+        ),
+        (Positional("file", "FILE", "the artifact of a failure"),),
+    )
+
+
+SYNTAX = syntax(kinds.SUITES)
+
+
+def run(given: Given) -> ExitCode:
+    """Run the case, print what came of it, and return the exit code. Raises LoadgenError."""
+    named = [word.spelling for name in ("seed", "test") if (word := given.word(name)) is not None]
+    if given.file is not None:
+        if named:
+            raise UsageError(f"FILE has seed and test: leave out {' and '.join(named)}.")
+        return _of_artifact(given, artifact.read(Path(given.file)))
+    if len(named) < 2:
+        raise UsageError("name the artifact of a failure, or a case by --seed and --test.")
+    for name in ("whole", "force"):
+        if (word := given.word(name)) is not None:
+            raise UsageError(f"{word.spelling} is for the artifact of a failure: name a FILE, or leave it out.")
+    selection = kinds.selected(given.test)
+    verification.check_options(given, kinds.SUITES, selection.suite)
+    options = verification.options_of(given, selection.suite)
+    job = Job(selection.suite, options, (Run(selection.kinds, [given.seed]),))
+    return verification.run(given, "replay", [job])
+
+
+def _of_artifact(given: Given, recorded: Artifact) -> ExitCode:
+    """Run the case of an artifact."""
+    if (refusal := recorded.refusal(__version__)) and not given.force:
+        raise UsageError(f"{printable(given.file)}: {refusal}")
+    suite = _suite(given.file, recorded)
+    verification.check_options(given, kinds.SUITES, suite)
+    options = verification.options_of(given, suite, recorded.options)
+
+    def act(leader: Campaign, job: Job, opened: Opened) -> None:
+        [kind] = opened.kinds
+        if opened.identity != recorded.server:
+            output.remark(f"note: this is {opened.identity or 'unknown'}, and it was {recorded.server or 'unknown'}")
+        leader.replay(
+            verification.batch(job, opened, [kind], [recorded.seed]),
+            recorded,
+            given.file,
+            lambda: replayed(recorded, kind, whole=given.whole),
+        )
+
+    return verification.run(given, "replay", [Job(suite, options, (Run((recorded.kind,), [recorded.seed]),))], act=act)
+
+
+def _suite(file: str, recorded: Artifact) -> Suite:
+    """Return the suite of an artifact. Raises UsageError when this loadgen lacks its suite, its kind or an option."""
+    name, suites = printable(file), kinds.SUITES
+    if (suite := suites.get(recorded.suite)) is None:
+        raise UsageError(f"{name}: there is no {printable(recorded.suite)}; {suggestion(recorded.suite, [*suites])}")
+    if recorded.kind not in suite.kinds:
+        raise UsageError(
+            f"{name}: {suite.name} has no test {printable(recorded.kind)}; {suggestion(recorded.kind, suite.kinds)}"
+        )
+    for option in recorded.options:
+        if option not in suite.options:
+            raise UsageError(
+                f"{name}: {suite.name} has no option {printable(option)}; {suggestion(option, [*suite.options])}"
+            )
+    return suite

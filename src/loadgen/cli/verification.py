@@ -1,0 +1,197 @@
+"""What the verbs of verification share: a campaign with its subjects up, its outputs open and its artifacts kept."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadgen import output
+from loadgen.cli import interrupts
+from loadgen.cli.options import Given
+from loadgen.cli.options.verification import FORMATS
+from loadgen.errors import ExitCode, LoadgenError, OutputError, UsageError
+from loadgen.events import Event
+from loadgen.host import machine
+from loadgen.runner.stop import Stop
+from loadgen.verify import artifact
+from loadgen.verify.artifact import Origin
+from loadgen.verify.campaign import LIMITS, Batch, Campaign, Limits
+from loadgen.verify.case import Kind
+from loadgen.verify.ended import CampaignBegan
+from loadgen.verify.kinds import Opened, Suite
+from loadgen.version import __version__
+
+GIT_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Some kinds of a job, and the seeds to run each with."""
+
+    kinds: tuple[str, ...]
+    seeds: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is run with the same subjects."""
+
+    suite: Suite
+    options: Mapping[str, str]
+    runs: tuple[Run, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of all runs."""
+        return tuple(dict.fromkeys(kind for run in self.runs for kind in run.kinds))
+
+
+Act = Callable[[Campaign, Job, Opened], None]
+"""Runs a job whose subjects are up."""
+
+
+def campaign(given: Given, suite: Suite, kinds: Sequence[str], limits: Limits = LIMITS) -> ExitCode:
+    """Run kinds of a verb's suite with the seeds and options that were given, and print the results.
+
+    For a verb with the flags of `options.verification` and a flag for each option of its suite. Raises LoadgenError.
+    """
+    seeds = range(given.seed, given.seed + given.seeds)
+    job = Job(suite, options_of(given, suite), (Run(tuple(kinds), seeds),))
+    return run(given, suite.name, [job], limits)
+
+
+def options_of(given: Given, suite: Suite, defaults: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return all options of a suite: those that were given, as text, and defaults. A switch is "true" when given."""
+    found = {**suite.options, **(defaults or {})}
+    for name in suite.options:
+        value = given.get(name.replace("-", "_"))
+        if value is not None and value is not False:
+            found[name] = "true" if value is True else str(value)
+    return found
+
+
+def check_options(given: Given, suites: Mapping[str, Suite], suite: Suite) -> None:
+    """Raise UsageError for an option that was given and is another suite's only."""
+    others = {name for each in suites.values() for name in each.options} - set(suite.options)
+    for word in given.words:
+        if word.option.spellings[-1].removeprefix("--") in others:
+            raise UsageError(f"{word.spelling} is no option of {suite.name}; leave it out, or name another test.")
+
+
+def run(
+    given: Given,
+    name: str,
+    jobs: Sequence[Job],
+    limits: Limits = LIMITS,
+    act: Act | None = None,
+) -> ExitCode:
+    """Run jobs as one campaign called `name`, print the results, and return the exit code.
+
+    A job whose subjects cannot be brought up does not keep the others from running; of a single job the error is
+    raised. Artifacts are written to the folder of `--artifacts`.
+    """
+    with output.opened(wanted(given)) as outputs, interrupts.caught(Stop()):
+        leader = Campaign(
+            name,
+            Origin(__version__, commit()),
+            sum(len(each.seeds) for job in jobs for each in job.runs),
+            emit=outputs.emit,
+            clock_ns=time.monotonic_ns,
+            replay=replay_command,
+            keep=lambda found: str(artifact.written(found, Path(given.artifacts))),
+            limits=limits,
+            host=machine.fingerprint(),
+        )
+        _Jobs(name, jobs, leader, outputs.emit, act or _act).carry_out()
+        ended = leader.ended()
+        outputs.emit(ended)
+    return ended.exit_code
+
+
+class _Jobs:
+    """The jobs of a campaign, one after the other."""
+
+    def __init__(
+        self, name: str, jobs: Sequence[Job], leader: Campaign, emit: Callable[[Event], None], act: Act
+    ) -> None:
+        self._name = name
+        self._jobs = jobs
+        self._leader = leader
+        self._emit = emit
+        self._act = act
+        self._began = False
+
+    def carry_out(self) -> None:
+        for job in self._jobs:
+            try:
+                with job.suite.opened(job.kinds, job.options, self._emit) as opened:
+                    self._begin(job, opened)
+                    self._act(self._leader, job, opened)
+            except KeyboardInterrupt:
+                if not self._began:
+                    raise
+                self._leader.interrupt()
+            except (OutputError, UsageError):
+                raise
+            except LoadgenError as error:
+                if len(self._jobs) == 1 and not self._began:
+                    raise
+                self._leader.could_not_run(str(error))
+            if self._leader.interrupted:
+                return
+
+    def _begin(self, job: Job, opened: Opened) -> None:
+        """Say once that the campaign has begun: its first subjects are up."""
+        if self._began:
+            return
+        self._began = True
+        kinds = dict.fromkeys(kind for each in self._jobs for kind in each.kinds)
+        seeds = sum(len(run.seeds) for each in self._jobs for run in each.runs)
+        options = job.options if len(self._jobs) == 1 else {}
+        self._emit(CampaignBegan(self._name, tuple(kinds), seeds, __version__, opened.identity, options))
+
+
+def _act(leader: Campaign, job: Job, opened: Opened) -> None:
+    """Run every seed of a job with the kinds that it is for."""
+    for each in job.runs:
+        kinds = [kind for kind in opened.kinds if kind.name in each.kinds]
+        if not leader.run(batch(job, opened, kinds, each.seeds)):
+            return
+
+
+def batch(job: Job, opened: Opened, kinds: Sequence[Kind], seeds: Sequence[int]) -> Batch:
+    """Return some kinds of a job, with their subjects up, as a campaign takes them."""
+    return Batch(job.suite.name, kinds, seeds, job.options, opened.identity, opened.spec_hash)
+
+
+def replay_command(batch: Batch, kind: str, seed: int) -> str:
+    """Return the command that runs a kind with a seed again, with every option, on any machine."""
+    options = (word for name, value in batch.options.items() if value for word in (f"--{name}", value))
+    return shlex.join(["loadgen", "replay", "--seed", str(seed), "--test", kind, *options])
+
+
+def wanted(given: Given) -> output.Wanted:
+    """Return the outputs that the options name. Raises UsageError where they name several formats."""
+    named = [word for flag in ("format", "verbose", "quiet") if (word := given.word(flag)) is not None]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(word.spelling for word in named)} each name a format: keep one of them.")
+    format = "verbose" if given.verbose else "quiet" if given.quiet else given.format
+    return output.Wanted(FORMATS[format], given.color, file=given.output, junit=given.junit)
+
+
+def commit() -> str:
+    """Return the commit of loadgen's own checkout; empty where it does not run from one, or git does not say."""
+    folder = Path(__file__).resolve().parents[3]
+    if not (folder / ".git").exists():
+        return ""
+    try:
+        said = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=GIT_PATIENCE_S
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return said.stdout.strip() if said.returncode == 0 else ""

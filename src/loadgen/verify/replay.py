@@ -1,0 +1,61 @@
+"""A replay: the case of an artifact run again, and where it left the recorded run. No I/O, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loadgen.escape import printable
+from loadgen.verify.artifact import Artifact
+from loadgen.verify.case import Kind, Outcome
+from loadgen.verify.tape import Tape, divergence
+
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What came of a replay."""
+
+    outcome: Outcome
+    divergence: str
+    """The first draw, else the first operation or fault, that is not as recorded, in a sentence; empty for none."""
+    remark: str
+    """Why this is not the recorded failure, in a sentence; empty when it is."""
+
+
+def replayed(artifact: Artifact, kind: Kind, *, whole: bool = False) -> Replayed:
+    """Run the shrunk case of an artifact, or with `whole` the seed's own. Raises LoadgenError as `Kind.run` does."""
+    recorded = artifact.tape if whole else artifact.shrunk
+    tape = Tape.of(recorded.values)
+    outcome = kind.run(tape)
+    # The artifact has what the shrunk case did, and of the whole case its draws only.
+    known = not whole or artifact.tape == artifact.shrunk
+    where = divergence(recorded, tape.recording()) or (_step(artifact, outcome) if known else "")
+    return Replayed(outcome, where, _remark(artifact, outcome, where))
+
+
+def _step(artifact: Artifact, outcome: Outcome) -> str:
+    """Return the first fault or operation that is not as recorded."""
+    for noun, before, now in (
+        ("fault", artifact.faults, outcome.faults),
+        ("operation", artifact.operations, outcome.operations),
+    ):
+        for number in range(max(len(before), len(now))):
+            then, again = (_words(steps, number) for steps in (before, now))
+            if then != again:
+                return f"at {noun} {number + 1} of {len(before)}: {then} when recorded, {again} now"
+    if artifact.trace and outcome.trace != artifact.trace:
+        return f"after all draws and operations: the trace is {outcome.trace or 'empty'}, and was {artifact.trace}"
+    return ""
+
+
+def _words(steps: tuple[str, ...], number: int) -> str:
+    return printable(steps[number], _LONGEST) if number < len(steps) else "the end"
+
+
+def _remark(artifact: Artifact, outcome: Outcome, where: str) -> str:
+    if outcome.failed and outcome.fingerprint == artifact.fingerprint:
+        return ""
+    said = "failed in another way than when it was recorded" if outcome.failed else f"did not fail ({outcome.verdict})"
+    recorded = f"; it was recorded as {printable(artifact.fingerprint, _LONGEST)}"
+    return f"the case {said}{recorded}{f'; it diverged {where}' if where else ''}"
