@@ -93,6 +93,8 @@ class Says:
 def _opened(names: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
     if not options["ops"].isdecimal():
         raise UsageError(f'--ops is a whole number, not "{options["ops"]}".')
+    if options["bug"] == "gone":
+        raise TargetError("the store cannot be opened")
     made: dict[str, Kind] = {
         "set_get_roundtrip": Reads("set_get_roundtrip", options["bug"], int(options["ops"])),
         "incr_is_monotonic": Says("incr_is_monotonic", Outcome(Verdict.PASS)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 
+from constructed_campaigns import CAMPAIGNS
 from constructed_comparisons import COMPARISONS, GATES
 from constructed_events import RUNS
 from constructed_searches import SEARCHES
@@ -15,7 +16,7 @@ from loadgen.events import Event
 from loadgen.output import Output, create
 
 PEOPLE = ("clean", "verbose", "quiet")
-ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS
+ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | CAMPAIGNS
 
 
 def text(format: str, run: str, color: str = "auto") -> str:

@@ -78,6 +78,25 @@ def test_a_part_inside_a_part_goes_alone() -> None:
     assert best.values == (1, 1, 9, 0, 0)
 
 
+def test_a_fault_inside_an_operation_outlives_the_operation() -> None:
+    """Of two operations, the first has the fault, and only the second matters."""
+
+    def run(tape: Tape) -> bool:
+        faulty = False
+        for _ in tape.several(OPERATION, 20):
+            for _ in tape.perhaps(FAULT, 0.1):
+                faulty = True
+            if tape.below(1000, "number") >= 700 and faulty:
+                return True
+        return False
+
+    def first(tape: Tape) -> bool:
+        return run(tape) and [span.name for span in tape.recording().spans][-1] == OPERATION
+
+    best, _ = smallest(run, first=first)
+    assert best.values == (1, 1, 0, 700)
+
+
 def test_draws_before_a_run_are_cut_off() -> None:
     """A kind that draws everything first fails long before the end of its draws."""
 

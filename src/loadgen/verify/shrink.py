@@ -1,8 +1,9 @@
 """Shrinking: from the tape of a failure to a smaller tape of the same failure. No I/O, no clock.
 
-A candidate is a tape with spans left out, an end cut off, or draws made smaller. It is kept when it fails in the same
-way, and what its run drew is then the tape to go on from, as that run may have asked for fewer draws than it was given.
-Of two tapes, the one with fewer draws is smaller; with as many, the one whose first different value is smaller.
+A candidate is a tape with spans left out or moved, an end cut off, or draws made smaller. It is kept when it fails in
+the same way, and what its run drew is then the tape to go on from, as that run may have asked for fewer draws than it
+was given. Of two tapes, the one with fewer draws is smaller; with as many, the one whose first different value is
+smaller.
 
 Hypothesis shrinks choice sequences in this way (MacIver, Donaldson: Test-Case Reduction via Test-Case Generation,
 ECOOP 2020).
@@ -43,7 +44,14 @@ class _Shrinking:
 
     def passes(self) -> Iterator[None]:
         """Yield each time `best` has become smaller."""
-        steps = (self._without_faults, self._without_spans, self._cut, self._zeroed, self._lowered)
+        steps = (
+            self._without_faults,
+            self._without_spans,
+            self._handed_on,
+            self._cut,
+            self._zeroed,
+            self._lowered,
+        )
         try:
             before = None
             while before != self.best:
@@ -92,6 +100,28 @@ class _Shrinking:
 
     def _spans(self, name: str) -> list[tuple[int, int]]:
         return [(span.start, span.end) for span in self.best.spans if span.name == name]
+
+    def _handed_on(self) -> Iterator[None]:
+        """Leave out a span, and move a span inside it, such as a fault, to the same place of the next span."""
+        place = 0
+        while place < len(self.best.spans):
+            outer = self.best.spans[place]
+            place += 1
+            following = next(
+                (s for s in self.best.spans[place:] if s.name == outer.name and s.start >= outer.end), None
+            )
+            if following is None:
+                continue
+            values = self.best.values
+            for inner in self.best.spans[place:]:
+                if inner.end > outer.end:
+                    break
+                into = following.start + inner.start - outer.start
+                kept = (values[: outer.start], values[outer.end : into], values[inner.start : inner.end], values[into:])
+                if self._keeps(tuple(value for part in kept for value in part)):
+                    yield
+                    place -= 1
+                    break
 
     def _cut(self) -> Iterator[None]:
         """Cut off the end: half of the draws, a quarter, down to one."""

@@ -73,10 +73,11 @@ def _trial(event: TrialEnded) -> None:
 
 
 def _campaign(event: CampaignEnded) -> None:
-    """Print the first reason, or the first failure with its replay command."""
+    """Print the first reason, or the invariant that was broken first, with its replay command."""
     if event.severity in (Severity.GOOD, Severity.INTERRUPTED):
         return
-    said = [*campaigns.reasons(event), *(f"{campaigns.failed(each)}: {each.replay}" for each in event.failures)]
+    failures = (f"{campaigns.invariant(each)}: {campaigns.replay(each)}" for each in event.failures)
+    said = [*campaigns.reasons(event), *failures, *campaigns.unjudged(event)]
     _print(": ".join([f"{event.suite}: {campaigns.verdict(event)}", *said[:1]]))
 
 

@@ -40,7 +40,7 @@ def rule() -> str:
     return "─" * width()
 
 
-_LABEL = 14
+LABEL = 14
 """The width of the first column of facts."""
 
 
@@ -51,7 +51,7 @@ def facts(label: str, sentences: Sequence[str]) -> list[str]:
 
 def fact(label: str, words: str) -> list[str]:
     """Return a label with its words wrapped beside it; nothing without words."""
-    return indented(words, _LABEL, label)
+    return indented(words, LABEL, label)
 
 
 def indented(words: str, indent: int, label: str = "") -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,20 +123,30 @@ def replay(failure: CaseEnded | FailureFound) -> str:
     return printable(failure.replay, LONGEST_COMMAND)
 
 
+def replay_lines(failure: CaseEnded | FailureFound, room: int) -> list[str]:
+    """Return the command on lines of `room` columns, as a shell reads it when all of them are copied."""
+    parts: list[str] = []
+    for word in shlex.split(failure.replay):
+        # A flag and its value stay together.
+        if not parts or word.startswith("--"):
+            parts.append(shlex.quote(word))
+        else:
+            parts[-1] += f" {shlex.quote(word)}"
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(part) + 3 <= room:
+            lines[-1] += f" {part}"
+        else:
+            lines.append(part)
+    return [f"{printable(line, LONGEST_COMMAND)}{' ' + chr(92) if line is not lines[-1] else ''}" for line in lines]
+
+
 def artifact(failure: FailureFound) -> str:
     return printable(failure.artifact, LONGEST)
 
 
 def divergence(failure: FailureFound) -> str:
     return printable(failure.divergence, LONGEST)
-
-
-def others(failure: FailureFound) -> str:
-    """Return the seeds that failed alike: "13 seeds failed alike: 12, 23, 41, …"; empty for one seed."""
-    if len(failure.seeds) < 2:
-        return ""
-    shown = ", ".join(map(str, failure.seeds[:MOST_SEEDS])) + ", …" * (len(failure.seeds) > MOST_SEEDS)
-    return f"{len(failure.seeds):,} seeds failed alike: {shown}"
 
 
 # ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -158,6 +169,16 @@ def reasons(ended: CampaignEnded) -> list[str]:
 
 def notes(ended: CampaignEnded) -> list[str]:
     return [printable(note.words, LONGEST) for note in ended.notes]
+
+
+def alike(ended: CampaignEnded) -> list[str]:
+    """Return the seeds of each failure that several have: "incr_is_monotonic: 13 seeds: 12, 23, 41, …"."""
+    found = []
+    for each in ended.failures:
+        if len(each.seeds) > 1:
+            shown = ", ".join(map(str, each.seeds[:MOST_SEEDS])) + ", …" * (len(each.seeds) > MOST_SEEDS)
+            found.append(f"{printable(each.kind)}: {len(each.seeds):,} seeds: {shown}")
+    return found
 
 
 def unjudged(ended: CampaignEnded) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadgen.output.paper.layout import fact, facts, indented, rule, width, wrapped
+from loadgen.output.paper.layout import LABEL, fact, facts, indented, rule, width, wrapped
 from loadgen.output.paper.page import Page
 from loadgen.output.words import campaigns
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, FailureFound
@@ -38,9 +38,8 @@ class Campaign:
             *fact("size", campaigns.size(event)),
             *facts("case", campaigns.steps(event)),
             *fact("diverged", campaigns.divergence(event)),
-            # On one line however long it is, so that it can be copied.
-            *([f"{'replay':<14}{campaigns.replay(event)}"] if event.replay else []),
-            *([f"{'artifact':<14}{campaigns.artifact(event)}"] if event.artifact else []),
+            *facts("replay", campaigns.replay_lines(event, width() - LABEL)),
+            *fact("artifact", campaigns.artifact(event)),
         )
 
     def ended(self, event: CampaignEnded) -> None:
@@ -51,10 +50,10 @@ class Campaign:
             *(self._paint(line, campaigns.style(event)) for line in answer),
             *(line for words in campaigns.reasons(event) for line in indented(words, len(verdict))),
             *facts("not judged", campaigns.unjudged(event)),
+            *facts("alike", campaigns.alike(event)),
             *facts("states", campaigns.states(event)),
             *(line for note in campaigns.notes(event) for line in fact("note", note)),
             *self._rows(event),
-            *self._failures(event),
         )
 
     def _rows(self, event: CampaignEnded) -> Iterator[str]:
@@ -66,18 +65,6 @@ class Campaign:
         yield self._paint(_line(room, "test", campaigns.HEADINGS), "bold")
         for row in rows:
             yield self._paint(_line(room, row.kind, campaigns.cells(row)), "red" if row.seeds else "")
-
-    def _failures(self, event: CampaignEnded) -> Iterator[str]:
-        """Yield the list of different failures, where there are several or several seeds have one."""
-        if len(event.failures) < 2 and not any(map(campaigns.others, event.failures)):
-            return
-        yield ""
-        yield self._paint("failures", "bold")
-        for failure in event.failures:
-            yield self._paint(campaigns.failed(failure), "red")
-            yield from indented(": ".join(filter(None, [campaigns.invariant(failure), campaigns.message(failure)])), 2)
-            yield from indented(campaigns.others(failure), 2)
-            yield f"  {campaigns.replay(failure)}"
 
 
 def _line(room: int, first: str, cells: tuple[str, ...] | list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.output.paper.layout import hung
+from loadgen.output.paper.layout import hung, width, wrapped
 from loadgen.output.paper.log import Log
 from loadgen.output.words import campaigns
 from loadgen.severity import Severity
@@ -22,9 +22,9 @@ class Campaign:
         self._log.say(event.wall_s, campaigns.title(event), campaigns.options(event))
 
     def case(self, event: CaseEnded) -> None:
-        self._log.block(campaigns.case(event))
+        self._log.block(*wrapped(campaigns.case(event)))
         if event.replay and event.verdict is Verdict.FAIL:
-            self._log.block(f"  replay: {campaigns.replay(event)}")
+            self._log.block(*(f"  {line}" for line in campaigns.replay_lines(event, width() - 2)))
 
     def failure(self, event: FailureFound) -> None:
         self._log.say(event.wall_s, campaigns.failed(event), level="WARN")
@@ -33,10 +33,10 @@ class Campaign:
             "found": campaigns.message(event),
             "size": campaigns.size(event),
             "diverged": campaigns.divergence(event),
+            "artifact": campaigns.artifact(event),
         }
         steps = [f"  case: {words}" for words in campaigns.steps(event)]
         self._log.block(*hung([f"  {label}: {words}" for label, words in said.items() if words]), *hung(steps))
-        self._log.block(*[f"  artifact: {campaigns.artifact(event)}"] * bool(event.artifact))
 
     def ended(self, event: CampaignEnded) -> None:
         level = "INFO" if event.severity is Severity.GOOD else "WARN"
@@ -56,6 +56,6 @@ def _below(event: CampaignEnded) -> list[str]:
         *(f"  {row.kind}: {words}" for row, words in zip(rows, counts, strict=True)),
         *(f"  not judged: {words}" for words in campaigns.unjudged(event)),
         *(f"  state: {words}" for words in campaigns.states(event)),
-        *(f"  {failure.kind}: {campaigns.others(failure)}" for failure in event.failures if len(failure.seeds) > 1),
+        *(f"  alike: {words}" for words in campaigns.alike(event)),
         *(f"  note: {words}" for words in campaigns.notes(event)),
     ]

@@ -1,0 +1,30 @@
+"""The command with the suite of `planted_kinds` and a verb that runs it."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import pytest
+from planted_kinds import PLANTED
+
+from loadgen.cli import main, verification
+from loadgen.cli.options import Option, OptionGroup, Syntax
+from loadgen.cli.options.kind import TEXT, whole
+from loadgen.cli.options.verification import RESULTS, seeds
+from loadgen.cli.verbs import replay
+from loadgen.cli.verbs import seeds as seeds_verb
+from loadgen.verify import kinds
+
+
+def install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the suite known, and `loadgen planted` a verb, until the test ends."""
+    monkeypatch.setitem(kinds.SUITES, PLANTED.name, PLANTED)
+    for module in (replay, seeds_verb):
+        monkeypatch.setattr(module, "SYNTAX", module.syntax(kinds.SUITES))
+    verb = ModuleType("loadgen.cli.verbs.planted", "Run the planted kinds.")
+    own = (Option(("--ops",), "operations", whole("N", 1, 10_000)), Option(("--bug",), "the bug", TEXT, default=""))
+    vars(verb)["SYNTAX"] = Syntax((seeds(100), OptionGroup("own", own), RESULTS))
+    vars(verb)["run"] = lambda given: verification.campaign(given, PLANTED, PLANTED.kinds)
+    monkeypatch.setitem(sys.modules, verb.__name__, verb)
+    monkeypatch.setattr(main, "VERBS", [*main.VERBS, "planted"])
