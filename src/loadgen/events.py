@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from loadgen.errors import ExitCode
 from loadgen.faults.fault import Fault
 from loadgen.faults.report import FaultReport, Outage
+from loadgen.judge.check import Checked
 from loadgen.judge.judging import Judging
 from loadgen.overload import Overload
 from loadgen.phase import Phase
@@ -316,6 +317,8 @@ class Result(LoadEnded):
     """The requests offered, served and waiting in the window; None in a closed loop, which offers no rate."""
     checks: tuple[Evaluation, ...] = ()
     """The plan's objectives, each compared with what was measured."""
+    checked: tuple[Checked, ...] = ()
+    """The answers to the checks of `[[check]]`."""
     server: ServerReport | None = None
     """The report of a watched server; None without one."""
     began_ns: int = 0
@@ -333,7 +336,7 @@ class Result(LoadEnded):
 
     @property
     def answers(self) -> Iterable[Severity]:
-        return (_ATTAINED[check.answer] for check in self.checks)
+        return (*(_ATTAINED[check.answer] for check in self.checks), *(each.severity for each in self.checked))
 
     @property
     def throughput_per_s(self) -> float:

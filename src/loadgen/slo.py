@@ -78,7 +78,7 @@ def check(objectives: Iterable[Objective], measured: Snapshot, duration_ns: int)
     )
 
 
-_TABLE_END_NS = 2**36
+TABLE_END_NS = 2**36
 """From here on all samples share the overflow counter, so a quantile in it is known only to be at least this."""
 
 
@@ -89,12 +89,12 @@ def _check_latency(objective: Objective, measured: Snapshot) -> Evaluation:
         return Evaluation(objective, None, Attainment.UNKNOWN)
     if rank > good.count:
         return Evaluation(objective, None, Attainment.BREACHED, failed=(requests - good.count) / requests)
-    of_good = _middle(rank, good)
+    of_good = middle(rank, good)
     value, is_lower_bound = good.quantile(of_good), good.is_lower_bound(of_good)
-    least = value if q == 1 else _least_equivalent(value)
+    least = value if q == 1 else least_equivalent(value)
     if least > objective.limit:
         answer = Attainment.BREACHED
-    elif is_lower_bound or value > max(objective.limit, _TABLE_END_NS):
+    elif is_lower_bound or value > max(objective.limit, TABLE_END_NS):
         answer = Attainment.UNKNOWN
     else:
         answer = Attainment.MET
@@ -116,10 +116,10 @@ def ranked(measured: Snapshot, q: float, command: str = "all") -> tuple[Histogra
 def response_ns(measured: Snapshot, q: float, command: str = "all") -> int | None:
     """Return the response time within which the fraction q of all requests got a good reply; None where fewer did."""
     good, rank, _ = ranked(measured, q, command)
-    return good.quantile(_middle(rank, good)) if rank <= good.count else None
+    return good.quantile(middle(rank, good)) if rank <= good.count else None
 
 
-def _middle(rank: int, histogram: Histogram) -> float:
+def middle(rank: int, histogram: Histogram) -> float:
     """Return a fraction whose quantile has this rank: half a rank less, because a quantile's rank is rounded up."""
     return (rank - 0.5) / histogram.count
 
@@ -133,7 +133,7 @@ def exceeding(measured: Snapshot, limit_ns: int, command: str = "") -> tuple[int
     return good.count + failed, good.above(limit_ns) + failed
 
 
-def _least_equivalent(value_ns: int) -> int:
+def least_equivalent(value_ns: int) -> int:
     """Return the least true value that a quantile of `value_ns` can stand for.
 
     A quantile is its counter's largest value (`highest_equivalent` in _histogram.pxd), up to 0.1 % above the true one:
@@ -142,7 +142,7 @@ def _least_equivalent(value_ns: int) -> int:
     leading 11 bits.
     """
     shift = max(0, value_ns.bit_length() - 11)
-    return min(value_ns >> shift << shift, _TABLE_END_NS)
+    return min(value_ns >> shift << shift, TABLE_END_NS)
 
 
 def _check_count(objective: Objective, value: float | None) -> Evaluation:

@@ -38,6 +38,16 @@ SENTENCES = [
         "a search looks for the highest rate of servers without faults; leave out the faults, or the search",
     ),
     (
+        '[[check]]\nexpr = "p98 < 5ms"',
+        "unknown-name",
+        "column 1: there is no p98 here; did you mean p99?",
+    ),
+    (
+        '[[check]]\nexpr = "p99 < 5"',
+        "no-condition",
+        "column 7: p99 is a time, and 5 is a number: they cannot be compared; write it with a unit, such as 5ms",
+    ),
+    (
         '[general]\ncpu_list = "99999"',
         "absent-cpu",
         "names CPU 99999, which this machine does not have; name CPUs that it has",
@@ -387,8 +397,8 @@ SENTENCES = [
     (
         "zzz = 1\n",
         "unknown",
-        "unknown key; the tables are general, target, connection, workload, fault, slo, verdict, smoke, compare, "
-        "gate, timestamps, admin, momento",
+        "unknown key; the tables are general, target, connection, workload, fault, check, slo, verdict, smoke, "
+        "compare, gate, timestamps, admin, momento",
     ),
     ("[general]\nthreads = true", "wrong-type", "must be a whole number, without quotes, not true"),
     ("general = 3", "wrong-type", "must be a table; write [general] and its keys below, not 3"),

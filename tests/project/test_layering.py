@@ -42,7 +42,7 @@ faults.kinds ← faults.fault
 faults.timeline ← faults.fault
 faults.report ← faults.fault faults.kinds
 events ← units phase errors severity reason signs usage snapshot slo overload plan faults.fault faults.report stats
-    judge.judging
+    judge.judging judge.check
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.
 _buffer ←
@@ -102,10 +102,12 @@ stats ←
 judge.expression ← units
 judge.causes ← units reason signs
 judge.verdict ← units severity reason signs snapshot stats judge.causes
-judge.judging ← slo judge.verdict
+judge.check ← severity judge.expression
+judge.judging ← slo judge.verdict judge.check
 judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape severity reason snapshot judge.diagnosis
 judge.outages ← snapshot stats faults.report
+judge.run_metrics ← percentiles plan snapshot slo usage events faults.report judge.check judge.expression
 compare.shape ← plan
 compare.metric ← percentiles
 compare.settings ←
@@ -127,7 +129,8 @@ target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret surroundings server_plan usage plan events target.talk
 worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._engine host
 runner ← units phase errors escape severity reason signs usage snapshot slo overload plan events stats judge.verdict
-    judge.judging judge.diagnosis judge.failures judge.outages faults.kinds faults.operator_thread faults.report
+    judge.judging judge.diagnosis judge.failures judge.outages judge.check judge.run_metrics faults.kinds
+    faults.operator_thread faults.report
     faults.timeline host worker
 compare ← units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events stats
     judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
@@ -157,9 +160,9 @@ faults.proxies ← reason plan faults.interpreter faults.proxy.api faults.proxy
 faults.bench ← errors reason usage server_plan plan events faults.disk faults.fault faults.interpreter faults.kinds
     faults.layer faults.needs faults.net faults.node faults.operator faults.operator_thread faults.process
     faults.proxies faults.proxy faults.surroundings target
-trial.plan ← plan faults.fault
+trial.plan ← plan judge.check faults.fault
 trial.observed ← algebra engine._histogram
-trial.check ← severity
+trial.check ← severity judge.check
 trial.value ←
 trial.ledger ← trial.value
 trial.counters ←
@@ -177,13 +180,15 @@ trial.threads ← units trial.backend trial.plan trial.traffic trial.claims tria
 trial.caller ← units errors host engine._time engine._reactor worker trial.observed trial.plan trial.traffic
     trial.schedule trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks trial.threads
 trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller
-trial.scenario ← units faults.fault faults.kinds trial.plan
+trial.scenario ← units judge.check faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
 trial.evidence ← faults.fault faults.kinds faults.report trial.ended trial.observed trial.plan
 trial.account ← stats faults.report trial.ended trial.evidence trial.observed trial.plan
 trial.course ← faults.fault faults.timeline trial.plan
 trial.drawn ← units faults.fault faults.kinds trial.plan trial.scenario
 trial.lateness ← units trial.evidence trial.observed
+trial.metrics ← percentiles stats judge.check judge.expression trial.account trial.check trial.ended trial.evidence
+    trial.observed trial.plan
 trial.checks ← units engine._histogram faults.kinds faults.report trial.account trial.check trial.ended trial.evidence
     trial.lateness trial.observed trial.plan
 
@@ -221,41 +226,44 @@ client.core ← client.actions client.batch client.connection client.errors clie
 client ← units client.actions client.batch client.breaker client.connection client.core client.errors client.meta
     client.options client.pool client.request client.results client.stats
 trial.trial ← units errors severity reason plan events target.talk runner faults.bench trial.plan trial.callers
-    trial.backend trial.ended trial.evidence trial.account trial.course trial.checks
+    trial.backend trial.ended trial.evidence trial.account trial.course trial.checks trial.metrics
 
 # TOML and pydantic.
-config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits
-    faults.kinds host
+config.tables ← units percentiles protocol errors slo stats judge.check judge.verdict compare.metric
+    compare.settings smoke.limits faults.kinds host
 config.document ← errors secret config.tables
 config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.limits
     faults.fault faults.kinds config.tables
-config ← units lazy protocol errors escape plan faults.fault faults.kinds trial.observed trial.plan trial.scenario
+config ← units lazy protocol errors escape plan judge.check judge.run_metrics
+    faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._ketama config.tables config.document config.told
 
 # Events to JSON, and back.
-record.schema ← percentiles phase reason stats compare.metric compare.settings compare.answers smoke.criteria
-    faults.fault trial.checks trial.ended trial.observed verify.case
+record.schema ← percentiles phase reason stats judge.check compare.metric compare.settings compare.answers
+    smoke.criteria faults.fault trial.checks trial.ended trial.observed verify.case
 record.write ← units percentiles escape severity reason signs usage snapshot slo overload plan events stats
+    judge.check
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
     faults.fault faults.report trial.check trial.ended trial.observed trial.plan verify.case verify.ended
 record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
-    events stats judge.judging compare.shape compare.settings compare.candidate compare.round compare.answers
-    smoke.check smoke.ended record.schema faults.fault faults.report trial.check trial.ended trial.observed
-    trial.plan
+    events stats judge.check judge.judging compare.shape compare.settings compare.candidate compare.round
+    compare.answers smoke.check smoke.ended record.schema faults.fault faults.report trial.check trial.ended
+    trial.observed trial.plan
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
     trial.ended verify.ended
 
 # Events to text.
-output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.verdict
+output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.check
+    judge.verdict
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
     faults.kinds faults.report trial.check trial.ended trial.observed trial.plan trial.evidence verify.case verify.ended
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.answers output.words output.paper
-output.formats ← units percentiles phase escape severity usage slo plan events stats judge.verdict
+output.formats ← units percentiles phase escape severity usage slo plan events stats judge.check judge.verdict
     compare.metric compare.candidate compare.round compare.answers history smoke.check smoke.ended record
     output.words output.paper output.pictures trial.check trial.ended trial.observed verify.case verify.ended version
-output.reports ← escape events stats compare.answers output.words output.paper output.formats units trial.check
-    trial.ended verify.case verify.ended
+output.reports ← severity judge.check escape events stats compare.answers output.words output.paper output.formats
+    units trial.check trial.ended verify.case verify.ended
 output.tui ← lazy units escape phase percentiles severity snapshot overload events stats engine._histogram faults.kinds
     trial.plan trial.observed trial.ended output.words output.paper
 output ← lazy errors phase events trial.ended verify.ended output.words output.paper output.pictures output.reports

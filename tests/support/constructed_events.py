@@ -16,6 +16,7 @@ from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS
 from loadgen.faults.report import FaultReport, Outage, Spell
 from loadgen.judge import failures
+from loadgen.judge.check import Check, Checked, Level
 from loadgen.judge.judging import Judging
 from loadgen.overload import of_window
 from loadgen.plan import Endpoint, Keyspace, Load, Plan, Segment, Target, Weights, Wire, WorkerPlan, Workload
@@ -393,13 +394,24 @@ OBJECTIVES = (
 )
 
 
+CHECKED = (
+    Checked(Check("p99 < 50ms and errors == 0"), True, "p99 = 12.4 ms; errors = 0"),
+    Checked(Check("errors / requests < 0.1 %"), False, "errors / requests = 0.12 %"),
+    Checked(
+        Check("growth(fds) < 5/min"), None, "cannot tell: the server was not watched, so that fds is not known\x1b[2J"
+    ),
+    Checked(Check("cv(throughput) < 1 %", Level.NICE), False, "cv(throughput) = 3.1 %"),
+)
+CHECKS = tuple(each.check for each in CHECKED)
+
+
 def objectives() -> list[Event]:
-    """A run that is valid and breaches some of its objectives, on a host whose ceiling is known."""
+    """A run that is valid and breaches some of its objectives and checks, on a host whose ceiling is known."""
     profile = (Segment(2 * S, 1000.0, 4000.0), Segment(S, 2500.0, 2500.0))
     the_plan = plan(profile=profile, arrival="poisson", spin=True)
     measured = counted(good(6_000, 1_500, misses=6), 30, open_loop=True)
     return [
-        Configured(the_plan, "0.1.0", server="redis 7.0.15", judging=Judging(OBJECTIVES), wall_s=START_S),
+        Configured(the_plan, "0.1.0", server="redis 7.0.15", judging=Judging(OBJECTIVES, CHECKS), wall_s=START_S),
         *phases("measure"),
         sample(0, counted(good(800, 200, misses=8), 31, open_loop=True)),
         Result(
@@ -410,6 +422,7 @@ def objectives() -> list[Event]:
             max_rss_bytes=45_600_000,
             signs=SIGNS,
             checks=check(OBJECTIVES, measured, 3 * S),
+            checked=CHECKED,
             wall_s=START_S + 10,
         ),
     ]

@@ -18,6 +18,8 @@ from loadgen.config.tables.server import has_port
 from loadgen.config.tables.table import Path
 from loadgen.config.told.profile import most_segments
 from loadgen.engine._ketama import Ketama
+from loadgen.judge.check import mistakes
+from loadgen.judge.run_metrics import vocabulary
 from loadgen.plan import Endpoint
 from loadgen.protocol import PROTOCOLS
 from loadgen.units import MAX_DURATION_NS, format_duration
@@ -339,6 +341,27 @@ def _faults_need_a_length_of_time(config: Config) -> Iterator[Problem]:
         )
 
 
+def _checks_can_be_judged(config: Config) -> Iterator[Problem]:
+    """Yield everything that is wrong in the text of a check, by the names that a run of this configuration has."""
+    if config.check and config.workload.saturation_search is not None:
+        yield Problem(
+            (("check",), _SEARCH),
+            ProblemCode.NEVER_JUDGED,
+            "a search judges rates by the percentiles of [slo] only; leave out the checks, or the search",
+        )
+        return
+    names = vocabulary(
+        nodes=config.target.servers,
+        phases=len(config.workload.phase),
+        has_keys=PROTOCOLS[config.target.protocol].has_keys,
+        has_faults=bool(config.fault),
+    )
+    for index, check in enumerate(config.check):
+        for wrong in mistakes(check.expr, names):
+            code = ProblemCode.UNKNOWN_NAME if wrong.is_unknown else ProblemCode.NO_CONDITION
+            yield Problem((("check", index, "expr"),), code, str(wrong))
+
+
 _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _cpus_exist,
     _one_server_or_endpoints,
@@ -360,4 +383,5 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _objectives_can_be_judged,
     _faults_come_in_the_window,
     _faults_need_a_length_of_time,
+    _checks_can_be_judged,
 )

@@ -17,6 +17,7 @@ from loadgen.config.document.problem import problems_in
 from loadgen.config.document.toml_file import TomlFile, parsed, text_of
 from loadgen.config.document.toml_text import toml_value
 from loadgen.config.loader import parse_override
+from loadgen.config.tables.check import CheckTable, checks
 from loadgen.config.tables.fault import FaultTable
 from loadgen.config.tables.table import Path as KeyPath
 from loadgen.config.tables.table import Table
@@ -25,6 +26,8 @@ from loadgen.config.told.faults import faults
 from loadgen.errors import ConfigError
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS
+from loadgen.judge.check import Check, mistakes
+from loadgen.trial.metrics import vocabulary
 from loadgen.trial.observed import ERRORS
 from loadgen.trial.plan import Limits
 from loadgen.trial.scenario import Scenario
@@ -153,7 +156,7 @@ _TRIAL: Mapping[str, tuple[str, Read]] = {"client": ("clients", _clients)}
 _BY_SET = (0, 0)
 """The place of a key that `--set` gave."""
 
-_TABLES = ("trial", "phases", "limits", "client", "fault")
+_TABLES = ("trial", "phases", "limits", "client", "fault", "check")
 
 
 class _Faults(Table):
@@ -161,6 +164,12 @@ class _Faults(Table):
 
     # Lax for the container alone, as TOML has lists and no tuples.
     fault: tuple[FaultTable, ...] = Field(default=(), strict=False)
+
+
+class _Checks(Table):
+    """The checks of a scenario."""
+
+    check: tuple[CheckTable, ...] = Field(default=(), strict=False)
 
 
 def read(path: Path, overrides: Sequence[str] = ()) -> Scenario:
@@ -236,6 +245,7 @@ class _Reader:
         values |= self._inner("trial", _TRIAL)
         values["client"] = self._client()
         values["faults"] = tuple(self._faults(count, groups, values["phases"].fault_ns))
+        values["checks"] = self._checks(count)
         return Scenario(**({"name": name, "title": ""} | values))
 
     def _client(self) -> dict[str, str | int | float | bool]:
@@ -247,10 +257,7 @@ class _Reader:
 
     def _faults(self, nodes: int, groups: int, window_ns: int) -> Iterator[Fault]:
         """Yield the faults, whose keys are those of a configuration's `[[fault]]`, and `group`."""
-        found = self.file.tree.get("fault", [])
-        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-            self._problem(("fault",), "must be a list of tables; write [[fault]] above the keys of each")
-            return
+        found = self._tables("fault")
         ours = [{key: value for key, value in table.items() if key != "group"} for table in found]
         try:
             tables = _Faults.model_validate({"fault": ours}).fault
@@ -264,6 +271,20 @@ class _Reader:
             on = self._on(("fault", index), fault, table.get("group"), nodes, groups)
             # Without a seed of its own a fault gets one of the trial.
             yield replace(fault, on=on, seed=fault.seed if "seed" in table else 0)
+
+    def _checks(self, nodes: int) -> tuple[Check, ...]:
+        """Return the checks, which are written as in a configuration, with the names that a trial has."""
+        found = self._tables("check")
+        for index, table in enumerate(found):
+            expr = table.get("expr")
+            for wrong in mistakes(expr, vocabulary(nodes)) if isinstance(expr, str) else ():
+                self._problem(("check", index, "expr"), str(wrong))
+        try:
+            return checks(_Checks.model_validate({"check": found}).check)
+        except ValidationError as error:
+            for problem in problems_in(error):
+                self._problem(problem.paths[0], problem.sentence)
+            return ()
 
     def _on(self, path: KeyPath, fault: Fault, group: object, nodes: int, groups: int) -> tuple[int, ...]:
         """Return the numbers of a fault's nodes; those of group 2 follow those of group 1."""
@@ -284,6 +305,13 @@ class _Reader:
         return fault.on
 
     # ── Tables ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _tables(self, name: str) -> list[dict[str, Any]]:
+        found = self.file.tree.get(name, [])
+        if isinstance(found, list) and all(isinstance(each, dict) for each in found):
+            return found
+        self._problem((name,), f"must be a list of tables; write [[{name}]] above the keys of each")
+        return []
 
     def _inner(self, name: str, rows: Mapping[str, tuple[str, Read]]) -> dict[str, Any]:
         return self._table((name,), self._is_table(name), rows)

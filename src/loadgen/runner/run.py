@@ -16,8 +16,9 @@ from loadgen.faults.kinds import KINDS
 from loadgen.faults.operator_thread import OperatorThread
 from loadgen.faults.report import FaultReport, Outage
 from loadgen.faults.timeline import steps
-from loadgen.judge import diagnosis, failures, outages, verdict
+from loadgen.judge import check, diagnosis, failures, outages, verdict
 from loadgen.judge.judging import Judging
+from loadgen.judge.run_metrics import RunMetrics, vocabulary_of
 from loadgen.overload import Overload, of_window
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Plan
@@ -79,6 +80,7 @@ class Run:
         self.interval_p99_ns: list[int] = []
         self.backlogs: list[Backlog] = []
         self.by_phase = ByPhase(plan.load.phases)
+        self.metrics = RunMetrics(judging.checks, plan)
 
     def result(self) -> Result:
         """Run to the end or to an early end, and return the Result.
@@ -130,16 +132,20 @@ class Run:
         interval = so_far - before
         self.before[phase] = so_far
         interval_ns = self.plan.load.interval_ns
+        from_ns = (ended.number - 1) * interval_ns
         if phase == Phase.MEASURE:
             self.backlogs.append(so_far.backlog)
-            self.by_phase.add(interval, (ended.number - 1) * interval_ns, ended.length_ns)
+            self.by_phase.add(interval, from_ns, ended.length_ns)
         if phase == Phase.MEASURE and ended.length_ns == interval_ns and interval.latency().count:
             self.interval_p99_ns.append(interval.latency().quantile(0.99))
         used = self.watch.interval() if self.watch is not None else None
         now, then = so_far.backlog, before.backlog
         # The requests that began, plus the growth of the backlog.
         offered = max(0, interval.total.planned + now.requests - then.requests) if self.plan.load.open_loop else 0
-        self.emit(Sample(phase, time.time(), ended.length_ns, interval, used, offered, now.age_ns > then.age_ns))
+        sample = Sample(phase, time.time(), ended.length_ns, interval, used, offered, now.age_ns > then.age_ns)
+        if phase == Phase.MEASURE:
+            self.metrics.add(sample, from_ns)
+        self.emit(sample)
 
     def sum_up(self, counted: Counted) -> Result:
         """Return the Result of all workers, the dead workers' last reports included."""
@@ -171,7 +177,7 @@ class Run:
             duration_ns=duration_ns,
             steady=not faults and len({rate for s in plan.load.profile for rate in (s.from_per_s, s.to_per_s)}) <= 1,
         )
-        return Result(
+        result = Result(
             plan=plan,
             measured=measured,
             duration_ns=duration_ns,
@@ -205,6 +211,8 @@ class Run:
             outages=found,
             by_phase=self.by_phase.counted(),
         )
+        names = vocabulary_of(plan, has_faults=self.faulty)
+        return replace(result, checked=check.judge(self.judging.checks, names, self.metrics.of(result)))
 
     def failed_because(
         self, phases: Mapping[str, Snapshot], counted: Counted, found: Iterable[Outage]

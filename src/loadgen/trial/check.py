@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loadgen.judge.check import Level
 from loadgen.severity import Severity
 
 
@@ -12,7 +13,7 @@ class Check:
     """One named check of a trial, applied to what was observed."""
 
     name: str
-    """One of `trial.checks.CHECKS`."""
+    """One of `trial.checks.CHECKS`; `check 1` and so on for those of a scenario's `[[check]]`."""
     passed: bool | None
     """None where it cannot be told: the client does not expose what the check needs, or the fault did not fire."""
     found: str
@@ -21,9 +22,13 @@ class Check:
     """The limit that passes, such as "≤ 10 s"."""
     vital: bool = True
     """False for a check that a client without the feature does not fail by: its None makes no trial untold."""
+    level: Level | None = None
+    """The level of a `[[check]]`; None for a check that every trial has."""
 
     @property
     def severity(self) -> Severity:
+        if self.level is Level.NICE:
+            return Severity.GOOD
         if self.passed is None:
             return Severity.UNKNOWN if self.vital else Severity.GOOD
         return Severity.GOOD if self.passed else Severity.BREACHED

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loadgen.faults.fault import Fault
+from loadgen.judge.check import Check
 from loadgen.plan import Endpoint
 
 OPERATIONS = ("get", "set", "delete", "increment", "get_many")
@@ -140,6 +141,8 @@ class TrialPlan:
     expects: tuple[str, ...] = ()
     """The classes of errors that the scenario expects (`trial.observed.ERRORS`)."""
     limits: Limits = field(default_factory=Limits)
+    checks: tuple[Check, ...] = ()
+    """The scenario's own checks, besides those that every trial has."""
 
     @property
     def recovery_limit_ns(self) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS, Need, needs_of
+from loadgen.judge.check import Check
 from loadgen.trial.plan import ClientPlan, Limits, Phases, Traffic, TrialPlan
 from loadgen.units import NS_PER_S
 
@@ -58,6 +59,8 @@ class Scenario:
     client: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     """Settings of the built-in client."""
     limits: Limits = field(default_factory=Limits)
+    checks: tuple[Check, ...] = ()
+    """The checks of `[[check]]`, besides those that every trial has."""
     upstream: str = ""
     """The name of the like scenario of pior/memcache; empty where there is none."""
 
@@ -107,6 +110,7 @@ class Scenario:
             groups=self.groups,
             expects=self.expects,
             limits=self.limits,
+            checks=self.checks,
         )
 
 

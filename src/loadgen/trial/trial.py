@@ -20,7 +20,7 @@ from loadgen.runner.stop import Alarm, Stop
 from loadgen.severity import Severity
 from loadgen.target.talk import counters
 from loadgen.target.talk.identity import identify
-from loadgen.trial import checks
+from loadgen.trial import checks, metrics
 from loadgen.trial.account import Account
 from loadgen.trial.backend import Backend
 from loadgen.trial.callers import Callers, Final
@@ -204,7 +204,7 @@ def ended_of(
     began_ns = min((observed.from_ns for observed in evidence.within("baseline")), default=0)
     return TrialEnded(
         plan=evidence.plan,
-        checks=checks.judged(evidence) if judged else (),
+        checks=(*checks.judged(evidence), *metrics.judged(evidence)) if judged else (),
         phases=evidence.phases,
         figures=evidence.figures,
         faults=evidence.faults,

@@ -55,6 +55,8 @@ class ProblemCode(StrEnum):
     MANY_SEGMENTS = "many-segments"
     NEVER_JUDGED = "never-judged"
     NO_NODE = "no-node"
+    UNKNOWN_NAME = "unknown-name"
+    NO_CONDITION = "no-condition"
     NEVER_BEGINS = "never-begins"
     NO_KNOWN_LENGTH = "no-known-length"
     FAULTS_IN_A_SEARCH = "faults-in-a-search"

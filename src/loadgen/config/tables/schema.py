@@ -4,8 +4,8 @@ Bounds of a single key are here, rules between keys in `contradictions`. The voc
 and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`, `general.interval`,
 `general.requests`, `target.username`, `target.password`, `target.password_env`, `target.password_file`,
 `target.precheck`, `target.server`, `connection.refill`, `workload.arrival`, `workload.phase`, `workload.spin`,
-`workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `fault`, `slo`, `verdict`, `smoke`, `compare` and `gate`.
-`foreign.OURS` lists them.
+`workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `fault`, `check`, `slo`, `verdict`, `smoke`, `compare`
+and `gate`. `foreign.OURS` lists them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
+from loadgen.config.tables.check import CheckTable
 from loadgen.config.tables.cpu_list import usable_cpus
 from loadgen.config.tables.fault import FaultTable
 from loadgen.config.tables.objectives import Percentiles, Slo
@@ -605,6 +606,12 @@ class Config(Table):
                 {"kind": "disk_full", "spare": "4KiB"},
             ]
         ],
+    )
+    check: tuple[CheckTable, ...] = Field(
+        default=(),
+        # Lax for the container alone, as TOML has lists and no tuples.
+        strict=False,
+        examples=[[{"expr": "errors / requests < 0.1 %", "level": "must"}, {"expr": "cv(throughput) < 10 %"}]],
     )
     slo: Slo | None = Field(default=None)
     verdict: Verdict = Field(default_factory=Verdict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadgen.compare.settings import MOST_NOISE, Awake, ComparisonSettings, Idle
+from loadgen.config.tables.check import checks
 from loadgen.config.tables.objectives import objectives
 from loadgen.config.tables.rounds import RoundsTable
 from loadgen.config.tables.schema import Config
@@ -13,8 +14,8 @@ from loadgen.smoke.limits import SmokeLimits
 
 
 def judging(config: Config) -> Judging:
-    """Return the objectives of `[slo]` and the limits of `[verdict]`, by which a result is judged."""
-    return Judging(objectives(config.slo), settings_of(VerdictLimits, config.verdict))
+    """Return the objectives of `[slo]`, the checks of `[[check]]` and the limits of `[verdict]`."""
+    return Judging(objectives(config.slo), checks(config.check), settings_of(VerdictLimits, config.verdict))
 
 
 def smoke_limits(config: Config) -> SmokeLimits:

@@ -143,3 +143,16 @@ def _text(expression: Expression, level: float) -> str:
 def _joined(operator: str, operand: Expression, said: str) -> str:
     tight = operator == "/" and isinstance(operand, Quantity) and not operand.digits
     return f"{operator}{said}" if tight else f" {operator} {said}"
+
+
+def series_named(expression: Expression) -> list[Name]:
+    """Return the names that functions of an expression are applied to, in the order of the text."""
+    match expression:
+        case Call(_, arguments):
+            inner = [name for each in arguments for name in series_named(each)]
+            return [*(each for each in arguments if isinstance(each, Name)), *inner]
+        case Negative(operand) | Not(operand):
+            return series_named(operand)
+        case Chain(operands, _):
+            return [name for each in operands for name in series_named(each)]
+    return []

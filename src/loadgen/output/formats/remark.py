@@ -5,8 +5,9 @@ from __future__ import annotations
 from loadgen.events import Progress, Result, SearchEnded
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import remark
-from loadgen.output.words import campaigns, slo, trials
+from loadgen.output.words import campaigns, checks, slo, trials
 from loadgen.severity import Severity
+from loadgen.slo import Attainment
 from loadgen.smoke.ended import SmokeEnded
 from loadgen.trial.ended import TrialEnded
 from loadgen.verify.ended import CampaignEnded
@@ -40,7 +41,10 @@ def _result(event: Result) -> None:
         case Severity.INVALID:
             _print(event.invalid_because[0].words)
         case Severity.BREACHED | Severity.UNKNOWN:
-            _print(f"SLO {slo.summary(event.checks)}")
+            unmet = any(check.answer is not Attainment.MET for check in event.checks)
+            failed = any(each.severity is not Severity.GOOD for each in event.checked)
+            said = [f"SLO {slo.summary(event.checks)}"] * unmet + [f"checks {checks.summary(event.checked)}"] * failed
+            _print("; ".join(said))
 
 
 def _search(event: SearchEnded) -> None:

@@ -1,7 +1,8 @@
 """Trials as JUnit XML: a test suite for each trial, with a test case for each check.
 
 A check that fails is a failure. A check that cannot tell is an error where the trial's answer rests on it, and skipped
-where the client does not expose what it needs. A trial that did not reach its end has an error of its own.
+where the client does not expose what it needs. A check that is only nice is never an error or a failure. A trial that
+did not reach its end has an error of its own.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 from loadgen.events import Progress
+from loadgen.judge.check import Level
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import write_file
 from loadgen.output.paper.xml import serialized
 from loadgen.output.words import trials
+from loadgen.severity import Severity
 from loadgen.trial.check import Check
 from loadgen.trial.ended import ChaosEnded, TrialEnded
 from loadgen.units import NS_PER_S
@@ -64,9 +67,11 @@ def _case(check: Check, trial: str) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=f"{_CLASS}.{trial}", name=check.name)
     said = trials.found(check) + (f" (limit {check.limit})" if check.limit else "")
     if check.passed is None:
-        ElementTree.SubElement(case, "error" if check.vital else "skipped", message=said)
+        ElementTree.SubElement(case, "error" if check.severity is Severity.UNKNOWN else "skipped", message=said)
     elif check.passed:
         ElementTree.SubElement(case, "system-out").text = said
+    elif check.level is Level.NICE:
+        ElementTree.SubElement(case, "skipped", message=f"does not hold, and is only nice: {said}")
     else:
         ElementTree.SubElement(case, "failure", message=said, type="check").text = said
     return case

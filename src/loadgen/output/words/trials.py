@@ -90,10 +90,11 @@ def notes(ended: TrialEnded) -> list[str]:
 
 
 def answer(check: Check) -> str:
-    """Return "ok", "FAIL", "?" for a check that cannot tell, or a dash for one that does not apply."""
+    """Return "ok", "FAIL", "fail" for a check that is only nice, "?" for one that cannot tell, or a dash for one that
+    does not apply."""
     if check.passed is None:
         return "?" if check.vital else "–"
-    return "ok" if check.passed else "FAIL"
+    return "ok" if check.passed else "FAIL" if check.severity is Severity.BREACHED else "fail"
 
 
 def found(check: Check) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 
+from loadgen.judge.check import Check, Checked, Level
 from loadgen.record.read.fields import Fields
 from loadgen.record.schema.accounts import CONNECTION_COUNTS, TALLY_NAMES
 from loadgen.slo import Attainment, Evaluation, Objective
@@ -65,6 +66,16 @@ def checks(record: Fields, objective: Callable[[Fields], Objective]) -> tuple[Ev
         )
         for each in (record.parts("slo") if "slo" in record else [])
     )
+
+
+def check(record: Fields) -> Check:
+    return Check(record.text("expr"), Level(record.text("level")))
+
+
+def checked(record: Fields) -> Checked:
+    """Return a check with its answer."""
+    passed = {"pass": True, "fail": False}.get(record.text("answer"))
+    return Checked(check(record), passed, record.text("found"))
 
 
 def examples(record: Fields) -> dict[str, str]:

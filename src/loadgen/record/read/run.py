@@ -25,7 +25,7 @@ from loadgen.plan import (
     Workload,
 )
 from loadgen.protocol import PROTOCOLS
-from loadgen.record.read.accounts import checks, commands, connections, errors, examples, others
+from loadgen.record.read.accounts import check, checked, checks, commands, connections, errors, examples, others
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.latency import shown, shown_in_us, whole
 from loadgen.record.read.reasons import reasons, without
@@ -48,7 +48,10 @@ def configured(record: Fields) -> Configured:
     search = record.may("search")
     return Configured(
         plan=plan(record),
-        judging=Judging(tuple(map(objective, record.parts("slo")))),
+        judging=Judging(
+            tuple(map(objective, record.parts("slo"))),
+            tuple(map(check, record.parts("checks"))) if "checks" in record else (),
+        ),
         version=record.text("version"),
         warnings=reasons(record, "warnings"),
         embedded=bool(record.get("embedded", False)),
@@ -214,6 +217,7 @@ def result(record: Fields, plan: Plan) -> Result:
         signs=_signs(record),
         overload=_overload(record.part("overload")) if record.may("overload") else None,
         checks=checks(record, objective),
+        checked=tuple(map(checked, record.parts("checks"))) if "checks" in record else (),
         server=_server(record.part("server")) if record.may("server") else None,
         faults=tuple(map(report, record.parts("faults"))) if "faults" in record else (),
         outages=tuple(map(_outage, record.parts("outages"))) if "outages" in record else (),

@@ -10,6 +10,7 @@ from typing import Any
 from loadgen.events import Event, FaultBegan, FaultEnded
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.report import FaultReport, Spell
+from loadgen.judge.check import Level
 from loadgen.record.read import latency
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.reasons import reasons
@@ -143,6 +144,7 @@ def _check(record: Fields) -> Check:
         record.text("found"),
         record.text("limit"),
         bool(record.get("vital", True)),
+        Level(record.text("level")) if "level" in record else None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadgen.record.schema.field import field, fields, record
 from loadgen.record.schema.load import LOAD
-from loadgen.record.schema.objective import LIMIT, OBJECTIVE
+from loadgen.record.schema.objective import CONDITION, LIMIT, OBJECTIVE
 from loadgen.record.schema.shape import (
     CODES,
     COUNT,
@@ -110,6 +110,12 @@ CONFIG = record(
             "`ns`, `count`, `share` (0 to 1) or `per_s`. A metric that ends in `_min` must not fall below its "
             "limit, each other one must not exceed it"
         ),
+    ),
+    field(
+        "checks",
+        array_of(object_of(CONDITION)),
+        "the checks of `[[check]]` in their order, with `expr` and `level`; absent without checks",
+        optional=True,
     ),
     field(
         "verdict_limits",

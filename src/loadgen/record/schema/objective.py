@@ -1,7 +1,8 @@
-"""Objectives and their answers in records. No I/O."""
+"""Objectives and checks, and their answers, in records. No I/O."""
 
 from __future__ import annotations
 
+from loadgen.judge.check import Level, Verdict
 from loadgen.percentiles import PERCENTILES
 from loadgen.record.schema.field import field, part
 from loadgen.record.schema.shape import (
@@ -50,4 +51,6 @@ CHECKED = part(
 )
 
 CHECK = object_of({**OBJECTIVE, **CHECKED.shapes})
+CONDITION: Schema = {"expr": TEXT, "level": {"enum": [*map(str, Level)]}}
+ANSWERED: Schema = {**CONDITION, "answer": {"enum": [*map(str, Verdict)]}, "found": TEXT}
 LIMIT: Schema = {"metric": TEXT, "quantile": SHARE, "command": TEXT, "limit_ns": COUNT_OR_NULL}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadgen.record.schema.accounts import COMMANDS, CONNECTIONS, COUNTS, TOTALS, VERDICT
 from loadgen.record.schema.field import field, fields, part, record
 from loadgen.record.schema.latency import CLOCKS, COMMAND_US, LAG, LATENCY
-from loadgen.record.schema.objective import CHECK
+from loadgen.record.schema.objective import ANSWERED, CHECK
 from loadgen.record.schema.progress import BACKLOG
 from loadgen.record.schema.shape import (
     COUNT,
@@ -257,6 +257,13 @@ RESULT = record(
         "slo",
         array_of(CHECK),
         "each objective and what became of it, see below; absent without objectives",
+        optional=True,
+    ),
+    field(
+        "checks",
+        array_of(object_of(ANSWERED)),
+        "each `[[check]]`: `expr` and `level` as configured, the `answer` (`pass`, `fail` or `cannot-tell`), and in "
+        "`found` the values that were compared or why it cannot be told, in words; absent without checks",
         optional=True,
     ),
     field(

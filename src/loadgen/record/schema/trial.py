@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadgen.faults.fault import Layer
+from loadgen.judge.check import Level
 from loadgen.record.schema.field import field, fields, part, record
 from loadgen.record.schema.latency import LATENCY
 from loadgen.record.schema.shape import (
@@ -198,17 +199,19 @@ TRIAL = record(
         array_of(
             object_of(
                 {
-                    "name": {"enum": [*CHECKS]},
+                    "name": {"anyOf": [{"enum": [*CHECKS]}, {"type": "string", "pattern": "^check [0-9]+$"}]},
                     "passed": TRUTH_OR_NULL,
                     "found": TEXT,
                     "limit": TEXT_OR_NULL,
                     "vital": TRUTH,
-                }
+                },
+                {"level": {"enum": [*map(str, Level)]}},
             )
         ),
         "every check that applies, with `name`, `found` and `limit` in words: `passed` is null where it cannot be "
         "told, and `vital` false where the client does "
-        "not expose what the check needs",
+        "not expose what the check needs. Those of the scenario's own `[[check]]` are `check 1` and so on, with the "
+        "expression as `limit` and their `level`",
     ),
     field("phases", map_of(OBSERVED.schema), "what was observed in each phase"),
     field(

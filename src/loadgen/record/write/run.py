@@ -8,6 +8,7 @@ from typing import Any
 from loadgen.compare.shape import Shape
 from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample, per_s
 from loadgen.faults.report import Outage
+from loadgen.judge.check import Check, Checked
 from loadgen.overload import Overload
 from loadgen.plan import Plan, Segment
 from loadgen.record.write.accounts import all_counts, connections, counts, examples, totals, verdict
@@ -58,6 +59,7 @@ def config(event: Configured) -> dict[str, Any]:
         **({"test": plan.test} if plan.test else {}),
         **({"faults": [fault(each) for each in event.faults]} if event.faults else {}),
         "slo": [_objective(objective) for objective in event.judging.slo],
+        **({"checks": [_check(check) for check in event.judging.checks]} if event.judging.checks else {}),
         "verdict_limits": asdict(event.judging.limits),
         "warnings": words(event.warnings),
         "codes": {"warnings": codes(event.warnings)},
@@ -176,7 +178,8 @@ def result(event: Result) -> dict[str, Any]:
         },
         **({"server": _server(event.server)} if event.server is not None else {}),
         "verdict": verdict(event),
-        **({"slo": [_check(check) for check in event.checks]} if event.checks else {}),
+        **({"slo": [_evaluation(check) for check in event.checks]} if event.checks else {}),
+        **({"checks": [_checked(each) for each in event.checked]} if event.checked else {}),
         **({"faults": [report(each, event.began_ns) for each in event.faults]} if event.faults else {}),
         **({"outages": [_outage(each, event.began_ns) for each in event.outages]} if event.faults else {}),
         **({"phases": [_phase(each) for each in event.by_phase]} if event.by_phase else {}),
@@ -262,7 +265,7 @@ def _lag(measured: Snapshot) -> dict[str, Any]:
     }
 
 
-def _check(check: Evaluation) -> dict[str, Any]:
+def _evaluation(check: Evaluation) -> dict[str, Any]:
     return {
         **_objective(check.objective),
         "measured": None if check.measured is None else number(check.measured),
@@ -271,6 +274,14 @@ def _check(check: Evaluation) -> dict[str, Any]:
         "few_samples": check.has_few_samples,
         "failed_share": round(check.failed, 6),
     }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {"expr": text(check.expr), "level": str(check.level)}
+
+
+def _checked(each: Checked) -> dict[str, Any]:
+    return {**_check(each.check), "answer": str(each.verdict), "found": text(each.found)}
 
 
 def _signs(signs: Signs) -> dict[str, Any]:

@@ -186,6 +186,7 @@ def check(of: Check) -> dict[str, Any]:
         "found": text(of.found),
         "limit": text(of.limit) or None,
         "vital": of.vital,
+        **({"level": str(of.level)} if of.level is not None else {}),
     }
 
 

@@ -6,16 +6,18 @@ from datetime import UTC, datetime
 
 from loadgen.escape import printable
 from loadgen.events import NOTHING_MEASURED, Configured, PhaseBegan, Result, Sample, ServerAwaited, per_s
+from loadgen.judge.check import Verdict
 from loadgen.judge.verdict import VerdictLimits
 from loadgen.output.formats.clean import account
 from loadgen.output.formats.clean.search import step_header
 from loadgen.output.paper.columns import PLAIN, WATCHED
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width
 from loadgen.output.paper.page import Page
-from loadgen.output.words import faults, figures, search, sentences, slo
+from loadgen.output.words import checks, faults, figures, search, sentences, slo
 from loadgen.percentiles import IN_ROWS
 from loadgen.phase import Phase
 from loadgen.plan import Plan
+from loadgen.severity import Severity
 from loadgen.slo import Attainment
 from loadgen.units import format_duration
 from loadgen.usage import ServerReport
@@ -31,6 +33,8 @@ _LABELS = {"  ours": "  generator"}
 
 _PHASE_HEADINGS = ("offered", "achieved", "p50", "p99", "errors")
 
+_VERDICT_STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.CANNOT_TELL: "yellow"}
+_SEVERITY_STYLES = {Severity.GOOD: "green", Severity.BREACHED: "bold red", Severity.UNKNOWN: "yellow"}
 _ANSWER_STYLES = {Attainment.MET: "green", Attainment.BREACHED: "bold red", Attainment.UNKNOWN: "yellow"}
 
 
@@ -156,6 +160,7 @@ class Run:
             "",
             *self._by_phase(event),
             *self._objectives(event),
+            *self._checks(event),
             *account.balance(event, self._paint),
             *(self._paint(line, "yellow") for note in sentences.closing(event) for line in fact("note", note)),
             *account.verdict(event, self._paint),
@@ -209,13 +214,27 @@ class Run:
             rows.append(f"{slo.name(check.objective):<{first}}{limit:>{second}}{measured:>{third}}   {answer}")
         return [*rows, ""]
 
+    def _checks(self, event: Result) -> list[str]:
+        """Return the answers to the checks, with an empty line after them; nothing without checks."""
+        if not event.checked:
+            return []
+        lines = [self._paint("answer        check", "bold")]
+        for each in event.checked:
+            said = fact(checks.answer(each), f"{checks.name(each)}: {checks.found(each)}")
+            lines += [self._paint(line, _VERDICT_STYLES[each.verdict]) for line in said]
+        return [*lines, ""]
+
     def _breaches(self, event: Result) -> list[str]:
         answers = {check.answer for check in event.checks}
         worst = next(
             (answer for answer in (Attainment.BREACHED, Attainment.UNKNOWN) if answer in answers), Attainment.MET
         )
-        words = slo.summary(event.checks, figures.grouped)
-        return [self._paint(line, _ANSWER_STYLES[worst]) for line in fact("slo", words)]
+        words, conditions = slo.summary(event.checks, figures.grouped), checks.summary(event.checked)
+        gravest = Severity.gravest(each.severity for each in event.checked)
+        return [
+            *(self._paint(line, _ANSWER_STYLES[worst]) for line in fact("slo", words)),
+            *(self._paint(line, _SEVERITY_STYLES[gravest]) for line in fact("checks", conditions)),
+        ]
 
 
 def _phase(phase: str, plan: Plan | None) -> str:

@@ -116,8 +116,10 @@ class Trial:
         return ["", header, *(line for check in event.checks for line in self._check(check))]
 
     def _check(self, check: Check) -> list[str]:
-        label = f"{check.name:<{_CHECK}}{trials.answer(check):<{_ANSWER}}"
-        limit = f" (limit {check.limit})" if check.limit and check.severity is not Severity.GOOD else ""
+        name = f"{check.name} ({check.level})" if check.level is not None else check.name
+        label = f"{name:<{_CHECK}}{trials.answer(check):<{_ANSWER}}"
+        is_told = check.level is not None or check.severity is not Severity.GOOD
+        limit = f" (limit {check.limit})" if check.limit and is_told else ""
         lines = indented(f"{trials.found(check)}{limit}", len(label), label)
         style = "yellow" if check.severity is Severity.UNKNOWN else _ANSWER_STYLES[check.passed]
         return [self._paint(line, style) for line in lines]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadgen.events import NOTHING_MEASURED, Result
 from loadgen.output.formats.quiet.account import remarks, server
-from loadgen.output.words import faults, figures, slo
+from loadgen.output.words import checks, faults, figures, slo
 from loadgen.percentiles import IN_ROWS
 
 _SHOWN = ("p50", "p99", "p99.9", "max")
@@ -22,7 +22,7 @@ def _measured(event: Result) -> list[str]:
         return [NOTHING_MEASURED.words]
     hits = figures.share(event.measured.hit_rate)
     shown = ((label, figures.quantile(latency, q, figures.latency_word)) for _, label, q in IN_ROWS)
-    objectives = slo.summary(event.checks)
+    objectives, conditions = slo.summary(event.checks), checks.summary(event.checked)
     return [
         f"{event.throughput_per_s:.0f} req/s",
         *([f"{hits}% hit"] if hits != figures.NOTHING else []),
@@ -31,4 +31,5 @@ def _measured(event: Result) -> list[str]:
         *([f"errors={total.not_ok}"] if total.not_ok else []),
         *([f"faults: {faults.summary(event)}"] if event.faults else []),
         *([f"SLO {objectives}"] if objectives else []),
+        *([f"checks {conditions}"] if conditions else []),
     ]

@@ -17,7 +17,7 @@ from loadgen.judge.verdict import VerdictLimits
 from loadgen.output.formats.verbose import account
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
-from loadgen.output.words import faults, figures, search, sentences, slo
+from loadgen.output.words import checks, faults, figures, search, sentences, slo
 from loadgen.percentiles import IN_ROWS
 from loadgen.phase import Phase
 from loadgen.plan import Plan
@@ -175,6 +175,7 @@ def _result(event: Result) -> list[str]:
         *(f"note: {note}" for note in sentences.closing(event) if note != sentences.EMBEDDED),
         *account.verdict(event),
         *(f"slo: {slo.line(check)}" for check in event.checks),
+        *(f"check: {checks.line(each)}" for each in event.checked),
     ]
     table = _latency(event) if total.planned else [NOTHING_MEASURED.words]
     return [*hung(facts), *table, *hung([*phases, *remarks])]

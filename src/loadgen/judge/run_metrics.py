@@ -1,0 +1,252 @@
+"""The names that checks of a run can use, and their values in its Result. Pure; series are told an interval at a time.
+
+A value is that of the measure window. A percentile is of all requests, as in `[slo]`: one that failed exceeds every
+limit. In a series it is of the replies of each interval, as in the rows that outputs show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+
+from loadgen import slo
+from loadgen.events import PhaseCounted, Result, Sample
+from loadgen.faults.report import Outage
+from loadgen.judge.check import Check
+from loadgen.judge.expression.dimension import COUNT, NUMBER, PER_TIME, SHARE, SIZE, TIME
+from loadgen.judge.expression.mistake import Malformed
+from loadgen.judge.expression.parser import parse
+from loadgen.judge.expression.syntax import series_named
+from loadgen.judge.expression.value import AtLeast, Scalar, Series, Unknown
+from loadgen.judge.expression.vocabulary import Axis, Known, Over, Vocabulary
+from loadgen.percentiles import PERCENTILES
+from loadgen.plan import Plan
+from loadgen.snapshot import Snapshot, Tally
+from loadgen.usage import Usage
+
+COMMANDS = ("get", "set", "delete")
+"""The selectors of commands. The protocol "ping" has one command, and no selector."""
+
+_PARTS = ("command", "phase")
+
+_COUNTS: Mapping[str, tuple[str, Callable[[Tally], int]]] = {
+    "requests": ("requests that were planned", lambda tally: tally.planned),
+    "ok": ("good replies", lambda tally: tally.ok),
+    "errors": (
+        "requests without a good reply: an error reply, a timeout, lost, corrupt or unfinished",
+        lambda tally: tally.not_ok,
+    ),
+    "error_replies": ("error replies", lambda tally: tally.errors),
+    "timeouts": ("requests that timed out", lambda tally: tally.timeouts),
+    "lost": ("requests that were in flight when their connection ended", lambda tally: tally.lost),
+    "corrupt": ("requests that were answered by bytes that are no reply to them", lambda tally: tally.corrupt),
+    "unfinished": ("requests that were open when the drain ended", lambda tally: tally.unfinished),
+    "misses": ("requests that did not find their key, or did not store it", lambda tally: tally.misses),
+}
+
+_SERVER: Mapping[str, tuple[Known, Callable[[Usage], float]]] = {
+    "rss": (
+        Known(SIZE, "resident memory of the server that loadgen started", is_scalar=False, over=Over.LEVEL),
+        lambda used: used.rss_bytes,
+    ),
+    "fds": (
+        Known(COUNT, "open files of the server", is_scalar=False, over=Over.LEVEL),
+        lambda used: used.fds,
+    ),
+    "threads": (
+        Known(COUNT, "threads of the server", is_scalar=False, over=Over.LEVEL),
+        lambda used: used.threads,
+    ),
+    "cpu": (
+        Known(NUMBER, "CPUs that the server kept busy: 1 is one CPU", is_scalar=False, over=Over.LEVEL),
+        lambda used: used.cpu_share,
+    ),
+}
+
+NAMES: Mapping[str, Known] = {
+    **{
+        name: Known(TIME, f"{percentile.label} of response time", _PARTS, over=Over.LEVEL)
+        for name, percentile in PERCENTILES.items()
+    },
+    **{name: Known(COUNT, meaning, _PARTS, over=Over.INTERVALS) for name, (meaning, _) in _COUNTS.items()},
+    "throughput": Known(PER_TIME, "good replies per time", _PARTS, over=Over.LEVEL),
+    "hit_rate": Known(SHARE, "share of GETs that found their key", ("phase",), over=Over.LEVEL),
+    "duration": Known(TIME, "length of the measure window, or of a phase as far as it was counted", ("phase",)),
+    "connections_failed": Known(COUNT, "attempts to open a connection that failed, in the whole run"),
+    "reconnects": Known(COUNT, "connections opened in place of others, in the whole run"),
+    **{name: known for name, (known, _) in _SERVER.items()},
+}
+
+OF_FAULTS: Mapping[str, Known] = {
+    "outage": Known(TIME, "from the first failure on a node to the last, for one fault; the longest", ("node",)),
+    "recovered": Known(
+        TIME, "from the end of a fault until its node is back inside its baseline's interval; the longest", ("node",)
+    ),
+}
+
+
+def vocabulary(*, nodes: int, phases: int, has_keys: bool = True, has_faults: bool = False) -> Vocabulary:
+    """Return the names for a run on so many nodes, with so many `[[workload.phase]]`."""
+    axes = {
+        "command": Axis(COMMANDS if has_keys else ()),
+        "phase": Axis(counted="phase", most=phases),
+        "node": Axis(counted="node", most=nodes),
+    }
+    return Vocabulary({**NAMES, **(OF_FAULTS if has_faults else {})}, axes)
+
+
+def vocabulary_of(plan: Plan, *, has_faults: bool) -> Vocabulary:
+    """Return the names for a run of this plan."""
+    return vocabulary(
+        nodes=len(plan.target.endpoints),
+        phases=len(plan.load.phases),
+        has_keys=plan.target.speaks.has_keys,
+        has_faults=has_faults,
+    )
+
+
+class RunMetrics:
+    """The values of one run: told each interval of the measure window, and its Result at the end."""
+
+    def __init__(self, checks: Iterable[Check], plan: Plan) -> None:
+        self._ends_ns = [
+            sum(phase.length_ns for phase in plan.load.phases[: n + 1]) for n in range(len(plan.load.phases))
+        ]
+        self._wanted = {name for check in checks for name in _series_of(check)}
+        self._points: dict[tuple[str, str], list[tuple[int, int, float]]] = {key: [] for key in self._wanted}
+        self._result: Result | None = None
+
+    def add(self, sample: Sample, from_ns: int) -> None:
+        """Take an interval that begins `from_ns` after the window begins."""
+        to_ns = from_ns + sample.interval_ns
+        for (name, command), points in self._points.items():
+            if (value := _in_interval(name, command, sample)) is not None:
+                points.append((from_ns, to_ns, value))
+
+    def of(self, result: Result) -> RunMetrics:
+        """Return the same with the Result, of which values are taken from now on."""
+        self._result = result
+        return self
+
+    # ── Environment ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def scalar(self, name: str, chosen: Mapping[str, str | int]) -> Scalar:
+        result = self._result
+        assert result is not None, "values are asked for after the run"
+        if name in OF_FAULTS:
+            return _of_outages(name, result, chosen.get("node"))
+        match name:
+            case "connections_failed":
+                return Fraction(result.overall.connections.failed)
+            case "reconnects":
+                return Fraction(result.overall.connections.reconnects)
+        if "phase" not in chosen:
+            return _value(name, result.measured, result.duration_ns, str(chosen.get("command", "all")))
+        number = int(chosen["phase"])
+        if number > len(result.by_phase):
+            return Unknown(f"phase {number} was not reached")
+        return _in_phase(name, result.by_phase[number - 1], str(chosen.get("command", "all")), number)
+
+    def series(self, name: str, chosen: Mapping[str, str | int]) -> Series | Unknown:
+        points = self._points[name, str(chosen.get("command", "all"))]
+        if "phase" in chosen:
+            number = int(chosen["phase"])
+            begin_ns, end_ns = (self._ends_ns[number - 2] if number > 1 else 0), self._ends_ns[number - 1]
+            points = [point for point in points if begin_ns <= point[0] and point[1] <= end_ns]
+        if not points and name in _SERVER:
+            return Unknown(f"the server was not watched, so that {name} is not known")
+        since_ns = (points[0][0] if points else 0) if NAMES[name].over is Over.INTERVALS else None
+        return Series(tuple((to_ns, value) for _, to_ns, value in points), since_ns)
+
+
+def _series_of(check: Check) -> Iterable[tuple[str, str]]:
+    """Return the series that a check names, each with a command or `all`."""
+    try:
+        named = series_named(parse(check.expr))
+    except Malformed:
+        return []
+    return [
+        (name.name, next((each.word for each in name.selectors if each.word in COMMANDS), "all"))
+        for name in named
+        if name.name in NAMES
+    ]
+
+
+def _in_interval(name: str, command: str, sample: Sample) -> float | None:
+    """Return a value of one interval; None where it has none."""
+    interval = sample.interval
+    if name in _SERVER:
+        return None if sample.server is None else _SERVER[name][1](sample.server)
+    if name in PERCENTILES:
+        latency = interval.latency(command)
+        return latency.quantile(PERCENTILES[name].quantile) if latency.count else None
+    if name in _COUNTS:
+        return _COUNTS[name][1](interval.tally(command))
+    if name == "throughput":
+        return interval.tally(command).ok / sample.interval_ns
+    return interval.hit_rate
+
+
+def _in_phase(name: str, counted: PhaseCounted, command: str, number: int) -> Scalar:
+    if not counted.counted_ns:
+        return Unknown(f"no whole interval lies within phase {number}")
+    return _value(name, counted.counted, counted.counted_ns, command, counted.counted.tally(command).ok)
+
+
+def _value(name: str, measured: Snapshot, length_ns: int, command: str, ok: int | None = None) -> Scalar:
+    """Return a value of a snapshot over a time. `ok` are the good replies within it, where they are known by then."""
+    if name in PERCENTILES:
+        return _percentile(measured, PERCENTILES[name].quantile, command)
+    tally = measured.tally(command)
+    if name in _COUNTS:
+        return Fraction(_COUNTS[name][1](tally))
+    if name == "duration":
+        return Fraction(length_ns)
+    if name == "throughput":
+        in_time = measured.ok_in_time if command == "all" else tally.ok
+        return Fraction(in_time if ok is None else ok, length_ns) if length_ns else Unknown("nothing was measured")
+    get = measured.tally("get")
+    answered = get.hits + get.misses
+    return Fraction(get.hits, answered) if answered else Unknown("no GET got a good reply")
+
+
+def _percentile(measured: Snapshot, q: float, command: str) -> Scalar:
+    good, rank, requests = slo.ranked(measured, q, command)
+    if not requests:
+        return Unknown("no request was measured" if command == "all" else f"no {command} was measured")
+    if rank > good.count:
+        return AtLeast(None)
+    middle = slo.middle(rank, good)
+    value = good.quantile(middle)
+    least = Fraction(value if q == 1 else slo.least_equivalent(value))
+    return AtLeast(least) if good.is_lower_bound(middle) or value > slo.TABLE_END_NS else least
+
+
+def _of_outages(name: str, result: Result, node: str | int | None) -> Scalar:
+    outages = [each for each in result.outages if node in (None, each.node)]
+    if not outages:
+        return Unknown("no fault came" if node is None else f"no fault came over node {node}")
+    values = [_outage(each) if name == "outage" else _recovered(each, result) for each in outages]
+    unknown = next((value for value in values if isinstance(value, Unknown)), None)
+    if unknown is not None:
+        return unknown
+    bounds = [value.least for value in values if isinstance(value, AtLeast)]
+    known = [value for value in values if isinstance(value, Fraction)]
+    longest = max([*known, *(bound for bound in bounds if bound is not None)])
+    return AtLeast(longest) if bounds else longest
+
+
+def _outage(outage: Outage) -> Scalar:
+    return Fraction(outage.lasted_ns or 0)
+
+
+def _recovered(outage: Outage, result: Result) -> Scalar:
+    """Return the time back; where the node was not back, at least the time for which it was watched."""
+    if not outage.has_baseline:
+        return Unknown(f"node {outage.node} has no baseline to be back inside of")
+    if outage.ended_ns is None:
+        return Unknown(f"a fault on node {outage.node} did not end")
+    if outage.recovered_ns is not None:
+        return Fraction(outage.recovered_ns)
+    until_ns = outage.until_ns or result.began_ns + result.duration_ns
+    return AtLeast(Fraction(max(0, until_ns - outage.ended_ns)))

@@ -1,0 +1,89 @@
+"""[[check]]: the keys it takes, the checks it comes to, and everything that is wrong with their texts, at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from config_problems import found, problems
+
+from loadgen.config import judging, load
+from loadgen.config.scenario_file import scenario_of
+from loadgen.errors import ConfigError
+from loadgen.judge.check import Check, Level
+
+FAULT = '[[fault]]\nkind = "kill"\nat = "5s"\n'
+
+
+def checks(*exprs: str) -> str:
+    return "".join(f"[[check]]\nexpr = '{expr}'\n" for expr in exprs)
+
+
+def test_a_check_must_hold_unless_it_is_nice(tmp_path: Path) -> None:
+    path = tmp_path / "bench.toml"
+    path.write_text(f'{checks("p99 < 5ms", "errors == 0")}level = "nice"\n')
+    assert judging(load(path)).checks == (Check("p99 < 5ms"), Check("errors == 0", Level.NICE))
+
+
+def test_all_mistakes_of_all_checks_are_found_at_once_with_their_columns(tmp_path: Path) -> None:
+    text = checks("p98 < 5 and errors < 1 %", "p99 < 5ms", "(p99", "rss < 1GB")
+    assert problems(tmp_path, text) == [
+        "bench.toml:2:1: check[0].expr: column 1: there is no p98 here; did you mean p99?",
+        "bench.toml:2:1: check[0].expr: column 22: errors is a count, and 1 % is a share: they cannot be compared; "
+        "divide the count by what it is a share of, such as errors / requests",
+        'bench.toml:6:1: check[2].expr: column 5: the end where ")" is expected, for "(" in column 1',
+        "bench.toml:8:1: check[3].expr: column 1: rss is a series; write a value of it, such as max(rss) or last(rss)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (checks("p98 < 5ms"), "unknown-name"),
+        (checks("p99[fault] < 5ms"), "unknown-name"),
+        (checks("p99 < 5"), "no-condition"),
+        (checks("p99 <"), "no-condition"),
+        (checks("outage < 5s"), "unknown-name"),
+        (FAULT + checks("outage[node 2] < 5s"), "no-condition"),
+        (checks("p99[phase 1] < 5ms"), "no-condition"),
+        ('[target]\nprotocol = "ping"\n' + checks("p99[get] < 5ms"), "unknown-name"),
+        ('[[check]]\nexpr = "p99 < 5ms"\nlevel = "may"\n', "no-choice"),
+        ("[[check]]\nexpr = 5\n", "wrong-type"),
+        ('[[check]]\nlevel = "must"\n', "missing"),
+        ('[[check]]\nexpr = "p99 < 5ms"\nname = "x"\n', "unknown"),
+        ("[workload.saturation_search]\n" + checks("p99 < 5ms"), "never-judged"),
+    ],
+)
+def test_a_bad_check_is_refused(tmp_path: Path, text: str, code: str) -> None:
+    assert [code for _, code in found(tmp_path, text)] == [code]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FAULT + checks("outage[node 1] < 5s and recovered < 10s"),
+        '[[workload.phase]]\nrate = 100\nfor = "5s"\n' + checks("p99[phase 1, get] < 5ms"),
+    ],
+)
+def test_names_are_those_of_what_the_configuration_has(tmp_path: Path, text: str) -> None:
+    assert found(tmp_path, text) == []
+
+
+def test_a_scenario_has_checks_with_the_names_of_a_trial() -> None:
+    scenario = scenario_of(f"title = 'x'\nnodes = 2\n{checks('p99[fault, node 2] < 50ms')}", "mine", "mine.toml")
+    assert scenario.checks == (Check("p99[fault, node 2] < 50ms"),)
+    assert scenario.quick().checks == scenario.checks
+
+
+def test_all_mistakes_in_the_checks_of_a_scenario_are_found_at_once() -> None:
+    text = (
+        f"title = 'x'\nnodes = 2\n{checks('p99[fault, node 3] < 50', 'leakd == 0')}level = 'may'\n[[check]]\nexpr = 1\n"
+    )
+    with pytest.raises(ConfigError) as error:
+        scenario_of(text, "mine", "mine.toml")
+    assert error.value.problems == [
+        "mine.toml:4:1: check[0].expr: column 12: there is no node 3; they are 1 to 2",
+        "mine.toml:6:1: check[1].expr: column 1: there is no leakd here; did you mean leaked?",
+        'mine.toml:7:1: check[1].level: must be one of "must", "nice", not "may"',
+        "mine.toml:9:1: check[2].expr: must be text in quotes, not 1",
+    ]
