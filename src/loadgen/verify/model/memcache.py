@@ -1,0 +1,207 @@
+"""The model of a memcache server: what each command answers, at a time that is told.
+
+A command is the words of its line, and the value at the place of its length: `(b"set", key, flags, exptime, value)`,
+`(b"cas", key, flags, exptime, value, unique)`, `(b"get", key, …)`. As the unique numbers of servers differ, the word
+`last` is the one that this connection saw last for the key. Source: memcached's protocol.txt and memcached 1.6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from loadgen.verify.model.failed import CommandError
+from loadgen.verify.reply import Error, Reply, Status
+
+LAST = b"last"
+"""In the place of a unique number: the one that the connection saw last for the key; 0 where it saw none."""
+
+_MOST_RELATIVE_S = 60 * 60 * 24 * 30
+"""An exptime above this is a Unix time."""
+_NS_PER_S = 1_000_000_000
+_NUMBERS = 1 << 64
+
+_DELTA = re.compile(rb"[0-9]{1,20}\Z")
+# As strtoull reads it: what follows a space does not matter.
+_NUMBER = re.compile(rb"\s*\+?([0-9]+)(?:\s|\Z)")
+_LONGEST_NUMBER = 22
+
+STORED, NOT_STORED, EXISTS = Status(b"STORED"), Status(b"NOT_STORED"), Status(b"EXISTS")
+NOT_FOUND, DELETED, TOUCHED = Status(b"NOT_FOUND"), Status(b"DELETED"), Status(b"TOUCHED")
+
+_BAD_FORMAT = CommandError(b"CLIENT_ERROR bad command line format")
+_NOT_A_NUMBER = CommandError(b"CLIENT_ERROR cannot increment or decrement non-numeric value")
+_BAD_DELTA = CommandError(b"CLIENT_ERROR invalid numeric delta argument")
+_BAD_EXPTIME = CommandError(b"CLIENT_ERROR invalid exptime argument")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a key holds."""
+
+    flags: int
+    value: bytes
+    expires_ns: int | None
+    """In Unix time; None: never."""
+    unique: int
+
+
+class Model:
+    """A memcache server."""
+
+    def __init__(self) -> None:
+        self._items: dict[bytes, Item] = {}
+        self._unique = 0
+        self._now_ns = 0
+        self._seen: dict[tuple[int, bytes], int] = {}
+
+    def ask(self, command: Sequence[bytes], now_ns: int, connection: int = 0) -> Reply:
+        """Return the reply to a command that is carried out at a Unix time, on one of any number of connections.
+
+        A retrieval is answered with an array of items: key, flags, value and, for gets and gats, the unique number.
+        """
+        self._now_ns = now_ns
+        name, *args = command
+        try:
+            if name == b"cas" and args[-1] == LAST:
+                args[-1] = b"%d" % self._seen.get((connection, args[0]), 0)
+            reply = _HANDLERS[name](self, args)
+        except CommandError as error:
+            return Error(error.text)
+        if name in (b"gets", b"gats"):
+            found = ((key, self._items[key]) for key in args if key in self._items)
+            self._seen.update(((connection, key), item.unique) for key, item in found)
+        return reply
+
+    def _find(self, key: bytes) -> Item | None:
+        found = self._items.get(key)
+        if found is not None and found.expires_ns is not None and found.expires_ns <= self._now_ns:
+            del self._items[key]
+            return None
+        return found
+
+    def _put(self, key: bytes, item: Item) -> Reply:
+        self._unique += 1
+        self._items[key] = replace(item, unique=self._unique)
+        return STORED
+
+    def _expires_ns(self, text: bytes) -> int | None:
+        try:
+            exptime = int(text)
+        except ValueError:
+            raise _BAD_FORMAT from None
+        if exptime == 0:
+            return None
+        if exptime < 0:
+            return 0
+        return exptime * _NS_PER_S + (self._now_ns if exptime <= _MOST_RELATIVE_S else 0)
+
+    def _given(self, args: Sequence[bytes]) -> tuple[bytes, Item, Item | None]:
+        """Return the key, the item and the item so far of a command that stores."""
+        key, flags, exptime, value = args[:4]
+        if not flags.isdigit() or int(flags) >= 1 << 32:
+            raise _BAD_FORMAT
+        return key, Item(int(flags), value, self._expires_ns(exptime), 0), self._find(key)
+
+    def set(self, args: Sequence[bytes]) -> Reply:
+        key, item, _ = self._given(args)
+        return self._put(key, item)
+
+    def add(self, args: Sequence[bytes]) -> Reply:
+        key, item, old = self._given(args)
+        return self._put(key, item) if old is None else NOT_STORED
+
+    def replace(self, args: Sequence[bytes]) -> Reply:
+        key, item, old = self._given(args)
+        return self._put(key, item) if old is not None else NOT_STORED
+
+    def append(self, args: Sequence[bytes]) -> Reply:
+        # The flags and the exptime of these two are ignored.
+        key, item, old = self._given(args)
+        return NOT_STORED if old is None else self._put(key, replace(old, value=old.value + item.value))
+
+    def prepend(self, args: Sequence[bytes]) -> Reply:
+        key, item, old = self._given(args)
+        return NOT_STORED if old is None else self._put(key, replace(old, value=item.value + old.value))
+
+    def cas(self, args: Sequence[bytes]) -> Reply:
+        key, item, old = self._given(args)
+        if not args[4].isdigit():
+            raise _BAD_FORMAT
+        if old is None:
+            return NOT_FOUND
+        return self._put(key, item) if old.unique == int(args[4]) else EXISTS
+
+    def get(self, args: Sequence[bytes]) -> Reply:
+        found = ((key, self._find(key)) for key in args)
+        return tuple((key, item.flags, item.value) for key, item in found if item is not None)
+
+    def gets(self, args: Sequence[bytes]) -> Reply:
+        found = ((key, self._find(key)) for key in args)
+        return tuple((key, item.flags, item.value, item.unique) for key, item in found if item is not None)
+
+    def gat(self, args: Sequence[bytes]) -> Reply:
+        touched = ((key, self._touch(key, args[0])) for key in args[1:])
+        return tuple((key, item.flags, item.value) for key, item in touched if item is not None)
+
+    def gats(self, args: Sequence[bytes]) -> Reply:
+        touched = ((key, self._touch(key, args[0])) for key in args[1:])
+        return tuple((key, item.flags, item.value, item.unique) for key, item in touched if item is not None)
+
+    def touch(self, args: Sequence[bytes]) -> Reply:
+        return TOUCHED if self._touch(*args) is not None else NOT_FOUND
+
+    def _touch(self, key: bytes, exptime: bytes) -> Item | None:
+        """Give a key an exptime, and return what it holds. Its unique number stays."""
+        if not re.match(rb"-?[0-9]+\Z", exptime):
+            raise _BAD_EXPTIME
+        item = self._find(key)
+        if item is not None:
+            self._items[key] = replace(item, expires_ns=self._expires_ns(exptime))
+        return item
+
+    def delete(self, args: Sequence[bytes]) -> Reply:
+        if self._find(args[0]) is None:
+            return NOT_FOUND
+        del self._items[args[0]]
+        return DELETED
+
+    def incr(self, args: Sequence[bytes]) -> Reply:
+        return self._add(args, lambda value, delta: (value + delta) % _NUMBERS)
+
+    def decr(self, args: Sequence[bytes]) -> Reply:
+        return self._add(args, lambda value, delta: max(0, value - delta))
+
+    def _add(self, args: Sequence[bytes], combined: Callable[[int, int], int]) -> Reply:
+        key, amount = args
+        if not _DELTA.match(amount) or int(amount) >= _NUMBERS:
+            raise _BAD_DELTA
+        item = self._find(key)
+        if item is None:
+            return NOT_FOUND
+        number = _NUMBER.match(item.value)
+        if number is None or int(number[1]) >= _NUMBERS or len(item.value) > _LONGEST_NUMBER:
+            raise _NOT_A_NUMBER
+        value = combined(int(number[1]), int(amount))
+        # A number that has become shorter keeps its length, with spaces behind it.
+        self._put(key, replace(item, value=(b"%d" % value).ljust(len(item.value))))
+        return value
+
+
+_HANDLERS: dict[bytes, Callable[[Model, Sequence[bytes]], Reply]] = {
+    b"get": Model.get,
+    b"gets": Model.gets,
+    b"gat": Model.gat,
+    b"gats": Model.gats,
+    b"set": Model.set,
+    b"add": Model.add,
+    b"replace": Model.replace,
+    b"append": Model.append,
+    b"prepend": Model.prepend,
+    b"cas": Model.cas,
+    b"incr": Model.incr,
+    b"decr": Model.decr,
+    b"touch": Model.touch,
+    b"delete": Model.delete,
+}
