@@ -1,0 +1,1 @@
+"""Groups of commands, from which the operations of a case are drawn."""
