@@ -1,0 +1,157 @@
+"""Subjects by the words that name them on a command line, brought up and taken down.
+
+A subject is a server that loadgen starts (redis, valkey, memcached, builtin, fakeredis), the model, or an address.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from loadgen.errors import TargetError, UsageError
+from loadgen.escape import printable
+from loadgen.events import Progress
+from loadgen.faults.interpreter import FaultError
+from loadgen.faults.surroundings import surroundings_for
+from loadgen.plan import Endpoint, Target
+from loadgen.protocol import PROTOCOLS, Wire
+from loadgen.server_plan import ServerPlan, builtin, loopback
+from loadgen.target.server import ManagedServer
+from loadgen.verify.subject.fake import FakeredisSubject
+from loadgen.verify.subject.of_model import ModelSubject
+from loadgen.verify.subject.server import ServerSubject
+from loadgen.verify.subject.subject import Restart, Subject
+
+Emit = Callable[[Progress], None]
+
+AUTO = "auto"
+"""The first of `FIRST` that is installed."""
+
+WORDS = ("redis", "valkey", "memcached", "builtin", "model", "fakeredis")
+"""The words that name a subject, beside an address."""
+
+SUBJECTS = f"{', '.join(WORDS)}, HOST:PORT or memcache://HOST:PORT"
+"""What a command line may name, in words."""
+
+FIRST = {Wire.RESP: ("redis", "valkey", "builtin"), Wire.MEMCACHE: ("memcached", "builtin")}
+"""What `auto` tries, in order; the built-in server is always there."""
+
+_PROGRAMS = {"redis": "redis-server", "valkey": "valkey-server", "memcached": "memcached"}
+_OWN_WIRE = {"redis": Wire.RESP, "valkey": Wire.RESP, "fakeredis": Wire.RESP, "memcached": Wire.MEMCACHE}
+
+_REDIS = ("--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--daemonize", "no", "--save", "")
+# DEBUG DIGEST-VALUE, by which two servers compare what they hold.
+_DEBUG = ("--enable-debug-command", "local")
+_DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+_MEMCACHED = ("-l", "{host}", "-p", "{port}", "-U", "0", "-u", "nobody", "-m", "64")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A subject, as words."""
+
+    word: str
+    wire: Wire
+    durable: bool = False
+    """True: every write is durable before its reply, and the server can be restarted with its data, where it can."""
+
+    @property
+    def can_restart(self) -> bool:
+        """True for a server that loadgen starts and that has files."""
+        return self.word in ("redis", "valkey")
+
+
+def wire_of(word: str, other: str = "") -> Wire:
+    """Return the protocol of a subject, that of the subject beside it where it speaks both. Raises UsageError.
+
+    An address speaks RESP, or memcache where it is written `memcache://HOST:PORT`.
+    """
+    for each in (word, other):
+        if each in _OWN_WIRE:
+            return _OWN_WIRE[each]
+        if each not in ("", AUTO, *WORDS):
+            return address(each).speaks.wire
+    return Wire.RESP
+
+
+def checked(word: str) -> str:
+    """Return a word that names a subject. Raises UsageError for any other."""
+    if word != AUTO and word not in WORDS:
+        address(word)
+    return word
+
+
+def address(word: str) -> Target:
+    """Return the server at an address such as 127.0.0.1:6379 or memcache://127.0.0.1. Raises UsageError."""
+    scheme, _, rest = word.rpartition("://")
+    protocol = {"": "resp", "redis": "resp", "valkey": "resp", "memcache": "memcache"}.get(scheme)
+    host, colon, port = rest.rpartition(":")
+    if not colon or "]" in port:
+        host, port = rest, str(PROTOCOLS[protocol].port) if protocol else ""
+    host = host.removeprefix("[").removesuffix("]")
+    if protocol is None or not host or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        raise UsageError(
+            f'"{printable(word, 60)}" is no server to verify: write {", ".join(WORDS)}, an address such as '
+            "127.0.0.1:6379, or memcache://127.0.0.1:11211."
+        )
+    if not colon and scheme == "" and "." not in host and host != "localhost":
+        raise UsageError(
+            f'"{printable(word, 60)}" is no server to verify: write {", ".join(WORDS)}, or an address with its port.'
+        )
+    return Target(protocol, (Endpoint(host, int(port), host),))
+
+
+def resolved(word: str, wire: Wire) -> str:
+    """Return the subject that `auto` is on this machine, and any other word as it is."""
+    if word != AUTO:
+        return word
+    return next(each for each in FIRST[wire] if each == "builtin" or shutil.which(_PROGRAMS[each]))
+
+
+@contextlib.contextmanager
+def opened(wanted: Wanted, emit: Emit) -> Iterator[Subject]:
+    """Bring up a subject, which ends on exit. Raises TargetError when it cannot be brought up."""
+    if wanted.word == "model":
+        yield ModelSubject(wanted.wire)
+        return
+    if wanted.word == "fakeredis":
+        yield FakeredisSubject()
+        return
+    if wanted.word not in WORDS:
+        target = address(wanted.word)
+        with contextlib.closing(ServerSubject(wanted.word, target)) as subject:
+            if not subject.answers():
+                [endpoint] = target.endpoints
+                raise TargetError(
+                    f"No server answers at {endpoint.address}:{endpoint.port} in {target.protocol}: start it, or "
+                    "correct the address."
+                )
+            yield subject
+        return
+    plan, restarts = _plan(wanted)
+    with ManagedServer(plan, emit) as server:
+        target = replace(plan.target, endpoints=(Endpoint(server.host, server.port, server.host),))
+        with contextlib.closing(ServerSubject(wanted.word, target, server, restarts)) as subject:
+            yield subject
+
+
+def _plan(wanted: Wanted) -> tuple[ServerPlan, frozenset[Restart]]:
+    """Return the server's plan, and how it can be restarted with its data."""
+    protocol = "resp" if wanted.wire is Wire.RESP else "memcache"
+    if wanted.word == "builtin":
+        return builtin(protocol, name="builtin"), frozenset()
+    program = _PROGRAMS[wanted.word]
+    if shutil.which(program) is None:
+        raise TargetError(f"{program} is not in PATH: install it, or name another server or an address.")
+    if wanted.word == "memcached":
+        return ServerPlan("memcached", (program, *_MEMCACHED), loopback(protocol)), frozenset()
+    if not wanted.durable:
+        return ServerPlan(wanted.word, (program, *_REDIS, *_DEBUG), loopback(protocol)), frozenset()
+    plan = ServerPlan(wanted.word, (program, *_REDIS, *_DURABLE), loopback(protocol))
+    try:
+        return replace(plan, surroundings=surroundings_for(["power_cut"])), frozenset(Restart)
+    except FaultError:
+        # Without a C compiler there is no library that knows what is durable: a power cut cannot be made.
+        return plan, frozenset((Restart.KILL,))

@@ -1,0 +1,182 @@
+"""A server as a subject, asked over connections of its own: RESP in pipelines, memcache one command at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from loadgen.errors import TargetError
+from loadgen.faults.disk.crash import PowerCut
+from loadgen.faults.fault import Fault, Layer
+from loadgen.plan import Endpoint, Target
+from loadgen.protocol import Wire
+from loadgen.target.server import ManagedServer
+from loadgen.target.talk.conversation import Conversation, NoAnswerError
+from loadgen.target.talk.identity import identify
+from loadgen.verify.reply import NoReply, Reply
+from loadgen.verify.step import Step
+from loadgen.verify.subject import memcache, resp
+from loadgen.verify.subject.subject import Capabilities, Restart
+
+PATIENCE_S = 5.0
+"""The longest time for a connection, and for the replies to one pipeline."""
+
+_LONGEST_PIPELINE = 64
+"""Commands that are sent before their replies are read: with small values, less than the sockets' buffers hold."""
+_LONGEST_PIPELINE_BYTES = 32768
+
+_STATEFUL = frozenset((b"MULTI", b"WATCH", b"GETS", b"GATS"))
+"""Commands after which a connection is in another state than a fresh one."""
+
+_UNBOUNDED = 1 << 62
+"""A conversation goes on over all cases. The decoders bound each reply."""
+
+
+class _Channel(Protocol):
+    """One connection to a server."""
+
+    def ask(self, steps: Sequence[Step]) -> Iterator[Reply]:
+        """Yield the reply to each step, all on this connection.
+
+        Raises NoAnswerError, and NotRespError or NotMemcacheError.
+        """
+
+    def close(self) -> None: ...
+
+
+class _RespChannel:
+    """RESP: all commands are sent before the replies are read."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._conversation = Conversation(endpoint.address, endpoint.port, PATIENCE_S, _UNBOUNDED)
+        self._conversation.__enter__()
+        self._decoder = resp.Decoder()
+
+    def ask(self, steps: Sequence[Step]) -> Iterator[Reply]:
+        self._conversation.allow(PATIENCE_S)
+        self._conversation.tell(b"".join(resp.encoded(step.command) for step in steps))
+        for _ in steps:
+            while (reply := self._decoder.reply()) is None:
+                self._decoder.feed(self._conversation.hear())
+            yield reply
+
+    def close(self) -> None:
+        self._conversation.__exit__(None, None, None)
+
+
+class _MemcacheChannel:
+    """memcache: the reply to each command is read before the next is sent, which may depend on it."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._conversation = Conversation(endpoint.address, endpoint.port, PATIENCE_S, _UNBOUNDED)
+        self._conversation.__enter__()
+        self._talk = memcache.Talk()
+
+    def ask(self, steps: Sequence[Step]) -> Iterator[Reply]:
+        for step in steps:
+            self._conversation.allow(PATIENCE_S)
+            self._conversation.tell(self._talk.encoded(step.command))
+            while (reply := self._talk.feed(self._conversation.hear())) is None:
+                pass
+            yield reply
+
+    def close(self) -> None:
+        self._conversation.__exit__(None, None, None)
+
+
+class ServerSubject:
+    """A server at an address, or one that loadgen has started and can restart."""
+
+    def __init__(
+        self,
+        name: str,
+        target: Target,
+        managed: ManagedServer | None = None,
+        restarts: frozenset[Restart] = frozenset(),
+    ) -> None:
+        self.name = name
+        self.wire = target.speaks.wire
+        self.capabilities = Capabilities(restarts)
+        self.identity = identify(target) or name
+        self._target = target
+        self._managed = managed
+        self._channels: dict[int, _Channel] = {}
+        self._used: set[int] = set()
+        """The connections with a state that the next case must not see."""
+
+    def ask(self, steps: Sequence[Step]) -> list[Reply]:
+        replies: list[Reply] = []
+        self._used.update(step.connection for step in steps if step.command[0].upper() in _STATEFUL)
+        try:
+            for pipeline in _pipelines(steps):
+                for reply in self._channel(pipeline[0].connection).ask(pipeline):
+                    replies.append(reply)
+                if pipeline[-1].wait_ms:
+                    time.sleep(pipeline[-1].wait_ms / 1000)
+        except NoAnswerError as error:
+            self.close()
+            replies += [NoReply(error.words)] * (len(steps) - len(replies))
+        except (resp.NotRespError, memcache.NotMemcacheError) as error:
+            self.close()
+            replies += [NoReply(f"it answered {error}")] * (len(steps) - len(replies))
+        return replies
+
+    def reset(self, keys: Sequence[bytes]) -> None:
+        for number in self._used & self._channels.keys():
+            self._channels.pop(number).close()
+        self._used.clear()
+        if self._managed is not None and self._managed.has_ended():
+            self._managed.restart(empty=True)
+        commands: list[tuple[bytes, ...]]
+        commands = [(b"DEL", *keys)] if self.wire is Wire.RESP else [(b"delete", key) for key in keys]
+        for reply in self.ask([Step(command) for command in commands]):
+            if isinstance(reply, NoReply):
+                raise TargetError(f"{self.name} does not answer: {reply.words}.")
+
+    def answers(self) -> bool:
+        """True when the server answers a question of its protocol."""
+        question = (b"PING",) if self.wire is Wire.RESP else (b"get", b"{loadgen}:a")
+        return not any(isinstance(reply, NoReply) for reply in self.ask([Step(question)]))
+
+    def restart(self, how: Restart) -> int:
+        assert self._managed is not None
+        self.close()
+        if how is Restart.KILL:
+            self._managed.restart()
+            return 0
+        cut = PowerCut(self._managed, Fault("power_cut", Layer.DISK))
+        cut.end()
+        return cut.bytes_lost
+
+    def close(self) -> None:
+        """Close every connection."""
+        for channel in self._channels.values():
+            channel.close()
+        self._channels.clear()
+
+    def _channel(self, number: int) -> _Channel:
+        if number not in self._channels:
+            [endpoint] = self._target.endpoints
+            made = _RespChannel(endpoint) if self.wire is Wire.RESP else _MemcacheChannel(endpoint)
+            self._channels[number] = made
+        return self._channels[number]
+
+
+def _pipelines(steps: Sequence[Step]) -> Iterator[list[Step]]:
+    """Return the steps in parts that can be sent at once: on one connection, and with a wait only at the end."""
+    pipeline, size = list[Step](), 0
+    for step in steps:
+        length = sum(map(len, step.command))
+        if pipeline and (
+            pipeline[-1].wait_ms
+            or pipeline[-1].connection != step.connection
+            or len(pipeline) == _LONGEST_PIPELINE
+            or size + length > _LONGEST_PIPELINE_BYTES
+        ):
+            yield pipeline
+            pipeline, size = [], 0
+        pipeline.append(step)
+        size += length
+    if pipeline:
+        yield pipeline
