@@ -201,7 +201,15 @@ verify.ended ← units severity reason events verify.case
 verify.replay ← escape verify.tape verify.case verify.artifact
 verify.campaign ← units errors severity reason events verify.tape verify.case verify.shrink verify.artifact verify.ended
     verify.replay
-verify.kinds ← errors escape events verify.case
+verify.reply ← escape
+verify.step ← verify.reply
+verify.model ← verify.reply
+verify.grammar ← verify.tape verify.reply verify.step verify.model
+verify.comparison ← protocol verify.reply verify.step
+verify.subject ← protocol errors escape plan server_plan events faults.disk faults.fault faults.interpreter
+    faults.surroundings target.talk target verify.reply verify.step verify.model
+verify.kinds ← protocol errors escape events verify.tape verify.case verify.reply verify.step verify.model
+    verify.grammar verify.comparison verify.subject
 verify.bank ← errors escape verify.tape verify.kinds
 
 # The memcache client: state machines without clock and socket, but for the shell (`client.client`).
@@ -288,7 +296,7 @@ cli.verbs ← units protocol errors escape severity server_plan server.builtin c
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
     faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
-    verify.campaign verify.bank
+    verify.campaign verify.bank verify.subject
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry
@@ -337,6 +345,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 # They are told time and bytes, so that a simulated world can run them.
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")}
 SANS_IO |= {"verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
+SANS_IO |= {"verify.reply", "verify.step", "verify.model", "verify.grammar", "verify.comparison"}
 WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api"}
 WORLD = {"asyncio", "socket", "ssl", "select", "selectors", "threading", "random", "os"}
 CLOCKS = {"time", "datetime", "libc.time", "posix.time", "cpython.time"}

@@ -22,6 +22,8 @@ GROUPS = {
         "chaos": "put a client on trial under faults",
     },
     "verify": {
+        "properties": "hold a server's replies to drawn commands against a model",
+        "oracle": "ask two servers the same, and report where they differ",
         "replay": "run one case again, from its seed or its artifact",
         "seeds": "keep the seeds of failures, and run them again",
     },

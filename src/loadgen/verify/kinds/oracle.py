@@ -1,0 +1,116 @@
+"""The oracle: two servers are asked the same, and their replies must agree. A kind for each group of commands."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+
+from loadgen.errors import UsageError
+from loadgen.protocol import Wire
+from loadgen.verify.case import Outcome, Verdict
+from loadgen.verify.comparison import Comparison
+from loadgen.verify.grammar import state
+from loadgen.verify.grammar.arguments import KEYS
+from loadgen.verify.grammar.groups import GROUPS, Group
+from loadgen.verify.grammar.memcache import MEMCACHE_GROUPS
+from loadgen.verify.kinds.asked import Compared, final_state, missing
+from loadgen.verify.kinds.suite import Emit, Opened, Suite
+from loadgen.verify.reply import Error
+from loadgen.verify.step import Step
+from loadgen.verify.subject import named
+from loadgen.verify.subject.subject import Subject
+from loadgen.verify.tape import OPERATION, Tape
+
+OPERATIONS = 50
+"""The operations of a case."""
+
+PREFIX = "oracle_"
+
+_DIGEST = (b"DEBUG", b"DIGEST-VALUE", *KEYS)
+
+
+class OracleKind:
+    """The commands of one group. What the reference answers is right."""
+
+    def __init__(self, group: Group, reference: Subject, subject: Subject) -> None:
+        self.name = PREFIX + group.name
+        self._reference = reference
+        self._subject = subject
+        self._group = group
+        self._absent = frozenset[bytes]()
+        self._digests = False
+        if reference.wire is Wire.RESP:
+            asked = (*group.commands, *state.COMMANDS)
+            self._absent = missing(reference, asked) | missing(subject, asked)
+            self._digests = all(not isinstance(each.ask([Step(_DIGEST)])[0], Error) for each in (reference, subject))
+
+    @property
+    def not_compared(self) -> tuple[bytes, ...]:
+        """The commands of the group that one of the servers does not have."""
+        return tuple(name for name in self._group.commands if name in self._absent)
+
+    def _comparison(self) -> Comparison:
+        one_null = self._reference.capabilities.one_null or self._subject.capabilities.one_null
+        return Comparison(self._reference.wire, one_null=one_null)
+
+    def run(self, tape: Tape) -> Outcome:
+        group = self._group
+        if group.rows[0].name in self._absent:
+            words = f"one of the servers has no {group.rows[0].name.decode()}, which {group.name} rest on"
+            return Outcome(Verdict.SKIPPED, message=words)
+        group = group.without(self._absent)
+        self._reference.reset(KEYS)
+        self._subject.reset(KEYS)
+        steps = [group.drawn(tape) for _ in tape.several(OPERATION, OPERATIONS)]
+        right = f"as {self._reference.name} answered"
+        compared = Compared(self.name, "both servers answer alike", self._comparison())
+        if not compared.add(steps, self._reference.ask(steps), self._subject.ask(steps), right):
+            return compared.outcome()
+        if self._reference.wire is Wire.RESP:
+            for both in final_state(KEYS, self._absent, self._reference.ask, self._subject.ask):
+                if not compared.add(*both, right):
+                    return compared.outcome()
+        if self._digests:
+            digest = [Step(_DIGEST)]
+            compared.add(digest, self._reference.ask(digest), self._subject.ask(digest), right)
+        return compared.outcome()
+
+
+def spoken(kinds: Sequence[str], options: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the kinds whose commands the two servers speak. Raises UsageError when there is none."""
+    wire = _wire(options)
+    found = tuple(kind for kind in kinds if (kind.removeprefix(PREFIX) in MEMCACHE_GROUPS) is (wire is Wire.MEMCACHE))
+    if not found:
+        raise UsageError(f"{options['redis']} and {options['subject']} speak {wire}, and no group named is of that.")
+    return found
+
+
+def _wire(options: Mapping[str, str]) -> Wire:
+    """Return the protocol of both servers. Raises UsageError when they have none in common."""
+    words = [named.checked(options[option]) for option in ("redis", "subject")]
+    wire, other = named.wire_of(*words), named.wire_of(*words[::-1])
+    if wire is not other:
+        raise UsageError(f"{words[0]} speaks {wire}, and {words[1]} {other}: name two servers of one protocol.")
+    return wire
+
+
+@contextlib.contextmanager
+def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
+    wire = _wire(options)
+    reference, subject = (named.resolved(options[option], wire) for option in ("redis", "subject"))
+    with (
+        named.opened(named.Wanted(reference, wire), emit) as one,
+        named.opened(named.Wanted(subject, wire), emit) as two,
+    ):
+        groups = [_GROUPS[kind.removeprefix(PREFIX)] for kind in spoken(kinds, options)]
+        yield Opened([OracleKind(group, one, two) for group in groups], f"{one.identity} × {two.identity}")
+
+
+_GROUPS = {**GROUPS, **MEMCACHE_GROUPS}
+
+SUITE = Suite(
+    "oracle",
+    tuple(PREFIX + name for name in _GROUPS),
+    _opened,
+    {"redis": named.AUTO, "subject": "builtin"},
+)
