@@ -18,7 +18,9 @@ from loadgen.verify import kinds
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the suite known, and `loadgen planted` a verb, until the test ends."""
+    """Make the suite the only one that is known, and `loadgen planted` a verb, until the test ends."""
+    for name in [*kinds.SUITES]:
+        monkeypatch.delitem(kinds.SUITES, name)
     monkeypatch.setitem(kinds.SUITES, PLANTED.name, PLANTED)
     for module in (replay, seeds_verb):
         monkeypatch.setattr(module, "SYNTAX", module.syntax(kinds.SUITES))
