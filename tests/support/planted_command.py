@@ -17,10 +17,13 @@ from loadgen.cli.verbs import seeds as seeds_verb
 from loadgen.verify import kinds
 
 
+SHIPPED = tuple(kinds.SUITES)
+
+
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the suite the only one that is known, and `loadgen planted` a verb, until the test ends."""
-    for name in [*kinds.SUITES]:
-        monkeypatch.delitem(kinds.SUITES, name)
+    """Make the suite known in place of those that come with loadgen, and `loadgen planted` a verb, until the test ends."""
+    for name in SHIPPED:
+        monkeypatch.delitem(kinds.SUITES, name, raising=False)
     monkeypatch.setitem(kinds.SUITES, PLANTED.name, PLANTED)
     for module in (replay, seeds_verb):
         monkeypatch.setattr(module, "SYNTAX", module.syntax(kinds.SUITES))
