@@ -34,6 +34,7 @@ GIVEN: dict[str, Any] = {
     "cpu_list": "0",
     "seed": 42,
     "slo": {"p99": "1ms", "get": {"p50": "100us"}},
+    "checks": ({"expr": "p99 < 5ms", "level": "must"},),
     "faults": ({"kind": "kill", "on": (1,), "at": "5s", "for": "2s"},),
 }
 
@@ -47,7 +48,9 @@ def at(settings: Config, key: str) -> object:
 
 def plain(value: Any) -> object:
     """The lists of TOML."""
-    return [{**each, "on": [*each["on"]]} for each in value] if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [*map(plain, value)]
+    return {key: plain(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 @pytest.mark.parametrize("keyword", sorted(KEYS))

@@ -39,6 +39,7 @@ KEYS = {
     "cpu_list": "general.cpu_list",
     "seed": "general.seed",
     "slo": "slo",
+    "checks": "check",
     "faults": "fault",
 }
 """Each keyword of a Plan, and its key in the configuration."""
@@ -51,6 +52,7 @@ class Plan:
     the protocol's usual port on this host. `file` is a configuration in TOML, or the name of a preset; keywords
     override it. `settings` has any other key of the configuration, by its dotted name: `{"verdict.lag": "30s"}`. Values
     are those of TOML: `duration="10s"`, `commands={"get": 80, "set": 20}`, `slo={"p99": "1ms"}`,
+    `checks=[{"expr": "errors / requests < 0.1 %"}]`,
     `faults=[{"kind": "kill", "at": "5s", "for": "2s"}]`. A keyword that is not given has its value in `file`, or the
     default that `loadgen config --keys` lists.
 
@@ -85,6 +87,7 @@ class Plan:
         cpu_list: str | None = None,
         seed: int | None = None,
         slo: Mapping[str, object] | None = None,
+        checks: Sequence[Mapping[str, object]] | None = None,
         faults: Sequence[Mapping[str, object]] | None = None,
     ) -> None:
         given = locals()
