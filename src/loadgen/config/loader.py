@@ -38,11 +38,12 @@ LONGEST_SHOWN = 1000
 _SERVER = ("target", "server")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Located:
-    """A problem at its place. Located problems sort in the order of the places."""
+    """A problem at its place."""
 
     order: tuple[int, int, int]
+    """The order of the place among others."""
     where: str
     """`bench.toml:7:1`, `--connections`, `--set`."""
     words: str
@@ -228,7 +229,8 @@ def _located(problems: list[Problem], document: Document, source: str) -> list[L
         # A flag names the key by itself, as the user typed it.
         words = sentence if origin is not None and origin.flag else f"{key}: {sentence}"
         located.append(Located(*place, words, problem.code))
-    return sorted(located)
+    # Problems at one place, such as those of an expression, keep their order.
+    return sorted(located, key=lambda found: (found.order, found.where))
 
 
 def _sentences(problems: Sequence[Located], source: str) -> list[str]:

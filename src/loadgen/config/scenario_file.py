@@ -187,7 +187,9 @@ def scenario_of(text: str, name: str, source: str, overrides: Sequence[str] = ()
     reader = _Reader(file)
     scenario = reader.scenario(name)
     if problems or reader.problems:
-        raise ConfigError([*problems, *(sentence for _, sentence in sorted(reader.problems))])
+        raise ConfigError(
+            [*problems, *(sentence for _, sentence in sorted(reader.problems, key=lambda found: found[0]))]
+        )
     return scenario
 
 
