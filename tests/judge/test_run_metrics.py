@@ -18,7 +18,7 @@ from loadgen.judge.run_metrics import NAMES, OF_FAULTS, RunMetrics, vocabulary, 
 from loadgen.percentiles import PERCENTILES
 from loadgen.plan import LoadPhase, Plan
 from loadgen.slo import Attainment, Objective, Unit
-from loadgen.snapshot import Snapshot, Tally
+from loadgen.snapshot import Histogram, Snapshot, Tally
 from loadgen.usage import Usage
 
 MS = 1_000_000
@@ -112,6 +112,16 @@ def test_a_percentile_is_judged_as_an_objective_is(name: str, case: str) -> None
     for limit_ns in limits_ns:
         [objective] = slo.check([Objective(name, limit_ns, Unit.NS)], measured, 3 * S)
         assert answered(f"{name} <= {limit_ns}ns", ended).passed is answers[objective.answer], limit_ns
+
+
+def test_rounding_up_by_the_histogram_fails_no_limit() -> None:
+    """The counter of 1 ms reaches to 1,000,447 ns, which is what the histogram says of it."""
+    response = Histogram()
+    response.record_many(MS, 1000)
+    response.record(2 * MS)
+    measured = Snapshot(tallies={"get": Tally(planned=1001, ok=1001, hits=1001)}, response={"get": response})
+    assert response.quantile(0.99) > MS
+    assert answered("p99 <= 1ms", result(measured)).passed
 
 
 def test_a_percentile_among_failed_requests_is_above_any_limit() -> None:

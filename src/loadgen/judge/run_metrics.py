@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
+from itertools import accumulate
 
 from loadgen import slo
 from loadgen.events import PhaseCounted, Result, Sample
@@ -109,11 +110,11 @@ class RunMetrics:
     """The values of one run: told each interval of the measure window, and its Result at the end."""
 
     def __init__(self, checks: Iterable[Check], plan: Plan) -> None:
-        self._ends_ns = [
-            sum(phase.length_ns for phase in plan.load.phases[: n + 1]) for n in range(len(plan.load.phases))
-        ]
-        self._wanted = {name for check in checks for name in _series_of(check)}
-        self._points: dict[tuple[str, str], list[tuple[int, int, float]]] = {key: [] for key in self._wanted}
+        self._ends_ns = [*accumulate(phase.length_ns for phase in plan.load.phases)]
+        self._points: dict[tuple[str, str], list[tuple[int, int, float]]] = {
+            series: [] for check in checks for series in _series_of(check)
+        }
+        """By name and command, for each interval its beginning, its end and its value."""
         self._result: Result | None = None
 
     def add(self, sample: Sample, from_ns: int) -> None:
@@ -183,7 +184,7 @@ def _in_interval(name: str, command: str, sample: Sample) -> float | None:
     if name in _COUNTS:
         return _COUNTS[name][1](interval.tally(command))
     if name == "throughput":
-        return interval.tally(command).ok / sample.interval_ns
+        return interval.tally(command).ok / sample.interval_ns if sample.interval_ns else None
     return interval.hit_rate
 
 
