@@ -56,6 +56,11 @@ CONVERSATIONS = {
     "del exists unlink": lines("SET a 1\nSET b 2\nEXISTS a b c a\nDEL a b c a\nUNLINK a\nSET a 1\nUNLINK a a\nDBSIZE"),
     "expire ttl": lines("TTL k\nPTTL k\nEXPIRE k 10\nSET k v\nEXPIRE k 100\nTTL k\nPERSIST k\nPERSIST k\nTTL k"),
     "expire now": lines("SET k v\nEXPIRE k 0\nGET k\nSET k v\nPEXPIRE k -5\nEXISTS k\nEXPIRE k x\nTTL nope"),
+    "expire options": lines(
+        "EXPIRE k 10 NX\nSET k v\nEXPIRE k 10 XX\nEXPIRE k 10 GT\nEXPIRE k 100 NX\nEXPIRE k 100 NX\nTTL k\n"
+        "EXPIRE k 10 GT\nEXPIRE k 1000 GT\nPEXPIRE k 1000000 LT XX\nEXPIRE k 100 LT\nTTL k\nEXPIRE k 0 LT\nGET k\n"
+        "SET k v\nEXPIRE k 100 lt\nTTL k\nEXPIRE k 1 NX XX\nEXPIRE k 1 GT LT\nEXPIRE k 1 NO\nEXPIRE k x NO"
+    ),
     "expire huge": lines("SET k v\nEXPIRE k 9223372036854775807\nTTL k"),
     "ping echo": lines("PING\nping hello\nPING a b\nECHO x\nECHO\nECHO a b") + resp(b"ECHO", b"") + resp(b"PING", b""),
     "binary": resp(b"SET", b"k\r\n\x00", b"\r\n\x00\xff")

@@ -230,12 +230,29 @@ def _expire(RedisConnection c, list args):
     cdef int64_t value
     cdef Item *item = peek(c, args[1])
     milliseconds = args[0].upper() == b"PEXPIRE"
+    options = {word.upper() for word in args[3:]}
+    for word in args[3:]:
+        if word.upper() not in (b"NX", b"XX", b"GT", b"LT"):
+            return c.error(b"ERR Unsupported option " + word[:LONGEST_LABEL])
+    if b"NX" in options and len(options) > 1:
+        return c.error(b"ERR NX and XX, GT or LT options at the same time are not compatible")
+    if {b"GT", b"LT"} <= options:
+        return c.error(b"ERR GT and LT options at the same time are not compatible")
     if not read_integer(PyBytes_AS_STRING(<bytes>args[2]), len(args[2]), &value):
         return c.error(b"ERR value is not an integer or out of range")
     ends = <object>value * (_MILLISECOND if milliseconds else _SECOND) + c.service.now_ns
     if ends > _MAX_EXPIRY_NS:
         return c.error(b"ERR invalid expire time in '" + args[0].lower() + b"' command")
     if item == NULL:
+        return c.integer(0)
+    # A key that never expires counts as one that expires later than any other.
+    current = item.expires_at_ns or None
+    if (
+        (b"NX" in options and current is not None)
+        or (b"XX" in options and current is None)
+        or (b"GT" in options and (current is None or ends <= current))
+        or (b"LT" in options and current is not None and ends >= current)
+    ):
         return c.integer(0)
     if value <= 0:
         c.service.store.remove(PyBytes_AS_STRING(<bytes>args[1]), len(args[1]), c.service.now_ns)
