@@ -16,12 +16,11 @@ from loadgen.cli.verbs import replay
 from loadgen.cli.verbs import seeds as seeds_verb
 from loadgen.verify import kinds
 
-
 SHIPPED = tuple(kinds.SUITES)
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the suite known in place of those that come with loadgen, and `loadgen planted` a verb, until the test ends."""
+    """Until the test ends, make the suite known in place of loadgen's own, and `loadgen planted` a verb."""
     for name in SHIPPED:
         monkeypatch.delitem(kinds.SUITES, name, raising=False)
     monkeypatch.setitem(kinds.SUITES, PLANTED.name, PLANTED)

@@ -20,6 +20,7 @@ from loadgen.verify.step import Command, Step
 
 TOLERANCE_MS = 1000
 """The difference of two times to live that is allowed beside the duration of the case: TTL has whole seconds."""
+_NS_PER_MS = 1_000_000
 
 _WORD = re.compile(rb"[A-Z_]{1,20}")
 """The text of a status; another text is a value in the place of one."""
@@ -31,11 +32,18 @@ Rule = Callable[[Reply, Reply], bool]
 class Comparison:
     """Compares the replies of one case, in order: the reply to EXEC has those of the commands since MULTI."""
 
-    def __init__(self, wire: Wire, tolerance_ms: int = TOLERANCE_MS, *, one_null: bool = False) -> None:
+    def __init__(self, wire: Wire, *, one_null: bool = False) -> None:
         """With `one_null`, a null array agrees with a null."""
+        self._wire = wire
         self._one_null = one_null
-        self._rules = _redis_rules(tolerance_ms) if wire is Wire.RESP else _memcache_rules()
+        self._rules: dict[bytes, Rule] = {}
+        self.asked(0)
         self._queued: dict[int, list[Command]] = {}
+
+    def asked(self, took_ns: int) -> None:
+        """Say how long both servers were asked, from the first command of the case until now."""
+        tolerance_ms = TOLERANCE_MS + -(-took_ns // _NS_PER_MS)
+        self._rules = _redis_rules(tolerance_ms) if self._wire is Wire.RESP else _memcache_rules()
 
     def agree(self, step: Step, expected: Reply, actual: Reply) -> bool:
         """True when `actual` is as right as `expected`, of which both are replies to a step."""

@@ -52,7 +52,6 @@ _CAS = """
 5 set key flags exptime value
 2 gats exptime key+
 1 append key flags exptime value
-1 incr key delta
 1 touch key exptime
 2 delete key
 """
@@ -62,7 +61,6 @@ _COUNTERS = """
 6 set key flags exptime amount
 6 decr key delta
 4 get key
-1 append key flags exptime amount
 1 delete key
 """
 

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.comparison import Comparison, difference, shape
 from loadgen.verify.grammar import state
+from loadgen.verify.grammar.groups import Group
 from loadgen.verify.model.redis import TRANSACTIONS
 from loadgen.verify.reply import Error, NoReply, Reply, shown
 from loadgen.verify.step import Step
 from loadgen.verify.subject.subject import Subject
+from loadgen.verify.tape import Tape
 
 Ask = Callable[[Sequence[Step]], list[Reply]]
 
 
-def missing(subject: Subject, commands: Iterable[bytes]) -> frozenset[bytes]:
-    """Return the commands of RESP that a subject does not have.
+def missing(subject: Subject, group: Group) -> frozenset[bytes]:
+    """Return the commands of a group, and of the questions on the final state, that a subject does not have.
 
-    Each is asked with a wrong number of words, so that nothing is carried out.
+    A command of RESP is asked with a wrong number of words, so that nothing is carried out. One of memcache is the
+    simplest that is drawn of its row, and answered with a bare ERROR where it is unknown.
     """
-    names = [*dict.fromkeys(commands)]
-    steps = [Step((name, b"x") if TRANSACTIONS.get(name) == 1 else (name,)) for name in names]
-    replies = subject.ask(steps)
+    if subject.wire is Wire.RESP:
+        names = dict.fromkeys((*group.commands, *state.COMMANDS))
+        steps = [Step((name, b"x") if TRANSACTIONS.get(name) == 1 else (name,)) for name in names]
+    else:
+        simplest = {row.name: row.drawn(group.arguments(Tape.of(()))) for row in reversed(group.rows)}
+        steps = [*simplest.values()]
     return frozenset(
-        name
-        for name, reply in zip(names, replies, strict=True)
-        if isinstance(reply, Error) and b"unknown command" in reply.text.lower()
+        step.command[0]
+        for step, reply in zip(steps, subject.ask(steps), strict=True)
+        if isinstance(reply, Error) and (b"unknown command" in reply.text.lower() or reply.text == b"ERROR")
     )
 
 
@@ -40,14 +48,29 @@ class Compared:
     comparison: Comparison
     operations: list[str] = field(default_factory=list)
     """What was done, with the replies that are judged."""
+    began_ns: int = field(default_factory=time.monotonic_ns)
     failure: Outcome | None = None
     """The first reply that is wrong."""
 
-    def add(self, steps: Sequence[Step], expected: Sequence[Reply], actual: Sequence[Reply], right: str) -> bool:
-        """Compare the replies to some steps; False when one is wrong. `right` says whose replies are expected."""
+    def add(
+        self,
+        steps: Sequence[Step],
+        expected: Sequence[Reply],
+        actual: Sequence[Reply],
+        right: str,
+        *,
+        drawn: bool = True,
+    ) -> bool:
+        """Compare the replies to some steps; False when one is wrong. `right` says whose replies are expected.
+
+        Of steps that were not drawn, only the one with a wrong reply is kept as an operation.
+        """
+        self.comparison.asked(time.monotonic_ns() - self.began_ns)
         for step, due, reply in zip(steps, expected, actual, strict=True):
-            self.operations.append(f"{step} → {shown(reply)}")
-            if isinstance(reply, NoReply) or not self.comparison.agree(step, due, reply):
+            agree = not isinstance(reply, NoReply) and self.comparison.agree(step, due, reply)
+            if drawn or not agree:
+                self.operations.append(f"{step} → {shown(reply)}")
+            if not agree:
                 self.fail(f"{step} answered {difference(due, reply)} ({right})", shape(step.command, due, reply))
                 return False
         return True

@@ -9,7 +9,6 @@ from loadgen.errors import UsageError
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.comparison import Comparison
-from loadgen.verify.grammar import state
 from loadgen.verify.grammar.arguments import KEYS
 from loadgen.verify.grammar.groups import GROUPS, Group
 from loadgen.verify.grammar.memcache import MEMCACHE_GROUPS
@@ -37,12 +36,10 @@ class OracleKind:
         self._reference = reference
         self._subject = subject
         self._group = group
-        self._absent = frozenset[bytes]()
-        self._digests = False
-        if reference.wire is Wire.RESP:
-            asked = (*group.commands, *state.COMMANDS)
-            self._absent = missing(reference, asked) | missing(subject, asked)
-            self._digests = all(not isinstance(each.ask([Step(_DIGEST)])[0], Error) for each in (reference, subject))
+        self._absent = missing(reference, group) | missing(subject, group)
+        spoken = reference.wire is Wire.RESP
+        digests = [each.ask([Step(_DIGEST)])[0] for each in (reference, subject) if spoken]
+        self._digests = spoken and not any(isinstance(digest, Error) for digest in digests)
 
     @property
     def not_compared(self) -> tuple[bytes, ...]:
@@ -61,18 +58,18 @@ class OracleKind:
         group = group.without(self._absent)
         self._reference.reset(KEYS)
         self._subject.reset(KEYS)
-        steps = [group.drawn(tape) for _ in tape.several(OPERATION, OPERATIONS)]
         right = f"as {self._reference.name} answered"
         compared = Compared(self.name, "both servers answer alike", self._comparison())
+        steps = [group.drawn(tape) for _ in tape.several(OPERATION, OPERATIONS)]
         if not compared.add(steps, self._reference.ask(steps), self._subject.ask(steps), right):
             return compared.outcome()
         if self._reference.wire is Wire.RESP:
             for both in final_state(KEYS, self._absent, self._reference.ask, self._subject.ask):
-                if not compared.add(*both, right):
+                if not compared.add(*both, right, drawn=False):
                     return compared.outcome()
         if self._digests:
             digest = [Step(_DIGEST)]
-            compared.add(digest, self._reference.ask(digest), self._subject.ask(digest), right)
+            compared.add(digest, self._reference.ask(digest), self._subject.ask(digest), right, drawn=False)
         return compared.outcome()
 
 

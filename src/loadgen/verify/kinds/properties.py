@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.comparison import Comparison
-from loadgen.verify.grammar import state
 from loadgen.verify.grammar.arguments import KEYS
 from loadgen.verify.grammar.groups import Group
 from loadgen.verify.kinds.asked import Compared, final_state, missing
@@ -57,9 +56,7 @@ class PropertyKind:
         self.name = of.name
         self._property = of
         self._subject = subject
-        self._absent = frozenset[bytes]()
-        if subject.wire is Wire.RESP:
-            self._absent = missing(subject, (*of.group.commands, *state.COMMANDS))
+        self._absent = missing(subject, of.group)
         self._group: Group = of.group.without(self._absent)
 
     def run(self, tape: Tape) -> Outcome:
@@ -68,12 +65,12 @@ class PropertyKind:
             return Outcome(Verdict.SKIPPED, message=lack)
         of, subject = self._property, self._subject
         subject.reset(KEYS)
+        comparison = Comparison(subject.wire, one_null=subject.capabilities.one_null)
+        compared = Compared(self.name, of.invariant, comparison)
         truth = _Truth(subject.wire)
         steps = [self._group.drawn(tape) for _ in tape.several(OPERATION, OPERATIONS, MEAN_OPERATIONS)]
         steps += [Step(command, wait_ms=wait_ms) for command, wait_ms in of.last]
         replies = subject.ask(steps)
-        comparison = Comparison(subject.wire, one_null=subject.capabilities.one_null)
-        compared = Compared(self.name, of.invariant, comparison)
         if not compared.add(steps, truth.ask(steps), replies, "by the model"):
             return compared.outcome()
         if of.law is not None and (broken := of.law(steps, replies)):
@@ -84,7 +81,7 @@ class PropertyKind:
             compared.operations.append(f"restart by {of.restart.value} → {lost} bytes lost")
         if subject.wire is Wire.RESP:
             for both in final_state(KEYS, self._absent, truth.ask, subject.ask):
-                if not compared.add(*both, "by the model"):
+                if not compared.add(*both, "by the model", drawn=False):
                     break
         return compared.outcome()
 

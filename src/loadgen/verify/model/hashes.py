@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from fractions import Fraction
 
 from loadgen.verify.model.failed import NOT_A_FLOAT, CommandError, wrong_arity
 from loadgen.verify.model.keyspace import Keyspace
@@ -12,6 +12,7 @@ from loadgen.verify.model.numbers import (
     MIN_INTEGER,
     integer,
     long_double,
+    sum_of_long_doubles,
     written_long_double,
 )
 from loadgen.verify.model.table import Table
@@ -128,9 +129,10 @@ def hincrbyfloat(db: Keyspace, args: Sequence[bytes]) -> Reply:
     amount = long_double(args[2])
     found = _fields(db, args[0]).get(args[1])
     try:
-        value = written_long_double((Decimal(0) if found is None else long_double(found)) + amount)
+        current = Fraction(0) if found is None else long_double(found)
     except CommandError as error:
         raise _NOT_A_FLOAT if error is NOT_A_FLOAT else error from None
+    value = written_long_double(sum_of_long_doubles(current, amount))
     _set(db, (args[0], args[1], value), b"hset")
     return value
 

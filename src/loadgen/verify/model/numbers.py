@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import Context, Decimal
+from fractions import Fraction
 
 from loadgen.verify.model.failed import NOT_A_FLOAT, NOT_AN_INTEGER, CommandError
 
@@ -17,8 +18,9 @@ MAX_INTEGER = 2**63 - 1
 _INTEGER = re.compile(rb"(?:0|-?[1-9][0-9]{0,18})\Z")
 _DOUBLE = re.compile(rb"[-+]?(?:[0-9]+\.?[0-9]*(?:e[-+]?[0-9]+)?|\.[0-9]+(?:e[-+]?[0-9]+)?|inf(?:inity)?)\Z", re.I)
 
-# A long double of x86 has 64 bits of precision, which is 19 to 20 decimal digits; it is written with 17 decimals.
-_LONG_DOUBLE = Context(prec=40)
+# A long double of x86 has 64 bits of precision. It is written with 17 decimals.
+_PRECISION_BITS = 64
+_EXACT = Context(prec=400)
 _DECIMALS = Decimal(1).scaleb(-17)
 
 
@@ -36,17 +38,34 @@ def double(text: bytes, error: CommandError = NOT_A_FLOAT) -> float:
     raise error
 
 
-def long_double(text: bytes) -> Decimal:
-    """Return the finite number that `text` is. Raises NOT_A_FLOAT."""
+def long_double(text: bytes) -> Fraction:
+    """Return the finite number that `text` is, as near as a long double comes. Raises NOT_A_FLOAT."""
     value = double(text)
     if math.isinf(value):
         raise NOT_A_FLOAT
-    return Decimal(text.decode())
+    return _rounded(Fraction(text.decode()))
 
 
-def written_long_double(value: Decimal) -> bytes:
+def sum_of_long_doubles(a: Fraction, b: Fraction) -> Fraction:
+    return _rounded(a + b)
+
+
+def _rounded(value: Fraction) -> Fraction:
+    """Return the nearest number of 64 bits of precision, the even one of two that are as near."""
+    if not value:
+        return value
+    exponent = abs(value.numerator).bit_length() - value.denominator.bit_length()
+    scale = Fraction(2) ** (_PRECISION_BITS - exponent)
+    # The estimate of the exponent may be one too high.
+    if abs(value) * scale >= 1 << _PRECISION_BITS:
+        scale /= 2
+    return round(value * scale) / scale
+
+
+def written_long_double(value: Fraction) -> bytes:
     """Return a number with at most 17 decimals, none of which is a zero at the end, and without an exponent."""
-    text = format(value.quantize(_DECIMALS, context=_LONG_DOUBLE), "f")
+    exact = _EXACT.divide(Decimal(value.numerator), Decimal(value.denominator))
+    text = format(exact.quantize(_DECIMALS, context=_EXACT), "f")
     text = text.rstrip("0").rstrip(".")
     return b"0" if text in ("-0", "") else text.encode()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from fractions import Fraction
 
 from loadgen.verify.model.expiry import deadline_ms, expiry_option
 from loadgen.verify.model.failed import SYNTAX, CommandError, wrong_arity
@@ -13,6 +13,7 @@ from loadgen.verify.model.numbers import (
     MIN_INTEGER,
     integer,
     long_double,
+    sum_of_long_doubles,
     written_long_double,
 )
 from loadgen.verify.model.ranges import substring
@@ -204,7 +205,8 @@ def decrby(db: Keyspace, args: Sequence[bytes]) -> Reply:
 @STRINGS.command("INCRBYFLOAT", 3)
 def incrbyfloat(db: Keyspace, args: Sequence[bytes]) -> Reply:
     found = db.get(args[0], bytes)
-    value = written_long_double((Decimal(0) if found is None else long_double(found)) + long_double(args[1]))
+    current = Fraction(0) if found is None else long_double(found)
+    value = written_long_double(sum_of_long_doubles(current, long_double(args[1])))
     db.update(args[0], value)
     return value
 
