@@ -44,7 +44,8 @@ _OWN_WIRE = {"redis": Wire.RESP, "valkey": Wire.RESP, "fakeredis": Wire.RESP, "m
 _REDIS = ("--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--daemonize", "no", "--save", "")
 # DEBUG DIGEST-VALUE, by which two servers compare what they hold.
 _DEBUG = ("--enable-debug-command", "local")
-_DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
+"""The arguments with which every write of redis is durable before its reply."""
 _MEMCACHED = ("-l", "{host}", "-p", "{port}", "-U", "0", "-u", "nobody", "-m", "64")
 
 
@@ -149,7 +150,7 @@ def _plan(wanted: Wanted) -> tuple[ServerPlan, frozenset[Restart]]:
         return ServerPlan("memcached", (program, *_MEMCACHED), loopback(protocol)), frozenset()
     if not wanted.durable:
         return ServerPlan(wanted.word, (program, *_REDIS, *_DEBUG), loopback(protocol)), frozenset()
-    plan = ServerPlan(wanted.word, (program, *_REDIS, *_DURABLE), loopback(protocol))
+    plan = ServerPlan(wanted.word, (program, *_REDIS, *DURABLE), loopback(protocol))
     try:
         return replace(plan, surroundings=surroundings_for(["power_cut"])), frozenset(Restart)
     except FaultError:

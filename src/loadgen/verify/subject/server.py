@@ -15,7 +15,7 @@ from loadgen.target.server import ManagedServer
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.target.talk.identity import identify
 from loadgen.verify.reply import NoReply, Reply
-from loadgen.verify.step import Step
+from loadgen.verify.step import Command, Step
 from loadgen.verify.subject import memcache, resp
 from loadgen.verify.subject.subject import Capabilities, Restart
 
@@ -104,6 +104,8 @@ class ServerSubject:
         self._channels: dict[int, _Channel] = {}
         self._used: set[int] = set()
         """The connections with a state that the next case must not see."""
+        if managed is not None:
+            managed.expect_end()
 
     def ask(self, steps: Sequence[Step]) -> list[Reply]:
         replies: list[Reply] = []
@@ -126,13 +128,20 @@ class ServerSubject:
         for number in self._used & self._channels.keys():
             self._channels.pop(number).close()
         self._used.clear()
-        if self._managed is not None and self._managed.has_ended():
-            self._managed.restart(empty=True)
-        commands: list[tuple[bytes, ...]]
+        if not (left := self._remove(keys)):
+            return
+        if self._managed is None:
+            raise TargetError(f"{self.name} does not answer: {left}.")
+        self._start_again(empty=True)
+        if left := self._remove(keys):
+            raise TargetError(f"{self.name} was started again, and does not answer: {left}.")
+
+    def _remove(self, keys: Sequence[bytes]) -> str:
+        """Remove keys; return why the server does not answer, or empty text."""
+        commands: list[Command]
         commands = [(b"DEL", *keys)] if self.wire is Wire.RESP else [(b"delete", key) for key in keys]
-        for reply in self.ask([Step(command) for command in commands]):
-            if isinstance(reply, NoReply):
-                raise TargetError(f"{self.name} does not answer: {reply.words}.")
+        replies = self.ask([Step(command) for command in commands])
+        return next((reply.words for reply in replies if isinstance(reply, NoReply)), "")
 
     def answers(self) -> bool:
         """True when the server answers a question of its protocol."""
@@ -141,13 +150,20 @@ class ServerSubject:
 
     def restart(self, how: Restart) -> int:
         assert self._managed is not None
-        self.close()
         if how is Restart.KILL:
-            self._managed.restart()
+            self._start_again()
             return 0
         cut = PowerCut(self._managed, Fault("power_cut", Layer.DISK))
-        cut.end()
+        self._start_again()
         return cut.bytes_lost
+
+    def _start_again(self, *, empty: bool = False) -> None:
+        """Kill the managed server if it runs, and start it; with `empty`, without its data."""
+        assert self._managed is not None
+        self.close()
+        self._managed.restart(empty=empty)
+        # A command that ends the server is a finding of its case, and no reason to give up.
+        self._managed.expect_end()
 
     def close(self) -> None:
         """Close every connection."""

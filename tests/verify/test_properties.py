@@ -1,0 +1,130 @@
+"""Properties: real servers have them, planted bugs break them, and what cannot be judged is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import planted_subjects
+import pytest
+from planted_subjects import Planted
+
+from loadgen.protocol import Wire
+from loadgen.verify.case import Verdict
+from loadgen.verify.kinds import laws
+from loadgen.verify.kinds.properties import SUITE, PropertyKind
+from loadgen.verify.kinds.property import Law
+from loadgen.verify.kinds.property_rows import PROPERTIES
+from loadgen.verify.reply import OK, Status
+from loadgen.verify.step import Step
+from loadgen.verify.subject import named
+from loadgen.verify.subject.of_model import ModelSubject
+from loadgen.verify.subject.subject import Restart, Subject
+from loadgen.verify.tape import Tape
+
+
+@pytest.fixture(scope="module")
+def durable() -> Iterator[Subject]:
+    with named.opened(named.Wanted("redis", Wire.RESP, durable=True), lambda progress: None) as subject:
+        yield subject
+
+
+def test_real_servers_have_every_property() -> None:
+    with SUITE.opened(SUITE.kinds, {"subject": "auto"}, lambda event: None) as opened:
+        outcomes = {kind.name: [kind.run(Tape.seeded(kind.name, seed)) for seed in range(2)] for kind in opened.kinds}
+    assert [*outcomes] == [*SUITE.kinds]
+    assert {name for name, each in outcomes.items() if any(one.verdict is not Verdict.PASS for one in each)} == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "bug"),
+    [
+        ("set_get_roundtrip", planted_subjects.lost_write),
+        ("set_get_roundtrip", planted_subjects.stale_read),
+        ("set_get_roundtrip", planted_subjects.wrong_type),
+        ("list_order_preserved", planted_subjects.wrong_order),
+        ("list_order_preserved", planted_subjects.off_by_one),
+    ],
+)
+def test_a_planted_bug_breaks_its_property(name: str, bug: Callable[[Planted, Step], object]) -> None:
+    kind = PropertyKind(PROPERTIES[name], Planted(ModelSubject(Wire.RESP), bug))
+    outcomes = [kind.run(Tape.seeded(name, seed)) for seed in range(20)]
+    failed = [outcome for outcome in outcomes if outcome.failed]
+    assert failed
+    assert {outcome.invariant for outcome in failed} == {PROPERTIES[name].invariant}
+
+
+@pytest.mark.parametrize(("fsync", "broken"), [("always", False), ("no", True)])
+def test_a_power_cut_takes_what_was_not_durable(fsync: str, broken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: the same server without fsync loses writes that it acknowledged."""
+    monkeypatch.setattr(named, "DURABLE", ("--appendonly", "yes", "--appendfsync", fsync))
+    with named.opened(named.Wanted("redis", Wire.RESP, durable=True), lambda progress: None) as subject:
+        kind = PropertyKind(PROPERTIES["wal_durability"], subject)
+        outcomes = [kind.run(Tape.seeded(kind.name, seed)) for seed in range(3)]
+    assert any(outcome.failed for outcome in outcomes) is broken
+
+
+def test_what_a_server_does_not_have_is_skipped_with_the_reason() -> None:
+    names = ("set_get_roundtrip", "incr_is_monotonic", "crash_recovery_consistent")
+    with SUITE.opened(names, {"subject": "builtin"}, lambda event: None) as opened:
+        outcomes = [kind.run(Tape.seeded(kind.name, 0)) for kind in opened.kinds]
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.PASS, Verdict.SKIPPED, Verdict.SKIPPED]
+    assert outcomes[1].message == "builtin has no INCR"
+    assert outcomes[2].message == "builtin cannot be restarted with its data after a SIGKILL"
+
+
+def test_a_server_that_died_is_started_again_for_the_next_case(durable: Subject) -> None:
+    [ok] = durable.ask([Step((b"SET", b"{loadgen}:a", b"1"))])
+    assert ok == OK
+    [gone] = durable.ask([Step((b"SHUTDOWN", b"NOSAVE"))])
+    assert "closed the connection" in str(gone)
+    durable.reset([b"{loadgen}:a"])
+    assert durable.ask([Step((b"EXISTS", b"{loadgen}:a"))]) == [0]
+
+
+def test_a_killed_server_keeps_what_it_acknowledged(durable: Subject) -> None:
+    durable.reset([b"{loadgen}:a"])
+    durable.ask([Step((b"SET", b"{loadgen}:a", b"1"))])
+    durable.restart(Restart.KILL)
+    assert durable.ask([Step((b"GET", b"{loadgen}:a"))]) == [b"1"]
+
+
+# ── The laws, which no model is behind ────────────────────────────────────────────────────────────────────────────────
+
+
+def steps(*commands: str) -> list[Step]:
+    return [Step(tuple(word.encode() for word in command.split())) for command in commands]
+
+
+@pytest.mark.parametrize(
+    ("law", "commands", "kept", "broken"),
+    [
+        (laws.reads_what_was_written, ("SET a 1", "GET a"), (OK, b"1"), (OK, b"2")),
+        (laws.increments_grow, ("INCR a", "INCRBY a 5"), (1, 6), (1, 1)),
+        (laws.no_field_twice, ("HKEYS a",), ((b"x", b"y"),), ((b"x", b"x"),)),
+        (laws.scores_ascend, ("ZRANGE a 0 -1 WITHSCORES",), ((b"x", b"1", b"y", b"2"),), ((b"y", b"2", b"x", b"1"),)),
+        (laws.scores_ascend, ("ZRANGE a 0 -1 WITHSCORES",), ((b"x", b"1", b"y", b"1"),), ((b"y", b"1", b"x", b"1"),)),
+        (laws.time_left_falls, ("PTTL a", "PTTL a"), (100, 99), (100, 101)),
+        (
+            laws.ids_ascend,
+            ("XRANGE a - +",),
+            (((b"1-2", ()), (b"1-10", ())),),
+            (((b"1-10", ()), (b"1-2", ())),),
+        ),
+        (
+            laws.one_cas_of_each,
+            ("gets a", "cas a 0 0 x last", "cas a 0 0 y last"),
+            (((b"a", 0, b"", 7),), Status(b"STORED"), Status(b"EXISTS")),
+            (((b"a", 0, b"", 7),), Status(b"STORED"), Status(b"STORED")),
+        ),
+    ],
+)
+def test_a_law_holds_or_says_how_it_is_broken(
+    law: Law, commands: tuple[str, ...], kept: tuple[object, ...], broken: tuple[object, ...]
+) -> None:
+    assert law(steps(*commands), kept) == ""
+    assert law(steps(*commands), broken) != ""
+
+
+def test_a_counter_that_was_set_again_may_begin_anew() -> None:
+    asked = steps("INCR a", "SET a 0", "INCR a")
+    assert laws.increments_grow(asked, (5, OK, 1)) == ""
