@@ -1,4 +1,7 @@
-"""The command with the suite of `planted_kinds` and a verb that runs it."""
+"""The command with the suite of `planted_kinds` and a verb that runs it.
+
+python planted_command.py WORDS runs it in a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -32,3 +35,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
     vars(verb)["run"] = lambda given: verification.campaign(given, PLANTED, PLANTED.kinds)
     monkeypatch.setitem(sys.modules, verb.__name__, verb)
     monkeypatch.setattr(main, "VERBS", [*main.VERBS, "planted"])
+
+
+if __name__ == "__main__":
+    install(pytest.MonkeyPatch())
+    sys.exit(main.main(sys.argv[1:]))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -138,6 +140,22 @@ def test_a_folder_that_cannot_be_made_is_a_note() -> None:
 def test_two_formats_are_refused() -> None:
     done = invoked("planted", "-q", "--format", "json")
     assert (done.status, done.stderr) == (2, "loadgen: --format and -q each name a format: keep one of them.\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_campaign_with_what_there_is(number: signal.Signals) -> None:
+    words = [sys.executable, planted_command.__file__, "planted", "--seeds", "1000000", "--format", "ndjson"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = [process.stdout.readline() for _ in range(5)]
+        process.send_signal(number)
+        rest, errors = process.communicate()
+    records = [json.loads(line) for line in [*first, *rest.splitlines()]]
+    assert process.returncode == 130
+    assert records[-1]["type"] == "campaign"
+    assert records[-1]["summary"]["interrupted"] is True
+    assert records[-1]["summary"]["total"] == sum(record["type"] == "case" for record in records) >= 4
+    assert "Traceback" not in errors
 
 
 # ── Replay ────────────────────────────────────────────────────────────────────────────────────────────────────────────

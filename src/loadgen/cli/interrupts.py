@@ -1,4 +1,7 @@
-"""Ctrl-C, SIGTERM and SIGHUP set a stop token. No other module catches signals while a load is under way."""
+"""Ctrl-C, SIGTERM and SIGHUP: for a load, they set a stop token; for cases, they interrupt one between two outputs.
+
+No other module catches signals.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,47 @@ def caught(stop: Stop) -> Iterator[None]:
 
     with handled(interrupt):
         yield
+
+
+class Deferred:
+    """Stop signals that raise KeyboardInterrupt inside `with deferred:` only. One that comes outside is raised there
+    next, so that what is printed or written outside is whole.
+
+    The third signal ends the process, wherever it hangs. For the main thread only.
+    """
+
+    def __init__(self) -> None:
+        self._is_inside = False
+        self._signals = 0
+        self._before_ns = 0
+
+    def __enter__(self) -> None:
+        # In this order, so that a signal between the two is not missed.
+        self._is_inside = True
+        if self._signals:
+            self._is_inside = False
+            raise KeyboardInterrupt
+
+    def __exit__(self, *error: object) -> None:
+        self._is_inside = False
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Handle the stop signals until the end."""
+        with handled(self._signal):
+            yield
+
+    def _signal(self, number: int, frame: object) -> None:
+        now_ns = time.monotonic_ns()
+        if now_ns - self._before_ns < SAME_SIGNAL_NS:
+            return
+        self._before_ns = now_ns
+        self._signals += 1
+        if self._signals > 2:
+            end_at_once()
+        if self._is_inside:
+            self._is_inside = False
+            raise KeyboardInterrupt
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import time
@@ -16,7 +17,6 @@ from loadgen.cli.options.verification import FORMATS
 from loadgen.errors import ExitCode, LoadgenError, OutputError, UsageError
 from loadgen.events import Event
 from loadgen.host import machine
-from loadgen.runner.stop import Stop
 from loadgen.verify import artifact
 from loadgen.verify.artifact import Origin
 from loadgen.verify.campaign import LIMITS, Batch, Campaign, Limits
@@ -94,7 +94,8 @@ def run(
     A job whose subjects cannot be brought up does not keep the others from running; of a single job the error is
     raised. Artifacts are written to the folder of `--artifacts`.
     """
-    with output.opened(wanted(given)) as outputs, interrupts.caught(Stop()):
+    deferred = interrupts.Deferred()
+    with output.opened(wanted(given)) as outputs, deferred.caught():
         leader = Campaign(
             name,
             Origin(__version__, commit()),
@@ -105,8 +106,9 @@ def run(
             keep=lambda found: str(artifact.written(found, Path(given.artifacts))),
             limits=limits,
             host=machine.fingerprint(),
+            interruptible=deferred,
         )
-        _Jobs(name, jobs, leader, outputs.emit, act or _act).carry_out()
+        _Jobs(name, jobs, leader, outputs.emit, act or _act, deferred).carry_out()
         ended = leader.ended()
         outputs.emit(ended)
     return ended.exit_code
@@ -116,19 +118,28 @@ class _Jobs:
     """The jobs of a campaign, one after the other."""
 
     def __init__(
-        self, name: str, jobs: Sequence[Job], leader: Campaign, emit: Callable[[Event], None], act: Act
+        self,
+        name: str,
+        jobs: Sequence[Job],
+        leader: Campaign,
+        emit: Callable[[Event], None],
+        act: Act,
+        deferred: interrupts.Deferred,
     ) -> None:
         self._name = name
         self._jobs = jobs
         self._leader = leader
         self._emit = emit
         self._act = act
+        self._deferred = deferred
         self._began = False
 
     def carry_out(self) -> None:
         for job in self._jobs:
             try:
-                with job.suite.opened(job.kinds, job.options, self._emit) as opened:
+                with contextlib.ExitStack() as stack:
+                    with self._deferred:
+                        opened = stack.enter_context(job.suite.opened(job.kinds, job.options, self._emit))
                     self._begin(job, opened)
                     self._act(self._leader, job, opened)
             except KeyboardInterrupt:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from loadgen.errors import LoadgenError, OutputError
@@ -75,9 +76,11 @@ class Campaign:
         keep: Callable[[Artifact], str] | None = None,
         limits: Limits = LIMITS,
         host: str = "",
+        interruptible: AbstractContextManager[object] | None = None,
     ) -> None:
         """`seeds` is the number of seeds of all batches. `replay` returns the command that runs a kind with a seed
-        again, and `keep` writes an artifact and returns its path; it may raise OutputError."""
+        again, and `keep` writes an artifact and returns its path; it may raise OutputError. Each case is run inside
+        `interruptible`, where KeyboardInterrupt may be raised."""
         self.suite = suite
         self._origin = origin
         self._seeds = seeds
@@ -87,6 +90,7 @@ class Campaign:
         self._keep = keep
         self._limits = limits
         self._host = host
+        self._interruptible = nullcontext() if interruptible is None else interruptible
         self._began_ns = clock_ns()
         self._told_ns = self._began_ns
         self._seeds_done = 0
@@ -124,7 +128,8 @@ class Campaign:
         self._identities[batch.identity] = None
         began_ns = self._clock_ns()
         try:
-            found = replayed()
+            with self._interruptible:
+                found = replayed()
         except KeyboardInterrupt:
             self._interrupted = True
             return
@@ -181,7 +186,8 @@ class Campaign:
 
     def _case(self, batch: Batch, kind: Kind, seed: int) -> None:
         tape, began_ns = Tape.seeded(kind.name, seed), self._clock_ns()
-        outcome = kind.run(tape)
+        with self._interruptible:
+            outcome = kind.run(tape)
         ended = self._ended(batch, kind.name, seed, outcome, began_ns)
         self._count(ended, outcome)
         if outcome.failed and (kind.name, outcome.fingerprint) not in self._failures:
@@ -225,9 +231,10 @@ class Campaign:
 
         def fails(values: tuple[int, ...]) -> Recording | None:
             self._progress(SHRINK, found.runs, self._limits.shrink_runs, "runs")
-            return found.fails(values)
+            with self._interruptible:
+                return found.fails(values)
 
-        if found.fails(found.recording.values) is None:
+        if fails(found.recording.values) is None:
             return
         found.reproduced = True
         smaller = shrink(found.recording, fails, lambda: self._clock_ns() >= until_ns, self._limits.shrink_runs)
