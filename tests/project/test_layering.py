@@ -256,7 +256,7 @@ record.write ← units percentiles escape severity reason signs usage snapshot s
 record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
     events stats judge.check judge.judging compare.shape compare.settings compare.candidate compare.round
     compare.answers smoke.check smoke.ended record.schema faults.fault faults.report trial.check trial.ended
-    trial.observed trial.plan
+    trial.observed trial.plan verify.case verify.ended
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
     trial.ended verify.ended
 

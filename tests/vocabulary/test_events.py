@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import constructed_campaigns
 import pytest
 from constructed_comparisons import COMPARISONS, GATES, anything, gate_failed, noise, stored, three
 from constructed_events import (
@@ -84,7 +85,16 @@ def test_the_schema_is_one() -> None:
 
 @pytest.mark.parametrize("kind", VALIDATORS)
 def test_the_schema_refuses_a_field_that_is_not_in_it(kind: str) -> None:
-    record = records([*schedule(), *found(), *matrix(), *gate_failed(), *noise(), *chaos(passed())], kind)[0]
+    runs = [
+        *schedule(),
+        *found(),
+        *matrix(),
+        *gate_failed(),
+        *noise(),
+        *chaos(passed()),
+        *constructed_campaigns.failed(),
+    ]
+    record = records(runs, kind)[0]
     assert VALIDATORS[kind].is_valid(record)
     assert not VALIDATORS[kind].is_valid({**record, "surprise": 1})
 

@@ -27,7 +27,8 @@ def test_the_documents_have_every_code_and_no_other() -> None:
 
 def told(record: dict[str, Any]) -> list[tuple[list[str], list[str]]]:
     """The sentences of a record, and the codes beside them."""
-    said = record["verdict"] if record["type"] in ("result", "saturation") else record
+    within = {"result": "verdict", "saturation": "verdict", "campaign": "summary"}.get(record["type"])
+    said = record if within is None else record[within]
     codes = said.get("codes", {})
     as_lists = ((said[name], codes[name]) for name in codes)
     return [(words, code) if isinstance(words, list) else ([words], [code]) for words, code in as_lists]

@@ -12,10 +12,11 @@ from typing import Any
 
 from loadgen.events import Event, Result, StepTaken
 from loadgen.plan import Plan
-from loadgen.record.read import judged, run, search, trial
+from loadgen.record.read import campaign, judged, run, search, trial
 from loadgen.record.read.fields import Fields
 from loadgen.smoke.ended import SmokeBegan
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialEnded
+from loadgen.verify.ended import CaseEnded
 
 Record = Mapping[str, Any]
 
@@ -29,6 +30,8 @@ class Reading:
         self._plan: Plan | None = None
         self._result: Result | None = None
         self._steps: list[StepTaken] = []
+        self._cases: list[CaseEnded] = []
+        """The cases of the campaign whose end has not come yet."""
         self._gate = False
         """True when a gate's answer is among the records."""
 
@@ -92,5 +95,14 @@ class Reading:
                 return judged.compared(record)
             case "noise":
                 return judged.noise(record)
+            case "campaign-began":
+                self._cases = []
+                return campaign.event(record, ())
             case _:
-                return trial.event(record)
+                return trial.event(record) or self._campaign(record)
+
+    def _campaign(self, record: Fields) -> Event | None:
+        event = campaign.event(record, self._cases)
+        if isinstance(event, CaseEnded):
+            self._cases.append(event)
+        return event
