@@ -132,7 +132,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(EXPRESSIONS)
 def test_the_text_of_a_tree_is_read_back_as_the_tree(tree: Expression) -> None:
     assert parse(text(tree)) == tree
@@ -143,7 +143,7 @@ TOKENS = st.sampled_from(
 ) | st.sampled_from(["<", "<=", "==", "!=", "=", "!", "&", "µs", "%", "é", "\x00", ".", "1.", "9" * 50, "²", "٣"])
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.text(max_size=60) | st.lists(TOKENS, max_size=30).map("".join))
 def test_any_text_is_an_expression_or_malformed_at_a_position_in_it(source: str) -> None:
     tree: Expression | None
@@ -209,7 +209,7 @@ CONDITIONS = st.recursive(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(CONDITIONS, st.tuples(*[st.integers(-9, 9)] * 3))
 def test_an_answer_is_that_of_python(tree: Expression, numbers: tuple[int, int, int]) -> None:
     """The same text in Python, with fractions, has the same value. Division by 0 is known only where it is reached."""

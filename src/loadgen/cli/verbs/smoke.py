@@ -1,6 +1,7 @@
 """Start a server, send it PING, SET and GET, put load on it, and stop it: PASS or FAIL, with the reasons.
 
-The criteria are in [smoke]. The load is that of CONFIG, without a saturation search; [slo] is printed, but not judged.
+The criteria are in [smoke]. The load is that of CONFIG, without a saturation search; [slo] and [[check]] are printed,
+but not judged.
 With --matrix, every server file that matches the pattern is tested, one after the other.
 """
 
