@@ -198,6 +198,7 @@ verify.case ← verify.tape
 verify.shrink ← verify.tape
 verify.artifact ← errors escape verify.tape
 verify.ended ← units severity reason events verify.case
+verify.compatibility ← verify.case verify.ended
 verify.replay ← escape verify.tape verify.case verify.artifact
 verify.campaign ← units errors severity reason events verify.tape verify.case verify.shrink verify.artifact verify.ended
     verify.replay
@@ -209,7 +210,7 @@ verify.comparison ← protocol verify.reply verify.step
 verify.subject ← protocol errors escape plan server_plan events faults.disk faults.fault faults.interpreter
     faults.surroundings target.talk target verify.reply verify.step verify.model
 verify.kinds ← protocol errors escape events verify.tape verify.case verify.reply verify.step verify.model
-    verify.grammar verify.comparison verify.subject
+    verify.grammar verify.comparison verify.compatibility verify.subject
 verify.bank ← errors escape verify.tape verify.kinds
 
 # The memcache client: state machines without clock and socket, but for the shell (`client.client`).
@@ -253,6 +254,7 @@ record.write ← units percentiles escape severity reason signs usage snapshot s
     judge.check
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
     faults.fault faults.report trial.check trial.ended trial.observed trial.plan verify.case verify.ended
+    verify.compatibility
 record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
     events stats judge.check judge.judging compare.shape compare.settings compare.candidate compare.round
     compare.answers smoke.check smoke.ended record.schema faults.fault faults.report trial.check trial.ended
@@ -265,6 +267,7 @@ output.words ← units percentiles phase escape usage snapshot slo overload plan
     judge.verdict
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
     faults.kinds faults.report trial.check trial.ended trial.observed trial.plan trial.evidence verify.case verify.ended
+    verify.compatibility
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.answers output.words output.paper
 output.formats ← units percentiles phase escape severity usage slo plan events stats judge.check judge.verdict

@@ -202,6 +202,7 @@ class Campaign:
             error=_error(outcome),
             fingerprint=outcome.fingerprint,
             trace=outcome.trace,
+            operations=len(outcome.operations),
             replay=self._replay(batch, kind, seed) if outcome.failed else "",
         )
 

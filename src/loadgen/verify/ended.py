@@ -47,6 +47,8 @@ class CaseEnded(Event):
     fingerprint: str = ""
     trace: str = ""
     """The hash of all that the case did and saw; empty where there is none."""
+    operations: int = 0
+    """How many were done."""
     replay: str = ""
     """The command that runs the failed case again; empty for others."""
     wall_s: float = field(default_factory=time.time)

@@ -8,6 +8,7 @@ asked with keys that begin with {loadgen}: only, which are removed.
 
 from __future__ import annotations
 
+from loadgen import output
 from loadgen.cli import verification
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import TEXT, whole
@@ -15,7 +16,9 @@ from loadgen.cli.options.verification import ARTIFACT, RESULTS, SEED
 from loadgen.cli.verification import Job, Run
 from loadgen.errors import ExitCode, UsageError
 from loadgen.verify import kinds
-from loadgen.verify.kinds.oracle import OPERATIONS, SUITE, spoken
+from loadgen.verify.campaign import Campaign
+from loadgen.verify.kinds import Opened
+from loadgen.verify.kinds.oracle import OPERATIONS, SUITE, OracleKind, spoken
 from loadgen.verify.subject.named import SUBJECTS
 
 SYNTAX = Syntax(
@@ -66,4 +69,13 @@ def run(given: Given) -> ExitCode:
     wanted = spoken(kinds.filtered(SUITE, given.filter) if given.filter is not None else SUITE.kinds, options)
     seeds = -(-given.ops // (OPERATIONS * len(wanted)))
     job = Job(SUITE, options, (Run(wanted, range(given.seed, given.seed + seeds)),))
-    return verification.run(given, SUITE.name, [job])
+    return verification.run(given, SUITE.name, [job], act=_compare)
+
+
+def _compare(leader: Campaign, job: Job, opened: Opened) -> None:
+    """Run the cases, after a remark on the commands that cannot be compared."""
+    for kind in opened.kinds:
+        if isinstance(kind, OracleKind) and (words := kind.not_compared()):
+            output.remark(f"note: {words}")
+    [run] = job.runs
+    leader.run(verification.batch(job, opened, opened.kinds, run.seeds))

@@ -6,12 +6,14 @@ import shlex
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import floor
 
 from loadgen.escape import printable
 from loadgen.output.words import figures
 from loadgen.severity import Severity
 from loadgen.units import NS_PER_MS, span
 from loadgen.verify.case import Verdict
+from loadgen.verify.compatibility import compatibility
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 
 LONGEST = 500
@@ -192,6 +194,16 @@ def unjudged(ended: CampaignEnded) -> list[str]:
         f"{printable(kind)} {_VERDICTS[answer]} {figures.plural(count, 'time', figures.grouped)}: "
         f"{printable(error, LONGEST)}"
         for (kind, answer, error), count in found.items()
+    ]
+
+
+def compatible(ended: CampaignEnded) -> list[str]:
+    """Return how far two servers agree, by group of commands: "lists 99.80 %: 1 of 510 operations diverged"."""
+    return [
+        # Rounded down: 100 % is none that diverged.
+        f"{printable(row.group)} {floor(row.share * 10_000) / 100:.2f} %: {row.divergences:,} of "
+        f"{figures.plural(row.operations, 'operation', figures.grouped)} diverged"
+        for row in compatibility(ended.cases)
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from loadgen.record.write.spelling import codes, number, percent, tallied, text, texts, timestamp, words
 from loadgen.units import NS_PER_MS
 from loadgen.verify.case import Verdict
+from loadgen.verify.compatibility import compatibility
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 
 
@@ -79,6 +80,7 @@ def _summary(event: CampaignEnded) -> dict[str, Any]:
         "seeds": event.seeds,
         "seeds_per_s": number(round(event.seeds_per_s, 3)),
         "states": tallied(event.sometimes),
+        "compatibility": {text(row.group): percent(row.share) for row in compatibility(event.cases)},
         "interrupted": event.interrupted,
         "exit_status": int(event.exit_code),
         "reasons": words(event.doubts),
@@ -95,6 +97,7 @@ def _result(event: CaseEnded) -> dict[str, Any]:
         "passed": event.verdict is Verdict.PASS if judged else None,
         "verdict": str(event.verdict),
         "duration_ms": _ms(event.took_ns),
+        "operations": event.operations,
         "error": text(event.error) or None,
         "trace_hash": event.trace or None,
     }

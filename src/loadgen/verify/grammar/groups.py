@@ -1,7 +1,8 @@
 """The groups of Redis commands, as rows: a weight, a command, and its arguments.
 
 A word in capitals stands for itself. Any other word is a method of `Arguments`, which draws what stands in its place:
-`key?` may be left out, and `member+` comes one to three times. The first row of a group is the simplest command.
+`key?` may be left out, and `member+` comes one to three times. The first row of a group is the
+simplest command, without which a server does not have the group.
 """
 
 from __future__ import annotations
@@ -279,10 +280,10 @@ _STREAMS = """
 """
 
 _TRANSACTIONS = """
-6 GET key
-6 SET key value
 8 MULTI
 10 EXEC
+6 GET key
+6 SET key value
 2 DISCARD
 5 WATCH key+
 1 UNWATCH

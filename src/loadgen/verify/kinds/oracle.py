@@ -9,6 +9,7 @@ from loadgen.errors import UsageError
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.comparison import Comparison
+from loadgen.verify.compatibility import PREFIX
 from loadgen.verify.grammar.arguments import KEYS
 from loadgen.verify.grammar.groups import GROUPS, Group
 from loadgen.verify.grammar.memcache import MEMCACHE_GROUPS
@@ -22,8 +23,6 @@ from loadgen.verify.tape import OPERATION, Tape
 
 OPERATIONS = 50
 """The operations of a case."""
-
-PREFIX = "oracle_"
 
 _DIGEST = (b"DEBUG", b"DIGEST-VALUE", *KEYS)
 
@@ -41,10 +40,22 @@ class OracleKind:
         digests = [each.ask([Step(_DIGEST)])[0] for each in (reference, subject) if spoken]
         self._digests = spoken and not any(isinstance(digest, Error) for digest in digests)
 
+    def not_compared(self) -> str:
+        """Return which commands of the group one of the servers does not have, in words; empty for none.
+
+        Also empty where the whole group is skipped, which says so by itself.
+        """
+        lacking = [name.decode() for name in self._group.commands if name in self._absent]
+        if not lacking or self._is_skipped:
+            return ""
+        return (
+            f"{self._group.name}: {len(lacking)} of {len(self._group.commands)} commands are not compared, as one of "
+            f"the servers does not have them: {', '.join(lacking)}"
+        )
+
     @property
-    def not_compared(self) -> tuple[bytes, ...]:
-        """The commands of the group that one of the servers does not have."""
-        return tuple(name for name in self._group.commands if name in self._absent)
+    def _is_skipped(self) -> bool:
+        return self._group.rows[0].name in self._absent
 
     def _comparison(self) -> Comparison:
         one_null = self._reference.capabilities.one_null or self._subject.capabilities.one_null
@@ -52,7 +63,7 @@ class OracleKind:
 
     def run(self, tape: Tape) -> Outcome:
         group = self._group
-        if group.rows[0].name in self._absent:
+        if self._is_skipped:
             words = f"one of the servers has no {group.rows[0].name.decode()}, which {group.name} rest on"
             return Outcome(Verdict.SKIPPED, message=words)
         group = group.without(self._absent)

@@ -51,6 +51,7 @@ class Campaign:
             *(line for words in campaigns.reasons(event) for line in indented(words, len(verdict))),
             *facts("not judged", campaigns.unjudged(event)),
             *facts("alike", campaigns.alike(event)),
+            *facts("compatible", campaigns.compatible(event)),
             *facts("states", campaigns.states(event)),
             *(line for note in campaigns.notes(event) for line in fact("note", note)),
             *self._rows(event),

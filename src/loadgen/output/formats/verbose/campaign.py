@@ -54,6 +54,7 @@ def _below(event: CampaignEnded) -> list[str]:
     return [
         *(f"  reason: {words}" for words in campaigns.reasons(event)),
         *(f"  {row.kind}: {words}" for row, words in zip(rows, counts, strict=True)),
+        *(f"  compatible: {words}" for words in campaigns.compatible(event)),
         *(f"  not judged: {words}" for words in campaigns.unjudged(event)),
         *(f"  state: {words}" for words in campaigns.states(event)),
         *(f"  alike: {words}" for words in campaigns.alike(event)),
