@@ -220,7 +220,7 @@ def test_states_that_no_case_reached_fail_a_campaign_that_judges_them() -> None:
 
 def test_progress_says_seeds_and_runs_of_shrinking() -> None:
     bench = Bench()
-    bench.run(Reads(bug="stale"))
+    bench.run(Reads(bug="lost"))
     told = {(event.phase, event.unit) for event in bench.events if isinstance(event, Progress)}
     assert told == {("planted", "seeds"), ("shrink", "runs")}
     seeds = [event for event in bench.events if isinstance(event, Progress) and event.unit == "seeds"]

@@ -147,10 +147,12 @@ def test_a_signal_ends_a_campaign_with_what_there_is(number: signal.Signals) -> 
     words = [sys.executable, planted_command.__file__, "planted", "--seeds", "1000000", "--format", "ndjson"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
+        assert process.stderr is not None
         first = [process.stdout.readline() for _ in range(5)]
         process.send_signal(number)
-        rest, errors = process.communicate()
-    records = [json.loads(line) for line in [*first, *rest.splitlines()]]
+        # Not communicate(), which does not know of lines that were read ahead.
+        records = [json.loads(line) for line in [*first, *process.stdout]]
+        errors = process.stderr.read()
     assert process.returncode == 130
     assert records[-1]["type"] == "campaign"
     assert records[-1]["summary"]["interrupted"] is True

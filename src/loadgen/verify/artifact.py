@@ -190,7 +190,7 @@ def written(artifact: Artifact, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            with os.fdopen(handle, "w", encoding="ascii") as file:
                 file.write(to_json(artifact))
             Path(draft).chmod(0o644)
             Path(draft).replace(path)

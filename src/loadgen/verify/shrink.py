@@ -1,9 +1,9 @@
 """Shrinking: from the tape of a failure to a smaller tape of the same failure. No I/O, no clock.
 
-A candidate is a tape with spans left out or moved, an end cut off, or draws made smaller. It is kept when it fails in
-the same way, and what its run drew is then the tape to go on from, as that run may have asked for fewer draws than it
-was given. Of two tapes, the one with fewer draws is smaller; with as many, the one whose first different value is
-smaller.
+A candidate is a tape with spans left out or moved, or with smaller draws; one whose last draws are 0 is a tape that is
+cut off before them. It is kept when it fails in the same way, and what its run drew is then the tape to go on from, as
+that run may have asked for fewer draws than it was given. Of two tapes, the one with fewer draws is smaller; with as
+many, the one whose first different value is smaller.
 
 Hypothesis shrinks choice sequences in this way (MacIver, Donaldson: Test-Case Reduction via Test-Case Generation,
 ECOOP 2020).
@@ -48,7 +48,6 @@ class _Shrinking:
             self._without_faults,
             self._without_spans,
             self._handed_on,
-            self._cut,
             self._zeroed,
             self._lowered,
         )
@@ -122,16 +121,6 @@ class _Shrinking:
                     yield
                     place -= 1
                     break
-
-    def _cut(self) -> Iterator[None]:
-        """Cut off the end: half of the draws, a quarter, down to one."""
-        size = len(self.best.draws) // 2
-        while size:
-            if self._keeps(self.best.values[:-size]):
-                yield
-                size = min(size, len(self.best.draws) // 2)
-            else:
-                size //= 2
 
     def _zeroed(self) -> Iterator[None]:
         """Make stretches of draws 0: half of the draws at a time, a quarter, down to single ones."""
