@@ -57,6 +57,7 @@ def _case(record: Fields) -> CaseEnded:
         took_ns=_ns(record),
         error=record.text("error"),
         trace=record.text("trace_hash"),
+        operations=record.count("operations"),
         replay=record.text("replay_command"),
         wall_s=record.wall_s(),
     )
