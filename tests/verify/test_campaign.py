@@ -12,6 +12,7 @@ from planted_kinds import Reads, Says
 from loadgen.errors import ExitCode, OutputError
 from loadgen.events import Event, Progress
 from loadgen.reason import Code
+from loadgen.verify import campaign
 from loadgen.verify.artifact import Artifact, Origin
 from loadgen.verify.campaign import Batch, Campaign, Limits
 from loadgen.verify.case import Kind, Outcome, Verdict
@@ -128,6 +129,15 @@ def test_shrinking_is_bounded_by_runs_and_by_time() -> None:
     kind = Reads(bug="stale")
     Bench(Limits(shrink_ns=50_000_000)).run(kind, seeds=range(20))
     assert 20 < kind.runs < 80
+
+
+def test_of_many_cases_that_passed_the_others_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign, "MOST_PASSED", 5)
+    ended = Bench().run(Reads(bug="stale"))
+    kept = Counter(case.verdict for case in ended.cases)
+    assert kept[Verdict.PASS] == 5
+    assert kept[Verdict.FAIL] == ended.counts[Verdict.FAIL] > 20
+    assert ended.total == 100
 
 
 def test_an_interrupt_keeps_what_there_is() -> None:

@@ -114,7 +114,7 @@ class Campaign:
                 for kind in batch.kinds:
                     self._case(batch, kind, seed)
                 self._seeds_done += 1
-                self._progress(batch.suite, self._seeds_done, self._seeds, "seeds")
+                self._progress(batch.suite, self._seeds_done, self._seeds, "seeds", self._began_ns)
         except KeyboardInterrupt:
             self._interrupted = True
         except OutputError:
@@ -228,10 +228,11 @@ class Campaign:
         self._emit(failure)
 
     def _shrink(self, found: _Smallest) -> None:
-        until_ns = self._clock_ns() + self._limits.shrink_ns
+        began_ns = self._clock_ns()
+        until_ns = began_ns + self._limits.shrink_ns
 
         def fails(values: tuple[int, ...]) -> Recording | None:
-            self._progress(SHRINK, found.runs, self._limits.shrink_runs, "runs")
+            self._progress(SHRINK, found.runs, self._limits.shrink_runs, "runs", began_ns)
             with self._interruptible:
                 return found.fails(values)
 
@@ -270,11 +271,11 @@ class Campaign:
             self._notes.append(Reason(Code.NO_ARTIFACT, str(error)))
             return ""
 
-    def _progress(self, phase: str, done: int, total: int, unit: str) -> None:
+    def _progress(self, phase: str, done: int, total: int, unit: str, began_ns: int) -> None:
         now_ns = self._clock_ns()
         if now_ns - self._told_ns >= PROGRESS_EVERY_NS:
             self._told_ns = now_ns
-            self._emit(Progress(phase, done, total, now_ns - self._began_ns, unit=unit))
+            self._emit(Progress(phase, done, total, now_ns - began_ns, unit=unit))
 
 
 class _Smallest:

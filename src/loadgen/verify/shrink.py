@@ -37,10 +37,13 @@ class _Over(Exception):
 class _Shrinking:
     def __init__(self, failure: Recording, fails: Fails, is_over: Callable[[], bool], most_runs: int) -> None:
         self.best = failure
+        self._values = failure.values
+        """The values of `best`."""
         self._fails = fails
         self._is_over = is_over
         self._runs_left = most_runs
-        self._tried: set[tuple[int, ...]] = {failure.values}
+        self._tried = {hash(failure.values)}
+        """The hashes of candidates, which may be long."""
 
     def passes(self) -> Iterator[None]:
         """Yield each time `best` has become smaller."""
@@ -62,17 +65,17 @@ class _Shrinking:
 
     def _keeps(self, values: tuple[int, ...]) -> bool:
         """Try a candidate: True when it fails in the same way and is smaller, and has become `best`."""
-        if values in self._tried:
+        if hash(values) in self._tried:
             return False
         if self._runs_left <= 0 or self._is_over():
             raise _Over
         self._runs_left -= 1
-        self._tried.add(values)
+        self._tried.add(hash(values))
         found = self._fails(values)
-        if found is None or _size(found.values) >= _size(self.best.values):
+        if found is None or _size(drawn := found.values) >= _size(self._values):
             return False
-        self._tried.add(found.values)
-        self.best = found
+        self._tried.add(hash(drawn))
+        self.best, self._values = found, drawn
         return True
 
     # ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -92,7 +95,7 @@ class _Shrinking:
                 start = len(self._spans(name)) - size
                 while start > -size:
                     spans = self._spans(name)[max(0, start) : start + size]
-                    if spans and self._keeps(_left_out(self.best.values, spans)):
+                    if spans and self._keeps(_left_out(self._values, spans)):
                         yield
                     start -= size
                 size //= 2
@@ -104,23 +107,27 @@ class _Shrinking:
         """Leave out a span, and move a span inside it, such as a fault, to the same place of the next span."""
         place = 0
         while place < len(self.best.spans):
-            outer = self.best.spans[place]
-            place += 1
-            following = next(
-                (s for s in self.best.spans[place:] if s.name == outer.name and s.start >= outer.end), None
+            if any(self._keeps(values) for values in self._without_one(place)):
+                yield
+            else:
+                place += 1
+
+    def _without_one(self, place: int) -> Iterator[tuple[int, ...]]:
+        """Yield the values without the span at a place, for each span inside it that can move to the next one."""
+        spans, outer = self.best.spans, self.best.spans[place]
+        end = next((i for i in range(place + 1, len(spans)) if spans[i].start >= outer.end), len(spans))
+        following = next((spans[i] for i in range(end, len(spans)) if spans[i].name == outer.name), None)
+        if following is None:
+            return
+        values = self._values
+        for inner in spans[place + 1 : end]:
+            into = following.start + inner.start - outer.start
+            yield (
+                *values[: outer.start],
+                *values[outer.end : into],
+                *values[inner.start : inner.end],
+                *values[into:],
             )
-            if following is None:
-                continue
-            values = self.best.values
-            for inner in self.best.spans[place:]:
-                if inner.end > outer.end:
-                    break
-                into = following.start + inner.start - outer.start
-                kept = (values[: outer.start], values[outer.end : into], values[inner.start : inner.end], values[into:])
-                if self._keeps(tuple(value for part in kept for value in part)):
-                    yield
-                    place -= 1
-                    break
 
     def _zeroed(self) -> Iterator[None]:
         """Make stretches of draws 0: half of the draws at a time, a quarter, down to single ones."""
@@ -128,7 +135,7 @@ class _Shrinking:
         while size:
             start = 0
             while start < len(self.best.draws):
-                values = self.best.values
+                values = self._values
                 zeroed = (*values[:start], *[0] * len(values[start : start + size]), *values[start + size :])
                 if self._keeps(zeroed):
                     yield
@@ -140,12 +147,12 @@ class _Shrinking:
         place = 0
         while place < len(self.best.draws):
             too_low = 0
-            while place < len(self.best.draws) and too_low + 1 < (value := self.best.values[place]):
+            while place < len(self.best.draws) and too_low + 1 < (value := self._values[place]):
                 middle = (too_low + value) // 2
-                values = self.best.values
+                values = self._values
                 if self._keeps((*values[:place], middle, *values[place + 1 :])):
                     yield
-                    if place < len(self.best.draws) and self.best.values[place] > middle:
+                    if place < len(self.best.draws) and self._values[place] > middle:
                         break
                 else:
                     too_low = middle
