@@ -24,6 +24,8 @@ OPERATION = "operation"
 """The span of one operation."""
 FAULT = "fault"
 """The span of one fault."""
+BYTE = "byte"
+"""The span of one byte of a short text."""
 
 MOST = 1 << 64
 """The largest `n` of a draw."""
@@ -32,7 +34,7 @@ ANY_BYTE = b"abcdefghijklmnopqrstuvwxyz" + bytes(b for b in range(256) if not 97
 """All bytes, in the order of simplicity: small letters first."""
 
 _EACH_DRAWN = 16
-"""Bytes that have a draw each. Longer texts have one draw for all bytes."""
+"""The longest text in bytes of which each byte has a draw."""
 
 _SCALE = 1 << 32
 """The denominator of probabilities."""
@@ -158,14 +160,16 @@ class Tape:
         return bool(self._draw(site, 2, (_SCALE - likely, likely)))
 
     def bytes(self, least: int, most: int, site: str, alphabet: bytes = ANY_BYTE) -> bytes:
-        """Draw `least` to `most` bytes of an alphabet, whose first byte is the simplest.
+        """Draw `least` to `most` bytes of an alphabet, whose first byte is the simplest; all lengths equally likely.
 
-        Up to 16 bytes have a draw each. Longer ones come of one draw, where 0 is the first byte repeated.
+        Where there are 16 bytes at most, each is drawn, and those beyond `least` are parts that can be left out. Longer
+        texts have one draw for their length and one for all bytes, where 0 is the first byte repeated.
         """
-        length = self.between(least, most, f"{site}, length")
-        if length <= _EACH_DRAWN:
-            return bytes(alphabet[self.below(len(alphabet), f"{site}, byte")] for _ in range(length))
-        state = self.below(MOST, f"{site}, bytes")
+        if most <= _EACH_DRAWN:
+            found = [alphabet[self.below(len(alphabet), site)] for _ in range(least)]
+            more = self._parts(BYTE, most - least, lambda number: (1, most - least - number))
+            return bytes([*found, *(alphabet[self.below(len(alphabet), site)] for _ in more)])
+        length, state = self.between(least, most, f"{site}, length"), self.below(MOST, f"{site}, bytes")
         if not state:
             return alphabet[:1] * length
         generator = Generator(state)
@@ -193,11 +197,15 @@ class Tape:
         The number of times is geometric with about this mean. Without a mean it is `most`, while recorded values may
         end it earlier. The draw that ends it is in no span, so that any of the parts can be left out, even all.
         """
-        probability = 1.0 if mean is None else mean / (mean + 1)
+        likely = _SCALE if mean is None else round(_SCALE * mean / (mean + 1))
+        return self._parts(name, most, lambda number: (_SCALE - likely, likely))
+
+    def _parts(self, name: str, most: int, weights: Callable[[int], tuple[int, int]]) -> Iterator[int]:
+        """Yield numbers as `several` does. `weights` returns those of the end and of one more part, for its number."""
         site = f"one more {name}"
         for number in range(most):
             start = len(self._draws)
-            if not self.chance(probability, site):
+            if not self._draw(site, 2, weights(number)):
                 return
             with self.span(name, start):
                 yield number
