@@ -54,7 +54,7 @@ class Talk:
             if word in _ERRORS:
                 return Error(line)
             if not self._retrieves:
-                return int(line) if line.isdigit() else Status(line.rstrip())
+                return int(line) if line.isdigit() else Status(line)
             if line == b"END":
                 return tuple(items)
             behind = at + self._size(line)

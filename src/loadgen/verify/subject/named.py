@@ -6,7 +6,9 @@ A subject is a server that loadgen starts (redis, valkey, memcached, builtin, fa
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -42,8 +44,10 @@ _PROGRAMS = {"redis": "redis-server", "valkey": "valkey-server", "memcached": "m
 _OWN_WIRE = {"redis": Wire.RESP, "valkey": Wire.RESP, "fakeredis": Wire.RESP, "memcached": Wire.MEMCACHE}
 
 _REDIS = ("--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--daemonize", "no", "--save", "")
-# DEBUG DIGEST-VALUE, by which two servers compare what they hold.
+# DEBUG DIGEST-VALUE, by which two servers compare what they hold. Before 7.0, DEBUG is there without an option.
 _DEBUG = ("--enable-debug-command", "local")
+_FIRST_WITH_DEBUG_OPTION = 7
+_VERSION_PATIENCE_S = 5.0
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
 """The arguments with which every write of redis is durable before its reply."""
 _MEMCACHED = ("-l", "{host}", "-p", "{port}", "-U", "0", "-u", "nobody", "-m", "64")
@@ -123,11 +127,11 @@ def opened(wanted: Wanted, emit: Emit) -> Iterator[Subject]:
     if wanted.word not in WORDS:
         target = address(wanted.word)
         with contextlib.closing(ServerSubject(wanted.word, target)) as subject:
-            if not subject.answers():
+            if refusal := subject.refusal():
                 [endpoint] = target.endpoints
                 raise TargetError(
-                    f"No server answers at {endpoint.address}:{endpoint.port} in {target.protocol}: start it, or "
-                    "correct the address."
+                    f"The server at {endpoint.address}:{endpoint.port} cannot be verified in {target.protocol}: "
+                    f"{refusal}. Start one there that asks for no password, or correct the address."
                 )
             yield subject
         return
@@ -149,10 +153,21 @@ def _plan(wanted: Wanted) -> tuple[ServerPlan, frozenset[Restart]]:
     if wanted.word == "memcached":
         return ServerPlan("memcached", (program, *_MEMCACHED), loopback(protocol)), frozenset()
     if not wanted.durable:
-        return ServerPlan(wanted.word, (program, *_REDIS, *_DEBUG), loopback(protocol)), frozenset()
+        debug = _DEBUG if _major_version(program) >= _FIRST_WITH_DEBUG_OPTION else ()
+        return ServerPlan(wanted.word, (program, *_REDIS, *debug), loopback(protocol)), frozenset()
     plan = ServerPlan(wanted.word, (program, *_REDIS, *DURABLE), loopback(protocol))
     try:
         return replace(plan, surroundings=surroundings_for(["power_cut"])), frozenset(Restart)
     except FaultError:
         # Without a C compiler there is no library that knows what is durable: a power cut cannot be made.
         return plan, frozenset((Restart.KILL,))
+
+
+def _major_version(program: str) -> int:
+    """Return the first number of a server's version, as `redis-server --version` says it; 0 when it does not."""
+    try:
+        ran = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=_VERSION_PATIENCE_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    version = re.search(r"\bv=(\d+)", ran.stdout)
+    return int(version[1]) if version else 0

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from loadgen.errors import TargetError
+from loadgen.escape import printable
 from loadgen.faults.disk.crash import PowerCut
 from loadgen.faults.fault import Fault, Layer
 from loadgen.plan import Endpoint, Target
@@ -14,7 +15,7 @@ from loadgen.protocol import Wire
 from loadgen.target.server import ManagedServer
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.target.talk.identity import identify
-from loadgen.verify.reply import NoReply, Reply
+from loadgen.verify.reply import Error, NoReply, Reply
 from loadgen.verify.step import Command, Step
 from loadgen.verify.subject import memcache, resp
 from loadgen.verify.subject.subject import Capabilities, Restart
@@ -99,7 +100,7 @@ class ServerSubject:
         self.wire = target.speaks.wire
         self.capabilities = Capabilities(restarts)
         self.identity = identify(target) or name
-        self._target = target
+        self.target = target
         self._managed = managed
         self._channels: dict[int, _Channel] = {}
         self._used: set[int] = set()
@@ -143,10 +144,13 @@ class ServerSubject:
         replies = self.ask([Step(command) for command in commands])
         return next((reply.words for reply in replies if isinstance(reply, NoReply)), "")
 
-    def answers(self) -> bool:
-        """True when the server answers a question of its protocol."""
-        question = (b"PING",) if self.wire is Wire.RESP else (b"get", b"{loadgen}:a")
-        return not any(isinstance(reply, NoReply) for reply in self.ask([Step(question)]))
+    def refusal(self) -> str:
+        """Return why the server cannot be verified: its words or the lack of them; empty when it answers."""
+        question = (b"EXISTS", b"{loadgen}:a") if self.wire is Wire.RESP else (b"get", b"{loadgen}:a")
+        [reply] = self.ask([Step(question)])
+        if isinstance(reply, NoReply):
+            return reply.words
+        return f"it answers {printable(reply.text.decode(errors='replace'))}" if isinstance(reply, Error) else ""
 
     def restart(self, how: Restart) -> int:
         assert self._managed is not None
@@ -173,7 +177,7 @@ class ServerSubject:
 
     def _channel(self, number: int) -> _Channel:
         if number not in self._channels:
-            [endpoint] = self._target.endpoints
+            [endpoint] = self.target.endpoints
             made = _RespChannel(endpoint) if self.wire is Wire.RESP else _MemcacheChannel(endpoint)
             self._channels[number] = made
         return self._channels[number]

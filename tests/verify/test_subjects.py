@@ -1,0 +1,98 @@
+"""Subjects by the words that name them, and what is said of words that name none."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from in_process import invoked
+
+from loadgen.errors import TargetError, UsageError
+from loadgen.protocol import Wire
+from loadgen.target import port
+from loadgen.verify.reply import NoReply
+from loadgen.verify.step import Step
+from loadgen.verify.subject import named
+
+
+@pytest.mark.parametrize(
+    ("word", "protocol", "host", "number"),
+    [
+        ("127.0.0.1:7000", "resp", "127.0.0.1", 7000),
+        ("127.0.0.1", "resp", "127.0.0.1", 6379),
+        ("localhost", "resp", "localhost", 6379),
+        ("cache.example:1", "resp", "cache.example", 1),
+        ("redis://cache:7000", "resp", "cache", 7000),
+        ("memcache://127.0.0.1", "memcache", "127.0.0.1", 11211),
+        ("[::1]:7000", "resp", "::1", 7000),
+    ],
+)
+def test_an_address_has_a_protocol_and_a_port(word: str, protocol: str, host: str, number: int) -> None:
+    target = named.address(word)
+    [endpoint] = target.endpoints
+    assert (target.protocol, endpoint.address, endpoint.port) == (protocol, host, number)
+
+
+@pytest.mark.parametrize("word", ["reddis", "", ":", "h:99999", "h:x", "http://h:80", "redis:"])
+def test_a_word_that_names_no_server_is_refused(word: str) -> None:
+    with pytest.raises(UsageError, match="is no server to verify: write redis, valkey"):
+        named.checked(word)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["oracle", "reddis"], '"reddis" is no server to verify'),
+        (["oracle", "redis", "memcached"], "redis speaks resp, and memcached memcache: name two servers of one"),
+        (["oracle", "redis", "--redis", "h:1"], "--redis and a word without a flag both name the same server"),
+        (["oracle", "redis", "model", "--filter", "lissts"], 'oracle has no test "lissts"; there are oracle_strings,'),
+        (["oracle", "redis", "model", "--filter", "counters"], "no group named is of that"),
+        (["properties", "--filter", "incr_monotonik"], 'properties has no test "incr_monotonik"; did you mean'),
+        (["properties", "--subject", "reddis"], '"reddis" is no server to verify'),
+    ],
+)
+def test_words_that_name_nothing_end_with_one_sentence(words: list[str], said: str) -> None:
+    done = invoked(*words)
+    assert done.status == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("verb", [["oracle", "model", "{}"], ["properties", "--subject", "{}", "--filter", "incr"]])
+def test_an_address_that_is_no_server_ends_with_one_sentence(verb: list[str]) -> None:
+    where = f"127.0.0.1:{port.free('127.0.0.1')}"
+    done = invoked(*(word.format(where) for word in verb))
+    assert done.status == 3
+    assert f"The server at {where} cannot be verified in resp: Connection refused." in done.stderr
+
+
+def test_the_oracle_agrees_with_itself_and_says_how_far() -> None:
+    done = invoked("oracle", "model", "model", "--ops", "450", "--format", "json")
+    summary = json.loads(done.stdout)["summary"]
+    assert done.status == 0
+    assert summary["total"] == summary["passed"] == 9
+    assert summary["compatibility"]["all"] == 100
+    assert len(summary["compatibility"]) == 10
+
+
+def test_a_filter_takes_a_name_with_and_without_its_is() -> None:
+    for name in ("incr_monotonic", "incr_is_monotonic"):
+        done = invoked("properties", "--subject", "model", "--filter", name, "--seeds", "3", "--format", "json")
+        assert {each["name"] for each in json.loads(done.stdout)["results"]} == {"incr_is_monotonic"}
+
+
+def test_a_server_that_speaks_something_else_is_told() -> None:
+    with named.opened(named.Wanted("builtin", Wire.MEMCACHE), lambda progress: None) as memcache:
+        [endpoint] = memcache.target.endpoints  # type: ignore[attr-defined]
+        word = f"{endpoint.address}:{endpoint.port}"
+        with pytest.raises(TargetError, match="cannot be verified in resp"):
+            with named.opened(named.Wanted(word, Wire.RESP), lambda progress: None):
+                pass
+
+
+def test_a_server_that_closes_the_connection_gives_no_reply_to_that_and_what_follows() -> None:
+    with named.opened(named.Wanted("builtin", Wire.RESP), lambda progress: None) as subject:
+        steps = [Step((b"SET", b"{loadgen}:a", b"1")), Step((b"QUIT",)), Step((b"GET", b"{loadgen}:a"))]
+        replies = subject.ask(steps)
+        assert [isinstance(reply, NoReply) for reply in replies] == [False, False, True]
+        assert subject.ask(steps[-1:]) == [b"1"]
