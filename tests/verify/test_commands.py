@@ -319,9 +319,9 @@ def test_what_the_bank_cannot_do_is_refused(text: str | bytes | None, words: lis
 
 
 def test_a_subject_that_cannot_be_brought_up_does_not_hide_the_others() -> None:
-    Path("bank.txt").write_text("1 planted ops=5\n2 planted bug=gone\n3 planted\n")
+    Path("bank.txt").write_text("1 planted ops=5\n2 planted bug=gone\n9 planted ops=x\n3 planted\n4 planted\n")
     done = invoked("seeds", "test", "--bank", "bank.txt", "--format", "json")
     document = json.loads(done.stdout)
     assert done.status == 3
-    assert document["summary"]["reasons"] == ["the store cannot be opened"]
-    assert {each["seed"] for each in document["results"]} == {1, 3}
+    assert document["summary"]["reasons"] == ["the store cannot be opened", '--ops is a whole number, not "x".']
+    assert {each["seed"] for each in document["results"]} == {1, 3, 4}

@@ -146,7 +146,7 @@ class _Jobs:
                 if not self._began:
                     raise
                 self._leader.interrupt()
-            except (OutputError, UsageError):
+            except OutputError:
                 raise
             except LoadgenError as error:
                 if len(self._jobs) == 1 and not self._began:

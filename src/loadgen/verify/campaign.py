@@ -104,9 +104,9 @@ class Campaign:
         self._interrupted = False
 
     def run(self, batch: Batch) -> bool:
-        """Run the cases of a batch. False when the campaign is over: it was interrupted, or a subject is gone.
+        """Run the cases of a batch. False when it was not run to its end: it was interrupted, or a subject is gone.
 
-        What a case was when the interrupt came is not counted; a failure that was being shrunk is kept as far as it is.
+        The case that is interrupted is not counted; a failure that was being shrunk is kept as far as it is.
         """
         self._identities[batch.identity] = None
         try:
@@ -117,11 +117,13 @@ class Campaign:
                 self._progress(batch.suite, self._seeds_done, self._seeds, "seeds", self._began_ns)
         except KeyboardInterrupt:
             self._interrupted = True
+            return False
         except OutputError:
             raise
         except LoadgenError as error:
             self.could_not_run(str(error))
-        return not (self._interrupted or self._reasons)
+            return False
+        return True
 
     def replay(self, batch: Batch, artifact: Artifact, path: str, replayed: Callable[[], Replayed]) -> None:
         """Run one recorded case as `replayed` does, and note where it left the recorded run. Nothing is shrunk."""
