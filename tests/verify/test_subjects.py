@@ -6,6 +6,7 @@ import json
 
 import pytest
 from in_process import invoked
+from places import ROOT
 
 from loadgen.errors import TargetError, UsageError
 from loadgen.protocol import Wire
@@ -96,3 +97,11 @@ def test_a_server_that_closes_the_connection_gives_no_reply_to_that_and_what_fol
         replies = subject.ask(steps)
         assert [isinstance(reply, NoReply) for reply in replies] == [False, False, True]
         assert subject.ask(steps[-1:]) == [b"1"]
+
+
+def test_the_seeds_that_once_found_something_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    done = invoked("seeds", "test", "--format", "json")
+    summary = json.loads(done.stdout)["summary"]
+    assert done.status == 0, done.stdout
+    assert summary["passed"] == summary["total"] >= 2
