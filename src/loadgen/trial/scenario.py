@@ -86,7 +86,8 @@ class Scenario:
     def lasting(self, fault_ns: int) -> Scenario:
         """Return the scenario with a fault phase of this length.
 
-        Its faults keep their own times, unless one would come to a node after the phase: then all are shortened by its factor.
+        Its faults keep their own times, unless one would come to a node after the phase: then all are shortened by its
+        factor.
         """
         faults = self.faults
         if any(fault.at_ns + (len(fault.on) - 1) * fault.stagger_ns >= fault_ns for fault in faults):
