@@ -33,10 +33,11 @@ def test_an_operation_is_counted_on_its_node_at_its_end() -> None:
     first = observed(own, 2)
     own.end(call, True, 5 * MS)
     second = observed(own, 10)
-    assert (first.of(2, "set").begun, first.of().ended, first.under_way) == (1, 0, 1)
-    counts = second.of(2, "set")
+    assert (first.of(2).begun, first.of().ended, first.under_way) == (1, 0, 1)
+    counts = second.of(2)
     assert (counts.begun, counts.ok, second.under_way) == (0, 1, 0)
     assert counts.latency.max == 5 * MS, "from the intended time"
+    assert counts.service.max == 4 * MS, "from the call"
     assert second.slowest_ns == 4 * MS, "from the beginning"
     assert (second.from_ns, second.to_ns) == (2 * MS, 10 * MS)
     assert second.of(1) == Counts()
@@ -59,11 +60,13 @@ def test_a_miss_is_right_and_counted() -> None:
 def test_an_error_is_counted_by_its_class_with_the_first_example() -> None:
     own = book()
     for error, words in (("timeout", "first"), ("timeout", "second"), ("lost", "third")):
-        own.fail(own.begin(GET, 1, 0, 0), error, words, 7 * MS)
+        own.fail(own.begin(GET, 1, 0, 2 * MS), error, words, 7 * MS)
     seen = observed(own)
-    counts = seen.of(1, "get")
+    counts = seen.of(1)
     assert counts.errors == {"timeout": 2, "lost": 1}
     assert (counts.failed, counts.failed_latency.count, counts.latency.count) == (3, 3, 0)
+    assert (counts.failed_latency.min, counts.failed_service.max) == (7 * MS, 5 * MS)
+    assert (counts.failed_service.count, counts.service.count) == (3, 0)
     assert seen.examples == {"timeout": "first", "lost": "third"}
 
 
@@ -72,7 +75,7 @@ def test_an_operation_past_its_deadline_is_overdue_before_it_ends_and_once() -> 
     call = own.begin(GET, 1, 0, 0)
     assert observed(own, 299).of().overdue == 0
     late = observed(own, 301)
-    assert (late.of(1, "get").overdue, late.slowest_ns) == (1, 301 * MS)
+    assert (late.of(1).overdue, late.slowest_ns) == (1, 301 * MS)
     assert observed(own, 500).of().overdue == 0
     own.fail(call, "timeout", "", 600 * MS)
     assert observed(own, 700).of().overdue == 0
@@ -91,7 +94,7 @@ def test_the_value_of_another_key_is_wrong_and_names_both_requests() -> None:
     own.fail(own.begin(GET, 1, 0, 2 * MS), "timeout", "", 202 * MS)
     own.end(own.begin(Operation("get", ("other",)), 2, 0, 300 * MS), write.value, 400 * MS)
     seen = observed(own)
-    assert (seen.of(2, "get").wrong, seen.of(2, "get").ok) == (1, 0)
+    assert (seen.of(2).wrong, seen.of(2).ok) == (1, 0)
     (wrong,) = seen.wrong
     assert (wrong.kind, wrong.node, wrong.key, wrong.at_ns) == ("other_key", 2, "other", 400 * MS)
     assert wrong.found == (
@@ -114,7 +117,7 @@ def test_each_value_of_a_batch_is_held_against_its_key() -> None:
     unasked = own.begin(Operation("get_many", ("a",)), 0, 6, 6)
     own.end(unasked, {"z": values["a"]}, 7)
     seen = observed(own)
-    assert (seen.of(0, "get_many").ok, seen.of(0, "get_many").wrong) == (1, 2)
+    assert (seen.of(0).ok, seen.of(0).wrong) == (1, 2)
     assert [(wrong.kind, wrong.key) for wrong in seen.wrong] == [
         ("other_key", "a"),
         ("other_key", "b"),
@@ -195,6 +198,7 @@ def test_every_operation_that_began_is_in_one_count_or_under_way(steps: list[str
     total += own.take(len(steps))
     assert total.of().begun == begun == total.of().ended + len(open_calls)
     assert total.of().latency.count + total.of().failed_latency.count == total.of().ended
+    assert total.of().service.count + total.of().failed_service.count == total.of().ended
 
 
 def test_loads_that_follow_each_other_closely_are_of_one_expiry() -> None:

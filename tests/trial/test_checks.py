@@ -33,7 +33,7 @@ from loadgen.severity import Severity
 from loadgen.trial.check import Check
 from loadgen.trial.checks import CHECKS, judged
 from loadgen.trial.evidence import Evidence
-from loadgen.trial.observed import ByOperation, Counts, NodeState, Observed, Transition, WrongAnswer
+from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
 
 
 def check(name: str, found: Evidence) -> Check:
@@ -45,7 +45,7 @@ def with_node(node: int, of_node: Counts, *, begin: int = FAULT, end: int = END)
     def changed(at_ns: int, observed: Observed) -> Observed:
         if not begin <= at_ns < end:
             return observed
-        return replace(observed, nodes={**observed.nodes, node: ByOperation({"get": of_node})})
+        return replace(observed, nodes={**observed.nodes, node: of_node})
 
     return changed
 
@@ -250,7 +250,7 @@ UNTOLD: dict[str, tuple[str, Callable[[], Evidence], bool]] = {
     "a fault that nobody began": ("fault fired", lambda: evidence(faults=[]), True),
     "no operation that ended well": (
         "answers right",
-        lambda: evidence(lambda at_ns, observed: replace(observed, nodes={1: ByOperation({"get": counts(0)})})),
+        lambda: evidence(lambda at_ns, observed: replace(observed, nodes={1: counts(0)})),
         True,
     ),
     "no baseline": (
@@ -403,6 +403,25 @@ def test_a_node_that_hangs_may_be_waited_for_without_a_breaker() -> None:
 def test_operations_under_way_when_a_node_goes_down_may_wait_for_their_deadline() -> None:
     hung = with_node(1, counts(0, errors={"timeout": 9}, refused_ns=S), end=FAULT + S)
     assert check("refusals fast", evidence(hung)).passed is True
+
+
+def test_a_wait_for_a_free_caller_is_not_the_client_s() -> None:
+    """Nearly all callers hang on node 1, so that what is due on the others, and on node 1, waits for one of them."""
+    queued = with_node(2, counts(40, queued_ns=900 * MS), end=RECOVERY)
+    found = evidence(queued)
+    assert check("healthy nodes", found).passed is True
+    assert found.phases["fault"].of(2).latency.quantile(0.99) >= 900 * MS, "users wait as long as they wait"
+    slow = with_node(2, counts(40, 900 * MS), end=RECOVERY)
+    assert check("healthy nodes", evidence(slow)).passed is False
+
+
+def test_a_refusal_that_waited_for_a_free_caller_was_refused_at_once() -> None:
+    def refused(**times: int) -> bool | None:
+        errors = {"refused": 1, "breaker_open": 39}
+        return check("refusals fast", evidence(with_node(1, counts(0, errors=errors, **times), end=RECOVERY))).passed
+
+    assert refused(queued_ns=300 * MS) is True
+    assert refused(refused_ns=300 * MS) is False
 
 
 def test_what_a_client_does_not_expose_is_no_failure_of_the_trial() -> None:

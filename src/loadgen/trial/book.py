@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from loadgen.engine._histogram import Histogram
 from loadgen.trial.counters import Counters, Increment
 from loadgen.trial.ledger import Ledger, Read, Write, Wrong
-from loadgen.trial.observed import ByOperation, Counts, NodeState, Observed, Transition, WrongAnswer
+from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
 from loadgen.trial.plan import CallerPlan
 from loadgen.trial.traffic import Operation
 
@@ -45,7 +45,7 @@ class Call:
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts that are still growing: those of one operation on one node in one interval."""
+    """Counts that are still growing: those of one node in one interval."""
 
     begun: int = 0
     ok: int = 0
@@ -55,6 +55,8 @@ class _Tally:
     overdue: int = 0
     latency: Histogram = field(default_factory=Histogram)
     failed_latency: Histogram = field(default_factory=Histogram)
+    service: Histogram = field(default_factory=Histogram)
+    failed_service: Histogram = field(default_factory=Histogram)
 
     def counts(self) -> Counts:
         return Counts(
@@ -66,6 +68,8 @@ class _Tally:
             overdue=self.overdue,
             latency=self.latency,
             failed_latency=self.failed_latency,
+            service=self.service,
+            failed_service=self.failed_service,
         )
 
 
@@ -88,7 +92,7 @@ class Book:
 
     def _renew(self, from_ns: int) -> None:
         self._from_ns = from_ns
-        self._tallies: dict[tuple[int, str], _Tally] = {}
+        self._tallies: dict[int, _Tally] = {}
         self._wrong: list[WrongAnswer] = []
         self._transitions: list[Transition] = []
         self._examples: dict[str, str] = {}
@@ -113,7 +117,7 @@ class Book:
             case _:
                 call.write = self.ledger.write(operation.key, now_ns)
         self.under_way[call] = None
-        self._tally(call).begun += 1
+        self._tally(node).begun += 1
         return call
 
     def end(self, call: Call, answer: object, now_ns: int) -> None:
@@ -129,12 +133,14 @@ class Book:
         # A set that was carried out may answer nothing.
         tally.misses += call.operation.kind != "set" and (answer is None or answer is False or answer == {})
         tally.latency.record(max(0, now_ns - call.intended_ns))
+        tally.service.record(max(0, now_ns - call.begun_ns))
 
     def fail(self, call: Call, error: str, words: str, now_ns: int) -> None:
         """End an operation that raised an exception: its class of `observed.ERRORS`, and the client's words."""
         tally = self._ended(call, now_ns)
         tally.errors[error] = tally.errors.get(error, 0) + 1
         tally.failed_latency.record(max(0, now_ns - call.intended_ns))
+        tally.failed_service.record(max(0, now_ns - call.begun_ns))
         self._examples.setdefault(error, words[:EXAMPLE_LENGTH])
         if call.write is not None:
             self.ledger.failed(call.write)
@@ -160,18 +166,17 @@ class Book:
 
     def _ended(self, call: Call, now_ns: int) -> _Tally:
         del self.under_way[call]
-        tally = self._tally(call)
+        tally = self._tally(call.node)
         took_ns = now_ns - call.begun_ns
         self._slowest_ns = max(self._slowest_ns, took_ns)
         if took_ns > self.overdue_ns and not call.overdue:
             tally.overdue += 1
         return tally
 
-    def _tally(self, call: Call) -> _Tally:
-        place = (call.node, call.operation.kind)
-        tally = self._tallies.get(place)
+    def _tally(self, node: int) -> _Tally:
+        tally = self._tallies.get(node)
         if tally is None:
-            tally = self._tallies[place] = _Tally()
+            tally = self._tallies[node] = _Tally()
         return tally
 
     # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -242,13 +247,10 @@ class Book:
         `due` is the number of operations that have fallen due since the beginning of the load.
         """
         slowest_ns = max(self._slowest_ns, self._find_overdue(now_ns))
-        nodes: dict[int, dict[str, Counts]] = {}
-        for (node, kind), tally in sorted(self._tallies.items()):
-            nodes.setdefault(node, {})[kind] = tally.counts()
         observed = Observed(
             from_ns=self._from_ns,
             to_ns=now_ns,
-            nodes={node: ByOperation(operations) for node, operations in nodes.items()},
+            nodes={node: tally.counts() for node, tally in sorted(self._tallies.items())},
             states=states or {},
             transitions=tuple(self._transitions),
             wrong=tuple(self._wrong),
@@ -276,5 +278,5 @@ class Book:
                 break
             if not call.overdue:
                 call.overdue = True
-                self._tally(call).overdue += 1
+                self._tally(call.node).overdue += 1
         return oldest_ns

@@ -1,8 +1,9 @@
 """The checks of a trial: what a client must have done under a fault, whatever client it is. Pure functions.
 
 Each check is applied to the evidence, and passes, fails or cannot tell. A check of what a client does not expose is not
-vital: its None makes no trial untold. Where waits of the callers for a CPU explain all of what is beyond a limit on
-time (`lateness`), the check cannot tell.
+vital: its None makes no trial untold. Limits on the client's own time are held against service times: the wait before,
+until a caller was free, is in the response times that users are shown. Where waits of the callers for a CPU explain all
+of what is beyond a limit on time (`lateness`), the check cannot tell.
 """
 
 from __future__ import annotations
@@ -152,17 +153,17 @@ def refusals_fast(evidence: Evidence) -> Check | None:
     waits = [f"timeouts while the breaker of node {node} was open: {count}" for node, count in _waited_open(evidence)]
     refusing = [*_refusing(evidence)]
     refused = sum((counts for _, counts in refusing), Counts())
-    latency = refused.failed_latency
-    if not latency.count and not waits:
+    times = refused.failed_service
+    if not times.count and not waits:
         return Check(name, None, "no operation was refused", limit, vital=False)
-    p99_ns = _p99_ns(refused.failed_latency)
-    found = [f"p99 {span(p99_ns)} of {latency.count:,}"] * bool(latency.count)
+    p99_ns = _p99_ns(times)
+    found = [f"p99 {span(p99_ns)} of {times.count:,}"] * bool(times.count)
     if p99_ns <= limit_ns and not waits:
         return Check(name, True, found[0], limit)
     if refused.errors.get("timeout"):
         found.append(f"timeouts on a node that refused connections: {refused.errors['timeout']:,}")
-    others = [c for o, c in refusing if not lateness.explains(evidence, o, _p99_ns(c.failed_latency), limit_ns)]
-    explained = _p99_ns(sum(others, Counts()).failed_latency) <= limit_ns
+    others = [c for o, c in refusing if not lateness.explains(evidence, o, _p99_ns(c.failed_service), limit_ns)]
+    explained = _p99_ns(sum(others, Counts()).failed_service) <= limit_ns
     passed, because = _unless_late(evidence, explained and not waits)
     return Check(name, passed, "; ".join([*found, *waits]) + because, limit)
 
@@ -364,10 +365,10 @@ def _slowed(evidence: Evidence, node: int, most_ns: int) -> bool:
     others = []
     for observed in evidence.within("fault"):
         counts = observed.of(node)
-        p99_ns = _p99_ns(counts.latency)
+        p99_ns = _p99_ns(counts.service)
         if p99_ns <= most_ns or not lateness.explains(evidence, observed, p99_ns, most_ns):
             others.append(counts)
-    return _p99_ns(sum(others, Counts()).latency) <= most_ns
+    return _p99_ns(sum(others, Counts()).service) <= most_ns
 
 
 def _idled(evidence: Evidence, missing: float) -> bool:
@@ -376,8 +377,8 @@ def _idled(evidence: Evidence, missing: float) -> bool:
     return lateness.waited_ns(evidence, during.from_ns, during.to_ns) >= missing * (during.to_ns - during.from_ns)
 
 
-def _p99_ns(latency: Histogram) -> int:
-    return latency.quantile(P99) if latency.count else 0
+def _p99_ns(times: Histogram) -> int:
+    return times.quantile(P99) if times.count else 0
 
 
 def _unexpected(evidence: Evidence) -> Iterator[tuple[Observed, set[str]]]:
@@ -463,11 +464,12 @@ def _kept(evidence: Evidence, node: int) -> tuple[float | None, int, int]:
     before, during = rate(evidence, node, "baseline"), rate(evidence, node, "fault")
     if not before or during is None:
         return None, 0, 0
-    latencies = (counts_of(observed, node).latency for observed in evidence.within("baseline"))
-    worst_ns = max((latency.quantile(P99) for latency in latencies if latency.count), default=0)
-    latency = _of(evidence, node, "fault").latency
-    p99_ns = latency.quantile(P99) if latency.count else 0
-    return during / before, p99_ns, round(max(worst_ns / evidence.plan.limits.healthy, P99_FLOOR_NS))
+    worst_ns = max((_p99_ns(observed.of(node).service) for observed in evidence.within("baseline")), default=0)
+    return (
+        during / before,
+        _p99_ns(_of(evidence, node, "fault").service),
+        round(max(worst_ns / evidence.plan.limits.healthy, P99_FLOOR_NS)),
+    )
 
 
 def _served(evidence: Evidence, node: int, phase: str) -> float | None:

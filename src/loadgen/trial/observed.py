@@ -66,7 +66,11 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Counts(Addable):
-    """Operations of one kind on one node, by their end."""
+    """Operations on one node, by their end.
+
+    A user waits for the response time, which counts from the time at which an operation was due. The client is judged
+    by the service time, which counts from its call: what comes before is the wait for a caller that is free.
+    """
 
     begun: int = counted(0)
     ok: int = counted(0)
@@ -79,9 +83,13 @@ class Counts(Addable):
     overdue: int = counted(0)
     """Operations that ended more than the caller's tolerance after their deadline."""
     latency: Histogram = counted(factory=Histogram)
-    """Response time of operations that ended well, in ns, from the intended time."""
+    """Response time of operations that ended well, in ns."""
     failed_latency: Histogram = counted(factory=Histogram)
     """Response time of those that ended by an exception."""
+    service: Histogram = counted(factory=Histogram)
+    """Service time of operations that ended well, in ns."""
+    failed_service: Histogram = counted(factory=Histogram)
+    """Service time of those that ended by an exception."""
 
     @property
     def failed(self) -> int:
@@ -90,14 +98,6 @@ class Counts(Addable):
     @property
     def ended(self) -> int:
         return self.ok + self.wrong + self.failed
-
-
-@dataclass(frozen=True, slots=True)
-class ByOperation(Addable):
-    """The counts of one node."""
-
-    operations: Mapping[str, Counts] = by_name()
-    """By the operation's name."""
 
 
 def _of_known(merge: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -140,7 +140,7 @@ class Observed(Addable):
     from_ns: int = state(NEVER_NS, min)
     """`NEVER_NS` for the sum of no interval."""
     to_ns: int = state(0, max)
-    nodes: Mapping[int, ByOperation] = by_name()
+    nodes: Mapping[int, Counts] = by_name()
     """By node, from 1; 0 where the caller does not know the node, or an operation is on several."""
     states: Mapping[int, NodeState] = by_name()
     """By node."""
@@ -169,13 +169,6 @@ class Observed(Addable):
     tasks: int | None = state(None, _SUM)
     """Tasks or threads in the caller's process that are not the caller's own."""
 
-    def of(self, node: int | None = None, operation: str | None = None) -> Counts:
-        """Return the counts of one node or all, and of one operation or all."""
-        found = [
-            counts
-            for number, counted_of in self.nodes.items()
-            if node is None or number == node
-            for name, counts in counted_of.operations.items()
-            if operation is None or name == operation
-        ]
-        return sum(found, Counts())
+    def of(self, node: int | None = None) -> Counts:
+        """Return the counts of one node, or of all."""
+        return sum(self.nodes.values(), Counts()) if node is None else self.nodes.get(node, Counts())

@@ -14,7 +14,7 @@ from loadgen.output.tui.series import Point, Series
 from loadgen.output.words import trials
 from loadgen.severity import Severity
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
-from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
+from loadgen.trial.observed import NodeState, Observed, Transition, WrongAnswer
 from loadgen.trial.plan import TrialPlan
 from loadgen.units import NS_PER_S
 
@@ -110,14 +110,13 @@ class Trials:
         observed = event.observed
         for number, state in observed.states.items():
             self._node(number).state = state
-        counts = {number: list(node.operations.values()) for number, node in observed.nodes.items()}
-        for number, each in counts.items():
+        for number, counts in observed.nodes.items():
             node = self._node(number)
-            node.ended += sum(one.ended for one in each)
-            node.errors += sum(one.failed for one in each)
-            node.wrong += sum(one.wrong for one in each)
+            node.ended += counts.ended
+            node.errors += counts.failed
+            node.wrong += counts.wrong
         self.under_way = observed.under_way
-        self._add_recent(event, counts)
+        self._add_recent(event)
         for transition in observed.transitions:
             self._changed(event, transition)
         for answer in observed.wrong:
@@ -142,15 +141,13 @@ class Trials:
     def _node(self, number: int) -> Node:
         return self.nodes.setdefault(number, Node(NodeState()))
 
-    def _add_recent(self, event: TrialSample, counts: Mapping[int, list[Counts]]) -> None:
-        ended = {number: sum(one.ended for one in each) for number, each in counts.items()}
-        everything = [one for each in counts.values() for one in each]
-        length_s = (event.observed.to_ns - event.observed.from_ns) / NS_PER_S
-        failed = sum(one.failed + one.wrong for one in everything)
-        whole = sum(ended.values())
-        self.series.add(Point(event.wall_s, length_s, whole, whole, failed, bool(self.faults)))
-        latency = sum((one.latency for one in everything), Histogram())
-        self._recent.append(_Recent(length_s, ended, latency))
+    def _add_recent(self, event: TrialSample) -> None:
+        observed, whole = event.observed, event.observed.of()
+        length_s = (observed.to_ns - observed.from_ns) / NS_PER_S
+        failed = whole.failed + whole.wrong
+        self.series.add(Point(event.wall_s, length_s, whole.ended, whole.ended, failed, bool(self.faults)))
+        ended = {number: counts.ended for number, counts in observed.nodes.items()}
+        self._recent.append(_Recent(length_s, ended, whole.latency))
         while len(self._recent) > 1 and sum(each.length_s for each in self._recent) > SMOOTHED_S * 1.1:
             self._recent.popleft()
         over_s = sum(each.length_s for each in self._recent)

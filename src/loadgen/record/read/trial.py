@@ -1,6 +1,6 @@
 """Clients on trial from their records. No I/O.
 
-The operations of a node are one: outputs do not show them apart. The workload of a plan has its name and rate only.
+The workload of a plan has its name and rate only.
 """
 
 from __future__ import annotations
@@ -25,11 +25,8 @@ from loadgen.trial.ended import (
     TrialPhaseBegan,
     TrialSample,
 )
-from loadgen.trial.observed import ByOperation, Counts, NodeState, Observed, Transition, WrongAnswer
+from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
 from loadgen.trial.plan import ClientPlan, Limits, Phases, Traffic, TrialPlan
-
-OPERATION = "all"
-"""The name under which a record's operations are read back."""
 
 
 def event(record: Fields) -> Event | None:
@@ -166,7 +163,7 @@ def _observed(record: Fields) -> Observed:
     return Observed(
         from_ns=0,
         to_ns=record.ns("secs"),
-        nodes={int(node): ByOperation({OPERATION: _counts(by_node.part(node))}) for node in by_node.values},
+        nodes={int(node): _counts(by_node.part(node)) for node in by_node.values},
         states={int(node): _state(states.part(node)) for node in states.values},
         unread_ns=record.ns("unread_secs"),
         slowest_ns=record.ns("slowest_secs"),
@@ -190,6 +187,8 @@ def _counts(record: Fields) -> Counts:
         overdue=record.count("overdue"),
         latency=_histogram(record.part("latency")),
         failed_latency=_histogram(record.part("failed_latency")),
+        service=_histogram(record.part("service")),
+        failed_service=_histogram(record.part("failed_service")),
     )
 
 

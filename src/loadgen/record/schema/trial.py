@@ -105,8 +105,13 @@ COUNTED = part(
     field("errors", map_of(COUNT), "errors by class"),
     fields(
         {"latency": _LATENCY, "failed_latency": _LATENCY},
-        "response times of operations that ended well, and by an error, from the intended time: see "
+        "response times of operations that ended well, and by an error, from the time at which they were due: see "
         "[latency](#latency); `histogram` has all counts, as in `histograms` of a result",
+    ),
+    fields(
+        {"service": _LATENCY, "failed_service": _LATENCY},
+        "their service times, from the call of the client: without the wait for a caller that was free. The checks of "
+        "the client are held against these",
     ),
 )
 
