@@ -7,8 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
 
-from loadgen.client.connection import Connection, Place
-from loadgen.client.pool import KINDS, Pool, PoolSettings
+from loadgen.client._connection import Connection, Place
+from loadgen.client._pool import Pool
+from loadgen.client.pool import KINDS, PoolSettings
 
 S = 1_000_000_000
 

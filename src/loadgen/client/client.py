@@ -11,15 +11,15 @@ from time import monotonic_ns
 from typing import Any, Self, TypeVar, Unpack
 
 from loadgen.client import meta
-from loadgen.client.actions import Actions, Changed, Close, Dial, Ended, Send
+from loadgen.client._actions import Actions, Changed, Close, Dial, Ended, Send
+from loadgen.client._connection import Connection
+from loadgen.client._request import Request
+from loadgen.client.assembly import assembled
 from loadgen.client.batch import Batch
 from loadgen.client.breaker import Transition
-from loadgen.client.connection import Connection
-from loadgen.client.core import Core
 from loadgen.client.errors import BadKey, CacheError
 from loadgen.client.meta import Item
 from loadgen.client.options import Keywords, Options
-from loadgen.client.request import Request
 from loadgen.client.results import Results
 from loadgen.client.stats import Stats
 from loadgen.client.streams import Streams
@@ -64,7 +64,7 @@ class Client:
         self.options = Options(**options)
         self._nodes = tuple(nodes)
         names = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in nodes]
-        self._core = Core(names, self.options, monotonic_ns())
+        self._core = assembled(names, self.options, monotonic_ns())
         self._protocol = self._core.protocol
         self._on_transition = on_transition
         self._loop: asyncio.AbstractEventLoop | None = None
