@@ -1,8 +1,8 @@
 # One node of the client as a state machine: breaker, pool and connections. Told time and bytes; no I/O, no clock.
 #
 # A request that the breaker lets pass acquires a connection of the pool, is sent, and ends by its reply, by an error,
-# or by its deadline. A connection whose request was abandoned is closed and never used again, so that a late reply reaches
-# no other request. Each method that is told something appends to `actions` what the shell is to do.
+# or by its deadline. A connection whose request was abandoned is closed and never used again, so that a late reply
+# reaches no other request. Each method that is told something appends to `actions` what the shell is to do.
 
 from libc.stdint cimport int64_t
 
