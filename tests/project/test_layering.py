@@ -182,9 +182,8 @@ trial.evidence ← faults.fault faults.kinds faults.report trial.ended trial.obs
 trial.account ← stats faults.report trial.ended trial.evidence trial.observed trial.plan
 trial.course ← faults.fault faults.timeline trial.plan
 trial.drawn ← units faults.fault faults.kinds trial.plan trial.scenario
-trial.lateness ← units trial.evidence trial.observed
-trial.checks ← units engine._histogram faults.kinds faults.report trial.account trial.check trial.ended trial.evidence
-    trial.lateness trial.observed trial.plan
+trial.checks ← units faults.kinds faults.report trial.account trial.check trial.ended trial.evidence trial.observed
+    trial.plan
 
 # The memcache client: state machines without clock and socket, but for the shell (`client.client`).
 client.errors ←

@@ -16,7 +16,7 @@ from loadgen.faults.report import FaultReport, Spell
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.trial.account import Account
-from loadgen.trial.checks import judged
+from loadgen.trial.checks.every import judged
 from loadgen.trial.ended import (
     ChaosBegan,
     ChaosEnded,

@@ -93,6 +93,14 @@ def test_a_node_that_answers_far_more_slowly_than_before_is_not_back() -> None:
     assert figures(slow).recovered_ns == 3 * S
 
 
+def test_a_node_that_fails_more_often_than_before_is_not_back() -> None:
+    def failing(at_ns: int, observed: Observed) -> Observed:
+        worse = {**observed.nodes, 1: counts(40, errors={"lost": 2})}
+        return replace(observed, nodes=worse) if RECOVERY <= at_ns < RECOVERY + 3 * S else observed
+
+    assert figures(failing).recovered_ns == 3 * S
+
+
 def test_a_node_that_stays_away_has_no_recovery() -> None:
     assert figures(down_until_ns=END).recovered_ns is None
 

@@ -31,7 +31,7 @@ from loadgen.faults.kinds import KINDS
 from loadgen.faults.report import FaultReport, Spell
 from loadgen.severity import Severity
 from loadgen.trial.check import Check
-from loadgen.trial.checks import CHECKS, judged
+from loadgen.trial.checks.every import CHECKS, judged
 from loadgen.trial.evidence import Evidence
 from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
 
@@ -155,7 +155,7 @@ FAILURES: dict[str, tuple[str, Callable[[], Evidence], str]] = {
         lambda: evidence(with_node(2, counts(38, errors={"pool_exhausted": 2}), end=FAULT + TICK)),
         "the pool was exhausted 2 on node 2",
     ),
-    "a healthy node that slows down": ("healthy nodes", lambda: evidence(SLOWED), "node 2 96 %, p99 900 ms"),
+    "a healthy node that slows down": ("healthy nodes", lambda: evidence(SLOWED), "node 2 96 %, service p99 900 ms"),
     "a node that refuses and is waited for": (
         "refusals fast",
         lambda: evidence(hanging),
@@ -164,7 +164,7 @@ FAILURES: dict[str, tuple[str, Callable[[], Evidence], str]] = {
     "a healthy node that is a hundred times slower": (
         "healthy nodes",
         lambda: evidence(with_node(2, counts(40, 49 * MS), end=RECOVERY)),
-        "node 2 96 %, p99 49 ms (at most 10 ms)",
+        "node 2 96 %, service p99 49 ms (at most 10 ms)",
     ),
     "a healthy node that does less": (
         "healthy nodes",
@@ -459,6 +459,21 @@ def test_a_spell_without_effect_is_no_fired_fault_where_its_kind_needs_nobody(
         assert "had no effect in 1 of 3 spells, first on node" in one.found
 
 
+def test_a_fault_has_to_be_met_on_the_nodes_that_the_workload_uses() -> None:
+    """All keys may be on one node, as the stampede's one is. A fault that needs nobody comes on each node."""
+
+    def passed(kind: str, changed: Changed) -> bool | None:
+        fault = Fault(kind, KINDS[kind].layer, on=(1, 2))
+        spells = (Spell(1, FAULT, RECOVERY, 5), Spell(2, FAULT, RECOVERY, 0))
+        found = evidence(changed, plan=replace(PLAN, faults=(fault,)), faults=[FaultReport(fault, spells, 5)])
+        return check("fault fired", found).passed
+
+    assert passed("latency", without_node(2)) is True
+    assert passed("latency", with_node(2, counts())) is None
+    assert passed("latency", lambda at_ns, observed: replace(observed, nodes={0: observed.of()})) is None
+    assert passed("pause", without_node(2)) is None
+
+
 def test_probes_of_a_half_open_breaker_may_time_out() -> None:
     probes = with_node(1, counts(0, errors={"timeout": 3}), begin=FAULT + S, end=FAULT + S + TICK)
     assert check("refusals fast", evidence(probes, plan=replace(PLAN, timeout_ns=200 * MS))).passed is True
@@ -468,7 +483,7 @@ def test_in_a_closed_loop_a_healthy_node_is_held_to_its_rate() -> None:
     def closed(at_ns: int, observed: Observed) -> Observed:
         return replace(with_node(3, counts(30))(at_ns, observed), due=0)
 
-    assert check("healthy nodes", evidence(closed)).found == "node 3 75 %, p99 500 µs"
+    assert check("healthy nodes", evidence(closed)).found == "node 3 75 %, service p99 500 µs"
 
 
 def test_a_breaker_that_is_open_is_no_failure_while_it_may_still_close() -> None:

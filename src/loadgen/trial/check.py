@@ -12,7 +12,7 @@ class Check:
     """One named check of a trial, applied to what was observed."""
 
     name: str
-    """One of `trial.checks.CHECKS`."""
+    """One of `trial.checks.every.CHECKS`."""
     passed: bool | None
     """None where it cannot be told: the client does not expose what the check needs, or the fault did not fire."""
     found: str

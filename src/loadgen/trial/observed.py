@@ -14,6 +14,8 @@ from typing import Any
 from loadgen.algebra import Addable, by_name, counted, state
 from loadgen.engine._histogram import Histogram
 
+P99 = 0.99
+
 NEVER_NS = 2**63 - 1
 """A time that is later than any other."""
 
@@ -172,3 +174,8 @@ class Observed(Addable):
     def of(self, node: int | None = None) -> Counts:
         """Return the counts of one node, or of all."""
         return sum(self.nodes.values(), Counts()) if node is None else self.nodes.get(node, Counts())
+
+
+def p99_ns(times: Histogram) -> int:
+    """Return the p99 of response or service times; 0 without any."""
+    return times.quantile(P99) if times.count else 0

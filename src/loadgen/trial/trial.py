@@ -20,10 +20,10 @@ from loadgen.runner.stop import Alarm, Stop
 from loadgen.severity import Severity
 from loadgen.target.talk import counters
 from loadgen.target.talk.identity import identify
-from loadgen.trial import checks
 from loadgen.trial.account import Account
 from loadgen.trial.backend import Backend
 from loadgen.trial.callers import Callers, Final
+from loadgen.trial.checks.every import judged as every_check
 from loadgen.trial.course import Course, Do, Enter, Over
 from loadgen.trial.ended import PoolPoint, ServerCount, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.trial.evidence import Closed, Evidence, real_node
@@ -204,7 +204,7 @@ def ended_of(
     began_ns = min((observed.from_ns for observed in evidence.within("baseline")), default=0)
     return TrialEnded(
         plan=evidence.plan,
-        checks=checks.judged(evidence) if judged else (),
+        checks=every_check(evidence) if judged else (),
         phases=evidence.phases,
         figures=evidence.figures,
         faults=evidence.faults,

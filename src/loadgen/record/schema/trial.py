@@ -21,7 +21,7 @@ from loadgen.record.schema.shape import (
     map_of,
     object_of,
 )
-from loadgen.trial.checks import CHECKS
+from loadgen.trial.checks.every import CHECKS
 from loadgen.trial.ended import PHASES, VERDICTS
 from loadgen.trial.observed import WRONG
 
