@@ -185,7 +185,7 @@ trial.drawn ← units faults.fault faults.kinds trial.plan trial.scenario
 trial.checks ← units faults.kinds faults.report trial.account trial.check trial.ended trial.evidence trial.observed
     trial.plan
 
-# The memcache client: state machines without clock and socket, but for the shell (`client.client`).
+# The memcache client: state machines without clock and socket, but for the shell (`client._shell`).
 client.errors ←
 client.breaker ←
 client.pool ←
@@ -209,8 +209,11 @@ client._core ← client._actions client._connection client._node client._request
     client.errors client.meta client.options client.selection client.stats
 client.assembly ← client._breaker client._core client._node client._pool client._request client._text client.meta
     client.options client.selection
-client ← units client._actions client._connection client._request client.assembly client.batch client.breaker
-    client.errors client.meta client.options client.pool client.results client.stats
+client._key ← client.errors
+client._shell ← engine._reactor engine._time engine._transport client._actions client._connection client._core
+    client._node client._request client.batch client.breaker
+client ← client._key client._request client._shell client.assembly client.batch client.breaker client.errors client.meta
+    client.options client.pool client.results client.stats
 trial.trial ← units errors severity reason plan events target.talk runner faults.bench trial.plan trial.callers
     trial.backend trial.ended trial.evidence trial.account trial.course trial.checks
 
@@ -317,7 +320,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
     "engine._reactor",
 }
 # They are told time and bytes, so that a simulated world can run them.
-SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")}
+SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._shell"}
 WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api"}
 WORLD = {"asyncio", "socket", "ssl", "select", "selectors", "threading", "random", "os"}
 CLOCKS = {"time", "datetime", "libc.time", "posix.time", "cpython.time"}

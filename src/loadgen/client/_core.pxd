@@ -1,7 +1,7 @@
 # The whole client as a state machine: nodes, selection, failover, retries, deadlines. Told time and bytes; no I/O.
 #
-# The shell calls `begin` for each call of a user, `on_open`, `on_refused`, `on_bytes` and `on_close` for what happens to
-# connections, and `on_time` at the time that `next_ns` names. Each returns the actions that the shell is to do, in
+# The shell calls `begin` for each call of a user, `on_open`, `on_refused`, `on_bytes` and `on_close` for what happens
+# to connections, and `on_time` at the time that `next_ns` names. Each returns the actions that the shell is to do, in
 # order. Time is int ns of one monotonic clock.
 
 from libc.stdint cimport int64_t
