@@ -160,13 +160,16 @@ trial.plan ← plan faults.fault
 trial.observed ← algebra engine._histogram
 trial.check ← severity
 trial.value ←
-trial.ledger ← trial.value
+trial.reads ← trial.value
+trial.ledger ← trial.value trial.reads
+trial.sightings ← trial.value trial.reads
 trial.counters ←
 trial.workloads ← units errors trial.plan
 trial.traffic ← units trial.plan
 trial.schedule ← units trial.plan
 trial.claims ← trial.schedule
-trial.book ← engine._histogram trial.observed trial.plan trial.ledger trial.counters trial.traffic
+trial.book ← engine._histogram trial.observed trial.plan trial.ledger trial.counters trial.reads
+    trial.sightings trial.traffic
 trial.adapters ← errors version client client.stats trial.observed trial.plan trial.traffic
 trial.sockets ← plan
 trial.messages ← trial.observed trial.plan

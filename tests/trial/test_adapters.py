@@ -335,6 +335,19 @@ def test_keys_are_spread_evenly_and_a_key_has_one_node() -> None:
     assert all(selection.node_of(key) == node for node, of_node in by_node.items() for key in of_node)
 
 
+@pytest.mark.parametrize("name", ["builtin", "pymemcache", "aiomcache", "redis-py", "coredis"])
+def test_a_key_has_the_same_node_by_whatever_addresses_the_nodes_are_reached(name: str) -> None:
+    keys = [f"lg:1:s{number}" for number in range(200)]
+
+    async def placed(ports: range) -> list[int]:
+        adapter = Adapter(make(client_named(name), [(HOST, port) for port in ports], TIMEOUT_S), name)
+        return [adapter.node_of(Operation("get", (key,))) for key in keys]
+
+    one, other = asyncio.run(placed(range(1, 4))), asyncio.run(placed(range(4, 7)))
+    assert one == other
+    assert all(50 < one.count(node) < 84 for node in (1, 2, 3))
+
+
 def test_requests_made_together_end_with_the_first_failure() -> None:
     ended: list[str] = []
 

@@ -507,6 +507,15 @@ def test_two_writers_breakers_are_not_held_to_one_chain() -> None:
     assert check("breaker", evidence(at(RECOVERY, transitions=both), writers=2)).passed is True
 
 
+def test_groups_that_read_no_value_of_each_other_tell_nothing_of_their_answers() -> None:
+    alone = check("answers right", evidence(writers=2))
+    assert (alone.passed, alone.found) == (None, "no value of another group was read since the fault")
+    before = check("answers right", evidence(at(BASELINE, sighted=5), writers=2))
+    assert before.passed is None
+    together = check("answers right", evidence(at(FAULT, sighted=5), writers=2))
+    assert (together.passed, together.found) == (True, "0 wrong; 5 values of another group read")
+
+
 def test_a_fault_on_one_group_s_way_is_on_the_node_itself() -> None:
     split = Fault("down", Layer.PROXY, on=(5,))
     found = evidence(plan=replace(PLAN, groups=2, faults=(split,)), faults=[report(split, node=5)])

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 
 from loadgen.engine._histogram import Histogram
 from loadgen.trial.counters import Counters, Increment
-from loadgen.trial.ledger import Ledger, Read, Write, Wrong
+from loadgen.trial.ledger import Ledger, OwnRead, Write
 from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
 from loadgen.trial.plan import CallerPlan
-from loadgen.trial.traffic import Operation
+from loadgen.trial.reads import Reads, Wrong
+from loadgen.trial.sightings import Sighting, Sightings
+from loadgen.trial.traffic import Names, Operation
 
 MOST_WRONG = 20
 """Wrong answers that a report describes."""
@@ -37,7 +39,7 @@ class Call:
     begun_ns: int
     overdue: bool = False
     write: Write | None = None
-    reads: tuple[Read, ...] = ()
+    reads: tuple[OwnRead | Sighting, ...] = ()
     increment: Increment | None = None
     value: bytes = b""
     """The value of a set."""
@@ -77,9 +79,11 @@ class Book:
     """The operations of one caller process."""
 
     def __init__(self, plan: CallerPlan, now_ns: int) -> None:
-        # A run is distinguished from earlier ones by its time: the seed, and with it every key, may be the same.
-        self.ledger = Ledger(plan.writer, now_ns & 0xFFFF_FFFF)
+        self.ledger = Ledger(plan.writer, plan.run)
+        self.sightings = Sightings(plan.writer, plan.run)
+        self.reads = Reads()
         self.counters = Counters()
+        self._names = Names(plan)
         self.overdue_ns = plan.timeout_ns + plan.tolerance_ns
         self.under_way: dict[Call, None] = {}
         """In the order in which they began."""
@@ -97,7 +101,7 @@ class Book:
         self._transitions: list[Transition] = []
         self._examples: dict[str, str] = {}
         self._slowest_ns = 0
-        self._loads = self._expiries = 0
+        self._loads = self._expiries = self._sighted = 0
 
     # ── Operations ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -106,7 +110,7 @@ class Book:
         call = Call(operation, node, intended_ns, now_ns)
         match operation.kind:
             case "get" | "get_many":
-                call.reads = tuple(self.ledger.read(key, now_ns) for key in operation.keys)
+                call.reads = tuple(self._read(key, now_ns) for key in operation.keys)
             case "increment":
                 call.increment = self.counters.begin(operation.key, operation.delta)
             case "set" if not operation.value_bytes:
@@ -115,7 +119,7 @@ class Book:
                 call.write = self.ledger.write(operation.key, now_ns)
                 call.value = self.ledger.value(call.write, operation.value_bytes)
             case _:
-                call.write = self.ledger.write(operation.key, now_ns)
+                call.write = self.ledger.delete(operation.key, now_ns)
         self.under_way[call] = None
         self._tally(node).begun += 1
         return call
@@ -147,7 +151,10 @@ class Book:
         if call.increment is not None:
             self.counters.failed(call.increment)
         for read in call.reads:
-            self.ledger.gave_up(read)
+            self.reads.gave_up(read)
+
+    def _read(self, key: str, now_ns: int) -> OwnRead | Sighting:
+        return (self.ledger if self._names.is_own(key) else self.sightings).read(key, now_ns)
 
     def loads(self, now_ns: int) -> None:
         """Count a value that a caller asks the backend for because the cache missed.
@@ -204,11 +211,20 @@ class Book:
             answer = answers.get(read.key)
             if answer is not None and not isinstance(answer, bytes):
                 found.append((read.key, Wrong("damaged", f"{answer!r:.80} instead of bytes")))
-            elif wrong := self.ledger.judge(read, answer, now_ns):
+            elif answer is not None and (wrong := self._judge_value(read, answer, now_ns)):
                 found.append((read.key, wrong))
         asked = set(call.operation.keys)
         found += [(str(key), Wrong("other_key", "a key that nobody asked for")) for key in answers if key not in asked]
         return found
+
+    def _judge_value(self, request: OwnRead | Sighting, value: bytes, now_ns: int) -> Wrong | None:
+        seal = self.reads.opened(request, value, now_ns)
+        if isinstance(seal, Wrong):
+            return seal
+        if isinstance(request, OwnRead):
+            return self.ledger.judge(request, seal, now_ns)
+        self._sighted += 1
+        return self.sightings.judge(request, seal, now_ns)
 
     def _judge_increment(self, call: Call, answer: object) -> list[tuple[str, Wrong]]:
         assert call.increment is not None, "the call is an increment"
@@ -262,6 +278,7 @@ class Book:
             due=due - self._due,
             backend_loads=self._loads,
             expiries=self._expiries,
+            sighted=self._sighted,
             tasks=tasks,
         )
         self._due = due

@@ -168,6 +168,8 @@ class Observed(Addable):
     """Values that callers asked the backend for because the cache missed: the stampede's loads of the backend."""
     expiries: int = counted(0)
     """Times that the stampede's key was gone: loads of one such time follow each other within half of its period."""
+    sighted: int = counted(0)
+    """Values that callers read and another caller process had written."""
     tasks: int | None = state(None, _SUM)
     """Tasks or threads in the caller's process that are not the caller's own."""
 

@@ -81,6 +81,9 @@ class CallerPlan:
     """The number of the caller process, which its values carry: from 1 to `writers`."""
     writers: int
     """The number of caller processes."""
+    run: int = 0
+    """The number of the run, which no earlier run on the same servers had: the seed, and with it every key, may be the
+    same. Less than 2^32."""
     backend: Endpoint | None = None
     """The backend (`trial.backend`) that a caller asks for a value that the cache did not have; None where the
     workload loads none."""

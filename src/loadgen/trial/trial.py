@@ -38,7 +38,7 @@ _WAIT_S = 0.05
 
 
 def caller_plans(
-    plan: TrialPlan, groups: tuple[tuple[Endpoint, ...], ...], backend: Endpoint | None = None
+    plan: TrialPlan, groups: tuple[tuple[Endpoint, ...], ...], run: int, backend: Endpoint | None = None
 ) -> tuple[CallerPlan, ...]:
     """Return the plan of each caller process: one for each group of callers, with an equal part of the callers."""
     return tuple(
@@ -52,6 +52,7 @@ def caller_plans(
             seed=plan.seed,
             writer=number,
             writers=len(groups),
+            run=run,
             backend=backend,
         )
         for number, nodes in enumerate(groups, 1)
@@ -82,7 +83,8 @@ class Trial:
         try:
             with self._backend() as backend, self.bench.up(self.emit) as up:
                 asked = None if backend is None else backend.endpoint
-                with Callers(caller_plans(self.plan, up.groups, asked)) as callers:
+                run = time.monotonic_ns() & 0xFFFF_FFFF
+                with Callers(caller_plans(self.plan, up.groups, run, asked)) as callers:
                     end = _Led(self, account, up, callers).end()
                 end = replace(end, backend_served=None if backend is None else backend.served)
         except UsageError:
