@@ -162,14 +162,16 @@ trial.check ← severity
 trial.value ←
 trial.reads ← trial.value
 trial.ledger ← trial.value trial.reads
-trial.sightings ← trial.value trial.reads
+trial.known ← trial.value
 trial.counters ←
 trial.workloads ← units errors trial.plan
 trial.traffic ← units trial.plan
+trial.board ← trial.plan trial.traffic trial.known trial.value
+trial.sightings ← trial.value trial.reads trial.known trial.board
 trial.schedule ← units trial.plan
 trial.claims ← trial.schedule
 trial.book ← engine._histogram trial.observed trial.plan trial.ledger trial.counters trial.reads
-    trial.sightings trial.traffic
+    trial.board trial.sightings trial.traffic
 trial.adapters ← errors version client client.stats trial.observed trial.plan trial.traffic
 trial.sockets ← plan
 trial.messages ← trial.observed trial.plan
@@ -177,7 +179,7 @@ trial.backend ← units plan
 trial.tasks ← units engine._reactor trial.backend trial.plan trial.traffic trial.claims trial.book trial.adapters
 trial.threads ← units trial.backend trial.plan trial.traffic trial.claims trial.book trial.adapters trial.tasks
 trial.caller ← units errors host engine._time engine._reactor worker trial.observed trial.plan trial.traffic
-    trial.schedule trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks trial.threads
+    trial.board trial.schedule trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks trial.threads
 trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller
 trial.scenario ← units faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
@@ -218,7 +220,7 @@ client._shell ← engine._reactor engine._time engine._transport client._actions
 client ← client._key client._request client._shell client.assembly client.batch client.breaker client.errors client.meta
     client.options client.pool client.results client.stats
 trial.trial ← units errors severity reason plan events target.talk runner faults.bench trial.plan trial.callers
-    trial.backend trial.ended trial.evidence trial.account trial.course trial.checks
+    trial.backend trial.board trial.ended trial.evidence trial.account trial.course trial.checks
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.verdict compare.metric compare.settings smoke.limits

@@ -7,7 +7,6 @@ read it, each by its own sightings. The rule is written a second time here, over
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
 from random import Random
 
 import pytest
@@ -15,9 +14,10 @@ from histories import Op, drawn, moments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loadgen.trial.board import SLOT_BYTES, Board
 from loadgen.trial.ledger import MOST_FAILED, Ledger
 from loadgen.trial.reads import Wrong
-from loadgen.trial.sightings import MOST_RANGES, Sightings, joined
+from loadgen.trial.sightings import Sightings
 from loadgen.trial.value import NONE_SETTLED, Seal, read
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -31,9 +31,14 @@ Answer = Callable[[Op, bytes | None, list[bytes]], bytes | None]
 """What a server returns to a read, which holds this value, and has held these."""
 
 
-def told(random: Random, ops: list[Op], answer: Answer = lambda op, held, past: held) -> list[tuple[Op, Wrong | None]]:
+def told(
+    random: Random, ops: list[Op], answer: Answer = lambda op, held, past: held, *, with_board: bool = True
+) -> list[tuple[Op, Wrong | None]]:
     """Play a history on a server, and return each read that returned a value with what was found on it."""
-    ledger, readers = Ledger(1, 7), [Sightings(writer, 7) for writer in range(2, 2 + READERS)]
+    memory = bytearray(SLOT_BYTES)
+    boards = [Board(memory, ["k"]) if with_board else None for _ in range(1 + READERS)]
+    ledger, published = Ledger(1, 7), boards[0]
+    readers = [Sightings(writer, 7, board) for writer, board in enumerate(boards[1:], 2)]
     held: bytes | None = None
     past: list[bytes] = []
     found = []
@@ -57,26 +62,30 @@ def told(random: Random, ops: list[Op], answer: Answer = lambda op, held, past: 
             case "end", "get":
                 if isinstance(op.value, bytes) and not op.fails:
                     found.append((op, readers[op.reader].judge(op.token, read(op.value), at)))
+            case "end", _ if op.fails:
+                ledger.failed(op.token)
             case "end", _:
-                ledger.failed(op.token) if op.fails else ledger.acknowledged(op.token, at)
+                ledger.acknowledged(op.token, at)
+                if published is not None:
+                    published.acknowledged("k", op.token.sequence, op.begun, op.token.settled)
     return found
 
 
 @settings(max_examples=500)
-@given(SEEDS)
-def test_a_server_that_is_right_is_never_accused(seed: int) -> None:
+@given(SEEDS, st.booleans())
+def test_a_server_that_is_right_is_never_accused(seed: int, with_board: bool) -> None:
     random = Random(seed)
     ops = drawn(random, KINDS, count=60, failing=random.choice([0.0, 0.1, 0.3, 0.6]), readers=READERS)
-    assert not [wrong for _, wrong in told(random, ops) if wrong is not None]
+    assert not [wrong for _, wrong in told(random, ops, with_board=with_board) if wrong is not None]
 
 
 @settings(max_examples=300)
-@given(SEEDS)
-def test_a_value_is_stale_exactly_when_a_value_read_before_had_it_settled(seed: int) -> None:
+@given(SEEDS, st.booleans())
+def test_a_value_is_stale_exactly_when_a_write_known_before_had_it_settled(seed: int, with_board: bool) -> None:
     """Any value that was ever written may come back here."""
     random = Random(seed)
     ops = drawn(random, KINDS, count=50, failing=random.choice([0.0, 0.1, 0.3]), readers=READERS)
-    found = told(random, ops, lambda op, held, past: random.choice(past) if past else None)
+    found = told(random, ops, lambda op, held, past: random.choice(past) if past else None, with_board=with_board)
     by_sequence = {op.token.sequence: op for op in ops if op.kind != "get"}
     for op, wrong in found:
         newer = [
@@ -84,10 +93,12 @@ def test_a_value_is_stale_exactly_when_a_value_read_before_had_it_settled(seed: 
             for earlier, _ in found
             if earlier.reader == op.reader and earlier.ended <= op.begun
         ]
+        if with_board:
+            newer += [write for write in by_sequence.values() if not write.fails and write.ended <= op.begun]
         stale = any(sequence_of(op) in settled_before(write, by_sequence) for write in newer)
         assert (wrong is not None) == stale
         if wrong is not None:
-            # The rule itself: each value found stale was acknowledged before a write began whose value was read before.
+            # The rule itself: each value found stale was acknowledged before a write began that was known.
             assert wrong.kind == "stale"
             value = by_sequence[sequence_of(op)]
             assert not value.fails
@@ -182,7 +193,9 @@ def test_a_stale_value_names_its_writer_its_sequence_and_how_late_it_is() -> Non
     wrong = own.judge(own.read("k", 3 * S), seal(7), 4 * S)
     assert wrong is not None
     assert wrong.kind == "stale"
-    assert wrong.found == "value 7 of writer 1 for key k, written 4.000 s before; value 9 had been read 2.000 s before"
+    assert wrong.found == (
+        "value 7 of writer 1 for key k, written 4.000 s before; write 9, begun 3.000 s before, had taken effect"
+    )
 
 
 def test_a_value_that_was_read_while_this_read_was_under_way_supersedes_nothing() -> None:
@@ -222,19 +235,18 @@ def test_a_value_of_an_earlier_run_is_right_until_one_of_this_run_was_read() -> 
     assert wrong.found.endswith("of an earlier run")
 
 
-@given(st.lists(st.tuples(st.integers(1, 30), st.integers(0, 30)), max_size=12))
-def test_ranges_are_joined_without_a_sequence_more_or_less(added: list[tuple[int, int]]) -> None:
-    ranges: tuple[tuple[int, int], ...] = ()
-    for each in added:
-        ranges = joined(ranges, each)
-    wanted = {sequence for first, last in added for sequence in range(first, last + 1)}
-    assert {sequence for first, last in ranges for sequence in range(first, last + 1)} == wanted
-    assert all(last + 1 < first for (_, last), (first, _) in pairwise(ranges))
-
-
-def test_the_newest_ranges_are_remembered() -> None:
-    ranges: tuple[tuple[int, int], ...] = ()
-    for number in range(MOST_RANGES + 3):
-        ranges = joined(ranges, (10 * number, 10 * number + 1))
-    assert len(ranges) == MOST_RANGES
-    assert ranges[0] == (30, 31)
+def test_a_reader_that_sees_one_old_state_only_is_found_by_the_board() -> None:
+    """The two sides of a split: the writer's writes reach one of them, and this reader sees the other."""
+    memory = bytearray(SLOT_BYTES)
+    published, alone, own = Board(memory, ["k"]), Sightings(2, 7), Sightings(2, 7, Board(memory, ["k"]))
+    ledger = Ledger(1, 7)
+    for at in range(0, 4 * S, 2 * S):
+        write = ledger.write("k", at)
+        ledger.acknowledged(write, at + S)
+        published.acknowledged("k", write.sequence, at, write.settled)
+    assert alone.judge(alone.read("k", 4 * S), seal(1), 5 * S) is None
+    wrong = own.judge(own.read("k", 4 * S), seal(1), 5 * S)
+    assert wrong is not None
+    assert wrong.found == (
+        "value 1 of writer 1 for key k, written 5.000 s before; write 2, begun 3.000 s before, had taken effect"
+    )

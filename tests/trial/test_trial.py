@@ -104,6 +104,25 @@ def test_a_late_reply_that_is_delivered_is_found_within_10_s_with_both_requests(
     assert theirs[1] == theirs[2] != first["key"]
 
 
+def test_a_client_that_shows_one_group_of_callers_old_values_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its copies are of the other group's keys only, and each copy is replaced by a newer one."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "support"))
+    done = loadgen("chaos", "--scenario", "split-brain", *SHORT, "--client", "near_cache:NearCache")
+    assert done.status == 1, done.stderr
+    [trial] = json.loads(done.stdout)["results"]
+    assert answers(trial)["answers right"] is False
+    for wrong in trial["wrong"]:
+        assert wrong["kind"] == "stale"
+        named = re.fullmatch(
+            r"value (\d+) of writer ([12]) for key lg:\2:s\d+, written (\S+) s before; "
+            r"write (\d+), begun (\S+) s before, had taken effect; this get began (\S+) s before",
+            wrong["found"],
+        )
+        assert named is not None, wrong["found"]
+        assert int(named[1]) < int(named[4])
+        assert float(named[3]) > float(named[5]) >= float(named[6])
+
+
 def test_a_pool_that_leaks_when_a_dial_fails_is_held_against_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     trial = mutant_on_trial(monkeypatch, "single-node-failure", "pool_leaks_on_dial_failure")
     [pool] = [check for check in trial["checks"] if check["name"] == "pool arithmetic"]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loadgen.engine._histogram import Histogram
+from loadgen.trial.board import Board
 from loadgen.trial.counters import Counters, Increment
 from loadgen.trial.ledger import Ledger, OwnRead, Write
 from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
@@ -78,11 +79,12 @@ class _Tally:
 class Book:
     """The operations of one caller process."""
 
-    def __init__(self, plan: CallerPlan, now_ns: int) -> None:
+    def __init__(self, plan: CallerPlan, now_ns: int, board: Board | None = None) -> None:
         self.ledger = Ledger(plan.writer, plan.run)
-        self.sightings = Sightings(plan.writer, plan.run)
+        self.sightings = Sightings(plan.writer, plan.run, board)
         self.reads = Reads()
         self.counters = Counters()
+        self._board = board
         self._names = Names(plan)
         self.overdue_ns = plan.timeout_ns + plan.tolerance_ns
         self.under_way: dict[Call, None] = {}
@@ -203,6 +205,9 @@ class Book:
                 self.ledger.failed(call.write)
             case _ if call.write is not None:
                 self.ledger.acknowledged(call.write, now_ns)
+                if self._board is not None:
+                    write = call.write
+                    self._board.acknowledged(write.key, write.sequence, write.begun_ns, write.settled)
         return []
 
     def _judge_reads(self, call: Call, answers: Mapping[str, object], now_ns: int) -> list[tuple[str, Wrong]]:

@@ -56,6 +56,10 @@ class Names:
         """True for a key that this process writes."""
         return self.writers == 1 or key.startswith(self.prefix)
 
+    def read_keys(self) -> tuple[str, ...]:
+        """Return the shared keys of all processes."""
+        return tuple(map(self.read_key, range(self.shared * self.writers)))
+
     def shared_key(self, number: int) -> str:
         """Return a shared key that this process writes."""
         return f"{self.prefix}s{number}"

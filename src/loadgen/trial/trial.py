@@ -22,6 +22,7 @@ from loadgen.target.talk import counters
 from loadgen.target.talk.identity import identify
 from loadgen.trial.account import Account
 from loadgen.trial.backend import Backend
+from loadgen.trial.board import shared_memory
 from loadgen.trial.callers import Callers, Final
 from loadgen.trial.checks.every import judged as every_check
 from loadgen.trial.course import Course, Do, Enter, Over
@@ -38,7 +39,11 @@ _WAIT_S = 0.05
 
 
 def caller_plans(
-    plan: TrialPlan, groups: tuple[tuple[Endpoint, ...], ...], run: int, backend: Endpoint | None = None
+    plan: TrialPlan,
+    groups: tuple[tuple[Endpoint, ...], ...],
+    run: int,
+    backend: Endpoint | None = None,
+    board: int | None = None,
 ) -> tuple[CallerPlan, ...]:
     """Return the plan of each caller process: one for each group of callers, with an equal part of the callers."""
     return tuple(
@@ -53,6 +58,7 @@ def caller_plans(
             writer=number,
             writers=len(groups),
             run=run,
+            board=board,
             backend=backend,
         )
         for number, nodes in enumerate(groups, 1)
@@ -81,10 +87,14 @@ class Trial:
         self.emit(TrialBegan(self.plan, self.number))
         account = Account(self.plan, writers=self.plan.groups)
         try:
-            with self._backend() as backend, self.bench.up(self.emit) as up:
+            with (
+                self._backend() as backend,
+                self.bench.up(self.emit) as up,
+                shared_memory(self.plan.groups) as board,
+            ):
                 asked = None if backend is None else backend.endpoint
                 run = time.monotonic_ns() & 0xFFFF_FFFF
-                with Callers(caller_plans(self.plan, up.groups, run, asked)) as callers:
+                with Callers(caller_plans(self.plan, up.groups, run, asked, board)) as callers:
                     end = _Led(self, account, up, callers).end()
                 end = replace(end, backend_served=None if backend is None else backend.served)
         except UsageError:
