@@ -179,7 +179,8 @@ trial.backend ← units plan
 trial.tasks ← units engine._reactor trial.backend trial.plan trial.traffic trial.claims trial.book trial.adapters
 trial.threads ← units trial.backend trial.plan trial.traffic trial.claims trial.book trial.adapters trial.tasks
 trial.caller ← units errors host engine._time engine._reactor worker trial.observed trial.plan trial.traffic
-    trial.board trial.schedule trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks trial.threads
+    trial.board trial.schedule trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks
+    trial.threads
 trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller
 trial.scenario ← units faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
