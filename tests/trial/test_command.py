@@ -15,6 +15,7 @@ import psutil
 import pytest
 import toxiproxy_script
 from command import Running, loadgen, wait_until
+from in_process import invoked
 from nobody import as_nobody, python_of_nobody
 from places import ROOT, SRC
 from real_servers import RealServer
@@ -189,7 +190,7 @@ def test_faults_of_the_proxy_come_over_nodes_that_are_there(proxy: str, tmp_path
     ],
 )
 def test_a_factory_of_no_client_is_a_mistake_in_one_sentence(client: str, sentence: str) -> None:
-    done = loadgen("chaos", "--duration", "1s", "--nodes", "1", "--client", client, "-q")
+    done = invoked("chaos", "--duration", "1s", "--nodes", "1", "--client", client, "-q")
     assert done.status == 2, done.stdout
     assert done.complaint.startswith(f"loadgen: {sentence}")
     assert done.stdout == ""
