@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
 from trials import plan
 
+from loadgen.trial.board import SLOT_BYTES, Board
 from loadgen.trial.book import MOST_WRONG, Book
 from loadgen.trial.observed import Counts, NodeState, Observed, Transition
 from loadgen.trial.traffic import Operation
@@ -180,6 +182,62 @@ def test_what_is_not_of_operations_is_passed_on_and_counted_once() -> None:
     assert (first.backend_loads, first.due, first.states, first.unread_ns, first.tasks) == (1, 7, states, 4, 2)
     assert first.transitions == (Transition(5, 1, "closed", "open"),)
     assert (second.backend_loads, second.due, second.transitions) == (0, 2, ())
+
+
+def books() -> tuple[Book, Book]:
+    """Two processes with a board: "lg:1:s0" is a key of the first."""
+    memory, keys = bytearray(SLOT_BYTES), ["lg:1:s0"]
+    plans = [replace(plan(timeout_ms=200), writer=writer, writers=2, run=7) for writer in (1, 2)]
+    one, other = (Book(each, 0, Board(memory, keys)) for each in plans)
+    return one, other
+
+
+def test_a_value_of_another_process_is_stale_once_a_newer_write_or_delete_is_acknowledged() -> None:
+    for later in (Operation("set", ("lg:1:s0",), 64), Operation("delete", ("lg:1:s0",))):
+        writer, reader = books()
+        first = writer.begin(Operation("set", ("lg:1:s0",), 64), 1, 0, 0)
+        writer.end(first, True, 1)
+        second = writer.begin(later, 1, 2, 2)
+        early = reader.begin(Operation("get", ("lg:1:s0",)), 1, 3, 3)
+        writer.end(second, True, 4)
+        late = reader.begin(Operation("get_many", ("lg:1:s0",)), 1, 5, 5)
+        reader.end(early, first.value, 6)
+        reader.end(late, {"lg:1:s0": first.value}, 7)
+        seen = observed(reader)
+        assert (seen.sighted, seen.of().ok, seen.of().wrong) == (2, 1, 1)
+        [wrong] = seen.wrong
+        assert wrong.kind == "stale"
+        assert wrong.found.startswith("value 1 of writer 1 for key lg:1:s0, written 0.000 s before; write 2, begun ")
+
+
+def test_a_write_that_failed_or_was_refused_makes_no_value_of_another_process_stale() -> None:
+    writer, reader = books()
+    first = writer.begin(Operation("set", ("lg:1:s0",), 64), 1, 0, 0)
+    writer.end(first, True, 1)
+    writer.fail(writer.begin(Operation("set", ("lg:1:s0",), 64), 1, 2, 2), "timeout", "", 3)
+    writer.end(writer.begin(Operation("delete", ("lg:1:s0",)), 1, 4, 4), False, 5)
+    reader.end(reader.begin(Operation("get", ("lg:1:s0",)), 1, 6, 6), first.value, 7)
+    seen = observed(reader)
+    assert (seen.sighted, seen.of().ok, seen.of().wrong) == (1, 1, 0)
+
+
+def test_a_delete_under_way_holds_up_nothing_that_is_settled() -> None:
+    own = book()
+    own.end(own.begin(SET, 1, 0, 0), True, 1)
+    own.begin(Operation("delete", ("k",)), 1, 2, 2)
+    write = own.begin(SET, 1, 3, 3).write
+    assert write is not None
+    assert write.settled == (1, 2)
+
+
+def test_a_miss_and_a_key_of_one_s_own_are_no_values_of_another_process() -> None:
+    own, _ = books()
+    own.end(own.begin(Operation("get", ("lg:2:s0",)), 1, 0, 0), None, 1)
+    write = own.begin(Operation("set", ("lg:1:s0",), 64), 1, 2, 2)
+    own.end(write, True, 3)
+    own.end(own.begin(Operation("get", ("lg:1:s0",)), 1, 4, 4), write.value, 5)
+    seen = observed(own)
+    assert (seen.sighted, seen.of().ok) == (0, 3)
 
 
 @given(st.lists(st.sampled_from(["begin", "end", "fail", "take"]), max_size=60), st.integers(0, 2**32 - 1))
