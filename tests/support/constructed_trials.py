@@ -205,8 +205,11 @@ def failed() -> TrialEnded:
         wrong = WrongAnswer("other_key", at_ns, 2, "lg:1:s4", "value 17 of writer 2 for key lg:2:s9\x1b[2J, 1.2 s old")
         node = counts(39, wrong=1)
         lost = counts(0, errors={"other": 12, "timeout": 3})
-        found = {**observed.nodes, 1: lost, 2: node}
-        return replace(observed, nodes=found, wrong=(wrong,), examples={"other": "KeyError: 'no such\x1b[2J node'"})
+        found = {**observed.nodes, 0: counts(6, 700_000, errors={"lost": 2}), 1: lost, 2: node}
+        parts = {1: Counts(begun=2, errors={"lost": 2}), 3: Counts(begun=8, ok=8)}
+        return replace(
+            observed, nodes=found, parts=parts, wrong=(wrong,), examples={"other": "KeyError: 'no such\x1b[2J node'"}
+        )
 
     closed = replace(CLOSED, leaked_sockets=2, leaked_tasks=1, leaked="Task-9")
     return ended(

@@ -127,6 +127,44 @@ def test_each_value_of_a_batch_is_held_against_its_key() -> None:
     ]
 
 
+def test_a_batch_on_several_nodes_counts_once_and_on_each_node_as_its_keys_ended() -> None:
+    own = book()
+    write = own.begin(Operation("set", ("a",), 64), 1, 0, 0)
+    own.end(write, True, 1)
+    observed(own)
+    batch, parts = Operation("get_many", ("a", "b", "c")), {1: ("a",), 2: ("b", "c")}
+    own.end(own.begin(batch, 0, 0, 1 * MS, parts), {"a": write.value}, 5 * MS)
+    own.end(own.begin(batch, 0, 0, 1 * MS, parts), {"a": write.value, "c": write.value}, 5 * MS)
+    seen = observed(own)
+    assert (seen.of().begun, seen.of().ok, seen.of().wrong) == (2, 1, 1)
+    assert (seen.of(1).begun, seen.of(1).ok, seen.of(1).misses, seen.of(1).wrong) == (2, 2, 0, 0)
+    assert (seen.of(2).begun, seen.of(2).ok, seen.of(2).misses, seen.of(2).wrong) == (2, 1, 1, 1)
+    assert [wrong.node for wrong in seen.wrong] == [2]
+    assert seen.seen == {0, 1, 2}
+    assert (seen.of(1).latency.count, seen.of(1).service.count, seen.of(0).service.count) == (0, 0, 1), "of the whole"
+
+
+def test_a_batch_that_failed_counts_on_the_nodes_whose_end_is_told() -> None:
+    own = book()
+    batch, parts = Operation("get_many", ("a", "b", "c")), {1: ("a",), 2: ("b",), 3: ("c",)}
+    own.fail(own.begin(batch, 0, 0, 0, parts), "timeout", "", MS, {1: "", 2: "timeout"})
+    own.fail(own.begin(batch, 0, 0, 0, parts), "lost", "", MS)
+    own.fail(own.begin(GET, 1, 0, 0), "lost", "", MS, {1: "lost"})
+    seen = observed(own)
+    assert (seen.of().begun, seen.of().errors) == (3, {"timeout": 1, "lost": 2})
+    assert (seen.of(1).begun, seen.of(1).ok, seen.of(1).errors) == (2, 1, {"lost": 1})
+    assert (seen.of(2).begun, seen.of(2).ok, seen.of(2).errors) == (1, 0, {"timeout": 1})
+    assert (seen.of(3), seen.of(0).errors) == (Counts(), {"timeout": 1, "lost": 1})
+
+
+def test_a_batch_that_is_no_mapping_is_wrong_on_each_of_its_nodes() -> None:
+    own = book()
+    batch = Operation("get_many", ("a", "b"))
+    own.end(own.begin(batch, 0, 0, 0, {1: ("a",), 2: ("b",)}), [], MS)
+    seen = observed(own)
+    assert (seen.of().wrong, seen.of(1).wrong, seen.of(2).wrong) == (1, 1, 1)
+
+
 def test_a_set_that_was_refused_supersedes_nothing() -> None:
     own = book()
     first = own.begin(SET, 1, 0, 0)

@@ -60,7 +60,7 @@ class Account:
     @property
     def _untold(self) -> bool:
         """True when the client says of no operation which node it was on."""
-        seen = {node for _, observed in self._intervals for node in observed.nodes}
+        seen = {node for _, observed in self._intervals for node in observed.seen}
         return bool(seen) and seen == {NOWHERE}
 
     def _figures(self, node: int, faulted: bool, spells: Sequence[tuple[int, int | None]]) -> NodeFigures:

@@ -7,7 +7,7 @@ Threads must call the book one at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loadgen.engine._histogram import Histogram
@@ -26,6 +26,8 @@ MOST_WRONG = 20
 EXAMPLE_LENGTH = 200
 """The most characters of an error's example."""
 
+NO_PARTS: Mapping[int, Sequence[str]] = {}
+
 COUNTER_BEGINS = b"0"
 """The value from which counters begin."""
 
@@ -38,6 +40,8 @@ class Call:
     node: int
     intended_ns: int
     begun_ns: int
+    parts: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    """The keys of each node, of an operation that is on several."""
     overdue: bool = False
     write: Write | None = None
     reads: tuple[OwnRead | Sighting, ...] = ()
@@ -99,6 +103,7 @@ class Book:
     def _renew(self, from_ns: int) -> None:
         self._from_ns = from_ns
         self._tallies: dict[int, _Tally] = {}
+        self._parts: dict[int, _Tally] = {}
         self._wrong: list[WrongAnswer] = []
         self._transitions: list[Transition] = []
         self._examples: dict[str, str] = {}
@@ -107,9 +112,19 @@ class Book:
 
     # ── Operations ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def begin(self, operation: Operation, node: int, intended_ns: int, now_ns: int) -> Call:
-        """Begin an operation on a node (0: several, or not known). The call has the value that a set writes."""
-        call = Call(operation, node, intended_ns, now_ns)
+    def begin(
+        self,
+        operation: Operation,
+        node: int,
+        intended_ns: int,
+        now_ns: int,
+        parts: Mapping[int, Sequence[str]] = NO_PARTS,
+    ) -> Call:
+        """Begin an operation on a node. The call has the value that a set writes.
+
+        Node 0 is for an operation on several, with the keys of each in `parts`, and where the client does not say.
+        """
+        call = Call(operation, node, intended_ns, now_ns, parts)
         match operation.kind:
             case "get" | "get_many":
                 call.reads = tuple(self._read(key, now_ns) for key in operation.keys)
@@ -123,13 +138,15 @@ class Book:
             case _:
                 call.write = self.ledger.delete(operation.key, now_ns)
         self.under_way[call] = None
-        self._tally(node).begun += 1
+        _of(node, self._tallies).begun += 1
         return call
 
     def end(self, call: Call, answer: object, now_ns: int) -> None:
         """End an operation that returned `answer`: see `adapters` for the answers of each operation."""
         tally = self._ended(call, now_ns)
         wrong = self._judge(call, answer, now_ns)
+        if call.parts:
+            self._end_parts(call, answer, {key for key, _ in wrong})
         if wrong:
             tally.wrong += 1
             room = MOST_WRONG - len(self._wrong)
@@ -141,12 +158,35 @@ class Book:
         tally.latency.record(max(0, now_ns - call.intended_ns))
         tally.service.record(max(0, now_ns - call.begun_ns))
 
-    def fail(self, call: Call, error: str, words: str, now_ns: int) -> None:
-        """End an operation that raised an exception: its class of `observed.ERRORS`, and the client's words."""
+    def _end_parts(self, call: Call, answer: object, wrong: Collection[str]) -> None:
+        """Count each node's part of an operation that returned, by its own keys."""
+        answers = answer if isinstance(answer, Mapping) else None
+        for node, keys in call.parts.items():
+            tally = _of(node, self._parts)
+            tally.begun += 1
+            if answers is None or any(key in wrong for key in keys):
+                tally.wrong += 1
+                continue
+            tally.ok += 1
+            tally.misses += not any(key in answers for key in keys)
+
+    def fail(self, call: Call, error: str, words: str, now_ns: int, parts: Mapping[int, str] | None = None) -> None:
+        """End an operation that raised an exception: its class of `observed.ERRORS`, and the client's words.
+
+        `parts` has the class for each node of several, "" for one that answered. A node that is not there was not
+        asked, or the client does not say how its part ended: the part is not counted.
+        """
         tally = self._ended(call, now_ns)
         tally.errors[error] = tally.errors.get(error, 0) + 1
         tally.failed_latency.record(max(0, now_ns - call.intended_ns))
         tally.failed_service.record(max(0, now_ns - call.begun_ns))
+        for node, of_node in (parts or {}).items():
+            if node in call.parts:
+                part = _of(node, self._parts)
+                part.begun += 1
+                part.ok += not of_node
+                if of_node:
+                    part.errors[of_node] = part.errors.get(of_node, 0) + 1
         self._examples.setdefault(error, words[:EXAMPLE_LENGTH])
         if call.write is not None:
             self.ledger.failed(call.write)
@@ -175,17 +215,11 @@ class Book:
 
     def _ended(self, call: Call, now_ns: int) -> _Tally:
         del self.under_way[call]
-        tally = self._tally(call.node)
+        tally = _of(call.node, self._tallies)
         took_ns = now_ns - call.begun_ns
         self._slowest_ns = max(self._slowest_ns, took_ns)
         if took_ns > self.overdue_ns and not call.overdue:
             tally.overdue += 1
-        return tally
-
-    def _tally(self, node: int) -> _Tally:
-        tally = self._tallies.get(node)
-        if tally is None:
-            tally = self._tallies[node] = _Tally()
         return tally
 
     # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -249,7 +283,8 @@ class Book:
     def _named(call: Call, key: str, wrong: Wrong, now_ns: int) -> WrongAnswer:
         begun_s = (now_ns - call.begun_ns) / 1e9
         found = f"{wrong.found}; this {call.operation.kind} began {begun_s:.3f} s before"
-        return WrongAnswer(wrong.kind, now_ns, call.node, key, found)
+        node = next((node for node, keys in call.parts.items() if key in keys), call.node)
+        return WrongAnswer(wrong.kind, now_ns, node, key, found)
 
     # ── Reports ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -272,6 +307,7 @@ class Book:
             from_ns=self._from_ns,
             to_ns=now_ns,
             nodes={node: tally.counts() for node, tally in sorted(self._tallies.items())},
+            parts={node: tally.counts() for node, tally in sorted(self._parts.items())},
             states=states or {},
             transitions=tuple(self._transitions),
             wrong=tuple(self._wrong),
@@ -300,5 +336,13 @@ class Book:
                 break
             if not call.overdue:
                 call.overdue = True
-                self._tally(call.node).overdue += 1
+                _of(call.node, self._tallies).overdue += 1
         return oldest_ns
+
+
+def _of(node: int, tallies: dict[int, _Tally]) -> _Tally:
+    """Return the tally of a node, a new one where there is none."""
+    tally = tallies.get(node)
+    if tally is None:
+        tally = tallies[node] = _Tally()
+    return tally

@@ -74,7 +74,7 @@ class Evidence:
     @property
     def used(self) -> frozenset[int]:
         """The nodes on which operations were seen; empty where the client does not tell nodes."""
-        return frozenset(node for observed in self.phases.values() for node in observed.nodes) - {NOWHERE}
+        return frozenset(node for observed in self.phases.values() for node in observed.seen) - {NOWHERE}
 
     @property
     def unused(self) -> frozenset[int]:

@@ -144,6 +144,9 @@ class Observed(Addable):
     to_ns: int = state(0, max)
     nodes: Mapping[int, Counts] = by_name()
     """By node, from 1; 0 where the caller does not know the node, or an operation is on several."""
+    parts: Mapping[int, Counts] = by_name()
+    """By node, the parts of operations on several nodes that have ended, where the client says how. They have no times:
+    the client tells the time of the whole, which waits for every node."""
     states: Mapping[int, NodeState] = by_name()
     """By node."""
     transitions: tuple[Transition, ...] = counted(())
@@ -174,8 +177,16 @@ class Observed(Addable):
     """Tasks or threads in the caller's process that are not the caller's own."""
 
     def of(self, node: int | None = None) -> Counts:
-        """Return the counts of one node, or of all."""
-        return sum(self.nodes.values(), Counts()) if node is None else self.nodes.get(node, Counts())
+        """Return the counts of one node, its parts of operations included; or of all, each operation once."""
+        if node is None:
+            return sum(self.nodes.values(), Counts())
+        whole, part = self.nodes.get(node, Counts()), self.parts.get(node)
+        return whole if part is None else whole + part
+
+    @property
+    def seen(self) -> frozenset[int]:
+        """The nodes with counts, 0 for operations that are on several nodes or not known."""
+        return frozenset({*self.nodes, *self.parts})
 
 
 def p99_ns(times: Histogram) -> int:

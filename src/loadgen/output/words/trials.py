@@ -150,7 +150,7 @@ def rows(ended: TrialEnded) -> list[Row]:
             continue
         length_ns = max(0, observed.to_ns - observed.from_ns)
         found.append(Row(phase, ALL_NODES, observed.of(), length_ns))
-        nodes = sorted(node for node in observed.nodes if node)
+        nodes = sorted(node for node in observed.seen if node)
         found += [Row(phase, str(node), observed.of(node), length_ns) for node in nodes if len(nodes) > 1]
     return found
 

@@ -147,7 +147,14 @@ _OBSERVED = (
     field(
         "by_node",
         map_of(COUNTED.schema),
-        "each node by its number; `0` for operations whose node is not known, or that are on several",
+        "each node by its number; `0` for operations whose node is not known, or that are on several. Such an "
+        "operation counts once in `all`, and on each of its nodes too",
+    ),
+    field(
+        "parts",
+        map_of(COUNTED.schema),
+        "of `by_node`, what is a part of an operation on several nodes: how each node's keys ended, where the client "
+        "says. The times are those of the whole, and so only in `0`",
     ),
     field("states", map_of(STATE.schema), "what the client says of each node at the end; empty where it says nothing"),
     fields(

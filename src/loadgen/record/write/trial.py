@@ -217,7 +217,8 @@ def observed(of: Observed) -> dict[str, Any]:
     return {
         "secs": secs(length_ns),
         "all": counts(of.of(), length_ns),
-        "by_node": {str(node): counts(of.of(node), length_ns) for node in sorted(of.nodes)},
+        "by_node": {str(node): counts(of.of(node), length_ns) for node in sorted(of.seen)},
+        "parts": {str(node): counts(each, length_ns) for node, each in sorted(of.parts.items())},
         "states": {str(node): state(each) for node, each in sorted(of.states.items())},
         "unread_secs": secs(of.unread_ns),
         "slowest_secs": secs(of.slowest_ns),

@@ -11,6 +11,7 @@ answers for a server that it has not asked: a miss to a get, and False to a writ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pymemcache
@@ -19,6 +20,7 @@ from pymemcache.client.hash import HashClient
 from pymemcache.client.rendezvous import RendezvousHash
 
 from loadgen.trial.adapters.errors import NotAsked
+from loadgen.trial.adapters.per_node import one_by_one
 from loadgen.trial.observed import NodeState
 
 ERRORS: Mapping[type[BaseException], str] = {
@@ -82,7 +84,12 @@ class Pymemcache:
         return answer  # type: ignore[no-any-return]
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        return self._client.get_many(keys)  # type: ignore[no-any-return]
+        """Return the values. pymemcache asks one node after the other too, and does not say which of them failed."""
+        by_node: dict[int, list[str]] = {}
+        for key in keys:
+            by_node.setdefault(self.node_of(key), []).append(key)
+        asked = {node: partial(self._client.get_many, of_node) for node, of_node in by_node.items()}
+        return {key: value for answer in one_by_one(asked) for key, value in answer.items()}
 
     def close(self) -> None:
         self._client.close()
