@@ -25,10 +25,11 @@ from constructed_trials import (
 )
 
 from loadgen.faults.report import FaultReport, Spell
-from loadgen.trial.account import Account
+from loadgen.stats.recovery import Level
+from loadgen.trial.account import Account, level_of
 from loadgen.trial.ended import NodeFigures
 from loadgen.trial.evidence import then
-from loadgen.trial.observed import Observed
+from loadgen.trial.observed import Counts, Observed
 
 
 def figures(changed: Changed = as_it_was, node: int = 1, **fields: int) -> NodeFigures:
@@ -91,6 +92,12 @@ def test_a_node_that_answers_far_more_slowly_than_before_is_not_back() -> None:
         return replace(observed, nodes=slower) if RECOVERY <= at_ns < RECOVERY + 3 * S else observed
 
     assert figures(slow).recovered_ns == 3 * S
+
+
+def test_parts_of_batches_have_no_times_and_say_nothing_of_a_node_s() -> None:
+    part = Observed(0, TICK, parts={1: Counts(begun=5, ok=5)})
+    assert level_of(part, 1) == Level(0, TICK, 5, None)
+    assert level_of(Observed(0, TICK, nodes={1: counts(5, MS)}), 1).p99_ns is not None
 
 
 def test_a_node_that_fails_more_often_than_before_is_not_back() -> None:

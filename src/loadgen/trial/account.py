@@ -110,4 +110,5 @@ def level_of(observed: Observed, node: int) -> Level:
     """Return the rate of good operations, the p99 of their response times and the failures of an interval on a node."""
     counts = counts_of(observed, node)
     to_ns = max(observed.to_ns, observed.from_ns + 1)
-    return Level(observed.from_ns, to_ns, counts.ok, p99_ns(counts.latency) if counts.ok else None, counts.failed)
+    p99 = p99_ns(counts.latency) if counts.latency.count else None
+    return Level(observed.from_ns, to_ns, counts.ok, p99, counts.failed)
