@@ -211,7 +211,7 @@ for event in events[:2]:
 def figures():
     return time.process_time(), time.monotonic(), shown._page.frames
 before = None
-for sample in [event for event in events if isinstance(event, TrialSample)][:22]:
+for sample in [event for event in events if isinstance(event, TrialSample)][:16]:
     shown.emit(replace(sample, wall_s=time.time()))
     time.sleep(0.2)
     # The first second has the start in it.
