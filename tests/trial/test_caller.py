@@ -104,7 +104,9 @@ def test_every_operation_of_a_load_is_in_the_counts_and_nothing_is_left(client: 
         "pymemcache": "loadgen.trial.adapters.pymemcache:Pymemcache",
     }
     plans = [
-        replace(plan([memcached.port], client=factory[client], rate_per_s=400), writer=writer, writers=2)
+        replace(
+            plan([memcached.port], client=factory[client], rate_per_s=400, timeout_ms=5000), writer=writer, writers=2
+        )
         for writer in (1, 2)
     ]
     own = run(*plans)

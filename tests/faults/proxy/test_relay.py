@@ -342,7 +342,7 @@ def test_reset_peer_resets_new_connections_and_ends_old_ones(bench: Bench) -> No
 def test_slicer(bench: Bench) -> None:
     client, server = bench.connected()
     with client, server:
-        bench.toxic("slicer", average_size=10, size_variation=2, delay=2000)
+        bench.toxic("slicer", average_size=10, size_variation=2, delay=20_000)
         server.sendall(b"0123456789" * 10)
         pieces = []
         while sum(map(len, pieces)) < 100:
