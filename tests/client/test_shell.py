@@ -101,3 +101,35 @@ def test_a_client_that_nobody_closed_says_so_and_leaves_no_connection(server: Re
         forgotten()
     ours = psutil.Process().net_connections("tcp")
     assert not [found for found in ours if found.raddr and found.raddr.port == server.port]
+
+
+class Missing(asyncio.Protocol):
+    """A server that has nothing, and keeps what it received, chunk by chunk."""
+
+    def __init__(self, chunks: list[bytes]) -> None:
+        self._chunks = chunks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._chunks.append(data)
+        self._transport.write(b"END\r\n" * data.count(b"get "))
+
+
+@pytest.mark.parametrize("pipeline", [1, 100])
+def test_requests_of_one_turn_are_sent_together_on_a_shared_connection(pipeline: int) -> None:
+    async def test() -> list[bytes]:
+        chunks: list[bytes] = []
+        server = await asyncio.get_running_loop().create_server(lambda: Missing(chunks), "127.0.0.1", 0)
+        async with Client([server.sockets[0].getsockname()], timeout_s=20, max_size=1, pipeline=pipeline) as client:
+            await client.get("first")
+            chunks.clear()
+            await asyncio.gather(*(client.get(f"k{n}") for n in range(100)))
+        server.close()
+        return chunks
+
+    chunks = asyncio.run(test())
+    assert b"".join(chunks).count(b"get ") == 100
+    assert len(chunks) == 100 // pipeline

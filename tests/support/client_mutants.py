@@ -59,10 +59,10 @@ class Mutant:
 class _KeptAfterTimeout(Node):
     """The connection of an abandoned request goes back to the pool, and what comes unasked is dropped."""
 
-    def abandon(self, request: Request) -> int:
+    def abandon(self, request: Request, outcome: Outcome, now_ns: int, actions: Actions) -> int:
         connection = request.connection
         if request.stage is not Stage.SENT or connection is None:
-            return super().abandon(request)
+            return super().abandon(request, outcome, now_ns, actions)
         request.connection = connection.request = None
         self.pool.release(connection, connection.used_ns)
         return 0
@@ -130,7 +130,7 @@ class _CancelledKeepsItsSlot(Node):
     def cancel(self, request: Request, now_ns: int, actions: Actions) -> int:
         connection = request.connection
         if connection is None:
-            self.abandon(request)
+            self.abandon(request, Outcome.EXCLUDED, now_ns, actions)
         else:
             request.connection = connection.request = None
             actions.append(Close(connection))

@@ -3,7 +3,7 @@
 from loadgen.client._actions cimport Changed, Close, Dial, send_of
 from loadgen.client._breaker cimport OPEN, Permit
 from loadgen.client._connection cimport ACTIVE, CLOSED, CONSTRUCTING
-from loadgen.client._request cimport DIALLING, DONE, SENT, WAITING
+from loadgen.client._request cimport DIALLING, DONE, SENT, WAITING, join_row, leave_row, row_taken, row_without
 
 from loadgen.client.breaker import Outcome
 from loadgen.client.breaker import Refusal as BreakerRefusal
@@ -16,6 +16,13 @@ cdef object SUCCESS = Outcome.SUCCESS, FAILURE = Outcome.FAILURE, EXCLUDED = Out
 cdef object ERROR_REPLY = ErrorReply
 cdef str SILENT_TO_DIALS = "did not accept a connection"
 cdef str SILENT = "did not reply"
+
+# Why a connection ended that several requests shared, for all but the one that is the cause.
+cdef str OVERDUE = "a reply on it was overdue"
+cdef str CANCELLED = "a request on it was cancelled"
+cdef str GARBLED = "a reply on it broke the protocol"
+cdef str UNCERTAIN = "the node refused a request on it as wrong"
+cdef str ENDED = "the client is closed"
 
 
 cdef class Owner:
@@ -52,13 +59,13 @@ cdef class Node:
         request.node = self.index
         self.operations += 1
         if self.closing:
-            return self.fail(request, self.failures.closed(request.key), now_ns, actions)
+            return self.fail(request, self.failures.closed(request.key), FAILURE, now_ns, actions)
         if self.breaker is not None:
             permit = self.breaker.begin(now_ns)
             if self.breaker.transitions:
                 self.tell_transitions(actions)
             if type(permit) is not Permit:
-                return self.fail(request, self.failures.refused(request.key, permit), now_ns, actions)
+                return self.fail(request, self.failures.refused(request.key, permit), FAILURE, now_ns, actions)
             request.permit = permit
         connection = self.pool.acquire_for(request, now_ns)
         if self.pool.doomed:
@@ -70,7 +77,7 @@ cdef class Node:
 
     cpdef int cancel(self, Request request, int64_t now_ns, list actions) except -1:
         """Abandon a request that its caller no longer wants. The breaker does not count it."""
-        self.abandon(request)
+        self.abandon(request, EXCLUDED, now_ns, actions)
         self.account(request, EXCLUDED, now_ns, actions)
         return self.settle(now_ns, actions)
 
@@ -80,8 +87,8 @@ cdef class Node:
             error = self.failures.exhausted(request.key)
         else:
             error = self.timeout(request.key, SILENT_TO_DIALS if request.at_stage == DIALLING else SILENT)
-        self.abandon(request)
-        return self.fail(request, error, now_ns, actions)
+        self.abandon(request, FAILURE, now_ns, actions)
+        return self.fail(request, error, FAILURE, now_ns, actions)
 
     cdef int on_open(self, Connection connection, int64_t now_ns, list actions) except -1:
         """Take the news that a dial succeeded."""
@@ -104,12 +111,13 @@ cdef class Node:
         del self.dials[connection]
         request = self.pool.failed(connection)
         if request is not None:
-            self.fail(request, self.failures.refused_dial(request.key, why), now_ns, actions)
+            self.fail(request, self.failures.refused_dial(request.key, why), FAILURE, now_ns, actions)
         return self.settle(now_ns, actions)
 
     cpdef int on_bytes(self, Connection connection, object data, int64_t now_ns, list actions) except -1:
         """Take bytes that came on a connection, cut anywhere."""
         cdef Request request
+        cdef Py_ssize_t end, at = 0
         if connection.at_place == CLOSED:
             return 0
         request = connection.request
@@ -123,13 +131,23 @@ cdef class Node:
                 connection.received = bytearray(connection.received)
             connection.received += data
             data = connection.received
-        try:
-            if self.parse(request, connection, data) < 0:
-                connection.received = data
+            connection.received = b""
+        while True:
+            try:
+                end = self.parse(request, connection, data, at)
+                if end < 0:
+                    connection.received = data[at:] if at else data
+                    return 0
+                if end < len(data) and request.following is None:
+                    raise Malformed("more came than the replies to the request")
+            except Malformed as malformed:
+                error = self.failures.malformed(request.key, malformed)
+                return self.lose(connection, error, GARBLED, now_ns, actions)
+            self.complete(request, connection, now_ns, actions)
+            if end == len(data) or connection.at_place == CLOSED:
                 return 0
-        except Malformed as malformed:
-            return self.lose(connection, self.failures.malformed(request.key, malformed), now_ns, actions)
-        return self.complete(request, connection, now_ns, actions)
+            at = end
+            request = connection.request
 
     cdef int on_close(self, Connection connection, str why, int64_t now_ns, list actions) except -1:
         """Take the news that a connection ended; `why` is the reason in words."""
@@ -140,7 +158,7 @@ cdef class Node:
             return 0
         request = connection.request
         error = self.failures.lost(None if request is None else request.key, why)
-        return self.lose(connection, error, now_ns, actions)
+        return self.lose(connection, error, why, now_ns, actions)
 
     cdef int on_time(self, int64_t now_ns, list actions) except -1:
         """Do what is due: end dials and health checks whose deadline has passed, and begin health checks."""
@@ -151,10 +169,10 @@ cdef class Node:
             request = self.pool.failed(connection)
             actions.append(Close(connection))
             if request is not None:
-                self.fail(request, self.timeout(request.key, SILENT_TO_DIALS), now_ns, actions)
+                self.fail(request, self.timeout(request.key, SILENT_TO_DIALS), FAILURE, now_ns, actions)
         for connection in [connection for connection, deadline_ns in self.pings.items() if deadline_ns <= now_ns]:
             self.abandoned += 1
-            self.lose(connection, self.timeout(None, SILENT), now_ns, actions)
+            self.lose(connection, self.timeout(None, SILENT), OVERDUE, now_ns, actions)
         if self.health_interval_ns and not self.closing and now_ns - self.checked_ns >= self.health_interval_ns:
             self.check_health(now_ns, actions)
         return self.settle(now_ns, actions)
@@ -175,17 +193,17 @@ cdef class Node:
         cdef Request request
         self.closing = True
         for request in self.pool.waiting():
-            self.abandon(request)
-            self.fail(request, self.failures.closed(request.key), now_ns, actions)
+            self.abandon(request, FAILURE, now_ns, actions)
+            self.fail(request, self.failures.closed(request.key), FAILURE, now_ns, actions)
         for connection in [*self.pings]:
-            self.lose(connection, self.failures.closed(None), now_ns, actions)
+            self.lose(connection, self.failures.closed(None), ENDED, now_ns, actions)
         self.pool.close_idle()
         for connection in self.pool.dialling():
             self.dials.pop(connection, None)
             request = self.pool.failed(connection)
             actions.append(Close(connection))
             if request is not None:
-                self.fail(request, self.failures.closed(request.key), now_ns, actions)
+                self.fail(request, self.failures.closed(request.key), FAILURE, now_ns, actions)
         return self.settle(now_ns, actions)
 
     def admits(self, int64_t now_ns):
@@ -218,65 +236,66 @@ cdef class Node:
     cdef int send(self, Request request, Connection connection, list actions) except -1:
         request.at_stage = SENT
         request.written = True
-        request.connection = connection
-        connection.request = request
+        join_row(request, connection)
         actions.append(send_of(connection, request.data))
         return 0
 
-    cdef Py_ssize_t parse(self, Request request, Connection connection, object received) except -2:
+    cdef Py_ssize_t parse(self, Request request, Connection connection, object received, Py_ssize_t at) except -2:
         cdef Py_ssize_t end
         cdef tuple parsed
         if not request.replies:
-            parsed = request.parse(received, 0, request.expected)
+            parsed = request.parse(received, at, request.expected)
             if parsed is None:
                 return -1
             request.reply, end = parsed
-        else:
-            end = connection.at
-            if connection.replies is None:
-                connection.replies = []
-            while len(connection.replies) < request.replies:
-                parsed = request.parse(received, end, request.expected[len(connection.replies)])
-                if parsed is None:
-                    connection.at = end
-                    return -1
-                reply, end = parsed
-                connection.replies.append(reply)
-            request.reply = connection.replies
-        if end != len(received):
-            raise Malformed("more came than the replies to the request")
+            return end
+        end = at + connection.at
+        if connection.replies is None:
+            connection.replies = []
+        while len(connection.replies) < request.replies:
+            parsed = request.parse(received, end, request.expected[len(connection.replies)])
+            if parsed is None:
+                connection.at = end - at
+                return -1
+            reply, end = parsed
+            connection.replies.append(reply)
+        request.reply = connection.replies
         return end
 
     cdef int complete(self, Request request, Connection connection, int64_t now_ns, list actions) except -1:
         cdef object refused = ()
+        cdef Request others = None
         cdef bint is_ping
-        connection.received = b""
         if request.replies:
             connection.at = 0
             connection.replies = None
             refused = [reply for reply in request.reply if type(reply) is ERROR_REPLY]
         elif type(request.reply) is ERROR_REPLY:
             refused = (request.reply,)
+        leave_row(request, connection)
         if request.follow is not None:
             following = request.follow(request.reply)
             if following is not None:
                 request.go_on_as(following)
                 return self.send(request, connection, actions)
-        request.connection = connection.request = None
         is_ping = bool(self.pings) and self.pings.pop(connection, None) is not None
         # After CLIENT_ERROR or ERROR it is not certain that both sides agree where the next command begins.
-        if self.closing or (refused and not all([reply.servers for reply in refused])):
+        if refused and not all([reply.servers for reply in refused]):
+            self.pool.discard(connection)
+            others = row_taken(connection)
+        elif self.closing and connection.request is None:
             self.pool.discard(connection)
         else:
             self.pool.take_back(connection, now_ns, not is_ping)
         if not is_ping:
             self.conclude(request, refused, now_ns, actions)
+        if others is not None:
+            self.fail_row(others, UNCERTAIN, EXCLUDED, now_ns, actions)
         if self.pool.doomed or self.pool.has_waiting():
             self.settle(now_ns, actions)
         return 0
 
     cpdef int conclude(self, Request request, object refused, int64_t now_ns, list actions) except -1:
-        """Find the end of a request with all replies; `refused` are those that are errors."""
         cdef object outcome = SUCCESS
         if refused:
             if not all([reply.says_nothing_of_the_node for reply in refused]):
@@ -292,7 +311,6 @@ cdef class Node:
         return self.owner.on_end(request, now_ns, actions)
 
     cpdef int account(self, Request request, object outcome, int64_t now_ns, list actions) except -1:
-        """Account for a request that has ended."""
         cdef Permit permit = request.permit
         request.at_stage = DONE
         if permit is None or self.breaker is None:
@@ -305,42 +323,52 @@ cdef class Node:
                 self.refuse_waiting(now_ns, actions)
         return 0
 
-    cdef int fail(self, Request request, object error, int64_t now_ns, list actions) except -1:
+    cdef int fail(self, Request request, object error, object outcome, int64_t now_ns, list actions) except -1:
         request.error = error
-        self.account(request, EXCLUDED if self.closing else FAILURE, now_ns, actions)
+        self.account(request, EXCLUDED if self.closing else outcome, now_ns, actions)
         return self.owner.on_end(request, now_ns, actions)
 
-    cpdef int abandon(self, Request request) except -1:
-        """Take a request out of whatever part it is in; its connection, if any, is closed."""
+    cpdef int abandon(self, Request request, object outcome, int64_t now_ns, list actions) except -1:
         cdef Connection connection = request.connection
         if request.at_stage == WAITING or request.at_stage == DIALLING:
-            self.pool.give_up(request)
-        elif connection is not None:
-            request.connection = connection.request = None
-            self.abandoned += 1
-            self.pool.discard(connection)
+            return self.pool.give_up(request)
+        if connection is None:
+            return 0
+        self.abandoned += 1
+        self.pool.discard(connection)
+        others = row_without(row_taken(connection), request)
+        return self.fail_row(others, CANCELLED if outcome is EXCLUDED else OVERDUE, outcome, now_ns, actions)
+
+    cdef int fail_row(self, Request first, str why, object outcome, int64_t now_ns, list actions) except -1:
+        cdef Request request
+        while first is not None:
+            request = first
+            first = request.following
+            request.connection = request.following = None
+            self.fail(request, self.failures.lost(request.key, why), outcome, now_ns, actions)
         return 0
 
     cdef int refuse_waiting(self, int64_t now_ns, list actions) except -1:
         cdef Request request
         for request in self.pool.waiting():
             if request.at_stage == WAITING:
-                self.abandon(request)
-                self.fail(request, self.failures.refused(request.key, BreakerRefusal.OPEN), now_ns, actions)
+                self.abandon(request, FAILURE, now_ns, actions)
+                error = self.failures.refused(request.key, BreakerRefusal.OPEN)
+                self.fail(request, error, FAILURE, now_ns, actions)
         return 0
 
-    cdef int lose(self, Connection connection, object error, int64_t now_ns, list actions) except -1:
-        cdef Request request = connection.request
+    cdef int lose(self, Connection connection, object error, str why, int64_t now_ns, list actions) except -1:
         cdef bint is_ping = self.pings.pop(connection, None) is not None
-        connection.request = None
+        cdef Request request = row_taken(connection), others = None
         self.pool.discard(connection)
-        if request is not None and not is_ping:
-            request.connection = None
-            self.fail(request, error, now_ns, actions)
+        if request is not None:
+            others = row_without(request, request)
+            if not is_ping:
+                self.fail(request, error, FAILURE, now_ns, actions)
+            self.fail_row(others, why, FAILURE, now_ns, actions)
         return self.settle(now_ns, actions)
 
     cpdef int settle(self, int64_t now_ns, list actions) except -1:
-        """Give what has become free to those who wait, and close what the pool has given up."""
         while self.pool.has_waiting():
             granted = self.pool.grant(now_ns)
             if granted is None:

@@ -12,6 +12,8 @@ cdef class Pool:
     cdef readonly int node
     cdef readonly list doomed         # the connections that the pool has given up
     cdef int64_t max_size, max_lifetime_ns, max_idle_ns
+    cdef int pipeline                 # requests that may hold a connection at the same time
+    cdef object shared                # a deque of active connections, of which some can be held by one request more
     cdef object idle                  # a deque, in the order in which the connections came to rest
     cdef object next_idle             # takes the connection out of it that is used next
     cdef readonly dict constructing   # for whom each connection is dialled; None after its caller gave up
@@ -34,9 +36,16 @@ cdef class Pool:
     cpdef bint is_old(self, Connection connection, int64_t now_ns) except -1
 
     cdef bint has_waiting(self) except -1
-    cdef bint has_room(self)
+    # True when a connection can be had without waiting.
+    cdef bint has_room(self, int64_t now_ns) except -1
+    cdef bint may_dial(self)
+    # Return the active connection that is shared next, or None.
+    cdef Connection sharable(self, int64_t now_ns)
     cdef Connection take(self, object waiter, int64_t since_ns, int64_t now_ns)
-    cdef void activate(self, Connection connection) noexcept
+    cdef void count_acquired(self, int64_t since_ns, int64_t now_ns) noexcept
+    cdef int activate(self, Connection connection) except -1
+    # Offer an active connection to other requests, where connections are shared.
+    cdef int offer(self, Connection connection) except -1
     cdef int rest(self, Connection connection) except -1
     cdef int close(self, Connection connection) except -1
     cdef bint is_unused(self, Connection connection, int64_t now_ns) noexcept

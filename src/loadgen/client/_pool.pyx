@@ -11,6 +11,9 @@ Two kinds differ in the order of idle connections:
   Upstream's stack has generations, which order what a health check could not take; ours takes every idle connection.
 - `channel`: a queue. The connection that has been idle for longest comes first, so that all are used evenly.
 
+With `pipeline` above 1, a connection is shared: when no connection is idle and the pool is full, a caller gets one that
+fewer than so many requests hold, each such connection in turn. It is released when all of them have released it.
+
 At all times: constructing + idle + active = total ≤ max size, and opened − closed = idle + active.
 """
 
@@ -34,6 +37,8 @@ cdef class Pool:
         self.max_size = settings.max_size
         self.max_lifetime_ns = settings.max_lifetime_ns
         self.max_idle_ns = settings.max_idle_ns
+        self.pipeline = settings.pipeline
+        self.shared = deque()
         self.doomed = []
         self.idle = deque()
         self.next_idle = self.idle.pop if kind == "puddle" else self.idle.popleft
@@ -50,14 +55,14 @@ cdef class Pool:
         return self.acquire_for(waiter, now_ns)
 
     cdef Connection acquire_for(self, object waiter, int64_t now_ns):
-        if self.waiters or not self.has_room():
+        if self.waiters or not self.has_room(now_ns):
             self.waiters[waiter] = now_ns
             return None
         return self.take(waiter, now_ns, now_ns)
 
     cpdef object grant(self, int64_t now_ns):
         """Serve the caller that has waited for longest, if there is a connection for it or room for a new one."""
-        if not self.waiters or not self.has_room():
+        if not self.waiters or not self.has_room(now_ns):
             return None
         waiter, since_ns = self.waiters.popitem(last=False)
         return waiter, self.take(waiter, since_ns, now_ns)
@@ -86,13 +91,19 @@ cdef class Pool:
         return waiter
 
     def release(self, Connection connection not None, int64_t now_ns, *, bint used=True):
-        """Take an active connection back, to be used again unless it is too old. A health check is no use."""
+        """Take an active connection back, to be used again unless it is too old. A health check is no use.
+
+        A connection that others still hold stays active.
+        """
         self.take_back(connection, now_ns, used)
 
     cdef int take_back(self, Connection connection, int64_t now_ns, bint used) except -1:
-        self.active -= 1
+        connection.load -= 1
         if used:
             connection.used_ns = now_ns
+        if connection.load:
+            return self.offer(connection)
+        self.active -= 1
         if self.is_old(connection, now_ns):
             return self.close(connection)
         return self.rest(connection)
@@ -170,8 +181,25 @@ cdef class Pool:
     cdef bint is_empty(self):
         return not (self.active or self.idle or self.constructing)
 
-    cdef bint has_room(self):
+    cdef bint has_room(self, int64_t now_ns) except -1:
+        return self.may_dial() or self.sharable(now_ns) is not None
+
+    cdef bint may_dial(self):
         return self.active + len(self.constructing) < self.max_size
+
+    cdef Connection sharable(self, int64_t now_ns):
+        cdef Connection connection
+        while self.shared:
+            connection = self.shared[0]
+            if (
+                connection.at_place == ACTIVE
+                and connection.load < self.pipeline
+                and not self.is_old(connection, now_ns)
+            ):
+                return connection
+            self.shared.popleft()
+            connection.offered = False
+        return None
 
     cdef Connection take(self, object waiter, int64_t since_ns, int64_t now_ns):
         cdef Connection connection
@@ -181,10 +209,13 @@ cdef class Pool:
                 self.close(connection)
                 continue
             self.activate(connection)
-            self.acquires += 1
-            if since_ns != now_ns:
-                self.waits += 1
-                self.wait_ns += now_ns - since_ns
+            self.count_acquired(since_ns, now_ns)
+            return connection
+        if not self.may_dial():
+            connection = self.sharable(now_ns)
+            connection.load += 1
+            self.shared.rotate(-1)
+            self.count_acquired(since_ns, now_ns)
             return connection
         self.numbers += 1
         connection = Connection(self.numbers, self.node)
@@ -192,9 +223,23 @@ cdef class Pool:
         self.dialled_ns[waiter] = since_ns
         return connection
 
-    cdef void activate(self, Connection connection) noexcept:
+    cdef void count_acquired(self, int64_t since_ns, int64_t now_ns) noexcept:
+        self.acquires += 1
+        if since_ns != now_ns:
+            self.waits += 1
+            self.wait_ns += now_ns - since_ns
+
+    cdef int activate(self, Connection connection) except -1:
         connection.at_place = ACTIVE
+        connection.load = 1
         self.active += 1
+        return self.offer(connection)
+
+    cdef int offer(self, Connection connection) except -1:
+        if self.pipeline > 1 and not connection.offered:
+            connection.offered = True
+            self.shared.append(connection)
+        return 0
 
     cdef int rest(self, Connection connection) except -1:
         connection.at_place = IDLE

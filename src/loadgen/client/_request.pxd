@@ -40,6 +40,8 @@ cdef class Request:
     cdef public object batch        # the `batch.Batch` that the request is a part of
     cdef public object owner        # the caller's own, such as a future. The state machines never touch it
 
+    cdef Request following          # the request that was sent next on the same connection
+
     # The neighbours in the core's list of requests under way, while `listed`.
     cdef Request before
     cdef Request after
@@ -48,3 +50,14 @@ cdef class Request:
 
 # The same as Request(name, data, parse, key, key=key, reads=reads), without Python's arguments.
 cdef Request request_of_key(str name, bytes data, object parse, bytes key, bint reads)
+
+
+# The row of a connection: the requests that were sent on it and have no reply yet, in the order of their replies.
+# `connection.request` is the first, `connection.last` the last, and `following` leads from one to the next.
+cdef int join_row(Request request, Connection connection) except -1
+# Take the first request out of the row.
+cdef int leave_row(Request first, Connection connection) except -1
+# Take the whole row off the connection, and return its first request.
+cdef Request row_taken(Connection connection)
+# Take a request out of a row that was taken off, and return the first of those that are left.
+cdef Request row_without(Request first, Request gone)

@@ -69,3 +69,39 @@ cdef Request request_of_key(str name, bytes data, object parse, bytes key, bint 
     request.key = key
     request.reads = reads
     return request
+
+
+cdef int join_row(Request request, Connection connection) except -1:
+    request.connection = connection
+    if connection.request is None:
+        connection.request = request
+    else:
+        (<Request>connection.last).following = request
+    connection.last = request
+    return 0
+
+
+cdef int leave_row(Request first, Connection connection) except -1:
+    connection.request = first.following
+    if first.following is None:
+        connection.last = None
+    first.connection = first.following = None
+    return 0
+
+
+cdef Request row_taken(Connection connection):
+    cdef Request first = connection.request
+    connection.request = connection.last = None
+    return first
+
+
+cdef Request row_without(Request first, Request gone):
+    cdef Request before = first
+    if first is gone:
+        first = gone.following
+    else:
+        while before.following is not gone:
+            before = before.following
+        before.following = gone.following
+    gone.connection = gone.following = None
+    return first

@@ -23,7 +23,8 @@ cdef class Stream:
     cdef Connection connection   # None after the close
     cdef list addresses          # (host in numbers, port): those that have not been tried
     cdef object lookup           # the task that looks up the node's name, or None
-    cdef bytearray unsent        # what the kernel had no room for; None for nothing
+    cdef bytearray unsent        # what waits to be sent; None for nothing
+    cdef bint blocked            # the kernel had no room: the stream is watched until there is some
 
 
 cdef class Shell(Watcher):
@@ -37,6 +38,8 @@ cdef class Shell(Watcher):
     cdef Time time
     cdef int64_t wake_ns         # the time that the reactor's timer is set to; NEVER for none
     cdef set streams             # those that are not closed
+    cdef bint gathers            # requests share connections: those of one turn of the loop are sent together
+    cdef list gathered           # the streams with something to send at the end of this turn
     cdef list gone               # those closed in this turn of the loop: the reactor may still report them
     cdef readonly object all_gone  # the future of the end of `close`, or None
     cdef readonly set lookups    # the tasks that look up names
@@ -52,5 +55,6 @@ cdef class Shell(Watcher):
     cdef int on_connected(self, Stream stream) except -1
     cdef int send(self, Stream stream, bytes data) except -1
     cdef int flush(self, Stream stream) except -1
+    cdef int block(self, Stream stream, bint blocked) except -1
     cdef int receive(self, Stream stream) except -1
     cdef void close_stream(self, Stream stream)

@@ -38,8 +38,11 @@ cdef class Shell(Watcher):
     def __dealloc__(self):
         PyMem_Free(self.buffer)
 
-    def __init__(self, Core core not None, nodes, tell):
-        """`tell` is called with the index of a node and each transition of its breaker, after the transition."""
+    def __init__(self, Core core not None, nodes, tell, *, bint gathers=False):
+        """`tell` is called with the index of a node and each transition of its breaker, after the transition.
+
+        With `gathers`, what is to be sent on a connection in one turn of the event loop is sent by one system call.
+        """
         self.core = core
         self.nodes = tuple(nodes)
         self.tell = tell
@@ -47,6 +50,8 @@ cdef class Shell(Watcher):
         self.time = Monotonic()
         self.wake_ns = NEVER
         self.streams = set()
+        self.gathers = gathers
+        self.gathered = []
         self.gone = []
         self.lookups = set()
 
@@ -245,25 +250,45 @@ cdef class Shell(Watcher):
         return 0
 
     cdef int send(self, Stream stream, bytes data) except -1:
-        """Send bytes now, or as soon as there is room for them. An error is found when the stream is read next."""
+        """Send bytes now, or as soon as it is time. An error is found when the stream is read next."""
         cdef ssize_t sent
-        if stream.unsent is not None:
-            stream.unsent += data
+        if stream.unsent is None and not self.gathers:
+            sent = max(0, self.transport.write(stream.fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)))
+            if sent < PyBytes_GET_SIZE(data):
+                stream.unsent = bytearray(memoryview(data)[sent:])
+                self.block(stream, True)
             return 0
-        sent = max(0, self.transport.write(stream.fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data)))
-        if sent < PyBytes_GET_SIZE(data):
-            stream.unsent = bytearray(memoryview(data)[sent:])
-            self.reactor.watch(stream.fd, <void *>stream, True)
+        if stream.unsent is None:
+            stream.unsent = bytearray()
+            if not self.gathered:
+                self.loop.call_soon(self.send_gathered)
+            self.gathered.append(stream)
+        stream.unsent += data
         return 0
+
+    def send_gathered(self):
+        """Send what this turn of the event loop has gathered."""
+        cdef Stream stream
+        cdef list gathered = self.gathered
+        self.gathered = []
+        for stream in gathered:
+            if stream.fd >= 0 and not stream.blocked:
+                self.flush(stream)
 
     cdef int flush(self, Stream stream) except -1:
         cdef ssize_t sent = self.transport.write(
             stream.fd, PyByteArray_AS_STRING(stream.unsent), PyByteArray_GET_SIZE(stream.unsent))
-        if sent > 0:
-            del stream.unsent[:sent]
-        if not stream.unsent:
+        if sent >= PyByteArray_GET_SIZE(stream.unsent):
             stream.unsent = None
-            self.reactor.watch(stream.fd, <void *>stream, False)
+        elif sent > 0:
+            del stream.unsent[:sent]
+        return self.block(stream, stream.unsent is not None)
+
+    cdef int block(self, Stream stream, bint blocked) except -1:
+        """Have the stream reported when there is room, or no more."""
+        if blocked != stream.blocked:
+            stream.blocked = blocked
+            self.reactor.watch(stream.fd, <void *>stream, blocked)
         return 0
 
     cdef int receive(self, Stream stream) except -1:

@@ -25,16 +25,18 @@ cdef object _STORED = STORED
 
 def value(received, Py_ssize_t at, expected):
     """Parse the reply to `get` with one key: the value, or None for a miss."""
-    # Most replies come whole, with nothing behind them: they are read in one go, and any other by the rules below.
+    # Most replies come whole: they are read in one go, and any other by the rules below.
+    cdef Py_ssize_t length
     if PyBytes_CheckExact(received) and PyBytes_CheckExact(expected):
         data = whole_value(
             PyBytes_AS_STRING(received) + at,
             PyBytes_GET_SIZE(received) - at,
             PyBytes_AS_STRING(expected),
             PyBytes_GET_SIZE(expected),
+            &length,
         )
         if data is not None:
-            return data, PyBytes_GET_SIZE(received)
+            return data, at + length
     found = item(received, at, expected)
     if found is None:
         return None
@@ -42,8 +44,11 @@ def value(received, Py_ssize_t at, expected):
     return (held[0] if type(held) is tuple else held), end
 
 
-cdef bytes whole_value(const char *text, Py_ssize_t length, const char *key, Py_ssize_t key_length):
-    """Return the value of a reply that is one value of a key from its first byte to its last; None for any other."""
+cdef bytes whole_value(
+    const char *text, Py_ssize_t length, const char *key, Py_ssize_t key_length, Py_ssize_t *read
+):
+    """Return the value of a reply that is one value of a key and is there whole, and its length in `read`; None for
+    any other."""
     cdef Py_ssize_t at = 6 + key_length, size = 0, least
     if length < at + 7 or memcmp(text, b"VALUE ", 6) or memcmp(text + 6, key, key_length) or text[at] != c" ":
         return None
@@ -57,11 +62,12 @@ cdef bytes whole_value(const char *text, Py_ssize_t length, const char *key, Py_
     while at < length and c"0" <= text[at] <= c"9" and at - least < 10:
         size = 10 * size + (text[at] - c"0")
         at += 1
-    if at == least or at + 2 + size + 7 != length or memcmp(text + at, b"\r\n", 2):
+    if at == least or at + 2 + size + 7 > length or memcmp(text + at, b"\r\n", 2):
         return None
     at += 2
     if memcmp(text + at + size, b"\r\nEND\r\n", 7):
         return None
+    read[0] = at + size + 7
     return PyBytes_FromStringAndSize(text + at, size)
 
 
@@ -141,7 +147,7 @@ def stored(received, Py_ssize_t at, expected):
     """Parse the reply to a storage command: True when it was stored; None where the key is not there."""
     if (
         PyBytes_CheckExact(received)
-        and PyBytes_GET_SIZE(received) - at == 8
+        and PyBytes_GET_SIZE(received) - at >= 8
         and not memcmp(PyBytes_AS_STRING(received) + at, b"STORED\r\n", 8)
     ):
         return True, at + 8

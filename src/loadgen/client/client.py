@@ -59,7 +59,7 @@ class Client:
         self._nodes = tuple(nodes)
         names = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in nodes]
         self._core = assembled(names, self.options, monotonic_ns())
-        self._shell = Shell(self._core, self._nodes, on_transition)
+        self._shell = Shell(self._core, self._nodes, on_transition, gathers=self.options.pipeline > 1)
         self._begin = self._shell.begin
         self._protocol = self._core.protocol
 

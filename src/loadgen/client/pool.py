@@ -14,6 +14,8 @@ class PoolSettings:
     """The age from which a connection is closed instead of used again; 0: none."""
     max_idle_ns: int = 0
     """The time without use after which a connection is closed; 0: none."""
+    pipeline: int = 1
+    """Callers that may hold a connection at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
