@@ -3,7 +3,9 @@
 # A request that the breaker lets pass acquires a connection of the pool, is sent, and ends by its reply, by an error,
 # or by its deadline. A connection whose request was abandoned is closed and never used again, so that a late reply
 # reaches no other request. Requests that share a connection (`pipeline`) are answered in the order in which they were
-# sent; when one of them is abandoned, the others are lost with the connection. Each method that is told something appends to `actions` what the shell is to do.
+# sent; when one of them is abandoned, the others are lost with the connection.
+#
+# Each method that is told something appends to `actions` what the shell is to do.
 
 from libc.stdint cimport int64_t
 
