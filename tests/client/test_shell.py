@@ -60,6 +60,15 @@ def test_a_name_of_which_no_address_accepts_is_refused_with_the_reason(server: R
     asyncio.run(test())
 
 
+def test_a_name_that_cannot_be_one_is_refused() -> None:
+    async def test() -> None:
+        async with Client([(f"{'x' * 70}.example", 11211)], timeout_s=20) as client:
+            with pytest.raises(ConnectionRefused, match="too long"):
+                await client.get("k")
+
+    asyncio.run(test())
+
+
 def test_close_stops_the_lookup_of_a_name() -> None:
     async def test() -> None:
         async def never(*_: object, **__: object) -> None:

@@ -194,7 +194,7 @@ cdef class Shell(Watcher):
         try:
             # An address in numbers needs no resolver, which would take a thread.
             stream.addresses = addresses_in(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=numeric))
-        except socket.gaierror:
+        except (socket.gaierror, UnicodeError):
             found = self.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             stream.lookup = asyncio.ensure_future(found, loop=self.loop)
             self.lookups.add(stream.lookup)
@@ -220,11 +220,15 @@ cdef class Shell(Watcher):
             host, port = stream.addresses.pop(0)
             address_of(&address, host, port)
             fd = self.transport.connect(&address)
-            if fd >= 0:
+            if fd < 0:
+                why = os.strerror(-fd)
+            elif self.reactor.watch(fd, <void *>stream, True) < 0:
+                self.transport.close(fd)
+                why = "the kernel watches no more sockets"
+            else:
                 stream.fd = fd
                 stream.connecting = True
-                return self.reactor.watch(fd, <void *>stream, True)
-            why = os.strerror(-fd)
+                return 0
         # Not at once: the machine may be in the middle of what it asked this dial for.
         self.loop.call_soon(self.on_refused, stream, why)
         return 0
