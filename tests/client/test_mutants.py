@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from client_mutants import MUTANTS
@@ -209,12 +210,20 @@ def a_write_is_carried_out_once(pool: str) -> None:
     assert int(server.items[b"n"]) == carried_out
 
 
+@pytest.fixture(params=[1, 4], ids=["alone", "shared"])
+def sharing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections have one request at a time, or up to four: the checks hold either way."""
+    monkeypatch.setitem(globals(), "World", partial(World, pipeline=request.param))
+
+
+@pytest.mark.usefixtures("sharing")
 @pytest.mark.parametrize("pool", KINDS)
 @pytest.mark.parametrize("name", CHECKS)
 def test_the_client_passes(name: str, pool: str) -> None:
     CHECKS[name](pool)
 
 
+@pytest.mark.usefixtures("sharing")
 @pytest.mark.parametrize("pool", KINDS)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_caught(name: str, pool: str) -> None:
