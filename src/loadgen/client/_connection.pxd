@@ -14,8 +14,8 @@ cdef class Connection:
     cdef readonly int64_t number   # from 1, in the order of dials to the node
     cdef readonly int node         # the index of the node
     cdef int at_place              # one of the numbers above
-    cdef public int64_t born_ns    # when the connection was established
-    cdef public int64_t used_ns    # when a request last ended on the connection
+    cdef readonly int64_t born_ns  # when the connection was established
+    cdef readonly int64_t used_ns  # when a request last ended on the connection
     cdef public object request     # the `_request.Request` whose reply comes next; None on an idle connection
     cdef object last               # the request that was sent last, in the row that begins with `request`
     cdef int load                  # how many requests hold the connection

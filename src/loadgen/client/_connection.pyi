@@ -8,8 +8,6 @@ class Place(IntEnum):
     CLOSED = 3
 
 class Connection:
-    born_ns: int
-    used_ns: int
     request: Any
     stream: Any
     def __init__(self, number: int, node: int) -> None: ...
@@ -19,3 +17,7 @@ class Connection:
     def node(self) -> int: ...
     @property
     def place(self) -> Place: ...
+    @property
+    def born_ns(self) -> int: ...
+    @property
+    def used_ns(self) -> int: ...

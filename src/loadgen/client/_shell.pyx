@@ -100,10 +100,6 @@ cdef class Shell(Watcher):
             self.reactor.close()
             self.reactor = None
 
-    def now_ns(self):
-        """Return the time by the clock of the core."""
-        return self.time.now_ns()
-
     cdef int do(self, list actions) except -1:
         """Do what the machine asks for, in its order."""
         cdef object action, kind
