@@ -64,6 +64,7 @@ gates: $(BUILT)  ## how often a gate is right on this host, with real servers: a
 	$(BIN)/python benchmark/gates.py $(ARGS)
 
 trials: $(BUILT) $(TOOLS)  ## clients under faults at full length, and every scenario once: an hour, as root, nightly in CI
+	@scripts/prepare servers
 	$(BIN)/python benchmark/trials.py $(ARGS)
 
 stills: $(BUILT)  ## whether a generator that stands still is found out, and only then: ten minutes, as root

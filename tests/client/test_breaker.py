@@ -11,13 +11,12 @@ from typing import Any
 import breaker_reference as reference
 import pytest
 
+from loadgen.client._breaker import Breaker, Permit
 from loadgen.client.breaker import (
     DEFAULT_TIMEOUT_NS,
-    Breaker,
     BreakerSettings,
     Counts,
     Outcome,
-    Permit,
     Ratio,
     Refusal,
     State,

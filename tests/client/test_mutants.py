@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from client_mutants import MUTANTS
@@ -209,19 +210,28 @@ def a_write_is_carried_out_once(pool: str) -> None:
     assert int(server.items[b"n"]) == carried_out
 
 
+@pytest.fixture(params=[1, 4], ids=["alone", "shared"])
+def sharing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections have one request at a time, or up to four: the checks hold either way."""
+    monkeypatch.setitem(globals(), "World", partial(World, pipeline=request.param))
+
+
+@pytest.mark.usefixtures("sharing")
 @pytest.mark.parametrize("pool", KINDS)
 @pytest.mark.parametrize("name", CHECKS)
 def test_the_client_passes(name: str, pool: str) -> None:
     CHECKS[name](pool)
 
 
+@pytest.mark.usefixtures("sharing")
 @pytest.mark.parametrize("pool", KINDS)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_caught(name: str, pool: str) -> None:
-    """By an assertion of the check itself or of the invariants that its world holds: no other exception counts."""
+    """By an assertion of the check itself, or of its world: invariants, and actions that are possible (`_do`). No other
+    exception counts."""
     with MUTANTS[name].planted(), pytest.raises(AssertionError) as caught:
         CHECKS[name](pool)
-    assert caught.traceback[-1].name in (CHECKS[name].__name__, "hold_invariants")
+    assert caught.traceback[-1].name in (CHECKS[name].__name__, "hold_invariants", "_do")
 
 
 def test_every_mutant_of_the_contract_is_here() -> None:

@@ -7,8 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, precondition, rule
 
-from loadgen.client.connection import Connection, Place
-from loadgen.client.pool import KINDS, Pool, PoolSettings
+from loadgen.client._connection import Connection, Place
+from loadgen.client._pool import Pool
+from loadgen.client.pool import KINDS, PoolSettings
 
 S = 1_000_000_000
 
@@ -23,10 +24,11 @@ class AnyCalls(RuleBasedStateMachine):
         size=st.integers(1, 4),
         lifetime=st.sampled_from([0, 3 * S]),
         idle=st.sampled_from([0, 2 * S]),
+        pipeline=st.sampled_from([1, 3]),
     )
-    def begin(self, kind: str, size: int, lifetime: int, idle: int) -> None:
-        self.pool: Pool[int] = Pool(kind, PoolSettings(size, lifetime, idle))
-        self.now_ns = 0
+    def begin(self, kind: str, size: int, lifetime: int, idle: int, pipeline: int) -> None:
+        self.pool: Pool[int] = Pool(kind, PoolSettings(size, lifetime, idle, pipeline))
+        self.now_ns = self.settled_ns = 0
         self.number = 0
         self.waiting: list[int] = []
         self.dialled: dict[int, Connection] = {}
@@ -43,6 +45,7 @@ class AnyCalls(RuleBasedStateMachine):
             self.given(waiter, connection)
         for connection in self.pool.doomed:
             assert connection.place is Place.CLOSED
+        self.settled_ns = self.now_ns
         self.closed += len(self.pool.doomed)
         self.pool.doomed.clear()
 
@@ -53,11 +56,25 @@ class AnyCalls(RuleBasedStateMachine):
             assert connection.place is Place.ACTIVE
             self.hold_limits(connection)
             self.held[waiter] = connection
+            assert self.load(connection) <= self.pool.settings.pipeline
+
+    def load(self, connection: Connection) -> int:
+        """Who holds a connection, callers and the health check."""
+        return [*self.held.values(), *self.checked].count(connection)
 
     def hold_limits(self, connection: Connection) -> None:
-        limits = self.pool.settings
-        assert not limits.max_lifetime_ns or self.now_ns - connection.born_ns < limits.max_lifetime_ns
-        assert not limits.max_idle_ns or self.now_ns - connection.used_ns < limits.max_idle_ns
+        assert not self.is_old(connection)
+        limit_ns = self.pool.settings.max_idle_ns
+        assert not limit_ns or self.load(connection) or self.now_ns - connection.used_ns < limit_ns
+
+    def is_old(self, connection: Connection) -> bool:
+        return 0 < self.pool.settings.max_lifetime_ns <= self.now_ns - connection.born_ns
+
+    def discard(self, connection: Connection) -> None:
+        """All who hold it have it no more."""
+        self.pool.discard(connection)
+        self.held = {waiter: held for waiter, held in self.held.items() if held is not connection}
+        self.checked = [checked for checked in self.checked if checked is not connection]
 
     @rule(target=waiters)
     def acquire(self) -> int:
@@ -90,7 +107,7 @@ class AnyCalls(RuleBasedStateMachine):
         if well:
             self.pool.release(connection, self.now_ns)
         else:
-            self.pool.discard(connection)
+            self.discard(connection)
         self.settle()
 
     @precondition(lambda self: self.dialled or self.orphans)
@@ -115,10 +132,11 @@ class AnyCalls(RuleBasedStateMachine):
     @precondition(lambda self: not self.checked)
     @rule()
     def check(self) -> None:
-        self.checked = self.pool.take_idle(self.now_ns)
+        taken = self.pool.take_idle(self.now_ns)
         assert self.pool.stats().idle == 0
-        for connection in self.checked:
+        for connection in taken:
             self.hold_limits(connection)
+        self.checked = taken
         self.settle()
 
     @precondition(lambda self: self.checked)
@@ -130,7 +148,7 @@ class AnyCalls(RuleBasedStateMachine):
             self.pool.release(connection, self.now_ns, used=False)
             assert connection.used_ns == used_ns
         else:
-            self.pool.discard(connection)
+            self.discard(connection)
         self.settle()
 
     @rule(ns=st.integers(0, 2 * S))
@@ -144,13 +162,17 @@ class AnyCalls(RuleBasedStateMachine):
         stats = self.pool.stats()
         assert stats.total == stats.constructing + stats.idle + stats.active <= stats.max_size
         assert stats.constructing == len(self.dialled) + len(self.orphans)
-        assert stats.active == len(self.held) + len(self.checked)
+        active = {*self.held.values(), *self.checked}
+        assert stats.active == len(active)
         assert stats.waiting == len(self.waiting)
         assert (stats.opened, stats.closed, stats.failed_dials) == (self.opened, self.closed, self.failed)
         assert stats.opened - stats.closed == stats.idle + stats.active
         assert stats.cancelled == self.gave_up
         # Nobody waits while there is room.
         assert not self.waiting or stats.active + stats.constructing == stats.max_size
+        if self.waiting and self.settled_ns == self.now_ns:
+            pipeline = self.pool.settings.pipeline
+            assert all(self.load(connection) == pipeline or self.is_old(connection) for connection in active)
 
 
 AnyCalls.TestCase.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)

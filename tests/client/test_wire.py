@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.client import meta, reply, text
+from loadgen.client import _text as text
+from loadgen.client import meta, reply
+from loadgen.client._text import Text
 from loadgen.client.meta import Item, Meta
 from loadgen.client.reply import ErrorReply, Malformed, Parser
-from loadgen.client.text import Text
 
 SERVER = ErrorReply("SERVER_ERROR out of memory storing object", servers=True)
 CLIENT = ErrorReply("CLIENT_ERROR bad data chunk", servers=False)
@@ -149,16 +150,16 @@ def test_any_value_comes_back_as_it_is(value: bytes, split: int) -> None:
 
 def test_requests_are_the_bytes_of_the_protocol() -> None:
     lines, flags = Text(), Meta()
-    assert lines.get(b"k").bytes == b"get k\r\n"
-    assert lines.store("set", b"k", b"v", 9).bytes == b"set k 0 9 1\r\nv\r\n"
-    assert lines.store("cas", b"k", b"v", 0, 7).bytes == b"cas k 0 0 1 7\r\nv\r\n"
-    assert lines.increment(b"k", -3, None, 0).bytes == b"decr k 3\r\n"
-    assert lines.get_many([b"%d" % n for n in range(120)]).bytes.count(b"get ") == 3
-    assert flags.get(b"k").bytes == b"mg k k v\r\n"
-    assert flags.store("add", b"k", b"v", 9).bytes == b"ms k 1 T9 ME\r\nv\r\n"
-    assert flags.store("cas", b"k", b"v", 0, 7).bytes == b"ms k 1 T0 C7\r\nv\r\n"
-    assert flags.increment(b"k", -3, 5, 60).bytes == b"ma k v D3 MD N60 J5\r\n"
-    assert meta.meta_get(b"k", 30, 5).bytes == b"mg k k c t v N30 R5\r\n"
+    assert lines.get(b"k").data == b"get k\r\n"
+    assert lines.store("set", b"k", b"v", 9).data == b"set k 0 9 1\r\nv\r\n"
+    assert lines.store("cas", b"k", b"v", 0, 7).data == b"cas k 0 0 1 7\r\nv\r\n"
+    assert lines.increment(b"k", -3, None, 0).data == b"decr k 3\r\n"
+    assert lines.get_many([b"%d" % n for n in range(120)]).data.count(b"get ") == 3
+    assert flags.get(b"k").data == b"mg k k v\r\n"
+    assert flags.store("add", b"k", b"v", 9).data == b"ms k 1 T9 ME\r\nv\r\n"
+    assert flags.store("cas", b"k", b"v", 0, 7).data == b"ms k 1 T0 C7\r\nv\r\n"
+    assert flags.increment(b"k", -3, 5, 60).data == b"ma k v D3 MD N60 J5\r\n"
+    assert meta.meta_get(b"k", 30, 5).data == b"mg k k c t v N30 R5\r\n"
 
 
 def test_only_reads_may_be_sent_twice() -> None:

@@ -1,9 +1,12 @@
 """The bench: nodes that are given or started, and faults that cannot be carried out on them."""
 
 import socket
+import sys
 import threading
 import time
+from pathlib import Path
 
+import psutil
 import pytest
 
 from loadgen.errors import ExitCode, LoadgenError
@@ -14,9 +17,9 @@ from loadgen.faults.kinds import KINDS, Need
 from loadgen.faults.needs import Missing
 from loadgen.faults.node import Node, OnNodes
 from loadgen.faults.timeline import steps
-from loadgen.plan import Endpoint
+from loadgen.plan import Endpoint, Target
 from loadgen.reason import Code
-from loadgen.server_plan import builtin
+from loadgen.server_plan import ServerPlan, builtin
 from loadgen.target.server import ManagedServer
 
 GIVEN = tuple(Endpoint("127.0.0.1", port, "127.0.0.1") for port in (1, 2, 3))
@@ -43,6 +46,34 @@ def test_managed_nodes_answer_until_the_bench_is_taken_down() -> None:
     for endpoint in up.endpoints:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((endpoint.host, endpoint.port))
+
+
+MEETS = """
+import pathlib, signal, socket, sys, time
+folder, name, port = sys.argv[1:]
+def meet(number, frame):
+    pathlib.Path(folder, name).touch()
+    while not all(pathlib.Path(folder, each).exists() for each in "ab"):
+        time.sleep(0.01)
+    pathlib.Path(folder, f"{name} met").touch()
+    sys.exit()
+signal.signal(signal.SIGTERM, meet)
+listener = socket.create_server(("127.0.0.1", int(port)))
+while True:
+    listener.accept()
+"""
+"""A server that is asked to end, and does so when another has been asked, too."""
+
+
+def test_nodes_end_at_the_same_time(tmp_path: Path) -> None:
+    target = Target("memcache", (Endpoint("127.0.0.1", 0, "127.0.0.1"),), precheck="none")
+    nodes = [
+        ServerPlan(name, (sys.executable, "-c", MEETS, str(tmp_path), name, "{port}"), target) for name in ("a", "b")
+    ]
+    with Bench(managed=tuple(nodes)).up(lambda progress: None) as up:
+        ended = [psutil.Process(server.pid) for server in up.servers]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "a met", "b", "b met"]
+    assert not any(process.is_running() for process in ended)
 
 
 def test_the_only_managed_node_can_be_watched() -> None:

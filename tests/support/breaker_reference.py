@@ -1,6 +1,6 @@
 """gobreaker v2's rules once more, as pure functions of immutable values: a reference for the breaker.
 
-Written from the description of the rules, in another style than `loadgen.client.breaker`: a generation keeps the
+Written from the description of the rules, in another style than `loadgen.client._breaker`: a generation keeps the
 outcomes by age, and counts are sums over the ages in the window, made anew each time. Only the lengths of runs
 (consecutive successes and failures) are carried along, as they do not follow from sums.
 """

@@ -1,10 +1,11 @@
 """The client with one defect each: what checks of clients must find. All of them are here and nowhere else.
 
     with MUTANTS["late reply delivered"].planted():
-        ...  # Every Core and every Client that is used here has the defect.
+        ...  # Every Core and every Client that is made here has the defect.
 
-A defect is planted while the program runs, in the classes of `loadgen.client`; no code of theirs is copied. To put a
-mutant on trial, name its factory, such as `client_mutants:late_reply_delivered`, with this folder on PYTHONPATH.
+A defect is a subclass of one of the machines of `loadgen.client`, which `assembly` puts in the machine's place; no code
+of theirs is copied. To put a mutant on trial, name its factory, such as `client_mutants:late_reply_delivered`, with
+this folder on PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -14,26 +15,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from loadgen.client import text
-from loadgen.client.actions import Actions, Close
-from loadgen.client.batch import Batch
-from loadgen.client.breaker import Breaker, Outcome, Permit, Refusal, State
-from loadgen.client.connection import Connection
-from loadgen.client.core import Core
+from loadgen.client import _text, assembly, batch
+from loadgen.client._actions import Actions, Close
+from loadgen.client._breaker import Breaker, Permit
+from loadgen.client._connection import Connection
+from loadgen.client._core import Core
+from loadgen.client._node import Node
+from loadgen.client._pool import Pool
+from loadgen.client._request import Request, Stage
+from loadgen.client.breaker import Outcome, Refusal, State
 from loadgen.client.errors import CacheTimeout, ConnectionLost
-from loadgen.client.node import Node
-from loadgen.client.pool import Pool
-from loadgen.client.request import Request, Stage
 from loadgen.client.selection import hash64, jump
 from loadgen.trial.adapters.builtin import Builtin
 
-Patch = tuple[type, str, Any]
-"""A class, the name of one of its methods, and the method's replacement."""
+Patch = tuple[object, str, Any]
+"""A module or a class, a name in it, and what takes its place."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A defect, as replacements of methods."""
+    """A defect, as replacements of classes of the assembly, or of a method."""
 
     name: str
     patches: tuple[Patch, ...]
@@ -41,7 +42,7 @@ class Mutant:
     @contextmanager
     def planted(self) -> Iterator[None]:
         """Plant the defect while the block runs."""
-        originals = [(owner, name, owner.__dict__[name]) for owner, name, _ in self.patches]
+        originals = [(owner, name, getattr(owner, name)) for owner, name, _ in self.patches]
         try:
             self.plant()
             yield
@@ -55,40 +56,33 @@ class Mutant:
             setattr(owner, name, replacement)
 
 
-# The originals, which some of the defects call.
-_is_old, _take_idle = Pool._is_old, Pool.take_idle
-_abandon, _conclude, _check_health = Node._abandon, Node._conclude, Node._check_health
-_advance, _begin = Breaker._advance, Breaker.begin
-_tries_again, _next_node, _core_begin = Core._tries_again, Core._next_node, Core.begin
-_on_bytes = Node.on_bytes
+class _KeptAfterTimeout(Node):
+    """The connection of an abandoned request goes back to the pool, and what comes unasked is dropped."""
+
+    def abandon(self, request: Request, outcome: Outcome, now_ns: int, actions: Actions) -> int:
+        connection = request.connection
+        if request.stage is not Stage.SENT or connection is None:
+            return super().abandon(request, outcome, now_ns, actions)
+        request.connection = connection.request = None
+        self.pool.release(connection, connection.used_ns)
+        return 0
+
+    def on_bytes(self, connection: Connection, data: bytes, now_ns: int, actions: Actions) -> int:
+        return super().on_bytes(connection, data, now_ns, actions) if connection.request is not None else 0
 
 
-def _kept_after_timeout(self: Node, request: Request) -> None:
-    """The connection of an abandoned request goes back to the pool; its reply is still on the way."""
-    connection = request.connection
-    if request.stage is not Stage.SENT or connection is None:
-        _abandon(self, request)
-        return
-    request.connection = connection.request = None
-    self.pool.release(connection, connection.used_ns)
-
-
-def _unasked_is_dropped(self: Node, connection: Connection, data: bytes, now_ns: int, actions: Actions) -> None:
-    if connection.request is not None:
-        _on_bytes(self, connection, data, now_ns, actions)
-
-
-def _get_any_key(self: text.Text, key: bytes) -> Request:
+class _AnyKey(_text.Text):
     """A value is taken without a look at the key that it belongs to."""
 
-    def parse(received: Any, at: int, expected: Any) -> Any:
-        found = received[at:].split(b" ")
-        return text.value(received, at, bytes(found[1]) if len(found) > 1 else key)
+    def get(self, key: bytes) -> Request:
+        def parse(received: Any, at: int, expected: Any) -> Any:
+            found = received[at:].split(b" ")
+            return _text.value(received, at, bytes(found[1]) if len(found) > 1 else key)
 
-    return Request("get", b"get %b\r\n" % key, parse, key, key=key, reads=True)
+        return Request("get", b"get %b\r\n" % key, parse, key, key=key, reads=True)
 
 
-def _replies_shifted(self: Batch) -> Iterator[tuple[Sequence[bytes], Any]]:
+def _replies_shifted(self: batch.Batch) -> Iterator[tuple[Sequence[bytes], Any]]:
     """Each reply of a batch goes to the key before."""
     for part in self.parts:
         keys = [key for about in part.expected for key in ([about] if isinstance(about, bytes) else about)]
@@ -101,113 +95,116 @@ def _replies_shifted(self: Batch) -> Iterator[tuple[Sequence[bytes], Any]]:
             yield from zip([[key] for key in keys], [*part.reply[1:], False], strict=True)
 
 
-def _stays_open(self: Breaker, now_ns: int) -> None:
-    if self._state is not State.OPEN:
-        _advance(self, now_ns)
+class _StaysOpen(Breaker):
+    def advance(self, now_ns: int) -> int:
+        return 0 if self.at_state == State.OPEN else super().advance(now_ns)
 
 
-def _misses_are_failures(self: Node, request: Request, refused: Any, now_ns: int, actions: Actions) -> None:
-    if request.reply is not None or refused:
-        _conclude(self, request, refused, now_ns, actions)
-        return
-    self._end(request, Outcome.FAILURE, now_ns, actions)
-    self._ended(request, now_ns, actions)
+class _MissesAreFailures(Node):
+    def conclude(self, request: Request, refused: Any, now_ns: int, actions: Actions) -> int:
+        if request.reply is not None or refused:
+            return super().conclude(request, refused, now_ns, actions)
+        self.account(request, Outcome.FAILURE, now_ns, actions)
+        return self.owner.on_end(request, now_ns, actions)
 
 
-def _any_number_of_probes(self: Breaker, now_ns: int) -> Permit | Refusal:
-    most, self._max_requests = self._max_requests, 1 << 62
-    try:
-        return _begin(self, now_ns)
-    finally:
-        self._max_requests = most
+class _AnyNumberOfProbes(Breaker):
+    def begin(self, now_ns: int) -> Permit | Refusal:
+        most, self.max_requests = self.max_requests, 1 << 62
+        try:
+            return super().begin(now_ns)
+        finally:
+            self.max_requests = most
 
 
-def _failed_dial_keeps_its_slot(self: Pool[Any], connection: Connection) -> Any:
-    waiter = self._constructing[connection]
-    self._constructing[connection] = None
-    self._failed_dials += 1
-    self._dialled_ns.pop(waiter, None)
-    return waiter
+class _FailedDialKeepsItsSlot(Pool[Any]):
+    def failed(self, connection: Connection) -> Any:
+        waiter = self.constructing[connection]
+        self.constructing[connection] = None
+        self.failed_dials += 1
+        self.dialled_ns.pop(waiter, None)
+        return waiter
 
 
-def _cancelled_keeps_its_slot(self: Node, request: Request, now_ns: int, actions: Actions) -> None:
-    connection = request.connection
-    if connection is None:
-        self._abandon(request)
-    else:
-        request.connection = connection.request = None
-        actions.append(Close(connection))
-    self._end(request, Outcome.EXCLUDED, now_ns, actions)
-    self._settle(now_ns, actions)
+class _CancelledKeepsItsSlot(Node):
+    def cancel(self, request: Request, now_ns: int, actions: Actions) -> int:
+        connection = request.connection
+        if connection is None:
+            self.abandon(request, Outcome.EXCLUDED, now_ns, actions)
+        else:
+            request.connection = connection.request = None
+            actions.append(Close(connection))
+        self.account(request, Outcome.EXCLUDED, now_ns, actions)
+        return self.settle(now_ns, actions)
 
 
-def _never_old(self: Pool[Any], connection: Connection, now_ns: int) -> bool:
-    return False
-
-
-def _only_idle_are_checked(self: Pool[Any], now_ns: int) -> list[Connection]:
+class _OnlyIdleAreOld(Pool[Any]):
     """Only the health check looks at the age, and a saturated pool has no connection that is idle."""
-    Pool._is_old = _is_old  # type: ignore[method-assign]
-    try:
-        return _take_idle(self, now_ns)
-    finally:
-        Pool._is_old = _never_old  # type: ignore[method-assign]
+
+    _looks = False
+
+    def is_old(self, connection: Connection, now_ns: int) -> bool:
+        return self._looks and super().is_old(connection, now_ns)
+
+    def take_idle(self, now_ns: int) -> list[Connection]:
+        self._looks = True
+        try:
+            return super().take_idle(now_ns)
+        finally:
+            self._looks = False
 
 
-def _checked_one_after_the_other(self: Node, now_ns: int, actions: Actions) -> None:
-    _check_health(self, now_ns, actions)
-    for turn, connection in enumerate(self._pings, start=1):
-        self._pings[connection] = now_ns + turn * self._options.health_timeout_ns
+class _CheckedOneAfterTheOther(Node):
+    def check_health(self, now_ns: int, actions: Actions) -> int:
+        super().check_health(now_ns, actions)
+        for turn, connection in enumerate(self.pings, start=1):
+            self.pings[connection] = now_ns + turn * self.health_timeout_ns
+        return 0
 
 
-def _hashed_over_those_alive(self: Core, call: Request | Batch, now_ns: int) -> Actions:
+class _HashedOverThoseAlive(Core):
     """The keys of every node are dealt out anew when one is taken out."""
-    if isinstance(call, Batch) or call.key is None:
-        return _core_begin(self, call, now_ns)
-    alive = [node.index for node in self.nodes if node.admits(now_ns)] or [0]
-    actions: Actions = []
-    self._begin(call, alive[jump(hash64(call.key), len(alive))], now_ns, actions)
-    return actions
+
+    def begin(self, call: Request | batch.Batch, now_ns: int) -> Actions:
+        if isinstance(call, batch.Batch) or call.key is None:
+            return super().begin(call, now_ns)
+        alive = [node.index for node in self.nodes if node.admits(now_ns)] or [0]
+        actions: Actions = []
+        self.begin_at(call, alive[jump(hash64(call.key), len(alive))], now_ns, actions)
+        return actions
 
 
-def _deadline_starts_again(self: Core, request: Request, now_ns: int, actions: Actions) -> bool:
-    if not isinstance(request.error, CacheTimeout) or request.retries == 3:
-        return _tries_again(self, request, now_ns, actions)
-    del self._under_way[request]
-    request.retries += 1
-    request.error, request.stage = None, Stage.NEW
-    self._begin(request, request.node, now_ns, actions)
-    return True
+class _DeadlineStartsAgain(Core):
+    def tries_again(self, request: Request, now_ns: int, actions: Actions) -> bool:
+        if not isinstance(request.error, CacheTimeout) or request.retries == 3:
+            return super().tries_again(request, now_ns, actions)
+        self.forget(request)
+        request.retries += 1
+        request.error = None
+        self.begin_at(request, request.node, now_ns, actions)
+        return True
 
 
-def _writes_are_sent_again(self: Core, request: Request) -> int | None:
-    if isinstance(request.error, ConnectionLost):
-        request.reads = True
-    return _next_node(self, request)
+class _WritesAreSentAgain(Core):
+    def next_node(self, request: Request) -> int | None:
+        if isinstance(request.error, ConnectionLost):
+            request.reads = True
+        return super().next_node(request)
 
 
 _ROWS = (
-    Mutant(
-        "late reply delivered",
-        (
-            (Node, "_abandon", _kept_after_timeout),
-            (Node, "on_bytes", _unasked_is_dropped),
-            (text.Text, "get", _get_any_key),
-        ),
-    ),
-    Mutant("off-by-one in batch", ((Batch, "replies", _replies_shifted),)),
-    Mutant("breaker never half-opens", ((Breaker, "_advance", _stays_open),)),
-    Mutant("breaker counts misses as failures", ((Node, "_conclude", _misses_are_failures),)),
-    Mutant("half-open admits unlimited", ((Breaker, "begin", _any_number_of_probes),)),
-    Mutant("pool leaks on dial failure", ((Pool, "failed", _failed_dial_keeps_its_slot),)),
-    Mutant("slot lost on cancellation", ((Node, "cancel", _cancelled_keeps_its_slot),)),
-    Mutant(
-        "lifetime ignored when saturated", ((Pool, "_is_old", _never_old), (Pool, "take_idle", _only_idle_are_checked))
-    ),
-    Mutant("health check blocks on a hung node", ((Node, "_check_health", _checked_one_after_the_other),)),
-    Mutant("selection shifts when a node dies", ((Core, "begin", _hashed_over_those_alive),)),
-    Mutant("retry without deadline", ((Core, "_tries_again", _deadline_starts_again),)),
-    Mutant("duplicate incr on retry", ((Core, "_next_node", _writes_are_sent_again),)),
+    Mutant("late reply delivered", ((assembly, "Node", _KeptAfterTimeout), (assembly, "Text", _AnyKey))),
+    Mutant("off-by-one in batch", ((batch.Batch, "replies", _replies_shifted),)),
+    Mutant("breaker never half-opens", ((assembly, "Breaker", _StaysOpen),)),
+    Mutant("breaker counts misses as failures", ((assembly, "Node", _MissesAreFailures),)),
+    Mutant("half-open admits unlimited", ((assembly, "Breaker", _AnyNumberOfProbes),)),
+    Mutant("pool leaks on dial failure", ((assembly, "Pool", _FailedDialKeepsItsSlot),)),
+    Mutant("slot lost on cancellation", ((assembly, "Node", _CancelledKeepsItsSlot),)),
+    Mutant("lifetime ignored when saturated", ((assembly, "Pool", _OnlyIdleAreOld),)),
+    Mutant("health check blocks on a hung node", ((assembly, "Node", _CheckedOneAfterTheOther),)),
+    Mutant("selection shifts when a node dies", ((assembly, "Core", _HashedOverThoseAlive),)),
+    Mutant("retry without deadline", ((assembly, "Core", _DeadlineStartsAgain),)),
+    Mutant("duplicate incr on retry", ((assembly, "Core", _WritesAreSentAgain),)),
 )
 
 MUTANTS = {mutant.name: mutant for mutant in _ROWS}

@@ -5,6 +5,7 @@ Times are ns of an invented monotonic clock; intervals are 200 ms long, as calle
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from loadgen.faults.report import FaultReport, Spell
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.trial.account import Account
-from loadgen.trial.checks import judged
+from loadgen.trial.checks.every import judged
 from loadgen.trial.ended import (
     ChaosBegan,
     ChaosEnded,
@@ -27,7 +28,7 @@ from loadgen.trial.ended import (
     TrialSample,
 )
 from loadgen.trial.evidence import Closed, Evidence
-from loadgen.trial.observed import ByOperation, Counts, Histogram, NodeState, Observed, Transition, WrongAnswer
+from loadgen.trial.observed import Counts, Histogram, NodeState, Observed, Transition, WrongAnswer
 from loadgen.trial.plan import ClientPlan, Phases, Traffic, TrialPlan
 
 S = 1_000_000_000
@@ -55,23 +56,32 @@ BASELINE, FAULT, RECOVERY, END = 1 * S, 6 * S, 8 * S, 18 * S
 """When the phases of PLAN begin and the last one ends."""
 
 
+@functools.cache
 def histogram(*values_ns: int) -> Histogram:
+    """A histogram of these values, which is made once: nobody records into it."""
     found = Histogram()
     for value in values_ns:
         found.record(value)
     return found
 
 
-def counts(ok: int = 40, latency_ns: int = 500_000, *, refused_ns: int = 200_000, **fields: object) -> Counts:
-    """Operations that ended: `ok` of them well, after `latency_ns`, and `errors` after `refused_ns`."""
+def counts(
+    ok: int = 40, took_ns: int = 500_000, *, refused_ns: int = 200_000, queued_ns: int = 0, **fields: object
+) -> Counts:
+    """Operations that ended: `ok` of them well, after `took_ns`, and `errors` after `refused_ns`.
+
+    Both count from the call of the client, for which a caller was free `queued_ns` after the operation was due.
+    """
     errors = fields.get("errors", {})
     assert isinstance(errors, dict)
     failed = sum(errors.values())
     return Counts(
         begun=ok + failed,
         ok=ok,
-        latency=histogram(*[latency_ns] * ok),
-        failed_latency=histogram(*[refused_ns] * failed),
+        latency=histogram(*[queued_ns + took_ns] * ok),
+        failed_latency=histogram(*[queued_ns + refused_ns] * failed),
+        service=histogram(*[took_ns] * ok),
+        failed_service=histogram(*[refused_ns] * failed),
         **fields,  # type: ignore[arg-type]
     )
 
@@ -100,7 +110,7 @@ def interval(
     return Observed(
         from_ns=from_ns,
         to_ns=from_ns + TICK,
-        nodes={node: ByOperation({"get": each}) for node, each in nodes.items()},
+        nodes=dict(nodes),
         states={node: state() for node in nodes if node} if states is None else states,
         slowest_ns=max((each.latency.max for each in nodes.values() if each.latency.count), default=0),
         **fields,  # type: ignore[arg-type]
@@ -195,8 +205,11 @@ def failed() -> TrialEnded:
         wrong = WrongAnswer("other_key", at_ns, 2, "lg:1:s4", "value 17 of writer 2 for key lg:2:s9\x1b[2J, 1.2 s old")
         node = counts(39, wrong=1)
         lost = counts(0, errors={"other": 12, "timeout": 3})
-        found = {**observed.nodes, 1: ByOperation({"get": lost}), 2: ByOperation({"get": node})}
-        return replace(observed, nodes=found, wrong=(wrong,), examples={"other": "KeyError: 'no such\x1b[2J node'"})
+        found = {**observed.nodes, 0: counts(6, 700_000, errors={"lost": 2}), 1: lost, 2: node}
+        parts = {1: Counts(begun=2, errors={"lost": 2}), 3: Counts(begun=8, ok=8)}
+        return replace(
+            observed, nodes=found, parts=parts, wrong=(wrong,), examples={"other": "KeyError: 'no such\x1b[2J node'"}
+        )
 
     closed = replace(CLOSED, leaked_sockets=2, leaked_tasks=1, leaked="Task-9")
     return ended(
@@ -212,7 +225,7 @@ def untold() -> TrialEnded:
     """A client that exposes nothing, under a fault that did not fire."""
 
     def bare(at_ns: int, observed: Observed) -> Observed:
-        return replace(observed, nodes={0: ByOperation({"get": counts(120)})}, states={}, transitions=())
+        return replace(observed, nodes={0: counts(120)}, states={}, transitions=())
 
     found = evidence(bare, faults=(report(effects=0),), closed=replace(CLOSED, states={}))
     return ended(found, plan=replace(PLAN, client=ClientPlan("bare", "bare:make")), client_version="", server="")

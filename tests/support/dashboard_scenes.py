@@ -22,7 +22,7 @@ from loadgen.output.tui.dashboard import Dashboard
 from loadgen.plan import Segment
 from loadgen.snapshot import Backlog, Tally
 from loadgen.trial.ended import ChaosBegan, TrialBegan, TrialPhaseBegan, TrialSample
-from loadgen.trial.observed import ByOperation, Counts, Histogram, Observed, Transition
+from loadgen.trial.observed import Counts, Histogram, Observed, Transition
 from loadgen.trial.plan import Phases, TrialPlan
 
 OUTAGE = Fault("down", Layer.PROXY, on=(1,), for_ns=15 * S)
@@ -86,7 +86,7 @@ def interval(begin: int, drawn: random.Random, plan: TrialPlan) -> Observed:
         for _ in range(0 if errors else 40):
             latency.record_many(int(420_000 * drawn.lognormvariate(0, 0.35)), max(1, many // 40))
         ok = 0 if errors else latency.count
-        nodes[number] = ByOperation({"get": Counts(begun=many, ok=ok, errors=errors, latency=latency)})
+        nodes[number] = Counts(begun=many, ok=ok, errors=errors, latency=latency)
         active = 0 if errors else drawn.randint(4, 9)
         total = 0 if errors else 12
         states[number] = state(

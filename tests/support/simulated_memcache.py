@@ -15,14 +15,14 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, Unpack
 
-from loadgen.client.actions import Actions, Changed, Close, Closed, Dial, Ended, Send
+from loadgen.client import assembly
+from loadgen.client._actions import Actions, Changed, Close, Closed, Dial, Ended, Send
+from loadgen.client._connection import Connection
+from loadgen.client._request import Request
 from loadgen.client.batch import Batch
 from loadgen.client.breaker import Transition
-from loadgen.client.connection import Connection
-from loadgen.client.core import Core
 from loadgen.client.errors import CacheError
 from loadgen.client.options import Keywords, Options
-from loadgen.client.request import Request
 from loadgen.client.stats import NodeStats
 
 NS_PER_S = 1_000_000_000
@@ -138,7 +138,7 @@ class World:
 
     def __init__(self, nodes: int = 1, **options: Unpack[Keywords]) -> None:
         self.now_ns = 0
-        self.core = Core([f"node{n}:11211" for n in range(nodes)], Options(**options), 0)
+        self.core = assembly.assembled([f"node{n}:11211" for n in range(nodes)], Options(**options), 0)
         self.nodes = [Server(self) for _ in range(nodes)]
         self.transitions: list[tuple[int, Transition]] = []
         self.dials: list[int] = []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import sys
+from pathlib import Path
 
 import pytest
 from builtin_servers import HOST
@@ -10,6 +12,7 @@ from real_servers import ask
 
 from loadgen.plan import Endpoint, Target
 from loadgen.server_plan import builtin
+from loadgen.target import port
 from loadgen.target.servers import GivenEndpoints, Managed, servers_of
 
 HERE = Endpoint(HOST, 1, HOST)
@@ -36,3 +39,15 @@ def test_a_managed_server_takes_the_place_of_a_targets_endpoints() -> None:
     assert servers_of(target, None) == GivenEndpoints((HERE,))
     assert servers_of(target, plan) == Managed(plan)
     assert plan.command[-3:] == ("--protocol", "memcache", "--null")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where other systems take the ports of connections is not asked")
+def test_no_outgoing_connection_takes_the_port_of_a_server_that_is_started_again() -> None:
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    if first <= 11_000:
+        pytest.skip("outgoing connections may have any port here")
+    found = {port.free(HOST) for _ in range(200)}
+    assert len(found) > 150
+    assert not any(first <= each <= last for each in found)
+    with socket.create_server((HOST, found.pop())):
+        pass

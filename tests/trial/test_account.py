@@ -25,10 +25,11 @@ from constructed_trials import (
 )
 
 from loadgen.faults.report import FaultReport, Spell
-from loadgen.trial.account import Account
+from loadgen.stats.recovery import Level
+from loadgen.trial.account import Account, level_of
 from loadgen.trial.ended import NodeFigures
 from loadgen.trial.evidence import then
-from loadgen.trial.observed import ByOperation, Observed
+from loadgen.trial.observed import Counts, Observed
 
 
 def figures(changed: Changed = as_it_was, node: int = 1, **fields: int) -> NodeFigures:
@@ -87,10 +88,24 @@ def test_recovery_is_from_the_end_of_the_last_fault_to_the_time_back_inside_the_
 
 def test_a_node_that_answers_far_more_slowly_than_before_is_not_back() -> None:
     def slow(at_ns: int, observed: Observed) -> Observed:
-        slower = {**observed.nodes, 1: ByOperation({"get": counts(40, 50 * MS)})}
+        slower = {**observed.nodes, 1: counts(40, 50 * MS)}
         return replace(observed, nodes=slower) if RECOVERY <= at_ns < RECOVERY + 3 * S else observed
 
     assert figures(slow).recovered_ns == 3 * S
+
+
+def test_parts_of_batches_have_no_times_and_say_nothing_of_a_node_s() -> None:
+    part = Observed(0, TICK, parts={1: Counts(begun=5, ok=5)})
+    assert level_of(part, 1) == Level(0, TICK, 5, None)
+    assert level_of(Observed(0, TICK, nodes={1: counts(5, MS)}), 1).p99_ns is not None
+
+
+def test_a_node_that_fails_more_often_than_before_is_not_back() -> None:
+    def failing(at_ns: int, observed: Observed) -> Observed:
+        worse = {**observed.nodes, 1: counts(40, errors={"lost": 2})}
+        return replace(observed, nodes=worse) if RECOVERY <= at_ns < RECOVERY + 3 * S else observed
+
+    assert figures(failing).recovered_ns == 3 * S
 
 
 def test_a_node_that_stays_away_has_no_recovery() -> None:
@@ -122,7 +137,7 @@ def test_a_fault_that_has_not_ended_has_no_recovery() -> None:
 
 def test_a_client_that_tells_no_nodes_has_the_figures_of_all_together() -> None:
     def bare(at_ns: int, observed: Observed) -> Observed:
-        return replace(observed, nodes={0: ByOperation({"get": observed.of()})}, transitions=())
+        return replace(observed, nodes={0: observed.of()}, transitions=())
 
     [found] = evidence(bare).figures
     assert (found.node, found.faulted) == (0, True)

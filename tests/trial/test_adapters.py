@@ -18,7 +18,8 @@ from loadgen.errors import TargetError, UsageError
 from loadgen.trial.adapters import errors
 from loadgen.trial.adapters.adapter import Adapter, make
 from loadgen.trial.adapters.clients import CLIENTS, ROWS, check, client_named, note
-from loadgen.trial.adapters.per_node import Selection, together
+from loadgen.trial.adapters.errors import PartlyFailed
+from loadgen.trial.adapters.per_node import Selection, one_by_one, together
 from loadgen.trial.plan import ClientPlan
 from loadgen.trial.traffic import Operation
 
@@ -88,8 +89,11 @@ def test_a_client_carries_out_the_five_operations(nodes: tuple[str, tuple[RealSe
         keys = [f"five-{number}" for number in range(8)]
         for key in keys:
             assert await call(Operation("set", (key,)), key.encode()) is not False
-        assert {adapter.node_of(Operation("get", (key,))) for key in keys} == {1, 2}
-        assert adapter.node_of(Operation("get_many", tuple(keys))) == 0
+        nodes = {adapter.place_of(Operation("get", (key,)))[0] for key in keys}
+        node, parts = adapter.place_of(Operation("get_many", tuple(keys)))
+        assert (nodes, node, set(parts)) == ({1, 2}, 0, {1, 2})
+        assert sorted(key for of_node in parts.values() for key in of_node) == keys
+        assert adapter.place_of(Operation("get_many", (*parts[2],))) == (2, {})
         assert await call(Operation("get", ("five-3",))) == b"five-3"
         assert await call(Operation("get", ("none",))) is None
         assert await call(Operation("get_many", (*keys, "none"))) == {key: key.encode() for key in keys}
@@ -152,6 +156,22 @@ def raised(name: str, ports: list[int], spoil: Callable[[], None]) -> list[str]:
 
     run(name, ports, work)
     return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_batch_of_which_a_node_failed_says_which(name: str) -> None:
+    async def work(adapter: Adapter, call: Call) -> None:
+        batch = Operation("get_many", (on(1, adapter, "b"), on(2, adapter, "b")))
+        await call(batch)
+        other.kill()
+        with pytest.raises(PartlyFailed) as failed:
+            await call(batch)
+        failure = adapter.failure(failed.value)
+        assert failure.parts == {1: "", 2: failure.error}
+        assert failure.error in ("lost", "refused")
+
+    with servers(name) as (one, other):
+        run(name, [one.port, other.port], work)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -335,22 +355,43 @@ def test_keys_are_spread_evenly_and_a_key_has_one_node() -> None:
     assert all(selection.node_of(key) == node for node, of_node in by_node.items() for key in of_node)
 
 
-def test_requests_made_together_end_with_the_first_failure() -> None:
-    ended: list[str] = []
+@pytest.mark.parametrize("name", ["builtin", "pymemcache", "aiomcache", "redis-py", "coredis"])
+def test_a_key_has_the_same_node_by_whatever_addresses_the_nodes_are_reached(name: str) -> None:
+    keys = [f"lg:1:s{number}" for number in range(200)]
 
-    async def request(name: str, error: Exception | None) -> str:
-        try:
-            await asyncio.sleep(0 if error else 60)
-        except asyncio.CancelledError:
-            ended.append(name)
-            raise
+    async def placed(ports: range) -> list[int]:
+        adapter = Adapter(make(client_named(name), [(HOST, port) for port in ports], TIMEOUT_S), name)
+        return [adapter.place_of(Operation("get", (key,)))[0] for key in keys]
+
+    one, other = asyncio.run(placed(range(1, 4))), asyncio.run(placed(range(4, 7)))
+    assert one == other
+    assert all(50 < one.count(node) < 84 for node in (1, 2, 3))
+
+
+def test_requests_made_together_all_end_and_the_nodes_that_failed_are_told() -> None:
+    async def request(result: str, *, turns: int = 0, error: Exception | None = None) -> str:
+        for _ in range(turns):
+            await asyncio.sleep(0)
         if error:
             raise error
-        return name
+        return result
 
     async def work() -> None:
-        with pytest.raises(ConnectionRefusedError):
-            await together([request("a", ConnectionRefusedError()), request("b", None)])
+        assert await together({2: request("b", turns=3), 1: request("a")}) == ["b", "a"]
+        refused = ConnectionRefusedError("no")
+        with pytest.raises(PartlyFailed, match="no") as failed:
+            await together({1: request("a", error=refused), 2: request("b", turns=3)})
+        assert failed.value.ends == {1: refused, 2: None}
 
     asyncio.run(work())
-    assert ended == ["b"]
+
+
+def test_requests_made_one_by_one_end_with_the_first_that_fails() -> None:
+    def fail() -> str:
+        raise refused
+
+    refused = ConnectionRefusedError("no")
+    assert one_by_one({2: lambda: "b", 1: lambda: "a"}) == ["b", "a"]
+    with pytest.raises(PartlyFailed) as failed:
+        one_by_one({1: lambda: "a", 3: fail, 2: lambda: "b"})
+    assert failed.value.ends == {1: None, 3: refused}, "node 2 was not asked"

@@ -31,9 +31,9 @@ from loadgen.faults.kinds import KINDS
 from loadgen.faults.report import FaultReport, Spell
 from loadgen.severity import Severity
 from loadgen.trial.check import Check
-from loadgen.trial.checks import CHECKS, judged
+from loadgen.trial.checks.every import CHECKS, judged
 from loadgen.trial.evidence import Evidence
-from loadgen.trial.observed import ByOperation, Counts, NodeState, Observed, Transition, WrongAnswer
+from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
 
 
 def check(name: str, found: Evidence) -> Check:
@@ -45,7 +45,7 @@ def with_node(node: int, of_node: Counts, *, begin: int = FAULT, end: int = END)
     def changed(at_ns: int, observed: Observed) -> Observed:
         if not begin <= at_ns < end:
             return observed
-        return replace(observed, nodes={**observed.nodes, node: ByOperation({"get": of_node})})
+        return replace(observed, nodes={**observed.nodes, node: of_node})
 
     return changed
 
@@ -155,7 +155,7 @@ FAILURES: dict[str, tuple[str, Callable[[], Evidence], str]] = {
         lambda: evidence(with_node(2, counts(38, errors={"pool_exhausted": 2}), end=FAULT + TICK)),
         "the pool was exhausted 2 on node 2",
     ),
-    "a healthy node that slows down": ("healthy nodes", lambda: evidence(SLOWED), "node 2 96 %, p99 900 ms"),
+    "a healthy node that slows down": ("healthy nodes", lambda: evidence(SLOWED), "node 2 96 %, service p99 900 ms"),
     "a node that refuses and is waited for": (
         "refusals fast",
         lambda: evidence(hanging),
@@ -164,7 +164,7 @@ FAILURES: dict[str, tuple[str, Callable[[], Evidence], str]] = {
     "a healthy node that is a hundred times slower": (
         "healthy nodes",
         lambda: evidence(with_node(2, counts(40, 49 * MS), end=RECOVERY)),
-        "node 2 96 %, p99 49 ms (at most 10 ms)",
+        "node 2 96 %, service p99 49 ms (at most 10 ms)",
     ),
     "a healthy node that does less": (
         "healthy nodes",
@@ -250,7 +250,7 @@ UNTOLD: dict[str, tuple[str, Callable[[], Evidence], bool]] = {
     "a fault that nobody began": ("fault fired", lambda: evidence(faults=[]), True),
     "no operation that ended well": (
         "answers right",
-        lambda: evidence(lambda at_ns, observed: replace(observed, nodes={1: ByOperation({"get": counts(0)})})),
+        lambda: evidence(lambda at_ns, observed: replace(observed, nodes={1: counts(0)})),
         True,
     ),
     "no baseline": (
@@ -405,6 +405,25 @@ def test_operations_under_way_when_a_node_goes_down_may_wait_for_their_deadline(
     assert check("refusals fast", evidence(hung)).passed is True
 
 
+def test_a_wait_for_a_free_caller_is_not_the_client_s() -> None:
+    """Nearly all callers hang on node 1, so that what is due on the others, and on node 1, waits for one of them."""
+    queued = with_node(2, counts(40, queued_ns=900 * MS), end=RECOVERY)
+    found = evidence(queued)
+    assert check("healthy nodes", found).passed is True
+    assert found.phases["fault"].of(2).latency.quantile(0.99) >= 900 * MS, "users wait as long as they wait"
+    slow = with_node(2, counts(40, 900 * MS), end=RECOVERY)
+    assert check("healthy nodes", evidence(slow)).passed is False
+
+
+def test_a_refusal_that_waited_for_a_free_caller_was_refused_at_once() -> None:
+    def refused(**times: int) -> bool | None:
+        errors = {"refused": 1, "breaker_open": 39}
+        return check("refusals fast", evidence(with_node(1, counts(0, errors=errors, **times), end=RECOVERY))).passed
+
+    assert refused(queued_ns=300 * MS) is True
+    assert refused(refused_ns=300 * MS) is False
+
+
 def test_what_a_client_does_not_expose_is_no_failure_of_the_trial() -> None:
     assert ended(evidence(exposing_nothing)).severity is Severity.GOOD
 
@@ -440,6 +459,21 @@ def test_a_spell_without_effect_is_no_fired_fault_where_its_kind_needs_nobody(
         assert "had no effect in 1 of 3 spells, first on node" in one.found
 
 
+def test_a_fault_has_to_be_met_on_the_nodes_that_the_workload_uses() -> None:
+    """All keys may be on one node, as the stampede's one is. A fault that needs nobody comes on each node."""
+
+    def passed(kind: str, changed: Changed) -> bool | None:
+        fault = Fault(kind, KINDS[kind].layer, on=(1, 2))
+        spells = (Spell(1, FAULT, RECOVERY, 5), Spell(2, FAULT, RECOVERY, 0))
+        found = evidence(changed, plan=replace(PLAN, faults=(fault,)), faults=[FaultReport(fault, spells, 5)])
+        return check("fault fired", found).passed
+
+    assert passed("latency", without_node(2)) is True
+    assert passed("latency", with_node(2, counts())) is None
+    assert passed("latency", lambda at_ns, observed: replace(observed, nodes={0: observed.of()})) is None
+    assert passed("pause", without_node(2)) is None
+
+
 def test_probes_of_a_half_open_breaker_may_time_out() -> None:
     probes = with_node(1, counts(0, errors={"timeout": 3}), begin=FAULT + S, end=FAULT + S + TICK)
     assert check("refusals fast", evidence(probes, plan=replace(PLAN, timeout_ns=200 * MS))).passed is True
@@ -449,7 +483,7 @@ def test_in_a_closed_loop_a_healthy_node_is_held_to_its_rate() -> None:
     def closed(at_ns: int, observed: Observed) -> Observed:
         return replace(with_node(3, counts(30))(at_ns, observed), due=0)
 
-    assert check("healthy nodes", evidence(closed)).found == "node 3 75 %, p99 500 µs"
+    assert check("healthy nodes", evidence(closed)).found == "node 3 75 %, service p99 500 µs"
 
 
 def test_a_breaker_that_is_open_is_no_failure_while_it_may_still_close() -> None:
@@ -471,6 +505,15 @@ def test_quick_sees_that_a_node_whose_fault_ended_late_does_not_come_back() -> N
 def test_two_writers_breakers_are_not_held_to_one_chain() -> None:
     both = (Transition(RECOVERY, 1, "half-open", "closed"),)
     assert check("breaker", evidence(at(RECOVERY, transitions=both), writers=2)).passed is True
+
+
+def test_groups_that_read_no_value_of_each_other_tell_nothing_of_their_answers() -> None:
+    alone = check("answers right", evidence(writers=2))
+    assert (alone.passed, alone.found) == (None, "no value of another group was read since the fault")
+    before = check("answers right", evidence(at(BASELINE, sighted=5), writers=2))
+    assert before.passed is None
+    together = check("answers right", evidence(at(FAULT, sighted=5), writers=2))
+    assert (together.passed, together.found) == (True, "0 wrong; 5 values of another group read")
 
 
 def test_a_fault_on_one_group_s_way_is_on_the_node_itself() -> None:

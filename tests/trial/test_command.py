@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import psutil
 import pytest
 import toxiproxy_script
 from command import Running, loadgen, wait_until
+from in_process import invoked
 from nobody import as_nobody, python_of_nobody
 from places import ROOT, SRC
 from real_servers import RealServer
@@ -132,6 +134,10 @@ def test_a_workload_without_a_scenario_runs_for_its_duration_and_prints_a_line_f
     words = ("--workload", "batches", "--nodes", "1", "--no-tui", "--format", "json", "-o", str(file))
     finished = loadgen("chaos", "--duration", "1500ms", *words, *SMALL)
     assert finished.status == 0, finished.stdout + finished.stderr
+    # A second of settling and a second of the baseline, each with its operations per second.
+    lines = re.findall(r"^\+(\d+)\.\d s +([\d.]+) ", finished.stdout, re.M)
+    assert [second for second, _ in lines] == ["1", "2"]
+    assert all(float(ok_per_s) > 0 for _, ok_per_s in lines)
     [trial] = json.loads(file.read_text())["results"]
     assert [*trial["phases"]] == ["settle", "baseline"]
     assert (trial["faults"], trial["plan"]["workload"]) == ([], "batches")
@@ -184,7 +190,7 @@ def test_faults_of_the_proxy_come_over_nodes_that_are_there(proxy: str, tmp_path
     ],
 )
 def test_a_factory_of_no_client_is_a_mistake_in_one_sentence(client: str, sentence: str) -> None:
-    done = loadgen("chaos", "--duration", "1s", "--nodes", "1", "--client", client, "-q")
+    done = invoked("chaos", "--duration", "1s", "--nodes", "1", "--client", client, "-q")
     assert done.status == 2, done.stdout
     assert done.complaint.startswith(f"loadgen: {sentence}")
     assert done.stdout == ""

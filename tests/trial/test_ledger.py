@@ -1,63 +1,30 @@
 """No correct server is ever accused, and what a correct server cannot have returned is found.
 
-A simulated server applies each write at one instant; begins, effects and ends are interleaved at random, in virtual
-time. The definition of a stale value is written a second time here, over the whole history.
+Histories are drawn at random (`tests/support/histories.py`), in virtual time. The definition of a stale value is
+written a second time here, over the whole history.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 
 import pytest
+from histories import Op, drawn, moments
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadgen.trial.counters import Counters, Increment
-from loadgen.trial.ledger import MOST_FAILED, Ledger, Read, Write
+from loadgen.trial.ledger import MOST_FAILED, Ledger, OwnRead, Write
+from loadgen.trial.reads import Reads, Wrong
 from loadgen.trial.value import Seal, sealed
 
 SEEDS = st.integers(0, 2**32 - 1)
 """Of a `Random`, which draws a history a hundred times as fast as hypothesis itself would."""
-NEVER = 10**9
 
 
-@dataclass
-class Op:
-    kind: str
-    begun: int
-    effect: int
-    ended: int
-    fails: bool
-    token: Write | Read | Increment | None = None
-    value: bytes | int | None = None
-    delta: int = 1
-
-
-def drawn(random: Random, kinds: list[str], count: int = 40) -> list[Op]:
-    """Operations of one key. One that fails takes effect while it is under way, later, or never."""
-    ops = []
-    for _ in range(count):
-        begun = random.randrange(0, 1_000) * 10
-        ended = begun + random.randrange(1, 200) * 10
-        fails = random.random() < 0.3
-        effect = random.randrange(begun, ended)
-        if fails:
-            effect = random.choice([effect, ended + random.randrange(0, 5_000), NEVER])
-        ops.append(Op(random.choice(kinds), begun, effect, ended, fails, delta=random.randrange(1, 10)))
-    return ops
-
-
-def moments(random: Random, ops: list[Op]) -> list[tuple[int, int, str, Op]]:
-    """All that happens, in the order of time; at one time ends come first, so that nothing is taken for concurrent."""
-    order = {"end": 0, "begin": 1, "effect": 2, "evict": 3}
-    found = [
-        (at, order[what], what, op)
-        for op in ops
-        for what, at in (("begin", op.begun), ("effect", op.effect), ("end", op.ended))
-    ]
-    evictions = [(random.randrange(10_000), order["evict"], "evict", ops[0]) for _ in range(random.randrange(3))]
-    return sorted([*found, *evictions], key=lambda moment: moment[:2])
+def judged(ledger: Ledger, request: OwnRead, value: bytes, now_ns: int, reads: Reads | None = None) -> Wrong | None:
+    seal = (reads or Reads()).opened(request, value, now_ns)
+    return seal if isinstance(seal, Wrong) else ledger.judge(request, seal, now_ns)
 
 
 @settings(max_examples=300)
@@ -71,18 +38,17 @@ def test_a_server_that_is_right_is_never_accused(seed: int) -> None:
                 held = None
             case "begin", "get":
                 op.token = ledger.read("k", at)
-            case "begin", _:
-                op.token = ledger.write("k", at)
+            case "begin", kind:
+                op.token = ledger.write("k", at) if kind == "set" else ledger.delete("k", at)
             case "effect", "get":
                 op.value = held
             case "effect", kind:
                 assert isinstance(op.token, Write)
                 held = ledger.value(op.token, 80) if kind == "set" else None
             case "end", "get":
-                assert isinstance(op.token, Read)
-                if not op.fails:
-                    assert not isinstance(op.value, int)
-                    assert ledger.judge(op.token, op.value, at) is None
+                assert isinstance(op.token, OwnRead)
+                if isinstance(op.value, bytes) and not op.fails:
+                    assert judged(ledger, op.token, op.value, at) is None
             case "end", _:
                 assert isinstance(op.token, Write)
                 ledger.failed(op.token) if op.fails else ledger.acknowledged(op.token, at)
@@ -99,17 +65,17 @@ def test_a_value_is_stale_exactly_when_a_later_write_was_acknowledged_before_the
         match what, op.kind:
             case "begin", "get":
                 op.token = ledger.read("k", at)
-            case "begin", _:
-                op.token = ledger.write("k", at)
+            case "begin", kind:
+                op.token = ledger.write("k", at) if kind == "set" else ledger.delete("k", at)
                 writes.append(op)
             case "end", "get":
                 sets = [write for write in writes if write.kind == "set"]
                 if not sets:
                     continue
                 chosen = random.choice(sets)
-                assert isinstance(op.token, Read)
+                assert isinstance(op.token, OwnRead)
                 assert isinstance(chosen.token, Write)
-                wrong = ledger.judge(op.token, ledger.value(chosen.token, 80), at)
+                wrong = judged(ledger, op.token, ledger.value(chosen.token, 80), at)
                 stale = (
                     chosen.ended <= at
                     and not chosen.fails
@@ -191,7 +157,7 @@ def test_a_stale_value_names_both_writes() -> None:
     second = ledger.write("k", 200_000_000)
     ledger.acknowledged(second, 300_000_000)
     request = ledger.read("k", 400_000_000)
-    wrong = ledger.judge(request, ledger.value(first, 64), 500_000_000)
+    wrong = judged(ledger, request, ledger.value(first, 64), 500_000_000)
     assert wrong is not None
     assert wrong.kind == "stale"
     assert wrong.found == (
@@ -203,8 +169,9 @@ def test_a_late_reply_names_the_request_that_had_failed() -> None:
     ledger = Ledger(1, 7)
     write = ledger.write("a", 0)
     ledger.acknowledged(write, 1)
-    ledger.gave_up(ledger.read("a", 1_000_000_000))
-    wrong = ledger.judge(ledger.read("b", 1_500_000_000), ledger.value(write, 64), 2_000_000_000)
+    reads = Reads()
+    reads.gave_up(ledger.read("a", 1_000_000_000))
+    wrong = judged(ledger, ledger.read("b", 1_500_000_000), ledger.value(write, 64), 2_000_000_000, reads)
     assert wrong is not None
     assert wrong.kind == "other_key"
     assert wrong.found == (
@@ -225,18 +192,18 @@ def test_a_late_reply_names_the_request_that_had_failed() -> None:
 def test_a_value_that_nobody_wrote_is_found(value: bytes, kind: str) -> None:
     ledger = Ledger(1, 7)
     ledger.acknowledged(ledger.write("k", 0), 1)
-    wrong = ledger.judge(ledger.read("k", 2), value, 3)
+    wrong = judged(ledger, ledger.read("k", 2), value, 3)
     assert wrong is not None
     assert wrong.kind == kind
 
 
 def test_a_value_of_an_earlier_run_is_right_until_this_run_has_written_the_key() -> None:
     ledger, left = Ledger(1, 7), sealed(Seal("k", 1, 9, 0, 6), 64)
-    assert ledger.judge(ledger.read("k", 0), left, 1) is None
+    assert judged(ledger, ledger.read("k", 0), left, 1) is None
     write = ledger.write("k", 2)
-    assert ledger.judge(ledger.read("k", 3), left, 4) is None
+    assert judged(ledger, ledger.read("k", 3), left, 4) is None
     ledger.acknowledged(write, 5)
-    wrong = ledger.judge(ledger.read("k", 6), left, 7)
+    wrong = judged(ledger, ledger.read("k", 6), left, 7)
     assert wrong is not None
     assert wrong.kind == "stale"
 
@@ -248,4 +215,4 @@ def test_a_value_whose_failure_was_forgotten_is_taken_for_right() -> None:
     for at in range(MOST_FAILED):
         ledger.failed(ledger.write("k", at + 1))
     ledger.acknowledged(ledger.write("k", 5_000), 5_001)
-    assert ledger.judge(ledger.read("k", 6_000), ledger.value(first, 64), 6_001) is None
+    assert judged(ledger, ledger.read("k", 6_000), ledger.value(first, 64), 6_001) is None

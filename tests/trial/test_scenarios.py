@@ -131,6 +131,16 @@ def test_quick_shortens_the_fault_phase_to_a_quarter_and_keeps_every_fault_in_it
         assert fault.every_ns == 0 or fault.every_ns > fault.for_ns
 
 
+@pytest.mark.parametrize("name", catalogue.entries())
+def test_a_shorter_fault_phase_has_every_fault_on_every_node_and_a_longer_one_changes_none(name: str) -> None:
+    scenario = catalogue.scenario(name)
+    shorter, longer = scenario.lasting(2 * S), scenario.lasting(2 * scenario.phases.fault_ns)
+    assert (shorter.phases.fault_ns, longer.phases.fault_ns) == (2 * S, 2 * scenario.phases.fault_ns)
+    assert longer.faults == scenario.faults
+    for fault in shorter.faults:
+        assert fault.at_ns + (len(fault.on) - 1) * fault.stagger_ns < 2 * S
+
+
 def test_packet_loss_is_always_loss_in_the_network_and_stalled_connections_never_are() -> None:
     for name in catalogue.entries():
         kinds = {(fault.kind, fault.layer) for fault in catalogue.scenario(name).faults}

@@ -82,6 +82,21 @@ def test_no_two_processes_and_no_two_kinds_share_a_key() -> None:
     assert len(set().union(*spaces)) == sum(map(len, spaces))
 
 
+def test_every_process_reads_the_shared_keys_of_all_and_writes_its_own_alone() -> None:
+    plans = [replace(plan(workload="constant", shared_keys=20), writer=writer, writers=2) for writer in (1, 2)]
+    written = [{Names(each).shared_key(number) for number in range(10)} for each in plans]
+    for each, own in zip(plans, written, strict=True):
+        traffic = replace(each.traffic, weights={"get": 1, "get_many": 1, "set": 1, "delete": 1}, batch=(1, 5))
+        draws = Draws(replace(each, traffic=traffic), 0)
+        keys: dict[str, set[str]] = {kind: set() for kind in traffic.weights}
+        for _ in range(2_000):
+            operation = draws.next()
+            keys[operation.kind].update(operation.keys)
+        everything = written[0] | written[1]
+        assert keys == {"get": everything, "get_many": everything, "set": own, "delete": own}
+        assert {key for key in everything if Names(each).is_own(key)} == own
+
+
 def test_a_missing_counter_begins_again_and_a_stampede_loads_what_it_missed() -> None:
     counting = Draws(plan(workload="constant"), 0)
     increment = Operation("increment", ("c",))

@@ -1,6 +1,7 @@
 """An asyncio memcache client: a pool and a breaker for each node, selection, and deadlines on everything.
 
-`core` and what it is made of are state machines without sockets, clocks and asyncio; `client` is the shell around them.
+`_core` and what it is made of are state machines without sockets, clocks and asyncio, which `assembly` puts together;
+`_shell` is around them, with sockets and futures.
 docs/CLIENT.md is the user's guide.
 """
 

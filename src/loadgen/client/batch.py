@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from loadgen.client.request import Request
+from loadgen.client._request import Request
 
 
 class Batch:

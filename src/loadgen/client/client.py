@@ -1,29 +1,25 @@
-"""The asyncio shell of the client: sockets, one timer and futures around the state machines of `core`."""
+"""The operations of the client, each a request or a batch that the `_shell` carries out."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic_ns
 from typing import Any, Self, TypeVar, Unpack
 
 from loadgen.client import meta
-from loadgen.client.actions import Actions, Changed, Close, Dial, Ended, Send
+from loadgen.client._key import checked
+from loadgen.client._request import Request
+from loadgen.client._shell import Shell
+from loadgen.client.assembly import assembled
 from loadgen.client.batch import Batch
 from loadgen.client.breaker import Transition
-from loadgen.client.connection import Connection
-from loadgen.client.core import Core
-from loadgen.client.errors import BadKey, CacheError
+from loadgen.client.errors import CacheError
 from loadgen.client.meta import Item
 from loadgen.client.options import Keywords, Options
-from loadgen.client.request import Request
 from loadgen.client.results import Results
 from loadgen.client.stats import Stats
-from loadgen.client.streams import Streams
-from loadgen.units import NS_PER_S
 
 Key = str | bytes
 AnyKey = TypeVar("AnyKey", str, bytes)
@@ -34,8 +30,6 @@ LONGEST_TTL_S = 30 * 24 * 3600
 
 CLOSE_S = 1.0
 """The time that `close` grants the event loop, on a busy machine, after the last deadline has passed."""
-
-_KEY = re.compile(rb"[^\x00-\x20\x7f]{1,250}")
 
 
 class Client:
@@ -64,15 +58,10 @@ class Client:
         self.options = Options(**options)
         self._nodes = tuple(nodes)
         names = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in nodes]
-        self._core = Core(names, self.options, monotonic_ns())
+        self._core = assembled(names, self.options, monotonic_ns())
+        self._shell = Shell(self._core, self._nodes, on_transition, gathers=self.options.pipeline > 1)
+        self._begin = self._shell.begin
         self._protocol = self._core.protocol
-        self._on_transition = on_transition
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_ns = 0
-        self._streams: Streams | None = None
-        self._dials: set[asyncio.Task[None]] = set()
-        self._all_gone: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -84,33 +73,33 @@ class Client:
 
     async def get(self, key: Key) -> bytes | None:
         """Return the value of a key, or None for a miss."""
-        value: bytes | None = await self._ask(self._protocol.get(_checked(key)))
+        value: bytes | None = await self._ask(self._protocol.get(checked(key)))
         return value
 
     async def gets(self, key: Key) -> tuple[bytes, int] | None:
         """Return the value of a key and its CAS, which `cas` takes; None for a miss."""
-        found: tuple[bytes, int] | None = await self._ask(self._protocol.gets(_checked(key)))
+        found: tuple[bytes, int] | None = await self._ask(self._protocol.gets(checked(key)))
         return found
 
     async def set(self, key: Key, value: Value, ttl_s: int = 0) -> None:
         """Store a value for `ttl_s` seconds; 0: until it is evicted."""
-        await self._store("set", key, value, ttl_s)
+        await self._ask(self._storage("set", key, value, ttl_s))
 
     async def add(self, key: Key, value: Value, ttl_s: int = 0) -> bool:
         """Store a value if the key is not there; return True when it was stored."""
-        return bool(await self._store("add", key, value, ttl_s))
+        return bool(await self._ask(self._storage("add", key, value, ttl_s)))
 
     async def replace(self, key: Key, value: Value, ttl_s: int = 0) -> bool:
         """Store a value if the key is there; return True when it was stored."""
-        return bool(await self._store("replace", key, value, ttl_s))
+        return bool(await self._ask(self._storage("replace", key, value, ttl_s)))
 
     async def append(self, key: Key, value: Value) -> bool:
         """Append to the value of a key; return False when the key is not there."""
-        return bool(await self._store("append", key, value, 0))
+        return bool(await self._ask(self._storage("append", key, value, 0)))
 
     async def prepend(self, key: Key, value: Value) -> bool:
         """Prepend to the value of a key; return False when the key is not there."""
-        return bool(await self._store("prepend", key, value, 0))
+        return bool(await self._ask(self._storage("prepend", key, value, 0)))
 
     async def cas(self, key: Key, value: Value, cas: int, ttl_s: int = 0) -> bool | None:
         """Store a value if the key's CAS is still `cas`.
@@ -119,16 +108,16 @@ class Client:
         """
         if cas < 0:
             raise ValueError(f"cas is {cas}: it must be a number that `gets` returned")
-        stored: bool | None = await self._store("cas", key, value, ttl_s, cas)
+        stored: bool | None = await self._ask(self._storage("cas", key, value, ttl_s, cas))
         return stored
 
     async def delete(self, key: Key) -> bool:
         """Delete a key; return False when it was not there."""
-        return bool(await self._ask(self._protocol.delete(_checked(key))))
+        return bool(await self._ask(self._protocol.delete(checked(key))))
 
     async def touch(self, key: Key, ttl_s: int) -> bool:
         """Give a key a new time to live; return False when it is not there."""
-        return bool(await self._ask(self._protocol.touch(_checked(key), _ttl(ttl_s))))
+        return bool(await self._ask(self._protocol.touch(checked(key), _ttl(ttl_s))))
 
     async def increment(self, key: Key, delta: int = 1, initial: int | None = None, ttl_s: int = 0) -> int | None:
         """Add to the decimal number that a key holds, and return the sum.
@@ -138,7 +127,7 @@ class Client:
         """
         if not -(1 << 64) < delta < 1 << 64 or not 0 <= (initial or 0) < 1 << 64:
             raise ValueError("delta and initial must fit in 64 bits, and initial must not be negative")
-        count: int | None = await self._ask(self._protocol.increment(_checked(key), delta, initial, _ttl(ttl_s)))
+        count: int | None = await self._ask(self._protocol.increment(checked(key), delta, initial, _ttl(ttl_s)))
         return count
 
     async def meta_get(self, key: Key, *, vivify_s: int | None = None, recache_s: int | None = None) -> Item | None:
@@ -147,9 +136,7 @@ class Client:
         `vivify_s` makes an empty item of a miss, for so many seconds: the first caller has `won`, others find it
         `taken`. `recache_s` lets one caller win when fewer seconds are left to live. Needs memcached 1.6.
         """
-        request = meta.meta_get(
-            _checked(key), *(None if time is None else _ttl(time) for time in (vivify_s, recache_s))
-        )
+        request = meta.meta_get(checked(key), *(None if time is None else _ttl(time) for time in (vivify_s, recache_s)))
         item: Item | None = await self._ask(request)
         return item
 
@@ -158,7 +145,7 @@ class Client:
 
         Raises no exception where a node fails. One request goes to each node.
         """
-        named = {_checked(key): key for key in keys}
+        named = {checked(key): key for key in keys}
         parts = self._split(named, self._protocol.get_many)
         found: list[tuple[AnyKey, bytes]] = []
         errors: dict[AnyKey, CacheError] = {}
@@ -174,14 +161,14 @@ class Client:
     async def set_many(self, values: Mapping[AnyKey, Value], ttl_s: int = 0) -> Results[AnyKey, bool]:
         """Store several values; return True for each key that was stored, and in `errors` the keys that failed."""
         ttl_s = _ttl(ttl_s)
-        held = {_checked(key): bytes(memoryview(value)) for key, value in values.items()}
+        held = {checked(key): bytes(memoryview(value)) for key, value in values.items()}
         named = dict(zip(held, values, strict=True))
         parts = self._split(named, lambda part: self._protocol.set_many({key: held[key] for key in part}, ttl_s))
         return self._by_key(named, await self._ask_all(parts))
 
     async def delete_many(self, keys: Iterable[AnyKey]) -> Results[AnyKey, bool]:
         """Delete several keys; return for each whether it was there, and in `errors` the keys that failed."""
-        named = {_checked(key): key for key in keys}
+        named = {checked(key): key for key in keys}
         parts = self._split(named, self._protocol.delete_many)
         return self._by_key(named, await self._ask_all(parts))
 
@@ -202,20 +189,12 @@ class Client:
 
         May be called any number of times.
         """
-        if self._loop is None:
-            self._core.close(monotonic_ns())
-            return
-        if self._all_gone is None:
-            self._all_gone = self._loop.create_future()
-            self._do(self._core.close(monotonic_ns()))
-        # Every operation under way ends by its deadline; sockets are closed without waiting for the other side.
-        await asyncio.wait([self._all_gone, *self._dials], timeout=self.options.timeout_s + CLOSE_S)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._streams is not None:
-            self._streams.close()
-            self._streams = None
+        self._shell.close()
+        if self._shell.all_gone is not None:
+            # Every operation under way ends by its deadline; sockets are closed without waiting for the other side.
+            ends = [self._shell.all_gone, *self._shell.lookups]
+            await asyncio.wait(ends, timeout=self.options.timeout_s + CLOSE_S)
+            self._shell.end()
 
     # What is known without a request.
 
@@ -225,13 +204,13 @@ class Client:
 
     def node_of(self, key: Key) -> int:
         """Return the index of the node that a key belongs to, from 0. Raises BadKey."""
-        return self._core.selector.owner(_checked(key))
+        return self._core.selector.owner(checked(key))
 
     # Calls.
 
-    async def _store(self, verb: str, key: Key, value: Value, ttl_s: int, cas: int = 0) -> Any:
+    def _storage(self, verb: str, key: Key, value: Value, ttl_s: int, cas: int = 0) -> Request:
         held = value if type(value) is bytes else bytes(memoryview(value))
-        return await self._ask(self._protocol.store(verb, _checked(key), held, _ttl(ttl_s), cas))
+        return self._protocol.store(verb, checked(key), held, _ttl(ttl_s), cas)
 
     async def _ask(self, request: Request, node: int = 0) -> Any:
         """Carry one request out: return its reply, or raise its error."""
@@ -243,7 +222,7 @@ class Client:
         try:
             await future
         except asyncio.CancelledError:
-            self._cancel(request)
+            self._shell.cancel(request)
             raise
         if request.error is not None:
             raise request.error
@@ -257,22 +236,9 @@ class Client:
             try:
                 await future
             except asyncio.CancelledError:
-                self._cancel(batch)
+                self._shell.cancel(batch)
                 raise
         return batch.replies()
-
-    def _begin(self, call: Request | Batch) -> asyncio.Future[None]:
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-        call.owner = future = loop.create_future()
-        self._do(self._core.begin(call, monotonic_ns()))
-        if self._timer is None:
-            self._arm()
-        return future
-
-    def _cancel(self, call: Request | Batch) -> None:
-        self._do(self._core.cancel(call, monotonic_ns()))
 
     def _split(self, keys: Iterable[bytes], make: Callable[[list[bytes]], Request]) -> list[Request]:
         """Return a request for each node that any of the keys belongs to."""
@@ -297,106 +263,6 @@ class Client:
             else:
                 done.append((named[about[0]], bool(reply)))
         return Results(done, errors)
-
-    # The shell.
-
-    def _do(self, actions: Actions) -> None:
-        """Do what the machine asks for, in its order."""
-        for action in actions:
-            kind = type(action)
-            if kind is Send:
-                action.connection.stream.write(action.data)  # type: ignore[union-attr]
-            elif kind is Ended:
-                future = action.call.owner  # type: ignore[union-attr]
-                if not future.done():
-                    future.set_result(None)
-            elif kind is Close:
-                self._close(action.connection)  # type: ignore[union-attr]
-            elif kind is Dial:
-                self._dial(action.connection)  # type: ignore[union-attr]
-            elif kind is Changed:
-                self._tell(action)  # type: ignore[arg-type]
-            elif self._all_gone is not None and not self._all_gone.done():
-                self._all_gone.set_result(None)
-
-    def _dial(self, connection: Connection) -> None:
-        assert self._loop is not None
-        if self._streams is None:
-            self._streams = Streams(self._loop)
-        connection.stream = dial = self._loop.create_task(self._connect(self._streams, connection))
-        self._dials.add(dial)
-        dial.add_done_callback(self._dials.discard)
-        self._arm()
-
-    async def _connect(self, streams: Streams, connection: Connection) -> None:
-        try:
-            stream = await streams.connect(*self._nodes[connection.node])
-        except OSError as error:
-            self._do(self._core.on_refused(connection, _reason(error), monotonic_ns()))
-            return
-        core, do = self._core, self._do
-
-        def received(data: bytes) -> None:
-            do(core.on_bytes(connection, data, monotonic_ns()))
-
-        def lost(error: OSError | None) -> None:
-            why = "the server closed it" if error is None else _reason(error)
-            do(core.on_close(connection, why, monotonic_ns()))
-
-        connection.stream = stream
-        stream.tell(received, lost)
-        do(core.on_open(connection, monotonic_ns()))
-
-    @staticmethod
-    def _close(connection: Connection) -> None:
-        """End a connection without waiting for the other side; or its dial."""
-        stream, connection.stream = connection.stream, None
-        if isinstance(stream, asyncio.Task):
-            stream.cancel()
-        elif stream is not None:
-            stream.abort()
-
-    def _tell(self, changed: Changed) -> None:
-        if self._on_transition is None:
-            return
-        try:
-            self._on_transition(changed.node, changed.transition)
-        except Exception as error:
-            assert self._loop is not None
-            self._loop.call_exception_handler({"message": "on_transition of a Client raised", "exception": error})
-
-    def _arm(self) -> None:
-        """Set the one timer to the earliest time at which the machine has something to do."""
-        next_ns = self._core.next_ns()
-        if next_ns is None or (self._timer is not None and self._timer_ns <= next_ns):
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        assert self._loop is not None
-        # uvloop counts timers in whole ms and may fire early: then the timer is set again.
-        delay_s = max(0.001, (next_ns - monotonic_ns()) / NS_PER_S)
-        self._timer, self._timer_ns = self._loop.call_later(delay_s, self._on_timer), next_ns
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._do(self._core.on_time(monotonic_ns()))
-        self._arm()
-
-
-def _reason(error: Exception) -> str:
-    """Return the system's reason in words."""
-    if isinstance(error, socket.gaierror):
-        return "the name of the host is unknown"
-    number = getattr(error, "errno", None)
-    return os.strerror(number) if number else str(error) or type(error).__name__
-
-
-def _checked(key: Key) -> bytes:
-    """Return a key as the bytes that are sent. Raises BadKey."""
-    sent = key.encode() if type(key) is str else bytes(key)  # type: ignore[arg-type]
-    if _KEY.fullmatch(sent):
-        return sent
-    raise BadKey("the key must have 1 to 250 bytes, without blanks and control characters", key=sent)
 
 
 def _ttl(ttl_s: int) -> int:

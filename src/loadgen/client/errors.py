@@ -43,7 +43,10 @@ class ConnectionRefused(CacheError, ConnectionError):
 
 
 class ConnectionLost(CacheError, ConnectionError):
-    """The connection ended before the reply was complete. The server may have carried out the operation."""
+    """The connection ended before the reply was complete. The server may have carried out the operation.
+
+    With `pipeline`, the client also ends a connection for the sake of another operation on it.
+    """
 
     failure = "lost"
 

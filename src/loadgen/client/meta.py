@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadgen.client import reply
+from loadgen.client._request import Request
+from loadgen.client._text import Text
 from loadgen.client.reply import ErrorReply, Malformed, Received
-from loadgen.client.request import Request
-from loadgen.client.text import Text
 
 STORED = reply.words({b"HD": True, b"NS": False, b"EX": False, b"NF": None})
 DONE = reply.words({b"HD": True, b"NF": False, b"EN": False})

@@ -31,6 +31,7 @@ class Keywords(TypedDict, total=False):
     failover: bool
     protocol: str
     retries: int
+    pipeline: int
     breaker: bool
     breaker_max_requests: int
     breaker_interval_s: float
@@ -67,6 +68,8 @@ class Options:
     """`text`, which every memcache server speaks, or `meta`, memcached's from version 1.6 on."""
     retries: int = 0
     """How often a read is sent again after its connection was lost, within its deadline."""
+    pipeline: int = 1
+    """Requests that may be under way on a connection at the same time, when all connections of a node are in use."""
     breaker: bool = True
     """False: no breaker."""
     breaker_max_requests: int = 3
@@ -93,7 +96,7 @@ class Options:
             _at_least(self, name, 0)
         for name in ("breaker_interval_s", "breaker_bucket_period_s", "breaker_consecutive_failures", "retries"):
             _at_least(self, name, 0)
-        for name in ("max_size", "breaker_max_requests", "breaker_min_requests"):
+        for name in ("max_size", "pipeline", "breaker_max_requests", "breaker_min_requests"):
             _at_least(self, name, 1)
         if not 0 < self.breaker_failure_ratio <= 1:
             raise ValueError(f"breaker_failure_ratio is {self.breaker_failure_ratio!r}: it must be above 0 and up to 1")
@@ -120,7 +123,10 @@ class Options:
     @property
     def pool_settings(self) -> PoolSettings:
         return PoolSettings(
-            self.max_size, round(self.max_conn_lifetime_s * NS_PER_S), round(self.max_conn_idle_time_s * NS_PER_S)
+            self.max_size,
+            round(self.max_conn_lifetime_s * NS_PER_S),
+            round(self.max_conn_idle_time_s * NS_PER_S),
+            self.pipeline,
         )
 
     @property

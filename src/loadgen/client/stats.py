@@ -27,7 +27,7 @@ class NodeStats:
     """Connections closed because bytes came on them that no request had asked for."""
     abandoned: int = 0
     """Connections closed while a reply was outstanding, as its deadline had passed or its caller had cancelled. If the
-    reply comes, it comes late, and nobody reads it."""
+    reply comes, or with `pipeline` the replies, they come late, and nobody reads them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,7 @@ class Bench:
                 stack.enter_context(ManagedServer(replace(plan, surroundings=surroundings), emit))
                 for plan in self.managed
             )
+            stack.callback(_begin_stop, servers)
             endpoints = self.given or tuple(Endpoint(each.host, each.port, each.host) for each in servers)
             nodes = tuple(map(Node, servers))
             interpreters: dict[Layer, Interpreter] = {
@@ -174,6 +175,11 @@ class Bench:
     def _most(self, fault: Fault) -> int:
         """Return the highest number that a node of the fault may have."""
         return self.nodes * (self.groups if fault.layer is Layer.PROXY else 1)
+
+
+def _begin_stop(servers: tuple[ManagedServer, ...]) -> None:
+    for server in servers:
+        server.begin_stop()
 
 
 def bench_of(target: Target, managed: ServerPlan | None, faults: tuple[Fault, ...]) -> Bench:

@@ -207,8 +207,8 @@ class KeeperProcess:
         """Remove what the program has written into its folder. The program must have been killed."""
         self._ask("empty")
 
-    def close(self) -> None:
-        """End the program, and return when no process of it is left. May be called again."""
+    def begin_close(self) -> None:
+        """Have the program ended, and do not wait for that: `close` does. May be called again."""
         if self._closed:
             return
         self.hear()
@@ -217,6 +217,10 @@ class KeeperProcess:
             assert pipe is not None
             with contextlib.suppress(OSError):
                 pipe.close()
+
+    def close(self) -> None:
+        """End the program, and return when no process of it is left. May be called again."""
+        self.begin_close()
         # A process that hangs in the kernel cannot be killed: the keeper keeps waiting, loadgen does not.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(self.task.stop_timeout_s + KILL_TIMEOUT_S)
@@ -229,6 +233,7 @@ class KeeperProcess:
                     group.rmdir()
         if self._program >= 0:
             os.close(self._program)
+            self._program = -1
 
     def _ask(self, word: str) -> None:
         with self._turn:

@@ -160,6 +160,12 @@ class ManagedServer:
         if self._kept is not None:
             self._kept.resume()
 
+    def begin_stop(self) -> None:
+        """Have the server ended, and do not wait for that: `stop` does. So several servers end at the same time."""
+        if self._kept is not None:
+            self.exit_report()
+            self._kept.begin_close()
+
     def stop(self) -> None:
         """End the server and all its processes by SIGTERM, or SIGKILL after the timeout. May be called again."""
         if self._kept is None:

@@ -2,6 +2,10 @@
 
 The account is told what was observed, and when faults began and ended. It reads no clock and knows no process, so that
 a trial can be told to it in virtual time.
+
+When a node is back is the rule of `stats.recovery`, as for a load under faults (`judge.outages`). A load has an outage
+for each time that faults were on a node, from its first failure to its last; a trial has one set of figures for each
+node, over all faults on the node, in intervals as long as the callers' reports.
 """
 
 from __future__ import annotations
@@ -12,10 +16,8 @@ from loadgen.faults.report import FaultReport
 from loadgen.stats.recovery import Baseline, Level, back_at, baseline
 from loadgen.trial.ended import NodeFigures
 from loadgen.trial.evidence import NOWHERE, Closed, Evidence, faulted_nodes, spells_of, then
-from loadgen.trial.observed import Counts, Observed
+from loadgen.trial.observed import Counts, Observed, p99_ns
 from loadgen.trial.plan import TrialPlan
-
-P99 = 0.99
 
 
 class Account:
@@ -58,7 +60,7 @@ class Account:
     @property
     def _untold(self) -> bool:
         """True when the client says of no operation which node it was on."""
-        seen = {node for _, observed in self._intervals for node in observed.nodes}
+        seen = {node for _, observed in self._intervals for node in observed.seen}
         return bool(seen) and seen == {NOWHERE}
 
     def _figures(self, node: int, faulted: bool, spells: Sequence[tuple[int, int | None]]) -> NodeFigures:
@@ -105,7 +107,8 @@ def counts_of(observed: Observed, node: int) -> Counts:
 
 
 def level_of(observed: Observed, node: int) -> Level:
-    """Return the rate of good operations and the p99 of an interval on a node."""
+    """Return the rate of good operations, the p99 of their response times and the failures of an interval on a node."""
     counts = counts_of(observed, node)
-    p99_ns = counts.latency.quantile(P99) if counts.latency.count else None
-    return Level(observed.from_ns, max(observed.to_ns, observed.from_ns + 1), counts.ok, p99_ns)
+    to_ns = max(observed.to_ns, observed.from_ns + 1)
+    p99 = p99_ns(counts.latency) if counts.latency.count else None
+    return Level(observed.from_ns, to_ns, counts.ok, p99, counts.failed)

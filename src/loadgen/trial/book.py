@@ -7,21 +7,26 @@ Threads must call the book one at a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loadgen.engine._histogram import Histogram
+from loadgen.trial.board import Board
 from loadgen.trial.counters import Counters, Increment
-from loadgen.trial.ledger import Ledger, Read, Write, Wrong
-from loadgen.trial.observed import ByOperation, Counts, NodeState, Observed, Transition, WrongAnswer
+from loadgen.trial.ledger import Ledger, OwnRead, Write
+from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
 from loadgen.trial.plan import CallerPlan
-from loadgen.trial.traffic import Operation
+from loadgen.trial.reads import Reads, Wrong
+from loadgen.trial.sightings import Sighting, Sightings
+from loadgen.trial.traffic import Names, Operation
 
 MOST_WRONG = 20
 """Wrong answers that a report describes."""
 
 EXAMPLE_LENGTH = 200
 """The most characters of an error's example."""
+
+NO_PARTS: Mapping[int, Sequence[str]] = {}
 
 COUNTER_BEGINS = b"0"
 """The value from which counters begin."""
@@ -35,9 +40,11 @@ class Call:
     node: int
     intended_ns: int
     begun_ns: int
+    parts: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    """The keys of each node, of an operation that is on several."""
     overdue: bool = False
     write: Write | None = None
-    reads: tuple[Read, ...] = ()
+    reads: tuple[OwnRead | Sighting, ...] = ()
     increment: Increment | None = None
     value: bytes = b""
     """The value of a set."""
@@ -45,7 +52,7 @@ class Call:
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts that are still growing: those of one operation on one node in one interval."""
+    """Counts that are still growing: those of one node in one interval."""
 
     begun: int = 0
     ok: int = 0
@@ -55,6 +62,8 @@ class _Tally:
     overdue: int = 0
     latency: Histogram = field(default_factory=Histogram)
     failed_latency: Histogram = field(default_factory=Histogram)
+    service: Histogram = field(default_factory=Histogram)
+    failed_service: Histogram = field(default_factory=Histogram)
 
     def counts(self) -> Counts:
         return Counts(
@@ -66,16 +75,21 @@ class _Tally:
             overdue=self.overdue,
             latency=self.latency,
             failed_latency=self.failed_latency,
+            service=self.service,
+            failed_service=self.failed_service,
         )
 
 
 class Book:
     """The operations of one caller process."""
 
-    def __init__(self, plan: CallerPlan, now_ns: int) -> None:
-        # A run is distinguished from earlier ones by its time: the seed, and with it every key, may be the same.
-        self.ledger = Ledger(plan.writer, now_ns & 0xFFFF_FFFF)
+    def __init__(self, plan: CallerPlan, now_ns: int, board: Board | None = None) -> None:
+        self.ledger = Ledger(plan.writer, plan.run)
+        self.sightings = Sightings(plan.writer, plan.run, board)
+        self.reads = Reads()
         self.counters = Counters()
+        self._board = board
+        self._names = Names(plan)
         self.overdue_ns = plan.timeout_ns + plan.tolerance_ns
         self.under_way: dict[Call, None] = {}
         """In the order in which they began."""
@@ -88,21 +102,32 @@ class Book:
 
     def _renew(self, from_ns: int) -> None:
         self._from_ns = from_ns
-        self._tallies: dict[tuple[int, str], _Tally] = {}
+        self._tallies: dict[int, _Tally] = {}
+        self._parts: dict[int, _Tally] = {}
         self._wrong: list[WrongAnswer] = []
         self._transitions: list[Transition] = []
         self._examples: dict[str, str] = {}
         self._slowest_ns = 0
-        self._loads = self._expiries = 0
+        self._loads = self._expiries = self._sighted = 0
 
     # ── Operations ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def begin(self, operation: Operation, node: int, intended_ns: int, now_ns: int) -> Call:
-        """Begin an operation on a node (0: several, or not known). The call has the value that a set writes."""
-        call = Call(operation, node, intended_ns, now_ns)
+    def begin(
+        self,
+        operation: Operation,
+        node: int,
+        intended_ns: int,
+        now_ns: int,
+        parts: Mapping[int, Sequence[str]] = NO_PARTS,
+    ) -> Call:
+        """Begin an operation on a node. The call has the value that a set writes.
+
+        Node 0 is for an operation on several, with the keys of each in `parts`, and where the client does not say.
+        """
+        call = Call(operation, node, intended_ns, now_ns, parts)
         match operation.kind:
             case "get" | "get_many":
-                call.reads = tuple(self.ledger.read(key, now_ns) for key in operation.keys)
+                call.reads = tuple(self._read(key, now_ns) for key in operation.keys)
             case "increment":
                 call.increment = self.counters.begin(operation.key, operation.delta)
             case "set" if not operation.value_bytes:
@@ -111,15 +136,17 @@ class Book:
                 call.write = self.ledger.write(operation.key, now_ns)
                 call.value = self.ledger.value(call.write, operation.value_bytes)
             case _:
-                call.write = self.ledger.write(operation.key, now_ns)
+                call.write = self.ledger.delete(operation.key, now_ns)
         self.under_way[call] = None
-        self._tally(call).begun += 1
+        _of(node, self._tallies).begun += 1
         return call
 
     def end(self, call: Call, answer: object, now_ns: int) -> None:
         """End an operation that returned `answer`: see `adapters` for the answers of each operation."""
         tally = self._ended(call, now_ns)
         wrong = self._judge(call, answer, now_ns)
+        if call.parts:
+            self._end_parts(call, answer, {key for key, _ in wrong})
         if wrong:
             tally.wrong += 1
             room = MOST_WRONG - len(self._wrong)
@@ -129,19 +156,47 @@ class Book:
         # A set that was carried out may answer nothing.
         tally.misses += call.operation.kind != "set" and (answer is None or answer is False or answer == {})
         tally.latency.record(max(0, now_ns - call.intended_ns))
+        tally.service.record(max(0, now_ns - call.begun_ns))
 
-    def fail(self, call: Call, error: str, words: str, now_ns: int) -> None:
-        """End an operation that raised an exception: its class of `observed.ERRORS`, and the client's words."""
+    def _end_parts(self, call: Call, answer: object, wrong: Collection[str]) -> None:
+        """Count each node's part of an operation that returned, by its own keys."""
+        answers = answer if isinstance(answer, Mapping) else None
+        for node, keys in call.parts.items():
+            tally = _of(node, self._parts)
+            tally.begun += 1
+            if answers is None or any(key in wrong for key in keys):
+                tally.wrong += 1
+                continue
+            tally.ok += 1
+            tally.misses += not any(key in answers for key in keys)
+
+    def fail(self, call: Call, error: str, words: str, now_ns: int, parts: Mapping[int, str] | None = None) -> None:
+        """End an operation that raised an exception: its class of `observed.ERRORS`, and the client's words.
+
+        `parts` has the class for each node of several, "" for one that answered. A node that is not there was not
+        asked, or the client does not say how its part ended: the part is not counted.
+        """
         tally = self._ended(call, now_ns)
         tally.errors[error] = tally.errors.get(error, 0) + 1
         tally.failed_latency.record(max(0, now_ns - call.intended_ns))
+        tally.failed_service.record(max(0, now_ns - call.begun_ns))
+        for node, of_node in (parts or {}).items():
+            if node in call.parts:
+                part = _of(node, self._parts)
+                part.begun += 1
+                part.ok += not of_node
+                if of_node:
+                    part.errors[of_node] = part.errors.get(of_node, 0) + 1
         self._examples.setdefault(error, words[:EXAMPLE_LENGTH])
         if call.write is not None:
             self.ledger.failed(call.write)
         if call.increment is not None:
             self.counters.failed(call.increment)
         for read in call.reads:
-            self.ledger.gave_up(read)
+            self.reads.gave_up(read)
+
+    def _read(self, key: str, now_ns: int) -> OwnRead | Sighting:
+        return (self.ledger if self._names.is_own(key) else self.sightings).read(key, now_ns)
 
     def loads(self, now_ns: int) -> None:
         """Count a value that a caller asks the backend for because the cache missed.
@@ -160,18 +215,11 @@ class Book:
 
     def _ended(self, call: Call, now_ns: int) -> _Tally:
         del self.under_way[call]
-        tally = self._tally(call)
+        tally = _of(call.node, self._tallies)
         took_ns = now_ns - call.begun_ns
         self._slowest_ns = max(self._slowest_ns, took_ns)
         if took_ns > self.overdue_ns and not call.overdue:
             tally.overdue += 1
-        return tally
-
-    def _tally(self, call: Call) -> _Tally:
-        place = (call.node, call.operation.kind)
-        tally = self._tallies.get(place)
-        if tally is None:
-            tally = self._tallies[place] = _Tally()
         return tally
 
     # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,6 +239,9 @@ class Book:
                 self.ledger.failed(call.write)
             case _ if call.write is not None:
                 self.ledger.acknowledged(call.write, now_ns)
+                if self._board is not None:
+                    write = call.write
+                    self._board.acknowledged(write.key, write.sequence, write.begun_ns, write.settled)
         return []
 
     def _judge_reads(self, call: Call, answers: Mapping[str, object], now_ns: int) -> list[tuple[str, Wrong]]:
@@ -199,11 +250,20 @@ class Book:
             answer = answers.get(read.key)
             if answer is not None and not isinstance(answer, bytes):
                 found.append((read.key, Wrong("damaged", f"{answer!r:.80} instead of bytes")))
-            elif wrong := self.ledger.judge(read, answer, now_ns):
+            elif answer is not None and (wrong := self._judge_value(read, answer, now_ns)):
                 found.append((read.key, wrong))
         asked = set(call.operation.keys)
         found += [(str(key), Wrong("other_key", "a key that nobody asked for")) for key in answers if key not in asked]
         return found
+
+    def _judge_value(self, request: OwnRead | Sighting, value: bytes, now_ns: int) -> Wrong | None:
+        seal = self.reads.opened(request, value, now_ns)
+        if isinstance(seal, Wrong):
+            return seal
+        if isinstance(request, OwnRead):
+            return self.ledger.judge(request, seal, now_ns)
+        self._sighted += 1
+        return self.sightings.judge(request, seal, now_ns)
 
     def _judge_increment(self, call: Call, answer: object) -> list[tuple[str, Wrong]]:
         assert call.increment is not None, "the call is an increment"
@@ -223,7 +283,8 @@ class Book:
     def _named(call: Call, key: str, wrong: Wrong, now_ns: int) -> WrongAnswer:
         begun_s = (now_ns - call.begun_ns) / 1e9
         found = f"{wrong.found}; this {call.operation.kind} began {begun_s:.3f} s before"
-        return WrongAnswer(wrong.kind, now_ns, call.node, key, found)
+        node = next((node for node, keys in call.parts.items() if key in keys), call.node)
+        return WrongAnswer(wrong.kind, now_ns, node, key, found)
 
     # ── Reports ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -242,13 +303,11 @@ class Book:
         `due` is the number of operations that have fallen due since the beginning of the load.
         """
         slowest_ns = max(self._slowest_ns, self._find_overdue(now_ns))
-        nodes: dict[int, dict[str, Counts]] = {}
-        for (node, kind), tally in sorted(self._tallies.items()):
-            nodes.setdefault(node, {})[kind] = tally.counts()
         observed = Observed(
             from_ns=self._from_ns,
             to_ns=now_ns,
-            nodes={node: ByOperation(operations) for node, operations in nodes.items()},
+            nodes={node: tally.counts() for node, tally in sorted(self._tallies.items())},
+            parts={node: tally.counts() for node, tally in sorted(self._parts.items())},
             states=states or {},
             transitions=tuple(self._transitions),
             wrong=tuple(self._wrong),
@@ -260,6 +319,7 @@ class Book:
             due=due - self._due,
             backend_loads=self._loads,
             expiries=self._expiries,
+            sighted=self._sighted,
             tasks=tasks,
         )
         self._due = due
@@ -276,5 +336,13 @@ class Book:
                 break
             if not call.overdue:
                 call.overdue = True
-                self._tally(call).overdue += 1
+                _of(call.node, self._tallies).overdue += 1
         return oldest_ns
+
+
+def _of(node: int, tallies: dict[int, _Tally]) -> _Tally:
+    """Return the tally of a node, a new one where there is none."""
+    tally = tallies.get(node)
+    if tally is None:
+        tally = tallies[node] = _Tally()
+    return tally

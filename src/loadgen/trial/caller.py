@@ -31,6 +31,7 @@ from loadgen.engine._time import Monotonic
 from loadgen.errors import LoadgenError, TargetError, UsageError
 from loadgen.host.waits import Waits
 from loadgen.trial.adapters.adapter import Adapter, make, said
+from loadgen.trial.board import opened
 from loadgen.trial.book import Book
 from loadgen.trial.claims import Claims
 from loadgen.trial.messages import (
@@ -83,7 +84,7 @@ class Caller:
         self.bug: BaseException | None = None
         """The first exception that nobody expected in a caller."""
         self.lock = threading.RLock()
-        self.book = Book(plan, self.now())
+        self.book = Book(plan, self.now(), opened(plan))
         self.phase, self.part, self.tick = "", 0, 0
         self.claims: Claims | None = None
         self.driver: Tasks | Threads | None = None

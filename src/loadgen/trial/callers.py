@@ -71,7 +71,10 @@ def process(plan: CallerPlan) -> MessageProcess:
     """Start a caller process. Raises WorkerError when it cannot be started."""
     remedy = "free some memory or raise the limit on processes (ulimit -u)."
     # What the client prints would spoil the outputs; its exceptions are reported.
-    return MessageProcess("loadgen.trial.caller", f"Caller {plan.writer}", remedy, stderr=subprocess.DEVNULL)
+    files = () if plan.board is None else (plan.board,)
+    return MessageProcess(
+        "loadgen.trial.caller", f"Caller {plan.writer}", remedy, stderr=subprocess.DEVNULL, files=files
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ class Check:
     """One named check of a trial, applied to what was observed."""
 
     name: str
-    """One of `trial.checks.CHECKS`; `check 1` and so on for those of a scenario's `[[check]]`."""
+    """One of `trial.checks.every.CHECKS`; `check 1` and so on for those of a scenario's `[[check]]`."""
     passed: bool | None
     """None where it cannot be told: the client does not expose what the check needs, or the fault did not fire."""
     found: str

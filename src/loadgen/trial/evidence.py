@@ -15,6 +15,9 @@ from loadgen.trial.plan import TrialPlan
 NOWHERE = 0
 """The number of the node in `Observed.nodes` where a client does not say which node an operation was on."""
 
+AFTER = ("fault", "recovery")
+"""The phases from the beginning of the fault on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Closed:
@@ -67,6 +70,33 @@ class Evidence:
     def faulted(self) -> frozenset[int]:
         """The nodes that a fault was to be on."""
         return faulted_nodes(self.plan)
+
+    @property
+    def used(self) -> frozenset[int]:
+        """The nodes on which operations were seen; empty where the client does not tell nodes."""
+        return frozenset(node for observed in self.phases.values() for node in observed.seen) - {NOWHERE}
+
+    @property
+    def unused(self) -> frozenset[int]:
+        """The nodes that have none of the workload's keys; empty where the client does not tell nodes."""
+        return frozenset(range(1, self.plan.nodes + 1)) - self.used if self.used else frozenset()
+
+    @property
+    def first_fault_ns(self) -> int | None:
+        """The time at which the first fault began; None without one."""
+        begins = (began for node in range(1, self.plan.nodes + 1) for began, _ in self.spells(node))
+        return min(begins, default=None)
+
+    def ended_ns(self, node: int) -> int:
+        """Return the time at which the last fault on a node ended, of all nodes for NOWHERE; 0 where none did."""
+        nodes = range(1, self.plan.nodes + 1) if node == NOWHERE else (node,)
+        return max((ended for each in nodes for _, ended in self.spells(each) if ended is not None), default=0)
+
+    def watched_ns(self, node: int) -> int:
+        """Return how long a node was watched after its last fault."""
+        last_ns = max((observed.to_ns for _, observed in self.intervals), default=0)
+        ended_ns = self.ended_ns(node)
+        return max(0, last_ns - ended_ns) if ended_ns else 0
 
     def refusing(self, node: int) -> tuple[tuple[int, int | None], ...]:
         """Return when faults that let a node refuse connections were on it, as `spells` does."""

@@ -3,8 +3,7 @@
 Each key has one writer process, whose callers read and write the key concurrently; so one ledger knows every write of
 its keys. The rule for a read that begins at b, ends at e and returns the value of write s:
 
-- A miss is right: a cache may evict, expire, or begin empty after a restart.
-- A value of another key, or of no write that began before e, is wrong.
+- A value of no write that began before e is wrong.
 - A value of an earlier run on the same server is right until a write of this run was acknowledged before b.
 - If s was acknowledged at time a, its value is stale when a write (or delete) that began after a was acknowledged
   before b. Two writes that were under way at the same time may have taken effect in either order.
@@ -13,21 +12,22 @@ its keys. The rule for a read that begins at b, ends at e and returns the value 
 A ledger keeps for each key only those acknowledged writes whose values a read may still return, and the most recent
 failed writes (`MOST_FAILED`). Where it has forgotten whether a write failed or when it was acknowledged, it takes the
 value for right, so that an alarm is never false.
+
+For the readers in other processes each value says which sequences of its key are settled (`trial.sightings`): the
+newest consecutive ones that had all been acknowledged before the write of the value began. A write under way holds them
+up. A write that failed is left out for ever, and the next sequence begins another range. A delete brings no value, so
+that its sequence counts as settled at once, whatever becomes of the delete.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from loadgen.trial.value import Damaged, Seal, read, sealed
+from loadgen.trial.reads import Read, Wrong, seconds, words
+from loadgen.trial.value import NONE_SETTLED, Range, Seal, sealed
 
 MOST_FAILED = 1_024
 """Failed writes that are remembered for each key."""
-
-MOST_GIVEN_UP = 4_096
-"""Failed reads that are remembered, by key, to name the request that a late reply belonged to."""
-
-_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +38,18 @@ class Write:
     sequence: int
     """From 1, among the writes and deletes of the key."""
     begun_ns: int
+    settled: Range
+    """The settled sequences of the key when the write began."""
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """A read of a key, under way."""
+class OwnRead(Read):
+    """A read of a key that this process writes, under way."""
 
-    key: str
-    begun_ns: int
     floor_ns: int
     """The latest beginning of a write that had been acknowledged when the read began."""
     floor_acknowledged_ns: int
     floor_sequence: int
-
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """A finding on an answer."""
-
-    kind: str
-    """One of `observed.WRONG`."""
-    found: str
 
 
 @dataclass(slots=True)
@@ -68,6 +59,11 @@ class _History:
     issued: int = 0
     """The newest sequence."""
     open: set[int] = field(default_factory=set)
+    """The sequences of writes under way that bring a value."""
+    ended: int = 0
+    """The greatest sequence up to which no write is under way."""
+    settled: Range = NONE_SETTLED
+    """The last consecutive sequences up to `ended` of which none failed."""
     failed: dict[int, None] = field(default_factory=dict)
     """The sequences of failed writes, in the order of their ends."""
     forgotten: int = 0
@@ -90,22 +86,38 @@ class Ledger:
         self.writer = writer
         self.run = run
         self._histories: dict[str, _History] = {}
-        self._given_up: dict[str, int] = {}
 
     # ── Writes ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def write(self, key: str, now_ns: int) -> Write:
-        """Begin a write or a delete of a key."""
+        """Begin a write of a value to a key."""
+        write = self.delete(key, now_ns)
+        self._histories[key].open.add(write.sequence)
+        return write
+
+    def delete(self, key: str, now_ns: int) -> Write:
+        """Begin a delete of a key."""
         history = self._histories.get(key)
         if history is None:
             history = self._histories[key] = _History()
+        self._settle(history)
         history.issued += 1
-        history.open.add(history.issued)
-        return Write(key, history.issued, now_ns)
+        return Write(key, history.issued, now_ns, history.settled)
+
+    @staticmethod
+    def _settle(history: _History) -> None:
+        """Bring `ended` and `settled` to what is known now."""
+        while history.ended < history.issued and (sequence := history.ended + 1) not in history.open:
+            history.ended = sequence
+            if sequence in history.failed or sequence <= history.forgotten:
+                continue
+            first, last = history.settled
+            history.settled = (first if last == sequence - 1 else sequence, sequence)
 
     def value(self, write: Write, length: int) -> bytes:
         """Return the value of a write, of `length` bytes or a few more."""
-        return sealed(Seal(write.key, self.writer, write.sequence, write.begun_ns, self.run), length)
+        seal = Seal(write.key, self.writer, write.sequence, write.begun_ns, self.run, write.settled)
+        return sealed(seal, length)
 
     def acknowledged(self, write: Write, now_ns: int) -> None:
         """End a write that the client has reported as done."""
@@ -124,6 +136,8 @@ class Ledger:
     def failed(self, write: Write) -> None:
         """End a write of which the client does not report that it was done; it may take effect later."""
         history = self._histories[write.key]
+        if write.sequence not in history.open:
+            return  # A delete, which no value is of.
         history.open.discard(write.sequence)
         history.failed[write.sequence] = None
         if len(history.failed) > MOST_FAILED:
@@ -133,55 +147,29 @@ class Ledger:
 
     # ── Reads ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def read(self, key: str, now_ns: int) -> Read:
+    def read(self, key: str, now_ns: int) -> OwnRead:
         """Begin a read of a key."""
         history = self._histories.get(key)
         if history is None:
-            return Read(key, now_ns, -1, -1, 0)
-        return Read(key, now_ns, history.floor_ns, history.floor_acknowledged_ns, history.floor_sequence)
+            return OwnRead(key, now_ns, -1, -1, 0)
+        return OwnRead(key, now_ns, history.floor_ns, history.floor_acknowledged_ns, history.floor_sequence)
 
-    def gave_up(self, read: Read) -> None:
-        """End a read that failed; its reply may still come, and must then not be taken for that of another request."""
-        self._given_up.pop(read.key, None)
-        self._given_up[read.key] = read.begun_ns
-        if len(self._given_up) > MOST_GIVEN_UP:
-            del self._given_up[next(iter(self._given_up))]
-
-    def judge(self, request: Read, value: bytes | None, now_ns: int) -> Wrong | None:
-        """End a read that returned `value`, None for a miss. Return what is wrong with the value; None: nothing."""
-        if value is None:
-            return None
-        try:
-            seal = read(value)
-        except Damaged as damage:
-            return Wrong("damaged", str(damage))
-        words = self._words(seal, now_ns)
-        if seal.key != request.key:
-            return Wrong("other_key", f"{words}{self._late(seal.key, now_ns)}")
+    def judge(self, request: OwnRead, seal: Seal, now_ns: int) -> Wrong | None:
+        """End a read that returned a value with this seal. Return what is wrong with the value; None: nothing."""
+        found = words(seal, now_ns)
         if seal.run != self.run:
-            return None if request.floor_ns < 0 else Wrong("stale", f"{words}, of an earlier run")
+            return None if request.floor_ns < 0 else Wrong("stale", f"{found}, of an earlier run")
         history = self._histories.get(request.key)
         if seal.writer != self.writer or history is None or seal.sequence > history.issued:
-            return Wrong("unwritten", f"{words}, which nobody wrote")
+            return Wrong("unwritten", f"{found}, which nobody wrote")
         if not self._is_superseded(history, request, seal.sequence):
             return None
-        later_s = (now_ns - request.floor_acknowledged_ns) / _S
-        return Wrong("stale", f"{words}; write {request.floor_sequence} was acknowledged {later_s:.3f} s before")
+        late = seconds(now_ns - request.floor_acknowledged_ns)
+        return Wrong("stale", f"{found}; write {request.floor_sequence} was acknowledged {late} before")
 
     @staticmethod
-    def _is_superseded(history: _History, request: Read, sequence: int) -> bool:
+    def _is_superseded(history: _History, request: OwnRead, sequence: int) -> bool:
         if sequence in history.open or sequence in history.failed or sequence in history.acknowledged:
             return False
         # When each superseded write was acknowledged is forgotten, but for the latest.
         return sequence > history.forgotten and history.superseded_ns < request.floor_ns
-
-    def _words(self, seal: Seal, now_ns: int) -> str:
-        age_s = (now_ns - seal.written_ns) / _S
-        return f"value {seal.sequence} of writer {seal.writer} for key {seal.key}, written {age_s:.3f} s before"
-
-    def _late(self, key: str, now_ns: int) -> str:
-        """Return the words on the request that the reply may have belonged to; empty when none of the key failed."""
-        begun_ns = self._given_up.get(key)
-        if begun_ns is None:
-            return ""
-        return f"; a get of {key} that had failed began {(now_ns - begun_ns) / _S:.3f} s before"

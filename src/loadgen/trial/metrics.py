@@ -20,11 +20,10 @@ from loadgen.trial.check import Check
 from loadgen.trial.ended import PHASES, NodeFigures
 from loadgen.trial.evidence import NOWHERE, Evidence
 from loadgen.trial.observed import ERRORS, Counts, NodeState, Observed
-from loadgen.trial.plan import OPERATIONS
 
 _JUDGED = PHASES[1:]
 
-_PARTS = ("phase", "node", "operation")
+_PARTS = ("phase", "node")
 
 _COUNTS: Mapping[str, tuple[str, Callable[[Counts], int]]] = {
     "operations": ("operations that ended", lambda counts: counts.ended),
@@ -76,7 +75,6 @@ def vocabulary(nodes: int) -> Vocabulary:
     axes = {
         "phase": Axis(PHASES),
         "node": Axis(counted="node", most=nodes),
-        "operation": Axis(OPERATIONS),
         "class": Axis((*ERRORS,)),
     }
     return Vocabulary(NAMES, axes)
@@ -199,8 +197,8 @@ def _named(chosen: Mapping[str, str | int]) -> tuple[str, ...]:
 
 
 def _counts(observed: Observed, chosen: Mapping[str, str | int]) -> Counts:
-    node, operation = chosen.get("node"), chosen.get("operation")
-    return observed.of(None if node is None else int(node), None if operation is None else str(operation))
+    node = chosen.get("node")
+    return observed.of(None if node is None else int(node))
 
 
 def _length_ns(observed: Observed) -> int:

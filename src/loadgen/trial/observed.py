@@ -14,6 +14,8 @@ from typing import Any
 from loadgen.algebra import Addable, by_name, counted, state
 from loadgen.engine._histogram import Histogram
 
+P99 = 0.99
+
 NEVER_NS = 2**63 - 1
 """A time that is later than any other."""
 
@@ -66,7 +68,11 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Counts(Addable):
-    """Operations of one kind on one node, by their end."""
+    """Operations on one node, by their end.
+
+    A user waits for the response time, which counts from the time at which an operation was due. The client is judged
+    by the service time, which counts from its call: what comes before is the wait for a caller that is free.
+    """
 
     begun: int = counted(0)
     ok: int = counted(0)
@@ -79,9 +85,13 @@ class Counts(Addable):
     overdue: int = counted(0)
     """Operations that ended more than the caller's tolerance after their deadline."""
     latency: Histogram = counted(factory=Histogram)
-    """Response time of operations that ended well, in ns, from the intended time."""
+    """Response time of operations that ended well, in ns."""
     failed_latency: Histogram = counted(factory=Histogram)
     """Response time of those that ended by an exception."""
+    service: Histogram = counted(factory=Histogram)
+    """Service time of operations that ended well, in ns."""
+    failed_service: Histogram = counted(factory=Histogram)
+    """Service time of those that ended by an exception."""
 
     @property
     def failed(self) -> int:
@@ -90,14 +100,6 @@ class Counts(Addable):
     @property
     def ended(self) -> int:
         return self.ok + self.wrong + self.failed
-
-
-@dataclass(frozen=True, slots=True)
-class ByOperation(Addable):
-    """The counts of one node."""
-
-    operations: Mapping[str, Counts] = by_name()
-    """By the operation's name."""
 
 
 def _of_known(merge: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -140,8 +142,11 @@ class Observed(Addable):
     from_ns: int = state(NEVER_NS, min)
     """`NEVER_NS` for the sum of no interval."""
     to_ns: int = state(0, max)
-    nodes: Mapping[int, ByOperation] = by_name()
+    nodes: Mapping[int, Counts] = by_name()
     """By node, from 1; 0 where the caller does not know the node, or an operation is on several."""
+    parts: Mapping[int, Counts] = by_name()
+    """By node, the parts of operations on several nodes that have ended, where the client says how. They have no times:
+    the client tells the time of the whole, which waits for every node."""
     states: Mapping[int, NodeState] = by_name()
     """By node."""
     transitions: tuple[Transition, ...] = counted(())
@@ -166,16 +171,24 @@ class Observed(Addable):
     """Values that callers asked the backend for because the cache missed: the stampede's loads of the backend."""
     expiries: int = counted(0)
     """Times that the stampede's key was gone: loads of one such time follow each other within half of its period."""
+    sighted: int = counted(0)
+    """Values that callers read and another caller process had written."""
     tasks: int | None = state(None, _SUM)
     """Tasks or threads in the caller's process that are not the caller's own."""
 
-    def of(self, node: int | None = None, operation: str | None = None) -> Counts:
-        """Return the counts of one node or all, and of one operation or all."""
-        found = [
-            counts
-            for number, counted_of in self.nodes.items()
-            if node is None or number == node
-            for name, counts in counted_of.operations.items()
-            if operation is None or name == operation
-        ]
-        return sum(found, Counts())
+    def of(self, node: int | None = None) -> Counts:
+        """Return the counts of one node, its parts of operations included; or of all, each operation once."""
+        if node is None:
+            return sum(self.nodes.values(), Counts())
+        whole, part = self.nodes.get(node, Counts()), self.parts.get(node)
+        return whole if part is None else whole + part
+
+    @property
+    def seen(self) -> frozenset[int]:
+        """The nodes with counts, 0 for operations that are on several nodes or not known."""
+        return frozenset({*self.nodes, *self.parts})
+
+
+def p99_ns(times: Histogram) -> int:
+    """Return the p99 of response or service times; 0 without any."""
+    return times.quantile(P99) if times.count else 0

@@ -82,6 +82,11 @@ class CallerPlan:
     """The number of the caller process, which its values carry: from 1 to `writers`."""
     writers: int
     """The number of caller processes."""
+    run: int = 0
+    """The number of the run, which no earlier run on the same servers had: the seed, and with it every key, may be the
+    same. Less than 2^32."""
+    board: int | None = None
+    """The descriptor of the memory of the board (`trial.board`); None: the processes have none."""
     backend: Endpoint | None = None
     """The backend (`trial.backend`) that a caller asks for a value that the cache did not have; None where the
     workload loads none."""

@@ -87,8 +87,16 @@ class Scenario:
         return replace(self, phases=replace(QUICK, fault_ns=fault_ns), faults=faults, limits=limits)
 
     def lasting(self, fault_ns: int) -> Scenario:
-        """Return the scenario with a fault phase of this length; its faults keep their own times."""
-        return replace(self, phases=replace(self.phases, fault_ns=fault_ns))
+        """Return the scenario with a fault phase of this length.
+
+        Its faults keep their own times, unless one would come to a node after the phase: then all are shortened by its
+        factor.
+        """
+        faults = self.faults
+        if any(fault.at_ns + (len(fault.on) - 1) * fault.stagger_ns >= fault_ns for fault in faults):
+            factor = fault_ns / self.phases.fault_ns
+            faults = tuple(_shortened(fault, factor) for fault in faults)
+        return replace(self, phases=replace(self.phases, fault_ns=fault_ns), faults=faults)
 
     def plan(self, client: ClientPlan, protocol: str, traffic: Traffic, seed: int) -> TrialPlan:
         """Return the trial of a client."""

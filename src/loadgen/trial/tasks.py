@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from loadgen.engine._reactor import Reactor
 from loadgen.trial.adapters.adapter import Adapter, said
 from loadgen.trial.backend import REQUEST
-from loadgen.trial.book import Book
+from loadgen.trial.book import Book, Call
 from loadgen.trial.claims import Claims
 from loadgen.trial.plan import CallerPlan
 from loadgen.trial.traffic import Draws, Operation
@@ -74,8 +74,7 @@ class Tasks:
         try:
             answer = await self.adapter.invoke(operation, call.value)
         except Exception as error:
-            self.book.fail(call, self.adapter.error_class(error), said(error), self.now())
-            return said(error)
+            return self._failed(call, error)
         self.book.end(call, answer, self.now())
         return "the client refused to store a value" if answer is False else ""
 
@@ -134,7 +133,8 @@ class Tasks:
 
     async def _perform(self, operation: Operation, intended_ns: int) -> tuple[bool, object, bool]:
         """Return whether the client answered, the answer, and whether this caller is to act on a miss."""
-        call = self.book.begin(operation, self.adapter.node_of(operation), intended_ns, self.now())
+        node, parts = self.adapter.place_of(operation)
+        call = self.book.begin(operation, node, intended_ns, self.now(), parts)
         try:
             answer, is_ours = self.adapter.answer(operation, await self.adapter.invoke(operation, call.value))
         except asyncio.CancelledError as error:
@@ -142,11 +142,17 @@ class Tasks:
                 raise  # It stays under way, and is reported as unfinished.
             self.book.fail(call, "cancelled", said(error), self.now())
         except Exception as error:
-            self.book.fail(call, self.adapter.error_class(error), said(error), self.now())
+            self._failed(call, error)
         else:
             self.book.end(call, answer, self.now())
             return True, answer, is_ours
         return False, None, False
+
+    def _failed(self, call: Call, error: Exception) -> str:
+        """End an operation by an exception, and return the client's words."""
+        failure = self.adapter.failure(error)
+        self.book.fail(call, failure.error, failure.words, self.now(), failure.parts)
+        return failure.words
 
     async def drain(self, until_ns: int) -> None:
         """Begin no more operations, and wait for those under way, at most until a time."""

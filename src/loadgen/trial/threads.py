@@ -11,7 +11,7 @@ from typing import Any
 
 from loadgen.trial.adapters.adapter import Adapter, said
 from loadgen.trial.backend import REQUEST
-from loadgen.trial.book import Book
+from loadgen.trial.book import Book, Call
 from loadgen.trial.claims import Claims
 from loadgen.trial.plan import CallerPlan
 from loadgen.trial.tasks import PAUSE_NS, PREPARING, RETRY_S
@@ -87,9 +87,7 @@ class Threads:
         try:
             answer = self.adapter.invoke(operation, call.value)
         except Exception as error:
-            with self._lock:
-                self.book.fail(call, self.adapter.error_class(error), said(error), self.now())
-            return said(error)
+            return self._failed(call, error)
         with self._lock:
             self.book.end(call, answer, self.now())
         return "the client refused to store a value" if answer is False else ""
@@ -146,19 +144,24 @@ class Threads:
 
     def _perform(self, operation: Operation, intended_ns: int) -> tuple[bool, object, bool]:
         """Return whether the client answered, the answer, and whether this caller is to act on a miss."""
-        node = self.adapter.node_of(operation)
+        node, parts = self.adapter.place_of(operation)
         with self._lock:
-            call = self.book.begin(operation, node, intended_ns, self.now())
+            call = self.book.begin(operation, node, intended_ns, self.now(), parts)
         try:
             answer, is_ours = self.adapter.answer(operation, self.adapter.invoke(operation, call.value))
         except Exception as error:
-            error_class, words = self.adapter.error_class(error), said(error)
-            with self._lock:
-                self.book.fail(call, error_class, words, self.now())
+            self._failed(call, error)
             return False, None, False
         with self._lock:
             self.book.end(call, answer, self.now())
         return True, answer, is_ours
+
+    def _failed(self, call: Call, error: Exception) -> str:
+        """End an operation by an exception, and return the client's words."""
+        failure = self.adapter.failure(error)
+        with self._lock:
+            self.book.fail(call, failure.error, failure.words, self.now(), failure.parts)
+        return failure.words
 
     async def drain(self, until_ns: int) -> None:
         """Begin no more operations, and wait for those under way, at most until a time."""

@@ -1,12 +1,14 @@
 """The traffic of callers, drawn from a seed: which operation is next, on which keys. Sans-IO; no clock.
 
-Each caller process has keys of its own, so that its ledger knows every write of a key (`trial.ledger`). Within a
-process its callers share the shared keys, the hot ones among them and the counters.
+Each key has one writer, a caller process whose ledger knows every write of the key (`trial.ledger`). The callers of a
+process share the writing of its shared keys, the hot ones among them, and of its counters. Every process reads the
+shared keys of all.
 """
 
 from __future__ import annotations
 
 from bisect import bisect
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 from random import Random
@@ -42,15 +44,30 @@ class Operation:
 
 
 class Names:
-    """The names of the keys of one caller process."""
+    """The names of the keys that one caller process writes and reads."""
 
     def __init__(self, plan: CallerPlan) -> None:
-        self.prefix = f"lg:{plan.writer}:"
+        self.writers = plan.writers
+        self.prefix = _prefix(plan.writer)
         self.shared = max(plan.traffic.shared_keys // plan.writers, plan.traffic.hot_keys, 1)
         self.counters = min(self.shared, COUNTERS)
 
+    def is_own(self, key: str) -> bool:
+        """True for a key that this process writes."""
+        return self.writers == 1 or key.startswith(self.prefix)
+
+    def read_keys(self) -> tuple[str, ...]:
+        """Return the shared keys of all processes."""
+        return tuple(map(self.read_key, range(self.shared * self.writers)))
+
     def shared_key(self, number: int) -> str:
+        """Return a shared key that this process writes."""
         return f"{self.prefix}s{number}"
+
+    def read_key(self, number: int) -> str:
+        """Return a shared key of any process: the first one of each writer, then the second one of each …"""
+        of_writer, writer = divmod(number, self.writers)
+        return f"{_prefix(writer + 1)}s{of_writer}"
 
     def own_key(self, caller: int, number: int) -> str:
         return f"{self.prefix}o{caller}-{number}"
@@ -65,6 +82,10 @@ class Names:
     def prepared_counters(self, traffic: Traffic) -> tuple[str, ...]:
         """Return the counters that are written before the first operation."""
         return tuple(map(self.counter, range(self.counters))) if traffic.weights.get("increment") else ()
+
+
+def _prefix(writer: int) -> str:
+    return f"lg:{writer}:"
 
 
 class Draws:
@@ -90,8 +111,10 @@ class Draws:
             case "get_many":
                 return Operation(kind, self._batch(is_slow))
             case "set":
-                return self._set(self._key(), is_slow)
-        return Operation(kind, (self._key(),))
+                return self._set(self._key(self.names.shared_key), is_slow)
+            case "get":
+                return Operation(kind, (self._key(self.names.read_key, self.names.writers),))
+        return Operation(kind, (self._key(self.names.shared_key),))
 
     def after(self, operation: Operation, answer: object) -> Operation | None:
         """Return the operation that an answer calls for, if any.
@@ -121,7 +144,8 @@ class Draws:
 
     def _batch(self, is_slow: bool) -> tuple[str, ...]:
         count = min(self._between(self.traffic.batch, is_slow), self.names.shared)
-        return tuple(map(self.names.shared_key, self._random.sample(range(self.names.shared), count)))
+        readable = range(self.names.shared * self.names.writers)
+        return tuple(map(self.names.read_key, self._random.sample(readable, count)))
 
     def _between(self, bounds: tuple[int, int], is_slow: bool) -> int:
         """Draw a size: of a long tail the most for a slow operation and the least for any other, else uniformly."""
@@ -137,10 +161,11 @@ class Draws:
         """Draw a number from 0 to `count` - 1. A `randrange` takes three times as long."""
         return int(self._random.random() * count)
 
-    def _key(self) -> str:
+    def _key(self, shared_key: Callable[[int], str], writers: int = 1) -> str:
+        """Draw a key: one of the caller's own, or a shared key, named by `shared_key`, of this many writers."""
         traffic = self.traffic
         if traffic.hot_share and self._random.random() < traffic.hot_share:
-            return self.names.shared_key(self._below(traffic.hot_keys))
+            return shared_key(self._below(traffic.hot_keys * writers))
         if traffic.own_keys:
             return self.names.own_key(self.caller, self._below(traffic.own_keys))
-        return self.names.shared_key(self._below(self.names.shared))
+        return shared_key(self._below(self.names.shared * writers))

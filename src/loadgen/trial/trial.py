@@ -20,10 +20,12 @@ from loadgen.runner.stop import Alarm, Stop
 from loadgen.severity import Severity
 from loadgen.target.talk import counters
 from loadgen.target.talk.identity import identify
-from loadgen.trial import checks, metrics
+from loadgen.trial import metrics
 from loadgen.trial.account import Account
 from loadgen.trial.backend import Backend
+from loadgen.trial.board import shared_memory
 from loadgen.trial.callers import Callers, Final
+from loadgen.trial.checks.every import judged as every_check
 from loadgen.trial.course import Course, Do, Enter, Over
 from loadgen.trial.ended import PoolPoint, ServerCount, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.trial.evidence import Closed, Evidence, real_node
@@ -38,7 +40,11 @@ _WAIT_S = 0.05
 
 
 def caller_plans(
-    plan: TrialPlan, groups: tuple[tuple[Endpoint, ...], ...], backend: Endpoint | None = None
+    plan: TrialPlan,
+    groups: tuple[tuple[Endpoint, ...], ...],
+    run: int,
+    backend: Endpoint | None = None,
+    board: int | None = None,
 ) -> tuple[CallerPlan, ...]:
     """Return the plan of each caller process: one for each group of callers, with an equal part of the callers."""
     return tuple(
@@ -52,6 +58,8 @@ def caller_plans(
             seed=plan.seed,
             writer=number,
             writers=len(groups),
+            run=run,
+            board=board,
             backend=backend,
         )
         for number, nodes in enumerate(groups, 1)
@@ -80,9 +88,14 @@ class Trial:
         self.emit(TrialBegan(self.plan, self.number))
         account = Account(self.plan, writers=self.plan.groups)
         try:
-            with self._backend() as backend, self.bench.up(self.emit) as up:
+            with (
+                self._backend() as backend,
+                self.bench.up(self.emit) as up,
+                shared_memory(self.plan.groups) as board,
+            ):
                 asked = None if backend is None else backend.endpoint
-                with Callers(caller_plans(self.plan, up.groups, asked)) as callers:
+                run = time.monotonic_ns() & 0xFFFF_FFFF
+                with Callers(caller_plans(self.plan, up.groups, run, asked, board)) as callers:
                     end = _Led(self, account, up, callers).end()
                 end = replace(end, backend_served=None if backend is None else backend.served)
         except UsageError:
@@ -204,7 +217,7 @@ def ended_of(
     began_ns = min((observed.from_ns for observed in evidence.within("baseline")), default=0)
     return TrialEnded(
         plan=evidence.plan,
-        checks=(*checks.judged(evidence), *metrics.judged(evidence)) if judged else (),
+        checks=(*every_check(evidence), *metrics.judged(evidence)) if judged else (),
         phases=evidence.phases,
         figures=evidence.figures,
         faults=evidence.faults,

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -32,10 +33,13 @@ def check_file_limit(connections: int) -> None:
 class MessageProcess:
     """A child process of ours that receives and sends messages. Raises WorkerError when it cannot be started."""
 
-    def __init__(self, module: str, name: str, remedy: str, *, stderr: int | None = None) -> None:
+    def __init__(
+        self, module: str, name: str, remedy: str, *, stderr: int | None = None, files: Sequence[int] = ()
+    ) -> None:
         """Start `main` of a module with the descriptor of its channel as the only argument.
 
-        `name` begins the sentence on a failure to start, such as "Worker 0", and `remedy` ends it.
+        `name` begins the sentence on a failure to start, such as "Worker 0", and `remedy` ends it. `files` are
+        descriptors that the process has, too, under the same numbers.
         """
         ours, theirs = socket.socketpair()
         try:
@@ -46,7 +50,7 @@ class MessageProcess:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=stderr,
-                    pass_fds=[theirs.fileno()],
+                    pass_fds=[theirs.fileno(), *files],
                 )
         except OSError as error:
             ours.close()

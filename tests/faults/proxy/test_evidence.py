@@ -83,13 +83,13 @@ def fault_of(kind: str, **parameters: int | float | str) -> Fault:
 
 
 FAULTS = [
-    fault_of("latency", delay=200 * MS),
-    fault_of("latency", delay=200 * MS, stream="upstream"),
+    fault_of("latency", delay=500 * MS),
+    fault_of("latency", delay=500 * MS, stream="upstream"),
     fault_of("bandwidth"),
     fault_of("timeout"),
     fault_of("timeout", timeout=100 * MS, stream="upstream"),
     fault_of("reset_peer"),
-    fault_of("slow_close", delay=200 * MS),
+    fault_of("slow_close", delay=500 * MS),
     fault_of("limit_data", bytes=100),
     fault_of("down"),
 ]

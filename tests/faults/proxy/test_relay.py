@@ -342,7 +342,7 @@ def test_reset_peer_resets_new_connections_and_ends_old_ones(bench: Bench) -> No
 def test_slicer(bench: Bench) -> None:
     client, server = bench.connected()
     with client, server:
-        bench.toxic("slicer", average_size=10, size_variation=2, delay=2000)
+        bench.toxic("slicer", average_size=10, size_variation=2, delay=20_000)
         server.sendall(b"0123456789" * 10)
         pieces = []
         while sum(map(len, pieces)) < 100:
@@ -500,8 +500,8 @@ def test_a_toxic_takes_its_time_within_20_ms(bench: Bench, kind: str, attributes
     with client, server, bench.under(kind, **attributes):
         passes(server, client, b"x" * 5000)
         # The slicer's delay follows the last piece too, so the next message waits for it.
-        took = sorted(passes(server, client, b"x" * 5000) for _ in range(5))
-        assert took[2] == pytest.approx(due_s, abs=0.02)
+        took = sorted(passes(server, client, b"x" * 5000) for _ in range(3))
+        assert took[1] == pytest.approx(due_s, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -518,7 +518,7 @@ def test_a_toxic_closes_at_its_time_within_20_ms(
     bench: Bench, kind: str, attributes: dict[str, int], due_s: float
 ) -> None:
     took = []
-    for _ in range(5):
+    for _ in range(3):
         with bench.under(kind, **attributes):
             client, server = bench.connected()
             with client, server:
@@ -530,4 +530,4 @@ def test_a_toxic_closes_at_its_time_within_20_ms(
                     while client.recv(10):
                         pass
                 took.append(time.monotonic() - began)
-    assert sorted(took)[2] == pytest.approx(due_s, abs=0.02)
+    assert sorted(took)[1] == pytest.approx(due_s, abs=0.02)

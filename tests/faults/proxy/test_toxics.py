@@ -322,6 +322,14 @@ def test_adding_and_removing_a_neighbour_draws_the_toxic_before_it_anew() -> Non
     assert {draw.what for draw in log.kept} == {"toxicity"}
 
 
+def test_a_removal_sends_what_waited_there_and_then_what_the_toxic_before_held() -> None:
+    before, removed = toxic("latency", latency=100), toxic("bandwidth", rate=0)
+    link = VirtualLink(before, removed).arrive((0, b"a"), (60, b"b"), (80, b"c")).run_to(150)
+    # `a` is held by the bandwidth of 0. The latency, which is restarted, hands on `b` and delays `c` as before.
+    link.link.remove(removed, link.now_ns)
+    assert link.touched().run_to(999).sent == [(150, b"a"), (150, b"b"), (180, b"c")]
+
+
 def test_equal_seeds_draw_alike_and_others_differently() -> None:
     def drawn(seed: int) -> list[float]:
         link = VirtualLink(toxic("latency", latency=100, jitter=50), seed=seed)

@@ -195,7 +195,7 @@ def test_without_a_terminal_a_hint_for_one_who_asked_and_plain_text(asked: bool)
     assert "RESULTS (3.00 s)" in finished.stdout
 
 
-@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (120, 40)])
+@pytest.mark.parametrize(("columns", "lines"), [pytest.param(80, 24, marks=pytest.mark.law), (120, 40)])
 @law_of_time
 def test_five_frames_a_second_take_a_tenth_of_a_core_at_most(columns: int, lines: int) -> None:
     words = """
@@ -211,7 +211,7 @@ for event in events[:2]:
 def figures():
     return time.process_time(), time.monotonic(), shown._page.frames
 before = None
-for sample in [event for event in events if isinstance(event, TrialSample)][:22]:
+for sample in [event for event in events if isinstance(event, TrialSample)][:16]:
     shown.emit(replace(sample, wall_s=time.time()))
     time.sleep(0.2)
     # The first second has the start in it.

@@ -43,7 +43,8 @@ class _Recent:
     """One of the newest samples, as far as the figures of now need it."""
 
     length_s: float
-    ended: Mapping[int, int]
+    ended: int
+    by_node: Mapping[int, int]
     latency: Histogram
 
 
@@ -65,27 +66,14 @@ class Trials:
         """Begin the figures of a trial."""
         self.series = Series()
         self.nodes: dict[int, Node] = {}
+        """An operation on several nodes is in each of them, and once in the numbers of all."""
+        self.ended = self.errors = self.wrong = 0
+        self.rate_per_s = 0.0
+        """Operations that ended in the last second, per second."""
         self.top_per_s = 0.0
         """The highest rate of a second so far."""
         self.under_way = 0
         self._recent: deque[_Recent] = deque()
-
-    @property
-    def ended(self) -> int:
-        return sum(node.ended for node in self.nodes.values())
-
-    @property
-    def errors(self) -> int:
-        return sum(node.errors for node in self.nodes.values())
-
-    @property
-    def wrong(self) -> int:
-        return sum(node.wrong for node in self.nodes.values())
-
-    @property
-    def rate_per_s(self) -> float:
-        """Operations that ended in the last second, per second."""
-        return sum(node.rate_per_s for node in self.nodes.values())
 
     @property
     def latency(self) -> Histogram:
@@ -110,14 +98,17 @@ class Trials:
         observed = event.observed
         for number, state in observed.states.items():
             self._node(number).state = state
-        counts = {number: list(node.operations.values()) for number, node in observed.nodes.items()}
-        for number, each in counts.items():
-            node = self._node(number)
-            node.ended += sum(one.ended for one in each)
-            node.errors += sum(one.failed for one in each)
-            node.wrong += sum(one.wrong for one in each)
+        for number in observed.seen:
+            node, counts = self._node(number), observed.of(number)
+            node.ended += counts.ended
+            node.errors += counts.failed
+            node.wrong += counts.wrong
+        whole = observed.of()
+        self.ended += whole.ended
+        self.errors += whole.failed
+        self.wrong += whole.wrong
         self.under_way = observed.under_way
-        self._add_recent(event, counts)
+        self._add_recent(event, whole)
         for transition in observed.transitions:
             self._changed(event, transition)
         for answer in observed.wrong:
@@ -142,21 +133,20 @@ class Trials:
     def _node(self, number: int) -> Node:
         return self.nodes.setdefault(number, Node(NodeState()))
 
-    def _add_recent(self, event: TrialSample, counts: Mapping[int, list[Counts]]) -> None:
-        ended = {number: sum(one.ended for one in each) for number, each in counts.items()}
-        everything = [one for each in counts.values() for one in each]
-        length_s = (event.observed.to_ns - event.observed.from_ns) / NS_PER_S
-        failed = sum(one.failed + one.wrong for one in everything)
-        whole = sum(ended.values())
-        self.series.add(Point(event.wall_s, length_s, whole, whole, failed, bool(self.faults)))
-        latency = sum((one.latency for one in everything), Histogram())
-        self._recent.append(_Recent(length_s, ended, latency))
+    def _add_recent(self, event: TrialSample, whole: Counts) -> None:
+        observed = event.observed
+        length_s = (observed.to_ns - observed.from_ns) / NS_PER_S
+        failed = whole.failed + whole.wrong
+        self.series.add(Point(event.wall_s, length_s, whole.ended, whole.ended, failed, bool(self.faults)))
+        ended = {number: observed.of(number).ended for number in observed.seen}
+        self._recent.append(_Recent(length_s, whole.ended, ended, whole.latency))
         while len(self._recent) > 1 and sum(each.length_s for each in self._recent) > SMOOTHED_S * 1.1:
             self._recent.popleft()
         over_s = sum(each.length_s for each in self._recent)
         for number, node in self.nodes.items():
-            recent = sum(each.ended.get(number, 0) for each in self._recent)
+            recent = sum(each.by_node.get(number, 0) for each in self._recent)
             node.rate_per_s = recent / over_s if over_s > 0 else 0.0
+        self.rate_per_s = sum(each.ended for each in self._recent) / over_s if over_s > 0 else 0.0
         self.top_per_s = max(self.top_per_s, self.rate_per_s)
 
     def _changed(self, event: TrialSample, change: Transition) -> None:

@@ -135,6 +135,12 @@ class Row:
             return [figures.NOTHING] * 4
         return [figures.latency(latency.quantile(q)) for q in (0.5, 0.95, 0.99)] + [figures.latency(latency.max)]
 
+    @property
+    def service_p99(self) -> str:
+        """The p99 of operations that ended well, from the call of the client."""
+        service = self.counts.service
+        return figures.latency(service.quantile(0.99)) if service.count else figures.NOTHING
+
 
 def rows(ended: TrialEnded) -> list[Row]:
     """Return a row for each phase and node; of a client that tells no nodes, and of one node, for all together."""
@@ -145,7 +151,7 @@ def rows(ended: TrialEnded) -> list[Row]:
             continue
         length_ns = max(0, observed.to_ns - observed.from_ns)
         found.append(Row(phase, ALL_NODES, observed.of(), length_ns))
-        nodes = sorted(node for node in observed.nodes if node)
+        nodes = sorted(node for node in observed.seen if node)
         found += [Row(phase, str(node), observed.of(node), length_ns) for node in nodes if len(nodes) > 1]
     return found
 

@@ -1,10 +1,11 @@
 """Clients on trial from their records. No I/O.
 
-The operations of a node are one: outputs do not show them apart. The workload of a plan has its name and rate only.
+The workload of a plan has its name and rate only.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from loadgen.events import Event, FaultBegan, FaultEnded
@@ -26,11 +27,8 @@ from loadgen.trial.ended import (
     TrialPhaseBegan,
     TrialSample,
 )
-from loadgen.trial.observed import ByOperation, Counts, NodeState, Observed, Transition, WrongAnswer
+from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
 from loadgen.trial.plan import ClientPlan, Limits, Phases, Traffic, TrialPlan
-
-OPERATION = "all"
-"""The name under which a record's operations are read back."""
 
 
 def event(record: Fields) -> Event | None:
@@ -164,11 +162,13 @@ def _pool(record: Fields) -> PoolPoint:
 
 
 def _observed(record: Fields) -> Observed:
-    by_node, states = record.part("by_node"), record.part("states")
+    states, parts = record.part("states"), _by_node(record.part("parts"))
+    by_node = {node: _without(counts, parts.get(node)) for node, counts in _by_node(record.part("by_node")).items()}
     return Observed(
         from_ns=0,
         to_ns=record.ns("secs"),
-        nodes={int(node): ByOperation({OPERATION: _counts(by_node.part(node))}) for node in by_node.values},
+        nodes={node: counts for node, counts in by_node.items() if counts != Counts()},
+        parts=parts,
         states={int(node): _state(states.part(node)) for node in states.values},
         unread_ns=record.ns("unread_secs"),
         slowest_ns=record.ns("slowest_secs"),
@@ -182,6 +182,18 @@ def _observed(record: Fields) -> Observed:
     )
 
 
+def _by_node(record: Fields) -> dict[int, Counts]:
+    return {int(node): _counts(record.part(node)) for node in record.values}
+
+
+def _without(counts: Counts, part: Counts | None) -> Counts:
+    """Return the counts of a node without its parts of operations on several nodes."""
+    if part is None:
+        return counts
+    rest = counts - part
+    return replace(rest, errors={error: count for error, count in rest.errors.items() if count})
+
+
 def _counts(record: Fields) -> Counts:
     return Counts(
         begun=record.count("begun"),
@@ -192,6 +204,8 @@ def _counts(record: Fields) -> Counts:
         overdue=record.count("overdue"),
         latency=_histogram(record.part("latency")),
         failed_latency=_histogram(record.part("failed_latency")),
+        service=_histogram(record.part("service")),
+        failed_service=_histogram(record.part("failed_service")),
     )
 
 

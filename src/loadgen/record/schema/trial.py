@@ -22,7 +22,7 @@ from loadgen.record.schema.shape import (
     map_of,
     object_of,
 )
-from loadgen.trial.checks import CHECKS
+from loadgen.trial.checks.every import CHECKS
 from loadgen.trial.ended import PHASES, VERDICTS
 from loadgen.trial.observed import WRONG
 
@@ -106,8 +106,13 @@ COUNTED = part(
     field("errors", map_of(COUNT), "errors by class"),
     fields(
         {"latency": _LATENCY, "failed_latency": _LATENCY},
-        "response times of operations that ended well, and by an error, from the intended time: see "
+        "response times of operations that ended well, and by an error, from the time at which they were due: see "
         "[latency](#latency); `histogram` has all counts, as in `histograms` of a result",
+    ),
+    fields(
+        {"service": _LATENCY, "failed_service": _LATENCY},
+        "their service times, from the call of the client: without the wait for a caller that was free. The checks of "
+        "the client are held against these",
     ),
 )
 
@@ -143,7 +148,14 @@ _OBSERVED = (
     field(
         "by_node",
         map_of(COUNTED.schema),
-        "each node by its number; `0` for operations whose node is not known, or that are on several",
+        "each node by its number; `0` for operations whose node is not known, or that are on several. Such an "
+        "operation counts once in `all`, and on each of its nodes too",
+    ),
+    field(
+        "parts",
+        map_of(COUNTED.schema),
+        "of `by_node`, what is a part of an operation on several nodes: how each node's keys ended, where the client "
+        "says. The times are those of the whole, and so only in `0`",
     ),
     field("states", map_of(STATE.schema), "what the client says of each node at the end; empty where it says nothing"),
     fields(

@@ -9,7 +9,7 @@ from loadgen.faults.fault import Fault
 from loadgen.faults.report import FaultReport
 from loadgen.record.write import latency
 from loadgen.record.write.spelling import codes, number, secs, share, tallied, text, timestamp, words
-from loadgen.snapshot import encode_v2
+from loadgen.snapshot import Histogram, encode_v2
 from loadgen.trial.check import Check
 from loadgen.trial.ended import NodeFigures, PoolPoint, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.trial.observed import Counts, NodeState, Observed
@@ -218,7 +218,8 @@ def observed(of: Observed) -> dict[str, Any]:
     return {
         "secs": secs(length_ns),
         "all": counts(of.of(), length_ns),
-        "by_node": {str(node): counts(of.of(node), length_ns) for node in sorted(of.nodes)},
+        "by_node": {str(node): counts(of.of(node), length_ns) for node in sorted(of.seen)},
+        "parts": {str(node): counts(each, length_ns) for node, each in sorted(of.parts.items())},
         "states": {str(node): state(each) for node, each in sorted(of.states.items())},
         "unread_secs": secs(of.unread_ns),
         "slowest_secs": secs(of.slowest_ns),
@@ -243,9 +244,15 @@ def counts(of: Counts, length_ns: int) -> dict[str, Any]:
         "wrong": of.wrong,
         "overdue": of.overdue,
         "errors": tallied(of.errors),
-        "latency": {**latency.in_ns(of.latency), "histogram": encode_v2(of.latency)},
-        "failed_latency": {**latency.in_ns(of.failed_latency), "histogram": encode_v2(of.failed_latency)},
+        "latency": times(of.latency),
+        "failed_latency": times(of.failed_latency),
+        "service": times(of.service),
+        "failed_service": times(of.failed_service),
     }
+
+
+def times(of: Histogram) -> dict[str, Any]:
+    return {**latency.in_ns(of), "histogram": encode_v2(of)}
 
 
 def state(of: NodeState) -> dict[str, Any]:

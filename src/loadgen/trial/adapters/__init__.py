@@ -14,7 +14,8 @@ Keys are str of ASCII, values are bytes. An operation that did not come to an an
 False to a set or an increment means that it may not have been carried out. An adapter may also have, all of them plain:
 
     version: the library's name and version
-    node_of(key) → the number of the key's node, from 1
+    node_of(key) → the number of the key's node, from 1. A get_many on several nodes then counts on each of them; it
+        says which nodes failed by raising `errors.PartlyFailed`, and counts on none where it raises anything else
     errors: a mapping from exception types to the classes of `trial.observed.ERRORS`
     error_class(exception) → such a class, or None for the class by type; comes before `errors`
     stats() → a mapping from node numbers to `NodeState`, or to mappings with its fields

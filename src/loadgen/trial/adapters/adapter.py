@@ -5,15 +5,27 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from loadgen.errors import TargetError, UsageError
-from loadgen.trial.adapters.errors import class_of
+from loadgen.trial.adapters.errors import PartlyFailed, class_of
 from loadgen.trial.observed import ERRORS, NodeState
 from loadgen.trial.plan import OPERATIONS, ClientPlan
 from loadgen.trial.traffic import Operation
 
 METHODS = (*OPERATIONS, "close")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The end of an operation by an exception."""
+
+    error: str
+    """Its class, a key of `observed.ERRORS`."""
+    words: str
+    parts: Mapping[int, str] = field(default_factory=dict)
+    """The class by node, "" for one that answered, where the client tells the nodes of an operation apart."""
 
 
 class Adapter:
@@ -75,12 +87,26 @@ class Adapter:
             return answer, bool(has_won)
         return answered, True
 
-    def node_of(self, operation: Operation) -> int:
-        """Return the number of the operation's node; 0 where it is on several or the client does not say."""
+    def place_of(self, operation: Operation) -> tuple[int, Mapping[int, Sequence[str]]]:
+        """Return the number of the operation's node; 0 where it is on several, with the keys of each.
+
+        0 and no keys where the client does not say.
+        """
         if len(operation.keys) == 1:
-            return self._node_of(operation.key)
-        nodes = {self._node_of(key) for key in operation.keys}
-        return nodes.pop() if len(nodes) == 1 else 0
+            return self._node_of(operation.key), {}
+        parts: dict[int, list[str]] = {}
+        for key in operation.keys:
+            parts.setdefault(self._node_of(key), []).append(key)
+        if len(parts) == 1:
+            return next(iter(parts)), {}
+        return 0, {} if 0 in parts else parts
+
+    def failure(self, error: BaseException) -> Failure:
+        """Return what an exception says of its operation."""
+        if not isinstance(error, PartlyFailed):
+            return Failure(self.error_class(error), said(error))
+        parts = {node: "" if end is None else self.error_class(end) for node, end in error.ends.items()}
+        return Failure(self.error_class(error.first), said(error.first), parts)
 
     def error_class(self, error: BaseException) -> str:
         """Return the class of an exception, a key of `observed.ERRORS`."""

@@ -65,12 +65,12 @@ class Aiomcache:
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         by_node = self._selection.by_node(keys)
-        async with asyncio.timeout(self._timeout_s):
-            answers = await together(self._get_of_node(node, of_node) for node, of_node in by_node.items())
+        answers = await together({node: self._get_of_node(node, of_node) for node, of_node in by_node.items()})
         return {key: value for answer in answers for key, value in answer.items()}
 
     async def _get_of_node(self, node: int, keys: Sequence[str]) -> dict[str, bytes]:
-        return found(keys, await self._clients[node - 1].multi_get(*(key.encode() for key in keys)))
+        async with asyncio.timeout(self._timeout_s):
+            return found(keys, await self._clients[node - 1].multi_get(*(key.encode() for key in keys)))
 
     async def close(self) -> None:
         for client in self._clients:

@@ -7,6 +7,7 @@ from typing import Any
 
 from loadgen.client import CacheError, Client, Transition
 from loadgen.client.stats import NodeStats
+from loadgen.trial.adapters.errors import PartlyFailed
 from loadgen.trial.observed import NodeState
 from loadgen.version import __version__
 
@@ -33,9 +34,11 @@ class Builtin:
         return await self._client.increment(key, delta)
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """Return the values. Raises the error of a node that failed, though the client has the others' values."""
+        """Return the values. Raises PartlyFailed when a node failed, though the client has the others' values."""
         results = await self._client.get_many(keys)
-        results.raise_for_errors()
+        if results.errors:
+            ends: dict[int, BaseException | None] = dict.fromkeys(map(self.node_of, keys))
+            raise PartlyFailed(ends | {self.node_of(key): error for key, error in results.errors.items()})
         return results
 
     async def get_or_win(self, key: str, ttl_s: int) -> tuple[bytes | None, bool]:

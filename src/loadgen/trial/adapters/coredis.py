@@ -75,7 +75,7 @@ class Coredis:
 
     async def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
         by_node = self._selection.by_node(keys)
-        answers = await together(self._clients[node - 1].mget(of_node) for node, of_node in by_node.items())
+        answers = await together({node: self._clients[node - 1].mget(of_node) for node, of_node in by_node.items()})
         return {
             key: value
             for of_node, values in zip(by_node.values(), answers, strict=True)

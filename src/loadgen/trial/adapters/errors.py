@@ -24,6 +24,18 @@ _UNREACHABLE = {
     errno.EMFILE,
 }
 
+
+class PartlyFailed(Exception):
+    """Some nodes of a `get_many` failed. The first of their exceptions is the cause, and stands for the operation."""
+
+    def __init__(self, ends: Mapping[int, BaseException | None]) -> None:
+        """Take the exception of each node that was asked, by its number; None for a node that answered."""
+        self.ends = ends
+        self.first = next(error for error in ends.values() if error is not None)
+        super().__init__(str(self.first))
+        self.__cause__ = self.first
+
+
 ErrorClass = Callable[[BaseException], str | None]
 """A function from an exception to a class of `ERRORS`; None where it does not know the exception."""
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
+
+from loadgen.trial.adapters.errors import PartlyFailed
 
 Result = TypeVar("Result")
 
@@ -48,15 +50,29 @@ def found(keys: Sequence[str], values: Sequence[bytes | None]) -> dict[str, byte
     return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
 
-async def together(asked: Iterable[Awaitable[Result]]) -> list[Result]:
-    """Return the results of requests that are made at the same time. The first failure cancels the others."""
+async def together(asked: Mapping[int, Awaitable[Result]]) -> list[Result]:
+    """Return the results of requests to several nodes, by node, that are made at the same time.
 
-    async def result(request: Awaitable[Result]) -> Result:
-        return await request
+    Raises PartlyFailed when a node failed, after all have ended.
+    """
+    ends = await asyncio.gather(*asked.values(), return_exceptions=True)
+    errors = {node: end if isinstance(end, BaseException) else None for node, end in zip(asked, ends, strict=True)}
+    if any(errors.values()):
+        raise PartlyFailed(errors)
+    return [end for end in ends if not isinstance(end, BaseException)]
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(result(request)) for request in asked]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
+
+def one_by_one(asked: Mapping[int, Callable[[], Result]]) -> list[Result]:
+    """Return the results of requests to several nodes, by node, each made when the one before has ended.
+
+    Raises PartlyFailed when a node failed; the nodes after it are not asked.
+    """
+    results: list[Result] = []
+    answered: dict[int, BaseException | None] = {}
+    for node, ask in asked.items():
+        try:
+            results.append(ask())
+        except Exception as error:
+            raise PartlyFailed({**answered, node: error}) from error
+        answered[node] = None
+    return results

@@ -1,5 +1,8 @@
 """pymemcache's HashClient with pooling: threads, several servers, its own selection (rendezvous) and failover.
 
+Nodes are named by their numbers in the selection, not by their addresses: groups of callers that reach the nodes by
+addresses of their own place a key on the same node, as callers do who reach the nodes by one address.
+
 The adapter asks for no reply-less writes, so that a write is acknowledged. A server that failed three times is taken
 out for `dead_timeout` seconds by pymemcache, and its keys go to the others. Within a second of a failure pymemcache
 answers for a server that it has not asked: a miss to a get, and False to a write, which is an error here.
@@ -8,13 +11,16 @@ answers for a server that it has not asked: a miss to a get, and False to a writ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pymemcache
 from pymemcache import exceptions
 from pymemcache.client.hash import HashClient
+from pymemcache.client.rendezvous import RendezvousHash
 
 from loadgen.trial.adapters.errors import NotAsked
+from loadgen.trial.adapters.per_node import one_by_one
 from loadgen.trial.observed import NodeState
 
 ERRORS: Mapping[type[BaseException], str] = {
@@ -29,6 +35,17 @@ _MOST = 2**31
 """The bound of pymemcache's pool where none is set."""
 
 
+class _ByNumber(RendezvousHash):  # type: ignore[misc]
+    """pymemcache's selection, with the numbers of the nodes as their names."""
+
+    def __init__(self, numbers: Mapping[str, int]) -> None:
+        super().__init__()
+        self._numbers = numbers
+
+    def get_node(self, key: str) -> str | None:
+        return max(self.nodes, key=lambda node: self.hash_function(f"node {self._numbers[node]}-{key}"), default=None)
+
+
 class Pymemcache:
     """An adapter (see `adapters`)."""
 
@@ -39,6 +56,7 @@ class Pymemcache:
         self._numbers = {f"{host}:{port}": number for number, (host, port) in enumerate(nodes, 1)}
         self._client = HashClient(
             list(nodes),
+            hasher=lambda: _ByNumber(self._numbers),
             use_pooling=True,
             max_pool_size=pool_size or None,
             timeout=timeout_s,
@@ -66,7 +84,12 @@ class Pymemcache:
         return answer  # type: ignore[no-any-return]
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        return self._client.get_many(keys)  # type: ignore[no-any-return]
+        """Return the values. pymemcache asks one node after the other too, and does not say which of them failed."""
+        by_node: dict[int, list[str]] = {}
+        for key in keys:
+            by_node.setdefault(self.node_of(key), []).append(key)
+        asked = {node: partial(self._client.get_many, of_node) for node, of_node in by_node.items()}
+        return {key: value for answer in one_by_one(asked) for key, value in answer.items()}
 
     def close(self) -> None:
         self._client.close()

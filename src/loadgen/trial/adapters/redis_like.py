@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from loadgen.trial.adapters.errors import root_class
-from loadgen.trial.adapters.per_node import Selection, found
+from loadgen.trial.adapters.per_node import Selection, found, one_by_one
 from loadgen.trial.observed import NodeState
 
 POOL_SIZE = 16
@@ -69,10 +70,12 @@ class RedisLike:
         return self._of(key).incrby(key, delta)  # type: ignore[no-any-return]
 
     def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        answers: dict[str, bytes] = {}
-        for node, of_node in self._selection.by_node(keys).items():
-            answers |= found(of_node, self._clients[node - 1].mget(of_node))
-        return answers
+        by_node = self._selection.by_node(keys)
+        asked = {node: partial(self._get_of_node, node, of_node) for node, of_node in by_node.items()}
+        return {key: value for answer in one_by_one(asked) for key, value in answer.items()}
+
+    def _get_of_node(self, node: int, keys: Sequence[str]) -> dict[str, bytes]:
+        return found(keys, self._clients[node - 1].mget(keys))
 
     def close(self) -> None:
         for client, pool in zip(self._clients, self._pools, strict=True):

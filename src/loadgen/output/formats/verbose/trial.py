@@ -71,5 +71,5 @@ def _figures(row: trials.Row) -> str:
     p50, p95, p99, most = map(figures.word, row.latencies)
     return (
         f"{row.phase} node={row.node} ok={row.ok_per_s}/s success={row.ok_share}% failed={row.failed_share}% "
-        f"p50={p50} p95={p95} p99={p99} max={most}"
+        f"p50={p50} p95={p95} p99={p99} max={most} service_p99={figures.word(row.service_p99)}"
     )

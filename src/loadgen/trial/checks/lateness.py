@@ -7,6 +7,10 @@ and not by a wait of 50 ms, nor by one at another time.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from loadgen.trial.check import Check
+from loadgen.trial.checks.breaker import OPEN_NS
 from loadgen.trial.evidence import Evidence
 from loadgen.trial.observed import Observed
 from loadgen.units import NS_PER_MS, span
@@ -49,3 +53,23 @@ def in_words(evidence: Evidence) -> str:
         return ""
     intervals = "1 interval" if len(waits) == 1 else f"{len(waits):,} intervals"
     return f"the callers waited for a CPU in {len(late):,} of {intervals}, {span(max(late))} at most"
+
+
+def callers_on_time(evidence: Evidence) -> Check:
+    """The callers themselves had the CPU when they were due, so that times are the client's."""
+    late = in_words(evidence)
+    return Check("callers on time", None if late else True, late or "yes", vital=False)
+
+
+def answer(evidence: Evidence, explained: bool) -> tuple[bool | None, str]:
+    """Return the answer of a limit that is not kept, and why it is no answer where waits for a CPU explain that."""
+    return (None, f"; {in_words(evidence) or 'the callers waited for a CPU'}") if explained else (False, "")
+
+
+def stalled(evidence: Evidence, observed: Observed, errors: Iterable[str]) -> bool:
+    """Return True when waits explain errors of time in an interval: they took half of an operation's deadline.
+
+    The nodes have had no CPU in the rest of it. A breaker that is open has seen such errors, at most OPEN_NS before.
+    """
+    since_ns = observed.from_ns - evidence.plan.timeout_ns - OPEN_NS * ("breaker_open" in errors)
+    return 2 * waited_ns(evidence, since_ns, observed.to_ns) >= evidence.plan.timeout_ns
