@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import planted_subjects
@@ -128,3 +129,13 @@ def test_a_law_holds_or_says_how_it_is_broken(
 def test_a_counter_that_was_set_again_may_begin_anew() -> None:
     asked = steps("INCR a", "SET a 0", "INCR a")
     assert laws.increments_grow(asked, (5, OK, 1)) == ""
+
+
+def test_cases_reach_the_states_that_their_property_is_about() -> None:
+    reached: Counter[str] = Counter()
+    for of in PROPERTIES.values():
+        kind = PropertyKind(of, ModelSubject(of.wire))
+        for seed in range(30 if of.states else 0):
+            reached.update(kind.run(Tape.seeded(kind.name, seed)).sometimes)
+    assert len(reached) == 8
+    assert {state for state, count in reached.items() if not count} == set()

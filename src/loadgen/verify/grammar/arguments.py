@@ -21,6 +21,9 @@ SOON_MS = 5
 """A time to live after which a case waits."""
 SOON_WAIT_MS = 20
 
+_LAST_MS = 5
+"""The time of the last entries of a stream; times of others are below."""
+
 _BIG = b"9223372036854775807"
 _SMALL = b"-9223372036854775808"
 _FAR_S, _FAR_MS = b"4102444800", b"4102444800000"
@@ -52,6 +55,9 @@ class Arguments:
 
     def key(self) -> list[bytes]:
         return self._plain("key", *_SHARED)
+
+    def one_of_two(self) -> list[bytes]:
+        return self._plain("key of two", *_SHARED[:2])
 
     def equal_scores(self) -> list[bytes]:
         return [_EQUAL_SCORES]
@@ -255,15 +261,21 @@ class Arguments:
     # ── Streams ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def new_id(self) -> list[bytes]:
-        """An ID that is often higher than those before: the draw has some room."""
-        tape = self._tape
-        if tape.chance(0.9, "plain ID"):
-            ms = tape.below(40, "ID, ms")
-            return [b"%d-%b" % (ms, tape.weighted(((3, b"1"), (2, b"2"), (2, b"*"), (1, b"0")), "ID, sequence"))]
+        """An ID that is often higher than those before, and one of few, so that others meet it."""
+        match self._tape.weighted(((6, "next"), (5, "plain"), (1, "odd")), "kind of ID"):
+            case "next":
+                return [b"%d-*" % _LAST_MS]
+            case "plain":
+                sequence = self._tape.weighted(((3, b"*"), (2, b"1"), (1, b"2"), (1, b"0")), "ID, sequence")
+                return [b"%d-%b" % (self._tape.below(_LAST_MS, "ID, ms"), sequence)]
         return self._plain("odd ID", b"0-1", b"0-0", b"5", b"a", b"18446744073709551615-18446744073709551615", b"1-a")
 
     def old_id(self) -> list[bytes]:
-        return [b"%d-%d" % (self._tape.below(40, "ID, ms"), self._tape.below(3, "ID, sequence"))]
+        ms = _LAST_MS if self._tape.chance(0.6, "last ms") else self._tape.below(_LAST_MS, "ID, ms")
+        return [b"%d-%d" % (ms, self._tape.below(4, "ID, sequence"))]
+
+    def last_ids(self) -> list[bytes]:
+        return [b"%d-%d" % (_LAST_MS, sequence) for sequence in range(self._tape.between(1, 4, "number of last IDs"))]
 
     def after_id(self) -> list[bytes]:
         return [b"0"] if self._tape.chance(0.6, "from the beginning") else self.old_id()
@@ -273,7 +285,7 @@ class Arguments:
             case "id":
                 return self.old_id()
             case "ms":
-                return [b"%d" % self._tape.below(40, "ID, ms")]
+                return [b"%d" % self._tape.below(_LAST_MS + 1, "ID, ms")]
             case "open":
                 return [b"(" + self.old_id()[0]]
             case sign:
@@ -288,13 +300,13 @@ class Arguments:
         return [b"MAXLEN", *([b"="] if self._tape.chance(0.5, "=") else []), *self.count()]
 
     def group(self) -> list[bytes]:
-        return self._plain("group", b"g", b"h")
+        return self._one("group", (4, b"g"), (1, b"h"))
 
     def consumer(self) -> list[bytes]:
         return self._plain("consumer", b"x", b"y")
 
     def read_id(self) -> list[bytes]:
-        return [b">"] if self._tape.chance(0.7, "new entries") else self.after_id()
+        return [b">"] if self._tape.chance(0.85, "new entries") else self.after_id()
 
     def last_id(self) -> list[bytes]:
         return [b"$"]

@@ -255,28 +255,30 @@ _EXPIRY = """
 """
 
 _STREAMS = """
-10 XADD key new_id field_value+
-5 XRANGE key id_end id_end xcount?
-2 XADD key NOMKSTREAM new_id field_value
-2 XADD key trim new_id field_value
-3 XLEN key
-3 XREVRANGE key id_end id_end xcount?
-3 XDEL key old_id+
-2 XTRIM key trim
-4 XREAD STREAMS key after_id
-2 XREAD xcount STREAMS key after_id
-4 XGROUP CREATE key group after_id
-1 XGROUP CREATE key group last_id MKSTREAM
-1 XGROUP SETID key group after_id
-1 XGROUP DESTROY key group
-1 XGROUP DELCONSUMER key group consumer
-5 XREADGROUP GROUP group consumer STREAMS key read_id
-2 XREADGROUP GROUP group consumer xcount STREAMS key read_id
-1 XREADGROUP GROUP group consumer NOACK STREAMS key new_only
-4 XACK key group old_id+
-3 XPENDING key group
-1 SET key value
-1 DEL key
+10 XADD one_of_two new_id field_value+
+5 XRANGE one_of_two id_end id_end xcount?
+2 XADD one_of_two NOMKSTREAM new_id field_value
+2 XADD one_of_two trim new_id field_value
+3 XLEN one_of_two
+3 XREVRANGE one_of_two id_end id_end xcount?
+3 XDEL one_of_two old_id+
+2 XTRIM one_of_two trim
+4 XREAD STREAMS one_of_two after_id
+2 XREAD xcount STREAMS one_of_two after_id
+3 XGROUP CREATE one_of_two group after_id
+4 XGROUP CREATE one_of_two group after_id MKSTREAM
+1 XGROUP CREATE one_of_two group last_id MKSTREAM
+1 XGROUP SETID one_of_two group after_id
+1 XGROUP DESTROY one_of_two group
+1 XGROUP DELCONSUMER one_of_two group consumer
+7 XREADGROUP GROUP group consumer STREAMS one_of_two read_id
+2 XREADGROUP GROUP group consumer xcount STREAMS one_of_two read_id
+1 XREADGROUP GROUP group consumer NOACK STREAMS one_of_two new_only
+5 XACK one_of_two group last_ids
+1 XACK one_of_two group old_id+
+3 XPENDING one_of_two group
+1 SET one_of_two value
+1 DEL one_of_two
 """
 
 _TRANSACTIONS = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
@@ -49,6 +49,8 @@ class Compared:
     operations: list[str] = field(default_factory=list)
     """What was done, with the replies that are judged."""
     began_ns: int = field(default_factory=time.monotonic_ns)
+    sometimes: dict[str, int] = field(default_factory=dict)
+    """How often each state was reached that a campaign is to reach."""
     failure: Outcome | None = None
     """The first reply that is wrong."""
 
@@ -86,7 +88,8 @@ class Compared:
         )
 
     def outcome(self) -> Outcome:
-        return self.failure or Outcome(Verdict.PASS, operations=tuple(self.operations))
+        found = self.failure or Outcome(Verdict.PASS, operations=tuple(self.operations))
+        return replace(found, sometimes=self.sometimes)
 
 
 def final_state(

@@ -71,6 +71,8 @@ class PropertyKind:
         steps = [self._group.drawn(tape) for _ in tape.several(OPERATION, OPERATIONS, MEAN_OPERATIONS)]
         steps += [Step(command, wait_ms=wait_ms) for command, wait_ms in of.last]
         replies = subject.ask(steps)
+        asked = [*zip(steps, replies, strict=True)]
+        compared.sometimes = {state: sum(reached(*each) for each in asked) for state, reached in of.states}
         if not compared.add(steps, truth.ask(steps), replies, "by the model"):
             return compared.outcome()
         if of.law is not None and (broken := of.law(steps, replies)):

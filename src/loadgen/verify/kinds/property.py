@@ -15,6 +15,9 @@ from loadgen.verify.subject.subject import Restart
 Law: TypeAlias = Callable[[Sequence[Step], Sequence[Reply]], str]
 """Returns how the replies to some steps break a law, in a sentence without its full stop; empty when they do not."""
 
+State: TypeAlias = tuple[str, Callable[[Step, Reply], bool]]
+"""A state that cases are to reach, as words, and what tells a step and its reply in which a case has reached it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Property:
@@ -31,4 +34,6 @@ class Property:
     """How the server is ended, and started again with its data, before its state is compared."""
     last: tuple[tuple[Command, int], ...] = ()
     """Commands after those that are drawn, each with the time to wait after it, in ms."""
+    states: tuple[State, ...] = ()
+    """Without these, that the property holds says little."""
     wire: Wire = Wire.RESP

@@ -7,7 +7,9 @@ from loadgen.verify.grammar.arguments import KEYS, SOON_MS, SOON_WAIT_MS
 from loadgen.verify.grammar.groups import GROUPS, Group, rows
 from loadgen.verify.grammar.memcache import MEMCACHE_GROUPS, MemcacheArguments
 from loadgen.verify.kinds import laws
-from loadgen.verify.kinds.property import Property
+from loadgen.verify.kinds.property import Property, State
+from loadgen.verify.model.memcache import EXISTS, STORED
+from loadgen.verify.reply import Error, Null
 from loadgen.verify.subject.subject import Restart
 
 _ROUNDTRIP = """
@@ -70,6 +72,19 @@ _TIME_LEFT = """
 1 SET key value
 """
 
+_STREAM_ORDER = """
+10 XADD one_of_two new_id field_value+
+6 XRANGE one_of_two id_end id_end xcount?
+6 XGROUP CREATE one_of_two group after_id MKSTREAM
+10 XREADGROUP GROUP group consumer STREAMS one_of_two read_id
+6 XACK one_of_two group last_ids
+2 XPENDING one_of_two group
+2 XREVRANGE one_of_two id_end id_end
+2 XREAD xcount STREAMS one_of_two after_id
+2 XDEL one_of_two old_id+
+1 XTRIM one_of_two trim
+"""
+
 _APPENDS = """
 8 append key flags exptime value
 8 get key+
@@ -95,6 +110,29 @@ _EVERYTHING = Group("everything", tuple(row for name in _DATA for row in GROUPS[
 def _memcache(name: str, text: str) -> Group:
     return Group(name, rows(text), arguments=MemcacheArguments)
 
+
+_WRONG_TYPE: State = (
+    "a command met a value of another type",
+    lambda step, reply: isinstance(reply, Error) and reply.code == b"WRONGTYPE",
+)
+_TRANSACTIONS: tuple[State, ...] = (
+    ("a transaction was carried out", lambda step, reply: step.command == (b"EXEC",) and isinstance(reply, tuple)),
+    ("a watched key had changed", lambda step, reply: step.command == (b"EXEC",) and isinstance(reply, Null)),
+    ("a transaction was refused", lambda step, reply: isinstance(reply, Error) and reply.code == b"EXECABORT"),
+)
+_GROUPS: tuple[State, ...] = (
+    (
+        "an entry was delivered to a consumer",
+        lambda step, reply: step.command[0] == b"XREADGROUP" and step.command[-1] == b">" and isinstance(reply, tuple),
+    ),
+    ("an entry was acknowledged", lambda step, reply: step.command[0] == b"XACK" and reply == 1),
+)
+_CAS: tuple[State, ...] = (
+    ("a cas was stored", lambda step, reply: step.command[0] == b"cas" and reply == STORED),
+    ("a cas came too late", lambda step, reply: step.command[0] == b"cas" and reply == EXISTS),
+)
+# A write of every case, without which there would be nothing to lose.
+_A_WRITE = (((b"SET", KEYS[0], b"a"), 0),)
 
 _ROWS = (
     Property(
@@ -123,6 +161,7 @@ _ROWS = (
         GROUPS["hashes"],
         needs=(b"HSET", b"HGETALL"),
         law=laws.no_field_twice,
+        states=(_WRONG_TYPE,),
     ),
     Property(
         "set_members_unique",
@@ -136,6 +175,7 @@ _ROWS = (
         GROUPS["sorted_sets"],
         needs=(b"ZADD", b"ZRANGE"),
         law=laws.scores_ascend,
+        states=(_WRONG_TYPE,),
     ),
     Property(
         "expire_removes_key",
@@ -158,15 +198,17 @@ _ROWS = (
     Property(
         "streams_ordered",
         "a stream has its entries in the order of their IDs, and groups deliver each once",
-        GROUPS["streams"],
-        needs=(b"XADD", b"XRANGE"),
+        Group("stream order", rows(_STREAM_ORDER)),
+        needs=(b"XADD", b"XRANGE", b"XREADGROUP"),
         law=laws.ids_ascend,
+        states=_GROUPS,
     ),
     Property(
         "transaction_atomic",
         "EXEC carries out all commands since MULTI, or none when a watched key has changed",
         GROUPS["transactions"],
         needs=(b"MULTI", b"EXEC"),
+        states=_TRANSACTIONS,
     ),
     Property(
         "crash_recovery_consistent",
@@ -174,6 +216,7 @@ _ROWS = (
         _EVERYTHING,
         needs=(b"SET",),
         restart=Restart.KILL,
+        last=_A_WRITE,
     ),
     Property(
         "wal_durability",
@@ -181,6 +224,7 @@ _ROWS = (
         _EVERYTHING,
         needs=(b"SET",),
         restart=Restart.POWER_CUT,
+        last=_A_WRITE,
     ),
     Property(
         "memcache_roundtrip",
@@ -195,6 +239,7 @@ _ROWS = (
         MEMCACHE_GROUPS["cas"],
         needs=(),
         law=laws.one_cas_of_each,
+        states=_CAS,
         wire=Wire.MEMCACHE,
     ),
     Property(
