@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import planted_subjects
 import pytest
@@ -139,3 +140,9 @@ def test_cases_reach_the_states_that_their_property_is_about() -> None:
             reached.update(kind.run(Tape.seeded(kind.name, seed)).sometimes)
     assert len(reached) == 8
     assert {state for state, count in reached.items() if not count} == set()
+
+
+def test_a_law_that_is_broken_fails_a_case_in_which_every_reply_is_the_models() -> None:
+    of = replace(PROPERTIES["incr_is_monotonic"], law=lambda steps, replies: "it is broken")
+    outcome = PropertyKind(of, ModelSubject(Wire.RESP)).run(Tape.seeded(of.name, 0))
+    assert (outcome.verdict, outcome.message) == (Verdict.FAIL, "it is broken")
