@@ -68,7 +68,7 @@ class PropertyKind:
         comparison = Comparison(subject.wire, one_null=subject.capabilities.one_null)
         compared = Compared(self.name, of.invariant, comparison)
         truth = _Truth(subject.wire)
-        steps = [self._group.drawn(tape) for _ in tape.several(OPERATION, OPERATIONS, MEAN_OPERATIONS)]
+        steps = of.kept([self._group.drawn(tape) for _ in tape.several(OPERATION, OPERATIONS, MEAN_OPERATIONS)])
         steps += [Step(command, wait_ms=wait_ms) for command, wait_ms in of.last]
         replies = subject.ask(steps)
         asked = [*zip(steps, replies, strict=True)]

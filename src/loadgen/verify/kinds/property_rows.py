@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from loadgen.protocol import Wire
 from loadgen.verify.grammar.arguments import KEYS, SOON_MS, SOON_WAIT_MS
 from loadgen.verify.grammar.groups import GROUPS, Group, rows
@@ -10,6 +12,7 @@ from loadgen.verify.kinds import laws
 from loadgen.verify.kinds.property import Property, State
 from loadgen.verify.model.memcache import EXISTS, STORED
 from loadgen.verify.reply import Error, Null
+from loadgen.verify.step import Step
 from loadgen.verify.subject.subject import Restart
 
 _ROUNDTRIP = """
@@ -105,6 +108,21 @@ _EXPTIMES = """
 _DATA = ("strings", "lists", "hashes", "sets", "sorted_sets", "keys", "streams")
 _EVERYTHING = Group("everything", tuple(row for name in _DATA for row in GROUPS[name].rows))
 """The commands of all types, for the state after a restart."""
+
+
+def _without_nesting(steps: Sequence[Step]) -> list[Step]:
+    """Return steps without MULTI and WATCH inside a transaction, which make EXEC fail in Valkey 8.1 only."""
+    open_on, kept = set[int](), []
+    for step in steps:
+        name = step.command[0]
+        if name in (b"MULTI", b"WATCH") and step.connection in open_on:
+            continue
+        if name == b"MULTI":
+            open_on.add(step.connection)
+        elif name in (b"EXEC", b"DISCARD"):
+            open_on.discard(step.connection)
+        kept.append(step)
+    return kept
 
 
 def _memcache(name: str, text: str) -> Group:
@@ -208,6 +226,7 @@ _ROWS = (
         "EXEC carries out all commands since MULTI, or none when a watched key has changed",
         GROUPS["transactions"],
         needs=(b"MULTI", b"EXEC"),
+        kept=_without_nesting,
         states=_TRANSACTIONS,
     ),
     Property(
