@@ -7,6 +7,7 @@ import json
 import pytest
 from in_process import invoked
 from places import ROOT
+from real_servers import RealServer
 
 from loadgen.errors import TargetError, UsageError
 from loadgen.protocol import Wire
@@ -97,6 +98,16 @@ def test_a_server_that_closes_the_connection_gives_no_reply_to_that_and_what_fol
         replies = subject.ask(steps)
         assert [isinstance(reply, NoReply) for reply in replies] == [False, False, True]
         assert subject.ask(steps[-1:]) == [b"1"]
+
+
+def test_a_server_at_an_address_is_left_without_the_keys_of_cases() -> None:
+    with RealServer.redis() as server:
+        client = server.client()
+        client.set("mine", "1")
+        done = invoked("oracle", "model", f"127.0.0.1:{server.port}", "--ops", "100", "--filter", "lists")
+        assert done.status == 0, done.stderr
+        assert client.keys() == [b"mine"]
+        assert client.info("commandstats")["cmdstat_rpush"]["calls"] > 0
 
 
 def test_the_seeds_that_once_found_something_pass(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,8 +107,8 @@ def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Ite
     wire = _wire(options)
     reference, subject = (named.resolved(options[option], wire) for option in ("redis", "subject"))
     with (
-        named.opened(named.Wanted(reference, wire), emit) as one,
-        named.opened(named.Wanted(subject, wire), emit) as two,
+        named.opened(named.Wanted(reference, wire), emit, KEYS) as one,
+        named.opened(named.Wanted(subject, wire), emit, KEYS) as two,
     ):
         groups = [_GROUPS[kind.removeprefix(PREFIX)] for kind in spoken(kinds, options)]
         yield Opened([OracleKind(group, one, two) for group in groups], f"{one.identity} × {two.identity}")

@@ -115,7 +115,7 @@ def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Ite
                 if not wanted.can_restart and (each.wire, False) in subjects:
                     subjects[place] = subjects[each.wire, False]
                 else:
-                    subjects[place] = stack.enter_context(named.opened(wanted, emit))
+                    subjects[place] = stack.enter_context(named.opened(wanted, emit, KEYS))
             made.append(PropertyKind(each, subjects[place]))
         yield Opened(made, ", ".join(dict.fromkeys(subject.identity for subject in subjects.values())))
 

@@ -9,7 +9,7 @@ import contextlib
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from loadgen.errors import TargetError, UsageError
@@ -116,8 +116,11 @@ def resolved(word: str, wire: Wire) -> str:
 
 
 @contextlib.contextmanager
-def opened(wanted: Wanted, emit: Emit) -> Iterator[Subject]:
-    """Bring up a subject, which ends on exit. Raises TargetError when it cannot be brought up."""
+def opened(wanted: Wanted, emit: Emit, keys: Sequence[bytes] = ()) -> Iterator[Subject]:
+    """Bring up a subject, which ends on exit; a server at an address goes on, without `keys`.
+
+    Raises TargetError when the subject cannot be brought up.
+    """
     if wanted.word == "model":
         yield ModelSubject(wanted.wire)
         return
@@ -133,7 +136,12 @@ def opened(wanted: Wanted, emit: Emit) -> Iterator[Subject]:
                     f"The server at {endpoint.address}:{endpoint.port} cannot be verified in {target.protocol}: "
                     f"{refusal}. Start one there that asks for no password, or correct the address."
                 )
-            yield subject
+            try:
+                yield subject
+            finally:
+                # A server that has gone is told by whoever asked it last.
+                with contextlib.suppress(TargetError):
+                    subject.reset(keys)
         return
     plan, restarts = _plan(wanted)
     with ManagedServer(plan, emit) as server:
