@@ -92,9 +92,10 @@ def clients(log: Log, scenarios: Sequence[str]) -> None:
             log.count(holds=False)
             continue
         log.say(
-            "| client | answer | detected | recovered | wrong | leaked | errors | p50 / p95 / p99: before | fault |"
+            "| client | answer | detected | recovered | wrong | leaked | errors "
+            "| p50 / p95 / p99: before | fault | after |"
         )
-        log.say("|---|---|---|---|---|---|---|---|---|")
+        log.say("|---|---|---|---|---|---|---|---|---|---|")
         for trial in trials:
             log.say(row_of(trial))
         for trial in trials:

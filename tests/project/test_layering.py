@@ -193,7 +193,7 @@ trial.account ← stats faults.report trial.ended trial.evidence trial.observed 
 trial.course ← faults.fault faults.timeline trial.plan
 trial.drawn ← units faults.fault faults.kinds trial.plan trial.scenario
 trial.metrics ← percentiles stats judge.check judge.expression trial.account trial.check trial.ended trial.evidence
-    trial.observed trial.plan
+    trial.observed
 trial.checks ← units faults.kinds faults.report trial.account trial.check trial.ended trial.evidence trial.observed
     trial.plan
 
