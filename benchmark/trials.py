@@ -105,8 +105,10 @@ def clients(log: Log, scenarios: Sequence[str]) -> None:
             is_ours = name == "builtin"
             late = every_scenario.was_late(trial)
             holds = not trial["could_not_run"] and (not is_ours or trial["verdict"] == "pass")
-            if is_ours:
-                log.finding((f"{name}: {trial['verdict']}", holds), late=late)
+            unmet = [f"{each['name']} ({each['found']})" for each in trial["checks"] if each["passed"] is False]
+            told = f"{name}: {trial['verdict']}{' by ' * bool(unmet)}{', '.join(unmet)}"
+            # Verdicts on other people's clients are findings.
+            log.finding((told, holds), late=late)
             log.count(holds=holds, late=late and not trial["could_not_run"])
 
 
