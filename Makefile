@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws lint type bench bench-client bench-proxy simulate gates stills trials fuzz cover clean
+.PHONY: help run build test laws seeds lint type bench bench-client bench-proxy simulate gates stills trials fuzz cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -38,6 +38,10 @@ test: $(BUILT) $(TOOLS)  ## run the whole test suite; installs redis-server and 
 laws: $(BUILT) $(TOOLS)  ## the laws of time at full length, one after another: ten minutes, nightly in CI
 	@scripts/prepare servers
 	$(BIN)/python -m pytest -m law $(ARGS)
+
+seeds: $(BUILT)  ## run the seed bank, tests/regression_seeds.txt: cases that failed once, within seconds
+	@scripts/prepare servers
+	$(BIN)/loadgen seeds test $(ARGS)
 
 lint: $(TOOLS)  ## ruff (rules and layout) and cython-lint; `.venv/bin/ruff format` mends the layout
 	$(BIN)/ruff check
