@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 from loadgen.version import __version__
+
+if TYPE_CHECKING:
+    from loadgen.cli.options import Syntax
 
 GROUPS = {
     "load": {
@@ -185,10 +188,12 @@ def dispatch(verb: str, arguments: list[str], imported: Callable[[], None]) -> i
 
     module = import_module(f"loadgen.cli.verbs.{verb}")
     imported()
+    # The options of some verbs depend on one of them.
+    syntax = module.syntax_of(arguments) if hasattr(module, "syntax_of") else module.SYNTAX
     try:
-        return settled(int(module.run(parse(module.SYNTAX, arguments))))
+        return settled(int(module.run(parse(syntax, arguments))))
     except HelpWanted:
-        return say(help_text(verb, module))
+        return say(help_text(verb, module.__doc__ or "", syntax))
     except ConfigError as error:
         print_error(*(f"loadgen: {problem}" for problem in error.problems))
         return error.exit_code
@@ -209,7 +214,7 @@ def settled(status: int) -> int:
     return status
 
 
-def help_text(verb: str, module: ModuleType) -> str:
+def help_text(verb: str, about: str, syntax: Syntax) -> str:
     """Return a verb's help, with the default of each key."""
     import shutil
 
@@ -217,14 +222,14 @@ def help_text(verb: str, module: ModuleType) -> str:
     from loadgen.cli import flags
     from loadgen.cli.options import help_of
 
-    needs_file = any(each.name == "config" and each.least for each in module.SYNTAX.positionals)
+    needs_file = any(each.name == "config" and each.least for each in syntax.positionals)
 
     def default(key: str) -> str:
         known = config.default(key)
         without = None if needs_file else flags.WITHOUT_FILE.get(key)
         return f"{known}, or {without} without CONFIG" if without is not None and known != without else known
 
-    return help_of(verb, module.__doc__ or "", module.SYNTAX, default, shutil.get_terminal_size((100, 24)).columns)
+    return help_of(verb, about, syntax, default, shutil.get_terminal_size((100, 24)).columns)
 
 
 def say(text: str) -> int:

@@ -3,6 +3,10 @@
 The criteria are in [smoke]. The load is that of CONFIG, without a saturation search; [slo] and [[check]] are printed,
 but not judged.
 With --matrix, every server file that matches the pattern is tested, one after the other.
+
+With --suite kv, no load is put on: the server is asked what it must get right, in seven groups of commands, in seconds.
+Without a server named, redis-server (or valkey-server, or the built-in server) is started. A group that the server does
+not have is counted as skipped. --suite has options of its own: loadgen smoke --suite kv --help.
 """
 
 from __future__ import annotations
@@ -13,11 +17,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loadgen import config, output
-from loadgen.cli import interrupts, session
+from loadgen.cli import interrupts, session, verification
 from loadgen.cli.flags import flags_of
+from loadgen.cli.flags.address import target_of
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
-from loadgen.cli.options.kind import TEXT
-from loadgen.cli.options.load import CONFIG, GROUPS, REFUSED, refused
+from loadgen.cli.options.kind import TEXT, choice, whole
+from loadgen.cli.options.load import CONFIG, GROUPS, REFUSED, TARGET, refused
+from loadgen.cli.options.verification import RESULTS, seeds
+from loadgen.cli.verification import Job, Run
 from loadgen.config import presets
 from loadgen.errors import ConfigError, ExitCode, UsageError
 from loadgen.runner.stop import Stop
@@ -26,12 +33,17 @@ from loadgen.severity import Severity
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.smoke.test import Case, run_all
 from loadgen.target.servers import servers_of
+from loadgen.verify import kinds
+from loadgen.verify.kinds import kv
+from loadgen.verify.subject.named import SUBJECTS
 
 NO_SEARCH = "workload.saturation_search is not acted on: a smoke test puts on the load of [workload] itself"
 
+SUITE = Option(("--suite",), "ask the server what it must get right, and put no load on it", choice(("kv",)))
 
 SYNTAX = Syntax(
     (
+        OptionGroup("answers only", (SUITE,)),
         OptionGroup(
             "many servers",
             (
@@ -54,9 +66,72 @@ SYNTAX = Syntax(
     ),
 )
 
+SUITE_SYNTAX = Syntax(
+    (
+        OptionGroup(
+            "what is verified",
+            (
+                SUITE,
+                Option(("--subject",), f"the server: {SUBJECTS} (default: what is installed)", TEXT, "SERVER"),
+                *TARGET.without("--uri", "--server").options,
+                Option(
+                    ("-f", "--filter"),
+                    "ask these groups only, such as lists,hashes: whole names, or parts of them",
+                    TEXT,
+                    "GROUPS",
+                ),
+            ),
+        ),
+        OptionGroup(
+            "how much",
+            (
+                Option(("--keys",), "number of keys (default: 100)", whole("N", 1, kv.MOST_KEYS)),
+                Option(
+                    ("--iterations",),
+                    "rounds of commands in each group, on drawn keys (default: 1,000)",
+                    whole("N", 1, kv.MOST_ITERATIONS),
+                ),
+            ),
+        ),
+        seeds(1),
+        RESULTS,
+    ),
+)
+
+
+def syntax_of(words: Sequence[str]) -> Syntax:
+    """Return the syntax of a command line: that of a suite where one is named."""
+    return SUITE_SYNTAX if any(word.partition("=")[0] == "--suite" for word in words) else SYNTAX
+
 
 def run(given: Given) -> ExitCode:
     """Test the servers, print the results, and return the gravest exit code. Raises LoadgenError for other failures."""
+    return ask(given) if given.suite is not None else test(given)
+
+
+def ask(given: Given) -> ExitCode:
+    """Run the kv suite."""
+    wanted = kinds.filtered(kv.SUITE, given.filter) if given.filter is not None else kv.SUITE.kinds
+    options = {**verification.options_of(given, kv.SUITE), **subject_of(given)}
+    run = Run(tuple(wanted), range(given.seed, given.seed + given.seeds))
+    return verification.run(given, kv.SUITE.name, [Job(kv.SUITE, options, (run,))])
+
+
+def subject_of(given: Given) -> dict[str, str]:
+    """Return the server that the flags of a load name, as an option of the suite. Raises UsageError."""
+    address = target_of(given, memtier=False).address
+    named = [*filter(None, (given.word("subject"), given.word("embedded"), address.host or address.port))]
+    if len(named) > 1:
+        raise UsageError(f"{' and '.join(each.spelling for each in named)} each name the server: keep one of them.")
+    if address:
+        endpoints = address.endpoint("resp").value
+        assert isinstance(endpoints, list), "an address is one of the configuration's endpoints"
+        return {"subject": str(endpoints[0])}
+    return {"subject": "builtin"} if given.embedded else {}
+
+
+def test(given: Given) -> ExitCode:
+    """Put load on the servers, one after the other."""
     cases, settings = cases_of(given)
     for words in dict.fromkeys(warning.words for case in cases for warning in case.warnings):
         output.remark(f"warning: {words}")

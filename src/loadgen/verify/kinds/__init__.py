@@ -11,12 +11,12 @@ from difflib import get_close_matches
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
-from loadgen.verify.kinds import oracle, properties
+from loadgen.verify.kinds import kv, oracle, properties
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 
 __all__ = ["SUITES", "Emit", "Opened", "Selection", "Suite", "filtered", "selected", "suggestion"]
 
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (properties.SUITE, oracle.SUITE)}
+SUITES: dict[str, Suite] = {suite.name: suite for suite in (kv.SUITE, properties.SUITE, oracle.SUITE)}
 """By name, every suite."""
 
 

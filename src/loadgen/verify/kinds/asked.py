@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from loadgen.protocol import Wire
@@ -23,15 +23,25 @@ Ask = Callable[[Sequence[Step]], list[Reply]]
 def missing(subject: Subject, group: Group) -> frozenset[bytes]:
     """Return the commands of a group, and of the questions on the final state, that a subject does not have.
 
-    A command of RESP is asked with a wrong number of words, so that nothing is carried out. One of memcache is the
-    simplest that is drawn of its row, and answered with a bare ERROR where it is unknown.
+    One of memcache is asked by the simplest that is drawn of its row, and answered with a bare ERROR where it is
+    unknown.
     """
     if subject.wire is Wire.RESP:
-        names = dict.fromkeys((*group.commands, *state.COMMANDS))
-        steps = [Step((name, b"x") if TRANSACTIONS.get(name) == 1 else (name,)) for name in names]
-    else:
-        simplest = {row.name: row.drawn(group.arguments(Tape.of(()))) for row in reversed(group.rows)}
-        steps = [*simplest.values()]
+        return lacking(subject, (*group.commands, *state.COMMANDS))
+    simplest = {row.name: row.drawn(group.arguments(Tape.of(()))) for row in reversed(group.rows)}
+    return _unknown(subject, [*simplest.values()])
+
+
+def lacking(subject: Subject, names: Iterable[bytes]) -> frozenset[bytes]:
+    """Return the commands of RESP that a subject does not have.
+
+    Each is asked with a wrong number of words, so that nothing is carried out.
+    """
+    steps = [Step((name, b"x") if TRANSACTIONS.get(name) == 1 else (name,)) for name in dict.fromkeys(names)]
+    return _unknown(subject, steps)
+
+
+def _unknown(subject: Subject, steps: Sequence[Step]) -> frozenset[bytes]:
     return frozenset(
         step.command[0]
         for step, reply in zip(steps, subject.ask(steps), strict=True)
