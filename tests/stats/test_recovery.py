@@ -25,6 +25,12 @@ def test_the_interval_lies_a_tenth_around_a_quiet_baseline() -> None:
     assert baseline([level(slot) for slot in range(10)]) == Baseline(9000, 2.2 * MS)
 
 
+def test_a_p99_up_to_the_floor_is_inside_of_a_quiet_baseline_and_of_no_other() -> None:
+    quiet, slow = [level(slot) for slot in range(10)], [level(slot, p99_ns=20 * MS) for slot in range(10)]
+    assert baseline(quiet, 10 * MS) == Baseline(9000, 10 * MS)
+    assert baseline(slow, 10 * MS) == baseline(slow)
+
+
 def test_a_noisy_baseline_has_an_interval_of_three_times_its_noise() -> None:
     inside = baseline(noisy(range(200)))
     assert inside is not None

@@ -56,6 +56,19 @@ def test_the_state_of_a_phase_is_that_of_its_last_interval_and_not_their_sum() -
     assert both.of(1).ok == 80
 
 
+def test_a_node_is_back_while_its_p99_is_milliseconds_as_processes_share_cpus() -> None:
+    def slower(took_ns: int) -> Changed:
+        def changed(at_ns: int, observed: Observed) -> Observed:
+            return (
+                replace(observed, nodes={**observed.nodes, 1: counts(40, took_ns)}) if at_ns >= RECOVERY else observed
+            )
+
+        return changed
+
+    assert figures(slower(9 * MS)).recovered_ns == 0
+    assert figures(slower(11 * MS)).recovered_ns is None
+
+
 def test_detection_is_the_breaker_s_opening_where_there_is_one() -> None:
     assert figures().detected_ns == 300 * MS
 

@@ -502,6 +502,26 @@ def test_quick_sees_that_a_node_whose_fault_ended_late_does_not_come_back() -> N
     assert check("breaker", found).passed is False
 
 
+@pytest.mark.parametrize("known", ["failed_dials", "abandoned"])
+def test_a_breaker_may_open_by_failures_that_the_client_kept_from_its_callers(known: str) -> None:
+    changes = (
+        Transition(FAULT + 500 * MS, 1, "closed", "open"),
+        Transition(RECOVERY, 1, "open", "half-open"),
+        Transition(RECOVERY + MS, 1, "half-open", "closed"),
+    )
+
+    def tried_elsewhere(failures: int) -> Evidence:
+        def changed(at_ns: int, observed: Observed) -> Observed:
+            states = {node: state(**{known: failures * (node == 1)}) for node in (1, 2, 3)}
+            shown = changes if at_ns == RECOVERY else ()
+            return replace(with_node(1, counts())(at_ns, observed), states=states, transitions=shown)
+
+        return evidence(changed)
+
+    assert check("breaker", tried_elsewhere(4)).passed is True
+    assert check("breaker", tried_elsewhere(0)).passed is False
+
+
 def test_two_writers_breakers_are_not_held_to_one_chain() -> None:
     both = (Transition(RECOVERY, 1, "half-open", "closed"),)
     assert check("breaker", evidence(at(RECOVERY, transitions=both), writers=2)).passed is True

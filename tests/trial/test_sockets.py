@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import socket
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from loadgen.plan import Endpoint
+from loadgen.trial import caller as caller_module
+from loadgen.trial.caller import Caller
+from loadgen.trial.observed import NodeState
 from loadgen.trial.sockets import open_sockets
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel says it on Linux only")
@@ -41,6 +45,24 @@ def test_sockets_are_counted_by_node_until_they_are_closed(family: socket.Addres
         for connection in mine:
             connection.close()
         assert open_sockets([first, second]) == {1: 0, 2: 0}
+
+
+def test_counting_many_sockets_takes_a_small_part_of_the_callers_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_ns, counted_at_ms = 0, []
+
+    def takes_2_ms(nodes: object) -> dict[int, int]:
+        nonlocal now_ns
+        counted_at_ms.append(now_ns // 1_000_000)
+        now_ns += 2_000_000
+        return {1: 1000}
+
+    monkeypatch.setattr(caller_module, "open_sockets", takes_2_ms)
+    caller = SimpleNamespace(plan=SimpleNamespace(nodes=()), count_ns=0, now=lambda: now_ns)
+    for _ in range(10):
+        states = Caller._with_sockets(caller, {1: NodeState()})  # type: ignore[arg-type]
+        assert (states[1].sockets == 1000) == (counted_at_ms[-1] * 1_000_000 == now_ns - 2_000_000)
+        now_ns += 200_000_000
+    assert counted_at_ms == [0, 802, 1604]
 
 
 def test_a_socket_of_the_server_itself_is_none_of_the_clients() -> None:

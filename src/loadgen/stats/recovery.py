@@ -79,8 +79,11 @@ class Baseline:
         )
 
 
-def baseline(levels: Iterable[Level]) -> Baseline | None:
-    """Return the interval of these samples; None for fewer than LEAST_SAMPLES, or when half of them have no p99."""
+def baseline(levels: Iterable[Level], floor_ns: int = 0) -> Baseline | None:
+    """Return the interval of these samples; None for fewer than LEAST_SAMPLES, or when half of them have no p99.
+
+    A p99 up to `floor_ns` is inside whatever the samples are.
+    """
     known = list(levels)
     p99s_ns = [level.p99_ns for level in known if level.p99_ns is not None]
     if len(known) < LEAST_SAMPLES or 2 * len(p99s_ns) <= len(known):
@@ -88,7 +91,7 @@ def baseline(levels: Iterable[Level]) -> Baseline | None:
     rates = [level.rate_per_s for level in known]
     return Baseline(
         least_per_s=min(statistics.median(rates) - _distance(rates), -_ninth_tenth([-rate for rate in rates])),
-        most_p99_ns=max(statistics.median(p99s_ns) + _distance(p99s_ns), _ninth_tenth(p99s_ns)),
+        most_p99_ns=max(statistics.median(p99s_ns) + _distance(p99s_ns), _ninth_tenth(p99s_ns), floor_ns),
         most_failed=max(_ninth_tenth([level.failed_share for level in known]), MOST_FAILED),
     )
 

@@ -17,7 +17,7 @@ from loadgen.stats.recovery import Baseline, Level, back_at, baseline
 from loadgen.trial.ended import NodeFigures
 from loadgen.trial.evidence import NOWHERE, Closed, Evidence, faulted_nodes, spells_of, then
 from loadgen.trial.observed import Counts, Observed, p99_ns
-from loadgen.trial.plan import TrialPlan
+from loadgen.trial.plan import P99_FLOOR_NS, TrialPlan
 
 
 class Account:
@@ -98,7 +98,8 @@ class Account:
         return None if back_ns is None else back_ns - ended_ns
 
     def _baseline(self, node: int) -> Baseline | None:
-        return baseline(level_of(o, node) for phase, o in self._intervals if phase == "baseline")
+        levels = (level_of(o, node) for phase, o in self._intervals if phase == "baseline")
+        return baseline(levels, P99_FLOOR_NS)
 
 
 def counts_of(observed: Observed, node: int) -> Counts:

@@ -65,6 +65,10 @@ SETTLE_NS = NS_PER_S
 
 SETTLE_POLL_S = 0.02
 
+COUNTING_SHARE = 400
+"""A count of the sockets, in which no caller goes on, takes this part of the time at most: a thousand sockets take
+milliseconds, and are not counted in each interval."""
+
 READER = "loadgen statistics"
 """The name of the thread that reads the statistics of a client of threads."""
 
@@ -91,6 +95,7 @@ class Caller:
         self.reading: asyncio.Future[dict[int, NodeState]] | None = None
         """The reading of the client's statistics that is under way in a thread."""
         self.asked_ns = 0
+        self.count_ns = 0
         self.waits = Waits()
         self.reader = ThreadPoolExecutor(1, READER)
         self.others: set[object] = set()
@@ -255,9 +260,10 @@ class Caller:
         return states, unread_ns
 
     def _with_sockets(self, states: dict[int, NodeState]) -> dict[int, NodeState]:
-        sockets = open_sockets(self.plan.nodes)
-        if sockets is None:
+        begun_ns = self.now()
+        if begun_ns < self.count_ns or (sockets := open_sockets(self.plan.nodes)) is None:
             return states
+        self.count_ns = begun_ns + COUNTING_SHARE * (self.now() - begun_ns)
         return {node: replace(states.get(node, NodeState()), sockets=count) for node, count in sockets.items()}
 
     def _of_client(self) -> list[Any]:
@@ -276,6 +282,7 @@ class Caller:
         await self.driver.drain(self.now() + self.plan.timeout_ns + self.plan.tolerance_ns + DRAIN_NS)
         unfinished = len(self.book.under_way)
         states, unread_ns = await self._states()
+        self.count_ns = 0
         rest = self._as_report(self._observed(states, unread_ns))
         await self.driver.cancel()
         close_ns, close_error = await self.driver.close()

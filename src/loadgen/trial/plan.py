@@ -19,6 +19,10 @@ OPERATIONS = ("get", "set", "delete", "increment", "get_many")
 TOLERANCE_NS = 100_000_000
 """The time after its deadline at which an operation is overdue: the client has to notice the deadline."""
 
+P99_FLOOR_NS = 10_000_000
+"""A p99 up to this length is never a failure: caller, proxy and server share CPUs, and each may wait for the turns of
+the others, which are milliseconds long."""
+
 
 @dataclass(frozen=True, slots=True)
 class ClientPlan:

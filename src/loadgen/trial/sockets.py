@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
@@ -31,23 +31,25 @@ def open_sockets(nodes: Sequence[Endpoint]) -> dict[int, int] | None:
         return None
     numbers = {(ip_address(node.address), node.port): number for number, node in enumerate(nodes, 1)}
     counts = dict.fromkeys(numbers.values(), 0)
-    for host, port in _peers():
-        number = numbers.get((ip_address(host), port))
+    for (host, port), sockets in Counter(_peers()).items():
+        number = numbers.get((ip_address(host.removeprefix("::ffff:").partition("%")[0]), port))
         if number is not None:
-            counts[number] += 1
+            counts[number] += sockets
     return counts
 
 
 def _peers() -> Iterator[tuple[str, int]]:
-    """Yield the address and port of the peer of each open TCP socket."""
+    """Yield the address and port of the peer of each open TCP socket.
+
+    The callers wait meanwhile, so that a thousand sockets must not take long.
+    """
     for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - each 200 ms
-        # A descriptor may be closed, and another one opened under its number, at any moment: hence the copy.
+        # Descriptors that are no sockets, no TCP sockets or not connected are errors, as are those closed meanwhile.
         with contextlib.suppress(OSError):
-            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
-                continue
-            with socket.socket(fileno=os.dup(int(name))) as copy:
-                if copy.family not in (socket.AF_INET, socket.AF_INET6) or copy.type != socket.SOCK_STREAM:
-                    continue
-                if copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in (_ESTABLISHED, _CLOSE_WAIT):
-                    peer = copy.getpeername()
-                    yield peer[0].removeprefix("::ffff:").partition("%")[0], peer[1]
+            # The family gives the room for an address only: that of IPv6 is the larger one.
+            borrowed = socket.SocketType(socket.AF_INET6, socket.SOCK_STREAM, 0, int(name))
+            try:
+                if borrowed.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in (_ESTABLISHED, _CLOSE_WAIT):
+                    yield borrowed.getpeername()[:2]
+            finally:
+                borrowed.detach()

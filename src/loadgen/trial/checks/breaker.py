@@ -49,14 +49,18 @@ def breaker_legal(evidence: Evidence) -> Check:
 def _unfounded(evidence: Evidence, exposed: set[int]) -> str:
     """Return what the callers' own counts say against the breakers that the client exposes; empty for nothing.
 
-    Failures of operations on several nodes may be those of any node.
+    Failures of operations on several nodes may be those of any node. A client that tries again elsewhere (failover) or
+    anew shows its callers none: dials that failed and connections that were given up, by its own counts, count too.
     """
     opened = {change.node for change in evidence.transitions if change.after == "open"}
     failures: Counter[int] = Counter()
     for node in sorted({NOWHERE, *exposed, *opened}):
         errors = sum((Counter(o.of(node).errors) for _, o in evidence.intervals), Counter[str]())
         refused = errors.pop("breaker_open", 0)
-        failures[node] = errors.total()
+        own = [state for _, o in evidence.intervals if (state := o.states.get(node)) is not None]
+        failures[node] = errors.total() + max(
+            ((each.failed_dials or 0) + (each.abandoned or 0) for each in own), default=0
+        )
         if refused and node != NOWHERE and node not in opened:
             return f"node {node}: operations that its breaker refused: {refused:,}, and the breaker never opened"
     for node in sorted(opened):

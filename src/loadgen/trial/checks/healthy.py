@@ -8,11 +8,8 @@ from loadgen.trial.check import Check
 from loadgen.trial.checks import lateness
 from loadgen.trial.evidence import AFTER, Evidence
 from loadgen.trial.observed import Counts, Observed, p99_ns
-from loadgen.units import NS_PER_MS, NS_PER_S, percent, span
-
-P99_FLOOR_NS = 10 * NS_PER_MS
-"""A p99 of a healthy node up to this length is never a failure: caller, proxy and server share CPUs, and each may wait
-for the turns of the others, which are milliseconds long."""
+from loadgen.trial.plan import P99_FLOOR_NS
+from loadgen.units import NS_PER_S, percent, span
 
 
 def healthy_nodes(evidence: Evidence) -> Check | None:
