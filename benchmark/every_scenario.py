@@ -17,8 +17,8 @@ from loadgen.config import catalogue
 BRIEF = (*phases(settle="1s", baseline="2s", recovery="8s"), "--set", "limits.recovery=7s")
 
 FAULT_S = {"stalled-connections": 6}
-"""The length of the fault phase by how a scenario's name begins, where 2 s are too few: a small share of the connections
-stalls, and some thirty have to be opened."""
+"""The length of the fault phase, by how a scenario's name begins, where 2 s are too few: a small share of connections
+stalls, so that some thirty have to be opened."""
 
 NEVER_SENT = ("refused", "breaker_open", "pool_exhausted")
 """Errors of operations that reached no server."""
