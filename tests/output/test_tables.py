@@ -19,7 +19,7 @@ from loadgen.events import Ending, Event, PhaseBegan, Result
 from loadgen.output.formats.clean import Clean
 from loadgen.output.formats.csv import Csv
 from loadgen.output.formats.document import Document
-from loadgen.output.formats.format import OF_CAMPAIGNS, OF_COMPARISONS, OF_RESULTS, OF_TESTS, Format
+from loadgen.output.formats.format import OF_CAMPAIGNS, OF_COMPARISONS, OF_RESULTS, OF_STRESS, OF_TESTS, Format
 from loadgen.output.formats.json import Json
 from loadgen.output.formats.markdown import Markdown
 from loadgen.output.formats.progress.bar import Bar
@@ -89,7 +89,7 @@ def test_every_event_is_rendered_or_named_as_left_out(format: str, events: set[t
 
 
 def test_every_event_is_on_the_dashboard_or_is_of_a_verb_without_one(events: set[type[Event]]) -> None:
-    assert Model(0.0).kinds | OF_TESTS | OF_COMPARISONS | OF_CAMPAIGNS == events
+    assert Model(0.0).kinds | OF_TESTS | OF_COMPARISONS | OF_CAMPAIGNS | OF_STRESS == events
 
 
 def test_every_format_is_asked(events: set[type[Event]]) -> None:

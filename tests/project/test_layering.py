@@ -217,6 +217,10 @@ verify.subject ← protocol errors escape plan server_plan events faults.disk fa
 verify.kinds ← protocol errors escape events verify.tape verify.case verify.reply verify.step verify.model
     verify.grammar verify.comparison verify.compatibility verify.subject
 verify.bank ← errors escape verify.tape verify.kinds
+verify.stress.shape ←
+verify.stress.ended ← units severity reason events verify.case verify.stress.shape
+verify.stress.stress ← errors reason signs plan events judge.judging host target.talk target runner version
+    verify.stress.shape verify.stress.ended
 
 # The memcache client: state machines without clock and socket, but for the shell (`client._shell`).
 client.errors ←
@@ -268,12 +272,15 @@ record.write ← units percentiles escape severity reason signs usage snapshot s
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
     faults.fault faults.report trial.check trial.ended trial.observed trial.plan verify.case verify.ended
     verify.compatibility
+    verify.stress.ended
 record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
     events stats judge.check judge.judging compare.shape compare.settings compare.candidate compare.round
     compare.answers smoke.check smoke.ended record.schema faults.fault faults.report trial.check trial.ended
     trial.observed trial.plan verify.case verify.ended
+    verify.stress.ended verify.stress.shape
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
     trial.ended verify.ended
+    verify.stress.ended
 
 # Events to text.
 output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.check
@@ -281,11 +288,13 @@ output.words ← units percentiles phase escape usage snapshot slo overload plan
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
     faults.kinds faults.report trial.check trial.ended trial.observed trial.plan trial.evidence verify.case verify.ended
     verify.compatibility
+    verify.stress.ended
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.answers output.words output.paper
 output.formats ← units percentiles phase escape severity usage slo plan events stats judge.check judge.verdict
     compare.metric compare.candidate compare.round compare.answers history smoke.check smoke.ended record
     output.words output.paper output.pictures trial.check trial.ended trial.observed verify.case verify.ended version
+    verify.stress.ended
 output.reports ← severity judge.check escape events stats compare.answers output.words output.paper output.formats
     units trial.check trial.ended verify.case verify.ended
 output.tui ← lazy units escape phase percentiles severity snapshot overload events stats engine._histogram faults.kinds
@@ -308,11 +317,13 @@ cli ← errors escape severity reason server_plan usage plan events stats judge.
     selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables config
     output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
     trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.ended verify.campaign
+    signs
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
     faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
     verify.campaign verify.bank verify.subject
+    plan verify.stress.ended verify.stress.shape verify.stress.stress
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry

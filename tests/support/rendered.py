@@ -10,13 +10,14 @@ from constructed_comparisons import COMPARISONS, GATES
 from constructed_events import RUNS
 from constructed_searches import SEARCHES
 from constructed_smokes import SMOKES, matrix
+from constructed_stress import STRESSES
 from constructed_trials import TRIALS
 
 from loadgen.events import Event
 from loadgen.output import Output, create
 
 PEOPLE = ("clean", "verbose", "quiet")
-ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | CAMPAIGNS
+ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | CAMPAIGNS | STRESSES
 
 
 def text(format: str, run: str, color: str = "auto") -> str:

@@ -27,6 +27,7 @@ GROUPS = {
     "verify": {
         "properties": "hold a server's replies to drawn commands against a model",
         "oracle": "ask two servers the same, and report where they differ",
+        "stress": "put many connections on few keys, and print one table",
         "replay": "run one case again, from its seed or its artifact",
         "seeds": "keep the seeds of failures, and run them again",
     },

@@ -27,6 +27,7 @@ from loadgen.runner.stop import Stop
 from loadgen.selftest import reach
 from loadgen.server_plan import HOST, builtin
 from loadgen.severity import Severity
+from loadgen.signs import Ceiling
 from loadgen.stats.search import SearchSettings
 from loadgen.target.talk.identity import identify
 from loadgen.usage import WatchedServer
@@ -76,8 +77,6 @@ class Session:
         return Severity.gravest(found).code
 
     def measure_one(self, plan: Plan) -> Result:
-        test = reach.kept(__version__)
-        ceiling = test.ceiling(plan, usable_cpus()) if test is not None else None
         self.announce(plan)
         stop = Stop()
         run = Run(
@@ -85,7 +84,7 @@ class Session:
             self.emit,
             judging=self.judging,
             embedded=self.embedded,
-            ceiling=ceiling,
+            ceiling=ceiling_of(plan),
             server=self.server,
             operator=self.operator,
             notes=self.notes,
@@ -158,6 +157,12 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         yield Session(settings, plans, given.embedded, up.server, up.operator, up.notes, outputs, identity)
 
 
+def ceiling_of(plan: Plan) -> Ceiling | None:
+    """Return the ceiling of such a load by this host's self-test; None without one."""
+    test = reach.kept(__version__)
+    return test.ceiling(plan, usable_cpus()) if test is not None else None
+
+
 def header(
     settings: config.Config, plan: Plan, sought: SearchSettings | None, *, embedded: bool = False, identity: str = ""
 ) -> Configured:
@@ -184,6 +189,15 @@ def refuse_faults(settings: config.Config, verb: str) -> None:
 
 def check_target(given: Given, flags: Flags, matrix: str | None = None) -> None:
     """Raise UsageError when the flags name no server, or more than one."""
+    named = refuse_several_servers(given, flags, matrix)
+    if given.config is None and not (named or given.set or flags):
+        raise UsageError(
+            "name a server by -h and -p, a CONFIG file or a preset, or --embedded for the built-in server."
+        )
+
+
+def refuse_several_servers(given: Given, flags: Flags, matrix: str | None = None) -> bool:
+    """Raise UsageError when the flags name more than one server; return True when they name one."""
     host, port = flags.target.address.host, flags.target.address.port
     address = host or port
     named = [
@@ -194,10 +208,7 @@ def check_target(given: Given, flags: Flags, matrix: str | None = None) -> None:
     ]
     if len(named) > 1:
         raise UsageError(f"{' and '.join(named)} each name the server: keep one of them.")
-    if given.config is None and not (named or given.set or flags):
-        raise UsageError(
-            "name a server by -h and -p, a CONFIG file or a preset, or --embedded for the built-in server."
-        )
+    return bool(named)
 
 
 def settings_of(given: Given, flags: Flags, server: Path | None = None) -> config.Config:

@@ -4,6 +4,7 @@ Of a run: `config`, a `phase` as each begins, a `sample` per interval, `result`.
 `saturation`. Of a smoke test: `smoke`. Of a comparison: a `round` per round, then `comparison` or `noise`.
 Of a trial: `trial-began`, a `trial-phase` as each begins, a `trial-sample` per interval, a `fault` as one begins or
 ends, and `trial`. Of a campaign: `campaign-began`, a `case` as each ends, a `failure` as each is found, and `campaign`.
+Of a stress test: `stress-began`, a `stress-load` as each load ends, after the load's own records, and `stress`.
 `docs/RESULTS.md` has the meaning of each field, `schema` the values that it may hold.
 """
 
@@ -32,10 +33,11 @@ from loadgen.events import (
 )
 from loadgen.phase import Phase
 from loadgen.record.read import Reading, Record
-from loadgen.record.write import campaign, comparison, run, search, smoke, trial
+from loadgen.record.write import campaign, comparison, run, search, smoke, stress, trial
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
+from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 
 MOST_EXACT = 2**53 - 1
 """The largest integer up to which doubles, the numbers of JavaScript and jq, hold every integer exactly."""
@@ -50,6 +52,7 @@ __all__ = [
     "to_document",
     "to_line",
     "to_record",
+    "to_stress_document",
 ]
 
 
@@ -72,6 +75,11 @@ def to_document(parts: Mapping[str, Any], ended: Iterable[TrialEnded]) -> bytes:
 def to_campaign_document(ended: CampaignEnded) -> bytes:
     """Return a campaign as one JSON document: `metadata`, `summary`, `results`, `failed_seeds` and `failures`."""
     return _document(campaign.document(ended))
+
+
+def to_stress_document(ended: StressEnded) -> bytes:
+    """Return a stress test as one JSON document: `metadata`, `summary`, `results` and `failed_seeds`."""
+    return _document(stress.document(ended))
 
 
 def _document(document: Mapping[str, Any]) -> bytes:
@@ -128,6 +136,9 @@ RECORDS: Mapping[type[Event], Callable[[Any], dict[str, Any]]] = {
     CaseEnded: campaign.case,
     FailureFound: campaign.failure,
     CampaignEnded: campaign.ended,
+    StressBegan: stress.began,
+    Stressed: stress.load,
+    StressEnded: stress.ended,
 }
 """By kind of event, the function that makes its record."""
 

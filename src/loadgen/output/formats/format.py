@@ -28,6 +28,7 @@ from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
+from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 
 Kind = TypeVar("Kind", bound=Event)
 
@@ -41,7 +42,8 @@ OF_COMPARISONS: Kinds = frozenset({ContestBegan, RoundEnded, Compared, NoiseFoun
 OF_TRIALS: Kinds = frozenset({ChaosBegan, TrialBegan, TrialPhaseBegan, TrialSample, TrialEnded, ChaosEnded})
 OF_FAULTS: Kinds = frozenset({FaultBegan, FaultEnded})
 OF_CAMPAIGNS: Kinds = frozenset({CampaignBegan, CaseEnded, FailureFound, CampaignEnded})
-OF_RESULTS = OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS | OF_TRIALS | OF_FAULTS | OF_CAMPAIGNS
+OF_STRESS: Kinds = frozenset({StressBegan, Stressed, StressEnded})
+OF_RESULTS = OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS | OF_TRIALS | OF_FAULTS | OF_CAMPAIGNS | OF_STRESS
 """All kinds of events but Progress."""
 
 
@@ -66,7 +68,7 @@ class Format:
     silent: ClassVar[Kinds]
     """The kinds of events that the format does not show."""
     logs_tests: ClassVar[bool] = False
-    """True when the load of a single smoke test is shown before the test's answer."""
+    """True when the load of a single smoke test, or each of a stress test, is shown before the answer."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -75,6 +77,8 @@ class Format:
     def emit(self, event: Event) -> None:
         if isinstance(event, SmokeBegan):
             self._hides_loads = event.matrix or not self.logs_tests
+        if isinstance(event, StressBegan):
+            self._hides_loads = not self.logs_tests
         kind = type(event)
         if kind not in self.silent and not (self._hides_loads and kind in OF_LOADS):
             self.table[kind](event)

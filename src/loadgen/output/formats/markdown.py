@@ -1,4 +1,6 @@
-"""`--format markdown` of trials: the answer of all as a table, and each with its checks and figures; and of campaigns.
+"""`--format markdown` of trials: the answer of all as a table, and each with its checks and figures.
+
+Campaigns and stress tests have documents of their own.
 
 Words from outside are escaped, so that they cannot break a table or become links or images.
 """
@@ -9,12 +11,13 @@ from collections.abc import Sequence
 
 from loadgen import escape
 from loadgen.events import Progress
-from loadgen.output.formats import campaign_markdown
+from loadgen.output.formats import campaign_markdown, stress_markdown
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import trials
 from loadgen.trial.ended import ChaosEnded, TrialEnded
 from loadgen.verify.ended import CampaignEnded
+from loadgen.verify.stress.ended import StressEnded
 
 _LONGEST = 1000
 
@@ -22,15 +25,16 @@ _FIGURES = ("phase", "node", "ok/s", "success", "failure", "p50", "p95", "p99", 
 
 
 class Markdown(Format):
-    """The document, when all trials have ended, or a campaign has."""
+    """The document, when all trials have ended, or a campaign or a stress test has."""
 
-    silent = OF_RESULTS - {ChaosEnded, CampaignEnded} | {Progress}
+    silent = OF_RESULTS - {ChaosEnded, CampaignEnded, StressEnded} | {Progress}
 
     def __init__(self, sink: Sink) -> None:
         super().__init__(
             {
                 **on(ChaosEnded, lambda event: sink.write(document(event.trials))),
                 **on(CampaignEnded, lambda event: sink.write(campaign_markdown.document(event))),
+                **on(StressEnded, lambda event: sink.write(stress_markdown.document(event))),
             }
         )
 

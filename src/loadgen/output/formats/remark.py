@@ -5,18 +5,19 @@ from __future__ import annotations
 from loadgen.events import Progress, Result, SearchEnded
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import remark
-from loadgen.output.words import campaigns, checks, slo, trials
+from loadgen.output.words import campaigns, checks, slo, stress, trials
 from loadgen.severity import Severity
 from loadgen.slo import Attainment
 from loadgen.smoke.ended import SmokeEnded
 from loadgen.trial.ended import TrialEnded
 from loadgen.verify.ended import CampaignEnded
+from loadgen.verify.stress.ended import StressEnded
 
 
 class Remark(Format):
     """A line for an ending that is not good. An interrupted ending gets none, as the user interrupted it."""
 
-    silent = OF_RESULTS - {Result, SearchEnded, SmokeEnded, TrialEnded, CampaignEnded} | {Progress}
+    silent = OF_RESULTS - {Result, SearchEnded, SmokeEnded, TrialEnded, CampaignEnded, StressEnded} | {Progress}
 
     def __init__(self) -> None:
         super().__init__(
@@ -26,6 +27,7 @@ class Remark(Format):
                 **on(SmokeEnded, _smoke),
                 **on(TrialEnded, _trial),
                 **on(CampaignEnded, _campaign),
+                **on(StressEnded, _stress),
             }
         )
 
@@ -83,6 +85,15 @@ def _campaign(event: CampaignEnded) -> None:
     failures = (f"{campaigns.invariant(each)}: {campaigns.replay(each)}" for each in event.failures)
     said = [*campaigns.reasons(event), *failures, *campaigns.unjudged(event)]
     _print(": ".join([f"{event.suite}: {campaigns.verdict(event)}", *said[:1]]))
+
+
+def _stress(event: StressEnded) -> None:
+    """Print the first load that did not pass, with its first reason."""
+    if event.severity in (Severity.GOOD, Severity.INTERRUPTED):
+        return
+    others = (row for row in event.rows if row.severity is not Severity.GOOD)
+    said = [*stress.why(event), *(f"{stress.name(row)}: {stress.reasons(row)[0]}" for row in others)]
+    _print(": ".join([f"stress: {stress.verdict(event)}", *said[:1]]))
 
 
 def _print(words: str) -> None:

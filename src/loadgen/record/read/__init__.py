@@ -12,11 +12,12 @@ from typing import Any
 
 from loadgen.events import Event, Result, StepTaken
 from loadgen.plan import Plan
-from loadgen.record.read import campaign, judged, run, search, trial
+from loadgen.record.read import campaign, judged, run, search, stress, trial
 from loadgen.record.read.fields import Fields
 from loadgen.smoke.ended import SmokeBegan
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialEnded
 from loadgen.verify.ended import CaseEnded
+from loadgen.verify.stress.ended import Stressed
 
 Record = Mapping[str, Any]
 
@@ -32,6 +33,8 @@ class Reading:
         self._steps: list[StepTaken] = []
         self._cases: list[CaseEnded] = []
         """The cases of the campaign whose end has not come yet."""
+        self._rows: list[Stressed] = []
+        """The loads of the stress test whose end has not come yet."""
         self._gate = False
         """True when a gate's answer is among the records."""
 
@@ -98,8 +101,18 @@ class Reading:
             case "campaign-began":
                 self._cases = []
                 return campaign.event(record, ())
+            case "stress-began" | "stress-load" | "stress":
+                return self._stress(record)
             case _:
                 return trial.event(record) or self._campaign(record)
+
+    def _stress(self, record: Fields) -> Event | None:
+        if record.name == "stress-began":
+            self._rows = []
+        event = stress.event(record, self._result, self._rows)
+        if isinstance(event, Stressed):
+            self._rows.append(event)
+        return event
 
     def _campaign(self, record: Fields) -> Event | None:
         event = campaign.event(record, self._cases)

@@ -16,6 +16,7 @@ from loadgen.record.schema.result import OUTAGE, RESULT, SERVER, SIGNS, WORKER_S
 from loadgen.record.schema.search import SATURATION, STEP
 from loadgen.record.schema.shape import Schema
 from loadgen.record.schema.smoke import SMOKE
+from loadgen.record.schema.stress import STRESS, STRESS_BEGAN, STRESS_LOAD, STRESS_SUMMARY
 from loadgen.record.schema.trial import (
     COUNTED,
     FAULT,
@@ -55,6 +56,9 @@ TABLES = {
     "case": (CASE,),
     "failure": (FAILURE,),
     "campaign": (CAMPAIGN, METADATA, SUMMARY),
+    "stress-began": (STRESS_BEGAN,),
+    "stress-load": (STRESS_LOAD,),
+    "stress": (STRESS, STRESS_SUMMARY),
 }
 """By heading, the tables of a section of `docs/RESULTS.md`."""
 
@@ -83,6 +87,9 @@ RECORD: Schema = {
             CASE,
             FAILURE,
             CAMPAIGN,
+            STRESS_BEGAN,
+            STRESS_LOAD,
+            STRESS,
         )
     ],
 }

@@ -21,6 +21,7 @@ from loadgen.output.formats.clean.comparison import Comparison
 from loadgen.output.formats.clean.run import Run
 from loadgen.output.formats.clean.search import Search
 from loadgen.output.formats.clean.smoke import Smoke
+from loadgen.output.formats.clean.stress import Stress
 from loadgen.output.formats.clean.trial import Trial
 from loadgen.output.formats.format import Laid, on
 from loadgen.output.paper.color import Paint
@@ -29,6 +30,7 @@ from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
+from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 
 
 class Clean(Laid):
@@ -39,7 +41,7 @@ class Clean(Laid):
     def __init__(self, sink: Sink, paint: Paint) -> None:
         page = Page(sink, paint)
         run, search, smoke, comparison = Run(page), Search(page), Smoke(page), Comparison(page)
-        trial, campaign = Trial(page), Campaign(page)
+        trial, campaign, stress = Trial(page), Campaign(page), Stress(page)
         super().__init__(
             sink,
             {
@@ -67,5 +69,8 @@ class Clean(Laid):
                 **on(CampaignBegan, campaign.began),
                 **on(FailureFound, campaign.failure),
                 **on(CampaignEnded, campaign.ended),
+                **on(StressBegan, stress.began),
+                **on(Stressed, stress.row),
+                **on(StressEnded, stress.ended),
             },
         )

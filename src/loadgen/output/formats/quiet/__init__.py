@@ -7,12 +7,13 @@ from collections.abc import Callable
 from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
-from loadgen.output.formats.format import OF_CAMPAIGNS, OF_FAULTS, OF_TRIALS, Format, Kind, on
-from loadgen.output.formats.quiet import campaign, comparison, run, search, smoke, trial
+from loadgen.output.formats.format import OF_CAMPAIGNS, OF_FAULTS, OF_STRESS, OF_TRIALS, Format, Kind, on
+from loadgen.output.formats.quiet import campaign, comparison, run, search, smoke, stress, trial
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import TrialEnded
 from loadgen.verify.ended import CampaignEnded
+from loadgen.verify.stress.ended import StressEnded
 
 
 class Quiet(Format):
@@ -25,6 +26,7 @@ class Quiet(Format):
         | OF_FAULTS
         | (OF_TRIALS - {TrialEnded})
         | (OF_CAMPAIGNS - {CampaignEnded})
+        | (OF_STRESS - {StressEnded})
     )
 
     def __init__(self, sink: Sink) -> None:
@@ -40,5 +42,6 @@ class Quiet(Format):
                 **on(NoiseFound, written(comparison.noise)),
                 **on(TrialEnded, written(trial.ended)),
                 **on(CampaignEnded, written(campaign.ended)),
+                **on(StressEnded, written(stress.ended)),
             }
         )

@@ -26,12 +26,14 @@ from loadgen.output.formats.verbose.comparison import Comparison
 from loadgen.output.formats.verbose.run import Run
 from loadgen.output.formats.verbose.search import Search
 from loadgen.output.formats.verbose.smoke import Smoke
+from loadgen.output.formats.verbose.stress import Stress
 from loadgen.output.formats.verbose.trial import Trial
 from loadgen.output.paper.log import Log
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
+from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 
 
 class Verbose(Laid):
@@ -44,7 +46,7 @@ class Verbose(Laid):
         log, explained = Log(sink), set[str]()
         # Run and Smoke share `explained`, so that each sign beside percentiles is explained once.
         run, search, smoke, comparison = Run(log, explained), Search(log), Smoke(log, explained), Comparison(log)
-        trial, campaign = Trial(log), Campaign(log)
+        trial, campaign, stress = Trial(log), Campaign(log), Stress(log)
         super().__init__(
             sink,
             {
@@ -70,5 +72,8 @@ class Verbose(Laid):
                 **on(CaseEnded, campaign.case),
                 **on(FailureFound, campaign.failure),
                 **on(CampaignEnded, campaign.ended),
+                **on(StressBegan, stress.began),
+                **on(Stressed, stress.row),
+                **on(StressEnded, stress.ended),
             },
         )
