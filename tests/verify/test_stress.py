@@ -152,6 +152,7 @@ def test_a_password_is_not_repeated() -> None:
         (["--scenario", "keys", "-c", "1"], "--scenario has its own shapes: leave out -c."),
         (["-c", "10,x"], '-c: "x" is not a count'),
         (["-c", "0"], "-c"),
+        (["-d", "10s"], "-d"),
         (["--embedded", "-p", "1"], "--embedded and -p each name the server"),
         (["--protocol", "ping"], "ping has no keys to contend for"),
         (["--set", "workload.saturation_search={}"], "workload.saturation_search"),

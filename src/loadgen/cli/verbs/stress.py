@@ -16,7 +16,7 @@ from dataclasses import replace
 from loadgen import config, output
 from loadgen.cli import interrupts, session, verification
 from loadgen.cli.flags import Flags, flags_of
-from loadgen.cli.options import Given, Option, OptionGroup, Syntax, Word
+from loadgen.cli.options import Given, Option, OptionGroup, Syntax, Word, tells
 from loadgen.cli.options.kind import SIZE, ValueKind, choice
 from loadgen.cli.options.load import ANY_KEY, CONFIG, CONVERSATION, GENERATOR, LOAD, TARGET
 from loadgen.cli.options.verification import RESULTS
@@ -72,7 +72,7 @@ SYNTAX = Syntax(
                 Option(("-k", "--keys"), "keys, which all connections share, such as 10 or 1k,100k,1m (default: "
                        "100,000)", several("N[,N]", parse_count)),
                 Option(("-d", "--value-size"), "bytes in a value, such as 1kb or 1kb,10kb,100kb (default: 1,024)",
-                       several("SIZE[,SIZE]", parse_size)),
+                       several("SIZE[,SIZE]", parse_size), betrays=tells.of_duration),
                 Option(("--distribution",), "popularity of keys: uniform, or zipf (few keys far more than the rest)",
                        choice(("uniform", "zipf")), key="workload.keyspace.distribution"),
                 Option(("--scenario",), "loads that belong together, instead of -c, -k and --value-size",
