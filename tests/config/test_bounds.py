@@ -36,7 +36,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
 def test_what_no_configuration_is_as_large_as_is_refused_in_one_sentence(tmp_path: Path, text: str) -> None:
     [problem] = problems(tmp_path, text)
     assert problem.startswith(": has ")
-    assert problem.endswith("a configuration has 2,048 at most")
+    assert problem.endswith("it may have 2,048 at most")
 
 
 def test_of_very_many_problems_the_first_are_told_and_the_rest_counted(tmp_path: Path) -> None:

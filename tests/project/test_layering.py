@@ -257,7 +257,7 @@ trial.trial ← units errors severity reason plan events target.talk runner faul
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.check judge.verdict compare.metric
     compare.settings smoke.limits faults.kinds host
-config.document ← errors secret config.tables
+config.document ← units errors secret config.tables
 config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.limits
     faults.fault faults.kinds config.tables
 config ← units lazy protocol errors escape plan judge.check judge.run_metrics

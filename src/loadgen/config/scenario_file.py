@@ -5,15 +5,15 @@ A scenario is no configuration: it describes no server and no load engine. Its t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
 from loadgen.config.document.problem import problems_in
+from loadgen.config.document.reading import BY_SET, Reading, Rows, as_number, as_text, one_of, within
 from loadgen.config.document.toml_file import TomlFile, parsed, text_of
 from loadgen.config.document.toml_text import toml_value
 from loadgen.config.loader import parse_override
@@ -21,9 +21,7 @@ from loadgen.config.tables.check import CheckTable, checks
 from loadgen.config.tables.fault import FaultTable
 from loadgen.config.tables.table import Path as KeyPath
 from loadgen.config.tables.table import Table
-from loadgen.config.tables.tree import dotted
 from loadgen.config.told.faults import faults
-from loadgen.errors import ConfigError
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS
 from loadgen.judge.check import Check, mistakes
@@ -31,9 +29,7 @@ from loadgen.trial.metrics import vocabulary
 from loadgen.trial.observed import ERRORS
 from loadgen.trial.plan import Limits
 from loadgen.trial.scenario import Scenario
-from loadgen.units import parse_count, parse_duration, parse_rate, shown
-
-Read = Callable[[Any], Any]
+from loadgen.units import parse_duration, parse_rate, shown
 
 PROTOCOLS = ("memcache", "resp", "any")
 MOST_NODES = 16
@@ -42,41 +38,8 @@ MOST_NODES = 16
 MOST_CALLERS = 10_000
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"must be text in quotes, not {shown(value)}")
-    return value
-
-
-def _one_of(names: Sequence[str]) -> Read:
-    def read(value: object) -> str:
-        if value in names:
-            return str(value)
-        near = get_close_matches(str(value).lower()[:40], names, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"must be one of {', '.join(names)}, not {shown(value)}{hint}")
-
-    return read
-
-
-def _within(least: int, most: int) -> Read:
-    def read(value: object) -> int:
-        count = parse_count(_number(value))
-        if not least <= count <= most:
-            raise ValueError(f"must be from {least:,} to {most:,}, not {shown(value)}")
-        return count
-
-    return read
-
-
-def _number(value: object) -> str | int | float:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError(f"must be a number, or text in quotes, not {shown(value)}")
-    return value
-
-
 def _duration(value: object) -> int:
-    return parse_duration(_number(value))
+    return parse_duration(as_number(value))
 
 
 def _some_time(value: object) -> int:
@@ -86,11 +49,11 @@ def _some_time(value: object) -> int:
 
 
 def _rate(value: object) -> float:
-    return parse_rate(_number(value))
+    return parse_rate(as_number(value))
 
 
 def _share(value: object) -> float:
-    written = _number(value)
+    written = as_number(value)
     number, per = (written[:-1], 100) if isinstance(written, str) and written.endswith("%") else (written, 1)
     try:
         share = float(number) / per
@@ -104,57 +67,52 @@ def _share(value: object) -> float:
 def _classes(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError(f'must be a list of classes of errors, such as ["timeout"], not {shown(value)}')
-    return tuple(_one_of([*ERRORS])(each) for each in value)
+    return tuple(one_of([*ERRORS])(each) for each in value)
 
 
 def _clients(value: object) -> tuple[str, ...]:
     names = value if isinstance(value, list) else [value]
     if not names:
         raise ValueError('must name a client, such as "pymemcache", or be a list of names')
-    return tuple(_text(name).strip() for name in names)
+    return tuple(as_text(name).strip() for name in names)
 
 
 def _draws(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError(f'must be a list of kinds of faults, such as ["latency", "kill"], not {shown(value)}')
-    return tuple(
-        _one_of([name for name, kind in KINDS.items() if kind.layer is not Layer.DISK])(each) for each in value
-    )
+    return tuple(one_of([name for name, kind in KINDS.items() if kind.layer is not Layer.DISK])(each) for each in value)
 
 
-_KEYS: Mapping[str, tuple[str, Read]] = {
-    "title": ("title", _text),
-    "protocol": ("protocol", _one_of(PROTOCOLS)),
-    "nodes": ("nodes", _within(1, MOST_NODES)),
-    "workload": ("workload", _text),
+_KEYS: Rows = {
+    "title": ("title", as_text),
+    "protocol": ("protocol", one_of(PROTOCOLS)),
+    "nodes": ("nodes", within(1, MOST_NODES)),
+    "workload": ("workload", as_text),
     "rate": ("rate_per_s", _rate),
-    "concurrency": ("concurrency", _within(1, MOST_CALLERS)),
+    "concurrency": ("concurrency", within(1, MOST_CALLERS)),
     "timeout": ("timeout_ns", _some_time),
-    "groups": ("groups", _within(1, 2)),
+    "groups": ("groups", within(1, 2)),
     "expects": ("expects", _classes),
     "draws": ("draws", _draws),
-    "upstream": ("upstream", _text),
+    "upstream": ("upstream", as_text),
 }
 """By key of the root, the field of a Scenario, and the reader of the key's value."""
 
-_PHASES: Mapping[str, tuple[str, Read]] = {
+_PHASES: Rows = {
     "settle": ("settle_ns", _duration),
     "baseline": ("baseline_ns", _some_time),
     "fault": ("fault_ns", _some_time),
     "recovery": ("recovery_ns", _some_time),
 }
 
-_LIMITS: Mapping[str, tuple[str, Read]] = {
+_LIMITS: Rows = {
     "recovery": ("recovery_ns", _some_time),
     "refusal": ("refusal_ns", _some_time),
     "healthy": ("healthy", _share),
     "unread": ("unread_ns", _some_time),
 }
 
-_TRIAL: Mapping[str, tuple[str, Read]] = {"client": ("clients", _clients)}
-
-_BY_SET = (0, 0)
-"""The place of a key that `--set` gave."""
+_TRIAL: Rows = {"client": ("clients", _clients)}
 
 _TABLES = ("trial", "phases", "limits", "client", "fault", "check")
 
@@ -184,12 +142,9 @@ def scenario_of(text: str, name: str, source: str, overrides: Sequence[str] = ()
     """Return the scenario of a text that messages call `source`. Raises ConfigError as `read` does."""
     file = parsed(text, source)
     problems = [*_overridden(file, overrides)]
-    reader = _Reader(file)
-    scenario = reader.scenario(name)
-    if problems or reader.problems:
-        raise ConfigError(
-            [*problems, *(sentence for _, sentence in sorted(reader.problems, key=lambda found: found[0]))]
-        )
+    reading = Reading(file)
+    scenario = _Reader(reading).scenario(name)
+    reading.check(*problems)
     return scenario
 
 
@@ -223,136 +178,89 @@ def _overridden(file: TomlFile, overrides: Sequence[str]) -> Iterator[str]:
             branch[part] = inner = inner if isinstance(inner, dict) else {}
             branch = inner
         branch[path[-1]] = read
-        file.positions[path] = _BY_SET
+        file.positions[path] = BY_SET
 
 
 class _Reader:
-    """One reading of a file, and the problems found on the way."""
+    """What the tables of a scenario come to."""
 
-    def __init__(self, file: TomlFile) -> None:
-        self.file = file
-        self.problems: list[tuple[tuple[int, int], str]] = []
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
 
     def scenario(self, name: str) -> Scenario:
-        tree = self.file.tree
-        values = self._table((), {k: v for k, v in tree.items() if k not in _TABLES}, _KEYS, also=_TABLES)
+        tree = self._reading.file.tree
+        values = self._reading.values((), tree, _KEYS, also=_TABLES)
         if "title" not in tree:
-            self._problem((), 'title is missing: write one above the tables, such as title = "node 1 is killed"')
+            self._reading.problem(
+                (), 'title is missing: write one above the tables, such as title = "node 1 is killed"'
+            )
         defaults = Scenario(name, "")
-        phases, limits = self._inner("phases", _PHASES), self._inner("limits", _LIMITS)
+        phases, limits = self._values("phases", _PHASES), self._values("limits", _LIMITS)
         count = values.get("nodes", defaults.nodes)
         groups = values.get("groups", 1)
         values["phases"] = replace(defaults.phases, **phases)
         values["limits"] = Limits(**limits)
-        values |= self._inner("trial", _TRIAL)
+        values |= self._values("trial", _TRIAL)
         values["client"] = self._client()
         values["faults"] = tuple(self._faults(count, groups, values["phases"].fault_ns))
         values["checks"] = self._checks(count)
         return Scenario(**({"name": name, "title": ""} | values))
 
     def _client(self) -> dict[str, str | int | float | bool]:
-        table = self._is_table("client")
+        table = self._reading.table(("client",))
         for key, value in table.items():
             if not isinstance(value, (str, int, float, bool)):
-                self._problem(("client", key), f"must be a number, text, true or false, not {shown(value)}")
+                self._reading.problem(("client", key), f"must be a number, text, true or false, not {shown(value)}")
         return table
 
     def _faults(self, nodes: int, groups: int, window_ns: int) -> Iterator[Fault]:
         """Yield the faults, whose keys are those of a configuration's `[[fault]]`, and `group`."""
-        found = self._tables("fault")
+        found = self._reading.tables(("fault",))
         ours = [{key: value for key, value in table.items() if key != "group"} for table in found]
         try:
             tables = _Faults.model_validate({"fault": ours}).fault
         except ValidationError as error:
             for problem in problems_in(error):
-                self._problem(problem.paths[0], problem.sentence)
+                self._reading.problem(problem.paths[0], problem.sentence)
             return
         for index, (fault, table) in enumerate(zip(faults(tables, 0), found, strict=True)):
             if fault.at_ns >= window_ns:
-                self._problem(("fault", index, "at"), "the fault begins after the end of the fault phase")
+                self._reading.problem(("fault", index, "at"), "the fault begins after the end of the fault phase")
             on = self._on(("fault", index), fault, table.get("group"), nodes, groups)
             # Without a seed of its own a fault gets one of the trial.
             yield replace(fault, on=on, seed=fault.seed if "seed" in table else 0)
 
     def _checks(self, nodes: int) -> tuple[Check, ...]:
         """Return the checks, which are written as in a configuration, with the names that a trial has."""
-        found = self._tables("check")
+        found = self._reading.tables(("check",))
         for index, table in enumerate(found):
             expr = table.get("expr")
             for wrong in mistakes(expr, vocabulary(nodes)) if isinstance(expr, str) else ():
-                self._problem(("check", index, "expr"), str(wrong))
+                self._reading.problem(("check", index, "expr"), str(wrong))
         try:
             return checks(_Checks.model_validate({"check": found}).check)
         except ValidationError as error:
             for problem in problems_in(error):
-                self._problem(problem.paths[0], problem.sentence)
+                self._reading.problem(problem.paths[0], problem.sentence)
             return ()
 
     def _on(self, path: KeyPath, fault: Fault, group: object, nodes: int, groups: int) -> tuple[int, ...]:
         """Return the numbers of a fault's nodes; those of group 2 follow those of group 1."""
         if beyond := [number for number in fault.on if number > nodes]:
             there = f"the nodes are 1 to {nodes}" if nodes > 1 else "there is one node, 1"
-            self._problem((*path, "on"), f"there is no node {beyond[0]}; {there}")
+            self._reading.problem((*path, "on"), f"there is no node {beyond[0]}; {there}")
         if group is None:
             # A fault of the proxy is on every group's way to the node.
             ways = groups if fault.layer is Layer.PROXY else 1
             return tuple(number + nodes * way for way in range(ways) for number in fault.on)
         if groups == 1 or fault.layer is not Layer.PROXY:
             why = "write groups = 2 above the tables" if groups == 1 else "only a fault of the proxy is on one group"
-            self._problem((*path, "group"), why)
+            self._reading.problem((*path, "group"), why)
         elif group not in (1, 2):
-            self._problem((*path, "group"), f"must be 1 or 2, not {shown(group)}")
+            self._reading.problem((*path, "group"), f"must be 1 or 2, not {shown(group)}")
         else:
             return tuple(number + nodes * (int(str(group)) - 1) for number in fault.nodes(nodes))
         return fault.on
 
-    # ── Tables ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _tables(self, name: str) -> list[dict[str, Any]]:
-        found = self.file.tree.get(name, [])
-        if isinstance(found, list) and all(isinstance(each, dict) for each in found):
-            return found
-        self._problem((name,), f"must be a list of tables; write [[{name}]] above the keys of each")
-        return []
-
-    def _inner(self, name: str, rows: Mapping[str, tuple[str, Read]]) -> dict[str, Any]:
-        return self._table((name,), self._is_table(name), rows)
-
-    def _is_table(self, name: str) -> dict[str, Any]:
-        table = self.file.tree.get(name, {})
-        if isinstance(table, dict):
-            return table
-        self._problem((name,), f"must be a table; write [{name}] and its keys below")
-        return {}
-
-    def _table(
-        self,
-        path: KeyPath,
-        table: Mapping[str, Any],
-        rows: Mapping[str, tuple[str, Read]],
-        *,
-        also: Sequence[str] = (),
-    ) -> dict[str, Any]:
-        """Return the values of a table's keys, by field. `also` are keys that are read elsewhere."""
-        found = {}
-        for key, value in table.items():
-            if key not in rows:
-                known = [*also, *rows]
-                near = get_close_matches(key.lower()[:40], known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
-                self._problem((*path, key), f"unknown key; {hint}")
-                continue
-            field, read = rows[key]
-            try:
-                found[field] = read(value)
-            except ValueError as error:
-                self._problem((*path, key), str(error))
-        return found
-
-    def _problem(self, path: KeyPath, sentence: str) -> None:
-        """Keep a problem with its place: the key's own, or the nearest around it."""
-        known = self.file.positions
-        place = next((known[path[:n]] for n in range(len(path), 0, -1) if path[:n] in known), None)
-        source = self.file.source
-        where = source if place is None else "--set" if place == _BY_SET else f"{source}:{place[0]}:{place[1]}"
-        self.problems.append((place or _BY_SET, f"{where}: {dotted(path)}{': ' * bool(path)}{sentence}"))
+    def _values(self, name: str, rows: Rows) -> dict[str, Any]:
+        return self._reading.values((name,), self._reading.table((name,)), rows)

@@ -37,16 +37,14 @@ def read(path: Path) -> TomlFile:
     return parsed(text_of(path), str(path))
 
 
-def parsed(text: str, path: str) -> TomlFile:
+def parsed(text: str, path: str, most_keys: int = MAX_KEYS) -> TomlFile:
     """Return the file of a text, which messages call `path`. Raises ConfigError when the text cannot be parsed."""
     try:
         tree = tomli.loads(text)
         if nested(tree, MAX_NESTING):
             raise RecursionError("nested deeper than any configuration")
-        if (keys := counted(tree)) > MAX_KEYS:
-            raise ConfigError(
-                [f"{path}: has {keys:,} keys and elements of lists; a configuration has {MAX_KEYS:,} at most"]
-            )
+        if (keys := counted(tree)) > most_keys:
+            raise ConfigError([f"{path}: has {keys:,} keys and elements of lists; it may have {most_keys:,} at most"])
         return TomlFile(path, tree, key_positions(text))
     except tomli.TOMLDecodeError as error:
         message = f"{error.msg[:1].lower()}{error.msg[1:]}"
