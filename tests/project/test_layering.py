@@ -210,12 +210,14 @@ verify.campaign ← units errors severity reason events verify.tape verify.case 
 verify.reply ← escape
 verify.step ← verify.reply
 verify.model ← verify.reply
+verify.expectation ← verify.reply
+verify.spec ← verify.step verify.expectation
 verify.grammar ← verify.tape verify.reply verify.step verify.model
 verify.comparison ← protocol verify.reply verify.step
 verify.subject ← protocol errors escape plan server_plan events faults.disk faults.fault faults.interpreter
     faults.surroundings target.talk target verify.reply verify.step verify.model
 verify.kinds ← protocol errors escape events verify.tape verify.case verify.reply verify.step verify.model
-    verify.grammar verify.comparison verify.compatibility verify.subject
+    verify.grammar verify.comparison verify.compatibility verify.subject verify.spec
 verify.bank ← errors escape verify.tape verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
@@ -262,7 +264,7 @@ config.told ← units errors server_plan plan stats judge.verdict judge.judging 
     faults.fault faults.kinds config.tables
 config ← units lazy protocol errors escape plan judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
-    engine._ketama config.tables config.document config.told
+    engine._ketama config.tables config.document config.told verify.reply verify.expectation verify.spec
 
 # Events to JSON, and back.
 record.schema ← percentiles phase reason stats judge.check compare.metric compare.settings compare.answers
@@ -317,12 +319,12 @@ cli ← errors escape severity reason server_plan usage plan events stats judge.
     selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables config
     output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
     trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.ended verify.campaign
-    signs
+    verify.compatibility verify.spec signs
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
     faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
-    verify.campaign verify.bank verify.subject
+    verify.campaign verify.bank verify.subject verify.spec
     plan verify.stress.ended verify.stress.shape verify.stress.stress
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
@@ -372,6 +374,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 # They are told time and bytes, so that a simulated world can run them.
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._shell"}
 SANS_IO |= {"verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
+SANS_IO |= {"verify.expectation", "verify.spec"}
 SANS_IO |= {"verify.reply", "verify.step", "verify.model", "verify.grammar", "verify.comparison"}
 WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api"}
 WORLD = {"asyncio", "socket", "ssl", "select", "selectors", "threading", "random", "os"}

@@ -27,9 +27,11 @@ GROUPS = {
     "verify": {
         "properties": "hold a server's replies to drawn commands against a model",
         "oracle": "ask two servers the same, and report where they differ",
+        "cases": "run written cases, which say what each reply is to be",
         "stress": "put many connections on few keys, and print one table",
         "replay": "run one case again, from its seed or its artifact",
         "seeds": "keep the seeds of failures, and run them again",
+        "spec": "print or check the file that says what is run",
     },
     "results": {
         "report": "show an earlier result, from its JSON file, in any format",

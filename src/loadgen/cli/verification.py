@@ -23,6 +23,8 @@ from loadgen.verify.campaign import LIMITS, Batch, Campaign, Limits
 from loadgen.verify.case import Kind
 from loadgen.verify.ended import CampaignBegan
 from loadgen.verify.kinds import Opened, Suite
+from loadgen.verify.kinds.described import Described
+from loadgen.verify.spec import Spec
 from loadgen.version import __version__
 
 GIT_PATIENCE_S = 5.0
@@ -43,6 +45,8 @@ class Job:
     suite: Suite
     options: Mapping[str, str]
     runs: tuple[Run, ...]
+    spec: Spec | None = None
+    """The spec file that says what is run; None where a replay or a seed bank does."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -167,7 +171,9 @@ class _Jobs:
 
 
 def _act(leader: Campaign, job: Job, opened: Opened) -> None:
-    """Run every seed of a job with the kinds that it is for."""
+    """Run every seed of a job with the kinds that it is for, after a remark on what these do not show."""
+    for words in opened.notes:
+        output.remark(f"note: {words}")
     for each in job.runs:
         kinds = [kind for kind in opened.kinds if kind.name in each.kinds]
         if not leader.run(batch(job, opened, kinds, each.seeds)):
@@ -176,7 +182,14 @@ def _act(leader: Campaign, job: Job, opened: Opened) -> None:
 
 def batch(job: Job, opened: Opened, kinds: Sequence[Kind], seeds: Sequence[int]) -> Batch:
     """Return some kinds of a job, with their subjects up, as a campaign takes them."""
-    return Batch(job.suite.name, kinds, seeds, job.options, opened.identity, opened.spec_hash)
+    spec_hash = opened.spec_hash or (job.spec.hash if job.spec is not None else "")
+    return Batch(job.suite.name, _described(kinds, job.spec), seeds, job.options, opened.identity, spec_hash)
+
+
+def _described(kinds: Sequence[Kind], spec: Spec | None) -> list[Kind]:
+    """Return kinds, those of invariants in the words of a spec file."""
+    words = {each.name: each.description for each in spec.invariants} if spec is not None else {}
+    return [Described(kind, words[kind.name]) if kind.name in words else kind for kind in kinds]
 
 
 def replay_command(batch: Batch, kind: str, seed: int) -> str:

@@ -49,13 +49,16 @@ ARTIFACT = Option(
 )
 
 
-def seeds(count: int) -> OptionGroup:
-    """Return the flags that say which seeds are run; `count` is how many by default."""
+def seeds(count: int, *, by_spec: bool = False) -> OptionGroup:
+    """Return the flags that say which seeds are run; `count` is how many by default, or says the spec file."""
     return OptionGroup(
         "seeds",
         (
             Option(
-                ("-s", "--seeds"), f"number of seeds (default: {count:,})", whole("N", 1, 10_000_000), default=count
+                ("-s", "--seeds"),
+                f"number of seeds (default: {'of the spec file, ' if by_spec else ''}{count:,})",
+                whole("N", 1, 10_000_000),
+                default=None if by_spec else count,
             ),
             Option(("--seed",), "the first seed (default: 0)", SEED, default=0),
             ARTIFACT,

@@ -8,17 +8,13 @@ asked with keys that begin with {loadgen}: only, which are removed.
 
 from __future__ import annotations
 
-from loadgen import output
-from loadgen.cli import verification
+from loadgen.cli import specification, verification
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import TEXT, whole
 from loadgen.cli.options.verification import ARTIFACT, RESULTS, SEED
-from loadgen.cli.verification import Job, Run
+from loadgen.cli.specification import SPEC
 from loadgen.errors import ExitCode, UsageError
-from loadgen.verify import kinds
-from loadgen.verify.campaign import Campaign
-from loadgen.verify.kinds import Opened
-from loadgen.verify.kinds.oracle import OPERATIONS, SUITE, OracleKind, spoken
+from loadgen.verify.kinds.oracle import OPERATIONS, SUITE
 from loadgen.verify.subject.named import SUBJECTS
 
 SYNTAX = Syntax(
@@ -34,6 +30,8 @@ SYNTAX = Syntax(
                     TEXT,
                     "GROUPS",
                 ),
+                Option(("--commands",), "draw these commands only, such as SET,GET,APPEND", TEXT, "COMMANDS"),
+                SPEC,
             ),
         ),
         OptionGroup(
@@ -41,9 +39,9 @@ SYNTAX = Syntax(
             (
                 Option(
                     ("--ops",),
-                    f"operations on each server, over all groups; a case has {OPERATIONS} (default: 1,000)",
+                    f"operations on each server, over all groups; a case has {OPERATIONS} (default: the cases of the "
+                    "spec file, 1,000 operations in all)",
                     whole("N", 1, 1_000_000_000),
-                    default=1000,
                 ),
                 Option(("--seed",), "the first seed (default: 0)", SEED, default=0),
                 ARTIFACT,
@@ -60,22 +58,13 @@ SYNTAX = Syntax(
 
 def run(given: Given) -> ExitCode:
     """Compare the servers, print what came of it, and return the exit code. Raises LoadgenError."""
-    options = dict(SUITE.options)
+    spec = specification.spec_of(given.spec)
+    options = dict(SUITE.options, commands=given.commands or "")
+    options["redis"] = spec.oracle.reference or options["redis"]
     for name, position, flag in (("redis", "reference", "--redis"), ("subject", "other", "--subject")):
         first, second = given.get(position), given.get(name)
         if first is not None and second is not None:
             raise UsageError(f"{flag} and a word without a flag both name the same server: keep one of them.")
         options[name] = first or second or options[name]
-    wanted = spoken(kinds.filtered(SUITE, given.filter) if given.filter is not None else SUITE.kinds, options)
-    seeds = -(-given.ops // (OPERATIONS * len(wanted)))
-    job = Job(SUITE, options, (Run(wanted, range(given.seed, given.seed + seeds)),))
-    return verification.run(given, SUITE.name, [job], act=_compare)
-
-
-def _compare(leader: Campaign, job: Job, opened: Opened) -> None:
-    """Run the cases, after a remark on the commands that cannot be compared."""
-    for kind in opened.kinds:
-        if isinstance(kind, OracleKind) and (words := kind.not_compared()):
-            output.remark(f"note: {words}")
-    [run] = job.runs
-    leader.run(verification.batch(job, opened, opened.kinds, run.seeds))
+    jobs = specification.groups(spec, options, given.seed, given.filter, given.ops)
+    return verification.run(given, SUITE.name, jobs)

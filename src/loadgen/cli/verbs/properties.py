@@ -6,14 +6,16 @@ not have is counted as skipped. An address is asked with keys that begin with {l
 
 from __future__ import annotations
 
-from loadgen.cli import verification
+from loadgen.cli import specification, verification
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import TEXT
 from loadgen.cli.options.verification import RESULTS, seeds
+from loadgen.cli.specification import SPEC
 from loadgen.errors import ExitCode
-from loadgen.verify import kinds
 from loadgen.verify.kinds.properties import SUITE
 from loadgen.verify.subject.named import SUBJECTS
+
+SEEDS = 1000
 
 SYNTAX = Syntax(
     (
@@ -23,13 +25,16 @@ SYNTAX = Syntax(
                 Option(("--subject",), f"the server: {SUBJECTS} (default: what is installed)", TEXT, "SERVER"),
                 Option(
                     ("-f", "--filter"),
-                    "run these properties only, such as incr_monotonic,ttl: whole names, or parts of them",
+                    "run these properties only, such as incr_monotonic,ttl: whole names, parts of them, or categories "
+                    "(data_integrity, persistence, expiration)",
                     TEXT,
                     "NAMES",
                 ),
+                Option(("--commands",), "draw these commands only, such as SET,GET,APPEND", TEXT, "COMMANDS"),
+                SPEC,
             ),
         ),
-        seeds(1000),
+        seeds(SEEDS, by_spec=True),
         RESULTS,
     ),
 )
@@ -37,5 +42,8 @@ SYNTAX = Syntax(
 
 def run(given: Given) -> ExitCode:
     """Verify the properties, print what came of them, and return the exit code. Raises LoadgenError."""
-    wanted = kinds.filtered(SUITE, given.filter) if given.filter is not None else SUITE.kinds
-    return verification.campaign(given, SUITE, wanted)
+    spec = specification.spec_of(given.spec)
+    seeds = given.seeds or spec.seeds(SUITE.name, SEEDS)
+    options = verification.options_of(given, SUITE)
+    jobs = specification.properties(spec, options, range(given.seed, given.seed + seeds), given.filter)
+    return verification.run(given, SUITE.name, jobs)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from loadgen import output
-from loadgen.cli import verification
+from loadgen.cli import specification, verification
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import TEXT
 from loadgen.cli.options.verification import ARTIFACT, RESULTS, SEED, of_suites
@@ -61,8 +61,9 @@ def run(given: Given) -> ExitCode:
     for name in ("whole", "force"):
         if (word := given.word(name)) is not None:
             raise UsageError(f"{word.spelling} is for the artifact of a failure: name a FILE, or leave it out.")
-    selection = kinds.selected(given.test)
-    verification.check_options(given, kinds.SUITES, selection.suite)
+    suites = _suites(given.get("spec"))
+    selection = kinds.selected(given.test, suites)
+    verification.check_options(given, suites, selection.suite)
     options = verification.options_of(given, selection.suite)
     job = Job(selection.suite, options, (Run(selection.kinds, [given.seed]),))
     return verification.run(given, "replay", [job])
@@ -72,14 +73,17 @@ def _of_artifact(given: Given, recorded: Artifact) -> ExitCode:
     """Run the case of an artifact."""
     if (refusal := recorded.refusal(__version__)) and not given.force:
         raise UsageError(f"{printable(given.file)}: {refusal}")
-    suite = _suite(given.file, recorded)
-    verification.check_options(given, kinds.SUITES, suite)
+    suites = _suites(given.get("spec") or recorded.options.get("spec"))
+    suite = _suite(given.file, recorded, suites)
+    verification.check_options(given, suites, suite)
     options = verification.options_of(given, suite, recorded.options)
 
     def act(leader: Campaign, job: Job, opened: Opened) -> None:
         [kind] = opened.kinds
         if opened.identity != recorded.server:
             output.remark(f"note: this is {opened.identity or 'unknown'}, and it was {recorded.server or 'unknown'}")
+        if opened.spec_hash and opened.spec_hash != recorded.origin.spec_hash:
+            output.remark("note: the spec file is another than it was")
         leader.replay(
             verification.batch(job, opened, [kind], [recorded.seed]),
             recorded,
@@ -90,9 +94,14 @@ def _of_artifact(given: Given, recorded: Artifact) -> ExitCode:
     return verification.run(given, "replay", [Job(suite, options, (Run((recorded.kind,), [recorded.seed]),))], act=act)
 
 
-def _suite(file: str, recorded: Artifact) -> Suite:
+def _suites(spec: str | None) -> dict[str, Suite]:
+    """Return all suites, with the cases of a spec file."""
+    return specification.suites_of(specification.spec_of(spec))
+
+
+def _suite(file: str, recorded: Artifact, suites: Mapping[str, Suite]) -> Suite:
     """Return the suite of an artifact. Raises UsageError when this loadgen lacks its suite, its kind or an option."""
-    name, suites = printable(file), kinds.SUITES
+    name = printable(file)
     if (suite := suites.get(recorded.suite)) is None:
         raise UsageError(f"{name}: there is no {printable(recorded.suite)}; {suggestion(recorded.suite, [*suites])}")
     if recorded.kind not in suite.kinds:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from loadgen import output
-from loadgen.cli import verification
+from loadgen.cli import specification, verification
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import FILE_NAME, TEXT
 from loadgen.cli.options.verification import ARTIFACT, RESULTS, SEED, of_suites
@@ -74,8 +74,9 @@ def _list(given: Given) -> ExitCode:
 
 def _add(given: Given) -> ExitCode:
     text = _text(given.bank, new=True)
-    present = bank.read(text, printable(given.bank), kinds.SUITES)
-    new = _new(given)
+    suites = _suites(given)
+    present = bank.read(text, printable(given.bank), suites)
+    new = _new(given, suites)
     if bank.is_in(new, present):
         output.remark(f"loadgen: {given.bank} has it already: {new.entry}")
         return ExitCode.YES
@@ -113,7 +114,7 @@ def jobs_of(found: tuple[Found, ...]) -> list[Job]:
     ]
 
 
-def _new(given: Given) -> Found:
+def _new(given: Given, suites: Mapping[str, Suite]) -> Found:
     """Return the entry that the options or an artifact name. Raises UsageError."""
     seed, test, told = given.seed, given.test or "properties", given.description
     base: Mapping[str, str] = {}
@@ -124,19 +125,20 @@ def _new(given: Given) -> Found:
         told = told or recorded.fingerprint
     if seed is None:
         raise UsageError("add takes the artifact of a failure, or --seed and --test.")
-    suite = kinds.selected(test).suite
-    verification.check_options(given, kinds.SUITES, suite)
-    return bank.entry(seed, test, verification.options_of(given, suite, base), told, kinds.SUITES)
+    suite = kinds.selected(test, suites).suite
+    verification.check_options(given, suites, suite)
+    return bank.entry(seed, test, verification.options_of(given, suite, base), told, suites)
 
 
 def _wanted(given: Given) -> tuple[Found, ...]:
     """Return the entries of the bank, or those of --test. Raises UsageError or ConfigError."""
     if given.file is not None:
         raise UsageError(f"{given.action} takes no FILE; name the bank by --bank.")
-    found = bank.read(_text(given.bank), printable(given.bank), kinds.SUITES)
+    suites = _suites(given)
+    found = bank.read(_text(given.bank), printable(given.bank), suites)
     if given.test is None:
         return found
-    wanted = set(kinds.selected(given.test).kinds)
+    wanted = set(kinds.selected(given.test, suites).kinds)
     return tuple(each for each in found if wanted & set(each.kinds))
 
 
@@ -160,8 +162,14 @@ def _text(path: str, *, new: bool = False) -> str:
 
 
 def _options() -> list[str]:
-    """Return the names of the options of all suites, as a `Given` has them."""
-    return [name.replace("-", "_") for suite in kinds.SUITES.values() for name in suite.options]
+    """Return the names of the options of all suites, as a `Given` has them, but for the spec file's."""
+    names = dict.fromkeys(name for suite in kinds.SUITES.values() for name in suite.options if name != "spec")
+    return [name.replace("-", "_") for name in names]
+
+
+def _suites(given: Given) -> dict[str, Suite]:
+    """Return all suites, with the cases of the spec file."""
+    return specification.suites_of(specification.spec_of(given.get("spec")))
 
 
 def _refuse(given: Given, action: str, *names: str) -> None:

@@ -55,6 +55,10 @@ class Group:
         """Return the group without the commands that a subject does not have."""
         return replace(self, rows=tuple(row for row in self.rows if row.name not in missing))
 
+    def only(self, commands: Collection[bytes]) -> Group:
+        """Return the group with some of its commands alone; all of them when `commands` is empty."""
+        return replace(self, rows=tuple(row for row in self.rows if row.name in commands)) if commands else self
+
     def drawn(self, tape: Tape) -> Step:
         """Draw a command, and the connection that it is sent on."""
         step = tape.weighted([(row.weight, row) for row in self.rows], "command").drawn(self.arguments(tape))

@@ -1,6 +1,7 @@
 """The registry of kinds of cases: suites by name, and what a test type of a command line or a seed bank names.
 
-A suite is the kinds that one verb runs. Each suite is a file beside this one, with a row in `SUITES`.
+A suite is the kinds that one verb runs. Each suite is a file beside this one, with a row in `SUITES`. That of written
+cases is made with a spec file, which has them; the row here has none.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from difflib import get_close_matches
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
-from loadgen.verify.kinds import kv, oracle, properties
+from loadgen.verify.kinds import cases, kv, oracle, properties
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
+from loadgen.verify.spec import Spec
 
-__all__ = ["SUITES", "Emit", "Opened", "Selection", "Suite", "filtered", "selected", "suggestion"]
+__all__ = ["SUITES", "Emit", "Opened", "Selection", "Suite", "exactly", "filtered", "selected", "suggestion"]
 
-SUITES: dict[str, Suite] = {suite.name: suite for suite in (kv.SUITE, properties.SUITE, oracle.SUITE)}
+SUITES: dict[str, Suite] = {
+    suite.name: suite for suite in (kv.SUITE, properties.SUITE, oracle.SUITE, cases.suite(Spec()))
+}
 """By name, every suite."""
 
 
@@ -61,6 +65,14 @@ def filtered(suite: Suite, words: str) -> tuple[str, ...]:
     if not found:
         raise UsageError(f"the filter names no test; {suggestion('', suite.kinds)}")
     return tuple(kind for kind in suite.kinds if kind in found)
+
+
+def exactly(suite: Suite, word: str) -> str:
+    """Return the kind of a suite that a name stands for, as in `selected`. Raises ValueError with a sentence."""
+    for kind in suite.kinds:
+        if _plain(kind) == _plain(word):
+            return kind
+    raise ValueError(f'{suite.name} has no test "{printable(word, 60)}"; {suggestion(word, suite.kinds)}')
 
 
 def suggestion(word: str, names: Sequence[str]) -> str:

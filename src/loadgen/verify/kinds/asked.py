@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from loadgen.errors import UsageError
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.comparison import Comparison, difference, shape
@@ -47,6 +48,20 @@ def _unknown(subject: Subject, steps: Sequence[Step]) -> frozenset[bytes]:
         for step, reply in zip(steps, subject.ask(steps), strict=True)
         if isinstance(reply, Error) and (b"unknown command" in reply.text.lower() or reply.text == b"ERROR")
     )
+
+
+def named_commands(words: str) -> tuple[bytes, ...]:
+    """Return the commands of an option such as "SET,GET", as they are written."""
+    return tuple(word.strip().encode() for word in words.split(",") if word.strip())
+
+
+def check_commands(name: str, group: Group, needs: Sequence[bytes], commands: Collection[bytes]) -> None:
+    """Raise UsageError where `commands` are those to be drawn, and have none of a test's or leave out what it needs."""
+    have = ", ".join(command.decode() for command in group.commands)
+    if not group.only(commands).rows:
+        raise UsageError(f"{name} draws none of the commands that are named; it draws {have}.")
+    if commands and (lacking := [need.decode() for need in needs if need not in commands]):
+        raise UsageError(f"{name} rests on {', '.join(lacking)}, so name it among the commands; it draws {have}.")
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from loadgen.errors import UsageError
 from loadgen.protocol import Wire
@@ -13,7 +13,7 @@ from loadgen.verify.compatibility import PREFIX
 from loadgen.verify.grammar.arguments import KEYS
 from loadgen.verify.grammar.groups import GROUPS, Group
 from loadgen.verify.grammar.memcache import MEMCACHE_GROUPS
-from loadgen.verify.kinds.asked import Compared, final_state, missing
+from loadgen.verify.kinds.asked import Compared, check_commands, final_state, missing, named_commands
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.reply import Error
 from loadgen.verify.step import Step
@@ -30,11 +30,13 @@ _DIGEST = (b"DEBUG", b"DIGEST-VALUE", *KEYS)
 class OracleKind:
     """The commands of one group. What the reference answers is right."""
 
-    def __init__(self, group: Group, reference: Subject, subject: Subject) -> None:
+    def __init__(self, group: Group, reference: Subject, subject: Subject, commands: Collection[bytes] = ()) -> None:
+        """With `commands`, only these are drawn, of those of the group."""
         self.name = PREFIX + group.name
         self._reference = reference
         self._subject = subject
         self._group = group
+        self._commands = commands
         self._absent = missing(reference, group) | missing(subject, group)
         spoken = reference.wire is Wire.RESP
         digests = [each.ask([Step(_DIGEST)])[0] for each in (reference, subject) if spoken]
@@ -66,7 +68,9 @@ class OracleKind:
         if self._is_skipped:
             words = f"one of the servers has no {group.rows[0].name.decode()}, which {group.name} rest on"
             return Outcome(Verdict.SKIPPED, message=words)
-        group = group.without(self._absent)
+        group = group.only(self._commands).without(self._absent)
+        if not group.rows:
+            return Outcome(Verdict.SKIPPED, message="one of the servers has none of the commands that are named")
         self._reference.reset(KEYS)
         self._subject.reset(KEYS)
         right = f"as {self._reference.name} answered"
@@ -106,12 +110,18 @@ def _wire(options: Mapping[str, str]) -> Wire:
 def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
     wire = _wire(options)
     reference, subject = (named.resolved(options[option], wire) for option in ("redis", "subject"))
+    commands = named_commands(options.get("commands", ""))
+    for kind in spoken(kinds, options):
+        group = _GROUPS[kind.removeprefix(PREFIX)]
+        check_commands(kind, group, (), commands)
     with (
         named.opened(named.Wanted(reference, wire), emit, KEYS) as one,
         named.opened(named.Wanted(subject, wire), emit, KEYS) as two,
     ):
         groups = [_GROUPS[kind.removeprefix(PREFIX)] for kind in spoken(kinds, options)]
-        yield Opened([OracleKind(group, one, two) for group in groups], f"{one.identity} × {two.identity}")
+        kinds_of = [OracleKind(group, one, two, commands) for group in groups]
+        notes = tuple(filter(None, (kind.not_compared() for kind in kinds_of)))
+        yield Opened(kinds_of, f"{one.identity} × {two.identity}", notes=notes)
 
 
 _GROUPS = {**GROUPS, **MEMCACHE_GROUPS}
@@ -120,5 +130,5 @@ SUITE = Suite(
     "oracle",
     tuple(PREFIX + name for name in _GROUPS),
     _opened,
-    {"redis": named.AUTO, "subject": "builtin"},
+    {"redis": named.AUTO, "subject": "builtin", "commands": ""},
 )

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.comparison import Comparison
 from loadgen.verify.grammar.arguments import KEYS
 from loadgen.verify.grammar.groups import Group
-from loadgen.verify.kinds.asked import Compared, final_state, missing
+from loadgen.verify.kinds.asked import Compared, check_commands, final_state, missing, named_commands
 from loadgen.verify.kinds.property import Property
 from loadgen.verify.kinds.property_rows import PROPERTIES
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
@@ -52,12 +52,13 @@ class _Truth:
 class PropertyKind:
     """One property of one subject."""
 
-    def __init__(self, of: Property, subject: Subject) -> None:
+    def __init__(self, of: Property, subject: Subject, commands: Collection[bytes] = ()) -> None:
+        """With `commands`, only these are drawn, of those of the property."""
         self.name = of.name
         self._property = of
         self._subject = subject
         self._absent = missing(subject, of.group)
-        self._group: Group = of.group.without(self._absent)
+        self._group: Group = of.group.only(commands).without(self._absent)
 
     def run(self, tape: Tape) -> Outcome:
         lack = self._lack()
@@ -93,6 +94,8 @@ class PropertyKind:
         lacking = [name.decode() for name in of.needs if name in self._absent]
         if lacking:
             return f"{subject.name} has no {', '.join(lacking)}"
+        if not self._group.rows:
+            return f"{subject.name} has none of the commands that are named"
         if of.restart is not None and of.restart not in subject.capabilities.restarts:
             return f"{subject.name} cannot be restarted with its data after a {of.restart.value}"
         return ""
@@ -102,6 +105,9 @@ class PropertyKind:
 def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
     word = named.checked(options["subject"])
     chosen = [PROPERTIES[kind] for kind in kinds]
+    commands = named_commands(options.get("commands", ""))
+    for each in chosen:
+        check_commands(each.name, each.group, each.needs, commands)
     if word != named.AUTO and word not in ("builtin", "model"):
         wire = named.wire_of(word)
         chosen = [each for each in chosen if each.wire is wire] or chosen
@@ -116,8 +122,8 @@ def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Ite
                     subjects[place] = subjects[each.wire, False]
                 else:
                     subjects[place] = stack.enter_context(named.opened(wanted, emit, KEYS))
-            made.append(PropertyKind(each, subjects[place]))
+            made.append(PropertyKind(each, subjects[place], commands))
         yield Opened(made, ", ".join(dict.fromkeys(subject.identity for subject in subjects.values())))
 
 
-SUITE = Suite("properties", tuple(PROPERTIES), _opened, {"subject": named.AUTO})
+SUITE = Suite("properties", tuple(PROPERTIES), _opened, {"subject": named.AUTO, "commands": ""})

@@ -22,6 +22,8 @@ class Opened:
     """Name and version of the subjects in their own words: "redis 7.0.15"."""
     spec_hash: str = ""
     """A hash of the spec file that the kinds were made from; empty without one."""
+    notes: tuple[str, ...] = ()
+    """What the kinds do not show on these subjects, in sentences without the full stop."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,138 @@
+"""The spec file of a command line: what the verbs of verification run by default, as kinds, seeds and options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from loadgen.cli.options import Option
+from loadgen.cli.options.kind import FILE_NAME
+from loadgen.cli.verification import Job, Run
+from loadgen.config import spec_file
+from loadgen.config.spec_file import Vocabulary
+from loadgen.verify import kinds
+from loadgen.verify.compatibility import PREFIX
+from loadgen.verify.kinds import Suite, cases
+from loadgen.verify.kinds.oracle import OPERATIONS, spoken
+from loadgen.verify.kinds.oracle import SUITE as ORACLE
+from loadgen.verify.kinds.properties import SUITE as PROPERTIES
+from loadgen.verify.spec import CATEGORIES, CommandGroup, Simulation, Spec
+from loadgen.version import __version__
+
+SPEC = Option(
+    ("--spec",),
+    "what is run by default: a copy of what `loadgen spec` prints, changed (default: that of loadgen)",
+    FILE_NAME,
+    "FILE",
+)
+
+OPERATIONS_BY_DEFAULT = 1000
+"""The operations of the oracle on each server, where a spec file has no number of cases."""
+
+
+def spec_of(file: str | None) -> Spec:
+    """Return the spec of a file; that of loadgen without a name. Raises ConfigError."""
+    if not file:
+        return spec_file.spec_of(spec_file.shipped_text(), "", vocabulary())
+    return spec_file.read(Path(file), vocabulary())
+
+
+def vocabulary() -> Vocabulary:
+    """Return the names that a spec file may use: those of this version's tests."""
+
+    def invariant(word: str) -> str:
+        return kinds.exactly(PROPERTIES, word)
+
+    def group(word: str) -> str:
+        try:
+            return kinds.exactly(ORACLE, PREFIX + word).removeprefix(PREFIX)
+        except ValueError as error:
+            raise ValueError(str(error).replace(PREFIX, "")) from None
+
+    taken = {name for suite in kinds.SUITES.values() for name in (suite.name, *suite.kinds)}
+    return Vocabulary(invariant, group=group, taken=frozenset(taken))
+
+
+def suites_of(spec: Spec) -> dict[str, Suite]:
+    """Return all suites, with the cases of a spec file."""
+    known = dict(kinds.SUITES)
+    if cases.NAME in known:
+        known[cases.NAME] = cases.suite(spec)
+    return known
+
+
+def cautions(spec: Spec) -> list[str]:
+    """Return a sentence, without its full stop, for each table that this version does not act on."""
+    tables = [f"scenarios.{part}" for part in spec.scenarios if part != PROPERTIES.name]
+    tables += ["faults"] * bool(spec.faults) + ["simulation"] * (spec.simulation != Simulation())
+    return [f"{table} is not acted on by loadgen {__version__}" for table in tables]
+
+
+# ── Properties ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def properties(spec: Spec, options: Mapping[str, str], seeds: Sequence[int], words: str | None) -> list[Job]:
+    """Return the jobs of the properties that a spec file runs by default, or of those that `words` names.
+
+    `words` are names, parts of names and categories, as of --filter. Tests with the same `operations` are one job, and
+    so are the properties that no test has. Raises UsageError for an unknown word.
+    """
+    suite = PROPERTIES
+    tests = spec.tests(suite.name)
+    by_default = {name for test in tests for name in test.invariants} or {*suite.kinds}
+    wanted = by_default if words is None else {*filtered(spec, suite, words)}
+    commands = {name: ",".join(test.operations) for test in tests for name in test.invariants}
+    jobs = []
+    for each in dict.fromkeys(commands.get(kind, "") for kind in suite.kinds if kind in wanted):
+        chosen = tuple(kind for kind in suite.kinds if kind in wanted and commands.get(kind, "") == each)
+        named = {"commands": options["commands"] or each}
+        jobs.append(Job(suite, {**options, **named}, (Run(chosen, seeds),), spec))
+    return jobs
+
+
+def filtered(spec: Spec, suite: Suite, words: str) -> list[str]:
+    """Return the properties that --filter names. Raises UsageError."""
+    found: list[str] = []
+    for word in filter(None, (part.strip() for part in words.split(","))):
+        if (category := word.lower().replace("-", "_")) in CATEGORIES:
+            found += (each.name for each in spec.invariants if each.category == category)
+        else:
+            found += kinds.filtered(suite, word)
+    return found or [*kinds.filtered(suite, words)]
+
+
+# ── The oracle ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def groups(
+    spec: Spec, options: Mapping[str, str], first: int, words: str | None = None, ops: int | None = None
+) -> list[Job]:
+    """Return the jobs of the groups that a spec file compares by default, or of those that `words` names.
+
+    `first` is the first seed, and `ops` the number of operations of all groups together, in place of the file's cases.
+    Groups with the same `commands` are one job. Raises UsageError.
+    """
+    suite = ORACLE
+    given = {PREFIX + name: group for name, group in spec.oracle.command_groups.items()}
+    wanted = (
+        kinds.filtered(suite, words)
+        if words is not None
+        else [kind for kind in suite.kinds if not given or kind in given]
+    )
+    wanted = spoken(wanted, options)
+    even = -(-(ops or OPERATIONS_BY_DEFAULT) // (OPERATIONS * len(wanted)))
+    jobs: dict[str, dict[int, list[str]]] = {}
+    for kind in wanted:
+        group = given.get(kind, CommandGroup())
+        cases_of = group.test_cases if ops is None and group.test_cases is not None else even
+        commands = options["commands"] or ",".join(group.commands)
+        jobs.setdefault(commands, {}).setdefault(cases_of, []).append(kind)
+    return [
+        Job(
+            suite,
+            {**options, "commands": commands},
+            tuple(Run(tuple(each), range(first, first + number)) for number, each in runs.items()),
+            spec,
+        )
+        for commands, runs in jobs.items()
+    ]
