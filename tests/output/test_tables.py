@@ -32,6 +32,7 @@ from loadgen.output.paper.color import Paint
 from loadgen.output.paper.sink import Sink
 from loadgen.output.reports.campaign_junit import CampaignJunit
 from loadgen.output.reports.report import Report
+from loadgen.output.reports.stress_junit import StressJunit
 from loadgen.output.reports.trials_junit import TrialsJunit
 from loadgen.output.tui.model import Model
 from loadgen.trial.ended import ChaosEnded, TrialEnded
@@ -50,6 +51,7 @@ FORMATS: dict[str, Callable[[], Format]] = {
     "markdown": lambda: Markdown(Sink(io.StringIO())),
     "trials junit": lambda: TrialsJunit("/dev/null"),
     "campaign junit": lambda: CampaignJunit("/dev/null"),
+    "stress junit": lambda: StressJunit("/dev/null"),
 }
 
 Class = TypeVar("Class")

@@ -298,7 +298,7 @@ output.formats ← units percentiles phase escape severity usage slo plan events
     output.words output.paper output.pictures trial.check trial.ended trial.observed verify.case verify.ended version
     verify.stress.ended
 output.reports ← severity judge.check escape events stats compare.answers output.words output.paper output.formats
-    units trial.check trial.ended verify.case verify.ended
+    units trial.check trial.ended verify.case verify.ended verify.stress.ended
 output.tui ← lazy units escape phase percentiles severity snapshot overload events stats engine._histogram faults.kinds
     trial.plan trial.observed trial.ended output.words output.paper
 output ← lazy errors phase events trial.ended verify.ended output.words output.paper output.pictures output.reports

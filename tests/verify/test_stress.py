@@ -7,6 +7,7 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from command import PLACES
@@ -20,6 +21,7 @@ from loadgen.cli.verbs import stress as verb
 from loadgen.errors import ExitCode
 from loadgen.events import Event, Result
 from loadgen.host import memory
+from loadgen.output.reports.stress_junit import junit
 from loadgen.plan import Endpoint, Target
 from loadgen.runner.stop import Stop
 from loadgen.target.talk.memory import used_bytes
@@ -151,8 +153,8 @@ def test_a_password_is_not_repeated() -> None:
     [
         (["--scenario", "keys", "-c", "1"], "--scenario has its own shapes: leave out -c."),
         (["-c", "10,x"], '-c: "x" is not a count'),
-        (["-c", "0"], "-c"),
-        (["-d", "10s"], "-d"),
+        (["-c", "0"], "-c: must be at least 1, not 0"),
+        (["-d", "10s"], "-d is the size of a value in bytes"),
         (["--embedded", "-p", "1"], "--embedded and -p each name the server"),
         (["--protocol", "ping"], "ping has no keys to contend for"),
         (["--set", "workload.saturation_search={}"], "workload.saturation_search"),
@@ -239,6 +241,20 @@ def test_markdown_has_the_table_and_says_what_did_not_pass() -> None:
     assert others.count("loadgen stress -c 100") == 2
     # A server's words make neither cells nor sequences.
     assert "\x1b" not in shown
+
+
+def test_junit_has_a_case_for_each_load_and_counts_those_that_did_not_pass() -> None:
+    for scene, counts in {"stress_passed": (0, 0, 1), "stress_failed": (1, 1, 0)}.items():
+        ended = STRESSES[scene]()[-1]
+        assert isinstance(ended, StressEnded)
+        suites = ElementTree.fromstring(junit(ended))
+        assert [int(suites.attrib[name]) for name in ("failures", "errors", "skipped")] == [*counts]
+        cases = suites.findall("./testsuite/testcase")
+        assert len(cases) == 3 == int(suites.attrib["tests"])
+        for kind, count in zip(("failure", "error", "skipped"), counts, strict=True):
+            found = [case.find(kind) for case in cases if case.find(kind) is not None]
+            assert len(found) == count
+            assert all("loadgen stress -c 100 " in (each.text or "") for each in found if each is not None)
 
 
 # ── Memory ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -204,7 +204,7 @@ def wanted(given: Given) -> output.Wanted:
     if len(named) > 1:
         raise UsageError(f"{' and '.join(word.spelling for word in named)} each name a format: keep one of them.")
     format = "verbose" if given.verbose else "quiet" if given.quiet else given.format
-    return output.Wanted(FORMATS[format], given.color, file=given.output, junit=given.get("junit"))
+    return output.Wanted(FORMATS[format], given.color, file=given.output, junit=given.junit)
 
 
 def commit() -> str:

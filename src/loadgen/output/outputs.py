@@ -56,7 +56,7 @@ class Wanted:
     plot: str | None = None
     """A file that gets a comparison's intervals as SVG."""
     junit: str | None = None
-    """A file that gets a comparison, trials or a campaign as JUnit XML."""
+    """A file that gets a comparison, trials, a campaign or a stress test as JUnit XML."""
     markdown: str | None = None
     """A file that gets Markdown of a comparison appended."""
     annotations: bool = False
@@ -211,11 +211,13 @@ def _reports(wanted: Wanted) -> Iterator[Output]:
     if junit:
         from loadgen.output.reports.campaign_junit import CampaignJunit
         from loadgen.output.reports.junit import write_junit
+        from loadgen.output.reports.stress_junit import StressJunit
         from loadgen.output.reports.trials_junit import TrialsJunit
 
         yield Report(lambda ended: write_junit(junit, ended[-1]))
         yield TrialsJunit(junit)
         yield CampaignJunit(junit)
+        yield StressJunit(junit)
     if markdown:
         from loadgen.output.reports.markdown import append_markdown
 

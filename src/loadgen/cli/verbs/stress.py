@@ -85,7 +85,7 @@ SYNTAX = Syntax(
         CONVERSATION,
         LOAD.without("--connections", "--requests", "--tests"),
         GENERATOR,
-        RESULTS.without("--junit"),
+        RESULTS,
         ANY_KEY,
     ),
     (CONFIG,),
