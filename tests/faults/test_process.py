@@ -179,3 +179,58 @@ def test_the_groups_of_both_versions_are_told_apart_by_their_files(tmp_path: Pat
     assert (newer.version, newer.count("memory.events", "oom_kill"), newer.count("memory.events", "none")) == (2, 2, 0)
     with pytest.raises(FaultError, match="has no control group of its own"):
         Group(grouped(second), "cpu.cfs_quota_us", "cpu.max")
+
+
+# ── Memory and the clock, as redis itself has them ──────────────────────────────────────────────────────────────────
+
+
+def first_line(server: ManagedServer, command: str) -> bytes:
+    return ask(server.port, command.encode() + b"\r\n", b"\r\n").split(b"\r\n")[0]
+
+
+def test_a_server_under_memory_pressure_refuses_writes_and_answers_reads_until_the_end():
+    with ManagedServer(REDIS) as server:
+        assert first_line(server, "SET key 1") == b"+OK"
+        faults, pressure = ProcessFaults([server]), fault("memory_pressure")
+        faults.begin(pressure, 1)
+        assert faults.effects(pressure, 1) == 0
+        assert first_line(server, "SET other " + "x" * 10_000).startswith(b"-OOM")
+        assert first_line(server, "GET key") == b"$1"
+        assert faults.effects(pressure, 1) == 1
+        faults.end(pressure, 1)
+        assert first_line(server, "SET other 1") == b"+OK"
+        assert faults.effects(pressure, 1) == 1
+
+
+def test_memory_that_is_left_can_still_be_used():
+    with ManagedServer(REDIS) as server:
+        faults, pressure = ProcessFaults([server]), fault("memory_pressure", spare=300_000)
+        faults.begin(pressure, 1)
+        replies = [first_line(server, f"SET {number} " + "x" * 50_000)[:4] for number in range(10)]
+        faults.close()
+        # redis counts the bytes that it reads a command into, too.
+        assert replies[0] == b"+OK"
+        assert 1 <= replies.count(b"+OK") <= 6
+        assert replies[-1] == b"-OOM"
+
+
+def test_memory_pressure_is_a_fault_of_redis_only(plain):
+    with pytest.raises(FaultError, match="the limit is one of redis' protocol"):
+        ProcessFaults([plain]).begin(fault("memory_pressure"), 1)
+
+
+@pytest.mark.parametrize(("towards", "sign"), [("ahead", 1), ("back", -1)])
+def test_a_clock_jumps_for_the_server_alone_and_comes_back(towards, sign):
+    def clock_s() -> int:
+        return int(ask(server.port, b"TIME\r\nPING\r\n", b"PONG\r\n").split(b"\r\n")[2])
+
+    with server_for(["clock_jump"], REDIS) as server:
+        before_s = clock_s()
+        assert first_line(server, "SET key 1 EX 1000") == b"+OK"
+        faults, jump = ProcessFaults([server]), fault("clock_jump", jump=3600 * 10**9, towards=towards)
+        faults.begin(jump, 1)
+        assert abs(clock_s() - before_s - sign * 3600) < 60
+        assert first_line(server, "EXISTS key") == (b":0" if towards == "ahead" else b":1")
+        assert faults.effects(jump, 1) > 0
+        faults.end(jump, 1)
+        assert abs(clock_s() - before_s) < 60

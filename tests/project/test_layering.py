@@ -147,7 +147,7 @@ faults.surroundings ← surroundings faults.kinds faults.disk
 faults.packets ← faults.fault
 faults.net ← faults.fault faults.interpreter faults.layer faults.packets target
 faults.disk ← protocol faults.fault faults.interpreter faults.layer faults.needs target
-faults.process ← faults.fault faults.interpreter faults.layer target
+faults.process ← protocol faults.disk faults.fault faults.interpreter faults.layer target.talk target
 faults.operator ← errors events faults.fault faults.interpreter faults.report faults.timeline
 faults.operator_thread ← faults.fault faults.operator faults.report faults.timeline
 faults.node ← usage faults.fault faults.interpreter target

@@ -23,7 +23,7 @@ from loadgen.config.tables.table import Path as KeyPath
 from loadgen.config.tables.table import Table
 from loadgen.config.told.faults import faults
 from loadgen.faults.fault import Fault, Layer
-from loadgen.faults.kinds import KINDS
+from loadgen.faults.kinds import KINDS, Judged
 from loadgen.judge.check import Check, mistakes
 from loadgen.trial.metrics import vocabulary
 from loadgen.trial.observed import ERRORS
@@ -80,7 +80,7 @@ def _clients(value: object) -> tuple[str, ...]:
 def _draws(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError(f'must be a list of kinds of faults, such as ["latency", "kill"], not {shown(value)}')
-    return tuple(one_of([name for name, kind in KINDS.items() if kind.layer is not Layer.DISK])(each) for each in value)
+    return tuple(one_of([name for name, kind in KINDS.items() if kind.judged is Judged.CLIENT])(each) for each in value)
 
 
 _KEYS: Rows = {

@@ -67,7 +67,7 @@ class Judged(StrEnum):
 
     CLIENT = "client"
     SERVER = "server"
-    """The server's acknowledged writes, which the next issue's verbs hold against what survived."""
+    """The server's acknowledged writes, which are held against what it has after a restart."""
 
 
 class Fires(Enum):
@@ -322,6 +322,28 @@ ROWS = (
             ),
         ),
     ),
+    Kind(
+        "memory_pressure",
+        Layer.PROCESS,
+        "lets redis have no more memory than it has (`maxmemory`), and evict nothing",
+        "writes refused",
+        (Parameter("spare", Measure.SIZE, 0, "the bytes that it may still take"),),
+        (),
+        Judged.SERVER,
+    ),
+    Kind(
+        "clock_jump",
+        Layer.PROCESS,
+        "shifts the clock of the day that the server reads; the monotonic clock goes on as it is",
+        "readings of the clock shifted",
+        (
+            Parameter("jump", Measure.DURATION, 3_600 * _S, "how far the clock jumps"),
+            Parameter("towards", Measure.WORD, "ahead", "where the clock jumps", ("ahead", "back")),
+        ),
+        _RELOADED,
+        Judged.SERVER,
+        fires=Fires.EACH,
+    ),
     # The disk. These are judged on a server's acknowledged writes.
     Kind(
         "disk_full",
@@ -402,12 +424,12 @@ ROWS = (
         fires=Fires.EACH,
     ),
 )
-"""Every kind. Memory pressure and clock jumps are added by the room that judges servers."""
+"""Every kind."""
 
 KINDS = {row.name: row for row in ROWS}
 
-_OF_SERVERS = frozenset(("crash", "memory_pressure", "clock_jump"))
-"""The names by which a fault is one for servers, though the kind is one for clients, or is not there yet."""
+_OF_SERVERS = frozenset(("crash",))
+"""The names by which a fault is one for servers, though its kind is one for clients."""
 
 _NAMED = KINDS | {alias: row for row in ROWS for alias in row.aliases}
 

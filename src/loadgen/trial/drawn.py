@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
-from loadgen.faults.fault import Fault, Layer
-from loadgen.faults.kinds import KINDS, Kind
+from loadgen.faults.fault import Fault
+from loadgen.faults.kinds import KINDS, Judged, Kind
 from loadgen.trial.plan import Phases
 from loadgen.trial.scenario import Scenario
 from loadgen.units import NS_PER_MS, NS_PER_S
@@ -43,7 +43,7 @@ def scenario(kinds: Sequence[Kind], seed: int, nodes: int) -> Scenario:
         name=f"seed-{seed}",
         title=f"faults drawn by seed {seed}: {names}",
         # memcached has no files.
-        protocol="resp" if any(kind.layer is Layer.DISK for kind in kinds) else "any",
+        protocol="resp" if any(kind.judged is Judged.SERVER for kind in kinds) else "any",
         nodes=nodes,
         rate_per_s=600.0,
         phases=PHASES,

@@ -154,6 +154,8 @@ class FaultTable(Table):
     share: Share | None = parameter("share")
     spare: ByteCount | None = parameter("spare")
     data: Literal["kept", "gone"] | None = parameter("data")
+    jump: Duration | None = parameter("jump")
+    towards: Literal["ahead", "back"] | None = parameter("towards")
 
     @field_validator("kind")
     @classmethod

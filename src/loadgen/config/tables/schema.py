@@ -603,6 +603,7 @@ class Config(Table):
                 {"kind": "throttle", "burst": "16KiB"},
                 {"kind": "cpu_quota", "share": 0.1},
                 {"kind": "fd_limit", "spare": 0},
+                {"kind": "clock_jump", "jump": "1h", "towards": "ahead"},
                 {"kind": "disk_full", "spare": "4KiB"},
             ]
         ],

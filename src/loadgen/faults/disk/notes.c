@@ -1,4 +1,5 @@
 /* A library for LD_PRELOAD that stands between a server and its files: it takes notes, and fails what it is told to.
+ * It also stands between the server and the clock of the day, which it shifts when it is told to.
  *
  * The notes are a file in shared memory, whose path is in LOADGEN_NOTES: 16 numbers of 64 bits, and a table of the files
  * that the server has written, each with the size up to which fsync(2) has made it durable. loadgen reads the counters,
@@ -19,11 +20,15 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LOADED, FSYNC_DELAY_NS, FAIL_SHARE, READ_ONLY, SEED, DELAYED, FAILED, REFUSED, WRITES, FSYNCS, DRAWS, NUMBERS = 16 };
+enum {
+    LOADED, FSYNC_DELAY_NS, FAIL_SHARE, READ_ONLY, SEED, DELAYED, FAILED, REFUSED, WRITES, FSYNCS, DRAWS, CLOCK_SHIFT_NS,
+    CLOCK_READ, NUMBERS = 16
+};
 enum { FILES = 4096 };
 
 /* A file, by its device and inode. `inode` is 0 for a free place; a place is never given up. */
@@ -236,4 +241,45 @@ int rename(const char *from, const char *to) {
 
 int unlink(const char *path) {
     return closed_off(path) ? -1 : REAL(unlink)(path);
+}
+
+/* The shift of the clock of the day, in ns; a reading that is shifted is counted. */
+static int64_t clock_shift(void) {
+    if (notes == NULL) return 0;
+    int64_t shift = (int64_t)notes->number[CLOCK_SHIFT_NS];
+    if (shift) notes->number[CLOCK_READ]++;
+    return shift;
+}
+
+enum { NS_PER_S = 1000000000, NS_PER_US = 1000 };
+
+static int64_t shifted(int64_t seconds, int64_t nanoseconds) {
+    return seconds * NS_PER_S + nanoseconds + clock_shift();
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    int done = REAL(clock_gettime)(clock, now);
+    if (done == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
+        int64_t ns = shifted(now->tv_sec, now->tv_nsec);
+        now->tv_sec = ns / NS_PER_S;
+        now->tv_nsec = ns % NS_PER_S;
+    }
+    return done;
+}
+
+int gettimeofday(struct timeval *restrict now, void *restrict zone) {
+    int done = REAL(gettimeofday)(now, zone);
+    if (done == 0 && now != NULL) {
+        int64_t ns = shifted(now->tv_sec, (int64_t)now->tv_usec * NS_PER_US);
+        now->tv_sec = ns / NS_PER_S;
+        now->tv_usec = ns % NS_PER_S / NS_PER_US;
+    }
+    return done;
+}
+
+time_t time(time_t *at) {
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0) return (time_t)-1;
+    if (at != NULL) *at = now.tv_sec;
+    return now.tv_sec;
 }

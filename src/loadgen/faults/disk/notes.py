@@ -6,6 +6,7 @@ Layout and names are those of `notes.c`. The file is shared memory: an order tak
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 from enum import IntEnum
 from pathlib import Path
@@ -37,6 +38,10 @@ class Number(IntEnum):
     """Calls that failed because the disk was full or read-only."""
     WRITES = 8
     FSYNCS = 9
+    CLOCK_SHIFT_NS = 11
+    """The shift of the clock of the day; negative for one that goes back."""
+    CLOCK_READ = 12
+    """Readings of that clock that were shifted."""
 
 
 class Notes:
@@ -60,7 +65,7 @@ class Notes:
     def __setitem__(self, number: Number, value: int) -> None:
         with self._mapped() as notes:
             at = number * _NUMBER_BYTES
-            notes[at : at + _NUMBER_BYTES] = value.to_bytes(_NUMBER_BYTES, "little")
+            notes[at : at + _NUMBER_BYTES] = (value % (1 << 64)).to_bytes(_NUMBER_BYTES, "little")
 
     def durable(self) -> dict[tuple[int, int], int]:
         """Return the bytes that are durable of each file that the server has written, by device and inode."""
@@ -74,6 +79,17 @@ class Notes:
                 return mmap.mmap(file.fileno(), 0)
         except (OSError, ValueError) as error:
             raise FaultError(f"the notes in {self._path} could not be read ({error}).") from None
+
+
+def forget(server: ManagedServer) -> None:
+    """Remove all notes of a server that is down: its table of files never gives a place up.
+
+    Raises FaultError when the notes cannot be written.
+    """
+    try:
+        os.truncate(server.notes, 0)
+    except OSError as error:
+        raise FaultError(f"the notes in {server.notes} could not be removed ({error}).") from None
 
 
 def _part(notes: mmap.mmap, number: Number) -> bytes:

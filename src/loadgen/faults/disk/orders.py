@@ -1,4 +1,4 @@
-"""Faults that the library in a server carries out: slow fsyncs, calls that fail, a disk that is read-only."""
+"""Faults that the library in a server carries out: slow fsyncs, failing calls, a read-only disk, a jumping clock."""
 
 from __future__ import annotations
 
@@ -19,11 +19,19 @@ def _orders(fault: Fault) -> Mapping[Number, int]:
         case "io_error":
             share = round(float(fault.parameters["probability"]) * _WHOLE)
             return {Number.SEED: fault.seed % (1 << 64), Number.FAIL_SHARE: share}
+        case "clock_jump":
+            sign = -1 if fault.parameters["towards"] == "back" else 1
+            return {Number.CLOCK_SHIFT_NS: sign * int(fault.parameters["jump"])}
         case _:
             return {Number.READ_ONLY: 1}
 
 
-COUNTERS = {"slow_fsync": Number.DELAYED, "io_error": Number.FAILED, "read_only": Number.REFUSED}
+COUNTERS = {
+    "slow_fsync": Number.DELAYED,
+    "io_error": Number.FAILED,
+    "read_only": Number.REFUSED,
+    "clock_jump": Number.CLOCK_READ,
+}
 """The number that counts the effects of each kind."""
 
 
