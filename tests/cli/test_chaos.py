@@ -63,7 +63,6 @@ def test_a_scenario_that_is_shown_can_be_run_from_a_file(tmp_path: Path, capsys:
         (["--seeds", "3"], 2, "add --faults"),
         (["--faults", "latency,disk_full"], 2, "give each group a command of its own"),
         (["--faults", "latency,crash"], 2, "give each group a command of its own"),
-        (["--faults", "disk_full"], 3, "name a client by --client"),
         (["--faults", "lateny"], 2, "did you mean latency?"),
         (["--faults", ","], 2, "names no kind"),
         (["--client", ","], 2, "names no client"),

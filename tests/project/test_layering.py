@@ -199,15 +199,17 @@ trial.checks ← units faults.kinds faults.report trial.account trial.check tria
 
 # Verification: cases, and campaigns of them.
 verify.tape ←
-verify.case ← verify.tape
+verify.durability.survival ← algebra
+verify.case ← verify.durability.survival verify.tape
 verify.shrink ← verify.tape
 verify.artifact ← errors escape verify.tape
-verify.ended ← units severity reason events verify.case
+verify.ended ← units severity reason events verify.durability.survival verify.case
 verify.compatibility ← verify.case verify.ended
 verify.replay ← escape verify.tape verify.case verify.artifact
 verify.campaign ← units errors severity reason events verify.tape verify.case verify.shrink verify.artifact verify.ended
     verify.replay
 verify.reply ← escape
+verify.durability ← units faults.fault faults.kinds trial.value verify.durability.survival verify.tape verify.reply
 verify.step ← verify.reply
 verify.model ← verify.reply
 verify.expectation ← verify.reply
@@ -215,9 +217,12 @@ verify.spec ← verify.step verify.expectation
 verify.grammar ← verify.tape verify.reply verify.step verify.model
 verify.comparison ← protocol verify.reply verify.step
 verify.subject ← protocol errors escape plan server_plan events faults.disk faults.fault faults.interpreter
-    faults.surroundings target.talk target verify.reply verify.step verify.model
-verify.kinds ← protocol errors escape events verify.tape verify.case verify.reply verify.step verify.model
-    verify.grammar verify.comparison verify.compatibility verify.subject verify.spec
+    faults.layer faults.process faults.surroundings target.talk target verify.durability verify.reply verify.step
+    verify.model
+verify.kinds ← units protocol errors escape events server_plan config faults.fault faults.kinds faults.layer
+    faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape verify.case
+    verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
+    verify.spec
 verify.bank ← errors escape verify.tape verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
@@ -273,12 +278,12 @@ record.write ← units percentiles escape severity reason signs usage snapshot s
     judge.check
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
     faults.fault faults.report trial.check trial.ended trial.observed trial.plan verify.case verify.ended
-    verify.compatibility
+    verify.compatibility verify.durability.survival
     verify.stress.ended
 record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
     events stats judge.check judge.judging compare.shape compare.settings compare.candidate compare.round
     compare.answers smoke.check smoke.ended record.schema faults.fault faults.report trial.check trial.ended
-    trial.observed trial.plan verify.case verify.ended
+    trial.observed trial.plan verify.case verify.durability.survival verify.ended
     verify.stress.ended verify.stress.shape
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
     trial.ended verify.ended
@@ -289,7 +294,7 @@ output.words ← units percentiles phase escape usage snapshot slo overload plan
     judge.verdict
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
     faults.kinds faults.report trial.check trial.ended trial.observed trial.plan trial.evidence verify.case verify.ended
-    verify.compatibility
+    verify.compatibility verify.durability.survival
     verify.stress.ended
 output.paper ← percentiles errors escape output.words
 output.pictures ← escape stats compare.answers output.words output.paper
@@ -375,6 +380,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._shell"}
 SANS_IO |= {"verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
 SANS_IO |= {"verify.expectation", "verify.spec"}
+SANS_IO |= {"verify.durability", "verify.durability.survival"}
 SANS_IO |= {"verify.reply", "verify.step", "verify.model", "verify.grammar", "verify.comparison"}
 WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api"}
 WORLD = {"asyncio", "socket", "ssl", "select", "selectors", "threading", "random", "os"}

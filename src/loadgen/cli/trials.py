@@ -30,7 +30,7 @@ DEFAULT_CLIENTS = {"memcache": BUILTIN, "resp": "redis-py"}
 SERVERS = {"memcache": "memcached", "resp": "redis"}
 """By protocol, the server file of a node."""
 ON_DISK = {"memcache": "memcached", "resp": "redis-aof"}
-"""The same where a fault of the disk is to come: the server has a file."""
+"""The same where a fault is to come that is about what the server keeps: the server has a file."""
 
 GROUPS_RULE = (
     "the kinds for disks and processes judge a server's acknowledged writes, and the others judge a client: give each "
@@ -120,7 +120,7 @@ def _scenarios(given: Given, seed: int) -> Iterator[Scenario]:
     if given.seeds is not None and given.faults is None:
         raise UsageError("--seeds draws scenarios of the kinds of --faults: add --faults, such as latency,kill.")
     if given.faults is not None:
-        kinds = kinds_of(given.faults, judges_client=given.client is not None)
+        kinds = [_kind(name) for name in names_of(given.faults)]
         nodes = given.nodes or _given_nodes(given) or 3
         for number in range(given.seeds or 1):
             yield _shaped(given, scenario_file.changed(drawn.scenario(kinds, seed + number, nodes), _overrides(given)))
@@ -162,20 +162,23 @@ def _without_faults(given: Given) -> Scenario:
     return replace(changed, phases=Phases(NS_PER_S, given.duration or 0, 0, 0))
 
 
-def kinds_of(words: str, *, judges_client: bool) -> list[Kind]:
-    """Return the kinds that --faults names. Raises UsageError for an unknown kind, and for kinds of both groups."""
+def judge_server(given: Given) -> bool:
+    """Return True when the faults that are named are to judge a server. Raises UsageError for kinds of both groups."""
+    if given.faults is None or given.client is not None or given.scenario is not None:
+        return False
+    names = names_of(given.faults)
+    servers = [name for name in names if judged(name) is Judged.SERVER]
+    if servers and len(servers) < len(names):
+        raise UsageError(f"--faults {printable(given.faults, 80)}: {GROUPS_RULE}.")
+    return bool(servers)
+
+
+def names_of(words: str) -> list[str]:
+    """Return the names of kinds that --faults has. Raises UsageError when there is none."""
     names = [word.strip().replace("-", "_") for word in words.split(",") if word.strip()]
     if not names:
         raise UsageError("--faults names no kind: write some, such as latency,kill.")
-    servers = [name for name in names if judged(name) is Judged.SERVER]
-    if servers and len(servers) < len(names) and not judges_client:
-        raise UsageError(f"--faults {printable(words, 80)}: {GROUPS_RULE}.")
-    if servers and not judges_client:
-        raise LoadgenError(
-            f"--faults {printable(words, 80)} judges what a server keeps of its acknowledged writes, which loadgen "
-            "cannot do yet; name a client by --client to judge the client."
-        )
-    return [_kind(name) for name in names]
+    return names
 
 
 def _kind(name: str) -> Kind:
@@ -222,7 +225,7 @@ def _bench(given: Given, plan: TrialPlan) -> Bench:
             )
         return Bench(given=endpoints, faults=plan.faults, groups=plan.groups, toxiproxy=given.toxiproxy or "")
     name = SERVERS[plan.protocol]
-    if any(fault.layer is Layer.DISK for fault in plan.faults):
+    if any(KINDS[fault.kind].judged is Judged.SERVER for fault in plan.faults):
         name = ON_DISK[plan.protocol]
     server = config.server_plan(config.load(None, server=presets.SERVERS.file(name)), name)
     assert server is not None, "a server file describes a server"

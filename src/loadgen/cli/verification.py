@@ -145,6 +145,8 @@ class _Jobs:
                     with self._deferred:
                         opened = stack.enter_context(job.suite.opened(job.kinds, job.options, self._emit))
                     self._begin(job, opened)
+                    for words in opened.notes:
+                        self._leader.note(words)
                     self._act(self._leader, job, opened)
             except KeyboardInterrupt:
                 if not self._began:
@@ -171,9 +173,7 @@ class _Jobs:
 
 
 def _act(leader: Campaign, job: Job, opened: Opened) -> None:
-    """Run every seed of a job with the kinds that it is for, after a remark on what these do not show."""
-    for words in opened.notes:
-        output.remark(f"note: {words}")
+    """Run every seed of a job with the kinds that it is for."""
     for each in job.runs:
         kinds = [kind for kind in opened.kinds if kind.name in each.kinds]
         if not leader.run(batch(job, opened, kinds, each.seeds)):

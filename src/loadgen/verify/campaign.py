@@ -155,6 +155,12 @@ class Campaign:
         """Note why the rest of the campaign cannot be run."""
         self._reasons.append(Reason(Code.COULD_NOT_RUN, words, Severity.COULD_NOT_RUN))
 
+    def note(self, words: str) -> None:
+        """Note a remark on what the cases show, once."""
+        remark = Reason(Code.NOT_TESTED, words)
+        if remark not in self._notes:
+            self._notes.append(remark)
+
     def interrupt(self) -> None:
         """Note that the campaign was interrupted between batches."""
         self._interrupted = True
@@ -206,6 +212,7 @@ class Campaign:
             trace=outcome.trace,
             operations=len(outcome.operations),
             replay=self._replay(batch, kind, seed) if outcome.failed else "",
+            survival=outcome.survival,
         )
 
     def _count(self, ended: CaseEnded, outcome: Outcome) -> None:

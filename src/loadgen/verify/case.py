@@ -9,6 +9,7 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Protocol
 
+from loadgen.verify.durability.survival import Survival
 from loadgen.verify.tape import Tape
 
 
@@ -40,6 +41,8 @@ class Outcome:
     """A hash of all that the case did and saw, by `Trace`; empty where runs of one tape may differ."""
     sometimes: Mapping[str, int] = field(default_factory=dict)
     """How often each state was reached that a campaign is to reach; 0 for those that this case did not reach."""
+    survival: Survival | None = None
+    """What became of the acknowledged writes, of a case that looks for them after a fault of their server."""
     fingerprint: str = ""
     """The failure without its values, by which failures are the same. Made of invariant and message when empty."""
 

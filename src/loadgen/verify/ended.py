@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from loadgen.events import Ending, Event
@@ -12,6 +12,7 @@ from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.units import NS_PER_S
 from loadgen.verify.case import Outcome, Verdict
+from loadgen.verify.durability.survival import Survival
 
 NOTHING_JUDGED = Reason(Code.NOTHING_JUDGED, "no case was judged", Severity.UNKNOWN)
 
@@ -51,6 +52,8 @@ class CaseEnded(Event):
     """How many were done."""
     replay: str = ""
     """The command that runs the failed case again; empty for others."""
+    survival: Survival | None = None
+    """What became of the acknowledged writes; None where the case does not look for them."""
     wall_s: float = field(default_factory=time.time)
 
 
@@ -140,3 +143,12 @@ def unreached(sometimes: Counter[str]) -> tuple[Reason, ...]:
         for state, count in sometimes.items()
         if not count
     )
+
+
+def survivals(cases: Iterable[CaseEnded]) -> dict[str, Survival]:
+    """Return by kind what became of the acknowledged writes of all its cases; empty where none looked for them."""
+    found: dict[str, Survival] = {}
+    for case in cases:
+        if case.survival is not None:
+            found[case.kind] = found.get(case.kind, Survival()) + case.survival
+    return found

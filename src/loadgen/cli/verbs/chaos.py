@@ -1,7 +1,11 @@
-"""Put a client on trial: a workload, faults over the nodes, and checks on what the client did.
+"""Put a client on trial, or what a server keeps: faults over the nodes, and checks on what the client or server did.
 
 A scenario has a baseline, a fault and a recovery. Without --scenario and --faults the workload runs without faults,
 until q, Ctrl-C or --duration. docs/CHAOS.md has what each scenario shows and what each number means.
+
+With --faults of disks and processes, such as power_cut, and without --client, the acknowledged writes of a server are
+looked for after the fault and a restart: docs/VERIFY.md. redis-server (or valkey-server) is started with an append-only
+file, once with appendfsync everysec and once with always.
 """
 
 from __future__ import annotations
@@ -11,11 +15,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from loadgen import output
-from loadgen.cli import interrupts
+from loadgen.cli import durability, interrupts
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import COUNT, FILE_NAME, TEXT, TIME_NS, choice, whole
 from loadgen.cli.options.load import COLORS
-from loadgen.cli.trials import SERVERS, Case, cases_of
+from loadgen.cli.options.verification import ARTIFACT
+from loadgen.cli.trials import SERVERS, Case, cases_of, judge_server
 from loadgen.config import catalogue
 from loadgen.errors import ExitCode, UsageError
 from loadgen.faults.cleanup import cleanup
@@ -48,8 +53,9 @@ SYNTAX = Syntax(
                 Option(("--scenario",), "the scenario to run: a name of --list, `all`, or a TOML file", TEXT, "NAME"),
                 Option(("--faults",), "kinds of faults, such as latency,kill: when and where is drawn by seed", TEXT,
                        "KINDS"),
-                Option(("--seeds",), "number of scenarios to draw, from --seed on", whole("N", 1, 10_000)),
-                Option(("--seed",), "seed of everything random", COUNT),
+                Option(("--seeds",), "number of scenarios to draw, from --seed on (default: 1; of a server's faults "
+                       f"{durability.SEEDS})", whole("N", 1, 10_000)),
+                Option(("--seed",), "seed of everything random (default: drawn; of a server's faults 0)", COUNT),
                 Option(("--quick",), "short phases: 5 s of baseline, a quarter of the fault, 10 s of recovery"),
                 Option(("--duration",), "length of the fault phase; without a scenario, of the workload", TIME_NS),
                 Option(("--loop",), "repeat the scenarios until Ctrl-C"),
@@ -80,10 +86,19 @@ SYNTAX = Syntax(
             ),
         ),
         OptionGroup(
+            "a server's acknowledged writes",
+            (
+                Option(("--server",), "the server that is judged: redis, valkey or a server file (default: the first "
+                       "of redis and valkey that is installed)", TEXT, "SERVER"),
+                ARTIFACT,
+            ),
+        ),
+        OptionGroup(
             "results",
             (
                 Option(("--format",), "format of the results; json is one document at the end, ndjson a line for each "
                        "event", choice(tuple(FORMATS)), default="console"),
+                Option(("-v", "--verbose"), "the same as --format verbose"),
                 Option(("-q", "--quiet"), "the same as --format quiet"),
                 Option(("-o", "--output"), "write the results to FILE; standard output still shows them for people",
                        FILE_NAME),
@@ -129,6 +144,9 @@ def run(given: Given) -> ExitCode:
     if given.cleanup:
         removed = cleanup()
         return _printed("".join(f"removed {each}\n" for each in removed) or "nothing was left behind\n")
+    if judge_server(given):
+        return durability.run(given)
+    durability.refuse_options(given)
     seed = random.SystemRandom().randrange(1, 2**31) if given.seed is None else given.seed
     cases = cases_of(given, seed)
     skip, stop = Skip(), Stop()
@@ -166,9 +184,9 @@ def wanted(given: Given, quit: Callable[[], None], skip: Callable[[], None] | No
     if given.tui and given.no_tui:
         raise UsageError("--tui and --no-tui contradict each other: keep one of them.")
     by_default = given.scenario is None and given.faults is None and given.format in ("console", "clean")
-    shown = given.tui or (by_default and not given.no_tui and not given.quiet)
+    shown = given.tui or (by_default and not (given.no_tui or given.quiet or given.verbose))
     return output.Wanted(
-        format="quiet" if given.quiet else FORMATS[given.format],
+        format="quiet" if given.quiet else "verbose" if given.verbose else FORMATS[given.format],
         color=given.color,
         file=given.output,
         junit=given.junit,

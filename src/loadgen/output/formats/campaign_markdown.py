@@ -42,6 +42,7 @@ def document(ended: CampaignEnded) -> str:
             *_list("Reasons", campaigns.reasons(ended)),
             *(_failed(ended, failed) if failed else []),
             *_list("Compatibility", campaigns.compatible(ended)),
+            *_list("Acknowledged writes", campaigns.survived(ended)),
             *_list("Not judged", campaigns.unjudged(ended)),
             *_list("States", campaigns.states(ended)),
             *_list("Notes", campaigns.notes(ended)),

@@ -14,7 +14,8 @@ from loadgen.severity import Severity
 from loadgen.units import NS_PER_MS, span
 from loadgen.verify.case import Verdict
 from loadgen.verify.compatibility import compatibility
-from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
+from loadgen.verify.durability.survival import Survival
+from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound, survivals
 
 LONGEST = 500
 """Characters of a finding, in which the subject's words are repeated."""
@@ -205,6 +206,20 @@ def compatible(ended: CampaignEnded) -> list[str]:
         f"{figures.plural(row.operations, 'operation', figures.grouped)} diverged"
         for row in compatibility(ended.cases)
     ]
+
+
+def survived(ended: CampaignEnded) -> list[str]:
+    """Return by kind what became of acknowledged writes: "power_cut_always: 412 acknowledged, 412 survived"."""
+    return [f"{printable(kind)}: {_survival(each)}" for kind, each in survivals(ended.cases).items()]
+
+
+def _survival(of: Survival) -> str:
+    lost = f"{of.lost:,} lost" + (f" (acknowledged up to {milliseconds(of.lost_ns)} ms before)" if of.lost_ns else "")
+    said = [f"{of.acknowledged:,} acknowledged", f"{of.survived:,} survived", lost]
+    counts = {"revived": of.revived, "wrong": of.wrong, "refused": of.refused, "without a reply": of.unanswered}
+    said += [f"{count:,} {words}" for words, count in counts.items() if count]
+    said += [f"{figures.plural(of.not_started, 'start', figures.grouped)} refused"] * bool(of.not_started)
+    return f"{', '.join(said)}; slowest reply {milliseconds(of.slowest_ns)} ms"
 
 
 def states(ended: CampaignEnded) -> list[str]:

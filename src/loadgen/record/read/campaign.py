@@ -15,6 +15,7 @@ from loadgen.record.read.reasons import reasons
 from loadgen.severity import Severity
 from loadgen.units import NS_PER_MS
 from loadgen.verify.case import Outcome, Verdict
+from loadgen.verify.durability.survival import Survival
 from loadgen.verify.ended import NOTHING_JUDGED, CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 
 _SEVERITIES = {Code.STATE_NOT_REACHED: Severity.FAILED}
@@ -59,7 +60,23 @@ def _case(record: Fields) -> CaseEnded:
         trace=record.text("trace_hash"),
         operations=record.count("operations"),
         replay=record.text("replay_command"),
+        survival=_survival(record.part("writes")) if record.may("writes") is not None else None,
         wall_s=record.wall_s(),
+    )
+
+
+def _survival(writes: Fields) -> Survival:
+    return Survival(
+        acknowledged=writes.count("acknowledged"),
+        survived=writes.count("survived"),
+        lost=writes.count("lost"),
+        revived=writes.count("revived"),
+        wrong=writes.count("wrong"),
+        lost_ns=round(writes.number("lost_ms") * NS_PER_MS),
+        slowest_ns=round(writes.number("slowest_ms") * NS_PER_MS),
+        refused=writes.count("refused"),
+        unanswered=writes.count("unanswered"),
+        not_started=writes.count("not_started"),
     )
 
 

@@ -24,6 +24,18 @@ _TRUTH_OR_NULL: Schema = {"type": ["boolean", "null"]}
 _SEED: Schema = {"type": "number", "minimum": 0}
 """A seed above 2**53 is the nearest double; the replay command has it exactly."""
 
+WRITES = part(
+    field("acknowledged", COUNT, "writes with a good reply; the sum of the next four"),
+    field("survived", COUNT, "those whose effect is there after the restart, or that of a later write of the key"),
+    field("lost", COUNT, "those whose value is not there"),
+    field("revived", COUNT, "deletions after which the key has a value again, and keys served after they expired"),
+    field("wrong", COUNT, "those in whose place a value is served that nobody wrote there"),
+    field("lost_ms", NUMBER, "the longest time from the good reply to a lost write to the end of the server"),
+    field("slowest_ms", NUMBER, "the longest time from sending a write to its good reply"),
+    fields({"refused": COUNT, "unanswered": COUNT}, "writes with an error reply, and without any"),
+    field("not_started", COUNT, "cases after which the server did not start with its damaged files"),
+)
+
 CAMPAIGN_BEGAN = record(
     "campaign-began",
     field("suite", TEXT, "what is run, such as `properties`"),
@@ -47,6 +59,11 @@ CASE = record(
     field("operations", COUNT, "how many operations the case did; one that failed ends at the failure"),
     field("error", TEXT_OR_NULL, "the invariant that was broken and what was found; why a case was not judged"),
     field("trace_hash", TEXT_OR_NULL, "a hash of all that the case did and saw, where a seed determines that"),
+    field(
+        "writes",
+        {**WRITES.schema, "type": ["object", "null"]},
+        "of a case that looks for acknowledged writes after a fault of their server, what became of them; see below",
+    ),
     field("replay_command", TEXT_OR_NULL, "of a failure, the command that runs the case again"),
 )
 
@@ -89,6 +106,7 @@ SUMMARY = part(
         map_of(PERCENT_OR_NULL),
         "of the oracle, by group of commands and for `all`: the operations that did not diverge, in percent",
     ),
+    field("writes", map_of(WRITES.schema), "by test, the `writes` of all its cases together"),
     field("states", map_of(COUNT), "by state that some case must reach, how often it was reached"),
     field("interrupted", TRUTH, "stopped by Ctrl-C"),
     field("exit_status", COUNT, "of the command"),

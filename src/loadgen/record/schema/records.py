@@ -6,7 +6,7 @@ A test fails when a record has a field that is not in its table.
 from __future__ import annotations
 
 from loadgen.record.schema.accounts import COUNTS
-from loadgen.record.schema.campaign import CAMPAIGN, CAMPAIGN_BEGAN, CASE, FAILURE, METADATA, SUMMARY
+from loadgen.record.schema.campaign import CAMPAIGN, CAMPAIGN_BEGAN, CASE, FAILURE, METADATA, SUMMARY, WRITES
 from loadgen.record.schema.comparison import COMPARISON, METRIC, NOISE, ROUND
 from loadgen.record.schema.config import CONFIG
 from loadgen.record.schema.latency import LATENCY_NS
@@ -53,7 +53,7 @@ TABLES = {
     "fault": (FAULT_EVENT, FAULT),
     "trial": (TRIAL, OBSERVED),
     "campaign-began": (CAMPAIGN_BEGAN,),
-    "case": (CASE,),
+    "case": (CASE, WRITES),
     "failure": (FAILURE,),
     "campaign": (CAMPAIGN, METADATA, SUMMARY),
     "stress-began": (STRESS_BEGAN,),

@@ -8,7 +8,8 @@ from loadgen.record.write.spelling import codes, number, percent, tallied, text,
 from loadgen.units import NS_PER_MS
 from loadgen.verify.case import Verdict
 from loadgen.verify.compatibility import compatibility
-from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
+from loadgen.verify.durability.survival import Survival
+from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound, survivals
 
 
 def began(event: CampaignBegan) -> dict[str, Any]:
@@ -81,6 +82,7 @@ def _summary(event: CampaignEnded) -> dict[str, Any]:
         "seeds_per_s": number(round(event.seeds_per_s, 3)),
         "states": tallied(event.sometimes),
         "compatibility": {text(row.group): percent(row.share) for row in compatibility(event.cases)},
+        "writes": {text(kind): _writes(each) for kind, each in survivals(event.cases).items()},
         "interrupted": event.interrupted,
         "exit_status": int(event.exit_code),
         "reasons": words(event.doubts),
@@ -100,6 +102,22 @@ def _result(event: CaseEnded) -> dict[str, Any]:
         "operations": event.operations,
         "error": text(event.error) or None,
         "trace_hash": event.trace or None,
+        "writes": _writes(event.survival) if event.survival is not None else None,
+    }
+
+
+def _writes(survival: Survival) -> dict[str, Any]:
+    return {
+        "acknowledged": survival.acknowledged,
+        "survived": survival.survived,
+        "lost": survival.lost,
+        "revived": survival.revived,
+        "wrong": survival.wrong,
+        "lost_ms": _ms(survival.lost_ns),
+        "slowest_ms": _ms(survival.slowest_ns),
+        "refused": survival.refused,
+        "unanswered": survival.unanswered,
+        "not_started": survival.not_started,
     }
 
 

@@ -64,6 +64,11 @@ class Conversation:
         if self._socket is not None:
             self._socket.close()
 
+    def fileno(self) -> int:
+        """Return the descriptor of the connection, which is readable when `hear` has something to return."""
+        assert self._socket is not None
+        return self._socket.fileno()
+
     def allow(self, timeout_s: float) -> None:
         """Restart the deadline for the next question."""
         self._deadline_s = time.monotonic() + timeout_s

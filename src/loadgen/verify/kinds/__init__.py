@@ -12,14 +12,14 @@ from difflib import get_close_matches
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
-from loadgen.verify.kinds import cases, kv, oracle, properties
+from loadgen.verify.kinds import cases, chaos, kv, oracle, properties
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.spec import Spec
 
 __all__ = ["SUITES", "Emit", "Opened", "Selection", "Suite", "exactly", "filtered", "selected", "suggestion"]
 
 SUITES: dict[str, Suite] = {
-    suite.name: suite for suite in (kv.SUITE, properties.SUITE, oracle.SUITE, cases.suite(Spec()))
+    suite.name: suite for suite in (kv.SUITE, properties.SUITE, oracle.SUITE, cases.suite(Spec()), chaos.SUITE)
 }
 """By name, every suite."""
 
@@ -33,9 +33,10 @@ class Selection:
 
 
 def selected(word: str, suites: Mapping[str, Suite] | None = None) -> Selection:
-    """Return the test of a type: a suite's name for all its kinds, or a kind's. Raises UsageError for an unknown type.
+    """Return the test of a type: a suite's name for all its kinds, a kind's, or another name that the suite has.
 
     Case and the sign between words do not matter, and "is" may be left out: incr-monotonic is incr_is_monotonic.
+    Raises UsageError for an unknown type.
     """
     suites = SUITES if suites is None else suites
     wanted = _plain(word)
@@ -43,10 +44,10 @@ def selected(word: str, suites: Mapping[str, Suite] | None = None) -> Selection:
         if _plain(suite.name) == wanted:
             return Selection(suite, suite.kinds)
     for suite in suites.values():
-        for kind in suite.kinds:
-            if _plain(kind) == wanted:
-                return Selection(suite, (kind,))
-    names = [*suites, *(kind for suite in suites.values() for kind in suite.kinds)]
+        for name, named in _names(suite).items():
+            if _plain(name) == wanted:
+                return Selection(suite, named)
+    names = [*suites, *(name for suite in suites.values() for name in _names(suite))]
     raise UsageError(f'there is no test type "{printable(word, 60)}"; {suggestion(word, names)}')
 
 
@@ -79,6 +80,11 @@ def suggestion(word: str, names: Sequence[str]) -> str:
     """Return "did you mean …?", or the list of names when none is similar."""
     near = get_close_matches(word.lower()[:40].replace("-", "_"), names, n=3, cutoff=0.6)
     return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names) or 'none'}."
+
+
+def _names(suite: Suite) -> dict[str, tuple[str, ...]]:
+    """Return what a test type may name in a suite, and the kinds of that."""
+    return {**{kind: (kind,) for kind in suite.kinds}, **suite.names}
 
 
 def _plain(word: str) -> str:

@@ -40,3 +40,5 @@ class Suite:
     options: Mapping[str, str] = field(default_factory=dict)
     """What a case depends on beside its seed: the name of each option and its default. `{"ops": "100"}` is `--ops 100`
     of the verb and of `replay`, and `ops=100` in a seed bank."""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Further names that a test type may have, each with the kinds that it names."""

@@ -40,10 +40,17 @@ SUBJECTS = f"{', '.join(WORDS)}, HOST:PORT or memcache://HOST:PORT"
 FIRST = {Wire.RESP: ("redis", "valkey", "builtin"), Wire.MEMCACHE: ("memcached", "builtin")}
 """What `auto` tries, in order; the built-in server is always there."""
 
-_PROGRAMS = {"redis": "redis-server", "valkey": "valkey-server", "memcached": "memcached"}
+PROGRAMS = {"redis": "redis-server", "valkey": "valkey-server", "memcached": "memcached"}
+"""By word, the program of a server that loadgen starts."""
+
+PERSISTENT = ("redis", "valkey")
+"""The words of servers that loadgen starts and that have files."""
+
 _OWN_WIRE = {"redis": Wire.RESP, "valkey": Wire.RESP, "fakeredis": Wire.RESP, "memcached": Wire.MEMCACHE}
 
-_REDIS = ("--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--daemonize", "no", "--save", "")
+REDIS = ("--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--daemonize", "no", "--save", "")
+"""The arguments of redis and valkey, which have no file with these."""
+
 # DEBUG DIGEST-VALUE, by which two servers compare what they hold. Before 7.0, DEBUG is there without an option.
 _DEBUG = ("--enable-debug-command", "local")
 _FIRST_WITH_DEBUG_OPTION = 7
@@ -65,7 +72,7 @@ class Wanted:
     @property
     def can_restart(self) -> bool:
         """True for a server that loadgen starts and that has files."""
-        return self.word in ("redis", "valkey")
+        return self.word in PERSISTENT
 
 
 def wire_of(word: str, other: str = "") -> Wire:
@@ -112,7 +119,7 @@ def resolved(word: str, wire: Wire) -> str:
     """Return the subject that `auto` is on this machine, and any other word as it is."""
     if word != AUTO:
         return word
-    return next(each for each in FIRST[wire] if each == "builtin" or shutil.which(_PROGRAMS[each]))
+    return next(each for each in FIRST[wire] if each == "builtin" or shutil.which(PROGRAMS[each]))
 
 
 @contextlib.contextmanager
@@ -155,15 +162,15 @@ def _plan(wanted: Wanted) -> tuple[ServerPlan, frozenset[Restart]]:
     protocol = "resp" if wanted.wire is Wire.RESP else "memcache"
     if wanted.word == "builtin":
         return builtin(protocol, name="builtin"), frozenset()
-    program = _PROGRAMS[wanted.word]
+    program = PROGRAMS[wanted.word]
     if shutil.which(program) is None:
         raise TargetError(f"{program} is not in PATH: install it, or name another server or an address.")
     if wanted.word == "memcached":
         return ServerPlan("memcached", (program, *_MEMCACHED), loopback(protocol)), frozenset()
     if not wanted.durable:
         debug = _DEBUG if _major_version(program) >= _FIRST_WITH_DEBUG_OPTION else ()
-        return ServerPlan(wanted.word, (program, *_REDIS, *debug), loopback(protocol)), frozenset()
-    plan = ServerPlan(wanted.word, (program, *_REDIS, *DURABLE), loopback(protocol))
+        return ServerPlan(wanted.word, (program, *REDIS, *debug), loopback(protocol)), frozenset()
+    plan = ServerPlan(wanted.word, (program, *REDIS, *DURABLE), loopback(protocol))
     try:
         return replace(plan, surroundings=surroundings_for(["power_cut"])), frozenset(Restart)
     except FaultError:

@@ -52,6 +52,7 @@ class Campaign:
             *facts("not judged", campaigns.unjudged(event)),
             *facts("alike", campaigns.alike(event)),
             *facts("compatible", campaigns.compatible(event)),
+            *facts("writes", campaigns.survived(event)),
             *facts("states", campaigns.states(event)),
             *(line for note in campaigns.notes(event) for line in fact("note", note)),
             *self._rows(event),

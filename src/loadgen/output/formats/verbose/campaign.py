@@ -55,6 +55,7 @@ def _below(event: CampaignEnded) -> list[str]:
         *(f"  reason: {words}" for words in campaigns.reasons(event)),
         *(f"  {row.kind}: {words}" for row, words in zip(rows, counts, strict=True)),
         *(f"  compatible: {words}" for words in campaigns.compatible(event)),
+        *(f"  writes: {words}" for words in campaigns.survived(event)),
         *(f"  not judged: {words}" for words in campaigns.unjudged(event)),
         *(f"  state: {words}" for words in campaigns.states(event)),
         *(f"  alike: {words}" for words in campaigns.alike(event)),

@@ -1,0 +1,46 @@
+"""Faults that judge a server, from the words of `loadgen chaos`: a campaign that looks for acknowledged writes."""
+
+from __future__ import annotations
+
+from loadgen.cli import verification
+from loadgen.cli.options import Given
+from loadgen.cli.trials import names_of
+from loadgen.cli.verification import Job, Run
+from loadgen.errors import ExitCode, UsageError
+from loadgen.verify.kinds.chaos import SUITE, kinds_of
+
+SEEDS = 100
+"""The number of seeds where none is given."""
+
+_OF_CLIENTS = frozenset(
+    (
+        *("quick", "duration", "loop", "set", "workload", "concurrency", "protocol"),
+        *("nodes", "endpoints", "toxiproxy", "tui"),
+    )
+)
+_OF_SERVERS = frozenset(("server", "artifacts"))
+
+
+def run(given: Given) -> ExitCode:
+    """Run the cases, print what came of them, and return the exit code. Raises LoadgenError."""
+    for word in given.words:
+        if word.option.name in _OF_CLIENTS:
+            raise UsageError(
+                f"{word.spelling} is for a client on trial, and these --faults judge a server: leave it out, or name a "
+                "client by --client."
+            )
+    kinds = dict.fromkeys(kind for name in names_of(given.faults) for kind in kinds_of(name))
+    first = given.seed or 0
+    seeds = range(first, first + (given.seeds or SEEDS))
+    job = Job(SUITE, verification.options_of(given, SUITE), (Run(tuple(kinds), seeds),))
+    return verification.run(given, SUITE.name, [job])
+
+
+def refuse_options(given: Given) -> None:
+    """Raise UsageError for an option that a client on trial does not have."""
+    for word in given.words:
+        if word.option.name in _OF_SERVERS:
+            raise UsageError(
+                f"{word.spelling} is for faults that judge a server: name some by --faults, such as power_cut, and no "
+                "client."
+            )
