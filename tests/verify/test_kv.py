@@ -11,6 +11,9 @@ from in_process import invoked
 from planted_subjects import Planted
 from real_servers import RealServer
 
+from loadgen.cli.options.parse import parse
+from loadgen.cli.verbs import smoke
+from loadgen.errors import UsageError
 from loadgen.protocol import Wire
 from loadgen.verify.artifact import Origin
 from loadgen.verify.campaign import Batch, Campaign
@@ -154,6 +157,57 @@ def test_a_server_without_persistence_loses_what_it_acknowledged(monkeypatch: py
     assert outcome.verdict is Verdict.FAIL
     assert outcome.operations[-2] == "restart by SIGKILL"
     assert "(by what was written)" in outcome.message
+
+
+# ── The spec file ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def jobs(text: str, *words: str) -> list[tuple[tuple[str, ...], str, str]]:
+    """Return the kinds, keys and iterations of each job that a spec file makes of a command line."""
+    Path("spec.toml").write_text(text)
+    given = parse(smoke.SUITE_SYNTAX, ["--suite", "kv", "--spec", "spec.toml", *words])
+    return [(job.kinds, job.options["keys"], job.options["iterations"]) for job in smoke.jobs_of(given)]
+
+
+BASIC = """
+[scenarios.smoke]
+default_seeds = 3
+
+[[scenarios.smoke.tests]]
+name = "basic_set_get"
+operations = ["SET", "GET"]
+keys = 7
+iterations = 9
+
+[[scenarios.smoke.tests]]
+name = "sorted_set_ordering"
+operations = ["ZADD", "ZRANGE"]
+
+[[scenarios.smoke.tests]]
+name = "basic_persistence"
+include_restart = true
+keys = 7
+iterations = 9
+"""
+
+
+def test_a_spec_file_says_which_groups_are_asked_and_how_much() -> None:
+    assert jobs(BASIC) == [(("kv_set_get", "kv_persistence"), "7", "9"), (("kv_sorted_sets",), "100", "1000")]
+    assert jobs(BASIC, "--keys", "2") == [
+        (("kv_set_get", "kv_persistence"), "2", "9"),
+        (("kv_sorted_sets",), "2", "1000"),
+    ]
+    assert jobs(BASIC, "--filter", "lists") == [(("kv_lists",), "100", "1000")]
+
+
+def test_without_a_spec_file_all_groups_are_one_job() -> None:
+    [job] = smoke.jobs_of(parse(smoke.SUITE_SYNTAX, ["--suite", "kv"]))
+    assert (job.kinds, len(job.runs[0].seeds)) == (tuple(GROUPS), 1)
+
+
+def test_a_test_that_is_no_group_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"scenarios.smoke: geo is no group of the kv suite.*did you mean kv_"):
+        jobs('[[scenarios.smoke.tests]]\nname = "geo"\noperations = ["GEOADD"]\n')
 
 
 # ── Words ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

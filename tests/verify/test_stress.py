@@ -16,6 +16,7 @@ from in_process import invoked
 from real_servers import RealServer, free_port
 from rendered import text
 
+from loadgen.cli import specification
 from loadgen.cli.options.parse import parse
 from loadgen.cli.verbs import stress as verb
 from loadgen.errors import ExitCode
@@ -28,7 +29,7 @@ from loadgen.target.talk.memory import used_bytes
 from loadgen.units import NS_PER_S
 from loadgen.verify.case import Verdict
 from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
-from loadgen.verify.stress.shape import SCENARIOS, Shape, shapes
+from loadgen.verify.stress.shape import Shape, shapes
 from loadgen.verify.stress.stress import StressTest
 
 SHORT = ("--duration", "300ms", "--warmup", "100ms")
@@ -123,7 +124,7 @@ def test_each_combination_is_a_shape() -> None:
 
 
 def test_the_scenarios_are_those_of_redlite_dst_and_share_their_keys() -> None:
-    every = [shape for scenario in SCENARIOS.values() for shape in scenario]
+    every = [shape for shape, _ in specification.stress(specification.spec_of(None), "all")]
     assert {shape.connections for shape in every} == {10, 100, 1000}
     assert {shape.keys for shape in every} >= {1_000, 100_000, 1_000_000}
     assert {shape.value_bytes for shape in every} == {1024, 10_240, 102_400}
@@ -138,6 +139,20 @@ def test_all_scenarios_are_loads_without_doubles_and_too_large_ones_are_left_out
     assert left_out == [shape for shape in (load.shape for load in loads) if shape.stored_bytes > 150_000_000]
     assert left_out == [Shape(100, 1_000_000, 1024)]
     assert all(load.plan.workload.prefill and load.plan.seed == 7 for load in loads)
+
+
+def test_a_spec_file_has_scenarios_of_its_own(tmp_path: Path) -> None:
+    spec = tmp_path / "spec.toml"
+    test = 'name = "mine"\nconnections = [2, 4]\nvalue_sizes = [64]\noperations_per_connection = 50\n'
+    spec.write_text(f"[[scenarios.stress.tests]]\n{test}")
+    status, found = document("--spec", str(spec), "--scenario", "mine", "--set", "workload.keyspace.count=3")
+    # A duration that was typed wins over the file's number of requests.
+    assert all(load["planned"] > 200 and " -n " not in load["replay_command"] for load in found["results"])
+    loads = verb.loads_of(parse(verb.SYNTAX, ["--spec", str(spec), "--scenario", "all", "--embedded"]))
+    assert [load.shape for load in loads] == [Shape(2, 100_000, 64), Shape(4, 100_000, 64)]
+    assert [load.plan.load.requests for load in loads] == [100, 200]
+    assert loads[0].replay.endswith(" -n 100")
+    assert status in MEASURED
 
 
 def test_a_password_is_not_repeated() -> None:
@@ -158,7 +173,8 @@ def test_a_password_is_not_repeated() -> None:
         (["--embedded", "-p", "1"], "--embedded and -p each name the server"),
         (["--protocol", "ping"], "ping has no keys to contend for"),
         (["--set", "workload.saturation_search={}"], "workload.saturation_search"),
-        (["--scenario", "hot"], "--scenario: must be one of connections, keys, hot_keys"),
+        (["--scenario", "hot"], "there is no scenario of stress hot; there are connections, keys, hot_keys"),
+        (["--spec", "spec.toml"], "--spec has the loads of --scenario"),
     ],
 )
 def test_wrong_words_end_with_one_sentence(words: list[str], said: str) -> None:

@@ -10,13 +10,17 @@ from loadgen.cli.options.kind import FILE_NAME
 from loadgen.cli.verification import Job, Run
 from loadgen.config import spec_file
 from loadgen.config.spec_file import Vocabulary
+from loadgen.errors import UsageError
+from loadgen.escape import printable
 from loadgen.verify import kinds
 from loadgen.verify.compatibility import PREFIX
-from loadgen.verify.kinds import Suite, cases
+from loadgen.verify.kinds import Suite, cases, kv
+from loadgen.verify.kinds.kv_groups import GROUPS
 from loadgen.verify.kinds.oracle import OPERATIONS, spoken
 from loadgen.verify.kinds.oracle import SUITE as ORACLE
 from loadgen.verify.kinds.properties import SUITE as PROPERTIES
-from loadgen.verify.spec import CATEGORIES, CommandGroup, Simulation, Spec
+from loadgen.verify.spec import CATEGORIES, CommandGroup, ScenarioTest, Simulation, Spec
+from loadgen.verify.stress.shape import Shape, shapes
 from loadgen.version import __version__
 
 SPEC = Option(
@@ -25,6 +29,9 @@ SPEC = Option(
     FILE_NAME,
     "FILE",
 )
+
+STRESS = "stress"
+"""The scenario of `loadgen stress`."""
 
 OPERATIONS_BY_DEFAULT = 1000
 """The operations of the oracle on each server, where a spec file has no number of cases."""
@@ -63,7 +70,7 @@ def suites_of(spec: Spec) -> dict[str, Suite]:
 
 def cautions(spec: Spec) -> list[str]:
     """Return a sentence, without its full stop, for each table that this version does not act on."""
-    tables = [f"scenarios.{part}" for part in spec.scenarios if part != PROPERTIES.name]
+    tables = [f"scenarios.{part}" for part in spec.scenarios if part not in (PROPERTIES.name, kv.SUITE.name, STRESS)]
     tables += ["faults"] * bool(spec.faults) + ["simulation"] * (spec.simulation != Simulation())
     return [f"{table} is not acted on by loadgen {__version__}" for table in tables]
 
@@ -136,3 +143,75 @@ def groups(
         )
         for commands, runs in jobs.items()
     ]
+
+
+# ── The kv suite ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def smoke(
+    spec: Spec, options: Mapping[str, str], typed: Mapping[str, str], seeds: Sequence[int], words: str | None
+) -> list[Job]:
+    """Return the jobs of the groups that a spec file runs by default, or of those that `words` names.
+
+    `typed` are the options that win over those of a test. Tests with the same `keys` and `iterations` are one job.
+    Raises UsageError.
+    """
+    suite = kv.SUITE
+    tests = spec.tests(suite.name)
+    settings = {kind: _typed(test, typed) for test in tests for kind in (_group_of(test),)}
+    wanted = kinds.filtered(suite, words) if words is not None else tuple(settings) or suite.kinds
+    jobs: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for kind in suite.kinds:
+        if kind in wanted:
+            own = {**options, **settings.get(kind, typed)}
+            jobs.setdefault(tuple(own.items()), []).append(kind)
+    return [Job(suite, dict(own), (Run(tuple(chosen), seeds),), spec) for own, chosen in jobs.items()]
+
+
+def _typed(test: ScenarioTest, typed: Mapping[str, str]) -> dict[str, str]:
+    """Return the options of a test, under those that were typed."""
+    return {name: str(test.settings[name]) for name in ("keys", "iterations") if name in test.settings} | {**typed}
+
+
+def _group_of(test: ScenarioTest) -> str:
+    """Return the group that a test names, else the one that has the most of its operations. Raises UsageError."""
+    name = f"kv_{test.name.removeprefix('kv_')}"
+    if name in GROUPS:
+        return name
+    if test.settings.get("include_restart"):
+        return next(name for name, group in GROUPS.items() if group.restarts)
+    asked = {operation.upper().encode() for operation in test.operations}
+    shared = {name: len(asked & {*kv.commands(group)}) for name, group in GROUPS.items() if not group.restarts}
+    if not any(shared.values()):
+        raise UsageError(
+            f"scenarios.smoke: {printable(test.name, 60)} is no group of the kv suite, and no group has its "
+            f"operations; {kinds.suggestion(name, [*GROUPS])}"
+        )
+    return max(shared, key=lambda name: shared[name])
+
+
+# ── Stress ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CONNECTIONS, KEYS, VALUE_BYTES = 100, 100_000, 1024
+"""The shape of a test of stress where its file leaves it open."""
+
+
+def stress(spec: Spec, name: str) -> list[tuple[Shape, int]]:
+    """Return the shapes of a test of stress, or with `all` of every one, each with its number of requests.
+
+    0: as many as the load's duration allows. Raises UsageError for an unknown name.
+    """
+    tests = {test.name: test for test in spec.tests(STRESS)}
+    if name != "all" and name not in tests:
+        there = f"there is no scenario of stress {printable(name, 60)}"
+        raise UsageError(f"{there}; {kinds.suggestion(name, [*tests, 'all'])}")
+    found: dict[tuple[Shape, int], None] = {}
+    for test in tests.values() if name == "all" else [tests[name]]:
+        own = test.settings
+        made = shapes(
+            own.get("connections", [CONNECTIONS]), own.get("keys", [KEYS]), own.get("value_sizes", [VALUE_BYTES])
+        )
+        for shape in made:
+            each = own.get("operations_per_connection", 0) * shape.connections
+            found[shape, own.get("requests", each)] = None
+    return [*found]

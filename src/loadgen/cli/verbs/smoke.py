@@ -17,14 +17,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loadgen import config, output
-from loadgen.cli import interrupts, session, verification
+from loadgen.cli import interrupts, session, specification, verification
 from loadgen.cli.flags import flags_of
 from loadgen.cli.flags.address import target_of
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import TEXT, choice, whole
 from loadgen.cli.options.load import CONFIG, GROUPS, REFUSED, TARGET, refused
 from loadgen.cli.options.verification import RESULTS, seeds
-from loadgen.cli.verification import Job, Run
+from loadgen.cli.specification import SPEC
+from loadgen.cli.verification import Job
 from loadgen.config import presets
 from loadgen.errors import ConfigError, ExitCode, UsageError
 from loadgen.runner.stop import Stop
@@ -33,11 +34,13 @@ from loadgen.severity import Severity
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.smoke.test import Case, run_all
 from loadgen.target.servers import servers_of
-from loadgen.verify import kinds
 from loadgen.verify.kinds import kv
 from loadgen.verify.subject.named import SUBJECTS
 
 NO_SEARCH = "workload.saturation_search is not acted on: a smoke test puts on the load of [workload] itself"
+
+SEEDS = 1
+"""The number of seeds of the kv suite, where a spec file has none."""
 
 SUITE = Option(("--suite",), "ask the server what it must get right, and put no load on it", choice(("kv",)))
 
@@ -80,20 +83,21 @@ SUITE_SYNTAX = Syntax(
                     TEXT,
                     "GROUPS",
                 ),
+                SPEC,
             ),
         ),
         OptionGroup(
             "how much",
             (
-                Option(("--keys",), "number of keys (default: 100)", whole("N", 1, kv.MOST_KEYS)),
+                Option(("--keys",), "number of keys (default: of the spec file, 100)", whole("N", 1, kv.MOST_KEYS)),
                 Option(
                     ("--iterations",),
-                    "rounds of commands in each group, on drawn keys (default: 1,000)",
+                    "rounds of commands in each group, on drawn keys (default: of the spec file, 1,000)",
                     whole("N", 1, kv.MOST_ITERATIONS),
                 ),
             ),
         ),
-        seeds(1),
+        seeds(SEEDS, by_spec=True),
         RESULTS,
     ),
 )
@@ -111,10 +115,16 @@ def run(given: Given) -> ExitCode:
 
 def ask(given: Given) -> ExitCode:
     """Run the kv suite."""
-    wanted = kinds.filtered(kv.SUITE, given.filter) if given.filter is not None else kv.SUITE.kinds
+    return verification.run(given, kv.SUITE.name, jobs_of(given))
+
+
+def jobs_of(given: Given) -> list[Job]:
+    """Return what a command line asks of the suite. Raises UsageError and ConfigError."""
+    spec = specification.spec_of(given.spec)
     options = {**verification.options_of(given, kv.SUITE), **subject_of(given)}
-    run = Run(tuple(wanted), range(given.seed, given.seed + given.seeds))
-    return verification.run(given, kv.SUITE.name, [Job(kv.SUITE, options, (run,))])
+    typed = {name: str(given.get(name)) for name in ("keys", "iterations") if given.get(name) is not None}
+    seeds = range(given.seed, given.seed + (given.seeds or spec.seeds(kv.SUITE.name, SEEDS)))
+    return specification.smoke(spec, options, typed, seeds, given.filter)
 
 
 def subject_of(given: Given) -> dict[str, str]:

@@ -14,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from loadgen import config, output
-from loadgen.cli import interrupts, session, verification
+from loadgen.cli import interrupts, session, specification, verification
 from loadgen.cli.flags import Flags, flags_of
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax, Word, tells
-from loadgen.cli.options.kind import SIZE, ValueKind, choice
+from loadgen.cli.options.kind import SIZE, TEXT, ValueKind, choice
 from loadgen.cli.options.load import ANY_KEY, CONFIG, CONVERSATION, GENERATOR, LOAD, TARGET
 from loadgen.cli.options.verification import RESULTS
+from loadgen.cli.specification import SPEC
 from loadgen.config import Config, Flag
 from loadgen.errors import ExitCode, UsageError
 from loadgen.host import memory
@@ -30,7 +31,7 @@ from loadgen.server_plan import ServerPlan, builtin
 from loadgen.target.servers import servers_of
 from loadgen.units import format_duration, parse_count, parse_size
 from loadgen.verify.stress.ended import StressBegan
-from loadgen.verify.stress.shape import SCENARIOS, Shape, shapes
+from loadgen.verify.stress.shape import Shape, shapes
 from loadgen.verify.stress.stress import ShapedLoad, StressTest
 from loadgen.verify.subject import named
 from loadgen.version import __version__
@@ -75,15 +76,16 @@ SYNTAX = Syntax(
                        several("SIZE[,SIZE]", parse_size), betrays=tells.of_duration),
                 Option(("--distribution",), "popularity of keys: uniform, or zipf (few keys far more than the rest)",
                        choice(("uniform", "zipf")), key="workload.keyspace.distribution"),
-                Option(("--scenario",), "loads that belong together, instead of -c, -k and --value-size",
-                       choice((*SCENARIOS, "all"))),
+                Option(("--scenario",), "loads that belong together, instead of -c, -k and --value-size: a test of the "
+                       "spec file (connections, keys, hot_keys, values, hot_large), or all", TEXT, "NAME"),
+                SPEC,
                 Option(("--max-memory",), "skip loads whose keys and values are more than this (default: half of this "
                        "machine's available memory)", SIZE),
             ),
         ),
         TARGET,
         CONVERSATION,
-        LOAD.without("--connections", "--requests", "--tests"),
+        LOAD.without("--connections", "--tests"),
         GENERATOR,
         RESULTS,
         ANY_KEY,
@@ -121,9 +123,10 @@ def loads_of(given: Given) -> list[ShapedLoad]:
         flags = flags.having({"general.seed": Flag("stress", int.from_bytes(os.urandom(4)))})
     starts = not (given.embedded or flags.target.address or flags.target.file or names_server(base, given))
     loads = []
-    for shape in shapes_of(given, base):
-        own = flags.having({CONNECTIONS: Flag("-c", shape.connections), KEYS: Flag("-k", shape.keys),
-                            VALUES: Flag("--value-size", shape.value_bytes)})  # fmt: skip
+    timed = given.word("general.duration") is not None or given.word("general.requests") is not None
+    for shape, requests in shapes_of(given, base):
+        counted = 0 if timed else requests
+        own = flags.having(keys_of(shape, counted))
         settings, server = with_server(given, own, base.target.protocol, shape, starts=starts)
         plan = config.resolve(settings)
         loads.append(
@@ -132,7 +135,7 @@ def loads_of(given: Given) -> list[ShapedLoad]:
                 plan,
                 servers_of(plan.target, server),
                 config.judging(settings),
-                replay_command(given, shape, plan.seed),
+                replay_command(given, shape, plan.seed, counted),
                 session.remarks(settings.warnings),
                 embedded=server is not None and server.command[0] == "loadgen",
                 ceiling=session.ceiling_of(plan),
@@ -144,19 +147,35 @@ def loads_of(given: Given) -> list[ShapedLoad]:
     return loads
 
 
-def shapes_of(given: Given, base: Config) -> tuple[Shape, ...]:
-    """Return the shapes that the options name; what they leave open is the configuration's. Raises UsageError."""
+def keys_of(shape: Shape, requests: int) -> dict[str, Flag]:
+    """Return the configuration's keys for a shape and a number of requests; 0 leaves the duration as it is."""
+    counted = {"general.requests": requests, "general.duration": 0, "general.warmup": 0} if requests else {}
+    return {
+        CONNECTIONS: Flag("-c", shape.connections),
+        KEYS: Flag("-k", shape.keys),
+        VALUES: Flag("--value-size", shape.value_bytes),
+        **{key: Flag("--scenario", value) for key, value in counted.items()},
+    }
+
+
+def shapes_of(given: Given, base: Config) -> list[tuple[Shape, int]]:
+    """Return the shapes that the options name, each with its number of requests; 0: as many as its duration allows.
+
+    What the options leave open is the configuration's. Raises UsageError and ConfigError.
+    """
+    if (spec := given.word("spec")) is not None and given.scenario is None:
+        raise UsageError(f"{spec.spelling} has the loads of --scenario: name one of them, or all.")
     axes = [word for name in ("connections", "keys", "value_size") if (word := given.word(name)) is not None]
     if given.scenario is not None:
         if axes:
             raise UsageError(f"--scenario has its own shapes: leave out {' and '.join(w.spelling for w in axes)}.")
-        chosen = SCENARIOS.values() if given.scenario == "all" else [SCENARIOS[given.scenario]]
-        return tuple(dict.fromkeys(shape for each in chosen for shape in each))
-    return shapes(
+        return specification.stress(specification.spec_of(given.spec), given.scenario)
+    named = shapes(
         given.connections or [base.connection.connections],
         given.keys or [base.workload.keyspace.count],
         given.value_size or [base.workload.values.length],
     )
+    return [(shape, 0) for shape in named]
 
 
 def refuse(base: Config) -> None:
@@ -246,11 +265,11 @@ def options_of(plan: Plan) -> dict[str, str]:
     }
 
 
-_OWN = ("connections", "keys", "value_size", "scenario", "general.seed")
+_OWN = ("connections", "keys", "value_size", "scenario", "spec", "general.seed")
 """The names of the options that a replay command has in its own words."""
 
 
-def replay_command(given: Given, shape: Shape, seed: int) -> str:
+def replay_command(given: Given, shape: Shape, seed: int, requests: int = 0) -> str:
     """Return the command that puts on the load of one shape again. A password is not repeated."""
     outputs = {option.name for option in RESULTS.options}
     words = ["loadgen", "stress", *filter(None, [given.config])]
@@ -258,6 +277,7 @@ def replay_command(given: Given, shape: Shape, seed: int) -> str:
         if word.option.name not in outputs and word.option.name not in _OWN:
             words += [word.spelling, *([] if word.option.kind is None else [told(word)])]
     own = {"-c": shape.connections, "-k": shape.keys, "--value-size": shape.value_bytes, "--seed": seed}
+    own |= {"-n": requests} if requests else {}
     return shlex.join([*words, *(text for flag, value in own.items() for text in (flag, str(value)))])
 
 

@@ -77,14 +77,19 @@ class KvKind:
         return self._subject.capabilities.one_null
 
 
+def commands(of: Group) -> tuple[bytes, ...]:
+    """Return the names of the commands of a group, each once."""
+    simplest = (drawn(Tape.of(()), b"key") for drawn in of.rounds)
+    return tuple(dict.fromkeys((b"DEL", *(step[0] for each in simplest for step, _ in (*each.asked, each.left)))))
+
+
 def _lack(of: Group, subject: Subject) -> str:
     """Return why a group cannot be judged on a subject; empty when it can."""
     if of.restarts and Restart.KILL not in subject.capabilities.restarts:
         return f"{subject.name} cannot be restarted with its data after a {Restart.KILL.value}"
-    simplest = (drawn(Tape.of(()), b"key") for drawn in of.rounds)
-    names = [b"DEL", *(command[0] for each in simplest for command, _ in (*each.asked, each.left))]
+    names = commands(of)
     absent = lacking(subject, names)
-    listed = ", ".join(name.decode() for name in dict.fromkeys(names) if name in absent)
+    listed = ", ".join(name.decode() for name in names if name in absent)
     return f"{subject.name} has no {listed}" if absent else ""
 
 

@@ -31,18 +31,6 @@ def _plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
-KB = 1024
-
-SCENARIOS = {
-    "connections": tuple(Shape(count, 100_000, KB) for count in (10, 100, 1000)),
-    "keys": tuple(Shape(100, count, KB) for count in (1_000, 100_000, 1_000_000)),
-    "hot_keys": tuple(Shape(100, count, KB) for count in (1, 10, 100)),
-    "values": tuple(Shape(100, 1_000, size * KB) for size in (1, 10, 100)),
-    "hot_large": (Shape(1000, 10, 100 * KB),),
-}
-"""By name, loads that belong together."""
-
-
 def shapes(connections: Sequence[int], keys: Sequence[int], values_bytes: Sequence[int]) -> tuple[Shape, ...]:
     """Return a shape for each combination, in the order given, the size of values changing first."""
     return tuple(Shape(*each) for each in product(connections, keys, values_bytes))
