@@ -31,7 +31,7 @@ GROUPS = {
         "stress": "put many connections on few keys, and print one table",
         "replay": "run one case again, from its seed or its artifact",
         "seeds": "keep the seeds of failures, and run them again",
-        "spec": "print or check the file that says what is run",
+        "spec": "print, check or convert the file that says what is run",
     },
     "results": {
         "report": "show an earlier result, from its JSON file, in any format",

@@ -50,7 +50,7 @@ _CASE: Rows = {"name": ("name", _name), "description": ("description", as_text)}
 
 _OPERATION: Rows = {
     "cmd": ("cmd", _command),
-    "args": ("args", lambda value: tuple(_words(value))),
+    "args": ("args", lambda value: tuple(words(value))),
     "expect": ("expect", lambda value: expectation(value)),
     "connection": ("connection", within(0, MOST_CONNECTIONS - 1)),
     "wait_ms": ("wait_ms", within(0, LONGEST_WAIT_MS)),
@@ -84,7 +84,8 @@ def _operations(reading: Reading, path: Path) -> Iterator[Operation]:
 # ── Arguments ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _words(value: object) -> Iterator[Word]:
+def words(value: object) -> Iterator[Word]:
+    """Yield the words of a command after its name. Raises ValueError with the rest of a sentence."""
     if not isinstance(value, list):
         raise ValueError(f'must be a list of arguments, such as ["key", 60], not {shown(value)}')
     yield from map(_word, value)

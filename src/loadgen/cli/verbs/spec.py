@@ -1,6 +1,7 @@
 """Print the spec file: what the verbs of verification run by default, as TOML to copy, change and name by --spec.
 
-check FILE prints every error of a copy, or what it has.
+check FILE prints every error of a copy, or what it has. convert FILE prints redlite-dst's YAML as such a file:
+dst-spec.yaml, and the cases of sdks/oracle/spec.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from loadgen import output
 from loadgen.cli import specification
 from loadgen.cli.options import Given, Positional, Syntax
-from loadgen.config import spec_file
+from loadgen.config import spec_convert, spec_file
 from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
 from loadgen.verify.kinds import suggestion
@@ -21,8 +22,10 @@ from loadgen.verify.spec import Spec
 SYNTAX = Syntax(
     (),
     (
-        Positional("action", "print|check", "print the spec file of loadgen (the default), or check one"),
-        Positional("files", "FILE", "the TOML file to check", most=None),
+        Positional(
+            "action", "print|check|convert", "print the spec file of loadgen (the default), check or convert one"
+        ),
+        Positional("files", "FILE", "a TOML file to check, or YAML files to convert into one", most=None),
     ),
 )
 
@@ -66,8 +69,14 @@ def _contents(spec: Spec) -> Iterator[str]:
         yield f"note: {words}"
 
 
+def _convert(files: list[Path]) -> None:
+    if not files:
+        raise UsageError("convert takes YAML files: dst-spec.yaml of redlite-dst, or those of sdks/oracle/spec.")
+    _write(spec_convert.converted(files, specification.vocabulary()))
+
+
 def _write(text: str) -> None:
     output.write_lines(sys.stdout, [text.encode()])
 
 
-_ACTIONS: dict[str, Callable[[list[Path]], None]] = {"print": _print, "check": _check}
+_ACTIONS: dict[str, Callable[[list[Path]], None]] = {"print": _print, "check": _check, "convert": _convert}

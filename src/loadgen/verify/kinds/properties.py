@@ -107,7 +107,7 @@ def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Ite
     chosen = [PROPERTIES[kind] for kind in kinds]
     commands = named_commands(options.get("commands", ""))
     for each in chosen:
-        check_commands(each.name, each.group, each.needs, commands)
+        check_commands(each.name, each.group, each.needs_drawn, commands)
     if word != named.AUTO and word not in ("builtin", "model"):
         wire = named.wire_of(word)
         chosen = [each for each in chosen if each.wire is wire] or chosen

@@ -39,3 +39,9 @@ class Property:
     states: tuple[State, ...] = ()
     """Without these, that the property holds says little."""
     wire: Wire = Wire.RESP
+
+    @property
+    def needs_drawn(self) -> tuple[bytes, ...]:
+        """The needed commands that are drawn, as none of the last commands is the same."""
+        last = {command[0] for command, _ in self.last}
+        return tuple(name for name in self.needs if name not in last)
