@@ -124,7 +124,7 @@ def test_every_key_comes_to_its_value() -> None:
     [many] = spec.tests("stress")
     assert many.settings == {
         "connections": (10, 100),
-        "keys": 10,
+        "keys": (10,),
         "value_sizes": (1024,),
         "requests": 500,
         "operations_per_connection": 50,

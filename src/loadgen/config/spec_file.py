@@ -93,9 +93,8 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(map(as_text, value))
 
 
-def _counts(value: object) -> int | tuple[int, ...]:
-    count = within(1, 10**12)
-    return tuple(map(count, value)) if isinstance(value, list) else int(count(value))
+def _counts(value: object) -> tuple[int, ...]:
+    return tuple(map(within(1, 10**12), value if isinstance(value, list) else [value]))
 
 
 def _switch(value: object) -> bool:
