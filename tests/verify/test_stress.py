@@ -19,7 +19,7 @@ from rendered import text
 from loadgen.cli import specification
 from loadgen.cli.options.parse import parse
 from loadgen.cli.verbs import stress as verb
-from loadgen.errors import ExitCode
+from loadgen.errors import ExitCode, UsageError
 from loadgen.events import Event, Result
 from loadgen.host import memory
 from loadgen.output.reports.stress_junit import junit
@@ -157,6 +157,9 @@ def test_a_spec_file_has_scenarios_of_its_own(tmp_path: Path) -> None:
     timed = verb.loads_of(parse(verb.SYNTAX, [*words, "--duration", "2s"]))
     assert [(load.plan.load.requests, load.plan.load.duration_ns) for load in timed] == [(0, 2 * NS_PER_S)] * 2
     assert " -n " not in timed[0].replay
+    spec.write_text("")
+    with pytest.raises(UsageError, match="the spec file has no test of stress"):
+        verb.loads_of(parse(verb.SYNTAX, words))
 
 
 def test_a_password_is_not_repeated() -> None:

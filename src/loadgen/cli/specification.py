@@ -202,6 +202,8 @@ def stress(spec: Spec, name: str) -> list[tuple[Shape, int]]:
     0: as many as the load's duration allows. Raises UsageError for an unknown name.
     """
     tests = {test.name: test for test in spec.tests(STRESS)}
+    if not tests:
+        raise UsageError("the spec file has no test of stress: add one to scenarios.stress, or name -c and -k.")
     if name != "all" and name not in tests:
         there = f"there is no scenario of stress {printable(name, 60)}"
         raise UsageError(f"{there}; {kinds.suggestion(name, [*tests, 'all'])}")

@@ -122,29 +122,33 @@ def loads_of(given: Given) -> list[ShapedLoad]:
     if base.general.seed is None:
         flags = flags.having({"general.seed": Flag("stress", int.from_bytes(os.urandom(4)))})
     starts = not (given.embedded or flags.target.address or flags.target.file or names_server(base, given))
-    loads = []
     timed = given.word("general.duration") is not None or given.word("general.requests") is not None
-    for shape, requests in shapes_of(given, base):
-        counted = 0 if timed else requests
-        own = flags.having(keys_of(shape, counted))
-        settings, server = with_server(given, own, base.target.protocol, shape, starts=starts)
-        plan = config.resolve(settings)
-        loads.append(
-            ShapedLoad(
-                Shape(plan.wire.connections, plan.workload.keyspace.count, plan.workload.value_bytes),
-                plan,
-                servers_of(plan.target, server),
-                config.judging(settings),
-                replay_command(given, shape, plan.seed, counted),
-                session.remarks(settings.warnings),
-                embedded=server is not None and server.command[0] == "loadgen",
-                ceiling=session.ceiling_of(plan),
-                lack=lack_of(shape, given.max_memory),
-            )
-        )
+    loads = [
+        load_of(given, flags, base.target.protocol, shape, 0 if timed else requests, starts=starts)
+        for shape, requests in shapes_of(given, base)
+    ]
     for words in dict.fromkeys(warning.words for load in loads for warning in load.warnings):
         output.remark(f"warning: {words}")
     return loads
+
+
+def load_of(given: Given, flags: Flags, protocol: str, shape: Shape, requests: int, *, starts: bool) -> ShapedLoad:
+    """Return the load of a shape; with `starts`, on a server that is started because none was named."""
+    own = flags.having(keys_of(shape, requests))
+    settings, server = with_server(given, own, protocol, shape, starts=starts)
+    plan = config.resolve(settings)
+    return ShapedLoad(
+        # --set wins over the shape.
+        Shape(plan.wire.connections, plan.workload.keyspace.count, plan.workload.value_bytes),
+        plan,
+        servers_of(plan.target, server),
+        config.judging(settings),
+        replay_command(given, shape, plan.seed, requests),
+        session.remarks(settings.warnings),
+        embedded=server is not None and server.command[0] == "loadgen",
+        ceiling=session.ceiling_of(plan),
+        lack=lack_of(shape, given.max_memory),
+    )
 
 
 def keys_of(shape: Shape, requests: int) -> dict[str, Flag]:
