@@ -33,8 +33,8 @@ class Promise:
 
     def __str__(self) -> str:
         if self.newest:
-            return f"the newest {self.newest}"
-        return f"those of the last {_seconds(self.window_ns)}" if self.window_ns else "none"
+            return f"only the newest {self.newest}"
+        return f"only those of the last {_seconds(self.window_ns)}" if self.window_ns else "none"
 
 
 class Expiry(Enum):
@@ -184,8 +184,8 @@ def _beyond(lost: Sequence[Entry], promise: Promise, ended_ns: int) -> Iterator[
     age = _seconds(ended_ns - oldest.acknowledged_ns)
     yield Finding(
         name,
-        f"{oldest.write} was acknowledged {age} before the end of the server, and is {name}; of {len(lost)} "
-        f"acknowledged writes that are missing, {len(too_old)} may not be: {promise} may",
+        f"{oldest.write} was acknowledged {age} before the end of the server, and is {name}; {len(lost)} acknowledged "
+        f"writes are missing, of which {len(too_old)} must not be: {promise} may be",
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from loadgen.errors import TargetError
-from loadgen.faults.fault import Fault
+from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS, Measure
 from loadgen.faults.layer import LayerFaults
 from loadgen.units import NS_PER_S, format_duration
@@ -55,7 +55,7 @@ class ChaosKind:
         scene, server = self._scene, self._server
         if self._lack or server is None:
             return Outcome(Verdict.SKIPPED, message=self._lack)
-        found = script(tape, scene.fault, scene.drawn, scene.pace_before(self._fsync), scene.during, scene.after)
+        found = script(tape, scene.fault, scene.drawn, **scene.paces(self._fsync))
         server.begin()
         case = _Case(scene, self._fsync, server)
         with contextlib.closing(case.writers):
@@ -64,10 +64,13 @@ class ChaosKind:
                 return case.outcome(Verdict.UNTOLD, "the case has no fault")
             if not case.log.acknowledged:
                 return case.outcome(Verdict.UNTOLD, "no write was acknowledged before the fault")
-            if scene.course is Course.LASTS:
-                case.outlast(found.fault, found.during, found.after)
-            else:
-                case.crash(found.fault, found.during)
+            match scene.course:
+                case Course.LASTS:
+                    case.outlast(found.fault, found.during, found.after)
+                case Course.CUT_SHORT:
+                    case.cut_short(found.fault, found.during)
+                case _:
+                    case.crash(found.fault, found.during)
         return case.judged(found.fault)
 
 
@@ -111,7 +114,6 @@ class _Case:
         server = self._server
         with server.faults(fault.layer) as faults:
             faults.begin(fault, NODE)
-            self._look(fault)
             self.write(during)
             self._effects = self._await_effects(faults, fault)
             faults.end(fault, NODE)
@@ -119,6 +121,17 @@ class _Case:
             self._resume(after)
         self._ended_ns = time.monotonic_ns()
         server.kill()
+
+    def cut_short(self, fault: Fault, during: Sequence[Round]) -> None:
+        """Let a fault come, and a power cut while it lasts."""
+        with self._server.faults(fault.layer) as faults:
+            faults.begin(fault, NODE)
+            self._look(fault)
+            self.write(during)
+            self._effects = self._await_effects(faults, fault)
+            self._ended_ns = time.monotonic_ns()
+            self._server.faults(Layer.DISK).begin(Fault("power_cut", Layer.DISK), NODE)
+            faults.end(fault, NODE)
 
     def _resume(self, after: Sequence[Round]) -> None:
         """Write on after the fault. A server that ends by itself, as redis does after a failed fsync, may do so."""

@@ -18,8 +18,8 @@ two fsyncs, and one of grace, after which redis makes writes wait for a slow fsy
 
 NOTHING = Pace(0)
 SHORT = Pace(30)
-SLOW = Pace(30, pauses_ms=(10, 50, 100, 150))
-"""Longer than the window of everysec in most cases, so that a server that never fsyncs is found out."""
+SLOW = Pace(34, pauses_ms=(10, 50, 100, 150))
+"""Longer than the window of everysec in nearly all cases, so that a server that does not fsync is found out."""
 IN_ORDER = Pace(30, overlaps=False)
 """Replies are awaited after each round, so that the same case leaves the same bytes in the server's file."""
 
@@ -30,6 +30,7 @@ class Course(Enum):
     CRASH = "the server is down from the beginning of the fault, and started at its end"
     AT_REST = "the same, and all replies are awaited before"
     LASTS = "the server runs on; it is killed some time after the end of the fault, and started again"
+    CUT_SHORT = "the server runs on, until a power cut ends it while the fault lasts"
 
 
 def _defaults(tape: Tape) -> dict[str, Value]:
@@ -51,6 +52,8 @@ class Scene:
     before: Pace = SHORT
     during: Pace = NOTHING
     after: Pace = NOTHING
+    longer_than_window: str = ""
+    """The part of a case, before or during, that takes longer than what the server's appendfsync may lose."""
     keeps_window: bool = False
     """True: the server may lose what its appendfsync allows. False: all that is acknowledged must be there, durable or
     not, as the server's process has handed it to the system."""
@@ -59,9 +62,10 @@ class Scene:
     may_refuse: bool = False
     """True: a server that finds its file damaged, and does not start, has done right."""
 
-    def pace_before(self, fsync: str) -> Pace:
-        """Return the pace before the fault: with a fsync each second, a power cut has to come after some seconds."""
-        return SLOW if self.fault == "power_cut" and WINDOWS_NS[fsync] else self.before
+    def paces(self, fsync: str) -> dict[str, Pace]:
+        """Return the paces before, during and after the fault."""
+        paces = {"before": self.before, "during": self.during, "after": self.after}
+        return paces | ({self.longer_than_window: SLOW} if self.longer_than_window and WINDOWS_NS[fsync] else {})
 
     def promise(self, fsync: str, parameters: Mapping[str, Value], least_bytes: int) -> Promise:
         """Return what may be missing after the restart; `least_bytes` is the length of the shortest command."""

@@ -52,7 +52,14 @@ _ROWS = (
     ),
     Scene("slow_fsync", "slow_fsync", Course.LASTS, aliases=("slow_write",), drawn=_slow, during=_WHILE, after=_AFTER),
     Scene("crash_mid_write", "crash_mid_write", Course.CRASH, during=_UNDER_WAY, keeps_window=True),
-    Scene("power_cut", "power_cut", Course.CRASH, during=_UNDER_WAY, keeps_window=True),
+    Scene(
+        "power_cut",
+        "power_cut",
+        Course.CRASH,
+        during=_UNDER_WAY,
+        longer_than_window="before",
+        keeps_window=True,
+    ),
     Scene(
         "torn_tail",
         "torn_tail",
@@ -68,11 +75,12 @@ _ROWS = (
     Scene(
         "clock_jump",
         "clock_jump",
-        Course.LASTS,
+        Course.CUT_SHORT,
         drawn=_jump,
         before=Pace(30, expires=True),
         during=_WHILE,
-        after=_AFTER,
+        longer_than_window="during",
+        keeps_window=True,
     ),
     Scene("crash", "kill", Course.CRASH, during=_UNDER_WAY, keeps_window=True),
 )
