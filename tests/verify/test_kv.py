@@ -24,6 +24,8 @@ from loadgen.verify.reply import Null, Reply
 from loadgen.verify.step import Step
 from loadgen.verify.subject import named
 from loadgen.verify.subject.of_model import ModelSubject
+from loadgen.verify.subject.server import ServerSubject
+from loadgen.verify.subject.subject import Restart
 from loadgen.verify.tape import Tape
 
 
@@ -157,6 +159,30 @@ def test_a_server_without_persistence_loses_what_it_acknowledged(monkeypatch: py
     assert outcome.verdict is Verdict.FAIL
     assert outcome.operations[-2] == "restart by SIGKILL"
     assert "(by what was written)" in outcome.message
+
+
+def test_a_server_that_does_not_start_again_with_its_data_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its append-only file is no longer one: the next case begins with an empty folder."""
+    with SUITE.opened(["kv_persistence"], options(), lambda event: None) as opened:
+        [kind] = opened.kinds
+        assert isinstance(kind, KvKind)
+        subject = kind._subject
+        assert isinstance(subject, ServerSubject)
+        managed, restart = subject._managed, subject.restart
+        assert managed is not None
+
+        def damaging(how: Restart) -> int:
+            for file in Path(managed.folder).glob("appendonlydir/*.incr.aof"):
+                file.write_bytes(b"*1\r\n$4\r\nno command\r\n")
+            return restart(how)
+
+        monkeypatch.setattr(subject, "restart", damaging)
+        outcome = kind.run(Tape.seeded(kind.name, 0))
+        monkeypatch.undo()
+        again = kind.run(Tape.seeded(kind.name, 0))
+    assert outcome.failed
+    assert outcome.message.startswith("the server did not start again: ")
+    assert again.verdict is Verdict.PASS
 
 
 # ── The spec file ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from loadgen.errors import TargetError
@@ -102,6 +103,8 @@ class ServerSubject:
         self.identity = identify(target) or name
         self.target = target
         self._managed = managed
+        self._is_over = False
+        """True: the server did not start again. Its keeper has reported that end, and is of no further use."""
         self._channels: dict[int, _Channel] = {}
         self._used: set[int] = set()
         """The connections with a state that the next case must not see."""
@@ -165,7 +168,15 @@ class ServerSubject:
         """Kill the managed server if it runs, and start it; with `empty`, without its data."""
         assert self._managed is not None
         self.close()
-        self._managed.restart(empty=empty)
+        if self._is_over:
+            self._managed.stop()
+            self._managed.__enter__()
+            there = Endpoint(self._managed.host, self._managed.port, self._managed.host)
+            self.target = replace(self.target, endpoints=(there,))
+        else:
+            self._is_over = True
+            self._managed.restart(empty=empty)
+        self._is_over = False
         # A command that ends the server is a finding of its case, and no reason to give up.
         self._managed.expect_end()
 
