@@ -100,8 +100,14 @@ class Generator:
         return bisect_right(sums, self.below(sums[-1]))
 
 
-Source = Callable[[str, int, Sequence[int] | None], int]
-"""Returns a value below `n` for a site; in proportion to weights where there are `n` weights."""
+Weights = Sequence[int] | int | None
+"""`n` weights, the one value that is drawn, or None where all values are equally likely."""
+
+Source = Callable[[str, int, Weights], int]
+"""Returns a value below `n` for a site, after its weights."""
+
+_PLACE = bytes(ANY_BYTE.index(byte) for byte in range(256))
+"""By byte, its place in ANY_BYTE."""
 
 
 class Tape:
@@ -118,7 +124,9 @@ class Tape:
         digest = blake2b(f"{kind}/{seed}".encode(), digest_size=8).digest()
         generator = Generator(int.from_bytes(digest, "big"))
 
-        def source(site: str, n: int, weights: Sequence[int] | None) -> int:
+        def source(site: str, n: int, weights: Weights) -> int:
+            if isinstance(weights, int):
+                return weights
             return generator.below(n) if weights is None else generator.index(weights)
 
         return cls(source)
@@ -128,10 +136,32 @@ class Tape:
         """Return a tape that repeats values; 0 past the end, and n - 1 for a value that is not below `n`."""
         rest = iter(values)
 
-        def source(site: str, n: int, weights: Sequence[int] | None) -> int:
+        def source(site: str, n: int, weights: Weights) -> int:
             return min(next(rest, 0), n - 1)
 
         return cls(source)
+
+    # ── What is known beforehand ──────────────────────────────────────────────────────────────────────────────────────
+
+    def given(self, value: int, n: int, site: str) -> int:
+        """Draw a value that is known: a seed always draws `value`, while recorded values may name any below `n`."""
+        return self._draw(site, n, value)
+
+    def each(self, name: str, given: Sequence[T], most: int) -> Iterator[T | None]:
+        """Yield the elements of a sequence, each as a part that can be left out, as those of `several` are.
+
+        Recorded values may name more parts than there are elements, `most` at most: then None is yielded.
+        """
+        for number in self._parts(name, most, lambda number: int(number < len(given))):
+            yield given[number] if number < len(given) else None
+
+    def text(self, given: bytes, most: int, site: str) -> bytes:
+        """Draw a text that is known: a seed always draws `given`, which has `most` bytes at most.
+
+        Each byte is a part that can be left out, and recorded values may name any bytes.
+        """
+        places = (0 if byte is None else _PLACE[byte] for byte in self.each(BYTE, given, most))
+        return bytes(ANY_BYTE[self.given(place, 256, site)] for place in places)
 
     # ── Draws ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -200,8 +230,8 @@ class Tape:
         likely = _SCALE if mean is None else round(_SCALE * mean / (mean + 1))
         return self._parts(name, most, lambda number: (_SCALE - likely, likely))
 
-    def _parts(self, name: str, most: int, weights: Callable[[int], tuple[int, int]]) -> Iterator[int]:
-        """Yield numbers as `several` does. `weights` returns those of the end and of one more part, for its number."""
+    def _parts(self, name: str, most: int, weights: Callable[[int], tuple[int, int] | int]) -> Iterator[int]:
+        """Yield numbers as `several` does. `weights` returns, for a number, those of the end and of one more part."""
         site = f"one more {name}"
         for number in range(most):
             start = len(self._draws)
@@ -223,7 +253,7 @@ class Tape:
         spans = (Span(name, start, drawn if end is None else end) for name, start, end in self._spans)
         return Recording(tuple(self._draws), tuple(span for span in spans if span.end > span.start))
 
-    def _draw(self, site: str, n: int, weights: Sequence[int] | None) -> int:
+    def _draw(self, site: str, n: int, weights: Weights) -> int:
         if not 1 <= n <= MOST:
             raise ValueError(f"{site}: a draw has 1 to 2**64 possible values, not {n}")
         value = self._source(site, n, weights)
