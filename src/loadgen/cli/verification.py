@@ -112,7 +112,7 @@ def run(
             host=machine.fingerprint(),
             interruptible=deferred,
         )
-        _Jobs(name, jobs, leader, outputs.emit, act or _act, deferred).carry_out()
+        _Jobs(name, jobs, leader, outputs.emit, act or _act, deferred, limits.duration_ns).carry_out()
         ended = leader.ended()
         outputs.emit(ended)
     return ended.exit_code
@@ -129,6 +129,7 @@ class _Jobs:
         emit: Callable[[Event], None],
         act: Act,
         deferred: interrupts.Deferred,
+        duration_ns: int,
     ) -> None:
         self._name = name
         self._jobs = jobs
@@ -136,6 +137,7 @@ class _Jobs:
         self._emit = emit
         self._act = act
         self._deferred = deferred
+        self._duration_ns = duration_ns
         self._began = False
 
     def carry_out(self) -> None:
@@ -167,9 +169,18 @@ class _Jobs:
             return
         self._began = True
         kinds = dict.fromkeys(kind for each in self._jobs for kind in each.kinds)
-        seeds = sum(len(run.seeds) for each in self._jobs for run in each.runs)
-        options = job.options if len(self._jobs) == 1 else {}
-        self._emit(CampaignBegan(self._name, tuple(kinds), seeds, __version__, opened.identity, options))
+        seeds = 0 if self._duration_ns else sum(len(run.seeds) for each in self._jobs for run in each.runs)
+        self._emit(
+            CampaignBegan(
+                self._name,
+                tuple(kinds),
+                seeds,
+                __version__,
+                opened.identity,
+                job.options if len(self._jobs) == 1 else {},
+                duration_ns=self._duration_ns,
+            )
+        )
 
 
 def _act(leader: Campaign, job: Job, opened: Opened) -> None:

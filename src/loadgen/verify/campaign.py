@@ -50,6 +50,8 @@ class Batch:
 class Limits:
     """The bounds of a campaign."""
 
+    duration_ns: int = 0
+    """The longest time in which cases are begun, that of shrinking included; 0: as long as there are seeds."""
     shrink_runs: int = 1000
     """The most runs to shrink one failure."""
     shrink_ns: int = 30 * NS_PER_S
@@ -111,10 +113,12 @@ class Campaign:
         self._identities[batch.identity] = None
         try:
             for seed in batch.seeds:
+                if self._is_over():
+                    return True
                 for kind in batch.kinds:
                     self._case(batch, kind, seed)
                 self._seeds_done += 1
-                self._progress(batch.suite, self._seeds_done, self._seeds, "seeds", self._began_ns)
+                self._seed_ended(batch.suite)
         except KeyboardInterrupt:
             self._interrupted = True
             return False
@@ -279,6 +283,17 @@ class Campaign:
         except OutputError as error:
             self._notes.append(Reason(Code.NO_ARTIFACT, str(error)))
             return ""
+
+    def _is_over(self) -> bool:
+        """Return True when no more cases are begun, as the time is over."""
+        duration_ns = self._limits.duration_ns
+        return bool(duration_ns) and self._clock_ns() - self._began_ns >= duration_ns
+
+    def _seed_ended(self, suite: str) -> None:
+        if duration_ns := self._limits.duration_ns:
+            self._progress(suite, min(self._clock_ns() - self._began_ns, duration_ns), duration_ns, "", self._began_ns)
+        else:
+            self._progress(suite, self._seeds_done, self._seeds, "seeds", self._began_ns)
 
     def _progress(self, phase: str, done: int, total: int, unit: str, began_ns: int) -> None:
         now_ns = self._clock_ns()

@@ -25,7 +25,7 @@ class CampaignBegan(Event):
     """The verb: "properties"."""
     kinds: tuple[str, ...]
     seeds: int
-    """The number of seeds; each is run with every kind."""
+    """The number of seeds; each is run with every kind. 0 where a time ends the campaign."""
     version: str
     identity: str = ""
     """Name and version of the subjects in their own words."""
@@ -33,6 +33,8 @@ class CampaignBegan(Event):
     """What each case depends on beside its seed."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
+    duration_ns: int = 0
+    """The time after which no case is begun; 0 where the number of seeds ends the campaign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,10 @@ class CampaignEnded(Ending):
     @property
     def seeds_per_s(self) -> float:
         return self.seeds * NS_PER_S / self.took_ns if self.took_ns else 0.0
+
+    @property
+    def cases_per_s(self) -> float:
+        return self.total * NS_PER_S / self.took_ns if self.took_ns else 0.0
 
     @property
     def doubts(self) -> tuple[Reason, ...]:

@@ -42,6 +42,10 @@ _ANSWERS = {
 _VERDICTS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNTOLD: "untold", Verdict.SKIPPED: "skipped"}
 
 
+_NOUNS = {"fuzz": "input"}
+"""By suite, what one of its cases is called."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """The cases of one kind."""
@@ -65,11 +69,12 @@ def style(ended: CampaignEnded) -> str:
 
 
 def title(began: CampaignBegan) -> str:
-    """Return what is run, on what: "properties: 11 tests × 1,000 seeds on redis 7.0.15"."""
+    """Return what is run, on what: "properties: 11 tests × 1,000 seeds on redis 7.0.15", "fuzz: 2 tests for 60 s"."""
     tests = figures.plural(len(began.kinds), "test")
-    seeds = figures.plural(began.seeds, "seed", figures.grouped)
+    seeds = f" × {figures.plural(began.seeds, 'seed', figures.grouped)}"
+    length = f" for {span(began.duration_ns)}" if began.duration_ns else seeds
     on = f" on {printable(began.identity)}" if began.identity else ""
-    return f"{printable(began.suite)}: {tests} × {seeds}{on}"
+    return f"{printable(began.suite)}: {tests}{length}{on}"
 
 
 def options(began: CampaignBegan) -> str:
@@ -158,9 +163,10 @@ def divergence(failure: FailureFound) -> str:
 def summary(ended: CampaignEnded) -> str:
     """Return the counts and the speed: "1,000 seeds, 11,000 cases: 10,990 passed, 10 failed; 820 seeds/s, 1.2 s"."""
     found = [f"{ended.counts[each]:,} {_VERDICTS[each]}" for each in Verdict if ended.counts.get(each)]
-    cases = figures.plural(ended.total, "case", figures.grouped)
+    cases = figures.plural(ended.total, (noun := _NOUNS.get(ended.suite, "case")), figures.grouped)
     seeds = figures.plural(ended.seeds, "seed", figures.grouped)
-    speed = f"{figures.rate(ended.seeds_per_s)} seeds/s, " if ended.seeds else ""
+    per_s = (ended.seeds_per_s, "seeds") if noun == "case" else (ended.cases_per_s, f"{noun}s")
+    speed = f"{figures.rate(per_s[0])} {per_s[1]}/s, " if ended.seeds else ""
     counted = f"{seeds}, {cases}{': ' * bool(found)}{', '.join(found)}"
     return f"{counted}; {speed}{span(ended.took_ns)}"
 

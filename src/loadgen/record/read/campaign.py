@@ -13,7 +13,7 @@ from loadgen.reason import Code
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.reasons import reasons
 from loadgen.severity import Severity
-from loadgen.units import NS_PER_MS
+from loadgen.units import NS_PER_MS, NS_PER_S
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.durability.survival import Survival
 from loadgen.verify.ended import NOTHING_JUDGED, CampaignBegan, CampaignEnded, CaseEnded, FailureFound
@@ -47,6 +47,7 @@ def _began(record: Fields) -> CampaignBegan:
         identity=record.text("server"),
         options=options,
         wall_s=record.wall_s(),
+        duration_ns=round(record.number("duration_s") * NS_PER_S),
     )
 
 

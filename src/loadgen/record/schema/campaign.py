@@ -6,7 +6,9 @@ from loadgen.record.schema.field import field, fields, part, record
 from loadgen.record.schema.shape import (
     CODES,
     COUNT,
+    COUNT_OR_NULL,
     NUMBER,
+    NUMBER_OR_NULL,
     PERCENT_OR_NULL,
     TEXT,
     TEXT_OR_NULL,
@@ -40,7 +42,8 @@ CAMPAIGN_BEGAN = record(
     "campaign-began",
     field("suite", TEXT, "what is run, such as `properties`"),
     field("tests", TEXTS, "its tests; each is run with every seed"),
-    field("seeds", COUNT, "how many seeds there are"),
+    field("seeds", COUNT_OR_NULL, "how many seeds there are; null where a time ends the campaign"),
+    field("duration_s", NUMBER_OR_NULL, "the time after which no case is begun; null where the seeds end it"),
     field("version", TEXT, "of loadgen"),
     field("server", TEXT_OR_NULL, "what is tested, name and version in its own words"),
     field("options", map_of(TEXT), "what a case depends on beside its seed"),
@@ -101,6 +104,7 @@ SUMMARY = part(
     field("duration_ms", NUMBER, "how long the campaign took, with shrinking"),
     field("success_rate", PERCENT_OR_NULL, "passed of all cases but those that were skipped, in percent"),
     fields({"seeds": COUNT, "seeds_per_s": NUMBER}, "seeds that were run with every test, and that per second"),
+    field("cases_per_s", NUMBER, "cases per second; of `fuzz`, a case is one input"),
     field(
         "compatibility",
         map_of(PERCENT_OR_NULL),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from loadgen.record.write.spelling import codes, number, percent, tallied, text, texts, timestamp, words
-from loadgen.units import NS_PER_MS
+from loadgen.units import NS_PER_MS, NS_PER_S
 from loadgen.verify.case import Verdict
 from loadgen.verify.compatibility import compatibility
 from loadgen.verify.durability.survival import Survival
@@ -18,7 +18,8 @@ def began(event: CampaignBegan) -> dict[str, Any]:
         "ts": timestamp(event.wall_s),
         "suite": text(event.suite),
         "tests": texts(event.kinds),
-        "seeds": event.seeds,
+        "seeds": event.seeds or None,
+        "duration_s": number(event.duration_ns / NS_PER_S) if event.duration_ns else None,
         "version": event.version,
         "server": text(event.identity) or None,
         "options": {text(name): text(value) for name, value in event.options.items()},
@@ -80,6 +81,7 @@ def _summary(event: CampaignEnded) -> dict[str, Any]:
         "success_rate": percent(count[Verdict.PASS] / run) if run else None,
         "seeds": event.seeds,
         "seeds_per_s": number(round(event.seeds_per_s, 3)),
+        "cases_per_s": number(round(event.cases_per_s, 3)),
         "states": tallied(event.sometimes),
         "compatibility": {text(row.group): percent(row.share) for row in compatibility(event.cases)},
         "writes": {text(kind): _writes(each) for kind, each in survivals(event.cases).items()},
