@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws seeds lint type bench bench-client bench-proxy simulate gates stills trials fuzz cover clean
+.PHONY: help run build test laws seeds lint type bench bench-client bench-proxy simulate gates stills trials fuzz asan cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -74,8 +74,22 @@ trials: $(BUILT) $(TOOLS)  ## clients under faults at full length, and every sce
 stills: $(BUILT)  ## whether a generator that stands still is found out, and only then: ten minutes, as root
 	$(BIN)/python benchmark/stills.py $(ARGS)
 
-fuzz: $(BUILT) $(TOOLS)  ## throw random bytes at the codecs for FUZZ_SECONDS (60)
-	$(BIN)/python tests/support/fuzz_codec.py --seconds $(FUZZ_SECONDS) $(ARGS)
+fuzz: $(BUILT)  ## give mutated inputs to codecs, configuration, checks and the proxy's API for FUZZ_SECONDS (60)
+	$(BIN)/loadgen fuzz --duration $(FUZZ_SECONDS) $(ARGS)
+
+# The codecs only are compiled anew, in a copy: the rest of loadgen is as it was built.
+SANITIZE   := -fsanitize=address,undefined -fno-omit-frame-pointer
+SANITIZERS  = $(shell gcc -print-file-name=libasan.so) $(shell gcc -print-file-name=libubsan.so)
+CODECS     := _codec _memcache _request _resp
+
+asan: $(BUILT)  ## fuzz codecs that are built with AddressSanitizer and UBSan for FUZZ_SECONDS (60)
+	rm -rf build/asan && mkdir -p build/asan
+	cp -a src setup.py pyproject.toml README.md LICENSE build/asan
+	cd build/asan && rm -f $(foreach codec,$(CODECS),src/loadgen/$(codec).c src/loadgen/$(codec).*.so) && \
+	  CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" $(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace
+	cd build/asan && LD_PRELOAD="$(SANITIZERS)" PYTHONMALLOC=malloc PYTHONPATH=$(CURDIR)/build/asan/src \
+	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	  $(CURDIR)/$(BIN)/python -m loadgen fuzz --target resp_parser,memcache_parser --duration $(FUZZ_SECONDS) $(ARGS)
 
 # Line tracing is compiled in for the measurement only, and thrown away with its build whether or not the tests pass.
 cover: $(INSTALLED) $(TOOLS)  ## line coverage of Python and of compiled code

@@ -92,6 +92,10 @@ def test_every_loadgen_command_in_the_documents_works(
         serves([*LOADGEN, *words, "--port", "0"])
     elif verb == "proxy":
         serves([*LOADGEN, *words, "--port", "0", *(["--listen", "127.0.0.1:0"] if "--listen" in words else [])])
+    elif verb == "fuzz":
+        monkeypatch.chdir(tmp_path)
+        target = words[words.index("--target") + 1]
+        assert "passed" in works(["fuzz", "--target", target, "--duration", "100ms"]).stdout
     elif verb in ("properties", "oracle"):
         monkeypatch.chdir(tmp_path)
         done = invoked(*words)

@@ -219,10 +219,16 @@ verify.comparison ← protocol verify.reply verify.step
 verify.subject ← protocol errors escape plan server_plan events faults.disk faults.fault faults.interpreter
     faults.layer faults.process faults.surroundings target.talk target verify.durability verify.reply verify.step
     verify.model
+verify.fuzz.piece ← verify.tape
+verify.fuzz.payload ← verify.fuzz.piece
+verify.fuzz.form ← verify.fuzz.piece
+verify.fuzz.forms ← verify.fuzz.piece verify.fuzz.payload verify.fuzz.form
+verify.fuzz.mutation ← verify.tape verify.fuzz.piece verify.fuzz.form
+verify.fuzz ← errors verify.fuzz.piece verify.fuzz.form verify.fuzz.forms
 verify.kinds ← units protocol errors escape events server_plan config faults.fault faults.kinds faults.layer
     faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape verify.case
     verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
-    verify.spec
+    verify.spec verify.fuzz.mutation verify.fuzz.piece verify.fuzz
 verify.bank ← errors escape verify.tape verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
@@ -270,6 +276,10 @@ config.told ← units errors server_plan plan stats judge.verdict judge.judging 
 config ← units lazy protocol errors escape plan judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._ketama config.tables config.document config.told verify.reply verify.expectation verify.spec
+
+# What fuzzing gives inputs to, imported by a process of its own.
+verify.fuzz.targets ← errors _codec _resp _memcache judge.expression judge.run_metrics faults.proxy.chain
+    faults.proxy.api config verify.fuzz
 
 # Events to JSON, and back.
 record.schema ← percentiles phase reason stats judge.check compare.metric compare.settings compare.answers
@@ -362,7 +372,7 @@ DOORS: dict[str, set[str]] = {
     "pymemcache": {"trial.adapters"},
     "aiomcache": {"trial.adapters"},
     "coredis": {"trial.adapters"},
-    "hiredis": {"target.talk"},
+    "hiredis": {"target.talk", "verify.fuzz.targets"},
     "rich": {"output"},
     "textual": {"output.tui"},
     "psutil": {"target"},
@@ -381,6 +391,7 @@ SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._s
 SANS_IO |= {"verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
 SANS_IO |= {"verify.expectation", "verify.spec"}
 SANS_IO |= {"verify.durability", "verify.durability.survival"}
+SANS_IO |= {f"verify.fuzz.{name}" for name in ("piece", "payload", "form", "forms", "mutation")}
 SANS_IO |= {"verify.reply", "verify.step", "verify.model", "verify.grammar", "verify.comparison"}
 WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api"}
 WORLD = {"asyncio", "socket", "ssl", "select", "selectors", "threading", "random", "os"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-import fuzz_codec
 import hiredis
 import pytest
 from hypothesis import event, given
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from loadgen._codec import Codec
 from loadgen._memcache import Memcache
 from loadgen._resp import Resp
+from loadgen.verify.fuzz.forms import COMMANDS
 
 Said = list[str | tuple[str, str]]
 
@@ -222,7 +222,7 @@ def test_what_hiredis_refuses_is_no_reply_to_any_command(line: bytes) -> None:
         refused = True
     assert refused == (line in ODD)
     answered = 0
-    for command in fuzz_codec.COMMANDS:
+    for command in COMMANDS:
         with contextlib.suppress(ValueError):
             answered += len(Resp().decoder().feed(line + b"\r\n", command))
     assert bool(answered) != refused
@@ -234,33 +234,3 @@ def test_memcache_says_what_plain_python_says_wherever_it_is_cut(data: st.DataOb
     stream = b"".join(item.data for item in items)
     commands = [item.command for item in items if item.command]
     assert as_we_say(Memcache(), data.draw(pieces(stream)), commands) == as_plain_python_says(stream, commands)
-
-
-# The fuzz target, for as many cases as a test may take; `make fuzz` goes on from there.
-
-FUZZ_SEED = 20261101
-
-
-@pytest.mark.parametrize("start", range(0, 4000, 500))
-def test_a_broken_stream_says_the_same_whole_and_cut(start: int) -> None:
-    for index in range(start, start + 500):
-        fuzz_codec.check(fuzz_codec.case(FUZZ_SEED, index))
-
-
-def test_broken_streams_leave_no_memory_behind() -> None:
-    fuzz_codec.check_growth(FUZZ_SEED, range(300))
-
-
-def test_the_fuzz_target_reaches_every_outcome_and_every_ending() -> None:
-    said: set[tuple[str, str]] = set()
-    endings: set[tuple[str, str]] = set()
-    for index in range(2000):
-        case = fuzz_codec.case(FUZZ_SEED, index)
-        protocol = type(case.codec).__name__
-        outcomes, ending = fuzz_codec.said(case.codec, case.commands, case.data)
-        said |= {(protocol, outcome if isinstance(outcome, str) else outcome[0]) for outcome in outcomes}
-        endings |= {(protocol, ending)}
-    common = {"hit", "miss", "stored", "not stored", "deleted", "not found", "ok", "error reply"}
-    ends = {"waiting", "not a reply to no request", *(f"not a reply to {c}" for c in fuzz_codec.COMMANDS)}
-    assert said == {("Resp", "push"), *((p, outcome) for p in ("Resp", "Memcache") for outcome in common)}
-    assert endings == {(p, end) for p in ("Resp", "Memcache") for end in ends}

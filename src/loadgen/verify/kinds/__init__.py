@@ -12,14 +12,15 @@ from difflib import get_close_matches
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
-from loadgen.verify.kinds import cases, chaos, kv, oracle, properties
+from loadgen.verify.kinds import cases, chaos, fuzz, kv, oracle, properties
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.spec import Spec
 
 __all__ = ["SUITES", "Emit", "Opened", "Selection", "Suite", "exactly", "filtered", "selected", "suggestion"]
 
 SUITES: dict[str, Suite] = {
-    suite.name: suite for suite in (kv.SUITE, properties.SUITE, oracle.SUITE, cases.suite(Spec()), chaos.SUITE)
+    suite.name: suite
+    for suite in (kv.SUITE, properties.SUITE, oracle.SUITE, cases.suite(Spec()), chaos.SUITE, fuzz.SUITE)
 }
 """By name, every suite."""
 

@@ -1,0 +1,1 @@
+"""Fuzzing: inputs that are mutated from a corpus, and the targets that they are given to."""
