@@ -11,10 +11,13 @@ import pytest
 from in_process import invoked
 from records import check_record
 
-from loadgen.faults.fault import Value
+from loadgen.faults.fault import Fault, Layer, Value
 from loadgen.output.words import campaigns
 from loadgen.verify import kinds
 from loadgen.verify.case import Outcome, Verdict
+from loadgen.verify.durability.judgement import Expiry
+from loadgen.verify.durability.log import Write
+from loadgen.verify.durability.script import script
 from loadgen.verify.durability.survival import Survival
 from loadgen.verify.ended import CampaignEnded, CaseEnded, survivals
 from loadgen.verify.kinds import chaos, chaos_case
@@ -136,6 +139,46 @@ def test_a_file_that_a_server_refuses_is_damage_that_it_found(always: Opened, mo
     assert "Bad file format" in refused.message
     monkeypatch.undo()
     assert run(always, "crash_always").verdict is Verdict.PASS
+
+
+def test_times_to_live_are_judged_while_the_clock_is_another(always: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chaos_case, "_lasting", lambda fault: lambda write: Expiry.PASSED)
+    outcome = run(always, "clock_jump_always")
+    assert outcome.fingerprint == "clock_jump_always: revived"
+    assert "whose time has passed" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("towards", "ttl_s", "lasting", "passed"),
+    [
+        ("ahead", 0, Expiry.NOT_YET, Expiry.NOT_YET),
+        ("ahead", 100, Expiry.PASSED, Expiry.PERHAPS),
+        ("ahead", 3_600, Expiry.PERHAPS, Expiry.PERHAPS),
+        ("ahead", 5_000, Expiry.NOT_YET, Expiry.NOT_YET),
+        ("back", 100, Expiry.NOT_YET, Expiry.NOT_YET),
+    ],
+)
+def test_a_jump_of_an_hour_ahead_lets_shorter_times_to_live_pass(
+    towards: str, ttl_s: int, lasting: Expiry, passed: Expiry
+) -> None:
+    jump = Fault("clock_jump", Layer.PROCESS, parameters={"jump": 3_600 * 10**9, "towards": towards})
+    write = Write(1, 1, "w1:k0", b"x", ttl_s)
+    assert (chaos_case._lasting(jump)(write), chaos_case._passed(jump)(write)) == (lasting, passed)
+
+
+def test_a_server_that_takes_no_writes_after_a_fault_fails(always: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_of(always), "takes_writes", lambda patience_s: "MISCONF it said")
+    outcome = run(always, "memory_pressure_always")
+    assert outcome.fingerprint == "memory_pressure_always: takes no writes after the fault"
+    assert outcome.message.endswith("it answers: MISCONF it said")
+
+
+def test_every_write_of_the_script_is_sent(always: Opened) -> None:
+    for name in ("crash_always", "memory_pressure_always", "torn_tail_always"):
+        scene = SCENES[name.removesuffix("_always")]
+        whole = script(Tape.seeded(name, 3), scene.fault, scene.drawn, **scene.paces("always"))
+        writes = [write for each in (*whole.before, *whole.during, *whole.after) for write in each.writes]
+        assert [each.partition(" → ")[0] for each in run(always, name, 3).operations] == [*map(str, writes)]
 
 
 # ── What is not judged ────────────────────────────────────────────────────────────────────────────────────────────────

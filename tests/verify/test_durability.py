@@ -164,6 +164,9 @@ def test_no_log_loses_a_write_and_keeps_one_that_was_sent_after_its_reply() -> N
 def test_the_gravest_finding_comes_first() -> None:
     log = [store(1, A), store(2, B)]
     assert names(judged(log, {B: b"nonsense"}, NO_WINDOW, END)) == [WRONG, LOST]
+    value = log[0].write.value
+    assert value is not None
+    assert names(judged([refused(1)], {A: value, "nobody's": b"x"}, NO_WINDOW, END)) == [PHANTOM, REFUSED]
 
 
 @pytest.mark.parametrize(
@@ -205,12 +208,24 @@ def test_a_server_that_keeps_a_beginning_of_its_log_loses_what_it_does_not_keep_
     assert (survival.lost == 0) == all(entry.write.value is None for entry in log[kept:])
 
 
+def test_the_slowest_reply_is_told() -> None:
+    fast, slow = store(1, A), store(2, B)
+    slow.sent_ns -= 4
+    assert judge([fast, slow], fast, slow).survival.slowest_ns == 5
+
+
 def test_survivals_add_and_keep_the_longest_times() -> None:
     one, other = Survival(acknowledged=2, lost=1, lost_ns=5, slowest_ns=9), Survival(acknowledged=3, lost_ns=7)
     assert one + other == Survival(acknowledged=5, lost=1, lost_ns=7, slowest_ns=9)
 
 
 # ── The log and the script ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_write_is_a_command_of_redis() -> None:
+    assert Write(1, 1, A, b"x").command == (b"SET", b"w1:k0", b"x")
+    assert Write(1, 1, A, b"x", 100).command == (b"SET", b"w1:k0", b"x", b"EX", b"100")
+    assert Write(1, 1, A, None).command == (b"DEL", b"w1:k0")
 
 
 def test_a_log_counts_what_was_acknowledged() -> None:
