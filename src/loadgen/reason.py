@@ -68,6 +68,7 @@ class Code(StrEnum):
     CONNECTIONS_DOWN = "connections-down", "some connections could not be opened at first"
     REPLAY_DIFFERS = "replay-differs", "a replay did not fail as the recorded case did"
     NOT_TESTED = "not-tested", "something that the cases of a campaign do not test"
+    PART = "part", "how a part of `full` ended"
     NO_ARTIFACT = "no-artifact", "the artifact of a failure could not be written"
     GREETING = "greeting", "the server did not answer the greeting as expected, and was used all the same"
     CONFIGURATION = "configuration", "a key of the configuration or an option is not acted on as it stands"

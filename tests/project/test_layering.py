@@ -232,6 +232,7 @@ verify.kinds ← units protocol errors escape events server_plan config faults.f
 verify.bank ← errors escape verify.tape verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
+verify.full ← units errors severity reason events verify.case verify.ended verify.campaign verify.stress.ended
 verify.stress.stress ← errors reason signs plan events judge.judging host target.talk target runner version
     verify.stress.shape verify.stress.ended
 
@@ -334,12 +335,12 @@ cli ← errors escape severity reason server_plan usage plan events stats judge.
     selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables config
     output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
     trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.ended verify.campaign
-    verify.compatibility verify.spec signs verify.stress.shape
+    verify.compatibility verify.spec signs verify.stress.shape record verify.full
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
     faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
-    verify.campaign verify.bank verify.subject verify.spec
+    verify.campaign verify.bank verify.subject verify.spec verify.full
     plan verify.stress.ended verify.stress.shape verify.stress.stress
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main

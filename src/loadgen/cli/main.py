@@ -30,6 +30,7 @@ GROUPS = {
         "cases": "run written cases, which say what each reply is to be",
         "stress": "put many connections on few keys, and print one table",
         "fuzz": "give mutated inputs to parsers and servers, and find crashes",
+        "full": "run every verb of verification, as one report",
         "replay": "run one case again, from its seed or its artifact",
         "seeds": "keep the seeds of failures, and run them again",
         "spec": "print, check or convert the file that says what is run",

@@ -71,7 +71,7 @@ def style(ended: CampaignEnded) -> str:
 def title(began: CampaignBegan) -> str:
     """Return what is run, on what: "properties: 11 tests × 1,000 seeds on redis 7.0.15", "fuzz: 2 tests for 60 s"."""
     tests = figures.plural(len(began.kinds), "test")
-    seeds = f" × {figures.plural(began.seeds, 'seed', figures.grouped)}"
+    seeds = f" × {figures.plural(began.seeds, 'seed', figures.grouped)}" if began.seeds else ""
     length = f" for {span(began.duration_ns)}" if began.duration_ns else seeds
     on = f" on {printable(began.identity)}" if began.identity else ""
     return f"{printable(began.suite)}: {tests}{length}{on}"

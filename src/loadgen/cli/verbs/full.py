@@ -1,0 +1,135 @@
+"""Run every verb of verification on one server, one after the other, as one report.
+
+The parts: smoke (the kv suite), cases, properties, oracle, chaos, stress, fuzz, simulate and soak. What this version
+does not have is listed as skipped, and never counted as passed. With --quick it takes less than ten minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from loadgen.cli import full, specification, verification
+from loadgen.cli.options import Given, Option, OptionGroup, Syntax
+from loadgen.cli.options.kind import TEXT
+from loadgen.cli.options.verification import ARTIFACT, RESULTS
+from loadgen.cli.specification import SPEC
+from loadgen.errors import ExitCode, UsageError
+from loadgen.protocol import Wire
+from loadgen.verify import kinds
+from loadgen.verify.full import Part
+from loadgen.verify.kinds.scene_rows import SCENES
+from loadgen.verify.kinds.suite import Suite
+from loadgen.verify.spec import Spec
+from loadgen.verify.subject import named
+from loadgen.version import __version__
+
+QUICK = 10
+"""The number by which --quick divides numbers of seeds."""
+
+LIMITS_S = {
+    "smoke": 30.0,
+    "cases": 20.0,
+    "properties": 120.0,
+    "oracle": 40.0,
+    "chaos": 120.0,
+    "stress": 40.0,
+    "fuzz": 80.0,
+    "simulate": 30.0,
+    "soak": 80.0,
+}
+"""With --quick, the longest time of each part: below ten minutes in all."""
+
+STARTED = ("auto", *named.PERSISTENT)
+"""The servers whose acknowledged writes chaos judges, as it starts them with a file."""
+
+SYNTAX = Syntax(
+    (
+        OptionGroup(
+            "what is verified",
+            (
+                Option(
+                    ("--subject",),
+                    f"the server: {named.SUBJECTS}, in RESP (default: what is installed)",
+                    TEXT,
+                    "SERVER",
+                ),
+                Option(("--quick",), "a tenth of the seeds, and short loads: less than ten minutes"),
+                Option(
+                    ("-f", "--filter"),
+                    "run these parts only, such as properties,oracle",
+                    TEXT,
+                    "PARTS",
+                ),
+                SPEC,
+                ARTIFACT,
+            ),
+        ),
+        RESULTS,
+    ),
+)
+
+
+def run(given: Given) -> ExitCode:
+    """Run the parts, print the report, and return the exit code. Raises LoadgenError."""
+    spec = specification.spec_of(given.spec)
+    if given.subject is not None and named.wire_of(named.checked(given.subject)) is not Wire.RESP:
+        raise UsageError(
+            f"{given.subject} speaks memcache, and most parts speak RESP: run properties and oracle on it."
+        )
+    parts = [*parts_of(given, spec)]
+    if given.filter is not None:
+        names = Suite("full", tuple(part.name for part in parts), kinds.SUITES["properties"].opened)
+        wanted = kinds.filtered(names, given.filter)
+        parts = [part for part in parts if part.name in wanted]
+    return full.run(parts, verification.wanted(given))
+
+
+def parts_of(given: Given, spec: Spec) -> Iterator[Part]:
+    """Yield the parts in their order."""
+    subject, quick = given.subject, given.quick
+    shared = (*(("--spec", given.spec) if given.spec else ()), "--artifacts", given.artifacts)
+    on = ("--subject", subject) if subject else ()
+
+    def seeds(part: str, otherwise: int) -> tuple[str, ...]:
+        count = spec.seeds(part, otherwise)
+        return ("--seeds", str(max(1, count // QUICK) if quick else count))
+
+    artifacts = ("--artifacts", given.artifacts)
+    # Without a subject the reference, which is what is installed, is held against the model.
+    ops = () if given.spec else ("--ops", "5000" if quick else "50000")
+    # A load of stress, the inputs of fuzz and soak take their time; all others, as long as their seeds.
+    load = ("--duration", "5s") if quick else ("--scenario", "connections")
+    found = (
+        Part("smoke", ("--suite", "kv", *on, *shared)),
+        Part("cases", (*((subject,) if subject else ()), *shared)),
+        Part("properties", (*on, *seeds("properties", 1000), *shared)),
+        Part("oracle", ("--subject", subject or "model", *ops, *shared)),
+        _chaos(subject, spec, (*seeds("chaos", 100), *artifacts)),
+        Part("stress", (*_target(subject), *load)),
+        Part("fuzz", ("--duration", "60s" if quick else "600s", *artifacts)),
+        Part("simulate", seeds("simulation", 1000)),
+        Part("soak", ("--duration", "60s") if quick else ()),
+    )
+    for part in found:
+        lack = part.lack or ("" if full.has_verb(part.name) else f"loadgen {__version__} has no {part.name}")
+        yield replace(part, lack=lack, limit_s=LIMITS_S[part.name] if quick else 0.0)
+
+
+def _chaos(subject: str | None, spec: Spec, words: tuple[str, ...]) -> Part:
+    """Return the part that judges acknowledged writes under the faults of the spec file, or all faults of servers."""
+    if subject is not None and subject not in STARTED:
+        return Part("chaos", lack=f"chaos judges a server that loadgen starts with a file, and {subject} is none")
+    faults = dict.fromkeys(fault for test in spec.tests("chaos") for fault in test.faults)
+    server = ("--server", subject) if subject else ()
+    return Part("chaos", ("--faults", ",".join(faults or SCENES), *server, *words))
+
+
+def _target(subject: str | None) -> tuple[str, ...]:
+    """Return the words that name the server of a load."""
+    if subject == "builtin":
+        return ("--embedded",)
+    if subject in named.WORDS or subject in (None, named.AUTO):
+        return ()
+    [endpoint] = named.address(str(subject)).endpoints
+    return ("-h", endpoint.address, "-p", str(endpoint.port))

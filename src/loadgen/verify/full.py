@@ -1,0 +1,180 @@
+"""The report of `full`: the events of its parts, each a verb's, folded into one campaign. No I/O.
+
+A part that this version does not have, or that the server cannot be asked, is a case that was skipped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from loadgen.errors import ExitCode
+from loadgen.events import Event
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
+from loadgen.units import NS_PER_S, span
+from loadgen.verify.campaign import MOST_PASSED
+from loadgen.verify.case import Outcome, Verdict
+from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
+from loadgen.verify.stress.ended import Stressed, StressEnded
+
+SUITE = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One verb with its options."""
+
+    name: str
+    """The verb: "properties"."""
+    words: tuple[str, ...] = ()
+    """The verb's options."""
+    limit_s: float = 0.0
+    """The longest time; the part is then ended with what there is. 0: none."""
+    lack: str = ""
+    """Why the part is not run; empty when it is."""
+
+
+class Report:
+    """The account of all parts. What is told is of the part that began last."""
+
+    def __init__(self, parts: Sequence[Part], version: str, host: str) -> None:
+        self._parts = parts
+        self._version = version
+        self._host = host
+        self._part = Part("")
+        self._counts: Counter[Verdict] = Counter()
+        self._cases: list[CaseEnded] = []
+        self._failures: list[FailureFound] = []
+        self._sometimes: Counter[str] = Counter()
+        self._identities: dict[str, None] = {}
+        self._reasons: list[Reason] = []
+        self._notes: list[Reason] = []
+        self._seeds = 0
+        self._of_part: Counter[Verdict] = Counter()
+        self._first = 0
+        """The index of the part's first case."""
+        self._whole = False
+        """True when the end of the part was told."""
+
+    def began(self) -> CampaignBegan:
+        options = {part.name: " ".join(part.words) for part in self._parts if not part.lack}
+        return CampaignBegan(SUITE, tuple(part.name for part in self._parts), 0, self._version, options=options)
+
+    def begin(self, part: Part) -> None:
+        """Begin a part."""
+        self._part = part
+        self._of_part = Counter()
+        self._first, self._whole = len(self._cases), False
+
+    def skipped(self, part: Part) -> CaseEnded:
+        """Return the case of a part that is not run."""
+        self.begin(part)
+        return self._case(CaseEnded(part.name, 0, Verdict.SKIPPED, 0, error=part.lack))
+
+    def told(self, event: Event) -> list[Event]:
+        """Take an event of the part; return what it is in the report: nothing for most."""
+        match event:
+            case CampaignBegan():
+                self._identities[event.identity] = None
+            case CaseEnded():
+                return [self._case(event)]
+            case FailureFound():
+                return [event]
+            case CampaignEnded():
+                self._campaign(event)
+            case Stressed():
+                return self._load(event)
+            case StressEnded():
+                self._whole = True
+                self._identities[event.identity] = None
+                self._doubts(event.doubts)
+        return []
+
+    def part_ended(self, status: int, words: str, took_ns: int, *, cut: bool, asked: bool) -> None:
+        """End the part. `words` is what it said last on standard error. `cut` is True where its time was over, and
+        `asked` where it was asked to end, for that or by the user."""
+        name = self._part.name
+        if not self._whole or (status == ExitCode.INTERRUPTED and not asked):
+            why = words or f"it ended with exit status {status}"
+            self._reasons.append(Reason(Code.COULD_NOT_RUN, f"{name}: {why}", Severity.COULD_NOT_RUN))
+        counted = (f"{count:,} {_WORDS[verdict]}" for verdict, count in self._of_part.items())
+        end = f", ended after the {self._part.limit_s:.0f} s that it has" if cut else ""
+        listed = ", ".join(counted) or "no case"
+        self._notes.append(Reason(Code.PART, f"{name}: {listed} in {took_ns / NS_PER_S:.1f} s{end}"))
+
+    def ended(self, took_ns: int, *, interrupted: bool) -> CampaignEnded:
+        return CampaignEnded(
+            suite=SUITE,
+            version=self._version,
+            host=self._host,
+            cases=tuple(self._cases),
+            counts=dict(self._counts),
+            failures=tuple(self._failures),
+            seeds=self._seeds,
+            took_ns=took_ns,
+            sometimes=dict(self._sometimes),
+            identity=", ".join(filter(None, self._identities)),
+            reasons=tuple(self._reasons),
+            notes=tuple(self._notes),
+            interrupted=interrupted,
+        )
+
+    # ── One part ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _case(self, case: CaseEnded) -> CaseEnded:
+        self._counts[case.verdict] += 1
+        self._of_part[case.verdict] += 1
+        if case.verdict is not Verdict.PASS or self._counts[Verdict.PASS] <= MOST_PASSED:
+            self._cases.append(case)
+        return case
+
+    def _campaign(self, ended: CampaignEnded) -> None:
+        """Take the end of a campaign, whose failures know all their seeds."""
+        self._whole = True
+        self._seeds += ended.seeds
+        self._sometimes.update(ended.sometimes)
+        self._failures += ended.failures
+        self._doubts(ended.doubts)
+        self._notes += (replace(note, words=f"{self._part.name}: {note.words}") for note in ended.notes)
+        fingerprints = {(each.kind, seed): each.outcome.fingerprint for each in ended.failures for seed in each.seeds}
+        for place in range(self._first, len(self._cases)):
+            case = self._cases[place]
+            if case.verdict is Verdict.FAIL:
+                found = fingerprints.get((case.kind, case.seed), case.fingerprint)
+                self._cases[place] = replace(case, fingerprint=found)
+
+    def _doubts(self, doubts: Sequence[Reason]) -> None:
+        # Where a part judged nothing, others may have: that is said, and leaves the report as it is.
+        for doubt in doubts:
+            told = replace(doubt, words=f"{self._part.name}: {doubt.words}")
+            if doubt.severity is Severity.UNKNOWN:
+                self._notes.append(replace(told, severity=Severity.GOOD))
+            else:
+                self._reasons.append(told)
+
+    def _load(self, row: Stressed) -> list[Event]:
+        """Return the load of a shape as a case, and as a failure where it is one."""
+        shape, error = row.shape, row.skipped or row.failure
+        name = f"{self._part.name}_{shape.connections}_{shape.keys}_{shape.value_bytes}"
+        if row.result is not None:
+            rate, p99 = f"{row.result.throughput_per_s:,.0f} req/s", span(row.result.measured.latency().quantile(0.99))
+            self._notes.append(Reason(Code.PART, f"stress: {shape}: {rate}, p99 {p99}"))
+        if row.result is not None and row.verdict is not Verdict.PASS:
+            said = (reason.words for reason in (*row.result.failed_because, *row.result.invalid_because))
+            error = "; ".join(said) or "a check or an objective is not met"
+        if row.verdict is not Verdict.FAIL:
+            return [self._case(CaseEnded(name, row.seed, row.verdict, row.took_ns, error=error))]
+        outcome = Outcome(Verdict.FAIL, "the load is put on, and its checks hold", error)
+        failure = FailureFound(
+            self._part.name, name, row.seed, outcome, 0, 0, row.took_ns, row.replay, seeds=(row.seed,)
+        )
+        self._failures.append(failure)
+        case = CaseEnded(
+            name, row.seed, row.verdict, row.took_ns, error, fingerprint=outcome.fingerprint, replay=row.replay
+        )
+        return [self._case(case), failure]
+
+
+_WORDS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNTOLD: "untold", Verdict.SKIPPED: "skipped"}

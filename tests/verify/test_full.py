@@ -1,0 +1,208 @@
+"""`loadgen full`: parts as one report. What is not built, or was not run, is never counted as passed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from in_process import invoked
+
+from loadgen.cli import full, specification
+from loadgen.cli.options.parse import parse
+from loadgen.cli.verbs import full as verb
+from loadgen.errors import ExitCode
+from loadgen.output import Wanted
+from loadgen.reason import Code, Reason
+from loadgen.severity import Severity
+from loadgen.verify.case import Outcome, Verdict
+from loadgen.verify.ended import NOTHING_JUDGED, CampaignBegan, CampaignEnded, CaseEnded, FailureFound
+from loadgen.verify.full import Part, Report
+from loadgen.verify.stress.ended import Stressed, StressEnded
+from loadgen.verify.stress.shape import Shape
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def parts_of(*words: str) -> dict[str, Part]:
+    found = verb.parts_of(parse(verb.SYNTAX, [*words]), specification.spec_of(None))
+    return {part.name: part for part in found}
+
+
+def campaign(**more: object) -> CampaignEnded:
+    given = {"suite": "x", "version": "1", "host": "h", "cases": (), "failures": (), "seeds": 2, "took_ns": 1}
+    given["counts"] = {Verdict.PASS: 1}
+    return CampaignEnded(**{**given, **more})  # type: ignore[arg-type]
+
+
+# ── The report ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_cases_of_all_parts_are_counted_once() -> None:
+    parts = [Part("one"), Part("two"), Part("simulate", lack="loadgen has no simulate")]
+    report = Report(parts, "1", "h")
+    assert report.began().kinds == ("one", "two", "simulate")
+    found = Outcome(Verdict.FAIL, "it holds", "5, not 6", fingerprint="f")
+    failure = FailureFound("one", "a", 1, found, 3, 0, 10, "replay", artifact="a.json", seeds=(1,))
+    report.begin(parts[0])
+    report.told(CampaignBegan("one", ("a",), 2, "1", "redis 7"))
+    for case in (CaseEnded("a", 0, Verdict.PASS, 5), CaseEnded("a", 1, Verdict.FAIL, 5, error="e", replay="replay")):
+        assert report.told(case) == [case]
+    assert report.told(failure) == [failure]
+    note = Reason(Code.NOT_TESTED, "no fsync")
+    report.told(campaign(failures=(failure,), sometimes={"s": 2}, notes=(note,)))
+    report.part_ended(1, "", 2 * 10**9, cut=False, asked=False)
+    report.begin(parts[1])
+    report.told(CampaignBegan("two", ("b",), 1, "1", "redis 7"))
+    report.told(CaseEnded("b", 0, Verdict.UNTOLD, 5))
+    report.told(campaign(sometimes={"s": 1, "t": 0}))
+    report.part_ended(4, "", 10**9, cut=True, asked=True)
+    assert report.skipped(parts[2]).error == "loadgen has no simulate"
+    ended = report.ended(7, interrupted=False)
+    assert ended.counts == {Verdict.PASS: 1, Verdict.FAIL: 1, Verdict.UNTOLD: 1, Verdict.SKIPPED: 1}
+    assert [case.kind for case in ended.cases] == ["a", "a", "b", "simulate"]
+    # A case in NDJSON has no fingerprint, by which the document finds its artifact.
+    assert [case.fingerprint for case in ended.cases] == ["", "f", "", ""]
+    assert ended.failures == (failure,)
+    assert (ended.seeds, ended.sometimes, ended.identity) == (4, {"s": 3, "t": 0}, "redis 7")
+    assert [note.words for note in ended.notes] == [
+        "one: no fsync",
+        "one: 1 passed, 1 failed in 2.0 s",
+        "two: 1 untold in 1.0 s, ended after the 0 s that it has",
+    ]
+    assert ended.severity is Severity.FAILED
+
+
+def test_a_part_that_did_not_end_could_not_be_run() -> None:
+    report = Report([Part("one")], "1", "h")
+    report.begin(Part("one"))
+    report.told(CaseEnded("a", 0, Verdict.PASS, 5))
+    report.part_ended(70, "internal error", 1, cut=False, asked=False)
+    ended = report.ended(7, interrupted=False)
+    assert [reason.words for reason in ended.reasons] == ["one: internal error"]
+    assert ended.exit_code is ExitCode.COULD_NOT_RUN
+
+
+def test_a_part_that_was_interrupted_by_somebody_else_is_no_pass() -> None:
+    for asked, severity in ((False, Severity.COULD_NOT_RUN), (True, Severity.GOOD)):
+        report = Report([Part("one")], "1", "h")
+        report.begin(Part("one"))
+        report.told(CaseEnded("a", 0, Verdict.PASS, 5))
+        report.told(campaign(interrupted=True))
+        report.part_ended(ExitCode.INTERRUPTED, "", 1, cut=asked, asked=asked)
+        assert report.ended(7, interrupted=False).severity is severity
+
+
+def test_a_part_that_judged_nothing_is_said_and_parts_that_all_did_are_no_pass() -> None:
+    report = Report([Part("one")], "1", "h")
+    report.begin(Part("one"))
+    report.told(CaseEnded("a", 0, Verdict.SKIPPED, 5, error="no RPUSH"))
+    report.told(campaign(counts={Verdict.SKIPPED: 1}))
+    report.part_ended(4, "", 1, cut=False, asked=False)
+    ended = report.ended(7, interrupted=False)
+    assert f"one: {NOTHING_JUDGED.words}" in [note.words for note in ended.notes]
+    assert ended.severity is Severity.UNKNOWN
+
+
+def test_the_loads_of_stress_are_cases() -> None:
+    report = Report([Part("stress")], "1", "h")
+    report.begin(Part("stress"))
+    [skipped] = report.told(Stressed(Shape(10, 5, 9), 3, 1, "again", skipped="too large"))
+    assert isinstance(skipped, CaseEnded)
+    assert (skipped.kind, skipped.verdict, skipped.error) == ("stress_10_5_9", Verdict.SKIPPED, "too large")
+    [untold] = report.told(Stressed(Shape(10, 5, 9), 3, 1, "again", failure="no server"))
+    assert isinstance(untold, CaseEnded)
+    assert (untold.verdict, untold.error) == (Verdict.UNTOLD, "no server")
+    report.told(StressEnded((), "1", "h", 1))
+    report.part_ended(3, "", 1, cut=False, asked=False)
+    assert report.ended(7, interrupted=False).exit_code is ExitCode.CANNOT_TELL
+
+
+# ── The parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_part_is_listed_and_what_is_not_built_is_skipped() -> None:
+    parts = parts_of("--quick")
+    assert [*parts] == ["smoke", "cases", "properties", "oracle", "chaos", "stress", "fuzz", "simulate", "soak"]
+    for name, part in parts.items():
+        assert bool(part.lack) is not full.has_verb(name), part
+    assert parts["properties"].words[:2] == ("--seeds", "100")
+    assert parts_of()["properties"].words[:2] == ("--seeds", "1000")
+
+
+def test_quick_has_a_limit_below_ten_minutes() -> None:
+    limits_s = [part.limit_s for part in parts_of("--quick").values()]
+    assert min(limits_s) > 0
+    assert sum(limits_s) < 590
+    assert {part.limit_s for part in parts_of().values()} == {0.0}
+
+
+def test_a_subject_is_that_of_every_part() -> None:
+    parts = parts_of("--subject", "127.0.0.1:6400")
+    assert parts["smoke"].words[2:4] == ("--subject", "127.0.0.1:6400")
+    assert parts["cases"].words[0] == "127.0.0.1:6400"
+    assert parts["oracle"].words[:2] == ("--subject", "127.0.0.1:6400")
+    assert parts["stress"].words[:4] == ("-h", "127.0.0.1", "-p", "6400")
+    assert "127.0.0.1:6400 is none" in parts["chaos"].lack
+    assert parts_of("--subject", "builtin")["stress"].words[0] == "--embedded"
+    assert "--server" in parts_of("--subject", "valkey")["chaos"].words
+
+
+def test_a_memcached_and_an_unknown_part_are_refused() -> None:
+    for words, problem in (
+        (("--subject", "memcached"), "memcached speaks memcache"),
+        (("--filter", "smok,nothing"), 'full has no test "nothing"'),
+        (("--spec", "none.toml"), "none.toml: there is no such file"),
+    ):
+        done = invoked("full", *words)
+        assert done.status == 2
+        assert problem in done.stderr
+
+
+# ── Real runs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_parts_are_one_document() -> None:
+    done = invoked("full", "--filter", "cases,simulate", "--subject", "model", "--format", "json")
+    assert done.status == 0, done.stdout
+    document = json.loads(done.stdout)
+    assert document["metadata"]["suite"] == "full"
+    assert document["metadata"]["server"] == "loadgen's model of redis 7.0"
+    summary = document["summary"]
+    cases = len(specification.spec_of(None).cases)
+    assert (summary["total"], summary["passed"], summary["skipped"]) == (cases + 1, cases - 1, 2)
+    [simulate] = [each for each in document["results"] if each["name"] == "simulate"]
+    assert (simulate["passed"], simulate["verdict"]) == (None, "skipped")
+
+
+def test_a_failure_has_its_replay_and_its_artifact() -> None:
+    Path("my.toml").write_text(
+        'version = "1.0"\n[[case]]\nname = "wrong"\noperations = [{ cmd = "GET", args = ["a"], expect = "x" }]\n'
+    )
+    done = invoked("full", "--filter", "cases", "--subject", "model", "--spec", "my.toml", "--format", "json")
+    assert done.status == 1
+    [failed] = json.loads(done.stdout)["failed_seeds"]
+    assert failed["replay_command"] == "loadgen replay --seed 0 --test wrong --subject model --spec my.toml"
+    assert failed["artifact"] == "failures/wrong-0.json"
+    assert Path(failed["artifact"]).exists()
+    console = invoked("full", "--filter", "cases", "--subject", "model", "--spec", "my.toml")
+    assert "✗ FAIL [seed=0] wrong" in console.stdout
+    assert "full: FAIL: wrong: loadgen replay --seed 0" in " ".join(console.stderr.split())
+
+
+def test_a_part_is_ended_when_its_time_is_over(capsys: pytest.CaptureFixture[str]) -> None:
+    part = Part("properties", ("--subject", "model", "--seeds", "10000000"), limit_s=1.5)
+    assert full.run([part], Wanted("document")) is ExitCode.YES
+    document = json.loads(capsys.readouterr().out)
+    assert document["summary"]["passed"] > 0
+    assert document["summary"]["interrupted"] is False
+    assert "ended after the 2 s that it has" in document["summary"]["notes"][-1]
+
+
+def test_a_part_that_cannot_run_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert full.run([Part("cases", ("127.0.0.1:1",))], Wanted("document")) is ExitCode.COULD_NOT_RUN
+    [reason] = json.loads(capsys.readouterr().out)["summary"]["reasons"]
+    assert reason.startswith("cases: The server at 127.0.0.1:1 cannot be verified")
