@@ -214,6 +214,11 @@ def test_the_slowest_reply_is_told() -> None:
     assert judge([fast, slow], fast, slow).survival.slowest_ns == 5
 
 
+def test_a_reply_that_was_read_after_the_end_of_the_server_is_not_older_than_it() -> None:
+    found = judge([store(1, before_end=-0.5)], promise=EVERYSEC)
+    assert (names(found), found.survival.lost, found.survival.lost_ns) == ([], 1, 0)
+
+
 def test_survivals_add_and_keep_the_longest_times() -> None:
     one, other = Survival(acknowledged=2, lost=1, lost_ns=5, slowest_ns=9), Survival(acknowledged=3, lost_ns=7)
     assert one + other == Survival(acknowledged=5, lost=1, lost_ns=7, slowest_ns=9)

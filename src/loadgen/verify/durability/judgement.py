@@ -165,7 +165,8 @@ def _survival(entries: Sequence[Entry], keys: Sequence[_Key], lost: Sequence[Ent
         revived=sum(entry.write.value is None for entry in lost)
         + sum(key.expired is not None and key.expired.acknowledged for key in keys),
         wrong=sum(key.wrong is not None for key in keys),
-        lost_ns=max((ended_ns - entry.acknowledged_ns for entry in lost), default=0),
+        # A reply that was under way when the server ended is read after that.
+        lost_ns=max([0, *(ended_ns - entry.acknowledged_ns for entry in lost)]),
         slowest_ns=max((entry.acknowledged_ns - entry.sent_ns for entry in entries if entry.acknowledged), default=0),
         refused=sum(bool(entry.refusal) for entry in entries),
         unanswered=sum(not entry.acknowledged and not entry.refusal for entry in entries),

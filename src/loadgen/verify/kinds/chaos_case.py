@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from loadgen.errors import TargetError
 from loadgen.faults.fault import Fault, Layer
@@ -13,7 +12,7 @@ from loadgen.faults.kinds import KINDS, Measure
 from loadgen.faults.layer import LayerFaults
 from loadgen.units import NS_PER_S, format_duration
 from loadgen.verify.case import Outcome, Verdict
-from loadgen.verify.durability.judgement import Expiries, Expiry, Finding, Judgement, Promise, judged, never
+from loadgen.verify.durability.judgement import Expiries, Expiry, Finding, Promise, judged, never
 from loadgen.verify.durability.log import Log, Write
 from loadgen.verify.durability.script import Round, script
 from loadgen.verify.durability.survival import Survival
@@ -36,8 +35,9 @@ _INTERVAL_S = 0.01
 _EXPIRY_MARGIN_S = 10
 """Longer than a case: a time to live that is this close to the jump of the clock may have passed or not."""
 
-RESUMES = Finding("takes no writes after the fault", "")
-STARTS = Finding("does not start again", "")
+RESUMES = "takes no writes after the fault"
+STARTS = "does not start again"
+"""The names of findings that are not about single writes."""
 
 
 class ChaosKind:
@@ -87,7 +87,7 @@ class _Case:
         """A time before the end of the server: what is lost is at least as old as it seems."""
         self._effects = 0
         self._findings: list[Finding] = []
-        """Those that were made before the restart."""
+        """Those of the time before the restart come first."""
 
     # ── What is done ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -137,7 +137,7 @@ class _Case:
         """Write on after the fault. A server that ends by itself, as redis does after a failed fsync, may do so."""
         try:
             if words := self._server.takes_writes(_RESUME_PATIENCE_S):
-                self._findings.append(replace(RESUMES, words=f"it answers: {words}"))
+                self._findings.append(Finding(RESUMES, f"it answers: {words}"))
                 return
             self.write(after)
             self._server.settle()
@@ -163,16 +163,17 @@ class _Case:
 
     def judged(self, fault: Fault) -> Outcome:
         """Start the server again, and return what came of the case."""
-        refusal = self._server.start()
-        if refusal:
-            answers = judged(self.log, {}, self._promise(fault), self._ended_ns).survival
-            survival = Survival(refused=answers.refused, unanswered=answers.unanswered, not_started=1)
-            findings = [] if self._scene.may_refuse else [replace(STARTS, words=refusal)]
+        if refusal := self._server.start():
+            survival = Survival(not_started=1)
+            if not self._scene.may_refuse:
+                self._findings.append(Finding(STARTS, refusal))
         else:
-            judgement = self._judgement(fault)
-            survival, findings = judgement.survival, [*judgement.findings]
-        for finding in (*self._findings, *findings):
-            return self.outcome(Verdict.FAIL, f"{finding.name}: {finding.words}", fault, survival, finding.name)
+            judgement = judged(self.log, self._server.held(), self._promise(fault), self._ended_ns, _passed(fault))
+            survival = judgement.survival
+            self._findings += judgement.findings
+        if self._findings:
+            gravest = self._findings[0]
+            return self.outcome(Verdict.FAIL, f"{gravest.name}: {gravest.words}", fault, survival, gravest.name)
         row = KINDS[fault.kind]
         if self._effects < row.least:
             return self.outcome(Verdict.UNTOLD, f"the fault had no effect: {self._effects} {row.counts}", fault)
@@ -195,9 +196,6 @@ class _Case:
             fingerprint=f"{self._scene.name}_{self._fsync}: {found}" if found else "",
             survival=survival,
         )
-
-    def _judgement(self, fault: Fault) -> Judgement:
-        return judged(self.log, self._server.held(), self._promise(fault), self._ended_ns, _passed(fault))
 
     def _promise(self, fault: Fault) -> Promise:
         least = min(len(resp.encoded(entry.write.command)) for entry in self.log)
