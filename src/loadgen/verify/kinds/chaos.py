@@ -68,7 +68,8 @@ def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Ite
 
 def _lack(scene: Scene) -> str:
     """Return what this machine lacks for a fault, in words; empty for nothing."""
-    return "; ".join(f"this machine lacks what the fault needs: {each}" for each in missing(needs_of([scene.fault])))
+    lacks = "; ".join(map(str, missing(needs_of([scene.fault]))))
+    return f"this machine lacks what the fault needs: {lacks}" if lacks else ""
 
 
 def _other(fsync: str, servers: Mapping[str, DurableServer]) -> str:
