@@ -74,7 +74,7 @@ trials: $(BUILT) $(TOOLS)  ## clients under faults at full length, and every sce
 stills: $(BUILT)  ## whether a generator that stands still is found out, and only then: ten minutes, as root
 	$(BIN)/python benchmark/stills.py $(ARGS)
 
-fuzz: $(BUILT)  ## give mutated inputs to codecs, configuration, checks and the proxy's API for FUZZ_SECONDS (60)
+fuzz: $(BUILT)  ## give mutated inputs to parsers and servers for FUZZ_SECONDS (60)
 	$(BIN)/loadgen fuzz --duration $(FUZZ_SECONDS) $(ARGS)
 
 # The codecs only are compiled anew, in a copy: the rest of loadgen is as it was built.

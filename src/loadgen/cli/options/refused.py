@@ -18,7 +18,7 @@ _SIZES = "values of several sizes are not there yet; write one size with --data-
 _KEYS = "such a choice of keys is not there yet; there are uniform and zipf, by --key-pattern R:R or Z:Z"
 _STORED = "stored data sets are not there yet; values are random bytes, and --prefill writes every key"
 _FUNCTIONS = "tests of functions are not there yet; there are get, set and ping"
-_FUZZ = "fuzzing a server is not there yet"
+_FUZZ = "a load is not fuzzed; loadgen fuzz --target command_handler gives mutated commands to a server that it starts"
 _OUTPUT = "this file is not there; --format json -o FILE has all figures, with HDR histograms"
 _WAIT = "WAIT is not there yet; leave it out"
 

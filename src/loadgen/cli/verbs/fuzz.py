@@ -22,7 +22,7 @@ from loadgen.escape import printable
 from loadgen.units import NS_PER_S
 from loadgen.verify.campaign import LIMITS
 from loadgen.verify.kinds import suggestion
-from loadgen.verify.kinds.fuzz import PREFIX, SUITE
+from loadgen.verify.kinds.fuzz import OF_SERVERS, PREFIX, SUBJECTS, SUITE
 
 TARGETS = tuple(kind.removeprefix(PREFIX) for kind in SUITE.kinds)
 
@@ -41,6 +41,13 @@ SYNTAX = Syntax(
                     f"the targets, such as resp_parser,config: {', '.join(TARGETS)} (default: all)",
                     TEXT,
                     "NAMES",
+                ),
+                Option(
+                    ("--subject",),
+                    f"the server of {' and '.join(OF_SERVERS)}, which is started: {SUBJECTS} (default: what "
+                    "is installed)",
+                    TEXT,
+                    "SERVER",
                 ),
             ),
         ),

@@ -40,3 +40,12 @@ PARSERS = {
     )
 }
 """By name, every target that is a function of loadgen's."""
+
+SERVERS = {
+    target.name: target
+    for target in (
+        Target("command_handler", forms.RESP_REQUESTS, ("answered", "no answer", "refused")),
+        Target("restore", forms.PAYLOADS, ("restored", "refused")),
+    )
+}
+"""By name, every target that is a server."""

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from loadgen.verify.case import Outcome, Verdict
+from loadgen.errors import UsageError
+from loadgen.protocol import Wire
+from loadgen.verify.case import Kind, Outcome, Verdict
 from loadgen.verify.fuzz import corpus
 from loadgen.verify.fuzz.examined import Examined
+from loadgen.verify.fuzz.forms import MEMCACHE_REQUESTS
 from loadgen.verify.fuzz.mutation import mutated
 from loadgen.verify.fuzz.piece import drawn
 from loadgen.verify.fuzz.process import TargetProcess
+from loadgen.verify.fuzz.servers.plans import SERVERS
+from loadgen.verify.fuzz.servers.targets import CommandHandler, Restore
+from loadgen.verify.fuzz.servers.up import Up, named, opened
 from loadgen.verify.fuzz.target import PARSERS, Target
+from loadgen.verify.fuzz.target import SERVERS as SERVER_TARGETS
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.reply import quoted
+from loadgen.verify.subject.named import AUTO
 from loadgen.verify.tape import MOST, Tape
 
 PREFIX = "fuzz_"
@@ -56,15 +65,53 @@ def _shown(word: str, part: bytes) -> str:
     return f'{word} "{quoted(part)}"'.strip()
 
 
+OF_SERVERS = tuple(SERVER_TARGETS)
+"""The targets that are a server."""
+
+SUBJECTS = ", ".join(SERVERS)
+"""What `--subject` may name, in words."""
+
+
 @contextlib.contextmanager
 def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
+    names = [kind.removeprefix(PREFIX) for kind in kinds]
+    server = named(options["subject"]) if any(name in OF_SERVERS for name in names) else None
+    if server is None and options["subject"] != AUTO:
+        raise UsageError(f"--subject is the server of {' and '.join(OF_SERVERS)}: name one of them, or leave it out.")
+    if server is not None and not server.restores and names == ["restore"]:
+        raise UsageError(f"{server.plan.name} has no RESTORE: name another server by --subject, such as redis.")
     with contextlib.ExitStack() as stack:
-        made = []
-        for kind in kinds:
-            target = PARSERS[kind.removeprefix(PREFIX)]
-            process = stack.enter_context(contextlib.closing(TargetProcess(target.examine)))
-            made.append(FuzzKind(target, process.ask))
-        yield Opened(made)
+        up = stack.enter_context(opened(server, emit)) if server is not None else None
+        made: list[Kind] = []
+        for name in names:
+            if up is not None and name in OF_SERVERS:
+                made.append(_of_server(SERVER_TARGETS[name], up))
+            else:
+                process = stack.enter_context(contextlib.closing(TargetProcess(PARSERS[name].examine)))
+                made.append(FuzzKind(PARSERS[name], process.ask))
+        yield Opened(made, up.identity if up is not None else "")
 
 
-SUITE = Suite("fuzz", tuple(PREFIX + name for name in PARSERS), _opened)
+def _of_server(target: Target, up: Up) -> Kind:
+    """Return the kind of a target that is a server."""
+    wire = up.server.wire
+    if target.name == "restore":
+        if not up.server.restores:
+            return _Skipped(target, f"{up.server.plan.name} has no RESTORE")
+        return FuzzKind(target, Restore(up.fuzzed).examine)
+    form = target.form if wire is Wire.RESP else MEMCACHE_REQUESTS
+    return FuzzKind(replace(target, form=form), CommandHandler(up.fuzzed, wire).examine)
+
+
+class _Skipped:
+    """A target that the server is not."""
+
+    def __init__(self, target: Target, why: str) -> None:
+        self.name = PREFIX + target.name
+        self._why = why
+
+    def run(self, tape: Tape) -> Outcome:
+        return Outcome(Verdict.SKIPPED, message=self._why)
+
+
+SUITE = Suite("fuzz", tuple(PREFIX + name for name in (*PARSERS, *SERVER_TARGETS)), _opened, {"subject": AUTO})

@@ -1,0 +1,1 @@
+"""Servers that are given inputs: one that loadgen starts, and the targets that it is."""
