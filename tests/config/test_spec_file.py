@@ -13,6 +13,7 @@ from loadgen.errors import ConfigError
 from loadgen.verify import kinds
 from loadgen.verify.expectation import Exactly
 from loadgen.verify.kinds.property_rows import PROPERTIES
+from loadgen.verify.kinds.scene_rows import SCENES
 from loadgen.verify.reply import OK
 from loadgen.verify.spec import (
     CommandGroup,
@@ -152,6 +153,8 @@ def test_the_file_of_loadgen_names_every_test_of_this_version() -> None:
         name: each.invariant for name, each in PROPERTIES.items()
     }
     assert {name for test in spec.tests("properties") for name in test.invariants} == {*PROPERTIES}
+    assert {each.name for each in spec.faults} == {*SCENES}
+    assert {name for test in spec.tests("chaos") for name in test.faults} == {*SCENES}
     assert {f"oracle_{name}" for name in spec.oracle.command_groups} == {*kinds.SUITES["oracle"].kinds}
     assert specification.cautions(spec) == []
 
@@ -260,9 +263,9 @@ def test_problems_say_what_to_do() -> None:
 
 
 def test_what_a_test_names_must_be_listed() -> None:
-    lacking = EVERY_KEY.replace('faults = ["disk_full"], operations', 'faults = ["disk_ful"], operations')
+    lacking = EVERY_KEY.replace('faults = ["disk_full"], operations', 'faults = ["torn_tail"], operations')
     [problem] = problems(lacking)
-    assert problem.endswith('"disk_ful" is not listed in [[faults]]; did you mean disk_full?')
+    assert problem.endswith('"torn_tail" is not listed in [[faults]]; listed are disk_full')
     twice = EVERY_KEY.replace(
         "[[faults]]", '[[faults]]\nname = "disk_full"\ndescription = "x"\nseverity = "low"\n[[faults]]', 1
     )

@@ -152,6 +152,32 @@ def test_a_failure_says_the_invariant_in_the_words_of_the_file() -> None:
     assert batch.spec_hash == "abc"
 
 
+def test_chaos_runs_the_faults_of_the_file() -> None:
+    spec = specification.spec_of(None)
+    faults = specification.faults(spec, None, by_default=True)
+    assert faults is not None
+    assert {*faults.split(",")} == {each.name for each in spec.faults}
+    assert specification.faults(spec, None, by_default=False) is None
+    assert specification.faults(spec, "critical,torn_tail", by_default=False) == "bit_flip,power_cut,torn_tail"
+    assert specification.faults(spec, "latency", by_default=True) == "latency"
+    Path("my.toml").write_text(
+        'version = "1.0"\n[scenarios.chaos]\ndefault_seeds = 2\n'
+        'tests = [{ name = "full", faults = ["disk_full"], expect = "error_returned" }]\n'
+    )
+    done = invoked("chaos", "--spec", "my.toml", "--seeds", "1", "--format", "json")
+    document = json.loads(done.stdout)
+    assert {each["name"] for each in document["results"]} == {"disk_full_everysec", "disk_full_always"}
+    assert "scenarios.chaos: expect is not acted on" in invoked("spec", "check", "my.toml").stdout
+    refused = invoked("chaos", "--spec", "my.toml", "--scenario", "latency")
+    assert (refused.status, "--spec is for faults that judge a server" in refused.stderr) == (2, True)
+
+
+def test_a_fault_that_there_is_not_is_told_with_its_line() -> None:
+    Path("my.toml").write_text('[[faults]]\nname = "disk_ful"\ndescription = "x"\nseverity = "low"\n')
+    done = invoked("spec", "check", "my.toml")
+    assert done.stderr == "loadgen: my.toml:2:1: faults[0].name: there is no fault disk_ful; did you mean disk_full?\n"
+
+
 # ── Cases ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -8,6 +8,7 @@ from loadgen.cli.trials import names_of
 from loadgen.cli.verification import Job, Run
 from loadgen.errors import ExitCode, UsageError
 from loadgen.verify.kinds.chaos import SUITE, kinds_of
+from loadgen.verify.spec import Spec
 
 SEEDS = 100
 """The number of seeds where none is given."""
@@ -18,10 +19,10 @@ _OF_CLIENTS = frozenset(
         *("nodes", "endpoints", "toxiproxy", "tui"),
     )
 )
-_OF_SERVERS = frozenset(("server", "artifacts"))
+_OF_SERVERS = frozenset(("server", "artifacts", "spec"))
 
 
-def run(given: Given) -> ExitCode:
+def run(given: Given, faults: str, spec: Spec) -> ExitCode:
     """Run the cases, print what came of them, and return the exit code. Raises LoadgenError."""
     for word in given.words:
         if word.option.name in _OF_CLIENTS:
@@ -29,10 +30,10 @@ def run(given: Given) -> ExitCode:
                 f"{word.spelling} is for a client on trial, and these --faults judge a server: leave it out, or name a "
                 "client by --client."
             )
-    kinds = dict.fromkeys(kind for name in names_of(given.faults) for kind in kinds_of(name))
+    kinds = dict.fromkeys(kind for name in names_of(faults) for kind in kinds_of(name))
     first = given.seed or 0
-    seeds = range(first, first + (given.seeds or SEEDS))
-    job = Job(SUITE, verification.options_of(given, SUITE), (Run(tuple(kinds), seeds),))
+    seeds = range(first, first + (given.seeds or spec.seeds(SUITE.name, SEEDS)))
+    job = Job(SUITE, verification.options_of(given, SUITE), (Run(tuple(kinds), seeds),), spec)
     return verification.run(given, SUITE.name, [job])
 
 

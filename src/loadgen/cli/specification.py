@@ -12,6 +12,7 @@ from loadgen.config import spec_file
 from loadgen.config.spec_file import Vocabulary
 from loadgen.errors import UsageError
 from loadgen.escape import printable
+from loadgen.faults.kinds import KINDS, kind_named
 from loadgen.verify import kinds
 from loadgen.verify.compatibility import PREFIX
 from loadgen.verify.kinds import Suite, cases, kv
@@ -19,6 +20,7 @@ from loadgen.verify.kinds.kv_groups import GROUPS
 from loadgen.verify.kinds.oracle import OPERATIONS, spoken
 from loadgen.verify.kinds.oracle import SUITE as ORACLE
 from loadgen.verify.kinds.properties import SUITE as PROPERTIES
+from loadgen.verify.kinds.scene_rows import NAMES as SCENES
 from loadgen.verify.spec import CATEGORIES, CommandGroup, ScenarioTest, Simulation, Spec
 from loadgen.verify.stress.shape import Shape, shapes
 from loadgen.version import __version__
@@ -29,6 +31,9 @@ SPEC = Option(
     FILE_NAME,
     "FILE",
 )
+
+CHAOS = "chaos"
+"""The scenario of `loadgen chaos` where a server is judged."""
 
 STRESS = "stress"
 """The scenario of `loadgen stress`."""
@@ -56,8 +61,15 @@ def vocabulary() -> Vocabulary:
         except ValueError as error:
             raise ValueError(str(error).replace(PREFIX, "")) from None
 
+    def fault(word: str) -> str:
+        name = word.replace("-", "_")
+        known = [*dict.fromkeys((*SCENES, *KINDS))]
+        if name not in known and kind_named(name) is None:
+            raise ValueError(f"there is no fault {printable(word, 60)}; {kinds.suggestion(name, known)}")
+        return name
+
     taken = {name for suite in kinds.SUITES.values() for name in (suite.name, *suite.kinds)}
-    return Vocabulary(invariant, group=group, taken=frozenset(taken))
+    return Vocabulary(invariant, fault, group, taken=frozenset(taken))
 
 
 def suites_of(spec: Spec) -> dict[str, Suite]:
@@ -70,9 +82,29 @@ def suites_of(spec: Spec) -> dict[str, Suite]:
 
 def cautions(spec: Spec) -> list[str]:
     """Return a sentence, without its full stop, for each table that this version does not act on."""
-    tables = [f"scenarios.{part}" for part in spec.scenarios if part not in (PROPERTIES.name, kv.SUITE.name, STRESS)]
-    tables += ["faults"] * bool(spec.faults) + ["simulation"] * (spec.simulation != Simulation())
+    tables = [
+        f"scenarios.{part}" for part in spec.scenarios if part not in (PROPERTIES.name, kv.SUITE.name, CHAOS, STRESS)
+    ]
+    tables += ["simulation"] * (spec.simulation != Simulation())
+    chaos = spec.tests(CHAOS)
+    tables += [f"scenarios.chaos: {key}" for key in ("operations",) if any(test.operations for test in chaos)]
+    tables += ["scenarios.chaos: expect"] * any(test.settings for test in chaos)
     return [f"{table} is not acted on by loadgen {__version__}" for table in tables]
+
+
+def faults(spec: Spec, words: str | None, *, by_default: bool) -> str | None:
+    """Return the faults that --faults names, severities in it as the faults that a spec file gives them.
+
+    Without words, those of the file's [scenarios.chaos] when it is to say so `by_default`; else None.
+    """
+    if words is None:
+        names = dict.fromkeys(fault for test in spec.tests(CHAOS) for fault in test.faults)
+        return ",".join(names) if by_default and names else None
+    found: list[str] = []
+    for word in words.split(","):
+        severe = [each.name for each in spec.faults if each.severity == word.strip().lower()]
+        found += severe or [word]
+    return ",".join(dict.fromkeys(found))
 
 
 # ── Properties ────────────────────────────────────────────────────────────────────────────────────────────────────────

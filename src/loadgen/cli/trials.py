@@ -162,14 +162,14 @@ def _without_faults(given: Given) -> Scenario:
     return replace(changed, phases=Phases(NS_PER_S, given.duration or 0, 0, 0))
 
 
-def judge_server(given: Given) -> bool:
-    """Return True when the faults that are named are to judge a server. Raises UsageError for kinds of both groups."""
-    if given.faults is None or given.client is not None or given.scenario is not None:
+def judge_server(given: Given, faults: str | None) -> bool:
+    """Return True when `faults` are to judge a server. Raises UsageError for kinds of both groups."""
+    if faults is None or given.client is not None or given.scenario is not None:
         return False
-    names = names_of(given.faults)
+    names = names_of(faults)
     servers = [name for name in names if judged(name) is Judged.SERVER]
     if servers and len(servers) < len(names):
-        raise UsageError(f"--faults {printable(given.faults, 80)}: {GROUPS_RULE}.")
+        raise UsageError(f"--faults {printable(faults, 80)}: {GROUPS_RULE}.")
     return bool(servers)
 
 

@@ -5,7 +5,8 @@ until q, Ctrl-C or --duration. docs/CHAOS.md has what each scenario shows and wh
 
 With --faults of disks and processes, such as power_cut, and without --client, the acknowledged writes of a server are
 looked for after the fault and a restart: docs/VERIFY.md. redis-server (or valkey-server) is started with an append-only
-file, once with appendfsync everysec and once with always.
+file, once with appendfsync everysec and once with always. --faults also takes severities of the spec file's faults,
+such as high,critical, and --spec FILE alone runs the faults of its [scenarios.chaos].
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 from loadgen import output
-from loadgen.cli import durability, interrupts
+from loadgen.cli import durability, interrupts, specification
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import COUNT, FILE_NAME, TEXT, TIME_NS, choice, whole
 from loadgen.cli.options.load import COLORS
 from loadgen.cli.options.verification import ARTIFACT
+from loadgen.cli.specification import SPEC
 from loadgen.cli.trials import SERVERS, Case, cases_of, judge_server
 from loadgen.config import catalogue
 from loadgen.errors import ExitCode, UsageError
@@ -90,6 +92,7 @@ SYNTAX = Syntax(
             (
                 Option(("--server",), "the server that is judged: redis, valkey or a server file (default: the first "
                        "of redis and valkey that is installed)", TEXT, "SERVER"),
+                SPEC,
                 ARTIFACT,
             ),
         ),
@@ -144,8 +147,11 @@ def run(given: Given) -> ExitCode:
     if given.cleanup:
         removed = cleanup()
         return _printed("".join(f"removed {each}\n" for each in removed) or "nothing was left behind\n")
-    if judge_server(given):
-        return durability.run(given)
+    if given.faults is not None or given.spec is not None:
+        spec = specification.spec_of(given.spec)
+        faults = specification.faults(spec, given.faults, by_default=given.spec is not None)
+        if judge_server(given, faults):
+            return durability.run(given, faults or "", spec)
     durability.refuse_options(given)
     seed = random.SystemRandom().randrange(1, 2**31) if given.seed is None else given.seed
     cases = cases_of(given, seed)

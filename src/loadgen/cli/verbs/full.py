@@ -120,9 +120,9 @@ def _chaos(subject: str | None, spec: Spec, words: tuple[str, ...]) -> Part:
     """Return the part that judges acknowledged writes under the faults of the spec file, or all faults of servers."""
     if subject is not None and subject not in STARTED:
         return Part("chaos", lack=f"chaos judges a server that loadgen starts with a file, and {subject} is none")
-    faults = dict.fromkeys(fault for test in spec.tests("chaos") for fault in test.faults)
+    faults = specification.faults(spec, None, by_default=True)
     server = ("--server", subject) if subject else ()
-    return Part("chaos", ("--faults", ",".join(faults or SCENES), *server, *words))
+    return Part("chaos", ("--faults", faults or ",".join(SCENES), *server, *words))
 
 
 def _target(subject: str | None) -> tuple[str, ...]:
