@@ -75,8 +75,9 @@ SUBJECTS = ", ".join(SERVERS)
 @contextlib.contextmanager
 def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
     names = [kind.removeprefix(PREFIX) for kind in kinds]
-    server = named(options["subject"]) if any(name in OF_SERVERS for name in names) else None
-    if server is None and options["subject"] != AUTO:
+    word = options["subject"]
+    server = named(word or AUTO) if any(name in OF_SERVERS for name in names) else None
+    if server is None and word:
         raise UsageError(f"--subject is the server of {' and '.join(OF_SERVERS)}: name one of them, or leave it out.")
     if server is not None and not server.restores and names == ["restore"]:
         raise UsageError(f"{server.plan.name} has no RESTORE: name another server by --subject, such as redis.")
@@ -114,4 +115,4 @@ class _Skipped:
         return Outcome(Verdict.SKIPPED, message=self._why)
 
 
-SUITE = Suite("fuzz", tuple(PREFIX + name for name in (*PARSERS, *SERVER_TARGETS)), _opened, {"subject": AUTO})
+SUITE = Suite("fuzz", tuple(PREFIX + name for name in (*PARSERS, *SERVER_TARGETS)), _opened, {"subject": ""})
