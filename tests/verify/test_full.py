@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from in_process import invoked
 
@@ -206,3 +210,26 @@ def test_a_part_that_cannot_run_says_why(capsys: pytest.CaptureFixture[str]) -> 
     assert full.run([Part("cases", ("127.0.0.1:1",))], Wanted("document")) is ExitCode.COULD_NOT_RUN
     [reason] = json.loads(capsys.readouterr().out)["summary"]["reasons"]
     assert reason.startswith("cases: The server at 127.0.0.1:1 cannot be verified")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_report_with_what_there_is(number: signal.Signals) -> None:
+    words = [sys.executable, "-m", "loadgen", "full", "--filter", "properties,soak", "--subject", "model"]
+    with subprocess.Popen([*words, "--format", "ndjson"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        children: list[psutil.Process] = []
+        lines = []
+        for line in process.stdout:
+            lines.append(json.loads(line))
+            if lines[-1]["type"] == "case" and not children:
+                children = psutil.Process(process.pid).children()
+                process.send_signal(number)
+        status = process.wait(timeout=30)
+    assert status == ExitCode.INTERRUPTED
+    assert lines[-1]["type"] == "campaign"
+    summary = lines[-1]["summary"]
+    assert summary["interrupted"] is True
+    assert summary["passed"] > 0
+    assert summary["reasons"] == []
+    assert children
+    assert not any(child.is_running() for child in children)

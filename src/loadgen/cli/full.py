@@ -34,13 +34,41 @@ def has_verb(name: str) -> bool:
     return find_spec(f"loadgen.cli.verbs.{name}") is not None
 
 
+class _Stop:
+    """Stop signals: the part under way is asked to end, and no other begins. The third ends this process."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._signals = 0
+
+    def __call__(self, number: int, frame: object) -> None:
+        self.is_set = True
+        self._signals += 1
+        if self._signals > 2:
+            interrupts.end_at_once()
+        if self._process is not None:
+            # A terminal has told the part too, which takes both for one signal.
+            self._process.send_signal(signal.SIGINT)
+
+    @contextlib.contextmanager
+    def ends(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """Ask a process to end when a signal comes."""
+        self._process = process
+        if self.is_set:
+            process.send_signal(signal.SIGINT)
+        try:
+            yield
+        finally:
+            self._process = None
+
+
 def run(parts: list[Part], wanted: Wanted) -> ExitCode:
     """Run the parts one after the other, print one report, and return the exit code. Raises OutputError."""
     began_ns = time.monotonic_ns()
     report = Report(parts, __version__, machine.fingerprint())
-    interrupted = False
-    deferred = interrupts.Deferred()
-    with output.opened(wanted) as outputs, deferred.caught():
+    stop = _Stop()
+    with output.opened(wanted) as outputs, interrupts.handled(stop):
         outputs.emit(report.began())
         for number, part in enumerate(parts):
             outputs.emit(
@@ -48,33 +76,26 @@ def run(parts: list[Part], wanted: Wanted) -> ExitCode:
             )
             if part.lack:
                 outputs.emit(report.skipped(part))
-            elif not interrupted:
-                report.begin(part)
-                interrupted = _run(part, report, outputs.emit, deferred)
-        ended = report.ended(time.monotonic_ns() - began_ns, interrupted=interrupted)
+            elif not stop.is_set:
+                _run(part, report, outputs.emit, stop)
+        ended = report.ended(time.monotonic_ns() - began_ns, interrupted=stop.is_set)
         outputs.emit(ended)
     return ended.exit_code
 
 
-def _run(part: Part, report: Report, emit: Callable[[Event], None], deferred: interrupts.Deferred) -> bool:
-    """Run one part; True when it was interrupted by the user."""
+def _run(part: Part, report: Report, emit: Callable[[Event], None], stop: _Stop) -> None:
+    """Run one part."""
     began_ns = time.monotonic_ns()
-    interrupted = False
-    with tempfile.TemporaryFile() as said, _process(part, said.fileno()) as process, _ended_after(part, process) as cut:
+    report.begin(part)
+    with (
+        tempfile.TemporaryFile() as said,
+        _process(part, said.fileno()) as process,
+        stop.ends(process),
+        _ended_after(part, process) as cut,
+    ):
         assert process.stdout is not None
         reading = Reading()
-        lines = iter(process.stdout)
-        while True:
-            try:
-                with deferred:
-                    line = next(lines, b"")
-            except KeyboardInterrupt:
-                # A terminal has told the part too, which takes both for one signal.
-                interrupted = True
-                process.send_signal(signal.SIGINT)
-                continue
-            if not line:
-                break
+        for line in process.stdout:
             for event in reading.events([json.loads(line)]):
                 for told in report.told(event):
                     emit(told)
@@ -82,9 +103,8 @@ def _run(part: Part, report: Report, emit: Callable[[Event], None], deferred: in
         said.seek(0)
         words = said.read()[-LONGEST_WORDS:].decode(errors="replace").strip()
     said_last = words.splitlines()[-1].removeprefix("loadgen: ") if words else ""
-    asked = cut.is_set() or interrupted
+    asked = cut.is_set() or stop.is_set
     report.part_ended(status, said_last, time.monotonic_ns() - began_ns, cut=cut.is_set(), asked=asked)
-    return interrupted
 
 
 @contextlib.contextmanager

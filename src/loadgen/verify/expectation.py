@@ -132,14 +132,13 @@ def _sorted(replies: Sequence[Reply]) -> list[str]:
 
 
 def _number(reply: Reply) -> float | None:
-    """Return the number that a reply is or has; None for none, and for "nan"."""
+    """Return the number that a reply is or has; None where there is none."""
     if isinstance(reply, bool) or not isinstance(reply, (int, float, bytes)):
         return None
     try:
-        value = float(reply)
+        return float(reply)
     except ValueError:
         return None
-    return value if value == value else None
 
 
 def _plain(value: float) -> str:
