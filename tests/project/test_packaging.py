@@ -101,6 +101,7 @@ def test_wheel_holds_compiled_modules_and_faces_and_no_sources(dist: Path) -> No
     assert {f"loadgen/{so_of(module).relative_to(PACKAGE)}" for module in COMPILED} <= names
     assert {f"loadgen/{face.relative_to(PACKAGE)}" for face in PACKAGE.rglob("*.pyi")} <= names
     assert {"loadgen/__init__.py", "loadgen/py.typed"} <= names
+    assert {f"loadgen/{corpus.relative_to(PACKAGE)}" for corpus in PACKAGE.rglob("corpus/*.txt")} <= names
     packed = {name: zipfile.ZipFile(wheel).read(name) for name in names if name.startswith("loadgen/share/")}
     shelves = {"benchmark": "config", "server": "server"}
     assert packed == {

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from in_process import invoked
+from in_process import children, invoked
 from planted_kinds import Says
 
 from loadgen.errors import TargetError
@@ -256,6 +256,18 @@ def test_a_target_that_cannot_be_imported_is_one_sentence() -> None:
     with contextlib.closing(TargetProcess("planted_targets:nothing")) as process:
         with pytest.raises(TargetError, match="The process of planted_targets:nothing has ended with exit status 1"):
             process.ask([], b"")
+
+
+def test_an_interrupt_ends_the_process_of_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.closing(TargetProcess("planted_targets:right")) as process:
+        process.ask([], b"")
+        before = children()
+        monkeypatch.setattr(process, "_line", lambda of: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            process.ask([], b"")
+        assert len(children()) == len(before) - 2
+        monkeypatch.undo()
+        assert process.ask([], b"").states == ("refused",)
 
 
 # ── The command ───────────────────────────────────────────────────────────────────────────────────────────────────────

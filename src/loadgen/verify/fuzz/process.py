@@ -33,16 +33,18 @@ class TargetProcess:
 
         Raises TargetError when the target cannot be started.
         """
-        process = self._process if self._process is not None else self._started()
-        # An answer that is not read, because of an interrupt, is no answer to the next input.
-        self._process = None
+        process, self._process = self._process or self._started(), None
         said = json.dumps([*words]).encode()
         try:
             _piped(process.stdin).write(HEADER.pack(len(said), len(data), looks) + said + data)
             _piped(process.stdin).flush()
+            found = _examined(self._line(process))
         except OSError:
-            self._give_up(process)
-        found = _examined(self._line(process))
+            raise self._gone(process) from None
+        except BaseException:
+            # An answer that is not read, because of an interrupt, is no answer to the next input.
+            _end(process)
+            raise
         self._process = process
         return found
 
@@ -64,23 +66,23 @@ class TargetProcess:
             # Ctrl-C is for the campaign, which then ends this process.
             start_new_session=True,
         )
-        self._line(process)
+        try:
+            self._line(process)
+        except BaseException:
+            _end(process)
+            raise
         return process
 
     def _line(self, process: subprocess.Popen[bytes]) -> bytes:
         """Return the next answer. Raises TargetError at the end of all answers."""
-        try:
-            line = _piped(process.stdout).readline()
-        except BaseException:
-            _end(process)
-            raise
+        line = _piped(process.stdout).readline()
         if not line.endswith(b"\n"):
-            self._give_up(process)
+            raise self._gone(process)
         return line
 
-    def _give_up(self, process: subprocess.Popen[bytes]) -> None:
+    def _gone(self, process: subprocess.Popen[bytes]) -> TargetError:
         _end(process)
-        raise TargetError(f"The process of {self._target} has ended with exit status {process.returncode}.")
+        return TargetError(f"The process of {self._target} has ended with exit status {process.returncode}.")
 
 
 def _piped(stream: IO[bytes] | None) -> IO[bytes]:
@@ -94,7 +96,9 @@ def _examined(line: bytes) -> Examined:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process and the one that it has forked, which are a group."""
+    """End the process and the one that it has forked, which are a group. May be called again."""
+    if _piped(process.stdin).closed:
+        return
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

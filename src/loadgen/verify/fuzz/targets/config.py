@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import os
 import re
 import tempfile
 from collections.abc import Sequence
@@ -24,31 +22,33 @@ _SEED = 1
 _NUMERIC = re.compile(r"\d+(?:\.\d+){3}:\d+|\[.*\]:\d+")
 
 
-def _file() -> Path:
-    """Return a file of this process, which is removed with it."""
-    handle, name = tempfile.mkstemp(prefix="loadgen-fuzz-", suffix=".toml")
-    os.close(handle)
-    atexit.register(Path(name).unlink, missing_ok=True)
-    return Path(name)
+_FILE = tempfile.TemporaryFile()  # noqa: SIM115
+"""A file without a name, which ends with the process however that ends."""
+_PATH = Path(f"/dev/fd/{_FILE.fileno()}")
 
 
-_FILE = _file()
+def _written(data: bytes) -> Path:
+    """Return the path of a file with this content, until the next one."""
+    _FILE.seek(0)
+    _FILE.truncate()
+    _FILE.write(data)
+    _FILE.flush()
+    _FILE.seek(0)
+    return _PATH
 
 
 def examine(words: Sequence[str], data: bytes) -> Examined:
     """Read a file, and make a plan of it. Raises what is not LoadgenError."""
-    _FILE.write_bytes(data)
     try:
         if words and words[0] == "scenario":
-            scenario_file.read(_FILE)
+            scenario_file.read(_written(data))
             return Examined((TAKEN,))
-        found = config.load(_FILE)
+        found = config.load(_written(data))
     except ConfigError as error:
         return _told(error)
     written = config.dump(found)
-    _FILE.write_text(written, encoding="utf-8")
     try:
-        if config.load(_FILE) != found:
+        if config.load(_written(written.encode())) != found:
             return Examined((), SPELLED, f"another one was loaded from {written:.300}", "another configuration")
     except ConfigError as error:
         return Examined((), SPELLED, f"it was refused: {error}", "refused")
