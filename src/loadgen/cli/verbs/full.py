@@ -106,7 +106,7 @@ def parts_of(given: Given, spec: Spec) -> Iterator[Part]:
         Part("properties", (*on, *seeds("properties", 1000), *shared)),
         Part("oracle", ("--subject", subject or "model", *ops, *shared)),
         _chaos(subject, spec, (*seeds("chaos", 100), *artifacts)),
-        Part("stress", (*_target(subject), *load)),
+        _stress(subject, load),
         Part("fuzz", ("--duration", "60s" if quick else "600s", *artifacts)),
         Part("simulate", seeds("simulation", 1000)),
         Part("soak", ("--duration", "60s") if quick else ()),
@@ -125,11 +125,15 @@ def _chaos(subject: str | None, spec: Spec, words: tuple[str, ...]) -> Part:
     return Part("chaos", ("--faults", faults or ",".join(SCENES), *server, *words))
 
 
-def _target(subject: str | None) -> tuple[str, ...]:
-    """Return the words that name the server of a load."""
+def _stress(subject: str | None, load: tuple[str, ...]) -> Part:
+    """Return the part that puts load on the server."""
+    if subject in ("model", "fakeredis"):
+        return Part("stress", lack=f"{subject} is in this process, and takes no load")
+    if subject is None or subject == named.AUTO:
+        return Part("stress", load)
     if subject == "builtin":
-        return ("--embedded",)
-    if subject in named.WORDS or subject in (None, named.AUTO):
-        return ()
-    [endpoint] = named.address(str(subject)).endpoints
-    return ("-h", endpoint.address, "-p", str(endpoint.port))
+        return Part("stress", ("--embedded", *load))
+    if subject in named.WORDS:
+        return Part("stress", ("--server", subject, *load))
+    [endpoint] = named.address(subject).endpoints
+    return Part("stress", ("-h", endpoint.address, "-p", str(endpoint.port), *load))
