@@ -134,6 +134,7 @@ def _stress(subject: str | None, load: tuple[str, ...]) -> Part:
     if subject == "builtin":
         return Part("stress", ("--embedded", *load))
     if subject in named.WORDS:
-        return Part("stress", ("--server", subject, *load))
+        command = f"{named.PROGRAMS[subject]} --bind {{host}} --port {{port}} --save ''"
+        return Part("stress", ("--server", command, *load))
     [endpoint] = named.address(subject).endpoints
     return Part("stress", ("-h", endpoint.address, "-p", str(endpoint.port), *load))
