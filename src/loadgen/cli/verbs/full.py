@@ -129,12 +129,13 @@ def _stress(subject: str | None, load: tuple[str, ...]) -> Part:
     """Return the part that puts load on the server."""
     if subject in ("model", "fakeredis"):
         return Part("stress", lack=f"{subject} is in this process, and takes no load")
-    if subject is None or subject == named.AUTO:
+    if subject == "valkey":
+        return Part("stress", lack="stress starts no valkey-server by name; start one, and name its address")
+    if subject in (None, named.AUTO):
         return Part("stress", load)
     if subject == "builtin":
         return Part("stress", ("--embedded", *load))
-    if subject in named.WORDS:
-        command = f"{named.PROGRAMS[subject]} --bind {{host}} --port {{port}} --save ''"
-        return Part("stress", ("--server", command, *load))
-    [endpoint] = named.address(subject).endpoints
+    if subject == "redis":
+        return Part("stress", ("--server", "redis", *load))
+    [endpoint] = named.address(str(subject)).endpoints
     return Part("stress", ("-h", endpoint.address, "-p", str(endpoint.port), *load))
