@@ -103,7 +103,7 @@ def test_an_input_is_on_the_tape_byte_for_byte(form: Form) -> None:
     for seed in range(20):
         items = mutated(Tape.seeded("input", seed).below(MOST, "mutation"), corpus.items(form), form)
         tape = Tape.seeded("input", seed)
-        sizes = len(form.words), len(form.numberings)
+        sizes = len(form.words), form.numberings
         assert drawn(tape, items, *sizes) == items
         recording = tape.recording()
         # Nothing but the tape is needed, and any part of it is an input.
@@ -117,18 +117,32 @@ def test_an_input_is_on_the_tape_byte_for_byte(form: Form) -> None:
 def test_a_byte_left_out_is_left_out_of_its_number_too() -> None:
     form = forms.RESP_REPLIES
     tape = Tape.seeded("input", 1)
-    drawn(tape, [Item(0, form.read(b"$3\r\nabc\r\n"))], len(form.words), len(form.numberings))
+    drawn(tape, [Item(0, form.read(b"$3\r\nabc\r\n"))], len(form.words), form.numberings)
     recording = tape.recording()
     of_b = [span for span in recording.spans if span.name == BYTE][4]
     rest = (*recording.values[: of_b.start], *recording.values[of_b.end :])
-    [item] = drawn(Tape.of(rest), (), len(form.words), len(form.numberings))
+    [item] = drawn(Tape.of(rest), (), len(form.words), form.numberings)
     assert form.bytes_of(item) == b"$2\r\nac\r\n"
+
+
+def test_a_frame_that_is_nested_too_deep_is_a_text() -> None:
+    form = forms.RESP_REPLIES
+    [array] = form.read(b"*1\r\n:1\r\n")
+    assert isinstance(array, Frame)
+    for _ in range(12):
+        array = replace(array, body=(array,))
+    tape = Tape.seeded("input", 1)
+    items = drawn(tape, [Item(0, (array,))], len(form.words), form.numberings)
+    assert form.bytes_of(items[0]) == b"*1\r\n" * 13 + b":1\r\n"
+    recording = tape.recording()
+    assert all(draw.value < draw.n for draw in recording.draws)
+    assert drawn(Tape.of(recording.values), (), len(form.words), form.numberings) == items
 
 
 @given(st.lists(st.integers(0, 300), max_size=200))
 def test_any_values_are_an_input(values: list[int]) -> None:
     for form in (forms.RESP_REPLIES, forms.EXPRESSIONS):
-        for item in drawn(Tape.of(values), (), len(form.words), len(form.numberings)):
+        for item in drawn(Tape.of(values), (), len(form.words), form.numberings):
             form.bytes_of(item)
 
 

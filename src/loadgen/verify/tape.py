@@ -145,6 +145,7 @@ class Tape:
 
     def given(self, value: int, n: int, site: str) -> int:
         """Draw a value that is known: a seed always draws `value`, while recorded values may name any below `n`."""
+        assert 0 <= value < n, f"{site}: {value} is not below {n}"
         return self._draw(site, n, value)
 
     def each(self, name: str, given: Sequence[T], most: int) -> Iterator[T | None]:

@@ -1,7 +1,7 @@
 """The corpus of a form: well-formed inputs that mutations begin with. They are shipped as `corpus/NAME.txt`.
 
-An entry is a paragraph, whose lines have "\\n" between them. \\r, \\n, \\t, \\xHH and \\\\ are escapes. A
-line that begins with # is a comment. In a form with words, an entry begins with one of them and a blank.
+An entry is a paragraph, whose lines have "\\n" between them. \\r, \\n, \\t, \\xHH and \\\\ are escapes. A line that
+begins with # is a comment. In a form with words, an entry begins with one of them and a blank.
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ class Form:
     """Frames without a body that a mutation puts around a piece."""
     words: tuple[str, ...] = ()
     """What an item may be, such as the command that a reply answers; empty where items are bytes only."""
+    numbers: tuple[bytes, ...] = NUMBERS
+    """What stands in the place of numbers."""
     most_items: int = 4
     """The most entries of the corpus in one input."""
 

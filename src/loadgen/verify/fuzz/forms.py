@@ -245,5 +245,11 @@ PAYLOADS = Form(
     ),
     PAYLOAD_NUMBERINGS,
     (Frame(0, b"", b"", (), b""), Frame(1, b"", b"", (), b"")),
+    numbers=(
+        b"\x00", b"\x01", b"\x02", b"\x3f", b"\x40\x00", b"\x40\x40", b"\x7f\xff", b"\x80\x00\x00\x00\x01",
+        b"\x80\x00\x01\x00\x00", b"\x80\x7f\xff\xff\xff", b"\x80\xff\xff\xff\xff", b"\x81\0\0\0\x01\0\0\0\0",
+        b"\x81" + b"\xff" * 8, b"\xc0\x05", b"\xc1\x05\x00", b"\xc3\x05\x05", b"\xff", b"\x07\0\0\0\0\0",
+        b"\x13\0\0\0\xff\xff", b"\xff\xff\xff\xff\x01\0", b"",
+    ),
     most_items=1,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from loadgen.verify.fuzz.form import NUMBERS, Form
+from loadgen.verify.fuzz.form import Form
 from loadgen.verify.fuzz.piece import MOST_BYTES, MOST_PIECES, Item, Piece, at, count, exchanged
 from loadgen.verify.tape import Generator
 
@@ -100,7 +100,7 @@ class _Mutation:
         if isinstance(piece, bytes):
             return (self._renumbered(piece),)
         if self._generator.below(3):
-            return (replace(piece, claim=self._choice(NUMBERS)),)
+            return (replace(piece, claim=self._choice(self._form.numbers)),)
         # One less, or one more, than there is.
         written = self._form.numberings[piece.numbering].written
         body = self._form.bytes_of(Item(0, piece.body))
@@ -146,9 +146,9 @@ class _Mutation:
         """Return a text with another number in the place of one of its numbers."""
         found = [*_DIGITS.finditer(text)]
         if not found:
-            return text + self._choice(NUMBERS)
+            return text + self._choice(self._form.numbers)
         number = self._choice(found)
-        return text[: number.start()] + self._choice(NUMBERS) + text[number.end() :]
+        return text[: number.start()] + self._choice(self._form.numbers) + text[number.end() :]
 
     def _choice(self, options: Sequence[T]) -> T:
         return options[self._generator.below(len(options))]

@@ -79,10 +79,10 @@ def _frame_rendered(frame: Frame, numberings: Sequence[Numbering]) -> bytes:
 # ── On the tape ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def drawn(tape: Tape, items: Sequence[Item], words: int, numberings: int) -> tuple[Item, ...]:
+def drawn(tape: Tape, items: Sequence[Item], words: int, numberings: Sequence[Numbering]) -> tuple[Item, ...]:
     """Draw an input. A seed draws `items`; recorded values may name any others.
 
-    `words` and `numberings` are the numbers of them that the form has.
+    `words` is the number of words that the form has. A frame that is nested more than DEEPEST deep becomes a text.
     """
     found = []
     for item in tape.each(OPERATION, items, MOST_ITEMS):
@@ -91,19 +91,19 @@ def drawn(tape: Tape, items: Sequence[Item], words: int, numberings: int) -> tup
     return tuple(found)
 
 
-def _pieces(tape: Tape, given: Sequence[Piece], numberings: int, depth: int) -> Iterator[Piece]:
-    # A text, and each numbering: at the deepest level there are texts only.
-    kinds = 1 + numberings if depth < DEEPEST else 1
+def _pieces(tape: Tape, given: Sequence[Piece], numberings: Sequence[Numbering], depth: int) -> Iterator[Piece]:
+    # A text, and each numbering; at the deepest level there are texts only.
+    kinds = 1 + len(numberings) if depth < DEEPEST else 1
     for piece in tape.each(_PIECE, given, MOST_PIECES):
-        frame = piece if isinstance(piece, Frame) else _EMPTY
-        kind = tape.given(frame.numbering + 1 if piece is frame else 0, kinds, "kind of piece")
+        frame = piece if isinstance(piece, Frame) and kinds > 1 else None
+        kind = tape.given(frame.numbering + 1 if frame is not None else 0, kinds, "kind of piece")
         if kind:
-            yield _frame(tape, replace(frame, numbering=kind - 1), numberings, depth)
+            yield _frame(tape, replace(frame or _EMPTY, numbering=kind - 1), numberings, depth)
         else:
-            yield tape.text(piece if isinstance(piece, bytes) else b"", MOST_BYTES, "byte")
+            yield tape.text(rendered([piece or b""], numberings) if frame is None else b"", MOST_BYTES, "byte")
 
 
-def _frame(tape: Tape, given: Frame, numberings: int, depth: int) -> Frame:
+def _frame(tape: Tape, given: Frame, numberings: Sequence[Numbering], depth: int) -> Frame:
     def text(bytes_: bytes) -> bytes:
         return tape.text(bytes_, MOST_BYTES, "byte")
 

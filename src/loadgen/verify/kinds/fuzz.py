@@ -47,7 +47,7 @@ class FuzzKind:
         target, form = self._target, self._target.form
         looks = tape.chance(_LOOKS, "looks at memory")
         given = mutated(tape.below(MOST, "mutation"), self._corpus, form)
-        items = drawn(tape, given, len(form.words), len(form.numberings))
+        items = drawn(tape, given, len(form.words), form.numberings)
         words, parts = [form.word(item) for item in items], [form.bytes_of(item) for item in items]
         found = self._ask(words, b"".join(parts), looks)
         return Outcome(
