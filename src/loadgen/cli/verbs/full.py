@@ -91,10 +91,10 @@ def parts_of(given: Given, spec: Spec) -> Iterator[Part]:
     shared = (*(("--spec", given.spec) if given.spec else ()), "--artifacts", given.artifacts)
     on = ("--subject", subject) if subject else ()
 
-    def seeds(part: str, otherwise: int) -> tuple[str, ...]:
-        count = spec.seeds(part, otherwise)
+    def seeds(count: int) -> tuple[str, ...]:
         return ("--seeds", str(max(1, count // QUICK) if quick else count))
 
+    virtual = spec.simulation.default_config
     artifacts = ("--artifacts", given.artifacts)
     # Without a subject the reference, which is what is installed, is held against the model.
     ops = () if given.spec else ("--ops", "5000" if quick else "50000")
@@ -103,12 +103,14 @@ def parts_of(given: Given, spec: Spec) -> Iterator[Part]:
     found = (
         Part("smoke", ("--suite", "kv", *on, *shared)),
         Part("cases", (*((subject,) if subject else ()), *shared)),
-        Part("properties", (*on, *seeds("properties", 1000), *shared)),
+        Part("properties", (*on, *seeds(spec.seeds("properties", 1000)), *shared)),
         Part("oracle", ("--subject", subject or "model", *ops, *shared)),
-        _chaos(subject, spec, (*seeds("chaos", 100), *artifacts)),
+        _chaos(subject, spec, (*seeds(spec.seeds("chaos", 100)), *artifacts)),
         _stress(subject, load),
         Part("fuzz", ("--duration", "60s" if quick else "600s", *artifacts)),
-        Part("simulate", seeds("simulation", 1000)),
+        Part(
+            "simulate", (*seeds(virtual.get("seeds", 1000)), "--ops", str(virtual.get("operations_per_seed", 10_000)))
+        ),
         Part("soak", ("--duration", "60s") if quick else ()),
     )
     for part in found:
