@@ -20,7 +20,7 @@ from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.kinds import Opened
 from loadgen.verify.kinds.properties import PropertyKind
 from loadgen.verify.kinds.property_rows import PROPERTIES
-from loadgen.verify.spec import Invariant, Spec
+from loadgen.verify.spec import FaultKind, Invariant, Spec
 from loadgen.verify.subject.of_model import ModelSubject
 from loadgen.verify.tape import Tape
 
@@ -136,19 +136,34 @@ def test_the_oracle_compares_the_groups_of_the_file_with_its_reference() -> None
     assert metadata["server"] == "loadgen's model of redis 7.0 × loadgen's model of redis 7.0"
 
 
-def test_a_failure_says_the_invariant_in_the_words_of_the_file() -> None:
-    class Broken:
-        name = "incr_is_monotonic"
+class Broken:
+    """A kind that always fails."""
 
-        def run(self, tape: Tape) -> Outcome:
-            return Outcome(Verdict.FAIL, "in our words", "1 after 2", fingerprint="x")
+    def __init__(self, name: str) -> None:
+        self.name = name
 
-    suite = kinds.SUITES["properties"]
-    spec = Spec(hash="abc", invariants=(Invariant("incr_is_monotonic", "counters never fall", "data_integrity"),))
-    job = Job(suite, suite.options, (Run(("incr_is_monotonic",), range(1)),), spec)
-    batch = verification.batch(job, Opened([Broken()]), [Broken()], range(1))
+    def run(self, tape: Tape) -> Outcome:
+        return Outcome(Verdict.FAIL, "in our words", "1 after 2", fingerprint="x")
+
+
+@pytest.mark.parametrize(
+    ("suite", "kind", "words"),
+    [
+        ("properties", "incr_is_monotonic", "counters never fall"),
+        ("chaos", "disk_full_always", "in our words (no space: writes are refused)"),
+        ("properties", "wal_durability", "in our words"),
+    ],
+)
+def test_a_failure_says_what_was_broken_in_the_words_of_the_file(suite: str, kind: str, words: str) -> None:
+    spec = Spec(
+        hash="abc",
+        invariants=(Invariant("incr_is_monotonic", "counters never fall", "data_integrity"),),
+        faults=(FaultKind("disk_full", "no space", "high", "writes are refused"),),
+    )
+    job = Job(kinds.SUITES[suite], {}, (Run((kind,), range(1)),), spec)
+    batch = verification.batch(job, Opened([Broken(kind)]), [Broken(kind)], range(1))
     outcome = batch.kinds[0].run(Tape.of(()))
-    assert (outcome.invariant, outcome.fingerprint) == ("counters never fall", "x")
+    assert (outcome.invariant, outcome.fingerprint) == (words, "x")
     assert batch.spec_hash == "abc"
 
 

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from loadgen import output
@@ -24,7 +25,7 @@ from loadgen.verify.case import Kind
 from loadgen.verify.ended import CampaignBegan
 from loadgen.verify.kinds import Opened, Suite
 from loadgen.verify.kinds.described import Described
-from loadgen.verify.spec import Spec
+from loadgen.verify.spec import FaultKind, Spec
 from loadgen.version import __version__
 
 GIT_PATIENCE_S = 5.0
@@ -194,13 +195,28 @@ def _act(leader: Campaign, job: Job, opened: Opened) -> None:
 def batch(job: Job, opened: Opened, kinds: Sequence[Kind], seeds: Sequence[int]) -> Batch:
     """Return some kinds of a job, with their subjects up, as a campaign takes them."""
     spec_hash = opened.spec_hash or (job.spec.hash if job.spec is not None else "")
-    return Batch(job.suite.name, _described(kinds, job.spec), seeds, job.options, opened.identity, spec_hash)
+    return Batch(job.suite.name, _described(kinds, job), seeds, job.options, opened.identity, spec_hash)
 
 
-def _described(kinds: Sequence[Kind], spec: Spec | None) -> list[Kind]:
-    """Return kinds, those of invariants in the words of a spec file."""
-    words = {each.name: each.description for each in spec.invariants} if spec is not None else {}
+def _described(kinds: Sequence[Kind], job: Job) -> list[Kind]:
+    """Return kinds that say what was broken as the spec file does: an invariant, or what a fault asks of a server."""
+    if job.spec is None:
+        return [*kinds]
+    words: dict[str, Callable[[str], str]] = {}
+    for each in job.spec.invariants:
+        words[each.name] = partial(_instead, each.description)
+    for fault in job.spec.faults:
+        if fault.recovery:
+            words |= dict.fromkeys(job.suite.names.get(fault.name, ()), partial(_beside, fault))
     return [Described(kind, words[kind.name]) if kind.name in words else kind for kind in kinds]
+
+
+def _instead(description: str, invariant: str) -> str:
+    return description
+
+
+def _beside(fault: FaultKind, invariant: str) -> str:
+    return f"{invariant} ({fault.description}: {fault.recovery})"
 
 
 def replay_command(batch: Batch, kind: str, seed: int) -> str:

@@ -1,7 +1,8 @@
-"""A kind whose failures name the invariant in the words of a spec file."""
+"""A kind whose failures name what was broken in the words of a spec file."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from loadgen.verify.case import Kind, Outcome
@@ -9,13 +10,13 @@ from loadgen.verify.tape import Tape
 
 
 class Described:
-    """Another kind, with the invariant's description in place of its own."""
+    """Another kind, with the words that `described` makes of each invariant that it names."""
 
-    def __init__(self, kind: Kind, invariant: str) -> None:
+    def __init__(self, kind: Kind, described: Callable[[str], str]) -> None:
         self.name = kind.name
         self._kind = kind
-        self._invariant = invariant
+        self._described = described
 
     def run(self, tape: Tape) -> Outcome:
         outcome = self._kind.run(tape)
-        return replace(outcome, invariant=self._invariant) if outcome.failed else outcome
+        return replace(outcome, invariant=self._described(outcome.invariant)) if outcome.failed else outcome
