@@ -154,7 +154,8 @@ def test_the_file_of_loadgen_names_every_test_of_this_version() -> None:
     }
     assert {name for test in spec.tests("properties") for name in test.invariants} == {*PROPERTIES}
     assert {each.name for each in spec.faults} == {*SCENES}
-    assert {name for test in spec.tests("chaos") for name in test.faults} == {*SCENES}
+    # Redis itself fails the two others.
+    assert {name for test in spec.tests("chaos") for name in test.faults} == {*SCENES} - {"bit_flip", "clock_jump"}
     assert {f"oracle_{name}" for name in spec.oracle.command_groups} == {*kinds.SUITES["oracle"].kinds}
     assert [words.split()[0] for words in specification.cautions(spec)] == ["scenarios.soak", "simulation"]
 

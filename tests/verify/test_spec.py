@@ -171,7 +171,7 @@ def test_chaos_runs_the_faults_of_the_file() -> None:
     spec = specification.spec_of(None)
     faults = specification.faults(spec, None, by_default=True)
     assert faults is not None
-    assert {*faults.split(",")} == {each.name for each in spec.faults}
+    assert {*faults.split(",")} == {name for test in spec.tests("chaos") for name in test.faults}
     assert specification.faults(spec, None, by_default=False) is None
     assert specification.faults(spec, "critical,torn_tail", by_default=False) == "bit_flip,power_cut,torn_tail"
     assert specification.faults(spec, "latency", by_default=True) == "latency"
