@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from loadgen.protocol import Wire
 from loadgen.server_plan import ServerPlan, builtin, loopback
 
-# Without a bound, a payload of 20 bytes makes redis 7.0 map a table of 2**32 places and walk it, for 4 to 8 s.
-_BOUNDED = ("sh", "-c", 'ulimit -v 2097152 && exec "$0" "$@"')
+# A payload of 20 bytes makes redis 7.0 map a table of 2**32 places and walk it, for 4 to 8 s, where nothing bounds its
+# address space. A system without such a limit runs the server without it.
+_BOUNDED = ("sh", "-c", 'ulimit -v 2097152 2> /dev/null; exec "$0" "$@"')
 _REDIS = (
     "--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--daemonize", "no", "--save", "",
     # What a command or a payload may take at most: a client may ask for gigabytes, and that is no bug.
