@@ -137,12 +137,12 @@ def test_a_server_with_keys_is_left_alone(redis: ServerSubject, tmp_path: Path) 
     address = f"127.0.0.1:{endpoint.port}"
     suite = cases.suite(SHIPPED)
     options = {**suite.options, "subject": address}
-    redis.ask([Step((b"FLUSHALL",)), Step((b"SET", b"theirs", b"1"))])
+    redis.ask([Step((b"FLUSHALL",)), Step((b"SET", b"a", b"1"))])
     with pytest.raises(TargetError, match=r"has 1 key, and the cases write any keys"):
         with suite.opened(suite.kinds, options, lambda event: None):
             pass
-    assert redis.ask([Step((b"GET", b"theirs"))]) == [b"1"]
-    redis.ask([Step((b"DEL", b"theirs"))])
+    assert redis.ask([Step((b"GET", b"a"))]) == [b"1"]
+    redis.ask([Step((b"DEL", b"a"))])
     done = invoked("cases", address, "--format", "json", "--artifacts", str(tmp_path / "failures"))
     assert done.status == 0, done.stdout
     assert redis.ask([Step((b"DBSIZE",))]) == [0]

@@ -125,12 +125,15 @@ def suite(spec: Spec) -> Suite:
             words = [named.resolved(word, Wire.RESP) for word in given]
             _check(words)
             cases = [case for case in spec.cases if case.name in kinds]
-            wanted = (named.Wanted(word, Wire.RESP) for word in words)
-            subjects = [stack.enter_context(named.opened(each, emit, _keys(cases))) for each in wanted]
             ours = all(word in named.WORDS for word in words)
+            # What a server at an address is left without: nothing, until it is known to have no keys of others.
+            keys: list[bytes] = []
+            wanted = (named.Wanted(word, Wire.RESP) for word in words)
+            subjects = [stack.enter_context(named.opened(each, emit, keys)) for each in wanted]
             for word, subject in zip(words, subjects, strict=True):
                 if word not in named.WORDS:
                     _check_empty(subject)
+            keys += _keys(cases)
             made: list[Kind] = [CaseKind(case, subjects, ours=ours) for case in cases]
             yield Opened(made, " × ".join(subject.identity for subject in subjects), spec.hash)
 
