@@ -82,14 +82,15 @@ def suites_of(spec: Spec) -> dict[str, Suite]:
 
 def cautions(spec: Spec) -> list[str]:
     """Return a sentence, without its full stop, for each table that this version does not act on."""
-    tables = [
-        f"scenarios.{part}" for part in spec.scenarios if part not in (PROPERTIES.name, kv.SUITE.name, CHAOS, STRESS)
-    ]
-    tables += ["simulation"] * (spec.simulation != Simulation())
+    acted_on = (PROPERTIES.name, kv.SUITE.name, CHAOS, STRESS)
     chaos = spec.tests(CHAOS)
-    tables += [f"scenarios.chaos: {key}" for key in ("operations",) if any(test.operations for test in chaos)]
-    tables += ["scenarios.chaos: expect"] * any(test.settings for test in chaos)
-    return [f"{table} is not acted on by loadgen {__version__}" for table in tables]
+    found = {
+        **{f"scenarios.{part}": part not in acted_on for part in spec.scenarios},
+        "scenarios.chaos: operations": any(test.operations for test in chaos),
+        "scenarios.chaos: expect": any(test.settings for test in chaos),
+        "simulation": spec.simulation != Simulation(),
+    }
+    return [f"{name} is not acted on by loadgen {__version__}" for name, is_left in found.items() if is_left]
 
 
 def faults(spec: Spec, words: str | None, *, by_default: bool) -> str | None:
