@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,7 @@ def test_the_benchmark_of_clients_has_a_row_for_each_way_and_names_its_goals() -
     command = [sys.executable, ROOT / "benchmark/client.py", "--operations", "1000", "--rounds", "1", "--cpus", cpus]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
-    rows = {line.split()[0] for line in done.stdout.splitlines()[1:6]}
-    assert rows == {"loop", "threads", "client", "client10", "bound"}
-    assert len([line for line in done.stdout.splitlines() if line.startswith("goal: client ≥ ")]) == 2
+    rows = {line.split()[0] for line in done.stdout.splitlines()[1:7]}
+    assert rows == {"loop", "threads", "client", "client10", "pipelined", "bound"}
+    goals = re.findall("^goal: ([a-z]+) ≥ [0-9]+ × ([a-z]+): ", done.stdout, re.MULTILINE)
+    assert goals == [(ours, theirs) for ours in ("client", "pipelined") for theirs in ("threads", "loop")]
