@@ -147,7 +147,8 @@ def test_packet_loss_is_always_loss_in_the_network_and_stalled_connections_never
         if catalogue.entry(name).file.stem.startswith("packet-loss"):
             assert kinds == {("loss", Layer.NET)}
         if name.startswith("stalled-connections"):
-            assert kinds == {("bandwidth", Layer.PROXY)}
+            # Connections are cut so that there are new ones, of which some stall.
+            assert kinds == {("bandwidth", Layer.PROXY), ("cut", Layer.PROXY)}
 
 
 def test_the_number_of_a_name_is_the_fault_s() -> None:

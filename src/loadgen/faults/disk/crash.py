@@ -72,17 +72,23 @@ class BitFlip(Crash):
 
 
 class CrashMidWrite(Crash):
-    """A server that was killed while it had commands of a pipeline of writes before it. It counts the processes."""
+    """A server that was killed while it had commands of a pipeline of writes before it. It counts the processes.
+
+    The server is stopped in the middle of the pipeline, and killed if it has answered some of the writes and not all.
+    """
 
     def _damage(self, fault: Fault) -> int:
         if self._server.plan.target.speaks.wire is not Wire.RESP:
             raise FaultError("the pipeline of writes is one of redis' protocol.")
         with socket.create_connection((self._server.host, self._server.port), _PIPELINE_TIMEOUT_S) as connection:
-            sent, answered = _pipeline(connection)
-            self._server.kill()
-        if not 0 < answered < sent:
-            raise FaultError(f"the server had answered {answered} of {sent} writes when it was killed.")
-        return 1
+            pipeline = _Pipeline(connection)
+            while True:
+                pipeline.send()
+                self._server.pause()
+                if pipeline.is_open():
+                    self._server.kill()
+                    return 1
+                self._server.resume()
 
 
 _PIPELINE_TIMEOUT_S = 10.0
@@ -91,22 +97,46 @@ _BATCH = b"".join(_SET % number for number in range(100))
 _LEAST_ANSWERED = 200
 
 
-def _pipeline(connection: socket.socket) -> tuple[int, int]:
-    """Send writes without a pause until some are answered; return how many were sent whole, and how many answered."""
-    connection.setblocking(False)
-    sent, answered, deadline = 0, 0, time.monotonic() + _PIPELINE_TIMEOUT_S
-    while answered < _LEAST_ANSWERED and time.monotonic() < deadline:
-        try:
-            sent += connection.send(_BATCH[sent % len(_BATCH) :])
-        except BlockingIOError:
+class _Pipeline:
+    """Writes that are sent without waiting for their replies."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._sent = self._answered = 0
+        """Bytes that were sent, and replies that came."""
+        self._deadline = time.monotonic() + _PIPELINE_TIMEOUT_S
+        connection.setblocking(False)
+
+    def send(self) -> None:
+        """Send writes until 200 more are answered. Raises FaultError when the server takes or answers none."""
+        least = self._answered + _LEAST_ANSWERED
+        while self._answered < least:
+            if time.monotonic() >= self._deadline:
+                raise FaultError(
+                    f"the server has not been found in the middle of writes for {_PIPELINE_TIMEOUT_S:g} s."
+                )
+            try:
+                self._sent += self._connection.send(_BATCH[self._sent % len(_BATCH) :])
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                raise FaultError(f"the server takes no writes ({error}).") from None
+            self._receive()
+
+    def is_open(self) -> bool:
+        """Take all replies that are there; return True when some of the writes have none."""
+        while self._receive():
             pass
-        except OSError as error:
-            raise FaultError(f"the server takes no writes ({error}).") from None
+        return self._answered < self._sent // (len(_BATCH) // 100)
+
+    def _receive(self) -> int:
+        """Return the number of replies that had come."""
         try:
-            answered += connection.recv(65536).count(b"\n")
+            came = self._connection.recv(65536).count(b"\n")
         except BlockingIOError:
-            continue
-    return sent // (len(_BATCH) // 100), answered
+            came = 0
+        self._answered += came
+        return came
 
 
 def _newest(server: ManagedServer) -> Path:
