@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,6 +159,20 @@ def raised(name: str, ports: list[int], spoil: Callable[[], None]) -> list[str]:
     return found
 
 
+def stop(pid: int) -> None:
+    """Stop a process, and return when each of its threads stands still: a busy machine takes a moment."""
+    os.kill(pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 10
+    while any(state(task) != "T" for task in Path(f"/proc/{pid}/task").iterdir()):
+        assert time.monotonic() < deadline, "the process does not stop"
+        time.sleep(0.001)
+
+
+def state(task: Path) -> str:
+    """The state of a thread by proc_pid_stat(5)."""
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_batch_of_which_a_node_failed_says_which(name: str) -> None:
     async def work(adapter: Adapter, call: Call) -> None:
@@ -187,7 +202,7 @@ def test_a_server_that_was_killed_gives_lost_and_refused(name: str) -> None:
 def test_a_server_that_stands_still_gives_a_timeout(name: str) -> None:
     with servers(name) as (one, other):
         try:
-            found = raised(name, [one.port, other.port], lambda: os.kill(one.pid, signal.SIGSTOP))
+            found = raised(name, [one.port, other.port], lambda: stop(one.pid))
         finally:
             os.kill(one.pid, signal.SIGCONT)
     assert found[0] == "timeout"

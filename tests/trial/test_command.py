@@ -141,7 +141,8 @@ def test_a_workload_without_a_scenario_runs_for_its_duration_and_prints_a_line_f
     [trial] = json.loads(file.read_text())["results"]
     assert [*trial["phases"]] == ["settle", "baseline"]
     assert (trial["faults"], trial["plan"]["workload"]) == ([], "batches")
-    assert 1.4 < trial["phases"]["baseline"]["secs"] < 30
+    # A busy machine begins late and ends late.
+    assert 1.0 < trial["phases"]["baseline"]["secs"] < 30
     assert trial["phases"]["baseline"]["all"]["ok"] > 0
 
 
