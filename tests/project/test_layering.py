@@ -198,7 +198,8 @@ trial.checks ← units faults.kinds faults.report trial.account trial.check tria
     trial.plan
 
 # Verification: cases, and campaigns of them.
-verify.tape ←
+verify._tape ← engine._random
+verify.tape ← verify._tape
 verify.durability.survival ← algebra
 verify.case ← verify.durability.survival verify.tape
 verify.shrink ← verify.tape
@@ -391,7 +392,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 }
 # They are told time and bytes, so that a simulated world can run them.
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._shell"}
-SANS_IO |= {"verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
+SANS_IO |= {"verify._tape", "verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
 SANS_IO |= {"verify.expectation", "verify.spec"}
 SANS_IO |= {"verify.durability", "verify.durability.survival"}
 SANS_IO |= {f"verify.fuzz.{name}" for name in ("piece", "payload", "form", "forms", "mutation")}

@@ -63,6 +63,16 @@ def test_another_kind_or_seed_draws_something_else() -> None:
 
 
 @given(st.integers(0, MOST - 1))
+def test_a_tape_drawn_from_again_gives_the_same_draws(seed: int) -> None:
+    tape = Tape.seeded("kind", seed)
+    first = drawn(tape)
+    again = tape.again()
+    assert drawn(again) == first
+    assert again.recording() == tape.recording()
+    assert again.below(MOST, "past the end") == 0
+
+
+@given(st.integers(0, MOST - 1))
 def test_a_recording_repeats_its_run(seed: int) -> None:
     tape = Tape.seeded("kind", seed)
     first = drawn(tape)

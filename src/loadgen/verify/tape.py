@@ -10,13 +10,14 @@ decides that there is one more part, so a tape without the span is the tape of a
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import accumulate
 from typing import NamedTuple, TypeVar
+
+from loadgen.verify._tape import Draws
+from loadgen.verify._tape import Generator as Generator
 
 T = TypeVar("T")
 
@@ -72,81 +73,30 @@ class Recording:
         return tuple(draw.value for draw in self.draws)
 
 
-class Generator:
-    """SplitMix64: a state of 64 bits and a mixing function (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
-    Generators, OOPSLA 2014)."""
-
-    def __init__(self, state: int) -> None:
-        self._state = state % MOST
-
-    def word(self) -> int:
-        """Return the next 64 bits."""
-        self._state = (self._state + 0x9E3779B97F4A7C15) % MOST
-        z = self._state
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % MOST
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB % MOST
-        return z ^ (z >> 31)
-
-    def below(self, n: int) -> int:
-        """Return a number from 0 to n - 1, all equally likely. `n` is at most MOST."""
-        fair = MOST - MOST % n
-        while (word := self.word()) >= fair:
-            pass
-        return word % n
-
-    def index(self, weights: Sequence[int]) -> int:
-        """Return an index of `weights`, in proportion to the weights. Their sum is above 0."""
-        sums = [*accumulate(weights)]
-        return bisect_right(sums, self.below(sums[-1]))
-
-
-Weights = Sequence[int] | int | None
-"""`n` weights, the one value that is drawn, or None where all values are equally likely."""
-
-Source = Callable[[str, int, Weights], int]
-"""Returns a value below `n` for a site, after its weights."""
-
 _PLACE = bytes(ANY_BYTE.index(byte) for byte in range(256))
 """By byte, its place in ANY_BYTE."""
 
 
-class Tape:
+class Tape(Draws):
     """One source of all draws of a case, which records them."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._draws: list[Draw] = []
-        self._spans: list[tuple[str, int, int | None]] = []
 
     @classmethod
     def seeded(cls, kind: str, seed: int) -> Tape:
         """Return a tape that draws from the generator of a kind of case and a seed."""
         digest = blake2b(f"{kind}/{seed}".encode(), digest_size=8).digest()
-        generator = Generator(int.from_bytes(digest, "big"))
-
-        def source(site: str, n: int, weights: Weights) -> int:
-            if isinstance(weights, int):
-                return weights
-            return generator.below(n) if weights is None else generator.index(weights)
-
-        return cls(source)
+        return cls(int.from_bytes(digest, "big"))
 
     @classmethod
     def of(cls, values: Sequence[int]) -> Tape:
         """Return a tape that repeats values; 0 past the end, and n - 1 for a value that is not below `n`."""
-        rest = iter(values)
-
-        def source(site: str, n: int, weights: Weights) -> int:
-            return min(next(rest, 0), n - 1)
-
-        return cls(source)
+        return cls(None, values)
 
     # ── What is known beforehand ──────────────────────────────────────────────────────────────────────────────────────
 
     def given(self, value: int, n: int, site: str) -> int:
         """Draw a value that is known: a seed always draws `value`, while recorded values may name any below `n`."""
         assert 0 <= value < n, f"{site}: {value} is not below {n}"
-        return self._draw(site, n, value)
+        return self.draw_one(site, n, value)
 
     def each(self, name: str, given: Sequence[T], most: int) -> Iterator[T | None]:
         """Yield the elements of a sequence, each as a part that can be left out, as those of `several` are.
@@ -168,27 +118,27 @@ class Tape:
 
     def below(self, n: int, site: str) -> int:
         """Draw a number from 0 to n - 1, all equally likely. `n` is from 1 to MOST."""
-        return self._draw(site, n, None)
+        return self.draw_one(site, n, None)
 
     def between(self, least: int, most: int, site: str) -> int:
         """Draw a number from `least`, the simplest, to `most`."""
-        return least + self._draw(site, most - least + 1, None)
+        return least + self.draw_one(site, most - least + 1, None)
 
     def choice(self, options: Sequence[T], site: str) -> T:
         """Draw one of some options, the simplest first, all equally likely."""
-        return options[self._draw(site, len(options), None)]
+        return options[self.draw_one(site, len(options), None)]
 
     def weighted(self, options: Sequence[tuple[int, T]], site: str) -> T:
         """Draw one of some options, each after its weight, the simplest first.
 
         An option of weight 0 is never drawn from a seed, but recorded values may name it.
         """
-        return options[self._draw(site, len(options), [weight for weight, _ in options])][1]
+        return options[self.draw_one(site, len(options), [weight for weight, _ in options])][1]
 
     def chance(self, probability: float, site: str) -> bool:
         """Draw True with a probability. False is the simplest, even where a seed always draws True."""
         likely = round(probability * _SCALE)
-        return bool(self._draw(site, 2, (_SCALE - likely, likely)))
+        return bool(self.draw_one(site, 2, (_SCALE - likely, likely)))
 
     def bytes(self, least: int, most: int, site: str, alphabet: bytes = ANY_BYTE) -> bytes:
         """Draw `least` to `most` bytes of an alphabet, whose first byte is the simplest; all lengths equally likely.
@@ -214,13 +164,11 @@ class Tape:
 
         What is drawn after the part must not depend on the part having been there. `several` and `perhaps` see to that.
         """
-        place = len(self._spans)
-        self._spans.append((name, len(self._draws) if start is None else start, None))
+        number = self.begin(name, self.count if start is None else start)
         try:
             yield
         finally:
-            name, start, _ = self._spans[place]
-            self._spans[place] = (name, start, len(self._draws))
+            self.end(number)
 
     def several(self, name: str, most: int, mean: float | None = None) -> Iterator[int]:
         """Yield 0, 1, 2, … at most `most` times, each inside a span, whose first draw is whether there is one more.
@@ -235,8 +183,8 @@ class Tape:
         """Yield numbers as `several` does. `weights` returns, for a number, those of the end and of one more part."""
         site = f"one more {name}"
         for number in range(most):
-            start = len(self._draws)
-            if not self._draw(site, 2, weights(number)):
+            start = self.count
+            if not self.draw_one(site, 2, weights(number)):
                 return
             with self.span(name, start):
                 yield number
@@ -250,16 +198,10 @@ class Tape:
 
     def recording(self) -> Recording:
         """Return what was drawn so far. A span that has not ended yet ends here."""
-        drawn = len(self._draws)
-        spans = (Span(name, start, drawn if end is None else end) for name, start, end in self._spans)
-        return Recording(tuple(self._draws), tuple(span for span in spans if span.end > span.start))
-
-    def _draw(self, site: str, n: int, weights: Weights) -> int:
-        if not 1 <= n <= MOST:
-            raise ValueError(f"{site}: a draw has 1 to 2**64 possible values, not {n}")
-        value = self._source(site, n, weights)
-        self._draws.append(Draw(site, n, value))
-        return value
+        spans = (Span(*span) for span in self.marked())
+        return Recording(
+            tuple(Draw(*draw) for draw in self.drawn()), tuple(span for span in spans if span.end > span.start)
+        )
 
 
 def divergence(before: Recording, now: Recording) -> str:
