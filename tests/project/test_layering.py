@@ -214,6 +214,10 @@ verify.durability ← units faults.fault faults.kinds trial.value verify.durabil
 verify.step ← verify.reply
 verify.model ← verify.reply
 verify.expectation ← verify.reply
+verify.history._operation ←
+verify.history ← errors escape verify.history._operation
+verify.checkers._search ←
+verify.checkers._register ← verify.history._operation verify.history verify.checkers._search
 verify.spec ← verify.step verify.expectation
 verify.grammar ← verify.tape verify.reply verify.step verify.model
 verify.comparison ← protocol verify.reply verify.step
@@ -394,6 +398,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._shell"}
 SANS_IO |= {"verify._tape", "verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
 SANS_IO |= {"verify.expectation", "verify.spec"}
+SANS_IO |= {"verify.history._operation", "verify.checkers._search", "verify.checkers._register"}
 SANS_IO |= {"verify.durability", "verify.durability.survival"}
 SANS_IO |= {f"verify.fuzz.{name}" for name in ("piece", "payload", "form", "forms", "mutation")}
 SANS_IO |= {"verify.reply", "verify.step", "verify.model", "verify.grammar", "verify.comparison"}
