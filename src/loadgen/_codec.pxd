@@ -3,9 +3,11 @@
 # A codec knows bytes. It does not know connections, time, or which request a reply answers: the caller passes the
 # command that is next in line and its key, and keeps the Decoder, which has all state between two reads.
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 from loadgen._buffer cimport Cursor
+from loadgen._mark cimport MARK_BYTES
 from loadgen._request cimport KINDS, Command, Commands, Request
 
 cdef enum Decoded:
@@ -30,6 +32,9 @@ cdef struct Decoder:
     int64_t elements     # elements still to come of the RESP aggregate being skipped
     uint8_t outcome      # the outcome of the reply under way, one of `_request`
     uint8_t state        # the position within a reply; each codec has its own states, 0 is between replies
+    uint8_t head_left    # bytes of a value's head that are still to come
+    uint8_t head_bytes   # bytes of it that are there
+    char head[MARK_BYTES]  # the first bytes of the value under way, or of the last one
     uint32_t error_length
     char error[ERROR_TEXT]  # the text of the last error reply, without its type byte and line end
 
@@ -37,6 +42,7 @@ cdef struct Decoder:
 cdef class Codec:
     cdef readonly Commands commands  # the run's table, whose row numbers identify commands
     cdef const Command *rows         # the table's rows; borrowed from it
+    cdef uint64_t run                # what this run's values are marked with (`_mark`); 0: they are not
 
     # The most bytes that a request takes in the out-buffer, its value included.
     cdef readonly Py_ssize_t longest
@@ -47,11 +53,35 @@ cdef class Codec:
     cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil
 
     # Take at most one reply off the cursor. `command` is a row of the table, or -1 where no request waits for a reply.
-    # On REPLY, the Decoder's `outcome` is that of the reply.
+    # On REPLY, the Decoder's `outcome` is that of the reply. After a HIT, its `head` has the value's first `head_bytes`
+    # bytes, MARK_BYTES or all of fewer, if values are marked.
     cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil
 
-    # Set the table, once, by the subclass. None: the default table.
-    cdef int use(self, commands) except -1
+    # Set the table (None: the default one) and the mark, once, by the subclass. Raises ValueError for a mark
+    # where values have no room for one.
+    cdef int use(self, commands, run, Py_ssize_t value_bytes) except -1
+
+
+cdef inline void keep_head(Decoder *d, const char *at, int64_t here) noexcept nogil:
+    """Keep the part of the value's head that is in the next `here` bytes of its body, if any."""
+    cdef uint8_t n
+    if d.head_left and here > 0:
+        n = <uint8_t>min(here, <int64_t>d.head_left)
+        memcpy(d.head + d.head_bytes, at, n)
+        d.head_bytes += n
+        d.head_left -= n
+
+
+cdef inline void begin_head(Decoder *d, int64_t length) noexcept nogil:
+    """Begin to keep the head of a value of this length."""
+    d.head_bytes = 0
+    d.head_left = <uint8_t>min(length, <int64_t>MARK_BYTES)
+
+
+cdef inline void take_head(Decoder *d, const char *value) noexcept nogil:
+    """Keep the head of a value that is here as a whole, and is long enough for a mark."""
+    memcpy(d.head, value, MARK_BYTES)
+    d.head_bytes = MARK_BYTES
 
 
 cdef inline int kind_of(const Command *rows, int command) noexcept nogil:

@@ -7,6 +7,7 @@ class Codec:
     def decoder(self) -> Replies: ...
 
 class Replies:
+    value_head: bytes
     def __init__(self, codec: Codec) -> None: ...
     def feed(
         self, data: bytes, commands: str | list[str], replies: list[str | tuple[str, str]] | None = None

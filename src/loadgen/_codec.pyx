@@ -7,6 +7,7 @@ from libc.string cimport memcpy, memset
 
 from loadgen._buffer cimport BLOCK, Cursor
 from loadgen._request cimport ERROR_REPLY, Commands, Request
+from loadgen._mark cimport MARK_BYTES
 from loadgen._request import OUTCOME_NAMES
 
 
@@ -19,7 +20,10 @@ cdef class Codec:
     cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil:
         return NOT_THE_PROTOCOL
 
-    cdef int use(self, commands) except -1:
+    cdef int use(self, commands, run, Py_ssize_t value_bytes) except -1:
+        if run and value_bytes < MARK_BYTES:
+            raise ValueError(f"a value of {value_bytes} bytes has no room for a mark of {MARK_BYTES}")
+        self.run = run
         self.commands = Commands() if commands is None else commands
         self.rows = self.commands.rows
         return 0
@@ -56,6 +60,11 @@ cdef class Replies:
     cdef Codec codec
     cdef Decoder d
     cdef bytes head
+
+    @property
+    def value_head(self):
+        """The first bytes of the last value."""
+        return self.d.head[:self.d.head_bytes]
 
     def __cinit__(self, Codec codec):
         self.codec = codec

@@ -9,4 +9,5 @@ class Memcache(Codec):
         *,
         prefix: bytes = b"",
         commands: Commands | None = None,
+        run: int = 0,
     ) -> None: ...

@@ -8,7 +8,10 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from loadgen._buffer cimport BLOCK, Cursor, copy_value, find_newline, read_decimal, write_key, write_short_key
-from loadgen._codec cimport ANOTHER_KEY, ERROR_TEXT, HEAD, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, kind_of
+from loadgen._codec cimport (
+    ANOTHER_KEY, ERROR_TEXT, HEAD, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, begin_head, keep_head, kind_of,
+    take_head,
+)
 from loadgen._request cimport (
     ASK, DELETED, ERROR_REPLY, HIT, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED, WRITE, Request,
 )
@@ -33,13 +36,13 @@ cdef class Memcache(Codec):
     """The codec of a keyspace whose keys all have `key_length` bytes and whose values all have `value_bytes`.
 
     Keys begin with `prefix`, which `key_length` includes. The prefix is part of the templates, so that it costs a
-    request nothing. `commands` is the run's table.
+    request nothing. `commands` is the run's table. `run` is the number that values are marked with (`_mark`), or 0.
     """
 
-    def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b"", commands=None):
+    def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b"", commands=None, run=0):
         if key_length <= len(prefix) or value_bytes < 0:
             raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
-        self.use(commands)
+        self.use(commands, run, value_bytes)
         middle = b" 0 0 %d\r\n" % value_bytes
         memcpy(self.set_middle, <const char *>middle, len(middle))
         self.set_middle_length = len(middle)
@@ -95,6 +98,8 @@ cdef class Memcache(Codec):
         # The common case first: a whole value of this run's own length.
         if d.state == BETWEEN and kind == READ and c.end - c.at >= self.hit_bytes and self.take_own(d, c):
             d.outcome = HIT
+            if self.run:
+                take_head(d, c.at - 7 - self.value_bytes)
             return REPLY
         return self.decode_any(d, c, kind)
 
@@ -220,6 +225,7 @@ cdef Decoded begin_value(Decoder *d, Cursor *c, const char *newline, const Templ
     c.at = newline + 1
     d.skip = number + 2
     d.state = VALUE
+    begin_head(d, number)
     return skip_value(d, c)
 
 
@@ -242,6 +248,7 @@ cdef Decoded skip_value(Decoder *d, Cursor *c) noexcept nogil:
     """Pass over the rest of a value, its line end, and `END`."""
     cdef int64_t here = c.end - c.at
     if d.skip > 0:
+        keep_head(d, c.at, here)
         if here < d.skip:
             # Each half of a line end that is cut in two is checked.
             d.skip -= here

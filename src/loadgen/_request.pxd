@@ -1,6 +1,6 @@
 # A request, which carries its own history, and the numbers of commands, kinds, phases and outcomes.
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 # The kinds of commands. A kind decides which replies are possible, and what a hit and a miss are.
 cdef enum:
@@ -56,6 +56,7 @@ cdef class Commands:
     # Return the number of the first row of a kind; -1 where there is none.
     cdef int first(self, int kind) noexcept
 
+# One cache line of 64 bytes.
 cdef struct Request:
     int64_t intended_ns  # when the schedule wanted it sent; in a closed loop the time at which it was made
     int64_t made_ns      # when it was encoded, and its timeout began
@@ -63,6 +64,8 @@ cdef struct Request:
     int64_t ready_ns     # with a schedule: the intended time, plus the time for which the server had it wait
     uint64_t key         # the key's id
     uint64_t end         # the connection's count of written bytes once this request is out
+    uint64_t value       # with a history: the identity of the value written or read (`_mark`); 0: none
+    uint32_t process     # with a history: the connection's slot, counted over all workers
     uint8_t command      # a row of the run's table
     uint8_t phase
     uint8_t outcome      # the outcome of its reply, once there is one

@@ -12,4 +12,5 @@ class Resp(Codec):
         password: str = "",
         prefix: bytes = b"",
         commands: Commands | None = None,
+        run: int = 0,
     ) -> None: ...

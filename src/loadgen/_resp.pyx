@@ -10,7 +10,10 @@ from libc.stdint cimport UINT64_MAX, int64_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from loadgen._buffer cimport BLOCK, Cursor, copy_value, find_newline, read_decimal, word_at, write_key, write_short_key
-from loadgen._codec cimport ERROR_TEXT, HEAD, NEED_MORE, NOT_A_REPLY, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, kind_of
+from loadgen._codec cimport (
+    ERROR_TEXT, HEAD, NEED_MORE, NOT_A_REPLY, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, begin_head, keep_head, kind_of,
+    take_head,
+)
 from loadgen._request cimport (
     ASK, DELETED, ERROR_REPLY, GREET, HIT, LOG_IN, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED, WRITE,
     Request,
@@ -55,16 +58,17 @@ cdef class Resp(Codec):
 
     Keys begin with `prefix`, which `key_length` includes. The prefix is part of the templates, so that it costs a
     request nothing. A command that greets asks for `version`, 2 or 3. With a password, commands that greet or log in
-    send the credentials. `commands` is the run's table.
+    send the credentials. `commands` is the run's table. `run` is the number that
+    values are marked with (`_mark`), or 0.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, int version=2, str username="",
-                  str password="", bytes prefix=b"", commands=None):
+                  str password="", bytes prefix=b"", commands=None, run=0):
         cdef int number
         cdef Form *form
         if key_length <= len(prefix) or value_bytes < 0:
             raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
-        self.use(commands)
+        self.use(commands, run, value_bytes)
         credentials = [username.encode() or b"default", password.encode()] if password else []
         whole = {
             ASK: command([b"PING"]),
@@ -144,6 +148,8 @@ cdef class Resp(Codec):
                         and c.at[self.hit_bytes - 2] == c'\r' and c.at[self.hit_bytes - 1] == c'\n'):
                     c.at += self.hit_bytes
                     d.outcome = HIT
+                    if self.run:
+                        take_head(d, c.at - self.value_bytes - 2)
                     return REPLY
                 if here >= 5 and is_word(c.at, b"$-1\r\n"):
                     c.at += 5
@@ -247,6 +253,7 @@ cdef int begin(Decoder *d, Cursor *c, int asked) noexcept nogil:
         if asked != READ and asked != ASK:
             return NOT_THE_PROTOCOL
         d.outcome = HIT if asked == READ else OK
+        begin_head(d, length)
         return skip_body(d, c, newline + 1, length + 2)
     # An aggregate.
     if length > MOST_ELEMENTS:
@@ -400,6 +407,7 @@ cdef inline Decoded skip_body(Decoder *d, Cursor *c, const char *body, int64_t l
         d.skip = length
         d.state = BODY
         return skip_rest(d, c)
+    keep_head(d, body, length - 2)
     c.at = body + length
     return REPLY if (c.at - 2)[0] == c'\r' and (c.at - 1)[0] == c'\n' else NOT_THE_PROTOCOL
 
@@ -408,6 +416,7 @@ cdef Decoded skip_rest(Decoder *d, Cursor *c) noexcept nogil:
     """Pass over the d.skip bytes that are still to come. Each half of a line end that is cut in two is checked."""
     cdef int64_t here = c.end - c.at
     cdef int64_t rest = d.skip
+    keep_head(d, c.at, here)
     if here < rest:
         d.skip = rest - here
         c.at = c.end

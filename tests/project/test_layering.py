@@ -46,8 +46,9 @@ events ← units phase errors severity reason signs usage snapshot slo overload 
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.
 _buffer ←
+_mark ←
 _request ←
-_codec ← _buffer _request
+_codec ← _buffer _mark _request
 _resp ← _buffer _request _codec
 _memcache ← _buffer _request _codec
 
@@ -58,31 +59,34 @@ engine._histogram ←
 engine._busy ←
 engine._ketama ← _buffer
 engine._keys ← engine._random
-engine._values ← engine._random
+engine._values ← _mark engine._random
 engine._workload ← _request engine._random engine._ketama engine._keys
 engine._schedule ← engine._random
 engine._sink ← _request
 engine._recorder ← _request engine._histogram engine._sink
 engine._backlog ← _request engine._histogram engine._workload engine._schedule engine._recorder
 engine._moment ← _request engine._histogram engine._sink
-engine._pipeline ← _buffer _request _codec engine._sink
+engine._history ← _mark _request engine._sink
+engine._pipeline ← _buffer _mark _request _codec engine._sink
 engine._lane ← _request engine._busy engine._workload engine._schedule engine._sink engine._recorder engine._moment
-    engine._pipeline
-engine._pipeline_face ← _buffer _request _codec engine._recorder engine._pipeline engine._lane
+    engine._history engine._pipeline
+engine._pipeline_face ← _buffer _request _codec engine._recorder engine._history engine._pipeline
+    engine._lane
 engine._time ← engine._clock
 engine._transport ←
-engine._connection ← _buffer _request _codec engine._values engine._pipeline engine._transport
+engine._connection ← _buffer _mark _request _codec engine._values engine._pipeline engine._transport
 engine._pauses ← engine._time
 engine._simulated ← engine._time engine._transport engine._reactor
 engine._reactor ← engine._clock engine._time
-engine._pool ← _buffer _request _codec _resp _memcache engine._random engine._values engine._schedule engine._sink
-    engine._pipeline engine._transport engine._connection engine._time engine._reactor
+engine._pool ← _buffer _mark _request _codec _resp _memcache engine._random engine._values engine._schedule engine._sink
+    engine._history engine._pipeline engine._transport engine._connection engine._time engine._reactor
 engine._window ← _request engine._recorder engine._time engine._pauses
 engine._choice ← engine._random engine._lane engine._connection
 engine._evidence ← engine._busy engine._lane engine._transport engine._connection
 engine._engine ← _request engine._busy engine._ketama engine._keys engine._workload engine._schedule
-    engine._sink engine._recorder engine._backlog engine._pipeline engine._lane engine._time engine._transport
-    engine._connection engine._pauses engine._reactor engine._pool engine._window engine._choice engine._evidence
+    engine._sink engine._recorder engine._backlog engine._history engine._pipeline engine._lane engine._time
+    engine._transport engine._connection engine._pauses engine._reactor engine._pool engine._window engine._choice
+    engine._evidence
 
 # The built-in server: compiled but for `builtin`, which runs it.
 server._store ←

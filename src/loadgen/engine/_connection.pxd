@@ -68,6 +68,7 @@ cdef struct Connection:
     Splice *splices      # a ring of as many slots as the pipeline's; NULL for small values; owned
     uint32_t splice_head
     uint32_t splice_tail
+    uint32_t process     # of the pipeline's first slot, for a history
     uint64_t encoded     # bytes ever encoded
     uint64_t written     # bytes ever written: a request is out when this reaches its `end`
     int64_t deadline_ns  # of connecting and greeting

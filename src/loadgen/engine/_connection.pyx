@@ -8,6 +8,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove
 
 from loadgen._buffer cimport BLOCK
+from loadgen._mark cimport MARK_BYTES, is_sampled, write_mark
 from loadgen._request cimport Command, Request
 from loadgen.engine._transport cimport iovec
 from loadgen.engine._values cimport POOL
@@ -87,7 +88,7 @@ cdef void connection_close(Connection *c, Transport net) noexcept nogil:
 
 cdef void connection_encode(Connection *c, uint32_t n, Codec codec, Values values) noexcept nogil:
     cdef const Command *rows = codec.rows
-    cdef bint has_value, spliced = c.splices != NULL
+    cdef bint has_value, spliced = c.splices != NULL, marked = values.marks.run != 0
     cdef uint32_t i = c.pipe.tail - n
     cdef char *start
     cdef char *out
@@ -101,21 +102,44 @@ cdef void connection_encode(Connection *c, uint32_t n, Codec codec, Values value
         i += 1
         has_value = rows[r.command].has_value
         out += codec.encode(r, values.next() if has_value and not spliced else NULL, out)
+        if marked:
+            out = mark(c, r, values, has_value, out)
         if has_value and spliced:
-            splice(c, values, out - c.out - 2)
+            splice(c, values, out - c.out - 2, MARK_BYTES if marked and r.value else 0)
         r.end = c.encoded + (out - start)
     c.encoded += out - start
     c.out_end += out - start
 
 
-cdef void splice(Connection *c, Values values, size_t at) noexcept nogil:
-    """Put the next value before byte `at` of the out-buffer."""
+cdef char *mark(Connection *c, Request *r, Values values, bint has_value, char *out) noexcept nogil:
+    """Mark the value of a request that ends before `out`, and return the request's end.
+
+    The mark of a spliced value goes into the out-buffer.
+    """
+    r.process = c.process + <uint32_t>(r - c.pipe.ring)
+    if not has_value or not is_sampled(&values.marks, r.key):
+        r.value = 0
+        return out
+    if not r.resent:
+        # A request that is sent again writes the same value.
+        values.marks.newest += 1
+        r.value = values.marks.newest
+    if c.splices == NULL:
+        write_mark(out - 2 - values.value_bytes, values.marks.run, r.key, r.value)
+        return out
+    memcpy(out + MARK_BYTES - 2, out - 2, 2)
+    write_mark(out - 2, values.marks.run, r.key, r.value)
+    return out + MARK_BYTES
+
+
+cdef void splice(Connection *c, Values values, size_t at, size_t here) noexcept nogil:
+    """Put the next value before byte `at` of the out-buffer, which has the value's first `here` bytes."""
     cdef Splice *s = &c.splices[c.splice_tail & c.pipe.mask]
     s.at = at
     s.start = values.next_start()
-    s.left = values.value_bytes
+    s.left = values.value_bytes - here
     c.splice_tail += 1
-    c.encoded += values.value_bytes
+    c.encoded += s.left
 
 
 cdef void compact(Connection *c) noexcept nogil:
@@ -217,7 +241,7 @@ cdef uint64_t connection_received(const Connection *c, Transport net) noexcept n
 
 cdef Read connection_read(Connection *c, Transport net, char *buffer, size_t size, int64_t *received) noexcept nogil:
     cdef ssize_t n
-    cdef bint discarded = c.pipe.decoder.skip > DISCARD
+    cdef bint discarded = c.pipe.decoder.skip > DISCARD and c.pipe.decoder.head_left == 0
     if discarded:
         # The line end behind a body is always decoded.
         n = net.discard(c.stream, buffer, size, c.pipe.decoder.skip - 2)

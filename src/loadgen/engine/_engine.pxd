@@ -8,6 +8,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from loadgen._request cimport Commands
 from loadgen.engine._choice cimport Choice
 from loadgen.engine._connection cimport Connection
+from loadgen.engine._history cimport History
 from loadgen.engine._ketama cimport Ketama
 from loadgen.engine._lane cimport Lane
 from loadgen.engine._pool cimport Pool, Sender
@@ -39,6 +40,7 @@ cdef class Engine(Sender):
     cdef readonly Reactor reactor
     cdef readonly Time time
     cdef Recorder recorder
+    cdef readonly History history  # None: no history is kept
     cdef Commands table
     cdef Ketama ketama
     cdef Choice choice        # picks the connection for a due request
@@ -67,6 +69,7 @@ cdef class Engine(Sender):
     cdef int64_t left_behind  # requests of the window that were never sent because of the generator alone
     cdef Connection **touched  # connections with requests of the current dispatch; owned
     cdef int n_touched
+    cdef bint told_of_history  # that the history cannot be written
 
     # The path of a request, in order.
     cdef void refill(self, Lane lane, Connection *c, int64_t now_ns) noexcept
@@ -91,6 +94,7 @@ cdef class Engine(Sender):
     cdef void finish(self, int64_t now_ns) noexcept
     cdef void leave_all(self, int64_t now_ns) noexcept
     cdef int64_t leave(self, Lane lane, int phase, int64_t until_ns, int64_t now_ns) noexcept
+    cdef void keep_history(self) noexcept
     cdef void tell(self, str what) noexcept
     cdef Schedule schedule(self, Lane lane, list profile)
     cdef int64_t overdue(self) noexcept

@@ -46,9 +46,12 @@ cdef class Engine(Sender):
 
     `connect()`, `write_keys()`, `load()` and `stop()` begin a mode. At the end of a mode, and outside of the engine's
     own code, `notify` is called with "connected", "written" or "drained". `counts(phase)` may be called at any time.
+
+    A history, which belongs to the engine from now on, has a record of each request. When the history can no longer be
+    written, `notify` is called with "history failed", once.
     """
 
-    def __cinit__(self, plan, int index, notify, Reactor reactor, Transport net=None):
+    def __cinit__(self, plan, int index, notify, Reactor reactor, Transport net=None, History history=None):
         cdef Lane lane
         cdef Keys keys
         cdef int i, n
@@ -60,6 +63,7 @@ cdef class Engine(Sender):
         self.time = reactor.time
         self.table = Commands(plan.commands)
         self.recorder = Recorder(False, self.table)
+        self.history = history
         self.batch = plan.wire.batch_size
         self.poisson = plan.load.arrival == "poisson"
         self.spin = plan.wire.spin
@@ -72,7 +76,7 @@ cdef class Engine(Sender):
         keyspace = plan.workload.keyspace
         self.ketama = Ketama([str(e) for e in plan.target.endpoints], keyspace.length, keyspace.count,
                              keyspace.prefix.encode())
-        self.pool = Pool(plan, index, self.table, reactor, Sockets() if net is None else net, self)
+        self.pool = Pool(plan, index, self.table, reactor, Sockets() if net is None else net, self, history)
         self.quick_tick_ns = max(MS, self.pool.n_connections * 1000)
         self.touched = <Connection **>PyMem_Calloc(max(self.pool.n_connections, 1), sizeof(Connection *))
         if self.touched == NULL:
@@ -83,7 +87,8 @@ cdef class Engine(Sender):
         n = 0
         for server in range(self.pool.n_servers):
             count = own.connections[server]
-            lane = Lane(self.recorder, count * plan.wire.pipeline_depth, backfill=plan.workload.backfill_on_miss)
+            lane = Lane(self.recorder, count * plan.wire.pipeline_depth, backfill=plan.workload.backfill_on_miss,
+                        history=history)
             lane.server = server
             lane.first = n
             lane.count = count
@@ -359,6 +364,8 @@ cdef class Engine(Sender):
         cdef bint waiting = False
         cdef Connection *c
         cdef Lane lane
+        if self.history is not None and self.history.error:
+            self.keep_history()
         for i in range(self.pool.n_connections):
             c = &self.pool.connections[i]
             if c.state == READY:
@@ -388,6 +395,7 @@ cdef class Engine(Sender):
             open += self.pending_keys()
             if open == 0:
                 self.mode = IDLE
+                self.keep_history()
                 self.tell("written")
         elif self.mode == DRAIN:
             waiting = self.is_behind()
@@ -467,6 +475,7 @@ cdef class Engine(Sender):
         self.mode = IDLE
         if self.spin:
             self.reactor.spin(False)
+        self.keep_history()
         self.tell("drained")
 
     cdef int64_t leave(self, Lane lane, int phase, int64_t until_ns, int64_t now_ns) noexcept:
@@ -475,7 +484,18 @@ cdef class Engine(Sender):
         cdef int64_t n = backlog_count(lane.schedule, lane.mix, self.recorder, phase, until_ns, now_ns, most)
         if phase == MEASURE:
             lane.left -= n
+        if self.history is not None:
+            self.history.undrawn += n
         return n
+
+    cdef void keep_history(self) noexcept:
+        """Write the records that are there. Tell of a history that cannot be written."""
+        if self.history is None:
+            return
+        self.history.flush()
+        if self.history.error and not self.told_of_history:
+            self.told_of_history = True
+            self.tell("history failed")
 
     cdef void all_tried(self) noexcept:
         self.mode = IDLE
@@ -588,6 +608,8 @@ cdef class Engine(Sender):
         self.leave_all(self.time.now_ns())
         self.mode = IDLE
         self.pool.close()
+        if self.history is not None:
+            self.history.close()
 
     def connection_counts(self):
         """Return the fields of `snapshot.ConnectionCounts`, by name."""

@@ -8,6 +8,7 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from loadgen._request cimport Request
 from loadgen.engine._busy cimport Busy, Evidence
+from loadgen.engine._history cimport History
 from loadgen.engine._moment cimport Moment
 from loadgen.engine._pipeline cimport Pipeline
 from loadgen.engine._recorder cimport Recorder
@@ -40,6 +41,7 @@ cdef struct Taken:
 
 cdef class Lane(Sink):
     cdef Recorder recorder
+    cdef History history      # None: no history is kept
     cdef Moment moment        # what it counted since that was last taken
     cdef bint watched         # the moment counts
     cdef int first            # its connections: first … first + count - 1

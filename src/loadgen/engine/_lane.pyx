@@ -7,7 +7,7 @@ from loadgen.engine._busy cimport busy_end, busy_ours
 from loadgen._request cimport MEASURE, MISS, PRECHECK, PREFILL, WARMUP
 from loadgen.engine._pipeline cimport pipeline_push
 from loadgen.engine._schedule cimport Closed, Schedule
-from loadgen.engine._sink cimport ANSWERED_WELL, UNFINISHED, End
+from loadgen.engine._sink cimport ANSWERED_WELL, ANSWERED_WITH_ERROR, UNFINISHED, End
 
 # The time that a healthy machine may take to wake the worker at the end of a window. A request of the window that is
 # sent later than this, though there was room for it, is one that the generator did not manage.
@@ -17,8 +17,9 @@ cdef int64_t OVERDUE_NS = 10_000_000
 cdef class Lane(Sink):
     """A lane that has nothing to send yet."""
 
-    def __cinit__(self, Recorder recorder, uint64_t slots, *, bint backfill=False):
+    def __cinit__(self, Recorder recorder, uint64_t slots, *, bint backfill=False, History history=None):
         self.recorder = recorder
+        self.history = history
         self.moment = Moment(recorder.table)
         self.backfill = backfill
         self.schedule = Closed()
@@ -92,6 +93,8 @@ cdef class Lane(Sink):
         while has_requeued(&self.requeued):
             take_requeued(&self.requeued, &r)
             self.recorder.ended(&r, UNFINISHED, r.resent, now_ns)
+            if self.history is not None:
+                self.history.ended(&r, UNFINISHED, r.resent, now_ns, self.server)
             if self.watched:
                 self.moment.note_ended(&r, UNFINISHED, now_ns)
             if not r.resent:
@@ -106,6 +109,8 @@ cdef class Lane(Sink):
         self.recorder.note_ended(r, how, sent, now_ns)
         if self.watched:
             self.moment.note_ended(r, how, now_ns)
+        if self.history is not None and how != ANSWERED_WITH_ERROR:
+            self.history.ended(r, how, sent, now_ns, self.server)
         if how == ANSWERED_WELL:
             if self.backfill and r.outcome == MISS and r.phase != PRECHECK:
                 owe(&self.owed, r.key)
@@ -122,8 +127,10 @@ cdef class Lane(Sink):
     cdef void late(self, const Request *r) noexcept nogil:
         self.recorder.late(r)
 
-    cdef void error_text(self, const Request *r, const char *text, int length) noexcept nogil:
-        self.recorder.error_text(r, text, length)
+    cdef void error_text(self, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil:
+        self.recorder.error_text(r, text, length, now_ns)
+        if self.history is not None:
+            self.history.refused(r, text, length, now_ns, self.server)
 
     cdef void refused(self, int64_t now_ns) noexcept nogil:
         if self.watched:

@@ -8,7 +8,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from loadgen._codec cimport ANOTHER_KEY, NEED_MORE, NOT_A_REPLY, REPLY, Decoded
-from loadgen._request cimport ERROR_REPLY
+from loadgen._mark cimport identity_of
+from loadgen._request cimport ERROR_REPLY, HIT
 from loadgen.engine._sink cimport ANSWERED_WELL, ANSWERED_WITH_ERROR, CORRUPT, LOST, TIMED_OUT, UNFINISHED, End
 
 
@@ -66,8 +67,10 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Sink sink, bint scheduled, Curs
             r.outcome = p.decoder.outcome
             if r.outcome == ERROR_REPLY:
                 sink.ended(r, ANSWERED_WITH_ERROR, True, now_ns)
-                sink.error_text(r, p.decoder.error, p.decoder.error_length)
+                sink.error_text(r, p.decoder.error, p.decoder.error_length, now_ns)
             else:
+                if codec.run and r.outcome == HIT:
+                    r.value = identity_of(codec.run, r.key, p.decoder.head, p.decoder.head_bytes)
                 sink.ended(r, ANSWERED_WELL, True, now_ns)
         elif what == NEED_MORE:
             p.kept = <uint16_t>(c.end - c.at)

@@ -1,17 +1,33 @@
 from loadgen._codec import Codec
+from loadgen.engine._history import History
 from loadgen.engine._recorder import Recorder
 
 class PipelineFace:
     recorder: Recorder
     def __init__(
-        self, codec: Codec, recorder: Recorder, depth: int, timeout_ns: int, *, backfill: bool = False
+        self,
+        codec: Codec,
+        recorder: Recorder,
+        depth: int,
+        timeout_ns: int,
+        *,
+        backfill: bool = False,
+        history: History | None = None,
     ) -> None: ...
     @property
     def room(self) -> int: ...
     @property
     def open(self) -> int: ...
     def push(
-        self, command: str, phase: str, intended_ns: int, send_ns: int, *, key: int = 0, written: bool = True
+        self,
+        command: str,
+        phase: str,
+        intended_ns: int,
+        send_ns: int,
+        *,
+        key: int = 0,
+        written: bool = True,
+        value: int = 0,
     ) -> None: ...
     def feed(self, data: bytes, now_ns: int) -> str: ...
     def expire(self, now_ns: int) -> bool: ...

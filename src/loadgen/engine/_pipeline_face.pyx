@@ -8,6 +8,7 @@ from loadgen._request import PHASE_NAMES
 from loadgen._buffer cimport Cursor
 from loadgen._codec cimport Codec
 from loadgen._request cimport Request
+from loadgen.engine._history cimport History
 from loadgen.engine._lane cimport Lane, has_requeued, take_requeued
 from loadgen.engine._pipeline cimport (
     Pipeline, pipeline_abandon, pipeline_expire, pipeline_feed, pipeline_finish, pipeline_free, pipeline_init,
@@ -31,12 +32,13 @@ cdef class PipelineFace:
     cdef readonly Recorder recorder
     cdef Codec codec
 
-    def __cinit__(self, Codec codec, Recorder recorder, uint32_t depth, int64_t timeout_ns, *, bint backfill=False):
+    def __cinit__(self, Codec codec, Recorder recorder, uint32_t depth, int64_t timeout_ns, *, bint backfill=False,
+                  History history=None):
         pipeline_init(&self.p, depth, timeout_ns)
         self.codec = codec
         self.recorder = recorder
         # Tests take owed keys out only now and then.
-        self.lane = Lane(recorder, max(depth, <uint32_t>OWED), backfill=backfill)
+        self.lane = Lane(recorder, max(depth, <uint32_t>OWED), backfill=backfill, history=history)
 
     def __dealloc__(self):
         pipeline_free(&self.p)
@@ -50,14 +52,17 @@ cdef class PipelineFace:
         """The number of requests that have not ended: replies may still arrive in time."""
         return pipeline_open(&self.p)
 
-    def push(self, str command, str phase, int64_t intended_ns, int64_t send_ns, *, uint64_t key=0, bint written=True):
-        """Send a request. Raise ValueError when there is no room."""
+    def push(self, str command, str phase, int64_t intended_ns, int64_t send_ns, *, uint64_t key=0, bint written=True,
+             uint64_t value=0):
+        """Send a request, with this identity of its value. Raise ValueError when there is no room."""
         if pipeline_room(&self.p) == 0:
             raise ValueError("the pipeline is full")
         cdef Request *r = pipeline_push(&self.p)
         r.command = self.recorder.table.number(command)
         r.phase = PHASE_NAMES.index(phase)
         r.key = key
+        r.value = value
+        r.process = r - self.p.ring
         r.intended_ns = intended_ns
         r.made_ns = r.send_ns = r.ready_ns = send_ns
         r.end = self.ended = self.ended + 1

@@ -3,7 +3,7 @@
 #
 # The pool's sender decides what is sent on a ready connection, and when a connection that is down is retried.
 
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 from loadgen._buffer cimport Cursor
 from loadgen._codec cimport Codec
@@ -49,6 +49,7 @@ cdef class Pool(Watcher):
     cdef Random random            # for the reconnect backoff
     cdef Connection *connections  # owned
     cdef int n_connections
+    cdef uint32_t connections_before  # of the workers before this one
     cdef Address *addresses       # of the servers; owned
     cdef int n_servers
     cdef char *buffer             # READ_BUFFER bytes that every read goes through; owned

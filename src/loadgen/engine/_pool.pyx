@@ -15,11 +15,13 @@ from loadgen.engine._connection cimport (
     Read, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
     connection_free, connection_has_unsent, connection_init, connection_read, connection_received,
 )
+from loadgen._mark cimport MARK_BYTES
 from loadgen._memcache cimport Memcache
 from loadgen.engine._pipeline cimport (
     ANSWERS_NOBODY, FED, WRONG_ANSWER, Fed, pipeline_abandon, pipeline_feed, pipeline_finish, pipeline_free,
     pipeline_init, pipeline_push,
 )
+from loadgen.engine._history cimport History
 from loadgen.engine._random cimport random_seed, random_unit
 from loadgen._request cimport ASK, ERROR_REPLY, GREET, PRECHECK, READ, Commands, Request
 from loadgen._resp cimport Resp
@@ -63,10 +65,12 @@ cdef class Sender:
 
 @cython.final
 cdef class Pool(Watcher):
-    """The connections of worker `index` of a plan, for `sender`."""
+    """The connections of worker `index` of a plan, for `sender`; with a history, values are marked."""
 
-    def __cinit__(self, plan, int index, Commands table, Reactor reactor, Transport net, Sender sender):
+    def __cinit__(self, plan, int index, Commands table, Reactor reactor, Transport net, Sender sender,
+                  History history):
         cdef int server, i
+        cdef uint64_t run = 0 if history is None else history.marks.run
         own = plan.workers[index]
         self.sender = sender
         self.reactor = reactor
@@ -82,10 +86,11 @@ cdef class Pool(Watcher):
         target = plan.target
         speaks = target.speaks
         if speaks.wire == "memcache":
-            self.codec = Memcache(length, value_bytes, prefix=prefix, commands=table)
+            self.codec = Memcache(length, value_bytes, prefix=prefix, commands=table, run=run)
         else:
             self.codec = Resp(length, value_bytes, version=speaks.version,
-                              username=target.username, password=target.password, prefix=prefix, commands=table)
+                              username=target.username, password=target.password, prefix=prefix, commands=table,
+                              run=run)
         greetings = speaks.greetings(target.precheck, authenticated=bool(target.password))
         self.turned_away_by = tuple(words.encode() for words in target.turned_away_by)
         self.hello_counts = speaks.begins_with_hello
@@ -95,6 +100,9 @@ cdef class Pool(Watcher):
             self.greetings[i] = table.number(greeting)
         self.n_greetings = len(greetings)
         self.values = Values(value_bytes, own.seed)
+        if history is not None:
+            self.values.marks = history.marks
+        self.connections_before = sum([sum(worker.connections) for worker in plan.workers[:index]])
         self.n_connections = sum(own.connections)
         self.n_servers = len(target.endpoints)
         self.buffer = <char *>malloc(READ_BUFFER)
@@ -112,6 +120,7 @@ cdef class Pool(Watcher):
         pipeline_init(&c.pipe, plan.wire.pipeline_depth, plan.wire.request_timeout_ns)
         connection_init(c, plan.wire.pipeline_depth, self.longest_request(plan), plan.workload.value_bytes >= SPLICE)
         c.server = server
+        c.process = (self.connections_before + number) * (c.pipe.mask + 1)
         c.sink = <void *>sink
         return 0
 
@@ -142,7 +151,7 @@ cdef class Pool(Watcher):
             return self.codec.longest
         # The bytes that a codec puts around a key or credentials fit in two blocks. A password may be long.
         credentials = len(plan.target.username.encode()) + len(plan.target.password.encode())
-        return 2 * BLOCK + max(plan.workload.keyspace.length, credentials)
+        return 2 * BLOCK + MARK_BYTES + max(plan.workload.keyspace.length, credentials)
 
     cdef void on_timer(self) noexcept:
         self.sender.on_timer()
@@ -250,6 +259,8 @@ cdef class Pool(Watcher):
             kept = c.pipe.kept
             read = connection_read(c, self.net, self.buffer, READ_BUFFER, &received)
             self.rx[self.phase] += received
+            # The replies arrived after the attempt to write.
+            now_ns = self.time.now_ns()
             if read == GONE:
                 break
             if read == NOTHING:

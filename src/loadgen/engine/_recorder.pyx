@@ -96,7 +96,7 @@ cdef class Recorder(Sink):
     cdef void late(self, const Request *r) noexcept nogil:
         self.accounts[r.phase * self.commands + r.command].tally.late += 1
 
-    cdef void error_text(self, const Request *r, const char *text, int length) noexcept nogil:
+    cdef void error_text(self, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil:
         """Count an error reply by its first word. With too many words, the last class counts all others as `other`."""
         cdef int word = 0, i
         cdef ErrorClass *c

@@ -1,6 +1,5 @@
 # The receiver of the ends of requests. The recorder is one sink. A lane is another, which decides what is owed after an
-# end and passes the end to the recorder. A history of single requests, or a correlation of several by their values,
-# would be others.
+# end and passes the end to the recorder, and to the history of single requests where there is one.
 #
 # A request is planned once, and ends once.
 
@@ -37,7 +36,7 @@ cdef class Sink:
     cdef void late(self, const Request *r) noexcept nogil
 
     # Called beside the end of a request with an error reply, with the text of the reply.
-    cdef void error_text(self, const Request *r, const char *text, int length) noexcept nogil
+    cdef void error_text(self, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil
 
     # An attempt to open a connection, or the greeting on it, failed.
     cdef void refused(self, int64_t now_ns) noexcept nogil

@@ -21,7 +21,7 @@ cdef class Sink:
     cdef void late(self, const Request *r) noexcept nogil:
         pass
 
-    cdef void error_text(self, const Request *r, const char *text, int length) noexcept nogil:
+    cdef void error_text(self, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil:
         pass
 
     cdef void refused(self, int64_t now_ns) noexcept nogil:

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
+from loadgen._mark cimport Marks
 from loadgen.engine._random cimport Random
 
 # A value of this size or more is not copied into the out-buffer but spliced from the pool by the kernel call that
@@ -18,6 +19,7 @@ cdef enum:
 
 cdef class Values:
     cdef readonly Py_ssize_t value_bytes
+    cdef Marks marks         # what values begin with, where the run has a history
     cdef Random random
     cdef uint64_t window
     cdef char *pool          # POOL bytes, then the first SPLICE of them again; owned

@@ -1,0 +1,78 @@
+# The history of one worker's requests: a record of each that has ended, in blocks for a file.
+#
+# A history is filled by the lanes, and knows neither a clock nor a connection. It has one block of memory. A full block
+# goes to the file by one write(2), appended behind those of other workers, in the worker's own thread: on a slow disk
+# the worker waits, as it would for any pause of the machine, and its verdict says so.
+#
+# docs/HISTORY.md has the format of the file, and what each end of a request says about what the server has done.
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from loadgen._mark cimport Marks
+from loadgen._request cimport Commands, Request
+from loadgen.engine._sink cimport End
+
+# The operations of records.
+cdef enum:
+    OP_READ = 0
+    OP_WRITE = 1
+    OP_DELETE = 2
+
+# The outcomes of records.
+cdef enum:
+    DONE = 0
+    NOT_DONE = 1      # it has changed nothing and never will
+    UNKNOWN = 2       # it may take effect at any later time, or never
+    NOT_THERE = 3     # it found nothing, or stored nothing
+    RESULTS = 4
+
+cdef struct Record:
+    int64_t call_ns    # a clock reading before the first byte could leave
+    int64_t return_ns  # a clock reading after the reply was read; INT64_MAX where the outcome is unknown
+    uint64_t key
+    uint64_t value     # the identity of the value written or read; 0: none
+    uint32_t process   # the connection's slot, counted over all workers
+    uint8_t op
+    uint8_t outcome
+    uint16_t server
+
+cdef struct BlockHead:
+    uint32_t magic
+    uint32_t worker
+    uint32_t records
+    uint32_t crc32     # of the records' bytes, zlib's
+
+# A block is some 40 KB: long enough that its system call costs a record a nanosecond or two, and short enough that
+# writing it delays the requests behind it by some 30 µs.
+cdef enum:
+    BLOCK_RECORDS = 1024
+
+cdef struct Block:
+    BlockHead head
+    Record records[BLOCK_RECORDS]
+
+
+cdef class History:
+    cdef Marks marks           # as the run's values begin; `newest` is the worker's first identity
+    cdef Commands table
+    cdef uint32_t worker
+    cdef int file              # a descriptor, open for appending; -1: blocks are kept in memory. Owned
+    cdef list kept             # the blocks of a history without a file
+    cdef Block *block          # the block that is being filled; owned
+    cdef readonly int error    # errno of the write that failed; the history has ended with that write
+    cdef readonly int64_t undrawn  # requests that were due and never made, so that they have no key and no record
+    cdef int64_t written       # records that the file has
+    cdef int64_t ends[RESULTS]
+
+    # A request has ended, other than by an error reply.
+    cdef void ended(self, const Request *r, End how, bint sent, int64_t now_ns, int server) noexcept nogil
+    # A request has ended by an error reply.
+    cdef void refused(self, const Request *r, const char *text, int length, int64_t now_ns, int server) noexcept nogil
+
+    cdef void note(self, const Request *r, int outcome, int64_t now_ns, int server) noexcept nogil
+    # Write the records that are there.
+    cdef void flush(self) noexcept nogil
+
+
+# True for an error reply after which it is sure that the command has changed nothing and never will.
+cdef bint is_refusal(const char *text, int length) noexcept nogil
