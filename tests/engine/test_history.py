@@ -12,15 +12,17 @@ from typing import NamedTuple, Self
 import pytest
 
 from loadgen._resp import Resp
-from loadgen.engine._history import BLOCK_MAGIC, RECORD_BYTES, History, identity, marked, refuses
+from loadgen.engine._history import History, identity, marked, refuses
 from loadgen.engine._pipeline_face import PipelineFace
 from loadgen.engine._recorder import Recorder
+from loadgen.verify.history._operations import RECORD_BYTES
+from loadgen.verify.history.file import BLOCK, Metadata, header, read
 
 RUN = 0xABCD_EF01_2345_6789
 OPEN = 2**63 - 1
 TIMEOUT = 1000
 READ, WRITE, DELETE = range(3)
-DONE, NOT_DONE, UNKNOWN, NOT_THERE = range(4)
+OK, NOT_DONE, UNKNOWN, MISS = range(4)
 
 
 class Record(NamedTuple):
@@ -40,7 +42,7 @@ def records(blocks: bytes) -> list[Record]:
     while blocks:
         magic, _, count, crc = struct.unpack_from("<4I", blocks)
         body = blocks[16 : 16 + count * RECORD_BYTES]
-        assert magic == BLOCK_MAGIC
+        assert magic == BLOCK
         assert len(body) == count * RECORD_BYTES
         assert crc == zlib.crc32(body)
         found += [Record(*fields) for fields in struct.iter_unpack("<2q2QI2BH", body)]
@@ -73,13 +75,13 @@ def hit(key: int, value: int) -> bytes:
 @pytest.mark.parametrize(
     ("command", "value", "reply", "expected"),
     [
-        ("get", 0, hit(5, 9), (9, READ, DONE)),
-        ("get", 0, b"$-1\r\n", (0, READ, NOT_THERE)),
-        ("set", 7, b"+OK\r\n", (7, WRITE, DONE)),
-        ("set", 7, b"$-1\r\n", (7, WRITE, NOT_THERE)),
-        ("backfill", 7, b"+OK\r\n", (7, WRITE, DONE)),
-        ("delete", 0, b":1\r\n", (0, DELETE, DONE)),
-        ("delete", 0, b":0\r\n", (0, DELETE, NOT_THERE)),
+        ("get", 0, hit(5, 9), (9, READ, OK)),
+        ("get", 0, b"$-1\r\n", (0, READ, MISS)),
+        ("set", 7, b"+OK\r\n", (7, WRITE, OK)),
+        ("set", 7, b"$-1\r\n", (7, WRITE, NOT_DONE)),
+        ("backfill", 7, b"+OK\r\n", (7, WRITE, OK)),
+        ("delete", 0, b":1\r\n", (0, DELETE, OK)),
+        ("delete", 0, b":0\r\n", (0, DELETE, MISS)),
         ("set", 7, b"-OOM no memory left\r\n", (7, WRITE, NOT_DONE)),
     ],
 )
@@ -128,7 +130,7 @@ def test_a_timeout_stays_open_and_its_late_reply_closes_nothing() -> None:
     line.feed(b"+OK\r\n" + hit(5, 7), 100 + TIMEOUT + 1)
     assert line.kept() == [
         Record(100, OPEN, 5, 7, 0, WRITE, UNKNOWN, 0),
-        Record(900, 101 + TIMEOUT, 5, 7, 1, READ, DONE, 0),
+        Record(900, 101 + TIMEOUT, 5, 7, 1, READ, OK, 0),
     ]
 
 
@@ -169,7 +171,7 @@ def test_a_request_that_is_sent_again_has_one_record_from_when_it_was_due() -> N
     assert line.kept() == []
     line.take_requeued(500)
     line.feed(b"+OK\r\n", 600)
-    assert line.kept() == [Record(50, 600, 5, 7, 0, WRITE, DONE, 0)]
+    assert line.kept() == [Record(50, 600, 5, 7, 0, WRITE, OK, 0)]
 
 
 def test_a_request_that_is_sent_again_and_refused_stays_open() -> None:
@@ -222,7 +224,7 @@ def fill(history: History, requests: int) -> None:
 
 def test_a_file_has_whole_blocks_of_several_workers(tmp_path: Path) -> None:
     path = tmp_path / "history"
-    path.write_bytes(b"")
+    path.write_bytes(header(Metadata()))
     histories = [History(n, RUN, file=os.open(path, os.O_WRONLY | os.O_APPEND)) for n in range(2)]
     for _ in range(3):
         for history in histories:
@@ -230,15 +232,16 @@ def test_a_file_has_whole_blocks_of_several_workers(tmp_path: Path) -> None:
     for history in histories:
         history.close()
         assert history.counts() == {
-            "records": 2100, "done": 0, "not_done": 0, "unknown": 0, "not_there": 2100, "undrawn": 0,
+            "records": 2100, "ok": 0, "not_done": 0, "unknown": 0, "miss": 2100, "undrawn": 0,
         }  # fmt: skip
-    assert len(records(path.read_bytes())) == 4200
+    assert len(read(path).operations) == 4200
 
 
 def test_a_full_disk_ends_a_history_with_its_last_whole_block(tmp_path: Path) -> None:
     path = tmp_path / "history"
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    history = History(0, RUN, file=os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT))
+    path.write_bytes(header(Metadata()))
+    history = History(0, RUN, file=os.open(path, os.O_WRONLY | os.O_APPEND))
     # A limit on a file's size ends a write as a full disk does: after a part of it.
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))
     try:
@@ -248,7 +251,8 @@ def test_a_full_disk_ends_a_history_with_its_last_whole_block(tmp_path: Path) ->
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     history.close()
     assert history.error
-    assert history.counts()["records"] == 1024 == len(records(path.read_bytes()))
+    assert history.counts()["records"] == 1024 == len(read(path).operations)
+    assert read(path).torn_bytes == 0
 
 
 def test_identities_are_of_a_worker() -> None:

@@ -66,7 +66,7 @@ engine._sink ← _request
 engine._recorder ← _request engine._histogram engine._sink
 engine._backlog ← _request engine._histogram engine._workload engine._schedule engine._recorder
 engine._moment ← _request engine._histogram engine._sink
-engine._history ← _mark _request engine._sink
+engine._history ← _mark _request engine._sink verify.history._operation
 engine._pipeline ← _buffer _mark _request _codec engine._sink
 engine._lane ← _request engine._busy engine._workload engine._schedule engine._sink engine._recorder engine._moment
     engine._history engine._pipeline

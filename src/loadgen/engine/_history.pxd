@@ -4,37 +4,23 @@
 # goes to the file by one write(2), appended behind those of other workers, in the worker's own thread: on a slow disk
 # the worker waits, as it would for any pause of the machine, and its verdict says so.
 #
-# docs/HISTORY.md has the format of the file, and what each end of a request says about what the server has done.
+# `verify.history` has the format of records and files. What a request's end tells of the server:
+#
+#     a reply            OK or MISS, with the time after the reply was read
+#     an error reply     NOT_DONE where the error says that the command was refused, otherwise UNKNOWN
+#     a timeout          UNKNOWN, also where the reply comes later: the record is there by then
+#     lost, unfinished   UNKNOWN; NOT_DONE where the last byte of the command was never sent, and will not be
+#     corrupt            UNKNOWN
+#
+# A request that was sent again, because the server had not received it, has one record, of the last end. Its call is
+# the time at which it was due, and no end but a good reply is certain.
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from loadgen._mark cimport Marks
 from loadgen._request cimport Commands, Request
 from loadgen.engine._sink cimport End
-
-# The operations of records.
-cdef enum:
-    OP_READ = 0
-    OP_WRITE = 1
-    OP_DELETE = 2
-
-# The outcomes of records.
-cdef enum:
-    DONE = 0
-    NOT_DONE = 1      # it has changed nothing and never will
-    UNKNOWN = 2       # it may take effect at any later time, or never
-    NOT_THERE = 3     # it found nothing, or stored nothing
-    RESULTS = 4
-
-cdef struct Record:
-    int64_t call_ns    # a clock reading before the first byte could leave
-    int64_t return_ns  # a clock reading after the reply was read; INT64_MAX where the outcome is unknown
-    uint64_t key
-    uint64_t value     # the identity of the value written or read; 0: none
-    uint32_t process   # the connection's slot, counted over all workers
-    uint8_t op
-    uint8_t outcome
-    uint16_t server
+from loadgen.verify.history._operation cimport OUTCOMES, Operation
 
 cdef struct BlockHead:
     uint32_t magic
@@ -49,7 +35,7 @@ cdef enum:
 
 cdef struct Block:
     BlockHead head
-    Record records[BLOCK_RECORDS]
+    Operation records[BLOCK_RECORDS]
 
 
 cdef class History:
@@ -62,7 +48,7 @@ cdef class History:
     cdef readonly int error    # errno of the write that failed; the history has ended with that write
     cdef readonly int64_t undrawn  # requests that were due and never made, so that they have no key and no record
     cdef int64_t written       # records that the file has
-    cdef int64_t ends[RESULTS]
+    cdef int64_t ends[OUTCOMES]
 
     # A request has ended, other than by an error reply.
     cdef void ended(self, const Request *r, End how, bint sent, int64_t now_ns, int server) noexcept nogil

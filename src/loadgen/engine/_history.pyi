@@ -1,9 +1,6 @@
 from loadgen._request import Commands
 
-OP_NAMES: tuple[str, ...]
-RESULT_NAMES: tuple[str, ...]
-BLOCK_MAGIC: int
-RECORD_BYTES: int
+OUTCOME_NAMES: tuple[str, ...]
 
 class History:
     error: int

@@ -14,16 +14,14 @@ from posix.unistd cimport SEEK_CUR, SEEK_END, ftruncate, lseek, write
 
 from loadgen._mark cimport MARK_BYTES, MOST_MARKING_WORKERS, WORKER_SHIFT, identity_of, is_sampled, write_mark
 from loadgen._request cimport MISS, NOT_FOUND, NOT_STORED, PRECHECK, READ, REMOVE, WRITE
+from loadgen.verify.history cimport _operation as form
 from loadgen.engine._sink cimport ANSWERED_WELL, LOST, UNFINISHED
 
-OP_NAMES = ("read", "write", "delete")
-RESULT_NAMES = ("done", "not_done", "unknown", "not_there")
-BLOCK_MAGIC = MAGIC
-RECORD_BYTES = sizeof(Record)
+OUTCOME_NAMES = ("ok", "not_done", "unknown", "miss")
 
-# "LGHB" in the file.
+# "GBLK", by which a file's reader knows a block.
 cdef enum:
-    MAGIC = 0x4248474C
+    MAGIC = 0x4B4C4247
 
 # Redis checks these before it runs a command. `ERR` is not among them: proxies say so of a server that did not answer
 # them in time.
@@ -89,8 +87,15 @@ def identity(uint64_t run, uint64_t key, bytes head):
     return identity_of(run, key, head, min(len(head), <Py_ssize_t>MARK_BYTES))
 
 
+cdef inline int outcome_of(const Request *r) noexcept nogil:
+    """Return the outcome of a request that was answered well."""
+    if r.outcome == MISS or r.outcome == NOT_FOUND:
+        return form.MISS
+    return form.NOT_DONE if r.outcome == NOT_STORED else form.OK
+
+
 @cython.final
-cdef class History(object):
+cdef class History:
     """A history of the keys that are `share` of all, by worker `worker` of the run with the number `run`.
 
     `file` is a descriptor that is open for appending, and belongs to the history from now on. With -1, `blocks()` has
@@ -119,21 +124,20 @@ cdef class History(object):
 
     cdef void ended(self, const Request *r, End how, bint sent, int64_t now_ns, int server) noexcept nogil:
         if how == ANSWERED_WELL:
-            self.note(r, NOT_THERE if r.outcome == MISS or r.outcome == NOT_FOUND or r.outcome == NOT_STORED else DONE,
-                      now_ns, server)
+            self.note(r, outcome_of(r), now_ns, server)
         elif (how == LOST or how == UNFINISHED) and not sent:
             # The server has not had the whole command, and nothing more of it is sent. A timeout is no such end: the
             # rest of its bytes may still go out.
-            self.note(r, NOT_DONE, now_ns, server)
+            self.note(r, form.NOT_DONE, now_ns, server)
         else:
-            self.note(r, UNKNOWN, now_ns, server)
+            self.note(r, form.UNKNOWN, now_ns, server)
 
     cdef void refused(self, const Request *r, const char *text, int length, int64_t now_ns, int server) noexcept nogil:
-        self.note(r, NOT_DONE if is_refusal(text, length) and not r.resent else UNKNOWN, now_ns, server)
+        self.note(r, form.NOT_DONE if is_refusal(text, length) and not r.resent else form.UNKNOWN, now_ns, server)
 
     cdef void note(self, const Request *r, int outcome, int64_t now_ns, int server) noexcept nogil:
         cdef int kind = self.table.rows[r.command].kind
-        cdef Record *record
+        cdef Operation *record
         if kind > REMOVE or r.phase == PRECHECK or not is_sampled(&self.marks, r.key):
             return
         if self.block.head.records == BLOCK_RECORDS:
@@ -145,16 +149,16 @@ cdef class History(object):
         self.ends[outcome] += 1
         # A request that is sent again was made before its present time, but not before it was due.
         record.call_ns = r.intended_ns if r.resent else r.made_ns
-        record.return_ns = INT64_MAX if outcome == UNKNOWN else now_ns
+        record.return_ns = INT64_MAX if outcome == form.UNKNOWN else max(now_ns, record.call_ns)
         record.key = r.key
         record.value = r.value
         record.process = r.process
-        record.op = OP_READ if kind == READ else OP_WRITE if kind == WRITE else OP_DELETE
+        record.op = form.READ if kind == READ else form.WRITE if kind == WRITE else form.DELETE
         record.outcome = outcome
         record.server = server
 
     cdef void flush(self) noexcept nogil:
-        cdef size_t length = sizeof(BlockHead) + self.block.head.records * sizeof(Record)
+        cdef size_t length = sizeof(BlockHead) + self.block.head.records * sizeof(Operation)
         cdef ssize_t written
         if self.block.head.records == 0 or self.error:
             return
@@ -180,7 +184,7 @@ cdef class History(object):
 
     def counts(self):
         """Return the number of records in the file, of records by their outcome, and of `undrawn` requests."""
-        ends = {name: self.ends[i] for i, name in enumerate(RESULT_NAMES)}
+        ends = {name: self.ends[i] for i, name in enumerate(OUTCOME_NAMES)}
         return {"records": self.written, **ends, "undrawn": self.undrawn}
 
     def blocks(self):

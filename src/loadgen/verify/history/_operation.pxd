@@ -21,8 +21,8 @@ cdef enum Outcome:
     MISS = 3       # READ: no such key; DELETE: there was none; ADD: not stored, as there was one; CAS: another value
     OUTCOMES = 4
 
-# The value of a miss and of a delete. UINT64_MAX is that of a read which returned bytes without an identity of this
-# history: somebody else's value, or a torn one.
+# The value of a miss and of a delete. The value of a read that returned bytes which this history did not write to the
+# key (somebody else's, another key's, torn ones) has the highest bit (`_mark`).
 cdef enum:
     ABSENT = 0
 
