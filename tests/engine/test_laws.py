@@ -6,7 +6,6 @@ after the other, when does each end? (D. V. Lindley, "The theory of queues with 
 
 from __future__ import annotations
 
-import errno
 import random
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -15,10 +14,10 @@ from dataclasses import dataclass, field
 import pytest
 from counted import snapshot_of
 from runs import plan
+from stages import Connection, Stage
 
 from loadgen._resp import Resp
 from loadgen.engine._engine import Engine
-from loadgen.engine._simulated import Stream, World
 from loadgen.snapshot import Histogram, Snapshot
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
 
@@ -63,22 +62,20 @@ class Server:
     """A Redis with no keys, whose every request goes through one queue."""
 
     queue: Queue
-    world: World = field(init=False)
+    stage: Stage = field(init=False)
     came: list[int] = field(default_factory=list)
     """When each GET came."""
 
-    def connected(self, stream: Stream, now_ns: int) -> bool:
-        return True
-
-    def received(self, stream: Stream, data: bytes, now_ns: int) -> None:
+    def received(self, connection: Connection, data: bytes) -> None:
+        now_ns = self.stage.now_ns
         if data == PING:
-            self.world.reply(stream, now_ns, b"+PONG\r\n")
+            self.stage.reply(connection, now_ns, b"+PONG\r\n")
             return
         count, rest = divmod(len(data), GET)
-        assert not rest, "a world takes requests whole"
+        assert not rest, "a stage takes requests whole"
         for _ in range(count):
             self.came.append(now_ns)
-            self.world.reply(stream, self.queue.served(now_ns), b"$-1\r\n")
+            self.stage.reply(connection, self.queue.served(now_ns), b"$-1\r\n")
 
 
 @dataclass
@@ -101,19 +98,19 @@ def ran(
 ) -> Ran:
     """A load whose measure window begins at START_NS; 0/s: a closed loop."""
     server = server_of(queue)
-    world = server.world = World(server, START_NS - NS_PER_S)
+    stage = server.stage = Stage(server, START_NS - NS_PER_S)
     told = plan(1, "workload.commands.set=0", "workload.commands.get=1", "connection.request_timeout=1h", *settings)
     heard: list[str] = []
-    engine = Engine(told, 0, heard.append, world, world.net)
+    engine = Engine(stage.plan(told), 0, heard.append, stage.reactor, stage.reactor.net)
     engine.connect()
-    world.run(START_NS - NS_PER_S // 2)
+    stage.run(START_NS - NS_PER_S // 2)
     assert heard == ["connected"]
     for from_ns, until_ns in pauses:
-        world.pause(from_ns, until_ns, queued=queued)
+        stage.host.pause(from_ns, until_ns, queued=queued)
     length_ns = round(seconds * NS_PER_S)
     profile = [(length_ns, rate_per_s, rate_per_s, 0)] if rate_per_s else []
     engine.load(START_NS - warmup_ns, warmup_ns, length_ns, profile, requests)
-    world.run(START_NS + 1000 * NS_PER_S)
+    stage.run(START_NS + 1000 * NS_PER_S)
     assert heard == ["connected", "drained"]
     try:
         return Ran(snapshot_of(engine.counts("measure")), engine.signs(), server.came)
@@ -251,15 +248,15 @@ def test_a_window_that_was_slept_through_is_overdue_and_its_warm_up_is_not() -> 
 # ── Connections that go ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("error", [0, errno.ECONNRESET], ids=["ended", "cut off"])
-def test_what_was_in_flight_when_a_connection_went_is_lost_and_nothing_else(error: int) -> None:
+@pytest.mark.parametrize("resets", [False, True], ids=["ended", "cut off"])
+def test_what_was_in_flight_when_a_connection_went_is_lost_and_nothing_else(resets: bool) -> None:
     class Going(Server):
         """It ends each connection with the hundredth request on it."""
 
-        def received(self, stream: Stream, data: bytes, now_ns: int) -> None:
-            super().received(stream, data, now_ns)
+        def received(self, connection: Connection, data: bytes) -> None:
+            super().received(connection, data)
             if data != PING and len(self.came) % 100 == 0:
-                self.world.hang_up(stream, now_ns, error)
+                self.stage.hang_up(connection, self.stage.now_ns, resets=resets)
 
     shape = ("connection.connections=1", "connection.pipeline_depth=1")
     came = ran(Queue(10 * NS_PER_US), *shape, rate_per_s=1000, server_of=Going)
@@ -319,22 +316,22 @@ def test_an_ended_drain_reads_the_replies_that_have_arrived_and_waits_for_no_oth
     last = (stop_ns + 5 * NS_PER_MS, stop_ns + 6 * NS_PER_MS)
     queue = Queue(100 * NS_PER_US, [(START_NS + 500 * NS_PER_MS, last[0]), (last[1], START_NS + 10**6 * NS_PER_S)])
     server = Server(queue)
-    world = server.world = World(server, START_NS - NS_PER_S)
+    stage = server.stage = Stage(server, START_NS - NS_PER_S)
     told = plan(
         1, "workload.commands.set=0", "workload.commands.get=1", "connection.request_timeout=1h",
         "connection.connections=1", "connection.pipeline_depth=16",
     )  # fmt: skip
     heard: list[str] = []
-    engine = Engine(told, 0, heard.append, world, world.net)
+    engine = Engine(stage.plan(told), 0, heard.append, stage.reactor, stage.reactor.net)
     engine.connect()
-    world.run(START_NS - NS_PER_S // 2)
+    stage.run(START_NS - NS_PER_S // 2)
     engine.load(START_NS, 0, 10 * NS_PER_S, [(10 * NS_PER_S, 2000, 2000, 0)])
-    world.run(stop_ns)
+    stage.run(stop_ns)
     before = snapshot_of(engine.counts("measure")).total
     engine.stop()
     if ended:
         engine.end_drain()
-    world.run(stop_ns + NS_PER_S)
+    stage.run(stop_ns + NS_PER_S)
     assert heard == ["connected", *["drained"] * ended]
     total = snapshot_of(engine.counts("measure")).total
     if ended:

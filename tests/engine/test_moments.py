@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 from dataclasses import dataclass, replace
 
 import pytest
 from counted import snapshot_of
 from runs import plan
+from stages import Connection, Stage
 
 from loadgen._resp import Resp
 from loadgen.engine._engine import Engine
-from loadgen.engine._simulated import Stream, World
 from loadgen.snapshot import NodeCounts, Snapshot
 
 MS = 1_000_000
@@ -20,6 +19,7 @@ START = 10 * S
 MOMENT = 100 * MS
 GET = len(Resp(16, 64).encoded("get"))
 PING = b"*1\r\n$4\r\nPING\r\n"
+GETS = ("workload.commands.set=0", "workload.commands.get=1", "connection.request_timeout=1h")
 SERVICE = MS
 """The time that each reply takes."""
 
@@ -29,44 +29,42 @@ class Mortal:
     """A server without keys that is away for a while: it ends connections, and takes no new ones."""
 
     away: tuple[int, int]
-    world: World | None = None
+    stage: Stage | None = None
     hung_up: int = 0
     """When it ended a connection with a request in flight."""
 
     def is_away(self, now_ns: int) -> bool:
         return self.away[0] <= now_ns < self.away[1]
 
-    def connected(self, stream: Stream, now_ns: int) -> bool:
-        return not self.is_away(now_ns)
-
-    def received(self, stream: Stream, data: bytes, now_ns: int) -> None:
-        assert self.world is not None
+    def received(self, connection: Connection, data: bytes) -> None:
+        assert self.stage is not None
+        now_ns = self.stage.now_ns
         if self.is_away(now_ns):
             self.hung_up = self.hung_up or now_ns
-            self.world.hang_up(stream, now_ns, errno.ECONNRESET)
+            self.stage.hang_up(connection, now_ns, resets=True)
             return
         reply = b"+PONG\r\n" if data == PING else b"$-1\r\n"
         for _ in range(max(1, len(data) // GET)):
-            self.world.reply(stream, now_ns + SERVICE, reply)
+            self.stage.reply(connection, now_ns + SERVICE, reply)
 
 
 def moments(away: tuple[int, int], seconds: int = 4, backoff_ns: int = 100 * MS) -> tuple[list[NodeCounts], Snapshot]:
     """The moments of a closed loop of one connection, the last of them after its drain, and the window's counts."""
     server = Mortal(away)
-    world = server.world = World(server, START - S)
-    settings = ("workload.commands.set=0", "workload.commands.get=1", "connection.request_timeout=1h")
-    told = plan(1, *settings, "connection.connections=1", "connection.pipeline_depth=1")
+    stage = server.stage = Stage(server, START - S)
+    stage.refuse(*away)
+    told = plan(1, *GETS, "connection.connections=1", "connection.pipeline_depth=1")
     told = replace(told, wire=replace(told.wire, longest_backoff_ns=backoff_ns))
     heard: list[str] = []
-    engine = Engine(told, 0, heard.append, world, world.net)
+    engine = Engine(stage.plan(told), 0, heard.append, stage.reactor, stage.reactor.net)
     engine.connect()
-    world.run(START - S // 2)
+    stage.run(START - S // 2)
     engine.load(START, 0, seconds * S, [], moments=True)
     found = []
     for number in range(1, seconds * S // MOMENT + 1):
-        world.run(START + number * MOMENT)
+        stage.run(START + number * MOMENT)
         found += [NodeCounts(**counts) for counts in engine.moments()]
-    world.run(START + 1000 * S)
+    stage.run(START + 1000 * S)
     found += [NodeCounts(**counts) for counts in engine.moments()]
     assert heard == ["connected", "drained"]
     try:
@@ -112,13 +110,13 @@ def test_a_server_that_is_back_is_found_within_the_longest_backoff() -> None:
 
 
 def test_moments_are_not_counted_unless_asked_for() -> None:
-    world = World(server := Mortal((0, 0)), START - S)
-    server.world = world
-    engine = Engine(plan(1), 0, lambda said: None, world, world.net)
+    stage = Stage(server := Mortal((0, 0)), START - S)
+    server.stage = stage
+    engine = Engine(stage.plan(plan(1, *GETS)), 0, lambda said: None, stage.reactor, stage.reactor.net)
     engine.connect()
-    world.run(START - S // 2)
+    stage.run(START - S // 2)
     engine.load(START, 0, S, [])
-    world.run(START + S)
+    stage.run(START + S)
     assert [NodeCounts(**counts) for counts in engine.moments()] == [NodeCounts()]
     engine.close()
 

@@ -76,7 +76,6 @@ engine._time ← engine._clock
 engine._transport ←
 engine._connection ← _buffer _mark _request _codec engine._values engine._pipeline engine._transport
 engine._pauses ← engine._time
-engine._simulated ← engine._time engine._transport engine._reactor
 engine._reactor ← engine._clock engine._time
 engine._pool ← _buffer _mark _request _codec _resp _memcache engine._random engine._values engine._schedule engine._sink
     engine._history engine._pipeline engine._transport engine._connection engine._time engine._reactor
@@ -90,8 +89,8 @@ engine._engine ← _request engine._busy engine._ketama engine._keys engine._wor
 
 # The built-in server: compiled but for `builtin`, which runs it.
 server._store ←
-server._faults ← engine._clock engine._random
-server._connection ← server._store server._faults
+server._faults ← engine._random engine._time
+server._connection ← engine._time server._store server._faults
 server._resp ← server._connection
 server._description ← server._store server._connection server._resp
 server._redis ← server._store server._connection server._resp server._description
@@ -204,6 +203,12 @@ trial.checks ← units faults.kinds faults.report trial.account trial.check tria
 # Verification: cases, and campaigns of them.
 verify._tape ← engine._random
 verify.tape ← verify._tape
+verify.world._order ← verify._tape
+verify.world._world ← verify._tape verify.world._order
+verify.world._network ← verify._tape verify.world._world
+verify.world._ground ← engine._reactor engine._time engine._transport verify._tape verify.world._network
+    verify.world._world
+verify.world._streams ← engine._reactor verify.world._ground verify.world._network
 verify.durability.survival ← algebra
 verify.case ← verify.durability.survival verify.tape
 verify.shrink ← verify.tape
@@ -388,7 +393,7 @@ DOORS: dict[str, set[str]] = {
     "rich": {"output"},
     "textual": {"output.tui"},
     "psutil": {"target"},
-    "time.h": {"engine._clock", "server._connection", "server._faults"},
+    "time.h": {"engine._clock"},
     "sys/socket.h": {"engine._transport", "server._connection", "faults.proxy._pump"},
 }
 # They are told the time.
@@ -400,6 +405,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 }
 # They are told time and bytes, so that a simulated world can run them.
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._shell"}
+SANS_IO |= {f"verify.world.{name}" for name in ("_order", "_world", "_network", "_ground")}
 SANS_IO |= {"verify._tape", "verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
 SANS_IO |= {"verify.expectation", "verify.spec"}
 SANS_IO |= {"verify.history._operation", "verify.checkers._search", "verify.checkers._register"}

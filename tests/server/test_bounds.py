@@ -144,7 +144,7 @@ def test_much_that_is_asked_with_little_is_answered_in_turns(
 ) -> None:
     expected, received, turns = (reply + LONG + b"\r\n") * 200 + end, bytearray(), []
     with Wire(connection) as wire:
-        wire.service.listening_on(HOST, 0, turns.append)
+        wire.service.listening_on(HOST, 0, turns.append, turns.append)
         wire.feed(store)
         assert wire.receive(len(stored)) == stored
         wire.peer.setblocking(False)

@@ -1,6 +1,7 @@
 # The monotonic clock, and the timer that wakes the engine. Time is int64 nanoseconds everywhere.
 #
-# Only `_time`, the reactor and the built-in server cimport this: all else takes a `Time`, or the time as an argument.
+# Only `_time` cimports the clocks, and reactors and servers the timer: all else takes a `Time`, or the time as an
+# argument.
 
 from libc.stdint cimport int64_t
 
@@ -20,6 +21,24 @@ cdef extern from * nogil:
         struct timespec t;
         clock_gettime(CLOCK_MONOTONIC, &t);
         return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    }
+
+    static inline int64_t loadgen_unix_ns(void) {
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    }
+
+    /* 0 when a signal ended the sleep before its time. */
+    static inline int loadgen_sleep_until(int64_t at_ns) {
+    #ifdef __linux__
+        struct timespec at = {at_ns / 1000000000, at_ns % 1000000000};
+        return clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, 0) == 0;
+    #else
+        int64_t left_ns = at_ns - loadgen_monotonic_ns();
+        struct timespec left = {left_ns / 1000000000, left_ns % 1000000000};
+        return left_ns <= 0 || nanosleep(&left, 0) == 0;
+    #endif
     }
 
     static inline int64_t loadgen_cpu_ns(int clock) {
@@ -60,6 +79,9 @@ cdef extern from * nogil:
     #endif
     """
     int64_t monotonic_ns "loadgen_monotonic_ns"()
+    int64_t unix_ns "loadgen_unix_ns"()
+    # 0 when a signal ended the sleep before its time.
+    bint sleep_until "loadgen_sleep_until"(int64_t at_ns)
     # The CPU time that this process, and this thread, has used.
     int64_t process_cpu_ns "loadgen_process_cpu_ns"()
     int64_t thread_cpu_ns "loadgen_thread_cpu_ns"()

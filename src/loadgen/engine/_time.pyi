@@ -1,5 +1,8 @@
 class Time:
     def now(self) -> int: ...
 
-class Monotonic(Time):
+class Clocks(Time):
+    def __init__(self) -> None: ...
+
+class Monotonic(Clocks):
     def __init__(self) -> None: ...

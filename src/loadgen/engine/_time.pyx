@@ -10,6 +10,11 @@ cdef extern from "<unistd.h>" nogil:
     ssize_t pread(int fd, void *buffer, size_t size, long offset)
 
 
+# A sleep ends late by the timer slack, 50 µs on Linux, and by the wake-up: the last part of a wait spins instead.
+cdef enum:
+    SPIN_NS = 80_000
+
+
 cdef class Time:
     """A clock. Only the subclasses can be used."""
 
@@ -22,16 +27,45 @@ cdef class Time:
     cdef int64_t thread_cpu_ns(self) noexcept nogil:
         return 0
 
+    cdef int64_t unix_ns(self) noexcept nogil:
+        return 0
+
     cdef int64_t queued_ns(self) noexcept nogil:
         return -1
+
+    cdef bint wait_until(self, int64_t at_ns) noexcept nogil:
+        return False
 
     def now(self):
         """Return the monotonic time, in ns."""
         return self.now_ns()
 
 
-cdef class Monotonic(Time):
-    """The kernel's clocks. Only the thread that makes this object may use it: the account read is that thread's."""
+cdef class Clocks(Time):
+    """The kernel's clocks."""
+
+    cdef int64_t now_ns(self) noexcept nogil:
+        return _clock.monotonic_ns()
+
+    cdef int64_t unix_ns(self) noexcept nogil:
+        return _clock.unix_ns()
+
+    cdef int64_t process_cpu_ns(self) noexcept nogil:
+        return _clock.process_cpu_ns()
+
+    cdef int64_t thread_cpu_ns(self) noexcept nogil:
+        return _clock.thread_cpu_ns()
+
+    cdef bint wait_until(self, int64_t at_ns) noexcept nogil:
+        if at_ns - _clock.monotonic_ns() > SPIN_NS and not _clock.sleep_until(at_ns - SPIN_NS):
+            return False
+        while _clock.monotonic_ns() < at_ns:
+            pass
+        return True
+
+
+cdef class Monotonic(Clocks):
+    """The kernel's clocks, and the account of waits of the thread that makes this object: only that may use it."""
 
     def __cinit__(self):
         self.schedstat = -1
@@ -43,15 +77,6 @@ cdef class Monotonic(Time):
     def __dealloc__(self):
         if self.schedstat >= 0:
             os.close(self.schedstat)
-
-    cdef int64_t now_ns(self) noexcept nogil:
-        return _clock.monotonic_ns()
-
-    cdef int64_t process_cpu_ns(self) noexcept nogil:
-        return _clock.process_cpu_ns()
-
-    cdef int64_t thread_cpu_ns(self) noexcept nogil:
-        return _clock.thread_cpu_ns()
 
     cdef int64_t queued_ns(self) noexcept nogil:
         cdef char text[96]

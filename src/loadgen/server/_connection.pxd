@@ -16,6 +16,7 @@
 
 from libc.stdint cimport int64_t
 
+from loadgen.engine._time cimport Time
 from loadgen.server._faults cimport Faults
 from loadgen.server._store cimport Store
 
@@ -47,9 +48,11 @@ cdef class Window:
 cdef class Service:
     """The state that all connections of one server share: the store, the counts and the buffers."""
     cdef readonly Store store
+    cdef Time time                 # the clocks of everything here, the faults' too
     cdef readonly Faults faults    # None when no faults are planted
     cdef bint reads_slowly         # slow reading is planted
     cdef object call_soon          # the event loop's; None before the server listens
+    cdef object call_later         # the same
     cdef bint in_round             # input was read in this round of the event loop; set only when faults take time
     cdef readonly int64_t max_item_bytes
     cdef readonly str version
@@ -60,7 +63,8 @@ cdef class Service:
     cdef char *out          # OUT_BYTES, owned; empty between two calls of `process`
     cdef Py_ssize_t out_size
     cdef int64_t now_ns  # Unix time of this call of `process`
-    cdef double started_at
+    cdef int64_t started_ns  # monotonic
+    cdef int64_t last_id     # of a connection
     # The bytes that all connections hold beside the items and beside the first OWN_BYTES of each: incomplete commands,
     # and replies that are not read. At the bound a large value is refused; a connection that holds anything else is
     # closed.
@@ -85,7 +89,7 @@ cdef class Service:
 cdef class Connection:
     cdef Service service
     cdef object transport  # None before connection_made and after connection_lost
-    cdef int fd            # the transport's; -1 when there is none
+    cdef int fd            # the transport's; -1 where it has none: its `write` then takes all replies
     cdef readonly int64_t id
     cdef bint full     # the transport holds bytes that the kernel has not taken
     cdef bint resting  # the turn is over, until the event loop's next round

@@ -2,6 +2,7 @@ from asyncio import BaseTransport
 from collections.abc import Callable
 from typing import final
 
+from loadgen.engine._time import Time
 from loadgen.server._faults import Faults
 from loadgen.server._store import Store
 
@@ -27,8 +28,11 @@ class Service:
         version: str,
         stop: Callable[[], None],
         faults: Faults | None = None,
+        time: Time | None = None,
     ) -> None: ...
-    def listening_on(self, host: str, port: int, call_soon: Callable[..., object]) -> None: ...
+    def listening_on(
+        self, host: str, port: int, call_soon: Callable[..., object], call_later: Callable[..., object]
+    ) -> None: ...
     def end_round(self) -> None: ...
 
 class Connection:

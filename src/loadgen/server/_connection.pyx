@@ -8,10 +8,9 @@ from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 
-import asyncio
 import socket
-import time
 
+from loadgen.engine._time cimport Clocks, Time
 from loadgen.server._faults cimport Faults
 from loadgen.server._store cimport Store
 
@@ -33,17 +32,6 @@ cdef extern from "<sys/uio.h>" nogil:
         void *iov_base
         size_t iov_len
     ssize_t writev(int fd, const iovec *parts, int count)
-
-cdef extern from * nogil:
-    """
-    #include <time.h>
-    static inline int64_t loadgen_unix_ns(void) {
-        struct timespec t;
-        clock_gettime(CLOCK_REALTIME, &t);
-        return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-    }
-    """
-    int64_t unix_ns "loadgen_unix_ns"()
 
 
 cdef char *write_decimal(char *out, int64_t value) noexcept nogil:
@@ -107,9 +95,13 @@ cdef class Service:
         if self.read_buffer == NULL or self.out == NULL:
             raise MemoryError()
 
-    def __init__(self, Store store not None, int64_t max_item_bytes, str version, stop, Faults faults=None):
+    def __init__(self, Store store not None, int64_t max_item_bytes, str version, stop, Faults faults=None,
+                 Time time=None):
         self.store = store
+        self.time = Clocks() if time is None else time
         self.faults = faults
+        if faults is not None:
+            faults.time = self.time
         self.reads_slowly = faults is not None and faults.read_bytes_per_s > 0
         self.max_item_bytes = max_item_bytes
         self.version = version
@@ -117,7 +109,7 @@ cdef class Service:
         self.window = Window()
         self.connections = set()
         self.max_held_bytes = max(store.max_bytes, <int64_t>LEAST_HELD_BYTES)
-        self.started_at = time.monotonic()
+        self.started_ns = self.time.now_ns()
         self.host = ""
         self.reset_counts()
 
@@ -125,10 +117,11 @@ cdef class Service:
         free(self.read_buffer)
         free(self.out)
 
-    def listening_on(self, str host, int port, call_soon):
+    def listening_on(self, str host, int port, call_soon, call_later):
         self.host = host
         self.port = port
         self.call_soon = call_soon
+        self.call_later = call_later
 
     cdef int begin_round(self) except -1:
         if self.call_soon is not None and self.faults.takes_time():
@@ -150,9 +143,6 @@ cdef class Service:
         self.store.reset_counts()
 
 
-cdef int64_t next_id = 0
-
-
 cdef class Connection:
     """An asyncio.BufferedProtocol; works on uvloop and on asyncio's own loop."""
 
@@ -160,9 +150,8 @@ cdef class Connection:
         self.fd = -1
 
     def __init__(self, Service service not None):
-        global next_id
-        next_id += 1
-        self.id = next_id
+        service.last_id += 1
+        self.id = service.last_id
         self.service = service
 
     def __dealloc__(self):
@@ -275,7 +264,7 @@ cdef class Connection:
             return
         left_ns = self.service.faults.left_ns(self.read_at_ns)
         if left_ns > 0:
-            asyncio.get_running_loop().call_later(left_ns / 1e9, self.read_on)
+            self.service.call_later(left_ns / 1e9, self.read_on)
             return
         self.slowed = False
         if not self.blocked:
@@ -298,7 +287,7 @@ cdef class Connection:
 
     cdef int process(self, char *data, Py_ssize_t size) except -1:
         self.service.out_size = 0
-        self.service.now_ns = unix_ns()
+        self.service.now_ns = self.service.time.unix_ns()
         self.data = data
         self.size = size
         self.at = 0
@@ -341,7 +330,7 @@ cdef class Connection:
                 break
             else:
                 faults.serve()
-                self.service.now_ns = unix_ns()
+                self.service.now_ns = self.service.time.unix_ns()
                 self.data_commands += 1
                 answered = True
                 if faults.fails():
@@ -363,7 +352,7 @@ cdef class Connection:
         if left_ns > 0 and not self.closing:
             self.slowed = self.paused = True
             self.transport.pause_reading()
-            asyncio.get_running_loop().call_later(left_ns / 1e9, self.read_on)
+            self.service.call_later(left_ns / 1e9, self.read_on)
         return 0
 
     cdef int keep_rest(self) except -1:
@@ -523,9 +512,9 @@ cdef class Connection:
         cdef Py_ssize_t sent = 0
         self.service.bytes_written += size
         self.spend(size)
-        if self.fd < 0:
+        if self.transport is None:
             return 0
-        if not self.full:
+        if not self.full and self.fd >= 0:
             # The last replies leave together with the end of the connection, so that no command is sent in between.
             sent = send(self.fd, at, size, MSG_MORE if self.closing else 0)
             if sent < 0:

@@ -1,7 +1,6 @@
 """The built-in server's description of itself. Sources: the replies of redis-server 7.0 to COMMAND, CONFIG and INFO."""
 
 import os
-import time
 
 from libc.stdint cimport int64_t
 
@@ -88,7 +87,7 @@ cdef bytes info_text(Service service, set wanted):
 
 
 def _info_server(Service service):
-    uptime = int(time.monotonic() - service.started_at)
+    uptime = (service.time.now_ns() - service.started_ns) // 1_000_000_000
     return [
         ("redis_version", REDIS_VERSION),
         ("redis_mode", "standalone"),

@@ -17,9 +17,11 @@
 from libc.stdint cimport int64_t, uint64_t
 
 from loadgen.engine._random cimport Random
+from loadgen.engine._time cimport Time
 
 
 cdef class Faults:
+    cdef Time time  # the kernel's clocks, until a Service has others
     # The planted faults; 0 where a fault is not planted.
     cdef readonly int64_t stall_ns
     cdef readonly int64_t every_ns

@@ -3,29 +3,10 @@
 cimport cython
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 
-from loadgen.engine._clock cimport monotonic_ns
 from loadgen.engine._random cimport random_below, random_seed, random_unit
-
-cdef extern from * nogil:
-    """
-    #include <time.h>
-    /* 0 when a signal ended the sleep before its time. */
-    static int loadgen_sleep_until(int64_t at_ns) {
-    #ifdef __linux__
-        struct timespec at = {at_ns / 1000000000, at_ns % 1000000000};
-        return clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, 0) == 0;
-    #else
-        int64_t left_ns = at_ns - loadgen_monotonic_ns();
-        struct timespec left = {left_ns / 1000000000, left_ns % 1000000000};
-        return left_ns <= 0 || nanosleep(&left, 0) == 0;
-    #endif
-    }
-    """
-    bint sleep_until "loadgen_sleep_until"(int64_t at_ns)
+from loadgen.engine._time cimport Clocks, Time
 
 cdef enum:
-    # A sleep ends late by the timer slack, 50 µs on Linux, and by the wake-up: the last part of a wait spins instead.
-    SPIN_NS = 80000
     NS_PER_S = 1000000000
     # Slow reading goes in steps of this length: several times the resolution of both loops' timers, 1 ms.
     SLICE_NS = 10000000
@@ -45,6 +26,7 @@ cdef class Faults:
             raise ValueError("a stall is shorter than the time from one to the next, and longer than nothing")
         if not 0.0 <= error_rate <= 1.0:
             raise ValueError("a share of errors is between 0 and 1")
+        self.time = Clocks()
         self.stall_ns = stall_ns
         self.every_ns = every_ns
         self.delay_ns = delay_ns
@@ -59,13 +41,13 @@ cdef class Faults:
         random_seed(&self.failures, seed, FAILURES)
 
     cdef int64_t start(self) noexcept:
-        self.stall_at_ns = monotonic_ns() + self.every_ns
+        self.stall_at_ns = self.time.now_ns() + self.every_ns
         return self.stall_at_ns
 
     cdef int64_t freeze(self) noexcept:
         cdef int64_t now_ns
         if self.stall_ns > 0:
-            now_ns = monotonic_ns()
+            now_ns = self.time.now_ns()
             if now_ns >= self.stall_at_ns:
                 self.wait_until(now_ns + self.stall_ns)
                 self.stall_at_ns += self.every_ns * (1 + (now_ns - self.stall_at_ns) // self.every_ns)
@@ -74,7 +56,7 @@ cdef class Faults:
     cdef void arrive(self) noexcept:
         # The timer of a freeze may be behind other sockets in the loop's queue.
         self.freeze()
-        self.served_ns = monotonic_ns()
+        self.served_ns = self.time.now_ns()
 
     cdef void serve(self) noexcept:
         cdef int64_t end_ns = self.served_ns + self.delay_ns
@@ -98,15 +80,16 @@ cdef class Faults:
 
     cdef int64_t read_again_at(self, int64_t read_at_ns, Py_ssize_t read_bytes) noexcept:
         # A connection that was idle may catch up on one slice, so that late timers do not lower the rate, and no more.
-        cdef int64_t from_ns = max(read_at_ns, monotonic_ns() - SLICE_NS)
+        cdef int64_t from_ns = max(read_at_ns, self.time.now_ns() - SLICE_NS)
         return from_ns + <int64_t>(<double>read_bytes / self.read_bytes_per_s * NS_PER_S)
 
     cdef int64_t left_ns(self, int64_t at_ns) noexcept:
-        return at_ns - monotonic_ns()
+        return at_ns - self.time.now_ns()
 
     cdef void wait_until(self, int64_t at_ns) noexcept:
-        with nogil:
-            if at_ns - monotonic_ns() > SPIN_NS and not self.interrupted:
-                self.interrupted = not sleep_until(at_ns - SPIN_NS)
-            while not self.interrupted and monotonic_ns() < at_ns:
-                pass
+        cdef Time time = self.time
+        cdef bint waited
+        if not self.interrupted:
+            with nogil:
+                waited = time.wait_until(at_ns)
+            self.interrupted = not waited

@@ -4,7 +4,6 @@
 answers of memcached 1.6, which the tests compare byte by byte."""
 
 import os
-import time
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint32_t
@@ -496,8 +495,8 @@ cdef dict _general_stats(Service service):
         stored += service.calls[command]
     return {
         "pid": os.getpid(),
-        "uptime": int(time.monotonic() - service.started_at),
-        "time": int(time.time()),
+        "uptime": (service.time.now_ns() - service.started_ns) // 1_000_000_000,
+        "time": service.time.unix_ns() // 1_000_000_000,
         "version": VERSION,
         "loadgen_version": service.version,
         "pointer_size": 64,

@@ -94,7 +94,7 @@ class Server:
         slow = service.faults is not None and service.faults.read_bytes_per_s > 0
         listener = await _listen(loop, self.host, self.port, SLOW_SEGMENT_BYTES if slow else 0)
         self.host, self.port = listener.getsockname()[:2]
-        service.listening_on(self.host, self.port, loop.call_soon)
+        service.listening_on(self.host, self.port, loop.call_soon, loop.call_later)
         self._listener = await loop.create_server(lambda: connection(service), sock=listener, backlog=BACKLOG)
         if service.faults is not None and service.faults.stall_ns > 0:
             self._timer = timer_open()

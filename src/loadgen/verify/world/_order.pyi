@@ -1,0 +1,6 @@
+from loadgen.verify._tape import Draws
+
+class Order: ...
+
+class Uniform(Order):
+    def __init__(self, tape: Draws) -> None: ...
