@@ -38,7 +38,8 @@ class Code(StrEnum):
 
     # The numbers are not the server's, or there are none.
     NOTHING_MEASURED = "nothing-measured", "no request was measured"
-    NOTHING_JUDGED = "nothing-judged", "no case of a campaign was judged"
+    NOTHING_JUDGED = "nothing-judged", "no case of a campaign was judged, or nothing of a history"
+    KEYS_UNJUDGED = "keys-unjudged", "some keys of a history could not be judged"
     UNACCOUNTED = "unaccounted", "planned requests ended nowhere or twice: a bug in loadgen"
     NO_GOOD_REPLY = "no-good-reply", "no request got a good reply"
     GARBLED = "garbled", "replies were none that the protocol allows, or those to other requests"
@@ -69,6 +70,7 @@ class Code(StrEnum):
     REPLAY_DIFFERS = "replay-differs", "a replay did not fail as the recorded case did"
     NOT_TESTED = "not-tested", "something that the cases of a campaign do not test"
     PART = "part", "how a part of `full` ended"
+    HISTORY_TORN = "history-torn", "the last block of a history was not written to its end, and is left out"
     NO_ARTIFACT = "no-artifact", "the artifact of a failure could not be written"
     GREETING = "greeting", "the server did not answer the greeting as expected, and was used all the same"
     CONFIGURATION = "configuration", "a key of the configuration or an option is not acted on as it stands"

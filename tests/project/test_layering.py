@@ -227,6 +227,9 @@ verify.history._operation ←
 verify.history ← errors escape verify.history._operation
 verify.checkers._search ←
 verify.checkers._register ← verify.history._operation verify.history verify.checkers._search
+verify.checkers.answer ←
+verify.checkers ← errors escape verify.history verify.checkers._register verify.checkers.answer
+verify.checked ← severity reason events verify.checkers.answer
 verify.spec ← verify.step verify.expectation
 verify.grammar ← verify.tape verify.reply verify.step verify.model
 verify.comparison ← protocol verify.reply verify.step
@@ -300,21 +303,21 @@ verify.fuzz.targets ← errors _codec _resp _memcache judge.expression judge.run
 
 # Events to JSON, and back.
 record.schema ← percentiles phase reason stats judge.check compare.metric compare.settings compare.answers
-    smoke.criteria faults.fault trial.checks trial.ended trial.observed verify.case
+    smoke.criteria faults.fault trial.checks trial.ended trial.observed verify.case verify.checkers.answer
 record.write ← units percentiles escape severity reason signs usage snapshot slo overload plan events stats
     judge.check
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
     faults.fault faults.report trial.check trial.ended trial.observed trial.plan verify.case verify.ended
     verify.compatibility verify.durability.survival
-    verify.stress.ended
+    verify.stress.ended verify.checked verify.checkers.answer
 record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
     events stats judge.check judge.judging compare.shape compare.settings compare.candidate compare.round
     compare.answers smoke.check smoke.ended record.schema faults.fault faults.report trial.check trial.ended
     trial.observed trial.plan verify.case verify.durability.survival verify.ended
-    verify.stress.ended verify.stress.shape
+    verify.stress.ended verify.checked verify.checkers.answer verify.stress.shape
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
     trial.ended verify.ended
-    verify.stress.ended
+    verify.stress.ended verify.checked
 
 # Events to text.
 output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.check
@@ -322,15 +325,15 @@ output.words ← units percentiles phase escape usage snapshot slo overload plan
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
     faults.kinds faults.report trial.check trial.ended trial.observed trial.plan trial.evidence verify.case verify.ended
     verify.compatibility verify.durability.survival
-    verify.stress.ended
+    verify.stress.ended verify.checked verify.checkers.answer
 output.paper ← percentiles errors escape output.words
-output.pictures ← escape stats compare.answers output.words output.paper
+output.pictures ← units escape stats compare.answers output.words output.paper verify.checked verify.checkers.answer
 output.formats ← units percentiles phase escape severity usage slo plan events stats judge.check judge.verdict
     compare.metric compare.candidate compare.round compare.answers history smoke.check smoke.ended record
     output.words output.paper output.pictures trial.check trial.ended trial.observed verify.case verify.ended version
-    verify.stress.ended
+    verify.stress.ended verify.checked verify.checkers.answer
 output.reports ← severity judge.check escape events stats compare.answers output.words output.paper output.formats
-    units trial.check trial.ended verify.case verify.ended verify.stress.ended
+    units trial.check trial.ended verify.case verify.ended verify.stress.ended verify.checked output.pictures
 output.tui ← lazy units escape phase percentiles severity snapshot overload events stats engine._histogram faults.kinds
     trial.plan trial.observed trial.ended output.words output.paper
 output ← lazy errors phase events trial.ended verify.ended output.words output.paper output.pictures output.reports
@@ -357,7 +360,8 @@ cli.verbs ← units protocol errors escape severity server_plan server.builtin c
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
     faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
     verify.campaign verify.bank verify.subject verify.spec verify.full
-    plan verify.stress.ended verify.stress.shape verify.stress.stress
+    plan verify.stress.ended verify.stress.shape verify.stress.stress verify.checked verify.checkers.answer
+    verify.checkers verify.history
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry
@@ -409,6 +413,7 @@ SANS_IO |= {f"verify.world.{name}" for name in ("_order", "_world", "_network", 
 SANS_IO |= {"verify._tape", "verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
 SANS_IO |= {"verify.expectation", "verify.spec"}
 SANS_IO |= {"verify.history._operation", "verify.checkers._search", "verify.checkers._register"}
+SANS_IO |= {"verify.checkers.answer", "verify.checkers"}
 SANS_IO |= {"verify.durability", "verify.durability.survival"}
 SANS_IO |= {f"verify.fuzz.{name}" for name in ("piece", "payload", "form", "forms", "mutation")}
 SANS_IO |= {"verify.reply", "verify.step", "verify.model", "verify.grammar", "verify.comparison"}

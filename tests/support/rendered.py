@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable
 
 from constructed_campaigns import CAMPAIGNS
+from constructed_checks import CHECKS
 from constructed_comparisons import COMPARISONS, GATES
 from constructed_events import RUNS
 from constructed_searches import SEARCHES
@@ -17,7 +18,7 @@ from loadgen.events import Event
 from loadgen.output import Output, create
 
 PEOPLE = ("clean", "verbose", "quiet")
-ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | CAMPAIGNS | STRESSES
+ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | CAMPAIGNS | STRESSES | CHECKS
 
 
 def text(format: str, run: str, color: str = "auto") -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import constructed_campaigns
 import pytest
+from constructed_checks import CHECKS
 from constructed_comparisons import COMPARISONS, GATES, anything, gate_failed, noise, stored, three
 from constructed_events import (
     OBJECTIVES,
@@ -48,7 +49,7 @@ from loadgen.stats.trial import NO_LIMIT_NS, Limit, RateVerdict
 RESULTS_MD = ROOT / "docs" / "RESULTS.md"
 
 VALIDATORS = {kind["properties"]["type"]["const"]: Draft202012Validator(kind) for kind in schema.RECORD["oneOf"]}
-ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | STRESSES
+ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | STRESSES | CHECKS
 
 
 def refuse(constant: str) -> None:
@@ -95,6 +96,7 @@ def test_the_schema_refuses_a_field_that_is_not_in_it(kind: str) -> None:
         *chaos(passed()),
         *constructed_campaigns.failed(),
         *STRESSES["stress_passed"](),
+        *CHECKS["check_illegal"](),
     ]
     record = records(runs, kind)[0]
     assert VALIDATORS[kind].is_valid(record)

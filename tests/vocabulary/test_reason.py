@@ -27,7 +27,13 @@ def test_the_documents_have_every_code_and_no_other() -> None:
 
 def told(record: dict[str, Any]) -> list[tuple[list[str], list[str]]]:
     """The sentences of a record, and the codes beside them."""
-    places = {"result": "verdict", "saturation": "verdict", "campaign": "summary", "stress": "summary"}
+    places = {
+        "result": "verdict",
+        "saturation": "verdict",
+        "campaign": "summary",
+        "stress": "summary",
+        "check": "summary",
+    }
     within = places.get(record["type"])
     said = record if within is None else record[within]
     codes = said.get("codes", {})

@@ -29,6 +29,7 @@ GROUPS = {
         "oracle": "ask two servers the same, and report where they differ",
         "cases": "run written cases, which say what each reply is to be",
         "stress": "put many connections on few keys, and print one table",
+        "check": "judge a recorded history: was each reply possible",
         "fuzz": "give mutated inputs to parsers and servers, and find crashes",
         "full": "run every verb of verification, as one report",
         "replay": "run one case again, from its seed or its artifact",

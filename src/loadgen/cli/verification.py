@@ -225,13 +225,16 @@ def replay_command(batch: Batch, kind: str, seed: int) -> str:
     return shlex.join(["loadgen", "replay", "--seed", str(seed), "--test", kind, *options])
 
 
-def wanted(given: Given) -> output.Wanted:
-    """Return the outputs that the options name. Raises UsageError where they name several formats."""
+def wanted(given: Given, windows: str | None = None) -> output.Wanted:
+    """Return the outputs that the options name, with a picture of a history's violations where one is wanted.
+
+    Raises UsageError where they name several formats.
+    """
     named = [word for flag in ("format", "verbose", "quiet") if (word := given.word(flag)) is not None]
     if len(named) > 1:
         raise UsageError(f"{' and '.join(word.spelling for word in named)} each name a format: keep one of them.")
     format = "verbose" if given.verbose else "quiet" if given.quiet else given.format
-    return output.Wanted(FORMATS[format], given.color, file=given.output, junit=given.junit)
+    return output.Wanted(FORMATS[format], given.color, file=given.output, windows=windows, junit=given.junit)
 
 
 def commit() -> str:

@@ -55,8 +55,10 @@ class Wanted:
     """A file that gets the results as JSON as well."""
     plot: str | None = None
     """A file that gets a comparison's intervals as SVG."""
+    windows: str | None = None
+    """A file that gets the violations of a history as SVG."""
     junit: str | None = None
-    """A file that gets a comparison, trials, a campaign or a stress test as JUnit XML."""
+    """A file that gets a comparison, trials, a campaign, a stress test or a checked history as JUnit XML."""
     markdown: str | None = None
     """A file that gets Markdown of a comparison appended."""
     annotations: bool = False
@@ -208,8 +210,13 @@ def _reports(wanted: Wanted) -> Iterator[Output]:
         from loadgen.output.pictures.svg import write_plot
 
         yield Report(lambda ended: write_plot(plot, ended))
+    if wanted.windows:
+        from loadgen.output.reports.check_svg import CheckSvg
+
+        yield CheckSvg(wanted.windows)
     if junit:
         from loadgen.output.reports.campaign_junit import CampaignJunit
+        from loadgen.output.reports.check_junit import CheckJunit
         from loadgen.output.reports.junit import write_junit
         from loadgen.output.reports.stress_junit import StressJunit
         from loadgen.output.reports.trials_junit import TrialsJunit
@@ -218,6 +225,7 @@ def _reports(wanted: Wanted) -> Iterator[Output]:
         yield TrialsJunit(junit)
         yield CampaignJunit(junit)
         yield StressJunit(junit)
+        yield CheckJunit(junit)
     if markdown:
         from loadgen.output.reports.markdown import append_markdown
 

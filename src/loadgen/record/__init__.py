@@ -5,6 +5,7 @@ Of a run: `config`, a `phase` as each begins, a `sample` per interval, `result`.
 Of a trial: `trial-began`, a `trial-phase` as each begins, a `trial-sample` per interval, a `fault` as one begins or
 ends, and `trial`. Of a campaign: `campaign-began`, a `case` as each ends, a `failure` as each is found, and `campaign`.
 Of a stress test: `stress-began`, a `stress-load` as each load ends, after the load's own records, and `stress`.
+Of a history that was checked: `check`.
 `docs/RESULTS.md` has the meaning of each field, `schema` the values that it may hold.
 """
 
@@ -33,9 +34,10 @@ from loadgen.events import (
 )
 from loadgen.phase import Phase
 from loadgen.record.read import Reading, Record
-from loadgen.record.write import campaign, comparison, run, search, smoke, stress, trial
+from loadgen.record.write import campaign, check, comparison, run, search, smoke, stress, trial
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 
@@ -49,6 +51,7 @@ __all__ = [
     "Record",
     "encode",
     "to_campaign_document",
+    "to_check_document",
     "to_document",
     "to_line",
     "to_record",
@@ -80,6 +83,11 @@ def to_campaign_document(ended: CampaignEnded) -> bytes:
 def to_stress_document(ended: StressEnded) -> bytes:
     """Return a stress test as one JSON document: `metadata`, `summary`, `results` and `failed_seeds`."""
     return _document(stress.document(ended))
+
+
+def to_check_document(ended: HistoryChecked) -> bytes:
+    """Return a checked history as one JSON document: `metadata`, `summary` and `results`."""
+    return _document(check.document(ended))
 
 
 def _document(document: Mapping[str, Any]) -> bytes:
@@ -139,6 +147,7 @@ RECORDS: Mapping[type[Event], Callable[[Any], dict[str, Any]]] = {
     StressBegan: stress.began,
     Stressed: stress.load,
     StressEnded: stress.ended,
+    HistoryChecked: check.checked,
 }
 """By kind of event, the function that makes its record."""
 

@@ -1,4 +1,4 @@
-"""`--format json` of trials, campaigns and stress tests: one document at the end: `metadata`, `summary`, `results`."""
+"""`--format json` of trials and verification: one document at the end: `metadata`, `summary`, `results`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from loadgen.events import Progress
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import trials
-from loadgen.record import to_campaign_document, to_document, to_stress_document
+from loadgen.record import to_campaign_document, to_check_document, to_document, to_stress_document
 from loadgen.trial.ended import ChaosEnded
+from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignEnded
 from loadgen.verify.stress.ended import StressEnded
 from loadgen.version import __version__
@@ -18,7 +19,7 @@ from loadgen.version import __version__
 class Document(Format):
     """The document. `results` has each trial's record, or a row for each case or load; see `docs/RESULTS.md`."""
 
-    silent = OF_RESULTS - {ChaosEnded, CampaignEnded, StressEnded} | {Progress}
+    silent = OF_RESULTS - {ChaosEnded, CampaignEnded, StressEnded, HistoryChecked} | {Progress}
 
     def __init__(self, sink: Sink) -> None:
         super().__init__(
@@ -26,6 +27,7 @@ class Document(Format):
                 **on(ChaosEnded, lambda event: sink.write_utf8(to_document(_parts(event), event.trials))),
                 **on(CampaignEnded, lambda event: sink.write_utf8(to_campaign_document(event))),
                 **on(StressEnded, lambda event: sink.write_utf8(to_stress_document(event))),
+                **on(HistoryChecked, lambda event: sink.write_utf8(to_check_document(event))),
             }
         )
 

@@ -27,6 +27,7 @@ from loadgen.output.paper import layout
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 
@@ -43,7 +44,9 @@ OF_TRIALS: Kinds = frozenset({ChaosBegan, TrialBegan, TrialPhaseBegan, TrialSamp
 OF_FAULTS: Kinds = frozenset({FaultBegan, FaultEnded})
 OF_CAMPAIGNS: Kinds = frozenset({CampaignBegan, CaseEnded, FailureFound, CampaignEnded})
 OF_STRESS: Kinds = frozenset({StressBegan, Stressed, StressEnded})
-OF_RESULTS = OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS | OF_TRIALS | OF_FAULTS | OF_CAMPAIGNS | OF_STRESS
+OF_HISTORIES: Kinds = frozenset({HistoryChecked})
+OF_VERIFICATION = OF_CAMPAIGNS | OF_STRESS | OF_HISTORIES
+OF_RESULTS = OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS | OF_TRIALS | OF_FAULTS | OF_VERIFICATION
 """All kinds of events but Progress."""
 
 

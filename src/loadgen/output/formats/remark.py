@@ -5,11 +5,12 @@ from __future__ import annotations
 from loadgen.events import Progress, Result, SearchEnded
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import remark
-from loadgen.output.words import campaigns, checks, slo, stress, trials
+from loadgen.output.words import campaigns, checks, histories, slo, stress, trials
 from loadgen.severity import Severity
 from loadgen.slo import Attainment
 from loadgen.smoke.ended import SmokeEnded
 from loadgen.trial.ended import TrialEnded
+from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignEnded
 from loadgen.verify.stress.ended import StressEnded
 
@@ -17,7 +18,9 @@ from loadgen.verify.stress.ended import StressEnded
 class Remark(Format):
     """A line for an ending that is not good. An interrupted ending gets none, as the user interrupted it."""
 
-    silent = OF_RESULTS - {Result, SearchEnded, SmokeEnded, TrialEnded, CampaignEnded, StressEnded} | {Progress}
+    silent = OF_RESULTS - {Result, SearchEnded, SmokeEnded, TrialEnded, CampaignEnded, StressEnded, HistoryChecked} | {
+        Progress
+    }
 
     def __init__(self) -> None:
         super().__init__(
@@ -28,6 +31,7 @@ class Remark(Format):
                 **on(TrialEnded, _trial),
                 **on(CampaignEnded, _campaign),
                 **on(StressEnded, _stress),
+                **on(HistoryChecked, _check),
             }
         )
 
@@ -94,6 +98,13 @@ def _stress(event: StressEnded) -> None:
     others = (row for row in event.rows if row.severity is not Severity.GOOD)
     said = [*stress.why(event), *(f"{stress.name(row)}: {stress.reasons(row)[0]}" for row in others)]
     _print(": ".join([f"stress: {stress.verdict(event)}", *said[:1]]))
+
+
+def _check(event: HistoryChecked) -> None:
+    """Print the first violation, or the first reason why nothing can be said."""
+    if event.severity is not Severity.GOOD:
+        said = [*(violation.why for violation in event.answer.violations), *histories.why(event)]
+        _print(": ".join([f"check: {histories.verdict(event)}", *said[:1]]))
 
 
 def _print(words: str) -> None:

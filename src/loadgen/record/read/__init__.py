@@ -12,7 +12,7 @@ from typing import Any
 
 from loadgen.events import Event, Result, StepTaken
 from loadgen.plan import Plan
-from loadgen.record.read import campaign, judged, run, search, stress, trial
+from loadgen.record.read import campaign, check, judged, run, search, stress, trial
 from loadgen.record.read.fields import Fields
 from loadgen.smoke.ended import SmokeBegan
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialEnded
@@ -101,6 +101,8 @@ class Reading:
             case "campaign-began":
                 self._cases = []
                 return campaign.event(record, ())
+            case "check":
+                return check.checked(record)
             case "stress-began" | "stress-load" | "stress":
                 return self._stress(record)
             case _:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from loadgen.record.schema.accounts import COUNTS
 from loadgen.record.schema.campaign import CAMPAIGN, CAMPAIGN_BEGAN, CASE, FAILURE, METADATA, SUMMARY, WRITES
+from loadgen.record.schema.check import CHECK, CHECK_SUMMARY, VIOLATION
 from loadgen.record.schema.comparison import COMPARISON, METRIC, NOISE, ROUND
 from loadgen.record.schema.config import CONFIG
 from loadgen.record.schema.latency import LATENCY_NS
@@ -56,6 +57,7 @@ TABLES = {
     "case": (CASE, WRITES),
     "failure": (FAILURE,),
     "campaign": (CAMPAIGN, METADATA, SUMMARY),
+    "check": (CHECK, CHECK_SUMMARY, VIOLATION),
     "stress-began": (STRESS_BEGAN,),
     "stress-load": (STRESS_LOAD,),
     "stress": (STRESS, STRESS_SUMMARY),
@@ -87,6 +89,7 @@ RECORD: Schema = {
             CASE,
             FAILURE,
             CAMPAIGN,
+            CHECK,
             STRESS_BEGAN,
             STRESS_LOAD,
             STRESS,

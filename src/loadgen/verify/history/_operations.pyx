@@ -118,9 +118,9 @@ cdef class Operations:
                 return i, f"outcome {o.outcome} is unknown"
             if o.return_ns < o.call_ns:
                 return i, "it returns before its call"
-            if (o.op == form.CAS) != (i + 1 < self.count and self.at[i + 1].op == form.CAS_TO):
-                return i, "a cas has two records, the value that it expects and then the one that it writes"
-            if o.op == form.CAS_TO and i == start:
+            if o.op == form.CAS and not (i + 1 < self.count and self.at[i + 1].op == form.CAS_TO):
+                return i, "the record after a cas has its new value, and there is none"
+            if o.op == form.CAS_TO and not (i > start and self.at[i - 1].op == form.CAS):
                 return i, "it has the new value of a cas that is not there"
         return None
 

@@ -17,6 +17,7 @@ from loadgen.events import (
     StepTaken,
 )
 from loadgen.output.formats.clean.campaign import Campaign
+from loadgen.output.formats.clean.check import Check
 from loadgen.output.formats.clean.comparison import Comparison
 from loadgen.output.formats.clean.run import Run
 from loadgen.output.formats.clean.search import Search
@@ -29,6 +30,7 @@ from loadgen.output.paper.page import Page
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 
@@ -41,7 +43,7 @@ class Clean(Laid):
     def __init__(self, sink: Sink, paint: Paint) -> None:
         page = Page(sink, paint)
         run, search, smoke, comparison = Run(page), Search(page), Smoke(page), Comparison(page)
-        trial, campaign, stress = Trial(page), Campaign(page), Stress(page)
+        trial, campaign, stress, check = Trial(page), Campaign(page), Stress(page), Check(page)
         super().__init__(
             sink,
             {
@@ -72,5 +74,6 @@ class Clean(Laid):
                 **on(StressBegan, stress.began),
                 **on(Stressed, stress.row),
                 **on(StressEnded, stress.ended),
+                **on(HistoryChecked, check.ended),
             },
         )

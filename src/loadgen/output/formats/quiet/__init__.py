@@ -8,10 +8,11 @@ from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
 from loadgen.output.formats.format import OF_CAMPAIGNS, OF_FAULTS, OF_STRESS, OF_TRIALS, Format, Kind, on
-from loadgen.output.formats.quiet import campaign, comparison, run, search, smoke, stress, trial
+from loadgen.output.formats.quiet import campaign, check, comparison, run, search, smoke, stress, trial
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import TrialEnded
+from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignEnded
 from loadgen.verify.stress.ended import StressEnded
 
@@ -43,5 +44,6 @@ class Quiet(Format):
                 **on(TrialEnded, written(trial.ended)),
                 **on(CampaignEnded, written(campaign.ended)),
                 **on(StressEnded, written(stress.ended)),
+                **on(HistoryChecked, written(check.ended)),
             }
         )

@@ -22,6 +22,7 @@ from loadgen.events import (
 )
 from loadgen.output.formats.format import Laid, on
 from loadgen.output.formats.verbose.campaign import Campaign
+from loadgen.output.formats.verbose.check import Check
 from loadgen.output.formats.verbose.comparison import Comparison
 from loadgen.output.formats.verbose.run import Run
 from loadgen.output.formats.verbose.search import Search
@@ -32,6 +33,7 @@ from loadgen.output.paper.log import Log
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
+from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 
@@ -46,7 +48,7 @@ class Verbose(Laid):
         log, explained = Log(sink), set[str]()
         # Run and Smoke share `explained`, so that each sign beside percentiles is explained once.
         run, search, smoke, comparison = Run(log, explained), Search(log), Smoke(log, explained), Comparison(log)
-        trial, campaign, stress = Trial(log), Campaign(log), Stress(log)
+        trial, campaign, stress, check = Trial(log), Campaign(log), Stress(log), Check(log)
         super().__init__(
             sink,
             {
@@ -75,5 +77,6 @@ class Verbose(Laid):
                 **on(StressBegan, stress.began),
                 **on(Stressed, stress.row),
                 **on(StressEnded, stress.ended),
+                **on(HistoryChecked, check.ended),
             },
         )
