@@ -18,12 +18,12 @@ from loadgen.judge.check import Checked
 from loadgen.judge.judging import Judging
 from loadgen.overload import Overload
 from loadgen.phase import Phase
-from loadgen.plan import LoadPhase, Plan
+from loadgen.plan import KeptHistory, LoadPhase, Plan
 from loadgen.reason import Code, Reason, words_of
 from loadgen.severity import Severity
 from loadgen.signs import Signs
 from loadgen.slo import Attainment, Evaluation
-from loadgen.snapshot import Snapshot
+from loadgen.snapshot import HistoryCounts, Snapshot
 from loadgen.stats.search import Outcome, SearchAnswer, SearchSettings, Step
 from loadgen.stats.trial import Limit
 from loadgen.units import NS_PER_S, NS_PER_US
@@ -226,6 +226,16 @@ class PhaseCounted:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryKept:
+    """The history that was kept of a load."""
+
+    file: KeptHistory
+    counts: HistoryCounts
+    whole: bool
+    """False when a worker ended before its time: its last records are missing."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoadEnded(Ending):
     """The end of load on a server: the fields that a run and a search have in common."""
 
@@ -240,6 +250,8 @@ class LoadEnded(Ending):
     """Remarks on a result that holds."""
     examples: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     """The first error reply of each class, and the first failure of each reason, in the server's or kernel's words."""
+    history: HistoryKept | None = field(default=None, kw_only=True)
+    """None when no history was kept."""
     wall_s: float = field(default_factory=time.time, kw_only=True)
     """Unix time."""
 

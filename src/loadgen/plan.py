@@ -201,6 +201,18 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptHistory:
+    """The history that is kept of a run: a file with a record of each request on some keys, or on all."""
+
+    path: str
+    """Absolute, as workers are processes of their own."""
+    keys: float
+    """The share of keys, above 0, whose requests are recorded."""
+    run: int
+    """The number that the run's values are marked with, so that they are told from those of other runs; not 0."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerPlan:
     """One worker process's own share of the load."""
 
@@ -228,6 +240,8 @@ class Plan:
     workers: tuple[WorkerPlan, ...]
     test: str = ""
     """The name of this load in a series of loads, such as `GET`; else empty."""
+    history: KeptHistory | None = None
+    """None: no history is kept, and values are not marked."""
 
     @property
     def commands(self) -> tuple[Command, ...]:

@@ -126,6 +126,24 @@ _SHOWN_ORDER = tuple(command.name for command in COMMANDS)
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryCounts(Addable):
+    """The requests in a history, over all phases but the precheck."""
+
+    records: int = counted(0)
+    """Records in the file."""
+    ok: int = counted(0)
+    """Records of requests that did what they asked."""
+    miss: int = counted(0)
+    """Records of requests that found nothing."""
+    not_done: int = counted(0)
+    """Records of requests that changed nothing for certain: refused, or never sent as a whole."""
+    unknown: int = counted(0)
+    """Records of requests that may take effect at any later time, or never."""
+    undrawn: int = counted(0)
+    """Requests that were due and never made. They have no key and no record."""
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog(Addable):
     """The requests of a schedule that were due at some time and not yet sent."""
 

@@ -146,7 +146,7 @@ def test_a_lost_connection_leaves_open_what_was_sent_and_closes_what_was_not() -
     line.push("set", "prefill", 100, 100, key=5, value=7)
     line.push("set", "prefill", 100, 100, key=6, value=8, written=False)
     line.abandon()
-    assert [(r.key, r.outcome, r.back) for r in line.kept()] == [(5, UNKNOWN, OPEN), (6, NOT_DONE, 0)]
+    assert [(r.key, r.outcome, r.back) for r in line.kept()] == [(5, UNKNOWN, OPEN), (6, NOT_DONE, 100)]
 
 
 def test_what_is_unfinished_is_open_where_it_was_sent() -> None:

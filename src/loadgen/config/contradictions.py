@@ -17,6 +17,7 @@ from loadgen.config.tables.schema import Config, Keyspace
 from loadgen.config.tables.server import has_port
 from loadgen.config.tables.table import Path
 from loadgen.config.told.profile import most_segments
+from loadgen.engine._history import MARK_BYTES
 from loadgen.engine._ketama import Ketama
 from loadgen.judge.check import mistakes
 from loadgen.judge.run_metrics import vocabulary
@@ -43,6 +44,7 @@ _KEY_LENGTH = ("workload", "keyspace", "length")
 _KEY_PREFIX = ("workload", "keyspace", "prefix")
 _KEY_COUNT = ("workload", "keyspace", "count")
 _VALUE_LENGTH = ("workload", "values", "length")
+_HISTORY = ("workload", "history")
 _SEARCH = ("workload", "saturation_search")
 _RATE_LIMIT = ("workload", "rate_limit")
 _PHASE = ("workload", "phase")
@@ -233,6 +235,24 @@ def _ping_has_no_keys(config: Config) -> Iterator[Problem]:
                 )
 
 
+def _history_knows_values(config: Config) -> Iterator[Problem]:
+    if config.workload.history is None:
+        return
+    if not PROTOCOLS[config.target.protocol].has_keys:
+        yield Problem(
+            (_HISTORY, _PROTOCOL),
+            ProblemCode.NO_KEYS,
+            'is of values under keys, and the protocol "ping" has none; leave it out, or set the protocol to "resp"',
+        )
+    elif config.workload.values.length < MARK_BYTES:
+        yield Problem(
+            (_VALUE_LENGTH, _HISTORY),
+            ProblemCode.TOO_SMALL,
+            f"must be at least {MARK_BYTES} with a history, whose values begin with {MARK_BYTES} bytes that name their "
+            f"write, not {config.workload.values.length}",
+        )
+
+
 def _search_can_climb(config: Config) -> Iterator[Problem]:
     search = config.workload.saturation_search
     if search is not None and search.start_rate > search.max_rate:
@@ -375,6 +395,7 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _protocol_takes_the_value,
     _some_command_has_weight,
     _ping_has_no_keys,
+    _history_knows_values,
     _search_can_climb,
     _every_server_owns_a_key,
     _one_thing_sets_the_rate,

@@ -1,6 +1,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from loadgen.engine._history import History
 from loadgen.engine._pool import Sender
 from loadgen.engine._reactor import Reactor
 from loadgen.engine._time import Time
@@ -10,6 +11,7 @@ from loadgen.plan import Plan
 class Engine(Sender):
     reactor: Reactor
     time: Time
+    history: History | None
     def __init__(
         self,
         plan: Plan,
@@ -17,6 +19,7 @@ class Engine(Sender):
         notify: Callable[[str], object],
         reactor: Reactor,
         net: Transport | None = None,
+        history: History | None = None,
     ) -> None: ...
     def connect(self, fresh: bool = False) -> None: ...
     def write_keys(self) -> None: ...

@@ -64,6 +64,8 @@ cdef class Engine(Sender):
         self.table = Commands(plan.commands)
         self.recorder = Recorder(False, self.table)
         self.history = history
+        if history is not None:
+            history.table = self.table
         self.batch = plan.wire.batch_size
         self.poisson = plan.load.arrival == "poisson"
         self.spin = plan.wire.spin

@@ -40,7 +40,7 @@ cdef struct Block:
 
 cdef class History:
     cdef Marks marks           # as the run's values begin; `newest` is the worker's first identity
-    cdef Commands table
+    cdef Commands table        # the default one, until the engine sets the run's
     cdef uint32_t worker
     cdef int file              # a descriptor, open for appending; -1: blocks are kept in memory. Owned
     cdef list kept             # the blocks of a history without a file

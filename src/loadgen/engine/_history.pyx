@@ -12,11 +12,12 @@ from libc.string cimport memcmp, memset
 cimport cython
 from posix.unistd cimport SEEK_CUR, SEEK_END, ftruncate, lseek, write
 
-from loadgen._mark cimport MARK_BYTES, MOST_MARKING_WORKERS, WORKER_SHIFT, identity_of, is_sampled, write_mark
+from loadgen._mark cimport MARK_BYTES as MARK, MOST_MARKING_WORKERS, WORKER_SHIFT, identity_of, is_sampled, write_mark
 from loadgen._request cimport MISS, NOT_FOUND, NOT_STORED, PRECHECK, READ, REMOVE, WRITE
 from loadgen.verify.history cimport _operation as form
 from loadgen.engine._sink cimport ANSWERED_WELL, LOST, UNFINISHED
 
+MARK_BYTES = MARK
 OUTCOME_NAMES = ("ok", "not_done", "unknown", "miss")
 
 # "GBLK", by which a file's reader knows a block.
@@ -77,14 +78,14 @@ def refuses(bytes text):
 
 def marked(uint64_t run, uint64_t key, uint64_t identity):
     """Return the bytes that the value of a write begins with."""
-    cdef char head[MARK_BYTES]
+    cdef char head[MARK]
     write_mark(head, run, key, identity)
-    return head[:MARK_BYTES]
+    return head[:MARK]
 
 
 def identity(uint64_t run, uint64_t key, bytes head):
     """Return the identity of a value that was read, by its first MARK_BYTES bytes, or all of fewer."""
-    return identity_of(run, key, head, min(len(head), <Py_ssize_t>MARK_BYTES))
+    return identity_of(run, key, head, min(len(head), <Py_ssize_t>MARK))
 
 
 cdef inline int outcome_of(const Request *r) noexcept nogil:
@@ -102,7 +103,7 @@ cdef class History:
     the blocks. Raises ValueError for a share or a worker's number out of range.
     """
 
-    def __cinit__(self, int worker, uint64_t run, double share=1.0, int file=-1, table=None):
+    def __cinit__(self, int worker, uint64_t run, double share=1.0, int file=-1):
         self.file = file
         if not 0 < share <= 1 or not 0 <= worker < MOST_MARKING_WORKERS or run == 0:
             raise ValueError(f"no history is kept of a share of {share}, by worker {worker} of run {run}")
@@ -110,7 +111,7 @@ cdef class History:
         self.marks.bound = UINT64_MAX if share == 1 else <uint64_t>(share * 2.0**64)
         self.marks.newest = <uint64_t>worker << WORKER_SHIFT
         self.worker = worker
-        self.table = Commands() if table is None else table
+        self.table = Commands()
         self.kept = []
         self.block = <Block *>malloc(sizeof(Block))
         if self.block == NULL:

@@ -15,11 +15,12 @@ from multiprocessing.connection import wait
 
 from loadgen.errors import InternalError, TargetError, WorkerError
 from loadgen.escape import printable
-from loadgen.events import Event, PhaseBegan
+from loadgen.events import Event, HistoryKept, PhaseBegan
 from loadgen.judge import diagnosis
 from loadgen.phase import COUNTED, OF_A_LOAD, Phase
 from loadgen.plan import Load, Plan
 from loadgen.reason import Code, Reason
+from loadgen.runner import history
 from loadgen.runner.connections import Connections
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.failure import LoadFailure
@@ -99,7 +100,12 @@ class Crew:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Make the members, and end them on exit in any case. Raises WorkerError when a member cannot be made."""
+        """Make the members, and end them on exit in any case.
+
+        Raises WorkerError when a member cannot be made, OutputError when the history's file cannot.
+        """
+        if self.plan.history is not None:
+            history.begin(self.plan, self.plan.history)
         with self.stop.alarm() as self.alarm:
             try:
                 for index in range(len(self.plan.workers)):
@@ -221,6 +227,13 @@ class Crew:
             return merged
         open_now = {c: Tally(lost=t.balance) for c, t in merged.tallies.items() if t.balance > 0}
         return replace(merged, tallies={c: t + open_now.get(c, Tally()) for c, t in merged.tallies.items()})
+
+    def history(self) -> HistoryKept | None:
+        """Return what the history has of all loads so far; None where none is kept."""
+        if self.plan.history is None:
+            return None
+        counts, whole = history.counted(seat.final for seat in self.seats)
+        return HistoryKept(self.plan.history, counts, whole)
 
     def failures(self, phase: Phase = Phase.PRECHECK) -> dict[str, int]:
         """Return how often connections failed in a phase, by reason."""

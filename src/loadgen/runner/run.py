@@ -207,6 +207,7 @@ class Run:
             checks=slo.check(self.judging.slo, measured, duration_ns),
             server=server,
             began_ns=counted.began_ns,
+            history=crew.history(),
             faults=faults,
             outages=found,
             by_phase=self.by_phase.counted(),

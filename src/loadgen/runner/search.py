@@ -134,6 +134,7 @@ class Saturation:
             reasons=(*crew.failure.reasons, *(self.failed_because(phases) if self.answer is not None else ())),
             notes=tuple(crew.notes),
             examples=crew.examples,
+            history=crew.history(),
         )
 
     def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[Reason, ...]:

@@ -7,6 +7,7 @@ When the socket closes, the parent is gone, and the worker ends. This module imp
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import resource
@@ -21,14 +22,16 @@ from typing import Any
 import uvloop
 
 from loadgen.engine._engine import Engine
+from loadgen.engine._history import History
 from loadgen.engine._reactor import Reactor, create
 from loadgen.engine._time import Monotonic
+from loadgen.errors import OutputError
 from loadgen.host import cgroup
 from loadgen.phase import COUNTED, Failure, Phase
-from loadgen.plan import Load, Plan
+from loadgen.plan import KeptHistory, Load, Plan
 from loadgen.secret import masked
 from loadgen.signs import PauseAccount, WorkerSigns
-from loadgen.snapshot import Backlog, ConnectionCounts, NodeCounts, Snapshot, Tally
+from loadgen.snapshot import Backlog, ConnectionCounts, HistoryCounts, NodeCounts, Snapshot, Tally
 from loadgen.units import NS_PER_MS
 from loadgen.worker.messages import (
     OTHER_FILES,
@@ -81,6 +84,22 @@ def max_rss_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+def history_of(kept: KeptHistory, index: int) -> History:
+    """Return the history of one worker. Raises OutputError when the file, which is there, cannot be opened."""
+    try:
+        file = os.open(kept.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    except OSError as error:
+        raise history_failed(kept, error.errno or errno.EIO) from error
+    return History(index, kept.run, kept.keys, file)
+
+
+def history_failed(kept: KeptHistory, error: int) -> OutputError:
+    return OutputError(
+        f"the history {kept.path} can no longer be written ({os.strerror(error)}): make room for it, or record fewer "
+        "keys (workload.history_keys)"
+    )
+
+
 _OUR_KINDS = {*Failure, "greeting", "greeted by GET"}
 """The kinds of examples that are not a class of error replies."""
 
@@ -90,6 +109,7 @@ class Worker:
 
     def __init__(self, pipe: Pipe, plan: Plan, index: int, reactor: Reactor) -> None:
         self.password = plan.target.password
+        self.kept = plan.history
         own = plan.workers[index]
         if own.cpu is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {own.cpu})
@@ -104,7 +124,8 @@ class Worker:
         """The number of the load's moments that have been reported."""
         self.reactor = reactor
         self.time = reactor.time
-        self.engine = Engine(plan, index, self.mode_ended, reactor)
+        self.history = None if plan.history is None else history_of(plan.history, index)
+        self.engine = Engine(plan, index, self.mode_ended, reactor, history=self.history)
         self.groups = cgroup.groups()
         self.throttled = cgroup.throttling(self.groups)
         """The throttling by the groups' quotas when the present load began."""
@@ -207,12 +228,19 @@ class Worker:
         )
 
     def mode_ended(self, event: str) -> None:
-        """Report the end of a mode of the engine: `connected`, `written` or `drained`."""
+        """Report the end of a mode of the engine: `connected`, `written` or `drained`.
+
+        Raises OutputError for `history failed`.
+        """
         match event:
             case "connected":
                 self.send_report(Connected, Phase.PRECHECK)
             case "written":
                 self.send_report(Written, Phase.PREFILL)
+            case "history failed":
+                assert self.history is not None
+                assert self.kept is not None
+                raise history_failed(self.kept, self.history.error)
             case _:
                 self.drained()
 
@@ -223,7 +251,15 @@ class Worker:
         finals = {phase: self.snapshot(phase) for phase in COUNTED}
         end_ns = self.engine.window_end_ns()
         rest = self.moment() if self.order is not None and self.order.load.moment_ns else None
-        self.send_report(Drained, self.phase, finals=finals, signs=self.signs(), moment=rest, window_end_ns=end_ns)
+        self.send_report(
+            Drained,
+            self.phase,
+            finals=finals,
+            signs=self.signs(),
+            moment=rest,
+            history=HistoryCounts(**self.history.counts()) if self.history is not None else None,
+            window_end_ns=end_ns,
+        )
 
     def signs(self) -> WorkerSigns:
         found = self.engine.signs()
@@ -312,6 +348,8 @@ async def work(channel: socket.socket) -> None:
     def fail(error: BaseException) -> None:
         if isinstance(error, MemoryError):
             pipe.send(Failed("memory ran out"))
+        elif isinstance(error, OutputError):
+            pipe.send(Failed(str(error)))
         else:
             pipe.send(Failed(f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))))
         pipe.close()

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from loadgen.phase import Phase
 from loadgen.plan import Load, Plan
 from loadgen.signs import WorkerSigns
-from loadgen.snapshot import NodeCounts, Snapshot
+from loadgen.snapshot import HistoryCounts, NodeCounts, Snapshot
 
-VERSION = 5
+VERSION = 6
 """The version of these messages. Each side sends its version first, and refuses another one."""
 
 OTHER_FILES = 32
@@ -165,6 +165,8 @@ class Drained(Report):
     """The machine's effects on the worker in the measure window."""
     moment: Moment | None = None
     """The moment after the window's last one, where the load has moments."""
+    history: HistoryCounts | None = None
+    """The history of all loads so far; None where none is kept."""
     window_end_ns: int
     """Monotonic time at which the measure window ended; with a number of requests, that of the last reply."""
 

@@ -22,7 +22,7 @@ from loadgen.config.tables.objectives import Percentiles, Slo
 from loadgen.config.tables.phase import Phase
 from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.rounds import Compare, Gate
-from loadgen.config.tables.server import Server
+from loadgen.config.tables.server import FilePath, Server
 from loadgen.config.tables.smoke import Smoke
 from loadgen.config.tables.table import Table, duration_key
 from loadgen.config.tables.values import (
@@ -434,6 +434,19 @@ class Workload(Table):
     backfill_on_miss: Annotated[bool, Alias("set_on_miss")] = Field(
         default=False,
         description="Send a SET for each key that a GET misses, as a cache-aside client does.",
+    )
+    history: FilePath | None = Field(
+        default=None,
+        description=(
+            "The file to which each request is written, with its times, its end and which value it wrote or read, for "
+            "loadgen check. Values then begin with 16 bytes that name their write. Default: none."
+        ),
+        examples=["run.history"],
+    )
+    history_keys: Share = Field(
+        default=1.0,
+        gt=0,
+        description="The share of keys whose requests are written to the history, each key's all or none.",
     )
     keyspace: Keyspace = Field(default_factory=Keyspace)
     commands: Commands = Field(default_factory=Commands)

@@ -18,7 +18,7 @@ from loadgen.config.tables.schema import Commands, Config
 from loadgen.config.told.profile import phases, profile
 from loadgen.config.told.split import split_connections, split_range, worker_count, worker_seed
 from loadgen.errors import TargetError
-from loadgen.plan import Endpoint, Keyspace, Load, Plan, Target, Weights, Wire, WorkerPlan, Workload
+from loadgen.plan import Endpoint, KeptHistory, Keyspace, Load, Plan, Target, Weights, Wire, WorkerPlan, Workload
 from loadgen.server_plan import HOST, ServerPlan
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 
@@ -80,6 +80,7 @@ def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
         ),
         seed=seed,
         workers=_workers(config, seed, cpus),
+        history=_history(workload),
     )
 
 
@@ -109,6 +110,13 @@ def server_plan(config: Config, name: str) -> ServerPlan | None:
         log=_absolute(server.log) if server.log else "",
         log_patterns=server.log_patterns,
     )
+
+
+def _history(workload: schema.Workload) -> KeptHistory | None:
+    if workload.history is None:
+        return None
+    # Not drawn from the seed: a second run with the same seed must not take the first one's values for its own.
+    return KeptHistory(_absolute(workload.history), workload.history_keys, int.from_bytes(os.urandom(8)) | 1)
 
 
 def _absolute(path: str) -> str:

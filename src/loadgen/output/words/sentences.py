@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from loadgen.escape import printable
-from loadgen.events import Configured, LoadEnded, Result, Sample, SearchEnded, per_s
+from loadgen.events import Configured, HistoryKept, LoadEnded, Result, Sample, SearchEnded, per_s
 from loadgen.judge.verdict import VerdictLimits
 from loadgen.output.words import figures
 from loadgen.overload import BACKLOG_NS, lateness_ns
@@ -119,6 +119,17 @@ def _length(ns: int, spell: Spell) -> str:
 def extras(plan: Plan) -> list[str]:
     """Return the writes beside the load: prefill and backfill."""
     return ["prefill"] * plan.workload.prefill + ["backfill on miss"] * plan.workload.backfill_on_miss
+
+
+def history(kept: HistoryKept | None, spell: Spell = str) -> str:
+    """Return where a history is and what it has; empty without one."""
+    if kept is None:
+        return ""
+    counts = kept.counts
+    keys = "all keys" if kept.file.keys == 1 else f"{100 * kept.file.keys:.6g} % of keys"
+    undrawn = f", {figures.plural(counts.undrawn, 'request', spell)} due and never made" if counts.undrawn else ""
+    torn = "" if kept.whole else "; not whole: a worker ended before its time, and its last records are missing"
+    return f"{printable(kept.file.path)}: {figures.plural(counts.records, 'record', spell)} of {keys}{undrawn}{torn}"
 
 
 def refill(plan: Plan) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 
+from loadgen.events import HistoryKept
 from loadgen.judge.check import Check, Checked, Level
+from loadgen.plan import KeptHistory
 from loadgen.record.read.fields import Fields
 from loadgen.record.schema.accounts import CONNECTION_COUNTS, TALLY_NAMES
 from loadgen.slo import Attainment, Evaluation, Objective
-from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
+from loadgen.snapshot import ConnectionCounts, HistoryCounts, Snapshot, Tally
 
 
 def tally(record: Fields) -> Tally:
@@ -81,3 +83,12 @@ def checked(record: Fields) -> Checked:
 def examples(record: Fields) -> dict[str, str]:
     """Return the first error of each kind, in the words of the server or the kernel."""
     return {str(kind): str(words) for kind, words in record.part("error_examples").values.items()}
+
+
+def history(record: Fields) -> HistoryKept | None:
+    """Return the history that was kept; None without one. The number that values were marked with is not recorded."""
+    if not record.may("history"):
+        return None
+    kept = record.part("history")
+    counts = HistoryCounts(**{each.name: kept.count(each.name) for each in fields(HistoryCounts)})
+    return HistoryKept(KeptHistory(kept.text("file"), kept.number("keys"), 0), counts, bool(kept.get("whole", True)))

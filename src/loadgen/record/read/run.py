@@ -25,7 +25,17 @@ from loadgen.plan import (
     Workload,
 )
 from loadgen.protocol import PROTOCOLS
-from loadgen.record.read.accounts import check, checked, checks, commands, connections, errors, examples, others
+from loadgen.record.read.accounts import (
+    check,
+    checked,
+    checks,
+    commands,
+    connections,
+    errors,
+    examples,
+    history,
+    others,
+)
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.latency import shown, shown_in_us, whole
 from loadgen.record.read.reasons import reasons, without
@@ -222,6 +232,7 @@ def result(record: Fields, plan: Plan) -> Result:
         faults=tuple(map(report, record.parts("faults"))) if "faults" in record else (),
         outages=tuple(map(_outage, record.parts("outages"))) if "outages" in record else (),
         by_phase=tuple(map(_phase, record.parts("phases"))) if "phases" in record else (),
+        history=history(record),
         wall_s=record.wall_s(),
     )
     # `invalid_because` derives some reasons from the counts, so the record's copies of those are dropped.

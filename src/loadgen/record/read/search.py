@@ -8,7 +8,7 @@ from loadgen.events import SearchEnded, StepTaken
 from loadgen.phase import Phase
 from loadgen.plan import Plan
 from loadgen.reason import Reason
-from loadgen.record.read.accounts import commands, connections, errors, examples, others
+from loadgen.record.read.accounts import commands, connections, errors, examples, history, others
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.reasons import reasons
 from loadgen.severity import Severity
@@ -62,6 +62,7 @@ def ended(record: Fields, plan: Plan, steps: Sequence[Step]) -> SearchEnded:
         reasons=(*_failure(record), *reasons(record.part("verdict"), "failed_because", Severity.FAILED)),
         notes=reasons(record.part("verdict"), "warnings"),
         examples=examples(record),
+        history=history(record),
         wall_s=record.wall_s(),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loadgen.record.schema.accounts import COMMANDS, CONNECTIONS, COUNTS, TOTALS, VERDICT
 from loadgen.record.schema.field import field, fields, part, record
+from loadgen.record.schema.history import HISTORY
 from loadgen.record.schema.latency import CLOCKS, COMMAND_US, LAG, LATENCY
 from loadgen.record.schema.objective import ANSWERED, CHECK
 from loadgen.record.schema.progress import BACKLOG
@@ -282,6 +283,7 @@ RESULT = record(
         "what became of each node that faults were on, see below; absent without faults",
         optional=True,
     ),
+    HISTORY,
     field("signs", SIGNS.schema, "what the machine did to the generator in the measure phase, see below"),
     field(
         "standing",

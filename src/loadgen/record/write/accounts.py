@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from loadgen.events import LoadEnded, SearchEnded
+from loadgen.events import HistoryKept, LoadEnded, SearchEnded
 from loadgen.record.schema.accounts import CONNECTION_COUNTS, TALLY_NAMES
 from loadgen.record.write.spelling import codes, tallied, text, words
 from loadgen.snapshot import Snapshot, Tally
@@ -35,6 +35,14 @@ def totals(overall: Snapshot) -> dict[str, Any]:
 def connections(overall: Snapshot) -> dict[str, Any]:
     events = {name: getattr(overall.connections, name) for name in CONNECTION_COUNTS}
     return {**events, "failures": tallied(overall.failures)}
+
+
+def history(kept: HistoryKept | None) -> dict[str, Any]:
+    """Return the field `history`; none without a history."""
+    if kept is None:
+        return {}
+    told = {"file": text(kept.file.path), "keys": kept.file.keys, "whole": kept.whole, **asdict(kept.counts)}
+    return {"history": told}
 
 
 def verdict(event: LoadEnded) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from loadgen.faults.report import Outage
 from loadgen.judge.check import Check, Checked
 from loadgen.overload import Overload
 from loadgen.plan import Plan, Segment
-from loadgen.record.write.accounts import all_counts, connections, counts, examples, totals, verdict
+from loadgen.record.write.accounts import all_counts, connections, counts, examples, history, totals, verdict
 from loadgen.record.write.latency import in_ns, in_us, lag_payloads, payloads
 from loadgen.record.write.search import quantile_limit
 from loadgen.record.write.spelling import codes, cpu_us, number, percent, secs, share, text, texts, timestamp, words
@@ -183,6 +183,7 @@ def result(event: Result) -> dict[str, Any]:
         **({"faults": [report(each, event.began_ns) for each in event.faults]} if event.faults else {}),
         **({"outages": [_outage(each, event.began_ns) for each in event.outages]} if event.faults else {}),
         **({"phases": [_phase(each) for each in event.by_phase]} if event.by_phase else {}),
+        **history(event.history),
         "signs": _signs(event.signs),
         "standing": _standing(event),
         "error_examples": examples(event),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from loadgen.events import SearchEnded, StepTaken
-from loadgen.record.write.accounts import all_counts, connections, counts, examples, totals, verdict
+from loadgen.record.write.accounts import all_counts, connections, counts, examples, history, totals, verdict
 from loadgen.record.write.spelling import number, text, timestamp
 from loadgen.stats.search import SearchAnswer
 from loadgen.stats.trial import NO_LIMIT_NS, Limit
@@ -54,6 +54,7 @@ def saturation(event: SearchEnded) -> dict[str, Any]:
         "totals": totals(overall),
         "unaccounted": event.unaccounted,
         "connections": connections(overall),
+        **history(event.history),
         "verdict": verdict(event),
         "error_examples": examples(event),
         "seed": event.plan.seed,

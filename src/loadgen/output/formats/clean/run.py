@@ -154,6 +154,7 @@ class Run:
             *fact("hit rate", hit_rate),
             *fact("connections", sentences.connections(event, grouped)),
             *fact("generator", sentences.client(event)),
+            *fact("history", sentences.history(event.history, figures.grouped)),
             *fact("self-test", sentences.standing(event, figures.grouped)),
             "",
             *(self._latency(event) if total.planned else [NOTHING_MEASURED.words]),

@@ -55,6 +55,7 @@ class Search:
             *account.errors(event, paint),
             *fact("totals", search.totals(event, grouped)),
             *fact("connections", search.connections(event, grouped)),
+            *fact("history", sentences.history(event.history, grouped)),
             "",
             *account.balance(event, paint),
             *(paint(line, "yellow") for note in notes for line in fact("note", note)),

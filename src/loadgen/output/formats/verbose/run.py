@@ -164,11 +164,12 @@ def _result(event: Result) -> list[str]:
         f"bandwidth: {sentences.bandwidth(event, event.measured)}",
         *([f"hit_rate: {hit_rate}"] if hit_rate else []),
     ]
-    standing = sentences.standing(event)
+    standing, kept = sentences.standing(event), sentences.history(event.history)
     phases = [f"phase {number}: {_counted(each)}" for number, each in enumerate(event.by_phase, 1)]
     remarks = [
         f"connections: {sentences.connections(event)}",
         f"client: {_client(event)}",
+        *([f"history: {kept}"] if kept else []),
         *([f"standing: {standing}"] if standing else []),
         *sentences.examples(event),
         *account.balance(event),
