@@ -13,6 +13,8 @@ from faulty_server import FaultyServer, polite
 from in_process import invoked_load
 from real_servers import free_port
 
+from loadgen.verify.history.file import read
+
 LONG = ("--duration", "300s", "--set", "general.interval=50ms")
 
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
@@ -71,6 +73,22 @@ def test_a_disk_that_fills_up_ends_the_run(tmp_path: Path) -> None:
     assert f"results could not be written to {path}: File too large" in finished.complaint
     # Whatever had been measured until then is there, in whole.
     assert path.stat().st_size == 5000
+
+
+def test_a_disk_that_the_history_fills_ends_the_run_and_leaves_whole_blocks(tmp_path: Path) -> None:
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+
+    path = tmp_path / "history"
+    with FaultyServer(polite()) as server:
+        finished = load(server.port, *LONG, "--history", str(path), preexec_fn=limit)
+    assert finished.status == 3
+    assert f"the history {path} can no longer be written (" in finished.complaint
+    assert "Traceback" not in finished.complaint
+    recorded = read(path)
+    assert recorded.torn_bytes == 0
+    assert len(recorded.operations) == 1024 * recorded.blocks > 0
 
 
 @pytest.mark.parametrize(("path", "reason"), [("/", "Is a directory"), ("/no/such/folder/x", "No such file")])

@@ -130,11 +130,12 @@ host._awake ←
 host ← units signs host._awake
 target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret surroundings server_plan usage plan events target.talk
-worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._engine host
-runner ← units phase errors escape severity reason signs usage snapshot slo overload plan events stats judge.verdict
+worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._history engine._engine host
+runner ← units version phase errors escape severity reason signs usage snapshot slo overload plan events stats
+    judge.verdict
     judge.judging judge.diagnosis judge.failures judge.outages judge.check judge.run_metrics faults.kinds
     faults.operator_thread faults.report
-    faults.timeline host worker
+    faults.timeline verify.history host worker
 compare ← units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events stats
     judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
     compare.answers host target.talk target worker runner record.read record version
@@ -295,7 +296,7 @@ config.told ← units errors server_plan plan stats judge.verdict judge.judging 
     faults.fault faults.kinds config.tables
 config ← units lazy protocol errors escape plan judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
-    engine._ketama config.tables config.document config.told verify.reply verify.expectation verify.spec
+    engine._history engine._ketama config.tables config.document config.told verify.reply verify.expectation verify.spec
 
 # What fuzzing gives inputs to, imported by a process of its own.
 verify.fuzz.targets ← errors _codec _resp _memcache judge.expression judge.run_metrics faults.proxy.chain

@@ -18,7 +18,7 @@ from loadgen.cli.flags import flags_of
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import COUNT, LITERAL, TIME
 from loadgen.cli.options.load import ANY_KEY, CONVERSATION, GENERATOR, KEYS, LOAD, MEMTIER, REFUSED, RESULTS, refused
-from loadgen.cli.session import refuse_faults
+from loadgen.cli.session import refuse_faults, refuse_history
 from loadgen.compare import results
 from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.comparison import Comparison, contestant
@@ -111,6 +111,7 @@ class Contestants:
         self.settings = config.load(file, args.set, self.flags)
         """The CONFIG by itself, for the tables that do not describe a server."""
         refuse_faults(self.settings, "a comparison")
+        refuse_history(self.settings, "a comparison")
         for key in self.in_vain():
             self.warnings[f"{file}: {key} is not acted on by {table}: rounds have loads of their own"] = None
         # All candidates get the same requests.

@@ -138,6 +138,11 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         raise UsageError(
             f"{tests.spelling} runs tests one after another, and [[fault]] is for one load: keep one of them."
         )
+    if settings.workload.history is not None and (tests := given.word("tests")) is not None:
+        raise UsageError(
+            f"{tests.spelling} runs tests one after another, and a history is of one load: leave out --history and "
+            "workload.history, or name one test by --mix."
+        )
     for warning in settings.warnings:
         output.remark(f"warning: {warning}")
     with contextlib.ExitStack() as stack:
@@ -184,6 +189,15 @@ def refuse_faults(settings: config.Config, verb: str) -> None:
         raise UsageError(
             f"[[fault]] is for loadgen run, and {verb} is of servers without faults: leave the faults out, by "
             "--set fault=[] for this time."
+        )
+
+
+def refuse_history(settings: config.Config, verb: str) -> None:
+    """Raise UsageError when a configuration has a history, which a verb does not keep."""
+    if settings.workload.history is not None:
+        raise UsageError(
+            f"a history is kept by loadgen run and saturate, and {verb} keeps none: leave out --history and "
+            "workload.history."
         )
 
 

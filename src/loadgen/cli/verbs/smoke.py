@@ -178,6 +178,7 @@ def cases_of(given: Given) -> tuple[list[Case], config.Config]:
     if problems:
         raise ConfigError([*problems])
     session.refuse_faults(loaded[0], "a smoke test")
+    session.refuse_history(loaded[0], "a smoke test")
     stems = Counter(file.stem for file in files if file is not None)
     cases = []
     for file, settings in zip(files, loaded, strict=True):

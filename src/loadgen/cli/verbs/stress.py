@@ -185,6 +185,7 @@ def shapes_of(given: Given, base: Config) -> list[tuple[Shape, int]]:
 def refuse(base: Config) -> None:
     """Raise UsageError for what a stress test does not do."""
     session.refuse_faults(base, "a stress test")
+    session.refuse_history(base, "a stress test")
     if config.wants_search(base):
         raise UsageError("workload.saturation_search is not acted on by stress: leave it out, or use saturate.")
     refuse_without_keys(base.target.protocol)
