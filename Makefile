@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws seeds lint type bench bench-client bench-proxy simulate gates stills trials fuzz asan cover clean
+.PHONY: help run build test laws seeds lint type bench bench-client bench-histories bench-proxy simulate gates stills trials fuzz asan cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -60,6 +60,9 @@ bench-proxy: $(BUILT)  ## the cost of loadgen proxy beside Toxiproxy's, which Go
 
 bench-client: $(BUILT) $(TOOLS)  ## loadgen.client beside pymemcache on one core, as ratios of one run: some minutes
 	$(BIN)/python benchmark/client.py $(ARGS)
+
+bench-histories: $(BUILT)  ## time and memory of loadgen check for a million operations: half a minute
+	$(BIN)/python benchmark/histories.py $(ARGS)
 
 simulate: $(BUILT)  ## how often the rule of comparisons errs, in simulated suites with fixed seeds
 	$(BIN)/python benchmark/simulations.py $(ARGS)

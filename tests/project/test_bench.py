@@ -85,6 +85,17 @@ def test_the_benchmark_of_proxies_has_both_goals_or_says_what_it_needs(tmp_path:
     assert all(value > 0 for way in figures.values() for values in way.values() for value in values)
 
 
+def test_the_benchmark_of_histories_has_a_row_for_each_and_names_its_goals(tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "benchmark/histories.py", "--operations", "5000", "--rounds", "1"]
+    done = subprocess.run([*command, "--json", tmp_path / "f.json"], capture_output=True, text=True, timeout=120)
+    assert done.returncode in (0, 1), done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    assert "1,000 keys: time for each operation" in done.stdout
+    figures = json.loads((tmp_path / "f.json").read_text())
+    assert len(figures) == 6
+    assert all(value > 0 for way in figures.values() for values in way.values() for value in values)
+
+
 @pytest.mark.skipif(not shutil.which("memcached"), reason="memcached is not installed")
 def test_the_benchmark_of_clients_has_a_row_for_each_way_and_names_its_goals() -> None:
     cpus = ",".join(map(str, [*sorted(os.sched_getaffinity(0)), *os.sched_getaffinity(0)][:2]))
