@@ -225,9 +225,9 @@ verify.step ← verify.reply
 verify.model ← verify.reply
 verify.expectation ← verify.reply
 verify.history._operation ←
-verify.history ← errors escape verify.history._operation
+verify.history ← _mark errors escape verify.history._operation
 verify.checkers._search ←
-verify.checkers._register ← verify.history._operation verify.history verify.checkers._search
+verify.checkers._register ← _mark verify.history._operation verify.history verify.checkers._search
 verify.checkers.answer ←
 verify.checkers ← errors escape verify.history verify.checkers._register verify.checkers.answer
 verify.checked ← severity reason events verify.checkers.answer

@@ -9,16 +9,20 @@ from loadgen.verify.history._operations import (
     CAS,
     CAS_TO,
     DELETE,
+    FOREIGN,
     MISS,
     NO_END,
     NOT_DONE,
     READ,
     UNKNOWN,
+    UNMARKED,
     WRITE,
     Operations,
 )
 
 SEEDS = 400
+OLDER, OTHER_OLDER = FOREIGN | UNMARKED | 1, FOREIGN | UNMARKED | 2
+"""Values that may have been there before the history began."""
 
 
 def history(*rows: tuple[int, ...]) -> Operations:
@@ -73,6 +77,10 @@ def test_zones_and_the_search_find_the_same_keys_illegal(strict: bool) -> None:
         ("revived", [(WRITE, 1, 0, 1), (READ, 0, 2, 3, 0, MISS), (READ, 1, 4, 5)]),
         ("revived", [(WRITE, 1, 0, 1), (DELETE, 0, 2, 3), (READ, 1, 4, 5)]),
         ("revived", [(WRITE, 1, 0, 1), (DELETE, 0, 2, 3, 0, MISS), (READ, 1, 4, 5)]),
+        ("unwritten", [(READ, FOREIGN | 5, 0, 1)]),
+        ("overwritten", [(READ, OLDER, 0, 1), (WRITE, 1, 2, 3), (READ, OLDER, 4, 5)]),
+        ("revived", [(READ, 0, 0, 1, 0, MISS), (READ, OLDER, 2, 3)]),
+        ("two-values", [(READ, OLDER, 0, 1), (READ, OTHER_OLDER, 2, 3)]),
         # A write that timed out was seen: from then on it is there.
         ("overwritten", [(WRITE, 1, 0, 1), (WRITE, 2, 2, NO_END, 0, UNKNOWN), (READ, 2, 4, 5), (READ, 1, 6, 7)]),
         ("no-order", [(WRITE, 1, 0, 1), (CAS, 2, 2, 3), (CAS_TO, 3, 2, 3)]),
@@ -94,6 +102,7 @@ def test_an_anomaly_is_found_and_none_of_its_operations_is_spare(law: str, rows:
         [(WRITE, 1, 0, 1), (WRITE, 2, 2, 3), (READ, 1, 3, 4)],
         [(WRITE, 1, 0, 1), (WRITE, 2, 0, 2), (READ, 1, 2, 3), (READ, 2, 3, 4)],
         [(WRITE, 1, 0, 1), (READ, 0, 2, 5, 0, MISS), (READ, 1, 4, 5)],
+        [(READ, OLDER, 0, 1), (READ, OLDER, 2, 3), (WRITE, 1, 3, 4), (READ, 1, 5, 6), (READ, 0, 7, 8, 0, MISS)],
         # Evicted; and a write that is never seen again.
         [(WRITE, 1, 0, 1), (READ, 0, 2, 3, 0, MISS), (READ, 0, 4, 5, 0, MISS)],
         # A write that timed out takes effect late, or never.

@@ -1,7 +1,8 @@
-// Judges histories of registers under cache semantics with Porcupine, for the test that holds loadgen's checkers against it.
+// Judges histories of registers under cache semantics with Porcupine: the test holds loadgen's checkers against it.
 //
-// A line of standard input is a history: {"strict": false, "records": [[op, key, value, expected, call, return, outcome], …]}.
-// The answer is a line for each: {"illegal": [keys]}. The model is written from docs/HISTORY.md alone.
+// A line of standard input is a history, {"strict": false, "records": [record, …]}, and a record is [op, key, value,
+// expected, call, return, outcome]. The answer is a line for each: {"illegal": [keys]}. The model is written from
+// docs/HISTORY.md alone.
 package main
 
 import (
@@ -39,8 +40,8 @@ type history struct {
 	Records [][7]int64 `json:"records"`
 }
 
-// after returns what the register may hold after an operation that takes effect while it holds `held`; nothing where the
-// operation cannot take effect then. 0 is the absent key.
+// after returns what the register may hold after an operation that takes effect while it holds `held`; nothing where
+// the operation cannot take effect then. 0 is the absent key.
 func after(held uint64, o operation) []uint64 {
 	missed := o.outcome == miss
 	switch o.op {

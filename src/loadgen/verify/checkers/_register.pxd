@@ -4,7 +4,8 @@
 # f is the least of their returns, s the greatest of their calls. If f < s the register holds the value throughout
 # [f, s], its forward zone; otherwise all of the cluster may take effect at one instant within [s, f], its backward
 # zone. A key's history is legal if and only if
-#   no read returns a value that nobody wrote, or returns before the write was called,
+#   no read returns a value that nobody wrote, or returns before the write was called (a value that may have been there
+#   before the history began was written before everything),
 #   no two forward zones overlap,
 #   no backward zone lies inside a forward zone; a miss and a delete are clusters of their own, [call, return].
 # Zones that only touch do neither: operations with one time in common are concurrent.

@@ -4,6 +4,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport bsearch, free, qsort, realloc
 from libc.string cimport memset
 
+from loadgen._mark cimport FOREIGN, UNMARKED
 from loadgen.verify.checkers cimport _search as search
 from loadgen.verify.checkers._search cimport Search, Step
 from loadgen.verify.history cimport _operation as form
@@ -167,7 +168,8 @@ cdef class Register:
         cdef Cluster *cluster = &self.clusters[self.cluster_count]
         cdef KeyState *key = &self.keys[key_index]
         cluster.key, cluster.value = key.key, value
-        cluster.least_return, cluster.greatest_call = INT64_MAX, INT64_MIN
+        cluster.least_return = INT64_MIN if may_be_older(value) else INT64_MAX
+        cluster.greatest_call = INT64_MIN
         cluster.write = cluster.first = cluster.last = NOBODY
         cluster.next = key.clusters
         key.clusters = self.cluster_count
@@ -202,7 +204,7 @@ cdef class Register:
         cdef Zone *around
         while at != NOBODY:
             cluster = &self.clusters[at]
-            if cluster.value != form.ABSENT:
+            if cluster.value != form.ABSENT and not may_be_older(cluster.value):
                 if cluster.write == NOBODY:
                     self.accuse(key, UNWRITTEN, cluster, NULL)
                     return
@@ -282,7 +284,7 @@ cdef class Register:
         if self.count > self.search_room:
             if not (
                 resized(<void **>&self.next_of, self.count * sizeof(uint32_t))
-                and resized(<void **>&self.steps, self.count * sizeof(Step))
+                and resized(<void **>&self.steps, 2 * <uint64_t>self.count * sizeof(Step))
             ):
                 return False
             self.search_room = self.count
@@ -324,8 +326,14 @@ cdef class Register:
                     values[observed] = step.value if step.kind == search.STEP_READ else step.expected
                     observed += 1
             at = self.next_of[at]
-        # A write that may never take effect, and whose value nobody saw, needs not be tried.
         qsort(values, observed, sizeof(uint64_t), &by_value)
+        for i in range(observed):
+            if may_be_older(values[i]) and (i == 0 or values[i] != values[i - 1]):
+                step = &self.steps[many]
+                step.call_ns, step.return_ns, step.value = INT64_MIN, INT64_MIN, values[i]
+                step.kind = search.STEP_WRITE
+                many += 1
+        # A write that may never take effect, and whose value nobody saw, needs not be tried.
         for i in range(many):
             step = &self.steps[i]
             if (step.return_ns == INT64_MAX and not present
@@ -437,6 +445,11 @@ cdef int by_least_return(const void *a, const void *b) noexcept nogil:
 cdef int by_value(const void *a, const void *b) noexcept nogil:
     cdef uint64_t x = (<const uint64_t *>a)[0], y = (<const uint64_t *>b)[0]
     return (x > y) - (x < y)
+
+
+cdef inline bint may_be_older(uint64_t value) noexcept:
+    """True for a value that no write of this history has: it may have been there before the history began."""
+    return value & FOREIGN != 0 and value & UNMARKED != 0
 
 
 cdef inline uint64_t hashed(uint64_t value) noexcept:

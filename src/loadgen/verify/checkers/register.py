@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from loadgen.verify.checkers import window
 from loadgen.verify.checkers._register import Register
 from loadgen.verify.checkers.answer import MOST_SHOWN, Answer, Shown, Unjudged, Violation
-from loadgen.verify.history._operations import ADD, CAS, CAS_TO, DELETE, FOREIGN, READ, WRITE, Operations
+from loadgen.verify.history._operations import ADD, CAS, CAS_TO, DELETE, FOREIGN, READ, UNMARKED, WRITE, Operations
 from loadgen.verify.history.record import Record, of
 
 
@@ -22,7 +22,13 @@ class Names:
     process: Callable[[int], str] = str
 
 
-NUMBERS = Names()
+def identity(value: int) -> str:
+    """Return the identity of a write as a load makes it, worker and count: "1.42"; without a worker, the count."""
+    worker, count = divmod(value, 1 << 48)
+    return f"{worker}.{count}" if worker else str(count)
+
+
+NUMBERS = Names(value=identity)
 
 
 def check(operations: Operations, names: Names = NUMBERS, *, strict: bool = False) -> Answer:
@@ -121,8 +127,8 @@ class _Told:
             return _NO_ORDER
         who, value = f"process {self._names.process(record.process)}", self._value(record.value)
         match self._law:
-            case "unwritten" if record.value == FOREIGN:
-                return f"{who} read bytes that no write of this history has."
+            case "unwritten" if record.value & FOREIGN:
+                return f"{who} read a value that was written to another key."
             case "unwritten":
                 wrote = [each for each in undone if each.op in (WRITE, ADD, CAS_TO) and each.value == record.value]
                 if wrote:
@@ -138,7 +144,7 @@ class _Told:
             case "revived":
                 return f"{who} read {value} after the key had been absent; nothing wrote {value} again."
             case "two-values":
-                first, second = sorted({each.value for each in self._records if each.writes})
+                first, second = sorted({each.value for each in self._records if each.value})
                 return (
                     f"{self._value(first)} and {self._value(second)} were there at the same time: each was written "
                     "before the last read of the other began, and read again after that."
@@ -147,7 +153,9 @@ class _Told:
                 return _NO_ORDER
 
     def _value(self, value: int) -> str:
-        return "foreign bytes" if value == FOREIGN else self._names.value(value)
+        if not value & FOREIGN:
+            return self._names.value(value)
+        return "a value that no write of this history has" if value & UNMARKED else "another key's value"
 
     def _words(self, index: int) -> str:
         record = self._records[index]

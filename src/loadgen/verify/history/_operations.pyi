@@ -13,6 +13,7 @@ UNKNOWN: Final = 2
 MISS: Final = 3
 ABSENT: Final = 0
 FOREIGN: Final[int]
+UNMARKED: Final[int]
 NO_END: Final[int]
 RECORD_BYTES: Final = 40
 

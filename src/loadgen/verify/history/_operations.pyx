@@ -1,10 +1,11 @@
 """Operations in memory, as an array of structs that checkers read, and its face for Python."""
 
 from cpython.buffer cimport PyBuffer_FillInfo
-from libc.stdint cimport INT64_MAX, UINT64_MAX, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
+from loadgen cimport _mark
 from loadgen.verify.history cimport _operation as form
 from loadgen.verify.history._operation cimport Operation
 
@@ -19,7 +20,8 @@ NOT_DONE = form.NOT_DONE
 UNKNOWN = form.UNKNOWN
 MISS = form.MISS
 ABSENT = form.ABSENT
-FOREIGN = UINT64_MAX
+FOREIGN = _mark.FOREIGN
+UNMARKED = _mark.UNMARKED
 NO_END = INT64_MAX
 RECORD_BYTES = sizeof(Operation)
 
