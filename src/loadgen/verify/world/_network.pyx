@@ -222,7 +222,11 @@ cdef class Network:
             e.starved = True
             self.starvations += 1
             return -EAGAIN
-        size = min(size, <size_t>room)
+        if size > <size_t>room:
+            # The owner waits for room for the rest.
+            e.starved = True
+            self.starvations += 1
+            size = room
         taken = size
         at = into.written
         if not into.gone:
