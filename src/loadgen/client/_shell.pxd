@@ -2,6 +2,9 @@
 #
 # A reactor of the client's own watches its sockets, and the event loop watches the reactor's descriptor. A request then
 # costs one `send`, one `recv` and one future, and no callback of the loop for its socket.
+#
+# An event loop whose clock is not the kernel's has a method `ground`, which returns a reactor: with it come the clock
+# (`time`) and the transport (`net`). The shell stands on that one, and does everything else as ever.
 
 from libc.stdint cimport int64_t
 
@@ -33,9 +36,10 @@ cdef class Shell(Watcher):
     cdef object tell             # called with the index of a node and a transition; None for nobody
     cdef object loop             # None before the first call
     cdef object new_future
-    cdef Reactor reactor         # None before the first dial, and after `end`
+    cdef Reactor reactor         # None before the first dial, and after `end`; a loop's ground is one from the start
     cdef Transport transport
     cdef Time time
+    cdef bint grounded           # the loop's ground carries the client, not the kernel
     cdef int64_t wake_ns         # the time that the reactor's timer is set to; NEVER for none
     cdef set streams             # those that are not closed
     cdef bint gathers            # requests share connections: those of one turn of the loop are sent together
@@ -45,6 +49,7 @@ cdef class Shell(Watcher):
     cdef readonly set lookups    # the tasks that look up names
     cdef char *buffer
 
+    cdef int stand_on(self, loop) except -1
     cdef int do(self, list actions) except -1
     cdef int tell_of(self, Changed change) except -1
     cdef int report(self, error) except -1

@@ -28,7 +28,7 @@ cdef class Stream:
 
 
 cdef class Shell(Watcher):
-    """Sockets, one timer and futures around a core. It belongs to the event loop in which it is first used."""
+    """Sockets, one timer and futures around a core, which it makes. It belongs to the event loop in which it is first used."""
 
     def __cinit__(self):
         self.buffer = <char *>PyMem_Malloc(CHUNK)
@@ -38,16 +38,16 @@ cdef class Shell(Watcher):
     def __dealloc__(self):
         PyMem_Free(self.buffer)
 
-    def __init__(self, Core core not None, nodes, tell, *, bint gathers=False):
-        """`tell` is called with the index of a node and each transition of its breaker, after the transition.
+    def __init__(self, assemble, nodes, tell, *, bint gathers=False):
+        """`assemble` is called with the time, and returns the machine. `tell` is called with the index of a node and each transition of its breaker, after the transition.
 
         With `gathers`, what is to be sent on a connection in one turn of the event loop is sent by one system call.
         """
-        self.core = core
+        # In a simulated world the client is made in the world's loop, and everything that it does is there.
+        self.stand_on(asyncio._get_running_loop())
+        self.core = assemble(self.time.now_ns())
         self.nodes = tuple(nodes)
         self.tell = tell
-        self.transport = Sockets()
-        self.time = Monotonic()
         self.wake_ns = NEVER
         self.streams = set()
         self.gathers = gathers
@@ -63,11 +63,32 @@ cdef class Shell(Watcher):
                 if stream.fd >= 0:
                     self.transport.close(stream.fd)
 
+    cdef int stand_on(self, loop) except -1:
+        """Take clock and streams from a loop that offers a `ground` of its own, else from the kernel."""
+        offered = getattr(loop, "ground", None)
+        self.grounded = offered is not None
+        if self.grounded:
+            self.reactor = offered()
+            self.transport = self.reactor.net
+            self.time = self.reactor.time
+        else:
+            self.transport = Sockets()
+            self.time = Monotonic()
+        return 0
+
+    def now(self):
+        """Return the time by the client's clock, in ns."""
+        return self.time.now_ns()
+
     def begin(self, call):
         """Carry a call out; return the future of its end, whose result is None."""
         if self.loop is None:
             self.loop = asyncio.get_running_loop()
+            if hasattr(self.loop, "ground") != self.grounded:
+                raise RuntimeError("the client was made outside of this simulated world; make it in a task of the world")
             self.new_future = self.loop.create_future
+            if self.grounded:
+                self.reactor.serve(self)
         future = self.new_future()
         if isinstance(call, Request):
             (<Request>call).owner = future

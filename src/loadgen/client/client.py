@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from time import monotonic_ns
+from functools import partial
 from typing import Any, Self, TypeVar, Unpack
 
 from loadgen.client import meta
@@ -35,7 +35,8 @@ CLOSE_S = 1.0
 class Client:
     """A memcache client over several nodes: a pool and a breaker for each, and a deadline on everything.
 
-    A client belongs to the event loop in which it was first used. Operations raise the exceptions of
+    A client belongs to the event loop in which it was first used. In a simulated world (docs/SIMULATE.md) it is made in
+    the world's loop, and has the world's clock and streams. Operations raise the exceptions of
     `loadgen.client.errors`; a miss is None or False. docs/CLIENT.md is the guide.
     """
 
@@ -58,8 +59,10 @@ class Client:
         self.options = Options(**options)
         self._nodes = tuple(nodes)
         names = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in nodes]
-        self._core = assembled(names, self.options, monotonic_ns())
-        self._shell = Shell(self._core, self._nodes, on_transition, gathers=self.options.pipeline > 1)
+        self._shell = Shell(
+            partial(assembled, names, self.options), self._nodes, on_transition, gathers=self.options.pipeline > 1
+        )
+        self._core = self._shell.core
         self._begin = self._shell.begin
         self._protocol = self._core.protocol
 
@@ -200,7 +203,7 @@ class Client:
 
     def stats(self) -> Stats:
         """Return the statistics of every node now. No request is sent."""
-        return self._core.stats(monotonic_ns())
+        return self._core.stats(self._shell.now())
 
     def node_of(self, key: Key) -> int:
         """Return the index of the node that a key belongs to, from 0. Raises BadKey."""
@@ -242,7 +245,7 @@ class Client:
 
     def _split(self, keys: Iterable[bytes], make: Callable[[list[bytes]], Request]) -> list[Request]:
         """Return a request for each node that any of the keys belongs to."""
-        now_ns = monotonic_ns()
+        now_ns = self._shell.now()
         parts: dict[int, list[bytes]] = {}
         for key in keys:
             parts.setdefault(self._core.node_of(key, now_ns), []).append(key)
