@@ -210,6 +210,9 @@ verify.world._network ← verify._tape verify.world._world
 verify.world._ground ← engine._reactor engine._time engine._transport verify._tape verify.world._network
     verify.world._world
 verify.world._streams ← engine._reactor verify.world._ground verify.world._network
+verify.world._resident ← verify.world._ground verify.world._network verify.world._streams verify.world._world
+verify.world.disk ←
+verify.world.seal ← verify.tape
 verify.durability.survival ← algebra
 verify.case ← verify.durability.survival verify.tape
 verify.shrink ← verify.tape
@@ -223,6 +226,11 @@ verify.reply ← escape
 verify.durability ← units faults.fault faults.kinds trial.value verify.durability.survival verify.tape verify.reply
 verify.step ← verify.reply
 verify.model ← verify.reply
+verify.world.redis ← verify.reply verify.step verify.model verify.world.disk
+verify.world ← verify.tape verify.world._ground verify.world._network verify.world._resident verify.world._world
+verify.scenario ← errors escape server._connection server._memcache server._store verify.case verify.reply verify.step
+    verify.tape verify.world verify.world._order verify.world._streams verify.world._world verify.world.disk
+    verify.world.redis verify.world.seal
 verify.expectation ← verify.reply
 verify.history._operation ←
 verify.history ← _mark errors escape verify.history._operation
@@ -249,6 +257,7 @@ verify.kinds ← units protocol errors escape events server_plan config faults.f
     faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape verify.case
     verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
     verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
+    verify.scenario verify.world.seal
 verify.bank ← errors escape verify.tape verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
@@ -345,6 +354,10 @@ library ← units phase errors reason server_plan usage plan events judge.judgin
     faults.bench target runner compare config record
 __init__ ← lazy version errors reason snapshot slo events _resp _memcache compare.answers runner library
 
+# Tests of users' own code.
+testing ← events version verify.artifact verify.campaign verify.ended verify.scenario verify.world.seal
+testing.plugin ← testing verify.scenario
+
 # What measures by the library.
 selftest.bench ← units errors events judge.verdict selftest.reach runner library
 
@@ -394,10 +407,11 @@ DOORS: dict[str, set[str]] = {
     "pymemcache": {"trial.adapters"},
     "aiomcache": {"trial.adapters"},
     "coredis": {"trial.adapters"},
-    "hiredis": {"target.talk", "verify.fuzz.targets"},
+    "hiredis": {"target.talk", "verify.fuzz.targets", "verify.world.redis"},
     "rich": {"output"},
     "textual": {"output.tui"},
     "psutil": {"target"},
+    "pytest": {"testing.plugin"},
     "time.h": {"engine._clock"},
     "sys/socket.h": {"engine._transport", "server._connection", "faults.proxy._pump"},
 }
@@ -417,6 +431,7 @@ SANS_IO |= {"verify.history._operation", "verify.checkers._search", "verify.chec
 SANS_IO |= {"verify.checkers.answer", "verify.checkers"}
 SANS_IO |= {"verify.durability", "verify.durability.survival"}
 SANS_IO |= {f"verify.fuzz.{name}" for name in ("piece", "payload", "form", "forms", "mutation")}
+SANS_IO |= {"verify.world.disk", "verify.world.redis"}
 SANS_IO |= {"verify.reply", "verify.step", "verify.model", "verify.grammar", "verify.comparison"}
 WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api"}
 WORLD = {"asyncio", "socket", "ssl", "select", "selectors", "threading", "random", "os"}

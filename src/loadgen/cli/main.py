@@ -31,6 +31,7 @@ GROUPS = {
         "stress": "put many connections on few keys, and print one table",
         "check": "judge a recorded history: was each reply possible",
         "fuzz": "give mutated inputs to parsers and servers, and find crashes",
+        "simulate": "run asyncio code of yours in simulated worlds, from seeds",
         "full": "run every verb of verification, as one report",
         "replay": "run one case again, from its seed or its artifact",
         "seeds": "keep the seeds of failures, and run them again",

@@ -97,6 +97,17 @@ cdef class Draws:
             tape.given[i] = self.row[i].value
         return tape
 
+    def same_as(self, Draws other not None):
+        """True when both tapes have drawn the same values, of as many, at the same sites."""
+        cdef int64_t i
+        if self.count != other.count:
+            return False
+        for i in range(self.count):
+            if (self.row[i].site != other.row[i].site or self.row[i].n != other.row[i].n
+                    or self.row[i].value != other.row[i].value):
+                return False
+        return True
+
     # ── Draws ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     cdef uint64_t draw(self, int site, uint64_t n) noexcept nogil:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -183,9 +184,12 @@ def _number(value: Any, most: int) -> int:
 def written(artifact: Artifact, folder: Path) -> Path:
     """Write the artifact as KIND-SEED.json in the folder, which is made if need be; return the path.
 
+    What a kind's name has beside letters, digits and dots is a line in the file's name.
+
     The file is there whole or not at all, and replaces an earlier one of the same name. Raises OutputError.
     """
-    path = folder / f"{artifact.kind}-{artifact.seed}.json"
+    name = re.sub(r"[^\w.]+", "-", artifact.kind)
+    path = folder / f"{name}-{artifact.seed}.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)

@@ -21,7 +21,7 @@ from loadgen.escape import printable
 from loadgen.verify import artifact, kinds
 from loadgen.verify.artifact import Artifact
 from loadgen.verify.campaign import Campaign
-from loadgen.verify.kinds import Opened, Suite, suggestion
+from loadgen.verify.kinds import Opened, Suite, scenarios, suggestion
 from loadgen.verify.replay import replayed
 from loadgen.version import __version__
 
@@ -102,6 +102,8 @@ def _suites(spec: str | None) -> dict[str, Suite]:
 def _suite(file: str, recorded: Artifact, suites: Mapping[str, Suite]) -> Suite:
     """Return the suite of an artifact. Raises UsageError when this loadgen lacks its suite, its kind or an option."""
     name = printable(file)
+    if scenarios.is_scenario(recorded.kind):
+        return scenarios.suite([recorded.kind])
     if (suite := suites.get(recorded.suite)) is None:
         raise UsageError(f"{name}: there is no {printable(recorded.suite)}; {suggestion(recorded.suite, [*suites])}")
     if recorded.kind not in suite.kinds:

@@ -112,8 +112,9 @@ def size(failure: FailureFound) -> str:
 
 
 def _of(left: int, drawn: int, noun: str) -> str:
-    if left == drawn:
-        return figures.plural(drawn, noun, figures.grouped)
+    if left >= drawn:
+        # A smaller tape may be a case with more operations: a client that asks again and again, for one.
+        return figures.plural(left, noun, figures.grouped)
     return f"{left:,} of {figures.plural(drawn, noun, figures.grouped)}"
 
 

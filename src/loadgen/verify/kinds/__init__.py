@@ -1,7 +1,8 @@
 """The registry of kinds of cases: suites by name, and what a test type of a command line or a seed bank names.
 
 A suite is the kinds that one verb runs. Each suite is a file beside this one, with a row in `SUITES`. That of written
-cases is made with a spec file, which has them; the row here has none.
+cases is made with a spec file, which has them; the row here has none. Users' scenarios have no row: their suite is made
+of the names, `module:function`, which no other test type has.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from difflib import get_close_matches
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
-from loadgen.verify.kinds import cases, chaos, fuzz, kv, oracle, properties
+from loadgen.verify.kinds import cases, chaos, fuzz, kv, oracle, properties, scenarios
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.spec import Spec
 
@@ -36,9 +37,11 @@ class Selection:
 def selected(word: str, suites: Mapping[str, Suite] | None = None) -> Selection:
     """Return the test of a type: a suite's name for all its kinds, a kind's, or another name that the suite has.
 
-    Case and the sign between words do not matter, and "is" may be left out: incr-monotonic is incr_is_monotonic.
-    Raises UsageError for an unknown type.
+    The name of a scenario is a kind of its own. Of other names, case and the sign between words do not matter, and "is"
+    may be left out: incr-monotonic is incr_is_monotonic. Raises UsageError for an unknown type.
     """
+    if scenarios.is_scenario(word):
+        return Selection(scenarios.suite([word]), (word,))
     suites = SUITES if suites is None else suites
     wanted = _plain(word)
     for suite in suites.values():

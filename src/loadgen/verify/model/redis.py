@@ -79,6 +79,11 @@ class Model:
             return QUEUED
         return self._carry_out(name, args)
 
+    def refuse(self, connection: int) -> None:
+        """Note that a command of a connection was refused before it came here: a transaction does not survive that."""
+        if (asker := self._connections.get(connection)) is not None and asker.queued is not None:
+            asker.refused = True
+
     def close(self, connection: int) -> None:
         """End a connection: its transaction is discarded."""
         self._connections.pop(connection, None)

@@ -1,0 +1,57 @@
+"""A memcached server of a scenario: the built-in server's own protocol and store, on a host of its own."""
+
+from __future__ import annotations
+
+import asyncio
+
+from loadgen.server._connection import Service
+from loadgen.server._memcache import MemcacheConnection
+from loadgen.server._store import Store
+from loadgen.verify.world.host import Host
+from loadgen.verify.world.net import Net
+
+VERSION = "1.6.18"
+MAX_ITEM_BYTES = 1 << 20
+
+
+class _Served(MemcacheConnection, asyncio.BufferedProtocol):  # type: ignore[misc]
+    """A client's stream at the built-in server."""
+
+    __slots__ = ()
+
+
+class Memcached:
+    """A memcached server, at `host` and `port`, from its start on. A killed one comes back empty."""
+
+    keeps_data = False
+
+    def __init__(self, net: Net, name: str, port: int, *, memory_bytes: int) -> None:
+        self.host = name
+        """The name of its host, by which clients connect."""
+        self.port = port
+        self.runs = False
+        self._net = net
+        self._memory_bytes = memory_bytes
+        self.start()
+
+    @property
+    def node(self) -> tuple[str, int]:
+        """The server's address as `loadgen.client.Client` takes it."""
+        return self.host, self.port
+
+    def start(self) -> None:
+        """Start the process. Nothing happens where it runs."""
+        if self.runs:
+            return
+        self.runs = True
+        host: Host = self._net.host(self.host)
+        store = Store(self._memory_bytes, "lru")
+        service = Service(store, MAX_ITEM_BYTES, VERSION, self.kill, None, host.resident.ground.time)
+        service.listening_on(host.address, self.port, host.resident.soon, host.resident.later)
+        host.resident.listen(self.port, lambda: _Served(service))
+
+    def kill(self) -> None:
+        """Kill the process: its kernel ends its connections, and its data is gone."""
+        if self.runs:
+            self.runs = False
+            self._net.kill(self._net.host(self.host))

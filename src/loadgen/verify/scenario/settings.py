@@ -1,0 +1,88 @@
+"""How a scenario wants to be run: its faults, its bounds and its states. A frozen value; no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+PAUSE, CUT, PARTITION, SLOW, KILL, POWER_CUT, DISK_FULL = (
+    "pause",
+    "cut",
+    "partition",
+    "slow",
+    "kill",
+    "power_cut",
+    "disk_full",
+)
+
+KINDS = {
+    PAUSE: "a host stops for a while, as with SIGSTOP or a long collection of garbage",
+    CUT: "the connections of a host are reset",
+    PARTITION: "nothing passes from one host to another for a while, one way or both",
+    SLOW: "everything that a host sends takes longer for a while",
+    KILL: "a server is killed and started again: what it has written is there",
+    POWER_CUT: "a server's host loses its power and comes back: what was synced is there, and perhaps more",
+    DISK_FULL: "the disk of a server takes no more for a while",
+}
+"""The kinds of faults, in words."""
+
+DEFAULT = (PAUSE, CUT, PARTITION, SLOW)
+"""The kinds that are drawn unless a scenario says otherwise: those that no server loses data by."""
+
+MEAN_FAULTS = 2.0
+WITHIN_S = 10.0
+UNTIL_S = 3600.0
+MOST_CALLBACKS = 1_000_000
+
+_ATTRIBUTE = "__simulation_settings__"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a scenario."""
+
+    faults: tuple[str, ...] = DEFAULT
+    """The kinds that a seed may draw; empty for none."""
+    mean_faults: float = MEAN_FAULTS
+    """The mean number of faults of a run."""
+    within_s: float = WITHIN_S
+    """The time from the start in which faults begin."""
+    until_s: float = UNTIL_S
+    """The simulated time by which the scenario must be over."""
+    most_callbacks: int = MOST_CALLBACKS
+    """The number of callbacks of the event loop by which the scenario must be over."""
+    states: tuple[str, ...] = ()
+    """States of `sometimes` that are known beforehand, so that one which is never asked for is missed too."""
+
+    def __post_init__(self) -> None:
+        for kind in self.faults:
+            if kind not in KINDS:
+                raise ValueError(f"there is no fault {kind!r}; there are {', '.join(KINDS)}")
+
+
+def settings(
+    *,
+    faults: tuple[str, ...] | list[str] = DEFAULT,
+    mean_faults: float = MEAN_FAULTS,
+    within_s: float = WITHIN_S,
+    until_s: float = UNTIL_S,
+    most_callbacks: int = MOST_CALLBACKS,
+    states: tuple[str, ...] | list[str] = (),
+) -> Callable[[F], F]:
+    """Return a decorator that gives a scenario its settings, the fields of `Settings`. Raises ValueError."""
+    chosen = Settings(tuple(faults), mean_faults, within_s, until_s, most_callbacks, tuple(states))
+
+    def decorated(scenario: F) -> F:
+        setattr(scenario, _ATTRIBUTE, chosen)
+        return scenario
+
+    return decorated
+
+
+def settings_of(scenario: object) -> Settings:
+    """Return the settings of a scenario; the defaults where it has none."""
+    found = getattr(scenario, _ATTRIBUTE, None)
+    return found if isinstance(found, Settings) else Settings()
