@@ -9,7 +9,7 @@ Times are int nanoseconds, sizes are bytes, rates are requests per second.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from loadgen import greeting
 from loadgen.command import COMMANDS, Command
@@ -208,7 +208,7 @@ class KeptHistory:
     """Absolute, as workers are processes of their own."""
     keys: float
     """The share of keys, above 0, whose requests are recorded."""
-    run: int
+    run: int = field(compare=False)
     """The number that the run's values are marked with, so that they are told from those of other runs; not 0."""
 
 

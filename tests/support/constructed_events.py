@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from loadgen.engine._histogram import Histogram
-from loadgen.events import Configured, Event, FaultBegan, FaultEnded, PhaseBegan, Progress, Result, Sample
+from loadgen.events import Configured, Event, FaultBegan, FaultEnded, HistoryKept, PhaseBegan, Progress, Result, Sample
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS
 from loadgen.faults.report import FaultReport, Outage, Spell
@@ -19,12 +19,24 @@ from loadgen.judge import failures
 from loadgen.judge.check import Check, Checked, Level
 from loadgen.judge.judging import Judging
 from loadgen.overload import of_window
-from loadgen.plan import Endpoint, Keyspace, Load, Plan, Segment, Target, Weights, Wire, WorkerPlan, Workload
+from loadgen.plan import (
+    Endpoint,
+    KeptHistory,
+    Keyspace,
+    Load,
+    Plan,
+    Segment,
+    Target,
+    Weights,
+    Wire,
+    WorkerPlan,
+    Workload,
+)
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.signs import Ceiling, HostSigns, PauseAccount, Signs, WorkerSigns
 from loadgen.slo import Attainment, Evaluation, Objective, Unit, check
-from loadgen.snapshot import Backlog, ConnectionCounts, Snapshot, Tally
+from loadgen.snapshot import Backlog, ConnectionCounts, HistoryCounts, Snapshot, Tally
 from loadgen.usage import ServerReport, Usage
 
 S = 1_000_000_000
@@ -297,7 +309,19 @@ def interrupted() -> list[Event]:
     return [
         Configured(plan(), "0.1.0", wall_s=START_S),
         *phases("warmup", "measure", "drain"),
-        Result(plan(), measured, 1_234_567_890, phases=before(measured), interrupted=True, wall_s=START_S + 10),
+        Result(
+            plan(),
+            measured,
+            1_234_567_890,
+            phases=before(measured),
+            interrupted=True,
+            history=HistoryKept(
+                KeptHistory("/tmp/a run\x1b[2J.lghist", 0.01, 0),
+                HistoryCounts(records=12_345, ok=12_000, miss=300, not_done=5, unknown=40, undrawn=1),
+                whole=False,
+            ),
+            wall_s=START_S + 10,
+        ),
     ]
 
 

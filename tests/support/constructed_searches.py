@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from constructed_events import START_S, S, before, counted, good, phases, plan
 
-from loadgen.events import Configured, Event, PhaseBegan, Progress, SearchEnded, StepTaken
+from loadgen.events import Configured, Event, HistoryKept, PhaseBegan, Progress, SearchEnded, StepTaken
+from loadgen.plan import KeptHistory
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
-from loadgen.snapshot import Tally
+from loadgen.snapshot import HistoryCounts, Tally
 from loadgen.stats.search import Outcome, Purpose, SearchAnswer, SearchSettings, Step
 from loadgen.stats.trial import NO_LIMIT_NS, Exceedance, Judgement, Limit, RateVerdict
 
@@ -124,7 +125,8 @@ def knee() -> list[Event]:
         "max_bisect_steps (1) ran out before the interval was narrow enough",
     )
     measured = counted({"get": Tally(planned=1000, ok=990, hits=990)}, 42, open_loop=True)
-    return searched(taken, SearchEnded(plan(), (), ended, phases=before(measured), wall_s=START_S + 99))
+    kept = HistoryKept(KeptHistory("/tmp/run.lghist", 1.0, 0), HistoryCounts(records=1, ok=1), whole=True)
+    return searched(taken, SearchEnded(plan(), (), ended, phases=before(measured), history=kept, wall_s=START_S + 99))
 
 
 def interrupted() -> list[Event]:

@@ -82,6 +82,12 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
         return
     if workload.keyspace.distribution == "uniform" and workload.keyspace.zipf_exponent != Keyspace().zipf_exponent:
         yield ("workload", "keyspace", "zipf_exponent"), 'is not acted on: the distribution is "uniform"'
+    if workload.history is not None and not workload.prefill and config.target.server is None:
+        yield (
+            ("workload", "history"),
+            "takes the server for empty: a value that was there before this load is one that nobody wrote to "
+            "loadgen check; write every key first, by prefill",
+        )
     if workload.backfill_on_miss and workload.commands.get == 0:
         yield ("workload", "backfill_on_miss"), "is not acted on: with get = 0 nothing is read, and so nothing missed"
 

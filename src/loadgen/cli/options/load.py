@@ -130,7 +130,7 @@ RESULTS = OptionGroup(
         Option(("--csv",), "the same as --format csv: redis-benchmark's columns", key="admin.format", sets="csv"),
         Option(("-o", "--output"), "write the results to FILE; standard output still shows them for people",
                FILE_NAME, also=("--out-file",)),
-        Option(("--history",), "write a history to FILE: of each request its times, its end and its value",
+        Option(("--history",), "write to FILE each request's times, end and value, for loadgen check",
                FILE_NAME, key="workload.history"),
         Option(("--history-keys",), "share of keys whose requests are in the history, such as 1%", SHARE,
                key="workload.history_keys"),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 
 from loadgen.escape import printable
@@ -122,14 +123,15 @@ def extras(plan: Plan) -> list[str]:
 
 
 def history(kept: HistoryKept | None, spell: Spell = str) -> str:
-    """Return where a history is and what it has; empty without one."""
+    """Return what a history has, and the command that judges it; empty without one."""
     if kept is None:
         return ""
     counts = kept.counts
     keys = "all keys" if kept.file.keys == 1 else f"{100 * kept.file.keys:.6g} % of keys"
     undrawn = f", {figures.plural(counts.undrawn, 'request', spell)} due and never made" if counts.undrawn else ""
     torn = "" if kept.whole else "; not whole: a worker ended before its time, and its last records are missing"
-    return f"{printable(kept.file.path)}: {figures.plural(counts.records, 'record', spell)} of {keys}{undrawn}{torn}"
+    records = f"{figures.plural(counts.records, 'record', spell)} of {keys}{undrawn}{torn}"
+    return f"{records}; to judge it: loadgen check {printable(shlex.quote(kept.file.path))}"
 
 
 def refill(plan: Plan) -> str:
