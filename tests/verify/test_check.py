@@ -11,6 +11,7 @@ import pytest
 from constructed_checks import CHECKS
 from histories import lines, row
 from in_process import invoked
+from simulated_register import simulated
 
 from loadgen.output.pictures.windows import svg
 from loadgen.output.reports.check_junit import junit
@@ -100,6 +101,29 @@ def test_reports_and_pictures_are_written_beside_the_results(tmp_path: Path) -> 
     assert ElementTree.parse(report).getroot().get("failures") == "1"
     shown = invoked("report", str(results))
     assert "process 9 read 1 after 2 had replaced it" in shown.stdout
+
+
+def test_a_binary_history_as_lines_is_judged_the_same(tmp_path: Path) -> None:
+    statuses = set()
+    for seed in range(8):
+        made = simulated(seed, 40, lies=0.1 * (seed % 2), conditional=True, values=6)
+        with Writer(tmp_path / "h", Metadata()) as writer:
+            writer.write(made)
+        lines_of = tmp_path / "lines"
+        one = invoked("check", str(tmp_path / "h"), "--lines", str(lines_of), "--format", "json")
+        other = invoked("check", str(lines_of), "--format", "json")
+        assert one.status == other.status
+        statuses.add(one.status)
+        first, second = (json.loads(done.stdout) for done in (one, other))
+        found = [{each["key"]: (each["kind"], len(each["window"])) for each in of["results"]} for of in (first, second)]
+        assert found[0] == found[1]
+        counts = ("reads", "misses", "writes", "unknown")
+        assert [first["summary"]["counts"][name] for name in counts] == [
+            second["summary"]["counts"][name] for name in counts
+        ]
+    assert statuses == {0, 1}
+    refused = invoked("check", str(lines_of), "--lines", str(tmp_path / "again"))
+    assert (refused.status, "has lines already" in refused.stderr) == (2, True)
 
 
 def test_a_torn_last_block_is_told(tmp_path: Path) -> None:

@@ -108,6 +108,9 @@ def test_an_anomaly_is_found_and_none_of_its_operations_is_spare(law: str, rows:
         # A write that timed out takes effect late, or never.
         [(WRITE, 1, 0, NO_END, 0, UNKNOWN), (WRITE, 2, 1, 2), (READ, 2, 3, 4), (READ, 1, 5, 6)],
         [(WRITE, 1, 0, NO_END, 0, UNKNOWN), (WRITE, 2, 1, 2), (READ, 2, 3, 4)],
+        # The time at which somebody gave up is no end.
+        [(WRITE, 1, 0, 1), (WRITE, 2, 2, 3, 0, UNKNOWN), (READ, 1, 4, 5), (READ, 2, 6, 7)],
+        [(WRITE, 1, 0, 1), (DELETE, 0, 2, 3, 0, UNKNOWN), (READ, 1, 4, 5)],
         [(WRITE, 1, 0, 1), (DELETE, 0, 2, NO_END, 0, UNKNOWN), (READ, 1, 4, 5), (READ, 0, 6, 7, 0, MISS)],
         [(WRITE, 1, 0, 1), (ADD, 2, 2, 3, 0, MISS), (READ, 1, 4, 5)],
         [(WRITE, 1, 0, 1), (ADD, 2, 2, 3), (READ, 2, 4, 5)],

@@ -18,11 +18,13 @@ from loadgen.cli.options.kind import FILE_NAME, choice
 from loadgen.cli.options.verification import RESULTS
 from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
+from loadgen.output.paper.sink import write_file
 from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.checkers import models, register
 from loadgen.verify.checkers.answer import Answer
 from loadgen.verify.history import file, ndjson
 from loadgen.verify.history.file import Metadata
+from loadgen.verify.history.told import operations_of
 from loadgen.version import __version__
 
 SYNTAX = Syntax(
@@ -47,6 +49,10 @@ SYNTAX = Syntax(
             "pictures",
             (Option(("--svg",), "draw the violations that are shown, a lane for each process", FILE_NAME),),
         ),
+        OptionGroup(
+            "lines",
+            (Option(("--lines",), "write a binary history as lines of JSON, for other checkers", FILE_NAME),),
+        ),
         RESULTS,
     ),
     (Positional("history", "HISTORY", "the history", least=1),),
@@ -66,8 +72,12 @@ def run(given: Given) -> ExitCode:
             if given.model != models.REGISTER:
                 raise UsageError(f"{printable(given.history)} is a binary history, and these are of registers only.")
             recorded = file.read(path)
+            if given.lines is not None:
+                write_file(given.lines, "".join(ndjson.write(operations_of(recorded.operations))))
             metadata, torn = recorded.metadata, recorded.torn_bytes
             answer = register.check(recorded.operations, strict=strict)
+        elif given.lines is not None:
+            raise UsageError(f"--lines is for binary histories, and {printable(given.history)} has lines already.")
         else:
             answer = _of_lines(path, given.model, strict=strict)
         ended = HistoryChecked(

@@ -176,25 +176,32 @@ class _History:
 
     def _check_reads(self, key: str, each: _List) -> None:
         whole = ([(each.longest, each.order)] if each.longest is not None else []) + each.reads
+        # What holds of a list holds of its beginnings, but for G1b.
+        clean = each.longest is None or not [*self._wrong(each, each.longest, each.order, clean=False)]
         accused: set[tuple[str, int]] = set()
         for reader, listed in whole:
-            for kind, why, others in self._wrong(each, reader, listed):
+            for kind, why, others in self._wrong(each, reader, listed, clean=clean):
                 if (kind, id(reader)) not in accused:
                     accused.add((kind, id(reader)))
                     self._accuse(kind, key, why, [*others, reader])
 
     def _wrong(
-        self, each: _List, reader: _Transaction, listed: list[str]
+        self, each: _List, reader: _Transaction, listed: list[str], *, clean: bool
     ) -> Iterable[tuple[str, str, list[_Transaction | Operation]]]:
-        """Yield what is wrong with a read: kind, sentence, the other transactions."""
+        """Yield what is wrong with a read: kind, sentence, the other transactions.
+
+        `clean`: there is nothing wrong with the longest list that was read.
+        """
         who = f"process {name_of(reader.operation.process)}"
-        if len({*listed}) < len(listed):
-            twice = next(element for element, many in Counter(listed).items() if many > 1)
-            yield "duplicate-elements", f"{who} read {twice} twice, and it was appended once.", []
-        if listed != each.order[: len(listed)] and each.longest is not None:
+        begins = listed == each.order[: len(listed)]
+        if not begins and each.longest is not None:
             why = f"{who} read an order of elements that another read contradicts: no list was both."
             yield "incompatible-order", why, [each.longest]
-        for element in listed:
+        looked_at = [] if begins and clean else listed
+        if len({*looked_at}) < len(looked_at):
+            twice = next(element for element, many in Counter(listed).items() if many > 1)
+            yield "duplicate-elements", f"{who} read {twice} twice, and it was appended once.", []
+        for element in looked_at:
             if element in each.failed and element not in each.appended:
                 failed = each.failed[element]
                 why = f"{who} read {element}, whose transaction (process {name_of(failed.process)}) failed."
@@ -393,7 +400,7 @@ def _steps(operation: Operation) -> list[tuple[str, str, Any]]:
 
 
 def _element(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+    return str(value) if type(value) is int else json.dumps(value, sort_keys=True)
 
 
 def _shown(operation: Operation, *, accused: bool, name: str = "") -> Shown:
