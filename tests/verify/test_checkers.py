@@ -113,6 +113,8 @@ def test_every_kind_is_found_somewhere() -> None:
     [
         # An addition under way may count or not; one that timed out, from then on.
         ("counter", [row(0, "add", 3, 3, 0, 9), row(1, "read", None, 0, 1, 2), row(1, "read", None, 3, 3, 4)], {}),
+        ("counter", [row(0, "add", 3, 3, 0, 5), row(1, "read", None, 0, 5, 6)], {}),
+        ("counter", [row(1, "read", None, 3, 0, 6), row(0, "add", 3, 3, 6, 9)], {}),
         ("counter", in_turn((0, "add", 3, 3, "info"), (1, "read", None, 0), (1, "read", None, 3)), {"unknown": 1}),
         ("counter", in_turn((0, "add", -3, -3), (1, "read", None, -3)), {}),
         ("set", in_turn((0, "add", 1, 1), (1, "read", None, [1])), {"stable": 1, "acknowledged": 1}),

@@ -66,6 +66,21 @@ def test_zones_and_the_search_find_the_same_keys_illegal(strict: bool) -> None:
     assert min(verdicts.values()) > SEEDS // 4
 
 
+def test_zones_and_the_search_agree_on_keys_with_hundreds_of_operations() -> None:
+    """The search then goes back over operations that fill several words of a state."""
+    zones, search = Register(), Register(by_search=True)
+    verdicts = {"legal": 0, "illegal": 0}
+    for seed in range(40):
+        found = simulated(seed, 600, lies=0.004 * (seed % 2))
+        verdict = zones.judged(found)
+        verdicts[verdict] += 1
+        assert (search.judged(found), accused(search)) == (verdict, accused(zones)), seed
+        # The order in which operations are given is no matter.
+        backwards = found.chosen(range(len(found) - 1, -1, -1))
+        assert (zones.judged(backwards), accused(zones)) == (verdict, accused(search)), seed
+    assert min(verdicts.values()) > 10
+
+
 @pytest.mark.parametrize(
     ("law", "rows"),
     [
