@@ -213,6 +213,14 @@ verify.world._streams ← engine._reactor verify.world._ground verify.world._net
 verify.world._resident ← verify.world._ground verify.world._network verify.world._streams verify.world._world
 verify.world.disk ←
 verify.world.seal ← verify.tape
+verify.world._accounts ← _request engine._connection engine._engine engine._lane engine._pipeline engine._pool
+    engine._recorder engine._sink verify.world._ground verify.world._world
+verify.world.servers ← units plan protocol server._connection server._faults server._memcache server._redis
+    server._store verify.world._ground verify.world._network verify.world._streams
+verify.world.engine_load ← units phase plan engine._engine verify.world._accounts verify.world._ground
+    verify.world._network
+verify.kinds.simulated ← units phase plan protocol verify.tape verify.case verify.world._network verify.world._order
+    verify.world._world verify.world.engine_load verify.world.servers
 verify.durability.survival ← algebra
 verify.case ← verify.durability.survival verify.tape
 verify.shrink ← verify.tape
@@ -424,6 +432,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 }
 # They are told time and bytes, so that a simulated world can run them.
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._shell"}
+SANS_IO |= {"verify.world.servers", "verify.world.engine_load", "verify.world._accounts", "verify.kinds.simulated"}
 SANS_IO |= {f"verify.world.{name}" for name in ("_order", "_world", "_network", "_ground")}
 SANS_IO |= {"verify._tape", "verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
 SANS_IO |= {"verify.expectation", "verify.spec"}

@@ -31,6 +31,8 @@ cdef struct Counts:
 
 
 cdef int counts_init(Counts *h) except -1
+# Give back the table of counts that were recorded here, for the next `counts_init`: a table is cleared where it was
+# counted in, which costs less than the pages of a new one.
 cdef void counts_free(Counts *h) noexcept
 cdef void counts_clear(Counts *h) noexcept nogil
 

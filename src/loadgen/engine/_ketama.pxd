@@ -18,4 +18,5 @@ cdef class Ketama:
     cdef uint8_t *owners    # the server of every id, for keyspaces that fit a table, else NULL; owned
     cdef uint64_t owned     # ids that the table covers
 
+    cdef int place(self, names) except -1
     cdef int owner(self, uint64_t key) noexcept nogil

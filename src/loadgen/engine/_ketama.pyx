@@ -4,10 +4,8 @@ Each server has 160 points on a circle of 2**32, four from every MD5 digest of `
 point at or after the first four bytes of its own MD5.
 """
 
-from hashlib import md5
-
 from libc.stdint cimport int32_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcpy, memset
 
 from loadgen._buffer cimport write_key
@@ -31,12 +29,11 @@ def _fill_sines():
 _fill_sines()
 
 
-cdef uint32_t md5_first_word(const char *text, int length) noexcept nogil:
-    """Return the first four bytes of the MD5 (RFC 1321) of at most 65,536 bytes, little-endian, as ketama reads them.
+cdef void md5(const char *text, int length, uint32_t *state) noexcept nogil:
+    """Set four words to the MD5 (RFC 1321) of at most 65,536 bytes, little-endian, as ketama reads it.
 
     hashlib would need a Python object per key, and with a large keyspace each request looks up its key.
     """
-    cdef uint32_t state[4]
     cdef uint32_t block[16]
     cdef char *bytes = <char *>block
     cdef uint32_t a, b, c, d, f, rotated
@@ -73,7 +70,15 @@ cdef uint32_t md5_first_word(const char *text, int length) noexcept nogil:
         state[1] += b
         state[2] += c
         state[3] += d
-    return state[0]
+
+
+cdef int by_place(const void *a, const void *b) noexcept nogil:
+    """Order points by their place and, where two servers have one place, by server."""
+    cdef const Point *p = <const Point *>a
+    cdef const Point *q = <const Point *>b
+    if p.at != q.at:
+        return 1 if p.at > q.at else -1
+    return (p.server > q.server) - (p.server < q.server)
 
 
 cdef class Ketama:
@@ -85,24 +90,17 @@ cdef class Ketama:
 
     def __cinit__(self, names, int key_length, uint64_t count, bytes prefix=b""):
         cdef uint64_t i
-        points = sorted(
-            (int.from_bytes(digest[4 * part:4 * part + 4], "little"), server)
-            for server, name in enumerate(names)
-            for digest in (md5(f"{name}-{n}".encode(), usedforsecurity=False).digest()
-                           for n in range(POINTS_PER_SERVER // 4))
-            for part in range(4)
-        )
         self.servers = len(names)
         self.key_length = key_length
         self.prefix = prefix
         self.prefix_text = prefix
         self.prefix_length = len(prefix)
-        self.length = len(points)
-        self.points = <Point *>malloc(self.length * sizeof(Point))
+        self.length = POINTS_PER_SERVER * self.servers
+        self.points = <Point *>malloc(max(self.length, 1) * sizeof(Point))
         if self.points == NULL:
             raise MemoryError()
-        for place, (at, server) in enumerate(points):
-            self.points[<int>place] = Point(at, server)
+        if self.servers > 1:
+            self.place(names)
         if self.servers > 1 and self.servers < 256 and count <= TABLE:
             owners = <uint8_t *>malloc(count)
             if owners == NULL:
@@ -118,7 +116,22 @@ cdef class Ketama:
         free(self.points)
         free(self.owners)
 
+    cdef int place(self, names) except -1:
+        """Set the points of all servers, in order."""
+        cdef uint32_t words[4]
+        cdef bytes text
+        cdef int server, n, part
+        for server, name in enumerate(names):
+            for n in range(POINTS_PER_SERVER // 4):
+                text = b"%s-%d" % (name.encode(), n)
+                md5(text, len(text), words)
+                for part in range(4):
+                    self.points[server * POINTS_PER_SERVER + 4 * n + part] = Point(words[part], server)
+        qsort(self.points, self.length, sizeof(Point), by_place)
+        return 0
+
     cdef int owner(self, uint64_t key) noexcept nogil:
+        cdef uint32_t words[4]
         cdef uint32_t at
         cdef int low = 0, high = self.length, middle
         cdef char text[65536]
@@ -128,7 +141,8 @@ cdef class Ketama:
             return self.owners[key]
         memcpy(text, self.prefix_text, self.prefix_length)
         write_key(text + self.prefix_length, key, self.key_length - self.prefix_length)
-        at = md5_first_word(text, self.key_length)
+        md5(text, self.key_length, words)
+        at = words[0]
         while low < high:
             middle = (low + high) // 2
             if self.points[middle].at < at:

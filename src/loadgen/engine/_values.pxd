@@ -22,7 +22,8 @@ cdef class Values:
     cdef Marks marks         # what values begin with, where the run has a history
     cdef Random random
     cdef uint64_t window
-    cdef char *pool          # POOL bytes, then the first SPLICE of them again; owned
+    # POOL bytes, then the first SPLICE of them again; for values up to WINDOW, as many bytes as those reach. Owned.
+    cdef char *pool
 
     # Return the next value's bytes, for values shorter than SPLICE.
     cdef const char *next(self) noexcept nogil

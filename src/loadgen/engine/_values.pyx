@@ -16,16 +16,16 @@ cdef class Values:
 
     def __cinit__(self, Py_ssize_t value_bytes, uint64_t seed):
         cdef Random bits
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, size = WINDOW + WINDOW if value_bytes <= WINDOW else POOL
         self.value_bytes = value_bytes
         self.window = WINDOW if value_bytes <= WINDOW else POOL
-        self.pool = <char *>malloc(POOL + SPLICE)
+        self.pool = <char *>malloc(size + SPLICE)
         if self.pool == NULL:
             raise MemoryError()
         random_seed(&bits, seed, POOL_STREAM)
-        for i in range(0, POOL, 8):
+        for i in range(0, size, 8):
             (<uint64_t *>(self.pool + i))[0] = random_next(&bits)
-        memcpy(self.pool + POOL, self.pool, SPLICE)
+        memcpy(self.pool + size, self.pool, min(size, <Py_ssize_t>SPLICE))
         random_seed(&self.random, seed, VALUE_STREAM)
 
     def __dealloc__(self):

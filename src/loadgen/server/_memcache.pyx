@@ -544,3 +544,12 @@ _FUNCTIONS = {
     b"delete": _delete, b"incr": _add_delta, b"decr": _add_delta, b"touch": _touch, b"flush_all": _flush_all,
     b"version": _version, b"verbosity": _verbosity, b"quit": _quit, b"stats": _stats,
 }
+
+
+def calls(Service service):
+    """Return how many keys were read, written and removed, by the name of the command; what was not is left out."""
+    cdef int64_t counts[3]
+    counts[0] = service.calls[GET]
+    counts[1] = service.calls[SET]
+    counts[2] = service.hits[DELETE] + service.misses[DELETE]
+    return {name: counts[place] for place, name in enumerate(("get", "set", "delete")) if counts[place]}

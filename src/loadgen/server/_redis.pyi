@@ -1,3 +1,6 @@
+from loadgen.server._connection import Service
 from loadgen.server._resp import RespConnection
 
 class RedisConnection(RespConnection): ...
+
+def calls(service: Service) -> dict[str, int]: ...

@@ -7,7 +7,7 @@ import fnmatch
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t
 
-from loadgen.server._connection cimport read_integer
+from loadgen.server._connection cimport Service, read_integer
 from loadgen.server._description cimport (
     COMMAND_NUMBERS,
     COMMAND_TABLE,
@@ -482,3 +482,9 @@ _FUNCTIONS = {
     "shutdown": _shutdown,
 }
 _HANDLERS = [_FUNCTIONS[name] for name, *_ in COMMAND_TABLE]
+
+
+def calls(Service service):
+    """Return how often each command was executed, by name; commands that were not are left out."""
+    return {row[0]: service.calls[<int>number] for number, row in enumerate(COMMAND_TABLE)
+            if service.calls[<int>number]}

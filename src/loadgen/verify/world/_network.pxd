@@ -78,7 +78,7 @@ cdef struct End:
     int error               # errno, reported once
     bint gone               # its owner has closed it
     bint silent             # it vanished: what comes to it is dropped
-    bint starved            # a write found no room
+    bint starved            # a write found no room, or took the last
     # Its owner's.
     void *ground            # borrowed: the world keeps it
     void *owner             # borrowed
@@ -130,7 +130,7 @@ cdef class Network:
     cdef readonly int64_t losses
     cdef readonly int64_t resets
     cdef readonly int64_t refusals
-    cdef readonly int64_t starvations
+    cdef readonly int64_t starvations  # writes that found no room, or took the last
     cdef readonly int64_t holds
     cdef readonly int64_t handshakes  # packets of handshakes that were sent again
 

@@ -222,17 +222,16 @@ cdef class Network:
             e.starved = True
             self.starvations += 1
             return -EAGAIN
-        if size > <size_t>room:
-            # The owner waits for room for the rest.
-            e.starved = True
-            self.starvations += 1
-            size = room
+        size = min(size, <size_t>room)
         taken = size
         at = into.written
         if not into.gone:
             make_room(into, size)
             memcpy(into.bytes + (at - into.base), bytes, size)
         into.written += size
+        # Who was told that only a part was taken waits for room, and asks for no more until there is some.
+        e.starved = taken == room
+        self.starvations += e.starved
         link = self.link(e.host, into.host)
         while link.split and size > 1 and self.world.tape.chance_of(SPLIT, link.split):
             self.splits += 1
@@ -410,7 +409,6 @@ cdef class Network:
         cdef End *e = &self.ends[end]
         # An event of the arrival may be left, which finds nothing.
         e.acknowledged = e.next = e.tail
-        e.written = e.arrived
 
     cdef int64_t sent_again_ns(self, int64_t at_ns) noexcept:
         """Return when a segment that was to arrive at a time, and could not, is sent again, from now on."""
@@ -421,6 +419,10 @@ cdef class Network:
         return at_ns
 
     # ── The Python face ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def end(self):
+        """Forget who has grounds: the world was closed."""
+        self.grounds.clear()
 
     def host(self):
         """Add a host, whose links have no latency and no bound until `set_link`."""

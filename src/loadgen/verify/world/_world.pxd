@@ -43,7 +43,7 @@ cdef class World:
     cdef object failure              # the first error of an event, raised by `run`
     cdef bint stopped                # run no further event: `failure` is set, or `stop` was called
 
-    # Add an actor; return its number. The world keeps it until `close`.
+    # Add an actor; return its number. The world keeps it until `close`, which calls its `end()`.
     cdef int join(self, object actor, Handler handler) except -1
     # Schedule an event, no earlier than now.
     cdef void schedule(self, int64_t at_ns, int actor, int kind, int64_t argument) noexcept

@@ -3,6 +3,7 @@
 import sys
 
 from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport abort, free, realloc
@@ -14,6 +15,10 @@ cdef int64_t NEVER = <int64_t>1 << 62
 cdef enum:
     CALL = 0
 
+# A world can be interrupted after so many events, less one: a power of two, less one.
+cdef enum:
+    SIGNALS_EVERY = 0xFFFF
+
 
 class BrokenInvariant(Exception):
     """A condition that must hold after every event does not."""
@@ -22,7 +27,7 @@ class BrokenInvariant(Exception):
 cdef class Invariant:
     """A condition that holds after every event: `check()` returns what is broken in words, or nothing."""
 
-    def __cinit__(self, check=None):
+    def __init__(self, check=None):
         self.call = check
 
     cdef int check(self) except -1:
@@ -193,7 +198,8 @@ cdef class World:
         sys.unraisablehook = self.on_unraisable
         try:
             while self.step(until_ns):
-                pass
+                if self.events & SIGNALS_EVERY == 0:
+                    PyErr_CheckSignals()
         finally:
             sys.unraisablehook = hook
         if self.failure is not None:
@@ -223,9 +229,11 @@ cdef class World:
         return f"{self.trace:016x}"
 
     def close(self):
-        """Drop actors, calls and invariants, which refer to the world."""
+        """End all actors, and drop them, calls and invariants, which refer to the world."""
         self.n_due = self.n_heap = 0
         self.stopped = True
+        for actor in self.actors[1:]:
+            actor.end()
         self.actors.clear()
         self.calls.clear()
         self.invariants.clear()

@@ -1,0 +1,213 @@
+"""The faults of a simulated case of the engine, drawn from its tape, each a part that can be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from loadgen.units import NS_PER_MS, NS_PER_S
+from loadgen.verify.tape import FAULT, Tape
+from loadgen.verify.world._network import REFUSING, UNANSWERING, Host, Network
+from loadgen.verify.world.servers import BuiltinServer
+
+MOST = 8
+LENGTHS_NS = (10 * NS_PER_MS, NS_PER_MS, 100 * NS_PER_MS, NS_PER_S, 3 * NS_PER_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault, by the word of a row of FAULTS."""
+
+    word: str
+    from_ns: int
+    """The world's time."""
+    until_ns: int
+    server: int
+    which: int
+    """Picks one of several, such as the connection to reset."""
+
+    def __str__(self) -> str:
+        length = f" for {(self.until_ns - self.from_ns) / NS_PER_MS:g} ms"
+        return f"{self.word}, server {self.server}, at {self.from_ns / NS_PER_MS:g} ms{length}"
+
+
+class Scene:
+    """What faults act on: the network, the engine's host and the servers, of which killed ones are made anew."""
+
+    def __init__(self, network: Network, host: Host, servers: Sequence[BuiltinServer]) -> None:
+        self.network = network
+        self.world = network.world
+        self.host = host
+        self.servers = [*servers]
+        self.ended: list[BuiltinServer] = []
+        """Servers that were killed, and have a successor."""
+        self.dead: set[int] = set()
+        """The numbers of those that have none yet."""
+        self.counts: dict[str, int] = {}
+        """How often each fault had its effect."""
+
+    def plan(self, fault: Fault) -> None:
+        """Have a fault happen at its time."""
+        FAULTS[fault.word](self, fault)
+
+    def at(self, at_ns: int, fault: Fault, call: Callable[[], object]) -> None:
+        """Call at a time, and count the fault's effect unless the call returns False."""
+
+        def happen() -> None:
+            if call() is not False:
+                self.counts[fault.word] = self.counts.get(fault.word, 0) + 1
+
+        self.world.at(at_ns, happen)
+
+    def all_calls(self) -> dict[str, int]:
+        """Return the calls that all servers counted, killed ones too."""
+        found: dict[str, int] = {}
+        for server in (*self.ended, *self.servers):
+            for command, count in server.calls().items():
+                found[command] = found.get(command, 0) + count
+        return found
+
+    def far(self, fault: Fault) -> Host:
+        return self.servers[fault.server].host
+
+    def kill(self, number: int, *, power: bool) -> None:
+        self.servers[number].host.kill(power=power)
+        self.dead.add(number)
+
+    def start_again(self, number: int) -> None:
+        if number not in self.dead:
+            return
+        self.dead.remove(number)
+        server = self.servers[number]
+        self.ended.append(server)
+        server.host.restart()
+        self.servers[number] = BuiltinServer(server.host, server.port, server.wire)
+
+
+def _pause_server(scene: Scene, fault: Fault) -> None:
+    scene.at(fault.from_ns, fault, lambda: scene.far(fault).pause(fault.from_ns, fault.until_ns))
+
+
+def _pause_engine(scene: Scene, fault: Fault) -> None:
+    queued = bool(fault.which % 2)
+    scene.at(fault.from_ns, fault, lambda: scene.host.pause(fault.from_ns, fault.until_ns, queued=queued))
+
+
+def _on_an_end(scene: Scene, fault: Fault, host: Callable[[], Host], act: Callable[[int], object]) -> None:
+    def happen() -> bool:
+        ends = scene.network.open_ends(host())
+        if ends:
+            act(ends[fault.which % len(ends)])
+        return bool(ends)
+
+    scene.at(fault.from_ns, fault, happen)
+
+
+def _reset(scene: Scene, fault: Fault) -> None:
+    _on_an_end(scene, fault, lambda: scene.far(fault), scene.network.reset)
+
+
+def _server_end_vanishes(scene: Scene, fault: Fault) -> None:
+    _on_an_end(scene, fault, lambda: scene.far(fault), scene.network.vanish)
+
+
+def _engine_end_vanishes(scene: Scene, fault: Fault) -> None:
+    _on_an_end(scene, fault, lambda: scene.host, scene.network.vanish)
+
+
+def _cut(scene: Scene, fault: Fault, *, there: bool, back: bool) -> None:
+    far, network = scene.far(fault), scene.network
+    for from_host, to_host in ((scene.host, far),) * there + ((far, scene.host),) * back:
+        scene.at(fault.from_ns, fault, lambda a=from_host, b=to_host: network.cut(a, b))  # type: ignore[misc]
+        scene.world.at(fault.until_ns, lambda a=from_host, b=to_host: network.heal(a, b))  # type: ignore[misc]
+
+
+def _cut_there(scene: Scene, fault: Fault) -> None:
+    _cut(scene, fault, there=True, back=False)
+
+
+def _cut_back(scene: Scene, fault: Fault) -> None:
+    _cut(scene, fault, there=False, back=True)
+
+
+def _partition(scene: Scene, fault: Fault) -> None:
+    _cut(scene, fault, there=True, back=True)
+
+
+def _listener(scene: Scene, fault: Fault, mode: int) -> None:
+    """Have a listener turn connections away, and end those that there are, so that it is asked."""
+
+    def begin() -> bool:
+        if fault.server in scene.dead:
+            return False
+        server = scene.servers[fault.server]
+        scene.network.set_listener(server.host, server.port, mode)
+        for end in scene.network.open_ends(server.host):
+            scene.network.reset(end)
+        return True
+
+    def end() -> None:
+        if fault.server not in scene.dead:
+            scene.servers[fault.server].listen()
+
+    scene.at(fault.from_ns, fault, begin)
+    scene.world.at(fault.until_ns, end)
+
+
+def _refuse(scene: Scene, fault: Fault) -> None:
+    _listener(scene, fault, REFUSING)
+
+
+def _silence(scene: Scene, fault: Fault) -> None:
+    _listener(scene, fault, UNANSWERING)
+
+
+def _close_all(scene: Scene, fault: Fault) -> None:
+    """Have the server close its connections in good order, as one that recycles them does."""
+
+    def close() -> bool:
+        open_ = scene.servers[fault.server].connections()
+        for transport in open_:
+            transport.close()
+        return bool(open_)
+
+    scene.at(fault.from_ns, fault, close)
+
+
+def _kill(scene: Scene, fault: Fault, *, power: bool) -> None:
+    scene.at(fault.from_ns, fault, lambda: scene.kill(fault.server, power=power))
+    scene.world.at(fault.until_ns, lambda: scene.start_again(fault.server))
+
+
+def _kill_process(scene: Scene, fault: Fault) -> None:
+    _kill(scene, fault, power=True)
+
+
+def _cut_power(scene: Scene, fault: Fault) -> None:
+    _kill(scene, fault, power=False)
+
+
+FAULTS: dict[str, Callable[[Scene, Fault], None]] = {
+    "server pauses": _pause_server,
+    "engine pauses": _pause_engine,
+    "connection is reset": _reset,
+    "connection vanishes at the server": _server_end_vanishes,
+    "connection vanishes at the engine": _engine_end_vanishes,
+    "requests are cut off": _cut_there,
+    "replies are cut off": _cut_back,
+    "partition": _partition,
+    "server closes its connections": _close_all,
+    "server refuses connections": _refuse,
+    "server does not answer handshakes": _silence,
+    "server is killed": _kill_process,
+    "server loses power": _cut_power,
+}
+
+
+def drawn_faults(tape: Tape, servers: int, begins_ns: int, length_ns: int) -> Iterator[Fault]:
+    """Yield the faults of a case, which begin within `length_ns` of a time."""
+    for _ in tape.several(FAULT, MOST, mean=2):
+        word = tape.choice(tuple(FAULTS), "fault")
+        from_ns = begins_ns + length_ns * tape.below(1000, "fault's beginning") // 1000
+        until_ns = from_ns + tape.choice(LENGTHS_NS, "fault's length")
+        yield Fault(word, from_ns, until_ns, tape.below(servers, "fault's server"), tape.below(64, "fault's choice"))
