@@ -94,8 +94,10 @@ cdef class Shell(Watcher):
             (<Request>call).owner = future
         else:
             call.owner = future
-        self.do(self.core.begin(call, self.time.now_ns()))
-        if self.wake_ns == NEVER:
+        cdef int64_t now_ns = self.time.now_ns()
+        self.do(self.core.begin(call, now_ns))
+        # Deadlines come in the order of calls. The timer may be set to a later time: that of the next health check.
+        if now_ns + self.core.timeout_ns < self.wake_ns:
             self.arm()
         return future
 

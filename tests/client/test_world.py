@@ -1,0 +1,87 @@
+"""The client in simulated worlds: its promises under drawn options, callers and faults, in exact time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from client_scenario import scenario
+from worlds import passes
+
+from loadgen.client import CacheTimeout, Client, ConnectionRefused
+from loadgen.testing import World, simulate
+
+SEEDS = 60
+
+
+def test_the_client_keeps_its_promises_with_every_seed() -> None:
+    states = simulate(scenario, seeds=SEEDS, name="tests/support/client_scenario.py:scenario")
+    assert states["a breaker is open"] > 3
+    assert states["a breaker closes again"] > 0
+    assert states["a caller cancels"] > 20
+    assert states["ConnectionLost is raised"] > 10
+    assert states["operations wait for a connection"] > 100
+
+
+def test_a_deadline_is_not_held_up_by_a_health_check_that_comes_later() -> None:
+    async def test(world: World) -> None:
+        node = world.memcached().node
+        async with Client([node], timeout_s=0.5, health_check_interval_s=10) as client:
+            await client.set("k", b"v")
+            world.faults.pause("memcached", 20)
+            began_s = world.now_s
+            with pytest.raises(CacheTimeout):
+                await client.get("k")
+            assert world.now_s - began_s == pytest.approx(0.5, abs=1e-6)
+
+    passes(test)
+
+
+def test_names_are_looked_up_in_the_world_and_refusals_come_from_it() -> None:
+    async def test(world: World) -> None:
+        world.host("empty")
+        async with Client([("empty", 11211), ("nowhere", 11211)], selector="jump", timeout_s=1) as client:
+            refused = set()
+            for n in range(20):
+                with pytest.raises(ConnectionRefused) as raised:
+                    await client.get(f"k{n}")
+                refused.add(str(raised.value).rpartition(": ")[2])
+            assert any("Connection refused" in words for words in refused)
+            assert any("name of the host is unknown" in words for words in refused)
+
+    passes(test)
+
+
+def test_a_client_that_was_made_outside_is_refused_in_a_world() -> None:
+    client = Client([("memcached", 11211)])
+
+    async def test(world: World) -> None:
+        world.memcached()
+        with pytest.raises(RuntimeError, match="made outside of this simulated world"):
+            await client.get("k")
+
+    passes(test)
+
+
+def test_a_client_of_a_killed_host_does_nothing_any_more() -> None:
+    async def uses(nodes: list[tuple[str, int]], done: list[int]) -> None:
+        async with Client(nodes, timeout_s=0.2, health_check_interval_s=0.1) as client:
+            while True:
+                await client.set("k", b"%d" % len(done))
+                done.append(1)
+                await asyncio.sleep(0.1)
+
+    async def test(world: World) -> None:
+        done: list[int] = []
+        server = world.memcached()
+        world.host("app").run(uses([server.node], done))
+        await asyncio.sleep(1)
+        world.faults.kill("app")
+        before = len(done)
+        await asyncio.sleep(5)
+        assert 5 < before == len(done)
+        world.host("app").run(uses([server.node], done))
+        await asyncio.sleep(1)
+        assert len(done) > before + 5
+
+    passes(test)
