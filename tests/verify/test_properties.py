@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from shutil import which
 
 import planted_subjects
 import pytest
+from in_process import invoked
 from planted_subjects import Planted
 
 from loadgen.protocol import Wire
@@ -88,6 +93,38 @@ def test_a_killed_server_keeps_what_it_acknowledged(durable: Subject) -> None:
     durable.ask([Step((b"SET", b"{loadgen}:a", b"1"))])
     durable.restart(Restart.KILL)
     assert durable.ask([Step((b"GET", b"{loadgen}:a"))]) == [b"1"]
+
+
+@pytest.mark.parametrize("name", ["crash_recovery_consistent", "wal_durability"])
+@pytest.mark.parametrize(
+    ("again", "said"),
+    [
+        (
+            'echo "the disk is dust"; exit 1',
+            'redis ended with exit status 1 before it was ready; its log ends with "the ',
+        ),
+        ("set -- \"$@\" --rename-command EXISTS ''", "redis was started again, and does not serve: it answers ERR unk"),
+    ],
+)
+def test_a_server_that_does_not_come_back_after_a_kill_is_the_finding(
+    name: str, again: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A server that finds its own files refuses to start, or to serve; in an empty folder it does both."""
+    script = tmp_path / "redis-server"
+    script.write_text(f'#!/bin/sh\n[ ! -e appendonlydir ] || {{ {again}; }}\nexec {which("redis-server")} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    done = invoked("properties", "--filter", name, "--seeds", "2", "--subject", "redis", "--format", "json")
+    document = json.loads(done.stdout)
+    assert done.status == 1, done.stderr
+    assert [each["passed"] for each in document["results"]] == [False, False]
+    [failure] = document["failures"]
+    assert failure["message"].startswith(f"the server does not start again: {said}")
+    assert "; its log ends with " in failure["message"]
+    *_, operation = failure["operations"]
+    assert operation.endswith(" → it does not start again")
+    assert failure["replay_command"] == f"loadgen replay --seed 0 --test {name} --subject redis"
 
 
 # ── The laws, which no model is behind ────────────────────────────────────────────────────────────────────────────────

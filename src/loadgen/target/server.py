@@ -54,6 +54,11 @@ class ServerError(TargetError):
         super().__init__(sentence)
         self.log_tail = log_tail
 
+    def with_log(self) -> str:
+        """Return the sentence without its full stop, and the last line of the log where the sentence has it not yet."""
+        sentence, said = str(self).removesuffix("."), "".join(self.log_tail[-1:])
+        return sentence if not said or said in sentence else f'{sentence}; its log ends with "{said}"'
+
 
 class _PortTakenError(ServerError):
     """Another process took the port first: the server may start on another port."""

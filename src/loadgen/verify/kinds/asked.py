@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from loadgen.errors import UsageError
+from loadgen.errors import TargetError, UsageError
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.comparison import Comparison, difference, shape
@@ -15,7 +15,7 @@ from loadgen.verify.grammar.groups import Group
 from loadgen.verify.model.redis import TRANSACTIONS
 from loadgen.verify.reply import Error, NoReply, Reply, shown
 from loadgen.verify.step import Step
-from loadgen.verify.subject.subject import Subject
+from loadgen.verify.subject.subject import Restart, Subject
 from loadgen.verify.tape import Tape
 
 Ask = Callable[[Sequence[Step]], list[Reply]]
@@ -100,6 +100,18 @@ class Compared:
             if not agree:
                 self.fail(f"{step} answered {difference(due, reply)} ({right})", shape(step.command, due, reply))
                 return False
+        return True
+
+    def restarted(self, subject: Subject, how: Restart) -> bool:
+        """Restart a subject with its data; False when it does not start again, which is a failure of the case."""
+        self.operations.append(f"restart by {how.value}")
+        try:
+            lost = subject.restart(how)
+        except TargetError as error:
+            self.operations[-1] += " → it does not start again"
+            self.fail(f"the server does not start again: {str(error).removesuffix('.')}", "does not start again")
+            return False
+        self.operations[-1] += f" → {lost} bytes lost"
         return True
 
     def fail(self, message: str, fingerprint: str) -> None:

@@ -79,9 +79,8 @@ class PropertyKind:
         if of.law is not None and (broken := of.law(steps, replies)):
             compared.fail(broken, "the law")
             return compared.outcome()
-        if of.restart is not None:
-            lost = subject.restart(of.restart)
-            compared.operations.append(f"restart by {of.restart.value} → {lost} bytes lost")
+        if of.restart is not None and not compared.restarted(subject, of.restart):
+            return compared.outcome()
         if subject.wire is Wire.RESP:
             for both in final_state(KEYS, self._absent, truth.ask, subject.ask):
                 if not compared.add(*both, "by the model", drawn=False):

@@ -108,7 +108,7 @@ class DurableServer:
             self.managed.restart()
         except ServerError as error:
             self._given_up = True
-            return str(error).removesuffix(".")
+            return error.with_log()
         self.managed.expect_end()
         return ""
 

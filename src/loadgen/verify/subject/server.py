@@ -13,7 +13,7 @@ from loadgen.faults.disk.crash import PowerCut
 from loadgen.faults.fault import Fault, Layer
 from loadgen.plan import Endpoint, Target
 from loadgen.protocol import Wire
-from loadgen.target.server import ManagedServer
+from loadgen.target.server import ManagedServer, ServerError
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.target.talk.identity import identify
 from loadgen.verify.reply import Error, NoReply, Reply
@@ -157,12 +157,15 @@ class ServerSubject:
 
     def restart(self, how: Restart) -> int:
         assert self._managed is not None
-        if how is Restart.KILL:
-            self._start_again()
-            return 0
-        cut = PowerCut(self._managed, Fault("power_cut", Layer.DISK))
+        lost = 0
+        if how is Restart.POWER_CUT:
+            cut = PowerCut(self._managed, Fault("power_cut", Layer.DISK))
+            lost = cut.bytes_lost
         self._start_again()
-        return cut.bytes_lost
+        if refusal := self.refusal():
+            sentence = f"{self.name} was started again, and does not serve: {refusal}."
+            raise TargetError(f"{ServerError(sentence, self._managed.log_tail()).with_log()}.")
+        return lost
 
     def _start_again(self, *, empty: bool = False) -> None:
         """Kill the managed server if it runs, and start it; with `empty`, without its data."""
@@ -175,7 +178,10 @@ class ServerSubject:
             self.target = replace(self.target, endpoints=(there,))
         else:
             self._is_over = True
-            self._managed.restart(empty=empty)
+            try:
+                self._managed.restart(empty=empty)
+            except ServerError as error:
+                raise TargetError(f"{error.with_log()}.") from None
         self._is_over = False
         # A command that ends the server is a finding of its case, and no reason to give up.
         self._managed.expect_end()
