@@ -37,13 +37,13 @@ cdef extern from "<sys/uio.h>" nogil:
 cdef extern from * nogil:
     """
     #include <time.h>
-    static inline int64_t loadgen_unix_ns(void) {
+    static inline int64_t loadgen_unix_ms(void) {
         struct timespec t;
         clock_gettime(CLOCK_REALTIME, &t);
-        return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
     }
     """
-    int64_t unix_ns "loadgen_unix_ns"()
+    int64_t unix_ms "loadgen_unix_ms"()
 
 
 cdef char *write_decimal(char *out, int64_t value) noexcept nogil:
@@ -298,7 +298,7 @@ cdef class Connection:
 
     cdef int process(self, char *data, Py_ssize_t size) except -1:
         self.service.out_size = 0
-        self.service.now_ns = unix_ns()
+        self.service.now_ms = unix_ms()
         self.data = data
         self.size = size
         self.at = 0
@@ -341,7 +341,7 @@ cdef class Connection:
                 break
             else:
                 faults.serve()
-                self.service.now_ns = unix_ns()
+                self.service.now_ms = unix_ms()
                 self.data_commands += 1
                 answered = True
                 if faults.fails():
