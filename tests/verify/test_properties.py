@@ -15,13 +15,17 @@ import pytest
 from in_process import invoked
 from planted_subjects import Planted
 
+from loadgen.errors import UsageError
 from loadgen.protocol import Wire
 from loadgen.verify.case import Verdict
 from loadgen.verify.kinds import laws
+from loadgen.verify.kinds.oracle import SUITE as ORACLE
 from loadgen.verify.kinds.properties import SUITE, PropertyKind
 from loadgen.verify.kinds.property import Law
 from loadgen.verify.kinds.property_rows import PROPERTIES
-from loadgen.verify.reply import OK, Status
+from loadgen.verify.kinds.suite import Suite
+from loadgen.verify.model.memcache import number
+from loadgen.verify.reply import OK, Error, Reply, Status
 from loadgen.verify.step import Step
 from loadgen.verify.subject import named
 from loadgen.verify.subject.of_model import ModelSubject
@@ -127,6 +131,49 @@ def test_a_server_that_does_not_come_back_after_a_kill_is_the_finding(
     assert failure["replay_command"] == f"loadgen replay --seed 0 --test {name} --subject redis"
 
 
+# ── Known defects ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def no_arithmetic_from_2_to_the_63(planted: Planted, step: Step) -> Reply:
+    """memcached before 1.6.22, where every item has a minus sign behind it."""
+    name, key, *_ = step.command
+    if name in (b"incr", b"decr"):
+        for _, _, value in planted.inner.ask([Step((b"get", key))])[0]:
+            if (number(value) or 0) >= 1 << 63:
+                return Error(b"CLIENT_ERROR cannot increment or decrement non-numeric value")
+    return planted.one(step)
+
+
+@pytest.mark.parametrize("known_defects", [False, True])
+def test_a_known_defect_of_memcached_is_found_when_it_is_asked_for(known_defects: bool) -> None:
+    subject = Planted(ModelSubject(Wire.MEMCACHE), no_arithmetic_from_2_to_the_63)
+    kind = PropertyKind(PROPERTIES["memcache_counters"], subject, known_defects=known_defects)
+    outcomes = [kind.run(Tape.seeded(kind.name, seed)) for seed in range(100)]
+    assert any(outcome.failed for outcome in outcomes) is known_defects
+    # Numbers go over 2^64, and stop at 0, in either case.
+    reached = Counter[str]()
+    for outcome in outcomes:
+        reached.update(outcome.sometimes)
+    assert min(reached[state] for state in ("an incr went over 2^64", "a decr stopped at 0")) >= 5
+
+
+@pytest.mark.parametrize("modulus", [2**63, 2**64 - 1])
+def test_an_incr_that_wraps_elsewhere_breaks_its_property(modulus: int) -> None:
+    def wraps(planted: Planted, step: Step) -> Reply:
+        reply = planted.one(step)
+        return reply % modulus if step.command[0] == b"incr" and isinstance(reply, int) else reply
+
+    kind = PropertyKind(PROPERTIES["memcache_counters"], Planted(ModelSubject(Wire.MEMCACHE), wraps))
+    assert any(kind.run(Tape.seeded(kind.name, seed)).failed for seed in range(100))
+
+
+@pytest.mark.parametrize("suite", [SUITE, ORACLE])
+def test_known_defects_are_a_switch(suite: Suite) -> None:
+    with pytest.raises(UsageError, match="known-defects is true, or left out"):
+        with suite.opened(suite.kinds[:1], {**suite.options, "known-defects": "no"}, lambda event: None):
+            pass
+
+
 # ── The laws, which no model is behind ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -175,7 +222,7 @@ def test_cases_reach_the_states_that_their_property_is_about() -> None:
         kind = PropertyKind(of, ModelSubject(of.wire))
         for seed in range(30 if of.states else 0):
             reached.update(kind.run(Tape.seeded(kind.name, seed)).sometimes)
-    assert len(reached) == 8
+    assert len(reached) == 10
     assert {state for state, count in reached.items() if not count} == set()
 
 

@@ -49,6 +49,11 @@ ARTIFACT = Option(
 )
 
 
+KNOWN_DEFECTS = Option(
+    ("--known-defects",), "draw also what some versions of servers are known to answer wrongly (docs/VERIFY.md)"
+)
+
+
 def seeds(count: int, *, by_spec: bool = False) -> OptionGroup:
     """Return the flags that say which seeds are run; `count` is how many by default, or says the spec file."""
     return OptionGroup(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from loadgen.errors import TargetError, UsageError
+from loadgen.escape import printable
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.comparison import Comparison, difference, shape
@@ -53,6 +54,14 @@ def _unknown(subject: Subject, steps: Sequence[Step]) -> frozenset[bytes]:
 def named_commands(words: str) -> tuple[bytes, ...]:
     """Return the commands of an option such as "SET,GET", as they are written."""
     return tuple(word.strip().encode() for word in words.split(",") if word.strip())
+
+
+def draws_known_defects(options: Mapping[str, str]) -> bool:
+    """Return whether an option asks for what servers are known to answer wrongly. Raises UsageError."""
+    word = options.get("known-defects", "")
+    if word not in ("", "true"):
+        raise UsageError(f'known-defects is true, or left out, and not "{printable(word, 60)}".')
+    return bool(word)
 
 
 def check_commands(name: str, group: Group, needs: Sequence[bytes], commands: Collection[bytes]) -> None:

@@ -22,10 +22,8 @@ _MOST_RELATIVE_S = 60 * 60 * 24 * 30
 _NS_PER_S = 1_000_000_000
 _NUMBERS = 1 << 64
 
-_DELTA = re.compile(rb"[0-9]{1,20}\Z")
-# As strtoull reads it: what follows a space does not matter.
-_NUMBER = re.compile(rb"\s*\+?([0-9]+)(?:\s|\Z)")
-_LONGEST_NUMBER = 22
+# As strtoull reads it: what follows a space or a NUL does not matter.
+_NUMBER = re.compile(rb"\s*\+?(?=[0-9])0*+([0-9]{0,20})(?:[\s\0]|\Z)")
 
 STORED, NOT_STORED, EXISTS = Status(b"STORED"), Status(b"NOT_STORED"), Status(b"EXISTS")
 NOT_FOUND, DELETED, TOUCHED = Status(b"NOT_FOUND"), Status(b"DELETED"), Status(b"TOUCHED")
@@ -34,6 +32,13 @@ _BAD_FORMAT = CommandError(b"CLIENT_ERROR bad command line format")
 _NOT_A_NUMBER = CommandError(b"CLIENT_ERROR cannot increment or decrement non-numeric value")
 _BAD_DELTA = CommandError(b"CLIENT_ERROR invalid numeric delta argument")
 _BAD_EXPTIME = CommandError(b"CLIENT_ERROR invalid exptime argument")
+
+
+def number(text: bytes) -> int | None:
+    """Return the number that incr and decr find in a value or a delta; None where there is none of 64 bits."""
+    found = _NUMBER.match(text)
+    value = _NUMBERS if found is None else int(found[1] or b"0")
+    return value if value < _NUMBERS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +180,16 @@ class Model:
 
     def _add(self, args: Sequence[bytes], combined: Callable[[int, int], int]) -> Reply:
         key, amount = args
-        if not _DELTA.match(amount) or int(amount) >= _NUMBERS:
+        delta = number(amount)
+        if delta is None:
             raise _BAD_DELTA
         item = self._find(key)
         if item is None:
             return NOT_FOUND
-        number = _NUMBER.match(item.value)
-        if number is None or int(number[1]) >= _NUMBERS or len(item.value) > _LONGEST_NUMBER:
+        before = number(item.value)
+        if before is None:
             raise _NOT_A_NUMBER
-        value = combined(int(number[1]), int(amount))
+        value = combined(before, delta)
         # A number that has become shorter keeps its length, with spaces behind it.
         self._put(key, replace(item, value=(b"%d" % value).ljust(len(item.value))))
         return value
