@@ -231,7 +231,7 @@ verify.kinds ← units protocol errors escape events server_plan config faults.f
     faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape verify.case
     verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
     verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
-verify.bank ← errors escape verify.tape verify.kinds
+verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
 verify.full ← units errors severity reason events verify.case verify.ended verify.campaign verify.stress.ended
@@ -336,8 +336,8 @@ cli.flags ← protocol errors escape plan config cli.options
 cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.answers
     selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables config
     output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
-    trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.ended verify.campaign
-    verify.compatibility verify.spec signs verify.stress.shape record verify.full
+    trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.replay verify.ended
+    verify.campaign verify.compatibility verify.spec signs verify.stress.shape record verify.full
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__

@@ -129,8 +129,29 @@ class Campaign:
             return False
         return True
 
-    def replay(self, batch: Batch, artifact: Artifact, path: str, replayed: Callable[[], Replayed]) -> None:
-        """Run one recorded case as `replayed` does, and note where it left the recorded run. Nothing is shrunk."""
+    def replay(
+        self, batch: Batch, artifact: Artifact, path: str, replayed: Callable[[], Replayed], *, whole: bool = False
+    ) -> None:
+        """Run one recorded case as `replayed` does, and note where it left the recorded run. Nothing is shrunk.
+
+        With `whole`, that is the seed's own case.
+        """
+        if self._recorded(batch, artifact, path, replayed, "" if whole else path):
+            self._seeds_done += 1
+
+    def shrunk(self, batch: Batch, artifact: Artifact, path: str, replayed: Callable[[], Replayed], again: str) -> bool:
+        """Run the shrunk case of a seed as `replayed` does; `again` is the command that does. False as of `run`."""
+        return self._recorded(batch, artifact, path, replayed, path, again)
+
+    def _recorded(
+        self,
+        batch: Batch,
+        artifact: Artifact,
+        path: str,
+        replayed: Callable[[], Replayed],
+        shrunk: str,
+        again: str = "",
+    ) -> bool:
         self._identities[batch.identity] = None
         began_ns = self._clock_ns()
         try:
@@ -138,18 +159,20 @@ class Campaign:
                 found = replayed()
         except KeyboardInterrupt:
             self._interrupted = True
-            return
+            return False
         except LoadgenError as error:
             self.could_not_run(str(error))
-            return
+            return False
         outcome = found.outcome
-        ended = self._ended(batch, artifact.kind, artifact.seed, outcome, began_ns)
+        ended = replace(self._ended(batch, artifact.kind, artifact.seed, outcome, began_ns), shrunk=shrunk)
+        if outcome.failed and again:
+            ended = replace(ended, replay=again)
         self._count(ended, outcome)
-        self._seeds_done += 1
-        if outcome.failed:
+        if outcome.failed and (artifact.kind, outcome.fingerprint) not in self._failures:
             self._found(_failure(batch, ended, outcome, outcome, path, divergence=found.divergence))
         if found.remark:
             self._notes.append(Reason(Code.REPLAY_DIFFERS, found.remark))
+        return True
 
     @property
     def interrupted(self) -> bool:
@@ -175,7 +198,9 @@ class Campaign:
         for case in self._cases:
             if case.verdict is Verdict.FAIL:
                 seeds.setdefault((case.kind, case.fingerprint), []).append(case.seed)
-        failures = (replace(each, seeds=tuple(seeds.get(key, ()))) for key, each in self._failures.items())
+        failures = (
+            replace(each, seeds=tuple(dict.fromkeys(seeds.get(key, ())))) for key, each in self._failures.items()
+        )
         unfinished = self._interrupted or bool(self._reasons)
         states = unreached(self._sometimes) if self._limits.judges_states and not unfinished else ()
         return CampaignEnded(

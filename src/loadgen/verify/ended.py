@@ -56,6 +56,8 @@ class CaseEnded(Event):
     """The command that runs the failed case again; empty for others."""
     survival: Survival | None = None
     """What became of the acknowledged writes; None where the case does not look for them."""
+    shrunk: str = ""
+    """The file of the shrunk case that was run; empty for the seed's own case."""
     wall_s: float = field(default_factory=time.time)
 
 

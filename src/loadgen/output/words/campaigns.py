@@ -259,6 +259,9 @@ HEADINGS = tuple(_VERDICTS.values())
 def case(ended: CaseEnded, spell: Callable[[int], str] = str) -> str:
     """Return one case on one line: "pass [seed=17] incr_is_monotonic (0.4 ms)"."""
     error = f": {printable(ended.error, LONGEST)}" if ended.error else ""
-    return (
-        f"{ended.verdict} [seed={spell(ended.seed)}] {printable(ended.kind)} ({milliseconds(ended.took_ns)} ms){error}"
-    )
+    return f"{ended.verdict} [seed={spell(ended.seed)}] {named(ended)} ({milliseconds(ended.took_ns)} ms){error}"
+
+
+def named(ended: CaseEnded) -> str:
+    """Return the test of a case, and whether it is a shrunk case: "incr_is_monotonic, shrunk"."""
+    return f"{printable(ended.kind)}{', shrunk' if ended.shrunk else ''}"

@@ -62,6 +62,7 @@ def _case(record: Fields) -> CaseEnded:
         operations=record.count("operations"),
         replay=record.text("replay_command"),
         survival=_survival(record.part("writes")) if record.may("writes") is not None else None,
+        shrunk=record.text("shrunk_case"),
         wall_s=record.wall_s(),
     )
 

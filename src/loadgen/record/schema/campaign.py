@@ -67,6 +67,7 @@ CASE = record(
         {**WRITES.schema, "type": ["object", "null"]},
         "of a case that looks for acknowledged writes after a fault of their server, what became of them; see below",
     ),
+    field("shrunk_case", TEXT_OR_NULL, "the file of the shrunk case that was run; null for the seed's own case"),
     field("replay_command", TEXT_OR_NULL, "of a failure, the command that runs the case again"),
 )
 
@@ -81,7 +82,11 @@ FAILED = part(
     field("reproduced", TRUTH, "the same tape failed again in the same way; if not, nothing was shrunk"),
     field("trace_hash", TEXT_OR_NULL, "as in `case`, of the smallest case"),
     field("duration_ms", NUMBER, "how long the seed's own case took"),
-    field("replay_command", TEXT, "the command that runs the seed's own case again, on any machine"),
+    field(
+        "replay_command",
+        TEXT,
+        "the command that runs the seed's own case again, on any machine; of a bank's shrunk case, its file",
+    ),
     field("artifact", TEXT_OR_NULL, "the file that `loadgen replay FILE` takes; null where none was written"),
     field("divergence", TEXT_OR_NULL, "of a replay, where it left the recorded run"),
 )

@@ -105,6 +105,7 @@ def _result(event: CaseEnded) -> dict[str, Any]:
         "error": text(event.error) or None,
         "trace_hash": event.trace or None,
         "writes": _writes(event.survival) if event.survival is not None else None,
+        "shrunk_case": text(event.shrunk) or None,
     }
 
 
