@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import planted_command
 import pytest
 from command import Finished
+from copied import copied
 from in_process import invoked
 from planted_kinds import Reads, Store
 from records import check_record
@@ -46,11 +47,7 @@ def test_a_failure_prints_seed_test_invariant_and_a_command_that_fails_again() -
     place = next(place for place, line in enumerate(lines) if line.startswith("✗ FAIL [seed="))
     assert " set_get_roundtrip (" in lines[place]
     assert lines[place + 1] == "invariant     GET returns what SET stored"
-    # Copied as it stands, over the end of a line.
-    first = next(place for place, line in enumerate(lines) if line.startswith("replay"))
-    words = "\n".join(lines[first : first + 2]).removeprefix("replay")
-    printed = subprocess.run(["sh", "-c", f"printf '%s\\n' {words}"], capture_output=True, check=True, text=True)
-    command = printed.stdout.splitlines()
+    command = copied(done.stdout)
     assert command[-6:] == ["--test", "set_get_roundtrip", "--ops", "50", "--bug", "stale"]
     again = invoked(*command[1:])
     assert again.status == 1
@@ -329,6 +326,7 @@ def test_a_shrunk_case_that_fails_is_one_failure_with_its_seed_and_replayed_by_i
     command = f"loadgen replay {kept} --force --ops 100 --bug stale"
     assert (failure["replay_command"], failure["artifact"], failure["seeds"]) == (command, str(kept), [failure["seed"]])
     assert len(document["failed_seeds"]) == 2
+    assert copied(invoked("seeds", "test").stdout) == shlex.split(command)
     assert invoked(*shlex.split(command)[1:]).status == 1
     whole = invoked("replay", str(kept), "--force", "--whole")
     assert whole.status == 2

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor
 
 from loadgen.escape import printable
-from loadgen.output.words import figures
+from loadgen.output.words import commands, figures
 from loadgen.severity import Severity
 from loadgen.units import NS_PER_MS, span
 from loadgen.verify.case import Verdict
@@ -19,9 +18,6 @@ from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, Failur
 
 LONGEST = 500
 """Characters of a finding, in which the subject's words are repeated."""
-
-LONGEST_COMMAND = 4000
-"""Characters of a replay command, which must be whole."""
 
 MOST_STEPS = 40
 """Operations of a failure that are printed; the artifact has all."""
@@ -128,25 +124,7 @@ def steps(failure: FailureFound) -> list[str]:
 
 def replay(failure: CaseEnded | FailureFound) -> str:
     """Return the command, whole and on one line."""
-    return printable(failure.replay, LONGEST_COMMAND)
-
-
-def replay_lines(failure: CaseEnded | FailureFound, room: int) -> list[str]:
-    """Return the command on lines of `room` columns, as a shell reads it when all of them are copied."""
-    parts: list[str] = []
-    for word in shlex.split(failure.replay):
-        # A flag and its value stay together.
-        if not parts or word.startswith("--"):
-            parts.append(shlex.quote(word))
-        else:
-            parts[-1] += f" {shlex.quote(word)}"
-    lines: list[str] = []
-    for part in parts:
-        if lines and len(lines[-1]) + len(part) + 3 <= room:
-            lines[-1] += f" {part}"
-        else:
-            lines.append(part)
-    return [f"{printable(line, LONGEST_COMMAND)}{' ' + chr(92) if line is not lines[-1] else ''}" for line in lines]
+    return commands.line(failure.replay)
 
 
 def artifact(failure: FailureFound) -> str:
