@@ -227,7 +227,7 @@ verify.fuzz.mutation ← verify.tape verify.fuzz.piece verify.fuzz.form
 verify.fuzz ← errors verify.fuzz.piece verify.fuzz.form verify.fuzz.forms
 verify.fuzz.servers ← protocol errors escape events plan server_plan target.talk target verify.reply verify.subject
     verify.fuzz.payload verify.fuzz
-verify.kinds ← units protocol errors escape events server_plan config faults.fault faults.kinds faults.layer
+verify.kinds ← version units protocol errors escape events server_plan config faults.fault faults.kinds faults.layer
     faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape verify.case
     verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
     verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers

@@ -38,6 +38,7 @@ SYNTAX = Syntax(
         seeds(SEEDS, by_spec=True),
         RESULTS,
     ),
+    stray="a server is named by --subject",
 )
 
 

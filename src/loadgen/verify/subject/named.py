@@ -139,10 +139,7 @@ def opened(wanted: Wanted, emit: Emit, keys: Sequence[bytes] = ()) -> Iterator[S
         with contextlib.closing(ServerSubject(wanted.word, target)) as subject:
             if refusal := subject.refusal():
                 [endpoint] = target.endpoints
-                raise TargetError(
-                    f"The server at {endpoint.address}:{endpoint.port} cannot be verified in {target.protocol}: "
-                    f"{refusal}. Start one there that asks for no password, or correct the address."
-                )
+                raise TargetError(f"The server at {endpoint.address}:{endpoint.port} {refusal}.")
             try:
                 yield subject
             finally:

@@ -148,12 +148,21 @@ class ServerSubject:
         return next((reply.words for reply in replies if isinstance(reply, NoReply)), "")
 
     def refusal(self) -> str:
-        """Return why the server cannot be verified: its words or the lack of them; empty when it answers."""
+        """Return why the server cannot be verified and the remedy, as the rest of a sentence; empty when it answers."""
         question = (b"EXISTS", b"{loadgen}:a") if self.wire is Wire.RESP else (b"get", b"{loadgen}:a")
-        [reply] = self.ask([Step(question)])
-        if isinstance(reply, NoReply):
-            return reply.words
-        return f"it answers {printable(reply.text.decode(errors='replace'))}" if isinstance(reply, Error) else ""
+        try:
+            [reply] = self._channel(0).ask([Step(question)])
+        except NoAnswerError as error:
+            return f"does not answer ({error.words}): start one there, or correct the address"
+        except resp.NotRespError as error:
+            return f"does not speak RESP (it answered {error}): name another, or a memcached as memcache://HOST:PORT"
+        except memcache.NotMemcacheError as error:
+            return f"does not speak memcache (it answered {error}): name another, or one that speaks RESP as HOST:PORT"
+        if not isinstance(reply, Error):
+            return ""
+        said = printable(reply.text.decode(errors="replace")).rstrip(".")
+        asks = "asks for a password" if reply.text.startswith(b"NOAUTH") else "refuses what cases ask"
+        return f"{asks} ({said}): name one that asks for no password and takes commands"
 
     def restart(self, how: Restart) -> int:
         assert self._managed is not None
