@@ -107,7 +107,10 @@ def test_a_killed_server_keeps_what_it_acknowledged(durable: Subject) -> None:
             'echo "the disk is dust"; exit 1',
             'redis ended with exit status 1 before it was ready; its log ends with "the ',
         ),
-        ("set -- \"$@\" --rename-command EXISTS ''", "redis was started again, and does not serve: it answers ERR unk"),
+        (
+            "set -- \"$@\" --rename-command EXISTS ''",
+            "redis was started again, and refuses what cases ask (ERR unknown",
+        ),
     ],
 )
 def test_a_server_that_does_not_come_back_after_a_kill_is_the_finding(

@@ -139,7 +139,9 @@ def opened(wanted: Wanted, emit: Emit, keys: Sequence[bytes] = ()) -> Iterator[S
         with contextlib.closing(ServerSubject(wanted.word, target)) as subject:
             if refusal := subject.refusal():
                 [endpoint] = target.endpoints
-                raise TargetError(f"The server at {endpoint.address}:{endpoint.port} {refusal}.")
+                raise TargetError(
+                    f"The server at {endpoint.address}:{endpoint.port} {refusal.words}: {refusal.remedy}."
+                )
             try:
                 yield subject
             finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from loadgen.errors import TargetError
@@ -87,6 +87,16 @@ class _MemcacheChannel:
         self._conversation.__exit__(None, None, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a server cannot be verified."""
+
+    words: str
+    """The rest of a sentence that begins with the server: "does not answer (Connection refused)"."""
+    remedy: str
+    """For who named the server."""
+
+
 class ServerSubject:
     """A server at an address, or one that loadgen has started and can restart."""
 
@@ -147,22 +157,26 @@ class ServerSubject:
         replies = self.ask([Step(command) for command in commands])
         return next((reply.words for reply in replies if isinstance(reply, NoReply)), "")
 
-    def refusal(self) -> str:
-        """Return why the server cannot be verified and the remedy, as the rest of a sentence; empty when it answers."""
+    def refusal(self) -> Refusal | None:
+        """Return why the server cannot be verified; None when it answers."""
         question = (b"EXISTS", b"{loadgen}:a") if self.wire is Wire.RESP else (b"get", b"{loadgen}:a")
         try:
             [reply] = self._channel(0).ask([Step(question)])
         except NoAnswerError as error:
-            return f"does not answer ({error.words}): start one there, or correct the address"
+            return Refusal(f"does not answer ({error.words})", "start one there, or correct the address")
         except resp.NotRespError as error:
-            return f"does not speak RESP (it answered {error}): name another, or a memcached as memcache://HOST:PORT"
+            return Refusal(
+                f"does not speak RESP (it answered {error})", "name another, or a memcached as memcache://HOST:PORT"
+            )
         except memcache.NotMemcacheError as error:
-            return f"does not speak memcache (it answered {error}): name another, or one that speaks RESP as HOST:PORT"
+            return Refusal(
+                f"does not speak memcache (it answered {error})", "name another, or one that speaks RESP as HOST:PORT"
+            )
         if not isinstance(reply, Error):
-            return ""
+            return None
         said = printable(reply.text.decode(errors="replace")).rstrip(".")
         asks = "asks for a password" if reply.text.startswith(b"NOAUTH") else "refuses what cases ask"
-        return f"{asks} ({said}): name one that asks for no password and takes commands"
+        return Refusal(f"{asks} ({said})", "name one that asks for no password and takes commands")
 
     def restart(self, how: Restart) -> int:
         assert self._managed is not None
@@ -172,7 +186,7 @@ class ServerSubject:
             lost = cut.bytes_lost
         self._start_again()
         if refusal := self.refusal():
-            sentence = f"{self.name} was started again, and does not serve: {refusal}."
+            sentence = f"{self.name} was started again, and {refusal.words}."
             raise TargetError(f"{ServerError(sentence, self._managed.log_tail()).with_log()}.")
         return lost
 
