@@ -213,7 +213,7 @@ verify.durability ← units faults.fault faults.kinds trial.value verify.durabil
 verify.step ← verify.reply
 verify.model ← verify.reply
 verify.expectation ← verify.reply
-verify.spec ← verify.step verify.expectation
+verify.spec ← protocol verify.step verify.expectation
 verify.grammar ← verify.tape verify.reply verify.step verify.model
 verify.comparison ← protocol verify.reply verify.step
 verify.subject ← protocol errors escape plan server_plan events faults.disk faults.fault faults.interpreter
@@ -278,7 +278,7 @@ config.told ← units errors server_plan plan stats judge.verdict judge.judging 
     faults.fault faults.kinds config.tables
 config ← units lazy protocol errors escape plan judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
-    engine._ketama config.tables config.document config.told verify.reply verify.expectation verify.spec
+    engine._ketama config.tables config.document config.told verify.reply verify.step verify.expectation verify.spec
 
 # What fuzzing gives inputs to, imported by a process of its own.
 verify.fuzz.targets ← errors _codec _resp _memcache judge.expression judge.run_metrics faults.proxy.chain

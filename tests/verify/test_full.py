@@ -179,7 +179,7 @@ def test_parts_are_one_document() -> None:
     assert done.status == 0, done.stdout
     document = json.loads(done.stdout)
     assert document["metadata"]["suite"] == "full"
-    assert document["metadata"]["server"] == "loadgen's model of redis 7.0"
+    assert document["metadata"]["server"] == "loadgen's model of redis 7.0, loadgen's model of memcached 1.6"
     summary = document["summary"]
     cases = len(specification.spec_of(None).cases)
     assert (summary["total"], summary["passed"], summary["skipped"]) == (cases + 1, cases - 1, 2)

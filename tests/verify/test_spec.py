@@ -248,6 +248,35 @@ def test_a_filter_names_cases_and_a_file_without_cases_is_refused() -> None:
     assert (done.status, "none.toml has no [[case]]" in done.stderr) == (2, True)
 
 
+def test_every_problem_of_a_case_of_memcache_is_told() -> None:
+    operations = (
+        '{ cmd = "get", args = ["a b"] }',
+        '{ cmd = "set", args = ["", 0, 0, "x"] }',
+        '{ cmd = "set a 0 0 -1", args = ["x"] }',
+        '{ cmd = "set", args = ["a", 0, 0, "x", "noreply"] }',
+        '{ cmd = "quit" }',
+        '{ cmd = "get\\r\\nget" }',
+        '{ cmd = "get", args = [{ repeat = "k", times = 0 }] }',
+        '{ cmd = "set", args = ["a", 0, 0, " \\r\\n"], expect = { error = " x" } }',
+    )
+    rows = ",\n".join(operations)
+    Path("my.toml").write_text(f'[[case]]\nname = "a"\nprotocol = "memcache"\noperations = [\n{rows}\n]\n')
+    told = invoked("spec", "check", "my.toml").stderr
+    lines = [int(line.split(":")[2]) - 4 for line in told.splitlines() if "my.toml:" in line]
+    assert lines == [1, 2, 3, 4, 5, 6, 7, 8], told
+    for words in (
+        "only a value may be empty",
+        "has no args beside it",
+        "have no reply",
+        "must be a command, or a line",
+    ):
+        assert words in told
+    Path("my.toml").write_text('[[case]]\nname = "a"\nprotocol = "memcached"\noperations = [{ cmd = "x y" }]\n')
+    told = invoked("spec", "check", "my.toml").stderr
+    assert "protocol: must be one of resp, memcache" in told
+    assert "must be one word" in told
+
+
 # ── loadgen spec ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from loadgen.protocol import Wire
 from loadgen.verify.expectation import Expectation
 from loadgen.verify.step import Command
 
@@ -127,7 +128,7 @@ class Operation:
     """A command of a case, and what its reply is to be."""
 
     words: tuple[Word, ...]
-    """The command's name first."""
+    """The command's name first. Of memcache, a single word may be a whole line, which is sent as it is."""
     expect: Expectation | None = None
     """None where any reply but an error will do; of two servers, both must then answer alike."""
     connection: int = 0
@@ -146,6 +147,7 @@ class WrittenCase:
     name: str
     operations: tuple[Operation, ...]
     description: str = ""
+    wire: Wire = Wire.RESP
 
 
 @dataclass(frozen=True, slots=True)
