@@ -106,7 +106,7 @@ def parts_of(given: Given, spec: Spec) -> Iterator[Part]:
         Part("cases", (*((subject,) if subject else ()), *shared)),
         Part("properties", (*on, *seeds(spec.seeds("properties", 1000)), *shared)),
         Part("oracle", ("--subject", subject or "model", *ops, *shared)),
-        _chaos(subject, spec, (*seeds(spec.seeds("chaos", 100)), *artifacts)),
+        _chaos(subject, spec, (*seeds(spec.seeds("chaos", 100)), *shared)),
         _stress(subject, load),
         Part("fuzz", ("--duration", "60s" if quick else "600s", *artifacts)),
         Part(

@@ -202,6 +202,12 @@ def _survival(of: Survival) -> str:
     said = [f"{of.acknowledged:,} acknowledged", f"{of.survived:,} survived", lost]
     counts = {"revived": of.revived, "wrong": of.wrong, "refused": of.refused, "without a reply": of.unanswered}
     said += [f"{count:,} {words}" for words, count in counts.items() if count]
+    if of.dumps:
+        failed, cut = (
+            f", {of.dumps_failed:,} failed" * bool(of.dumps_failed),
+            f", {of.dumps_cut:,} cut short" * bool(of.dumps_cut),
+        )
+        said.append(f"{figures.plural(of.dumps, 'dump', figures.grouped)} asked for{failed}{cut}")
     said += [f"{figures.plural(of.not_started, 'start', figures.grouped)} refused"] * bool(of.not_started)
     return f"{', '.join(said)}; slowest reply {milliseconds(of.slowest_ns)} ms"
 

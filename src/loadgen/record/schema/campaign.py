@@ -35,6 +35,10 @@ WRITES = part(
     field("lost_ms", NUMBER, "the longest time from the good reply to a lost write to the end of the server"),
     field("slowest_ms", NUMBER, "the longest time from sending a write to its good reply"),
     fields({"refused": COUNT, "unanswered": COUNT}, "writes with an error reply, and without any"),
+    field("dumps", COUNT, "SAVE, BGSAVE and BGREWRITEAOF that the server was told"),
+    fields(
+        {"dumps_failed": COUNT, "dumps_cut": COUNT}, "those that it said have failed; their half-made files at its end"
+    ),
     field("not_started", COUNT, "cases after which the server did not start with its damaged files"),
 )
 

@@ -120,6 +120,9 @@ def _writes(survival: Survival) -> dict[str, Any]:
         "slowest_ms": _ms(survival.slowest_ns),
         "refused": survival.refused,
         "unanswered": survival.unanswered,
+        "dumps": survival.dumps,
+        "dumps_failed": survival.dumps_failed,
+        "dumps_cut": survival.dumps_cut,
         "not_started": survival.not_started,
     }
 
