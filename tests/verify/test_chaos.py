@@ -258,6 +258,23 @@ def test_a_fault_meets_a_dump_under_way(rdb: Opened, always: Opened) -> None:
         assert cut
 
 
+def test_a_server_that_saves_nothing_after_a_full_disk_fails(rdb: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = kind(rdb, "disk_full_rdb")._server
+    assert server is not None
+    ends = server.takes_writes
+
+    def never_saves_again(patience_s: float) -> str:
+        monkeypatch.setattr(server, "dump", lambda demand: "ERR no")
+        return ends(patience_s)
+
+    monkeypatch.setattr(server, "takes_writes", never_saves_again)
+    outcome = run(rdb, "disk_full_rdb", 2)
+    if outcome.verdict is Verdict.SKIPPED:
+        pytest.skip(outcome.message)
+    assert outcome.fingerprint == "disk_full_rdb: makes no dump after the fault"
+    assert outcome.message.endswith("SAVE → -ERR no")
+
+
 def test_a_case_in_which_nothing_was_saved_is_untold(rdb: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kind(rdb, "bit_flip_rdb")._server, "dump", lambda demand: "ERR no")
     outcome = run(rdb, "bit_flip_rdb")
