@@ -55,6 +55,7 @@ def test_a_word_that_names_no_server_is_refused(word: str) -> None:
         (["oracle", "redis", "model", "--filter", "counters"], "no group named is of that"),
         (["properties", "--filter", "incr_monotonik"], 'properties has no test "incr_monotonik"; did you mean'),
         (["properties", "--subject", "reddis"], '"reddis" is no server to verify'),
+        (["oracle", "-o", "100"], "-o is the file of the results; for operations of oracle write --ops 100, for the"),
         (["properties", "redis"], "redis is one word too many; a server is named by --subject."),
         (["replay", "--seed", "1", "--test", "crash_recovery"], "is a test of `simulate`, which is not in loadgen 0."),
         (["replay", "--seed", "1", "--test", "stress"], "stress is loads and no cases: its report has the command"),
