@@ -211,6 +211,9 @@ def test_a_part_is_ended_when_its_time_is_over(capsys: pytest.CaptureFixture[str
         assert f"ended after the {limit_s:.0f} s that it has" in summary["notes"][-1]
         if summary["total"]:
             break
+        [why] = summary["reasons"]
+        assert why in ("properties: its time was over before it began", "no case was judged")
+        assert status is not ExitCode.YES
     assert status is ExitCode.YES
     assert summary["passed"] > 0
     assert summary["interrupted"] is False
