@@ -182,13 +182,17 @@ class _Jobs:
         if self._began:
             return
         self._began = True
-        kinds = dict.fromkeys(kind for each in self._jobs for kind in each.kinds)
-        seeds = 0 if self._duration_ns else sum(len(run.seeds) for each in self._jobs for run in each.runs)
+        seeds: dict[str, list[Sequence[int]]] = {}
+        for run in (run for job in self._jobs for run in job.runs):
+            for kind in run.kinds:
+                seeds.setdefault(kind, []).append(run.seeds)
+        first, *others = seeds.values()
+        alike = not self._duration_ns and all(each == first for each in others)
         self._emit(
             CampaignBegan(
                 self._name,
-                tuple(kinds),
-                seeds,
+                tuple(seeds),
+                sum(map(len, first)) if alike else 0,
                 __version__,
                 opened.identity,
                 job.options if len(self._jobs) == 1 else {},

@@ -80,7 +80,7 @@ class Campaign:
         host: str = "",
         interruptible: AbstractContextManager[object] | None = None,
     ) -> None:
-        """`seeds` is the number of seeds of all batches. `replay` returns the command that runs a kind with a seed
+        """`seeds` is the sum of the batches' seeds. `replay` returns the command that runs a kind with a seed
         again, and `keep` writes an artifact and returns its path; it may raise OutputError. Each case is run inside
         `interruptible`, where KeyboardInterrupt may be raised."""
         self.suite = suite
@@ -96,6 +96,10 @@ class Campaign:
         self._began_ns = clock_ns()
         self._told_ns = self._began_ns
         self._seeds_done = 0
+        self._earlier: list[Sequence[int]] = []
+        """The seeds of the batches that have ended."""
+        self._seeds_again = 0
+        """Of the seeds done, those that an earlier batch had too."""
         self._counts: Counter[Verdict] = Counter()
         self._cases: list[CaseEnded] = []
         self._failures: dict[tuple[str, str], FailureFound] = {}
@@ -118,6 +122,7 @@ class Campaign:
                 for kind in batch.kinds:
                     self._case(batch, kind, seed)
                 self._seeds_done += 1
+                self._seeds_again += any(seed in seeds for seeds in self._earlier)
                 self._seed_ended(batch.suite)
         except KeyboardInterrupt:
             self._interrupted = True
@@ -127,6 +132,7 @@ class Campaign:
         except LoadgenError as error:
             self.could_not_run(str(error))
             return False
+        self._earlier.append(batch.seeds)
         return True
 
     def replay(
@@ -210,7 +216,7 @@ class Campaign:
             cases=tuple(self._cases),
             counts=dict(self._counts),
             failures=tuple(failures),
-            seeds=self._seeds_done,
+            seeds=self._seeds_done - self._seeds_again,
             took_ns=self._clock_ns() - self._began_ns,
             sometimes=dict(self._sometimes),
             identity=", ".join(filter(None, self._identities)),

@@ -25,7 +25,7 @@ class CampaignBegan(Event):
     """The verb: "properties"."""
     kinds: tuple[str, ...]
     seeds: int
-    """The number of seeds; each is run with every kind. 0 where a time ends the campaign."""
+    """The seeds that each kind is run with; 0 where kinds have different numbers, or a time ends the campaign."""
     version: str
     identity: str = ""
     """Name and version of the subjects in their own words."""
