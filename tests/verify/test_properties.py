@@ -20,7 +20,7 @@ from loadgen.protocol import Wire
 from loadgen.verify.case import Verdict
 from loadgen.verify.kinds import laws
 from loadgen.verify.kinds.oracle import SUITE as ORACLE
-from loadgen.verify.kinds.properties import SUITE, PropertyKind
+from loadgen.verify.kinds.properties import SUITE, PropertyKind, spoken
 from loadgen.verify.kinds.property import Law
 from loadgen.verify.kinds.property_rows import PROPERTIES
 from loadgen.verify.kinds.suite import Suite
@@ -233,3 +233,12 @@ def test_a_law_that_is_broken_fails_a_case_in_which_every_reply_is_the_models() 
     of = replace(PROPERTIES["incr_is_monotonic"], law=lambda steps, replies: "it is broken")
     outcome = PropertyKind(of, ModelSubject(Wire.RESP)).run(Tape.seeded(of.name, 0))
     assert (outcome.verdict, outcome.message) == (Verdict.FAIL, "it is broken")
+
+
+def test_properties_of_another_protocol_than_the_subject_s_are_not_announced() -> None:
+    redis = spoken(SUITE.kinds, {"subject": "redis"})
+    memcached = spoken(SUITE.kinds, {"subject": "memcached"})
+    assert {*redis} | {*memcached} == {*SUITE.kinds}
+    assert not {*redis} & {*memcached}
+    with pytest.raises(UsageError, match="redis speaks resp, and no property named is of that"):
+        spoken(memcached, {"subject": "redis"})

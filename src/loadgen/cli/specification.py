@@ -16,11 +16,13 @@ from loadgen.faults.kinds import KINDS, kind_named
 from loadgen.verify import kinds
 from loadgen.verify.compatibility import PREFIX
 from loadgen.verify.kinds import Suite, cases, kv
+from loadgen.verify.kinds import oracle as comparisons
+from loadgen.verify.kinds import properties as laws
 from loadgen.verify.kinds.chaos import KINDS as KINDS_OF_SERVERS
 from loadgen.verify.kinds.chaos import SUITE as CHAOS_SUITE
 from loadgen.verify.kinds.chaos import kinds_of
 from loadgen.verify.kinds.kv_groups import GROUPS
-from loadgen.verify.kinds.oracle import OPERATIONS, spoken
+from loadgen.verify.kinds.oracle import OPERATIONS
 from loadgen.verify.kinds.oracle import SUITE as ORACLE
 from loadgen.verify.kinds.properties import SUITE as PROPERTIES
 from loadgen.verify.kinds.scene_rows import NAMES as SCENES
@@ -184,13 +186,14 @@ def properties(spec: Spec, options: Mapping[str, str], seeds: Sequence[int], wor
     suite = PROPERTIES
     tests = spec.tests(suite.name)
     by_default = {name for test in tests for name in test.invariants} or {*suite.kinds}
-    wanted = by_default if words is None else {*filtered(spec, suite, words)}
+    named = by_default if words is None else {*filtered(spec, suite, words)}
+    wanted = laws.spoken([kind for kind in suite.kinds if kind in named], options)
     commands = {name: ",".join(test.operations) for test in tests for name in test.invariants}
     jobs = []
-    for each in dict.fromkeys(commands.get(kind, "") for kind in suite.kinds if kind in wanted):
-        chosen = tuple(kind for kind in suite.kinds if kind in wanted and commands.get(kind, "") == each)
-        named = {"commands": options["commands"] or each}
-        jobs.append(Job(suite, {**options, **named}, (Run(chosen, seeds),), spec))
+    for each in dict.fromkeys(commands.get(kind, "") for kind in wanted):
+        chosen = tuple(kind for kind in wanted if commands.get(kind, "") == each)
+        drawn = {"commands": options["commands"] or each}
+        jobs.append(Job(suite, {**options, **drawn}, (Run(chosen, seeds),), spec))
     return jobs
 
 
@@ -223,7 +226,7 @@ def groups(
         if words is not None
         else [kind for kind in suite.kinds if not given or kind in given]
     )
-    wanted = spoken(wanted, options)
+    wanted = comparisons.spoken(wanted, options)
     even = -(-(ops or OPERATIONS_BY_DEFAULT) // (OPERATIONS * len(wanted)))
     jobs: dict[str, dict[int, list[str]]] = {}
     for kind in wanted:

@@ -11,6 +11,8 @@ import contextlib
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from loadgen.errors import UsageError
+from loadgen.escape import printable
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.comparison import Comparison
@@ -115,16 +117,25 @@ class PropertyKind:
         return ""
 
 
+def spoken(kinds: Sequence[str], options: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the kinds of the protocols that the subject speaks. Raises UsageError when there is none."""
+    word = named.checked(options["subject"])
+    if word in (named.AUTO, "builtin", "model"):
+        return tuple(kinds)
+    wire = named.wire_of(word)
+    found = tuple(kind for kind in kinds if PROPERTIES[kind].wire is wire)
+    if not found:
+        raise UsageError(f"{printable(word, 60)} speaks {wire}, and no property named is of that.")
+    return found
+
+
 @contextlib.contextmanager
 def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
     word = named.checked(options["subject"])
-    chosen = [PROPERTIES[kind] for kind in kinds]
+    chosen = [PROPERTIES[kind] for kind in spoken(kinds, options)]
     commands, known_defects = named_commands(options.get("commands", "")), draws_known_defects(options)
     for each in chosen:
         check_commands(each.name, each.group, each.needs_drawn, commands)
-    if word != named.AUTO and word not in ("builtin", "model"):
-        wire = named.wire_of(word)
-        chosen = [each for each in chosen if each.wire is wire] or chosen
     with contextlib.ExitStack() as stack:
         subjects: dict[tuple[Wire, bool], Subject] = {}
         made = []
