@@ -37,6 +37,27 @@ def test_all_mistakes_of_all_checks_are_found_at_once_with_their_columns(tmp_pat
     ]
 
 
+def test_a_wrong_key_of_a_check_hides_no_mistake_of_the_others(tmp_path: Path) -> None:
+    text = f'{checks("p99 < 5ms")}level = "may"\n[[check]]\nexprr = "p99 < 5ms"\n{checks("p99 < 5ms", "p97 < 1ms")}'
+    text += f'[[check]]\nexpr = 5\nlevel = "must"\n{checks("p96 < 1ms")}'
+    assert [problem.partition("; ")[0] for problem in problems(tmp_path, text)] == [
+        'bench.toml:3:1: check[0].level: must be one of "must", "nice", not "may"',
+        "bench.toml:4:3: check[1].expr: is missing from [[check]]",
+        "bench.toml:5:1: check[1].exprr: unknown key",
+        "bench.toml:9:1: check[3].expr: column 1: there is no p97 here",
+        "bench.toml:11:1: check[4].expr: must be text in quotes, not 5",
+        "bench.toml:14:1: check[5].expr: column 1: there is no p96 here",
+    ]
+
+
+def test_a_table_that_is_left_out_of_its_list_is_no_contradiction(tmp_path: Path) -> None:
+    """Without the first phase, the other sends nothing."""
+    text = '[[workload.phase]]\nrate = 100\nfor = "5s"\nzzz = 1\n[[workload.phase]]\nrate = 0\nfor = "5s"\n'
+    assert [problem.partition("; ")[0] for problem in problems(tmp_path, text)] == [
+        "bench.toml:4:1: workload.phase[0].zzz: unknown key"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [

@@ -247,7 +247,7 @@ verify.checkers._register ← _mark verify.history._operation verify.history ver
 verify.checkers.answer ←
 verify.checkers ← errors escape verify.history verify.checkers._register verify.checkers.answer
 verify.checked ← severity reason events verify.checkers.answer
-verify.spec ← verify.step verify.expectation
+verify.spec ← protocol verify.step verify.expectation
 verify.grammar ← verify.tape verify.reply verify.step verify.model
 verify.comparison ← protocol verify.reply verify.step
 verify.subject ← protocol errors escape plan server_plan events faults.disk faults.fault faults.interpreter
@@ -261,12 +261,12 @@ verify.fuzz.mutation ← verify.tape verify.fuzz.piece verify.fuzz.form
 verify.fuzz ← errors verify.fuzz.piece verify.fuzz.form verify.fuzz.forms
 verify.fuzz.servers ← protocol errors escape events plan server_plan target.talk target verify.reply verify.subject
     verify.fuzz.payload verify.fuzz
-verify.kinds ← units protocol errors escape events server_plan config faults.fault faults.kinds faults.layer
+verify.kinds ← version units protocol errors escape events server_plan config faults.fault faults.kinds faults.layer
     faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape verify.case
     verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
     verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
     verify.scenario verify.world.seal
-verify.bank ← errors escape verify.tape verify.kinds
+verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
 verify.full ← units errors severity reason events verify.case verify.ended verify.campaign verify.stress.ended
@@ -313,7 +313,8 @@ config.told ← units errors server_plan plan stats judge.verdict judge.judging 
     faults.fault faults.kinds config.tables
 config ← units lazy protocol errors escape plan judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
-    engine._history engine._ketama config.tables config.document config.told verify.reply verify.expectation verify.spec
+    engine._history engine._ketama config.tables config.document config.told verify.reply verify.step
+    verify.expectation verify.spec
 
 # What fuzzing gives inputs to, imported by a process of its own.
 verify.fuzz.targets ← errors _codec _resp _memcache judge.expression judge.run_metrics faults.proxy.chain
@@ -375,8 +376,8 @@ cli.flags ← protocol errors escape plan config cli.options
 cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.answers
     selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables config
     output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
-    trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.ended verify.campaign
-    verify.compatibility verify.spec signs verify.stress.shape record verify.full
+    trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.replay verify.ended
+    verify.campaign verify.compatibility verify.spec signs verify.stress.shape record verify.full
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 import redis
@@ -61,7 +62,17 @@ CONVERSATIONS = {
         "EXPIRE k 10 GT\nEXPIRE k 1000 GT\nPEXPIRE k 1000000 LT XX\nEXPIRE k 100 LT\nTTL k\nEXPIRE k 0 LT\nGET k\n"
         "SET k v\nEXPIRE k 100 lt\nTTL k\nEXPIRE k 1 NX XX\nEXPIRE k 1 GT LT\nEXPIRE k 1 NO\nEXPIRE k x NO"
     ),
-    "expire huge": lines("SET k v\nEXPIRE k 9223372036854775807\nTTL k"),
+    "expire huge": lines(
+        "SET k v\nEXPIRE k 9223372036854775807\nPEXPIRE k 9223372036854775807\nEXPIRE k 9223372036854775\nTTL k\n"
+        "PEXPIRE k -9223372036854775808\nEXISTS k\nEXPIRE k -9223372036854775808\nEXPIRE k 9000000000000000\n"
+        "SET k v\nEXPIRE k 9000000000000000\nTTL k\nEXPIRE k -9223372036854775\nGET k"
+    ),
+    # Without TTL: what is left until a Unix time depends on when a server is asked.
+    "set unix times to the last": lines(
+        "SET k v PXAT 9223372036854775807\nGET k\nSET k v PXAT 9223372036854775808\nEXPIRE k 9000000000000000 GT\n"
+        "EXPIRE k 1000000 LT\nTTL k\nSET k w EXAT 9223372036854775\nGET k\nSET k x EXAT 9223372036854776\nGET k\n"
+        "SET k y EXAT 4611686019\nGET k\nSET k v PX 9000000000000000000\nTTL k"
+    ),
     "ping echo": lines("PING\nping hello\nPING a b\nECHO x\nECHO\nECHO a b") + resp(b"ECHO", b"") + resp(b"PING", b""),
     "binary": resp(b"SET", b"k\r\n\x00", b"\r\n\x00\xff")
     + resp(b"GET", b"k\r\n\x00")
@@ -260,6 +271,14 @@ def test_every_command_is_counted_once_where_it_belongs(client):
     assert (totals["keyspace_hits"], totals["keyspace_misses"]) == (11, 6)
     client.config_resetstat()
     assert set(client.info("commandstats")) == {"cmdstat_info"}
+
+
+def test_the_last_unix_time_is_kept_to_the_millisecond(client):
+    last_ms = 2**63 - 1
+    before_ms = time.time_ns() // 1_000_000
+    assert client.set("k", "v", pxat=last_ms) is True
+    left_ms = client.pttl("k")
+    assert last_ms - time.time_ns() // 1_000_000 <= left_ms <= last_ms - before_ms
 
 
 def test_a_large_value_comes_back_unchanged(server, client):

@@ -25,19 +25,19 @@ class Model:
     def used_bytes(self) -> int:
         return sum(len(key) + len(value) + ITEM_OVERHEAD_BYTES for key, (value, _) in self.items.items())
 
-    def expire(self, key: bytes, now_ns: int) -> None:
-        if key in self.items and 0 < self.items[key][1] <= now_ns:
+    def expire(self, key: bytes, now_ms: int) -> None:
+        if key in self.items and 0 < self.items[key][1] <= now_ms:
             del self.items[key]
 
-    def get(self, key: bytes, now_ns: int) -> bytes | None:
-        self.expire(key, now_ns)
+    def get(self, key: bytes, now_ms: int) -> bytes | None:
+        self.expire(key, now_ms)
         if key not in self.items:
             return None
         if self.eviction == "lru":
             self.items.move_to_end(key)
         return self.items[key][0]
 
-    def set(self, key: bytes, value: bytes, expires_at_ns: int) -> bool:
+    def set(self, key: bytes, value: bytes, expires_at_ms: int) -> bool:
         needed = len(key) + len(value) + ITEM_OVERHEAD_BYTES
         if needed > self.max_bytes:
             return False
@@ -48,13 +48,13 @@ class Model:
             while self.used_bytes() - held + needed > self.max_bytes:
                 del self.items[next(other for other in self.items if other != key)]
                 self.evicted += 1
-        self.items[key] = (value, expires_at_ns)
+        self.items[key] = (value, expires_at_ms)
         if self.eviction == "lru":
             self.items.move_to_end(key)
         return True
 
-    def delete(self, key: bytes, now_ns: int) -> bool:
-        self.expire(key, now_ns)
+    def delete(self, key: bytes, now_ms: int) -> bool:
+        self.expire(key, now_ms)
         return self.items.pop(key, None) is not None
 
 
@@ -72,15 +72,15 @@ STEPS = st.one_of(
 @settings(max_examples=300, deadline=None)
 def test_store_does_what_the_model_does(eviction, steps, max_bytes):
     store, model = Store(max_bytes, eviction), Model(max_bytes, eviction)
-    for now_ns, (step, *given_) in enumerate(steps):
+    for now_ms, (step, *given_) in enumerate(steps):
         if step == "get":
-            assert store.get(*given_, now_ns) == model.get(*given_, now_ns)
+            assert store.get(*given_, now_ms) == model.get(*given_, now_ms)
         elif step == "set":
-            key, size, expires_at_ns = given_
+            key, size, expires_at_ms = given_
             value = bytes(size)
-            assert store.set(key, value, expires_at_ns=expires_at_ns) == model.set(key, value, expires_at_ns)
+            assert store.set(key, value, expires_at_ms=expires_at_ms) == model.set(key, value, expires_at_ms)
         elif step == "delete":
-            assert store.delete(*given_, now_ns) == model.delete(*given_, now_ns)
+            assert store.delete(*given_, now_ms) == model.delete(*given_, now_ms)
         else:
             store.clear()
             model.items.clear()

@@ -39,6 +39,7 @@ def case(kind: str, seed: int, verdict: Verdict = Verdict.PASS, error: str = "")
         trace="0123456789abcdef" if kind == "streams_ordered" else "",
         operations=0 if verdict is Verdict.SKIPPED else 20 + seed,
         replay=replay(kind, seed) if failed else "",
+        shrunk=f"tests/regression_seeds/{kind}-{seed}.json" if seed == 4 else "",
         wall_s=START_S + seed,
     )
 

@@ -1,4 +1,7 @@
-"""A server on the port that is its argument, which does what the first word of each line says."""
+"""A server on the port that is its argument, which does what the first word of each line says.
+
+With `garbled` as a second argument, it answers in no protocol what is neither PING nor FLUSHALL.
+"""
 
 import os
 import socketserver
@@ -6,6 +9,8 @@ import sys
 import time
 
 ANSWERS = {b"PING": b"+PONG\r\n", b"FLUSHALL": b"+OK\r\n", b"speak": b"hello\r\n", b"cut": b"$5\r\nab"}
+
+OTHER = b"hello\r\n" if sys.argv[2:] == ["garbled"] else b"-ERR unknown command\r\n"
 
 kept = []
 
@@ -24,7 +29,7 @@ class Connection(socketserver.StreamRequestHandler):
                     kept.append(b"x" * (48 << 20))
             # In RESP, a command of one word has two lines before it.
             if not word.startswith((b"*", b"$")):
-                self.wfile.write(ANSWERS.get(word, b"-ERR unknown command\r\n"))
+                self.wfile.write(ANSWERS.get(word, OTHER))
 
 
 class Server(socketserver.ThreadingTCPServer):

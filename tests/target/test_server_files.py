@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,10 +82,11 @@ def folder(tmp_path: Path) -> Path:
 def test_all_that_was_promised_is_there() -> None:
     policies = ["allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random",
                 "volatile-ttl", "noeviction"]  # fmt: skip
-    assert set(FILES) == REDIS.keys() | MEMCACHED.keys() | BUILT_IN.keys() | CRUCIBLE.keys()
+    assert set(FILES) == {"valkey"} | REDIS.keys() | MEMCACHED.keys() | BUILT_IN.keys() | CRUCIBLE.keys()
     assert set(FILES) == {
         *("redis", "redis-aof", "redis-aof-always", "redis-io-threads"),
         *(f"redis-{policy}" for policy in policies),
+        "valkey",
         *("memcached", "memcached-2-threads", "memcached-large-slabs", "memcached-small-slabs"),
         *("builtin-uvloop", "builtin-asyncio", "builtin-memcache"),
         *("crucible-redis", "crucible-slab", "crucible-heap", "crucible-smoketest"),
@@ -118,6 +121,17 @@ def test_redis_is_set_up_as_the_file_is_called(name: str, folder: Path) -> None:
         for key, value in {**REDIS[name], "dir": str(folder), "bind": HOST, "daemonize": "no"}.items():
             answer = ask(port, f"CONFIG GET {key}\r\n".encode(), f"\r\n{value}\r\n".encode())
             assert answer.decode().split("\r\n")[2:5:2] == [key, value]
+
+
+def test_valkey_is_started_as_redis_is() -> None:
+    valkey, redis = plan_of("valkey"), plan_of("redis")
+    assert valkey == replace(redis, name="valkey", command=("valkey-server", *redis.command[1:]))
+
+
+@pytest.mark.skipif(shutil.which("valkey-server") is None, reason="valkey-server is not installed")
+def test_valkey_is_set_up_as_the_file_is_called(folder: Path) -> None:
+    with started(plan_of("valkey"), folder) as port:
+        assert b"\r\nvalkey_version:" in ask(port, b"INFO server\r\n", b"availability_zone:\r\n")
 
 
 MEMCACHED = {

@@ -9,35 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planted_kinds import Reads
+from planted_artifacts import kept
+from planted_kinds import Reads, Says
 
 from loadgen.errors import OutputError, UsageError
 from loadgen.verify.artifact import Artifact, Origin, from_json, hash_of, read, to_json, written
-from loadgen.verify.campaign import Batch, Campaign
 from loadgen.verify.case import Outcome, Verdict
+from loadgen.verify.replay import kept as run_kept
 from loadgen.verify.replay import replayed
 from loadgen.verify.tape import Recording, Tape
-
-
-def kept(bug: str = "lost") -> list[Artifact]:
-    """The artifacts of a campaign."""
-    found: list[Artifact] = []
-
-    def keep(artifact: Artifact) -> str:
-        found.append(artifact)
-        return ""
-
-    campaign = Campaign(
-        "planted",
-        Origin("0.1.0", "abc"),
-        20,
-        emit=lambda event: None,
-        clock_ns=lambda: 0,
-        replay=lambda batch, kind, seed: "",
-        keep=keep,
-    )
-    campaign.run(Batch("planted", [Reads(bug=bug)], range(20), {"ops": "100", "bug": bug}, "store 1.0", "5bec"))
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +174,44 @@ def test_another_failure_is_told_from_the_recorded_one(artifact: Artifact) -> No
             return replace(super().run(tape), fingerprint="something else")
 
     assert "failed in another way" in replayed(artifact, Other(bug="lost")).remark
+
+
+def test_a_kept_case_passes_when_its_failure_is_mended(artifact: Artifact) -> None:
+    found = run_kept(artifact, Reads(), "renew it")
+    assert (found.outcome.verdict, found.divergence, found.remark) == (Verdict.PASS, "", "")
+    assert run_kept(artifact, Reads(bug="lost"), "renew it").outcome.fingerprint == artifact.fingerprint
+
+
+def test_a_kept_case_that_is_read_as_another_is_not_judged(artifact: Artifact) -> None:
+    class Renamed(Reads):
+        def run(self, tape: Tape) -> Outcome:
+            tape.below(3, "protocol")
+            return super().run(tape)
+
+    class Swapped(Reads):
+        """The same draws mean other operations."""
+
+        def run(self, tape: Tape) -> Outcome:
+            outcome = super().run(tape)
+            return replace(outcome, operations=("APPEND a", *outcome.operations[1:]))
+
+    class Shorter(Reads):
+        def run(self, tape: Tape) -> Outcome:
+            return Outcome(Verdict.PASS)
+
+    drawn, first = len(artifact.shrunk.draws), artifact.operations[0]
+    for kind, where in (
+        (Renamed(), f'at draw 1 of {drawn}: "one more operation" below 2 when recorded, "protocol" below 3 now'),
+        (Shorter(), f'at draw 1 of {drawn}: "one more operation" below 2 when recorded, the end now'),
+        (Swapped(), f"at operation 1 of {len(artifact.operations)}: {first} when recorded, APPEND a now"),
+    ):
+        outcome = run_kept(artifact, kind, "renew it").outcome
+        assert (outcome.verdict, outcome.message) == (Verdict.UNTOLD, f"stale: {where}; renew it")
+
+
+def test_a_kept_case_that_is_read_as_another_and_fails_has_failed(artifact: Artifact) -> None:
+    failed = Outcome(Verdict.FAIL, "it lives", "it died")
+    assert run_kept(artifact, Says("set_get_roundtrip", failed), "renew it").outcome == failed
 
 
 def test_a_tape_of_no_draws_is_an_artifact_too() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planted_artifacts import kept
 from planted_kinds import PLANTED
 
 from loadgen.errors import ConfigError, UsageError
 from loadgen.verify import bank, kinds
-from loadgen.verify.bank import Entry
+from loadgen.verify.artifact import Artifact
+from loadgen.verify.bank import Addition, Entry, Found
+from loadgen.verify.tape import Recording
 
 SUITES = {PLANTED.name: PLANTED}
 
@@ -24,8 +30,23 @@ UPSTREAM = """\
 """
 
 
+def read(text: str, cases: Mapping[str, Artifact] | None = None) -> tuple[Found, ...]:
+    """Read a bank with shrunk cases by the names of their files."""
+
+    def shrunk(name: str) -> Artifact:
+        if cases is None or name not in cases:
+            raise UsageError(f"seeds/{name}: cannot be read: No such file or directory.")
+        return cases[name]
+
+    return bank.read(text, "seeds.txt", SUITES, shrunk)
+
+
+def added(text: str, new: Found, cases: Mapping[str, Artifact] | None = None) -> Addition:
+    return bank.addition(text, read(text, cases), new)
+
+
 def test_a_file_of_redlite_dst_is_read() -> None:
-    found = bank.read(UPSTREAM, "seeds.txt", SUITES)
+    found = read(UPSTREAM)
     assert [each.entry for each in found] == [
         Entry(42, "planted", {}, "Found during initial development"),
         Entry(12345, "set_get_roundtrip", {}, "two blanks: and = signs = here"),
@@ -36,7 +57,7 @@ def test_a_file_of_redlite_dst_is_read() -> None:
 
 
 def test_options_stand_before_the_description() -> None:
-    [found] = bank.read("7 incr-monotonic ops=5 bug=lost and then ops=9 follow\n", "seeds.txt", SUITES)
+    [found] = read("7 incr-monotonic ops=5 bug=lost and then ops=9 follow\n")
     assert found.kinds == ("incr_is_monotonic",)
     assert found.options == {"ops": "5", "bug": "lost"}
     assert found.entry.description == "and then ops=9 follow"
@@ -45,7 +66,7 @@ def test_options_stand_before_the_description() -> None:
 def test_every_problem_is_found_with_its_line() -> None:
     text = "x planted\n7\n\n7 plantet\n7 planted opps=3\n-1 planted\n18446744073709551616 planted\n7 planted fine\n"
     with pytest.raises(ConfigError) as caught:
-        bank.read(text, "seeds.txt", SUITES)
+        read(text)
     assert caught.value.problems == [
         'seeds.txt:1: "x" is no seed; a line is SEED TEST_TYPE DESCRIPTION.',
         "seeds.txt:2: there is no test type; a line is SEED TEST_TYPE DESCRIPTION.",
@@ -69,10 +90,11 @@ def test_what_is_added_is_read_back(seed: int, test: str, options: dict[str, str
     except UsageError:
         return
     for text in ("", UPSTREAM, UPSTREAM.rstrip("\n")):
-        found = bank.read(bank.added(text, new), "seeds.txt", SUITES)
+        once = added(text, new).text
+        found = read(once)
         assert found[-1] == new
         assert found[-1].options == options
-        assert bank.is_in(new, found)
+        assert added(once, new).text == once
         assert len(found) == (4 if text else 1)
 
 
@@ -84,11 +106,91 @@ def test_what_a_line_cannot_hold_is_refused() -> None:
 
 
 def test_the_same_case_is_in_the_bank_whatever_it_is_called() -> None:
-    present = bank.read("7 incr_monotonic ops=100 once\n", "seeds.txt", SUITES)
-    assert bank.is_in(bank.entry(7, "incr_is_monotonic", {}, "again", SUITES), present)
-    assert not bank.is_in(bank.entry(8, "incr_is_monotonic", {}, "", SUITES), present)
-    assert not bank.is_in(bank.entry(7, "incr_is_monotonic", {"ops": "9"}, "", SUITES), present)
-    assert not bank.is_in(bank.entry(7, "planted", {}, "", SUITES), present)
+    text = "7 incr_monotonic ops=100 once\n"
+
+    def remark(seed: int, test: str, options: Mapping[str, str]) -> str:
+        return added(text, bank.entry(seed, test, options, "again", SUITES)).remark
+
+    assert remark(7, "incr_is_monotonic", {}) == "has it already"
+    assert remark(8, "incr_is_monotonic", {}) == ""
+    assert remark(7, "incr_is_monotonic", {"ops": "9"}) == ""
+    assert remark(7, "planted", {}) == ""
+
+
+# ── Shrunk cases ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CASE = kept()[0]
+NAME = f"set_get_roundtrip-{CASE.seed}.json"
+LINE = f"{CASE.seed} set_get_roundtrip bug=lost shrunk={NAME} it was lost\n"
+
+
+def of(case: Artifact, description: str = "it was lost", **options: str) -> Found:
+    """The entry of an artifact."""
+    found = bank.entry(case.seed, case.kind, {**case.options, **options}, description, SUITES)
+    return replace(found, shrunk=case)
+
+
+def test_a_shrunk_case_is_named_by_its_line() -> None:
+    done = added("", of(CASE))
+    assert (done.text, done.case, done.remark) == (LINE, CASE, "")
+    [found] = read(done.text, {NAME: CASE})
+    assert found.shrunk == CASE
+    assert str(found.entry) == LINE.strip()
+
+
+def test_a_failure_is_in_the_bank_once_whichever_seed_found_it() -> None:
+    again = replace(CASE, seed=CASE.seed + 1)
+    done = added(LINE, of(again), {NAME: CASE})
+    assert (done.text, done.case, done.remark) == (LINE, None, "has this failure already")
+    assert str(done.entry) == LINE.strip()
+    elsewhere = added(LINE, of(again, ops="9"), {NAME: CASE})
+    assert elsewhere.text.splitlines()[1:] == [
+        f"{again.seed} set_get_roundtrip ops=9 bug=lost shrunk=set_get_roundtrip-{again.seed}.json it was lost"
+    ]
+
+
+def test_a_shrunk_case_with_another_tape_replaces_that_of_its_seed() -> None:
+    other = replace(CASE, shrunk=Recording())
+    assert added(LINE, of(CASE), {NAME: CASE}) == Addition(
+        LINE, read(LINE, {NAME: CASE})[0].entry, None, "has this failure already"
+    )
+    done = added(LINE, of(other), {NAME: CASE})
+    assert (done.text, done.case, done.entry.shrunk) == (LINE, other, NAME)
+    assert done.remark == "has this failure, and its shrunk case is renewed"
+
+
+def test_a_line_without_a_shrunk_case_is_given_it() -> None:
+    text = f"# ours\n{CASE.seed} set_get_roundtrip bug=lost it was lost\n3 planted\n"
+    done = added(text, of(CASE, "other words"))
+    assert done.text == f"# ours\n{LINE}3 planted\n"
+    assert (done.case, done.remark) == (CASE, "has it already, and now its shrunk case too")
+
+
+def test_two_shrunk_cases_of_one_seed_have_two_files() -> None:
+    """The same seed finds another failure with other options."""
+    done = added(LINE, of(CASE, ops="9"), {NAME: CASE})
+    assert done.entry.shrunk == f"set_get_roundtrip-{CASE.seed}-2.json"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            f"4 planted shrunk={NAME}",
+            f"shrunk: {NAME} is seed {CASE.seed} of set_get_roundtrip, which the line is not.",
+        ),
+        (f"{CASE.seed} incr_monotonic shrunk={NAME}", f"{NAME} is seed {CASE.seed} of set_get_roundtrip, which"),
+        (f"{CASE.seed} planted shrunk=gone.json", "seeds/gone.json: cannot be read: No such file or directory."),
+        (f"{CASE.seed} planted shrunk=../{NAME}", f'shrunk: "../{NAME}" is no name of a file such as'),
+    ],
+)
+def test_a_shrunk_case_that_is_not_the_lines_is_a_problem_of_the_line(line: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(f"1 planted\n{line}\nx planted\n", {NAME: CASE})
+    first, second = caught.value.problems
+    assert first.startswith("seeds.txt:2: ")
+    assert said in first
+    assert second.startswith("seeds.txt:3: ")
 
 
 # ── Test types ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -86,6 +86,13 @@ def test_every_seed_is_run_with_every_kind_in_order() -> None:
     assert (ended.total, ended.seeds) == (6, 3)
 
 
+def test_a_seed_of_several_batches_counts_once() -> None:
+    bench = Bench()
+    bench.run(Says("a", PASSED), seeds=range(3))
+    ended = bench.run(Says("b", PASSED), seeds=range(5))
+    assert (ended.total, ended.seeds) == (8, 5)
+
+
 def test_failures_are_told_apart_by_kind_and_fingerprint() -> None:
     def said(number: int) -> Outcome:
         return Outcome(Verdict.FAIL, "it holds", f"found {number}" if number % 2 else f'expected "{number}"')

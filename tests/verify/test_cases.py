@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +13,10 @@ from in_process import invoked
 from planted_subjects import Planted
 
 from loadgen.cli import specification
-from loadgen.errors import TargetError, UsageError
+from loadgen.errors import TargetError
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
+from loadgen.verify.grammar.memcache import MEMCACHE_GROUPS
 from loadgen.verify.kinds import cases
 from loadgen.verify.kinds.cases import CaseKind
 from loadgen.verify.reply import OK, Error, Reply
@@ -27,6 +29,7 @@ from loadgen.verify.subject.subject import Subject
 from loadgen.verify.tape import Tape
 
 SHIPPED = specification.spec_of(None)
+OF_REDIS, OF_MEMCACHED = ([case for case in SHIPPED.cases if case.wire is wire] for wire in Wire)
 LACKING = {"keys_flushdb_removes_all": "model has no DBSIZE"}
 """The cases of which the model does not have a command."""
 
@@ -34,6 +37,12 @@ LACKING = {"keys_flushdb_removes_all": "model has no DBSIZE"}
 @pytest.fixture(scope="module")
 def redis() -> Iterator[Subject]:
     with named.opened(named.Wanted("redis", Wire.RESP), lambda progress: None) as subject:
+        yield subject
+
+
+@pytest.fixture(scope="module")
+def memcached() -> Iterator[Subject]:
+    with named.opened(named.Wanted("memcached", Wire.MEMCACHE), lambda progress: None) as subject:
         yield subject
 
 
@@ -51,17 +60,52 @@ def operation(*words: bytes, **more: object) -> Operation:
 
 def test_there_are_cases_of_every_type() -> None:
     groups = Counter(case.name.partition("_")[0] for case in SHIPPED.cases)
-    assert groups.total() >= 60
+    assert len(OF_REDIS) >= 60
+    assert groups["memcache"] == len(OF_MEMCACHED) >= 40
+    asked = {operation.words[0] for case in OF_MEMCACHED for operation in case.operations}
+    assert asked >= {name for group in MEMCACHE_GROUPS.values() for name in group.commands} | {b"flush_all"}
     assert min(groups[name] for name in ("strings", "keys", "hashes", "lists", "sets", "zsets")) >= 7
 
 
-@pytest.mark.parametrize("case", SHIPPED.cases, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", OF_REDIS, ids=lambda case: case.name)
 def test_the_cases_of_loadgen_hold_on_redis_and_on_the_model(case: WrittenCase, redis: Subject) -> None:
     outcome = run(case, redis)
     assert (outcome.verdict, outcome.message) == (Verdict.PASS, "")
     assert len(outcome.operations) == len(case.operations)
     outcome = run(case, ModelSubject(Wire.RESP), redis)
     assert outcome.message == LACKING.get(case.name, "")
+
+
+@pytest.mark.parametrize("case", OF_MEMCACHED, ids=lambda case: case.name)
+def test_the_cases_of_memcache_hold_on_memcached_and_on_the_model(case: WrittenCase, memcached: Subject) -> None:
+    # The time to wait passes for the model alone, and `loadgen cases` waits for it on a server.
+    waits = any(operation.wait_ms for operation in case.operations)
+    for subject in (ModelSubject(Wire.MEMCACHE), memcached)[: 1 if waits else 2]:
+        outcome = run(case, subject)
+        assert (outcome.verdict, outcome.message) == (Verdict.PASS, "")
+        assert len(outcome.operations) == len(case.operations)
+
+
+def test_the_built_in_server_has_all_of_memcache_but_gat_and_gats(memcached: Subject) -> None:
+    with named.opened(named.Wanted("builtin", Wire.MEMCACHE), lambda progress: None) as builtin:
+        cases = [case for case in OF_MEMCACHED if not any(operation.wait_ms for operation in case.operations)]
+        outcomes = {case.name: run(case, memcached, builtin) for case in cases}
+    assert {name: outcome.message for name, outcome in outcomes.items() if outcome.verdict is not Verdict.PASS} == {
+        "memcache_gat_returns_items_and_sets_their_exptime": "builtin has no gat",
+        "memcache_gats_has_the_unique_number": "builtin has no gats",
+    }
+
+
+@pytest.mark.parametrize("bug", planted_subjects.OF_MEMCACHE.values(), ids=planted_subjects.OF_MEMCACHE)
+def test_a_planted_bug_in_memcache_fails_a_case(bug: Callable[[Planted, Step], Reply]) -> None:
+    outcomes = [run(case, Planted(ModelSubject(Wire.MEMCACHE), bug)) for case in OF_MEMCACHED]
+    assert any(outcome.failed for outcome in outcomes)
+    assert not any(outcome.verdict is Verdict.SKIPPED for outcome in outcomes)
+
+
+def test_no_case_passes_on_a_server_that_answers_ok_to_everything() -> None:
+    for case in SHIPPED.cases:
+        assert run(case, Planted(ModelSubject(case.wire), lambda planted, step: OK)).failed, case.name
 
 
 @pytest.mark.parametrize("bug", [*planted_subjects.BUILT_IN.values(), *planted_subjects.OF_LISTS.values()])
@@ -120,6 +164,17 @@ def test_a_time_in_the_future_is_counted_from_the_run() -> None:
     assert Future(60_000, 1000).at(1_500_000_000) == b"61500"
 
 
+def test_a_bare_error_of_memcache_is_a_failure_where_the_server_has_the_command() -> None:
+    def lacks(planted: Planted, step: Step) -> Reply:
+        return Error(b"ERROR") if step.command[0] == b"mg" or b"8" in step.command else planted.one(step)
+
+    planted = Planted(ModelSubject(Wire.MEMCACHE), lacks)
+    unknown = WrittenCase("a_case", (operation(b"mg", b"a"),), wire=Wire.MEMCACHE)
+    assert run(unknown, planted).message == "planted has no mg"
+    known = WrittenCase("a_case", (operation(b"set", b"a", b"8", b"0", b"x"),), wire=Wire.MEMCACHE)
+    assert run(known, planted).message == "set a 8 0 x answered -ERROR, not a reply without an error (planted)"
+
+
 def test_a_command_that_a_server_lacks_skips_the_case_unless_an_error_is_expected() -> None:
     def lacks(planted: Planted, step: Step) -> Reply:
         return Error(b"ERR unknown command 'NEW'") if step.command[0] == b"NEW" else OK
@@ -149,8 +204,39 @@ def test_a_server_with_keys_is_left_alone(redis: ServerSubject, tmp_path: Path) 
     assert '"FLUSHDB changes more than keys, and loadgen did not start the server"' in done.stdout
 
 
-def test_a_server_of_memcache_is_refused() -> None:
+def test_a_memcached_with_items_is_left_alone(memcached: ServerSubject, tmp_path: Path) -> None:
+    [endpoint] = memcached.target.endpoints
+    words = ("cases", f"memcache://127.0.0.1:{endpoint.port}", "--filter", "memcache_flush,memcache_delete,key_has")
+    memcached.ask([Step((b"flush_all",)), Step((b"set", b"other", b"0", b"0", b"1"))])
+    done = invoked(*words)
+    assert (done.status, "key, and the cases write any keys" in " ".join(done.stderr.split())) == (3, True)
+    # memcached counts what was flushed until it is asked for.
+    items = [word for case in OF_MEMCACHED for each in case.operations for word in each.words[1:2]]
+    memcached.reset([b"other", *(word for word in items if isinstance(word, bytes) and len(word) <= 250)])
+    done = invoked(*words, "--format", "json", "--artifacts", str(tmp_path / "failures"))
+    assert done.status == 0, done.stdout
+    summary = json.loads(done.stdout)["summary"]
+    assert (summary["passed"], summary["skipped"]) == (3, 1)
+    assert '"flush_all changes more than keys, and loadgen did not start the server"' in done.stdout
+    [stats] = memcached.ask([Step((b"stats",))])
+    assert (b"curr_items", b"0") in stats
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("redis", "memcached"), "redis speaks resp and memcached speaks memcache: name two servers of one protocol"),
+        (("memcached", "--filter", "lists"), "memcached speaks memcache, and no case named is of that"),
+        (("redis", "--filter", "memcache"), "redis speaks resp, and no case named is of that"),
+    ],
+)
+def test_cases_that_the_servers_do_not_speak_are_refused(words: tuple[str, ...], problem: str) -> None:
+    done = invoked("cases", *words)
+    assert (done.status, problem in " ".join(done.stderr.split())) == (2, True)
+
+
+def test_a_server_is_asked_the_cases_that_it_speaks() -> None:
     suite = cases.suite(SHIPPED)
-    with pytest.raises(UsageError, match="memcached does not speak RESP"):
-        with suite.opened(suite.kinds, {**suite.options, "subject": "memcached"}, lambda event: None):
-            pass
+    kinds = (OF_MEMCACHED[0].name, OF_REDIS[0].name)
+    for word, names in (("model", kinds[::-1]), ("fakeredis", kinds[1:]), ("memcached", kinds[:1])):
+        assert cases.spoken(SHIPPED, kinds, {**suite.options, "subject": word}) == names

@@ -15,9 +15,11 @@ from loadgen.faults.fault import Fault, Layer, Value
 from loadgen.output.words import campaigns
 from loadgen.verify import kinds
 from loadgen.verify.case import Outcome, Verdict
+from loadgen.verify.durability.dump import Demand
 from loadgen.verify.durability.judgement import Expiry
 from loadgen.verify.durability.log import Write
-from loadgen.verify.durability.script import script
+from loadgen.verify.durability.persistence import PERSISTENCES
+from loadgen.verify.durability.script import Round, script
 from loadgen.verify.durability.survival import Survival
 from loadgen.verify.ended import CampaignEnded, CaseEnded, survivals
 from loadgen.verify.kinds import chaos, chaos_case
@@ -25,10 +27,15 @@ from loadgen.verify.kinds.chaos import SUITE, kinds_of
 from loadgen.verify.kinds.chaos_case import ChaosKind
 from loadgen.verify.kinds.scene_rows import SCENES
 from loadgen.verify.kinds.suite import Opened
+from loadgen.verify.kinds.wanted import ANYTHING, Wanted
+from loadgen.verify.spec import Expected
 from loadgen.verify.subject.durable import DurableServer
 from loadgen.verify.tape import Tape
 
 QUICK = tuple(f"{name}_always" for name in SCENES if name not in ("slow_fsync", "bit_flip"))
+SAVED = tuple(
+    f"{name}_rdb" for name in ("power_cut", "crash_mid_write", "disk_full", "bit_flip", "torn_tail", "io_error")
+)
 
 
 def opened(*names: str, server: str = "auto") -> Iterator[Opened]:
@@ -39,6 +46,11 @@ def opened(*names: str, server: str = "auto") -> Iterator[Opened]:
 @pytest.fixture(scope="module")
 def always() -> Iterator[Opened]:
     yield from opened(*QUICK, "bit_flip_always")
+
+
+@pytest.fixture(scope="module")
+def rdb() -> Iterator[Opened]:
+    yield from opened(*SAVED)
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +68,13 @@ def run(found: Opened, name: str, seed: int = 0) -> Outcome:
     return kind(found, name).run(Tape.seeded(name, seed))
 
 
+def expecting(found: Opened, name: str, expected: Expected, seed: int = 0) -> Outcome:
+    """Run a case of which something is expected."""
+    scene, persistence = chaos.KINDS[name]
+    server = kind(found, name)._server
+    return ChaosKind(scene, persistence, server, Wanted(expected=expected)).run(Tape.seeded(name, seed))
+
+
 def server_of(found: Opened) -> DurableServer:
     server = kind(found, "power_cut_always")._server
     assert server is not None
@@ -67,8 +86,10 @@ def server_of(found: Opened) -> DurableServer:
 
 @pytest.mark.timing
 def test_a_power_cut_loses_less_than_two_seconds_of_everysec_and_nothing_of_always() -> None:
-    for seed in range(12):
-        done = invoked("chaos", "--faults", "power-cut", "--seeds", "1", "--seed", str(seed), "--format", "json")
+    one = ("--seeds", "1", "--format", "json")
+    # Cases without a rewrite, which syncs.
+    for seed in (2, 3, 4, 8, 9, 12):
+        done = invoked("chaos", "--faults", "power_cut_everysec,power-cut-always", *one, "--seed", str(seed))
         document = json.loads(done.stdout)
         assert (done.status, document["summary"]["passed"], document["metadata"]["suite"]) == (0, 2, "chaos")
         everysec, always = (document["summary"]["writes"][f"power_cut_{fsync}"] for fsync in ("everysec", "always"))
@@ -95,7 +116,8 @@ def test_a_server_that_never_syncs_loses_more_than_everysec_promises(monkeypatch
             server._ask((b"CONFIG", b"SET", b"appendfsync", b"no"))
 
         monkeypatch.setattr(server, "begin", begin_without_fsync)
-        outcome = run(found, "power_cut_everysec")
+        # A case without a rewrite, which syncs.
+        outcome = run(found, "power_cut_everysec", 2)
     assert outcome.failed
     assert outcome.fingerprint == "power_cut_everysec: lost"
     assert outcome.invariant.endswith("more than 2 s before it ended")
@@ -128,8 +150,8 @@ def test_a_file_that_a_server_refuses_is_damage_that_it_found(always: Opened, mo
     server = server_of(always)
 
     def start_damaged() -> str:
-        [file] = server.managed.data.glob("appendonlydir/*.incr.aof")
-        file.write_bytes(b"nonsense\r\n" + file.read_bytes())
+        for file in server.managed.data.glob("appendonlydir/*.incr.aof"):
+            file.write_bytes(b"nonsense\r\n" + file.read_bytes())
         return DurableServer.start(server)
 
     monkeypatch.setattr(server, "start", start_damaged)
@@ -179,9 +201,124 @@ def test_a_server_that_takes_no_writes_after_a_fault_fails(always: Opened, monke
 def test_every_write_of_the_script_is_sent(always: Opened) -> None:
     for name in ("crash_always", "memory_pressure_always", "torn_tail_always"):
         scene = SCENES[name.removesuffix("_always")]
-        whole = script(Tape.seeded(name, 3), scene.fault, scene.drawn, **scene.paces("always"))
-        writes = [write for each in (*whole.before, *whole.during, *whole.after) for write in each.writes]
-        assert [each.partition(" → ")[0] for each in run(always, name, 3).operations] == [*map(str, writes)]
+        paces = scene.paces(PERSISTENCES["always"], ANYTHING)
+        whole = script(Tape.seeded(name, 3), scene.fault, scene.drawn, **paces)
+        steps = (*whole.before, *whole.during, *whole.after)
+        asked = [
+            str(line) for step in steps for line in (step.writes if isinstance(step, Round) else [step.dump.value])
+        ]
+        assert [each.partition(" → ")[0] for each in run(always, name, 3).operations] == asked
+
+
+# ── RDB files ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_what_is_acknowledged_before_the_last_save_survives(rdb: Opened, name: str) -> None:
+    outcome = run(rdb, name, 1)
+    if outcome.verdict is Verdict.SKIPPED:
+        pytest.skip(outcome.message)
+    assert (outcome.verdict, outcome.message) == (Verdict.PASS, "")
+    survival = outcome.survival
+    assert survival is not None
+    assert survival.dumps >= 1
+    # The file has a checksum: a server that finds it broken does not start.
+    assert survival.not_started == (name in ("bit_flip_rdb", "torn_tail_rdb"))
+    assert (survival.dumps_failed > 0) == (name in ("disk_full_rdb", "io_error_rdb"))
+
+
+def test_a_save_that_is_not_in_the_file_is_a_loss(rdb: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: a server that answers OK to SAVE, and saves nothing after the first."""
+    server = kind(rdb, "power_cut_rdb")._server
+    assert server is not None
+    real, demands = server.dump, []
+
+    def dump_once(demand: Demand) -> str:
+        demands.append(demand)
+        return real(demand) if len(demands) == 1 else ""
+
+    monkeypatch.setattr(server, "dump", dump_once)
+    outcome = run(rdb, "power_cut_rdb", 2)
+    assert len(demands) > 1
+    assert outcome.fingerprint == "power_cut_rdb: lost"
+    assert "only those that were acknowledged after the last save may be" in outcome.message
+    assert outcome.invariant == "a server with RDB files only has every write that it acknowledged before its last save"
+
+
+def test_a_fault_meets_a_dump_under_way(rdb: Opened, always: Opened) -> None:
+    for found, name in ((rdb, "crash_mid_write_rdb"), (always, "crash_mid_write_always")):
+        cut = 0
+        for seed in range(8):
+            outcome = run(found, name, seed)
+            assert outcome.verdict is Verdict.PASS
+            assert outcome.survival is not None
+            cut += outcome.survival.dumps_cut
+            if cut:
+                break
+        assert cut
+
+
+def test_a_server_that_saves_nothing_after_a_full_disk_fails(rdb: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = kind(rdb, "disk_full_rdb")._server
+    assert server is not None
+    ends = server.takes_writes
+
+    def never_saves_again(patience_s: float) -> str:
+        monkeypatch.setattr(server, "dump", lambda demand: "ERR no")
+        return ends(patience_s)
+
+    monkeypatch.setattr(server, "takes_writes", never_saves_again)
+    outcome = run(rdb, "disk_full_rdb", 2)
+    if outcome.verdict is Verdict.SKIPPED:
+        pytest.skip(outcome.message)
+    assert outcome.fingerprint == "disk_full_rdb: makes no dump after the fault"
+    assert outcome.message.endswith("SAVE → -ERR no")
+
+
+def test_a_case_in_which_nothing_was_saved_is_untold(rdb: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kind(rdb, "bit_flip_rdb")._server, "dump", lambda demand: "ERR no")
+    outcome = run(rdb, "bit_flip_rdb")
+    assert (outcome.verdict, outcome.message) == (Verdict.UNTOLD, "nothing was saved before the fault")
+
+
+# ── What is expected ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "found"),
+    [
+        ("disk_full_always", Expected.ERROR_RETURNED, ""),
+        ("memory_pressure_always", Expected.ERROR_RETURNED, ""),
+        ("disk_full_rdb", Expected.ERROR_RETURNED, ""),
+        ("crash_always", Expected.ERROR_RETURNED, "while the fault lasted, no write and no save was answered with an"),
+        ("bit_flip_rdb", Expected.CORRUPTION_DETECTED, ""),
+        ("torn_tail_always", Expected.CORRUPTION_DETECTED, ""),
+        ("crash_always", Expected.CORRUPTION_DETECTED, "its log does not tell of damage"),
+        ("power_cut_always", Expected.CONSISTENT_AFTER_RESTART, ""),
+        ("torn_tail_rdb", Expected.CONSISTENT_AFTER_RESTART, "the server does not start again: redis ended"),
+        ("disk_full_always", Expected.EVENTUAL_COMPLETION, ""),
+        ("bit_flip_rdb", Expected.EVENTUAL_COMPLETION, "takes no writes, as it does not start again: redis ended"),
+    ],
+)
+def test_what_is_expected_of_a_server_is_demanded(
+    always: Opened, rdb: Opened, name: str, expected: Expected, found: str
+) -> None:
+    outcome = expecting(rdb if name.endswith("_rdb") else always, name, expected)
+    if outcome.verdict is Verdict.SKIPPED:
+        pytest.skip(outcome.message)
+    assert outcome.fingerprint == (f"{name}: not {expected}" if found else "")
+    assert found in outcome.message
+    assert outcome.verdict is (Verdict.FAIL if found else Verdict.PASS)
+    assert outcome.invariant == (f"{expected} is expected of the server" if found else "")
+
+
+def test_a_write_that_is_refused_after_the_restart_is_not_completed(
+    always: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_of(always), "write", lambda commands: ["OOM no memory"] if commands else [])
+    outcome = expecting(always, "memory_pressure_always", Expected.EVENTUAL_COMPLETION)
+    assert outcome.fingerprint == "memory_pressure_always: not eventual_completion"
+    assert outcome.message.endswith("writes that were sent again, 1 were refused: OOM no memory")
 
 
 # ── What is not judged ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -193,7 +330,7 @@ def test_a_fault_without_an_effect_is_untold(always: Opened, monkeypatch: pytest
 
     monkeypatch.setattr(chaos_case, "_EFFECT_PATIENCE_S", 0.0)
     pressure = replace(SCENES["memory_pressure"], drawn=plenty)
-    outcome = ChaosKind(pressure, "always", server_of(always)).run(Tape.seeded("kind", 0))
+    outcome = ChaosKind(pressure, PERSISTENCES["always"], server_of(always)).run(Tape.seeded("kind", 0))
     assert (outcome.verdict, outcome.message) == (Verdict.UNTOLD, "the fault had no effect: 0 writes refused")
 
 
@@ -213,12 +350,14 @@ def test_a_server_file_is_judged_by_its_own_appendfsync() -> None:
     assert outcomes["crash_always"].verdict is Verdict.PASS
     assert outcomes["crash_everysec"].verdict is Verdict.SKIPPED
     assert outcomes["crash_everysec"].message == "the server has appendfsync always"
+    assert outcomes["crash_rdb"].message == "the server has appendfsync always"
 
 
-def test_a_server_without_a_file_is_skipped() -> None:
-    with SUITE.opened(("crash_always",), {"server": "redis.toml"}, lambda event: None) as found:
+def test_a_server_without_an_append_only_file_is_judged_by_its_rdb_files() -> None:
+    with SUITE.opened(("crash_always", "crash_rdb"), {"server": "redis.toml"}, lambda event: None) as found:
         outcome = run(found, "crash_always")
-    assert (outcome.verdict, outcome.message) == (Verdict.SKIPPED, "the server keeps no append-only file")
+        assert run(found, "crash_rdb").verdict is Verdict.PASS
+    assert (outcome.verdict, outcome.message) == (Verdict.SKIPPED, "the server has RDB files only")
 
 
 def test_a_server_that_is_not_installed_is_one_sentence() -> None:
@@ -262,10 +401,11 @@ def test_notes_are_of_crashes_without_power_cuts() -> None:
 @pytest.mark.parametrize(
     ("name", "named"),
     [
-        ("corrupt_read", ("bit_flip_everysec", "bit_flip_always")),
-        ("corrupt-write", ("bit_flip_everysec", "bit_flip_always")),
-        ("slow_write", ("slow_fsync_everysec", "slow_fsync_always")),
-        ("disk_full", ("disk_full_everysec", "disk_full_always")),
+        ("corrupt_read", ("bit_flip_everysec", "bit_flip_always", "bit_flip_rdb")),
+        ("corrupt-write", ("bit_flip_everysec", "bit_flip_always", "bit_flip_rdb")),
+        ("slow_write", ("slow_fsync_everysec", "slow_fsync_always", "slow_fsync_rdb")),
+        ("disk_full", ("disk_full_everysec", "disk_full_always", "disk_full_rdb")),
+        ("memory_pressure", ("memory_pressure_everysec", "memory_pressure_always")),
         ("power_cut_always", ("power_cut_always",)),
         ("chaos", SUITE.kinds),
     ],
@@ -311,11 +451,15 @@ def test_a_report_says_what_became_of_writes_in_one_line_for_each_kind() -> None
         slowest_ns=4_200_000,
         refused=7,
         unanswered=8,
+        dumps=12,
+        dumps_failed=4,
+        dumps_cut=3,
         not_started=2,
     )
     case = CaseEnded("power_cut_everysec", 1, Verdict.FAIL, 1, survival=survival)
     ended = CampaignEnded("chaos", "1", "host", (case,), {Verdict.FAIL: 1}, (), 1, 1)
     assert campaigns.survived(ended) == [
         "power_cut_everysec: 1,000 acknowledged, 990 survived, 6 lost (acknowledged up to 543 ms before), 3 revived, "
-        "1 wrong, 7 refused, 8 without a reply, 2 starts refused; slowest reply 4.2 ms"
+        "1 wrong, 7 refused, 8 without a reply, 12 dumps asked for, 4 failed, 3 cut short, 2 starts refused; "
+        "slowest reply 4.2 ms"
     ]

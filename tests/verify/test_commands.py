@@ -7,16 +7,21 @@ import shlex
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import planted_command
 import pytest
 from command import Finished
+from copied import copied
 from in_process import invoked
+from planted_kinds import Reads, Store
 from records import check_record
 
 from loadgen.verify import artifact, kinds
+from loadgen.verify.case import Outcome
+from loadgen.verify.tape import Tape
 
 
 @pytest.fixture(autouse=True)
@@ -42,11 +47,7 @@ def test_a_failure_prints_seed_test_invariant_and_a_command_that_fails_again() -
     place = next(place for place, line in enumerate(lines) if line.startswith("✗ FAIL [seed="))
     assert " set_get_roundtrip (" in lines[place]
     assert lines[place + 1] == "invariant     GET returns what SET stored"
-    # Copied as it stands, over the end of a line.
-    first = next(place for place, line in enumerate(lines) if line.startswith("replay"))
-    words = "\n".join(lines[first : first + 2]).removeprefix("replay")
-    printed = subprocess.run(["sh", "-c", f"printf '%s\\n' {words}"], capture_output=True, check=True, text=True)
-    command = printed.stdout.splitlines()
+    command = copied(done.stdout)
     assert command[-6:] == ["--test", "set_get_roundtrip", "--ops", "50", "--bug", "stale"]
     again = invoked(*command[1:])
     assert again.status == 1
@@ -110,7 +111,7 @@ def test_markdown_has_the_failed_tests_and_lines_for_the_bank() -> None:
     [line] = [line for line in text.splitlines() if line.startswith("loadgen seeds add ")]
     added = invoked(*shlex.split(line)[1:])
     assert added.status == 0
-    assert "set_get_roundtrip bug=stale GET returns what SET stored" in added.stdout
+    assert "set_get_roundtrip bug=stale shrunk=set_get_roundtrip-" in added.stdout
 
 
 def test_junit_has_a_case_for_each_seed_that_failed() -> None:
@@ -279,11 +280,105 @@ def test_a_seed_that_fails_again_fails_the_bank() -> None:
 def test_an_artifact_is_added_with_its_options_and_fingerprint() -> None:
     path = found()
     recorded = artifact.read(path)
-    line = f"{recorded.seed} set_get_roundtrip bug=stale {recorded.fingerprint}\n"
+    name = f"set_get_roundtrip-{recorded.seed}.json"
+    line = f"{recorded.seed} set_get_roundtrip bug=stale shrunk={name} {recorded.fingerprint}\n"
     assert added(str(path)).stdout == line
+    assert artifact.read(Path("tests/regression_seeds") / name) == replace(recorded, tape=None)
     again = added(str(path), "--description", "another word for it")
-    assert (again.stdout, "has it already" in again.stderr) == ("", True)
+    assert (again.stdout, len(again.stderr.splitlines()), "has this failure already: " in again.stderr) == ("", 1, True)
     assert Path("tests/regression_seeds.txt").read_text() == line
+
+
+@pytest.fixture
+def mended(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The shrunk case in a bank of a failure that the store no longer has."""
+    added(str(found()))
+    monkeypatch.setattr(Store, "set", lambda store, key, value: store.values.update({key: value}))
+    [kept] = Path("tests/regression_seeds").iterdir()
+    return kept
+
+
+def test_the_bank_runs_a_seed_and_its_shrunk_case(mended: Path) -> None:
+    done = invoked("seeds", "test", "--format", "json")
+    document = json.loads(done.stdout)
+    assert [(each["shrunk_case"], each["verdict"]) for each in document["results"]] == [
+        (str(mended), "pass"),
+        (None, "pass"),
+    ]
+    assert document["summary"]["seeds"] == 1
+    assert (done.status, document["summary"]["notes"]) == (0, [])
+
+
+def test_a_list_shows_the_steps_of_a_shrunk_case(mended: Path) -> None:
+    line, *steps = invoked("seeds", "list").stdout.splitlines()
+    assert line in Path("tests/regression_seeds.txt").read_text()
+    assert steps[0] == f"#   {mended}, of loadgen 0.1.0:"
+    assert steps[1:] == [f"#     {step}" for step in artifact.read(mended).operations]
+
+
+def test_a_shrunk_case_that_fails_is_one_failure_with_its_seed_and_replayed_by_its_file() -> None:
+    """It is of another version: the tape is read all the same, and the command says how to do so."""
+    added(str(found()))
+    [kept] = Path("tests/regression_seeds").iterdir()
+    kept.write_text(kept.read_text().replace('"version": "0.1.0"', '"version": "0.0.9"'))
+    document = json.loads(invoked("seeds", "test", "--format", "json").stdout)
+    [failure] = document["failures"]
+    command = f"loadgen replay {kept} --force --ops 100 --bug stale"
+    assert (failure["replay_command"], failure["artifact"], failure["seeds"]) == (command, str(kept), [failure["seed"]])
+    assert len(document["failed_seeds"]) == 2
+    assert copied(invoked("seeds", "test").stdout) == shlex.split(command)
+    assert invoked(*shlex.split(command)[1:]).status == 1
+    whole = invoked("replay", str(kept), "--force", "--whole")
+    assert whole.status == 2
+    assert "has the shrunk case only; the whole one is `loadgen replay --seed " in whole.stderr
+
+
+@pytest.mark.usefixtures("mended")
+def test_a_stale_shrunk_case_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Reads.run
+
+    def drawing_more(kind: Reads, tape: Tape) -> Outcome:
+        tape.below(3, "protocol")
+        return run(kind, tape)
+
+    monkeypatch.setattr(Reads, "run", drawing_more)
+    done = invoked("seeds", "test")
+    said = " ".join(done.stdout.split())
+    assert done.status == 4
+    assert "1 passed, 1 untold" in said
+    assert "stale: at draw 1 of " in said
+    assert '"one more operation" below 2 when recorded, "protocol" below 3 now' in said
+    assert "shrink the failure anew by `loadgen replay --seed " in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "x.json: cannot be read: No such file or directory."),
+        ("{", "x.json: is no artifact, as it is not JSON."),
+        ('{"artifact": 1}', "x.json: is no artifact as loadgen writes it ("),
+        ("KIND", "x.json: planted has no test nothing; there are set_get_roundtrip, incr_is_monotonic."),
+        ("SUITE", "x.json: there is no elsewhere; there are planted."),
+    ],
+)
+def test_what_is_no_artifact_is_not_added(text: str | None, said: str) -> None:
+    path = Path("x.json")
+    if text is not None:
+        recorded = artifact.read(found())
+        known = {"KIND": replace(recorded, kind="nothing"), "SUITE": replace(recorded, suite="elsewhere")}
+        path.write_text(artifact.to_json(known[text]) if text in known else text)
+    done = invoked("seeds", "add", "x.json")
+    assert (done.status, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert said in done.stderr
+    assert not Path("tests").exists()
+
+
+@pytest.mark.parametrize("action", ["list", "test"])
+def test_a_bank_without_the_shrunk_case_of_a_line_is_refused(action: str, mended: Path) -> None:
+    mended.unlink()
+    done = invoked("seeds", action)
+    assert done.status == 2
+    assert f"tests/regression_seeds.txt:1: {mended}: cannot be read: No such file or directory." in done.stderr
 
 
 def test_comments_and_lines_of_the_file_stay() -> None:

@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from loadgen.trial.value import read
+from loadgen.verify.durability.dump import Demand, Dump
 from loadgen.verify.durability.judgement import (
     HOLE,
     LOST,
@@ -21,9 +22,11 @@ from loadgen.verify.durability.judgement import (
     judged,
 )
 from loadgen.verify.durability.log import Entry, Log, Write, key_of, value_of
-from loadgen.verify.durability.script import Pace, script
+from loadgen.verify.durability.script import Pace, Round, script
 from loadgen.verify.durability.survival import Survival
-from loadgen.verify.kinds.scene import IN_ORDER, SHORT
+from loadgen.verify.kinds.chaos import KINDS
+from loadgen.verify.kinds.scene import IN_ORDER, SHORT, Course
+from loadgen.verify.kinds.wanted import ANYTHING, Wanted
 from loadgen.verify.tape import FAULT, Tape
 
 S = 1_000_000_000
@@ -94,6 +97,15 @@ def test_a_fault_that_takes_the_newest_writes_may_take_so_many_and_no_more() -> 
     log = [store(1, key_of(1, 0)), store(2, key_of(1, 1)), store(3, key_of(1, 2), before_end=9)]
     assert names(judge(log, *log[:2], promise=Promise(newest=1))) == []
     assert names(judge(log, log[0], promise=Promise(newest=1))) == [LOST]
+
+
+def test_of_rdb_files_what_was_acknowledged_before_the_last_save_must_be_there() -> None:
+    before, after = store(1, before_end=5.1), store(2, B, before_end=4.9)
+    promise = Promise(5 * S, saved=True)
+    assert names(judge([before, after], before, promise=promise)) == []
+    found = judge([before, after], promise=promise)
+    assert names(found) == [LOST]
+    assert found.findings[0].words.endswith("only those that were acknowledged after the last save may be")
 
 
 def test_a_deleted_key_that_has_a_value_again_is_revived() -> None:
@@ -191,7 +203,7 @@ def test_a_key_whose_time_has_passed_is_gone_and_no_other_is(expiry: Expiry, the
 def test_a_server_that_keeps_a_beginning_of_its_log_loses_what_it_does_not_keep_and_nothing_else(seed: int) -> None:
     random = Random(seed)
     rounds = script(Tape.seeded("durability", seed), "kill", lambda tape: {}, SHORT, SHORT, SHORT).before
-    writes = [write for each in rounds for write in each.writes]
+    writes = [write for each in rounds if isinstance(each, Round) for write in each.writes]
     log = [Entry(write, at := END - (len(writes) - n) * 1_000, at + 500) for n, write in enumerate(writes)]
     kept = random.randrange(len(log) + 1)
     found: dict[str, bytes] = {}
@@ -280,3 +292,47 @@ def test_the_fault_and_each_round_can_be_left_out() -> None:
         parts = (len(left.before), len(left.during), len(left.after))
         assert (sum(parts), left.fault is None) == ((6, True) if span.name == FAULT else (5, False))
     assert len(whole.before) == 3
+
+
+# ── Dumps and bounds ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_log_has_dumps_between_writes() -> None:
+    log = Log()
+    log.sent(Write(1, 1, A, b"x"), 5).acknowledged_ns = 6
+    for dump in (Dump.SAVE, Dump.BGSAVE, Dump.REWRITE):
+        log.asked(Demand(dump), 7)
+    log.dumps[0].done, log.dumps[1].refusal = True, "ERR no"
+    assert [*map(str, log)] == [log.lines()[0]]
+    assert log.lines()[1:] == ("SAVE → OK", "BGSAVE → -ERR no", "BGREWRITEAOF → begun")
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_case_of_rdb_files_has_a_save_and_a_bound_is_kept(kind: str, seed: int) -> None:
+    scene, persistence = KINDS[kind]
+    for most in (3, 40):
+        paces = scene.paces(persistence, Wanted(most, deletes=False))
+        found = script(Tape.seeded(kind, seed), scene.fault, scene.drawn, **paces)
+        parts = (found.before, found.during, found.after)
+        rounds = [each for part in parts for each in part if isinstance(each, Round)]
+        dumps = {each.dump for part in parts for each in part if isinstance(each, Demand)}
+        writes = [write for each in rounds for write in each.writes]
+        assert 0 < len(writes) <= most
+        assert all(write.value is not None for write in writes)
+        assert dumps <= {*persistence.dumps}
+        assert any(isinstance(each, Demand) for each in found.before) or not persistence.saves
+        if scene.course is Course.CRASH:
+            assert Dump.SAVE not in {each.dump for each in found.during if isinstance(each, Demand)}
+
+
+def test_most_cases_with_an_append_only_file_have_no_rewrite_before_the_fault() -> None:
+    scene, persistence = KINDS["power_cut_everysec"]
+    paces = scene.paces(persistence, ANYTHING)
+    found = [script(Tape.seeded("kind", seed), scene.fault, scene.drawn, **paces) for seed in range(50)]
+    before, during = (
+        sum(any(isinstance(each, Demand) for each in getattr(one, part)) for one in found)
+        for part in ("before", "during")
+    )
+    assert 5 < before < 25
+    assert 15 < during < 35

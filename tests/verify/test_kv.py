@@ -157,7 +157,7 @@ def test_a_server_without_persistence_loses_what_it_acknowledged(monkeypatch: py
         [kind] = opened.kinds
         outcome = kind.run(Tape.seeded(kind.name, 0))
     assert outcome.verdict is Verdict.FAIL
-    assert outcome.operations[-2] == "restart by SIGKILL"
+    assert outcome.operations[-2] == "restart by SIGKILL → 0 bytes lost"
     assert "(by what was written)" in outcome.message
 
 
@@ -181,7 +181,7 @@ def test_a_server_that_does_not_start_again_with_its_data_fails(monkeypatch: pyt
         monkeypatch.undo()
         again = kind.run(Tape.seeded(kind.name, 0))
     assert outcome.failed
-    assert outcome.message.startswith("the server did not start again: ")
+    assert outcome.message.startswith("the server does not start again: ")
     assert again.verdict is Verdict.PASS
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from shutil import which
 
 import planted_subjects
 import pytest
+from in_process import invoked
 from planted_subjects import Planted
 
+from loadgen.errors import UsageError
 from loadgen.protocol import Wire
 from loadgen.verify.case import Verdict
 from loadgen.verify.kinds import laws
-from loadgen.verify.kinds.properties import SUITE, PropertyKind
+from loadgen.verify.kinds.oracle import SUITE as ORACLE
+from loadgen.verify.kinds.properties import SUITE, PropertyKind, spoken
 from loadgen.verify.kinds.property import Law
 from loadgen.verify.kinds.property_rows import PROPERTIES
-from loadgen.verify.reply import OK, Status
+from loadgen.verify.kinds.suite import Suite
+from loadgen.verify.model.memcache import number
+from loadgen.verify.reply import OK, Error, Reply, Status
 from loadgen.verify.step import Step
 from loadgen.verify.subject import named
 from loadgen.verify.subject.of_model import ModelSubject
@@ -90,6 +99,84 @@ def test_a_killed_server_keeps_what_it_acknowledged(durable: Subject) -> None:
     assert durable.ask([Step((b"GET", b"{loadgen}:a"))]) == [b"1"]
 
 
+@pytest.mark.parametrize("name", ["crash_recovery_consistent", "wal_durability"])
+@pytest.mark.parametrize(
+    ("again", "said"),
+    [
+        (
+            'echo "the disk is dust"; exit 1',
+            'redis ended with exit status 1 before it was ready; its log ends with "the ',
+        ),
+        (
+            "set -- \"$@\" --rename-command EXISTS ''",
+            "redis was started again, and refuses what cases ask (ERR unknown",
+        ),
+    ],
+)
+def test_a_server_that_does_not_come_back_after_a_kill_is_the_finding(
+    name: str, again: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A server that finds its own files refuses to start, or to serve; in an empty folder it does both."""
+    script = tmp_path / "redis-server"
+    script.write_text(f'#!/bin/sh\n[ ! -e appendonlydir ] || {{ {again}; }}\nexec {which("redis-server")} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    done = invoked("properties", "--filter", name, "--seeds", "2", "--subject", "redis", "--format", "json")
+    document = json.loads(done.stdout)
+    assert done.status == 1, done.stderr
+    assert [each["passed"] for each in document["results"]] == [False, False]
+    [failure] = document["failures"]
+    assert failure["message"].startswith(f"the server does not start again: {said}")
+    assert "; its log ends with " in failure["message"]
+    *_, operation = failure["operations"]
+    assert operation.endswith(" → it does not start again")
+    assert failure["replay_command"] == f"loadgen replay --seed 0 --test {name} --subject redis"
+
+
+# ── Known defects ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def no_arithmetic_from_2_to_the_63(planted: Planted, step: Step) -> Reply:
+    """memcached before 1.6.22, where every item has a minus sign behind it."""
+    name, key, *_ = step.command
+    if name in (b"incr", b"decr"):
+        for _, _, value in planted.inner.ask([Step((b"get", key))])[0]:
+            if (number(value) or 0) >= 1 << 63:
+                return Error(b"CLIENT_ERROR cannot increment or decrement non-numeric value")
+    return planted.one(step)
+
+
+@pytest.mark.parametrize("known_defects", [False, True])
+def test_a_known_defect_of_memcached_is_found_when_it_is_asked_for(known_defects: bool) -> None:
+    subject = Planted(ModelSubject(Wire.MEMCACHE), no_arithmetic_from_2_to_the_63)
+    kind = PropertyKind(PROPERTIES["memcache_counters"], subject, known_defects=known_defects)
+    outcomes = [kind.run(Tape.seeded(kind.name, seed)) for seed in range(100)]
+    assert any(outcome.failed for outcome in outcomes) is known_defects
+    # Numbers go over 2^64, and stop at 0, in either case.
+    reached = Counter[str]()
+    for outcome in outcomes:
+        reached.update(outcome.sometimes)
+    assert min(reached[state] for state in ("an incr went over 2^64", "a decr stopped at 0")) >= 5
+
+
+@pytest.mark.parametrize("modulus", [2**63, 2**64 - 1])
+def test_an_incr_that_wraps_elsewhere_breaks_its_property(modulus: int) -> None:
+    def wraps(planted: Planted, step: Step) -> Reply:
+        reply = planted.one(step)
+        return reply % modulus if step.command[0] == b"incr" and isinstance(reply, int) else reply
+
+    kind = PropertyKind(PROPERTIES["memcache_counters"], Planted(ModelSubject(Wire.MEMCACHE), wraps))
+    assert any(kind.run(Tape.seeded(kind.name, seed)).failed for seed in range(100))
+
+
+@pytest.mark.parametrize("suite", [SUITE, ORACLE])
+def test_known_defects_are_a_switch(suite: Suite) -> None:
+    with pytest.raises(UsageError, match="known-defects is true, or left out"):
+        with suite.opened(suite.kinds[:1], {**suite.options, "known-defects": "no"}, lambda event: None):
+            pass
+
+
 # ── The laws, which no model is behind ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -138,7 +225,7 @@ def test_cases_reach_the_states_that_their_property_is_about() -> None:
         kind = PropertyKind(of, ModelSubject(of.wire))
         for seed in range(30 if of.states else 0):
             reached.update(kind.run(Tape.seeded(kind.name, seed)).sometimes)
-    assert len(reached) == 8
+    assert len(reached) == 10
     assert {state for state, count in reached.items() if not count} == set()
 
 
@@ -146,3 +233,12 @@ def test_a_law_that_is_broken_fails_a_case_in_which_every_reply_is_the_models() 
     of = replace(PROPERTIES["incr_is_monotonic"], law=lambda steps, replies: "it is broken")
     outcome = PropertyKind(of, ModelSubject(Wire.RESP)).run(Tape.seeded(of.name, 0))
     assert (outcome.verdict, outcome.message) == (Verdict.FAIL, "it is broken")
+
+
+def test_properties_of_another_protocol_than_the_subject_s_are_not_announced() -> None:
+    redis = spoken(SUITE.kinds, {"subject": "redis"})
+    memcached = spoken(SUITE.kinds, {"subject": "memcached"})
+    assert {*redis} | {*memcached} == {*SUITE.kinds}
+    assert not {*redis} & {*memcached}
+    with pytest.raises(UsageError, match="redis speaks resp, and no property named is of that"):
+        spoken(memcached, {"subject": "redis"})

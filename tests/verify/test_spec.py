@@ -171,26 +171,84 @@ def test_chaos_runs_the_faults_of_the_file() -> None:
     spec = specification.spec_of(None)
     faults = specification.faults(spec, None, by_default=True)
     assert faults is not None
-    assert {*faults.split(",")} == {name for test in spec.tests("chaos") for name in test.faults}
+    named = {name for test in spec.tests("chaos") if not test.persistence for name in test.faults}
+    assert {*faults.split(",")} == named | {
+        *("bit_flip_rdb", "torn_tail_rdb", "torn_tail_everysec", "torn_tail_always"),
+    }
     assert specification.faults(spec, None, by_default=False) is None
     assert specification.faults(spec, "critical,torn_tail", by_default=False) == "bit_flip,power_cut,torn_tail"
     assert specification.faults(spec, "latency", by_default=True) == "latency"
     Path("my.toml").write_text(
         'version = "1.0"\n[scenarios.chaos]\ndefault_seeds = 2\n'
-        'tests = [{ name = "full", faults = ["disk_full"], expect = "error_returned" }]\n'
+        'tests = [{ name = "full", faults = ["disk_full"], operations = ["SET", "HSET"], expect = "error_returned" }]\n'
     )
     done = invoked("chaos", "--spec", "my.toml", "--seeds", "1", "--format", "json")
     document = json.loads(done.stdout)
-    assert {each["name"] for each in document["results"]} == {"disk_full_everysec", "disk_full_always"}
-    assert "scenarios.chaos: expect is not acted on" in invoked("spec", "check", "my.toml").stdout
+    assert {each["name"] for each in document["results"]} == {"disk_full_everysec", "disk_full_always", "disk_full_rdb"}
+    checked = invoked("spec", "check", "my.toml").stdout
+    assert "scenarios.chaos: full: HSET is left out, as cases of chaos write with SET and DEL" in checked
     refused = invoked("chaos", "--spec", "my.toml", "--scenario", "latency")
     assert (refused.status, "--spec is for faults that judge a server" in refused.stderr) == (2, True)
 
 
+CHAOS = """
+[scenarios.chaos]
+tests = [
+  { name = "a", faults = ["crash", "power_cut"], operations = 40, expect = "error_returned", persistence = ["rdb"] },
+  { name = "again", faults = ["crash"], operations = ["SET"] },
+]
+"""
+
+
+def test_a_test_of_chaos_says_what_is_wanted_of_each_of_its_kinds() -> None:
+    Path("my.toml").write_text(CHAOS)
+    spec = specification.spec_of("my.toml")
+    suite = kinds.SUITES["chaos"]
+    wanted = ("crash_always", "crash_rdb", "power_cut_rdb", "power_cut_always")
+
+    def jobs(**typed: str) -> list[tuple[str, str, tuple[str, ...]]]:
+        found = specification.chaos(spec, {**suite.options, **typed}, range(1), wanted)
+        return [(job.options["operations"], job.options["expect"], job.kinds) for job in found]
+
+    assert jobs() == [
+        ("SET", "", ("crash_always", "crash_rdb")),
+        ("40", "error_returned", ("crash_rdb", "power_cut_rdb")),
+        ("", "", ("power_cut_always",)),
+    ]
+    assert jobs(operations="7", expect="eventual_completion") == [("7", "eventual_completion", wanted)]
+
+
+def test_what_a_test_wants_is_done_and_replayed() -> None:
+    Path("my.toml").write_text(CHAOS)
+    suite = kinds.SUITES["chaos"]
+    [job] = specification.chaos(specification.spec_of("my.toml"), suite.options, range(1), ["power_cut_rdb"])
+    with suite.opened(job.kinds, job.options, lambda event: None) as opened:
+        batch = verification.batch(job, opened, opened.kinds, range(1))
+        outcome = batch.kinds[0].run(Tape.seeded("power_cut_rdb", 0))
+    assert outcome.fingerprint == "power_cut_rdb: not error_returned"
+    assert 0 < sum(each.startswith(("SET ", "DEL ")) for each in outcome.operations) <= 40
+    command = shlex.split(verification.replay_command(batch, "power_cut_rdb", 0))
+    assert command[-4:] == ["--operations", "40", "--expect", "error_returned"]
+    assert invoked(*command[1:-1], "consistent_after_restart").status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--operations", "2"), "write the most writes of a case, 3 to 1000000, or the commands"),
+        (("--operations", "HSET"), "write the most writes of a case"),
+        (("--expect", "luck"), "error_returned"),
+    ],
+)
+def test_what_chaos_cannot_want_is_refused(words: tuple[str, ...], problem: str) -> None:
+    done = invoked("chaos", "--faults", "crash", *words)
+    assert (done.status, problem in done.stderr) == (2, True)
+
+
 def test_a_fault_that_there_is_not_is_told_with_its_line() -> None:
-    Path("my.toml").write_text('[[faults]]\nname = "disk_ful"\ndescription = "x"\nseverity = "low"\n')
+    Path("my.toml").write_text('[[faults]]\nname = "torn_tial"\ndescription = "x"\nseverity = "low"\n')
     done = invoked("spec", "check", "my.toml")
-    assert done.stderr == "loadgen: my.toml:2:1: faults[0].name: there is no fault disk_ful; did you mean disk_full?\n"
+    assert done.stderr == "loadgen: my.toml:2:1: faults[0].name: there is no fault torn_tial; did you mean torn_tail?\n"
 
 
 # ── Cases ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -246,6 +304,35 @@ def test_a_filter_names_cases_and_a_file_without_cases_is_refused() -> None:
     Path("none.toml").write_text('version = "1.0"\n')
     done = invoked("cases", "model", "--spec", "none.toml")
     assert (done.status, "none.toml has no [[case]]" in done.stderr) == (2, True)
+
+
+def test_every_problem_of_a_case_of_memcache_is_told() -> None:
+    operations = (
+        '{ cmd = "get", args = ["a b"] }',
+        '{ cmd = "set", args = ["", 0, 0, "x"] }',
+        '{ cmd = "set a 0 0 -1", args = ["x"] }',
+        '{ cmd = "set", args = ["a", 0, 0, "x", "noreply"] }',
+        '{ cmd = "quit" }',
+        '{ cmd = "get\\r\\nget" }',
+        '{ cmd = "get", args = [{ repeat = "k", times = 0 }] }',
+        '{ cmd = "set", args = ["a", 0, 0, " \\r\\n"], expect = { error = " x" } }',
+    )
+    rows = ",\n".join(operations)
+    Path("my.toml").write_text(f'[[case]]\nname = "a"\nprotocol = "memcache"\noperations = [\n{rows}\n]\n')
+    told = invoked("spec", "check", "my.toml").stderr
+    lines = [int(line.split(":")[2]) - 4 for line in told.splitlines() if "my.toml:" in line]
+    assert lines == [1, 2, 3, 4, 5, 6, 7, 8], told
+    for words in (
+        "only a value may be empty",
+        "has no args beside it",
+        "have no reply",
+        "must be a command, or a line",
+    ):
+        assert words in told
+    Path("my.toml").write_text('[[case]]\nname = "a"\nprotocol = "memcached"\noperations = [{ cmd = "x y" }]\n')
+    told = invoked("spec", "check", "my.toml").stderr
+    assert "protocol: must be one of resp, memcache" in told
+    assert "must be one word" in told
 
 
 # ── loadgen spec ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from in_process import invoked
@@ -51,6 +55,12 @@ def test_a_word_that_names_no_server_is_refused(word: str) -> None:
         (["oracle", "redis", "model", "--filter", "counters"], "no group named is of that"),
         (["properties", "--filter", "incr_monotonik"], 'properties has no test "incr_monotonik"; did you mean'),
         (["properties", "--subject", "reddis"], '"reddis" is no server to verify'),
+        (["oracle", "-o", "100"], "-o is the file of the results; for operations of oracle write --ops 100, for the"),
+        (["properties", "redis"], "redis is one word too many; a server is named by --subject."),
+        (["replay", "--seed", "1", "--test", "crash_recovery"], "is a test of `simulate`, which is not in loadgen 0."),
+        (["replay", "--seed", "1", "--test", "stress"], "stress is loads and no cases: its report has the command"),
+        (["replay", "--seed", "1", "--test", "connection_drop"], "a fault of clients: `loadgen chaos --faults conn"),
+        (["replay", "--seed", "1", "--test", "x"], "and each of their tests."),
     ],
 )
 def test_words_that_name_nothing_end_with_one_sentence(words: list[str], said: str) -> None:
@@ -65,7 +75,8 @@ def test_an_address_that_is_no_server_ends_with_one_sentence(verb: list[str]) ->
     where = f"127.0.0.1:{port.free('127.0.0.1')}"
     done = invoked(*(word.format(where) for word in verb))
     assert done.status == 3
-    assert f"The server at {where} cannot be verified in resp: Connection refused." in done.stderr
+    assert f"The server at {where} does not answer (Connection refused): start one there, or " in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_oracle_agrees_with_itself_and_says_how_far() -> None:
@@ -83,13 +94,43 @@ def test_a_filter_takes_a_name_with_and_without_its_is() -> None:
         assert {each["name"] for each in json.loads(done.stdout)["results"]} == {"incr_is_monotonic"}
 
 
-def test_a_server_that_speaks_something_else_is_told() -> None:
-    with named.opened(named.Wanted("builtin", Wire.MEMCACHE), lambda progress: None) as memcache:
-        [endpoint] = memcache.target.endpoints  # type: ignore[attr-defined]
-        word = f"{endpoint.address}:{endpoint.port}"
-        with pytest.raises(TargetError, match="cannot be verified in resp"):
-            with named.opened(named.Wanted(word, Wire.RESP), lambda progress: None):
-                pass
+@contextmanager
+def answering(answer: bytes) -> Iterator[int]:
+    """The port of a server that answers the first words of each connection like this, and closes it."""
+
+    class Once(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1000)
+            self.request.sendall(answer)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Once) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "said"),
+    [
+        ("", b"ERROR\r\n", "does not speak RESP (it answered a reply that begins with b'E'): name another, or"),
+        ("", b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak RESP (it answered a reply that begins with b'H')"),
+        ("memcache://", b"$-1\r\n", "does not speak memcache (it answered b'$-1' where VALUE or END is due)"),
+        ("", b"-NOAUTH Authentication required.\r\n", "asks for a password (NOAUTH Authentication required): name"),
+        ("", b"-LOADING the data\r\n", "refuses what cases ask (LOADING the data): name"),
+        ("", b"", "does not answer (it closed the connection): start one there"),
+    ],
+)
+def test_a_server_that_cannot_be_asked_is_one_sentence(scheme: str, answer: bytes, said: str) -> None:
+    with answering(answer) as port:
+        word = f"{scheme}127.0.0.1:{port}"
+        with pytest.raises(TargetError) as caught, named.opened(named.Wanted(word, named.wire_of(word)), print):
+            pass
+    assert str(caught.value).startswith(f"The server at 127.0.0.1:{port} {said}")
+    assert str(caught.value).count(". ") == 0
 
 
 def test_a_server_that_closes_the_connection_gives_no_reply_to_that_and_what_follows() -> None:

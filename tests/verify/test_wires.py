@@ -64,8 +64,23 @@ MEMCACHE: list[tuple[bytes, bytes, Reply]] = [
     (b"get a", b"END\r\n", ()),
     (b"get a", b"SERVER_ERROR out of memory\r\n", Error(b"SERVER_ERROR out of memory")),
     (b"incr a 1", b"12\r\n", 12),
+    (b"stats", b"STAT pid 7\r\nSTAT version 1 b\r\nEND\r\n", ((b"pid", b"7"), (b"version", b"1 b"))),
     (b"incr a 1", b"CLIENT_ERROR no number\r\n", Error(b"CLIENT_ERROR no number")),
 ]
+
+
+@pytest.mark.parametrize(
+    ("command", "wire"),
+    [
+        ((b"get", b"a", b"b"), b"get a b\r\n"),
+        ((b"set", b"a", b"0", b"0", b"x y"), b"set a 0 0 3\r\nx y\r\n"),
+        # Too few words for a value among them, and a line as it is sent.
+        ((b"set", b"a", b"0", b"0"), b"set a 0 0\r\n"),
+        ((b"set a 0 0 -1",), b"set a 0 0 -1\r\n"),
+    ],
+)
+def test_a_command_of_memcache_is_a_line_and_its_value(command: tuple[bytes, ...], wire: bytes) -> None:
+    assert memcache.Talk().encoded(command) == wire
 
 
 @pytest.mark.parametrize(("command", "wire", "reply"), MEMCACHE)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from loadgen.cli import verification
+from loadgen.cli import specification, verification
 from loadgen.cli.options import Given
 from loadgen.cli.trials import names_of
-from loadgen.cli.verification import Job, Run
 from loadgen.errors import ExitCode, UsageError
 from loadgen.verify.kinds.chaos import SUITE, kinds_of
 from loadgen.verify.spec import Spec
@@ -19,7 +18,7 @@ _OF_CLIENTS = frozenset(
         *("nodes", "endpoints", "toxiproxy", "tui"),
     )
 )
-_OF_SERVERS = frozenset(("server", "artifacts", "spec"))
+_OF_SERVERS = frozenset(("server", "operations", "expect", "artifacts", "spec"))
 
 
 def run(given: Given, faults: str, spec: Spec) -> ExitCode:
@@ -30,11 +29,11 @@ def run(given: Given, faults: str, spec: Spec) -> ExitCode:
                 f"{word.spelling} is for a client on trial, and these --faults judge a server: leave it out, or name a "
                 "client by --client."
             )
-    kinds = dict.fromkeys(kind for name in names_of(faults) for kind in kinds_of(name))
+    wanted = [*dict.fromkeys(kind for name in names_of(faults) for kind in kinds_of(name))]
     first = given.seed or 0
     seeds = range(first, first + (given.seeds or spec.seeds(SUITE.name, SEEDS)))
-    job = Job(SUITE, verification.options_of(given, SUITE), (Run(tuple(kinds), seeds),), spec)
-    return verification.run(given, SUITE.name, [job])
+    jobs = specification.chaos(spec, verification.options_of(given, SUITE), seeds, wanted)
+    return verification.run(given, SUITE.name, jobs)
 
 
 def refuse_options(given: Given) -> None:

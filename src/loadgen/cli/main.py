@@ -16,13 +16,15 @@ GROUPS = {
         "run": "put load on a server and report the results (the default verb)",
         "saturate": "find the highest rate at which a server meets its SLO",
         "serve": "run the built-in server",
-        "proxy": "run a fault-injecting proxy with Toxiproxy's HTTP API",
     },
     "judge": {
         "smoke": "start, query, load and stop a server: PASS or FAIL",
         "compare": "measure servers in turns, and compare every metric",
         "gate": "judge a server against a baseline, for CI",
-        "chaos": "put a client on trial under faults",
+    },
+    "break": {
+        "chaos": "put a client on trial under faults, or a server's files",
+        "proxy": "run a fault-injecting proxy with Toxiproxy's HTTP API",
     },
     "verify": {
         "properties": "hold a server's replies to drawn commands against a model",
@@ -47,6 +49,8 @@ GROUPS = {
     },
 }
 VERBS = [verb for verbs in GROUPS.values() for verb in verbs]
+COMING = ("simulate", "soak", "cloud")
+"""Verbs of redlite-dst that are not there yet. A file or a preset of such a name is run, as of any other."""
 
 OVERVIEW = """usage: loadgen [run] [CONFIG] [options]
        loadgen VERB [arguments]
@@ -127,11 +131,15 @@ def act(arguments: list[str], imported: Callable[[], None]) -> int:
     if arguments in (["--version"], ["-V"]):
         return say(f"loadgen {__version__}\n")
     if first == "help" and len(arguments) > 1:
+        if arguments[1] in COMING:
+            return not_there_yet(arguments[1])
         return dispatch(arguments[1], ["--help"], imported) if arguments[1] in VERBS else no_help_for(arguments[1])
     if first == "help" or arguments in ([], ["--help"], ["-h"]):
         return say(overview())
     if first in VERBS:
         return dispatch(first, arguments[1:], imported)
+    if first in COMING and not names_config(first):
+        return not_there_yet(first)
     if not first.startswith("-") and (near := near_verb(first)):
         return no_such_verb(first, near)
     return dispatch("run", arguments, imported)
@@ -143,9 +151,10 @@ def overview() -> str:
 
     width = get_terminal_size((100, 24)).columns
     lines: list[str] = []
+    column = 2 + max(map(len, VERBS))
     for title, verbs in GROUPS.items():
         lines += ["", f"{title}:"] if lines else [f"{title}:"]
-        lines += [_hung(f"  {verb:<10}", what, width) for verb, what in verbs.items()]
+        lines += [_hung(f"  {verb:<{column}}", what, width) for verb, what in verbs.items()]
     statuses = [_hung(f"  {status:<5}", what, width) for status, what in STATUSES.items()]
     return OVERVIEW.format(verbs="\n".join(lines), statuses="\n".join(statuses))
 
@@ -157,14 +166,24 @@ def _hung(left: str, what: str, width: int) -> str:
     return "\n".join(wrap(what, max(width, 40), initial_indent=left, subsequent_indent=" " * len(left)))
 
 
+def names_config(word: str) -> bool:
+    """True when a first word is a file or a preset."""
+    from loadgen.config import presets
+
+    return presets.CONFIGS.path(word) is not None or presets.CONFIGS.file(word).exists()
+
+
+def not_there_yet(verb: str) -> int:
+    print_error(f"loadgen: {verb} is not in loadgen {__version__}: `loadgen --help` lists the verbs that are.")
+    return 2
+
+
 def near_verb(word: str) -> str:
     """Return the verb most similar to a first word; empty when the word is a file or a preset, or similar to none."""
     from difflib import get_close_matches
 
-    from loadgen.config import presets
-
     near = get_close_matches(word[:40].lower(), VERBS, n=1, cutoff=0.6)
-    return near[0] if near and presets.CONFIGS.path(word) is None and not presets.CONFIGS.file(word).exists() else ""
+    return near[0] if near and not names_config(word) else ""
 
 
 def no_such_verb(word: str, near: str) -> int:

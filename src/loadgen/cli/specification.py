@@ -16,12 +16,17 @@ from loadgen.faults.kinds import KINDS, kind_named
 from loadgen.verify import kinds
 from loadgen.verify.compatibility import PREFIX
 from loadgen.verify.kinds import Suite, cases, kv
+from loadgen.verify.kinds import oracle as comparisons
+from loadgen.verify.kinds import properties as laws
+from loadgen.verify.kinds.chaos import KINDS as KINDS_OF_SERVERS
+from loadgen.verify.kinds.chaos import SUITE as CHAOS_SUITE
+from loadgen.verify.kinds.chaos import kinds_of
 from loadgen.verify.kinds.kv_groups import GROUPS
-from loadgen.verify.kinds.oracle import OPERATIONS, spoken
+from loadgen.verify.kinds.oracle import OPERATIONS
 from loadgen.verify.kinds.oracle import SUITE as ORACLE
 from loadgen.verify.kinds.properties import SUITE as PROPERTIES
 from loadgen.verify.kinds.scene_rows import NAMES as SCENES
-from loadgen.verify.spec import CATEGORIES, CommandGroup, ScenarioTest, Simulation, Spec
+from loadgen.verify.spec import CATEGORIES, DELETES, STORES, CommandGroup, ScenarioTest, Simulation, Spec
 from loadgen.verify.stress.shape import Shape, shapes
 from loadgen.version import __version__
 
@@ -31,6 +36,9 @@ SPEC = Option(
     FILE_NAME,
     "FILE",
 )
+
+WRITTEN = (STORES, DELETES)
+"""The commands that cases of chaos write with."""
 
 CHAOS = "chaos"
 """The scenario of `loadgen chaos` where a server is judged."""
@@ -68,8 +76,14 @@ def vocabulary() -> Vocabulary:
             raise ValueError(f"there is no fault {printable(word, 60)}; {kinds.suggestion(name, known)}")
         return name
 
+    def persistence(word: str) -> str:
+        known = [*dict.fromkeys(each.name for _, each in KINDS_OF_SERVERS.values())]
+        if word not in known:
+            raise ValueError(f"there is no persistence {printable(word, 60)}; {kinds.suggestion(word, known)}")
+        return word
+
     taken = {name for suite in kinds.SUITES.values() for name in (suite.name, *suite.kinds)}
-    return Vocabulary(invariant, fault, group, taken=frozenset(taken))
+    return Vocabulary(invariant, fault, persistence, group, taken=frozenset(taken))
 
 
 def suites_of(spec: Spec) -> dict[str, Suite]:
@@ -81,31 +95,83 @@ def suites_of(spec: Spec) -> dict[str, Suite]:
 
 
 def cautions(spec: Spec) -> list[str]:
-    """Return a sentence, without its full stop, for each table that this version does not act on."""
+    """Return a sentence, without its full stop, for each table or word that this version does not act on."""
     acted_on = (PROPERTIES.name, kv.SUITE.name, CHAOS, STRESS)
-    chaos = spec.tests(CHAOS)
     found = {
         **{f"scenarios.{part}": part not in acted_on for part in spec.scenarios},
-        "scenarios.chaos: operations": any(test.operations for test in chaos),
-        "scenarios.chaos: expect": any(test.settings for test in chaos),
         "simulation": spec.simulation != Simulation(),
     }
-    return [f"{name} is not acted on by loadgen {__version__}" for name, is_left in found.items() if is_left]
+    said = [f"{name} is not acted on by loadgen {__version__}" for name, is_left in found.items() if is_left]
+    for test in spec.tests(CHAOS):
+        if others := [word for word in test.operations if word.upper() not in WRITTEN]:
+            said.append(
+                f"scenarios.chaos: {printable(test.name, 60)}: {printable(', '.join(others), 60)} is left out, as "
+                f"cases of chaos write with {' and '.join(WRITTEN)}"
+            )
+    return said
+
+
+# ── Chaos ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def faults(spec: Spec, words: str | None, *, by_default: bool) -> str | None:
     """Return the faults that --faults names, severities in it as the faults that a spec file gives them.
 
-    Without words, those of the file's [scenarios.chaos] when it is to say so `by_default`; else None.
+    Without words, those of the file's [scenarios.chaos] when it is to say so `by_default`; else None. A fault that the
+    file has for some ways of keeping data only is there with these: bit_flip_rdb.
     """
     if words is None:
-        names = dict.fromkeys(fault for test in spec.tests(CHAOS) for fault in test.faults)
+        names = dict.fromkeys(name for test in spec.tests(CHAOS) for name in _names_of(test))
         return ",".join(names) if by_default and names else None
     found: list[str] = []
     for word in words.split(","):
         severe = [each.name for each in spec.faults if each.severity == word.strip().lower()]
         found += severe or [word]
     return ",".join(dict.fromkeys(found))
+
+
+def _names_of(test: ScenarioTest) -> list[str]:
+    """Return the faults of a test of chaos, or the kinds of those that judge a server with its persistence only."""
+    if not test.persistence:
+        return [*test.faults]
+    return [kind for fault in test.faults for kind in _kinds_of(fault, test.persistence)]
+
+
+def _kinds_of(fault: str, persistence: Sequence[str] = ()) -> list[str]:
+    """Return the kinds of a fault that judge a server; none for a fault of clients."""
+    of_server = kinds_of(fault) if fault in SCENES else ()
+    return [kind for kind in of_server if not persistence or KINDS_OF_SERVERS[kind][1].name in persistence]
+
+
+def chaos(spec: Spec, options: Mapping[str, str], seeds: Sequence[int], wanted: Sequence[str]) -> list[Job]:
+    """Return the jobs of some kinds of chaos, with what the spec file's tests of each want.
+
+    `options` are those of the command line, which win over a test's. Kinds of which the same is wanted are one job. A
+    kind of several tests, of which each wants another thing, is in several jobs.
+    """
+    suite = CHAOS_SUITE
+    of_kind: dict[str, list[tuple[str, str]]] = {}
+    for test in spec.tests(CHAOS):
+        wants = (_writes_of(test), test.settings.get("expect", ""))
+        for fault in test.faults:
+            for kind in _kinds_of(fault, test.persistence):
+                of_kind.setdefault(kind, []).append(wants)
+    jobs: dict[tuple[str, str], dict[str, None]] = {}
+    for kind in wanted:
+        for operations, expect in of_kind.get(kind, [("", "")]):
+            wants = (options["operations"] or operations, options["expect"] or expect)
+            jobs.setdefault(wants, {})[kind] = None
+    return [
+        Job(suite, {**options, "operations": operations, "expect": expect}, (Run((*chosen,), seeds),), spec)
+        for (operations, expect), chosen in jobs.items()
+    ]
+
+
+def _writes_of(test: ScenarioTest) -> str:
+    """Return what a test of chaos says of its writes, as the option has it."""
+    if test.most_operations is not None:
+        return str(test.most_operations)
+    return ",".join(dict.fromkeys(word.upper() for word in test.operations if word.upper() in WRITTEN))
 
 
 # ── Properties ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -120,13 +186,14 @@ def properties(spec: Spec, options: Mapping[str, str], seeds: Sequence[int], wor
     suite = PROPERTIES
     tests = spec.tests(suite.name)
     by_default = {name for test in tests for name in test.invariants} or {*suite.kinds}
-    wanted = by_default if words is None else {*filtered(spec, suite, words)}
+    named = by_default if words is None else {*filtered(spec, suite, words)}
+    wanted = laws.spoken([kind for kind in suite.kinds if kind in named], options)
     commands = {name: ",".join(test.operations) for test in tests for name in test.invariants}
     jobs = []
-    for each in dict.fromkeys(commands.get(kind, "") for kind in suite.kinds if kind in wanted):
-        chosen = tuple(kind for kind in suite.kinds if kind in wanted and commands.get(kind, "") == each)
-        named = {"commands": options["commands"] or each}
-        jobs.append(Job(suite, {**options, **named}, (Run(chosen, seeds),), spec))
+    for each in dict.fromkeys(commands.get(kind, "") for kind in wanted):
+        chosen = tuple(kind for kind in wanted if commands.get(kind, "") == each)
+        drawn = {"commands": options["commands"] or each}
+        jobs.append(Job(suite, {**options, **drawn}, (Run(chosen, seeds),), spec))
     return jobs
 
 
@@ -159,7 +226,7 @@ def groups(
         if words is not None
         else [kind for kind in suite.kinds if not given or kind in given]
     )
-    wanted = spoken(wanted, options)
+    wanted = comparisons.spoken(wanted, options)
     even = -(-(ops or OPERATIONS_BY_DEFAULT) // (OPERATIONS * len(wanted)))
     jobs: dict[str, dict[int, list[str]]] = {}
     for kind in wanted:

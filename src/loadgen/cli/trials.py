@@ -23,6 +23,7 @@ from loadgen.trial.plan import Phases, TrialPlan
 from loadgen.trial.scenario import Scenario
 from loadgen.trial.workloads import workload_named
 from loadgen.units import NS_PER_S
+from loadgen.verify.kinds.chaos import KINDS as KINDS_OF_SERVERS
 
 ALL = "all"
 BUILTIN = "builtin"
@@ -167,7 +168,7 @@ def judge_server(given: Given, faults: str | None) -> bool:
     if faults is None or given.client is not None or given.scenario is not None:
         return False
     names = names_of(faults)
-    servers = [name for name in names if judged(name) is Judged.SERVER]
+    servers = [name for name in names if name in KINDS_OF_SERVERS or judged(name) is Judged.SERVER]
     if servers and len(servers) < len(names):
         raise UsageError(f"--faults {printable(faults, 80)}: {GROUPS_RULE}.")
     return bool(servers)

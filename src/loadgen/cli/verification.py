@@ -16,14 +16,15 @@ from loadgen.cli import interrupts
 from loadgen.cli.options import Given
 from loadgen.cli.options.verification import FORMATS
 from loadgen.errors import ExitCode, LoadgenError, OutputError, UsageError
+from loadgen.escape import printable
 from loadgen.events import Event
 from loadgen.host import machine
-from loadgen.verify import artifact
-from loadgen.verify.artifact import Origin
+from loadgen.verify import artifact, replay
+from loadgen.verify.artifact import Artifact, Origin
 from loadgen.verify.campaign import LIMITS, Batch, Campaign, Limits
 from loadgen.verify.case import Kind
 from loadgen.verify.ended import CampaignBegan
-from loadgen.verify.kinds import Opened, Suite
+from loadgen.verify.kinds import Opened, Suite, scenarios, suggestion
 from loadgen.verify.kinds.described import Described
 from loadgen.verify.spec import FaultKind, Spec
 from loadgen.version import __version__
@@ -32,11 +33,23 @@ GIT_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
+class Shrunk:
+    """The shrunk case of a seed, from a seed bank."""
+
+    artifact: Artifact
+    path: str
+    renewal: str
+    """What is to be done when this version reads its tape as another case, as the rest of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Some kinds of a job, and the seeds to run each with."""
 
     kinds: tuple[str, ...]
     seeds: Sequence[int]
+    shrunk: Shrunk | None = None
+    """A shrunk case of one of the kinds, which is run first: a seed that fails alike need not be shrunk again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +182,17 @@ class _Jobs:
         if self._began:
             return
         self._began = True
-        kinds = dict.fromkeys(kind for each in self._jobs for kind in each.kinds)
-        seeds = 0 if self._duration_ns else sum(len(run.seeds) for each in self._jobs for run in each.runs)
+        seeds: dict[str, list[Sequence[int]]] = {}
+        for run in (run for job in self._jobs for run in job.runs):
+            for kind in run.kinds:
+                seeds.setdefault(kind, []).append(run.seeds)
+        first, *others = seeds.values()
+        alike = not self._duration_ns and all(each == first for each in others)
         self._emit(
             CampaignBegan(
                 self._name,
-                tuple(kinds),
-                seeds,
+                tuple(seeds),
+                sum(map(len, first)) if alike else 0,
                 __version__,
                 opened.identity,
                 job.options if len(self._jobs) == 1 else {},
@@ -188,8 +205,21 @@ def _act(leader: Campaign, job: Job, opened: Opened) -> None:
     """Run every seed of a job with the kinds that it is for."""
     for each in job.runs:
         kinds = [kind for kind in opened.kinds if kind.name in each.kinds]
+        if each.shrunk is not None and not _run_shrunk(leader, job, opened, each.shrunk):
+            return
         if not leader.run(batch(job, opened, kinds, each.seeds)):
             return
+
+
+def _run_shrunk(leader: Campaign, job: Job, opened: Opened, of: Shrunk) -> bool:
+    """Run a shrunk case; False when the job cannot go on. A server that its kind is not for is told by its seed."""
+    kept = of.artifact
+    for kind in opened.kinds:
+        if kind.name == kept.kind:
+            one = batch(job, opened, [kind], [kept.seed])
+            run = partial(replay.kept, kept, one.kinds[0], of.renewal)
+            return leader.shrunk(one, kept, of.path, run, artifact_command(of, job.options))
+    return True
 
 
 def batch(job: Job, opened: Opened, kinds: Sequence[Kind], seeds: Sequence[int]) -> Batch:
@@ -221,8 +251,41 @@ def _beside(fault: FaultKind, invariant: str) -> str:
 
 def replay_command(batch: Batch, kind: str, seed: int) -> str:
     """Return the command that runs a kind with a seed again, with every option, on any machine."""
-    options = (word for name, value in batch.options.items() if value for word in (f"--{name}", value))
-    return shlex.join(["loadgen", "replay", "--seed", str(seed), "--test", kind, *options])
+    return case_command(kind, seed, batch.options)
+
+
+def case_command(kind: str, seed: int, options: Mapping[str, str]) -> str:
+    """Return the command that runs the case of a kind and a seed."""
+    return shlex.join(["loadgen", "replay", "--seed", str(seed), "--test", kind, *_words(options)])
+
+
+def artifact_command(of: Shrunk, options: Mapping[str, str]) -> str:
+    """Return the command that runs a shrunk case of a seed bank again."""
+    forced = ["--force"] * bool(of.artifact.refusal(__version__))
+    return shlex.join(["loadgen", "replay", of.path, *forced, *_words(options)])
+
+
+def _words(options: Mapping[str, str]) -> list[str]:
+    return [word for name, value in options.items() if value for word in (f"--{name}", value)]
+
+
+def suite_of(file: str, recorded: Artifact, suites: Mapping[str, Suite]) -> Suite:
+    """Return the suite of an artifact. Raises UsageError when this loadgen lacks its suite, its kind or an option."""
+    name = printable(file)
+    if scenarios.is_scenario(recorded.kind):
+        return scenarios.suite([recorded.kind])
+    if (suite := suites.get(recorded.suite)) is None:
+        raise UsageError(f"{name}: there is no {printable(recorded.suite)}; {suggestion(recorded.suite, [*suites])}")
+    if recorded.kind not in suite.kinds:
+        raise UsageError(
+            f"{name}: {suite.name} has no test {printable(recorded.kind)}; {suggestion(recorded.kind, suite.kinds)}"
+        )
+    for option in recorded.options:
+        if option not in suite.options:
+            raise UsageError(
+                f"{name}: {suite.name} has no option {printable(option)}; {suggestion(option, [*suite.options])}"
+            )
+    return suite
 
 
 def wanted(given: Given, windows: str | None = None) -> output.Wanted:

@@ -6,7 +6,7 @@ All problems are reported at once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -188,15 +188,39 @@ def _validate(document: Document, rules_hold: bool) -> tuple[Config, list[Proble
             config = Config.model_validate(document.without(bad))
             break
         except ValidationError as error:
-            found = list(problems_in(error))
+            found = [_in_document(problem, bad) for problem in problems_in(error)]
         # A table may be wrong only because a wrong key was left out of it: that is no problem of its own.
         problems += [problem for problem in found if not any(_within(wrong, problem.paths[0]) for wrong in bad)]
-        # The wrong keys are left out and the rest is checked again, so that one attempt finds every problem.
+        # What is wrong is left out and the rest is checked again, so that one attempt finds every problem.
         bad |= {_removable(problem.paths[0], known, bad) for problem in found}
     for contradiction in contradictions(config) if rules_hold else ():
-        if not any(_within(path, wrong) for path in contradiction.paths for wrong in bad):
-            problems.append(contradiction)
+        placed = _in_document(contradiction, bad)
+        if not any(_is_due_to(wrong, path) for path in placed.paths for wrong in bad):
+            problems.append(placed)
     return config, problems
+
+
+def _in_document(problem: Problem, left_out: set[KeyPath]) -> Problem:
+    """Return a problem of the tree without what was left out, with the indices that elements have in the document."""
+    return replace(problem, paths=tuple(_counted(path, left_out) for path in problem.paths))
+
+
+def _counted(path: KeyPath, left_out: set[KeyPath]) -> KeyPath:
+    whole: KeyPath = ()
+    for part in path:
+        if isinstance(part, int):
+            place = part
+            for gone in sorted(each[-1] for each in left_out if each[:-1] == whole and isinstance(each[-1], int)):
+                place += gone <= place
+            whole = (*whole, place)
+        else:
+            whole = (*whole, part)
+    return whole
+
+
+def _is_due_to(wrong: KeyPath, path: KeyPath) -> bool:
+    """True where a contradiction at `path` may come of what was left out: it is there, or at the list around it."""
+    return _within(path, wrong) or (isinstance(wrong[-1], int) and path == wrong[:-1])
 
 
 def _within(path: KeyPath, outer: KeyPath) -> bool:
@@ -204,12 +228,16 @@ def _within(path: KeyPath, outer: KeyPath) -> bool:
 
 
 def _removable(path: KeyPath, present: set[KeyPath], bad: set[KeyPath]) -> KeyPath:
-    """Return the key to leave out for an error at `path`: the key itself, or the list or the table around it."""
-    names = tuple(part for part in path if isinstance(part, str))
-    while names not in present or names in bad:
-        assert names, "an empty document is valid"
-        names = names[:-1]
-    return names
+    """Return what to leave out for an error at `path`: the key itself, or the element, list or table around it.
+
+    A table of a list is left out whole: without one of its keys, others of them may seem to be wrong.
+    """
+    table = next((place for place, part in enumerate(path, 1) if isinstance(part, int)), len(path))
+    path = path[:table]
+    while path not in present or path in bad:
+        assert path, "an empty document is valid"
+        path = path[:-1]
+    return path
 
 
 def _located(problems: list[Problem], document: Document, source: str) -> list[Located]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from loadgen.config.document.reading import Reading, Rows, as_text, one_of, within
 from loadgen.config.tables.table import Path
+from loadgen.protocol import Wire
 from loadgen.units import shown
 from loadgen.verify.expectation import (
     TYPES,
@@ -22,13 +23,20 @@ from loadgen.verify.expectation import (
 )
 from loadgen.verify.reply import Reply, Status
 from loadgen.verify.spec import Future, Operation, Word, WrittenCase
+from loadgen.verify.step import VALUE, has_value
 
 MOST_CONNECTIONS = 8
 LONGEST_WAIT_MS = 10_000
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,79}")
 
-_MARKERS = "{ bytes = [0, 255] }, { future_seconds = 60 } or { future_ms = 60000 }"
+LONGEST_REPEATED = 2**24
+"""Bytes of a word that is written as a repeated text."""
+
+_NOT_IN_A_LINE = re.compile(rb"[\x00-\x20\x7f]|\A\Z")
+"""In a word of memcache's lines: what ends a word or a line, or makes it none."""
+
+_MARKERS = '{ bytes = [0, 255] }, { repeat = "x", times = 300 }, { future_seconds = 60 } or { future_ms = 60000 }'
 _EXPECTED = "text, a number, a list of these, or one of bytes, status, error, set, dict, range, approx and type"
 
 
@@ -46,7 +54,25 @@ def _command(value: object) -> bytes:
     return word.encode()
 
 
-_CASE: Rows = {"name": ("name", _name), "description": ("description", as_text)}
+def _line(value: object) -> bytes:
+    line = as_text(value).encode()
+    if not line.split() or any(_NOT_IN_A_LINE.search(word) for word in line.split(b" ") if word):
+        raise ValueError(f"must be a command, or a line without control characters, not {shown(value)}")
+    return line
+
+
+def _error(value: object) -> bytes:
+    words = as_text(value)
+    if not words or words != words.strip():
+        raise ValueError(f"an error must be the words that it begins with, such as ERR, not {shown(value)}")
+    return words.encode()
+
+
+_CASE: Rows = {
+    "name": ("name", _name),
+    "description": ("description", as_text),
+    "protocol": ("protocol", one_of(tuple(Wire))),
+}
 
 _OPERATION: Rows = {
     "cmd": ("cmd", _command),
@@ -63,22 +89,42 @@ def cases(reading: Reading, taken: frozenset[str]) -> tuple[WrittenCase, ...]:
     for index, table in enumerate(reading.tables(("case",))):
         path = ("case", index)
         values = reading.values(path, table, _CASE, also=("setup", "operations"), needs=("name", "operations"))
-        operations = (*_operations(reading, (*path, "setup")), *_operations(reading, (*path, "operations")))
+        wire = Wire(values.get("protocol", Wire.RESP))
+        parts = ((*path, "setup"), (*path, "operations"))
+        operations = tuple(operation for part in parts for operation in _operations(reading, part, wire))
         name = values.get("name", "")
         if name and (name in found or name in taken):
             other = "another case" if name in found else "a test"
             reading.problem((*path, "name"), f"{shown(name)} is the name of {other} already; choose another")
         if table.get("operations") == []:
             reading.problem((*path, "operations"), "must not be empty; write an operation, or leave the case out")
-        found[name] = WrittenCase(name, operations, values.get("description", ""))
+        found[name] = WrittenCase(name, operations, values.get("description", ""), wire)
     return tuple(found.values())
 
 
-def _operations(reading: Reading, path: Path) -> Iterator[Operation]:
+def _operations(reading: Reading, path: Path, wire: Wire) -> Iterator[Operation]:
+    rows = _OPERATION if wire is Wire.RESP else {**_OPERATION, "cmd": ("cmd", _line)}
     for index, table in enumerate(reading.tables(path)):
-        values = reading.values((*path, index), table, _OPERATION, needs=("cmd",))
+        values = reading.values((*path, index), table, rows, needs=("cmd",))
         words = (values.pop("cmd", b""), *values.pop("args", ()))
+        if wire is Wire.MEMCACHE and (wrong := _wrong_line(words)):
+            reading.problem((*path, index), wrong)
         yield Operation(words, **values)
+
+
+def _wrong_line(words: tuple[Word, ...]) -> str:
+    """Return what is wrong with a command of memcache, in a sentence without its full stop; empty where nothing is."""
+    name, *args = words
+    if isinstance(name, bytes) and b" " in name and args:
+        return "a whole line has no args beside it; write the command's name alone, or all words as cmd"
+    if has_value(words):
+        del args[VALUE]
+    if any(isinstance(word, bytes) and _NOT_IN_A_LINE.search(word) for word in args):
+        return "of the args of memcache, only a value may be empty, or have spaces or control characters"
+    last = words[-1]
+    if isinstance(last, bytes) and last.split()[-1:] in ([b"noreply"], [b"quit"]):
+        return "noreply and quit have no reply, which each operation waits for; leave them out"
+    return ""
 
 
 # ── Arguments ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -104,6 +150,9 @@ def _word(value: object) -> Word:
             return (str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)).encode()
         case {"bytes": numbers, **rest} if not rest:
             return _bytes(numbers)
+        case {"repeat": str(text), "times": times, **rest} if text and not rest:
+            count: int = within(1, LONGEST_REPEATED // len(text.encode()))(times)
+            return text.encode() * count
         case {"future_seconds": after, **rest} if not rest:
             return Future(within(0, 2**32)(after), 1)
         case {"future_ms": after, **rest} if not rest:
@@ -145,7 +194,7 @@ def _marked(value: Mapping[str, Any]) -> Expectation:
         case {"status": word, **rest} if not rest:
             return Exactly(Status(as_text(word).encode()))
         case {"error": word, **rest} if not rest:
-            return ErrorOf(_command(word))
+            return ErrorOf(_error(word))
         case {"set": list(members), **rest} if not rest:
             return Members(tuple(map(_reply, members)))
         case {"dict": dict(pairs), **rest} if not rest:

@@ -20,9 +20,13 @@ from loadgen.config.tables.table import Path as KeyPath
 from loadgen.units import parse_duration, shown
 from loadgen.verify.spec import (
     CATEGORIES,
+    LEAST_WRITES,
+    MOST_WRITES,
     PARTS,
     SEVERITIES,
+    STORES,
     CommandGroup,
+    Expected,
     FaultKind,
     Invariant,
     Oracle,
@@ -52,6 +56,8 @@ class Vocabulary:
 
     invariant: Read = _as_written
     fault: Read = _as_written
+    persistence: Read = _as_written
+    """How a server keeps its data."""
     group: Read = _as_written
     """Of commands that the oracle compares."""
     taken: frozenset[str] = field(default_factory=frozenset)
@@ -120,8 +126,17 @@ _MEASURE = ("measure", _texts)
 
 _ROOT = ("invariants", "faults", "scenarios", "oracle", "simulation", "case")
 
-EXPECTED = ("error_returned", "corruption_detected", "consistent_after_restart", "eventual_completion")
-"""What a test of chaos may expect."""
+
+def _writes(value: object) -> tuple[str, ...] | int:
+    """Return the commands that a case of chaos may write with, or its most writes."""
+    if not isinstance(value, list):
+        most: int = within(LEAST_WRITES, MOST_WRITES)(value)
+        return most
+    commands = _texts(value)
+    if STORES not in map(str.upper, commands):
+        raise ValueError(f"must name {STORES}, with which cases of chaos write, or be the most writes of a case")
+    return commands
+
 
 _TESTS: dict[str, Rows] = {
     "smoke": {
@@ -131,7 +146,12 @@ _TESTS: dict[str, Rows] = {
         "include_restart": ("include_restart", _switch),
     },
     "properties": {"invariants": ("invariants", _texts), "operations": _LIST},
-    "chaos": {"faults": ("faults", _texts), "operations": _LIST, "expect": ("expect", one_of(EXPECTED))},
+    "chaos": {
+        "faults": ("faults", _texts),
+        "operations": ("operations", _writes),
+        "expect": ("expect", one_of(tuple(Expected))),
+        "persistence": ("persistence", _texts),
+    },
     "stress": {
         "connections": ("connections", _counts),
         "keys": ("keys", _counts),
@@ -216,9 +236,14 @@ class _Reader:
         also = ("alert_threshold",) if scenario == "soak" else ()
         for place, values in self._listed(path, {**_NAMED, **_TESTS[scenario]}, needs=("name",), also=also):
             values.pop("description", None)
-            given = {key: values.pop(key, ()) for key in ("invariants", "faults", "operations")}
+            given = {key: values.pop(key, ()) for key in ("invariants", "faults", "operations", "persistence")}
+            if isinstance(given["operations"], int):
+                given |= {"operations": (), "most_operations": given["operations"]}
             given["invariants"] = self._declared(place, "invariants", given["invariants"], self._known.invariant)
             given["faults"] = self._declared(place, "faults", given["faults"], self._known.fault)
+            given["persistence"] = self._known_names(
+                place, "persistence", given["persistence"], self._known.persistence
+            )
             if also:
                 inner = (*place, *also)
                 values |= self._reading.values(inner, self._reading.table(inner), _THRESHOLDS)
@@ -277,15 +302,21 @@ class _Reader:
     def _declared(self, path: KeyPath, key: str, names: Sequence[str], full: Read) -> tuple[str, ...]:
         """Return the full names of invariants or faults that a test names, which the file must list."""
         listed = self._listed_names[key]
+
+        def declared(name: str) -> str:
+            word: str = full(name)
+            if word not in listed and listed:
+                raise ValueError(f"{shown(name)} is not listed in [[{key}]]; {hint(name, listed, 'listed are')}")
+            return word
+
+        return self._known_names(path, key, names, declared)
+
+    def _known_names(self, path: KeyPath, key: str, names: Sequence[str], full: Read) -> tuple[str, ...]:
+        """Return the full names of a list of names; each that has none is a problem."""
         found = []
         for index, name in enumerate(names):
             try:
-                word = full(name)
+                found.append(full(name))
             except ValueError as error:
                 self._reading.problem((*path, key, index), str(error))
-                continue
-            found.append(word)
-            if word not in listed and listed:
-                problem = f"{shown(name)} is not listed in [[{key}]]; {hint(name, listed, 'listed are')}"
-                self._reading.problem((*path, key, index), problem)
         return tuple(found)

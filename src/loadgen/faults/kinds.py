@@ -428,7 +428,7 @@ ROWS = (
 
 KINDS = {row.name: row for row in ROWS}
 
-_OF_SERVERS = frozenset(("crash",))
+_OF_SERVERS = frozenset(("crash", "disk_full_rewrite"))
 """The names by which a fault is one for servers, though its kind is one for clients."""
 
 _NAMED = KINDS | {alias: row for row in ROWS for alias in row.aliases}

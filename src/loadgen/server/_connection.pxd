@@ -62,7 +62,7 @@ cdef class Service:
     cdef char *read_buffer  # READ_BYTES, owned
     cdef char *out          # OUT_BYTES, owned; empty between two calls of `process`
     cdef Py_ssize_t out_size
-    cdef int64_t now_ns  # Unix time of this call of `process`
+    cdef int64_t now_ms  # Unix time of this call of `process`
     cdef int64_t started_ns  # monotonic
     cdef int64_t last_id     # of a connection
     # The bytes that all connections hold beside the items and beside the first OWN_BYTES of each: incomplete commands,

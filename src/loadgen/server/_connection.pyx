@@ -287,7 +287,7 @@ cdef class Connection:
 
     cdef int process(self, char *data, Py_ssize_t size) except -1:
         self.service.out_size = 0
-        self.service.now_ns = self.service.time.unix_ns()
+        self.service.now_ms = self.service.time.unix_ns() // 1_000_000
         self.data = data
         self.size = size
         self.at = 0
@@ -330,7 +330,7 @@ cdef class Connection:
                 break
             else:
                 faults.serve()
-                self.service.now_ns = self.service.time.unix_ns()
+                self.service.now_ms = self.service.time.unix_ns() // 1_000_000
                 self.data_commands += 1
                 answered = True
                 if faults.fails():

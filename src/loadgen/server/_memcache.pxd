@@ -38,7 +38,7 @@ cdef struct Storage:  # a storage command that waits for its data
     bint noreply
     bint dropped  # the answer has been given; the data is skipped
     uint32_t flags
-    int64_t expires_at_ns
+    int64_t expires_at_ms
     uint64_t version  # cas: the version that the client has seen
     Py_ssize_t size   # of the data, without the CRLF
 

@@ -4,6 +4,7 @@
 answers of memcached 1.6, which the tests compare byte by byte."""
 
 import os
+import re
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint32_t
@@ -27,7 +28,7 @@ cdef enum:
     MAX_GET_LINE_BYTES = 262144   # memcached has no bound here; this is 1,000 of the longest keys
     MAX_VALUE_BYTES = 1073741824
     MONTH_S = 2592000          # an expiry up to 30 days is relative, a larger one is a Unix time
-    MAX_EXPIRY_S = 9000000000  # int64 nanoseconds hold it
+    MAX_EXPIRY_S = 9000000000000000  # int64 milliseconds hold it
     # The bytes that memcached keeps with an item on a 64-bit machine and counts towards its largest item: a header of
     # 48 bytes, the cas value, a NUL behind the key, the CRLF, and 4 bytes of flags unless they are 0.
     MEMCACHED_ITEM_BYTES = 59
@@ -42,6 +43,9 @@ VERSION = "1.6.0-loadgen"  # some clients look for features by its first numbers
 _FORMAT_ERROR = b"CLIENT_ERROR bad command line format\r\n"
 _TOO_LARGE = b"SERVER_ERROR object too large for cache\r\n"
 _OUT_OF_MEMORY = b"SERVER_ERROR out of memory storing object\r\n"
+# As memcached reads one, with strtoull: what stands behind a space or a NUL does not matter. memcached takes some numbers
+# with a minus sign, too, as what they are modulo 2^64; here none is a number.
+_NUMBER = re.compile(rb"\s*\+?(?=[0-9])0*+([0-9]{0,20})(?:[\s\0]|\Z)")
 _PLANTED = b"SERVER_ERROR planted\r\n"
 
 
@@ -70,15 +74,15 @@ cdef inline bytes bytes_of(const Token *token):
     return PyBytes_FromStringAndSize(token.at, token.size)
 
 
-cdef int64_t expiry_ns(int64_t exptime_s, int64_t now_ns) noexcept nogil:
-    """Return the Unix time in ns that memcache's exptime means; 0: never, 1: already expired."""
+cdef int64_t expiry_ms(int64_t exptime_s, int64_t now_ms) noexcept nogil:
+    """Return the Unix time in ms that memcache's exptime means; 0: never, 1: already expired."""
     if exptime_s == 0:
         return 0
     if exptime_s < 0:
         return 1
     if exptime_s <= MONTH_S:
-        return now_ns + exptime_s * 1000000000
-    return min(exptime_s, <int64_t>MAX_EXPIRY_S) * 1000000000
+        return now_ms + exptime_s * 1000
+    return min(exptime_s, <int64_t>MAX_EXPIRY_S) * 1000
 
 
 cdef class MemcacheConnection(Connection):
@@ -230,7 +234,7 @@ cdef class MemcacheConnection(Connection):
         return 0
 
     cdef int get_item(self, const char *key, Py_ssize_t size) except -1:
-        cdef Item *item = self.service.store.find(key, size, self.service.now_ns)
+        cdef Item *item = self.service.store.find(key, size, self.service.now_ms)
         cdef bytes value
         cdef char *start
         cdef char *at
@@ -274,7 +278,7 @@ cdef class MemcacheConnection(Connection):
             return self.say(_FORMAT_ERROR, False)
         storage.noreply = count == words + 1 and is_token(&tokens[words], b"noreply", 7)
         storage.flags = <uint32_t>flags
-        storage.expires_at_ns = expiry_ns(exptime_s, self.service.now_ns)
+        storage.expires_at_ms = expiry_ms(exptime_s, self.service.now_ms)
         storage.version = version
         storage.size = size
         storage.dropped = False
@@ -291,7 +295,7 @@ cdef class MemcacheConnection(Connection):
     cdef int refuse_storage(self, int command, bytes text) except -1:
         # As memcached does: after a failed set, an old value must not pass for the new one.
         if command == SET:
-            self.service.store.remove(PyBytes_AS_STRING(self.key), len(self.key), self.service.now_ns)
+            self.service.store.remove(PyBytes_AS_STRING(self.key), len(self.key), self.service.now_ms)
         self.storage.dropped = True
         return self.say(text, self.storage.noreply)
 
@@ -335,7 +339,7 @@ cdef class MemcacheConnection(Connection):
         cdef Store store = self.service.store
         cdef Item *old
         if storage.command != SET:
-            old = store.peek(PyBytes_AS_STRING(self.key), len(self.key), self.service.now_ns)
+            old = store.peek(PyBytes_AS_STRING(self.key), len(self.key), self.service.now_ms)
             if storage.command == CAS:
                 if old == NULL:
                     self.service.misses[CAS] += 1
@@ -348,11 +352,11 @@ cdef class MemcacheConnection(Connection):
                 return self.say(b"NOT_STORED\r\n", storage.noreply)
             elif storage.command == APPEND or storage.command == PREPEND:
                 storage.flags = old.flags
-                storage.expires_at_ns = old.expires_at_ns
+                storage.expires_at_ms = old.expires_at_ms
                 value = value_of(old) + value if storage.command == APPEND else value + value_of(old)
                 if len(value) + len(self.key) + MEMCACHED_ITEM_BYTES > self.service.max_item_bytes:
                     return self.say(_TOO_LARGE, storage.noreply)
-        if not store.put(PyBytes_AS_STRING(self.key), len(self.key), value, storage.flags, storage.expires_at_ns):
+        if not store.put(PyBytes_AS_STRING(self.key), len(self.key), value, storage.flags, storage.expires_at_ms):
             return self.refuse_storage(storage.command, _OUT_OF_MEMORY)
         return self.say(b"STORED\r\n", storage.noreply)
 
@@ -363,7 +367,7 @@ cdef class MemcacheConnection(Connection):
 # ---- the other commands, one function each; `words` has the command's name first
 
 cdef Item *find(MemcacheConnection c, bytes key) noexcept:
-    return c.service.store.find(PyBytes_AS_STRING(key), len(key), c.service.now_ns)
+    return c.service.store.find(PyBytes_AS_STRING(key), len(key), c.service.now_ms)
 
 
 def _delete(MemcacheConnection c, list words):
@@ -374,7 +378,7 @@ def _delete(MemcacheConnection c, list words):
     if words[2:] not in ([], [b"0"], [b"noreply"], [b"0", b"noreply"]):
         return c.say(_FORMAT_ERROR[:-2] + b".  Usage: delete <key> [noreply]\r\n", False)
     c.service.calls[DELETE] += 1
-    if c.service.store.remove(PyBytes_AS_STRING(<bytes>words[1]), len(words[1]), c.service.now_ns):
+    if c.service.store.remove(PyBytes_AS_STRING(<bytes>words[1]), len(words[1]), c.service.now_ms):
         c.service.hits[DELETE] += 1
         return c.say(b"DELETED\r\n", words[-1] == b"noreply" and len(words) > 2)
     c.service.misses[DELETE] += 1
@@ -398,7 +402,7 @@ def _add_delta(MemcacheConnection c, list words):
         c.service.misses[command] += 1
         return c.say(b"NOT_FOUND\r\n", noreply)
     old = value_of(item)
-    value = _unsigned(old.rstrip(b" "))
+    value = _unsigned(old)
     if value is None:
         return c.say(b"CLIENT_ERROR cannot increment or decrement non-numeric value\r\n", False)
     c.service.hits[command] += 1
@@ -406,16 +410,15 @@ def _add_delta(MemcacheConnection c, list words):
     text = str(value).encode()
     # As memcached does: a number that became shorter keeps its length, filled with spaces.
     new = text.ljust(len(old))
-    if not c.service.store.put(PyBytes_AS_STRING(<bytes>words[1]), len(words[1]), new, item.flags, item.expires_at_ns):
+    if not c.service.store.put(PyBytes_AS_STRING(<bytes>words[1]), len(words[1]), new, item.flags, item.expires_at_ms):
         return c.say(b"SERVER_ERROR out of memory in incr\r\n", noreply)
     return c.say(text + b"\r\n", noreply)
 
 
 cdef object _unsigned(bytes text):
-    """Return the unsigned 64-bit number that the text spells, or None."""
-    if not text.isdigit() or len(text) > 20:
-        return None
-    value = int(text)
+    """Return the unsigned 64-bit number at the beginning of the text, or None."""
+    found = _NUMBER.match(text)
+    value = 2**64 if found is None else int(found[1] or b"0")
     return value if value < 2**64 else None
 
 
@@ -435,7 +438,7 @@ def _touch(MemcacheConnection c, list words):
         c.service.misses[TOUCH] += 1
         return c.say(b"NOT_FOUND\r\n", noreply)
     c.service.hits[TOUCH] += 1
-    c.service.store.expire_at(item, expiry_ns(exptime_s, c.service.now_ns))
+    c.service.store.expire_at(item, expiry_ms(exptime_s, c.service.now_ms))
     return c.say(b"TOUCHED\r\n", noreply)
 
 

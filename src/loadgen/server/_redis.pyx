@@ -3,6 +3,7 @@
 """The built-in server's Redis commands. Source: the replies of redis-server 7.0, which tests compare byte by byte."""
 
 import fnmatch
+import time
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdint cimport int64_t
@@ -24,9 +25,9 @@ from loadgen.server._description cimport (
 from loadgen.server._resp cimport Argument, RespConnection
 from loadgen.server._store cimport Item, Store, value_of
 
-_MILLISECOND = 1_000_000
-_SECOND = 1_000_000_000
-_MAX_EXPIRY_NS = 2**62
+_MS_PER_S = 1000
+_NS_PER_S = 1_000_000_000
+_MOST_MS = 2**63 - 1
 
 cdef enum:
     LONGEST_NAME = 64              # of a command; a longer word is cut before the lookup
@@ -62,7 +63,7 @@ cdef class RedisConnection(RespConnection):
             if first.size == 3 and self.count == 2 and is_word(name, b"DEL", 3):
                 self.service.calls[DEL] += 1
                 return self.integer(
-                    self.service.store.remove(self.at_argument(1), self.arguments[1].size, self.service.now_ns)
+                    self.service.store.remove(self.at_argument(1), self.arguments[1].size, self.service.now_ms)
                 )
             if first.size == 4 and self.count == 1 and is_word(name, b"PING", 4):
                 self.service.calls[PING] += 1
@@ -86,7 +87,7 @@ cdef class RedisConnection(RespConnection):
         return self.at_argument(0)[:size]
 
     cdef int get_item(self) except -1:
-        cdef Item *item = self.service.store.find(self.at_argument(1), self.arguments[1].size, self.service.now_ns)
+        cdef Item *item = self.service.store.find(self.at_argument(1), self.arguments[1].size, self.service.now_ms)
         if item == NULL:
             self.service.misses[GET] += 1
             return self.null()
@@ -146,7 +147,7 @@ cdef class RedisConnection(RespConnection):
 # One function for each command that takes its words as Python objects; `args` has the command's name first.
 
 cdef Item *peek(RedisConnection c, bytes key) noexcept:
-    return c.service.store.peek(PyBytes_AS_STRING(key), len(key), c.service.now_ns)
+    return c.service.store.peek(PyBytes_AS_STRING(key), len(key), c.service.now_ms)
 
 
 def _get(RedisConnection c, list args):
@@ -155,28 +156,28 @@ def _get(RedisConnection c, list args):
 
 def _set(RedisConnection c, list args):
     cdef Store store = c.service.store
-    cdef int64_t expires_at_ns = 0
+    cdef int64_t expires_at_ms = 0
     cdef Item *old
-    unit_ns = 0
+    unit_ms = 0
     options = set()
     words = iter(args[3:])
     for word in words:
         option = word.upper()
         if option in (b"EX", b"PX", b"EXAT", b"PXAT"):
             amount = next(words, None)
-            if unit_ns or b"KEEPTTL" in options or amount is None:
+            if unit_ms or b"KEEPTTL" in options or amount is None:
                 return c.syntax_error()
-            unit_ns = _SECOND if option[:2] == b"EX" else _MILLISECOND
+            unit_ms = _MS_PER_S if option[:2] == b"EX" else 1
             absolute = option.endswith(b"AT")
         elif option in (b"NX", b"XX", b"GET", b"KEEPTTL"):
             options.add(option)
-            if {b"NX", b"XX"} <= options or (option == b"KEEPTTL" and unit_ns):
+            if {b"NX", b"XX"} <= options or (option == b"KEEPTTL" and unit_ms):
                 return c.syntax_error()
         else:
             return c.syntax_error()
-    if unit_ns:
-        expires_at_ns = _expiry(c, amount, unit_ns, absolute, b"set")
-        if expires_at_ns == 0:
+    if unit_ms:
+        expires_at_ms = _expiry(c, amount, unit_ms, absolute, b"set")
+        if expires_at_ms == 0:
             return 0
     old = peek(c, args[1])
     previous = None if old == NULL else value_of(old)
@@ -187,21 +188,21 @@ def _set(RedisConnection c, list args):
             c.service.hits[SET] += 1
     if not (b"NX" in options and old != NULL or b"XX" in options and old == NULL):
         if b"KEEPTTL" in options and old != NULL:
-            expires_at_ns = old.expires_at_ns
-        if not store.put(PyBytes_AS_STRING(<bytes>args[1]), len(args[1]), args[2], 0, expires_at_ns):
+            expires_at_ms = old.expires_at_ms
+        if not store.put(PyBytes_AS_STRING(<bytes>args[1]), len(args[1]), args[2], 0, expires_at_ms):
             return c.out_of_memory()
         return c.answer(previous) if b"GET" in options else c.ok()
     return c.answer(previous if b"GET" in options else None)
 
 
-cdef int64_t _expiry(RedisConnection c, bytes amount, object unit_ns, bint absolute, bytes command) except -1:
-    """Return the Unix time in ns that an amount of time units means; reply an error and return 0 for a wrong amount."""
+cdef int64_t _expiry(RedisConnection c, bytes amount, object unit_ms, bint absolute, bytes command) except -1:
+    """Return the Unix time in ms that an amount of time units means; reply an error and return 0 for a wrong amount."""
     cdef int64_t value
     if not read_integer(PyBytes_AS_STRING(amount), len(amount), &value):
         c.error(b"ERR value is not an integer or out of range")
         return 0
-    ends = <object>value * unit_ns + (0 if absolute else c.service.now_ns)
-    if value <= 0 or ends > _MAX_EXPIRY_NS:
+    ends = <object>value * unit_ms + (0 if absolute else c.service.now_ms)
+    if value <= 0 or ends > _MOST_MS:
         c.error(b"ERR invalid expire time in '" + command + b"' command")
         return 0
     return ends
@@ -210,7 +211,7 @@ cdef int64_t _expiry(RedisConnection c, bytes amount, object unit_ns, bint absol
 def _del(RedisConnection c, list args):
     deleted = 0
     for key in args[1:]:
-        deleted += c.service.store.remove(PyBytes_AS_STRING(<bytes>key), len(key), c.service.now_ns)
+        deleted += c.service.store.remove(PyBytes_AS_STRING(<bytes>key), len(key), c.service.now_ms)
     c.integer(deleted)
 
 
@@ -229,7 +230,6 @@ def _exists(RedisConnection c, list args):
 def _expire(RedisConnection c, list args):
     cdef int64_t value
     cdef Item *item = peek(c, args[1])
-    milliseconds = args[0].upper() == b"PEXPIRE"
     options = {word.upper() for word in args[3:]}
     for word in args[3:]:
         if word.upper() not in (b"NX", b"XX", b"GT", b"LT"):
@@ -240,13 +240,14 @@ def _expire(RedisConnection c, list args):
         return c.error(b"ERR GT and LT options at the same time are not compatible")
     if not read_integer(PyBytes_AS_STRING(<bytes>args[2]), len(args[2]), &value):
         return c.error(b"ERR value is not an integer or out of range")
-    ends = <object>value * (_MILLISECOND if milliseconds else _SECOND) + c.service.now_ns
-    if ends > _MAX_EXPIRY_NS:
+    amount_ms = <object>value * (1 if args[0].upper() == b"PEXPIRE" else _MS_PER_S)
+    ends = amount_ms + c.service.now_ms
+    if amount_ms < ~_MOST_MS or ends > _MOST_MS:
         return c.error(b"ERR invalid expire time in '" + args[0].lower() + b"' command")
     if item == NULL:
         return c.integer(0)
     # A key that never expires counts as one that expires later than any other.
-    current = item.expires_at_ns or None
+    current = item.expires_at_ms or None
     if (
         (b"NX" in options and current is not None)
         or (b"XX" in options and current is None)
@@ -255,7 +256,7 @@ def _expire(RedisConnection c, list args):
     ):
         return c.integer(0)
     if value <= 0:
-        c.service.store.remove(PyBytes_AS_STRING(<bytes>args[1]), len(args[1]), c.service.now_ns)
+        c.service.store.remove(PyBytes_AS_STRING(<bytes>args[1]), len(args[1]), c.service.now_ms)
     else:
         c.service.store.expire_at(item, ends)
     return c.integer(1)
@@ -269,15 +270,15 @@ def _ttl(RedisConnection c, list args):
         c.service.misses[number] += 1
         return c.integer(-2)
     c.service.hits[number] += 1
-    if item.expires_at_ns == 0:
+    if item.expires_at_ms == 0:
         return c.integer(-1)
-    left_ms = (item.expires_at_ns - c.service.now_ns) // _MILLISECOND
+    left_ms = item.expires_at_ms - c.service.now_ms
     return c.integer(left_ms if args[0].upper() == b"PTTL" else (left_ms + 500) // 1000)
 
 
 def _persist(RedisConnection c, list args):
     cdef Item *item = peek(c, args[1])
-    if item == NULL or item.expires_at_ns == 0:
+    if item == NULL or item.expires_at_ms == 0:
         return c.integer(0)
     c.service.store.expire_at(item, 0)
     return c.integer(1)
@@ -294,7 +295,7 @@ def _echo(RedisConnection c, list args):
 
 
 def _time(RedisConnection c, list args):
-    seconds, rest_ns = divmod(c.service.now_ns, _SECOND)
+    seconds, rest_ns = divmod(time.time_ns(), _NS_PER_S)
     c.answer([str(seconds).encode(), str(rest_ns // 1000).encode()])
 
 

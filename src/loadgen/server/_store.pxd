@@ -27,7 +27,7 @@ cdef struct Item:
     Item *older             # NULL in the oldest
     uint64_t hash
     PyObject *value         # bytes, owned
-    int64_t expires_at_ns   # 0: never
+    int64_t expires_at_ms   # Unix time, which has room for every time of redis; 0: never
     uint64_t version        # grows with every write to the store: memcache's cas value
     uint32_t flags          # memcache's; stored and returned, never interpreted
     uint32_t key_size       # the key's bytes follow the struct
@@ -49,15 +49,15 @@ cdef class Store:
 
     # An Item * is valid until the next call of put, remove, find or peek.
     # Return the item, now the most recently used, or NULL when there is none or it has expired.
-    cdef Item *find(self, const char *key, Py_ssize_t size, int64_t now_ns) noexcept
+    cdef Item *find(self, const char *key, Py_ssize_t size, int64_t now_ms) noexcept
     # The same without changing the item's place in the list of all items.
-    cdef Item *peek(self, const char *key, Py_ssize_t size, int64_t now_ns) noexcept
+    cdef Item *peek(self, const char *key, Py_ssize_t size, int64_t now_ms) noexcept
     # Write the item, evicting as needed. False: there is no room, and the store is unchanged.
     cdef bint put(
-        self, const char *key, Py_ssize_t size, bytes value, uint32_t flags, int64_t expires_at_ns
+        self, const char *key, Py_ssize_t size, bytes value, uint32_t flags, int64_t expires_at_ms
     ) except -1
-    cdef void expire_at(self, Item *item, int64_t expires_at_ns) noexcept
-    cdef bint remove(self, const char *key, Py_ssize_t size, int64_t now_ns) noexcept
+    cdef void expire_at(self, Item *item, int64_t expires_at_ms) noexcept
+    cdef bint remove(self, const char *key, Py_ssize_t size, int64_t now_ms) noexcept
     # True when a value of this size fits into an empty store.
     cdef bint fits(self, Py_ssize_t key_size, Py_ssize_t value_size) noexcept
 

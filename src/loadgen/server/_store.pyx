@@ -77,20 +77,20 @@ cdef class Store:
     def __len__(self):
         return self.items
 
-    def get(self, bytes key not None, int64_t now_ns=0):
+    def get(self, bytes key not None, int64_t now_ms=0):
         """Return the value, or None."""
-        cdef Item *item = self.find(PyBytes_AS_STRING(key), len(key), now_ns)
+        cdef Item *item = self.find(PyBytes_AS_STRING(key), len(key), now_ms)
         return None if item == NULL else value_of(item)
 
     def set(
-        self, bytes key not None, bytes value not None, *, uint32_t flags=0, int64_t expires_at_ns=0
+        self, bytes key not None, bytes value not None, *, uint32_t flags=0, int64_t expires_at_ms=0
     ):
         """Store the value and return True; False when there is no room for it, and then nothing has changed."""
-        return self.put(PyBytes_AS_STRING(key), len(key), value, flags, expires_at_ns)
+        return self.put(PyBytes_AS_STRING(key), len(key), value, flags, expires_at_ms)
 
-    def delete(self, bytes key not None, int64_t now_ns=0):
+    def delete(self, bytes key not None, int64_t now_ms=0):
         """Remove the item; return True when there was one."""
-        return self.remove(PyBytes_AS_STRING(key), len(key), now_ns)
+        return self.remove(PyBytes_AS_STRING(key), len(key), now_ms)
 
     cpdef void clear(self) noexcept:
         """Remove every item; the counts of evicted and expired items stay."""
@@ -110,23 +110,23 @@ cdef class Store:
         """Set the counts of evicted and expired items to zero."""
         self.evicted = self.expired = 0
 
-    cdef Item *find(self, const char *key, Py_ssize_t size, int64_t now_ns) noexcept:
-        cdef Item *item = self.peek(key, size, now_ns)
+    cdef Item *find(self, const char *key, Py_ssize_t size, int64_t now_ms) noexcept:
+        cdef Item *item = self.peek(key, size, now_ms)
         if item != NULL and self.policy == LRU and item.newer != NULL:
             self.unlink(item)
             self.link(item)
         return item
 
-    cdef Item *peek(self, const char *key, Py_ssize_t size, int64_t now_ns) noexcept:
+    cdef Item *peek(self, const char *key, Py_ssize_t size, int64_t now_ms) noexcept:
         cdef Item *item = self.lookup(hash_of(key, size), key, size)
-        if item != NULL and item.expires_at_ns != 0 and item.expires_at_ns <= now_ns:
+        if item != NULL and item.expires_at_ms != 0 and item.expires_at_ms <= now_ms:
             self.drop(item)
             self.expired += 1
             return NULL
         return item
 
     cdef bint put(
-        self, const char *key, Py_ssize_t size, bytes value, uint32_t flags, int64_t expires_at_ns
+        self, const char *key, Py_ssize_t size, bytes value, uint32_t flags, int64_t expires_at_ms
     ) except -1:
         cdef uint64_t hash = hash_of(key, size)
         cdef Item *item = self.lookup(hash, key, size)
@@ -151,7 +151,7 @@ cdef class Store:
             item = made
             item.hash = hash
             item.key_size = <uint32_t>size
-            item.expires_at_ns = 0
+            item.expires_at_ms = 0
             memcpy(key_of(item), key, size)
             item.next = self.buckets[hash & self.mask]
             self.buckets[hash & self.mask] = item
@@ -164,18 +164,18 @@ cdef class Store:
                 self.link(item)
         item.value = <PyObject *>value
         item.flags = flags
-        self.expire_at(item, expires_at_ns)
+        self.expire_at(item, expires_at_ms)
         self.versions += 1
         item.version = self.versions
         self.used_bytes += growth
         return True
 
-    cdef void expire_at(self, Item *item, int64_t expires_at_ns) noexcept:
-        self.items_with_expiry += (expires_at_ns != 0) - (item.expires_at_ns != 0)
-        item.expires_at_ns = expires_at_ns
+    cdef void expire_at(self, Item *item, int64_t expires_at_ms) noexcept:
+        self.items_with_expiry += (expires_at_ms != 0) - (item.expires_at_ms != 0)
+        item.expires_at_ms = expires_at_ms
 
-    cdef bint remove(self, const char *key, Py_ssize_t size, int64_t now_ns) noexcept:
-        cdef Item *item = self.peek(key, size, now_ns)
+    cdef bint remove(self, const char *key, Py_ssize_t size, int64_t now_ms) noexcept:
+        cdef Item *item = self.peek(key, size, now_ms)
         if item == NULL:
             return False
         self.drop(item)
@@ -224,6 +224,6 @@ cdef class Store:
         self.unlink(item)
         self.used_bytes -= bytes_of(item)
         self.items -= 1
-        self.items_with_expiry -= item.expires_at_ns != 0
+        self.items_with_expiry -= item.expires_at_ms != 0
         Py_DECREF(<object>item.value)
         free(item)

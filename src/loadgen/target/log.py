@@ -94,12 +94,21 @@ class ServerLog:
         """Return the last lines that are not empty, made printable; none when nothing was written."""
         if self._file < 0:
             return self._last
-        size = os.fstat(self._file).st_size
-        begin = max(self._start if size >= self._start else 0, size - _TAIL)
+        return self.lines_from(self._start if self.length() >= self._start else 0)[-MOST_TAIL_LINES:]
+
+    def length(self) -> int:
+        """Return the length of the file; 0 after `close`."""
+        return os.fstat(self._file).st_size if self._file >= 0 else 0
+
+    def lines_from(self, start: int) -> tuple[str, ...]:
+        """Return the lines since the file had this length that are not empty, made printable, of its last 32 KiB."""
+        if self._file < 0:
+            return ()
+        begin = max(start, self.length() - _TAIL)
         lines = os.pread(self._file, _TAIL, begin).splitlines()
         # The first line is most likely the end of a longer one.
-        whole = lines[1:] if begin > self._start and len(lines) > 1 else lines
-        return tuple(self._shown(line) for line in whole if line.strip())[-MOST_TAIL_LINES:]
+        whole = lines[1:] if begin > start and len(lines) > 1 else lines
+        return tuple(self._shown(line) for line in whole if line.strip())
 
     def _take(self) -> None:
         """Search what was appended since the last call."""

@@ -54,6 +54,11 @@ class ServerError(TargetError):
         super().__init__(sentence)
         self.log_tail = log_tail
 
+    def with_log(self) -> str:
+        """Return the sentence without its full stop, and the last line of the log where the sentence has it not yet."""
+        sentence, said = str(self).removesuffix("."), "".join(self.log_tail[-1:])
+        return sentence if not said or said in sentence else f'{sentence}; its log ends with "{said}"'
+
 
 class _PortTakenError(ServerError):
     """Another process took the port first: the server may start on another port."""
@@ -81,6 +86,8 @@ class ManagedServer:
         """The path of `data` in the server's own mount namespace."""
         self.notes = Path()
         """The file in which the library of the server's surroundings takes its notes."""
+        self.log_path = Path()
+        """The file of the server's log, which may be in `data`."""
         self._kept: KeeperProcess | None = None
         self._tree: ProcessTree | None = None
         self._log: ServerLog | None = None
@@ -139,6 +146,14 @@ class ManagedServer:
     def log_tail(self) -> tuple[str, ...]:
         """Return the last lines of the log, 20 at most, made printable."""
         return self._log.log_tail() if self._log is not None else ()
+
+    def log_length(self) -> int:
+        """Return the length of the log so far."""
+        return self._log.length() if self._log is not None else 0
+
+    def log_from(self, start: int) -> tuple[str, ...]:
+        """Return the lines that were logged since the log had this length, made printable: the last 32 KiB of them."""
+        return self._log.lines_from(start) if self._log is not None else ()
 
     def restarted(self) -> bool:
         """True when another process answers than at the start, which also means that data is lost.
@@ -291,7 +306,7 @@ class ManagedServer:
         except StartError as error:
             raise ServerError(_why_not(plan, task, error)) from None
         self.pid = self._kept.pid
-        self.folder = task.data
+        self.folder, self.log_path = task.data, Path(task.log)
         mount = task.apart is not None and task.apart.mount
         self.data = Path(f"/proc/{self.keeper_pid}/root{task.data}" if mount else task.data)
         # Counting the keeper's descendants includes daemons and ended processes.

@@ -68,8 +68,8 @@ class Artifact:
     """The hash of all that the shrunk case did and saw; empty where runs of one tape may differ."""
     reproduced: bool
     """False when the same tape did not fail again."""
-    tape: Recording = field(repr=False)
-    """Of the seed's own case."""
+    tape: Recording | None = field(repr=False)
+    """Of the seed's own case; None in a seed bank, as the seed draws it again."""
     shrunk: Recording = field(repr=False)
     """The smallest tape that was found with the same failure."""
 
@@ -95,7 +95,7 @@ def to_json(artifact: Artifact) -> str:
 
 
 def _tapes(artifact: Artifact) -> list[tuple[str, Recording]]:
-    return [("shrunk", artifact.shrunk), ("tape", artifact.tape)]
+    return [("shrunk", artifact.shrunk), *([("tape", artifact.tape)] if artifact.tape is not None else [])]
 
 
 def _tape(recording: Recording) -> str:
@@ -134,7 +134,7 @@ def from_json(text: str, name: str) -> Artifact:
             faults=tuple(map(_text, document["faults"])),
             seed=_number(document["seed"], MOST - 1),
             reproduced=_is(document["reproduced"], bool),
-            tape=_recording(document["tape"]),
+            tape=_recording(document["tape"]) if "tape" in document else None,
             shrunk=_recording(document["shrunk"]),
             **{
                 key: _text(document[key])
@@ -181,15 +181,17 @@ def _number(value: Any, most: int) -> int:
 # ── Files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def written(artifact: Artifact, folder: Path) -> Path:
-    """Write the artifact as KIND-SEED.json in the folder, which is made if need be; return the path.
+def file_name(kind: str, seed: int) -> str:
+    """Return KIND-SEED. What a kind's name has beside letters, digits and dots is a line."""
+    return f"{re.sub(r'[^A-Za-z0-9_.]+', '-', kind)}-{seed}"
 
-    What a kind's name has beside letters, digits and dots is a line in the file's name.
+
+def written(artifact: Artifact, folder: Path, name: str = "") -> Path:
+    """Write the artifact as KIND-SEED.json, or as `name`, in the folder, which is made if need be; return the path.
 
     The file is there whole or not at all, and replaces an earlier one of the same name. Raises OutputError.
     """
-    name = re.sub(r"[^\w.]+", "-", artifact.kind)
-    path = folder / f"{name}-{artifact.seed}.json"
+    path = folder / (name or f"{file_name(artifact.kind, artifact.seed)}.json")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)

@@ -80,7 +80,7 @@ class Campaign:
         host: str = "",
         interruptible: AbstractContextManager[object] | None = None,
     ) -> None:
-        """`seeds` is the number of seeds of all batches. `replay` returns the command that runs a kind with a seed
+        """`seeds` is the sum of the batches' seeds. `replay` returns the command that runs a kind with a seed
         again, and `keep` writes an artifact and returns its path; it may raise OutputError. Each case is run inside
         `interruptible`, where KeyboardInterrupt may be raised."""
         self.suite = suite
@@ -96,6 +96,10 @@ class Campaign:
         self._began_ns = clock_ns()
         self._told_ns = self._began_ns
         self._seeds_done = 0
+        self._earlier: list[Sequence[int]] = []
+        """The seeds of the batches that have ended."""
+        self._seeds_again = 0
+        """Of the seeds done, those that an earlier batch had too."""
         self._counts: Counter[Verdict] = Counter()
         self._cases: list[CaseEnded] = []
         self._failures: dict[tuple[str, str], FailureFound] = {}
@@ -118,6 +122,7 @@ class Campaign:
                 for kind in batch.kinds:
                     self._case(batch, kind, seed)
                 self._seeds_done += 1
+                self._seeds_again += any(seed in seeds for seeds in self._earlier)
                 self._seed_ended(batch.suite)
         except KeyboardInterrupt:
             self._interrupted = True
@@ -127,10 +132,32 @@ class Campaign:
         except LoadgenError as error:
             self.could_not_run(str(error))
             return False
+        self._earlier.append(batch.seeds)
         return True
 
-    def replay(self, batch: Batch, artifact: Artifact, path: str, replayed: Callable[[], Replayed]) -> None:
-        """Run one recorded case as `replayed` does, and note where it left the recorded run. Nothing is shrunk."""
+    def replay(
+        self, batch: Batch, artifact: Artifact, path: str, replayed: Callable[[], Replayed], *, whole: bool = False
+    ) -> None:
+        """Run one recorded case as `replayed` does, and note where it left the recorded run. Nothing is shrunk.
+
+        With `whole`, that is the seed's own case.
+        """
+        if self._recorded(batch, artifact, path, replayed, "" if whole else path):
+            self._seeds_done += 1
+
+    def shrunk(self, batch: Batch, artifact: Artifact, path: str, replayed: Callable[[], Replayed], again: str) -> bool:
+        """Run the shrunk case of a seed as `replayed` does; `again` is the command that does. False as of `run`."""
+        return self._recorded(batch, artifact, path, replayed, path, again)
+
+    def _recorded(
+        self,
+        batch: Batch,
+        artifact: Artifact,
+        path: str,
+        replayed: Callable[[], Replayed],
+        shrunk: str,
+        again: str = "",
+    ) -> bool:
         self._identities[batch.identity] = None
         began_ns = self._clock_ns()
         try:
@@ -138,18 +165,20 @@ class Campaign:
                 found = replayed()
         except KeyboardInterrupt:
             self._interrupted = True
-            return
+            return False
         except LoadgenError as error:
             self.could_not_run(str(error))
-            return
+            return False
         outcome = found.outcome
-        ended = self._ended(batch, artifact.kind, artifact.seed, outcome, began_ns)
+        ended = replace(self._ended(batch, artifact.kind, artifact.seed, outcome, began_ns), shrunk=shrunk)
+        if outcome.failed and again:
+            ended = replace(ended, replay=again)
         self._count(ended, outcome)
-        self._seeds_done += 1
-        if outcome.failed:
+        if outcome.failed and (artifact.kind, outcome.fingerprint) not in self._failures:
             self._found(_failure(batch, ended, outcome, outcome, path, divergence=found.divergence))
         if found.remark:
             self._notes.append(Reason(Code.REPLAY_DIFFERS, found.remark))
+        return True
 
     @property
     def interrupted(self) -> bool:
@@ -175,7 +204,9 @@ class Campaign:
         for case in self._cases:
             if case.verdict is Verdict.FAIL:
                 seeds.setdefault((case.kind, case.fingerprint), []).append(case.seed)
-        failures = (replace(each, seeds=tuple(seeds.get(key, ()))) for key, each in self._failures.items())
+        failures = (
+            replace(each, seeds=tuple(dict.fromkeys(seeds.get(key, ())))) for key, each in self._failures.items()
+        )
         unfinished = self._interrupted or bool(self._reasons)
         states = unreached(self._sometimes) if self._limits.judges_states and not unfinished else ()
         return CampaignEnded(
@@ -185,7 +216,7 @@ class Campaign:
             cases=tuple(self._cases),
             counts=dict(self._counts),
             failures=tuple(failures),
-            seeds=self._seeds_done,
+            seeds=self._seeds_done - self._seeds_again,
             took_ns=self._clock_ns() - self._began_ns,
             sometimes=dict(self._sometimes),
             identity=", ".join(filter(None, self._identities)),

@@ -25,7 +25,7 @@ class CampaignBegan(Event):
     """The verb: "properties"."""
     kinds: tuple[str, ...]
     seeds: int
-    """The number of seeds; each is run with every kind. 0 where a time ends the campaign."""
+    """The seeds that each kind is run with; 0 where kinds have different numbers, or a time ends the campaign."""
     version: str
     identity: str = ""
     """Name and version of the subjects in their own words."""
@@ -56,6 +56,8 @@ class CaseEnded(Event):
     """The command that runs the failed case again; empty for others."""
     survival: Survival | None = None
     """What became of the acknowledged writes; None where the case does not look for them."""
+    shrunk: str = ""
+    """The file of the shrunk case that was run; empty for the seed's own case."""
     wall_s: float = field(default_factory=time.time)
 
 

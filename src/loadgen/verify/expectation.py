@@ -116,15 +116,15 @@ class OfType:
 
 @dataclass(frozen=True, slots=True)
 class ErrorOf:
-    """An error, by its first word."""
+    """An error, by the words that it begins with."""
 
-    code: bytes
+    words: bytes
 
     def met(self, reply: Reply) -> bool:
-        return isinstance(reply, Error) and reply.code == self.code
+        return isinstance(reply, Error) and (reply.text + b" ").startswith(self.words + b" ")
 
     def __str__(self) -> str:
-        return f"an error {self.code.decode(errors='backslashreplace')}"
+        return f"an error {self.words.decode(errors='backslashreplace')}"
 
 
 def _sorted(replies: Sequence[Reply]) -> list[str]:

@@ -97,7 +97,7 @@ class Report:
         `asked` where it was asked to end, for that or by the user."""
         name = self._part.name
         if not self._whole or (status == ExitCode.INTERRUPTED and not asked):
-            why = words or f"it ended with exit status {status}"
+            why = "its time was over before it began" if cut else words or f"it ended with exit status {status}"
             self._reasons.append(Reason(Code.COULD_NOT_RUN, f"{name}: {why}", Severity.COULD_NOT_RUN))
         counted = (f"{count:,} {_WORDS[verdict]}" for verdict, count in self._of_part.items())
         end = f", ended after the {self._part.limit_s:.0f} s that it has" if cut else ""

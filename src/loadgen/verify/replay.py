@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from loadgen.escape import printable
 from loadgen.verify.artifact import Artifact
-from loadgen.verify.case import Kind, Outcome
-from loadgen.verify.tape import Tape, divergence
+from loadgen.verify.case import Kind, Outcome, Verdict
+from loadgen.verify.tape import Recording, Tape, divergence, reread
 
 _LONGEST = 200
 
@@ -24,14 +24,45 @@ class Replayed:
 
 
 def replayed(artifact: Artifact, kind: Kind, *, whole: bool = False) -> Replayed:
-    """Run the shrunk case of an artifact, or with `whole` the seed's own. Raises LoadgenError as `Kind.run` does."""
-    recorded = artifact.tape if whole else artifact.shrunk
+    """Run the shrunk case of an artifact, or with `whole` the seed's own, whose tape it has.
+
+    Raises LoadgenError as `Kind.run` does.
+    """
+    recorded = artifact.tape if whole and artifact.tape is not None else artifact.shrunk
     tape = Tape.of(recorded.values)
     outcome = kind.run(tape)
     # The artifact has what the shrunk case did, and of the whole case its draws only.
     known = not whole or artifact.tape == artifact.shrunk
     where = divergence(recorded, tape.recording()) or (_step(artifact, outcome) if known else "")
     return Replayed(outcome, where, _remark(artifact, outcome, where))
+
+
+def kept(artifact: Artifact, kind: Kind, renewal: str) -> Replayed:
+    """Run the shrunk case of a seed bank, which is to pass. Raises LoadgenError as `Kind.run` does.
+
+    A case that passes because this version reads its tape as another case is stale, and not judged; `renewal` says what
+    is to be done then. A failure is one, whatever the tape now means.
+    """
+    tape = Tape.of(artifact.shrunk.values)
+    outcome = kind.run(tape)
+    where = _stale(artifact, tape.recording(), outcome)
+    if where and outcome.verdict is Verdict.PASS:
+        outcome = Outcome(Verdict.UNTOLD, message=f"stale: {where}; {renewal}", operations=outcome.operations)
+    return Replayed(outcome, where, "")
+
+
+def _stale(artifact: Artifact, now: Recording, outcome: Outcome) -> str:
+    """Return the first draw, else the first operation, that this version reads as another; empty for none.
+
+    Replies are not looked at: those of a mended server are others.
+    """
+    if where := reread(artifact.shrunk, now):
+        return where
+    for number, steps in enumerate(zip(artifact.operations, outcome.operations, strict=False), 1):
+        then, again = (printable(step.partition(" → ")[0], _LONGEST) for step in steps)
+        if then != again:
+            return f"at operation {number} of {len(artifact.operations)}: {then} when recorded, {again} now"
+    return ""
 
 
 def _step(artifact: Artifact, outcome: Outcome) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, TypeAlias
 
+from loadgen.protocol import Wire
 from loadgen.verify.expectation import Expectation
 from loadgen.verify.step import Command
 
@@ -17,6 +19,25 @@ CATEGORIES = ("data_integrity", "persistence", "expiration")
 SEVERITIES = ("low", "medium", "high", "critical")
 PARTS = ("smoke", "properties", "chaos", "stress", "soak")
 """The scenarios, which have the names of the verbs that run them."""
+
+
+STORES, DELETES = "SET", "DEL"
+"""The commands that cases of chaos write with."""
+LEAST_WRITES, MOST_WRITES = 3, 1_000_000
+"""The bounds of the number of writes of a case of chaos: there are some before, during and after a fault."""
+
+
+class Expected(StrEnum):
+    """What a test of chaos expects of a server, beside that its acknowledged writes survive."""
+
+    ERROR_RETURNED = "error_returned"
+    """While the fault lasts, a client is told: a write or a save is answered with an error, or the server ends."""
+    CORRUPTION_DETECTED = "corruption_detected"
+    """The server says in its log that its file is damaged, or does not start."""
+    CONSISTENT_AFTER_RESTART = "consistent_after_restart"
+    """The server starts again."""
+    EVENTUAL_COMPLETION = "eventual_completion"
+    """After the fault, the server takes every write: new ones, and those that it did not acknowledge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +71,10 @@ class ScenarioTest:
     faults: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     """The only commands that are drawn; empty for all of each invariant."""
+    most_operations: int | None = None
+    """Of chaos, the most writes of a case."""
+    persistence: tuple[str, ...] = ()
+    """Of chaos, the ways of keeping data that are run; empty for all that the faults are ones of."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The other keys, such as connections of stress, as they are written."""
 
@@ -127,7 +152,7 @@ class Operation:
     """A command of a case, and what its reply is to be."""
 
     words: tuple[Word, ...]
-    """The command's name first."""
+    """The command's name first. Of memcache, a single word may be a whole line, which is sent as it is."""
     expect: Expectation | None = None
     """None where any reply but an error will do; of two servers, both must then answer alike."""
     connection: int = 0
@@ -146,6 +171,7 @@ class WrittenCase:
     name: str
     operations: tuple[Operation, ...]
     description: str = ""
+    wire: Wire = Wire.RESP
 
 
 @dataclass(frozen=True, slots=True)

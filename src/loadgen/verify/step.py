@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from loadgen.verify.reply import quoted
 
 Command: TypeAlias = tuple[bytes, ...]
-"""The words of a command, its name first. Of memcache, the value is at the place of its length (`model.memcache`)."""
+"""The words of a command, its name first. Of memcache, the value is at the place of its length (`has_value`), and a
+single word may be a whole line."""
+
+STORES = (b"set", b"add", b"replace", b"append", b"prepend", b"cas")
+"""The commands of memcache that store a value."""
+
+VALUE = 3
+"""The place of the value behind the name of one of these."""
+
+
+def has_value(command: Sequence[object]) -> bool:
+    """True for a command of memcache with a value among its words."""
+    return command[0] in STORES and len(command) > 1 + VALUE
 
 
 _LONGEST_SHOWN = 64

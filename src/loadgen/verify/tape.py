@@ -221,5 +221,13 @@ def divergence(before: Recording, now: Recording) -> str:
     return f"after the last of {len(before.draws)} draws: the end when recorded, {_words(again)} now"
 
 
+def reread(before: Recording, now: Recording) -> str:
+    """Return the first recorded draw that a replay drew as something else, as `divergence` does; empty for none.
+
+    A replay that went on after the last recorded draw has read all of them: a failure that is mended ends later.
+    """
+    return divergence(before, Recording(now.draws[: len(before.draws)]))
+
+
 def _words(draw: Draw) -> str:
     return f'"{draw.site}" below {draw.n}'

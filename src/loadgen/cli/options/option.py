@@ -93,6 +93,8 @@ class Syntax:
     positionals: tuple[Positional, ...] = ()
     refused: tuple[Option, ...] = ()
     """Options of other tools, or of other verbs, that are known and refused by name."""
+    stray: str = ""
+    """What a word too many may have been meant for: "a server is named by --subject"."""
 
     def options(self) -> Iterator[Option]:
         """Yield the options that are acted on."""

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from loadgen.cli.options.given import Given, Word
-from loadgen.cli.options.option import Option, Positional, Syntax
+from loadgen.cli.options.option import Option, Syntax
 from loadgen.errors import UsageError
 from loadgen.escape import printable
 
@@ -44,7 +44,7 @@ class _Parser:
         for option in self.syntax.options():
             if option.required and not any(each.option is option for each in self.found):
                 raise UsageError(f"{option.spellings[-1]} is missing: {option.what}.")
-        return Given(self.syntax, self.found, _placed(self.syntax.positionals, self.loose))
+        return Given(self.syntax, self.found, _placed(self.syntax, self.loose))
 
     def flag(self, word: str) -> None:
         if word == "--help" or (word == "-h" and ("-h" not in self.known or not self.has_value())):
@@ -125,18 +125,19 @@ def _betrayed(option: Option, value: str | None) -> str:
     return option.betrays(value) if option.betrays is not None and value is not None else ""
 
 
-def _placed(positionals: Sequence[Positional], loose: Sequence[str]) -> dict[str, Any]:
+def _placed(syntax: Syntax, loose: Sequence[str]) -> dict[str, Any]:
     """Return the words without a flag, by name. Raises UsageError for too few or too many."""
     rest = list(loose)
     values: dict[str, Any] = {}
-    for each in positionals:
+    for each in syntax.positionals:
         taken = [rest.pop(0) for _ in range(len(rest) if each.most is None else min(each.most, len(rest)))]
         if len(taken) < each.least:
             raise UsageError(f"{each.metavar} is missing: {each.what}.")
         values[each.name] = (taken[0] if taken else None) if each.most == 1 else taken
     if rest:
-        expected = ", ".join(each.metavar for each in positionals)
-        raise UsageError(f"{_shown(rest[0])} is one word too many" + (f" after {expected}." if expected else "."))
+        expected = ", ".join(each.metavar for each in syntax.positionals)
+        after = f" after {expected}" if expected else ""
+        raise UsageError(f"{_shown(rest[0])} is one word too many{after}{'; ' * bool(syntax.stray)}{syntax.stray}.")
     return values
 
 

@@ -33,6 +33,13 @@ def of_duration(value: str) -> str:
     return ""
 
 
+def of_operations(value: str) -> str:
+    """Recognise redlite-dst's `oracle -o 100`, where `-o` is the file of the results."""
+    if value.isascii() and value.isdigit():
+        return f"is the file of the results; for operations of oracle write --ops {value}, for the file ./{value}"
+    return ""
+
+
 def of_protocol(value: str) -> str:
     """Recognise memtier's `-P memcache_text`, where `-P` is a pipeline's depth."""
     if value in PROTOCOLS or value.startswith("memcache"):

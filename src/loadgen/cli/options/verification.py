@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from loadgen.cli.options import tells
 from loadgen.cli.options.kind import FILE_NAME, TEXT, choice, whole
 from loadgen.cli.options.load import COLORS
 from loadgen.cli.options.option import Option, OptionGroup
@@ -34,7 +35,7 @@ RESULTS = OptionGroup(
         Option(("-v", "--verbose"), "the same as --format verbose: a line for each case"),
         Option(("-q", "--quiet"), "the same as --format quiet"),
         Option(("-o", "--output"), "write the results to FILE; standard output still shows them for people",
-               FILE_NAME),
+               FILE_NAME, betrays=tells.of_operations),
         Option(("--junit",), "write JUnit XML", FILE_NAME),
         Option(("--color",), "use of colour; auto: on a terminal", choice(COLORS), default="auto"),
     ),
@@ -46,6 +47,11 @@ ARTIFACT = Option(
     TEXT,
     "FOLDER",
     default=ARTIFACTS,
+)
+
+
+KNOWN_DEFECTS = Option(
+    ("--known-defects",), "draw also what some versions of servers are known to answer wrongly (docs/VERIFY.md)"
 )
 
 

@@ -1,6 +1,7 @@
 """Run written cases: operations with what their replies are to be, on one server or on two.
 
-The cases are the [[case]] of a spec file; loadgen's own are for redis 7.0. With OTHER, both servers must give the
+The cases are the [[case]] of a spec file; loadgen's own are for redis 7.0 and memcached 1.6. A server is asked those of
+the protocol that it speaks; without SERVER, one is started for each protocol. With OTHER, both servers must give the
 replies that a case expects, and answer alike where it expects nothing in particular. A case with a command that a
 server does not have is counted as skipped. The cases write any keys: a server at an address must be empty.
 """
@@ -49,6 +50,7 @@ def run(given: Given) -> ExitCode:
     if not suite.kinds:
         raise UsageError(f"{spec.source} has no [[case]]; write one, or leave --spec out to run those of loadgen.")
     wanted = kinds.filtered(suite, given.filter) if given.filter is not None else suite.kinds
+    options = verification.options_of(given, suite)
     # The cases have no draws: one seed is all.
-    job = Job(suite, verification.options_of(given, suite), (Run(wanted, range(1)),), spec)
+    job = Job(suite, options, (Run(cases.spoken(spec, wanted, options), range(1)),), spec)
     return verification.run(given, suite.name, [job])

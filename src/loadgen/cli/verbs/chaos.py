@@ -5,8 +5,9 @@ until q, Ctrl-C or --duration. docs/CHAOS.md has what each scenario shows and wh
 
 With --faults of disks and processes, such as power_cut, and without --client, the acknowledged writes of a server are
 looked for after the fault and a restart: docs/VERIFY.md. redis-server (or valkey-server) is started with an append-only
-file, once with appendfsync everysec and once with always. --faults also takes severities of the spec file's faults,
-such as high,critical, and --spec FILE alone runs the faults of its [scenarios.chaos].
+file, with appendfsync everysec and always, and with RDB files only. --faults also takes severities of the spec file's
+faults, such as high,critical, and single tests, such as power_cut_rdb; --spec FILE alone runs the faults of its
+[scenarios.chaos].
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from loadgen.trial.adapters import clients
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialEnded
 from loadgen.trial.trial import Trial
 from loadgen.trial.workloads import MEANINGS
+from loadgen.verify.spec import Expected
 
 FORMATS = {
     "console": "clean",
@@ -92,6 +94,10 @@ SYNTAX = Syntax(
             (
                 Option(("--server",), "the server that is judged: redis, valkey or a server file (default: the first "
                        "of redis and valkey that is installed)", TEXT, "SERVER"),
+                Option(("--operations",), "the most writes of a case, or the commands that it writes with: SET, or "
+                       "SET,DEL (default: the spec file's, else as many as the fault takes, of both)", TEXT, "N"),
+                Option(("--expect",), "what must come about beside that acknowledged writes survive (default: the spec "
+                       "file's)", choice(tuple(Expected))),
                 SPEC,
                 ARTIFACT,
             ),

@@ -67,6 +67,7 @@ SYNTAX = Syntax(
         ),
         RESULTS,
     ),
+    stray="a server is named by --subject",
 )
 
 
@@ -105,7 +106,7 @@ def parts_of(given: Given, spec: Spec) -> Iterator[Part]:
         Part("cases", (*((subject,) if subject else ()), *shared)),
         Part("properties", (*on, *seeds(spec.seeds("properties", 1000)), *shared)),
         Part("oracle", ("--subject", subject or "model", *ops, *shared)),
-        _chaos(subject, spec, (*seeds(spec.seeds("chaos", 100)), *artifacts)),
+        _chaos(subject, spec, (*seeds(spec.seeds("chaos", 100)), *shared)),
         _stress(subject, load),
         Part("fuzz", ("--duration", "60s" if quick else "600s", *artifacts)),
         Part(
@@ -131,13 +132,12 @@ def _stress(subject: str | None, load: tuple[str, ...]) -> Part:
     """Return the part that puts load on the server."""
     if subject in ("model", "fakeredis"):
         return Part("stress", lack=f"{subject} is in this process, and takes no load")
-    if subject == "valkey":
-        return Part("stress", lack="stress starts no valkey-server by name; start one, and name its address")
     if subject in (None, named.AUTO):
         return Part("stress", load)
     if subject == "builtin":
         return Part("stress", ("--embedded", *load))
-    if subject == "redis":
-        return Part("stress", ("--server", "redis", *load))
+    if subject in named.PERSISTENT:
+        # The server preset of the same name.
+        return Part("stress", ("--server", str(subject), *load))
     [endpoint] = named.address(str(subject)).endpoints
     return Part("stress", ("-h", endpoint.address, "-p", str(endpoint.port), *load))

@@ -66,6 +66,7 @@ SYNTAX = Syntax(
         ),
         RESULTS,
     ),
+    stray="targets are named by --target, and a server by --subject",
 )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from loadgen.cli import specification, verification
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import TEXT, whole
-from loadgen.cli.options.verification import ARTIFACT, RESULTS, SEED
+from loadgen.cli.options.verification import ARTIFACT, KNOWN_DEFECTS, RESULTS, SEED
 from loadgen.cli.specification import SPEC
 from loadgen.errors import ExitCode, UsageError
 from loadgen.verify.kinds.oracle import OPERATIONS, SUITE
@@ -31,6 +31,7 @@ SYNTAX = Syntax(
                     "GROUPS",
                 ),
                 Option(("--commands",), "draw these commands only, such as SET,GET,APPEND", TEXT, "COMMANDS"),
+                KNOWN_DEFECTS,
                 SPEC,
             ),
         ),
@@ -59,8 +60,7 @@ SYNTAX = Syntax(
 def run(given: Given) -> ExitCode:
     """Compare the servers, print what came of it, and return the exit code. Raises LoadgenError."""
     spec = specification.spec_of(given.spec)
-    options = dict(SUITE.options, commands=given.commands or "")
-    options["redis"] = spec.oracle.reference or options["redis"]
+    options = verification.options_of(given, SUITE, {"redis": spec.oracle.reference or SUITE.options["redis"]})
     for name, position, flag in (("redis", "reference", "--redis"), ("subject", "other", "--subject")):
         first, second = given.get(position), given.get(name)
         if first is not None and second is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from loadgen.cli import specification, verification
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import TEXT
-from loadgen.cli.options.verification import RESULTS, seeds
+from loadgen.cli.options.verification import KNOWN_DEFECTS, RESULTS, seeds
 from loadgen.cli.specification import SPEC
 from loadgen.errors import ExitCode
 from loadgen.verify.kinds.properties import SUITE
@@ -31,12 +31,14 @@ SYNTAX = Syntax(
                     "NAMES",
                 ),
                 Option(("--commands",), "draw these commands only, such as SET,GET,APPEND", TEXT, "COMMANDS"),
+                KNOWN_DEFECTS,
                 SPEC,
             ),
         ),
         seeds(SEEDS, by_spec=True),
         RESULTS,
     ),
+    stray="a server is named by --subject",
 )
 
 

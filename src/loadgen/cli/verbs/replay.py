@@ -21,7 +21,7 @@ from loadgen.escape import printable
 from loadgen.verify import artifact, kinds
 from loadgen.verify.artifact import Artifact
 from loadgen.verify.campaign import Campaign
-from loadgen.verify.kinds import Opened, Suite, scenarios, suggestion
+from loadgen.verify.kinds import Opened, Suite
 from loadgen.verify.replay import replayed
 from loadgen.version import __version__
 
@@ -73,8 +73,11 @@ def _of_artifact(given: Given, recorded: Artifact) -> ExitCode:
     """Run the case of an artifact."""
     if (refusal := recorded.refusal(__version__)) and not given.force:
         raise UsageError(f"{printable(given.file)}: {refusal}")
+    if given.whole and recorded.tape is None:
+        again = verification.case_command(recorded.kind, recorded.seed, recorded.options)
+        raise UsageError(f"--whole: {printable(given.file)} has the shrunk case only; the whole one is `{again}`.")
     suites = _suites(given.get("spec") or recorded.options.get("spec"))
-    suite = _suite(given.file, recorded, suites)
+    suite = verification.suite_of(given.file, recorded, suites)
     verification.check_options(given, suites, suite)
     options = verification.options_of(given, suite, recorded.options)
 
@@ -89,6 +92,7 @@ def _of_artifact(given: Given, recorded: Artifact) -> ExitCode:
             recorded,
             given.file,
             lambda: replayed(recorded, kind, whole=given.whole),
+            whole=given.whole,
         )
 
     return verification.run(given, "replay", [Job(suite, options, (Run((recorded.kind,), [recorded.seed]),))], act=act)
@@ -97,22 +101,3 @@ def _of_artifact(given: Given, recorded: Artifact) -> ExitCode:
 def _suites(spec: str | None) -> dict[str, Suite]:
     """Return all suites, with the cases of a spec file."""
     return specification.suites_of(specification.spec_of(spec))
-
-
-def _suite(file: str, recorded: Artifact, suites: Mapping[str, Suite]) -> Suite:
-    """Return the suite of an artifact. Raises UsageError when this loadgen lacks its suite, its kind or an option."""
-    name = printable(file)
-    if scenarios.is_scenario(recorded.kind):
-        return scenarios.suite([recorded.kind])
-    if (suite := suites.get(recorded.suite)) is None:
-        raise UsageError(f"{name}: there is no {printable(recorded.suite)}; {suggestion(recorded.suite, [*suites])}")
-    if recorded.kind not in suite.kinds:
-        raise UsageError(
-            f"{name}: {suite.name} has no test {printable(recorded.kind)}; {suggestion(recorded.kind, suite.kinds)}"
-        )
-    for option in recorded.options:
-        if option not in suite.options:
-            raise UsageError(
-                f"{name}: {suite.name} has no option {printable(option)}; {suggestion(option, [*suite.options])}"
-            )
-    return suite

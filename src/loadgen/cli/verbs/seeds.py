@@ -1,13 +1,15 @@
 """Keep the seeds of failures in a file, and run them again: list, add or test.
 
-The file has a line for each seed: SEED TEST_TYPE [OPTION=VALUE …] DESCRIPTION. `test` runs every one of them; the exit
-status is 1 when a case fails.
+The file has a line for each seed: SEED TEST_TYPE [OPTION=VALUE …] DESCRIPTION. The shrunk case of an artifact is kept
+in a folder beside it. `test` runs every seed and every shrunk case; the exit status is 1 when one fails.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from loadgen import output
@@ -15,15 +17,19 @@ from loadgen.cli import specification, verification
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import FILE_NAME, TEXT
 from loadgen.cli.options.verification import ARTIFACT, RESULTS, SEED, of_suites
-from loadgen.cli.verification import Job, Run
+from loadgen.cli.verification import Job, Run, Shrunk
 from loadgen.errors import ExitCode, OutputError, UsageError
 from loadgen.escape import printable
 from loadgen.verify import artifact, bank, kinds
+from loadgen.verify.artifact import Artifact
 from loadgen.verify.bank import Found
 from loadgen.verify.kinds import Suite, suggestion
 
 LARGEST = 16 << 20
 """Bytes of the largest bank."""
+
+LONGEST = 200
+"""Characters of a step of a shrunk case that `list` prints."""
 
 
 def syntax(suites: Mapping[str, Suite]) -> Syntax:
@@ -67,29 +73,53 @@ def run(given: Given) -> ExitCode:
 
 def _list(given: Given) -> ExitCode:
     _refuse(given, "list", "seed", "description", *_options())
-    lines = [f"{each.entry}\n".encode() for each in _wanted(given)]
+    lines = [f"{line}\n".encode() for each in _wanted(given) for line in _lines(given, each)]
     output.write_lines(sys.stdout, lines)
     return ExitCode.YES
 
 
+def _lines(given: Given, found: Found) -> list[str]:
+    """Return the line of an entry, and as comments its shrunk case."""
+    if (case := found.shrunk) is None:
+        return [str(found.entry)]
+    steps = [*(f"fault: {each}" for each in case.faults), *case.operations]
+    head = f"#   {printable(_path(given, found.entry.shrunk))}, of loadgen {printable(case.origin.version)}:"
+    return [str(found.entry), head, *(f"#     {printable(step, LONGEST)}" for step in steps)]
+
+
 def _add(given: Given) -> ExitCode:
     text = _text(given.bank, new=True)
-    suites = _suites(given)
-    present = bank.read(text, printable(given.bank), suites)
-    new = _new(given, suites)
-    if bank.is_in(new, present):
-        output.remark(f"loadgen: {given.bank} has it already: {new.entry}")
-        return ExitCode.YES
+    recorded = None
+    if given.file is not None:
+        _refuse(given, "add FILE", "seed", "test", *_options())
+        recorded = artifact.read(Path(given.file))
+    spec = given.get("spec") or (recorded.options.get("spec") if recorded is not None else None)
+    suites = specification.suites_of(specification.spec_of(spec))
+    present = bank.read(text, printable(given.bank), suites, partial(_shrunk, given))
+    new = _recorded(given, recorded, suites) if recorded is not None else _named(given, suites)
+    done = bank.addition(text, present, new)
     try:
-        Path(given.bank).parent.mkdir(parents=True, exist_ok=True)
-        with Path(given.bank).open("a", encoding="utf-8") as file:
-            file.write(bank.added(text, new)[len(text) :])
+        if done.case is not None:
+            artifact.written(replace(done.case, tape=None), _folder(given), done.entry.shrunk)
+        if done.text != text:
+            _write(Path(given.bank), done.text, text)
     except OSError as error:
         raise OutputError(
             f"the seed could not be added to {printable(given.bank)}: {error.strerror or error}"
         ) from error
-    output.write_lines(sys.stdout, [f"{new.entry}\n".encode()])
+    if done.remark:
+        output.remark(f"loadgen: {given.bank} {done.remark}: {done.entry}")
+    else:
+        output.write_lines(sys.stdout, [f"{done.entry}\n".encode()])
     return ExitCode.YES
+
+
+def _write(path: Path, new: str, old: str) -> None:
+    """Write a bank: what is new at its end is added, and with any other change it is written whole. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grows = new.startswith(old)
+    with path.open("a" if grows else "w", encoding="utf-8") as file:
+        file.write(new[len(old) :] if grows else new)
 
 
 def _test(given: Given) -> ExitCode:
@@ -97,45 +127,65 @@ def _test(given: Given) -> ExitCode:
     found = _wanted(given)
     if not found:
         raise UsageError(f"{printable(given.bank)} has no seed{' of this test' * bool(given.test)} to run.")
-    return verification.run(given, "seeds", jobs_of(found))
+    return verification.run(given, "seeds", jobs_of(found, partial(_path, given)))
 
 
 _ACTIONS: dict[str, Callable[[Given], ExitCode]] = {"list": _list, "add": _add, "test": _test}
 
 
-def jobs_of(found: tuple[Found, ...]) -> list[Job]:
-    """Return the entries as jobs: those with the same suite and options share their subjects."""
+def jobs_of(found: tuple[Found, ...], path: Callable[[str], str]) -> list[Job]:
+    """Return the entries as jobs: those with the same suite and options share their subjects.
+
+    `path` returns the path of a shrunk case.
+    """
     shared: dict[tuple[str, tuple[tuple[str, str], ...]], list[Found]] = {}
     for each in found:
         shared.setdefault((each.suite.name, tuple(sorted(each.options.items()))), []).append(each)
     return [
-        Job(entries[0].suite, entries[0].options, tuple(Run(each.kinds, [each.entry.seed]) for each in entries))
+        Job(entries[0].suite, entries[0].options, tuple(_run(each, path) for each in entries))
         for entries in shared.values()
     ]
 
 
-def _new(given: Given, suites: Mapping[str, Suite]) -> Found:
-    """Return the entry that the options or an artifact name. Raises UsageError."""
-    seed, test, told = given.seed, given.test or "properties", given.description
-    base: Mapping[str, str] = {}
-    if given.file is not None:
-        _refuse(given, "add FILE", "seed", "test", *_options())
-        recorded = artifact.read(Path(given.file))
-        seed, test, base = recorded.seed, recorded.kind, recorded.options
-        told = told or recorded.fingerprint
-    if seed is None:
+def _run(found: Found, path: Callable[[str], str]) -> Run:
+    entry, case = found.entry, found.shrunk
+    if case is None:
+        return Run(found.kinds, [entry.seed])
+    again = verification.case_command(case.kind, entry.seed, found.options)
+    renewal = (
+        f"shrink the failure anew by `{again}` on a server that still has it and add that artifact, or take "
+        f"{bank.SHRUNK}={entry.shrunk} out of its line"
+    )
+    return Run(found.kinds, [entry.seed], Shrunk(case, path(entry.shrunk), renewal))
+
+
+def _recorded(given: Given, recorded: Artifact, suites: Mapping[str, Suite]) -> Found:
+    """Return the entry of an artifact, with its shrunk case if there is one. Raises UsageError."""
+    suite = verification.suite_of(given.file, recorded, suites)
+    told = given.description or recorded.fingerprint
+    new = bank.entry(
+        recorded.seed, recorded.kind, verification.options_of(given, suite, recorded.options), told, suites
+    )
+    # A written case has no draws, and what did not fail a second time was not shrunk: the seed is all there is.
+    return replace(new, shrunk=recorded) if recorded.reproduced and recorded.shrunk.draws else new
+
+
+def _named(given: Given, suites: Mapping[str, Suite]) -> Found:
+    """Return the entry that the options name. Raises UsageError."""
+    if given.seed is None:
         raise UsageError("add takes the artifact of a failure, or --seed and --test.")
+    test = given.test or "properties"
     suite = kinds.selected(test, suites).suite
     verification.check_options(given, suites, suite)
-    return bank.entry(seed, test, verification.options_of(given, suite, base), told, suites)
+    return bank.entry(given.seed, test, verification.options_of(given, suite), given.description, suites)
 
 
 def _wanted(given: Given) -> tuple[Found, ...]:
     """Return the entries of the bank, or those of --test. Raises UsageError or ConfigError."""
     if given.file is not None:
         raise UsageError(f"{given.action} takes no FILE; name the bank by --bank.")
-    suites = _suites(given)
-    found = bank.read(_text(given.bank), printable(given.bank), suites)
+    suites = specification.suites_of(specification.spec_of(given.get("spec")))
+    found = bank.read(_text(given.bank), printable(given.bank), suites, partial(_shrunk, given))
     if given.test is None:
         return found
     wanted = set(kinds.selected(given.test, suites).kinds)
@@ -167,9 +217,20 @@ def _options() -> list[str]:
     return [name.replace("-", "_") for name in names]
 
 
-def _suites(given: Given) -> dict[str, Suite]:
-    """Return all suites, with the cases of the spec file."""
-    return specification.suites_of(specification.spec_of(given.get("spec")))
+def _folder(given: Given) -> Path:
+    """Return the folder of the bank's shrunk cases, which is beside it."""
+    path = Path(given.bank)
+    return path.with_suffix("") if path.suffix else path.with_name(f"{path.name}.shrunk")
+
+
+def _path(given: Given, name: str) -> str:
+    """Return the path of a shrunk case."""
+    return str(_folder(given) / name)
+
+
+def _shrunk(given: Given, name: str) -> Artifact:
+    """Read a shrunk case. Raises UsageError."""
+    return artifact.read(_folder(given) / name)
 
 
 def _refuse(given: Given, action: str, *names: str) -> None:

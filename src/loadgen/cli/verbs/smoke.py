@@ -100,6 +100,7 @@ SUITE_SYNTAX = Syntax(
         seeds(SEEDS, by_spec=True),
         RESULTS,
     ),
+    stray="a server is named by --subject",
 )
 
 

@@ -98,24 +98,31 @@ class Document:
         return None
 
     def without(self, bad: set[Path]) -> dict[str, object]:
-        """Return a copy of the tree without the keys of `bad`."""
+        """Return a copy of the tree without the keys of `bad`, and the elements of lists."""
         pruned = deepcopy(self.tree)
-        for path in bad:
+        # Elements go from the end, as they are counted in the whole list.
+        for path in sorted(bad, key=lambda path: path[-1] if isinstance(path[-1], int) else -1, reverse=True):
             parent: object = pruned
             for part in path[:-1]:
                 parent = parent.get(part) if isinstance(parent, dict) else None
             if isinstance(parent, dict):
                 parent.pop(path[-1], None)
+            elif isinstance(parent, list):
+                del parent[int(path[-1])]
         return pruned
 
     def values(self) -> Iterator[tuple[Path, object]]:
-        """Yield every path in the tree with its raw value, outer before inner; lists are values."""
+        """Yield every path in the tree with its raw value, outer before inner; of lists, elements that are tables."""
 
         def walk(path: Path, branch: dict[str, object]) -> Iterator[tuple[Path, object]]:
             for name, value in branch.items():
                 yield (*path, name), value
                 if isinstance(value, dict):
                     yield from walk((*path, name), value)
+                elif isinstance(value, list):
+                    yield from (
+                        ((*path, name, index), each) for index, each in enumerate(value) if isinstance(each, dict)
+                    )
 
         return walk((), self.tree)
 

@@ -140,9 +140,10 @@ class _Pipeline:
 
 
 def _newest(server: ManagedServer) -> Path:
-    """Return the file that a server wrote last. Raises FaultError when there is none with a byte in it."""
+    """Return the file that a server wrote last, but for its log. Raises FaultError when there is none with a byte."""
     given = {name for name, _ in server.plan.files}
-    found = [path for path in files(server.data, given) if path.stat().st_size]
+    written = (path for path in files(server.data, given) if path != server.log_path)
+    found = [path for path in written if path.stat().st_size]
     if not found:
         raise FaultError(f"{server.name} has written no file.")
     return found[0]

@@ -6,7 +6,7 @@
  * and writes the orders, while the server runs. Layout and names are those of notes.py.
  *
  * Only regular files are concerned, and never standard input, output and error. What the C library writes by itself,
- * for fwrite(3), does not pass here; its fsync does.
+ * from the buffer of a stream, does not pass here; fwrite(3), fflush(3) and fsync(2) of the stream's file do.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -154,6 +154,35 @@ ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) {
 
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
     WRITING(REAL(pwrite64)(fd, bytes, count, at), fd);
+}
+
+size_t fwrite(const void *bytes, size_t size, size_t count, FILE *stream) {
+    uint64_t length;
+    int ordered = notes != NULL && (notes->number[FAIL_SHARE] || notes->number[READ_ONLY]);
+    if (ordered && file_of(fileno(stream), &length) != NULL) {
+        int reason = refusal();
+        if (reason) {
+            errno = reason;
+            return 0;
+        }
+    }
+    size_t done = REAL(fwrite)(bytes, size, count, stream);
+    if (notes != NULL && done < count) on_written(fileno(stream), -1);
+    return done;
+}
+
+int fflush(FILE *stream) {
+    uint64_t size;
+    if (stream == NULL || file_of(fileno(stream), &size) == NULL) return REAL(fflush)(stream);
+    notes->number[WRITES]++;
+    int reason = refusal();
+    if (reason) {
+        errno = reason;
+        return EOF;
+    }
+    int done = REAL(fflush)(stream);
+    on_written(fileno(stream), done);
+    return done;
 }
 
 static int syncing(int fd, int (*call)(int)) {

@@ -23,7 +23,8 @@ MOST_UNFOLDED = 20
 MOST_LISTED = 1000
 """Rows of a table; `--format json` has all."""
 
-_REPLAY = "loadgen replay "
+_REPLAY = "loadgen replay --seed "
+_ADD = "loadgen seeds add --seed "
 
 
 def document(ended: CampaignEnded) -> str:
@@ -65,7 +66,7 @@ def _summary(ended: CampaignEnded) -> Iterator[str]:
 
 def _failed(ended: CampaignEnded, failed: Sequence[CaseEnded]) -> Iterator[str]:
     yield from ("## Failed Tests", "")
-    rows = [[each.kind, str(each.seed), each.error, each.replay] for each in failed[:MOST_LISTED]]
+    rows = [[campaigns.named(each), str(each.seed), each.error, each.replay] for each in failed[:MOST_LISTED]]
     yield from _table(["Test", "Seed", "Error", "Replay Command"], rows)
     yield from _more(len(failed))
     yield ""
@@ -79,9 +80,13 @@ def _failed(ended: CampaignEnded, failed: Sequence[CaseEnded]) -> Iterator[str]:
         yield ""
     yield from ("## Add to Regression Bank", "", "```sh")
     for failure in ended.failures:
-        if failure.replay.startswith(_REPLAY):
+        if not failure.replay.startswith(_REPLAY):
+            continue
+        if failure.artifact:
+            yield f"loadgen seeds add {shlex.quote(escape.printable(failure.artifact))}"
+        else:
             told = shlex.quote(escape.printable(failure.outcome.fingerprint))
-            yield f"loadgen seeds add {campaigns.replay(failure).removeprefix(_REPLAY)} --description {told}"
+            yield f"{_ADD}{campaigns.replay(failure).removeprefix(_REPLAY)} --description {told}"
     yield from ("```", "")
 
 
@@ -92,7 +97,7 @@ def _results(ended: CampaignEnded) -> Iterator[str]:
     if folds:
         yield from ("<details>", f"<summary>{len(ended.cases):,} results</summary>", "")
     rows = [
-        [each.kind, str(each.seed), str(each.verdict), campaigns.milliseconds(each.took_ns)]
+        [campaigns.named(each), str(each.seed), str(each.verdict), campaigns.milliseconds(each.took_ns)]
         for each in ended.cases[:MOST_LISTED]
     ]
     yield from _table(["Test", "Seed", "Result", "ms"], rows)

@@ -67,9 +67,13 @@ def _cases(event: CampaignEnded) -> Iterator[ElementTree.Element]:
         yield case
 
 
+def _name(ended: CaseEnded) -> str:
+    return f"{ended.kind} [seed={ended.seed}{', shrunk' if ended.shrunk else ''}]"
+
+
 def _case(ended: CaseEnded, name: str) -> ElementTree.Element:
     took = f"{ended.took_ns / NS_PER_S:.3f}"
-    case = ElementTree.Element("testcase", classname=name, name=f"{ended.kind} [seed={ended.seed}]", time=took)
+    case = ElementTree.Element("testcase", classname=name, name=_name(ended), time=took)
     if ended.verdict is Verdict.FAIL:
         failure = ElementTree.SubElement(case, "failure", message=ended.error, type=ended.kind)
         failure.text = f"{ended.error}\nreplay: {ended.replay}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor
 
 from loadgen.escape import printable
-from loadgen.output.words import figures
+from loadgen.output.words import commands, figures
 from loadgen.severity import Severity
 from loadgen.units import NS_PER_MS, span
 from loadgen.verify.case import Verdict
@@ -19,9 +18,6 @@ from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, Failur
 
 LONGEST = 500
 """Characters of a finding, in which the subject's words are repeated."""
-
-LONGEST_COMMAND = 4000
-"""Characters of a replay command, which must be whole."""
 
 MOST_STEPS = 40
 """Operations of a failure that are printed; the artifact has all."""
@@ -129,25 +125,7 @@ def steps(failure: FailureFound) -> list[str]:
 
 def replay(failure: CaseEnded | FailureFound) -> str:
     """Return the command, whole and on one line."""
-    return printable(failure.replay, LONGEST_COMMAND)
-
-
-def replay_lines(failure: CaseEnded | FailureFound, room: int) -> list[str]:
-    """Return the command on lines of `room` columns, as a shell reads it when all of them are copied."""
-    parts: list[str] = []
-    for word in shlex.split(failure.replay):
-        # A flag and its value stay together.
-        if not parts or word.startswith("--"):
-            parts.append(shlex.quote(word))
-        else:
-            parts[-1] += f" {shlex.quote(word)}"
-    lines: list[str] = []
-    for part in parts:
-        if lines and len(lines[-1]) + len(part) + 3 <= room:
-            lines[-1] += f" {part}"
-        else:
-            lines.append(part)
-    return [f"{printable(line, LONGEST_COMMAND)}{' ' + chr(92) if line is not lines[-1] else ''}" for line in lines]
+    return commands.line(failure.replay)
 
 
 def artifact(failure: FailureFound) -> str:
@@ -225,6 +203,12 @@ def _survival(of: Survival) -> str:
     said = [f"{of.acknowledged:,} acknowledged", f"{of.survived:,} survived", lost]
     counts = {"revived": of.revived, "wrong": of.wrong, "refused": of.refused, "without a reply": of.unanswered}
     said += [f"{count:,} {words}" for words, count in counts.items() if count]
+    if of.dumps:
+        failed, cut = (
+            f", {of.dumps_failed:,} failed" * bool(of.dumps_failed),
+            f", {of.dumps_cut:,} cut short" * bool(of.dumps_cut),
+        )
+        said.append(f"{figures.plural(of.dumps, 'dump', figures.grouped)} asked for{failed}{cut}")
     said += [f"{figures.plural(of.not_started, 'start', figures.grouped)} refused"] * bool(of.not_started)
     return f"{', '.join(said)}; slowest reply {milliseconds(of.slowest_ns)} ms"
 
@@ -260,6 +244,9 @@ HEADINGS = tuple(_VERDICTS.values())
 def case(ended: CaseEnded, spell: Callable[[int], str] = str) -> str:
     """Return one case on one line: "pass [seed=17] incr_is_monotonic (0.4 ms)"."""
     error = f": {printable(ended.error, LONGEST)}" if ended.error else ""
-    return (
-        f"{ended.verdict} [seed={spell(ended.seed)}] {printable(ended.kind)} ({milliseconds(ended.took_ns)} ms){error}"
-    )
+    return f"{ended.verdict} [seed={spell(ended.seed)}] {named(ended)} ({milliseconds(ended.took_ns)} ms){error}"
+
+
+def named(ended: CaseEnded) -> str:
+    """Return the test of a case, and whether it is a shrunk case: "incr_is_monotonic, shrunk"."""
+    return f"{printable(ended.kind)}{', shrunk' if ended.shrunk else ''}"

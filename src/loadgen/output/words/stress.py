@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadgen.escape import printable
-from loadgen.output.words import checks, figures, sentences, slo
+from loadgen.output.words import checks, commands, figures, sentences, slo
 from loadgen.severity import Severity
 from loadgen.slo import Attainment
 from loadgen.units import span
@@ -107,7 +107,7 @@ def name(row: Stressed) -> str:
 
 def replay(row: Stressed) -> str:
     """Return the command, whole and on one line."""
-    return printable(row.replay, 4000)
+    return commands.line(row.replay)
 
 
 def summary(ended: StressEnded) -> str:

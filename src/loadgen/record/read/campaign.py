@@ -62,6 +62,7 @@ def _case(record: Fields) -> CaseEnded:
         operations=record.count("operations"),
         replay=record.text("replay_command"),
         survival=_survival(record.part("writes")) if record.may("writes") is not None else None,
+        shrunk=record.text("shrunk_case"),
         wall_s=record.wall_s(),
     )
 
@@ -77,6 +78,9 @@ def _survival(writes: Fields) -> Survival:
         slowest_ns=round(writes.number("slowest_ms") * NS_PER_MS),
         refused=writes.count("refused"),
         unanswered=writes.count("unanswered"),
+        dumps=writes.count("dumps"),
+        dumps_failed=writes.count("dumps_failed"),
+        dumps_cut=writes.count("dumps_cut"),
         not_started=writes.count("not_started"),
     )
 

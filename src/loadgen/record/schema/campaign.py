@@ -35,6 +35,10 @@ WRITES = part(
     field("lost_ms", NUMBER, "the longest time from the good reply to a lost write to the end of the server"),
     field("slowest_ms", NUMBER, "the longest time from sending a write to its good reply"),
     fields({"refused": COUNT, "unanswered": COUNT}, "writes with an error reply, and without any"),
+    field("dumps", COUNT, "SAVE, BGSAVE and BGREWRITEAOF that the server was told"),
+    fields(
+        {"dumps_failed": COUNT, "dumps_cut": COUNT}, "those that it said have failed; their half-made files at its end"
+    ),
     field("not_started", COUNT, "cases after which the server did not start with its damaged files"),
 )
 
@@ -67,6 +71,7 @@ CASE = record(
         {**WRITES.schema, "type": ["object", "null"]},
         "of a case that looks for acknowledged writes after a fault of their server, what became of them; see below",
     ),
+    field("shrunk_case", TEXT_OR_NULL, "the file of the shrunk case that was run; null for the seed's own case"),
     field("replay_command", TEXT_OR_NULL, "of a failure, the command that runs the case again"),
 )
 
@@ -81,7 +86,11 @@ FAILED = part(
     field("reproduced", TRUTH, "the same tape failed again in the same way; if not, nothing was shrunk"),
     field("trace_hash", TEXT_OR_NULL, "as in `case`, of the smallest case"),
     field("duration_ms", NUMBER, "how long the seed's own case took"),
-    field("replay_command", TEXT, "the command that runs the seed's own case again, on any machine"),
+    field(
+        "replay_command",
+        TEXT,
+        "the command that runs the seed's own case again, on any machine; of a bank's shrunk case, its file",
+    ),
     field("artifact", TEXT_OR_NULL, "the file that `loadgen replay FILE` takes; null where none was written"),
     field("divergence", TEXT_OR_NULL, "of a replay, where it left the recorded run"),
 )

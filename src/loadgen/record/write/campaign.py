@@ -105,6 +105,7 @@ def _result(event: CaseEnded) -> dict[str, Any]:
         "error": text(event.error) or None,
         "trace_hash": event.trace or None,
         "writes": _writes(event.survival) if event.survival is not None else None,
+        "shrunk_case": text(event.shrunk) or None,
     }
 
 
@@ -119,6 +120,9 @@ def _writes(survival: Survival) -> dict[str, Any]:
         "slowest_ms": _ms(survival.slowest_ns),
         "refused": survival.refused,
         "unanswered": survival.unanswered,
+        "dumps": survival.dumps,
+        "dumps_failed": survival.dumps_failed,
+        "dumps_cut": survival.dumps_cut,
         "not_started": survival.not_started,
     }
 

@@ -30,8 +30,12 @@ class Promise:
     """Those that were acknowledged in this time before the server ended."""
     newest: int = 0
     """So many of the newest, which the fault itself has taken."""
+    saved: bool = False
+    """True: the window begins with the last dump that succeeded."""
 
     def __str__(self) -> str:
+        if self.saved:
+            return "only those that were acknowledged after the last save"
         if self.newest:
             return f"only the newest {self.newest}"
         return f"only those of the last {_seconds(self.window_ns)}" if self.window_ns else "none"

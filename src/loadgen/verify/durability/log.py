@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from loadgen.trial.value import Seal, sealed
+from loadgen.verify.durability.dump import Demand, Dumped
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,13 @@ class Entry:
 
 
 class Log:
-    """All writes of a case, in the order in which they were sent."""
+    """All writes of a case, in the order in which they were sent, and the dumps that were asked for between them."""
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        self._steps: list[Entry | Dumped] = []
+        self.dumps: list[Dumped] = []
+        """The dumps, in the order in which they were asked for."""
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -89,7 +93,19 @@ class Log:
         """Note a write that is about to be sent."""
         entry = Entry(write, now_ns)
         self._entries.append(entry)
+        self._steps.append(entry)
         return entry
+
+    def asked(self, demand: Demand, now_ns: int) -> Dumped:
+        """Note a dump that is about to be asked for."""
+        dumped = Dumped(demand, now_ns)
+        self.dumps.append(dumped)
+        self._steps.append(dumped)
+        return dumped
+
+    def lines(self) -> tuple[str, ...]:
+        """Return writes and dumps as text, in order."""
+        return tuple(map(str, self._steps))
 
     @property
     def acknowledged(self) -> int:

@@ -6,11 +6,13 @@ The script is drawn before anything is sent, so that it depends on the tape only
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
+from typing import TypeAlias
 
 from loadgen.faults.fault import Fault, Value
 from loadgen.faults.kinds import KINDS
+from loadgen.verify.durability.dump import Demand, Dump
 from loadgen.verify.durability.log import Write, key_of, value_of
 from loadgen.verify.tape import FAULT, OPERATION, Tape
 
@@ -23,6 +25,8 @@ MOST_WRITES = 8
 SMALL_BYTES = (64, 512)
 """The sizes of values: a seal, and some filling."""
 DELETIONS = 0.1
+DELAYS_US = (0, 100, 1_000)
+"""Delays of each key of a dump: of some 100 keys, a dump then takes up to 0.1 s."""
 TTLS_S = (100, 1_000, 100_000)
 """Times to live: longer than any case takes, so that only a jump of the clock lets one pass."""
 
@@ -40,6 +44,23 @@ class Round:
     """The time after the round in which nothing is sent."""
 
 
+Step: TypeAlias = Round | Demand
+"""What a part of a case is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """Which dumps the server is told to make in one part of a case, each in place of a round."""
+
+    dumps: tuple[Dump, ...] = ()
+    """All equally likely."""
+    share: float = 0.0
+    """The share of rounds in whose place there is a dump."""
+    at: int = 0
+    """The number of the round, from 0, that has a probability of its own."""
+    at_share: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How much is written in one part of a case, and how fast."""
@@ -54,18 +75,23 @@ class Pace:
     """True: a writer may send before the replies to others have been read, as far as the tape says so."""
     expires: bool = False
     """True: some keys have a time to live."""
+    deletions: float = DELETIONS
+    """The share of writes that delete."""
+    most: int | None = None
+    """The most writes; None: as many as the rounds have."""
+    demands: Demands = field(default_factory=Demands)
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
     """What is done in one case."""
 
-    before: tuple[Round, ...]
+    before: tuple[Step, ...]
     fault: Fault | None
     """None where shrinking has left the fault out."""
-    during: tuple[Round, ...]
-    """The rounds while the fault lasts."""
-    after: tuple[Round, ...]
+    during: tuple[Step, ...]
+    """What is done while the fault lasts."""
+    after: tuple[Step, ...]
 
 
 Drawn = Callable[[Tape], dict[str, Value]]
@@ -75,13 +101,13 @@ Drawn = Callable[[Tape], dict[str, Value]]
 def script(tape: Tape, fault: str, drawn: Drawn, before: Pace, during: Pace, after: Pace) -> Script:
     """Draw a script with a fault of a kind."""
     sequences = count(1)
-    first = (*_rounds(tape, before, sequences),)
+    first = (*_steps(tape, before, sequences),)
     faults = [_fault(tape, fault, drawn) for _ in tape.perhaps(FAULT, 1.0)]
     return Script(
         first,
         faults[0] if faults else None,
-        (*_rounds(tape, during, sequences),),
-        (*_rounds(tape, after, sequences),),
+        (*_steps(tape, during, sequences),),
+        (*_steps(tape, after, sequences),),
     )
 
 
@@ -91,17 +117,29 @@ def _fault(tape: Tape, kind: str, drawn: Drawn) -> Fault:
     return Fault(kind, row.layer, parameters=parameters, seed=tape.below(1 << 32, "seed of the fault"))
 
 
-def _rounds(tape: Tape, pace: Pace, sequences: Iterator[int]) -> Iterator[Round]:
-    for _ in tape.several(OPERATION, pace.rounds):
-        writer = tape.between(1, WRITERS, "writer")
-        writes = [_write(tape, pace, writer, next(sequences)) for _ in range(tape.between(1, MOST_WRITES, "writes"))]
-        overlaps = tape.chance(0.5, "overlaps") if pace.overlaps else False
-        yield Round(writer, (*writes,), not overlaps, tape.choice(pace.pauses_ms, "pause"))
+def _steps(tape: Tape, pace: Pace, sequences: Iterator[int]) -> Iterator[Step]:
+    demands = pace.demands
+    left = pace.rounds * MOST_WRITES if pace.most is None else pace.most
+    for number in tape.several(OPERATION, pace.rounds):
+        if demands.dumps and tape.chance(demands.at_share if number == demands.at else demands.share, "dump"):
+            yield Demand(tape.choice(demands.dumps, "kind of dump"), tape.choice(DELAYS_US, "delay of a key"))
+        elif left:
+            found = _round(tape, pace, sequences, left)
+            left -= len(found.writes)
+            yield found
+
+
+def _round(tape: Tape, pace: Pace, sequences: Iterator[int], most: int) -> Round:
+    writer = tape.between(1, WRITERS, "writer")
+    number = min(most, tape.between(1, MOST_WRITES, "writes"))
+    writes = [_write(tape, pace, writer, next(sequences)) for _ in range(number)]
+    overlaps = tape.chance(0.5, "overlaps") if pace.overlaps else False
+    return Round(writer, (*writes,), not overlaps, tape.choice(pace.pauses_ms, "pause"))
 
 
 def _write(tape: Tape, pace: Pace, writer: int, sequence: int) -> Write:
     key = key_of(writer, tape.below(KEYS, "key"))
-    if tape.chance(DELETIONS, "deletion"):
+    if tape.chance(pace.deletions, "deletion"):
         return Write(sequence, writer, key, None)
     size = tape.between(*pace.sizes, "bytes")
     ttl_s = tape.choice((0, 0, *TTLS_S), "time to live") if pace.expires else 0

@@ -28,5 +28,11 @@ class Survival(Addable):
     """Writes that were answered with an error."""
     unanswered: int = counted(0)
     """Writes without a reply, which may be there or not."""
+    dumps: int = counted(0)
+    """Dumps that the server was told to make: SAVE, BGSAVE, BGREWRITEAOF."""
+    dumps_failed: int = counted(0)
+    """Those of which the server said that they failed."""
+    dumps_cut: int = counted(0)
+    """Files of dumps that were under way when the server ended."""
     not_started: int = counted(0)
     """Cases after which the server found the damage to its files, and did not start."""

@@ -7,7 +7,7 @@ simplest command, without which a server does not have the group.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from loadgen.verify.grammar.arguments import SOON_WAIT_MS, Arguments
@@ -45,6 +45,8 @@ class Group:
     """The number of connections on which the commands are sent."""
     arguments: type[Arguments] = Arguments
     """Draws the arguments of the commands."""
+    kept: Callable[[Sequence[Step]], list[Step]] = list
+    """Returns the drawn steps of a case without those that servers are known to answer wrongly."""
 
     @property
     def commands(self) -> tuple[bytes, ...]:
@@ -58,6 +60,10 @@ class Group:
     def only(self, commands: Collection[bytes]) -> Group:
         """Return the group with some of its commands alone; all of them when `commands` is empty."""
         return replace(self, rows=tuple(row for row in self.rows if row.name in commands)) if commands else self
+
+    def with_known_defects(self) -> Group:
+        """Return the group of which every drawn step is kept."""
+        return replace(self, kept=list)
 
     def drawn(self, tape: Tape) -> Step:
         """Draw a command, and the connection that it is sent on."""

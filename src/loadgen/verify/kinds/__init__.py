@@ -13,9 +13,11 @@ from difflib import get_close_matches
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
+from loadgen.faults.kinds import kind_named
 from loadgen.verify.kinds import cases, chaos, fuzz, kv, oracle, properties, scenarios
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.spec import Spec
+from loadgen.version import __version__
 
 __all__ = ["SUITES", "Emit", "Opened", "Selection", "Suite", "exactly", "filtered", "selected", "suggestion"]
 
@@ -24,6 +26,10 @@ SUITES: dict[str, Suite] = {
     for suite in (kv.SUITE, properties.SUITE, oracle.SUITE, cases.suite(Spec()), chaos.SUITE, fuzz.SUITE)
 }
 """By name, every suite."""
+
+
+_SIMULATED = ("simulate", "concurrent_operations", "crash_recovery", "connection_storm", "write_contention")
+"""Test types of redlite-dst that need the simulation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,8 @@ def selected(word: str, suites: Mapping[str, Suite] | None = None) -> Selection:
     """Return the test of a type: a suite's name for all its kinds, a kind's, or another name that the suite has.
 
     The name of a scenario is a kind of its own. Of other names, case and the sign between words do not matter, and "is"
-    may be left out: incr-monotonic is incr_is_monotonic. Raises UsageError for an unknown type.
+    may be left out: incr-monotonic is incr_is_monotonic. Raises UsageError for an unknown type, and for one that is no
+    case: a load of `stress`, a fault of clients.
     """
     if scenarios.is_scenario(word):
         return Selection(scenarios.suite([word]), (word,))
@@ -51,8 +58,11 @@ def selected(word: str, suites: Mapping[str, Suite] | None = None) -> Selection:
         for name, named in _names(suite).items():
             if _plain(name) == wanted:
                 return Selection(suite, named)
+    if elsewhere := _elsewhere(wanted):
+        raise UsageError(f"{printable(word, 60)} is {elsewhere}.")
     names = [*suites, *(name for suite in suites.values() for name in _names(suite))]
-    raise UsageError(f'there is no test type "{printable(word, 60)}"; {suggestion(word, names)}')
+    all_of = f"there are {', '.join(suites)}, and each of their tests"
+    raise UsageError(f'there is no test type "{printable(word, 60)}"; {suggestion(word, names, all_of)}')
 
 
 def filtered(suite: Suite, words: str) -> tuple[str, ...]:
@@ -80,10 +90,23 @@ def exactly(suite: Suite, word: str) -> str:
     raise ValueError(f'{suite.name} has no test "{printable(word, 60)}"; {suggestion(word, suite.kinds)}')
 
 
-def suggestion(word: str, names: Sequence[str]) -> str:
-    """Return "did you mean …?", or the list of names when none is similar."""
+def suggestion(word: str, names: Sequence[str], otherwise: str = "") -> str:
+    """Return "did you mean …?", or `otherwise` when none is similar, else the list of names."""
     near = get_close_matches(word.lower()[:40].replace("-", "_"), names, n=3, cutoff=0.6)
-    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names) or 'none'}."
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"{otherwise or 'there are ' + (', '.join(names) or 'none')}."
+
+
+def _elsewhere(word: str) -> str:
+    """Return what a word of redlite-dst is that is no test type, as the rest of a sentence; empty for other words."""
+    if word in _SIMULATED:
+        return f"a test of `simulate`, which is not in loadgen {__version__}"
+    if word == "stress":
+        return "loads and no cases: its report has the command that puts each of them on again"
+    if kind_named(word) is not None:
+        return f"a fault of clients: `loadgen chaos --faults {word} --seed N` draws the same trial again"
+    return ""
 
 
 def _names(suite: Suite) -> dict[str, tuple[str, ...]]:

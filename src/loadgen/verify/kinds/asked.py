@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from loadgen.errors import UsageError
+from loadgen.errors import TargetError, UsageError
+from loadgen.escape import printable
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.comparison import Comparison, difference, shape
@@ -15,7 +16,7 @@ from loadgen.verify.grammar.groups import Group
 from loadgen.verify.model.redis import TRANSACTIONS
 from loadgen.verify.reply import Error, NoReply, Reply, shown
 from loadgen.verify.step import Step
-from loadgen.verify.subject.subject import Subject
+from loadgen.verify.subject.subject import Restart, Subject
 from loadgen.verify.tape import Tape
 
 Ask = Callable[[Sequence[Step]], list[Reply]]
@@ -53,6 +54,14 @@ def _unknown(subject: Subject, steps: Sequence[Step]) -> frozenset[bytes]:
 def named_commands(words: str) -> tuple[bytes, ...]:
     """Return the commands of an option such as "SET,GET", as they are written."""
     return tuple(word.strip().encode() for word in words.split(",") if word.strip())
+
+
+def draws_known_defects(options: Mapping[str, str]) -> bool:
+    """Return whether an option asks for what servers are known to answer wrongly. Raises UsageError."""
+    word = options.get("known-defects", "")
+    if word not in ("", "true"):
+        raise UsageError(f'known-defects is true, or left out, and not "{printable(word, 60)}".')
+    return bool(word)
 
 
 def check_commands(name: str, group: Group, needs: Sequence[bytes], commands: Collection[bytes]) -> None:
@@ -100,6 +109,18 @@ class Compared:
             if not agree:
                 self.fail(f"{step} answered {difference(due, reply)} ({right})", shape(step.command, due, reply))
                 return False
+        return True
+
+    def restarted(self, subject: Subject, how: Restart) -> bool:
+        """Restart a subject with its data; False when it does not start again, which is a failure of the case."""
+        self.operations.append(f"restart by {how.value}")
+        try:
+            lost = subject.restart(how)
+        except TargetError as error:
+            self.operations[-1] += " → it does not start again"
+            self.fail(f"the server does not start again: {str(error).removesuffix('.')}", "does not start again")
+            return False
+        self.operations[-1] += f" → {lost} bytes lost"
         return True
 
     def fail(self, message: str, fingerprint: str) -> None:

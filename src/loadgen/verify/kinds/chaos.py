@@ -1,5 +1,5 @@
 """Faults of servers: what a server acknowledged is looked for after the fault and a restart. A kind for each fault and
-each appendfsync.
+each way of keeping data in files: an append-only file with appendfsync everysec or always, and RDB files.
 
 A case writes on several connections, lets a fault come, starts the server again, and holds what is there against the
 log of what was answered.
@@ -22,10 +22,12 @@ from loadgen.faults.surroundings import surroundings_for
 from loadgen.protocol import Wire
 from loadgen.server_plan import ServerPlan, loopback
 from loadgen.target.server import ManagedServer
+from loadgen.verify.durability.persistence import PERSISTENCES, Persistence
 from loadgen.verify.kinds.chaos_case import ChaosKind
-from loadgen.verify.kinds.scene import WINDOWS_NS, Scene
+from loadgen.verify.kinds.scene import Scene
 from loadgen.verify.kinds.scene_rows import NAMES, SCENES
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
+from loadgen.verify.kinds.wanted import Wanted
 from loadgen.verify.subject import named
 from loadgen.verify.subject.durable import DurableServer
 
@@ -35,35 +37,43 @@ SIGKILL = (
 )
 
 
+KINDS = {
+    f"{scene.name}_{persistence.name}": (scene, persistence)
+    for scene in SCENES.values()
+    for persistence in PERSISTENCES.values()
+    if scene.judges(persistence)
+}
+"""By name, each kind: a fault, and how the server keeps its data."""
+
+
 def kinds_of(name: str) -> tuple[str, ...]:
-    """Return the kinds of a fault, one for each appendfsync, by a name that a command line may have."""
-    scene = NAMES[name.replace("-", "_")]
-    return tuple(f"{scene.name}_{fsync}" for fsync in WINDOWS_NS)
-
-
-def _parts(kind: str) -> tuple[Scene, str]:
-    name, _, fsync = kind.rpartition("_")
-    return SCENES[name], fsync
+    """Return the kinds of a fault, by a name that a command line may have; of the name of one kind, that kind."""
+    name = name.replace("-", "_")
+    if name in KINDS:
+        return (name,)
+    scene = NAMES[name]
+    return tuple(kind for kind, (of, _) in KINDS.items() if of is scene)
 
 
 @contextlib.contextmanager
 def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
-    wanted = [_parts(kind) for kind in kinds]
-    lacks = {scene.name: _lack(scene) for scene, _ in wanted}
-    faults = sorted({scene.fault for scene, _ in wanted if not lacks[scene.name]})
+    wanted = Wanted.of(options)
+    asked = [KINDS[kind] for kind in kinds]
+    lacks = {scene.name: _lack(scene) for scene, _ in asked}
+    faults = sorted({scene.fault for scene, _ in asked if not lacks[scene.name]})
     with contextlib.ExitStack() as stack:
-        servers: dict[str, DurableServer] = {}
-        plans = _plans(options["server"], dict.fromkeys(fsync for scene, fsync in wanted if not lacks[scene.name]))
+        servers: dict[Persistence | None, DurableServer] = {}
+        plans = _plans(options["server"], dict.fromkeys(each for scene, each in asked if not lacks[scene.name]))
         for plan in plans:
             managed = ManagedServer(replace(plan, surroundings=surroundings_for(faults)), emit)
             server = DurableServer(stack.enter_context(managed))
-            servers[server.fsync] = server
+            servers[server.persistence] = server
         made = [
-            ChaosKind(scene, fsync, servers.get(fsync), lacks[scene.name] or _other(fsync, servers))
-            for scene, fsync in wanted
+            ChaosKind(scene, each, servers.get(each), wanted, lacks[scene.name] or _other(each, servers))
+            for scene, each in asked
         ]
         identity = ", ".join(dict.fromkeys(server.identity for server in servers.values()))
-        yield Opened(made, identity, notes=_notes([scene.name for scene, _ in wanted]))
+        yield Opened(made, identity, notes=_notes([scene.name for scene, _ in asked]))
 
 
 def _lack(scene: Scene) -> str:
@@ -72,12 +82,12 @@ def _lack(scene: Scene) -> str:
     return f"this machine lacks what the fault needs: {lacks}" if lacks else ""
 
 
-def _other(fsync: str, servers: Mapping[str, DurableServer]) -> str:
-    """Return why there is no server with this appendfsync; empty when there is one."""
-    if fsync in servers:
+def _other(persistence: Persistence, servers: Mapping[Persistence | None, DurableServer]) -> str:
+    """Return why there is no server that keeps its data so; empty when there is one."""
+    if persistence in servers:
         return ""
-    [having] = servers or [""]
-    return f"the server has appendfsync {having}" if having else "the server keeps no append-only file"
+    [having] = servers or [None]
+    return f"the server has {having.words}" if having is not None else "the server keeps its data in another way"
 
 
 def _notes(scenes: Iterable[str]) -> tuple[str, ...]:
@@ -88,8 +98,8 @@ def _notes(scenes: Iterable[str]) -> tuple[str, ...]:
 # ── The servers ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _plans(word: str, fsyncs: Iterable[str]) -> list[ServerPlan]:
-    """Return the servers to start: one for each appendfsync, or the one that a server file describes."""
+def _plans(word: str, persistences: Iterable[Persistence]) -> list[ServerPlan]:
+    """Return the servers to start: one for each persistence, or the one that a server file describes."""
     if word not in (named.AUTO, *named.PERSISTENT):
         return [_of_file(word)]
     if word == named.AUTO:
@@ -98,8 +108,8 @@ def _plans(word: str, fsyncs: Iterable[str]) -> list[ServerPlan]:
     if shutil.which(program) is None:
         raise TargetError(f"{program} is not in PATH: install it, or name a server file by --server.")
     return [
-        ServerPlan(word, (program, *named.REDIS, "--appendonly", "yes", "--appendfsync", fsync), loopback("resp"))
-        for fsync in fsyncs
+        ServerPlan(word, (program, *named.REDIS, *persistence.arguments), loopback("resp"))
+        for persistence in persistences
     ]
 
 
@@ -117,8 +127,8 @@ def _of_file(word: str) -> ServerPlan:
 
 SUITE = Suite(
     "chaos",
-    tuple(f"{name}_{fsync}" for name in SCENES for fsync in WINDOWS_NS),
+    (*KINDS,),
     _opened,
-    {"server": named.AUTO},
+    {"server": named.AUTO, "operations": "", "expect": ""},
     {alias: kinds_of(alias) for alias in NAMES},
 )

@@ -115,4 +115,7 @@ class _Skipped:
         return Outcome(Verdict.SKIPPED, message=self._why)
 
 
-SUITE = Suite("fuzz", tuple(PREFIX + name for name in (*PARSERS, *SERVER_TARGETS)), _opened, {"subject": ""})
+_TARGETS = {name: (PREFIX + name,) for name in (*PARSERS, *SERVER_TARGETS)}
+"""By the name of a target, its kind."""
+
+SUITE = Suite("fuzz", tuple(kind for [kind] in _TARGETS.values()), _opened, {"subject": ""}, _TARGETS)

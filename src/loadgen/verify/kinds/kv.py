@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 
-from loadgen.errors import TargetError, UsageError
+from loadgen.errors import UsageError
 from loadgen.escape import printable
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
@@ -48,19 +48,11 @@ class KvKind:
         self._subject.reset(self._keys)
         asked, left = self._drawn(tape)
         compared = Compared(self.name, self._group.invariant, Comparison(Wire.RESP, one_null=self._one_null))
-        if self._agrees(compared, asked) and (not self._group.restarts or self._restarted(compared)):
+        if self._agrees(compared, asked) and (
+            not self._group.restarts or compared.restarted(self._subject, Restart.KILL)
+        ):
             self._agrees(compared, left)
         return compared.outcome()
-
-    def _restarted(self, compared: Compared) -> bool:
-        """Kill the server, and return True when it starts again."""
-        compared.operations.append(f"restart by {Restart.KILL.value}")
-        try:
-            self._subject.restart(Restart.KILL)
-        except TargetError as error:
-            compared.fail(f"the server did not start again: {error}", "no restart")
-            return False
-        return True
 
     def _drawn(self, tape: Tape) -> tuple[list[Asked], list[Asked]]:
         """Return the commands of all rounds, and the questions on what the keys hold after them."""

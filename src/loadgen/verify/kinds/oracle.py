@@ -13,7 +13,14 @@ from loadgen.verify.compatibility import PREFIX
 from loadgen.verify.grammar.arguments import KEYS
 from loadgen.verify.grammar.groups import GROUPS, Group
 from loadgen.verify.grammar.memcache import MEMCACHE_GROUPS
-from loadgen.verify.kinds.asked import Compared, check_commands, final_state, missing, named_commands
+from loadgen.verify.kinds.asked import (
+    Compared,
+    check_commands,
+    draws_known_defects,
+    final_state,
+    missing,
+    named_commands,
+)
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.reply import Error
 from loadgen.verify.step import Step
@@ -75,7 +82,7 @@ class OracleKind:
         self._subject.reset(KEYS)
         right = f"as {self._reference.name} answered"
         compared = Compared(self.name, "both servers answer alike", self._comparison())
-        steps = [group.drawn(tape) for _ in tape.several(OPERATION, OPERATIONS)]
+        steps = group.kept([group.drawn(tape) for _ in tape.several(OPERATION, OPERATIONS)])
         if not compared.add(steps, self._reference.ask(steps), self._subject.ask(steps), right):
             return compared.outcome()
         if self._reference.wire is Wire.RESP:
@@ -110,7 +117,7 @@ def _wire(options: Mapping[str, str]) -> Wire:
 def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
     wire = _wire(options)
     reference, subject = (named.resolved(options[option], wire) for option in ("redis", "subject"))
-    commands = named_commands(options.get("commands", ""))
+    commands, known_defects = named_commands(options.get("commands", "")), draws_known_defects(options)
     for kind in spoken(kinds, options):
         group = _GROUPS[kind.removeprefix(PREFIX)]
         check_commands(kind, group, (), commands)
@@ -119,6 +126,8 @@ def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Ite
         named.opened(named.Wanted(subject, wire), emit, KEYS) as two,
     ):
         groups = [_GROUPS[kind.removeprefix(PREFIX)] for kind in spoken(kinds, options)]
+        if known_defects:
+            groups = [group.with_known_defects() for group in groups]
         kinds_of = [OracleKind(group, one, two, commands) for group in groups]
         notes = tuple(filter(None, (kind.not_compared() for kind in kinds_of)))
         yield Opened(kinds_of, f"{one.identity} × {two.identity}", notes=notes)
@@ -130,5 +139,5 @@ SUITE = Suite(
     "oracle",
     tuple(PREFIX + name for name in _GROUPS),
     _opened,
-    {"redis": named.AUTO, "subject": "builtin", "commands": ""},
+    {"redis": named.AUTO, "subject": "builtin", "commands": "", "known-defects": ""},
 )

@@ -11,12 +11,21 @@ import contextlib
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from loadgen.errors import UsageError
+from loadgen.escape import printable
 from loadgen.protocol import Wire
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.comparison import Comparison
 from loadgen.verify.grammar.arguments import KEYS
 from loadgen.verify.grammar.groups import Group
-from loadgen.verify.kinds.asked import Compared, check_commands, final_state, missing, named_commands
+from loadgen.verify.kinds.asked import (
+    Compared,
+    check_commands,
+    draws_known_defects,
+    final_state,
+    missing,
+    named_commands,
+)
 from loadgen.verify.kinds.property import Property
 from loadgen.verify.kinds.property_rows import PROPERTIES
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
@@ -52,13 +61,19 @@ class _Truth:
 class PropertyKind:
     """One property of one subject."""
 
-    def __init__(self, of: Property, subject: Subject, commands: Collection[bytes] = ()) -> None:
-        """With `commands`, only these are drawn, of those of the property."""
+    def __init__(
+        self, of: Property, subject: Subject, commands: Collection[bytes] = (), *, known_defects: bool = False
+    ) -> None:
+        """With `commands`, only these are drawn, of those of the property.
+
+        With `known_defects`, what servers are known to answer wrongly is asked, too.
+        """
         self.name = of.name
         self._property = of
         self._subject = subject
         self._absent = missing(subject, of.group)
-        self._group: Group = of.group.only(commands).without(self._absent)
+        group: Group = of.group.only(commands).without(self._absent)
+        self._group = group.with_known_defects() if known_defects else group
 
     def run(self, tape: Tape) -> Outcome:
         lack = self._lack()
@@ -69,7 +84,9 @@ class PropertyKind:
         comparison = Comparison(subject.wire, one_null=subject.capabilities.one_null)
         compared = Compared(self.name, of.invariant, comparison)
         truth = _Truth(subject.wire)
-        steps = of.kept([self._group.drawn(tape) for _ in tape.several(OPERATION, OPERATIONS, MEAN_OPERATIONS)])
+        steps = self._group.kept(
+            [self._group.drawn(tape) for _ in tape.several(OPERATION, OPERATIONS, MEAN_OPERATIONS)]
+        )
         steps += [Step(command, wait_ms=wait_ms) for command, wait_ms in of.last]
         replies = subject.ask(steps)
         asked = [*zip(steps, replies, strict=True)]
@@ -79,9 +96,8 @@ class PropertyKind:
         if of.law is not None and (broken := of.law(steps, replies)):
             compared.fail(broken, "the law")
             return compared.outcome()
-        if of.restart is not None:
-            lost = subject.restart(of.restart)
-            compared.operations.append(f"restart by {of.restart.value} → {lost} bytes lost")
+        if of.restart is not None and not compared.restarted(subject, of.restart):
+            return compared.outcome()
         if subject.wire is Wire.RESP:
             for both in final_state(KEYS, self._absent, truth.ask, subject.ask):
                 if not compared.add(*both, "by the model", drawn=False):
@@ -101,16 +117,25 @@ class PropertyKind:
         return ""
 
 
+def spoken(kinds: Sequence[str], options: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the kinds of the protocols that the subject speaks. Raises UsageError when there is none."""
+    word = named.checked(options["subject"])
+    if word in (named.AUTO, "builtin", "model"):
+        return tuple(kinds)
+    wire = named.wire_of(word)
+    found = tuple(kind for kind in kinds if PROPERTIES[kind].wire is wire)
+    if not found:
+        raise UsageError(f"{printable(word, 60)} speaks {wire}, and no property named is of that.")
+    return found
+
+
 @contextlib.contextmanager
 def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
     word = named.checked(options["subject"])
-    chosen = [PROPERTIES[kind] for kind in kinds]
-    commands = named_commands(options.get("commands", ""))
+    chosen = [PROPERTIES[kind] for kind in spoken(kinds, options)]
+    commands, known_defects = named_commands(options.get("commands", "")), draws_known_defects(options)
     for each in chosen:
         check_commands(each.name, each.group, each.needs_drawn, commands)
-    if word != named.AUTO and word not in ("builtin", "model"):
-        wire = named.wire_of(word)
-        chosen = [each for each in chosen if each.wire is wire] or chosen
     with contextlib.ExitStack() as stack:
         subjects: dict[tuple[Wire, bool], Subject] = {}
         made = []
@@ -122,8 +147,8 @@ def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Ite
                     subjects[place] = subjects[each.wire, False]
                 else:
                     subjects[place] = stack.enter_context(named.opened(wanted, emit, KEYS))
-            made.append(PropertyKind(each, subjects[place], commands))
+            made.append(PropertyKind(each, subjects[place], commands, known_defects=known_defects))
         yield Opened(made, ", ".join(dict.fromkeys(subject.identity for subject in subjects.values())))
 
 
-SUITE = Suite("properties", tuple(PROPERTIES), _opened, {"subject": named.AUTO, "commands": ""})
+SUITE = Suite("properties", tuple(PROPERTIES), _opened, {"subject": named.AUTO, "commands": "", "known-defects": ""})

@@ -34,8 +34,6 @@ class Property:
     """How the server is ended, and started again with its data, before its state is compared."""
     last: tuple[tuple[Command, int], ...] = ()
     """Commands after those that are drawn, each with the time to wait after it, in ms."""
-    kept: Callable[[Sequence[Step]], list[Step]] = list
-    """Returns the drawn steps without those that servers may answer in different ways."""
     states: tuple[State, ...] = ()
     """Without these, that the property holds says little."""
     wire: Wire = Wire.RESP

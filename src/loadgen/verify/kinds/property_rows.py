@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from loadgen.protocol import Wire
 from loadgen.verify.grammar.arguments import KEYS, SOON_MS, SOON_WAIT_MS
@@ -10,7 +11,7 @@ from loadgen.verify.grammar.groups import GROUPS, Group, rows
 from loadgen.verify.grammar.memcache import MEMCACHE_GROUPS, MemcacheArguments
 from loadgen.verify.kinds import laws
 from loadgen.verify.kinds.property import Property, State
-from loadgen.verify.model.memcache import EXISTS, STORED
+from loadgen.verify.model.memcache import EXISTS, STORED, number
 from loadgen.verify.reply import Error, Null
 from loadgen.verify.step import Step
 from loadgen.verify.subject.subject import Restart
@@ -149,6 +150,18 @@ _CAS: tuple[State, ...] = (
     ("a cas was stored", lambda step, reply: step.command[0] == b"cas" and reply == STORED),
     ("a cas came too late", lambda step, reply: step.command[0] == b"cas" and reply == EXISTS),
 )
+_COUNTERS: tuple[State, ...] = (
+    (
+        "an incr went over 2^64",
+        lambda step, reply: (
+            step.command[0] == b"incr" and isinstance(reply, int) and reply < (number(step.command[2]) or 0)
+        ),
+    ),
+    (
+        "a decr stopped at 0",
+        lambda step, reply: step.command[0] == b"decr" and reply == 0 and number(step.command[2]) != 0,
+    ),
+)
 # A write of every case, without which there would be nothing to lose.
 _A_WRITE = (((b"SET", KEYS[0], b"a"), 0),)
 
@@ -224,9 +237,8 @@ _ROWS = (
     Property(
         "transaction_atomic",
         "EXEC carries out all commands since MULTI, or none when a watched key has changed",
-        GROUPS["transactions"],
+        replace(GROUPS["transactions"], kept=_without_nesting),
         needs=(b"MULTI", b"EXEC"),
-        kept=_without_nesting,
         states=_TRANSACTIONS,
     ),
     Property(
@@ -280,6 +292,7 @@ _ROWS = (
         "incr wraps at 64 bits, and decr stops at 0",
         MEMCACHE_GROUPS["counters"],
         needs=(),
+        states=_COUNTERS,
         wire=Wire.MEMCACHE,
     ),
 )

@@ -43,6 +43,16 @@ def _jump(tape: Tape) -> dict[str, Value]:
 _ROWS = (
     Scene("disk_full", "disk_full", Course.LASTS, drawn=_little, during=_MUCH, after=_AFTER),
     Scene(
+        "disk_full_rewrite",
+        "disk_full",
+        Course.LASTS,
+        drawn=_little,
+        during=_MUCH,
+        after=_AFTER,
+        rewrites=True,
+        rdb=False,
+    ),
+    Scene(
         "bit_flip",
         "bit_flip",
         Course.AT_REST,
@@ -51,7 +61,7 @@ _ROWS = (
         may_refuse=True,
     ),
     Scene("slow_fsync", "slow_fsync", Course.LASTS, aliases=("slow_write",), drawn=_slow, during=_WHILE, after=_AFTER),
-    Scene("crash_mid_write", "crash_mid_write", Course.CRASH, during=_UNDER_WAY, keeps_window=True),
+    Scene("crash_mid_write", "crash_mid_write", Course.CRASH, during=_UNDER_WAY, keeps_window=True, rewrites=True),
     Scene(
         "power_cut",
         "power_cut",
@@ -59,6 +69,7 @@ _ROWS = (
         during=_UNDER_WAY,
         longer_than_window="before",
         keeps_window=True,
+        rewrites=True,
     ),
     Scene(
         "torn_tail",
@@ -71,7 +82,7 @@ _ROWS = (
     ),
     Scene("io_error", "io_error", Course.LASTS, drawn=_failing, during=_WHILE, after=_AFTER),
     Scene("read_only", "read_only", Course.LASTS, during=_WHILE, after=_AFTER),
-    Scene("memory_pressure", "memory_pressure", Course.LASTS, drawn=_little, during=_MUCH, after=_AFTER),
+    Scene("memory_pressure", "memory_pressure", Course.LASTS, drawn=_little, during=_MUCH, after=_AFTER, rdb=False),
     Scene(
         "clock_jump",
         "clock_jump",
@@ -81,8 +92,9 @@ _ROWS = (
         during=_WHILE,
         longer_than_window="during",
         keeps_window=True,
+        rdb=False,
     ),
-    Scene("crash", "kill", Course.CRASH, during=_UNDER_WAY, keeps_window=True),
+    Scene("crash", "kill", Course.CRASH, during=_UNDER_WAY, keeps_window=True, rewrites=True),
 )
 
 SCENES = {row.name: row for row in _ROWS}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 
 from loadgen.errors import TargetError
 from loadgen.escape import printable
 from loadgen.faults.disk import DiskFaults, notes
+from loadgen.faults.disk.files import files
 from loadgen.faults.fault import Layer
 from loadgen.faults.layer import LayerFaults
 from loadgen.faults.process import ProcessFaults
@@ -15,6 +17,8 @@ from loadgen.plan import Endpoint
 from loadgen.target.server import ManagedServer, ServerError
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.target.talk.identity import identify
+from loadgen.verify.durability.dump import Demand, Dump
+from loadgen.verify.durability.persistence import PERSISTENCES, Persistence
 from loadgen.verify.reply import OK, Error, Reply
 from loadgen.verify.subject import resp
 
@@ -28,6 +32,11 @@ _KEYS_AT_ONCE = 64
 _MOST_BYTES = 1 << 26
 _LONGEST = 300
 
+# redis' fields of INFO.
+_DUMPING = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
+_DUMPED = ("rdb_last_bgsave_status", "aof_last_bgrewrite_status")
+_TELLS_OF_DAMAGE = re.compile(r"(?i)short read|truncat|corrupt|checksum|bad file format|wrong signature|unexpected end")
+
 _LAYERS: dict[Layer, Callable[[Sequence[ManagedServer]], LayerFaults]] = {
     Layer.PROCESS: ProcessFaults,
     Layer.DISK: DiskFaults,
@@ -35,7 +44,7 @@ _LAYERS: dict[Layer, Callable[[Sequence[ManagedServer]], LayerFaults]] = {
 
 
 class DurableServer:
-    """A managed server with an append-only file. For use by one thread. Methods raise TargetError and FaultError."""
+    """A managed server with files of its data. For use by one thread. Methods raise TargetError and FaultError."""
 
     def __init__(self, managed: ManagedServer) -> None:
         self.managed = managed
@@ -44,8 +53,10 @@ class DurableServer:
         target = managed.plan.target
         endpoint = Endpoint(managed.host, managed.port, managed.host)
         self.identity = identify(type(target)(target.protocol, (endpoint,))) or managed.name
-        self.fsync = self._fsync()
-        """When a write reaches the disk, in redis' words: always, everysec or no; empty without an append-only file."""
+        self.persistence = self._persistence()
+        """How the server keeps its data; None where that is none of `PERSISTENCES`."""
+        self.damage = ""
+        """The line of the log in which the server told of damage when it was last started; empty without one."""
 
     def faults(self, layer: Layer) -> LayerFaults:
         """Return a fresh account of the faults of a layer on this server."""
@@ -66,6 +77,38 @@ class DurableServer:
         self.managed.restart(empty=True)
         self.managed.expect_end()
 
+    # ── Dumps ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def dump(self, demand: Demand) -> str:
+        """Have a dump begun, or with SAVE made. Returns the error that is answered; empty without one."""
+        slow = (b"CONFIG", b"SET", b"rdb-key-save-delay", b"%d" % demand.delay_us)
+        at_once = (b"CONFIG", b"SET", b"rdb-key-save-delay", b"0")
+        match demand.dump:
+            case Dump.SAVE:
+                [reply] = self._ask((b"SAVE",))
+            case Dump.GROWN:
+                # The server begins within 0.1 s, and only then reads the delay.
+                _, reply = self._ask(slow, (b"CONFIG", b"SET", b"auto-aof-rewrite-min-size", b"1"))
+            case _:
+                # A child process has the delay of its beginning.
+                _, reply, _ = self._ask(slow, (demand.dump.value.encode(),), at_once)
+        # A dump that the server has begun by itself is as good.
+        return _words(reply) if isinstance(reply, Error) and b"in progress" not in reply.text else ""
+
+    def is_dumping(self) -> bool:
+        """Return True while a child process makes a dump."""
+        said = self._info(b"persistence")
+        return any(said.get(name, "0") != "0" for name in _DUMPING)
+
+    def dump_failure(self) -> str:
+        """Return what the server says of its last dump by a child process, where that failed; empty else."""
+        said = self._info(b"persistence")
+        return next((f"{name}:{said[name]}" for name in _DUMPED if said.get(name, "ok") != "ok"), "")
+
+    def cut_dumps(self) -> int:
+        """Return the number of files that dumps have left half-made, of a server that is down."""
+        return sum(path.name.startswith("temp-") for path in files(self.managed.data))
+
     def settle(self) -> None:
         """Wait until all that was acknowledged is in the file, durable or not, as far as the server says so."""
         deadline = time.monotonic() + _PATIENCE_S
@@ -83,8 +126,7 @@ class DurableServer:
             if reply == OK:
                 return ""
             if time.monotonic() > deadline:
-                said = reply.text.decode(errors="replace") if isinstance(reply, Error) else str(reply)
-                return printable(said, _LONGEST)
+                return _words(reply)
             time.sleep(_INTERVAL_S)
 
     def kill(self) -> None:
@@ -104,13 +146,19 @@ class DurableServer:
 
     def start(self) -> str:
         """Start the server with its files. Returns why it did not start, in its own words; empty when it did."""
+        end_of_log = self.managed.log_length()
         try:
             self.managed.restart()
         except ServerError as error:
             self._given_up = True
-            return str(error).removesuffix(".")
+            return error.with_log()
         self.managed.expect_end()
+        self.damage = next(filter(_TELLS_OF_DAMAGE.search, self.managed.log_from(end_of_log)), "")
         return ""
+
+    def write(self, commands: Sequence[tuple[bytes, ...]]) -> list[str]:
+        """Have writes done; return the errors and other unexpected replies to them."""
+        return [_words(reply) for reply in self._ask(*commands) if isinstance(reply, Error)]
 
     def held(self) -> dict[str, bytes]:
         """Return every key that has a string, with its value."""
@@ -127,13 +175,15 @@ class DurableServer:
             found.update((key.decode("latin-1"), value) for key, value in pairs if isinstance(value, bytes))
         return found
 
-    def _fsync(self) -> str:
+    def _persistence(self) -> Persistence | None:
         said = {}
         for name in (b"appendonly", b"appendfsync"):
             [reply] = self._ask((b"CONFIG", b"GET", name))
             said[name] = reply[1] if isinstance(reply, tuple) and len(reply) == 2 else b""
+        if said[b"appendonly"] == b"no":
+            return PERSISTENCES["rdb"]
         fsync = said[b"appendfsync"]
-        return fsync.decode() if said[b"appendonly"] == b"yes" and isinstance(fsync, bytes) else ""
+        return PERSISTENCES.get(fsync.decode()) if isinstance(fsync, bytes) else None
 
     def _info(self, section: bytes) -> dict[str, str]:
         [reply] = self._ask((b"INFO", section))
@@ -149,6 +199,11 @@ class DurableServer:
                 return [*_replies(conversation, len(commands))]
         except (NoAnswerError, resp.NotRespError) as error:
             raise TargetError(f"{self.managed.name} does not answer: {error}.") from None
+
+
+def _words(reply: Reply) -> str:
+    """Return a reply as text: what an error says."""
+    return printable(reply.text.decode(errors="replace") if isinstance(reply, Error) else str(reply), _LONGEST)
 
 
 def _replies(conversation: Conversation, number: int) -> Iterator[Reply]:

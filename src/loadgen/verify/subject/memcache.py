@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from loadgen.verify.model.memcache import LAST
 from loadgen.verify.reply import Error, Reply, Status
+from loadgen.verify.step import VALUE, has_value
 
 MOST_BYTES = 1 << 24
 
-_STORES = (b"set", b"add", b"replace", b"append", b"prepend", b"cas")
-_RETRIEVES = (b"get", b"gets", b"gat", b"gats")
+_RETRIEVES = (b"get", b"gets", b"gat", b"gats", b"stats")
+"""The commands whose reply is a listing up to its END."""
 _ERRORS = (b"ERROR", b"CLIENT_ERROR", b"SERVER_ERROR")
 
 
@@ -32,13 +33,12 @@ class Talk:
     def encoded(self, command: Sequence[bytes]) -> bytes:
         """Return a command's bytes; what is fed after this is the reply to the command."""
         name, *args = command
-        self._received, self._retrieves = b"", name in _RETRIEVES
-        if name not in _STORES:
+        self._received, self._retrieves = b"", name.split()[0] in _RETRIEVES
+        if not has_value(command):
             return b" ".join(command) + b"\r\n"
-        value = args.pop(3)
-        if name == b"cas" and args[3] == LAST:
-            args[3] = self._seen.get(args[0], b"0")
-        args.insert(3, b"%d" % len(value))
+        value, args[VALUE] = args[VALUE], b"%d" % len(args[VALUE])
+        if name == b"cas" and args[-1] == LAST:
+            args[-1] = self._seen.get(args[0], b"0")
         return b" ".join((name, *args)) + b"\r\n" + value + b"\r\n"
 
     def feed(self, received: bytes) -> Reply | None:
@@ -57,6 +57,9 @@ class Talk:
                 return int(line) if line.isdigit() else Status(line)
             if line == b"END":
                 return tuple(items)
+            if word == b"STAT":
+                items.append(tuple(line.split(b" ", 2)[1:]))
+                continue
             behind = at + self._size(line)
             value, at = self._received[at:behind], behind + 2
             if len(self._received) < at:

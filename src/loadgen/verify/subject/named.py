@@ -140,8 +140,7 @@ def opened(wanted: Wanted, emit: Emit, keys: Sequence[bytes] = ()) -> Iterator[S
             if refusal := subject.refusal():
                 [endpoint] = target.endpoints
                 raise TargetError(
-                    f"The server at {endpoint.address}:{endpoint.port} cannot be verified in {target.protocol}: "
-                    f"{refusal}. Start one there that asks for no password, or correct the address."
+                    f"The server at {endpoint.address}:{endpoint.port} {refusal.words}: {refusal.remedy}."
                 )
             try:
                 yield subject

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from loadgen.errors import TargetError
@@ -13,7 +13,7 @@ from loadgen.faults.disk.crash import PowerCut
 from loadgen.faults.fault import Fault, Layer
 from loadgen.plan import Endpoint, Target
 from loadgen.protocol import Wire
-from loadgen.target.server import ManagedServer
+from loadgen.target.server import ManagedServer, ServerError
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.target.talk.identity import identify
 from loadgen.verify.reply import Error, NoReply, Reply
@@ -87,6 +87,16 @@ class _MemcacheChannel:
         self._conversation.__exit__(None, None, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a server cannot be verified."""
+
+    words: str
+    """The rest of a sentence that begins with the server: "does not answer (Connection refused)"."""
+    remedy: str
+    """For who named the server."""
+
+
 class ServerSubject:
     """A server at an address, or one that loadgen has started and can restart."""
 
@@ -147,22 +157,38 @@ class ServerSubject:
         replies = self.ask([Step(command) for command in commands])
         return next((reply.words for reply in replies if isinstance(reply, NoReply)), "")
 
-    def refusal(self) -> str:
-        """Return why the server cannot be verified: its words or the lack of them; empty when it answers."""
+    def refusal(self) -> Refusal | None:
+        """Return why the server cannot be verified; None when it answers."""
         question = (b"EXISTS", b"{loadgen}:a") if self.wire is Wire.RESP else (b"get", b"{loadgen}:a")
-        [reply] = self.ask([Step(question)])
-        if isinstance(reply, NoReply):
-            return reply.words
-        return f"it answers {printable(reply.text.decode(errors='replace'))}" if isinstance(reply, Error) else ""
+        try:
+            [reply] = self._channel(0).ask([Step(question)])
+        except NoAnswerError as error:
+            return Refusal(f"does not answer ({error.words})", "start one there, or correct the address")
+        except resp.NotRespError as error:
+            return Refusal(
+                f"does not speak RESP (it answered {error})", "name another, or a memcached as memcache://HOST:PORT"
+            )
+        except memcache.NotMemcacheError as error:
+            return Refusal(
+                f"does not speak memcache (it answered {error})", "name another, or one that speaks RESP as HOST:PORT"
+            )
+        if not isinstance(reply, Error):
+            return None
+        said = printable(reply.text.decode(errors="replace")).rstrip(".")
+        asks = "asks for a password" if reply.text.startswith(b"NOAUTH") else "refuses what cases ask"
+        return Refusal(f"{asks} ({said})", "name one that asks for no password and takes commands")
 
     def restart(self, how: Restart) -> int:
         assert self._managed is not None
-        if how is Restart.KILL:
-            self._start_again()
-            return 0
-        cut = PowerCut(self._managed, Fault("power_cut", Layer.DISK))
+        lost = 0
+        if how is Restart.POWER_CUT:
+            cut = PowerCut(self._managed, Fault("power_cut", Layer.DISK))
+            lost = cut.bytes_lost
         self._start_again()
-        return cut.bytes_lost
+        if refusal := self.refusal():
+            sentence = f"{self.name} was started again, and {refusal.words}."
+            raise TargetError(f"{ServerError(sentence, self._managed.log_tail()).with_log()}.")
+        return lost
 
     def _start_again(self, *, empty: bool = False) -> None:
         """Kill the managed server if it runs, and start it; with `empty`, without its data."""
@@ -175,7 +201,10 @@ class ServerSubject:
             self.target = replace(self.target, endpoints=(there,))
         else:
             self._is_over = True
-            self._managed.restart(empty=empty)
+            try:
+                self._managed.restart(empty=empty)
+            except ServerError as error:
+                raise TargetError(f"{error.with_log()}.") from None
         self._is_over = False
         # A command that ends the server is a finding of its case, and no reason to give up.
         self._managed.expect_end()

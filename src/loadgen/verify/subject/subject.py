@@ -63,5 +63,5 @@ class Subject(Protocol):
     def restart(self, how: Restart) -> int:
         """End the server as `how` says, start it again with its files, and return the bytes that a power cut took.
 
-        Raises TargetError when it does not start again.
+        Raises TargetError, with the last line of its log, when it does not start again or serves nothing then.
         """

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from loadgen.output.paper.layout import LABEL, fact, facts, indented, rule, width, wrapped
 from loadgen.output.paper.page import Page
-from loadgen.output.words import campaigns
+from loadgen.output.words import campaigns, commands
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, FailureFound
 
 _CELL = 9
@@ -38,7 +38,7 @@ class Campaign:
             *fact("size", campaigns.size(event)),
             *facts("case", campaigns.steps(event)),
             *fact("diverged", campaigns.divergence(event)),
-            *facts("replay", campaigns.replay_lines(event, width() - LABEL)),
+            *facts("replay", commands.lines(event.replay, width() - LABEL)),
             *fact("artifact", campaigns.artifact(event)),
         )
 

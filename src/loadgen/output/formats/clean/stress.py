@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from loadgen.escape import printable
 from loadgen.output.paper.layout import fact, indented, rule, width, wrapped
 from loadgen.output.paper.page import Page
-from loadgen.output.words import stress
+from loadgen.output.words import commands, stress
+from loadgen.verify.case import Verdict
 from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 
 _WIDTHS = (6, 10, 8, 6, 8, 8, 8, 8, 6)
@@ -39,6 +40,7 @@ class Stress:
         self._page.print(
             f"{_line(cells)}  {self._paint(answer, 'dim' if event.skipped else style)}",
             *(self._paint(line, style) for words in stress.reasons(event) for line in indented(words, 2)),
+            *(_replay(event) if event.verdict in (Verdict.FAIL, Verdict.UNTOLD) else ()),
         )
 
     def ended(self, event: StressEnded) -> None:
@@ -51,6 +53,13 @@ class Stress:
             *fact("server", printable(event.identity)),
             *(line for note in stress.notes(event) for line in fact("note", note)),
         )
+
+
+def _replay(event: Stressed) -> list[str]:
+    """Return the command that puts on the load again, to be copied."""
+    label = "  replay  "
+    first, *rest = commands.lines(event.replay, width() - len(label))
+    return [label + first, *(" " * len(label) + line for line in rest)]
 
 
 def _line(cells: Sequence[str]) -> str:

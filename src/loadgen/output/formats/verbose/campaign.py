@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadgen.output.paper.layout import hung, width, wrapped
 from loadgen.output.paper.log import Log
-from loadgen.output.words import campaigns
+from loadgen.output.words import campaigns, commands
 from loadgen.severity import Severity
 from loadgen.verify.case import Verdict
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
@@ -24,7 +24,7 @@ class Campaign:
     def case(self, event: CaseEnded) -> None:
         self._log.block(*wrapped(campaigns.case(event)))
         if event.replay and event.verdict is Verdict.FAIL:
-            self._log.block(*(f"  {line}" for line in campaigns.replay_lines(event, width() - 2)))
+            self._log.block(*(f"  {line}" for line in commands.lines(event.replay, width() - 2)))
 
     def failure(self, event: FailureFound) -> None:
         self._log.say(event.wall_s, campaigns.failed(event), level="WARN")
