@@ -33,7 +33,8 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def parts_of(*words: str) -> dict[str, Part]:
-    found = verb.parts_of(parse(verb.SYNTAX, [*words]), specification.spec_of(None))
+    given = parse(verb.SYNTAX, [*words])
+    found = verb.parts_of(given, specification.spec_of(given.spec))
     return {part.name: part for part in found}
 
 
@@ -158,6 +159,16 @@ def test_a_subject_is_that_of_every_part() -> None:
         assert presets.SERVERS.path(name) is not None
     assert "--server" in parts_of("--subject", "valkey")["chaos"].words
     assert parts_of("--subject", "model")["stress"].lack
+
+
+def test_a_spec_file_says_the_loads_of_stress_and_without_cases_they_are_skipped(tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text('[scenarios.stress]\ntests = [{ name = "mine", connections = [5] }]\n')
+    parts = parts_of("--spec", str(file))
+    assert parts["cases"].lack == f"{file} has no [[case]]"
+    assert parts["stress"].words == ("--scenario", "all", "--spec", str(file))
+    file.write_text("")
+    assert parts_of("--spec", str(file))["stress"].words == ("--scenario", "connections")
 
 
 def test_a_memcached_and_an_unknown_part_are_refused() -> None:
