@@ -6,6 +6,8 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -234,6 +236,21 @@ def test_a_part_that_cannot_run_says_why(capsys: pytest.CaptureFixture[str]) -> 
     assert full.run([Part("cases", ("127.0.0.1:1",))], Wanted("document")) is ExitCode.COULD_NOT_RUN
     [reason] = json.loads(capsys.readouterr().out)["summary"]["reasons"]
     assert reason.startswith("cases: The server at 127.0.0.1:1 does not answer")
+
+
+def test_a_part_that_was_killed_in_the_middle_of_a_line_leaves_the_report_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def killed(part: Part, stderr: int) -> Iterator[subprocess.Popen[bytes]]:
+        words = ["sh", "-c", """printf '{"type":"case","te'; kill -9 $$"""]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=stderr) as process:
+            yield process
+
+    monkeypatch.setattr(full, "_process", killed)
+    assert full.run([Part("smoke")], Wanted("document")) is ExitCode.COULD_NOT_RUN
+    summary = json.loads(capsys.readouterr().out)["summary"]
+    assert summary["reasons"] == ["smoke: it ended with exit status -9"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
