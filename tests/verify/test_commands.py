@@ -416,6 +416,12 @@ def test_what_the_bank_cannot_do_is_refused(text: str | bytes | None, words: lis
     assert len(done.stderr.splitlines()) == (2 if text and b"foo" in path.read_bytes() else 1)
 
 
+def test_a_bank_without_an_end_is_refused() -> None:
+    done = invoked("seeds", "list", "--bank", "/dev/zero")
+    assert done.status == 2
+    assert "/dev/zero: is larger than 16 MiB, so it is no seed bank." in done.stderr
+
+
 def test_a_subject_that_cannot_be_brought_up_does_not_hide_the_others() -> None:
     Path("bank.txt").write_text("1 planted ops=5\n2 planted bug=gone\n9 planted ops=x\n3 planted\n4 planted\n")
     done = invoked("seeds", "test", "--bank", "bank.txt", "--format", "json")

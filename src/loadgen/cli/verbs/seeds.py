@@ -197,7 +197,8 @@ def _text(path: str, *, new: bool = False) -> str:
     """Return the text of a bank; with `new`, empty where there is no file. Raises UsageError."""
     name = printable(path)
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(LARGEST + 1)
     except FileNotFoundError:
         if new:
             return ""
