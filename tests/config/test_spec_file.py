@@ -314,3 +314,14 @@ def test_a_file_of_another_kind_is_refused_in_a_sentence(tmp_path: Path) -> None
         "scenarios: must be a table; write [scenarios] and its keys below",
         "case: must be a list of tables; write [[case]] above the keys of each",
     ]
+
+
+def test_a_server_that_is_none_and_a_smoke_test_of_no_group_are_told_with_their_lines() -> None:
+    text = '[oracle]\nreference = "reddis"\n[[scenarios.smoke.tests]]\nname = "geo"\noperations = ["GEOADD"]\n'
+    with pytest.raises(ConfigError) as error:
+        spec_file.spec_of(text, "my.toml", specification.vocabulary())
+    assert [problem.partition("; ")[0] for problem in error.value.problems] == [
+        'my.toml:2:1: oracle.reference: "reddis" is no server to verify: write redis, valkey, memcached, builtin, '
+        "model, fakeredis, or an address with its port.",
+        "my.toml:3:19: scenarios.smoke.tests[0]: geo is no group of the kv suite, and no group has its operations",
+    ]

@@ -8,6 +8,7 @@ import math
 import re
 
 import pytest
+from constructed_campaigns import campaign, case
 from constructed_events import CEILING, RUNS, S, closed_loop, counted, good, plan, sample
 from hypothesis import given
 from hypothesis import strategies as st
@@ -504,3 +505,12 @@ def test_each_of_several_tests_has_the_header_of_its_rows() -> None:
     first = len(text("clean", RUNS["busy"]()).splitlines())
     assert lines[first] == ""
     assert lines[first + 1 :] == lines[:first]
+
+
+def test_names_of_tests_of_any_length_leave_their_counts_in_columns() -> None:
+    names = ["a" * letters for letters in (5, 43, 44, 45, 79)]
+    printed = text("clean", campaign([case(name, 0) for name in names])).splitlines()
+    [heading] = [line for line in printed if line.startswith("test ")]
+    table = printed[printed.index(heading) :]
+    assert {len(line) for line in table if not line.startswith("a") or " " in line} == {80}
+    assert [line.split()[0] for line in table if line.startswith("a")] == names

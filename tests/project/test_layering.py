@@ -377,12 +377,13 @@ cli ← errors escape severity reason server_plan usage plan events stats judge.
     selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables config
     output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
     trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.replay verify.ended
-    verify.campaign verify.compatibility verify.spec signs verify.stress.shape record verify.full
+    verify.campaign verify.compatibility verify.spec verify.subject verify.tape signs verify.stress.shape record
+    verify.full
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
     faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
-    verify.campaign verify.bank verify.subject verify.spec verify.full
+    verify.campaign verify.bank verify.subject verify.spec verify.tape verify.full
     plan verify.stress.ended verify.stress.shape verify.stress.stress verify.checked verify.checkers.answer
     verify.checkers verify.history
 cli.main ← errors escape config cli.options cli.flags cli version

@@ -12,11 +12,13 @@ import pytest
 from planted_kinds import PLANTED
 
 from loadgen.cli import main, verification
-from loadgen.cli.options import Option, OptionGroup, Syntax
+from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import TEXT, whole
 from loadgen.cli.options.verification import RESULTS, seeds
 from loadgen.cli.verbs import replay
 from loadgen.cli.verbs import seeds as seeds_verb
+from loadgen.cli.verification import Job, Run
+from loadgen.errors import ExitCode
 from loadgen.verify import kinds
 
 SHIPPED = tuple(kinds.SUITES)
@@ -32,9 +34,15 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
     verb = ModuleType("loadgen.cli.verbs.planted", "Run the planted kinds.")
     own = (Option(("--ops",), "operations", whole("N", 1, 10_000)), Option(("--bug",), "the bug", TEXT, default=""))
     vars(verb)["SYNTAX"] = Syntax((seeds(100), OptionGroup("own", own), RESULTS))
-    vars(verb)["run"] = lambda given: verification.campaign(given, PLANTED, PLANTED.kinds)
+    vars(verb)["run"] = _run
     monkeypatch.setitem(sys.modules, verb.__name__, verb)
     monkeypatch.setattr(main, "VERBS", [*main.VERBS, "planted"])
+
+
+def _run(given: Given) -> ExitCode:
+    seeds = verification.seeds_from(given.seed, given.seeds)
+    job = Job(PLANTED, verification.options_of(given, PLANTED), (Run(PLANTED.kinds, seeds),))
+    return verification.run(given, PLANTED.name, [job])
 
 
 if __name__ == "__main__":

@@ -219,3 +219,9 @@ def test_a_filter_that_names_nothing_is_refused(words: str, said: str) -> None:
     with pytest.raises(UsageError) as caught:
         kinds.filtered(PLANTED, words)
     assert str(caught.value) == said
+
+
+def test_of_many_names_the_first_are_listed() -> None:
+    names = [f"name_{number}" for number in range(kinds.MOST_NAMES + 3)]
+    assert kinds.suggestion("xyz", names).endswith("name_18, name_19, and 3 more.")
+    assert kinds.suggestion("xyz", names[: kinds.MOST_NAMES]).endswith("name_18, name_19.")

@@ -17,6 +17,7 @@ from loadgen.verify.artifact import Artifact, Origin
 from loadgen.verify.campaign import Batch, Campaign, Limits
 from loadgen.verify.case import Kind, Outcome, Verdict
 from loadgen.verify.ended import CampaignEnded, CaseEnded, FailureFound
+from loadgen.verify.replay import Replayed
 from loadgen.verify.tape import Tape
 
 PASSED = Outcome(Verdict.PASS)
@@ -222,6 +223,16 @@ def test_an_output_that_cannot_be_written_ends_the_command() -> None:
 def test_the_exit_status_follows_from_the_verdicts(verdicts: list[Verdict], status: ExitCode) -> None:
     kinds = [Says(f"kind {number}", Outcome(verdict, "i", "m")) for number, verdict in enumerate(verdicts)]
     assert Bench().run(*kinds, seeds=[0]).exit_code is status
+
+
+def test_an_output_that_is_gone_ends_a_replay_as_it_ends_a_run() -> None:
+    def gone() -> Replayed:
+        raise OutputError("closed")
+
+    bench = Bench()
+    bench.run(Reads(bug="lost"))
+    with pytest.raises(OutputError):
+        bench.campaign.replay(Batch("planted", [], []), bench.kept[0], "a.json", gone)
 
 
 def test_states_that_no_case_reached_fail_a_campaign_that_judges_them() -> None:

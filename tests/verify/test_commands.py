@@ -396,6 +396,9 @@ def test_comments_and_lines_of_the_file_stay() -> None:
         ("# nothing\n", ["test"], "has no seed to run."),
         ("1 planted\n", ["test", "--seed", "1"], "--seed is not acted on by seeds test: leave it out."),
         ("1 planted\n", ["list", "--ops", "1"], "--ops is not acted on by seeds list: leave it out."),
+        ("1 planted\n", ["list", "--format", "json"], "--format is not acted on by seeds list: leave it out."),
+        ("1 planted\n", ["add", "--junit", "x.xml"], "--junit is not acted on by seeds add: leave it out."),
+        ("1 planted\n", ["add", "--artifacts", "x"], "--artifacts is not acted on by seeds add: leave it out."),
         ("1 planted\n", ["list", "x.json"], "list takes no FILE; name the bank by --bank."),
         ("1 planted\n", ["add"], "add takes the artifact of a failure, or --seed and --test."),
         ("1 planted\n", ["add", "x.json", "--seed", "1"], "--seed is not acted on by seeds add FILE: leave it out."),
@@ -411,6 +414,12 @@ def test_what_the_bank_cannot_do_is_refused(text: str | bytes | None, words: lis
     assert done.status == 2
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == (2 if text and b"foo" in path.read_bytes() else 1)
+
+
+def test_a_bank_without_an_end_is_refused() -> None:
+    done = invoked("seeds", "list", "--bank", "/dev/zero")
+    assert done.status == 2
+    assert "/dev/zero: is larger than 16 MiB, so it is no seed bank." in done.stderr
 
 
 def test_a_subject_that_cannot_be_brought_up_does_not_hide_the_others() -> None:

@@ -6,6 +6,8 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -33,7 +35,8 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def parts_of(*words: str) -> dict[str, Part]:
-    found = verb.parts_of(parse(verb.SYNTAX, [*words]), specification.spec_of(None))
+    given = parse(verb.SYNTAX, [*words])
+    found = verb.parts_of(given, specification.spec_of(given.spec))
     return {part.name: part for part in found}
 
 
@@ -160,6 +163,16 @@ def test_a_subject_is_that_of_every_part() -> None:
     assert parts_of("--subject", "model")["stress"].lack
 
 
+def test_a_spec_file_says_the_loads_of_stress_and_without_cases_they_are_skipped(tmp_path: Path) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text('[scenarios.stress]\ntests = [{ name = "mine", connections = [5] }]\n')
+    parts = parts_of("--spec", str(file))
+    assert parts["cases"].lack == f"{file} has no [[case]]"
+    assert parts["stress"].words == ("--scenario", "all", "--spec", str(file))
+    file.write_text("")
+    assert parts_of("--spec", str(file))["stress"].words == ("--scenario", "connections")
+
+
 def test_a_memcached_and_an_unknown_part_are_refused() -> None:
     for words, problem in (
         (("--subject", "memcached"), "memcached speaks memcache"),
@@ -223,6 +236,21 @@ def test_a_part_that_cannot_run_says_why(capsys: pytest.CaptureFixture[str]) -> 
     assert full.run([Part("cases", ("127.0.0.1:1",))], Wanted("document")) is ExitCode.COULD_NOT_RUN
     [reason] = json.loads(capsys.readouterr().out)["summary"]["reasons"]
     assert reason.startswith("cases: The server at 127.0.0.1:1 does not answer")
+
+
+def test_a_part_that_was_killed_in_the_middle_of_a_line_leaves_the_report_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def killed(part: Part, stderr: int) -> Iterator[subprocess.Popen[bytes]]:
+        words = ["sh", "-c", """printf '{"type":"case","te'; kill -9 $$"""]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=stderr) as process:
+            yield process
+
+    monkeypatch.setattr(full, "_process", killed)
+    assert full.run([Part("smoke")], Wanted("document")) is ExitCode.COULD_NOT_RUN
+    summary = json.loads(capsys.readouterr().out)["summary"]
+    assert summary["reasons"] == ["smoke: it ended with exit status -9"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -13,7 +13,7 @@ from real_servers import RealServer
 
 from loadgen.cli.options.parse import parse
 from loadgen.cli.verbs import smoke
-from loadgen.errors import UsageError
+from loadgen.errors import ConfigError
 from loadgen.protocol import Wire
 from loadgen.verify.artifact import Origin
 from loadgen.verify.campaign import Batch, Campaign
@@ -232,7 +232,7 @@ def test_without_a_spec_file_all_groups_are_one_job() -> None:
 
 
 def test_a_test_that_is_no_group_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"scenarios.smoke: geo is no group of the kv suite.*did you mean kv_"):
+    with pytest.raises(ConfigError, match=r"scenarios.smoke.tests\[0\]: geo is no group of .*did you mean kv_"):
         jobs('[[scenarios.smoke.tests]]\nname = "geo"\noperations = ["GEOADD"]\n')
 
 

@@ -56,6 +56,11 @@ def test_a_word_that_names_no_server_is_refused(word: str) -> None:
         (["properties", "--filter", "incr_monotonik"], 'properties has no test "incr_monotonik"; did you mean'),
         (["properties", "--subject", "reddis"], '"reddis" is no server to verify'),
         (["oracle", "-o", "100"], "-o is the file of the results; for operations of oracle write --ops 100, for the"),
+        (
+            ["properties", "--seed", str(2**64 - 1), "--seeds", "2"],
+            "no seed is larger than 184467440737095516",
+        ),
+        (["oracle", "model", "model", "--seed", str(2**64 - 1), "--ops", "900"], "and 2 begin with this one; name a"),
         (["properties", "redis"], "redis is one word too many; a server is named by --subject."),
         (["replay", "--seed", "1", "--test", "crash_recovery"], "is a test of `simulate`, which is not in loadgen 0."),
         (["replay", "--seed", "1", "--test", "stress"], "stress is loads and no cases: its report has the command"),

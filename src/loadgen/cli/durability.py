@@ -30,8 +30,7 @@ def run(given: Given, faults: str, spec: Spec) -> ExitCode:
                 "client by --client."
             )
     wanted = [*dict.fromkeys(kind for name in names_of(faults) for kind in kinds_of(name))]
-    first = given.seed or 0
-    seeds = range(first, first + (given.seeds or spec.seeds(SUITE.name, SEEDS)))
+    seeds = verification.seeds_from(given.seed or 0, given.seeds or spec.seeds(SUITE.name, SEEDS))
     jobs = specification.chaos(spec, verification.options_of(given, SUITE), seeds, wanted)
     return verification.run(given, SUITE.name, jobs)
 

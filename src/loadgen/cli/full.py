@@ -96,6 +96,9 @@ def _run(part: Part, report: Report, emit: Callable[[Event], None], stop: _Stop)
         assert process.stdout is not None
         reading = Reading()
         for line in process.stdout:
+            if not line.endswith(b"\n"):
+                # The part was killed before it had written the line.
+                break
             for event in reading.events([json.loads(line)]):
                 for told in report.told(event):
                     emit(told)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from loadgen.cli.options import Option
 from loadgen.cli.options.kind import FILE_NAME
-from loadgen.cli.verification import Job, Run
+from loadgen.cli.verification import Job, Run, seeds_from
 from loadgen.config import spec_file
 from loadgen.config.spec_file import Vocabulary
 from loadgen.errors import UsageError
@@ -28,6 +28,7 @@ from loadgen.verify.kinds.properties import SUITE as PROPERTIES
 from loadgen.verify.kinds.scene_rows import NAMES as SCENES
 from loadgen.verify.spec import CATEGORIES, DELETES, STORES, CommandGroup, ScenarioTest, Simulation, Spec
 from loadgen.verify.stress.shape import Shape, shapes
+from loadgen.verify.subject import named
 from loadgen.version import __version__
 
 SPEC = Option(
@@ -82,8 +83,14 @@ def vocabulary() -> Vocabulary:
             raise ValueError(f"there is no persistence {printable(word, 60)}; {kinds.suggestion(word, known)}")
         return word
 
+    def reference(word: str) -> str:
+        try:
+            return named.checked(word)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+
     taken = {name for suite in kinds.SUITES.values() for name in (suite.name, *suite.kinds)}
-    return Vocabulary(invariant, fault, persistence, group, taken=frozenset(taken))
+    return Vocabulary(invariant, fault, persistence, group, reference, group_of, frozenset(taken))
 
 
 def suites_of(spec: Spec) -> dict[str, Suite]:
@@ -238,7 +245,7 @@ def groups(
         Job(
             suite,
             {**options, "commands": commands},
-            tuple(Run(tuple(each), range(first, first + number)) for number, each in runs.items()),
+            tuple(Run(tuple(each), seeds_from(first, number)) for number, each in runs.items()),
             spec,
         )
         for commands, runs in jobs.items()
@@ -258,7 +265,7 @@ def smoke(
     """
     suite = kv.SUITE
     tests = spec.tests(suite.name)
-    settings = {kind: _typed(test, typed) for test in tests for kind in (_group_of(test),)}
+    settings = {kind: _typed(test, typed) for test in tests for kind in (group_of(test),)}
     wanted = kinds.filtered(suite, words) if words is not None else tuple(settings) or suite.kinds
     jobs: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for kind in suite.kinds:
@@ -273,8 +280,8 @@ def _typed(test: ScenarioTest, typed: Mapping[str, str]) -> dict[str, str]:
     return {name: str(test.settings[name]) for name in ("keys", "iterations") if name in test.settings} | {**typed}
 
 
-def _group_of(test: ScenarioTest) -> str:
-    """Return the group that a test names, else the one that has the most of its operations. Raises UsageError."""
+def group_of(test: ScenarioTest) -> str:
+    """Return the group that a test names, else the one that has the most of its operations. Raises ValueError."""
     name = f"kv_{test.name.removeprefix('kv_')}"
     if name in GROUPS:
         return name
@@ -283,8 +290,8 @@ def _group_of(test: ScenarioTest) -> str:
     asked = {operation.upper().encode() for operation in test.operations}
     shared = {name: len(asked & {*kv.commands(group)}) for name, group in GROUPS.items() if not group.restarts}
     if not any(shared.values()):
-        raise UsageError(
-            f"scenarios.smoke: {printable(test.name, 60)} is no group of the kv suite, and no group has its "
+        raise ValueError(
+            f"{printable(test.name, 60)} is no group of the kv suite, and no group has its "
             f"operations; {kinds.suggestion(name, [*GROUPS])}"
         )
     return max(shared, key=lambda name: shared[name])

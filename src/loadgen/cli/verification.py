@@ -27,6 +27,7 @@ from loadgen.verify.ended import CampaignBegan
 from loadgen.verify.kinds import Opened, Suite, scenarios, suggestion
 from loadgen.verify.kinds.described import Described
 from loadgen.verify.spec import FaultKind, Spec
+from loadgen.verify.tape import MOST
 from loadgen.version import __version__
 
 GIT_PATIENCE_S = 5.0
@@ -72,14 +73,14 @@ Act = Callable[[Campaign, Job, Opened], None]
 """Runs a job whose subjects are up."""
 
 
-def campaign(given: Given, suite: Suite, kinds: Sequence[str], limits: Limits = LIMITS) -> ExitCode:
-    """Run kinds of a verb's suite with the seeds and options that were given, and print the results.
-
-    For a verb with the flags of `options.verification` and a flag for each option of its suite. Raises LoadgenError.
-    """
-    seeds = range(given.seed, given.seed + given.seeds)
-    job = Job(suite, options_of(given, suite), (Run(tuple(kinds), seeds),))
-    return run(given, suite.name, [job], limits)
+def seeds_from(first: int, count: int) -> range:
+    """Return so many seeds. Raises UsageError where the last of them would be larger than the largest seed."""
+    if first + count > MOST:
+        raise UsageError(
+            f"--seed {first}: no seed is larger than {MOST - 1}, and {count:,} begin with this one; name a smaller "
+            "seed, or fewer seeds."
+        )
+    return range(first, first + count)
 
 
 def options_of(given: Given, suite: Suite, defaults: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -60,6 +60,10 @@ class Vocabulary:
     """How a server keeps its data."""
     group: Read = _as_written
     """Of commands that the oracle compares."""
+    reference: Read = _as_written
+    """The server whose replies are right."""
+    smoke: Read = _as_written
+    """The group of the kv suite that a test of [scenarios.smoke] names."""
     taken: frozenset[str] = field(default_factory=frozenset)
     """The names of tests, which no case may have."""
 
@@ -247,11 +251,20 @@ class _Reader:
             if also:
                 inner = (*place, *also)
                 values |= self._reading.values(inner, self._reading.table(inner), _THRESHOLDS)
-            yield ScenarioTest(values.pop("name", ""), **given, settings=values)
+            test = ScenarioTest(values.pop("name", ""), **given, settings=values)
+            if scenario == "smoke" and test.name:
+                self._names_a_group(place, test)
+            yield test
+
+    def _names_a_group(self, path: KeyPath, test: ScenarioTest) -> None:
+        try:
+            self._known.smoke(test)
+        except ValueError as error:
+            self._reading.problem(path, str(error))
 
     def _oracle(self) -> Oracle:
         path: KeyPath = ("oracle",)
-        rows: Rows = {**_DESCRIPTION, "reference": ("reference", as_text)}
+        rows: Rows = {**_DESCRIPTION, "reference": ("reference", lambda value: self._known.reference(as_text(value)))}
         values = self._reading.values(path, self._reading.table(path), rows, also=("command_groups",))
         groups = {}
         for name in self._reading.table((*path, "command_groups")):

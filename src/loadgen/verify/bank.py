@@ -3,7 +3,7 @@
     SEED TEST_TYPE [OPTION=VALUE …] [shrunk=FILE] DESCRIPTION
 
 A line that begins with # is a comment. A test type is a kind of case, or a suite for all its kinds. An option is one of
-the suite's, such as ops=100; where there is none, lines are those of redlite-dst's regression_seeds.txt. The shrunk
+the suite's, such as keys=100; where there is none, lines are those of redlite-dst's regression_seeds.txt. The shrunk
 case of a line is an artifact without the tape of the seed's own case, in a folder beside the bank.
 """
 

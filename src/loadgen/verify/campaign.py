@@ -166,6 +166,8 @@ class Campaign:
         except KeyboardInterrupt:
             self._interrupted = True
             return False
+        except OutputError:
+            raise
         except LoadgenError as error:
             self.could_not_run(str(error))
             return False

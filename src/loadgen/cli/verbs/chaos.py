@@ -21,7 +21,7 @@ from loadgen.cli import durability, interrupts, specification
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import COUNT, FILE_NAME, TEXT, TIME_NS, choice, whole
 from loadgen.cli.options.load import COLORS
-from loadgen.cli.options.verification import ARTIFACT
+from loadgen.cli.options.verification import ARTIFACT, FORMATS
 from loadgen.cli.specification import SPEC
 from loadgen.cli.trials import SERVERS, Case, cases_of, judge_server
 from loadgen.config import catalogue
@@ -34,17 +34,6 @@ from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialEnded
 from loadgen.trial.trial import Trial
 from loadgen.trial.workloads import MEANINGS
 from loadgen.verify.spec import Expected
-
-FORMATS = {
-    "console": "clean",
-    "clean": "clean",
-    "verbose": "verbose",
-    "json": "document",
-    "ndjson": "json",
-    "markdown": "markdown",
-    "quiet": "quiet",
-}
-"""By the name of a format here, the name of the output."""
 
 MOST_KEPT = 200
 """Trials of a loop that are kept for the end; of more, those that passed are dropped first."""

@@ -15,6 +15,7 @@ from loadgen.cli.options.kind import TEXT
 from loadgen.cli.options.verification import ARTIFACT, RESULTS
 from loadgen.cli.specification import SPEC
 from loadgen.errors import ExitCode, UsageError
+from loadgen.escape import printable
 from loadgen.protocol import Wire
 from loadgen.verify import kinds
 from loadgen.verify.full import Part
@@ -100,10 +101,11 @@ def parts_of(given: Given, spec: Spec) -> Iterator[Part]:
     # Without a subject the reference, which is what is installed, is held against the model.
     ops = () if given.spec else ("--ops", "5000" if quick else "50000")
     # A load of stress, the inputs of fuzz and soak take their time; all others, as long as their seeds.
-    load = ("--duration", "5s") if quick else ("--scenario", "connections")
+    shapes = ("--scenario", "all", "--spec", given.spec) if given.spec and spec.tests(specification.STRESS) else ()
+    load = ("--duration", "5s") if quick else shapes or ("--scenario", "connections")
     found = (
         Part("smoke", ("--suite", "kv", *on, *shared)),
-        Part("cases", (*((subject,) if subject else ()), *shared)),
+        Part("cases", (*((subject,) if subject else ()), *shared), lack="" if spec.cases else _no_case(spec)),
         Part("properties", (*on, *seeds(spec.seeds("properties", 1000)), *shared)),
         Part("oracle", ("--subject", subject or "model", *ops, *shared)),
         _chaos(subject, spec, (*seeds(spec.seeds("chaos", 100)), *shared)),
@@ -117,6 +119,10 @@ def parts_of(given: Given, spec: Spec) -> Iterator[Part]:
     for part in found:
         lack = part.lack or ("" if full.has_verb(part.name) else f"loadgen {__version__} has no {part.name}")
         yield replace(part, lack=lack, limit_s=LIMITS_S[part.name] if quick else 0.0)
+
+
+def _no_case(spec: Spec) -> str:
+    return f"{printable(spec.source)} has no [[case]]"
 
 
 def _chaos(subject: str | None, spec: Spec, words: tuple[str, ...]) -> Part:

@@ -23,6 +23,7 @@ from loadgen.units import NS_PER_S
 from loadgen.verify.campaign import LIMITS
 from loadgen.verify.kinds import suggestion
 from loadgen.verify.kinds.fuzz import OF_SERVERS, PREFIX, SUBJECTS, SUITE
+from loadgen.verify.tape import MOST
 
 TARGETS = tuple(kind.removeprefix(PREFIX) for kind in SUITE.kinds)
 
@@ -77,8 +78,8 @@ def run(given: Given) -> ExitCode:
     kinds = _kinds(given.target) if given.target is not None else SUITE.kinds
     if PREFIX + "query_parser" in kinds:
         output.remark("note: query_parser is the language of checks; loadgen has no search module")
-    count = _MOST_SEEDS if given.seeds is None else given.seeds
-    seeds = range(given.seed, given.seed + count)
+    count = min(_MOST_SEEDS, MOST - given.seed) if given.seeds is None else given.seeds
+    seeds = verification.seeds_from(given.seed, count)
     duration_ns = 0 if given.seeds is not None else given.duration or DURATION_S * NS_PER_S
     job = Job(SUITE, verification.options_of(given, SUITE), (Run(kinds, seeds),))
     return verification.run(given, SUITE.name, [job], replace(LIMITS, duration_ns=duration_ns))

@@ -45,7 +45,7 @@ SYNTAX = Syntax(
 def run(given: Given) -> ExitCode:
     """Verify the properties, print what came of them, and return the exit code. Raises LoadgenError."""
     spec = specification.spec_of(given.spec)
-    seeds = given.seeds or spec.seeds(SUITE.name, SEEDS)
+    seeds = verification.seeds_from(given.seed, given.seeds or spec.seeds(SUITE.name, SEEDS))
     options = verification.options_of(given, SUITE)
-    jobs = specification.properties(spec, options, range(given.seed, given.seed + seeds), given.filter)
+    jobs = specification.properties(spec, options, seeds, given.filter)
     return verification.run(given, SUITE.name, jobs)

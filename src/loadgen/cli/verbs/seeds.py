@@ -72,7 +72,7 @@ def run(given: Given) -> ExitCode:
 
 
 def _list(given: Given) -> ExitCode:
-    _refuse(given, "list", "seed", "description", *_options())
+    _refuse(given, "list", "seed", "description", *_options(), *_REPORT)
     lines = [f"{line}\n".encode() for each in _wanted(given) for line in _lines(given, each)]
     output.write_lines(sys.stdout, lines)
     return ExitCode.YES
@@ -90,6 +90,7 @@ def _lines(given: Given, found: Found) -> list[str]:
 def _add(given: Given) -> ExitCode:
     text = _text(given.bank, new=True)
     recorded = None
+    _refuse(given, "add", *_REPORT)
     if given.file is not None:
         _refuse(given, "add FILE", "seed", "test", *_options())
         recorded = artifact.read(Path(given.file))
@@ -196,7 +197,8 @@ def _text(path: str, *, new: bool = False) -> str:
     """Return the text of a bank; with `new`, empty where there is no file. Raises UsageError."""
     name = printable(path)
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(LARGEST + 1)
     except FileNotFoundError:
         if new:
             return ""
@@ -209,6 +211,10 @@ def _text(path: str, *, new: bool = False) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         raise UsageError(f"{name}: is no seed bank, as it is not UTF-8.") from None
+
+
+_REPORT = ("artifacts", *(option.name for option in RESULTS.options if option.name != "color"))
+"""The names of the options that say what becomes of a campaign's results."""
 
 
 def _options() -> list[str]:

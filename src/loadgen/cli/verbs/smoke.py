@@ -124,7 +124,7 @@ def jobs_of(given: Given) -> list[Job]:
     spec = specification.spec_of(given.spec)
     options = {**verification.options_of(given, kv.SUITE), **subject_of(given)}
     typed = {name: str(given.get(name)) for name in ("keys", "iterations") if given.get(name) is not None}
-    seeds = range(given.seed, given.seed + (given.seeds or spec.seeds(kv.SUITE.name, SEEDS)))
+    seeds = verification.seeds_from(given.seed, given.seeds or spec.seeds(kv.SUITE.name, SEEDS))
     return specification.smoke(spec, options, typed, seeds, given.filter)
 
 

@@ -28,6 +28,9 @@ SUITES: dict[str, Suite] = {
 """By name, every suite."""
 
 
+MOST_NAMES = 20
+"""Names that a suggestion lists; a spec file may have hundreds of cases."""
+
 _SIMULATED = ("simulate", "concurrent_operations", "crash_recovery", "connection_storm", "write_contention")
 """Test types of redlite-dst that need the simulation."""
 
@@ -91,11 +94,14 @@ def exactly(suite: Suite, word: str) -> str:
 
 
 def suggestion(word: str, names: Sequence[str], otherwise: str = "") -> str:
-    """Return "did you mean …?", or `otherwise` when none is similar, else the list of names."""
+    """Return "did you mean …?", or `otherwise` when none is similar, else the list of names, of many the first ones."""
     near = get_close_matches(word.lower()[:40].replace("-", "_"), names, n=3, cutoff=0.6)
     if near:
         return f"did you mean {' or '.join(near)}?"
-    return f"{otherwise or 'there are ' + (', '.join(names) or 'none')}."
+    if otherwise:
+        return f"{otherwise}."
+    more = f", and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"there are {', '.join(names[:MOST_NAMES]) or 'none'}{more}."
 
 
 def _elsewhere(word: str) -> str:

@@ -38,7 +38,7 @@ class Suite:
     """Brings up subjects, and makes the kinds of these names with options. Raises LoadgenError; UsageError for the
     value of an option."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """What a case depends on beside its seed: the name of each option and its default. `{"ops": "100"}` is `--ops 100`
-    of the verb and of `replay`, and `ops=100` in a seed bank."""
+    """What a case depends on beside its seed: the name of each option and its default. `{"keys": "100"}` is
+    `--keys 100` of the verb and of `replay`, and `keys=100` in a seed bank."""
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Further names that a test type may have, each with the kinds that it names."""

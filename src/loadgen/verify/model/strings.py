@@ -30,7 +30,6 @@ _OVERFLOW = CommandError(b"ERR increment or decrement would overflow")
 _DECREMENT_OVERFLOW = CommandError(b"ERR decrement would overflow")
 _BIT_OFFSET = CommandError(b"ERR bit offset is not an integer or out of range")
 _BIT = CommandError(b"ERR bit is not an integer or out of range")
-_BIT_ARGUMENT = CommandError(b"ERR The bit argument must be 1 or 0.")
 _OFFSET = CommandError(b"ERR offset is out of range")
 
 

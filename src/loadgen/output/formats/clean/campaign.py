@@ -62,11 +62,14 @@ class Campaign:
         rows = campaigns.by_kind(event)
         if len(rows) < 2:
             return
-        room = max(4, min(max(len(row.kind) for row in rows), width() - 4 * _CELL)) + 1
+        room = max(len("test"), min(max(len(row.kind) for row in rows) + 1, width() - len(campaigns.HEADINGS) * _CELL))
         yield ""
         yield self._paint(_line(room, "test", campaigns.HEADINGS), "bold")
         for row in rows:
-            yield self._paint(_line(room, row.kind, campaigns.cells(row)), "red" if row.seeds else "")
+            style = "red" if row.seeds else ""
+            if wide := len(row.kind) > room:
+                yield self._paint(row.kind, style)
+            yield self._paint(_line(room, "" if wide else row.kind, campaigns.cells(row)), style)
 
 
 def _line(room: int, first: str, cells: tuple[str, ...] | list[str]) -> str:
