@@ -49,7 +49,8 @@ cdef inline bint is_sampled(const Marks *m, uint64_t key) noexcept nogil:
 
 
 cdef inline uint64_t first_word(uint64_t run, uint64_t key) noexcept nogil:
-    return (scrambled(run ^ key) & ~LOWER_HALF) | (run & LOWER_HALF)
+    # The upper half of a product depends on all bits of the key's lower half, in which nearly all keys differ.
+    return ((run ^ key) * <uint64_t>0x9E3779B97F4A7C15 & ~LOWER_HALF) | (run & LOWER_HALF)
 
 
 cdef inline void write_mark(char *out, uint64_t run, uint64_t key, uint64_t identity) noexcept nogil:
@@ -62,12 +63,15 @@ cdef inline uint64_t identity_of(uint64_t run, uint64_t key, const char *head, i
     """Return the identity of a value that was read, whose first `length` bytes, MARK_BYTES or all, are `head`."""
     cdef uint64_t words[2]
     cdef uint64_t word, identity
-    words[0] = words[1] = 0
-    memcpy(words, head, length)
-    word, identity = words[0], words[1]
-    if length == MARK_BYTES and identity != 0:
-        if word == first_word(run, key):
+    if length == MARK_BYTES:
+        memcpy(words, head, MARK_BYTES)
+        word, identity = words[0], words[1]
+        if word == first_word(run, key) and identity != 0:
             return identity
-        if (word ^ run) & LOWER_HALF == 0 and identity < UNMARKED:
+        if (word ^ run) & LOWER_HALF == 0 and identity - 1 < UNMARKED - 1:
             return FOREIGN | identity
+    else:
+        words[0] = words[1] = 0
+        memcpy(words, head, length)
+        word, identity = words[0], words[1]
     return FOREIGN | UNMARKED | scrambled(scrambled(word + length) ^ identity) >> 2

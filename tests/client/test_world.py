@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from client_scenario import scenario
+from client_scenario import scenario, shared
 from worlds import passes
 
-from loadgen.client import CacheTimeout, Client, ConnectionRefused
+from loadgen.client import CacheTimeout, Client, ConnectionLost, ConnectionRefused
 from loadgen.testing import World, simulate
 
 SEEDS = 60
@@ -19,8 +19,14 @@ def test_the_client_keeps_its_promises_with_every_seed() -> None:
     assert states["a breaker is open"] > 3
     assert states["a breaker closes again"] > 0
     assert states["a caller cancels"] > 20
-    assert states["ConnectionLost is raised"] > 10
+    assert states["ConnectionLost is raised"] > 3
     assert states["operations wait for a connection"] > 100
+
+
+def test_a_client_with_shared_connections_keeps_them_too() -> None:
+    states = simulate(shared, seeds=SEEDS, name="tests/support/client_scenario.py:shared")
+    assert states["a caller cancels a batch"] > 0
+    assert states["CacheTimeout is raised"] > 10
 
 
 def test_a_deadline_is_not_held_up_by_a_health_check_that_comes_later() -> None:
@@ -28,6 +34,7 @@ def test_a_deadline_is_not_held_up_by_a_health_check_that_comes_later() -> None:
         node = world.memcached().node
         async with Client([node], timeout_s=0.5, health_check_interval_s=10) as client:
             await client.set("k", b"v")
+            await asyncio.sleep(2)
             world.faults.pause("memcached", 20)
             began_s = world.now_s
             with pytest.raises(CacheTimeout):
@@ -83,5 +90,25 @@ def test_a_client_of_a_killed_host_does_nothing_any_more() -> None:
         world.host("app").run(uses([server.node], done))
         await asyncio.sleep(1)
         assert len(done) > before + 5
+
+    passes(test)
+
+
+def test_a_request_behind_a_health_check_is_cancelled_without_harm_to_those_beside_it() -> None:
+    async def test(world: World) -> None:
+        node = world.memcached().node
+        options = {"max_size": 1, "pipeline": 4, "timeout_s": 3.0, "health_check_interval_s": 1.0}
+        async with Client([node], **options) as client:  # type: ignore[arg-type]
+            await client.set("k", b"v")
+            await asyncio.sleep(1.5)
+            world.faults.pause("memcached", 10)
+            await asyncio.sleep(1)  # A health check is under way, with no reply.
+            calls = [asyncio.ensure_future(client.get("k")) for _ in range(3)]
+            await asyncio.sleep(0.1)
+            calls[1].cancel()
+            ends = await asyncio.gather(*calls, return_exceptions=True)
+            assert [type(end) for end in ends] == [ConnectionLost, asyncio.CancelledError, ConnectionLost]
+            await asyncio.sleep(10)
+            assert await client.get("k") == b"v"
 
     passes(test)

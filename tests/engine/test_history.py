@@ -243,7 +243,7 @@ def test_a_full_disk_ends_a_history_with_its_last_whole_block(tmp_path: Path) ->
     path.write_bytes(header(Metadata()))
     history = History(0, RUN, file=os.open(path, os.O_WRONLY | os.O_APPEND))
     # A limit on a file's size ends a write as a full disk does: after a part of it.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
         fill(history, 5000)
         history.write_out()
@@ -251,7 +251,7 @@ def test_a_full_disk_ends_a_history_with_its_last_whole_block(tmp_path: Path) ->
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     history.close()
     assert history.error
-    assert history.counts()["records"] == 1024 == len(read(path).operations)
+    assert history.counts()["records"] == 2048 == len(read(path).operations)
     assert read(path).torn_bytes == 0
 
 

@@ -88,7 +88,7 @@ def test_a_disk_that_the_history_fills_ends_the_run_and_leaves_whole_blocks(tmp_
     assert "Traceback" not in finished.complaint
     recorded = read(path)
     assert recorded.torn_bytes == 0
-    assert len(recorded.operations) == 1024 * recorded.blocks > 0
+    assert len(recorded.operations) == 2048 * recorded.blocks > 0
 
 
 @pytest.mark.parametrize(("path", "reason"), [("/", "Is a directory"), ("/no/such/folder/x", "No such file")])

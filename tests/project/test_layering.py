@@ -219,8 +219,6 @@ verify.world.servers ← units plan protocol server._connection server._faults s
     server._store verify.world._ground verify.world._network verify.world._streams
 verify.world.engine_load ← units phase plan engine._engine verify.world._accounts verify.world._ground
     verify.world._network
-verify.kinds.simulated ← units phase plan protocol verify.tape verify.case verify.world._network verify.world._order
-    verify.world._world verify.world.engine_load verify.world.servers
 verify.durability.survival ← algebra
 verify.case ← verify.durability.survival verify.tape
 verify.shrink ← verify.tape
@@ -265,7 +263,8 @@ verify.kinds ← version units protocol errors escape events server_plan config 
     faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape verify.case
     verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
     verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
-    verify.scenario verify.world.seal
+    verify.scenario verify.world.seal phase plan verify.world._network verify.world._order verify.world._world
+    verify.world.engine_load verify.world.servers
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
@@ -434,7 +433,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 }
 # They are told time and bytes, so that a simulated world can run them.
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._shell"}
-SANS_IO |= {"verify.world.servers", "verify.world.engine_load", "verify.world._accounts", "verify.kinds.simulated"}
+SANS_IO |= {"verify.world.servers", "verify.world.engine_load", "verify.world._accounts"}
 SANS_IO |= {f"verify.world.{name}" for name in ("_order", "_world", "_network", "_ground")}
 SANS_IO |= {"verify._tape", "verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
 SANS_IO |= {"verify.expectation", "verify.spec"}

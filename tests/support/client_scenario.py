@@ -59,17 +59,16 @@ def options(world: World) -> dict[str, Any]:
 class Trial:
     """One client, its callers, and what it did."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, **chosen: Any) -> None:
         self.world = world
         nodes = [world.memcached(f"m{n}") for n in range(world.draw.between(1, 3, "nodes"))]
-        self.options = options(world)
+        self.options = {**options(world), **chosen}
         self.states = dict.fromkeys(range(len(nodes)), State.CLOSED)
         self.opened_s: dict[int, float] = {}
         self.client = Client([node.node for node in nodes], on_transition=self.on_transition, **self.options)
         self.keys = [f"key {n}".replace(" ", "-") for n in range(world.draw.between(1, 4, "keys"))]
         self.history = Operations()
         self.values = 0
-        self.failures = 0
 
     def on_transition(self, node: int, change: Transition) -> None:
         always((change.before, change.after) in LEGAL, "a breaker changes as breakers do", change)
@@ -87,50 +86,78 @@ class Trial:
     # ── One operation ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def operate(self, caller: int, *, cancels: bool = True) -> bool:
-        """Carry out a drawn operation; True when it succeeded."""
-        draw, key = self.world.draw, self.world.draw.below(len(self.keys), "key")
+        """Carry out a drawn operation; True when it succeeded on every key."""
+        draw = self.world.draw
         verb = draw.weighted(((5, READ), (3, WRITE), (1, DELETE), (1, ADD)), "operation")
-        self.values += 1
-        value = self.values
-        call = asyncio.ensure_future(self.ask(verb, self.keys[key], value))
-        cancelled = cancels and draw.chance(0.1, "the caller cancels")
-        if cancelled:
+        key = draw.below(len(self.keys), "key")
+        batch = verb != ADD and draw.chance(0.15, "a batch")
+        keys = [*range(key, len(self.keys))] if batch else [key]
+        values = {each: self.values + 1 + each for each in keys}
+        self.values += 1 + len(self.keys)
+        call = asyncio.ensure_future(self.ask_many(verb, values) if batch else self.ask(verb, key, values[key]))
+        if cancels and draw.chance(0.1, "the caller cancels"):
             asyncio.get_running_loop().call_later(draw.below(60_000, "when it cancels, in µs") / 1e6, call.cancel)
         began_ns = self.client._shell.now()
-        outcome, found, ended_ns = UNKNOWN, value, None
+        ends: dict[int, Any] = {}
         try:
-            result = await call
+            ends = await call
         except asyncio.CancelledError:
-            sometimes("a caller cancels")
+            sometimes("a caller cancels a batch" if batch else "a caller cancels")
         except CacheError as error:
-            self.failures += 1
-            sometimes(f"{type(error).__name__} is raised")
-            outcome = NOT_DONE if isinstance(error, NOT_SENT) and not self.options["retries"] else UNKNOWN
-        else:
-            outcome, ended_ns = OK, self.client._shell.now()
-            if verb == READ:
-                found = int(result.rpartition(b" ")[2]) if result is not None else 0
-                always(result is None or result.startswith(self.keys[key].encode()), "a reply is the key's own", result)
-                outcome = OK if result is not None else MISS
-            elif result is False:
-                outcome = MISS
-        took_ns = self.client._shell.now() - began_ns
+            ends = {key: error}
+        ended_ns = self.client._shell.now()
+        took_ns = ended_ns - began_ns
         always(took_ns <= self.options["timeout_s"] * 1e9 + 1, "an operation ends by its deadline", f"{took_ns} ns")
-        if verb != READ or ended_ns is not None:
-            end = {} if ended_ns is None and outcome == UNKNOWN else {"return_ns": self.client._shell.now()}
-            self.history.append(
-                verb, key, found if verb != DELETE else 0, began_ns, outcome=outcome, process=caller, **end
-            )
+        for each in keys:
+            self.note(verb, each, values[each], ends.get(each, asyncio.CancelledError()), began_ns, ended_ns, caller)
         self.check_account()
-        return outcome in (OK, MISS)
+        return bool(ends) and not any(isinstance(each, BaseException) for each in ends.values())
 
-    async def ask(self, verb: int, key: str, value: int) -> Any:
-        data = f"{key} {value}".encode()
+    async def ask(self, verb: int, key: int, value: int) -> dict[int, Any]:
+        name = self.keys[key]
+        data = f"{name} {value}".encode()
         if verb == READ:
-            return await self.client.get(key)
+            return {key: await self.client.get(name)}
         if verb == WRITE:
-            return await self.client.set(key, data)
-        return await (self.client.delete(key) if verb == DELETE else self.client.add(key, data))
+            await self.client.set(name, data)
+            return {key: True}
+        return {key: await (self.client.delete(name) if verb == DELETE else self.client.add(name, data))}
+
+    async def ask_many(self, verb: int, values: dict[int, int]) -> dict[int, Any]:
+        """Return for each key its result, or its error."""
+        names = {self.keys[key]: key for key in values}
+        if verb == READ:
+            results: Any = await self.client.get_many(names)
+            found = {key: results.get(name) for name, key in names.items()}
+        elif verb == WRITE:
+            results = await self.client.set_many(
+                {name: f"{name} {values[key]}".encode() for name, key in names.items()}
+            )
+            found = {names[name]: done for name, done in results.items()}
+        else:
+            results = await self.client.delete_many(names)
+            found = {names[name]: done for name, done in results.items()}
+        failed = {names[name]: error for name, error in results.errors.items()}
+        always(len({**found, **failed}) == len(names), "a batch answers for each of its keys", results)
+        return {**found, **failed}
+
+    def note(self, verb: int, key: int, value: int, end: Any, began_ns: int, ended_ns: int, caller: int) -> None:
+        """Add the end of an operation on a key to the history: its result, or its exception."""
+        outcome, until = OK, {"return_ns": ended_ns}
+        if isinstance(end, BaseException):
+            sometimes(f"{type(end).__name__} is raised")
+            if verb == READ:
+                return
+            not_done = isinstance(end, NOT_SENT) and not self.options["retries"]
+            outcome, until = (NOT_DONE, until) if not_done else (UNKNOWN, {})
+        elif verb == READ:
+            always(end is None or end.startswith(self.keys[key].encode()), "a reply is the key's own", end)
+            outcome = OK if end is not None else MISS
+            value = int(end.rpartition(b" ")[2]) if end is not None else 0
+        elif end is False:
+            outcome = MISS
+        written = value if verb != DELETE else 0
+        self.history.append(verb, key, written, began_ns, outcome=outcome, process=caller, **until)
 
     def check_account(self) -> None:
         for node in self.client.stats().nodes:
@@ -149,7 +176,8 @@ class Trial:
         if not self.options["failover"]:
             register = Register()
             verdict = register.judged(self.history)
-            always(register.accused == 0, "each key is a register of a cache", verdict)
+            accused = [register.accusation(each) for each in range(register.accused)]
+            always(not accused, "each key is a register of a cache", f"{verdict}: {accused}")
         await self.client.close()
         self.check_account()
         stats = self.client.stats()
@@ -178,3 +206,9 @@ class Trial:
 @settings(faults=["pause", "cut", "partition", "slow", "kill"], mean_faults=4, within_s=FAULTS_S)
 async def scenario(world: World) -> None:
     await Trial(world).run()
+
+
+@settings(faults=["pause", "cut", "partition", "slow", "kill"], mean_faults=4, within_s=FAULTS_S)
+async def shared(world: World) -> None:
+    """The same with connections that requests and health checks share."""
+    await Trial(world, pipeline=4, max_size=1, health_check_interval_s=0.05, timeout_s=0.3).run()

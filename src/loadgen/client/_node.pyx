@@ -336,7 +336,11 @@ cdef class Node:
             return 0
         self.abandoned += 1
         self.pool.discard(connection)
-        others = row_without(row_taken(connection), request)
+        others = row_taken(connection)
+        if self.pings.pop(connection, None) is not None:
+            # The first of the row is a health check, which nobody waits for.
+            others = row_without(others, others)
+        others = row_without(others, request)
         return self.fail_row(others, CANCELLED if outcome is EXCLUDED else OVERDUE, outcome, now_ns, actions)
 
     cdef int fail_row(self, Request first, str why, object outcome, int64_t now_ns, list actions) except -1:

@@ -102,6 +102,15 @@ def test_seeds_pass_under_faults_and_reach_every_fault() -> None:
         assert reached[state], state
 
 
+@pytest.mark.parametrize("seed", [14940, 19961, 22398, 22641, 28157])
+def test_seeds_that_once_failed_pass(seed: int) -> None:
+    """A request that the server's kernel had acknowledged was sent again, as the network forgot what had arrived before
+    an end was closed; a full pipeline on small buffers was taken for a calm case."""
+    kind = EngineOperations(1000)
+    outcome = kind.run(Tape.seeded(kind.name, seed))
+    assert not outcome.failed, outcome.message
+
+
 PROGRAM = """
 from loadgen.verify.kinds.simulated.engine_operations import EngineOperations
 from loadgen.verify.tape import Tape

@@ -15,6 +15,7 @@ from loadgen.errors import UsageError
 from loadgen.escape import printable
 from loadgen.faults.kinds import kind_named
 from loadgen.verify.kinds import cases, chaos, fuzz, kv, oracle, properties, scenarios
+from loadgen.verify.kinds.simulated import suite as simulated
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.spec import Spec
 from loadgen.version import __version__
@@ -23,7 +24,15 @@ __all__ = ["SUITES", "Emit", "Opened", "Selection", "Suite", "exactly", "filtere
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
-    for suite in (kv.SUITE, properties.SUITE, oracle.SUITE, cases.suite(Spec()), chaos.SUITE, fuzz.SUITE)
+    for suite in (
+        kv.SUITE,
+        properties.SUITE,
+        oracle.SUITE,
+        cases.suite(Spec()),
+        chaos.SUITE,
+        fuzz.SUITE,
+        simulated.SUITE,
+    )
 }
 """By name, every suite."""
 

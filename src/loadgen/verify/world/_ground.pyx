@@ -58,34 +58,27 @@ cdef class HostTransport(Transport):
         # The families of sockaddr have the same numbers as everywhere: only 10.0.0.0/24 is there.
         if to.length < 8:
             return -EAFNOSUPPORT
-        with gil:
-            if not parse_address(to.bytes, self.network.hosts, &host, &port):
-                return -EHOSTUNREACH
-            return self.network.connect(self.host, host, port, <void *>self.ground)
+        if not parse_address(to.bytes, self.network.hosts, &host, &port):
+            return -EHOSTUNREACH
+        return self.network.connect(self.host, host, port, <void *>self.ground)
 
     cdef int connected(self, int stream) noexcept nogil:
-        with gil:
-            return self.network.connected(stream)
+        return self.network.connected(stream)
 
     cdef ssize_t read(self, int stream, char *bytes, size_t size) noexcept nogil:
-        with gil:
-            return self.network.read(stream, bytes, size)
+        return self.network.read(stream, bytes, size)
 
     cdef ssize_t write(self, int stream, const char *bytes, size_t size) noexcept nogil:
-        with gil:
-            return self.network.write(stream, bytes, size)
+        return self.network.write(stream, bytes, size)
 
     cdef bint is_writable(self, int stream) noexcept nogil:
-        with gil:
-            return self.network.is_writable(stream)
+        return self.network.is_writable(stream)
 
     cdef int unacknowledged(self, int stream) noexcept nogil:
-        with gil:
-            return self.network.unacknowledged(stream)
+        return self.network.unacknowledged(stream)
 
     cdef void close(self, int stream) noexcept nogil:
-        with gil:
-            self.network.close(stream)
+        self.network.close(stream)
 
 
 cdef void on_event(void *ground, int kind, int64_t argument) noexcept:

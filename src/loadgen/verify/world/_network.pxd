@@ -139,32 +139,32 @@ cdef class Network:
         return max(self.world.now_ns, self.threads[host].until_ns)
 
     # The calls of a host's kernel. Errors are returned as their errno, below zero, as in `engine._transport`.
-    cdef int connect(self, int from_host, int to_host, int port, void *ground) noexcept
-    cdef int connected(self, int end) noexcept
-    cdef ssize_t read(self, int end, char *into, size_t size) noexcept
-    cdef ssize_t write(self, int end, const char *bytes, size_t size) noexcept
-    cdef int unacknowledged(self, int end) noexcept
-    cdef void shut(self, int end) noexcept    # write no more
-    cdef void close(self, int end) noexcept
-    cdef bint has_room(self, int end) noexcept
+    cdef int connect(self, int from_host, int to_host, int port, void *ground) noexcept nogil
+    cdef int connected(self, int end) noexcept nogil
+    cdef ssize_t read(self, int end, char *into, size_t size) noexcept nogil
+    cdef ssize_t write(self, int end, const char *bytes, size_t size) noexcept nogil
+    cdef int unacknowledged(self, int end) noexcept nogil
+    cdef void shut(self, int end) noexcept nogil    # write no more
+    cdef void close(self, int end) noexcept nogil
+    cdef bint has_room(self, int end) noexcept nogil
     cdef int listen(self, int host, int port, int mode, void *ground) except -1
-    cdef Listener *listener(self, int host, int port) noexcept
+    cdef Listener *listener(self, int host, int port) noexcept nogil
 
     # True when there is something to read: bytes, the stream's end, or an error.
-    cdef inline bint is_readable(self, int end) noexcept:
+    cdef inline bint is_readable(self, int end) noexcept nogil:
         cdef End *e = &self.ends[end]
         return e.arrived != e.taken or e.ended or e.error != 0 or e.broken or e.state == FAILED
 
-    cdef inline bint is_writable(self, int end) noexcept:
+    cdef inline bint is_writable(self, int end) noexcept nogil:
         cdef End *e = &self.ends[end]
         return e.state != CONNECTING and (e.error != 0 or e.broken or e.shut or self.has_room(end))
 
     # The way of a segment to an end.
-    cdef void send(self, int end, uint64_t upto, int flags) noexcept
+    cdef void send(self, int end, uint64_t upto, int flags) noexcept nogil
     cdef void arrive(self, int end) noexcept
     cdef void schedule_next(self, int end) noexcept
     cdef void refuse_bytes(self, int end) noexcept
-    cdef void settle(self, int end) noexcept
+    cdef void settle(self, int end) noexcept nogil
     cdef int64_t sent_again_ns(self, int64_t at_ns) noexcept
 
     cdef void greet(self, int end) noexcept      # a handshake's first packet reaches the listener's host
@@ -173,7 +173,7 @@ cdef class Network:
     cdef void break_end(self, int end) noexcept
     cdef void drop_flight(self, int end) noexcept
     cdef void tell(self, int end) noexcept
-    cdef Link *link(self, int from_host, int to_host) noexcept
+    cdef Link *link(self, int from_host, int to_host) noexcept nogil
     cdef int release(self, int from_host, int to_host) except -1
     cdef void on_event(self, int kind, int64_t argument) noexcept
 

@@ -73,7 +73,7 @@ cdef class Network:
         free(self.links)
         free(self.listeners)
 
-    cdef Link *link(self, int from_host, int to_host) noexcept:
+    cdef Link *link(self, int from_host, int to_host) noexcept nogil:
         return &self.links[from_host * MOST_HOSTS + to_host]
 
     cdef void tell(self, int end) noexcept:
@@ -109,7 +109,7 @@ cdef class Network:
 
     # ── A host's kernel ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    cdef int connect(self, int from_host, int to_host, int port, void *ground) noexcept:
+    cdef int connect(self, int from_host, int to_host, int port, void *ground) noexcept nogil:
         cdef int n = self.n_ends, capacity
         cdef End *grown
         if to_host < 0 or to_host >= self.hosts:
@@ -169,7 +169,7 @@ cdef class Network:
         self.send(end ^ 1, 0, HELLO)
         self.tell(end)
 
-    cdef int connected(self, int end) noexcept:
+    cdef int connected(self, int end) noexcept nogil:
         cdef End *e = &self.ends[end]
         cdef int error = e.error
         if e.state == CONNECTING:
@@ -177,7 +177,7 @@ cdef class Network:
         e.error = 0
         return -error if error else -ECONNRESET if e.broken else 1
 
-    cdef ssize_t read(self, int end, char *into, size_t size) noexcept:
+    cdef ssize_t read(self, int end, char *into, size_t size) noexcept nogil:
         cdef End *e = &self.ends[end]
         cdef int error
         cdef bint had_room
@@ -201,11 +201,11 @@ cdef class Network:
             return -error
         return 0 if e.broken else -EAGAIN
 
-    cdef bint has_room(self, int end) noexcept:
+    cdef bint has_room(self, int end) noexcept nogil:
         cdef End *other = &self.ends[end ^ 1]
         return <int64_t>(other.written - other.taken) < self.buffer_bytes
 
-    cdef ssize_t write(self, int end, const char *bytes, size_t size) noexcept:
+    cdef ssize_t write(self, int end, const char *bytes, size_t size) noexcept nogil:
         cdef End *e = &self.ends[end]
         cdef End *into = &self.ends[end ^ 1]
         cdef Link *link
@@ -241,13 +241,13 @@ cdef class Network:
         self.send(end ^ 1, into.written, 0)
         return taken
 
-    cdef void shut(self, int end) noexcept:
+    cdef void shut(self, int end) noexcept nogil:
         cdef End *e = &self.ends[end]
         if e.state == CONNECTED and not e.shut and not e.broken and not e.silent:
             e.shut = True
             self.send(end ^ 1, self.ends[end ^ 1].written, END)
 
-    cdef void close(self, int end) noexcept:
+    cdef void close(self, int end) noexcept nogil:
         cdef End *e = &self.ends[end]
         if e.gone:
             return
@@ -264,12 +264,12 @@ cdef class Network:
         e.bytes = NULL
         e.capacity = 0
 
-    cdef int unacknowledged(self, int end) noexcept:
+    cdef int unacknowledged(self, int end) noexcept nogil:
         cdef End *into = &self.ends[end ^ 1]
         self.settle(end ^ 1)
         return <int>(into.written - into.known)
 
-    cdef void settle(self, int end) noexcept:
+    cdef void settle(self, int end) noexcept nogil:
         """Count what the other end knows by now to have arrived at this one."""
         cdef End *e = &self.ends[end]
         cdef int other = self.ends[end ^ 1].host
@@ -278,7 +278,7 @@ cdef class Network:
             e.known = e.segments[e.acknowledged & e.mask].upto
             e.acknowledged += 1
 
-    cdef Listener *listener(self, int host, int port) noexcept:
+    cdef Listener *listener(self, int host, int port) noexcept nogil:
         cdef int i
         for i in range(self.n_listeners):
             if self.listeners[i].host == host and self.listeners[i].port == port:
@@ -300,7 +300,7 @@ cdef class Network:
 
     # ── The way of a segment ────────────────────────────────────────────────────────────────────────────────────────
 
-    cdef void send(self, int end, uint64_t upto, int flags) noexcept:
+    cdef void send(self, int end, uint64_t upto, int flags) noexcept nogil:
         cdef End *e = &self.ends[end]
         cdef Link *link = self.link(self.ends[end ^ 1].host, e.host)
         cdef int64_t at_ns = self.clock_ns(self.ends[end ^ 1].host), wait_ns = RETRANSMIT_NS
@@ -388,7 +388,8 @@ cdef class Network:
             segment = &e.segments[e.next & e.mask]
             answered = answered or segment.upto != e.arrived
             e.next += 1
-        # Nothing of it is acknowledged.
+        # Nothing of it is acknowledged. What had arrived before was, by the end of the stream at the latest.
+        e.known = e.arrived
         e.acknowledged = e.next
         if answered and not e.silent and not e.broken:
             e.broken = True
@@ -408,6 +409,7 @@ cdef class Network:
     cdef void drop_flight(self, int end) noexcept:
         cdef End *e = &self.ends[end]
         # An event of the arrival may be left, which finds nothing.
+        e.known = e.arrived
         e.acknowledged = e.next = e.tail
 
     cdef int64_t sent_again_ns(self, int64_t at_ns) noexcept:
@@ -552,7 +554,7 @@ cdef uint64_t likely(double probability) noexcept:
     return <uint64_t>(probability * (<uint64_t>1 << LIKELY) + 0.5)
 
 
-cdef void make_room(End *e, size_t size) noexcept:
+cdef void make_room(End *e, size_t size) noexcept nogil:
     """Make room for `size` more bytes behind those written: by moving the bytes to the front, or a larger buffer."""
     cdef size_t used = e.written - e.taken, capacity = e.capacity
     cdef char *grown
@@ -571,7 +573,7 @@ cdef void make_room(End *e, size_t size) noexcept:
     e.capacity = capacity
 
 
-cdef void grow_segments(End *e) noexcept:
+cdef void grow_segments(End *e) noexcept nogil:
     cdef uint32_t capacity = FIRST_SEGMENTS if e.segments == NULL else 2 * (e.mask + 1)
     cdef Segment *grown = <Segment *>calloc(capacity, sizeof(Segment))
     cdef uint32_t i = e.acknowledged

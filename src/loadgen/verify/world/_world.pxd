@@ -46,12 +46,12 @@ cdef class World:
     # Add an actor; return its number. The world keeps it until `close`, which calls its `end()`.
     cdef int join(self, object actor, Handler handler) except -1
     # Schedule an event, no earlier than now.
-    cdef void schedule(self, int64_t at_ns, int actor, int kind, int64_t argument) noexcept
+    cdef void schedule(self, int64_t at_ns, int actor, int kind, int64_t argument) noexcept nogil
     # Stop the world with an error, which `run` raises.
     cdef void fail(self, object error) noexcept
-    cdef void push_due(self, const Event *event) noexcept
-    cdef void push_heap(self, const Event *event) noexcept
-    cdef void pop_heap(self, Event *into) noexcept
+    cdef void push_due(self, const Event *event) noexcept nogil
+    cdef void push_heap(self, const Event *event) noexcept nogil
+    cdef void pop_heap(self, Event *into) noexcept nogil
     # Run the next event of a time up to `until_ns`. False when there is none, or the world was stopped.
     cdef bint step(self, int64_t until_ns) noexcept
     cdef int check_all(self) except -1

@@ -65,7 +65,7 @@ cdef class World:
         self.actors.append(actor)
         return len(self.actors) - 1
 
-    cdef void schedule(self, int64_t at_ns, int actor, int kind, int64_t argument) noexcept:
+    cdef void schedule(self, int64_t at_ns, int actor, int kind, int64_t argument) noexcept nogil:
         cdef Event event
         event.at_ns = max(at_ns, self.now_ns)
         event.number = self.scheduled
@@ -78,13 +78,13 @@ cdef class World:
         else:
             self.push_heap(&event)
 
-    cdef void push_due(self, const Event *event) noexcept:
+    cdef void push_due(self, const Event *event) noexcept nogil:
         if self.n_due == self.due_capacity:
             self.due = grown_events(self.due, &self.due_capacity)
         self.due[self.n_due] = event[0]
         self.n_due += 1
 
-    cdef void push_heap(self, const Event *event) noexcept:
+    cdef void push_heap(self, const Event *event) noexcept nogil:
         cdef int at = self.n_heap, above
         if self.n_heap == self.heap_capacity:
             self.heap = grown_events(self.heap, &self.heap_capacity)
@@ -97,7 +97,7 @@ cdef class World:
             at = above
         self.heap[at] = event[0]
 
-    cdef void pop_heap(self, Event *into) noexcept:
+    cdef void pop_heap(self, Event *into) noexcept nogil:
         cdef const Event *last
         cdef int at = 0, below
         into[0] = self.heap[0]
@@ -243,7 +243,7 @@ cdef inline bint is_before(const Event *a, const Event *b) noexcept nogil:
     return a.at_ns < b.at_ns or a.at_ns == b.at_ns and a.number < b.number
 
 
-cdef Event *grown_events(Event *events, int *capacity) noexcept:
+cdef Event *grown_events(Event *events, int *capacity) noexcept nogil:
     cdef Event *grown
     capacity[0] = max(64, 2 * capacity[0])
     grown = <Event *>realloc(events, capacity[0] * sizeof(Event))

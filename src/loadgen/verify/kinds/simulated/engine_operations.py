@@ -160,11 +160,13 @@ class _Run:
         return ran.tallies[Phase.MEASURE].get("backfill", {}).get("planned", 0)
 
     def is_calm(self) -> bool:
-        """True when nothing may keep a reply from coming in time."""
-        return (
-            not (self.faults or self.weather.loss or self.weather.bytes_per_s or self.plan.load.open_loop)
-            and self.plan.wire.request_timeout_ns >= NS_PER_S
-        )
+        """True when nothing may keep replies from coming in time: a full pipeline takes less than half a timeout."""
+        weather, wire = self.weather, self.plan.wire
+        if self.faults or weather.loss or weather.bytes_per_s or self.plan.load.open_loop:
+            return False
+        pipeline_bytes = wire.pipeline_depth * (self.plan.workload.value_bytes + 100)
+        full_ns = 2 * weather.longest_ns + pipeline_bytes * NS_PER_S // weather.stream_bytes_per_s
+        return 2 * full_ns < wire.request_timeout_ns
 
     def reached(self, ran: Ran | None) -> dict[str, int]:
         network = self.scene.network

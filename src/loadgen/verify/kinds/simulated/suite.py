@@ -1,0 +1,32 @@
+"""The suite of `simulate`: loadgen's own code in simulated worlds. No server is started, and no clock is read."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from loadgen.errors import UsageError
+from loadgen.escape import printable
+from loadgen.verify.case import Kind
+from loadgen.verify.kinds.simulated.engine_operations import MOST_OPERATIONS, EngineOperations
+from loadgen.verify.kinds.simulated.twice import Twice
+from loadgen.verify.kinds.suite import Emit, Opened, Suite
+
+KINDS: dict[str, Callable[[int], Kind]] = {EngineOperations.name: EngineOperations}
+"""By name, what makes a kind of so many operations. Every case is run twice."""
+
+
+@contextlib.contextmanager
+def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
+    operations = _count(options["ops"])
+    yield Opened([Twice(KINDS[name](operations)) for name in kinds], "a simulated world")
+
+
+def _count(text: str) -> int:
+    """Return the number of operations that an option names. Raises UsageError."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 7 and 1 <= int(text) <= MOST_OPERATIONS):
+        raise UsageError(f'--ops: "{printable(text, 40)}" is not a whole number from 1 to {MOST_OPERATIONS}.')
+    return int(text)
+
+
+SUITE = Suite("simulate", tuple(KINDS), _opened, {"ops": "1000"}, {"concurrent_operations": (EngineOperations.name,)})
