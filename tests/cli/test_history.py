@@ -1,0 +1,44 @@
+"""Where a history is refused, and the warning where it would call values unwritten that were there before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from in_process import invoked
+
+from loadgen.config import Config, load
+from loadgen.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "-p", "1", "-t", "set,get"), "-t runs tests one after another, and a history is of one load"),
+        (("smoke", "-p", "1"), "a history is kept by loadgen run and saturate, and a smoke test keeps none"),
+        (("compare", "a=127.0.0.1:1", "b=127.0.0.1:2"), "and a comparison keeps none"),
+        (("run", "-p", "1", "-d", "15"), "must be at least 16 with a history"),
+        (("run", "-p", "1", "--protocol", "ping"), 'is of values under keys, and the protocol "ping" has none'),
+    ],
+)
+def test_a_history_that_cannot_be_kept_is_refused(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    finished = invoked(*words, "--set", f'workload.history="{tmp_path / "history"}"')
+    assert finished.status == 2
+    assert said in " ".join(finished.stderr.split())
+    assert not (tmp_path / "history").exists()
+
+
+def configured(tmp_path: Path, *lines: str) -> Config:
+    path = tmp_path / "bench.toml"
+    path.write_text("\n".join(["[workload]", 'history = "run.lghist"', *lines]))
+    return load(path)
+
+
+def test_a_history_without_a_prefill_is_warned_of(tmp_path: Path) -> None:
+    assert any("one that nobody wrote" in warning for warning in configured(tmp_path).warnings)
+    assert not configured(tmp_path, "prefill = true").warnings
+
+
+def test_a_share_of_no_keys_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="history_keys"):
+        configured(tmp_path, "history_keys = 0")
