@@ -94,6 +94,34 @@ def test_a_client_of_a_killed_host_does_nothing_any_more() -> None:
     passes(test)
 
 
+def test_a_client_of_a_killed_host_dials_nobody_any_more() -> None:
+    """Its dial fails at its deadline, after which a client that lives goes on to the next node."""
+
+    async def uses(silent: tuple[str, int]) -> None:
+        async with Client([silent, ("b", 7)], failover=True, timeout_s=5, connect_timeout_s=0.5) as client:
+            await asyncio.gather(*(client.get(f"k{n}") for n in range(10)), return_exceptions=True)
+
+    async def test(world: World) -> None:
+        async def listening() -> None:
+            async with await asyncio.start_server(lambda reader, writer: dials.append(1), port=7) as server:
+                await server.serve_forever()
+
+        world.host("b").run(listening())
+        silent = world.memcached().node
+        world.host("app")
+        await asyncio.sleep(0.1)
+        world.faults.partition("app", "memcached", 20)
+        world.host("app").run(uses(silent))
+        await asyncio.sleep(0.2)
+        before = len(dials)
+        world.faults.kill("app")
+        await asyncio.sleep(5)
+        assert len(dials) == before
+
+    dials: list[int] = []
+    passes(test)
+
+
 def test_a_request_behind_a_health_check_is_cancelled_without_harm_to_those_beside_it() -> None:
     async def test(world: World) -> None:
         node = world.memcached().node

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import subprocess
 import sys
@@ -181,6 +182,29 @@ def test_a_run_that_ends_in_another_way_though_its_draws_are_the_same_is_found()
 
     outcome = run(leaks, 1)
     assert (outcome.verdict, outcome.invariant) == (Verdict.FAIL, DETERMINED)
+
+
+def test_garbage_is_collected_between_runs_and_not_in_them() -> None:
+    """What is finalised must not depend on when a collection comes."""
+
+    class Ring:
+        def __init__(self) -> None:
+            self.ring = self
+
+        def __del__(self) -> None:
+            collected.append(1)
+
+    async def scenario(world: World) -> None:
+        before = len(collected)
+        Ring()
+        kept = [[n] for n in range(50_000)]
+        assert len(collected) == before
+        del kept
+
+    collected: list[int] = []
+    passes(scenario)
+    gc.collect()
+    assert collected == [1]
 
 
 # ── From a program ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,10 +11,13 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError, OutOfMemoryError, ResponseError, WatchError
 from worlds import passes
 
+from loadgen.verify.reply import OK, Error, Null, Reply
 from loadgen.verify.scenario.redis import APPEND_ONLY_FILE
 from loadgen.verify.scenario.world import World
 from loadgen.verify.world.disk import Disk
+from loadgen.verify.world.redis import resp
 from loadgen.verify.world.redis.append_only import AppendOnlyFile
+from loadgen.verify.world.redis.resp import reply_bytes
 
 
 def client(**options: Any) -> Redis:
@@ -61,6 +64,29 @@ def test_redis_py_has_the_answers_that_it_has_from_redis(protocol: int, seed: in
                 await redis.execute_command("NONSENSE")
 
     passes(scenario, seed)
+
+
+@pytest.mark.parametrize(
+    ("command", "reply", "second", "third"),
+    [
+        (b"GET a", Null.BULK, b"$-1\r\n", b"_\r\n"),
+        (b"EXEC", Null.ARRAY, b"*-1\r\n", b"_\r\n"),
+        (b"SMEMBERS s", (b"x",), b"*1\r\n$1\r\nx\r\n", b"~1\r\n$1\r\nx\r\n"),
+        (b"SPOP s 1", (b"x",), b"*1\r\n$1\r\nx\r\n", b"~1\r\n$1\r\nx\r\n"),
+        (b"HGETALL h", (b"f", b"1"), b"*2\r\n$1\r\nf\r\n$1\r\n1\r\n", b"%1\r\n$1\r\nf\r\n$1\r\n1\r\n"),
+        (b"ZSCORE z m", b"1.5", b"$3\r\n1.5\r\n", b",1.5\r\n"),
+        (b"ZRANGE z 0 -1", (b"m",), b"*1\r\n$1\r\nm\r\n", b"*1\r\n$1\r\nm\r\n"),
+        (b"ZPOPMIN z", (b"m", b"2"), b"*2\r\n$1\r\nm\r\n$1\r\n2\r\n", b"*2\r\n$1\r\nm\r\n,2\r\n"),
+        (b"ZPOPMIN z 1", (b"m", b"2"), b"*2\r\n$1\r\nm\r\n$1\r\n2\r\n", b"*1\r\n*2\r\n$1\r\nm\r\n,2\r\n"),
+        (b"XREAD STREAMS x 0", ((b"x", ()),), b"*1\r\n*2\r\n$1\r\nx\r\n*0\r\n", b"%1\r\n$1\r\nx\r\n*0\r\n"),
+        (b"INCR n", 7, b":7\r\n", b":7\r\n"),
+        (b"SET a b", OK, b"+OK\r\n", b"+OK\r\n"),
+        (b"SET a", Error(b"ERR no"), b"-ERR no\r\n", b"-ERR no\r\n"),
+    ],
+)
+def test_a_reply_is_written_as_each_version_has_it(command: bytes, reply: Reply, second: bytes, third: bytes) -> None:
+    assert reply_bytes(reply, 2) == second
+    assert reply_bytes(resp.third(command.split(), reply), 3) == third
 
 
 def test_a_key_expires_by_the_time_of_the_world() -> None:
@@ -123,6 +149,29 @@ def test_commands_that_wait_are_served_in_their_order_and_end_by_their_time() ->
             ("three", None),
         ]
         assert 5 < world.now_s < 5.5
+
+    passes(scenario)
+
+
+def test_a_move_that_waits_is_served_by_what_another_move_brings_and_ends_by_its_time() -> None:
+    async def scenario(world: World) -> None:
+        world.redis()
+
+        async def moves(source: str, target: str) -> object:
+            async with client() as redis:
+                return await redis.blmove(source, target, 2)
+
+        second = world.host("two").run(moves("b", "c"))
+        await asyncio.sleep(0.1)
+        first = world.host("one").run(moves("a", "b"))
+        await asyncio.sleep(0.1)
+        async with client() as redis:
+            await redis.rpush("a", "x")
+            assert await asyncio.gather(first, second) == [b"x", b"x"]
+            assert await redis.lrange("c", 0, -1) == [b"x"]
+            began_s = world.now_s
+            assert await redis.blmove("a", "b", 2) is None
+            assert 2 <= world.now_s - began_s < 2.1
 
     passes(scenario)
 

@@ -57,6 +57,8 @@ cdef class Shell(Watcher):
 
     def __del__(self):
         cdef Stream stream
+        if self.grounded and self.reactor is not None and self.reactor.watcher is None:
+            return  # The simulated host was killed, and the client with it.
         if self.streams:
             warnings.warn("a memcache client was not closed", ResourceWarning, source=self)
             for stream in self.streams:
