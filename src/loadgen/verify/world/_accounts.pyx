@@ -24,14 +24,35 @@ cdef class Accounts(Invariant):
     cdef int broken(self, str words) except -1:
         raise BrokenInvariant(words)
 
+    cdef int look_up(self) except -1:
+        """Find the accounts in which requests were planned."""
+        cdef Recorder recorder = self.engine.recorder
+        cdef int i
+        self.in_use = 0
+        for i in range(PHASES * recorder.commands):
+            if recorder.accounts[i].tally.planned and self.in_use < MOST_IN_USE:
+                self.used[self.in_use] = i
+                self.in_use += 1
+        return 0
+
+    cdef int64_t unended(self) noexcept:
+        """Return how many planned requests have no end, by the accounts in use."""
+        cdef const Tally *t
+        cdef int64_t sum = 0
+        cdef int i, end
+        for i in range(self.in_use):
+            t = &self.engine.recorder.accounts[self.used[i]].tally
+            sum += t.planned
+            for end in range(ENDS):
+                sum -= t.ended[end]
+        return sum
+
     cdef int check(self) except -1:
         cdef Pool pool = self.engine.pool
-        cdef Recorder recorder = self.engine.recorder
-        cdef int64_t planned = 0, open = 0
-        cdef int i, end, active = 0, opening = 0
+        cdef int64_t planned, open = 0
+        cdef int i, active = 0, opening = 0
         cdef const Connection *c
         cdef const Pipeline *p
-        cdef const Tally *t
         cdef Lane lane
         # An engine that was closed serves the ground no more, and keeps no account of its connections.
         if self.turns == self.ground.turn_count or self.ground.watcher is None:
@@ -59,12 +80,11 @@ cdef class Accounts(Invariant):
             self.broken(f"the pool counts the connections on their way: {pool.opening}, and {opening} are")
         for lane in self.engine.lanes:
             open += <uint32_t>(lane.requeued.tail - lane.requeued.head)
-        for i in range(PHASES * recorder.commands):
-            t = &recorder.accounts[i].tally
-            if t.planned:
-                planned += t.planned
-                for end in range(ENDS):
-                    planned -= t.ended[end]
+        planned = self.unended()
+        if planned != open:
+            # Requests of another command or phase may have been planned since the slots in use were looked up.
+            self.look_up()
+            planned = self.unended()
         if planned != open:
             self.broken(f"every planned request has ended or is open: {planned} have not ended, and {open} are open")
         return 0
