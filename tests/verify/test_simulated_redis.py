@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError, OutOfMemoryError, ResponseError, WatchError
+from redis.exceptions import ConnectionError, LockNotOwnedError, OutOfMemoryError, ResponseError, WatchError
 from worlds import passes
 
 from loadgen.verify.reply import OK, Error, Null, Reply
@@ -209,6 +209,29 @@ def test_a_script_is_the_function_that_was_given_in_its_place() -> None:
             assert await redis.get("lock") is None
             with pytest.raises(ResponseError, match="runs no Lua"):
                 await redis.eval("return 1", 0)
+
+    passes(scenario)
+
+
+def test_a_lock_of_redis_py_works_with_its_scripts() -> None:
+    async def scenario(world: World) -> None:
+        world.redis()
+        async with client() as redis:
+            lock = redis.lock("lock", timeout=1)
+            assert await lock.acquire(blocking=False)
+            assert not await redis.lock("lock", timeout=1).acquire(blocking=False)
+            await lock.extend(1)
+            assert 1000 < await redis.pttl("lock") <= 2000
+            await lock.extend(5, replace_ttl=True)
+            assert 4000 < await redis.pttl("lock") <= 5000
+            await lock.reacquire()
+            assert 0 < await redis.pttl("lock") <= 1000
+            await lock.release()
+            assert await redis.get("lock") is None
+            assert await lock.acquire(blocking=False)
+            await asyncio.sleep(2)
+            with pytest.raises(LockNotOwnedError):
+                await lock.release()
 
     passes(scenario)
 
