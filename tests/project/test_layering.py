@@ -382,7 +382,7 @@ cli.verbs ← units protocol errors escape severity server_plan server.builtin c
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
     faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
-    verify.campaign verify.bank verify.subject verify.spec verify.tape verify.full
+    verify.campaign verify.bank verify.subject verify.spec verify.tape verify.full verify.scenario
     plan verify.stress.ended verify.stress.shape verify.stress.stress verify.checked verify.checkers.answer
     verify.checkers verify.history
 cli.main ← errors escape config cli.options cli.flags cli version

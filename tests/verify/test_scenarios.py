@@ -13,7 +13,7 @@ import pytest
 from in_process import invoked
 from worlds import passes
 
-from loadgen.testing import SimulationFailed, World, always, settings, simulate, sometimes
+from loadgen.testing import SimulationFailed, StateNotReached, World, always, settings, simulate, sometimes
 from loadgen.verify import artifact
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.scenario.run import DETERMINED, Scenario, ScenarioKind
@@ -229,6 +229,18 @@ def test_simulate_raises_with_all_that_a_failure_needs_and_else_returns_the_stat
     assert words[-2].startswith(f"replay     loadgen replay --seed {failed.value.seed} --test ")
     assert words[-1].endswith(f"test_scenarios-broken-{failed.value.seed}.json")
     assert simulate(calm, seeds=3) == {"it was here": 3}
+
+
+@settings(faults=[], states=["a state without a place"])
+async def pale(world: World) -> None:
+    sometimes("three", world.draw.below(3, "number") == 3)
+
+
+def test_a_state_that_no_seed_of_many_reaches_is_a_failure_too() -> None:
+    with pytest.raises(StateNotReached) as missed:
+        simulate(pale, seeds=100)
+    assert missed.value.states == ["a state without a place", "three"]
+    assert simulate(pale, seeds=99) == {"a state without a place": 0, "three": 0}
 
 
 def test_a_world_inside_of_a_running_loop_is_refused() -> None:

@@ -6,9 +6,9 @@ A scenario is a coroutine function that takes a `World`. `simulate` runs it from
 
 from __future__ import annotations
 
-from loadgen.testing.simulation import SimulationFailed, simulate
+from loadgen.testing.simulation import SimulationFailed, StateNotReached, simulate
 from loadgen.verify.scenario.settings import settings
 from loadgen.verify.scenario.states import always, sometimes
 from loadgen.verify.scenario.world import World
 
-__all__ = ["SimulationFailed", "World", "always", "settings", "simulate", "sometimes"]
+__all__ = ["SimulationFailed", "StateNotReached", "World", "always", "settings", "simulate", "sometimes"]

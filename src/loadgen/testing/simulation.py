@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from loadgen.verify.artifact import Artifact, Origin
 from loadgen.verify.campaign import LIMITS, Batch, Campaign
 from loadgen.verify.ended import FailureFound
 from loadgen.verify.scenario.run import Scenario, ScenarioKind
+from loadgen.verify.scenario.settings import STATES_FROM
 from loadgen.verify.world.seal import sealed
 from loadgen.version import __version__
 
@@ -34,6 +35,14 @@ class SimulationFailed(AssertionError):
         return self.failure.seed
 
 
+class StateNotReached(AssertionError):
+    """No seed reached a state of `sometimes`: that the scenario passed says little."""
+
+    def __init__(self, states: Sequence[str]) -> None:
+        super().__init__(f"no seed reached the state: {', '.join(states)}")
+        self.states = states
+
+
 def simulate(
     scenario: Scenario,
     *,
@@ -47,7 +56,8 @@ def simulate(
 
     `name` is `module:function` where it is not the function's own; seeds mean the same runs as long as it stays. With
     `artifacts`, a folder, each failure's artifact is written there. A failure is shrunk by `shrink_runs` runs at most.
-    Raises SimulationFailed for the first failure, and RuntimeError inside of a running event loop.
+    Raises SimulationFailed for the first failure, StateNotReached for a state that none of 100 or more seeds reached,
+    and RuntimeError inside of a running event loop.
     """
     name = name or f"{scenario.__module__}:{scenario.__qualname__}"
     found: list[FailureFound] = []
@@ -76,7 +86,11 @@ def simulate(
             campaign.run(Batch("simulate", [kind], [each], identity="a simulated world"))
             if found:
                 raise SimulationFailed(found[0])
-    return campaign.ended().sometimes
+    reached = campaign.ended().sometimes
+    missed = [state for state, count in reached.items() if not count]
+    if missed and seeds >= STATES_FROM:
+        raise StateNotReached(missed)
+    return reached
 
 
 def _words(failure: FailureFound) -> str:

@@ -17,11 +17,9 @@ from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
 from loadgen.verify.campaign import LIMITS
 from loadgen.verify.kinds import scenarios
+from loadgen.verify.scenario.settings import STATES_FROM
 
 SEEDS = 1000
-
-STATES_FROM = 100
-"""The seeds from which a state that none of them reached fails the campaign."""
 
 SYNTAX = Syntax((seeds(SEEDS), RESULTS), (Positional("scenario", "SCENARIO", "module:function", least=1, most=None),))
 

@@ -35,6 +35,9 @@ WITHIN_S = 10.0
 UNTIL_S = 3600.0
 MOST_CALLBACKS = 1_000_000
 
+STATES_FROM = 100
+"""The seeds from which a state that none of them reached fails a campaign."""
+
 _ATTRIBUTE = "__simulation_settings__"
 
 F = TypeVar("F", bound=Callable[..., Any])
