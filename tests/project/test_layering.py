@@ -217,7 +217,7 @@ verify.world._accounts ← _request engine._connection engine._engine engine._la
     engine._recorder engine._sink verify.world._ground verify.world._world
 verify.world.servers ← units plan protocol server._connection server._faults server._memcache server._redis
     server._store verify.world._ground verify.world._network verify.world._streams
-verify.world.engine_load ← units phase plan engine._engine verify.world._accounts verify.world._ground
+verify.world.engine_load ← units phase plan engine._engine engine._history verify.world._accounts verify.world._ground
     verify.world._network
 verify.durability.survival ← algebra
 verify.case ← verify.durability.survival verify.tape
@@ -259,16 +259,18 @@ verify.fuzz.mutation ← verify.tape verify.fuzz.piece verify.fuzz.form
 verify.fuzz ← errors verify.fuzz.piece verify.fuzz.form verify.fuzz.forms
 verify.fuzz.servers ← protocol errors escape events plan server_plan target.talk target verify.reply verify.subject
     verify.fuzz.payload verify.fuzz
-verify.kinds ← version units protocol errors escape events server_plan config faults.fault faults.kinds faults.layer
+verify.kinds ← units protocol errors escape events server_plan config faults.fault faults.kinds faults.layer
     faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape verify.case
     verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
     verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
     verify.scenario verify.world.seal phase plan verify.world._network verify.world._order verify.world._world
-    verify.world.engine_load verify.world.servers
+    verify.world.engine_load verify.world.servers engine._history verify.history verify.checkers._register
+    verify.checkers
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
-verify.full ← units errors severity reason events verify.case verify.ended verify.campaign verify.stress.ended
+verify.full ← units errors severity reason events verify.case verify.checked verify.ended verify.campaign
+    verify.stress.ended
 verify.stress.stress ← errors reason signs plan events judge.judging host target.talk target runner version
     verify.stress.shape verify.stress.ended
 

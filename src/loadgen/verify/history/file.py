@@ -15,6 +15,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -156,6 +157,17 @@ def read(path: str | Path) -> Recorded:
             at += taken
             blocks += 1
     return Recorded(operations, metadata, blocks, torn)
+
+
+def gathered(blocks: bytes) -> Operations:
+    """Return the operations of blocks in memory, which are whole. Raises UsageError where they are not."""
+    operations, stream, at = Operations(), BytesIO(blocks), 0
+    while at < len(blocks):
+        taken = _block(stream, operations, at, len(blocks), "the history")
+        if not taken:
+            raise UsageError(f"the history: the block at offset {at} is not whole")
+        at += taken
+    return operations
 
 
 def _opened(path: str | Path) -> BinaryIO:

@@ -95,6 +95,7 @@ def advance(World world not None, soon, int64_t until_ns):
                 break
     finally:
         sys.unraisablehook = hook
+        world.put_back()
     if world.failure is not None:
         raise world.failure
     return bool(soon)
