@@ -134,6 +134,7 @@ def ran(scenario: Scenario, tape: Tape, settings: Settings) -> Ran:
         events.close()
         if collects:
             gc.enable()
+            gc.collect()
     return Ran(finding, tuple(world.commands), tuple(world.begun), states, trace, simulated_ns)
 
 
