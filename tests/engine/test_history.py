@@ -224,7 +224,7 @@ def fill(history: History, requests: int) -> None:
 
 def test_a_file_has_whole_blocks_of_several_workers(tmp_path: Path) -> None:
     path = tmp_path / "history"
-    path.write_bytes(header(Metadata()))
+    path.write_bytes(header(Metadata(workers=2)))
     histories = [History(n, RUN, file=os.open(path, os.O_WRONLY | os.O_APPEND)) for n in range(2)]
     for _ in range(3):
         for history in histories:
@@ -234,13 +234,14 @@ def test_a_file_has_whole_blocks_of_several_workers(tmp_path: Path) -> None:
         assert history.counts() == {
             "records": 2100, "ok": 0, "not_done": 0, "unknown": 0, "miss": 2100, "undrawn": 0,
         }  # fmt: skip
-    assert len(read(path).operations) == 4200
+    back = read(path)
+    assert (len(back.operations), back.unclosed) == (4200, ())
 
 
 def test_a_full_disk_ends_a_history_with_its_last_whole_block(tmp_path: Path) -> None:
     path = tmp_path / "history"
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    path.write_bytes(header(Metadata()))
+    path.write_bytes(header(Metadata(workers=1)))
     history = History(0, RUN, file=os.open(path, os.O_WRONLY | os.O_APPEND))
     # A limit on a file's size ends a write as a full disk does: after a part of it.
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
@@ -252,7 +253,7 @@ def test_a_full_disk_ends_a_history_with_its_last_whole_block(tmp_path: Path) ->
     history.close()
     assert history.error
     assert history.counts()["records"] == 2048 == len(read(path).operations)
-    assert read(path).torn_bytes == 0
+    assert (read(path).torn_bytes, read(path).unclosed) == (0, (0,))
 
 
 def test_identities_are_of_a_worker() -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import os
 import subprocess
 import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterable
 from itertools import repeat
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -24,8 +26,10 @@ from places import SUPPORT
 from runs import plan
 
 from loadgen.engine._engine import Engine
+from loadgen.engine._history import History
 from loadgen.plan import Plan
 from loadgen.units import NS_PER_S
+from loadgen.verify.history.file import Metadata, create, read
 
 REQUESTS = 100_000
 HOUR_NS = 3600 * NS_PER_S
@@ -138,11 +142,11 @@ def during(counter: ctypes.PyDLL, times: Iterable[None], do: Callable[[], None])
     return int(counter.allocations_end())
 
 
-def asked_for(counter: ctypes.PyDLL, port: int, *settings: str) -> int:
+def asked_for(counter: ctypes.PyDLL, port: int, *settings: str, history: History | None = None) -> int:
     """How many blocks were asked for while an engine went through REQUESTS requests."""
     loop = NoLoop()
     told = plan(port, *settings)
-    engine = engine_of(told, lambda what: None, loop=cast(Any, loop))
+    engine = engine_of(told, lambda what: None, loop=cast(Any, loop), history=history)
     assert loop.ready is not None
 
     try:
@@ -168,6 +172,16 @@ def asked_for(counter: ctypes.PyDLL, port: int, *settings: str) -> int:
 def test_no_allocator_is_asked_over_100_000_requests(counter: ctypes.PyDLL, shape: str) -> None:
     with built_in() as server:
         assert asked_for(counter, server.port, *MIXED, *SHAPES[shape]) < ALLOWED
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="calls the epoll reactor without a loop")
+def test_no_allocator_is_asked_where_a_history_is_kept(counter: ctypes.PyDLL, tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    os.close(create(path, Metadata(workers=1)))
+    history = History(0, 1, file=os.open(path, os.O_WRONLY | os.O_APPEND))
+    with built_in() as server:
+        assert asked_for(counter, server.port, *MIXED, *SHAPES["closed loop"], history=history) < ALLOWED
+    assert len(read(path).operations) > REQUESTS
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="calls the epoll reactor without a loop")

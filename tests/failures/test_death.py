@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 from command import Finished, Running, load, settings, short, wait_until
 from faulty_server import FaultyServer, never_answers, polite
 from real_servers import RealServer
+
+from loadgen.verify.history.file import read
 
 LONG = ("--duration", "300s", "--set", "general.interval=100ms")
 """Longer than a run may take here: it must end early, or the test fails."""
@@ -101,9 +104,10 @@ def test_a_stopped_server_costs_timeouts_and_is_found_again() -> None:
 
 
 @pytest.mark.parametrize("rate", [[], ["--rate", "2000", "--arrival", "constant"]])
-def test_a_killed_worker_ends_the_run_at_once_and_what_was_measured_is_printed(rate: list[str]) -> None:
+def test_a_killed_worker_ends_the_run_at_once_and_what_was_measured_is_printed(rate: list[str], tmp_path: Path) -> None:
+    history = tmp_path / "history"
     with RealServer.redis() as server:
-        with Running(*short(server.port), *LONG, *rate, "--threads", "2") as running:
+        with Running(*short(server.port), *LONG, *rate, "--threads", "2", "--history", str(history)) as running:
             running.wait_for("sample", 3)
             running.workers()[0].kill()
             finished = running.finish()
@@ -113,6 +117,8 @@ def test_a_killed_worker_ends_the_run_at_once_and_what_was_measured_is_printed(r
     assert finished.counts["ok"] > 0
     assert 0 < finished.result["duration_secs"] < 300
     assert not finished.result["interrupted"]
+    assert not finished.result["history"]["whole"]
+    assert len(read(history).unclosed) == 1
 
 
 def test_all_workers_killed_ends_the_run_too() -> None:

@@ -70,7 +70,7 @@ def adds_up(result: Result, recorded: Recorded) -> None:
         open_or_refused += tally.not_ok
     history = kept(result)
     assert history.whole
-    assert recorded.torn_bytes == 0
+    assert (recorded.torn_blocks, recorded.unclosed) == (0, ())
     assert history.counts.records == len(recorded.operations)
     assert {key: n for key, n in found.items() if key[1] in (OK, MISS)} == +expected
     refused = sum(n for (_, outcome), n in found.items() if outcome in (NOT_DONE, UNKNOWN))

@@ -52,7 +52,7 @@ def _checked(answer: Answer, **more: object) -> Callable[[], list[Event]]:
 
 
 CHECKS: dict[str, Callable[[], list[Event]]] = {
-    "check_legal": _checked(LEGAL, torn_bytes=72),
+    "check_legal": _checked(LEGAL, torn_bytes=72, torn_blocks=2, unclosed_workers=1, missing_writes=3),
     "check_illegal": _checked(
         replace(
             LEGAL,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from loadgen.engine._engine import Engine
+from loadgen.engine._history import History
 from loadgen.engine._reactor import create
 from loadgen.engine._time import Monotonic
 from loadgen.plan import Plan
@@ -17,6 +18,7 @@ def engine_of(
     *,
     loop: asyncio.AbstractEventLoop | None = None,
     reactor: str = "auto",
+    history: History | None = None,
 ) -> Engine:
     """The only worker of a plan, on the running loop or another."""
-    return Engine(told, 0, notify, create(loop or asyncio.get_running_loop(), Monotonic(), reactor))
+    return Engine(told, 0, notify, create(loop or asyncio.get_running_loop(), Monotonic(), reactor), history=history)

@@ -131,7 +131,32 @@ def test_a_torn_last_block_is_told(tmp_path: Path) -> None:
     history.write_bytes(history.read_bytes() + b"GBLK")
     done = invoked("check", str(history))
     assert done.status == 0
-    assert "the last 4 bytes are a block that was not written to its end" in " ".join(done.stdout.split())
+    assert "4 bytes are of a block that was not written to its end, and is left out" in " ".join(done.stdout.split())
+
+
+def test_a_value_whose_writer_was_killed_is_legal_and_the_history_is_told_not_to_be_whole(tmp_path: Path) -> None:
+    theirs = 1 << 48 | 7
+    """Named by worker 1, the second of two."""
+
+    def answer(*, closed: bool, value: int = theirs) -> tuple[int, str]:
+        records = Operations()
+        for record in ((WRITE, 1, 5, 0, 1), (READ, 1, value, 2, 3)):
+            records.append(*record)
+        with Writer(tmp_path / "h", Metadata(workers=2)) as writer:
+            writer.write(records)
+        if closed:
+            Writer(tmp_path / "h", worker=1).close()
+        done = invoked("check", str(tmp_path / "h"))
+        return done.status, " ".join(done.stdout.split())
+
+    status, told = answer(closed=False)
+    assert (status, "is not whole: a worker ended before its time" in told) == (0, True)
+    assert "a value that was read is taken to have been written at any time" in told
+    status, told = answer(closed=True)
+    assert (status, "not whole" in told) == (1, False)
+    # What a worker wrote that closed the history has a record, whatever others lack.
+    status, told = answer(closed=False, value=7)
+    assert (status, "not whole" in told) == (1, True)
 
 
 # ── Words and pictures ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -67,12 +67,53 @@ def test_a_history_of_many_blocks_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_torn_last_block_is_left_out_and_counted_wherever_it_is_cut(path: Path) -> None:
-    whole = path.read_bytes()
+    whole = path.read_bytes()[:-HEAD]
+    """Without the empty block at the end."""
     last = HEAD + 2 * RECORD_BYTES
     for kept in range(1, last):
         path.write_bytes(whole[: len(whole) - last + kept])
         back = file.read(path)
         assert (len(back.operations), back.blocks, back.torn_bytes) == (3, 1, kept)
+
+
+def test_a_block_that_is_torn_in_the_middle_is_left_out_wherever_it_is_cut(path: Path) -> None:
+    whole, first = path.read_bytes(), first_block(path)
+    length = HEAD + 3 * RECORD_BYTES
+    for kept in range(1, length):
+        path.write_bytes(whole[: first + kept] + whole[first + length :])
+        back = file.read(path)
+        assert rows(back.operations) == rows(some(2))
+        assert (back.blocks, back.torn_blocks, back.torn_bytes) == (1, 1, kept)
+
+
+def test_bytes_between_blocks_that_begin_none_are_damage(path: Path) -> None:
+    whole, first = path.read_bytes(), first_block(path)
+    for between in (b"x", b"GBLx", b"GBLK" + b"\x01" * 13):
+        path.write_bytes(whole[:first] + between + whole[first:])
+        with pytest.raises(UsageError, match=rf"no block at offset {first}\b|at offset {first} claims"):
+            file.read(path)
+
+
+def test_a_worker_is_unclosed_until_its_last_block_is_empty(tmp_path: Path) -> None:
+    with Writer(tmp_path / "h", Metadata(workers=3)) as writer:
+        writer.write(some(1))
+    assert file.read(tmp_path / "h").unclosed == (1, 2)
+    Writer(tmp_path / "h", worker=2).close()
+    assert file.read(tmp_path / "h").unclosed == (1,)
+    Writer(tmp_path / "h", worker=2).write(some(1))
+    back = file.read(tmp_path / "h")
+    assert (back.unclosed, back.blocks) == ((1, 2), 2)
+
+
+def test_a_history_that_an_exception_ended_is_not_closed(tmp_path: Path) -> None:
+    def fail() -> None:
+        with Writer(tmp_path / "h", Metadata(workers=1)) as writer:
+            writer.write(some(1))
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fail()
+    assert file.read(tmp_path / "h").unclosed == (0,)
 
 
 @pytest.mark.parametrize(

@@ -256,8 +256,12 @@ cdef class History:
         self.flush()
 
     def close(self):
-        """Write the records that are there, and close the file."""
+        """Write the records that are there and an empty block, which says that these were all, and close the file."""
         self.flush()
         if self.file >= 0:
+            if not self.error:
+                self.block.head.crc32 = 0
+                # The file of a disk that is full lacks the block, and is then known not to be whole.
+                write(self.file, &self.block.head, sizeof(BlockHead))
             os.close(self.file)
             self.file = -1

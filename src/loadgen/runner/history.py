@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from loadgen.plan import KeptHistory, Plan
 from loadgen.snapshot import HistoryCounts
-from loadgen.verify.history.file import Metadata, Writer
+from loadgen.verify.history.file import Metadata, create
 from loadgen.version import __version__
 from loadgen.worker.messages import Drained
 
@@ -16,23 +17,21 @@ def begin(plan: Plan, kept: KeptHistory) -> None:
     keyspace = plan.workload.keyspace
     more = {
         "servers": [str(endpoint) for endpoint in plan.target.endpoints],
-        "workers": len(plan.workers),
         "key_count": keyspace.count,
         "value_bytes": plan.workload.value_bytes,
         "prefill": plan.workload.prefill,
         "seed": plan.seed,
         "run": f"{kept.run:016x}",
     }
-    Writer(
-        kept.path,
-        Metadata(
-            origin=f"loadgen {__version__}",
-            protocol=plan.target.protocol,
-            keys=f"{keyspace.prefix}%0{keyspace.length - len(keyspace.prefix)}x",
-            sampling=kept.keys,
-            more=more,
-        ),
-    ).close()
+    metadata = Metadata(
+        origin=f"loadgen {__version__}",
+        protocol=plan.target.protocol,
+        keys=f"{keyspace.prefix}%0{keyspace.length - len(keyspace.prefix)}x",
+        sampling=kept.keys,
+        more=more,
+        workers=len(plan.workers),
+    )
+    os.close(create(kept.path, metadata))
 
 
 def counted(finals: Iterable[Drained | None]) -> tuple[HistoryCounts, bool]:

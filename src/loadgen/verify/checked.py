@@ -24,7 +24,12 @@ class HistoryChecked(Ending):
     metadata: Mapping[str, str] = field(default_factory=dict)
     """What the history says of itself: origin, clock, sampling."""
     torn_bytes: int = 0
-    """Of the last block, which was not written to its end."""
+    torn_blocks: int = 0
+    """Blocks that were not written to their end, and are left out."""
+    unclosed_workers: int = 0
+    """Workers that ended before their time, or still write: their last records are missing."""
+    missing_writes: int = 0
+    """Values that were read, and whose writes are among the missing records."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
@@ -45,8 +50,25 @@ class HistoryChecked(Ending):
     @property
     def notes(self) -> tuple[Reason, ...]:
         """Remarks on an answer that holds."""
-        words = f"the last {self.torn_bytes:,} bytes are a block that was not written to its end: it is left out"
-        return (Reason(Code.HISTORY_TORN, words),) * bool(self.torn_bytes)
+        found = []
+        if self.torn_blocks:
+            one = self.torn_blocks == 1
+            blocks = "a block that was" if one else f"{self.torn_blocks:,} blocks that were"
+            words = f"{self.torn_bytes:,} bytes are of {blocks} not written to {'its' if one else 'their'} end, and "
+            found.append(Reason(Code.HISTORY_TORN, f"{words}{'is' if one else 'are'} left out"))
+        if self.unclosed_workers:
+            found.append(Reason(Code.HISTORY_NOT_WHOLE, self._not_whole()))
+        return tuple(found)
+
+    def _not_whole(self) -> str:
+        one = self.unclosed_workers == 1
+        workers = "a worker" if one else f"{self.unclosed_workers:,} workers"
+        words = f"the history is not whole: {workers} ended before {'its' if one else 'their'} time, or "
+        words += f"still {'writes' if one else 'write'}, and {'its' if one else 'their'} last records are missing"
+        if self.missing_writes:
+            values = "a value that was read is" if self.missing_writes == 1 else f"{self.missing_writes:,} values are"
+            words += f"; {values} taken to have been written at any time, as the record of the write is missing"
+        return words
 
     @property
     def severity(self) -> Severity:

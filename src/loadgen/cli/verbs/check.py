@@ -23,7 +23,8 @@ from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.checkers import models, register
 from loadgen.verify.checkers.answer import Answer
 from loadgen.verify.history import file, ndjson
-from loadgen.verify.history.file import Metadata
+from loadgen.verify.history.file import Metadata, Recorded
+from loadgen.verify.history.missing import add_missing_writes
 from loadgen.verify.history.told import operations_of
 from loadgen.version import __version__
 
@@ -67,14 +68,14 @@ def run(given: Given) -> ExitCode:
     with output.opened(verification.wanted(given, windows=given.svg)) as outputs:
         began = time.monotonic_ns()
         path = Path(given.history)
-        metadata, torn = Metadata(clock=""), 0
+        metadata, lacks = Metadata(clock=""), {}
         if file.is_history(path):
             if given.model != models.REGISTER:
                 raise UsageError(f"{printable(given.history)} is a binary history, and these are of registers only.")
             recorded = file.read(path)
             if given.lines is not None:
                 write_file(given.lines, "".join(ndjson.write(operations_of(recorded.operations))))
-            metadata, torn = recorded.metadata, recorded.torn_bytes
+            metadata, lacks = recorded.metadata, _lacks(recorded)
             answer = register.check(recorded.operations, strict=strict)
         elif given.lines is not None:
             raise UsageError(f"--lines is for binary histories, and {printable(given.history)} has lines already.")
@@ -86,7 +87,7 @@ def run(given: Given) -> ExitCode:
             __version__,
             time.monotonic_ns() - began,
             {"origin": metadata.origin, "clock": metadata.clock, "sampling": _share(metadata.sampling)},
-            torn,
+            **lacks,
         )
         outputs.emit(ended)
     return ended.exit_code
@@ -95,6 +96,17 @@ def run(given: Given) -> ExitCode:
 def _of_lines(path: Path, model: str, *, strict: bool) -> Answer:
     history = ndjson.read(path)
     return models.strict_register(history) if strict else models.MODELS[model](history)
+
+
+def _lacks(recorded: Recorded) -> dict[str, int]:
+    """Return what a history lacks, and add the writes whose records are missing."""
+    missing = add_missing_writes(recorded.operations, recorded.unclosed) if recorded.unclosed else 0
+    return {
+        "torn_bytes": recorded.torn_bytes,
+        "torn_blocks": recorded.torn_blocks,
+        "unclosed_workers": len(recorded.unclosed),
+        "missing_writes": missing,
+    }
 
 
 def _share(sampling: float) -> str:

@@ -37,9 +37,9 @@ LIMITS_S = {
     "oracle": 40.0,
     "chaos": 120.0,
     "stress": 40.0,
-    "check": 25.0,
+    "check": 15.0,
     "fuzz": 80.0,
-    "simulate": 30.0,
+    "simulate": 40.0,
     "soak": 80.0,
 }
 """With --quick, the longest time of each part: below ten minutes in all."""

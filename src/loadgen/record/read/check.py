@@ -29,6 +29,9 @@ def checked(record: Fields) -> HistoryChecked:
         took_ns=round(summary.number("duration_ms") * NS_PER_MS),
         metadata={name: metadata.text(name) for name in ("origin", "clock", "sampling")},
         torn_bytes=summary.count("torn_bytes"),
+        torn_blocks=summary.count("torn_blocks"),
+        unclosed_workers=summary.count("unclosed_workers"),
+        missing_writes=summary.count("missing_writes"),
         wall_s=record.wall_s(),
     )
 

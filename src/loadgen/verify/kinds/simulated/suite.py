@@ -9,11 +9,12 @@ from functools import partial
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
+from loadgen.verify.kinds.simulated.client_kinds import PROFILES, ClientKind
 from loadgen.verify.kinds.simulated.engine_operations import ENGINE_KINDS, MOST_OPERATIONS, EngineOperations
 from loadgen.verify.kinds.simulated.twice import Logged, Twice
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 
-ENGINE = "engine"
+ENGINE, CLIENT = "engine", "client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,10 @@ class Row:
         return self.name.removeprefix(f"{self.subject}_")
 
 
-ROWS = (*(Row(ENGINE, kind.name, partial(EngineOperations, kind=kind)) for kind in ENGINE_KINDS),)
+ROWS = (
+    *(Row(ENGINE, kind.name, partial(EngineOperations, kind=kind)) for kind in ENGINE_KINDS),
+    *(Row(CLIENT, profile.name, partial(ClientKind, profile)) for profile in PROFILES),
+)
 """Every kind. Each of its cases is run twice."""
 
 SUBJECTS = tuple(dict.fromkeys(row.subject for row in ROWS))
