@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
 from loadgen.verify.case import Kind
+from loadgen.verify.kinds.simulated.client_kinds import PROFILES, ClientKind
 from loadgen.verify.kinds.simulated.engine_operations import MOST_OPERATIONS, EngineOperations
 from loadgen.verify.kinds.simulated.twice import Twice
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 
-KINDS: dict[str, Callable[[int], Kind]] = {EngineOperations.name: EngineOperations}
+KINDS: dict[str, Callable[[int], Kind]] = {
+    EngineOperations.name: EngineOperations,
+    **{profile.name: partial(ClientKind, profile) for profile in PROFILES},
+}
 """By name, what makes a kind of so many operations. Every case is run twice."""
 
 
