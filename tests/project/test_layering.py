@@ -136,8 +136,8 @@ runner ← units version phase errors escape severity reason signs usage snapsho
     judge.judging judge.diagnosis judge.failures judge.outages judge.check judge.run_metrics faults.kinds
     faults.operator_thread faults.report
     faults.timeline verify.history host worker
-compare ← units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events stats
-    judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
+compare ← units percentiles phase errors escape severity reason signs server_plan snapshot slo overload plan events
+    stats judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
     compare.answers host target.talk target worker runner record.read record version
 smoke ← units errors reason plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host
     target.talk target runner version
