@@ -136,9 +136,9 @@ runner ← units version phase errors escape severity reason signs usage snapsho
     judge.judging judge.diagnosis judge.failures judge.outages judge.check judge.run_metrics faults.kinds
     faults.operator_thread faults.report
     faults.timeline verify.history host worker
-compare ← units percentiles phase errors escape severity reason signs server_plan snapshot slo overload plan events
-    stats judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
-    compare.answers host target.talk target worker runner record.read record version
+compare ← units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events
+    stats verify.history judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate
+    compare.round compare.answers host target.talk target worker runner record.read record version
 smoke ← units errors reason plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host
     target.talk target runner version
 
@@ -178,17 +178,21 @@ trial.board ← trial.plan trial.traffic trial.known trial.value
 trial.sightings ← trial.value trial.reads trial.known trial.board
 trial.schedule ← units trial.plan
 trial.claims ← trial.schedule
+trial.call ← trial.counters trial.ledger trial.sightings trial.traffic
+trial.recording ← trial.traffic trial.value trial.call verify.history
 trial.book ← engine._histogram trial.observed trial.plan trial.ledger trial.counters trial.reads
-    trial.board trial.sightings trial.traffic
+    trial.call trial.recording trial.board trial.sightings trial.traffic
 trial.adapters ← errors version client client.stats trial.observed trial.plan trial.traffic
 trial.sockets ← plan
 trial.messages ← trial.observed trial.plan
 trial.backend ← units plan
-trial.tasks ← units engine._reactor trial.backend trial.plan trial.traffic trial.claims trial.book trial.adapters
-trial.threads ← units trial.backend trial.plan trial.traffic trial.claims trial.book trial.adapters trial.tasks
+trial.tasks ← units engine._reactor trial.backend trial.plan trial.traffic trial.claims trial.call trial.book
+    trial.adapters
+trial.threads ← units trial.backend trial.plan trial.traffic trial.claims trial.call trial.book trial.adapters
+    trial.tasks
 trial.caller ← units errors host engine._time engine._reactor worker trial.observed trial.plan trial.traffic
-    trial.board trial.schedule trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks
-    trial.threads
+    trial.board trial.schedule trial.claims trial.recording trial.book trial.adapters trial.sockets trial.messages
+    trial.tasks trial.threads
 trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller
 trial.scenario ← units judge.check faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
@@ -305,8 +309,10 @@ client._shell ← engine._reactor engine._time engine._transport client._actions
     client._node client._request client.batch client.breaker
 client ← client._key client._request client._shell client.assembly client.batch client.breaker client.errors client.meta
     client.options client.pool client.results client.stats
-trial.trial ← units errors severity reason plan events target.talk runner faults.bench trial.plan trial.callers
+trial.trial ← units errors escape version severity reason plan events target.talk runner faults.bench trial.plan
+    trial.callers
     trial.backend trial.board trial.ended trial.evidence trial.account trial.course trial.checks trial.metrics
+    trial.recording verify.history
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.check judge.verdict compare.metric
