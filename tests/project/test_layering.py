@@ -271,7 +271,7 @@ verify.kinds ← units protocol errors escape events server_plan config faults.f
     verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
     verify.scenario verify.world.seal phase plan verify.world._network verify.world._order verify.world._world
     verify.world.engine_load verify.world.servers client client._request client.batch client.breaker client.errors
-    engine._history verify.checkers verify.checkers._register verify.history verify.world._calls
+    client.results engine._history verify.checkers verify.checkers._register verify.history verify.world._calls
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
@@ -298,6 +298,7 @@ client._text ← client._request client.reply
 client.meta ← client._request client._text client.reply
 client.stats ← client.breaker client.pool
 client.results ← client.errors
+client.version ←
 client._node ← client._actions client._breaker client._connection client._pool client._request client._text
     client.breaker client.failures client.meta client.options client.reply client.stats
 client._core ← client._actions client._connection client._node client._request client._text client.batch
@@ -308,7 +309,7 @@ client._key ← client.errors
 client._shell ← engine._reactor engine._time engine._transport client._actions client._connection client._core
     client._node client._request client.batch client.breaker
 client ← client._key client._request client._shell client.assembly client.batch client.breaker client.errors client.meta
-    client.options client.pool client.results client.stats
+    client.options client.pool client.results client.stats client.version
 trial.trial ← units errors escape version severity reason plan events target.talk runner faults.bench trial.plan
     trial.callers
     trial.backend trial.board trial.ended trial.evidence trial.account trial.course trial.checks trial.metrics
