@@ -8,18 +8,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from loadgen.errors import UsageError
 from loadgen.escape import printable
 from loadgen.verify.case import Kind
+from loadgen.verify.kinds.simulated.durable_redis import DurableRedis
 from loadgen.verify.kinds.simulated.engine_operations import MOST_OPERATIONS, EngineOperations
 from loadgen.verify.kinds.simulated.twice import Twice
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
+from loadgen.verify.mutants.registry import planted
 
-KINDS: dict[str, Callable[[int], Kind]] = {EngineOperations.name: EngineOperations}
+KINDS: dict[str, Callable[[int], Kind]] = {EngineOperations.name: EngineOperations, DurableRedis.name: DurableRedis}
 """By name, what makes a kind of so many operations. Every case is run twice."""
 
 
 @contextlib.contextmanager
 def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
     operations = _count(options["ops"])
-    yield Opened([Twice(KINDS[name](operations)) for name in kinds], "a simulated world")
+    with planted() as mutant:
+        identity = f"a simulated world with the mutant '{mutant}'" if mutant else "a simulated world"
+        yield Opened([Twice(KINDS[name](operations)) for name in kinds], identity)
 
 
 def _count(text: str) -> int:
