@@ -215,6 +215,8 @@ verify.world.disk ←
 verify.world.seal ← verify.tape
 verify.world._accounts ← _request engine._connection engine._engine engine._lane engine._pipeline engine._pool
     engine._recorder engine._sink verify.world._ground verify.world._world
+verify.world._calls ← client._breaker client._connection client._core client._node client._pool client._request
+    verify.world._network verify.world._world
 verify.world.servers ← units plan protocol server._connection server._faults server._memcache server._redis
     server._store verify.world._ground verify.world._network verify.world._streams
 verify.world.engine_load ← units phase plan engine._engine verify.world._accounts verify.world._ground
@@ -270,7 +272,9 @@ verify.kinds ← version units protocol errors escape events server_plan config 
     verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
     verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
     verify.scenario verify.world.seal phase plan verify.world._network verify.world._order verify.world._world
-    verify.world.engine_load verify.world.servers
+    verify.world.engine_load verify.world.servers client client._request client.batch client.breaker client.errors
+    verify.checkers verify.checkers._register verify.history verify.world._calls
+    verify.world.redis verify.mutants
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
@@ -439,7 +443,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 }
 # They are told time and bytes, so that a simulated world can run them.
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._shell"}
-SANS_IO |= {"verify.world.servers", "verify.world.engine_load", "verify.world._accounts"}
+SANS_IO |= {"verify.world.servers", "verify.world.engine_load", "verify.world._accounts", "verify.world._calls"}
 SANS_IO |= {f"verify.world.{name}" for name in ("_order", "_world", "_network", "_ground")}
 SANS_IO |= {"verify._tape", "verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
 SANS_IO |= {"verify.expectation", "verify.spec"}

@@ -28,7 +28,7 @@ cdef class Request:
 
     # These change as the request is carried out.
     cdef public int node            # the index of the node; -1 before there is one
-    cdef int turn                   # the position of the node in the key's order of preference
+    cdef readonly int turn          # the position of the node in the key's order of preference
     cdef public int retries
     cdef readonly int64_t deadline_ns
     cdef int at_stage               # one of the numbers above

@@ -11,7 +11,19 @@ from functools import partial
 
 from loadgen.verify.scenario.memcached import Memcached
 from loadgen.verify.scenario.redis import Redis
-from loadgen.verify.scenario.settings import CUT, DISK_FULL, KILL, PARTITION, PAUSE, POWER_CUT, SLOW, Settings
+from loadgen.verify.scenario.settings import (
+    CUT,
+    DISK_FULL,
+    KILL,
+    PARTITION,
+    PAUSE,
+    POWER_CUT,
+    REFUSE,
+    SILENCE,
+    SLOW,
+    VANISH,
+    Settings,
+)
 from loadgen.verify.tape import FAULT, Tape
 from loadgen.verify.world.host import Host
 from loadgen.verify.world.net import SCENARIO, Net
@@ -58,6 +70,10 @@ class Faults:
         """Reset all connections of a host."""
         self._cut(self._net.host(host))
 
+    def vanish(self, host: str) -> None:
+        """Have a host forget all its connections, without a word to those that it is connected to."""
+        self._vanish(self._net.host(host))
+
     def partition(self, one: str, other: str, for_s: float, *, both: bool = True) -> None:
         """Let nothing pass from one host to another for a while, and with `both` nothing back."""
         self._partition(self._net.host(one), self._net.host(other), _ns(for_s), both)
@@ -69,6 +85,14 @@ class Faults:
     def kill(self, host: str, down_s: float | None = None) -> None:
         """Kill a server, which is started again after `down_s`; or kill all tasks of another host, for good."""
         self._kill(self._net.host(host), None if down_s is None else _ns(down_s))
+
+    def refuse(self, server: str, for_s: float) -> None:
+        """Have a server refuse connections for a while. Those that it has are reset."""
+        self._turn_away(self._named(server), _ns(for_s), silently=False)
+
+    def silence(self, server: str, for_s: float) -> None:
+        """Have a server answer no handshake for a while. The connections that it has are reset."""
+        self._turn_away(self._named(server), _ns(for_s), silently=True)
 
     def power_cut(self, server: str, down_s: float) -> None:
         """Cut the power of a server's host for a while: what its disk has not synced may be lost."""
@@ -103,6 +127,9 @@ class Faults:
         if kind == KILL:
             if servers:
                 self._kill(self._net.host(servers[victim % len(servers)].host), max(length_ns, _DOWN_NS))
+        elif kind in (REFUSE, SILENCE):
+            if servers:
+                self._turn_away(servers[victim % len(servers)], length_ns, silently=kind == SILENCE)
         elif kind in (POWER_CUT, DISK_FULL):
             if durable and kind == POWER_CUT:
                 self._power_cut(durable[victim % len(durable)], max(length_ns, _DOWN_NS))
@@ -114,6 +141,8 @@ class Faults:
                 self._pause(host, length_ns)
             elif kind == CUT:
                 self._cut(host)
+            elif kind == VANISH:
+                self._vanish(host)
             elif kind == SLOW:
                 self._slow(host, (1 + amount % 100) * 1_000_000, length_ns)
             elif kind == PARTITION:
@@ -134,6 +163,18 @@ class Faults:
     def _cut(self, host: Host) -> None:
         self._note(f"the connections of {host.name} are reset")
         self._net.reset_streams(host)
+
+    def _vanish(self, host: Host) -> None:
+        self._note(f"{host.name} forgets its connections")
+        self._net.vanish_streams(host)
+
+    def _turn_away(self, server: Server, length_ns: int, *, silently: bool) -> None:
+        how = "answers no handshake" if silently else "refuses connections"
+        self._note(f"{server.host} {how} for {_shown(length_ns)}")
+        host = self._net.host(server.host)
+        self._net.turn_away(host, server.port, silently=silently)
+        self._net.reset_streams(host)
+        self._later(length_ns, lambda: self._net.listen_again(host, server.port))
 
     def _partition(self, one: Host, other: Host, length_ns: int, both: bool) -> None:
         ways = [(one, other), (other, one)] if both else [(one, other)]
@@ -178,6 +219,11 @@ class Faults:
             server.disk.capacity_bytes = None
 
         self._later(length_ns, empty)
+
+    def _named(self, name: str) -> Server:
+        if name not in self._servers:
+            raise ValueError(f"there is no server {name!r}; there are {', '.join(self._servers) or 'none'}")
+        return self._servers[name]
 
     def _server(self, name: str) -> Redis:
         server = self._servers.get(name)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
+from loadgen.server import _memcache
 from loadgen.server._connection import Service
 from loadgen.server._memcache import MemcacheConnection
 from loadgen.server._store import Store
@@ -32,12 +34,25 @@ class Memcached:
         self.runs = False
         self._net = net
         self._memory_bytes = memory_bytes
+        self._processes: list[Service] = []
         self.start()
 
     @property
     def node(self) -> tuple[str, int]:
         """The server's address as `loadgen.client.Client` takes it."""
         return self.host, self.port
+
+    @property
+    def starts(self) -> int:
+        """How often the process was started."""
+        return len(self._processes)
+
+    def calls(self) -> Counter[str]:
+        """Return how many keys were read, set and deleted since the first start, by the name of the command."""
+        counts: Counter[str] = Counter()
+        for process in self._processes:
+            counts.update(_memcache.calls(process))
+        return counts
 
     def start(self) -> None:
         """Start the process. Nothing happens where it runs."""
@@ -47,6 +62,7 @@ class Memcached:
         host: Host = self._net.host(self.host)
         store = Store(self._memory_bytes, "lru")
         service = Service(store, MAX_ITEM_BYTES, VERSION, self.kill, None, host.resident.ground.time)
+        self._processes.append(service)
         service.listening_on(host.address, self.port, host.resident.soon, host.resident.later)
         host.resident.listen(self.port, lambda: _Served(service))
 

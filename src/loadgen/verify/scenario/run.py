@@ -21,6 +21,7 @@ from loadgen.verify.step import Command, Step
 from loadgen.verify.tape import MOST, Tape, divergence
 from loadgen.verify.world import seal
 from loadgen.verify.world._order import Uniform
+from loadgen.verify.world._world import BrokenInvariant
 from loadgen.verify.world._world import World as Events
 from loadgen.verify.world.host import HOST
 from loadgen.verify.world.loop import Loop, Stuck
@@ -184,6 +185,9 @@ def _unseen(loop: Loop) -> Finding | None:
 def _found(error: BaseException, of: str = "") -> Finding:
     if isinstance(error, Broken):
         return Finding(error.invariant, error.found)
+    if isinstance(error, BrokenInvariant):
+        invariant, _, found = str(error).partition(": ")
+        return Finding(invariant, found)
     if isinstance(error, AssertionError):
         return Finding(ASSERTS, _words(error))
     return Finding(RAISES, _words(error) + of)

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-PAUSE, CUT, PARTITION, SLOW, KILL, POWER_CUT, DISK_FULL = (
+PAUSE, CUT, VANISH, PARTITION, SLOW, KILL, REFUSE, SILENCE, POWER_CUT, DISK_FULL = (
     "pause",
     "cut",
+    "vanish",
     "partition",
     "slow",
     "kill",
+    "refuse",
+    "silence",
     "power_cut",
     "disk_full",
 )
@@ -19,9 +22,12 @@ PAUSE, CUT, PARTITION, SLOW, KILL, POWER_CUT, DISK_FULL = (
 KINDS = {
     PAUSE: "a host stops for a while, as with SIGSTOP or a long collection of garbage",
     CUT: "the connections of a host are reset",
+    VANISH: "a host forgets its connections, and what they are connected to is not told",
     PARTITION: "nothing passes from one host to another for a while, one way or both",
     SLOW: "everything that a host sends takes longer for a while",
     KILL: "a server is killed and started again: what it has written is there",
+    REFUSE: "a server refuses connections for a while, and ends those that it has",
+    SILENCE: "a server answers no handshake for a while, and ends the connections that it has",
     POWER_CUT: "a server's host loses its power and comes back: what was synced is there, and perhaps more",
     DISK_FULL: "the disk of a server takes no more for a while",
 }

@@ -114,3 +114,8 @@ class World:
         if command[0].upper() in (b"HELLO", b"CLIENT"):
             return  # A client's greeting, which is the same in every run.
         self.commands.append((self._net.now_ns() - self._began_ns, host, server, command, reply))
+
+
+def net_of(world: World) -> Net:
+    """Return the network under a world, for loadgen's own scenarios."""
+    return world._net

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from loadgen.verify.tape import Tape
-from loadgen.verify.world._network import Network
+from loadgen.verify.world._network import ACCEPTING, REFUSING, UNANSWERING, Network
 from loadgen.verify.world._world import World
 from loadgen.verify.world.host import HOST, Host
 
@@ -131,6 +131,28 @@ class Net:
         """Reset all streams of a host, as a box between the hosts does."""
         for end in self._network.open_ends(host.machine):
             self._network.reset(end)
+
+    def vanish_streams(self, host: Host) -> None:
+        """Have a host forget all its streams. What is sent on them from then on is answered by nobody."""
+        for end in self._network.open_ends(host.machine):
+            self._network.vanish(end)
+
+    def open_streams(self, host: Host) -> int:
+        """Return the number of connected streams that a host has not closed."""
+        return len(self._network.open_ends(host.machine))
+
+    def counts(self, name: str) -> int:
+        """Return one of the network's counts, such as `splits`."""
+        return getattr(self._network, name)  # type: ignore[no-any-return]
+
+    def turn_away(self, host: Host, port: int, *, silently: bool) -> None:
+        """Have a port refuse streams, or not answer who would connect."""
+        self._network.set_listener(host.machine, port, UNANSWERING if silently else REFUSING)
+
+    def listen_again(self, host: Host, port: int) -> None:
+        """Have a port accept streams again, where somebody listens."""
+        if host.alive and host.resident.is_listening(port):
+            self._network.set_listener(host.machine, port, ACCEPTING)
 
     def kill(self, host: Host, *, power: bool = True) -> None:
         """End all that runs on a host. Without `power`, its peers are not told."""

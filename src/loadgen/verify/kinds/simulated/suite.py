@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
 from loadgen.verify.case import Kind
+from loadgen.verify.kinds.simulated.client_kinds import PROFILES, ClientKind
 from loadgen.verify.kinds.simulated.durable_redis import DurableRedis
 from loadgen.verify.kinds.simulated.engine_operations import MOST_OPERATIONS, EngineOperations
 from loadgen.verify.kinds.simulated.twice import Twice
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.mutants.registry import planted
 
-KINDS: dict[str, Callable[[int], Kind]] = {EngineOperations.name: EngineOperations, DurableRedis.name: DurableRedis}
+KINDS: dict[str, Callable[[int], Kind]] = {
+    EngineOperations.name: EngineOperations,
+    **{profile.name: partial(ClientKind, profile) for profile in PROFILES},
+    DurableRedis.name: DurableRedis,
+}
 """By name, what makes a kind of so many operations. Every case is run twice."""
 
 

@@ -1,0 +1,154 @@
+"""What a seed draws of a simulated case of the client: its options, its servers, its callers and their operations.
+
+Every operation is drawn before the first begins, each as a part that can be left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from loadgen.verify.scenario.settings import Settings
+from loadgen.verify.tape import OPERATION, Tape
+
+
+class Verb(IntEnum):
+    """An operation of the client, in the order of simplicity."""
+
+    GET = 0
+    SET = 1
+    DELETE = 2
+    GET_MANY = 3
+    SET_MANY = 4
+    DELETE_MANY = 5
+    GETS = 6
+    ADD = 7
+    REPLACE = 8
+    CAS = 9
+    INCREMENT = 10
+    READ_COUNTER = 11
+    TOUCH = 12
+    VERSION = 13
+
+
+CONDITIONAL = frozenset({Verb.GETS, Verb.ADD, Verb.REPLACE, Verb.CAS})
+"""Those with keys of their own, whose histories are searched."""
+
+COUNTING = frozenset({Verb.INCREMENT, Verb.READ_COUNTER})
+
+BATCHES = frozenset({Verb.GET_MANY, Verb.SET_MANY, Verb.DELETE_MANY})
+
+EVEN = (30, 20, 5, 6, 4, 2, 2, 2, 1, 2, 5, 2, 1, 1)
+"""The weights of the verbs, as they come."""
+
+NEVER, AT_A_TIME, WITH_AN_END = range(3)
+"""When a caller cancels: not at all, after a drawn time, or at the moment when another operation ends."""
+
+_CANCELLATIONS = (90, 5, 5)
+
+OPTIONS: Mapping[str, Sequence[Any]] = {
+    "timeout_s": (1.0, 0.05, 0.3),
+    "connect_timeout_s": (None, 0.02),
+    "max_size": (10, 1, 2, 4),
+    "pipeline": (1, 4, 16),
+    "pool": ("puddle", "channel"),
+    "selector": ("jump", "ketama", "rendezvous"),
+    "failover": (False, True),
+    "protocol": ("text",),
+    "retries": (0, 2),
+    "max_conn_lifetime_s": (0.0, 0.5),
+    "max_conn_idle_time_s": (0.0, 0.1),
+    "health_check_interval_s": (0.0, 0.2, 0.05),
+    "breaker": (True, True, False),
+    "breaker_timeout_s": (0.5, 2.0),
+    "breaker_interval_s": (30.0, 0.0, 1.0),
+    "breaker_min_requests": (10, 2),
+    "breaker_consecutive_failures": (20, 3, 0),
+    "breaker_max_requests": (3, 1),
+}
+"""The values of each option that are drawn, the simplest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the seeds of one kind are like."""
+
+    name: str
+    faults: tuple[str, ...]
+    mean_faults: float = 3.0
+    within_s: float = 3.0
+    """The time in which faults begin."""
+    nodes: tuple[int, ...] = (1, 2, 3)
+    keys: tuple[int, ...] = (2, 1, 4, 16)
+    callers: tuple[int, ...] = (4, 1, 8, 16)
+    verbs: Sequence[int] = EVEN
+    options: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Options that have other values than in OPTIONS."""
+    pauses_s: tuple[float, ...] = (0.0, 0.001, 0.05)
+    recovers: bool = False
+    """True when the client must be as before some time after the last fault."""
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(self.faults, self.mean_faults, self.within_s, until_s=7200, most_callbacks=100_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operation of one caller."""
+
+    verb: int
+    key: int
+    """Among the keys of its verb."""
+    cancels: int
+    cancels_us: int
+    pause_s: float
+    """The time that the caller then does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is drawn before a case begins, but for its network and its faults."""
+
+    nodes: int
+    keys: int
+    """Of each class: plain, conditional, counters."""
+    value_bytes: int
+    options: Mapping[str, Any]
+    callers: Sequence[Sequence[Op]]
+    closes_at_s: float
+    """The time at which the client is closed, whatever its callers do; 0: when they have ended."""
+
+    @classmethod
+    def drawn(cls, tape: Tape, profile: Profile, operations: int) -> Plan:
+        """Draw the plan of so many operations; recorded values may end them earlier."""
+        nodes = tape.choice(profile.nodes, "nodes")
+        keys = tape.choice(profile.keys, "keys of each class")
+        value_bytes = tape.choice((0, 0, 0, 300, 300, 20_000), "bytes of a value")
+        several = {**OPTIONS, **profile.options}
+        options = {name: tape.choice(values, name) for name, values in several.items()}
+        callers: list[list[Op]] = [[] for _ in range(tape.choice(profile.callers, "callers"))]
+        many, draw, pauses = len(callers), tape.draw_one, profile.pauses_s
+        for _ in tape.several(OPERATION, operations):
+            verb = draw("operation", len(EVEN), profile.verbs)
+            caller = draw("caller", many, None)
+            key = draw("key", keys, None)
+            cancels = draw("a caller cancels", 3, _CANCELLATIONS)
+            cancels_us = draw("time of cancelling, in µs", 60_000, None) if cancels == AT_A_TIME else 0
+            pause_s = pauses[draw("pause of a caller", len(pauses), None)]
+            callers[caller].append(Op(verb, key, cancels, cancels_us, pause_s))
+        closes_at_s = 0.0
+        if not profile.recovers and tape.chance(0.1, "the client is closed early"):
+            closes_at_s = tape.between(1, 1000, "time of closing, in ms") / 1000
+        return cls(nodes, keys, value_bytes, options, callers, closes_at_s)
+
+    def __str__(self) -> str:
+        usual = {name: values[0] for name, values in OPTIONS.items()}
+        chosen = [f"{name}={value!r}" for name, value in self.options.items() if value != usual[name]]
+        operations = sum(map(len, self.callers))
+        return (
+            f"{operations} operations of {len(self.callers)} callers on {self.keys} keys of each class, "
+            f"{self.nodes} nodes; {', '.join(chosen) or 'default options'}"
+        )

@@ -1,0 +1,223 @@
+"""The kinds of the client: what holds for every seed, what seeds reach, and that each law finds what breaks it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from loadgen.client import Client
+from loadgen.client._request import Request
+from loadgen.client.breaker import Transition
+from loadgen.verify.case import Outcome
+from loadgen.verify.kinds.simulated import client_case as laws
+from loadgen.verify.kinds.simulated.client_kinds import PROFILES, ClientKind
+from loadgen.verify.kinds.simulated.client_plan import OPTIONS, Plan, Profile
+from loadgen.verify.kinds.simulated.twice import Twice
+from loadgen.verify.scenario.settings import CUT, KILL
+from loadgen.verify.tape import Tape
+
+OPERATIONS = 150
+SEEDS = 12
+SIMPLE = {name: values[:1] for name, values in OPTIONS.items()}
+CALM = Profile("calm", (), nodes=(1,), keys=(2,), callers=(4,), options=SIMPLE)
+"""Seeds without faults, of a client with the default options."""
+
+
+def outcomes(profile: Profile, seeds: int = 6, operations: int = OPERATIONS) -> list[Outcome]:
+    kind = ClientKind(profile, operations)
+    return [kind.run(Tape.seeded(profile.name, seed)) for seed in range(seeds)]
+
+
+def broken(profile: Profile = CALM, **options: Any) -> set[str]:
+    """Return the invariants that some seeds find broken."""
+    return {outcome.invariant for outcome in outcomes(profile, **options) if outcome.failed}
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
+def test_the_client_keeps_its_promises_with_every_seed_and_a_seed_is_one_run(profile: Profile) -> None:
+    kind = Twice(ClientKind(profile, OPERATIONS))
+    states: Counter[str] = Counter()
+    for seed in range(SEEDS):
+        outcome = kind.run(Tape.seeded(profile.name, seed))
+        assert not outcome.failed, f"seed {seed}: {outcome.invariant}: {outcome.message}"
+        states.update(outcome.sometimes)
+    assert states["a call is cancelled while it waits"] + states["CacheTimeout is raised"]
+    assert states["a reply is outstanding when its connection is closed"]
+    assert states["a reply is cut in its first line"]
+
+
+def test_what_is_planted_in_the_tests_is_what_is_found() -> None:
+    assert broken() == set()
+
+
+class OffByOne(Client):
+    """Gives each reading call the reply of the one before it."""
+
+    last: Any = None
+
+    async def get(self, key: Any) -> Any:
+        found = await super().get(key)
+        found, self.last = self.last, found
+        return found
+
+
+class Forgetful(Client):
+    """Says of every third write that it was carried out, and sends nothing: the old value comes back."""
+
+    writes = 0
+
+    async def set(self, key: Any, value: Any, ttl_s: int = 0) -> None:
+        self.writes += 1
+        if self.writes % 3:
+            await super().set(key, value, ttl_s)
+        else:
+            await super().get(key)
+
+
+class Miscounting(Client):
+    """Adds a number that nobody asked for."""
+
+    async def increment(self, key: Any, delta: int = 1, initial: int | None = None, ttl_s: int = 0) -> int | None:
+        return await super().increment(key, delta + 1, initial, ttl_s)
+
+
+class Losing(Client):
+    """Leaves keys out of a batch that has several."""
+
+    async def set_many(self, values: Any, ttl_s: int = 0) -> Any:
+        return await super().set_many(dict([*values.items()][:1]), ttl_s)
+
+
+class Leaving(Client):
+    """Leaves a task behind."""
+
+    async def close(self) -> None:
+        self.left = asyncio.ensure_future(asyncio.sleep(100))
+        await super().close()
+
+
+class NeverClosing(Client):
+    """Closes nothing."""
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("damaged", "invariant"),
+    [
+        (OffByOne, laws.ONE_REPLY),
+        (Forgetful, laws.REGISTER),
+        (Miscounting, laws.COUNTS),
+        (Losing, laws.WHOLE),
+        (Leaving, laws.EMPTY),
+        (NeverClosing, laws.EMPTY),
+    ],
+)
+def test_a_damaged_client_breaks_the_law_that_guards_it(
+    damaged: type[Client], invariant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(laws, "Client", damaged)
+    assert invariant in broken()
+
+
+def test_an_old_value_that_comes_back_breaks_the_register(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stale(Client):
+        """Returns of each key what it read first."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.first: dict[Any, bytes] = {}
+
+        async def get(self, key: Any) -> bytes | None:
+            found = await super().get(key)
+            return found if found is None else self.first.setdefault(key, found)
+
+    monkeypatch.setattr(laws, "Client", Stale)
+    assert laws.REGISTER in broken()
+
+
+def test_a_write_that_is_tried_again_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Eager(Client):
+        """Takes its writes for reads, which are sent again when their connection is lost."""
+
+        def _storage(self, *args: Any) -> Request:
+            request = super()._storage(*args)
+            request.reads = True
+            return request
+
+    cut = replace(CALM, name="cut", faults=(CUT,), mean_faults=8, within_s=0.01, pauses_s=(0.0,))
+    cut = replace(cut, options={**SIMPLE, "retries": (2,)}, callers=(16,))
+    assert broken(cut, seeds=20) == set()
+    monkeypatch.setattr(laws, "Client", Eager)
+    assert laws.ONCE in broken(cut, seeds=20)
+
+
+def test_a_request_that_no_caller_made_breaks_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Chatty(Client):
+        async def touch(self, key: Any, ttl_s: int) -> bool:
+            begin, self._begin = self._begin, self._shell.begin
+            await self.get(key)
+            self._begin = begin
+            return await super().touch(key, ttl_s)
+
+    monkeypatch.setattr(laws, "Client", Chatty)
+    assert laws.ACCOUNT in broken(replace(CALM, callers=(1,)))
+
+
+BREAKING = Profile(
+    "breaking",
+    (KILL,),
+    mean_faults=6,
+    nodes=(1,),
+    keys=(2,),
+    callers=(4,),
+    options={**SIMPLE, "breaker_min_requests": (2,), "breaker_timeout_s": (0.5,), "breaker_max_requests": (2,)},
+    pauses_s=(0.05,),
+)
+
+
+def test_transitions_that_breakers_do_not_make_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Jumping(Client):
+        def __init__(self, nodes: Any, *, on_transition: Any, **options: Any) -> None:
+            def told(node: int, change: Transition) -> None:
+                on_transition(node, replace(change, after=change.before))
+
+            super().__init__(nodes, on_transition=told, **options)
+
+    class Hasty(Client):
+        def __init__(self, nodes: Any, **options: Any) -> None:
+            super().__init__(nodes, **{**options, "breaker_timeout_s": 0.2})
+
+    assert broken(BREAKING) == set()
+    monkeypatch.setattr(laws, "Client", Jumping)
+    assert laws.LEGAL in broken(BREAKING)
+    monkeypatch.setattr(laws, "Client", Hasty)
+    assert laws.STAYS in broken(BREAKING)
+
+
+def test_a_client_that_does_not_recover_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Patient(Client):
+        """Its breaker opens for an hour."""
+
+        def __init__(self, nodes: Any, **options: Any) -> None:
+            super().__init__(nodes, **{**options, "breaker_timeout_s": 3600})
+
+    assert broken(replace(BREAKING, recovers=True)) == set()
+    monkeypatch.setattr(laws, "Client", Patient)
+    assert laws.RECOVERS in broken(replace(BREAKING, recovers=True))
+
+
+def test_a_plan_is_drawn_whole_and_operations_can_be_left_out() -> None:
+    tape = Tape.seeded("plan", 1)
+    plan = Plan.drawn(tape, CALM, 50)
+    assert sum(map(len, plan.callers)) == 50
+    recording = tape.recording()
+    spans = [span for span in recording.spans if span.name == "operation"]
+    cut = recording.values[: spans[10].start] + recording.values[spans[11].start :]
+    shorter = Plan.drawn(Tape.of(cut), CALM, 50)
+    assert sum(map(len, shorter.callers)) == 49
