@@ -193,7 +193,7 @@ def test_a_file_wins_over_a_preset_and_a_near_miss_is_suggested(
         ("run -c 1.5", '-c: "1.5" is not a whole number'),
         ("run --format xml", "--format: must be one of clean, verbose, json, quiet, csv"),
         ("smok", "did you mean the verb smoke?"),
-        ("simulate --seeds 10", "simulate is not in loadgen 0"),
+        ("soak --duration 1h", "soak is not in loadgen 0"),
         ("help soak", "soak is not in loadgen 0"),
         ("cloud --seeds 100000 --machines 10", "`loadgen --help` lists the verbs that are."),
         ("rnu -p 1", "did you mean the verb run?"),

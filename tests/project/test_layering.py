@@ -219,7 +219,7 @@ verify.world._calls ← client._breaker client._connection client._core client._
     verify.world._network verify.world._world
 verify.world.servers ← units plan protocol server._connection server._faults server._memcache server._redis
     server._store verify.world._ground verify.world._network verify.world._streams
-verify.world.engine_load ← units phase plan engine._engine verify.world._accounts verify.world._ground
+verify.world.engine_load ← units phase plan engine._engine engine._history verify.world._accounts verify.world._ground
     verify.world._network
 verify.durability.survival ← algebra
 verify.case ← verify.durability.survival verify.tape
@@ -267,18 +267,19 @@ verify.mutants ← protocol errors escape server._memcache server._redis client.
     client._node client._pool client._request client._text verify.tape verify.case verify.shrink verify.step
     verify.world verify.world._resident verify.world._streams verify.world.disk verify.world.engine_load
     verify.world.redis verify.world.servers verify.mutants._grounds
-verify.kinds ← version units protocol errors escape events server_plan config faults.fault faults.kinds faults.layer
+verify.kinds ← units protocol errors escape events server_plan config faults.fault faults.kinds faults.layer
     faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape verify.case
     verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
     verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
     verify.scenario verify.world.seal phase plan verify.world._network verify.world._order verify.world._world
     verify.world.engine_load verify.world.servers client client._request client.batch client.breaker client.errors
-    verify.checkers verify.checkers._register verify.history verify.world._calls
+    engine._history verify.checkers verify.checkers._register verify.history verify.world._calls
     verify.world.redis verify.mutants
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
-verify.full ← units errors severity reason events verify.case verify.ended verify.campaign verify.stress.ended
+verify.full ← units errors severity reason events verify.case verify.checked verify.ended verify.campaign
+    verify.stress.ended
 verify.stress.stress ← errors reason signs plan events judge.judging host target.talk target runner version
     verify.stress.shape verify.stress.ended
 

@@ -79,6 +79,7 @@ def campaign(
     reasons: Sequence[Reason] = (),
     notes: Sequence[Reason] = (),
     interrupted: bool = False,
+    virtual_ns: int = 0,
 ) -> list[Event]:
     """The events: each failure comes after its case."""
     events: list[Event] = [CampaignBegan("properties", KINDS, 1000, "0.1.0", SERVER, OPTIONS, START_S)]
@@ -94,6 +95,7 @@ def campaign(
         failures=tuple(failures),
         seeds=len({each.seed for each in cases}),
         took_ns=2_345 * MS,
+        virtual_ns=virtual_ns,
         sometimes={"a breaker is half-open": 12, "a server is gone": 0},
         identity=SERVER,
         reasons=tuple(reasons),
@@ -105,7 +107,7 @@ def campaign(
 
 
 def passed() -> list[Event]:
-    return campaign([case(kind, seed) for seed in range(10) for kind in KINDS])
+    return campaign([case(kind, seed) for seed in range(10) for kind in KINDS], virtual_ns=50_000 * MS)
 
 
 def failed() -> list[Event]:

@@ -23,8 +23,11 @@ from loadgen.output import Wanted
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.verify.case import Outcome, Verdict
+from loadgen.verify.checked import HistoryChecked
+from loadgen.verify.checkers.answer import Answer, Shown, Violation
 from loadgen.verify.ended import NOTHING_JUDGED, CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 from loadgen.verify.full import Part, Report
+from loadgen.verify.kinds import SUITES
 from loadgen.verify.stress.ended import Stressed, StressEnded
 from loadgen.verify.stress.shape import Shape
 
@@ -134,7 +137,18 @@ def test_the_loads_of_stress_are_cases() -> None:
 
 def test_every_part_is_listed_and_what_is_not_built_is_skipped() -> None:
     parts = parts_of("--quick")
-    assert [*parts] == ["smoke", "cases", "properties", "oracle", "chaos", "stress", "fuzz", "simulate", "soak"]
+    assert [*parts] == [
+        "smoke",
+        "cases",
+        "properties",
+        "oracle",
+        "chaos",
+        "stress",
+        "check",
+        "fuzz",
+        "simulate",
+        "soak",
+    ]
     for name, part in parts.items():
         assert bool(part.lack) is not full.has_verb(name), part
     assert parts["properties"].words[:2] == ("--seeds", "100")
@@ -160,7 +174,9 @@ def test_a_subject_is_that_of_every_part() -> None:
         assert parts_of("--subject", name)["stress"].words[:2] == ("--server", name)
         assert presets.SERVERS.path(name) is not None
     assert "--server" in parts_of("--subject", "valkey")["chaos"].words
-    assert parts_of("--subject", "model")["stress"].lack
+    for name in ("stress", "check"):
+        assert parts_of("--subject", "model")[name].lack
+    assert parts_of("--subject", "127.0.0.1:6400")["check"].first[:5] == ("run", "-h", "127.0.0.1", "-p", "6400")
 
 
 def test_a_spec_file_says_the_loads_of_stress_and_without_cases_they_are_skipped(tmp_path: Path) -> None:
@@ -188,7 +204,7 @@ def test_a_memcached_and_an_unknown_part_are_refused() -> None:
 
 
 def test_parts_are_one_document() -> None:
-    done = invoked("full", "--filter", "cases,simulate", "--subject", "model", "--format", "json")
+    done = invoked("full", "--filter", "cases,soak", "--subject", "model", "--format", "json")
     assert done.status == 0, done.stdout
     document = json.loads(done.stdout)
     assert document["metadata"]["suite"] == "full"
@@ -196,8 +212,42 @@ def test_parts_are_one_document() -> None:
     summary = document["summary"]
     cases = len(specification.spec_of(None).cases)
     assert (summary["total"], summary["passed"], summary["skipped"]) == (cases + 1, cases - 1, 2)
-    [simulate] = [each for each in document["results"] if each["name"] == "simulate"]
-    assert (simulate["passed"], simulate["verdict"]) == (None, "skipped")
+    [soak] = [each for each in document["results"] if each["name"] == "soak"]
+    assert (soak["passed"], soak["verdict"]) == (None, "skipped")
+
+
+def test_a_load_is_recorded_and_judged_and_worlds_are_simulated() -> None:
+    Path("few.toml").write_text("[simulation]\ndefault_config = { seeds = 20, operations_per_seed = 500 }\n")
+    words = ("--filter", "check,simulate", "--subject", "builtin", "--spec", "few.toml", "--quick")
+    done = invoked("full", *words, "--format", "json")
+    assert done.status == 0, done.stdout + done.stderr
+    results = {each["name"]: each for each in json.loads(done.stdout)["results"]}
+    # The history of a part that found nothing is not kept.
+    assert results["check_history"]["operations"] == 50_000 + 100
+    assert not Path("failures/full.history").exists()
+    assert {*results} == {"check_history", *SUITES["simulate"].kinds}
+
+
+def test_a_history_that_is_illegal_is_a_failure_and_is_kept() -> None:
+    shown = (Shown("1", "read → 7", 1, 2, accused=True),)
+    answer = Answer("register", 3, 1, {"reads": 1}, (Violation("revived", "k", "it came back.", shown),), found=1)
+    part = Part("check", ("f.history",), file="f.history")
+    report = Report([part], "1", "host")
+    report.begin(part)
+    case, failure = report.told(HistoryChecked("f.history", answer, "1", 5))
+    assert isinstance(case, CaseEnded)
+    assert isinstance(failure, FailureFound)
+    assert case.verdict is Verdict.FAIL
+    assert case.replay == failure.replay == "loadgen check f.history"
+    assert failure.artifact == "f.history"
+    report.part_ended(1, "", 1, cut=False, asked=False)
+    assert report.ended(7, interrupted=False).exit_code is ExitCode.NO
+
+
+def test_a_load_that_leaves_no_history_is_no_check() -> None:
+    done = invoked("full", "--filter", "check", "--subject", "127.0.0.1:1", "--format", "json", "--quick")
+    assert done.status == 3
+    assert "check: " in json.loads(done.stdout)["summary"]["reasons"][0]
 
 
 def test_a_failure_has_its_replay_and_its_artifact() -> None:

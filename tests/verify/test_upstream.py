@@ -10,8 +10,8 @@ from loadgen.cli import main, specification
 from loadgen.cli.options import Syntax
 from loadgen.cli.options.parse import parse
 from loadgen.cli.verbs import fuzz, stress
-from loadgen.errors import UsageError
 from loadgen.verify import kinds
+from loadgen.verify.kinds.simulated.suite import SUBJECTS
 
 S_NS = 1_000_000_000
 
@@ -120,11 +120,13 @@ def test_every_kind_of_a_suite_is_a_test_type_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["simulate", "concurrent_operations", "crash_recovery", "connection_storm", "write-contention"]
+    "name", ["concurrent_operations", "crash_recovery", "connection_storm", "write-contention", "liveness"]
 )
-def test_a_simulated_test_type_is_said_not_to_be_there(name: str) -> None:
-    with pytest.raises(UsageError, match="is a test of `simulate`, which is not in loadgen"):
-        kinds.selected(name)
+def test_a_simulated_test_type_names_the_kinds_of_every_subject(name: str) -> None:
+    found = kinds.selected(name)
+    assert found.suite is kinds.SUITES["simulate"]
+    assert found.kinds == tuple(f"{subject}_{name.replace('-', '_')}" for subject in SUBJECTS)
+    assert kinds.selected("simulate").kinds == kinds.SUITES["simulate"].kinds
 
 
 def test_a_verb_is_there_or_is_said_not_to_be() -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 from loadgen import output
 from loadgen.cli import interrupts
@@ -87,6 +88,9 @@ def _run(part: Part, report: Report, emit: Callable[[Event], None], stop: _Stop)
     """Run one part."""
     began_ns = time.monotonic_ns()
     report.begin(part)
+    if part.first and (lack := _prepared(part, stop)):
+        report.part_ended(ExitCode.COULD_NOT_RUN, lack, time.monotonic_ns() - began_ns, cut=False, asked=stop.is_set)
+        return
     with (
         tempfile.TemporaryFile() as said,
         _process(part, said.fileno()) as process,
@@ -107,7 +111,29 @@ def _run(part: Part, report: Report, emit: Callable[[Event], None], stop: _Stop)
         words = said.read()[-LONGEST_WORDS:].decode(errors="replace").strip()
     said_last = words.splitlines()[-1].removeprefix("loadgen: ") if words else ""
     asked = cut.is_set() or stop.is_set
+    if part.file and status == ExitCode.YES:
+        Path(part.file).unlink(missing_ok=True)
     report.part_ended(status, said_last, time.monotonic_ns() - began_ns, cut=cut.is_set(), asked=asked)
+
+
+def _prepared(part: Part, stop: _Stop) -> str:
+    """Run what comes before a part; return why its file is not there, empty when it is."""
+    Path(part.file).parent.mkdir(parents=True, exist_ok=True)
+    Path(part.file).unlink(missing_ok=True)
+    words = [sys.executable, "-m", "loadgen", *part.first]
+    with tempfile.TemporaryFile() as said:
+        with (
+            subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said) as process,
+            stop.ends(process),
+            _ended_after(part, process),
+        ):
+            process.wait()
+        # A load that is invalid as a measurement has a history all the same.
+        if process.returncode in (ExitCode.YES, ExitCode.CANNOT_TELL) and Path(part.file).exists():
+            return ""
+        said.seek(0)
+        lines = said.read()[-LONGEST_WORDS:].decode(errors="replace").strip().splitlines()
+    return lines[-1].removeprefix("loadgen: ") if lines else f"{part.file} was not written"
 
 
 @contextlib.contextmanager

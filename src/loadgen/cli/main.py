@@ -33,7 +33,7 @@ GROUPS = {
         "stress": "put many connections on few keys, and print one table",
         "check": "judge a recorded history: was each reply possible",
         "fuzz": "give mutated inputs to parsers and servers, and find crashes",
-        "simulate": "run asyncio code of yours in simulated worlds, from seeds",
+        "simulate": "run the load engine, or asyncio code of yours, in simulated worlds",
         "full": "run every verb of verification, as one report",
         "replay": "run one case again, from its seed or its artifact",
         "seeds": "keep the seeds of failures, and run them again",
@@ -49,7 +49,7 @@ GROUPS = {
     },
 }
 VERBS = [verb for verbs in GROUPS.values() for verb in verbs]
-COMING = ("simulate", "soak", "cloud")
+COMING = ("soak", "cloud")
 """Verbs of redlite-dst that are not there yet. A file or a preset of such a name is run, as of any other."""
 
 OVERVIEW = """usage: loadgen [run] [CONFIG] [options]

@@ -28,7 +28,10 @@ cdef class Stream:
 
 
 cdef class Shell(Watcher):
-    """Sockets, one timer and futures around a core, which it makes. It belongs to the event loop in which it is first used."""
+    """Sockets, one timer and futures around a core, which the shell makes.
+
+    The shell belongs to the event loop in which it is first used.
+    """
 
     def __cinit__(self):
         self.buffer = <char *>PyMem_Malloc(CHUNK)
@@ -39,7 +42,9 @@ cdef class Shell(Watcher):
         PyMem_Free(self.buffer)
 
     def __init__(self, assemble, nodes, tell, *, bint gathers=False):
-        """`assemble` is called with the time, and returns the machine. `tell` is called with the index of a node and each transition of its breaker, after the transition.
+        """`assemble` is called with the time, and returns the machine.
+
+        `tell` is called with the index of a node and each transition of its breaker, after the transition.
 
         With `gathers`, what is to be sent on a connection in one turn of the event loop is sent by one system call.
         """
@@ -87,7 +92,7 @@ cdef class Shell(Watcher):
         if self.loop is None:
             self.loop = asyncio.get_running_loop()
             if hasattr(self.loop, "ground") != self.grounded:
-                raise RuntimeError("the client was made outside of this simulated world; make it in a task of the world")
+                raise RuntimeError("the client was made outside of this simulated world; make it in a task of it")
             self.new_future = self.loop.create_future
             if self.grounded:
                 self.reactor.serve(self)

@@ -43,8 +43,8 @@ VERSION = "1.6.0-loadgen"  # some clients look for features by its first numbers
 _FORMAT_ERROR = b"CLIENT_ERROR bad command line format\r\n"
 _TOO_LARGE = b"SERVER_ERROR object too large for cache\r\n"
 _OUT_OF_MEMORY = b"SERVER_ERROR out of memory storing object\r\n"
-# As memcached reads one, with strtoull: what stands behind a space or a NUL does not matter. memcached takes some numbers
-# with a minus sign, too, as what they are modulo 2^64; here none is a number.
+# As memcached reads one, with strtoull: what stands behind a space or a NUL does not matter. memcached takes some
+# numbers with a minus sign, too, as what they are modulo 2^64; here none is a number.
 _NUMBER = re.compile(rb"\s*\+?(?=[0-9])0*+([0-9]{0,20})(?:[\s\0]|\Z)")
 _PLANTED = b"SERVER_ERROR planted\r\n"
 

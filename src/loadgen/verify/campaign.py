@@ -104,6 +104,7 @@ class Campaign:
         self._cases: list[CaseEnded] = []
         self._failures: dict[tuple[str, str], FailureFound] = {}
         self._sometimes: Counter[str] = Counter()
+        self._virtual_ns = 0
         self._identities: dict[str, None] = {}
         self._reasons: list[Reason] = []
         self._notes: list[Reason] = []
@@ -220,6 +221,7 @@ class Campaign:
             failures=tuple(failures),
             seeds=self._seeds_done - self._seeds_again,
             took_ns=self._clock_ns() - self._began_ns,
+            virtual_ns=self._virtual_ns,
             sometimes=dict(self._sometimes),
             identity=", ".join(filter(None, self._identities)),
             reasons=(*self._reasons, *states),
@@ -255,6 +257,7 @@ class Campaign:
     def _count(self, ended: CaseEnded, outcome: Outcome) -> None:
         self._counts[ended.verdict] += 1
         self._sometimes.update(outcome.sometimes)
+        self._virtual_ns += outcome.virtual_ns
         if ended.verdict is not Verdict.PASS or self._counts[Verdict.PASS] <= MOST_PASSED:
             self._cases.append(ended)
         self._emit(ended)

@@ -45,6 +45,8 @@ class Outcome:
     """What became of the acknowledged writes, of a case that looks for them after a fault of their server."""
     fingerprint: str = ""
     """The failure without its values, by which failures are the same. Made of invariant and message when empty."""
+    virtual_ns: int = 0
+    """The virtual time that passed in one run of a simulated case; 0 for others."""
 
     def __post_init__(self) -> None:
         if self.verdict is Verdict.FAIL and not self.fingerprint:

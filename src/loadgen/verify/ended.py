@@ -105,6 +105,8 @@ class CampaignEnded(Ending):
     seeds: int
     """Seeds that were run with every kind."""
     took_ns: int
+    virtual_ns: int = 0
+    """The virtual time of simulated cases, of each that of one run; 0 where none was simulated."""
     sometimes: Mapping[str, int] = field(default_factory=dict)
     """How often each state was reached, over all cases."""
     identity: str = ""
@@ -125,6 +127,11 @@ class CampaignEnded(Ending):
     @property
     def cases_per_s(self) -> float:
         return self.total * NS_PER_S / self.took_ns if self.took_ns else 0.0
+
+    @property
+    def virtual_ratio(self) -> float:
+        """Virtual time over real time; 0 where no case was simulated."""
+        return self.virtual_ns / self.took_ns if self.took_ns else 0.0
 
     @property
     def doubts(self) -> tuple[Reason, ...]:

@@ -5,8 +5,9 @@ A part that this version does not have, or that the server cannot be asked, is a
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from loadgen.errors import ExitCode
@@ -16,6 +17,7 @@ from loadgen.severity import Severity
 from loadgen.units import NS_PER_S, span
 from loadgen.verify.campaign import MOST_PASSED
 from loadgen.verify.case import Outcome, Verdict
+from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 from loadgen.verify.stress.ended import Stressed, StressEnded
 
@@ -30,6 +32,10 @@ class Part:
     """The verb: "properties"."""
     words: tuple[str, ...] = ()
     """The verb's options."""
+    first: tuple[str, ...] = ()
+    """A command that is run before, and writes `file`; empty for none."""
+    file: str = ""
+    """What `first` writes: without it the part is not run, and it is removed when nothing was found."""
     limit_s: float = 0.0
     """The longest time; the part is then ended with what there is. 0: none."""
     lack: str = ""
@@ -86,6 +92,8 @@ class Report:
                 self._campaign(event)
             case Stressed():
                 return self._load(event)
+            case HistoryChecked():
+                return [*self._history(event)]
             case StressEnded():
                 self._whole = True
                 self._identities[event.identity] = None
@@ -154,6 +162,43 @@ class Report:
             else:
                 self._reasons.append(told)
 
+    def _history(self, event: HistoryChecked) -> Iterator[Event]:
+        """Yield a history as a case, and its first violation as a failure: `check` shows the others."""
+        self._whole = True
+        answer, name = event.answer, f"{self._part.name}_history"
+        self._doubts(event.doubts)
+        self._notes.append(Reason(Code.PART, f"check: {answer.operations:,} operations on {answer.keys:,} keys"))
+        replay = shlex.join(["loadgen", "check", event.path])
+        verdict = Verdict.FAIL if answer.found else Verdict.UNTOLD if event.doubts else Verdict.PASS
+        outcomes = [
+            Outcome(
+                Verdict.FAIL,
+                "every reply of a recorded load was possible, given all others",
+                f'{each.kind}, key "{each.key}": {each.why}',
+                operations=tuple(f"{shown.process}: {shown.words}" for shown in each.window),
+            )
+            for each in answer.violations[:1]
+        ]
+        error = f"{outcomes[0].invariant}: {outcomes[0].message}" if outcomes else "; ".join(_words(event.doubts))
+        fingerprint = outcomes[0].fingerprint if outcomes else ""
+        yield self._case(
+            CaseEnded(
+                name,
+                0,
+                verdict,
+                event.took_ns,
+                error,
+                fingerprint=fingerprint,
+                operations=answer.operations,
+                replay=replay if outcomes else "",
+            )
+        )
+        for outcome in outcomes:
+            self._failures.append(
+                FailureFound("check", name, 0, outcome, 0, 0, event.took_ns, replay, artifact=event.path, seeds=(0,))
+            )
+            yield self._failures[-1]
+
     def _load(self, row: Stressed) -> list[Event]:
         """Return the load of a shape as a case, and as a failure where it is one."""
         shape, error = row.shape, row.skipped or row.failure
@@ -175,6 +220,10 @@ class Report:
             name, row.seed, row.verdict, row.took_ns, error, fingerprint=outcome.fingerprint, replay=row.replay
         )
         return [self._case(case), failure]
+
+
+def _words(reasons: Sequence[Reason]) -> list[str]:
+    return [reason.words for reason in reasons]
 
 
 _WORDS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNTOLD: "untold", Verdict.SKIPPED: "skipped"}

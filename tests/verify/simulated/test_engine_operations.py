@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections import Counter
 
 import pytest
+from in_process import invoked
 from small_worlds import MS, PORT, Pair, S
 
 from loadgen.plan import Keyspace, Load, Plan, Target, Weights, Wire, WorkerPlan, Workload
 from loadgen.protocol import Wire as Format
 from loadgen.verify.case import Outcome, Verdict
-from loadgen.verify.kinds.simulated.engine_faults import FAULTS
-from loadgen.verify.kinds.simulated.engine_operations import EngineOperations
+from loadgen.verify.kinds import SUITES
+from loadgen.verify.kinds.simulated.engine_operations import ENGINE_KINDS, EngineKind, EngineOperations
 from loadgen.verify.kinds.simulated.twice import INVARIANT, Twice
 from loadgen.verify.tape import Tape
 from loadgen.verify.world._accounts import Accounts
@@ -77,55 +79,65 @@ def test_accounts_that_do_not_hold_are_found() -> None:
         pair.run(2 * S)
 
 
-def outcomes(*, faults: bool) -> list[Outcome]:
-    kind = EngineOperations(OPERATIONS, faults=faults)
-    return [kind.run(Tape.seeded(kind.name, seed)) for seed in range(SEEDS)]
+def outcomes(kind: EngineKind, seeds: int, *, faults: bool = True) -> list[Outcome]:
+    cases = EngineOperations(OPERATIONS, kind, faults=faults)
+    return [cases.run(Tape.seeded(cases.name, seed)) for seed in range(seeds)]
+
+
+def reached_by(found: list[Outcome]) -> Counter[str]:
+    return sum((Counter(outcome.sometimes) for outcome in found), Counter())
 
 
 def test_seeds_pass_without_faults_and_reach_what_weather_does() -> None:
-    found = outcomes(faults=False)
+    found = outcomes(ENGINE_KINDS[0], SEEDS, faults=False)
     assert [outcome.message for outcome in found if outcome.failed] == []
-    reached = sum((Counter(outcome.sometimes) for outcome in found), Counter())
+    reached = reached_by(found)
     for state in ("a segment is split", "a segment is lost", "a write finds no room", "a request times out"):
         assert reached[state], state
     assert not any(state.startswith("fault") for state in reached)
 
 
-def test_seeds_pass_under_faults_and_reach_every_fault() -> None:
-    found = outcomes(faults=True)
+@pytest.mark.parametrize("kind", ENGINE_KINDS, ids=lambda kind: kind.name)
+def test_seeds_pass_under_faults_and_reach_every_state(kind: EngineKind) -> None:
+    found = outcomes(kind, SEEDS)
     assert [outcome.message for outcome in found if outcome.failed] == []
-    reached = sum((Counter(outcome.sometimes) for outcome in found), Counter())
-    for word in FAULTS:
-        assert reached[f"fault: {word}"], word
-    for state in ("a segment waits for a partition to end", "a connection is opened again", "a reply comes late",
-                  "a connection stalls", "a request is lost", "a connection is refused"):  # fmt: skip
-        assert reached[state], state
+    names = {state for outcome in found for state in outcome.sometimes}
+    assert {f"fault: {word}" for word in kind.faults} <= names <= {*NEVER, *reached_by(found)} | RARE
+    assert all(outcome.virtual_ns > 0 for outcome in found)
 
 
-@pytest.mark.parametrize("seed", [14940, 19961, 22398, 22641, 28157])
-def test_seeds_that_once_failed_pass(seed: int) -> None:
-    """A request that the server's kernel had acknowledged was sent again, as the network forgot what had arrived before
-    an end was closed; a full pipeline on small buffers was taken for a calm case."""
-    kind = EngineOperations(1000)
-    outcome = kind.run(Tape.seeded(kind.name, seed))
-    assert not outcome.failed, outcome.message
+NEVER = {"a connection is turned away", "a connection is refused"}
+RARE = {"a write finds no room"}
+"""By too few of so few seeds."""
 
 
 PROGRAM = """
-from loadgen.verify.kinds.simulated.engine_operations import EngineOperations
-from loadgen.verify.tape import Tape
-kind = EngineOperations(100)
-print(*(kind.run(Tape.seeded(kind.name, seed)).trace for seed in range(40)))
+import sys
+from loadgen.cli.main import main
+sys.exit(main(["simulate", "--seeds", "40", "--ops", "100", "--format", "json"]))
 """
 
 
-def test_a_seed_is_one_run_in_every_process() -> None:
-    kind = EngineOperations(100)
-    here = [kind.run(Tape.seeded(kind.name, seed)).trace for seed in range(40)]
-    assert len(set(here)) == 40
-    environment = {**os.environ, "PYTHONHASHSEED": "17"}
-    said = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, check=True, text=True)
-    assert said.stdout.split() == here
+def traces(text: str) -> dict[tuple[str, int], str]:
+    return {(each["name"], each["seed"]): each["trace_hash"] for each in json.loads(text)["results"]}
+
+
+def test_a_seed_is_one_run_in_every_process_and_beside_others() -> None:
+    """200 cases, by another PYTHONHASHSEED, and beside a program that takes the CPU."""
+    done = invoked("simulate", "--seeds", "40", "--ops", "100", "--format", "json")
+    here = traces(done.stdout)
+    assert len(here) == len({*here.values()}) == 40 * len(SUITES["simulate"].kinds)
+    summary = json.loads(done.stdout)["summary"]
+    assert summary["virtual_ratio"] >= 100
+    assert summary["seeds_per_s"] > 0
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as hog:
+        try:
+            environment = {**os.environ, "PYTHONHASHSEED": "17"}
+            words = [sys.executable, "-c", PROGRAM]
+            said = subprocess.run(words, env=environment, capture_output=True, check=True, text=True)
+        finally:
+            hog.kill()
+    assert traces(said.stdout) == here
 
 
 class Unsteady:
@@ -141,12 +153,22 @@ class Unsteady:
         tape.below(10 * self.runs, "digit")
         return Outcome(Verdict.PASS, trace=f"{self.runs}")
 
+    def events(self, tape: Tape) -> list[str]:
+        self.runs += 1
+        return ["same", f"event of run {self.runs}"]
+
 
 def test_a_kind_that_differs_when_it_is_run_twice_fails_where_it_went_another_way() -> None:
     outcome = Twice(Unsteady()).run(Tape.seeded("unsteady", 1))
     assert outcome.failed
     assert outcome.invariant == INVARIANT
+    assert outcome.message.startswith("not deterministic: ")
     assert 'at draw 1 of 1: "digit" below 10 when recorded, "digit" below 20 now' in outcome.message
+    assert "event 2 differs: event of run 3, then event of run 4" in outcome.message
     kind = EngineOperations(50)
     tape = Tape.seeded(kind.name, 1)
-    assert Twice(kind).run(tape) == kind.run(tape.again())
+    outcome = Twice(kind).run(tape)
+    assert outcome == kind.run(tape.again())
+    events = kind.events(tape.again())
+    assert len(events) > 50
+    assert events == kind.events(tape.again())

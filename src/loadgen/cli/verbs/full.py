@@ -1,13 +1,14 @@
 """Run every verb of verification on one server, one after the other, as one report.
 
-The parts: smoke (the kv suite), cases, properties, oracle, chaos, stress, fuzz, simulate and soak. What this version
-does not have is listed as skipped, and never counted as passed. With --quick it takes less than ten minutes.
+The parts: smoke (the kv suite), cases, properties, oracle, chaos, stress, check, fuzz, simulate and soak. What this
+version does not have is listed as skipped, and never counted as passed. With --quick it takes less than ten minutes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from loadgen.cli import full, specification, verification
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
@@ -20,6 +21,7 @@ from loadgen.protocol import Wire
 from loadgen.verify import kinds
 from loadgen.verify.full import Part
 from loadgen.verify.kinds.scene_rows import SCENES
+from loadgen.verify.kinds.simulated import suite as simulated
 from loadgen.verify.kinds.suite import Suite
 from loadgen.verify.spec import Spec
 from loadgen.verify.subject import named
@@ -35,8 +37,9 @@ LIMITS_S = {
     "oracle": 40.0,
     "chaos": 120.0,
     "stress": 40.0,
+    "check": 15.0,
     "fuzz": 80.0,
-    "simulate": 30.0,
+    "simulate": 40.0,
     "soak": 80.0,
 }
 """With --quick, the longest time of each part: below ten minutes in all."""
@@ -96,7 +99,6 @@ def parts_of(given: Given, spec: Spec) -> Iterator[Part]:
     def seeds(count: int) -> tuple[str, ...]:
         return ("--seeds", str(max(1, count // QUICK) if quick else count))
 
-    virtual = spec.simulation.default_config
     artifacts = ("--artifacts", given.artifacts)
     # Without a subject the reference, which is what is installed, is held against the model.
     ops = () if given.spec else ("--ops", "5000" if quick else "50000")
@@ -110,10 +112,9 @@ def parts_of(given: Given, spec: Spec) -> Iterator[Part]:
         Part("oracle", ("--subject", subject or "model", *ops, *shared)),
         _chaos(subject, spec, (*seeds(spec.seeds("chaos", 100)), *shared)),
         _stress(subject, load),
+        _check(subject, given.artifacts, "50000" if quick else "1000000"),
         Part("fuzz", ("--duration", "60s" if quick else "600s", *artifacts)),
-        Part(
-            "simulate", (*seeds(virtual.get("seeds", 1000)), "--ops", str(virtual.get("operations_per_seed", 10_000)))
-        ),
+        _simulate(spec, quick=quick, artifacts=given.artifacts),
         Part("soak", ("--duration", "60s") if quick else ()),
     )
     for part in found:
@@ -134,16 +135,39 @@ def _chaos(subject: str | None, spec: Spec, words: tuple[str, ...]) -> Part:
     return Part("chaos", ("--faults", faults or ",".join(SCENES), *server, *words))
 
 
+def _simulate(spec: Spec, *, quick: bool, artifacts: str) -> Part:
+    """Return the part that simulates loadgen's own code, with the spec file's seeds and operations."""
+    config, divisor = spec.simulation.default_config, QUICK if quick else 1
+    seeds = max(1, config.get("seeds", 1000) // divisor)
+    operations = max(1, config.get("operations_per_seed", simulated.OPERATIONS) // divisor)
+    return Part("simulate", ("--seeds", str(seeds), "--ops", str(operations), "--artifacts", artifacts))
+
+
+def _check(subject: str | None, artifacts: str, requests: str) -> Part:
+    """Return the part that judges the history of a load of so many requests, half of them writes of few keys."""
+    if subject in ("model", "fakeredis"):
+        return Part("check", lack=f"{subject} is in this process, and takes no load")
+    resolved = named.resolved(subject or named.AUTO, Wire.RESP)
+    path = str(Path(artifacts) / "full.history")
+    load = ("-n", requests, "-c", "16", "-r", "100", "-d", "64", "--mix", "set=1,get=1", "--prefill", "-q")
+    return Part("check", (path,), first=("run", *_of_server(resolved), "--history", path, *load), file=path)
+
+
 def _stress(subject: str | None, load: tuple[str, ...]) -> Part:
     """Return the part that puts load on the server."""
     if subject in ("model", "fakeredis"):
         return Part("stress", lack=f"{subject} is in this process, and takes no load")
     if subject in (None, named.AUTO):
         return Part("stress", load)
+    return Part("stress", (*_of_server(str(subject)), *load))
+
+
+def _of_server(subject: str) -> tuple[str, ...]:
+    """Return the flags of a load by which it finds a subject."""
     if subject == "builtin":
-        return Part("stress", ("--embedded", *load))
+        return ("--embedded",)
     if subject in named.PERSISTENT:
         # The server preset of the same name.
-        return Part("stress", ("--server", str(subject), *load))
-    [endpoint] = named.address(str(subject)).endpoints
-    return Part("stress", ("-h", endpoint.address, "-p", str(endpoint.port), *load))
+        return ("--server", subject)
+    [endpoint] = named.address(subject).endpoints
+    return ("-h", endpoint.address, "-p", str(endpoint.port))

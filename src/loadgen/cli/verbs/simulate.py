@@ -1,8 +1,8 @@
-"""Run asyncio code of yours in simulated worlds: seeded time, network, servers and faults.
+"""Run loadgen's own code, or asyncio code of yours, in simulated worlds: seeded time, network, servers and faults.
 
-SCENARIO is a coroutine function that takes a world, as `module:function` or `file.py:function`. Each seed is a world of
-its own, run twice; the second run must do the same as the first. A failure is shrunk and kept, and `loadgen replay`
-runs it again. docs/SIMULATE.md is the guide.
+Without SCENARIO, it is the load engine on built-in servers. SCENARIO is a coroutine function that takes a world, as
+`module:function` or `file.py:function`. Each seed is a world of its own, run twice; the second run must do the same as
+the first. A failure is shrunk and kept, and `loadgen replay` runs it again. docs/SIMULATE.md is the guide.
 """
 
 from __future__ import annotations
@@ -10,26 +10,83 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loadgen.cli import verification
-from loadgen.cli.options import Given, Positional, Syntax
+from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
+from loadgen.cli.options.kind import TEXT, choice
 from loadgen.cli.options.verification import RESULTS, seeds
 from loadgen.cli.verification import Job, Run
 from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
+from loadgen.verify import kinds
 from loadgen.verify.campaign import LIMITS
 from loadgen.verify.kinds import scenarios
+from loadgen.verify.kinds.simulated import suite as simulated
 from loadgen.verify.scenario.settings import STATES_FROM
 
 SEEDS = 1000
+ALL = "all"
 
-SYNTAX = Syntax((seeds(SEEDS), RESULTS), (Positional("scenario", "SCENARIO", "module:function", least=1, most=None),))
+SYNTAX = Syntax(
+    (
+        OptionGroup(
+            "loadgen's own code",
+            (
+                Option(
+                    ("--ops",),
+                    f"requests of each case (default: {simulated.OPERATIONS:,})",
+                    TEXT,
+                    "N",
+                ),
+                Option(
+                    ("--subject",),
+                    f"whose code is simulated: {', '.join(simulated.SUBJECTS)} or {ALL} (default)",
+                    choice((*simulated.SUBJECTS, ALL)),
+                ),
+                Option(
+                    ("-f", "--filter"),
+                    f"run these tests only: {', '.join(simulated.SUITE.names)}; whole names or parts of them",
+                    TEXT,
+                    "NAMES",
+                ),
+            ),
+        ),
+        seeds(SEEDS),
+        RESULTS,
+    ),
+    (Positional("scenario", "SCENARIO", "module:function", most=None),),
+)
 
 
 def run(given: Given) -> ExitCode:
-    """Run the scenarios, print what came of them, and return the exit code. Raises LoadgenError."""
+    """Run the cases, print what came of them, and return the exit code. Raises LoadgenError."""
+    seeds = verification.seeds_from(given.seed, given.seeds)
+    suite, options, names, judges_states = _scenarios(given) if given.scenario else _own(given)
+    job = Job(suite, options, (Run(names, seeds),))
+    return verification.run(given, suite.name, [job], replace(LIMITS, judges_states=judges_states))
+
+
+_What = tuple[kinds.Suite, dict[str, str], tuple[str, ...], bool]
+"""A suite, its options, the names of the kinds to run, and whether their states must be reached."""
+
+
+def _own(given: Given) -> _What:
+    suite = simulated.SUITE
+    options = verification.options_of(given, suite)
+    names = suite.kinds if given.filter is None else kinds.filtered(suite, given.filter)
+    subject = ALL if given.subject is None else given.subject
+    if subject != ALL:
+        of_subject = simulated.of_subject(subject)
+        names = tuple(name for name in names if name in of_subject)
+        if not names:
+            raise UsageError(f"the filter names no test of {subject}; {kinds.suggestion('', of_subject)}")
+    return suite, options, names, simulated.judges_states(given.seeds, options["ops"])
+
+
+def _scenarios(given: Given) -> _What:
+    for option in ("ops", "subject", "filter"):
+        if given.get(option) is not None:
+            raise UsageError(f"--{option} is for loadgen's own code: leave it out, or leave out the scenario.")
     for word in given.scenario:
         if not scenarios.is_scenario(word):
             raise UsageError(f'"{printable(word)}" names no scenario; write module:function, or file.py:function.')
     suite = scenarios.suite([*dict.fromkeys(given.scenario)])
-    job = Job(suite, {}, (Run(suite.kinds, range(given.seed, given.seed + given.seeds)),))
-    limits = replace(LIMITS, judges_states=given.seeds >= STATES_FROM)
-    return verification.run(given, suite.name, [job], limits)
+    return suite, {}, suite.kinds, given.seeds >= STATES_FROM

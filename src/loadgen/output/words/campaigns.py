@@ -147,7 +147,8 @@ def summary(ended: CampaignEnded) -> str:
     per_s = (ended.seeds_per_s, "seeds") if noun == "case" else (ended.cases_per_s, f"{noun}s")
     speed = f"{figures.rate(per_s[0])} {per_s[1]}/s, " if ended.seeds else ""
     counted = f"{seeds}, {cases}{': ' * bool(found)}{', '.join(found)}"
-    return f"{counted}; {speed}{span(ended.took_ns)}"
+    virtual = f", virtual time {figures.rate(ended.virtual_ratio)} × real" if ended.virtual_ns else ""
+    return f"{counted}; {speed}{span(ended.took_ns)}{virtual}"
 
 
 def reasons(ended: CampaignEnded) -> list[str]:

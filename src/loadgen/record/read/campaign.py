@@ -129,6 +129,7 @@ def _ended(record: Fields, cases: Sequence[CaseEnded]) -> CampaignEnded:
         failures=tuple(_failure(each, record.wall_s()) for each in record.parts("failures")),
         seeds=summary.count("seeds"),
         took_ns=_ns(summary),
+        virtual_ns=round((summary.get("virtual_ratio", 0) or 0) * _ns(summary)),
         sometimes={str(name): int(count) for name, count in summary.get("states", {}).items()},
         identity=metadata.text("server"),
         reasons=tuple(replace(reason, severity=severity) for reason, severity in found),

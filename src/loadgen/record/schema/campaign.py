@@ -115,6 +115,11 @@ SUMMARY = part(
     fields({"seeds": COUNT, "seeds_per_s": NUMBER}, "seeds that were run with every test, and that per second"),
     field("cases_per_s", NUMBER, "cases per second; of `fuzz`, a case is one input"),
     field(
+        "virtual_ratio",
+        NUMBER_OR_NULL,
+        "of `simulate`, virtual time over real time, where of each case one of its two runs counts; null elsewhere",
+    ),
+    field(
         "compatibility",
         map_of(PERCENT_OR_NULL),
         "of the oracle, by group of commands and for `all`: the operations that did not diverge, in percent",

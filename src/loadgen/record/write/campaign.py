@@ -82,6 +82,7 @@ def _summary(event: CampaignEnded) -> dict[str, Any]:
         "seeds": event.seeds,
         "seeds_per_s": number(round(event.seeds_per_s, 3)),
         "cases_per_s": number(round(event.cases_per_s, 3)),
+        "virtual_ratio": number(round(event.virtual_ratio, 3)) if event.virtual_ns else None,
         "states": tallied(event.sometimes),
         "compatibility": {text(row.group): percent(row.share) for row in compatibility(event.cases)},
         "writes": {text(kind): _writes(each) for kind, each in survivals(event.cases).items()},

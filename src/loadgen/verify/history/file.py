@@ -17,6 +17,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -190,6 +191,14 @@ def read(path: str | Path) -> Recorded:
             at += length
     unclosed = tuple(worker for worker in range(metadata.workers) if not closed.get(worker, False))
     return Recorded(operations, metadata, blocks, torn_bytes, torn_blocks, unclosed)
+
+
+def gathered(blocks: bytes) -> Operations:
+    """Return the operations of blocks in memory, which are whole. Raises UsageError where they are not."""
+    operations, stream, at = Operations(), BytesIO(blocks), 0
+    while at < len(blocks):
+        at += _block(stream, operations, at, len(blocks), "the history")[0]
+    return operations
 
 
 def _opened(path: str | Path) -> BinaryIO:

@@ -18,7 +18,6 @@ from loadgen.verify.kinds import cases, chaos, fuzz, kv, oracle, properties, sce
 from loadgen.verify.kinds.simulated import suite as simulated
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.spec import Spec
-from loadgen.version import __version__
 
 __all__ = ["SUITES", "Emit", "Opened", "Selection", "Suite", "exactly", "filtered", "selected", "suggestion"]
 
@@ -39,9 +38,6 @@ SUITES: dict[str, Suite] = {
 
 MOST_NAMES = 20
 """Names that a suggestion lists; a spec file may have hundreds of cases."""
-
-_SIMULATED = ("simulate", "concurrent_operations", "crash_recovery", "connection_storm", "write_contention")
-"""Test types of redlite-dst that need the simulation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +111,6 @@ def suggestion(word: str, names: Sequence[str], otherwise: str = "") -> str:
 
 def _elsewhere(word: str) -> str:
     """Return what a word of redlite-dst is that is no test type, as the rest of a sentence; empty for other words."""
-    if word in _SIMULATED:
-        return f"a test of `simulate`, which is not in loadgen {__version__}"
     if word == "stress":
         return "loads and no cases: its report has the command that puts each of them on again"
     if kind_named(word) is not None:

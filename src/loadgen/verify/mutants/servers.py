@@ -6,7 +6,7 @@ from loadgen.verify.mutants import lies
 from loadgen.verify.mutants.lies import Lie
 from loadgen.verify.mutants.mutant import Mutant, Where
 
-CONTENTION = "engine_concurrent_operations"
+CONTENTION = "engine_write_contention"
 
 
 def _row(name: str, breaks: str, lie: type[Lie], kind: str = CONTENTION) -> Mutant:

@@ -90,7 +90,12 @@ class ScenarioKind:
                 finding = Finding(DETERMINED, _difference(first, second, tape, again))
         operations = tuple(_lines(first.commands))
         outcome = Outcome(
-            Verdict.PASS, operations=operations, faults=first.faults, trace=first.trace, sometimes=first.states
+            Verdict.PASS,
+            operations=operations,
+            faults=first.faults,
+            trace=first.trace,
+            sometimes=first.states,
+            virtual_ns=first.simulated_ns,
         )
         if finding is None:
             return outcome

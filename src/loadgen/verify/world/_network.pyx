@@ -58,7 +58,7 @@ cdef class Network:
         self.threads = <Thread **>calloc(MOST_HOSTS, sizeof(Thread *))
         if self.links == NULL or self.threads == NULL:
             raise MemoryError()
-        self.actor = world.join(self, on_event)
+        self.actor = world.join(self, on_event, True)
 
     def __dealloc__(self):
         cdef int i

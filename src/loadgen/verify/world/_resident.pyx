@@ -13,7 +13,7 @@ from loadgen.verify.world._network import REFUSING
 
 
 cdef class Resident(Streams):
-    """The streams of a host, whose protocols run in a copy of the present context, its clock, and calls in its turns."""
+    """The streams of a host, whose protocols run in a copy of the present context, its clock, and its turns' calls."""
 
     def __cinit__(self, Ground ground not None):
         self.network = ground.network
@@ -95,6 +95,7 @@ def advance(World world not None, soon, int64_t until_ns):
                 break
     finally:
         sys.unraisablehook = hook
+        world.put_back()
     if world.failure is not None:
         raise world.failure
     return bool(soon)

@@ -41,10 +41,12 @@ cdef class World:
     cdef dict calls                  # those of `at`, by number
     cdef int64_t call_numbers
     cdef object failure              # the first error of an event, raised by `run`
+    cdef list log                    # of every event, when somebody asked for it; None otherwise
     cdef bint stopped                # run no further event: `failure` is set, or `stop` was called
 
     # Add an actor; return its number. The world keeps it until `close`, which calls its `end()`.
-    cdef int join(self, object actor, Handler handler) except -1
+    # With `many`, it stands for many things, one for each argument of its events.
+    cdef int join(self, object actor, Handler handler, bint many=*) except -1
     # Schedule an event, no earlier than now.
     cdef void schedule(self, int64_t at_ns, int actor, int kind, int64_t argument) noexcept nogil
     # Stop the world with an error, which `run` raises.
@@ -52,6 +54,12 @@ cdef class World:
     cdef void push_due(self, const Event *event) noexcept nogil
     cdef void push_heap(self, const Event *event) noexcept nogil
     cdef void pop_heap(self, Event *into) noexcept nogil
+    # Make the events due of which the next is chosen. False when none is left up to `until_ns`.
+    cdef bint gather(self, int64_t until_ns) noexcept
+    # The same for an order with a window. Return the event that has waited for the whole window; -1 for none.
+    cdef int gather_window(self, int64_t until_ns) noexcept
+    # Put events that are due before their time back, when a run ends.
+    cdef void put_back(self) noexcept
     # Run the next event of a time up to `until_ns`. False when there is none, or the world was stopped.
     cdef bint step(self, int64_t until_ns) noexcept
     cdef int check_all(self) except -1

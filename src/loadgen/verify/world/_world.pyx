@@ -56,13 +56,14 @@ cdef class World:
 
     # ── Actors and events ───────────────────────────────────────────────────────────────────────────────────────────
 
-    cdef int join(self, object actor, Handler handler) except -1:
+    cdef int join(self, object actor, Handler handler, bint many=False) except -1:
         cdef Handler *grown = <Handler *>realloc(self.handlers, (len(self.actors) + 1) * sizeof(Handler))
         if grown == NULL:
             raise MemoryError()
         self.handlers = grown
         self.handlers[len(self.actors)] = handler
         self.actors.append(actor)
+        self.order.joined(len(self.actors) - 1, many)
         return len(self.actors) - 1
 
     cdef void schedule(self, int64_t at_ns, int actor, int kind, int64_t argument) noexcept nogil:
@@ -117,24 +118,26 @@ cdef class World:
 
     cdef bint step(self, int64_t until_ns) noexcept:
         cdef Event event
-        cdef int chosen = 0
+        cdef int chosen = -1
         if self.stopped:
             return False
-        if self.n_due == 0:
-            if self.n_heap == 0 or self.heap[0].at_ns > until_ns:
+        if self.order.window_ns:
+            chosen = self.gather_window(until_ns)
+            if self.n_due == 0:
                 return False
-            self.now_ns = self.heap[0].at_ns
-            while self.n_heap and self.heap[0].at_ns == self.now_ns:
-                self.pop_heap(&event)
-                self.push_due(&event)
-        if self.n_due > 1:
-            chosen = self.order.choose(self.due, self.n_due)
+        elif self.n_due == 0 and not self.gather(until_ns):
+            return False
+        if chosen < 0:
+            chosen = self.order.choose(self.due, self.n_due) if self.n_due > 1 else 0
         event = self.due[chosen]
+        self.now_ns = max(self.now_ns, event.at_ns)
         self.n_due -= 1
         memmove(&self.due[chosen], &self.due[chosen + 1], (self.n_due - chosen) * sizeof(Event))
         self.events += 1
-        self.note(<uint64_t>event.at_ns)
+        self.note(<uint64_t>self.now_ns)
         self.note(<uint64_t>event.actor << 32 ^ <uint64_t>event.kind << 48 ^ <uint64_t>event.argument)
+        if self.log is not None:
+            self.log.append((self.now_ns, event.actor, event.kind, event.argument, self.trace))
         if event.actor:
             self.handlers[event.actor](<PyObject *>self.actors[event.actor], event.kind, event.argument)
         else:
@@ -148,6 +151,41 @@ cdef class World:
             except BaseException as error:
                 self.fail(error)
         return True
+
+    cdef bint gather(self, int64_t until_ns) noexcept:
+        cdef Event event
+        if self.n_heap == 0 or self.heap[0].at_ns > until_ns:
+            return False
+        self.now_ns = self.heap[0].at_ns
+        while self.n_heap and self.heap[0].at_ns == self.now_ns:
+            self.pop_heap(&event)
+            self.push_due(&event)
+        return True
+
+    cdef int gather_window(self, int64_t until_ns) noexcept:
+        cdef Event event
+        cdef int64_t earliest_ns = NEVER
+        cdef int i, first = -1
+        for i in range(self.n_due):
+            if self.due[i].at_ns < earliest_ns:
+                earliest_ns, first = self.due[i].at_ns, i
+        if self.n_heap and self.heap[0].at_ns < earliest_ns:
+            earliest_ns = self.heap[0].at_ns
+        until_ns = min(until_ns, earliest_ns + self.order.window_ns)
+        while self.n_heap and self.heap[0].at_ns <= until_ns:
+            self.pop_heap(&event)
+            self.push_due(&event)
+        return first if self.now_ns >= earliest_ns + self.order.window_ns else -1
+
+    cdef void put_back(self) noexcept:
+        cdef int i, kept = 0
+        for i in range(self.n_due):
+            if self.due[i].at_ns > self.now_ns:
+                self.push_heap(&self.due[i])
+            else:
+                self.due[kept] = self.due[i]
+                kept += 1
+        self.n_due = kept
 
     cdef int check_all(self) except -1:
         cdef Invariant invariant
@@ -202,6 +240,7 @@ cdef class World:
                     PyErr_CheckSignals()
         finally:
             sys.unraisablehook = hook
+            self.put_back()
         if self.failure is not None:
             raise self.failure
         if self.stopped:
@@ -213,6 +252,11 @@ cdef class World:
     def on_unraisable(self, raised):
         """Stop the world with an error that compiled code could not raise."""
         self.fail(raised.exc_value or RuntimeError(str(raised.err_msg)))
+
+    @property
+    def window_ns(self):
+        """The longest time that an event waits for others, by the order's choice."""
+        return self.order.window_ns
 
     def next_ns(self):
         """Return the time of the next event; None when there is none."""
@@ -227,6 +271,15 @@ cdef class World:
     def digest(self):
         """Return the hash of all that happened so far, 16 hexadecimal digits."""
         return f"{self.trace:016x}"
+
+    def keep_log(self):
+        """Keep every event from now on, for `logged`."""
+        self.log = []
+
+    def logged(self):
+        """Return the events that were kept: time, name and number of the actor, kind, argument, and the trace."""
+        return [(at_ns, type(self.actors[actor]).__name__ if actor else "", actor, kind, argument, trace)
+                for at_ns, actor, kind, argument, trace in self.log or ()]
 
     def close(self):
         """End all actors, and drop them, calls and invariants, which refer to the world."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loadgen.engine._engine import Engine
+from loadgen.engine._history import History
 from loadgen.phase import COUNTED, Phase
 from loadgen.plan import Plan
 from loadgen.units import NS_PER_S
@@ -65,7 +66,7 @@ class EngineLoad:
     Raises BrokenInvariant too, as the engine's accounts are held after every event.
     """
 
-    def __init__(self, host: Host, plan: Plan) -> None:
+    def __init__(self, host: Host, plan: Plan, history: History | None = None) -> None:
         self._ground = Ground(host)
         self._ended: list[str] = []
         self._world = self._ground.world
@@ -77,7 +78,7 @@ class EngineLoad:
             world.stop()
 
         # Not a method: the engine must not refer to who refers to it, as a campaign makes thousands.
-        self.engine = Engine(plan, 0, heard, self._ground, self._ground.net)
+        self.engine = Engine(plan, 0, heard, self._ground, self._ground.net, history)
         self.accounts = Accounts(self.engine, self._ground)
         self._world.hold(self.accounts)
 

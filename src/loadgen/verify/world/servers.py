@@ -22,11 +22,32 @@ STORE_BYTES = 1 << 20
 
 _CONNECTIONS: dict[Wire, type[Connection]] = {Wire.RESP: RedisConnection, Wire.MEMCACHE: MemcacheConnection}
 
+_TOO_MANY = {
+    Wire.RESP: b"-ERR max number of clients reached\r\n",
+    Wire.MEMCACHE: b"ERROR Too many open connections\r\n",
+}
+
+
+class _TurnedAway:
+    """A protocol whose connection is closed as soon as it is there."""
+
+    def __init__(self, words: bytes) -> None:
+        self._words = words
+
+    def connection_made(self, transport: StreamTransport) -> None:
+        if self._words:
+            transport.write(self._words)
+        transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Nothing is kept of it."""
+
 
 class BuiltinServer:
     """The built-in server on a host, listening. Killing the host ends it; a new one may then be made there.
 
-    `faults` are planted in it, but for freezes: `Host.pause` makes those.
+    `faults` are planted in it, but for freezes: `Host.pause` makes those. With `store`, it has the items of a server
+    before it.
     """
 
     def __init__(
@@ -38,16 +59,20 @@ class BuiltinServer:
         max_memory_bytes: int = STORE_BYTES,
         eviction: str = "lru",
         faults: Faults | None = None,
+        store: Store | None = None,
     ) -> None:
         if faults is not None and faults.stall_ns:
             raise ValueError("a server in a world freezes by a pause of its host")
         self.host, self.port = host, port
         self.wire = wire
         self.ground = Ground(host)
-        self.store = Store(max_memory_bytes, eviction)
+        self.store = Store(max_memory_bytes, eviction) if store is None else store
         self.service = Service(self.store, max_memory_bytes, "", self._asked_to_stop, faults, self.ground.time)
         self.service.listening_on(host.address, port, self.ground.soon, self._call_later)
         self.stopped = False
+        self.most_connections: int | None = None
+        """The connections beyond which a new one is told that there are too many, and closed; with 0, without a word.
+        The built-in server has no such limit: this is how redis (maxclients) and memcached (-c) do."""
         self.streams = Streams(self.ground)
         self.listen()
 
@@ -58,8 +83,13 @@ class BuiltinServer:
 
     def listen(self) -> None:
         """Accept connections; also after `Network.set_listener` had the port do something else."""
-        kind, service = _CONNECTIONS[self.wire], self.service
-        self.streams.listen(self.port, lambda: kind(service))
+        self.streams.listen(self.port, self._accepted)
+
+    def _accepted(self) -> Connection | _TurnedAway:
+        most = self.most_connections
+        if most is not None and len(self.service.connections) >= most:
+            return _TurnedAway(_TOO_MANY[self.wire] if most else b"")
+        return _CONNECTIONS[self.wire](self.service)
 
     def connections(self) -> list[StreamTransport]:
         """Return the transports of the open connections, oldest first."""

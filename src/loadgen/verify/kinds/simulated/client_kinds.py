@@ -62,7 +62,13 @@ class ClientKind:
         found = ran(case.scenario, tape, self._profile.settings)
         finding = found.finding
         if finding is None:
-            return Outcome(Verdict.PASS, faults=found.faults, trace=found.trace, sometimes=found.states)
+            return Outcome(
+                Verdict.PASS,
+                faults=found.faults,
+                trace=found.trace,
+                sometimes=found.states,
+                virtual_ns=found.simulated_ns,
+            )
         return Outcome(
             Verdict.FAIL,
             finding.invariant,
@@ -71,4 +77,11 @@ class ClientKind:
             faults=found.faults,
             trace=found.trace,
             sometimes=found.states,
+            virtual_ns=found.simulated_ns,
         )
+
+    def events(self, tape: Tape) -> list[str]:
+        """Run the case of a tape; return its plan and its operations, in the order of their ends."""
+        case = Case(self._profile, self._operations)
+        ran(case.scenario, tape, self._profile.settings)
+        return [*case.lines()]

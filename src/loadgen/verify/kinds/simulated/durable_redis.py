@@ -9,7 +9,7 @@ lost, but what is read must have been written.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from loadgen.units import NS_PER_S
@@ -17,7 +17,7 @@ from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.checkers.register import check
 from loadgen.verify.history._operations import MISS, NO_END, NOT_DONE, OK, READ, UNKNOWN, WRITE, Operations
 from loadgen.verify.reply import shown
-from loadgen.verify.scenario.run import ran
+from loadgen.verify.scenario.run import Ran, ran
 from loadgen.verify.scenario.settings import CUT, KILL, PAUSE, POWER_CUT, Settings
 from loadgen.verify.scenario.states import always, sometimes
 from loadgen.verify.scenario.world import World
@@ -26,6 +26,7 @@ from loadgen.verify.tape import OPERATION, Tape
 from loadgen.verify.world.redis.append_only import ALWAYS, EVERYSEC, NO
 
 NAME = "redis_power_cuts"
+MOST_OPERATIONS = 100
 FAULTS = (POWER_CUT, KILL, CUT, PAUSE)
 TIMEOUT_S = 0.2
 WAITS_S = (0.0, 0.001, 0.01, 0.1)
@@ -126,29 +127,32 @@ class _Clients:
 
 
 class DurableRedis:
-    """Cases of so many operations."""
+    """Cases of so many operations, of MOST_OPERATIONS at most: a fault comes early or not at all."""
 
     name = NAME
 
     def __init__(self, operations: int) -> None:
-        self._operations = operations
-        within_s = max(0.1, operations * MEAN_S / 2)
+        self._operations = min(operations, MOST_OPERATIONS)
+        within_s = max(0.1, self._operations * MEAN_S / 2)
         self._settings = Settings(FAULTS, within_s=within_s, states=(CUT_OFF, LOST))
 
     def run(self, tape: Tape) -> Outcome:
         found = ran(self._scenario, tape, self._settings)
-        verdict = Verdict.PASS if found.finding is None else Verdict.FAIL
-        invariant, message = ("", "") if found.finding is None else (found.finding.invariant, found.finding.message)
-        asked = found.commands if invariant else ()
+        finding = found.finding
         return Outcome(
-            verdict,
-            invariant,
-            message,
-            operations=tuple(f"{host}: {Step(command)} → {shown(reply)}" for _, host, _, command, reply in asked),
+            Verdict.PASS if finding is None else Verdict.FAIL,
+            "" if finding is None else finding.invariant,
+            "" if finding is None else finding.message,
+            operations=() if finding is None else (*_lines(found), *finding.detail),
             faults=found.faults,
             trace=found.trace,
+            virtual_ns=found.simulated_ns,
             sometimes=found.states,
         )
+
+    def events(self, tape: Tape) -> list[str]:
+        """Run the case of a tape; return the commands that the server carried out."""
+        return [*_lines(ran(self._scenario, tape, self._settings))]
 
     async def _scenario(self, world: World) -> None:
         """Have some clients write and read a few keys, then read every key once more."""
@@ -168,6 +172,11 @@ class DurableRedis:
         sometimes(CUT_OFF, any(each[6] == UNKNOWN for each in _rows(clients.operations)))
         sometimes(LOST, any(" loses its power" in words and ", and 0 bytes" not in words for words in world.begun))
         _judge(clients.operations, policy)
+
+
+def _lines(found: Ran) -> Iterator[str]:
+    for at_ns, host, _, command, reply in found.commands:
+        yield f"{at_ns / NS_PER_S:.6f} s  {host}: {Step(command)} → {shown(reply)}"
 
 
 def _planned(tape: Tape, clients: int, keys: int) -> _Planned:

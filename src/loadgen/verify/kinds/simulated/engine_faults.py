@@ -10,7 +10,9 @@ from loadgen.verify.tape import FAULT, Tape
 from loadgen.verify.world._network import REFUSING, UNANSWERING, Host, Network
 from loadgen.verify.world.servers import BuiltinServer
 
-MOST = 8
+MOST = 16
+CROWDED = "server has its most connections"
+"""The fault in which a server answers with an error, and closes the connection."""
 LENGTHS_NS = (10 * NS_PER_MS, NS_PER_MS, 100 * NS_PER_MS, NS_PER_S, 3 * NS_PER_S)
 
 
@@ -34,7 +36,10 @@ class Fault:
 class Scene:
     """What faults act on: the network, the engine's host and the servers, of which killed ones are made anew."""
 
-    def __init__(self, network: Network, host: Host, servers: Sequence[BuiltinServer]) -> None:
+    def __init__(
+        self, network: Network, host: Host, servers: Sequence[BuiltinServer], words: Sequence[str] = ()
+    ) -> None:
+        """`words` are those of the faults that there may be: they are counted from 0."""
         self.network = network
         self.world = network.world
         self.host = host
@@ -43,7 +48,9 @@ class Scene:
         """Servers that were killed, and have a successor."""
         self.dead: set[int] = set()
         """The numbers of those that have none yet."""
-        self.counts: dict[str, int] = {}
+        self.kept = self.emptied = 0
+        """How often a killed server came back with what it had, and without."""
+        self.counts = dict.fromkeys(words, 0)
         """How often each fault had its effect."""
 
     def plan(self, fault: Fault) -> None:
@@ -74,14 +81,18 @@ class Scene:
         self.servers[number].host.kill(power=power)
         self.dead.add(number)
 
-    def start_again(self, number: int) -> None:
+    def start_again(self, number: int, *, keeps: bool) -> None:
+        """Start a killed server with what it had, or empty, as a cache is."""
         if number not in self.dead:
             return
         self.dead.remove(number)
         server = self.servers[number]
         self.ended.append(server)
         server.host.restart()
-        self.servers[number] = BuiltinServer(server.host, server.port, server.wire)
+        store = server.store if keeps else None
+        self.kept += keeps
+        self.emptied += not keeps
+        self.servers[number] = BuiltinServer(server.host, server.port, server.wire, store=store)
 
 
 def _pause_server(scene: Scene, fault: Fault) -> None:
@@ -162,6 +173,30 @@ def _silence(scene: Scene, fault: Fault) -> None:
     _listener(scene, fault, UNANSWERING)
 
 
+def _crowd(scene: Scene, fault: Fault) -> None:
+    """Have a server turn away the connections beyond a number, or close each new one without a word.
+
+    Half of its connections are closed at the beginning, so that some come.
+    """
+    most = 0 if fault.which % 4 == 0 else max(1, len(scene.servers[fault.server].connections()) // 2)
+
+    def begin() -> bool:
+        if fault.server in scene.dead:
+            return False
+        server = scene.servers[fault.server]
+        server.most_connections = most
+        open_ = server.connections()
+        for transport in open_[len(open_) // 2 :]:
+            transport.close()
+        return True
+
+    def end() -> None:
+        scene.servers[fault.server].most_connections = None
+
+    scene.at(fault.from_ns, fault, begin)
+    scene.world.at(fault.until_ns, end)
+
+
 def _close_all(scene: Scene, fault: Fault) -> None:
     """Have the server close its connections in good order, as one that recycles them does."""
 
@@ -176,7 +211,7 @@ def _close_all(scene: Scene, fault: Fault) -> None:
 
 def _kill(scene: Scene, fault: Fault, *, power: bool) -> None:
     scene.at(fault.from_ns, fault, lambda: scene.kill(fault.server, power=power))
-    scene.world.at(fault.until_ns, lambda: scene.start_again(fault.server))
+    scene.world.at(fault.until_ns, lambda: scene.start_again(fault.server, keeps=bool(fault.which % 2)))
 
 
 def _kill_process(scene: Scene, fault: Fault) -> None:
@@ -199,15 +234,27 @@ FAULTS: dict[str, Callable[[Scene, Fault], None]] = {
     "server closes its connections": _close_all,
     "server refuses connections": _refuse,
     "server does not answer handshakes": _silence,
+    CROWDED: _crowd,
     "server is killed": _kill_process,
     "server loses power": _cut_power,
 }
 
 
-def drawn_faults(tape: Tape, servers: int, begins_ns: int, length_ns: int) -> Iterator[Fault]:
-    """Yield the faults of a case, which begin within `length_ns` of a time."""
-    for _ in tape.several(FAULT, MOST, mean=2):
-        word = tape.choice(tuple(FAULTS), "fault")
+def drawn_faults(
+    tape: Tape, words: Sequence[str], means: Sequence[float], servers: int, begins_ns: int, length_ns: int
+) -> Iterator[Fault]:
+    """Yield the faults of a case, which begin within `length_ns` of a time.
+
+    A seed draws which of the faults it has at all, and about how many: faults that never come alone show what others
+    hide (Groce and others: Swarm Testing, ISSTA 2012).
+    """
+    mean = tape.choice(means, "mean number of faults")
+    left_out = tape.below(1 << len(words), "faults that are left out")
+    some = tuple(word for place, word in enumerate(words) if not left_out >> place & 1) or tuple(words)
+    if not mean:
+        return
+    for _ in tape.several(FAULT, MOST, mean=mean):
+        word = tape.choice(some, "fault")
         from_ns = begins_ns + length_ns * tape.below(1000, "fault's beginning") // 1000
         until_ns = from_ns + tape.choice(LENGTHS_NS, "fault's length")
         yield Fault(word, from_ns, until_ns, tape.below(servers, "fault's server"), tape.below(64, "fault's choice"))

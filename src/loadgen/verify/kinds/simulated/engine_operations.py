@@ -1,35 +1,45 @@
-"""The kind `engine_concurrent_operations`: the load engine on built-in servers, over a drawn network, under faults.
+"""The kinds of simulated cases of the load engine: on built-in servers, over a drawn network, under faults.
 
 A case is safety, then liveness: faults begin and end while the load goes on, and after the last of them the load must
 end within a bound. The engine's accounts hold after every event. At the end each request has one end, no server has
-executed what was not sent, and where nothing was cut the servers have executed exactly what was sent.
+executed what was not sent, where nothing was cut the servers have executed exactly what was sent, and the history that
+the engine kept is that of a register under cache semantics.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
+from loadgen.engine._history import History
 from loadgen.phase import Phase
+from loadgen.plan import Weights
 from loadgen.protocol import PROTOCOLS as SPOKEN
 from loadgen.protocol import Wire
-from loadgen.units import NS_PER_S
+from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
 from loadgen.verify.case import Outcome, Verdict
-from loadgen.verify.kinds.simulated.engine_faults import Fault, Scene, drawn_faults
-from loadgen.verify.kinds.simulated.engine_plan import PROTOCOLS, drawn_plan, in_words
+from loadgen.verify.checkers import register
+from loadgen.verify.checkers._register import Register
+from loadgen.verify.history import file
+from loadgen.verify.kinds.simulated.engine_faults import CROWDED, FAULTS, Fault, Scene, drawn_faults
+from loadgen.verify.kinds.simulated.engine_plan import PROTOCOLS, Shape, drawn_plan, in_words
 from loadgen.verify.kinds.simulated.weather import Weather
 from loadgen.verify.tape import Tape
 from loadgen.verify.world._network import Network
-from loadgen.verify.world._order import Uniform
+from loadgen.verify.world._order import Order, Priorities, Uniform
 from loadgen.verify.world._world import BrokenInvariant, World
 from loadgen.verify.world.engine_load import EngineLoad, Ran, Unfinished
 from loadgen.verify.world.servers import BuiltinServer
 
 PORT = 6379
 MOST_OPERATIONS = 1_000_000
-GRACE_NS = 60 * NS_PER_S
-"""The time for a load to end after the last fault, beside the time that its bytes take: the longest backoff, handshakes
-that are sent again, and twice the request timeout."""
+EVENTS_PER_OPERATION = 4
+"""About so many events has a world for each request, by which changes of priorities are placed."""
+WINDOWS_NS = (100 * NS_PER_US, 10 * NS_PER_US, NS_PER_MS)
+"""How long an event may wait for others of a higher priority: at most a hundredth of the least timeout."""
+HOPS = 6
+"""The events of a round trip, each of which may wait for a window."""
 
 ENDS = "every load ends after the faults"
 ACCOUNTS = "the engine's accounts hold"
@@ -37,55 +47,159 @@ COUNTED = "every planned request has one end"
 EXECUTED = "servers execute what was sent, once"
 UNDERSTOOD = "every reply is understood"
 ANSWERED = "without faults every request is answered"
+LEGAL = "the history is that of a register, from which keys may vanish"
 
 MISUNDERSTOOD = {"protocol", "unasked reply", "wrong answer"}
 """The failures that a healthy server never causes."""
 
+RUN = 1
+"""The number of the run, by which values are marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKind:
+    """What the cases of one kind are drawn from."""
+
+    name: str
+    shape: Shape = field(default_factory=Shape)
+    faults: tuple[str, ...] = tuple(FAULTS)
+    """The faults that a seed may have."""
+    means: tuple[float, ...] = (2.0, 0.0, 6.0)
+    """The mean number of faults, of which a seed draws one."""
+
+
+COMING_AND_GOING = (
+    "server refuses connections",
+    "server does not answer handshakes",
+    CROWDED,
+    "server closes its connections",
+    "connection is reset",
+    "connection vanishes at the server",
+    "connection vanishes at the engine",
+    "partition",
+    "server is killed",
+)
+
+ENGINE_KINDS = (
+    EngineKind("engine_concurrent_operations"),
+    EngineKind(
+        "engine_write_contention",
+        Shape(
+            servers=1,
+            connections=(8, 16, 32),
+            depths=(1, 4, 16),
+            keys=(1, 2, 5),
+            mixes=(Weights(1, 1, 0), Weights(1, 4, 0), Weights(0, 1, 0), Weights(2, 2, 1)),
+        ),
+        means=(1.0, 0.0, 4.0),
+    ),
+    EngineKind(
+        "engine_crash_recovery",
+        Shape(servers=2, keys=(100, 10, 5)),
+        ("server is killed", "server loses power"),
+        means=(2.0, 1.0, 6.0),
+    ),
+    EngineKind(
+        "engine_connection_storm",
+        Shape(servers=2, connections=(16, 32, 64), depths=(1, 2)),
+        COMING_AND_GOING,
+        means=(3.0, 8.0),
+    ),
+    EngineKind("engine_liveness", means=(6.0, 12.0)),
+)
+"""The kinds: what comes together in any load; many writers of few keys; servers that are killed and come back, empty or
+with what they had; connections that cannot be made, and many of them; so many faults that little else happens, which
+must be over soon after the last."""
+
 
 class EngineOperations:
-    """Cases of so many operations, with faults or without."""
+    """Cases of one kind with so many operations, with faults or without."""
 
-    name = "engine_concurrent_operations"
-
-    def __init__(self, operations: int, *, faults: bool = True) -> None:
+    def __init__(self, operations: int, kind: EngineKind = ENGINE_KINDS[0], *, faults: bool = True) -> None:
+        self.name = kind.name
+        self._kind = kind if faults else replace(kind, faults=())
         self._operations = operations
-        self._faults = faults
+        self._register = Register()
 
     def run(self, tape: Tape) -> Outcome:
-        world = World(tape, Uniform(tape))
+        return self._run(tape, [], log=False)
+
+    def events(self, tape: Tape) -> list[str]:
+        """Run the case of a tape; return its events as text."""
+        events: list[str] = []
+        self._run(tape, events, log=True)
+        return events
+
+    def _run(self, tape: Tape, events: list[str], *, log: bool) -> Outcome:
+        world = World(tape, drawn_order(tape, self._operations * EVENTS_PER_OPERATION))
+        if log:
+            world.keep_log()
         try:
-            return _Run(tape, world, self._operations, self._faults).outcome()
+            return _Run(tape, world, self._operations, self._kind, self._register).outcome()
         finally:
+            events += (
+                f"{at_ns} ns, {name} {number}: event {kind} {argument}, trace {trace:016x}"
+                for at_ns, name, number, kind, argument, trace in world.logged()
+            )
             world.close()
+
+
+def drawn_order(tape: Tape, events: int) -> Order:
+    """Return the policy of a seed: which of several events that are due comes first."""
+    if not tape.weighted(((2, False), (1, True)), "scheduling by priorities"):
+        return Uniform(tape)
+    changes = tape.between(0, 4, "changes of priorities")
+    return Priorities(tape, events, changes, tape.choice(WINDOWS_NS, "window of priorities"))
 
 
 class _Run:
     """One run of a case."""
 
-    def __init__(self, tape: Tape, world: World, operations: int, faults: bool) -> None:
+    def __init__(self, tape: Tape, world: World, operations: int, kind: EngineKind, register: Register) -> None:
         self.world = world
+        self.began_ns = world.now_ns
+        self.register = register
         self.operations = 1 + tape.given(operations - 1, MOST_OPERATIONS, "operations")
         self.weather = Weather.drawn(tape)
+        # A round trip takes longer where events wait for those of a higher priority.
+        self.round_trip_ns = 2 * self.weather.longest_ns + HOPS * world.window_ns
         network = Network(world, self.weather.buffer_bytes)
         host = network.host()
         protocol = tape.choice(PROTOCOLS, "protocol")
-        servers = [self.server(network, protocol) for _ in range(tape.between(1, 3, "servers"))]
+        servers = [self.server(network, protocol) for _ in range(tape.between(1, kind.shape.servers, "servers"))]
         for server in servers:
             self.weather.over(network, host, server.host)
-        endpoints = [server.endpoint for server in servers]
         self.plan = drawn_plan(
-            tape, protocol, endpoints, self.operations, 2 * self.weather.longest_ns, self.weather.stream_bytes_per_s
+            tape,
+            kind.shape,
+            protocol,
+            [server.endpoint for server in servers],
+            self.operations,
+            self.round_trip_ns,
+            self.weather.stream_bytes_per_s,
         )
-        self.scene = Scene(network, host, servers)
+        self.scene = Scene(network, host, servers, kind.faults)
         length_ns = self.least_ns()
         self.faults: list[Fault] = []
-        if faults:
-            self.faults = [*drawn_faults(tape, len(servers), world.now_ns, max(length_ns, 10_000_000))]
+        if kind.faults:
+            most_ns = max(length_ns, 10 * NS_PER_MS)
+            self.faults = [*drawn_faults(tape, kind.faults, kind.means, len(servers), world.now_ns, most_ns)]
         for fault in self.faults:
             self.scene.plan(fault)
-        healed_ns = max((fault.until_ns for fault in self.faults), default=world.now_ns)
-        self.until_ns = healed_ns + GRACE_NS + 4 * length_ns + 4 * self.transfer_ns()
-        self.load = EngineLoad(host, self.plan)
+        self.healed_ns = max((fault.until_ns for fault in self.faults), default=world.now_ns)
+        self.until_ns = self.healed_ns + self.patience_ns(length_ns)
+        self.history = History(0, RUN)
+        self.load = EngineLoad(host, self.plan, self.history)
+
+    def patience_ns(self, length_ns: int) -> int:
+        """Return how long a load may take after the last fault.
+
+        A connection is given up after a timeout, waits before it is opened again, and is greeted; its requests are then
+        sent, and may be given up in their turn. What is left of the load takes its time.
+        """
+        wire = self.plan.wire
+        given_up_ns = wire.connect_timeout_ns + 2 * wire.request_timeout_ns + wire.longest_backoff_ns
+        return 2 * given_up_ns + 10 * NS_PER_S + 4 * length_ns + 4 * self.transfer_ns()
 
     def server(self, network: Network, protocol: str) -> BuiltinServer:
         return BuiltinServer(network.host(), PORT, Wire(SPOKEN[protocol].wire))
@@ -96,7 +210,7 @@ class _Run:
         per_round = wire.connections * (wire.pipeline_depth if wire.refill == "slot" else 1)
         workload = self.plan.workload
         rounds = -(-(self.operations + workload.prefill * workload.keyspace.count) // per_round)
-        replies_ns = rounds * (2 * self.weather.longest_ns + self.weather.lost_ns)
+        replies_ns = rounds * (self.round_trip_ns + self.weather.lost_ns)
         return max(replies_ns, round(self.operations * NS_PER_S / load.rate_per_s) if load.open_loop else 0)
 
     def transfer_ns(self) -> int:
@@ -124,8 +238,10 @@ class _Run:
             invariant, message = f"{ACCOUNTS}: {re.sub(r':.*', '', str(error))}", str(error)
         if ran is not None:
             calls = self.scene.all_calls()
-            invariant, message = self.judged(ran, calls)
+            blocks = self.history.blocks()
+            invariant, message = self.judged(ran, calls, blocks)
             self.world.note_text(repr((ran.tallies, ran.connections, ran.failures, sorted(calls.items()))).encode())
+            self.world.note_text(blocks)
         return Outcome(
             Verdict.FAIL if invariant else Verdict.PASS,
             invariant,
@@ -133,17 +249,19 @@ class _Run:
             operations=(in_words(self.plan), str(self.weather)) if invariant else (),
             faults=tuple(str(fault) for fault in self.faults),
             trace=self.world.digest(),
+            virtual_ns=self.world.now_ns - self.began_ns,
             sometimes=self.reached(ran),
         )
 
-    def judged(self, ran: Ran, calls: Mapping[str, int]) -> tuple[str, str]:
+    def judged(self, ran: Ran, calls: Mapping[str, int], blocks: bytes) -> tuple[str, str]:
         """Return the invariant that is broken, and how; empty when none is."""
         if ran.unaccounted:
             return COUNTED, f"{ran.unaccounted} of {ran.total('planned')} planned requests have no end"
         if ran.of(Phase.MEASURE, "planned") - self.backfills(ran) != self.operations:
             return COUNTED, f"{ran.of(Phase.MEASURE, 'planned')} requests were planned, and {self.operations} asked for"
         misunderstood = {reason: count for reason, count in ran.failures.items() if reason in MISUNDERSTOOD}
-        if misunderstood or ran.errors or ran.total("corrupt"):
+        turned_away = self.scene.counts.get(CROWDED) and {**ran.errors}.keys() <= {"ERR", "ERROR"}
+        if misunderstood or (ran.errors and not turned_away) or ran.total("corrupt"):
             return UNDERSTOOD, f"failures {misunderstood}, error replies {dict(ran.errors)}: {dict(ran.examples)}"
         sent = executed_by(ran.sent(), self.plan.target.speaks.wire)
         whole = not (ran.failures or ran.total("lost") or ran.total("timeouts") or ran.total("unfinished"))
@@ -154,7 +272,23 @@ class _Run:
         good, measured = ran.of(Phase.MEASURE, "ok"), ran.of(Phase.MEASURE, "planned")
         if self.is_calm() and good != measured:
             return ANSWERED, f"{good} of {measured} requests were answered well: {dict(ran.failures)}"
-        return "", ""
+        return self.judged_history(ran, blocks)
+
+    def judged_history(self, ran: Ran, blocks: bytes) -> tuple[str, str]:
+        """Return whether the history, in its blocks, is whole and legal, as `judged` does."""
+        operations = file.gathered(blocks)
+        # Greetings are not in it, nor are requests that were due and never made.
+        kept = ran.total("planned") - ran.of(Phase.PRECHECK, "planned") - self.history.undrawn
+        if len(operations) != kept:
+            return COUNTED, f"the history has {len(operations)} requests, and {kept} were made"
+        if self.register.judged(operations) == "legal":
+            return "", ""
+        answer = register.check(operations)
+        if not answer.violations:
+            return LEGAL, f"it cannot be judged: {[each.why for each in answer.unjudged]}"
+        first = answer.violations[0]
+        shown = "; ".join(f"{each.process}: {each.words}" for each in first.window)
+        return LEGAL, f'{first.kind}, "{first.key}": "{first.why}" "{shown}"'
 
     def backfills(self, ran: Ran) -> int:
         return ran.tallies[Phase.MEASURE].get("backfill", {}).get("planned", 0)
@@ -165,7 +299,7 @@ class _Run:
         if self.faults or weather.loss or weather.bytes_per_s or self.plan.load.open_loop:
             return False
         pipeline_bytes = wire.pipeline_depth * (self.plan.workload.value_bytes + 100)
-        full_ns = 2 * weather.longest_ns + pipeline_bytes * NS_PER_S // weather.stream_bytes_per_s
+        full_ns = self.round_trip_ns + pipeline_bytes * NS_PER_S // weather.stream_bytes_per_s
         return 2 * full_ns < wire.request_timeout_ns
 
     def reached(self, ran: Ran | None) -> dict[str, int]:
@@ -183,6 +317,11 @@ class _Run:
             "a reply comes late": ran.total("late") if ran else 0,
             "a request is lost": ran.total("lost") if ran else 0,
             "a connection stalls": ran.failures.get("stalled", 0) if ran else 0,
+            "events are ordered by priorities": int(self.world.window_ns > 0),
+            "a server comes back with what it had": self.scene.kept,
+            "a server comes back empty": self.scene.emptied,
+            "a connection is turned away": ran.failures.get("turned away", 0) if ran else 0,
+            "the load ends after the last fault": int(bool(self.faults) and self.load.now_ns > self.healed_ns),
             **{f"fault: {word}": count for word, count in self.scene.counts.items()},
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from loadgen.plan import (
     Endpoint,
@@ -27,8 +28,30 @@ FAST = 20_000_000
 TIMEOUTS_NS = (NS_PER_S, 10 * NS_PER_S, 100 * NS_PER_MS)
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the plans of one kind are drawn from, the simplest of each first."""
+
+    servers: int = 3
+    """The most."""
+    connections: tuple[int, ...] = (2, 1, 4, 8)
+    """To each server."""
+    depths: tuple[int, ...] = (1, 2, 8, 64)
+    keys: tuple[int, ...] = (100, 1, 10, 1000)
+    """Of one server. Each of several servers must own a key: they have 100 at least."""
+    mixes: tuple[Weights, ...] = MIXES
+    value_bytes: tuple[int, ...] = (64, 16, 1000)
+    """At least the mark by which a history knows a value."""
+
+
 def drawn_plan(
-    tape: Tape, protocol: str, endpoints: Sequence[Endpoint], operations: int, round_trip_ns: int, bytes_per_s: int
+    tape: Tape,
+    shape: Shape,
+    protocol: str,
+    endpoints: Sequence[Endpoint],
+    operations: int,
+    round_trip_ns: int,
+    bytes_per_s: int,
 ) -> Plan:
     """Return the plan of `operations` requests to some servers, in a closed or an open loop, as the tape has it.
 
@@ -36,12 +59,13 @@ def drawn_plan(
     most that a stream, or all streams to a server together, carries.
     """
     several = len(endpoints) > 1
-    connections = (tape.choice((2, 1, 4, 8), "connections to each server"),) * len(endpoints)
-    depth = tape.choice((1, 2, 8, 64), "pipeline depth")
+    connections = (tape.choice(shape.connections, "connections to each server"),) * len(endpoints)
+    depth = tape.choice(shape.depths, "pipeline depth")
     prefill = tape.chance(0.2, "prefill")
     timeout_ns = tape.choice(TIMEOUTS_NS, "request timeout")
     connect_timeout_ns = tape.choice((NS_PER_S, 5 * NS_PER_S), "connect timeout")
-    value_bytes = tape.weighted(((8, 64), (4, 1), (4, 1000), (bytes_per_s >= FAST, 20_000)), "value bytes")
+    sizes = [(4, size) for size in shape.value_bytes]
+    value_bytes = tape.weighted([*sizes, (bytes_per_s >= FAST, 20_000)], "value bytes")
     if prefill:
         # A prefill goes on until each key was stored in time: with a timeout below a full link's, for ever.
         full_ns = connections[0] * depth * (value_bytes + 100) * NS_PER_S // bytes_per_s
@@ -58,10 +82,10 @@ def drawn_plan(
         longest_backoff_ns=tape.choice((5 * NS_PER_S, 100 * NS_PER_MS), "longest backoff"),
     )
     # Each of several servers must own a key.
-    keys = tape.choice((100, 1000) if several else (100, 1, 10, 1000), "keys")
+    keys = tape.choice(tuple(n for n in shape.keys if n >= 100) if several else shape.keys, "keys")
     workload = Workload(
         Keyspace(keys, 16, tape.choice(("uniform", "zipf"), "distribution of keys"), 1.0),
-        tape.choice(MIXES, "mix"),
+        tape.choice(shape.mixes, "mix"),
         value_bytes,
         prefill=prefill,
         backfill_on_miss=tape.chance(0.2, "backfill"),

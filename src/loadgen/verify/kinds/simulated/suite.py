@@ -4,32 +4,73 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
-from loadgen.verify.case import Kind
 from loadgen.verify.kinds.simulated.client_kinds import PROFILES, ClientKind
 from loadgen.verify.kinds.simulated.durable_redis import DurableRedis
-from loadgen.verify.kinds.simulated.engine_operations import MOST_OPERATIONS, EngineOperations
-from loadgen.verify.kinds.simulated.twice import Twice
+from loadgen.verify.kinds.simulated.engine_operations import ENGINE_KINDS, MOST_OPERATIONS, EngineOperations
+from loadgen.verify.kinds.simulated.twice import Logged, Twice
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.mutants.registry import planted
+from loadgen.verify.world.seal import sealed
 
-KINDS: dict[str, Callable[[int], Kind]] = {
-    EngineOperations.name: EngineOperations,
-    **{profile.name: partial(ClientKind, profile) for profile in PROFILES},
-    DurableRedis.name: DurableRedis,
-}
-"""By name, what makes a kind of so many operations. Every case is run twice."""
+ENGINE, CLIENT, REDIS = "engine", "client", "redis"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A kind: its name is its subject and its test, `engine_crash_recovery`."""
+
+    subject: str
+    """Whose code is simulated."""
+    name: str
+    made: Callable[[int], Logged]
+    """Makes the kind of so many operations."""
+
+    @property
+    def test(self) -> str:
+        """The test, which names the kinds of all subjects."""
+        return self.name.removeprefix(f"{self.subject}_")
+
+
+ROWS = (
+    *(Row(ENGINE, kind.name, partial(EngineOperations, kind=kind)) for kind in ENGINE_KINDS),
+    *(Row(CLIENT, profile.name, partial(ClientKind, profile)) for profile in PROFILES),
+    Row(REDIS, DurableRedis.name, DurableRedis),
+)
+"""Every kind. Each of its cases is run twice."""
+
+SUBJECTS = tuple(dict.fromkeys(row.subject for row in ROWS))
+
+OPERATIONS = 10_000
+"""Of each case, by default."""
+
+STATES_FROM = 300
+"""The seeds from which a state that none of them reached fails a campaign."""
+STATES_FROM_OPERATIONS = 300
+"""The operations of a case from which faults find enough of them to reach all states."""
+
+
+def of_subject(subject: str) -> tuple[str, ...]:
+    """Return the names of a subject's kinds."""
+    return tuple(row.name for row in ROWS if row.subject == subject)
+
+
+def judges_states(seeds: int, operations: str) -> bool:
+    """Return whether a campaign is large enough to reach all states. Raises UsageError."""
+    return seeds >= STATES_FROM and _count(operations) >= STATES_FROM_OPERATIONS
 
 
 @contextlib.contextmanager
 def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
     operations = _count(options["ops"])
-    with planted() as mutant:
+    rows = {row.name: row for row in ROWS}
+    with sealed(), planted() as mutant:
         identity = f"a simulated world with the mutant '{mutant}'" if mutant else "a simulated world"
-        yield Opened([Twice(KINDS[name](operations)) for name in kinds], identity)
+        yield Opened([Twice(rows[name].made(operations)) for name in kinds], identity)
 
 
 def _count(text: str) -> int:
@@ -39,4 +80,10 @@ def _count(text: str) -> int:
     return int(text)
 
 
-SUITE = Suite("simulate", tuple(KINDS), _opened, {"ops": "1000"}, {"concurrent_operations": (EngineOperations.name,)})
+SUITE = Suite(
+    "simulate",
+    tuple(row.name for row in ROWS),
+    _opened,
+    {"ops": str(OPERATIONS)},
+    {row.test: tuple(other.name for other in ROWS if other.test == row.test) for row in ROWS},
+)
