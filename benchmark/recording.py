@@ -34,7 +34,7 @@ def recording(settings: Settings) -> Report:
         for shape in shapes:
             without, full, sampled = (measured[kind, shape, pattern] for pattern in PATTERNS)
             rows.append((f"{kind} {shape}", spread(without), spread(full), spread(sampled)))
-            name = f"{kind} {shape}: CPU per request with a history ÷ without"
+            name = f"{kind} {shape}: CPU with a history ÷ without"
             goals += [Goal(name, ratios(full, without), MOST), Goal(f"{name}, 1 % of keys", ratios(sampled, without))]
     plain = {" ".join(map(str, key)): values for key, values in measured.items()}
     return Report((table("CPU µs per request, by what is recorded", ("", *PATTERNS), rows),), tuple(goals), plain)

@@ -15,8 +15,8 @@ from loadgen.errors import ConfigError
     ("words", "said"),
     [
         (("run", "-p", "1", "-t", "set,get"), "-t runs tests one after another, and a history is of one load"),
-        (("smoke", "-p", "1"), "a history is kept by loadgen run and saturate, and a smoke test keeps none"),
-        (("compare", "a=127.0.0.1:1", "b=127.0.0.1:2"), "and a comparison keeps none"),
+        (("smoke", "-p", "1"), "a history is kept by loadgen run, saturate and compare, and a smoke test keeps none"),
+        (("compare", "127.0.0.1:1", "127.0.0.1:1"), "127.0.0.1:1 and 127.0.0.1:1 (2) are the same running server"),
         (("run", "-p", "1", "-d", "15"), "must be at least 16 with a history"),
         (("run", "-p", "1", "--protocol", "ping"), 'is of values under keys, and the protocol "ping" has none'),
     ],
@@ -26,6 +26,16 @@ def test_a_history_that_cannot_be_kept_is_refused(words: tuple[str, ...], said: 
     assert finished.status == 2
     assert said in " ".join(finished.stderr.split())
     assert not (tmp_path / "history").exists()
+
+
+def test_a_comparison_overwrites_no_histories_and_no_file(tmp_path: Path) -> None:
+    (tmp_path / "of").mkdir()
+    (tmp_path / "of" / "1-a-round-01.lghist").touch()
+    (tmp_path / "file").touch()
+    for folder, status, said in (("of", 2, "has histories already"), ("file", 3, "there is a file of this name")):
+        done = invoked("compare", "127.0.0.1:1", "127.0.0.1:2", "--history", str(tmp_path / folder))
+        assert done.status == status
+        assert said in " ".join(done.stderr.split())
 
 
 def configured(tmp_path: Path, *lines: str) -> Config:

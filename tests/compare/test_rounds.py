@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -23,11 +24,15 @@ from loadgen.errors import TargetError
 from loadgen.events import Event
 from loadgen.host import awake, machine
 from loadgen.judge.verdict import VerdictLimits
+from loadgen.plan import KeptHistory
+from loadgen.reason import Code
 from loadgen.server_plan import ServerPlan, loopback
 from loadgen.signs import PauseAccount
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.target.servers import GivenEndpoints, Managed
 from loadgen.units import NS_PER_S
+from loadgen.verify.checkers._register import Register
+from loadgen.verify.history.file import read
 
 BOTH_LOOPS = {"throughput": 0.05, "p99": 0.1, "server_cpu": 0.05, "rss": 0.05}
 SHORT = ComparisonSettings(
@@ -104,6 +109,28 @@ def test_a_round_has_every_metric_of_every_candidate() -> None:
         assert set(values) == {"throughput", "p50", "p99", "p999", "server_cpu", "rss"}
         assert values["p50"] <= values["p99"] <= values["p999"]
         assert all(value > 0 for value in values.values())
+
+
+def test_each_candidate_has_a_history_of_its_own_of_each_round(tmp_path: Path) -> None:
+    with RealServer.redis() as server:
+        kept = KeptHistory(str(tmp_path / "of"), 1.0, 1)
+        found = (managed(name="a/b"), running(server))
+        with_history = tuple(replace(each, plan=replace(each.plan, history=kept)) for each in found)
+        rounds = rounds_of(*with_history)
+        rounds.next()
+        rounds.next()
+    numbers = set()
+    names = [f"{name}-round-0{number}.lghist" for name in ("1-a-b", f"2-{server.port}") for number in (1, 2)]
+    for name in names:
+        recorded = read(tmp_path / "of" / name)
+        assert recorded.unclosed == ()
+        assert Register().judged(recorded.operations) == "legal"
+        # Nothing that the round before left on the server that was not restarted is read: each key is written anew.
+        assert not any(operation[3] and operation[2] >> 63 for operation in recorded.operations)
+        numbers.add(recorded.metadata.more["run"])
+    assert len(numbers) == 4
+    assert {each.name for each in (tmp_path / "of").iterdir()} == set(names)
+    assert Code.HISTORIES_KEPT in rounds.notes.values()
 
 
 def test_only_the_loops_of_judged_metrics_are_run() -> None:

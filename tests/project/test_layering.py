@@ -136,8 +136,8 @@ runner ← units version phase errors escape severity reason signs usage snapsho
     judge.judging judge.diagnosis judge.failures judge.outages judge.check judge.run_metrics faults.kinds
     faults.operator_thread faults.report
     faults.timeline verify.history host worker
-compare ← units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events stats
-    judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
+compare ← units percentiles phase errors escape severity reason signs server_plan snapshot slo overload plan events
+    stats judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
     compare.answers host target.talk target worker runner record.read record version
 smoke ← units errors reason plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host
     target.talk target runner version
@@ -273,7 +273,7 @@ verify.kinds ← units protocol errors escape events server_plan config faults.f
     verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
     verify.scenario verify.world.seal phase plan verify.world._network verify.world._order verify.world._world
     verify.world.engine_load verify.world.servers client client._request client.batch client.breaker client.errors
-    engine._history verify.checkers verify.checkers._register verify.history verify.world._calls
+    client.results engine._history verify.checkers verify.checkers._register verify.history verify.world._calls
     verify.world.redis verify.mutants
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
@@ -301,6 +301,7 @@ client._text ← client._request client.reply
 client.meta ← client._request client._text client.reply
 client.stats ← client.breaker client.pool
 client.results ← client.errors
+client.version ←
 client._node ← client._actions client._breaker client._connection client._pool client._request client._text
     client.breaker client.failures client.meta client.options client.reply client.stats
 client._core ← client._actions client._connection client._node client._request client._text client.batch
@@ -311,7 +312,7 @@ client._key ← client.errors
 client._shell ← engine._reactor engine._time engine._transport client._actions client._connection client._core
     client._node client._request client.batch client.breaker
 client ← client._key client._request client._shell client.assembly client.batch client.breaker client.errors client.meta
-    client.options client.pool client.results client.stats
+    client.options client.pool client.results client.stats client.version
 trial.trial ← units errors severity reason plan events target.talk runner faults.bench trial.plan trial.callers
     trial.backend trial.board trial.ended trial.evidence trial.account trial.course trial.checks trial.metrics
 

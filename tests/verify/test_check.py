@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 
 import pytest
 from constructed_checks import CHECKS
-from histories import lines, row
 from in_process import invoked
 from simulated_register import simulated
+from written_histories import lines, row
 
 from loadgen.output.pictures.windows import svg
 from loadgen.output.reports.check_junit import junit

@@ -6,8 +6,8 @@ from random import Random
 from typing import Any
 
 import pytest
-from histories import Row, history, row
 from simulated_register import simulated
+from written_histories import Row, history, row
 
 from loadgen.errors import UsageError
 from loadgen.verify.checkers import register

@@ -16,9 +16,20 @@ from loadgen import config, output
 from loadgen.cli import interrupts
 from loadgen.cli.flags import flags_of
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
-from loadgen.cli.options.kind import COUNT, LITERAL, TIME
-from loadgen.cli.options.load import ANY_KEY, CONVERSATION, GENERATOR, KEYS, LOAD, MEMTIER, REFUSED, RESULTS, refused
-from loadgen.cli.session import refuse_faults, refuse_history
+from loadgen.cli.options.kind import COUNT, FOLDER, LITERAL, TIME
+from loadgen.cli.options.load import (
+    ANY_KEY,
+    CONVERSATION,
+    GENERATOR,
+    HISTORY_KEYS,
+    KEYS,
+    LOAD,
+    MEMTIER,
+    REFUSED,
+    RESULTS,
+    refused,
+)
+from loadgen.cli.session import refuse_faults
 from loadgen.compare import results
 from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.comparison import Comparison, contestant
@@ -46,6 +57,20 @@ CANDIDATES = (
 )
 
 
+HISTORIES = OptionGroup(
+    "histories, for loadgen check",
+    (
+        Option(
+            ("--history",),
+            "write each request's times, end and value to a file for each candidate and round, in FOLDER",
+            FOLDER,
+            key="workload.history",
+        ),
+        HISTORY_KEYS,
+    ),
+)
+
+
 def rounds(table: str) -> OptionGroup:
     """Return the options of rounds; `table` is the configuration's, compare or gate."""
     rows = (
@@ -61,10 +86,11 @@ def rounds(table: str) -> OptionGroup:
 
 def syntax(table: str, *positionals: Positional, groups: Sequence[OptionGroup] = ()) -> Syntax:
     """Return the syntax of a verb that runs rounds: its own words and groups, and the load's flags."""
+    results = RESULTS.without("--csv", "--history", "--history-keys")
     load = LOAD.without("--duration", "--warmup", "--requests", "--tests")
     memtier = MEMTIER.without("--test-time", "--rate-limiting")
     return Syntax(
-        (*groups, rounds(table), CONVERSATION, load, KEYS, GENERATOR, RESULTS.without("--csv"), ANY_KEY, memtier),
+        (*groups, rounds(table), CONVERSATION, load, KEYS, GENERATOR, results, HISTORIES, ANY_KEY, memtier),
         positionals,
         refused=(
             *REFUSED,
@@ -111,9 +137,11 @@ class Contestants:
         self.settings = config.load(file, args.set, self.flags)
         """The CONFIG by itself, for the tables that do not describe a server."""
         refuse_faults(self.settings, "a comparison")
-        refuse_history(self.settings, "a comparison")
         for key in self.in_vain():
             self.warnings[f"{file}: {key} is not acted on by {table}: rounds have loads of their own"] = None
+        if self.settings.workload.history is not None and "prefill" not in self.settings.workload.model_fields_set:
+            # As without a history; a history also wants to know who wrote what a running server has.
+            self.flags["workload.prefill"] = Flag(table, True)
         # All candidates get the same requests.
         seed = self.settings.general.seed
         self.seed = seed if seed is not None else int.from_bytes(os.urandom(6))

@@ -196,7 +196,7 @@ def refuse_history(settings: config.Config, verb: str) -> None:
     """Raise UsageError when a configuration has a history, which a verb does not keep."""
     if settings.workload.history is not None:
         raise UsageError(
-            f"a history is kept by loadgen run and saturate, and {verb} keeps none: leave out --history and "
+            f"a history is kept by loadgen run, saturate and compare, and {verb} keeps none: leave out --history and "
             "workload.history."
         )
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 
 from loadgen.compare import stretch
 from loadgen.compare.candidate import Candidate
+from loadgen.compare.histories import Histories, refuse_shared
 from loadgen.compare.metric import METRICS
 from loadgen.compare.round import Round
 from loadgen.compare.settings import Awake, ComparisonSettings, Idle
@@ -132,7 +133,8 @@ class Contender:
 class Rounds:
     """Rounds of the contestants, one for each call of `next`. `emit` receives progress only.
 
-    Raises TargetError or WorkerError when a candidate cannot be measured, Interrupted when `stop` is set.
+    Raises TargetError or WorkerError when a candidate cannot be measured, Interrupted when `stop` is set; UsageError or
+    OutputError, when it is made, where histories cannot be kept as they are wanted.
     """
 
     def __init__(
@@ -159,6 +161,12 @@ class Rounds:
         self.identities: list[str] = [contestant.candidate.identity for contestant in contestants]
         self.notes: dict[str, Code] = {}
         """Remarks on the rounds so far, each once, by their words."""
+        plans = [each.plan for each in contestants]
+        refuse_shared([(each.candidate.name, each.plan) for each in contestants if each.candidate.kind == "endpoint"])
+        self.histories = Histories(plans)
+        if self.histories.folder:
+            words = f"the histories of all rounds are in {self.histories.folder}; loadgen check judges each file"
+            self.notes[words] = Code.HISTORIES_KEPT
         judged = [METRICS[name] for name in settings.thresholds]
         self.loops = [loop for loop in (CLOSED, OPEN) if any(metric.loop == loop for metric in judged)] or [CLOSED]
         self.course = Turns(settings, len(self.loops) * len(contestants))
@@ -302,6 +310,7 @@ class Rounds:
         contestant = self.contestants[place]
         up = stack.enter_context(contestant.servers.up(self.emitter(contestant.candidate)))
         plan = contestant.plan.at(*up.endpoints)
+        plan = self.histories.of_round(plan, place, contestant.candidate.name, self.number)
         if not self.identities[place]:
             self.identities[place] = identify(plan.target)
         workers, tell = WorkerProcesses(), self.emitter(contestant.candidate)

@@ -9,7 +9,6 @@ from loadgen import config
 from loadgen.compare.answers import Compared
 from loadgen.compare.comparison import Comparison, contestant
 from loadgen.compare.rounds import Contestant
-from loadgen.errors import UsageError
 from loadgen.events import Event
 from loadgen.library.plan import Plan
 from loadgen.library.server import Server
@@ -34,11 +33,10 @@ def compare(
     processes that share a CPU wait for it.
 
     `on_event` receives progress and rounds, and last the Compared. When `stop` is set, the answers are those of the
-    rounds that had ended. Raises UsageError for settings that allow no answer, and for a history. A server that cannot
-    be measured is the Compared's `failure`.
+    rounds that had ended. `workload.history` in the plan's settings is a folder, for a history of each server and
+    round. Raises UsageError for settings that allow no answer. A server that cannot be measured is the Compared's
+    `failure`.
     """
-    if plan.config.workload.history is not None:
-        raise UsageError("a comparison keeps no history: leave workload.history out of the plan's settings.")
     if rounds is not None:
         plan = plan.replace(settings={**plan.settings, "compare.rounds": rounds})
     if plan.config.general.seed is None:

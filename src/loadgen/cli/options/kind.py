@@ -98,6 +98,7 @@ def whole(metavar: str, least: int, most: int) -> ValueKind:
 TEXT = ValueKind("TEXT", _text)
 FILE = ValueKind("FILE", lambda word: Path(_text(word)))
 FILE_NAME = ValueKind("FILE", _text)
+FOLDER = ValueKind("FOLDER", _text)
 TIME = ValueKind("TIME", _text)
 """A time for a configuration key, which the configuration reads."""
 TIME_NS = ValueKind("TIME", _time)

@@ -122,6 +122,13 @@ GENERATOR = OptionGroup(
     ),
 )
 
+HISTORY_KEYS = Option(
+    ("--history-keys",),
+    "share of keys whose requests are in the history, such as 1%",
+    SHARE,
+    key="workload.history_keys",
+)
+
 RESULTS = OptionGroup(
     "results",
     (
@@ -132,8 +139,7 @@ RESULTS = OptionGroup(
                FILE_NAME, also=("--out-file",)),
         Option(("--history",), "write to FILE each request's times, end and value, for loadgen check",
                FILE_NAME, key="workload.history"),
-        Option(("--history-keys",), "share of keys whose requests are in the history, such as 1%", SHARE,
-               key="workload.history_keys"),
+        HISTORY_KEYS,
         Option(("--json",), "also write the results to FILE, as --format json does", FILE_NAME,
                also=("--json-out-file",)),
         Option(("--color",), "use of colour; auto: on a terminal", choice(COLORS), key="admin.color"),

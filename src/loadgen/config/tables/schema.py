@@ -439,7 +439,8 @@ class Workload(Table):
         default=None,
         description=(
             "The file to which each request is written, with its times, its end and which value it wrote or read, for "
-            "loadgen check. Values then begin with 16 bytes that name their write. Default: none."
+            "loadgen check. Values then begin with 16 bytes that name their write. Of a comparison, the folder of a "
+            "file for each candidate and round. Default: none."
         ),
         examples=["run.history"],
     )
