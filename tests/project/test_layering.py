@@ -265,6 +265,12 @@ verify.fuzz.mutation ← verify.tape verify.fuzz.piece verify.fuzz.form
 verify.fuzz ← errors verify.fuzz.piece verify.fuzz.form verify.fuzz.forms
 verify.fuzz.servers ← protocol errors escape events plan server_plan target.talk target verify.reply verify.subject
     verify.fuzz.payload verify.fuzz
+verify.mutants._grounds ← verify.world._ground verify.world._network
+verify.mutants ← protocol errors escape server._memcache server._redis client.assembly client.batch client.breaker
+    client.errors client.reply client.selection client._actions client._breaker client._connection client._core
+    client._node client._pool client._request client._text verify.tape verify.case verify.shrink verify.step
+    verify.world verify.world._resident verify.world._streams verify.world.disk verify.world.engine_load
+    verify.world.redis verify.world.servers verify.mutants._grounds
 verify.kinds ← units protocol errors escape events server_plan config faults.fault faults.kinds faults.layer
     faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape verify.case
     verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
@@ -272,6 +278,7 @@ verify.kinds ← units protocol errors escape events server_plan config faults.f
     verify.scenario verify.world.seal phase plan verify.world._network verify.world._order verify.world._world
     verify.world.engine_load verify.world.servers client client._request client.batch client.breaker client.errors
     client.results engine._history verify.checkers verify.checkers._register verify.history verify.world._calls
+    verify.world.redis verify.mutants
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
