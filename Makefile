@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws seeds campaign lint type bench bench-client bench-histories bench-proxy simulate gates stills trials fuzz asan cover clean
+.PHONY: help run build test laws seeds campaign lint type bench bench-client bench-histories bench-proxy mutants simulate gates stills trials fuzz asan cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -68,6 +68,9 @@ bench-client: $(BUILT) $(TOOLS)  ## loadgen.client beside pymemcache on one core
 
 bench-histories: $(BUILT)  ## time and memory of loadgen check for a million operations: half a minute
 	$(BIN)/python benchmark/histories.py $(ARGS)
+
+mutants: $(BUILT)  ## whether loadgen simulate finds every planted defect, and how small it makes the case: some minutes
+	$(BIN)/python benchmark/mutants.py $(ARGS)
 
 simulate: $(BUILT)  ## how often the rule of comparisons errs, in simulated suites with fixed seeds
 	$(BIN)/python benchmark/simulations.py $(ARGS)

@@ -140,3 +140,33 @@ def test_a_request_behind_a_health_check_is_cancelled_without_harm_to_those_besi
             assert await client.get("k") == b"v"
 
     passes(test)
+
+
+def test_a_version_is_compared_at_the_node_that_gave_it() -> None:
+    """Each node counts versions of its own: with failover, a cas at another node would replace what nobody has read."""
+
+    async def test(world: World) -> None:
+        nodes = [world.memcached(name).node for name in ("a", "b")]
+        options = {"failover": True, "timeout_s": 1.0, "breaker": False}
+        async with Client(nodes, **options) as client:  # type: ignore[arg-type]
+            owner = ("a", "b")[client.node_of("k")]
+            await client.set("k", b"of the owner")
+            world.faults.refuse(owner, 10)
+            await asyncio.sleep(0.1)
+            await client.set("k", b"of the other")
+            found = await client.gets("k")
+            assert found is not None
+            assert found[0] == b"of the other"
+            await asyncio.sleep(10)
+            theirs = await client.gets("k")
+            assert theirs is not None
+            assert theirs == (b"of the owner", found[1])
+            assert await client.cas("k", b"new", found[1]) is True
+            assert await client.get("k") == b"of the owner"
+            world.faults.refuse(owner, 10)
+            await asyncio.sleep(0.1)
+            with pytest.raises(ConnectionRefused):
+                await client.cas("k", b"newer", theirs[1])
+            assert await client.get("k") == b"new"
+
+    passes(test)

@@ -27,12 +27,13 @@ cdef class Core(Owner):
         self.timeout_ns = options.timeout_ns
 
     cpdef list begin(self, object call, int64_t now_ns):
-        """Carry a call out. `node` of a request without a key, and of each part of a batch, says where to."""
+        """Carry a call out. `node` of a request without a key, of one that stays, and of each part of a batch, says
+        where to."""
         cdef list actions = []
         cdef Request request
         if isinstance(call, Request):
             request = call
-            if request.key is not None:
+            if request.key is not None and not request.stays:
                 request.node = 0 if self.single else self.selector.owner(request.key)
             self.begin_at(request, request.node, now_ns, actions)
         else:
@@ -200,7 +201,8 @@ cdef class Core(Owner):
             request.retries += 1
             return request.node
         unsent = isinstance(request.error, UNSENT) and not request.written
-        if self.failover and unsent and request.key is not None and request.turn + 1 < len(self.nodes):
+        moves = self.failover and request.key is not None and not request.stays
+        if moves and unsent and request.turn + 1 < len(self.nodes):
             request.turn += 1
             return self.selector.order(request.key)[request.turn]
         return None

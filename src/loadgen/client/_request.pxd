@@ -28,6 +28,7 @@ cdef class Request:
 
     # These change as the request is carried out.
     cdef public int node            # the index of the node; -1 before there is one
+    cdef public bint stays          # `node` is set beforehand, and no other node will do
     cdef readonly int turn          # the position of the node in the key's order of preference
     cdef public int retries
     cdef readonly int64_t deadline_ns

@@ -15,6 +15,7 @@ class Stage(IntEnum):
 
 class Request:
     node: int
+    stays: bool
     retries: int
     parse: Parser
     reads: bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Self, TypeVar, Unpack
 
@@ -20,6 +21,7 @@ from loadgen.client.meta import Item
 from loadgen.client.options import Keywords, Options
 from loadgen.client.results import Results
 from loadgen.client.stats import Stats
+from loadgen.client.version import Version
 
 Key = str | bytes
 AnyKey = TypeVar("AnyKey", str, bytes)
@@ -81,8 +83,9 @@ class Client:
 
     async def gets(self, key: Key) -> tuple[bytes, int] | None:
         """Return the value of a key and its CAS, which `cas` takes; None for a miss."""
-        found: tuple[bytes, int] | None = await self._ask(self._protocol.gets(checked(key)))
-        return found
+        request = self._protocol.gets(checked(key))
+        found: tuple[bytes, int] | None = await self._ask(request)
+        return None if found is None else (found[0], Version.of(found[1], request.node))
 
     async def set(self, key: Key, value: Value, ttl_s: int = 0) -> None:
         """Store a value for `ttl_s` seconds; 0: until it is evicted."""
@@ -107,11 +110,15 @@ class Client:
     async def cas(self, key: Key, value: Value, cas: int, ttl_s: int = 0) -> bool | None:
         """Store a value if the key's CAS is still `cas`.
 
-        Returns True when it was stored, False when the item was changed since, None when the key is not there.
+        Returns True when it was stored, False when the item was changed since, None when the key is not there. The
+        node that gave `cas` is asked, and no other, also with failover; of a plain number, the key's own node.
         """
         if cas < 0:
             raise ValueError(f"cas is {cas}: it must be a number that `gets` returned")
-        stored: bool | None = await self._ask(self._storage("cas", key, value, ttl_s, cas))
+        request = self._storage("cas", key, value, ttl_s, cas)
+        request.node = cas.node if isinstance(cas, Version) else self.node_of(key)
+        request.stays = True
+        stored: bool | None = await self._ask(request)
         return stored
 
     async def delete(self, key: Key) -> bool:
@@ -141,7 +148,7 @@ class Client:
         """
         request = meta.meta_get(checked(key), *(None if time is None else _ttl(time) for time in (vivify_s, recache_s)))
         item: Item | None = await self._ask(request)
-        return item
+        return None if item is None else replace(item, cas=Version.of(item.cas, request.node))
 
     async def get_many(self, keys: Iterable[AnyKey]) -> Results[AnyKey, bytes]:
         """Return the values that were found, by key, and in `errors` the keys whose node failed.

@@ -186,8 +186,11 @@ class Tape(Draws):
             start = self.count
             if not self.draw_one(site, 2, weights(number)):
                 return
-            with self.span(name, start):
+            mark = self.begin(name, start)
+            try:
                 yield number
+            finally:
+                self.end(mark)
         self.below(1, site)
 
     def perhaps(self, name: str, probability: float) -> Iterator[int]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from loadgen.client import Client
+from loadgen.client._connection import Connection
 from loadgen.client._request import Request
+from loadgen.client._text import Text
+from loadgen.client.assembly import assembled
 from loadgen.client.breaker import Transition
+from loadgen.client.options import Options
 from loadgen.verify.case import Outcome
 from loadgen.verify.kinds.simulated import client_case as laws
 from loadgen.verify.kinds.simulated.client_kinds import PROFILES, ClientKind
@@ -19,6 +24,10 @@ from loadgen.verify.kinds.simulated.client_plan import OPTIONS, Plan, Profile
 from loadgen.verify.kinds.simulated.twice import Twice
 from loadgen.verify.scenario.settings import CUT, KILL
 from loadgen.verify.tape import Tape
+from loadgen.verify.world._calls import Calls
+from loadgen.verify.world._network import Network
+from loadgen.verify.world._order import Uniform
+from loadgen.verify.world._world import BrokenInvariant, World
 
 OPERATIONS = 150
 SEEDS = 12
@@ -210,6 +219,102 @@ def test_a_client_that_does_not_recover_is_found(monkeypatch: pytest.MonkeyPatch
     assert broken(replace(BREAKING, recovers=True)) == set()
     monkeypatch.setattr(laws, "Client", Patient)
     assert laws.RECOVERS in broken(replace(BREAKING, recovers=True))
+
+
+class Machine:
+    """A client's machine in a world, with nobody who does what it asks for: one node, one connection."""
+
+    def __init__(self) -> None:
+        self.world = World(tape := Tape.of(()), Uniform(tape))
+        host = Network(self.world).host()
+        options = Options(max_size=1, timeout_s=1.0, breaker_min_requests=2)
+        self.core = assembled(["m:1"], options, self.world.now_ns)
+        self.world.hold(Calls(self.core, host))
+        self.node = self.core.nodes[0]
+
+    def begin(self) -> Request:
+        request = Text().get(b"k")
+        self.core.begin(request, self.world.now_ns)
+        return request
+
+    def connection(self) -> Connection:
+        """Return the connection that is dialled."""
+        [found] = self.node.pool.dialling()
+        return found  # type: ignore[no-any-return]
+
+    def go_on(self, s: float = 0.1) -> None:
+        """Have an event happen, after which the accounts are held."""
+        self.world.at(self.world.now_ns + round(s * 1e9), lambda: None)
+        self.world.run(self.world.now_ns + round(s * 1e9))
+
+
+def lost_turn(machine: Machine) -> None:
+    first, _ = machine.begin(), machine.begin()
+    machine.core.cancel(first, machine.world.now_ns)
+    machine.node.pool.failed(machine.connection())
+
+
+def lost_connection(machine: Machine) -> None:
+    machine.begin()
+    connection = machine.connection()
+    machine.core.on_open(connection, machine.world.now_ns)
+    machine.node.pool.discard(connection)
+
+
+def forgotten_call(machine: Machine) -> None:
+    machine.core.forget(machine.begin())
+
+
+def call_without_dial(machine: Machine) -> None:
+    machine.begin()
+    machine.node.pool.failed(machine.connection())
+
+
+def given_up_and_kept(machine: Machine) -> None:
+    machine.begin()
+    connection = machine.connection()
+    machine.core.on_open(connection, machine.world.now_ns)
+    machine.core.on_bytes(connection, b"END\r\n", machine.world.now_ns)
+    machine.node.pool.acquire("nobody", machine.world.now_ns)
+    machine.node.pool.discard(connection)
+
+
+def too_many_probes(machine: Machine) -> None:
+    machine.begin()
+    machine.core.on_refused(machine.connection(), "refused", machine.world.now_ns)
+    machine.go_on(6.0)
+    machine.begin()
+    machine.go_on()
+    machine.node.breaker.max_requests = 0
+
+
+def late(machine: Machine) -> None:
+    machine.begin()
+    machine.go_on(2.0)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lost_turn, "nobody waits while there is room"),
+        (lost_connection, "a request that was sent has a connection that is in use"),
+        (forgotten_call, "who waits for a dial is known to a pool"),
+        (call_without_dial, "who waits for a dial is known to a pool"),
+        (given_up_and_kept, "a connection that a pool has given up is closed at once"),
+        (too_many_probes, "a half-open breaker has 0 probes at most"),
+        (late, "a call ends by its deadline"),
+    ],
+)
+def test_accounts_of_calls_pools_and_breakers_are_held_after_every_event(
+    damage: Callable[[Machine], None], words: str
+) -> None:
+    machine = Machine()
+    machine.begin()
+    machine.core.on_refused(machine.connection(), "refused", machine.world.now_ns)
+    machine.go_on()
+    damage(machine)
+    with pytest.raises(BrokenInvariant, match=words):
+        machine.go_on()
 
 
 def test_a_plan_is_drawn_whole_and_operations_can_be_left_out() -> None:

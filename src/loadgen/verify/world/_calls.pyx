@@ -94,6 +94,10 @@ cdef class Calls(Invariant):
         cdef Pool pool = node.pool
         cdef int64_t idle = len(pool.idle), constructing = len(pool.constructing)
         cdef Connection connection
+        if pool.waiters:
+            if pool.has_room(self.world.now_ns):
+                self.broken(f"nobody waits while there is room: {len(pool.waiters)} do, and {idle} are idle")
+            self.seen[EXHAUSTED] += 1
         if constructing + pool.active + idle > pool.max_size:
             self.broken(f"a pool has {pool.max_size} connections at most: {constructing} + {pool.active} + {idle}")
         if min(pool.active, idle, constructing) < 0 or pool.opened_in_all - pool.closed_in_all != pool.active + idle:
@@ -104,10 +108,6 @@ cdef class Calls(Invariant):
             self.broken("a connection that a pool has given up is closed at once")
         if constructing != len(node.dials):
             self.broken(f"each dial has a deadline: {constructing} go on, and {len(node.dials)} have one")
-        if pool.waiters:
-            if pool.has_room(self.world.now_ns):
-                self.broken(f"nobody waits while there is room: {len(pool.waiters)} do, and {idle} are idle")
-            self.seen[EXHAUSTED] += 1
         if constructing > len(pool.dialled_ns):
             self.seen[ORPHANED] += 1
         if node.breaker is not None and node.breaker.at_state == HALF_OPEN and node.breaker.probes:

@@ -41,6 +41,23 @@ class Stuck(Exception):
         """Where each task waits, as text."""
 
 
+class Handle(events.Handle):
+    """A callback, without asyncio's notes for debugging: there are several for each operation."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, callback: Callable[..., object], args: Any, loop: Any, context: contextvars.Context | None
+    ) -> None:
+        self._context = contextvars.copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+
+
 class Task(asyncio.Task[T]):
     """A task whose place in a set does not depend on its address: its hash is its number."""
 
@@ -90,7 +107,7 @@ class Loop(asyncio.BaseEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> events.Handle:
-        handle = events.Handle(callback, args, self, context)
+        handle = Handle(callback, args, self, context)
         self._soon.append(handle)
         return handle
 
@@ -155,10 +172,25 @@ class Loop(asyncio.BaseEventLoop):
         self._callbacks_left -= len(soon)
         if self._callbacks_left < 0:
             raise Stuck(f"the scenario is not over after {self._most_callbacks:,} callbacks", self.stacks())
+        may_halt = self._net.may_halt
         for _ in range(len(soon)):
             handle = soon.popleft()
-            if not handle._cancelled and not (self._net.may_halt and self._is_held(handle)):
-                handle._run()
+            if handle._cancelled or (may_halt and self._is_held(handle)):
+                continue
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._raised(handle, error)
+            may_halt = self._net.may_halt
+
+    def _raised(self, handle: Any, error: BaseException) -> None:
+        """Report what a callback raised, as `asyncio.Handle` does."""
+        callback = getattr(handle._callback, "__qualname__", repr(handle._callback))
+        self.call_exception_handler(
+            {"message": f"Exception in callback {callback}", "exception": error, "handle": handle}
+        )
 
     def _is_held(self, handle: Any) -> bool:
         """Keep a callback whose host does not run now, for the time when it does; drop one whose host was killed."""

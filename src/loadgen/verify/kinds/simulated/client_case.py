@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from loadgen.client import BreakerOpen, CacheError, Client, ConnectionRefused, PoolExhausted, TooManyProbes
@@ -17,6 +17,7 @@ from loadgen.client._request import Request, Stage
 from loadgen.client.batch import Batch
 from loadgen.client.breaker import State, Transition
 from loadgen.client.errors import ClientClosed, ProtocolError, RequestError, ServerError
+from loadgen.client.results import Results
 from loadgen.units import NS_PER_S
 from loadgen.verify.checkers import counter
 from loadgen.verify.checkers._register import Register
@@ -35,17 +36,7 @@ from loadgen.verify.history._operations import (
     Operations,
 )
 from loadgen.verify.history.operation import Ended, Operation
-from loadgen.verify.kinds.simulated.client_plan import (
-    AT_A_TIME,
-    BATCHES,
-    CONDITIONAL,
-    COUNTING,
-    NEVER,
-    Op,
-    Plan,
-    Profile,
-    Verb,
-)
+from loadgen.verify.kinds.simulated.client_plan import AT_A_TIME, CLASSES, NEVER, VERBS, Op, Plan, Profile
 from loadgen.verify.scenario.memcached import Memcached
 from loadgen.verify.scenario.states import Broken, always, sometimes
 from loadgen.verify.scenario.world import World, net_of
@@ -136,14 +127,16 @@ class Case:
         for state in (*STATES, *(f"{name} is raised" for name in RAISED)):
             sometimes(state, False)
         self.plan = plan = Plan.drawn(world.draw, self._profile, self._operations)
-        servers = [world.memcached(f"m{n}") for n in range(plan.nodes)]
+        meta = plan.options["protocol"] == "meta"
+        servers = [world.memcached(f"m{n}", meta=meta) for n in range(plan.nodes)]
+        sometimes("the client speaks meta", meta)
         await world.host("client").run(Load(world, self._profile, plan, servers, self.log).run())
 
     def lines(self) -> tuple[str, ...]:
         """Return the case as text to read: its plan, and its operations."""
         words = [str(self.plan)]
         for at_ns, caller, verb, key, value, end in self.log:
-            name = Verb(verb).name.lower()
+            name = VERBS[verb]
             told = "?" if isinstance(end, asyncio.CancelledError) else type(end).__name__
             told = told if isinstance(end, BaseException) else repr(end if not isinstance(end, bytes) else end[:40])
             words.append(f"{at_ns / NS_PER_S:.6f} s  caller {caller}: {name} {key} {value or ''} → {told}")
@@ -168,6 +161,10 @@ class Load:
         self.conditional = Operations()
         self.counted: list[Operation] = []
         self.values = 0
+        self.written: dict[bytes, tuple[int, int]] = {}
+        """By value, the key that it was written to and its number."""
+        self.token = 0
+        """The version for the next cas."""
         self.requests = 0
         """Requests to nodes, those that were tried again once more for each time."""
         self.sent: Counter[str] = Counter()
@@ -177,6 +174,8 @@ class Load:
         self.companions: list[Call] = []
         """Calls that are cancelled when the next operation ends."""
         self.current: Call | None = None
+        self.raised: Counter[type[BaseException]] = Counter()
+        """Operations by the exception that they ended by."""
         self.closed = False
         self.broken: Broken | None = None
         """The first law that a transition broke."""
@@ -188,8 +187,9 @@ class Load:
         current = self.current
         assert current is not None
         current.made = call
-        future = self.shell.begin(call)
-        current.waited = isinstance(call, Request) and call.stage is Stage.WAITING
+        future: asyncio.Future[None] = self.shell.begin(call)
+        if self.companions:
+            current.waited = isinstance(call, Request) and call.stage is Stage.WAITING
         return future
 
     def on_transition(self, node: int, change: Transition) -> None:
@@ -219,20 +219,7 @@ class Load:
         self.client = Client(nodes, on_transition=self.on_transition, **self.plan.options)
         self.shell = self.client._shell
         self.client._begin = self.begin
-        self.verbs: dict[int, Callable[..., Awaitable[Any]]] = {
-            Verb.GET: self.client.get,
-            Verb.SET: self.client.set,
-            Verb.DELETE: self.client.delete,
-            Verb.GET_MANY: self.client.get_many,
-            Verb.SET_MANY: self.client.set_many,
-            Verb.DELETE_MANY: self.client.delete_many,
-            Verb.GETS: self.client.gets,
-            Verb.ADD: self.client.add,
-            Verb.REPLACE: self.client.replace,
-            Verb.INCREMENT: self.client.increment,
-            Verb.READ_COUNTER: self.client.get,
-            Verb.TOUCH: self.client.touch,
-        }
+        self.asks = self.asked()
         calls = Calls(self.shell.core, self.net.current().machine)
         self.net.world.hold(calls)
         loop = asyncio.get_running_loop()
@@ -256,7 +243,7 @@ class Load:
         task = asyncio.current_task()
         assert task is not None
         for op in script:
-            if op.verb == Verb.CAS:
+            if op.verb == _CAS:
                 end = await self.exchange(number, task, op)
             else:
                 end = await self.operate(number, task, op, op.verb)
@@ -269,61 +256,64 @@ class Load:
 
     # ── One operation ─────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def asked(self) -> Sequence[Callable[[int, str, int], Awaitable[Any]]]:
+        """Return for each verb what asks the client, with the place of a key, its name, and the number of a value."""
+        client, value = self.client, self.value
+        asks: dict[str, Callable[[int, str, int], Awaitable[Any]]] = {
+            "get": lambda key, name, number: client.get(name),
+            "set": lambda key, name, number: client.set(name, value(key, number)),
+            "delete": lambda key, name, number: client.delete(name),
+            "get_many": self.get_many,
+            "set_many": self.set_many,
+            "delete_many": self.delete_many,
+            "gets": lambda key, name, number: client.gets(name),
+            "add": lambda key, name, number: client.add(name, value(key, number)),
+            "replace": lambda key, name, number: client.replace(name, value(key, number)),
+            "cas": lambda key, name, number: client.cas(name, value(key, number), self.token),
+            "increment": lambda key, name, number: client.increment(name, 1, 1),
+            "read_counter": lambda key, name, number: client.get(name),
+            "touch": lambda key, name, number: client.touch(name, 0),
+            "version": lambda key, name, number: client.version(key % self.plan.nodes),
+        }
+        return [asks[verb] for verb in VERBS]
+
     async def exchange(self, number: int, task: asyncio.Task[Any], op: Op) -> Any:
         """Read an item and replace it, if it is still the same."""
-        found = await self.operate(number, task, op, Verb.GETS)
+        found = await self.operate(number, task, op, _GETS)
         if not isinstance(found, tuple):
             return found
         expected = self.read(self.plan.keys + op.key, found[0])
-        return await self.operate(number, task, op, Verb.CAS, expected, found[1])
+        self.token = found[1]
+        return await self.operate(number, task, op, _CAS, expected)
 
-    async def operate(
-        self, number: int, task: asyncio.Task[Any], op: Op, verb: int, expected: int = 0, token: int = 0
-    ) -> Any:
+    async def operate(self, number: int, task: asyncio.Task[Any], op: Op, verb: int, expected: int = 0) -> Any:
         """Carry an operation out; return its result, or the exception that it ended by."""
-        call = Call(number, task, self.shell.now())
-        self.current = call
-        key = op.key if verb not in COUNTING else 2 * self.plan.keys + op.key
-        if verb in CONDITIONAL:
-            key += self.plan.keys
-        name = self.names[key]
+        self.current = call = Call(number, task, self.shell.now())
+        key = op.key + CLASSES[verb] * self.plan.keys
         self.values = value = self.values + 1
-        handle = None
-        if op.cancels == AT_A_TIME:
-            handle = asyncio.get_running_loop().call_later(op.cancels_us / 1e6, task.cancel)
-        elif op.cancels != NEVER:
-            self.companions.append(call)
-        end: Any
-        try:
-            if verb == Verb.GET or verb == Verb.GETS or verb == Verb.DELETE or verb == Verb.READ_COUNTER:
-                end = await self.verbs[verb](name)
-            elif verb in BATCHES:
-                end = await self.batch(verb, op.key, value)
-            elif verb == Verb.INCREMENT:
-                end = await self.client.increment(name, 1, 1)
-            elif verb == Verb.CAS:
-                end = await self.client.cas(name, self.value(name, value), token)
-            elif verb == Verb.TOUCH:
-                end = await self.client.touch(name, 0)
-            elif verb == Verb.VERSION:
-                end = await self.client.version(op.key % self.plan.nodes)
+        cancels, handle, end = op.cancels, None, None
+        if cancels != NEVER:
+            if cancels == AT_A_TIME:
+                handle = asyncio.get_running_loop().call_later(op.cancels_us / 1e6, task.cancel)
             else:
-                end = await self.verbs[verb](name, self.value(name, value))
+                self.companions.append(call)
+        try:
+            end = await self.asks[verb](key, self.names[key], value)
         except CacheError as error:
             end = error
         except asyncio.CancelledError as error:
-            if op.cancels == NEVER:
+            if cancels == NEVER:
                 raise
             task.uncancel()
             end = error
             sometimes("a call is cancelled after it has ended", _has_ended(call.made))
         if handle is not None:
             handle.cancel()
-        elif op.cancels != NEVER and call in self.companions:
-            self.companions.remove(call)
         if self.companions:
+            if call in self.companions:
+                self.companions.remove(call)
             self.cancel_companions()
-        self.note(call, verb, op.key if verb in BATCHES else key, value, end, expected)
+        self.note(call, verb, key, value, end, expected)
         return end
 
     def cancel_companions(self) -> None:
@@ -339,33 +329,43 @@ class Load:
                     sometimes("a call is cancelled as it was handed a connection", handed)
             call.task.cancel()
 
-    def value(self, name: str, value: int) -> bytes:
-        return b"%b %d %b" % (name.encode(), value, self.filler)
+    def value(self, key: int, number: int) -> bytes:
+        """Return the value of a number, which no other key has, and know it when it is read."""
+        data = b"%b %d %b" % (self.names[key].encode(), number, self.filler)
+        self.written[data] = key, number
+        return data
 
     def read(self, key: int, data: bytes) -> int:
-        """Return the identity of a value that was read under a key."""
-        number = data.partition(b" ")[2].partition(b" ")[0]
-        whole = number.isdigit() and data == self.value(self.names[key], int(number))
-        always(whole, ONE_REPLY, f"{self.names[key]} has {data[:40]!r}, {len(data)} bytes")
-        return int(number)
+        """Return the number of a value that was read under a key."""
+        found, number = self.written.get(data, (-1, 0))
+        if found != key:
+            always(False, ONE_REPLY, f"{self.names[key]} has {data[:40]!r}, {len(data)} bytes")
+        return number
 
-    async def batch(self, verb: int, first: int, value: int) -> Any:
-        """Carry a batch on the plain keys from one on out; return for each name its result or error."""
+    async def get_many(self, first: int, name: str, number: int) -> dict[str, Any]:
+        """Read the plain keys from one on."""
         names = self.names[first : self.plan.keys]
-        if verb == Verb.SET_MANY:
-            self.values += len(names)
-            found: Any = await self.client.set_many(
-                {name: self.value(name, value + place) for place, name in enumerate(names)}
-            )
-        else:
-            found = await self.verbs[verb](names)
-        answered = {*found, *found.errors}
-        right = answered <= {*names} and not {*found} & {*found.errors}
-        always(right and (verb == Verb.GET_MANY or len(answered) == len(names)), WHOLE, (names, found, found.errors))
-        sometimes("a part of a batch fails, and another does not", found and found.errors)
-        ends: dict[str, Any] = {name: found.get(name) for name in names}
-        ends.update(found.errors)
-        return ends
+        return self.answered(names, await self.client.get_many(names), misses=True)
+
+    async def set_many(self, first: int, name: str, number: int) -> dict[str, Any]:
+        names = self.names[first : self.plan.keys]
+        self.values += len(names)
+        values = {each: self.value(first + place, number + place) for place, each in enumerate(names)}
+        return self.answered(names, await self.client.set_many(values))
+
+    async def delete_many(self, first: int, name: str, number: int) -> dict[str, Any]:
+        names = self.names[first : self.plan.keys]
+        return self.answered(names, await self.client.delete_many(names))
+
+    def answered(self, names: Sequence[str], found: Results[str, Any], *, misses: bool = False) -> dict[str, Any]:
+        """Return for each name of a batch its result or its error."""
+        errors: Mapping[str, Any] = found.errors
+        ends = {**found, **errors}
+        whole = len(ends) == len(found) + len(errors) and (misses or len(ends) == len(names))
+        always(whole and ends.keys() <= {*names}, WHOLE, ends)
+        if errors and found:
+            sometimes("a part of a batch fails, and another does not")
+        return {name: ends.get(name) for name in names}
 
     # ── What was seen ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -400,60 +400,79 @@ class Load:
         self, call: Call, verb: int, key: int, node: int, value: int, end: Any, expected: int, now_ns: int
     ) -> None:
         self.log.append((now_ns, call.caller, verb, self.names[key], value, end))
-        failed = isinstance(end, BaseException)
-        if failed:
-            sometimes(f"{type(end).__name__} is raised")
-            always(not isinstance(end, NEVER_RAISED), ONE_REPLY, repr(end))
-            always(self.closed or not isinstance(end, ClientClosed), ACCOUNT, repr(end))
+        outcome, return_ns = OK, now_ns
+        if isinstance(end, BaseException):
+            self.raised[type(end)] += 1
             outcome = NOT_DONE if isinstance(end, UNSENT) else UNKNOWN
-        else:
-            outcome = OK
-        return_ns = NO_END if outcome == UNKNOWN else now_ns
+            if outcome == UNKNOWN:
+                return_ns = NO_END
         place = key * self.plan.nodes + node
-        where = self.conditional if verb in CONDITIONAL or verb == Verb.CAS else self.plain
-        if verb == Verb.GET or verb == Verb.GETS:
-            if not failed:
-                data = end if verb == Verb.GET or end is None else end[0]
-                value = 0 if data is None else self.read(key, data)
-                where.append(READ, place, value, call.began_ns, now_ns, call.caller, OK if data is not None else MISS)
-        elif verb == Verb.SET:
-            self.count("set", outcome)
-            always(failed or end is None or end is True, ONE_REPLY, repr(end))
-            where.append(WRITE, place, value, call.began_ns, return_ns, call.caller, outcome)
-        elif verb == Verb.DELETE:
-            self.count("delete", outcome)
-            always(failed or isinstance(end, bool), ONE_REPLY, repr(end))
-            where.append(DELETE, place, 0, call.began_ns, return_ns, call.caller, MISS if end is False else outcome)
-        elif verb in COUNTING:
-            self.note_counter(call, verb, place, end, outcome, now_ns)
-        elif verb == Verb.ADD:
-            where.append(ADD, place, value, call.began_ns, return_ns, call.caller, MISS if end is False else outcome)
-        elif verb == Verb.REPLACE:
-            # Not stored: the key was absent at some time between call and return, as a read would have found.
-            if end is False:
-                where.append(READ, place, 0, call.began_ns, now_ns, call.caller, MISS)
-            else:
-                where.append(WRITE, place, value, call.began_ns, return_ns, call.caller, outcome)
-        elif verb == Verb.CAS:
-            if end is None:
-                where.append(READ, place, 0, call.began_ns, now_ns, call.caller, MISS)
-                return
-            outcome = MISS if end is False else outcome
-            sometimes("a cas loses", end is False)
-            where.append(CAS, place, expected, call.began_ns, return_ns, call.caller, outcome)
-            where.append(CAS_TO, place, value, call.began_ns, return_ns, call.caller, outcome)
+        match VERBS[verb]:
+            case "get":
+                if outcome == OK:
+                    value = 0 if end is None else self.read(key, end)
+                    found = OK if value else MISS
+                    self.plain.append(READ, place, value, call.began_ns, now_ns, call.caller, found)
+            case "set":
+                self.count("set", outcome)
+                if outcome == OK and end is not None and end is not True:
+                    always(False, ONE_REPLY, repr(end))
+                self.plain.append(WRITE, place, value, call.began_ns, return_ns, call.caller, outcome)
+            case "delete":
+                self.count("delete", outcome)
+                if outcome == OK and not isinstance(end, bool):
+                    always(False, ONE_REPLY, repr(end))
+                found = MISS if end is False else outcome
+                self.plain.append(DELETE, place, 0, call.began_ns, return_ns, call.caller, found)
+            case "increment" | "read_counter":
+                self.note_counter(call, VERBS[verb] == "increment", place, end, outcome, now_ns)
+            case "gets" | "add" | "replace" | "cas":
+                self.note_conditional(call, verb, key, place, value, end, expected, outcome, return_ns)
+
+    def note_conditional(
+        self,
+        call: Call,
+        verb: int,
+        key: int,
+        place: int,
+        value: int,
+        end: Any,
+        expected: int,
+        outcome: int,
+        return_ns: int,
+    ) -> None:
+        append, began_ns, caller = self.conditional.append, call.began_ns, call.caller
+        match VERBS[verb]:
+            case "gets":
+                if outcome == OK:
+                    value = 0 if end is None else self.read(key, end[0])
+                    append(READ, place, value, began_ns, return_ns, caller, OK if value else MISS)
+            case "add":
+                append(ADD, place, value, began_ns, return_ns, caller, MISS if end is False else outcome)
+            case "replace" if end is False:
+                # The key was absent at some time between call and return, as a read would have found.
+                append(READ, place, 0, began_ns, return_ns, caller, MISS)
+            case "replace":
+                append(WRITE, place, value, began_ns, return_ns, caller, outcome)
+            case "cas" if outcome == OK and end is None:
+                append(READ, place, 0, began_ns, return_ns, caller, MISS)
+            case "cas":
+                sometimes("a cas loses", end is False)
+                outcome = MISS if end is False else outcome
+                append(CAS, place, expected, began_ns, return_ns, caller, outcome)
+                append(CAS_TO, place, value, began_ns, return_ns, caller, outcome)
 
     def count(self, command: str, outcome: int) -> None:
         self.sent[command] += outcome != NOT_DONE
         self.done[command] += outcome == OK
 
-    def note_counter(self, call: Call, verb: int, place: int, end: Any, outcome: int, now_ns: int) -> None:
-        ended = {OK: Ended.OK, NOT_DONE: Ended.FAIL, UNKNOWN: Ended.INFO}[outcome]
+    def note_counter(self, call: Call, adds: bool, place: int, end: Any, outcome: int, now_ns: int) -> None:
+        ended = _ENDED[outcome]
         return_ns = None if outcome == UNKNOWN else now_ns
         index = len(self.counted)
-        if verb == Verb.INCREMENT:
+        if adds:
             self.counted.append(Operation(call.caller, "add", place, 1, None, call.began_ns, return_ns, ended, index))
-        if ended is Ended.OK:
+        if outcome == OK:
             found = int(end or 0)
             self.counted.append(
                 Operation(call.caller, "read", place, None, found, call.began_ns, now_ns, ended, index + 1)
@@ -469,7 +488,7 @@ class Load:
         # A connection that nobody told of its end costs a deadline, and a breaker may open for each of them.
         bound_s = (options["max_size"] + 3) * (options["breaker_timeout_s"] + 2 * options["timeout_s"])
         until_ns = self.shell.now() + round(bound_s * NS_PER_S)
-        rounds = [Op(verb, key, NEVER, 0, 0.0) for key in range(self.plan.keys) for verb in (Verb.SET, Verb.GET)] * 3
+        rounds = [Op(verb, key, NEVER, 0, 0.0) for key in range(self.plan.keys) for verb in (_SET, _GET)] * 3
         failed: object = True
         while failed:
             ends = [await self.operate(0, task, op, op.verb) for op in rounds]
@@ -486,6 +505,10 @@ class Load:
         if self.broken is not None:
             raise self.broken
         await self.client.close()
+        for raised, count in self.raised.items():
+            always(raised not in NEVER_RAISED, ONE_REPLY, f"{raised.__name__} is raised")
+            always(self.closed or raised is not ClientClosed, ACCOUNT, f"{raised.__name__} is raised")
+            sometimes(f"{raised.__name__} is raised", count)
         stats = self.client.stats()
         left = [node.pool for node in stats.nodes if node.pool.total or node.pool.waiting]
         always(not left and not stats.under_way, EMPTY, stats)
@@ -526,8 +549,13 @@ class Load:
             sometimes("counters are judged")
 
 
-_ALONE: dict[int, int] = {Verb.GET_MANY: Verb.GET, Verb.SET_MANY: Verb.SET, Verb.DELETE_MANY: Verb.DELETE}
+_SET, _GET = VERBS.index("set"), VERBS.index("get")
+_GETS, _CAS = VERBS.index("gets"), VERBS.index("cas")
+
+_ALONE = {VERBS.index(f"{verb}_many"): VERBS.index(verb) for verb in ("get", "set", "delete")}
 """The verb of each key of a batch."""
+
+_ENDED = {OK: Ended.OK, NOT_DONE: Ended.FAIL, UNKNOWN: Ended.INFO}
 
 
 def _has_ended(made: Request | Batch | None) -> bool:

@@ -7,38 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from loadgen.verify.scenario.settings import Settings
 from loadgen.verify.tape import OPERATION, Tape
 
+VERBS = (
+    "get",
+    "set",
+    "delete",
+    "get_many",
+    "set_many",
+    "delete_many",
+    "gets",
+    "add",
+    "replace",
+    "cas",
+    "increment",
+    "read_counter",
+    "touch",
+    "version",
+)
+"""Operations of the client, in the order of simplicity. `cas` is one of the others, `gets`, before it."""
 
-class Verb(IntEnum):
-    """An operation of the client, in the order of simplicity."""
+PLAIN, CONDITIONAL, COUNTERS = range(3)
+"""The classes of keys. Conditional ones have the operations whose histories are searched."""
 
-    GET = 0
-    SET = 1
-    DELETE = 2
-    GET_MANY = 3
-    SET_MANY = 4
-    DELETE_MANY = 5
-    GETS = 6
-    ADD = 7
-    REPLACE = 8
-    CAS = 9
-    INCREMENT = 10
-    READ_COUNTER = 11
-    TOUCH = 12
-    VERSION = 13
-
-
-CONDITIONAL = frozenset({Verb.GETS, Verb.ADD, Verb.REPLACE, Verb.CAS})
-"""Those with keys of their own, whose histories are searched."""
-
-COUNTING = frozenset({Verb.INCREMENT, Verb.READ_COUNTER})
-
-BATCHES = frozenset({Verb.GET_MANY, Verb.SET_MANY, Verb.DELETE_MANY})
+CLASSES = (PLAIN,) * 6 + (CONDITIONAL,) * 4 + (COUNTERS,) * 2 + (PLAIN,) * 2
+"""By verb, the class of its keys."""
 
 EVEN = (30, 20, 5, 6, 4, 2, 2, 2, 1, 2, 5, 2, 1, 1)
 """The weights of the verbs, as they come."""
@@ -56,7 +52,7 @@ OPTIONS: Mapping[str, Sequence[Any]] = {
     "pool": ("puddle", "channel"),
     "selector": ("jump", "ketama", "rendezvous"),
     "failover": (False, True),
-    "protocol": ("text",),
+    "protocol": ("text", "text", "meta"),
     "retries": (0, 2),
     "max_conn_lifetime_s": (0.0, 0.5),
     "max_conn_idle_time_s": (0.0, 0.1),
@@ -86,7 +82,7 @@ class Profile:
     verbs: Sequence[int] = EVEN
     options: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Options that have other values than in OPTIONS."""
-    pauses_s: tuple[float, ...] = (0.0, 0.001, 0.05)
+    pauses_s: tuple[float, ...] = (0.0, 0.0, 0.001, 0.05)
     recovers: bool = False
     """True when the client must be as before some time after the last fault."""
 
@@ -95,13 +91,13 @@ class Profile:
         return Settings(self.faults, self.mean_faults, self.within_s, until_s=7200, most_callbacks=100_000_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(NamedTuple):
     """One operation of one caller."""
 
     verb: int
+    """A place in VERBS."""
     key: int
-    """Among the keys of its verb."""
+    """Among the keys of the verb's class."""
     cancels: int
     cancels_us: int
     pause_s: float

@@ -10,11 +10,14 @@ from functools import partial
 from loadgen.errors import UsageError
 from loadgen.escape import printable
 from loadgen.verify.kinds.simulated.client_kinds import PROFILES, ClientKind
+from loadgen.verify.kinds.simulated.durable_redis import DurableRedis
 from loadgen.verify.kinds.simulated.engine_operations import ENGINE_KINDS, MOST_OPERATIONS, EngineOperations
 from loadgen.verify.kinds.simulated.twice import Logged, Twice
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
+from loadgen.verify.mutants.registry import planted
+from loadgen.verify.world.seal import sealed
 
-ENGINE, CLIENT = "engine", "client"
+ENGINE, CLIENT, REDIS = "engine", "client", "redis"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Row:
 ROWS = (
     *(Row(ENGINE, kind.name, partial(EngineOperations, kind=kind)) for kind in ENGINE_KINDS),
     *(Row(CLIENT, profile.name, partial(ClientKind, profile)) for profile in PROFILES),
+    Row(REDIS, DurableRedis.name, DurableRedis),
 )
 """Every kind. Each of its cases is run twice."""
 
@@ -64,7 +68,9 @@ def judges_states(seeds: int, operations: str) -> bool:
 def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
     operations = _count(options["ops"])
     rows = {row.name: row for row in ROWS}
-    yield Opened([Twice(rows[name].made(operations)) for name in kinds], "a simulated world")
+    with sealed(), planted() as mutant:
+        identity = f"a simulated world with the mutant '{mutant}'" if mutant else "a simulated world"
+        yield Opened([Twice(rows[name].made(operations)) for name in kinds], identity)
 
 
 def _count(text: str) -> int:

@@ -1,0 +1,40 @@
+"""Defective reactors and clocks; `_grounds.pxd` lists them."""
+
+from libc.stdint cimport int64_t
+
+from loadgen.verify.world._network cimport Host
+
+cdef int64_t HORIZON_NS = 512 * 1_000_000
+
+
+cdef class ShortTimers(Ground):
+    """A reactor with a timer wheel of 512 slots of a millisecond, which drops what is beyond."""
+
+    cdef void arm(self) noexcept:
+        if self.next_ns() - self.world.now_ns < HORIZON_NS:
+            Ground.arm(self)
+
+
+cdef class LostNews(Ground):
+    """A reactor that forgets some of the news that comes while it has other news."""
+
+    cdef void has_news(self, int end) noexcept:
+        if self.n_ready and not self.network.ends[end].queued:
+            self.news += 1
+            if self.news % 8 == 0:
+                return
+        Ground.has_news(self, end)
+
+
+cdef class SettableTime(HostTime):
+    """A host's clocks, of which none is monotonic."""
+
+    cdef int64_t now_ns(self) noexcept nogil:
+        return max(self.world.now_ns, self.thread.until_ns) + self.thread.unix_shift_ns
+
+
+cdef class SettableClock(Ground):
+    """A reactor that reads the Unix clock."""
+
+    def __cinit__(self, Host host not None):
+        self.time = SettableTime(host)

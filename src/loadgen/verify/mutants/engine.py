@@ -1,0 +1,19 @@
+"""Mutants of what the engine stands on: reactors and clocks that do not do what they promise."""
+
+from __future__ import annotations
+
+from loadgen.verify.mutants import _grounds
+from loadgen.verify.mutants.mutant import Mutant, Where
+from loadgen.verify.world import engine_load
+
+OPERATIONS = "engine_concurrent_operations"
+
+
+def _on(name: str, breaks: str, ground: type) -> Mutant:
+    return Mutant(name, breaks, Where.ENGINE, OPERATIONS, ((engine_load, "Ground", ground),))
+
+
+MUTANTS = (
+    _on("lost news of a stream", "a stream that is ready beside others is not always reported", _grounds.LostNews),
+    _on("clock jump", "the engine's clock goes where the Unix time is set to", _grounds.SettableClock),
+)
