@@ -217,6 +217,7 @@ verify.world._streams ← engine._reactor verify.world._ground verify.world._net
 verify.world._resident ← verify.world._ground verify.world._network verify.world._streams verify.world._world
 verify.world.disk ←
 verify.world.seal ← verify.tape
+verify.world.meta_memcached ←
 verify.world._accounts ← _request engine._connection engine._engine engine._lane engine._pipeline engine._pool
     engine._recorder engine._sink verify.world._ground verify.world._world
 verify.world._calls ← client._breaker client._connection client._core client._node client._pool client._request
@@ -243,7 +244,7 @@ verify.world.redis ← verify.reply verify.step verify.model verify.world.disk
 verify.world ← verify.tape verify.world._ground verify.world._network verify.world._resident verify.world._world
 verify.scenario ← errors escape server._connection server._memcache server._store verify.case verify.reply verify.step
     verify.tape verify.world verify.world._order verify.world._streams verify.world._world verify.world.disk
-    verify.world.redis verify.world.seal
+    verify.world.meta_memcached verify.world.redis verify.world.seal
 verify.expectation ← verify.reply
 verify.history._operation ←
 verify.history ← _mark errors escape verify.history._operation
@@ -460,7 +461,7 @@ SANS_IO |= {"verify.history._operation", "verify.checkers._search", "verify.chec
 SANS_IO |= {"verify.checkers.answer", "verify.checkers"}
 SANS_IO |= {"verify.durability", "verify.durability.survival"}
 SANS_IO |= {f"verify.fuzz.{name}" for name in ("piece", "payload", "form", "forms", "mutation")}
-SANS_IO |= {"verify.world.disk", "verify.world.redis"}
+SANS_IO |= {"verify.world.disk", "verify.world.meta_memcached", "verify.world.redis"}
 SANS_IO |= {"verify.reply", "verify.step", "verify.model", "verify.grammar", "verify.comparison"}
 WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api"}
 WORLD = {"asyncio", "socket", "ssl", "select", "selectors", "threading", "random", "os"}
