@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws seeds lint type bench bench-client bench-histories bench-proxy mutants simulate gates stills trials fuzz asan cover clean
+.PHONY: help run build test laws seeds campaign lint type bench bench-client bench-histories bench-proxy mutants simulate gates stills trials fuzz asan cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -42,6 +42,11 @@ laws: $(BUILT) $(TOOLS)  ## the laws of time at full length, one after another: 
 seeds: $(BUILT)  ## run the seed bank, tests/regression_seeds.txt: cases that failed once, within seconds
 	@scripts/prepare servers
 	$(BIN)/loadgen seeds test $(ARGS)
+
+SIMULATED ?= 20
+SIMULATED_OPS ?= 300
+campaign: $(BUILT)  ## SIMULATED (20) seeds of the engine and the client in simulated worlds, within seconds
+	$(BIN)/loadgen simulate --seeds $(SIMULATED) --ops $(SIMULATED_OPS) --artifacts build/failures $(ARGS)
 
 lint: $(TOOLS)  ## ruff (rules and layout) and cython-lint; `.venv/bin/ruff format` mends the layout
 	$(BIN)/ruff check

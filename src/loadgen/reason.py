@@ -84,7 +84,7 @@ class Code(StrEnum):
     OVERLOADED = "overloaded", "a candidate was overloaded at the rate of the comparison"
     HIT_RATES_DIFFER = "hit-rates-differ", "candidates had different hit rates, so they did not do the same work"
     ROUNDS_LATE = "rounds-late", "rounds in which the generator was late are left out of a metric"
-    HISTORIES_KEPT = "histories-kept", "where the histories of a comparison's rounds are"
+    HISTORIES_KEPT = "histories-kept", "where the histories of a comparison's rounds, or of a trial, are"
     STORED = "stored", "at least one side of the comparison is a stored result"
     OTHER_MACHINE = "other-machine", "one side of the comparison was measured on another machine"
     TOO_FEW = "too-few", "so few stored runs cannot tell any difference from chance"

@@ -62,6 +62,7 @@ def test_a_scenario_that_is_shown_can_be_run_from_a_file(tmp_path: Path, capsys:
         (["--scenario", "latency", "--faults", "kill"], 2, "keep one of them"),
         (["--seeds", "3"], 2, "add --faults"),
         (["--faults", "latency,disk_full"], 2, "give each group a command of its own"),
+        (["--faults", "power_cut", "--history", "of"], 2, "--history is for a client on trial"),
         (["--faults", "latency,crash"], 2, "give each group a command of its own"),
         (["--faults", "lateny"], 2, "did you mean latency?"),
         (["--faults", ","], 2, "names no kind"),

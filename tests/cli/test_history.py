@@ -15,7 +15,10 @@ from loadgen.errors import ConfigError
     ("words", "said"),
     [
         (("run", "-p", "1", "-t", "set,get"), "-t runs tests one after another, and a history is of one load"),
-        (("smoke", "-p", "1"), "a history is kept by loadgen run, saturate and compare, and a smoke test keeps none"),
+        (
+            ("smoke", "-p", "1"),
+            "by loadgen run, saturate, compare and chaos, and a smoke test keeps none",
+        ),
         (("compare", "127.0.0.1:1", "127.0.0.1:1"), "127.0.0.1:1 and 127.0.0.1:1 (2) are the same running server"),
         (("run", "-p", "1", "-d", "15"), "must be at least 16 with a history"),
         (("run", "-p", "1", "--protocol", "ping"), 'is of values under keys, and the protocol "ping" has none'),

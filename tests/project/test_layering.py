@@ -136,9 +136,9 @@ runner ← units version phase errors escape severity reason signs usage snapsho
     judge.judging judge.diagnosis judge.failures judge.outages judge.check judge.run_metrics faults.kinds
     faults.operator_thread faults.report
     faults.timeline verify.history host worker
-compare ← units percentiles phase errors escape severity reason signs server_plan snapshot slo overload plan events
-    stats judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate compare.round
-    compare.answers host target.talk target worker runner record.read record version
+compare ← units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events
+    stats verify.history judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate
+    compare.round compare.answers host target.talk target worker runner record.read record version
 smoke ← units errors reason plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host
     target.talk target runner version
 
@@ -178,17 +178,21 @@ trial.board ← trial.plan trial.traffic trial.known trial.value
 trial.sightings ← trial.value trial.reads trial.known trial.board
 trial.schedule ← units trial.plan
 trial.claims ← trial.schedule
+trial.call ← trial.counters trial.ledger trial.sightings trial.traffic
+trial.recording ← trial.traffic trial.value trial.call verify.history
 trial.book ← engine._histogram trial.observed trial.plan trial.ledger trial.counters trial.reads
-    trial.board trial.sightings trial.traffic
+    trial.call trial.recording trial.board trial.sightings trial.traffic
 trial.adapters ← errors version client client.stats trial.observed trial.plan trial.traffic
 trial.sockets ← plan
 trial.messages ← trial.observed trial.plan
 trial.backend ← units plan
-trial.tasks ← units engine._reactor trial.backend trial.plan trial.traffic trial.claims trial.book trial.adapters
-trial.threads ← units trial.backend trial.plan trial.traffic trial.claims trial.book trial.adapters trial.tasks
+trial.tasks ← units engine._reactor trial.backend trial.plan trial.traffic trial.claims trial.call trial.book
+    trial.adapters
+trial.threads ← units trial.backend trial.plan trial.traffic trial.claims trial.call trial.book trial.adapters
+    trial.tasks
 trial.caller ← units errors host engine._time engine._reactor worker trial.observed trial.plan trial.traffic
-    trial.board trial.schedule trial.claims trial.book trial.adapters trial.sockets trial.messages trial.tasks
-    trial.threads
+    trial.board trial.schedule trial.claims trial.recording trial.book trial.adapters trial.sockets trial.messages
+    trial.tasks trial.threads
 trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller
 trial.scenario ← units judge.check faults.fault faults.kinds trial.plan
 trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
@@ -213,6 +217,7 @@ verify.world._streams ← engine._reactor verify.world._ground verify.world._net
 verify.world._resident ← verify.world._ground verify.world._network verify.world._streams verify.world._world
 verify.world.disk ←
 verify.world.seal ← verify.tape
+verify.world.meta_memcached ←
 verify.world._accounts ← _request engine._connection engine._engine engine._lane engine._pipeline engine._pool
     engine._recorder engine._sink verify.world._ground verify.world._world
 verify.world._calls ← client._breaker client._connection client._core client._node client._pool client._request
@@ -238,7 +243,7 @@ verify.world.redis ← verify.reply verify.step verify.model verify.world.disk
 verify.world ← verify.tape verify.world._ground verify.world._network verify.world._resident verify.world._world
 verify.scenario ← errors escape server._connection server._memcache server._store verify.case verify.reply verify.step
     verify.tape verify.world verify.world._order verify.world._streams verify.world._world verify.world.disk
-    verify.world.redis verify.world.seal
+    verify.world.meta_memcached verify.world.redis verify.world.seal
 verify.expectation ← verify.reply
 verify.history._operation ←
 verify.history ← _mark errors escape verify.history._operation
@@ -313,8 +318,10 @@ client._shell ← engine._reactor engine._time engine._transport client._actions
     client._node client._request client.batch client.breaker
 client ← client._key client._request client._shell client.assembly client.batch client.breaker client.errors client.meta
     client.options client.pool client.results client.stats client.version
-trial.trial ← units errors severity reason plan events target.talk runner faults.bench trial.plan trial.callers
+trial.trial ← units errors escape version severity reason plan events target.talk runner faults.bench trial.plan
+    trial.callers
     trial.backend trial.board trial.ended trial.evidence trial.account trial.course trial.checks trial.metrics
+    trial.recording verify.history
 
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.check judge.verdict compare.metric
@@ -453,7 +460,7 @@ SANS_IO |= {"verify.history._operation", "verify.checkers._search", "verify.chec
 SANS_IO |= {"verify.checkers.answer", "verify.checkers"}
 SANS_IO |= {"verify.durability", "verify.durability.survival"}
 SANS_IO |= {f"verify.fuzz.{name}" for name in ("piece", "payload", "form", "forms", "mutation")}
-SANS_IO |= {"verify.world.disk", "verify.world.redis"}
+SANS_IO |= {"verify.world.disk", "verify.world.meta_memcached", "verify.world.redis"}
 SANS_IO |= {"verify.reply", "verify.step", "verify.model", "verify.grammar", "verify.comparison"}
 WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api"}
 WORLD = {"asyncio", "socket", "ssl", "select", "selectors", "threading", "random", "os"}

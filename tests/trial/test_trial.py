@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from quiet import law_of_time
 
 from loadgen.config import catalogue
 from loadgen.faults.needs import missing
+from loadgen.verify.checkers._register import Register
+from loadgen.verify.history.file import read
 
 SHORT = (
     *("--set", "phases.settle=300ms", "--set", "phases.baseline=1200ms", "--duration", "2s"),
@@ -47,19 +51,36 @@ TRIALS = {"total-packet-drop": BUILTIN, "packet-loss-25-pct": BUILTIN, "kill-1-o
 
 
 @law_of_time
-def test_a_client_passes_a_scenario_of_each_layer() -> None:
+def test_a_client_passes_a_scenario_of_each_layer(tmp_path: Path) -> None:
+    def kept(scenario: str) -> tuple[str, str]:
+        # A trial that is repeated has a history of its own.
+        return "--history", str(tmp_path / f"{time.monotonic_ns()}-{scenario}")
+
     lacks = {scenario: words for scenario in TRIALS if (words := missing(catalogue.scenario(scenario).needs))}
     with contextlib.ExitStack() as stack:
         trials = [
-            stack.enter_context(Running("chaos", "--scenario", scenario, *SHORT, *BACK_IN_3_S, *client))
+            stack.enter_context(
+                Running("chaos", "--scenario", scenario, *SHORT, *BACK_IN_3_S, *client, *kept(scenario))
+            )
             for scenario, client in TRIALS.items()
             if scenario not in lacks
         ]
         for done in [trial.finish() for trial in trials]:
             assert_passed(done)
+    for folder in tmp_path.iterdir():
+        assert judged(folder) == "legal"
     if lacks:
         words = "; ".join(sorted({str(each) for needs in lacks.values() for each in needs}))
         pytest.skip(f"the other scenarios passed; for {' and '.join(lacks)} this machine lacks {words}")
+
+
+def judged(folder: Path) -> str:
+    """What is found in the one history of a folder, in which each caller process has written all of its records."""
+    [path] = folder.iterdir()
+    recorded = read(path)
+    assert recorded.unclosed == ()
+    assert len(recorded.operations) > 100
+    return Register().judged(recorded.operations)
 
 
 def assert_passed(done: Finished) -> None:
@@ -122,11 +143,15 @@ def test_a_late_reply_that_is_delivered_is_found_within_10_s_with_both_requests(
     assert theirs[1] == theirs[2] != first["key"]
 
 
-def test_a_client_that_shows_one_group_of_callers_old_values_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_shows_one_group_of_callers_old_values_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Its copies are of the other group's keys only, and each copy is replaced by a newer one."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "support"))
-    done = loadgen("chaos", "--scenario", "split-brain", *SHORT, *OF_DEFECTS, "--client", "near_cache:NearCache")
+    done = loadgen("chaos", "--scenario", "split-brain", *SHORT, *OF_DEFECTS, "--client", "near_cache:NearCache",
+                   "--history", str(tmp_path))  # fmt: skip
     trial = checked(done)
+    assert judged(tmp_path) == "illegal"
     assert done.status == 1, done.stderr
     assert answers(trial)["answers right"] is False
     for wrong in trial["wrong"]:

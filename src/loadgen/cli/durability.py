@@ -15,7 +15,7 @@ SEEDS = 100
 _OF_CLIENTS = frozenset(
     (
         *("quick", "duration", "loop", "set", "workload", "concurrency", "protocol"),
-        *("nodes", "endpoints", "toxiproxy", "tui"),
+        *("nodes", "endpoints", "toxiproxy", "tui", "history"),
     )
 )
 _OF_SERVERS = frozenset(("server", "operations", "expect", "artifacts", "spec"))

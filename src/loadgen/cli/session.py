@@ -196,8 +196,8 @@ def refuse_history(settings: config.Config, verb: str) -> None:
     """Raise UsageError when a configuration has a history, which a verb does not keep."""
     if settings.workload.history is not None:
         raise UsageError(
-            f"a history is kept by loadgen run, saturate and compare, and {verb} keeps none: leave out --history and "
-            "workload.history."
+            f"a history is kept by loadgen run, saturate, compare and chaos, and {verb} keeps none: leave out "
+            "--history and workload.history."
         )
 
 

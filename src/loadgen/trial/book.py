@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 
 from loadgen.engine._histogram import Histogram
 from loadgen.trial.board import Board
-from loadgen.trial.counters import Counters, Increment
-from loadgen.trial.ledger import Ledger, OwnRead, Write
+from loadgen.trial.call import Call
+from loadgen.trial.counters import Counters
+from loadgen.trial.ledger import Ledger, OwnRead
 from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer
 from loadgen.trial.plan import CallerPlan
 from loadgen.trial.reads import Reads, Wrong
+from loadgen.trial.recording import Recording
 from loadgen.trial.sightings import Sighting, Sightings
 from loadgen.trial.traffic import Names, Operation
 
@@ -30,24 +32,6 @@ NO_PARTS: Mapping[int, Sequence[str]] = {}
 
 COUNTER_BEGINS = b"0"
 """The value from which counters begin."""
-
-
-@dataclass(slots=True, eq=False)
-class Call:
-    """An operation under way."""
-
-    operation: Operation
-    node: int
-    intended_ns: int
-    begun_ns: int
-    parts: Mapping[int, Sequence[str]] = field(default_factory=dict)
-    """The keys of each node, of an operation that is on several."""
-    overdue: bool = False
-    write: Write | None = None
-    reads: tuple[OwnRead | Sighting, ...] = ()
-    increment: Increment | None = None
-    value: bytes = b""
-    """The value of a set."""
 
 
 @dataclass(slots=True)
@@ -83,7 +67,10 @@ class _Tally:
 class Book:
     """The operations of one caller process."""
 
-    def __init__(self, plan: CallerPlan, now_ns: int, board: Board | None = None) -> None:
+    def __init__(
+        self, plan: CallerPlan, now_ns: int, board: Board | None = None, recording: Recording | None = None
+    ) -> None:
+        self._recording = recording
         self.ledger = Ledger(plan.writer, plan.run)
         self.sightings = Sightings(plan.writer, plan.run, board)
         self.reads = Reads()
@@ -144,6 +131,8 @@ class Book:
     def end(self, call: Call, answer: object, now_ns: int) -> None:
         """End an operation that returned `answer`: see `adapters` for the answers of each operation."""
         tally = self._ended(call, now_ns)
+        if self._recording is not None:
+            self._recording.ended(call, answer, now_ns)
         wrong = self._judge(call, answer, now_ns)
         if call.parts:
             self._end_parts(call, answer, {key for key, _ in wrong})
@@ -187,6 +176,8 @@ class Book:
                 part.ok += not of_node
                 if of_node:
                     part.errors[of_node] = part.errors.get(of_node, 0) + 1
+        if self._recording is not None:
+            self._recording.failed(call, now_ns)
         self._examples.setdefault(error, words[:EXAMPLE_LENGTH])
         if call.write is not None:
             self.ledger.failed(call.write)
@@ -194,6 +185,14 @@ class Book:
             self.counters.failed(call.increment)
         for read in call.reads:
             self.reads.gave_up(read)
+
+    def close(self, now_ns: int) -> None:
+        """End the history, where one is kept: operations under way have no known end. Raises OutputError."""
+        if self._recording is not None:
+            recording, self._recording = self._recording, None
+            for call in self.under_way:
+                recording.failed(call, now_ns)
+            recording.close()
 
     def _read(self, key: str, now_ns: int) -> OwnRead | Sighting:
         return (self.ledger if self._names.is_own(key) else self.sightings).read(key, now_ns)

@@ -49,6 +49,7 @@ from loadgen.trial.messages import (
 )
 from loadgen.trial.observed import NodeState, Observed, Transition
 from loadgen.trial.plan import CallerPlan
+from loadgen.trial.recording import Recording
 from loadgen.trial.schedule import Schedule
 from loadgen.trial.sockets import open_sockets
 from loadgen.trial.tasks import Tasks
@@ -88,7 +89,8 @@ class Caller:
         self.bug: BaseException | None = None
         """The first exception that nobody expected in a caller."""
         self.lock = threading.RLock()
-        self.book = Book(plan, self.now(), opened(plan))
+        recording = Recording(plan.history, plan.writer, plan.run) if plan.history else None
+        self.book = Book(plan, self.now(), opened(plan), recording)
         self.phase, self.part, self.tick = "", 0, 0
         self.claims: Claims | None = None
         self.driver: Tasks | Threads | None = None
@@ -285,6 +287,8 @@ class Caller:
         self.count_ns = 0
         rest = self._as_report(self._observed(states, unread_ns))
         await self.driver.cancel()
+        with self.lock:
+            self.book.close(self.now())
         close_ns, close_error = await self.driver.close()
         sockets, left = await self._settled()
         self.pipe.send(

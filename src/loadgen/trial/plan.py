@@ -91,6 +91,8 @@ class CallerPlan:
     same. Less than 2^32."""
     board: int | None = None
     """The descriptor of the memory of the board (`trial.board`); None: the processes have none."""
+    history: str = ""
+    """The file, which is there, to which the process writes a record of each operation; empty: none."""
     backend: Endpoint | None = None
     """The backend (`trial.backend`) that a caller asks for a value that the cache did not have; None where the
     workload loads none."""

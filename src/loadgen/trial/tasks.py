@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from loadgen.engine._reactor import Reactor
 from loadgen.trial.adapters.adapter import Adapter, said
 from loadgen.trial.backend import REQUEST
-from loadgen.trial.book import Book, Call
+from loadgen.trial.book import Book
+from loadgen.trial.call import Call
 from loadgen.trial.claims import Claims
 from loadgen.trial.plan import CallerPlan
 from loadgen.trial.traffic import Draws, Operation

@@ -11,7 +11,8 @@ from typing import Any
 
 from loadgen.trial.adapters.adapter import Adapter, said
 from loadgen.trial.backend import REQUEST
-from loadgen.trial.book import Book, Call
+from loadgen.trial.book import Book
+from loadgen.trial.call import Call
 from loadgen.trial.claims import Claims
 from loadgen.trial.plan import CallerPlan
 from loadgen.trial.tasks import PAUSE_NS, PREPARING, RETRY_S

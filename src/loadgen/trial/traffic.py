@@ -7,6 +7,7 @@ shared keys of all.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,6 +76,18 @@ class Names:
     def counter(self, number: int) -> str:
         return f"{self.prefix}c{number}"
 
+    @staticmethod
+    def number(key: str) -> int | None:
+        """Return the number of a key among those of all processes; None for a counter and for what is none of them.
+
+        It is legible: shared key 7 of writer 2 is 2000000000007, and key 7 of its caller 4 is 2000005000007.
+        """
+        if (found := _KEY.fullmatch(key)) is None:
+            return None
+        writer, shared, caller, own = found.groups()
+        of_writer = int(writer) * 10**12
+        return of_writer + (int(shared) if shared is not None else (int(caller) + 1) * 10**6 + int(own))
+
     def prepared(self, traffic: Traffic) -> tuple[str, ...]:
         """Return the keys that are written before the first operation, but for the counters."""
         return () if traffic.shape == "stampede" else tuple(map(self.shared_key, range(self.shared)))
@@ -82,6 +95,9 @@ class Names:
     def prepared_counters(self, traffic: Traffic) -> tuple[str, ...]:
         """Return the counters that are written before the first operation."""
         return tuple(map(self.counter, range(self.counters))) if traffic.weights.get("increment") else ()
+
+
+_KEY = re.compile(r"lg:(\d{1,6}):(?:s(\d{1,6})|o(\d{1,5})-(\d{1,6}))")
 
 
 def _prefix(writer: int) -> str:

@@ -6,12 +6,14 @@ are tested without a process. Here is the clock.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from loadgen.errors import LoadgenError, UsageError
+from loadgen.escape import printable
 from loadgen.events import Event
 from loadgen.faults.bench import Bench, BenchUp
 from loadgen.plan import Endpoint, Target
@@ -30,7 +32,10 @@ from loadgen.trial.course import Course, Do, Enter, Over
 from loadgen.trial.ended import PoolPoint, ServerCount, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.trial.evidence import Closed, Evidence, real_node
 from loadgen.trial.plan import CallerPlan, TrialPlan
+from loadgen.trial.recording import KEYS
 from loadgen.units import NS_PER_S
+from loadgen.verify.history.file import Metadata, create
+from loadgen.version import __version__
 
 MOST_WRONG = 20
 
@@ -45,6 +50,7 @@ def caller_plans(
     run: int,
     backend: Endpoint | None = None,
     board: int | None = None,
+    history: str = "",
 ) -> tuple[CallerPlan, ...]:
     """Return the plan of each caller process: one for each group of callers, with an equal part of the callers."""
     return tuple(
@@ -60,6 +66,7 @@ def caller_plans(
             writers=len(groups),
             run=run,
             board=board,
+            history=history,
             backend=backend,
         )
         for number, nodes in enumerate(groups, 1)
@@ -78,13 +85,17 @@ class Trial:
     notes: tuple[Reason, ...] = ()
     skipped: Callable[[], bool] = lambda: False
     """True when somebody wants the next trial instead."""
+    history: str = ""
+    """The file of the trial's history; empty: none is kept."""
 
     def ended(self) -> TrialEnded:
         """Carry out the trial, and return its end, which is emitted too.
 
         A bench or callers that fail make a trial that could not be run. Raises UsageError where the user's own factory
-        or a number of a node is wrong.
+        or a number of a node is wrong, OutputError where the history cannot be created.
         """
+        if self.history:
+            self._begin_history()
         self.emit(TrialBegan(self.plan, self.number))
         account = Account(self.plan, writers=self.plan.groups)
         try:
@@ -95,7 +106,7 @@ class Trial:
             ):
                 asked = None if backend is None else backend.endpoint
                 run = time.monotonic_ns() & 0xFFFF_FFFF
-                with Callers(caller_plans(self.plan, up.groups, run, asked, board)) as callers:
+                with Callers(caller_plans(self.plan, up.groups, run, asked, board, self.history)) as callers:
                     end = _Led(self, account, up, callers).end()
                 end = replace(end, backend_served=None if backend is None else backend.served)
         except UsageError:
@@ -105,6 +116,19 @@ class Trial:
             end = ended_of(account.evidence(()), judged=False, reasons=(why,), notes=self.notes)
         self.emit(end)
         return end
+
+    def _begin_history(self) -> None:
+        more = {"scenario": self.plan.scenario, "client": self.plan.client.name, "seed": self.plan.seed}
+        metadata = Metadata(
+            f"loadgen {__version__}",
+            protocol=self.plan.protocol,
+            keys=KEYS,
+            more=more,
+            workers=self.plan.groups,
+        )
+        os.close(create(self.history, metadata))
+        words = f"the history of this trial is in {printable(self.history)}; loadgen check judges it"
+        self.notes = (*self.notes, Reason(Code.HISTORIES_KEPT, words))
 
     def _backend(self) -> AbstractContextManager[Backend | None]:
         """Return the backend from which the callers load what the cache misses, where the workload has one."""

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from in_process import invoked
@@ -15,7 +16,10 @@ from small_worlds import MS, PORT, Pair, S
 from loadgen.plan import Keyspace, Load, Plan, Target, Weights, Wire, WorkerPlan, Workload
 from loadgen.protocol import Wire as Format
 from loadgen.verify.case import Outcome, Verdict
-from loadgen.verify.kinds import SUITES
+from loadgen.verify.history._operations import OK, READ, RECORD_BYTES, Operations
+from loadgen.verify.history.record import Record
+from loadgen.verify.kinds.simulated import engine_operations
+from loadgen.verify.kinds.simulated import suite as simulated
 from loadgen.verify.kinds.simulated.engine_operations import ENGINE_KINDS, EngineKind, EngineOperations
 from loadgen.verify.kinds.simulated.twice import INVARIANT, Twice
 from loadgen.verify.tape import Tape
@@ -114,7 +118,7 @@ RARE = {"a write finds no room"}
 PROGRAM = """
 import sys
 from loadgen.cli.main import main
-sys.exit(main(["simulate", "--seeds", "40", "--ops", "100", "--format", "json"]))
+sys.exit(main(["simulate", "--subject", "engine", "--seeds", "200", "--ops", "50", "--format", "json"]))
 """
 
 
@@ -123,10 +127,10 @@ def traces(text: str) -> dict[tuple[str, int], str]:
 
 
 def test_a_seed_is_one_run_in_every_process_and_beside_others() -> None:
-    """200 cases, by another PYTHONHASHSEED, and beside a program that takes the CPU."""
-    done = invoked("simulate", "--seeds", "40", "--ops", "100", "--format", "json")
+    """200 seeds, by another PYTHONHASHSEED, and beside a program that takes the CPU."""
+    done = invoked("simulate", "--subject", "engine", "--seeds", "200", "--ops", "50", "--format", "json")
     here = traces(done.stdout)
-    assert len(here) == len({*here.values()}) == 40 * len(SUITES["simulate"].kinds)
+    assert len(here) == len({*here.values()}) == 200 * len(ENGINE_KINDS)
     summary = json.loads(done.stdout)["summary"]
     assert summary["virtual_ratio"] >= 100
     assert summary["seeds_per_s"] > 0
@@ -138,6 +142,59 @@ def test_a_seed_is_one_run_in_every_process_and_beside_others() -> None:
         finally:
             hog.kill()
     assert traces(said.stdout) == here
+
+
+def test_a_history_that_is_illegal_or_not_whole_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    gathered = engine_operations.file.gathered
+
+    def read_of_nobody(blocks: bytes) -> Operations:
+        operations = gathered(blocks)
+        for index, record in enumerate(map(Record._make, operations)):
+            if record.op == READ and record.outcome == OK:
+                with memoryview(operations) as whole:
+                    at = index * RECORD_BYTES + 24
+                    whole[at : at + 8] = (record.value + 1_000_000).to_bytes(8, "little")
+                return operations
+        return operations
+
+    def one_less(blocks: bytes) -> Operations:
+        operations = gathered(blocks)
+        operations.cut(len(operations) - 1)
+        return operations
+
+    kind = EngineOperations(200)
+    for wrong, invariant in ((read_of_nobody, engine_operations.LEGAL), (one_less, engine_operations.COUNTED)):
+        monkeypatch.setattr(engine_operations.file, "gathered", wrong)
+        found = [kind.run(Tape.seeded(kind.name, seed)) for seed in range(10)]
+        assert {outcome.invariant for outcome in found if outcome.failed} == {invariant}
+
+
+def test_a_campaign_that_is_large_enough_fails_for_a_state_that_it_did_not_reach(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("simulate", "--subject", "engine", "--ops", "300", "--seeds")
+    assert invoked(*words, "1").status == 0
+    monkeypatch.setattr(simulated, "STATES_FROM", 1)
+    done = invoked(*words, "1", "--format", "json")
+    assert done.status == 1
+    assert "no case reached the state" in json.loads(done.stdout)["summary"]["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("--ops 0", '--ops: "0" is not a whole number from 1 to 1000000'),
+        ("--filter nothing", 'simulate has no test "nothing"'),
+        ("--subject engine --filter client_liveness", "the filter names no test of engine"),
+        ("a:b --ops 10", "--ops is for loadgen's own code"),
+        ("--subject server", "must be one of engine, client, all"),
+    ],
+)
+def test_what_names_no_case_is_refused(words: str, problem: str) -> None:
+    done = invoked("simulate", *words.split())
+    assert done.status == 2
+    assert problem in done.stderr
 
 
 class Unsteady:

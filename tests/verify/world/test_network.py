@@ -180,3 +180,18 @@ def test_a_paused_host_reads_nothing_and_its_kernel_goes_on() -> None:
     pair.world.at(began + 10 * MS, lambda: near.transport.write(b"b"))
     pair.run(began + S)
     assert [(at - began, data) for at, data in far.reads] == [(50 * MS, b"ab")]
+
+
+def test_whoever_waits_for_room_is_told_when_a_third_of_the_buffer_is_free() -> None:
+    """A stream whose reader takes little at a time is not written to in ever smaller pieces."""
+    pair = Pair(buffer_bytes=3000).links(latency_ns=MS)
+    near, far = pair.connected()
+    far.transport.pause_reading()
+    near.transport.write(b"x" * 30_000)
+    pair.run(pair.world.now_ns + S)
+    segments = pair.network.segments
+    far.transport.resume_reading()
+    pair.run(pair.world.now_ns + S)
+    assert len(far.received) == 30_000
+    # Each of them fills at least a third of the buffer.
+    assert pair.network.segments - segments <= 27

@@ -80,3 +80,34 @@ def test_a_server_in_a_world_takes_no_freezes() -> None:
     pair = Pair()
     with pytest.raises(ValueError, match="pause"):
         BuiltinServer(pair.far, PORT + 1, Wire.RESP, faults=Faults(stall_ns=1, every_ns=2))
+
+
+@pytest.mark.parametrize(("wire", "words"), [(Wire.RESP, b"-ERR max number"), (Wire.MEMCACHE, b"ERROR Too many")])
+def test_a_server_turns_away_the_connections_beyond_its_most(wire: Wire, words: bytes) -> None:
+    pair = Pair().links(latency_ns=MS)
+    server = BuiltinServer(pair.far, PORT + 1, wire)
+    first = talked(server, pair.near)
+    pair.run(S)
+    server.most_connections = 1
+    second = talked(server, pair.near)
+    pair.run(2 * S)
+    assert (first.received, first.ends) == (b"", [])
+    assert second.received.startswith(words)
+    assert second.ends == ["end", "lost"]
+    server.most_connections = 0
+    third = talked(server, pair.near)
+    pair.run(3 * S)
+    assert (third.received, third.ends) == (b"", ["end", "lost"])
+    assert len(server.connections()) == 1
+
+
+def test_a_server_that_comes_back_has_the_items_of_the_store_that_it_is_given() -> None:
+    pair = Pair().links(latency_ns=MS)
+    server = BuiltinServer(pair.far, PORT + 1, Wire.RESP)
+    server.store.set(b"a", b"1")
+    pair.far.kill()
+    pair.far.restart()
+    kept = BuiltinServer(pair.far, PORT + 1, Wire.RESP, store=server.store)
+    asked = talked(kept, pair.near, request(b"GET", b"a"))
+    pair.run(S)
+    assert asked.received == b"$1\r\n1\r\n"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from loadgen.verify.tape import Tape
-from loadgen.verify.world._order import Order, Uniform
+from loadgen.verify.world._ground import Ground
+from loadgen.verify.world._network import Network
+from loadgen.verify.world._order import Order, Priorities, Uniform
 from loadgen.verify.world._world import BrokenInvariant, Invariant, World
 
 
@@ -78,3 +80,59 @@ def test_a_world_that_is_stopped_goes_on_later() -> None:
     assert world.now_ns == 3
     assert world.run(10)
     assert world.events == 2
+
+
+# ── Priorities ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def run_by_priorities(seed: int, changes: int = 0) -> list[tuple[str, int]]:
+    """Two hosts that are due at times of their own: what ran, with the time at which it did."""
+    tape = Tape.seeded("priorities", seed)
+    world = World(tape, Priorities(tape, 20, changes, 50), 0)
+    network = Network(world)
+    one, other = Ground(network.host()), Ground(network.host())
+    ran: list[tuple[str, int]] = []
+    one.at(1000, lambda: ran.append(("one", world.now_ns)))
+    for number in range(20):
+        other.at(1010 + 10 * number, lambda: ran.append(("other", world.now_ns)))
+    assert world.run(10_000)
+    world.close()
+    return ran
+
+
+def test_what_has_a_low_priority_waits_for_a_window_and_no_longer() -> None:
+    found = [run_by_priorities(seed) for seed in range(20)]
+    places = {[who for who, _ in ran].index("one") for ran in found}
+    assert places == {0, 5}
+    for ran in found:
+        times = [at_ns for _, at_ns in ran]
+        assert times == sorted(times)
+        assert 1000 <= dict(ran)["one"] <= 1050
+        assert [at_ns for who, at_ns in ran if who == "other"] == [1010 + 10 * number for number in range(20)]
+
+
+def test_priorities_change_at_drawn_places_and_are_the_same_each_time() -> None:
+    orders = {tuple(who for who, _ in run_by_priorities(seed, changes=3)) for seed in range(40)}
+    assert len(orders) > 2
+    assert run_by_priorities(7, changes=3) == run_by_priorities(7, changes=3)
+
+
+def test_a_run_that_is_stopped_keeps_what_was_due_in_the_window() -> None:
+    tape = Tape.seeded("priorities", 1)
+    world = World(tape, Priorities(tape, 10, 0, 50), 0)
+    network = Network(world)
+    grounds = [Ground(network.host()) for _ in range(3)]
+    ran: list[int] = []
+    for number, ground in enumerate(grounds):
+
+        def call(number: int = number) -> None:
+            ran.append(number)
+            world.stop()
+
+        ground.at(100 + 10 * number, call)
+    while not world.run(105):
+        pass
+    assert len(ran) == 1
+    while not world.run(1000):
+        pass
+    assert sorted(ran) == [0, 1, 2]

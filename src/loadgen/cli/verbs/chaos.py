@@ -15,11 +15,12 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from loadgen import output
 from loadgen.cli import durability, interrupts, specification
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
-from loadgen.cli.options.kind import COUNT, FILE_NAME, TEXT, TIME_NS, choice, whole
+from loadgen.cli.options.kind import COUNT, FILE_NAME, FOLDER, TEXT, TIME_NS, choice, whole
 from loadgen.cli.options.load import COLORS
 from loadgen.cli.options.verification import ARTIFACT, FORMATS
 from loadgen.cli.specification import SPEC
@@ -33,6 +34,7 @@ from loadgen.trial.adapters import clients
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialEnded
 from loadgen.trial.trial import Trial
 from loadgen.trial.workloads import MEANINGS
+from loadgen.verify.history import folder
 from loadgen.verify.spec import Expected
 
 MOST_KEPT = 200
@@ -102,6 +104,8 @@ SYNTAX = Syntax(
                        FILE_NAME),
                 Option(("--junit",), "write JUnit XML, with a test case for each check", FILE_NAME),
                 Option(("--color",), "use of colour; auto: on a terminal", choice(COLORS), default="auto"),
+                Option(("--history",), "write the times, end and value of each operation to a file for each trial in "
+                       "FOLDER, for loadgen check", FOLDER),
                 Option(("--tui",), "show a dashboard while trials run: q ends them, n goes on to the next"),
                 Option(("--no-tui",), "show no dashboard; the default with a scenario"),
             ),
@@ -150,24 +154,34 @@ def run(given: Given) -> ExitCode:
     durability.refuse_options(given)
     seed = random.SystemRandom().randrange(1, 2**31) if given.seed is None else given.seed
     cases = cases_of(given, seed)
+    histories = None if given.history is None else folder.made(given.history, "trial")
     skip, stop = Skip(), Stop()
     next_one = skip.wish if len(cases) > 1 or given.loop else None
     with output.opened(wanted(given, stop.set, next_one)) as outputs, interrupts.caught(stop):
         outputs.emit(ChaosBegan(tuple(case.plan for case in cases), given.loop))
-        ended = [*_ended(cases, outputs, stop, skip, loops=given.loop)]
+        ended = [*_ended(cases, outputs, stop, skip, loops=given.loop, histories=histories)]
         end = ChaosEnded(tuple(ended), any(each.interrupted for each in ended))
         outputs.emit(end)
     return end.exit_code
 
 
-def _ended(cases: Sequence[Case], outputs: output.Outputs, stop: Stop, skip: Skip, *, loops: bool) -> list[TrialEnded]:
-    """Carry out the trials, in a loop until somebody stops it, and return their ends."""
+def _ended(
+    cases: Sequence[Case], outputs: output.Outputs, stop: Stop, skip: Skip, *, loops: bool, histories: Path | None
+) -> list[TrialEnded]:
+    """Carry out the trials, in a loop until somebody stops it, and return their ends.
+
+    A history of each trial is kept in the folder `histories`, where there is one.
+    """
     ended: list[TrialEnded] = []
     number = 0
     while True:
         for case in cases:
             number += 1
-            ended.append(Trial(case.plan, case.bench, outputs.emit, stop, number, case.notes, skip.taken).ended())
+            plan = case.plan
+            trial = Trial(plan, case.bench, outputs.emit, stop, number, case.notes, skip.taken)
+            if histories is not None:
+                trial.history = folder.named(histories, f"{number:03}", plan.scenario, plan.client.name)
+            ended.append(trial.ended())
             if len(ended) > MOST_KEPT:
                 good = (index for index, each in enumerate(ended) if each.severity is Severity.GOOD)
                 del ended[next(good, 0)]

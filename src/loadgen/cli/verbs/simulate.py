@@ -78,7 +78,9 @@ def _own(given: Given) -> _What:
         names = tuple(name for name in names if name in of_subject)
         if not names:
             raise UsageError(f"the filter names no test of {subject}; {kinds.suggestion('', of_subject)}")
-    return suite, options, names, simulated.judges_states(given.seeds, options["ops"])
+    # Some states are reached by some kinds only.
+    judges_states = given.filter is None and simulated.judges_states(given.seeds, options["ops"])
+    return suite, options, names, judges_states
 
 
 def _scenarios(given: Given) -> _What:

@@ -1,15 +1,20 @@
-"""A memcached server of a scenario: the built-in server's own protocol and store, on a host of its own."""
+"""A memcached server of a scenario: the built-in server's own protocol and store, on a host of its own.
+
+For the meta commands, which the built-in server does not have, it is a model of them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 from loadgen.server import _memcache
 from loadgen.server._connection import Service
 from loadgen.server._memcache import MemcacheConnection
 from loadgen.server._store import Store
 from loadgen.verify.world.host import Host
+from loadgen.verify.world.meta_memcached import MetaConnection, MetaServer
 from loadgen.verify.world.net import Net
 
 VERSION = "1.6.18"
@@ -22,19 +27,34 @@ class _Served(MemcacheConnection, asyncio.BufferedProtocol):  # type: ignore[mis
     __slots__ = ()
 
 
+class _MetaServed(asyncio.Protocol):
+    """A client's stream at the model of the meta commands."""
+
+    def __init__(self, server: MetaServer) -> None:
+        self._connection = MetaConnection(server)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        if replies := self._connection.answers(data):
+            self._transport.write(replies)
+
+
 class Memcached:
     """A memcached server, at `host` and `port`, from its start on. A killed one comes back empty."""
 
     keeps_data = False
 
-    def __init__(self, net: Net, name: str, port: int, *, memory_bytes: int) -> None:
+    def __init__(self, net: Net, name: str, port: int, *, memory_bytes: int, meta: bool) -> None:
         self.host = name
         """The name of its host, by which clients connect."""
         self.port = port
         self.runs = False
         self._net = net
         self._memory_bytes = memory_bytes
-        self._processes: list[Service] = []
+        self._meta = meta
+        self._processes: list[Service | MetaServer] = []
         self.start()
 
     @property
@@ -51,7 +71,7 @@ class Memcached:
         """Return how many keys were read, set and deleted since the first start, by the name of the command."""
         counts: Counter[str] = Counter()
         for process in self._processes:
-            counts.update(_memcache.calls(process))
+            counts.update(process.calls if isinstance(process, MetaServer) else _memcache.calls(process))
         return counts
 
     def start(self) -> None:
@@ -60,6 +80,11 @@ class Memcached:
             return
         self.runs = True
         host: Host = self._net.host(self.host)
+        if self._meta:
+            model = MetaServer()
+            self._processes.append(model)
+            host.resident.listen(self.port, lambda: _MetaServed(model))
+            return
         store = Store(self._memory_bytes, "lru")
         service = Service(store, MAX_ITEM_BYTES, VERSION, self.kill, None, host.resident.ground.time)
         self._processes.append(service)

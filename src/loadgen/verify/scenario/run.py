@@ -122,7 +122,6 @@ def ran(scenario: Scenario, tape: Tape, settings: Settings) -> Ran:
     # What a collection of garbage finalises must not depend on when it comes: it comes after the run.
     collects = gc.isenabled()
     gc.disable()
-    gc.freeze()  # So that the collection looks at what the run has made, not at all that is there.
     loop = Loop(net, until_ns=began_ns + round(settings.until_s * NS_PER_S), most_callbacks=settings.most_callbacks)
     world = World(net, loop, tape, settings)
     state = tape.below(MOST, "seed of random numbers")
@@ -142,7 +141,6 @@ def ran(scenario: Scenario, tape: Tape, settings: Settings) -> Ran:
         if collects:
             gc.enable()
             gc.collect()
-        gc.unfreeze()
     return Ran(finding, tuple(world.commands), tuple(world.begun), states, trace, simulated_ns)
 
 

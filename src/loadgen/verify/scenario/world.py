@@ -97,10 +97,15 @@ class World:
         )
         return server
 
-    def memcached(self, name: str = "memcached", *, port: int = 11211, memory_bytes: int = 64 << 20) -> Memcached:
-        """Start a memcached server on a host of this name. Raises ValueError where there is a server of this name."""
+    def memcached(
+        self, name: str = "memcached", *, port: int = 11211, memory_bytes: int = 64 << 20, meta: bool = False
+    ) -> Memcached:
+        """Start a memcached server on a host of this name. Raises ValueError where there is a server of this name.
+
+        With `meta` it speaks the meta commands and no others, and no item expires or is evicted.
+        """
         self._check_free(name)
-        self._servers[name] = server = Memcached(self._net, name, port, memory_bytes=memory_bytes)
+        self._servers[name] = server = Memcached(self._net, name, port, memory_bytes=memory_bytes, meta=meta)
         return server
 
     def _check_free(self, name: str) -> None:

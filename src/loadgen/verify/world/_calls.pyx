@@ -60,7 +60,7 @@ cdef class Calls(Invariant):
             # Of one time, the client's own events may be yet to come.
             self.overdue, self.overdue_ns = request, now_ns
         elif self.overdue_ns < now_ns:
-            self.broken(f"a call ends by its deadline, not {now_ns - request.deadline_ns} ns after it")
+            self.broken(f"a call ends by its deadline: not {now_ns - request.deadline_ns} ns after it")
         while request is not None:
             listed += 1
             if request.deadline_ns < deadline_ns:

@@ -78,7 +78,7 @@ cdef struct End:
     int error               # errno, reported once
     bint gone               # its owner has closed it
     bint silent             # it vanished: what comes to it is dropped
-    bint starved            # a write found no room, or took the last
+    bint starved            # a write found no room, or left too little: whoever waits for room is told when there is some
     # Its owner's.
     void *ground            # borrowed: the world keeps it
     void *owner             # borrowed
@@ -146,6 +146,7 @@ cdef class Network:
     cdef int unacknowledged(self, int end) noexcept nogil
     cdef void shut(self, int end) noexcept nogil    # write no more
     cdef void close(self, int end) noexcept nogil
+    # True when a third of the buffer is free. A write takes what there is, also less.
     cdef bint has_room(self, int end) noexcept nogil
     cdef int listen(self, int host, int port, int mode, void *ground) except -1
     cdef Listener *listener(self, int host, int port) noexcept nogil

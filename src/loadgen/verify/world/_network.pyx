@@ -180,15 +180,13 @@ cdef class Network:
     cdef ssize_t read(self, int end, char *into, size_t size) noexcept nogil:
         cdef End *e = &self.ends[end]
         cdef int error
-        cdef bint had_room
         cdef size_t n = min(size, <size_t>(e.arrived - e.taken))
         if n:
-            had_room = self.has_room(end ^ 1)
             memcpy(into, e.bytes + (e.taken - e.base), n)
             e.taken += n
             if e.taken == e.written:
                 e.base = e.taken
-            if self.ends[end ^ 1].starved and not had_room:
+            if self.ends[end ^ 1].starved and self.has_room(end ^ 1):
                 self.ends[end ^ 1].starved = False
                 self.world.schedule(self.clock_ns(e.host) + self.link(e.host, self.ends[end ^ 1].host).latency_ns,
                                     self.actor, HAS_ROOM, end ^ 1)
@@ -203,7 +201,9 @@ cdef class Network:
 
     cdef bint has_room(self, int end) noexcept nogil:
         cdef End *other = &self.ends[end ^ 1]
-        return <int64_t>(other.written - other.taken) < self.buffer_bytes
+        # As Linux tells it (sk_stream_is_writeable), when a third is free: who writes into every byte that is taken
+        # sends ever smaller segments.
+        return 3 * <int64_t>(other.written - other.taken) <= 2 * self.buffer_bytes
 
     cdef ssize_t write(self, int end, const char *bytes, size_t size) noexcept nogil:
         cdef End *e = &self.ends[end]
@@ -229,9 +229,9 @@ cdef class Network:
             make_room(into, size)
             memcpy(into.bytes + (at - into.base), bytes, size)
         into.written += size
-        # Who was told that only a part was taken waits for room, and asks for no more until there is some.
-        e.starved = taken == room
-        self.starvations += e.starved
+        # Whoever waits for room from now on is told when there is some.
+        e.starved = not self.has_room(end)
+        self.starvations += taken == room
         link = self.link(e.host, into.host)
         while link.split and size > 1 and self.world.tape.chance_of(SPLIT, link.split):
             self.splits += 1

@@ -133,6 +133,8 @@ _OUTSIDE = frozenset({"asyncio", "threading", "selectors", "queue", "socket", "_
 def sealed() -> Iterator[None]:
     """Put the replacements into every module that is imported, and take them out at the end.
 
+    What is there before is left out of the collections of garbage that follow each run, which would look at all of it.
+
     This takes milliseconds: a campaign is sealed once, and worlds are opened in it. Modules that are imported inside
     find the replacements, and get the real functions back at the end like all others.
     """

@@ -127,7 +127,9 @@ class Case:
         for state in (*STATES, *(f"{name} is raised" for name in RAISED)):
             sometimes(state, False)
         self.plan = plan = Plan.drawn(world.draw, self._profile, self._operations)
-        servers = [world.memcached(f"m{n}") for n in range(plan.nodes)]
+        meta = plan.options["protocol"] == "meta"
+        servers = [world.memcached(f"m{n}", meta=meta) for n in range(plan.nodes)]
+        sometimes("the client speaks meta", meta)
         await world.host("client").run(Load(world, self._profile, plan, servers, self.log).run())
 
     def lines(self) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ OPTIONS: Mapping[str, Sequence[Any]] = {
     "pool": ("puddle", "channel"),
     "selector": ("jump", "ketama", "rendezvous"),
     "failover": (False, True),
-    "protocol": ("text",),
+    "protocol": ("text", "text", "meta"),
     "retries": (0, 2),
     "max_conn_lifetime_s": (0.0, 0.5),
     "max_conn_idle_time_s": (0.0, 0.1),

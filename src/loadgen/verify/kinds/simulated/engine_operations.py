@@ -101,7 +101,7 @@ ENGINE_KINDS = (
     ),
     EngineKind(
         "engine_connection_storm",
-        Shape(servers=2, connections=(16, 32, 64), depths=(1, 2)),
+        Shape(servers=2, connections=(16, 8, 32, 64), depths=(1, 2)),
         COMING_AND_GOING,
         means=(3.0, 8.0),
     ),
@@ -303,7 +303,7 @@ class _Run:
         return 2 * full_ns < wire.request_timeout_ns
 
     def reached(self, ran: Ran | None) -> dict[str, int]:
-        network = self.scene.network
+        network, crowds = self.scene.network, CROWDED in self.scene.counts
         return {
             "a segment is split": network.splits,
             "a segment is lost": network.losses,
@@ -320,8 +320,8 @@ class _Run:
             "events are ordered by priorities": int(self.world.window_ns > 0),
             "a server comes back with what it had": self.scene.kept,
             "a server comes back empty": self.scene.emptied,
-            "a connection is turned away": ran.failures.get("turned away", 0) if ran else 0,
             "the load ends after the last fault": int(bool(self.faults) and self.load.now_ns > self.healed_ns),
+            **({"a connection is turned away": ran.failures.get("turned away", 0) if ran else 0} if crowds else {}),
             **{f"fault: {word}": count for word, count in self.scene.counts.items()},
         }
 

@@ -48,8 +48,8 @@ SUBJECTS = tuple(dict.fromkeys(row.subject for row in ROWS))
 OPERATIONS = 10_000
 """Of each case, by default."""
 
-STATES_FROM = 300
-"""The seeds from which a state that none of them reached fails a campaign."""
+STATES_FROM = 1000
+"""The seeds from which a state that none of them reached fails a campaign of all kinds of a subject."""
 STATES_FROM_OPERATIONS = 300
 """The operations of a case from which faults find enough of them to reach all states."""
 
