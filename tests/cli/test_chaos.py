@@ -68,6 +68,7 @@ def test_a_scenario_that_is_shown_can_be_run_from_a_file(tmp_path: Path, capsys:
         (["--faults", ","], 2, "names no kind"),
         (["--client", ","], 2, "names no client"),
         (["--tui", "--no-tui"], 2, "contradict each other"),
+        (["--format", "json", "--quiet"], 2, "--format and --quiet each name a format: keep one of them"),
         (["--show", "kill"], 2, "no scenario"),
     ],
 )

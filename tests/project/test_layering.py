@@ -229,7 +229,8 @@ verify.world.engine_load ← units phase plan engine._engine engine._history ver
 verify.durability.survival ← algebra
 verify.case ← verify.durability.survival verify.tape
 verify.shrink ← verify.tape
-verify.artifact ← errors escape verify.tape
+verify.whole_file ←
+verify.artifact ← errors escape verify.tape verify.whole_file
 verify.ended ← units severity reason events verify.durability.survival verify.case
 verify.compatibility ← verify.case verify.ended
 verify.replay ← escape verify.tape verify.case verify.artifact
@@ -401,7 +402,7 @@ cli.verbs ← units protocol errors escape severity server_plan server.builtin c
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
     faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
-    verify.campaign verify.bank verify.subject verify.spec verify.tape verify.full verify.scenario
+    verify.whole_file verify.campaign verify.bank verify.subject verify.spec verify.tape verify.full verify.scenario
     plan verify.stress.ended verify.stress.shape verify.stress.stress verify.checked verify.checkers.answer
     verify.checkers verify.history
 cli.main ← errors escape config cli.options cli.flags cli version

@@ -219,6 +219,7 @@ def test_set_wins_over_the_file() -> None:
     ("text", "problem"),
     [
         ("", r"title is missing"),
+        ('title = " "\n', r"mine.toml:1:1: title: must not be empty"),
         (MINIMAL + "protocl = 'any'\n", r"mine.toml:2:1: protocl: unknown key; did you mean protocol\?"),
         (MINIMAL + "protocol = 'redis'\n", r"mine.toml:2:1: protocol: must be one of memcache, resp, any"),
         (MINIMAL + "timeout = 'soon'\n", r'timeout: "soon" is not a duration'),

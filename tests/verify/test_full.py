@@ -192,7 +192,7 @@ def test_a_spec_file_says_the_loads_of_stress_and_without_cases_they_are_skipped
 def test_a_memcached_and_an_unknown_part_are_refused() -> None:
     for words, problem in (
         (("--subject", "memcached"), "memcached speaks memcache"),
-        (("--filter", "smok,nothing"), 'full has no test "nothing"'),
+        (("--filter", "smok,nothing"), 'full has no part "nothing"'),
         (("--spec", "none.toml"), "none.toml: there is no such file"),
     ):
         done = invoked("full", *words)

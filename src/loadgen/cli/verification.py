@@ -225,8 +225,7 @@ def _run_shrunk(leader: Campaign, job: Job, opened: Opened, of: Shrunk) -> bool:
 
 def batch(job: Job, opened: Opened, kinds: Sequence[Kind], seeds: Sequence[int]) -> Batch:
     """Return some kinds of a job, with their subjects up, as a campaign takes them."""
-    spec_hash = opened.spec_hash or (job.spec.hash if job.spec is not None else "")
-    return Batch(job.suite.name, _described(kinds, job), seeds, job.options, opened.identity, spec_hash)
+    return Batch(job.suite.name, _described(kinds, job), seeds, job.options, opened.identity, opened.spec_hash)
 
 
 def _described(kinds: Sequence[Kind], job: Job) -> list[Kind]:

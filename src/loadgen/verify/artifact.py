@@ -7,9 +7,7 @@ refuses the artifact of another version, and says where its draws left the recor
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
@@ -18,6 +16,7 @@ from typing import Any
 
 from loadgen.errors import OutputError, UsageError
 from loadgen.escape import printable
+from loadgen.verify import whole_file
 from loadgen.verify.tape import MOST, Draw, Recording, Span
 
 FORMAT = 1
@@ -194,15 +193,7 @@ def written(artifact: Artifact, folder: Path, name: str = "") -> Path:
     path = folder / (name or f"{file_name(artifact.kind, artifact.seed)}.json")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=folder)
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(to_json(artifact))
-            Path(draft).chmod(0o644)
-            Path(draft).replace(path)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
+        whole_file.write(path, to_json(artifact))
     except OSError as error:
         raise OutputError(
             f"the artifact could not be written to {printable(str(path))}: {error.strerror or error}"

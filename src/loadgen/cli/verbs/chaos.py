@@ -15,14 +15,14 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from loadgen import output
-from loadgen.cli import durability, interrupts, specification
+from loadgen.cli import durability, interrupts, specification, verification
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
-from loadgen.cli.options.kind import COUNT, FILE_NAME, FOLDER, TEXT, TIME_NS, choice, whole
-from loadgen.cli.options.load import COLORS
-from loadgen.cli.options.verification import ARTIFACT, FORMATS
+from loadgen.cli.options.kind import COUNT, FOLDER, TEXT, TIME_NS, choice, whole
+from loadgen.cli.options.verification import ARTIFACT, RESULTS
 from loadgen.cli.specification import SPEC
 from loadgen.cli.trials import SERVERS, Case, cases_of, judge_server
 from loadgen.config import catalogue
@@ -93,17 +93,10 @@ SYNTAX = Syntax(
                 ARTIFACT,
             ),
         ),
+        RESULTS,
         OptionGroup(
-            "results",
+            "histories and the dashboard",
             (
-                Option(("--format",), "format of the results; json is one document at the end, ndjson a line for each "
-                       "event", choice(tuple(FORMATS)), default="console"),
-                Option(("-v", "--verbose"), "the same as --format verbose"),
-                Option(("-q", "--quiet"), "the same as --format quiet"),
-                Option(("-o", "--output"), "write the results to FILE; standard output still shows them for people",
-                       FILE_NAME),
-                Option(("--junit",), "write JUnit XML, with a test case for each check", FILE_NAME),
-                Option(("--color",), "use of colour; auto: on a terminal", choice(COLORS), default="auto"),
                 Option(("--history",), "write the times, end and value of each operation to a file for each trial in "
                        "FOLDER, for loadgen check", FOLDER),
                 Option(("--tui",), "show a dashboard while trials run: q ends them, n goes on to the next"),
@@ -194,19 +187,15 @@ def _ended(
 def wanted(given: Given, quit: Callable[[], None], skip: Callable[[], None] | None) -> output.Wanted:
     """Return the outputs that the options name. Without a scenario, a terminal shows the dashboard.
 
-    `quit` and `skip` are the actions of its keys; `skip` is None where there is no next trial.
+    `quit` and `skip` are the actions of its keys; `skip` is None where there is no next trial. Raises UsageError for
+    options that contradict each other.
     """
     if given.tui and given.no_tui:
         raise UsageError("--tui and --no-tui contradict each other: keep one of them.")
-    by_default = given.scenario is None and given.faults is None and given.format in ("console", "clean")
-    shown = given.tui or (by_default and not (given.no_tui or given.quiet or given.verbose))
-    return output.Wanted(
-        format="quiet" if given.quiet else "verbose" if given.verbose else FORMATS[given.format],
-        color=given.color,
-        file=given.output,
-        junit=given.junit,
-        dashboard=output.Dashboard(skip, quit, asked=bool(given.tui)) if shown else None,
-    )
+    named = verification.wanted(given)
+    by_default = given.scenario is None and given.faults is None and named.format == "clean"
+    shown = given.tui or (by_default and not given.no_tui)
+    return replace(named, dashboard=output.Dashboard(skip, quit, asked=bool(given.tui)) if shown else None)
 
 
 def _printed(text: str) -> ExitCode:

@@ -22,7 +22,6 @@ from loadgen.verify import kinds
 from loadgen.verify.full import Part
 from loadgen.verify.kinds.scene_rows import SCENES
 from loadgen.verify.kinds.simulated import suite as simulated
-from loadgen.verify.kinds.suite import Suite
 from loadgen.verify.spec import Spec
 from loadgen.verify.subject import named
 from loadgen.version import __version__
@@ -84,8 +83,7 @@ def run(given: Given) -> ExitCode:
         )
     parts = [*parts_of(given, spec)]
     if given.filter is not None:
-        names = Suite("full", tuple(part.name for part in parts), kinds.SUITES["properties"].opened)
-        wanted = kinds.filtered(names, given.filter)
+        wanted = kinds.named("full", [part.name for part in parts], given.filter, "part")
         parts = [part for part in parts if part.name in wanted]
     return full.run(parts, verification.wanted(given))
 

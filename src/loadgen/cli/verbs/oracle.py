@@ -40,8 +40,8 @@ SYNTAX = Syntax(
             (
                 Option(
                     ("--ops",),
-                    f"operations on each server, over all groups; a case has {OPERATIONS} (default: the cases of the "
-                    "spec file, 1,000 operations in all)",
+                    f"operations on each server, over all groups, rounded up to whole cases of {OPERATIONS} in "
+                    "each group (default: the cases of the spec file, 1,000 operations in all)",
                     whole("N", 1, 1_000_000_000),
                 ),
                 Option(("--seed",), "the first seed (default: 0)", SEED, default=0),

@@ -20,7 +20,7 @@ from loadgen.cli.options.verification import ARTIFACT, RESULTS, SEED, of_suites
 from loadgen.cli.verification import Job, Run, Shrunk
 from loadgen.errors import ExitCode, OutputError, UsageError
 from loadgen.escape import printable
-from loadgen.verify import artifact, bank, kinds
+from loadgen.verify import artifact, bank, kinds, whole_file
 from loadgen.verify.artifact import Artifact
 from loadgen.verify.bank import Found
 from loadgen.verify.kinds import Suite, suggestion
@@ -116,11 +116,16 @@ def _add(given: Given) -> ExitCode:
 
 
 def _write(path: Path, new: str, old: str) -> None:
-    """Write a bank: what is new at its end is added, and with any other change it is written whole. Raises OSError."""
+    """Write a bank: what is new at its end is added, and with any other change it is replaced whole.
+
+    Raises OSError; the bank is then as it was, but for a part of what is new at its end.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    grows = new.startswith(old)
-    with path.open("a" if grows else "w", encoding="utf-8") as file:
-        file.write(new[len(old) :] if grows else new)
+    if new.startswith(old):
+        with path.open("a", encoding="utf-8") as file:
+            file.write(new[len(old) :])
+    else:
+        whole_file.write(path, new)
 
 
 def _test(given: Given) -> ExitCode:

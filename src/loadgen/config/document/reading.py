@@ -113,7 +113,9 @@ def hint(word: str, names: Sequence[str], otherwise: str) -> str:
 
 def as_text(value: object) -> str:
     """Read text that is not blank."""
-    if not isinstance(value, str) or not value.strip():
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("must not be empty")
+    if not isinstance(value, str):
         raise ValueError(f"must be text in quotes, not {shown(value)}")
     return value
 

@@ -19,7 +19,7 @@ from loadgen.verify.kinds.simulated import suite as simulated
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.spec import Spec
 
-__all__ = ["SUITES", "Emit", "Opened", "Selection", "Suite", "exactly", "filtered", "selected", "suggestion"]
+__all__ = ["SUITES", "Emit", "Opened", "Selection", "Suite", "exactly", "filtered", "named", "selected", "suggestion"]
 
 SUITES: dict[str, Suite] = {
     suite.name: suite
@@ -63,9 +63,9 @@ def selected(word: str, suites: Mapping[str, Suite] | None = None) -> Selection:
         if _plain(suite.name) == wanted:
             return Selection(suite, suite.kinds)
     for suite in suites.values():
-        for name, named in _names(suite).items():
+        for name, of_name in _names(suite).items():
             if _plain(name) == wanted:
-                return Selection(suite, named)
+                return Selection(suite, of_name)
     if elsewhere := _elsewhere(wanted):
         raise UsageError(f"{printable(word, 60)} is {elsewhere}.")
     names = [*suites, *(name for suite in suites.values() for name in _names(suite))]
@@ -74,20 +74,26 @@ def selected(word: str, suites: Mapping[str, Suite] | None = None) -> Selection:
 
 
 def filtered(suite: Suite, words: str) -> tuple[str, ...]:
-    """Return the kinds of a suite that a list such as "incr_monotonic,ttl" names. Raises UsageError for an unknown one.
+    """Return the kinds of a suite that a list of words names, as `named` does."""
+    return named(suite.name, suite.kinds, words)
 
-    A word names the kind of that name, or all kinds with the word in their name.
+
+def named(owner: str, names: Sequence[str], words: str, what: str = "test") -> tuple[str, ...]:
+    """Return the names that a list such as "incr_monotonic,ttl" means. Raises UsageError for an unknown one.
+
+    A word stands for the name that is alike, or for all names with the word in them. In messages, `owner` has the
+    names, and each is of a `what`.
     """
     found: list[str] = []
     for word in filter(None, (part.strip() for part in words.split(","))):
-        exact = [kind for kind in suite.kinds if _plain(kind) == _plain(word)]
-        matching = exact or [kind for kind in suite.kinds if _plain(word) in _plain(kind)]
+        exact = [name for name in names if _plain(name) == _plain(word)]
+        matching = exact or [name for name in names if _plain(word) in _plain(name)]
         if not matching:
-            raise UsageError(f'{suite.name} has no test "{printable(word, 60)}"; {suggestion(word, suite.kinds)}')
+            raise UsageError(f'{owner} has no {what} "{printable(word, 60)}"; {suggestion(word, names)}')
         found += matching
     if not found:
-        raise UsageError(f"the filter names no test; {suggestion('', suite.kinds)}")
-    return tuple(kind for kind in suite.kinds if kind in found)
+        raise UsageError(f"the filter names no {what}; {suggestion('', names)}")
+    return tuple(name for name in names if name in found)
 
 
 def exactly(suite: Suite, word: str) -> str:
