@@ -267,7 +267,7 @@ verify.fuzz.mutation ← verify.tape verify.fuzz.piece verify.fuzz.form
 verify.fuzz ← errors verify.fuzz.piece verify.fuzz.form verify.fuzz.forms
 verify.fuzz.servers ← protocol errors escape events plan server_plan target.talk target verify.reply verify.subject
     verify.fuzz.payload verify.fuzz
-verify.mutants._grounds ← verify.world._ground verify.world._network
+verify.mutants._grounds ← verify.world._ground
 verify.mutants ← protocol errors escape server._memcache server._redis client.assembly client.batch client.breaker
     client.errors client.reply client.selection client._actions client._breaker client._connection client._core
     client._node client._pool client._request client._text verify.tape verify.case verify.shrink verify.step

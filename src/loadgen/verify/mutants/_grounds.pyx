@@ -1,8 +1,6 @@
-"""Defective reactors and clocks; `_grounds.pxd` lists them."""
+"""Defective reactors; `_grounds.pxd` lists them."""
 
 from libc.stdint cimport int64_t
-
-from loadgen.verify.world._network cimport Host
 
 cdef int64_t HORIZON_NS = 512 * 1_000_000
 
@@ -24,17 +22,3 @@ cdef class LostNews(Ground):
             if self.news % 8 == 0:
                 return
         Ground.has_news(self, end)
-
-
-cdef class SettableTime(HostTime):
-    """A host's clocks, of which none is monotonic."""
-
-    cdef int64_t now_ns(self) noexcept nogil:
-        return max(self.world.now_ns, self.thread.until_ns) + self.thread.unix_shift_ns
-
-
-cdef class SettableClock(Ground):
-    """A reactor that reads the Unix clock."""
-
-    def __cinit__(self, Host host not None):
-        self.time = SettableTime(host)

@@ -309,5 +309,6 @@ MUTANTS = (
         "poisoned connection",
         "a connection is used again after an error of the protocol",
         (reply, "error_in", _in_step),
+        kind="client_protocol_errors",
     ),
 )

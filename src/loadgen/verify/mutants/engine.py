@@ -1,4 +1,4 @@
-"""Mutants of what the engine stands on: reactors and clocks that do not do what they promise."""
+"""Mutants of what the engine stands on: a reactor that does not do what it promises."""
 
 from __future__ import annotations
 
@@ -15,5 +15,4 @@ def _on(name: str, breaks: str, ground: type) -> Mutant:
 
 MUTANTS = (
     _on("lost news of a stream", "a stream that is ready beside others is not always reported", _grounds.LostNews),
-    _on("clock jump", "the engine's clock goes where the Unix time is set to", _grounds.SettableClock),
 )

@@ -14,6 +14,7 @@ from loadgen.verify.scenario.redis import Redis
 from loadgen.verify.scenario.settings import (
     CUT,
     DISK_FULL,
+    GARBLE,
     KILL,
     PARTITION,
     PAUSE,
@@ -94,6 +95,10 @@ class Faults:
         """Have a server answer no handshake for a while. The connections that it has are reset."""
         self._turn_away(self._named(server), _ns(for_s), silently=True)
 
+    def garble(self, server: str) -> None:
+        """Have a server send an error that nothing asked for, on each of its connections: it has lost step."""
+        self._garble(self._named(server))
+
     def power_cut(self, server: str, down_s: float) -> None:
         """Cut the power of a server's host for a while: what its disk has not synced may be lost."""
         self._power_cut(self._server(server), _ns(down_s))
@@ -130,6 +135,9 @@ class Faults:
         elif kind in (REFUSE, SILENCE):
             if servers:
                 self._turn_away(servers[victim % len(servers)], length_ns, silently=kind == SILENCE)
+        elif kind == GARBLE:
+            if servers:
+                self._garble(servers[victim % len(servers)])
         elif kind in (POWER_CUT, DISK_FULL):
             if durable and kind == POWER_CUT:
                 self._power_cut(durable[victim % len(durable)], max(length_ns, _DOWN_NS))
@@ -167,6 +175,12 @@ class Faults:
     def _vanish(self, host: Host) -> None:
         self._note(f"{host.name} forgets its connections")
         self._net.vanish_streams(host)
+
+    def _garble(self, server: Server) -> None:
+        self._note(f"{server.host} sends an error that nothing asked for")
+        line = b"-ERR Protocol error\r\n" if isinstance(server, Redis) else b"ERROR\r\n"
+        for transport in self._net.host(server.host).resident.open():
+            transport.write(line)
 
     def _turn_away(self, server: Server, length_ns: int, *, silently: bool) -> None:
         how = "answers no handshake" if silently else "refuses connections"

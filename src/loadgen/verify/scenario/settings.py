@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-PAUSE, CUT, VANISH, PARTITION, SLOW, KILL, REFUSE, SILENCE, POWER_CUT, DISK_FULL = (
+PAUSE, CUT, VANISH, PARTITION, SLOW, KILL, REFUSE, SILENCE, GARBLE, POWER_CUT, DISK_FULL = (
     "pause",
     "cut",
     "vanish",
@@ -15,6 +15,7 @@ PAUSE, CUT, VANISH, PARTITION, SLOW, KILL, REFUSE, SILENCE, POWER_CUT, DISK_FULL
     "kill",
     "refuse",
     "silence",
+    "garble",
     "power_cut",
     "disk_full",
 )
@@ -28,6 +29,7 @@ KINDS = {
     KILL: "a server is killed and started again: what it has written is there",
     REFUSE: "a server refuses connections for a while, and ends those that it has",
     SILENCE: "a server answers no handshake for a while, and ends the connections that it has",
+    GARBLE: "a server sends an error that nothing asked for, on each of its connections",
     POWER_CUT: "a server's host loses its power and comes back: what was synced is there, and perhaps more",
     DISK_FULL: "the disk of a server takes no more for a while",
 }

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.kinds.simulated.client_case import Case
-from loadgen.verify.kinds.simulated.client_plan import Profile
+from loadgen.verify.kinds.simulated.client_plan import EVEN, VERBS, Profile
 from loadgen.verify.scenario.run import ran
-from loadgen.verify.scenario.settings import CUT, KILL, PARTITION, PAUSE, REFUSE, SILENCE, SLOW, VANISH
+from loadgen.verify.scenario.settings import CUT, GARBLE, KILL, PARTITION, PAUSE, REFUSE, SILENCE, SLOW, VANISH
 from loadgen.verify.tape import Tape
 
 KEPT = (PAUSE, CUT, PARTITION, SLOW, VANISH, REFUSE, SILENCE)
@@ -38,6 +38,17 @@ PROFILES = (
         mean_faults=6.0,
         callers=(32, 64),
         options={"max_size": (4, 1, 32), "max_conn_lifetime_s": (0.01, 0.0, 0.1), "max_conn_idle_time_s": (0.01, 0.0)},
+    ),
+    Profile(
+        "client_protocol_errors",
+        (GARBLE, GARBLE, PAUSE, CUT, SLOW),
+        mean_faults=5.0,
+        # A batch whose first reply is an error that nothing asked for takes each reply for the one before it.
+        verbs=tuple(weight * (not verb.endswith("_many")) for verb, weight in zip(VERBS, EVEN, strict=True)),
+        # The next request is on its way before the reply that is one too many.
+        callers=(16, 32),
+        options={"max_size": (1, 2)},
+        garbled=True,
     ),
     Profile(
         "client_liveness",

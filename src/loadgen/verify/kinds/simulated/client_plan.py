@@ -83,6 +83,8 @@ class Profile:
     options: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Options that have other values than in OPTIONS."""
     pauses_s: tuple[float, ...] = (0.0, 0.0, 0.001, 0.05)
+    garbled: bool = False
+    """True when servers lose step: errors of the protocol are then no finding."""
     recovers: bool = False
     """True when the client must be as before some time after the last fault."""
 
