@@ -5,28 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from client_scenario import scenario, shared
 from worlds import passes
 
 from loadgen.client import CacheTimeout, Client, ConnectionLost, ConnectionRefused
-from loadgen.testing import World, simulate
-
-SEEDS = 60
-
-
-def test_the_client_keeps_its_promises_with_every_seed() -> None:
-    states = simulate(scenario, seeds=SEEDS, name="tests/support/client_scenario.py:scenario")
-    assert states["a breaker is open"] > 3
-    assert states["a breaker closes again"] > 0
-    assert states["a caller cancels"] > 20
-    assert states["ConnectionLost is raised"] > 3
-    assert states["operations wait for a connection"] > 100
-
-
-def test_a_client_with_shared_connections_keeps_them_too() -> None:
-    states = simulate(shared, seeds=SEEDS, name="tests/support/client_scenario.py:shared")
-    assert states["a caller cancels a batch"] > 0
-    assert states["CacheTimeout is raised"] > 10
+from loadgen.testing import World
 
 
 def test_a_deadline_is_not_held_up_by_a_health_check_that_comes_later() -> None:

@@ -188,7 +188,7 @@ def test_a_campaign_that_is_large_enough_fails_for_a_state_that_it_did_not_reach
         ("--filter nothing", 'simulate has no test "nothing"'),
         ("--subject engine --filter client_liveness", "the filter names no test of engine"),
         ("a:b --ops 10", "--ops is for loadgen's own code"),
-        ("--subject server", "must be one of engine, client, redis, all"),
+        ("--subject server", "must be one of engine, client"),
     ],
 )
 def test_what_names_no_case_is_refused(words: str, problem: str) -> None:
