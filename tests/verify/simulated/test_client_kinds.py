@@ -317,6 +317,15 @@ def test_accounts_of_calls_pools_and_breakers_are_held_after_every_event(
         machine.go_on()
 
 
+def test_a_state_that_a_kind_reaches_seldom_is_not_missed_in_it() -> None:
+    state = "a breaker opens"
+    [outcome] = outcomes(CALM, seeds=1)
+    assert outcome.sometimes[state] == 0
+    [outcome] = outcomes(replace(CALM, seldom=(state, "a health check is under way")), seeds=1)
+    assert state not in outcome.sometimes
+    assert "a health check is under way" not in outcome.sometimes
+
+
 def test_a_plan_is_drawn_whole_and_operations_can_be_left_out() -> None:
     tape = Tape.seeded("plan", 1)
     plan = Plan.drawn(tape, CALM, 50)

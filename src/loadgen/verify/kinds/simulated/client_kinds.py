@@ -25,6 +25,7 @@ PROFILES = (
         callers=(8, 2, 16, 32),
         verbs=(10, 20, 5, 1, 2, 1, 5, 5, 2, 6, 10, 3, 1, 1),
         pauses_s=(0.0, 0.0, 0.001),
+        seldom=("ConnectionRefused is raised", "a request waits behind a health check"),
     ),
     Profile(
         "client_crash_recovery",
@@ -38,6 +39,7 @@ PROFILES = (
         mean_faults=6.0,
         callers=(32, 64),
         options={"max_size": (4, 1, 32), "max_conn_lifetime_s": (0.01, 0.0, 0.1), "max_conn_idle_time_s": (0.01, 0.0)},
+        seldom=("a request waits behind a health check",),
     ),
     Profile(
         "client_protocol_errors",
@@ -56,6 +58,7 @@ PROFILES = (
         mean_faults=5.0,
         options={"timeout_s": (1.0, 2.0), "connect_timeout_s": (None,)},
         recovers=True,
+        seldom=("a client is closed while calls are under way",),
     ),
 )
 

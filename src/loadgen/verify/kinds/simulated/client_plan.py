@@ -87,6 +87,8 @@ class Profile:
     """True when servers lose step: errors of the protocol are then no finding."""
     recovers: bool = False
     """True when the client must be as before some time after the last fault."""
+    seldom: tuple[str, ...] = ()
+    """States that a campaign of this kind alone need not reach."""
 
     @property
     def settings(self) -> Settings:
