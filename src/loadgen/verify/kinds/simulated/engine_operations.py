@@ -296,7 +296,8 @@ class _Run:
     def is_calm(self) -> bool:
         """True when nothing may keep replies from coming in time: a full pipeline takes less than half a timeout."""
         weather, wire = self.weather, self.plan.wire
-        if self.faults or weather.loss or weather.bytes_per_s or self.plan.load.open_loop:
+        # By priorities each of a pipeline's segments may wait for a window, one after the other.
+        if self.faults or self.world.window_ns or weather.loss or weather.bytes_per_s or self.plan.load.open_loop:
             return False
         pipeline_bytes = wire.pipeline_depth * (self.plan.workload.value_bytes + 100)
         full_ns = self.round_trip_ns + pipeline_bytes * NS_PER_S // weather.stream_bytes_per_s
