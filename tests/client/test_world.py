@@ -152,3 +152,25 @@ def test_a_version_is_compared_at_the_node_that_gave_it() -> None:
             assert await client.get("k") == b"new"
 
     passes(test)
+
+
+def test_a_server_that_does_not_answer_handshakes_or_forgets_its_connections_is_noticed_by_time_alone() -> None:
+    async def test(world: World) -> None:
+        node = world.memcached().node
+        async with Client([node], timeout_s=0.5) as client:
+            await client.set("k", b"v")
+            world.faults.vanish("memcached")
+            with pytest.raises((CacheTimeout, ConnectionLost)):
+                await client.get("k")
+            assert await client.get("k") == b"v"
+            world.faults.silence("memcached", 5)
+            await asyncio.sleep(0.1)
+            for _ in range(2):
+                began_s = world.now_s
+                with pytest.raises(CacheTimeout):
+                    await client.get("k")
+                assert world.now_s - began_s == pytest.approx(0.5, abs=1e-6)
+            await asyncio.sleep(20)
+            assert await client.get("k") == b"v"
+
+    passes(test)

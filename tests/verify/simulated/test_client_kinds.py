@@ -221,6 +221,17 @@ def test_a_client_that_does_not_recover_is_found(monkeypatch: pytest.MonkeyPatch
     assert laws.RECOVERS in broken(replace(BREAKING, recovers=True))
 
 
+def test_a_breaker_that_stays_half_open_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Doubting(Client):
+        """Its breaker closes after a thousand probes."""
+
+        def __init__(self, nodes: Any, **options: Any) -> None:
+            super().__init__(nodes, **{**options, "breaker_max_requests": 1000})
+
+    monkeypatch.setattr(laws, "Client", Doubting)
+    assert laws.CLOSES in broken(replace(BREAKING, recovers=True))
+
+
 class Machine:
     """A client's machine in a world, with nobody who does what it asks for: one node, one connection."""
 
