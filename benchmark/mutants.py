@@ -21,11 +21,12 @@ from table import spread, table
 from loadgen.verify.case import Kind
 from loadgen.verify.kinds import selected
 from loadgen.verify.mutants.mutant import Mutant
-from loadgen.verify.mutants.proof import REPLAYS, SHRINK_RUNS, Proof, search
+from loadgen.verify.mutants.proof import REPLAYS, SHRINK_RUNS, IsOver, Proof, search
 from loadgen.verify.mutants.registry import MUTANTS
 from loadgen.verify.tape import Tape
 
 MOST_SEEDS = 1000
+SHRINK_S = 30
 CAMPAIGNS = 5
 APART = 100_000
 """From the first seed of a campaign to that of the next."""
@@ -72,6 +73,12 @@ class Row:
         }
 
 
+def budget() -> IsOver:
+    """Return what tells when SHRINK_S have passed from now on, the time that `simulate` has to shrink a failure."""
+    until_s = time.monotonic() + SHRINK_S
+    return lambda: time.monotonic() >= until_s
+
+
 def proved(mutant: Mutant, campaigns: int, operations: int, runs: int) -> Row:
     """Look for a mutant from several first seeds."""
     began_s = time.monotonic()
@@ -81,7 +88,9 @@ def proved(mutant: Mutant, campaigns: int, operations: int, runs: int) -> Row:
     with mutant.planted(), suite.opened([mutant.kind], options, lambda _: None) as opened:
         for number in range(campaigns):
             first = number * APART
-            proofs.append(search(mutant.name, opened.kinds[0], range(first, first + MOST_SEEDS), runs=runs))
+            proofs.append(
+                search(mutant.name, opened.kinds[0], range(first, first + MOST_SEEDS), runs=runs, budget=budget)
+            )
     return Row(mutant, proofs, time.monotonic() - began_s)
 
 

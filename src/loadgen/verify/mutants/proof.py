@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loadgen.verify.case import Kind, Outcome
@@ -11,6 +11,13 @@ from loadgen.verify.tape import OPERATION, Recording, Tape
 
 REPLAYS = 20
 SHRINK_RUNS = 1000
+
+IsOver = Callable[[], bool]
+
+
+def unlimited() -> IsOver:
+    """Return a budget of time that is never spent."""
+    return lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +53,30 @@ def operations_of(tape: Recording) -> int:
     return requests + sum(span.name == OPERATION for span in tape.spans)
 
 
-def search(mutant: str, kind: Kind, seeds: Sequence[int], *, replays: int = REPLAYS, runs: int = SHRINK_RUNS) -> Proof:
-    """Run a kind from one seed after the other, with the mutant already planted, up to the first failure."""
+def search(
+    mutant: str,
+    kind: Kind,
+    seeds: Sequence[int],
+    *,
+    replays: int = REPLAYS,
+    runs: int = SHRINK_RUNS,
+    budget: Callable[[], IsOver] = unlimited,
+) -> Proof:
+    """Run a kind from one seed after the other, with the mutant already planted, up to the first failure.
+
+    `budget()` is called when the shrinking begins, and returns what tells when its time is over.
+    """
     for count, seed in enumerate(seeds, 1):
         tape = Tape.seeded(kind.name, seed)
         drawn = kind.run(tape)
         if drawn.failed:
-            smallest = _shrunk(kind, drawn, tape.recording(), runs)
+            smallest = _shrunk(kind, drawn, tape.recording(), runs, budget())
             return Proof(mutant, count, smallest[0], drawn, smallest[1], _replayed(kind, *smallest, replays))
     return Proof(mutant, len(seeds), None)
 
 
-def _shrunk(kind: Kind, drawn: Outcome, recording: Recording, runs: int) -> tuple[Outcome, Recording]:
-    outcomes = {recording.values: drawn}
+def _shrunk(kind: Kind, drawn: Outcome, recording: Recording, runs: int, is_over: IsOver) -> tuple[Outcome, Recording]:
+    outcomes: dict[tuple[int, ...], Outcome] = {}
 
     def fails(values: tuple[int, ...]) -> Recording | None:
         tape = Tape.of(values)
@@ -69,8 +87,11 @@ def _shrunk(kind: Kind, drawn: Outcome, recording: Recording, runs: int) -> tupl
         outcomes[found.values] = outcome
         return found
 
-    smallest = [recording, *shrink(recording, fails, lambda: False, runs)][-1]
-    return outcomes[smallest.values], smallest
+    smallest, outcome = recording, drawn
+    for each in shrink(recording, fails, is_over, runs):
+        smallest, outcome = each, outcomes[each.values]
+        outcomes.clear()
+    return outcome, smallest
 
 
 def _replayed(kind: Kind, outcome: Outcome, recording: Recording, replays: int) -> int:
