@@ -78,7 +78,7 @@ cdef struct End:
     int error               # errno, reported once
     bint gone               # its owner has closed it
     bint silent             # it vanished: what comes to it is dropped
-    bint starved            # a write found no room, or left too little: whoever waits for room is told when there is some
+    bint starved            # a write found no room, or left too little: who waits for room is told when there is some
     # Its owner's.
     void *ground            # borrowed: the world keeps it
     void *owner             # borrowed

@@ -1,7 +1,8 @@
 # The order of events that are due at once. An order is passed to a world.
 #
 # Events of one time are due at once. An order with a window has those of the next `window_ns` due too: it may run an
-# event while one of an earlier time waits, for the window at most. The clock never goes back: what has waited runs late.
+# event while one of an earlier time waits, for the window at most. The clock never goes back: what has waited runs
+# late.
 
 from libc.stdint cimport int64_t, uint64_t
 
@@ -20,8 +21,8 @@ cdef class Order:
     cdef readonly int64_t window_ns
     # An actor has joined the world. `many`: it stands for many things, one for each argument of its events.
     cdef void joined(self, int actor, bint many) noexcept
-    # Return which of `count` > 1 events of one time is next. They stand in the order of
-    # their times, and of one time in that in which they were scheduled, but for those scheduled since the first was due.
+    # Return which of `count` > 1 events that are due is next. They stand in the order of their times, and of one time
+    # in that in which they were scheduled, but for those scheduled since the first was due.
     cdef int choose(self, const Event *due, int count) noexcept
     # Return whether the second of two things that are ready in one turn of a thread goes first.
     cdef bint is_swapped(self, int site) noexcept
@@ -36,8 +37,9 @@ cdef class Uniform(Order):
 # Finding Bugs, ASPLOS 2010). Each actor, and each end of a stream, has a drawn priority, and of what is due the highest
 # goes first. At `changes` drawn places of a run of about `events` events, whoever runs falls below all others: a bug
 # that shows when `changes` + 1 events come in one order is found with a probability that has a bound. In virtual time
-# hardly two events are due at once, hence the window: whoever is low waits as long as others have events in it. A window
-# far below the least timeout keeps timeouts what they are. The world's own calls, which begin and end faults, come first.
+# hardly two events are due at once, hence the window: whoever is low waits as long as others have events in it. A
+# window far below the least timeout keeps timeouts what they are. The world's own calls, which begin and end faults,
+# come first.
 cdef class Priorities(Order):
     cdef Draws tape
     cdef int64_t *priorities     # by the number of a thing; 0: not drawn yet. Owned
