@@ -1,6 +1,9 @@
+from typing import final
+
 MARK_BYTES: int
 OUTCOME_NAMES: tuple[str, ...]
 
+@final
 class History:
     error: int
     undrawn: int

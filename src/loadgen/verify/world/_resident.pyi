@@ -5,6 +5,8 @@ from loadgen.verify.world._ground import Ground
 from loadgen.verify.world._streams import Streams
 from loadgen.verify.world._world import World
 
+REFUSING: int
+
 class Resident(Streams):
     context: Context
     def __init__(self, ground: Ground) -> None: ...
