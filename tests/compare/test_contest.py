@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from constructed_rounds import USUAL, Constructed, Effects
@@ -34,7 +35,8 @@ def words(said: Sequence[Reason]) -> list[str]:
 
 
 def contestants(count: int) -> list[Contestant]:
-    return [Contestant(Candidate(f"server {n}", "server"), None, None, None) for n in range(count)]  # type: ignore[arg-type]
+    plan = SimpleNamespace(history=None)
+    return [Contestant(Candidate(f"server {n}", "server"), plan, None, None) for n in range(count)]  # type: ignore[arg-type]
 
 
 def hold(

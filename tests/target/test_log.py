@@ -202,6 +202,7 @@ def test_a_redis_that_crashes_complains_of_it(command, signal, complaint):
         deadline = time.monotonic() + 30
         while not server.exit_report() and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert server.exit_report() == f"redis was killed by {signal}"
+        # Now and then redis 7.0.15 crashes once more while it writes its report.
+        assert server.exit_report() in (f"redis was killed by {signal}", "redis was killed by SIGSEGV")
         assert any(complaint in line for line in server.log_errors())
         assert any("REDIS BUG REPORT START" in line for line in server.log_errors())

@@ -62,7 +62,6 @@ def test_a_word_that_names_no_server_is_refused(word: str) -> None:
         ),
         (["oracle", "model", "model", "--seed", str(2**64 - 1), "--ops", "900"], "and 2 begin with this one; name a"),
         (["properties", "redis"], "redis is one word too many; a server is named by --subject."),
-        (["replay", "--seed", "1", "--test", "crash_recovery"], "is a test of `simulate`, which is not in loadgen 0."),
         (["replay", "--seed", "1", "--test", "stress"], "stress is loads and no cases: its report has the command"),
         (["replay", "--seed", "1", "--test", "connection_drop"], "a fault of clients: `loadgen chaos --faults conn"),
         (["replay", "--seed", "1", "--test", "x"], "and each of their tests."),
