@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -209,8 +210,9 @@ def test_a_memcached_with_items_is_left_alone(memcached: ServerSubject, tmp_path
     words = ("cases", f"memcache://127.0.0.1:{endpoint.port}", "--filter", "memcache_flush,memcache_delete,key_has")
     memcached.ask([Step((b"flush_all",)), Step((b"set", b"other", b"0", b"0", b"1"))])
     done = invoked(*words)
-    assert (done.status, "key, and the cases write any keys" in " ".join(done.stderr.split())) == (3, True)
     # memcached counts what was flushed until it is asked for.
+    assert re.search(r"has \d+ keys?, and the cases write any keys", " ".join(done.stderr.split()))
+    assert done.status == 3
     items = [word for case in OF_MEMCACHED for each in case.operations for word in each.words[1:2]]
     memcached.reset([b"other", *(word for word in items if isinstance(word, bytes) and len(word) <= 250)])
     done = invoked(*words, "--format", "json", "--artifacts", str(tmp_path / "failures"))
