@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from loadgen import escape
+from loadgen.output.paper.markdown import escaped, listed, table
 from loadgen.output.words import campaigns, figures
 from loadgen.units import span
 from loadgen.verify.case import Verdict
 from loadgen.verify.ended import CampaignEnded, CaseEnded
-
-_LONGEST = 1000
 
 MOST_UNFOLDED = 20
 """Results that are shown; more are folded."""
@@ -32,21 +31,21 @@ def document(ended: CampaignEnded) -> str:
     failed = [each for each in ended.cases if each.verdict is Verdict.FAIL]
     return "\n".join(
         [
-            f"# {_escaped(ended.suite)}: {campaigns.verdict(ended)}",
+            f"# {escaped(ended.suite)}: {campaigns.verdict(ended)}",
             "",
             f"Generated: {datetime.fromtimestamp(ended.wall_s, UTC).strftime('%Y-%m-%dT%H:%M:%SZ')} by loadgen "
-            f"{_escaped(ended.version)}  ",
-            f"Suite: {_escaped(ended.suite)}  ",
-            f"Server: {_escaped(ended.identity or 'not known')}",
+            f"{escaped(ended.version)}  ",
+            f"Suite: {escaped(ended.suite)}  ",
+            f"Server: {escaped(ended.identity or 'not known')}",
             "",
             *_summary(ended),
-            *_list("Reasons", campaigns.reasons(ended)),
+            *listed("Reasons", campaigns.reasons(ended)),
             *(_failed(ended, failed) if failed else []),
-            *_list("Compatibility", campaigns.compatible(ended)),
-            *_list("Acknowledged writes", campaigns.survived(ended)),
-            *_list("Not judged", campaigns.unjudged(ended)),
-            *_list("States", campaigns.states(ended)),
-            *_list("Notes", campaigns.notes(ended)),
+            *listed("Compatibility", campaigns.compatible(ended)),
+            *listed("Acknowledged writes", campaigns.survived(ended)),
+            *listed("Not judged", campaigns.unjudged(ended)),
+            *listed("States", campaigns.states(ended)),
+            *listed("Notes", campaigns.notes(ended)),
             *_results(ended),
         ]
     )
@@ -60,23 +59,23 @@ def _summary(ended: CampaignEnded) -> Iterator[str]:
         strict=True,
     )
     yield from ("## Summary", "")
-    yield from _table(["Metric", "Value"], [*rows])
+    yield from table(["Metric", "Value"], [*rows])
     yield from ("", f"Status: **{campaigns.verdict(ended)}**", "")
 
 
 def _failed(ended: CampaignEnded, failed: Sequence[CaseEnded]) -> Iterator[str]:
     yield from ("## Failed Tests", "")
     rows = [[campaigns.named(each), str(each.seed), each.error, each.replay] for each in failed[:MOST_LISTED]]
-    yield from _table(["Test", "Seed", "Error", "Replay Command"], rows)
+    yield from table(["Test", "Seed", "Error", "Replay Command"], rows)
     yield from _more(len(failed))
     yield ""
     for failure in ended.failures:
-        yield from (f"### {_escaped(failure.kind)}, seed {failure.seed}", "")
-        yield f"{_escaped(campaigns.invariant(failure))}: {_escaped(campaigns.message(failure))}"
-        yield from ("", f"{_escaped(campaigns.size(failure))}:", "")
-        yield from (f"{number}. {_escaped(step)}" for number, step in enumerate(campaigns.steps(failure), 1))
+        yield from (f"### {escaped(failure.kind)}, seed {failure.seed}", "")
+        yield f"{escaped(campaigns.invariant(failure))}: {escaped(campaigns.message(failure))}"
+        yield from ("", f"{escaped(campaigns.size(failure))}:", "")
+        yield from (f"{number}. {escaped(step)}" for number, step in enumerate(campaigns.steps(failure), 1))
         if failure.artifact:
-            yield from ("", f"Artifact: {_escaped(failure.artifact)}")
+            yield from ("", f"Artifact: {escaped(failure.artifact)}")
         yield ""
     yield from ("## Add to Regression Bank", "", "```sh")
     for failure in ended.failures:
@@ -100,7 +99,7 @@ def _results(ended: CampaignEnded) -> Iterator[str]:
         [campaigns.named(each), str(each.seed), str(each.verdict), campaigns.milliseconds(each.took_ns)]
         for each in ended.cases[:MOST_LISTED]
     ]
-    yield from _table(["Test", "Seed", "Result", "ms"], rows)
+    yield from table(["Test", "Seed", "Result", "ms"], rows)
     yield from _more(ended.total)
     yield from ("", "</details>", "") if folds else ("",)
 
@@ -108,16 +107,3 @@ def _results(ended: CampaignEnded) -> Iterator[str]:
 def _more(count: int) -> list[str]:
     left = count - MOST_LISTED
     return ["", f"and {left:,} more, which --format json has"] if left > 0 else []
-
-
-def _list(title: str, said: Sequence[str]) -> list[str]:
-    return [f"{title}:", "", *(f"- {_escaped(words)}" for words in said), ""] if said else []
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [headings, ["---"] * len(headings), *([_escaped(cell) for cell in row] for row in rows)]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
-
-
-def _escaped(words: str) -> str:
-    return escape.markdown(words, _LONGEST)

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loadgen import escape
 from loadgen.events import Progress
 from loadgen.output.formats import campaign_markdown, check_markdown, stress_markdown
 from loadgen.output.formats.format import OF_RESULTS, Format, on
+from loadgen.output.paper.markdown import escaped, listed, table
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import trials
 from loadgen.trial.ended import ChaosEnded, TrialEnded
 from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignEnded
 from loadgen.verify.stress.ended import StressEnded
-
-_LONGEST = 1000
 
 _FIGURES = ("phase", "node", "ok/s", "success", "failure", "p50", "p95", "p99", "max")
 
@@ -46,7 +44,7 @@ def document(ended: Sequence[TrialEnded]) -> str:
     cells = [trials.summary(each) for each in ended]
     labels = list(dict.fromkeys(label for each in cells for label in each))
     rows = [[each.get(label, "-") for label in labels] for each in cells]
-    parts = ["# Clients on trial", "", *_table(labels, rows), ""]
+    parts = ["# Clients on trial", "", *table(labels, rows), ""]
     for each in ended:
         parts += _trial(each)
     return "\n".join(parts)
@@ -71,30 +69,17 @@ def _trial(ended: TrialEnded) -> list[str]:
         for row in trials.rows(ended)
     ]
     return [
-        f"## {trials.verdict(ended)}: {_escaped(trials.name(ended.plan))}",
+        f"## {trials.verdict(ended)}: {escaped(trials.name(ended.plan))}",
         "",
-        _escaped(f"{trials.title(ended.plan)}. {trials.client(ended)}; {trials.setting(ended.plan)}."),
+        escaped(f"{trials.title(ended.plan)}. {trials.client(ended)}; {trials.setting(ended.plan)}."),
         "",
-        *(_table(["check", "answer", "found", "limit"], checks) if checks else []),
+        *(table(["check", "answer", "found", "limit"], checks) if checks else []),
         "",
         *(
-            _table(["phase", "node", "ok/s", "success", "failure", "p50", "p95", "p99", "max"], figures)
+            table(["phase", "node", "ok/s", "success", "failure", "p50", "p95", "p99", "max"], figures)
             if figures
             else []
         ),
         "",
-        *(line for title, said in lists.items() if said for line in _list(title, said)),
+        *(line for title, said in lists.items() if said for line in listed(title, said)),
     ]
-
-
-def _list(title: str, said: Sequence[str]) -> list[str]:
-    return [f"{title}:", "", *(f"- {_escaped(words)}" for words in said), ""]
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [headings, ["---"] * len(headings), *([_escaped(cell) for cell in row] for row in rows)]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
-
-
-def _escaped(words: str) -> str:
-    return escape.markdown(words, _LONGEST)

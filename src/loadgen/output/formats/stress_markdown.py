@@ -5,16 +5,14 @@ Words from outside are escaped, so that they cannot break a table or become link
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from loadgen import escape
+from loadgen.output.paper.markdown import escaped, listed, table
 from loadgen.output.words import stress
 from loadgen.units import span
 from loadgen.verify.case import Verdict
 from loadgen.verify.stress.ended import StressEnded
-
-_LONGEST = 1000
 
 
 def document(ended: StressEnded) -> str:
@@ -24,22 +22,22 @@ def document(ended: StressEnded) -> str:
             f"# stress: {stress.verdict(ended)}",
             "",
             f"Generated: {datetime.fromtimestamp(ended.wall_s, UTC).strftime('%Y-%m-%dT%H:%M:%SZ')} by loadgen "
-            f"{_escaped(ended.version)}  ",
+            f"{escaped(ended.version)}  ",
             "Suite: stress  ",
-            f"Server: {_escaped(ended.identity or 'not known')}",
+            f"Server: {escaped(ended.identity or 'not known')}",
             "",
             "## Summary",
             "",
-            *_table(["Metric", "Value"], _summary(ended)),
+            *table(["Metric", "Value"], _summary(ended)),
             "",
             f"Status: **{stress.verdict(ended)}**",
             "",
-            *_list("Reasons", stress.why(ended)),
+            *listed("Reasons", stress.why(ended)),
             "## Loads",
             "",
-            *_table(stress.HEADINGS, [stress.cells(row) for row in ended.rows]),
+            *table(stress.HEADINGS, [stress.cells(row) for row in ended.rows]),
             "",
-            *_list("Notes", stress.notes(ended)),
+            *listed("Notes", stress.notes(ended)),
             *_others(ended),
         ]
     )
@@ -62,18 +60,5 @@ def _others(ended: StressEnded) -> Iterator[str]:
     rows = [
         [stress.name(row), stress.answer(row), "; ".join(stress.reasons(row)), stress.replay(row)] for row in others
     ]
-    yield from _table(["Load", "Answer", "Reasons", "Replay Command"], rows)
+    yield from table(["Load", "Answer", "Reasons", "Replay Command"], rows)
     yield ""
-
-
-def _list(title: str, said: Sequence[str]) -> list[str]:
-    return [f"{title}:", "", *(f"- {_escaped(words)}" for words in said), ""] if said else []
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [headings, ["---"] * len(headings), *([_escaped(cell) for cell in row] for row in rows)]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
-
-
-def _escaped(words: str) -> str:
-    return escape.markdown(words, _LONGEST)

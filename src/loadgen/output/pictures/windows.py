@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from loadgen.escape import printable
 from loadgen.output.paper.xml import serialized
+from loadgen.output.pictures.canvas import INK, MINOR, TITLE_SIZE, canvas, px, text
 from loadgen.output.words import histories
 from loadgen.units import span
 from loadgen.verify.checked import HistoryChecked
@@ -31,18 +32,8 @@ _WORDS = 64
 """Characters of an operation; the whole is shown when one points at it."""
 _MOST_TICKS = 8
 
-_FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
-_INK, _PAPER, _CALM, _ALARM = "#1f2328", "#ffffff", "#1565c0", "#c62828"
-
-# Attributes alone define the picture, since many programs that draw SVG ignore style sheets. Browsers use this one on
-# dark pages.
-_STYLE = (
-    "@media (prefers-color-scheme: dark) { .paper { fill: #0d1117; } .ink { fill: #e6edf3; } "
-    ".rule { stroke: #e6edf3; } .calm { stroke: #79c0ff; } .alarm { stroke: #ff7b72; } .alarmed { fill: #ff7b72; } }"
-)
-
-_PLAIN = {"class": "ink", "fill": _INK}
-_MINOR = {"fill-opacity": "0.75", "font-size": "12"}
+_CALM, _ALARM = "#1565c0", "#c62828"
+_DARK = ".calm { stroke: #79c0ff; } .alarm { stroke: #ff7b72; } .alarmed { fill: #ff7b72; }"
 
 
 def svg(checked: HistoryChecked) -> str:
@@ -51,24 +42,9 @@ def svg(checked: HistoryChecked) -> str:
     heights = [_HEAD + _LINE * len(lines) + _ROW * len(violation.window) + _AXIS for violation, lines in panels]
     height = _HEAD + sum(heights) + 8
     title = f"{histories.verdict(checked)}: {histories.summary(checked)}"
-    root = Element(
-        "svg",
-        {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "viewBox": f"0 0 {_WIDTH} {height}",
-            "width": str(_WIDTH),
-            "height": str(height),
-            "role": "img",
-            "aria-labelledby": "title desc",
-            "font-family": _FONT,
-            "font-size": "13",
-        },
-    )
-    SubElement(root, "title", id="title").text = title
-    SubElement(root, "desc", id="desc").text = " ".join(histories.sentence(violation) for violation, _ in panels)
-    SubElement(root, "style").text = _STYLE
-    SubElement(root, "rect", {"class": "paper", "width": str(_WIDTH), "height": str(height), "fill": _PAPER})
-    _text(root, 16, 26, title, {"font-size": "15", "font-weight": "600"})
+    told = " ".join(histories.sentence(violation) for violation, _ in panels)
+    root = canvas(_WIDTH, height, title, told, _DARK)
+    text(root, 16, 26, title, {"font-size": TITLE_SIZE, "font-weight": "600"})
     top = _HEAD
     for (violation, lines), high in zip(panels, heights, strict=True):
         _panel(SubElement(root, "g", transform=f"translate(0 {top})"), violation, lines)
@@ -82,9 +58,9 @@ def _sentence(violation: Violation) -> list[str]:
 
 def _panel(group: Element, violation: Violation, lines: Sequence[str]) -> None:
     SubElement(group, "line", _rule(0.25) | {"x1": "0", "x2": str(_WIDTH), "y1": "0.5", "y2": "0.5"})
-    _text(group, 16, 24, histories.title(violation), {"font-weight": "600"})
+    text(group, 16, 24, histories.title(violation), {"font-weight": "600"})
     for number, line in enumerate(lines):
-        _text(group, 16, _HEAD + _LINE * number, line)
+        text(group, 16, _HEAD + _LINE * number, line)
     top = _HEAD + _LINE * len(lines)
     rows = histories.by_process(violation.window)
     bottom = top + _ROW * len(rows)
@@ -92,14 +68,18 @@ def _panel(group: Element, violation: Violation, lines: Sequence[str]) -> None:
     start = min(places)
     for number, (at, x) in enumerate(places.items()):
         if number % (len(places) // _MOST_TICKS + 1) == 0:
-            SubElement(group, "line", _rule(0.15) | {"x1": _n(x), "x2": _n(x), "y1": str(top), "y2": str(bottom)})
-            _text(group, x, bottom + 16, f"+{span(at - start)}", _MINOR, anchor="middle")
+            SubElement(
+                group,
+                "line",
+                _rule(0.15) | {"x1": px(x), "x2": px(x), "y1": str(top), "y2": str(bottom)},
+            )
+            text(group, x, bottom + 16, f"+{span(at - start)}", MINOR, anchor="middle")
     before = None
     for number, row in enumerate(rows):
         y = top + _ROW * number
         if row.process != before:
             SubElement(group, "line", _rule(0.15) | {"x1": "16", "x2": str(_WIDTH - 16), "y1": str(y), "y2": str(y)})
-            _text(group, _LEFT - 16, y + 17, f"process {printable(row.process, 12)}", anchor="end")
+            text(group, _LEFT - 16, y + 17, f"process {printable(row.process, 12)}", anchor="end")
         before = row.process
         _operation(SubElement(group, "g"), row, places, y + _ROW / 2)
 
@@ -115,29 +95,18 @@ def _operation(group: Element, row: Shown, places: Mapping[int, float], y: float
     first = places[row.call_ns]
     last = float(_RIGHT) if row.return_ns is None else max(places[row.return_ns], first + 2)
     look = {"class": "alarm" if row.accused else "calm", "stroke": _ALARM if row.accused else _CALM, "fill": "none"}
-    shape = f"M{_n(first)} {_n(y - 6)}V{_n(y + 6)}M{_n(first)} {_n(y)}H{_n(last)}"
+    shape = f"M{px(first)} {px(y - 6)}V{px(y + 6)}M{px(first)} {px(y)}H{px(last)}"
     if row.return_ns is None:
         SubElement(group, "path", {**look, "d": shape, "stroke-width": "3", "stroke-dasharray": "7 4"})
-        arrow = f"M{_n(last - 7)} {_n(y - 5)}L{_n(last)} {_n(y)}L{_n(last - 7)} {_n(y + 5)}"
+        arrow = f"M{px(last - 7)} {px(y - 5)}L{px(last)} {px(y)}L{px(last - 7)} {px(y + 5)}"
         SubElement(group, "path", {**look, "d": arrow, "stroke-width": "2"})
     else:
-        ended = f"{shape}M{_n(last)} {_n(y - 6)}V{_n(y + 6)}"
+        ended = f"{shape}M{px(last)} {px(y - 6)}V{px(y + 6)}"
         SubElement(group, "path", {**look, "d": ended, "stroke-width": "3"})
     words = {"class": "alarmed", "fill": _ALARM, "font-weight": "600"} if row.accused else {}
-    _text(group, _RIGHT + 16, y + 4, f"{'✗ ' if row.accused else ''}{printable(row.words, _WORDS)}", words)
+    text(group, _RIGHT + 16, y + 4, f"{'✗ ' if row.accused else ''}{printable(row.words, _WORDS)}", words)
     SubElement(group, "title").text = printable(row.words, 1000)
 
 
 def _rule(opacity: float) -> dict[str, str]:
-    return {"class": "rule", "stroke": _INK, "stroke-opacity": str(opacity)}
-
-
-def _text(
-    parent: Element, x: float, y: float, words: str, look: Mapping[str, str] = _PLAIN, anchor: str = "start"
-) -> None:
-    """Draw words at a place; `look` has the attributes that differ from plain ink."""
-    SubElement(parent, "text", {**_PLAIN, **look, "x": _n(x), "y": _n(y), "text-anchor": anchor}).text = words
-
-
-def _n(value: float) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    return {"class": "rule", "stroke": INK, "stroke-opacity": str(opacity)}
