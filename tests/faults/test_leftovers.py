@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -24,7 +24,7 @@ from loadgen.faults.net import NetFaults
 from loadgen.target import apart, keeper
 
 KINDS = ("loss", "delay", "throttle", "cpu_quota", "disk_full")
-WITHIN_S = 30.0
+WITHIN_S = 5.0
 
 PARENT = f"""
 import json, os, sys, time
@@ -65,12 +65,13 @@ class MidFault:
     folder: str
     network: str
     mounts: str
+    ready_at: float = field(default_factory=lambda: time.clock_gettime(time.CLOCK_BOOTTIME))
 
     def left(self) -> list[str]:
         """What there still is, less the control groups and the folder."""
         found = [f"process {pid}" for pid in {self.keeper, *self.processes} if is_alive(pid)]
         found += [self.interface] * Path("/sys/class/net", self.interface).exists()
-        return found + [name for name in (self.network, self.mounts) if name in namespaces()]
+        return found + [name for name in (self.network, self.mounts) if name in namespaces(self.ready_at)]
 
     def kept(self) -> list[str]:
         """Those of the control groups and the folder that there still are."""
@@ -84,17 +85,21 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def namespaces() -> set[str]:
-    """Every network and mount namespace that a process is in."""
+def namespaces(started_until: float) -> set[str]:
+    """Every network and mount namespace that a process is in which started up to a time since boot.
+
+    The kernel gives the number of a namespace that is gone to another, such as one of a test beside this.
+    """
     found = set()
     for path in Path("/proc").glob("[0-9]*/ns/*"):
         if path.name in ("net", "mnt"):
             with contextlib.suppress(OSError):
-                found.add(str(path.readlink()))
+                ticks = int((path.parent.parent / "stat").read_text().rpartition(")")[2].split()[19])
+                if ticks / os.sysconf("SC_CLK_TCK") <= started_until:
+                    found.add(str(path.readlink()))
     return found
 
 
-# The kernel frees namespaces in its own time, and gives their numbers to those of tests beside this one.
 def comes_true(condition: object, timeout_s: float = WITHIN_S) -> bool:
     deadline = time.monotonic() + timeout_s
     while not condition() and time.monotonic() < deadline:
