@@ -42,6 +42,8 @@ class BuildError(TargetError):
 def run(plan: ServerPlan, emit: Callable[[Progress], None]) -> None:
     """Build the program of `plan`. `emit` receives the time taken so far. Raises BuildError."""
     command = shlex.join(plan.build)
+    # Also a build that has ended by the first look is told.
+    _report_progress(plan, 0, emit)
     with _started(plan) as (kept, log):
         began, limit_s = time.monotonic(), plan.build_timeout_ns / NS_PER_S
         while kept.end is None:
