@@ -15,6 +15,8 @@ from command import TIMEOUT_S, Finished, Running, settings, short
 from faulty_server import FaultyServer, Peer, answers, never_answers, polite
 from real_servers import RealServer
 
+from loadgen.cli.main import main
+
 LONG = ("--duration", "300s", "--set", "general.interval=100ms")
 PATIENT = settings(connect_timeout="300s", request_timeout="300s")
 
@@ -232,6 +234,43 @@ sys.exit(entry.main())
 """.replace("NAME", repr("loadgen.cli.verbs.config" if late else "loadgen.cli.main"))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "loadgen: interrupted.\n")
+
+
+@pytest.mark.parametrize("cause", ["None", "interruption"], ids=["a compiled module", "the making of a class"])
+def test_an_import_of_the_verb_that_turns_a_signal_into_its_own_error_is_interrupted_too(cause: str) -> None:
+    """The error is an Exception, which would be an internal error without the signal."""
+    script = """
+import os, signal, sys
+from loadgen import entry
+class Turns:
+    def find_spec(self, name, path=None, target=None):
+        if name == "loadgen.cli.verbs.config":
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+            except KeyboardInterrupt as interruption:
+                raise RuntimeError("of its own") from CAUSE
+sys.meta_path.insert(0, Turns())
+sys.argv = ["loadgen", "config", "--list"]
+sys.exit(entry.main())
+""".replace("CAUSE", cause)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "loadgen: interrupted.\n")
+
+
+def test_a_signal_in_the_making_of_a_class_while_the_verb_runs_is_interrupted_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise KeyboardInterrupt
+
+    def act(arguments: list[str], imported: object) -> int:
+        type("Made", (), {"field": Interrupted()})
+        return 0
+
+    monkeypatch.setattr("loadgen.cli.main.act", act)
+    assert main(["config", "--list"]) == 130
+    assert capsys.readouterr() == ("", "loadgen: interrupted.\n")
 
 
 def test_a_worker_cannot_be_lost_by_what_asks_to_stop() -> None:

@@ -97,7 +97,7 @@ def test_every_loadgen_command_in_the_documents_works(
         monkeypatch.chdir(tmp_path)
         target = words[words.index("--target") + 1]
         assert "passed" in works(["fuzz", "--target", target, "--duration", "100ms"]).stdout
-    elif verb in ("properties", "oracle", "cases"):
+    elif verb in ("properties", "oracle", "cases", "simulate"):
         monkeypatch.chdir(tmp_path)
         done = invoked(*words)
         # Two servers may differ.

@@ -102,10 +102,13 @@ def main(argv: list[str] | None = None, imported: Callable[[], None] = lambda: N
     try:
         return act(arguments, imported)
     except KeyboardInterrupt:
-        print_error("loadgen: interrupted.")
-        return 130
+        pass
     except Exception as error:
-        return crashed(error, debug=DEBUG in words)
+        # Python turns a KeyboardInterrupt into an error of its own in some places, as in the making of a class.
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            return crashed(error, debug=DEBUG in words)
+    print_error("loadgen: interrupted.")
+    return 130
 
 
 def crashed(error: Exception, *, debug: bool) -> int:
@@ -212,8 +215,10 @@ def dispatch(verb: str, arguments: list[str], imported: Callable[[], None]) -> i
     from loadgen.cli.options.parse import HelpWanted, parse
     from loadgen.errors import ConfigError, LoadgenError, OutputError, ReaderGone
 
-    module = import_module(f"loadgen.cli.verbs.{verb}")
-    imported()
+    try:
+        module = import_module(f"loadgen.cli.verbs.{verb}")
+    finally:
+        imported()
     # The options of some verbs depend on one of them.
     syntax = module.syntax_of(arguments) if hasattr(module, "syntax_of") else module.SYNTAX
     try:

@@ -104,11 +104,10 @@ def suites_of(spec: Spec) -> dict[str, Suite]:
 def cautions(spec: Spec) -> list[str]:
     """Return a sentence, without its full stop, for each table or word that this version does not act on."""
     acted_on = (PROPERTIES.name, kv.SUITE.name, CHAOS, STRESS)
-    found = {
-        **{f"scenarios.{part}": part not in acted_on for part in spec.scenarios},
-        "simulation": spec.simulation != Simulation(),
-    }
-    said = [f"{name} is not acted on by loadgen {__version__}" for name, is_left in found.items() if is_left]
+    parts = [part for part in spec.scenarios if part not in acted_on]
+    said = [f"scenarios.{part} is not acted on by loadgen {__version__}" for part in parts]
+    if spec.simulation != Simulation():
+        said.append("simulation is acted on by full alone, which takes its seeds and operations_per_seed")
     for test in spec.tests(CHAOS):
         if others := [word for word in test.operations if word.upper() not in WRITTEN]:
             said.append(

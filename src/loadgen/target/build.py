@@ -42,13 +42,12 @@ class BuildError(TargetError):
 def run(plan: ServerPlan, emit: Callable[[Progress], None]) -> None:
     """Build the program of `plan`. `emit` receives the time taken so far. Raises BuildError."""
     command = shlex.join(plan.build)
-    # Also a build that has ended by the first look is told.
-    _report_progress(plan, 0, emit)
     with _started(plan) as (kept, log):
         began, limit_s = time.monotonic(), plan.build_timeout_ns / NS_PER_S
+        # Also a build that has ended by the first look is told.
+        _report_progress(plan, 0, emit)
         while kept.end is None:
             took_s = time.monotonic() - began
-            _report_progress(plan, took_s, emit)
             if took_s >= limit_s:
                 raise BuildError(
                     f"The build of {plan.name} ({command}) was not done within "
@@ -57,6 +56,7 @@ def run(plan: ServerPlan, emit: Callable[[Progress], None]) -> None:
                     log.log_tail(),
                 )
             kept.hear(min(_PROGRESS_S, limit_s - took_s))
+            _report_progress(plan, time.monotonic() - began, emit)
         if kept.end.status != 0:
             raise BuildError(
                 f"The program {plan.command[0]} of target.server.command is not there, and its build ({command}, run "
