@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,18 +22,15 @@ _SEED = 1
 _NUMERIC = re.compile(r"\d+(?:\.\d+){3}:\d+|\[.*\]:\d+")
 
 
-_FILE = tempfile.TemporaryFile()  # noqa: SIM115
+_FILE = os.memfd_create("configuration")
 """A file without a name, which ends with the process however that ends."""
-_PATH = Path(f"/dev/fd/{_FILE.fileno()}")
+_PATH = Path(f"/dev/fd/{_FILE}")
 
 
 def _written(data: bytes) -> Path:
     """Return the path of a file with this content, until the next one."""
-    _FILE.seek(0)
-    _FILE.truncate()
-    _FILE.write(data)
-    _FILE.flush()
-    _FILE.seek(0)
+    os.ftruncate(_FILE, 0)
+    os.pwrite(_FILE, data, 0)
     return _PATH
 
 
