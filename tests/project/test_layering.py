@@ -155,10 +155,11 @@ faults.process ← protocol faults.disk faults.fault faults.interpreter faults.l
 faults.operator ← errors events faults.fault faults.interpreter faults.report faults.timeline
 faults.operator_thread ← faults.fault faults.operator faults.report faults.timeline
 faults.node ← usage faults.fault faults.interpreter target
+web ←
 faults.proxy.chain ←
 faults.proxy._pump ← engine._clock engine._time engine._transport faults.proxy.chain
-faults.proxy.api ← version faults.proxy.chain
-faults.proxy ← errors escape events plan server_plan faults.fault faults.interpreter faults.proxy.chain
+faults.proxy.api ← version web faults.proxy.chain
+faults.proxy ← errors escape events plan server_plan web faults.fault faults.interpreter faults.proxy.chain
     faults.proxy._pump faults.proxy.api target
 faults.proxies ← reason plan faults.interpreter faults.proxy.api faults.proxy
 faults.bench ← errors reason usage server_plan plan events faults.disk faults.fault faults.interpreter faults.kinds
@@ -337,7 +338,7 @@ config ← units lazy protocol errors escape plan judge.check judge.run_metrics
 
 # What fuzzing gives inputs to, imported by a process of its own.
 verify.fuzz.targets ← errors _codec _resp _memcache judge.expression judge.run_metrics faults.proxy.chain
-    faults.proxy.api config verify.fuzz
+    faults.proxy.api web config verify.fuzz
 
 # Events to JSON, and back.
 record.schema ← percentiles phase reason stats judge.check compare.metric compare.settings compare.answers

@@ -26,7 +26,7 @@ from loadgen.faults.proxy.api.proxies import Proxies
 from loadgen.faults.proxy.api.proxy import NetworkError, Proxy
 from loadgen.faults.proxy.api.routes import Api, ApiError, Offered, toxic_of
 from loadgen.faults.proxy.chain.draws import DrawLog
-from loadgen.faults.proxy.conversation import Conversation
+from loadgen.web.conversation import Conversation
 
 DEFAULT_HOST = "localhost"
 DEFAULT_PORT = 8474

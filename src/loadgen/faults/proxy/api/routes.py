@@ -13,7 +13,6 @@ from urllib.parse import unquote
 
 from loadgen.faults.proxy.api import metrics
 from loadgen.faults.proxy.api.fields import Fields
-from loadgen.faults.proxy.api.http import Request, Response, plain
 from loadgen.faults.proxy.api.json_text import JsonError, first_value
 from loadgen.faults.proxy.api.proxies import Proxies, ProxyExistsError, ProxyMissingError
 from loadgen.faults.proxy.api.proxy import NetworkError, Proxy
@@ -21,6 +20,7 @@ from loadgen.faults.proxy.chain.draws import DrawLog
 from loadgen.faults.proxy.chain.toxic import STREAMS, Effects, Toxic
 from loadgen.faults.proxy.chain.toxics import TYPES
 from loadgen.version import __version__
+from loadgen.web.http import Request, Response, plain
 
 VERSION = f"2.12.0+loadgen.{__version__}"
 """The version that the API reports: that of the Toxiproxy whose API this is, and loadgen's own."""

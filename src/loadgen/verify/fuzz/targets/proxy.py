@@ -6,12 +6,12 @@ import json
 from collections.abc import Sequence
 
 from loadgen.faults.proxy.api import address
-from loadgen.faults.proxy.api.http import MalformedError, Request, RequestReader, Response
 from loadgen.faults.proxy.api.proxies import Proxies
 from loadgen.faults.proxy.api.proxy import NetworkError, Proxy
 from loadgen.faults.proxy.api.routes import Api, Offered
 from loadgen.faults.proxy.chain.draws import DrawLog
 from loadgen.verify.fuzz.examined import Examined
+from loadgen.web.http import MalformedError, Request, RequestReader, Response
 
 CARRIED_OUT, REFUSED, MALFORMED, WAITING = "carried out", "refused", "malformed", "waiting for more"
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 for the API, as far as the API needs it: bytes → requests, responses → bytes. No sockets and no clock.
+"""HTTP/1.1 of a server, as far as ours need it: bytes → requests, responses → bytes. No sockets and no clock.
 
 Requests are bounded: a head of 16 KiB and a body of 1 MiB. The format is that of RFC 9112.
 """

@@ -1,4 +1,4 @@
-"""One connection to the API: the shell around `http`, with deadlines and bounds."""
+"""One connection to a server: the shell around `http`, with deadlines and bounds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-from loadgen.faults.proxy.api.http import MalformedError, Request, RequestReader, Response, plain
+from loadgen.web.http import MalformedError, Request, RequestReader, Response, plain
 
 REQUEST_TIMEOUT_S = 15.0
 """The longest that a request may take to come: Toxiproxy's."""
