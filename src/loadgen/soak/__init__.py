@@ -1,0 +1,1 @@
+"""Soaks: does it leak, does it drift, is it still healthy after hours."""
