@@ -292,6 +292,9 @@ verify.full ← units errors severity reason events verify.case verify.checked v
 verify.stress.stress ← errors reason signs plan events judge.judging host target.talk target runner version
     verify.stress.shape verify.stress.ended
 
+# Soaks: the run folder, and what is made of it.
+soak.folder ← errors escape
+
 # The memcache client: state machines without clock and socket, but for the shell (`client._shell`).
 client.errors ←
 client.breaker ←
