@@ -371,7 +371,8 @@ output.words ← units percentiles phase escape usage snapshot slo overload plan
     verify.compatibility verify.durability.survival
     verify.stress.ended verify.checked verify.checkers.answer
 output.paper ← percentiles errors escape output.words
-output.pictures ← units escape stats compare.answers output.words output.paper verify.checked verify.checkers.answer
+output.pictures ← units escape stats compare.answers judge.expression output.words output.paper verify.checked
+    verify.checkers.answer
 output.formats ← units percentiles phase escape severity usage slo plan events stats judge.check judge.verdict
     compare.metric compare.candidate compare.round compare.answers history smoke.check smoke.ended record
     output.words output.paper output.pictures trial.check trial.ended trial.observed verify.case verify.ended version

@@ -11,10 +11,15 @@ _LONGEST = 1000
 
 
 def serialized(root: ElementTree.Element) -> str:
-    """Modify the tree, and return it as indented text with a line end. The constant style sheet is not escaped."""
+    """Modify the tree, and return it as indented text with a line end.
+
+    The constant style sheet is not escaped, nor is the data of a path, which may be long: both have no text from
+    outside.
+    """
     for element in root.iter():
         for name, value in element.attrib.items():
-            element.set(name, xml(value, _LONGEST))
+            if (element.tag, name) != ("path", "d"):
+                element.set(name, xml(value, _LONGEST))
         if element.text and element.tag != "style":
             element.text = xml(element.text, _LONGEST)
     ElementTree.indent(root)
