@@ -207,8 +207,8 @@ def _lines(group: Element, course: Course, x: Axis, y: Axis) -> None:
         }
         SubElement(group, "line", {**_stroke(limit.kind), **ends, "stroke-dasharray": "2 3"})
     for t_s in course.restarts:
-        at = px(_x(x, t_s))
-        SubElement(group, "line", {**_stroke("restart"), "x1": at, "x2": at, "y1": px(_TOP), "y2": px(_BOTTOM)})
+        along = px(_x(x, t_s))
+        SubElement(group, "line", {**_stroke("restart"), "x1": along, "x2": along, "y1": px(_TOP), "y2": px(_BOTTOM)})
 
 
 def _curve(group: Element, run: Sequence[tuple[float, float]], x: Axis, y: Axis) -> None:
