@@ -130,6 +130,10 @@ host._awake ←
 host ← units signs host._awake
 target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret surroundings server_plan usage plan events target.talk
+monitors.reading ←
+monitors.plan ← units plan
+monitors.account ← monitors.reading
+monitors ← units escape secret plan judge.expression monitors.reading monitors.plan target.talk
 worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._history engine._engine host
 runner ← units version phase errors escape severity reason signs usage snapshot slo overload plan events stats
     judge.verdict
@@ -446,7 +450,7 @@ DOORS: dict[str, set[str]] = {
     "hiredis": {"target.talk", "verify.fuzz.targets", "verify.world.redis"},
     "rich": {"output"},
     "textual": {"output.tui"},
-    "psutil": {"target"},
+    "psutil": {"target", "monitors"},
     "pytest": {"testing.plugin"},
     "time.h": {"engine._clock"},
     "sys/socket.h": {"engine._transport", "server._connection", "faults.proxy._pump"},

@@ -69,9 +69,11 @@ class Conversation:
         assert self._socket is not None
         return self._socket.fileno()
 
-    def allow(self, timeout_s: float) -> None:
-        """Restart the deadline for the next question."""
+    def allow(self, timeout_s: float, most_bytes: int | None = None) -> None:
+        """Restart the deadline for the next question, and with `most_bytes` the limit on the bytes received."""
         self._deadline_s = time.monotonic() + timeout_s
+        if most_bytes is not None:
+            self._most_bytes = self.received + most_bytes
 
     def tell(self, request: bytes) -> None:
         """Send the whole request."""
