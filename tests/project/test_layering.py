@@ -169,6 +169,8 @@ faults.proxies ← reason plan faults.interpreter faults.proxy.api faults.proxy
 faults.bench ← errors reason usage server_plan plan events faults.disk faults.fault faults.interpreter faults.kinds
     faults.layer faults.needs faults.net faults.node faults.operator faults.operator_thread faults.process
     faults.proxies faults.proxy faults.surroundings target
+soak.evidence ← escape
+soak.capture ← soak.evidence
 soak.signal ← escape web
 soak.served_signal ← errors web soak.signal
 trial.plan ← plan judge.check faults.fault
