@@ -173,6 +173,7 @@ soak.evidence ← escape
 soak.capture ← soak.evidence
 soak.signal ← escape web
 soak.served_signal ← errors web soak.signal
+soak.observed_signal ← soak.signal
 trial.plan ← plan judge.check faults.fault
 trial.observed ← algebra engine._histogram
 trial.check ← severity judge.check

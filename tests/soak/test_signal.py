@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import threading
 
 import pytest
 
 from loadgen.errors import TargetError
+from loadgen.soak.observed_signal import ObservedSignal
 from loadgen.soak.served_signal import ServedSignal
 from loadgen.soak.signal import OLDEST_S, PATIENCE, Answer, Obeyed, Signal, Told, respond, understood
 from loadgen.web.http import Request
@@ -118,3 +120,48 @@ def test_the_signal_is_served_to_any_number_of_questions_and_its_port_is_free_ag
         socket.create_connection((served.host, served.port), 5).close()
     again = ServedSignal(served.port)
     again.close()
+
+
+class Answers:
+    """A URL that gives these answers, one each time it is asked, and then no more."""
+
+    def __init__(self, *answers: tuple[int, bytes] | OSError) -> None:
+        self._answers = [*answers]
+        self.asked_more, self.end = threading.Event(), threading.Event()
+
+    def __call__(self, url: str) -> tuple[int, bytes]:
+        assert url == "http://other/"
+        if not self._answers:
+            self.asked_more.set()
+            self.end.wait(60)
+            raise OSError("it is over")
+        answer = self._answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+
+def until_over(answers: Answers) -> Obeyed:
+    observed = ObservedSignal("http://other/", answers, every_s=0.0)
+    answers.asked_more.wait(60)
+    now = observed.now
+    answers.end.set()
+    observed.close()
+    return now
+
+
+def test_another_signal_is_polled_and_one_that_cannot_be_had_is_a_no_go_in_the_end() -> None:
+    assert until_over(Answers((200, b"False"), (200, b"True"))).go
+    refused = OSError("connection refused")
+    broken = until_over(Answers((200, b"True"), *[refused] * PATIENCE))
+    assert (broken.go, broken.why) == (False, f"no answer in {PATIENCE} polls: connection refused")
+
+
+def test_a_signal_that_hangs_holds_up_nobody() -> None:
+    answers = Answers()
+    observed = ObservedSignal("http://other/", answers)
+    assert observed.now == Obeyed()
+    assert observed.first(0.01) is None
+    answers.end.set()
+    assert observed.first(60) == Obeyed(True, "", 1, 1)
+    observed.close()
