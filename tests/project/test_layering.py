@@ -161,10 +161,11 @@ faults.operator_thread ← faults.fault faults.operator faults.report faults.tim
 faults.node ← usage faults.fault faults.interpreter target
 web ←
 faults.proxy.chain ←
-faults.proxy._pump ← engine._clock engine._time engine._transport faults.proxy.chain
+faults.proxy._pump ← engine._time engine._transport faults.proxy.chain
+faults.proxy._sockets ← engine._clock engine._time engine._transport faults.proxy._pump
 faults.proxy.api ← version web faults.proxy.chain
 faults.proxy ← errors escape events plan server_plan web faults.fault faults.interpreter faults.proxy.chain
-    faults.proxy._pump faults.proxy.api target
+    faults.proxy._sockets faults.proxy.api target
 faults.proxies ← reason plan faults.interpreter faults.proxy.api faults.proxy
 faults.bench ← errors reason usage server_plan plan events faults.disk faults.fault faults.interpreter faults.kinds
     faults.layer faults.needs faults.net faults.node faults.operator faults.operator_thread faults.process
@@ -232,6 +233,9 @@ verify.world._accounts ← _request engine._connection engine._engine engine._la
     engine._recorder engine._sink verify.world._ground verify.world._world
 verify.world._calls ← client._breaker client._connection client._core client._node client._pool client._request
     verify.world._network verify.world._world
+verify.world._proxy ← engine._reactor faults.proxy._pump verify.world._ground verify.world._network
+    verify.world._world
+verify.world.proxy ← units faults.proxy.api faults.proxy.chain verify.world._ground verify.world._proxy
 verify.world.servers ← units plan protocol server._connection server._faults server._memcache server._redis
     server._store verify.world._ground verify.world._network verify.world._streams
 verify.world.engine_load ← units phase plan engine._engine engine._history verify.world._accounts verify.world._ground
@@ -456,7 +460,7 @@ DOORS: dict[str, set[str]] = {
     "psutil": {"target", "monitors"},
     "pytest": {"testing.plugin"},
     "time.h": {"engine._clock"},
-    "sys/socket.h": {"engine._transport", "server._connection", "faults.proxy._pump"},
+    "sys/socket.h": {"engine._transport", "server._connection", "faults.proxy._sockets"},
 }
 # They are told the time.
 WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) and not row.startswith("__")} - {
@@ -468,7 +472,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 # They are told time and bytes, so that a simulated world can run them.
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._shell"}
 SANS_IO |= {"verify.world.servers", "verify.world.engine_load", "verify.world._accounts", "verify.world._calls"}
-SANS_IO |= {f"verify.world.{name}" for name in ("_order", "_world", "_network", "_ground")}
+SANS_IO |= {f"verify.world.{name}" for name in ("_order", "_world", "_network", "_ground", "_proxy", "proxy")}
 SANS_IO |= {"verify._tape", "verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
 SANS_IO |= {"verify.expectation", "verify.spec"}
 SANS_IO |= {"verify.history._operation", "verify.checkers._search", "verify.checkers._register"}
@@ -477,7 +481,7 @@ SANS_IO |= {"verify.durability", "verify.durability.survival"}
 SANS_IO |= {f"verify.fuzz.{name}" for name in ("piece", "payload", "form", "forms", "mutation")}
 SANS_IO |= {"verify.world.disk", "verify.world.meta_memcached", "verify.world.redis"}
 SANS_IO |= {"verify.reply", "verify.step", "verify.model", "verify.grammar", "verify.comparison"}
-WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api"}
+WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api", "faults.proxy._pump"}
 WORLD = {"asyncio", "socket", "ssl", "select", "selectors", "threading", "random", "os"}
 CLOCKS = {"time", "datetime", "libc.time", "posix.time", "cpython.time"}
 COMPILERS_OWN = {"cython", "libc", "posix", "cpython"}

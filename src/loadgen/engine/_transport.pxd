@@ -34,6 +34,8 @@ cdef class Transport:
     cdef bint is_writable(self, int stream) noexcept nogil
     # Return the bytes written that the peer has not acknowledged, also after the stream's end; 0 where that is unknown.
     cdef int unacknowledged(self, int stream) noexcept nogil
+    # Have `close` reset the stream.
+    cdef void reset_on_close(self, int stream) noexcept nogil
     cdef void close(self, int stream) noexcept nogil
 
 

@@ -45,6 +45,11 @@ cdef extern from * nogil:
         return error;
     }
 
+    static void loadgen_reset_on_close(int fd) {
+        struct linger l = {1, 0};
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
+    }
+
     static int loadgen_has_peer(int fd) {
         struct sockaddr_storage peer;
         socklen_t length = sizeof peer;
@@ -83,6 +88,7 @@ cdef extern from * nogil:
     bint c_is_writable "loadgen_is_writable"(int fd)
     int socket_error "loadgen_socket_error"(int fd)
     bint has_peer "loadgen_has_peer"(int fd)
+    void c_reset_on_close "loadgen_reset_on_close"(int fd)
     int c_unacknowledged "loadgen_unacknowledged"(int fd)
     ssize_t c_writev "loadgen_writev"(int fd, iovec *parts, int n)
     ssize_t c_discard "loadgen_discard"(int fd, char *scratch, size_t size, size_t wanted)
@@ -129,6 +135,9 @@ cdef class Transport:
     cdef int unacknowledged(self, int stream) noexcept nogil:
         return 0
 
+    cdef void reset_on_close(self, int stream) noexcept nogil:
+        pass
+
     cdef void close(self, int stream) noexcept nogil:
         pass
 
@@ -167,6 +176,9 @@ cdef class Sockets(Transport):
 
     cdef int unacknowledged(self, int stream) noexcept nogil:
         return c_unacknowledged(stream)
+
+    cdef void reset_on_close(self, int stream) noexcept nogil:
+        c_reset_on_close(stream)
 
     cdef void close(self, int stream) noexcept nogil:
         c_close(stream)

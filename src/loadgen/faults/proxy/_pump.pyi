@@ -1,12 +1,6 @@
-import asyncio
-from collections.abc import Callable
-from typing import TypeAlias
-
 from loadgen.faults.proxy.chain.link import Link
 
 __all__ = ["Flow", "Pump"]
-
-_Addresses: TypeAlias = list[tuple[str, int]]
 
 class Flow:
     @property
@@ -22,15 +16,6 @@ class Flow:
     def touch(self) -> None: ...
 
 class Pump:
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        resolve: Callable[[str, Callable[[_Addresses], None]], None],
-        tell: Callable[[str], None] | None,
-    ) -> None: ...
     def now_ns(self) -> int: ...
-    def listen(self, proxy: object, fd: int) -> None: ...
     def stop(self, proxy: object) -> int: ...
     def close(self) -> None: ...
-    def on_ready(self) -> None: ...
-    def accept_later(self, listener: object) -> None: ...

@@ -1,18 +1,15 @@
-"""The sockets of proxies: connections are accepted and dialled, and their bytes moved through links.
+"""The connections of proxies: clients are accepted, upstreams dialled, and their bytes moved through links.
 
 `_pump.pxd` is the design. Links are Python, and are left out while no toxic acts: then each read is followed by a
 write, from one buffer, without a Python object.
 """
 
-import os
 from heapq import heappop, heappush
 
-from libc.errno cimport EAGAIN, EINTR, ECONNABORTED, errno
-from libc.stdint cimport int64_t, uint32_t
+from libc.errno cimport EAGAIN
+from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
-from loadgen.engine._clock cimport timer_arm, timer_open
-from loadgen.engine._time cimport Monotonic
 from loadgen.engine._transport cimport Address, address_of
 
 from loadgen.faults.proxy.chain.chunk import MOST_BYTES
@@ -20,78 +17,17 @@ from loadgen.faults.proxy.chain.chunk import NEVER as NEVER_NS
 
 __all__ = ["Flow", "Pump"]
 
-cdef extern from * nogil:
-    """
-    #include <fcntl.h>
-    #include <netinet/in.h>
-    #include <netinet/tcp.h>
-    #include <sys/epoll.h>
-    #include <sys/socket.h>
-    #include <unistd.h>
-
-    static void loadgen_set_nodelay(int fd) {
-        int one = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    }
-    static int loadgen_proxy_accept(int fd) {
-        int client = accept4(fd, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (client >= 0) loadgen_set_nodelay(client);
-        return client;
-    }
-    static int loadgen_proxy_socket(int family) {
-        int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (fd >= 0) loadgen_set_nodelay(fd);
-        return fd;
-    }
-    static int loadgen_proxy_error(int fd) {
-        int error = 0;
-        socklen_t length = sizeof error;
-        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
-        return error;
-    }
-    static void loadgen_reset_on_close(int fd) {
-        struct linger l = {1, 0};
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
-    }
-    """
-    cdef struct sockaddr:
-        pass
-    int MSG_NOSIGNAL, EINPROGRESS
-    uint32_t EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR, EPOLLET
-    int EPOLL_CTL_ADD, EPOLL_CLOEXEC
-    ctypedef union epoll_data_t:
-        void *ptr
-    cdef struct epoll_event:
-        uint32_t events
-        epoll_data_t data
-    int epoll_create1(int flags)
-    int epoll_ctl(int ep, int what, int fd, epoll_event *event)
-    int epoll_wait(int ep, epoll_event *events, int n, int timeout_ms)
-    int c_accept "loadgen_proxy_accept"(int fd)
-    int c_socket "loadgen_proxy_socket"(int family)
-    int c_error "loadgen_proxy_error"(int fd)
-    void c_reset_on_close "loadgen_reset_on_close"(int fd)
-    int c_connect "connect"(int fd, const sockaddr *to, unsigned int length)
-    ssize_t c_send "send"(int fd, const void *bytes, size_t n, int flags)
-    ssize_t c_recv "recv"(int fd, void *bytes, size_t n, int flags)
-    int c_close "close"(int fd)
-
 cdef enum:
-    BATCH = 128         # events of one look
     TURNS = 16          # reads of one flow before the others have their turn
     BUFFER = 256 * 1024
     LEAST_TIDIED = 1024  # entries of the heap
 
 cdef int64_t NEVER = NEVER_NS
 cdef Py_ssize_t CHUNK = MOST_BYTES
-# Both ends of a connection are watched once, for everything.
-cdef uint32_t EVERYTHING = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
-# The time after which connections are accepted again, when there was no descriptor for one.
-cdef double RETRY_S = 0.05
 
 
 cdef class Watched:
-    """A descriptor that the pump watches."""
+    """What the pump has news of."""
 
 
 cdef class Listener(Watched):
@@ -116,17 +52,14 @@ cdef class Flow:
 
 
 cdef class Pump:
-    """The connections of all proxies of a process, on an event loop.
+    """The connections of all proxies. Only the subclasses can be used.
 
     `resolve(address, callback)` is called with an upstream's `host:port`, and calls back, now or later, with a list of
     numeric hosts and ports. `tell` receives a line for each connection that is
     opened, closed or cannot be made; it may be None.
     """
 
-    def __cinit__(self, loop, resolve, tell):
-        self.epoll = self.timer = -1
-        self.time = Monotonic()
-        self.loop = loop
+    def __cinit__(self, *arguments, resolve, tell=None, **options):
         self.resolve = resolve
         self.tell = tell
         self.heap = []
@@ -136,15 +69,8 @@ cdef class Pump:
         self.armed_ns = NEVER
         self.most = LEAST_TIDIED
         self.buffer = <char *>malloc(BUFFER)
-        self.epoll = epoll_create1(EPOLL_CLOEXEC)
-        self.timer = timer_open()
-        if self.buffer == NULL or self.epoll < 0 or self.timer < 0:
-            raise OSError("the kernel gives no descriptor for the proxy")
-        cdef epoll_event event
-        event.events = EPOLLIN | EPOLLET
-        event.data.ptr = NULL
-        epoll_ctl(self.epoll, EPOLL_CTL_ADD, self.timer, &event)
-        loop.add_reader(self.epoll, self.on_ready)
+        if self.buffer == NULL:
+            raise MemoryError()
 
     def __dealloc__(self):
         free(self.buffer)
@@ -153,159 +79,126 @@ cdef class Pump:
         """Return the monotonic time."""
         return self.time.now_ns()
 
-    def listen(self, proxy, int fd):
-        """Accept connections for a proxy on a listening socket that does not block, which belongs to the pump now."""
-        cdef Listener listener = Listener.__new__(Listener)
-        listener.fd = fd
+    cdef Listener listen_with(self, Listener listener, object proxy, int stream):
+        """Fill in the listener of a proxy; it belongs to the pump then."""
+        listener.stream = stream
         listener.pump = self
         listener.proxy = proxy
-        listener.connections = set()
+        listener.connections = {}
         self.listeners[proxy] = listener
-        self.watch(listener, EPOLLIN | EPOLLET)
+        return listener
 
     def stop(self, proxy):
         """Close a proxy's listener and all its connections; return the number of connections."""
         cdef Listener listener = self.listeners.pop(proxy)
         cdef int count = len(listener.connections)
-        c_close(listener.fd)
-        listener.fd = -1
+        self.close_listener(listener)
+        listener.stream = -1
         self.closed.append(listener)
-        for connection in list(listener.connections):
+        for connection in [*listener.connections]:
             self.drop(connection)
         return count
 
     def close(self):
         """Close everything."""
-        for proxy in list(self.listeners):
+        for proxy in [*self.listeners]:
             self.stop(proxy)
-        self.loop.remove_reader(self.epoll)
-        os.close(self.epoll)
-        os.close(self.timer)
         self.heap.clear()
         self.again.clear()
         self.closed.clear()
 
-    # ── Events ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Of a subclass ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def on_ready(self):
-        """Serve what is ready, until nothing is or the loop is to have its turn."""
-        cdef epoll_event events[BATCH]
-        cdef int i, n, _round
-        cdef Watched watched
-        for _round in range(TURNS):
-            n = epoll_wait(self.epoll, events, BATCH, 0)
-            for i in range(n):
-                if events[i].data.ptr == NULL:
-                    self.ring()
-                    continue
-                watched = <Watched>events[i].data.ptr
-                if watched.fd < 0:
-                    continue
-                if isinstance(watched, Side):
-                    self.on_side(<Side>watched, events[i].events)
-                else:
-                    self.accept_all(<Listener>watched)
-            flows, self.again = self.again, []
-            for flow in flows:
-                (<Flow>flow).queued = False
-                self.advance(<Flow>flow)
-            self.closed.clear()
-            if n <= 0 and not self.again:
-                return
-        if self.again:
-            # What is left is not reported a second time.
-            self.loop.call_soon(self.on_ready)
+    cdef int watch(self, Side side) except -1:
+        raise NotImplementedError
 
-    cdef int watch(self, Watched what, uint32_t events) except -1:
-        cdef epoll_event event
-        event.events = events
-        event.data.ptr = <void *>what
-        if epoll_ctl(self.epoll, EPOLL_CTL_ADD, what.fd, &event) < 0:
-            raise OSError(errno, os.strerror(errno))
-        return 0
+    cdef int close_listener(self, Listener listener) except -1:
+        raise NotImplementedError
 
-    cdef int on_side(self, Side side, uint32_t events) except -1:
-        cdef int error
+    cdef int wake_at(self, int64_t at_ns) except -1:
+        raise NotImplementedError
+
+    cdef int turn(self) except -1:
+        raise NotImplementedError
+
+    # ── News ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef int on_side(self, Side side, bint readable, bint writable, bint hung) except -1:
+        """Act on news of a stream: bytes, room, or `hung`, when it ended or failed."""
+        cdef int result
         if side.connecting:
-            if not events & (EPOLLOUT | EPOLLERR | EPOLLHUP):
+            result = self.net.connected(side.stream)
+            if result == 0:
                 return 0
-            error = c_error(side.fd)
-            if error:
+            if result < 0:
                 self.close_side(side)
                 self.dial_next(side.connection)
                 return 0
             side.connecting = False
             # The server may have sent already, and ended even: the same report may say so.
             side.readable = side.writable = True
-            side.hung = (events & (EPOLLRDHUP | EPOLLHUP)) != 0
+            side.hung = hung
             self.stand(side.connection)
             return 0
-        if events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR):
-            side.hung = side.readable = True
-        if events & EPOLLIN:
+        if hung:
+            side.hung = True
+        if readable or hung:
             side.readable = True
-        if events & EPOLLOUT:
+        if writable:
             side.writable = True
         if side.into is not None and side.readable:
             self.advance(side.into)
-        if side.out is not None and side.fd >= 0 and events & EPOLLOUT and side.out.pending is not None:
+        if side.out is not None and side.stream >= 0 and writable and side.out.pending is not None:
             self.advance(side.out)
+        return 0
+
+    cdef int go_on(self) except -1:
+        """Let each flow that has had its turn have the next one. `again` has those that want yet another."""
+        cdef Flow flow
+        flows, self.again = self.again, []
+        for flow in flows:
+            flow.queued = False
+            self.advance(flow)
+        self.closed.clear()
         return 0
 
     # ── Connections ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    cdef int accept_all(self, Listener listener) except -1:
-        """Accept every client that waits, and begin to dial the upstream for it."""
-        cdef Connection connection
-        cdef Side client
-        cdef int fd
-        while listener.fd >= 0:
-            fd = c_accept(listener.fd)
-            if fd < 0:
-                if errno == EINTR or errno == ECONNABORTED:
-                    continue
-                if errno != EAGAIN:
-                    self.loop.call_later(RETRY_S, self.accept_later, listener)
-                return 0
-            listener.proxy.counts.accepted += 1
-            listener.accepted += 1
-            connection = Connection.__new__(Connection)
-            connection.listener = listener
-            connection.number = listener.proxy.counts.accepted
-            client = Side.__new__(Side)
-            client.fd = fd
-            client.pump = self
-            client.connection = connection
-            client.readable = client.writable = True
-            connection.client = client
-            listener.connections.add(connection)
-            self.resolve(listener.proxy.upstream, Dial(self, connection))
+    cdef int accepted(self, Listener listener, int stream) except -1:
+        """Take a client's stream, and begin to dial the upstream for it."""
+        cdef Connection connection = Connection.__new__(Connection)
+        cdef Side client = Side.__new__(Side)
+        listener.proxy.counts.accepted += 1
+        listener.accepted += 1
+        connection.listener = listener
+        connection.number = listener.proxy.counts.accepted
+        client.stream = stream
+        client.pump = self
+        client.connection = connection
+        client.readable = client.writable = True
+        connection.client = client
+        listener.connections[connection] = None
+        self.resolve(listener.proxy.upstream, Dial(self, connection))
         return 0
-
-    def accept_later(self, Listener listener):
-        self.accept_all(listener)
 
     cdef int dial_next(self, Connection connection) except -1:
         """Dial the next address of the upstream. Without another one, the client's connection is closed."""
         cdef Address to
         cdef Side side
-        cdef int fd
+        cdef int stream
         while connection.addresses:
             host, port = connection.addresses.pop(0)
             address_of(&to, host, port)
-            fd = c_socket(to.family)
-            if fd < 0:
-                continue
-            if c_connect(fd, <const sockaddr *>to.bytes, to.length) < 0 and errno != EINPROGRESS:
-                c_close(fd)
+            stream = self.net.connect(&to)
+            if stream < 0:
                 continue
             side = Side.__new__(Side)
-            side.fd = fd
+            side.stream = stream
             side.pump = self
             side.connection = connection
             side.connecting = True
             connection.upstream = side
-            self.watch(side, EVERYTHING)
+            self.watch(side)
             return 0
         proxy = connection.listener.proxy
         proxy.counts.unreachable += 1
@@ -331,21 +224,21 @@ cdef class Pump:
             flow.clear = flow.link.clear
             (<Side>source).into = flow
             (<Side>dest).out = flow
-            proxy.flows.add(flow)
+            proxy.flows[flow] = None
         if up.link.resets or down.link.resets:
-            c_reset_on_close(client.fd)
-            c_reset_on_close(upstream.fd)
+            self.net.reset_on_close(client.stream)
+            self.net.reset_on_close(upstream.stream)
         self.say(f"connection {connection.number} of {proxy.name} opened")
-        self.watch(client, EVERYTHING)
+        self.watch(client)
         self.advance(up)
         if not down.ended:
             self.advance(down)
         return 0
 
     cdef int close_side(self, Side side) except -1:
-        if side.fd >= 0:
-            c_close(side.fd)
-            side.fd = -1
+        if side.stream >= 0:
+            self.net.close(side.stream)
+            side.stream = -1
             self.closed.append(side)
         return 0
 
@@ -361,7 +254,7 @@ cdef class Pump:
             if flow is not None and not flow.ended:
                 flow.ended = True
                 self.count(flow)
-        connection.listener.connections.discard(connection)
+        connection.listener.connections.pop(connection, None)
         return 0
 
     # ── Bytes ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -376,6 +269,7 @@ cdef class Pump:
                 if not flow.queued:
                     flow.queued = True
                     self.again.append(flow)
+                    self.turn()
                 break
             turns -= 1
             moved = self.drain(flow)
@@ -399,12 +293,12 @@ cdef class Pump:
             return False
         data = flow.pending
         length = len(flow.pending) - flow.at
-        n = c_send(flow.dest.fd, data + flow.at, length, MSG_NOSIGNAL)
+        n = self.net.write(flow.dest.stream, data + flow.at, length)
         if n < 0:
-            if errno == EAGAIN or errno == EINTR:
-                flow.dest.writable = errno == EINTR
-                return False
-            self.end(flow)
+            if n == -EAGAIN:
+                flow.dest.writable = False
+            else:
+                self.end(flow)
             return False
         flow.sent += n
         flow.at += n
@@ -419,24 +313,24 @@ cdef class Pump:
         cdef Side source = flow.source, dest = flow.dest
         if not source.readable or flow.source_ended:
             return False
-        n = c_recv(source.fd, self.buffer, BUFFER, 0)
-        if n < 0 and (errno == EAGAIN or errno == EINTR):
-            source.readable = errno == EINTR
-            return source.readable
+        n = self.net.read(source.stream, self.buffer, BUFFER)
+        if n == -EAGAIN:
+            source.readable = False
+            return False
         if n <= 0:
             self.end_source(flow)
             return True
         flow.received += n
         if n < BUFFER and not source.hung:
-            # A short read has emptied the socket: what comes later is reported again (epoll(7)).
+            # A short read has emptied the stream: what comes later is reported again (epoll(7)).
             source.readable = False
         if dest.writable:
-            sent = c_send(dest.fd, self.buffer, n, MSG_NOSIGNAL)
+            sent = self.net.write(dest.stream, self.buffer, n)
             if sent < 0:
-                if errno != EAGAIN and errno != EINTR:
+                if sent != -EAGAIN:
                     self.end(flow)
                     return False
-                dest.writable = errno == EINTR
+                dest.writable = False
                 sent = 0
             flow.sent += sent
         if sent < n:
@@ -471,9 +365,9 @@ cdef class Pump:
         cdef Side source = flow.source
         if flow.source_ended or not source.readable or not flow.link.has_room():
             return False
-        n = c_recv(source.fd, self.buffer, CHUNK, 0)
-        if n < 0 and (errno == EAGAIN or errno == EINTR):
-            source.readable = errno == EINTR
+        n = self.net.read(source.stream, self.buffer, CHUNK)
+        if n == -EAGAIN:
+            source.readable = False
             return False
         if n <= 0:
             self.end_source(flow)
@@ -501,7 +395,7 @@ cdef class Pump:
             self.advance(other)
         elif flow.owner in flow.owner.listener.connections:
             self.close_side(flow.source)
-            flow.owner.listener.connections.discard(flow.owner)
+            flow.owner.listener.connections.pop(flow.owner, None)
             self.say(f"connection {flow.connection} of {flow.proxy.name} closed")
         return 0
 
@@ -515,7 +409,7 @@ cdef class Pump:
         traffic = flow.proxy.traffic[flow.direction]
         traffic[0] += flow.received
         traffic[1] += flow.sent
-        flow.proxy.flows.discard(flow)
+        flow.proxy.flows.pop(flow, None)
         return 0
 
     # ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -532,7 +426,7 @@ cdef class Pump:
             self.tidy()
         if at_ns < self.armed_ns:
             self.armed_ns = at_ns
-            timer_arm(self.timer, max(at_ns, 1))
+            self.wake_at(at_ns)
         return 0
 
     cdef int tidy(self) except -1:
@@ -559,7 +453,7 @@ cdef class Pump:
                 self.advance(flow)
         self.armed_ns = <int64_t>self.heap[0][0] if self.heap else NEVER
         if self.armed_ns != NEVER:
-            timer_arm(self.timer, max(self.armed_ns, 1))
+            self.wake_at(self.armed_ns)
         return 0
 
 

@@ -20,7 +20,7 @@ import uvloop
 
 from loadgen.errors import LoadgenError, OutputError, TargetError
 from loadgen.escape import printable
-from loadgen.faults.proxy._pump import Pump
+from loadgen.faults.proxy._sockets import SocketPump
 from loadgen.faults.proxy.api import address
 from loadgen.faults.proxy.api.proxies import Proxies
 from loadgen.faults.proxy.api.proxy import NetworkError, Proxy
@@ -44,7 +44,7 @@ class Sockets:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, tell: Callable[[str], None] | None) -> None:
         self._loop = loop
-        self._pump = Pump(loop, self._resolve, tell)
+        self._pump = SocketPump(loop, resolve=self._resolve, tell=tell)
         self._lookups: set[asyncio.Task[None]] = set()
 
     def now_ns(self) -> int:

@@ -48,6 +48,10 @@ cdef class Ground(Reactor):
 
     # Listen on a port; `accepts` gets the streams.
     cdef int listen_on(self, int port) except -1
+    # Report a stream's bytes, room and end, each as it comes: what is there now, and then what is new.
+    cdef void watch_edges(self, int end, void *owner) noexcept
+    # True when the stream has ended or failed, which is found by reading.
+    cdef bint has_hung(self, int end) noexcept
     # Report bytes of a stream, or not.
     cdef void set_deaf(self, int end, bint deaf) noexcept
     cdef void has_news(self, int end) noexcept

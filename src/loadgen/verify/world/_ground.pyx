@@ -77,6 +77,9 @@ cdef class HostTransport(Transport):
     cdef int unacknowledged(self, int stream) noexcept nogil:
         return self.network.unacknowledged(stream)
 
+    cdef void reset_on_close(self, int stream) noexcept nogil:
+        self.network.ends[stream].resets = True
+
     cdef void close(self, int stream) noexcept nogil:
         self.network.close(stream)
 
@@ -150,6 +153,14 @@ cdef class Ground(Reactor):
                 writing and self.network.is_writable(stream) or not e.deaf and self.network.is_readable(stream)):
             self.has_news(stream)
         return 0
+
+    cdef void watch_edges(self, int end, void *owner) noexcept:
+        self.network.ends[end].edges = True
+        self.watch(end, owner, True)
+
+    cdef bint has_hung(self, int end) noexcept:
+        cdef End *e = &self.network.ends[end]
+        return e.ended or e.broken or e.error != 0
 
     cdef void forget(self, int stream) noexcept:
         self.network.ends[stream].watched = False
@@ -244,7 +255,7 @@ cdef class Ground(Reactor):
         return self.next_ns() <= self.world.now_ns
 
     cdef void report_all(self) noexcept:
-        """Report each stream that has news. A stream that is still ready after that has news again."""
+        """Report each stream that has news. One that is still ready after that has news again, unless it has edges."""
         cdef Network network = self.network
         cdef int i, end, n = self.n_ready
         cdef bint readable, writable
@@ -263,7 +274,9 @@ cdef class Ground(Reactor):
                 continue
             self.watcher.on_stream(e.owner, readable, writable)
             e = &network.ends[end]
-            if e.watched and (not e.deaf and network.is_readable(end) or e.writing and network.is_writable(end)):
+            if e.edges or not e.watched:
+                continue
+            if not e.deaf and network.is_readable(end) or e.writing and network.is_writable(end):
                 self.has_news(end)
 
     def close(self):

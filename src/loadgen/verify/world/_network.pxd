@@ -85,6 +85,8 @@ cdef struct End:
     bint watched
     bint deaf               # not told of bytes
     bint writing            # told of room
+    bint edges              # told of news once, and not again while there is something left
+    bint resets             # its close is a reset
     bint queued             # in the ground's queue of news
 
 cdef struct Listener:

@@ -252,7 +252,7 @@ cdef class Network:
         if e.gone:
             return
         if e.state == CONNECTED and not e.broken and not e.silent:
-            if e.arrived != e.taken:
+            if e.arrived != e.taken or e.resets:
                 self.send(end ^ 1, self.ends[end ^ 1].written, BREAK)
                 e.broken = True
             else:

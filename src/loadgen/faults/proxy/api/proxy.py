@@ -82,7 +82,8 @@ class Proxy:
         self.counts = Counts()
         self.ledger: dict[str, Effects] = {}
         """The effects of toxics by their names, removed ones included."""
-        self.flows: set[Flow] = set()
+        self.flows: dict[Flow, None] = {}
+        """The keys are the flows, in the order in which they began."""
         self.traffic = {stream: [0, 0] for stream in STREAMS}
         """Bytes received and sent by flows that have ended."""
         self._network = network
@@ -189,7 +190,7 @@ class Proxy:
         return Draws(self._log, seed, self.name, toxic.name, toxic.spell, connection, direction)
 
     def _flows_of(self, toxic: Toxic) -> Iterator[Flow]:
-        # A flow may end while it is touched, and leave the set.
+        # A flow may end while it is touched, and leave the others.
         yield from [flow for flow in self.flows if flow.direction == toxic.direction]
 
 

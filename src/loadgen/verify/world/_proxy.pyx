@@ -1,0 +1,211 @@
+"""The shipping proxy on a host of a world; `_proxy.pxd` describes what its bytes are held to."""
+
+from collections import deque
+
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from libc.stdint cimport int64_t
+from libc.string cimport memcmp
+
+from loadgen.engine._reactor cimport Watcher
+from loadgen.faults.proxy._pump cimport Connection, Listener, Pump, Side
+from loadgen.verify.world._ground cimport Ground, HostTransport
+
+from loadgen.verify.world._network import REFUSING
+from loadgen.verify.world._world import BrokenInvariant
+
+cdef int64_t NO_LIMIT = -1
+cdef int64_t NS_PER_S = 1_000_000_000
+
+WHOLE = "bytes pass a proxy in order and whole"
+DELAYED = "a proxy's latency delays every byte"
+LIMITED = "a proxy's bandwidth is not exceeded"
+
+
+cdef class Bound:
+    """What the toxics of one direction do at least."""
+
+    def __cinit__(self):
+        self.bytes_per_s = NO_LIMIT
+
+
+cdef class Way:
+    """One direction of a connection."""
+
+    def __cinit__(self, str direction):
+        self.direction = direction
+        self.held = bytearray()
+        self.marks = deque()
+
+
+cdef class Witness(HostTransport):
+    """The streams of a proxy's host, with every byte looked at."""
+
+    def __cinit__(self, Ground ground not None):
+        self.sources = {}
+        self.targets = {}
+        self.bounds = {"upstream": Bound(), "downstream": Bound()}
+
+    def hold(self, str direction, int64_t delay_ns, bytes_per_s):
+        """Hold the bytes of one direction that are read from now on to a latency and a rate, None for no rate.
+
+        Call before the toxics change.
+        """
+        cdef Bound bound = Bound.__new__(Bound)
+        bound.since_ns = self.ground.time.now_ns()
+        bound.delay_ns = delay_ns
+        bound.bytes_per_s = NO_LIMIT if bytes_per_s is None else bytes_per_s
+        self.bounds[direction] = bound
+
+    def stuck(self):
+        """Return how many bytes are in the proxy whose connections are open."""
+        cdef Way way
+        return sum([len(way.held) for way in self.sources.values()])
+
+    cdef int add_ways(self, int client, int upstream) except -1:
+        self.sources[client] = self.targets[upstream] = Way("upstream")
+        self.sources[upstream] = self.targets[client] = Way("downstream")
+        return 0
+
+    cdef ssize_t read(self, int stream, char *bytes, size_t size) noexcept nogil:
+        cdef ssize_t n = HostTransport.read(self, stream, bytes, size)
+        if n > 0:
+            with gil:
+                try:
+                    self.see_read(stream, bytes, n)
+                except BaseException as error:
+                    self.ground.world.fail(error)
+        return n
+
+    cdef ssize_t write(self, int stream, const char *bytes, size_t size) noexcept nogil:
+        cdef ssize_t n = HostTransport.write(self, stream, bytes, size)
+        if n > 0:
+            with gil:
+                try:
+                    self.see_written(stream, bytes, n)
+                except BaseException as error:
+                    self.ground.world.fail(error)
+        return n
+
+    cdef void close(self, int stream) noexcept nogil:
+        HostTransport.close(self, stream)
+        with gil:
+            self.sources.pop(stream, None)
+            self.targets.pop(stream, None)
+
+    cdef int see_read(self, int stream, const char *bytes, Py_ssize_t n) except -1:
+        cdef Way way = self.sources[stream]
+        cdef Bound bound = self.bounds[way.direction]
+        if way.bound is not bound:
+            way.bound = bound
+            way.base = way.read
+        way.held += bytes[:n]
+        way.read += n
+        way.marks.append((way.read, self.ground.time.now_ns(), bound))
+        return 0
+
+    cdef int see_written(self, int stream, const char *bytes, Py_ssize_t n) except -1:
+        cdef Way way = self.targets[stream]
+        cdef Bound bound = self.bounds[way.direction]
+        cdef int64_t now_ns = self.ground.time.now_ns(), most
+        if len(way.held) < n or memcmp(PyByteArray_AS_STRING(way.held), bytes, n):
+            raise BrokenInvariant(f"{WHOLE}: at byte {way.written} of a connection's {way.direction} direction")
+        del way.held[:n]
+        way.written += n
+        while way.marks:
+            upto, at_ns, mark_bound = way.marks[0]
+            if mark_bound is bound and bound.delay_ns > 0:
+                self.delayed += 1
+                if now_ns - <int64_t>at_ns < bound.delay_ns:
+                    raise BrokenInvariant(
+                        f"{DELAYED}: {way.direction}, {now_ns - <int64_t>at_ns} ns, not {bound.delay_ns}")
+            if way.written < <int64_t>upto:
+                break
+            way.marks.popleft()
+            if way.written == <int64_t>upto:
+                break
+        if way.bound is bound and bound.bytes_per_s != NO_LIMIT and way.written > way.base:
+            self.limited += 1
+            # A byte more, as the proxy's times are rounded to a ns.
+            most = (now_ns - bound.since_ns) * bound.bytes_per_s // NS_PER_S + 1
+            if way.written - way.base > most:
+                raise BrokenInvariant(f"{LIMITED}: {way.direction}, {way.written - way.base} bytes, not {most}")
+        return 0
+
+
+cdef class News(Watcher):
+    """The receiver of the ground's reports."""
+
+    cdef void on_stream(self, void *owner, bint readable, bint writable) noexcept:
+        self.pump.report(owner, readable, writable)
+
+    cdef void on_timer(self) noexcept:
+        try:
+            self.pump.ring()
+        except BaseException as error:
+            self.pump.ground.world.fail(error)
+
+
+cdef class GroundPump(Pump):
+    """The connections of one proxy on a ground of its host."""
+
+    def __cinit__(self, Ground ground not None, *, resolve, tell=None):
+        cdef News news = News()
+        self.ground = ground
+        self.time = ground.time
+        self.net = self.witness = Witness(ground)
+        news.pump = self
+        ground.serve(news)
+
+    def listen(self, proxy, int port):
+        """Accept connections for a proxy on a port of the host."""
+        cdef Listener listener = self.listen_with(Listener.__new__(Listener), proxy, port)
+
+        def come(int end, int port):
+            # A stream is accepted in a turn of the host's thread, not while it is paused.
+            self.ground.soon(self.accept, listener, end)
+
+        self.ground.listen(port, come)
+
+    def accept(self, Listener listener, int end):
+        """Take a stream that has come, unless the proxy has been stopped since."""
+        if listener.stream < 0:
+            self.net.close(end)
+        else:
+            self.accepted(listener, end)
+
+    cdef int report(self, void *owner, bint readable, bint writable) noexcept:
+        cdef Side side = <Side>owner
+        try:
+            self.on_side(side, readable, writable, self.ground.has_hung(side.stream))
+            self.closed.clear()
+        except BaseException as error:
+            self.ground.world.fail(error)
+        return 0
+
+    # ── What a pump asks for ────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef int watch(self, Side side) except -1:
+        cdef Connection connection = side.connection
+        if side is connection.upstream:
+            self.witness.add_ways(connection.client.stream, side.stream)
+        self.ground.watch_edges(side.stream, <void *>side)
+        return 0
+
+    cdef int close_listener(self, Listener listener) except -1:
+        self.ground.network.set_listener(self.ground.host, listener.stream, REFUSING)
+        return 0
+
+    cdef int wake_at(self, int64_t at_ns) except -1:
+        Ground.wake_at(self.ground, at_ns)
+        return 0
+
+    cdef int turn(self) except -1:
+        if not self.turning:
+            self.turning = True
+            self.ground.soon(self.next_turns)
+        return 0
+
+    def next_turns(self):
+        """Let flows go on that have had their turn."""
+        self.turning = False
+        self.go_on()
