@@ -159,7 +159,7 @@ faults.process ← protocol faults.disk faults.fault faults.interpreter faults.l
 faults.operator ← errors events faults.fault faults.interpreter faults.report faults.timeline
 faults.operator_thread ← faults.fault faults.operator faults.report faults.timeline
 faults.node ← usage faults.fault faults.interpreter target
-web ←
+web ← escape version
 faults.proxy.chain ←
 faults.proxy._pump ← engine._time engine._transport faults.proxy.chain
 faults.proxy._sockets ← engine._clock engine._time engine._transport faults.proxy._pump
@@ -174,7 +174,8 @@ soak.evidence ← escape
 soak.capture ← soak.evidence
 soak.signal ← escape web
 soak.served_signal ← errors web soak.signal
-soak.observed_signal ← soak.signal
+soak.observed_signal ← web soak.signal
+soak.go ← errors escape soak.observed_signal soak.served_signal soak.signal
 trial.plan ← plan judge.check faults.fault
 trial.observed ← algebra engine._histogram
 trial.check ← severity judge.check

@@ -10,9 +10,11 @@ import threading
 import pytest
 
 from loadgen.errors import TargetError
+from loadgen.soak.go import Go
 from loadgen.soak.observed_signal import ObservedSignal
 from loadgen.soak.served_signal import ServedSignal
 from loadgen.soak.signal import OLDEST_S, PATIENCE, Answer, Obeyed, Signal, Told, respond, understood
+from loadgen.web.get import NoPageError
 from loadgen.web.http import Request
 
 GO, NO_GO, NONE = Signal.GO, Signal.NO_GO, Signal.UNREACHABLE
@@ -125,7 +127,7 @@ def test_the_signal_is_served_to_any_number_of_questions_and_its_port_is_free_ag
 class Answers:
     """A URL that gives these answers, one each time it is asked, and then no more."""
 
-    def __init__(self, *answers: tuple[int, bytes] | OSError) -> None:
+    def __init__(self, *answers: tuple[int, bytes] | NoPageError) -> None:
         self._answers = [*answers]
         self.asked_more, self.end = threading.Event(), threading.Event()
 
@@ -134,9 +136,9 @@ class Answers:
         if not self._answers:
             self.asked_more.set()
             self.end.wait(60)
-            raise OSError("it is over")
+            raise NoPageError("it is over")
         answer = self._answers.pop(0)
-        if isinstance(answer, OSError):
+        if isinstance(answer, NoPageError):
             raise answer
         return answer
 
@@ -152,7 +154,7 @@ def until_over(answers: Answers) -> Obeyed:
 
 def test_another_signal_is_polled_and_one_that_cannot_be_had_is_a_no_go_in_the_end() -> None:
     assert until_over(Answers((200, b"False"), (200, b"True"))).go
-    refused = OSError("connection refused")
+    refused = NoPageError("connection refused")
     broken = until_over(Answers((200, b"True"), *[refused] * PATIENCE))
     assert (broken.go, broken.why) == (False, f"no answer in {PATIENCE} polls: connection refused")
 
@@ -163,5 +165,17 @@ def test_a_signal_that_hangs_holds_up_nobody() -> None:
     assert observed.now == Obeyed()
     assert observed.first(0.01) is None
     answers.end.set()
-    assert observed.first(60) == Obeyed(True, "", 1, 1)
+    assert observed.first(60) == Obeyed(True, "it is over", 1, 1)
     observed.close()
+
+
+def test_a_soak_obeys_what_another_serves() -> None:
+    with Go(serves=("127.0.0.1", 0)) as other, Go(obeys=other.url) as soak:
+        assert soak.may_go() == (True, "")
+        assert (other.may_go(), soak.url) == ((True, ""), "")
+        other.tell("soaking", "the disk is full")
+        for path, why in (("/", "it says no-go"), ("/state", "the disk is full")):
+            with Go(obeys=f"{other.url}{path}") as late:
+                assert late.may_go() == (False, why)
+    with pytest.raises(TargetError, match=r"/state gives no go/no-go signal \(nothing listens there\): is its server"):
+        Go(obeys=f"{other.url}/state")

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 from loadgen.soak.signal import Answer, Obeyed, Signal, understood
+from loadgen.web.get import NoPageError, get
 
 EVERY_S = 1.0
 """The time from one poll to the next."""
@@ -14,13 +15,23 @@ END_S = 1.0
 """The longest wait for the thread's end; a poll under way is left behind."""
 
 Fetch = Callable[[str], tuple[int, bytes]]
-"""Returns status and body of a URL. Raises OSError or ValueError, whose text says why there is none."""
+"""Returns status and body of a URL. Raises NoPageError, whose text says why there is none."""
+
+TIMEOUT_S = 3.0
+"""The longest that one poll waits."""
+
+
+def _fetch(url: str) -> tuple[int, bytes]:
+    return get(url, TIMEOUT_S, MOST_BYTES)
+
+
+MOST_BYTES = 1 << 16
 
 
 class ObservedSignal:
     """The signal at a URL, polled from the construction until `close`. Used by one thread."""
 
-    def __init__(self, url: str, fetch: Fetch, every_s: float = EVERY_S) -> None:
+    def __init__(self, url: str, fetch: Fetch = _fetch, every_s: float = EVERY_S) -> None:
         self.url = url
         self._fetch = fetch
         self._every_s = every_s
@@ -53,6 +64,6 @@ class ObservedSignal:
     def _poll(self) -> Answer:
         try:
             status, body = self._fetch(self.url)
-        except (OSError, ValueError) as error:
-            return Answer(Signal.UNREACHABLE, str(error) or type(error).__name__)
+        except NoPageError as error:
+            return Answer(Signal.UNREACHABLE, str(error))
         return understood(status, body)

@@ -89,7 +89,7 @@ class Obeyed:
 
     go: bool = True
     why: str = ""
-    """Why it may not."""
+    """Why it may not; while it may, why there was no answer."""
     unanswered: int = 0
     """Polls in a row that had no answer."""
     polls: int = 0
@@ -105,7 +105,7 @@ class Obeyed:
             case Signal.UNREACHABLE:
                 missed = self.unanswered + 1
                 if missed < PATIENCE:
-                    return Obeyed(self.go, self.why, missed, polls)
+                    return Obeyed(self.go, answer.why if self.go else self.why, missed, polls)
                 return Obeyed(False, f"no answer in {missed} polls: {answer.why}", missed, polls)
 
 

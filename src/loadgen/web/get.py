@@ -1,0 +1,117 @@
+"""GET, which blocks: one deadline for all of it, from the look-up of the name to the last byte, and one size limit.
+
+Redirections are not followed: what is asked for is what is read.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import socket
+import ssl
+import time
+from typing import Any, cast
+from urllib.parse import SplitResult, urlsplit
+
+from loadgen.escape import printable
+from loadgen.version import __version__
+
+TIMEOUT_S = 5.0
+MOST_BYTES = 8 << 20
+"""A `/metrics` of a large program has some hundred kilobytes."""
+
+
+class NoPageError(Exception):
+    """There is no answer. The text says why, as the rest of a sentence."""
+
+
+def checked(url: str) -> str:
+    """Return the URL. Raises ValueError, with a sentence, for one that cannot be got."""
+    _parts(url)
+    return url
+
+
+def get(url: str, timeout_s: float = TIMEOUT_S, most_bytes: int = MOST_BYTES) -> tuple[int, bytes]:
+    """Return status and body. Raises NoPageError, and ValueError as `checked` does."""
+    parts = _parts(url)
+    until_s = time.monotonic() + timeout_s
+    host, port = cast(str, parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    shown = f"[{host}]" if ":" in host else host
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: {shown}{f':{parts.port}' if parts.port else ''}\r\n"
+        f"User-Agent: loadgen/{__version__}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    )
+    try:
+        with socket.create_connection((host, port), timeout_s) as plain:
+            if parts.scheme == "https":
+                plain.settimeout(_left_s(until_s))
+                with ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secure:
+                    return _asked(secure, request, until_s, most_bytes)
+            return _asked(plain, request, until_s, most_bytes)
+    except (OSError, UnicodeError, http.client.HTTPException) as error:
+        raise NoPageError(_words(error)) from None
+
+
+def _asked(connection: socket.socket, request: str, until_s: float, most_bytes: int) -> tuple[int, bytes]:
+    connection.settimeout(_left_s(until_s))
+    connection.sendall(request.encode("ascii"))
+    response = http.client.HTTPResponse(cast(socket.socket, _Source(connection, until_s)))
+    response.begin()
+    body = response.read(most_bytes + 1)
+    if len(body) > most_bytes:
+        raise NoPageError(f"it answers with more than {most_bytes >> 20} MiB")
+    return response.status, body
+
+
+class _Source:
+    """What http.client takes for a socket: its reads end at the deadline."""
+
+    def __init__(self, connection: socket.socket, until_s: float) -> None:
+        self._connection, self._until_s = connection, until_s
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Bytes(self._connection, self._until_s))
+
+
+class _Bytes(io.RawIOBase):
+    def __init__(self, connection: socket.socket, until_s: float) -> None:
+        self._connection, self._until_s = connection, until_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._connection.settimeout(_left_s(self._until_s))
+        return self._connection.recv_into(buffer)
+
+
+def _parts(url: str) -> SplitResult:
+    hint = "write one such as http://127.0.0.1:8001/metrics"
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 -- raises for a port that is none
+    except ValueError:
+        raise ValueError(f"{printable(url)} is no URL; {hint}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{printable(url)} is no URL of HTTP; {hint}")
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError(f"{printable(url)} is no URL: it has characters that are to be written as %XX")
+    return parts
+
+
+def _left_s(until_s: float) -> float:
+    left_s = until_s - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError
+    return left_s
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "it does not answer in time"
+    if isinstance(error, http.client.HTTPException):
+        return "its answer is not HTTP"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there"
+    return printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)
