@@ -43,6 +43,14 @@ def masked(text: str, password: str) -> str:
     return text
 
 
+def without_user(text: str) -> str:
+    """Return the text with `***` for the user and password of the URL that it begins with, where it has any."""
+    return _USER.sub(rf"\g<1>{MASK}@", text)
+
+
+_USER = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
+
+
 @lru_cache(maxsize=16)
 def _spellings(password: str) -> tuple[str, ...]:
     """Return the ways in which a program may print the password, the longest first."""

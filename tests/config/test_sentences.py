@@ -397,8 +397,8 @@ SENTENCES = [
     (
         "zzz = 1\n",
         "unknown",
-        "unknown key; the tables are general, target, connection, workload, fault, check, slo, verdict, smoke, "
-        "compare, gate, timestamps, admin, momento",
+        "unknown key; the tables are general, target, connection, workload, fault, monitor, check, slo, verdict, "
+        "smoke, compare, gate, timestamps, admin, momento",
     ),
     ("[general]\nthreads = true", "wrong-type", "must be a whole number, without quotes, not true"),
     ("general = 3", "wrong-type", "must be a table; write [general] and its keys below, not 3"),

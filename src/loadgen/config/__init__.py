@@ -1,7 +1,8 @@
 """Configurations: TOML → Config → Plan. The only room that uses TOML and pydantic.
 
 `load` reads and checks a file, flags and `--set`. `resolve` returns the plan of a run, `contested` that of a slice, and
-`server_plan` that of a server to start. `faults` returns the faults that come over its servers.
+`server_plan` that of a server to start. `faults` returns the faults that come over its servers, `monitors` what is read
+beside the load.
 `judging`, `search_settings`, `smoke_limits`, `compare_settings` and
 `gate_settings` return the settings of the rooms that judge. `dump`, `example` and `json_schema` return a configuration
 as text, a file with every key, and a schema for programs.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from loadgen.config.told.contested import contested
     from loadgen.config.told.faults import faults
     from loadgen.config.told.judging import compare_settings, gate_settings, judging, smoke_limits
+    from loadgen.config.told.monitors import monitors
     from loadgen.config.told.plans import resolve, server_plan
     from loadgen.config.told.search import search_settings, wants_search
 
@@ -43,6 +45,7 @@ __all__ = [
     "json_schema",
     "judging",
     "load",
+    "monitors",
     "resolve",
     "search_settings",
     "server_plan",
@@ -68,6 +71,7 @@ __getattr__ = lazily(
         "gate_settings": "told.judging",
         "judging": "told.judging",
         "smoke_limits": "told.judging",
+        "monitors": "told.monitors",
         "resolve": "told.plans",
         "server_plan": "told.plans",
         "search_settings": "told.search",

@@ -22,7 +22,7 @@ from loadgen.engine._ketama import Ketama
 from loadgen.judge.check import mistakes
 from loadgen.judge.run_metrics import vocabulary
 from loadgen.plan import Endpoint
-from loadgen.protocol import PROTOCOLS
+from loadgen.protocol import PROTOCOLS, Wire
 from loadgen.units import MAX_DURATION_NS, format_duration
 
 FEW_KEYS = 2**12
@@ -361,6 +361,37 @@ def _faults_need_a_length_of_time(config: Config) -> Iterator[Problem]:
         )
 
 
+def _monitors_have_names_of_their_own(config: Config) -> Iterator[Problem]:
+    taken = dict[str, int]()
+    for index, monitor in enumerate(config.monitor):
+        first = taken.setdefault(monitor.called, index)
+        if first != index:
+            key = "name" if monitor.name is not None else "kind"
+            yield Problem(
+                (("monitor", index, key), ("monitor", first)),
+                ProblemCode.TWICE,
+                f'there are two monitors named "{monitor.called}"; give this one another name, such as '
+                f'name = "{monitor.called}_2"',
+            )
+
+
+def _monitors_speak_the_servers_protocol(config: Config) -> Iterator[Problem]:
+    """Yield each monitor that reads the server under load in a protocol which that server does not speak."""
+    protocol = config.target.protocol
+    for index, monitor in enumerate(config.monitor):
+        wire = _SPOKEN.get(monitor.kind)
+        if wire is not None and monitor.server is None and PROTOCOLS[protocol].wire is not wire:
+            yield Problem(
+                (("monitor", index, "kind"), _PROTOCOL),
+                ProblemCode.NO_SERVER,
+                f'a monitor of the kind "{monitor.kind}" cannot read the server under load, whose protocol is '
+                f'"{protocol}"; write server = "HOST:PORT" in [[monitor]], or another kind',
+            )
+
+
+_SPOKEN = {"redis": Wire.RESP, "memcached": Wire.MEMCACHE}
+
+
 def _checks_can_be_judged(config: Config) -> Iterator[Problem]:
     """Yield everything that is wrong in the text of a check, by the names that a run of this configuration has."""
     if config.check and config.workload.saturation_search is not None:
@@ -404,5 +435,7 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _objectives_can_be_judged,
     _faults_come_in_the_window,
     _faults_need_a_length_of_time,
+    _monitors_have_names_of_their_own,
+    _monitors_speak_the_servers_protocol,
     _checks_can_be_judged,
 )

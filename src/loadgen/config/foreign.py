@@ -44,6 +44,7 @@ OURS: tuple[Path, ...] = (
     ("workload", "keyspace", "prefix"),
     ("workload", "keyspace", "zipf_exponent"),
     ("fault",),
+    ("monitor",),
     ("check",),
     ("slo",),
     ("verdict",),

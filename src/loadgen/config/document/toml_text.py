@@ -13,7 +13,7 @@ from loadgen.config.tables.schema import Config, Target
 from loadgen.config.tables.table import Path, Table
 from loadgen.config.tables.tree import header, inert, is_list, subtable
 from loadgen.errors import ConfigError
-from loadgen.secret import MASK, masked
+from loadgen.secret import MASK, masked, without_user
 
 # Above this bound a float without a fraction keeps its float spelling, as the integer spelling grows long.
 _MAX_PLAIN_FLOAT = 1e15
@@ -51,11 +51,15 @@ def dump(config: Config, *, show_secrets: bool = True) -> str:
     """Return the configuration as TOML with every default filled in; the text loads to an equal Config.
 
     Keys that are not set, and keys that are not acted on and have their default, are left out. Without `show_secrets`,
-    `***` replaces the password, also in the server's command, build and files, and each variable of its environment.
+    `***` replaces the password, also in the server's command, build and files and in monitors, and each variable of the
+    server's environment, and user and password in a monitor's URLs.
     """
     written = config.model_dump(mode="json")
     if not show_secrets:
-        _mask(written["target"], _readable_password(config.target))
+        known = _readable_password(config.target)
+        _mask(written["target"], known)
+        for monitor in written["monitor"]:
+            _mask_monitor(monitor, known)
     return "\n".join(_lines((), config, written)).lstrip("\n") + "\n"
 
 
@@ -75,6 +79,13 @@ def _mask(target: dict[str, Any], known: str) -> None:
         server["build"] = [masked(word, known) for word in server["build"]]
         server["files"] = {name: masked(text, known) for name, text in server["files"].items()}
         server["env"] = dict.fromkeys(server["env"], MASK)
+
+
+def _mask_monitor(monitor: dict[str, Any], known: str) -> None:
+    monitor["command"] = [masked(word, known) for word in monitor["command"]]
+    monitor["evidence"] = [masked(without_user(source), known) for source in monitor["evidence"]]
+    if monitor["url"]:
+        monitor["url"] = masked(without_user(monitor["url"]), known)
 
 
 def _lines(path: Path, table: Table, written: dict[str, Any]) -> Iterator[str]:

@@ -4,8 +4,8 @@ Bounds of a single key are here, rules between keys in `contradictions`. The voc
 and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`, `general.interval`,
 `general.requests`, `target.username`, `target.password`, `target.password_env`, `target.password_file`,
 `target.precheck`, `target.server`, `connection.refill`, `workload.arrival`, `workload.phase`, `workload.spin`,
-`workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `fault`, `check`, `slo`, `verdict`, `smoke`, `compare`
-and `gate`. `foreign.OURS` lists them.
+`workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `fault`, `monitor`, `check`, `slo`, `verdict`, `smoke`,
+`compare` and `gate`. `foreign.OURS` lists them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from loadgen.config.tables.check import CheckTable
 from loadgen.config.tables.cpu_list import usable_cpus
 from loadgen.config.tables.fault import FaultTable
+from loadgen.config.tables.monitor import MonitorTable
 from loadgen.config.tables.objectives import Percentiles, Slo
 from loadgen.config.tables.phase import Phase
 from loadgen.config.tables.refused import ProblemCode, Refused
@@ -619,6 +620,26 @@ class Config(Table):
                 {"kind": "fd_limit", "spare": 0},
                 {"kind": "clock_jump", "jump": "1h", "towards": "ahead"},
                 {"kind": "disk_full", "spare": "4KiB"},
+            ]
+        ],
+    )
+    monitor: tuple[MonitorTable, ...] = Field(
+        default=(),
+        # Lax for the container alone, as TOML has lists and no tuples.
+        strict=False,
+        examples=[
+            [
+                {"kind": "proc", "name": "proxy", "every": "1s", "timeout": "5s", "process": "haproxy"},
+                {"kind": "proc", "name": "batch", "pid": 4711, "evidence": ["py-spy dump --pid {pid}"]},
+                {"kind": "redis", "server": "127.0.0.1:6379"},
+                {
+                    "kind": "prometheus",
+                    "url": "http://127.0.0.1:9121/metrics",
+                    "metrics": {"goroutines": "go_goroutines", "refused": 'http_requests_total{code="503"}'},
+                },
+                {"kind": "http", "url": "http://127.0.0.1:8080/health", "path": "status"},
+                {"kind": "command", "command": ["redis-cli", "dbsize"]},
+                {"kind": "docker", "container": "cache-1"},
             ]
         ],
     )

@@ -35,7 +35,7 @@ def has_port(server: Server) -> bool:
     return any("{port}" in text for text in (*server.command, *server.env.values(), *server.files.values()))
 
 
-def _is_list(command: object) -> object:
+def is_list(command: object) -> object:
     if not isinstance(command, str):
         return command
     try:
@@ -105,7 +105,7 @@ Pattern = Annotated[str, AfterValidator(_regular_expression)]
 class Server(Table):
     """A server that loadgen starts for the run, watches, and stops at the end; in place of endpoints."""
 
-    command: Annotated[tuple[Word, ...], BeforeValidator(_is_list)] = Field(
+    command: Annotated[tuple[Word, ...], BeforeValidator(is_list)] = Field(
         # Lax for the container alone, as TOML has lists and no tuples.
         strict=False,
         min_length=1,
@@ -129,7 +129,7 @@ class Server(Table):
         ),
         examples=[{"server.toml": 'listen = "{host}:{port}"'}],
     )
-    build: Annotated[tuple[BuildWord, ...], BeforeValidator(_is_list)] = Field(
+    build: Annotated[tuple[BuildWord, ...], BeforeValidator(is_list)] = Field(
         default=(),
         strict=False,
         description=(

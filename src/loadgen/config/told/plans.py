@@ -136,7 +136,7 @@ def _target(target: schema.Target) -> Target:
 def _endpoints(target: schema.Target) -> tuple[Endpoint, ...]:
     if target.server is not None:
         return (Endpoint(HOST, target.server.port, HOST),)
-    return tuple(_lookup(*parse_endpoint(text)) for text in target.endpoints)
+    return tuple(lookup(*parse_endpoint(text)) for text in target.endpoints)
 
 
 def _workers(config: Config, seed: int, given: tuple[int, ...]) -> tuple[WorkerPlan, ...]:
@@ -165,7 +165,8 @@ def _lowest_terms(commands: Commands) -> Weights:
     return Weights(get=commands.get // shared, set=commands.set // shared, delete=commands.delete // shared)
 
 
-def _lookup(host: str, port: int) -> Endpoint:
+def lookup(host: str, port: int) -> Endpoint:
+    """Return the endpoint at a host's address, by DNS where it is a name. Raises TargetError."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
