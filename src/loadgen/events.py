@@ -16,6 +16,8 @@ from loadgen.faults.fault import Fault
 from loadgen.faults.report import FaultReport, Outage
 from loadgen.judge.check import Checked
 from loadgen.judge.judging import Judging
+from loadgen.monitors.reading import Gap, Reading
+from loadgen.monitors.report import MonitorReport
 from loadgen.overload import Overload
 from loadgen.phase import Phase
 from loadgen.plan import KeptHistory, LoadPhase, Plan
@@ -208,6 +210,30 @@ class FaultEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Monitored(Event):
+    """A monitor has read its series."""
+
+    reading: Reading
+
+    @property
+    def at_ns(self) -> int:
+        """The monotonic time of the reading."""
+        return self.reading.at_ns
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorGap(Event):
+    """A monitor has no reading of one of its times."""
+
+    gap: Gap
+
+    @property
+    def at_ns(self) -> int:
+        """The monotonic time at which the reading was due."""
+        return self.gap.at_ns
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseCounted:
     """The counts of the intervals that lie within one phase of the load, by the time of each event.
 
@@ -252,6 +278,8 @@ class LoadEnded(Ending):
     """The first error reply of each class, and the first failure of each reason, in the server's or kernel's words."""
     history: HistoryKept | None = field(default=None, kw_only=True)
     """None when no history was kept."""
+    monitors: tuple[MonitorReport, ...] = field(default=(), kw_only=True)
+    """What each monitor read in the measure window, or while rates were tried; empty without monitors."""
     wall_s: float = field(default_factory=time.time, kw_only=True)
     """Unix time."""
 

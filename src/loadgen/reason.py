@@ -64,6 +64,8 @@ class Code(StrEnum):
     SLOW_CLOCK = "slow-clock", "reading the clock takes a system call on this machine"
     NEAR_CEILING = "near-ceiling", "the load came near to what this host's self-test reached"
     NOT_BACK = "not-back", "a node was not back inside its baseline's interval after a fault, as far as it was watched"
+    MONITOR_SILENT = "monitor-silent", "a monitor gave no reading while the load was measured"
+    MONITOR_RESTARTED = "monitor-restarted", "a monitor read another process from some time on"
     PROXY_COST = "proxy-cost", "the time that a proxy before a node adds, and the bytes per second that go through it"
     DRIFT = "drift", "response time rose or fell over the window"
     CONNECTIONS_DOWN = "connections-down", "some connections could not be opened at first"

@@ -66,6 +66,10 @@ class WatchedServer(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def pid(self) -> int:
+        """The process that was started, which may have children; 0 while there is none."""
+
     def usage(self) -> Usage | None:
         """Return the use of its processes until now; None when they are gone or the system does not report it."""
 

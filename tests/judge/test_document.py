@@ -21,11 +21,11 @@ from loadgen.events import PhaseCounted, Result, Sample
 from loadgen.faults.report import Outage
 from loadgen.judge import run_metrics
 from loadgen.judge.check import judge, mistakes
-from loadgen.judge.expression.dimension import UNITS
+from loadgen.judge.expression.dimension import COUNT, SIZE, UNITS
 from loadgen.judge.expression.functions import FUNCTIONS
 from loadgen.judge.expression.parser import parse
 from loadgen.judge.expression.syntax import Quantity
-from loadgen.judge.expression.vocabulary import Known, Vocabulary
+from loadgen.judge.expression.vocabulary import Known, Over, Vocabulary
 from loadgen.trial import metrics
 from loadgen.usage import Usage
 
@@ -36,6 +36,11 @@ INLINE = re.findall(r"`([^`\n]*(?:<|>|==)[^`\n]*)`", TEXT)
 
 RUN = run_metrics.vocabulary(nodes=3, phases=3, has_faults=True)
 TRIAL = metrics.vocabulary(3)
+READ = {
+    "redis": {"used_memory": Known(SIZE, "memory", is_scalar=False, over=Over.LEVEL)},
+    "proxy": {"fds": Known(COUNT, "open files", is_scalar=False, over=Over.LEVEL)},
+}
+MONITORED = run_metrics.vocabulary(nodes=1, phases=0, monitors=READ)
 
 
 def of_names(names: Mapping[str, Known]) -> str:
@@ -59,6 +64,7 @@ def of_functions() -> str:
 TABLES = {
     "functions": of_functions,
     "run": lambda: of_names({**run_metrics.NAMES, **run_metrics.OF_FAULTS}),
+    "monitors": lambda: of_names(run_metrics.OF_MONITORS),
     "trial": lambda: of_names(metrics.NAMES),
 }
 
@@ -88,7 +94,8 @@ def test_an_example_is_judged(number: int, tmp_path: Path) -> None:
         path.write_text(example)
         config = load(path)
         checks, plan = judging(config).checks, resolve(config)
-        values = run_metrics.RunMetrics(checks, plan)
+        names = run_metrics.vocabulary_of(plan, has_faults=True)
+        values = run_metrics.RunMetrics(checks, plan, names)
         for second in range(20):
             used = Usage(S, S // 2, 4_000_000, 3, 9)
             values.add(Sample("measure", 0.0, S, counted(good(800, 200), second), used), second * S)
@@ -96,7 +103,7 @@ def test_an_example_is_judged(number: int, tmp_path: Path) -> None:
         by_phase = tuple(PhaseCounted(phase, 10 * S, measured) for phase in plan.load.phases)
         outage = Outage(1, began_ns=S, ended_ns=2 * S, first_failed_ns=S, last_failed_ns=2 * S, back_ns=3 * S)
         ended = Result(plan, measured, 20 * S, by_phase=by_phase, outages=(outage,))
-        answers = judge(checks, run_metrics.vocabulary_of(plan, has_faults=True), values.of(ended))
+        answers = judge(checks, names, values.of(ended))
     assert len(answers) == example.count("[[check]]")
     assert {each.passed for each in answers} <= {True, False}, answers
 
@@ -106,7 +113,10 @@ def test_every_expression_in_the_text_is_one_of_a_run_or_a_trial_and_the_wrong_o
     assert len(expressions) >= 6
     refused = {"p99 < 5", "errors < 1 %"}
     for expression in expressions:
-        is_right = any(not mistakes(expression, names) for names in (RUN, TRIAL)) or expression == "0.1 + 0.2 == 0.3"
+        is_right = (
+            any(not mistakes(expression, names) for names in (RUN, TRIAL, MONITORED))
+            or expression == "0.1 + 0.2 == 0.3"
+        )
         assert is_right is (expression not in refused), expression
 
 
@@ -118,7 +128,7 @@ def test_every_unit_is_in_the_table_and_every_unit_of_the_table_is_one() -> None
         assert parse(f"5 {unit}") == Quantity("5", unit)
 
 
-@pytest.mark.parametrize("vocabulary", [RUN, TRIAL], ids=["run", "trial"])
+@pytest.mark.parametrize("vocabulary", [RUN, TRIAL, MONITORED], ids=["run", "trial", "monitors"])
 def test_the_words_of_selectors_are_all_different_and_no_name_is_a_unit_or_a_function(vocabulary: Vocabulary) -> None:
     words = [word for axis in vocabulary.axes.values() for word in (*axis.words, *[axis.counted] * bool(axis.counted))]
     assert len(words) == len(set(words))

@@ -36,10 +36,11 @@ def result(measured: Snapshot, the_plan: Plan | None = None, **fields: object) -
 
 def answered(check: str, of: Result, *intervals: Sample, has_faults: bool = False) -> Checked:
     """The answer to a check of a run with these intervals, each of which is a second long."""
-    metrics = RunMetrics([Check(check)], of.plan)
+    names = vocabulary_of(of.plan, has_faults=has_faults)
+    metrics = RunMetrics([Check(check)], of.plan, names)
     for number, interval in enumerate(intervals):
         metrics.add(interval, number * S)
-    [found] = judge([Check(check)], vocabulary_of(of.plan, has_faults=has_faults), metrics.of(of))
+    [found] = judge([Check(check)], names, metrics.of(of))
     return found
 
 
@@ -187,7 +188,7 @@ def test_outages_are_the_longest_of_their_nodes(
 ) -> None:
     """A node that was not back was away for at least as long as it was watched: here to 11 s."""
     ended = replace(result(counted(good(1, 1), 1), outages=tuple(outages)), began_ns=8 * S)
-    values = RunMetrics([], ended.plan).of(ended)
+    values = RunMetrics([], ended.plan, vocabulary_of(ended.plan, has_faults=False)).of(ended)
     assert values.scalar("outage", {}) == outage
     assert values.scalar("recovered", {}) == recovered
     assert values.scalar("outage", {"node": 3}) == Unknown("no fault came over node 3")

@@ -42,7 +42,7 @@ faults.kinds ← faults.fault
 faults.timeline ← faults.fault
 faults.report ← faults.fault faults.kinds
 events ← units phase errors severity reason signs usage snapshot slo overload plan faults.fault faults.report stats
-    judge.judging judge.check
+    judge.judging judge.check monitors.reading monitors.report
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.
 _buffer ←
@@ -111,6 +111,7 @@ judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape severity reason snapshot judge.diagnosis
 judge.outages ← snapshot stats faults.report
 judge.run_metrics ← percentiles plan snapshot slo usage events faults.report judge.check judge.expression
+    monitors.reading monitors.report
 compare.shape ← plan
 compare.metric ← percentiles
 compare.settings ←
@@ -132,7 +133,8 @@ target.talk ← protocol errors escape secret greeting plan
 target ← units errors escape secret surroundings server_plan usage plan events target.talk
 monitors.reading ←
 monitors.plan ← units plan
-monitors.account ← monitors.reading
+monitors.report ← judge.expression
+monitors.account ← units judge.expression monitors.reading monitors.report
 monitors.kinds ← judge.expression
 monitors.json_path ←
 monitors.series ← judge.expression
@@ -143,7 +145,8 @@ runner ← units version phase errors escape severity reason signs usage snapsho
     judge.verdict
     judge.judging judge.diagnosis judge.failures judge.outages judge.check judge.run_metrics faults.kinds
     faults.operator_thread faults.report
-    faults.timeline verify.history host worker
+    faults.timeline verify.history host worker monitors.reading monitors.report monitors.account monitors.plan
+    monitors
 compare ← units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events
     stats verify.history judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate
     compare.round compare.answers host target.talk target worker runner record.read record version
@@ -362,15 +365,18 @@ verify.fuzz.targets ← errors _codec _resp _memcache judge.expression judge.run
     faults.proxy.api web config verify.fuzz
 
 # Events to JSON, and back.
-record.schema ← percentiles phase reason stats judge.check compare.metric compare.settings compare.answers
+record.schema ← percentiles phase reason stats judge.check judge.expression
+    compare.metric compare.settings compare.answers
     smoke.criteria faults.fault trial.checks trial.ended trial.observed verify.case verify.checkers.answer
-record.write ← units percentiles escape severity reason signs usage snapshot slo overload plan events stats
+record.write ← monitors.report
+    units percentiles escape severity reason signs usage snapshot slo overload plan events stats
     judge.check
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
     faults.fault faults.report trial.check trial.ended trial.observed trial.plan verify.case verify.ended
     verify.compatibility verify.durability.survival
     verify.stress.ended verify.checked verify.checkers.answer
-record.read ← units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
+record.read ← monitors.reading monitors.report
+    units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
     events stats judge.check judge.judging compare.shape compare.settings compare.candidate compare.round
     compare.answers smoke.check smoke.ended record.schema faults.fault faults.report trial.check trial.ended
     trial.observed trial.plan verify.case verify.durability.survival verify.ended
@@ -380,7 +386,8 @@ record ← phase errors escape events compare.round compare.answers smoke.ended 
     verify.stress.ended verify.checked
 
 # Events to text.
-output.words ← units percentiles phase escape usage snapshot slo overload plan events stats judge.check
+output.words ← judge.expression monitors.reading monitors.report
+    units percentiles phase escape usage snapshot slo overload plan events stats judge.check
     judge.verdict
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
     faults.kinds faults.report trial.check trial.ended trial.observed trial.plan trial.evidence verify.case verify.ended
@@ -389,7 +396,8 @@ output.words ← units percentiles phase escape usage snapshot slo overload plan
 output.paper ← percentiles errors escape output.words
 output.pictures ← units escape stats compare.answers judge.expression output.words output.paper verify.checked
     verify.checkers.answer
-output.formats ← units percentiles phase escape severity usage slo plan events stats judge.check judge.verdict
+output.formats ← monitors.report
+    units percentiles phase escape severity usage slo plan events stats judge.check judge.verdict
     compare.metric compare.candidate compare.round compare.answers history smoke.check smoke.ended record
     output.words output.paper output.pictures trial.check trial.ended trial.observed verify.case verify.ended version
     verify.stress.ended verify.checked verify.checkers.answer

@@ -11,13 +11,28 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from loadgen.engine._histogram import Histogram
-from loadgen.events import Configured, Event, FaultBegan, FaultEnded, HistoryKept, PhaseBegan, Progress, Result, Sample
+from loadgen.events import (
+    Configured,
+    Event,
+    FaultBegan,
+    FaultEnded,
+    HistoryKept,
+    Monitored,
+    MonitorGap,
+    PhaseBegan,
+    Progress,
+    Result,
+    Sample,
+)
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS
 from loadgen.faults.report import FaultReport, Outage, Spell
 from loadgen.judge import failures
 from loadgen.judge.check import Check, Checked, Level
+from loadgen.judge.expression.dimension import COUNT, NUMBER, SHARE, SIZE, TIME
 from loadgen.judge.judging import Judging
+from loadgen.monitors.reading import Gap, Reading
+from loadgen.monitors.report import MonitorReport, SeriesReport
 from loadgen.overload import of_window
 from loadgen.plan import (
     Endpoint,
@@ -33,6 +48,7 @@ from loadgen.plan import (
     Workload,
 )
 from loadgen.reason import Code, Reason
+from loadgen.runner.beside import notes
 from loadgen.severity import Severity
 from loadgen.signs import Ceiling, HostSigns, PauseAccount, Signs, WorkerSigns
 from loadgen.slo import Attainment, Evaluation, Objective, Unit, check
@@ -628,6 +644,74 @@ def faults() -> list[Event]:
     ]
 
 
+def monitored() -> list[Event]:
+    """A run with monitors beside it: one that always read, one with gaps and a restart, and one that never read."""
+    measured = counted(good(2400, 600, misses=24), 1)
+    gone = "connection refused by 127.0.0.1:6380\x1b[2J"
+    reading = Reading("redis", 0, START_S + 1, {"used_memory": 1_020_000.0, "connected_clients": 50.0}, "run 0a1b")
+    redis = MonitorReport(
+        "redis",
+        "redis",
+        readings=60,
+        series=(
+            SeriesReport("used_memory", SIZE, 60, 1_020_000, 1_010_000, 1_310_000, 1_310_000, 290_000.0),
+            SeriesReport("fragmentation", NUMBER, 60, 1.25, 1.1, 1.25, 1.1, -0.15),
+            SeriesReport("connected_clients", COUNT, 60, 51, 51, 51, 51, 0.0),
+            SeriesReport("evicted_keys", COUNT, 60, 0, 0, 0, 0, 0.0),
+        ),
+    )
+    proxy = MonitorReport(
+        "proxy",
+        "prometheus",
+        readings=2,
+        gaps=1_234,
+        why=gone,
+        restarts=1,
+        series=(
+            SeriesReport("http_requests_in_flight_of_the_backend_pool_of_connections", COUNT, 2, 3, 3, 12, 12, None),
+            SeriesReport("uptime", TIME, 2, 3600 * S, 4 * S, 3600 * S, 4 * S, None),
+            SeriesReport("busy", SHARE, 2, 0.5, 0.5, 0.75, 0.75, None),
+        ),
+    )
+    silent = MonitorReport("worker", "proc", gaps=3, why="no process has the id 4711")
+    checks = (
+        Checked(Check("growth(used_memory) < 1MB/min"), True, "growth(used_memory) = 290 KB/min"),
+        Checked(Check("gaps[proxy] == 0", Level.NICE), False, "gaps[proxy] = 1,234"),
+        Checked(
+            Check("max(fds[worker]) < 100"), None,
+            "cannot tell: the monitor worker gave no reading: no process has the id 4711",
+        ),
+    )  # fmt: skip
+    return [
+        Configured(plan(), "0.1.0", server="redis 7.0.15", host="4 CPUs of a kind, Linux 6.1", wall_s=START_S),
+        Monitored(reading),
+        MonitorGap(Gap("worker", 0, START_S + 1, "no process has the id 4711")),
+        *phases("measure"),
+        sample(0, counted(good(800, 200, misses=8), 10)),
+        MonitorGap(Gap("worker", 0, START_S + 2, "no process has the id 4711")),
+        MonitorGap(Gap("proxy", 0, START_S + 2, gone)),
+        sample(1, counted(good(800, 200), 11)),
+        replace_reading(reading, used_memory=1_310_000.0),
+        sample(2, counted(good(800, 200), 12)),
+        Result(
+            plan(),
+            measured,
+            3 * S,
+            phases=before(measured),
+            max_rss_bytes=45_600_000,
+            monitors=(redis, proxy, silent),
+            checked=checks,
+            notes=tuple(notes((redis, proxy, silent))),
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
+def replace_reading(reading: Reading, **values: float) -> Monitored:
+    """The next reading of a monitor, a second later, with other values."""
+    return Monitored(replace(reading, wall_s=reading.wall_s + 1, values={**reading.values, **values}))
+
+
 RUNS: dict[str, Callable[[], list[Event]]] = {
     run.__name__: run
     for run in (
@@ -646,5 +730,6 @@ RUNS: dict[str, Callable[[], list[Event]]] = {
         watched,
         overloaded,
         faults,
+        monitored,
     )
 }

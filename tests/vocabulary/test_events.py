@@ -21,6 +21,7 @@ from constructed_events import (
     counted,
     errors_of_all_kinds,
     good,
+    monitored,
     objectives,
     plan,
     sample,
@@ -89,6 +90,7 @@ def test_the_schema_is_one() -> None:
 def test_the_schema_refuses_a_field_that_is_not_in_it(kind: str) -> None:
     runs = [
         *schedule(),
+        *monitored(),
         *found(),
         *matrix(),
         *gate_failed(),

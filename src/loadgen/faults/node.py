@@ -27,6 +27,10 @@ class Node:
     def name(self) -> str:
         return self._server.name
 
+    @property
+    def pid(self) -> int:
+        return self._server.pid
+
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
         """Keep the server for the thread that carries out a fault."""

@@ -19,7 +19,9 @@ from loadgen.judge.expression.mistake import Malformed
 from loadgen.judge.expression.parser import parse
 from loadgen.judge.expression.syntax import series_named
 from loadgen.judge.expression.value import AtLeast, Scalar, Series, Unknown
-from loadgen.judge.expression.vocabulary import Axis, Known, Over, Vocabulary
+from loadgen.judge.expression.vocabulary import MONITOR, Axis, Known, Over, Vocabulary
+from loadgen.monitors.reading import Reading
+from loadgen.monitors.report import MonitorReport
 from loadgen.percentiles import PERCENTILES
 from loadgen.plan import Plan
 from loadgen.snapshot import Snapshot, Tally
@@ -85,36 +87,72 @@ OF_FAULTS: Mapping[str, Known] = {
     ),
 }
 
+OF_MONITORS: Mapping[str, Known] = {
+    "gaps": Known(COUNT, "times at which a monitor had no reading, of all monitors or of one", (MONITOR,)),
+    "restarts": Known(COUNT, "readings of another process than the one before, of all monitors or of one", (MONITOR,)),
+}
 
-def vocabulary(*, nodes: int, phases: int, has_keys: bool = True, has_faults: bool = False) -> Vocabulary:
-    """Return the names for a run on so many nodes, with so many `[[workload.phase]]`."""
+MonitoredSeries = Mapping[str, Mapping[str, Known]]
+"""By monitor, the series that it has."""
+
+
+def vocabulary(
+    *,
+    nodes: int,
+    phases: int,
+    has_keys: bool = True,
+    has_faults: bool = False,
+    is_watched: bool = True,
+    monitors: MonitoredSeries | None = None,
+) -> Vocabulary:
+    """Return the names for a run on so many nodes, with so many `[[workload.phase]]`.
+
+    Where loadgen does not start the server (`is_watched`), names such as `rss` are the monitors', if one has them.
+    """
+    monitors = monitors or {}
     axes = {
         "command": Axis(COMMANDS if has_keys else ()),
         "phase": Axis(counted="phase", most=phases),
         "node": Axis(counted="node", most=nodes),
+        MONITOR: Axis(tuple(monitors)),
     }
-    return Vocabulary({**NAMES, **(OF_FAULTS if has_faults else {})}, axes)
+    monitored = set[str]().union(*monitors.values()) if not is_watched else set()
+    own = {name: known for name, known in NAMES.items() if not (name in _SERVER and name in monitored)}
+    return Vocabulary({**own, **(OF_FAULTS if has_faults else {}), **(OF_MONITORS if monitors else {})}, axes, monitors)
 
 
-def vocabulary_of(plan: Plan, *, has_faults: bool) -> Vocabulary:
+def vocabulary_of(
+    plan: Plan, *, has_faults: bool, is_watched: bool = True, monitors: MonitoredSeries | None = None
+) -> Vocabulary:
     """Return the names for a run of this plan."""
     return vocabulary(
         nodes=len(plan.target.endpoints),
         phases=len(plan.load.phases),
         has_keys=plan.target.speaks.has_keys,
         has_faults=has_faults,
+        is_watched=is_watched,
+        monitors=monitors,
     )
 
 
 class RunMetrics:
-    """The values of one run: told each interval of the measure window, and its Result at the end."""
+    """The values of one run: told each interval and each reading of the measure window, and its Result at the end.
 
-    def __init__(self, checks: Iterable[Check], plan: Plan) -> None:
+    `names` is the vocabulary that the checks are written in.
+    """
+
+    def __init__(self, checks: Iterable[Check], plan: Plan, names: Vocabulary) -> None:
         self._ends_ns = [*accumulate(phase.length_ns for phase in plan.load.phases)]
-        self._points: dict[tuple[str, str], list[tuple[int, int, float]]] = {
-            series: [] for check in checks for series in _series_of(check)
-        }
+        self._points: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
         """By name and command, for each interval its beginning, its end and its value."""
+        self._read: dict[tuple[str, str], list[tuple[int, float]]] = {}
+        """By monitor and series, the time and the value of each reading."""
+        for check in checks:
+            for name, chosen in _series_of(check, names):
+                if MONITOR in chosen:
+                    self._read[str(chosen[MONITOR]), name] = []
+                else:
+                    self._points[name, str(chosen.get("command", "all"))] = []
         self._result: Result | None = None
 
     def add(self, sample: Sample, from_ns: int) -> None:
@@ -123,6 +161,12 @@ class RunMetrics:
         for (name, command), points in self._points.items():
             if (value := _in_interval(name, command, sample)) is not None:
                 points.append((from_ns, to_ns, value))
+
+    def add_reading(self, reading: Reading, at_ns: int) -> None:
+        """Take what a monitor read `at_ns` after the window began."""
+        for (monitor, name), points in self._read.items():
+            if monitor == reading.monitor and name in reading.values:
+                points.append((at_ns, reading.values[name]))
 
     def of(self, result: Result) -> RunMetrics:
         """Return the same with the Result, of which values are taken from now on."""
@@ -136,6 +180,8 @@ class RunMetrics:
         assert result is not None, "values are asked for after the run"
         if name in OF_FAULTS:
             return _of_outages(name, result, chosen.get("node"))
+        if name in OF_MONITORS:
+            return _of_monitors(name, result.monitors, chosen.get(MONITOR))
         match name:
             case "connections_failed":
                 return Fraction(result.overall.connections.failed)
@@ -149,6 +195,8 @@ class RunMetrics:
         return _in_phase(name, result.by_phase[number - 1], str(chosen.get("command", "all")), number)
 
     def series(self, name: str, chosen: Mapping[str, str | int]) -> Series | Unknown:
+        if MONITOR in chosen:
+            return self._series_read(str(chosen[MONITOR]), name)
         points = self._points[name, str(chosen.get("command", "all"))]
         if "phase" in chosen:
             number = int(chosen["phase"])
@@ -159,18 +207,29 @@ class RunMetrics:
         since_ns = (points[0][0] if points else 0) if NAMES[name].over is Over.INTERVALS else None
         return Series(tuple((to_ns, value) for _, to_ns, value in points), since_ns)
 
+    def _series_read(self, monitor: str, name: str) -> Series | Unknown:
+        assert self._result is not None, "values are asked for after the run"
+        if points := self._read[monitor, name]:
+            return Series(tuple(points))
+        [report] = (each for each in self._result.monitors if each.name == monitor)
+        if report.readings:
+            return Unknown(f"the monitor {monitor} read no {name}: what it reads does not have it")
+        why = f": {report.why}" if report.gaps else ", as none of its times lay within the measure window"
+        return Unknown(f"the monitor {monitor} gave no reading{why}")
 
-def _series_of(check: Check) -> Iterable[tuple[str, str]]:
-    """Return the series that a check names, each with a command or `all`."""
+
+def _series_of(check: Check, names: Vocabulary) -> Iterable[tuple[str, Mapping[str, str | int]]]:
+    """Return the series that a check names, each with its selectors by axis."""
     try:
         named = series_named(parse(check.expr))
     except Malformed:
         return []
-    return [
-        (name.name, next((each.word for each in name.selectors if each.word in COMMANDS), "all"))
-        for name in named
-        if name.name in NAMES
-    ]
+    return [(name.name, names.chosen(name, [])) for name in named if names.known(name) is not None]
+
+
+def _of_monitors(name: str, reports: Iterable[MonitorReport], monitor: str | int | None) -> Scalar:
+    chosen = [report for report in reports if monitor in (None, report.name)]
+    return Fraction(sum(report.gaps if name == "gaps" else report.restarts for report in chosen))
 
 
 def _in_interval(name: str, command: str, sample: Sample) -> float | None:

@@ -41,6 +41,11 @@ class Board:
         return {seat.monitor.name: seat.monitor.series for seat in self._seats}
 
     @property
+    def kinds(self) -> Mapping[str, str]:
+        """The kind of each monitor, by the monitor's name."""
+        return {seat.monitor.name: seat.monitor.kind for seat in self._seats}
+
+    @property
     def every_ns(self) -> Mapping[str, int]:
         """The time between two readings of each monitor, by its name."""
         return {seat.monitor.name: seat.monitor.every_ns for seat in self._seats}

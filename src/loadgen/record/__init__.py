@@ -1,6 +1,7 @@
 """Events as JSON records, one line of NDJSON each. The only importer of orjson. No I/O.
 
-Of a run: `config`, a `phase` as each begins, a `sample` per interval, `result`. Of a search: a `step` per rate,
+Of a run: `config`, a `phase` as each begins, a `sample` per interval, `result`. Of monitors beside a load: a `reading`
+as each is read, a `monitor-gap` as one is missed. Of a search: a `step` per rate,
 `saturation`. Of a smoke test: `smoke`. Of a comparison: a `round` per round, then `comparison` or `noise`.
 Of a trial: `trial-began`, a `trial-phase` as each begins, a `trial-sample` per interval, a `fault` as one begins or
 ends, and `trial`. Of a campaign: `campaign-began`, a `case` as each ends, a `failure` as each is found, and `campaign`.
@@ -24,6 +25,8 @@ from loadgen.events import (
     Event,
     FaultBegan,
     FaultEnded,
+    Monitored,
+    MonitorGap,
     PhaseBegan,
     Progress,
     Result,
@@ -34,7 +37,7 @@ from loadgen.events import (
 )
 from loadgen.phase import Phase
 from loadgen.record.read import Reading, Record
-from loadgen.record.write import campaign, check, comparison, run, search, smoke, stress, trial
+from loadgen.record.write import campaign, check, comparison, monitors, run, search, smoke, stress, trial
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.verify.checked import HistoryChecked
@@ -128,6 +131,8 @@ RECORDS: Mapping[type[Event], Callable[[Any], dict[str, Any]]] = {
     PhaseBegan: run.phase,
     Sample: run.sample,
     Result: run.result,
+    Monitored: monitors.reading,
+    MonitorGap: monitors.gap,
     StepTaken: search.step,
     SearchEnded: search.saturation,
     SmokeEnded: smoke.smoke,

@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from loadgen import slo
-from loadgen.events import Event, Result, Sample
+from loadgen.events import Event, Monitored, Result, Sample
 from loadgen.faults.kinds import KINDS
 from loadgen.faults.operator_thread import OperatorThread
 from loadgen.faults.report import FaultReport, Outage
@@ -23,6 +24,8 @@ from loadgen.overload import Overload, of_window
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Plan
 from loadgen.reason import Code, Reason
+from loadgen.runner import beside
+from loadgen.runner.beside import Beside
 from loadgen.runner.crew import Crew
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.intervals import Interval
@@ -38,6 +41,9 @@ from loadgen.snapshot import Backlog, Snapshot
 from loadgen.usage import WatchedServer
 from loadgen.worker.process import WorkerProcess
 
+if TYPE_CHECKING:
+    from loadgen.monitors.board import Board
+
 MOMENT_NS = 100_000_000
 """The resolution of outages and recoveries."""
 
@@ -46,9 +52,9 @@ class Run:
     """One run of a Plan. `emit` receives every event but the Result, which `result` returns.
 
     `ceiling` is the result of this host's self-test, if there is one; `server` is the server under load, if it is
-    watched; `operator` carries out the faults that come over the servers in the measure window; `notes` are further
-    remarks on the result; `stop` ends the run early when any thread sets it; the actions of `timeline` are done at
-    their times; `make_member` makes each worker.
+    watched; `operator` carries out the faults that come over the servers in the measure window; `board` has the
+    monitors that read beside the load; `notes` are further remarks on the result; `stop` ends the run early when any
+    thread sets it; the actions of `timeline` are done at their times; `make_member` makes each worker.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Run:
         ceiling: Ceiling | None = None,
         server: WatchedServer | None = None,
         operator: OperatorThread | None = None,
+        board: Board | None = None,
         notes: tuple[Reason, ...] = (),
         judging: Judging,
         stop: Stop = NEVER,
@@ -80,7 +87,16 @@ class Run:
         self.interval_p99_ns: list[int] = []
         self.backlogs: list[Backlog] = []
         self.by_phase = ByPhase(plan.load.phases)
-        self.metrics = RunMetrics(judging.checks, plan)
+        self.beside = Beside(board, self.is_measured) if board is not None else None
+        self.names = vocabulary_of(
+            plan,
+            has_faults=self.faulty,
+            is_watched=server is not None,
+            monitors=self.beside.series if self.beside is not None else {},
+        )
+        self.metrics = RunMetrics(judging.checks, plan, self.names)
+        self.over_ns: int | None = None
+        """The time at which the load's window was over: the end of the window, or an early end."""
 
     def result(self) -> Result:
         """Run to the end or to an early end, and return the Result.
@@ -100,10 +116,29 @@ class Run:
             return self.sum_up(counted)
 
     def emit(self, event: Event) -> None:
-        """Emit an event, after those of the faults that have begun or ended since the last one."""
-        for news in self.operator.news() if self.operator is not None else ():
-            self.tell(news)
+        """Emit an event, after the news of faults and monitors since the last one."""
+        self.tell_news()
         self.tell(event)
+
+    def tell_news(self) -> None:
+        """Emit which faults have begun or ended and what monitors have read since the last time, in order of time."""
+        faults = self.operator.news() if self.operator is not None else ()
+        read = [*self.beside.news()] if self.beside is not None else []
+        for news in sorted([*faults, *read], key=lambda each: each.at_ns):
+            if isinstance(news, Monitored) and (into_ns := self.into_window_ns(news.at_ns)) is not None:
+                self.metrics.add_reading(news.reading, into_ns)
+            self.tell(news)
+
+    def is_measured(self, at_ns: int) -> bool:
+        return self.into_window_ns(at_ns) is not None
+
+    def into_window_ns(self, at_ns: int) -> int | None:
+        """Return how long after the beginning of the measure window a time is; None for a time outside of it."""
+        if self.crew.load is None:
+            return None
+        order = self.crew.load.order
+        within = order.measure_ns <= at_ns <= min(order.end_ns, self.over_ns or order.end_ns)
+        return at_ns - order.measure_ns if within else None
 
     def steps(self) -> Iterator[At]:
         """Yield the beginnings and ends of the faults, as actions of the measure window."""
@@ -115,12 +150,16 @@ class Run:
         if self.watch is not None:
             self.watch.begin()
         load = replace(self.plan.load, moment_ns=MOMENT_NS) if self.faulty else self.plan.load
-        return self.crew.put_on(load, interval_ended=self.sample, timeline=self.timeline, window_over=self.end_faults)
+        return self.crew.put_on(load, interval_ended=self.sample, timeline=self.timeline, window_over=self.window_over)
 
     @property
     def faulty(self) -> bool:
         """True when faults are planned."""
         return self.operator is not None and bool(self.operator.faults)
+
+    def window_over(self) -> None:
+        self.over_ns = time.monotonic_ns()
+        self.end_faults()
 
     def end_faults(self) -> tuple[FaultReport, ...]:
         """End the faults that are under way, and return what each did; empty without faults."""
@@ -158,6 +197,8 @@ class Run:
         for endpoint in gone[:1]:
             crew.failure.ended_by(Code.SERVER_GONE, crew.connections.why_gone(endpoint))
         faults = self.end_faults()
+        self.tell_news()
+        monitors = self.beside.reports() if self.beside is not None else ()
         found = outages.outages(counted.moments, counted.began_ns, MOMENT_NS, faults)
         failed_because = self.failed_because(phases, counted, found)
         # Where every request may fail, failed requests are a note. Unfinished requests make the run invalid.
@@ -198,6 +239,7 @@ class Run:
                 *self.notes,
                 *crew.notes,
                 *not_back(found),
+                *beside.notes(monitors),
                 *(nothing_good if doubtful is Severity.GOOD else ()),
                 *judged.notes,
             ),
@@ -211,9 +253,9 @@ class Run:
             faults=faults,
             outages=found,
             by_phase=self.by_phase.counted(),
+            monitors=monitors,
         )
-        names = vocabulary_of(plan, has_faults=self.faulty)
-        return replace(result, checked=check.judge(self.judging.checks, names, self.metrics.of(result)))
+        return replace(result, checked=check.judge(self.judging.checks, self.names, self.metrics.of(result)))
 
     def failed_because(
         self, phases: Mapping[str, Snapshot], counted: Counted, found: Iterable[Outage]

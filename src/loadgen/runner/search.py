@@ -7,8 +7,11 @@ load is accounted for before the next load begins.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from loadgen import slo
 from loadgen.events import Event, PhaseBegan, Progress, SearchEnded, StepTaken
@@ -17,6 +20,8 @@ from loadgen.judge.judging import Judging
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Plan, Segment
 from loadgen.reason import Code, Reason
+from loadgen.runner import beside
+from loadgen.runner.beside import Beside
 from loadgen.runner.crew import Crew
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.intervals import Interval
@@ -30,6 +35,9 @@ from loadgen.stats.trial import Block, Limit, Trial, hopeless
 from loadgen.units import NS_PER_S
 from loadgen.usage import WatchedServer
 from loadgen.worker.process import WorkerProcess
+
+if TYPE_CHECKING:
+    from loadgen.monitors.board import Board
 
 # The fewest blocks before a rate is given up: a single block may be bad by chance.
 LEAST_BLOCKS = 2
@@ -71,7 +79,8 @@ class Saturation:
     """The search for the highest rate that meets the settings' limits.
 
     `emit` receives every event but the last, which `result` returns. `server` is the server under load, if it is
-    watched; `stop` ends the search early when any thread sets it; `make_member` makes each worker.
+    watched; `board` has the monitors that read beside the loads; `stop` ends the search early when any thread sets it;
+    `make_member` makes each worker.
     """
 
     def __init__(
@@ -82,13 +91,17 @@ class Saturation:
         *,
         embedded: bool = False,
         server: WatchedServer | None = None,
+        board: Board | None = None,
         judging: Judging,
         stop: Stop = NEVER,
         make_member: MakeMember = WorkerProcess,
     ) -> None:
         self.plan = plan
         self.verdict_limits = judging.limits
-        self.emit = emit
+        self.put = emit
+        self.beside = Beside(board, lambda at_ns: self.searched_ns <= at_ns) if board is not None else None
+        self.searched_ns: float = math.inf
+        """The time from which rates are tried."""
         self.embedded = embedded
         self.settings = settings
         self.search = Search(settings)
@@ -120,10 +133,13 @@ class Saturation:
                 if self.plan.workload.prefill:
                     crew.prefill()
                 crew.begin(Phase.SEARCH)
+                self.searched_ns = time.monotonic_ns()
                 self.follow_the_search()
             except EndedEarly:
                 crew.drain()
+            self.emit_news()
             phases = self.loads | {phase: crew.settled(phase) for phase in (Phase.PRECHECK, Phase.PREFILL)}
+        monitors = self.beside.reports() if self.beside is not None else ()
         return SearchEnded(
             plan=self.plan,
             limits=self.settings.limits,
@@ -132,10 +148,20 @@ class Saturation:
             embedded=self.embedded,
             interrupted=crew.stop.is_set,
             reasons=(*crew.failure.reasons, *(self.failed_because(phases) if self.answer is not None else ())),
-            notes=tuple(crew.notes),
+            notes=(*crew.notes, *beside.notes(monitors)),
+            monitors=monitors,
             examples=crew.examples,
             history=crew.history(),
         )
+
+    def emit(self, event: Event) -> None:
+        """Emit an event, after what monitors have read since the last one."""
+        self.emit_news()
+        self.put(event)
+
+    def emit_news(self) -> None:
+        for news in self.beside.news() if self.beside is not None else ():
+            self.put(news)
 
     def failed_because(self, phases: Mapping[str, Snapshot]) -> tuple[Reason, ...]:
         overall = sum(phases.values(), Snapshot())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -91,22 +92,36 @@ def _growth(series: Series, by: Series | None = None) -> float | Unknown:
     if by is None:
         pairs = [(float(at_ns - series.points[0][0]), value) for at_ns, value in series.points]
     else:
-        reached = dict(_running(by))
-        pairs = [(reached[at_ns], value) for at_ns, value in series.points if at_ns in reached]
+        reached = _running(by)
+        pairs = [(at, value) for at_ns, value in series.points if (at := _at(at_ns, reached)) is not None]
         if len(pairs) < _LEAST_TO_GROW:
             return Unknown("the two series have too few times in common")
     return _slope(pairs)
 
 
 def _running(series: Series) -> list[tuple[int, float]]:
-    """Return the total reached at each time."""
+    """Return the total reached at each time, from the beginning of the first interval."""
     if series.from_ns is None:
         return list(series.points)
-    reached, sums = 0.0, []
+    reached, sums = 0.0, [(series.from_ns, 0.0)]
     for at_ns, value in series.points:
         reached += value
         sums.append((at_ns, reached))
     return sums
+
+
+def _at(at_ns: int, reached: Sequence[tuple[int, float]]) -> float | None:
+    """Return the total at a time, on the line between the times around it; None before the first and after the last."""
+    place = bisect_left(reached, at_ns, key=lambda point: point[0])
+    if place == len(reached):
+        return None
+    to_ns, after = reached[place]
+    if to_ns == at_ns:
+        return after
+    if not place:
+        return None
+    from_ns, before = reached[place - 1]
+    return before + (after - before) * (at_ns - from_ns) / (to_ns - from_ns)
 
 
 def _slope(pairs: Sequence[tuple[float, float]]) -> float | Unknown:

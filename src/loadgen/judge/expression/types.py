@@ -49,7 +49,9 @@ def of_call(call: Call, vocabulary: Vocabulary) -> tuple[Function, Known, Known 
     first, *others = call.arguments
     assert isinstance(first, Name)
     by = others[0] if others and function.further == "series" else None
-    return function, vocabulary.names[first.name], vocabulary.names[by.name] if isinstance(by, Name) else None
+    known = vocabulary.known(first)
+    assert known is not None
+    return function, known, vocabulary.known(by) if isinstance(by, Name) else None
 
 
 def takes_value(function: Function, known: Known) -> bool:
@@ -159,14 +161,23 @@ class _Types:
 
     def _known(self, name: Name) -> Known | None:
         self.has_name = True
-        names = self._vocabulary.names
-        if name.name not in names:
-            hint = f"{name.name} is a function" if name.name in FUNCTIONS else instead(name.name, names, "names")
-            self.says(name.at, f"there is no {shown(Name(name.name))} here; {hint}", is_unknown=True)
+        known = self._vocabulary.known(name)
+        if known is None:
+            self._unknown(name)
             return None
         before = len(self.found)
         self._vocabulary.chosen(name, self.found)
-        return names[name.name] if len(self.found) == before else None
+        return known if len(self.found) == before else None
+
+    def _unknown(self, name: Name) -> None:
+        if several := self._vocabulary.those_with(name.name):
+            those = f"{', '.join(several[:-1])} and {several[-1]}"
+            sentence = f"the monitors {those} have {name.name}; name one of them: {name.name}[{several[0]}]"
+            self.says(name.at, sentence, is_unknown=True)
+            return
+        names = self._vocabulary.all_names()
+        hint = f"{name.name} is a function" if name.name in FUNCTIONS else instead(name.name, names, "names")
+        self.says(name.at, f"there is no {shown(Name(name.name))} here; {hint}", is_unknown=True)
 
     # ── Functions ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -219,7 +230,8 @@ class _Types:
         return known
 
     def _those_with_series(self, function: Function) -> str:
-        names = [name for name, known in self._vocabulary.names.items() if known.over in function.of]
+        series = [self._vocabulary.names, *self._vocabulary.monitors.values()]
+        names = [*dict.fromkeys(n for each in series for n, known in each.items() if known.over in function.of)]
         return f"those with such a series are {', '.join(names)}" if names else "nothing here has such a series"
 
     def _share(self, call: Call, argument: Expression) -> None:

@@ -48,20 +48,58 @@ class Axis:
     """The highest number; None where it is not known beforehand."""
 
 
+MONITOR = "monitor"
+"""The axis whose words are the names of monitors."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The names, and the axes by which they are selected. The words of the axes are all different."""
+    """The names, and the axes by which they are selected. The words of the axes are all different.
+
+    A name with a monitor's selector is that monitor's. Without one it is the name of `names`, else of the one monitor
+    that has it.
+    """
 
     names: Mapping[str, Known]
     axes: Mapping[str, Axis] = field(default_factory=dict)
+    monitors: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
+    """By selector of the axis MONITOR, the series that the monitor has."""
+
+    def known(self, name: Name) -> Known | None:
+        """Return what is known of a name; None where there is none of it, or several monitors have it."""
+        monitor = self._monitor(name)
+        return self.names.get(name.name) if monitor is None else self.monitors[monitor][name.name]
+
+    def those_with(self, name: str) -> list[str]:
+        """Return the monitors that have a series of this name."""
+        return [monitor for monitor, series in self.monitors.items() if name in series]
+
+    def all_names(self) -> list[str]:
+        """Return every name, each once."""
+        return [*dict.fromkeys([*self.names, *(name for series in self.monitors.values() for name in series)])]
+
+    def _monitor(self, name: Name) -> str | None:
+        """Return the monitor whose series a name is; None for a name of `names`, or of none or several monitors."""
+        those = self.those_with(name.name)
+        selected = next((selector.word for selector in name.selectors if selector.word in those), None)
+        return selected or (those[0] if name.name not in self.names and len(those) == 1 else None)
 
     def chosen(self, name: Name, mistakes: list[Mistake]) -> dict[str, str | int]:
-        """Return the selectors of a known name by axis; add what is wrong with them to `mistakes`."""
+        """Return the selectors of a known name by axis, with the monitor whose series it is.
+
+        What is wrong with them is added to `mistakes`.
+        """
+        monitor = self._monitor(name)
+        of = self.names[name.name].axes if monitor is None else (MONITOR,)
+        axes = {axis: self.axes[axis] for axis in of}
         found: dict[str, str | int] = {}
-        axes = {axis: self.axes[axis] for axis in self.names[name.name].axes}
         for selector in name.selectors:
-            axis = next((a for a, of in axes.items() if selector.word in (*of.words, of.counted)), None)
-            if axis is None:
+            its = self.monitors.get(selector.word, {name.name: None})
+            axis = next((a for a, each in axes.items() if selector.word in (*each.words, each.counted)), None)
+            if name.name not in its and (monitor is not None or axis is None):
+                sentence = f"the monitor {selector.word} has no {name.name}; {instead(name.name, its, 'series')}"
+                mistakes.append(Mistake(selector.at, sentence, is_unknown=True))
+            elif axis is None:
                 hint = instead(selector.word, _words(list(axes.values())), "selectors")
                 sentence = f"{name.name} has no selector {cut(str(selector))}; {hint}"
                 mistakes.append(Mistake(selector.at, sentence, is_unknown=True))
@@ -71,7 +109,7 @@ class Vocabulary:
                 mistakes.append(Mistake(selector.at, f"{name.name} has two selectors of a {axis}; keep one of them"))
             else:
                 found[axis] = selector.word if selector.number is None else selector.number
-        return found
+        return found if monitor is None else {MONITOR: monitor, **found}
 
 
 def _words(axes: Sequence[Axis]) -> list[str]:

@@ -16,6 +16,8 @@ from loadgen.events import (
     Event,
     FaultBegan,
     FaultEnded,
+    Monitored,
+    MonitorGap,
     PhaseBegan,
     Result,
     Sample,
@@ -36,7 +38,8 @@ Kind = TypeVar("Kind", bound=Event)
 Table = Mapping[type[Event], Callable[[Any], None]]
 Kinds = frozenset[type[Event]]
 
-OF_LOADS: Kinds = frozenset({Configured, ServerAwaited, PhaseBegan, Sample, Result})
+OF_MONITORS: Kinds = frozenset({Monitored, MonitorGap})
+OF_LOADS: Kinds = frozenset({Configured, ServerAwaited, PhaseBegan, Sample, Result}) | OF_MONITORS
 OF_SEARCHES: Kinds = frozenset({StepTaken, SearchEnded})
 OF_TESTS: Kinds = frozenset({SmokeBegan, SmokeEnded})
 OF_COMPARISONS: Kinds = frozenset({ContestBegan, RoundEnded, Compared, NoiseFound})

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from loadgen.engine._histogram import Histogram
 from loadgen.escape import printable
 from loadgen.events import (
     Configured,
+    Monitored,
+    MonitorGap,
     PhaseBegan,
     Progress,
     Result,
@@ -19,6 +23,7 @@ from loadgen.output.tui.faults import Faults
 from loadgen.output.tui.log import Log
 from loadgen.output.tui.series import Point, Series
 from loadgen.output.words import figures, sentences
+from loadgen.output.words.monitors import Gaps
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.stats.search import Step
 from loadgen.units import NS_PER_S
@@ -55,6 +60,11 @@ class Load:
         """True when there are warnings on the newest interval."""
         self.step: Step | None = None
         """The newest rate that a search has tried."""
+        self.readings: Counter[str] = Counter()
+        """By monitor, how often it was read."""
+        self.gaps: Counter[str] = Counter()
+        """By monitor, how often it was not."""
+        self._gaps_said = Gaps()
 
     @property
     def rate_per_s(self) -> float:
@@ -115,6 +125,14 @@ class Load:
             get = event.interval.tally("get")
             self.hits += get.hits
             self.misses += get.misses
+
+    def monitored(self, event: Monitored) -> None:
+        self.readings[event.reading.monitor] += 1
+
+    def monitor_gap(self, event: MonitorGap) -> None:
+        self.gaps[event.gap.monitor] += 1
+        for words in self._gaps_said.words(event):
+            self.log.say(event.gap.wall_s, words, "warn")
 
     def step_taken(self, event: StepTaken) -> None:
         step = self.step = event.step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loadgen.escape import printable
 from loadgen.events import Configured, PhaseBegan
 from loadgen.output.tui.faults import kind
 from loadgen.output.tui.line import Column, Line, cells, cut, headings
@@ -66,6 +67,7 @@ def block(load: Load, width: int, height: int, now_s: float) -> Block:
         _fact("connections", _connections(load)),
         *(_fact("faults", words, "warn") for words in _faults(load, now_s)),
         _generator(load),
+        *_monitors(load),
     ]
     return Block("latency and load", [cut(line, width) for line in lines[:height]])
 
@@ -172,6 +174,18 @@ def _faults(load: Load, now_s: float) -> list[str]:
     return [
         f"{kind(event)} on node {event.node}, for {max(0.0, now_s - event.wall_s):.0f} s" for event in load.faults.on
     ]
+
+
+def _monitors(load: Load) -> list[Line]:
+    """Return how often each monitor was read, and was not; nothing without monitors."""
+    names = dict.fromkeys([*load.readings, *load.gaps])
+    words = "; ".join(f"{printable(name, 40)} {_read(load.readings[name], load.gaps[name])}" for name in names)
+    return [_fact("monitors", words, "warn" if load.gaps else "")] if names else []
+
+
+def _read(readings: int, gaps: int) -> str:
+    missed = f", {figures.plural(gaps, 'gap', figures.grouped)}" if gaps else ""
+    return f"{figures.plural(readings, 'reading', figures.grouped)}{missed}"
 
 
 def _generator(load: Load) -> Line:

@@ -12,7 +12,7 @@ from typing import Any
 
 from loadgen.events import Event, Result, StepTaken
 from loadgen.plan import Plan
-from loadgen.record.read import campaign, check, judged, run, search, stress, trial
+from loadgen.record.read import campaign, check, judged, monitors, run, search, stress, trial
 from loadgen.record.read.fields import Fields
 from loadgen.smoke.ended import SmokeBegan
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialEnded
@@ -79,6 +79,8 @@ class Reading:
             case "result":
                 self._result = run.result(record, self.plan)
                 return self._result
+            case "reading" | "monitor-gap":
+                return monitors.event(record)
             case "step":
                 self._steps.append(search.step(record))
                 return self._steps[-1]

@@ -38,6 +38,7 @@ from loadgen.record.read.accounts import (
 )
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.latency import shown, shown_in_us, whole
+from loadgen.record.read.monitors import monitors
 from loadgen.record.read.reasons import reasons, without
 from loadgen.record.read.search import quantile_limits
 from loadgen.record.read.trial import fault, report
@@ -233,6 +234,7 @@ def result(record: Fields, plan: Plan) -> Result:
         outages=tuple(map(_outage, record.parts("outages"))) if "outages" in record else (),
         by_phase=tuple(map(_phase, record.parts("phases"))) if "phases" in record else (),
         history=history(record),
+        monitors=monitors(record),
         wall_s=record.wall_s(),
     )
     # `invalid_because` derives some reasons from the counts, so the record's copies of those are dropped.

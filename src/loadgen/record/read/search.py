@@ -10,6 +10,7 @@ from loadgen.plan import Plan
 from loadgen.reason import Reason
 from loadgen.record.read.accounts import commands, connections, errors, examples, history, others
 from loadgen.record.read.fields import Fields
+from loadgen.record.read.monitors import monitors
 from loadgen.record.read.reasons import reasons
 from loadgen.severity import Severity
 from loadgen.snapshot import Snapshot
@@ -63,6 +64,7 @@ def ended(record: Fields, plan: Plan, steps: Sequence[Step]) -> SearchEnded:
         notes=reasons(record.part("verdict"), "warnings"),
         examples=examples(record),
         history=history(record),
+        monitors=monitors(record),
         wall_s=record.wall_s(),
     )
 

@@ -11,6 +11,7 @@ from loadgen.record.schema.check import CHECK, CHECK_SUMMARY, VIOLATION
 from loadgen.record.schema.comparison import COMPARISON, METRIC, NOISE, ROUND
 from loadgen.record.schema.config import CONFIG
 from loadgen.record.schema.latency import LATENCY_NS
+from loadgen.record.schema.monitors import GAP, MONITOR, READING, SERIES
 from loadgen.record.schema.objective import CHECKED
 from loadgen.record.schema.progress import PHASE, SAMPLE, USED
 from loadgen.record.schema.result import OUTAGE, RESULT, SERVER, SIGNS, WORKER_SIGNS
@@ -36,6 +37,9 @@ TABLES = {
     "phase": (PHASE,),
     "sample": (SAMPLE, USED),
     "result": (RESULT,),
+    "reading": (READING,),
+    "monitor-gap": (GAP,),
+    "monitors": (MONITOR, SERIES),
     "outages": (OUTAGE,),
     "latency": (LATENCY_NS,),
     "counts": (COUNTS,),
@@ -74,6 +78,8 @@ RECORD: Schema = {
             PHASE,
             SAMPLE,
             RESULT,
+            READING,
+            GAP,
             STEP,
             SATURATION,
             SMOKE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from loadgen.record.schema.accounts import COMMANDS, CONNECTIONS, COUNTS, TOTALS, VERDICT
 from loadgen.record.schema.field import field, fields, record
 from loadgen.record.schema.history import HISTORY
+from loadgen.record.schema.monitors import MONITORS
 from loadgen.record.schema.objective import LIMIT
 from loadgen.record.schema.shape import (
     COUNT,
@@ -76,6 +77,7 @@ SATURATION = record(
     "saturation",
     fields({"interrupted": TRUTH, "embedded": TRUTH, "seed": COUNT}, "as in `result`"),
     HISTORY,
+    MONITORS,
     field("failure", TEXT_OR_NULL, "why it could not run to its end; null when it did"),
     field(
         "limits",

@@ -13,6 +13,7 @@ from loadgen.overload import Overload
 from loadgen.plan import Plan, Segment
 from loadgen.record.write.accounts import all_counts, connections, counts, examples, history, totals, verdict
 from loadgen.record.write.latency import in_ns, in_us, lag_payloads, payloads
+from loadgen.record.write.monitors import monitors
 from loadgen.record.write.search import quantile_limit
 from loadgen.record.write.spelling import codes, cpu_us, number, percent, secs, share, text, texts, timestamp, words
 from loadgen.record.write.trial import fault, report
@@ -184,6 +185,7 @@ def result(event: Result) -> dict[str, Any]:
         **({"outages": [_outage(each, event.began_ns) for each in event.outages]} if event.faults else {}),
         **({"phases": [_phase(each) for each in event.by_phase]} if event.by_phase else {}),
         **history(event.history),
+        **monitors(event.monitors),
         "signs": _signs(event.signs),
         "standing": _standing(event),
         "error_examples": examples(event),

@@ -6,6 +6,7 @@ from typing import Any
 
 from loadgen.events import SearchEnded, StepTaken
 from loadgen.record.write.accounts import all_counts, connections, counts, examples, history, totals, verdict
+from loadgen.record.write.monitors import monitors
 from loadgen.record.write.spelling import number, text, timestamp
 from loadgen.stats.search import SearchAnswer
 from loadgen.stats.trial import NO_LIMIT_NS, Limit
@@ -55,6 +56,7 @@ def saturation(event: SearchEnded) -> dict[str, Any]:
         "unaccounted": event.unaccounted,
         "connections": connections(overall),
         **history(event.history),
+        **monitors(event.monitors),
         "verdict": verdict(event),
         "error_examples": examples(event),
         "seed": event.plan.seed,

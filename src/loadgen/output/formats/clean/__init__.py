@@ -8,6 +8,8 @@ from loadgen.events import (
     Configured,
     FaultBegan,
     FaultEnded,
+    Monitored,
+    MonitorGap,
     PhaseBegan,
     Progress,
     Result,
@@ -38,7 +40,7 @@ from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 class Clean(Laid):
     """Rows while a command runs, and tables of its results. The load of a smoke test is not shown, nor is each case."""
 
-    silent = frozenset({Progress, CaseEnded})
+    silent = frozenset({Progress, Monitored, CaseEnded})
 
     def __init__(self, sink: Sink, paint: Paint) -> None:
         page = Page(sink, paint)
@@ -51,6 +53,7 @@ class Clean(Laid):
                 **on(Configured, run.configured),
                 **on(PhaseBegan, run.phase),
                 **on(Sample, run.sample),
+                **on(MonitorGap, run.gap),
                 **on(Result, run.result),
                 **on(StepTaken, search.step),
                 **on(SearchEnded, search.ended),

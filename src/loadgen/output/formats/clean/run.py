@@ -5,15 +5,26 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from loadgen.escape import printable
-from loadgen.events import NOTHING_MEASURED, Configured, PhaseBegan, Result, Sample, ServerAwaited, per_s
+from loadgen.events import (
+    NOTHING_MEASURED,
+    Configured,
+    MonitorGap,
+    PhaseBegan,
+    Result,
+    Sample,
+    ServerAwaited,
+    per_s,
+)
 from loadgen.judge.check import Verdict
 from loadgen.judge.verdict import VerdictLimits
+from loadgen.output.formats import monitors
 from loadgen.output.formats.clean import account
 from loadgen.output.formats.clean.search import step_header
 from loadgen.output.paper.columns import PLAIN, WATCHED
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width
 from loadgen.output.paper.page import Page
 from loadgen.output.words import checks, faults, figures, search, sentences, slo
+from loadgen.output.words.monitors import Gaps
 from loadgen.percentiles import IN_ROWS
 from loadgen.phase import Phase
 from loadgen.plan import Plan
@@ -50,12 +61,14 @@ class Run:
         self._columns = PLAIN
         self._awaits = False
         """True when the header is printed without the address of the server, which is still starting."""
+        self._gaps = Gaps()
 
     def awaited(self, event: ServerAwaited) -> None:
         self._awaits = True
         self._page.print(*self._configured(event.load, f"{printable(event.name)}, starting"))
 
     def configured(self, event: Configured) -> None:
+        self._gaps.forget()
         if self._awaits:
             self._plan, self._limits, self._awaits = event.plan, event.judging.limits, False
             self._page.print(*fact("server", sentences.started(event)), "")
@@ -75,6 +88,10 @@ class Run:
             strain = (indented(words, 10) for words in sentences.strain(event, self._limits))
             beside = (self._paint(line, "yellow") for lines in strain for line in lines)
             self._page.print(*self._headed(event), self._sample(event), *beside)
+
+    def gap(self, event: MonitorGap) -> None:
+        words = (indented(words, 10) for words in self._gaps.words(event))
+        self._page.print(*(self._paint(line, "yellow") for lines in words for line in lines))
 
     def result(self, event: Result) -> None:
         self._page.print(*self._result(event))
@@ -159,6 +176,7 @@ class Run:
             "",
             *(self._latency(event) if total.planned else [NOTHING_MEASURED.words]),
             "",
+            *monitors.painted(event.monitors, self._paint),
             *self._by_phase(event),
             *self._objectives(event),
             *self._checks(event),

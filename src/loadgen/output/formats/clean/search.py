@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from loadgen.events import SearchEnded, StepTaken
+from loadgen.output.formats import monitors
 from loadgen.output.formats.clean import account
 from loadgen.output.paper.layout import WIDTH, fact, indented, rule, width
 from loadgen.output.paper.page import Page
@@ -57,6 +58,7 @@ class Search:
             *fact("connections", search.connections(event, grouped)),
             *fact("history", sentences.history(event.history, grouped)),
             "",
+            *monitors.painted(event.monitors, paint),
             *account.balance(event, paint),
             *(paint(line, "yellow") for note in notes for line in fact("note", note)),
             *account.verdict(event, paint),

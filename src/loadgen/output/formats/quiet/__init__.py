@@ -7,7 +7,7 @@ from collections.abc import Callable
 from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
-from loadgen.output.formats.format import OF_CAMPAIGNS, OF_FAULTS, OF_STRESS, OF_TRIALS, Format, Kind, on
+from loadgen.output.formats.format import OF_CAMPAIGNS, OF_FAULTS, OF_MONITORS, OF_STRESS, OF_TRIALS, Format, Kind, on
 from loadgen.output.formats.quiet import campaign, check, comparison, run, search, smoke, stress, trial
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
@@ -25,6 +25,7 @@ class Quiet(Format):
             {Progress, ServerAwaited, Configured, PhaseBegan, Sample, StepTaken, SmokeBegan, ContestBegan, RoundEnded}
         )
         | OF_FAULTS
+        | OF_MONITORS
         | (OF_TRIALS - {TrialEnded})
         | (OF_CAMPAIGNS - {CampaignEnded})
         | (OF_STRESS - {StressEnded})

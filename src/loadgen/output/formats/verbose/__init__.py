@@ -12,6 +12,8 @@ from loadgen.events import (
     Configured,
     FaultBegan,
     FaultEnded,
+    Monitored,
+    MonitorGap,
     PhaseBegan,
     Progress,
     Result,
@@ -41,7 +43,7 @@ from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 class Verbose(Laid):
     """A log of all events but Progress. The load of a single smoke test is logged before the test's answer."""
 
-    silent = frozenset({Progress, SmokeBegan, ContestBegan, ChaosBegan})
+    silent = frozenset({Progress, Monitored, SmokeBegan, ContestBegan, ChaosBegan})
     logs_tests = True
 
     def __init__(self, sink: Sink) -> None:
@@ -56,6 +58,7 @@ class Verbose(Laid):
                 **on(Configured, run.configured),
                 **on(PhaseBegan, run.phase),
                 **on(Sample, run.sample),
+                **on(MonitorGap, run.gap),
                 **on(Result, run.result),
                 **on(StepTaken, search.step),
                 **on(SearchEnded, search.ended),

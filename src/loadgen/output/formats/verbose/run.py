@@ -6,6 +6,7 @@ from loadgen.escape import printable
 from loadgen.events import (
     NOTHING_MEASURED,
     Configured,
+    MonitorGap,
     PhaseBegan,
     PhaseCounted,
     Result,
@@ -14,10 +15,12 @@ from loadgen.events import (
     per_s,
 )
 from loadgen.judge.verdict import VerdictLimits
+from loadgen.output.formats import monitors
 from loadgen.output.formats.verbose import account
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
 from loadgen.output.words import checks, faults, figures, search, sentences, slo
+from loadgen.output.words.monitors import Gaps
 from loadgen.percentiles import IN_ROWS
 from loadgen.phase import Phase
 from loadgen.plan import Plan
@@ -35,6 +38,7 @@ class Run:
         self._awaits = False
         """True when the header is logged without the address of the server, which is still starting."""
         self._explained = explained
+        self._gaps = Gaps()
 
     def awaited(self, event: ServerAwaited) -> None:
         load, name = event.load, printable(event.name)
@@ -44,6 +48,7 @@ class Run:
 
     def configured(self, event: Configured) -> None:
         self._plan, self._limits = event.plan, event.judging.limits
+        self._gaps.forget()
         if self._awaits:
             self._awaits = False
             self._log.say(event.wall_s, *_target(event))
@@ -59,6 +64,9 @@ class Run:
         if event.phase == Phase.MEASURE:
             self._log.say_on_one_line(event.wall_s, _sample(event))
             self._log.say(event.wall_s, *sentences.strain(event, self._limits), level="WARN")
+
+    def gap(self, event: MonitorGap) -> None:
+        self._log.say(event.gap.wall_s, *self._gaps.words(event), level="WARN")
 
     def result(self, event: Result) -> None:
         self._log.say(event.wall_s, "=== Final Results ===")
@@ -179,7 +187,7 @@ def _result(event: Result) -> list[str]:
         *(f"check: {checks.line(each)}" for each in event.checked),
     ]
     table = _latency(event) if total.planned else [NOTHING_MEASURED.words]
-    return [*hung(facts), *table, *hung([*phases, *remarks])]
+    return [*hung(facts), *table, *monitors.table(event.monitors), *hung([*phases, *remarks])]
 
 
 def _counted(each: PhaseCounted) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadgen.events import SearchEnded, StepTaken
+from loadgen.output.formats import monitors
 from loadgen.output.formats.verbose import account
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
@@ -45,13 +46,14 @@ def _search(event: SearchEnded) -> list[str]:
         ("connections", search.connections(event)),
         ("history", sentences.history(event.history)),
     ]
-    return hung(
-        [
-            f"{search.aim(event.limits)}: {search.found(event)}",
-            *(f"{name}: {words}" for name, words in facts if words),
-            *sentences.examples(event),
-            *account.balance(event),
-            *([f"note: {search.KNEE}"] if not event.limits else []),
-            *account.verdict(event),
-        ]
-    )
+    said = [
+        f"{search.aim(event.limits)}: {search.found(event)}",
+        *(f"{name}: {words}" for name, words in facts if words),
+        *sentences.examples(event),
+    ]
+    remarks = [
+        *account.balance(event),
+        *([f"note: {search.KNEE}"] if not event.limits else []),
+        *account.verdict(event),
+    ]
+    return [*hung(said), *monitors.table(event.monitors), *hung(remarks)]
