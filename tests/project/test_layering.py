@@ -273,7 +273,7 @@ verify.history ← _mark errors escape verify.history._operation
 verify.checkers._search ←
 verify.checkers._register ← _mark verify.history._operation verify.history verify.checkers._search
 verify.checkers.answer ←
-verify.checkers ← errors escape verify.history verify.checkers._register verify.checkers.answer
+verify.checkers ← units errors escape verify.history verify.checkers._register verify.checkers.answer
 verify.checked ← severity reason events verify.checkers.answer
 verify.spec ← protocol verify.step verify.expectation
 verify.grammar ← verify.tape verify.reply verify.step verify.model
@@ -299,9 +299,9 @@ verify.kinds ← units protocol errors escape events server_plan config faults.f
     faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape verify.case
     verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
     verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
-    verify.scenario verify.world.seal phase plan verify.world._network verify.world._order verify.world._world
-    verify.world.engine_load verify.world.servers client client._request client.batch client.breaker client.errors
-    client.results engine._history verify.checkers verify.checkers._register verify.history verify.world._calls
+    verify.scenario verify.world verify.world.seal phase plan verify.world._network verify.world._order
+    verify.world._world verify.world.engine_load verify.world.servers client client._request client.batch client.breaker
+    client.errors client.results engine._history verify.checkers verify.checkers._register verify.history verify.world._calls
     verify.world.redis verify.mutants
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←

@@ -94,6 +94,13 @@ class Miscounting(Client):
         return await super().increment(key, delta + 1, initial, ttl_s)
 
 
+class AddingNothing(Client):
+    """Says of every addition that it was made where there is a value."""
+
+    async def append(self, key: Any, value: Any) -> bool:
+        return await super().touch(key, 0)
+
+
 class Losing(Client):
     """Leaves keys out of a batch that has several."""
 
@@ -122,6 +129,7 @@ class NeverClosing(Client):
         (OffByOne, laws.ONE_REPLY),
         (Forgetful, laws.REGISTER),
         (Miscounting, laws.COUNTS),
+        (AddingNothing, laws.GROWS),
         (Losing, laws.WHOLE),
         (Leaving, laws.EMPTY),
         (NeverClosing, laws.EMPTY),
@@ -132,6 +140,19 @@ def test_a_damaged_client_breaks_the_law_that_guards_it(
 ) -> None:
     monkeypatch.setattr(laws, "Client", damaged)
     assert invariant in broken()
+
+
+def test_a_value_that_lives_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Eternal(Client):
+        """Takes seconds for hours."""
+
+        async def set(self, key: Any, value: Any, ttl_s: int = 0) -> None:
+            await super().set(key, value, ttl_s * 3600)
+
+    lasting = replace(CALM, name="lasting", pauses_s=(0.05,), callers=(1,))
+    assert broken(lasting, seeds=20) == set()
+    monkeypatch.setattr(laws, "Client", Eternal)
+    assert laws.EXPIRES in broken(lasting, seeds=20)
 
 
 def test_an_old_value_that_comes_back_breaks_the_register(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.scenario.loading import loaded
-from loadgen.verify.scenario.run import ScenarioKind
+from loadgen.verify.scenario.run import ScenarioKind, settled
 from loadgen.verify.world.seal import sealed
 
 NAME = "simulate"
@@ -27,7 +27,8 @@ def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Ite
     with sealed():
         for kind in made:
             kind.warm_up()
-        yield Opened(made, "a simulated world")
+        with settled():
+            yield Opened(made, "a simulated world")
 
 
 def suite(names: Sequence[str] = ()) -> Suite:

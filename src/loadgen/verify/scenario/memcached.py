@@ -55,6 +55,7 @@ class Memcached:
         self._memory_bytes = memory_bytes
         self._meta = meta
         self._processes: list[Service | MetaServer] = []
+        self._stores: list[Store | MetaServer] = []
         self.start()
 
     @property
@@ -74,6 +75,10 @@ class Memcached:
             counts.update(process.calls if isinstance(process, MetaServer) else _memcache.calls(process))
         return counts
 
+    def expired(self) -> int:
+        """Return how many items were found to have expired since the first start."""
+        return sum(store.expired for store in self._stores)
+
     def start(self) -> None:
         """Start the process. Nothing happens where it runs."""
         if self.runs:
@@ -81,11 +86,13 @@ class Memcached:
         self.runs = True
         host: Host = self._net.host(self.host)
         if self._meta:
-            model = MetaServer()
+            model = MetaServer(host.resident.unix_ns)
+            self._stores.append(model)
             self._processes.append(model)
             host.resident.listen(self.port, lambda: _MetaServed(model))
             return
         store = Store(self._memory_bytes, "lru")
+        self._stores.append(store)
         service = Service(store, MAX_ITEM_BYTES, VERSION, self.kill, None, host.resident.ground.time)
         self._processes.append(service)
         service.listening_on(host.address, self.port, host.resident.soon, host.resident.later)

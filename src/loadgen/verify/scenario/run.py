@@ -109,15 +109,26 @@ class ScenarioKind:
         )
 
 
-def ran(scenario: Scenario, tape: Tape, settings: Settings) -> Ran:
-    """Run a scenario in a world of its own, to its end or to its first finding.
+@contextlib.contextmanager
+def settled() -> Iterator[None]:
+    """Have collections of garbage pass over all that was there before the first run, such as modules."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def ran(scenario: Scenario, tape: Tape, settings: Settings, links: Callable[[Tape], Link] = Link.drawn) -> Ran:
+    """Run a scenario in a world of its own, to its end or to its first finding. `links` draws the world's links.
 
     Raises RuntimeError inside of a running event loop.
     """
     if asyncio._get_running_loop() is not None:
         raise RuntimeError("a world has an event loop of its own: simulate outside of a running one")
     events = Events(tape, Uniform(tape))
-    net = Net(events, Link.drawn(tape))
+    net = Net(events, links(tape))
     began_ns = events.now_ns
     # What a collection of garbage finalises must not depend on when it comes: it comes after the run.
     collects = gc.isenabled()

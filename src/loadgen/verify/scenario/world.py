@@ -102,7 +102,7 @@ class World:
     ) -> Memcached:
         """Start a memcached server on a host of this name. Raises ValueError where there is a server of this name.
 
-        With `meta` it speaks the meta commands and no others, and no item expires or is evicted.
+        With `meta` it speaks the meta commands and no others, and no item is evicted.
         """
         self._check_free(name)
         self._servers[name] = server = Memcached(self._net, name, port, memory_bytes=memory_bytes, meta=meta)

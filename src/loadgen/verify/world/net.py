@@ -27,6 +27,10 @@ class Link:
     """The probability that what is written arrives in two parts, cut at a drawn place."""
     loss: float = 0.0
     """The probability that a segment is lost, and comes later: a stream has no hole."""
+    bytes_per_s: int = 0
+    """0: no limit."""
+    buffer_bytes: int = 1 << 20
+    """Of a stream, the most that waits to be read."""
 
     @classmethod
     def drawn(cls, tape: Tape) -> Link:
@@ -43,8 +47,8 @@ class Net:
 
     def __init__(self, world: World, link: Link) -> None:
         self.world = world
-        self._network = Network(world)
-        self._link = link
+        self._network = Network(world, link.buffer_bytes)
+        self.link = link
         self._slower_ns: dict[str, int] = {}
         self._hosts: dict[str, Host] = {}
         self._by_address: dict[str, str] = {}
@@ -86,7 +90,7 @@ class Net:
                 self._set_link(one, two)
 
     def _set_link(self, one: Host, two: Host) -> None:
-        link = self._link
+        link = self.link
         # What a host sends to itself does not leave the host.
         link = Link(latency_ns=5_000) if one is two else link
         link = replace(link, latency_ns=link.latency_ns + self._slower_ns.get(one.name, 0))
@@ -95,6 +99,7 @@ class Net:
             two.machine,
             latency_ns=link.latency_ns,
             jitter_ns=link.jitter_ns,
+            bytes_per_s=link.bytes_per_s,
             split=link.split,
             loss=link.loss,
         )

@@ -19,7 +19,7 @@ from loadgen.client.breaker import State, Transition
 from loadgen.client.errors import ClientClosed, ProtocolError, RequestError, ServerError
 from loadgen.client.results import Results
 from loadgen.units import NS_PER_S
-from loadgen.verify.checkers import counter
+from loadgen.verify.checkers import counter, lifetime, trail
 from loadgen.verify.checkers._register import Register
 from loadgen.verify.history._operations import (
     ADD,
@@ -36,7 +36,17 @@ from loadgen.verify.history._operations import (
     Operations,
 )
 from loadgen.verify.history.operation import Ended, Operation
-from loadgen.verify.kinds.simulated.client_plan import AT_A_TIME, CLASSES, NEVER, VERBS, Op, Plan, Profile
+from loadgen.verify.kinds.simulated.client_plan import (
+    AT_A_TIME,
+    CLASSES,
+    CONDITIONAL,
+    NEVER,
+    VERBS,
+    WITH_TTL,
+    Op,
+    Plan,
+    Profile,
+)
 from loadgen.verify.scenario.memcached import Memcached
 from loadgen.verify.scenario.states import Broken, always, sometimes
 from loadgen.verify.scenario.world import World, net_of
@@ -44,6 +54,8 @@ from loadgen.verify.world._calls import Calls
 
 ONE_REPLY = "every reply reaches the request that it answers"
 REGISTER = "each key is a register of a cache"
+GROWS = "a value that is added to has each addition once, in order"
+EXPIRES = "a value is gone after its time to live"
 COUNTS = "a counter counts"
 ONCE = "what writes is sent once"
 ACCOUNT = "the client's account is what its callers saw"
@@ -53,6 +65,9 @@ STAYS = "a breaker stays open for its time"
 WHOLE = "a batch answers for each of its keys"
 RECOVERS = "after the faults every call succeeds within a bound"
 CLOSES = "after the faults every breaker closes within a bound"
+
+BETWEEN = b"|"
+"""Between a value and what was added to it."""
 
 UNSENT = (BreakerOpen, TooManyProbes, ConnectionRefused, PoolExhausted)
 """The exceptions of operations of which nothing was sent."""
@@ -87,8 +102,12 @@ STATES = (
     "a client is closed while calls are under way",
     "a cas loses",
     "counters are judged",
+    "a value that was added to is read",
+    "there is nothing to add to",
+    "an item expires",
     "a segment is split",
     "a segment is lost",
+    "a write finds no room",
 )
 """States that a campaign is to reach, beside those of `Calls` and the exceptions."""
 
@@ -126,7 +145,7 @@ class Case:
         for state in (*STATES, *(f"{name} is raised" for name in RAISED)):
             if state not in self._profile.seldom:
                 sometimes(state, False)
-        self.plan = plan = Plan.drawn(world.draw, self._profile, self._operations)
+        self.plan = plan = Plan.drawn(world.draw, self._profile, self._operations, net_of(world).link.bytes_per_s)
         meta = plan.options["protocol"] == "meta"
         servers = [world.memcached(f"m{n}", meta=meta) for n in range(plan.nodes)]
         sometimes("the client speaks meta", meta)
@@ -163,6 +182,21 @@ class Load:
         self.values = 0
         self.written: dict[bytes, tuple[int, int]] = {}
         """By value, the key that it was written to and its number."""
+        self.parts: dict[int, trail.Write] = {}
+        """Additions to values by their numbers, those that were made and those that perhaps were."""
+        self.bases: dict[int, trail.Write] = {}
+        """Writes of the values that they were made to, likewise."""
+        self.seen: list[trail.Seen] = []
+        self.nothing_there = 0
+        """How often there was nothing to add to."""
+        self.lived: dict[int, lifetime.Lived] = {}
+        """By value, the writes that gave it a time to live."""
+        self.touches: list[lifetime.Lived] = []
+        """All of them, those that end a time to live too."""
+        self.found: list[lifetime.Found] = []
+        """The values that reads of conditional keys found."""
+        self.ttl_s = 0
+        """The time to live of the next write."""
         self.token = 0
         """The version for the next cas."""
         self.requests = 0
@@ -263,19 +297,21 @@ class Load:
         client, value = self.client, self.value
         asks: dict[str, Callable[[int, str, int], Awaitable[Any]]] = {
             "get": lambda key, name, number: client.get(name),
-            "set": lambda key, name, number: client.set(name, value(key, number)),
+            "set": lambda key, name, number: client.set(name, value(key, number), self.ttl_s),
             "delete": lambda key, name, number: client.delete(name),
             "get_many": self.get_many,
             "set_many": self.set_many,
             "delete_many": self.delete_many,
             "gets": lambda key, name, number: client.gets(name),
-            "add": lambda key, name, number: client.add(name, value(key, number)),
-            "replace": lambda key, name, number: client.replace(name, value(key, number)),
-            "cas": lambda key, name, number: client.cas(name, value(key, number), self.token),
+            "add": lambda key, name, number: client.add(name, value(key, number), self.ttl_s),
+            "replace": lambda key, name, number: client.replace(name, value(key, number), self.ttl_s),
+            "cas": lambda key, name, number: client.cas(name, value(key, number), self.token, self.ttl_s),
             "increment": lambda key, name, number: client.increment(name, 1, 1),
             "read_counter": lambda key, name, number: client.get(name),
-            "touch": lambda key, name, number: client.touch(name, 0),
+            "touch": lambda key, name, number: client.touch(name, self.ttl_s),
             "version": lambda key, name, number: client.version(key % self.plan.nodes),
+            "append": lambda key, name, number: client.append(name, BETWEEN + self.part(key, number)),
+            "prepend": lambda key, name, number: client.prepend(name, self.part(key, number) + BETWEEN),
         }
         return [asks[verb] for verb in VERBS]
 
@@ -299,6 +335,7 @@ class Load:
                 handle = asyncio.get_running_loop().call_later(op.cancels_us / 1e6, task.cancel)
             else:
                 self.companions.append(call)
+        self.ttl_s = op.ttl_s
         try:
             end = await self.asks[verb](key, self.names[key], value)
         except CacheError as error:
@@ -315,7 +352,7 @@ class Load:
             if call in self.companions:
                 self.companions.remove(call)
             self.cancel_companions()
-        self.note(call, verb, key, value, end, expected)
+        self.note(call, verb, key, value, end, expected, op.ttl_s)
         return end
 
     def cancel_companions(self) -> None:
@@ -337,12 +374,32 @@ class Load:
         self.written[data] = key, number
         return data
 
+    def part(self, key: int, number: int) -> bytes:
+        """Return the text of a number that is added to a value, and know it when it is read."""
+        data = b"%b +%d" % (self.names[key].encode(), number)
+        self.written[data] = key, number
+        return data
+
     def read(self, key: int, data: bytes) -> int:
         """Return the number of a value that was read under a key."""
         found, number = self.written.get(data, (-1, 0))
         if found != key:
             always(False, ONE_REPLY, f"{self.names[key]} has {data[:40]!r}, {len(data)} bytes")
         return number
+
+    def read_whole(self, place: int, key: int, data: bytes, began_ns: int, now_ns: int) -> int:
+        """Return the number of the value that was read under a key, and keep what had been added to it."""
+        found = self.written.get(data)
+        if found is not None and found[0] == key:
+            self.seen.append(trail.Seen(place, found[1], (), (), began_ns, now_ns))
+            return found[1]
+        texts = data.split(BETWEEN)
+        numbers = [self.read(key, text) for text in texts]
+        [base, *others] = [at for at, text in enumerate(texts) if b" +" not in text] or [-1]
+        always(base >= 0 and not others, ONE_REPLY, f"{self.names[key]} has {data[:80]!r}, {len(data)} bytes")
+        before, after = tuple(numbers[:base]), tuple(numbers[base + 1 :])
+        self.seen.append(trail.Seen(place, numbers[base], before, after, began_ns, now_ns))
+        return numbers[base]
 
     async def get_many(self, first: int, name: str, number: int) -> dict[str, Any]:
         """Read the plain keys from one on."""
@@ -353,7 +410,7 @@ class Load:
         names = self.names[first : self.plan.keys]
         self.values += len(names)
         values = {each: self.value(first + place, number + place) for place, each in enumerate(names)}
-        return self.answered(names, await self.client.set_many(values))
+        return self.answered(names, await self.client.set_many(values, self.ttl_s))
 
     async def delete_many(self, first: int, name: str, number: int) -> dict[str, Any]:
         names = self.names[first : self.plan.keys]
@@ -371,7 +428,7 @@ class Load:
 
     # ── What was seen ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def note(self, call: Call, verb: int, key: int, value: int, end: Any, expected: int) -> None:
+    def note(self, call: Call, verb: int, key: int, value: int, end: Any, expected: int, ttl_s: int) -> None:
         """Add the end of an operation to the history."""
         now_ns = self.shell.now()
         made = call.made
@@ -382,7 +439,7 @@ class Load:
                 sometimes("a read succeeds on another connection than its first", not isinstance(end, BaseException))
             if made.turn:
                 sometimes("a call moves to another node")
-            self.note_key(call, verb, key, made.node, value, end, expected, now_ns)
+            self.note_key(call, verb, key, made.node, value, end, expected, now_ns, ttl_s)
             return
         self.requests += len(made.parts)
         self.requests += sum(part.retries for part in made.parts)
@@ -396,10 +453,10 @@ class Load:
         for place in range(key, self.plan.keys):
             name = self.names[place]
             one = end if isinstance(end, BaseException) else end[name]
-            self.note_key(call, alone, place, node_of[name], value + place - key, one, 0, now_ns)
+            self.note_key(call, alone, place, node_of[name], value + place - key, one, 0, now_ns, ttl_s)
 
     def note_key(
-        self, call: Call, verb: int, key: int, node: int, value: int, end: Any, expected: int, now_ns: int
+        self, call: Call, verb: int, key: int, node: int, value: int, end: Any, expected: int, now_ns: int, ttl_s: int
     ) -> None:
         self.log.append((now_ns, call.caller, verb, self.names[key], value, end))
         outcome, return_ns = OK, now_ns
@@ -409,10 +466,18 @@ class Load:
             if outcome == UNKNOWN:
                 return_ns = NO_END
         place = key * self.plan.nodes + node
+        if self.plan.expires and verb in WITH_TTL and outcome != NOT_DONE and end is not False:
+            if verb == _TOUCH:
+                self.touches.append(lifetime.Lived(place, call.began_ns, return_ns, ttl_s))
+            elif ttl_s:
+                self.lived[value] = lifetime.Lived(place, call.began_ns, return_ns, ttl_s)
+        if CLASSES[verb] == CONDITIONAL:
+            self.note_conditional(call, verb, key, place, value, end, expected, outcome, return_ns)
+            return
         match VERBS[verb]:
             case "get":
                 if outcome == OK:
-                    value = 0 if end is None else self.read(key, end)
+                    value = 0 if end is None else self.read_whole(place, key, end, call.began_ns, now_ns)
                     found = OK if value else MISS
                     self.plain.append(READ, place, value, call.began_ns, now_ns, call.caller, found)
             case "set":
@@ -420,6 +485,8 @@ class Load:
                 if outcome == OK and end is not None and end is not True:
                     always(False, ONE_REPLY, repr(end))
                 self.plain.append(WRITE, place, value, call.began_ns, return_ns, call.caller, outcome)
+                if outcome != NOT_DONE:
+                    self.bases[value] = trail.Write(place, call.began_ns, return_ns)
             case "delete":
                 self.count("delete", outcome)
                 if outcome == OK and not isinstance(end, bool):
@@ -428,8 +495,14 @@ class Load:
                 self.plain.append(DELETE, place, 0, call.began_ns, return_ns, call.caller, found)
             case "increment" | "read_counter":
                 self.note_counter(call, VERBS[verb] == "increment", place, end, outcome, now_ns)
-            case "gets" | "add" | "replace" | "cas":
-                self.note_conditional(call, verb, key, place, value, end, expected, outcome, return_ns)
+            case "touch" | "append" | "prepend" if end is False:
+                # The key was absent at some time between call and return, as a read would have found.
+                self.plain.append(READ, place, 0, call.began_ns, return_ns, call.caller, MISS)
+                self.nothing_there += verb != _TOUCH
+            case "touch" | "append" | "prepend" if outcome == OK and end is not True:
+                always(False, ONE_REPLY, repr(end))
+            case "append" | "prepend" if outcome != NOT_DONE:
+                self.parts[value] = trail.Write(place, call.began_ns, return_ns, prepended=VERBS[verb] == "prepend")
 
     def note_conditional(
         self,
@@ -448,6 +521,7 @@ class Load:
             case "gets":
                 if outcome == OK:
                     value = 0 if end is None else self.read(key, end[0])
+                    self.found.append(lifetime.Found(place, value, began_ns, return_ns))
                     append(READ, place, value, began_ns, return_ns, caller, OK if value else MISS)
             case "add":
                 append(ADD, place, value, began_ns, return_ns, caller, MISS if end is False else outcome)
@@ -526,6 +600,8 @@ class Load:
         always(self.profile.garbled or not unsolicited, ONE_REPLY, f"{unsolicited} replies that nothing had asked for")
         sometimes("a segment is split", self.net.counts("splits"))
         sometimes("a segment is lost", self.net.counts("losses"))
+        sometimes("a write finds no room", self.net.counts("starvations"))
+        sometimes("an item expires", sum(server.expired() for server in self.servers))
         self.judge()
         self.net.world.note_text(bytes(self.plain) + bytes(self.conditional) + repr((self.counted, stats)).encode())
 
@@ -535,6 +611,15 @@ class Load:
         Items of servers that came back empty are not judged where they are counted: counters, and versions for cas.
         """
         _judge(self.plain)
+        if self.parts:
+            why = next(trail.broken(self.bases, self.parts, self.seen), "")
+            always(not why, GROWS, why)
+        sometimes("a value that was added to is read", any(each.before or each.after for each in self.seen))
+        sometimes("there is nothing to add to", self.nothing_there)
+        if self.lived:
+            reads = [lifetime.Found(each.place, each.base, each.call_ns, each.return_ns) for each in self.seen]
+            why = next(lifetime.outlived(self.lived, self.touches, reads + self.found), "")
+            always(not why, EXPIRES, why)
         carried_out: Counter[str] = Counter()
         for server in self.servers:
             carried_out.update(server.calls())
@@ -550,6 +635,7 @@ class Load:
             sometimes("counters are judged")
 
 
+_TOUCH = VERBS.index("touch")
 _SET, _GET = VERBS.index("set"), VERBS.index("get")
 _GETS, _CAS = VERBS.index("gets"), VERBS.index("cas")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.kinds.simulated.client_case import Case
 from loadgen.verify.kinds.simulated.client_plan import EVEN, VERBS, Profile
+from loadgen.verify.kinds.simulated.weather import narrow_links
 from loadgen.verify.scenario.run import ran
 from loadgen.verify.scenario.settings import CUT, GARBLE, KILL, PARTITION, PAUSE, REFUSE, SILENCE, SLOW, VANISH
 from loadgen.verify.tape import Tape
@@ -23,7 +24,7 @@ PROFILES = (
         mean_faults=1.0,
         keys=(1, 2),
         callers=(8, 2, 16, 32),
-        verbs=(10, 20, 5, 1, 2, 1, 5, 5, 2, 6, 10, 3, 1, 1),
+        verbs=(10, 20, 5, 1, 2, 1, 5, 5, 2, 6, 10, 3, 1, 1, 5, 3),
         pauses_s=(0.0, 0.0, 0.001),
         seldom=("ConnectionRefused is raised", "a request waits behind a health check"),
     ),
@@ -73,7 +74,7 @@ class ClientKind:
 
     def run(self, tape: Tape) -> Outcome:
         case = Case(self._profile, self._operations)
-        found = ran(case.scenario, tape, self._profile.settings)
+        found = ran(case.scenario, tape, self._profile.settings, narrow_links)
         finding = found.finding
         if finding is None:
             return Outcome(
@@ -97,5 +98,5 @@ class ClientKind:
     def events(self, tape: Tape) -> list[str]:
         """Run the case of a tape; return its plan and its operations, in the order of their ends."""
         case = Case(self._profile, self._operations)
-        ran(case.scenario, tape, self._profile.settings)
+        ran(case.scenario, tape, self._profile.settings, narrow_links)
         return [*case.lines()]

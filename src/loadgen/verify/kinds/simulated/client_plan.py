@@ -27,17 +27,31 @@ VERBS = (
     "read_counter",
     "touch",
     "version",
+    "append",
+    "prepend",
 )
 """Operations of the client, in the order of simplicity. `cas` is one of the others, `gets`, before it."""
 
 PLAIN, CONDITIONAL, COUNTERS = range(3)
 """The classes of keys. Conditional ones have the operations whose histories are searched."""
 
-CLASSES = (PLAIN,) * 6 + (CONDITIONAL,) * 4 + (COUNTERS,) * 2 + (PLAIN,) * 2
+CLASSES = (PLAIN,) * 6 + (CONDITIONAL,) * 4 + (COUNTERS,) * 2 + (PLAIN,) * 4
 """By verb, the class of its keys."""
 
-EVEN = (30, 20, 5, 6, 4, 2, 2, 2, 1, 2, 5, 2, 1, 1)
+EVEN = (30, 20, 5, 6, 4, 2, 2, 2, 1, 2, 5, 2, 1, 1, 2, 1)
 """The weights of the verbs, as they come."""
+
+WITH_TTL = frozenset(VERBS.index(verb) for verb in ("set", "set_many", "add", "replace", "cas", "touch"))
+"""The verbs that give a value a time to live."""
+
+TTLS_S = ((0,), (0, 0, 0, 1), (0, 1, 2))
+"""The times to live of a seed, of which each write draws one; 0 is without end."""
+
+VALUE_BYTES = (0, 0, 0, 300, 300, 20_000)
+SMALL_BYTES = 300
+"""The largest values where links may be too narrow for larger ones: most calls would end at their deadlines."""
+FAST = 20_000_000
+"""The bytes/s of links from which values are large."""
 
 NEVER, AT_A_TIME, WITH_AN_END = range(3)
 """When a caller cancels: not at all, after a drawn time, or at the moment when another operation ends."""
@@ -106,6 +120,8 @@ class Op(NamedTuple):
     cancels_us: int
     pause_s: float
     """The time that the caller then does nothing."""
+    ttl_s: int = 0
+    """Of what is written; 0: without end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +134,23 @@ class Plan:
     value_bytes: int
     options: Mapping[str, Any]
     callers: Sequence[Sequence[Op]]
+    expires: bool
+    """True when some writes have a time to live."""
     closes_at_s: float
     """The time at which the client is closed, whatever its callers do; 0: when they have ended."""
 
     @classmethod
-    def drawn(cls, tape: Tape, profile: Profile, operations: int) -> Plan:
-        """Draw the plan of so many operations; recorded values may end them earlier."""
+    def drawn(cls, tape: Tape, profile: Profile, operations: int, bytes_per_s: int = 0) -> Plan:
+        """Draw the plan of so many operations, on links of `bytes_per_s`; recorded values may end them earlier."""
         nodes = tape.choice(profile.nodes, "nodes")
         keys = tape.choice(profile.keys, "keys of each class")
-        value_bytes = tape.choice((0, 0, 0, 300, 300, 20_000), "bytes of a value")
+        value_bytes = tape.choice(VALUE_BYTES, "bytes of a value")
+        if profile.recovers or 0 < bytes_per_s < FAST:
+            value_bytes = min(value_bytes, SMALL_BYTES)
         several = {**OPTIONS, **profile.options}
         options = {name: tape.choice(values, name) for name, values in several.items()}
+        ttls_s = tape.choice(TTLS_S, "times to live, in s")
+        expires = len(ttls_s) > 1
         callers: list[list[Op]] = [[] for _ in range(tape.choice(profile.callers, "callers"))]
         many, draw, pauses = len(callers), tape.draw_one, profile.pauses_s
         for _ in tape.several(OPERATION, operations):
@@ -138,11 +160,12 @@ class Plan:
             cancels = draw("a caller cancels", 3, _CANCELLATIONS)
             cancels_us = draw("time of cancelling, in µs", 60_000, None) if cancels == AT_A_TIME else 0
             pause_s = pauses[draw("pause of a caller", len(pauses), None)]
-            callers[caller].append(Op(verb, key, cancels, cancels_us, pause_s))
+            ttl_s = ttls_s[draw("time to live", len(ttls_s), None)] if expires and verb in WITH_TTL else 0
+            callers[caller].append(Op(verb, key, cancels, cancels_us, pause_s, ttl_s))
         closes_at_s = 0.0
         if not profile.recovers and tape.chance(0.1, "the client is closed early"):
             closes_at_s = tape.between(1, 1000, "time of closing, in ms") / 1000
-        return cls(nodes, keys, value_bytes, options, callers, closes_at_s)
+        return cls(nodes, keys, value_bytes, options, callers, expires, closes_at_s)
 
     def __str__(self) -> str:
         usual = {name: values[0] for name, values in OPTIONS.items()}

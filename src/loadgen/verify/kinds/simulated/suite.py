@@ -15,6 +15,7 @@ from loadgen.verify.kinds.simulated.engine_operations import ENGINE_KINDS, MOST_
 from loadgen.verify.kinds.simulated.twice import Logged, Twice
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.mutants.registry import planted
+from loadgen.verify.scenario.run import settled
 from loadgen.verify.world.seal import sealed
 
 ENGINE, CLIENT, REDIS = "engine", "client", "redis"
@@ -68,7 +69,7 @@ def judges_states(seeds: int, operations: str) -> bool:
 def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Iterator[Opened]:
     operations = _count(options["ops"])
     rows = {row.name: row for row in ROWS}
-    with sealed(), planted() as mutant:
+    with sealed(), settled(), planted() as mutant:
         identity = f"a simulated world with the mutant '{mutant}'" if mutant else "a simulated world"
         yield Opened([Twice(rows[name].made(operations)) for name in kinds], identity)
 

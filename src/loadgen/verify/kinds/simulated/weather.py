@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
 from loadgen.verify.tape import Tape
 from loadgen.verify.world._network import Host, Network
+from loadgen.verify.world.net import Link
+
+RATES = ((6, 0), (1, 10_000_000), (1, 1_000_000), (1, 100_000))
+"""The bytes/s of a link, with their weights; 0: no limit."""
+BUFFERS = (1 << 20, 1 << 16, 1 << 12)
+"""The bytes of each direction of a stream that wait to be read."""
+
+
+def narrow_links(tape: Tape) -> Link:
+    """Draw the links of a scenario, with a bandwidth and with buffers that may be small."""
+    return replace(
+        Link.drawn(tape),
+        bytes_per_s=tape.weighted(RATES, "bytes/s of a link"),
+        buffer_bytes=tape.choice(BUFFERS, "bytes of a stream's buffers"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +43,10 @@ class Weather:
         return cls(
             latency_ns,
             latency_ns * tape.choice((0, 1, 10), "jitter, in latencies"),
-            tape.weighted(((6, 0), (1, 10_000_000), (1, 1_000_000), (1, 100_000)), "bytes/s of a link"),
+            tape.weighted(RATES, "bytes/s of a link"),
             tape.choice((0.0, 0.1, 0.5), "share of segments split"),
             tape.weighted(((6, 0.0), (1, 0.001), (1, 0.05)), "share of segments lost"),
-            tape.choice((1 << 20, 1 << 16, 1 << 12), "bytes of a stream's buffers"),
+            tape.choice(BUFFERS, "bytes of a stream's buffers"),
         )
 
     @property
