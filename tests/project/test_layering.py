@@ -101,7 +101,7 @@ server._server ← engine._clock server._store server._faults server._connection
 server.builtin ← units version protocol errors server._server
 
 # What counts, and what judges.
-stats ←
+stats ← engine._random
 judge.expression ← units
 judge.causes ← units reason signs
 judge.verdict ← units severity reason signs snapshot stats judge.causes

@@ -1,0 +1,6 @@
+from array import array
+
+def theil_sen(xs: array[float], ys: array[float]) -> float: ...
+def resampled(
+    xs: array[float], shocks: array[float], memory: float, block: int, rounds: int, seed: int
+) -> list[float]: ...
