@@ -301,8 +301,8 @@ verify.kinds ← units protocol errors escape events server_plan config faults.f
     verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
     verify.scenario verify.world verify.world.seal phase plan verify.world._network verify.world._order
     verify.world._world verify.world.engine_load verify.world.servers client client._request client.batch client.breaker
-    client.errors client.results engine._history verify.checkers verify.checkers._register verify.history verify.world._calls
-    verify.world.redis verify.mutants
+    client.errors client.results engine._history verify.checkers verify.checkers._register verify.history
+    verify.world._calls verify.world.redis verify.mutants
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
