@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 import statistics
 import sys
@@ -34,9 +35,17 @@ from loadgen.judge.expression.syntax import (
     text,
 )
 from loadgen.judge.expression.types import mistakes
-from loadgen.judge.expression.value import AtLeast, Scalar, Series, Unknown
+from loadgen.judge.expression.value import AtLeast, Between, Scalar, Series, Unknown
 from loadgen.judge.expression.vocabulary import Axis, Known, Over, Vocabulary
 
+COMPARES = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
 MS = 1_000_000
 S = 1_000_000_000
 
@@ -380,6 +389,146 @@ def test_a_condition_is_decided_by_the_parts_that_are_known(check: str, passed: 
 def test_a_lower_bound_answers_what_it_decides(check: str, passed: bool | None) -> None:
     bounds: dict[str, Scalar | int] = {"p99": AtLeast(Fraction(3 * MS)), "p99 get": AtLeast(None)}
     assert answer(check, bounds).passed is passed
+
+
+# ── Intervals ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("check", "passed"),
+    [
+        ("x < 5", True),
+        ("x < 4", None),
+        ("x <= 4", True),
+        ("x < 3", None),
+        ("x < 2", False),
+        ("x <= 2", None),
+        ("x > 1", True),
+        ("x > 2", None),
+        ("x >= 2", True),
+        ("x > 4", False),
+        ("x == 3", None),
+        ("x != 3", None),
+        ("x == 5", False),
+        ("x != 5", True),
+        ("1 < x < 5", True),
+        ("5 > x", True),
+        ("4 < x", False),
+        ("x < y", True),
+        ("y < x", False),
+        ("y <= x", False),
+        ("x == y", False),
+        ("x < z", None),
+        ("not x < 3", None),
+        ("x < 3 or x > 0", True),
+        ("x - 5 < 0", True),
+        ("-x < -1", True),
+        ("-x > -5", True),
+        ("x * -2 < -3", True),
+        ("(x - 3) * (x - 3) <= 1", True),
+        ("(x - 3) * (x - 3) >= -1", True),
+        ("12 / x >= 3", True),
+        ("12 / x < 6", None),
+        ("x / (x - 3) < 1k", None),
+        ("x / 2 <= 2", True),
+        ("p99 > 4 * 1ms", None),
+        ("p99 / x < 5ms", None),
+    ],
+)
+def test_an_interval_answers_what_all_of_it_does(check: str, passed: bool | None) -> None:
+    """From Python's reading of each: x is 2 to 4, y 5 to 6, z 3 to 9."""
+    values = {"x": Between(Fraction(2), Fraction(4), "of x"), "y": Between(Fraction(5), Fraction(6), "of y")}
+    wide = {"z": Between(Fraction(3), Fraction(9), "of z"), "p99": AtLeast(Fraction(3 * MS))}
+    assert answer(check, {**values, **wide}).passed is passed
+
+
+INTERVALS = st.tuples(st.integers(-6, 6), st.integers(0, 6)).map(lambda both: (both[0], both[0] + both[1]))
+
+
+@given(INTERVALS, INTERVALS, st.sampled_from(["+", "-", "*", "/"]), st.sampled_from(LEVELS[2]), st.integers(-20, 20))
+def test_an_answer_of_intervals_is_that_of_every_value_in_them(
+    x: tuple[int, int], y: tuple[int, int], sign: str, compares: str, limit: int
+) -> None:
+    found = answer(
+        f"x {sign} y {compares} {'-' * (limit < 0)}{abs(limit)}",
+        {"x": Between(Fraction(x[0]), Fraction(x[1]), ""), "y": Between(Fraction(y[0]), Fraction(y[1]), "")},
+    )
+    inside = [(Fraction(a), Fraction(b)) for a in range(x[0], x[1] + 1) for b in range(y[0], y[1] + 1)]
+    if sign == "/" and y[0] <= 0 <= y[1]:
+        assert found.passed is None
+        return
+    python = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}[sign]
+    truths = {COMPARES[compares](python(a, b), limit) for a, b in inside}
+    if found.passed is not None:
+        assert truths == {found.passed}
+
+
+def test_an_interval_of_one_value_is_that_value() -> None:
+    same = Between(Fraction(3), Fraction(3), "")
+    assert [answer(check, {"x": same}).passed for check in ("x == 3", "x != 3", "x < 3", "1 / x < 1")] == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+@dataclass
+class Estimated(Measured):
+    """An environment that estimates growth."""
+
+    estimates: Mapping[tuple[str, ...], Scalar] = field(default_factory=dict)
+
+    def growth(
+        self, name: str, chosen: Mapping[str, str | int], by: tuple[str, Mapping[str, str | int]] | None
+    ) -> Scalar:
+        return self.estimates[(name, *([by[0], *map(str, by[1].values())] if by else []), *map(str, chosen.values()))]
+
+
+def estimated(check: str, *key: str, low: float, high: float) -> Answer:
+    expression = parse(check)
+    assert mistakes(expression, VOCABULARY) == []
+    estimate = Between(Fraction(low), Fraction(high), "300 samples, which count as 12 independent ones")
+    return evaluate(expression, VOCABULARY, Estimated(estimates={key: estimate}))
+
+
+@pytest.mark.parametrize(
+    ("check", "key", "low", "high", "passed", "found"),
+    [
+        ("growth(fds) < 5/min", ("fds",), 3.9 / 60e9, 4.2 / 60e9, True, "growth(fds) = 3.9 to 4.2/min"),
+        ("growth(fds) < 2/min", ("fds",), 3.9 / 60e9, 4.2 / 60e9, False, "growth(fds) = 3.9 to 4.2/min"),
+        (
+            "growth(fds) < 4/min",
+            ("fds",),
+            3.9 / 60e9,
+            4.2 / 60e9,
+            None,
+            "cannot tell: the interval reaches to both sides of the limit: 300 samples, which count as 12 independent "
+            "ones; growth(fds) = 3.9 to 4.2/min",
+        ),
+        ("growth(rss) < 1MB/h", ("rss",), -1e-8, 2e-8, True, "growth(rss) = -36 to 72 KB/h"),
+        ("growth(rss) < 1MB/h", ("rss",), 1e-8, 1e-8, True, "growth(rss) = 36 KB/h"),
+        (
+            "growth(rss, requests[get]) < 1KB",
+            ("rss", "requests", "get"),
+            2,
+            3,
+            True,
+            "growth(rss, requests[get]) = 2 to 3 B",
+        ),
+        ("growth(p99[node 2]) < 1", ("p99", "2"), 0.25, 0.5, True, "growth(p99[node 2]) = 0.25 to 0.5"),
+    ],
+)
+def test_an_environment_estimates_growth_itself(
+    check: str, key: tuple[str, ...], low: float, high: float, passed: bool | None, found: str
+) -> None:
+    assert estimated(check, *key, low=low, high=high) == Answer(passed, found)
+
+
+def test_growth_that_is_not_known_says_why() -> None:
+    environment = Estimated(estimates={("fds",): Unknown("20 samples, and growth needs 180")})
+    found = evaluate(parse("growth(fds) < 5/min"), VOCABULARY, environment)
+    assert found == Answer(None, "cannot tell: 20 samples, and growth needs 180, in growth(fds)")
 
 
 # ── What is wrong ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -24,7 +24,7 @@ from loadgen.judge.expression.syntax import (
     text,
 )
 from loadgen.judge.expression.types import dimension_of, of_call, shown, takes_value
-from loadgen.judge.expression.value import AtLeast, Environment, Scalar, Series, Unknown, exact
+from loadgen.judge.expression.value import AtLeast, Between, Environment, Estimating, Scalar, Series, Unknown, exact
 from loadgen.judge.expression.vocabulary import Vocabulary
 
 
@@ -58,6 +58,13 @@ _COMPARE: dict[str, Callable[[Fraction, Fraction], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+_COMPUTE: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+_NOTHING = Quantity("0")
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
@@ -103,7 +110,7 @@ class _Evaluation:
             case Call():
                 return self._called(expression)
             case Negative(operand):
-                return _exact(operand, self.value(operand), operator.neg)
+                return _computed("-", _NOTHING, Fraction(0), operand, self.value(operand))
             case Chain(operands, operators):
                 so_far = self.value(operands[0])
                 for sign, operand in zip(operators, operands[1:], strict=True):
@@ -117,6 +124,10 @@ class _Evaluation:
         assert isinstance(first, Name)
         if takes_value(function, known):
             return self.value(first)
+        if call.function == "growth" and isinstance(self._environment, Estimating):
+            by_name = [(other.name, self._chosen(other)) for other in others if isinstance(other, Name)]
+            estimate = self._environment.growth(first.name, self._chosen(first), *by_name or [None])
+            return Unknown(f"{estimate.reason}, in {shown(call)}") if isinstance(estimate, Unknown) else estimate
         further: list[Series | Fraction] = []
         for other in others:
             its = self._series(other) if by is not None else self.value(other)
@@ -152,13 +163,13 @@ def _compared(sign: str, left: Scalar, right: Scalar) -> Truth:
     for value in (left, right):
         if isinstance(value, Unknown):
             return value
-    if isinstance(left, Fraction) and isinstance(right, Fraction):
-        return _COMPARE[sign](left, right)
-    if isinstance(left, AtLeast) and isinstance(right, Fraction):
-        return _bounded(sign, left, right)
-    if isinstance(left, Fraction) and isinstance(right, AtLeast):
-        return _bounded(_TURNED[sign], right, left)
-    return Unknown("both values are only known to be at least what they are")
+    if isinstance(left, AtLeast) and isinstance(right, AtLeast):
+        return Unknown("both values are only known to be at least what they are")
+    if isinstance(left, AtLeast):
+        return _bounded(sign, left, _bounds(right)[1])
+    if isinstance(right, AtLeast):
+        return _bounded(_TURNED[sign], right, _bounds(left)[1])
+    return _between(sign, left, right)
 
 
 def _bounded(sign: str, value: AtLeast, limit: Fraction) -> Truth:
@@ -170,20 +181,52 @@ def _bounded(sign: str, value: AtLeast, limit: Fraction) -> Truth:
     return Unknown("the true value may be greater than what was measured")
 
 
+def _between(sign: str, left: Scalar, right: Scalar) -> Truth:
+    """Compare two values of which either may be an interval: all of one with all of the other."""
+    (low, high), (least, most) = _bounds(left), _bounds(right)
+    if sign in ("==", "!="):
+        if high < least or most < low:
+            return sign == "!="
+        if low == high == least == most:
+            return sign == "=="
+    else:
+        compare = _COMPARE[sign]
+        answers = {compare(a, b) for a in (low, high) for b in (least, most)}
+        if len(answers) == 1:
+            return answers.pop()
+    return Unknown(f"the interval reaches to both sides of the limit: {_why(left, right)}")
+
+
+def _bounds(value: Scalar) -> tuple[Fraction, Fraction]:
+    """Return the least and the greatest that a known value can be."""
+    if isinstance(value, Between):
+        return value.low, value.high
+    assert isinstance(value, Fraction)
+    return value, value
+
+
+def _why(*values: Scalar) -> str:
+    return "; ".join(dict.fromkeys(value.why for value in values if isinstance(value, Between)))
+
+
 def _computed(sign: str, left: Expression, a: Scalar, right: Expression, b: Scalar) -> Scalar:
+    """Return what is computed of two values: of intervals, all that it can be. Of a lower bound nothing is computed."""
     if isinstance(a, Unknown):
         return a
-    if sign == "/" and b == 0:
-        return Unknown(f"{shown(right)} is 0, and is divided by")
-    compute = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}[sign]
-    return _exact(right, b, lambda known: _exact(left, a, lambda first: compute(first, known)))
-
-
-def _exact(expression: Expression, value: Scalar, compute: Callable[[Fraction], Scalar]) -> Scalar:
-    """Return what is computed of a known value. Of a lower bound nothing is computed."""
-    if isinstance(value, AtLeast):
-        return Unknown(f"the true value of {shown(expression)} may be greater than what was measured")
-    return value if isinstance(value, Unknown) else compute(value)
+    if isinstance(b, Unknown):
+        return b
+    for expression, value in ((right, b), (left, a)):
+        if isinstance(value, AtLeast):
+            return Unknown(f"the true value of {shown(expression)} may be greater than what was measured")
+    (low, high), (least, most) = _bounds(a), _bounds(b)
+    if sign == "/" and least <= 0 <= most:
+        return Unknown(f"{shown(right)} {'is' if least == most else 'may be'} 0, and is divided by")
+    compute = _COMPUTE[sign]
+    # All four operations are monotonous in either operand, so that the extremes are at the ends.
+    found = [compute(first, second) for first in {low, high} for second in {least, most}]
+    if isinstance(a, Between) or isinstance(b, Between):
+        return Between(min(found), max(found), _why(a, b))
+    return found[0]
 
 
 def _is_measured(expression: Expression) -> bool:

@@ -1,11 +1,11 @@
-"""The values that an expression is evaluated on: known ones, lower bounds, unknown ones, and series over time."""
+"""The values that an expression is evaluated on: known ones, bounds, unknown ones, and series over time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,17 @@ class Unknown:
     reason: str
 
 
-Scalar = Fraction | AtLeast | Unknown
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A value that was estimated: it lies from `low` to `high`, as sure as an estimate is."""
+
+    low: Fraction
+    high: Fraction
+    why: str
+    """What makes the interval as wide as it is: "300 samples, which count as 40 independent ones"."""
+
+
+Scalar = Fraction | AtLeast | Between | Unknown
 
 
 def exact(number: float | Fraction) -> Fraction:
@@ -48,3 +58,13 @@ class Environment(Protocol):
 
     def series(self, name: str, chosen: Mapping[str, str | int]) -> Series | Unknown:
         """Return the series of a name."""
+
+
+@runtime_checkable
+class Estimating(Environment, Protocol):
+    """An environment that estimates growth itself, where the line of least squares would claim too much."""
+
+    def growth(
+        self, name: str, chosen: Mapping[str, str | int], by: tuple[str, Mapping[str, str | int]] | None
+    ) -> Scalar:
+        """Return the growth of a series per ns, or per unit of the total of another one, in base units."""

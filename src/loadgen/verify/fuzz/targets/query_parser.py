@@ -12,7 +12,7 @@ from loadgen.judge.expression.evaluator import evaluate
 from loadgen.judge.expression.mistake import Malformed
 from loadgen.judge.expression.parser import parse
 from loadgen.judge.expression.syntax import text
-from loadgen.judge.expression.value import AtLeast, Scalar, Series, Unknown
+from loadgen.judge.expression.value import AtLeast, Between, Scalar, Series, Unknown
 from loadgen.judge.run_metrics import vocabulary
 from loadgen.verify.fuzz.examined import Examined
 
@@ -33,6 +33,7 @@ class _Measured:
         Fraction(10**30),
         AtLeast(Fraction(7)),
         AtLeast(None),
+        Between(Fraction(-1, 3), Fraction(10**30), "of 7 samples"),
         Unknown("it was not measured"),
     )
     _SERIES: tuple[Series | Unknown, ...] = (
