@@ -125,8 +125,8 @@ class _Evaluation:
         if takes_value(function, known):
             return self.value(first)
         if call.function == "growth" and isinstance(self._environment, Estimating):
-            by_name = [(other.name, self._chosen(other)) for other in others if isinstance(other, Name)]
-            estimate = self._environment.growth(first.name, self._chosen(first), *by_name or [None])
+            counters = ((other.name, self._chosen(other)) for other in others if isinstance(other, Name))
+            estimate = self._environment.growth(first.name, self._chosen(first), next(counters, None))
             return Unknown(f"{estimate.reason}, in {shown(call)}") if isinstance(estimate, Unknown) else estimate
         further: list[Series | Fraction] = []
         for other in others:
