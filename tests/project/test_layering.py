@@ -401,8 +401,9 @@ output.formats ← monitors.report
     compare.metric compare.candidate compare.round compare.answers history smoke.check smoke.ended record
     output.words output.paper output.pictures trial.check trial.ended trial.observed verify.case verify.ended version
     verify.stress.ended verify.checked verify.checkers.answer
-output.reports ← severity judge.check escape events stats compare.answers output.words output.paper output.formats
-    units trial.check trial.ended verify.case verify.ended verify.stress.ended verify.checked output.pictures
+output.reports ← severity errors judge.check escape events stats compare.answers output.words output.paper
+    output.formats units trial.check trial.ended verify.case verify.ended verify.stress.ended verify.checked
+    output.pictures
 output.tui ← lazy units escape phase percentiles severity snapshot overload events stats engine._histogram faults.kinds
     trial.plan trial.observed trial.ended output.words output.paper
 output ← lazy errors phase events trial.ended verify.ended output.words output.paper output.pictures output.reports
@@ -469,6 +470,7 @@ DOORS: dict[str, set[str]] = {
     "coredis": {"trial.adapters"},
     "hiredis": {"target.talk", "verify.fuzz.targets", "verify.world.redis"},
     "rich": {"output"},
+    "jinja2": {"output.reports"},
     "textual": {"output.tui"},
     "psutil": {"target", "monitors"},
     "pytest": {"testing.plugin"},

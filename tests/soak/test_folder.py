@@ -162,3 +162,37 @@ def test_the_exposition_groups_series_of_monitors() -> None:
         "# TYPE loadgen_soak_p99 gauge\n"
         'loadgen_soak_p99{monitor="load"} 3\n'
     )
+
+
+def test_the_newest_values_are_those_of_the_last_samples_however_long_the_file_is(tmp_path: Path) -> None:
+    assert newest_after(tmp_path, 0) == {}
+    assert newest_after(tmp_path, 1) == {"a.x": 1, "a.y": 2}
+    assert newest_after(tmp_path, 2) == {"a.x": 3, "a.y": 2}
+    assert newest_after(tmp_path, 3) == {"a.x": 4, "b.z": 5}, "the columns are others"
+    assert newest_after(tmp_path, 20_003) == {"a.x": 20_003, "b.z": 5}
+
+
+def newest_after(folder: Path, count: int) -> dict[str, float]:
+    path = folder / str(count)
+    samples = [
+        Row(1, ("a.x", "a.y"), [1, 2]),
+        Row(2, ("a.x", "a.y"), [3, None]),
+        Row(3, ("a.x", "b.z"), [4, 5]),
+        *(Row(t_s, ("a.x", "b.z"), [t_s, 5]) for t_s in range(4, 20_004)),
+    ]
+    with RunFolder(path, {}) as run:
+        for row in samples[:count]:
+            run.sample(row)
+    torn = path / "samples.ndjson"
+    torn.write_bytes(torn.read_bytes() + b"[40000,7" * (count > 0))
+    return read(path).newest()
+
+
+@pytest.mark.parametrize("line", [b"[1,2]", b"[1,2,3,4]", b"nothing", b"{}", b"[" * 99])
+def test_newest_values_are_not_made_of_what_is_no_sample(line: bytes, tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run", {}) as run:
+        run.sample(Row(1, ("a.x", "a.y"), [1, 2]))
+    samples = tmp_path / "run" / "samples.ndjson"
+    samples.write_bytes(samples.read_bytes() + line + b"\n")
+    with pytest.raises(UsageError, match="has a line that is no sample"):
+        read(tmp_path / "run").newest()

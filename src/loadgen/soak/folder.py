@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -241,6 +242,36 @@ class KeptRun:
                 case _:
                     raise UsageError(f"{self._name}/{SAMPLES}: line {number} is no sample.")
 
+    def newest(self) -> dict[str, float]:
+        """Return the newest value of each column, of the last samples only: those of a day take long to read.
+
+        Raises UsageError for a line that is none.
+        """
+        path = self.path / SAMPLES
+        try:
+            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                columns_at = data.rfind(_COLUMNS)
+                head = data[columns_at : data.find(b"\n", columns_at) + 1] if columns_at >= 0 else b""
+                tail_at = max(columns_at + len(head), len(data) - _TAIL)
+                begins_line = tail_at == columns_at + len(head)
+                tail = data[tail_at:].split(b"\n")
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise UsageError(f"{self._name}/{SAMPLES}: cannot be read ({error.strerror or error}).") from None
+        except ValueError:
+            # An empty file cannot be mapped.
+            return {}
+        found: dict[str, float] = {}
+        names = _value(head)["names"] if head else []
+        # The first part of a tail may be the rest of a line, and the last one is empty or torn.
+        for line in tail[:-1] if begins_line else tail[1:-1]:
+            values = _value(line)
+            if not isinstance(values, list) or len(values) != len(names) + 1:
+                raise UsageError(f"{self._name}/{SAMPLES}: has a line that is no sample.")
+            found.update((name, each) for name, each in zip(names, values[1:], strict=True) if each is not None)
+        return found
+
     def log(self) -> list[str]:
         """Return the lines of `soak.log`."""
         try:
@@ -283,6 +314,18 @@ class KeptRun:
             return
         except OSError as error:
             raise UsageError(f"{self._name}/{name}: cannot be read ({error.strerror or error}).") from None
+
+
+_COLUMNS = b'{"type":"columns"'
+_TAIL = 1 << 18
+"""Bytes at the end of the samples: some hundreds of them."""
+
+
+def _value(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 def read(path: str | Path) -> KeptRun:
