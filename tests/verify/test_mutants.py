@@ -13,8 +13,8 @@ from loadgen.verify.mutants.registry import MUTANTS, VARIABLE
 
 OPTIONS = {"ops": "60"}
 SEEDS = 100
-SAMPLE = ("stale read", "lost wake-up", "reply before the write")
-"""One of each of server, client and disk; `make mutants` has all of them."""
+SAMPLE = ("stale read", "lost wake-up", "reply before the write", "slicer swaps pieces")
+"""One of each of server, client, disk and proxy; `make mutants` has all of them."""
 
 
 def test_every_mutant_names_a_kind_that_is_to_find_it() -> None:

@@ -330,6 +330,14 @@ def test_a_removal_sends_what_waited_there_and_then_what_the_toxic_before_held()
     assert link.touched().run_to(999).sent == [(150, b"a"), (150, b"b"), (180, b"c")]
 
 
+@pytest.mark.parametrize("kind", [*TYPES])
+def test_a_toxic_that_is_removed_behind_a_reset_under_way_lets_the_end_through(kind: str) -> None:
+    reset, behind = toxic("reset_peer", timeout=100), toxic(kind)
+    link = VirtualLink(reset, behind).arrive((0, b"a")).run_to(50)
+    link.link.remove(behind, link.now_ns)
+    assert link.touched().run_to(200).ended_ms == (50 if kind == "timeout" else 100)
+
+
 def test_equal_seeds_draw_alike_and_others_differently() -> None:
     def drawn(seed: int) -> list[float]:
         link = VirtualLink(toxic("latency", latency=100, jitter=50), seed=seed)

@@ -19,6 +19,7 @@ class Where(StrEnum):
     CLIENT = "client"
     ENGINE = "engine"
     DISK = "disk"
+    PROXY = "proxy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,15 @@ from contextlib import contextmanager
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
-from loadgen.verify.mutants import client, disk, engine, servers
+from loadgen.verify.mutants import client, disk, engine, proxy, servers
 from loadgen.verify.mutants.mutant import Mutant
 
 VARIABLE = "LOADGEN_MUTANT"
 """The environment variable that names a mutant to plant."""
 
 MUTANTS: dict[str, Mutant] = {
-    mutant.name: mutant for mutant in (*servers.MUTANTS, *client.MUTANTS, *engine.MUTANTS, *disk.MUTANTS)
+    mutant.name: mutant
+    for mutant in (*servers.MUTANTS, *client.MUTANTS, *engine.MUTANTS, *disk.MUTANTS, *proxy.MUTANTS)
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from loadgen.verify.scenario.memcached import Memcached
+from loadgen.verify.scenario.proxy import Proxy
 from loadgen.verify.scenario.redis import Redis
 from loadgen.verify.scenario.settings import (
     CUT,
@@ -22,12 +23,14 @@ from loadgen.verify.scenario.settings import (
     REFUSE,
     SILENCE,
     SLOW,
+    TOXIC,
     VANISH,
     Settings,
 )
 from loadgen.verify.tape import FAULT, Tape
 from loadgen.verify.world.host import Host
 from loadgen.verify.world.net import SCENARIO, Net
+from loadgen.verify.world.toxics import NUMBERS, STRENGTHS, Dose
 
 NS_PER_S = 1_000_000_000
 _NS_PER_US = 1_000
@@ -53,11 +56,15 @@ class Faults:
         net: Net,
         tape: Tape,
         servers: dict[str, Server],
+        proxies: dict[str, Proxy],
         note: Callable[[str], None],
     ) -> None:
         self._net = net
         self._tape = tape
         self._servers = servers
+        self._proxies = proxies
+        self._toxics = 0
+        """The toxics that were drawn so far."""
         self._note = note
         self._over = False
 
@@ -138,6 +145,12 @@ class Faults:
         elif kind == GARBLE:
             if servers:
                 self._garble(servers[victim % len(servers)])
+        elif kind == TOXIC:
+            proxies = [each for each in self._proxies.values() if each.runs]
+            if proxies:
+                types = [*STRENGTHS]
+                dose = Dose(types[amount % len(types)], amount // len(types) % NUMBERS)
+                self._toxic(proxies[victim % len(proxies)], dose, length_ns)
         elif kind in (POWER_CUT, DISK_FULL):
             if durable and kind == POWER_CUT:
                 self._power_cut(durable[victim % len(durable)], max(length_ns, _DOWN_NS))
@@ -208,17 +221,33 @@ class Faults:
         self._later(length_ns, lambda: self._net.slow_down(host, -by_ns))
 
     def _kill(self, host: Host, down_ns: int | None) -> None:
-        server = self._servers.get(host.name)
+        server = self._servers.get(host.name) or self._proxies.get(host.name)
         if server is None:
             self._note(f"{host.name} is killed")
             self._net.kill(host)
             return
         lost = "" if server.keeps_data else ", which loses its data"
         back = "" if down_ns is None else f", and started again after {_shown(down_ns)}"
-        self._note(f"the server of {host.name} is killed{lost}{back}")
+        what = "proxy" if isinstance(server, Proxy) else "server of"
+        self._note(f"the {what} {host.name} is killed{lost}{back}")
         server.kill()
         if down_ns is not None:
             self._later(down_ns, server.start)
+
+    def _toxic(self, proxy: Proxy, dose: Dose, length_ns: int) -> None:
+        self._toxics += 1
+        name = f"drawn-{self._toxics}"
+        changes = dose.changes
+
+        def there(call: Callable[[], None]) -> Callable[[], None]:
+            # A proxy that was killed is started again without toxics.
+            return lambda: call() if proxy.runs and name in proxy.toxics else None
+
+        proxy.add(dose.kind, name=name, stream=dose.stream, toxicity=dose.toxicity, **dose.attributes)
+        if changes is not None:
+            toxicity, attributes = changes
+            self._later(length_ns // 2, there(lambda: proxy.change(name, toxicity=toxicity, **attributes)))
+        self._later(length_ns, there(lambda: proxy.remove(name)))
 
     def _power_cut(self, server: Redis, down_ns: int) -> None:
         lost = server.lose_power(self._tape.below)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-PAUSE, CUT, VANISH, PARTITION, SLOW, KILL, REFUSE, SILENCE, GARBLE, POWER_CUT, DISK_FULL = (
+PAUSE, CUT, VANISH, PARTITION, SLOW, KILL, REFUSE, SILENCE, GARBLE, POWER_CUT, DISK_FULL, TOXIC = (
     "pause",
     "cut",
     "vanish",
@@ -18,6 +18,7 @@ PAUSE, CUT, VANISH, PARTITION, SLOW, KILL, REFUSE, SILENCE, GARBLE, POWER_CUT, D
     "garble",
     "power_cut",
     "disk_full",
+    "toxic",
 )
 
 KINDS = {
@@ -32,6 +33,7 @@ KINDS = {
     GARBLE: "a server sends an error that nothing asked for, on each of its connections",
     POWER_CUT: "a server's host loses its power and comes back: what was synced is there, and perhaps more",
     DISK_FULL: "the disk of a server takes no more for a while",
+    TOXIC: "a proxy has a toxic for a while, which may be changed on the way",
 }
 """The kinds of faults, in words."""
 

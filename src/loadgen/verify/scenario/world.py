@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 from loadgen.verify.reply import Reply
 from loadgen.verify.scenario.faults import Faults, Server
 from loadgen.verify.scenario.memcached import Memcached
+from loadgen.verify.scenario.proxy import Proxy
 from loadgen.verify.scenario.redis import Redis
 from loadgen.verify.scenario.settings import Settings
 from loadgen.verify.step import Command
-from loadgen.verify.tape import Tape
+from loadgen.verify.tape import MOST, Tape
 from loadgen.verify.world.host import HOST
 from loadgen.verify.world.loop import Loop
 from loadgen.verify.world.net import Net
@@ -65,8 +66,9 @@ class World:
         self._loop = loop
         self._tape = tape
         self._servers: dict[str, Server] = {}
+        self._proxies: dict[str, Proxy] = {}
         self._began_ns = net.world.now_ns
-        self.faults = Faults(net, tape, self._servers, self._note_fault)
+        self.faults = Faults(net, tape, self._servers, self._proxies, self._note_fault)
         self.faults.draw(settings)
 
     @property
@@ -108,8 +110,21 @@ class World:
         self._servers[name] = server = Memcached(self._net, name, port, memory_bytes=memory_bytes, meta=meta)
         return server
 
+    def proxy(self, name: str, server: Redis | Memcached | tuple[str, int], *, port: int | None = None) -> Proxy:
+        """Start a proxy on a host of this name, before a server or another address (a host's name and a port).
+
+        `port` is the server's own by default. Raises ValueError where there is a server or a proxy of this name.
+        """
+        self._check_free(name)
+        host, behind = server if isinstance(server, tuple) else (server.host, server.port)
+        upstream = (self._net.found(host).address, behind)
+        seed = self._tape.below(MOST, "seed of a proxy")
+        proxy = Proxy(self._net, name, behind if port is None else port, upstream, seed, self._note_fault)
+        self._proxies[name] = proxy
+        return proxy
+
     def _check_free(self, name: str) -> None:
-        if name in self._servers:
+        if name in self._servers or name in self._proxies:
             raise ValueError(f"there is a server {name!r} already")
 
     def _note_fault(self, words: str) -> None:

@@ -9,6 +9,7 @@ from loadgen.faults.proxy.api.proxy import Proxy
 from loadgen.faults.proxy.chain.draws import DrawLog
 from loadgen.faults.proxy.chain.toxic import DOWNSTREAM, STREAMS, Effects, Toxic
 from loadgen.faults.proxy.chain.toxics import TYPES
+from loadgen.plan import Endpoint
 from loadgen.units import NS_PER_MS
 from loadgen.verify.world._ground import Ground
 from loadgen.verify.world._proxy import GroundPump, Witness
@@ -49,6 +50,7 @@ class WorldProxy:
     def __init__(self, ground: Ground, name: str, port: int, upstream: tuple[str, int], seed: int) -> None:
         network = _Network(ground)
         self.port = port
+        self.host = ground.host
         self.address = ground.host.address
         self._pump = network.pump
         listen = address.joined(self.address, port)
@@ -66,6 +68,11 @@ class WorldProxy:
     def stop(self) -> None:
         """Accept none any more, and end those that there are. The toxics stay."""
         self._proxy.stop()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The proxy's address in a plan."""
+        return Endpoint(self.address, self.port, self.address)
 
     @property
     def witness(self) -> Witness:
@@ -93,8 +100,8 @@ class WorldProxy:
         return [toxic.name for toxic in self._proxy.toxics]
 
     @property
-    def flows_open(self) -> bool:
-        """True when a toxic that changes now does so under a connection."""
+    def has_connections(self) -> bool:
+        """True while bytes can pass."""
         return bool(self._proxy.flows)
 
     def add(

@@ -114,6 +114,9 @@ class Link:
                 before.begin(now_ns)
             elif stub.input_ended:
                 stub.close()
+            else:
+                # The toxic before is bound to end and cannot be interrupted: until then this stub passes everything on.
+                stub.behaviour = toxic.idle
         self.run(now_ns)
 
     def _stub_of(self, toxic: Toxic) -> Stub | None:

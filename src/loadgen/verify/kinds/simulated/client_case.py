@@ -48,9 +48,12 @@ from loadgen.verify.kinds.simulated.client_plan import (
     Profile,
 )
 from loadgen.verify.scenario.memcached import Memcached
+from loadgen.verify.scenario.proxy import Proxy, processes_of
+from loadgen.verify.scenario.settings import TOXIC
 from loadgen.verify.scenario.states import Broken, always, sometimes
 from loadgen.verify.scenario.world import World, net_of
 from loadgen.verify.world._calls import Calls
+from loadgen.verify.world.toxics import STRENGTHS
 
 ONE_REPLY = "every reply reaches the request that it answers"
 REGISTER = "each key is a register of a cache"
@@ -64,6 +67,7 @@ LEGAL = "a breaker changes as breakers do"
 STAYS = "a breaker stays open for its time"
 WHOLE = "a batch answers for each of its keys"
 RECOVERS = "after the faults every call succeeds within a bound"
+CLEARED = "a proxy's connections end with those of its clients"
 CLOSES = "after the faults every breaker closes within a bound"
 
 BETWEEN = b"|"
@@ -115,6 +119,21 @@ RAISED = ("CacheTimeout", "ConnectionRefused", "ConnectionLost", "BreakerOpen", 
 """The exceptions that a campaign is to see."""
 
 
+OF_PROXIES = (
+    "a connection goes through a proxy",
+    "bytes are held to a toxic's latency",
+    "bytes are held to a toxic's rate",
+    *(f"a toxic takes effect: {kind}" for kind in STRENGTHS),
+)
+"""States that a campaign with toxics is to reach."""
+
+_PROXIED_S = 0.5
+"""The longest round trip through a proxy, on the slowest links, in which a segment is lost."""
+
+_CLEARED_S = 60.0
+"""The time after the last toxic by which a proxy has ended what was to end, with segments that are sent again."""
+
+
 class Call:
     """One call of the client, as it goes on."""
 
@@ -142,14 +161,20 @@ class Case:
 
     async def scenario(self, world: World) -> None:
         """Run the case in a world, as a scenario does."""
-        for state in (*STATES, *(f"{name} is raised" for name in RAISED)):
+        proxied = TOXIC in self._profile.faults
+        for state in (*STATES, *(f"{name} is raised" for name in RAISED), *OF_PROXIES * proxied):
             if state not in self._profile.seldom:
                 sometimes(state, False)
         self.plan = plan = Plan.drawn(world.draw, self._profile, self._operations, net_of(world).link.bytes_per_s)
         meta = plan.options["protocol"] == "meta"
         servers = [world.memcached(f"m{n}", meta=meta) for n in range(plan.nodes)]
         sometimes("the client speaks meta", meta)
-        await world.host("client").run(Load(world, self._profile, plan, servers, self.log).run())
+        proxies = {
+            number: world.proxy(f"p{number}", server)
+            for number, server in enumerate(servers)
+            if proxied and world.draw.chance(0.8, "server is behind a proxy")
+        }
+        await world.host("client").run(Load(world, self._profile, plan, servers, proxies, self.log).run())
 
     def lines(self) -> tuple[str, ...]:
         """Return the case as text to read: its plan, and its operations."""
@@ -165,12 +190,22 @@ class Case:
 class Load:
     """A client on its host, its callers, and what they saw."""
 
-    def __init__(self, world: World, profile: Profile, plan: Plan, servers: list[Memcached], log: list[Any]) -> None:
+    def __init__(
+        self,
+        world: World,
+        profile: Profile,
+        plan: Plan,
+        servers: list[Memcached],
+        proxies: Mapping[int, Proxy],
+        log: list[Any],
+    ) -> None:
+        """`proxies` are those before servers, by the servers' numbers."""
         self.world = world
         self.net = net_of(world)
         self.profile = profile
         self.plan = plan
         self.servers = servers
+        self.proxies = proxies
         self.log = log
         self.names = [f"{kind}{n}" for kind in ("key-", "cas-", "number-") for n in range(plan.keys)]
         self.filler = b"." * plan.value_bytes
@@ -249,7 +284,7 @@ class Load:
 
     async def run(self) -> None:
         """Run the client from its making to its end, and judge it."""
-        nodes = [server.node for server in self.servers]
+        nodes = [self.proxies.get(number, server).node for number, server in enumerate(self.servers)]
         self.client = Client(nodes, on_transition=self.on_transition, **self.plan.options)
         self.shell = self.client._shell
         self.client._begin = self.begin
@@ -563,8 +598,10 @@ class Load:
         await asyncio.sleep(self.profile.within_s + QUIET_S)
         # A connection that nobody told of its end costs a deadline, and a breaker may open for each of them.
         bound_s = (options["max_size"] + 3) * (options["breaker_timeout_s"] + 2 * options["timeout_s"])
-        until_ns = self.shell.now() + round(bound_s * NS_PER_S)
         rounds = [Op(verb, key, NEVER, 0, 0.0) for key in range(self.plan.keys) for verb in (_SET, _GET)] * 3
+        if self.proxies:
+            bound_s += len(rounds) * _PROXIED_S
+        until_ns = self.shell.now() + round(bound_s * NS_PER_S)
         failed: object = True
         while failed:
             ends = [await self.operate(0, task, op, op.verb) for op in rounds]
@@ -602,8 +639,23 @@ class Load:
         sometimes("a segment is lost", self.net.counts("losses"))
         sometimes("a write finds no room", self.net.counts("starvations"))
         sometimes("an item expires", sum(server.expired() for server in self.servers))
+        if self.proxies:
+            await self.clear()
         self.judge()
         self.net.world.note_text(bytes(self.plain) + bytes(self.conditional) + repr((self.counted, stats)).encode())
+
+    async def clear(self) -> None:
+        """Require that proxies have no connection left, when the last toxic has been removed."""
+        await asyncio.sleep(self.profile.within_s + QUIET_S + _CLEARED_S)
+        proxies = [process for proxy in self.proxies.values() for process in processes_of(proxy)]
+        left = sum(proxy.open_connections for proxy in proxies)
+        always(not left, CLEARED, f"{left} connections are open")
+        sometimes("a connection goes through a proxy", sum(proxy.accepted for proxy in proxies))
+        sometimes("bytes are held to a toxic's latency", sum(proxy.witness.delayed for proxy in proxies))
+        sometimes("bytes are held to a toxic's rate", sum(proxy.witness.limited for proxy in proxies))
+        for proxy in proxies:
+            for kind, count in proxy.effects().items():
+                sometimes(f"a toxic takes effect: {kind}", count)
 
     def judge(self) -> None:
         """Hold the histories against the laws of registers and counters, and the servers' counts against the client's.

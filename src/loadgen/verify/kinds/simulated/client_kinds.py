@@ -10,7 +10,18 @@ from loadgen.verify.kinds.simulated.client_case import Case
 from loadgen.verify.kinds.simulated.client_plan import EVEN, VERBS, Profile
 from loadgen.verify.kinds.simulated.weather import narrow_links
 from loadgen.verify.scenario.run import ran
-from loadgen.verify.scenario.settings import CUT, GARBLE, KILL, PARTITION, PAUSE, REFUSE, SILENCE, SLOW, VANISH
+from loadgen.verify.scenario.settings import (
+    CUT,
+    GARBLE,
+    KILL,
+    PARTITION,
+    PAUSE,
+    REFUSE,
+    SILENCE,
+    SLOW,
+    TOXIC,
+    VANISH,
+)
 from loadgen.verify.tape import Tape
 
 KEPT = (PAUSE, CUT, PARTITION, SLOW, VANISH, REFUSE, SILENCE)
@@ -57,6 +68,14 @@ PROFILES = (
         "client_liveness",
         (*KEPT, KILL),
         mean_faults=5.0,
+        options={"timeout_s": (1.0, 2.0), "connect_timeout_s": (None,)},
+        recovers=True,
+        seldom=("a client is closed while calls are under way",),
+    ),
+    Profile(
+        "client_toxics",
+        (TOXIC, TOXIC, TOXIC, TOXIC, PAUSE, CUT, REFUSE),
+        mean_faults=6.0,
         options={"timeout_s": (1.0, 2.0), "connect_timeout_s": (None,)},
         recovers=True,
         seldom=("a client is closed while calls are under way",),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadgen.units import NS_PER_MS, NS_PER_S
 from loadgen.verify.tape import FAULT, Tape
 from loadgen.verify.world._network import REFUSING, UNANSWERING, Host, Network
+from loadgen.verify.world.proxy import WorldProxy
 from loadgen.verify.world.servers import BuiltinServer
+from loadgen.verify.world.toxics import STRENGTHS, Dose
 
 MOST = 16
 CROWDED = "server has its most connections"
 """The fault in which a server answers with an error, and closes the connection."""
+TOXIC = "toxic: "
+"""What the words of toxics begin with; the type follows."""
 LENGTHS_NS = (10 * NS_PER_MS, NS_PER_MS, 100 * NS_PER_MS, NS_PER_S, 3 * NS_PER_S)
 
 
@@ -30,32 +34,48 @@ class Fault:
 
     def __str__(self) -> str:
         length = f" for {(self.until_ns - self.from_ns) / NS_PER_MS:g} ms"
-        return f"{self.word}, server {self.server}, at {self.from_ns / NS_PER_MS:g} ms{length}"
+        word = self.word if self.dose is None else f"{TOXIC}{self.dose}"
+        return f"{word}, server {self.server}, at {self.from_ns / NS_PER_MS:g} ms{length}"
+
+    @property
+    def dose(self) -> Dose | None:
+        """The toxic; None for another fault."""
+        return Dose(self.word.removeprefix(TOXIC), self.which) if self.word.startswith(TOXIC) else None
 
 
 class Scene:
     """What faults act on: the network, the engine's host and the servers, of which killed ones are made anew."""
 
     def __init__(
-        self, network: Network, host: Host, servers: Sequence[BuiltinServer], words: Sequence[str] = ()
+        self,
+        network: Network,
+        host: Host,
+        servers: Sequence[BuiltinServer],
+        words: Sequence[str] = (),
+        proxies: Mapping[int, WorldProxy] | None = None,
     ) -> None:
-        """`words` are those of the faults that there may be: they are counted from 0."""
+        """`words` are those of the faults that there may be: they are counted from 0. `proxies` are by server."""
         self.network = network
         self.world = network.world
         self.host = host
         self.servers = [*servers]
+        self.proxies = {**(proxies or {})}
         self.ended: list[BuiltinServer] = []
         """Servers that were killed, and have a successor."""
         self.dead: set[int] = set()
         """The numbers of those that have none yet."""
         self.kept = self.emptied = 0
         """How often a killed server came back with what it had, and without."""
+        self.toxics = 0
+        """How many toxics there are to be."""
+        self.changed_under_load = self.removed_under_load = 0
+        """How often a toxic was changed and removed while its proxy had connections."""
         self.counts = dict.fromkeys(words, 0)
         """How often each fault had its effect."""
 
     def plan(self, fault: Fault) -> None:
         """Have a fault happen at its time."""
-        FAULTS[fault.word](self, fault)
+        (FAULTS.get(fault.word) or PROXIES[fault.word])(self, fault)
 
     def at(self, at_ns: int, fault: Fault, call: Callable[[], object]) -> None:
         """Call at a time, and count the fault's effect unless the call returns False."""
@@ -76,6 +96,11 @@ class Scene:
 
     def far(self, fault: Fault) -> Host:
         return self.servers[fault.server].host
+
+    def front(self, fault: Fault) -> Host:
+        """Return the host that the engine connects to: the server's, or that of the proxy before it."""
+        proxy = self.proxies.get(fault.server)
+        return self.far(fault) if proxy is None else proxy.host
 
     def kill(self, number: int, *, power: bool) -> None:
         self.servers[number].host.kill(power=power)
@@ -127,8 +152,8 @@ def _engine_end_vanishes(scene: Scene, fault: Fault) -> None:
 
 
 def _cut(scene: Scene, fault: Fault, *, there: bool, back: bool) -> None:
-    far, network = scene.far(fault), scene.network
-    for from_host, to_host in ((scene.host, far),) * there + ((far, scene.host),) * back:
+    front, network = scene.front(fault), scene.network
+    for from_host, to_host in ((scene.host, front),) * there + ((front, scene.host),) * back:
         scene.at(fault.from_ns, fault, lambda a=from_host, b=to_host: network.cut(a, b))  # type: ignore[misc]
         scene.world.at(fault.until_ns, lambda a=from_host, b=to_host: network.heal(a, b))  # type: ignore[misc]
 
@@ -222,6 +247,51 @@ def _cut_power(scene: Scene, fault: Fault) -> None:
     _kill(scene, fault, power=False)
 
 
+def _pause_proxy(scene: Scene, fault: Fault) -> None:
+    def pause() -> bool:
+        proxied = fault.server in scene.proxies
+        if proxied:
+            scene.front(fault).pause(fault.from_ns, fault.until_ns)
+        return proxied
+
+    scene.at(fault.from_ns, fault, pause)
+
+
+def _stop_proxy(scene: Scene, fault: Fault) -> None:
+    """Disable a proxy for a while, which ends its connections."""
+    proxy = scene.proxies.get(fault.server)
+    if proxy is not None:
+        scene.at(fault.from_ns, fault, proxy.stop)
+        scene.world.at(fault.until_ns, proxy.start)
+
+
+def _toxic(scene: Scene, fault: Fault) -> None:
+    """Add a toxic to a proxy, change it halfway, and remove it."""
+    proxy, dose = scene.proxies.get(fault.server), fault.dose
+    if proxy is None or dose is None:
+        return
+    name = f"toxic {scene.toxics}"
+    scene.toxics += 1
+    changes = dose.changes
+
+    def begin() -> None:
+        proxy.add(dose.kind, name=name, stream=dose.stream, toxicity=dose.toxicity, attributes=dose.attributes)
+
+    def change() -> None:
+        scene.changed_under_load += proxy.has_connections
+        assert changes is not None
+        proxy.change(name, *changes)
+
+    def end() -> None:
+        scene.removed_under_load += proxy.has_connections
+        proxy.remove(name)
+
+    scene.at(fault.from_ns, fault, begin)
+    if changes is not None:
+        scene.world.at((fault.from_ns + fault.until_ns) // 2, change)
+    scene.world.at(fault.until_ns, end)
+
+
 FAULTS: dict[str, Callable[[Scene, Fault], None]] = {
     "server pauses": _pause_server,
     "engine pauses": _pause_engine,
@@ -238,6 +308,14 @@ FAULTS: dict[str, Callable[[Scene, Fault], None]] = {
     "server is killed": _kill_process,
     "server loses power": _cut_power,
 }
+"""The faults of any case."""
+
+PROXIES: dict[str, Callable[[Scene, Fault], None]] = {
+    **{f"{TOXIC}{kind}": _toxic for kind in STRENGTHS},
+    "proxy pauses": _pause_proxy,
+    "proxy is disabled": _stop_proxy,
+}
+"""Those of proxies before servers."""
 
 
 def drawn_faults(

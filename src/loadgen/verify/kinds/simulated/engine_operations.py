@@ -9,7 +9,7 @@ the engine kept is that of a register under cache semantics.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from loadgen.engine._history import History
@@ -22,15 +22,19 @@ from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.checkers import register
 from loadgen.verify.checkers._register import Register
 from loadgen.verify.history import file
-from loadgen.verify.kinds.simulated.engine_faults import CROWDED, FAULTS, Fault, Scene, drawn_faults
+from loadgen.verify.kinds.simulated.engine_faults import CROWDED, FAULTS, PROXIES, Fault, Scene, drawn_faults
 from loadgen.verify.kinds.simulated.engine_plan import PROTOCOLS, Shape, drawn_plan, in_words
 from loadgen.verify.kinds.simulated.weather import Weather
-from loadgen.verify.tape import Tape
+from loadgen.verify.tape import MOST, Tape
+from loadgen.verify.world._ground import Ground
 from loadgen.verify.world._network import Network
 from loadgen.verify.world._order import Order, Priorities, Uniform
+from loadgen.verify.world._proxy import DELAYED, LIMITED, WHOLE
 from loadgen.verify.world._world import BrokenInvariant, World
 from loadgen.verify.world.engine_load import EngineLoad, Ran, Unfinished
+from loadgen.verify.world.proxy import WorldProxy
 from loadgen.verify.world.servers import BuiltinServer
+from loadgen.verify.world.toxics import STRENGTHS
 
 PORT = 6379
 MOST_OPERATIONS = 1_000_000
@@ -48,6 +52,10 @@ EXECUTED = "servers execute what was sent, once"
 UNDERSTOOD = "every reply is understood"
 ANSWERED = "without faults every request is answered"
 LEGAL = "the history is that of a register, from which keys may vanish"
+CLEARED = "a proxy's connections end with those of its clients"
+
+PROMISES = {WHOLE, DELAYED, LIMITED}
+"""What the bytes of a proxy are held to."""
 
 MISUNDERSTOOD = {"protocol", "unasked reply", "wrong answer"}
 """The failures that a healthy server never causes."""
@@ -66,6 +74,8 @@ class EngineKind:
     """The faults that a seed may have."""
     means: tuple[float, ...] = (2.0, 0.0, 6.0)
     """The mean number of faults, of which a seed draws one."""
+    proxied: float = 0.0
+    """The probability that there is a proxy before a server."""
 
 
 COMING_AND_GOING = (
@@ -79,6 +89,16 @@ COMING_AND_GOING = (
     "partition",
     "server is killed",
 )
+
+BESIDE_PROXIES = (
+    "server pauses",
+    "engine pauses",
+    "connection is reset",
+    "partition",
+    "server closes its connections",
+    "server is killed",
+)
+"""The faults of servers behind proxies: those of which each end of a connection is told."""
 
 ENGINE_KINDS = (
     EngineKind("engine_concurrent_operations"),
@@ -106,10 +126,13 @@ ENGINE_KINDS = (
         means=(3.0, 8.0),
     ),
     EngineKind("engine_liveness", means=(6.0, 12.0)),
+    EngineKind(
+        "engine_toxics", Shape(depths=(1, 2, 8)), (*PROXIES, *BESIDE_PROXIES), means=(4.0, 8.0, 0.0), proxied=0.8
+    ),
 )
 """The kinds: what comes together in any load; many writers of few keys; servers that are killed and come back, empty or
 with what they had; connections that cannot be made, and many of them; so many faults that little else happens, which
-must be over soon after the last."""
+must be over soon after the last; servers behind proxies, whose toxics come, change and go under load."""
 
 
 class EngineOperations:
@@ -158,27 +181,32 @@ class _Run:
     def __init__(self, tape: Tape, world: World, operations: int, kind: EngineKind, register: Register) -> None:
         self.world = world
         self.began_ns = world.now_ns
+        self.kind = kind
         self.register = register
         self.operations = 1 + tape.given(operations - 1, MOST_OPERATIONS, "operations")
         self.weather = Weather.drawn(tape)
-        # A round trip takes longer where events wait for those of a higher priority.
-        self.round_trip_ns = 2 * self.weather.longest_ns + HOPS * world.window_ns
         network = Network(world, self.weather.buffer_bytes)
         host = network.host()
         protocol = tape.choice(PROTOCOLS, "protocol")
         servers = [self.server(network, protocol) for _ in range(tape.between(1, kind.shape.servers, "servers"))]
-        for server in servers:
-            self.weather.over(network, host, server.host)
+        self.proxies = dict(self.drawn_proxies(tape, network, servers)) if kind.proxied else {}
+        fronts = [self.proxies.get(number, server) for number, server in enumerate(servers)]
+        for front in fronts:
+            self.weather.over(network, host, front.host)
+        # With a proxy on it, the way is twice as long.
+        self.legs = 2 if self.proxies else 1
+        # A round trip takes longer where events wait for those of a higher priority.
+        self.round_trip_ns = self.legs * (2 * self.weather.longest_ns + HOPS * world.window_ns)
         self.plan = drawn_plan(
             tape,
             kind.shape,
             protocol,
-            [server.endpoint for server in servers],
+            [front.endpoint for front in fronts],
             self.operations,
             self.round_trip_ns,
             self.weather.stream_bytes_per_s,
         )
-        self.scene = Scene(network, host, servers, kind.faults)
+        self.scene = Scene(network, host, servers, kind.faults, self.proxies)
         length_ns = self.least_ns()
         self.faults: list[Fault] = []
         if kind.faults:
@@ -204,13 +232,25 @@ class _Run:
     def server(self, network: Network, protocol: str) -> BuiltinServer:
         return BuiltinServer(network.host(), PORT, Wire(SPOKEN[protocol].wire))
 
+    def drawn_proxies(
+        self, tape: Tape, network: Network, servers: list[BuiltinServer]
+    ) -> Iterator[tuple[int, WorldProxy]]:
+        """Yield the proxies before servers, with the servers' numbers."""
+        for number, server in enumerate(servers):
+            if tape.chance(self.kind.proxied, "server is behind a proxy"):
+                host = network.host()
+                self.weather.over(network, host, server.host)
+                seed = tape.below(MOST, "seed of the proxy")
+                upstream = (server.host.address, server.port)
+                yield number, WorldProxy(Ground(host), f"proxy {number}", PORT, upstream, seed)
+
     def least_ns(self) -> int:
         """About the time that the load takes when nothing delays it."""
         load, wire = self.plan.load, self.plan.wire
         per_round = wire.connections * (wire.pipeline_depth if wire.refill == "slot" else 1)
         workload = self.plan.workload
         rounds = -(-(self.operations + workload.prefill * workload.keyspace.count) // per_round)
-        replies_ns = rounds * (self.round_trip_ns + self.weather.lost_ns)
+        replies_ns = rounds * (self.round_trip_ns + self.legs * self.weather.lost_ns)
         return max(replies_ns, round(self.operations * NS_PER_S / load.rate_per_s) if load.open_loop else 0)
 
     def transfer_ns(self) -> int:
@@ -231,11 +271,12 @@ class _Run:
             load.load(self.until_ns)
             ran = load.close()
             # What is under way is executed, and closed connections are told.
-            self.world.run(max(self.until_ns, load.now_ns) + 10 * NS_PER_S)
+            self.world.run(max(self.until_ns, load.now_ns) + self.legs * 10 * NS_PER_S)
         except Unfinished as error:
             invariant, message = ENDS, str(error)
         except BrokenInvariant as error:
-            invariant, message = f"{ACCOUNTS}: {re.sub(r':.*', '', str(error))}", str(error)
+            law = re.sub(r":.*", "", str(error))
+            invariant, message = law if law in PROMISES else f"{ACCOUNTS}: {law}", str(error)
         if ran is not None:
             calls = self.scene.all_calls()
             blocks = self.history.blocks()
@@ -246,7 +287,7 @@ class _Run:
             Verdict.FAIL if invariant else Verdict.PASS,
             invariant,
             message,
-            operations=(in_words(self.plan), str(self.weather)) if invariant else (),
+            operations=(in_words(self.plan), self.surroundings()) if invariant else (),
             faults=tuple(str(fault) for fault in self.faults),
             trace=self.world.digest(),
             virtual_ns=self.world.now_ns - self.began_ns,
@@ -269,6 +310,9 @@ class _Run:
             at_servers, by_engine = calls.get(command, 0), sent.get(command, 0)
             if at_servers > by_engine or (whole and at_servers != by_engine):
                 return EXECUTED, f"{by_engine} times {command} was sent, and {at_servers} times it was executed"
+        left = {number: proxy.open_connections for number, proxy in self.proxies.items() if proxy.open_connections}
+        if left:
+            return CLEARED, f"open connections of proxies, by server: {left}"
         good, measured = ran.of(Phase.MEASURE, "ok"), ran.of(Phase.MEASURE, "planned")
         if self.is_calm() and good != measured:
             return ANSWERED, f"{good} of {measured} requests were answered well: {dict(ran.failures)}"
@@ -324,6 +368,25 @@ class _Run:
             "the load ends after the last fault": int(bool(self.faults) and self.load.now_ns > self.healed_ns),
             **({"a connection is turned away": ran.failures.get("turned away", 0) if ran else 0} if crowds else {}),
             **{f"fault: {word}": count for word, count in self.scene.counts.items()},
+            **(self.reached_by_proxies() if self.kind.proxied else {}),
+        }
+
+    def surroundings(self) -> str:
+        """Return the network as text."""
+        behind = ", ".join(map(str, self.proxies))
+        return f"{self.weather}{f'; proxies before servers {behind}' if behind else ''}"
+
+    def reached_by_proxies(self) -> dict[str, int]:
+        proxies = [*self.proxies.values()]
+        effects = [proxy.effects() for proxy in proxies]
+        return {
+            "a connection goes through a proxy": sum(proxy.accepted for proxy in proxies),
+            "a proxy cannot reach its server": sum(proxy.unreachable for proxy in proxies),
+            "bytes are held to a toxic's latency": sum(proxy.witness.delayed for proxy in proxies),
+            "bytes are held to a toxic's rate": sum(proxy.witness.limited for proxy in proxies),
+            "a toxic is changed under load": self.scene.changed_under_load,
+            "a toxic is removed under load": self.scene.removed_under_load,
+            **{f"a toxic takes effect: {kind}": sum(each.get(kind, 0) for each in effects) for kind in STRENGTHS},
         }
 
 
