@@ -139,7 +139,8 @@ monitors.kinds ← judge.expression
 monitors.json_path ←
 monitors.series ← judge.expression
 monitors.metric ← units judge.expression monitors.series
-monitors ← units escape secret plan judge.expression monitors.reading monitors.plan monitors.series target.talk
+monitors ← units escape greeting secret plan judge.expression monitors.reading monitors.plan monitors.json_path
+    monitors.series monitors.metric target.talk
 worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._history engine._engine host
 runner ← units version phase errors escape severity reason signs usage snapshot slo overload plan events stats
     judge.verdict
@@ -475,6 +476,7 @@ DOORS: dict[str, set[str]] = {
     "jinja2": {"output.reports"},
     "textual": {"output.tui"},
     "psutil": {"target", "monitors"},
+    "prometheus_client": {"monitors"},
     "pytest": {"testing.plugin"},
     "time.h": {"engine._clock"},
     "sys/socket.h": {"engine._transport", "server._connection", "faults.proxy._sockets"},

@@ -18,13 +18,13 @@ from loadgen.monitors.monitor import Found, Monitor, UnderLoad, Unreadable, make
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.monitors.reading import Gap, Reading
 from loadgen.monitors.schedule import Schedule
-from loadgen.units import NS_PER_S, format_duration
+from loadgen.units import NS_PER_MS, NS_PER_S, format_duration
 
 NOT_ENDED = "the reading that was begun {} before has not ended"
 NOT_BEGUN = "loadgen was not running, or was too busy to read"
 
-_PATIENCE_S = 1.0
-"""How long `close` waits for readings that are under way; their threads do not keep the program from ending."""
+PATIENCE_S = 1.0
+"""How long `close` waits for readings that are under way. What hangs does not keep the program from ending."""
 
 
 class Board:
@@ -56,7 +56,7 @@ class Board:
         A monitor whose first reading does not end within the timeout has a gap too. `news` still returns what came.
         """
         deadline_s = time.monotonic() + timeout_s
-        return tuple(gap for seat in self._seats if (gap := seat.first(deadline_s - time.monotonic())) is not None)
+        return tuple(gap for seat in self._seats if (gap := seat.first(deadline_s, timeout_s)) is not None)
 
     def news(self) -> list[Reading | Gap]:
         """Return what has come since the last call, in order of time. Never waits."""
@@ -67,11 +67,11 @@ class Board:
         """Return the evidence of one monitor, texts by file name. Waits as `Monitor.evidence` does."""
         return next(seat.monitor for seat in self._seats if seat.monitor.name == monitor).evidence()
 
-    def close(self) -> list[Reading | Gap]:
-        """End all reading, and return the last news. A reading that hangs is left behind."""
+    def close(self, patience_s: float = PATIENCE_S) -> list[Reading | Gap]:
+        """End all reading, and return the last news. A reading that hangs for longer than this is left behind."""
         for seat in self._seats:
             seat.closing.set()
-        deadline_s = time.monotonic() + _PATIENCE_S
+        deadline_s = time.monotonic() + patience_s
         for seat in self._seats:
             seat.thread.join(max(0.0, deadline_s - time.monotonic()))
         return self.news()
@@ -112,10 +112,11 @@ class _Seat:
             news, self._news = self._news, []
         return news
 
-    def first(self, timeout_s: float) -> Gap | None:
-        if not self._came.wait(max(0.0, timeout_s)):
+    def first(self, deadline_s: float, timeout_s: float) -> Gap | None:
+        """Return the gap of the first reading; None for one that did not fail. `timeout_s` is for the words alone."""
+        if not self._came.wait(max(0.0, deadline_s - time.monotonic())):
             now_ns = time.monotonic_ns()
-            why = f"nothing could be read within {format_duration(round(timeout_s) * NS_PER_S)}"
+            why = f"nothing could be read within {format_duration(round(timeout_s * 1000) * NS_PER_MS)}"
             return Gap(self.monitor.name, now_ns, time.time(), why)
         return self._first
 

@@ -69,11 +69,16 @@ class UnderLoad:
 
 def make(plan: MonitorPlan, under: UnderLoad | None = None) -> Monitor:
     """Return the monitor of a plan. Opens nothing: what cannot be read is told by the monitor's readings."""
-    # A kind's libraries are imported when a monitor of the kind is made.
-    return _of_kind(plan, under or UnderLoad())
+    monitor = _of_kind(plan, under or UnderLoad())
+    if not plan.evidence:
+        return monitor
+    from loadgen.monitors.sources import WithSources
+
+    return WithSources(monitor, plan, pid=getattr(monitor, "pid", None))
 
 
 def _of_kind(plan: MonitorPlan, under: UnderLoad) -> Monitor:
+    # A kind's libraries are imported when a monitor of the kind is made.
     match plan.kind:
         case "proc":
             from loadgen.monitors.proc import ProcMonitor
@@ -83,4 +88,32 @@ def _of_kind(plan: MonitorPlan, under: UnderLoad) -> Monitor:
             from loadgen.monitors.redis import RedisMonitor
 
             return RedisMonitor(plan, under)
+        case "memcached":
+            from loadgen.monitors.memcached import MemcachedMonitor
+
+            return MemcachedMonitor(plan, under)
+        case "prometheus":
+            from loadgen.monitors.prometheus import PrometheusMonitor
+
+            return PrometheusMonitor(plan, under)
+        case "http":
+            from loadgen.monitors.http import HttpMonitor
+
+            return HttpMonitor(plan, under)
+        case "command":
+            from loadgen.monitors.command import CommandMonitor
+
+            return CommandMonitor(plan, under)
+        case "docker":
+            from loadgen.monitors.docker import DockerMonitor
+
+            return DockerMonitor(plan, under)
+        case "host":
+            from loadgen.monitors.host import HostMonitor
+
+            return HostMonitor(plan, under)
+        case "self":
+            from loadgen.monitors.own import OwnMonitor
+
+            return OwnMonitor(plan, under)
     raise ValueError(f"there is no kind of monitor {plan.kind}")

@@ -10,13 +10,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 
 import psutil
 
 from loadgen.judge.expression.dimension import COUNT, NUMBER, SIZE, TIME
 from loadgen.judge.expression.vocabulary import Known
+from loadgen.monitors.cpu import CpuTime
 from loadgen.monitors.descriptors import tabled
 from loadgen.monitors.monitor import Found, UnderLoad, Unreadable
 from loadgen.monitors.plan import MonitorPlan
@@ -55,22 +55,6 @@ _BY_LINUX = {
 SERIES: Mapping[str, Known] = {**_EVERYWHERE, **(_BY_LINUX if ON_LINUX else {})}
 
 
-@dataclass(frozen=True, slots=True)
-class _CpuTime:
-    """The CPU time of a process until a time; `now - before` is the time in between."""
-
-    at_ns: int
-    cpu_ns: int
-
-    def __sub__(self, before: _CpuTime) -> _CpuTime:
-        return _CpuTime(self.at_ns - before.at_ns, self.cpu_ns - before.cpu_ns)
-
-    @property
-    def share(self) -> float:
-        """The number of CPUs kept busy, for a difference."""
-        return self.cpu_ns / self.at_ns if self.at_ns > 0 else 0.0
-
-
 class ProcMonitor:
     """The monitor of kind `proc`."""
 
@@ -79,16 +63,17 @@ class ProcMonitor:
 
     def __init__(self, plan: MonitorPlan, under: UnderLoad) -> None:
         self.name, self.every_ns = plan.name, plan.every_ns
-        self._pid = process_of(plan, under)
+        self.pid = process_of(plan, under)
+        """Returns the number of the process. Raises Unreadable where there is none."""
         self._process = ProcessReader()
 
     def read(self) -> Found:
-        return self._process.read(self._pid())
+        return self._process.read(self.pid())
 
     def evidence(self) -> Mapping[str, str]:
         """Return the descriptors by what they point to, the threads by name, and the kernel's own words them."""
         with contextlib.suppress(Unreadable):
-            return evidence_of(self._pid())
+            return evidence_of(self.pid())
         return {}
 
     def close(self) -> None:
@@ -100,7 +85,7 @@ class ProcessReader:
 
     def __init__(self) -> None:
         self._identity = ""
-        self._cpu: _CpuTime | None = None
+        self._cpu: CpuTime | None = None
         self._looks = _looks()
 
     def read(self, pid: int) -> Found:
@@ -117,7 +102,7 @@ class ProcessReader:
         identity = f"pid {pid}, started {began_s:.2f}"
         if identity != self._identity:
             self._identity, self._cpu, self._looks = identity, None, _looks()
-        now = _CpuTime(time.monotonic_ns(), cpu_ns)
+        now = CpuTime(time.monotonic_ns(), cpu_ns)
         if self._cpu is not None:
             values["cpu"] = (now - self._cpu).share
         self._cpu = now
@@ -128,7 +113,10 @@ class ProcessReader:
             try:
                 values |= look(pid)
             except PermissionError as error:
-                lacking = lacking or f"process {pid} belongs to another user: {_words(error)}; run loadgen as that user"
+                lacking = (
+                    f"process {pid} belongs to another user, and not all of it can be read ({_words(error)}); run "
+                    "loadgen as that user"
+                )
             thrift.took(from_ns, time.monotonic_ns())
         return Found(values, identity, lacking)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from functools import partial
 
+from loadgen.greeting import is_locked
 from loadgen.judge.expression.dimension import COUNT, NUMBER, SIZE, TIME
 from loadgen.judge.expression.vocabulary import Known
 from loadgen.monitors.monitor import Found, UnderLoad, Unreadable
@@ -17,7 +18,7 @@ from loadgen.monitors.talking import Talk, target_of
 from loadgen.plan import Target
 from loadgen.secret import masked
 from loadgen.target.talk.conversation import Conversation
-from loadgen.target.talk.resp import Asker, ReplyKind
+from loadgen.target.talk.resp import Asker, Reply, ReplyKind
 from loadgen.units import NS_PER_S, NS_PER_US
 
 SERIES: Mapping[str, Known] = {
@@ -104,20 +105,59 @@ class RedisMonitor:
             target = target_of(self._plan, self._under)
             for name, words in _EVIDENCE.items():
                 with suppress(Unreadable):
-                    found[name] = talk.ask(target, name, partial(said, target=target, words=words))
+                    text = talk.ask(target, name, partial(_told, words=words))
+                    found[name] = masked(text, target.password)
         return found
 
     def close(self) -> None:
         self._talk.close()
 
 
-_EVIDENCE = {"clients.txt": (b"CLIENT", b"LIST"), "memory.txt": (b"MEMORY", b"DOCTOR"), "info.txt": (b"INFO",)}
+_EVIDENCE = {
+    "clients.txt": (b"CLIENT", b"LIST"),
+    "memory-doctor.txt": (b"MEMORY", b"DOCTOR"),
+    "memory-stats.txt": (b"MEMORY", b"STATS"),
+    "info.txt": (b"INFO",),
+}
+
+
+def _told(asker: Asker, words: tuple[bytes, ...]) -> str:
+    value = asker.value(*words)
+    if isinstance(value, Reply) and value.kind in (ReplyKind.CUT, ReplyKind.GARBAGE):
+        raise Unreadable(f"the answer to {words[0].decode()} is not whole")
+    return written(value)
+
+
+def written(value: object, indent: str = "") -> str:
+    """Return a reply of any type as lines of text. A list is taken for pairs of a name and a value where it is one."""
+    match value:
+        case dict():
+            pairs = [*value.items()]
+        case list() if value and len(value) % 2 == 0 and all(isinstance(name, bytes) for name in value[::2]):
+            pairs = [*zip(value[::2], value[1::2], strict=True)]
+        case list():
+            return "".join(written(each, indent) for each in value)
+        case bytes():
+            return f"{indent}{value.decode(errors='backslashreplace')}\n"
+        case Reply():
+            return f"{indent}{value.text}\n"
+        case _:
+            return f"{indent}{value}\n"
+    lines = []
+    for name, part in pairs:
+        is_deep = isinstance(part, dict | list)
+        head = f"{indent}{written(name).rstrip()}:"
+        lines.append(f"{head}\n{written(part, indent + '  ')}" if is_deep else f"{head} {written(part)}")
+    return "".join(lines)
 
 
 def greeted(conversation: Conversation, target: Target) -> Asker:
-    """Return what asks the server, once it has the target's password. Raises Unreadable when that is refused."""
+    """Return what asks the server, which is given the target's password when it asks for one.
+
+    Raises Unreadable when the password is refused. A server that a monitor names may have none where the target has.
+    """
     asker = Asker(conversation)
-    if target.password:
+    if target.password and is_locked(asker.ask(b"PING").text):
         said(asker, target, (b"AUTH", *filter(None, (target.username.encode(), target.password.encode()))))
     return asker
 

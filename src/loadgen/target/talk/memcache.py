@@ -28,12 +28,13 @@ def line(conversation: Conversation, request: bytes) -> str:
     return heard[:LONGEST_LINE].partition(b"\n")[0].rstrip(b"\r").decode(errors="backslashreplace")
 
 
-def stats(conversation: Conversation) -> str:
-    """Return the listing of `stats`; without its end, the part that came within the conversation's limits.
+def stats(conversation: Conversation, kind: str = "") -> str:
+    """Return the listing of `stats`, or of one kind such as `slabs`; without its end, the part that came within the
+    conversation's limits.
 
     Raises NoAnswerError when nothing came.
     """
-    conversation.tell(b"stats\r\n")
+    conversation.tell(b"stats %b\r\n" % kind.encode() if kind else b"stats\r\n")
     heard = b""
     try:
         while not _END.search(heard[-16:]):

@@ -69,6 +69,19 @@ class Asker:
 
     def ask(self, *words: bytes) -> Reply:
         """Return the reply to a command; skip pushes, which are no replies. Raises NoAnswerError."""
+        value, heard = self._answer(words)
+        return value if isinstance(value, Reply) else _reply_of(value, heard)
+
+    def value(self, *words: bytes) -> object:
+        """Return the reply to a command as hiredis reads it: bytes, a number, a list or a mapping of such.
+
+        An error, or what is no whole reply, is a Reply. Raises NoAnswerError.
+        """
+        value, heard = self._answer(words)
+        return _reply_of(value, heard) if isinstance(value, hiredis.ReplyError) else value
+
+    def _answer(self, words: tuple[bytes, ...]) -> tuple[object, bytes]:
+        """Return what hiredis reads, or a Reply of what it cannot read, and the bytes."""
         self._conversation.tell(command(*words))
         heard = b""
         while True:
@@ -76,22 +89,22 @@ class Asker:
                 reply = self._reader.gets()
             except (hiredis.HiredisError, TypeError, ValueError, MemoryError):
                 # TypeError: a map with a key that Python cannot hash.
-                return Reply(ReplyKind.GARBAGE, _shown(heard))
+                return Reply(ReplyKind.GARBAGE, _shown(heard)), heard
             if isinstance(reply, hiredis.PushNotification):
                 continue
             if reply is not _NOTHING:
-                return _reply_of(reply, heard)
+                return reply, heard
             try:
                 more = self._conversation.hear()
             except NoAnswerError as end:
                 if not heard or end.silence not in (Silence.LATE, Silence.ENDLESS):
                     raise
                 if heard.startswith((b"$", b"=")):
-                    return Reply(ReplyKind.CUT, _text(heard.partition(b"\n")[2]))
-                return Reply(ReplyKind.GARBAGE, _shown(heard))
+                    return Reply(ReplyKind.CUT, _text(heard.partition(b"\n")[2])), heard
+                return Reply(ReplyKind.GARBAGE, _shown(heard)), heard
             heard += more
             if self._claims_too_much(more):
-                return Reply(ReplyKind.GARBAGE, _shown(heard))
+                return Reply(ReplyKind.GARBAGE, _shown(heard)), heard
             self._reader.feed(more)
 
     def _claims_too_much(self, more: bytes) -> bool:
