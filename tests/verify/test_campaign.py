@@ -71,7 +71,7 @@ def test_what_is_kept_fails_again_in_the_same_way() -> None:
         drawn = Tape.seeded(kept.kind, kept.seed)
         Reads(bug="lost").run(drawn)
         assert drawn.recording() == kept.tape
-        again = Reads(bug="lost").run(Tape.of(kept.shrunk.values))
+        again = Reads(bug="lost").run(Tape.repeating(kept.shrunk.draws))
         assert (again.operations, again.faults) == (kept.operations, kept.faults)
         assert (again.fingerprint, again.trace) == (kept.fingerprint, kept.trace)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from loadgen.verify.shrink import shrink
-from loadgen.verify.tape import FAULT, OPERATION, Recording, Tape
+from loadgen.verify.tape import FAULT, OPERATION, Draw, Recording, Tape
 
 Run = Callable[[Tape], bool]
 """Runs a case: True when it fails."""
@@ -26,16 +26,17 @@ def smallest(run: Run, most_runs: int = 2000, first: Recording | None = None) ->
     """The last recording of shrinking `first`, or else the first failure, and the number of runs."""
     runs = 0
 
-    def fails(values: tuple[int, ...]) -> Recording | None:
+    def ran(draws: Sequence[Draw]) -> tuple[Recording, bool]:
         nonlocal runs
         runs += 1
-        tape = Tape.of(values)
-        return tape.recording() if run(tape) else None
+        tape = Tape.repeating(draws)
+        fails = run(tape)
+        return tape.recording(), fails
 
     best = first or failing(run)
-    for smaller in shrink(best, fails, lambda: False, most_runs):
+    for smaller in shrink(best, ran, lambda: False, most_runs):
         best = smaller
-        assert fails(best.values) == best
+        assert ran(best.draws) == (best, True)
         runs -= 1
     return best, runs
 
@@ -96,6 +97,33 @@ def test_a_fault_inside_an_operation_outlives_the_operation() -> None:
     assert best.values == (1, 1, 0, 700, 700, 700)
 
 
+def test_what_a_world_draws_is_left_out_with_the_operation_that_it_was_drawn_for() -> None:
+    """Every operation is drawn first. Then a world draws a loss for each, and the last loss is that of a number."""
+
+    def run(tape: Tape) -> bool:
+        drawn = numbers(tape)
+        lost = [tape.below(2, "loss") for _ in drawn]
+        return any(number >= 500 for number, loss in zip(drawn, lost, strict=True) if loss and number != drawn[0])
+
+    first = Tape.of((*[1, 3, 1, 2, 1, 600, 1, 4, 0], *[0, 0, 1, 0]))
+    assert run(first)
+    best, _ = smallest(run, first=first.recording())
+    assert best.values == (1, 0, 1, 500, 0, 0, 1)
+
+
+def test_a_draw_keeps_its_value_when_another_site_draws_less() -> None:
+    """The fault has what it needs, however many losses are drawn before it."""
+
+    def run(tape: Tape) -> bool:
+        lost = [tape.below(2, "loss") for _ in numbers(tape)]
+        return tape.below(1000, "bytes of a tail") >= 7 and 1 in [*lost, 1]
+
+    first = Tape.of((*[1, 3] * 6, 0, *[1] * 6, 9))
+    assert run(first)
+    best, _ = smallest(run, first=first.recording())
+    assert best.values == (0, 7)
+
+
 def test_draws_that_do_not_matter_become_0() -> None:
     """A kind that draws everything first, outside spans."""
 
@@ -123,27 +151,34 @@ def test_shrinking_ends_when_its_time_is_over() -> None:
         left -= 1
         return left < 0
 
-    runs: list[tuple[int, ...]] = []
+    runs = 0
+
+    def ran(draws: Sequence[Draw]) -> tuple[Recording, bool]:
+        nonlocal runs
+        runs += 1
+        return Recording(), False
+
     recording = failing(lambda tape: sum(numbers(tape)) > 20_000)
-    assert [*shrink(recording, lambda values: runs.append(values), is_over, 1000)] == []
-    assert len(runs) == 5
+    assert [*shrink(recording, ran, is_over, 1000)] == []
+    assert runs == 5
 
 
 def test_what_a_run_raises_ends_shrinking_with_what_there_is() -> None:
     runs = 0
 
-    def fails(values: tuple[int, ...]) -> Recording | None:
+    def ran(draws: Sequence[Draw]) -> tuple[Recording, bool]:
         nonlocal runs
         runs += 1
         if runs > 10:
             raise KeyboardInterrupt
-        tape = Tape.of(values)
-        return tape.recording() if sum(numbers(tape)) > 5000 else None
+        tape = Tape.repeating(draws)
+        fails = sum(numbers(tape)) > 5000
+        return tape.recording(), fails
 
     found: list[Recording] = []
 
     def shrunk() -> None:
-        for smaller in shrink(failing(lambda tape: sum(numbers(tape)) > 20_000), fails, lambda: False, 1000):
+        for smaller in shrink(failing(lambda tape: sum(numbers(tape)) > 20_000), ran, lambda: False, 1000):
             found.append(smaller)
 
     with pytest.raises(KeyboardInterrupt):

@@ -76,7 +76,7 @@ def test_a_tape_drawn_from_again_gives_the_same_draws(seed: int) -> None:
 def test_a_recording_repeats_its_run(seed: int) -> None:
     tape = Tape.seeded("kind", seed)
     first = drawn(tape)
-    again = Tape.of(tape.recording().values)
+    again = Tape.repeating(tape.recording().draws)
     assert drawn(again) == first
     assert again.recording() == tape.recording()
 
@@ -92,6 +92,15 @@ def test_any_values_make_a_case(seed: int, data: st.DataObject) -> None:
 
 def test_past_the_end_every_draw_is_the_simplest() -> None:
     assert drawn(Tape.of(())) == [0, 5, "a", "rare", False, b"", b"aa", []]
+
+
+def test_each_draw_gets_the_values_of_its_own_site() -> None:
+    tape = Tape.of((1, 2, 3, 4))
+    for site in ("loss", "key", "loss", "key"):
+        tape.below(9, site)
+    again = Tape.repeating(tape.recording().draws[1:])
+    sites = ("key", "key", "key", "loss", "loss", "no such site")
+    assert [again.below(9, site) for site in sites] == [2, 4, 0, 3, 0, 0]
 
 
 def test_a_span_left_out_is_an_operation_left_out() -> None:

@@ -100,8 +100,9 @@ cdef Request row_without(Request first, Request gone):
     if first is gone:
         first = gone.following
     else:
-        while before.following is not gone:
+        while before is not None and before.following is not gone:
             before = before.following
+        assert before is not None, "a request is not in the row of its connection"
         before.following = gone.following
     gone.connection = gone.following = None
     return first

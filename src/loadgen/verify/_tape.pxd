@@ -18,6 +18,11 @@ cdef struct Marked:
     int64_t start   # the draws [start, end)
     int64_t end     # -1 while the span has not ended
 
+# The values of one site that are still to be given, `given[next:end]`.
+cdef struct Row:
+    int64_t next
+    int64_t end
+
 # SplitMix64: a state of 64 bits and a mixing function (Steele, Lea, Flood: Fast Splittable Pseudorandom Number
 # Generators, OOPSLA 2014).
 cdef class Generator:
@@ -30,9 +35,11 @@ cdef class Generator:
 
 cdef class Draws:
     cdef Generator generator    # None: `given` is repeated
-    cdef uint64_t *given        # owned
+    cdef uint64_t *given        # owned; NULL where the generator draws
     cdef int64_t n_given
-    cdef Drawn *row         # owned
+    cdef Row *rows              # by site: its values in `given`; owned. NULL: values have no sites
+    cdef int n_rows             # a site of a larger number has no values
+    cdef Drawn *row             # owned
     cdef readonly int64_t count
     cdef int64_t capacity
     cdef Marked *spans          # owned
@@ -49,8 +56,9 @@ cdef class Draws:
     cdef void end_span(self, int number) noexcept nogil
 
     cdef uint64_t record(self, int site, uint64_t n, uint64_t value) noexcept nogil
-    cdef uint64_t repeat(self, uint64_t n) noexcept nogil
+    cdef uint64_t repeat(self, int site, uint64_t n) noexcept nogil
     cdef int reserve(self, int64_t n) except -1
+    cdef int part(self, list sites) except -1
     cdef int check(self) except -1  # raises MemoryError when draws were lost
 
 

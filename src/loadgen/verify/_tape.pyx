@@ -1,7 +1,7 @@
 """The draws of a case; `_tape.pxd` describes them. No I/O, no clock."""
 
 from libc.stdint cimport UINT64_MAX, int64_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc, realloc
 
 from loadgen.engine._random cimport splitmix64
 
@@ -63,9 +63,13 @@ cdef uint64_t weighted(Generator generator, object weights) except? 0:
 
 cdef class Draws:
     """Draws from the generator of a state, or, for None, those of `values`: 0 past the end, and n - 1 for a value that
-    is not below `n`."""
+    is not below `n`.
 
-    def __cinit__(self, state, values=()):
+    `sites` are those of the values, of which each is then given to a draw at its own site. Without sites, values are
+    given in their order, whatever is drawn.
+    """
+
+    def __cinit__(self, state, values=(), sites=None):
         cdef int64_t i
         if state is not None:
             self.generator = Generator(state)
@@ -73,9 +77,12 @@ cdef class Draws:
         self.reserve(len(values))
         for i in range(self.n_given):
             self.given[i] = min(max(values[i], 0), UINT64_MAX)
+        if sites is not None:
+            self.part([site_of(site) for site in sites])
 
     def __dealloc__(self):
         free(self.given)
+        free(self.rows)
         free(self.row)
         free(self.spans)
 
@@ -86,8 +93,33 @@ cdef class Draws:
         self.n_given = n
         return 0
 
+    cdef int part(self, list sites) except -1:
+        """Put the values into a row for each site, in which they keep their order."""
+        cdef uint64_t *parted
+        cdef int64_t i, start = 0, n
+        cdef int site
+        self.n_rows = len(names)
+        self.rows = <Row *>calloc(max(self.n_rows, 1), sizeof(Row))
+        parted = <uint64_t *>malloc(max(self.n_given, 1) * sizeof(uint64_t))
+        if self.rows == NULL or parted == NULL:
+            free(parted)
+            raise MemoryError()
+        for site in sites:
+            self.rows[site].end += 1
+        for site in range(self.n_rows):
+            n = self.rows[site].end
+            self.rows[site].next = self.rows[site].end = start
+            start += n
+        for i in range(self.n_given):
+            site = sites[i]
+            parted[self.rows[site].end] = self.given[i]
+            self.rows[site].end += 1
+        free(self.given)
+        self.given = parted
+        return 0
+
     def again(self):
-        """Return a tape that repeats these draws."""
+        """Return a tape that repeats these draws, in their order."""
         cdef Draws tape = type(self)(None)
         cdef int64_t i
         free(tape.given)
@@ -111,15 +143,24 @@ cdef class Draws:
     # ── Draws ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     cdef uint64_t draw(self, int site, uint64_t n) noexcept nogil:
-        return self.record(site, n, self.repeat(n) if self.given != NULL else self.generator.under(n))
+        return self.record(site, n, self.repeat(site, n) if self.given != NULL else self.generator.under(n))
 
     cdef bint chance_of(self, int site, uint64_t likely) noexcept nogil:
         cdef uint64_t all = <uint64_t>1 << LIKELY
         return self.record(
-            site, 2, self.repeat(2) if self.given != NULL else self.generator.under(all) >= all - likely)
+            site, 2, self.repeat(site, 2) if self.given != NULL else self.generator.under(all) >= all - likely)
 
-    cdef uint64_t repeat(self, uint64_t n) noexcept nogil:
-        cdef uint64_t value = self.given[self.count] if self.count < self.n_given else 0
+    cdef uint64_t repeat(self, int site, uint64_t n) noexcept nogil:
+        cdef uint64_t value = 0
+        cdef Row *row
+        if self.rows == NULL:
+            if self.count < self.n_given:
+                value = self.given[self.count]
+        elif site < self.n_rows:
+            row = &self.rows[site]
+            if row.next < row.end:
+                value = self.given[row.next]
+                row.next += 1
         return min(value, n - 1)
 
     cdef uint64_t record(self, int site, uint64_t n, uint64_t value) noexcept nogil:
@@ -143,18 +184,19 @@ cdef class Draws:
         """Draw a number below `n` after `weights`: one for each number, the one value to draw, or None where all are
         equally likely."""
         cdef uint64_t value
+        cdef int number = site_of(site)
         if not 1 <= n <= MOST:
             raise ValueError(f"{site}: a draw has 1 to 2**64 possible values, not {n}")
         cdef uint64_t most = <uint64_t>(n % MOST)
         if self.given != NULL:
-            value = self.repeat(most)
+            value = self.repeat(number, most)
         elif weights is None:
             value = self.generator.under(most)
         elif isinstance(weights, int):
             value = weights
         else:
             value = weighted(self.generator, weights)
-        return self.record(site_of(site), most, value)
+        return self.record(number, most, value)
 
     # ── Spans ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

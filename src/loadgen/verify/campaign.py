@@ -20,7 +20,7 @@ from loadgen.verify.case import Kind, Outcome, Verdict
 from loadgen.verify.ended import CampaignEnded, CaseEnded, FailureFound, unreached
 from loadgen.verify.replay import Replayed
 from loadgen.verify.shrink import shrink
-from loadgen.verify.tape import Recording, Tape
+from loadgen.verify.tape import Draw, Recording, Tape
 
 MOST_PASSED = 100_000
 """Cases that passed and are kept for the report; of more, there is the number only."""
@@ -280,15 +280,15 @@ class Campaign:
         began_ns = self._clock_ns()
         until_ns = began_ns + self._limits.shrink_ns
 
-        def fails(values: tuple[int, ...]) -> Recording | None:
+        def run(draws: Sequence[Draw]) -> tuple[Recording, bool]:
             self._progress(SHRINK, found.runs, self._limits.shrink_runs, "runs", began_ns)
             with self._interruptible:
-                return found.fails(values)
+                return found.run(draws)
 
-        if fails(found.recording.values) is None:
+        _, found.reproduced = run(found.recording.draws)
+        if not found.reproduced:
             return
-        found.reproduced = True
-        smaller = shrink(found.recording, fails, lambda: self._clock_ns() >= until_ns, self._limits.shrink_runs)
+        smaller = shrink(found.recording, run, lambda: self._clock_ns() >= until_ns, self._limits.shrink_runs)
         for recording in smaller:
             found.take(recording)
 
@@ -348,22 +348,21 @@ class _Smallest:
         self.runs = 0
         self._kind = kind
         self._fingerprint = outcome.fingerprint
-        self._outcomes: dict[tuple[int, ...], Outcome] = {}
+        self._outcomes: dict[tuple[Draw, ...], Outcome] = {}
 
-    def fails(self, values: tuple[int, ...]) -> Recording | None:
-        """Run the case of some values; return what it drew when it failed in the same way."""
+    def run(self, draws: Sequence[Draw]) -> tuple[Recording, bool]:
+        """Run the case of some draws; return what it drew, and True when it failed in the same way."""
         self.runs += 1
-        tape = Tape.of(values)
+        tape = Tape.repeating(draws)
         outcome = self._kind.run(tape)
-        if not (outcome.failed and outcome.fingerprint == self._fingerprint):
-            return None
         recording = tape.recording()
-        self._outcomes[recording.values] = outcome
-        return recording
+        if fails := outcome.failed and outcome.fingerprint == self._fingerprint:
+            self._outcomes[recording.draws] = outcome
+        return recording, fails
 
     def take(self, recording: Recording) -> None:
-        """Take what a run of `fails` drew as the smallest case."""
-        self.recording, self.outcome = recording, self._outcomes[recording.values]
+        """Take what a run drew as the smallest case."""
+        self.recording, self.outcome = recording, self._outcomes[recording.draws]
         self._outcomes.clear()
 
 

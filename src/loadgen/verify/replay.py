@@ -29,7 +29,7 @@ def replayed(artifact: Artifact, kind: Kind, *, whole: bool = False) -> Replayed
     Raises LoadgenError as `Kind.run` does.
     """
     recorded = artifact.tape if whole and artifact.tape is not None else artifact.shrunk
-    tape = Tape.of(recorded.values)
+    tape = Tape.repeating(recorded.draws)
     outcome = kind.run(tape)
     # The artifact has what the shrunk case did, and of the whole case its draws only.
     known = not whole or artifact.tape == artifact.shrunk
@@ -43,7 +43,7 @@ def kept(artifact: Artifact, kind: Kind, renewal: str) -> Replayed:
     A case that passes because this version reads its tape as another case is stale, and not judged; `renewal` says what
     is to be done then. A failure is one, whatever the tape now means.
     """
-    tape = Tape.of(artifact.shrunk.values)
+    tape = Tape.repeating(artifact.shrunk.draws)
     outcome = kind.run(tape)
     where = _stale(artifact, tape.recording(), outcome)
     if where and outcome.verdict is Verdict.PASS:

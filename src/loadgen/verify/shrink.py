@@ -1,31 +1,33 @@
 """Shrinking: from the tape of a failure to a smaller tape of the same failure. No I/O, no clock.
 
-A candidate is a tape with spans left out or moved, or with smaller draws; one whose last draws are 0 is a tape that is
-cut off before them. It is kept when it fails in the same way, and what its run drew is then the tape to go on from, as
-that run may have asked for fewer draws than it was given. Of two tapes, the one with fewer draws is smaller; with as
-many, the one whose first different value is smaller.
+A candidate is a tape with spans left out or moved, or with smaller draws. It is kept when it fails in the same way, and
+what its run drew is then the tape to go on from, as that run may have asked for other draws than it was given. Of two
+tapes, the one with fewer parts is smaller; with as many, the one whose values have fewer bits, then the one with fewer
+draws, then the one whose first different value is smaller.
 
 Hypothesis shrinks choice sequences in this way (MacIver, Donaldson: Test-Case Reduction via Test-Case Generation,
-ECOOP 2020).
+ECOOP 2020). There a candidate's values are given to draws in their order; here each draw gets those of its own site.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
-from loadgen.verify.tape import FAULT, Recording
+from loadgen.verify.tape import FAULT, Draw, Recording, Span
 
-Fails = Callable[[tuple[int, ...]], Recording | None]
-"""Runs the case of some values: what it drew when it failed in the same way, else None."""
+Run = Callable[[Sequence[Draw]], tuple[Recording, bool]]
+"""Runs the case of some draws: what it drew, and True when it failed in the same way."""
 
 
-def shrink(failure: Recording, fails: Fails, is_over: Callable[[], bool], most_runs: int) -> Iterator[Recording]:
+def shrink(failure: Recording, run: Run, is_over: Callable[[], bool], most_runs: int) -> Iterator[Recording]:
     """Yield ever smaller recordings of the same failure, the last of which is the answer.
 
-    Ends when no candidate fails any more, after `most_runs` calls of `fails`, or when `is_over` says so, which is asked
-    before each call. What `fails` raises ends the generator.
+    Ends when no candidate fails any more, after `most_runs` calls of `run`, or when `is_over` says so, which is asked
+    before each call. What `run` raises ends the generator.
     """
-    shrinking = _Shrinking(failure, fails, is_over, most_runs)
+    shrinking = _Shrinking(failure, run, is_over, most_runs)
     for _ in shrinking.passes():
         yield shrinking.best
 
@@ -35,14 +37,13 @@ class _Over(Exception):
 
 
 class _Shrinking:
-    def __init__(self, failure: Recording, fails: Fails, is_over: Callable[[], bool], most_runs: int) -> None:
+    def __init__(self, failure: Recording, run: Run, is_over: Callable[[], bool], most_runs: int) -> None:
         self.best = failure
-        self._values = failure.values
-        """The values of `best`."""
-        self._fails = fails
+        self._size = _size(failure)
+        self._run = run
         self._is_over = is_over
         self._runs_left = most_runs
-        self._tried = {hash(failure.values)}
+        self._tried = {hash(failure.draws)}
         """The hashes of candidates, which may be long."""
 
     def passes(self) -> Iterator[None]:
@@ -57,26 +58,37 @@ class _Shrinking:
         try:
             before = None
             while before != self.best:
+                yield from self._until_none(steps)
                 before = self.best
-                for step in steps:
-                    yield from step()
+                yield from self._without_consequences()
         except _Over:
             return
 
-    def _keeps(self, values: tuple[int, ...]) -> bool:
+    def _until_none(self, steps: Sequence[Callable[[], Iterator[None]]]) -> Iterator[None]:
+        """Take steps, one after the other and again, until none of them makes `best` smaller."""
+        before = None
+        while before != self.best:
+            before = self.best
+            for step in steps:
+                yield from step()
+
+    def _keeps(self, draws: Sequence[Draw]) -> bool:
         """Try a candidate: True when it fails in the same way and is smaller, and has become `best`."""
-        if hash(values) in self._tried:
+        if (key := hash(tuple(draws))) in self._tried:
             return False
+        self._tried.add(key)
+        found, fails = self._ran(draws)
+        if not fails or (size := _size(found)) >= self._size:
+            return False
+        self._tried.add(hash(found.draws))
+        self.best, self._size = found, size
+        return True
+
+    def _ran(self, draws: Sequence[Draw]) -> tuple[Recording, bool]:
         if self._runs_left <= 0 or self._is_over():
             raise _Over
         self._runs_left -= 1
-        self._tried.add(hash(values))
-        found = self._fails(values)
-        if found is None or _size(drawn := found.values) >= _size(self._values):
-            return False
-        self._tried.add(hash(drawn))
-        self.best, self._values = found, drawn
-        return True
+        return self._run(draws)
 
     # ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -95,79 +107,135 @@ class _Shrinking:
                 start = len(self._spans(name)) - size
                 while start > -size:
                     spans = self._spans(name)[max(0, start) : start + size]
-                    if spans and self._keeps(_left_out(self._values, spans)):
+                    if spans and self._keeps(_without(self.best, _places(spans))):
                         yield
                     start -= size
                 size //= 2
 
-    def _spans(self, name: str) -> list[tuple[int, int]]:
-        return [(span.start, span.end) for span in self.best.spans if span.name == name]
+    def _spans(self, name: str) -> list[Span]:
+        return [span for span in self.best.spans if span.name == name]
 
     def _handed_on(self) -> Iterator[None]:
         """Leave out a span, and move a span inside it, such as a fault, to the same place of the next span."""
         place = 0
         while place < len(self.best.spans):
-            if any(self._keeps(values) for values in self._without_one(place)):
+            if any(self._keeps(draws) for draws in self._without_one(place)):
                 yield
             else:
                 place += 1
 
-    def _without_one(self, place: int) -> Iterator[tuple[int, ...]]:
-        """Yield the values without the span at a place, for each span inside it that can move to the next one."""
+    def _without_one(self, place: int) -> Iterator[Sequence[Draw]]:
+        """Yield the draws without the span at a place, for each span inside it that can move to the next one."""
         spans, outer = self.best.spans, self.best.spans[place]
         end = next((i for i in range(place + 1, len(spans)) if spans[i].start >= outer.end), len(spans))
         following = next((spans[i] for i in range(end, len(spans)) if spans[i].name == outer.name), None)
         if following is None:
             return
-        values = self._values
+        draws = self.best.draws
         for inner in spans[place + 1 : end]:
             into = following.start + inner.start - outer.start
             yield (
-                *values[: outer.start],
-                *values[outer.end : into],
-                *values[inner.start : inner.end],
-                *values[into:],
+                *draws[: outer.start],
+                *draws[outer.end : into],
+                *draws[inner.start : inner.end],
+                *draws[into:],
             )
 
     def _zeroed(self) -> Iterator[None]:
-        """Make stretches of draws 0: half of the draws at a time, a quarter, down to single ones."""
-        size = len(self.best.draws) // 2
-        while size:
-            start = 0
-            while start < len(self.best.draws):
-                values = self._values
-                zeroed = (*values[:start], *[0] * len(values[start : start + size]), *values[start + size :])
-                if self._keeps(zeroed):
-                    yield
-                start += size
-            size //= 2
+        """Make the draws of each site 0: all, then half of them at a time, a quarter, down to single ones."""
+        for site in dict.fromkeys(draw.site for draw in self.best.draws):
+            size = len(self._above_0(site))
+            while size:
+                start = len(self._above_0(site)) - size
+                while start > -size:
+                    places = self._above_0(site)[max(0, start) : start + size]
+                    if places and self._keeps(_changed(self.best.draws, dict.fromkeys(places, 0))):
+                        yield
+                    start -= size
+                size //= 2
+
+    def _above_0(self, site: str) -> list[int]:
+        return [place for place, draw in enumerate(self.best.draws) if draw.value and draw.site == site]
 
     def _lowered(self) -> Iterator[None]:
         """Lower each draw towards 0, by halving the distance to the least value that is known to be too low."""
         place = 0
         while place < len(self.best.draws):
             too_low = 0
-            while place < len(self.best.draws) and too_low + 1 < (value := self._values[place]):
+            while place < len(self.best.draws) and too_low + 1 < (value := self.best.draws[place].value):
                 middle = (too_low + value) // 2
-                values = self._values
-                if self._keeps((*values[:place], middle, *values[place + 1 :])):
+                if self._keeps(_changed(self.best.draws, {place: middle})):
                     yield
-                    if place < len(self.best.draws) and self._values[place] > middle:
+                    if place < len(self.best.draws) and self.best.draws[place].value > middle:
                         break
                 else:
                     too_low = middle
             place += 1
 
+    def _without_consequences(self) -> Iterator[None]:
+        """Leave out each span, with what was drawn because of it.
 
-def _size(values: Sequence[int]) -> tuple[int, Sequence[int]]:
-    return len(values), values
+        A world draws while a case goes on: delays, losses, the order of events. Without an operation it draws less
+        often, and what it was to draw for the operations behind that one comes too late.
+        """
+        place = len(self.best.spans)
+        while place := min(place, len(self.best.spans)):
+            place -= 1
+            if any(self._keeps(draws) for draws in self._without_drawn(self.best.spans[place])):
+                yield
+
+    def _without_drawn(self, span: Span) -> Iterator[Sequence[Draw]]:
+        best, left_out = self.best, _places([span])
+        found, _ = self._ran(_without(best, left_out))
+        fewer = Counter(best.draws[place].site for place in _outside(best))
+        fewer.subtract(found.draws[place].site for place in _outside(found))
+        if +fewer:
+            others = self._spans(span.name)
+            # About when the part had its turn, else from the beginning: where other draws are 0, that is as good.
+            for part in (others.index(span) / len(others), 0.0):
+                yield _without(best, left_out | _stretches(best, fewer, part))
 
 
-def _left_out(values: tuple[int, ...], spans: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-    """Return the values without those of some spans, which may nest."""
-    kept: list[int] = []
+def _outside(recording: Recording) -> list[int]:
+    """Return the places of the draws that are in no span."""
+    places: list[int] = []
     reached = 0
-    for start, end in sorted(spans):
-        kept += values[reached:start]
-        reached = max(reached, end)
-    return (*kept, *values[reached:])
+    for span in recording.spans:
+        places += range(reached, span.start)
+        reached = max(reached, span.end)
+    return [*places, *range(reached, len(recording.draws))]
+
+
+def _size(recording: Recording) -> tuple[object, ...]:
+    values = recording.values
+    return len(recording.spans), sum(value.bit_length() for value in values), len(values), values
+
+
+def _changed(draws: Sequence[Draw], values: Mapping[int, int]) -> list[Draw]:
+    """Return the draws with other values at some places."""
+    changed = [*draws]
+    for place, value in values.items():
+        changed[place] = Draw(*draws[place][:2], value)
+    return changed
+
+
+def _without(recording: Recording, places: AbstractSet[int]) -> list[Draw]:
+    return [draw for place, draw in enumerate(recording.draws) if place not in places]
+
+
+def _places(spans: Iterable[Span]) -> set[int]:
+    return {place for span in spans for place in range(span.start, span.end)}
+
+
+def _stretches(recording: Recording, counts: Mapping[str, int], part: float) -> set[int]:
+    """Return the places of so many draws of each site, one after the other from a part of all of the site on."""
+    of_site: dict[str, list[int]] = {}
+    for place in _outside(recording):
+        of_site.setdefault(recording.draws[place].site, []).append(place)
+    found: set[int] = set()
+    for site, count in counts.items():
+        if count > 0:
+            places = of_site[site]
+            start = min(int(part * len(places)), len(places) - count)
+            found.update(places[start : start + count])
+    return found

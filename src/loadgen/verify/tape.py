@@ -4,6 +4,10 @@ A tape draws from a seeded generator, or repeats draws that were recorded. The s
 on every machine, with every version of Python and every PYTHONHASHSEED. Whoever draws puts the simplest choice first:
 0 is the simplest value of every draw, and every draw past the end of recorded ones is 0.
 
+A recorded value is repeated at its own site only: the third draw of a site gets the third value that was recorded
+there. So a case that draws fewer keys than the recorded one still has its delays, its faults and the bytes of its
+values, whatever is drawn in between.
+
 A part of a case that can be left out, such as one operation or one fault, is a span. A span begins with the draw that
 decides that there is one more part, so a tape without the span is the tape of a case without the part.
 """
@@ -87,8 +91,14 @@ class Tape(Draws):
         return cls(int.from_bytes(digest, "big"))
 
     @classmethod
+    def repeating(cls, draws: Sequence[Draw]) -> Tape:
+        """Return a tape that repeats draws, each at its site: 0 where there are no more of a site, and n - 1 for a
+        value that is not below `n`."""
+        return cls(None, [draw.value for draw in draws], [draw.site for draw in draws])
+
+    @classmethod
     def of(cls, values: Sequence[int]) -> Tape:
-        """Return a tape that repeats values; 0 past the end, and n - 1 for a value that is not below `n`."""
+        """Return a tape that gives values in their order, whatever is drawn: one that is written by hand."""
         return cls(None, values)
 
     # ── What is known beforehand ──────────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loadgen.verify.case import Kind, Outcome
 from loadgen.verify.shrink import shrink
-from loadgen.verify.tape import OPERATION, Recording, Tape
+from loadgen.verify.tape import OPERATION, Draw, Recording, Tape
 
 REPLAYS = 20
 SHRINK_RUNS = 1000
@@ -76,24 +76,23 @@ def search(
 
 
 def _shrunk(kind: Kind, drawn: Outcome, recording: Recording, runs: int, is_over: IsOver) -> tuple[Outcome, Recording]:
-    outcomes: dict[tuple[int, ...], Outcome] = {}
+    outcomes: dict[tuple[Draw, ...], Outcome] = {}
 
-    def fails(values: tuple[int, ...]) -> Recording | None:
-        tape = Tape.of(values)
+    def run(draws: Sequence[Draw]) -> tuple[Recording, bool]:
+        tape = Tape.repeating(draws)
         outcome = kind.run(tape)
-        if outcome.fingerprint != drawn.fingerprint:
-            return None
         found = tape.recording()
-        outcomes[found.values] = outcome
-        return found
+        if fails := outcome.fingerprint == drawn.fingerprint:
+            outcomes[found.draws] = outcome
+        return found, fails
 
     smallest, outcome = recording, drawn
-    for each in shrink(recording, fails, is_over, runs):
-        smallest, outcome = each, outcomes[each.values]
+    for each in shrink(recording, run, is_over, runs):
+        smallest, outcome = each, outcomes[each.draws]
         outcomes.clear()
     return outcome, smallest
 
 
 def _replayed(kind: Kind, outcome: Outcome, recording: Recording, replays: int) -> int:
-    again = [kind.run(Tape.of(recording.values)) for _ in range(replays)]
+    again = [kind.run(Tape.repeating(recording.draws)) for _ in range(replays)]
     return sum((each.fingerprint, each.trace) == (outcome.fingerprint, outcome.trace) for each in again)

@@ -54,8 +54,9 @@ class File:
         volatile = len(self._data) - self.durable_bytes
         # All of it and a part of it are as likely as nothing.
         left = below(3, "what a power cut leaves of an unsynced tail: nothing, all, or a part")
-        part = below(volatile + 1, "bytes of that part") if left == 2 else 0
-        kept = self.durable_bytes + (0, volatile, part)[left]
+        # Counted from the end: what is torn stays so when there is less before it.
+        missing = below(volatile + 1, "bytes that are missing at its end") if left == 2 else 0
+        kept = self.durable_bytes + (0, volatile, volatile - missing)[left]
         lost = len(self._data) - kept
         self.truncate(kept)
         self.durable_bytes = kept
