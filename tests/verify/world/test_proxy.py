@@ -224,6 +224,24 @@ def test_unknown_toxics_and_attributes_are_refused() -> None:
         proxy.remove("other")
 
 
+def test_a_server_that_waits_to_write_is_let_go_when_its_client_is_gone() -> None:
+    """It reads no further before it has written, and nobody reads: without help, both would wait for ever."""
+    world = Proxied(buffer_bytes=1 << 12)
+    near, far = world.connected()
+    far.resume_writing = far.transport.resume_reading  # type: ignore[method-assign]
+    for kept in (near, far):
+        kept.transport.pause_reading()
+        kept.transport.set_write_buffer_limits(0)
+        kept.transport.write(bytes(30_000))
+    world.settle()
+    assert far.paused
+    near.transport.abort()
+    world.settle()
+    assert world.proxy.open_connections == 0
+    assert far.ends == ["end", "lost"]
+    assert far.received
+
+
 # ── What the witness finds ──────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -99,6 +99,7 @@ cdef class Pump:
     cdef bint read_chunk(self, Flow flow, int64_t now_ns) except -1
     cdef int end_source(self, Flow flow) except -1
     cdef int end(self, Flow flow) except -1
+    cdef int discard(self, Flow flow) except -1
     cdef int drop(self, Connection connection) except -1
     cdef int say(self, str line) except -1
     cdef int count(self, Flow flow) except -1

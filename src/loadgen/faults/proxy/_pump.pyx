@@ -264,6 +264,8 @@ cdef class Pump:
         cdef int turns = TURNS
         cdef int64_t now_ns = 0
         cdef bint moved = True
+        if flow.ended:
+            return self.discard(flow)
         while moved and not flow.ended:
             if turns == 0:
                 if not flow.queued:
@@ -393,10 +395,31 @@ cdef class Pump:
             if not other.source_ended:
                 self.end_source(other)
             self.advance(other)
+            self.discard(flow)
         elif flow.owner in flow.owner.listener.connections:
             self.close_side(flow.source)
             flow.owner.listener.connections.pop(flow.owner, None)
             self.say(f"connection {flow.connection} of {flow.proxy.name} closed")
+        return 0
+
+    cdef int discard(self, Flow flow) except -1:
+        """Drop what comes for a destination that is closed.
+
+        The source would wait for ever to write it, and not read the rest of the other direction, which is its own end.
+        """
+        cdef int turns = TURNS
+        cdef ssize_t n
+        cdef Side source = flow.source
+        while source.stream >= 0 and source.readable:
+            if turns == 0:
+                if not flow.queued:
+                    flow.queued = True
+                    self.again.append(flow)
+                    self.turn()
+                return 0
+            turns -= 1
+            n = self.net.read(source.stream, self.buffer, BUFFER)
+            source.readable = n > 0
         return 0
 
     cdef int say(self, str line) except -1:
