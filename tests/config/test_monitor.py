@@ -148,8 +148,8 @@ def test_the_table_has_the_keys_of_all_kinds_and_no_other() -> None:
         ),
         (
             'kind = "http"\nurl = "example.com/health"',
-            '3:1: monitor[0].url: "example.com/health" is no address of a page; write one such as '
-            '"http://127.0.0.1:9090/metrics"',
+            "3:1: monitor[0].url: example.com/health is no URL of HTTP; write one such as "
+            "http://127.0.0.1:8001/metrics",
         ),
         (
             'kind = "prometheus"\nurl = "http://h/m"\nmetrics = { a = "go goroutines" }',
@@ -169,6 +169,11 @@ def test_the_table_has_the_keys_of_all_kinds_and_no_other() -> None:
         (
             'kind = "proc"\nname = "my-proxy"',
             '3:1: monitor[0].name: "my-proxy" is no name that a check can have; write letters, digits and _, such as '
+            '"proxy_1"',
+        ),
+        (
+            'kind = "proc"\nname = "get"',
+            '3:1: monitor[0].name: "get" is no name that a check can have; write letters, digits and _, such as '
             '"proxy_1"',
         ),
         ('kind = "proc"\nevery = "10ms"', '3:1: monitor[0].every: must be at least "100ms"'),
@@ -200,6 +205,17 @@ def test_the_table_has_the_keys_of_all_kinds_and_no_other() -> None:
 )  # fmt: skip
 def test_a_wrong_monitor_is_one_sentence_at_its_place(tmp_path: Path, text: str, sentence: str) -> None:
     assert problem(tmp_path, f"[[monitor]]\n{text}\n") == f"bench.toml:{sentence}"
+
+
+def test_checks_name_the_series_of_monitors_and_a_name_that_none_has_is_refused(tmp_path: Path) -> None:
+    text = (
+        '[[monitor]]\nkind = "proc"\n[[monitor]]\nkind = "http"\nname = "proxy"\nurl = "http://h/"\n'
+        'metrics = { fds = "x" }\n'
+    )
+    for expr in ("growth(fds[proxy]) < 5/min", "max(fds[proc]) < 100", "gaps == 0", "min(healthy) == 1"):
+        read(tmp_path, f"{text}[[check]]\nexpr = '{expr}'\n")
+    for expr in ("max(fds) < 100", "max(fds[redis]) < 100", "max(used_memory) < 1GB"):
+        assert len(found(tmp_path, f"{text}[[check]]\nexpr = '{expr}'\n")) == 1
 
 
 def test_all_problems_of_several_monitors_are_found_at_once(tmp_path: Path) -> None:

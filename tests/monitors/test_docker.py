@@ -79,7 +79,9 @@ def test_a_container_is_read_on_the_engines_socket(tmp_path: Path, monkeypatch: 
     socket = tmp_path / "docker.sock"
     monkeypatch.setenv("DOCKER_HOST", f"unix://{socket}")
     monitor = make(MonitorPlan("docker", "docker", container="cache-1"), UnderLoad())
-    with pytest.raises(Unreadable, match=rf"^the Docker Engine at {socket} had no answer: No such file or directory$"):
+    with pytest.raises(
+        Unreadable, match=rf"^the Docker Engine at {socket} cannot be asked: No such file or directory$"
+    ):
         monitor.read()
     with serving(socket) as stub:
         with pytest.raises(Unreadable, match=r"^the Docker Engine has no container cache-1$"):

@@ -10,8 +10,9 @@ from stub_http import serving
 from loadgen.monitors.http import parse_health
 from loadgen.monitors.json_path import NotThere, parse_path, value_at, written
 from loadgen.monitors.monitor import UnderLoad, Unreadable, make
-from loadgen.monitors.pages import Page, fetch
+from loadgen.monitors.pages import fetch
 from loadgen.monitors.plan import MonitorPlan
+from loadgen.web.get import Page
 
 BODY = b'{"status": "ok", "pool": {"idle": 3, "active": "7"}, "nodes": [{"fds": 5}], "up": true, "a.b": 0}'
 
@@ -159,9 +160,9 @@ def says(data: bytes) -> object:
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", "had an answer that broke off"),
-        (b"220 mail.example.com ESMTP\r\n", "had an answer that is not HTTP"),
-        (b"", "had no answer: the connection was closed"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", "its answer breaks off"),
+        (b"220 mail.example.com ESMTP\r\n", "its answer is not HTTP"),
+        (b"", "its answer is not HTTP"),
     ],
 )
 def test_an_answer_that_is_no_page_is_told(answer: bytes, sentence: str) -> None:
@@ -169,15 +170,17 @@ def test_an_answer_that_is_no_page_is_told(answer: bytes, sentence: str) -> None
         stub.answers["/"] = says(answer)  # type: ignore[assignment]
         with pytest.raises(Unreadable) as error:
             fetch(stub.url, 5)
-        assert str(error.value) == f"GET {stub.url} {sentence}"
+        assert str(error.value) == f"GET {stub.url} cannot be got: {sentence}"
 
 
 def test_nobody_there_and_an_answer_that_does_not_end_are_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        with pytest.raises(Unreadable, match=rf"^GET http://127.0.0.1:{port}/x had no whole answer within 0.05 s$"):
+        with pytest.raises(
+            Unreadable, match=rf"^GET http://127.0.0.1:{port}/x cannot be got: it does not answer in time$"
+        ):
             fetch(f"http://127.0.0.1:{port}/x", 0.05)
-    with pytest.raises(Unreadable, match=r"had no answer: Connection refused$"):
+    with pytest.raises(Unreadable, match=r"cannot be got: nothing listens there$"):
         fetch(f"http://127.0.0.1:{port}/x", 5)
 
 
@@ -190,5 +193,5 @@ def test_an_answer_that_drips_ends_with_the_time_and_not_with_the_answer() -> No
 
     with serving() as stub:
         stub.answers["/"] = drip
-        with pytest.raises(Unreadable, match=r"had no whole answer within 0.1 s$"):
+        with pytest.raises(Unreadable, match=r"cannot be got: it does not answer in time$"):
             fetch(stub.url, 0.1)

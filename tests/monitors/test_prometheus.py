@@ -6,8 +6,8 @@ from loadgen.judge.expression.dimension import COUNT, NUMBER, SHARE, SIZE, TIME
 from loadgen.judge.expression.vocabulary import Over
 from loadgen.monitors.metric import Metric, parse_metric
 from loadgen.monitors.monitor import Unreadable
-from loadgen.monitors.pages import Page
 from loadgen.monitors.prometheus import USUAL, parse_page
+from loadgen.web.get import Page
 
 TEXT = b"""\
 # HELP go_goroutines Number of goroutines that currently exist.

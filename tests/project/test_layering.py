@@ -140,7 +140,7 @@ monitors.json_path ←
 monitors.series ← judge.expression
 monitors.metric ← units judge.expression monitors.series
 monitors ← units escape greeting secret plan judge.expression monitors.reading monitors.plan monitors.json_path
-    monitors.series monitors.metric target.talk
+    monitors.series monitors.metric web target.talk
 worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._history engine._engine host
 runner ← units version phase errors escape severity reason signs usage snapshot slo overload plan events stats
     judge.verdict
@@ -355,9 +355,10 @@ trial.trial ← units errors escape version severity reason plan events target.t
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.check judge.verdict compare.metric
     compare.settings smoke.limits faults.kinds host monitors.json_path monitors.kinds monitors.metric
+    web
 config.document ← units errors secret config.tables
 config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.limits
-    faults.fault faults.kinds monitors.plan config.tables
+    faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
 config ← units lazy protocol errors escape plan judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._history engine._ketama config.tables config.document config.told verify.reply verify.step

@@ -56,7 +56,8 @@ def says(*parts: bytes) -> Act:
 def test_a_page_is_got_however_it_is_sent(parts: tuple[bytes, ...], answer: tuple[int, bytes]) -> None:
     # The server keeps the connection: the end of the body is where its head says.
     with serving(says(*parts)) as url:
-        assert get(url, 30.0) == answer
+        page = get(url, 30.0)
+    assert (page.status, page.body) == answer
 
 
 def ends(connection: socket.socket) -> None:

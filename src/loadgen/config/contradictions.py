@@ -16,6 +16,7 @@ from loadgen.config.tables.refused import ProblemCode
 from loadgen.config.tables.schema import Config, Keyspace
 from loadgen.config.tables.server import has_port
 from loadgen.config.tables.table import Path
+from loadgen.config.told.monitors import series
 from loadgen.config.told.profile import most_segments
 from loadgen.engine._history import MARK_BYTES
 from loadgen.engine._ketama import Ketama
@@ -406,6 +407,8 @@ def _checks_can_be_judged(config: Config) -> Iterator[Problem]:
         phases=len(config.workload.phase),
         has_keys=PROTOCOLS[config.target.protocol].has_keys,
         has_faults=bool(config.fault),
+        is_watched=config.target.server is not None,
+        monitors=series(config),
     )
     for index, check in enumerate(config.check):
         for wrong in mistakes(check.expr, names):

@@ -18,10 +18,11 @@ from loadgen.judge.expression.dimension import COUNT, NUMBER, SIZE, TIME
 from loadgen.judge.expression.vocabulary import Known
 from loadgen.monitors.cpu import CpuTime
 from loadgen.monitors.monitor import Found, UnderLoad, Unreadable
-from loadgen.monitors.pages import Page, fetch_on
+from loadgen.monitors.pages import fetch_on
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.monitors.series import level, total
 from loadgen.units import NS_PER_S
+from loadgen.web.get import Page
 
 SERIES: Mapping[str, Known] = {
     "running": level(NUMBER, "1 while the container runs, else 0"),

@@ -11,10 +11,11 @@ from loadgen.judge.expression.dimension import NUMBER, TIME
 from loadgen.judge.expression.vocabulary import Known
 from loadgen.monitors.json_path import NotThere, Path, parse_path, value_at, written
 from loadgen.monitors.monitor import Found, UnderLoad, Unreadable
-from loadgen.monitors.pages import Page, asked, fetch
+from loadgen.monitors.pages import asked, fetch, named
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.monitors.series import level
 from loadgen.units import NS_PER_S
+from loadgen.web.get import Page
 
 SERIES: Mapping[str, Known] = {
     "status": level(NUMBER, "HTTP status of the answer"),
@@ -58,7 +59,7 @@ def parse_health(page: Page, path: Path | None, metrics: Mapping[str, Path]) -> 
 
 
 def _not_json(page: Page) -> str:
-    return "malformed JSON" if page.named == "JSON" else page.named
+    return "malformed JSON" if named(page) == "JSON" else named(page)
 
 
 def _is_healthy(value: object) -> bool:

@@ -97,8 +97,10 @@ KINDS: Mapping[str, Kind] = {row.name: row for row in ROWS}
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _TAKEN = ("and", "or", "not", *PER)
+_SELECTORS = ("get", "set", "delete", "phase", "node", "all")
+"""The selectors of checks that are not monitors' names."""
 
 
 def is_word(name: str) -> bool:
     """True when checks can name a series or a monitor like this: letters, digits and _, and no word of their own."""
-    return _WORD.fullmatch(name) is not None and name not in _TAKEN
+    return _WORD.fullmatch(name) is not None and name not in (*_TAKEN, *_SELECTORS)

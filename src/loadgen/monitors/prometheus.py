@@ -17,9 +17,10 @@ from prometheus_client.samples import Sample
 from loadgen.judge.expression.vocabulary import Known
 from loadgen.monitors.metric import Metric, parse_metric
 from loadgen.monitors.monitor import Found, UnderLoad, Unreadable
-from loadgen.monitors.pages import Page, asked, fetch
+from loadgen.monitors.pages import asked, fetch, named
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.units import NS_PER_S
+from loadgen.web.get import Page
 
 USUAL = {
     "rss": "process_resident_memory_bytes",
@@ -50,8 +51,8 @@ def parse_page(page: Page, wanted: Mapping[str, Metric], *, needs_all: bool) -> 
     """
     text = page.body.decode("utf-8", "replace")
     there = dict.fromkeys(_NAME.findall(text))
-    if not there or page.named in ("HTML", "JSON"):
-        raise Unreadable(f"answered {page.named}, not metrics")
+    if not there or named(page) in ("HTML", "JSON"):
+        raise Unreadable(f"answered {named(page)}, not metrics")
     names = {STARTED, *(metric.name for metric in wanted.values())}
     samples = list(_samples(text, names & there.keys(), is_openmetrics=page.media_type == _OPENMETRICS))
     values, lacking = {}, list[Metric]()

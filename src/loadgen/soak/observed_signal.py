@@ -22,7 +22,8 @@ TIMEOUT_S = 3.0
 
 
 def _fetch(url: str) -> tuple[int, bytes]:
-    return get(url, TIMEOUT_S, MOST_BYTES)
+    page = get(url, TIMEOUT_S, MOST_BYTES)
+    return page.status, page.body
 
 
 MOST_BYTES = 1 << 16

@@ -10,7 +10,6 @@ import shlex
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
@@ -22,6 +21,7 @@ from loadgen.monitors.json_path import parse_path
 from loadgen.monitors.kinds import KINDS, ROWS, Kind, is_word
 from loadgen.monitors.metric import parse_metric
 from loadgen.units import NS_PER_MS
+from loadgen.web.get import checked
 
 MIN_EVERY_NS = 100 * NS_PER_MS
 """More often, a reading would disturb what is measured."""
@@ -52,20 +52,9 @@ def _word(name: str) -> str:
     return name
 
 
-def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_url = False
-    if not is_url or not text.isprintable() or " " in text:
-        raise ValueError(f'"{text}" is no address of a page; write one such as "http://127.0.0.1:9090/metrics"')
-    return text
-
-
 def _source(text: str) -> str:
     if text.startswith(("http://", "https://")):
-        return _url(text)
+        return checked(text)
     try:
         words = shlex.split(text)
     except ValueError:
@@ -81,7 +70,7 @@ def _for_a_process(text: str) -> str:
     return text
 
 
-Url = Annotated[str, AfterValidator(_url)]
+Url = Annotated[str, AfterValidator(checked)]
 Source = Annotated[str, AfterValidator(_source)]
 Text = Annotated[str, AfterValidator(_for_a_process)]
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from loadgen.config.tables.endpoint import parse_endpoint
 from loadgen.config.tables.monitor import MonitorTable
 from loadgen.config.tables.password import password
 from loadgen.config.tables.schema import Config
 from loadgen.config.told.plans import lookup
+from loadgen.judge.expression.vocabulary import Known
+from loadgen.monitors.monitor import make
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Target
 
@@ -17,6 +21,15 @@ def monitors(config: Config) -> tuple[MonitorPlan, ...]:
     Raises TargetError when a host's name cannot be resolved, and ConfigError when the password cannot be read.
     """
     return tuple(_plan(table, config) for table in config.monitor)
+
+
+def series(config: Config) -> dict[str, Mapping[str, Known]]:
+    """Return the series of each monitor of `[[monitor]]` by its name, without looking up where the monitor reads."""
+    found = {}
+    for table in config.monitor:
+        plan = MonitorPlan(table.kind, table.called, url=table.url or "", metrics=table.metrics, path=table.path or "")
+        found[table.called] = make(plan).series
+    return found
 
 
 def _plan(table: MonitorTable, config: Config) -> MonitorPlan:
