@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws seeds campaign lint type bench bench-client bench-histories bench-proxy mutants simulate gates stills trials fuzz asan cover clean
+.PHONY: help run build test laws seeds campaign lint type bench bench-client bench-histories bench-proxy mutants simulate soak-rates gates stills trials fuzz asan cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -74,6 +74,9 @@ mutants: $(BUILT)  ## whether loadgen simulate finds every planted defect, and h
 
 simulate: $(BUILT)  ## how often the rule of comparisons errs, in simulated suites with fixed seeds
 	$(BIN)/python benchmark/simulations.py $(ARGS)
+
+soak-rates: $(BUILT)  ## how often the verdict of a soak errs, in simulated series with fixed seeds: some minutes
+	$(BIN)/python benchmark/soak_rates.py $(ARGS)
 
 gates: $(BUILT)  ## how often a gate is right on this host, with real servers: an hour or more
 	$(BIN)/python benchmark/gates.py $(ARGS)

@@ -53,7 +53,6 @@ def difference(ours: Side, theirs: Side, *, seed: int = 1) -> Growth:
         return unknown(0, 0.0, "one of the two series has no samples")
     if why_not := _apart(ours, theirs):
         return unknown(min(len(ours.values), len(theirs.values)), 0.0, why_not)
-    common = min(ours.length, theirs.length)
     # Each sample of the coarser series is held against those of the finer one that are nearest to it.
     our_is_coarse = len(ours.values) / (ours.length or 1) <= len(theirs.values) / (theirs.length or 1)
     coarse, fine = (ours, theirs) if our_is_coarse else (theirs, ours)
@@ -62,7 +61,7 @@ def difference(ours: Side, theirs: Side, *, seed: int = 1) -> Growth:
     xs, values = [], []
     for x, value in zip(places, coarse.values, strict=True):
         near = fine.values[bisect_left(others, x - reach) : bisect_left(others, x + reach)]
-        if x <= common and near:
+        if near:
             xs.append(x)
             values.append((value - statistics.median(near)) * (1 if our_is_coarse else -1))
     began = [side.xs[at] - side.xs[0] for side in (ours, theirs) for at in side.begins if at < len(side.xs)]

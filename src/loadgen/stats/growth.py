@@ -187,8 +187,8 @@ def segments(xs: Sequence[float], values: Sequence[float], begins: Iterable[int]
 def steps(values: Sequence[float]) -> list[tuple[int, int]]:
     """Return the steps from one level to another: the index of the last sample before each and of the first after.
 
-    A step is above `CUTTING` times the median of all moves between neighbours, leads to another level, and is one of
-    few: where three or more lead in the same direction, those of the usual height are a staircase or a sawtooth.
+    A step is above `CUTTING` times the median of all moves between neighbours, and one of few: where three or more lead
+    in the same direction, those of the usual height are a staircase or a sawtooth. A spike leads back within a step.
     """
     moves = [after - before for before, after in pairwise(values)]
     sizes = [abs(move) for move in moves if move]
@@ -198,13 +198,13 @@ def steps(values: Sequence[float]) -> list[tuple[int, int]]:
     found = [
         (before, after)
         for before, after in _runs([at for at, move in enumerate(moves) if abs(move) > limit])
-        if abs(values[after] - values[before]) > limit and _lasts(values, before, after)
+        if abs(values[after] - values[before]) > limit
     ]
     return sorted(step for rises in (True, False) for step in _rare(values, found, rises=rises))
 
 
 def _runs(moves: Sequence[int]) -> list[tuple[int, int]]:
-    """Return large moves close to each other as one, if they end soon."""
+    """Return large moves close to each other as one from the first to the last; a long one is no step."""
     runs: list[tuple[int, int]] = []
     for at in moves:
         if runs and at - runs[-1][1] < _LONGEST_STEP:
@@ -212,13 +212,6 @@ def _runs(moves: Sequence[int]) -> list[tuple[int, int]]:
         else:
             runs.append((at, at + 1))
     return [(before, after) for before, after in runs if after - before <= _LONGEST_STEP]
-
-
-def _lasts(values: Sequence[float], before: int, after: int) -> bool:
-    """Return True when the level after a step differs from that before: it was no spike."""
-    old = statistics.median(values[max(0, before + 1 - _LONGEST_STEP) : before + 1])
-    new = statistics.median(values[after : after + _LONGEST_STEP])
-    return (new - old) / (values[after] - values[before]) > 1 / 2
 
 
 def _rare(values: Sequence[float], found: Iterable[tuple[int, int]], *, rises: bool) -> list[tuple[int, int]]:
@@ -272,7 +265,7 @@ def window(xs: Sequence[float], values: Sequence[float], seed: int) -> Window:
     """Return the slope of one window, with its interval."""
     places = array("d", xs)
     slope = theil_sen(places, array("d", values))
-    noise = [value - slope * x for x, value in zip(xs, values, strict=True)]
+    noise = [value - slope * (x - xs[0]) for x, value in zip(xs, values, strict=True)]
     middle = statistics.fmean(noise)
     noise = [each - middle for each in noise]
     memory = _memory(noise)
