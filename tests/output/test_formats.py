@@ -26,6 +26,9 @@ from loadgen.output import FORMATS, create, open_results
 from loadgen.output.paper.color import wants_color
 from loadgen.output.paper.sink import settle
 
+CHECKPOINT = re.compile(r"(?:\[[0-9]+/[0-9]+\] |Baseline: )")
+"""The lines of a soak that others read by line, as upstream's scripts do: they are never wrapped."""
+
 GOLDEN = Path(__file__).parent / "golden"
 
 
@@ -48,7 +51,7 @@ def test_golden(format: str, run: str) -> None:
 
 @pytest.mark.parametrize("run", ALL)
 def test_clean_fits_80_columns(run: str) -> None:
-    assert [line for line in text("clean", run).splitlines() if len(line) > 80] == []
+    assert [line for line in text("clean", run).splitlines() if len(line) > 80 and not CHECKPOINT.match(line)] == []
 
 
 class Terminal(io.StringIO):
@@ -67,6 +70,7 @@ def on_columns(columns: int, format: str, run: str, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("run", ALL)
 def test_clean_fits_the_terminal(run: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = on_columns(columns, "clean", run, monkeypatch)
+    lines = [line for line in lines if not CHECKPOINT.match(line)]
     assert [line for line in lines if len(line) > columns and " " in line.strip()] == []
     rules = {len(line) for line in lines if line.startswith("──")}
     assert rules <= {columns}
@@ -88,6 +92,7 @@ def test_percentiles_have_their_blank_where_there_is_room(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("run", ALL)
 def test_verbose_fits_80_columns_but_for_the_line_per_interval_or_step(run: str) -> None:
     lines = text("verbose", run).splitlines()
+    lines = [line for line in lines if not CHECKPOINT.search(line)]
     assert [line for line in lines if len(line) > 80 and " rate=" not in line] == []
 
 

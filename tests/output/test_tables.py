@@ -19,7 +19,7 @@ from loadgen.events import Ending, Event, PhaseBegan, Result
 from loadgen.output.formats.clean import Clean
 from loadgen.output.formats.csv import Csv
 from loadgen.output.formats.document import Document
-from loadgen.output.formats.format import OF_COMPARISONS, OF_RESULTS, OF_TESTS, OF_VERIFICATION, Format
+from loadgen.output.formats.format import OF_COMPARISONS, OF_RESULTS, OF_SOAKS, OF_TESTS, OF_VERIFICATION, Format
 from loadgen.output.formats.json import Json
 from loadgen.output.formats.markdown import Markdown
 from loadgen.output.formats.progress.bar import Bar
@@ -34,6 +34,7 @@ from loadgen.output.reports.campaign_junit import CampaignJunit
 from loadgen.output.reports.check_junit import CheckJunit
 from loadgen.output.reports.check_svg import CheckSvg
 from loadgen.output.reports.report import Report
+from loadgen.output.reports.soak_junit import SoakJunit
 from loadgen.output.reports.stress_junit import StressJunit
 from loadgen.output.reports.trials_junit import TrialsJunit
 from loadgen.output.tui.model import Model
@@ -54,6 +55,7 @@ FORMATS: dict[str, Callable[[], Format]] = {
     "trials junit": lambda: TrialsJunit("/dev/null"),
     "campaign junit": lambda: CampaignJunit("/dev/null"),
     "stress junit": lambda: StressJunit("/dev/null"),
+    "soak junit": lambda: SoakJunit("/dev/null"),
     "check junit": lambda: CheckJunit("/dev/null"),
     "check svg": lambda: CheckSvg("/dev/null"),
 }
@@ -95,7 +97,7 @@ def test_every_event_is_rendered_or_named_as_left_out(format: str, events: set[t
 
 
 def test_every_event_is_on_the_dashboard_or_is_of_a_verb_without_one(events: set[type[Event]]) -> None:
-    assert Model(0.0).kinds | OF_TESTS | OF_COMPARISONS | OF_VERIFICATION == events
+    assert Model(0.0).kinds | OF_TESTS | OF_COMPARISONS | OF_VERIFICATION | OF_SOAKS == events
 
 
 def test_every_format_is_asked(events: set[type[Event]]) -> None:

@@ -178,12 +178,35 @@ faults.proxies ← reason plan faults.interpreter faults.proxy.api faults.proxy
 faults.bench ← errors reason usage server_plan plan events faults.disk faults.fault faults.interpreter faults.kinds
     faults.layer faults.needs faults.net faults.node faults.operator faults.operator_thread faults.process
     faults.proxies faults.proxy faults.surroundings target
+soak.bands ← judge.expression
+soak.folder ← errors escape
+soak.store ← soak.folder
+soak.checkpoints ← soak.store
+soak.asked ← judge.check judge.expression soak.bands soak.checkpoints
+soak.dataset ← soak.asked soak.checkpoints soak.store
+soak.found ← slo judge.expression soak.checkpoints
+soak.growths ← units stats soak.store
+soak.verdict ← units severity slo judge.check soak.asked soak.bands soak.checkpoints soak.dataset soak.found
+    soak.growths
+soak.metrics ← units judge.expression judge.run_metrics soak.asked soak.checkpoints soak.found
+    soak.growths soak.store
+soak.journal ← units judge.check soak.asked soak.bands soak.checkpoints soak.dataset soak.folder soak.found soak.growths
+    soak.metrics soak.store soak.verdict
+soak.totals ← units slo snapshot judge.check judge.expression judge.run_metrics soak.asked soak.found soak.metrics
+soak.ended ← severity reason events soak.asked soak.checkpoints soak.found soak.verdict
+soak.written ← units slo judge.check judge.expression soak.asked soak.bands soak.checkpoints soak.found soak.growths
+    soak.verdict
+soak.replay ← errors escape judge.check soak.asked soak.bands soak.ended soak.folder soak.found soak.journal
+    soak.written
 soak.evidence ← escape
 soak.capture ← soak.evidence
 soak.signal ← escape web
 soak.served_signal ← errors web soak.signal
 soak.observed_signal ← web soak.signal
 soak.go ← errors escape soak.observed_signal soak.served_signal soak.signal
+soak.leader ← units phase errors reason signs usage snapshot plan events judge.judging judge.verdict runner worker
+    monitors monitors.reading soak.asked soak.capture soak.checkpoints soak.ended soak.folder soak.found soak.go
+    soak.journal soak.totals soak.written
 trial.plan ← plan judge.check faults.fault
 trial.observed ← algebra engine._histogram
 trial.check ← severity judge.check
@@ -314,9 +337,6 @@ verify.full ← units errors severity reason events verify.case verify.checked v
 verify.stress.stress ← errors reason signs plan events judge.judging host target.talk target runner version
     verify.stress.shape verify.stress.ended
 
-# Soaks: the run folder, and what is made of it.
-soak.folder ← errors escape
-
 # The memcache client: state machines without clock and socket, but for the shell (`client._shell`).
 client.errors ←
 client.breaker ←
@@ -355,10 +375,11 @@ trial.trial ← units errors escape version severity reason plan events target.t
 # TOML and pydantic.
 config.tables ← units percentiles protocol errors slo stats judge.check judge.verdict compare.metric
     compare.settings smoke.limits faults.kinds host monitors.json_path monitors.kinds monitors.metric
-    web
+    judge.expression soak.bands web
 config.document ← units errors secret config.tables
 config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.limits
     faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
+    judge.check soak.bands
 config ← units lazy protocol errors escape plan judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._history engine._ketama config.tables config.document config.told verify.reply verify.step
@@ -372,22 +393,23 @@ verify.fuzz.targets ← errors _codec _resp _memcache judge.expression judge.run
 record.schema ← percentiles phase reason stats judge.check judge.expression
     compare.metric compare.settings compare.answers
     smoke.criteria faults.fault trial.checks trial.ended trial.observed verify.case verify.checkers.answer
+    soak.ended soak.found soak.verdict
 record.write ← monitors.report
     units percentiles escape severity reason signs usage snapshot slo overload plan events stats
     judge.check
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
     faults.fault faults.report trial.check trial.ended trial.observed trial.plan verify.case verify.ended
     verify.compatibility verify.durability.survival
-    verify.stress.ended verify.checked verify.checkers.answer
+    verify.stress.ended verify.checked verify.checkers.answer soak.asked soak.ended soak.written
 record.read ← monitors.reading monitors.report
     units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
     events stats judge.check judge.judging compare.shape compare.settings compare.candidate compare.round
     compare.answers smoke.check smoke.ended record.schema faults.fault faults.report trial.check trial.ended
     trial.observed trial.plan verify.case verify.durability.survival verify.ended
-    verify.stress.ended verify.checked verify.checkers.answer verify.stress.shape
+    verify.stress.ended verify.checked verify.checkers.answer verify.stress.shape soak.asked soak.ended soak.written
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
     trial.ended verify.ended
-    verify.stress.ended verify.checked
+    verify.stress.ended verify.checked soak.ended
 
 # Events to text.
 output.words ← judge.expression monitors.reading monitors.report
@@ -396,7 +418,8 @@ output.words ← judge.expression monitors.reading monitors.report
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
     faults.kinds faults.report trial.check trial.ended trial.observed trial.plan trial.evidence verify.case verify.ended
     verify.compatibility verify.durability.survival
-    verify.stress.ended verify.checked verify.checkers.answer
+    verify.stress.ended verify.checked verify.checkers.answer judge.expression soak.asked soak.checkpoints soak.ended
+    soak.found soak.verdict
 output.paper ← percentiles errors escape output.words
 output.pictures ← units escape stats compare.answers judge.expression output.words output.paper verify.checked
     verify.checkers.answer
@@ -404,10 +427,10 @@ output.formats ← monitors.report
     units percentiles phase escape severity usage slo plan events stats judge.check judge.verdict
     compare.metric compare.candidate compare.round compare.answers history smoke.check smoke.ended record
     output.words output.paper output.pictures trial.check trial.ended trial.observed verify.case verify.ended version
-    verify.stress.ended verify.checked verify.checkers.answer
+    verify.stress.ended verify.checked verify.checkers.answer soak.ended
 output.reports ← severity errors judge.check escape events stats compare.answers output.words output.paper
     output.formats units trial.check trial.ended verify.case verify.ended verify.stress.ended verify.checked
-    output.pictures
+    output.pictures soak.ended
 output.tui ← lazy units escape phase percentiles severity snapshot overload events stats engine._histogram faults.kinds
     trial.plan trial.observed trial.ended output.words output.paper
 output ← lazy errors phase events trial.ended verify.ended output.words output.paper output.pictures output.reports
@@ -433,14 +456,15 @@ cli ← errors escape severity reason server_plan usage plan events stats judge.
     output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
     trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.replay verify.ended
     verify.campaign verify.compatibility verify.spec verify.subject verify.tape signs verify.stress.shape record
-    verify.full
+    verify.full judge.check judge.expression monitors.plan protocol soak.asked soak.bands soak.checkpoints
+    soak.leader soak.metrics soak.totals
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
     faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
     verify.whole_file verify.campaign verify.bank verify.subject verify.spec verify.tape verify.full verify.scenario
     plan verify.stress.ended verify.stress.shape verify.stress.stress verify.checked verify.checkers.answer
-    verify.checkers verify.history
+    verify.checkers verify.history events monitors soak.ended soak.folder soak.leader soak.replay target.talk
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry

@@ -11,6 +11,7 @@ from constructed_comparisons import COMPARISONS, GATES
 from constructed_events import RUNS
 from constructed_searches import SEARCHES
 from constructed_smokes import SMOKES, matrix
+from constructed_soaks import SOAKS
 from constructed_stress import STRESSES
 from constructed_trials import TRIALS
 
@@ -18,7 +19,9 @@ from loadgen.events import Event
 from loadgen.output import Output, create
 
 PEOPLE = ("clean", "verbose", "quiet")
-ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | CAMPAIGNS | STRESSES | CHECKS
+ALL = (
+    RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | CAMPAIGNS | STRESSES | CHECKS | SOAKS
+)
 
 
 def text(format: str, run: str, color: str = "auto") -> str:

@@ -30,6 +30,7 @@ from constructed_events import (
 )
 from constructed_searches import P99, SEARCHES, found, step
 from constructed_smokes import SMOKES, matrix
+from constructed_soaks import SOAKS
 from constructed_stress import STRESSES
 from constructed_trials import TRIALS, chaos, passed
 from jsonschema import Draft202012Validator
@@ -50,7 +51,7 @@ from loadgen.stats.trial import NO_LIMIT_NS, Limit, RateVerdict
 RESULTS_MD = ROOT / "docs" / "RESULTS.md"
 
 VALIDATORS = {kind["properties"]["type"]["const"]: Draft202012Validator(kind) for kind in schema.RECORD["oneOf"]}
-ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | STRESSES | CHECKS
+ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | STRESSES | CHECKS | SOAKS
 
 
 def refuse(constant: str) -> None:
@@ -99,6 +100,7 @@ def test_the_schema_refuses_a_field_that_is_not_in_it(kind: str) -> None:
         *constructed_campaigns.failed(),
         *STRESSES["stress_passed"](),
         *CHECKS["check_illegal"](),
+        *SOAKS["soak_warned"](),
     ]
     record = records(runs, kind)[0]
     assert VALIDATORS[kind].is_valid(record)

@@ -33,6 +33,7 @@ def told(record: dict[str, Any]) -> list[tuple[list[str], list[str]]]:
         "campaign": "summary",
         "stress": "summary",
         "check": "summary",
+        "soak": "summary",
     }
     within = places.get(record["type"])
     said = record if within is None else record[within]

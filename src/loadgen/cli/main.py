@@ -19,6 +19,7 @@ GROUPS = {
     },
     "judge": {
         "smoke": "start, query, load and stop a server: PASS or FAIL",
+        "soak": "load a server for long beside monitors: does it leak or drift",
         "compare": "measure servers in turns, and compare every metric",
         "gate": "judge a server against a baseline, for CI",
     },
@@ -49,7 +50,7 @@ GROUPS = {
     },
 }
 VERBS = [verb for verbs in GROUPS.values() for verb in verbs]
-COMING = ("soak", "cloud")
+COMING = ("cloud",)
 """Verbs of redlite-dst that are not there yet. A file or a preset of such a name is run, as of any other."""
 
 OVERVIEW = """usage: loadgen [run] [CONFIG] [options]

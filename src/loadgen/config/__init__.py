@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from loadgen.config.told.monitors import monitors
     from loadgen.config.told.plans import resolve, server_plan
     from loadgen.config.told.search import search_settings, wants_search
+    from loadgen.config.told.soak import soak_bands, soak_checks
 
 __all__ = [
     "MAX_SEED",
@@ -50,6 +51,8 @@ __all__ = [
     "search_settings",
     "server_plan",
     "smoke_limits",
+    "soak_bands",
+    "soak_checks",
     "wants_search",
 ]
 
@@ -72,6 +75,8 @@ __getattr__ = lazily(
         "judging": "told.judging",
         "smoke_limits": "told.judging",
         "monitors": "told.monitors",
+        "soak_bands": "told.soak",
+        "soak_checks": "told.soak",
         "resolve": "told.plans",
         "server_plan": "told.plans",
         "search_settings": "told.search",

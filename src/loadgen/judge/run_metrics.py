@@ -159,7 +159,7 @@ class RunMetrics:
         """Take an interval that begins `from_ns` after the window begins."""
         to_ns = from_ns + sample.interval_ns
         for (name, command), points in self._points.items():
-            if (value := _in_interval(name, command, sample)) is not None:
+            if (value := _of_sample(name, command, sample)) is not None:
                 points.append((from_ns, to_ns, value))
 
     def add_reading(self, reading: Reading, at_ns: int) -> None:
@@ -188,7 +188,7 @@ class RunMetrics:
             case "reconnects":
                 return Fraction(result.overall.connections.reconnects)
         if "phase" not in chosen:
-            return _value(name, result.measured, result.duration_ns, str(chosen.get("command", "all")))
+            return value_of(name, result.measured, result.duration_ns, str(chosen.get("command", "all")))
         number = int(chosen["phase"])
         if number > len(result.by_phase):
             return Unknown(f"phase {number} was not reached")
@@ -232,29 +232,33 @@ def _of_monitors(name: str, reports: Iterable[MonitorReport], monitor: str | int
     return Fraction(sum(report.gaps if name == "gaps" else report.restarts for report in chosen))
 
 
-def _in_interval(name: str, command: str, sample: Sample) -> float | None:
-    """Return a value of one interval; None where it has none."""
-    interval = sample.interval
+def _of_sample(name: str, command: str, sample: Sample) -> float | None:
+    """Return a value of one sample; None where it has none."""
     if name in _SERVER:
         return None if sample.server is None else _SERVER[name][1](sample.server)
+    return in_interval(name, command, sample.interval, sample.interval_ns)
+
+
+def in_interval(name: str, command: str, interval: Snapshot, length_ns: int) -> float | None:
+    """Return a value of the load in an interval of this length, by base units; None where it has none."""
     if name in PERCENTILES:
         latency = interval.latency(command)
         return latency.quantile(PERCENTILES[name].quantile) if latency.count else None
     if name in _COUNTS:
         return _COUNTS[name][1](interval.tally(command))
     if name == "throughput":
-        return interval.tally(command).ok / sample.interval_ns if sample.interval_ns else None
+        return interval.tally(command).ok / length_ns if length_ns else None
     return interval.hit_rate
 
 
 def _in_phase(name: str, counted: PhaseCounted, command: str, number: int) -> Scalar:
     if not counted.counted_ns:
         return Unknown(f"no whole interval lies within phase {number}")
-    return _value(name, counted.counted, counted.counted_ns, command, counted.counted.tally(command).ok)
+    return value_of(name, counted.counted, counted.counted_ns, command, counted.counted.tally(command).ok)
 
 
-def _value(name: str, measured: Snapshot, length_ns: int, command: str, ok: int | None = None) -> Scalar:
-    """Return a value of a snapshot over a time. `ok` are the good replies within it, where they are known by then."""
+def value_of(name: str, measured: Snapshot, length_ns: int, command: str, ok: int | None = None) -> Scalar:
+    """Return a value of a snapshot over a time, in base units. `ok` are the good replies within it, where known."""
     if name in PERCENTILES:
         return _percentile(measured, PERCENTILES[name].quantile, command)
     tally = measured.tally(command)

@@ -58,7 +58,7 @@ class Wanted:
     windows: str | None = None
     """A file that gets the violations of a history as SVG."""
     junit: str | None = None
-    """A file that gets a comparison, trials, a campaign, a stress test or a checked history as JUnit XML."""
+    """A file that gets a comparison, trials, a campaign, a stress test, a soak or a checked history as JUnit XML."""
     markdown: str | None = None
     """A file that gets Markdown of a comparison appended."""
     annotations: bool = False
@@ -218,6 +218,7 @@ def _reports(wanted: Wanted) -> Iterator[Output]:
         from loadgen.output.reports.campaign_junit import CampaignJunit
         from loadgen.output.reports.check_junit import CheckJunit
         from loadgen.output.reports.junit import write_junit
+        from loadgen.output.reports.soak_junit import SoakJunit
         from loadgen.output.reports.stress_junit import StressJunit
         from loadgen.output.reports.trials_junit import TrialsJunit
 
@@ -225,6 +226,7 @@ def _reports(wanted: Wanted) -> Iterator[Output]:
         yield TrialsJunit(junit)
         yield CampaignJunit(junit)
         yield StressJunit(junit)
+        yield SoakJunit(junit)
         yield CheckJunit(junit)
     if markdown:
         from loadgen.output.reports.markdown import append_markdown

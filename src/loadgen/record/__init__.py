@@ -6,6 +6,7 @@ as each is read, a `monitor-gap` as one is missed. Of a search: a `step` per rat
 Of a trial: `trial-began`, a `trial-phase` as each begins, a `trial-sample` per interval, a `fault` as one begins or
 ends, and `trial`. Of a campaign: `campaign-began`, a `case` as each ends, a `failure` as each is found, and `campaign`.
 Of a stress test: `stress-began`, a `stress-load` as each load ends, after the load's own records, and `stress`.
+Of a soak: `soak-began`, `soak-baseline`, a `soak-checkpoint` at each, a `soak-note` for what else happens, and `soak`.
 Of a history that was checked: `check`.
 `docs/RESULTS.md` has the meaning of each field, `schema` the values that it may hold.
 """
@@ -37,8 +38,9 @@ from loadgen.events import (
 )
 from loadgen.phase import Phase
 from loadgen.record.read import Reading, Record
-from loadgen.record.write import campaign, check, comparison, monitors, run, search, smoke, stress, trial
+from loadgen.record.write import campaign, check, comparison, monitors, run, search, smoke, soak, stress, trial
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
+from loadgen.soak.ended import SoakBaseline, SoakBegan, SoakCheckpoint, SoakEnded, SoakNoted
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
@@ -58,6 +60,7 @@ __all__ = [
     "to_document",
     "to_line",
     "to_record",
+    "to_soak_document",
     "to_stress_document",
 ]
 
@@ -86,6 +89,11 @@ def to_campaign_document(ended: CampaignEnded) -> bytes:
 def to_stress_document(ended: StressEnded) -> bytes:
     """Return a stress test as one JSON document: `metadata`, `summary`, `results` and `failed_seeds`."""
     return _document(stress.document(ended))
+
+
+def to_soak_document(ended: SoakEnded) -> bytes:
+    """Return a soak as one JSON document: `metadata`, `summary`, `asked`, `found` and `judged`."""
+    return _document(soak.document(ended))
 
 
 def to_check_document(ended: HistoryChecked) -> bytes:
@@ -153,6 +161,11 @@ RECORDS: Mapping[type[Event], Callable[[Any], dict[str, Any]]] = {
     Stressed: stress.load,
     StressEnded: stress.ended,
     HistoryChecked: check.checked,
+    SoakBegan: soak.began,
+    SoakBaseline: soak.baseline,
+    SoakCheckpoint: soak.checkpoint,
+    SoakNoted: soak.note,
+    SoakEnded: soak.ended,
 }
 """By kind of event, the function that makes its record."""
 

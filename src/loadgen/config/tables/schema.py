@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
+from loadgen.config.tables.band import BandTable
 from loadgen.config.tables.check import CheckTable
 from loadgen.config.tables.cpu_list import usable_cpus
 from loadgen.config.tables.fault import FaultTable
@@ -648,6 +649,24 @@ class Config(Table):
         # Lax for the container alone, as TOML has lists and no tuples.
         strict=False,
         examples=[[{"expr": "errors / requests < 0.1 %", "level": "must"}, {"expr": "cv(throughput) < 10 %"}]],
+    )
+    band: tuple[BandTable, ...] = Field(
+        default=(),
+        # Lax for the container alone, as TOML has lists and no tuples.
+        strict=False,
+        examples=[
+            [
+                {
+                    "series": "fds",
+                    "monitor": "proc",
+                    "bonus": "2/min",
+                    "target": "5/min",
+                    "warn": "15/min",
+                    "red": "30/min",
+                    "best": "exceptional",
+                }
+            ]
+        ],
     )
     slo: Slo | None = Field(default=None)
     verdict: Verdict = Field(default_factory=Verdict)

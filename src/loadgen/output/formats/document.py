@@ -8,7 +8,8 @@ from loadgen.events import Progress
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import trials
-from loadgen.record import to_campaign_document, to_check_document, to_document, to_stress_document
+from loadgen.record import to_campaign_document, to_check_document, to_document, to_soak_document, to_stress_document
+from loadgen.soak.ended import SoakEnded
 from loadgen.trial.ended import ChaosEnded
 from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignEnded
@@ -19,7 +20,7 @@ from loadgen.version import __version__
 class Document(Format):
     """The document. `results` has each trial's record, or a row for each case or load; see `docs/RESULTS.md`."""
 
-    silent = OF_RESULTS - {ChaosEnded, CampaignEnded, StressEnded, HistoryChecked} | {Progress}
+    silent = OF_RESULTS - {ChaosEnded, CampaignEnded, StressEnded, HistoryChecked, SoakEnded} | {Progress}
 
     def __init__(self, sink: Sink) -> None:
         super().__init__(
@@ -27,6 +28,7 @@ class Document(Format):
                 **on(ChaosEnded, lambda event: sink.write_utf8(to_document(_parts(event), event.trials))),
                 **on(CampaignEnded, lambda event: sink.write_utf8(to_campaign_document(event))),
                 **on(StressEnded, lambda event: sink.write_utf8(to_stress_document(event))),
+                **on(SoakEnded, lambda event: sink.write_utf8(to_soak_document(event))),
                 **on(HistoryChecked, lambda event: sink.write_utf8(to_check_document(event))),
             }
         )

@@ -28,6 +28,7 @@ from loadgen.events import (
 from loadgen.output.paper import layout
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
+from loadgen.soak.ended import SoakBaseline, SoakBegan, SoakCheckpoint, SoakEnded, SoakNoted
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
@@ -47,9 +48,10 @@ OF_TRIALS: Kinds = frozenset({ChaosBegan, TrialBegan, TrialPhaseBegan, TrialSamp
 OF_FAULTS: Kinds = frozenset({FaultBegan, FaultEnded})
 OF_CAMPAIGNS: Kinds = frozenset({CampaignBegan, CaseEnded, FailureFound, CampaignEnded})
 OF_STRESS: Kinds = frozenset({StressBegan, Stressed, StressEnded})
+OF_SOAKS: Kinds = frozenset({SoakBegan, SoakBaseline, SoakCheckpoint, SoakNoted, SoakEnded})
 OF_HISTORIES: Kinds = frozenset({HistoryChecked})
 OF_VERIFICATION = OF_CAMPAIGNS | OF_STRESS | OF_HISTORIES
-OF_RESULTS = OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS | OF_TRIALS | OF_FAULTS | OF_VERIFICATION
+OF_RESULTS = OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS | OF_TRIALS | OF_FAULTS | OF_VERIFICATION | OF_SOAKS
 """All kinds of events but Progress."""
 
 

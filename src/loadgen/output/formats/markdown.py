@@ -1,6 +1,6 @@
 """`--format markdown` of trials: the answer of all as a table, and each with its checks and figures.
 
-Campaigns, stress tests and histories have documents of their own.
+Campaigns, stress tests, soaks and histories have documents of their own.
 
 Words from outside are escaped, so that they cannot break a table or become links or images.
 """
@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadgen.events import Progress
-from loadgen.output.formats import campaign_markdown, check_markdown, stress_markdown
+from loadgen.output.formats import campaign_markdown, check_markdown, soak_markdown, stress_markdown
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.markdown import escaped, listed, table
 from loadgen.output.paper.sink import Sink
 from loadgen.output.words import trials
+from loadgen.soak.ended import SoakEnded
 from loadgen.trial.ended import ChaosEnded, TrialEnded
 from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignEnded
@@ -26,7 +27,7 @@ _FIGURES = ("phase", "node", "ok/s", "success", "failure", "p50", "p95", "p99", 
 class Markdown(Format):
     """The document, when all trials have ended, or a campaign, a stress test or the check of a history has."""
 
-    silent = OF_RESULTS - {ChaosEnded, CampaignEnded, StressEnded, HistoryChecked} | {Progress}
+    silent = OF_RESULTS - {ChaosEnded, CampaignEnded, StressEnded, HistoryChecked, SoakEnded} | {Progress}
 
     def __init__(self, sink: Sink) -> None:
         super().__init__(
@@ -34,6 +35,7 @@ class Markdown(Format):
                 **on(ChaosEnded, lambda event: sink.write(document(event.trials))),
                 **on(CampaignEnded, lambda event: sink.write(campaign_markdown.document(event))),
                 **on(StressEnded, lambda event: sink.write(stress_markdown.document(event))),
+                **on(SoakEnded, lambda event: sink.write(soak_markdown.document(event))),
                 **on(HistoryChecked, lambda event: sink.write(check_markdown.document(event))),
             }
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from loadgen.events import Progress, Result, SearchEnded
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import remark
-from loadgen.output.words import campaigns, checks, histories, slo, stress, trials
+from loadgen.output.words import campaigns, checks, histories, slo, soak, stress, trials
 from loadgen.severity import Severity
 from loadgen.slo import Attainment
 from loadgen.smoke.ended import SmokeEnded
+from loadgen.soak.ended import SoakEnded
 from loadgen.trial.ended import TrialEnded
 from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignEnded
@@ -18,9 +19,10 @@ from loadgen.verify.stress.ended import StressEnded
 class Remark(Format):
     """A line for an ending that is not good. An interrupted ending gets none, as the user interrupted it."""
 
-    silent = OF_RESULTS - {Result, SearchEnded, SmokeEnded, TrialEnded, CampaignEnded, StressEnded, HistoryChecked} | {
-        Progress
-    }
+    silent = (
+        OF_RESULTS
+        - {Result, SearchEnded, SmokeEnded, TrialEnded, CampaignEnded, StressEnded, HistoryChecked, SoakEnded}
+    ) | {Progress}
 
     def __init__(self) -> None:
         super().__init__(
@@ -32,6 +34,7 @@ class Remark(Format):
                 **on(CampaignEnded, _campaign),
                 **on(StressEnded, _stress),
                 **on(HistoryChecked, _check),
+                **on(SoakEnded, _soak),
             }
         )
 
@@ -98,6 +101,12 @@ def _stress(event: StressEnded) -> None:
     others = (row for row in event.rows if row.severity is not Severity.GOOD)
     said = [*stress.why(event), *(f"{stress.name(row)}: {stress.reasons(row)[0]}" for row in others)]
     _print(": ".join([f"stress: {stress.verdict(event)}", *said[:1]]))
+
+
+def _soak(event: SoakEnded) -> None:
+    """Print the first reason why a soak did not pass."""
+    if event.severity is not Severity.GOOD:
+        _print(": ".join([f"soak: {soak.verdict(event)}", *soak.why(event)[:1]]))
 
 
 def _check(event: HistoryChecked) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 
 from loadgen.events import Event, Result, StepTaken
 from loadgen.plan import Plan
-from loadgen.record.read import campaign, check, judged, monitors, run, search, stress, trial
+from loadgen.record.read import campaign, check, judged, monitors, run, search, soak, stress, trial
 from loadgen.record.read.fields import Fields
 from loadgen.smoke.ended import SmokeBegan
+from loadgen.soak.asked import Asked
+from loadgen.soak.ended import SoakBegan
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialEnded
 from loadgen.verify.ended import CaseEnded
 from loadgen.verify.stress.ended import Stressed
@@ -35,6 +37,8 @@ class Reading:
         """The cases of the campaign whose end has not come yet."""
         self._rows: list[Stressed] = []
         """The loads of the stress test whose end has not come yet."""
+        self._asked: Asked | None = None
+        """What was asked of the soak whose beginning has been read."""
         self._gate = False
         """True when a gate's answer is among the records."""
 
@@ -107,6 +111,8 @@ class Reading:
                 return check.checked(record)
             case "stress-began" | "stress-load" | "stress":
                 return self._stress(record)
+            case "soak-began" | "soak-baseline" | "soak-checkpoint" | "soak-note" | "soak":
+                return self._soak(record)
             case _:
                 return trial.event(record) or self._campaign(record)
 
@@ -116,6 +122,12 @@ class Reading:
         event = stress.event(record, self._result, self._rows)
         if isinstance(event, Stressed):
             self._rows.append(event)
+        return event
+
+    def _soak(self, record: Fields) -> Event | None:
+        event = soak.event(record, self._asked)
+        if isinstance(event, SoakBegan):
+            self._asked = event.asked
         return event
 
     def _campaign(self, record: Fields) -> Event | None:

@@ -18,6 +18,15 @@ from loadgen.record.schema.result import OUTAGE, RESULT, SERVER, SIGNS, WORKER_S
 from loadgen.record.schema.search import SATURATION, STEP
 from loadgen.record.schema.shape import Schema
 from loadgen.record.schema.smoke import SMOKE
+from loadgen.record.schema.soak import (
+    SOAK,
+    SOAK_BASELINE,
+    SOAK_BEGAN,
+    SOAK_CHECKPOINT,
+    SOAK_METADATA,
+    SOAK_NOTE,
+    SOAK_SUMMARY,
+)
 from loadgen.record.schema.stress import STRESS, STRESS_BEGAN, STRESS_LOAD, STRESS_SUMMARY
 from loadgen.record.schema.trial import (
     COUNTED,
@@ -65,6 +74,11 @@ TABLES = {
     "stress-began": (STRESS_BEGAN,),
     "stress-load": (STRESS_LOAD,),
     "stress": (STRESS, STRESS_SUMMARY),
+    "soak-began": (SOAK_BEGAN,),
+    "soak-baseline": (SOAK_BASELINE,),
+    "soak-checkpoint": (SOAK_CHECKPOINT,),
+    "soak-note": (SOAK_NOTE,),
+    "soak": (SOAK, SOAK_METADATA, SOAK_SUMMARY),
 }
 """By heading, the tables of a section of `docs/RESULTS.md`."""
 
@@ -99,6 +113,11 @@ RECORD: Schema = {
             STRESS_BEGAN,
             STRESS_LOAD,
             STRESS,
+            SOAK_BEGAN,
+            SOAK_BASELINE,
+            SOAK_CHECKPOINT,
+            SOAK_NOTE,
+            SOAK,
         )
     ],
 }

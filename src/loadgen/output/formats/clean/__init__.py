@@ -24,6 +24,7 @@ from loadgen.output.formats.clean.comparison import Comparison
 from loadgen.output.formats.clean.run import Run
 from loadgen.output.formats.clean.search import Search
 from loadgen.output.formats.clean.smoke import Smoke
+from loadgen.output.formats.clean.soak import Soak
 from loadgen.output.formats.clean.stress import Stress
 from loadgen.output.formats.clean.trial import Trial
 from loadgen.output.formats.format import Laid, on
@@ -31,6 +32,7 @@ from loadgen.output.paper.color import Paint
 from loadgen.output.paper.page import Page
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
+from loadgen.soak.ended import SoakBaseline, SoakBegan, SoakCheckpoint, SoakEnded, SoakNoted
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
@@ -46,6 +48,7 @@ class Clean(Laid):
         page = Page(sink, paint)
         run, search, smoke, comparison = Run(page), Search(page), Smoke(page), Comparison(page)
         trial, campaign, stress, check = Trial(page), Campaign(page), Stress(page), Check(page)
+        soak = Soak(page)
         super().__init__(
             sink,
             {
@@ -78,5 +81,10 @@ class Clean(Laid):
                 **on(Stressed, stress.row),
                 **on(StressEnded, stress.ended),
                 **on(HistoryChecked, check.ended),
+                **on(SoakBegan, soak.began),
+                **on(SoakBaseline, soak.baseline),
+                **on(SoakCheckpoint, soak.checkpoint),
+                **on(SoakNoted, soak.note),
+                **on(SoakEnded, soak.ended),
             },
         )

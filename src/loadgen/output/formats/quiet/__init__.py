@@ -7,10 +7,21 @@ from collections.abc import Callable
 from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
-from loadgen.output.formats.format import OF_CAMPAIGNS, OF_FAULTS, OF_MONITORS, OF_STRESS, OF_TRIALS, Format, Kind, on
-from loadgen.output.formats.quiet import campaign, check, comparison, run, search, smoke, stress, trial
+from loadgen.output.formats.format import (
+    OF_CAMPAIGNS,
+    OF_FAULTS,
+    OF_MONITORS,
+    OF_SOAKS,
+    OF_STRESS,
+    OF_TRIALS,
+    Format,
+    Kind,
+    on,
+)
+from loadgen.output.formats.quiet import campaign, check, comparison, run, search, smoke, soak, stress, trial
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
+from loadgen.soak.ended import SoakEnded
 from loadgen.trial.ended import TrialEnded
 from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignEnded
@@ -29,6 +40,7 @@ class Quiet(Format):
         | (OF_TRIALS - {TrialEnded})
         | (OF_CAMPAIGNS - {CampaignEnded})
         | (OF_STRESS - {StressEnded})
+        | (OF_SOAKS - {SoakEnded})
     )
 
     def __init__(self, sink: Sink) -> None:
@@ -46,5 +58,6 @@ class Quiet(Format):
                 **on(CampaignEnded, written(campaign.ended)),
                 **on(StressEnded, written(stress.ended)),
                 **on(HistoryChecked, written(check.ended)),
+                **on(SoakEnded, written(soak.ended)),
             }
         )

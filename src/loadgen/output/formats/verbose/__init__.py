@@ -29,11 +29,13 @@ from loadgen.output.formats.verbose.comparison import Comparison
 from loadgen.output.formats.verbose.run import Run
 from loadgen.output.formats.verbose.search import Search
 from loadgen.output.formats.verbose.smoke import Smoke
+from loadgen.output.formats.verbose.soak import Soak
 from loadgen.output.formats.verbose.stress import Stress
 from loadgen.output.formats.verbose.trial import Trial
 from loadgen.output.paper.log import Log
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
+from loadgen.soak.ended import SoakBaseline, SoakBegan, SoakCheckpoint, SoakEnded, SoakNoted
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
@@ -51,6 +53,7 @@ class Verbose(Laid):
         # Run and Smoke share `explained`, so that each sign beside percentiles is explained once.
         run, search, smoke, comparison = Run(log, explained), Search(log), Smoke(log, explained), Comparison(log)
         trial, campaign, stress, check = Trial(log), Campaign(log), Stress(log), Check(log)
+        soak = Soak(log)
         super().__init__(
             sink,
             {
@@ -81,5 +84,10 @@ class Verbose(Laid):
                 **on(Stressed, stress.row),
                 **on(StressEnded, stress.ended),
                 **on(HistoryChecked, check.ended),
+                **on(SoakBegan, soak.began),
+                **on(SoakBaseline, soak.baseline),
+                **on(SoakCheckpoint, soak.checkpoint),
+                **on(SoakNoted, soak.note),
+                **on(SoakEnded, soak.ended),
             },
         )

@@ -1,0 +1,240 @@
+"""What the command line asks of a soak: its load, its server, its times, its monitors, and by what it is judged."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from loadgen import config
+from loadgen.cli import session
+from loadgen.cli.flags import Flags, flags_of
+from loadgen.cli.options import Given
+from loadgen.config import Config, Flag, presets
+from loadgen.errors import ConfigError, UsageError
+from loadgen.judge import check
+from loadgen.judge.check import Check
+from loadgen.judge.expression.vocabulary import Known
+from loadgen.monitors.plan import MonitorPlan
+from loadgen.plan import Plan
+from loadgen.protocol import PROTOCOLS, Wire
+from loadgen.server_plan import ServerPlan, builtin
+from loadgen.soak import leader, metrics, totals
+from loadgen.soak.asked import Asked, record
+from loadgen.soak.bands import Band
+from loadgen.soak.checkpoints import Schedule
+from loadgen.units import NS_PER_S, format_duration
+from loadgen.verify.subject import named
+
+DEFAULT_DURATION = "30m"
+CHECKPOINTS = 15
+"""The checkpoints of a soak of half an hour or less."""
+_LONGEST_INTERVAL_S = 120.0
+"""The time between two checkpoints of a longer soak, as in upstream's tests."""
+_DURATION = "general.duration"
+
+WITHOUT_FILE: dict[str, object] = {
+    _DURATION: DEFAULT_DURATION,
+    "general.warmup": 0,
+    "general.threads": 1,
+    "connection.connections": 20,
+    "workload.keyspace.count": 10_000,
+    "workload.values.length": 256,
+    "workload.commands.get": 80,
+    "workload.commands.set": 20,
+    "workload.prefill": True,
+}
+"""The load without a CONFIG: keys that are all there from the beginning, so that the dataset does not grow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Soaked:
+    """A soak as it is asked for, before its server is up."""
+
+    settings: Config
+    plan: Plan
+    server: ServerPlan | None
+    """The server that is started; None for one that runs."""
+    schedule: Schedule
+    monitors: tuple[MonitorPlan, ...]
+    folder: str
+    embedded: bool
+
+
+def soaked(given: Given) -> Soaked:
+    """Return what the options ask for. Raises UsageError and ConfigError."""
+    flags = flags_of(given)
+    session.refuse_several_servers(given, flags)
+    if given.config is None:
+        flags = replace(flags, keys={**{key: Flag("soak", value) for key, value in WITHOUT_FILE.items()}, **flags.keys})
+    flags, embedded = _with_server(given, flags)
+    settings = session.settings_of(given, flags, server=flags.target.file)
+    if given.config is not None and "duration" not in settings.general.model_fields_set:
+        flags = flags.having({_DURATION: Flag("soak", DEFAULT_DURATION)})
+        settings = session.settings_of(given, flags, server=flags.target.file)
+    refuse(settings)
+    plan = config.resolve(settings)
+    own = builtin(plan.target.protocol) if embedded else config.server_plan(settings, session.name_of(given, flags))
+    schedule = schedule_of(given, plan)
+    folder = given.run_folder or time.strftime("soak-%Y%m%d-%H%M%S")
+    return Soaked(settings, plan, own, schedule, monitors_of(settings, plan, own), folder, embedded)
+
+
+def _with_server(given: Given, flags: Flags) -> tuple[Flags, bool]:
+    """Return the flags with a server: where none is named, redis, valkey, memcached or the built-in one."""
+    names = given.embedded or flags.target.address or flags.target.file is not None
+    typed = any(override.strip().startswith("target.") for override in given.set)
+    if names or given.config is not None or typed:
+        return flags, bool(given.embedded)
+    protocol = flags.keys.get("target.protocol")
+    wire = PROTOCOLS[str(protocol.value) if protocol is not None else "resp"].wire
+    word = named.resolved(named.AUTO, wire)
+    path = presets.SERVERS.path(word)
+    if word == "builtin" or path is None:
+        return flags.having({"target.endpoints": Flag("--embedded", ["127.0.0.1:1"])}), True
+    return replace(flags, target=replace(flags.target, file=path)), False
+
+
+def refuse(settings: Config) -> None:
+    """Raise UsageError for what a soak does not do."""
+    session.refuse_faults(settings, "a soak")
+    session.refuse_history(settings, "a soak")
+    if config.wants_search(settings):
+        raise UsageError("workload.saturation_search is not acted on by soak: leave it out, or use saturate.")
+    if settings.workload.phase:
+        raise UsageError(
+            "[[workload.phase]] is not acted on by soak, whose load is the same from end to end: leave it out."
+        )
+    if settings.general.requests:
+        raise UsageError("general.requests is not acted on by soak, which lasts for a time: leave it out.")
+
+
+# ── Times ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def schedule_of(given: Given, plan: Plan) -> Schedule:
+    """Return the times of the soak. Raises UsageError for times that do not fit together."""
+    duration_s = plan.load.duration_ns / NS_PER_S
+    if not duration_s:
+        raise UsageError("a soak lasts for a time: name one by --duration.")
+    if given.checkpoints is not None and given.interval is not None:
+        raise UsageError("--checkpoints and --interval each say how often things are checked: keep one of them.")
+    if given.interval is not None:
+        checkpoint_s = given.interval / NS_PER_S
+    elif given.checkpoints is not None:
+        checkpoint_s = duration_s / given.checkpoints
+    else:
+        checkpoint_s = min(duration_s / CHECKPOINTS, _LONGEST_INTERVAL_S)
+    every_s = given.every / NS_PER_S
+    if every_s < 0.1:
+        raise UsageError("--every is the time between two samples, and at least 100ms.")
+    if checkpoint_s > duration_s:
+        raise UsageError(f"--interval is longer than the soak, which lasts {_spelled(duration_s)}.")
+    if checkpoint_s < every_s:
+        raise UsageError(
+            f"a checkpoint each {_spelled(checkpoint_s)} has no sample of its own with --every {_spelled(every_s)}: "
+            "lengthen the soak, or take fewer checkpoints."
+        )
+    settle_s = leader.settle_s(duration_s) if given.settle is None else given.settle / NS_PER_S
+    if not (plan.load.open_loop or given.closed) and settle_s < 2 * every_s:
+        raise UsageError(
+            f"without a rate, settling finds one, and {_spelled(settle_s)} are too short for that: name a rate by "
+            "--rate, or settle for longer by --settle."
+        )
+    at_most_s = (given.at_most or 0) / NS_PER_S
+    if at_most_s and at_most_s < duration_s:
+        raise UsageError(f"--at-most is the longest that the soak may last, and --duration is {_spelled(duration_s)}.")
+    return Schedule(settle_s, duration_s, checkpoint_s, every_s, at_most_s)
+
+
+def _spelled(seconds: float) -> str:
+    return format_duration(round(seconds * 1000) * (NS_PER_S // 1000))
+
+
+# ── Monitors ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def monitors_of(settings: Config, plan: Plan, own: ServerPlan | None) -> tuple[MonitorPlan, ...]:
+    """Return the monitors: those of `[[monitor]]`, else those that fit the server."""
+    if settings.monitor:
+        return config.monitors(settings)
+    found = [MonitorPlan("proc", "proc")] if own is not None else []
+    if plan.target.speaks.wire is Wire.RESP and (own is None or own.command[0] != "loadgen"):
+        found.append(MonitorPlan("redis", "redis"))
+    return tuple(found)
+
+
+# ── Judgement ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def bands_of(settings: Config) -> tuple[Band, ...]:
+    return config.soak_bands(settings)
+
+
+def checks_of(settings: Config, asked: Asked) -> tuple[Check, ...]:
+    """Return the checks: those that come with loadgen as far as their names are there, and those of the CONFIG.
+
+    Raises ConfigError when one of the CONFIG is wrong.
+    """
+    own = {each.expr for each in settings.check}
+    names = metrics.vocabulary(asked)
+    found: list[Check] = []
+    problems: list[str] = []
+    for each in config.soak_checks(settings):
+        wrong = check.mistakes(each.expr, names)
+        if not wrong:
+            found.append(each)
+        elif each.expr in own:
+            problems += [f'[[check]] "{each.expr}": {mistake}' for mistake in wrong]
+    if problems:
+        raise ConfigError(problems)
+    return tuple(found)
+
+
+def asked_of(given: Given, soaked: Soaked, series: Mapping[str, Mapping[str, Known]]) -> Asked:
+    """Return what is asked of the soak, with the series that its monitors have. Raises ConfigError for wrong checks."""
+    kinds = {plan.name: plan.kind for plan in soaked.monitors}
+    columns = {f"{monitor}.{name}": known for monitor, names in series.items() for name, known in names.items()}
+    bare = Asked(soaked.schedule, columns, kinds, bands_of(soaked.settings), (), given.compress)
+    checks = checks_of(soaked.settings, bare)
+    return replace(bare, series={**totals.columns(checks), **columns}, checks=checks)
+
+
+def load_in_words(plan: Plan, rate_per_s: float) -> str:
+    """Return the load: "20 connections, 80 get : 20 set over 10,000 keys, 500 requests/s, poisson"."""
+    whole = sum(weight for _, weight in plan.mix)
+    mix = " + ".join(f"{100 * weight / whole:.3g} % {name}" for name, weight in plan.mix if weight)
+    keys = f" over {plan.workload.keyspace.count:,} keys" if plan.target.speaks.has_keys else ""
+    if rate_per_s < 0:
+        loop = f"at {leader.RATE_SHARE:.0%} of what settling reaches in a closed loop"
+    elif rate_per_s:
+        arrival = plan.load.arrival if plan.load.open_loop else leader.ARRIVAL
+        loop = f"{rate_per_s:,.6g} requests/s, {arrival}"
+    else:
+        loop = "closed loop"
+    return f"{plan.wire.connections} connections, {mix}{keys}, {loop}"
+
+
+def run_of(soaked: Soaked, asked: Asked, started_s: float, **known: str) -> dict[str, Any]:
+    """Return the fields of `run.json`. `known` are version, host, target and the load in words."""
+    schedule = asked.schedule
+    settled_s = started_s + schedule.settle_s
+    return {
+        **known,
+        "argv": ["loadgen", *sys.argv[1:]],
+        "pid": os.getpid(),
+        "started_s": started_s,
+        "started": _moment(started_s),
+        "expected_end_s": settled_s + schedule.duration_s,
+        "expected_end": _moment(settled_s + schedule.duration_s),
+        "configuration": config.dump(soaked.settings),
+        **record(asked),
+    }
+
+
+def _moment(wall_s: float) -> str:
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,191 @@
+"""Put a steady load on a server for a long time, beside monitors: does it leak, does it drift, is it still healthy?
+
+After settling there is a baseline, then a line for each checkpoint, and at the end the verdict: PASS (0), FAIL (1) or
+CAN'T TELL (4). Growth is graded by bands, and judged by intervals that do not cry wolf. Without a server named,
+redis-server (or valkey-server, or the built-in server; memcached for memcache) is started; without CONFIG the load is
+GETs and SETs of 10,000 keys. Everything is in a run folder as it happens, which --replay judges again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+from loadgen import output
+from loadgen.cli import interrupts, session, soaks, verification
+from loadgen.cli.flags import flags_of
+from loadgen.cli.options import Given, Option, OptionGroup, Syntax
+from loadgen.cli.options.kind import COUNT, FOLDER, TIME_NS
+from loadgen.cli.options.load import ANY_KEY, CONFIG, CONVERSATION, GENERATOR, KEYS, LOAD, TARGET
+from loadgen.cli.options.verification import RESULTS
+from loadgen.config import judging
+from loadgen.errors import ExitCode, OutputError, TargetError, UsageError
+from loadgen.events import Event
+from loadgen.host import machine
+from loadgen.monitors import board as boards
+from loadgen.monitors.board import Board
+from loadgen.monitors.monitor import UnderLoad
+from loadgen.output.formats.create import create
+from loadgen.plan import Plan
+from loadgen.runner.stop import Stop
+from loadgen.soak import folder
+from loadgen.soak.ended import SoakBaseline, SoakCheckpoint
+from loadgen.soak.folder import RunFolder
+from loadgen.soak.leader import Soak, Wanted
+from loadgen.soak.replay import Replay
+from loadgen.target.servers import Up, servers_of
+from loadgen.target.talk.identity import identify
+from loadgen.version import __version__
+
+_FIRST_LOOK_S = 10.0
+"""How long the monitors may take for their first readings."""
+
+SYNTAX = Syntax(
+    (
+        OptionGroup(
+            "soak",
+            (
+                Option(("--checkpoints",), "checkpoints, the last at the end (default: 15, and one each 2 min in a "
+                       "soak of more than half an hour)", COUNT),
+                Option(("--interval",), "time between two checkpoints, instead of their number, such as 2m", TIME_NS),
+                Option(("--every",), "time between two samples (default: 1s)", TIME_NS, default=1_000_000_000),
+                Option(("--settle",), "time under load before the baseline, beside the duration (default: a tenth of "
+                       "it, 30s at most)", TIME_NS),
+                Option(("--at-most",), "extend the soak up to this while growth cannot be told", TIME_NS),
+                Option(("--closed",), "keep the load a closed loop; without it, and without a rate, the rate is 30 % "
+                       "of what settling reaches"),
+                Option(("--compress",), "wear faster: replace all connections N times between two checkpoints "
+                       "(default: 1, not at all)", COUNT, default=1),
+                Option(("--run-folder",), "folder for everything as it happens (default: soak-DATE-TIME)", FOLDER),
+                Option(("--replay",), "judge the soak in this run folder again, and put no load on", FOLDER),
+            ),
+        ),
+        TARGET,
+        CONVERSATION,
+        LOAD.without("--requests", "--tests", "--warmup"),
+        KEYS,
+        GENERATOR,
+        RESULTS,
+        ANY_KEY,
+    ),
+    (CONFIG,),
+)  # fmt: skip
+
+
+def run(given: Given) -> ExitCode:
+    """Soak, or judge a recorded soak, and return the exit code of the verdict. Raises LoadgenError."""
+    if given.replay is not None:
+        return replay(given)
+    if not given.compress:
+        raise UsageError("--compress is how many times faster connections wear, from 1.")
+    if given.checkpoints == 0:
+        raise UsageError("--checkpoints is at least 1.")
+    asked_for = soaks.soaked(given)
+    if (Path(asked_for.folder) / folder.RUN).exists():
+        raise UsageError(f"{asked_for.folder} has a run in it already: name another folder by --run-folder.")
+    for warning in asked_for.settings.warnings:
+        output.remark(f"warning: {warning}")
+    stop = Stop()
+    with contextlib.ExitStack() as stack:
+        outputs = stack.enter_context(output.opened(verification.wanted(given)))
+        stack.enter_context(interrupts.caught(stop))
+        up = stack.enter_context(servers_of(asked_for.plan.target, asked_for.server).up(outputs.emit))
+        plan = asked_for.plan.at(*up.endpoints)
+        board = stack.enter_context(_board(asked_for, plan, up))
+        asked = soaks.asked_of(given, asked_for, board.series)
+        target = ", ".join(filter(None, [identify(plan.target), " ".join(map(str, plan.target.endpoints))]))
+        emitted = Emitted(outputs)
+        stack.callback(emitted.close)
+        host = machine.fingerprint()
+
+        def open_folder(started_s: float) -> RunFolder:
+            words = soaks.load_in_words(plan, plan.load.rate_per_s)
+            run = soaks.run_of(asked_for, asked, started_s, version=__version__, host=host, target=target, load=words)
+            kept = RunFolder(asked_for.folder, run)
+            emitted.log_to(kept)
+            return kept
+
+        soak = Soak(
+            plan,
+            asked,
+            Wanted(given.closed, given.compress),
+            emitted.emit,
+            board=board,
+            open_folder=open_folder,
+            judging=judging(asked_for.settings),
+            server=up.server,
+            stop=stop,
+            version=__version__,
+            host=host,
+            target=target,
+        )
+        ended = soak.ended(lambda rate_per_s: soaks.load_in_words(plan, rate_per_s))
+        emitted.emit(ended)
+    return ended.exit_code
+
+
+def replay(given: Given) -> ExitCode:
+    """Judge a recorded soak again, by its own bands and checks, or by those of CONFIG."""
+    recorded = Replay(folder.read(given.replay))
+    if given.config is not None:
+        settings = session.settings_of(given, flags_of(given))
+        recorded = Replay(
+            folder.read(given.replay), bands=soaks.bands_of(settings), checks=soaks.checks_of(settings, recorded.asked)
+        )
+    with output.opened(verification.wanted(given)) as outputs:
+        journal = recorded.journal()
+        outputs.emit(SoakBaseline(recorded.asked, journal.found.bases))
+        for at in journal.found.checkpoints:
+            outputs.emit(SoakCheckpoint(recorded.asked, at, recorded.began_wall_s + at.t_s))
+        ended = recorded.ended(__version__)
+        outputs.emit(ended)
+    return ended.exit_code
+
+
+def _board(asked: soaks.Soaked, plan: Plan, up: Up) -> contextlib.AbstractContextManager[Board]:
+    """Return the board of the monitors. Raises TargetError when one cannot be read before the load."""
+    server = up.server
+    under = UnderLoad(plan.target, (lambda: server.pid) if server is not None else None)
+    board = boards.opened(asked.monitors, under)
+    if gaps := board.first_look(_FIRST_LOOK_S):
+        board.close()
+        raise TargetError(f"the monitor {gaps[0].monitor} cannot be read: {gaps[0].why}.")
+    return board
+
+
+class Emitted:
+    """The outputs of a soak, and its log: the terminal's plain text in the run folder."""
+
+    def __init__(self, outputs: output.Outputs) -> None:
+        self._outputs = outputs
+        self._log: output.Output | None = None
+        self._folder: RunFolder | None = None
+
+    def log_to(self, kept: RunFolder) -> None:
+        self._folder = kept
+        self._log = create("clean", _LogStream(kept), color="never")
+
+    def emit(self, event: Event) -> None:
+        self._outputs.emit(event)
+        if self._log is not None and type(event).__module__ == "loadgen.soak.ended":
+            # A log that cannot be written is found by the leader, which writes more than that.
+            with contextlib.suppress(OutputError):
+                self._log.emit(event)
+
+    def close(self) -> None:
+        if self._folder is not None:
+            self._folder.close()
+
+
+class _LogStream(io.StringIO):
+    """A text stream into `soak.log`, line by line."""
+
+    def __init__(self, kept: RunFolder) -> None:
+        super().__init__()
+        self._kept = kept
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            self._kept.log(line)
+        return len(text)
