@@ -397,7 +397,7 @@ SENTENCES = [
     (
         "zzz = 1\n",
         "unknown",
-        "unknown key; the tables are general, target, connection, workload, fault, monitor, check, slo, verdict, "
+        "unknown key; the tables are general, target, connection, workload, fault, monitor, check, band, slo, verdict, "
         "smoke, compare, gate, timestamps, admin, momento",
     ),
     ("[general]\nthreads = true", "wrong-type", "must be a whole number, without quotes, not true"),

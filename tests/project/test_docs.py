@@ -22,9 +22,10 @@ from places import ROOT, SERVERS
 from real_servers import RealServer
 from runs import sets, up_to
 
+from loadgen.cli import soaks
 from loadgen.cli.options import parse
 from loadgen.cli.trials import cases_of
-from loadgen.cli.verbs import chaos, selftest
+from loadgen.cli.verbs import chaos, selftest, soak
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmark/*.md")])
 LOADGEN = [sys.executable, "-m", "loadgen"]
@@ -127,6 +128,10 @@ def test_every_loadgen_command_in_the_documents_works(
             assert works(words).stdout
         else:
             assert cases_of(given, 1)
+    elif verb == "soak":
+        # tests/soak/test_soak.py has one that is put on.
+        given = parse(soak.SYNTAX, more)
+        assert given.replay is not None or soaks.soaked(given).schedule.checkpoints
     elif verb == "selftest":
         # What it does is tested with the search (tests/runner/test_search.py).
         parse(selftest.SYNTAX, more)

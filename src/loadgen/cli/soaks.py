@@ -163,9 +163,11 @@ def monitors_of(settings: Config, plan: Plan, own: ServerPlan | None) -> tuple[M
     if settings.monitor:
         return config.monitors(settings)
     found = [MonitorPlan("proc", "proc")] if own is not None else []
-    if plan.target.speaks.wire is Wire.RESP and (own is None or own.command[0] != "loadgen"):
-        found.append(MonitorPlan("redis", "redis"))
-    return tuple(found)
+    is_embedded = own is not None and own.command[0] == "loadgen"
+    if not is_embedded:
+        kind = "redis" if plan.target.speaks.wire is Wire.RESP else "memcached"
+        found.append(MonitorPlan(kind, kind))
+    return (*found, MonitorPlan("self", "self"))
 
 
 # ── Judgement ─────────────────────────────────────────────────────────────────────────────────────────────────────────
