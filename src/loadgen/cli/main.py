@@ -20,6 +20,7 @@ GROUPS = {
     "judge": {
         "smoke": "start, query, load and stop a server: PASS or FAIL",
         "soak": "load a server for long beside monitors: does it leak or drift",
+        "watch": "watch a soak, or a process or server under others' load",
         "compare": "measure servers in turns, and compare every metric",
         "gate": "judge a server against a baseline, for CI",
     },

@@ -1,0 +1,143 @@
+"""`loadgen watch`: a soak from outside, which is found stopped, gone, overdue, or well."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from in_process import invoked
+from run_folders import run_folder
+from soaks import SERIES, asked
+
+from loadgen.errors import ExitCode
+from loadgen.host import machine
+from loadgen.soak.asked import Asked
+from loadgen.soak.found import End, GapSeen, How, RestartSeen
+
+OF = asked(duration_s=120, checkpoint_s=20, settle_s=10, series=SERIES)
+
+
+def values(t: float) -> dict[str, float]:
+    return {"proc.fds": 22, "proc.rss": 16_600_000, "load.requests": 500, "load.errors": 0, "load.p99": 2_000_000}
+
+
+def under_way(path: Path, *, age_s: float = 0.0, of: Asked = OF, **more: Any) -> Path:
+    """A run folder whose newest sample is of `age_s` ago."""
+    until_s = 50
+    more["run"] = {"pid": os.getpid(), "host": machine.fingerprint(), **more.get("run", {})}
+    began_s = time.time() - age_s - until_s - of.schedule.settle_s
+    return run_folder(path, of, values, until_s=until_s, ends=None, began_s=began_s, **more)
+
+
+def test_the_status_of_a_soak_that_is_well_has_everything_and_exit_0(tmp_path: Path) -> None:
+    gaps = (GapSeen("redis", 30.0, "no answer"),)
+    done = invoked("watch", "--once", str(under_way(tmp_path / "run", gaps=gaps)))
+    assert (done.status, done.stderr) == (ExitCode.YES, "")
+    for pattern in (
+        r"time +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}$",
+        r"state +soaking, checkpoint 2 of 6 was 1\d s ago, the next is due in \d+ s$",
+        r"latest +\[2/6\] 40s: FD=22 \(\+0, 0\.0/min\)",
+        r"health +healthy$",
+        r"restarts +0$",
+        r"gaps +1 reading was missed$",
+        r"expected end +\d{4}-",
+        r"left +1 min 1\d s$",
+        r".* proc\.fds +22\b",
+    ):
+        assert re.search(f"^{pattern}", done.stdout, re.M), (pattern, done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"age_s": 12.0}, "its heartbeat is 1[23]s old"),
+        ({"age_s": 50.0}, "no checkpoint for 1m, since checkpoint 2; the interval is 20s"),
+        ({"run": {"pid": 2**22 + 1}}, "the soak's process is gone, and there is no result"),
+        ({"restarts": (RestartSeen("redis", 30.0, "a", "b"),)}, "restart: redis was restarted"),
+    ],
+)
+def test_a_soak_that_is_not_well_is_exit_1(more: dict[str, Any], words: str, tmp_path: Path) -> None:
+    done = invoked("watch", "--once", str(under_way(tmp_path / "run", **more)))
+    assert done.status == ExitCode.NO
+    assert re.search(f"UNHEALTHY: {words}", " ".join(done.stdout.split())), done.stdout
+
+
+def test_a_process_on_another_machine_is_not_looked_for(tmp_path: Path) -> None:
+    run = under_way(tmp_path / "run", run={"host": "elsewhere", "pid": 2**22 + 1})
+    assert invoked("watch", "--once", str(run)).status == ExitCode.YES
+
+
+@pytest.mark.parametrize("arguments", [["--once"], []])
+def test_a_soak_that_has_ended_has_the_exit_status_of_its_verdict(arguments: list[str], tmp_path: Path) -> None:
+    crashed = run_folder(
+        tmp_path / "crashed", OF, values, until_s=50, ends=lambda _: End(How.CRASHED, 50.0, "redis ended")
+    )
+    done = invoked("watch", *arguments, str(crashed))
+    assert done.status == json.loads((crashed / "result.json").read_text())["exit_status"] == ExitCode.NO
+    assert "[2/6] 40s: FD=22" in done.stdout
+    if arguments:
+        assert re.search(r"^state +ended, after 2 of 6 checkpoints$", done.stdout, re.M)
+
+
+def test_a_follower_gives_up_on_a_soak_without_checkpoints(tmp_path: Path) -> None:
+    done = invoked("watch", str(under_way(tmp_path / "run", age_s=50.0)))
+    assert done.status == ExitCode.NO
+    assert done.stdout.splitlines()[-2].startswith("watch: no checkpoint for 1m, since checkpoint 2")
+    assert "[2/6] 40s: FD=22" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "name the run folder of a soak"),
+        (["{tmp}"], "is no run folder of a soak: it has no run.json"),
+        (["{tmp}/nowhere"], "is no run folder of a soak: it has no run.json"),
+        (["--once", "{tmp}/other"], "its files are not what a soak writes"),
+    ],
+)
+def test_what_is_no_run_is_refused_in_a_sentence(arguments: list[str], words: str, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "run.json").write_text('{"started_s": "x"}')
+    done = invoked("watch", *(each.format(tmp=tmp_path) for each in arguments))
+    assert (done.status, done.stdout) == (ExitCode.USAGE, "")
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_soak_that_is_stopped_is_found_by_its_missing_checkpoint(tmp_path: Path) -> None:
+    """Acceptance 3.9, with an interval of a second."""
+    run = tmp_path / "run"
+    soak = ["soak", "--embedded", "--duration", "300s", "--interval", "1s", "--settle", "200ms", "--rate", "100"]
+    with (tmp_path / "out").open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "loadgen", *soak, "--every", "200ms", "--run-folder", str(run)],
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        events = run / "events.ndjson"
+        deadline_s = time.monotonic() + 120
+        while not (events.exists() and b'"checkpoint"' in events.read_bytes()):
+            assert process.poll() is None, (tmp_path / "out").read_text()
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        process.send_signal(signal.SIGSTOP)
+        done = invoked("watch", str(run))
+        assert done.status == ExitCode.NO
+        said = [line for line in done.stdout.splitlines() if line.startswith("watch: ")]
+        assert said[0].startswith("watch: the soak's process is stopped")
+        assert any(
+            re.match(r"watch: no checkpoint for \d+s, since checkpoint \d+; the interval is 1s", s) for s in said
+        )
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
