@@ -1,7 +1,9 @@
-"""Show an earlier result of run, saturate, smoke, compare or gate in any format.
+"""Show an earlier result of run, saturate, smoke, compare or gate in any format, or write the report of a soak.
 
 FILE is the JSON that --json FILE or --format json wrote. The output is the same as that of the command itself. The exit
 status is 0 whatever the result is, as the result is not judged again.
+
+FILE may be the run folder of a soak: its report is written into the folder, with a picture of each series, and printed.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from loadgen import output, record
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
@@ -18,7 +21,10 @@ from loadgen.cli.options.load import COLORS, FORMATS
 from loadgen.compare.answers import Compared
 from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
+from loadgen.output.paper.sink import Sink, write_file
+from loadgen.output.reports.templates import SHIPPED
 from loadgen.record import ndjson
+from loadgen.soak import folder
 
 MOST_NAMED = 6
 """The most missing fields that are named."""
@@ -42,13 +48,35 @@ SYNTAX = Syntax(
                 Option(("--markdown",), "append Markdown", FILE_NAME),
             ),
         ),
+        OptionGroup(
+            "for the run folder of a soak",
+            (
+                Option(
+                    ("--template",),
+                    "the report's template, in Jinja's language: a file, or one that comes with loadgen: "
+                    f"{' or '.join(SHIPPED)} (default: {SHIPPED[0]})",
+                    FILE_NAME,
+                ),
+            ),
+        ),
     ),
-    (Positional("file", "FILE", "a JSON file of an earlier command; - is standard input", least=1),),
+    (
+        Positional(
+            "file",
+            "FILE",
+            "a JSON file of an earlier command, or the run folder of a soak; - is standard input",
+            least=1,
+        ),
+    ),
 )
 
 
 def run(args: Given) -> ExitCode:
-    """Print the records of the file. Raises UsageError for records that loadgen did not write."""
+    """Print the records of the file, or the report of the folder. Raises UsageError for what loadgen did not write."""
+    if args.file != ndjson.STDIN and Path(args.file).is_dir():
+        return of_folder(args)
+    if args.template is not None:
+        raise UsageError("--template is for the run folder of a soak, and this is a file.")
     reading, shown = record.Reading(), printable(args.file)
     records = ndjson.read(args.file)
     try:
@@ -70,6 +98,26 @@ def run(args: Given) -> ExitCode:
         raise UsageError("--plot, --junit and --markdown are of a comparison or a gate, and this file has none.")
     for words in unknown([*reading.missing], shown):
         output.remark(f"note: {words}")
+    return ExitCode.YES
+
+
+def of_folder(args: Given) -> ExitCode:
+    """Write the report of a soak and its pictures, and print the report."""
+    from loadgen.output.reports.soak_report import report
+
+    for name in ("format", "plot", "junit", "markdown"):
+        if args.word(name) is not None:
+            raise UsageError(
+                f"--{name} is for a file of results; for a run folder, write the template with --template."
+            )
+    template = args.template or SHIPPED[0]
+    kept = folder.read(args.file)
+    text = report(kept, template, args.output)
+    if args.output is not None:
+        write_file(args.output, text)
+        return ExitCode.YES
+    write_file(str(kept.path / Path(template).name), text)
+    Sink(sys.stdout).write_utf8(text.encode("utf-8", "backslashreplace"))
     return ExitCode.YES
 
 
