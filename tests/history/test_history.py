@@ -8,6 +8,7 @@ import re
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -19,22 +20,29 @@ import pytest
 from command import Record, loadgen, short
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_process import invoked
+from run_folders import run_folder
+from soaks import SERIES, asked
 
 from loadgen.cli.main import main
 from loadgen.compare.answers import Compared, Row
 from loadgen.compare.candidate import Candidate
 from loadgen.compare.settings import ComparisonSettings
 from loadgen.compare.shape import Shape
+from loadgen.errors import ExitCode
 from loadgen.events import Configured, Event, Result
+from loadgen.history import file
 from loadgen.history.file import append, read
 from loadgen.history.point import METRICS, Point, Setup, to_point
 from loadgen.history.results import to_points
 from loadgen.history.series import Series, to_rows
+from loadgen.judge.expression.value import AtLeast
 from loadgen.output.formats.history import Ramp, clean, records
 from loadgen.output.paper.color import Paint
 from loadgen.reason import Code, Reason
 from loadgen.record import encode, ndjson
 from loadgen.severity import Severity
+from loadgen.soak.found import Totals
 from loadgen.stats.sequential import Shift
 
 GROUP = Setup("mio", "box: 2 × CPU", "closed", 0.0, "4 connections")
@@ -368,7 +376,6 @@ def test_what_cannot_be_read_is_said_with_its_reason(tmp_path: Path, capsys: pyt
     for words, reason in (
         ([str(tmp_path)], "Is a directory"),
         ([str(tmp_path), result], "Is a directory"),
-        ([file, str(tmp_path)], "Is a directory"),
         ([file], "No such file or directory"),
         ([file, nowhere], "No such file or directory"),
     ):
@@ -580,3 +587,44 @@ def test_a_config_says_what_was_asked_in_words() -> None:
     assert (point.group.loop, point.group.rate_per_s) == ("open", config["ratelimit"])
     assert "2 workers, 50 connections × 8, 1000000 uniform keys of 16 bytes" in point.group.load
     assert "arrivals" in point.group.load
+
+
+def test_a_soak_is_a_point_of_its_throughput_and_its_growth(tmp_path: Path) -> None:
+    of = replace(asked(duration_s=300, checkpoint_s=20, settle_s=30, series=SERIES), checks=())
+    totals = Totals(
+        300,
+        {
+            "throughput": Fraction(500, 10**9),
+            "p99": Fraction(2_000_000),
+            "p999": AtLeast(Fraction(9_000_000)),
+            "errors": Fraction(0),
+        },
+    )
+
+    def values(t: float) -> dict[str, float]:
+        return {"proc.fds": 22 + int(max(0.0, t) / 15), "proc.rss": 1e7 - 10 * t, "load.requests": 500}
+
+    run = run_folder(tmp_path / "run", of, values, totals=totals)
+    history = str(tmp_path / "history.ndjson")
+    done = invoked("history", history, str(run), "--label", "abc")
+    assert (done.status, done.stderr) == (ExitCode.YES, "")
+    (point,) = file.read(Path(history), lambda _: None, new=False)
+    assert (point.group.name, point.group.loop, point.label, point.valid) == ("redis", "soak", "abc", True)
+    assert point.values == {
+        "throughput": 500.0,
+        "p99": 2_000_000.0,
+        "p999": 9_000_000.0,
+        "fds_growth": pytest.approx(4, abs=0.2),
+        "memory_growth": 0.0,
+    }
+    assert point.at_least == ("p999",)
+    assert point.group.load.endswith("poisson, 5m")
+    assert "redis: soak" in done.stdout
+    assert "last 4/min" in done.stdout
+    again = invoked("history", history, str(run))
+    assert "1 of 1 results were in" in again.stderr
+    # One that was cut short is kept, and left out of every number.
+    killed = run_folder(tmp_path / "killed", of, values, totals=totals, until_s=200, ends=None)
+    assert invoked("history", history, str(killed)).status == ExitCode.YES
+    assert [each.valid for each in file.read(Path(history), lambda _: None, new=False)] == [True, False]
+    assert "is no run folder of a soak" in invoked("history", history, str(tmp_path)).stderr

@@ -118,7 +118,8 @@ compare.settings ←
 compare.candidate ← compare.shape
 compare.round ← reason events compare.candidate
 compare.answers ← severity reason events stats compare.settings compare.candidate
-history ← units errors escape stats compare.metric record.read record
+history.soaks ← units judge.expression soak.asked soak.ended soak.found history
+history ← units errors escape version stats compare.metric record.read record soak.folder soak.recall history.soaks
 smoke.limits ←
 smoke.observed ←
 smoke.check ←
@@ -198,6 +199,9 @@ soak.written ← units slo judge.check judge.expression soak.asked soak.bands so
     soak.verdict
 soak.replay ← errors escape judge.check soak.asked soak.bands soak.ended soak.folder soak.found soak.journal
     soak.written
+soak.recall ← errors escape reason soak.ended soak.folder soak.replay soak.written
+soak.status ← units soak.checkpoints
+soak.follower ← errors soak.status
 soak.evidence ← escape
 soak.capture ← soak.evidence
 soak.signal ← escape web

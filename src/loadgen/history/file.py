@@ -9,9 +9,13 @@ from pathlib import Path
 
 from loadgen.errors import OutputError, UsageError
 from loadgen.escape import printable
+from loadgen.history import soaks
 from loadgen.history.point import Point, to_point
 from loadgen.history.results import to_points
 from loadgen.record import ndjson
+from loadgen.soak import folder
+from loadgen.soak.recall import recalled
+from loadgen.version import __version__
 
 BEGINNING = b'{"type": "history"'
 """The beginning of every line that loadgen wrote, cut off or not."""
@@ -40,8 +44,14 @@ def read(path: Path, remark: Callable[[str], None], *, new: bool) -> list[Point]
 
 
 def read_results(path: str, name: str, label: str) -> list[Point]:
-    """Return the points of a result file or of standard input. Raises UsageError when none can be used."""
+    """Return the points of a result file, of standard input, or of the run folder of a soak.
+
+    Raises UsageError when none can be used.
+    """
     shown = ndjson.shown(path)
+    if path != ndjson.STDIN and Path(path).is_dir():
+        kept = folder.read(path)
+        return [soaks.to_point(recalled(kept, __version__), kept.run, printable(name), printable(label))]
     try:
         points = to_points(ndjson.read(path), printable(name), printable(label))
     except ValueError as error:

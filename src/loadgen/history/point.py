@@ -16,8 +16,21 @@ from loadgen.compare.metric import METRICS as COMPARED
 from loadgen.compare.metric import Metric
 from loadgen.escape import printable
 
-METRICS = {"capacity": Metric("capacity", "capacity", "per_s", higher_is_better=True), **COMPARED}
-"""In the order of output. Capacity is the highest rate at which a search's limits were still met."""
+METRICS = {
+    "capacity": Metric("capacity", "capacity", "per_s", higher_is_better=True),
+    **COMPARED,
+    **{
+        name: Metric(name, label, unit)
+        for name, label, unit in (
+            ("memory_growth", "memory growth", "bytes_per_min"),
+            ("fds_growth", "fds growth", "per_min"),
+            ("threads_growth", "threads growth", "per_min"),
+            ("tasks_growth", "tasks growth", "per_min"),
+        )
+    },
+}
+"""In the order of output. Capacity is the highest rate at which a search's limits were still met. Growth is that of a
+soak, of the monitor whose series grew most; 0 when none grew."""
 
 _LONGEST_WORDS = 300
 
@@ -32,7 +45,7 @@ class Setup:
     host: str
     """The machine's fingerprint; empty when the result does not say."""
     loop: str
-    """`closed`, `open`, `search`, or `rounds` of a comparison."""
+    """`closed`, `open`, `search`, `soak`, or `rounds` of a comparison."""
     rate_per_s: float
     """The offered rate; 0 when there is none, or when it depends on the throughput of a server."""
     load: str

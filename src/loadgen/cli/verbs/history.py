@@ -64,7 +64,8 @@ SYNTAX = Syntax(
         Positional(
             "results",
             "RESULT",
-            "results that --format json wrote, to be appended before drawing; - is standard input",
+            "results that --format json wrote, or run folders of soaks, to be appended before drawing; - is standard "
+            "input",
             most=None,
         ),
     ),

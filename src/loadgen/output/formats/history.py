@@ -26,7 +26,12 @@ _COLUMNS = WIDTH - _LABEL
 _AS_FACTOR = 10.0
 """Changes of this share or more are printed as a factor, not in percent."""
 
-_LOOPS = {"closed": "closed loop", "search": "saturation search", "rounds": "compared in rounds, B as a multiple of A"}
+_LOOPS = {
+    "closed": "closed loop",
+    "search": "saturation search",
+    "soak": "soak",
+    "rounds": "compared in rounds, B as a multiple of A",
+}
 _DIRECTIONS = {1: "rises", -1: "falls", 0: "level"}
 
 

@@ -130,10 +130,16 @@ def tick(part: float) -> str:
 
 
 def amount(value: float | None, unit: str) -> str:
-    """Return the value of a metric in its unit: per_s, ns or bytes."""
+    """Return the value of a metric in its unit: per_s, per_min, ns, bytes or bytes_per_min."""
     if value is None:
         return NOTHING
-    return {"per_s": f"{rate(value)}/s", "ns": latency(value), "bytes": size(value)}[unit]
+    return {
+        "per_s": f"{rate(value)}/s",
+        "per_min": f"{value:.3g}/min",
+        "ns": latency(value),
+        "bytes": size(value),
+        "bytes_per_min": f"{size(value)}/min",
+    }[unit]
 
 
 def left(ns: float) -> str:
