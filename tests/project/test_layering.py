@@ -118,8 +118,10 @@ compare.settings ←
 compare.candidate ← compare.shape
 compare.round ← reason events compare.candidate
 compare.answers ← severity reason events stats compare.settings compare.candidate
-history.soaks ← units judge.expression soak.asked soak.ended soak.found history
-history ← units errors escape version stats compare.metric record.read record soak.folder soak.recall history.soaks
+history.point ← escape compare.metric
+history.soaks ← units judge.expression soak.asked soak.ended soak.found history.point
+history ← units errors escape version stats compare.metric record.read record soak.folder soak.recall history.point
+    history.soaks
 smoke.limits ←
 smoke.observed ←
 smoke.check ←
@@ -429,12 +431,14 @@ output.pictures ← units escape stats compare.answers judge.expression output.w
     verify.checkers.answer
 output.formats ← monitors.report
     units percentiles phase escape severity usage slo plan events stats judge.check judge.verdict
-    compare.metric compare.candidate compare.round compare.answers history smoke.check smoke.ended record
+    compare.metric compare.candidate compare.round compare.answers history.point history smoke.check
+    smoke.ended record
     output.words output.paper output.pictures trial.check trial.ended trial.observed verify.case verify.ended version
-    verify.stress.ended verify.checked verify.checkers.answer soak.ended
+    verify.stress.ended verify.checked verify.checkers.answer soak.asked soak.ended soak.status
 output.reports ← severity errors judge.check escape events stats compare.answers output.words output.paper
     output.formats units trial.check trial.ended verify.case verify.ended verify.stress.ended verify.checked
-    output.pictures soak.ended
+    output.pictures version severity judge.expression soak.asked soak.bands soak.checkpoints soak.ended soak.folder
+    soak.found soak.recall soak.store soak.verdict
 output.tui ← lazy units escape phase percentiles severity snapshot overload events stats engine._histogram faults.kinds
     trial.plan trial.observed trial.ended output.words output.paper
 output ← lazy errors phase events trial.ended verify.ended output.words output.paper output.pictures output.reports
@@ -469,6 +473,7 @@ cli.verbs ← units protocol errors escape severity server_plan server.builtin c
     verify.whole_file verify.campaign verify.bank verify.subject verify.spec verify.tape verify.full verify.scenario
     plan verify.stress.ended verify.stress.shape verify.stress.stress verify.checked verify.checkers.answer
     verify.checkers verify.history events monitors soak.ended soak.folder soak.leader soak.replay target.talk
+    history.point output.reports soak.asked soak.follower soak.status
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry
