@@ -20,6 +20,7 @@ from constructed_rounds import run_first_rounds_only
 from in_process import invoked
 from places import ROOT, SERVERS
 from real_servers import RealServer
+from run_folders import run_that_passed
 from runs import sets, up_to
 
 from loadgen.cli import soaks
@@ -132,6 +133,10 @@ def test_every_loadgen_command_in_the_documents_works(
         # tests/soak/test_soak.py has one that is put on.
         given = parse(soak.SYNTAX, more)
         assert given.replay is not None or soaks.soaked(given).schedule.checkpoints
+    elif verb in ("watch", "report") and (kept := [word for word in words if word.startswith("soak-")]):
+        monkeypatch.chdir(tmp_path)
+        run_that_passed(tmp_path / kept[0])
+        assert "FD" in works(words).stdout or "-o" in words
     elif verb == "selftest":
         # What it does is tested with the search (tests/runner/test_search.py).
         parse(selftest.SYNTAX, more)

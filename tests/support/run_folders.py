@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from soaks import BEGAN_S, Values, complete
+from soaks import BEGAN_S, SERIES, Values, asked, complete
 
 from loadgen.output.words import soak as words
 from loadgen.soak import written
@@ -49,6 +51,8 @@ def run_folder(
     `began_s` is when it began to settle, in Unix time.
     """
     schedule = of.schedule
+    if not of.series:
+        of = replace(of, series={name: SERIES[name] for name in SERIES if name in values(0.0)})
     journal = Journal(of)
     columns = tuple(of.series)
     wall = began_s + schedule.settle_s
@@ -101,3 +105,14 @@ def run_folder(
             )
             folder.result(result(ended))
     return path
+
+
+def run_that_passed(path: Path) -> Path:
+    """Write the folder of a soak of five minutes in which nothing grew."""
+    answered = {"requests": Fraction(150_000), "errors": Fraction(0), "opened": Fraction(20)}
+    return run_folder(
+        path,
+        asked(duration_s=300, checkpoint_s=20, settle_s=30),
+        lambda t: {"proc.fds": 22, "load.requests": 500, "load.errors": 0, "load.p99": 2_000_000},
+        totals=Totals(300, answered),
+    )
