@@ -326,10 +326,10 @@ verify.mutants ← protocol errors escape server._memcache server._redis client.
     client._node client._pool client._request client._text verify.tape verify.case verify.shrink verify.step
     verify.world verify.world._resident verify.world._streams verify.world.disk verify.world.engine_load
     verify.world.redis verify.world.servers verify.mutants._grounds faults.proxy.chain
-verify.kinds ← units protocol errors escape events server_plan config faults.fault faults.kinds faults.layer
-    faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape verify.case
-    verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility verify.subject
-    verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
+verify.kinds ← units protocol errors escape events server._faults server_plan config faults.fault faults.kinds
+    faults.layer faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape
+    verify.case verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility
+    verify.subject verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
     verify.scenario verify.world verify.world.seal phase plan verify.world._network verify.world._order
     verify.world._world verify.world.engine_load verify.world.servers client client._request client.batch client.breaker
     client.errors client.results engine._history verify.checkers verify.checkers._register verify.history

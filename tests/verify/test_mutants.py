@@ -32,7 +32,7 @@ def test_a_mutant_is_found_shrunk_and_found_again_and_what_ships_passes(name: st
         proof = search(name, opened.kinds[0], range(SEEDS), replays=2, runs=120)
     assert proof.found is not None, f"{name} is not found in {proof.seeds} seeds"
     assert proof.replays == 2
-    assert proof.operations <= 20
+    assert proof.operations <= 30
     assert proof.faults <= 2
     with SUITE.opened([mutant.kind], OPTIONS, print) as opened:
         control = search(name, opened.kinds[0], range(proof.seeds))

@@ -334,10 +334,12 @@ cdef class Connection:
                 self.data_commands += 1
                 answered = True
                 if faults.fails():
+                    faults.refused += 1
                     self.refuse_command()
                 else:
                     answered = self.execute_command()
             if answered and 0 < faults.close_after <= self.data_commands:
+                faults.closed += 1
                 self.close_after_replies()
             if faults.takes_time():
                 self.flush()

@@ -33,6 +33,10 @@ cdef class Faults:
     cdef readonly bint blackhole            # no data command is ever answered, nor any command after it
     cdef readonly uint64_t seed
 
+    # How often they had their effect.
+    cdef readonly int64_t refused  # commands that were answered with an error
+    cdef readonly int64_t closed   # connections that were closed after their commands
+
     cdef Random jitters
     cdef Random failures
     cdef int64_t stall_at_ns  # monotonic: when the next freeze begins

@@ -11,6 +11,8 @@ class Faults:
     close_after: int
     read_bytes_per_s: int
     seed: int
+    refused: int
+    closed: int
     def __init__(
         self,
         *,

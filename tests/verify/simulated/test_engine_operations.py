@@ -8,6 +8,8 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from in_process import invoked
@@ -20,7 +22,9 @@ from loadgen.verify.history._operations import OK, READ, RECORD_BYTES, Operation
 from loadgen.verify.history.record import Record
 from loadgen.verify.kinds.simulated import engine_operations
 from loadgen.verify.kinds.simulated import suite as simulated
+from loadgen.verify.kinds.simulated.engine_faults import Scene
 from loadgen.verify.kinds.simulated.engine_operations import ENGINE_KINDS, EngineKind, EngineOperations
+from loadgen.verify.kinds.simulated.planted import Planted
 from loadgen.verify.kinds.simulated.twice import INVARIANT, Twice
 from loadgen.verify.tape import Tape
 from loadgen.verify.world._accounts import Accounts
@@ -98,7 +102,7 @@ def test_seeds_pass_without_faults_and_reach_what_weather_does() -> None:
     reached = reached_by(found)
     for state in ("a segment is split", "a segment is lost", "a write finds no room", "a request times out"):
         assert reached[state], state
-    assert not any(state.startswith("fault") for state in reached)
+    assert not any(state.startswith(("fault", "planted")) for state in reached)
 
 
 @pytest.mark.parametrize("kind", ENGINE_KINDS, ids=lambda kind: kind.name)
@@ -108,6 +112,42 @@ def test_seeds_pass_under_faults_and_reach_every_state(kind: EngineKind) -> None
     names = {state for outcome in found for state in outcome.sometimes}
     assert {f"fault: {word}" for word in kind.faults} <= names <= {*NEVER, *reached_by(found)} | RARE
     assert all(outcome.virtual_ns > 0 for outcome in found)
+
+
+ONLY_ERRORS = EngineKind("errors", faults=("engine pauses",), means=(0.0,))
+"""Seeds in which nothing but what is planted in servers keeps replies from being good."""
+
+
+@pytest.mark.parametrize(
+    ("more", "invariant"),
+    [(-1, engine_operations.UNDERSTOOD), (1, engine_operations.REFUSED), (0, "")],
+    ids=["one that no server gave", "one that is not counted", "as they are"],
+)
+def test_error_replies_are_counted_as_many_as_servers_gave(
+    more: int, invariant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Scene.all_faults
+
+    def miscounted(scene: Scene) -> Any:
+        found = whole(scene)
+        refused = sum(faults.refused for faults in found)
+        return [SimpleNamespace(refused=refused + more, closed=0)] if refused else found
+
+    monkeypatch.setattr(Scene, "all_faults", miscounted)
+    monkeypatch.setattr(Planted, "drawn", classmethod(lambda cls, tape: cls(error_rate=0.3)))
+    found = outcomes(ONLY_ERRORS, 10)
+    assert reached_by(found)["planted: server answers with errors"] > 100
+    assert {outcome.invariant for outcome in found if outcome.failed} == ({invariant} if invariant else set())
+
+
+def test_a_server_that_is_started_again_has_the_same_planted() -> None:
+    pair = Pair()
+    server = BuiltinServer(pair.far, PORT + 1, Format.RESP)
+    scene = Scene(pair.network, pair.near, [server], planted=Planted(error_rate=0.3))
+    scene.kill(0, power=True)
+    scene.start_again(0, keeps=False)
+    [faults] = scene.all_faults()
+    assert (faults.error_rate, faults.refused) == (0.3, 0)
 
 
 NEVER = {"a connection is turned away", "a connection is refused"}

@@ -65,6 +65,7 @@ class BuiltinServer:
             raise ValueError("a server in a world freezes by a pause of its host")
         self.host, self.port = host, port
         self.wire = wire
+        self.faults = faults
         self.ground = Ground(host)
         self.store = Store(max_memory_bytes, eviction) if store is None else store
         self.service = Service(self.store, max_memory_bytes, "", self._asked_to_stop, faults, self.ground.time)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from loadgen.server._faults import Faults
 from loadgen.units import NS_PER_MS, NS_PER_S
+from loadgen.verify.kinds.simulated.planted import Planted
 from loadgen.verify.tape import FAULT, Tape
 from loadgen.verify.world._network import REFUSING, UNANSWERING, Host, Network
 from loadgen.verify.world.proxy import WorldProxy
@@ -17,6 +19,7 @@ CROWDED = "server has its most connections"
 """The fault in which a server answers with an error, and closes the connection."""
 TOXIC = "toxic: "
 """What the words of toxics begin with; the type follows."""
+NOTHING = Planted()
 LENGTHS_NS = (10 * NS_PER_MS, NS_PER_MS, 100 * NS_PER_MS, NS_PER_S, 3 * NS_PER_S)
 
 
@@ -53,13 +56,18 @@ class Scene:
         servers: Sequence[BuiltinServer],
         words: Sequence[str] = (),
         proxies: Mapping[int, WorldProxy] | None = None,
+        planted: Planted = NOTHING,
     ) -> None:
-        """`words` are those of the faults that there may be: they are counted from 0. `proxies` are by server."""
+        """`words` are those of the faults that there may be: they are counted from 0. `proxies` are by server.
+
+        `planted` is what servers that are started again have planted in them.
+        """
         self.network = network
         self.world = network.world
         self.host = host
         self.servers = [*servers]
         self.proxies = {**(proxies or {})}
+        self.planted = planted
         self.ended: list[BuiltinServer] = []
         """Servers that were killed, and have a successor."""
         self.dead: set[int] = set()
@@ -94,6 +102,10 @@ class Scene:
                 found[command] = found.get(command, 0) + count
         return found
 
+    def all_faults(self) -> list[Faults]:
+        """Return what is planted in all servers, killed ones too."""
+        return [server.faults for server in (*self.ended, *self.servers) if server.faults is not None]
+
     def far(self, fault: Fault) -> Host:
         return self.servers[fault.server].host
 
@@ -117,7 +129,8 @@ class Scene:
         store = server.store if keeps else None
         self.kept += keeps
         self.emptied += not keeps
-        self.servers[number] = BuiltinServer(server.host, server.port, server.wire, store=store)
+        faults = self.planted.faults(len(self.servers) + len(self.ended))
+        self.servers[number] = BuiltinServer(server.host, server.port, server.wire, faults=faults, store=store)
 
 
 def _pause_server(scene: Scene, fault: Fault) -> None:

@@ -22,8 +22,17 @@ from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.checkers import register
 from loadgen.verify.checkers._register import Register
 from loadgen.verify.history import file
-from loadgen.verify.kinds.simulated.engine_faults import CROWDED, FAULTS, PROXIES, Fault, Scene, drawn_faults
+from loadgen.verify.kinds.simulated.engine_faults import (
+    CROWDED,
+    FAULTS,
+    NOTHING,
+    PROXIES,
+    Fault,
+    Scene,
+    drawn_faults,
+)
 from loadgen.verify.kinds.simulated.engine_plan import PROTOCOLS, Shape, drawn_plan, in_words
+from loadgen.verify.kinds.simulated.planted import Planted, transfer_ns
 from loadgen.verify.kinds.simulated.weather import Weather
 from loadgen.verify.tape import MOST, Tape
 from loadgen.verify.world._ground import Ground
@@ -50,6 +59,7 @@ ACCOUNTS = "the engine's accounts hold"
 COUNTED = "every planned request has one end"
 EXECUTED = "servers execute what was sent, once"
 UNDERSTOOD = "every reply is understood"
+REFUSED = "every error reply is counted as an error"
 ANSWERED = "without faults every request is answered"
 LEGAL = "the history is that of a register, from which keys may vanish"
 CLEARED = "a proxy's connections end with those of its clients"
@@ -59,6 +69,9 @@ PROMISES = {WHOLE, DELAYED, LIMITED}
 
 MISUNDERSTOOD = {"protocol", "unasked reply", "wrong answer"}
 """The failures that a healthy server never causes."""
+
+ERROR_REPLIES = {"ERR", "ERROR", "SERVER_ERROR"}
+"""The classes of error replies that servers give by their faults."""
 
 RUN = 1
 """The number of the run, by which values are marked."""
@@ -185,10 +198,12 @@ class _Run:
         self.register = register
         self.operations = 1 + tape.given(operations - 1, MOST_OPERATIONS, "operations")
         self.weather = Weather.drawn(tape)
+        self.planted = Planted.drawn(tape) if kind.faults else NOTHING
         network = Network(world, self.weather.buffer_bytes)
         host = network.host()
         protocol = tape.choice(PROTOCOLS, "protocol")
-        servers = [self.server(network, protocol) for _ in range(tape.between(1, kind.shape.servers, "servers"))]
+        count = tape.between(1, kind.shape.servers, "servers")
+        servers = [self.server(network, protocol, number) for number in range(count)]
         self.proxies = dict(self.drawn_proxies(tape, network, servers)) if kind.proxied else {}
         fronts = [self.proxies.get(number, server) for number, server in enumerate(servers)]
         for front in fronts:
@@ -196,7 +211,8 @@ class _Run:
         # With a proxy on it, the way is twice as long.
         self.legs = 2 if self.proxies else 1
         # A round trip takes longer where events wait for those of a higher priority.
-        self.round_trip_ns = self.legs * (2 * self.weather.longest_ns + HOPS * world.window_ns)
+        way_ns = 2 * self.weather.longest_ns + HOPS * world.window_ns
+        self.round_trip_ns = self.legs * way_ns + self.planted.slice_ns
         self.plan = drawn_plan(
             tape,
             kind.shape,
@@ -204,9 +220,9 @@ class _Run:
             [front.endpoint for front in fronts],
             self.operations,
             self.round_trip_ns,
-            self.weather.stream_bytes_per_s,
+            self.planted.narrowed(self.weather.stream_bytes_per_s),
         )
-        self.scene = Scene(network, host, servers, kind.faults, self.proxies)
+        self.scene = Scene(network, host, servers, kind.faults, self.proxies, self.planted)
         length_ns = self.least_ns()
         self.faults: list[Fault] = []
         if kind.faults:
@@ -229,8 +245,8 @@ class _Run:
         given_up_ns = wire.connect_timeout_ns + 2 * wire.request_timeout_ns + wire.longest_backoff_ns
         return 2 * given_up_ns + 10 * NS_PER_S + 4 * length_ns + 4 * self.transfer_ns()
 
-    def server(self, network: Network, protocol: str) -> BuiltinServer:
-        return BuiltinServer(network.host(), PORT, Wire(SPOKEN[protocol].wire))
+    def server(self, network: Network, protocol: str, number: int) -> BuiltinServer:
+        return BuiltinServer(network.host(), PORT, Wire(SPOKEN[protocol].wire), faults=self.planted.faults(number))
 
     def drawn_proxies(
         self, tape: Tape, network: Network, servers: list[BuiltinServer]
@@ -251,15 +267,16 @@ class _Run:
         workload = self.plan.workload
         rounds = -(-(self.operations + workload.prefill * workload.keyspace.count) // per_round)
         replies_ns = rounds * (self.round_trip_ns + self.legs * self.weather.lost_ns)
+        requests = self.operations + workload.prefill * workload.keyspace.count
+        replies_ns += self.planted.least_ns(requests, wire.connections, self.round_trip_ns)
         return max(replies_ns, round(self.operations * NS_PER_S / load.rate_per_s) if load.open_loop else 0)
 
     def transfer_ns(self) -> int:
         """About the time that the bytes of all requests and replies take."""
-        if not self.weather.bytes_per_s:
-            return 0
         workload = self.plan.workload
         values = 2 * self.operations + workload.prefill * workload.keyspace.count
-        return values * (workload.value_bytes + 100) * NS_PER_S // self.weather.bytes_per_s
+        bytes_per_s = self.weather.bytes_per_s or self.planted.read_bytes_per_s
+        return transfer_ns(values, workload.value_bytes, self.planted.narrowed(bytes_per_s))
 
     def outcome(self) -> Outcome:
         load, invariant, message = self.load, "", ""
@@ -288,7 +305,7 @@ class _Run:
             invariant,
             message,
             operations=(in_words(self.plan), self.surroundings()) if invariant else (),
-            faults=tuple(str(fault) for fault in self.faults),
+            faults=(*filter(None, [str(self.planted)]), *(str(fault) for fault in self.faults)),
             trace=self.world.digest(),
             virtual_ns=self.world.now_ns - self.began_ns,
             sometimes=self.reached(ran),
@@ -301,15 +318,22 @@ class _Run:
         if ran.of(Phase.MEASURE, "planned") - self.backfills(ran) != self.operations:
             return COUNTED, f"{ran.of(Phase.MEASURE, 'planned')} requests were planned, and {self.operations} asked for"
         misunderstood = {reason: count for reason, count in ran.failures.items() if reason in MISUNDERSTOOD}
-        turned_away = self.scene.counts.get(CROWDED) and {**ran.errors}.keys() <= {"ERR", "ERROR"}
-        if misunderstood or (ran.errors and not turned_away) or ran.total("corrupt"):
+        refused = sum(faults.refused for faults in self.scene.all_faults())
+        errors, turned_away = sum(ran.errors.values()), bool(self.scene.counts.get(CROWDED))
+        # An error reply may be under way when its connection ends.
+        asked_for = {**ran.errors}.keys() <= ERROR_REPLIES and (turned_away or errors <= refused)
+        if misunderstood or not asked_for or ran.total("corrupt"):
             return UNDERSTOOD, f"failures {misunderstood}, error replies {dict(ran.errors)}: {dict(ran.examples)}"
         sent = executed_by(ran.sent(), self.plan.target.speaks.wire)
         whole = not (ran.failures or ran.total("lost") or ran.total("timeouts") or ran.total("unfinished"))
         for command in sorted({*sent, *calls}):
             at_servers, by_engine = calls.get(command, 0), sent.get(command, 0)
-            if at_servers > by_engine or (whole and at_servers != by_engine):
+            if at_servers > by_engine or (whole and not refused and at_servers != by_engine):
                 return EXECUTED, f"{by_engine} times {command} was sent, and {at_servers} times it was executed"
+        if whole and not turned_away and (errors, ran.total("errors")) != (refused, refused):
+            return REFUSED, f"servers answered {refused} requests with errors, and {ran.total('errors')} are counted"
+        if whole and refused and sum(sent.values()) != sum(calls.values()) + refused:
+            return EXECUTED, f"{sent} was sent, {dict(calls)} executed, and {refused} times an error was the reply"
         left = {number: proxy.open_connections for number, proxy in self.proxies.items() if proxy.open_connections}
         if left:
             return CLEARED, f"open connections of proxies, by server: {left}"
@@ -341,7 +365,14 @@ class _Run:
         """True when nothing may keep replies from coming in time: a full pipeline takes less than half a timeout."""
         weather, wire = self.weather, self.plan.wire
         # By priorities each of a pipeline's segments may wait for a window, one after the other.
-        if self.faults or self.world.window_ns or weather.loss or weather.bytes_per_s or self.plan.load.open_loop:
+        if (
+            self.faults
+            or not self.planted.is_none
+            or self.world.window_ns
+            or weather.loss
+            or weather.bytes_per_s
+            or self.plan.load.open_loop
+        ):
             return False
         pipeline_bytes = wire.pipeline_depth * (self.plan.workload.value_bytes + 100)
         full_ns = self.round_trip_ns + pipeline_bytes * NS_PER_S // weather.stream_bytes_per_s
@@ -367,6 +398,7 @@ class _Run:
             "a server comes back empty": self.scene.emptied,
             "the load ends after the last fault": int(bool(self.faults) and self.load.now_ns > self.healed_ns),
             **({"a connection is turned away": ran.failures.get("turned away", 0) if ran else 0} if crowds else {}),
+            **(self.planted.reached(self.scene.all_faults()) if self.kind.faults else {}),
             **{f"fault: {word}": count for word, count in self.scene.counts.items()},
             **(self.reached_by_proxies() if self.kind.proxied else {}),
         }
