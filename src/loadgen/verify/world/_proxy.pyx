@@ -50,10 +50,19 @@ cdef class Witness(HostTransport):
 
         Call before the toxics change.
         """
-        cdef Bound bound = Bound.__new__(Bound)
+        cdef Bound before = self.bounds[direction], bound = Bound.__new__(Bound)
+        cdef Way way
         bound.since_ns = self.ground.time.now_ns()
         bound.delay_ns = delay_ns
         bound.bytes_per_s = NO_LIMIT if bytes_per_s is None else bytes_per_s
+        if bound.bytes_per_s != NO_LIMIT and bound.bytes_per_s == before.bytes_per_s:
+            # The toxic of the rate may go on through the change of another one, and make up for a wait from before.
+            bound.since_ns = before.since_ns
+            for way in self.sources.values():
+                if way.bound is before:
+                    # What the proxy holds goes on at once.
+                    way.base += len(way.held)
+                    way.bound = bound
         self.bounds[direction] = bound
 
     def stuck(self):
