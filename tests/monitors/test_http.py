@@ -51,6 +51,7 @@ def test_what_is_no_place_is_refused(text: str) -> None:
     [
         ("pool.busy", 'pool.busy is not there; pool has "idle"'),
         ("nodes[2].fds", "nodes[2] is not there; nodes is a list of 1"),
+        ("nodes[1].fds", "nodes[1] is not there; nodes is a list of 1"),
         ("nodes.fds", "nodes.fds is not there; nodes is a list of 1"),
         ("pool.idle.x", "pool.idle.x is not there; pool.idle is 3"),
         ("stat", 'stat is not there; $ has "pool", "nodes"'),

@@ -52,20 +52,23 @@ def test_what_is_opened_and_started_is_counted() -> None:
     barrier = threading.Barrier(2)
     thread = threading.Thread(target=barrier.wait)
     thread.start()
-    child = sleeper()
+    child = subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    child.stdout.readline()
     try:
         after = ProcessReader().read(OWN).values
     finally:
         barrier.wait()
         thread.join()
-        child.kill()
-        child.wait()
+        child.communicate()
         for each in leaked:
             each.close()
         for end in ends:
             os.close(end)
     grown = {name: after[name] - before[name] for name in ("sockets", "pipes", "fds", "threads", "children")}
-    assert grown == {"sockets": 5, "pipes": 2, "fds": 7, "threads": 1, "children": 1}
+    assert grown == {"sockets": 5, "pipes": 4, "fds": 9, "threads": 1, "children": 1}
     assert after["children_rss"] > 0
 
 
@@ -109,13 +112,26 @@ def test_what_may_not_be_read_of_another_users_process_is_told_and_the_rest_is_r
     )
 
 
+def test_the_next_process_has_no_cpu_share_with_the_time_of_the_one_before() -> None:
+    child = sleeper()
+    try:
+        reader = ProcessReader()
+        reader.read(OWN)
+        assert "cpu" in reader.read(OWN).values
+        assert "cpu" not in reader.read(child.pid).values
+    finally:
+        child.kill()
+        child.wait()
+
+
 # ── Which process is read ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_pid_that_is_gone_is_told() -> None:
     child = sleeper()
     monitor = make(MonitorPlan("proc", "proc", pid=child.pid), UnderLoad())
-    assert monitor.read().values["rss"] > 0
+    # A process that has just begun may have no resident memory yet, by the kernel's account.
+    assert monitor.read().values["threads"] == 1
     child.kill()
     child.wait()
     with pytest.raises(Unreadable, match=rf"^process {child.pid} has ended$"):
@@ -146,7 +162,8 @@ def test_a_name_means_the_oldest_process_and_the_next_one_when_that_has_ended(tm
     try:
         assert monitor.read().identity.startswith(f"pid {first.pid},")
         first.kill()
-        first.wait()
+        # The first has ended, and nobody has waited for it yet.
+        os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)
         assert monitor.read().identity.startswith(f"pid {second.pid},")
     finally:
         for each in (first, second):

@@ -89,8 +89,13 @@ def _began_s(pid: int) -> float | None:
 
 def _named(name: str) -> int | None:
     """Return the oldest process of a name: that which has started the others, where there are several."""
-    found = [each.info for each in psutil.process_iter(["pid", "name", "create_time"]) if each.info["name"] == name]
-    return min(found, key=lambda each: (each["create_time"], each["pid"]))["pid"] if found else None
+    processes = psutil.process_iter(["pid", "name", "create_time", "status"])
+    found = [
+        (each.info["create_time"], int(each.info["pid"]))
+        for each in processes
+        if each.info["name"] == name and each.info["status"] != psutil.STATUS_ZOMBIE
+    ]
+    return min(found)[1] if found else None
 
 
 def _listening(endpoint: Endpoint) -> int | None:
