@@ -473,7 +473,7 @@ cli.verbs ← units protocol errors escape severity server_plan server.builtin c
     verify.whole_file verify.campaign verify.bank verify.subject verify.spec verify.tape verify.full verify.scenario
     plan verify.stress.ended verify.stress.shape verify.stress.stress verify.checked verify.checkers.answer
     verify.checkers verify.history events monitors soak.ended soak.folder soak.leader soak.replay target.talk
-    history.point output.reports soak.asked soak.follower soak.status
+    history.point output.reports soak.asked soak.follower soak.status soak.go
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry

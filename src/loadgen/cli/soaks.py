@@ -16,6 +16,7 @@ from loadgen.cli.flags import Flags, flags_of
 from loadgen.cli.options import Given
 from loadgen.config import Config, Flag, presets
 from loadgen.errors import ConfigError, UsageError
+from loadgen.escape import printable
 from loadgen.judge import check
 from loadgen.judge.check import Check
 from loadgen.judge.expression.vocabulary import Known
@@ -36,6 +37,7 @@ CHECKPOINTS = 15
 _LONGEST_INTERVAL_S = 120.0
 """The time between two checkpoints of a longer soak, as in upstream's tests."""
 _DURATION = "general.duration"
+_LAST_PORT = 65_535
 
 WITHOUT_FILE: dict[str, object] = {
     _DURATION: DEFAULT_DURATION,
@@ -81,7 +83,7 @@ def soaked(given: Given) -> Soaked:
     own = builtin(plan.target.protocol) if embedded else config.server_plan(settings, session.name_of(given, flags))
     schedule = schedule_of(given, plan)
     folder = given.run_folder or time.strftime("soak-%Y%m%d-%H%M%S")
-    return Soaked(settings, plan, own, schedule, monitors_of(settings, plan, own), folder, embedded)
+    return Soaked(settings, plan, own, schedule, monitors_of(settings, plan, own, schedule), folder, embedded)
 
 
 def _with_server(given: Given, flags: Flags) -> tuple[Flags, bool]:
@@ -151,6 +153,16 @@ def schedule_of(given: Given, plan: Plan) -> Schedule:
     return Schedule(settle_s, duration_s, checkpoint_s, every_s, at_most_s)
 
 
+def served_at(word: str | None) -> tuple[str, int] | None:
+    """Return host and port of `--serve-go`: "9099" or "0.0.0.0:9099". Raises UsageError."""
+    if word is None:
+        return None
+    host, _, port = word.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) <= _LAST_PORT):
+        raise UsageError(f'--serve-go is a port, or host:port, not "{printable(word, 60)}".')
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
 def _spelled(seconds: float) -> str:
     return format_duration(round(seconds * 1000) * (NS_PER_S // 1000))
 
@@ -158,16 +170,15 @@ def _spelled(seconds: float) -> str:
 # ── Monitors ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def monitors_of(settings: Config, plan: Plan, own: ServerPlan | None) -> tuple[MonitorPlan, ...]:
-    """Return the monitors: those of `[[monitor]]`, else those that fit the server."""
+def monitors_of(settings: Config, plan: Plan, own: ServerPlan | None, schedule: Schedule) -> tuple[MonitorPlan, ...]:
+    """Return the monitors: those of `[[monitor]]`, else those that fit the server, read for each sample."""
     if settings.monitor:
         return config.monitors(settings)
-    found = [MonitorPlan("proc", "proc")] if own is not None else []
-    is_embedded = own is not None and own.command[0] == "loadgen"
-    if not is_embedded:
-        kind = "redis" if plan.target.speaks.wire is Wire.RESP else "memcached"
-        found.append(MonitorPlan(kind, kind))
-    return (*found, MonitorPlan("self", "self"))
+    kinds = ["proc"] if own is not None else []
+    if own is None or own.command[0] != "loadgen":
+        kinds.append("redis" if plan.target.speaks.wire is Wire.RESP else "memcached")
+    every_ns = round(schedule.every_s * NS_PER_S)
+    return tuple(MonitorPlan(kind, kind, every_ns) for kind in (*kinds, "self"))
 
 
 # ── Judgement ─────────────────────────────────────────────────────────────────────────────────────────────────────────

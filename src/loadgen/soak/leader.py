@@ -415,6 +415,9 @@ class Soak:
     def note(self, kind: Noted, words: str, **fields: Any) -> None:
         t_s = self.journal.t_s
         self.event(str(kind), t_s, {"words": words, **fields})
+        if kind is Noted.EVIDENCE and not fields["named"]:
+            # The baseline's evidence, or one that names nobody: it is in the run folder.
+            return
         self.tell(SoakNoted(kind, t_s, words))
 
     def beat(self, *, force: bool = False) -> None:
@@ -427,7 +430,14 @@ class Soak:
         self.keep(
             lambda folder: folder.beat(wall_s=time.time(), monotonic_ns=now_ns, checkpoint=number, state=self.state)
         )
-        self.go.tell(self.state, self.no_go)
+        self.go.tell(self.state, self.no_go, self.facts(number))
+
+    def facts(self, number: int) -> dict[str, Any]:
+        """Return what is served beside the signal."""
+        schedule = self.journal.asked.schedule
+        left_s = max(0.0, schedule.duration_s - self.journal.t_s)
+        values = {column: self.newest[column] for column in self.columns if column in self.newest}
+        return {"checkpoint": number, "checkpoints": schedule.checkpoints, "left_s": round(left_s, 1), "values": values}
 
     def pass_on(self, event: Event) -> None:
         """Emit an event of the crew: progress with the part of the soak that it is in, no phases of single loads."""
@@ -482,6 +492,7 @@ class Soak:
         )
         self.event("end", end.t_s, {**written.end(end), "totals": written.totals(self.journal.found.totals)})
         self.keep(lambda folder: folder.expose(self.newest))
+        self.beat(force=True)
         self.keep(lambda folder: folder.result(result(ended)))
         self.go.tell("ended", "" if ended.exit_code == 0 else "the soak did not pass")
         if self.broken and end.how is not How.FAILED:

@@ -16,7 +16,7 @@ from loadgen import output
 from loadgen.cli import interrupts, session, soaks, verification
 from loadgen.cli.flags import flags_of
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
-from loadgen.cli.options.kind import COUNT, FOLDER, TIME_NS
+from loadgen.cli.options.kind import COUNT, FOLDER, TEXT, TIME_NS, choice
 from loadgen.cli.options.load import ANY_KEY, CONFIG, CONVERSATION, GENERATOR, KEYS, LOAD, TARGET
 from loadgen.cli.options.verification import RESULTS
 from loadgen.config import judging
@@ -32,6 +32,7 @@ from loadgen.runner.stop import Stop
 from loadgen.soak import folder
 from loadgen.soak.ended import SoakBaseline, SoakCheckpoint
 from loadgen.soak.folder import RunFolder
+from loadgen.soak.go import Go
 from loadgen.soak.leader import Soak, Wanted
 from loadgen.soak.replay import Replay
 from loadgen.target.servers import Up, servers_of
@@ -59,6 +60,16 @@ SYNTAX = Syntax(
                        "(default: 1, not at all)", COUNT, default=1),
                 Option(("--run-folder",), "folder for everything as it happens (default: soak-DATE-TIME)", FOLDER),
                 Option(("--replay",), "judge the soak in this run folder again, and put no load on", FOLDER),
+            ),
+        ),
+        OptionGroup(
+            "go and no-go",
+            (
+                Option(("--go",), "pause the load while this URL says no-go: False, 503, or JSON with go = false; the "
+                       "time is in no judgement", TEXT, "URL"),
+                Option(("--on-no-go",), "what a no-go leads to", choice(("pause", "stop")), default="pause"),
+                Option(("--serve-go",), "serve this soak's own signal, at / (True or False) and /state (JSON)", TEXT,
+                       "[HOST:]PORT"),
             ),
         ),
         TARGET,
@@ -94,6 +105,9 @@ def run(given: Given) -> ExitCode:
         plan = asked_for.plan.at(*up.endpoints)
         board = stack.enter_context(_board(asked_for, plan, up))
         asked = soaks.asked_of(given, asked_for, board.series)
+        go = stack.enter_context(Go(given.go or "", soaks.served_at(given.serve_go)))
+        if go.url:
+            output.remark(f"loadgen: the go/no-go signal of this soak is at {go.url}")
         target = ", ".join(filter(None, [identify(plan.target), " ".join(map(str, plan.target.endpoints))]))
         emitted = Emitted(outputs)
         stack.callback(emitted.close)
@@ -109,13 +123,14 @@ def run(given: Given) -> ExitCode:
         soak = Soak(
             plan,
             asked,
-            Wanted(given.closed, given.compress),
+            Wanted(given.closed, given.compress, given.on_no_go == "stop"),
             emitted.emit,
             board=board,
             open_folder=open_folder,
             judging=judging(asked_for.settings),
             server=up.server,
             stop=stop,
+            go=go,
             version=__version__,
             host=host,
             target=target,

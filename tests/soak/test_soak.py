@@ -1,0 +1,124 @@
+"""One real soak, short: paused by a no-go, kept in its folder, judged again; and what the verb refuses."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from in_process import invoked
+from real_servers import RealServer
+
+from loadgen.soak import folder
+from loadgen.soak.served_signal import ServedSignal
+from loadgen.soak.signal import Told
+from loadgen.web.http import Request, Response
+
+
+class Signal(ServedSignal):
+    """Says go, then no-go twice, then go."""
+
+    polls = 0
+
+    def _respond(self, request: Request) -> Response:
+        self.polls += 1
+        go = self.polls not in (3, 4)
+        self.tell(Told(go, "watched", time.monotonic(), () if go else ("the disk is full",)))
+        return super()._respond(request)
+
+
+@pytest.fixture
+def signal() -> Iterator[Signal]:
+    served = Signal(0)
+    yield served
+    served.close()
+
+
+def test_a_real_soak_is_paused_by_a_no_go_kept_and_judged_again(tmp_path: Path, signal: Signal) -> None:
+    run = tmp_path / "run"
+    with RealServer.redis() as server:
+        done = invoked(
+            "soak", "-p", str(server.port), "-c", "4", "--duration", "3s", "--settle", "600ms", "--every", "200ms",
+            "--checkpoints", "5", "--rate", "300", "--run-folder", str(run), "--go", f"{signal.url}/state", "--junit",
+            str(tmp_path / "junit.xml"),
+        )  # fmt: skip
+    # 15 samples are too few to tell growth of.
+    assert done.status == 4, done.stderr + done.stdout
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line.startswith("Baseline: USED_MEMORY=")]
+    checkpoints = [line for line in lines if re.match(r"\[[1-5]/5\] ", line)]
+    assert len(checkpoints) == 5
+    assert all(re.search(r" USED_MEMORY=\S+ \([+-]\S+, -?\S+/min\)", line) for line in checkpoints)
+    assert any(line.startswith("Complete: ") for line in lines)
+    assert "paused: the disk is full" in done.stdout
+    assert re.search(r"pass +full duration +3s of 3s", done.stdout)
+    assert re.search(r"pass +checkpoints in time +5 of 5, none late", done.stdout), "a pause makes nothing late"
+
+    kept = folder.read(run)
+    kinds = [event["type"] for event in kept.events]
+    assert kinds.count("checkpoint") == 5
+    assert {"baseline", "pause", "resume", "evidence", "end"} <= {*kinds}
+    assert kinds[-1] == "end"
+    rows = [*kept.rows()]
+    assert rows[0].t_s < 0 < rows[-1].t_s == 3
+    assert [b.t_s >= a.t_s for a, b in itertools.pairwise(rows)] == [True] * (len(rows) - 1)
+    assert kept.heartbeat is not None
+    assert kept.heartbeat["state"] == "ended"
+    assert any(line.startswith("[5/5] 3s: ") for line in kept.log())
+    assert "loadgen_soak_used_memory" in (run / folder.EXPOSITION).read_text()
+    assert 'name="full duration"' in (tmp_path / "junit.xml").read_text()
+
+    assert kept.result is not None
+    again = invoked("soak", "--replay", str(run), "--format", "json")
+    assert again.status == 4
+    document = json.loads(again.stdout)
+    assert document["judged"] == kept.result["judged"]
+    assert document["metadata"]["replayed"] is True
+
+    # As SIGKILL leaves it: without an end, and in the midst of a line.
+    (run / folder.RESULT).unlink()
+    for name in (folder.EVENTS, folder.SAMPLES):
+        (run / name).write_bytes((run / name).read_bytes()[:-7])
+    killed = invoked("soak", "--replay", str(run))
+    assert killed.status == 4
+    assert "loadgen was killed" in " ".join(killed.stdout.split())
+
+
+def test_what_cannot_be_soaked_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / folder.RUN).write_text("{}")
+    refused = {
+        ("--duration", "1h", "--checkpoints", "3", "--interval", "1m"): (2, "each say how often"),
+        ("--duration", "5s", "--checkpoints", "50"): (2, "has no sample of its own"),
+        ("--duration", "1m", "--settle", "1s"): (2, "settling finds one, and 1s are too short"),
+        ("--duration", "1m", "--at-most", "30s"): (2, "--at-most is the longest"),
+        ("--serve-go", "no"): (2, "--serve-go is a port"),
+        ("--compress", "0"): (2, "--compress is how many times"),
+        ("--run-folder", str(tmp_path)): (2, "has a run in it already"),
+        ("--replay", str(tmp_path)): (2, "run.json: is not what a soak writes"),
+        ("--replay", str(tmp_path / "no")): (2, "is no run folder of a soak"),
+        ("--set", 'check=[{expr="growth(fds < 5/min"}]'): (2, "column"),
+        ("--set", 'check=[{expr="max(fds[web]) < 5"}]'): (2, "web"),
+        ("--set", 'band=[{series="fds", warn="5", red="9/min"}]'): (2, "is no growth"),
+        ("--set", 'band=[{series="fds", warn="10/min", red="9/min"}]'): (2, "limits rise from bonus to red"),
+        ("--set", "general.requests=5"): (2, "lasts for a time"),
+    }
+    for words, (status, sentence) in refused.items():
+        done = invoked("soak", "--embedded", *words)
+        assert (done.status, sentence in " ".join(done.stderr.split())) == (status, True), (words, done.stderr)
+        assert "internal error" not in done.stderr
+    assert threading.active_count() < 10
+
+
+def test_a_monitor_that_cannot_be_read_before_the_load_is_one_sentence(tmp_path: Path) -> None:
+    done = invoked(
+        "soak", "--embedded", "--duration", "3s", "--settle", "2s", "--checkpoints", "3", "--run-folder",
+        str(tmp_path / "run"), "--set", 'monitor=[{kind="proc", pid=4194304}]',
+    )  # fmt: skip
+    assert done.status == 3
+    assert "the monitor proc cannot be read: there is no process 4194304." in done.stderr
+    assert not (tmp_path / "run").exists()
